@@ -8,7 +8,7 @@ PYTHON ?= $(shell for each in python3.13 python3 python3.12 python3.11; do \
 	$$each -c '$(FIT)' 2>/dev/null && echo $$each && break; done)
 BIN := .venv/bin
 
-.PHONY: up test lint test-faults test-image check-deploy soak bench-receiver bench-engine bench-verify bench-settle bench-import bench-anchors bench-events bench-messages bench-hanging bench-bucket bench-outages bench-scale fuzz screenshots settings-table event-schemas lock clean
+.PHONY: up test lint test-faults test-image check-deploy soak bench-receiver bench-engine bench-verify bench-settle bench-import bench-anchors bench-events bench-messages bench-hanging bench-bucket bench-outages bench-scale fuzz screenshots settings-table event-schemas console-texts console-vendor lock clean
 
 up: .venv/runtime
 	exec $(BIN)/cellar up
@@ -95,6 +95,20 @@ settings-table: .venv/development
 
 event-schemas: .venv/development
 	$(BIN)/python docs/event_schemas.py
+
+# Extracts the console's texts, updates its Hebrew, and compiles it. What lacks its Hebrew stays empty in the .po file.
+TEXTS := api/console/words/texts
+console-texts: .venv/development
+	$(BIN)/pybabel -q extract -F $(TEXTS)/babel.cfg -k N_ -k _ --no-location --sort-output --omit-header \
+	  -o $(TEXTS)/console.pot api/console
+	$(BIN)/pybabel -q update -D console -l he -i $(TEXTS)/console.pot -d $(TEXTS) --no-fuzzy-matching \
+	  --ignore-obsolete --ignore-pot-creation-date --no-wrap
+	$(BIN)/pybabel -q compile -D console -l he -d $(TEXTS)
+	rm $(TEXTS)/console.pot
+
+# Needs npm. The pins are in deploy/console/vendored.json.
+console-vendor: .venv/development
+	$(BIN)/python deploy/console/vendor.py
 
 .venv/python:
 	@test -n "$(PYTHON)" || { echo "cellar needs Python 3.11 to 3.13 with its venv module: apt-get install python3-venv" >&2; exit 1; }

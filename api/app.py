@@ -1,14 +1,16 @@
-"""The receiver's ASGI application: webhook, JSON API, public link and health."""
+"""The receiver's ASGI application: webhook, JSON API, public link, health and console."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, RedirectResponse
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -25,6 +27,7 @@ from api.json import (
     endpoints,
     messages,
     missing,
+    overview,
     people,
     redeliveries,
     refused,
@@ -109,7 +112,7 @@ app = FastAPIOffline(  # a page of FastAPI itself would load Swagger UI from the
 app.add_middleware(_NoSniffing)
 app.include_router(webhook.router)
 _OF_READERS = (archives, bulk_reruns, discrepancies, endpoints, failure_groups, messages, missing, redeliveries)
-for each in (*_OF_READERS, refused, sources):
+for each in (*_OF_READERS, overview, refused, sources):
     app.include_router(
         each.router, dependencies=[Depends(check_reader), Depends(check_parameters)], responses=READERS_FAILURES
     )
@@ -119,6 +122,30 @@ app.include_router(  # it needs neither database nor store
 app.include_router(public_link.router)
 app.include_router(health.router)
 app.include_router(metrics.router)
+
+
+class _Console:
+    """The console, which is imported when a person first opens it: a receiver starts and stays small without it."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        console = await asyncio.to_thread(_console)
+        await console(scope, receive, send)
+
+
+@cache
+def _console() -> FastAPI:
+    from api.console.console import console  # noqa: PLC0415
+
+    console.state = app.state
+    return console
+
+
+app.mount("/console", _Console())
+
+
+@app.get("/console", include_in_schema=False)
+def _first_page() -> RedirectResponse:
+    return RedirectResponse("/console/", 307)
 
 
 def _openapi() -> dict[str, Any]:

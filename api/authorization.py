@@ -64,10 +64,14 @@ def check_reader(credentials: Annotated[HTTPAuthorizationCredentials | None, Dep
     Raises:
         Refused: the token is missing or wrong.
     """
-    if credentials is None or not _is_one_of([credentials.credentials], settings().active_api_tokens()):
+    if credentials is None or not is_api_token(credentials.credentials):
         UNAUTHORISED_REQUESTS.labels("api").inc()
         detail = "expected Authorization: Bearer and one of CELLAR_API_TOKENS"
         raise Refused(UNAUTHORIZED, detail, where="Authorization", status=401)
+
+
+def is_api_token(presented: str) -> bool:
+    return _is_one_of([presented], settings().active_api_tokens())
 
 
 def _password(credentials: str) -> str:

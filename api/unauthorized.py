@@ -25,7 +25,7 @@ class Unauthorized:
     _end: asyncio.TimerHandle | None = None
 
     def count(self, address: str, door: str) -> None:
-        """Count a request from the address to a door, `webhook` or `api`. Runs in the event loop."""
+        """Count a request from the address to a door: `webhook`, `api` or `console`. Runs in the event loop."""
         self.requests += 1
         client = (address, door)
         is_new = client not in self._by_client

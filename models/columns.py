@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, Index
+from sqlalchemy import JSON, DateTime, Dialect, Index, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator
 
@@ -13,6 +13,11 @@ Json = JSON().with_variant(JSONB(), "postgresql")
 def text_index(table: str, column: str) -> Index:
     """Return an index on text of any length. Postgres refuses more than 2,700 bytes in a b-tree, but not in a hash."""
     return Index(f"ix_{table}_{column}", column, postgresql_using="hash")
+
+
+def index_where(name: str, condition: str, *columns: str) -> Index:
+    """Return an index on the rows that meet a condition. A query uses it if it states the condition with literals."""
+    return Index(name, *columns, sqlite_where=text(condition), postgresql_where=text(condition))
 
 
 class Moment(TypeDecorator[datetime]):

@@ -12,7 +12,9 @@ import models.messages.event
 import models.messages.notification
 import models.messages.redelivery
 import models.payments.discrepancy
+import models.people.action
 import models.people.letter
+import models.people.login
 import models.people.notice
 import models.runs.bulk
 import models.runs.cause

@@ -32,6 +32,7 @@ from adapters.platform import tls
 from adapters.settings.environment import prefect_server_defaults
 from adapters.settings.settings import Settings, settings
 from benchmarks.guardian import guard
+from services.views import overview
 from tests.statements import share_compiled_statements
 
 _LONGEST_FIRST = (
@@ -87,10 +88,17 @@ def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
 
 def _forget() -> None:
     """Clear everything that a process derives from its settings once."""
+    _settle()
     if transactions.engine.cache_info().currsize:
         transactions.engine().dispose()
-    for cached in (settings, transactions.engine, bucket._client, tls.tls_context):
+    for cached in (settings, transactions.engine, bucket._client, tls.tls_context, overview._measured):
         cached.cache_clear()
+
+
+def _settle() -> None:
+    """Wait for what measures the installation in the background."""
+    if overview._measured.cache_info().currsize:
+        overview._measured(settings().database_location).settle()
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -185,6 +193,7 @@ def _database(server: str, template: str) -> Iterator[str]:
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
     yield url_of(server, name)
+    _settle()
     transactions.engine().dispose()
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())

@@ -110,7 +110,7 @@ class Settings(BaseSettings):
     api_tokens: CommaSeparated = Field(
         (),
         repr=False,
-        description="Tokens for JSON API and metrics. Default: one, generated at the first start.",
+        description="Tokens for JSON API, metrics and console. Default: one, generated at the first start.",
     )
     link_secret: str = Field(
         "", repr=False, description="Key that signs public links. Default: generated at the first start."

@@ -2,12 +2,17 @@
 
 from collections.abc import Iterable
 
+from sqlalchemy import ColumnElement, literal_column
 from sqlmodel import Session, col, func, select
 
 from adapters.database.transactions import insert_new, pages, reading, writing
 from models.messages.event import EventRow
 from models.messages.notification import NotificationRow, NotificationState
 
+IS_UNDELIVERED: ColumnElement[bool] = col(NotificationRow.state).in_(
+    [literal_column(f"'{each}'") for each in (NotificationState.PENDING, NotificationState.DEAD)]
+)
+"""With literals, as an index on these rows has them: a parameter would not use it."""
 _SETTLED = (NotificationState.DELIVERED, NotificationState.SKIPPED)
 
 
@@ -58,10 +63,18 @@ def with_pending(receipt_ids: Iterable[str]) -> set[str]:
 def pending_by_endpoint() -> dict[str, int]:
     """Return the number of messages that wait, by the name of their endpoint."""
     pending = select(NotificationRow.endpoint_name, func.count()).where(
-        NotificationRow.state == NotificationState.PENDING
+        IS_UNDELIVERED, NotificationRow.state == NotificationState.PENDING
     )
     with reading() as session:
         return dict(session.exec(pending.group_by(NotificationRow.endpoint_name)).all())
+
+
+def undelivered_by_endpoint() -> dict[tuple[str, str], int]:
+    """Return the number of messages that are pending or dead, by the name of their endpoint and by state."""
+    by = (col(NotificationRow.endpoint_name), col(NotificationRow.state))
+    counted = select(*by, func.count()).where(IS_UNDELIVERED).group_by(*by).order_by(*by)
+    with reading() as session:
+        return {(endpoint, state): number for endpoint, state, number in session.exec(counted)}
 
 
 def of_receipt(receipt_id: str) -> list[NotificationRow]:

@@ -35,11 +35,28 @@ def newest_of(reference: str) -> RefusedDelivery | None:
     return _delivery(row) if row else None
 
 
+def of_body(receipt_id: str) -> list[RefusedDelivery]:
+    """Return the refused deliveries of a body, newest first."""
+    found = select(RefusedRow).where(RefusedRow.receipt_id == receipt_id)
+    with reading() as session:
+        return [_delivery(row) for row in session.exec(found.order_by(col(RefusedRow.received_at).desc()))]
+
+
 def unreleased() -> int:
     """Return the number of refused bodies that nobody has released."""
     bodies = select(func.count(col(RefusedRow.receipt_id).distinct())).where(col(RefusedRow.released_at).is_(None))
     with reading() as session:
         return session.exec(bodies).one()
+
+
+def unreleased_by_code() -> dict[str, int]:
+    """Return the number of refused bodies that nobody has released, by code."""
+    code = col(RefusedRow.code)
+    bodies = select(code, func.count(col(RefusedRow.receipt_id).distinct())).where(
+        col(RefusedRow.released_at).is_(None)
+    )
+    with reading() as session:
+        return dict(session.exec(bodies.group_by(code).order_by(code)).all())
 
 
 def put_into_group(group: str, now: datetime) -> None:

@@ -3,18 +3,15 @@
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
-from fastapi.routing import APIRoute
-from pydantic import AfterValidator
-from starlette.routing import Match
-from starlette.types import Scope
 
 from adapters.database.transactions import reading
 from api.errors import Responses, failures
 from api.json.discrepancies import EXPLANATION_FAILURES
+from api.references import Reference, RouteAsSent
 from domain.archive.file_names import safe_names
 from models.errors import Refused
 from models.views.archives import ArchivePage, ArchiveQuery, ArchiveView, RerunStarted
@@ -27,15 +24,7 @@ from services.triggering import reruns
 from services.views import archive_list, archive_view
 from services.views.differences import version_differences
 
-
-class _RouteAsSent(APIRoute):
-    """Matches the path as it was sent, so that `%2F` within a reference does not separate parts of the path."""
-
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        return super().matches({**scope, "path": scope["raw_path"].decode()})
-
-
-router = APIRouter(prefix="/api/archives", tags=["archives"], route_class=_RouteAsSent)
+router = APIRouter(prefix="/api/archives", tags=["archives"], route_class=RouteAsSent)
 _FILE: Responses = failures(
     {
         404: {"UNKNOWN_FILE": "the archive has no file with this digest, or no archive of the process was received."},
@@ -53,16 +42,6 @@ _FILE: Responses = failures(
     }
 }
 _UNKNOWN_REFERENCE = failures({404: {"UNKNOWN_REFERENCE": "no archive of this process was received."}})
-
-
-def _decoded(sent: str) -> str:
-    reference = unquote(sent)
-    if "\0" in reference:  # Postgres refuses NUL in text
-        raise ValueError("a reference must not contain NUL")
-    return reference
-
-
-Reference = Annotated[str, AfterValidator(_decoded)]
 
 
 @router.get("", summary="A page of archives, newest first", response_description="The page.")
@@ -119,7 +98,7 @@ def read_differences(reference: Reference, before: int, after: int) -> list[Diff
     responses=_UNKNOWN_REFERENCE,
 )
 async def rerun(reference: Reference) -> RerunStarted:
-    return (await reruns.rerun([reference]))[0]
+    return (await reruns.rerun([reference], "api"))[0]
 
 
 @router.post(

@@ -1,32 +1,22 @@
 """`/d/{token}`: the public link, which is signed and expires. Its page shows an archive's state and nothing personal.
 
-The link ends up in the sender's logs. Its token is made from the receipt id alone, so no database is needed to make it.
+The link ends up in the sender's logs. `api/links.py` makes it.
 """
 
 import base64
-import hmac
 import secrets
-from functools import lru_cache
 from pathlib import Path
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from fastapi.templating import Jinja2Templates
-from itsdangerous import BadSignature, SignatureExpired, TimestampSigner
-from itsdangerous.encoding import want_bytes
+from itsdangerous import BadSignature, SignatureExpired
 
 from adapters.settings.settings import settings
 from api.errors import UNEXPECTED, Responses
+from api.links import signer
 from models.errors import Transient
 from services.views import archive_view
-
-
-class _ExactSigner(TimestampSigner):
-    """A signer that accepts a token only as issued. Base64 decodes added padding and other spare bits at the end."""
-
-    def verify_signature(self, value: str | bytes, sig: str | bytes) -> bool:
-        return hmac.compare_digest(want_bytes(sig), self.get_signature(value))
-
 
 router = APIRouter(tags=["public link"])
 _PAGE = {"content": {"text/html": {"schema": {"type": "string"}}}}
@@ -43,11 +33,6 @@ _PAGES: Responses = {
 _templates = Jinja2Templates(Path(__file__).parent / "templates")
 
 
-def link_of(receipt_id: str) -> str:
-    name = base64.urlsafe_b64encode(bytes.fromhex(receipt_id)).rstrip(b"=")
-    return f"{settings().receiver_url}/d/{_signer().sign(name).decode()}"
-
-
 @router.get(
     "/d/{token}",
     response_class=HTMLResponse,
@@ -61,7 +46,7 @@ def public_page(request: Request, token: str) -> HTMLResponse:
     The webhook answers with a link to it. The token in the link is all that is needed.
     """
     try:
-        name = _signer().unsign(token, max_age=settings().public_link_days * 86_400)
+        name = signer().unsign(token, max_age=settings().public_link_days * 86_400)
     except SignatureExpired:
         return _page(request, "This link has expired.", status=410)
     except BadSignature:
@@ -90,8 +75,3 @@ def _page(
         " base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     }
     return _templates.TemplateResponse(request, "public.html", context, status_code=status, headers=headers)
-
-
-@lru_cache
-def _signer() -> _ExactSigner:
-    return _ExactSigner(settings().active_link_secret(), salt="public-link")

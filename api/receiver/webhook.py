@@ -25,10 +25,10 @@ from adapters.observation.tracing import TRACEPARENT, span
 from adapters.settings.settings import settings
 from api.authorization import SENDERS_SECRET
 from api.errors import challenge
+from api.links import link_of
 from api.receiver.admission import Admission
 from api.receiver.answers import ANSWERS
 from api.receiver.dispatching import Dispatcher
-from api.receiver.public_link import link_of
 from api.receiver.receiving import KeptEvent, Rejection, check_size, receive
 from api.receiver.senders import Senders
 from models.errors import Refused, Transient

@@ -103,7 +103,7 @@ def _filter(filters: Mapping[str, str | None]) -> ArchiveFilter:
 
 
 def _rerun(references: list[str], *, as_json: bool) -> None:
-    started = asyncio.run(reruns.rerun(references))
+    started = asyncio.run(reruns.rerun(references, person()))
     if as_json:
         typer.echo(json.dumps([each.model_dump() for each in started]))
         return

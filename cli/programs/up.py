@@ -252,6 +252,7 @@ def _welcome(settings: Settings, took_s: float, *, shows_secrets: bool) -> str:
 cellar is up after {took_s:.1f} s.
 
   Receiver    {settings.receiver_url}
+  Console     {settings.receiver_url}/console/
   Prefect UI  {settings.prefect_ui_url}
   Metrics     {url}/metrics
   Logs        {settings.data_dir.absolute() / "logs"}

@@ -85,7 +85,7 @@ def _file_rows(archive: Archive, archive_url: str) -> list[tuple[str | None, ...
             content.element_id,
             content.media_type,
             size_text(content.stored.size_bytes),
-            _Markup(f"[{content.stored.sha256[:12]}…]({archive_url}/files/{content.stored.sha256})"),
+            _Markup(f"[{content.stored.sha256[:12]}…]({archive_url}/files/{content.stored.sha256}/view)"),
         )
         for content in archive.contents
         if content.stored

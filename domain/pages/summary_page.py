@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from domain.archive.rows import label_text
 from domain.archive.verdict_text import certificate_texts, document_text, field_change_texts, signature_texts
 from domain.messages.summary import size_text
-from domain.pages.languages import DIRECTIONS, LANGUAGES, Language, Say, said
+from domain.pages.languages import DIRECTIONS, LANGUAGES, Language, Say, judgement, said
 from domain.pages.proof_page import Proof, proof_shown, time_text
 from domain.payments.booking import BookedPayment, booked
 from domain.payments.sentences import sentence
@@ -157,16 +157,7 @@ def _judged(name: str, text: str | None, say: Say) -> str | None:
     """Return a judgement in the language of the page. Names and times are no judgements."""
     if text is None or name in ("signer", "organization", "signed at"):
         return text
-    return ": ".join(_said_in_parts(each, say) for each in _parts_of(text, say))
-
-
-def _parts_of(text: str, say: Say) -> list[str]:
-    """Return an answer and its reason, unless the language has words for both together."""
-    return [text] if say(text) != text else text.split(": ", 1)
-
-
-def _said_in_parts(text: str, say: Say) -> str:
-    return say(text) if say(text) != text else ", ".join(map(say, text.split(", ")))
+    return judgement(text, say)
 
 
 def _session(session: Session) -> dict[str, Any]:

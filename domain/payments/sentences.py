@@ -35,6 +35,11 @@ _MEANINGS: Mapping[str, str] = {
 }
 
 
+def meaning(code: str) -> str:
+    """Return what a discrepancy of a code means, without its values. Pure."""
+    return _MEANINGS[code]
+
+
 def sentence(code: str, expected: str, found: str) -> str:
     """Return the sentence for a discrepancy. It follows from stored members, so it is not stored itself. Pure."""
     return f"{_MEANINGS[code]} Expected: {expected}. Found: {found}."

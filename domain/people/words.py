@@ -51,7 +51,7 @@ def _failed(notice: Notice, places: Places, _now: datetime) -> tuple[str, list[s
         _short(notice.detail),
         _since(notice),
         f"A person is needed: `cellar failures`, then `cellar rerun --failed --cause {notice.key}`.",
-        f"{places.cellar}/api/failures",
+        f"{places.cellar}/console/failed",
     ]
 
 
@@ -91,7 +91,7 @@ def _refused(notice: Notice, places: Places, _now: datetime) -> tuple[str, list[
         _short(notice.detail),
         _since(notice),
         "The bodies are in quarantine: `cellar quarantine list`.",
-        f"{places.cellar}/api/refused",
+        f"{places.cellar}/console/refused",
     ]
 
 
@@ -109,7 +109,7 @@ def _missing(notice: Notice, places: Places, _now: datetime) -> tuple[str, list[
     return f"{count_text(notice.count, 'process', 'processes')} {is_missing} missing", [
         f"{notice.detail} Source: {notice.key}.",
         "Cellosign deletes them for good. Send them again from Cellosign before that: `cellar missing`.",
-        f"{places.cellar}/api/missing",
+        f"{places.cellar}/console/missing",
     ]
 
 
@@ -118,7 +118,7 @@ def _failing(notice: Notice, places: Places, _now: datetime) -> tuple[str, list[
     return f"endpoint {notice.key} does not confirm", [
         f"Since {_moment(notice.opened_at)}. {notice.count:,} {wait}, and cellar goes on trying.",
         f"Ask the operator of the endpoint. `cellar endpoints show {notice.key}` shows what is known.",
-        f"{places.cellar}/api/endpoints",
+        f"{places.cellar}/console/endpoints",
     ]
 
 
@@ -126,7 +126,7 @@ def _disabled(notice: Notice, places: Places, _now: datetime) -> tuple[str, list
     return f"endpoint {notice.key} is disabled", [
         f"Since {_moment(notice.opened_at)}: {_short(notice.detail)}. It gets no messages.",
         f"`cellar endpoints enable {notice.key}` once it is well.",
-        f"{places.cellar}/api/endpoints",
+        f"{places.cellar}/console/endpoints",
     ]
 
 
@@ -135,7 +135,7 @@ def _dead(notice: Notice, places: Places, _now: datetime) -> tuple[str, list[str
     return f"{count_text(notice.count, 'message')} to {notice.key} {is_given} given up", [
         _since(notice),
         f"Once the endpoint is well: `cellar endpoints redeliver {notice.key}`.",
-        f"{places.cellar}/api/messages?state=dead",
+        f"{places.cellar}/console/endpoints",
     ]
 
 

@@ -14,7 +14,7 @@ from models.archive.session import Session
 from models.archive.signature import Signature
 from models.archive.verdict import Verdict
 from models.archive.warning import ArchiveWarning, WarningCode
-from models.columns import Moment, text_index
+from models.columns import Moment, index_where, text_index
 from models.payments.payment import Payment
 from models.runs.cause import CauseColumns
 from models.runs.receipt import DEFAULT_SOURCE
@@ -72,7 +72,11 @@ class ArchiveRow(CauseColumns, table=True):
     """
 
     __tablename__ = "archive"
-    __table_args__ = (text_index("archive", "template_id"), Index("ix_archive_cause_code", "cause_code"))
+    __table_args__ = (
+        text_index("archive", "template_id"),
+        Index("ix_archive_cause_code", "cause_code"),
+        index_where("ix_archive_failed", "state = 'failed'", "cause_code", "cause_task", "cause_since", "received_at"),
+    )
 
     reference: str = Field(primary_key=True, max_length=255)
     state: str = Field(max_length=16, index=True)

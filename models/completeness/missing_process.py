@@ -50,7 +50,7 @@ class MissingProcessRow(SQLModel, table=True):
     since: datetime = Field(sa_type=Moment)
     deadline_at: datetime = Field(sa_type=Moment)
     alerted_h: int | None = None
-    opened_at: datetime = Field(sa_type=Moment)
+    opened_at: datetime = Field(index=True, sa_type=Moment)
     announced_at: datetime | None = Field(default=None, sa_type=Moment)
     closed_at: datetime | None = Field(default=None, sa_type=Moment)
     closed_why: str | None = Field(default=None, max_length=16)

@@ -3,9 +3,10 @@
 from datetime import datetime
 from enum import StrEnum
 
+from sqlalchemy import Index
 from sqlmodel import Field, SQLModel
 
-from models.columns import Moment
+from models.columns import Moment, index_where
 
 
 class NotificationState(StrEnum):
@@ -19,6 +20,9 @@ class NotificationState(StrEnum):
     SKIPPED = "skipped"
 
 
+_OF_ENDPOINT = ("endpoint_name", "planned_at", "message_id")
+
+
 class NotificationRow(SQLModel, table=True):
     """A message to an endpoint. `receipt_id` is the subject of its event; an event of many archives has no reference.
 
@@ -29,12 +33,17 @@ class NotificationRow(SQLModel, table=True):
     """
 
     __tablename__ = "notification"
+    __table_args__ = (
+        index_where("ix_notification_skipped", "state = 'skipped'", "planned_at"),
+        index_where("ix_notification_undelivered", "state IN ('pending', 'dead')", *_OF_ENDPOINT, "state"),
+        Index("ix_notification_endpoint", *_OF_ENDPOINT),
+    )
 
     message_id: str = Field(primary_key=True, max_length=64)
     reference: str = Field(index=True, max_length=255)
     receipt_id: str = Field(index=True, max_length=64)
     endpoint: str
-    endpoint_name: str = Field(default="", index=True, max_length=64)
+    endpoint_name: str = Field(default="", max_length=64)
     event: str = Field(max_length=64)
     event_id: str | None = Field(default=None, index=True, max_length=64)
     state: str = Field(max_length=16)
@@ -44,7 +53,7 @@ class NotificationRow(SQLModel, table=True):
     next_attempt_at: datetime | None = Field(default=None, index=True, sa_type=Moment)
     expires_at: datetime | None = Field(default=None, sa_type=Moment)
     claimed_until: datetime | None = Field(default=None, sa_type=Moment)
-    delivered_at: datetime | None = Field(default=None, sa_type=Moment)
+    delivered_at: datetime | None = Field(default=None, index=True, sa_type=Moment)
     tried_before: int = 0
     next_trigger: str | None = Field(default=None, max_length=16)
     next_by: str | None = None

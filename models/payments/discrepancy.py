@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from sqlmodel import Field, SQLModel
 
-from models.columns import Moment
+from models.columns import Moment, index_where
 
 
 class DiscrepancyCode(StrEnum):
@@ -92,6 +92,7 @@ class DiscrepancyRow(SQLModel, table=True):
     """
 
     __tablename__ = "discrepancy"
+    __table_args__ = (index_where("ix_discrepancy_standing", "state != 'closed'", "code", "discrepancy_id", "state"),)
 
     discrepancy_id: str = Field(primary_key=True, max_length=32)
     reference: str | None = Field(default=None, max_length=255, index=True)
@@ -112,7 +113,7 @@ class DiscrepancyEventRow(SQLModel, table=True):
     discrepancy_id: str = Field(primary_key=True, max_length=32)
     number: int = Field(primary_key=True)
     state: str = Field(max_length=16)
-    at: datetime = Field(sa_type=Moment)
+    at: datetime = Field(index=True, sa_type=Moment)
     by: str | None = None
     """The person who explained the discrepancy."""
     why: str | None = None

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from sqlalchemy import Index
 from sqlalchemy.orm import deferred
 from sqlmodel import BigInteger, Column, Field, LargeBinary, SQLModel, UniqueConstraint
 
@@ -58,6 +59,7 @@ class Outcome(StrEnum):
 
 class ReceiptRow(CauseColumns, table=True):
     __tablename__ = "receipt"
+    __table_args__ = (Index("ix_receipt_completed_at", "completed_at", "received_at"),)
 
     receipt_id: str = Field(primary_key=True, max_length=64)
     reference: str = Field(index=True, max_length=255)
@@ -74,7 +76,7 @@ class DeliveryRow(SQLModel, table=True):
     delivery_id: str = Field(primary_key=True, max_length=64)
     receipt_id: str = Field(index=True, max_length=64)
     reference: str = Field(index=True, max_length=255)
-    received_at: datetime = Field(sa_type=Moment)
+    received_at: datetime = Field(index=True, sa_type=Moment)
     outcome: str = Field(max_length=16)
     headers: dict[str, str] = Field(sa_type=Json)
     flow_run_id: str | None = Field(default=None, max_length=36)

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sqlmodel import BigInteger, Field, SQLModel
 
-from models.columns import Moment
+from models.columns import Moment, index_where
 from models.runs.receipt import DEFAULT_SOURCE
 
 
@@ -37,6 +37,7 @@ class RefusedRow(SQLModel, table=True):
     """A refused delivery. `message` is the group of deliveries that one message reports, from `notified_at` on."""
 
     __tablename__ = "refused"
+    __table_args__ = (index_where("ix_refused_unreleased", "released_at IS NULL", "code", "receipt_id"),)
 
     delivery_id: str = Field(primary_key=True, max_length=64)
     receipt_id: str = Field(index=True, max_length=64)

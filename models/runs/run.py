@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from sqlmodel import Field, SQLModel
 
-from models.columns import Moment
+from models.columns import Moment, index_where
 
 
 class Trigger(StrEnum):
@@ -39,6 +39,7 @@ class RunRow(SQLModel, table=True):
     """
 
     __tablename__ = "run"
+    __table_args__ = (index_where("ix_run_failed", "state = 'Failed'", "ended_at", "cause_code"),)
 
     flow_run_id: str = Field(primary_key=True, max_length=36)
     attempt: int = Field(primary_key=True)

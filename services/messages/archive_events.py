@@ -128,3 +128,8 @@ def _event(event: EventType, archive: ArchiveRow, subject: str, at: datetime, bo
 def archive_url(reference: str) -> str:
     """Return the address of an archive in the JSON API."""
     return f"{settings().receiver_url}/api/archives/{quote(reference, safe='')}"
+
+
+def page_url(reference: str) -> str:
+    """Return the address of an archive's page in the console."""
+    return f"{settings().receiver_url}/console/archives/{quote(reference, safe='')}"

@@ -2,7 +2,7 @@
 
 from adapters.tables import notifications
 from domain.messages.summary import MOST_ROWS, summary
-from services.messages.archive_events import archive_url
+from services.messages.archive_events import page_url
 from services.payments import recorded
 from services.receipts.stored_archive import StoredArchive
 
@@ -20,6 +20,6 @@ def archive_summary(archived: StoredArchive, version: int) -> str:
         notifications.of_receipt(receipt_id),
         discrepancies_in_all=sum(recorded.count_not_closed(reference).values()),
         version=version,
-        archive_url=archive_url(reference),
+        archive_url=page_url(reference),
         terms=archived.request.payment_terms,
     )

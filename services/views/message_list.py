@@ -8,10 +8,11 @@ from sqlmodel import col, select
 
 from adapters.database.listing import Order, listed
 from adapters.database.transactions import reading
+from adapters.tables.notifications import IS_UNDELIVERED
 from domain.messages.addresses import shown_url
 from models.errors import Refused
 from models.messages.event import EventRow
-from models.messages.notification import NotificationAttemptRow, NotificationRow
+from models.messages.notification import NotificationAttemptRow, NotificationRow, NotificationState
 from models.views.messages import AttemptView, MessageFilter, MessagePage, MessageQuery, MessageRecord, MessageView
 
 _NEWEST_FIRST = Order(col(NotificationRow.planned_at), col(NotificationRow.message_id), is_descending=True)
@@ -61,6 +62,8 @@ def conditions_of(query: MessageFilter) -> list[ColumnElement[bool]]:
         col(column) == getattr(query, name) for name, column in plain.items() if getattr(query, name) is not None
     ]
     if query.state:
+        if set(query.state) <= {NotificationState.PENDING, NotificationState.DEAD}:
+            conditions.append(IS_UNDELIVERED)
         conditions.append(col(NotificationRow.state).in_(query.state))
     about = aliased(EventRow)  # the list joins events too
     of_event = {"source": about.source, "template": about.template_id}

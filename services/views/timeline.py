@@ -11,12 +11,18 @@ from adapters.tables import session_events
 from models.completeness.missing_process import MissingProcessRow
 from models.messages.notification import NotificationAttemptRow, NotificationRow, NotificationState
 from models.payments.discrepancy import DiscrepancyEventRow, DiscrepancyRow, DiscrepancyState
+from models.people.action import ActionKind, ActionRow
 from models.runs.receipt import DeliveryRow, VersionRow
 from models.runs.refused import RefusedRow
 from models.runs.run import RunRow
 from models.views.archives import TimelineEntry, TimelineKind
 
 MOST_ENTRIES = 500
+_DONE = {
+    ActionKind.RERUN: "asked for a re-run",
+    ActionKind.EXPORT: "exported the archive",
+    ActionKind.RELEASE: "released a refused body",
+}
 
 
 def timeline(session: Session, reference: str) -> list[TimelineEntry]:
@@ -28,6 +34,7 @@ def timeline(session: Session, reference: str) -> list[TimelineEntry]:
         *_findings(session, reference),
         *_messages(session, reference),
         *_events(session, reference),
+        *_actions(session, reference),
     ]
     return sorted(found, key=lambda each: (each.at, each.kind, each.id))[-MOST_ENTRIES:]
 
@@ -116,3 +123,8 @@ def _events(session: Session, reference: str) -> Iterator[TimelineEntry]:
     for each in session_events.of_process(session, reference, MOST_ENTRIES):
         what = each.type if each.is_known else f"{each.type} (an unknown type)"
         yield _entry(each.event_at or each.received_at, TimelineKind.EVENT, what, each.event_id)
+
+
+def _actions(session: Session, reference: str) -> Iterator[TimelineEntry]:
+    for each in _last(session, ActionRow, ActionRow.at, reference):
+        yield _entry(each.at, TimelineKind.ACTION, _DONE[ActionKind(each.kind)], each.action_id, each.by)

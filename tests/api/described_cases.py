@@ -30,7 +30,7 @@ MESSAGES, MESSAGE = "GET /api/messages", "GET /api/messages/{message_id}"
 REDELIVERIES, REDELIVER = "GET /api/redeliveries", "POST /api/redeliveries"
 REDELIVERY, REDELIVERY_CONFIRM = f"{REDELIVERIES}/{{redelivery_id}}", f"{REDELIVER}/{{redelivery_id}}/confirm"
 REFUSED, FAILURES, METRICS = "GET /api/refused", "GET /api/failures", "GET /metrics"
-SOURCES = "GET /api/sources"
+SOURCES, OVERVIEW = "GET /api/sources", "GET /api/overview"
 MISSING, DISMISSAL = "GET /api/missing", "POST /api/missing/{missing_id}/dismiss"
 PEOPLE = "POST /api/people/test"
 LINK, ALIVE, READY = "GET /d/{token}", "GET /healthz", "GET /readyz"
@@ -366,6 +366,10 @@ CASES: dict[tuple[str, int, str], Case] = {
     (REFUSED, 401, "UNAUTHORIZED"): _plain("GET", "/api/refused"),
     (REFUSED, 422, "BAD_PARAMETER"): _get("/api/refused?cursor=unknown"),
     (REFUSED, 503, "UNAVAILABLE"): _without_database("GET", "/api/refused"),
+    (OVERVIEW, 200, ""): _get("/api/overview"),
+    (OVERVIEW, 401, "UNAUTHORIZED"): _plain("GET", "/api/overview"),
+    (OVERVIEW, 422, "BAD_PARAMETER"): _get("/api/overview?source=retail"),
+    (OVERVIEW, 503, "UNAVAILABLE"): _without_database("GET", "/api/overview"),
     (SOURCES, 200, ""): _get("/api/sources"),
     (SOURCES, 401, "UNAUTHORIZED"): _plain("GET", "/api/sources"),
     (SOURCES, 422, "BAD_PARAMETER"): _get("/api/sources?name=retail"),

@@ -80,7 +80,7 @@ def test_migrate_creates_the_folder_of_the_database(configure: Callable[..., Set
 @pytest.mark.usefixtures("installation")
 def test_database_of_a_build_with_other_migrations_is_refused_and_says_what_to_do() -> None:
     with engine().connect() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = '0011'"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
         connection.commit()
 
     with pytest.raises(Conflict, match="run `cellar migrate` and `cellar rebuild`"):

@@ -22,7 +22,7 @@ from models.views.payments import DiscrepancyView, ListedDiscrepancy
 from tests.domain.payloads import TERMS, changed, read
 from tests.samples import sample_document
 
-URL = "https://cellar.example/api/archives/r"
+URL = "https://cellar.example/console/archives/r"
 MEANS = (
     "The amount of the payment differs from the amount that the provider states. "
     "Expected\\: 21.00 ILS. Found\\: 25.00 ILS."
@@ -87,8 +87,8 @@ Process 100, template 9fa70d4ccea84262b1ed2308a07a3fb4, sessions: 1, signatures:
 
 | role | element | type | size | file |
 | --- | --- | --- | --- | --- |
-| signed\\_document | – | application/pdf | 11.0 kB | [{signed[:12]}…]({URL}/files/{signed}) |
-| attachment | ATTACHMENT\\_FIELD\\_ID | image/png | 1.0 kB | [{attached[:12]}…]({URL}/files/{attached}) |
+| signed\\_document | – | application/pdf | 11.0 kB | [{signed[:12]}…]({URL}/files/{signed}/view) |
+| attachment | ATTACHMENT\\_FIELD\\_ID | image/png | 1.0 kB | [{attached[:12]}…]({URL}/files/{attached}/view) |
 
 ## Payments
 

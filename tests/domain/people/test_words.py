@@ -28,7 +28,7 @@ def test_failures_name_cause_number_times_and_command() -> None:
         "sessions[0]: expected an id",
         "Since 2026-01-01 12:00 UTC, the last at 2026-01-01 14:00 UTC.",
         "A person is needed: `cellar failures`, then `cellar rerun --failed --cause NO_MEMBER`.",
-        "https://cellar.example/api/failures",
+        "https://cellar.example/console/failed",
     ]
 
 

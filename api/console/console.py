@@ -1,0 +1,86 @@
+"""The console as an application of its own under `/console`: its routes, its headers, and its pages of failures."""
+
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from api.console.frame import entrance, static
+from api.console.frame.policy import Policy
+from api.console.frame.rendering import render
+from api.console.frame.visits import SignInFirst
+from api.console.pages import (
+    archives,
+    bulk,
+    discrepancies,
+    dossier,
+    endpoints,
+    failed,
+    files,
+    messages,
+    missing,
+    overview,
+    refused,
+)
+from api.console.words.languages import N_
+from models.errors import Conflict, Refused, Transient
+
+console = FastAPI(
+    openapi_url=None,
+    telemetry={"tracing": False, "metrics": False, "logs": False},  # paths have references
+    redirect_slashes=False,
+)
+console.add_middleware(Policy)
+_TROUBLES = (discrepancies, failed, refused, missing, endpoints, messages, bulk)
+_ARCHIVES = (archives, files, dossier)  # the dossier's path takes everything below it
+for each in (static, entrance, overview, *_TROUBLES, *_ARCHIVES):
+    console.include_router(each.router)
+
+
+_UNKNOWN_PATH = N_("There is no such page.")
+_WRONG_METHOD = N_("This address takes a form of one of the console's pages.")
+_UNEXPECTED = N_("An unexpected error of cellar; its log has the trace.")
+
+
+@console.exception_handler(SignInFirst)
+async def _sign_in_first(_request: Request, first: SignInFirst) -> Response:
+    return entrance.see(first.login_path)
+
+
+@console.exception_handler(Refused)
+async def _refused(request: Request, refused: Refused) -> Response:
+    return _failure(request, refused.status, refused.code, refused.detail)
+
+
+@console.exception_handler(Transient)
+async def _transient(request: Request, error: Transient) -> Response:
+    return _failure(request, 503, "UNAVAILABLE", str(error))
+
+
+@console.exception_handler(Conflict)
+async def _conflict(request: Request, error: Conflict) -> Response:
+    return _failure(request, 500, "CONFLICT", str(error))
+
+
+@console.exception_handler(RequestValidationError)
+async def _invalid(request: Request, error: RequestValidationError) -> Response:
+    """Name the parameters that are wrong, without their values."""
+    places = sorted({".".join(map(str, each["loc"])) for each in error.errors()})
+    return _failure(request, 422, "BAD_PARAMETER", ", ".join(places))
+
+
+@console.exception_handler(HTTPException)
+async def _http_exception(request: Request, error: HTTPException) -> Response:
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        return _failure(request, 405, "WRONG_METHOD", _WRONG_METHOD)
+    return _failure(request, error.status_code, "UNKNOWN_PATH", _UNKNOWN_PATH)
+
+
+@console.exception_handler(Exception)
+async def _unexpected(request: Request, _error: Exception) -> Response:
+    return _failure(request, 500, "INTERNAL", _UNEXPECTED)
+
+
+def _failure(request: Request, status: int, code: str, detail: str) -> Response:
+    return render(request, "failure.html", status, code=code, detail=detail)

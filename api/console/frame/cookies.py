@@ -1,0 +1,90 @@
+"""The console's cookies: who visits, in which language, in which colours. They are signed, and scripts never see them.
+
+A visitor has an id before signing in, so that the form of the login has a CSRF token too. Signing in gives a new id.
+"""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from functools import lru_cache
+
+from fastapi import Request, Response
+from itsdangerous import BadSignature, Signer
+
+from adapters.settings.settings import settings
+from services.people.logins import LASTS
+
+_VISITOR, _LANGUAGE, _THEME = "cellar_visitor", "cellar_language", "cellar_theme"
+_CHOICE_LASTS_S = 365 * 86_400
+ROOT = "/console"
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """A browser that visits the console. `person`: the name of the person who is signed in."""
+
+    visitor_id: str
+    is_new: bool
+    person: str | None = None
+
+    @property
+    def csrf_token(self) -> str:
+        return _signer("csrf").get_signature(self.visitor_id).decode()
+
+
+def visitor_id_of(request: Request) -> str | None:
+    """Return the id that a visitor's cookie holds; None if there is no cookie of ours."""
+    try:
+        return _signer("visitor").unsign(request.cookies.get(_VISITOR, "")).decode()
+    except (BadSignature, UnicodeDecodeError):
+        return None
+
+
+def new_visitor_id() -> str:
+    return secrets.token_urlsafe(32)
+
+
+def keep_visitor(request: Request, response: Response, visitor_id: str) -> None:
+    signed = _signer("visitor").sign(visitor_id).decode()
+    _set(request, response, (_VISITOR, signed), int(LASTS.total_seconds()))
+
+
+def forget_visitor(response: Response) -> None:
+    response.delete_cookie(_VISITOR, path=ROOT)
+
+
+def language_choice(request: Request) -> str | None:
+    return request.cookies.get(_LANGUAGE)
+
+
+def theme_choice(request: Request) -> str:
+    """Return `light` or `dark` as a person chose it, else `auto`: as their system has it."""
+    chosen = request.cookies.get(_THEME, "")
+    return chosen if chosen in ("light", "dark") else "auto"
+
+
+def keep_choices(request: Request, response: Response, language: str | None, theme: str | None) -> None:
+    for name, value in ((_LANGUAGE, language), (_THEME, theme)):
+        if value is not None:
+            _set(request, response, (name, value), _CHOICE_LASTS_S)
+
+
+def _set(request: Request, response: Response, cookie: tuple[str, str], lasts_s: int) -> None:
+    """Set a cookie that a link from a mail or from Prefect's UI brings along, and a form of another site does not."""
+    name, value = cookie
+    response.set_cookie(
+        name, value, max_age=lasts_s, path=ROOT, secure=_is_https(request), httponly=True, samesite="lax"
+    )
+
+
+def _is_https(request: Request) -> bool:
+    return "https" in (request.url.scheme, request.headers.get("x-forwarded-proto", ""))
+
+
+@lru_cache
+def _signers(secret: str, purpose: str) -> Signer:
+    return Signer(secret, salt=f"console-{purpose}", digest_method=hashlib.sha256)
+
+
+def _signer(purpose: str) -> Signer:
+    return _signers(settings().active_link_secret(), purpose)

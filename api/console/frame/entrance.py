@@ -1,0 +1,68 @@
+"""Login, logout, and the choice of language and colours."""
+
+from asyncio import to_thread
+from datetime import UTC, datetime
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+
+from adapters.observation.metrics import UNAUTHORISED_REQUESTS
+from api.authorization import is_api_token
+from api.console.frame import cookies
+from api.console.frame.cookies import ROOT
+from api.console.frame.forms import Posted
+from api.console.frame.rendering import render
+from api.console.frame.visits import AnyVisitor, own_path
+from domain.pages.languages import LANGUAGES
+from services.people import logins
+
+_MOST_SIGNS_OF_NAME = 60
+router = APIRouter()
+
+
+@router.get("/login")
+def login_page(request: Request, _visitor: AnyVisitor, then: str = "") -> Response:
+    return render(request, "login.html", then=own_path(then), wrong=None, name="")
+
+
+@router.post("/login")
+async def login(request: Request, form: Posted) -> Response:
+    name, then = form.text("name"), own_path(form.text("then"))
+    is_named = bool(name) and name.isprintable() and len(name) <= _MOST_SIGNS_OF_NAME
+    if not is_named or not is_api_token(form.text("token")):
+        if is_named:
+            UNAUTHORISED_REQUESTS.labels("console").inc()
+            request.app.state.unauthorized.count(request.client.host if request.client else "", "console")
+        wrong = "token" if is_named else "name"
+        return render(request, "login.html", 403 if is_named else 422, then=then, wrong=wrong, name=name)
+    session_id = await to_thread(logins.begin, name, form.text("token"), datetime.now(UTC))
+    response = see(then)
+    cookies.keep_visitor(request, response, session_id)
+    return response
+
+
+@router.post("/logout")
+async def logout(request: Request, _form: Posted, visitor: AnyVisitor) -> Response:
+    await to_thread(logins.end, visitor.visitor_id)
+    response = see(f"{ROOT}/login")
+    cookies.forget_visitor(response)
+    return response
+
+
+@router.post("/choices")
+async def choose(request: Request, form: Posted) -> Response:
+    """Keep the choice of a language or of colours, and show the page again."""
+    response = see(own_path(form.text("then")))
+    language, theme = form.text("language"), form.text("theme")
+    cookies.keep_choices(
+        request,
+        response,
+        language if language in LANGUAGES else None,
+        theme if theme in ("light", "dark", "auto") else None,
+    )
+    return response
+
+
+def see(path: str) -> RedirectResponse:
+    """Return the answer to a form: look at a page of the console."""
+    return RedirectResponse(path, 303)

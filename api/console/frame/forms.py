@@ -1,0 +1,75 @@
+"""Forms that pages post. Each is checked to come from a page of ours, by its token and by what the browser says."""
+
+import hmac
+from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import parse_qsl
+
+from fastapi import Depends, Request
+
+from api.console.frame.visits import AnyVisitor
+from models.errors import Refused
+
+_MOST_BYTES = 256 << 10
+_MOST_FIELDS = 2000
+CSRF = "csrf"
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The fields of a posted form, in their order. A name may repeat."""
+
+    fields: tuple[tuple[str, str], ...]
+
+    def text(self, name: str) -> str:
+        """Return a field without the spaces around it; empty if the form has no such field."""
+        return next((value.strip() for key, value in self.fields if key == name), "")
+
+    def texts(self, name: str) -> list[str]:
+        return [value for key, value in self.fields if key == name]
+
+    def optional(self, name: str) -> str | None:
+        """Return a field exactly as the page had it; None if the form has no such field."""
+        return next((value for key, value in self.fields if key == name), None)
+
+
+async def posted(request: Request, visitor: AnyVisitor) -> Form:
+    """Return the form of a request that comes from a page of ours.
+
+    Raises:
+        Refused: it comes from elsewhere, is too large, or is no form.
+    """
+    if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
+        raise _from_elsewhere()
+    form = Form(tuple(_fields(await _body(request))))
+    if visitor.is_new or not hmac.compare_digest(form.text(CSRF).encode(), visitor.csrf_token.encode()):
+        raise _from_elsewhere()
+    return form
+
+
+Posted = Annotated[Form, Depends(posted)]
+
+
+async def _body(request: Request) -> bytes:
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _MOST_BYTES:
+            raise Refused("TOO_LARGE", f"expected a form of at most {_MOST_BYTES >> 10} KiB", status=413)
+    return body
+
+
+def _fields(body: bytes) -> list[tuple[str, str]]:
+    try:
+        fields = parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict")
+    except ValueError as error:
+        raise Refused("BAD_PARAMETER", "expected a form as browsers send it, in UTF-8", where="body") from error
+    if any("\0" in value for _, value in fields):
+        raise Refused("BAD_PARAMETER", "a text must not contain NUL", where="body")
+    # browsers send a line break as CR and LF
+    return [(name, value.replace("\r\n", "\n")) for name, value in fields]
+
+
+def _from_elsewhere() -> Refused:
+    detail = "the form does not come from a page of this console, or the page is too old; load the page again"
+    return Refused("FORM_FROM_ELSEWHERE", detail, status=403)

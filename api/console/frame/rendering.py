@@ -1,0 +1,117 @@
+"""Renders the templates: with the visitor's language, colours, name and CSRF token."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from adapters.settings.settings import settings
+from api.console.frame import cookies, navigation
+from api.console.frame.cookies import ROOT, Visitor
+from api.console.frame.static import static_url
+from api.console.frame.visits import visit
+from api.console.words import codes, formats, languages, meanings, timeline, values
+from domain.pages.languages import Language
+
+_TEMPLATES = Path(__file__).parents[1] / "templates"
+_FILTERS: Mapping[str, Callable[..., Any]] = {
+    "shown": values.shown,
+    "plain": values.plain,
+    "plain_lines": values.plain_lines,
+    "moment": formats.moment_text,
+    "day": formats.day_text,
+    "size": formats.size_text,
+    "number": formats.number_text,
+    "code": codes.code_text,
+    "code_or_value": codes.value_text,
+    "part": codes.part_text,
+    "missing_why": codes.missing_text,
+    "duration": formats.duration_text,
+    "hour": formats.hour_text,
+    "day_in_zone": formats.day_in_zone_text,
+    "filter_name": codes.filter_text,
+    "tone": codes.tone,
+    "worded": languages.worded,
+    "discrepancy": meanings.discrepancy_text,
+    "warning": meanings.warning_text,
+    "happened": timeline.timeline_text,
+    "value": values.json_text,
+    "in_path": lambda text: quote(str(text), safe=""),
+}
+
+
+def render(request: Request, template: str, status: int = 200, **context: Any) -> HTMLResponse:
+    """Return a page in the visitor's language.
+
+    Templates know, beside `context`: `visitor`, `csrf_token`, `places`, `here`, `language`, `direction`, `theme`,
+    `now`, `root`, and the functions `static_url` and `archive_url`.
+    """
+    with languages.speaking(language_of(request)):
+        text = _environment().get_template(template).render(_frame(request) | context)
+    response = HTMLResponse(text, status)
+    visitor: Visitor = request.state.visitor
+    if visitor.is_new:
+        cookies.keep_visitor(request, response, visitor.visitor_id)
+    return response
+
+
+def language_of(request: Request) -> Language:
+    return languages.chosen_language(cookies.language_choice(request), request.headers.get("accept-language", ""))
+
+
+def archive_url(reference: str, *parts: str) -> str:
+    """Return the path of an archive's dossier, or of a page below it."""
+    return "/".join([f"{ROOT}/archives/{quote(reference, safe='')}", *parts])
+
+
+def _frame(request: Request) -> dict[str, Any]:
+    visitor = getattr(request.state, "visitor", None) or visit(request)
+    path = request.url.path
+    return {
+        "request": request,
+        "visitor": visitor,
+        "csrf_token": visitor.csrf_token,
+        "places": navigation.PLACES,
+        "here": next((each for each in navigation.PLACES if navigation.is_here(each, path)), None),
+        "language": languages.language(),
+        "direction": languages.direction(),
+        "theme": cookies.theme_choice(request),
+        "now": datetime.now(UTC),
+        "root": ROOT,
+        "prefect_url": settings().prefect_ui_url,
+        "zone": formats.zone_name(),
+        "path_here": _path_here(request),
+        "said": request.query_params.get("said"),
+    }
+
+
+def _path_here(request: Request) -> str:
+    path: str = request.scope["raw_path"].decode("latin-1")
+    return f"{path}?{request.url.query}" if request.method == "GET" and request.url.query else path
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    environment.install_gettext_callables(  # type: ignore[attr-defined]  # the extension adds it
+        languages.gettext, languages.ngettext, newstyle=True
+    )
+    environment.policies["ext.i18n.trimmed"] = True
+    environment.filters.update(_FILTERS)
+    environment.filters["age"] = formats.age_text
+    environment.filters["money"] = formats.money_text
+    environment.globals.update(static_url=static_url, archive_url=archive_url)
+    return environment

@@ -1,0 +1,67 @@
+"""Who visits a page: dependencies of the routes, which lead to the login if nobody is signed in."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import Depends, Request
+
+from adapters.settings.settings import settings
+from api.console.frame.cookies import ROOT, Visitor, new_visitor_id, visitor_id_of
+from services.people import logins
+
+
+class SignInFirst(Exception):
+    """Nobody is signed in. `then` is the page to return to after the login."""
+
+    def __init__(self, then: str) -> None:
+        super().__init__("sign in first")
+        self.then = then
+
+    @property
+    def login_path(self) -> str:
+        return f"{ROOT}/login" + (f"?then={quote(self.then, safe='')}" if self.then else "")
+
+
+def visit(request: Request) -> Visitor:
+    """Return who visits, also when nobody is signed in. The rendered page gives a new visitor a cookie."""
+    visitor_id = visitor_id_of(request)
+    visitor = Visitor(visitor_id or new_visitor_id(), is_new=visitor_id is None)
+    request.state.visitor = visitor
+    return visitor
+
+
+def signed_in(request: Request, visitor: Annotated[Visitor, Depends(visit)]) -> str:
+    """Return the name of the person who is signed in.
+
+    Raises:
+        SignInFirst: nobody is.
+        Transient: the database does not answer.
+    """
+    person = None
+    if not visitor.is_new:
+        person = logins.person_of(visitor.visitor_id, settings().active_api_tokens(), datetime.now(UTC))
+    if person is None:
+        raise SignInFirst(_sent_path(request) if request.method == "GET" else "")
+    request.state.visitor = Visitor(visitor.visitor_id, is_new=False, person=person)
+    return person
+
+
+def own_path(sent: str) -> str:
+    """Return a path of the console to go to, the first page if `sent` is none: nobody may send people elsewhere."""
+    is_own = sent.startswith(f"{ROOT}/") and sent.isascii() and sent.isprintable() and "\\" not in sent
+    return sent if is_own and "//" not in sent.partition("?")[0] else f"{ROOT}/"
+
+
+def recorded(person: str) -> str:
+    """Return how records name a person who acts in the console, as they name clients of the API."""
+    return f"console ({person})"
+
+
+def _sent_path(request: Request) -> str:
+    path: str = request.scope["raw_path"].decode("latin-1")
+    return f"{path}?{request.url.query}" if request.url.query else path
+
+
+Person = Annotated[str, Depends(signed_in)]
+AnyVisitor = Annotated[Visitor, Depends(visit)]

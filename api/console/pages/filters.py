@@ -1,0 +1,135 @@
+"""Filters of a list as fields of a form, made from the list's query model: a new filter there is a new field here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from types import UnionType
+from typing import Any, Generic, TypeVar, Union, get_args, get_origin
+from urllib.parse import urlencode
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+from api.console.words.formats import zone
+
+Query = TypeVar("Query", bound=BaseModel)
+Pairs = Sequence[tuple[str, str]]
+_OF_PAGES = {"cursor", "limit"}
+_DECISIVE = {"q", "state", "template", "process_number", "attention", "received_after", "received_before"}
+"""The filters that a form shows at once; the rest waits behind `More filters`."""
+
+
+@dataclass(frozen=True, slots=True)
+class FilterField:
+    """A filter as a field of a form. `kind`: text, number, choice, answer (yes or no) or moment."""
+
+    name: str
+    kind: str
+    values: tuple[str, ...]
+    choices: tuple[str, ...]
+    hint: str
+    is_repeatable: bool
+    is_decisive: bool
+    is_wrong: bool
+    is_decided: bool
+    """Without a value, the list decides for its own choice, which the form shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked(Generic[Query]):
+    """What a person asked for: the fields of the form, and the query, None if a filter is wrong."""
+
+    query: Query | None
+    fields: tuple[FilterField, ...]
+    pairs: tuple[tuple[str, str], ...]
+    """The filters that are set, without the page."""
+
+    def url(self, path: str, cursor: str | None = None) -> str:
+        pairs = [*self.pairs, *([("cursor", cursor)] if cursor else [])]
+        return f"{path}?{urlencode(pairs)}" if pairs else path
+
+    @property
+    def has_hidden_filters(self) -> bool:
+        return any((each.values or each.is_wrong) and not each.is_decisive for each in self.fields)
+
+
+def asked(model: type[Query], pairs: Pairs) -> Asked[Query]:
+    """Read the filters of a form or a link. Fields that are left empty set no filter; unknown names are left out."""
+    known = model.model_fields
+    given = [(name, value) for name, value in pairs if name in known and value.strip()]
+    wrong: set[str] = set()
+    query = None
+    try:
+        query = model.model_validate(_values(known, given))
+    except ValidationError as error:
+        wrong = {str(each["loc"][0]) for each in error.errors() if each["loc"]}
+    kept = tuple(each for each in given if each[0] not in _OF_PAGES)
+    fields = [_field(name, info, kept, wrong) for name, info in known.items() if name not in _OF_PAGES]
+    return Asked(query, tuple(sorted(fields, key=lambda each: each.name != "q")), kept)
+
+
+def _values(known: dict[str, FieldInfo], given: Pairs) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, value in given:
+        read = _with_zone(value) if _type_of(known[name]) is datetime else value
+        if _is_list(known[name]):
+            values.setdefault(name, []).append(read)
+        else:
+            values[name] = read
+    return values
+
+
+def _field(name: str, info: FieldInfo, given: Pairs, wrong: set[str]) -> FilterField:
+    of = _type_of(info)
+    choices = tuple(each.value for each in of) if isinstance(of, type) and issubclass(of, Enum) else ()
+    kind = "choice" if choices else {int: "number", bool: "answer", datetime: "moment"}.get(of, "text")
+    values = tuple(value for key, value in given if key == name)
+    if kind == "moment":
+        values = tuple(_without_zone(each) for each in values)
+    default = info.default if isinstance(info.default, Enum) else None
+    return FilterField(
+        name=name,
+        kind=kind,
+        values=values or ((str(default.value),) if default else ()),
+        choices=choices,
+        hint=info.description or "",
+        is_repeatable=_is_list(info),
+        is_decisive=name in _DECISIVE,
+        is_wrong=name in wrong,
+        is_decided=default is not None,
+    )
+
+
+def _type_of(info: FieldInfo) -> Any:
+    """Return the type of a filter's single value: of `list[Text]` and of `State | None` alike."""
+    of = info.annotation
+    while get_origin(of) is not None:
+        origin, arguments = get_origin(of), get_args(of)
+        kept = [each for each in arguments if each is not type(None)]
+        if origin not in (Union, UnionType, list) and not hasattr(of, "__metadata__"):
+            break
+        of = kept[0]
+    return of
+
+
+def _is_list(info: FieldInfo) -> bool:
+    return get_origin(info.annotation) is list
+
+
+def _with_zone(value: str) -> str:
+    """Return a moment as the query takes it. The browser's field has no zone: the installation's is meant."""
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return value
+    return value if moment.tzinfo else moment.replace(tzinfo=zone()).isoformat()
+
+
+def _without_zone(value: str) -> str:
+    try:
+        moment = datetime.fromisoformat(value)
+        shown = moment.astimezone(zone()) if moment.tzinfo else moment
+    except (ValueError, OverflowError):
+        return value
+    return shown.strftime("%Y-%m-%dT%H:%M")

@@ -1,0 +1,32 @@
+"""Values of people on a page: isolated from the text around them, with the signs that reverse it made visible."""
+
+import json
+import re
+from typing import Any
+
+from markupsafe import Markup
+
+_REVERSING = re.compile("[\u202a-\u202e\u2066-\u2069\x00-\x08\x0b-\x1f\x7f-\x9f]")
+"""Signs that change the direction of what follows them, and control characters. The marks U+200E and U+200F stay."""
+
+
+def shown(value: object) -> Markup:
+    """Return a value as text in a `<bdi>` of its own."""
+    if value is None or value == "":
+        return Markup("–")
+    return Markup("<bdi>{}</bdi>").format(plain(value))
+
+
+def plain(value: object) -> str:
+    """Return a value for an attribute, where no element can isolate it."""
+    return _REVERSING.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", str(value))
+
+
+def plain_lines(text: str) -> str:
+    """Return a text of several lines for a page."""
+    return "\n".join(plain(line) for line in text.splitlines())
+
+
+def json_text(value: Any) -> str:
+    """Return a value of a payload as text: a text as it is, everything else as JSON."""
+    return value if isinstance(value, str) else "" if value is None else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,144 @@
+"""Gives people the overview: what needs them first, and how the installation went over hours and days.
+
+What is open now is counted for each request. Hours that have ended are counted once and kept in memory. Days, the state
+of the parts and the inbox are measured in the background; days are up to a minute old.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+
+from sqlmodel import Session
+
+from adapters.database.transactions import reading
+from adapters.inbox.backlog import Backlog, backlog
+from adapters.settings.settings import settings
+from adapters.tables import by_hour, endpoints, missing_processes, notifications, refused
+from domain.overview.periods import HOUR, by_day, hours_of_days, hours_until, periods
+from models.messages.notification import NotificationState
+from models.views.health import Check, Verdict
+from models.views.overview import Attention, Counted, Overview, Waiting
+from services.health.bounded import examined
+from services.health.systems import system_probes
+from services.monitoring.recent import Recent
+from services.views import discrepancy_list, failure_list
+
+_PATIENCE_S = 1.0
+_CHECKED_WITHIN_S = 10
+_SETTLES_AFTER = timedelta(minutes=10)
+_KEPT_FOR = timedelta(hours=6)
+_NOT_WELL = (Verdict.WARNING, Verdict.WRONG)
+
+
+def overview(now: datetime) -> Overview:
+    """Return the overview. What cannot be known within a second is None, and is known at a later request.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    measured = _measured(settings().database_location)
+    measured.begin()
+    with reading() as session:
+        hours = measured.history.counted(session, hours_until(now), now)
+        levels = by_hour.levels(session)
+    attention = _attention()
+    deadline_s = time.monotonic() + _PATIENCE_S
+    month = measured.month.value(deadline_s - time.monotonic())
+    queue = measured.queue.value(deadline_s - time.monotonic())
+    parts = measured.parts.value(deadline_s - time.monotonic())
+    return Overview(
+        at=now,
+        attention=attention.model_copy(update={"parts": [each for each in parts or () if each.verdict in _NOT_WELL]}),
+        hours=periods(hours, levels),
+        days=periods(month, levels) if month is not None else None,
+        waiting=Waiting(receipts=queue.receipts, oldest_at=queue.oldest_at) if queue is not None else None,
+        parts=parts,
+    )
+
+
+def _attention() -> Attention:
+    open_findings = missing_processes.open_counts()
+    nearest = missing_processes.nearest_open(1)
+    undelivered = notifications.undelivered_by_endpoint()
+    failing = {each.name for each in endpoints.known() if each.failing_since and not each.disabled_at}
+    return Attention(
+        failures=failure_list.failures().items,
+        refused=refused.unreleased_by_code(),
+        discrepancies=discrepancy_list.open_by_code(),
+        missing=sum(open_findings.values()),
+        nearest_deadline_at=nearest[0].deadline_at if nearest else None,
+        dead={name: number for (name, state), number in undelivered.items() if state == NotificationState.DEAD},
+        pending={
+            name: number
+            for (name, state), number in undelivered.items()
+            if state == NotificationState.PENDING and name in failing
+        },
+        parts=[],
+    )
+
+
+class _History:
+    """What happened within hours that have ended, as it was counted.
+
+    Deliveries of an outage are registered after it, so an hour is kept from ten minutes after its end on, and for six
+    hours.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[datetime, tuple[Counted, datetime]] = {}
+
+    def counted(self, session: Session, hours: Sequence[datetime], now: datetime) -> dict[datetime, Counted]:
+        """Return what happened within some hours. Those that are not kept are counted."""
+        kept = dict(self._kept)
+        known = {each: kept[each][0] for each in hours if each in kept and now - kept[each][1] < _KEPT_FOR}
+        found = by_hour.counted(session, [each for each in hours if each not in known])
+        self._kept |= {each: (what, now) for each, what in found.items() if now >= each + HOUR + _SETTLES_AFTER}
+        return known | found
+
+    def forget_before(self, hour: datetime) -> None:
+        for each in [each for each in self._kept if each < hour]:
+            self._kept.pop(each, None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """What is measured in the background."""
+
+    history: _History
+    month: Recent[Mapping[datetime, Counted]]
+    parts: Recent[list[Check]]
+    queue: Recent[Backlog]
+
+    def begin(self) -> None:
+        self.month.begin()
+        self.parts.begin()
+        self.queue.begin()
+
+    def settle(self) -> None:
+        """Wait until nothing is being measured."""
+        self.month.settle()
+        self.parts.settle()
+        self.queue.settle()
+
+
+@lru_cache(maxsize=1)
+def _measured(_database_location: str) -> _Measured:
+    """Return what is kept of an installation."""
+    history = _History()
+    return _Measured(
+        history,
+        month=Recent(lambda: _month(history), fresh_s=60, old_s=6 * 3600),
+        parts=Recent(lambda: examined(system_probes(), _CHECKED_WITHIN_S), fresh_s=30, old_s=300),
+        queue=Recent(backlog, fresh_s=5, old_s=60),
+    )
+
+
+def _month(history: _History) -> dict[datetime, Counted]:
+    """Return what happened on each day of the month, by its begin."""
+    now, zone = datetime.now(UTC), settings().payment_terms.zone
+    hours = hours_of_days(now, zone)
+    history.forget_before(hours[0])
+    with reading() as session:
+        return by_day(history.counted(session, hours, now), zone)

@@ -1,0 +1,173 @@
+"""A receiver with archives, and a browser in which a person is signed in to its console. Both last for the folder.
+
+A browser of Playwright holds this thread's event loop: tests of this folder call `asyncio.run` in no test that uses it.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from playwright.sync_api import BrowserContext, Page, Route
+
+from adapters.database.migration import migrate
+from tests.api.conftest import LINK_KEY, SECRET, TOKEN, Receiver, contract, earlier_contract, started
+from tests.api.console.hostile import HOSTILE_REFERENCE, hostile_body
+from tests.api.console.troubles import fill_with_troubles
+from tests.end_to_end.browser import CHROMIUM, page
+from tests.installations import archived, installed
+from tests.samples import sample_body
+
+PERSON = "דנה Levy"
+PLAIN, CONTRACT = "plain", "contract"
+_CSRF = re.compile(r'name="csrf" value="([^"]+)"')
+_AXE = (Path(__file__).parent / "vendored" / "axe.js").read_text()
+_RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """A running receiver with its console, and the settings of its installation, to read its database."""
+
+    receiver: Receiver
+    folder: Path
+    settings: dict[str, Any]
+
+    @property
+    def url(self) -> str:
+        return self.receiver.url
+
+    def visitor(self) -> httpx.Client:
+        """Return a client of nobody, with cookies of its own."""
+        return httpx.Client(base_url=self.url, timeout=120, trust_env=False)
+
+    @contextmanager
+    def person(self) -> Iterator[httpx.Client]:
+        """A client in which a person is signed in."""
+        with self.visitor() as client:
+            signed_in = posted(client, "/console/login", {"name": PERSON, "token": TOKEN})
+            assert signed_in.status_code == 303, signed_in.text
+            yield client
+
+
+def csrf_of(client: httpx.Client) -> str:
+    found = _CSRF.search(client.get("/console/login").text)
+    assert found
+    return found[1]
+
+
+def posted(client: httpx.Client, path: str, form: dict[str, Any]) -> httpx.Response:
+    """Post a form as a page of the console does."""
+    return client.post(path, data={"csrf": csrf_of(client), **form}, headers={"sec-fetch-site": "same-origin"})
+
+
+@pytest.fixture(scope="package")
+def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+    """A console with a plain archive, `contract` in two versions with a discrepancy, and a hostile archive."""
+    folder = tmp_path_factory.mktemp("console")
+    values: dict[str, Any] = {"webhook_secrets": SECRET, "api_tokens": TOKEN, "link_secret": LINK_KEY}
+    values |= {"timezone": "Asia/Jerusalem", "notify_allow_private": "true"}
+    with installed(folder, **values):
+        migrate()
+        archived(PLAIN, sample_body(PLAIN))
+        archived(CONTRACT, earlier_contract())
+        archived(CONTRACT, contract(event={"type": "WHP_ARCHIVE", "timestamp": "2030-01-01T00:00:00"}))
+        archived(HOSTILE_REFERENCE, hostile_body())
+        with started() as receiver:
+            yield Console(receiver, folder, values)
+
+
+@pytest.fixture(scope="package")
+def troubled(console: Console) -> Console:
+    """The console, with what needs a person. Its tests change it."""
+    with installed(console.folder, **console.settings):
+        fill_with_troubles()
+    return console
+
+
+@dataclass
+class Browser:
+    """A browser in which a person is signed in. It reaches nothing but the receiver, and notes what pages complain of.
+
+    `complaints`: messages of the console and errors, with breaches of the policy. `elsewhere`: requests to other hosts.
+    """
+
+    page: Page
+    url: str
+    complaints: list[str] = field(default_factory=list)
+    elsewhere: list[str] = field(default_factory=list)
+
+    @property
+    def context(self) -> BrowserContext:
+        return self.page.context
+
+    def watch(self) -> None:
+        self.context.route("**/*", self._only_the_receiver)
+        self.page.on("console", lambda message: self.complaints.append(f"{message.type}: {message.text}"))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def open(self, path: str, language: str = "en", theme: str = "light") -> Page:
+        host = str(urlsplit(self.url).hostname)
+        self.context.add_cookies(
+            [
+                {"name": f"cellar_{name}", "value": value, "domain": host, "path": "/console"}
+                for name, value in (("language", language), ("theme", theme))
+            ]
+        )
+        self.page.goto(self.url + path)
+        return self.page
+
+    def violations(self) -> list[str]:
+        """Return what axe-core finds on the open page: the rule, and the elements that break it."""
+        self.page.evaluate(_AXE)
+        found = self.page.evaluate("rules => axe.run(document, rules)", _RULES)
+        return [
+            f"{each['id']}: {'; '.join(node['html'][:200] for node in each['nodes'][:5])}"
+            for each in found["violations"]
+        ]
+
+    def overflow_px(self) -> int:
+        """Return by how much the page is wider than the window."""
+        px: int = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        return px
+
+    def sign_in(self, token: str = TOKEN) -> None:
+        self.open("/console/login")
+        self.page.fill("#name", PERSON)
+        self.page.fill("#token", token)
+        self.page.click("main button")
+        self.page.wait_for_url("**/console/**")
+
+    def _only_the_receiver(self, route: Route) -> None:
+        if urlsplit(route.request.url).netloc == urlsplit(self.url).netloc:
+            route.continue_()
+        else:
+            self.elsewhere.append(route.request.url)
+            route.abort()
+
+
+@pytest.fixture(scope="package")
+def _browser(console: Console) -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("CHROMIUM IS NOT INSTALLED, PAGES ARE NOT TESTED: apt-get install chromium")
+    with page() as opened:
+        opened.set_default_timeout(120_000)
+        made = Browser(opened, console.url)
+        made.watch()
+        made.sign_in()
+        yield made
+
+
+@pytest.fixture
+def browser(_browser: Browser) -> Iterator[Browser]:
+    """The browser. A test fails if a page complained, or asked another host."""
+    _browser.complaints.clear()
+    _browser.elsewhere.clear()
+    yield _browser
+    assert _browser.complaints == []
+    assert _browser.elsewhere == []

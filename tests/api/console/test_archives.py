@@ -1,0 +1,118 @@
+"""The page of archives: filters, keyset pages, and what is done with all that match."""
+
+import csv
+import io
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from models.views.archives import ArchiveQuery
+from services.bulk import records
+from tests.api.console.conftest import CONTRACT, PERSON, PLAIN, Browser, Console, posted
+from tests.api.console.hostile import HOSTILE_REFERENCE, SCRIPT
+from tests.installations import installed
+
+
+@pytest.fixture
+def person(console: Console) -> Iterator[httpx.Client]:
+    with console.person() as client:
+        yield client
+
+
+def references(browser: Browser) -> list[str]:
+    return browser.page.locator("a.reference").all_inner_texts()
+
+
+def test_form_has_a_field_for_every_filter_of_the_api(browser: Browser) -> None:
+    page = browser.open("/console/archives")
+
+    names = page.locator("form.card [name]").evaluate_all("fields => fields.map(field => field.name)")
+
+    assert set(names) == set(ArchiveQuery.model_fields) - {"cursor", "limit"}
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        (f"q={CONTRACT}", [CONTRACT]),
+        ("discrepancy=AMOUNT_MISMATCH", [CONTRACT]),
+        ("state=failed", []),
+        ("reference=plain&state=&q=&attention=", [PLAIN]),
+        ("label=Marker-314159%3DMarker-314159", [CONTRACT]),
+        ("received_after=2001-01-01T00:00&received_before=2001-01-02T00:00", []),
+    ],
+)
+def test_filters_find_what_the_api_finds(browser: Browser, query: str, found: list[str]) -> None:
+    browser.open(f"/console/archives?{query}")
+
+    assert references(browser) == found
+
+
+@pytest.mark.parametrize("query", ["state=x", "process_number=many", "received_after=soon", "label=none", "cursor=x"])
+def test_wrong_filter_is_said_and_nothing_is_searched(browser: Browser, query: str) -> None:
+    page = browser.open(f"/console/archives?{query}")
+
+    assert references(browser) == []
+    assert page.get_by_role("alert").is_visible()
+
+
+def test_typing_into_a_filter_searches_without_leaving_the_page(browser: Browser) -> None:
+    page = browser.open("/console/archives")
+    page.evaluate("window.stayed = true")
+
+    page.fill("#filter-q", CONTRACT)
+    page.press("#filter-q", "Enter")
+    page.wait_for_url("**/archives?*q=contract*")
+
+    page.wait_for_function("document.querySelectorAll('a.reference').length === 1")
+    assert page.evaluate("window.stayed")
+
+
+def test_pages_go_on_and_back_to_the_first(browser: Browser) -> None:
+    page = browser.open("/console/archives?limit=2")
+    first = references(browser)
+
+    page.get_by_role("link", name="Next page").click()
+    rest = references(browser)
+    page.get_by_role("link", name="First page").click()
+
+    assert sorted([*first, *rest]) == sorted([PLAIN, CONTRACT, HOSTILE_REFERENCE.replace("\u202e", "⟨U+202E⟩")])
+    assert references(browser)[:2] == first
+
+
+def test_plan_of_a_rerun_names_the_filter_and_the_person(console: Console, person: httpx.Client) -> None:
+    answer = posted(person, "/console/archives/plan", {"q": CONTRACT, "state": ""})
+
+    assert answer.status_code == 303, answer.text
+    path, _, bulk_id = answer.headers["location"].rpartition("/")
+    assert path == "/console/bulk"
+    with installed(console.folder, **console.settings):
+        plan = records.view(bulk_id)
+    assert (plan.by, plan.planned, plan.state) == (f"console ({PERSON})", 1, "planned")
+    assert plan.filter["q"] == CONTRACT
+
+
+@pytest.mark.parametrize("path", ["plan", "export"])
+def test_wrong_filter_plans_and_exports_nothing(person: httpx.Client, path: str) -> None:
+    assert posted(person, f"/console/archives/{path}", {"state": "x"}).status_code == 422
+
+
+def test_export_has_every_match_and_no_formula(person: httpx.Client) -> None:
+    answer = posted(person, "/console/archives/export", {})
+
+    rows = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
+    assert {each["reference"] for each in rows} == {PLAIN, CONTRACT, HOSTILE_REFERENCE}
+    assert answer.headers["content-disposition"].startswith('attachment; filename="archives-')
+    assert not [each for each in rows if each["template_id"].startswith(("=", "+", "-", "@"))]
+
+
+def test_hostile_search_is_text(browser: Browser) -> None:
+    page = browser.open("/console/archives")
+
+    page.fill("#search", SCRIPT)
+    page.press("#search", "Enter")
+    page.wait_for_url("**q=*")
+
+    assert page.locator("#filter-q").input_value() == SCRIPT
+    assert page.title() == "Archives · cellar"

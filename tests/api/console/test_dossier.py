@@ -1,0 +1,191 @@
+"""The dossier: one archive whole, its files, and what a person does with it. Hostile archives stay text."""
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Iterator
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+from tests.api.console.conftest import CONTRACT, PERSON, PLAIN, Browser, Console, posted
+from tests.api.console.hostile import FIELDS, HOSTILE_REFERENCE, SCRIPT
+from tests.samples import PDF, PNG
+
+DOSSIER = f"/console/archives/{CONTRACT}"
+HOSTILE = f"/console/archives/{quote(HOSTILE_REFERENCE, safe='')}"
+DOCUMENT, IMAGE = (hashlib.sha256(each).hexdigest() for each in (PDF, PNG))
+TEXT = hashlib.sha256(SCRIPT.encode()).hexdigest()
+PAGES = [
+    DOSSIER,
+    f"{DOSSIER}/timeline",
+    f"{DOSSIER}/fields",
+    f"{DOSSIER}/differences?before=1&after=2",
+    f"{DOSSIER}/files/{DOCUMENT}/view",
+    f"{DOSSIER}/files/{IMAGE}/view",
+]
+HOSTILE_PAGES = [
+    "/console/archives",
+    HOSTILE,
+    f"{HOSTILE}/timeline",
+    f"{HOSTILE}/fields",
+    f"{HOSTILE}/fields?start=9500",
+    f"{HOSTILE}/files/{TEXT}/view",
+]
+
+
+@pytest.fixture
+def person(console: Console) -> Iterator[httpx.Client]:
+    with console.person() as client:
+        yield client
+
+
+@pytest.mark.parametrize(("language", "theme"), [("en", "light"), ("he", "dark")])
+@pytest.mark.parametrize("path", PAGES)
+def test_page_is_accessible_and_fits(browser: Browser, path: str, language: str, theme: str) -> None:
+    browser.open(path, language, theme)
+
+    assert browser.violations() == []
+    assert browser.overflow_px() == 0
+
+
+@pytest.mark.parametrize("language", ["en", "he"])
+@pytest.mark.parametrize("path", HOSTILE_PAGES)
+def test_hostile_archive_is_shown_as_text_and_the_layout_stays_whole(
+    browser: Browser, path: str, language: str
+) -> None:
+    page = browser.open(path, language)
+
+    assert browser.overflow_px() == 0
+    assert page.title() != "broken"
+    assert page.locator("main img[src=x], main script").count() == 0
+    assert page.locator("main h1").is_visible()
+    assert "\u202e" not in page.content()
+
+
+def test_hostile_archive_fits_a_telephone(browser: Browser) -> None:
+    wide = browser.page.viewport_size
+    assert wide
+    browser.page.set_viewport_size({"width": 360, "height": 740})
+    try:
+        browser.open(HOSTILE, "he")
+        assert browser.overflow_px() == 0
+    finally:
+        browser.page.set_viewport_size(wide)
+
+
+def test_hostile_fields_are_counted_and_found_page_by_page(browser: Browser) -> None:
+    page = browser.open(f"{HOSTILE}/fields?start=9500")
+
+    assert page.locator("#list .count").inner_text() == f"{FIELDS:,}"
+    assert page.locator("#list tbody tr").count() == 500
+
+
+def test_dossier_says_what_the_archive_has(browser: Browser) -> None:
+    page = browser.open(DOSSIER)
+
+    assert "2 times, as 2 versions" in page.locator("#summary").inner_text()
+    assert "every signature is intact and valid" in page.locator("#verdict").inner_text()
+    assert "₪21.01" in page.locator("#payments").inner_text()
+    assert "21.00 ILS" in page.locator("#discrepancies").inner_text()
+    assert page.locator("#form tbody tr").count() == 5
+    assert "version 2" in page.locator("#timeline").inner_text()
+    page.get_by_role("link", name="what changed").first.click()
+    assert "not decided" in page.locator("main").inner_text()
+
+
+def test_dossier_speaks_hebrew(browser: Browser) -> None:
+    page = browser.open(DOSSIER, "he")
+
+    assert "כל החתימות שלמות ותקפות" in page.locator("#verdict").inner_text()
+    assert "סכום התשלום שונה מן הסכום שהספק מציין." in page.locator("#discrepancies").inner_text()
+
+
+def test_public_link_is_the_link_of_the_current_version(console: Console, browser: Browser) -> None:
+    link = browser.open(DOSSIER).locator("#public-link").input_value()
+
+    assert httpx.get(link.replace("localhost", "127.0.0.1"), trust_env=False).status_code == 200
+
+
+def test_fields_stand_where_the_document_has_them(browser: Browser) -> None:
+    page = browser.open(f"{DOSSIER}/fields")
+
+    box = page.locator("#page-2 .form-box").first
+    assert float(box.get_attribute("x") or 0) == pytest.approx(8.19, abs=0.01)
+    assert float(box.get_attribute("y") or 0) == pytest.approx(65.92 * 1.414, abs=0.01)
+    assert "SOMEVALUE1" in str(page.locator("#page-2 svg.form-page").first.text_content())
+
+
+def test_pdf_is_drawn_and_can_be_read(browser: Browser) -> None:
+    page = browser.open(f"{DOSSIER}/files/{DOCUMENT}/view")
+
+    page.wait_for_selector(".pdf-page[data-drawn] canvas", state="attached")
+
+    assert "I owe you 100" in str(page.locator(".pdf-page").first.text_content())
+    assert page.locator("#pdf-state").count() == 0
+
+
+def test_image_is_shown_by_its_bytes_and_everything_else_is_handed_out(person: httpx.Client) -> None:
+    image, document = (person.get(f"{DOSSIER}/files/{each}") for each in (IMAGE, DOCUMENT))
+    page = person.get(f"{HOSTILE}/files/{TEXT}")
+
+    assert (image.content, image.headers["content-type"]) == (PNG, "image/png")
+    assert image.headers["content-disposition"].startswith("inline")
+    assert (document.content, document.headers["content-type"]) == (PDF, "application/octet-stream")
+    for each in (document, page):
+        assert each.headers["content-disposition"].startswith("attachment")
+        assert "sandbox" in each.headers["content-security-policy"]
+    assert page.headers["content-type"] == "application/octet-stream"
+
+
+@pytest.mark.parametrize("path", ["/console/archives/x", f"{DOSSIER}/files/{'0' * 64}/view", "/console/archives/a%00"])
+def test_what_is_not_there_is_said(person: httpx.Client, path: str) -> None:
+    answer = person.get(path)
+
+    assert answer.status_code in (404, 422)
+    assert "<html" in answer.text
+
+
+def test_explanation_has_the_name_of_the_person(browser: Browser) -> None:
+    page = browser.open(DOSSIER)
+
+    page.get_by_label("Why this is in order").fill("בירור טלפוני <b>")
+    page.get_by_role("button", name="Explain").click()
+
+    assert "The discrepancy is explained." in page.get_by_role("status").first.inner_text()
+    assert f"{PERSON}, " in page.locator("#discrepancies").inner_text()
+    assert "בירור טלפוני <b>" in page.locator("#discrepancies").inner_text()
+    assert page.locator(".timeline-action").count() == 1
+
+
+def test_explanation_of_values_that_have_changed_is_refused(person: httpx.Client) -> None:
+    shown = person.get(DOSSIER).text
+    discrepancy_id = shown.split('name="discrepancy_id" value="')[1].split('"')[0]
+    form = {"discrepancy_id": discrepancy_id, "why": "x", "expected": "1.00 ILS", "found": "2.00 ILS"}
+
+    answer = posted(person, f"{DOSSIER}/explain", form)
+
+    assert (answer.status_code, "DISCREPANCY_CHANGED" in answer.text) == (409, True)
+
+
+def test_export_proves_itself_and_is_in_the_timeline(person: httpx.Client) -> None:
+    answer = posted(person, f"/console/archives/{PLAIN}/export", {})
+
+    assert answer.headers["content-type"] == "application/zip"
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as bag:
+        assert {"check.py", "bagit.txt"} <= {each.rpartition("/")[2] for each in bag.namelist()}
+    timeline = person.get(f"/console/archives/{PLAIN}/timeline").text
+    assert "exported the archive" in timeline
+    assert f"console ({PERSON})" in timeline
+
+
+def test_rerun_that_prefect_does_not_take_is_said(person: httpx.Client) -> None:
+    answer = posted(person, f"/console/archives/{PLAIN}/rerun", {})
+
+    assert (answer.status_code, "UNAVAILABLE" in answer.text) == (503, True)
+
+
+@pytest.mark.parametrize("action", ["rerun", "explain", "export"])
+def test_action_from_elsewhere_is_refused(person: httpx.Client, action: str) -> None:
+    assert person.post(f"{DOSSIER}/{action}", data={"csrf": "x"}).status_code == 403

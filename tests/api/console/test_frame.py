@@ -1,0 +1,126 @@
+"""What holds for every page: nothing from elsewhere, no violation of accessibility, keys, languages, static files."""
+
+import hashlib
+import json
+import re
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.api.console.conftest import CONTRACT, PERSON, Browser, Console
+
+ROOT = Path(__file__).parents[3]
+LOOKS = [("en", "light"), ("en", "dark"), ("he", "light"), ("he", "dark")]
+PAGES = ["/console/archives", "/console/archives?state=wrong", "/console/nowhere"]
+
+
+@pytest.mark.parametrize(("language", "theme"), LOOKS)
+@pytest.mark.parametrize("path", PAGES)
+def test_page_is_accessible_and_fits(browser: Browser, path: str, language: str, theme: str) -> None:
+    page = browser.open(path, language, theme)
+
+    assert page.locator("html").get_attribute("lang") == language
+    assert browser.violations() == []
+    assert browser.overflow_px() == 0
+    browser.complaints[:] = [each for each in browser.complaints if "404" not in each]  # the missing page itself
+
+
+def test_page_fits_a_telephone(browser: Browser) -> None:
+    wide = browser.page.viewport_size
+    assert wide
+    browser.page.set_viewport_size({"width": 360, "height": 740})
+    try:
+        browser.open("/console/archives", "he")
+        assert browser.overflow_px() == 0
+        assert browser.violations() == []
+    finally:
+        browser.page.set_viewport_size(wide)
+
+
+def test_answers_forbid_what_pages_do_not_need(console: Console) -> None:
+    with console.person() as person:
+        headers = person.get("/console/archives").headers
+
+    policy = dict(each.partition(" ")[::2] for each in headers["content-security-policy"].split("; "))
+    assert policy["default-src"] == policy["frame-ancestors"] == policy["base-uri"] == "'none'"
+    assert policy["script-src"] == policy["style-src"] == policy["form-action"] == policy["connect-src"] == "'self'"
+    assert "unsafe" not in headers["content-security-policy"]
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "same-origin"
+    assert headers["cache-control"] == "no-store"
+
+
+def test_slash_focuses_the_search_and_question_mark_lists_the_keys(browser: Browser) -> None:
+    page = browser.open("/console/archives")
+
+    page.keyboard.press("?")
+    assert page.locator("#keys").is_visible()
+    assert browser.violations() == []
+    page.keyboard.press("Escape")
+    page.keyboard.press("/")
+    page.keyboard.type("contr")
+    assert page.locator("#search").input_value() == "contr"
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/archives?q=contr")
+    assert page.locator("a.reference").all_inner_texts() == [CONTRACT]
+
+
+def test_first_tab_skips_to_the_content(browser: Browser) -> None:
+    page = browser.open("/console/archives")
+
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+
+    assert page.evaluate("document.activeElement.id") == "main"
+
+
+@pytest.mark.parametrize(
+    ("accepted", "language"), [("he-IL,he;q=0.9,en;q=0.8", "he"), ("iw", "he"), ("fr,en;q=0.5", "en"), ("", "en")]
+)
+def test_language_follows_the_browser_until_a_person_chooses(console: Console, accepted: str, language: str) -> None:
+    with console.visitor() as visitor:
+        page = visitor.get("/console/login", headers={"accept-language": accepted})
+        visitor.cookies.set("cellar_language", "en")
+        chosen = visitor.get("/console/login", headers={"accept-language": accepted})
+
+    assert f'<html lang="{language}"' in page.text
+    assert '<html lang="en"' in chosen.text
+
+
+def test_name_of_the_person_is_isolated(browser: Browser) -> None:
+    assert browser.open("/console/archives").locator(".console-name bdi").inner_text() == PERSON
+
+
+class TestStaticFile:
+    def test_is_kept_for_good_under_the_digest_of_all(self, console: Console) -> None:
+        with console.visitor() as visitor:
+            found = re.findall(r'(?:src|href)="(/console/static/[^"#]+)', visitor.get("/console/login").text)
+            answers = [visitor.get(path) for path in found]
+            other = visitor.get(f"/console/static/0000000000000000/{found[0].rpartition('/')[2]}")
+
+        assert {each.status_code for each in answers} == {200}
+        assert {each.headers["cache-control"] for each in answers} == {"public, max-age=31536000, immutable"}
+        assert {each.headers["content-encoding"] for each in answers} == {"gzip"}
+        assert other.status_code == 404
+
+    @pytest.mark.parametrize("name", ["../console.py", "%2e%2e/console.py", "vendored/LICENSES.md", ""])
+    def test_outside_of_the_folder_is_unknown(self, console: Console, name: str) -> None:
+        digest = _digest(console)
+
+        assert httpx.get(f"{console.url}/console/static/{digest}/{name}", trust_env=False).status_code == 404
+
+    def test_of_others_is_pinned_with_its_license(self) -> None:
+        packages = json.loads((ROOT / "deploy/console/vendored.json").read_text())["packages"]
+        licenses = (ROOT / "api/console/static/vendored/LICENSES.md").read_text()
+
+        assert [each["name"] for each in packages if each["name"] not in licenses] == ["axe-core"]  # of tests alone
+        assert {len(each["sha256"]) for each in packages} == {hashlib.sha256().digest_size * 2}
+        places = [place for each in packages for place in each["files"].values()]
+        assert [place for place in places if not (ROOT / place).exists()] == []
+
+
+def _digest(console: Console) -> str:
+    found = re.search("/console/static/([0-9a-f]+)/", httpx.get(f"{console.url}/console/login", trust_env=False).text)
+    assert found
+    return found[1]

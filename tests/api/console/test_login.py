@@ -1,0 +1,142 @@
+"""Signing in to the console, its cookies, and forms that come from elsewhere."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.api.conftest import TOKEN
+from tests.api.console.conftest import PERSON, Browser, Console, csrf_of, posted
+
+LOGIN = {"name": PERSON, "token": TOKEN}
+_ELSEWHERE = "FORM_FROM_ELSEWHERE"
+
+
+@pytest.fixture
+def visitor(console: Console) -> Iterator[httpx.Client]:
+    with console.visitor() as client:
+        yield client
+
+
+@pytest.fixture
+def person(console: Console) -> Iterator[httpx.Client]:
+    with console.person() as client:
+        yield client
+
+
+def test_page_without_a_login_leads_to_the_login_and_back(visitor: httpx.Client) -> None:
+    wanted = "/console/archives?q=%D7%97%D7%99%D7%A4%D7%94"
+
+    asked = visitor.get(wanted)
+    login = visitor.get(asked.headers["location"])
+    then = login.text.rpartition('name="then" value="')[2].split('"')[0]
+    signed_in = posted(visitor, "/console/login", {**LOGIN, "then": then})
+
+    assert asked.status_code == 303
+    assert signed_in.headers["location"] == wanted
+    assert visitor.get(wanted).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "then", ["https://example.com/", "//example.com/", "/console//example.com", "/console/\\x", "x"]
+)
+def test_login_sends_nobody_to_another_place(visitor: httpx.Client, then: str) -> None:
+    assert posted(visitor, "/console/login", {**LOGIN, "then": then}).headers["location"] == "/console/"
+
+
+def test_wrong_token_is_refused_and_counted(console: Console, visitor: httpx.Client) -> None:
+    answer = posted(visitor, "/console/login", {"name": PERSON, "token": "wrong"})
+
+    assert answer.status_code == 403
+    assert "not an API token" in answer.text
+    assert visitor.get("/console/archives").status_code == 303
+    assert '"door":"console"' in console.receiver.log.read_text()
+
+
+@pytest.mark.parametrize("name", ["", " ", "x" * 61, "a\nb", "a\x1bb"])
+def test_login_needs_a_name_for_the_records(visitor: httpx.Client, name: str) -> None:
+    assert posted(visitor, "/console/login", {"name": name, "token": TOKEN}).status_code == 422
+
+
+def test_cookie_is_kept_from_scripts_and_from_forms_of_other_sites(visitor: httpx.Client) -> None:
+    cookie = posted(visitor, "/console/login", LOGIN).headers["set-cookie"]
+    behind_tls = visitor.get("/console/login", headers={"cookie": "", "x-forwarded-proto": "https"}).headers[
+        "set-cookie"
+    ]
+
+    assert {"HttpOnly", "SameSite=lax", "Path=/console"} <= set(cookie.split("; "))
+    assert "Secure" not in cookie.split("; ")
+    assert "Secure" in behind_tls.split("; ")
+
+
+def test_login_gives_the_visitor_a_new_id(visitor: httpx.Client) -> None:
+    visitor.get("/console/login")
+    before = visitor.cookies["cellar_visitor"]
+
+    posted(visitor, "/console/login", LOGIN)
+
+    assert visitor.cookies["cellar_visitor"] != before
+    visitor.cookies.clear()
+    visitor.cookies.set("cellar_visitor", before)
+    assert visitor.get("/console/archives").status_code == 303
+
+
+def test_changed_cookie_is_nobodys(person: httpx.Client) -> None:
+    signed = person.cookies["cellar_visitor"]
+    person.cookies.clear()
+    person.cookies.set("cellar_visitor", ("A" if signed[0] != "A" else "B") + signed[1:])
+
+    assert person.get("/console/archives").status_code == 303
+
+
+def test_logout_ends_the_login_itself(console: Console, person: httpx.Client) -> None:
+    cookie = person.cookies["cellar_visitor"]
+
+    assert posted(person, "/console/logout", {}).headers["location"] == "/console/login"
+
+    with console.visitor() as copy:
+        copy.cookies.set("cellar_visitor", cookie)
+        assert copy.get("/console/archives").status_code == 303
+
+
+class TestForm:
+    def test_without_the_token_of_the_page_is_refused(self, person: httpx.Client) -> None:
+        answer = person.post("/console/logout", data={"csrf": "x"})
+
+        assert (answer.status_code, _ELSEWHERE in answer.text) == (403, True)
+        assert person.get("/console/archives").status_code == 200
+
+    def test_with_the_token_of_another_visitor_is_refused(self, console: Console, person: httpx.Client) -> None:
+        with console.visitor() as other:
+            other.get("/console/login")
+            theirs = csrf_of(other)
+
+        assert person.post("/console/logout", data={"csrf": theirs}).status_code == 403
+
+    @pytest.mark.parametrize("site", ["cross-site", "same-site", "none"])
+    def test_of_another_site_is_refused_even_with_the_token(self, person: httpx.Client, site: str) -> None:
+        answer = person.post("/console/logout", data={"csrf": csrf_of(person)}, headers={"sec-fetch-site": site})
+
+        assert (answer.status_code, _ELSEWHERE in answer.text) == (403, True)
+
+    @pytest.mark.parametrize(
+        ("body", "status"), [(b"a" * 300_000, 413), (b"\xff=1", 422), (b"a=%00", 422), (b"a=%ff", 422)]
+    )
+    def test_that_is_no_form_is_refused(self, person: httpx.Client, body: bytes, status: int) -> None:
+        assert person.post("/console/logout", content=body).status_code == status
+
+
+def test_person_signs_in_and_out_without_script(console: Console, browser: Browser) -> None:
+    opened = browser.page.context.browser
+    assert opened
+    with opened.new_context(java_script_enabled=False) as context:
+        plain = Browser(context.new_page(), console.url)
+        plain.sign_in()
+        assert plain.page.locator("h1").inner_text() == "Archives"
+        plain.page.fill("#search", "contract")
+        plain.page.press("#search", "Enter")
+        assert plain.page.locator("a.reference").all_inner_texts() == ["contract"]
+        plain.page.get_by_role("button", name="עברית").click()
+        assert plain.page.locator("html").get_attribute("dir") == "rtl"
+        plain.page.get_by_role("button", name="יציאה").click()
+        assert plain.page.url.endswith("/console/login")

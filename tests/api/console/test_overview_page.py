@@ -1,0 +1,55 @@
+"""The overview leads to each trouble, and draws its charts from real tables."""
+
+from tests.api.console.conftest import Browser, Console
+
+
+def test_each_trouble_is_a_link_to_its_page(troubled: Console, browser: Browser) -> None:
+    page = browser.open("/console/")
+
+    found = {each.get_attribute("href"): each.inner_text().split()[0] for each in page.locator(".tile-link").all()}
+    assert found == {
+        "/console/failed": "3",
+        "/console/missing": "2",
+        "/console/refused": "2",
+        "/console/discrepancies?state=open": found["/console/discrepancies?state=open"],
+        "/console/endpoints": "1",
+    }
+    for path in found:
+        assert page.request.get(f"{troubled.url}{path}").ok
+
+
+def test_seven_charts_are_drawn_beside_their_tables(troubled: Console, browser: Browser) -> None:
+    assert troubled
+    page = browser.open("/console/")
+
+    page.wait_for_function("document.querySelectorAll('.chart-canvas canvas').length === 7")
+    failures = page.locator("section[aria-labelledby=failures-title]")
+    assert failures.locator(".chart-table thead th").all_text_contents()[1:] == ["STORE_AWAY", "CONFLICT"]
+    assert failures.locator(".chart-table tbody tr").count() == 25
+
+
+def test_charts_of_a_month_have_a_row_for_each_day(troubled: Console, browser: Browser) -> None:
+    assert troubled
+    page = browser.open("/console/?span=month")
+
+    page.wait_for_function("document.querySelectorAll('.chart-canvas canvas').length === 7")
+    assert page.locator("section[aria-labelledby=arrivals-title] .chart-table tbody tr").count() == 31
+
+
+def test_charts_are_drawn_anew_when_the_colours_change(troubled: Console, browser: Browser) -> None:
+    assert troubled
+    page = browser.open("/console/")
+    page.wait_for_function("document.querySelectorAll('.chart-canvas canvas').length === 7")
+    light = page.locator(".chart-canvas canvas").first.evaluate("canvas => canvas.toDataURL()")
+
+    page.evaluate("document.documentElement.dataset.bsTheme = 'dark'")
+
+    page.wait_for_function("was => document.querySelector('.chart-canvas canvas').toDataURL() !== was", arg=light)
+
+
+def test_overview_has_its_tables_without_script(troubled: Console) -> None:
+    with troubled.person() as person:
+        text = person.get("/console/").text
+
+    assert text.count("<caption") >= 7
+    assert '<td class="number" data-value="1">1</td>' in text

@@ -1,0 +1,216 @@
+"""Pages of troubles, and what people do there: each action is recorded with the person who did it."""
+
+import hashlib
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+
+from adapters.inbox import quarantine
+from adapters.inbox.records import body_name
+from adapters.tables import refused
+from models.runs.refused import RefusedDelivery
+from services.views import archive_view
+from tests.api.conftest import TOKEN
+from tests.api.console.conftest import PERSON, Browser, Console, posted
+from tests.api.console.troubles import ENDPOINT, HOSTILE
+from tests.conftest import wait_until
+from tests.installations import installed
+from tests.samples import sample_body
+
+PATHS = ["/console/discrepancies", "/console/failed", "/console/refused", "/console/missing", "/console/bulk"]
+PATHS += [
+    "/console/endpoints",
+    "/console/endpoints/new",
+    f"/console/endpoints/{ENDPOINT}",
+    "/console/messages/msg_dead",
+]
+BY = f"console ({PERSON})"
+
+
+def act(console: Console, path: str, **form: Any) -> httpx.Response:
+    """Post a form as a person who is signed in, and return the page that the answer leads to."""
+    with console.person() as person:
+        answer = posted(person, path, form)
+        return person.get(answer.headers["location"]) if answer.status_code == 303 else answer
+
+
+def of_api(console: Console, path: str) -> Any:
+    return httpx.get(f"{console.url}{path}", headers={"authorization": f"Bearer {TOKEN}"}, trust_env=False).json()
+
+
+@pytest.mark.parametrize(("language", "theme"), [("en", "dark"), ("he", "light")])
+@pytest.mark.parametrize("path", ["/console/", *PATHS])
+def test_page_of_a_trouble_is_accessible_and_fits(
+    troubled: Console, browser: Browser, path: str, language: str, theme: str
+) -> None:
+    assert troubled
+    browser.open(path, language, theme)
+
+    assert browser.violations() == []
+    assert browser.overflow_px() == 0
+
+
+def test_hostile_texts_are_shown_as_text(troubled: Console) -> None:
+    with troubled.person() as person:
+        pages = [person.get(each).text for each in ("/console/refused", "/console/missing?state=closed", PATHS[-1])]
+
+    for page in pages:
+        assert "<script>alert(1)" not in page
+        assert HOSTILE[-5] not in page
+        assert "⟨U+202E⟩" in page
+
+
+def test_discrepancy_is_explained_for_the_values_that_were_read(troubled: Console, browser: Browser) -> None:
+    page = browser.open("/console/discrepancies?code=AMOUNT_MISMATCH")
+    page.locator("details.reason summary").first.click()
+    page.locator("details.reason textarea").first.fill("הלקוח שילם בשתי פעימות")
+    page.locator("details.reason button").first.click()
+    page.wait_for_load_state()
+
+    found = of_api(troubled, "/api/discrepancies?code=AMOUNT_MISMATCH")["items"][0]
+    assert (found["state"], found["explanation"]["by"]) == ("explained", BY)
+    assert "הלקוח שילם בשתי פעימות" in page.content()
+
+
+def test_explanation_of_other_values_is_refused(troubled: Console) -> None:
+    found = of_api(troubled, "/api/discrepancies?code=PAYMENT_WITHOUT_FIELD")["items"][0]
+    path = f"/console/discrepancies/{found['discrepancy_id']}/explain"
+
+    answer = act(troubled, path, why="in order", expected=found["expected"], found="another value")
+
+    assert (answer.status_code, "DISCREPANCY_CHANGED" in answer.text) == (409, True)
+    assert act(troubled, path, why=" ").status_code == 422
+
+
+def test_failures_of_a_cause_are_planned_confirmed_paused_resumed_and_aborted(troubled: Console) -> None:
+    planned = act(troubled, "/console/failed/plan", cause="STORE_AWAY")
+    path = planned.url.path
+
+    assert "2 archives would be run again" in planned.text
+    assert "Pause" in act(troubled, f"{path}/confirm").text
+    assert "Resume" in act(troubled, f"{path}/pause").text
+    assert "Pause" in act(troubled, f"{path}/resume").text
+    assert "Aborted" in act(troubled, f"{path}/abort").text
+    assert act(troubled, f"{path}/pause").status_code == 409
+    found = of_api(troubled, path.replace("/console/bulk/", "/api/bulk-reruns/"))
+    assert [each["what"] for each in found["actions"]] == ["planned", "confirmed", "paused", "resumed", "aborted"]
+    assert {each["by"] for each in found["actions"]} == {BY}
+
+
+def test_running_bulk_re_run_shows_its_progress_live(troubled: Console, browser: Browser) -> None:
+    path = act(troubled, "/console/failed/plan", cause="CONFLICT").url.path
+    act(troubled, f"{path}/confirm")
+    page = browser.open(path)
+    assert page.locator("progress").count() == 1
+
+    act(troubled, f"{path}/abort")
+
+    page.wait_for_selector("text=Aborted")  # the page has asked by itself
+    assert browser.violations() == []
+
+
+def test_body_that_is_accepted_now_is_released_and_its_timeline_says_by_whom(troubled: Console) -> None:
+    """As after a fix of cellar: the refused bytes in quarantine are replaced by those of a sound body."""
+    body = sample_body("released")
+    receipt_id = refuse(troubled, body)
+
+    released = act(troubled, "/console/refused/release", receipt_id=receipt_id)
+
+    assert "The body is accepted now" in released.text
+    with installed(troubled.folder, **troubled.settings):
+        wait_until(lambda: archive_view.archive("released") is not None, timeout_s=60)
+        archive = archive_view.archive("released")
+    assert archive
+    assert [each.by for each in archive.timeline if each.what == "released a refused body"] == [BY]
+
+
+def test_body_that_is_still_refused_says_why(troubled: Console) -> None:
+    answer = troubled.receiver.post(b"{]")
+    receipt_id = hashlib.sha256(b"{]").hexdigest()
+    assert answer.json()["status"] == "-1"
+    wait_until(lambda: listed(troubled, receipt_id), timeout_s=60)
+
+    assert "still refused: NOT_JSON" in act(troubled, "/console/refused/release", receipt_id=receipt_id).text
+    assert act(troubled, "/console/refused/release", receipt_id="0" * 64).status_code == 404
+
+
+def test_missing_process_is_dismissed_with_a_reason(troubled: Console) -> None:
+    assert act(troubled, "/console/missing/m/dismiss", why="").status_code == 422
+
+    answer = act(troubled, "/console/missing/m/dismiss", why="a test of the bank")
+
+    assert "The finding is closed" in answer.text
+    closed = {each["missing_id"]: each for each in of_api(troubled, "/api/missing?state=closed")["items"]}
+    assert (closed["m"]["closed_by"], closed["m"]["closed_reason"]) == (BY, "a test of the bank")
+
+
+def test_endpoint_is_added_rotated_disabled_enabled_and_removed(troubled: Console) -> None:
+    path = "/console/endpoints/erp"
+    added = act(troubled, "/console/endpoints/new", name="erp", url="http://127.0.0.1:9/erp", events="archive.failed")
+    assert re.search(r"whsec_\S+", added.text)
+    assert "whsec_" not in act(troubled, f"{path}/disable", why="maintenance").text
+    assert "Failing" not in act(troubled, f"{path}/enable").text
+    assert re.search(r"whsec_\S+", act(troubled, f"{path}/rotate", overlap_h="2").text)
+    assert act(troubled, f"{path}/rotate", overlap_h="x").status_code == 422
+    assert "The endpoint has not confirmed the test message" in act(troubled, f"{path}/test").text
+    act(troubled, f"{path}/remove")
+
+    found = of_api(troubled, "/api/endpoints/erp")
+    assert (found["state"], found["events"]) == ("removed", ["archive.failed"])
+    assert [each["what"] for each in found["actions"]] == ["added", "disabled", "enabled", "rotated", "removed"]
+    assert {each["by"] for each in found["actions"]} == {BY}
+
+
+@pytest.mark.parametrize(
+    ("form", "marked"),
+    [
+        ({"name": "A B", "url": "http://127.0.0.1:9/"}, "name"),
+        ({"name": ENDPOINT, "url": "http://127.0.0.1:9/"}, "name"),
+        ({"name": "billing", "url": "no address"}, "url"),
+        ({"name": "billing", "url": "http://127.0.0.1:9/", "rate_per_s": "fast"}, "rate_per_s"),
+    ],
+)
+def test_wrong_field_of_a_new_endpoint_is_marked(troubled: Console, form: dict[str, str], marked: str) -> None:
+    answer = act(troubled, "/console/endpoints/new", **form)
+
+    assert answer.status_code == 422
+    assert re.findall(r'is-invalid" id="(\w+)"', answer.text) == [marked]
+
+
+def test_messages_given_up_are_sent_again(troubled: Console) -> None:
+    planned = act(troubled, "/console/redeliveries", endpoint=ENDPOINT, state="dead")
+    assert "Send one message again" in planned.text
+
+    act(troubled, f"{planned.url.path}/confirm")
+
+    found = of_api(troubled, "/api/messages/msg_dead")
+    assert found["state"] == "pending"
+    redelivery = of_api(troubled, planned.url.path.replace("/console", "/api"))
+    assert (redelivery["by"], redelivery["confirmed_by"]) == (BY, BY)
+
+
+def test_actions_of_forms_from_elsewhere_are_refused(troubled: Console) -> None:
+    with troubled.person() as person:
+        paths = ["failed/plan", "refused/release", "missing/n/dismiss", "endpoints/new", "redeliveries", "bulk/x/abort"]
+        answers = [person.post(f"/console/{each}", data={"csrf": "made up"}) for each in paths]
+
+    assert {each.status_code for each in answers} == {403}
+
+
+def listed(console: Console, receipt_id: str) -> bool:
+    return receipt_id in {each["receipt_id"] for each in of_api(console, "/api/refused")["items"]}
+
+
+def refuse(console: Console, body: bytes) -> str:
+    """Put a body into quarantine with its row, as an earlier cellar would have refused it. Return its receipt id."""
+    receipt_id, now = hashlib.sha256(body).hexdigest(), datetime.now(UTC)
+    delivery_id = f"{now:%Y%m%dT%H%M%S.%fZ}-{receipt_id[:8]}"
+    with installed(console.folder, **console.settings):
+        quarantine.place().write(body, body_name(receipt_id))
+        refused.record(
+            [RefusedDelivery(delivery_id, receipt_id, now, len(body), "NOT_BASE64", "", "an old fault", "released")]
+        )
+    return receipt_id
