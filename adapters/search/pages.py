@@ -1,8 +1,8 @@
 """Reads the newest archives that match facets and terms, without sorting a large set of matches.
 
-The list of one value, the *driver*, is walked in order, and each archive is tested by the others. The shortest list is
-the driver. Where all lists are long, the newest 20,000 of them are walked first. Where these hold too few matches, the
-text index is asked on SQLite, which answers in order too; Postgres plans the rest by its statistics.
+The list of one facet, the *driver*, is walked in order, and each archive is tested by the others. The shortest list is
+the driver. Where all lists are long, the newest part of the driver, a *window*, is walked first. If it holds too few
+matches, SQLite goes on with its text index, which answers in order too; Postgres plans the rest by its statistics.
 """
 
 from collections.abc import Sequence
@@ -23,6 +23,8 @@ _FACET = SQLModel.metadata.tables[str(SearchFacetRow.__tablename__)]
 _ARCHIVE = SQLModel.metadata.tables[str(ArchiveRow.__tablename__)]
 _TEXT = table("search_text", column("rowid"), column("text"), column("search_text"))
 WINDOW = 20_000
+_FEW = 100
+"""A list of a hundredth of the window is short enough: no other list is counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +43,13 @@ class Wanted:
     before: int | None = None
 
 
-def newest(session: Session, wanted: Wanted, most: int) -> list[int]:
+def newest(session: Session, wanted: Wanted, most: int, window: int = WINDOW) -> list[int]:
     """Return the ids of the entries that match, newest first, `most` at most."""
-    if wanted.reference is not None:
+    if wanted.reference is not None or not wanted.facets:
         return _run(session, _by_text(session, wanted, most))
-    if not wanted.facets:
-        return _run(session, _by_text(session, wanted, most))
-    driver, floor = _driver(session, wanted)
+    if len(wanted.facets) == 1 and not (wanted.terms or wanted.conditions):
+        return _run(session, _by_facet(session, wanted, wanted.facets[0], most))
+    driver, floor = _driver(session, wanted, window)
     found = _run(session, _by_facet(session, wanted, driver, most, least=floor))
     if floor is None or len(found) == most:
         return found
@@ -77,17 +79,18 @@ def _run(session: Session, statement: Any) -> list[int]:
     return list(session.connection().execute(statement).scalars())
 
 
-def _driver(session: Session, wanted: Wanted) -> tuple[int, int | None]:
+def _driver(session: Session, wanted: Wanted, window: int) -> tuple[int, int | None]:
     """Return the facet with the fewest archives, and the id down to which the newest of them are walked first; None if
     these are all of them.
     """
     lists = []
     for each in wanted.facets:
-        listed = select(_FACET.c.entry_id).where(_FACET.c.facet == each, *_bounds(wanted, _FACET.c.entry_id))
-        first = listed.order_by(_FACET.c.entry_id.desc()).limit(WINDOW).subquery()
+        its = _FACET.c.entry_id
+        listed = select(its).where(_FACET.c.facet == each, *_bounds(wanted, its)).order_by(its.desc()).limit(window)
+        first = listed.subquery()
         count, least = session.connection().execute(select(func.count(), func.min(first.c.entry_id))).one()
-        lists.append((count, each, least if count == WINDOW else None))
-        if count < WINDOW // 100:
+        lists.append((count, each, least if count == window else None))
+        if count * _FEW < window:
             break
     _, driver, floor = min(lists, key=lambda each: each[0])
     return driver, floor

@@ -13,20 +13,21 @@ from models.archive.archive import ArchiveRow
 _AT_ONCE = 200
 
 
-def fill(on_archives: Callable[[int], None] = lambda _: None) -> int:
+def fill(on_archives: Callable[[int], None] = lambda _: None, at_once: int = _AT_ONCE) -> int:
     """Fill in the entries of all archives that are not filled in by the present settings, and return their number.
 
     Receivers and workers may be at work: each archive is locked, and what they write is the same.
 
     Args:
         on_archives: called with the number of archives of each page.
+        at_once: archives in a transaction. They are locked until it ends.
 
     Raises:
         Transient: the database does not answer.
     """
     settings = digest_of(searchable())
     filled = 0
-    for page in progress.missing(settings, _AT_ONCE):
+    for page in progress.missing(settings, at_once):
         _fill(page)
         progress.note(settings, page[-1])
         filled += len(page)
