@@ -3,9 +3,8 @@
 Statements are made once and run without the ORM, since each archive takes several.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy
 from sqlalchemy import bindparam, delete, func, insert, select, update
@@ -17,14 +16,17 @@ from domain.search.facets import Facets, Rows, archive_facets, discrepancy_facet
 from domain.search.order import first_id_after, first_id_at, ids_for
 from models.archive.archive import ArchiveRow
 from models.payments.discrepancy import DiscrepancyRow, DiscrepancyState
-from models.search.entry import Kind, Searchable, SearchEntryRow, SearchFacetRow
+from models.search.entry import Searchable, SearchEntryRow, SearchFacetRow
 
 _ENTRY = SQLModel.metadata.tables[str(SearchEntryRow.__tablename__)]
 _FACET = SQLModel.metadata.tables[str(SearchFacetRow.__tablename__)]
 _ID = select(_ENTRY.c.id).where(_ENTRY.c.reference == bindparam("its_reference", type_=sqlalchemy.String()))
-_KNOWN = select(_FACET.c.kind, _FACET.c.facet).where(
-    _FACET.c.entry_id == bindparam("its_entry"), _FACET.c.kind.in_(bindparam("kinds", expanding=True))
+_KNOWN = (
+    select(_ENTRY.c.id, _FACET.c.kind, _FACET.c.facet)
+    .join_from(_ENTRY, _FACET, _FACET.c.entry_id == _ENTRY.c.id, isouter=True)
+    .where(_ENTRY.c.reference == bindparam("its_reference", type_=sqlalchemy.String()))
 )
+_ADDED = insert(_FACET)
 _REMOVED = delete(_FACET).where(
     _FACET.c.entry_id == bindparam("its_entry"),
     _FACET.c.kind == bindparam("its_kind"),
@@ -51,41 +53,40 @@ def add(session: Session, archive: ArchiveRow) -> int:
         added = upsert(session, SearchEntryRow).values(**row).on_conflict_do_nothing(index_elements=["id"])
         # Of two archives of the same moment, exactly one gets the id: the other takes the next.
         if session.connection().execute(added.returning(_ENTRY.c.id)).first() is not None:
-            set_facets(session, number, archive_facets(archive), is_new=True)
+            _change(session, number, set(), archive_facets(archive))
             return number
     raise AssertionError("the ids never end")
 
 
 def set_archive(session: Session, archive: ArchiveRow) -> None:
     """Make the facets of an archive those of its row. An archive that `cellar migrate` has not reached is skipped."""
-    session.flush()
-    if (number := entry_id(session, archive.reference)) is not None:
-        set_facets(session, number, archive_facets(archive))
+    set_facets(session, archive.reference, archive_facets(archive))
 
 
 def set_payload(session: Session, archive: ArchiveRow, rows: Rows) -> None:
     """Make the text and the facets of an archive those of the rows of its current version."""
-    number = entry_id(session, archive.reference)
+    number, known = _known(session, archive.reference)
     if number is None:
         number = add(session, archive)
+        _, known = _known(session, archive.reference)
     wanted = searchable()
     session.connection().execute(_TEXT, {"its_entry": number, "new_text": text_of(archive, rows, wanted)})
-    set_facets(session, number, {**archive_facets(archive), **payload_facets(rows, wanted)})
+    _change(session, number, known, {**archive_facets(archive), **payload_facets(rows, wanted)})
 
 
 def set_discrepancies(session: Session, references: Iterable[str]) -> None:
     """Make the facets of archives those of their discrepancies that are not closed."""
     for reference in references:
-        if (number := entry_id(session, reference)) is not None:
-            its = (col(DiscrepancyRow.reference) == reference, col(DiscrepancyRow.state) != DiscrepancyState.CLOSED)
-            codes = session.connection().execute(select(col(DiscrepancyRow.code)).where(*its).distinct()).scalars()
-            set_facets(session, number, discrepancy_facets(codes))
+        its = (col(DiscrepancyRow.reference) == reference, col(DiscrepancyRow.state) != DiscrepancyState.CLOSED)
+        codes = session.connection().execute(select(col(DiscrepancyRow.code)).where(*its).distinct()).scalars()
+        set_facets(session, reference, discrepancy_facets(codes))
 
 
-def set_facets_of(session: Session, reference: str, facets: Facets) -> None:
-    """Make the facets of an archive, of the kinds that are named, exactly these."""
-    if (number := entry_id(session, reference)) is not None:
-        set_facets(session, number, facets)
+def set_facets(session: Session, reference: str, facets: Facets) -> None:
+    """Make the facets of an archive, of the kinds that are named, exactly these. What is right stays untouched."""
+    number, known = _known(session, reference)
+    if number is not None:
+        _change(session, number, known, facets)
 
 
 def move(session: Session, reference: str, received_at: datetime) -> None:
@@ -104,25 +105,21 @@ def entry_id(session: Session, reference: str) -> int | None:
     return found
 
 
-def set_facets(session: Session, number: int, facets: Facets, *, is_new: bool = False) -> None:
-    """Make the facets of an entry, of the kinds that are named, exactly these. What is right already stays untouched.
+def _known(session: Session, reference: str) -> tuple[int | None, set[tuple[str, int]]]:
+    """Return the id of an entry, None if there is none, and its facets."""
+    rows = session.connection().execute(_KNOWN, {"its_reference": reference}).all()
+    return (rows[0][0] if rows else None), {(kind, each) for _, kind, each in rows if kind is not None}
 
-    Args:
-        is_new: the entry has no facets, so none are looked for.
-    """
+
+def _change(session: Session, number: int, known: set[tuple[str, int]], facets: Facets) -> None:
     wanted = {(str(kind), each) for kind, its in facets.items() for each in its}
-    known = set() if is_new else _known(session, number, facets)
-    removed = [{"its_entry": number, "its_kind": kind, "its_facet": each} for kind, each in sorted(known - wanted)]
-    added = [{"entry_id": number, "kind": kind, "facet": each} for kind, each in sorted(wanted - known)]
+    replaced = {each for each in known if each[0] in facets}
+    removed = [{"its_entry": number, "its_kind": kind, "its_facet": each} for kind, each in sorted(replaced - wanted)]
+    added = [{"entry_id": number, "kind": kind, "facet": each} for kind, each in sorted(wanted - replaced)]
     if removed:
         session.connection().execute(_REMOVED, removed)
     if added:
-        session.connection().execute(insert(_FACET), added)
-
-
-def _known(session: Session, number: int, kinds: Collection[Kind] | Mapping[Kind, Any]) -> set[tuple[str, int]]:
-    asked = {"its_entry": number, "kinds": [str(each) for each in kinds]}
-    return {(kind, each) for kind, each in session.connection().execute(_KNOWN, asked)}
+        session.connection().execute(_ADDED, added)
 
 
 def _is_taken(session: Session, number: int) -> bool:

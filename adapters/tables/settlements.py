@@ -107,7 +107,7 @@ def index_standings(references: Sequence[str]) -> None:
             for reference, each in session.connection().execute(asked):
                 found[reference].append(each)
         for reference, standings in sorted(found.items()):
-            entries.set_facets_of(session, reference, standing_facets(standings))
+            entries.set_facets(session, reference, standing_facets(standings))
 
 
 def _has_charge() -> ColumnElement[bool]:

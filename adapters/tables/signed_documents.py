@@ -50,7 +50,7 @@ def replace_if_current(reference: str, receipt_id: str, rows: Rows) -> bool:
             columns = SQLModel.metadata.tables[str(table.__tablename__)].c
             session.connection().execute(delete(table).where(columns.reference == reference))
             insert_rows(session, table, its_rows)
-        entries.set_facets_of(session, reference, judged_facets(rows))
+        entries.set_facets(session, reference, judged_facets(rows))
     return True
 
 

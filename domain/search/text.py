@@ -38,6 +38,8 @@ def normalised(text: str) -> str:
 
     Hebrew quotation marks become the ASCII marks that keyboards have.
     """
+    if text.isascii() and text.isprintable():  # most values; the rest takes ten times as long
+        return " ".join(text.lower().split())
     folded = unicodedata.normalize("NFKD", text).casefold()
     spaced = "".join(" " if each.isspace() else each for each in unicodedata.normalize("NFKD", folded))
     kept = "".join(each for each in spaced if unicodedata.category(each) not in _DROPPED)

@@ -11,14 +11,19 @@ from sqlmodel import col, select
 from adapters.database.transactions import reading
 from adapters.search.pages import Wanted, newest
 from adapters.settings.settings import Settings
-from adapters.tables import receipts
+from adapters.tables import receipts, signed_documents
+from domain.search.facets import Rows
 from models.archive.archive import ArchiveRow, State
+from models.archive.signed_document import SignedDocumentRow
+from models.archive.warning import WarningRow
 from models.errors import Refused
 from models.runs.cause import Cause
 from models.search.entry import SearchEntryRow
 from models.views.archives import ArchiveFilter, ArchiveQuery
+from services.settlements import judging
 from services.views import archive_list
 from services.views.archive_conditions import conditions_of, filters_of
+from tests.payments import booked, payment, settled
 from tests.records import NOON, archived, document, registered
 
 pytestmark = pytest.mark.usefixtures("installation")
@@ -78,7 +83,7 @@ FILTERS: list[dict[str, Any]] = [
     {"q": "לוי 2"},
     {"q": "p-0"},
     {"q": "registered"},
-    {"q": "te"},
+    {"q": "ha"},
 ]
 
 
@@ -186,3 +191,31 @@ def test_a_field_that_is_not_to_be_found_is_refused_with_the_setting() -> None:
         by_pages({"field": ["full_name=Dana"]}, 5)
     with pytest.raises(Refused, match="FIELD=VALUE"):
         by_pages({"field": ["full_name"]}, 5)
+
+
+def test_a_payment_is_found_as_settled_once_a_report_has_it() -> None:
+    registered("paid")
+    paid = payment("paid", "1", standing="charged")
+    booked("paid", paid)
+    judging.reconcile_archives(["paid"], NOON)
+    assert by_pages({"standing": "charged"}, 5) == ["paid"]
+
+    settled(paid["payment_id"], paid["amount_minor"], NOON.date(), reference="paid")
+    judging.reconcile_archives(["paid"], NOON)
+
+    assert by_pages({"standing": "settled"}, 5) == ["paid"]
+    assert by_pages({"standing": "charged"}, 5) == []
+
+
+def test_an_archive_is_found_by_the_newest_verdict_and_its_warnings() -> None:
+    receipt_id = archived("r")
+    document_row = {"reference": "r", "position": 0, "verdict": {}, "roots": None, "judgements": []}
+    warning = {"reference": "r", "position": 0, "where": "signed_document", "detail": "It was changed."}
+
+    for outcome, code in (("sound", "SIGNER_UNKNOWN"), ("changed", "SIGNED_DOCUMENT_CHANGED")):
+        rows: Rows = {SignedDocumentRow: [document_row | {"outcome": outcome}], WarningRow: [warning | {"code": code}]}
+        signed_documents.replace_if_current("r", receipt_id, rows)
+
+        assert by_pages({"verdict": outcome, "warning": code}, 5) == ["r"]
+    assert by_pages({"verdict": "sound"}, 5) == []
+    assert by_pages({"warning": "SIGNER_UNKNOWN"}, 5) == []
