@@ -23,4 +23,5 @@ import models.runs.refused
 import models.runs.run
 import models.runs.task_result
 import models.runs.worker
+import models.search.entry
 import models.settlements.settlement  # noqa: F401

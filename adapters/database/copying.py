@@ -26,6 +26,7 @@ from sqlmodel import SQLModel
 import models.every_table  # noqa: F401
 from adapters.database.transactions import translated
 from models.errors import Conflict, System, Transient
+from models.search.entry import TEXT_INDEX
 
 _ROWS_AT_ONCE = 1000
 _LARGE_ROWS_AT_ONCE = 10  # a skeleton has up to 16 MiB
@@ -50,7 +51,7 @@ def counts(of: Engine) -> dict[str, int]:
     """
     with _of_the_other(), of.connect().execution_options(cellar_reading=True) as connection:
         there = set(inspect(connection).get_table_names())
-        if unknown := there - {*SQLModel.metadata.tables, _OF_ALEMBIC}:
+        if unknown := there - {*SQLModel.metadata.tables, *TEXT_INDEX, _OF_ALEMBIC}:
             raise Conflict(f"the database has tables that cellar does not know: {', '.join(sorted(unknown))}")
         return {
             each.name: connection.execute(select(func.count()).select_from(each)).scalar_one()

@@ -58,7 +58,31 @@ def _behind(cursor: str, order: Order) -> ColumnElement[bool]:
         is_moment = isinstance(order.first.type, Moment)
         first = datetime.fromisoformat(text).astimezone(UTC) if is_moment else text
     except (binascii.Error, ValueError, OverflowError) as error:
-        raise Refused("BAD_PARAMETER", "expected a cursor from `next` of the previous page", where="cursor") from error
+        raise _no_cursor() from error
     if order.is_descending:
         return or_(order.first < first, and_(order.first == first, order.key < key))
     return or_(order.first > first, and_(order.first == first, order.key > key))
+
+
+def id_cursor(number: int) -> str:
+    """Return the cursor of a list that is ordered by a number alone."""
+    return base64.urlsafe_b64encode(str(number).encode()).decode()
+
+
+def id_of_cursor(cursor: str) -> int:
+    """Return the number after which a page begins.
+
+    Raises:
+        Refused: the cursor is not from a page of such a list.
+    """
+    try:
+        number = int(base64.urlsafe_b64decode(cursor))
+        if not -(1 << 63) <= number < 1 << 63:
+            raise ValueError("no row has this number")
+    except (binascii.Error, ValueError) as error:
+        raise _no_cursor() from error
+    return number
+
+
+def _no_cursor() -> Refused:
+    return Refused("BAD_PARAMETER", "expected a cursor from `next` of the previous page", where="cursor")

@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 
 import migrations
 from adapters.database.outages import not_made
+from adapters.database.text_index import make_text_index
 from adapters.database.transactions import engine, translated
 from adapters.settings.database_urls import database_place
 from adapters.settings.settings import settings
@@ -39,6 +40,7 @@ def migrate() -> None:
                 "the database is from a build with other migrations; let CELLAR_DATABASE_URL name an empty database, "
                 "then run `cellar migrate` and `cellar rebuild`"
             ) from error
+        make_text_index(connection)
         connection.commit()
 
 

@@ -216,6 +216,15 @@ class Settings(BaseSettings):
     unknown_events: Literal["keep", "refuse"] = Field(
         "keep", description="What becomes of events of a type that cellar does not know: kept and flagged, or refused."
     )
+    search_labels: CommaSeparated = Field(
+        ("*",),
+        description="Labels by whose values archives are found, by key; `*` is all of them. See docs/search.md.",
+    )
+    search_fields: CommaSeparated = Field(
+        (),
+        description="Form fields by whose values archives are found, by id; `*` is all of them. Default: none, since "
+        "values of forms are people's data. `cellar migrate` applies a change to archives that are there already.",
+    )
     list_columns: Path | None = Field(
         None,
         description="TOML file that describes the columns of Cellosign's list of processes; see docs/reconcile.md. "

@@ -9,6 +9,7 @@ import sqlalchemy
 from sqlmodel import Session, SQLModel, col, delete, func, select, update
 
 from adapters.database.transactions import insert_rows, reading, writing
+from adapters.search import entries
 from domain.archive.versions import Age
 from models.archive.archive import ArchiveRow
 from models.archive.form_field import FormFieldRow
@@ -44,6 +45,7 @@ def load(
             for table, its_rows in rows.items():
                 insert_rows(session, table, its_rows)
             archive.sqlmodel_update(described | {"current_receipt_id": version.receipt_id})
+            entries.set_payload(session, archive, rows)
 
 
 def repeat(

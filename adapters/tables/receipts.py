@@ -9,6 +9,7 @@ import sqlalchemy
 from sqlmodel import Session, col, func, select, update
 
 from adapters.database.transactions import insert_new, pages, reading, writing
+from adapters.search import entries
 from models.archive.archive import ArchiveRow, State
 from models.columns import Moment
 from models.payments.discrepancy import DiscrepancyLogRow, DiscrepancyRow
@@ -47,6 +48,8 @@ def register_within(session: Session, delivery: Delivery, flow_run_id: str | Non
     receipt = shared | {"receipt_id": delivery.receipt_id, "state": State.RECEIVED, "size_bytes": delivery.size_bytes}
     known = {"process_number": delivery.process_number, "template_id": delivery.template_id}
     archive_is_new = insert_new(session, ArchiveRow, shared | known | {"state": State.RECEIVED})
+    if archive_is_new:
+        entries.add(session, session.get_one(ArchiveRow, delivery.reference))
     receipt_is_new = insert_new(session, ReceiptRow, receipt)
     outcome = Outcome.NEW if archive_is_new else Outcome.CHANGED if receipt_is_new else Outcome.DUPLICATE
     arrival = {"delivery_id": delivery.delivery_id, "receipt_id": delivery.receipt_id, "headers": delivery.headers}
@@ -275,8 +278,10 @@ def restore(reference: str, found: Iterable[ReceiptRow]) -> None:
         ]
         if earliest := min(filter(None, arrivals), default=None):
             first = {"received_at": earliest[0], "source": earliest[1]}
-            insert_new(session, ArchiveRow, first | {"reference": reference, "state": State.RECEIVED})
+            if insert_new(session, ArchiveRow, first | {"reference": reference, "state": State.RECEIVED}):
+                entries.add(session, session.get_one(ArchiveRow, reference))
             _pass_on_state(session, reference)
+            entries.set_discrepancies(session, [reference])
 
 
 def _set_earliest(session: Session, delivery: Delivery) -> None:
@@ -293,11 +298,11 @@ def _set_earliest(session: Session, delivery: Delivery) -> None:
         .where(*waits, col(ReceiptRow.received_at) > delivery.received_at)
         .values(received_at=delivery.received_at, source=delivery.source)
     )
-    session.execute(
-        update(ArchiveRow)
-        .where(col(ArchiveRow.reference) == delivery.reference, col(ArchiveRow.received_at) > delivery.received_at)
-        .values(received_at=delivery.received_at, source=delivery.source)
-    )
+    earlier = (col(ArchiveRow.reference) == delivery.reference, col(ArchiveRow.received_at) > delivery.received_at)
+    first = {"received_at": delivery.received_at, "source": delivery.source}
+    moved = session.execute(update(ArchiveRow).where(*earlier).values(first).returning(col(ArchiveRow.reference)))
+    if moved.first() is not None:
+        entries.move(session, delivery.reference, delivery.received_at)
 
 
 def _pass_on_state(session: Session, reference: str) -> None:
@@ -311,3 +316,4 @@ def _pass_on_state(session: Session, reference: str) -> None:
     ).first()
     if newest:
         archive.sqlmodel_update(newest.model_dump(include=_PASSED_ON))
+        entries.set_archive(session, archive)

@@ -7,10 +7,24 @@ from dataclasses import asdict, fields
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, CompoundSelect, Select, Table, bindparam, exists, or_, select, text, union_all
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Select,
+    Table,
+    bindparam,
+    case,
+    exists,
+    or_,
+    select,
+    text,
+    union_all,
+)
 from sqlmodel import Session, SQLModel
 
 from adapters.database.transactions import engine, insert_new, insert_rows, pages, reading, upsert, writing
+from adapters.search import entries
+from domain.search.facets import standing_facets
 from domain.settlements.matching import CODES, MATCHED, MAY_BE_SETTLED, merged
 from models.payments.discrepancy import DiscrepancyRow, DiscrepancyState
 from models.payments.payment import PaymentKeyRow, PaymentRow, Standing
@@ -81,6 +95,19 @@ def is_settled() -> ColumnElement[bool]:
     The view `payment_ledger` and `domain.settlements.matching.standing_after` use the same rule.
     """
     return _PAYMENT.c.standing.in_(sorted(MAY_BE_SETTLED)) & _has_charge()
+
+
+def index_standings(references: Sequence[str]) -> None:
+    """Let archives be found by the standings of their payments, with the reports counted in."""
+    standing = case((is_settled(), Standing.SETTLED), else_=_PAYMENT.c.standing)
+    found: dict[str, list[str]] = {each: [] for each in references}
+    with writing() as session:
+        for page in pages(references):
+            asked = select(_PAYMENT.c.reference, standing).where(_PAYMENT.c.reference.in_(page)).distinct()
+            for reference, each in session.connection().execute(asked):
+                found[reference].append(each)
+        for reference, standings in sorted(found.items()):
+            entries.set_facets(session, reference, standing_facets(standings))
 
 
 def _has_charge() -> ColumnElement[bool]:

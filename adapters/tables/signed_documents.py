@@ -7,6 +7,8 @@ from sqlalchemy import ColumnElement
 from sqlmodel import SQLModel, col, delete, func, or_, select
 
 from adapters.database.transactions import insert_rows, reading, writing
+from adapters.search import entries
+from domain.search.facets import judged_facets
 from models.archive.archive import ArchiveRow, State
 from models.archive.signed_document import SignedDocumentRow
 
@@ -48,6 +50,7 @@ def replace_if_current(reference: str, receipt_id: str, rows: Rows) -> bool:
             columns = SQLModel.metadata.tables[str(table.__tablename__)].c
             session.connection().execute(delete(table).where(columns.reference == reference))
             insert_rows(session, table, its_rows)
+        entries.set_facets(session, reference, judged_facets(rows))
     return True
 
 

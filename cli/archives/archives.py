@@ -27,6 +27,7 @@ def list_archives(  # noqa: PLR0913 -- an option per filter
     transaction_number: Annotated[int | None, typer.Option(help="A transaction number.")] = None,
     session: Annotated[str | None, typer.Option(help="A session id.")] = None,
     label: Annotated[list[str] | None, typer.Option(help="A label, as KEY=VALUE. Repeat for more labels.")] = None,
+    field: Annotated[list[str] | None, typer.Option(help="A form field, as FIELD=VALUE. Repeat for more.")] = None,
     template: Annotated[str | None, typer.Option(help="A template id.")] = None,
     source: Annotated[str | None, typer.Option(help="The name of a source, or default.")] = None,
     state: Annotated[str | None, typer.Option(help="received, processing, completed or failed.")] = None,
@@ -36,9 +37,16 @@ def list_archives(  # noqa: PLR0913 -- an option per filter
         typer.Option(help="Archives with a failure, warning, refused delivery or unexplained discrepancy."),
     ] = None,
     discrepancy: Annotated[str | None, typer.Option(help="A code, like AMOUNT_MISMATCH.")] = None,
+    standing: Annotated[
+        str | None, typer.Option(help="verified, held, charged, settled, failed or unknown: a payment's standing.")
+    ] = None,
+    filename: Annotated[str | None, typer.Option(help="The name of a file, whole.")] = None,
+    signer: Annotated[str | None, typer.Option(help="The name of a signer or a recipient, whole.")] = None,
+    warning: Annotated[str | None, typer.Option(help="A code, like SIGNER_UNKNOWN.")] = None,
+    verdict: Annotated[str | None, typer.Option(help="On the signed document: sound, changed, broken, …")] = None,
     received_after: Annotated[str | None, typer.Option(help="A time with zone, like 2026-11-24T00:00Z.")] = None,
     received_before: Annotated[str | None, typer.Option(help="A time with zone.")] = None,
-    q: Annotated[str | None, typer.Option(help="Part of a reference, number, name, label or file name.")] = None,
+    q: Annotated[str | None, typer.Option(help="Words, each part of a reference, number, name, label or file.")] = None,
     cursor: Annotated[str | None, typer.Option(help="`next` of the previous page.")] = None,
     limit: Annotated[int, typer.Option(help="Archives on a page, at most 500.")] = 50,
     as_json: Json = False,
@@ -47,8 +55,9 @@ def list_archives(  # noqa: PLR0913 -- an option per filter
     try:
         query = ArchiveQuery(
             reference=reference, process_number=process_number, transaction_number=transaction_number,
-            session=session, label=label or [], template=template, source=source, state=state,
+            session=session, label=label or [], field=field or [], template=template, source=source, state=state,
             cause=cause, attention=attention, discrepancy=discrepancy,
+            standing=standing, filename=filename, signer=signer, warning=warning, verdict=verdict,
             received_after=received_after, received_before=received_before, q=q, cursor=cursor, limit=limit,
         )  # fmt: skip
     except ValidationError as error:

@@ -8,7 +8,9 @@ from pydantic import BaseModel, Field
 
 from models.archive.archive import State
 from models.archive.verdict import Outcome, Verdict
+from models.archive.warning import WarningCode
 from models.payments.discrepancy import DiscrepancyCode
+from models.payments.payment import Standing
 from models.runs.cause import CauseColumns
 from models.views.missing import MissingView
 from models.views.parameters import Integer, Moment, Text
@@ -24,6 +26,11 @@ class ArchiveFilter(BaseModel):
     transaction_number: Integer | None = None
     session: Text | None = None
     label: list[Text] = Field([], description="`KEY=VALUE`; an archive must have each label that is named")
+    field: list[Text] = Field(
+        [],
+        description="`FIELD=VALUE`: the id of a form field and its value; an archive must have each that is named. Only"
+        " fields of `CELLAR_SEARCH_FIELDS`",
+    )
     template: Text | None = None
     source: Text | None = Field(
         None, description="the name of the source of the first delivery; `default` for the URL without a name"
@@ -34,10 +41,19 @@ class ArchiveFilter(BaseModel):
         None,
         description="whether a person should look: a failure, warning, refused delivery or open discrepancy",
     )
-    discrepancy: DiscrepancyCode | None = None
+    discrepancy: DiscrepancyCode | None = Field(None, description="an open or explained discrepancy")
+    standing: Standing | None = Field(None, description="the standing of a payment")
+    filename: Text | None = Field(None, description="the name of a file, whole, in any case")
+    signer: Text | None = Field(None, description="the name of a signer or a recipient, whole, in any case")
+    warning: WarningCode | None = None
+    verdict: Outcome | None = Field(None, description="the newest verdict on the signed document")
     received_after: Moment | None = None
     received_before: Moment | None = None
-    q: Text | None = Field(None, description="part of a reference, number, name, label or file name")
+    q: Text | None = Field(
+        None,
+        description="words, each a part of a reference, number, name, label or file name; a word of one or two"
+        " characters begins it. What stands in quotation marks counts as a whole",
+    )
 
 
 class ArchiveQuery(ArchiveFilter):

@@ -18,7 +18,7 @@ from models.runs.bulk import BulkRow, BulkState
 from models.views.archives import ArchiveFilter
 from models.views.bulk import CauseCount, PlanView, TemplateCount
 from services.messages.planning import known_endpoints
-from services.views.archive_list import conditions_of
+from services.views.archive_conditions import conditions_of
 
 log = structlog.get_logger()
 

@@ -6,13 +6,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from adapters.database import facts
+from adapters.database.text_index import has_text_index
 from adapters.documents import clamd
 from adapters.files.locations import storage_at
 from adapters.inbox import inbox
 from adapters.inbox.backlog import backlog
 from adapters.peers import prefect_facts, receiver
+from adapters.search.entries import searchable
+from adapters.search.progress import is_complete
 from adapters.settings.settings import settings
 from domain.runs.waiting_text import age_text
+from domain.search.facets import digest_of
 from models.errors import System, Transient, Unusable
 from models.views.health import Check, Verdict
 from services.health.anchoring import anchor_probes
@@ -36,6 +40,7 @@ _PROCESSES = (
 _PREFECT = "start `cellar up`, or check PREFECT_API_URL; archives wait meanwhile and none is lost"
 _WORKER = "start `cellar up` or `cellar worker`; archives wait meanwhile and none is lost"
 _DATABASE = "check CELLAR_DATABASE_URL and its server; archives wait in the inbox meanwhile"
+_SEARCH = "run `cellar migrate`"
 _STORE = "check that the disk or bucket of CELLAR_STORE_URL is there and may be written"
 _INBOX = "check that the disk or bucket of CELLAR_INBOX_URL is there and may be written; senders are refused meanwhile"
 _CLAMAV = "start clamd, or check CELLAR_CLAMD; archives wait meanwhile"
@@ -49,6 +54,7 @@ def system_probes() -> list[Probe]:
         Probe("Prefect", _prefect, _PREFECT),
         Probe("workers", _workers, _WORKER, needs=System.PREFECT),
         Probe("database", _database, _DATABASE),
+        Probe("search", _search, _SEARCH, needs=System.DATABASE),
         Probe("store", _store, _STORE),
         Probe("inbox", _inbox, _INBOX),
         Probe("ClamAV", _clamav, _CLAMAV),
@@ -91,6 +97,20 @@ def _database() -> Check:
     except Unusable as error:  # its message says what to do
         return Check(name="database", verdict=Verdict.WRONG, found=str(error))
     return _ok("database", facts.place())
+
+
+def _search() -> Check:
+    """Check that all archives are found by the present settings, and that an index of trigrams finds them soon."""
+    if not has_text_index():
+        found = "texts are searched without an index, which is slow: the server lacks the extension pg_trgm"
+        to_do = (
+            "as an administrator of the server run `CREATE EXTENSION pg_trgm` in the database, then `cellar migrate`"
+        )
+        return Check(name="search", verdict=Verdict.WARNING, found=found, to_do=to_do)
+    if not is_complete(digest_of(searchable())):
+        found = "archives are not all found by the present settings, or by an upgrade's new filters"
+        return Check(name="search", verdict=Verdict.WARNING, found=found, to_do=_SEARCH)
+    return _ok("search", "archives are found by all filters and by text")
 
 
 def _store() -> Check:

@@ -13,6 +13,7 @@ from sqlmodel import Session, SQLModel, col, func, select, update
 
 from adapters.database.locked_archives import without_locked
 from adapters.database.transactions import insert_rows, pages, reading, streamed, writing
+from adapters.search import entries
 from adapters.store import kept_discrepancies
 from domain.archive.rows import discrepancy_rows
 from domain.payments.discrepancies import Known, Transition, by_id, transitions
@@ -188,6 +189,7 @@ def _reconcile(session: Session, found: FoundByArchive, codes: Collection[Discre
     _update(session, (each for each in _flat(changed) if each.discrepancy_id in numbers))
     insert_rows(session, DiscrepancyRow, _new_rows(changed, numbers))
     insert_rows(session, DiscrepancyEventRow, (_event(each, numbers, now) for each in _flat(changed) if each.is_event))
+    entries.set_discrepancies(session, (each for each in changed if each is not None))
     kept_discrepancies.count(session, list(changed))
 
 

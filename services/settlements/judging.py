@@ -42,6 +42,7 @@ def reconcile_archives(references: Sequence[str], now: datetime) -> FoundByArchi
     """
     found = _written(lambda: discrepancies_of(references, now), now)
     reconcile_holds(references, now)  # a settled payment is no longer held
+    settlements.index_standings(references)
     return found
 
 

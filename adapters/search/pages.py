@@ -1,0 +1,167 @@
+"""Reads the newest archives that match facets and terms, without sorting a large set of matches.
+
+The list of one facet, the *driver*, is walked in order, and each archive is tested by the others. The shortest list is
+the driver. Where all lists are long, the newest part of the driver, a *window*, is walked first. If it holds too few
+matches, SQLite goes on with its text index, which answers in order too; Postgres plans the rest by its statistics.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, column, func, or_, select, table
+from sqlmodel import Session, SQLModel, col
+
+from domain.search.order import first_id_after, first_id_at
+from domain.search.text import Term, fts_query, like_pattern
+from models.archive.archive import ArchiveRow
+from models.search.entry import SearchEntryRow, SearchFacetRow
+
+_ENTRY = SQLModel.metadata.tables[str(SearchEntryRow.__tablename__)]
+_FACET = SQLModel.metadata.tables[str(SearchFacetRow.__tablename__)]
+_ARCHIVE = SQLModel.metadata.tables[str(ArchiveRow.__tablename__)]
+_TEXT = table("search_text", column("rowid"), column("text"), column("search_text"))
+WINDOW = 20_000
+_FEW = 100
+"""A list of a hundredth of the window is short enough: no other list is counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What archives must match: every facet, every term, and every condition on the row of the archive.
+
+    `before` is the id at which the page begins; it is left out itself.
+    """
+
+    facets: tuple[int, ...] = ()
+    terms: tuple[Term, ...] = ()
+    conditions: tuple[ColumnElement[bool], ...] = ()
+    reference: str | None = None
+    received_after: datetime | None = None
+    received_before: datetime | None = None
+    before: int | None = None
+
+
+def newest(session: Session, wanted: Wanted, most: int, window: int = WINDOW) -> list[int]:
+    """Return the ids of the entries that match, newest first, `most` at most."""
+    if wanted.reference is not None or not wanted.facets:
+        return _run(session, _by_text(session, wanted, most))
+    if len(wanted.facets) == 1 and not (wanted.terms or wanted.conditions):
+        return _run(session, _by_facet(session, wanted, wanted.facets[0], most))
+    driver, floor = _driver(session, wanted, window)
+    found = _run(session, _by_facet(session, wanted, driver, most, least=floor))
+    if floor is None or len(found) == most:
+        return found
+    rest = most - len(found)
+    if wanted.terms and _is_sqlite(session):
+        return found + _run(session, _by_text(session, wanted, rest, below=floor))
+    return found + _run(session, _by_facet(session, wanted, driver, rest, below=floor))
+
+
+def matching(session: Session, facets: Sequence[int], terms: Sequence[Term]) -> list[ColumnElement[bool]]:
+    """Return conditions on `ArchiveRow`: it has each facet, and its text has all terms. For counts and lists of all."""
+    its = _ARCHIVE.c.reference
+    found = select(_ENTRY.c.reference)
+    conditions: list[ColumnElement[bool]] = [
+        its.in_(found.join(_FACET, _FACET.c.entry_id == _ENTRY.c.id).where(_FACET.c.facet == each)) for each in facets
+    ]
+    if terms and _is_sqlite(session):
+        matched = _TEXT.c.search_text.op("MATCH")(fts_query(terms))
+        by_text = select(_TEXT.c.rowid).where(matched, *_text_tests(session, terms))
+        conditions.append(its.in_(found.where(_ENTRY.c.id.in_(by_text))))
+    elif terms:
+        conditions.append(its.in_(found.where(*_text_tests(session, terms))))
+    return conditions
+
+
+def _run(session: Session, statement: Any) -> list[int]:
+    return list(session.connection().execute(statement).scalars())
+
+
+def _driver(session: Session, wanted: Wanted, window: int) -> tuple[int, int | None]:
+    """Return the facet with the fewest archives, and the id down to which the newest of them are walked first; None if
+    these are all of them.
+    """
+    lists = []
+    for each in wanted.facets:
+        its = _FACET.c.entry_id
+        listed = select(its).where(_FACET.c.facet == each, *_bounds(wanted, its)).order_by(its.desc()).limit(window)
+        first = listed.subquery()
+        count, least = session.connection().execute(select(func.count(), func.min(first.c.entry_id))).one()
+        lists.append((count, each, least if count == window else None))
+        if count * _FEW < window:
+            break
+    _, driver, floor = min(lists, key=lambda each: each[0])
+    return driver, floor
+
+
+def _by_facet(
+    session: Session, wanted: Wanted, driver: int, most: int, *, least: int | None = None, below: int | None = None
+) -> Any:
+    its = _FACET.c.entry_id
+    walked = select(its).where(_FACET.c.facet == driver, *_bounds(wanted, its, least, below))
+    others = [_has_facet(its, each) for each in wanted.facets if each != driver]
+    if wanted.terms:
+        text = select(1).where(_ENTRY.c.id == its, *_text_tests(session, wanted.terms, _ENTRY.c.text))
+        others.append(text.correlate(_FACET).exists())
+    return walked.where(*others, *_archive_tests(wanted, its)).order_by(its.desc()).limit(most)
+
+
+def _by_text(session: Session, wanted: Wanted, most: int, *, below: int | None = None) -> Any:
+    """Return the query of entries with all terms, or of all entries, in order."""
+    if wanted.terms and _is_sqlite(session) and wanted.reference is None:
+        its = _TEXT.c.rowid
+        found = select(its).where(_TEXT.c.search_text.op("MATCH")(fts_query(wanted.terms)))
+        found = found.where(*_text_tests(session, wanted.terms, _TEXT.c.text))
+    else:
+        its = _ENTRY.c.id
+        found = select(its).where(*_text_tests(session, wanted.terms, _ENTRY.c.text))
+        found = found if wanted.reference is None else found.where(_ENTRY.c.reference == wanted.reference)
+    tests = [*(_has_facet(its, each) for each in wanted.facets), *_archive_tests(wanted, its)]
+    return found.where(*_bounds(wanted, its, None, below), *tests).order_by(its.desc()).limit(most)
+
+
+def _text_tests(session: Session, terms: Sequence[Term], text: Any = None) -> list[ColumnElement[bool]]:
+    """Return the conditions that a text contains each term. On SQLite, `instr` is faster than LIKE."""
+    if _is_sqlite(session):
+        text = _TEXT.c.text if text is None else text
+        return [func.instr(text, each.pattern) > 0 for each in terms]
+    text = _ENTRY.c.text if text is None else text
+    return [text.like(like_pattern(each), escape="\\") for each in terms]
+
+
+def _has_facet(its: Any, facet: int) -> ColumnElement[bool]:
+    other = _FACET.alias()
+    return select(1).where(other.c.facet == facet, other.c.entry_id == its).correlate(its.table).exists()
+
+
+def _bounds(wanted: Wanted, its: Any, least: int | None = None, below: int | None = None) -> list[ColumnElement[bool]]:
+    """Return the limits of ids. Those of the times are exact to the millisecond; `_archive_tests` has the rest."""
+    limits = [its < each for each in (wanted.before, below) if each is not None]
+    limits += [its >= least] if least is not None else []
+    limits += [its >= first_id_at(wanted.received_after)] if wanted.received_after else []
+    limits += [its < first_id_after(wanted.received_before)] if wanted.received_before else []
+    return limits
+
+
+def _archive_tests(wanted: Wanted, its: Any) -> list[ColumnElement[bool]]:
+    tests = []
+    if wanted.conditions:
+        tests.append(_archive_has(its, *wanted.conditions))
+    received_at = col(ArchiveRow.received_at)
+    if after := wanted.received_after:
+        tests.append(or_(its >= first_id_after(after), _archive_has(its, received_at > after)))
+    if before := wanted.received_before:
+        tests.append(or_(its < first_id_at(before), _archive_has(its, received_at < before)))
+    return tests
+
+
+def _archive_has(its: Any, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    entry = _ENTRY.alias()
+    joined = select(1).select_from(entry.join(_ARCHIVE, _ARCHIVE.c.reference == entry.c.reference))
+    return joined.where(entry.c.id == its, *conditions).correlate(its.table).exists()
+
+
+def _is_sqlite(session: Session) -> bool:
+    return session.get_bind().dialect.name == "sqlite"

@@ -1,0 +1,66 @@
+"""Remembers how far entries are filled in, and by which settings."""
+
+from collections.abc import Iterator
+
+from sqlalchemy import delete
+from sqlmodel import Session, col, select
+
+from adapters.database.transactions import reading, writing
+from models.archive.archive import ArchiveRow
+from models.search.entry import SearchEntryRow, SearchProgressRow
+
+
+def missing(searchable: str, at_once: int) -> Iterator[list[str]]:
+    """Yield the references of archives that are not filled in by these settings, in pages.
+
+    Once all are, only archives without an entry are left: an earlier build may have registered these meanwhile.
+    """
+    last: str | None = ""
+    while last is not None:
+        with reading() as session:
+            last = _last(session, searchable)
+            found = select(ArchiveRow.reference).order_by(col(ArchiveRow.reference)).limit(at_once)
+            if last is None:
+                break
+            page = list(session.exec(found.where(ArchiveRow.reference > last)))
+        if not page:
+            break
+        yield page
+    while page := _without_entry(at_once):
+        yield page
+
+
+def note(searchable: str, last: str) -> None:
+    """Record that the archives up to a reference are filled in by these settings."""
+    with writing() as session:
+        row = session.get(SearchProgressRow, searchable)
+        if row is None:
+            session.add(SearchProgressRow(searchable=searchable, last=last))
+        elif row.last is not None:
+            row.last = last
+
+
+def end(searchable: str) -> None:
+    """Record that all archives are filled in by these settings, and by no others."""
+    with writing() as session:
+        session.execute(delete(SearchProgressRow).where(col(SearchProgressRow.searchable) != searchable))
+        session.merge(SearchProgressRow(searchable=searchable, last=None))
+
+
+def is_complete(searchable: str) -> bool:
+    """Return whether all archives are filled in by these settings."""
+    with reading() as session:
+        row = session.get(SearchProgressRow, searchable)
+        return row is not None and row.last is None
+
+
+def _last(session: Session, searchable: str) -> str | None:
+    """Return the last reference that is filled in; None if all are."""
+    row = session.get(SearchProgressRow, searchable)
+    return "" if row is None else row.last
+
+
+def _without_entry(at_once: int) -> list[str]:
+    has_entry = select(SearchEntryRow.id).where(SearchEntryRow.reference == ArchiveRow.reference).exists()
+    with reading() as session:
+        return list(session.exec(select(ArchiveRow.reference).where(~has_entry).limit(at_once)))

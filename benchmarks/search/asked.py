@@ -1,0 +1,120 @@
+"""The filters that are asked for: with values that are frequent, rare, or that no archive has."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import combinations
+from random import Random
+from typing import Any
+
+from benchmarks.search.made import Made, made
+from models.search.entry import Kind
+
+Drawn = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A filter, and how its value is drawn."""
+
+    name: str
+    draw: Callable[[Random], Drawn]
+
+
+def filters(count: int) -> list[Filter]:
+    """Return every filter by itself, searches of text, and pages further down."""
+    return [
+        Filter("none", lambda _: {}),
+        *(Filter(kind, _of_an_archive(kind, count)) for kind in _NAMES),
+        Filter("discrepancy that nobody has", lambda _: {"discrepancy": "CARD_EXPIRED"}),
+        Filter("warning of long ago", lambda _: {"warning": "OTP_NOT_SENT"}),
+        Filter("dates", lambda drawn: _dates(drawn, count)),
+        Filter("q, frequent", lambda drawn: {"q": drawn.choice(("דנה", "לוי", "חיפה", "pdf", "template"))}),
+        Filter("q, part of a word", lambda drawn: {"q": drawn.choice(("וזה", "פרידמ", "ירושל", "מכונה"))}),
+        Filter("q, rare", lambda drawn: {"q": f"p-{_any(drawn, count).row['reference'][2:12]}"}),
+        Filter("q, absent", lambda drawn: {"q": f"zq{drawn.randrange(1 << 40):x}"}),
+        Filter("q, two words", lambda drawn: {"q": drawn.choice(("דנה חיפה", "Olga Smith צפת", "שרה template-39"))}),
+        Filter("q, a whole name", lambda drawn: {"q": f'"{_value(_any(drawn, count), Kind.SIGNER)}"'}),
+        Filter("q, two characters", lambda drawn: {"q": drawn.choice(("דנ", "לו", "xy", "כה", "c9"))}),
+        Filter("q, one character", lambda drawn: {"q": drawn.choice(("ד", "x", "1"))}),
+        Filter("q, process number", lambda drawn: {"q": str(_any(drawn, count).row["process_number"])}),
+        *(Filter(f"{each.name}, page further down", _further(each, count)) for each in _paged(count)),
+    ]
+
+
+def pairs(count: int) -> list[Filter]:
+    """Return every pair of filters. The values are of different archives, so most pairs match few or none."""
+    single = [*(Filter(kind, _of_an_archive(kind, count)) for kind in _NAMES)]
+    single += [Filter("dates", lambda drawn: _dates(drawn, count))]
+    single += [Filter("q", lambda drawn: {"q": drawn.choice(("דנה", "לוי", "חיפה", "שפירא", "zqx", "דנ", "תעודת"))})]
+    return [Filter(f"{a.name} and {b.name}", _both(a, b)) for a, b in combinations(single, 2)]
+
+
+_NAMES = {
+    "process_number": Kind.PROCESS_NUMBER,
+    "transaction_number": Kind.TRANSACTION_NUMBER,
+    "template": Kind.TEMPLATE,
+    "source": Kind.SOURCE,
+    "state": Kind.STATE,
+    "cause": Kind.CAUSE,
+    "session": Kind.SESSION,
+    "label": Kind.LABEL,
+    "field": Kind.FIELD,
+    "standing": Kind.STANDING,
+    "filename": Kind.FILENAME,
+    "signer": Kind.SIGNER,
+    "warning": Kind.WARNING,
+    "verdict": Kind.VERDICT,
+    "discrepancy": Kind.DISCREPANCY,
+}
+
+
+def _of_an_archive(name: str, count: int) -> Callable[[Random], Drawn]:
+    """Return a drawing of the value of an archive that has one. Half of the values of labels and fields are rare."""
+    kind = _NAMES[name]
+
+    def _draw(drawn: Random) -> Drawn:
+        found = [each for each in _any(drawn, count).found_by if each[0] is kind]
+        while not found:
+            found = [each for each in _any(drawn, count).found_by if each[0] is kind]
+        _, key, value = drawn.choice(found)
+        return {name: [f"{key}={value}"] if key else value}
+
+    return _draw
+
+
+def _both(first: Filter, second: Filter) -> Callable[[Random], Drawn]:
+    return lambda drawn: {**first.draw(drawn), **second.draw(drawn)}
+
+
+def _paged(count: int) -> list[Filter]:
+    return [
+        Filter("none", lambda _: {}),
+        Filter("state", lambda _: {"state": "completed"}),
+        Filter("q, frequent", lambda _: {"q": "לוי"}),
+    ]
+
+
+def _further(asked: Filter, count: int) -> Callable[[Random], Drawn]:
+    def _draw(drawn: Random) -> Drawn:
+        return {**asked.draw(drawn), "received_before": _any(drawn, count).row["received_at"].isoformat()}
+
+    return _draw
+
+
+def _dates(drawn: Random, count: int) -> Drawn:
+    first, last = sorted(_at(drawn, count) for _ in range(2))
+    return {"received_after": first.isoformat(), "received_before": last.isoformat()}
+
+
+def _at(drawn: Random, count: int) -> datetime:
+    at: datetime = _any(drawn, count).row["received_at"]
+    return at
+
+
+def _value(of: Made, kind: Kind) -> object:
+    return next(value for each, _, value in of.found_by if each is kind)
+
+
+def _any(drawn: Random, count: int) -> Made:
+    return made(drawn.randrange(count), count)

@@ -1,0 +1,101 @@
+"""Fills a database with archives to search in, faster than cellar would, and builds the indexes at the end."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import text
+
+from adapters.database.text_index import make_text_index
+from adapters.database.transactions import engine
+from benchmarks.search.made import Made, made
+
+_AT_ONCE = 20_000
+_ARCHIVE = ("reference", "state", "received_at", "template_id", "process_number", "source")
+_ENTRY = ("id", "reference", "text")
+_FACET = ("entry_id", "kind", "facet")
+_FACET_INDEX = "CREATE INDEX ix_search_facet_facet ON search_facet (facet, entry_id)"
+
+
+def fill(count: int) -> None:
+    """Fill an empty, migrated database."""
+    if engine().dialect.name == "sqlite":
+        _fill_sqlite(count)
+    else:
+        _fill_postgres(count)
+
+
+def _pages(count: int) -> Iterator[list[Made]]:
+    rest = (made(number, count) for number in range(count))
+    while page := list(islice(rest, _AT_ONCE)):
+        yield page
+
+
+def _archives(page: Iterable[Made]) -> Iterator[tuple[Any, ...]]:
+    return (tuple(each.row[name] for name in _ARCHIVE) for each in page)
+
+
+def _entries(page: Iterable[Made]) -> Iterator[tuple[Any, ...]]:
+    return ((each.entry_id, each.row["reference"], each.text) for each in page)
+
+
+def _facets(page: Iterable[Made]) -> list[tuple[int, str, int]]:
+    return sorted(row for each in page for row in each.facets())
+
+
+def _fill_sqlite(count: int) -> None:
+    connection = engine().raw_connection()
+    execute = connection.cursor().execute
+    triggers = [name for (name,) in execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall()]
+    kept = [sql for (sql,) in execute("SELECT sql FROM sqlite_master WHERE type = 'trigger'").fetchall()]
+    for each in ("PRAGMA synchronous=OFF", "PRAGMA cache_size=-400000", "DROP INDEX ix_search_facet_facet"):
+        execute(each)
+    for name in triggers:
+        execute(f"DROP TRIGGER {name}")
+    for page in _pages(count):
+        execute("BEGIN")
+        rows = (
+            tuple(each.isoformat(" ")[:26] if hasattr(each, "isoformat") else each for each in row)
+            for row in _archives(page)
+        )
+        _insert_sqlite(connection, "archive", _ARCHIVE, rows)
+        _insert_sqlite(connection, "search_entry", _ENTRY, _entries(page))
+        _insert_sqlite(connection, "search_facet", _FACET, _facets(page))
+        execute("COMMIT")
+    for each in (_FACET_INDEX, "INSERT INTO search_text (search_text) VALUES ('rebuild')", *kept):
+        execute(each)
+    connection.close()
+    engine().dispose()
+
+
+def _as_sqlite(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(f"{each:%Y-%m-%d %H:%M:%S.%f}" if isinstance(each, datetime) else each for each in row)
+
+
+def _insert_sqlite(connection: Any, name: str, columns: tuple[str, ...], rows: Iterable[Any]) -> None:
+    marks = ", ".join("?" for _ in columns)
+    connection.cursor().executemany(f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({marks})", rows)
+
+
+def _fill_postgres(count: int) -> None:
+    with engine().begin() as connection:
+        for each in ("DROP INDEX ix_search_facet_facet", "DROP INDEX IF EXISTS ix_search_entry_text"):
+            connection.execute(text(each))
+        cursor = connection.connection.cursor()
+        for page in _pages(count):
+            _copy(cursor, "archive", _ARCHIVE, _archives(page))
+            _copy(cursor, "search_entry", _ENTRY, _entries(page))
+            _copy(cursor, "search_facet", _FACET, _facets(page))
+    with engine().begin() as connection:
+        connection.execute(text("SET LOCAL maintenance_work_mem = '512MB'"))
+        connection.execute(text(_FACET_INDEX))
+        make_text_index(connection)
+    with engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("VACUUM ANALYZE"))
+
+
+def _copy(cursor: Any, name: str, columns: tuple[str, ...], rows: Iterable[Any]) -> None:
+    with cursor.copy(f"COPY {name} ({', '.join(columns)}) FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)

@@ -1,0 +1,108 @@
+"""Makes archives to search in: what they are found by follows from their number. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+from domain.search.facets import facet
+from domain.search.order import first_id_at
+from domain.search.text import normalised, searched_text
+from models.search.entry import Kind
+
+_NEWEST = datetime(2026, 11, 1, tzinfo=UTC)
+_APART = timedelta(seconds=31)  # a million archives a year
+_FIRST = ("דנה", "יוסי", "נועה", "אברהם", "רחל", "משה", "שרה", "איתי", "מיכל", "עומר", "תמר", "Maria", "Ahmad", "Olga")
+_LAST = ("לוי", "כהן", "מזרחי", "פרץ", "ביטון", "דהן", "אברהמי", "פרידמן", "שפירא", "חדד", "Haddad", "Petrov", "Smith")
+_BRANCHES = ("חיפה", "תל אביב", "ירושלים", "באר שבע", "אילת", "נתניה", "אשדוד", "רמת גן", "חולון", "צפת")
+_FILES = ("חוזה שכירות", "הסכם הלוואה", "ייפוי כוח", "תעודת זהות", "אישור ניהול חשבון", "Lease", "Invoice")
+_STANDINGS = ("charged", "charged", "settled", "verified", "held", "failed")
+_MIX = 2_654_435_761  # spreads numbers, so that what archives have is not periodic
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """An archive and what it is found by, as `kind, name, value`."""
+
+    row: dict[str, Any]
+    entry_id: int
+    text: str
+    found_by: tuple[tuple[Kind, str, object], ...]
+
+    def facets(self) -> Iterator[tuple[int, str, int]]:
+        for kind, name, value in dict.fromkeys(self.found_by):
+            yield self.entry_id, str(kind), _digest(kind, value, name)
+
+
+def made(number: int, count: int) -> Made:
+    """Return the archive of a number below `count`. The greatest number is the newest archive."""
+    drawn = number * _MIX % (1 << 32)
+    received_at = _NEWEST - (count - number) * _APART
+    row = {
+        "reference": f"p-{drawn:010}-{number:08}",
+        "state": "failed" if drawn % 100 == 7 else "completed",
+        "received_at": received_at,
+        "template_id": f"template-{_skewed(drawn >> 3, 40)}",
+        "process_number": 1_000_000 + number,
+        "source": ("default", "north", "south")[0 if drawn % 10 else 1 if drawn % 100 else 2],
+        "cause_code": ("STORE_AWAY", "RUN_TIMEOUT", "KEY_MISSING")[drawn % 3] if drawn % 100 == 7 else None,
+    }
+    name = f"{_FIRST[_skewed(drawn >> 5, 14)]} {_LAST[_skewed(drawn >> 7, 13)]} {drawn >> 20:x}"
+    its = {
+        "session": f"s-{drawn:08x}-{number}",
+        "transaction": 30_000_000 + number,
+        "branch": f"{_BRANCHES[_skewed(drawn >> 4, 10)]} {drawn >> 9 & 3}",
+        "customer": f"C{drawn % 100_003}",
+        "filename": f"{_FILES[drawn >> 6 & 3]} {drawn % 5000}.pdf",
+        "name": name,
+    }
+    return Made(
+        row, first_id_at(received_at), _text(row, its), (*_of_archive(row), *_of_payload(drawn, number, count, its))
+    )
+
+
+def _of_archive(row: dict[str, Any]) -> Iterator[tuple[Kind, str, object]]:
+    columns = {Kind.PROCESS_NUMBER: "process_number", Kind.TEMPLATE: "template_id", Kind.SOURCE: "source"}
+    for kind, column in (columns | {Kind.STATE: "state", Kind.CAUSE: "cause_code"}).items():
+        if row[column] is not None:
+            yield kind, "", row[column]
+
+
+def _of_payload(drawn: int, number: int, count: int, its: dict[str, Any]) -> Iterator[tuple[Kind, str, object]]:
+    yield Kind.TRANSACTION_NUMBER, "", its["transaction"]
+    yield Kind.SESSION, "", its["session"]
+    yield Kind.LABEL, "branch", its["branch"]
+    yield Kind.LABEL, "customer", its["customer"]
+    yield Kind.FIELD, "plan", f"plan {drawn >> 8 & 31}"
+    yield Kind.FIELD, "id_number", str(drawn % 900_000)
+    yield (
+        Kind.STANDING,
+        "",
+        ("charged", "charged", "settled", "verified", "held", "failed")[drawn >> 11 & 3 if drawn % 9 else 5],
+    )
+    yield Kind.FILENAME, "", normalised(its["filename"])
+    yield Kind.SIGNER, "", normalised(its["name"])
+    yield Kind.VERDICT, "", "broken" if drawn % 1000 == 3 else "unsigned" if drawn % 12 == 3 else "sound"
+    if drawn % 50 == 1:
+        yield Kind.WARNING, "", "SIGNER_UNKNOWN"
+    if number < count // 20:  # only archives of long ago have it
+        yield Kind.WARNING, "", "OTP_NOT_SENT"
+    if drawn % 100 == 9:
+        yield Kind.DISCREPANCY, "", "AMOUNT_MISMATCH"
+
+
+def _text(row: dict[str, Any], its: dict[str, Any]) -> str:
+    known = [row["reference"], str(row["process_number"]), row["template_id"]]
+    return searched_text([*known, *(str(each) for each in its.values()), "agent@example.com"])
+
+
+def _skewed(drawn: int, count: int) -> int:
+    """Return a number below `count`; small numbers are more frequent."""
+    share = drawn % 10_007 / 10_007
+    return int(share * share * count)
+
+
+@lru_cache(maxsize=200_000)
+def _digest(kind: Kind, value: object, name: str) -> int:
+    return facet(kind, value, name)

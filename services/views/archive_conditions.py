@@ -1,0 +1,133 @@
+"""Turns the filters of archives into facets, terms and conditions. The page of a list and a bulk re-run share them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, or_
+from sqlmodel import SQLModel, col, exists
+
+from adapters.database.transactions import reading
+from adapters.search import pages
+from adapters.search.entries import searchable
+from domain.search.facets import facet, field_text, is_searchable
+from domain.search.text import Term, normalised, terms_of
+from models.archive.archive import ArchiveRow, State
+from models.archive.warning import WarningCode, WarningRow
+from models.errors import Refused
+from models.payments.discrepancy import DiscrepancyRow, DiscrepancyState
+from models.runs.receipt import DeliveryRow
+from models.search.entry import Kind
+from models.views.archives import ArchiveFilter
+from services.views.refused_list import needs_attention
+
+SOURCES_DIFFER = exists().where(
+    col(DeliveryRow.reference) == col(ArchiveRow.reference), col(DeliveryRow.source) != col(ArchiveRow.source)
+)
+_COLUMNS = {
+    Kind.PROCESS_NUMBER: ArchiveRow.process_number,
+    Kind.TEMPLATE: ArchiveRow.template_id,
+    Kind.SOURCE: ArchiveRow.source,
+    Kind.STATE: ArchiveRow.state,
+    Kind.CAUSE: ArchiveRow.cause_code,
+}
+_OF_PAYLOAD = (
+    Kind.TRANSACTION_NUMBER,
+    Kind.SESSION,
+    Kind.DISCREPANCY,
+    Kind.STANDING,
+    Kind.VERDICT,
+    Kind.FILENAME,
+    Kind.SIGNER,
+    Kind.WARNING,
+)
+_NORMALISED = (Kind.FILENAME, Kind.SIGNER)
+
+
+def _has(table: type[SQLModel], *conditions: Any) -> ColumnElement[bool]:
+    columns = SQLModel.metadata.tables[str(table.__tablename__)].c
+    return exists().where(columns.reference == ArchiveRow.reference, *conditions)
+
+
+_NEEDS_ATTENTION = or_(
+    col(ArchiveRow.state) == State.FAILED,
+    _has(WarningRow),
+    SOURCES_DIFFER,
+    _has(DiscrepancyRow, col(DiscrepancyRow.state) == DiscrepancyState.OPEN),
+    needs_attention(col(ArchiveRow.reference)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What a filter means. `of_archives` are facets that are columns of `archive` too, `of_payloads` all others.
+    `conditions` are on `ArchiveRow`, for what no facet says.
+    """
+
+    of_archives: dict[Kind, Any]
+    of_payloads: tuple[int, ...]
+    reference: str | None
+    terms: tuple[Term, ...]
+    conditions: tuple[ColumnElement[bool], ...]
+
+    @property
+    def facets(self) -> tuple[int, ...]:
+        return (*(facet(kind, value) for kind, value in self.of_archives.items()), *self.of_payloads)
+
+
+def filters_of(query: ArchiveFilter) -> Filters:
+    """Return what a filter means.
+
+    Raises:
+        Refused: a label or a field has no `=`, or the settings do not let archives be found by it.
+    """
+    plain = {kind: getattr(query, kind) for kind in _COLUMNS if getattr(query, kind) is not None}
+    of_payloads = [facet(kind, value) for kind in _OF_PAYLOAD if (value := _value(query, kind)) is not None]
+    of_payloads += [_named(Kind.LABEL, each) for each in query.label]
+    of_payloads += [_named(Kind.FIELD, each) for each in query.field]
+    conditions: list[ColumnElement[bool]] = []
+    if query.warning is WarningCode.SOURCES_DIFFER:
+        conditions.append(SOURCES_DIFFER)
+    if query.attention is not None:
+        conditions.append(_NEEDS_ATTENTION if query.attention else ~_NEEDS_ATTENTION)
+    return Filters(plain, tuple(of_payloads), query.reference, terms_of(query.q or ""), tuple(conditions))
+
+
+def conditions_of(query: ArchiveFilter) -> list[ColumnElement[bool]]:
+    """Return the conditions on `ArchiveRow` that a filter means, for counts and lists of all that match.
+
+    Raises:
+        Refused: as `filters_of`.
+        Transient: the database does not answer.
+    """
+    filters = filters_of(query)
+    conditions = [col(_COLUMNS[kind]) == value for kind, value in filters.of_archives.items()]
+    if query.reference is not None:
+        conditions.append(col(ArchiveRow.reference) == query.reference)
+    if query.received_after is not None:
+        conditions.append(col(ArchiveRow.received_at) > query.received_after)
+    if query.received_before is not None:
+        conditions.append(col(ArchiveRow.received_at) < query.received_before)
+    with reading() as session:
+        found = pages.matching(session, filters.of_payloads, filters.terms)
+    return [*conditions, *filters.conditions, *found]
+
+
+def _value(query: ArchiveFilter, kind: Kind) -> Any:
+    value = getattr(query, kind)
+    if value is WarningCode.SOURCES_DIFFER:  # no warning of a payload: it follows from the deliveries
+        return None
+    return normalised(value) if value is not None and kind in _NORMALISED else value
+
+
+def _named(kind: Kind, sent: str) -> int:
+    """Return the facet of a label or a field, from `KEY=VALUE`. The key of a label may not contain `=`."""
+    key, equals, value = sent.partition("=")
+    if not equals:
+        expected = "KEY=VALUE" if kind is Kind.LABEL else "FIELD=VALUE"
+        raise Refused("BAD_PARAMETER", f"expected {expected}", where=str(kind))
+    names = searchable().labels if kind is Kind.LABEL else searchable().fields
+    if not is_searchable(key, names):
+        setting = f"CELLAR_SEARCH_{kind.upper()}S"
+        detail = f"archives are not found by this {kind}: add it to {setting}, then run `cellar migrate`"
+        raise Refused("BAD_PARAMETER", detail, where=str(kind))
+    return facet(kind, value if kind is Kind.LABEL else field_text(value), key)

@@ -1,0 +1,221 @@
+"""Archives are found by every filter and by every pair of filters, and no search is an error."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from itertools import combinations
+from typing import Any
+
+import pytest
+from sqlmodel import col, select
+
+from adapters.database.transactions import reading
+from adapters.search.pages import Wanted, newest
+from adapters.settings.settings import Settings
+from adapters.tables import receipts, signed_documents
+from domain.search.facets import Rows
+from models.archive.archive import ArchiveRow, State
+from models.archive.signed_document import SignedDocumentRow
+from models.archive.warning import WarningRow
+from models.errors import Refused
+from models.runs.cause import Cause
+from models.search.entry import SearchEntryRow
+from models.views.archives import ArchiveFilter, ArchiveQuery
+from services.settlements import judging
+from services.views import archive_list
+from services.views.archive_conditions import conditions_of, filters_of
+from tests.payments import booked, payment, settled
+from tests.records import NOON, archived, document, registered
+
+pytestmark = pytest.mark.usefixtures("installation")
+
+COUNT = 24
+BRANCHES = ("חיפה", "תל אביב", "Haifa")
+
+
+@pytest.fixture
+def many(installation: Settings, configure: Callable[..., Settings]) -> None:
+    """Load archives that differ in what they are found by. The last is registered only."""
+    assert installation
+    configure(search_fields="*", database_url=installation.database_location)
+    for number in range(COUNT):
+        its = document(
+            f"p-{number:03}",
+            id=f"session-{number}",
+            process_number=number % 5,
+            transaction_number=number % 7,
+            labels={"branch": BRANCHES[number % 3], "number": number},
+            template={"id": f"template-{number % 4}"},
+            recipient={"id": 1, "name": f"דנה לוי {number % 6}"},
+        )
+        its["attachments"][0]["filename"] = f"חוזה {number % 3}.png"
+        if number % 4 == 0:
+            its["payments"][0]["amount"] = 1
+        receipt_id = archived(its["reference"], minute=number // 2, payload=its)
+        if number % 3 == 0:
+            receipts.set_state(receipt_id, State.COMPLETED, NOON)
+        elif number % 8 == 1:
+            receipts.set_failed(receipt_id, Cause("STORE_AWAY", None, "Transient", "The store is away."), NOON)
+    registered("p-registered", minute=COUNT)
+
+
+FILTERS: list[dict[str, Any]] = [
+    {"reference": "p-003"},
+    {"process_number": 3},
+    {"transaction_number": 3},
+    {"session": "session-4"},
+    {"template": "template-1"},
+    {"source": "default"},
+    {"state": "completed"},
+    {"cause": "STORE_AWAY"},
+    {"label": ["branch=חיפה"]},
+    {"label": ["branch=חיפה", "number=3"]},
+    {"field": ["full_name=nobody"]},
+    {"standing": "verified"},
+    {"filename": "חוזה 1.PNG"},
+    {"signer": "דנה  לוי 2"},
+    {"warning": "SIGNER_UNKNOWN"},
+    {"warning": "SOURCES_DIFFER"},
+    {"verdict": "unsigned"},
+    {"discrepancy": "AMOUNT_MISMATCH"},
+    {"attention": True},
+    {"received_after": (NOON + timedelta(minutes=3)).isoformat()},
+    {"received_before": (NOON + timedelta(minutes=8)).isoformat()},
+    {"q": "לוי 2"},
+    {"q": "p-0"},
+    {"q": "registered"},
+    {"q": "ha"},
+]
+
+
+def by_pages(query: dict[str, Any], limit: int) -> list[str]:
+    found, cursor = list[str](), None
+    while True:
+        page = archive_list.page(ArchiveQuery(**query, cursor=cursor, limit=limit))
+        found += [each.reference for each in page.items]
+        if page.next is None:
+            return found
+        cursor = page.next
+
+
+def by_conditions(query: dict[str, Any]) -> set[str]:
+    with reading() as session:
+        return set(session.exec(select(ArchiveRow.reference).where(*conditions_of(ArchiveFilter(**query)))))
+
+
+@pytest.mark.usefixtures("many")
+def test_each_filter_and_each_pair_of_filters_finds_the_same_in_pages_as_in_bulk() -> None:
+    pairs = [one | other for one, other in combinations(FILTERS, 2)]
+    for query in FILTERS + pairs:
+        found = by_pages(query, 50 if query in pairs else 7)
+        assert (query, set(found)) == (query, by_conditions(query))
+        assert len(found) == len(set(found))
+
+
+@pytest.mark.usefixtures("many")
+def test_filters_find_what_the_payload_says() -> None:
+    numbers = {f"p-{number:03}": number for number in range(COUNT)}
+
+    def _found(**query: Any) -> list[int]:
+        return sorted(numbers[each] for each in by_pages(query, 50))
+
+    assert _found(label=["branch=חיפה"]) == list(range(0, COUNT, 3))
+    assert _found(transaction_number=3) == [3, 10, 17]
+    assert _found(filename="חוזה 1.png") == list(range(1, COUNT, 3))
+    assert _found(signer="דנה לוי 2") == list(range(2, COUNT, 6))
+    assert _found(discrepancy="AMOUNT_MISMATCH") == list(range(0, COUNT, 4))
+    assert _found(discrepancy="CARD_EXPIRED") == []
+    assert _found(cause="STORE_AWAY") == [each for each in range(1, COUNT, 8) if each % 3]
+    assert _found(standing="verified", state="completed") == list(range(0, COUNT, 3))
+    assert _found(q="template-2 חיפה") == [6, 18]
+
+
+@pytest.mark.usefixtures("many")
+def test_a_small_window_changes_no_result() -> None:
+    for one, other in combinations(FILTERS, 2):
+        filters = filters_of(ArchiveFilter(**one | other))
+        wanted = Wanted(filters.facets, filters.terms, filters.conditions, filters.reference)
+        with reading() as session:
+            assert newest(session, wanted, 99, window=3) == newest(session, wanted, 99)
+
+
+@pytest.mark.usefixtures("many")
+def test_archives_are_listed_by_the_time_at_which_they_were_received() -> None:
+    with reading() as session:
+        joined = select(ArchiveRow.received_at).join(
+            SearchEntryRow, col(SearchEntryRow.reference) == col(ArchiveRow.reference)
+        )
+        times = session.exec(joined.order_by(col(SearchEntryRow.id))).all()
+
+    assert list(times) == sorted(times)
+    assert len(times) == COUNT + 1
+
+
+def test_an_earlier_delivery_that_is_registered_later_moves_an_archive_in_the_list() -> None:
+    archived("moved", minute=9)
+    archived("other", minute=5)
+    assert by_pages({"q": "moved"}, 5) == ["moved"]
+
+    registered("moved", "another body", minute=1)
+
+    assert by_pages({}, 5) == ["other", "moved"]
+    assert by_pages({"q": "moved"}, 5) == ["moved"]
+    assert by_pages({"state": "received"}, 5) == ["other", "moved"]
+
+
+def test_a_new_version_is_found_by_its_own_values_only() -> None:
+    archived("r", "one", minute=1, labels={"branch": "חיפה"})
+    archived("r", "two", minute=2, labels={"branch": "אילת"})
+
+    assert by_pages({"label": ["branch=אילת"]}, 5) == ["r"] == by_pages({"q": "אילת"}, 5)
+    assert by_pages({"label": ["branch=חיפה"]}, 5) == [] == by_pages({"q": "חיפה"}, 5)
+
+
+HOSTILE = [
+    '"', "'", "''", '""', "\\", "%", "_", "%%%", "___", "\\%\\_\\", "*", "a*", "^abc", "NEAR(a b)", "abc AND", "OR",
+    "NOT x", "(", "))", "{text}:abc", "text:abc", "-abc", "+abc", '"abc" "', "a" * 5000, "א" * 300, "\u202e\u202d",
+    "\u200f", "😀", "😀😀😀", "\ud7ff", "\x01\x02\x03", "\t\n ", "ﷺ" * 50, "; DROP TABLE archive; --", "$1", ":its",
+    "?", "%s", "{0}",
+    " ".join(f"word{number}" for number in range(500)),
+]  # fmt: skip
+
+
+@pytest.mark.usefixtures("many")
+def test_no_search_is_an_error() -> None:
+    for q in HOSTILE:
+        assert set(by_pages({"q": q}, 50)) == by_conditions({"q": q}), q
+        assert by_pages({"q": q, "state": "received", "label": ["branch=חיפה"]}, 50) is not None
+
+
+def test_a_field_that_is_not_to_be_found_is_refused_with_the_setting() -> None:
+    with pytest.raises(Refused, match="CELLAR_SEARCH_FIELDS"):
+        by_pages({"field": ["full_name=Dana"]}, 5)
+    with pytest.raises(Refused, match="FIELD=VALUE"):
+        by_pages({"field": ["full_name"]}, 5)
+
+
+def test_a_payment_is_found_as_settled_once_a_report_has_it() -> None:
+    registered("paid")
+    paid = payment("paid", "1", standing="charged")
+    booked("paid", paid)
+    judging.reconcile_archives(["paid"], NOON)
+    assert by_pages({"standing": "charged"}, 5) == ["paid"]
+
+    settled(paid["payment_id"], paid["amount_minor"], NOON.date(), reference="paid")
+    judging.reconcile_archives(["paid"], NOON)
+
+    assert by_pages({"standing": "settled"}, 5) == ["paid"]
+    assert by_pages({"standing": "charged"}, 5) == []
+
+
+def test_an_archive_is_found_by_the_newest_verdict_and_its_warnings() -> None:
+    receipt_id = archived("r")
+    document_row = {"reference": "r", "position": 0, "verdict": {}, "roots": None, "judgements": []}
+    warning = {"reference": "r", "position": 0, "where": "signed_document", "detail": "It was changed."}
+
+    for outcome, code in (("sound", "SIGNER_UNKNOWN"), ("changed", "SIGNED_DOCUMENT_CHANGED")):
+        rows: Rows = {SignedDocumentRow: [document_row | {"outcome": outcome}], WarningRow: [warning | {"code": code}]}
+        signed_documents.replace_if_current("r", receipt_id, rows)
+
+        assert by_pages({"verdict": outcome, "warning": code}, 5) == ["r"]
+    assert by_pages({"verdict": "sound"}, 5) == []
+    assert by_pages({"warning": "SIGNER_UNKNOWN"}, 5) == []
