@@ -3,14 +3,13 @@
 Runs the whole distributed form (`tests/distributed/stack.py`), which needs the packages valkey and nginx.
 """
 
-import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 import pytest
+from redis import Redis
 
 from tests.distributed.stack import Stack, distributed
 from tests.faults.conftest import completed
@@ -41,9 +40,10 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 def test_archives_are_completed_once_when_redis_is_flushed(stack: Stack) -> None:
     def _fault() -> None:
-        for _ in range(3):
-            time.sleep(2)
-            _ask(stack, b"FLUSHALL\r\n")
+        with Redis.from_url(stack.redis_url) as server:
+            for _ in range(3):
+                time.sleep(2)
+                server.flushall()
 
     _survives(stack, _fault, "Redis flushed three times")
 
@@ -64,10 +64,3 @@ def _survives(stack: Stack, fault: Callable[[], None], name: str) -> None:
         fault()
         ended_s = time.monotonic()
     completed(_Distributed(stack), sent, name, ended_s)
-
-
-def _ask(stack: Stack, command: bytes) -> None:
-    found = urlsplit(stack.redis_url)
-    with socket.create_connection((found.hostname or "", found.port or 0), timeout=10) as connection:
-        connection.sendall(command)
-        assert connection.recv(100).startswith(b"+OK")
