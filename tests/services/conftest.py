@@ -1,7 +1,5 @@
 """Provides a Prefect server that knows the flow, and both kinds of store and database, to tests of services."""
 
-from pathlib import Path
-
 import pytest
 
 from tests.adapters.peers.conftest import deployment
@@ -12,5 +10,5 @@ __all__ = ["deployment", "kinds", "prefect"]
 
 
 @pytest.fixture(scope="session")
-def prepared(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -> Prepared:
-    return Prepared(tmp_path_factory, migrated_file)
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    return Prepared(tmp_path_factory)
