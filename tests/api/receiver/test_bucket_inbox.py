@@ -33,7 +33,7 @@ class Installation:
 
     def receiving(self, **values: object) -> AbstractContextManager[Receiver]:
         bucket = bucket_at(f"http://127.0.0.1:{self.port}")
-        return receiving(self.folder, inbox_url=self.url, **bucket, **values)
+        return receiving(self.folder, is_migrated=True, inbox_url=self.url, **bucket, **values)
 
     def reachable(self) -> AbstractContextManager["Popen[bytes]"]:
         command = [sys.executable, "-m", "tests.relay", str(self.port), self.server.rpartition(":")[2]]
