@@ -3,10 +3,10 @@
 import pytest
 
 from tests.adapters.peers.conftest import deployment
-from tests.flows.conftest import kinds, prefect
+from tests.flows.conftest import kinds, prefect, server_with_block
 from tests.prepared import Prepared
 
-__all__ = ["deployment", "kinds", "prefect"]
+__all__ = ["deployment", "kinds", "prefect", "server_with_block"]
 
 
 @pytest.fixture(scope="session")
