@@ -17,6 +17,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 import boto3
@@ -131,19 +132,39 @@ def store_kind(request: pytest.FixtureRequest, configure: Callable[..., Settings
 
 
 @pytest.fixture
-def sqlite_installation(configure: Callable[..., Settings], migrated_file: Path) -> Settings:
+def sqlite_installation(configure: Callable[..., Settings]) -> Settings:
     """Return settings with a migrated SQLite database, for tests that do not depend on the kind."""
-    settings().data_dir.mkdir(exist_ok=True)
-    shutil.copy(migrated_file, settings().database_location.removeprefix("sqlite:///"))
+    make_tables()
     return settings()
+
+
+def make_tables() -> None:
+    """Do what `migrate` does for the database of the settings. A new SQLite database is written as a whole.
+
+    Applying the migrations takes longer than most tests. Tests of the migrations themselves call `migrate`.
+    """
+    kind, _, place = settings().database_location.partition(":///")
+    if kind != "sqlite" or Path(place).exists():
+        migrate()
+        return
+    Path(place).parent.mkdir(parents=True, exist_ok=True)
+    Path(place).write_bytes(_migrated_sqlite())
 
 
 @pytest.fixture(scope="session")
 def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a migrated SQLite database to copy, since applying the migrations takes longer than most tests."""
+    """Return a migrated SQLite database to copy."""
     path = tmp_path_factory.mktemp("migrated") / "cellar.db"
-    _migrate_at(f"sqlite:///{path}")
+    path.write_bytes(_migrated_sqlite())
     return path
+
+
+@cache
+def _migrated_sqlite() -> bytes:
+    with tempfile.TemporaryDirectory(prefix="cellar-migrated-") as folder:
+        path = Path(folder) / "cellar.db"
+        _migrate_at(f"sqlite:///{path}")
+        return path.read_bytes()
 
 
 def _migrate_at(database_url: str) -> None:
@@ -178,14 +199,17 @@ def postgres_installation(postgres_server: str, migrated_database: str) -> Itera
     yield from _database(postgres_server, migrated_database)
 
 
+MIGRATED = "migrated"
+"""The database of Postgres that is copied."""
+
+
 @pytest.fixture(scope="session")
 def migrated_database(postgres_server: str) -> str:
     """Return the name of a database with all migrations, to be copied."""
-    name = "migrated"
     with psycopg.connect(postgres_server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}".encode())
-    _migrate_at(url_of(postgres_server, name))
-    return name
+        connection.execute(f"CREATE DATABASE {MIGRATED}".encode())
+    _migrate_at(url_of(postgres_server, MIGRATED))
+    return MIGRATED
 
 
 def _database(server: str, template: str) -> Iterator[str]:

@@ -10,7 +10,7 @@ import boto3
 import pytest
 
 from adapters.settings.settings import settings
-from tests.conftest import bucket_at
+from tests.conftest import bucket_at, make_tables
 from tests.installations import installed, objects_below
 
 Make = Callable[[], object]
@@ -28,8 +28,8 @@ class _Made:
 class Prepared:
     """The prepared installations of a session, by what makes them and by the kind of their store."""
 
-    def __init__(self, folders: pytest.TempPathFactory, migrated_file: Path) -> None:
-        self._folders, self._migrated_file = folders, migrated_file
+    def __init__(self, folders: pytest.TempPathFactory) -> None:
+        self._folders = folders
         self._made: dict[tuple[Make, str], _Made] = {}
 
     def copy(self, make: Make) -> None:
@@ -44,11 +44,10 @@ class Prepared:
 
     def _prepare(self, make: Make, endpoint: str | None) -> _Made:
         folder = self._folders.mktemp("prepared")
-        (folder / "data").mkdir()
-        shutil.copy(self._migrated_file, folder / "data")
         url = f"s3://archives/{secrets.token_hex(8)}" if endpoint else None
         values = {"store_url": url, **bucket_at(endpoint)} if endpoint else {}
         with installed(folder, **values):
+            make_tables()
             make()
         return _Made(folder / "data", url)
 

@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,14 +20,13 @@ import httpx
 import psycopg
 import pytest
 
-from adapters.database.migration import migrate
 from adapters.inbox.inbox import deliveries
 from adapters.inbox.quarantine import refused
 from adapters.settings.settings import settings
 from cli.programs.api import MALLOC
 from models.runs.receipt import Delivery
 from models.runs.refused import RefusedDelivery
-from tests.conftest import LONGEST_S, answers, running, wait_until
+from tests.conftest import LONGEST_S, answers, make_tables, running, wait_until
 from tests.installations import archived, database_that_is_away, installed
 from tests.samples import sample_body, sample_document
 
@@ -97,7 +96,7 @@ def receiving(folder: Path, *, is_migrated: bool = True, **values: object) -> It
     with ExitStack() as stack:
         with installed(folder, **values):
             if is_migrated:
-                migrate()
+                make_tables()
             receiver = stack.enter_context(started())
         yield receiver
 
@@ -184,17 +183,41 @@ PERSON = "Marker-314159"
 """Stands for the personal data in the archive `contract`."""
 
 
+Libraries = Callable[[str], Library]
+
+
+@pytest.fixture(scope="session")
+def libraries(
+    tmp_path_factory: pytest.TempPathFactory, postgres_server: str, migrated_database: str
+) -> Iterator[Libraries]:
+    """Return a function that returns the library on a kind of database. Each is filled once, since that takes long."""
+    made: dict[str, Library] = {}
+    with ExitStack() as stack:
+
+        def _library(kind: str) -> Library:
+            if kind not in made:
+                values = {}
+                if kind == "postgres":
+                    values["database_url"] = stack.enter_context(new_database(postgres_server, migrated_database))
+                made[kind] = stack.enter_context(_open_library(tmp_path_factory.mktemp("library"), values))
+            return made[kind]
+
+        yield _library
+
+
 @pytest.fixture(scope="session", params=["sqlite", "postgres"])
-def library(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
+def library(request: pytest.FixtureRequest, libraries: Libraries) -> Library:
     """A library of archives, once on each kind of database."""
-    folder = tmp_path_factory.mktemp("library")
-    values: dict[str, Any] = {"webhook_secrets": SECRET, "api_tokens": TOKEN}
+    return libraries(request.param)
+
+
+@contextmanager
+def _open_library(folder: Path, its: dict[str, str]) -> Iterator[Library]:
+    values: dict[str, Any] = its | {"webhook_secrets": SECRET, "api_tokens": TOKEN}
     values |= {"link_secret": LINK_KEY, "public_link_days": 1}
     with ExitStack() as stack:
-        if request.param == "postgres":
-            values["database_url"] = stack.enter_context(new_database(request.getfixturevalue("postgres_server")))
         with installed(folder, **values):
-            migrate()
+            make_tables()
             references = _fill()
             receiver = stack.enter_context(started())
         yield Library(receiver, folder, values, references)
@@ -250,9 +273,9 @@ def attachment(content: bytes, **members: str) -> dict[str, str]:
 
 
 @contextmanager
-def new_database(server: str) -> Iterator[str]:
+def new_database(server: str, template: str) -> Iterator[str]:
     name = f"library_{time.monotonic_ns()}"
     with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}".encode())
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
     base, _, query = server.partition("?")
     yield f"{base.rpartition('/')[0]}/{name}{'?' + query if query else ''}"

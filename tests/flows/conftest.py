@@ -27,13 +27,20 @@ from tests.flows import workers
 from tests.flows.overheard import Overheard, overheard
 
 
-@pytest.fixture
-def prefect(configure: Callable[..., Settings], prefect_server: str) -> Iterator[str]:
-    """Let flows of this process report to the Prefect server of the session."""
-    configure(PREFECT_API_URL=prefect_server)
-    with temporary_settings({PREFECT_API_URL: prefect_server, PREFECT_LOGGING_TO_API_ENABLED: False}):
+@pytest.fixture(scope="session")
+def server_with_block(prefect_server: str) -> str:
+    """Save the block of results on the Prefect server of the session, as the deployment does."""
+    with temporary_settings({PREFECT_API_URL: prefect_server}):
         asyncio.run(save_block())
-        yield prefect_server
+    return prefect_server
+
+
+@pytest.fixture
+def prefect(configure: Callable[..., Settings], server_with_block: str) -> Iterator[str]:
+    """Let flows of this process report to the Prefect server of the session."""
+    configure(PREFECT_API_URL=server_with_block)
+    with temporary_settings({PREFECT_API_URL: server_with_block, PREFECT_LOGGING_TO_API_ENABLED: False}):
+        yield server_with_block
 
 
 @pytest.fixture

@@ -7,12 +7,11 @@ import psycopg
 from sqlalchemy import MetaData
 
 from adapters.database import transactions
-from adapters.database.migration import migrate
 from adapters.settings.settings import Settings, settings
 from models.search.entry import TEXT_INDEX
 from services.custody.rebuilding import check_empty, rebuild
 from services.custody.verifying import stored_objects
-from tests.conftest import url_of
+from tests.conftest import MIGRATED, make_tables, url_of
 
 NOT_OF_ARCHIVES = {"worker", "claim", "lease", "endpoint", "task_result"}
 
@@ -41,7 +40,7 @@ def rows_of_tables(without: Collection[str] = ()) -> dict[str, list[str]]:
 def in_new_database(configure: Callable[..., Settings]) -> int:
     """Rebuild into an empty database beside the current one, and return the number of archives."""
     configure(database_url=_new_database_beside(settings().database_location))
-    migrate()
+    make_tables()
     check_empty()
     rebuilt = rebuild(stored_objects(), lambda _: None)
     assert rebuilt.damaged == ()
@@ -49,10 +48,10 @@ def in_new_database(configure: Callable[..., Settings]) -> int:
 
 
 def _new_database_beside(location: str) -> str:
-    """Return the URL of an empty database of the same kind."""
+    """Return the URL of an empty database of the same kind, which has its tables already if it is Postgres."""
     if location.startswith("sqlite:"):
         return location.replace("cellar.db", "again.db")
     name = f"again_{time.monotonic_ns()}"
     with psycopg.connect(location, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}".encode())
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {MIGRATED}".encode())
     return url_of(location, name)

@@ -16,14 +16,13 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from adapters.database import transactions
-from adapters.database.migration import migrate
 from adapters.files.store import store
 from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl, seals
 from adapters.tables.runs import release_lease
 from flows.process_archive import process_archive
 from models.runs.run import LeaseRow
-from tests.conftest import LONGEST_S
+from tests.conftest import LONGEST_S, make_tables
 from tests.flows.conftest import received
 from tests.flows.databases import rows_of_tables
 from tests.ocfl_validator import validation_errors
@@ -83,7 +82,7 @@ def test_next_run_finishes_a_run_killed_before_every_single_write(
     expected = _undisturbed(configure)
     for writes in range(MOST_WRITES):
         configure(data_dir=tmp_path / f"killed-{writes}", **_store_of_its_own(f"killed-{writes}"))
-        migrate()
+        make_tables()
         receipt_id = _received()
         was_killed = _killed_run(receipt_id, writes)
         _finish(receipt_id)
@@ -138,7 +137,7 @@ def _undisturbed(configure: Callable[..., Settings]) -> dict[str, Any]:
     before = settings().data_dir
     back = {"store_url": settings().store_location} if _is_in_bucket() else {}
     configure(data_dir=before.with_name("undisturbed"), **_store_of_its_own("undisturbed"))
-    migrate()
+    make_tables()
     receipt_id = _received()
     asyncio.run(process_archive("process-1", receipt_id))
     state = _end_state()

@@ -12,7 +12,6 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from adapters.database.migration import migrate
 from adapters.peers.prefect_api import BULK_DEPLOYMENT, DEPLOYMENT
 from adapters.settings.settings import settings
 from adapters.tables import bulk_items, bulk_reruns, receipts, runs
@@ -25,7 +24,7 @@ from models.views.bulk import ItemQuery
 from services.bulk import control, driving, planning, records
 from services.views import archive_view
 from tests.bulk import bodies_away
-from tests.conftest import LONGEST_S, wait_until
+from tests.conftest import LONGEST_S, make_tables, wait_until
 from tests.flows import workers
 from tests.flows.conftest import received
 from tests.flows.workers import wait_for, worker
@@ -37,7 +36,7 @@ from tests.samples import sample_body
 def working(tmp_path_factory: pytest.TempPathFactory, prefect_server: str) -> Iterator[None]:
     """An installation with a worker."""
     with installed(tmp_path_factory.mktemp("bulk"), PREFECT_API_URL=prefect_server):
-        migrate()
+        make_tables()
         workers.forget_runs()
         with worker("bulk"):
             yield

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 
 import pytest
 
-from adapters.database.migration import migrate
 from adapters.files.store import store
 from adapters.settings.settings import Settings, settings
 from adapters.store import kept_discrepancies, ocfl
@@ -13,6 +12,7 @@ from models.errors import Transient
 from models.payments.discrepancy import HOLD_CODES, Discrepancy, DiscrepancyCode
 from models.views.payments import Explanation
 from services.payments import discrepancies, recorded
+from tests.conftest import make_tables
 from tests.installations import archived, finished, stored_discrepancies
 from tests.samples import sample_body
 
@@ -71,7 +71,7 @@ def test_new_database_continues_the_numbers_of_the_lost_database(configure: Call
     found(HELD)
     explain("a long trip")
     configure(database_url=settings().database_location.replace("cellar.db", "again.db"))
-    migrate()
+    make_tables()
     archived("process-1", sample_body("process-1"))  # delivered again, and not rebuilt
     finished("process-1", receipt_id)
 

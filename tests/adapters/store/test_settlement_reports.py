@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from sqlmodel import delete
 
-from adapters.database.migration import migrate
 from adapters.database.transactions import writing
 from adapters.files.store import store
 from adapters.store import settlement_reports
@@ -17,7 +16,7 @@ from models.payments.discrepancy import DiscrepancyCode as C
 from models.payments.discrepancy import DiscrepancyRow
 from models.settlements.settlement import SettlementEntryRow, SettlementReportRow
 from services.settlements import importing
-from tests.conftest import bucket_at
+from tests.conftest import bucket_at, make_tables
 from tests.domain.settled import day
 from tests.installations import installed
 from tests.settlements import (
@@ -43,7 +42,7 @@ def stored(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         endpoint = request.getfixturevalue("s3_server")
         values = {"store_url": f"s3://archives/settlements-{time.monotonic_ns()}", **bucket_at(endpoint)}
     with installed(tmp_path_factory.mktemp("settlements"), **values):
-        migrate()
+        make_tables()
         yield str(request.param)
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from adapters.database.migration import migrate
 from adapters.inbox import session_events
 from adapters.settings.settings import Settings, settings
 from adapters.tables import refused
@@ -21,7 +20,7 @@ from models.runs.refused import RefusedDelivery
 from models.views.archives import ArchivePage, ArchiveView
 from services.completeness.taking_in import take_in
 from tests.cli.conftest import Cellar
-from tests.conftest import LONGEST_S, free_port
+from tests.conftest import LONGEST_S, free_port, make_tables
 from tests.installations import archived, deployed, installed
 from tests.pdfs import SIGNER_NAME
 from tests.samples import sample_body
@@ -34,7 +33,7 @@ HOSTILE = "[/bold] \x1b[31mred\x1b[0m \u202e:smile:"
 def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
     """The references of three archives, newest first, on a wide terminal."""
     with installed(tmp_path_factory.mktemp("three"), COLUMNS=400):
-        migrate()
+        make_tables()
         for day, reference in enumerate(["first", "הסכם 2", HOSTILE], start=1):
             archived(reference, sample_body(reference), datetime(2026, 1, day, tzinfo=UTC))
         yield [HOSTILE, "הסכם 2", "first"]

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from adapters.database.migration import migrate
 from models.archive.archive import State
 from tests.bulk import fill, filled
 from tests.cli.conftest import Cellar
+from tests.conftest import make_tables
 from tests.installations import installed
 
 
@@ -23,7 +23,7 @@ from tests.installations import installed
 def failures(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Three failed archives of two causes and two templates, and a complete archive."""
     with installed(tmp_path_factory.mktemp("failures"), COLUMNS=100):
-        migrate()
+        make_tables()
         fill([filled(1), filled(2), filled(3, State.COMPLETED)])
         fill([filled(4, cause="RUN_TIMEOUT")], template="permit")
         yield

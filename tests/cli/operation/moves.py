@@ -14,7 +14,6 @@ import psycopg
 from sqlalchemy import Row, select
 from sqlmodel import SQLModel
 
-from adapters.database.migration import migrate
 from adapters.database.transactions import reading
 from adapters.files.locations import storage_at
 from adapters.files.store import result_key, store
@@ -28,7 +27,7 @@ from models.views.endpoints import NewEndpoint
 from services.completeness.taking_in import take_in_left
 from services.messages import endpoints
 from services.triggering.refusals import list_all_refused
-from tests.conftest import bucket_at
+from tests.conftest import bucket_at, make_tables
 from tests.installations import archived
 from tests.samples import sample_body
 from tests.session_events import body, journaled
@@ -40,7 +39,7 @@ OF_PROCESSES = {"worker", "claim", "lease"}
 async def filled() -> None:
     """Fill the installation of this process: archives, versions, events, refused bodies, endpoints, what waits."""
     settings().data_dir.mkdir(mode=0o700, exist_ok=True)
-    migrate()
+    make_tables()
     settings().active_anchor_key()
     for number in range(1, 4):
         archived(f"process-{number}", sample_body(f"process-{number}"))

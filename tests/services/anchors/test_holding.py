@@ -29,6 +29,7 @@ from services.anchors.holding import Held, hold
 from services.anchors.making import make
 from services.messages.planning import event_row
 from services.payments import discrepancies, recorded
+from tests.conftest import make_tables
 from tests.flows.databases import in_new_database
 from tests.installations import archived, finished
 from tests.prepared import Prepared
@@ -140,11 +141,10 @@ def test_what_cellar_does_itself_is_not_wrong(configure: Callable[..., Settings]
 
 def test_lost_database_that_is_not_rebuilt_alters_no_told_fact_of_a_receipt(configure: Callable[..., Settings]) -> None:
     """The same body is delivered again to an empty database: the earlier times stay in the store."""
-    from adapters.database.migration import migrate  # noqa: PLC0415
 
     root = anchored()
     configure(database_url=settings().database_location.replace("cellar.db", "again.db"))
-    migrate()
+    make_tables()
     archived("process-1", BODY)
 
     assert hold(root).findings == ()

@@ -20,7 +20,7 @@ from domain.completeness.batches import events_in
 from models.completeness.session_event import ReceivedEvent, SessionEventRow, SessionEventType
 from models.errors import Transient
 from services.completeness.taking_in import take_in, take_in_left
-from tests.conftest import bucket_at
+from tests.conftest import bucket_at, make_tables
 from tests.installations import database_that_is_away, installed
 from tests.services.completeness.taken_in import kill_before_write, writes_of_taking_in
 from tests.session_events import NOON, PERSON, body, journaled, large_body
@@ -135,9 +135,7 @@ def test_order_of_arrival_changes_no_row(sqlite_installation: Settings, tmp_path
     other = tmp_path / "other"
     other.mkdir()
     with installed(other):
-        from adapters.database.migration import migrate  # noqa: PLC0415 -- of the other installation
-
-        migrate()
+        make_tables()
         journaled(bodies)
         take_in_all()
         assert {key: row.model_dump(exclude={"batch"}) for key, row in rows().items()} == shuffled

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from pytest_httpserver import HTTPServer
 
-from adapters.database.migration import migrate
 from adapters.files.store import store
 from adapters.inbox import inbox
 from adapters.settings.settings import Settings, settings
@@ -27,6 +26,7 @@ from services.payments import discrepancies, recorded
 from services.processing.persisting import persist
 from services.triggering.trigger import trigger
 from services.views import archive_view
+from tests.conftest import make_tables
 from tests.flows.conftest import received
 from tests.flows.databases import in_new_database, rows
 from tests.ocfl_validator import validation_errors
@@ -188,7 +188,7 @@ def test_damaged_history_is_replaced_and_stays_beside_its_replacement() -> None:
 
 def rebuilt_in_new_database(configure: Callable[..., Settings]) -> Rebuilt:
     configure(database_url=settings().database_location.replace("cellar.db", "again.db"))
-    migrate()
+    make_tables()
     return rebuild(stored_objects(), lambda _: None)
 
 

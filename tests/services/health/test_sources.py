@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from adapters.database.migration import migrate
 from adapters.tables import receipts
 from models.sources.source import StatedTerms
 from models.views.health import Check, Verdict
@@ -14,7 +13,7 @@ from services.health.bounded import examined
 from services.health.sources import source_probes
 from services.sources import registry
 from tests.api.conftest import started
-from tests.conftest import wait_until
+from tests.conftest import make_tables, wait_until
 from tests.installations import installed
 from tests.records import delivery
 
@@ -42,7 +41,7 @@ def test_source_without_any_delivery_is_a_remark_until_something_comes() -> None
 
 def test_disabled_source_whose_sender_goes_on_is_a_remark(tmp_path: Path) -> None:
     with installed(tmp_path):
-        migrate()
+        make_tables()
         secret = registry.add("retail", StatedTerms(), "a test", NOW).secret
         registry.disable("retail", "a test", NOW)
         with started() as receiver:

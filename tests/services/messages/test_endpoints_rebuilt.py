@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 
 import pytest
 
-from adapters.database.migration import migrate
 from adapters.database.transactions import writing
 from adapters.files.store import store
 from adapters.settings.settings import Settings, settings
@@ -20,6 +19,7 @@ from services.custody.rebuilding import rebuild
 from services.custody.verifying_beside import verify_beside
 from services.messages import endpoint_views, endpoints
 from services.messages.signing import headers_of
+from tests.conftest import make_tables
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 
@@ -34,7 +34,7 @@ def added(name: str) -> None:
 
 def lose_the_database(configure: Configure) -> None:
     configure(database_url=settings().database_location.replace("cellar.db", "again.db"))
-    migrate()
+    make_tables()
 
 
 def test_rebuilt_endpoint_signs_as_before(configure: Configure) -> None:

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 
 import pytest
 
-from adapters.database.migration import migrate
 from adapters.files.store import store
 from adapters.settings.settings import Settings, settings
 from adapters.store.settlement_reports import report_key
@@ -18,6 +17,7 @@ from services.payments.discrepancies import explain
 from services.payments.recorded import not_closed_by_id
 from services.settlements.importing import reconcile_all_archives
 from services.views import archive_view
+from tests.conftest import make_tables
 from tests.installations import archived, finished
 from tests.samples import sample_body, sample_document
 from tests.settlements import imported, line, report, reported, rows
@@ -55,7 +55,7 @@ def damaged(kind: str) -> str:
 
 def rebuilt(configure: Callable[..., Settings]) -> Rebuilt:
     configure(database_url=settings().database_location.replace("cellar.db", "again.db"))
-    migrate()
+    make_tables()
     return rebuild(stored_objects(), lambda _: None)
 
 

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from sqlalchemy import event
 from sqlmodel import func, select
 
-from adapters.database.migration import migrate
 from adapters.database.transactions import engine, reading
 from adapters.settings.settings import Settings, settings
 from adapters.store import settlement_reports
@@ -38,7 +37,7 @@ from models.payments.discrepancy import DiscrepancyCode as C
 from models.payments.payment import PaymentRow, Standing
 from models.settlements.settlement import DecidedEntry, Decision, Match, SettlementEntryRow, SettlementReportRow
 from services.settlements import importing
-from tests.conftest import LONGEST_S
+from tests.conftest import LONGEST_S, make_tables
 from tests.domain.settled import day
 from tests.installations import installed
 from tests.settlements import (
@@ -68,7 +67,7 @@ def migrated(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     """Set up an installation for all tests of this file, on each kind of database."""
     values = {"database_url": new_database(request)} if request.param == "postgres" else {}
     with installed(tmp_path_factory.mktemp("settlements"), **values):
-        migrate()
+        make_tables()
         yield str(request.param)
 
 
