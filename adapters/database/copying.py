@@ -30,8 +30,8 @@ from models.search.entry import TEXT_INDEX
 
 _ROWS_AT_ONCE = 1000
 _LARGE_ROWS_AT_ONCE = 10  # a skeleton has up to 16 MiB
-_OF_PROCESSES = {"worker", "claim", "lease"}
-"""Tables about processes of the old installation that have ended. They are left out."""
+_LEFT_BEHIND = {"worker", "claim", "lease", "login"}
+"""Tables about processes of the old installation, which have ended, and about who is signed in there."""
 _OF_ALEMBIC = "alembic_version"
 _BITS = 256
 
@@ -39,7 +39,7 @@ _BITS = 256
 def tables() -> list[Table]:
     """Return the tables that move with an installation, by name."""
     known = SQLModel.metadata.tables
-    return [known[name] for name in sorted(known) if name not in _OF_PROCESSES]
+    return [known[name] for name in sorted(known) if name not in _LEFT_BEHIND]
 
 
 def counts(of: Engine) -> dict[str, int]:

@@ -5,7 +5,21 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Float, Integer, Select, case, column, func, literal_column, select, values
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Float,
+    Integer,
+    Select,
+    case,
+    column,
+    func,
+    literal,
+    literal_column,
+    select,
+    union_all,
+    values,
+)
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
@@ -20,6 +34,7 @@ from models.runs.run import RunRow
 from models.views.overview import Counted, Levels
 
 HOUR = timedelta(hours=1)
+_FEW = 25
 _TENTHS = 10
 _S_PER_DAY = 86_400
 # Literals, not parameters: only then both databases use the indexes that have these conditions.
@@ -72,8 +87,7 @@ class _Hours:
     def __init__(self, session: Session, hours: Sequence[datetime]) -> None:
         self._session = session
         self._hours = hours
-        its = values(column("since", Moment()), column("until", Moment()), name="hour")
-        self._table = its.data([(each, each + HOUR) for each in hours]).cte()
+        self._table = _few(hours) if len(hours) <= _FEW else _many(hours)
 
     def numbers(self) -> Mapping[datetime, Any]:
         """Return the numbers of rows by the hour of a column."""
@@ -134,6 +148,20 @@ class _Hours:
 
     def _rows(self, statement: Select[Any]) -> Any:
         return self._session.connection().execute(statement)
+
+
+def _few(hours: Sequence[datetime]) -> CTE:
+    """Return hours as a table by selects, which SQLAlchemy compiles once."""
+    rows = [
+        select(literal(each, Moment()).label("since"), literal(each + HOUR, Moment()).label("until")) for each in hours
+    ]
+    return union_all(*rows).cte("hour")
+
+
+def _many(hours: Sequence[datetime]) -> CTE:
+    """Return hours as a table by VALUES, which is compiled each time. SQLite takes 500 selects at most."""
+    its = values(column("since", Moment()), column("until", Moment()), name="hour")
+    return its.data([(each, each + HOUR) for each in hours]).cte()
 
 
 def _is_open(state: Any) -> ColumnElement[int]:

@@ -130,7 +130,7 @@ def _measured(_database_location: str) -> _Measured:
     return _Measured(
         history,
         month=Recent(lambda: _month(history), fresh_s=60, old_s=6 * 3600),
-        parts=Recent(lambda: examined(system_probes(), _CHECKED_WITHIN_S), fresh_s=30, old_s=300),
+        parts=Recent(lambda: examined(system_probes(), _CHECKED_WITHIN_S), fresh_s=60, old_s=300),
         queue=Recent(backlog, fresh_s=5, old_s=60),
     )
 

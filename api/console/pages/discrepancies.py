@@ -10,7 +10,7 @@ from api.console.frame.cookies import ROOT
 from api.console.frame.entrance import see
 from api.console.frame.forms import Posted
 from api.console.frame.rendering import render
-from api.console.frame.visits import Person, own_path, recorded
+from api.console.frame.visits import Person, own_path
 from api.console.pages.lists import listed
 from api.console.words.languages import N_
 from models.errors import Refused
@@ -34,7 +34,7 @@ async def explain(discrepancy_id: str, form: Posted, person: Person) -> Response
     """Record why a discrepancy is in order, for exactly the values that the person has read."""
     values = {name: form.optional(name) for name in ("expected", "found")}
     try:
-        said = Explanation(by=recorded(person), why=form.text("why"), **values)
+        said = Explanation(by=person, why=form.text("why"), **values)
     except ValidationError as error:
         raise Refused("BAD_PARAMETER", _NO_REASON, where="why") from error
     await to_thread(discrepancies.explain, discrepancy_id, said, datetime.now(UTC))

@@ -10,7 +10,7 @@ from api.console.frame.cookies import ROOT
 from api.console.frame.entrance import see
 from api.console.frame.forms import Posted
 from api.console.frame.rendering import render
-from api.console.frame.visits import Person, recorded
+from api.console.frame.visits import Person
 from api.console.pages.lists import listed
 from api.console.words.languages import N_
 from models.errors import Refused
@@ -32,7 +32,7 @@ def list_missing(request: Request, _person: Person) -> Response:
 async def dismiss(missing_id: str, form: Posted, person: Person) -> Response:
     """Close a finding: the process is not missing, or will not come."""
     try:
-        said = Dismissal(by=recorded(person), why=form.text("why"))
+        said = Dismissal(by=person, why=form.text("why"))
     except ValidationError as error:
         raise Refused("BAD_PARAMETER", _NO_REASON, where="why") from error
     await to_thread(dismissing.dismiss, missing_id, said, datetime.now(UTC))

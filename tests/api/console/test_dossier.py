@@ -180,10 +180,13 @@ def test_export_proves_itself_and_is_in_the_timeline(person: httpx.Client) -> No
     assert f"console ({PERSON})" in timeline
 
 
-def test_rerun_that_prefect_does_not_take_is_said(person: httpx.Client) -> None:
+def test_rerun_that_prefect_does_not_take_is_said_and_who_asked_stands_in_the_timeline(person: httpx.Client) -> None:
     answer = posted(person, f"/console/archives/{PLAIN}/rerun", {})
 
     assert (answer.status_code, "UNAVAILABLE" in answer.text) == (503, True)
+    timeline = person.get(f"/console/archives/{PLAIN}/timeline").text
+    assert "asked for a re-run" in timeline
+    assert f"console ({PERSON})" in timeline
 
 
 @pytest.mark.parametrize("action", ["rerun", "explain", "export"])

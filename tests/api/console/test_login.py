@@ -132,7 +132,7 @@ def test_person_signs_in_and_out_without_script(console: Console, browser: Brows
     with opened.new_context(java_script_enabled=False) as context:
         plain = Browser(context.new_page(), console.url)
         plain.sign_in()
-        assert plain.page.locator("h1").inner_text() == "Archives"
+        assert plain.page.locator("h1").inner_text() == "Overview"
         plain.page.fill("#search", "contract")
         plain.page.press("#search", "Enter")
         assert plain.page.locator("a.reference").all_inner_texts() == ["contract"]

@@ -1,6 +1,15 @@
 """The overview leads to each trouble, and draws its charts from real tables."""
 
+from playwright.sync_api import Page, expect
+
 from tests.api.console.conftest import Browser, Console
+from tests.conftest import wait_until
+
+CANVAS = ".chart-canvas canvas"
+
+
+def picture(page: Page) -> str:
+    return str(page.locator(CANVAS).first.evaluate("canvas => canvas.toDataURL()"))
 
 
 def test_each_trouble_is_a_link_to_its_page(troubled: Console, browser: Browser) -> None:
@@ -22,7 +31,7 @@ def test_seven_charts_are_drawn_beside_their_tables(troubled: Console, browser: 
     assert troubled
     page = browser.open("/console/")
 
-    page.wait_for_function("document.querySelectorAll('.chart-canvas canvas').length === 7")
+    expect(page.locator(CANVAS)).to_have_count(7)
     failures = page.locator("section[aria-labelledby=failures-title]")
     assert failures.locator(".chart-table thead th").all_text_contents()[1:] == ["STORE_AWAY", "CONFLICT"]
     assert failures.locator(".chart-table tbody tr").count() == 25
@@ -32,19 +41,19 @@ def test_charts_of_a_month_have_a_row_for_each_day(troubled: Console, browser: B
     assert troubled
     page = browser.open("/console/?span=month")
 
-    page.wait_for_function("document.querySelectorAll('.chart-canvas canvas').length === 7")
+    expect(page.locator(CANVAS)).to_have_count(7)
     assert page.locator("section[aria-labelledby=arrivals-title] .chart-table tbody tr").count() == 31
 
 
 def test_charts_are_drawn_anew_when_the_colours_change(troubled: Console, browser: Browser) -> None:
     assert troubled
     page = browser.open("/console/")
-    page.wait_for_function("document.querySelectorAll('.chart-canvas canvas').length === 7")
-    light = page.locator(".chart-canvas canvas").first.evaluate("canvas => canvas.toDataURL()")
+    expect(page.locator(CANVAS)).to_have_count(7)
+    light = picture(page)
 
     page.evaluate("document.documentElement.dataset.bsTheme = 'dark'")
 
-    page.wait_for_function("was => document.querySelector('.chart-canvas canvas').toDataURL() !== was", arg=light)
+    wait_until(lambda: picture(page) != light, timeout_s=60)
 
 
 def test_overview_has_its_tables_without_script(troubled: Console) -> None:

@@ -71,7 +71,7 @@ def test_discrepancy_is_explained_for_the_values_that_were_read(troubled: Consol
     page.wait_for_load_state()
 
     found = of_api(troubled, "/api/discrepancies?code=AMOUNT_MISMATCH")["items"][0]
-    assert (found["state"], found["explanation"]["by"]) == ("explained", BY)
+    assert (found["state"], found["explanation"]["by"]) == ("explained", PERSON)
     assert "הלקוח שילם בשתי פעימות" in page.content()
 
 
@@ -144,7 +144,7 @@ def test_missing_process_is_dismissed_with_a_reason(troubled: Console) -> None:
 
     assert "The finding is closed" in answer.text
     closed = {each["missing_id"]: each for each in of_api(troubled, "/api/missing?state=closed")["items"]}
-    assert (closed["m"]["closed_by"], closed["m"]["closed_reason"]) == (BY, "a test of the bank")
+    assert (closed["m"]["closed_by"], closed["m"]["closed_reason"]) == (PERSON, "a test of the bank")
 
 
 def test_endpoint_is_added_rotated_disabled_enabled_and_removed(troubled: Console) -> None:

@@ -22,10 +22,13 @@ from adapters.settings.settings import settings
 from adapters.tables import receipts
 from domain.archive.found_process import FoundProcess
 from models.errors import Refused
+from models.people.action import ActionKind
 from models.runs.receipt import Delivery, Identity
 from models.views.endpoints import NewEndpoint
 from services.completeness.taking_in import take_in_left
 from services.messages import endpoints
+from services.people import logins
+from services.people.actions import record
 from services.triggering.refusals import list_all_refused
 from tests.conftest import bucket_at, make_tables
 from tests.installations import archived
@@ -33,7 +36,7 @@ from tests.samples import sample_body
 from tests.session_events import body, journaled
 
 WAITING = sample_body("waiting")
-OF_PROCESSES = {"worker", "claim", "lease"}
+LEFT_BEHIND = {"worker", "claim", "lease", "login"}
 
 
 async def filled() -> None:
@@ -46,6 +49,8 @@ async def filled() -> None:
     archived("process-1", sample_body("process-1", data=[]))
     store().overwrite_bytes(b"{}", result_key("run/task"))
     journaled([body(reference="process-1")])
+    record(["process-1"], ActionKind.EXPORT, "console (Dana)", datetime.now(UTC))
+    logins.begin("Dana", "token", datetime.now(UTC))
     await take_in_left()
     journaled([body(reference="process-2")])
     refused(b"no JSON")
@@ -76,7 +81,7 @@ def all_rows() -> dict[str, list[str]]:
         return {
             table.name: sorted(map(_text, session.connection().execute(select(table))))
             for table in SQLModel.metadata.sorted_tables
-            if table.name not in OF_PROCESSES
+            if table.name not in LEFT_BEHIND
         }
 
 

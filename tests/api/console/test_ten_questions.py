@@ -1,0 +1,156 @@
+"""Ten questions of operators: each is answered in a real browser, by at most three clicks from the overview."""
+
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page
+
+from models.views.archives import ArchiveQuery
+from tests.api.console.conftest import CONTRACT, PLAIN, Browser, Console
+from tests.bulk import filled
+from tests.installations import archived, installed
+from tests.samples import sample_body
+
+MOST_CLICKS = 3
+HAIFA, ELSEWHERE, PAID = "lease-haifa", "lease-eilat", "lease-paid"
+
+
+def lease(reference: str, branch: str, status: str) -> bytes:
+    document = json.loads(sample_body(reference))
+    document["sessions"][0]["template"]["id"] = "lease"
+    document["sessions"][0]["labels"] = {"branch": branch}
+    document["payments"][0]["status"] = status
+    return json.dumps(document).encode()
+
+
+@pytest.fixture(scope="module")
+def leases(troubled: Console) -> Console:
+    """The console with three leases, one of them of the Haifa branch and with a failed payment."""
+    with installed(troubled.folder, **troubled.settings):
+        archived(HAIFA, lease(HAIFA, "חיפה", "failure"))
+        archived(ELSEWHERE, lease(ELSEWHERE, "אילת", "failure"))
+        archived(PAID, lease(PAID, "חיפה", "success"))
+    return troubled
+
+
+class Walk:
+    """A way through the console from its overview, on which each click counts, and a form that is sent by a key too."""
+
+    def __init__(self, browser: Browser) -> None:
+        self.page: Page = browser.open("/console/")
+        self.clicks = 0
+
+    def search(self, text: str) -> "Walk":
+        self.page.fill("#search", text)
+        self.page.press("#search", "Enter")
+        return self._arrived()
+
+    def click(self, selector: str) -> "Walk":
+        self.page.locator(selector).first.click()
+        return self._arrived()
+
+    def to(self, reference: str) -> "Walk":
+        return self.search(reference).click(f"a.reference:has-text('{reference}')")
+
+    def text(self, selector: str = "main") -> str:
+        assert self.clicks <= MOST_CLICKS
+        return self.page.locator(selector).first.inner_text()
+
+    def _arrived(self) -> "Walk":
+        self.clicks += 1
+        self.page.wait_for_load_state()
+        return self
+
+
+@pytest.fixture
+def walk(leases: Console, browser: Browser) -> Walk:
+    assert leases
+    return Walk(browser)
+
+
+def test_did_process_100_arrive(walk: Walk) -> None:
+    walk.search("100")
+
+    assert CONTRACT in walk.page.locator("a.reference").all_inner_texts()
+    assert "100" in walk.text(f"tr:has-text('{CONTRACT}')")
+
+
+def test_when_did_it_arrive_how_often_and_what_changed(walk: Walk) -> None:
+    walk.to(CONTRACT)
+    assert "2 times" in walk.text("#summary")
+    assert walk.page.locator("#summary time").count() >= 1
+
+    assert walk.click("#summary a[href*=differences]").text()
+
+
+def test_is_the_document_genuine_and_who_signed_it(walk: Walk) -> None:
+    walk.to(PLAIN)
+
+    assert "Sound" in walk.text("#verdict")
+    assert "client" in walk.text("#signatures")
+
+
+def test_was_it_charged_held_or_verified(walk: Walk) -> None:
+    assert "Verified" in walk.to(PLAIN).text("#payments")
+
+
+def test_why_did_it_fail_and_is_it_mended(walk: Walk) -> None:
+    walk.click(".tile-link[href$=failed]")
+    assert "The store does not answer." in walk.text()
+
+    walk.click("td a[href*='cause=CONFLICT']").click("a.reference")
+
+    assert "Failed · CONFLICT" in walk.text().replace("\n", " ")
+
+
+def test_who_was_told(walk: Walk) -> None:
+    told = walk.to(filled(4)["reference"]).text("#messages")
+
+    assert "http://127.0.0.1:9/hook" in told
+    assert "Delivered" in told
+
+
+def test_what_is_missing(walk: Walk) -> None:
+    assert "on Cellosign's list, and not archived" in walk.click(".tile-link[href$=missing]").text()
+
+
+@pytest.mark.skipif("standing" not in ArchiveQuery.model_fields, reason="archives are not searched by standing yet")
+def test_every_lease_of_the_haifa_branch_with_a_failed_payment(walk: Walk) -> None:
+    walk.click("nav a[href$='/console/archives']")
+    walk.page.evaluate("document.querySelectorAll('form.card details').forEach(each => { each.open = true; })")
+    walk.page.fill("[name=template]", "lease")
+    walk.page.fill("[name=label]", "branch=חיפה")
+    walk.page.select_option("[name=standing]", "failed")
+    walk.click("form.card button.btn-primary")
+
+    walk.page.wait_for_selector(f"a.reference:has-text('{HAIFA}')")
+    assert walk.page.locator("a.reference").all_inner_texts() == [HAIFA]
+    assert walk.clicks + 1 <= MOST_CLICKS  # to open `More filters`
+
+
+def test_give_the_court_this_archive(walk: Walk) -> None:
+    walk.to(PLAIN)
+    with walk.page.expect_download() as downloading:
+        walk.click("form[action$=export] button")
+    assert walk.clicks <= MOST_CLICKS
+
+    assert {"bagit.txt", "check.py"} <= names_in(downloading.value.path())
+
+
+def test_prove_that_nothing_was_altered(walk: Walk) -> None:
+    """The overview says when the store was checked and anchored; each exported archive has a program that checks it."""
+    walk.page.wait_for_selector("#parts details")
+    checked = walk.click("#parts summary").text("#parts")
+    assert "Last check of the store" in checked
+    assert "Last anchor" in checked
+
+    proof = walk.search(PLAIN).click(f"a.reference:has-text('{PLAIN}')").text("#verdict")
+    assert "Sound" in proof
+
+
+def names_in(path: Path) -> set[str]:
+    with zipfile.ZipFile(io.BytesIO(path.read_bytes())) as bag:
+        return {each.rpartition("/")[2] for each in bag.namelist()}
