@@ -52,14 +52,17 @@ def newest(session: Session, wanted: Wanted, most: int, window: int | None = Non
         return _run(session, _by_text(session, wanted, most))
     if len(wanted.facets) == 1 and not (wanted.terms or wanted.conditions):
         return _run(session, _by_facet(session, wanted, wanted.facets[0], most))
-    driver, floor = _driver(session, wanted, window)
-    found = _run(session, _by_facet(session, wanted, driver, most, least=floor))
-    if floor is None or len(found) == most:
+    driver, shared = _driver(session, wanted, window)
+    if shared is None:
+        return []
+    wanted = replace(wanted, before=shared + 1)
+    found = _run(session, _by_facet(session, wanted, driver.facet, most, least=driver.oldest))
+    if driver.count < window or len(found) == most:
         return found
     rest = most - len(found)
     if wanted.terms:
-        return found + _run(session, _by_text(session, wanted, rest, below=floor))
-    return found + _run(session, _by_facet(session, wanted, driver, rest, below=floor))
+        return found + _run(session, _by_text(session, wanted, rest, below=driver.oldest))
+    return found + _run(session, _by_facet(session, wanted, driver.facet, rest, below=driver.oldest))
 
 
 def matching(session: Session, facets: Sequence[int], terms: Sequence[Term]) -> list[ColumnElement[bool]]:
@@ -82,21 +85,32 @@ def _run(session: Session, statement: Any) -> list[int]:
     return list(session.connection().execute(statement).scalars())
 
 
-def _driver(session: Session, wanted: Wanted, window: int) -> tuple[int, int | None]:
-    """Return the facet with the fewest archives, and the id down to which the newest of them are walked first; None if
-    these are all of them.
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """The newest part of the list of a facet, a window at most: its length, its oldest and its newest archive."""
+
+    facet: int
+    count: int
+    oldest: int
+    newest: int
+
+
+def _driver(session: Session, wanted: Wanted, window: int) -> tuple[_Listed, int | None]:
+    """Return the list that is walked, and the newest id that all lists may share; None if they share none.
+
+    A short list is better than a long one. Of two long lists, the one whose window reaches further back is sparser.
     """
-    lists = []
+    lists: list[_Listed] = []
     for each in wanted.facets:
         its = _FACET.c.entry_id
         listed = select(its).where(_FACET.c.facet == each, *_bounds(wanted, its)).order_by(its.desc()).limit(window)
-        first = listed.subquery()
-        count, least = session.connection().execute(select(func.count(), func.min(first.c.entry_id))).one()
-        lists.append((count, each, least if count == window else None))
-        if count * _FEW < window:
+        first = listed.subquery().c.entry_id
+        row = session.connection().execute(select(func.count(), func.min(first), func.max(first))).one()
+        lists.append(_Listed(each, row[0], row[1] or 0, row[2] or 0))
+        if row[0] * _FEW < window:
             break
-    _, driver, floor = min(lists, key=lambda each: each[0])
-    return driver, floor
+    driver = min(lists, key=lambda each: (each.count, each.oldest))
+    return driver, min(each.newest for each in lists) if driver.count else None
 
 
 def _by_facet(
