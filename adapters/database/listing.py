@@ -13,6 +13,8 @@ from sqlmodel import Session
 from models.columns import Moment
 from models.errors import Refused
 
+_ID = "id"
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -66,7 +68,7 @@ def _behind(cursor: str, order: Order) -> ColumnElement[bool]:
 
 def id_cursor(number: int) -> str:
     """Return the cursor of a list that is ordered by a number alone."""
-    return base64.urlsafe_b64encode(str(number).encode()).decode()
+    return base64.urlsafe_b64encode(f"{_ID} {number}".encode()).decode()
 
 
 def id_of_cursor(cursor: str) -> int:
@@ -76,8 +78,9 @@ def id_of_cursor(cursor: str) -> int:
         Refused: the cursor is not from a page of such a list.
     """
     try:
-        number = int(base64.urlsafe_b64decode(cursor))
-        if not -(1 << 63) <= number < 1 << 63:
+        kind, _, text = base64.urlsafe_b64decode(cursor).decode().partition(" ")
+        number = int(text)
+        if kind != _ID or not -(1 << 63) <= number < 1 << 63:
             raise ValueError("no row has this number")
     except (binascii.Error, ValueError) as error:
         raise _no_cursor() from error

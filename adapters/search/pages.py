@@ -2,16 +2,16 @@
 
 The list of one facet, the *driver*, is walked in order, and each archive is tested by the others. The shortest list is
 the driver. Where all lists are long, the newest part of the driver, a *window*, is walked first. If it holds too few
-matches, SQLite goes on with its text index, which answers in order too; Postgres plans the rest by its statistics.
+matches, the index of texts is asked for the rest: SQLite's answers in order too, and Postgres plans by its statistics.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, column, func, or_, select, table
-from sqlmodel import Session, SQLModel, col
+from sqlalchemy import ColumnElement, column, func, select, table
+from sqlmodel import Session, SQLModel
 
 from domain.search.order import first_id_after, first_id_at
 from domain.search.text import Term, fts_query, like_pattern
@@ -22,7 +22,7 @@ _ENTRY = SQLModel.metadata.tables[str(SearchEntryRow.__tablename__)]
 _FACET = SQLModel.metadata.tables[str(SearchFacetRow.__tablename__)]
 _ARCHIVE = SQLModel.metadata.tables[str(ArchiveRow.__tablename__)]
 _TEXT = table("search_text", column("rowid"), column("text"), column("search_text"))
-WINDOW = 20_000
+WINDOW, WINDOW_OF_TEXTS = 20_000, 4_000
 _FEW = 100
 """A list of a hundredth of the window is short enough: no other list is counted."""
 
@@ -31,7 +31,7 @@ _FEW = 100
 class Wanted:
     """What archives must match: every facet, every term, and every condition on the row of the archive.
 
-    `before` is the id at which the page begins; it is left out itself.
+    `before` is the id at which the page begins; it is left out itself. `outside` are ids that are left out too.
     """
 
     facets: tuple[int, ...] = ()
@@ -41,22 +41,28 @@ class Wanted:
     received_after: datetime | None = None
     received_before: datetime | None = None
     before: int | None = None
+    outside: tuple[int, ...] = ()
 
 
-def newest(session: Session, wanted: Wanted, most: int, window: int = WINDOW) -> list[int]:
+def newest(session: Session, wanted: Wanted, most: int, window: int | None = None) -> list[int]:
     """Return the ids of the entries that match, newest first, `most` at most."""
+    wanted = replace(wanted, outside=_outside(session, wanted))
+    window = window or (WINDOW_OF_TEXTS if wanted.terms else WINDOW)
     if wanted.reference is not None or not wanted.facets:
         return _run(session, _by_text(session, wanted, most))
     if len(wanted.facets) == 1 and not (wanted.terms or wanted.conditions):
         return _run(session, _by_facet(session, wanted, wanted.facets[0], most))
-    driver, floor = _driver(session, wanted, window)
-    found = _run(session, _by_facet(session, wanted, driver, most, least=floor))
-    if floor is None or len(found) == most:
+    driver, shared = _driver(session, wanted, window)
+    if shared is None:
+        return []
+    wanted = replace(wanted, before=shared + 1)
+    found = _run(session, _by_facet(session, wanted, driver.facet, most, least=driver.oldest))
+    if driver.count < window or len(found) == most:
         return found
     rest = most - len(found)
-    if wanted.terms and _is_sqlite(session):
-        return found + _run(session, _by_text(session, wanted, rest, below=floor))
-    return found + _run(session, _by_facet(session, wanted, driver, rest, below=floor))
+    if wanted.terms:
+        return found + _run(session, _by_text(session, wanted, rest, below=driver.oldest))
+    return found + _run(session, _by_facet(session, wanted, driver.facet, rest, below=driver.oldest))
 
 
 def matching(session: Session, facets: Sequence[int], terms: Sequence[Term]) -> list[ColumnElement[bool]]:
@@ -79,21 +85,32 @@ def _run(session: Session, statement: Any) -> list[int]:
     return list(session.connection().execute(statement).scalars())
 
 
-def _driver(session: Session, wanted: Wanted, window: int) -> tuple[int, int | None]:
-    """Return the facet with the fewest archives, and the id down to which the newest of them are walked first; None if
-    these are all of them.
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """The newest part of the list of a facet, a window at most: its length, its oldest and its newest archive."""
+
+    facet: int
+    count: int
+    oldest: int
+    newest: int
+
+
+def _driver(session: Session, wanted: Wanted, window: int) -> tuple[_Listed, int | None]:
+    """Return the list that is walked, and the newest id that all lists may share; None if they share none.
+
+    A short list is better than a long one. Of two long lists, the one whose window reaches further back is sparser.
     """
-    lists = []
+    lists: list[_Listed] = []
     for each in wanted.facets:
         its = _FACET.c.entry_id
         listed = select(its).where(_FACET.c.facet == each, *_bounds(wanted, its)).order_by(its.desc()).limit(window)
-        first = listed.subquery()
-        count, least = session.connection().execute(select(func.count(), func.min(first.c.entry_id))).one()
-        lists.append((count, each, least if count == window else None))
-        if count * _FEW < window:
+        first = listed.subquery().c.entry_id
+        row = session.connection().execute(select(func.count(), func.min(first), func.max(first))).one()
+        lists.append(_Listed(each, row[0], row[1] or 0, row[2] or 0))
+        if row[0] * _FEW < window:
             break
-    _, driver, floor = min(lists, key=lambda each: each[0])
-    return driver, floor
+    driver = min(lists, key=lambda each: (each.count, each.oldest))
+    return driver, min(each.newest for each in lists) if driver.count else None
 
 
 def _by_facet(
@@ -137,8 +154,9 @@ def _has_facet(its: Any, facet: int) -> ColumnElement[bool]:
 
 
 def _bounds(wanted: Wanted, its: Any, least: int | None = None, below: int | None = None) -> list[ColumnElement[bool]]:
-    """Return the limits of ids. Those of the times are exact to the millisecond; `_archive_tests` has the rest."""
-    limits = [its < each for each in (wanted.before, below) if each is not None]
+    """Return the limits of ids. Those of the times are exact to the millisecond; `outside` has the rest."""
+    limits: list[ColumnElement[bool]] = [its.not_in(wanted.outside)] if wanted.outside else []
+    limits += [its < each for each in (wanted.before, below) if each is not None]
     limits += [its >= least] if least is not None else []
     limits += [its >= first_id_at(wanted.received_after)] if wanted.received_after else []
     limits += [its < first_id_after(wanted.received_before)] if wanted.received_before else []
@@ -146,15 +164,25 @@ def _bounds(wanted: Wanted, its: Any, least: int | None = None, below: int | Non
 
 
 def _archive_tests(wanted: Wanted, its: Any) -> list[ColumnElement[bool]]:
-    tests = []
-    if wanted.conditions:
-        tests.append(_archive_has(its, *wanted.conditions))
-    received_at = col(ArchiveRow.received_at)
+    return [_archive_has(its, *wanted.conditions)] if wanted.conditions else []
+
+
+def _outside(session: Session, wanted: Wanted) -> tuple[int, ...]:
+    """Return the ids within the limits that were not received after and before the wanted times: those of the same
+    millisecond. They are looked up by themselves: tested in the query, Postgres would read the times of all archives.
+    """
+    received_at = _ARCHIVE.c.received_at
+    found = select(_ENTRY.c.id).join_from(_ENTRY, _ARCHIVE, _ARCHIVE.c.reference == _ENTRY.c.reference)
+    outside = []
     if after := wanted.received_after:
-        tests.append(or_(its >= first_id_after(after), _archive_has(its, received_at > after)))
+        outside += _run(session, found.where(*_millisecond(after), received_at <= after))
     if before := wanted.received_before:
-        tests.append(or_(its < first_id_at(before), _archive_has(its, received_at < before)))
-    return tests
+        outside += _run(session, found.where(*_millisecond(before), received_at >= before))
+    return tuple(outside)
+
+
+def _millisecond(moment: datetime) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return _ENTRY.c.id >= first_id_at(moment), _ENTRY.c.id < first_id_after(moment)
 
 
 def _archive_has(its: Any, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
