@@ -129,10 +129,12 @@ class _Hours:
         """Return by how many more discrepancies were open at the end. An explained discrepancy was closed before."""
         event, before = DiscrepancyEventRow, aliased(DiscrepancyEventRow)
         the_one_before = (col(before.discrepancy_id) == event.discrepancy_id) & (col(before.number) == event.number - 1)
-        more = func.sum(_is_open(event.state) - _is_open(before.state))
+        # Not a join: Postgres would read all events for it.
+        state_before = select(col(before.state)).where(the_one_before).correlate(event).scalar_subquery()
+        more = func.sum(_is_open(col(event.state)) - _is_open(state_before))
         joined = select(self._table.c.since, more).join_from(self._table, event, self._within(event.at))
         found: dict[datetime, int] = defaultdict(int)
-        found |= dict(tuple(row) for row in self._rows(joined.outerjoin(before, the_one_before).group_by("since")))
+        found |= dict(tuple(row) for row in self._rows(joined.group_by(self._table.c.since)))
         return found
 
     def _within(self, at: Any) -> ColumnElement[bool]:
@@ -165,4 +167,4 @@ def _many(hours: Sequence[datetime]) -> CTE:
 
 
 def _is_open(state: Any) -> ColumnElement[int]:
-    return case((col(state) == DiscrepancyState.OPEN, 1), else_=0)
+    return case((state == DiscrepancyState.OPEN, 1), else_=0)

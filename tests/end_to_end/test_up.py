@@ -6,6 +6,8 @@ import subprocess
 import time
 from pathlib import Path
 
+import httpx
+
 from tests.conftest import LONGEST_S, wait_until
 from tests.end_to_end.conftest import Running, have_ended, new_installation, up_in
 from tests.samples import sample_body
@@ -64,6 +66,17 @@ def _processes_of(data: Path) -> list[int]:
             if mark in environment.split(b"\0"):
                 found.append(int(entry.name))
     return found
+
+
+def test_printed_console_opens_and_the_artifact_of_a_run_leads_to_it(up: Running) -> None:
+    up.send(sample_body("looked at"))
+    up.read_until("looked at", have_ended(runs=1))
+
+    artifacts = up.prefect("/artifacts/filter", {"limit": 200})
+
+    assert f"{up.url}/console/\n" in (up.folder / "up.log").read_text()
+    assert "Sign in" in httpx.get(f"{up.url}/console/", follow_redirects=True, timeout=60).text
+    assert any(f"]({up.url}/console/archives/looked%20at)" in str(each["data"]) for each in artifacts)
 
 
 def test_receiver_shows_the_metrics_of_the_worker_too(up: Running) -> None:

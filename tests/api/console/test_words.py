@@ -1,0 +1,99 @@
+"""The words of pages: dates, sizes and money of a language, values of people, and what happened."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.settings.settings import Settings
+from api.console.pages.filters import asked
+from api.console.words import codes, formats, languages, meanings, timeline, values
+from domain.payments.sentences import meaning
+from models.archive.warning import WarningCode
+from models.payments.discrepancy import DiscrepancyCode
+from models.views.archives import ArchiveQuery
+
+MOMENT = datetime(2026, 7, 1, 22, 30, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(("language", "text"), [("en", "2 Jul 2026, 01:30:05"), ("he", "2 ביולי 2026, 1:30:05")])
+def test_moment_is_in_the_installations_zone(configure: Callable[..., Settings], language: str, text: str) -> None:
+    configure(timezone="UTC", business_timezone="Asia/Jerusalem")
+
+    with languages.speaking("he" if language == "he" else "en"):
+        assert formats.moment_text(MOMENT) == text
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "text"), [(0, "0 B"), (999, "999 B"), (1000, "1 KB"), (2_140_000, "2.1 MB"), (10**15, "1,000 TB")]
+)
+def test_size_reads_from_the_left_in_its_largest_unit(size_bytes: int, text: str) -> None:
+    assert formats.size_text(size_bytes) == f"\u2066{text}\u2069"
+
+
+@pytest.mark.parametrize(
+    ("amount_minor", "currency", "text"),
+    [
+        (2100, "ILS", "₪21.00"),
+        (-5, "USD", "-US$0.05"),
+        (7, "JPY", "JP¥7"),
+        (7, "XXZ", "7 minor units"),
+        (None, "ILS", "–"),
+    ],
+)
+def test_money_is_exact(amount_minor: int | None, currency: str, text: str) -> None:
+    assert formats.money_text(amount_minor, currency) == text
+
+
+@given(st.text())
+def test_value_is_isolated_and_reverses_nothing(text: str) -> None:
+    shown = values.shown(text)
+
+    assert str(shown) == "–" or (str(shown).startswith("<bdi>") and str(shown).endswith("</bdi>"))
+    assert "<" not in str(shown)[5:-6]
+    assert not set("\u202a\u202b\u202d\u202e\u2066\u2067\0") & set(str(shown))
+
+
+@given(st.lists(st.tuples(st.sampled_from([*ArchiveQuery.model_fields, "other"]), st.text())))
+def test_filters_of_any_link_are_read_or_marked(pairs: list[tuple[str, str]]) -> None:
+    found = asked(ArchiveQuery, pairs)
+
+    assert (
+        found.query is not None
+        or any(each.is_wrong for each in found.fields)
+        or {"cursor", "limit"} & dict(pairs).keys()
+    )
+    assert found.url("/x").startswith("/x")
+
+
+@pytest.mark.parametrize("code", list(DiscrepancyCode))
+def test_every_discrepancy_has_its_hebrew(code: str) -> None:
+    with languages.speaking("he"):
+        assert meanings.discrepancy_text(code) != meaning(code)
+
+
+@pytest.mark.parametrize("code", list(WarningCode))
+def test_every_warning_has_words(code: str) -> None:
+    assert meanings.warning_text(code) != code
+
+
+@pytest.mark.parametrize(
+    ("what", "text"),
+    [
+        ("attempt 2 started by rerun", "ניסיון 2 התחיל, הופעל על ידי: אדם"),
+        ("attempt 1 ended: Failed: STORE_AWAY", "ניסיון 1 הסתיים: נכשל, STORE_AWAY"),
+        ("AMOUNT_MISMATCH is open", "AMOUNT_MISMATCH: פתוח"),
+        ("archive.completed to crm, attempt 1: HTTP 500", "archive.completed to crm, ניסיון 1: HTTP 500"),
+        ("changed", "השתנה"),
+        ("something new", "something new"),
+    ],
+)
+def test_timeline_speaks_hebrew(what: str, text: str) -> None:
+    with languages.speaking("he"):
+        assert timeline.timeline_text(what) == text
+
+
+def test_code_without_words_shows_itself() -> None:
+    assert (codes.code_text("BRAND_NEW"), codes.filter_text("brand_new")) == ("BRAND_NEW", "Brand new")
