@@ -63,4 +63,5 @@ def _last(session: Session, searchable: str) -> str | None:
 def _without_entry(at_once: int) -> list[str]:
     has_entry = select(SearchEntryRow.id).where(SearchEntryRow.reference == ArchiveRow.reference).exists()
     with reading() as session:
-        return list(session.exec(select(ArchiveRow.reference).where(~has_entry).limit(at_once)))
+        found = select(ArchiveRow.reference).where(~has_entry).order_by(col(ArchiveRow.reference))
+        return list(session.exec(found.limit(at_once)))

@@ -48,6 +48,13 @@ def load(
             entries.set_payload(session, archive, rows)
 
 
+def lock(session: Session, references: Sequence[str]) -> None:
+    """Lock archives against other writers until the transaction ends. SQLite has one writer at a time anyway."""
+    locked = select(ArchiveRow.reference).where(col(ArchiveRow.reference).in_(references))
+    # Sorted, so that two transactions cannot deadlock.
+    session.exec(locked.order_by(ArchiveRow.reference).with_for_update()).all()
+
+
 def repeat(
     reference: str, receipt_id: str, number: int, made_at: datetime, replaces: Callable[[VersionRow, VersionRow], bool]
 ) -> str | None:

@@ -24,14 +24,21 @@ def recorded(references: Sequence[str], tables: Sequence[type[SQLModel]]) -> dic
     Raises:
         Transient: the database does not answer.
     """
+    with reading() as session:
+        return recorded_within(session, references, tables)
+
+
+def recorded_within(
+    session: Session, references: Sequence[str], tables: Sequence[type[SQLModel]]
+) -> dict[str, Recorded]:
+    """Do as `recorded`, in the caller's transaction."""
     found: dict[str, dict[type[SQLModel], list[Row]]] = {
         reference: {table: [] for table in tables} for reference in references
     }
-    with reading() as session:
-        for page in pages(references):
-            for table in tables:
-                for row in _skeletons(session, page) if table is VersionRow else _rows(session, table, page):
-                    found[row["reference"]][table].append(row)
+    for page in pages(references):
+        for table in tables:
+            for row in _skeletons(session, page) if table is VersionRow else _rows(session, table, page):
+                found[row["reference"]][table].append(row)
     return dict(found)
 
 

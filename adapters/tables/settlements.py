@@ -24,6 +24,7 @@ from sqlmodel import Session, SQLModel
 
 from adapters.database.transactions import engine, insert_new, insert_rows, pages, reading, upsert, writing
 from adapters.search import entries
+from adapters.tables import archives
 from domain.search.facets import standing_facets
 from domain.settlements.matching import CODES, MATCHED, MAY_BE_SETTLED, merged
 from models.payments.discrepancy import DiscrepancyRow, DiscrepancyState
@@ -43,6 +44,7 @@ from models.settlements.settlement import (
 )
 
 _LOCK = 0x5E771E  # a Postgres advisory lock; any number that no other code uses
+_INDEXED_AT_ONCE = 1000  # archives per transaction: they are locked until it ends
 _UNMATCHED = [Match.NONE, Match.AMBIGUOUS]
 
 
@@ -97,17 +99,21 @@ def is_settled() -> ColumnElement[bool]:
     return _PAYMENT.c.standing.in_(sorted(MAY_BE_SETTLED)) & _has_charge()
 
 
-def index_standings(references: Sequence[str]) -> None:
-    """Let archives be found by the standings of their payments, with the reports counted in."""
+def index_standings(references: Iterable[str]) -> None:
+    """Let archives be found by the standings of their payments, with the reports counted in.
+
+    Each page of archives is locked, so that no run replaces payments between reading and writing.
+    """
     standing = case((is_settled(), Standing.SETTLED), else_=_PAYMENT.c.standing)
-    found: dict[str, list[str]] = {each: [] for each in references}
-    with writing() as session:
-        for page in pages(references):
-            asked = select(_PAYMENT.c.reference, standing).where(_PAYMENT.c.reference.in_(page)).distinct()
+    for page in pages(sorted(references), _INDEXED_AT_ONCE):
+        asked = select(_PAYMENT.c.reference, standing).where(_PAYMENT.c.reference.in_(page)).distinct()
+        found: dict[str, list[str]] = {each: [] for each in page}
+        with writing() as session:
+            archives.lock(session, page)
             for reference, each in session.connection().execute(asked):
                 found[reference].append(each)
-        for reference, standings in sorted(found.items()):
-            entries.set_facets(session, reference, standing_facets(standings))
+            for reference, standings in found.items():
+                entries.set_facets(session, reference, standing_facets(standings))
 
 
 def _has_charge() -> ColumnElement[bool]:

@@ -15,6 +15,7 @@ from adapters.database.locked_archives import without_locked
 from adapters.database.transactions import insert_rows, pages, reading, streamed, writing
 from adapters.search import entries
 from adapters.store import kept_discrepancies
+from adapters.tables import archives
 from domain.archive.rows import discrepancy_rows
 from domain.payments.discrepancies import Known, Transition, by_id, transitions
 from models.archive.archive import ArchiveRow
@@ -240,8 +241,6 @@ def _event(change: Transition, numbers: Mapping[str, int], now: datetime) -> dic
 def _lock(session: Session, references: Sequence[str | None]) -> None:
     """Lock the discrepancies of archives against other writers. SQLite has one writer at a time anyway."""
     named = [each for each in references if each is not None]
-    locked = select(ArchiveRow.reference).where(col(ArchiveRow.reference).in_(named))
-    # Sorted, so that two transactions cannot deadlock.
-    session.exec(locked.order_by(ArchiveRow.reference).with_for_update()).all()
+    archives.lock(session, named)
     if len(named) < len(references) and session.get_bind().dialect.name == "postgresql":
         session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_OF_NO_ARCHIVE})

@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from adapters.database.transactions import writing
 from adapters.search import progress
 from adapters.search.entries import add, entry_id, searchable, set_archive, set_discrepancies, set_payload
-from adapters.tables.recorded import recorded
+from adapters.tables import archives
+from adapters.tables.recorded import recorded_within
 from adapters.tables.settlements import index_standings
 from domain.search.facets import TABLES, digest_of
 from models.archive.archive import ArchiveRow
@@ -37,10 +38,11 @@ def fill(on_archives: Callable[[int], None] = lambda _: None, at_once: int = _AT
 
 
 def _fill(references: Sequence[str]) -> None:
-    rows = recorded(references, TABLES)
     with writing() as session:
+        archives.lock(session, references)
+        rows = recorded_within(session, references, TABLES)  # read earlier, a run could have replaced them since
         for reference in references:
-            archive = session.get_one(ArchiveRow, reference, with_for_update=True)
+            archive = session.get_one(ArchiveRow, reference)
             if entry_id(session, reference) is None:
                 add(session, archive)
             set_archive(session, archive)
