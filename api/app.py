@@ -128,16 +128,17 @@ class _Console:
     """The console, which is imported when a person first opens it: a receiver starts and stays small without it."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        console = await asyncio.to_thread(_console)
-        await console(scope, receive, send)
+        if not _console.cache_info().currsize:  # the import takes a second; later pages wait for no thread
+            await asyncio.to_thread(_console)
+        await _console()(scope, receive, send)
 
 
 @cache
-def _console() -> FastAPI:
-    from api.console.console import console  # noqa: PLC0415
+def _console() -> ASGIApp:
+    from api.console.console import application, console  # noqa: PLC0415
 
     console.state = app.state
-    return console
+    return application
 
 
 app.mount("/console", _Console())

@@ -31,7 +31,7 @@ console = FastAPI(
     telemetry={"tracing": False, "metrics": False, "logs": False},  # paths have references
     redirect_slashes=False,
 )
-console.add_middleware(Policy)
+application = Policy(console)  # around all: the page of an unexpected error comes from outside of the middleware
 _TROUBLES = (discrepancies, failed, refused, missing, endpoints, messages, bulk)
 _ARCHIVES = (archives, files, dossier)  # the dossier's path takes everything below it
 for each in (static, entrance, overview, *_TROUBLES, *_ARCHIVES):

@@ -8,7 +8,11 @@ from fastapi import Depends, Request
 
 from adapters.settings.settings import settings
 from api.console.frame.cookies import ROOT, Visitor, new_visitor_id, visitor_id_of
+from api.console.words.languages import N_
+from models.errors import Refused
 from services.people import logins
+
+_NO_SUCH_PAGE = N_("There is no such page.")
 
 
 class SignInFirst(Exception):
@@ -36,6 +40,7 @@ def signed_in(request: Request, visitor: Annotated[Visitor, Depends(visit)]) -> 
 
     Raises:
         SignInFirst: nobody is.
+        Refused: the path has NUL, which Postgres does not accept.
         Transient: the database does not answer.
     """
     person = None
@@ -44,13 +49,17 @@ def signed_in(request: Request, visitor: Annotated[Visitor, Depends(visit)]) -> 
     if person is None:
         raise SignInFirst(_sent_path(request) if request.method == "GET" else "")
     request.state.visitor = Visitor(visitor.visitor_id, is_new=False, person=person)
+    if any("\0" in each for each in request.path_params.values()):
+        raise Refused("UNKNOWN_PATH", _NO_SUCH_PAGE, status=404)
     return person
 
 
 def own_path(sent: str) -> str:
     """Return a path of the console to go to, the first page if `sent` is none: nobody may send people elsewhere."""
     is_own = sent.startswith(f"{ROOT}/") and sent.isascii() and sent.isprintable() and "\\" not in sent
-    return sent if is_own and "//" not in sent.partition("?")[0] else f"{ROOT}/"
+    path = sent.partition("?")[0]
+    leads_away = "//" in path or any(each.lower().replace("%2e", ".") == ".." for each in path.split("/"))
+    return sent if is_own and not leads_away else f"{ROOT}/"
 
 
 def recorded(person: str) -> str:

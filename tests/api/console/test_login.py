@@ -38,7 +38,16 @@ def test_page_without_a_login_leads_to_the_login_and_back(visitor: httpx.Client)
 
 
 @pytest.mark.parametrize(
-    "then", ["https://example.com/", "//example.com/", "/console//example.com", "/console/\\x", "x"]
+    "then",
+    [
+        "https://example.com/",
+        "//example.com/",
+        "/console//example.com",
+        "/console/\\x",
+        "x",
+        "/console/../docs",
+        "/console/%2E./docs",
+    ],
 )
 def test_login_sends_nobody_to_another_place(visitor: httpx.Client, then: str) -> None:
     assert posted(visitor, "/console/login", {**LOGIN, "then": then}).headers["location"] == "/console/"

@@ -21,7 +21,8 @@ from tests.records import archived, document
 
 _POLL_S = 0.05
 _WAITING = text(
-    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND state = 'active'"
+    "SELECT count(*) FROM pg_stat_activity "
+    "WHERE datname = current_database() AND wait_event_type = 'Lock' AND state = 'active'"
 )
 
 

@@ -1,0 +1,53 @@
+"""What no page expects: errors of cellar itself, and text that only one of the databases accepts."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+from starlette.types import Message, Receive, Scope, Send
+
+from api.console.console import application
+from tests.api.conftest import LINK_KEY, SECRET, TOKEN, started
+from tests.api.console.conftest import PERSON, posted
+from tests.installations import installed
+
+
+async def _without_body(scope: Scope, _receive: Receive, send: Send) -> None:
+    """The console behind a server that fails to read the body of a request."""
+
+    async def _fail() -> Message:
+        raise OSError("the body cannot be read")
+
+    await application(scope, _fail, send)
+
+
+async def _answer(path: str) -> httpx.Response:
+    transport = httpx.ASGITransport(_without_body, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://cellar") as client:
+        return await client.post(path)
+
+
+def test_page_of_an_unexpected_error_has_the_headers_of_all_pages() -> None:
+    with ThreadPoolExecutor() as threads:  # the browser of this folder holds this thread's event loop
+        answer = threads.submit(asyncio.run, _answer("/login")).result()
+
+    assert answer.status_code == 500
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def test_path_with_nul_is_unknown_on_postgres_too(tmp_path: Path, postgres_installation: str) -> None:
+    values = {"webhook_secrets": SECRET, "api_tokens": TOKEN, "link_secret": LINK_KEY}
+    with (
+        installed(tmp_path, **values, database_url=postgres_installation),
+        started() as receiver,
+        httpx.Client(base_url=receiver.url, timeout=120, trust_env=False) as person,
+    ):
+        posted(person, "/console/login", {"name": PERSON, "token": TOKEN})
+        kinds = ("bulk", "messages", "redeliveries", "endpoints")
+        statuses = [person.get(f"/console/{kind}/%00").status_code for kind in kinds]
+        dismissed = posted(person, "/console/missing/%00/dismiss", {"why": "it came by mail"})
+
+    assert statuses == [404, 404, 404, 404]
+    assert dismissed.status_code == 404
