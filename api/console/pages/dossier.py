@@ -31,6 +31,7 @@ from services.views.differences import version_differences
 from services.views.timeline import timeline_of
 
 FIELDS_AT_ONCE = 500
+FILES_AT_ONCE = 200
 _FIELDS_OF_DOSSIER = 50
 router = APIRouter(route_class=RouteAsSent)
 
@@ -82,10 +83,11 @@ async def explain(reference: Reference, form: Posted, person: Person) -> Redirec
 
 
 @router.get("/archives/{reference:path}")
-def show(request: Request, reference: Reference, _person: Person) -> Response:
+def show(request: Request, reference: Reference, _person: Person, files_from: int = 0) -> Response:
     archive = archive_view.archive(reference)
     if archive is None:
         return _without_archive(request, reference)
+    begin, end = max(files_from, 0), max(files_from, 0) + FILES_AT_ONCE
     newest = archive.judgements[-1].verdict if archive.judgements else archive.signed_document_verdict
     return render(
         request,
@@ -95,6 +97,9 @@ def show(request: Request, reference: Reference, _person: Person) -> Response:
         judged_at=archive.judgements[-1].at if archive.judgements else None,
         public_link=_public_link(archive),
         numbered=list(enumerate(archive.fields[:_FIELDS_OF_DOSSIER], 1)),
+        files=archive.files[begin:end],
+        files_start=begin,
+        next_files=f"{archive_url(reference)}?files_from={end}#files" if end < len(archive.files) else None,
     )
 
 

@@ -1,0 +1,55 @@
+"""The dossier of a process that came thousands of times, with thousands of files, is a page of bounded size."""
+
+from pathlib import Path
+
+import httpx
+from sqlmodel import SQLModel, select
+
+from adapters.database.migration import migrate
+from adapters.database.transactions import insert_rows, reading, writing
+from api.console.pages.dossier import FILES_AT_ONCE
+from models.archive.content import FileRow
+from models.runs.receipt import DeliveryRow, VersionRow
+from tests.api.conftest import LINK_KEY, SECRET, TOKEN, started
+from tests.api.console.conftest import PERSON, PLAIN, posted
+from tests.installations import archived, installed
+from tests.samples import sample_body
+
+_ROWS = 3_000
+_MOST_BYTES = 512 << 10
+
+
+def _repeat(table: type[SQLModel], **own: str) -> None:
+    """Add rows like the first row of a table. `own` names members that differ, with a pattern of their values."""
+    with reading() as session:
+        first = session.exec(select(table)).first()
+        assert first is not None
+        like = {"skeleton": b"{}"} | first.model_dump() if table is VersionRow else first.model_dump()
+    rows = [
+        like | {name: int(each.format(n)) if each == "{}" else each.format(n) for name, each in own.items()}
+        for n in range(100, 100 + _ROWS)
+    ]
+    with writing() as session:
+        insert_rows(session, table, rows)
+
+
+def test_dossier_shows_the_newest_versions_and_its_files_page_by_page(tmp_path: Path) -> None:
+    values = {"webhook_secrets": SECRET, "api_tokens": TOKEN, "link_secret": LINK_KEY}
+    with installed(tmp_path, **values):
+        migrate()
+        archived(PLAIN, sample_body(PLAIN))
+        _repeat(VersionRow, version="{}", receipt_id="{:064x}")
+        _repeat(DeliveryRow, delivery_id="d{}")
+        _repeat(FileRow, position="{}", filename="file-{}.txt")
+        with started() as receiver, httpx.Client(base_url=receiver.url, timeout=120, trust_env=False) as person:
+            posted(person, "/console/login", {"name": PERSON, "token": TOKEN})
+            first = person.get(f"/console/archives/{PLAIN}")
+            next_page = person.get(f"/console/archives/{PLAIN}?files_from={FILES_AT_ONCE}")
+            last_page = person.get(f"/console/archives/{PLAIN}?files_from={_ROWS}")
+
+    assert len(first.content) < _MOST_BYTES
+    assert f"/console/archives/{PLAIN}?files_from={FILES_AT_ONCE}#files" in first.text
+    assert "file-110.txt" in first.text
+    assert "file-110.txt" not in next_page.text
+    assert "file-310.txt" in next_page.text
+    assert f"file-{99 + _ROWS}.txt" in last_page.text
