@@ -1,6 +1,5 @@
 """Login, logout, and the choice of language and colours."""
 
-from asyncio import to_thread
 from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request, Response
@@ -12,6 +11,7 @@ from api.console.frame import cookies
 from api.console.frame.cookies import ROOT
 from api.console.frame.forms import Posted
 from api.console.frame.rendering import render
+from api.console.frame.threads import in_thread
 from api.console.frame.visits import AnyVisitor, own_path
 from domain.pages.languages import LANGUAGES
 from services.people import logins
@@ -35,7 +35,7 @@ async def login(request: Request, form: Posted) -> Response:
             request.app.state.unauthorized.count(request.client.host if request.client else "", "console")
         wrong = "token" if is_named else "name"
         return render(request, "login.html", 403 if is_named else 422, then=then, wrong=wrong, name=name)
-    session_id = await to_thread(logins.begin, name, form.text("token"), datetime.now(UTC))
+    session_id = await in_thread(logins.begin, name, form.text("token"), datetime.now(UTC))
     response = see(then)
     cookies.keep_visitor(request, response, session_id)
     return response
@@ -43,7 +43,7 @@ async def login(request: Request, form: Posted) -> Response:
 
 @router.post("/logout")
 async def logout(request: Request, _form: Posted, visitor: AnyVisitor) -> Response:
-    await to_thread(logins.end, visitor.visitor_id)
+    await in_thread(logins.end, visitor.visitor_id)
     response = see(f"{ROOT}/login")
     cookies.forget_visitor(response)
     return response

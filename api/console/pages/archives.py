@@ -2,7 +2,6 @@
 
 import csv
 import io
-from asyncio import to_thread
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
@@ -13,6 +12,7 @@ from api.console.frame.cookies import ROOT
 from api.console.frame.entrance import see
 from api.console.frame.forms import CSRF, Form, Posted
 from api.console.frame.rendering import render
+from api.console.frame.threads import in_thread
 from api.console.frame.visits import Person, recorded
 from api.console.pages.filters import Asked, asked
 from models.errors import Refused
@@ -44,7 +44,7 @@ def list_archives(request: Request, _person: Person) -> Response:
 @router.post("/archives/plan")
 async def plan(form: Posted, person: Person) -> RedirectResponse:
     """Plan the re-run of all archives that match. Nothing runs before the plan is confirmed on its own page."""
-    made = await to_thread(planning.plan, _filter(form), recorded(person))
+    made = await in_thread(planning.plan, _filter(form), recorded(person))
     return see(f"{ROOT}/bulk/{made.id}")
 
 
@@ -52,7 +52,7 @@ async def plan(form: Posted, person: Person) -> RedirectResponse:
 async def export(form: Posted, _person: Person) -> StreamingResponse:
     """Return the rows of all archives that match as a CSV file."""
     query = ArchiveQuery(**_filter(form).model_dump(), limit=_MOST_ROWS_AT_ONCE)
-    first = await to_thread(archive_list.page, query)
+    first = await in_thread(archive_list.page, query)
     headers = {"content-disposition": f'attachment; filename="archives-{datetime.now(UTC):%Y-%m-%d}.csv"'}
     return StreamingResponse(_lines(query, first), media_type="text/csv; charset=utf-8", headers=headers)
 

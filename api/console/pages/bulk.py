@@ -1,13 +1,12 @@
 """`/console/bulk`: bulk re-runs: a plan, its confirmation, its progress, and what became of each archive."""
 
-from asyncio import to_thread
-
 from fastapi import APIRouter, Request, Response
 
 from api.console.frame.cookies import ROOT
 from api.console.frame.entrance import see
 from api.console.frame.forms import Posted
 from api.console.frame.rendering import render
+from api.console.frame.threads import in_thread
 from api.console.frame.visits import Person, recorded
 from api.console.pages.filters import asked
 from api.console.pages.lists import listed
@@ -50,17 +49,17 @@ async def confirm(bulk_id: str, _form: Posted, person: Person) -> Response:
 
 @router.post("/bulk/{bulk_id}/pause")
 async def pause(bulk_id: str, _form: Posted, person: Person) -> Response:
-    await to_thread(control.pause, bulk_id, recorded(person))
+    await in_thread(control.pause, bulk_id, recorded(person))
     return see(f"{PATH}/{bulk_id}")
 
 
 @router.post("/bulk/{bulk_id}/resume")
 async def resume(bulk_id: str, _form: Posted, person: Person) -> Response:
-    await to_thread(control.resume, bulk_id, recorded(person))
+    await in_thread(control.resume, bulk_id, recorded(person))
     return see(f"{PATH}/{bulk_id}")
 
 
 @router.post("/bulk/{bulk_id}/abort")
 async def abort(bulk_id: str, _form: Posted, person: Person) -> Response:
-    await to_thread(control.abort, bulk_id, recorded(person))
+    await in_thread(control.abort, bulk_id, recorded(person))
     return see(f"{PATH}/{bulk_id}")

@@ -1,6 +1,5 @@
 """`/console/discrepancies`: contradictions about money, and explaining them."""
 
-from asyncio import to_thread
 from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request, Response
@@ -10,6 +9,7 @@ from api.console.frame.cookies import ROOT
 from api.console.frame.entrance import see
 from api.console.frame.forms import Posted
 from api.console.frame.rendering import render
+from api.console.frame.threads import in_thread
 from api.console.frame.visits import Person, own_path
 from api.console.pages.lists import listed
 from api.console.words.languages import N_
@@ -37,5 +37,5 @@ async def explain(discrepancy_id: str, form: Posted, person: Person) -> Response
         said = Explanation(by=person, why=form.text("why"), **values)
     except ValidationError as error:
         raise Refused("BAD_PARAMETER", _NO_REASON, where="why") from error
-    await to_thread(discrepancies.explain, discrepancy_id, said, datetime.now(UTC))
+    await in_thread(discrepancies.explain, discrepancy_id, said, datetime.now(UTC))
     return see(own_path(form.text("then") or PATH))

@@ -1,6 +1,5 @@
 """`/console/archives/REFERENCE`: everything about one archive, and what a person may do with it."""
 
-from asyncio import to_thread
 from dataclasses import asdict
 from datetime import UTC, datetime
 
@@ -12,6 +11,7 @@ from adapters.settings.settings import settings
 from api.console.frame.entrance import see
 from api.console.frame.forms import Form, Posted
 from api.console.frame.rendering import archive_url, render
+from api.console.frame.threads import in_thread
 from api.console.frame.visits import Person, recorded
 from api.console.pages.form_places import PAGE_HEIGHT, PAGE_WIDTH, drawn_pages
 from api.links import link_of
@@ -78,7 +78,7 @@ async def rerun(reference: Reference, _form: Posted, person: Person) -> Redirect
 @router.post("/archives/{reference:path}/explain")
 async def explain(reference: Reference, form: Posted, person: Person) -> RedirectResponse:
     """Explain a discrepancy, for exactly the values that the page showed."""
-    await to_thread(discrepancies.explain, form.text("discrepancy_id"), _explanation(form, person), datetime.now(UTC))
+    await in_thread(discrepancies.explain, form.text("discrepancy_id"), _explanation(form, person), datetime.now(UTC))
     return see(f"{archive_url(reference)}?said=explained")
 
 

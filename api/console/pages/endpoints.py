@@ -1,6 +1,5 @@
 """`/console/endpoints`: endpoints with their messages; adding, testing, rotating, disabling and removing them."""
 
-import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +11,7 @@ from api.console.frame.cookies import ROOT
 from api.console.frame.entrance import see
 from api.console.frame.forms import Form, Posted
 from api.console.frame.rendering import render
+from api.console.frame.threads import in_thread
 from api.console.frame.visits import Person, recorded
 from api.console.words.languages import N_
 from models.errors import Refused
@@ -46,13 +46,13 @@ async def add(request: Request, form: Posted, person: Person) -> Response:
     try:
         asked = NewEndpoint.model_validate({name: value for name, value in given.items() if value})
         warnings = await endpoint_tests.warnings_at(asked.url)
-        key = await asyncio.to_thread(endpoints.add, asked, recorded(person), datetime.now(UTC))
+        key = await in_thread(endpoints.add, asked, recorded(person), datetime.now(UTC))
     except ValidationError as error:
         wrong = {str(each["loc"][0]): each["msg"].removeprefix("Value error, ") for each in error.errors()}
     except Refused as refused:
         wrong = {"name" if refused.where == "name" else "url": refused.detail}
     else:
-        added = await asyncio.to_thread(endpoint_views.with_secret, asked.name, key, warnings)
+        added = await in_thread(endpoint_views.with_secret, asked.name, key, warnings)
         return render(request, "endpoints/secret.html", added=added)
     return render(request, "endpoints/new.html", 422, events=tuple(EventType), given=given, wrong=wrong)
 
@@ -82,13 +82,13 @@ async def send_test(request: Request, name: str, _form: Posted, _person: Person)
 @router.post("/endpoints/{name}/disable")
 async def disable(name: str, form: Posted, person: Person) -> Response:
     why = form.text("why") or None
-    await asyncio.to_thread(endpoints.disable, name, recorded(person), datetime.now(UTC), why)
+    await in_thread(endpoints.disable, name, recorded(person), datetime.now(UTC), why)
     return see(f"{PATH}/{name}")
 
 
 @router.post("/endpoints/{name}/enable")
 async def enable(name: str, _form: Posted, person: Person) -> Response:
-    await asyncio.to_thread(endpoints.enable, name, recorded(person), datetime.now(UTC))
+    await in_thread(endpoints.enable, name, recorded(person), datetime.now(UTC))
     return see(f"{PATH}/{name}")
 
 
@@ -96,15 +96,13 @@ async def enable(name: str, _form: Posted, person: Person) -> Response:
 async def rotate(request: Request, name: str, form: Posted, person: Person) -> Response:
     """Give an endpoint a new signing key, and show its secret this once."""
     rotation = _rotation(form)
-    key = await asyncio.to_thread(endpoints.rotate, name, rotation, recorded(person), datetime.now(UTC))
-    return render(
-        request, "endpoints/secret.html", added=await asyncio.to_thread(endpoint_views.with_secret, name, key, None)
-    )
+    key = await in_thread(endpoints.rotate, name, rotation, recorded(person), datetime.now(UTC))
+    return render(request, "endpoints/secret.html", added=await in_thread(endpoint_views.with_secret, name, key, None))
 
 
 @router.post("/endpoints/{name}/remove")
 async def remove(name: str, _form: Posted, person: Person) -> Response:
-    await asyncio.to_thread(endpoints.remove, name, recorded(person), datetime.now(UTC))
+    await in_thread(endpoints.remove, name, recorded(person), datetime.now(UTC))
     return see(PATH)
 
 

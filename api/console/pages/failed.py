@@ -1,7 +1,5 @@
 """`/console/failed`: failed archives by cause, and planning to run all of a cause again."""
 
-from asyncio import to_thread
-
 from fastapi import APIRouter, Request, Response
 
 from adapters.tables import waiting
@@ -9,6 +7,7 @@ from api.console.frame.cookies import ROOT
 from api.console.frame.entrance import see
 from api.console.frame.forms import Posted
 from api.console.frame.rendering import render
+from api.console.frame.threads import in_thread
 from api.console.frame.visits import Person, recorded
 from models.archive.archive import State
 from models.views.archives import ArchiveFilter
@@ -29,5 +28,5 @@ def list_failed(request: Request, _person: Person) -> Response:
 async def plan(form: Posted, person: Person) -> Response:
     """Plan to run all failed archives again, of a cause or of every cause. Nothing runs before a confirmation."""
     chosen = ArchiveFilter(state=State.FAILED, cause=form.text("cause") or None)
-    made = await to_thread(planning.plan, chosen, recorded(person))
+    made = await in_thread(planning.plan, chosen, recorded(person))
     return see(f"{ROOT}/bulk/{made.id}")

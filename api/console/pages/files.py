@@ -1,7 +1,6 @@
 """Files of an archive: their previews, their bytes, and the copy of the archive that proves itself."""
 
 import tempfile
-from asyncio import to_thread
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
@@ -14,6 +13,7 @@ from adapters.settings.settings import settings
 from adapters.tables import receipts
 from api.console.frame.forms import Posted
 from api.console.frame.rendering import archive_url, render
+from api.console.frame.threads import in_thread_of_exports
 from api.console.frame.visits import Person, recorded
 from api.references import Reference, RouteAsSent
 from domain.archive.file_names import safe_names
@@ -76,7 +76,7 @@ def read(reference: Reference, sha256: str, _person: Person, download: bool = Fa
 @router.post("/archives/{reference:path}/export")
 async def export(reference: Reference, _form: Posted, person: Person) -> Response:
     """Return the archive as a zip that proves itself, as `cellar export` writes it."""
-    path = await to_thread(_exported, reference, recorded(person))
+    path = await in_thread_of_exports(_exported, reference, recorded(person))
     [name] = safe_names([f"{reference}.zip"], ["application/zip"])
     return FileResponse(path, media_type="application/zip", filename=name, background=BackgroundTask(_remove, path))
 

@@ -1,13 +1,12 @@
 """`/console/messages/ID` and `/console/redeliveries`: a message with its attempts, and sending messages again."""
 
-from asyncio import to_thread
-
 from fastapi import APIRouter, Request, Response
 
 from api.console.frame.cookies import ROOT
 from api.console.frame.entrance import see
 from api.console.frame.forms import Posted
 from api.console.frame.rendering import render
+from api.console.frame.threads import in_thread
 from api.console.frame.visits import Person, recorded
 from models.errors import Refused
 from models.messages.notification import NotificationState
@@ -31,7 +30,7 @@ async def plan(form: Posted, person: Person) -> Response:
     except ValueError as error:
         raise Refused("BAD_PARAMETER", "expected states of messages", where="state") from error
     chosen = MessageFilter(endpoint=form.text("endpoint") or None, state=states)
-    made = await to_thread(planning.plan, chosen, recorded(person))
+    made = await in_thread(planning.plan, chosen, recorded(person))
     return see(f"{ROOT}/redeliveries/{made.id}")
 
 
@@ -42,5 +41,5 @@ def read_redelivery(request: Request, redelivery_id: str, _person: Person) -> Re
 
 @router.post("/redeliveries/{redelivery_id}/confirm")
 async def confirm(redelivery_id: str, _form: Posted, person: Person) -> Response:
-    await to_thread(confirming.confirm, redelivery_id, recorded(person))
+    await in_thread(confirming.confirm, redelivery_id, recorded(person))
     return see(f"{ROOT}/redeliveries/{redelivery_id}")

@@ -1,6 +1,5 @@
 """`/console/missing`: processes that should have been archived, and dismissing a finding with a reason."""
 
-from asyncio import to_thread
 from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request, Response
@@ -10,6 +9,7 @@ from api.console.frame.cookies import ROOT
 from api.console.frame.entrance import see
 from api.console.frame.forms import Posted
 from api.console.frame.rendering import render
+from api.console.frame.threads import in_thread
 from api.console.frame.visits import Person
 from api.console.pages.lists import listed
 from api.console.words.languages import N_
@@ -35,5 +35,5 @@ async def dismiss(missing_id: str, form: Posted, person: Person) -> Response:
         said = Dismissal(by=person, why=form.text("why"))
     except ValidationError as error:
         raise Refused("BAD_PARAMETER", _NO_REASON, where="why") from error
-    await to_thread(dismissing.dismiss, missing_id, said, datetime.now(UTC))
+    await in_thread(dismissing.dismiss, missing_id, said, datetime.now(UTC))
     return see(f"{PATH}?said=dismissed")

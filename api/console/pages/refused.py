@@ -1,6 +1,5 @@
 """`/console/refused`: refused deliveries with their reasons, and releasing a body after a fix."""
 
-from asyncio import to_thread
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
@@ -11,6 +10,7 @@ from api.console.frame.cookies import ROOT
 from api.console.frame.entrance import see
 from api.console.frame.forms import Posted
 from api.console.frame.rendering import render
+from api.console.frame.threads import in_thread
 from api.console.frame.visits import Person, recorded
 from api.console.pages.lists import listed
 from models.errors import Refused
@@ -33,7 +33,7 @@ def list_refused(request: Request, _person: Person) -> Response:
 @router.post("/refused/release")
 async def release(form: Posted, person: Person) -> Response:
     """Check a refused body again, and take it in if it is accepted now."""
-    fault = await to_thread(_release, form.text("receipt_id"), recorded(person))
+    fault = await in_thread(_release, form.text("receipt_id"), recorded(person))
     outcome = [("still", fault.code), ("where", fault.where)] if fault else [("said", "released")]
     return see(f"{PATH}?{urlencode(outcome)}")
 
