@@ -22,7 +22,8 @@ from services.views import archive_list
 
 PATH = f"{ROOT}/archives"
 _MOST_ROWS_AT_ONCE = 500
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_WIDE = ("\uff1d", "\uff0b", "\uff0d", "\uff20")  # = + - @ as East Asian versions of Excel take them
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", *_WIDE)
 _COLUMNS = (
     *("reference", "state", "process_number", "template_id", "source", "received_at", "completed_at", "cause"),
     *("files", "warnings", "discrepancies"),
