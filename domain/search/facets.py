@@ -34,7 +34,7 @@ TABLES: tuple[type[SQLModel], ...] = (
 )
 """The tables that texts and facets of a payload are made from."""
 ALL = "*"
-_FORM = 1
+_FORM = 2
 """Grows when texts or facets are made in another way."""
 
 

@@ -13,7 +13,10 @@ _MOST_TEXT = 8_000
 _BETWEEN = "  "
 """Stands before each value. A term of one character finds the values that begin with it, by the trigram of both."""
 _DROPPED = ("Mn", "Cf", "Cc")  # vowel points and accents, marks of direction, control characters
-_QUOTES = str.maketrans({"״": '"', "”": '"', "“": '"', "׳": "'", "’": "'", "‘": "'"})
+_AS_TYPED = str.maketrans(
+    {"״": '"', "”": '"', "“": '"', "׳": "'", "’": "'", "‘": "'"}
+    | dict.fromkeys("\N{HEBREW PUNCTUATION MAQAF}\N{HYPHEN}\N{NON-BREAKING HYPHEN}\N{EN DASH}\N{EM DASH}", "-")
+)
 _TERM = re.compile(r'"([^"]+)"(?!\S)|(\S+)')
 _WORD = re.compile(r"[^\W_]+")
 
@@ -36,14 +39,14 @@ class Term:
 def normalised(text: str) -> str:
     """Return a text as it is compared: without case, vowel points, accents, marks of direction and double spaces.
 
-    Hebrew quotation marks become the ASCII marks that keyboards have.
+    Hebrew quotation marks, the maqaf and dashes become the ASCII signs that keyboards have.
     """
     if text.isascii() and text.isprintable():  # most values; the rest takes ten times as long
         return " ".join(text.lower().split())
     folded = unicodedata.normalize("NFKD", text).casefold()
     spaced = "".join(" " if each.isspace() else each for each in unicodedata.normalize("NFKD", folded))
     kept = "".join(each for each in spaced if unicodedata.category(each) not in _DROPPED)
-    return " ".join(unicodedata.normalize("NFC", kept).translate(_QUOTES).split())
+    return " ".join(unicodedata.normalize("NFC", kept).translate(_AS_TYPED).split())
 
 
 def searched_text(values: Iterable[str]) -> str:
@@ -63,7 +66,7 @@ def terms_of(q: str) -> tuple[Term, ...]:
 
     A quotation mark within a word belongs to the word, as in צה"ל.
     """
-    found = (normalised(quoted or word) for quoted, word in _TERM.findall(q.translate(_QUOTES)))
+    found = (normalised(quoted or word) for quoted, word in _TERM.findall(q.translate(_AS_TYPED)))
     return tuple(Term(_pattern(each)) for each in dict.fromkeys(found) if each)[:_MOST_TERMS]
 
 

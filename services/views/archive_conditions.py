@@ -78,7 +78,7 @@ def filters_of(query: ArchiveFilter) -> Filters:
     """Return what a filter means.
 
     Raises:
-        Refused: a label or a field has no `=`, or the settings do not let archives be found by it.
+        Refused: a label or a field has no `=`, or the settings do not let archives be found by it; `q` has no word.
     """
     plain = {kind: getattr(query, kind) for kind in _COLUMNS if getattr(query, kind) is not None}
     of_payloads = [facet(kind, value) for kind in _OF_PAYLOAD if (value := _value(query, kind)) is not None]
@@ -89,7 +89,7 @@ def filters_of(query: ArchiveFilter) -> Filters:
         conditions.append(SOURCES_DIFFER)
     if query.attention is not None:
         conditions.append(_NEEDS_ATTENTION if query.attention else ~_NEEDS_ATTENTION)
-    return Filters(plain, tuple(of_payloads), query.reference, terms_of(query.q or ""), tuple(conditions))
+    return Filters(plain, tuple(of_payloads), query.reference, _terms(query.q or ""), tuple(conditions))
 
 
 def conditions_of(query: ArchiveFilter) -> list[ColumnElement[bool]]:
@@ -117,6 +117,14 @@ def _value(query: ArchiveFilter, kind: Kind) -> Any:
     if value is WarningCode.SOURCES_DIFFER:  # no warning of a payload: it follows from the deliveries
         return None
     return normalised(value) if value is not None and kind in _NORMALISED else value
+
+
+def _terms(q: str) -> tuple[Term, ...]:
+    """Return the terms of a search. A search without a word would find everything, also for a bulk re-run."""
+    terms = terms_of(q)
+    if q and not terms:
+        raise Refused("BAD_PARAMETER", "expected a word; got only spaces or signs that do not count", where="q")
+    return terms
 
 
 def _named(kind: Kind, sent: str) -> int:

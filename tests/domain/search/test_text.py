@@ -21,6 +21,9 @@ def test_hebrew_is_found_by_parts_of_words_with_and_without_vowel_points() -> No
     assert found("דנה לוי", "דָּנָה")
     assert found("חוזה שכירות.pdf", "כירות")
     assert found("צה״ל", 'צה"ל')
+    assert found("תל־אביב", "תל-אביב")
+    assert found("תל-אביב", "תל־אביב")
+    assert found("2025–2026", "2025-2026")
     assert found("\u202bחיפה\u202c", "חיפה")
 
 

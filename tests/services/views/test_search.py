@@ -172,8 +172,8 @@ def test_a_new_version_is_found_by_its_own_values_only() -> None:
 
 HOSTILE = [
     '"', "'", "''", '""', "\\", "%", "_", "%%%", "___", "\\%\\_\\", "*", "a*", "^abc", "NEAR(a b)", "abc AND", "OR",
-    "NOT x", "(", "))", "{text}:abc", "text:abc", "-abc", "+abc", '"abc" "', "a" * 5000, "א" * 300, "\u202e\u202d",
-    "\u200f", "😀", "😀😀😀", "\ud7ff", "\x01\x02\x03", "\t\n ", "ﷺ" * 50, "; DROP TABLE archive; --", "$1", ":its",
+    "NOT x", "(", "))", "{text}:abc", "text:abc", "-abc", "+abc", '"abc" "', "a" * 5000, "א" * 300, "\u202ea",
+    "😀", "😀😀😀", "\ud7ff", "ﷺ" * 50, "; DROP TABLE archive; --", "$1", ":its",
     "?", "%s", "{0}",
     " ".join(f"word{number}" for number in range(500)),
 ]  # fmt: skip
@@ -184,6 +184,14 @@ def test_no_search_is_an_error() -> None:
     for q in HOSTILE:
         assert set(by_pages({"q": q}, 50)) == by_conditions({"q": q}), q
         assert by_pages({"q": q, "state": "received", "label": ["branch=חיפה"]}, 50) is not None
+
+
+@pytest.mark.parametrize("q", ["\u202e\u202d", "\u200f", "\x01\x02\x03", "\t\n ", "\u05b8", '" "'])
+def test_a_search_without_a_word_is_refused_and_finds_nothing(q: str) -> None:
+    with pytest.raises(Refused, match="expected a word"):
+        by_pages({"q": q}, 50)
+    with pytest.raises(Refused, match="expected a word"):
+        by_conditions({"q": q})
 
 
 def test_a_field_that_is_not_to_be_found_is_refused_with_the_setting() -> None:
