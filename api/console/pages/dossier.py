@@ -64,9 +64,23 @@ def show_fields(request: Request, reference: Reference, _person: Person, start: 
 
 
 @router.get("/archives/{reference:path}/differences")
-def show_differences(request: Request, reference: Reference, _person: Person, before: int, after: int) -> Response:
-    found = [DifferenceView(**asdict(each)) for each in version_differences(reference, before, after)]
-    return render(request, "differences.html", reference=reference, before=before, after=after, found=found)
+def show_differences(
+    request: Request, reference: Reference, _person: Person, before: int, after: int, start: int = 0
+) -> Response:
+    """Show what differs between two versions, a page at a time."""
+    begin, end = max(start, 0), max(start, 0) + FIELDS_AT_ONCE
+    differences = version_differences(reference, before, after)
+    url = f"{archive_url(reference, 'differences')}?before={before}&after={after}"
+    return render(
+        request,
+        "differences.html",
+        reference=reference,
+        before=before,
+        after=after,
+        found=[DifferenceView(**asdict(each)) for each in differences[begin:end]],
+        first_url=url if begin else None,
+        next_url=f"{url}&start={end}" if end < len(differences) else None,
+    )
 
 
 @router.post("/archives/{reference:path}/rerun")

@@ -7,7 +7,7 @@ from sqlmodel import SQLModel, select
 
 from adapters.database.migration import migrate
 from adapters.database.transactions import insert_rows, reading, writing
-from api.console.pages.dossier import FILES_AT_ONCE
+from api.console.pages.dossier import FIELDS_AT_ONCE, FILES_AT_ONCE
 from models.archive.content import FileRow
 from models.runs.receipt import DeliveryRow, VersionRow
 from tests.api.conftest import LINK_KEY, SECRET, TOKEN, started
@@ -53,3 +53,21 @@ def test_dossier_shows_the_newest_versions_and_its_files_page_by_page(tmp_path: 
     assert "file-110.txt" not in next_page.text
     assert "file-310.txt" in next_page.text
     assert f"file-{99 + _ROWS}.txt" in last_page.text
+
+
+def test_differences_are_shown_page_by_page(tmp_path: Path) -> None:
+    many = [{"id": f"field-{number}", "value": "x", "type": "text"} for number in range(FIELDS_AT_ONCE + 20)]
+    later = {"type": "WHP_ARCHIVE", "timestamp": "2040-01-01T00:00:00"}
+    with installed(tmp_path, webhook_secrets=SECRET, api_tokens=TOKEN, link_secret=LINK_KEY):
+        migrate()
+        archived(PLAIN, sample_body(PLAIN, data=[]))
+        archived(PLAIN, sample_body(PLAIN, data=many, event=later))
+        with started() as receiver, httpx.Client(base_url=receiver.url, timeout=120, trust_env=False) as person:
+            posted(person, "/console/login", {"name": PERSON, "token": TOKEN})
+            path = f"/console/archives/{PLAIN}/differences?before=1&after=2"
+            first, last = person.get(path), person.get(f"{path}&start={FIELDS_AT_ONCE}")
+
+    assert f"start={FIELDS_AT_ONCE}" in first.text
+    assert "field-0<" in first.text
+    assert f"field-{FIELDS_AT_ONCE + 19}<" not in first.text
+    assert f"field-{FIELDS_AT_ONCE + 19}<" in last.text
