@@ -26,7 +26,8 @@ def login_page(request: Request, _visitor: AnyVisitor, then: str = "") -> Respon
 
 
 @router.post("/login")
-async def login(request: Request, form: Posted) -> Response:
+async def login(request: Request, form: Posted, visitor: AnyVisitor) -> Response:
+    """Sign a person in. A login that the browser has already ends: its cookie is replaced."""
     name, then = form.text("name"), own_path(form.text("then"))
     is_named = bool(name) and name.isprintable() and len(name) <= _MOST_SIGNS_OF_NAME
     if not is_named or not is_api_token(form.text("token")):
@@ -36,6 +37,7 @@ async def login(request: Request, form: Posted) -> Response:
         wrong = "token" if is_named else "name"
         return render(request, "login.html", 403 if is_named else 422, then=then, wrong=wrong, name=name)
     session_id = await in_thread(logins.begin, name, form.text("token"), datetime.now(UTC))
+    await in_thread(logins.end, visitor.visitor_id)
     response = see(then)
     cookies.keep_visitor(request, response, session_id)
     return response

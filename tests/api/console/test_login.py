@@ -90,6 +90,18 @@ def test_login_gives_the_visitor_a_new_id(visitor: httpx.Client) -> None:
     assert visitor.get("/console/archives").status_code == 303
 
 
+def test_login_of_a_browser_ends_its_login_before(visitor: httpx.Client) -> None:
+    posted(visitor, "/console/login", LOGIN)
+    before = visitor.cookies["cellar_visitor"]
+    posted(visitor, "/console/login", LOGIN)
+    assert visitor.get("/console/archives").status_code == 200
+
+    visitor.cookies.clear()
+    visitor.cookies.set("cellar_visitor", before, path="/console")
+
+    assert visitor.get("/console/archives").status_code == 303
+
+
 def test_changed_cookie_is_nobodys(person: httpx.Client) -> None:
     signed = person.cookies["cellar_visitor"]
     person.cookies.clear()
