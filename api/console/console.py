@@ -13,6 +13,7 @@ from api.console.frame.visits import SignInFirst
 from api.console.pages import (
     archives,
     bulk,
+    columns,
     discrepancies,
     dossier,
     endpoints,
@@ -33,7 +34,7 @@ console = FastAPI(
 )
 application = Policy(console)  # around all: the page of an unexpected error comes from outside of the middleware
 _TROUBLES = (discrepancies, failed, refused, missing, endpoints, messages, bulk)
-_ARCHIVES = (archives, files, dossier)  # the dossier's path takes everything below it
+_ARCHIVES = (archives, columns, files, dossier)  # the dossier's path takes everything below it
 for each in (static, entrance, overview, *_TROUBLES, *_ARCHIVES):
     console.include_router(each.router)
 

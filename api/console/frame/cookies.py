@@ -1,10 +1,11 @@
-"""The console's cookies: who visits, in which language, in which colours. They are signed, and scripts never see them.
+"""The console's cookies: who visits, in which language and colours, with which columns. Scripts never see them.
 
 A visitor has an id before signing in, so that the form of the login has a CSRF token too. Signing in gives a new id.
 """
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -15,6 +16,7 @@ from adapters.settings.settings import settings
 from services.people.logins import LASTS
 
 _VISITOR, _LANGUAGE, _THEME = "cellar_visitor", "cellar_language", "cellar_theme"
+_COLUMNS = "cellar_columns"
 _CHOICE_LASTS_S = 365 * 86_400
 ROOT = "/console"
 
@@ -67,6 +69,23 @@ def keep_choices(request: Request, response: Response, language: str | None, the
     for name, value in ((_LANGUAGE, language), (_THEME, theme)):
         if value is not None:
             _set(request, response, (name, value), _CHOICE_LASTS_S)
+
+
+def columns_choice(request: Request) -> list[str] | None:
+    """Return the names of the columns that a person chose; None if there is no choice of ours."""
+    try:
+        return _signer("columns").unsign(request.cookies.get(_COLUMNS, "")).decode().split(":")
+    except (BadSignature, UnicodeDecodeError):
+        return None
+
+
+def keep_columns(request: Request, response: Response, names: Sequence[str]) -> None:
+    signed = _signer("columns").sign(":".join(names)).decode()
+    _set(request, response, (_COLUMNS, signed), _CHOICE_LASTS_S)
+
+
+def forget_columns(response: Response) -> None:
+    response.delete_cookie(_COLUMNS, path=ROOT)
 
 
 def _set(request: Request, response: Response, cookie: tuple[str, str], lasts_s: int) -> None:

@@ -14,6 +14,7 @@ from api.console.frame.forms import CSRF, Form, Posted
 from api.console.frame.rendering import render
 from api.console.frame.threads import in_thread
 from api.console.frame.visits import Person, recorded
+from api.console.pages import columns
 from api.console.pages.filters import Asked, asked
 from models.errors import Refused
 from models.views.archives import ArchiveFilter, ArchivePage, ArchiveQuery, ArchiveSummary
@@ -37,9 +38,22 @@ def list_archives(request: Request, _person: Person) -> Response:
     pairs = request.query_params.multi_items()
     found = asked(ArchiveQuery, pairs)
     page, wrong = _page(found)
-    after = page.next and found.url(PATH, page.next)
-    before = found.url(PATH) if any(name == "cursor" for name, _ in pairs) else None
-    return render(request, "archives.html", asked=found, page=page, next_url=after, first_url=before, wrong=wrong)
+    linked = [each for each in pairs if each[0] == columns.FIELD]
+    after = page.next and found.url(PATH, page.next, linked)
+    before = found.url(PATH, beside=linked) if any(name == "cursor" for name, _ in pairs) else None
+    return render(
+        request,
+        "archives.html",
+        asked=found,
+        page=page,
+        next_url=after,
+        first_url=before,
+        wrong=wrong,
+        linked=linked,
+        columns=columns.columns_of(request),
+        all_columns=columns.COLUMNS,
+        here_url=found.url(PATH),
+    )
 
 
 @router.post("/archives/plan")

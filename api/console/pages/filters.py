@@ -45,8 +45,9 @@ class Asked(Generic[Query]):
     pairs: tuple[tuple[str, str], ...]
     """The filters that are set, without the page."""
 
-    def url(self, path: str, cursor: str | None = None) -> str:
-        pairs = [*self.pairs, *([("cursor", cursor)] if cursor else [])]
+    def url(self, path: str, cursor: str | None = None, beside: Pairs = ()) -> str:
+        """Return the address of a page of the list. `beside`: what the address says beside the filters."""
+        pairs = [*self.pairs, *beside, *([("cursor", cursor)] if cursor else [])]
         return f"{path}?{urlencode(pairs)}" if pairs else path
 
     @property

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 
 import httpx
@@ -23,6 +24,11 @@ def person(console: Console) -> Iterator[httpx.Client]:
 
 def references(browser: Browser) -> list[str]:
     return browser.page.locator("a.reference").all_inner_texts()
+
+
+def titles(person: httpx.Client, path: str) -> list[str]:
+    """Return the titles of the columns of a list."""
+    return re.findall('<th scope="col">([^<]*)</th>', person.get(path).text)
 
 
 def test_form_has_a_field_for_every_filter_of_the_api(browser: Browser) -> None:
@@ -111,6 +117,57 @@ def test_export_has_every_match_and_no_formula(person: httpx.Client) -> None:
 @pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t", "\r", "\n", "\N{FULLWIDTH EQUALS SIGN}"])
 def test_exported_value_never_begins_like_a_formula(sign: str) -> None:
     assert _cell(f"{sign}1+1") == f"'{sign}1+1"
+
+
+class TestColumns:
+    def test_are_kept_in_the_browser_until_the_usual_columns_are_asked_for(self, person: httpx.Client) -> None:
+        usual = titles(person, "/console/archives")
+
+        chosen = posted(
+            person, "/console/columns", {"column": ["source", "completed_at"], "then": "/console/archives?q=a"}
+        )
+        kept = titles(person, "/console/archives")
+        posted(person, "/console/columns", {"default": "yes", "then": "/console/archives"})
+
+        assert (chosen.status_code, chosen.headers["location"]) == (303, "/console/archives?q=a")
+        assert kept == ["Reference", "Source", "Completed"]
+        assert titles(person, "/console/archives") == usual
+        assert usual == ["Reference", "State", "Process", "Template", "Received", "Files", "Remarks"]
+
+    def test_never_leave_out_the_reference(self, person: httpx.Client) -> None:
+        posted(person, "/console/columns", {"then": "/console/archives"})
+
+        assert titles(person, "/console/archives") == ["Reference"]
+
+    def test_that_no_person_of_this_installation_chose_do_not_count(self, person: httpx.Client) -> None:
+        person.cookies.set("cellar_columns", "source.forged", path="/console")
+
+        assert "State" in titles(person, "/console/archives")
+
+    def test_of_a_link_stay_for_the_next_page(self, person: httpx.Client) -> None:
+        page = person.get("/console/archives?column=source&column=nonsense&limit=1").text
+        following = re.search('href="([^"]*)" rel="next"', page)
+        assert following
+
+        assert titles(person, following[1].replace("&amp;", "&")) == ["Reference", "Source"]
+
+    def test_need_a_form_of_the_console(self, person: httpx.Client) -> None:
+        assert person.post("/console/columns", data={"column": "source"}).status_code == 403
+
+    def test_are_chosen_with_the_filters_that_are_set(self, browser: Browser) -> None:
+        page = browser.open(f"/console/archives?q={CONTRACT}")
+
+        page.get_by_text("Columns", exact=True).click()
+        page.get_by_label("Completed", exact=True).check()
+        page.get_by_role("button", name="Show these columns").click()
+        shown = page.locator("main th").all_text_contents()
+        found = references(browser)
+        page.get_by_text("Columns", exact=True).click()
+        page.get_by_role("button", name="Usual columns").click()
+
+        assert "Completed" in shown
+        assert found == [CONTRACT]
+        assert "Completed" not in page.locator("main th").all_text_contents()
 
 
 def test_hostile_search_is_text(browser: Browser) -> None:
