@@ -16,6 +16,7 @@ import models.people.action
 import models.people.letter
 import models.people.login
 import models.people.notice
+import models.people.saved_view
 import models.runs.bulk
 import models.runs.cause
 import models.runs.receipt

@@ -23,6 +23,7 @@ from api.console.pages import (
     missing,
     overview,
     refused,
+    saved_views,
 )
 from api.console.words.languages import N_
 from models.errors import Conflict, Refused, Transient
@@ -34,7 +35,7 @@ console = FastAPI(
 )
 application = Policy(console)  # around all: the page of an unexpected error comes from outside of the middleware
 _TROUBLES = (discrepancies, failed, refused, missing, endpoints, messages, bulk)
-_ARCHIVES = (archives, columns, files, dossier)  # the dossier's path takes everything below it
+_ARCHIVES = (archives, columns, saved_views, files, dossier)  # the dossier's path takes everything below it
 for each in (static, entrance, overview, *_TROUBLES, *_ARCHIVES):
     console.include_router(each.router)
 

@@ -14,7 +14,7 @@ from api.console.frame.forms import CSRF, Form, Posted
 from api.console.frame.rendering import render
 from api.console.frame.threads import in_thread
 from api.console.frame.visits import Person, recorded
-from api.console.pages import columns
+from api.console.pages import columns, saved_views
 from api.console.pages.filters import Asked, asked
 from models.errors import Refused
 from models.views.archives import ArchiveFilter, ArchivePage, ArchiveQuery, ArchiveSummary
@@ -41,6 +41,7 @@ def list_archives(request: Request, _person: Person) -> Response:
     linked = [each for each in pairs if each[0] == columns.FIELD]
     after = page.next and found.url(PATH, page.next, linked)
     before = found.url(PATH, beside=linked) if any(name == "cursor" for name, _ in pairs) else None
+    views, chosen = saved_views.links_of(request), columns.columns_of(request)
     return render(
         request,
         "archives.html",
@@ -50,9 +51,12 @@ def list_archives(request: Request, _person: Person) -> Response:
         first_url=before,
         wrong=wrong,
         linked=linked,
-        columns=columns.columns_of(request),
+        columns=chosen,
+        column_pairs=columns.pairs_of(chosen),
         all_columns=columns.COLUMNS,
         here_url=found.url(PATH),
+        views=views,
+        taken=saved_views.taken_name(request, views),
     )
 
 

@@ -27,7 +27,7 @@ from models.runs.receipt import Delivery, Identity
 from models.views.endpoints import NewEndpoint
 from services.completeness.taking_in import take_in_left
 from services.messages import endpoints
-from services.people import logins
+from services.people import logins, saved_views
 from services.people.actions import record
 from services.triggering.refusals import list_all_refused
 from tests.conftest import bucket_at, make_tables
@@ -50,6 +50,7 @@ async def filled() -> None:
     store().overwrite_bytes(b"{}", result_key("run/task"))
     journaled([body(reference="process-1")])
     record(["process-1"], ActionKind.EXPORT, "console (Dana)", datetime.now(UTC))
+    saved_views.save("Failed", "state=failed", "console (Dana)", datetime.now(UTC))
     logins.begin("Dana", "token", datetime.now(UTC))
     await take_in_left()
     journaled([body(reference="process-2")])

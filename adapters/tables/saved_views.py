@@ -1,0 +1,45 @@
+"""Saved views in the database. A view that somebody removed or replaced stays as a record of who did it."""
+
+from datetime import datetime
+
+from sqlalchemy import Update
+from sqlmodel import col, select, update
+
+from adapters.database.transactions import insert_new, reading, writing
+from models.people.saved_view import SavedViewRow
+
+_IS_SHOWN = col(SavedViewRow.ended_at).is_(None)
+
+
+def shown() -> list[SavedViewRow]:
+    """Return the views that nobody has removed or replaced, by name."""
+    with reading() as session:
+        return list(session.exec(select(SavedViewRow).where(_IS_SHOWN).order_by(SavedViewRow.name)))
+
+
+def add(view: SavedViewRow) -> bool:
+    """Add a view, and return whether it is kept: not if its name is taken."""
+    with writing() as session:
+        return insert_new(session, SavedViewRow, view.model_dump())
+
+
+def replace(view: SavedViewRow) -> bool:
+    """Put a view in the place of the view of its name, and return whether it is kept.
+
+    It is not if somebody else replaced that view in the same moment: two such updates see one row, and the index takes
+    one of their inserts.
+    """
+    with writing() as session:
+        named = col(SavedViewRow.name) == view.name
+        session.execute(_ended(view.saved_by, view.saved_at).where(named))
+        return insert_new(session, SavedViewRow, view.model_dump())
+
+
+def remove(view_id: str, by: str, now: datetime) -> None:
+    """Remove a view. A view that is gone already stays as it is."""
+    with writing() as session:
+        session.execute(_ended(by, now).where(col(SavedViewRow.view_id) == view_id))
+
+
+def _ended(by: str, now: datetime) -> Update:
+    return update(SavedViewRow).where(_IS_SHOWN).values(ended_by=by, ended_at=now)
