@@ -40,6 +40,7 @@ _FILTERS: Mapping[str, Callable[..., Any]] = {
     "worded": languages.worded,
     "discrepancy": meanings.discrepancy_text,
     "warning": meanings.warning_text,
+    "choice": meanings.choice_text,
     "happened": timeline.timeline_text,
     "value": values.json_text,
     "in_path": lambda text: quote(str(text), safe=""),

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 
+from api.console.words.codes import code_text
 from api.console.words.languages import N_, gettext
 from domain.payments.sentences import meaning
+from models.payments.discrepancy import DiscrepancyCode
 
 _MEANINGS = (
     N_("Money has been held on a card for too long, neither charged nor released."),
@@ -68,3 +70,10 @@ def discrepancy_text(code: str) -> str:
 def warning_text(code: str) -> str:
     """Return what a warning means; the code itself if it has no words."""
     return gettext(_WARNINGS[code]) if code in _WARNINGS else code
+
+
+def choice_text(code: str) -> str:
+    """Return a choice of a filter: what a discrepancy or a warning means with its code, or the words of a code."""
+    if code in set(DiscrepancyCode):
+        return f"{discrepancy_text(code)} ({code})"
+    return f"{warning_text(code)} ({code})" if code in _WARNINGS else code_text(code)

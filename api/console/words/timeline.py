@@ -4,6 +4,7 @@ import re
 
 from api.console.words.codes import code_text
 from api.console.words.languages import N_, gettext
+from api.console.words.meanings import discrepancy_text
 
 _CODED = ("state", "trigger", "outcome")
 _SENTENCES = tuple(
@@ -17,7 +18,7 @@ _SENTENCES = tuple(
             r"attempt (?P<number>\d+) ended: (?P<state>\w+): (?P<code>.*)",
             N_("attempt %(number)s ended: %(state)s, %(code)s"),
         ),
-        (r"(?P<code>[A-Z_]+) is (?P<state>\w+)", N_("%(code)s: %(state)s")),
+        (r"(?P<discrepancy>[A-Z_]+) is (?P<state>\w+)", N_("%(state)s: %(meaning)s (%(discrepancy)s)")),
         (r"the process is missing: (?P<code>.*)", N_("the process is missing: %(code)s")),
         (r"the process is no longer missing: (?P<code>.*)", N_("the process is no longer missing: %(code)s")),
         (r"(?P<code>.*) is skipped(?P<why>.*)", N_("%(code)s is skipped%(why)s")),
@@ -40,5 +41,7 @@ def timeline_text(what: str) -> str:
     for pattern, text in _SENTENCES:
         if found := pattern.fullmatch(what):
             values = {name: code_text(each) if name in _CODED else each for name, each in found.groupdict().items()}
+            if code := values.get("discrepancy"):
+                values["meaning"] = discrepancy_text(code)
             return gettext(text) % values
     return code_text(what)

@@ -170,6 +170,14 @@ class TestColumns:
         assert "Completed" not in page.locator("main th").all_text_contents()
 
 
+def test_choices_of_discrepancies_and_warnings_have_words_and_codes(person: httpx.Client) -> None:
+    page = person.get("/console/archives").text
+
+    assert ">The payment was refunded. (REFUNDED)</option>" in page
+    assert ">An attached file is empty. (ATTACHMENT_EMPTY)</option>" in page
+    assert ">Failed</option>" in page
+
+
 def test_hostile_search_is_text(browser: Browser) -> None:
     page = browser.open("/console/archives")
 

@@ -75,6 +75,12 @@ def test_hostile_archive_fits_a_telephone(browser: Browser) -> None:
         browser.page.set_viewport_size(wide)
 
 
+def test_timeline_says_what_a_discrepancy_means_with_its_code(person: httpx.Client) -> None:
+    page = person.get(f"{DOSSIER}/timeline").text
+
+    assert "Open: The amount of the payment differs from the amount that the provider states. (AMOUNT_MISMATCH)" in page
+
+
 def test_hostile_fields_are_counted_and_found_page_by_page(browser: Browser) -> None:
     page = browser.open(f"{HOSTILE}/fields?start=9500")
 

@@ -27,6 +27,14 @@ def test_each_trouble_is_a_link_to_its_page(troubled: Console, browser: Browser)
         assert page.request.get(f"{troubled.url}{path}").ok
 
 
+def test_open_discrepancies_are_said_in_words_with_their_codes(troubled: Console) -> None:
+    with troubled.person() as person:
+        page = person.get("/console/").text
+
+    assert "The amount of the payment differs from the amount that the provider states." in page
+    assert "<small><code>AMOUNT_MISMATCH</code></small>" in page
+
+
 def test_seven_charts_are_drawn_beside_their_tables(troubled: Console, browser: Browser) -> None:
     assert troubled
     page = browser.open("/console/")
