@@ -10,6 +10,7 @@ from adapters.database.transactions import insert_rows, writing
 from adapters.settings.settings import settings
 from models.archive.archive import ArchiveRow, State
 from models.runs.receipt import ReceiptRow
+from services.search import filling
 
 HOUR_AGO = datetime.now(UTC) - timedelta(hours=1)
 
@@ -33,7 +34,7 @@ def filled(number: int, state: State = State.FAILED, cause: str | None = None, *
 
 
 def fill(archives: Iterable[dict[str, Any]], template: str = "lease") -> None:
-    """Put archives into the tables, each with one receipt."""
+    """Put archives into the tables, each with one receipt and the entry that it is found by."""
     of_archive = {"template_id": template, "process_number": None, "current_receipt_id": None}
     rows = list(archives)
     with writing() as session:
@@ -43,6 +44,7 @@ def fill(archives: Iterable[dict[str, Any]], template: str = "lease") -> None:
             [each | {"receipt_id": receipt_id(each["reference"]), "size_bytes": 1} for each in rows],
         )
         insert_rows(session, ArchiveRow, [of_archive | each for each in rows])
+    filling.fill()
 
 
 def receipt_id(reference: str) -> str:

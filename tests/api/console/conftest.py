@@ -13,12 +13,13 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from playwright.sync_api import BrowserContext, Page, Route
+from playwright.sync_api import BrowserContext, Locator, Page, Route
 
 from adapters.database.migration import migrate
 from tests.api.conftest import LINK_KEY, SECRET, TOKEN, Receiver, contract, earlier_contract, started
 from tests.api.console.hostile import HOSTILE_REFERENCE, hostile_body
 from tests.api.console.troubles import fill_with_troubles
+from tests.conftest import LONGEST_S
 from tests.end_to_end.browser import CHROMIUM, page
 from tests.installations import archived, installed
 from tests.samples import sample_body
@@ -83,11 +84,17 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
 
 
 @pytest.fixture(scope="package")
-def troubled(console: Console) -> Console:
-    """The console, with what needs a person. Its tests change it."""
-    with installed(console.folder, **console.settings):
+def troubled(console: Console) -> Iterator[Console]:
+    """The console, with what needs a person. Its tests change it.
+
+    Its receiver starts anew, since it keeps what it has counted of hours that have ended.
+    """
+    console.receiver.process.terminate()
+    console.receiver.process.wait(LONGEST_S)
+    with installed(console.folder, **console.settings, port=console.receiver.port):
         fill_with_troubles()
-    return console
+        with started() as receiver:
+            yield Console(receiver, console.folder, console.settings)
 
 
 @dataclass
@@ -122,6 +129,11 @@ class Browser:
         self.page.goto(self.url + path)
         return self.page
 
+    def follow(self, leading: Locator) -> None:
+        """Click what leads to another page, and wait for that page."""
+        with self.page.expect_navigation():
+            leading.click()
+
     def violations(self) -> list[str]:
         """Return what axe-core finds on the open page: the rule, and the elements that break it."""
         self.page.evaluate(_AXE)
@@ -140,8 +152,7 @@ class Browser:
         self.open("/console/login")
         self.page.fill("#name", PERSON)
         self.page.fill("#token", token)
-        self.page.click("main button")
-        self.page.wait_for_url("**/console/**")
+        self.follow(self.page.locator("main button"))
 
     def _only_the_receiver(self, route: Route) -> None:
         if urlsplit(route.request.url).netloc == urlsplit(self.url).netloc:

@@ -31,8 +31,8 @@ def test_open_discrepancies_are_said_in_words_with_their_codes(troubled: Console
     with troubled.person() as person:
         page = person.get("/console/").text
 
-    assert "The amount of the payment differs from the amount that the provider states." in page
-    assert "<small><code>AMOUNT_MISMATCH</code></small>" in page
+    assert "The archive has a payment that no field of the form refers to." in page
+    assert "<small><code>PAYMENT_WITHOUT_FIELD</code></small>" in page
 
 
 def test_seven_charts_are_drawn_beside_their_tables(troubled: Console, browser: Browser) -> None:

@@ -67,8 +67,7 @@ def test_discrepancy_is_explained_for_the_values_that_were_read(troubled: Consol
     page = browser.open("/console/discrepancies?code=AMOUNT_MISMATCH")
     page.locator("details.reason summary").first.click()
     page.locator("details.reason textarea").first.fill("הלקוח שילם בשתי פעימות")
-    page.locator("details.reason button").first.click()
-    page.wait_for_load_state()
+    browser.follow(page.locator("details.reason button").first)
 
     found = of_api(troubled, "/api/discrepancies?code=AMOUNT_MISMATCH")["items"][0]
     assert (found["state"], found["explanation"]["by"]) == ("explained", PERSON)
