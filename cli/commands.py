@@ -148,7 +148,11 @@ _COMMANDS = [
         "cli.custody.keys:rotate_keys",
         "Wrap every key of the store under the first of CELLAR_SEAL_KEYS.",
     ),
-    Later("migrate", "cli.operation.migrate:migrate", "Bring the metadata database to the newest schema."),
+    Later(
+        "migrate",
+        "cli.operation.migrate:migrate",
+        "Bring the metadata database to the newest schema, and let all archives be found.",
+    ),
     Later("bulk", "cli.bulk.bulk:app", "List, show, pause, resume and abort bulk re-runs."),
     Later(
         "endpoints",
