@@ -84,7 +84,7 @@ def test_every_warning_has_words(code: str) -> None:
     [
         ("attempt 2 started by rerun", "ניסיון 2 התחיל, הופעל על ידי: אדם"),
         ("attempt 1 ended: Failed: STORE_AWAY", "ניסיון 1 הסתיים: נכשל, STORE_AWAY"),
-        ("AMOUNT_MISMATCH is open", "AMOUNT_MISMATCH: פתוח"),
+        ("AMOUNT_MISMATCH is open", "פתוח: סכום התשלום שונה מן הסכום שהספק מציין. (AMOUNT_MISMATCH)"),
         ("archive.completed to crm, attempt 1: HTTP 500", "archive.completed to crm, ניסיון 1: HTTP 500"),
         ("changed", "השתנה"),
         ("something new", "something new"),
