@@ -12,6 +12,7 @@ from adapters.database.transactions import writing
 from adapters.settings.settings import settings
 from models.messages.notification import NotificationAttemptRow, NotificationRow
 from models.payments.discrepancy import DiscrepancyEventRow, DiscrepancyLogRow, DiscrepancyRow
+from models.search.entry import SearchEntryRow, SearchFacetRow
 from services.custody.rebuilding import rebuild, rebuild_object
 from services.custody.verifying import object_of, stored_objects
 
@@ -41,12 +42,14 @@ def adapt_rows(reference: str) -> None:
 def remove_rows(reference: str, *, forgets_discrepancies: bool) -> None:
     its_messages = select(NotificationRow.message_id).where(NotificationRow.reference == reference)
     its_discrepancies = select(DiscrepancyRow.discrepancy_id).where(DiscrepancyRow.reference == reference)
+    its_entry = select(SearchEntryRow.id).where(SearchEntryRow.reference == reference)
     kept = set() if forgets_discrepancies else {DiscrepancyLogRow.__tablename__}
     with writing() as session:
         session.execute(delete(NotificationAttemptRow).where(col(NotificationAttemptRow.message_id).in_(its_messages)))
         session.execute(
             delete(DiscrepancyEventRow).where(col(DiscrepancyEventRow.discrepancy_id).in_(its_discrepancies))
         )
+        session.execute(delete(SearchFacetRow).where(col(SearchFacetRow.entry_id).in_(its_entry)))
         for name, table in SQLModel.metadata.tables.items():
             if "reference" in table.c and name not in kept:
                 session.execute(table.delete().where(table.c.reference == reference))
