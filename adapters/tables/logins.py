@@ -9,7 +9,7 @@ from models.people.login import LoginRow
 
 
 def add(login: LoginRow, now: datetime) -> None:
-    """Keep a login, and remove those that have ended."""
+    """Keep a login, and remove the logins that have ended."""
     with writing() as session:
         session.execute(delete(LoginRow).where(col(LoginRow.ends_at) <= now))
         session.add(login)

@@ -57,7 +57,7 @@ def main() -> None:
     asked.add_argument("--rounds", type=int, default=5)
     asked.add_argument("--kinds", nargs="+", default=["sqlite", "postgres"])
     asked.add_argument("--folder", type=Path, help="keeps the SQLite database, and uses it again if it is there")
-    asked.add_argument("--database", help="the URL of an empty Postgres database, or of one that was filled before")
+    asked.add_argument("--database", help="the URL of a Postgres database: empty, or filled by an earlier call")
     given = asked.parse_args()
     print(machine.described())
     for kind in given.kinds:

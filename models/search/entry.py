@@ -62,7 +62,7 @@ class SearchFacetRow(SQLModel, table=True):
     """A value by which an archive is found. `facet` is a digest of kind, name and value (`domain/search/facets.py`).
 
     The index has all archives of a value in the order of the list. So a page of them is read from the index alone, and
-    a long value takes no more room than a short one.
+    a long value takes as little room as a short value.
     """
 
     __tablename__ = "search_facet"

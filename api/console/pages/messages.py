@@ -1,4 +1,4 @@
-"""`/console/messages/ID` and `/console/redeliveries`: a message with its attempts, and sending messages again."""
+"""`/console/messages/ID` and `/console/redeliveries`: a message with its attempts, and plans to send messages again."""
 
 from fastapi import APIRouter, Request, Response
 

@@ -21,7 +21,6 @@ from adapters.settings.settings import Settings
 from models.errors import Transient
 from models.runs.receipt import Identity
 from models.runs.run import Trigger
-from tests.conftest import LONGEST_S
 from tests.peers import Answer, break_off, hang, listening
 from tests.records import digest
 
@@ -205,6 +204,10 @@ def test_server_that_is_down_is_transient(configure: Configure) -> None:
     assert not asyncio.run(prefect_api.is_healthy())
 
 
+_OWN_TIMEOUT_OF_PREFECT_S = 60
+"""How long Prefect's client waits for an answer by itself: PREFECT_API_REQUEST_TIMEOUT."""
+
+
 @pytest.mark.parametrize("answer", [hang, break_off])
 def test_server_without_an_answer_is_transient_after_the_timeout(configure: Configure, answer: Answer) -> None:
     async def call() -> None:
@@ -213,7 +216,7 @@ def test_server_without_an_answer_is_transient_after_the_timeout(configure: Conf
             await prefect_api.create_run(Identity("r"), digest("a"), 1, Trigger.WEBHOOK, timeout_s=3)
 
     with pytest.raises(Transient):
-        asyncio.run(asyncio.wait_for(call(), LONGEST_S))
+        asyncio.run(asyncio.wait_for(call(), _OWN_TIMEOUT_OF_PREFECT_S / 2))
 
 
 LOOK_UP = "/api/deployments/name/process-archive/archive"
