@@ -4,7 +4,7 @@ import asyncio
 import signal
 import time
 from collections.abc import Coroutine
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from types import FrameType
@@ -58,6 +58,7 @@ _FLOWS: tuple[Flow[..., Any], ...] = (
 _GIVE_UP_AFTER_S = 20
 _DEPLOYED_WITHIN_S = 90
 _PAUSE_S = 2
+_SIGNALS_LOOK_S = 0.5
 _LEFTOVER_AFTER = timedelta(days=1)  # no file takes that long to write and upload
 
 
@@ -80,7 +81,11 @@ def serve(name: str, *, sole: bool) -> None:
         signal.signal(number, stop.asked)
     # Not in the main thread, where Prefect's engine takes over SIGTERM and kills the run at the first signal.
     with ThreadPoolExecutor(1, thread_name_prefix="worker") as other:
-        other.submit(asyncio.run, _work(name, sole, stop)).result()
+        working = other.submit(asyncio.run, _work(name, sole, stop))
+        # The kernel may hand a signal to another thread. Python runs its handler in this thread, once this one wakes.
+        while not working.done():
+            wait([working], timeout=_SIGNALS_LOOK_S)
+        working.result()
     # Python's own end takes the handlers away, and a late second signal would end this process with 143.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)

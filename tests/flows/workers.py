@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -59,8 +60,9 @@ def worker(
     """Run `cellar worker` for the installation of the test. It is online when the block begins."""
     command = [sys.executable, "-m", "cli.main", "worker", "--name", name, *options]
     _log(name).touch()
+    began = datetime.now(UTC)  # Prefect shows a worker of an earlier test, with the same name, as online for a while
     with _program(command, output or _log(name), prefect_url) as process:
-        wait_until(lambda: is_online(name) or process.poll() is not None)
+        wait_until(lambda: is_online(name, since=began) or process.poll() is not None)
         assert process.poll() is None, log_of(name)
         yield process
 
@@ -115,9 +117,15 @@ def log_of(name: str) -> str:
     return _log(name).read_text()
 
 
-def is_online(name: str) -> bool:
+def is_online(name: str, since: datetime = datetime.min.replace(tzinfo=UTC)) -> bool:
+    """Whether Prefect shows a worker as online that has shown itself after `since`."""
     answer = _prefect("/work_pools/cellar/workers/filter", {})
-    return answer.is_success and any(each["name"] == name and each["status"] == "ONLINE" for each in answer.json())
+    return answer.is_success and any(
+        each["name"] == name
+        and each["status"] == "ONLINE"
+        and datetime.fromisoformat(each["last_heartbeat_time"]) > since
+        for each in answer.json()
+    )
 
 
 def create_run(reference: str, receipt_id: str | None = None, *tags: str) -> str:

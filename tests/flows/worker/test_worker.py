@@ -1,5 +1,7 @@
 """`cellar worker` as real processes that run, are cancelled, stopped and killed, and lose their server."""
 
+import ctypes
+import os
 import signal
 import sys
 from datetime import UTC, datetime, timedelta
@@ -90,6 +92,15 @@ def test_stopped_worker_lets_a_run_end_within_the_drain_time(downstream: Downstr
     log = workers.log_of("stopped")
     assert "Traceback" not in log
     assert "@" not in log
+
+
+@pytest.mark.usefixtures("downstream")
+def test_worker_stops_at_a_signal_that_reaches_one_of_its_other_threads() -> None:
+    with worker("stopped") as process:
+        threads = {int(each.name) for each in Path(f"/proc/{process.pid}/task").iterdir()} - {process.pid}
+        _send_to_thread(process.pid, max(threads), signal.SIGTERM)
+        assert process.wait(LONGEST_S) == 0, workers.log_of("stopped")
+    assert claims.beats() == {}
 
 
 @pytest.mark.faults  # drains for 8 s
@@ -272,6 +283,11 @@ def test_run_that_waits_in_a_stock_worker_is_tried_again(downstream: Downstream)
         aside.rename(store_folder)
         wait_for(flow_run_id, "Completed")
         assert "Crashed" not in _states_of(flow_run_id)
+
+
+def _send_to_thread(process_id: int, thread_id: int, number: signal.Signals) -> None:
+    if ctypes.CDLL(None, use_errno=True).tgkill(process_id, thread_id, number):
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
 def _states_of(flow_run_id: str) -> list[str]:
