@@ -117,13 +117,13 @@ def log_of(name: str) -> str:
     return _log(name).read_text()
 
 
-def is_online(name: str, since: datetime = datetime.min.replace(tzinfo=UTC)) -> bool:
+def is_online(name: str, since: datetime | None = None) -> bool:
     """Whether Prefect shows a worker as online that has shown itself after `since`."""
     answer = _prefect("/work_pools/cellar/workers/filter", {})
     return answer.is_success and any(
         each["name"] == name
         and each["status"] == "ONLINE"
-        and datetime.fromisoformat(each["last_heartbeat_time"]) > since
+        and (since is None or datetime.fromisoformat(each["last_heartbeat_time"]) > since)
         for each in answer.json()
     )
 
