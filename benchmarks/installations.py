@@ -60,7 +60,7 @@ async def installation(
     database = postgres.new_database("prefect") if postgres else None
     log_folder = folder / "logs"
     for made in (settings.data_dir, log_folder):
-        made.mkdir(parents=True)
+        made.mkdir(parents=True, exist_ok=True)
     try:
         with ExitStack() as programs:
             async with _client(settings.receiver_url) as receiver, _client(settings.prefect_url) as prefect:
