@@ -120,22 +120,23 @@ def _by_facet(
     walked = select(its).where(_FACET.c.facet == driver, *_bounds(wanted, its, least, below))
     others = [_has_facet(its, each) for each in wanted.facets if each != driver]
     if wanted.terms:
-        text = select(1).where(_ENTRY.c.id == its, *_text_tests(session, wanted.terms, _ENTRY.c.text))
-        others.append(text.correlate(_FACET).exists())
+        others.append(_has_terms(session, its, wanted.terms))
     return walked.where(*others, *_archive_tests(wanted, its)).order_by(its.desc()).limit(most)
 
 
 def _by_text(session: Session, wanted: Wanted, most: int, *, below: int | None = None) -> Any:
     """Return the query of entries with all terms, or of all entries, in order."""
+    tests: list[ColumnElement[bool]] = []
     if wanted.terms and _is_sqlite(session) and wanted.reference is None:
         its = _TEXT.c.rowid
         found = select(its).where(_TEXT.c.search_text.op("MATCH")(fts_query(wanted.terms)))
-        found = found.where(*_text_tests(session, wanted.terms, _TEXT.c.text))
+        # SQLite tests subqueries in their order and other conditions before them. A text costs more than a facet.
+        tests.append(_has_terms(session, its, wanted.terms))
     else:
         its = _ENTRY.c.id
         found = select(its).where(*_text_tests(session, wanted.terms, _ENTRY.c.text))
         found = found if wanted.reference is None else found.where(_ENTRY.c.reference == wanted.reference)
-    tests = [*(_has_facet(its, each) for each in wanted.facets), *_archive_tests(wanted, its)]
+    tests = [*(_has_facet(its, each) for each in wanted.facets), *tests, *_archive_tests(wanted, its)]
     return found.where(*_bounds(wanted, its, None, below), *tests).order_by(its.desc()).limit(most)
 
 
@@ -146,6 +147,12 @@ def _text_tests(session: Session, terms: Sequence[Term], text: Any = None) -> li
         return [func.instr(text, each.pattern) > 0 for each in terms]
     text = _ENTRY.c.text if text is None else text
     return [text.like(like_pattern(each), escape="\\") for each in terms]
+
+
+def _has_terms(session: Session, its: Any, terms: Sequence[Term]) -> ColumnElement[bool]:
+    entry = _ENTRY.alias()
+    text = select(1).where(entry.c.id == its, *_text_tests(session, terms, entry.c.text))
+    return text.correlate(its.table).exists()
 
 
 def _has_facet(its: Any, facet: int) -> ColumnElement[bool]:
