@@ -24,7 +24,7 @@ from adapters.database import transactions
 from adapters.database.transactions import insert_rows, writing
 from adapters.settings.settings import Settings
 from adapters.settings.settings import settings as settings_here
-from adapters.tables import bulk_items
+from adapters.tables.bulk import bulk_items
 from benchmarks import archives, engine_parts, machine
 from benchmarks.engine import set_up_process
 from benchmarks.installations import Installation, installation

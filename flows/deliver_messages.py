@@ -22,7 +22,7 @@ from prefect.runtime import flow_run
 
 from adapters.database.transactions import pages
 from adapters.platform.cancellation import in_thread
-from adapters.tables import runs
+from adapters.tables.runs import runs
 from flows.execution.attempts import without_text
 from flows.execution.engine import leave_slot
 from flows.execution.late_runs import drop_late_runs_of

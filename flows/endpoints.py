@@ -6,7 +6,7 @@ from prefect import get_run_logger, task
 
 from adapters.platform.cancellation import in_thread
 from adapters.settings.settings import settings
-from adapters.tables import notifications
+from adapters.tables.messages import notifications
 from domain.messages.notification import message_id_of
 from flows.execution.attempts import attempt_at
 from flows.execution.events import emit

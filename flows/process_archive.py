@@ -28,7 +28,8 @@ from adapters.observation.log import reference_digest
 from adapters.peers.prefect_api import tags_of
 from adapters.platform.cancellation import in_thread
 from adapters.settings.settings import settings
-from adapters.tables import archives, notifications
+from adapters.tables.archives import archives
+from adapters.tables.messages import notifications
 from domain.messages.summary import cause_summary, size_text
 from domain.messages.undelivered import UNDELIVERED, UNDELIVERED_TAG, undelivered_text
 from flows.execution.attempts import attempt_at

@@ -21,7 +21,7 @@ from adapters.inbox.inbox import Intake
 from adapters.settings.settings import Settings, settings
 from adapters.store import history, kept_discrepancies, ocfl
 from adapters.store.requests import stored_request
-from adapters.tables import receipts
+from adapters.tables.runs import receipts
 from models.runs.receipt import DEFAULT_SOURCE, Identity
 from services.processing.completion import complete
 from services.processing.findings import reconcile_findings

@@ -16,8 +16,8 @@ from prefect.states import AwaitingRetry, Failed
 
 from adapters.observation.metrics import run_ended
 from adapters.store import history
-from adapters.tables import runs, waiting
-from adapters.tables.waiting import Wait
+from adapters.tables.runs import runs, waiting
+from adapters.tables.runs.waiting import Wait
 from domain.runs.causes import CANCELLED, cause_of, system_of
 from domain.runs.waiting import next_try
 from flows.execution.attempts import told

@@ -9,8 +9,8 @@ from sqlalchemy import ColumnElement, or_
 from sqlmodel import col
 
 from adapters.peers import prefect_api
-from adapters.tables import bulk_reruns
-from adapters.tables.bulk_reruns import Group
+from adapters.tables.bulk import bulk_reruns
+from adapters.tables.bulk.bulk_reruns import Group
 from domain.bulk.decisions import AT_ONCE, RUNNABLE, seconds_for
 from models.archive.archive import ArchiveRow, State
 from models.errors import Refused, Transient

@@ -6,7 +6,7 @@ from adapters.store import history, interrupted, judgements
 from adapters.store.interrupted import Begun
 from adapters.store.ocfl import INVENTORY, OBJECT_DECLARATION, SIDECAR
 from adapters.store.requests import delivery_of
-from adapters.tables import receipts
+from adapters.tables.runs import receipts
 from models.archive.archive import State
 from models.store.fixity import FixityFinding, StoredObject
 from models.store.inventory import Inventory

@@ -21,7 +21,8 @@ from adapters.platform.cancellation import checkpoint, one_fate
 from adapters.store import judgements, ocfl
 from adapters.store.object_files import REVOCATION, VERDICT
 from adapters.store.requests import StoredRequest, stored_version
-from adapters.tables import runs, signed_documents
+from adapters.tables.archives import signed_documents
+from adapters.tables.runs import runs
 from domain.archive.judgements import contradictions, described, is_worse
 from domain.archive.rows import judged_rows
 from models.archive.archive import Archive

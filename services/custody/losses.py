@@ -13,7 +13,7 @@ from adapters.store import history, kept_discrepancies
 from adapters.store.history import Rows
 from adapters.store.ocfl import reference_of
 from adapters.store.requests import delivery_path, stored_request
-from adapters.tables.receipts import Completed
+from adapters.tables.runs.receipts import Completed
 from models.errors import Conflict
 from models.store.fixity import FixityFinding, StoredObject
 from models.store.inventory import Inventory

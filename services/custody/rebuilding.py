@@ -8,7 +8,8 @@ from adapters.inbox import inbox
 from adapters.store import history, interrupted, kept_discrepancies, ocfl
 from adapters.store.requests import delivered, delivery_path, stored_request
 from adapters.store.settlement_reports import report_key
-from adapters.tables import archives, receipts
+from adapters.tables.archives import archives
+from adapters.tables.runs import receipts
 from models.archive.archive import State
 from models.errors import Conflict, Refused
 from models.runs.receipt import ReceiptRow

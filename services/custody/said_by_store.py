@@ -7,7 +7,7 @@ from typing import Any
 from adapters.store import history
 from adapters.store.object_files import SKELETON
 from adapters.store.requests import StoredRequest, delivered, request_in, version_in
-from adapters.tables.recorded import Recorded, Row
+from adapters.tables.archives.recorded import Recorded, Row
 from domain.archive.versions import Age, newest_first
 from models.archive.archive import ArchiveRow, State
 from models.errors import Conflict, Unreadable

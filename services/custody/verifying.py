@@ -13,8 +13,9 @@ from adapters.platform.cancellation import checkpoint, one_fate
 from adapters.store import history, ocfl, seals
 from adapters.store.object_files import REQUEST
 from adapters.store.ocfl import INVENTORY
-from adapters.tables import archives, receipts
-from adapters.tables.receipts import Completed
+from adapters.tables.archives import archives
+from adapters.tables.runs import receipts
+from adapters.tables.runs.receipts import Completed
 from models.errors import Conflict, Unreadable
 from models.store.fixity import (
     EMPTY_FOLDER,

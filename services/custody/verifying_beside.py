@@ -9,7 +9,7 @@ from adapters.files.store import RESULTS_FOLDER, store
 from adapters.platform.cancellation import checkpoint
 from adapters.store import history, kept_discrepancies, ocfl, seals, settlement_reports
 from adapters.store.history import Rows
-from adapters.tables import archives
+from adapters.tables.archives import archives
 from domain.payments.identity import discrepancy_id
 from models.errors import Conflict, Locked, Unreadable
 from models.payments.discrepancy import DiscrepancyRow

@@ -7,7 +7,7 @@ from adapters.files.store import store
 from adapters.inbox import session_events as inbox
 from adapters.platform.cancellation import checkpoint
 from adapters.store import session_events as kept
-from adapters.tables import session_events as table
+from adapters.tables.completeness import session_events as table
 from domain.completeness.batches import events_in
 from models.completeness.session_event import ReceivedEvent
 from models.store.fixity import EMPTY_FOLDER, Fault, Fixity, FixityFinding, strange_thing

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from adapters.store import ocfl
 from adapters.store.ocfl import INVENTORY, SIDECAR
-from adapters.tables.receipts import Completed
+from adapters.tables.runs.receipts import Completed
 from models.store.fixity import FixityFinding
 from services.custody.opened import Opened
 

@@ -14,7 +14,7 @@ from sqlmodel import SQLModel
 from adapters.platform.cancellation import checkpoint
 from adapters.store import seals
 from adapters.store.requests import StoredRequest
-from adapters.tables.recorded import Recorded, Row, key_columns, recorded
+from adapters.tables.archives.recorded import Recorded, Row, key_columns, recorded
 from domain.archive.row_differences import row_differences
 from domain.archive.rows import judged_rows, rows_of
 from models.archive.archive import Archive, ArchiveRow

@@ -2,7 +2,7 @@
 
 from adapters.peers import receiver
 from adapters.store import sources
-from adapters.tables import receipts
+from adapters.tables.runs import receipts
 from models.errors import System, Transient
 from models.views.health import Check, Verdict
 from services.health.bounded import Probe

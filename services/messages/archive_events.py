@@ -11,7 +11,7 @@ import structlog
 
 from adapters.settings.settings import settings
 from adapters.store.requests import stored_version
-from adapters.tables import archives
+from adapters.tables.archives import archives
 from domain.archive.difference import differences
 from domain.archive.versions import newest_first
 from domain.messages import archive_bodies

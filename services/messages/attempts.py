@@ -14,9 +14,9 @@ from adapters.observation.tracing import span
 from adapters.peers import downstream
 from adapters.platform.cancellation import in_thread
 from adapters.platform.grouping import Grouped
-from adapters.tables import attempts, notifications, queues
-from adapters.tables.attempts import Made
-from adapters.tables.queues import Taken
+from adapters.tables.messages import attempts, notifications, queues
+from adapters.tables.messages.attempts import Made
+from adapters.tables.messages.queues import Taken
 from domain.messages.addresses import tokens_of
 from domain.messages.answers import kept_text
 from domain.messages.endpoints import declared_name

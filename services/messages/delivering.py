@@ -14,8 +14,9 @@ from adapters.observation.log import reference_digest
 from adapters.peers import downstream
 from adapters.platform.cancellation import in_thread, until_ended
 from adapters.store import history
-from adapters.tables import notifications, queues, receipts
-from adapters.tables.queues import Taken
+from adapters.tables.messages import notifications, queues
+from adapters.tables.messages.queues import Taken
+from adapters.tables.runs import receipts
 from models.errors import CellarError
 from models.messages.notification import NotificationRow, NotificationState
 from services.messages.attempts import Attempt, send, send_taken

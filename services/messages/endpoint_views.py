@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from adapters.settings.settings import settings
-from adapters.tables import endpoints, notifications
+from adapters.tables.messages import endpoints, notifications
 from domain.messages.addresses import shown_url
 from domain.messages.endpoints import declared_name
 from domain.messages.signatures import SigningKey

@@ -11,7 +11,7 @@ from adapters.database.transactions import writing
 from adapters.settings.settings import settings
 from adapters.store import kept_endpoints
 from adapters.store.kept_endpoints import OnDamaged
-from adapters.tables import endpoints, queues
+from adapters.tables.messages import endpoints, queues
 from domain.messages.addresses import shown_url
 from domain.messages.endpoints import declared_name
 from domain.messages.signatures import SigningKey, key_of

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from adapters.tables import failures
+from adapters.tables.runs import failures
 from domain.messages.retrying import TRIED_FOR
 from models.messages.event import Event
 from services.messages.archive_events import failed

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from adapters.settings.settings import settings
-from adapters.tables import endpoints, notifications
+from adapters.tables.messages import endpoints, notifications
 from domain.messages.endpoints import declared_name, is_for, why_skipped
 from domain.messages.notification import event_id_of, message_id_of
 from domain.messages.retrying import TRIED_FOR, first_attempt_at

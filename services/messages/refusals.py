@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-from adapters.tables import refused
+from adapters.tables.runs import refused
 from models.messages.event import Event
 from services.messages.planning import announce, known_endpoints
 from services.messages.report_events import delivery_refused

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from adapters.settings.settings import settings
-from adapters.tables import refused
+from adapters.tables.runs import refused
 from domain.messages import report_bodies
 from models.archive.judgement import Change
 from models.messages.event import Event, EventType

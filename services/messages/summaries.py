@@ -1,6 +1,6 @@
 """Makes summaries of runs for people, as Markdown."""
 
-from adapters.tables import notifications
+from adapters.tables.messages import notifications
 from domain.messages.summary import MOST_ROWS, summary
 from services.messages.archive_events import page_url
 from services.payments import recorded

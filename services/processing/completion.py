@@ -3,7 +3,8 @@
 from datetime import UTC, datetime
 
 from adapters.store import history
-from adapters.tables import archives, receipts
+from adapters.tables.archives import archives
+from adapters.tables.runs import receipts
 from models.archive.archive import State
 from models.errors import Conflict
 from models.messages.event import Event

@@ -8,7 +8,8 @@ import structlog
 
 from adapters.platform.cancellation import checkpoint
 from adapters.store.requests import StoredRequest, stored_request
-from adapters.tables import archives, receipts
+from adapters.tables.archives import archives
+from adapters.tables.runs import receipts
 from domain.archive.versions import newest_first
 from domain.payments.booking import BookedPayment, booked
 from domain.payments.reconciliation import vanished

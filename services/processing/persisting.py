@@ -13,7 +13,7 @@ from adapters.store import history, interrupted, ocfl
 from adapters.store.judgements import recorded_text
 from adapters.store.object_files import FILES, REVOCATION, VERDICT
 from adapters.store.requests import StoredRequest, keep_delivery, request_in, version_in
-from adapters.tables import receipts
+from adapters.tables.runs import receipts
 from domain.archive.versions import statement_of
 from domain.body.json_text import JsonFault, parse
 from models.archive.content import ContentCut, Role, StoredContent

@@ -8,8 +8,8 @@ from uuid import uuid4
 from sqlalchemy import ColumnElement
 from sqlmodel import col
 
-from adapters.tables import redeliveries
-from adapters.tables.redeliveries import Group
+from adapters.tables.messages import redeliveries
+from adapters.tables.messages.redeliveries import Group
 from domain.messages.endpoints import BY_FILTER
 from models.errors import Refused
 from models.messages.endpoint import EndpointRow

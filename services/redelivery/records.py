@@ -1,6 +1,6 @@
 """Shows redeliveries: what was planned, by whom, and how far they are."""
 
-from adapters.tables import redeliveries
+from adapters.tables.messages import redeliveries
 from models.errors import Refused
 from models.messages.notification import NotificationState
 from models.messages.redelivery import RedeliveryRow

@@ -12,8 +12,9 @@ from adapters.peers import prefect_api
 from adapters.peers.prefect_api import FlowRun
 from adapters.store import history
 from adapters.store.requests import stored_request
-from adapters.tables import archives, receipts, runs
-from adapters.tables.receipts import Registration
+from adapters.tables.archives import archives
+from adapters.tables.runs import receipts, runs
+from adapters.tables.runs.receipts import Registration
 from domain.runs.causes import CANCELLED
 from models.archive.archive import State
 from models.errors import Conflict, Locked

@@ -8,7 +8,7 @@ from sqlmodel import col, select
 
 from adapters.database.listing import Order, listed
 from adapters.database.transactions import reading
-from adapters.tables.notifications import IS_UNDELIVERED
+from adapters.tables.messages.notifications import IS_UNDELIVERED
 from domain.messages.addresses import shown_url
 from models.errors import Refused
 from models.messages.event import EventRow

@@ -7,7 +7,7 @@ from sqlmodel import Session, col, select
 
 from adapters.database.listing import Order, listed
 from adapters.database.transactions import reading
-from adapters.tables import missing_processes
+from adapters.tables.completeness import missing_processes
 from domain.completeness.words import hours_left
 from models.completeness.missing_process import MissingProcessRow
 from models.views.missing import FindingState, MissingPage, MissingQuery, MissingView

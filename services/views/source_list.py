@@ -6,7 +6,7 @@ from sqlmodel import col, func, select
 
 from adapters.database.transactions import reading
 from adapters.store import sources
-from adapters.tables import receipts
+from adapters.tables.runs import receipts
 from models.archive.archive import ArchiveRow
 from models.runs.receipt import DEFAULT_SOURCE
 from models.sources.source import Source, StatedTerms

@@ -7,7 +7,7 @@ from typing import Any
 from sqlmodel import Session, SQLModel, col, select
 
 from adapters.database.transactions import reading
-from adapters.tables import session_events
+from adapters.tables.completeness import session_events
 from models.completeness.missing_process import MissingProcessRow
 from models.messages.notification import NotificationAttemptRow, NotificationRow, NotificationState
 from models.payments.discrepancy import DiscrepancyEventRow, DiscrepancyRow, DiscrepancyState

@@ -20,7 +20,7 @@ from adapters.database.transactions import writing
 from adapters.files.store import store
 from adapters.settings.settings import Settings
 from adapters.store import history
-from adapters.tables import endpoints, notifications
+from adapters.tables.messages import endpoints, notifications
 from flows.deliver_messages import deliver_messages
 from flows.execution.undelivered import settle, undelivered_runs
 from flows.process_archive import process_archive

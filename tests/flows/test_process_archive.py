@@ -19,7 +19,7 @@ from pytest_httpserver import HTTPServer
 from standardwebhooks import Webhook
 
 from adapters.settings.settings import Settings, settings
-from adapters.tables import receipts, runs
+from adapters.tables.runs import receipts, runs
 from flows.process_archive import MOST_LOGGED, process_archive
 from models.errors import Refused
 from models.views.archives import ArchiveView

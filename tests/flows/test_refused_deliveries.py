@@ -13,7 +13,7 @@ from werkzeug import Response
 from adapters.inbox import quarantine
 from adapters.inbox.inbox import Intake
 from adapters.settings.settings import Settings
-from adapters.tables import refused
+from adapters.tables.runs import refused
 from domain.archive.found_process import FoundProcess
 from flows.deliver_messages import deliver_messages
 from flows.sweep_inbox import sweep_inbox

@@ -14,7 +14,8 @@ import pytest
 
 from adapters.peers.prefect_api import BULK_DEPLOYMENT, DEPLOYMENT
 from adapters.settings.settings import settings
-from adapters.tables import bulk_items, bulk_reruns, receipts, runs
+from adapters.tables.bulk import bulk_items, bulk_reruns
+from adapters.tables.runs import receipts, runs
 from models.archive.archive import State
 from models.runs.bulk import ItemState
 from models.runs.receipt import Delivery

@@ -18,7 +18,7 @@ from adapters.database.transactions import writing
 from adapters.peers import prefect_facts
 from adapters.settings.environment import prefect_server_defaults
 from adapters.settings.settings import Settings
-from adapters.tables import receipts
+from adapters.tables.runs import receipts
 from cli.archives.archive_page import print_archive
 from flows.execution.results import save_block
 from flows.process_archive import process_archive

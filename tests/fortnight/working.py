@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from adapters.inbox import inbox
-from adapters.tables import receipts
+from adapters.tables.runs import receipts
 from services.completeness.alerting import announce_missing
 from services.completeness.finding_missing import find_missing
 from services.completeness.taking_in import take_in_left

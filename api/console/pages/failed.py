@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
-from adapters.tables import waiting
+from adapters.tables.runs import waiting
 from api.console.frame.cookies import ROOT
 from api.console.frame.entrance import see
 from api.console.frame.forms import Posted

@@ -10,7 +10,7 @@ from fastapi.responses import FileResponse, StreamingResponse
 from starlette.background import BackgroundTask
 
 from adapters.settings.settings import settings
-from adapters.tables import receipts
+from adapters.tables.runs import receipts
 from api.console.frame.forms import Posted
 from api.console.frame.rendering import archive_url, render
 from api.console.frame.threads import in_thread_of_exports

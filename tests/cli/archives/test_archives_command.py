@@ -13,7 +13,7 @@ import pytest
 
 from adapters.inbox import session_events
 from adapters.settings.settings import Settings, settings
-from adapters.tables import refused
+from adapters.tables.runs import refused
 from cli.commands import Later, commands
 from models.completeness.session_event import SessionEventType
 from models.runs.refused import RefusedDelivery

@@ -21,7 +21,8 @@ from adapters.files.store import store
 from adapters.settings.settings import Settings
 from adapters.store import history, ocfl
 from adapters.store.requests import delivery_path
-from adapters.tables import notifications, runs
+from adapters.tables.messages import notifications
+from adapters.tables.runs import runs
 from models.archive.archive import State
 from models.runs.run import RunRow, RunState, Trigger
 from models.store.fixity import Fault, StoredObject

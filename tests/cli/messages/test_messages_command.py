@@ -9,7 +9,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from adapters.settings.settings import Settings
-from adapters.tables import notifications
+from adapters.tables.messages import notifications
 from models.messages.event import Event, EventType
 from models.views.endpoints import NewEndpoint
 from services.messages import endpoints

@@ -19,7 +19,7 @@ from adapters.files.locations import storage_at
 from adapters.files.store import result_key, store
 from adapters.inbox.inbox import Intake
 from adapters.settings.settings import settings
-from adapters.tables import receipts
+from adapters.tables.runs import receipts
 from domain.archive.found_process import FoundProcess
 from models.errors import Refused
 from models.people.action import ActionKind

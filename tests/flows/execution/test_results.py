@@ -13,7 +13,7 @@ from adapters.database.transactions import writing
 from adapters.files.store import RESULTS_FOLDER, result_key, store
 from adapters.settings.settings import Settings
 from adapters.store import kept_endpoints
-from adapters.tables import runs, task_results
+from adapters.tables.runs import runs, task_results
 from flows.execution.results import remove_forgotten_results
 from flows.process_archive import process_archive
 from flows.reevaluate_payments import reevaluate_payments

@@ -15,7 +15,8 @@ from adapters.anchors import anchors
 from adapters.files.store import store
 from adapters.settings.settings import Settings, settings
 from adapters.store import history, ocfl
-from adapters.tables import notifications, runs
+from adapters.tables.messages import notifications
+from adapters.tables.runs import runs
 from domain.anchors.texts import statement_text
 from models.archive.archive import State
 from models.errors import WrongUse

@@ -8,7 +8,8 @@ import pytest
 
 from adapters.database.transactions import writing
 from adapters.settings.settings import Settings
-from adapters.tables import bulk_items, receipts
+from adapters.tables.bulk import bulk_items
+from adapters.tables.runs import receipts
 from domain.bulk.decisions import AT_ONCE
 from models.archive.archive import State
 from models.errors import Refused

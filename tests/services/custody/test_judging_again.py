@@ -14,7 +14,7 @@ from adapters.files.store import store
 from adapters.settings.settings import Settings
 from adapters.store import judgements, ocfl
 from adapters.store.requests import stored_version
-from adapters.tables import runs
+from adapters.tables.runs import runs
 from models.archive.judgement import Change, Judged
 from models.archive.verdict import Outcome
 from models.views.archives import ArchiveView

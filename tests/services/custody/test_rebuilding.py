@@ -15,7 +15,7 @@ from adapters.files.store import store
 from adapters.inbox import inbox
 from adapters.settings.settings import Settings, settings
 from adapters.store import history, kept_discrepancies, ocfl
-from adapters.tables import receipts
+from adapters.tables.runs import receipts
 from flows.process_archive import process_archive
 from models.errors import Refused
 from models.runs.run import Trigger

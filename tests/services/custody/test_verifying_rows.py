@@ -17,7 +17,7 @@ from adapters.files.store import store
 from adapters.inbox import inbox
 from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl
-from adapters.tables import receipts
+from adapters.tables.runs import receipts
 from models.store.fixity import Fault
 from services.custody.verifying import object_of, stored_objects, verify_beside, verify_object, verify_objects
 from services.processing.loading import load

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from adapters.tables import endpoints as rows
-from adapters.tables import notifications
+from adapters.tables.messages import endpoints as rows
+from adapters.tables.messages import notifications
 from models.messages.event import EventRow, EventType
 from models.views.endpoints import NewEndpoint
 from services.messages import endpoints

@@ -18,7 +18,7 @@ from werkzeug import Request, Response
 from adapters.database.transactions import reading
 from adapters.observation.log import reference_digest
 from adapters.settings.settings import Settings
-from adapters.tables import notifications
+from adapters.tables.messages import notifications
 from models.messages.event import Event, EventType
 from models.messages.notification import NotificationAttemptRow, NotificationRow, NotificationState
 from models.views.endpoints import NewEndpoint

@@ -8,7 +8,7 @@ from pytest_httpserver import HTTPServer
 from adapters.files.store import store
 from adapters.settings.settings import Settings
 from adapters.store import history, ocfl
-from adapters.tables import notifications
+from adapters.tables.messages import notifications
 from models.messages.notification import NotificationState
 from services.messages.delivering import deliver_due
 from services.messages.planning import known_endpoints

@@ -12,8 +12,8 @@ import pytest
 from adapters.files.store import store
 from adapters.settings.settings import Settings, settings
 from adapters.store import kept_endpoints, seals
-from adapters.tables import endpoints as rows
-from adapters.tables import notifications
+from adapters.tables.messages import endpoints as rows
+from adapters.tables.messages import notifications
 from domain.messages.endpoints import declared_name
 from domain.messages.signatures import SigningKey
 from models.errors import Locked, Refused

@@ -9,8 +9,8 @@ from adapters.database.transactions import writing
 from adapters.files.store import store
 from adapters.settings.settings import Settings, settings
 from adapters.store import seals
-from adapters.tables import endpoints as rows
-from adapters.tables.queues import disable_by_itself
+from adapters.tables.messages import endpoints as rows
+from adapters.tables.messages.queues import disable_by_itself
 from models.errors import Refused
 from models.messages.endpoint import EndpointRow
 from models.store.fixity import Fault

@@ -17,7 +17,7 @@ from werkzeug import Request, Response
 
 from adapters.database.transactions import reading, writing
 from adapters.settings.settings import Settings
-from adapters.tables import queues
+from adapters.tables.messages import queues
 from models.messages.event import Event, EventType
 from models.messages.notification import NotificationRow, NotificationState
 from services.messages.delivering import deliver_due

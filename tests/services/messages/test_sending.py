@@ -7,7 +7,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from adapters.settings.settings import Settings
-from adapters.tables import notifications
+from adapters.tables.messages import notifications
 from models.messages.notification import NotificationState
 from services.messages.attempts import check_confirmed, send
 from services.views import archive_view

@@ -20,7 +20,7 @@ from adapters.settings.kept_secrets import kept_secret
 from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl, seals
 from adapters.store.kept_discrepancies import of_no_archive
-from adapters.tables import receipts
+from adapters.tables.runs import receipts
 from cli.archives.export import export
 from models.archive.archive import State
 from models.errors import Conflict, Locked

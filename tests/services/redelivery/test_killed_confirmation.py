@@ -11,7 +11,7 @@ import pytest
 from sqlmodel import col, func, select, update
 
 from adapters.database.transactions import insert_rows, reading, writing
-from adapters.tables import redeliveries
+from adapters.tables.messages import redeliveries
 from models.messages.endpoint import EndpointRow
 from models.messages.notification import NotificationRow, NotificationState
 from models.views.messages import MessageFilter

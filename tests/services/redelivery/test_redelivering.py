@@ -12,7 +12,7 @@ from werkzeug import Request, Response
 
 from adapters.database.transactions import reading, writing
 from adapters.settings.settings import Settings
-from adapters.tables import notifications, queues, redeliveries
+from adapters.tables.messages import notifications, queues, redeliveries
 from models.errors import Refused
 from models.messages.endpoint import EndpointRow
 from models.messages.event import Event, EventType

@@ -25,8 +25,8 @@ from adapters.inbox import inbox
 from adapters.inbox.inbox import Intake
 from adapters.settings.settings import Settings, settings
 from adapters.store import history, ocfl
-from adapters.tables import imports, receipts, runs
-from adapters.tables.imports import ImportAttempt
+from adapters.tables.runs import imports, receipts, runs
+from adapters.tables.runs.imports import ImportAttempt
 from models.archive.archive import State as ArchiveState
 from models.archive.archive import State as Stands
 from models.errors import Conflict, System, Transient

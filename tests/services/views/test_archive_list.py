@@ -9,7 +9,7 @@ import pytest
 
 from adapters.database.transactions import insert_rows, writing
 from adapters.settings.settings import Settings
-from adapters.tables import receipts
+from adapters.tables.runs import receipts
 from models.archive.archive import State
 from models.archive.content import FileRow
 from models.errors import Refused

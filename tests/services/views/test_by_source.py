@@ -6,7 +6,8 @@ import pytest
 
 from adapters.peers.prefect_api import tags_of
 from adapters.settings.settings import Settings
-from adapters.tables import archives, receipts, refused
+from adapters.tables.archives import archives
+from adapters.tables.runs import receipts, refused
 from models.archive.archive import State
 from models.runs.cause import Cause
 from models.runs.receipt import Identity

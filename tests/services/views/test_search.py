@@ -11,7 +11,8 @@ from sqlmodel import col, select
 from adapters.database.transactions import reading
 from adapters.search.pages import Wanted, newest
 from adapters.settings.settings import Settings
-from adapters.tables import receipts, signed_documents
+from adapters.tables.archives import signed_documents
+from adapters.tables.runs import receipts
 from domain.search.facets import Rows
 from models.archive.archive import ArchiveRow, State
 from models.archive.signed_document import SignedDocumentRow

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from adapters.tables import receipts, runs
+from adapters.tables.runs import receipts, runs
 from models.archive.archive import State
 from models.runs.receipt import Delivery, Outcome
 from models.runs.run import RunRow, RunState, Trigger

@@ -7,7 +7,8 @@ import pytest
 from sqlmodel import select
 
 from adapters.database.transactions import reading
-from adapters.tables import notifications, refused
+from adapters.tables.messages import notifications
+from adapters.tables.runs import refused
 from models.archive.archive import ArchiveRow
 from models.messages.notification import NotificationRow
 from models.runs.refused import RefusedDelivery

@@ -9,8 +9,8 @@ import pytest
 from sqlmodel import select
 
 from adapters.database.transactions import reading, writing
-from adapters.tables import attempts, endpoints, notifications, queues
-from adapters.tables.attempts import Made
+from adapters.tables.messages import attempts, endpoints, notifications, queues
+from adapters.tables.messages.attempts import Made
 from domain.messages.retrying import MOST_ATTEMPTS, TRIED_FOR
 from models.messages.endpoint import EndpointRow
 from models.messages.event import Event, EventType

@@ -6,8 +6,8 @@ import pytest
 from sqlmodel import select
 
 from adapters.database.transactions import reading
-from adapters.tables import imports, receipts, runs, waiting
-from adapters.tables.imports import ImportAttempt
+from adapters.tables.runs import imports, receipts, runs, waiting
+from adapters.tables.runs.imports import ImportAttempt
 from models.archive.archive import State
 from models.errors import System
 from models.runs.cause import Cause

@@ -7,9 +7,9 @@ from datetime import datetime
 from sqlmodel import Session, col, select, update
 
 from adapters.database.transactions import pages, reading, writing
-from adapters.tables import waiting
-from adapters.tables.receipts import cause_columns, register_within, set_state_within
-from adapters.tables.runs import begin_within, columns_of_end, end_crashed_within
+from adapters.tables.runs import waiting
+from adapters.tables.runs.receipts import cause_columns, register_within, set_state_within
+from adapters.tables.runs.runs import begin_within, columns_of_end, end_crashed_within
 from models.archive.archive import State
 from models.runs.cause import Cause
 from models.runs.receipt import Delivery, DeliveryRow, ReceiptRow

@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from adapters.tables import bulk_items, runs
+from adapters.tables.bulk import bulk_items
+from adapters.tables.runs import runs
 from models.archive.archive import State
 from models.errors import System
 from models.runs.cause import Cause

@@ -8,8 +8,8 @@ from sqlalchemy import or_
 from sqlmodel import Session, col, func, select, update
 
 from adapters.database.transactions import insert_new, pages, reading, writing
-from adapters.tables import waiting
-from adapters.tables.receipts import cause_columns, set_state_within
+from adapters.tables.runs import waiting
+from adapters.tables.runs.receipts import cause_columns, set_state_within
 from models.archive.archive import State
 from models.errors import System
 from models.runs.cause import Cause, WaitingRow

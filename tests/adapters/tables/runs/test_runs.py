@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from adapters.tables import receipts, runs, waiting
-from adapters.tables.waiting import Wait, Waits
+from adapters.tables.runs import receipts, runs, waiting
+from adapters.tables.runs.waiting import Wait, Waits
 from models.archive.archive import State
 from models.errors import System
 from models.runs.cause import Cause

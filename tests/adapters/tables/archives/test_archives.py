@@ -12,8 +12,9 @@ from sqlalchemy import event
 from sqlalchemy.exc import InvalidRequestError, NoResultFound
 
 from adapters.database.transactions import engine, reading
-from adapters.tables import archives, receipts
-from adapters.tables.archives import row_counts
+from adapters.tables.archives import archives
+from adapters.tables.archives.archives import row_counts
+from adapters.tables.runs import receipts
 from models.archive.content import FileRow
 from models.archive.form_field import FormFieldRow
 from models.archive.session import LabelRow, SessionRow

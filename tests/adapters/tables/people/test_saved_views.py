@@ -6,7 +6,7 @@ import pytest
 from sqlmodel import select
 
 from adapters.database.transactions import reading
-from adapters.tables import saved_views
+from adapters.tables.people import saved_views
 from models.people.saved_view import SavedViewRow
 from tests.records import NOON
 

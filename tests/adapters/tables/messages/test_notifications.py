@@ -9,7 +9,7 @@ from sqlalchemy.exc import NoResultFound
 from sqlmodel import select
 
 from adapters.database.transactions import reading
-from adapters.tables import notifications
+from adapters.tables.messages import notifications
 from models.messages.event import Event, EventType
 from models.messages.notification import NotificationAttemptRow, NotificationRow, NotificationState
 from services.messages.planning import event_row

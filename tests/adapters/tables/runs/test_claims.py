@@ -2,7 +2,7 @@
 
 import pytest
 
-from adapters.tables import claims
+from adapters.tables.runs import claims
 
 pytestmark = pytest.mark.usefixtures("installation")
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlmodel import Session, col, select
 
 from adapters.database.transactions import writing
-from adapters.tables.queues import EXPIRED, Taken, die, disable_by_itself, health_of, make_due
+from adapters.tables.messages.queues import EXPIRED, Taken, die, disable_by_itself, health_of, make_due
 from domain.messages.retrying import (
     TRIED_FOR,
     Failure,

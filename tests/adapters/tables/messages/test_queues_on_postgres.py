@@ -7,8 +7,8 @@ import pytest
 
 from adapters.database.transactions import writing
 from adapters.settings.settings import Settings
-from adapters.tables import attempts, endpoints, notifications, queues
-from adapters.tables.attempts import Made
+from adapters.tables.messages import attempts, endpoints, notifications, queues
+from adapters.tables.messages.attempts import Made
 from models.messages.endpoint import EndpointRow
 from models.messages.event import Event, EventType
 from models.messages.notification import NotificationRow, NotificationState
