@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.settings.settings import Settings
-from api.console.pages.filters import asked
+from api.console.pages.lists.filters import asked
 from api.console.words import codes, formats, languages, meanings, timeline, values
 from domain.payments.sentences import meaning
 from models.archive.warning import WarningCode

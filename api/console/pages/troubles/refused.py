@@ -12,7 +12,7 @@ from api.console.frame.forms import Posted
 from api.console.frame.rendering import render
 from api.console.frame.threads import in_thread
 from api.console.frame.visits import Person, recorded
-from api.console.pages.lists import listed
+from api.console.pages.lists.lists import listed
 from models.errors import Refused
 from models.people.action import ActionKind
 from models.views.refused import RefusedQuery

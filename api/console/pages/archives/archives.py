@@ -14,8 +14,8 @@ from api.console.frame.forms import CSRF, Form, Posted
 from api.console.frame.rendering import render
 from api.console.frame.threads import in_thread
 from api.console.frame.visits import Person, recorded
-from api.console.pages import columns, saved_views
-from api.console.pages.filters import Asked, asked
+from api.console.pages.archives import columns, saved_views
+from api.console.pages.lists.filters import Asked, asked
 from models.errors import Refused
 from models.views.archives import ArchiveFilter, ArchivePage, ArchiveQuery, ArchiveSummary
 from services.bulk import planning

@@ -7,7 +7,7 @@ from typing import Generic, Protocol, TypeVar
 from fastapi import Request
 from pydantic import BaseModel
 
-from api.console.pages.filters import Asked, asked
+from api.console.pages.lists.filters import Asked, asked
 from models.errors import Refused
 
 

@@ -13,7 +13,7 @@ from api.console.frame.forms import Form, Posted
 from api.console.frame.rendering import archive_url, render
 from api.console.frame.threads import in_thread
 from api.console.frame.visits import Person, recorded
-from api.console.pages.form_places import PAGE_HEIGHT, PAGE_WIDTH, drawn_pages
+from api.console.pages.archives.form_places import PAGE_HEIGHT, PAGE_WIDTH, drawn_pages
 from api.links import link_of
 from api.references import Reference, RouteAsSent
 from domain.archive.verdict_text import certificate_texts, document_text, field_change_texts, signature_texts

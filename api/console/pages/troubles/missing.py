@@ -11,7 +11,7 @@ from api.console.frame.forms import Posted
 from api.console.frame.rendering import render
 from api.console.frame.threads import in_thread
 from api.console.frame.visits import Person
-from api.console.pages.lists import listed
+from api.console.pages.lists.lists import listed
 from api.console.words.languages import N_
 from models.errors import Refused
 from models.views.missing import Dismissal, MissingQuery
