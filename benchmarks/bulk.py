@@ -31,7 +31,7 @@ from benchmarks.installations import Installation, installation
 from benchmarks.postgres import Postgres, postgres
 from models.archive.archive import ArchiveRow, State
 from models.runs.receipt import ReceiptRow
-from models.views.archives import ArchiveFilter
+from models.views.archives.archives import ArchiveFilter
 from services.bulk import control, planning, records
 
 _CAUSES = ("STORE_AWAY", "RUN_TIMEOUT", "KEY_MISSING")

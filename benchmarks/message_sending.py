@@ -21,7 +21,7 @@ import httpx
 from adapters.observation.log import set_up_log
 from models.messages.event import Event, EventType
 from models.messages.notification import NotificationState
-from models.views.endpoints import NewEndpoint
+from models.views.messages.endpoints import NewEndpoint
 from services.messages import endpoints
 from services.messages.delivering import Delivered, deliver_due
 from services.messages.planning import announce

@@ -10,7 +10,7 @@ from domain.messages.body import MOST_REPORTED
 from domain.messages.summary import open_discrepancies_summary
 from flows.endpoints import notify_endpoints
 from flows.execution.summaries import optional_summary
-from models.views.payments import ListedDiscrepancy
+from models.views.archives.payments import ListedDiscrepancy
 from services.messages.report_events import payments_discrepancies
 from services.views import discrepancy_list
 

@@ -27,7 +27,7 @@ from flows.execution.summaries import optional_summary
 from models.archive.archive import State
 from models.errors import Refused, Transient
 from models.runs.bulk import BulkState
-from models.views.archives import ArchiveFilter
+from models.views.archives.archives import ArchiveFilter
 from models.views.bulk import BulkView, PlanView
 from models.views.parameters import Moment, Text
 from services.bulk import control, driving, planning, records

@@ -7,7 +7,14 @@ from fastapi import APIRouter
 
 from api.errors import Responses, failures
 from models.views.bulk import Client
-from models.views.endpoints import AddedEndpoint, EndpointList, EndpointTest, EndpointView, NewEndpoint, Rotation
+from models.views.messages.endpoints import (
+    AddedEndpoint,
+    EndpointList,
+    EndpointTest,
+    EndpointView,
+    NewEndpoint,
+    Rotation,
+)
 from models.views.parameters import Text
 from services.messages import endpoint_tests, endpoint_views, endpoints
 

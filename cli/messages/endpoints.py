@@ -15,7 +15,7 @@ from cli.person import person
 from cli.terminal import Json, print_json, wrong_options
 from models.errors import Refused, WrongUse
 from models.messages.endpoint import Signature
-from models.views.endpoints import NewEndpoint, Rotation
+from models.views.messages.endpoints import NewEndpoint, Rotation
 from services.messages import endpoint_tests, endpoint_views, endpoints
 
 app = typer.Typer(help="Add, show, test and change the endpoints that receive messages.", no_args_is_help=True)

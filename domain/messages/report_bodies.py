@@ -28,7 +28,7 @@ from models.messages.report_bodies import (
     Test,
 )
 from models.runs.refused import RefusedDelivery
-from models.views.payments import ListedDiscrepancy
+from models.views.archives.payments import ListedDiscrepancy
 
 MOST_REFUSED_REPORTED = 20
 

@@ -10,7 +10,7 @@ from models.archive.archive import Archive
 from models.messages.notification import NotificationRow
 from models.payments.payment_terms import PaymentTerms
 from models.runs.cause import Cause
-from models.views.payments import DiscrepancyView, ListedDiscrepancy
+from models.views.archives.payments import DiscrepancyView, ListedDiscrepancy
 
 
 class _Markup(str):

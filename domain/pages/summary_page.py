@@ -24,7 +24,7 @@ from models.archive.signature import Signature
 from models.archive.verdict import Verdict
 from models.payments.discrepancy import Discrepancy
 from models.payments.payment_terms import PaymentTerms
-from models.views.archives import DeliveryView, VersionView
+from models.views.archives.archives import DeliveryView, VersionView
 
 _Row = tuple[str | None, ...]
 _TEMPLATES = Environment(

@@ -15,7 +15,7 @@ from domain.bulk.decisions import AT_ONCE, RUNNABLE, seconds_for
 from models.archive.archive import ArchiveRow, State
 from models.errors import Refused, Transient
 from models.runs.bulk import BulkRow, BulkState
-from models.views.archives import ArchiveFilter
+from models.views.archives.archives import ArchiveFilter
 from models.views.bulk import CauseCount, PlanView, TemplateCount
 from services.messages.planning import known_endpoints
 from services.views.archive_conditions import conditions_of

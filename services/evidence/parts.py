@@ -17,7 +17,7 @@ from domain.pages.summary_page import ExportedFile
 from models.archive.archive import Archive
 from models.archive.content import ContentCut
 from models.errors import Conflict
-from models.views.archives import DeliveryView
+from models.views.archives.archives import DeliveryView
 
 _JUDGEMENTS = "verdicts"
 """The folder in an object's logs with later judgements on signed documents, by the receipt of their version."""

@@ -11,7 +11,7 @@ from adapters.peers.reaching import fault_at
 from domain.messages.report_bodies import endpoint_test
 from domain.messages.retrying import is_confirmation
 from models.errors import Refused, Transient
-from models.views.endpoints import EndpointTest
+from models.views.messages.endpoints import EndpointTest
 from services.messages.attempts import try_once
 from services.messages.endpoints import get
 

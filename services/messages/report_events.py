@@ -12,7 +12,7 @@ from domain.messages import report_bodies
 from models.archive.judgement import Change
 from models.messages.event import Event, EventType
 from models.messages.refusing import TurnedAway
-from models.views.payments import ListedDiscrepancy
+from models.views.archives.payments import ListedDiscrepancy
 
 
 def payments_discrepancies(

@@ -27,7 +27,7 @@ from models.payments.discrepancy import (
     DiscrepancyRow,
     DiscrepancyState,
 )
-from models.views.payments import Explanation
+from models.views.archives.payments import Explanation
 from services.payments.recorded import discrepancy_of, events_of, of_references
 
 AT_ONCE = 1_000  # archives per transaction: they are locked until it ends

@@ -15,8 +15,8 @@ from models.errors import Refused
 from models.messages.endpoint import EndpointRow
 from models.messages.notification import NotificationRow, NotificationState
 from models.messages.redelivery import RedeliveryRow
-from models.views.messages import MessageFilter
-from models.views.redeliveries import EndpointShare, RedeliveryPlan
+from models.views.messages.messages import MessageFilter
+from models.views.messages.redeliveries import EndpointShare, RedeliveryPlan
 from services.messages.planning import known_endpoints
 from services.views.message_list import conditions_of
 

@@ -15,7 +15,7 @@ from models.people.action import ActionKind, ActionRow
 from models.runs.receipt import DeliveryRow, VersionRow
 from models.runs.refused import RefusedRow
 from models.runs.run import RunRow
-from models.views.archives import TimelineEntry, TimelineKind
+from models.views.archives.archives import TimelineEntry, TimelineKind
 
 MOST_ENTRIES = 500
 _DONE = {

@@ -27,7 +27,7 @@ from flows.process_archive import process_archive
 from models.messages.endpoint import EndpointRow
 from models.messages.event import Event, EventType
 from models.messages.notification import NotificationRow
-from models.views.messages import MessageFilter
+from models.views.messages.messages import MessageFilter
 from services.messages.delivering import give_up_expired
 from services.messages.planning import announce, known_endpoints
 from services.redelivery import confirming, planning

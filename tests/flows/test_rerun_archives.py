@@ -20,7 +20,7 @@ from models.archive.archive import State
 from models.runs.bulk import ItemState
 from models.runs.receipt import Delivery
 from models.runs.run import RunRow, RunState, Trigger
-from models.views.archives import ArchiveFilter
+from models.views.archives.archives import ArchiveFilter
 from models.views.bulk import ItemQuery
 from services.bulk import control, driving, planning, records
 from services.views import archive_view

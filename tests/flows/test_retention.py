@@ -23,7 +23,7 @@ from cli.archives.archive_page import print_archive
 from flows.execution.results import save_block
 from flows.process_archive import process_archive
 from models.runs.run import RunRow
-from models.views.archives import RunView
+from models.views.archives.archives import RunView
 from services.triggering.trigger import forgotten, untriggered
 from services.views import archive_view
 from tests.conftest import LONGEST_S, free_port, serving_prefect, wait_until

@@ -17,7 +17,7 @@ from adapters.tables.runs import waiting
 from flows.process_archive import process_archive
 from models.errors import System
 from models.runs.cause import WaitingRow
-from models.views.archives import ArchiveView, CauseView
+from models.views.archives.archives import ArchiveView, CauseView
 from services.views import archive_view
 from tests.conftest import wait_until
 from tests.flows import workers

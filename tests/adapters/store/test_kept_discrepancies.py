@@ -10,7 +10,7 @@ from adapters.settings.settings import Settings, settings
 from adapters.store import kept_discrepancies, ocfl
 from models.errors import Transient
 from models.payments.discrepancy import HOLD_CODES, Discrepancy, DiscrepancyCode
-from models.views.payments import Explanation
+from models.views.archives.payments import Explanation
 from services.payments import discrepancies, recorded
 from tests.conftest import make_tables
 from tests.installations import archived, finished, stored_discrepancies

@@ -13,7 +13,7 @@ from api.console.words import codes, formats, languages, meanings, timeline, val
 from domain.payments.sentences import meaning
 from models.archive.warning import WarningCode
 from models.payments.discrepancy import DiscrepancyCode
-from models.views.archives import ArchiveQuery
+from models.views.archives.archives import ArchiveQuery
 
 MOMENT = datetime(2026, 7, 1, 22, 30, 5, tzinfo=UTC)
 

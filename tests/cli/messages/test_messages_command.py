@@ -11,7 +11,7 @@ from pytest_httpserver import HTTPServer
 from adapters.settings.settings import Settings
 from adapters.tables.messages import notifications
 from models.messages.event import Event, EventType
-from models.views.endpoints import NewEndpoint
+from models.views.messages.endpoints import NewEndpoint
 from services.messages import endpoints
 from services.messages.attempts import send
 from services.messages.planning import announce

@@ -24,7 +24,7 @@ from domain.archive.found_process import FoundProcess
 from models.errors import Refused
 from models.people.action import ActionKind
 from models.runs.receipt import Delivery, Identity
-from models.views.endpoints import NewEndpoint
+from models.views.messages.endpoints import NewEndpoint
 from services.completeness.taking_in import take_in_left
 from services.messages import endpoints
 from services.people import logins, saved_views

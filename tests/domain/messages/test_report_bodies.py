@@ -14,7 +14,7 @@ from domain.messages.report_bodies import (
 from models.archive.judgement import Change
 from models.payments.discrepancy import DiscrepancyCode
 from models.runs.refused import RefusedDelivery
-from models.views.payments import ListedDiscrepancy
+from models.views.archives.payments import ListedDiscrepancy
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 NEWEST = ListedDiscrepancy(

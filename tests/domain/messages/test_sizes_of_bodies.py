@@ -23,7 +23,7 @@ from models.payments.discrepancy import Discrepancy, DiscrepancyCode
 from models.runs.cause import Cause, FailedReceipt
 from models.runs.receipt import VersionRow
 from models.runs.refused import RefusedDelivery
-from models.views.payments import ListedDiscrepancy
+from models.views.archives.payments import ListedDiscrepancy
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 HOST = f"https://{'h' * 200}.example"

@@ -18,7 +18,7 @@ from models.archive.archive import Archive
 from models.messages.notification import NotificationRow
 from models.payments.discrepancy import Discrepancy, DiscrepancyCode
 from models.payments.payment import Payment
-from models.views.payments import DiscrepancyView, ListedDiscrepancy
+from models.views.archives.payments import DiscrepancyView, ListedDiscrepancy
 from tests.domain.payloads import TERMS, changed, read
 from tests.samples import sample_document
 

@@ -20,8 +20,8 @@ from flows.reevaluate_payments import reevaluate_payments
 from models.messages.endpoint import EndpointRow
 from models.messages.notification import NotificationRow
 from models.runs.run import RunRow, RunState, Trigger
-from models.views.archives import ArchiveView, RunView
-from models.views.endpoints import NewEndpoint
+from models.views.archives.archives import ArchiveView, RunView
+from models.views.messages.endpoints import NewEndpoint
 from services.messages import endpoints
 from services.views import archive_view
 from tests.flows.conftest import received

@@ -25,7 +25,7 @@ from models.messages.notification import NotificationRow, NotificationState
 from models.runs.run import RunRow, RunState, Trigger
 from models.store.fixity import Fault
 from models.store.inventory import Inventory
-from models.views.payments import Explanation
+from models.views.archives.payments import Explanation
 from services.anchors.holding import Held, hold
 from services.anchors.making import make
 from services.messages.planning import event_row

@@ -15,7 +15,7 @@ from models.archive.archive import State
 from models.errors import Refused
 from models.runs.bulk import ItemState
 from models.runs.run import RunRow, RunState, Trigger
-from models.views.archives import ArchiveFilter
+from models.views.archives.archives import ArchiveFilter
 from models.views.bulk import BulkQuery, ItemQuery
 from services.bulk import control, planning, records
 from tests.bulk import fill, filled, receipt_id

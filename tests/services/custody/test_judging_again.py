@@ -17,7 +17,7 @@ from adapters.store.requests import stored_version
 from adapters.tables.runs import runs
 from models.archive.judgement import Change, Judged
 from models.archive.verdict import Outcome
-from models.views.archives import ArchiveView
+from models.views.archives.archives import ArchiveView
 from services.custody.judging_again import count_due, due, judge_objects
 from services.custody.verifying import object_of, stored_objects, verify_objects
 from services.processing.loading import load

@@ -19,7 +19,7 @@ from adapters.tables.runs import receipts
 from flows.process_archive import process_archive
 from models.errors import Refused
 from models.runs.run import Trigger
-from models.views.payments import Explanation
+from models.views.archives.payments import Explanation
 from services.custody.rebuilding import Rebuilt, check_empty, rebuild
 from services.custody.verifying import missing, object_of, stored_objects
 from services.payments import discrepancies, recorded

@@ -9,7 +9,7 @@ import pytest
 from adapters.tables.messages import endpoints as rows
 from adapters.tables.messages import notifications
 from models.messages.event import EventRow, EventType
-from models.views.endpoints import NewEndpoint
+from models.views.messages.endpoints import NewEndpoint
 from services.messages import endpoints
 from services.messages.asked_fields import body_to
 from tests.installations import archived

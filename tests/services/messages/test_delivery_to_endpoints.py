@@ -21,7 +21,7 @@ from adapters.settings.settings import Settings
 from adapters.tables.messages import notifications
 from models.messages.event import Event, EventType
 from models.messages.notification import NotificationAttemptRow, NotificationRow, NotificationState
-from models.views.endpoints import NewEndpoint
+from models.views.messages.endpoints import NewEndpoint
 from services.messages import endpoints
 from services.messages.attempts import send
 from services.messages.delivering import deliver_due

@@ -19,7 +19,7 @@ from domain.messages.signatures import SigningKey
 from models.errors import Locked, Refused
 from models.messages.endpoint import Signature
 from models.messages.event import Event, EventType
-from models.views.endpoints import NewEndpoint, Rotation
+from models.views.messages.endpoints import NewEndpoint, Rotation
 from services.messages import endpoint_views, endpoints
 from services.messages.planning import announce
 from services.messages.signing import headers_of

@@ -14,7 +14,7 @@ from adapters.tables.messages.queues import disable_by_itself
 from models.errors import Refused
 from models.messages.endpoint import EndpointRow
 from models.store.fixity import Fault
-from models.views.endpoints import NewEndpoint
+from models.views.messages.endpoints import NewEndpoint
 from services.custody.rebuilding import rebuild
 from services.custody.verifying_beside import verify_beside
 from services.messages import endpoint_views, endpoints

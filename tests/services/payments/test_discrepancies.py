@@ -23,8 +23,8 @@ from models.payments.discrepancy import (
     DiscrepancyRow,
 )
 from models.payments.payment import Standing
-from models.views.archives import ArchiveQuery, ArchiveView
-from models.views.payments import Explanation
+from models.views.archives.archives import ArchiveQuery, ArchiveView
+from models.views.archives.payments import Explanation
 from services.payments import discrepancies, recorded
 from services.payments.discrepancies import reconcile, reconcile_judged, reconcile_many, reconcile_version
 from services.payments.recorded import may_have_discrepancies

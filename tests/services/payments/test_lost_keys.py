@@ -28,8 +28,8 @@ from models.payments.discrepancy import DiscrepancyRow
 from models.runs.receipt import Delivery
 from models.runs.run import Trigger
 from models.store.fixity import Fault
-from models.views.archives import ArchiveView
-from models.views.payments import DiscrepancyView, Explanation
+from models.views.archives.archives import ArchiveView
+from models.views.archives.payments import DiscrepancyView, Explanation
 from services.custody.verifying import object_of, stored_objects, verify_beside, verify_object, verify_objects
 from services.evidence import check
 from services.payments.discrepancies import explain

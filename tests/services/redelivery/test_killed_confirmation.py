@@ -14,7 +14,7 @@ from adapters.database.transactions import insert_rows, reading, writing
 from adapters.tables.messages import redeliveries
 from models.messages.endpoint import EndpointRow
 from models.messages.notification import NotificationRow, NotificationState
-from models.views.messages import MessageFilter
+from models.views.messages.messages import MessageFilter
 from services.redelivery import confirming, planning, records
 from tests.conftest import LONGEST_S
 from tests.records import NOON

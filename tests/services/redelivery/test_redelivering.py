@@ -17,9 +17,9 @@ from models.errors import Refused
 from models.messages.endpoint import EndpointRow
 from models.messages.event import Event, EventType
 from models.messages.notification import AttemptTrigger, NotificationRow, NotificationState
-from models.views.endpoints import NewEndpoint
-from models.views.messages import MessageFilter, MessageQuery
-from models.views.redeliveries import RedeliveryQuery, RedeliveryView
+from models.views.messages.endpoints import NewEndpoint
+from models.views.messages.messages import MessageFilter, MessageQuery
+from models.views.messages.redeliveries import RedeliveryQuery, RedeliveryView
 from services.messages import endpoints
 from services.messages.attempts import send
 from services.messages.delivering import deliver_due, give_up_expired

@@ -13,7 +13,7 @@ from adapters.store import history, ocfl
 from models.archive.warning import WarningCode
 from models.sources.source import StatedTerms
 from models.store.fixity import Fault
-from models.views.archives import ArchiveQuery, ArchiveView
+from models.views.archives.archives import ArchiveQuery, ArchiveView
 from services.custody.verifying import object_of, verify_object
 from services.sources import registry
 from services.views import archive_list, archive_view

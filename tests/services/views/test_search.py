@@ -20,7 +20,7 @@ from models.archive.warning import WarningRow
 from models.errors import Refused
 from models.runs.cause import Cause
 from models.search.entry import SearchEntryRow
-from models.views.archives import ArchiveFilter, ArchiveQuery
+from models.views.archives.archives import ArchiveFilter, ArchiveQuery
 from services.settlements import judging
 from services.views import archive_list
 from services.views.archive_conditions import conditions_of, filters_of

@@ -17,7 +17,7 @@ from api.console.frame.visits import Person, recorded
 from api.console.pages.archives import columns, saved_views
 from api.console.pages.lists.filters import Asked, asked
 from models.errors import Refused
-from models.views.archives import ArchiveFilter, ArchivePage, ArchiveQuery, ArchiveSummary
+from models.views.archives.archives import ArchiveFilter, ArchivePage, ArchiveQuery, ArchiveSummary
 from services.bulk import planning
 from services.views import archive_list
 

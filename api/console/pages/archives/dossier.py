@@ -19,10 +19,10 @@ from api.references import Reference, RouteAsSent
 from domain.archive.verdict_text import certificate_texts, document_text, field_change_texts, signature_texts
 from models.archive.verdict import Verdict
 from models.errors import Refused
-from models.views.archives import ArchiveView
-from models.views.differences import DifferenceView
-from models.views.missing import MissingQuery
-from models.views.payments import Explanation
+from models.views.archives.archives import ArchiveView
+from models.views.archives.differences import DifferenceView
+from models.views.archives.missing import MissingQuery
+from models.views.archives.payments import Explanation
 from services.payments import discrepancies
 from services.receipts.lookup import unknown_reference
 from services.triggering import reruns

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from models.views.archives import FieldView
+from models.views.archives.archives import FieldView
 
 PAGE_WIDTH, PAGE_HEIGHT = 100.0, 141.4
 """A page of A4 in units of a hundredth of its width. Cellosign sends places in hundredths of width and height."""

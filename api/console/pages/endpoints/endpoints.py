@@ -17,8 +17,8 @@ from api.console.words.languages import N_
 from models.errors import Refused
 from models.messages.event import EventType
 from models.messages.notification import NotificationState
-from models.views.endpoints import NewEndpoint, Rotation
-from models.views.messages import MessageQuery
+from models.views.messages.endpoints import NewEndpoint, Rotation
+from models.views.messages.messages import MessageQuery
 from services.messages import endpoint_tests, endpoint_views, endpoints
 from services.views import message_list
 

@@ -10,7 +10,7 @@ from api.console.frame.threads import in_thread
 from api.console.frame.visits import Person, recorded
 from models.errors import Refused
 from models.messages.notification import NotificationState
-from models.views.messages import MessageFilter
+from models.views.messages.messages import MessageFilter
 from services.redelivery import confirming, planning, records
 from services.views import message_list
 

@@ -14,7 +14,7 @@ from api.console.frame.visits import Person, own_path
 from api.console.pages.lists.lists import listed
 from api.console.words.languages import N_
 from models.errors import Refused
-from models.views.payments import DiscrepancyQuery, Explanation
+from models.views.archives.payments import DiscrepancyQuery, Explanation
 from services.payments import discrepancies
 from services.views import discrepancy_list
 

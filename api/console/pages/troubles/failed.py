@@ -10,7 +10,7 @@ from api.console.frame.rendering import render
 from api.console.frame.threads import in_thread
 from api.console.frame.visits import Person, recorded
 from models.archive.archive import State
-from models.views.archives import ArchiveFilter
+from models.views.archives.archives import ArchiveFilter
 from services.bulk import planning
 from services.views import failure_list
 

@@ -15,7 +15,7 @@ from api.console.frame.visits import Person, recorded
 from api.console.pages.lists.lists import listed
 from models.errors import Refused
 from models.people.action import ActionKind
-from models.views.refused import RefusedQuery
+from models.views.archives.refused import RefusedQuery
 from services.people import actions
 from services.triggering.releases import release_all
 from services.views import refused_list

@@ -22,7 +22,7 @@ from models.archive.warning import WarningRow
 from models.errors import Conflict
 from models.payments.payment import PaymentRow
 from models.runs.receipt import VersionRow
-from models.views.archives import ArchiveView
+from models.views.archives.archives import ArchiveView
 from services.views import archive_view
 from tests.domain.payloads import read
 from tests.records import NOON, archived, digest, document, loaded, newer, registered

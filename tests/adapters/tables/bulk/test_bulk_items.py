@@ -10,7 +10,7 @@ from models.archive.archive import State
 from models.errors import System
 from models.runs.cause import Cause
 from models.runs.run import RunRow, RunState, Trigger
-from models.views.archives import ArchiveFilter
+from models.views.archives.archives import ArchiveFilter
 from services.bulk import planning
 from tests.bulk import fill, filled, receipt_id
 

@@ -11,7 +11,7 @@ from adapters.tables.runs import receipts, runs
 from models.archive.archive import State
 from models.runs.receipt import Delivery, Outcome
 from models.runs.run import RunRow, RunState, Trigger
-from models.views.archives import ArchiveView
+from models.views.archives.archives import ArchiveView
 from services.views import archive_view
 from tests.records import NOON, delivery, digest, registered
 

@@ -12,7 +12,7 @@ from adapters.tables.runs import refused
 from models.archive.archive import ArchiveRow
 from models.messages.notification import NotificationRow
 from models.runs.refused import RefusedDelivery
-from models.views.refused import RefusedQuery
+from models.views.archives.refused import RefusedQuery
 from services.messages.planning import event_row
 from services.messages.report_events import delivery_refused
 from services.views import refused_list

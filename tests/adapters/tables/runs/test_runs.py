@@ -12,7 +12,7 @@ from models.archive.archive import State
 from models.errors import System
 from models.runs.cause import Cause
 from models.runs.run import RunRow, RunState, Trigger
-from models.views.archives import ArchiveQuery, RunView
+from models.views.archives.archives import ArchiveQuery, RunView
 from services.views import archive_list, archive_view
 from tests.records import NOON, delivery, registered
 

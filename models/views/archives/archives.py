@@ -12,10 +12,10 @@ from models.archive.warning import WarningCode
 from models.payments.discrepancy import DiscrepancyCode
 from models.payments.payment import Standing
 from models.runs.cause import CauseColumns
-from models.views.missing import MissingView
+from models.views.archives.missing import MissingView
+from models.views.archives.payments import DiscrepancyView, PaymentView
+from models.views.archives.refused import RefusedView
 from models.views.parameters import Integer, Moment, Text
-from models.views.payments import DiscrepancyView, PaymentView
-from models.views.refused import RefusedView
 
 
 class ArchiveFilter(BaseModel):

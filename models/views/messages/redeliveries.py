@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from models.views.messages import MessageFilter
+from models.views.messages.messages import MessageFilter
 from models.views.parameters import Text
 
 
