@@ -28,8 +28,8 @@ from models.archive.judgement import Judged
 from models.errors import Refused
 from models.store.fixity import Fault, Fixity, StoredObject
 from services.anchors.holding import Held, hold
+from services.custody.objects.verifying_rows import RELOADED
 from services.custody.verifying import drawn, missing, object_of, stored_objects, verify_beside, verify_objects
-from services.custody.verifying_rows import RELOADED
 
 _console = Console(markup=False, emoji=False, soft_wrap=True)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]

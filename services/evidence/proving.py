@@ -13,8 +13,8 @@ from models.archive.content import ContentCut
 from models.errors import Conflict, Locked
 from models.store.fixity import Fault, FixityFinding, StoredObject
 from services.anchors.newest import against_newest
+from services.custody.objects.verifying_rows import RELOADED
 from services.custody.verifying import object_of, verify_object
-from services.custody.verifying_rows import RELOADED
 
 _MOST_NAMED = 3
 

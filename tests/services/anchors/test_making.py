@@ -25,7 +25,7 @@ from services.anchors.holding import hold
 from services.anchors.making import Made, make
 from services.anchors.proving import proof_of
 from services.custody.judging_again import judge_object
-from services.custody.listing import object_of
+from services.custody.objects.listing import object_of
 from tests import pdfs
 from tests.installations import archived
 from tests.prepared import Prepared

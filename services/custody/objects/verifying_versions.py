@@ -15,7 +15,7 @@ from adapters.store.ocfl import INVENTORY, LOGS
 from adapters.store.requests import StoredRequest, delivered, request_in, version_in
 from models.errors import Conflict, Locked, Unreadable
 from models.store.fixity import Fault, FixityFinding
-from services.custody.opened import Opened
+from services.custody.objects.opened import Opened
 
 MOST_BYTES = 64 << 20
 """The most bytes of a skeleton or of cuts, which are read at once. No request of ours has as many."""

@@ -14,8 +14,8 @@ from domain.payments.identity import discrepancy_id
 from models.errors import Conflict, Locked, Unreadable
 from models.payments.discrepancy import DiscrepancyRow
 from models.store.fixity import EMPTY_FOLDER, Fault, Fixity, FixityFinding, strange_thing
-from services.custody.verifying_endpoints import wrong_endpoints
-from services.custody.verifying_events import verify_events
+from services.custody.beside.verifying_endpoints import wrong_endpoints
+from services.custody.beside.verifying_events import verify_events
 from services.payments.recorded import discrepancy_of
 
 

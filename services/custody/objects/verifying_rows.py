@@ -27,8 +27,8 @@ from models.errors import Conflict, Locked, Unreadable
 from models.payments.payment import PaymentKeyRow, PaymentRow
 from models.runs.receipt import DeliveryRow, ReceiptRow, VersionRow
 from models.store.fixity import FixityFinding
-from services.custody.opened import Opened
-from services.custody.said_by_store import (
+from services.custody.objects.opened import Opened
+from services.custody.objects.said_by_store import (
     current_request,
     said_archive,
     said_deliveries,

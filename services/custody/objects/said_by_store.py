@@ -12,7 +12,7 @@ from domain.archive.versions import Age, newest_first
 from models.archive.archive import ArchiveRow, State
 from models.errors import Conflict, Unreadable
 from models.runs.receipt import DEFAULT_SOURCE, ReceiptRow, VersionRow
-from services.custody.opened import Opened
+from services.custody.objects.opened import Opened
 
 _OF_A_RECEIPT = ("receipt_id", "state", "received_at", "completed_at", "size_bytes", "source")
 _OTHER_ZONE = timedelta(hours=26)

@@ -6,7 +6,7 @@ from adapters.store import ocfl
 from adapters.store.ocfl import INVENTORY, SIDECAR
 from adapters.tables.runs.receipts import Completed
 from models.store.fixity import FixityFinding
-from services.custody.opened import Opened
+from services.custody.objects.opened import Opened
 
 
 def wrong_inventories(opened: Opened) -> Iterator[FixityFinding]:
