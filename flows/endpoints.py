@@ -13,8 +13,8 @@ from flows.execution.events import emit
 from flows.execution.retries import RETRIED
 from models.errors import Transient
 from models.messages.event import Event
-from services.messages.attempts import check_confirmed, send, send_unrecorded
-from services.messages.planning import announce
+from services.messages.attempts.attempts import check_confirmed, send, send_unrecorded
+from services.messages.events.planning import announce
 
 
 async def notify_endpoints(event: Event) -> None:

@@ -11,7 +11,7 @@ from domain.messages.summary import open_discrepancies_summary
 from flows.endpoints import notify_endpoints
 from flows.execution.summaries import optional_summary
 from models.views.archives.payments import ListedDiscrepancy
-from services.messages.report_events import payments_discrepancies
+from services.messages.events.report_events import payments_discrepancies
 from services.views import discrepancy_list
 
 

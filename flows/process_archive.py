@@ -47,8 +47,8 @@ from models.messages.notification import AttemptTrigger, NotificationState
 from models.payments.discrepancy import DiscrepancyState
 from models.runs.receipt import Identity
 from models.runs.run import Trigger
-from services.messages.attempts import check_confirmed, is_of_endpoint, send
-from services.messages.delivering import send_from_run
+from services.messages.attempts.attempts import check_confirmed, is_of_endpoint, send
+from services.messages.attempts.delivering import send_from_run
 from services.messages.summaries import archive_summary
 from services.payments.recorded import count_not_closed, not_closed
 from services.processing.completion import complete

@@ -20,7 +20,7 @@ from flows.execution.summaries import optional_summary
 from models.errors import Conflict
 from models.store.fixity import Fixity, StoredObject
 from services.custody.verifying import drawn, missing, stored_objects, verify_beside, verify_objects
-from services.messages.report_events import store_damaged, store_unverified
+from services.messages.events.report_events import store_damaged, store_unverified
 from services.people.reporting import report_unverified, report_verified
 
 _MOST_SHOWN = 100

@@ -15,7 +15,7 @@ from models.errors import WrongUse
 from models.messages.notification import NotificationState
 from models.views.messages.messages import MessageFilter
 from models.views.messages.redeliveries import RedeliveryQuery
-from services.messages import endpoints
+from services.messages.endpoints import endpoints
 from services.redelivery import confirming, planning, records
 
 

@@ -11,7 +11,7 @@ from domain.completeness.missing import alert_due
 from domain.messages.archive_bodies import process_missing
 from models.completeness.missing_process import MissingProcessRow
 from models.messages.event import Event, EventType
-from services.messages.planning import announce
+from services.messages.events.planning import announce
 
 
 @dataclass(frozen=True, slots=True)

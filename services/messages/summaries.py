@@ -2,7 +2,7 @@
 
 from adapters.tables.messages import notifications
 from domain.messages.summary import MOST_ROWS, summary
-from services.messages.archive_events import page_url
+from services.messages.events.archive_events import page_url
 from services.payments import recorded
 from services.receipts.stored_archive import StoredArchive
 

@@ -17,7 +17,7 @@ from models.messages.notification import NotificationRow, NotificationState
 from models.messages.redelivery import RedeliveryRow
 from models.views.messages.messages import MessageFilter
 from models.views.messages.redeliveries import EndpointShare, RedeliveryPlan
-from services.messages.planning import known_endpoints
+from services.messages.events.planning import known_endpoints
 from services.views.message_list import conditions_of
 
 _UNLESS_NAMED = [NotificationState.DEAD, NotificationState.SKIPPED]

@@ -30,7 +30,7 @@ from flows.execution.events import emit
 from flows.process_archive import process_archive
 from models.completeness.missing_process import MissingProcessRow, Why
 from models.messages.event import Event, EventType
-from services.messages.report_events import store_damaged
+from services.messages.events.report_events import store_damaged
 from tests.conftest import LONGEST_S, wait_until
 from tests.flows.conftest import received
 from tests.flows.workers import make_pool

@@ -13,7 +13,7 @@ from models.messages.notification import NotificationAttemptRow, NotificationRow
 from models.runs.refused import RefusedRow
 from models.runs.run import RunRow
 from models.views.messages.endpoints import NewEndpoint
-from services.messages import endpoints
+from services.messages.endpoints import endpoints
 from tests.bulk import fill, filled, receipt_id
 from tests.records import digest
 

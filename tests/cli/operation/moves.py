@@ -26,7 +26,7 @@ from models.people.action import ActionKind
 from models.runs.receipt import Delivery, Identity
 from models.views.messages.endpoints import NewEndpoint
 from services.completeness.taking_in import take_in_left
-from services.messages import endpoints
+from services.messages.endpoints import endpoints
 from services.people import logins, saved_views
 from services.people.actions import record
 from services.triggering.refusals import list_all_refused

@@ -20,10 +20,10 @@ from models.messages.notification import AttemptTrigger, NotificationRow, Notifi
 from models.views.messages.endpoints import NewEndpoint
 from models.views.messages.messages import MessageFilter, MessageQuery
 from models.views.messages.redeliveries import RedeliveryQuery, RedeliveryView
-from services.messages import endpoints
-from services.messages.attempts import send
-from services.messages.delivering import deliver_due, give_up_expired
-from services.messages.planning import announce
+from services.messages.attempts.attempts import send
+from services.messages.attempts.delivering import deliver_due, give_up_expired
+from services.messages.endpoints import endpoints
+from services.messages.events.planning import announce
 from services.redelivery import confirming, planning, records
 from services.views import message_list
 

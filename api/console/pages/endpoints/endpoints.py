@@ -19,7 +19,7 @@ from models.messages.event import EventType
 from models.messages.notification import NotificationState
 from models.views.messages.endpoints import NewEndpoint, Rotation
 from models.views.messages.messages import MessageQuery
-from services.messages import endpoint_tests, endpoint_views, endpoints
+from services.messages.endpoints import endpoint_tests, endpoint_views, endpoints
 from services.views import message_list
 
 PATH = f"{ROOT}/endpoints"

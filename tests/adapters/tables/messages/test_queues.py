@@ -21,7 +21,7 @@ from models.messages.notification import (
     NotificationState,
     Stage,
 )
-from services.messages.planning import event_row, message_to
+from services.messages.events.planning import event_row, message_to
 from tests.records import NOON
 
 pytestmark = pytest.mark.usefixtures("installation")

@@ -13,8 +13,8 @@ from models.archive.archive import ArchiveRow
 from models.messages.notification import NotificationRow
 from models.runs.refused import RefusedDelivery
 from models.views.archives.refused import RefusedQuery
-from services.messages.planning import event_row
-from services.messages.report_events import delivery_refused
+from services.messages.events.planning import event_row
+from services.messages.events.report_events import delivery_refused
 from services.views import refused_list
 from tests.records import NOON, digest, registered
 

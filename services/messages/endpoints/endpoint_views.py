@@ -10,7 +10,7 @@ from domain.messages.signatures import SigningKey
 from models.messages.endpoint import EndpointRow
 from models.views.bulk import ActionView
 from models.views.messages.endpoints import AddedEndpoint, EndpointList, EndpointView, KeyView
-from services.messages.endpoints import get
+from services.messages.endpoints.endpoints import get
 from services.messages.signing import sealed_headers
 
 

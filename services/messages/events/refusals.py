@@ -5,8 +5,8 @@ from uuid import uuid4
 
 from adapters.tables.runs import refused
 from models.messages.event import Event
-from services.messages.planning import announce, known_endpoints
-from services.messages.report_events import delivery_refused
+from services.messages.events.planning import announce, known_endpoints
+from services.messages.events.report_events import delivery_refused
 
 _ANNOUNCED_WITHIN = timedelta(days=3)
 

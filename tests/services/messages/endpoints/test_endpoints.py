@@ -20,8 +20,8 @@ from models.errors import Locked, Refused
 from models.messages.endpoint import Signature
 from models.messages.event import Event, EventType
 from models.views.messages.endpoints import NewEndpoint, Rotation
-from services.messages import endpoint_views, endpoints
-from services.messages.planning import announce
+from services.messages.endpoints import endpoint_views, endpoints
+from services.messages.events.planning import announce
 from services.messages.signing import headers_of
 from tests.records import attempted
 

@@ -19,8 +19,8 @@ from adapters.tables.messages.queues import Taken
 from adapters.tables.runs import receipts
 from models.errors import CellarError
 from models.messages.notification import NotificationRow, NotificationState
-from services.messages.attempts import Attempt, send, send_taken
-from services.messages.planning import known_endpoints
+from services.messages.attempts.attempts import Attempt, send, send_taken
+from services.messages.events.planning import known_endpoints
 
 log = structlog.get_logger()
 

@@ -5,8 +5,8 @@ from datetime import datetime
 from adapters.tables.runs import failures
 from domain.messages.retrying import TRIED_FOR
 from models.messages.event import Event
-from services.messages.archive_events import failed
-from services.messages.planning import announce, known_endpoints
+from services.messages.events.archive_events import failed
+from services.messages.events.planning import announce, known_endpoints
 
 _MOST_AT_ONCE = 1000
 

@@ -18,7 +18,7 @@ from domain.messages.signatures import SigningKey, key_of
 from models.errors import Conflict, Locked, Refused
 from models.messages.endpoint import EndpointKey, EndpointRow, Signature
 from models.views.messages.endpoints import NewEndpoint, Rotation, SecretChoice
-from services.messages.planning import known_endpoints
+from services.messages.events.planning import known_endpoints
 from services.messages.signing import KEY, with_sealed_values
 
 log = structlog.get_logger()

@@ -25,9 +25,9 @@ from models.errors import Refused, System, Transient
 from models.messages.endpoint import EndpointRow
 from models.messages.event import EventType
 from models.messages.notification import AttemptTrigger, NotificationRow, NotificationState, Stage
-from services.messages.archive_events import completed
-from services.messages.asked_fields import body_to
-from services.messages.report_events import delivery_refused
+from services.messages.attempts.asked_fields import body_to
+from services.messages.events.archive_events import completed
+from services.messages.events.report_events import delivery_refused
 from services.messages.signing import headers_of
 
 log = structlog.get_logger()

@@ -10,8 +10,8 @@ from adapters.tables.messages import endpoints as rows
 from adapters.tables.messages import notifications
 from models.messages.event import EventRow, EventType
 from models.views.messages.endpoints import NewEndpoint
-from services.messages import endpoints
-from services.messages.asked_fields import body_to
+from services.messages.attempts.asked_fields import body_to
+from services.messages.endpoints import endpoints
 from tests.installations import archived
 from tests.samples import sample_body
 

@@ -12,8 +12,8 @@ from domain.messages.report_bodies import endpoint_test
 from domain.messages.retrying import is_confirmation
 from models.errors import Refused, Transient
 from models.views.messages.endpoints import EndpointTest
-from services.messages.attempts import try_once
-from services.messages.endpoints import get
+from services.messages.attempts.attempts import try_once
+from services.messages.endpoints.endpoints import get
 
 
 async def warnings_at(url: str) -> list[str]:

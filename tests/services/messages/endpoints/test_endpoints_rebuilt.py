@@ -17,7 +17,7 @@ from models.store.fixity import Fault
 from models.views.messages.endpoints import NewEndpoint
 from services.custody.beside.verifying_beside import verify_beside
 from services.custody.rebuilding import rebuild
-from services.messages import endpoint_views, endpoints
+from services.messages.endpoints import endpoint_views, endpoints
 from services.messages.signing import headers_of
 from tests.conftest import make_tables
 
