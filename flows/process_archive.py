@@ -30,7 +30,7 @@ from adapters.platform.cancellation import in_thread
 from adapters.settings.settings import settings
 from adapters.tables.archives import archives
 from adapters.tables.messages import notifications
-from domain.messages.summary import cause_summary, size_text
+from domain.messages.summaries.summary import cause_summary, size_text
 from domain.messages.undelivered import UNDELIVERED, UNDELIVERED_TAG, undelivered_text
 from flows.execution.attempts import attempt_at
 from flows.execution.engine import end_own_process, leave_slot

@@ -25,7 +25,7 @@ from pytest_httpserver import HTTPServer
 
 from adapters.observation.log import reference_digest
 from adapters.settings.environment import POOL
-from domain.messages.archive_bodies import process_missing
+from domain.messages.bodies.archive_bodies import process_missing
 from flows.execution.events import emit
 from flows.process_archive import process_archive
 from models.completeness.missing_process import MissingProcessRow, Why

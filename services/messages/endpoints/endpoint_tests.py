@@ -8,7 +8,7 @@ import httpx
 
 from adapters.peers import downstream
 from adapters.peers.reaching import fault_at
-from domain.messages.report_bodies import endpoint_test
+from domain.messages.bodies.report_bodies import endpoint_test
 from domain.messages.retrying import is_confirmation
 from models.errors import Refused, Transient
 from models.views.messages.endpoints import EndpointTest

@@ -14,8 +14,8 @@ from adapters.store.requests import stored_version
 from adapters.tables.archives import archives
 from domain.archive.difference import differences
 from domain.archive.versions import newest_first
-from domain.messages import archive_bodies
-from domain.messages.body import MOST_REPORTED
+from domain.messages.bodies import archive_bodies
+from domain.messages.bodies.body import MOST_REPORTED
 from models.archive.archive import ArchiveRow
 from models.archive.difference import Difference
 from models.errors import Conflict

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from domain.messages.body import LONGEST_SENTENCE, MOST_REPORTED, cut, encoded
+from domain.messages.bodies.body import LONGEST_SENTENCE, MOST_REPORTED, cut, encoded
 from domain.payments.sentences import sentence, shown_transaction
 from models.archive.archive import ArchiveRow
 from models.archive.difference import Change, Difference, DifferenceKind

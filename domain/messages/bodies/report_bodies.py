@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from domain.messages.body import LONGEST_SENTENCE, MOST_REPORTED, cut, encoded
+from domain.messages.bodies.body import LONGEST_SENTENCE, MOST_REPORTED, cut, encoded
 from domain.payments.sentences import shown_transaction
 from models.archive.judgement import Change
 from models.messages.event import EventType

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from domain.completeness.words import left_text, why_text
-from domain.messages.summary import section
+from domain.messages.summaries.summary import section
 from models.completeness.missing_process import MissingProcessRow
 
 MOST_SHOWN = 50

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from domain.messages.archive_bodies import (
+from domain.messages.bodies.archive_bodies import (
     about,
     archive_attention,
     archive_changed,
@@ -15,7 +15,7 @@ from domain.messages.archive_bodies import (
     archive_failed,
     process_missing,
 )
-from domain.messages.body import MOST_REPORTED
+from domain.messages.bodies.body import MOST_REPORTED
 from domain.payments.sentences import sentence
 from models.archive.archive import ArchiveRow
 from models.archive.difference import Change, Difference, DifferenceKind, Values

@@ -3,7 +3,7 @@
 import json
 from datetime import UTC, datetime
 
-from domain.messages.report_bodies import (
+from domain.messages.bodies.report_bodies import (
     delivery_refused,
     documents_judged_worse,
     endpoint_test,

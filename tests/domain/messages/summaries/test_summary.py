@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from domain.messages.summary import open_discrepancies_summary, size_text, summary
+from domain.messages.summaries.summary import open_discrepancies_summary, size_text, summary
 from domain.payments.money import amount_text
 from domain.payments.reconciliation import reconcile
 from domain.payments.sentences import sentence

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.messages import archive_bodies, report_bodies
+from domain.messages.bodies import archive_bodies, report_bodies
 from models.archive.archive import ArchiveRow
 from models.archive.difference import Change as Kind
 from models.archive.difference import Difference, DifferenceKind
