@@ -12,7 +12,7 @@ from pydantic import Field
 
 from adapters.files import bucket
 from adapters.platform.cancellation import in_thread
-from adapters.store.last_check import keep_check
+from adapters.store.beside.last_check import keep_check
 from flows.endpoints import notify_endpoints
 from flows.execution.attempts import without_text
 from flows.execution.results import RESULTS

@@ -19,7 +19,7 @@ from rich.progress import (
 )
 
 from adapters.files import bucket
-from adapters.store.last_check import keep_check
+from adapters.store.beside.last_check import keep_check
 from adapters.tables.archives import archives
 from cli.custody.against import Against, json_of, print_held
 from cli.custody.judged_again import judge_again, print_judged

@@ -15,7 +15,7 @@ from prefect.exceptions import TerminationSignal
 from prefect.states import AwaitingRetry, Failed
 
 from adapters.observation.metrics import run_ended
-from adapters.store import history
+from adapters.store.objects import history
 from adapters.tables.runs import runs, waiting
 from adapters.tables.runs.waiting import Wait
 from domain.runs.causes import CANCELLED, cause_of, system_of

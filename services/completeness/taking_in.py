@@ -19,7 +19,7 @@ from adapters.files.store import store
 from adapters.inbox import session_events as inbox
 from adapters.inbox.records import body_name
 from adapters.settings.settings import settings
-from adapters.store import session_events as kept
+from adapters.store.beside import session_events as kept
 from adapters.tables.completeness import session_events as table
 from adapters.tables.completeness.session_events import EventRow
 from domain.body.scan import Scanner

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from adapters.inbox import inbox
-from adapters.store import history, interrupted, kept_discrepancies, ocfl
-from adapters.store.requests import delivered, delivery_path, stored_request
-from adapters.store.settlement_reports import report_key
+from adapters.store import ocfl
+from adapters.store.beside.settlement_reports import report_key
+from adapters.store.objects import history, interrupted, kept_discrepancies
+from adapters.store.objects.requests import delivered, delivery_path, stored_request
 from adapters.tables.archives import archives
 from adapters.tables.runs import receipts
 from models.archive.archive import State

@@ -10,8 +10,9 @@ from itertools import chain
 
 from adapters.files.store import store
 from adapters.platform.cancellation import checkpoint, one_fate
-from adapters.store import history, ocfl, seals
+from adapters.store import ocfl, seals
 from adapters.store.object_files import REQUEST
+from adapters.store.objects import history
 from adapters.store.ocfl import INVENTORY
 from adapters.tables.archives import archives
 from adapters.tables.runs import receipts

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from adapters.files.bag import BagFile, write_bag
 from adapters.settings.settings import settings
-from adapters.store.requests import StoredRequest, stored_request
+from adapters.store.objects.requests import StoredRequest, stored_request
 from domain.pages.languages import LANGUAGES
 from domain.pages.proof_page import Proof
 from domain.pages.summary_page import History, Shown, page_name, summary_page

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from adapters.files.store import store
 from adapters.store import seals
 from adapters.store.object_files import FILES, REQUEST
-from adapters.store.requests import StoredRequest
+from adapters.store.objects.requests import StoredRequest
 from models.archive.archive import Archive
 from models.archive.content import ContentCut
 from models.errors import Conflict, Locked

@@ -14,7 +14,7 @@ from sqlmodel import Session, SQLModel, col, func, select, update
 from adapters.database.locked_archives import without_locked
 from adapters.database.transactions import insert_rows, pages, reading, streamed, writing
 from adapters.search import entries
-from adapters.store import kept_discrepancies
+from adapters.store.objects import kept_discrepancies
 from adapters.tables.archives import archives
 from domain.archive.rows import discrepancy_rows
 from domain.payments.discrepancies import Known, Transition, by_id, transitions

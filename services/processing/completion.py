@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from adapters.store import history
+from adapters.store.objects import history
 from adapters.tables.archives import archives
 from adapters.tables.runs import receipts
 from models.archive.archive import State

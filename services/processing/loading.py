@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from adapters.store.requests import stored_version
+from adapters.store.objects.requests import stored_version
 from adapters.tables.archives import archives
 from adapters.tables.runs import receipts
 from domain.archive.versions import Age, supersedes

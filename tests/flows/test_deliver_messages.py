@@ -19,7 +19,7 @@ from werkzeug import Request, Response
 from adapters.database.transactions import writing
 from adapters.files.store import store
 from adapters.settings.settings import Settings
-from adapters.store import history
+from adapters.store.objects import history
 from adapters.tables.messages import endpoints, notifications
 from flows.deliver_messages import deliver_messages
 from flows.execution.undelivered import settle, undelivered_runs

@@ -8,7 +8,7 @@ import pytest
 
 from adapters.database.transactions import writing
 from adapters.settings.settings import Settings
-from adapters.store import kept_discrepancies
+from adapters.store.objects import kept_discrepancies
 from flows.reevaluate_payments import reevaluate_payments
 from models.completeness.session_event import SessionEventRow
 from models.payments.discrepancy import DiscrepancyEventRow

@@ -13,7 +13,7 @@ from sqlmodel import SQLModel
 
 from adapters.database.transactions import insert_rows, writing
 from adapters.settings.settings import settings
-from adapters.store import history
+from adapters.store.objects import history
 from models.messages.notification import NotificationAttemptRow, NotificationRow
 from models.runs.run import RunRow
 from models.views.archives.payments import Explanation

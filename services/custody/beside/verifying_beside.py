@@ -7,8 +7,10 @@ from typing import Any
 
 from adapters.files.store import RESULTS_FOLDER, store
 from adapters.platform.cancellation import checkpoint
-from adapters.store import history, kept_discrepancies, ocfl, seals, settlement_reports
-from adapters.store.history import Rows
+from adapters.store import ocfl, seals
+from adapters.store.beside import settlement_reports
+from adapters.store.objects import history, kept_discrepancies
+from adapters.store.objects.history import Rows
 from adapters.tables.archives import archives
 from domain.payments.identity import discrepancy_id
 from models.errors import Conflict, Locked, Unreadable

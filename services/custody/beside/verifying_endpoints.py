@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from adapters.files.store import store
-from adapters.store import kept_endpoints
+from adapters.store.beside import kept_endpoints
 from adapters.tables.messages import endpoints
 from models.store.fixity import Fault, FixityFinding
 

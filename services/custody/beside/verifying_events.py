@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from adapters.files.store import store
 from adapters.inbox import session_events as inbox
 from adapters.platform.cancellation import checkpoint
-from adapters.store import session_events as kept
+from adapters.store.beside import session_events as kept
 from adapters.tables.completeness import session_events as table
 from domain.completeness.batches import events_in
 from models.completeness.session_event import ReceivedEvent

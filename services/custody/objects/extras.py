@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from adapters.store import history, interrupted, judgements
-from adapters.store.interrupted import Begun
+from adapters.store.objects import history, interrupted, judgements
+from adapters.store.objects.interrupted import Begun
+from adapters.store.objects.requests import delivery_of
 from adapters.store.ocfl import INVENTORY, OBJECT_DECLARATION, SIDECAR
-from adapters.store.requests import delivery_of
 from adapters.tables.runs import receipts
 from models.archive.archive import State
 from models.store.fixity import FixityFinding, StoredObject

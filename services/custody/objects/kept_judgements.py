@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from adapters.store import judgements
+from adapters.store.objects import judgements
 from models.errors import Conflict
 from models.store.fixity import FixityFinding, StoredObject
 

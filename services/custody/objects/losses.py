@@ -9,10 +9,10 @@ from pathlib import PurePosixPath
 
 from adapters.files.store import store
 from adapters.inbox import inbox
-from adapters.store import history, kept_discrepancies
-from adapters.store.history import Rows
+from adapters.store.objects import history, kept_discrepancies
+from adapters.store.objects.history import Rows
+from adapters.store.objects.requests import delivery_path, stored_request
 from adapters.store.ocfl import reference_of
-from adapters.store.requests import delivery_path, stored_request
 from adapters.tables.runs.receipts import Completed
 from models.errors import Conflict
 from models.store.fixity import FixityFinding, StoredObject

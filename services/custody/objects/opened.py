@@ -9,8 +9,9 @@ from typing import Any
 
 from adapters.files.store import store
 from adapters.platform.cancellation import checkpoint
-from adapters.store import history, ocfl
-from adapters.store.history import Rows
+from adapters.store import ocfl
+from adapters.store.objects import history
+from adapters.store.objects.history import Rows
 from models.errors import Conflict, Unreadable
 from models.store.fixity import StoredObject
 from models.store.inventory import Inventory

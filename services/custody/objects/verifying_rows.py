@@ -13,7 +13,7 @@ from sqlmodel import SQLModel
 
 from adapters.platform.cancellation import checkpoint
 from adapters.store import seals
-from adapters.store.requests import StoredRequest
+from adapters.store.objects.requests import StoredRequest
 from adapters.tables.archives.recorded import Recorded, Row, key_columns, recorded
 from domain.archive.row_differences import row_differences
 from domain.archive.rows import judged_rows, rows_of

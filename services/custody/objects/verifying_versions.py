@@ -11,8 +11,8 @@ from datetime import datetime
 
 from adapters.platform.cancellation import checkpoint
 from adapters.store.object_files import CUTS, DELIVERIES, SKELETON
+from adapters.store.objects.requests import StoredRequest, delivered, request_in, version_in
 from adapters.store.ocfl import INVENTORY, LOGS
-from adapters.store.requests import StoredRequest, delivered, request_in, version_in
 from models.errors import Conflict, Locked, Unreadable
 from models.store.fixity import Fault, FixityFinding
 from services.custody.objects.opened import Opened

@@ -13,7 +13,7 @@ from structlog.contextvars import bound_contextvars, unbind_contextvars
 from adapters.observation.log import reference_digest
 from adapters.peers import downstream
 from adapters.platform.cancellation import in_thread, until_ended
-from adapters.store import history
+from adapters.store.objects import history
 from adapters.tables.messages import notifications, queues
 from adapters.tables.messages.queues import Taken
 from adapters.tables.runs import receipts

@@ -9,8 +9,8 @@ from sqlmodel import Session
 
 from adapters.database.transactions import writing
 from adapters.settings.settings import settings
-from adapters.store import kept_endpoints
-from adapters.store.kept_endpoints import OnDamaged
+from adapters.store.beside import kept_endpoints
+from adapters.store.beside.kept_endpoints import OnDamaged
 from adapters.tables.messages import endpoints, queues
 from domain.messages.addresses import shown_url
 from domain.messages.endpoints import declared_name

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import structlog
 
 from adapters.settings.settings import settings
-from adapters.store.requests import stored_version
+from adapters.store.objects.requests import stored_version
 from adapters.tables.archives import archives
 from domain.archive.difference import differences
 from domain.archive.versions import newest_first

@@ -14,7 +14,8 @@ import pytest
 from adapters.anchors import anchors
 from adapters.files.store import store
 from adapters.settings.settings import Settings, settings
-from adapters.store import history, ocfl
+from adapters.store import ocfl
+from adapters.store.objects import history
 from adapters.tables.messages import notifications
 from adapters.tables.runs import runs
 from domain.anchors.texts import statement_text

@@ -12,8 +12,9 @@ import pytest
 
 from adapters.files.store import store
 from adapters.settings.settings import Settings
-from adapters.store import judgements, ocfl
-from adapters.store.requests import stored_version
+from adapters.store import ocfl
+from adapters.store.objects import judgements
+from adapters.store.objects.requests import stored_version
 from adapters.tables.runs import runs
 from models.archive.judgement import Change, Judged
 from models.archive.verdict import Outcome

@@ -14,7 +14,8 @@ from pytest_httpserver import HTTPServer
 from adapters.files.store import store
 from adapters.inbox import inbox
 from adapters.settings.settings import Settings, settings
-from adapters.store import history, kept_discrepancies, ocfl
+from adapters.store import ocfl
+from adapters.store.objects import history, kept_discrepancies
 from adapters.tables.runs import receipts
 from flows.process_archive import process_archive
 from models.errors import Refused

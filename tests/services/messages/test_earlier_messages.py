@@ -7,7 +7,8 @@ from pytest_httpserver import HTTPServer
 
 from adapters.files.store import store
 from adapters.settings.settings import Settings
-from adapters.store import history, ocfl
+from adapters.store import ocfl
+from adapters.store.objects import history
 from adapters.tables.messages import notifications
 from models.messages.notification import NotificationState
 from services.messages.attempts.delivering import deliver_due

@@ -10,7 +10,7 @@ import pytest
 from sqlmodel import col, select
 
 from adapters.database.transactions import reading, writing
-from adapters.store import kept_discrepancies
+from adapters.store.objects import kept_discrepancies
 from domain.payments.discrepancies import by_id
 from models.errors import Refused
 from models.payments.discrepancy import (

@@ -19,7 +19,7 @@ from adapters.inbox import inbox
 from adapters.settings.kept_secrets import kept_secret
 from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl, seals
-from adapters.store.kept_discrepancies import of_no_archive
+from adapters.store.objects.kept_discrepancies import of_no_archive
 from adapters.tables.runs import receipts
 from cli.archives.export import export
 from models.archive.archive import State

@@ -15,7 +15,7 @@ from werkzeug import Response
 
 from adapters.database.transactions import reading, writing
 from adapters.settings.settings import Settings
-from adapters.store.last_check import keep_check
+from adapters.store.beside.last_check import keep_check
 from adapters.tables.people import letters, notices
 from adapters.tables.runs import refused, runs
 from models.archive.archive import State

@@ -9,7 +9,8 @@ import pytest
 
 from adapters.files.store import store
 from adapters.settings.settings import Settings
-from adapters.store import history, ocfl
+from adapters.store import ocfl
+from adapters.store.objects import history
 from models.archive.warning import WarningCode
 from models.sources.source import StatedTerms
 from models.store.fixity import Fault

@@ -24,7 +24,8 @@ from adapters.files.store import store
 from adapters.inbox import inbox
 from adapters.inbox.inbox import Intake
 from adapters.settings.settings import Settings, settings
-from adapters.store import history, ocfl
+from adapters.store import ocfl
+from adapters.store.objects import history
 from adapters.tables.runs import imports, receipts, runs
 from adapters.tables.runs.imports import ImportAttempt
 from models.archive.archive import State as ArchiveState

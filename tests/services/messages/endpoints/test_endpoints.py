@@ -11,7 +11,8 @@ import pytest
 
 from adapters.files.store import store
 from adapters.settings.settings import Settings, settings
-from adapters.store import kept_endpoints, seals
+from adapters.store import seals
+from adapters.store.beside import kept_endpoints
 from adapters.tables.messages import endpoints as rows
 from adapters.tables.messages import notifications
 from domain.messages.endpoints import declared_name

@@ -8,7 +8,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from adapters.files.store import store
-from adapters.store import history, ocfl
+from adapters.store import ocfl
+from adapters.store.objects import history
 from adapters.store.ocfl import INVENTORY, LOGS, SIDECAR
 from models.errors import Conflict
 from models.store.inventory import Inventory

@@ -7,7 +7,8 @@ import pytest
 
 from adapters.files.store import store
 from adapters.settings.settings import Settings, settings
-from adapters.store import kept_discrepancies, ocfl
+from adapters.store import ocfl
+from adapters.store.objects import kept_discrepancies
 from models.errors import Transient
 from models.payments.discrepancy import HOLD_CODES, Discrepancy, DiscrepancyCode
 from models.views.archives.payments import Explanation

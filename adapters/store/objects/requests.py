@@ -12,9 +12,10 @@ from zoneinfo import ZoneInfo
 
 from adapters.files.store import store
 from adapters.platform.cancellation import checkpoint
-from adapters.store import ocfl, seals, sources
-from adapters.store.judgements import kept_judgements, recorded_verdict
+from adapters.store import ocfl, seals
+from adapters.store.beside import sources
 from adapters.store.object_files import CUTS, DELIVERIES, KEPT, REQUEST, REVOCATION, SCANS, SKELETON, VERDICT
+from adapters.store.objects.judgements import kept_judgements, recorded_verdict
 from domain.archive.reading import event_at_of, read_archive
 from domain.archive.signed_document import with_verdict
 from domain.body.cuts import Cut, read_cuts, rebuilt, with_scans

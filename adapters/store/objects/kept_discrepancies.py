@@ -22,8 +22,9 @@ from sqlmodel import Session, SQLModel, col
 
 from adapters.database.transactions import reading, streamed, upsert, writing
 from adapters.files.store import store
-from adapters.store import history, ocfl
-from adapters.store.history import Rows
+from adapters.store import ocfl
+from adapters.store.objects import history
+from adapters.store.objects.history import Rows
 from models.payments.discrepancy import DiscrepancyEventRow, DiscrepancyLogRow, DiscrepancyRow
 
 OF_NO_ARCHIVE = "settlements/discrepancies"

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from adapters.files.store import store
-from adapters.store.last_check import keep_check, last_check
+from adapters.store.beside.last_check import keep_check, last_check
 from models.store.fixity import Fault, Fixity, FixityFinding
 
 pytestmark = pytest.mark.usefixtures("store_kind")

@@ -20,7 +20,8 @@ from sqlmodel import Session, SQLModel, col, select
 from adapters.database.transactions import pages, reading, writing
 from adapters.files.spool import spooled, write_spooled
 from adapters.files.store import store
-from adapters.store import earlier_histories, ocfl
+from adapters.store import ocfl
+from adapters.store.objects import earlier_histories
 from models.archive.archive import State
 from models.errors import Conflict
 from models.messages.event import EventRow
