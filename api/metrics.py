@@ -14,7 +14,7 @@ from adapters.files.disks import Disk, disks
 from adapters.inbox.backlog import Backlog, backlog
 from adapters.observation.metrics import CONTENT_TYPE, shared_exposition
 from adapters.observation.process_metrics import process_metrics
-from adapters.store.last_check import LastCheck, last_check
+from adapters.store.beside.last_check import LastCheck, last_check
 from api.authorization import check_reader
 from api.errors import READERS_FAILURES, Responses
 from api.receiver.admission import Admission

@@ -116,7 +116,8 @@ def fill(objects: int) -> None:
 
 
 def _object(root: Path, number: int) -> dict[str, list[dict[str, object]]]:
-    from adapters.store import history, ocfl  # noqa: PLC0415
+    from adapters.store import ocfl  # noqa: PLC0415
+    from adapters.store.objects import history  # noqa: PLC0415
     from models.store.inventory import Inventory, ObjectVersion  # noqa: PLC0415
 
     reference = f"process-{number:08}"

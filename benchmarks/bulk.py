@@ -24,14 +24,14 @@ from adapters.database import transactions
 from adapters.database.transactions import insert_rows, writing
 from adapters.settings.settings import Settings
 from adapters.settings.settings import settings as settings_here
-from adapters.tables import bulk_items
+from adapters.tables.bulk import bulk_items
 from benchmarks import archives, engine_parts, machine
 from benchmarks.engine import set_up_process
 from benchmarks.installations import Installation, installation
 from benchmarks.postgres import Postgres, postgres
 from models.archive.archive import ArchiveRow, State
 from models.runs.receipt import ReceiptRow
-from models.views.archives import ArchiveFilter
+from models.views.archives.archives import ArchiveFilter
 from services.bulk import control, planning, records
 
 _CAUSES = ("STORE_AWAY", "RUN_TIMEOUT", "KEY_MISSING")

@@ -21,10 +21,10 @@ import httpx
 from adapters.observation.log import set_up_log
 from models.messages.event import Event, EventType
 from models.messages.notification import NotificationState
-from models.views.endpoints import NewEndpoint
-from services.messages import endpoints
-from services.messages.delivering import Delivered, deliver_due
-from services.messages.planning import announce
+from models.views.messages.endpoints import NewEndpoint
+from services.messages.attempts.delivering import Delivered, deliver_due
+from services.messages.endpoints import endpoints
+from services.messages.events.planning import announce
 
 _AT_ONCE = 4  # as `deliver_due`
 _SECRET = b"the benchmark's secret of 32 byte"

@@ -102,7 +102,7 @@ class _Files:
 
 def _persisted(work: Path, body: Path) -> float:
     from adapters.database.migration import migrate  # noqa: PLC0415
-    from adapters.tables import receipts  # noqa: PLC0415
+    from adapters.tables.runs import receipts  # noqa: PLC0415
     from models.runs.receipt import Delivery  # noqa: PLC0415
     from services.processing.persisting import persist  # noqa: PLC0415
 

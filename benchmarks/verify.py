@@ -80,7 +80,7 @@ def _fill_store(archives: int, files: int, file_bytes: int) -> None:
     """Write archives of random files into the store of the settings; in a process of its own, with its own settings."""
     from adapters.database.migration import migrate  # noqa: PLC0415
     from adapters.inbox.inbox import Intake  # noqa: PLC0415
-    from adapters.tables import receipts  # noqa: PLC0415
+    from adapters.tables.runs import receipts  # noqa: PLC0415
     from models.runs.receipt import Identity  # noqa: PLC0415
     from services.processing.completion import complete  # noqa: PLC0415
     from services.processing.findings import reconcile_findings  # noqa: PLC0415

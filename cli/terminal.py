@@ -19,7 +19,7 @@ from rich.padding import Padding
 from rich.table import Column, Table
 from rich.text import Text
 
-from models.views.payments import DiscrepancyView
+from models.views.archives.payments import DiscrepancyView
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 

@@ -23,8 +23,8 @@ from pydantic import Field
 
 from adapters.files import bucket
 from adapters.platform.cancellation import in_thread
-from adapters.tables import imports
-from adapters.tables.imports import ImportAttempt
+from adapters.tables.runs import imports
+from adapters.tables.runs.imports import ImportAttempt
 from domain.runs.causes import cause_of
 from domain.runs.waiting import next_try
 from flows.execution.attempts import without_text

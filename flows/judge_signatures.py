@@ -20,7 +20,7 @@ from flows.execution.summaries import optional_summary
 from models.archive.judgement import Change, Judged
 from models.store.fixity import StoredObject
 from services.custody.judging_again import count_due, due, judge_objects
-from services.messages.report_events import documents_judged_worse
+from services.messages.events.report_events import documents_judged_worse
 
 _PAGE = 500
 _MOST_SHOWN = 100

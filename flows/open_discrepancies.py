@@ -6,12 +6,12 @@ from prefect.artifacts import acreate_markdown_artifact
 from prefect.runtime import flow_run
 
 from adapters.platform.cancellation import in_thread
-from domain.messages.body import MOST_REPORTED
-from domain.messages.summary import open_discrepancies_summary
+from domain.messages.bodies.body import MOST_REPORTED
+from domain.messages.summaries.summary import open_discrepancies_summary
 from flows.endpoints import notify_endpoints
 from flows.execution.summaries import optional_summary
-from models.views.payments import ListedDiscrepancy
-from services.messages.report_events import payments_discrepancies
+from models.views.archives.payments import ListedDiscrepancy
+from services.messages.events.report_events import payments_discrepancies
 from services.views import discrepancy_list
 
 

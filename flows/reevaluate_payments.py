@@ -6,7 +6,7 @@ from prefect import flow, get_run_logger
 
 from adapters.database.transactions import pages
 from adapters.platform.cancellation import in_thread
-from adapters.store import kept_discrepancies
+from adapters.store.objects import kept_discrepancies
 from flows.execution.attempts import without_text
 from flows.execution.results import RESULTS, remove_forgotten_results
 from flows.open_discrepancies import report_open_discrepancies

@@ -18,7 +18,7 @@ from prefect.states import Cancelled, Completed, Failed
 
 from adapters.peers.prefect_api import HANDED_OVER
 from adapters.platform.cancellation import in_thread
-from adapters.tables import bulk_items, bulk_reruns
+from adapters.tables.bulk import bulk_items, bulk_reruns
 from domain.bulk.plan_text import plan_rows, plan_sentences
 from flows.execution.attempts import without_text
 from flows.execution.engine import is_cancelled_by_person, only_start_runs
@@ -27,7 +27,7 @@ from flows.execution.summaries import optional_summary
 from models.archive.archive import State
 from models.errors import Refused, Transient
 from models.runs.bulk import BulkState
-from models.views.archives import ArchiveFilter
+from models.views.archives.archives import ArchiveFilter
 from models.views.bulk import BulkView, PlanView
 from models.views.parameters import Moment, Text
 from services.bulk import control, driving, planning, records

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from adapters.files import bucket
 from adapters.platform.cancellation import in_thread
-from adapters.store.last_check import keep_check
+from adapters.store.beside.last_check import keep_check
 from flows.endpoints import notify_endpoints
 from flows.execution.attempts import without_text
 from flows.execution.results import RESULTS
@@ -20,7 +20,7 @@ from flows.execution.summaries import optional_summary
 from models.errors import Conflict
 from models.store.fixity import Fixity, StoredObject
 from services.custody.verifying import drawn, missing, stored_objects, verify_beside, verify_objects
-from services.messages.report_events import store_damaged, store_unverified
+from services.messages.events.report_events import store_damaged, store_unverified
 from services.people.reporting import report_unverified, report_verified
 
 _MOST_SHOWN = 100

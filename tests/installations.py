@@ -19,9 +19,10 @@ import pytest
 from adapters.files.store import store
 from adapters.inbox.inbox import Intake
 from adapters.settings.settings import Settings, settings
-from adapters.store import history, kept_discrepancies, ocfl
-from adapters.store.requests import stored_request
-from adapters.tables import receipts
+from adapters.store import ocfl
+from adapters.store.objects import history, kept_discrepancies
+from adapters.store.objects.requests import stored_request
+from adapters.tables.runs import receipts
 from models.runs.receipt import DEFAULT_SOURCE, Identity
 from services.processing.completion import complete
 from services.processing.findings import reconcile_findings

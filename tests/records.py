@@ -4,9 +4,11 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from adapters.tables import archives, attempts, notifications, receipts
-from adapters.tables.attempts import Made
-from adapters.tables.queues import Taken
+from adapters.tables.archives import archives
+from adapters.tables.messages import attempts, notifications
+from adapters.tables.messages.attempts import Made
+from adapters.tables.messages.queues import Taken
+from adapters.tables.runs import receipts
 from domain.archive.rows import rows_of
 from domain.archive.versions import Age, supersedes
 from domain.payments.reconciliation import reconcile

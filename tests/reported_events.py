@@ -7,7 +7,7 @@ from typing import Any
 from sqlmodel import select
 
 from adapters.database.transactions import insert_new, reading, writing
-from adapters.tables import receipts
+from adapters.tables.runs import receipts
 from models.completeness.missing_process import MissingProcessRow
 from models.completeness.session_event import SessionEventRow, SessionEventType
 from tests.domain.payloads import read

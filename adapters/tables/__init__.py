@@ -1,1 +1,1 @@
-"""Reads and writes rows, a module for each noun. Connections and transactions stay out."""
+"""Reads and writes rows, a room for each noun. Modules beside the rooms read across them. Connections stay out."""

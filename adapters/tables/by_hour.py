@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
-from adapters.tables.notifications import IS_UNDELIVERED
+from adapters.tables.messages.notifications import IS_UNDELIVERED
 from models.columns import Moment
 from models.completeness.missing_process import MissingProcessRow
 from models.messages.notification import NotificationRow

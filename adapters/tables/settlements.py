@@ -24,7 +24,7 @@ from sqlmodel import Session, SQLModel
 
 from adapters.database.transactions import engine, insert_new, insert_rows, pages, reading, upsert, writing
 from adapters.search import entries
-from adapters.tables import archives
+from adapters.tables.archives import archives
 from domain.search.facets import standing_facets
 from domain.settlements.matching import CODES, MATCHED, MAY_BE_SETTLED, merged
 from models.payments.discrepancy import DiscrepancyRow, DiscrepancyState

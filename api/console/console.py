@@ -10,21 +10,10 @@ from api.console.frame import entrance, static
 from api.console.frame.policy import Policy
 from api.console.frame.rendering import render
 from api.console.frame.visits import SignInFirst
-from api.console.pages import (
-    archives,
-    bulk,
-    columns,
-    discrepancies,
-    dossier,
-    endpoints,
-    failed,
-    files,
-    messages,
-    missing,
-    overview,
-    refused,
-    saved_views,
-)
+from api.console.pages import bulk, overview
+from api.console.pages.archives import archives, columns, dossier, files, saved_views
+from api.console.pages.endpoints import endpoints, messages
+from api.console.pages.troubles import discrepancies, failed, missing, refused
 from api.console.words.languages import N_
 from models.errors import Conflict, Refused, Transient
 

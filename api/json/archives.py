@@ -14,9 +14,9 @@ from api.json.discrepancies import EXPLANATION_FAILURES
 from api.references import Reference, RouteAsSent
 from domain.archive.file_names import safe_names
 from models.errors import Refused
-from models.views.archives import ArchivePage, ArchiveQuery, ArchiveView, RerunStarted
-from models.views.differences import DifferenceView
-from models.views.payments import DiscrepancyView, Explanation
+from models.views.archives.archives import ArchivePage, ArchiveQuery, ArchiveView, RerunStarted
+from models.views.archives.differences import DifferenceView
+from models.views.archives.payments import DiscrepancyView, Explanation
 from services.evidence.handing_out import file_chunks
 from services.payments import discrepancies, recorded
 from services.receipts.lookup import unknown_reference

@@ -6,8 +6,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from api.errors import failures
+from models.views.archives.payments import DiscrepancyPage, DiscrepancyQuery, Explanation, ListedDiscrepancy
 from models.views.parameters import Text
-from models.views.payments import DiscrepancyPage, DiscrepancyQuery, Explanation, ListedDiscrepancy
 from services.payments import discrepancies
 from services.views import discrepancy_list
 

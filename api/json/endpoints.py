@@ -7,9 +7,16 @@ from fastapi import APIRouter
 
 from api.errors import Responses, failures
 from models.views.bulk import Client
-from models.views.endpoints import AddedEndpoint, EndpointList, EndpointTest, EndpointView, NewEndpoint, Rotation
+from models.views.messages.endpoints import (
+    AddedEndpoint,
+    EndpointList,
+    EndpointTest,
+    EndpointView,
+    NewEndpoint,
+    Rotation,
+)
 from models.views.parameters import Text
-from services.messages import endpoint_tests, endpoint_views, endpoints
+from services.messages.endpoints import endpoint_tests, endpoint_views, endpoints
 
 router = APIRouter(prefix="/api/endpoints", tags=["endpoints"])
 _UNKNOWN = {404: {"UNKNOWN_ENDPOINT": "no endpoint has this name, or it was removed."}}

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from api.errors import failures
-from models.views.messages import MessagePage, MessageQuery, MessageRecord
+from models.views.messages.messages import MessagePage, MessageQuery, MessageRecord
 from models.views.parameters import Text
 from services.views import message_list
 

@@ -6,8 +6,8 @@ from fastapi import APIRouter, Query
 
 from api.errors import failures
 from models.views.bulk import Client
+from models.views.messages.redeliveries import RedeliveryPage, RedeliveryQuery, RedeliveryRequest, RedeliveryView
 from models.views.parameters import Text
-from models.views.redeliveries import RedeliveryPage, RedeliveryQuery, RedeliveryRequest, RedeliveryView
 from services.redelivery import confirming, planning, records
 
 router = APIRouter(prefix="/api/redeliveries", tags=["redeliveries"])

@@ -15,9 +15,9 @@ from adapters.platform.loops import supervised
 from api.receiver.fellows import Fellows
 from models.errors import Transient
 from models.messages.refusing import TurnedAway
-from services.messages.planning import announce
-from services.messages.prefect_events import prefect_event
-from services.messages.report_events import receiver_refusing
+from services.messages.events.planning import announce
+from services.messages.events.prefect_events import prefect_event
+from services.messages.events.report_events import receiver_refusing
 from services.people.reporting import report_refusing
 
 log = structlog.get_logger()

@@ -21,7 +21,7 @@ from starlette.datastructures import Headers
 
 from adapters.observation.metrics import UNAUTHORISED_REQUESTS, begin_source
 from adapters.platform.loops import supervised
-from adapters.store import sources
+from adapters.store.beside import sources
 from api.authorization import UNAUTHORIZED, is_sender, presented_secrets
 from models.errors import CellarError, Refused, System, Transient
 from models.runs.receipt import DEFAULT_SOURCE

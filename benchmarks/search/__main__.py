@@ -26,7 +26,7 @@ from benchmarks.postgres import Postgres, postgres
 from benchmarks.search.asked import Filter, filters, pairs
 from benchmarks.search.filling import fill
 from benchmarks.search.plans import plans_of
-from models.views.archives import ArchiveQuery
+from models.views.archives.archives import ArchiveQuery
 from services.views import archive_list
 
 _GOAL_MS = 100

@@ -24,7 +24,8 @@ from adapters.database.migration import migrate
 from adapters.database.transactions import reading
 from adapters.search import entries
 from adapters.settings.settings import settings
-from adapters.tables import archives, receipts
+from adapters.tables.archives import archives
+from adapters.tables.runs import receipts
 from benchmarks import machine
 from domain.archive.rows import rows_of
 from models.archive.archive import ArchiveRow, State

@@ -22,7 +22,7 @@ from domain.runs.waiting_text import age_text
 from models.archive.archive import State
 from models.archive.verdict import Verdict
 from models.runs.receipt import DEFAULT_SOURCE
-from models.views.archives import (
+from models.views.archives.archives import (
     ArchiveView,
     CauseView,
     DeliveryView,
@@ -31,9 +31,9 @@ from models.views.archives import (
     RunView,
     TimelineEntry,
 )
-from models.views.missing import MissingView
-from models.views.payments import PaymentView
-from models.views.refused import RefusedView
+from models.views.archives.missing import MissingView
+from models.views.archives.payments import PaymentView
+from models.views.archives.refused import RefusedView
 
 _MOST_SHOWN = 50
 _SHOWN_OF_RECEIPT = 12  # enough for `cellar quarantine show`

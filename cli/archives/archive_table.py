@@ -7,7 +7,7 @@ from rich.table import Table
 
 from cli.terminal import table_of
 from models.runs.receipt import DEFAULT_SOURCE
-from models.views.archives import ArchiveSummary, CauseView
+from models.views.archives.archives import ArchiveSummary, CauseView
 
 _ALWAYS = ("reference", "state", "process", "received UTC")
 _CONTENT = ("template", "files", "warn.", "disc.")

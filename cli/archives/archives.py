@@ -12,8 +12,8 @@ from cli.archives.archive_page import print_archive, print_process_without_archi
 from cli.archives.archive_table import archive_table
 from cli.terminal import Json, console, print_json, table_of, wrong_options
 from models.errors import Refused
-from models.views.archives import ArchivePage, ArchiveQuery, TimelineKind
-from models.views.missing import MissingQuery
+from models.views.archives.archives import ArchivePage, ArchiveQuery, TimelineKind
+from models.views.archives.missing import MissingQuery
 from services.receipts.lookup import unknown_reference
 from services.views import archive_list, archive_view, missing_list
 from services.views.differences import version_differences

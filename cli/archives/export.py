@@ -12,7 +12,7 @@ from rich.progress import Progress
 
 from adapters.files.new_files import new_file
 from adapters.files.private import persons_files
-from adapters.tables import receipts
+from adapters.tables.runs import receipts
 from cli.terminal import Json
 from models.errors import Refused
 from services.evidence.bagging import evidence, write_evidence

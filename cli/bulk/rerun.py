@@ -14,7 +14,7 @@ from cli.bulk.pages import print_end, print_plan
 from cli.person import person
 from cli.terminal import Json, console, print_json, wrong_options
 from models.archive.archive import State
-from models.views.archives import ArchiveFilter
+from models.views.archives.archives import ArchiveFilter
 from models.views.bulk import BulkView
 from services.bulk import planning, records
 from services.triggering import reruns

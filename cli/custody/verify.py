@@ -19,8 +19,8 @@ from rich.progress import (
 )
 
 from adapters.files import bucket
-from adapters.store.last_check import keep_check
-from adapters.tables import archives
+from adapters.store.beside.last_check import keep_check
+from adapters.tables.archives import archives
 from cli.custody.against import Against, json_of, print_held
 from cli.custody.judged_again import judge_again, print_judged
 from cli.custody.verify_note import Note
@@ -28,8 +28,8 @@ from models.archive.judgement import Judged
 from models.errors import Refused
 from models.store.fixity import Fault, Fixity, StoredObject
 from services.anchors.holding import Held, hold
+from services.custody.objects.verifying_rows import RELOADED
 from services.custody.verifying import drawn, missing, object_of, stored_objects, verify_beside, verify_objects
-from services.custody.verifying_rows import RELOADED
 
 _console = Console(markup=False, emoji=False, soft_wrap=True)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from cli.terminal import cell, console, table_of
-from models.views.endpoints import AddedEndpoint, EndpointList, EndpointTest, EndpointView, KeyView
+from models.views.messages.endpoints import AddedEndpoint, EndpointList, EndpointTest, EndpointView, KeyView
 
 _LISTED = ("name", "state", "waiting", "events", "signed by", "url")
 _LINES_OF_ANSWER = 10

@@ -15,8 +15,8 @@ from cli.person import person
 from cli.terminal import Json, print_json, wrong_options
 from models.errors import Refused, WrongUse
 from models.messages.endpoint import Signature
-from models.views.endpoints import NewEndpoint, Rotation
-from services.messages import endpoint_tests, endpoint_views, endpoints
+from models.views.messages.endpoints import NewEndpoint, Rotation
+from services.messages.endpoints import endpoint_tests, endpoint_views, endpoints
 
 app = typer.Typer(help="Add, show, test and change the endpoints that receive messages.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="The name of an endpoint, as `cellar endpoints list` shows it.")]

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from cli.messages.endpoint_pages import say
 from cli.terminal import console, table_of
-from models.views.messages import AttemptView, MessageRecord, MessageView
+from models.views.messages.messages import AttemptView, MessageRecord, MessageView
 
 _LISTED = ("message", "endpoint", "event", "state", "attempts", "planned (UTC)", "next attempt (UTC)", "reference")
 _ATTEMPTS = ("attempt", "started (UTC)", "trigger", "by", "status", "failed at", "duration", "next attempt (UTC)")

@@ -8,8 +8,8 @@ from pydantic import ValidationError
 from cli.messages.endpoint_pages import say
 from cli.messages.message_pages import print_message, print_messages
 from cli.terminal import Json, print_json, wrong_options
-from models.views.messages import MessageQuery
-from services.messages import endpoints
+from models.views.messages.messages import MessageQuery
+from services.messages.endpoints import endpoints
 from services.views import message_list
 
 AnyName = Annotated[str | None, typer.Argument(help="The name of an endpoint. Default: all endpoints.")]

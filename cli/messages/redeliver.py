@@ -13,9 +13,9 @@ from cli.person import person
 from cli.terminal import Json, print_json, wrong_options
 from models.errors import WrongUse
 from models.messages.notification import NotificationState
-from models.views.messages import MessageFilter
-from models.views.redeliveries import RedeliveryQuery
-from services.messages import endpoints
+from models.views.messages.messages import MessageFilter
+from models.views.messages.redeliveries import RedeliveryQuery
+from services.messages.endpoints import endpoints
 from services.redelivery import confirming, planning, records
 
 

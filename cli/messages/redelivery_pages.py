@@ -6,7 +6,7 @@ from cli.messages.endpoint_pages import say
 from cli.terminal import console, table_of
 from domain.bulk.plan_text import filter_text
 from domain.messages.redelivery_text import progress_text, redelivery_rows, redelivery_sentences
-from models.views.redeliveries import RedeliveryView
+from models.views.messages.redeliveries import RedeliveryView
 
 _LISTED = ("id", "state", "created (UTC)", "by", "messages", "delivered", "filter")
 

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from adapters.tables import waiting
+from adapters.tables.runs import waiting
 from cli.operation.views import FailuresAndWaits, WaitView
 from cli.terminal import Json, console, paragraph, print_json
 from domain.runs.waiting_text import waits_text

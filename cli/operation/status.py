@@ -12,7 +12,8 @@ from rich.text import Text
 from adapters.database import facts
 from adapters.inbox.backlog import backlog
 from adapters.peers import prefect_facts
-from adapters.tables import claims, missing_processes, refused, waiting
+from adapters.tables.completeness import missing_processes
+from adapters.tables.runs import claims, refused, waiting
 from cli.operation.checks import count_text, is_wrong, print_checks
 from cli.operation.views import InboxView, MissingCount, Status, WaitView
 from cli.terminal import Json, cell, console, print_json

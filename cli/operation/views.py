@@ -5,7 +5,7 @@ from datetime import datetime
 from pydantic import BaseModel
 
 from adapters.inbox.backlog import Backlog
-from adapters.tables.waiting import Waits
+from adapters.tables.runs.waiting import Waits
 from models.views.failures import FailureGroup, Failures
 from models.views.health import Check
 

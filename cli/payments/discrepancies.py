@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from cli.terminal import DiscrepancyLine, Json, console, print_discrepancy, print_json, wrong_options
 from models.errors import Refused
-from models.views.payments import DiscrepancyPage, DiscrepancyQuery
+from models.views.archives.payments import DiscrepancyPage, DiscrepancyQuery
 from services.views import discrepancy_list
 
 

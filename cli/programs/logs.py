@@ -15,7 +15,7 @@ import typer
 from adapters.observation.log import reference_digest
 from adapters.observation.log_lines import LogLine, followed, human_text, lines_of, logs_in
 from adapters.settings.settings import settings
-from adapters.tables import runs
+from adapters.tables.runs import runs
 from cli.terminal import Json
 from models.errors import CellarError
 

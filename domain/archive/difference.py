@@ -17,7 +17,7 @@ from models.archive.session import Session
 from models.archive.signature import Signature
 from models.payments.payment import Attempt
 from models.payments.payment_terms import PaymentTerms
-from models.views.archives import FieldView, FileView, SessionView, SignatureView
+from models.views.archives.archives import FieldView, FileView, SessionView, SignatureView
 
 _OBJECTS = ("labels", "meta", "recipient", "signed_by", "submission_details")
 _WITHHELD = ("amount", "authorisation", "card_expires", "cguid", "provider_total", "results")

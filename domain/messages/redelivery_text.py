@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from domain.bulk.plan_text import duration_text
-from models.views.redeliveries import RedeliveryPlan, RedeliveryView
+from models.views.messages.redeliveries import RedeliveryPlan, RedeliveryView
 
 
 def redelivery_rows(plan: RedeliveryPlan) -> list[tuple[str, str, int]]:

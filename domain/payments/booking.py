@@ -14,7 +14,7 @@ from models.archive.archive import Archive
 from models.archive.session import Session
 from models.payments.payment import Attempt, Payment, Standing
 from models.payments.payment_terms import PaymentTerms
-from models.views.payments import PaymentView
+from models.views.archives.payments import PaymentView
 
 
 @dataclass(frozen=True, slots=True)

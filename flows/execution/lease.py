@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
 
 from adapters.platform.cancellation import Deadline, clock, limited
-from adapters.tables import runs
+from adapters.tables.runs import runs
 from flows.execution.engine import give_up
 from models.errors import System, Transient
 

@@ -15,9 +15,9 @@ from prefect.exceptions import TerminationSignal
 from prefect.states import AwaitingRetry, Failed
 
 from adapters.observation.metrics import run_ended
-from adapters.store import history
-from adapters.tables import runs, waiting
-from adapters.tables.waiting import Wait
+from adapters.store.objects import history
+from adapters.tables.runs import runs, waiting
+from adapters.tables.runs.waiting import Wait
 from domain.runs.causes import CANCELLED, cause_of, system_of
 from domain.runs.waiting import next_try
 from flows.execution.attempts import told
@@ -27,7 +27,7 @@ from models.archive.archive import State as ArchiveState
 from models.errors import CellarError, System, Transient, Unexpected
 from models.runs.cause import Cause
 from models.runs.run import RunRow, RunState, Trigger
-from services.messages.failures import announce_failure
+from services.messages.events.failures import announce_failure
 
 _RECORDED_AGAIN: dict[str, Any] = {
     "attempts": 4,

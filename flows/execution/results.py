@@ -16,7 +16,7 @@ from prefect.filesystems import WritableFileSystem
 from adapters.files.store import RESULTS_FOLDER, result_key, store
 from adapters.platform.cancellation import checkpoint, in_thread
 from adapters.settings.settings import settings
-from adapters.tables import runs, task_results
+from adapters.tables.runs import runs, task_results
 from domain.messages.undelivered import UNDELIVERED
 from models.errors import Transient
 

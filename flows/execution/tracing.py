@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from adapters.observation.tracing import is_traced, span
-from adapters.tables import receipts
+from adapters.tables.runs import receipts
 from flows.execution.record import Run
 from models.errors import Transient
 

@@ -10,7 +10,8 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.states import Completed
 
 from adapters.platform.cancellation import in_thread
-from adapters.tables import notifications, runs
+from adapters.tables.messages import notifications
+from adapters.tables.runs import runs
 from domain.messages.undelivered import UNDELIVERED, UNDELIVERED_TAG, undelivered_text
 from flows.execution.results import remove_results_of
 

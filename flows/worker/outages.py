@@ -10,7 +10,7 @@ import structlog
 from prefect import Flow
 from prefect.client.orchestration import PrefectClient
 
-from adapters.tables import waiting
+from adapters.tables.runs import waiting
 from flows.process_archive import process_archive
 from flows.worker.pool import make_due, waiting_runs
 from models.errors import Locked, System, Transient

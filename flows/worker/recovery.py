@@ -21,7 +21,7 @@ from prefect.client.schemas.responses import OrchestrationResult, SetStateStatus
 from prefect.exceptions import ObjectNotFound
 from prefect.states import AwaitingRetry, Cancelled, Crashed
 
-from adapters.tables import claims, runs
+from adapters.tables.runs import claims, runs
 from domain.runs.causes import CANCELLED, CRASHED
 from domain.runs.waiting import WAITS_FOR
 from flows.process_archive import process_archive

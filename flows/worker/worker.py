@@ -23,7 +23,7 @@ from prefect.events.filters import EventFilter, EventNameFilter
 from prefect.exceptions import Abort, Pause, PrefectException
 
 from adapters.observation.metrics import RUNS_IN_PROGRESS, WORKER_BEAT
-from adapters.tables import claims, runs
+from adapters.tables.runs import claims, runs
 from flows.execution.engine import Execution, Interrupted, Interruption
 from flows.worker.due_runs import DueRuns
 from flows.worker.outages import Outages

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import structlog
 
 from adapters.peers import prefect_api
-from adapters.tables import bulk_reruns
+from adapters.tables.bulk import bulk_reruns
 from models.runs.bulk import BulkRow, BulkState
 from services.bulk.planning import action, get, start_driver, wrong_state
 

@@ -8,7 +8,8 @@ import structlog
 
 from adapters.peers import prefect_api
 from adapters.peers.prefect_api import FlowRun
-from adapters.tables import bulk_items, bulk_reruns, receipts
+from adapters.tables.bulk import bulk_items, bulk_reruns
+from adapters.tables.runs import receipts
 from domain.bulk.decisions import Flight, end_of, room, skipped
 from domain.runs.causes import CANCELLED
 from models.archive.archive import State

@@ -9,15 +9,15 @@ from sqlalchemy import ColumnElement, or_
 from sqlmodel import col
 
 from adapters.peers import prefect_api
-from adapters.tables import bulk_reruns
-from adapters.tables.bulk_reruns import Group
+from adapters.tables.bulk import bulk_reruns
+from adapters.tables.bulk.bulk_reruns import Group
 from domain.bulk.decisions import AT_ONCE, RUNNABLE, seconds_for
 from models.archive.archive import ArchiveRow, State
 from models.errors import Refused, Transient
 from models.runs.bulk import BulkRow, BulkState
-from models.views.archives import ArchiveFilter
+from models.views.archives.archives import ArchiveFilter
 from models.views.bulk import CauseCount, PlanView, TemplateCount
-from services.messages.planning import known_endpoints
+from services.messages.events.planning import known_endpoints
 from services.views.archive_conditions import conditions_of
 
 log = structlog.get_logger()

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from adapters.peers.prefect_api import run_url
-from adapters.tables import bulk_items, bulk_reruns
+from adapters.tables.bulk import bulk_items, bulk_reruns
 from models.runs.bulk import BulkItemRow, BulkRow, BulkState, ItemState
 from models.views.bulk import ActionView, BulkItemView, BulkPage, BulkQuery, BulkRecord, BulkView, ItemQuery, PlanView
 from services.bulk.planning import get

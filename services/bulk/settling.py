@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from adapters.tables import bulk_items
+from adapters.tables.bulk import bulk_items
 from domain.bulk.decisions import Flight, end_of
 
 

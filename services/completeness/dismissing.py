@@ -2,9 +2,9 @@
 
 from datetime import datetime
 
-from adapters.tables import missing_processes
+from adapters.tables.completeness import missing_processes
 from models.errors import Refused
-from models.views.missing import Dismissal, MissingView
+from models.views.archives.missing import Dismissal, MissingView
 from services.views import missing_list
 
 

@@ -12,8 +12,8 @@ from sqlmodel import Session
 from adapters.database.transactions import pages, writing
 from adapters.inbox import inbox
 from adapters.platform.cancellation import checkpoint
-from adapters.tables import missing_processes, process_evidence
-from adapters.tables.process_evidence import Evidence, Names
+from adapters.tables.completeness import missing_processes, process_evidence
+from adapters.tables.completeness.process_evidence import Evidence, Names
 from domain.completeness.changes import Change, answered_at, change_of, change_without_events
 from domain.completeness.missing import Arrival, Decision, decide
 from domain.completeness.processes import (

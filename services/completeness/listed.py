@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from adapters.database.transactions import pages, reading, writing
-from adapters.tables import listed as tables
+from adapters.tables.completeness import listed as tables
 from domain.completeness.listed_identity import finding_of, listed_id
 from models.completeness.listed import ListedFinding
 

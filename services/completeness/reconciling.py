@@ -8,7 +8,7 @@ from pathlib import Path
 
 from adapters.lists.list_files import rows_of_list
 from adapters.settings.settings import settings
-from adapters.tables import listed as tables
+from adapters.tables.completeness import listed as tables
 from domain.completeness.list_rows import read_list
 from domain.completeness.listed import ListTerms, compare, span_of
 from domain.completeness.listed_identity import listed_id

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from adapters.files.store import store
 from adapters.platform.cancellation import checkpoint
-from adapters.store import session_events as kept
-from adapters.tables import session_events as table
+from adapters.store.beside import session_events as kept
+from adapters.tables.completeness import session_events as table
 from domain.completeness.batches import events_in
 from services.completeness.taking_in import rows_of
 

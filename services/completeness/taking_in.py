@@ -19,9 +19,9 @@ from adapters.files.store import store
 from adapters.inbox import session_events as inbox
 from adapters.inbox.records import body_name
 from adapters.settings.settings import settings
-from adapters.store import session_events as kept
-from adapters.tables import session_events as table
-from adapters.tables.session_events import EventRow
+from adapters.store.beside import session_events as kept
+from adapters.tables.completeness import session_events as table
+from adapters.tables.completeness.session_events import EventRow
 from domain.body.scan import Scanner
 from domain.completeness.batches import events_in, lines_of
 from domain.completeness.session_events import read_event

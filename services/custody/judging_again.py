@@ -18,10 +18,12 @@ from adapters.documents.trust_files import trust_digest
 from adapters.files.spool import spooled, write_spooled
 from adapters.files.store import store
 from adapters.platform.cancellation import checkpoint, one_fate
-from adapters.store import judgements, ocfl
+from adapters.store import ocfl
 from adapters.store.object_files import REVOCATION, VERDICT
-from adapters.store.requests import StoredRequest, stored_version
-from adapters.tables import runs, signed_documents
+from adapters.store.objects import judgements
+from adapters.store.objects.requests import StoredRequest, stored_version
+from adapters.tables.archives import signed_documents
+from adapters.tables.runs import runs
 from domain.archive.judgements import contradictions, described, is_worse
 from domain.archive.rows import judged_rows
 from models.archive.archive import Archive

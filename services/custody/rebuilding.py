@@ -5,17 +5,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from adapters.inbox import inbox
-from adapters.store import history, interrupted, kept_discrepancies, ocfl
-from adapters.store.requests import delivered, delivery_path, stored_request
-from adapters.store.settlement_reports import report_key
-from adapters.tables import archives, receipts
+from adapters.store import ocfl
+from adapters.store.beside.settlement_reports import report_key
+from adapters.store.objects import history, interrupted, kept_discrepancies
+from adapters.store.objects.requests import delivered, delivery_path, stored_request
+from adapters.tables.archives import archives
+from adapters.tables.runs import receipts
 from models.archive.archive import State
 from models.errors import Conflict, Refused
 from models.runs.receipt import ReceiptRow
 from models.store.fixity import StoredObject
 from models.store.inventory import Inventory
 from services.completeness.restoring import restore_events
-from services.messages.endpoints import restore_endpoints
+from services.messages.endpoints.endpoints import restore_endpoints
 from services.payments.duplicates import reconcile_all_duplicates
 from services.payments.holds import reconcile_all_holds
 from services.processing.findings import reconcile_payload

@@ -10,11 +10,13 @@ from itertools import chain
 
 from adapters.files.store import store
 from adapters.platform.cancellation import checkpoint, one_fate
-from adapters.store import history, ocfl, seals
+from adapters.store import ocfl, seals
 from adapters.store.object_files import REQUEST
+from adapters.store.objects import history
 from adapters.store.ocfl import INVENTORY
-from adapters.tables import archives, receipts
-from adapters.tables.receipts import Completed
+from adapters.tables.archives import archives
+from adapters.tables.runs import receipts
+from adapters.tables.runs.receipts import Completed
 from models.errors import Conflict, Unreadable
 from models.store.fixity import (
     EMPTY_FOLDER,
@@ -26,15 +28,15 @@ from models.store.fixity import (
     strange_thing,
     unnamed,
 )
-from services.custody.extras import extras, is_begun_object
-from services.custody.kept_judgements import wrong_judgements
-from services.custody.listing import drawn, listed, object_of, stored_objects
-from services.custody.losses import losses, lost_rows
-from services.custody.opened import Files, Opened
-from services.custody.verifying_beside import contradicts_itself, findings, verify_beside, wrong_key
-from services.custody.verifying_inventories import wrong_declaration, wrong_inventories, wrong_sidecar
-from services.custody.verifying_rows import differing_rows
-from services.custody.verifying_versions import (
+from services.custody.beside.verifying_beside import contradicts_itself, findings, verify_beside, wrong_key
+from services.custody.objects.extras import extras, is_begun_object
+from services.custody.objects.kept_judgements import wrong_judgements
+from services.custody.objects.listing import drawn, listed, object_of, stored_objects
+from services.custody.objects.losses import losses, lost_rows
+from services.custody.objects.opened import Files, Opened
+from services.custody.objects.verifying_inventories import wrong_declaration, wrong_inventories, wrong_sidecar
+from services.custody.objects.verifying_rows import differing_rows
+from services.custody.objects.verifying_versions import (
     MOST_BYTES,
     wrong_contents,
     wrong_deliveries,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from adapters.files.bag import BagFile, write_bag
 from adapters.settings.settings import settings
-from adapters.store.requests import StoredRequest, stored_request
+from adapters.store.objects.requests import StoredRequest, stored_request
 from domain.pages.languages import LANGUAGES
 from domain.pages.proof_page import Proof
 from domain.pages.summary_page import History, Shown, page_name, summary_page
@@ -18,7 +18,7 @@ from models.errors import Refused
 from models.payments.payment_terms import PaymentTerms
 from models.store.anchor import AnchorProof
 from models.store.fixity import FixityFinding
-from models.views.archives import ArchiveView
+from models.views.archives.archives import ArchiveView
 from services.anchors.proving import proof_of
 from services.evidence.anchored import proof_files
 from services.evidence.parts import Document, documents, of_bytes, of_json, parts, receipt_file

@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from adapters.files.store import store
 from adapters.store import ocfl
-from adapters.store.requests import stored_request
+from adapters.store.objects.requests import stored_request
 from models.errors import Conflict
 from services.evidence.proving import doubts, refuse_doubtful
 from services.receipts.raw_body import opened_raw_body

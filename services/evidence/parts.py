@@ -11,13 +11,13 @@ from adapters.files.bag import BagFile
 from adapters.files.store import store
 from adapters.store import ocfl
 from adapters.store.object_files import CUTS, SCANS, SKELETON, VERDICT
-from adapters.store.requests import StoredRequest, delivery_path, stored_version
+from adapters.store.objects.requests import StoredRequest, delivery_path, stored_version
 from domain.archive.file_names import safe_names
 from domain.pages.summary_page import ExportedFile
 from models.archive.archive import Archive
 from models.archive.content import ContentCut
 from models.errors import Conflict
-from models.views.archives import DeliveryView
+from models.views.archives.archives import DeliveryView
 
 _JUDGEMENTS = "verdicts"
 """The folder in an object's logs with later judgements on signed documents, by the receipt of their version."""

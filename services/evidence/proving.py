@@ -7,14 +7,14 @@ from pathlib import PurePosixPath
 from adapters.files.store import store
 from adapters.store import seals
 from adapters.store.object_files import FILES, REQUEST
-from adapters.store.requests import StoredRequest
+from adapters.store.objects.requests import StoredRequest
 from models.archive.archive import Archive
 from models.archive.content import ContentCut
 from models.errors import Conflict, Locked
 from models.store.fixity import Fault, FixityFinding, StoredObject
 from services.anchors.newest import against_newest
+from services.custody.objects.verifying_rows import RELOADED
 from services.custody.verifying import object_of, verify_object
-from services.custody.verifying_rows import RELOADED
 
 _MOST_NAMED = 3
 

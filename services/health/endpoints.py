@@ -1,7 +1,7 @@
 """Checks whether endpoints confirm their messages."""
 
-from adapters.tables import endpoints as known_endpoints
-from adapters.tables import notifications
+from adapters.tables.messages import endpoints as known_endpoints
+from adapters.tables.messages import notifications
 from models.views.health import Check, Verdict
 
 _NAME = "endpoints"

@@ -1,7 +1,7 @@
 """Checks whether people are told what needs them."""
 
 from adapters.settings.settings import settings
-from adapters.tables import letters
+from adapters.tables.people import letters
 from models.views.health import Check, Verdict
 
 _SET = "set CELLAR_PEOPLE_URLS, so that a person hears of failures and deadlines"

@@ -8,7 +8,7 @@ from adapters.files.spool import spooled, write_spooled
 from adapters.files.store import result_key, store
 from adapters.inbox import inbox
 from adapters.store import seals
-from adapters.tables import waiting
+from adapters.tables.runs import waiting
 from models.errors import System
 
 

@@ -1,8 +1,8 @@
 """Checks that each source sends what it should: an enabled source something, a disabled source nothing."""
 
 from adapters.peers import receiver
-from adapters.store import sources
-from adapters.tables import receipts
+from adapters.store.beside import sources
+from adapters.tables.runs import receipts
 from models.errors import System, Transient
 from models.views.health import Check, Verdict
 from services.health.bounded import Probe

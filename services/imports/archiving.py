@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from adapters.platform.cancellation import Stopped, checkpoint
-from adapters.store import history
+from adapters.store.objects import history
 from domain.runs.causes import cause_of
 from models.errors import CellarError, Transient
 from models.runs.cause import Cause

@@ -10,8 +10,8 @@ from adapters.inbox import quarantine
 from adapters.inbox.inbox import Intake
 from adapters.platform.cancellation import checkpoint
 from adapters.settings.settings import settings
-from adapters.tables import imports
-from adapters.tables.imports import ImportAttempt, KnownReceipt
+from adapters.tables.runs import imports
+from adapters.tables.runs.imports import ImportAttempt, KnownReceipt
 from domain.archive.found_process import MOST_BYTES, process_in
 from domain.archive.reading import identity_of
 from domain.body.scan import Scanner

@@ -14,8 +14,8 @@ from sqlmodel import Session, SQLModel, col, func, select, update
 from adapters.database.locked_archives import without_locked
 from adapters.database.transactions import insert_rows, pages, reading, streamed, writing
 from adapters.search import entries
-from adapters.store import kept_discrepancies
-from adapters.tables import archives
+from adapters.store.objects import kept_discrepancies
+from adapters.tables.archives import archives
 from domain.archive.rows import discrepancy_rows
 from domain.payments.discrepancies import Known, Transition, by_id, transitions
 from models.archive.archive import ArchiveRow
@@ -27,7 +27,7 @@ from models.payments.discrepancy import (
     DiscrepancyRow,
     DiscrepancyState,
 )
-from models.views.payments import Explanation
+from models.views.archives.payments import Explanation
 from services.payments.recorded import discrepancy_of, events_of, of_references
 
 AT_ONCE = 1_000  # archives per transaction: they are locked until it ends

@@ -19,7 +19,7 @@ from models.payments.discrepancy import (
     DiscrepancyState,
 )
 from models.payments.payment import PaymentRow, Standing
-from models.views.payments import DiscrepancyView, ExplanationView
+from models.views.archives.payments import DiscrepancyView, ExplanationView
 
 NOT_CLOSED = col(DiscrepancyRow.state) != DiscrepancyState.CLOSED
 # Made once, since making a query takes longer than the database.

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Iterable
 from datetime import datetime
 
-from adapters.tables import actions
+from adapters.tables.people import actions
 from models.people.action import ActionKind, ActionRow
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from adapters.settings.settings import settings
-from adapters.tables import logins
+from adapters.tables.people import logins
 from models.people.login import LoginRow
 
 LASTS = timedelta(hours=12)

@@ -11,8 +11,9 @@ from sqlalchemy.orm import Mapped
 from sqlmodel import col, func, select
 
 from adapters.database.transactions import reading
-from adapters.store.last_check import last_check
-from adapters.tables import notices, waiting
+from adapters.store.beside.last_check import last_check
+from adapters.tables.people import notices
+from adapters.tables.runs import waiting
 from domain.people.deciding import MANNERS
 from domain.people.words import counts_text, ended_text, missing_text
 from models.archive.archive import ArchiveRow, State

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import structlog
 
-from adapters.tables import notices
+from adapters.tables.people import notices
 from domain.people.deciding import opened
 from domain.people.words import counts_text
 from models.errors import Transient

@@ -3,7 +3,7 @@
 import secrets
 from datetime import datetime
 
-from adapters.tables import saved_views
+from adapters.tables.people import saved_views
 from models.people.saved_view import SavedViewRow
 
 

@@ -15,7 +15,7 @@ from uuid import uuid4
 from adapters.peers import people
 from adapters.platform.cancellation import clock
 from adapters.settings.settings import settings
-from adapters.tables import letters, notices
+from adapters.tables.people import letters, notices
 from domain.people.deciding import Word, looked_at, opened, settled, told, word_due
 from domain.people.retrying import next_attempt
 from domain.people.words import Places, words

@@ -2,13 +2,14 @@
 
 from datetime import UTC, datetime
 
-from adapters.store import history
-from adapters.tables import archives, receipts
+from adapters.store.objects import history
+from adapters.tables.archives import archives
+from adapters.tables.runs import receipts
 from models.archive.archive import State
 from models.errors import Conflict
 from models.messages.event import Event
-from services.messages.archive_events import events_of
-from services.messages.planning import announce
+from services.messages.events.archive_events import events_of
+from services.messages.events.planning import announce
 from services.payments import recorded
 from services.processing.findings import PayloadFindings
 from services.receipts.leaving import leave_inbox

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 import structlog
 
 from adapters.platform.cancellation import checkpoint
-from adapters.store.requests import StoredRequest, stored_request
-from adapters.tables import archives, receipts
+from adapters.store.objects.requests import StoredRequest, stored_request
+from adapters.tables.archives import archives
+from adapters.tables.runs import receipts
 from domain.archive.versions import newest_first
 from domain.payments.booking import BookedPayment, booked
 from domain.payments.reconciliation import vanished

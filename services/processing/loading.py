@@ -2,8 +2,9 @@
 
 from datetime import datetime
 
-from adapters.store.requests import stored_version
-from adapters.tables import archives, receipts
+from adapters.store.objects.requests import stored_version
+from adapters.tables.archives import archives
+from adapters.tables.runs import receipts
 from domain.archive.versions import Age, supersedes
 from models.runs.receipt import VersionRow
 from services.receipts.stored_archive import StoredArchive, stored_archive

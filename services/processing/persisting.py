@@ -9,11 +9,12 @@ import structlog
 
 from adapters.files.spool import staging, translated
 from adapters.files.store import store
-from adapters.store import history, interrupted, ocfl
-from adapters.store.judgements import recorded_text
+from adapters.store import ocfl
 from adapters.store.object_files import FILES, REVOCATION, VERDICT
-from adapters.store.requests import StoredRequest, keep_delivery, request_in, version_in
-from adapters.tables import receipts
+from adapters.store.objects import history, interrupted
+from adapters.store.objects.judgements import recorded_text
+from adapters.store.objects.requests import StoredRequest, keep_delivery, request_in, version_in
+from adapters.tables.runs import receipts
 from domain.archive.versions import statement_of
 from domain.body.json_text import JsonFault, parse
 from models.archive.content import ContentCut, Role, StoredContent

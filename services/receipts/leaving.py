@@ -1,7 +1,7 @@
 """Removes completed receipts from the inbox."""
 
 from adapters.inbox import inbox
-from adapters.tables import receipts
+from adapters.tables.runs import receipts
 
 
 def leave_inbox(receipt_id: str) -> None:

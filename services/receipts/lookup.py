@@ -3,7 +3,8 @@
 from datetime import UTC, datetime
 
 from adapters.database.transactions import reading
-from adapters.tables import missing_processes, receipts, refused
+from adapters.tables.completeness import missing_processes
+from adapters.tables.runs import receipts, refused
 from domain.completeness.words import missing_text
 from models.errors import Refused
 

@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from adapters.inbox import inbox
-from adapters.store.requests import stored_request
+from adapters.store.objects.requests import stored_request
 from models.errors import Refused
 
 _CHUNK_BYTES = 4 << 20

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from adapters.platform.cancellation import checkpoint
-from adapters.store.requests import StoredRequest, stored_request
+from adapters.store.objects.requests import StoredRequest, stored_request
 from adapters.store.seals import fingerprint
 from domain.archive.rows import Rows, rows_of
 from domain.payments.reconciliation import reconcile

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from adapters.tables import redeliveries
+from adapters.tables.messages import redeliveries
 from models.errors import Refused
 from services.redelivery.planning import conditions_to_freeze
 from services.redelivery.records import get

@@ -8,16 +8,16 @@ from uuid import uuid4
 from sqlalchemy import ColumnElement
 from sqlmodel import col
 
-from adapters.tables import redeliveries
-from adapters.tables.redeliveries import Group
+from adapters.tables.messages import redeliveries
+from adapters.tables.messages.redeliveries import Group
 from domain.messages.endpoints import BY_FILTER
 from models.errors import Refused
 from models.messages.endpoint import EndpointRow
 from models.messages.notification import NotificationRow, NotificationState
 from models.messages.redelivery import RedeliveryRow
-from models.views.messages import MessageFilter
-from models.views.redeliveries import EndpointShare, RedeliveryPlan
-from services.messages.planning import known_endpoints
+from models.views.messages.messages import MessageFilter
+from models.views.messages.redeliveries import EndpointShare, RedeliveryPlan
+from services.messages.events.planning import known_endpoints
 from services.views.message_list import conditions_of
 
 _UNLESS_NAMED = [NotificationState.DEAD, NotificationState.SKIPPED]

@@ -1,10 +1,10 @@
 """Shows redeliveries: what was planned, by whom, and how far they are."""
 
-from adapters.tables import redeliveries
+from adapters.tables.messages import redeliveries
 from models.errors import Refused
 from models.messages.notification import NotificationState
 from models.messages.redelivery import RedeliveryRow
-from models.views.redeliveries import RedeliveryPage, RedeliveryPlan, RedeliveryQuery, RedeliveryView
+from models.views.messages.redeliveries import RedeliveryPage, RedeliveryPlan, RedeliveryQuery, RedeliveryView
 
 
 def get(redelivery_id: str) -> RedeliveryRow:

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from adapters.database.transactions import writing
 from adapters.search import progress
 from adapters.search.entries import add, entry_id, searchable, set_archive, set_discrepancies, set_payload
-from adapters.tables import archives
-from adapters.tables.recorded import recorded_within
+from adapters.tables.archives import archives
+from adapters.tables.archives.recorded import recorded_within
 from adapters.tables.settlements import index_standings
 from domain.search.facets import TABLES, digest_of
 from models.archive.archive import ArchiveRow

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pydantic import TypeAdapter, ValidationError
 
 from adapters.settings.settings import settings
-from adapters.store import sources
+from adapters.store.beside import sources
 from models.errors import Refused
 from models.runs.receipt import DEFAULT_SOURCE
 from models.sources.source import Source, SourceName, SourceSecret, StatedTerms

@@ -1,6 +1,6 @@
 """Says on what terms a source sends."""
 
-from adapters.store import sources
+from adapters.store.beside import sources
 from models.sources.source import SourceTerms
 
 

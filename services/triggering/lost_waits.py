@@ -3,7 +3,7 @@
 import asyncio
 
 from adapters.peers import prefect_api
-from adapters.tables import waiting
+from adapters.tables.runs import waiting
 from models.runs.run import Trigger
 from services.triggering.trigger import start_run
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from adapters.peers.prefect_api import run_url
 from models.people.action import ActionKind
 from models.runs.run import Trigger
-from models.views.archives import RerunStarted
+from models.views.archives.archives import RerunStarted
 from services.people.actions import record
 from services.receipts.lookup import latest_receipt_id
 from services.triggering.trigger import start_run

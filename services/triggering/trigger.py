@@ -10,10 +10,11 @@ from adapters.observation.metrics import run_ended
 from adapters.observation.tracing import TRACEPARENT, span
 from adapters.peers import prefect_api
 from adapters.peers.prefect_api import FlowRun
-from adapters.store import history
-from adapters.store.requests import stored_request
-from adapters.tables import archives, receipts, runs
-from adapters.tables.receipts import Registration
+from adapters.store.objects import history
+from adapters.store.objects.requests import stored_request
+from adapters.tables.archives import archives
+from adapters.tables.runs import receipts, runs
+from adapters.tables.runs.receipts import Registration
 from domain.runs.causes import CANCELLED
 from models.archive.archive import State
 from models.errors import Conflict, Locked

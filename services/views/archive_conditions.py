@@ -17,7 +17,7 @@ from models.errors import Refused
 from models.payments.discrepancy import DiscrepancyRow, DiscrepancyState
 from models.runs.receipt import DeliveryRow
 from models.search.entry import Kind
-from models.views.archives import ArchiveFilter
+from models.views.archives.archives import ArchiveFilter
 from services.views.refused_list import needs_attention
 
 SOURCES_DIFFER = exists().where(

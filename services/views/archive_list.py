@@ -13,7 +13,7 @@ from models.archive.content import FileRow
 from models.archive.warning import WarningRow
 from models.payments.discrepancy import DiscrepancyRow, DiscrepancyState
 from models.search.entry import SearchEntryRow
-from models.views.archives import ArchivePage, ArchiveQuery, ArchiveSummary, CauseView
+from models.views.archives.archives import ArchivePage, ArchiveQuery, ArchiveSummary, CauseView
 from services.views.archive_conditions import SOURCES_DIFFER, filters_of
 
 _NOT_CLOSED = col(DiscrepancyRow.state) != DiscrepancyState.CLOSED

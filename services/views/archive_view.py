@@ -24,7 +24,7 @@ from models.payments.ledger import LEDGER
 from models.payments.payment import PaymentRow
 from models.runs.receipt import DeliveryRow, ReceiptRow, VersionRow
 from models.runs.run import RunRow
-from models.views.archives import (
+from models.views.archives.archives import (
     ArchiveView,
     CauseView,
     IntegrationView,

@@ -1,6 +1,6 @@
 """Compares two versions of an archive."""
 
-from adapters.store.requests import stored_version
+from adapters.store.objects.requests import stored_version
 from domain.archive.difference import differences
 from models.archive.difference import Difference
 

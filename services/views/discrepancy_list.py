@@ -9,7 +9,7 @@ from adapters.database.listing import Order, listed
 from adapters.database.transactions import reading
 from models.archive.archive import ArchiveRow
 from models.payments.discrepancy import DiscrepancyEventRow, DiscrepancyRow, DiscrepancyState
-from models.views.payments import DiscrepancyPage, DiscrepancyQuery, ListedDiscrepancy
+from models.views.archives.payments import DiscrepancyPage, DiscrepancyQuery, ListedDiscrepancy
 from services.payments.recorded import views_of
 
 _IS_NOT_CLOSED: ColumnElement[bool] = col(DiscrepancyRow.state) != literal_column(f"'{DiscrepancyState.CLOSED}'")

@@ -8,12 +8,19 @@ from sqlmodel import col, select
 
 from adapters.database.listing import Order, listed
 from adapters.database.transactions import reading
-from adapters.tables.notifications import IS_UNDELIVERED
+from adapters.tables.messages.notifications import IS_UNDELIVERED
 from domain.messages.addresses import shown_url
 from models.errors import Refused
 from models.messages.event import EventRow
 from models.messages.notification import NotificationAttemptRow, NotificationRow, NotificationState
-from models.views.messages import AttemptView, MessageFilter, MessagePage, MessageQuery, MessageRecord, MessageView
+from models.views.messages.messages import (
+    AttemptView,
+    MessageFilter,
+    MessagePage,
+    MessageQuery,
+    MessageRecord,
+    MessageView,
+)
 
 _NEWEST_FIRST = Order(col(NotificationRow.planned_at), col(NotificationRow.message_id), is_descending=True)
 _WITH_SOURCE = select(NotificationRow, EventRow.source).outerjoin(

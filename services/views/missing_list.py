@@ -7,10 +7,10 @@ from sqlmodel import Session, col, select
 
 from adapters.database.listing import Order, listed
 from adapters.database.transactions import reading
-from adapters.tables import missing_processes
+from adapters.tables.completeness import missing_processes
 from domain.completeness.words import hours_left
 from models.completeness.missing_process import MissingProcessRow
-from models.views.missing import FindingState, MissingPage, MissingQuery, MissingView
+from models.views.archives.missing import FindingState, MissingPage, MissingQuery, MissingView
 
 _NEAREST_FIRST = Order(col(MissingProcessRow.deadline_at), col(MissingProcessRow.missing_id))
 

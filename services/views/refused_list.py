@@ -9,7 +9,7 @@ from adapters.database.listing import Order, listed
 from adapters.database.transactions import reading
 from models.runs.receipt import DeliveryRow
 from models.runs.refused import RefusedRow
-from models.views.refused import RefusedPage, RefusedQuery, RefusedView
+from models.views.archives.refused import RefusedPage, RefusedQuery, RefusedView
 
 _MOST_OF_A_PROCESS = 100
 _NEWEST_FIRST = Order(col(RefusedRow.received_at), col(RefusedRow.delivery_id), is_descending=True)

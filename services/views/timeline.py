@@ -7,7 +7,7 @@ from typing import Any
 from sqlmodel import Session, SQLModel, col, select
 
 from adapters.database.transactions import reading
-from adapters.tables import session_events
+from adapters.tables.completeness import session_events
 from models.completeness.missing_process import MissingProcessRow
 from models.messages.notification import NotificationAttemptRow, NotificationRow, NotificationState
 from models.payments.discrepancy import DiscrepancyEventRow, DiscrepancyRow, DiscrepancyState
@@ -15,7 +15,7 @@ from models.people.action import ActionKind, ActionRow
 from models.runs.receipt import DeliveryRow, VersionRow
 from models.runs.refused import RefusedRow
 from models.runs.run import RunRow
-from models.views.archives import TimelineEntry, TimelineKind
+from models.views.archives.archives import TimelineEntry, TimelineKind
 
 MOST_ENTRIES = 500
 _DONE = {

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.terminal import console, table_of, wrong_options
-from models.views.archives import ArchiveQuery
+from models.views.archives.archives import ArchiveQuery
 
 REFERENCE = "f51c66ba-d33a-4c59-b63a-aa270383fb9e"
 DIGEST = "0123456789abcdef" * 4

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from adapters.store import ocfl
-from adapters.tables import runs
+from adapters.tables.runs import runs
 from tests.conftest import LONGEST_S, wait_until
 from tests.end_to_end.browser import needs_chromium, page
 from tests.end_to_end.conftest import FOR_RETRY_IN_UI, Endpoint, Running, have_ended

@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 
 from adapters.inbox import inbox
-from adapters.tables import receipts
+from adapters.tables.runs import receipts
 from models.errors import CellarError
 from tests.installations import finished
 

@@ -16,7 +16,7 @@ from sqlmodel import col, update
 from adapters.database.transactions import writing
 from adapters.inbox.inbox import Intake
 from adapters.settings.settings import Settings, settings
-from adapters.tables.receipts import register
+from adapters.tables.runs.receipts import register
 from cli.main import main
 from flows.execution.results import save_block
 from models.messages.endpoint import EndpointRow

@@ -8,7 +8,7 @@ from uuid import UUID
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.states import AwaitingRetry
 
-from adapters.tables import task_results
+from adapters.tables.runs import task_results
 from tests.conftest import wait_until
 from tests.flows import workers
 from tests.flows.conftest import received

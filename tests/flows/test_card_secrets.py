@@ -25,8 +25,8 @@ from adapters.inbox import inbox
 from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl, seals
 from adapters.store.object_files import CUTS, REQUEST
-from adapters.store.requests import stored_request
-from adapters.tables import task_results
+from adapters.store.objects.requests import stored_request
+from adapters.tables.runs import task_results
 from api.app import app
 from flows.import_reports import import_reports
 from flows.process_archive import process_archive

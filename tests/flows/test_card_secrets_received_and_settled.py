@@ -15,7 +15,7 @@ import pytest
 from adapters.inbox import inbox, quarantine
 from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl, seals
-from adapters.tables.receipts import register
+from adapters.tables.runs.receipts import register
 from services.payments import recorded
 from services.views import archive_view
 from tests.api.conftest import TOKEN, Receiver, started

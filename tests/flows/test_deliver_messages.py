@@ -19,17 +19,17 @@ from werkzeug import Request, Response
 from adapters.database.transactions import writing
 from adapters.files.store import store
 from adapters.settings.settings import Settings
-from adapters.store import history
-from adapters.tables import endpoints, notifications
+from adapters.store.objects import history
+from adapters.tables.messages import endpoints, notifications
 from flows.deliver_messages import deliver_messages
 from flows.execution.undelivered import settle, undelivered_runs
 from flows.process_archive import process_archive
 from models.messages.endpoint import EndpointRow
 from models.messages.event import Event, EventType
 from models.messages.notification import NotificationRow
-from models.views.messages import MessageFilter
-from services.messages.delivering import give_up_expired
-from services.messages.planning import announce, known_endpoints
+from models.views.messages.messages import MessageFilter
+from services.messages.attempts.delivering import give_up_expired
+from services.messages.events.planning import announce, known_endpoints
 from services.redelivery import confirming, planning
 from services.views import archive_view
 from tests.conftest import LONGEST_S

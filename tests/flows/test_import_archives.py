@@ -24,8 +24,8 @@ from adapters.files.store import store
 from adapters.inbox import inbox, quarantine
 from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl
-from adapters.tables import runs
-from adapters.tables.imports import ImportAttempt
+from adapters.tables.runs import runs
+from adapters.tables.runs.imports import ImportAttempt
 from flows.import_archives import import_archives
 from models.errors import Conflict, Refused
 from models.messages.notification import NotificationRow

@@ -19,7 +19,7 @@ from adapters.database import transactions
 from adapters.files.store import store
 from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl, seals
-from adapters.tables.runs import release_lease
+from adapters.tables.runs.runs import release_lease
 from flows.process_archive import process_archive
 from models.runs.run import LeaseRow
 from tests.conftest import LONGEST_S, make_tables

@@ -20,7 +20,7 @@ from flows import import_reports as flow_module
 from flows.import_reports import import_reports
 from flows.reevaluate_payments import reevaluate_payments
 from models.errors import Conflict, Transient
-from models.views.payments import Explanation
+from models.views.archives.payments import Explanation
 from services.payments.discrepancies import explain
 from services.views import discrepancy_list
 from tests.installations import archived

@@ -19,11 +19,11 @@ from pytest_httpserver import HTTPServer
 from standardwebhooks import Webhook
 
 from adapters.settings.settings import Settings, settings
-from adapters.tables import receipts, runs
+from adapters.tables.runs import receipts, runs
 from flows.process_archive import MOST_LOGGED, process_archive
 from models.errors import Refused
-from models.views.archives import ArchiveView
-from models.views.payments import Explanation
+from models.views.archives.archives import ArchiveView
+from models.views.archives.payments import Explanation
 from services.payments import discrepancies
 from services.views import archive_view
 from tests.conftest import bucket_at

@@ -8,11 +8,11 @@ import pytest
 
 from adapters.database.transactions import writing
 from adapters.settings.settings import Settings
-from adapters.store import kept_discrepancies
+from adapters.store.objects import kept_discrepancies
 from flows.reevaluate_payments import reevaluate_payments
 from models.completeness.session_event import SessionEventRow
 from models.payments.discrepancy import DiscrepancyEventRow
-from models.views.payments import DiscrepancyView, Explanation
+from models.views.archives.payments import DiscrepancyView, Explanation
 from services.payments import discrepancies
 from services.views import archive_view
 from tests.installations import archived, stored_discrepancies

@@ -13,13 +13,13 @@ from werkzeug import Response
 from adapters.inbox import quarantine
 from adapters.inbox.inbox import Intake
 from adapters.settings.settings import Settings
-from adapters.tables import refused
+from adapters.tables.runs import refused
 from domain.archive.found_process import FoundProcess
 from flows.deliver_messages import deliver_messages
 from flows.sweep_inbox import sweep_inbox
 from models.errors import Refused
-from models.views.refused import RefusedQuery
-from services.messages.planning import known_endpoints
+from models.views.archives.refused import RefusedQuery
+from services.messages.events.planning import known_endpoints
 from services.triggering.refusals import list_all_refused
 from services.triggering.releases import release_all
 from services.views import refused_list

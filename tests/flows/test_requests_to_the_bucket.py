@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from adapters.settings.settings import Settings
-from adapters.tables import receipts
+from adapters.tables.runs import receipts
 from benchmarks.bucket_requests import CountedBucket, counted
 from flows.process_archive import process_archive
 from models.archive.archive import State

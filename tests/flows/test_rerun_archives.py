@@ -14,12 +14,13 @@ import pytest
 
 from adapters.peers.prefect_api import BULK_DEPLOYMENT, DEPLOYMENT
 from adapters.settings.settings import settings
-from adapters.tables import bulk_items, bulk_reruns, receipts, runs
+from adapters.tables.bulk import bulk_items, bulk_reruns
+from adapters.tables.runs import receipts, runs
 from models.archive.archive import State
 from models.runs.bulk import ItemState
 from models.runs.receipt import Delivery
 from models.runs.run import RunRow, RunState, Trigger
-from models.views.archives import ArchiveFilter
+from models.views.archives.archives import ArchiveFilter
 from models.views.bulk import ItemQuery
 from services.bulk import control, driving, planning, records
 from services.views import archive_view

@@ -18,12 +18,12 @@ from adapters.database.transactions import writing
 from adapters.peers import prefect_facts
 from adapters.settings.environment import prefect_server_defaults
 from adapters.settings.settings import Settings
-from adapters.tables import receipts
+from adapters.tables.runs import receipts
 from cli.archives.archive_page import print_archive
 from flows.execution.results import save_block
 from flows.process_archive import process_archive
 from models.runs.run import RunRow
-from models.views.archives import RunView
+from models.views.archives.archives import RunView
 from services.triggering.trigger import forgotten, untriggered
 from services.views import archive_view
 from tests.conftest import LONGEST_S, free_port, serving_prefect, wait_until

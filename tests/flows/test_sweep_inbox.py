@@ -16,7 +16,7 @@ import pytest
 
 from adapters.inbox import inbox
 from adapters.settings.settings import Settings
-from adapters.tables import receipts
+from adapters.tables.runs import receipts
 from flows.sweep_inbox import DEPLOYMENT, sweep_inbox
 from models.archive.archive import State
 from models.runs.receipt import Delivery, Identity

@@ -17,7 +17,7 @@ from pytest_httpserver import HTTPServer
 from standardwebhooks import Webhook
 
 from adapters.settings.settings import Settings
-from adapters.store.last_check import last_check
+from adapters.store.beside.last_check import last_check
 from flows import endpoints
 from flows.endpoints import notify_endpoint
 from flows.verify_archives import verify_archives

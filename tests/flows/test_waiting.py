@@ -13,11 +13,11 @@ from prefect.flow_engine import run_flow_async
 
 from adapters.database.transactions import writing
 from adapters.settings.settings import Settings
-from adapters.tables import waiting
+from adapters.tables.runs import waiting
 from flows.process_archive import process_archive
 from models.errors import System
 from models.runs.cause import WaitingRow
-from models.views.archives import ArchiveView, CauseView
+from models.views.archives.archives import ArchiveView, CauseView
 from services.views import archive_view
 from tests.conftest import wait_until
 from tests.flows import workers

@@ -14,11 +14,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from adapters.inbox import inbox
-from adapters.tables import receipts
+from adapters.tables.runs import receipts
 from services.completeness.alerting import announce_missing
 from services.completeness.finding_missing import find_missing
 from services.completeness.taking_in import take_in_left
-from services.messages.delivering import deliver_due, due_endpoints, give_up_expired
+from services.messages.attempts.delivering import deliver_due, due_endpoints, give_up_expired
 from services.people.telling import tell
 from tests.fortnight.clock import Clock
 from tests.fortnight.nursery import keep_running

@@ -13,10 +13,10 @@ from sqlmodel import SQLModel
 
 from adapters.database.transactions import insert_rows, writing
 from adapters.settings.settings import settings
-from adapters.store import history
+from adapters.store.objects import history
 from models.messages.notification import NotificationAttemptRow, NotificationRow
 from models.runs.run import RunRow
-from models.views.payments import Explanation
+from models.views.archives.payments import Explanation
 from services.custody.judging_again import judge_objects
 from services.custody.verifying import stored_objects
 from services.payments import discrepancies, recorded

@@ -14,7 +14,7 @@ from sqlmodel import Session, select
 
 from adapters.database.transactions import engine, insert_new, insert_rows, is_reachable, reading, writing
 from adapters.settings.settings import Settings
-from adapters.tables import receipts
+from adapters.tables.runs import receipts
 from models.archive.archive import ArchiveRow
 from models.archive.form_field import FormFieldRow
 from models.errors import Transient
@@ -27,7 +27,7 @@ ROW = {"receipt_id": "a", "reference": "r", "state": "received", "received_at": 
 
 WRITER = """
 import sys
-from adapters.tables import receipts
+from adapters.tables.runs import receipts
 from tests.records import delivery
 sys.stdin.read()
 for number in range(25):

@@ -13,7 +13,7 @@ import pytest
 
 from adapters.platform.cancellation import Deadline, Stopped, at_once, checkpoint, clock, in_thread, limited, one_fate
 from adapters.settings.settings import settings
-from adapters.store.requests import stored_request
+from adapters.store.objects.requests import stored_request
 from models.errors import Transient
 from services.processing.persisting import persist
 from tests.conftest import LONGEST_S

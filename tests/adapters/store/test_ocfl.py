@@ -14,7 +14,8 @@ from adapters.files.spool import staging
 from adapters.files.store import store
 from adapters.platform.cancellation import limited
 from adapters.settings.settings import Settings
-from adapters.store import history, interrupted, ocfl
+from adapters.store import ocfl
+from adapters.store.objects import history, interrupted
 from models.errors import Conflict, Transient
 from models.store.inventory import Inventory, ObjectVersion
 from tests.conftest import bucket_at

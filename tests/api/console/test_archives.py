@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from api.console.pages.archives import _cell
-from models.views.archives import ArchiveQuery
+from api.console.pages.archives.archives import _cell
+from models.views.archives.archives import ArchiveQuery
 from services.bulk import records
 from tests.api.console.conftest import CONTRACT, PERSON, PLAIN, Browser, Console, posted
 from tests.api.console.hostile import HOSTILE_REFERENCE, SCRIPT

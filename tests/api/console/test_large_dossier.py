@@ -7,7 +7,7 @@ from sqlmodel import SQLModel, select
 
 from adapters.database.migration import migrate
 from adapters.database.transactions import insert_rows, reading, writing
-from api.console.pages.dossier import FIELDS_AT_ONCE, FILES_AT_ONCE
+from api.console.pages.archives.dossier import FIELDS_AT_ONCE, FILES_AT_ONCE
 from models.archive.content import FileRow
 from models.runs.receipt import DeliveryRow, VersionRow
 from tests.api.conftest import LINK_KEY, SECRET, TOKEN, started

@@ -10,7 +10,7 @@ import pytest
 from sqlmodel import select
 
 from adapters.database.transactions import reading
-from adapters.tables import saved_views
+from adapters.tables.people import saved_views
 from models.people.saved_view import SavedViewRow
 from tests.api.console.conftest import CONTRACT, PERSON, Browser, Console, posted
 from tests.api.console.hostile import SCRIPT

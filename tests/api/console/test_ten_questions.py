@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
-from models.views.archives import ArchiveQuery
+from models.views.archives.archives import ArchiveQuery
 from tests.api.console.conftest import CONTRACT, PLAIN, Browser, Console
 from tests.bulk import filled
 from tests.installations import archived, installed

@@ -10,7 +10,7 @@ import pytest
 
 from adapters.inbox import quarantine
 from adapters.inbox.records import body_name
-from adapters.tables import refused
+from adapters.tables.runs import refused
 from models.runs.refused import RefusedDelivery
 from services.views import archive_view
 from tests.api.conftest import TOKEN

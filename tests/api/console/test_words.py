@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.settings.settings import Settings
-from api.console.pages.filters import asked
+from api.console.pages.lists.filters import asked
 from api.console.words import codes, formats, languages, meanings, timeline, values
 from domain.payments.sentences import meaning
 from models.archive.warning import WarningCode
 from models.payments.discrepancy import DiscrepancyCode
-from models.views.archives import ArchiveQuery
+from models.views.archives.archives import ArchiveQuery
 
 MOMENT = datetime(2026, 7, 1, 22, 30, 5, tzinfo=UTC)
 

@@ -12,8 +12,8 @@ from models.completeness.missing_process import MissingProcessRow
 from models.messages.notification import NotificationAttemptRow, NotificationRow
 from models.runs.refused import RefusedRow
 from models.runs.run import RunRow
-from models.views.endpoints import NewEndpoint
-from services.messages import endpoints
+from models.views.messages.endpoints import NewEndpoint
+from services.messages.endpoints import endpoints
 from tests.bulk import fill, filled, receipt_id
 from tests.records import digest
 

@@ -11,7 +11,7 @@ import pytest
 
 from adapters.files.store import store
 from adapters.store import ocfl
-from models.views.archives import ArchiveView
+from models.views.archives.archives import ArchiveView
 from tests.api.conftest import FILENAMES, HOSTILE, PERSON, SECRET, TOKEN, Library, attachment
 from tests.installations import archived, installed
 from tests.samples import PDF, PNG, sample_body

@@ -6,7 +6,7 @@ import pytest
 from sqlmodel import SQLModel, delete
 
 from adapters.database.transactions import writing
-from adapters.tables import receipts
+from adapters.tables.runs import receipts
 from models.runs.cause import Cause
 from tests.api.conftest import Library
 from tests.api.json.test_archives_api import assert_error

@@ -12,7 +12,7 @@ from itsdangerous import TimestampSigner
 from itsdangerous.encoding import base64_decode
 
 from adapters.inbox import inbox
-from adapters.tables import receipts
+from adapters.tables.runs import receipts
 from models.archive.archive import State
 from tests.api.conftest import LINK_KEY, PERSON, Library, Receiver, contract, earlier_contract
 from tests.conftest import wait_until

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from adapters.store import sources
+from adapters.store.beside import sources
 from models.sources.source import StatedTerms
 from services.sources import registry
 from tests.api.conftest import TOKEN, Receiver, receiving

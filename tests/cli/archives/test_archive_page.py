@@ -7,7 +7,7 @@ from rich.console import Console
 
 from cli.archives.archive_page import print_archive
 from cli.archives.archive_table import archive_table
-from models.views.archives import (
+from models.views.archives.archives import (
     ArchiveSummary,
     ArchiveView,
     CauseView,
@@ -19,7 +19,7 @@ from models.views.archives import (
     VersionView,
     WarningView,
 )
-from models.views.payments import DiscrepancyView, PaymentView
+from models.views.archives.payments import DiscrepancyView, PaymentView
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 REFERENCE = "f51c66ba-d33a-4c59-b63a-aa270383fb9e"

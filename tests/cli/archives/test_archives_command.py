@@ -13,11 +13,11 @@ import pytest
 
 from adapters.inbox import session_events
 from adapters.settings.settings import Settings, settings
-from adapters.tables import refused
+from adapters.tables.runs import refused
 from cli.commands import Later, commands
 from models.completeness.session_event import SessionEventType
 from models.runs.refused import RefusedDelivery
-from models.views.archives import ArchivePage, ArchiveView
+from models.views.archives.archives import ArchivePage, ArchiveView
 from services.completeness.taking_in import take_in
 from tests.cli.conftest import Cellar
 from tests.conftest import LONGEST_S, free_port, make_tables

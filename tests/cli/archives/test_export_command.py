@@ -15,7 +15,7 @@ import pytest
 from adapters.files.store import store
 from adapters.settings.settings import settings
 from adapters.store import ocfl
-from adapters.store.requests import stored_request
+from adapters.store.objects.requests import stored_request
 from services.evidence import check
 from tests.cli.conftest import Cellar
 from tests.conftest import bucket_at

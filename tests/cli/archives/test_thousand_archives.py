@@ -19,9 +19,11 @@ import pytest
 
 from adapters.files.store import store
 from adapters.settings.settings import Settings
-from adapters.store import history, ocfl
-from adapters.store.requests import delivery_path
-from adapters.tables import notifications, runs
+from adapters.store import ocfl
+from adapters.store.objects import history
+from adapters.store.objects.requests import delivery_path
+from adapters.tables.messages import notifications
+from adapters.tables.runs import runs
 from models.archive.archive import State
 from models.runs.run import RunRow, RunState, Trigger
 from models.store.fixity import Fault, StoredObject

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from adapters.settings.settings import Settings
-from adapters.store import judgements
+from adapters.store.objects import judgements
 from services.custody.verifying import object_of, stored_objects, verify_objects
 from tests import pdfs
 from tests.cli.conftest import Cellar

@@ -9,12 +9,12 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from adapters.settings.settings import Settings
-from adapters.tables import notifications
+from adapters.tables.messages import notifications
 from models.messages.event import Event, EventType
-from models.views.endpoints import NewEndpoint
-from services.messages import endpoints
-from services.messages.attempts import send
-from services.messages.planning import announce
+from models.views.messages.endpoints import NewEndpoint
+from services.messages.attempts.attempts import send
+from services.messages.endpoints import endpoints
+from services.messages.events.planning import announce
 from tests.cli.conftest import Cellar
 
 

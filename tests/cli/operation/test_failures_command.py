@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from rich.console import Console
 
-from adapters.tables import receipts, runs
+from adapters.tables.runs import receipts, runs
 from cli.operation.failures import print_failures
 from cli.operation.views import FailuresAndWaits, WaitView
 from models.errors import System

@@ -19,7 +19,7 @@ from adapters.database.migration import migrate
 from adapters.files.locations import storage_at
 from adapters.inbox import inbox, move_mark
 from adapters.settings.settings import Settings, settings
-from adapters.tables import claims
+from adapters.tables.runs import claims
 from models.store.moving import Mark, Phase
 from tests.cli.conftest import Cellar
 from tests.cli.operation.moves import (
@@ -150,7 +150,7 @@ def _has_beaten(old: Path) -> bool:
 
 def _beating(old: Path) -> "subprocess.Popen[bytes]":
     """Start a process that beats as a worker does."""
-    script = "import time; from adapters.tables import claims\nwhile True: claims.beat('a worker'); time.sleep(1)"
+    script = "import time; from adapters.tables.runs import claims\nwhile True: claims.beat('a worker'); time.sleep(1)"
     with installed(old.parent):
         return subprocess.Popen([sys.executable, "-c", script], cwd=Path(__file__).parents[3], env=dict(os.environ))
 

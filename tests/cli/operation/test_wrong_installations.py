@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from adapters.database.migration import migrate
-from adapters.tables import receipts
+from adapters.tables.runs import receipts
 from models.runs.cause import Cause
 from tests.cli.conftest import Cellar, Ended
 from tests.installations import deployed, installed, store_that_does_not_answer

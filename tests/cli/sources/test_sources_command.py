@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from adapters.database.transactions import writing
-from adapters.store import sources
-from adapters.tables import receipts
+from adapters.store.beside import sources
+from adapters.tables.runs import receipts
 from cli.person import person
 from models.completeness.session_event import SessionEventRow
 from services.sources.registry import digest_of

@@ -3,7 +3,7 @@
 from typing import Any
 
 from domain.messages.redelivery_text import redelivery_rows, redelivery_sentences
-from models.views.redeliveries import EndpointShare, RedeliveryPlan
+from models.views.messages.redeliveries import EndpointShare, RedeliveryPlan
 
 
 def share(name: str, messages: int, *, failing: bool = False, seconds: float | None = None) -> EndpointShare:

@@ -14,7 +14,7 @@ from domain.payments.reconciliation import reconcile
 from models.archive.archive import Archive
 from models.archive.verdict import UNREADABLE, LaterChange, Outcome, Revocation, RevocationStatus
 from models.store.fixity import Fault, FixityFinding
-from models.views.archives import DeliveryView, VersionView
+from models.views.archives.archives import DeliveryView, VersionView
 from tests.domain.archive.test_signed_document import SIGNATURE, SOUND
 from tests.domain.payloads import TERMS, changed, read
 from tests.samples import sample_document

@@ -12,17 +12,17 @@ from sqlmodel import select
 from adapters.database.transactions import writing
 from adapters.files.store import RESULTS_FOLDER, result_key, store
 from adapters.settings.settings import Settings
-from adapters.store import kept_endpoints
-from adapters.tables import runs, task_results
+from adapters.store.beside import kept_endpoints
+from adapters.tables.runs import runs, task_results
 from flows.execution.results import remove_forgotten_results
 from flows.process_archive import process_archive
 from flows.reevaluate_payments import reevaluate_payments
 from models.messages.endpoint import EndpointRow
 from models.messages.notification import NotificationRow
 from models.runs.run import RunRow, RunState, Trigger
-from models.views.archives import ArchiveView, RunView
-from models.views.endpoints import NewEndpoint
-from services.messages import endpoints
+from models.views.archives.archives import ArchiveView, RunView
+from models.views.messages.endpoints import NewEndpoint
+from services.messages.endpoints import endpoints
 from services.views import archive_view
 from tests.flows.conftest import received
 from tests.flows.retried import kept, run_and_retried

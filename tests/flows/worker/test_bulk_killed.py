@@ -20,7 +20,7 @@ from adapters.settings.settings import Settings, settings
 from models.archive.archive import ArchiveRow, State
 from models.runs.receipt import VersionRow
 from models.runs.run import RunRow, RunState
-from models.views.archives import ArchiveFilter
+from models.views.archives.archives import ArchiveFilter
 from models.views.bulk import BulkView, ItemQuery
 from services.bulk import planning, records
 from tests.api.conftest import Receiver

@@ -14,7 +14,7 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.states import AwaitingRetry, Scheduled
 
 from adapters.settings.environment import POOL
-from adapters.tables import receipts
+from adapters.tables.runs import receipts
 from flows.process_archive import process_archive
 from flows.worker.due_runs import DRIVES_BULK, SLOTS, SUSPECT, DueRuns, startable
 from flows.worker.outages import Outages

@@ -14,7 +14,7 @@ from prefect.states import AwaitingRetry
 from adapters.database.transactions import writing
 from adapters.settings.environment import POOL
 from adapters.settings.settings import Settings
-from adapters.tables import waiting
+from adapters.tables.runs import waiting
 from flows.process_archive import process_archive
 from flows.worker.outages import Outages
 from models.errors import System

@@ -15,7 +15,7 @@ from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.states import Cancelling, Completed, Pending, Running, Scheduled
 
 from adapters.settings.environment import POOL
-from adapters.tables import claims, runs
+from adapters.tables.runs import claims, runs
 from flows.process_archive import persist_files, process_archive
 from flows.verify_archives import verify_archives
 from flows.worker.due_runs import SUSPECT

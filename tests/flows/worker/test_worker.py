@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from adapters.settings.settings import settings
-from adapters.tables import claims, receipts, runs, task_results
+from adapters.tables.runs import claims, receipts, runs, task_results
 from domain.messages.undelivered import UNDELIVERED_TAG
 from services.views import archive_view
 from tests.conftest import LONGEST_S, free_port, running, wait_until

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from prefect.client.orchestration import get_client
 
-from adapters.tables import claims, runs
+from adapters.tables.runs import claims, runs
 from models.errors import Transient
 from tests.conftest import wait_until
 from tests.flows.conftest import received

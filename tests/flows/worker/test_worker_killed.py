@@ -17,7 +17,7 @@ from adapters.database import transactions
 from adapters.database.migration import migrate
 from adapters.inbox import inbox
 from adapters.settings.settings import Settings, settings
-from adapters.tables import claims, receipts
+from adapters.tables.runs import claims, receipts
 from models.archive.archive import ArchiveRow
 from models.archive.form_field import FormFieldRow
 from models.runs.receipt import VersionRow

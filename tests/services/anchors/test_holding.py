@@ -14,8 +14,10 @@ import pytest
 from adapters.anchors import anchors
 from adapters.files.store import store
 from adapters.settings.settings import Settings, settings
-from adapters.store import history, ocfl
-from adapters.tables import notifications, runs
+from adapters.store import ocfl
+from adapters.store.objects import history
+from adapters.tables.messages import notifications
+from adapters.tables.runs import runs
 from domain.anchors.texts import statement_text
 from models.archive.archive import State
 from models.errors import WrongUse
@@ -24,10 +26,10 @@ from models.messages.notification import NotificationRow, NotificationState
 from models.runs.run import RunRow, RunState, Trigger
 from models.store.fixity import Fault
 from models.store.inventory import Inventory
-from models.views.payments import Explanation
+from models.views.archives.payments import Explanation
 from services.anchors.holding import Held, hold
 from services.anchors.making import make
-from services.messages.planning import event_row
+from services.messages.events.planning import event_row
 from services.payments import discrepancies, recorded
 from tests.conftest import make_tables
 from tests.flows.databases import in_new_database

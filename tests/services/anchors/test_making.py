@@ -16,7 +16,8 @@ from adapters.files.locations import storage_at
 from adapters.files.store import store
 from adapters.settings.kept_secrets import kept_secret
 from adapters.settings.settings import Settings, settings
-from adapters.store import judgements, ocfl
+from adapters.store import ocfl
+from adapters.store.objects import judgements
 from models.errors import Conflict, Locked
 from models.payments.discrepancy import DiscrepancyEventRow
 from models.runs.receipt import DeliveryRow, ReceiptRow
@@ -25,7 +26,7 @@ from services.anchors.holding import hold
 from services.anchors.making import Made, make
 from services.anchors.proving import proof_of
 from services.custody.judging_again import judge_object
-from services.custody.listing import object_of
+from services.custody.objects.listing import object_of
 from tests import pdfs
 from tests.installations import archived
 from tests.prepared import Prepared

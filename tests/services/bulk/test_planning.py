@@ -8,13 +8,14 @@ import pytest
 
 from adapters.database.transactions import writing
 from adapters.settings.settings import Settings
-from adapters.tables import bulk_items, receipts
+from adapters.tables.bulk import bulk_items
+from adapters.tables.runs import receipts
 from domain.bulk.decisions import AT_ONCE
 from models.archive.archive import State
 from models.errors import Refused
 from models.runs.bulk import ItemState
 from models.runs.run import RunRow, RunState, Trigger
-from models.views.archives import ArchiveFilter
+from models.views.archives.archives import ArchiveFilter
 from models.views.bulk import BulkQuery, ItemQuery
 from services.bulk import control, planning, records
 from tests.bulk import fill, filled, receipt_id

@@ -11,7 +11,8 @@ from sqlmodel import select
 from adapters.database.transactions import reading, writing
 from adapters.inbox.inbox import Intake
 from adapters.settings.settings import Settings
-from adapters.tables import missing_processes, receipts
+from adapters.tables.completeness import missing_processes
+from adapters.tables.runs import receipts
 from models.archive.archive import State
 from models.completeness.missing_process import Closing
 from models.completeness.session_event import SessionEventRow

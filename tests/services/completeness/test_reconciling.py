@@ -10,7 +10,7 @@ from sqlmodel import col, select, update
 
 from adapters.database.transactions import reading, writing
 from adapters.settings.settings import Settings
-from adapters.tables import receipts
+from adapters.tables.runs import receipts
 from models.archive.archive import ArchiveRow
 from models.completeness.listed import DifferenceKind as K
 from models.completeness.missing_process import Closing, MissingProcessRow, Why

@@ -12,12 +12,13 @@ import pytest
 
 from adapters.files.store import store
 from adapters.settings.settings import Settings
-from adapters.store import judgements, ocfl
-from adapters.store.requests import stored_version
-from adapters.tables import runs
+from adapters.store import ocfl
+from adapters.store.objects import judgements
+from adapters.store.objects.requests import stored_version
+from adapters.tables.runs import runs
 from models.archive.judgement import Change, Judged
 from models.archive.verdict import Outcome
-from models.views.archives import ArchiveView
+from models.views.archives.archives import ArchiveView
 from services.custody.judging_again import count_due, due, judge_objects
 from services.custody.verifying import object_of, stored_objects, verify_objects
 from services.processing.loading import load

@@ -14,12 +14,13 @@ from pytest_httpserver import HTTPServer
 from adapters.files.store import store
 from adapters.inbox import inbox
 from adapters.settings.settings import Settings, settings
-from adapters.store import history, kept_discrepancies, ocfl
-from adapters.tables import receipts
+from adapters.store import ocfl
+from adapters.store.objects import history, kept_discrepancies
+from adapters.tables.runs import receipts
 from flows.process_archive import process_archive
 from models.errors import Refused
 from models.runs.run import Trigger
-from models.views.payments import Explanation
+from models.views.archives.payments import Explanation
 from services.custody.rebuilding import Rebuilt, check_empty, rebuild
 from services.custody.verifying import missing, object_of, stored_objects
 from services.payments import discrepancies, recorded

@@ -13,7 +13,8 @@ import pytest
 from adapters.files import bucket
 from adapters.files.store import store
 from adapters.settings.settings import Settings, settings
-from adapters.store import history, kept_discrepancies, ocfl
+from adapters.store import ocfl
+from adapters.store.objects import history, kept_discrepancies
 from models.errors import Refused, Transient
 from models.store.fixity import EMPTY_FOLDER, Fault, Fixity, StoredObject
 from services.custody.verifying import drawn, missing, object_of, stored_objects, verify_beside, verify_objects

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.tables import receipts
+from adapters.tables.runs import receipts
 from models.sources.source import StatedTerms
 from models.views.health import Check, Verdict
 from services.health.bounded import examined

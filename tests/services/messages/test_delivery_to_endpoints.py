@@ -18,14 +18,14 @@ from werkzeug import Request, Response
 from adapters.database.transactions import reading
 from adapters.observation.log import reference_digest
 from adapters.settings.settings import Settings
-from adapters.tables import notifications
+from adapters.tables.messages import notifications
 from models.messages.event import Event, EventType
 from models.messages.notification import NotificationAttemptRow, NotificationRow, NotificationState
-from models.views.endpoints import NewEndpoint
-from services.messages import endpoints
-from services.messages.attempts import send
-from services.messages.delivering import deliver_due
-from services.messages.planning import announce
+from models.views.messages.endpoints import NewEndpoint
+from services.messages.attempts.attempts import send
+from services.messages.attempts.delivering import deliver_due
+from services.messages.endpoints import endpoints
+from services.messages.events.planning import announce
 from tests.installations import archived
 from tests.samples import sample_body
 

@@ -7,11 +7,12 @@ from pytest_httpserver import HTTPServer
 
 from adapters.files.store import store
 from adapters.settings.settings import Settings
-from adapters.store import history, ocfl
-from adapters.tables import notifications
+from adapters.store import ocfl
+from adapters.store.objects import history
+from adapters.tables.messages import notifications
 from models.messages.notification import NotificationState
-from services.messages.delivering import deliver_due
-from services.messages.planning import known_endpoints
+from services.messages.attempts.delivering import deliver_due
+from services.messages.events.planning import known_endpoints
 from tests.flows.databases import in_new_database
 from tests.installations import archived
 from tests.samples import sample_body

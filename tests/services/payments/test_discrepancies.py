@@ -10,7 +10,7 @@ import pytest
 from sqlmodel import col, select
 
 from adapters.database.transactions import reading, writing
-from adapters.store import kept_discrepancies
+from adapters.store.objects import kept_discrepancies
 from domain.payments.discrepancies import by_id
 from models.errors import Refused
 from models.payments.discrepancy import (
@@ -23,8 +23,8 @@ from models.payments.discrepancy import (
     DiscrepancyRow,
 )
 from models.payments.payment import Standing
-from models.views.archives import ArchiveQuery, ArchiveView
-from models.views.payments import Explanation
+from models.views.archives.archives import ArchiveQuery, ArchiveView
+from models.views.archives.payments import Explanation
 from services.payments import discrepancies, recorded
 from services.payments.discrepancies import reconcile, reconcile_judged, reconcile_many, reconcile_version
 from services.payments.recorded import may_have_discrepancies

@@ -19,8 +19,8 @@ from adapters.inbox import inbox
 from adapters.settings.kept_secrets import kept_secret
 from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl, seals
-from adapters.store.kept_discrepancies import of_no_archive
-from adapters.tables import receipts
+from adapters.store.objects.kept_discrepancies import of_no_archive
+from adapters.tables.runs import receipts
 from cli.archives.export import export
 from models.archive.archive import State
 from models.errors import Conflict, Locked
@@ -28,8 +28,8 @@ from models.payments.discrepancy import DiscrepancyRow
 from models.runs.receipt import Delivery
 from models.runs.run import Trigger
 from models.store.fixity import Fault
-from models.views.archives import ArchiveView
-from models.views.payments import DiscrepancyView, Explanation
+from models.views.archives.archives import ArchiveView
+from models.views.archives.payments import DiscrepancyView, Explanation
 from services.custody.verifying import object_of, stored_objects, verify_beside, verify_object, verify_objects
 from services.evidence import check
 from services.payments.discrepancies import explain

@@ -17,7 +17,8 @@ from sqlmodel import SQLModel
 from adapters.database.transactions import reading, writing
 from adapters.files.store import store
 from adapters.settings.settings import settings
-from adapters.store import history, ocfl
+from adapters.store import ocfl
+from adapters.store.objects import history
 from models.payments.discrepancy import DiscrepancyCode, DiscrepancyLogRow
 from models.payments.ledger import LEDGER
 from models.payments.payment import PaymentRow

@@ -8,7 +8,7 @@ from sqlmodel import select
 from adapters.database.transactions import reading
 from models.people.action import ActionKind
 from models.people.login import LoginRow
-from models.views.archives import TimelineKind
+from models.views.archives.archives import TimelineKind
 from services.people import logins
 from services.people.actions import record
 from services.views.timeline import timeline_of

@@ -15,8 +15,9 @@ from werkzeug import Response
 
 from adapters.database.transactions import reading, writing
 from adapters.settings.settings import Settings
-from adapters.store.last_check import keep_check
-from adapters.tables import letters, notices, refused, runs
+from adapters.store.beside.last_check import keep_check
+from adapters.tables.people import letters, notices
+from adapters.tables.runs import refused, runs
 from models.archive.archive import State
 from models.completeness.missing_process import Closing, MissingProcessRow, Why
 from models.errors import System

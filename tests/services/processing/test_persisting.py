@@ -18,9 +18,9 @@ from adapters.files.store import store
 from adapters.inbox import inbox
 from adapters.store import ocfl
 from adapters.store.object_files import REQUEST, SCANS
-from adapters.store.requests import delivery_path, stored_request
+from adapters.store.objects.requests import delivery_path, stored_request
 from models.errors import Conflict, Transient
-from models.views.archives import ArchiveView
+from models.views.archives.archives import ArchiveView
 from services.custody.verifying import object_of, verify_object
 from services.processing.persisting import persist
 from services.views import archive_view

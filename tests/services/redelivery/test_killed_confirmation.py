@@ -11,10 +11,10 @@ import pytest
 from sqlmodel import col, func, select, update
 
 from adapters.database.transactions import insert_rows, reading, writing
-from adapters.tables import redeliveries
+from adapters.tables.messages import redeliveries
 from models.messages.endpoint import EndpointRow
 from models.messages.notification import NotificationRow, NotificationState
-from models.views.messages import MessageFilter
+from models.views.messages.messages import MessageFilter
 from services.redelivery import confirming, planning, records
 from tests.conftest import LONGEST_S
 from tests.records import NOON

@@ -12,18 +12,18 @@ from werkzeug import Request, Response
 
 from adapters.database.transactions import reading, writing
 from adapters.settings.settings import Settings
-from adapters.tables import notifications, queues, redeliveries
+from adapters.tables.messages import notifications, queues, redeliveries
 from models.errors import Refused
 from models.messages.endpoint import EndpointRow
 from models.messages.event import Event, EventType
 from models.messages.notification import AttemptTrigger, NotificationRow, NotificationState
-from models.views.endpoints import NewEndpoint
-from models.views.messages import MessageFilter, MessageQuery
-from models.views.redeliveries import RedeliveryQuery, RedeliveryView
-from services.messages import endpoints
-from services.messages.attempts import send
-from services.messages.delivering import deliver_due, give_up_expired
-from services.messages.planning import announce
+from models.views.messages.endpoints import NewEndpoint
+from models.views.messages.messages import MessageFilter, MessageQuery
+from models.views.messages.redeliveries import RedeliveryQuery, RedeliveryView
+from services.messages.attempts.attempts import send
+from services.messages.attempts.delivering import deliver_due, give_up_expired
+from services.messages.endpoints import endpoints
+from services.messages.events.planning import announce
 from services.redelivery import confirming, planning, records
 from services.views import message_list
 

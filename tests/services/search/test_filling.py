@@ -12,7 +12,7 @@ from adapters.search.progress import is_complete
 from adapters.settings.settings import Settings
 from domain.search.facets import digest_of
 from models.search.entry import SearchEntryRow, SearchFacetRow
-from models.views.archives import ArchiveQuery
+from models.views.archives.archives import ArchiveQuery
 from services.search.filling import fill
 from services.views import archive_list
 from tests.records import archived, document, registered

@@ -7,10 +7,10 @@ import pytest
 
 from adapters.files.store import store
 from adapters.settings.settings import Settings, settings
-from adapters.store.settlement_reports import report_key
+from adapters.store.beside.settlement_reports import report_key
 from models.payments.discrepancy import DiscrepancyRow
 from models.settlements.settlement import SettlementReportRow
-from models.views.payments import Explanation
+from models.views.archives.payments import Explanation
 from services.custody.rebuilding import Rebuilt, rebuild
 from services.custody.verifying import stored_objects
 from services.payments.discrepancies import explain

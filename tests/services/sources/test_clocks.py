@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from adapters.database.transactions import writing
-from adapters.tables import receipts
+from adapters.tables.runs import receipts
 from models.completeness.session_event import SessionEventRow
 from models.views.health import Verdict
 from services.health.clocks import clock_probes

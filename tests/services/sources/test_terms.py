@@ -9,11 +9,12 @@ import pytest
 
 from adapters.files.store import store
 from adapters.settings.settings import Settings
-from adapters.store import history, ocfl
+from adapters.store import ocfl
+from adapters.store.objects import history
 from models.archive.warning import WarningCode
 from models.sources.source import StatedTerms
 from models.store.fixity import Fault
-from models.views.archives import ArchiveQuery, ArchiveView
+from models.views.archives.archives import ArchiveQuery, ArchiveView
 from services.custody.verifying import object_of, verify_object
 from services.sources import registry
 from services.views import archive_list, archive_view

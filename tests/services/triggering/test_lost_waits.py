@@ -11,7 +11,7 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.states import AwaitingRetry, Cancelled
 
 from adapters.settings.settings import settings
-from adapters.tables import receipts, runs, waiting
+from adapters.tables.runs import receipts, runs, waiting
 from models.archive.archive import State as Stands
 from models.errors import System
 from models.runs.cause import Cause

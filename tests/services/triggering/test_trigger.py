@@ -24,9 +24,10 @@ from adapters.files.store import store
 from adapters.inbox import inbox
 from adapters.inbox.inbox import Intake
 from adapters.settings.settings import Settings, settings
-from adapters.store import history, ocfl
-from adapters.tables import imports, receipts, runs
-from adapters.tables.imports import ImportAttempt
+from adapters.store import ocfl
+from adapters.store.objects import history
+from adapters.tables.runs import imports, receipts, runs
+from adapters.tables.runs.imports import ImportAttempt
 from models.archive.archive import State as ArchiveState
 from models.archive.archive import State as Stands
 from models.errors import Conflict, System, Transient

@@ -9,11 +9,11 @@ import pytest
 
 from adapters.database.transactions import insert_rows, writing
 from adapters.settings.settings import Settings
-from adapters.tables import receipts
+from adapters.tables.runs import receipts
 from models.archive.archive import State
 from models.archive.content import FileRow
 from models.errors import Refused
-from models.views.archives import ArchiveQuery
+from models.views.archives.archives import ArchiveQuery
 from services.views import archive_list, archive_view
 from tests.records import NOON, archived, digest, document, registered
 from tests.samples import PDF

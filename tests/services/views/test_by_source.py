@@ -6,14 +6,15 @@ import pytest
 
 from adapters.peers.prefect_api import tags_of
 from adapters.settings.settings import Settings
-from adapters.tables import archives, receipts, refused
+from adapters.tables.archives import archives
+from adapters.tables.runs import receipts, refused
 from models.archive.archive import State
 from models.runs.cause import Cause
 from models.runs.receipt import Identity
 from models.runs.refused import RefusedDelivery
-from models.views.archives import ArchiveFilter, ArchiveQuery
-from models.views.payments import DiscrepancyQuery
-from models.views.refused import RefusedQuery
+from models.views.archives.archives import ArchiveFilter, ArchiveQuery
+from models.views.archives.payments import DiscrepancyQuery
+from models.views.archives.refused import RefusedQuery
 from services.bulk import planning
 from services.views import archive_list, archive_view, discrepancy_list, failure_list, refused_list
 from tests.domain.payloads import read

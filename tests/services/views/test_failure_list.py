@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from adapters.tables import receipts
+from adapters.tables.runs import receipts
 from models.archive.archive import State
 from models.runs.cause import Cause
 from models.views.failures import FailureGroup

@@ -9,7 +9,8 @@ from sqlmodel import SQLModel
 
 from adapters.database.transactions import engine, reading, writing
 from adapters.settings.settings import Settings
-from adapters.tables import by_hour, receipts
+from adapters.tables import by_hour
+from adapters.tables.runs import receipts
 from domain.overview.periods import hours_until
 from models.archive.archive import State
 from models.completeness.missing_process import MissingProcessRow

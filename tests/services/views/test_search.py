@@ -11,7 +11,8 @@ from sqlmodel import col, select
 from adapters.database.transactions import reading
 from adapters.search.pages import Wanted, newest
 from adapters.settings.settings import Settings
-from adapters.tables import receipts, signed_documents
+from adapters.tables.archives import signed_documents
+from adapters.tables.runs import receipts
 from domain.search.facets import Rows
 from models.archive.archive import ArchiveRow, State
 from models.archive.signed_document import SignedDocumentRow
@@ -19,7 +20,7 @@ from models.archive.warning import WarningRow
 from models.errors import Refused
 from models.runs.cause import Cause
 from models.search.entry import SearchEntryRow
-from models.views.archives import ArchiveFilter, ArchiveQuery
+from models.views.archives.archives import ArchiveFilter, ArchiveQuery
 from services.settlements import judging
 from services.views import archive_list
 from services.views.archive_conditions import conditions_of, filters_of

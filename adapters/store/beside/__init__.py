@@ -1,0 +1,1 @@
+"""What lies beside the archives: endpoints, sources, session events, settlement reports and the last check."""

@@ -1,0 +1,260 @@
+"""Keeps the history of a receipt in its object's logs, so that deliveries, runs and notifications outlive the database.
+
+Each receipt has one file. It merges the rows of the database with those of earlier writes, so the history that a lost
+database held survives.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import structlog
+from sqlalchemy import bindparam, inspect
+from sqlmodel import Session, SQLModel, col, select
+
+from adapters.database.transactions import pages, reading, writing
+from adapters.files.spool import spooled, write_spooled
+from adapters.files.store import store
+from adapters.store import ocfl
+from adapters.store.objects import earlier_histories
+from models.archive.archive import State
+from models.errors import Conflict
+from models.messages.event import EventRow
+from models.messages.notification import NotificationAttemptRow, NotificationRow
+from models.payments.discrepancy import DiscrepancyEventRow, DiscrepancyRow
+from models.runs.receipt import DeliveryRow, ReceiptRow
+from models.runs.run import RunRow
+
+log = structlog.get_logger()
+
+FOLDER = "history"
+PUT_ASIDE = ".damaged"
+"""The suffix of the key under which a damaged history is set aside."""
+_HISTORY = re.compile(rf"{ocfl.LOGS}/{FOLDER}/([0-9a-f]{{64}}|discrepancies/[0-9]{{10}})\.json")
+_OF_A_RECEIPT: tuple[type[ReceiptRow | DeliveryRow | RunRow | NotificationRow | EventRow], ...] = (
+    ReceiptRow,
+    DeliveryRow,
+    RunRow,
+    NotificationRow,
+    EventRow,
+)
+_OF_RECEIPTS: Mapping[str, type[SQLModel]] = {
+    str(table.__tablename__): table for table in (*_OF_A_RECEIPT, NotificationAttemptRow)
+}
+_OF_DISCREPANCIES: Mapping[str, type[SQLModel]] = {
+    str(table.__tablename__): table for table in (DiscrepancyRow, DiscrepancyEventRow)
+}
+# Made once, since making a query takes longer than the database.
+_ITS_ROWS: Mapping[type[SQLModel], Any] = {
+    table: select(table).where(col(table.receipt_id) == bindparam("its_receipt")) for table in _OF_A_RECEIPT
+}
+_RESTORED: Mapping[str, type[SQLModel]] = {**_OF_RECEIPTS, **_OF_DISCREPANCIES}
+
+Rows = dict[str, list[dict[str, Any]]]
+
+
+def path_of(receipt_id: str) -> str:
+    """Return the path of a receipt's history in its object."""
+    return f"{ocfl.LOGS}/{FOLDER}/{receipt_id}.json"
+
+
+def is_history(path: str) -> bool:
+    """Return whether a path in an object is that of a history: of a receipt, or of the process's discrepancies."""
+    return _HISTORY.fullmatch(path.removesuffix(PUT_ASIDE)) is not None
+
+
+def keep(reference: str, receipt_id: str) -> None:
+    """Write a receipt's history from the database into its object, if the object exists; else the receipt still waits.
+
+    A damaged history is set aside beside the new history, and blocks nothing.
+
+    Raises:
+        Transient: database or store does not answer.
+    """
+    object_key = ocfl.object_key(reference)
+    before = found_rows(f"{object_key}/{path_of(receipt_id)}")
+    if before or store().size(f"{object_key}/{ocfl.INVENTORY}") is not None:
+        _keep(receipt_id, before, f"{object_key}/{path_of(receipt_id)}")
+
+
+def keep_of_archived(reference: str, receipt_id: str) -> None:
+    """Do as `keep`, for a receipt that was read from its object, with a request less."""
+    key = f"{ocfl.object_key(reference)}/{path_of(receipt_id)}"
+    _keep(receipt_id, found_rows(key), key)
+
+
+def _keep(receipt_id: str, before: Rows, key: str) -> None:
+    now = _rows_of(receipt_id)
+    while True:
+        kept = now
+        write(_merged(before, kept), key)
+        now = _rows_of(receipt_id)
+        if now == kept:
+            return
+        before = found_rows(key)  # another writer, between our read and our write, knew more and was overwritten
+
+
+def write(rows: Rows, key: str) -> None:
+    """Write rows under a key of the store, below their digest. Replaces any earlier rows."""
+    write_text([json.dumps(rows).encode()], key)
+
+
+def write_text(pieces: Sequence[bytes], key: str) -> None:
+    """Write rows that are JSON already, in pieces: a copy of them may be too large for memory. Otherwise as `write`."""
+    digest = hashlib.sha256()
+    for piece in pieces:
+        digest.update(piece)
+    with spooled(store().spool_folder) as spool:
+        for page in pages(chain([digest.hexdigest().encode(), b"\n"], pieces)):
+            write_spooled(spool, b"".join(page))
+        store().overwrite(Path(spool.name), key)
+
+
+def restore(key: str) -> None:
+    """Merge the history under a key of the store into the database.
+
+    Raises:
+        Conflict: the history is damaged, or belongs to another receipt or process.
+        Transient: database or store does not answer.
+    """
+    kept = earlier_histories.completed(parsed(store().read_bytes(key), key), datetime.now(UTC))
+    with writing() as session:
+        for name, rows in kept.items():
+            for row in rows:
+                session.merge(_RESTORED[name].model_validate(row))
+
+
+def is_whole(key: str) -> bool:
+    """Return whether the history under a key is as it was written. True if it is missing: it may be set aside."""
+    try:
+        kept_rows(key)
+    except Conflict:
+        return False
+    return True
+
+
+def kept_rows(key: str) -> Rows | None:
+    """Return the rows of the history under a key; None where there is no history.
+
+    Raises:
+        Conflict: the history is damaged, or belongs to another receipt or process.
+        Transient: the store does not answer.
+    """
+    text = store().found_bytes(key)
+    return None if text is None else parsed(text, key)
+
+
+def deliveries_of_complete(rows: Rows) -> int:
+    """Return the number of deliveries in the rows of a complete receipt; 0 for any other receipt."""
+    return len(deliveries(rows)) if _says_complete(rows) else 0
+
+
+def complete_receipt(rows: Rows) -> Mapping[str, Any] | None:
+    """Return the row of the receipt in a history that calls it complete, None in any other history."""
+    return next((row for row in rows.get(str(ReceiptRow.__tablename__), []) if row["state"] == State.COMPLETED), None)
+
+
+def deliveries(rows: Rows) -> list[dict[str, Any]]:
+    """Return the rows of the deliveries in a history."""
+    return rows.get(str(DeliveryRow.__tablename__), [])
+
+
+def is_complete(object_key: str, receipt_id: str) -> bool:
+    """Return whether a receipt's history in an object calls it complete. True for a damaged history: it may do so."""
+    try:
+        rows = kept_rows(f"{object_key}/{path_of(receipt_id)}") or {}
+    except Conflict:
+        return True
+    return _says_complete(rows)
+
+
+def _says_complete(rows: Rows) -> bool:
+    return complete_receipt(rows) is not None
+
+
+def found_rows(key: str) -> Rows:
+    """Return the rows of the history under a key; no rows where it is missing, or damaged and now set aside."""
+    text = store().found_bytes(key)
+    try:
+        return parsed(text, key) if text is not None else {}
+    except Conflict:
+        log.error("a history is damaged; it is set aside", key=key)
+        store().overwrite_bytes(text or b"", f"{key}{PUT_ASIDE}")
+        store().remove(key)
+        return {}
+
+
+def parsed(text: bytes, key: str) -> Rows:
+    """Return the rows in the text of the history under a key.
+
+    Raises:
+        Conflict: the history is damaged, or belongs to another receipt or process.
+    """
+    digest, _, rows_text = text.partition(b"\n")
+    if hashlib.sha256(rows_text).hexdigest().encode() != digest:
+        raise Conflict(f"the history {key} is damaged; remove it to continue without its rows")
+    rows: Rows = json.loads(rows_text)
+    if not _is_of(rows, key):
+        raise Conflict(f"the history {key} belongs to another receipt or process; remove it to continue without it")
+    return rows
+
+
+def _is_of(rows: Rows, key: str) -> bool:
+    """Return whether rows belong to their key. The digest does not prove it, since it is copied with the rows."""
+    folder, _, name = key.rpartition("/")
+    tables = _OF_DISCREPANCIES if folder.endswith("/discrepancies") else _OF_RECEIPTS
+    every = [row for its_rows in rows.values() for row in its_rows]
+    receipt_ids = {row["receipt_id"] for row in every if "receipt_id" in row}
+    references = {row["reference"] for row in every if "reference" in row}
+    is_its_own = rows.keys() <= tables.keys() and receipt_ids <= {name.removesuffix(".json")}
+    return is_its_own and all(_is_place_of(reference, key) for reference in references)
+
+
+def _is_place_of(reference: str | None, key: str) -> bool:
+    return key.startswith(f"{ocfl.object_key(reference)}/") if reference else not key.startswith(f"{ocfl.ROOT}/")
+
+
+def _rows_of(receipt_id: str) -> Rows:
+    with reading() as session:
+        found: list[SQLModel] = [row for table in _OF_A_RECEIPT for row in _found(session, table, receipt_id)]
+        message_ids = [row.message_id for row in found if isinstance(row, NotificationRow)]
+        if message_ids:
+            attempts = select(NotificationAttemptRow)
+            found += session.exec(attempts.where(col(NotificationAttemptRow.message_id).in_(message_ids))).all()
+    rows: Rows = {}
+    for row in found:
+        rows.setdefault(str(row.__tablename__), []).append(row.model_dump(mode="json"))
+    return rows
+
+
+def _found(
+    session: Session, table: type[ReceiptRow | DeliveryRow | RunRow | NotificationRow | EventRow], receipt_id: str
+) -> list[SQLModel]:
+    return list(session.execute(_ITS_ROWS[table], {"its_receipt": receipt_id}).scalars())
+
+
+def _merged(before: Rows, now: Rows) -> Rows:
+    """Merge two sets of rows. The row of `now` wins, unless the row before is final: anchors name what is final, and a
+    database that was lost and not rebuilt would tell it anew.
+    """
+    merged: Rows = {}
+    for name, table in _OF_RECEIPTS.items():
+        key_names = [column.name for column in inspect(table).primary_key]
+        rows: dict[tuple[Any, ...], dict[str, Any]] = {}
+        for row in (*before.get(name, []), *now.get(name, [])):
+            key = tuple(row[each] for each in key_names)
+            if key not in rows or not _is_final(rows[key]):
+                rows[key] = row
+        if rows:
+            merged[name] = list(rows.values())
+    return merged
+
+
+def _is_final(row: dict[str, Any]) -> bool:
+    """Return whether a row is that of a run that has ended, of a complete receipt, or of an attempt at a message."""
+    return row.get("ended_at") is not None or row.get("state") == State.COMPLETED or "attempted_at" in row

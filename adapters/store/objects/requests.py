@@ -1,0 +1,383 @@
+"""Reads archived requests: skeleton, cuts and files, in a version or, if they say nothing new, in the object's logs."""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from adapters.files.store import store
+from adapters.platform.cancellation import checkpoint
+from adapters.store import ocfl, seals
+from adapters.store.beside import sources
+from adapters.store.object_files import CUTS, DELIVERIES, KEPT, REQUEST, REVOCATION, SCANS, SKELETON, VERDICT
+from adapters.store.objects.judgements import kept_judgements, recorded_verdict
+from domain.archive.reading import event_at_of, read_archive
+from domain.archive.signed_document import with_verdict
+from domain.body.cuts import Cut, read_cuts, rebuilt, with_scans
+from domain.body.json_text import JsonFault, parse, parse_with_repeats
+from domain.secrets.sealing import content_cuts, unsealed
+from models.archive.archive import Archive
+from models.archive.content import ContentCut, SealedCut
+from models.archive.judgement import Judgement
+from models.archive.verdict import UNREADABLE, Verdict
+from models.archive.warning import ArchiveWarning, WarningCode
+from models.errors import Conflict, Locked, Refused
+from models.payments.payment_terms import PaymentTerms
+from models.store.inventory import Inventory
+
+_RECEIPT = "receipt.json"
+_READ_AHEAD_BYTES = 4 << 20
+_KEPT_OF_A_DELIVERY = (SKELETON, CUTS, REQUEST)
+_OF_A_DELIVERY = re.compile(
+    rf"{ocfl.LOGS}/{DELIVERIES}/([0-9a-f]{{64}})/({'|'.join(map(re.escape, (_RECEIPT, *_KEPT_OF_A_DELIVERY)))})"
+)
+_DAMAGE = (ValueError, KeyError, TypeError, IndexError)
+"""The errors that a flipped byte in cuts or skeleton causes."""
+Read = Callable[[str], Iterable[bytes]]
+_SECRETS_LOCKED = ArchiveWarning(
+    WarningCode.SECRETS_LOCKED,
+    "",
+    "sealed values are shown as null: the archive's key is missing; restore it, and re-run the archive",
+)
+
+
+@dataclass(frozen=True)
+class StoredRequest:
+    """An archived request. `version` numbers the version that says the same; `is_version`: the request made it."""
+
+    reference: str
+    receipt_id: str
+    version: int
+    is_version: bool
+    keys: Mapping[str, str]
+    """Keys by name: of skeleton, cuts and scans, and of verdict and raw body where they exist."""
+    files: Mapping[str, str]
+    """Keys of contents by their digests."""
+    digests: Mapping[str, str]
+    """SHA-256 by name of the files of a delivery. For a version it is empty, since the inventory has the digests."""
+    version_receipt_id: str
+    """The receipt that made the version."""
+    source: str
+    """The source that brought the version, on whose terms its times and amounts are read."""
+    read: Read | None = field(default=None, repr=False, compare=False)
+    """Returns the bytes under a key, in chunks; None for the store's."""
+    _parts: dict[str, bytes] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """Skeleton, cuts, scans and verdict, as read at the first use. `replace` makes a request that reads again."""
+
+    @property
+    def payment_terms(self) -> PaymentTerms:
+        """The terms on which the payments of the request are read.
+
+        Raises:
+            Transient: the store does not answer.
+        """
+        return sources.payment_terms_of(self.source)
+
+    def skeleton(self) -> bytes:
+        """Return the skeleton without card secrets: JSON with null in their places."""
+        return self._read(SKELETON)
+
+    def clear_skeleton(self) -> bytes:
+        """Return the skeleton with the card secrets. It must not be written anywhere.
+
+        Raises:
+            Locked: the archive's key is not available.
+            Conflict: part of the request is missing or damaged.
+            Transient: the store does not answer.
+        """
+        return unsealed(self.skeleton(), self.all_cuts(), self._opener)
+
+    def cuts(self) -> list[ContentCut]:
+        """Return the cuts of the files' contents."""
+        cuts = content_cuts(self.all_cuts())
+        if SCANS not in self.keys:
+            return cuts
+        try:
+            return with_scans(cuts, self._read(SCANS))
+        except Conflict:
+            return with_scans(cuts, b"")
+
+    def all_cuts(self) -> list[Cut]:
+        """Return the cuts of the files' contents and of the sealed values."""
+        return read_cuts(self._read(CUTS))
+
+    def archive(self) -> Archive:
+        """Return the archive that the request describes. Small: no file's content is read.
+
+        Raises:
+            Locked: the archive's key is not available.
+            Conflict: part of the request is missing or damaged.
+            Transient: the store does not answer.
+        """
+        return self._archive_in(self.clear_skeleton)
+
+    def locked_archive(self) -> Archive:
+        """Return the archive without its key: sealed values read as null, and a warning says so."""
+        archive = self._archive_in(self.skeleton)
+        return replace(archive, warnings=(*archive.warnings, _SECRETS_LOCKED))
+
+    def readable_archive(self) -> Archive:
+        """Return the archive, or the locked archive if its key is not available."""
+        try:
+            return self.archive()
+        except Locked:
+            return self.locked_archive()
+
+    def _archive_in(self, skeleton: Callable[[], bytes]) -> Archive:
+        self._read_parts_ahead()
+        contents = [cut.content for cut in self.cuts()]
+        zone, results = self._zone(), self.payment_terms.results
+        try:
+            archive = read_archive(parse_with_repeats(skeleton()), contents, zone, results)
+        except (*_DAMAGE, JsonFault, Refused) as error:
+            raise self._gone() from error
+        if (recorded := self._recorded()) is None:
+            return archive
+        return with_verdict(archive, *recorded, self.judgements())
+
+    def event_at(self) -> datetime | None:
+        """Return the time of the event in the request, as in the archive. Needs no key, and reads only the skeleton.
+
+        Raises:
+            Conflict: the skeleton is missing or damaged.
+            Transient: the store does not answer.
+        """
+        try:
+            return event_at_of(parse(self.skeleton()), self._zone())
+        except (*_DAMAGE, JsonFault) as error:
+            raise self._gone() from error
+
+    def verdict(self) -> Verdict | None:
+        """Return the verdict on the signed document at its arrival; None where there was no document to judge."""
+        recorded = self._recorded()
+        return recorded and recorded[0]
+
+    def judgements(self) -> tuple[Judgement, ...]:
+        """Return the later judgements on the signed document, oldest first."""
+        return kept_judgements(self.reference, self.version_receipt_id)
+
+    def _recorded(self) -> tuple[Verdict, str | None] | None:
+        """Return the verdict at arrival with the digest of its trust roots, which earlier builds did not record."""
+        if VERDICT not in self.keys:
+            return None
+        try:
+            return recorded_verdict(self._read(VERDICT))
+        except Conflict:
+            return UNREADABLE, None  # it cannot be made again as it was; `verify` reports the damage
+
+    def body(self) -> Iterator[bytes]:
+        """Yield the request as it was sent, in pieces. To prove them, compare their digest with the receipt id.
+
+        Raises:
+            Locked: the archive's key is not available.
+            Conflict: part of the request is missing or damaged.
+            Transient: the store does not answer.
+        """
+        try:
+            if REQUEST in self.keys:
+                yield from seals.opened_chunks(self.reference, self.receipt_id, self._chunks(self.keys[REQUEST]))
+            else:
+                cuts = self.all_cuts()
+                for cut in [each for each in cuts if isinstance(each, SealedCut)][:1]:
+                    self._opener(cut.ciphertext)  # fail now, not after the files
+                yield from self._pieces(cuts, self._opener)
+        except (FileNotFoundError, *_DAMAGE) as error:
+            raise self._gone() from error
+
+    def size_bytes(self) -> int:
+        """Return the size of the request. Needs no key.
+
+        Raises:
+            Conflict: part of the request is missing or damaged.
+            Transient: the store does not answer.
+        """
+        if REQUEST in self.keys:
+            return seals.clear_size_bytes(store().size(self.keys[REQUEST]) or 0)
+        try:
+            return sum(len(chunk) for chunk in self._pieces(self.all_cuts(), seals.stand_in))
+        except (FileNotFoundError, *_DAMAGE) as error:
+            raise self._gone() from error
+
+    def is_whole(self) -> bool:
+        """Return whether the store gives back the request, byte for byte.
+
+        Raises:
+            Locked: the archive's key is not available, so the answer is unknown.
+            Transient: the store does not answer.
+        """
+        if any(store().digest_of(self.keys[name]) != sha256 for name, sha256 in self.digests.items()):
+            return False
+        digest = hashlib.sha256()
+        try:
+            for chunk in self.body():
+                checkpoint()
+                digest.update(chunk)
+        except Locked:
+            raise
+        except Conflict:
+            return False
+        return digest.hexdigest() == self.receipt_id
+
+    @cached_property
+    def _opener(self) -> Callable[[bytes], bytes]:
+        return seals.opener(self.reference)
+
+    def _zone(self) -> ZoneInfo:
+        return ZoneInfo(sources.terms_of(self.source).timezone)
+
+    def _pieces(self, cuts: Sequence[Cut], opener: Callable[[bytes], bytes]) -> Iterator[bytes]:
+        ahead = self._read_ahead(self._first_small_files(cuts))
+
+        def read(sha256: str) -> Iterable[bytes]:
+            key = self.files[sha256]
+            return [ahead[key]] if key in ahead else self._chunks(key)
+
+        return rebuilt(self.skeleton(), cuts, read, opener)
+
+    def _first_small_files(self, cuts: Sequence[Cut]) -> list[str]:
+        """Return the keys of the first files of at most `_READ_AHEAD_BYTES` in all."""
+        keys, left_bytes = list[str](), _READ_AHEAD_BYTES
+        for content in [cut.content for cut in content_cuts(cuts)]:
+            key = self.files.get(content.sha256)
+            if key is None or key in keys or content.size_bytes > left_bytes:
+                continue
+            left_bytes -= content.size_bytes
+            keys.append(key)
+        return keys
+
+    def _read_parts_ahead(self) -> None:
+        """Read the parts that describe an archive."""
+        names = [name for name in (SKELETON, CUTS, SCANS, VERDICT) if name in self.keys and name not in self._parts]
+        found = self._read_ahead([self.keys[name] for name in names])
+        self._parts.update({name: found[self.keys[name]] for name in names if self.keys[name] in found})
+
+    def _read_ahead(self, keys: Sequence[str]) -> dict[str, bytes]:
+        return {} if self.read else store().read_ahead(keys)
+
+    def _chunks(self, key: str) -> Iterable[bytes]:
+        return (self.read or store().chunks)(key)
+
+    def _read(self, name: str) -> bytes:
+        try:
+            if name not in self._parts:
+                self._parts[name] = b"".join(self._chunks(self.keys[name]))
+        except FileNotFoundError as error:
+            raise self._gone() from error
+        return self._parts[name]
+
+    def _gone(self) -> Conflict:
+        return Conflict(f"part of receipt {self.receipt_id} is missing or damaged; send the archive again")
+
+
+def stored_request(reference: str, receipt_id: str) -> StoredRequest | None:
+    """Return the archived request of a receipt; None where the receipt is not archived.
+
+    Raises:
+        Conflict: the object is damaged.
+        Transient: the store does not answer.
+    """
+    inventory = ocfl.inventory(reference)
+    return request_in(inventory, receipt_id) if inventory else None
+
+
+def request_in(inventory: Inventory, receipt_id: str, read: Read | None = None) -> StoredRequest | None:
+    """Do as `stored_request`, with an inventory that was read before. `read` is that of the request."""
+    reference = ocfl.reference_of(inventory)
+    receipt_ids = [version.message for version in inventory.versions]
+    if receipt_id in receipt_ids:
+        return version_in(inventory, receipt_ids.index(receipt_id) + 1, read)
+    kept = store().found_bytes(_log_key(reference, receipt_id, _RECEIPT))
+    if kept is None:
+        return None
+    try:
+        receipt = json.loads(kept)
+        digests = receipt["kept"]
+        if kept != _delivery_text(receipt_id, receipt["version"], digests):
+            raise ValueError("the record is not as it was written")
+        keys = {name: _log_key(reference, receipt_id, name) for name in digests}
+        version = version_in(inventory, receipt["version"], read)
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise Conflict(f"the delivery record of receipt {receipt_id} is damaged; send the archive again") from error
+    keys |= {name: key for name, key in version.keys.items() if name in (SCANS, VERDICT, REVOCATION)}
+    return replace(version, receipt_id=receipt_id, is_version=False, keys=keys, digests=digests)
+
+
+def stored_version(reference: str, number: int) -> StoredRequest:
+    """Return the request that made a version of a process's archive.
+
+    Raises:
+        Refused: the archive has no such version.
+        Conflict: the object is damaged.
+        Transient: the store does not answer.
+    """
+    inventory = ocfl.inventory(reference)
+    if inventory is None or not 1 <= number <= inventory.head:
+        raise Refused("UNKNOWN_VERSION", f"this archive has no version {number}", where="version", status=404)
+    return version_in(inventory, number)
+
+
+def version_in(inventory: Inventory, number: int, read: Read | None = None) -> StoredRequest:
+    """Return the request that made a version, from an inventory that was read before. `read` is that of the request.
+
+    Raises:
+        ValueError: no version has that number.
+    """
+    if not 1 <= number <= inventory.head:
+        raise ValueError("no version has that number")
+    reference = ocfl.reference_of(inventory)
+    version, key = inventory.versions[number - 1], ocfl.object_key(reference)
+    files = {sha256: f"{key}/{path}" for sha256, path in inventory.manifest.items()}
+    keys = {name: files[version.state[name]] for name in KEPT if name in version.state}
+    return StoredRequest(
+        reference, version.message, number, True, keys, files, {}, version.message, version.source, read
+    )
+
+
+def delivery_of(path: str) -> str | None:
+    """Return the receipt of the delivery that a path in an object belongs to; None for any other path."""
+    found = _OF_A_DELIVERY.fullmatch(path)
+    return found[1] if found else None
+
+
+def delivered(paths: Iterable[str]) -> list[str]:
+    """Return the receipts of the deliveries in an object's logs, from the paths in the object."""
+    return sorted({receipt_id for path in paths if (receipt_id := delivery_of(path))})
+
+
+def delivery_path(receipt_id: str) -> str:
+    """Return the path of a delivery's record in its object."""
+    return f"{ocfl.LOGS}/{DELIVERIES}/{receipt_id}/{_RECEIPT}"
+
+
+def keep_delivery(reference: str, receipt_id: str, version: int, content: Path) -> None:
+    """Write the files that rebuild a request that said nothing new. Idempotent.
+
+    Raises:
+        Transient: the store does not accept them now.
+    """
+    kept = {name: _digest(content / name) for name in (SKELETON, CUTS, REQUEST) if (content / name).exists()}
+    for name in kept:
+        store().overwrite(content / name, _log_key(reference, receipt_id, name))
+    text = _delivery_text(receipt_id, version, kept)
+    store().overwrite_bytes(text, _log_key(reference, receipt_id, _RECEIPT))
+
+
+def _delivery_text(receipt_id: str, version: int, kept: Mapping[str, str]) -> bytes:
+    """Return the record of a delivery, which ends with the digest of the rest of itself."""
+    receipt = {"receipt_id": receipt_id, "version": version, "kept": kept}
+    digest = hashlib.sha256(json.dumps(receipt).encode()).hexdigest()
+    return json.dumps(receipt | {"sha256": digest}).encode()
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _log_key(reference: str, receipt_id: str, name: str) -> str:
+    return ocfl.log_key(reference, f"{DELIVERIES}/{receipt_id}/{name}")

@@ -1,0 +1,1 @@
+"""Rows of what people did, saved and were notified of. Messages to endpoints stay out."""

@@ -1,0 +1,273 @@
+"""The history of runs, and the lease that prevents two runs from working on one process at once."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import or_
+from sqlmodel import Session, col, func, select, update
+
+from adapters.database.transactions import insert_new, pages, reading, writing
+from adapters.tables.runs import waiting
+from adapters.tables.runs.receipts import cause_columns, set_state_within
+from models.archive.archive import State
+from models.errors import System
+from models.runs.cause import Cause, WaitingRow
+from models.runs.receipt import DeliveryRow, ReceiptRow
+from models.runs.run import LeaseRow, RunRow, RunState
+
+_OF_AN_UNSEEN_END = {"state", "ended_at", "cause_code", "cause_error", "cause_sentence"}
+
+
+def begin(run: RunRow) -> None:
+    """Record an attempt of a run, and set its receipt to processing.
+
+    Earlier attempts of the run without an end have crashed: a run has one attempt at a time.
+    """
+    with writing() as session:
+        end_crashed_within(session, run.flow_run_id, run.attempt, run.started_at)
+        begin_within(session, run)
+
+
+def end_crashed_within(session: Session, flow_run_id: str, attempt: int, now: datetime) -> None:
+    """Record that the attempts of a run before `attempt` that have no end have crashed, in the caller's transaction."""
+    earlier = col(RunRow.flow_run_id) == flow_run_id, col(RunRow.attempt) < attempt, col(RunRow.ended_at).is_(None)
+    session.execute(update(RunRow).where(*earlier).values(state=RunState.CRASHED, ended_at=now))
+
+
+def begin_within(session: Session, run: RunRow) -> None:
+    """Record an attempt of a run, and set its receipt to processing, in the caller's transaction."""
+    insert_new(session, RunRow, run.model_dump())
+    set_state_within(session, run.receipt_id, State.PROCESSING, run.started_at)
+
+
+def end(
+    flow_run_id: str, attempt: int, state: RunState, receipt_state: State, now: datetime, cause: Cause | None = None
+) -> None:
+    """Record the end of an open attempt of a run, and the state of its receipt, with the cause of a failure.
+
+    The attempt of an import ends for all its open receipts.
+
+    An attempt that was wrongly taken for dead changes nothing: the next attempt has closed it.
+    """
+    with writing() as session:
+        for receipt_id in _ended_within(session, flow_run_id, attempt, state, now, cause):
+            kept = cause_columns(cause, attempt, now) if cause and receipt_state is State.FAILED else None
+            set_state_within(session, receipt_id, receipt_state, now, kept)
+            if receipt_state is not State.RECEIVED:  # else the crashed run goes on, or the sweep starts the next run
+                waiting.remove_within(session, [receipt_id])
+
+
+def wait(flow_run_id: str, attempt: int, waits_for: System, now: datetime, cause: Cause) -> waiting.Wait | None:
+    """Record that an open attempt of a run has ended and that the run waits to be tried again.
+
+    Returns:
+        How long the run has waited; None for an attempt that was wrongly taken for dead, which changes nothing.
+    """
+    with writing() as session:
+        ended = _ended_within(session, flow_run_id, attempt, RunState.AWAITING_RETRY, now, cause)
+        if not ended:
+            return None
+        [receipt_id] = ended
+        receipt = session.get_one(ReceiptRow, receipt_id)
+        row = WaitingRow(
+            flow_run_id=flow_run_id,
+            reference=receipt.reference,
+            receipt_id=receipt_id,
+            waits_for=waits_for,
+            since=now,
+            attempts=1,
+        )
+        waits = waiting.begin_within(session, row)
+        set_state_within(session, receipt_id, State.PROCESSING, now, cause_columns(cause, attempt, waits.since))
+        return waits
+
+
+def crashes(flow_run_id: str) -> int:
+    """Return how many attempts of a run have crashed, or have no end."""
+    crashed = or_(col(RunRow.state) == RunState.CRASHED, col(RunRow.ended_at).is_(None))
+    with reading() as session:
+        counted = select(func.count(col(RunRow.attempt).distinct())).where(RunRow.flow_run_id == flow_run_id, crashed)
+        return session.exec(counted).one()
+
+
+def crashing_since(flow_run_id: str, begun: datetime, now: datetime) -> datetime:
+    """Return since when a run only crashes: the start of the first of its last attempts that crashed, or have no end.
+
+    It is `now` if the last attempt ended otherwise, and `begun` for a run without an attempt, as of other flows.
+    """
+    columns = select(RunRow.state, RunRow.ended_at, RunRow.started_at).where(RunRow.flow_run_id == flow_run_id)
+    with reading() as session:
+        attempts = session.exec(columns.order_by(col(RunRow.attempt).desc())).all()
+    since = now if attempts else begun
+    for state, ended_at, started_at in attempts:
+        if ended_at and state != RunState.CRASHED:
+            break
+        since = started_at
+    return since
+
+
+def _ended_within(
+    session: Session, flow_run_id: str, attempt: int, state: RunState, now: datetime, cause: Cause | None
+) -> list[str]:
+    """Record the end of an attempt and return its receipts; none if the attempt is not open."""
+    open_attempt = (
+        col(RunRow.flow_run_id) == flow_run_id,
+        col(RunRow.attempt) == attempt,
+        col(RunRow.ended_at).is_(None),
+    )
+    ended = update(RunRow).where(*open_attempt).values(columns_of_end(state, now, cause))
+    return [row.receipt_id for row in session.execute(ended.returning(col(RunRow.receipt_id)))]
+
+
+def columns_of_end(state: RunState, now: datetime, cause: Cause | None) -> dict[str, Any]:
+    """Return the columns that record the end of an attempt, with the cause of a failure."""
+    values: dict[str, Any] = {"state": state, "ended_at": now}
+    if cause:
+        values |= {"failed_task": cause.task, "cause_code": cause.code}
+        values |= {"cause_error": cause.error_class, "cause_sentence": cause.sentence}
+    return values
+
+
+def record_unseen(run: RunRow) -> bool:
+    """Record the end of a run whose process was killed, and return whether our history lacked that end."""
+    with writing() as session:
+        waiting.remove_within(session, [run.receipt_id])
+        if insert_new(session, RunRow, run.model_dump()):
+            return True
+        ended = session.connection().execute(
+            update(RunRow)
+            .where(
+                col(RunRow.flow_run_id) == run.flow_run_id,
+                col(RunRow.receipt_id) == run.receipt_id,
+                col(RunRow.ended_at).is_(None),
+            )
+            .values(run.model_dump(include=_OF_AN_UNSEEN_END))
+        )
+        return ended.rowcount > 0
+
+
+def ended_runs(receipt_id: str) -> int:
+    """Return how many flow runs of a receipt have ended and are not being retried. A run that waits has not ended."""
+    with reading() as session:
+        attempts = session.exec(select(RunRow).where(RunRow.receipt_id == receipt_id).order_by(col(RunRow.attempt)))
+        last = {each.flow_run_id: each for each in attempts}
+    return sum(each.ended_at is not None and each.state != RunState.AWAITING_RETRY for each in last.values())
+
+
+def ids_of(reference: str) -> set[str]:
+    """Return the ids of all receipts and flow runs of a process."""
+    deliveries = select(DeliveryRow.receipt_id, DeliveryRow.flow_run_id).where(DeliveryRow.reference == reference)
+    attempts = select(RunRow.receipt_id, RunRow.flow_run_id).where(RunRow.reference == reference)
+    with reading() as session:
+        found = [*session.exec(deliveries), *session.exec(attempts)]
+    return {each for pair in found for each in pair if each}
+
+
+def ids_of_receipts(receipt_ids: Iterable[str]) -> set[str]:
+    """Return the ids of the flow runs of receipts."""
+    found: set[str] = set()
+    with reading() as session:
+        for page in pages(receipt_ids):
+            found.update(session.exec(select(RunRow.flow_run_id).where(col(RunRow.receipt_id).in_(page))))
+    return found
+
+
+def receipts_of(flow_run_ids: Iterable[str]) -> dict[str, str]:
+    """Return the id of the receipt of each flow run that archives one receipt."""
+    found: dict[str, str] = {}
+    with reading() as session:
+        for page in pages(flow_run_ids):
+            rows = select(RunRow.flow_run_id, RunRow.receipt_id).where(col(RunRow.flow_run_id).in_(page))
+            found.update(dict(session.exec(rows).all()))
+    return found
+
+
+def begun_since(flow_run_ids: Iterable[str], at: datetime) -> set[str]:
+    """Return the flow runs that have an attempt which began at or after a time."""
+    with reading() as session:
+        return {
+            found
+            for page in pages(flow_run_ids)
+            for found in session.exec(
+                select(RunRow.flow_run_id).where(col(RunRow.flow_run_id).in_(page), col(RunRow.started_at) >= at)
+            )
+        }
+
+
+def has_failed(flow_run_id: str, receipt_id: str) -> bool:
+    """Return whether the last attempt of a run at a receipt failed or was cancelled by a person, by the history."""
+    with reading() as session:
+        its = select(RunRow.state).where(RunRow.flow_run_id == flow_run_id, RunRow.receipt_id == receipt_id)
+        return session.exec(its.order_by(col(RunRow.attempt).desc())).first() in (RunState.FAILED, RunState.CANCELLED)
+
+
+def take_lease(reference: str, holder: str, lasts_s: float) -> bool:
+    """Take or renew the lease on a process, and return whether `holder` has it."""
+    return reference in take_leases([reference], holder, lasts_s)
+
+
+def take_leases(references: Iterable[str], holder: str, lasts_s: float) -> set[str]:
+    """Take or renew the leases on processes, and return the processes whose lease `holder` has.
+
+    Update and insert are one statement each, so of several holders that try, exactly one gets the lease.
+    """
+    with writing() as session:
+        now = _now(session)
+        # In order, so that two transactions cannot deadlock.
+        return {each for each in sorted(references) if _is_taken(session, each, holder, now, lasts_s)}
+
+
+def _is_taken(session: Session, reference: str, holder: str, now: datetime, lasts_s: float) -> bool:
+    row = {"reference": reference, "holder": holder, "expires_at": now + timedelta(seconds=lasts_s)}
+    taken = session.connection().execute(
+        update(LeaseRow)
+        .where(
+            col(LeaseRow.reference) == reference,
+            or_(col(LeaseRow.holder) == holder, col(LeaseRow.expires_at) < now),
+        )
+        .values(row)
+    )
+    return taken.rowcount == 1 or insert_new(session, LeaseRow, row)
+
+
+def release_lease(reference: str, holder: str) -> None:
+    """Release the lease on a process, so that the next run can take it."""
+    release_leases([reference], holder)
+
+
+def release_leases(references: Iterable[str], holder: str) -> None:
+    """Release the leases on processes, so that the next runs can take them."""
+    with writing() as session:
+        for page in pages(sorted(references)):
+            session.execute(
+                update(LeaseRow)
+                .where(col(LeaseRow.reference).in_(page), col(LeaseRow.holder) == holder)
+                .values(expires_at=_now(session) - timedelta(seconds=1))
+            )
+
+
+def release_leases_of(flow_run_id: str) -> None:
+    """Release the leases of the attempts of a run that is no longer executed."""
+    with writing() as session:
+        now = _now(session)
+        session.execute(
+            update(LeaseRow)
+            .where(col(LeaseRow.holder).startswith(f"{flow_run_id}:"), col(LeaseRow.expires_at) > now)
+            .values(expires_at=now - timedelta(seconds=1))
+        )
+
+
+def _now(session: Session) -> datetime:
+    """Return the database's own time, since clocks of hosts may differ. SQLite has no clock, but serves one host."""
+    if session.get_bind().dialect.name != "postgresql":
+        return datetime.now(UTC)
+    now: datetime = session.connection().execute(select(func.clock_timestamp())).scalar_one()
+    return now
+
+
+def lease_expiry(flow_run_id: str) -> datetime | None:
+    """Return when the newest lease of a run's attempts expires or expired. None: no lease, or another run has it."""
+    with reading() as session:
+        held = select(LeaseRow.expires_at).where(col(LeaseRow.holder).startswith(f"{flow_run_id}:"))
+        return session.exec(held.order_by(col(LeaseRow.expires_at).desc())).first()

@@ -1,0 +1,120 @@
+"""`/console/archives`: searches archives, and hands all that match to a bulk re-run or into a file."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse, StreamingResponse
+
+from api.console.frame.cookies import ROOT
+from api.console.frame.entrance import see
+from api.console.frame.forms import CSRF, Form, Posted
+from api.console.frame.rendering import render
+from api.console.frame.threads import in_thread
+from api.console.frame.visits import Person, recorded
+from api.console.pages.archives import columns, saved_views
+from api.console.pages.lists.filters import Asked, asked
+from models.errors import Refused
+from models.views.archives.archives import ArchiveFilter, ArchivePage, ArchiveQuery, ArchiveSummary
+from services.bulk import planning
+from services.views import archive_list
+
+PATH = f"{ROOT}/archives"
+_MOST_ROWS_AT_ONCE = 500
+_WIDE = ("\uff1d", "\uff0b", "\uff0d", "\uff20")  # = + - @ as East Asian versions of Excel take them
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", *_WIDE)
+_COLUMNS = (
+    *("reference", "state", "process_number", "template_id", "source", "received_at", "completed_at", "cause"),
+    *("files", "warnings", "discrepancies"),
+)
+router = APIRouter()
+
+
+@router.get("/archives")
+def list_archives(request: Request, _person: Person) -> Response:
+    """Search archives. A filter that is wrong is marked, and nothing is searched."""
+    pairs = request.query_params.multi_items()
+    found = asked(ArchiveQuery, pairs)
+    page, wrong = _page(found)
+    linked = [each for each in pairs if each[0] == columns.FIELD]
+    after = page.next and found.url(PATH, page.next, linked)
+    before = found.url(PATH, beside=linked) if any(name == "cursor" for name, _ in pairs) else None
+    views, chosen = saved_views.links_of(request), columns.columns_of(request)
+    return render(
+        request,
+        "archives.html",
+        asked=found,
+        page=page,
+        next_url=after,
+        first_url=before,
+        wrong=wrong,
+        linked=linked,
+        columns=chosen,
+        column_pairs=columns.pairs_of(chosen),
+        all_columns=columns.COLUMNS,
+        here_url=found.url(PATH),
+        views=views,
+        taken=saved_views.taken_name(request, views),
+    )
+
+
+@router.post("/archives/plan")
+async def plan(form: Posted, person: Person) -> RedirectResponse:
+    """Plan the re-run of all archives that match. Nothing runs before the plan is confirmed on its own page."""
+    made = await in_thread(planning.plan, _filter(form), recorded(person))
+    return see(f"{ROOT}/bulk/{made.id}")
+
+
+@router.post("/archives/export")
+async def export(form: Posted, _person: Person) -> StreamingResponse:
+    """Return the rows of all archives that match as a CSV file."""
+    query = ArchiveQuery(**_filter(form).model_dump(), limit=_MOST_ROWS_AT_ONCE)
+    first = await in_thread(archive_list.page, query)
+    headers = {"content-disposition": f'attachment; filename="archives-{datetime.now(UTC):%Y-%m-%d}.csv"'}
+    return StreamingResponse(_lines(query, first), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _page(found: Asked[ArchiveQuery]) -> tuple[ArchivePage, str | None]:
+    nothing = ArchivePage(items=[], next=None)
+    if found.query is None:
+        return nothing, ""
+    try:
+        return archive_list.page(found.query), None
+    except Refused as refused:
+        return nothing, refused.detail
+
+
+def _filter(form: Form) -> ArchiveFilter:
+    found = asked(ArchiveFilter, [each for each in form.fields if each[0] != CSRF])
+    if found.query is None:
+        named = ", ".join(each.name for each in found.fields if each.is_wrong)
+        raise Refused("BAD_PARAMETER", f"expected valid filters; search first, then act; wrong: {named}", where=named)
+    return found.query
+
+
+def _lines(query: ArchiveQuery, page: ArchivePage) -> Iterator[str]:
+    yield "\N{BYTE ORDER MARK}" + _line(_COLUMNS)  # without it, Excel takes Hebrew for another encoding
+    while True:
+        yield "".join(_line(_cells(each)) for each in page.items)
+        if page.next is None:
+            return
+        page = archive_list.page(query.model_copy(update={"cursor": page.next}))
+
+
+def _cells(archive: ArchiveSummary) -> list[str]:
+    row = archive.model_dump(mode="json") | {"cause": archive.cause.code if archive.cause else None}
+    return [_cell(row[name]) for name in _COLUMNS]
+
+
+def _cell(value: object) -> str:
+    """Return a value that a spreadsheet takes for text: a value that begins like a formula would be one."""
+    text = "" if value is None else str(value)
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def _line(cells: Iterable[str]) -> str:
+    text = io.StringIO()
+    csv.writer(text).writerow(cells)
+    return text.getvalue()

@@ -1,0 +1,158 @@
+"""`/console/archives/REFERENCE`: everything about one archive, and what a person may do with it."""
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+from pydantic import ValidationError
+
+from adapters.settings.settings import settings
+from api.console.frame.entrance import see
+from api.console.frame.forms import Form, Posted
+from api.console.frame.rendering import archive_url, render
+from api.console.frame.threads import in_thread
+from api.console.frame.visits import Person, recorded
+from api.console.pages.archives.form_places import PAGE_HEIGHT, PAGE_WIDTH, drawn_pages
+from api.links import link_of
+from api.references import Reference, RouteAsSent
+from domain.archive.verdict_text import certificate_texts, document_text, field_change_texts, signature_texts
+from models.archive.verdict import Verdict
+from models.errors import Refused
+from models.views.archives.archives import ArchiveView
+from models.views.archives.differences import DifferenceView
+from models.views.archives.missing import MissingQuery
+from models.views.archives.payments import Explanation
+from services.payments import discrepancies
+from services.receipts.lookup import unknown_reference
+from services.triggering import reruns
+from services.views import archive_view, missing_list
+from services.views.differences import version_differences
+from services.views.timeline import timeline_of
+
+FIELDS_AT_ONCE = 500
+FILES_AT_ONCE = 200
+_FIELDS_OF_DOSSIER = 50
+router = APIRouter(route_class=RouteAsSent)
+
+
+@router.get("/archives/{reference:path}/timeline")
+def show_timeline(request: Request, reference: Reference, _person: Person) -> Response:
+    """Show all that happened, newest first; also of a process without an archive."""
+    entries = timeline_of(reference)
+    if not entries:
+        raise unknown_reference(reference)
+    return render(request, "timeline.html", reference=reference, entries=entries[::-1])
+
+
+@router.get("/archives/{reference:path}/fields")
+def show_fields(request: Request, reference: Reference, _person: Person, start: int = 0) -> Response:
+    """Show the form's fields as a list, a page at a time, and where they stand on the document."""
+    archive = _archive(reference)
+    begin = max(start, 0)
+    shown = archive.fields[begin : begin + FIELDS_AT_ONCE]
+    return render(
+        request,
+        "fields.html",
+        archive=archive,
+        fields=list(enumerate(shown, begin + 1)),
+        pages=drawn_pages(archive.fields),
+        page_size=(PAGE_WIDTH, PAGE_HEIGHT),
+        next_start=begin + FIELDS_AT_ONCE if begin + FIELDS_AT_ONCE < len(archive.fields) else None,
+        start=begin,
+    )
+
+
+@router.get("/archives/{reference:path}/differences")
+def show_differences(
+    request: Request, reference: Reference, _person: Person, before: int, after: int, start: int = 0
+) -> Response:
+    """Show what differs between two versions, a page at a time."""
+    begin, end = max(start, 0), max(start, 0) + FIELDS_AT_ONCE
+    differences = version_differences(reference, before, after)
+    url = f"{archive_url(reference, 'differences')}?before={before}&after={after}"
+    return render(
+        request,
+        "differences.html",
+        reference=reference,
+        before=before,
+        after=after,
+        found=[DifferenceView(**asdict(each)) for each in differences[begin:end]],
+        first_url=url if begin else None,
+        next_url=f"{url}&start={end}" if end < len(differences) else None,
+    )
+
+
+@router.post("/archives/{reference:path}/rerun")
+async def rerun(reference: Reference, _form: Posted, person: Person) -> RedirectResponse:
+    await reruns.rerun([reference], recorded(person))
+    return see(f"{archive_url(reference)}?said=rerun")
+
+
+@router.post("/archives/{reference:path}/explain")
+async def explain(reference: Reference, form: Posted, person: Person) -> RedirectResponse:
+    """Explain a discrepancy, for exactly the values that the page showed."""
+    await in_thread(discrepancies.explain, form.text("discrepancy_id"), _explanation(form, person), datetime.now(UTC))
+    return see(f"{archive_url(reference)}?said=explained")
+
+
+@router.get("/archives/{reference:path}")
+def show(request: Request, reference: Reference, _person: Person, files_from: int = 0) -> Response:
+    archive = archive_view.archive(reference)
+    if archive is None:
+        return _without_archive(request, reference)
+    begin, end = max(files_from, 0), max(files_from, 0) + FILES_AT_ONCE
+    newest = archive.judgements[-1].verdict if archive.judgements else archive.signed_document_verdict
+    return render(
+        request,
+        "dossier.html",
+        archive=archive,
+        verdict=_verdict_texts(newest) if newest else None,
+        judged_at=archive.judgements[-1].at if archive.judgements else None,
+        public_link=_public_link(archive),
+        numbered=list(enumerate(archive.fields[:_FIELDS_OF_DOSSIER], 1)),
+        files=archive.files[begin:end],
+        files_start=begin,
+        next_files=f"{archive_url(reference)}?files_from={end}#files" if end < len(archive.files) else None,
+    )
+
+
+def _explanation(form: Form, person: str) -> Explanation:
+    try:
+        return Explanation(
+            by=person, why=form.text("why"), expected=form.optional("expected"), found=form.optional("found")
+        )
+    except ValidationError as error:
+        detail = "expected a reason of at most 10,000 characters, not empty"
+        raise Refused("BAD_PARAMETER", detail, where="why") from error
+
+
+def _archive(reference: str) -> ArchiveView:
+    archive = archive_view.archive(reference)
+    if archive is None:
+        raise unknown_reference(reference)
+    return archive
+
+
+def _without_archive(request: Request, reference: str) -> Response:
+    """Show what is known of a process of which no archive was received."""
+    entries = timeline_of(reference)
+    if not entries:
+        raise unknown_reference(reference)
+    missing = missing_list.page(MissingQuery(reference=reference)).items
+    return render(request, "process.html", reference=reference, entries=entries[::-1], missing=missing)
+
+
+def _verdict_texts(verdict: Verdict) -> dict[str, object]:
+    signatures = zip(signature_texts(verdict), certificate_texts(verdict), strict=True)
+    return {
+        "outcome": verdict.outcome,
+        "document": document_text(verdict),
+        "changes": field_change_texts(verdict),
+        "signatures": [about | certificate for about, certificate in signatures],
+    }
+
+
+def _public_link(archive: ArchiveView) -> str | None:
+    is_given_out = settings().public_link == "token" and archive.versions
+    return link_of(archive.versions[-1].receipt_id) if is_given_out else None

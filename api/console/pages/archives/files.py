@@ -1,0 +1,120 @@
+"""Files of an archive: their previews, their bytes, and the copy of the archive that proves itself."""
+
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import quote
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import FileResponse, StreamingResponse
+from starlette.background import BackgroundTask
+
+from adapters.settings.settings import settings
+from adapters.tables.runs import receipts
+from api.console.frame.forms import Posted
+from api.console.frame.rendering import archive_url, render
+from api.console.frame.threads import in_thread_of_exports
+from api.console.frame.visits import Person, recorded
+from api.references import Reference, RouteAsSent
+from domain.archive.file_names import safe_names
+from models.archive.content import FileRow
+from models.errors import Refused
+from models.people.action import ActionKind
+from services.evidence.bagging import evidence, write_evidence
+from services.evidence.handing_out import file_chunks
+from services.people.actions import record
+from services.receipts.lookup import unknown_reference
+from services.views import archive_view
+
+_IMAGES = {"image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp"}
+_PDF = "application/pdf"
+_MOST_PREVIEWED_BYTES = 64 << 20
+_MOST_TEXT_BYTES = 200 << 10
+_ALONE = "sandbox; default-src 'none'; img-src 'self'; style-src 'none'"
+router = APIRouter(route_class=RouteAsSent)
+
+
+def preview_kind(file: FileRow) -> str | None:
+    """Return how a file is shown: image, pdf or text, None if it is only handed out. Its bytes decide, not its name."""
+    seen = file.looks_like or ""
+    if file.infection or file.size_bytes > _MOST_PREVIEWED_BYTES:
+        return None
+    if seen in _IMAGES:
+        return "image"
+    if seen == _PDF:
+        return "pdf"
+    declared = (file.media_type or "").partition(";")[0].strip().lower()
+    is_text = seen.startswith("text/") or (not seen and declared.startswith(("text/", "application/json")))
+    return "text" if is_text else None
+
+
+@router.get("/archives/{reference:path}/files/{sha256}/view")
+def view(request: Request, reference: Reference, sha256: str, _person: Person) -> Response:
+    file = _file(reference, sha256)
+    kind = preview_kind(file)
+    text = _text(reference, file) if kind == "text" else None
+    source = archive_url(reference, "files", sha256)
+    return render(request, "file.html", reference=reference, file=file, kind=kind, text=text, source=source)
+
+
+@router.get("/archives/{reference:path}/files/{sha256}")
+def read(reference: Reference, sha256: str, _person: Person, download: bool = False) -> Response:
+    """Return a file's bytes: an image as such, where its first bytes show one; everything else as a download."""
+    file = _file(reference, sha256)
+    shows = preview_kind(file) == "image" and not download
+    [name] = safe_names([file.filename or f"{sha256}.bin"], [file.media_type])
+    headers = {
+        "content-length": str(file.size_bytes),
+        "content-disposition": f"{'inline' if shows else 'attachment'}; filename*=UTF-8''{quote(name, safe='')}",
+        "content-security-policy": _ALONE,
+        "cache-control": "private, no-store",
+    }
+    media_type = str(file.looks_like) if shows else "application/octet-stream"
+    return StreamingResponse(file_chunks(reference, sha256, file.size_bytes), media_type=media_type, headers=headers)
+
+
+@router.post("/archives/{reference:path}/export")
+async def export(reference: Reference, _form: Posted, person: Person) -> Response:
+    """Return the archive as a zip that proves itself, as `cellar export` writes it."""
+    path = await in_thread_of_exports(_exported, reference, recorded(person))
+    [name] = safe_names([f"{reference}.zip"], ["application/zip"])
+    return FileResponse(path, media_type="application/zip", filename=name, background=BackgroundTask(_remove, path))
+
+
+def _exported(reference: str, by: str) -> Path:
+    receipt_id = receipts.current_receipt_id(reference)
+    if receipt_id is None:
+        raise unknown_reference(reference)
+    now = datetime.now(UTC)
+    made = evidence(reference, receipt_id, now)
+    settings().spool_dir.mkdir(parents=True, exist_ok=True)
+    path = Path(tempfile.mkdtemp(prefix="export-", dir=settings().spool_dir)) / "archive.zip"
+    try:
+        write_evidence(made, path, lambda _: None)
+        record([reference], ActionKind.EXPORT, by, now)
+    except BaseException:
+        _remove(path)
+        raise
+    return path
+
+
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    path.parent.rmdir()
+
+
+def _file(reference: str, sha256: str) -> FileRow:
+    file = archive_view.file(reference, sha256)
+    if file is None:
+        raise Refused("UNKNOWN_FILE", "the archive has no file with this digest", where="sha256", status=404)
+    return file
+
+
+def _text(reference: str, file: FileRow) -> str:
+    """Return the beginning of a text file."""
+    kept = b""
+    for chunk in file_chunks(reference, file.sha256, file.size_bytes):
+        kept += chunk
+        if len(kept) > _MOST_TEXT_BYTES:
+            break
+    return kept[:_MOST_TEXT_BYTES].decode(errors="replace")

@@ -1,0 +1,94 @@
+"""Saved views of the list of archives: links to searches that all people share, saving and removing them."""
+
+from asyncio import to_thread
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from urllib.parse import parse_qsl, urlencode
+
+from fastapi import APIRouter, Request, Response
+
+from api.console.frame.cookies import ROOT
+from api.console.frame.entrance import see
+from api.console.frame.forms import Form, Posted
+from api.console.frame.visits import Person, recorded
+from api.console.pages.archives import columns
+from api.console.pages.lists.filters import Pairs, asked
+from api.console.words.languages import N_
+from models.errors import Refused
+from models.people.saved_view import LONGEST_NAME, SavedViewRow
+from models.views.archives.archives import ArchiveFilter
+from services.people import saved_views
+
+_LIST = f"{ROOT}/archives"
+TAKEN = "taken"
+"""The parameter of a page that asks whether to replace the view of this name."""
+_LONGEST_QUERY = 4000
+_OF_THE_PAGE = {"cursor", "limit", TAKEN}
+_WRONG_NAME = N_("Write a name of at most 60 characters.")
+_WRONG_FILTER = N_("A filter is not valid, so the search was not saved. Search first, then save.")
+_TOO_LONG = N_("The search is too long to be saved. Leave out some of its filters.")
+router = APIRouter()
+
+
+@dataclass(frozen=True, slots=True)
+class ViewLink:
+    """A saved view as a link. `is_here`: the page shows it."""
+
+    view: SavedViewRow
+    url: str
+    is_here: bool
+
+
+def links_of(request: Request) -> list[ViewLink]:
+    """Return the saved views as links of a page."""
+    here = _set(request.query_params.multi_items())
+    return [
+        ViewLink(each, f"{_LIST}?{each.query}", _set(parse_qsl(each.query, keep_blank_values=True)) == here)
+        for each in saved_views.shown()
+    ]
+
+
+def taken_name(request: Request, links: Iterable[ViewLink]) -> str | None:
+    """Return the name that a person wanted to save a search under, if a view has it."""
+    name = request.query_params.get(TAKEN)
+    return name if any(each.view.name == name for each in links) else None
+
+
+@router.post("/views")
+async def save(form: Posted, person: Person) -> Response:
+    """Save a search. If its name is taken, the page asks whether to replace that view or to choose another name."""
+    name, pairs = _name(form), _pairs(form)
+    by, replace = recorded(person), form.text("replace") == name
+    is_kept = await to_thread(saved_views.save, name, urlencode(pairs), by, datetime.now(UTC), replace=replace)
+    return see(f"{_LIST}?{urlencode(pairs if is_kept else [*pairs, (TAKEN, name)])}")
+
+
+@router.post("/views/{view_id}/remove")
+async def remove(view_id: str, _form: Posted, person: Person) -> Response:
+    await to_thread(saved_views.remove, view_id, recorded(person), datetime.now(UTC))
+    return see(_LIST)
+
+
+def _name(form: Form) -> str:
+    name = " ".join(form.text("view_name").split())
+    if not name or len(name) > LONGEST_NAME or not name.isprintable():
+        raise Refused("BAD_PARAMETER", _WRONG_NAME, where="view_name")
+    return name
+
+
+def _pairs(form: Form) -> Pairs:
+    """Return the filters and columns of a form, as the address of the list has them."""
+    found = asked(ArchiveFilter, form.fields)
+    if found.query is None:
+        raise Refused(
+            "BAD_PARAMETER", _WRONG_FILTER, where=", ".join(each.name for each in found.fields if each.is_wrong)
+        )
+    pairs = [*found.pairs, *((name, value) for name, value in form.fields if name == columns.FIELD)]
+    if len(urlencode(pairs)) > _LONGEST_QUERY:
+        raise Refused("BAD_PARAMETER", _TOO_LONG)
+    return pairs
+
+
+def _set(pairs: Pairs) -> set[tuple[str, str]]:
+    return {(name, value) for name, value in pairs if value.strip() and name not in _OF_THE_PAGE}

@@ -1,0 +1,1 @@
+"""Endpoints, their messages, and plans to send messages again. The state of an archive never depends on them."""

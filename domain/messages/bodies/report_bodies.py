@@ -1,0 +1,141 @@
+"""Makes the bodies of messages about many archives, the store, the receiver, or an endpoint."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from domain.messages.bodies.body import LONGEST_SENTENCE, MOST_REPORTED, cut, encoded
+from domain.payments.sentences import shown_transaction
+from models.archive.judgement import Change
+from models.messages.event import EventType
+from models.messages.refusing import TurnedAway
+from models.messages.report_bodies import (
+    Damage,
+    DeliveryRefused,
+    Discrepancies,
+    DocumentsJudgedWorse,
+    EndpointTest,
+    JudgedDocument,
+    Judgements,
+    Nothing,
+    OpenDiscrepancy,
+    PaymentsDiscrepancies,
+    ReceiverRefusing,
+    Refusal,
+    Refusals,
+    Refusing,
+    StoreDamaged,
+    StoreUnverified,
+    Test,
+)
+from models.runs.refused import RefusedDelivery
+from models.views.archives.payments import ListedDiscrepancy
+
+MOST_REFUSED_REPORTED = 20
+
+
+def payments_discrepancies(
+    newest: Sequence[ListedDiscrepancy], by_code: Mapping[str, int], *, url: str, at: datetime
+) -> bytes:
+    """Return the body of the message about open discrepancies: the newest, and their number by code. Pure.
+
+    `url` shows all open discrepancies to holders of a token.
+    """
+    data = Discrepancies(
+        discrepancies=[_open(each) for each in newest[:MOST_REPORTED]],
+        discrepancies_in_all=sum(by_code.values()),
+        by_code=dict(by_code),
+        url=url,
+    )
+    body = PaymentsDiscrepancies(type=EventType.PAYMENTS_DISCREPANCIES, timestamp=at, data=data)
+    return encoded(body, "discrepancies")
+
+
+def _open(found: ListedDiscrepancy) -> OpenDiscrepancy:
+    return OpenDiscrepancy(
+        reference=found.reference,
+        discrepancy_id=found.discrepancy_id,
+        code=found.code,
+        transaction_id=shown_transaction(found.code, found.transaction_id),
+        expected=cut(found.expected),
+        found=cut(found.found),
+        sentence=cut(found.sentence, LONGEST_SENTENCE),
+        opened_at=found.opened_at,
+    )
+
+
+def delivery_refused(
+    newest: Sequence[RefusedDelivery], by_code: Mapping[str, int], *, first_at: datetime, url: str, at: datetime
+) -> bytes:
+    """Return the body of the message about a group of refused deliveries: the newest, and their number by code. Pure.
+
+    `newest` has at least one delivery, and each body once. `first_at` is the time of the oldest delivery in the group.
+    `url` shows all refused deliveries to holders of a token.
+    """
+    data = Refusals(
+        deliveries=[_refused(each) for each in newest[:MOST_REFUSED_REPORTED]],
+        deliveries_in_all=sum(by_code.values()),
+        by_code=dict(by_code),
+        first_at=first_at,
+        last_at=newest[0].received_at,
+        url=url,
+    )
+    return encoded(DeliveryRefused(type=EventType.DELIVERY_REFUSED, timestamp=at, data=data), "deliveries")
+
+
+def _refused(delivery: RefusedDelivery) -> Refusal:
+    return Refusal(
+        receipt_id=delivery.receipt_id,
+        reference=delivery.reference,
+        process_number=delivery.process_number,
+        code=delivery.code,
+        where=cut(delivery.where),
+        detail=cut(delivery.detail),
+        received_at=delivery.received_at,
+        source=delivery.source,
+    )
+
+
+def documents_judged_worse(worse: Sequence[Change], contradictions: int, *, url: str, at: datetime) -> bytes:
+    """Return the body of the message that signed documents were judged again, and worse than before. Pure.
+
+    `contradictions` is the number of facts in which a kept verdict is better than its document. `url` shows the
+    archives that need attention to holders of a token.
+    """
+    data = Judgements(
+        documents=[
+            JudgedDocument(reference=each.reference, version=each.version, before=each.before, now=each.now)
+            for each in worse[:MOST_REPORTED]
+        ],
+        documents_in_all=len(worse),
+        contradictions=contradictions,
+        url=url,
+    )
+    body = DocumentsJudgedWorse(type=EventType.DOCUMENTS_JUDGED_WORSE, timestamp=at, data=data)
+    return encoded(body, "documents")
+
+
+def store_damaged(findings: int, at: datetime) -> bytes:
+    """Return the body of the message that a number of files in the store are damaged. Pure."""
+    return encoded(StoreDamaged(type=EventType.STORE_DAMAGED, timestamp=at, data=Damage(findings=findings)))
+
+
+def store_unverified(at: datetime) -> bytes:
+    """Return the body of the message that the check of the store failed, so its state is unknown. Pure."""
+    return encoded(StoreUnverified(type=EventType.STORE_UNVERIFIED, timestamp=at, data=Nothing()))
+
+
+def receiver_refusing(turned_away: TurnedAway, *, url: str, at: datetime) -> bytes:
+    """Return the body of the message that the receiver turns requests away. `url` says if it is ready. Pure."""
+    data = Refusing(
+        requests=sum(turned_away.by_code.values()),
+        by_code=dict(turned_away.by_code),
+        first_at=turned_away.first_at,
+        last_at=turned_away.last_at,
+        url=url,
+    )
+    return encoded(ReceiverRefusing(type=EventType.RECEIVER_REFUSING, timestamp=at, data=data))
+
+
+def endpoint_test(endpoint: str, at: datetime) -> bytes:
+    """Return the body of the message that tests an endpoint, by its name. Pure."""
+    return encoded(EndpointTest(type=EventType.ENDPOINT_TEST, timestamp=at, data=Test(endpoint=endpoint)))

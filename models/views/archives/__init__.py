@@ -1,0 +1,1 @@
+"""Archives as people see them: their payments, their differences, and those that are refused or missing."""

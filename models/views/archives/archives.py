@@ -1,0 +1,295 @@
+"""Archives as the JSON API and the command line show them."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from models.archive.archive import State
+from models.archive.verdict import Outcome, Verdict
+from models.archive.warning import WarningCode
+from models.payments.discrepancy import DiscrepancyCode
+from models.payments.payment import Standing
+from models.runs.cause import CauseColumns
+from models.views.archives.missing import MissingView
+from models.views.archives.payments import DiscrepancyView, PaymentView
+from models.views.archives.refused import RefusedView
+from models.views.parameters import Integer, Moment, Text
+
+
+class ArchiveFilter(BaseModel):
+    """The filters of archives. An archive must match every filter that is set."""
+
+    reference: Text | None = None
+    process_number: Integer | None = None
+    transaction_number: Integer | None = None
+    session: Text | None = None
+    label: list[Text] = Field([], description="`KEY=VALUE`; an archive must have each label that is named")
+    field: list[Text] = Field(
+        [],
+        description="`FIELD=VALUE`: the id of a form field and its value; an archive must have each that is named. Only"
+        " fields of `CELLAR_SEARCH_FIELDS`",
+    )
+    template: Text | None = None
+    source: Text | None = Field(
+        None, description="the name of the source of the first delivery; `default` for the URL without a name"
+    )
+    state: State | None = None
+    cause: Text | None = Field(None, description="the code of the cause of a failure, or of waiting")
+    attention: bool | None = Field(
+        None,
+        description="whether a person should look: a failure, warning, refused delivery or open discrepancy",
+    )
+    discrepancy: DiscrepancyCode | None = Field(None, description="an open or explained discrepancy")
+    standing: Standing | None = Field(None, description="the standing of a payment")
+    filename: Text | None = Field(None, description="the name of a file, whole, in any case")
+    signer: Text | None = Field(None, description="the name of a signer or a recipient, whole, in any case")
+    warning: WarningCode | None = None
+    verdict: Outcome | None = Field(None, description="the newest verdict on the signed document")
+    received_after: Moment | None = None
+    received_before: Moment | None = None
+    q: Text | None = Field(
+        None,
+        description="words, each a part of a reference, number, name, label or file name; a word of one or two"
+        " characters begins it. What stands in quotation marks counts as a whole",
+    )
+
+
+class ArchiveQuery(ArchiveFilter):
+    """A page of the archives that match the filters."""
+
+    cursor: Text | None = Field(None, description="`next` of the page before")
+    limit: int = Field(50, ge=1, le=500)
+
+
+class CauseView(BaseModel):
+    """Why an archive failed or waits. `task`: null before the first task. `since`: the time of the failure, or the time
+    since when the archive waits.
+    """
+
+    code: str
+    task: str | None
+    error_class: str
+    sentence: str
+    attempt: int
+    since: datetime
+
+    @classmethod
+    def of(cls, found: CauseColumns) -> "CauseView | None":
+        if found.cause_code is None:
+            return None
+        return cls.model_validate(
+            {
+                "code": found.cause_code,
+                "task": found.cause_task,
+                "error_class": found.cause_error,
+                "sentence": found.cause_sentence,
+                "attempt": found.cause_attempt,
+                "since": found.cause_since,
+            }
+        )
+
+
+class ArchiveSummary(BaseModel):
+    """An archive in a list."""
+
+    reference: str
+    state: str
+    template_id: str | None
+    process_number: int | None
+    source: str
+    received_at: datetime
+    completed_at: datetime | None
+    cause: CauseView | None
+    files: int
+    warnings: int
+    discrepancies: int
+
+
+class ArchivePage(BaseModel):
+    """A page of archives, newest first. `next` is the cursor of the following page."""
+
+    items: list[ArchiveSummary]
+    next: str | None
+
+
+class VersionView(BaseModel):
+    version: int
+    receipt_id: str
+    received_at: datetime
+
+
+class DeliveryView(BaseModel):
+    receipt_id: str
+    received_at: datetime
+    outcome: str
+    source: str
+
+
+class FileView(BaseModel):
+    """A file. `looks_like`: the media type that its first bytes show. `infection`: what ClamAV found at its arrival;
+    null if ClamAV found nothing, if no daemon is set, or if the file is too large (`FILE_NOT_SCANNED`).
+    """
+
+    role: str
+    element_id: str | None
+    filename: str | None
+    media_type: str | None
+    size_bytes: int
+    sha256: str
+    looks_like: str | None
+    infection: str | None
+
+
+class IntegrationView(BaseModel):
+    id: str | None
+    type: str | None
+    status: str | None
+    executed_at: datetime | None
+    error: Any
+
+
+class SessionView(BaseModel):
+    id: str | None
+    author: str | None
+    process_number: int | None
+    transaction_number: int | None
+    template_id: str | None
+    recipient: dict[str, Any]
+    submission_details: dict[str, Any]
+    labels: dict[str, str]
+    created_at: datetime | None
+    submitted_at: datetime | None
+    integrations: list[IntegrationView]
+
+
+class SignatureView(BaseModel):
+    id: str | None
+    signed_at: datetime | None
+    signed_by: dict[str, str | None]
+    labels: dict[str, Any]
+
+
+class FieldView(BaseModel):
+    id: str | None
+    value: Any
+    type: str | None
+    visible: bool | None
+    page: int | None
+    top: float | None
+    left: float | None
+    width: float | None
+    height: float | None
+    latitude: float | None
+    longitude: float | None
+    meta: dict[str, Any]
+
+
+class WarningView(BaseModel):
+    code: str
+    where: str
+    detail: str
+
+
+class JudgementView(BaseModel):
+    """A judgement on the signed document that was made after its arrival. `roots`: the digest of the trust roots.
+    `cellar`, `pyhanko`: the versions of the programs that judged.
+    """
+
+    number: int
+    at: datetime
+    outcome: Outcome
+    trusted: bool | None
+    roots: str
+    cellar: str
+    pyhanko: str
+    is_newest: bool
+    verdict: Verdict
+
+
+class NotificationView(BaseModel):
+    endpoint: str
+    event: str
+    state: str
+    attempts: int
+
+
+class RunView(BaseModel):
+    flow_run_id: str
+    attempt: int
+    state: str
+    trigger: str
+    failed_task: str | None
+    cause: CauseView | None
+    started_at: datetime
+    ended_at: datetime | None
+    url: str | None
+    """The page of the run in Prefect; null once Prefect has removed the run."""
+
+
+class RerunStarted(BaseModel):
+    """The flow run that was started, or the run that was already on its way."""
+
+    reference: str
+    flow_run_id: str
+    state: str
+    url: str
+
+
+class TimelineKind(StrEnum):
+    """What an entry of a timeline is about. `event`: a session event of Cellosign. `action`: a person did it."""
+
+    DELIVERY = "delivery"
+    VERSION = "version"
+    RUN = "run"
+    FINDING = "finding"
+    MESSAGE = "message"
+    ACTION = "action"
+    EVENT = "event"
+
+
+class TimelineEntry(BaseModel):
+    """Something that happened to a process. `by`: the person who did it, or null. `id`: of the row that it is from."""
+
+    at: datetime
+    kind: TimelineKind
+    what: str
+    by: str | None
+    id: str
+
+
+class ArchiveView(BaseModel):
+    """A whole archive."""
+
+    reference: str
+    state: str
+    template_id: str | None
+    process_number: int | None
+    source: str
+    received_at: datetime
+    completed_at: datetime | None
+    cause: CauseView | None
+    versions: list[VersionView]
+    deliveries: list[DeliveryView]
+    refused: list[RefusedView]
+    """The last 100 deliveries that named the process and were refused."""
+    missing: list[MissingView]
+    """The open findings that something of the process was submitted after this archive and is missing."""
+    files: list[FileView]
+    sessions: list[SessionView]
+    signatures: list[SignatureView]
+    fields: list[FieldView]
+    warnings: list[WarningView]
+    payments: list[PaymentView]
+    discrepancies: list[DiscrepancyView]
+    """Discrepancies that are not closed."""
+    closed_discrepancies: list[DiscrepancyView]
+    signed_document_verdict: Verdict | None
+    """The verdict at arrival."""
+    judgements: list[JudgementView]
+    """The later judgements on the signed document, oldest first. Warnings follow the newest of them."""
+    notifications: list[NotificationView]
+    timeline: list[TimelineEntry]
+    """The last 500 entries, oldest first."""
+    runs: list[RunView]

@@ -1,0 +1,1 @@
+"""Adds, changes, tests and shows endpoints. The sending of messages stays out."""

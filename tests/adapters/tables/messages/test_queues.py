@@ -1,0 +1,321 @@
+"""The queue of an endpoint over a weekend and a month, with the time as an argument, against a real database."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from sqlmodel import select
+
+from adapters.database.transactions import reading, writing
+from adapters.tables.messages import attempts, endpoints, notifications, queues
+from adapters.tables.messages.attempts import Made
+from domain.messages.retrying import MOST_ATTEMPTS, TRIED_FOR
+from models.messages.endpoint import EndpointRow
+from models.messages.event import Event, EventType
+from models.messages.notification import (
+    AttemptTrigger,
+    NotificationAttemptRow,
+    NotificationRow,
+    NotificationState,
+    Stage,
+)
+from services.messages.events.planning import event_row, message_to
+from tests.records import NOON
+
+pytestmark = pytest.mark.usefixtures("installation")
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+DELIVERED, PENDING = NotificationState.DELIVERED, NotificationState.PENDING
+
+
+def added(name: str = "erp", rate_per_s: float | None = None) -> None:
+    with writing() as session:
+        row = EndpointRow(name=name, url=f"https://{name}.example/hook", created_at=NOON, rate_per_s=rate_per_s)
+        session.add(row)
+
+
+def announced(number: int, at: datetime, endpoint: str = "erp") -> str:
+    """Plan the message about an event to an endpoint, and return its id."""
+    event = Event(EventType.STORE_DAMAGED, f"event-{number:05}", at, b"{}")
+    message = message_to(endpoints.get(endpoint), event)
+    notifications.plan(event_row(event), [message])
+    return message.message_id
+
+
+def answered(taken: queues.Taken, at: datetime, status_code: int | None, **made: object) -> NotificationState:
+    stage = None if status_code == 200 else Stage.STATUS if status_code else Stage.ANSWER
+    return attempts.record(taken, Made(at, at, status_code, stage=stage, jitter=0.5, **made))  # type: ignore[arg-type]
+
+
+def delivered(at: datetime, status_code: int | None, limit: int = 16, **made: object) -> list[str]:
+    """Let the endpoint answer all messages that are due with a status. Return their ids."""
+    sent: list[str] = []
+    while taken := queues.take_due("erp", at, limit):
+        for each in taken:
+            answered(each, at, status_code, **made)
+            sent.append(each.message.message_id)
+    return sent
+
+
+def states() -> Counter[str]:
+    with reading() as session:
+        return Counter(session.exec(select(NotificationRow.state)))
+
+
+def attempts_made() -> Sequence[NotificationAttemptRow]:
+    with reading() as session:
+        return session.exec(select(NotificationAttemptRow)).all()
+
+
+def test_outage_of_a_weekend_loses_nothing_and_ends_at_once_in_order() -> None:
+    added()
+    friday = NOON
+    planned = [announced(0, friday)]
+    now = friday
+    while now < friday + 60 * HOUR:
+        delivered(now, 503)
+        now += 15 * MINUTE
+        if now.minute == 0 and now.hour % 2:
+            planned.append(announced(len(planned), now))
+    assert states() == {PENDING: len(planned)}
+    assert len(attempts_made()) < 150
+
+    sent: list[str] = []
+    while not sent:  # the next probe
+        sent = delivered(now, 200)
+        now += 15 * MINUTE
+
+    assert now < friday + 66 * HOUR
+    assert states() == {DELIVERED: len(planned)}
+    probe, *rest = sent
+    assert rest == [each for each in planned if each != probe]
+    endpoint = endpoints.get("erp")
+    assert (endpoint.failing_since, endpoint.paused_until, endpoint.failing_messages) == (None, None, 0)
+
+
+def test_dead_endpoint_is_probed_by_one_message_at_a_time() -> None:
+    added()
+    for number in range(20):
+        announced(number, NOON)
+    (taken,) = queues.take_due("erp", NOON, 1)
+    hung = Made(NOON, NOON + timedelta(seconds=15), None, stage=Stage.ANSWER)
+    assert attempts.record(taken, hung) == PENDING
+
+    assert queues.take_due("erp", NOON + timedelta(seconds=29), 16) == []
+    assert queues.endpoints_with_due(NOON + timedelta(seconds=29)) == []
+    assert queues.endpoints_with_due(NOON + MINUTE) == ["erp"]
+    assert len(queues.take_due("erp", NOON + MINUTE, 16)) == 1
+    assert queues.take_due("erp", NOON + MINUTE, 16) == []
+    waiting = notifications.get(announced(7, NOON))
+    probe = queues.take(waiting.message_id, NOON + MINUTE, AttemptTrigger.AUTOMATIC, unless_paused=True)
+    assert isinstance(probe, str)
+    assert isinstance(
+        queues.take(waiting.message_id, NOON + MINUTE, AttemptTrigger.MANUAL, unless_paused=False), queues.Taken
+    )
+
+
+def test_endpoint_that_is_dead_for_a_month_is_disabled_and_keeps_less_than_a_megabyte() -> None:
+    added()
+    now, number = NOON, 0
+    while now < NOON + timedelta(days=30):
+        announced(number, now)
+        number += 1
+        is_young = now < NOON + 80 * HOUR
+        for hour in range(6):
+            if is_young:
+                at = now + hour * HOUR
+                delivered(at, 500, answer=f"at {at}: " + "x" * 4000)
+        delivered(now, 500)
+        now += 6 * HOUR
+
+    endpoint = endpoints.get("erp")
+    assert endpoint.disabled_at is not None
+    assert endpoint.disabled_at - NOON < TRIED_FOR + 2 * HOUR
+    assert "has confirmed nothing since 2026-01-01 12:00 UTC" in (endpoint.disabled_why or "")
+    assert states() == {NotificationState.SKIPPED: number}
+    kept = sum(len(each.model_dump_json()) for each in attempts_made())
+    assert kept < 1_000_000
+    assert len(attempts_made()) < 200
+
+
+def test_message_that_one_endpoint_never_takes_delays_no_other_message_and_dies() -> None:
+    added()
+    poison = announced(0, NOON)
+    now, good = NOON, 1
+    while now < NOON + TRIED_FOR + HOUR:
+        if now.minute == 30 and now.hour % 3 == 0:
+            announced(good, now)
+            good += 1
+        while taken := queues.take_due("erp", now, 1):
+            (each,) = taken
+            answered(each, now, 400 if each.message.message_id == poison else 200)
+        now += 10 * MINUTE
+    queues.give_up_expired(now)
+
+    assert states() == {NotificationState.DEAD: 1, DELIVERED: good - 1}
+    dead = notifications.get(poison)
+    assert (dead.message_id, dead.skipped_why) == (poison, queues.EXPIRED)
+    assert dead.attempts <= MOST_ATTEMPTS
+    assert endpoints.get("erp").disabled_at is None
+    with reading() as session:
+        late = [
+            each.delivered_at - each.planned_at for each in session.exec(select(NotificationRow)) if each.delivered_at
+        ]
+    assert max(late) <= 30 * MINUTE  # the queue is looked at every ten minutes, and the other message is older
+
+
+def test_gone_endpoint_is_disabled_and_its_queue_is_skipped() -> None:
+    added()
+    ids = [announced(number, NOON) for number in range(3)]
+    (taken,) = queues.take_due("erp", NOON, 1)
+
+    assert answered(taken, NOON, 410) == NotificationState.DEAD
+
+    assert [notifications.get(each).state for each in ids] == ["dead", "skipped", "skipped"]
+    assert endpoints.get("erp").disabled_why == "the endpoint answered 410 Gone"
+    assert endpoints.get("erp").actions[-1]["what"] == "disabled: the endpoint answered 410 Gone"
+    assert queues.endpoints_with_due(NOON + HOUR) == []
+    assert notifications.get(announced(4, NOON + HOUR)).state == "skipped"
+
+
+def test_retry_after_pauses_the_endpoint() -> None:
+    added()
+    announced(0, NOON)
+    announced(1, NOON)
+    (taken,) = queues.take_due("erp", NOON, 1)
+    answered(taken, NOON, 503, retry_after=2 * HOUR)
+
+    assert queues.take_due("erp", NOON + 119 * MINUTE, 16) == []
+    assert len(queues.take_due("erp", NOON + 2 * HOUR, 16)) == 1
+
+
+@pytest.mark.parametrize("status_code", [429, 502, 504])
+def test_busy_endpoint_gets_messages_at_a_lower_pace_until_it_confirms_again(status_code: int) -> None:
+    added()
+    for number in range(100):
+        announced(number, NOON)
+    (taken,) = queues.take_due("erp", NOON, 1)
+    answered(taken, NOON, status_code)
+
+    assert endpoints.get("erp").pace_per_s == 5
+    (probe,) = queues.take_due("erp", NOON + MINUTE, 16)
+    answered(probe, NOON + MINUTE, 200)
+    slow = queues.take_due("erp", NOON + MINUTE, 4)
+    gaps = {later.not_before - earlier.not_before for earlier, later in pairwise(slow)}
+    assert {round(gap.total_seconds(), 3) for gap in gaps} == {round(1 / 6, 3)}
+    for each in slow:
+        answered(each, NOON + MINUTE, 200)
+    assert endpoints.get("erp").pace_per_s is None
+
+
+def test_rate_spreads_messages_over_time() -> None:
+    added(rate_per_s=0.5)
+    for number in range(30):
+        announced(number, NOON)
+
+    page = queues.take_due("erp", NOON, 64)
+
+    assert [(each.not_before - NOON).total_seconds() for each in page] == [2 * number for number in range(10)]
+
+
+def test_taken_message_is_taken_once_until_its_claim_ends() -> None:
+    added()
+    message_id = announced(0, NOON)
+    assert len(queues.take_due("erp", NOON, 16)) == 1
+
+    assert queues.take_due("erp", NOON, 16) == []
+    assert queues.take(message_id, NOON, AttemptTrigger.AUTOMATIC, unless_paused=True) == queues.UNDER_WAY
+    assert len(queues.take_due("erp", NOON + 3 * MINUTE, 16)) == 1
+
+
+def test_equal_answer_is_kept_once_and_a_new_one_again() -> None:
+    added()
+    message_id = announced(0, NOON)
+    for minute, answer in enumerate(["busy", "busy", None, "busy", "down"]):
+        at = NOON + minute * MINUTE
+        taken = queues.take(message_id, at, AttemptTrigger.AUTOMATIC, unless_paused=False)
+        assert isinstance(taken, queues.Taken)
+        answered(taken, at, 500, answer=answer)
+
+    made = sorted(attempts_made(), key=lambda each: each.attempt)
+    assert [each.answer for each in made] == ["busy", None, None, None, "down"]
+    assert {each.message_id for each in made} == {message_id}
+    assert [each.url for each in made] == ["https://erp.example/hook"] * 5
+    assert all(each.next_attempt_at for each in made)
+
+
+def test_message_whose_claim_has_ended_is_sent_by_the_process_alone_that_took_it_last() -> None:
+    added()
+    announced(0, NOON)
+    (slow,) = queues.take_due("erp", NOON, 1)
+    later = NOON + 3 * MINUTE
+    (second,) = queues.take_due("erp", later, 1)
+
+    assert queues.taken_still(slow, later) is None
+    queues.release([slow])
+    assert queues.take_due("erp", later, 1) == []
+    assert queues.taken_still(second, later)
+
+
+@pytest.mark.parametrize("column", ["disabled_at", "removed_at"])
+def test_message_that_was_taken_is_skipped_once_its_endpoint_has_left(column: str) -> None:
+    added()
+    announced(0, NOON)
+    (taken,) = queues.take_due("erp", NOON, 1)
+    with writing() as session:
+        setattr(session.get_one(EndpointRow, "erp"), column, NOON)
+
+    assert queues.taken_still(taken, NOON + MINUTE) is None
+    assert states() == {NotificationState.SKIPPED: 1}
+
+
+def test_attempts_that_are_recorded_together_have_the_same_effect_as_one_by_one() -> None:
+    added("crm")
+    added("erp")
+    ids = [announced(number, NOON, name) for name in ("erp", "crm") for number in range(3)]
+    taken = {each.message.message_id: each for name in ("erp", "crm") for each in queues.take_due(name, NOON, 16)}
+    codes = [200, 503, 410, 200, 429, 200]
+    together = [
+        (taken[each], Made(NOON, NOON + MINUTE, code, jitter=0.5)) for each, code in zip(ids, codes, strict=True)
+    ]
+
+    assert attempts.record_all(together) == [
+        *(DELIVERED, PENDING, NotificationState.DEAD),
+        *(DELIVERED, PENDING, DELIVERED),
+    ]
+
+    stored = [notifications.get(each) for each in ids]
+    assert [each.state for each in stored] == ["delivered", "skipped", "dead", "delivered", "pending", "delivered"]
+    assert {each.attempts for each in stored} == {1}
+    assert {each.message_id: each.status_code for each in attempts_made()} == dict(zip(ids, codes, strict=True))
+    assert endpoints.get("erp").disabled_why == "the endpoint answered 410 Gone"
+    assert (endpoints.get("crm").failing_messages, endpoints.get("crm").pace_per_s) == (1, 5)
+
+
+def test_two_attempts_at_a_message_that_are_recorded_together_have_numbers_of_their_own() -> None:
+    added()
+    message_id = announced(0, NOON)
+    taken = queues.take(message_id, NOON, AttemptTrigger.AUTOMATIC, unless_paused=False)
+    assert isinstance(taken, queues.Taken)
+
+    states = attempts.record_all([(taken, Made(NOON, NOON, code, answer="busy")) for code in (500, 200, 500)])
+
+    assert states == [PENDING, DELIVERED, DELIVERED]
+    assert sorted((each.attempt, each.status_code, each.answer) for each in attempts_made()) == [
+        (1, 500, "busy"),
+        (2, 200, None),
+        (3, 500, None),
+    ]
+
+
+def test_messages_to_an_endpoint_that_no_setting_names_any_longer_are_skipped() -> None:
+    event = Event(EventType.STORE_DAMAGED, "event-1", NOON, b"{}")
+    former = EndpointRow(name="settings-12345678", url="https://old.example", is_declared=True, created_at=NOON)
+    notifications.plan(event_row(event), [message_to(former, event)])
+    assert queues.endpoints_with_due(NOON) == ["settings-12345678"]
+
+    assert queues.take_due("settings-12345678", NOON, 16) == []
+
+    assert states() == {NotificationState.SKIPPED: 1}
+    assert queues.endpoints_with_due(NOON + HOUR) == []

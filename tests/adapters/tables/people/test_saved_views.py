@@ -1,0 +1,44 @@
+"""No two saved views that people see have the same name, whoever saves at the same time."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from sqlmodel import select
+
+from adapters.database.transactions import reading
+from adapters.tables.people import saved_views
+from models.people.saved_view import SavedViewRow
+from tests.records import NOON
+
+pytestmark = pytest.mark.usefixtures("installation")
+PEOPLE = ["dana", "noa", "omer", "tal"]
+
+
+def view(name: str, by: str) -> SavedViewRow:
+    return SavedViewRow(view_id=f"{name}-{by}", name=name, query="state=failed", saved_by=by, saved_at=NOON)
+
+
+def test_name_is_taken_until_its_view_is_removed() -> None:
+    assert saved_views.add(view("failed", "dana"))
+    assert not saved_views.add(view("failed", "noa"))
+
+    saved_views.remove("failed-dana", "tal", NOON)
+
+    assert saved_views.add(view("failed", "noa"))
+    assert [each.saved_by for each in saved_views.shown()] == ["noa"]
+
+
+@pytest.mark.parametrize("is_there_before", [True, False])
+def test_of_views_that_replace_each_other_at_once_one_is_shown(is_there_before: bool) -> None:
+    if is_there_before:
+        saved_views.add(view("failed", "first"))
+
+    with ThreadPoolExecutor(len(PEOPLE)) as threads:
+        kept = list(threads.map(lambda by: saved_views.replace(view("failed", by)), PEOPLE))
+
+    with reading() as session:
+        rows = session.exec(select(SavedViewRow)).all()
+    assert [each.ended_at for each in rows].count(None) == 1
+    assert {each.saved_by for each in rows} - {"first"} == {
+        by for by, is_kept in zip(PEOPLE, kept, strict=True) if is_kept
+    }

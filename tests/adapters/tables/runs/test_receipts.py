@@ -1,0 +1,204 @@
+"""Receipts are registered once, in any order and any number of times, and stay completed."""
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+
+import pytest
+
+from adapters.tables.runs import receipts, runs
+from models.archive.archive import State
+from models.runs.receipt import Delivery, Outcome
+from models.runs.run import RunRow, RunState, Trigger
+from models.views.archives.archives import ArchiveView
+from services.views import archive_view
+from tests.records import NOON, delivery, digest, registered
+
+pytestmark = pytest.mark.usefixtures("installation")
+LATER = NOON + timedelta(hours=1)
+
+
+def archive(reference: str = "r") -> ArchiveView:
+    found = archive_view.archive(reference)
+    assert found
+    return found
+
+
+def at_once(*calls: Callable[[], object]) -> None:
+    start, failed = threading.Barrier(len(calls)), list[BaseException]()
+
+    def run(call: Callable[[], object]) -> None:
+        start.wait()
+        try:
+            call()
+        except BaseException as error:  # noqa: BLE001 -- reported to the test's own thread
+            failed.append(error)
+
+    threads = [threading.Thread(target=run, args=(call,)) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+
+
+def test_first_delivery_of_a_process_is_new() -> None:
+    registration = receipts.register(delivery())
+
+    assert (registration.outcome, registration.state, registration.flow_run_id) == (Outcome.NEW, "received", None)
+    assert (archive().state, archive().received_at, archive().completed_at) == ("received", NOON, None)
+
+
+def test_registering_the_same_delivery_again_changes_nothing() -> None:
+    first = receipts.register(delivery())
+    before = archive()
+
+    assert receipts.register(delivery()) == first
+    assert archive() == before
+
+
+def test_same_body_is_a_duplicate_and_a_different_body_is_a_change() -> None:
+    outcomes = [
+        receipts.register(each).outcome
+        for each in (delivery(), delivery(minute=1), delivery(body="another", minute=2), delivery("other process", "b"))
+    ]
+
+    assert outcomes == ["new", "duplicate", "changed", "new"]
+    assert [each.outcome for each in archive().deliveries] == ["new", "duplicate", "changed"]
+    assert [each.received_at.minute for each in archive().deliveries] == [0, 1, 2]
+
+
+def test_process_has_the_state_of_its_newest_receipt() -> None:
+    first = registered()
+    receipts.set_state(first, State.COMPLETED, LATER)
+    assert (archive().state, archive().completed_at) == ("completed", LATER)
+
+    second = registered(body="another", minute=1)
+    assert (archive().state, archive().completed_at) == ("received", None)
+
+    receipts.set_state(second, State.FAILED, LATER)
+    assert archive().state == "failed"
+
+
+def test_older_receipt_that_arrives_late_does_not_change_the_state() -> None:
+    newest = registered(minute=5)
+    receipts.set_state(newest, State.COMPLETED, LATER)
+
+    old = registered(body="another", minute=1)
+    receipts.set_state(old, State.FAILED, LATER)
+
+    assert archive().state == "completed"
+    assert receipts.newest_receipt_id("r") == newest
+
+
+@pytest.mark.parametrize("state", [State.RECEIVED, State.PROCESSING, State.FAILED])
+def test_completed_receipt_stays_completed(state: State) -> None:
+    receipt_id = registered()
+    receipts.set_state(receipt_id, State.COMPLETED, NOON)
+
+    receipts.set_state(receipt_id, state, LATER)
+    receipts.set_state(receipt_id, State.COMPLETED, LATER)
+
+    assert (receipts.get(receipt_id).state, receipts.get(receipt_id).completed_at) == ("completed", NOON)
+    assert receipts.register(delivery(minute=9)).state is State.COMPLETED
+
+
+def test_completed_receipt_stays_completed_despite_concurrent_writers() -> None:
+    for number in range(15):
+        receipt_id = registered(body=str(number))
+        states = (State.COMPLETED, State.FAILED, State.PROCESSING)
+        at_once(*(partial(receipts.set_state, receipt_id, state, NOON) for state in states))
+        assert receipts.get(receipt_id).state == "completed"
+
+
+def test_only_a_failed_receipt_is_awaited_again() -> None:
+    receipt_id = registered()
+    for before, after in (
+        (State.RECEIVED, State.RECEIVED),
+        (State.PROCESSING, State.PROCESSING),
+        (State.FAILED, State.RECEIVED),
+        (State.COMPLETED, State.COMPLETED),
+    ):
+        receipts.set_state(receipt_id, before, NOON)
+        receipts.set_awaited(receipt_id)
+        assert receipts.get(receipt_id).state == after
+
+
+def test_unknown_receipt_cannot_be_awaited() -> None:
+    receipts.set_awaited(digest("unknown"))
+
+    assert receipts.find(digest("unknown")) is None
+    assert receipts.newest_receipt_id("unknown") is None
+    assert receipts.current_receipt_id("unknown") is None
+
+
+def test_delivery_keeps_the_id_of_the_run_that_it_triggered() -> None:
+    receipts.register(delivery())
+    receipts.register(delivery(minute=1))
+
+    assert receipts.set_triggered(delivery(minute=1).delivery_id, "run-1") is State.RECEIVED
+
+    assert receipts.register(delivery(minute=1)).flow_run_id == "run-1"
+    assert receipts.register(delivery()).flow_run_id is None
+
+
+def test_deliveries_of_a_receipt_are_listed() -> None:
+    receipts.register(delivery())
+    receipts.register(delivery(minute=1))
+    receipts.register(delivery(body="another"))
+
+    assert set(receipts.delivery_ids(digest("body"))) == {delivery().delivery_id, delivery(minute=1).delivery_id}
+
+
+def registered_at_once(deliveries: list[Delivery]) -> list[Outcome]:
+    outcomes: list[Outcome] = []
+
+    def register(each: Delivery) -> None:
+        outcomes.append(receipts.register(each).outcome)
+
+    at_once(*(partial(register, each) for each in deliveries))
+    return outcomes
+
+
+def test_exactly_one_of_many_concurrent_deliveries_is_new() -> None:
+    outcomes = registered_at_once([delivery(number=number) for number in range(8)])
+
+    assert sorted(outcomes) == ["duplicate"] * 7 + ["new"]
+
+
+def test_exactly_one_of_many_concurrent_bodies_is_new() -> None:
+    outcomes = registered_at_once([delivery(body=str(number)) for number in range(8)])
+
+    assert sorted(outcomes) == ["changed"] * 7 + ["new"]
+
+
+def test_earliest_delivery_sets_the_time_of_receipt_even_when_registered_late() -> None:
+    """The first delivery waits for the sweep while the database is away; the second is registered first."""
+    registered(minute=5)
+    registered(minute=1)
+
+    assert receipts.get(digest("body")).received_at == NOON + timedelta(minutes=1)
+    assert archive().received_at == NOON + timedelta(minutes=1)
+
+
+def test_started_receipt_keeps_its_time_while_its_archive_takes_the_earliest() -> None:
+    """That time has already decided which version is current."""
+    receipt_id = registered(minute=5)
+    runs.begin(
+        RunRow(
+            flow_run_id="run-1",
+            attempt=1,
+            reference="r",
+            receipt_id=receipt_id,
+            trigger=Trigger.WEBHOOK,
+            state=RunState.RUNNING,
+            started_at=NOON,
+        )
+    )
+    runs.end("run-1", 1, RunState.CRASHED, State.RECEIVED, NOON)
+
+    registered(minute=1)
+
+    assert receipts.get(receipt_id).received_at == NOON + timedelta(minutes=5)
+    assert archive().received_at == NOON + timedelta(minutes=1)

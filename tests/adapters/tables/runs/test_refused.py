@@ -1,0 +1,104 @@
+"""Refused deliveries in the database: each once, with its release, and grouped for messages."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlmodel import select
+
+from adapters.database.transactions import reading
+from adapters.tables.messages import notifications
+from adapters.tables.runs import refused
+from models.archive.archive import ArchiveRow
+from models.messages.notification import NotificationRow
+from models.runs.refused import RefusedDelivery
+from models.views.archives.refused import RefusedQuery
+from services.messages.events.planning import event_row
+from services.messages.events.report_events import delivery_refused
+from services.views import refused_list
+from tests.records import NOON, digest, registered
+
+pytestmark = pytest.mark.usefixtures("installation")
+
+
+def delivery(number: int, *, body: str = "", code: str = "NOT_JSON", reference: str | None = None) -> RefusedDelivery:
+    at = NOON + timedelta(minutes=number)
+    return RefusedDelivery(
+        f"{at:%Y%m%dT%H%M%S}-{number:04}", digest(body or str(number)), at, 10, code, "", "no JSON", reference, number
+    )
+
+
+def message(group: str) -> NotificationRow:
+    return NotificationRow(
+        message_id=f"msg_{group}", reference="", receipt_id=group, endpoint="https://e.example",
+        event="delivery.refused", state="pending", planned_at=NOON,
+    )  # fmt: skip
+
+
+def announced(group: str) -> None:
+    """Group the deliveries that are in no group, and plan a message about each group that has none."""
+    refused.put_into_group(group, NOON)
+    for each, at in refused.groups_without_event(NOON - timedelta(days=1)):
+        notifications.plan(event_row(delivery_refused(each, at)), [message(each)])
+
+
+def test_repeated_record_changes_nothing_but_a_release() -> None:
+    first, second = delivery(1), delivery(2)
+    refused.record([first, second])
+
+    refused.record([replace(first, released_at=NOON)])
+    refused.record([first, second])
+
+    assert [each.released_at for each in refused_list.page(RefusedQuery()).items] == [None, NOON]
+
+
+def test_newest_delivery_of_a_process_is_found() -> None:
+    refused.record([delivery(2, reference="r"), delivery(1, reference="r"), delivery(3, reference="another")])
+
+    assert refused.newest_of("r") == delivery(2, reference="r")
+    assert refused.newest_of("nobody's") is None
+
+
+def test_group_takes_each_unreported_delivery_once() -> None:
+    released = replace(delivery(3), released_at=NOON)
+    refused.record([delivery(1, code="TRUNCATED"), delivery(2), released])
+    announced("first")
+    refused.record([delivery(4)])
+    announced("second")
+    announced("empty")
+
+    assert [each.receipt_id for each in refused.pending(NOON - timedelta(days=1))] == ["first", "second"]
+    group = refused.group("first", 20)
+    assert (group.by_code, group.first_at) == ({"NOT_JSON": 1, "TRUNCATED": 1}, delivery(1).received_at)
+    assert group.newest == [delivery(2), delivery(1, code="TRUNCATED")]
+
+
+def test_group_of_a_flood_names_few_bodies_each_once_and_counts_all() -> None:
+    flood = [delivery(number, body=f"body {number % 30}") for number in range(100)]
+    refused.record(flood)
+    announced("flood")
+
+    group = refused.group("flood", 20)
+
+    assert group.newest == flood[:-21:-1]
+    assert len({each.receipt_id for each in group.newest}) == 20
+    assert group.by_code == {"NOT_JSON": 100}
+
+
+def test_old_group_is_no_longer_pending() -> None:
+    refused.record([delivery(1)])
+    announced("old")
+
+    assert refused.pending(NOON + timedelta(seconds=1)) == []
+
+
+def test_process_needs_attention_until_its_refused_delivery_is_released_or_sent_again() -> None:
+    for reference in ("refused last", "sent again", "released", "fine"):
+        registered(reference, minute=20 if reference == "sent again" else 0)
+    refused.record([delivery(number, reference=name) for number, name in enumerate(("refused last", "sent again"), 10)])
+    refused.record([replace(delivery(12, reference="released"), released_at=NOON)])
+
+    with reading() as session:
+        found = session.exec(select(ArchiveRow.reference).where(refused_list.needs_attention(ArchiveRow.reference)))
+
+        assert list(found) == ["refused last"]

@@ -1,0 +1,287 @@
+"""Recorded runs, and the lease: two runs never work on the same process at once."""
+
+import threading
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from adapters.tables.runs import receipts, runs, waiting
+from adapters.tables.runs.waiting import Wait, Waits
+from models.archive.archive import State
+from models.errors import System
+from models.runs.cause import Cause
+from models.runs.run import RunRow, RunState, Trigger
+from models.views.archives.archives import ArchiveQuery, RunView
+from services.views import archive_list, archive_view
+from tests.records import NOON, delivery, registered
+
+pytestmark = pytest.mark.usefixtures("installation")
+
+
+def later(seconds: float) -> datetime:
+    return NOON + timedelta(seconds=seconds)
+
+
+def begun(flow_run_id: str = "run-1", attempt: int = 1, at: float = 0) -> None:
+    runs.begin(
+        RunRow(
+            flow_run_id=flow_run_id,
+            attempt=attempt,
+            reference="r",
+            receipt_id=registered(),
+            trigger=Trigger.WEBHOOK,
+            state=RunState.RUNNING,
+            started_at=later(at),
+        )
+    )
+
+
+def recorded() -> list[RunView]:
+    registered()
+    archive = archive_view.archive("r")
+    assert archive
+    return archive.runs
+
+
+def test_run_is_recorded_from_begin_to_end() -> None:
+    begun()
+    assert [(each.state, each.ended_at) for each in recorded()] == [("Running", None)]
+
+    runs.end(
+        "run-1", 1, RunState.FAILED, State.FAILED, later(5), Cause("NOT_BASE64", "load-metadata", "Refused", "why")
+    )
+
+    (run,) = recorded()
+    assert (run.state, run.failed_task, run.trigger) == ("Failed", "load-metadata", "webhook")
+    assert (run.started_at, run.ended_at) == (NOON, later(5))
+    assert run.url is None  # Prefect has removed a run that ended so long ago
+
+
+def test_beginning_a_recorded_run_again_changes_nothing() -> None:
+    begun()
+    runs.end("run-1", 1, RunState.COMPLETED, State.COMPLETED, later(5))
+    begun(at=9)
+
+    assert [(each.state, each.started_at) for each in recorded()] == [("Completed", NOON)]
+
+
+def test_ending_an_ended_run_changes_nothing() -> None:
+    begun()
+    runs.end("run-1", 1, RunState.COMPLETED, State.COMPLETED, later(5))
+    runs.end("run-1", 1, RunState.CRASHED, State.FAILED, later(9))
+
+    assert [(each.state, each.ended_at) for each in recorded()] == [("Completed", later(5))]
+
+
+def test_killed_attempt_becomes_crashed_when_the_next_begins() -> None:
+    begun()
+    begun(attempt=2, at=7)
+
+    assert [(each.attempt, each.state, each.ended_at) for each in recorded()] == [
+        (1, "Crashed", later(7)),
+        (2, "Running", None),
+    ]
+
+
+def test_attempts_of_a_flow_run_count_as_one_ended_run() -> None:
+    assert runs.ended_runs(registered()) == 0
+    begun()
+    assert runs.ended_runs(registered()) == 0
+    runs.end("run-1", 1, RunState.FAILED, State.FAILED, later(1))
+    begun(attempt=2)
+    runs.end("run-1", 2, RunState.FAILED, State.FAILED, later(2))
+    assert runs.ended_runs(registered()) == 1
+    begun("run-2")
+    runs.end("run-2", 1, RunState.COMPLETED, State.COMPLETED, later(3))
+    assert runs.ended_runs(registered()) == 2
+    assert runs.ended_runs("another") == 0
+
+
+def test_run_that_waits_has_not_ended() -> None:
+    begun()
+    runs.end("run-1", 1, RunState.FAILED, State.FAILED, later(1))
+    begun("run-2")
+    runs.wait("run-2", 1, System.STORE, later(2), Cause("STORE_AWAY", None, "Transient", "why"))
+
+    assert runs.ended_runs(registered()) == 1
+
+
+def test_any_attempt_since_a_time_counts_as_begun() -> None:
+    begun("old")
+    begun("retried")
+    begun("retried", attempt=2, at=9)
+    begun("new", at=8)
+    begun("not asked for", at=9)
+
+    assert runs.begun_since(["old", "retried", "new", "unknown"], later(8)) == {"retried", "new"}
+    assert runs.begun_since([], later(0)) == set()
+
+
+def test_lease_has_one_holder() -> None:
+    assert runs.take_lease("r", "one", 30)
+    assert not runs.take_lease("r", "other", 30)
+    assert runs.take_lease("another", "other", 30)
+
+
+def test_holder_renews_its_lease() -> None:
+    runs.take_lease("r", "run-1:1", 30)
+    first = runs.lease_expiry("run-1")
+
+    assert runs.take_lease("r", "run-1:1", 30)
+
+    renewed = runs.lease_expiry("run-1")
+    assert first
+    assert renewed
+    assert first < renewed < first + timedelta(seconds=30)
+    assert not runs.take_lease("r", "other", 30)
+
+
+def test_lease_of_a_dead_holder_expires() -> None:
+    runs.take_lease("r", "dead", -0.001)
+
+    assert runs.take_lease("r", "next", 30)
+    assert not runs.take_lease("r", "dead", 30)
+
+
+def test_released_lease_is_free_at_once() -> None:
+    runs.take_lease("r", "one", 30)
+    runs.release_lease("r", "one")
+
+    assert runs.take_lease("r", "other", 30)
+
+
+def test_late_release_does_not_free_the_lease_of_the_next_holder() -> None:
+    runs.take_lease("r", "slow", -1)
+    runs.take_lease("r", "next", 30)
+
+    runs.release_lease("r", "slow")
+
+    assert not runs.take_lease("r", "third", 30)
+
+
+@pytest.mark.parametrize("expired", [False, True], ids=["none yet", "one expired"])
+def test_exactly_one_of_many_concurrent_holders_gets_the_lease(expired: bool) -> None:
+    for number in range(5):
+        reference = f"process {number}"
+        if expired:
+            runs.take_lease(reference, "dead", -3600)
+        start, got = threading.Barrier(6), list[str]()
+
+        def take(
+            holder: str, reference: str = reference, start: threading.Barrier = start, got: list[str] = got
+        ) -> None:
+            start.wait()
+            if runs.take_lease(reference, holder, 30):
+                got.append(holder)
+
+        threads = [threading.Thread(target=take, args=(f"holder {each}",)) for each in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(got) == 1
+
+
+def test_superseded_attempt_cannot_end_the_run() -> None:
+    begun(attempt=1)
+    begun(attempt=2, at=40)
+
+    runs.end("run-1", 1, RunState.CRASHED, State.RECEIVED, later(50))
+
+    assert [each.state for each in recorded()] == ["Crashed", "Running"]
+
+
+def test_only_the_leases_of_the_given_run_are_released() -> None:
+    runs.take_lease("r", "run-1:2", 30)
+    runs.take_lease("another", "run-10:1", 30)
+
+    runs.release_leases_of("run-1")
+
+    assert runs.take_lease("r", "run-2:1", 30)
+    assert not runs.take_lease("another", "run-2:1", 30)
+    assert runs.lease_expiry("run-1") is None
+
+
+AWAY = Cause("STORE_AWAY", "persist-files", "Transient", "the folder does not take a file: ENOSPC")
+
+
+def _waits(attempt: int, at: float) -> None:
+    begun(attempt=attempt, at=at)
+    runs.wait("run-1", attempt, System.STORE, later(at), AWAY)
+
+
+def test_waiting_run_leaves_its_archive_processing_with_a_cause() -> None:
+    _waits(1, 5)
+
+    archive = archive_view.archive("r")
+    assert archive
+    assert archive.cause
+    assert (archive.state, archive.cause.code, archive.cause.since) == ("processing", "STORE_AWAY", later(5))
+    assert [each.state for each in archive.runs] == ["AwaitingRetry"]
+    assert waiting.summary() == [Waits("store", 1, later(5))]
+
+
+def test_run_that_waits_again_has_waited_since_its_first_attempt() -> None:
+    _waits(1, 5)
+    begun(attempt=2, at=20)
+
+    assert runs.wait("run-1", 2, System.CLAMAV, later(30), AWAY) == Wait(later(5), 2)
+    assert waiting.summary() == [Waits("ClamAV", 1, later(5))]
+
+
+@pytest.mark.parametrize("state", [RunState.COMPLETED, RunState.FAILED])
+def test_run_that_ends_waits_no_longer(state: RunState) -> None:
+    _waits(1, 5)
+    begun(attempt=2, at=20)
+
+    runs.end("run-1", 2, state, State(state.lower()), later(30))
+
+    assert waiting.summary() == []
+
+
+@pytest.mark.parametrize(("receipt", "waits"), [(State.RECEIVED, 1), (State.FAILED, 0)])
+def test_run_that_crashed_waits_only_if_it_goes_on(receipt: State, waits: int) -> None:
+    _waits(1, 5)
+    begun(attempt=2, at=20)
+
+    runs.end("run-1", 2, RunState.CRASHED, receipt, later(30))
+
+    assert len(waiting.summary()) == waits
+
+
+def test_next_run_of_a_receipt_ends_the_wait_of_a_run_that_prefect_forgot() -> None:
+    _waits(1, 5)
+    begun("run-2", at=20)
+
+    runs.end("run-2", 1, RunState.COMPLETED, State.COMPLETED, later(30))
+
+    assert waiting.summary() == []
+
+
+def test_attempt_that_was_taken_for_dead_does_not_wait() -> None:
+    begun()
+    begun(attempt=2, at=20)
+
+    assert runs.wait("run-1", 1, System.STORE, later(30), AWAY) is None
+    assert waiting.summary() == []
+
+
+def test_run_crashes_since_the_first_of_its_last_attempts_that_crashed() -> None:
+    """A run that waited for days, or is retried in Prefect, has not crashed since its first attempt."""
+    assert runs.crashing_since("run-1", later(0), later(90)) == later(0)
+    begun(at=0)
+    _waits(2, 5)
+    assert runs.crashing_since("run-1", later(0), later(90)) == later(90)
+    begun(attempt=3, at=20)
+    runs.end("run-1", 3, RunState.CRASHED, State.RECEIVED, later(30))
+    begun(attempt=4, at=40)
+
+    assert runs.crashing_since("run-1", later(0), later(90)) == later(20)
+
+
+def test_archive_that_failed_before_its_first_task_has_the_numbers_of_its_delivery() -> None:
+    receipts.register(replace(delivery("failed"), process_number=205, template_id="lease"))
+
+    (found,) = archive_list.page(ArchiveQuery(process_number=205, template="lease")).items
+    assert found.reference == "failed"
