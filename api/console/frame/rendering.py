@@ -16,7 +16,10 @@ from api.console.frame import cookies, navigation
 from api.console.frame.cookies import ROOT, Visitor
 from api.console.frame.static import static_url
 from api.console.frame.visits import visit
-from api.console.words import codes, formats, languages, meanings, timeline, values
+from api.console.words import codes, formats, languages, values
+from api.console.words.meanings import answers, causes, choices, discrepancies, parts, warnings
+from api.console.words.sentences import amounts, forms, messages, timeline, verdicts
+from api.console.words.sentences import parts as checks
 from domain.pages.languages import Language
 
 _TEMPLATES = Path(__file__).parents[1] / "templates"
@@ -32,15 +35,26 @@ _FILTERS: Mapping[str, Callable[..., Any]] = {
     "code_or_value": codes.value_text,
     "part": codes.part_text,
     "missing_why": codes.missing_text,
+    "waits_for": codes.waits_text,
     "duration": formats.duration_text,
     "hour": formats.hour_text,
     "day_in_zone": formats.day_in_zone_text,
     "filter_name": codes.filter_text,
     "tone": codes.tone,
     "worded": languages.worded,
-    "discrepancy": meanings.discrepancy_text,
-    "warning": meanings.warning_text,
-    "choice": meanings.choice_text,
+    "discrepancy": discrepancies.discrepancy_text,
+    "discrepancy_meaning": discrepancies.discrepancy_meaning,
+    "warning_meaning": warnings.warning_meaning,
+    "cause_meaning": causes.cause_meaning,
+    "answer_meaning": answers.answer_meaning,
+    "part_meaning": parts.part_meaning,
+    "part_found": checks.part_found,
+    "choice": choices.choice_text,
+    "english": forms.english,
+    "verdict": verdicts.verdict_text,
+    "outcome_verdict": verdicts.outcome_text,
+    "amount": amounts.amount_text,
+    "message_why": messages.message_text,
     "happened": timeline.timeline_text,
     "value": values.json_text,
     "in_path": lambda text: quote(str(text), safe=""),
@@ -112,6 +126,7 @@ def _environment() -> Environment:
     )
     environment.policies["ext.i18n.trimmed"] = True
     environment.filters.update(_FILTERS)
+    environment.tests["in_both_languages"] = languages.is_in_both_languages
     environment.filters["age"] = formats.age_text
     environment.filters["money"] = formats.money_text
     environment.globals.update(static_url=static_url, archive_url=archive_url)

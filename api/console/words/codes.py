@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from api.console.words.languages import N_, gettext, worded
+from models.errors import System
 
 _WORDS: Mapping[str, str] = {
     # states of archives, receipts and messages
@@ -120,6 +121,16 @@ _MISSING: Mapping[str, str] = {
     "listed": N_("on Cellosign's list, and not archived"),
 }
 
+_WAITS: Mapping[str, str] = {
+    System.STORE: N_("the store"),
+    System.DATABASE: N_("the database"),
+    System.PREFECT: N_("the Prefect server"),
+    System.CLAMAV: N_("ClamAV"),
+    System.KEY: N_("the key of sealed values"),
+    System.ENDPOINT: N_("an endpoint"),
+    System.OTHER_RUN: N_("another run of the same process"),
+}
+
 _FILTERS: Mapping[str, str] = {
     "reference": N_("Reference"),
     "process_number": N_("Process number"),
@@ -170,6 +181,7 @@ _PARTS: Mapping[str, str] = {
     "receiver": N_("Receiver"),
     "workers": N_("Workers"),
     "database": N_("Database"),
+    "search": N_("Search"),
     "store": N_("Store"),
     "inbox": N_("Inbox"),
     "disk of data": N_("Disk of the data"),
@@ -204,6 +216,11 @@ def value_text(value: object) -> str:
 def missing_text(why: str) -> str:
     """Return why a process is missing."""
     return worded(_MISSING.get(why, why))
+
+
+def waits_text(system: str) -> str:
+    """Return what archives wait for."""
+    return worded(_WAITS.get(system, system))
 
 
 def filter_text(name: str) -> str:

@@ -60,6 +60,11 @@ def worded(text: str) -> str:
     return own if own != text else judgement(text, said(language()))
 
 
+def is_in_both_languages(text: str) -> bool:
+    """Return whether the console has the Hebrew of an English text."""
+    return _translations("he").gettext(text) != text
+
+
 @cache
 def _translations(language: Language) -> NullTranslations:
     path = _TEXTS / language / "LC_MESSAGES" / "console.mo"

@@ -6,20 +6,30 @@ from typing import Any
 
 from markupsafe import Markup
 
+from api.console.words.languages import direction
+
 _REVERSING = re.compile("[\u202a-\u202e\u2066-\u2069\x00-\x08\x0b-\x1f\x7f-\x9f]")
 """Signs that change the direction of what follows them, and control characters. The marks U+200E and U+200F stay."""
+
+
+NO_VALUE = Markup("–")
 
 
 def shown(value: object) -> Markup:
     """Return a value as text in a `<bdi>` of its own."""
     if value is None or value == "":
-        return Markup("–")
+        return NO_VALUE
     return Markup("<bdi>{}</bdi>").format(plain(value))
 
 
 def plain(value: object) -> str:
     """Return a value for an attribute, where no element can isolate it."""
     return _REVERSING.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", str(value))
+
+
+def isolated(text: str) -> str:
+    """Return a value within a sentence, whose direction does not change the sentence's."""
+    return text if direction() == "ltr" and text.isascii() else f"\u2068{text}\u2069"
 
 
 def plain_lines(text: str) -> str:

@@ -47,10 +47,41 @@ def test_page_of_a_trouble_is_accessible_and_fits(
     troubled: Console, browser: Browser, path: str, language: str, theme: str
 ) -> None:
     assert troubled
-    browser.open(path, language, theme)
+    page = browser.open(path, language, theme)
+    page.evaluate("for (const each of document.querySelectorAll('main details')) each.open = true")
 
     assert browser.violations() == []
     assert browser.overflow_px() == 0
+
+
+_ENGLISH_SENTENCES = """() => {
+  const found = [], texts = document.createTreeWalker(document.querySelector("#main"), NodeFilter.SHOW_TEXT)
+  while (texts.nextNode()) {
+    const text = texts.currentNode
+    if (!text.parentElement.closest("code, pre, script, [lang=en]") && /[a-z]+ [a-z]+ [a-z]+/.test(text.data))
+      found.push(text.data.trim())
+  }
+  return found
+}"""
+
+
+@pytest.mark.parametrize("path", ["/console/", *PATHS, "/console/archives?column=cause", "/console/archives/process-a"])
+def test_hebrew_page_has_no_english_sentence_but_details(troubled: Console, browser: Browser, path: str) -> None:
+    assert troubled
+    page = browser.open(path, "he")
+    if path == "/console/":
+        page.wait_for_selector("#parts table", state="attached")
+
+    assert page.evaluate(_ENGLISH_SENTENCES) == []
+
+
+def test_failed_archives_say_in_hebrew_what_is_wrong_and_what_to_do(troubled: Console, browser: Browser) -> None:
+    assert troubled
+    row = browser.open("/console/failed", "he").locator("tr", has_text="STORE_AWAY")
+
+    assert "המאגר אינו עונה, או שאי אפשר לכתוב אליו." in row.inner_text()
+    assert "יש לבדוק שהדיסק או ה-bucket של CELLAR_STORE_URL זמין" in row.inner_text()
+    assert row.locator("bdi[lang=en][dir=ltr]").all_inner_texts() == ["The store does not answer."]
 
 
 def test_hostile_texts_are_shown_as_text(troubled: Console) -> None:

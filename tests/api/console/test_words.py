@@ -1,4 +1,4 @@
-"""The words of pages: dates, sizes and money of a language, values of people, and what happened."""
+"""The words of pages: dates, sizes and money of a language; values of people."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -9,10 +9,7 @@ from hypothesis import strategies as st
 
 from adapters.settings.settings import Settings
 from api.console.pages.lists.filters import asked
-from api.console.words import codes, formats, languages, meanings, timeline, values
-from domain.payments.sentences import meaning
-from models.archive.warning import WarningCode
-from models.payments.discrepancy import DiscrepancyCode
+from api.console.words import codes, formats, languages, values
 from models.views.archives.archives import ArchiveQuery
 
 MOMENT = datetime(2026, 7, 1, 22, 30, 5, tzinfo=UTC)
@@ -66,33 +63,6 @@ def test_filters_of_any_link_are_read_or_marked(pairs: list[tuple[str, str]]) ->
         or {"cursor", "limit"} & dict(pairs).keys()
     )
     assert found.url("/x").startswith("/x")
-
-
-@pytest.mark.parametrize("code", list(DiscrepancyCode))
-def test_every_discrepancy_has_its_hebrew(code: str) -> None:
-    with languages.speaking("he"):
-        assert meanings.discrepancy_text(code) != meaning(code)
-
-
-@pytest.mark.parametrize("code", list(WarningCode))
-def test_every_warning_has_words(code: str) -> None:
-    assert meanings.warning_text(code) != code
-
-
-@pytest.mark.parametrize(
-    ("what", "text"),
-    [
-        ("attempt 2 started by rerun", "ניסיון 2 התחיל, הופעל על ידי: אדם"),
-        ("attempt 1 ended: Failed: STORE_AWAY", "ניסיון 1 הסתיים: נכשל, STORE_AWAY"),
-        ("AMOUNT_MISMATCH is open", "פתוח: סכום התשלום שונה מן הסכום שהספק מציין. (AMOUNT_MISMATCH)"),
-        ("archive.completed to crm, attempt 1: HTTP 500", "archive.completed to crm, ניסיון 1: HTTP 500"),
-        ("changed", "השתנה"),
-        ("something new", "something new"),
-    ],
-)
-def test_timeline_speaks_hebrew(what: str, text: str) -> None:
-    with languages.speaking("he"):
-        assert timeline.timeline_text(what) == text
 
 
 def test_code_without_words_shows_itself() -> None:

@@ -1,0 +1,169 @@
+"""Sentences of the services are worded by their form; what has no words stays English, and is marked as English."""
+
+import ast
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api.console.words import languages
+from api.console.words.sentences import amounts, forms, messages, parts, timeline, verdicts
+from domain.archive import verdict_text
+from tests.api.console.stated_codes import ROOT, reasons_in
+
+
+@pytest.fixture(autouse=True)
+def _hebrew() -> Iterator[None]:
+    with languages.speaking("he"):
+        yield
+
+
+def bare(text: object) -> str:
+    """Return the text of a `<bdi>` without the signs that isolate its values."""
+    return str(text).replace("\u2068", "").replace("\u2069", "").removeprefix("<bdi>").removesuffix("</bdi>")
+
+
+@pytest.mark.parametrize(
+    ("what", "text"),
+    [
+        ("attempt 2 started by rerun", "ניסיון 2 התחיל, הופעל על ידי: אדם"),
+        (
+            "attempt 1 ended: Failed: STORE_AWAY",
+            "ניסיון 1 הסתיים: נכשל. המאגר אינו עונה, או שאי אפשר לכתוב אליו. (STORE_AWAY)",
+        ),
+        ("refused: NOT_JSON", "נדחה: התוכן אינו JSON. (NOT_JSON)"),
+        ("refused: BRAND_NEW", "נדחה: BRAND_NEW"),
+        ("AMOUNT_MISMATCH is open", "פתוח: סכום התשלום שונה מן הסכום שהספק מציין. (AMOUNT_MISMATCH)"),
+        ("archive.completed to crm, attempt 1: HTTP 500", "archive.completed אל crm, ניסיון 1: HTTP 500"),
+        (
+            "archive.completed to crm, attempt 1: no answer (connect)",
+            "archive.completed אל crm, ניסיון 1: אין תשובה (התחברות)",
+        ),
+        (
+            "archive.completed to crm is skipped: the endpoint is disabled: by a person",
+            "archive.completed אל crm: דולג: היעד מושבת: בידי אדם",
+        ),
+        ("the process is missing: submitted", "התהליך חסר: הוגש, ולא התקבל"),
+        ("the process is no longer missing: archived", "התהליך אינו חסר עוד: התקבל"),
+        ("released a refused body", "שחרר/ה תוכן שנדחה"),
+        ("changed", "השתנה"),
+        ("something new", "something new"),
+    ],
+)
+def test_timeline_speaks_hebrew(what: str, text: str) -> None:
+    assert bare(timeline.timeline_text(what)) == text
+
+
+@pytest.mark.parametrize(
+    ("found", "text"),
+    [
+        ("none", "אין"),
+        ("21.00 ILS", "21.00 ILS"),
+        ("7.00 ILS or 8.00 ILS in instalments", "7.00 ILS או 8.00 ILS בתשלומים"),
+        ("a success with an authorisation number, in attempt 2", "הצלחה עם מספר אישור, בניסיון 2"),
+        ("a charge of 21.00 ILS", "חיוב של 21.00 ILS"),
+        (
+            "a payment for the refund of 5.00 ILS settled on 2026-07-01",
+            "תשלום עבור זיכוי של 5.00 ILS, שסולק בתאריך 2026-07-01",
+        ),
+        ("several payments, in a, b and others", "כמה תשלומים, ב-a, b ועוד"),
+        ("also in a", "גם ב-a"),
+        ("5.00 ILS, 2.00 USD on 2026-07-01", "5.00 ILS, 2.00 USD בתאריך 2026-07-01"),
+        ("charged or released within 7 days", "חיוב או שחרור בתוך 7 ימים"),
+    ],
+)
+def test_values_of_a_discrepancy_speak_hebrew(found: str, text: str) -> None:
+    assert bare(amounts.amount_text(found)) == text
+
+
+@pytest.mark.parametrize(
+    ("why", "text"),
+    [
+        ("the endpoint answered 500", "היעד החזיר קוד מצב 500"),
+        ("the endpoint is disabled: the endpoint answered 410 Gone", "היעד מושבת: היעד ענה שאינו קיים עוד (410)"),
+        ("the endpoint is disabled: בתחזוקה", "היעד מושבת: בתחזוקה"),
+        ("nothing came within 10 s", "דבר לא הגיע בתוך 10 שניות"),
+    ],
+)
+def test_reasons_of_messages_speak_hebrew(why: str, text: str) -> None:
+    assert bare(messages.message_text(why)) == text
+
+
+@pytest.mark.parametrize(
+    ("found", "text"),
+    [
+        ("2 workers are online: a, b", "2 עובדים מחוברים: a, b"),
+        ("50.1 of 99.0 GiB are free at /data", "פנויים 50.1 מתוך 99.0 GiB בתיקייה /data"),
+        ("not known while the store does not answer", "לא ידוע כל עוד המאגר לא זמין"),
+        ("1 of 2 does not confirm: crm; 1,200 messages wait", "1 מתוך 2 אינם מאשרים: crm. הודעות ממתינות: 1,200"),
+        ("3 endpoints, 1 disabled", "יעדים: 3, מושבתים: 1"),
+        ("Completed 2026-07-01 10:00 UTC", "הושלם ב-2026-07-01 10:00 UTC"),
+    ],
+)
+def test_findings_about_parts_speak_hebrew(found: str, text: str) -> None:
+    assert bare(parts.part_found(found)) == text
+
+
+def test_every_reason_of_a_verdict_has_its_hebrew() -> None:
+    reasons = reasons_in("adapters/documents")
+
+    assert {"it opens with a password only", "its certificate is not trusted", "it is not valid"} <= reasons
+    assert len(reasons) > 25
+    assert [each for each in sorted(reasons) if verdicts.verdict_line(each) == each] == []
+
+
+def test_every_judgement_of_a_verdict_has_its_hebrew() -> None:
+    tree = ast.parse((ROOT / str(verdict_text.__file__)).read_text())
+    judgements = [
+        value.value
+        for each in tree.body
+        if isinstance(each, ast.AnnAssign) and isinstance(each.value, ast.Dict)
+        for value in each.value.values
+        if isinstance(value, ast.Constant)
+    ]
+
+    assert len(judgements) > 20
+    assert [each for each in judgements if verdicts.verdict_line(str(each)) == each] == []
+
+
+@pytest.mark.parametrize(
+    ("judgement", "text"),
+    [
+        (
+            "Unreadable: the signatures of the document cannot be judged, because it opens with a password only.",
+            "לא קריא: אי אפשר לבדוק את חתימות המסמך, כי הוא נפתח רק בסיסמה.",
+        ),
+        (
+            "no: its certificate does not lead to a trusted root; it is not valid",
+            "לא: התעודה שלה אינה מובילה לתעודת שורש מהימנה; היא אינה תקפה",
+        ),
+        ("not judged: no trusted roots were configured", "לא נבדק: לא הוגדרו תעודות שורש מהימנות"),
+        (
+            "no, by an OCSP answer of 2026-07-01 10:00:00 UTC",
+            "לא, לפי תשובת OCSP מ-2026-07-01 10:00:00 UTC",
+        ),
+        ("rsa-2048 sha256, strong", "rsa-2048 sha256, חזק"),
+        ("yes", "כן"),
+    ],
+)
+def test_judgements_speak_hebrew(judgement: str, text: str) -> None:
+    assert bare(verdicts.verdict_text(judgement)) == text
+
+
+def test_what_has_no_words_is_marked_as_english() -> None:
+    assert str(forms.told("a brand-new sentence")) == '<bdi lang="en" dir="ltr">a brand-new sentence</bdi>'
+    assert str(forms.told("דנה wrote this")) == "<bdi>דנה wrote this</bdi>"
+    with languages.speaking("en"):
+        assert str(forms.told("a brand-new sentence")) == "<bdi>a brand-new sentence</bdi>"
+
+
+@given(
+    st.sampled_from([amounts.amount_text, messages.message_text, parts.part_found, verdicts.verdict_text]), st.text()
+)
+def test_sentence_of_any_text_is_shown_as_text(word: object, text: str) -> None:
+    shown = str(word(f"the endpoint is disabled: {text}"))  # type: ignore[operator]  # each takes a text
+
+    inner = shown[shown.index(">") + 1 : -len("</bdi>")]
+    assert "<" not in inner
+    assert not set("\u202a\u202b\u202d\u202e\u2066\u2067\0") & set(inner)
