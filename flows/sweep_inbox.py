@@ -26,7 +26,7 @@ from services.messages.events.failures import announce_failures
 from services.messages.events.refusals import announce_refused
 from services.triggering.lost_waits import end_lost_waits
 from services.triggering.refusals import list_all_refused
-from services.triggering.trigger import forgotten, trigger, untriggered
+from services.triggering.trigger import forgotten, together, trigger, untriggered
 
 DEPLOYMENT = "sweep-inbox/scheduled"
 
@@ -62,9 +62,9 @@ async def sweep_inbox() -> None:
 
 async def _trigger_all(deliveries: Sequence[Delivery]) -> int:
     runs = 0
-    for delivery in deliveries:
+    for delivery, *again in together(deliveries):
         with bound(delivery.reference, delivery.receipt_id):
-            runs += await trigger(delivery, Trigger.SWEEP)
+            runs += await trigger(delivery, Trigger.SWEEP, again)
     return runs
 
 

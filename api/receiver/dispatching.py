@@ -12,7 +12,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 
 import structlog
@@ -28,7 +28,7 @@ from models.runs.refused import RefusedDelivery
 from models.runs.run import Trigger
 from services.completeness.taking_in import take_in_announced, take_in_left
 from services.triggering.refusals import MOST_LISTED_AT_ONCE, list_all_refused, list_refused
-from services.triggering.trigger import trigger, untriggered
+from services.triggering.trigger import together, trigger, untriggered
 
 log = structlog.get_logger()
 
@@ -44,7 +44,9 @@ _EVENTS_PAUSE_S = 2.0
 
 
 class Dispatcher:
-    """Triggers one delivery at a time. `announce` never waits, so an answer never waits for the database or Prefect.
+    """Triggers one receipt at a time, with all its deliveries that wait.
+
+    `announce` never waits, so an answer never waits for the database or Prefect.
 
     While the database or Prefect does not answer, announced deliveries are dropped. The next sweep finds them in the
     inbox. So there is one try per sweep rather than one per delivery, and no queue grows in memory.
@@ -91,14 +93,17 @@ class Dispatcher:
 
     async def _follow(self) -> None:
         while True:
-            delivery = await self._announced.get()
-            try:
-                if not self._away.is_set():
-                    await self._trigger(delivery, Trigger.WEBHOOK)
-            except Transient as error:
-                self._stand_back(f"receipt {delivery.receipt_id} is not triggered; the sweep tries again", error)
-            finally:
-                self._announced_ids.discard(delivery.delivery_id)
+            announced = [await self._announced.get()]
+            while not self._announced.empty():
+                announced.append(self._announced.get_nowait())
+            for delivery, *again in together(announced):
+                try:
+                    if not self._away.is_set():
+                        await self._trigger(delivery, Trigger.WEBHOOK, again)
+                except Transient as error:
+                    self._stand_back(f"receipt {delivery.receipt_id} is not triggered; the sweep tries again", error)
+                finally:
+                    self._announced_ids.difference_update(each.delivery_id for each in (delivery, *again))
 
     async def _sweep_repeatedly(self) -> None:
         """Sweep at the start and at intervals; after a failure sooner: after one second, two, four and eight.
@@ -141,8 +146,9 @@ class Dispatcher:
             Unusable: they would fail until a person has changed the database.
         """
         began_s, runs = time.monotonic(), 0
-        for delivery in [each for each in await untriggered() if each.delivery_id not in self._announced_ids]:
-            runs += await self._trigger(delivery, Trigger.SWEEP)
+        left = [each for each in await untriggered() if each.delivery_id not in self._announced_ids]
+        for delivery, *again in together(left):
+            runs += await self._trigger(delivery, Trigger.SWEEP, again)
         if runs:
             log.info("the inbox is swept", runs=runs, duration_s=round(time.monotonic() - began_s, 3))
 
@@ -192,16 +198,16 @@ class Dispatcher:
                 log.warning("session events are not taken in; the sweep tries again", why=str(error))
             await asyncio.sleep(_EVENTS_PAUSE_S)
 
-    async def _trigger(self, delivery: Delivery, why: Trigger) -> bool:
-        """Trigger a delivery, and return whether it has a new run.
+    async def _trigger(self, delivery: Delivery, why: Trigger, again: Sequence[Delivery]) -> bool:
+        """Trigger a delivery with those of the same receipt, and return whether they have a new run.
 
-        An error of this delivery alone delays no other delivery; each sweep logs it again.
+        An error of this receipt alone delays no other receipt; each sweep logs it again.
         """
         async with self._one_at_a_time:
             await self._lull()
             with bound(delivery.reference, delivery.receipt_id):
                 try:
-                    return await trigger(delivery, why)
+                    return await trigger(delivery, why, again)
                 except Transient:
                     raise
                 except Exception:

@@ -1,6 +1,7 @@
 """Registers deliveries and starts their runs. Every step is idempotent."""
 
 import asyncio
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -20,12 +21,13 @@ from models.archive.archive import State
 from models.errors import Conflict, Locked
 from models.runs.receipt import Delivery
 from models.runs.run import RunRow, RunState, Trigger
-from services.receipts.leaving import leave_inbox
+from services.receipts.leaving import leave_again
 
 log = structlog.get_logger()
 
 _ANNOUNCED_WITHIN = timedelta(seconds=5)
 _MOST_ATTEMPTS_AT_ONCE = 100
+_MOST_TOGETHER = 100
 _SOON = timedelta(seconds=5)
 _not_repaired: set[str] = set()
 """The runs that left an archive damaged. Reading it again at each sweep would delay the other deliveries."""
@@ -68,67 +70,98 @@ async def forgotten() -> list[Delivery]:
     return [delivery for delivery, flow_run_id in awaited if flow_run_id not in on_their_way]
 
 
-async def trigger(delivery: Delivery, why: Trigger) -> bool:
+def together(deliveries: Iterable[Delivery]) -> list[list[Delivery]]:
+    """Return deliveries in groups of one receipt each, in the order of their first ones, 100 a group at most.
+
+    A sender may repeat a request thousands of times. Of a group, the archive is checked once and its history kept once.
+    """
+    groups: list[list[Delivery]] = []
+    open_groups: dict[str, list[Delivery]] = {}
+    for delivery in deliveries:
+        group = open_groups.get(delivery.receipt_id)
+        if group is None or len(group) == _MOST_TOGETHER:
+            group = open_groups[delivery.receipt_id] = []
+            groups.append(group)
+        group.append(delivery)
+    return groups
+
+
+async def trigger(delivery: Delivery, why: Trigger, again: Sequence[Delivery] = ()) -> bool:
     """Register a delivery and ensure that a run of its receipt is on its way, unless the receipt is archived and whole.
 
     A receipt with a recorded failure waits for a person or for the next delivery. A receipt that seems to be on its way
     is checked: its run may have been killed, or Prefect may have forgotten it.
 
+    Args:
+        again: further deliveries of the same receipt, which get the same run.
+
     Returns:
-        Whether the delivery has a new run.
+        Whether the deliveries have a new run.
 
     Raises:
         Transient: the database or Prefect does not answer; the sweep tries again.
     """
     with span("trigger", delivery.headers.get(TRACEPARENT), receipt_id=delivery.receipt_id, trigger=why) as traced:
-        flow_run_id = await _trigger(delivery, why)
+        flow_run_id = await _trigger([delivery, *again], why)
         traced.note(flow_run_id=flow_run_id or "none")
         return flow_run_id is not None
 
 
-async def _trigger(delivery: Delivery, why: Trigger) -> str | None:
-    """Register a delivery and return the run that it started, None if it needs no new run. See `trigger`."""
-    registration = await asyncio.to_thread(receipts.register, delivery)
-    if registration.state is State.COMPLETED:
-        if await _needs_no_run(delivery, registration):
+async def _trigger(deliveries: Sequence[Delivery], why: Trigger) -> str | None:
+    """Register deliveries of a receipt and return the run that they started, None if they need no new run.
+
+    See `trigger`.
+    """
+    reference, receipt_id = deliveries[0].reference, deliveries[0].receipt_id
+    registered = [await asyncio.to_thread(receipts.register, each) for each in deliveries]
+    state, known = registered[-1].state, {each.flow_run_id for each in registered}
+    if state is State.COMPLETED:
+        if await _needs_no_run(deliveries, registered):
             return None
-        log.error("a complete archive is damaged; this delivery repairs it", receipt_id=delivery.receipt_id)
+        log.error("a complete archive is damaged; this delivery repairs it", receipt_id=receipt_id)
         why = Trigger.RERUN
-    if registration.flow_run_id and registration.state is State.FAILED:
+    if state is State.FAILED and None not in known:
         return None
     try:
-        run = await start_run(delivery.reference, delivery.receipt_id, why)
+        run = await start_run(reference, receipt_id, why)
     except Conflict as conflict:
-        log.error("not triggered; a person must examine it", receipt_id=delivery.receipt_id, why=str(conflict))
+        log.error("not triggered; a person must examine it", receipt_id=receipt_id, why=str(conflict))
         return None
-    if run.flow_run_id == registration.flow_run_id:
+    if known == {run.flow_run_id}:
         return None
-    state = await asyncio.to_thread(receipts.set_triggered, delivery.delivery_id, run.flow_run_id)
-    if state is State.COMPLETED:  # the run was faster, and wrote the history without this delivery
-        await asyncio.to_thread(history.keep, delivery.reference, delivery.receipt_id)
-    log.info("run started", receipt_id=delivery.receipt_id, flow_run_id=run.flow_run_id, trigger=why)
+    states = [
+        await asyncio.to_thread(receipts.set_triggered, each.delivery_id, run.flow_run_id)
+        for each, before in zip(deliveries, registered, strict=True)
+        if before.flow_run_id != run.flow_run_id
+    ]
+    if State.COMPLETED in states:  # the run was faster, and wrote the history without these deliveries
+        await asyncio.to_thread(history.keep, reference, receipt_id)
+    log.info("run started", receipt_id=receipt_id, flow_run_id=run.flow_run_id, trigger=why)
     return run.flow_run_id
 
 
-async def _needs_no_run(delivery: Delivery, registration: Registration) -> bool:
-    """Return whether a delivery of a complete receipt needs no run, and remove it from the inbox if the store has it.
+async def _needs_no_run(deliveries: Sequence[Delivery], registered: Sequence[Registration]) -> bool:
+    """Return whether deliveries of a complete receipt need no run, and remove them from the inbox if the store has it.
     A damaged receipt needs a run; after a failed repair it waits for a person. A locked receipt waits for its key.
     """
-    if registration.flow_run_id in _not_repaired:
+    reference, receipt_id = deliveries[0].reference, deliveries[0].receipt_id
+    known = {each.flow_run_id for each in registered if each.flow_run_id}
+    if known & _not_repaired:
         return True
     try:
-        is_kept = await asyncio.to_thread(_is_kept, delivery)
+        is_kept = await asyncio.to_thread(_is_kept, reference, receipt_id)
     except Locked as locked:
-        if delivery.receipt_id not in _locked:
-            _locked.add(delivery.receipt_id)
-            log.error("a complete archive is locked; it waits", receipt_id=delivery.receipt_id, why=str(locked))
+        if receipt_id not in _locked:
+            _locked.add(receipt_id)
+            log.error("a complete archive is locked; it waits", receipt_id=receipt_id, why=str(locked))
         return True
     if is_kept:
-        await asyncio.to_thread(history.keep, delivery.reference, delivery.receipt_id)
-        await asyncio.to_thread(leave_inbox, delivery.receipt_id)
-        log.info("delivery of a complete receipt", receipt_id=delivery.receipt_id, outcome=registration.outcome)
+        await asyncio.to_thread(history.keep, reference, receipt_id)
+        await asyncio.to_thread(leave_again, receipt_id, [each.delivery_id for each in deliveries])
+        for each in registered:
+            log.info("delivery of a complete receipt", receipt_id=receipt_id, outcome=each.outcome)
         return True
-    return registration.flow_run_id is not None and await _is_left_to(registration.flow_run_id, delivery.receipt_id)
+    return any([await _is_left_to(each, receipt_id) for each in sorted(known)])
 
 
 async def _is_left_to(flow_run_id: str, receipt_id: str) -> bool:
@@ -200,14 +233,14 @@ def _ended(run: FlowRun, reference: str, receipt_id: str, why: Trigger) -> RunRo
     )
 
 
-def _is_kept(delivery: Delivery) -> bool:
+def _is_kept(reference: str, receipt_id: str) -> bool:
     """Return whether the store gives back the receipt that is about to leave the inbox.
 
     Raises:
         Locked: the archive's key is not available, so the answer is unknown.
     """
     try:
-        stored = stored_request(delivery.reference, delivery.receipt_id)
+        stored = stored_request(reference, receipt_id)
         return stored is not None and stored.is_whole()
     except Locked:
         raise

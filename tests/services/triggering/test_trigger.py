@@ -3,8 +3,11 @@
 import asyncio
 import json
 import re
+import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,8 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed, Crashed, Failed
@@ -36,12 +41,13 @@ from models.runs.receipt import Delivery, Identity
 from models.runs.run import RunRow, RunState, Trigger
 from services.processing.persisting import persist
 from services.receipts.leaving import leave_inbox
-from services.triggering.trigger import forgotten, start_run, trigger, untriggered
+from services.triggering.trigger import forgotten, start_run, together, trigger, untriggered
 from services.views import archive_view
 from tests.conftest import LONGEST_S
 from tests.records import NOON
 from tests.samples import sample_body
 
+A_DELIVERY = Delivery("0", "a", "r", NOON, 2, {})
 pytestmark = pytest.mark.usefixtures("deployment", "sqlite_installation")
 
 
@@ -173,6 +179,64 @@ def test_duplicate_of_a_completed_receipt_leaves_the_inbox_and_starts_no_run(bod
     assert archive
     assert [each.outcome for each in archive.deliveries] == ["new", "duplicate"]
     assert (archive.state, len(archive.runs)) == ("completed", 1)
+
+
+def test_deliveries_that_wait_together_share_a_run(body: bytes) -> None:
+    first, *again = [arrived(body, minute=minute) for minute in range(3)]
+
+    assert asyncio.run(trigger(first, Trigger.SWEEP, again))
+    assert len({receipts.register(each).flow_run_id for each in (first, *again)}) == 1
+    assert not asyncio.run(trigger(first, Trigger.SWEEP, again))
+
+
+def test_repeated_delivery_costs_as_much_after_200_repetitions_as_before(body: bytes) -> None:
+    first = arrived(body)
+    run = triggered(first)
+    assert run
+    recorded(run, first, RunState.COMPLETED)
+    persist("r", first.receipt_id)
+    receipts.set_state(first.receipt_id, ArchiveState.COMPLETED, NOON)
+    leave_inbox(first.receipt_id)
+    few = _calls_of([arrived(body, minute=minute) for minute in (1, 2)])
+    many = [arrived(body, minute=3 + number) for number in range(200)]
+    assert _calls_of(many) < 200 * few
+
+    assert waiting() == []
+    assert _calls_of([arrived(body, minute=minute) for minute in (301, 302)]) == few
+    archive = archive_view.archive("r")
+    assert archive
+    assert Counter(each.outcome for each in archive.deliveries) == {"new": 1, "duplicate": 204}
+    kept = history.kept_rows(f"{ocfl.object_key('r')}/{history.path_of(first.receipt_id)}")
+    assert kept
+    assert len(kept["delivery"]) == 205
+
+
+def _calls_of(deliveries: list[Delivery]) -> int:
+    """Trigger deliveries of one receipt together, and return how many files were removed or replaced for it."""
+    calls = 0
+
+    def count(name: str, _arguments: tuple[object, ...]) -> None:
+        nonlocal calls
+        calls += counting and name in {"os.remove", "os.rename"}
+
+    counting = True
+    sys.addaudithook(count)
+    for group in together(deliveries):
+        asyncio.run(trigger(group[0], Trigger.SWEEP, group[1:]))
+    counting = False
+    return calls
+
+
+@given(st.lists(st.sampled_from("abc"), max_size=400))
+def test_deliveries_are_grouped_by_receipt_in_the_order_of_the_first_ones(receipt_ids: list[str]) -> None:
+    deliveries = [replace(A_DELIVERY, delivery_id=str(at), receipt_id=each) for at, each in enumerate(receipt_ids)]
+
+    groups = together(deliveries)
+
+    assert sorted((each for group in groups for each in group), key=deliveries.index) == deliveries
+    assert all(len(group) <= 100 and len({each.receipt_id for each in group}) == 1 for group in groups)
+    assert [deliveries.index(group[0]) for group in groups] == sorted(deliveries.index(group[0]) for group in groups)
+    assert all(group == sorted(group, key=deliveries.index) for group in groups)
 
 
 def test_failed_receipt_delivered_again_starts_a_new_attempt(body: bytes) -> None:
