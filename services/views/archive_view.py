@@ -127,7 +127,8 @@ def _rows(session: Session, table: type[Row], reference: str, order: Any = None)
 def _dumped(session: Session, table: type[SQLModel], reference: str, order: Any = None) -> list[dict[str, Any]]:
     """Return rows as dictionaries. An object for each of 10,000 fields would take most of the time of a view."""
     columns = SQLModel.metadata.tables[str(table.__tablename__)].c
-    ordered = sql.select(*columns).where(columns.reference == reference)
+    shown = [each.columns[0] for each in sql.inspect(table).column_attrs if not each.deferred]
+    ordered = sql.select(*shown).where(columns.reference == reference)
     ordered = ordered.order_by(columns.position if order is None else order)
     return [dict(each) for each in session.connection().execute(ordered).mappings()]
 
