@@ -74,8 +74,10 @@ def test_acknowledged_bodies_are_in_the_bucket_and_refused_bodies_in_its_quarant
     expected = {f"waiting/{small}.body": len(bodies[0]), f"waiting/{large}.body": len(bodies[1])}
     assert {name: size for name, size in found.items() if name.startswith("waiting/") and "body" in name} == expected
     assert len([name for name in found if name.startswith("waiting/") and name.endswith(".json")]) == 3
-    record, body = sorted(name for name in found if name.startswith("quarantine/"))
-    assert (record.endswith(".json"), body) == (True, f"quarantine/{refused}.body")
+    quarantined = [name for name in found if name.startswith("quarantine/")]
+    # Once the refused delivery has its row, which may be soon, its record lies in another folder.
+    assert sorted(Path(each).suffix for each in quarantined) == [".body", ".json"]
+    assert f"quarantine/{refused}.body" in quarantined
     assert installation.spooled() == []
 
 
