@@ -146,7 +146,8 @@ async def _needs_no_run(deliveries: Sequence[Delivery], registered: Sequence[Reg
     """
     reference, receipt_id = deliveries[0].reference, deliveries[0].receipt_id
     known = {each.flow_run_id for each in registered if each.flow_run_id}
-    if known & _not_repaired:
+    is_any_new = any(each.flow_run_id is None for each in registered)
+    if not is_any_new and known <= _not_repaired:
         return True
     try:
         is_kept = await asyncio.to_thread(_is_kept, reference, receipt_id)
@@ -161,7 +162,9 @@ async def _needs_no_run(deliveries: Sequence[Delivery], registered: Sequence[Reg
         for each in registered:
             log.info("delivery of a complete receipt", receipt_id=receipt_id, outcome=each.outcome)
         return True
-    return any([await _is_left_to(each, receipt_id) for each in sorted(known)])
+    if is_any_new:
+        return False
+    return all([await _is_left_to(each, receipt_id) for each in sorted(known - _not_repaired)])
 
 
 async def _is_left_to(flow_run_id: str, receipt_id: str) -> bool:

@@ -423,9 +423,8 @@ def test_completed_receipt_leaves_the_inbox_when_triggered_again(body: bytes) ->
     assert waiting() == []
 
 
-def test_duplicate_of_a_damaged_receipt_starts_runs_until_a_run_repairs_it_or_fails(
-    body: bytes,
-) -> None:
+def damaged(body: bytes) -> str:
+    """Complete an archive and damage it in the store. Return its run."""
     first = arrived(body)
     run = triggered(first)
     assert run
@@ -437,7 +436,13 @@ def test_duplicate_of_a_damaged_receipt_starts_runs_until_a_run_repairs_it_or_fa
     found = ocfl.inventory("r")
     assert found
     store().overwrite_bytes(b"damaged", f"{ocfl.object_key('r')}/v1/content/skeleton.json")
+    return run
 
+
+def test_duplicate_of_a_damaged_receipt_starts_runs_until_a_run_repairs_it_or_fails(
+    body: bytes,
+) -> None:
+    run = damaged(body)
     again = arrived(body, minute=1)
     mending = triggered(again)
 
@@ -454,6 +459,20 @@ def test_duplicate_of_a_damaged_receipt_starts_runs_until_a_run_repairs_it_or_fa
     asyncio.run(_set(another or "", Failed()))
     assert [triggered(again, Trigger.SWEEP) for _ in range(2)] == [another, another]
     assert len(waiting()) == 2
+
+
+def test_new_delivery_beside_one_whose_repair_has_failed_starts_another_run(body: bytes) -> None:
+    run = damaged(body)
+    old, new = arrived(body, minute=1), arrived(body, minute=2)
+    failed = triggered(old)
+    assert failed
+    recorded(failed, old, RunState.FAILED)
+    asyncio.run(_set(failed, Failed()))
+    assert not asyncio.run(trigger(old, Trigger.SWEEP))
+
+    assert asyncio.run(trigger(old, Trigger.SWEEP, [new]))
+
+    assert receipts.register(new).flow_run_id not in (None, run, failed)
 
 
 def test_forgotten_lists_deliveries_whose_run_ended_or_is_unknown_oldest_first(body: bytes) -> None:
