@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from adapters.anchors.leaves import OF_NO_ARCHIVE, Found, leaf_of, leaves_beside
 from adapters.files.store import store
-from adapters.store.objects.requests import delivery_path
+from adapters.store.objects.deliveries import delivery_path
 from adapters.store.ocfl import INVENTORY, LOGS
 from models.errors import Conflict, Unreadable
 from models.store.anchor import Leaf

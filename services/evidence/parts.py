@@ -11,7 +11,8 @@ from adapters.files.bag import BagFile
 from adapters.files.store import store
 from adapters.store import ocfl
 from adapters.store.object_files import CUTS, SCANS, SKELETON, VERDICT
-from adapters.store.objects.requests import StoredRequest, delivery_path, stored_version
+from adapters.store.objects.deliveries import delivery_path
+from adapters.store.objects.requests import StoredRequest, stored_version
 from domain.archive.file_names import safe_names
 from domain.pages.summary_page import ExportedFile
 from models.archive.archive import Archive

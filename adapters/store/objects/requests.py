@@ -1,20 +1,18 @@
 """Reads archived requests: skeleton, cuts and files, in a version or, if they say nothing new, in the object's logs."""
 
 import hashlib
-import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from adapters.files.store import store
 from adapters.platform.cancellation import checkpoint
 from adapters.store import ocfl, seals
 from adapters.store.beside import sources
-from adapters.store.object_files import CUTS, DELIVERIES, KEPT, REQUEST, REVOCATION, SCANS, SKELETON, VERDICT
+from adapters.store.object_files import CUTS, KEPT, REQUEST, REVOCATION, SCANS, SKELETON, VERDICT
+from adapters.store.objects.deliveries import damaged_delivery, kept_delivery, kept_key
 from adapters.store.objects.judgements import kept_judgements, recorded_verdict
 from domain.archive.reading import event_at_of, read_archive
 from domain.archive.signed_document import with_verdict
@@ -30,12 +28,7 @@ from models.errors import Conflict, Locked, Refused
 from models.payments.payment_terms import PaymentTerms
 from models.store.inventory import Inventory
 
-_RECEIPT = "receipt.json"
 _READ_AHEAD_BYTES = 4 << 20
-_KEPT_OF_A_DELIVERY = (SKELETON, CUTS, REQUEST)
-_OF_A_DELIVERY = re.compile(
-    rf"{ocfl.LOGS}/{DELIVERIES}/([0-9a-f]{{64}})/({'|'.join(map(re.escape, (_RECEIPT, *_KEPT_OF_A_DELIVERY)))})"
-)
 _DAMAGE = (ValueError, KeyError, TypeError, IndexError)
 """The errors that a flipped byte in cuts or skeleton causes."""
 Read = Callable[[str], Iterable[bytes]]
@@ -291,20 +284,16 @@ def request_in(inventory: Inventory, receipt_id: str, read: Read | None = None) 
     receipt_ids = [version.message for version in inventory.versions]
     if receipt_id in receipt_ids:
         return version_in(inventory, receipt_ids.index(receipt_id) + 1, read)
-    kept = store().found_bytes(_log_key(reference, receipt_id, _RECEIPT))
+    kept = kept_delivery(reference, receipt_id)
     if kept is None:
         return None
     try:
-        receipt = json.loads(kept)
-        digests = receipt["kept"]
-        if kept != _delivery_text(receipt_id, receipt["version"], digests):
-            raise ValueError("the record is not as it was written")
-        keys = {name: _log_key(reference, receipt_id, name) for name in digests}
-        version = version_in(inventory, receipt["version"], read)
-    except (ValueError, KeyError, TypeError, IndexError) as error:
-        raise Conflict(f"the delivery record of receipt {receipt_id} is damaged; send the archive again") from error
+        version = version_in(inventory, kept.version, read)
+    except (ValueError, KeyError, TypeError) as error:
+        raise damaged_delivery(receipt_id) from error
+    keys = {name: kept_key(reference, receipt_id, name) for name in kept.digests}
     keys |= {name: key for name, key in version.keys.items() if name in (SCANS, VERDICT, REVOCATION)}
-    return replace(version, receipt_id=receipt_id, is_version=False, keys=keys, digests=digests)
+    return replace(version, receipt_id=receipt_id, is_version=False, keys=keys, digests=kept.digests)
 
 
 def stored_version(reference: str, number: int) -> StoredRequest:
@@ -336,48 +325,3 @@ def version_in(inventory: Inventory, number: int, read: Read | None = None) -> S
     return StoredRequest(
         reference, version.message, number, True, keys, files, {}, version.message, version.source, read
     )
-
-
-def delivery_of(path: str) -> str | None:
-    """Return the receipt of the delivery that a path in an object belongs to; None for any other path."""
-    found = _OF_A_DELIVERY.fullmatch(path)
-    return found[1] if found else None
-
-
-def delivered(paths: Iterable[str]) -> list[str]:
-    """Return the receipts of the deliveries in an object's logs, from the paths in the object."""
-    return sorted({receipt_id for path in paths if (receipt_id := delivery_of(path))})
-
-
-def delivery_path(receipt_id: str) -> str:
-    """Return the path of a delivery's record in its object."""
-    return f"{ocfl.LOGS}/{DELIVERIES}/{receipt_id}/{_RECEIPT}"
-
-
-def keep_delivery(reference: str, receipt_id: str, version: int, content: Path) -> None:
-    """Write the files that rebuild a request that said nothing new. Idempotent.
-
-    Raises:
-        Transient: the store does not accept them now.
-    """
-    kept = {name: _digest(content / name) for name in (SKELETON, CUTS, REQUEST) if (content / name).exists()}
-    for name in kept:
-        store().overwrite(content / name, _log_key(reference, receipt_id, name))
-    text = _delivery_text(receipt_id, version, kept)
-    store().overwrite_bytes(text, _log_key(reference, receipt_id, _RECEIPT))
-
-
-def _delivery_text(receipt_id: str, version: int, kept: Mapping[str, str]) -> bytes:
-    """Return the record of a delivery, which ends with the digest of the rest of itself."""
-    receipt = {"receipt_id": receipt_id, "version": version, "kept": kept}
-    digest = hashlib.sha256(json.dumps(receipt).encode()).hexdigest()
-    return json.dumps(receipt | {"sha256": digest}).encode()
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _log_key(reference: str, receipt_id: str, name: str) -> str:
-    return ocfl.log_key(reference, f"{DELIVERIES}/{receipt_id}/{name}")

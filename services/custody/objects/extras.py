@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from adapters.store.objects import history, interrupted, judgements
+from adapters.store.objects.deliveries import delivery_of
 from adapters.store.objects.interrupted import Begun
-from adapters.store.objects.requests import delivery_of
 from adapters.store.ocfl import INVENTORY, OBJECT_DECLARATION, SIDECAR
 from adapters.tables.runs import receipts
 from models.archive.archive import State

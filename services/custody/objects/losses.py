@@ -10,8 +10,9 @@ from pathlib import PurePosixPath
 from adapters.files.store import store
 from adapters.inbox import inbox
 from adapters.store.objects import history, kept_discrepancies
+from adapters.store.objects.deliveries import delivery_path
 from adapters.store.objects.history import Rows
-from adapters.store.objects.requests import delivery_path, stored_request
+from adapters.store.objects.requests import stored_request
 from adapters.store.ocfl import reference_of
 from adapters.tables.runs.receipts import Completed
 from models.errors import Conflict

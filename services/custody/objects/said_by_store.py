@@ -6,7 +6,8 @@ from typing import Any
 
 from adapters.store.object_files import SKELETON
 from adapters.store.objects import history
-from adapters.store.objects.requests import StoredRequest, delivered, request_in, version_in
+from adapters.store.objects.deliveries import delivered
+from adapters.store.objects.requests import StoredRequest, request_in, version_in
 from adapters.tables.archives.recorded import Recorded, Row
 from domain.archive.versions import Age, newest_first
 from models.archive.archive import ArchiveRow, State

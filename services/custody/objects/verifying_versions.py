@@ -11,7 +11,8 @@ from datetime import datetime
 
 from adapters.platform.cancellation import checkpoint
 from adapters.store.object_files import CUTS, DELIVERIES, SKELETON
-from adapters.store.objects.requests import StoredRequest, delivered, request_in, version_in
+from adapters.store.objects.deliveries import delivered
+from adapters.store.objects.requests import StoredRequest, request_in, version_in
 from adapters.store.ocfl import INVENTORY, LOGS
 from models.errors import Conflict, Locked, Unreadable
 from models.store.fixity import Fault, FixityFinding

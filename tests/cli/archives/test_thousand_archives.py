@@ -21,7 +21,7 @@ from adapters.files.store import store
 from adapters.settings.settings import Settings
 from adapters.store import ocfl
 from adapters.store.objects import history
-from adapters.store.objects.requests import delivery_path
+from adapters.store.objects.deliveries import delivery_path
 from adapters.tables.messages import notifications
 from adapters.tables.runs import runs
 from models.archive.archive import State

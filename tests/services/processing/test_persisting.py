@@ -18,7 +18,8 @@ from adapters.files.store import store
 from adapters.inbox import inbox
 from adapters.store import ocfl
 from adapters.store.object_files import REQUEST, SCANS
-from adapters.store.objects.requests import delivery_path, stored_request
+from adapters.store.objects.deliveries import delivery_path
+from adapters.store.objects.requests import stored_request
 from models.errors import Conflict, Transient
 from models.views.archives.archives import ArchiveView
 from services.custody.verifying import object_of, verify_object

@@ -11,7 +11,8 @@ from adapters.files.store import store
 from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl
 from adapters.store.object_files import CUTS
-from adapters.store.objects.requests import StoredRequest, delivery_path, stored_request
+from adapters.store.objects.deliveries import delivery_path
+from adapters.store.objects.requests import StoredRequest, stored_request
 from models.errors import Conflict
 from tests.installations import archived
 from tests.samples import sample_body
