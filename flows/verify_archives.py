@@ -40,7 +40,7 @@ async def verify_archives(share: Annotated[float, Field(gt=0, le=1)] = 1.0) -> N
     log = get_run_logger()
     try:
         fixity = await in_thread(_verify, share)
-    except Exception:
+    except Exception:  # whatever breaks the check, people hear of it; it is raised again
         await in_thread(report_unverified, datetime.now(UTC))
         await notify_endpoints(store_unverified(flow_run.id, datetime.now(UTC)))
         raise

@@ -210,7 +210,7 @@ class Dispatcher:
                     return await trigger(delivery, why, again)
                 except Transient:
                     raise
-                except Exception:
+                except Exception:  # whatever is wrong with this receipt, the other receipts go on
                     # structlog's own trace would show values from payloads
                     logging.getLogger(__name__).exception("receipt %s is not triggered", delivery.receipt_id)
                     return False

@@ -81,7 +81,7 @@ async def _renew(
     """Renew the leases. End the run when the renewal ends: the run must not go on beside the next holder."""
     try:
         await _renew_until_lost(references, holder, deadline)
-    except Exception:
+    except Exception:  # whatever ends the renewal must end the run too
         # structlog's own trace would show values from payloads
         logging.getLogger(__name__).exception("the renewal of a lease has failed; its run is interrupted")
     if not give_up() and worker:

@@ -267,5 +267,5 @@ def _surviving(message: str, **context: str) -> Iterator[None]:
         yield
     except AWAY as error:
         log.warning(message, why=type(error).__name__, **context)
-    except Exception:
+    except Exception:  # whatever breaks a duty, the worker tries it again
         logging.getLogger(__name__).exception(message)  # structlog's own trace would show values from payloads

@@ -64,7 +64,7 @@ def take_in(names: Sequence[str]) -> int:
                 count += _take_in(group, minute)
             except Transient:
                 raise
-            except Exception:
+            except Exception:  # whatever is wrong with these batches, the other batches go on
                 # structlog's own trace would show values from payloads
                 logging.getLogger(__name__).exception("%d batches of session events stay in the inbox", len(group))
     return count

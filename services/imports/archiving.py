@@ -88,7 +88,7 @@ def _failure(delivery: Delivery) -> Failure | None:
         read_back(archived, reconcile_findings(archived).payload)
     except Stopped:
         raise
-    except Exception as error:
+    except Exception as error:  # every failure has a cause; the other archives go on
         if not isinstance(error, CellarError):
             logging.getLogger(__name__).exception("an archive of an import has failed in %s", task)
         return Failure(delivery, cause_of(error, task), isinstance(error, Transient))

@@ -52,6 +52,6 @@ def _make_due(redelivery_id: str, until_s: float) -> None:
         if not moved and redelivery_id not in redeliveries.unfinished():
             break
         idle = 0 if moved else idle + 1
-        if not moved:  # its messages are being sent right now
-            time.sleep(_LOOK_AGAIN_S)
+        if not moved:
+            time.sleep(_LOOK_AGAIN_S)  # its messages are being sent right now, and their rows are claimed
     redeliveries.probe_now(redelivery_id, datetime.now(UTC))

@@ -1,1 +1,1 @@
-"""Archives as people see them: their payments, their differences, and those that are refused or missing."""
+"""What people see of archives: summaries, payments, differences of versions, refused deliveries, missing processes."""

@@ -1,1 +1,1 @@
-"""Adds, changes, tests and shows endpoints. The sending of messages stays out."""
+"""Adds, changes, tests and shows endpoints. The room `attempts` sends the messages."""

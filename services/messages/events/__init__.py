@@ -1,1 +1,1 @@
-"""Announces events, and plans a message about each for each endpoint. The sending stays out."""
+"""Announces events, and plans a message about each event for each endpoint. Other rooms send the messages."""
