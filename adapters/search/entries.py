@@ -11,20 +11,36 @@ from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlmodel import Session, SQLModel, col
 
 from adapters.database.transactions import upsert
+from adapters.search.attention import NEEDS_ATTENTION, SOURCES_DIFFER
 from adapters.settings.settings import settings
-from domain.search.facets import Facets, Rows, archive_facets, discrepancy_facets, payload_facets, text_of
+from domain.search.facets import (
+    Facets,
+    Rows,
+    archive_facets,
+    attention_facets,
+    discrepancy_facets,
+    facet,
+    may_need_attention,
+    payload_facets,
+    text_of,
+)
 from domain.search.order import first_id_after, first_id_at, ids_for
 from models.archive.archive import ArchiveRow
 from models.payments.discrepancy import DiscrepancyRow, DiscrepancyState
-from models.search.entry import Searchable, SearchEntryRow, SearchFacetRow
+from models.search.entry import Kind, Searchable, SearchEntryRow, SearchFacetRow
 
 _ENTRY = SQLModel.metadata.tables[str(SearchEntryRow.__tablename__)]
 _FACET = SQLModel.metadata.tables[str(SearchFacetRow.__tablename__)]
 _ID = select(_ENTRY.c.id).where(_ENTRY.c.reference == bindparam("its_reference", type_=sqlalchemy.String()))
+_LOCKED = _ID.with_for_update()
 _KNOWN = (
     select(_ENTRY.c.id, _FACET.c.kind, _FACET.c.facet)
     .join_from(_ENTRY, _FACET, _FACET.c.entry_id == _ENTRY.c.id, isouter=True)
     .where(_ENTRY.c.reference == bindparam("its_reference", type_=sqlalchemy.String()))
+)
+_NEEDS_ATTENTION = (str(Kind.ATTENTION), facet(Kind.ATTENTION, True))
+_ASKED = select(NEEDS_ATTENTION, SOURCES_DIFFER).where(
+    col(ArchiveRow.reference) == bindparam("its_reference", type_=sqlalchemy.String())
 )
 _ADDED = insert(_FACET)
 _REMOVED = delete(_FACET).where(
@@ -71,12 +87,12 @@ def set_payload(session: Session, archive: ArchiveRow, rows: Rows) -> None:
         _, known = _known(session, archive.reference)
     wanted = searchable()
     session.connection().execute(_TEXT, {"its_entry": number, "new_text": text_of(archive, rows, wanted)})
-    _change(session, number, known, {**archive_facets(archive), **payload_facets(rows, wanted)})
+    _set(session, archive.reference, number, known, {**archive_facets(archive), **payload_facets(rows, wanted)})
 
 
 def set_discrepancies(session: Session, references: Iterable[str]) -> None:
     """Make the facets of archives those of their discrepancies that are not closed."""
-    for reference in references:
+    for reference in sorted(references):
         its = (col(DiscrepancyRow.reference) == reference, col(DiscrepancyRow.state) != DiscrepancyState.CLOSED)
         codes = session.connection().execute(select(col(DiscrepancyRow.code)).where(*its).distinct()).scalars()
         set_facets(session, reference, discrepancy_facets(codes))
@@ -86,7 +102,21 @@ def set_facets(session: Session, reference: str, facets: Facets) -> None:
     """Make the facets of an archive, of the kinds that are named, exactly these. What is right stays untouched."""
     number, known = _known(session, reference)
     if number is not None:
-        _change(session, number, known, facets)
+        _set(session, reference, number, known, facets)
+
+
+def set_attention(session: Session, reference: str) -> None:
+    """Let an archive be found by whether a person should look at it now. Called when a cause has come or gone.
+
+    The entry is locked, since the causes are in several tables, and others may write these at the same time.
+    """
+    session.flush()
+    if session.connection().execute(_LOCKED, {"its_reference": reference}).first() is None:
+        return
+    number, known = _known(session, reference)
+    asked = session.connection().execute(_ASKED, {"its_reference": reference}).first()
+    if number is not None and asked is not None:
+        _change(session, number, known, attention_facets(*asked))
 
 
 def move(session: Session, reference: str, received_at: datetime) -> None:
@@ -109,6 +139,12 @@ def _known(session: Session, reference: str) -> tuple[int | None, set[tuple[str,
     """Return the id of an entry, None if there is none, and its facets."""
     rows = session.connection().execute(_KNOWN, {"its_reference": reference}).all()
     return (rows[0][0] if rows else None), {(kind, each) for _, kind, each in rows if kind is not None}
+
+
+def _set(session: Session, reference: str, number: int, known: set[tuple[str, int]], facets: Facets) -> None:
+    _change(session, number, known, facets)
+    if _NEEDS_ATTENTION in known or may_need_attention(facets):
+        set_attention(session, reference)
 
 
 def _change(session: Session, number: int, known: set[tuple[str, int]], facets: Facets) -> None:

@@ -90,6 +90,10 @@ def _of_payload(drawn: int, number: int, count: int, its: dict[str, Any]) -> Ite
         yield Kind.WARNING, "", "OTP_NOT_SENT"
     if drawn % 100 == 9:
         yield Kind.DISCREPANCY, "", "AMOUNT_MISMATCH"
+    if number % 100_000 == 5:
+        yield Kind.SOURCES, "", "SOURCES_DIFFER"
+    if drawn % 2000 == 9:
+        yield Kind.ATTENTION, "", True
 
 
 def _text(row: dict[str, Any], its: dict[str, Any]) -> str:

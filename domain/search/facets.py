@@ -9,13 +9,13 @@ from typing import Any
 from sqlmodel import SQLModel
 
 from domain.search.text import normalised, searched_text
-from models.archive.archive import ArchiveRow
+from models.archive.archive import ArchiveRow, State
 from models.archive.content import FileRow
 from models.archive.form_field import FormFieldRow
 from models.archive.session import LabelRow, SessionRow
 from models.archive.signature import SignatureRow
 from models.archive.signed_document import SignedDocumentRow
-from models.archive.warning import WarningRow
+from models.archive.warning import WarningCode, WarningRow
 from models.payments.payment import PaymentRow
 from models.search.entry import MOST_FACETS, Kind, Searchable
 
@@ -47,6 +47,9 @@ def facet(kind: Kind, value: object, name: str = "") -> int:
 def field_text(value: Any) -> str:
     """Return the text by which the value of a form field is found."""
     return normalised(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+
+
+_FAILED = facet(Kind.STATE, State.FAILED)
 
 
 def archive_facets(archive: ArchiveRow) -> Facets:
@@ -90,6 +93,20 @@ def judged_facets(rows: Rows) -> Facets:
 def discrepancy_facets(codes: Iterable[str]) -> Facets:
     """Return the facets of the discrepancies that are not closed."""
     return {Kind.DISCREPANCY: _facets(Kind.DISCREPANCY, codes)}
+
+
+def attention_facets(is_needed: bool, sources_differ: bool) -> Facets:
+    """Return the facets that say whether a person should look at an archive, and whether two sources have sent it."""
+    return {
+        Kind.ATTENTION: _facets(Kind.ATTENTION, [True] if is_needed else []),
+        Kind.SOURCES: _facets(Kind.SOURCES, [WarningCode.SOURCES_DIFFER] if sources_differ else []),
+    }
+
+
+def may_need_attention(facets: Facets) -> bool:
+    """Return whether facets of an archive are a reason to ask if a person should look at it."""
+    is_warned = facets.get(Kind.WARNING) or facets.get(Kind.DISCREPANCY)
+    return bool(is_warned) or _FAILED in facets.get(Kind.STATE, ())
 
 
 def text_of(archive: ArchiveRow, rows: Rows | None, searchable: Searchable) -> str:

@@ -19,6 +19,7 @@ TEXT_INDEX = frozenset({"search_text", "search_text_config", "search_text_data",
 class Kind(StrEnum):
     """What a facet is about. Facets of one kind are replaced together."""
 
+    ATTENTION = "attention"
     CAUSE = "cause"
     DISCREPANCY = "discrepancy"
     FIELD = "field"

@@ -140,6 +140,8 @@ def explain(discrepancy_id: str, explanation: Explanation, now: datetime) -> Non
                 "why": explanation.why,
             }
             insert_rows(session, DiscrepancyEventRow, [{"discrepancy_id": discrepancy_id} | told])
+            if row.reference is not None:
+                entries.set_attention(session, row.reference)
             kept_discrepancies.count(session, [row.reference])
     kept_discrepancies.keep([row.reference])
 

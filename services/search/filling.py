@@ -4,7 +4,15 @@ from collections.abc import Callable, Sequence
 
 from adapters.database.transactions import writing
 from adapters.search import progress
-from adapters.search.entries import add, entry_id, searchable, set_archive, set_discrepancies, set_payload
+from adapters.search.entries import (
+    add,
+    entry_id,
+    searchable,
+    set_archive,
+    set_attention,
+    set_discrepancies,
+    set_payload,
+)
 from adapters.tables.archives import archives
 from adapters.tables.archives.recorded import recorded_within
 from adapters.tables.settlements import index_standings
@@ -49,4 +57,6 @@ def _fill(references: Sequence[str]) -> None:
             if archive.current_receipt_id is not None:
                 set_payload(session, archive, rows[reference])
         set_discrepancies(session, references)
+        for reference in references:
+            set_attention(session, reference)
     index_standings(references)

@@ -3,26 +3,21 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_
-from sqlmodel import SQLModel, col, exists
+from sqlalchemy import ColumnElement
+from sqlmodel import col
 
 from adapters.database.transactions import reading
 from adapters.search import pages
+from adapters.search.attention import NEEDS_ATTENTION
 from adapters.search.entries import searchable
 from domain.search.facets import facet, field_text, is_searchable
 from domain.search.text import Term, normalised, terms_of
-from models.archive.archive import ArchiveRow, State
-from models.archive.warning import WarningCode, WarningRow
+from models.archive.archive import ArchiveRow
+from models.archive.warning import WarningCode
 from models.errors import Refused
-from models.payments.discrepancy import DiscrepancyRow, DiscrepancyState
-from models.runs.receipt import DeliveryRow
 from models.search.entry import Kind
 from models.views.archives.archives import ArchiveFilter
-from services.views.refused_list import needs_attention
 
-SOURCES_DIFFER = exists().where(
-    col(DeliveryRow.reference) == col(ArchiveRow.reference), col(DeliveryRow.source) != col(ArchiveRow.source)
-)
 _COLUMNS = {
     Kind.PROCESS_NUMBER: ArchiveRow.process_number,
     Kind.TEMPLATE: ArchiveRow.template_id,
@@ -41,20 +36,6 @@ _OF_PAYLOAD = (
     Kind.WARNING,
 )
 _NORMALISED = (Kind.FILENAME, Kind.SIGNER)
-
-
-def _has(table: type[SQLModel], *conditions: Any) -> ColumnElement[bool]:
-    columns = SQLModel.metadata.tables[str(table.__tablename__)].c
-    return exists().where(columns.reference == ArchiveRow.reference, *conditions)
-
-
-_NEEDS_ATTENTION = or_(
-    col(ArchiveRow.state) == State.FAILED,
-    _has(WarningRow),
-    SOURCES_DIFFER,
-    _has(DiscrepancyRow, col(DiscrepancyRow.state) == DiscrepancyState.OPEN),
-    needs_attention(col(ArchiveRow.reference)),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +62,14 @@ def filters_of(query: ArchiveFilter) -> Filters:
         Refused: a label or a field has no `=`, or the settings do not let archives be found by it; `q` has no word.
     """
     plain = {kind: getattr(query, kind) for kind in _COLUMNS if getattr(query, kind) is not None}
-    of_payloads = [facet(kind, value) for kind in _OF_PAYLOAD if (value := _value(query, kind)) is not None]
+    of_payloads = [_facet(kind, value) for kind in _OF_PAYLOAD if (value := getattr(query, kind)) is not None]
     of_payloads += [_named(Kind.LABEL, each) for each in query.label]
     of_payloads += [_named(Kind.FIELD, each) for each in query.field]
-    conditions: list[ColumnElement[bool]] = []
-    if query.warning is WarningCode.SOURCES_DIFFER:
-        conditions.append(SOURCES_DIFFER)
-    if query.attention is not None:
-        conditions.append(_NEEDS_ATTENTION if query.attention else ~_NEEDS_ATTENTION)
-    return Filters(plain, tuple(of_payloads), query.reference, _terms(query.q or ""), tuple(conditions))
+    if query.attention:
+        of_payloads.append(facet(Kind.ATTENTION, True))
+    # Most archives need nobody, so that the newest of these are found at once without an index.
+    conditions = (~NEEDS_ATTENTION,) if query.attention is False else ()
+    return Filters(plain, tuple(of_payloads), query.reference, _terms(query.q or ""), conditions)
 
 
 def conditions_of(query: ArchiveFilter) -> list[ColumnElement[bool]]:
@@ -112,11 +92,10 @@ def conditions_of(query: ArchiveFilter) -> list[ColumnElement[bool]]:
     return [*conditions, *filters.conditions, *found]
 
 
-def _value(query: ArchiveFilter, kind: Kind) -> Any:
-    value = getattr(query, kind)
+def _facet(kind: Kind, value: Any) -> int:
     if value is WarningCode.SOURCES_DIFFER:  # no warning of a payload: it follows from the deliveries
-        return None
-    return normalised(value) if value is not None and kind in _NORMALISED else value
+        return facet(Kind.SOURCES, value)
+    return facet(kind, normalised(value) if kind in _NORMALISED else value)
 
 
 def _terms(q: str) -> tuple[Term, ...]:

@@ -7,6 +7,7 @@ from sqlmodel import SQLModel, col, func, select
 
 from adapters.database.listing import id_cursor, id_of_cursor
 from adapters.database.transactions import reading
+from adapters.search.attention import SOURCES_DIFFER
 from adapters.search.pages import Wanted, newest
 from models.archive.archive import ArchiveRow
 from models.archive.content import FileRow
@@ -14,7 +15,7 @@ from models.archive.warning import WarningRow
 from models.payments.discrepancy import DiscrepancyRow, DiscrepancyState
 from models.search.entry import SearchEntryRow
 from models.views.archives.archives import ArchivePage, ArchiveQuery, ArchiveSummary, CauseView
-from services.views.archive_conditions import SOURCES_DIFFER, filters_of
+from services.views.archive_conditions import filters_of
 
 _NOT_CLOSED = col(DiscrepancyRow.state) != DiscrepancyState.CLOSED
 

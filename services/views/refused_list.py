@@ -1,13 +1,10 @@
 """Lists refused deliveries for people: filters, newest first, page by page."""
 
-from typing import Any
-
 from sqlalchemy import ColumnElement
-from sqlmodel import Session, col, exists, select
+from sqlmodel import Session, col, select
 
 from adapters.database.listing import Order, listed
 from adapters.database.transactions import reading
-from models.runs.receipt import DeliveryRow
 from models.runs.refused import RefusedRow
 from models.views.archives.refused import RefusedPage, RefusedQuery, RefusedView
 
@@ -33,18 +30,6 @@ def of_process(session: Session, reference: str) -> list[RefusedView]:
     """Return the newest refused deliveries that name a process, oldest first."""
     found = select(RefusedRow).where(RefusedRow.reference == reference).order_by(*_NEWEST_FIRST.columns())
     return [_view(row) for row in reversed(session.exec(found.limit(_MOST_OF_A_PROCESS)).all())]
-
-
-def needs_attention(reference: Any) -> ColumnElement[bool]:
-    """Match a process, by the column of its reference, if a delivery was refused after the last accepted delivery.
-
-    A released delivery, and a delivery that the sender has sent again in order, needs no person.
-    """
-    later = exists().where(
-        col(DeliveryRow.reference) == col(RefusedRow.reference),
-        col(DeliveryRow.received_at) >= col(RefusedRow.received_at),
-    )
-    return exists().where(col(RefusedRow.reference) == reference, col(RefusedRow.released_at).is_(None), ~later)
 
 
 def _conditions(query: RefusedQuery) -> list[ColumnElement[bool]]:

@@ -57,6 +57,7 @@ def register_within(session: Session, delivery: Delivery, flow_run_id: str | Non
     if outcome is not Outcome.NEW:
         _set_earliest(session, delivery)
         _pass_on_state(session, delivery.reference)
+    entries.set_attention(session, delivery.reference)
 
 
 def registrations(delivery_ids: Sequence[str]) -> dict[str, Registration]:
@@ -282,6 +283,7 @@ def restore(reference: str, found: Iterable[ReceiptRow]) -> None:
                 entries.add(session, session.get_one(ArchiveRow, reference))
             _pass_on_state(session, reference)
             entries.set_discrepancies(session, [reference])
+            entries.set_attention(session, reference)
 
 
 def _set_earliest(session: Session, delivery: Delivery) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlmodel import col, exists, func, select, update
 
 from adapters.database.transactions import reading, upsert, writing
+from adapters.search import entries
 from models.messages.event import EventRow, EventType
 from models.messages.notification import NotificationRow, NotificationState
 from models.runs.refused import RefusedDelivery, RefusedRow
@@ -25,6 +26,8 @@ def record(deliveries: Sequence[RefusedDelivery]) -> None:
         released_at = func.coalesce(new.excluded.released_at, RefusedRow.released_at)
         known = new.on_conflict_do_update(index_elements=["delivery_id"], set_={"released_at": released_at})
         session.connection().execute(known, [asdict(each) for each in deliveries])
+        for reference in sorted({each.reference for each in deliveries if each.reference is not None}):
+            entries.set_attention(session, reference)
 
 
 def newest_of(reference: str) -> RefusedDelivery | None:

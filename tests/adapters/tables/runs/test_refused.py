@@ -4,18 +4,16 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlmodel import select
 
-from adapters.database.transactions import reading
 from adapters.tables.messages import notifications
 from adapters.tables.runs import refused
-from models.archive.archive import ArchiveRow
 from models.messages.notification import NotificationRow
 from models.runs.refused import RefusedDelivery
+from models.views.archives.archives import ArchiveQuery
 from models.views.archives.refused import RefusedQuery
 from services.messages.events.planning import event_row
 from services.messages.events.report_events import delivery_refused
-from services.views import refused_list
+from services.views import archive_list, refused_list
 from tests.records import NOON, digest, registered
 
 pytestmark = pytest.mark.usefixtures("installation")
@@ -98,7 +96,4 @@ def test_process_needs_attention_until_its_refused_delivery_is_released_or_sent_
     refused.record([delivery(number, reference=name) for number, name in enumerate(("refused last", "sent again"), 10)])
     refused.record([replace(delivery(12, reference="released"), released_at=NOON)])
 
-    with reading() as session:
-        found = session.exec(select(ArchiveRow.reference).where(refused_list.needs_attention(ArchiveRow.reference)))
-
-        assert list(found) == ["refused last"]
+    assert [each.reference for each in archive_list.page(ArchiveQuery(attention=True)).items] == ["refused last"]

@@ -1,0 +1,35 @@
+"""Conditions on `ArchiveRow`: whether a person should look at an archive, by the rows of all tables that can say so."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, or_
+from sqlmodel import SQLModel, col, exists
+
+from models.archive.archive import ArchiveRow, State
+from models.archive.warning import WarningRow
+from models.payments.discrepancy import DiscrepancyRow, DiscrepancyState
+from models.runs.receipt import DeliveryRow
+from models.runs.refused import RefusedRow
+
+SOURCES_DIFFER = exists().where(
+    col(DeliveryRow.reference) == col(ArchiveRow.reference), col(DeliveryRow.source) != col(ArchiveRow.source)
+)
+
+
+def _has(table: type[SQLModel], *conditions: Any) -> ColumnElement[bool]:
+    columns = SQLModel.metadata.tables[str(table.__tablename__)].c
+    return exists().where(columns.reference == ArchiveRow.reference, *conditions)
+
+
+_ACCEPTED_LATER = exists().where(
+    col(DeliveryRow.reference) == col(RefusedRow.reference),
+    col(DeliveryRow.received_at) >= col(RefusedRow.received_at),
+)
+NEEDS_ATTENTION = or_(
+    col(ArchiveRow.state) == State.FAILED,
+    _has(WarningRow),
+    SOURCES_DIFFER,
+    _has(DiscrepancyRow, col(DiscrepancyRow.state) == DiscrepancyState.OPEN),
+    # A released delivery, and a delivery that the sender has sent again in order, needs no person.
+    _has(RefusedRow, col(RefusedRow.released_at).is_(None), ~_ACCEPTED_LATER),
+)

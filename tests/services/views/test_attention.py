@@ -1,0 +1,200 @@
+"""What needs attention is found by a facet, which follows from whatever may cause it or end it."""
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from alembic import command
+from sqlalchemy import delete
+from sqlmodel import col, select
+
+from adapters.database.migration import migrate
+from adapters.database.transactions import engine, reading, writing
+from adapters.search.attention import NEEDS_ATTENTION
+from adapters.settings.settings import Settings
+from adapters.tables.runs import receipts, refused
+from models.archive.archive import ArchiveRow, State
+from models.archive.warning import WarningCode
+from models.payments.discrepancy import PAYLOAD_CODES
+from models.runs.cause import Cause
+from models.runs.refused import RefusedDelivery
+from models.search.entry import Kind, SearchFacetRow
+from models.views.archives.archives import ArchiveQuery
+from models.views.archives.payments import DiscrepancyQuery, Explanation
+from services.payments import discrepancies
+from services.search import filling
+from services.views import archive_list, discrepancy_list
+from tests.adapters.database.test_migration import config
+from tests.domain.payloads import read
+from tests.records import NOON, delivery, digest, document, loaded
+
+pytestmark = pytest.mark.usefixtures("installation")
+
+CAUSE = Cause("STORE_AWAY", None, "Transient", "The store is away.")
+REFERENCES = ("a", "b", "c")
+
+
+def listed(**filters: object) -> list[str]:
+    return sorted(each.reference for each in archive_list.page(ArchiveQuery(**filters)).items)
+
+
+def as_the_tables_say() -> list[str]:
+    with reading() as session:
+        return sorted(session.exec(select(ArchiveRow.reference).where(NEEDS_ATTENTION)))
+
+
+class Told:
+    """An archive that things happen to, each at its own minute."""
+
+    def __init__(self, reference: str) -> None:
+        self.reference, self.receipt_id, self.minute = reference, "", 0
+
+    def arrive(self, source: str = "default") -> None:
+        self.minute += 1
+        arrived = replace(delivery(self.reference, f"{self.reference}{self.minute}", minute=self.minute), source=source)
+        self.receipt_id = arrived.receipt_id
+        receipts.register(arrived)
+
+    def arrive_from_elsewhere(self) -> None:
+        self.arrive("elsewhere")
+
+    def load(self) -> None:
+        self._load(1)
+
+    def load_with_a_wrong_amount(self) -> None:
+        self._load(2)
+
+    def _load(self, factor: int) -> None:
+        payload = document(self.reference)
+        payload["payments"][0]["amount"] *= factor
+        loaded(read(payload), self.receipt_id)
+
+    def explain(self) -> None:
+        for each in discrepancy_list.page(DiscrepancyQuery(reference=self.reference, state="open")).items:
+            discrepancies.explain(each.discrepancy_id, Explanation(by="a person", why="paid in two parts"), NOON)
+
+    def find_nothing_wrong(self) -> None:
+        discrepancies.reconcile(self.reference, PAYLOAD_CODES, [], NOON)
+
+    def fail(self) -> None:
+        receipts.set_failed(self.receipt_id, CAUSE, NOON)
+
+    def complete(self) -> None:
+        receipts.set_state(self.receipt_id, State.COMPLETED, NOON)
+
+    def be_refused(self) -> None:
+        self.minute += 1
+        refused.record([self._refusal()])
+
+    def be_released(self) -> None:
+        if its := refused.of_body(self._refusal().receipt_id):
+            refused.record([replace(each, released_at=NOON) for each in its])
+
+    def _refusal(self) -> RefusedDelivery:
+        at = NOON + timedelta(minutes=self.minute)
+        name = f"{self.reference}-{self.minute}"
+        return RefusedDelivery(name, digest(self.reference), at, 2, "NOT_BASE64", "", "no base64", self.reference)
+
+
+@pytest.fixture
+def told() -> Told:
+    made = Told("a")
+    made.arrive()
+    assert (listed(attention=True), listed(attention=False)) == ([], ["a"])
+    return made
+
+
+@pytest.mark.parametrize(
+    ("begin", "end"),
+    [
+        (Told.fail, Told.complete),
+        (Told.fail, Told.arrive),
+        (Told.be_refused, Told.be_released),
+        (Told.be_refused, Told.arrive),
+    ],
+)
+def test_archive_needs_attention_until_its_cause_is_gone(
+    told: Told, begin: Callable[[Told], None], end: Callable[[Told], None]
+) -> None:
+    begin(told)
+    assert (listed(attention=True), listed(attention=False)) == (["a"], [])
+
+    end(told)
+    assert (listed(attention=True), listed(attention=False)) == ([], ["a"])
+
+
+def test_archive_of_two_sources_is_found_by_its_warning(told: Told) -> None:
+    told.arrive_from_elsewhere()
+
+    assert listed(attention=True) == listed(warning=WarningCode.SOURCES_DIFFER) == ["a"]
+
+
+def test_refused_delivery_after_one_that_is_registered_later_needs_attention() -> None:
+    refused.record([replace(Told("b")._refusal(), received_at=NOON + timedelta(minutes=9))])
+
+    receipts.register(delivery("b", minute=1))
+
+    assert listed(attention=True) == ["b"]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_archives_that_need_attention_are_those_of_which_the_tables_say_so(seed: int) -> None:
+    drawn = random.Random(seed)
+    its = [Told(reference) for reference in REFERENCES]
+    for each in its:
+        each.arrive()
+    acts = [Told.arrive, Told.load, Told.load_with_a_wrong_amount, Told.explain, Told.find_nothing_wrong]
+    acts += [Told.fail, Told.complete, Told.be_refused, Told.be_released, Told.arrive_from_elsewhere]
+    seen = set[bool]()
+
+    for number in range(60):
+        each, act = drawn.choice(its), drawn.choice(acts[:-1] if number < 45 else acts)
+        act(each)
+        needed = as_the_tables_say()
+        seen.add(each.reference in needed)
+        assert (number, act.__name__, listed(attention=True)) == (number, act.__name__, needed)
+
+    assert seen == {True, False}
+
+
+def _found() -> tuple[list[str], list[str], list[str]]:
+    return listed(attention=True), listed(attention=False), listed(warning=WarningCode.SOURCES_DIFFER)
+
+
+@pytest.fixture
+def kept() -> tuple[list[str], list[str], list[str]]:
+    """Let archives need attention for each cause, and return what is found."""
+    acts = {"failed": Told.fail, "loaded": Told.load_with_a_wrong_amount, "refused": Told.be_refused}
+    for reference, act in {**acts, "moved": Told.arrive_from_elsewhere, "well": Told.complete}.items():
+        each = Told(reference)
+        each.arrive()
+        act(each)
+    found = _found()
+    assert found == (["failed", "loaded", "moved", "refused"], ["well"], ["moved"])
+    return found
+
+
+def test_migration_finds_what_needs_attention(kept: tuple[list[str], list[str], list[str]]) -> None:
+    with engine().connect() as connection:
+        command.downgrade(config(connection), "0014")
+        connection.commit()
+    assert _found()[0] == []
+
+    migrate()
+
+    assert _found() == kept
+
+
+def test_filling_in_finds_what_needs_attention(
+    kept: tuple[list[str], list[str], list[str]], configure: Callable[..., Settings], installation: Settings
+) -> None:
+    of_attention = col(SearchFacetRow.kind).in_([Kind.ATTENTION, Kind.SOURCES])
+    with writing() as session:
+        session.execute(delete(SearchFacetRow).where(of_attention))
+    configure(search_fields="full_name", database_url=installation.database_location)
+
+    assert filling.fill() == 5
+
+    assert _found() == kept
