@@ -41,7 +41,10 @@ def test_seven_charts_are_drawn_beside_their_tables(troubled: Console, browser: 
 
     expect(page.locator(CANVAS)).to_have_count(7)
     failures = page.locator("section[aria-labelledby=failures-title]")
-    assert failures.locator(".chart-table thead th").all_text_contents()[1:] == ["STORE_AWAY", "CONFLICT"]
+    assert failures.locator(".chart-table thead th").all_text_contents()[1:] == [
+        "The store does not answer, or cannot be written.",
+        "Two records disagree, and no rule says which of them is right.",
+    ]
     assert failures.locator(".chart-table tbody tr").count() == 25
 
 

@@ -84,6 +84,25 @@ def test_failed_archives_say_in_hebrew_what_is_wrong_and_what_to_do(troubled: Co
     assert row.locator("bdi[lang=en][dir=ltr]").all_inner_texts() == ["The store does not answer."]
 
 
+@pytest.mark.parametrize(
+    ("path", "words", "code"),
+    [
+        ("/console/refused", "תוכן של קובץ פגום: הוא אינו base64.", "NOT_BASE64"),
+        ("/console/discrepancies", "בתיק יש תשלום שאף שדה בטופס אינו מפנה אליו.", "PAYMENT_WITHOUT_FIELD"),
+    ],
+)
+def test_numbers_above_a_list_are_worded_and_lead_to_the_list_of_their_code(
+    troubled: Console, browser: Browser, path: str, words: str, code: str
+) -> None:
+    assert troubled
+    page = browser.open(path, "he")
+    chip = page.locator(".by-code a", has_text=code)
+
+    assert words in chip.inner_text()
+    chip.click()
+    page.wait_for_url(f"**{path}?code={code}")
+
+
 def test_hostile_texts_are_shown_as_text(troubled: Console) -> None:
     with troubled.person() as person:
         pages = [person.get(each).text for each in ("/console/refused", "/console/missing?state=closed", PATHS[-1])]
