@@ -42,8 +42,8 @@ def test_seven_charts_are_drawn_beside_their_tables(troubled: Console, browser: 
     expect(page.locator(CANVAS)).to_have_count(7)
     failures = page.locator("section[aria-labelledby=failures-title]")
     assert failures.locator(".chart-table thead th").all_text_contents()[1:] == [
-        "The store does not answer, or cannot be written.",
-        "Two records disagree, and no rule says which of them is right.",
+        "The store does not answer, or cannot be written",
+        "Two records disagree, and no rule says which of them is right",
     ]
     assert failures.locator(".chart-table tbody tr").count() == 25
 
