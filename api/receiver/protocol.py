@@ -1,9 +1,10 @@
 """Adapts uvicorn's HTTP protocol to large bodies and slow senders.
 
 uvicorn copies a body twice on its way to the application, stops reading at 64 KiB, waits without limit for a request
-head of any size, and loses the body of a request that offers an upgrade. This protocol hands each chunk on as it was
-read, reads up to 2 MiB ahead while the application works, gives up on a sender whose head does not arrive in time,
-refuses a head that is too large, and ignores the offer.
+head of any size, and loses the body of a request that offers an upgrade. When a connection is lost, it tells only the
+last request, and an earlier one fails while it answers. This protocol hands each chunk on as it was read, reads up to
+2 MiB ahead while the application works, gives up on a sender whose head does not arrive in time, refuses a head that is
+too large, ignores the offer, and tells every request.
 """
 
 import asyncio
@@ -49,12 +50,16 @@ class Protocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._unanswered = deque[RequestResponseCycle]()
         self.flow = _Flow(transport)
         self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._expect_no_head()
         super().connection_lost(exc)
+        for each in self._unanswered:
+            each.disconnected = True
+            each.message_event.set()
 
     def data_received(self, data: bytes) -> None:
         """Process the bytes that arrived, unless a request waits for the answer to an earlier request.
@@ -136,6 +141,7 @@ class Protocol(HttpToolsProtocol):
         headers = dict(self.headers)
         self._rest_bytes = _announced_bytes(headers)
         super().on_headers_complete()
+        self._unanswered.append(self.cycle)
         self._body = _Body(self.cycle)
         # The task that calls the application reads `receive` from the cycle when it starts, which is later.
         self.cycle.receive = self._body.receive  # type: ignore[method-assign]
@@ -162,6 +168,7 @@ class Protocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         self.flow.is_held = False
+        self._unanswered.popleft()
         super().on_response_complete()
         if self._kept_back and not self.transport.is_closing():
             self.data_received(b"")
