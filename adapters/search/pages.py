@@ -10,18 +10,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, column, func, select, table
+from sqlalchemy import ColumnElement, func, select
 from sqlmodel import Session, SQLModel
 
+from adapters.search.texts import TEXT, is_sqlite, may_match, text_tests
 from domain.search.order import first_id_after, first_id_at
-from domain.search.text import Term, fts_query, like_pattern
+from domain.search.text import Term
 from models.archive.archive import ArchiveRow
 from models.search.entry import SearchEntryRow, SearchFacetRow
 
 _ENTRY = SQLModel.metadata.tables[str(SearchEntryRow.__tablename__)]
 _FACET = SQLModel.metadata.tables[str(SearchFacetRow.__tablename__)]
 _ARCHIVE = SQLModel.metadata.tables[str(ArchiveRow.__tablename__)]
-_TEXT = table("search_text", column("rowid"), column("text"), column("search_text"))
 WINDOW, WINDOW_OF_TEXTS = 20_000, 4_000
 _FEW = 100
 """A list of a hundredth of the window is short enough: no other list is counted."""
@@ -72,12 +72,11 @@ def matching(session: Session, facets: Sequence[int], terms: Sequence[Term]) -> 
     conditions: list[ColumnElement[bool]] = [
         its.in_(found.join(_FACET, _FACET.c.entry_id == _ENTRY.c.id).where(_FACET.c.facet == each)) for each in facets
     ]
-    if terms and _is_sqlite(session):
-        matched = _TEXT.c.search_text.op("MATCH")(fts_query(terms))
-        by_text = select(_TEXT.c.rowid).where(matched, *_text_tests(session, terms))
+    if terms and is_sqlite(session):
+        by_text = select(TEXT.c.rowid).where(may_match(session, terms), *text_tests(session, terms))
         conditions.append(its.in_(found.where(_ENTRY.c.id.in_(by_text))))
     elif terms:
-        conditions.append(its.in_(found.where(*_text_tests(session, terms))))
+        conditions.append(its.in_(found.where(*text_tests(session, terms))))
     return conditions
 
 
@@ -127,31 +126,22 @@ def _by_facet(
 def _by_text(session: Session, wanted: Wanted, most: int, *, below: int | None = None) -> Any:
     """Return the query of entries with all terms, or of all entries, in order."""
     tests: list[ColumnElement[bool]] = []
-    if wanted.terms and _is_sqlite(session) and wanted.reference is None:
-        its = _TEXT.c.rowid
-        found = select(its).where(_TEXT.c.search_text.op("MATCH")(fts_query(wanted.terms)))
+    if wanted.terms and is_sqlite(session) and wanted.reference is None:
+        its = TEXT.c.rowid
+        found = select(its).where(may_match(session, wanted.terms))
         # SQLite tests subqueries in their order and other conditions before them. A text costs more than a facet.
         tests.append(_has_terms(session, its, wanted.terms))
     else:
         its = _ENTRY.c.id
-        found = select(its).where(*_text_tests(session, wanted.terms, _ENTRY.c.text))
+        found = select(its).where(*text_tests(session, wanted.terms, _ENTRY.c.text))
         found = found if wanted.reference is None else found.where(_ENTRY.c.reference == wanted.reference)
     tests = [*(_has_facet(its, each) for each in wanted.facets), *tests, *_archive_tests(wanted, its)]
     return found.where(*_bounds(wanted, its, None, below), *tests).order_by(its.desc()).limit(most)
 
 
-def _text_tests(session: Session, terms: Sequence[Term], text: Any = None) -> list[ColumnElement[bool]]:
-    """Return the conditions that a text contains each term. On SQLite, `instr` is faster than LIKE."""
-    if _is_sqlite(session):
-        text = _TEXT.c.text if text is None else text
-        return [func.instr(text, each.pattern) > 0 for each in terms]
-    text = _ENTRY.c.text if text is None else text
-    return [text.like(like_pattern(each), escape="\\") for each in terms]
-
-
 def _has_terms(session: Session, its: Any, terms: Sequence[Term]) -> ColumnElement[bool]:
     entry = _ENTRY.alias()
-    text = select(1).where(entry.c.id == its, *_text_tests(session, terms, entry.c.text))
+    text = select(1).where(entry.c.id == its, *text_tests(session, terms, entry.c.text))
     return text.correlate(its.table).exists()
 
 
@@ -196,7 +186,3 @@ def _archive_has(its: Any, *conditions: ColumnElement[bool]) -> ColumnElement[bo
     entry = _ENTRY.alias()
     joined = select(1).select_from(entry.join(_ARCHIVE, _ARCHIVE.c.reference == entry.c.reference))
     return joined.where(entry.c.id == its, *conditions).correlate(its.table).exists()
-
-
-def _is_sqlite(session: Session) -> bool:
-    return session.get_bind().dialect.name == "sqlite"

@@ -74,9 +74,13 @@ def _pattern(term: str) -> str:
     return term.rjust(TRIGRAM) if len(term) < TRIGRAM else term
 
 
-def fts_query(terms: Iterable[Term]) -> str:
-    """Return the query of SQLite's text index for texts that may contain all terms: each of their trigrams, quoted."""
-    trigrams = dict.fromkeys(each for term in terms for each in term.trigrams)
+def trigrams_of(terms: Iterable[Term]) -> tuple[str, ...]:
+    """Return the distinct trigrams of terms."""
+    return tuple(dict.fromkeys(each for term in terms for each in term.trigrams))
+
+
+def fts_query(trigrams: Iterable[str]) -> str:
+    """Return the query of SQLite's text index for texts that have each of some trigrams, quoted."""
     return " AND ".join('"' + each.replace('"', '""') + '"' for each in trigrams)
 
 

@@ -6,7 +6,7 @@ from contextlib import closing
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from domain.search.text import TRIGRAM, fts_query, like_pattern, normalised, searched_text, terms_of
+from domain.search.text import TRIGRAM, fts_query, like_pattern, normalised, searched_text, terms_of, trigrams_of
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40)
 
@@ -71,7 +71,10 @@ def test_no_q_is_an_error_of_the_text_index_and_none_finds_what_it_does_not_name
         texts = [searched_text([each]) for each in (q, "something else", "100%_זהות")]
         connection.executemany("INSERT INTO t (rowid, text) VALUES (?, ?)", list(enumerate(texts)))
         if terms:
-            maybe = {row for (row,) in connection.execute("SELECT rowid FROM t WHERE t MATCH ?", [fts_query(terms)])}
+            maybe = {
+                row
+                for (row,) in connection.execute("SELECT rowid FROM t WHERE t MATCH ?", [fts_query(trigrams_of(terms))])
+            }
             assert maybe >= {row for row, text in enumerate(texts) if all(each.pattern in text for each in terms)}
         for each in terms:
             like = "SELECT ? LIKE ? ESCAPE '\\'"
@@ -83,4 +86,4 @@ def test_no_q_is_an_error_of_the_text_index_and_none_finds_what_it_does_not_name
 def test_long_values_and_long_searches_are_bounded() -> None:
     assert len(searched_text(str(each) * 200 for each in range(500))) == 8_000
     assert len(terms_of(" ".join(str(each) for each in range(1000)))) == 16
-    assert len(fts_query(terms_of("".join(map(str, range(500))))).split(" AND ")) <= 64
+    assert len(fts_query(trigrams_of(terms_of("".join(map(str, range(500)))))).split(" AND ")) <= 64
