@@ -108,15 +108,24 @@ def set_facets(session: Session, reference: str, facets: Facets) -> None:
 def set_attention(session: Session, reference: str) -> None:
     """Let an archive be found by whether a person should look at it now. Called when a cause has come or gone.
 
-    The entry is locked, since the causes are in several tables, and others may write these at the same time.
+    An archive that needs nobody, and did not before, is done with: whoever adds a cause meanwhile calls this too. Else the
+    entry is locked first, since the causes are in several tables, and others may write these at the same time.
     """
     session.flush()
-    if session.connection().execute(_LOCKED, {"its_reference": reference}).first() is None:
+    _, known, found = _attention(session, reference)
+    if not any(found) and _NEEDS_ATTENTION not in known:
         return
+    session.connection().execute(_LOCKED, {"its_reference": reference})
+    number, known, found = _attention(session, reference)
+    if number is not None:
+        _change(session, number, known, attention_facets(*found))
+
+
+def _attention(session: Session, reference: str) -> tuple[int | None, set[tuple[str, int]], tuple[bool, bool]]:
+    """Return the id and the facets of an entry, and whether its archive needs a person, and has two sources."""
     number, known = _known(session, reference)
-    asked = session.connection().execute(_ASKED, {"its_reference": reference}).first()
-    if number is not None and asked is not None:
-        _change(session, number, known, attention_facets(*asked))
+    found = session.connection().execute(_ASKED, {"its_reference": reference}).first() or (False, False)
+    return number, known, (bool(found[0]), bool(found[1]))
 
 
 def move(session: Session, reference: str, received_at: datetime) -> None:
