@@ -176,15 +176,32 @@ def kept() -> tuple[list[str], list[str], list[str]]:
     return found
 
 
-def test_migration_finds_what_needs_attention(kept: tuple[list[str], list[str], list[str]]) -> None:
+def downgrade() -> None:
     with engine().connect() as connection:
         command.downgrade(config(connection), "0014")
         connection.commit()
+
+
+def test_migration_finds_what_needs_attention(kept: tuple[list[str], list[str], list[str]]) -> None:
+    downgrade()
     assert _found()[0] == []
 
     migrate()
 
     assert _found() == kept
+
+
+def test_migration_leaves_what_this_build_wrote_before_it() -> None:
+    its = [Told(reference) for reference in REFERENCES]
+    for each in its:
+        each.arrive_from_elsewhere()
+        each.arrive()
+    downgrade()
+    its[0].arrive()
+
+    migrate()
+
+    assert _found() == (list(REFERENCES), [], list(REFERENCES))
 
 
 def test_filling_in_finds_what_needs_attention(
