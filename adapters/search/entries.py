@@ -42,6 +42,8 @@ _NEEDS_ATTENTION = (str(Kind.ATTENTION), facet(Kind.ATTENTION, True))
 _ASKED = select(NEEDS_ATTENTION, SOURCES_DIFFER).where(
     col(ArchiveRow.reference) == bindparam("its_reference", type_=sqlalchemy.String())
 )
+_LOCK_OF_ADDING = 0x5EA7C4  # the first of two numbers of an advisory lock; any that no other code uses
+_ADDING = sqlalchemy.text("SELECT pg_advisory_xact_lock(:lock, hashtext(:reference))")
 _ADDED = insert(_FACET)
 _REMOVED = delete(_FACET).where(
     _FACET.c.entry_id == bindparam("its_entry"),
@@ -117,6 +119,16 @@ def set_attention(session: Session, reference: str) -> None:
     asked = session.connection().execute(_ASKED, {"its_reference": reference}).first()
     if number is not None and asked is not None:
         _change(session, number, known, attention_facets(*asked))
+
+
+def await_adding(session: Session, reference: str) -> None:
+    """Wait for the transaction that adds the entry of an archive, or let that transaction wait for this one.
+
+    Otherwise a first delivery and a refused delivery that are registered at once would not see each other. A row that
+    is not committed cannot be locked. SQLite has one writer at a time anyway.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.connection().execute(_ADDING, {"lock": _LOCK_OF_ADDING, "reference": reference})
 
 
 def move(session: Session, reference: str, received_at: datetime) -> None:
