@@ -86,6 +86,7 @@ def set_payload(session: Session, archive: ArchiveRow, rows: Rows) -> None:
     number, known = _known(session, archive.reference)
     if number is None:
         number = add(session, archive)
+        set_attention(session, archive.reference)  # deliveries may be a reason, which no row of the payload shows
         _, known = _known(session, archive.reference)
     wanted = searchable()
     session.connection().execute(_TEXT, {"its_entry": number, "new_text": text_of(archive, rows, wanted)})

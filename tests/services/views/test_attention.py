@@ -20,7 +20,7 @@ from models.archive.warning import WarningCode
 from models.payments.discrepancy import PAYLOAD_CODES
 from models.runs.cause import Cause
 from models.runs.refused import RefusedDelivery
-from models.search.entry import Kind, SearchFacetRow
+from models.search.entry import Kind, SearchEntryRow, SearchFacetRow
 from models.views.archives.archives import ArchiveQuery
 from models.views.archives.payments import DiscrepancyQuery, Explanation
 from services.payments import discrepancies
@@ -123,6 +123,18 @@ def test_archive_needs_attention_until_its_cause_is_gone(
 
     end(told)
     assert (listed(attention=True), listed(attention=False)) == ([], ["a"])
+
+
+def test_archive_whose_entry_is_added_when_it_is_loaded_is_found_by_its_deliveries(told: Told) -> None:
+    told.arrive_from_elsewhere()
+    filling.fill()
+    with writing() as session:  # as an earlier build registered it, which knew no entries
+        session.execute(delete(SearchFacetRow))
+        session.execute(delete(SearchEntryRow))
+
+    told.load()
+
+    assert listed(attention=True) == listed(warning=WarningCode.SOURCES_DIFFER) == ["a"]
 
 
 def test_archive_of_two_sources_is_found_by_its_warning(told: Told) -> None:
