@@ -15,6 +15,7 @@ from adapters.database.transactions import engine, reading, writing
 from adapters.search.attention import NEEDS_ATTENTION
 from adapters.settings.settings import Settings
 from adapters.tables.runs import receipts, refused
+from domain.search.facets import facet
 from models.archive.archive import ArchiveRow, State
 from models.archive.warning import WarningCode
 from models.payments.discrepancy import PAYLOAD_CODES
@@ -227,3 +228,20 @@ def test_filling_in_finds_what_needs_attention(
     assert filling.fill() == 5
 
     assert _found() == kept
+
+
+def test_migrating_again_finds_what_an_earlier_build_wrote_meanwhile(
+    kept: tuple[list[str], list[str], list[str]],
+) -> None:
+    filling.fill()
+    of_attention = col(SearchFacetRow.kind).in_([Kind.ATTENTION, Kind.SOURCES])
+    with writing() as session:
+        session.execute(delete(SearchFacetRow).where(of_attention))
+        entry_id = session.exec(select(SearchEntryRow.id).where(SearchEntryRow.reference == "well")).one()
+        ended = facet(Kind.ATTENTION, True)
+        session.add(SearchFacetRow(entry_id=entry_id, kind=Kind.ATTENTION, facet=ended))
+
+    assert filling.fill() == 5
+
+    assert _found() == kept
+    assert filling.fill() == 0
