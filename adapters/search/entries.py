@@ -42,6 +42,8 @@ _NEEDS_ATTENTION = (str(Kind.ATTENTION), facet(Kind.ATTENTION, True))
 _ASKED = select(NEEDS_ATTENTION, SOURCES_DIFFER).where(
     col(ArchiveRow.reference) == bindparam("its_reference", type_=sqlalchemy.String())
 )
+_LOCK_OF_ADDING = 0x5EA7C4  # the first of two numbers of an advisory lock; any that no other code uses
+_ADDING = sqlalchemy.text("SELECT pg_advisory_xact_lock(:lock, hashtext(:reference))")
 _ADDED = insert(_FACET)
 _REMOVED = delete(_FACET).where(
     _FACET.c.entry_id == bindparam("its_entry"),
@@ -84,6 +86,7 @@ def set_payload(session: Session, archive: ArchiveRow, rows: Rows) -> None:
     number, known = _known(session, archive.reference)
     if number is None:
         number = add(session, archive)
+        set_attention(session, archive.reference)  # deliveries may be a reason, which no row of the payload shows
         _, known = _known(session, archive.reference)
     wanted = searchable()
     session.connection().execute(_TEXT, {"its_entry": number, "new_text": text_of(archive, rows, wanted)})
@@ -126,6 +129,16 @@ def _attention(session: Session, reference: str) -> tuple[int | None, set[tuple[
     number, known = _known(session, reference)
     found = session.connection().execute(_ASKED, {"its_reference": reference}).first() or (False, False)
     return number, known, (bool(found[0]), bool(found[1]))
+
+
+def await_adding(session: Session, reference: str) -> None:
+    """Wait for the transaction that adds the entry of an archive, or let that transaction wait for this one.
+
+    Otherwise a first delivery and a refused delivery that are registered at once would not see each other. A row that
+    is not committed cannot be locked. SQLite has one writer at a time anyway.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.connection().execute(_ADDING, {"lock": _LOCK_OF_ADDING, "reference": reference})
 
 
 def move(session: Session, reference: str, received_at: datetime) -> None:

@@ -2,18 +2,21 @@
 
 from collections.abc import Iterator
 
-from sqlalchemy import delete
+from sqlalchemy import ColumnElement, delete
 from sqlmodel import Session, col, select
 
 from adapters.database.transactions import reading, writing
+from adapters.search.attention import NEEDS_ATTENTION, SOURCES_DIFFER
+from domain.search.facets import attention_facets
 from models.archive.archive import ArchiveRow
-from models.search.entry import SearchEntryRow, SearchProgressRow
+from models.search.entry import Kind, SearchEntryRow, SearchFacetRow, SearchProgressRow
 
 
 def missing(searchable: str, at_once: int) -> Iterator[list[str]]:
     """Yield the references of archives that are not filled in by these settings, in pages.
 
-    Once all are, only archives without an entry are left: an earlier build may have registered these meanwhile.
+    Once all are, only archives are left that an earlier build has worked on meanwhile: without an entry, or found by
+    attention otherwise than their rows say.
     """
     last: str | None = ""
     while last is not None:
@@ -26,7 +29,7 @@ def missing(searchable: str, at_once: int) -> Iterator[list[str]]:
         if not page:
             break
         yield page
-    while page := _without_entry(at_once):
+    while page := _without_entry(at_once) or _differing_in_attention(at_once):
         yield page
 
 
@@ -65,3 +68,19 @@ def _without_entry(at_once: int) -> list[str]:
     with reading() as session:
         found = select(ArchiveRow.reference).where(~has_entry).order_by(col(ArchiveRow.reference))
         return list(session.exec(found.limit(at_once)))
+
+
+def _differing_in_attention(at_once: int) -> list[str]:
+    is_found = _has_facet(Kind.ATTENTION)
+    # Two sources are a reason for attention, so that most archives are not asked for them.
+    differs_in_sources = is_found & SOURCES_DIFFER.is_distinct_from(_has_facet(Kind.SOURCES))
+    differs = NEEDS_ATTENTION.is_distinct_from(is_found) | differs_in_sources
+    with reading() as session:
+        found = select(ArchiveRow.reference).where(differs).order_by(col(ArchiveRow.reference))
+        return list(session.exec(found.limit(at_once)))
+
+
+def _has_facet(kind: Kind) -> ColumnElement[bool]:
+    [its] = attention_facets(is_needed=True, sources_differ=True)[kind]
+    named = select(SearchEntryRow.reference).join(SearchFacetRow, col(SearchFacetRow.entry_id) == SearchEntryRow.id)
+    return col(ArchiveRow.reference).in_(named.where(SearchFacetRow.facet == its, SearchFacetRow.kind == kind))

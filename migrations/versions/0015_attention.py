@@ -8,13 +8,15 @@ down_revision = "0014"
 branch_labels = None
 depends_on = None
 
-# The facets are digests of `domain/search/facets.py`.
+# The facets are digests of `domain/search/facets.py`. Receivers of this build may have written some of them already: an
+# upgrade starts them before it migrates, and the tables are those of the build before.
 _SOURCES_DIFFER = sa.text("""
     INSERT INTO search_facet (entry_id, kind, facet)
     SELECT id, 'sources', 1793682069250931537 FROM search_entry WHERE reference IN (
         SELECT delivery.reference FROM delivery JOIN archive ON archive.reference = delivery.reference
         WHERE delivery.source <> archive.source
     )
+    ON CONFLICT DO NOTHING
 """)
 _NEED_ATTENTION = sa.text("""
     INSERT INTO search_facet (entry_id, kind, facet)
@@ -27,6 +29,7 @@ _NEED_ATTENTION = sa.text("""
             WHERE delivery.reference = refused.reference AND delivery.received_at >= refused.received_at
         )
     ) OR id IN (SELECT entry_id FROM search_facet WHERE kind = 'sources')
+    ON CONFLICT DO NOTHING
 """)
 
 

@@ -50,6 +50,7 @@ def register_within(session: Session, delivery: Delivery, flow_run_id: str | Non
     archive_is_new = insert_new(session, ArchiveRow, shared | known | {"state": State.RECEIVED})
     if archive_is_new:
         entries.add(session, session.get_one(ArchiveRow, delivery.reference))
+        entries.await_adding(session, delivery.reference)
     receipt_is_new = insert_new(session, ReceiptRow, receipt)
     outcome = Outcome.NEW if archive_is_new else Outcome.CHANGED if receipt_is_new else Outcome.DUPLICATE
     arrival = {"delivery_id": delivery.delivery_id, "receipt_id": delivery.receipt_id, "headers": delivery.headers}

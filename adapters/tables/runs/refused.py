@@ -18,6 +18,9 @@ _COLUMNS = {each.name for each in fields(RefusedDelivery)}
 def record(deliveries: Sequence[RefusedDelivery]) -> None:
     """Record refused deliveries. A repetition changes nothing, except that a known delivery may be released now.
 
+    Each archive has a transaction of its own: with many entries locked at once, this and others could wait for each
+    other in a circle. The caller repeats a recording that was broken off.
+
     Raises:
         Transient: the database does not answer.
     """
@@ -26,7 +29,9 @@ def record(deliveries: Sequence[RefusedDelivery]) -> None:
         released_at = func.coalesce(new.excluded.released_at, RefusedRow.released_at)
         known = new.on_conflict_do_update(index_elements=["delivery_id"], set_={"released_at": released_at})
         session.connection().execute(known, [asdict(each) for each in deliveries])
-        for reference in sorted({each.reference for each in deliveries if each.reference is not None}):
+    for reference in sorted({each.reference for each in deliveries if each.reference is not None}):
+        with writing() as session:
+            entries.await_adding(session, reference)
             entries.set_attention(session, reference)
 
 

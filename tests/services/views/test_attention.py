@@ -15,12 +15,13 @@ from adapters.database.transactions import engine, reading, writing
 from adapters.search.attention import NEEDS_ATTENTION
 from adapters.settings.settings import Settings
 from adapters.tables.runs import receipts, refused
+from domain.search.facets import facet
 from models.archive.archive import ArchiveRow, State
 from models.archive.warning import WarningCode
 from models.payments.discrepancy import PAYLOAD_CODES
 from models.runs.cause import Cause
 from models.runs.refused import RefusedDelivery
-from models.search.entry import Kind, SearchFacetRow
+from models.search.entry import Kind, SearchEntryRow, SearchFacetRow
 from models.views.archives.archives import ArchiveQuery
 from models.views.archives.payments import DiscrepancyQuery, Explanation
 from services.payments import discrepancies
@@ -125,6 +126,18 @@ def test_archive_needs_attention_until_its_cause_is_gone(
     assert (listed(attention=True), listed(attention=False)) == ([], ["a"])
 
 
+def test_archive_whose_entry_is_added_when_it_is_loaded_is_found_by_its_deliveries(told: Told) -> None:
+    told.arrive_from_elsewhere()
+    filling.fill()
+    with writing() as session:  # as an earlier build registered it, which knew no entries
+        session.execute(delete(SearchFacetRow))
+        session.execute(delete(SearchEntryRow))
+
+    told.load()
+
+    assert listed(attention=True) == listed(warning=WarningCode.SOURCES_DIFFER) == ["a"]
+
+
 def test_archive_of_two_sources_is_found_by_its_warning(told: Told) -> None:
     told.arrive_from_elsewhere()
 
@@ -176,15 +189,32 @@ def kept() -> tuple[list[str], list[str], list[str]]:
     return found
 
 
-def test_migration_finds_what_needs_attention(kept: tuple[list[str], list[str], list[str]]) -> None:
+def downgrade() -> None:
     with engine().connect() as connection:
         command.downgrade(config(connection), "0014")
         connection.commit()
+
+
+def test_migration_finds_what_needs_attention(kept: tuple[list[str], list[str], list[str]]) -> None:
+    downgrade()
     assert _found()[0] == []
 
     migrate()
 
     assert _found() == kept
+
+
+def test_migration_leaves_what_this_build_wrote_before_it() -> None:
+    its = [Told(reference) for reference in REFERENCES]
+    for each in its:
+        each.arrive_from_elsewhere()
+        each.arrive()
+    downgrade()
+    its[0].arrive()
+
+    migrate()
+
+    assert _found() == (list(REFERENCES), [], list(REFERENCES))
 
 
 def test_filling_in_finds_what_needs_attention(
@@ -198,3 +228,20 @@ def test_filling_in_finds_what_needs_attention(
     assert filling.fill() == 5
 
     assert _found() == kept
+
+
+def test_migrating_again_finds_what_an_earlier_build_wrote_meanwhile(
+    kept: tuple[list[str], list[str], list[str]],
+) -> None:
+    filling.fill()
+    of_attention = col(SearchFacetRow.kind).in_([Kind.ATTENTION, Kind.SOURCES])
+    with writing() as session:
+        session.execute(delete(SearchFacetRow).where(of_attention))
+        entry_id = session.exec(select(SearchEntryRow.id).where(SearchEntryRow.reference == "well")).one()
+        ended = facet(Kind.ATTENTION, True)
+        session.add(SearchFacetRow(entry_id=entry_id, kind=Kind.ATTENTION, facet=ended))
+
+    assert filling.fill() == 5
+
+    assert _found() == kept
+    assert filling.fill() == 0
