@@ -29,8 +29,12 @@ def missing(searchable: str, at_once: int) -> Iterator[list[str]]:
         if not page:
             break
         yield page
-    while page := _without_entry(at_once) or _differing_in_attention(at_once):
+    while page := _without_entry(at_once):
         yield page
+    after = ""  # each archive once: an earlier build may change it again meanwhile
+    while page := _differing_in_attention(after, at_once):
+        yield page
+        after = page[-1]
 
 
 def note(searchable: str, last: str) -> None:
@@ -70,14 +74,14 @@ def _without_entry(at_once: int) -> list[str]:
         return list(session.exec(found.limit(at_once)))
 
 
-def _differing_in_attention(at_once: int) -> list[str]:
+def _differing_in_attention(after: str, at_once: int) -> list[str]:
     is_found = _has_facet(Kind.ATTENTION)
     # Two sources are a reason for attention, so that most archives are not asked for them.
     differs_in_sources = is_found & SOURCES_DIFFER.is_distinct_from(_has_facet(Kind.SOURCES))
     differs = NEEDS_ATTENTION.is_distinct_from(is_found) | differs_in_sources
     with reading() as session:
-        found = select(ArchiveRow.reference).where(differs).order_by(col(ArchiveRow.reference))
-        return list(session.exec(found.limit(at_once)))
+        found = select(ArchiveRow.reference).where(ArchiveRow.reference > after, differs)
+        return list(session.exec(found.order_by(col(ArchiveRow.reference)).limit(at_once)))
 
 
 def _has_facet(kind: Kind) -> ColumnElement[bool]:
