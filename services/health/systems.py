@@ -23,6 +23,7 @@ from services.health.anchoring import anchor_probes
 from services.health.bounded import Probe
 from services.health.clocks import clock_probes
 from services.health.endpoints import endpoints
+from services.health.lost_store import found_root
 from services.health.people import people
 from services.health.probes import try_store
 from services.health.sources import source_probes
@@ -115,6 +116,7 @@ def _search() -> Check:
 
 def _store() -> Check:
     _check_there(settings().store_location)
+    _check_not_lost()
     try_store()
     return _ok("store", settings().store_location)
 
@@ -140,6 +142,15 @@ def _check_there(location: str) -> None:
     for path in folders:
         if not path.exists() and not path.parent.exists():
             raise Transient(f"{path} does not exist; check the working directory and CELLAR_DATA_DIR")
+
+
+def _check_not_lost() -> None:
+    """Check that the store has what the database says. Nothing is known while the database is away."""
+    try:
+        found_root()
+    except Transient as error:
+        if error.system is not System.DATABASE:
+            raise Transient(error.in_full()) from error
 
 
 def _clamav() -> Check:

@@ -10,8 +10,9 @@ from adapters.database.migration import migrate
 from adapters.tables.runs import receipts
 from models.runs.cause import Cause
 from tests.cli.conftest import Cellar, Ended
-from tests.installations import deployed, installed, store_that_does_not_answer
+from tests.installations import archived, deployed, installed, store_that_does_not_answer
 from tests.records import NOON, registered
+from tests.samples import sample_body
 
 
 @pytest.fixture
@@ -47,6 +48,18 @@ def test_store_that_takes_no_file(cellar: Cellar, folder: Path) -> None:
         found = verdicts(cellar("status", "--json"))
 
     assert (found["store"][0], found["inbox"][0]) == ("wrong", "ok")
+
+
+def test_empty_folder_in_place_of_the_store_of_archives(cellar: Cellar, folder: Path) -> None:
+    with installed(folder):
+        archived("one", sample_body("one"))
+    with installed(folder, store_url=folder / "not mounted"):
+        found = verdicts(cellar("status", "--json"))
+        assert not (folder / "not mounted").exists()
+
+    assert found["store"][0] == "wrong"
+    assert "the store is empty while the database has archives" in found["store"][1]
+    assert str(folder / "not mounted") in found["store"][1]
 
 
 def test_database_that_is_not_migrated(cellar: Cellar, tmp_path: Path) -> None:
