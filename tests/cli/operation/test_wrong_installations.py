@@ -2,9 +2,11 @@
 
 import base64
 import json
+import re
 from pathlib import Path
 
 import pytest
+from pytest_httpserver import HTTPServer
 
 from adapters.database.migration import migrate
 from adapters.tables.runs import receipts
@@ -114,6 +116,17 @@ def test_no_worker_and_deployments_of_another_version(cellar: Cellar, folder: Pa
     assert found["workers"] == ("wrong", "no worker is online")
     assert found["process-archive/archive"][0] == "wrong"
     assert "another version" in found["process-archive/archive"][1]
+
+
+def test_another_program_at_the_address_of_prefect_is_one_fault(cellar: Cellar, folder: Path) -> None:
+    with HTTPServer() as other, installed(folder, PREFECT_API_URL=other.url_for("/api")):
+        other.expect_request(re.compile("")).respond_with_data("another program", status=404)
+        found = verdicts(cellar("doctor", "--json"))
+
+    assert "does not answer as Prefect's API; check PREFECT_API_URL" in found["Prefect"][1]
+    wrong = [name for name, (verdict, _) in found.items() if verdict == "wrong"]
+    assert [name for name in wrong if name not in ("receiver", "file modes")] == ["Prefect"]
+    assert found["process-archive/archive"] == ("off", "not known while Prefect does not answer")
 
 
 def test_files_that_other_users_may_open(cellar: Cellar, folder: Path) -> None:
