@@ -14,8 +14,16 @@ LATER = NOON + timedelta(minutes=3)
 @pytest.mark.parametrize(
     ("system", "archives", "line"),
     [
-        (System.STORE, 12, "12 archives wait for the store since 2026-01-01 12:00 UTC (3 min); nothing to do"),
-        (System.CLAMAV, 1, "1 archive waits for ClamAV since 2026-01-01 12:00 UTC (3 min); nothing to do"),
+        (
+            System.STORE,
+            12,
+            "12 archives wait for the store since 2026-01-01 12:00 UTC (3 min); see `cellar doctor`",
+        ),
+        (
+            System.CLAMAV,
+            1,
+            "1 archive waits for ClamAV since 2026-01-01 12:00 UTC (3 min); see `cellar doctor`",
+        ),
         (
             System.OTHER_RUN,
             2,
