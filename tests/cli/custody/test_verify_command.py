@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -42,6 +43,28 @@ def test_damage_is_named_and_exits_with_1(cellar: Cellar) -> None:
     assert [(each["key"], each["fault"]) for each in reported["findings"]] == [(key, "damaged")]
     assert not reported["is_sound"]
     assert key in cellar("verify").output
+
+
+def test_what_to_do_follows_the_findings_once_for_each_fault(cellar: Cellar) -> None:
+    store().remove(damaged_file("one"))
+    damaged_file("two")
+    store().overwrite_bytes(b"", f"{ocfl.object_key('two')}/strange")
+
+    to_do = [line for line in cellar("verify").output.splitlines() if line.startswith("→")]
+
+    assert [line.split()[1].rstrip(":") for line in to_do] == ["damaged", "extra"]
+    assert "let Cellosign send the archive again" in to_do[0]
+
+
+def test_delivery_brings_back_an_archive_that_has_disappeared(cellar: Cellar) -> None:
+    for key, _ in list(store().listed(ocfl.object_key("one"))):
+        store().remove(key)
+    shutil.rmtree(settings().data_dir / "store" / ocfl.object_key("one"), ignore_errors=True)  # a bucket has no folders
+    assert cellar("verify", "one").status == 1
+
+    archived("one", sample_body("one"))
+
+    assert cellar("verify").status == 0
 
 
 def test_single_archives_are_verified(cellar: Cellar) -> None:
