@@ -3,7 +3,9 @@
 import base64
 import json
 import re
+import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -78,6 +80,22 @@ def test_database_that_is_not_migrated(cellar: Cellar, tmp_path: Path) -> None:
     assert empty["database"][0] == "wrong"
     assert empty["schema"][0] == "wrong"
     assert empty["schema"][1].startswith("the database has no tables of cellar, this version expects ")
+
+
+def test_database_of_a_newer_version_asks_for_that_version_and_never_for_a_migration(
+    cellar: Cellar, folder: Path
+) -> None:
+    with closing(sqlite3.connect(folder / "data" / "cellar.db")) as database, database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+    with installed(folder):
+        doctor, migrated = cellar("doctor", "--json"), cellar("migrate")
+
+    (schema,) = [each for each in json.loads(doctor.output)["checks"] if each["name"] == "schema"]
+    assert schema["verdict"] == "wrong"
+    assert schema["found"].startswith("the database has revision 9999, which this version does not know")
+    assert schema["to_do"].startswith("start that version again, or restore the database of before its upgrade")
+    assert migrated.status == 1
+    assert f"mostly a newer one; {schema['to_do']}" in migrated.errors
 
 
 def test_folder_without_an_installation_stays_empty(cellar: Cellar, tmp_path: Path) -> None:
