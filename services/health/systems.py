@@ -1,5 +1,6 @@
 """Checks whether the systems of the installation answer and work: receiver, Prefect, workers, database, storages."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -170,7 +171,8 @@ def _disks() -> Iterator[tuple[str, Path]]:
         )
     seen: set[int] = set()
     for name, path in places:
-        existing = next((each for each in (path, *path.parents) if each.exists()), path)
+        # Path.exists fails where this user may not look.
+        existing = next((each for each in (path, *path.parents) if os.path.exists(each)), path)  # noqa: PTH110
         if (device := existing.stat().st_dev) not in seen:
             seen.add(device)
             yield name, existing
