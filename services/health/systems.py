@@ -16,6 +16,7 @@ from adapters.peers import prefect_facts, receiver
 from adapters.search.entries import searchable
 from adapters.search.progress import is_complete
 from adapters.settings.settings import settings
+from adapters.store import seals
 from domain.runs.waiting_text import age_text
 from domain.search.facets import digest_of
 from models.errors import System, Transient, Unusable
@@ -47,6 +48,7 @@ _STORE = "check that the disk or bucket of CELLAR_STORE_URL is there and may be 
 _INBOX = "check that the disk or bucket of CELLAR_INBOX_URL is there and may be written; senders are refused meanwhile"
 _CLAMAV = "start clamd, or check CELLAR_CLAMD; archives wait meanwhile"
 _DISK = "free space, or move the folder to another disk"
+_SEAL_KEY = "make no new key; archives with sealed values wait for the old one meanwhile, and none is lost"
 _VERIFIED = "run `cellar verify`: it names each damaged file"
 
 
@@ -64,6 +66,7 @@ def system_probes() -> list[Probe]:
         *source_probes(),
         Probe("endpoints", endpoints, "see docs/notifications.md", needs=System.DATABASE),
         Probe("last verify", _last_verify, _VERIFIED, needs=System.PREFECT),
+        Probe("seal key", _seal_key, _SEAL_KEY, needs=System.STORE),
         *anchor_probes(),
         *clock_probes(),
         Probe("people", people, "see docs/people.md", needs=System.DATABASE),
@@ -189,6 +192,14 @@ def _disk_of(name: str, path: Path) -> Callable[[], Check]:
         return Check(name=f"disk of {name}", verdict=verdict, found=found, to_do=to_do)
 
     return _look
+
+
+def _seal_key() -> Check:
+    """Check that the master keys open the keys of the store, by the key that is made before all others."""
+    seals.check_fingerprint_key()
+    if not settings().known_seal_keys():
+        return Check(name="seal key", verdict=Verdict.OFF, found="none yet; the first archive generates it")
+    return _ok("seal key", "CELLAR_SEAL_KEYS" if settings().seal_keys else str(settings().secret_path("seal")))
 
 
 def _last_verify() -> Check:

@@ -12,6 +12,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from adapters.database.migration import migrate
+from adapters.store import seals
 from adapters.tables.runs import receipts
 from models.runs.cause import Cause
 from tests.cli.conftest import Cellar, Ended
@@ -96,6 +97,23 @@ def test_database_of_a_newer_version_asks_for_that_version_and_never_for_a_migra
     assert schema["to_do"].startswith("start that version again, or restore the database of before its upgrade")
     assert migrated.status == 1
     assert f"mostly a newer one; {schema['to_do']}" in migrated.errors
+
+
+@pytest.mark.parametrize("other", [{}, {"seal_keys": base64.b64encode(bytes(64)).decode()}])
+def test_master_key_that_is_gone_or_another(cellar: Cellar, folder: Path, other: dict[str, str]) -> None:
+    with installed(folder):
+        before = verdicts(cellar("status", "--json"))["seal key"]
+        archived("one", sample_body("one"))
+        seals.fingerprint("a secret")
+        after = verdicts(cellar("status", "--json"))["seal key"]
+        key = folder / "data" / "secrets" / "seal"
+        key.unlink()
+    with installed(folder, **other):
+        lost = verdicts(cellar("status", "--json"))["seal key"]
+
+    assert (before[0], after) == ("off", ("ok", str(key)))
+    assert lost[0] == "wrong"
+    assert "no key of CELLAR_SEAL_KEYS opens keys/fingerprint.json" in lost[1]
 
 
 def test_folder_without_an_installation_stays_empty(cellar: Cellar, tmp_path: Path) -> None:
