@@ -9,7 +9,9 @@ from sqlmodel import SQLModel
 from adapters.database.transactions import writing
 from models.archive.archive import State
 from models.completeness.missing_process import MissingProcessRow
+from models.errors import System
 from models.messages.notification import NotificationAttemptRow, NotificationRow
+from models.runs.cause import WaitingRow
 from models.runs.refused import RefusedRow
 from models.runs.run import RunRow
 from models.views.messages.endpoints import NewEndpoint
@@ -42,6 +44,8 @@ def fill_with_troubles() -> None:
             *(_attempt("dead", number) for number in (1, 2)),
         ]
     )
+    waits = {"reference": "process-w", "receipt_id": digest("w"), "waits_for": System.STORE, "attempts": 2}
+    _put([WaitingRow(flow_run_id="waits", since=NOW - timedelta(hours=1), **waits)])
     with writing() as session:
         row = endpoints.get(ENDPOINT)
         row.failing_since, row.failing_messages = NOW - timedelta(days=2), 2
