@@ -44,8 +44,18 @@ def fill_with_troubles() -> None:
             *(_attempt("dead", number) for number in (1, 2)),
         ]
     )
-    waits = {"reference": "process-w", "receipt_id": digest("w"), "waits_for": System.STORE, "attempts": 2}
-    _put([WaitingRow(flow_run_id="waits", since=NOW - timedelta(hours=1), **waits)])
+    _put(
+        [
+            WaitingRow(
+                flow_run_id="waits",
+                reference="process-w",
+                receipt_id=digest("w"),
+                waits_for=System.STORE,
+                since=NOW - timedelta(hours=1),
+                attempts=2,
+            )
+        ]
+    )
     with writing() as session:
         row = endpoints.get(ENDPOINT)
         row.failing_since, row.failing_messages = NOW - timedelta(days=2), 2
