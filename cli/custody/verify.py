@@ -32,8 +32,8 @@ from services.custody.objects.verifying_rows import RELOADED
 from services.custody.verifying import drawn, missing, object_of, stored_objects, verify_beside, verify_objects
 
 _RESTORED = (
-    "damaged or missing: restore the file from a copy of the store, or let Cellosign send the archive again, which "
-    "repairs it; then run `cellar verify` again"
+    "damaged or missing: restore the file from a copy of the store, then run `cellar verify` again; a new delivery "
+    "repairs its archive too: let Cellosign send the archive again"
 )
 _TO_DO: Mapping[Fault, str] = {
     Fault.DAMAGED: _RESTORED,

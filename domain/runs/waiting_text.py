@@ -10,7 +10,7 @@ _TO_DO: dict[str, str] = {
     System.DATABASE: _AWAY,
     System.PREFECT: _AWAY,
     System.CLAMAV: _AWAY,
-    System.KEY: "bring the key back in CELLAR_SEAL_KEYS, or in `keys/` of the store",
+    System.KEY: "bring the key back in `secrets/seal`, CELLAR_SEAL_KEYS or `keys/` of the store",
 }
 _NOTHING_TO_DO = "nothing to do"
 
