@@ -4,7 +4,6 @@ The store is read, not the database: an anchor says what the store held. For a m
 inventories and histories are read here without their models.
 """
 
-import errno
 import hashlib
 import json
 import os
@@ -230,5 +229,5 @@ def _names(folder: str) -> list[str]:
 
 
 def _transient(error: OSError) -> Transient:
-    summary = f"the folder does not list the archives: {errno.errorcode.get(error.errno or 0, type(error).__name__)}"
+    summary = f"the folder does not list the archives: {error.strerror or type(error).__name__}"
     return Transient(summary, system=System.STORE)

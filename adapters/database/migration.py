@@ -18,6 +18,14 @@ from adapters.settings.database_urls import database_place
 from adapters.settings.settings import settings
 from models.errors import Conflict
 
+UNKNOWN_REVISION = (
+    "this version does not know the tables of the database: another version has migrated it, mostly a newer one"
+)
+AFTER_UNKNOWN_REVISION = (
+    "start that version again, or restore the database of before its upgrade; without either, let CELLAR_DATABASE_URL "
+    "name an empty database, then run `cellar migrate` and `cellar rebuild`"
+)
+
 
 def migrate() -> None:
     """Apply the missing migrations, if any.
@@ -36,10 +44,7 @@ def migrate() -> None:
         try:
             command.upgrade(config, "head")
         except CommandError as error:
-            raise Conflict(
-                "the database is from a build with other migrations; let CELLAR_DATABASE_URL name an empty database, "
-                "then run `cellar migrate` and `cellar rebuild`"
-            ) from error
+            raise Conflict(f"{UNKNOWN_REVISION}; {AFTER_UNKNOWN_REVISION}") from error
         make_text_index(connection)
         connection.commit()
 
@@ -59,6 +64,8 @@ class Revisions:
 
     database: str | None
     newest: str | None
+    is_known: bool
+    """Whether this build has the revision of the database, if it has any. A newer build makes revisions of its own."""
 
 
 def revisions(of: Engine | None = None) -> Revisions:
@@ -67,9 +74,11 @@ def revisions(of: Engine | None = None) -> Revisions:
     Raises:
         Transient: the database does not answer.
     """
-    newest = ScriptDirectory.from_config(_config()).get_current_head()
+    ours = ScriptDirectory.from_config(_config())
     with translated(), (of or engine()).connect() as connection:
-        return Revisions(MigrationContext.configure(connection).get_current_revision(), newest)
+        found = MigrationContext.configure(connection).get_current_revision()
+    is_known = found is None or found in {each.revision for each in ours.walk_revisions()}
+    return Revisions(found, ours.get_current_head(), is_known)
 
 
 def _config() -> Config:

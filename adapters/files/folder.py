@@ -336,7 +336,7 @@ def _ours(verb: str, key: str) -> Iterator[None]:
 
 
 def _transient(verb: str, key: str, error: OSError) -> Transient:
-    reason = errno.errorcode.get(error.errno or 0, type(error).__name__)
+    reason = error.strerror or type(error).__name__
     if verb == "return" and error.errno in _OF_ONE_FILE:
         return Unreadable(key, reason)
     summary = f"the folder does not {verb} a file: {reason}"

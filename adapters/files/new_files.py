@@ -1,6 +1,5 @@
 """Writes exports whole or not at all: builds them beside their target under another name, syncs and renames them."""
 
-import errno
 import os
 import secrets
 import shutil
@@ -55,7 +54,7 @@ def disk_errors() -> Iterator[None]:
     except FileNotFoundError:
         raise  # the source of the export is missing
     except OSError as error:
-        raise Transient(f"the export could not be written: {errno.errorcode.get(error.errno or 0)}") from error
+        raise Transient(f"the export could not be written: {error.strerror or type(error).__name__}") from error
 
 
 def _refuse_what_is_there(target: Path) -> None:

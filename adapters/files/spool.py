@@ -1,6 +1,5 @@
 """The spool: the local folder where files and folders are built before they enter a storage."""
 
-import errno
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -68,7 +67,7 @@ def translated() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = f"the spool folder does not take more: {errno.errorcode.get(error.errno or 0)}"
+        reason = f"the spool folder of the store does not take more: {error.strerror or type(error).__name__}"
         raise Transient(reason, system=System.STORE) from error
 
 

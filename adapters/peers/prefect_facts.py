@@ -116,20 +116,20 @@ def runs_kept_for() -> timedelta | None:
 def pool() -> Pool | None:
     """Return the work pool of cellar; None if it does not exist yet."""
     answer = _answered("GET", f"/work_pools/{POOL}")
-    return None if answer.status_code == _NOT_FOUND else _read(Pool, answer)
+    return None if _is_missing(answer) else _read(Pool, answer)
 
 
 def online_workers() -> list[str]:
     """Return the names of the workers that serve the pool now."""
     answer = _answered("POST", f"/work_pools/{POOL}/workers/filter", {})
-    workers = [] if answer.status_code == _NOT_FOUND else _read(list[Worker], answer)
+    workers = [] if _is_missing(answer) else _read(list[Worker], answer)
     return [each.name for each in workers if each.status == "ONLINE"]
 
 
 def deployment(name: str) -> Deployment | None:
     """Return a deployment by the name FLOW/DEPLOYMENT; None if it does not exist."""
     answer = _answered("GET", f"/deployments/name/{name}")
-    return None if answer.status_code == _NOT_FOUND else _read(Deployment, answer)
+    return None if _is_missing(answer) else _read(Deployment, answer)
 
 
 def last_run(flow: str) -> EndedRun | None:
@@ -161,6 +161,18 @@ def has_event_of_end(run: RunWithId) -> bool:
     since = run.end_time - timedelta(seconds=1)
     wanted = {"resource": {"id": [f"prefect.flow-run.{run.id}"]}, "occurred": {"since": since.isoformat()}}
     return bool(_read(_Events, _answered("POST", "/events/filter", {"filter": wanted, "limit": 1})).events)
+
+
+def _is_missing(answer: httpx.Response) -> bool:
+    """Return whether the object does not exist. A program that is not Prefect has none: it is reported as such.
+
+    Raises:
+        Transient: the server does not answer as Prefect's API.
+    """
+    if answer.status_code != _NOT_FOUND:
+        return False
+    server()
+    return True
 
 
 def _answered(method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:

@@ -4,7 +4,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adapters.settings.database_urls import database_url_fault
-from adapters.settings.forms import is_address, is_certificate, is_http_url, is_location, is_signing_secret, is_zone
+from adapters.settings.forms import (
+    is_address,
+    is_certificate,
+    is_host_and_port,
+    is_http_url,
+    is_location,
+    is_signing_secret,
+    is_zone,
+)
 from adapters.settings.kept_secrets import is_key
 from domain.payments.terms import read_results, read_statuses, read_types
 from models.errors import Refused
@@ -79,6 +87,8 @@ def _check_urls(made: "Settings") -> None:
             raise ValueError(f"{_variable(name)}: expected URLs that begin with http:// or https://, between commas")
     if not all(map(is_address, made.people_urls)):
         raise ValueError("CELLAR_PEOPLE_URLS: expected addresses of apprise such as mailto://…, between commas")
+    if made.clamd and not (made.clamd.startswith("/") or is_host_and_port(made.clamd)):
+        raise ValueError(f"CELLAR_CLAMD: expected HOST:PORT, or the absolute path of a socket, got {made.clamd!r}")
     if made.database_url and (fault := database_url_fault(made.database_url)):
         raise ValueError(f"CELLAR_DATABASE_URL: {fault}")
 

@@ -53,6 +53,11 @@ def is_certificate(path: Path) -> bool:
     return b"-----BEGIN CERTIFICATE-----" in text or text.startswith(b"\x30")  # DER begins with a sequence
 
 
+def is_host_and_port(text: str) -> bool:
+    host, _, port = text.rpartition(":")
+    return bool(host) and re.fullmatch(r"[0-9]{1,5}", port) is not None and 0 < int(port) < 1 << 16
+
+
 def is_zone(name: str) -> bool:
     try:
         ZoneInfo(name)

@@ -123,8 +123,6 @@ def add_version(
     writer = version_writer()
     paths = {sha256: f"{writer.folder}{path}" for sha256, path in contents.items()}
     after = (before or Inventory(object_id(reference), {}, ())).with_version(version, paths)
-    if before is None:
-        _make_root()
     key = object_key(reference)
     writer.write(key, after, stage)
     _write_inventory(before.to_json() if before else None, after.to_json(), key, after.head)
@@ -289,10 +287,19 @@ def root_files() -> dict[str, bytes]:
     }
 
 
-def _make_root() -> None:
-    if store().size(ROOT_DECLARATION) is None:
-        for key, text in root_files().items():
-            store().overwrite_bytes(text, key)
+def has_root() -> bool:
+    """Return whether the store was ever used: the declaration of its root is there.
+
+    Raises:
+        Transient: the store does not answer.
+    """
+    return store().size(ROOT_DECLARATION) is not None
+
+
+def make_root() -> None:
+    """Write the files that make the store an OCFL storage root. The first archive needs them."""
+    for key, text in root_files().items():
+        store().overwrite_bytes(text, key)
 
 
 def _write_inventory(before: bytes | None, text: bytes, key: str, number: int) -> None:

@@ -51,7 +51,7 @@ async def _transient(request: Request, error: Transient) -> Response:
 
 @console.exception_handler(Conflict)
 async def _conflict(request: Request, error: Conflict) -> Response:
-    return _failure(request, 500, "CONFLICT", str(error))
+    return _failure(request, 500, error.code, str(error))
 
 
 @console.exception_handler(RequestValidationError)

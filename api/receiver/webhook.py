@@ -31,7 +31,7 @@ from api.receiver.answers import ANSWERS
 from api.receiver.dispatching import Dispatcher
 from api.receiver.receiving import KeptEvent, Rejection, check_size, receive
 from api.receiver.senders import Senders
-from models.errors import Refused, Transient
+from models.errors import Refused, System, Transient
 from models.runs.receipt import DEFAULT_SOURCE
 from models.runs.refused import RefusedDelivery
 
@@ -103,7 +103,14 @@ async def webhook(request: Request, source: str = DEFAULT_SOURCE) -> JSONRespons
             "DISCONNECTED", "the sender disconnected before the end of the body", where="body", status=400
         ) from error
     except OSError as error:
-        raise Transient(f"the inbox cannot store the archive: {error.strerror}; send it again later") from error
+        why = f"the inbox cannot store the archive: {error.strerror or type(error).__name__}; send it again later"
+        away = Transient(why, system=System.STORE)
+        _log_not_stored(away, senders.label(source), announced_bytes)
+        raise away from error
+    except Transient as error:
+        if error.system:  # else the receiver is busy
+            _log_not_stored(error, senders.label(source), announced_bytes)
+        raise
     # Unbound at the end: the next request of the connection may begin in this context.
     with bound(received.reference, received.receipt_id):
         duration_s = time.monotonic() - began_s
@@ -129,6 +136,16 @@ def _count(source: str, size_bytes: int, duration_s: float) -> None:
     SOURCE_DELIVERIES.labels(source, "acknowledged").inc()
     BODY_BYTES.observe(size_bytes)
     ACKNOWLEDGEMENT_SECONDS.observe(duration_s)
+
+
+def _log_not_stored(error: Transient, source: str, size_bytes: int) -> None:
+    """Log that a sender is turned away by a disk or bucket: nothing else tells of it before five senders are."""
+    log.error(
+        "an archive is not stored; its sender is asked to send it again",
+        why=str(error),
+        source=source,
+        size_bytes=size_bytes,
+    )
 
 
 def _log_refused(delivery: RefusedDelivery) -> None:

@@ -1,7 +1,7 @@
 """`cellar verify`: checks the store against its digests and its receipts, and the database against the store."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -31,6 +31,18 @@ from services.anchors.holding import Held, hold
 from services.custody.objects.verifying_rows import RELOADED
 from services.custody.verifying import drawn, missing, object_of, stored_objects, verify_beside, verify_objects
 
+_RESTORED = (
+    "damaged or missing: restore the file from a copy of the store, then run `cellar verify` again; a new delivery "
+    "repairs its archive too: let Cellosign send the archive again"
+)
+_TO_DO: Mapping[Fault, str] = {
+    Fault.DAMAGED: _RESTORED,
+    Fault.MISSING: _RESTORED,
+    Fault.EXTRA: "extra: find out who made the file, and remove it",
+    Fault.UNREADABLE: "unreadable: check the disk or bucket, and put a file in the place of a link, pipe or device",
+    Fault.DIFFERS: f"where the database differs, the store is right: {RELOADED}",
+    Fault.INTERRUPTED: "interrupted: nothing to do; the next run of the archive completes it",
+}
 _console = Console(markup=False, emoji=False, soft_wrap=True)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
@@ -144,8 +156,9 @@ def _print(fixity: Fixity, in_all: int, judged: Judged | None, held: Held | None
         return
     for finding in fixity.findings:
         _console.print(f"{finding.fault}: {finding.key}: expected {finding.expected}, found {finding.found}")
-    if any(finding.fault is Fault.DIFFERS for finding in fixity.findings):
-        _console.print(f"where the database differs, the store is right: {RELOADED}")
+    found = {finding.fault for finding in fixity.findings}
+    for to_do in dict.fromkeys(to_do for fault, to_do in _TO_DO.items() if fault in found):
+        _console.print(f"→ {to_do}")
     result = "sound" if fixity.is_sound else "NOT SOUND"
     _console.print(f"{fixity.objects} of {in_all} archives, {fixity.files} files, {fixity.size_bytes} bytes: {result}")
     if judged:

@@ -4,14 +4,23 @@ from datetime import datetime, timedelta
 
 from models.errors import System
 
+_AWAY = "see `cellar doctor`"
 _TO_DO: dict[str, str] = {
-    System.KEY: "bring the key back in CELLAR_SEAL_KEYS, or in `keys/` of the store",
+    System.STORE: _AWAY,
+    System.DATABASE: _AWAY,
+    System.PREFECT: _AWAY,
+    System.CLAMAV: _AWAY,
+    System.KEY: "bring the key back in `secrets/seal`, CELLAR_SEAL_KEYS or `keys/` of the store",
 }
 _NOTHING_TO_DO = "nothing to do"
 
 
 def waits_text(waits_for: str, archives: int, since: datetime, now: datetime) -> str:
-    """Return a line such as `2 archives wait for the store since 2026-01-01 10:00 UTC (3 min); nothing to do`. Pure."""
+    """Return a line such as `2 archives wait for another run of the same process since 2026-01-01 10:00 UTC (3 min);
+    nothing to do`. Pure.
+
+    A system that is away comes back by a person's doing alone, while the runs that wait for it go on by themselves.
+    """
     whose = "1 archive waits" if archives == 1 else f"{archives} archives wait"
     moment = f"{since:%Y-%m-%d %H:%M} UTC ({age_text(now - since)})"
     return f"{whose} for {_named(waits_for)} since {moment}; {_TO_DO.get(waits_for, _NOTHING_TO_DO)}"

@@ -27,6 +27,7 @@ from domain.completeness.batches import events_in, lines_of
 from domain.completeness.session_events import read_event
 from models.completeness.session_event import ReceivedEvent, SessionEvent
 from models.errors import Refused, Transient
+from services.health.lost_store import found_root
 from services.sources.terms import terms_of
 
 log = structlog.get_logger()
@@ -105,6 +106,7 @@ def _files(names: Iterable[str]) -> Iterator[dict[str, bytes]]:
 
 
 def _take_in(group: dict[str, bytes], day: datetime) -> int:
+    found_root()  # else the events would go into an empty folder in place of the store, and leave the inbox
     sound = list[ReceivedEvent]()
     for name, lines in group.items():
         events = [each if each and (each.body is not None or _has_body(each)) else None for each in events_in(lines)]

@@ -12,6 +12,8 @@ from models.views.health import Check, Verdict
 
 T = TypeVar("T")
 
+_AS_ITS_USER = "run the command as the user who runs cellar, or give the path to this user by `chown`"
+
 
 @dataclass(frozen=True, slots=True)
 class Answer(Generic[T]):
@@ -20,6 +22,8 @@ class Answer(Generic[T]):
     value: T | None
     failure: str = ""
     system: System | None = None
+    to_do: str = ""
+    """What to do about this failure, where that is known better than for the question in general."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ def checked(probe: Probe, answer: Answer[Check]) -> Check:
     if answer.system and answer.system is probe.needs:
         known_later = f"not known while the {probe.needs} does not answer".replace("the Prefect", "Prefect")
         return Check(name=probe.name, verdict=Verdict.OFF, found=known_later)
-    return Check(name=probe.name, verdict=Verdict.WRONG, found=answer.failure, to_do=probe.to_do)
+    return Check(name=probe.name, verdict=Verdict.WRONG, found=answer.failure, to_do=answer.to_do or probe.to_do)
 
 
 def answered(questions: Mapping[str, Callable[[], T]], within_s: float) -> dict[str, Answer[T]]:
@@ -76,12 +80,13 @@ def _ask(name: str, question: Callable[[], T], queue: "SimpleQueue[tuple[str, An
         queue.put((name, Answer(question())))
     except Exception as error:  # noqa: BLE001 -- whatever fails is a line of the report, and the other lines follow
         system = error.system if isinstance(error, Transient) else None
-        queue.put((name, Answer(None, _reason(error), system)))
+        to_do = _AS_ITS_USER if PermissionError in (type(error), type(error.__cause__)) else ""
+        queue.put((name, Answer(None, _reason(error), system, to_do)))
 
 
 def _reason(error: Exception) -> str:
     if isinstance(error, CellarError):
         return str(error)
     if isinstance(error, OSError) and error.strerror:
-        return error.strerror
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return f"an unexpected {type(error).__name__}"

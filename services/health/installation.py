@@ -1,5 +1,6 @@
 """Checks what this machine gives cellar: Python, settings, the modes of files, and the ports."""
 
+import shlex
 import socket
 import stat
 import sys
@@ -25,7 +26,7 @@ def installation_probes() -> list[Probe]:
         Probe("settings", _settings, "see the table of settings in the README"),
         Probe("data folder", _data_folder, "set CELLAR_DATA_DIR to a folder of the user who runs cellar"),
         Probe("ports", _ports, "stop the other program, or set the port to a free port"),
-        Probe("file modes", _modes, "run `chmod go= PATH`, or start `cellar up`, which does"),
+        Probe("file modes", _modes, "check that this user may look into data, inbox and store"),
     ]
 
 
@@ -103,7 +104,10 @@ def _modes() -> Check:
     """Check that no other user of the machine may open what people keep private."""
     is_open = [path for path in _private_paths() if path.stat().st_mode & _OTHERS and not _is_sticky(path)]
     if is_open:
-        raise Transient(f"other users may open {', '.join(map(str, is_open[:_MOST_NAMED]))}")
+        named = [str(path) for path in is_open[:_MOST_NAMED]]
+        found = f"other users may open {', '.join(named)}"
+        to_do = f"run `chmod go= {shlex.join(named)}`, or start `cellar up`, which does so for all"
+        return Check(name="file modes", verdict=Verdict.WRONG, found=found, to_do=to_do)
     return Check(name="file modes", verdict=Verdict.OK, found="only this user may open data, inbox, store and secrets")
 
 

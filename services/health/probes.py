@@ -10,6 +10,7 @@ from adapters.inbox import inbox
 from adapters.store import seals
 from adapters.tables.runs import waiting
 from models.errors import System
+from services.health.lost_store import found_root
 
 
 def try_store() -> None:
@@ -22,6 +23,7 @@ def try_store() -> None:
 
 
 def _try_store_and_inbox() -> None:
+    found_root()
     try_store()
     inbox.try_out()
 

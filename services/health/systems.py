@@ -1,5 +1,6 @@
 """Checks whether the systems of the installation answer and work: receiver, Prefect, workers, database, storages."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ from adapters.peers import prefect_facts, receiver
 from adapters.search.entries import searchable
 from adapters.search.progress import is_complete
 from adapters.settings.settings import settings
+from adapters.store import seals
 from domain.runs.waiting_text import age_text
 from domain.search.facets import digest_of
 from models.errors import System, Transient, Unusable
@@ -23,6 +25,7 @@ from services.health.anchoring import anchor_probes
 from services.health.bounded import Probe
 from services.health.clocks import clock_probes
 from services.health.endpoints import endpoints
+from services.health.lost_store import found_root
 from services.health.people import people
 from services.health.probes import try_store
 from services.health.sources import source_probes
@@ -45,6 +48,7 @@ _STORE = "check that the disk or bucket of CELLAR_STORE_URL is there and may be 
 _INBOX = "check that the disk or bucket of CELLAR_INBOX_URL is there and may be written; senders are refused meanwhile"
 _CLAMAV = "start clamd, or check CELLAR_CLAMD; archives wait meanwhile"
 _DISK = "free space, or move the folder to another disk"
+_SEAL_KEY = "make no new key; archives with sealed values wait for the old one meanwhile, and none is lost"
 _VERIFIED = "run `cellar verify`: it names each damaged file"
 
 
@@ -62,6 +66,7 @@ def system_probes() -> list[Probe]:
         *source_probes(),
         Probe("endpoints", endpoints, "see docs/notifications.md", needs=System.DATABASE),
         Probe("last verify", _last_verify, _VERIFIED, needs=System.PREFECT),
+        Probe("seal key", _seal_key, _SEAL_KEY, needs=System.STORE),
         *anchor_probes(),
         *clock_probes(),
         Probe("people", people, "see docs/people.md", needs=System.DATABASE),
@@ -115,6 +120,7 @@ def _search() -> Check:
 
 def _store() -> Check:
     _check_there(settings().store_location)
+    _check_not_lost()
     try_store()
     return _ok("store", settings().store_location)
 
@@ -142,6 +148,15 @@ def _check_there(location: str) -> None:
             raise Transient(f"{path} does not exist; check the working directory and CELLAR_DATA_DIR")
 
 
+def _check_not_lost() -> None:
+    """Check that the store has what the database says. Nothing is known while the database is away."""
+    try:
+        found_root()
+    except Transient as error:
+        if error.system is not System.DATABASE:
+            raise Transient(error.in_full()) from error
+
+
 def _clamav() -> Check:
     if not settings().clamd:
         return Check(name="ClamAV", verdict=Verdict.OFF, found="CELLAR_CLAMD is not set: files are not scanned")
@@ -159,7 +174,8 @@ def _disks() -> Iterator[tuple[str, Path]]:
         )
     seen: set[int] = set()
     for name, path in places:
-        existing = next((each for each in (path, *path.parents) if each.exists()), path)
+        # Path.exists fails where this user may not look.
+        existing = next((each for each in (path, *path.parents) if os.path.exists(each)), path)  # noqa: PTH110
         if (device := existing.stat().st_dev) not in seen:
             seen.add(device)
             yield name, existing
@@ -176,6 +192,14 @@ def _disk_of(name: str, path: Path) -> Callable[[], Check]:
         return Check(name=f"disk of {name}", verdict=verdict, found=found, to_do=to_do)
 
     return _look
+
+
+def _seal_key() -> Check:
+    """Check that the master keys open the keys of the store, by the key that is made before all others."""
+    seals.check_fingerprint_key()
+    if not settings().known_seal_keys():
+        return Check(name="seal key", verdict=Verdict.OFF, found="none yet; the first archive generates it")
+    return _ok("seal key", "CELLAR_SEAL_KEYS" if settings().seal_keys else str(settings().secret_path("seal")))
 
 
 def _last_verify() -> Check:

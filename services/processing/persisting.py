@@ -21,6 +21,7 @@ from domain.body.json_text import JsonFault, parse
 from models.archive.content import ContentCut, Role, StoredContent
 from models.errors import Conflict, Locked
 from models.store.inventory import Inventory, ObjectVersion
+from services.health.lost_store import found_root
 from services.processing.examining import examined
 from services.processing.repairing import repair
 from services.processing.staging import Staged, stage, stage_what_rebuilds
@@ -43,12 +44,15 @@ def persist(reference: str, receipt_id: str) -> Persisted:
     Raises:
         Refused: the body is no archive of this process.
         Conflict: the body does not match the receipt id, or the store is damaged.
-        Transient: the store does not work now.
+        Transient: the store does not work now, or an empty folder stands in its place.
     """
+    has_root = found_root()
     with staging(store().spool_folder) as folder, opened_raw_body(reference, receipt_id) as body:
         staged = stage(body, folder / "content", reference, receipt_id)
         before = interrupted.repaired(reference)
         known = _known(before, staged, body)
+        if not has_root:
+            ocfl.make_root()
         if known is None:
             stage_what_rebuilds(staged)
             number = _archive(reference, before, staged, folder)

@@ -177,6 +177,12 @@ def field_values(reference: str, ids: Collection[str]) -> dict[str, Any]:
     return {id_: value for id_, value in rows if id_ is not None}
 
 
+def is_empty() -> bool:
+    """Return whether no process has a version."""
+    with reading() as session:
+        return session.exec(select(VersionRow.version).limit(1)).first() is None
+
+
 def has_versions(reference: str) -> bool:
     with reading() as session:
         return session.exec(select(VersionRow.version).where(VersionRow.reference == reference)).first() is not None

@@ -46,6 +46,7 @@ _FILTERS: Mapping[str, Callable[..., Any]] = {
     "discrepancy_meaning": discrepancies.discrepancy_meaning,
     "warning_meaning": warnings.warning_meaning,
     "cause_meaning": causes.cause_meaning,
+    "wait_meaning": causes.wait_meaning,
     "answer_meaning": answers.answer_meaning,
     "part_meaning": parts.part_meaning,
     "part_found": checks.part_found,

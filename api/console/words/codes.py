@@ -191,6 +191,7 @@ _PARTS: Mapping[str, str] = {
     "endpoints": N_("Endpoints"),
     "last verify": N_("Last check of the store"),
     "last anchor": N_("Last anchor"),
+    "seal key": N_("Key of sealed values"),
     "anchor key": N_("Key of anchors"),
     "witness": N_("Witness"),
     "time zones": N_("Time zones"),

@@ -50,8 +50,9 @@ _OF_THE_PAYLOAD = (
 )
 _MOST_NAMED = 3
 RELOADED = (
-    "re-run the archive, which loads its rows from the store again: somebody has changed the database, or the rows "
-    "were loaded by an older build, or with another time zone or unit of amounts of their source, or with other "
+    "re-run the archive (`cellar rerun REFERENCE`), which loads its rows from the store again; lost receipts and "
+    "deliveries come back by `cellar rebuild` alone, into an empty database. Somebody has changed the database, or the "
+    "rows were loaded by an older build, or with another time zone or unit of amounts of their source, or with other "
     "CELLAR_PAYMENT_ settings"
 )
 """What to do about rows that differ. Rows do not say by which settings they were loaded."""

@@ -33,7 +33,10 @@ def test_error_of_the_block_is_raised_unchanged_and_leaves_nothing(
 def test_unwritable_folder_is_transient(block: Block, tmp_path: Path) -> None:
     (tmp_path / "spool").write_bytes(b"a file where the folder should be")
 
-    with pytest.raises(Transient, match="the spool folder does not take more: EEXIST"), block(tmp_path / "spool"):
+    with (
+        pytest.raises(Transient, match="the spool folder of the store does not take more: File exists"),
+        block(tmp_path / "spool"),
+    ):
         pytest.fail("there is nothing to write into")
 
 
@@ -58,7 +61,7 @@ def test_full_disk_is_transient_and_leaves_nothing(tmp_path: Path) -> None:
 
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
 
-    assert done.stdout == "the spool folder does not take more: EFBIG []\n"
+    assert done.stdout == "the spool folder of the store does not take more: File too large []\n"
 
 
 def test_leftovers_are_removed_and_files_in_use_are_kept(tmp_path: Path) -> None:

@@ -324,6 +324,17 @@ def test_trusted_root_without_a_certificate_is_refused_at_start(tmp_path: Path, 
         Settings(trust_roots=(str(tmp_path / root),))
 
 
+@pytest.mark.parametrize("address", ["clamav", "3310", ":3310", "clamav:", "clamav:port", "clamav:0", "clamav:70000"])
+def test_address_of_clamd_without_host_and_port_is_refused_at_start(address: str) -> None:
+    with pytest.raises(ValidationError, match=f"CELLAR_CLAMD: expected HOST:PORT.* got '{address}'"):
+        Settings(clamd=address)
+
+
+@pytest.mark.parametrize("address", ["clamav:3310", "[::1]:3310", "/run/clamav/clamd.ctl"])
+def test_address_of_clamd_is_a_host_with_a_port_or_a_socket(address: str) -> None:
+    assert Settings(clamd=address).clamd == address
+
+
 @pytest.mark.parametrize("keys", ["short", "c2hvcnQ=", f"{'A' * 86}==,{'A' * 85}", f"{'-' * 86}=="])
 def test_malformed_seal_key_is_refused_without_repeating_it(configure: Configure, keys: str) -> None:
     with pytest.raises(ValidationError, match="CELLAR_SEAL_KEYS") as wrong:

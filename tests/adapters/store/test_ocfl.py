@@ -48,6 +48,8 @@ def added(
         version = ObjectVersion(NOON, message, state)
         before = interrupted.repaired(reference)
         contents = {sha256: f"files/{number}" for number, sha256 in enumerate(digests)}
+        if not ocfl.has_root():
+            ocfl.make_root()
         with limited(checkpoint):
             return ocfl.add_version(reference, before, version, stage, contents)
 

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
+from api.console.words import languages
 from tests.api.console.conftest import CONTRACT, PERSON, PLAIN, Browser, Console, posted
 from tests.api.console.hostile import FIELDS, HOSTILE_REFERENCE, SCRIPT
 from tests.samples import PDF, PNG
@@ -163,6 +164,15 @@ def test_explanation_has_the_name_of_the_person(browser: Browser) -> None:
     assert f"{PERSON}, " in page.locator("#discrepancies").inner_text()
     assert "בירור טלפוני <b>" in page.locator("#discrepancies").inner_text()
     assert page.locator(".timeline-action").count() == 1
+
+
+def test_empty_explanation_is_refused_in_words_of_both_languages(person: httpx.Client) -> None:
+    said = "Write a reason of at most 10,000 characters."
+
+    answer = posted(person, f"{DOSSIER}/explain", {"why": " "})
+
+    assert languages.is_in_both_languages(said)
+    assert (answer.status_code, said in answer.text, "A value that was sent" in answer.text) == (422, True, False)
 
 
 def test_explanation_of_values_that_have_changed_is_refused(person: httpx.Client) -> None:

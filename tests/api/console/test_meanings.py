@@ -7,7 +7,7 @@ import pytest
 from adapters.settings.settings import Settings
 from api.console.words import codes, languages
 from api.console.words.meanings.answers import ANSWERS, answer_meaning
-from api.console.words.meanings.causes import CAUSES, cause_meaning
+from api.console.words.meanings.causes import CAUSES, cause_meaning, wait_meaning
 from api.console.words.meanings.discrepancies import DISCREPANCIES
 from api.console.words.meanings.meaning import Meaning, worded
 from api.console.words.meanings.parts import PARTS
@@ -102,6 +102,10 @@ def test_every_meaning_is_said_in_both_languages(meanings: Mapping[str, Meaning]
 def test_every_verdict_stage_and_finding_has_its_hebrew(texts: list[str], word: Callable[[str], str]) -> None:
     with languages.speaking("he"):
         assert [each for each in texts if word(each) == each and each != System.CLAMAV] == []
+
+
+def test_every_wait_has_words_and_says_what_to_do() -> None:
+    assert [each for each in System if not (meaning := wait_meaning(each)) or not meaning.to_do] == []
 
 
 def test_code_of_another_version_has_no_words() -> None:

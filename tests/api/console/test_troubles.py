@@ -84,6 +84,13 @@ def test_failed_archives_say_in_hebrew_what_is_wrong_and_what_to_do(troubled: Co
     assert row.locator("bdi[lang=en][dir=ltr]").all_inner_texts() == ["The store does not answer."]
 
 
+def test_archives_that_wait_say_in_hebrew_what_brings_the_system_back(troubled: Console, browser: Browser) -> None:
+    assert troubled
+    row = browser.open("/console/failed", "he").locator("#waits tr", has_text="המאגר")
+
+    assert "יש לבדוק שהדיסק או ה-bucket של CELLAR_STORE_URL זמין" in row.inner_text()
+
+
 @pytest.mark.parametrize(
     ("path", "words", "code"),
     [

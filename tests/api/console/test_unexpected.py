@@ -1,13 +1,18 @@
 """What no page expects: errors of cellar itself, and text that only one of the databases accepts."""
 
 import asyncio
+import base64
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 from starlette.types import Message, Receive, Scope, Send
 
+from adapters.database.migration import migrate
 from api.console.console import application
+from models.views.messages.endpoints import NewEndpoint
+from services.messages.endpoints import endpoints
 from tests.api.conftest import LINK_KEY, SECRET, TOKEN, started
 from tests.api.console.conftest import PERSON, posted
 from tests.installations import installed
@@ -35,6 +40,23 @@ def test_page_of_an_unexpected_error_has_the_headers_of_all_pages() -> None:
     assert answer.status_code == 500
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     assert answer.headers["cache-control"] == "no-store"
+
+
+def test_page_says_that_a_key_is_gone_and_not_that_records_disagree(tmp_path: Path) -> None:
+    values = {"webhook_secrets": SECRET, "api_tokens": TOKEN, "link_secret": LINK_KEY}
+    with installed(tmp_path, **values):
+        migrate()
+        endpoints.add(NewEndpoint(url="https://crm.example/hook", name="crm"), PERSON, datetime.now(UTC))
+    with (
+        installed(tmp_path, **values, seal_keys=base64.b64encode(bytes(64)).decode()),
+        started() as receiver,
+        httpx.Client(base_url=receiver.url, timeout=120, trust_env=False) as person,
+    ):
+        posted(person, "/console/login", {"name": PERSON, "token": TOKEN})
+        answer = posted(person, "/console/endpoints/crm/test", {})
+
+    assert "The key of sealed values is missing, damaged or not in the settings." in answer.text
+    assert "<code>KEY_AWAY</code>" in answer.text
 
 
 def test_path_with_nul_is_unknown_on_postgres_too(tmp_path: Path, postgres_installation: str) -> None:

@@ -9,7 +9,9 @@ from sqlmodel import SQLModel
 from adapters.database.transactions import writing
 from models.archive.archive import State
 from models.completeness.missing_process import MissingProcessRow
+from models.errors import System
 from models.messages.notification import NotificationAttemptRow, NotificationRow
+from models.runs.cause import WaitingRow
 from models.runs.refused import RefusedRow
 from models.runs.run import RunRow
 from models.views.messages.endpoints import NewEndpoint
@@ -40,6 +42,18 @@ def fill_with_troubles() -> None:
             _message("pending", "pending", 3, next_attempt_at=NOW + timedelta(hours=1)),
             _message("delivered", "delivered", 4, delivered_at=NOW - timedelta(hours=3)),
             *(_attempt("dead", number) for number in (1, 2)),
+        ]
+    )
+    _put(
+        [
+            WaitingRow(
+                flow_run_id="waits",
+                reference="process-w",
+                receipt_id=digest("w"),
+                waits_for=System.STORE,
+                since=NOW - timedelta(hours=1),
+                attempts=2,
+            )
         ]
     )
     with writing() as session:

@@ -1,6 +1,7 @@
 """Acknowledges archives during outages, and keeps them when the receiver is killed."""
 
 import itertools
+import json
 import os
 import socket
 import subprocess
@@ -21,6 +22,12 @@ from tests.conftest import LONGEST_S, answers, free_port, running, wait_until
 from tests.samples import sample_body
 
 Configure = Callable[..., Settings]
+
+
+def assert_logged_as_not_stored(receiver: Receiver, why: str) -> None:
+    """Check for one line about the one archive that was not stored for this reason."""
+    lines = [json.loads(line) for line in receiver.log.read_text().splitlines() if "not stored" in line]
+    assert [(each["level"], each["source"]) for each in lines if each["why"] == why] == [("error", "default")]
 
 
 class TestOutages:
@@ -76,6 +83,9 @@ class TestOutages:
         receiver.inbox.unlink()
         away.rename(receiver.inbox)
         assert_refused(answer, 503, "UNAVAILABLE")
+        assert_logged_as_not_stored(
+            receiver, "the inbox cannot store the archive: Not a directory; send it again later"
+        )
         assert answer.headers["retry-after"]
         assert (ready.status_code, ready.json()["status"]) == (503, "not ready")
         assert ready.json()["reason"].startswith("the inbox does not take payloads")
@@ -95,6 +105,9 @@ class TestOutages:
         finally:
             subprocess.run(["umount", receiver.inbox], check=True)
         assert_refused(large, 503, "UNAVAILABLE")
+        assert_logged_as_not_stored(
+            receiver, "the inbox cannot store the archive: No space left on device; send it again later"
+        )
         assert left == (set(), set())
         assert small.json()["status"] == "0"
 

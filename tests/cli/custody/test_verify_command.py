@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -9,10 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import delete
+from sqlmodel import col
 
+from adapters.database.transactions import writing
 from adapters.files.store import store
 from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl
+from models.runs.receipt import DeliveryRow
 from services.custody.verifying import object_of
 from tests.cli.conftest import Cellar
 from tests.installations import archived, damaged_file, database_that_is_away, store_that_does_not_answer
@@ -42,6 +47,37 @@ def test_damage_is_named_and_exits_with_1(cellar: Cellar) -> None:
     assert [(each["key"], each["fault"]) for each in reported["findings"]] == [(key, "damaged")]
     assert not reported["is_sound"]
     assert key in cellar("verify").output
+
+
+def test_what_to_do_follows_the_findings_once_for_each_fault(cellar: Cellar) -> None:
+    store().remove(damaged_file("one"))
+    damaged_file("two")
+    store().overwrite_bytes(b"", f"{ocfl.object_key('two')}/strange")
+
+    to_do = [line for line in cellar("verify").output.splitlines() if line.startswith("→")]
+
+    assert [line.split()[1].rstrip(":") for line in to_do] == ["damaged", "extra"]
+    assert "let Cellosign send the archive again" in to_do[0]
+
+
+def test_delivery_that_the_database_has_lost_is_no_matter_of_a_re_run(cellar: Cellar) -> None:
+    with writing() as session:
+        session.exec(delete(DeliveryRow).where(col(DeliveryRow.reference) == "one"))
+
+    output = cellar("verify").output
+
+    assert "lost receipts and deliveries come back by `cellar rebuild` alone" in output
+
+
+def test_delivery_brings_back_an_archive_that_has_disappeared(cellar: Cellar) -> None:
+    for key, _ in list(store().listed(ocfl.object_key("one"))):
+        store().remove(key)
+    shutil.rmtree(settings().data_dir / "store" / ocfl.object_key("one"), ignore_errors=True)  # a bucket has no folders
+    assert cellar("verify", "one").status == 1
+
+    archived("one", sample_body("one"))
+
+    assert cellar("verify").status == 0
 
 
 def test_single_archives_are_verified(cellar: Cellar) -> None:

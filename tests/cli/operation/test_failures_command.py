@@ -45,7 +45,7 @@ def test_each_cause_has_its_count_its_sentence_and_the_commands_that_list_and_re
         "  cellar list --state failed --cause STORE_AWAY",
         "  cellar rerun --failed --cause STORE_AWAY",
         "",
-        "12 archives wait for the store since 2026-01-01 12:35 UTC (5 min); nothing to do",
+        "12 archives wait for the store since 2026-01-01 12:35 UTC (5 min); see `cellar doctor`",
     ]
 
 

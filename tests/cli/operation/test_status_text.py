@@ -77,7 +77,7 @@ def test_status_names_failures_waits_and_refusals() -> None:
 
     assert lines(lambda terminal: print_status(terminal, found, NOON))[-5:] == [
         "failed: 1,200 by CONFLICT in load-metadata; see `cellar failures`",
-        "waiting: 3 archives wait for the store since 2026-01-01 11:00 UTC (60 min); nothing to do",
+        "waiting: 3 archives wait for the store since 2026-01-01 11:00 UTC (60 min); see `cellar doctor`",
         "refused: 16 payloads are in quarantine; see `cellar quarantine list`",
         "",
         "cellar 1.2: 1 check is wrong, 1,200 archives have failed",

@@ -2,16 +2,23 @@
 
 import base64
 import json
+import re
+import sqlite3
+import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from pytest_httpserver import HTTPServer
 
 from adapters.database.migration import migrate
+from adapters.store import seals
 from adapters.tables.runs import receipts
 from models.runs.cause import Cause
 from tests.cli.conftest import Cellar, Ended
-from tests.installations import deployed, installed, store_that_does_not_answer
+from tests.installations import archived, deployed, installed, store_that_does_not_answer
 from tests.records import NOON, registered
+from tests.samples import sample_body
 
 
 @pytest.fixture
@@ -49,6 +56,18 @@ def test_store_that_takes_no_file(cellar: Cellar, folder: Path) -> None:
     assert (found["store"][0], found["inbox"][0]) == ("wrong", "ok")
 
 
+def test_empty_folder_in_place_of_the_store_of_archives(cellar: Cellar, folder: Path) -> None:
+    with installed(folder):
+        archived("one", sample_body("one"))
+    with installed(folder, store_url=folder / "not mounted"):
+        found = verdicts(cellar("status", "--json"))
+        assert not (folder / "not mounted").exists()
+
+    assert found["store"][0] == "wrong"
+    assert "the store is empty while the database has archives" in found["store"][1]
+    assert str(folder / "not mounted") in found["store"][1]
+
+
 def test_database_that_is_not_migrated(cellar: Cellar, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     with installed(tmp_path):
@@ -62,6 +81,39 @@ def test_database_that_is_not_migrated(cellar: Cellar, tmp_path: Path) -> None:
     assert empty["database"][0] == "wrong"
     assert empty["schema"][0] == "wrong"
     assert empty["schema"][1].startswith("the database has no tables of cellar, this version expects ")
+
+
+def test_database_of_a_newer_version_asks_for_that_version_and_never_for_a_migration(
+    cellar: Cellar, folder: Path
+) -> None:
+    with closing(sqlite3.connect(folder / "data" / "cellar.db")) as database, database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+    with installed(folder):
+        doctor, migrated = cellar("doctor", "--json"), cellar("migrate")
+
+    (schema,) = [each for each in json.loads(doctor.output)["checks"] if each["name"] == "schema"]
+    assert schema["verdict"] == "wrong"
+    assert schema["found"].startswith("the database has revision 9999, which this version does not know")
+    assert schema["to_do"].startswith("start that version again, or restore the database of before its upgrade")
+    assert migrated.status == 1
+    assert f"mostly a newer one; {schema['to_do']}" in migrated.errors
+
+
+@pytest.mark.parametrize("other", [{}, {"seal_keys": base64.b64encode(bytes(64)).decode()}])
+def test_master_key_that_is_gone_or_another(cellar: Cellar, folder: Path, other: dict[str, str]) -> None:
+    with installed(folder):
+        before = verdicts(cellar("status", "--json"))["seal key"]
+        archived("one", sample_body("one"))
+        seals.fingerprint("a secret")
+        after = verdicts(cellar("status", "--json"))["seal key"]
+        key = folder / "data" / "secrets" / "seal"
+        key.unlink()
+    with installed(folder, **other):
+        lost = verdicts(cellar("status", "--json"))["seal key"]
+
+    assert (before[0], after) == ("off", ("ok", str(key)))
+    assert lost[0] == "wrong"
+    assert "no key of CELLAR_SEAL_KEYS opens keys/fingerprint.json" in lost[1]
 
 
 def test_folder_without_an_installation_stays_empty(cellar: Cellar, tmp_path: Path) -> None:
@@ -103,11 +155,28 @@ def test_no_worker_and_deployments_of_another_version(cellar: Cellar, folder: Pa
     assert "another version" in found["process-archive/archive"][1]
 
 
+def test_another_program_at_the_address_of_prefect_is_one_fault(cellar: Cellar, folder: Path) -> None:
+    with HTTPServer() as other, installed(folder, PREFECT_API_URL=other.url_for("/api")):
+        other.expect_request(re.compile("")).respond_with_data("another program", status=404)
+        found = verdicts(cellar("doctor", "--json"))
+
+    assert "does not answer as Prefect's API; check PREFECT_API_URL" in found["Prefect"][1]
+    wrong = [name for name, (verdict, _) in found.items() if verdict == "wrong"]
+    assert [name for name in wrong if name not in ("receiver", "file modes")] == ["Prefect"]
+    assert found["process-archive/archive"] == ("off", "not known while Prefect does not answer")
+
+
 def test_files_that_other_users_may_open(cellar: Cellar, folder: Path) -> None:
     (folder / "data").chmod(0o755)
     with installed(folder):
-        found = verdicts(cellar("doctor", "--json"))
+        doctor = cellar("doctor", "--json")
+        found = verdicts(doctor)
 
+    (to_do,) = [each["to_do"] for each in json.loads(doctor.output)["checks"] if each["name"] == "file modes"]
+    command = to_do.partition("`")[2].partition("`")[0]
+    subprocess.run(command, shell=True, check=True)
+    with installed(folder):
+        assert verdicts(cellar("doctor", "--json"))["file modes"][0] == "ok"
     verdict, told = found["file modes"]
     assert (verdict, f"other users may open {folder / 'data'}" in told) == ("wrong", True)
 

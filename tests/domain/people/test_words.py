@@ -35,7 +35,7 @@ def test_failures_name_cause_number_times_and_command() -> None:
 def test_wait_says_that_archives_go_on_by_themselves() -> None:
     assert said(notice(NoticeKind.SYSTEM_AWAY, "store", 120))[:3] == [
         "cellar: 120 archives wait for the store",
-        "120 archives wait for the store since 2026-01-01 12:00 UTC (3 h); nothing to do.",
+        "120 archives wait for the store since 2026-01-01 12:00 UTC (3 h); see `cellar doctor`.",
         "Archives go on by themselves once it is back. They are given up after three days.",
     ]
 

@@ -14,8 +14,16 @@ LATER = NOON + timedelta(minutes=3)
 @pytest.mark.parametrize(
     ("system", "archives", "line"),
     [
-        (System.STORE, 12, "12 archives wait for the store since 2026-01-01 12:00 UTC (3 min); nothing to do"),
-        (System.CLAMAV, 1, "1 archive waits for ClamAV since 2026-01-01 12:00 UTC (3 min); nothing to do"),
+        (
+            System.STORE,
+            12,
+            "12 archives wait for the store since 2026-01-01 12:00 UTC (3 min); see `cellar doctor`",
+        ),
+        (
+            System.CLAMAV,
+            1,
+            "1 archive waits for ClamAV since 2026-01-01 12:00 UTC (3 min); see `cellar doctor`",
+        ),
         (
             System.OTHER_RUN,
             2,
@@ -24,8 +32,8 @@ LATER = NOON + timedelta(minutes=3)
         (
             System.KEY,
             2,
-            "2 archives wait for the key since 2026-01-01 12:00 UTC (3 min); bring the key back in CELLAR_SEAL_KEYS, "
-            "or in `keys/` of the store",
+            "2 archives wait for the key since 2026-01-01 12:00 UTC (3 min); bring the key back in `secrets/seal`, "
+            "CELLAR_SEAL_KEYS or `keys/` of the store",
         ),
     ],
 )

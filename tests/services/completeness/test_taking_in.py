@@ -16,6 +16,7 @@ from adapters.database.transactions import reading
 from adapters.files.store import store
 from adapters.inbox import session_events as inbox
 from adapters.settings.settings import Settings
+from adapters.store import ocfl
 from domain.completeness.batches import events_in
 from models.completeness.session_event import ReceivedEvent, SessionEventRow, SessionEventType
 from models.errors import Transient
@@ -155,6 +156,7 @@ def test_store_does_not_grow_with_each_sweep_while_the_database_is_away(
     configure: Callable[..., Settings], tmp_path: Path
 ) -> None:
     configure(database_url=database_that_is_away())
+    ocfl.make_root()  # the store is in use
     for minute in range(5):
         journaled([body(reference=f"r{minute}")], NOON + timedelta(minutes=minute))
         with pytest.raises(Transient):

@@ -40,6 +40,24 @@ def test_each_check_keeps_its_place_and_says_what_to_do_when_it_fails() -> None:
     ]
 
 
+def test_command_of_a_wrong_user_says_which_path_and_as_whom_to_run_it() -> None:
+    def _refused() -> Check:
+        raise PermissionError(13, "Permission denied", "/srv/data/cellar.db")
+
+    def _translated() -> Check:
+        try:
+            return _refused()
+        except OSError as error:
+            raise Transient("the store cannot be read: Permission denied", system=System.STORE) from error
+
+    found = examined([Probe("database", _refused, TO_DO), Probe("store", _translated, TO_DO)], within_s=240)
+
+    assert found[0].found == "/srv/data/cellar.db: Permission denied"
+    assert {each.to_do for each in found} == {
+        "run the command as the user who runs cellar, or give the path to this user by `chown`"
+    }
+
+
 def test_check_that_needs_a_system_that_is_away_is_not_wrong_itself() -> None:
     failed = Answer[Check](None, "Prefect does not answer", System.PREFECT)
     off = Check(name="workers", verdict=Verdict.OFF, found="not known while Prefect does not answer")

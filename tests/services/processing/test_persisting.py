@@ -426,5 +426,5 @@ def test_full_disk_while_staging_a_body_is_transient(file_size_limit: Callable[[
     delivery = received("process-1", json.dumps(document).encode())
     file_size_limit()
 
-    with pytest.raises(Transient, match="the spool folder does not take more: EFBIG"):
+    with pytest.raises(Transient, match="the spool folder of the store does not take more: File too large"):
         persist("process-1", delivery.receipt_id)

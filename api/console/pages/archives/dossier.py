@@ -14,6 +14,7 @@ from api.console.frame.rendering import archive_url, render
 from api.console.frame.threads import in_thread
 from api.console.frame.visits import Person, recorded
 from api.console.pages.archives.form_places import PAGE_HEIGHT, PAGE_WIDTH, drawn_pages
+from api.console.words.languages import N_
 from api.links import link_of
 from api.references import Reference, RouteAsSent
 from domain.archive.verdict_text import certificate_texts, document_text, field_change_texts, signature_texts
@@ -33,6 +34,7 @@ from services.views.timeline import timeline_of
 FIELDS_AT_ONCE = 500
 FILES_AT_ONCE = 200
 _FIELDS_OF_DOSSIER = 50
+_NO_REASON = N_("Write a reason of at most 10,000 characters.")
 router = APIRouter(route_class=RouteAsSent)
 
 
@@ -123,8 +125,7 @@ def _explanation(form: Form, person: str) -> Explanation:
             by=person, why=form.text("why"), expected=form.optional("expected"), found=form.optional("found")
         )
     except ValidationError as error:
-        detail = "expected a reason of at most 10,000 characters, not empty"
-        raise Refused("BAD_PARAMETER", detail, where="why") from error
+        raise Refused("BAD_PARAMETER", _NO_REASON, where="why") from error
 
 
 def _archive(reference: str) -> ArchiveView:

@@ -97,3 +97,8 @@ CAUSES: Mapping[str, Meaning] = {
 def cause_meaning(code: str | None) -> Meaning | None:
     """Return why a run failed or waits, or why a body was refused; None for a code without words."""
     return worded(CAUSES, code)
+
+
+def wait_meaning(system: str) -> Meaning | None:
+    """Return why runs wait for a system, and what brings it back."""
+    return worded(CAUSES, f"{system.upper().replace(' ', '_')}_AWAY")

@@ -62,6 +62,13 @@ _WRONG: Mapping[str, Meaning] = {
         N_("The last anchor is old or incomplete."),
         N_("Run cellar anchor, and see the runs of anchor-archives in Prefect."),
     ),
+    "seal key": Meaning(
+        N_("The key of sealed values is missing, damaged or not in the settings. The values themselves are whole."),
+        N_(
+            "Restore secrets/seal from a backup, or add the key to CELLAR_SEAL_KEYS. Archives wait meanwhile, and none "
+            "is lost."
+        ),
+    ),
     "anchor key": Meaning(
         N_("The key that signs anchors is gone."), N_("Restore its file from a backup, or set CELLAR_ANCHOR_KEY.")
     ),
