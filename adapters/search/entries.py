@@ -111,8 +111,8 @@ def set_facets(session: Session, reference: str, facets: Facets) -> None:
 def set_attention(session: Session, reference: str) -> None:
     """Let an archive be found by whether a person should look at it now. Called when a cause has come or gone.
 
-    An archive that needs nobody, and did not before, is done with: whoever adds a cause meanwhile calls this too. Else the
-    entry is locked first, since the causes are in several tables, and others may write these at the same time.
+    An archive that needs nobody, and did not before, is done with: whoever adds a cause meanwhile calls this too. Else
+    the entry is locked first, since the causes are in several tables, and others may write these at the same time.
     """
     session.flush()
     _, known, found = _attention(session, reference)
