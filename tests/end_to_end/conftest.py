@@ -110,7 +110,7 @@ class Endpoint:
         return Response()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def endpoint() -> Iterator[Endpoint]:
     server = HTTPServer()
     server.start()
@@ -118,7 +118,7 @@ def endpoint() -> Iterator[Endpoint]:
     server.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def collector() -> Iterator[Collector]:
     server = HTTPServer()
     server.start()
@@ -126,7 +126,7 @@ def collector() -> Iterator[Collector]:
     server.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def up(
     tmp_path_factory: pytest.TempPathFactory, endpoint: Endpoint, collector: Collector, migrated_prefect: Path
 ) -> Iterator[Running]:
