@@ -161,7 +161,7 @@ _COMMANDS = [
     ),
     Later("people", "cli.operation.people:app", "Try out whether people can be reached."),
     Later("export-table", "cli.archives.export_table:app", "Write a table for data teams as a Parquet file."),
-    Later("quarantine", "cli.archives.quarantine:app", "List, show and release payloads that were refused."),
+    Later("quarantine", "cli.archives.quarantine:app", "List, show, release and dismiss payloads that were refused."),
     Later(
         "sources",
         "cli.sources.sources:app",

@@ -96,12 +96,12 @@ class Intake:
             identity.template_id,
             source,
         )
-        self._become(_waiting(), f"{delivery.delivery_id}.json", delivery)
+        self._become(_waiting(), f"{delivery.delivery_id}.json", orjson.dumps(delivery))
         return delivery
 
     def accept_again(self, delivery: Delivery) -> None:
         """Put the body on stable storage for a delivery that was accepted before, and may still wait."""
-        self._become(_waiting(), f"{delivery.delivery_id}.json", delivery)
+        self._become(_waiting(), f"{delivery.delivery_id}.json", orjson.dumps(delivery))
 
     def quarantine(
         self, refused: Refused, received_at: datetime, named: FoundProcess, source: str = DEFAULT_SOURCE
@@ -111,7 +111,7 @@ class Intake:
             _delivery_id(received_at), self._digest.hexdigest(), received_at, self.size_bytes,
             refused.code, refused.where, refused.detail, named.reference, named.process_number, source=source,
         )  # fmt: skip
-        self._become(quarantine.place(), quarantine.name_of(delivery), delivery)
+        self._become(quarantine.place(), quarantine.name_of(delivery), quarantine.record_of(delivery))
         return delivery
 
     def discard(self) -> None:
@@ -122,10 +122,10 @@ class Intake:
             os.close(descriptor)
             path.unlink(missing_ok=True)
 
-    def _become(self, place: Storage, name: str, record: Delivery | RefusedDelivery) -> None:
+    def _become(self, place: Storage, name: str, record: bytes) -> None:
         """Store the body, then its record: a body without a record was never acknowledged."""
         self.keep_body(place)
-        place.write(orjson.dumps(record), name)
+        place.write(record, name)
         place.sync()
 
     def keep_body(self, place: Storage) -> None:

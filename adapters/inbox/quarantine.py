@@ -2,7 +2,7 @@
 
 `quarantine/` holds the bodies as RECEIPT_ID.body, and the records that the database does not have yet as
 DELIVERY_ID.json. Once a record has its row, it moves to `quarantine/listed/`. So a search for new records reads no old
-record. A release writes the record again, as new: the row gets the time of the release in the same way.
+record. A release or a dismissal writes the record again, as new: the row learns of it in the same way.
 
 An earlier cellar kept one record per body, RECEIPT_ID.json. It counts as a new record of a delivery with that id.
 
@@ -12,7 +12,7 @@ Failures raise Transient.
 import json
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
@@ -26,15 +26,16 @@ from adapters.inbox.records import body_name, readable
 from adapters.settings.settings import settings
 from models.runs.refused import RefusedDelivery
 
-_MOMENTS = ("received_at", "released_at")
+_MOMENTS = ("received_at", "released_at", "dismissed_at")
+_OF_DISMISSAL = ("dismissed_at", "dismissed_by", "dismissed_why")
 _RECORDS = "[0-9a-f]*.json"
 
 
 def refused() -> list[RefusedDelivery]:
-    """Return all refused deliveries, newest first, released deliveries too."""
+    """Return all refused deliveries, newest first, those that were released or dismissed too."""
     found: dict[str, RefusedDelivery] = {}
     for each in chain(unlisted(), readable(_read, _listed(), _RECORDS)):  # a record moves in this direction
-        if each.delivery_id not in found or each.released_at:
+        if each.delivery_id not in found or _decided(each) > _decided(found[each.delivery_id]):
             found[each.delivery_id] = each
     return sorted(found.values(), key=lambda each: (each.received_at, each.delivery_id), reverse=True)
 
@@ -50,11 +51,11 @@ def is_unlisted(delivery: RefusedDelivery) -> bool:
 
 def set_listed(delivery: RefusedDelivery) -> None:
     """Move the record of a delivery out of the search, after its row is in the database. `sync_listed` must follow."""
-    _listed().write(orjson.dumps(delivery), name_of(delivery))
+    _listed().write(record_of(delivery), name_of(delivery))
 
 
 def forget_unlisted(delivery: RefusedDelivery) -> None:
-    """Remove the record of a listed delivery from the search, unless a release has written it again since."""
+    """Remove the record of a listed delivery from the search, unless a person has written it again since."""
     name = name_of(delivery)
     data = place().found_bytes(name)
     if data is not None and _parsed(data) == delivery:
@@ -67,8 +68,14 @@ def sync_listed() -> None:
 
 def set_released(delivery: RefusedDelivery, now: datetime) -> None:
     """Record the release of a refused delivery, durably. The search finds the record again."""
-    place().write(orjson.dumps(replace(delivery, released_at=now)), name_of(delivery))
-    place().sync()
+    _write_again(replace(delivery, released_at=now))
+
+
+def set_dismissed(delivery: RefusedDelivery, by: str, why: str, now: datetime) -> RefusedDelivery:
+    """Record durably that a person dismissed a refused delivery, and return it so. The search finds it again."""
+    dismissed = replace(delivery, dismissed_at=now, dismissed_by=by, dismissed_why=why)
+    _write_again(dismissed)
+    return dismissed
 
 
 def location(receipt_id: str) -> str:
@@ -101,8 +108,25 @@ def name_of(delivery: RefusedDelivery) -> str:
     return f"{delivery.delivery_id}.json"
 
 
+def record_of(delivery: RefusedDelivery) -> bytes:
+    """Return a record. What nobody dismissed has the members that an earlier cellar reads."""
+    members = asdict(delivery)
+    return orjson.dumps(
+        {name: value for name, value in members.items() if name not in _OF_DISMISSAL or value is not None}
+    )
+
+
 def _listed() -> Storage:
     return storage_at(f"{settings().inbox_location}/quarantine/listed")
+
+
+def _write_again(delivery: RefusedDelivery) -> None:
+    place().write(record_of(delivery), name_of(delivery))
+    place().sync()
+
+
+def _decided(delivery: RefusedDelivery) -> tuple[bool, bool]:
+    return delivery.released_at is not None, delivery.dismissed_at is not None
 
 
 def _read(storage: Storage, name: str) -> RefusedDelivery:
@@ -111,5 +135,5 @@ def _read(storage: Storage, name: str) -> RefusedDelivery:
 
 def _parsed(data: bytes) -> RefusedDelivery:
     record: dict[str, Any] = {"delivery_id": "", "released_at": None} | json.loads(data)
-    moments = {name: datetime.fromisoformat(record[name]) for name in _MOMENTS if record[name]}
+    moments = {name: datetime.fromisoformat(record[name]) for name in _MOMENTS if record.get(name)}
     return RefusedDelivery(**record | moments | {"delivery_id": record["delivery_id"] or record["receipt_id"]})

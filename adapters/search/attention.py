@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_
+from sqlalchemy import ColumnElement, and_, or_
 from sqlmodel import SQLModel, col, exists
 
 from models.archive.archive import ArchiveRow, State
@@ -25,11 +25,14 @@ _ACCEPTED_LATER = exists().where(
     col(DeliveryRow.reference) == col(RefusedRow.reference),
     col(DeliveryRow.received_at) >= col(RefusedRow.received_at),
 )
+IS_OPEN = and_(col(RefusedRow.released_at).is_(None), col(RefusedRow.dismissed_at).is_(None), ~_ACCEPTED_LATER)
+"""The condition that a refused delivery needs a person: nobody released or dismissed it, and its process has not been
+accepted since. A body that names no process stays open until a person dismisses it.
+"""
 NEEDS_ATTENTION = or_(
     col(ArchiveRow.state) == State.FAILED,
     _has(WarningRow),
     SOURCES_DIFFER,
     _has(DiscrepancyRow, col(DiscrepancyRow.state) == DiscrepancyState.OPEN),
-    # A released delivery, and a delivery that the sender has sent again in order, needs no person.
-    _has(RefusedRow, col(RefusedRow.released_at).is_(None), ~_ACCEPTED_LATER),
+    _has(RefusedRow, IS_OPEN),
 )

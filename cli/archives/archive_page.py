@@ -113,7 +113,7 @@ def _print_refused(terminal: Console, refused: Sequence[RefusedView]) -> None:
         (
             each.code,
             each.where or "–",
-            "released" if each.released_at else "refused",
+            "released" if each.released_at else "dismissed" if each.dismissed_at else "refused",
             _moment(each.received_at),
             each.receipt_id[:_SHOWN_OF_RECEIPT],
         )

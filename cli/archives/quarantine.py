@@ -1,22 +1,27 @@
-"""`cellar quarantine`: shows refused deliveries and the reasons, and releases their bodies after a fix."""
+"""`cellar quarantine`: shows refused deliveries and the reasons, and releases or dismisses their bodies."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
+from itertools import chain
 from typing import Annotated, Any
 
 import typer
+from pydantic import ValidationError
 from rich.table import Table
 
 from adapters.inbox import quarantine
-from cli.terminal import Json, cell, console, table_of
+from cli.person import person
+from cli.terminal import Json, cell, console, table_of, wrong_options
 from models.errors import Refused
 from models.runs.receipt import DEFAULT_SOURCE
 from models.runs.refused import RefusedDelivery
+from models.views.archives.dismissal import Dismissal
+from services.triggering.dismissals import dismiss
 from services.triggering.releases import Outcome, release_all
 
-app = typer.Typer(help="List, show and release payloads that were refused.", no_args_is_help=True)
+app = typer.Typer(help="List, show, release and dismiss payloads that were refused.", no_args_is_help=True)
 _SHOWN_OF_ID = 10
 _LISTED = ("reference", "process", "receipt", "received UTC", "reason")
 _Bodies = dict[str, list[RefusedDelivery]]
@@ -90,6 +95,30 @@ def release_bodies(
         raise typer.Exit(1)
 
 
+@app.command("dismiss")
+def dismiss_bodies(
+    receipt_ids: Annotated[list[str] | None, typer.Argument(help="Receipt ids, or their beginnings.")] = None,
+    *,
+    why: Annotated[str, typer.Option(help="Why the payloads need nobody.")],
+    by: Annotated[str, typer.Option(help="Your name.", default_factory=person, show_default="your user and host")],
+    code: Annotated[str | None, typer.Option(help="Every payload that was refused with this code.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every payload in quarantine.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Say that payloads need nobody: they are no archives, or will not come in order. They stay in quarantine."""
+    try:
+        dismissal = Dismissal(by=by, why=why)
+    except ValidationError as error:
+        raise wrong_options(error) from error
+    bodies = _chosen(receipt_ids or [], code, everything=everything)
+    dismissed = dismiss(chain.from_iterable(bodies.values()), dismissal, datetime.now(UTC))
+    if as_json:
+        _print_json([asdict(each) for each in dismissed])
+    else:
+        lines = [cell(f"{receipt_id}: dismissed by {by}: {why}") for receipt_id in _by_body(dismissed)]
+        typer.echo("\n".join(lines) or "No payload in quarantine matches.")
+
+
 def _line(outcome: Outcome) -> str:
     said = (
         f"still refused: {outcome.fault}"
@@ -128,7 +157,7 @@ def _named(receipt_ids: Sequence[str]) -> _Bodies:
 
 
 def _waiting() -> list[RefusedDelivery]:
-    return [each for each in quarantine.refused() if each.released_at is None]
+    return [each for each in quarantine.refused() if each.released_at is None and each.dismissed_at is None]
 
 
 def _by_body(deliveries: Sequence[RefusedDelivery]) -> _Bodies:

@@ -12,7 +12,8 @@ from cli.person import person
 from cli.terminal import Json, cell, console, print_json, table_of, wrong_options
 from domain.completeness.words import left_text, why_text
 from models.errors import Refused
-from models.views.archives.missing import Dismissal, FindingState, MissingPage, MissingQuery, MissingView
+from models.views.archives.dismissal import Dismissal
+from models.views.archives.missing import FindingState, MissingPage, MissingQuery, MissingView
 from services.completeness import dismissing
 from services.views import missing_list
 

@@ -28,7 +28,7 @@ _QUESTIONS: Mapping[str, Callable[[], Any]] = {
     "archives": facts.archives_by_state,
     "failures": lambda: _of_database(lambda: failures().items),
     "waiting": lambda: _of_database(lambda: [WaitView.of(each) for each in waiting.summary()]),
-    "refused": lambda: _of_database(refused.unreleased),
+    "refused": lambda: _of_database(refused.open_bodies),
     "missing": lambda: _of_database(_missing),
     "inbox": lambda: InboxView.of(backlog()),
     "workers": prefect_facts.online_workers,

@@ -17,7 +17,8 @@ from models.runs.receipt import DEFAULT_SOURCE
 class RefusedDelivery:
     """One refused arrival of a body. `where` and `detail` state the reason and contain no value of the body.
 
-    `delivery_id` starts with the time of arrival, except in records of an earlier cellar.
+    `delivery_id` starts with the time of arrival, except in records of an earlier cellar. A person dismisses what is no
+    archive, or will not come in order: it needs nobody any more, and its body stays.
     """
 
     delivery_id: str
@@ -31,6 +32,9 @@ class RefusedDelivery:
     process_number: int | None = None
     released_at: datetime | None = None
     source: str = DEFAULT_SOURCE
+    dismissed_at: datetime | None = None
+    dismissed_by: str | None = None
+    dismissed_why: str | None = None
 
 
 class RefusedRow(SQLModel, table=True):
@@ -49,6 +53,9 @@ class RefusedRow(SQLModel, table=True):
     reference: str | None = Field(default=None, index=True, max_length=255)
     process_number: int | None = Field(default=None, index=True, sa_type=BigInteger)
     released_at: datetime | None = Field(default=None, sa_type=Moment)
+    dismissed_at: datetime | None = Field(default=None, sa_type=Moment)
+    dismissed_by: str | None = None
+    dismissed_why: str | None = None
     notified_at: datetime | None = Field(default=None, index=True, sa_type=Moment)
     message: str | None = Field(default=None, index=True, max_length=64)
     source: str = Field(default=DEFAULT_SOURCE, max_length=64)

@@ -4,7 +4,8 @@ from datetime import datetime
 
 from adapters.tables.completeness import missing_processes
 from models.errors import Refused
-from models.views.archives.missing import Dismissal, MissingView
+from models.views.archives.dismissal import Dismissal
+from models.views.archives.missing import MissingView
 from services.views import missing_list
 
 

@@ -55,7 +55,11 @@ def unknown_reference(reference: str) -> Refused:
     delivery = refused.newest_of(reference)
     if delivery:
         place = f" at {delivery.where}" if delivery.where else ""
-        after = "it is released and waits for its run" if delivery.released_at else "it is in quarantine"
+        after = "it is in quarantine"
+        if delivery.released_at:
+            after = "it is released and waits for its run"
+        elif delivery.dismissed_at:
+            after = "it is in quarantine, and a person has dismissed it"
         detail = (
             f"a delivery of this process was refused: {delivery.code}{place}: {delivery.detail}; {after}; "
             f"see `cellar quarantine show {delivery.receipt_id[:10]}`"

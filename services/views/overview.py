@@ -68,7 +68,7 @@ def _attention() -> Attention:
     failing = {each.name for each in endpoints.known() if each.failing_since and not each.disabled_at}
     return Attention(
         failures=failure_list.failures().items,
-        refused=refused.unreleased_by_code(),
+        refused=refused.open_by_code(),
         discrepancies=discrepancy_list.open_by_code(),
         missing=sum(open_findings.values()),
         nearest_deadline_at=nearest[0].deadline_at if nearest else None,

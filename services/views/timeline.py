@@ -63,6 +63,9 @@ def _deliveries(session: Session, reference: str) -> Iterator[TimelineEntry]:
         yield _entry(each.received_at, TimelineKind.DELIVERY, each.outcome, each.delivery_id)
     for each in _last(session, RefusedRow, RefusedRow.received_at, reference):
         yield _entry(each.received_at, TimelineKind.DELIVERY, f"refused: {each.code}", each.delivery_id)
+        if each.dismissed_at:
+            done = "dismissed a refused body"
+            yield _entry(each.dismissed_at, TimelineKind.ACTION, done, each.delivery_id, each.dismissed_by)
 
 
 def _versions(session: Session, reference: str) -> Iterator[TimelineEntry]:

@@ -8,15 +8,17 @@ from sqlmodel import col, exists, func, select, update
 
 from adapters.database.transactions import reading, upsert, writing
 from adapters.search import entries
+from adapters.search.attention import IS_OPEN
 from models.messages.event import EventRow, EventType
 from models.messages.notification import NotificationRow, NotificationState
 from models.runs.refused import RefusedDelivery, RefusedRow
 
 _COLUMNS = {each.name for each in fields(RefusedDelivery)}
+_DECIDED = ("released_at", "dismissed_at", "dismissed_by", "dismissed_why")
 
 
 def record(deliveries: Sequence[RefusedDelivery]) -> None:
-    """Record refused deliveries. A repetition changes nothing, except that a known delivery may be released now.
+    """Record refused deliveries. A repetition changes nothing, except that a person may have released or dismissed one.
 
     Each archive has a transaction of its own: with many entries locked at once, this and others could wait for each
     other in a circle. The caller repeats a recording that was broken off.
@@ -26,8 +28,8 @@ def record(deliveries: Sequence[RefusedDelivery]) -> None:
     """
     with writing() as session:
         new = upsert(session, RefusedRow)
-        released_at = func.coalesce(new.excluded.released_at, RefusedRow.released_at)
-        known = new.on_conflict_do_update(index_elements=["delivery_id"], set_={"released_at": released_at})
+        decided = {name: func.coalesce(new.excluded[name], getattr(RefusedRow, name)) for name in _DECIDED}
+        known = new.on_conflict_do_update(index_elements=["delivery_id"], set_=decided)
         session.connection().execute(known, [asdict(each) for each in deliveries])
     for reference in sorted({each.reference for each in deliveries if each.reference is not None}):
         with writing() as session:
@@ -50,26 +52,25 @@ def of_body(receipt_id: str) -> list[RefusedDelivery]:
         return [_delivery(row) for row in session.exec(found.order_by(col(RefusedRow.received_at).desc()))]
 
 
-def unreleased() -> int:
-    """Return the number of refused bodies that nobody has released."""
-    bodies = select(func.count(col(RefusedRow.receipt_id).distinct())).where(col(RefusedRow.released_at).is_(None))
+def open_bodies() -> int:
+    """Return the number of refused bodies that need a person."""
+    bodies = select(func.count(col(RefusedRow.receipt_id).distinct())).where(IS_OPEN)
     with reading() as session:
         return session.exec(bodies).one()
 
 
-def unreleased_by_code() -> dict[str, int]:
-    """Return the number of refused bodies that nobody has released, by code."""
+def open_by_code() -> dict[str, int]:
+    """Return the number of refused bodies that need a person, by code."""
     code = col(RefusedRow.code)
-    bodies = select(code, func.count(col(RefusedRow.receipt_id).distinct())).where(
-        col(RefusedRow.released_at).is_(None)
-    )
+    bodies = select(code, func.count(col(RefusedRow.receipt_id).distinct())).where(IS_OPEN)
     with reading() as session:
         return dict(session.exec(bodies.group_by(code).order_by(code)).all())
 
 
 def put_into_group(group: str, now: datetime) -> None:
-    """Put the deliveries that are in no group into a group. A delivery that is released before needs no report."""
-    ungrouped = (col(RefusedRow.notified_at).is_(None), col(RefusedRow.released_at).is_(None))
+    """Put the deliveries that are in no group into a group. One that a person has dealt with before needs no report."""
+    dealt_with = col(RefusedRow.released_at).is_not(None) | col(RefusedRow.dismissed_at).is_not(None)
+    ungrouped = (col(RefusedRow.notified_at).is_(None), ~dealt_with)
     with writing() as session:
         session.execute(update(RefusedRow).where(*ungrouped).values(notified_at=now, message=group))
 

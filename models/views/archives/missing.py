@@ -6,7 +6,7 @@ from enum import StrEnum
 from pydantic import BaseModel, Field
 
 from models.completeness.missing_process import Closing, Why
-from models.views.parameters import Statement, Text
+from models.views.parameters import Text
 
 
 class FindingState(StrEnum):
@@ -55,10 +55,3 @@ class MissingPage(BaseModel):
 
     items: list[MissingView]
     next: str | None
-
-
-class Dismissal(BaseModel):
-    """Why a process is not missing, and the name of the person who says so."""
-
-    by: Statement
-    why: Statement

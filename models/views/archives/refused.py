@@ -23,7 +23,8 @@ class RefusedQuery(BaseModel):
 class RefusedView(BaseModel):
     """A refused delivery. `reference` and `process_number` are null where the body does not show them.
 
-    `released_at`: the time at which a person released the body, which cellar accepted then.
+    `released_at`: the time at which a person released the body, which cellar accepted then. `dismissed_at`: the time at
+    which a person said, by `dismissed_by` and `dismissed_why`, that it needs nobody any more.
     """
 
     receipt_id: str
@@ -36,6 +37,9 @@ class RefusedView(BaseModel):
     received_at: datetime
     size_bytes: int
     released_at: datetime | None
+    dismissed_at: datetime | None
+    dismissed_by: str | None
+    dismissed_why: str | None
 
 
 class RefusedPage(BaseModel):

@@ -77,6 +77,9 @@ def test_refused_deliveries_are_logged_and_listed(tmp_path: Path, database: str)
         "received_at": "",
         "size_bytes": len(WRONG_FILE),
         "released_at": None,
+        "dismissed_at": None,
+        "dismissed_by": None,
+        "dismissed_why": None,
     }
     assert (items[2]["reference"], items[2]["process_number"], items[2]["code"]) == (None, None, "NOT_JSON")
     assert list(filtered.values()) == [

@@ -1,4 +1,4 @@
-"""`cellar quarantine list`, `show` and `release`."""
+"""`cellar quarantine list`, `show`, `release` and `dismiss`."""
 
 import json
 from collections.abc import Callable
@@ -106,6 +106,9 @@ def test_list_is_json_for_scripts(cellar: Cellar, sound: str, broken: str) -> No
         "process_number": 4711,
         "released_at": None,
         "source": "default",
+        "dismissed_at": None,
+        "dismissed_by": None,
+        "dismissed_why": None,
     }
 
 
@@ -131,8 +134,8 @@ def test_show_names_the_path_of_the_raw_body(cellar: Cellar, sound: str) -> None
 
     assert Path(entry["body"]).read_bytes() == sample_body(REFERENCE)
     reported = cellar("quarantine", "show", sound).output
-    del entry["received_at"], entry["released_at"]
-    assert [value for value in entry.values() if str(value) not in reported] == []
+    del entry["received_at"]
+    assert [value for value in entry.values() if value is not None and str(value) not in reported] == []
 
 
 def test_unique_beginning_of_an_id_is_enough(cellar: Cellar, sound: str, broken: str) -> None:
@@ -230,3 +233,60 @@ def test_release_of_no_or_two_choices_is_wrong_use(cellar: Cellar, sound: str, a
 @pytest.mark.parametrize("arguments", [["quarantine"], ["quarantine", "show"], ["quarantine", "free"]])
 def test_wrong_use_exits_with_2(cellar: Cellar, arguments: list[str]) -> None:
     assert cellar(*arguments).status == 2
+
+
+def test_dismissed_payload_is_no_longer_listed_and_its_record_says_who_and_why(
+    cellar: Cellar, sound: str, broken: str
+) -> None:
+    said = cellar("quarantine", "dismiss", broken[:10], "--why", "a scanner", "--by", "Dana")
+
+    assert said.output == f"{broken}: dismissed by Dana: a scanner\n"
+    assert [each["receipt_id"] for each in json.loads(cellar("quarantine", "list", "--json").output)] == [sound]
+    shown = json.loads(cellar("quarantine", "show", broken, "--json").output)
+    assert (shown["dismissed_by"], shown["dismissed_why"]) == ("Dana", "a scanner")
+    assert quarantine.has_body(broken)
+
+
+def test_dismissing_again_changes_nothing(cellar: Cellar, broken: str) -> None:
+    cellar("quarantine", "dismiss", broken, "--why", "a scanner", "--by", "Dana")
+
+    again = cellar("quarantine", "dismiss", broken, "--why", "another reason", "--by", "Noa")
+
+    assert again.output == "No payload in quarantine matches.\n"
+    [kept] = [each for each in quarantine.refused() if each.receipt_id == broken]
+    assert (kept.dismissed_by, kept.dismissed_why) == ("Dana", "a scanner")
+
+
+def test_payloads_of_a_code_are_dismissed_together(cellar: Cellar, sound: str, broken: str) -> None:
+    said = cellar("quarantine", "dismiss", "--code", "TRUNCATED", "--why", "a scanner", "--json")
+
+    assert [each["receipt_id"] for each in json.loads(said.output)] == [broken]
+    assert [each.receipt_id for each in quarantine.refused() if each.dismissed_at is None] == [sound]
+
+
+def test_dismissed_payload_can_be_released(cellar: Cellar, sound: str) -> None:
+    cellar("quarantine", "dismiss", sound, "--why", "a mistake of mine")
+
+    assert "released" in cellar("quarantine", "release", sound).output
+    assert [each.receipt_id for each in inbox.deliveries()] == [sound]
+
+
+def test_payload_that_is_refused_again_after_its_dismissal_is_listed_again(cellar: Cellar, broken: str) -> None:
+    cellar("quarantine", "dismiss", broken, "--why", "a scanner")
+    quarantined(b'{"Marker-314159', Refused("TRUNCATED", "the body ends"), NOW + timedelta(days=2))
+
+    listed = json.loads(cellar("quarantine", "list", "--json").output)
+    assert [each["received_at"][:10] for each in listed if each["receipt_id"] == broken] == ["2026-11-26"]
+
+
+@pytest.mark.parametrize("why", ["", " ", "x" * 10_001])
+def test_dismissal_without_a_reason_is_wrong_use(cellar: Cellar, broken: str, why: str) -> None:
+    assert cellar("quarantine", "dismiss", broken, "--why", why).status == 2
+    assert {each.dismissed_at for each in quarantine.refused()} == {None}
+
+
+def test_record_of_what_nobody_dismissed_has_the_members_that_an_earlier_cellar_reads(
+    broken: str,
+) -> None:
+    for record in Path(quarantine.location(broken)).parent.glob("*.json"):
+        assert not {name for name in json.loads(record.read_bytes()) if name.startswith("dismissed")}

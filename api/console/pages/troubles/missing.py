@@ -14,7 +14,8 @@ from api.console.frame.visits import Person
 from api.console.pages.lists.lists import listed
 from api.console.words.languages import N_
 from models.errors import Refused
-from models.views.archives.missing import Dismissal, MissingQuery
+from models.views.archives.dismissal import Dismissal
+from models.views.archives.missing import MissingQuery
 from services.completeness import dismissing
 from services.views import missing_list
 

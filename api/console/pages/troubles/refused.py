@@ -1,9 +1,10 @@
-"""`/console/refused`: refused deliveries with their reasons, and releasing a body after a fix."""
+"""`/console/refused`: refused deliveries with their reasons, releasing a body after a fix, and dismissing it."""
 
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
+from pydantic import ValidationError
 
 from adapters.tables.runs import refused
 from api.console.frame.cookies import ROOT
@@ -13,21 +14,26 @@ from api.console.frame.rendering import render
 from api.console.frame.threads import in_thread
 from api.console.frame.visits import Person, recorded
 from api.console.pages.lists.lists import listed
+from api.console.words.languages import N_
 from models.errors import Refused
 from models.people.action import ActionKind
+from models.runs.refused import RefusedDelivery
+from models.views.archives.dismissal import Dismissal
 from models.views.archives.refused import RefusedQuery
 from services.people import actions
+from services.triggering import dismissals
 from services.triggering.releases import release_all
 from services.views import refused_list
 
 PATH = f"{ROOT}/refused"
+_NO_REASON = N_("Write a reason of at most 10,000 characters.")
 router = APIRouter()
 
 
 @router.get("/refused")
 def list_refused(request: Request, _person: Person) -> Response:
     found = listed(request, PATH, RefusedQuery, refused_list.page)
-    return render(request, "troubles/refused.html", list=found, unreleased=refused.unreleased_by_code())
+    return render(request, "troubles/refused.html", list=found, open_by_code=refused.open_by_code())
 
 
 @router.post("/refused/release")
@@ -38,10 +44,30 @@ async def release(form: Posted, person: Person) -> Response:
     return see(f"{PATH}?{urlencode(outcome)}")
 
 
+@router.post("/refused/dismiss")
+async def dismiss(form: Posted, person: Person) -> Response:
+    """Record that a refused body needs nobody any more, with a person's reason."""
+    try:
+        said = Dismissal(by=recorded(person), why=form.text("why"))
+    except ValidationError as error:
+        raise Refused("BAD_PARAMETER", _NO_REASON, where="why") from error
+    await in_thread(_dismiss, form.text("receipt_id"), said)
+    return see(f"{PATH}?said=dismissed")
+
+
+def _dismiss(receipt_id: str, said: Dismissal) -> None:
+    if dismissed := dismissals.dismiss(_of_body(receipt_id), said, datetime.now(UTC)):
+        refused.record(dismissed)  # so that the next page shows it; the sweep does the same
+
+
+def _of_body(receipt_id: str) -> list[RefusedDelivery]:
+    if deliveries := refused.of_body(receipt_id):
+        return deliveries
+    raise Refused("UNKNOWN_RECEIPT", "no refused delivery has this receipt; load the list again", status=404)
+
+
 def _release(receipt_id: str, by: str) -> Refused | None:
-    deliveries = refused.of_body(receipt_id)
-    if not deliveries:
-        raise Refused("UNKNOWN_RECEIPT", "no refused delivery has this receipt; load the list again", status=404)
+    deliveries = _of_body(receipt_id)
     [outcome] = release_all({receipt_id: deliveries})
     if outcome.fault is None:
         named = {each.reference for each in deliveries if each.reference}

@@ -48,6 +48,7 @@ _FORMS = forms(
     ("asked for a re-run", N_("asked for a re-run")),
     ("exported the archive", N_("exported the archive")),
     ("released a refused body", N_("released a refused body")),
+    ("dismissed a refused body", N_("dismissed a refused body")),
 )
 
 

@@ -97,3 +97,16 @@ def test_process_needs_attention_until_its_refused_delivery_is_released_or_sent_
     refused.record([replace(delivery(12, reference="released"), released_at=NOON)])
 
     assert [each.reference for each in archive_list.page(ArchiveQuery(attention=True)).items] == ["refused last"]
+
+
+def test_open_bodies_are_those_that_nobody_released_or_dismissed_and_whose_process_was_not_accepted_since() -> None:
+    registered("sent again", minute=20)
+    refused.record([delivery(1), delivery(2, reference="sent again"), delivery(3), delivery(4, reference="waits")])
+    refused.record([replace(delivery(1), released_at=NOON)])
+    refused.record([replace(delivery(3), dismissed_at=NOON, dismissed_by="Dana", dismissed_why="a scanner")])
+    refused.record([delivery(3)])  # as a sweep that was broken off does
+
+    assert refused.open_by_code() == {"NOT_JSON": 1}
+    assert refused.open_bodies() == 1
+    [kept] = refused.of_body(delivery(3).receipt_id)
+    assert (kept.dismissed_by, kept.dismissed_why) == ("Dana", "a scanner")
