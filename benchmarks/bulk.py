@@ -164,7 +164,7 @@ def _here(site: Settings) -> Iterator[None]:
     here = {f"CELLAR_{name}": str(value) for name, value in values.items()}
     os.environ.update(here)
     settings_here.cache_clear()
-    transactions.engine.cache_clear()
+    transactions.made_engine.cache_clear()
     yield
     transactions.engine().dispose()
     for name in here:

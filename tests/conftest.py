@@ -90,9 +90,9 @@ def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
 def _forget() -> None:
     """Clear everything that a process derives from its settings once."""
     _settle()
-    if transactions.engine.cache_info().currsize:
+    if transactions.made_engine.cache_info().currsize:
         transactions.engine().dispose()
-    for cached in (settings, transactions.engine, bucket._client, tls.tls_context, overview._measured):
+    for cached in (settings, transactions.made_engine, bucket._client, tls.tls_context, overview._measured):
         cached.cache_clear()
 
 

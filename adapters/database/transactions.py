@@ -6,6 +6,7 @@ plain tuples, without the ORM, by `session.connection().execute`.
 
 import math
 import sqlite3
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -49,6 +50,7 @@ two hours once the query has been sent. A server that is slow or paused is waite
 _VALUES_PER_QUERY = 10_000  # Postgres takes 65,535 parameters, SQLite 32,766
 _ROWS_AT_ONCE = 1000
 _TRUSTED_S = 1
+_MAKING = threading.Lock()
 """A connection that was used within this time is not pinged. Pinging each use would cost up to 40 pings a run."""
 
 
@@ -113,9 +115,17 @@ def pages(items: Iterable[Item], size: int = _VALUES_PER_QUERY) -> Iterator[list
         yield page
 
 
-@lru_cache
 def engine() -> Engine:
-    """Return the connections of this process."""
+    """Return the connections of this process: the same to threads that ask for the first time at once.
+
+    A cache alone would make a pool for each of them, and nobody would close those that it does not keep.
+    """
+    with _MAKING:
+        return made_engine()
+
+
+@lru_cache
+def made_engine() -> Engine:
     return connected(settings().database_location)
 
 

@@ -75,7 +75,7 @@ def _installed(kind: str, folder: Path | None, url: str | None) -> Iterator[None
         made = _url(kind, kept, url, started)
         os.environ.update(CELLAR_DATA_DIR=str(kept), CELLAR_SEARCH_FIELDS="*", CELLAR_DATABASE_URL=made)
         settings.cache_clear()
-        transactions.engine.cache_clear()
+        transactions.made_engine.cache_clear()
         yield
         transactions.engine().dispose()
     if folder is None:

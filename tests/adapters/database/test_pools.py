@@ -1,14 +1,16 @@
 """A process opens as many connections as its setting allows, and names them."""
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import psycopg
-from sqlalchemy import text
+import pytest
+from sqlalchemy import Engine, text
 
 from adapters.database.pools import Program, connect_as
-from adapters.database.transactions import reading
+from adapters.database.transactions import engine, reading
 from adapters.settings.settings import Settings
 
 _MOST = 5
@@ -34,3 +36,25 @@ def test_threads_beyond_the_connections_wait_for_one(
         names = [name for (name,) in connection.execute(_NAMES)]
     assert len(names) == _MOST  # it keeps what it has opened
     assert all(name.startswith("cellar command ") for name in names)
+
+
+@pytest.fixture
+def _often_switched() -> Iterator[None]:
+    usual_s = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(usual_s)
+
+
+@pytest.mark.usefixtures("_often_switched")
+def test_threads_that_ask_first_at_the_same_time_share_one_pool(configure: Callable[..., Settings]) -> None:
+    for _ in range(20):
+        configure()
+        all_at_once = Barrier(8)
+
+        def _ask(_: int, all_at_once: Barrier = all_at_once) -> Engine:
+            all_at_once.wait()
+            return engine()
+
+        with ThreadPoolExecutor(8) as threads:
+            assert len(set(threads.map(_ask, range(8)))) == 1
