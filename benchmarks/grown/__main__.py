@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import json
 import re
+import shutil
 import sqlite3
 import tempfile
 import time
@@ -46,6 +47,7 @@ async def _measured(folder: Path, template: bytes, given: argparse.Namespace) ->
         data_dir = folder / name / "data"
         data_dir.mkdir(parents=True)
         _copied(seed / "cellar.db", data_dir / "cellar.db")
+        shutil.copytree(seed / "store", data_dir / "store")  # archives wait for a store that is empty beside a database
         began_s = time.monotonic()
         rows[name] = multiply(data_dir / "cellar.db", count)
         size_mb = (data_dir / "cellar.db").stat().st_size / 1e6
