@@ -47,8 +47,8 @@ async def _measured(folder: Path, template: bytes, given: argparse.Namespace) ->
         data_dir = folder / name / "data"
         data_dir.mkdir(parents=True)
         _copied(seed / "cellar.db", data_dir / "cellar.db")
-        # Archives wait for a store that is empty beside a database. Each installation makes keys of its own.
-        shutil.copytree(seed / "store", data_dir / "store", ignore=shutil.ignore_patterns("keys"))
+        for each in ("store", "secrets"):  # archives wait for a store that is empty beside a database, and for its key
+            shutil.copytree(seed / each, data_dir / each)
         began_s = time.monotonic()
         rows[name] = multiply(data_dir / "cellar.db", count)
         size_mb = (data_dir / "cellar.db").stat().st_size / 1e6
