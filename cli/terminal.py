@@ -19,6 +19,7 @@ from rich.padding import Padding
 from rich.table import Column, Table
 from rich.text import Text
 
+from models.views.archives.dismissal import Dismissal
 from models.views.archives.payments import DiscrepancyView
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
@@ -70,6 +71,18 @@ def print_discrepancy(terminal: Console, found: "DiscrepancyLine", of: str = "")
 
 def wrong_options(error: ValidationError) -> typer.BadParameter:
     return typer.BadParameter("; ".join(map(_wrong_option, error.errors())))
+
+
+def dismissal(by: str, why: str) -> Dismissal:
+    """Return what the options `--by` and `--why` say.
+
+    Raises:
+        BadParameter: the name or the reason is empty, or too long.
+    """
+    try:
+        return Dismissal(by=by, why=why)
+    except ValidationError as error:
+        raise wrong_options(error) from error
 
 
 def _wrong_option(error: ErrorDetails) -> str:

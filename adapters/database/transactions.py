@@ -50,8 +50,8 @@ two hours once the query has been sent. A server that is slow or paused is waite
 _VALUES_PER_QUERY = 10_000  # Postgres takes 65,535 parameters, SQLite 32,766
 _ROWS_AT_ONCE = 1000
 _TRUSTED_S = 1
-_MAKING = threading.Lock()
 """A connection that was used within this time is not pinged. Pinging each use would cost up to 40 pings a run."""
+_MAKING = threading.Lock()
 
 
 @contextmanager

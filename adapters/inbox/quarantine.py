@@ -32,7 +32,7 @@ _RECORDS = "[0-9a-f]*.json"
 
 
 def refused() -> list[RefusedDelivery]:
-    """Return all refused deliveries, newest first, those that were released or dismissed too."""
+    """Return all refused deliveries, newest first, with the deliveries that a person released or dismissed."""
     found: dict[str, RefusedDelivery] = {}
     for each in chain(unlisted(), readable(_read, _listed(), _RECORDS)):  # a record moves in this direction
         if each.delivery_id not in found or _decided(each) > _decided(found[each.delivery_id]):

@@ -8,16 +8,14 @@ from itertools import chain
 from typing import Annotated, Any
 
 import typer
-from pydantic import ValidationError
 from rich.table import Table
 
 from adapters.inbox import quarantine
 from cli.person import person
-from cli.terminal import Json, cell, console, table_of, wrong_options
+from cli.terminal import Json, cell, console, dismissal, table_of
 from models.errors import Refused
 from models.runs.receipt import DEFAULT_SOURCE
 from models.runs.refused import RefusedDelivery
-from models.views.archives.dismissal import Dismissal
 from services.triggering.dismissals import dismiss
 from services.triggering.releases import Outcome, release_all
 
@@ -106,12 +104,9 @@ def dismiss_bodies(
     as_json: Json = False,
 ) -> None:
     """Say that payloads need nobody: they are no archives, or will not come in order. They stay in quarantine."""
-    try:
-        dismissal = Dismissal(by=by, why=why)
-    except ValidationError as error:
-        raise wrong_options(error) from error
+    said = dismissal(by, why)
     bodies = _chosen(receipt_ids or [], code, everything=everything)
-    dismissed = dismiss(chain.from_iterable(bodies.values()), dismissal, datetime.now(UTC))
+    dismissed = dismiss(chain.from_iterable(bodies.values()), said, datetime.now(UTC))
     if as_json:
         _print_json([asdict(each) for each in dismissed])
     else:

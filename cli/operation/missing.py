@@ -9,10 +9,9 @@ from rich.console import Console
 from rich.text import Text
 
 from cli.person import person
-from cli.terminal import Json, cell, console, print_json, table_of, wrong_options
+from cli.terminal import Json, cell, console, dismissal, print_json, table_of, wrong_options
 from domain.completeness.words import left_text, why_text
 from models.errors import Refused
-from models.views.archives.dismissal import Dismissal
 from models.views.archives.missing import FindingState, MissingPage, MissingQuery, MissingView
 from services.completeness import dismissing
 from services.views import missing_list
@@ -56,11 +55,7 @@ def dismiss(
     as_json: Json = False,
 ) -> None:
     """Dismiss a finding. It stays in the history; a later submission of the process opens another finding."""
-    try:
-        dismissal = Dismissal(by=by, why=why)
-    except ValidationError as error:
-        raise wrong_options(error) from error
-    found = dismissing.dismiss(missing_id, dismissal, datetime.now(UTC))
+    found = dismissing.dismiss(missing_id, dismissal(by, why), datetime.now(UTC))
     if as_json:
         print_json(found)
     else:

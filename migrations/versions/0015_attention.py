@@ -8,8 +8,8 @@ down_revision = "0014"
 branch_labels = None
 depends_on = None
 
-# The facets are digests of `domain/search/facets.py`. Receivers of this build may have written some of them already: an
-# upgrade starts them before it migrates, and the tables are those of the build before.
+# The facets are digests of `domain/search/facets.py`. A program that knew them, and worked before this migration, may
+# have written some of them already.
 _SOURCES_DIFFER = sa.text("""
     INSERT INTO search_facet (entry_id, kind, facet)
     SELECT id, 'sources', 1793682069250931537 FROM search_entry WHERE reference IN (

@@ -6,13 +6,18 @@ from typing import Annotated
 from urllib.parse import parse_qsl
 
 from fastapi import Depends, Request
+from pydantic import TypeAdapter, ValidationError
 
 from api.console.frame.visits import AnyVisitor
+from api.console.words.languages import N_
 from models.errors import Refused
+from models.views.parameters import Statement
 
 _MOST_BYTES = 256 << 10
 _MOST_FIELDS = 2000
 CSRF = "csrf"
+_REASON: TypeAdapter[str] = TypeAdapter(Statement)
+_NO_REASON = N_("Write a reason of at most 10,000 characters.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +29,17 @@ class Form:
     def text(self, name: str) -> str:
         """Return a field without the spaces around it; empty if the form has no such field."""
         return next((value.strip() for key, value in self.fields if key == name), "")
+
+    def reason(self) -> str:
+        """Return why a person does something, from the field `why`.
+
+        Raises:
+            Refused: it is empty, or has more than 10,000 characters.
+        """
+        try:
+            return _REASON.validate_python(self.text("why"))
+        except ValidationError as error:
+            raise Refused("BAD_PARAMETER", _NO_REASON, where="why") from error
 
     def texts(self, name: str) -> list[str]:
         return [value for key, value in self.fields if key == name]

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
-from pydantic import ValidationError
 
 from adapters.settings.settings import settings
 from api.console.frame.entrance import see
@@ -14,12 +13,10 @@ from api.console.frame.rendering import archive_url, render
 from api.console.frame.threads import in_thread
 from api.console.frame.visits import Person, recorded
 from api.console.pages.archives.form_places import PAGE_HEIGHT, PAGE_WIDTH, drawn_pages
-from api.console.words.languages import N_
 from api.links import link_of
 from api.references import Reference, RouteAsSent
 from domain.archive.verdict_text import certificate_texts, document_text, field_change_texts, signature_texts
 from models.archive.verdict import Verdict
-from models.errors import Refused
 from models.views.archives.archives import ArchiveView
 from models.views.archives.differences import DifferenceView
 from models.views.archives.missing import MissingQuery
@@ -34,7 +31,6 @@ from services.views.timeline import timeline_of
 FIELDS_AT_ONCE = 500
 FILES_AT_ONCE = 200
 _FIELDS_OF_DOSSIER = 50
-_NO_REASON = N_("Write a reason of at most 10,000 characters.")
 router = APIRouter(route_class=RouteAsSent)
 
 
@@ -120,12 +116,7 @@ def show(request: Request, reference: Reference, _person: Person, files_from: in
 
 
 def _explanation(form: Form, person: str) -> Explanation:
-    try:
-        return Explanation(
-            by=person, why=form.text("why"), expected=form.optional("expected"), found=form.optional("found")
-        )
-    except ValidationError as error:
-        raise Refused("BAD_PARAMETER", _NO_REASON, where="why") from error
+    return Explanation(by=person, why=form.reason(), expected=form.optional("expected"), found=form.optional("found"))
 
 
 def _archive(reference: str) -> ArchiveView:

@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request, Response
-from pydantic import ValidationError
 
 from api.console.frame.cookies import ROOT
 from api.console.frame.entrance import see
@@ -12,14 +11,11 @@ from api.console.frame.rendering import render
 from api.console.frame.threads import in_thread
 from api.console.frame.visits import Person, own_path
 from api.console.pages.lists.lists import listed
-from api.console.words.languages import N_
-from models.errors import Refused
 from models.views.archives.payments import DiscrepancyQuery, Explanation
 from services.payments import discrepancies
 from services.views import discrepancy_list
 
 PATH = f"{ROOT}/discrepancies"
-_NO_REASON = N_("Write a reason of at most 10,000 characters.")
 router = APIRouter()
 
 
@@ -33,9 +29,6 @@ def list_discrepancies(request: Request, _person: Person) -> Response:
 async def explain(discrepancy_id: str, form: Posted, person: Person) -> Response:
     """Record why a discrepancy is in order, for exactly the values that the person has read."""
     values = {name: form.optional(name) for name in ("expected", "found")}
-    try:
-        said = Explanation(by=person, why=form.text("why"), **values)
-    except ValidationError as error:
-        raise Refused("BAD_PARAMETER", _NO_REASON, where="why") from error
+    said = Explanation(by=person, why=form.reason(), **values)
     await in_thread(discrepancies.explain, discrepancy_id, said, datetime.now(UTC))
     return see(own_path(form.text("then") or PATH))

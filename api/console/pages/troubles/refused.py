@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
-from pydantic import ValidationError
 
 from adapters.tables.runs import refused
 from api.console.frame.cookies import ROOT
@@ -14,7 +13,6 @@ from api.console.frame.rendering import render
 from api.console.frame.threads import in_thread
 from api.console.frame.visits import Person, recorded
 from api.console.pages.lists.lists import listed
-from api.console.words.languages import N_
 from models.errors import Refused
 from models.people.action import ActionKind
 from models.runs.refused import RefusedDelivery
@@ -26,7 +24,6 @@ from services.triggering.releases import release_all
 from services.views import refused_list
 
 PATH = f"{ROOT}/refused"
-_NO_REASON = N_("Write a reason of at most 10,000 characters.")
 router = APIRouter()
 
 
@@ -47,10 +44,7 @@ async def release(form: Posted, person: Person) -> Response:
 @router.post("/refused/dismiss")
 async def dismiss(form: Posted, person: Person) -> Response:
     """Record that a refused body needs nobody any more, with a person's reason."""
-    try:
-        said = Dismissal(by=recorded(person), why=form.text("why"))
-    except ValidationError as error:
-        raise Refused("BAD_PARAMETER", _NO_REASON, where="why") from error
+    said = Dismissal(by=recorded(person), why=form.reason())
     await in_thread(_dismiss, form.text("receipt_id"), said)
     return see(f"{PATH}?said=dismissed")
 
