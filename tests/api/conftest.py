@@ -154,11 +154,13 @@ class Library:
 
 
 HOSTILE = [
-    *("branch/7/contract", "with space", "הסכם 7", "50%", "100%25", "%2F", "..", ".", "../../etc/passwd", "/", "//"),
+    *("branch/7/contract", "with space", "הסכם 7", "50%", "100%25", "%2F", "/", "//", "...", ".hidden"),
     *("tail/rerun", f"tail/files/{'0' * 64}", "tail/files/x", "a?b#c", "a+b&c=d", "back\\slash", "line\nbreak", "'\""),
     *("😀", "x" * 255),
 ]
 """References that are plain text to cellar but have a meaning in a path, a URL or a database."""
+WITH_DOT_SEGMENTS = ["..", ".", "../../etc/passwd"]
+"""References that are kept like others, but that no path may hold."""
 
 FILENAMES = {
     "contract.pdf": "contract.pdf",
@@ -236,7 +238,7 @@ def contract(**members: Any) -> bytes:
 
 def _fill() -> list[str]:
     """Store the archives of the library, `contract` in two versions. Return their references."""
-    bodies = {reference: sample_body(reference) for reference in HOSTILE}
+    bodies = {reference: sample_body(reference) for reference in (*HOSTILE, *WITH_DOT_SEGMENTS)}
     named = [attachment(b"%d" % number, filename=name) for number, name in enumerate(FILENAMES)]
     bodies["filenames"] = sample_body("filenames", attachments=named)
     bodies["another"] = sample_body("another", attachments=[attachment(b"held by another")])
