@@ -72,7 +72,7 @@ def render(request: Request, template: str, status: int = 200, **context: Any) -
         text = _environment().get_template(template).render(_frame(request) | context)
     response = HTMLResponse(text, status)
     visitor: Visitor = request.state.visitor
-    if visitor.is_new:
+    if visitor.is_new or visitor.person:
         cookies.keep_visitor(request, response, visitor.visitor_id)
     return response
 
