@@ -105,15 +105,21 @@ class Settings(BaseSettings):
     )
     public_url: str = Field("", description="Base of every link that cellar gives out. Default: from host and port.")
     webhook_secrets: CommaSeparated = Field(
-        (), repr=False, description="Active secrets of the sender; several while rotating. Default: a generated one."
+        (),
+        repr=False,
+        description="Active secrets of the sender, each of at least 16 characters; several while rotating. Default: a "
+        "generated one.",
     )
     api_tokens: CommaSeparated = Field(
         (),
         repr=False,
-        description="Tokens for JSON API, metrics and console. Default: one, generated at the first start.",
+        description="Tokens for JSON API, metrics and console, each of at least 32 characters. Default: one, generated "
+        "at the first start.",
     )
     link_secret: str = Field(
-        "", repr=False, description="Key that signs public links. Default: generated at the first start."
+        "",
+        repr=False,
+        description="Key that signs public links, of at least 32 characters. Default: generated at the first start.",
     )
     seal_keys: CommaSeparated = Field(
         (),

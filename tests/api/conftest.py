@@ -30,7 +30,11 @@ from tests.conftest import LONGEST_S, answers, make_tables, running, wait_until
 from tests.installations import archived, database_that_is_away, installed
 from tests.samples import sample_body, sample_document
 
-SECRET, TOKEN, LINK_KEY = "the sender's secret", "the readers' token", "the key of links"
+SECRET, TOKEN, LINK_KEY = (
+    "the sender's secret",
+    "the readers' token of 32 characters",
+    "the key of links with 32 characters",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +133,7 @@ def without_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recei
         "database_url": database_that_is_away(),
         "error_http": "200",
         "public_link": "none",
-        "webhook_secrets": f"{SECRET}, the next secret",
+        "webhook_secrets": f"{SECRET}, the next secret of the sender",
         "api_tokens": TOKEN,
         "link_secret": LINK_KEY,
     }

@@ -16,13 +16,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.api.conftest import Receiver, started
+from tests.api.conftest import LINK_KEY, SECRET, TOKEN, Receiver, started
 from tests.conftest import LONGEST_S, free_port, running, wait_until
 from tests.installations import installed
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 NGINX = DEPLOY / "nginx"
-SECRET, TOKEN = "the sender's secret", "the readers' token"
 _LEAD = """
 daemon off;
 worker_processes 1;
@@ -148,7 +147,7 @@ def _receiver(folder: Path, number: int) -> Iterator[Receiver]:
             inbox_url=folder / "inbox",
             webhook_secrets=SECRET,
             api_tokens=TOKEN,
-            link_secret="a key",
+            link_secret=LINK_KEY,
             error_http="mapped",
         ),
         started() as receiver,

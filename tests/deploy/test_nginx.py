@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.api.conftest import Receiver
+from tests.api.conftest import SECRET, TOKEN, Receiver
 from tests.api.senders import assert_refused, head, receipt_id_of
 from tests.conftest import LONGEST_S, wait_until
-from tests.deploy.proxy import SECRET, TOKEN, Proxy, proxied
+from tests.deploy.proxy import Proxy, proxied
 from tests.samples import sample_body
 
 
