@@ -15,6 +15,7 @@ from prefect.artifacts import acreate_progress_artifact, acreate_table_artifact,
 from prefect.context import FlowRunContext
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
+from pydantic import StrictBool
 
 from adapters.peers.prefect_api import HANDED_OVER
 from adapters.platform.cancellation import in_thread
@@ -50,7 +51,7 @@ async def rerun_archives(  # noqa: PLR0913, PLR0917 -- a parameter per field of 
     source: Text | None = None,
     since: Moment | None = None,
     until: Moment | None = None,
-    dry_run: bool = True,
+    dry_run: StrictBool = True,
     bulk: Text | None = None,
 ) -> Any:
     """Run all archives again that match every filter. With a dry run, only plan.

@@ -1,9 +1,45 @@
-"""Types of parameters: moments, integers and texts that both databases accept."""
+"""Types of parameters: moments, integers and texts that both databases accept; and bodies of requests that act."""
 
+import re
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    model_validator,
+)
+from pydantic_core import to_json
+
+
+class RequestBody(BaseModel):
+    """The JSON body of a request that acts. Its values have the types that are described, and no member is unknown.
+
+    A guess would act: `{"dry_run": 0}` is not `false`, and a misspelled filter would match more. The routes get the
+    body as Python values, among which pydantic's strict mode knows no enums and times. So it is checked as JSON.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_strictly(cls, sent: Any, info: ValidationInfo) -> Any:
+        if info.mode == "python" and isinstance(sent, dict):
+            cls.model_validate_json(to_json(sent, inf_nan_mode="constants"), strict=True)
+        return sent
+
+
+def _not_a_number(sent: object) -> object:
+    """Refuse what pydantic would take for the seconds since 1970."""
+    if isinstance(sent, datetime) or (isinstance(sent, str) and re.match(r"\d{4}-\d\d-\d\d", sent.strip())):
+        return sent
+    raise ValueError("expected a time with its zone, such as 2026-11-24T08:00:00Z")
 
 
 def _in_utc(moment: datetime) -> datetime:
@@ -13,7 +49,7 @@ def _in_utc(moment: datetime) -> datetime:
         raise ValueError("expected a time between the years 1 and 9999 in UTC") from None
 
 
-Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_not_a_number), AfterValidator(_in_utc)]
 
 
 Integer = Annotated[int, Field(ge=-(1 << 63), lt=1 << 63)]
