@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from adapters.peers.answers import MOST_BYTES_OF_PREFECT, NOT_PACKED, bounded
 from adapters.platform.tls import tls_context
 from adapters.settings.environment import POOL
 from adapters.settings.settings import settings
@@ -181,9 +182,14 @@ def _answered(method: str, path: str, body: dict[str, Any] | None = None) -> htt
     user, _, password = (settings().prefect_auth_string or "").partition(":")
     auth = (user, password) if user else None
     try:
-        answer = httpx.request(
-            method, f"{settings().prefect_url}{path}", json=body, timeout=_TIMEOUT_S, auth=auth, verify=tls_context()
-        )
+        with httpx.Client(
+            auth=auth,
+            timeout=_TIMEOUT_S,
+            verify=tls_context(),
+            headers=NOT_PACKED,
+            event_hooks=bounded(MOST_BYTES_OF_PREFECT, _TIMEOUT_S),
+        ) as client:
+            answer = client.request(method, f"{settings().prefect_url}{path}", json=body)
     except httpx.HTTPError as error:
         raise Transient(f"{where} does not answer: {type(error).__name__}", system=System.PREFECT) from error
     if answer.is_success or answer.status_code == _NOT_FOUND:

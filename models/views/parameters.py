@@ -15,7 +15,7 @@ from pydantic import (
     ValidationInfo,
     model_validator,
 )
-from pydantic_core import to_json
+from pydantic_core import PydanticCustomError, to_json
 
 
 class RequestBody(BaseModel):
@@ -39,7 +39,7 @@ def _not_a_number(sent: object) -> object:
     """Refuse what pydantic would take for the seconds since 1970."""
     if isinstance(sent, datetime) or (isinstance(sent, str) and re.match(r"\d{4}-\d\d-\d\d", sent.strip())):
         return sent
-    raise ValueError("expected a time with its zone, such as 2026-11-24T08:00:00Z")
+    raise PydanticCustomError("datetime_form", "expected a time with zone, like 2026-11-24T00:00Z")
 
 
 def _in_utc(moment: datetime) -> datetime:
