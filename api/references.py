@@ -43,14 +43,19 @@ def check_path(sent: bytes) -> None:
     """Check that nobody in front of the receiver can have read a path, as it was sent, as another path.
 
     Raises:
-        Refused: it begins with two slashes, has a backslash, or has a dot segment, if need be once it is decoded.
+        Refused: it is ambiguous, or begins with two slashes.
     """
-    decoded = [sent]
-    while b"%" in decoded[-1] and len(decoded) <= _MOST_DECODINGS:
-        decoded.append(unquote_to_bytes(decoded[-1]))
-    if sent.startswith(b"//") or b"\\" in sent or any(map(_DOT_SEGMENT.search, decoded)):
+    if sent.startswith(b"//") or is_ambiguous(sent):
         detail = (
             "expected a path that begins with one slash, without backslashes and without the segments `.` and `..`, "
             "encoded or not; GET /api/archives?reference= finds references that have such segments"
         )
         raise Refused("BAD_PATH", detail, where="path", status=HTTPStatus.BAD_REQUEST)
+
+
+def is_ambiguous(sent: bytes) -> bool:
+    """Return whether a path has a backslash, or a dot segment, if need be once it is decoded."""
+    decoded = [sent]
+    while b"%" in decoded[-1] and len(decoded) <= _MOST_DECODINGS:
+        decoded.append(unquote_to_bytes(decoded[-1]))
+    return b"\\" in sent or any(map(_DOT_SEGMENT.search, decoded))

@@ -87,7 +87,7 @@ BODIES_OF_ANOTHER_TYPE: list[tuple[str, dict[str, Any]]] = [
     *(("/api/endpoints/a/rotate", {"overlap_h": value}) for value in ("1", True, None)),
     ("/api/endpoints/a/disable", {"by": ["a"]}),
     ("/api/discrepancies/1/explanation", {"by": "a", "why": "b", "expected": 1}),
-    ("/api/archives/a/discrepancies/1/explanation", {"by": "a", "why": "b", "expcted": "1"}),
+    ("/api/archives/a/discrepancies/1/explanation", {"by": "a", "why": "b", "because": "1"}),
     ("/api/missing/1/dismiss", {"by": 1, "why": "b"}),
 ]
 
