@@ -14,7 +14,7 @@ from cli.bulk.pages import print_end, print_plan
 from cli.person import person
 from cli.terminal import Json, console, print_json, wrong_options
 from models.archive.archive import State
-from models.views.archives.archives import ArchiveFilter
+from models.views.archives.archives import ArchiveFilter, RerunStarted
 from models.views.bulk import BulkView
 from services.bulk import planning, records
 from services.triggering import reruns
@@ -108,7 +108,13 @@ def _rerun(references: list[str], *, as_json: bool) -> None:
         typer.echo(json.dumps([each.model_dump() for each in started]))
         return
     for each in started:
-        typer.echo(f"{each.reference}: run {each.flow_run_id} is {each.state}, {each.url}")
+        typer.echo(_started_text(each))
+
+
+def _started_text(started: RerunStarted) -> str:
+    if started.flow_run_id is None:
+        return f"{started.reference}: Prefect does not answer; the run will start when Prefect is back"
+    return f"{started.reference}: run {started.flow_run_id} is {started.state}, {started.url}"
 
 
 def _can_ask() -> bool:

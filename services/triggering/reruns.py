@@ -1,33 +1,80 @@
-"""Starts the re-runs that people ask for."""
+"""Starts the re-runs that people ask for. A re-run that was asked for happens, also if Prefect is away now."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
+import structlog
+
+from adapters.database.transactions import writing
 from adapters.peers.prefect_api import run_url
+from adapters.tables.runs import waiting
+from models.errors import Conflict, System, Transient
 from models.people.action import ActionKind
-from models.runs.run import Trigger
+from models.runs.cause import WaitingRow
+from models.runs.run import RunState, Trigger
 from models.views.archives.archives import RerunStarted
-from services.people.actions import record
+from services.people.actions import record_within
 from services.receipts.lookup import latest_receipt_id
 from services.triggering.trigger import start_run
+
+log = structlog.get_logger()
 
 
 async def rerun(references: Sequence[str], by: str) -> list[RerunStarted]:
     """Run the latest receipt of each process again, and return the runs in the order of `references`.
 
     Every reference is checked before the first run starts. A run that is already on its way is returned. The timelines
-    of the processes say who asked for it.
+    of the processes say who asked for it. While Prefect is away, the re-runs wait for `start_asked`.
 
     Raises:
         Refused: no archive of one of the processes was received.
+        Transient: the database does not answer.
+    """
+    receipts = {each: await asyncio.to_thread(latest_receipt_id, each) for each in references}
+    asked = await asyncio.to_thread(_ask, receipts, by, datetime.now(UTC))
+    return [await _started(asked[each]) for each in references]
+
+
+async def start_asked() -> int:
+    """Start the re-runs that were asked for while Prefect was away, or by an asker that was killed.
+
+    Returns:
+        How many were started. A re-run that Prefect cannot take is given up and logged: a person must examine it.
+
+    Raises:
         Transient: the database or Prefect does not answer.
     """
-    receipt_ids = [await asyncio.to_thread(latest_receipt_id, reference) for reference in references]
-    await asyncio.to_thread(record, references, ActionKind.RERUN, by, datetime.now(UTC))
-    return [await _start(*each) for each in zip(references, receipt_ids, strict=True)]
+    started = 0
+    for row in await asyncio.to_thread(waiting.asked):
+        try:
+            if await asyncio.to_thread(waiting.of_run, row.flow_run_id):  # else another process was faster
+                await _start(row)
+                started += 1
+        except Conflict as conflict:
+            log.error("a re-run is not started", receipt_id=row.receipt_id, why=str(conflict))
+            await asyncio.to_thread(waiting.remove, row.flow_run_id)
+    return started
 
 
-async def _start(reference: str, receipt_id: str) -> RerunStarted:
-    run = await start_run(reference, receipt_id, Trigger.RERUN)
-    return RerunStarted(reference=reference, flow_run_id=run.flow_run_id, state=run.state, url=run_url(run.flow_run_id))
+def _ask(receipts: Mapping[str, str], by: str, now: datetime) -> dict[str, WaitingRow]:
+    """Record in one transaction who asked for the re-runs, and that they wait to be started."""
+    with writing() as session:
+        record_within(session, receipts, ActionKind.RERUN, by, now)
+        return {each: waiting.ask_within(session, each, receipts[each], now) for each in receipts}
+
+
+async def _started(row: WaitingRow) -> RerunStarted:
+    try:
+        return await _start(row)
+    except Transient as error:
+        if error.system is not System.PREFECT:
+            raise
+        return RerunStarted(reference=row.reference, flow_run_id=None, state=RunState.AWAITING_RETRY, url=None)
+
+
+async def _start(row: WaitingRow) -> RerunStarted:
+    run = await start_run(row.reference, row.receipt_id, Trigger.RERUN)
+    await asyncio.to_thread(waiting.remove, row.flow_run_id)
+    url = run_url(run.flow_run_id)
+    return RerunStarted(reference=row.reference, flow_run_id=run.flow_run_id, state=run.state, url=url)

@@ -132,7 +132,7 @@ def columns_of_end(state: RunState, now: datetime, cause: Cause | None) -> dict[
 def record_unseen(run: RunRow) -> bool:
     """Record the end of a run whose process was killed, and return whether our history lacked that end."""
     with writing() as session:
-        waiting.remove_within(session, [run.receipt_id])
+        waiting.remove_within(session, [run.receipt_id], asked_too=False)
         if insert_new(session, RunRow, run.model_dump()):
             return True
         ended = session.connection().execute(

@@ -301,8 +301,11 @@ class TestPages:
 
 class TestRerun:
     @pytest.mark.parametrize("reference", ["contract", *HOSTILE], ids=ascii)
-    def test_is_unavailable_without_prefect(self, library: Library, reference: str) -> None:
-        assert_error(library.post(path_of(reference, "/rerun")), 503, "UNAVAILABLE")
+    def test_is_accepted_without_prefect_and_waits_for_it(self, library: Library, reference: str) -> None:
+        answer = library.post(path_of(reference, "/rerun"))
+
+        waits = {"reference": reference, "flow_run_id": None, "state": "AwaitingRetry", "url": None}
+        assert (answer.status_code, answer.json()) == (202, waits)
 
     def test_of_an_unknown_reference_is_not_found(self, library: Library) -> None:
         """`tail/rerun` and `tail/files/…` are known references, but `tail` is not."""

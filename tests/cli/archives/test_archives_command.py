@@ -181,11 +181,12 @@ class TestShow:
 
 
 class TestRerun:
-    def test_fails_while_prefect_does_not_answer(self, cellar: Cellar, three: list[str]) -> None:
-        result = cellar("rerun", three[0])
+    def test_says_that_it_starts_when_prefect_is_back(self, cellar: Cellar, three: list[str]) -> None:
+        result = cellar("rerun", three[2])
 
-        assert (result.status, result.output) == (1, "")
-        assert "does not answer" in result.errors
+        assert result.status == 0, result.errors
+        assert f"{three[2]}: Prefect does not answer; the run will start when Prefect is back" in result.output
+        assert "1 archive waits for Prefect since" in cellar("status").output
 
     def test_starts_a_run_or_reports_the_run_that_is_scheduled(
         self, cellar: Cellar, three: list[str], prefect_server: str, monkeypatch: pytest.MonkeyPatch
