@@ -159,8 +159,16 @@ def run_ended(after: datetime, before: datetime) -> RunWithId | None:
 
 def has_event_of_end(run: RunWithId) -> bool:
     """Return whether Prefect has recorded the event of the end of a run."""
-    since = run.end_time - timedelta(seconds=1)
-    wanted = {"resource": {"id": [f"prefect.flow-run.{run.id}"]}, "occurred": {"since": since.isoformat()}}
+    return _has_event({"id": [f"prefect.flow-run.{run.id}"]}, run.end_time - timedelta(seconds=1))
+
+
+def has_event_after(run: RunWithId) -> bool:
+    """Return whether Prefect has recorded an event of any run after the end of a run."""
+    return _has_event({"id_prefix": ["prefect.flow-run."]}, run.end_time + timedelta(seconds=1))
+
+
+def _has_event(resource: dict[str, list[str]], since: datetime) -> bool:
+    wanted = {"resource": resource, "occurred": {"since": since.isoformat()}}
     return bool(_read(_Events, _answered("POST", "/events/filter", {"filter": wanted, "limit": 1})).events)
 
 
