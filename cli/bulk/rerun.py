@@ -4,20 +4,22 @@ import asyncio
 import json
 import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
 
-from cli.bulk.following import detached, follow
+from cli.bulk.following import INTERRUPTED, detached, follow, follow_runs
 from cli.bulk.pages import print_end, print_plan
 from cli.person import person
-from cli.terminal import Json, console, print_json, wrong_options
+from cli.terminal import Json, cell, console, print_json, wrong_options
 from models.archive.archive import State
 from models.views.archives.archives import ArchiveFilter, RerunStarted
 from models.views.bulk import BulkView
 from services.bulk import planning, records
 from services.triggering import reruns
+from services.triggering.reruns import Followed
 
 _WRONG_USE = 2
 _FILTERS = {name: name for name in ("template", "source", "cause")} | {
@@ -39,17 +41,19 @@ def rerun(  # noqa: PLR0913 -- an option per filter
     cause: Annotated[str | None, typer.Option(help="The code of the cause of the failure.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan. Nothing runs.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask. Needed where no terminal can answer.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Follow the runs of the references to their end.")] = False,
     as_json: Json = False,
 ) -> None:
     """Run archives again: the latest receipt of each REFERENCE, or with --failed all that match.
 
-    --failed shows a plan, asks, freezes the list, and follows it to its end. Ctrl-C detaches; the bulk re-run goes on.
-    Exits with 1 if an archive failed again or the bulk re-run was aborted.
+    --failed shows a plan, asks, freezes the list, and follows it to its end. Ctrl-C detaches; what runs goes on. While
+    Prefect is away, a re-run is kept, and starts when Prefect is back. Exits with 1 if an archive that was followed
+    failed again or the bulk re-run was aborted.
     """
     filters = {"since": since, "until": until, "template": template, "source": source, "cause": cause}
     _check_use(references, filters, failed=failed, only_bulk=dry_run or yes)
     if references:
-        _rerun(references, as_json=as_json)
+        _rerun(references, wait=wait, as_json=as_json)
         return
     chosen = _filter(filters)
     if not (dry_run or yes or _can_ask()):
@@ -102,19 +106,40 @@ def _filter(filters: Mapping[str, str | None]) -> ArchiveFilter:
         raise typer.BadParameter(shown) from error
 
 
-def _rerun(references: list[str], *, as_json: bool) -> None:
+def _rerun(references: list[str], *, wait: bool, as_json: bool) -> None:
+    since = datetime.now(UTC)
     started = asyncio.run(reruns.rerun(references, person()))
-    if as_json:
-        typer.echo(json.dumps([each.model_dump() for each in started]))
+    if wait or not as_json:
+        for each in started:
+            typer.echo(_started_text(each), err=wait)
+    if not wait:
+        if as_json:
+            typer.echo(json.dumps([each.model_dump() for each in started]))
         return
-    for each in started:
-        typer.echo(_started_text(each))
+    followed = follow_runs(started, since)
+    if followed is None:
+        typer.echo("The runs go on. `cellar show REF` shows what becomes of them.", err=True)
+        raise typer.Exit(INTERRUPTED)
+    if as_json:
+        typer.echo(json.dumps([each.started.model_dump() for each in followed]))
+    else:
+        for each in followed:
+            typer.echo(_ended_text(each))
+    if not all(each.is_complete for each in followed):
+        raise typer.Exit(1)
 
 
 def _started_text(started: RerunStarted) -> str:
     if started.flow_run_id is None:
-        return f"{started.reference}: Prefect does not answer; the run will start when Prefect is back"
-    return f"{started.reference}: run {started.flow_run_id} is {started.state}, {started.url}"
+        return f"{cell(started.reference)}: Prefect does not answer; the run will start when Prefect is back"
+    return f"{cell(started.reference)}: run {started.flow_run_id} is {started.state}, {started.url}"
+
+
+def _ended_text(followed: Followed) -> str:
+    reference = cell(followed.started.reference)
+    if followed.run is None:
+        return f"{reference}: Prefect no longer has the run {followed.started.flow_run_id}; run the archive again"
+    return f"{reference}: {followed.run.state}" + (f": {followed.run.message}" if not followed.is_complete else "")
 
 
 def _can_ask() -> bool:

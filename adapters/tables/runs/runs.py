@@ -195,6 +195,13 @@ def begun_since(flow_run_ids: Iterable[str], at: datetime) -> set[str]:
         }
 
 
+def newest_since(reference: str, at: datetime) -> str | None:
+    """Return the flow run of a process that began last, at or after a time."""
+    with reading() as session:
+        begun = select(RunRow.flow_run_id).where(RunRow.reference == reference, col(RunRow.started_at) >= at)
+        return session.exec(begun.order_by(col(RunRow.started_at).desc())).first()
+
+
 def has_failed(flow_run_id: str, receipt_id: str) -> bool:
     """Return whether the last attempt of a run at a receipt failed or was cancelled by a person, by the history."""
     with reading() as session:

@@ -5,22 +5,24 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from subprocess import PIPE, Popen
 from typing import Any
 
+import httpx
 import pytest
 
 from adapters.inbox import session_events
 from adapters.settings.settings import Settings, settings
-from adapters.tables.runs import refused
+from adapters.tables.runs import refused, waiting
 from cli.commands import Later, commands
 from models.completeness.session_event import SessionEventType
 from models.runs.refused import RefusedDelivery
 from models.views.archives.archives import ArchivePage, ArchiveView
 from services.completeness.taking_in import take_in
 from tests.cli.conftest import Cellar
-from tests.conftest import LONGEST_S, free_port, make_tables
+from tests.conftest import LONGEST_S, free_port, make_tables, wait_until
 from tests.installations import archived, deployed, installed
 from tests.pdfs import SIGNER_NAME
 from tests.samples import sample_body
@@ -180,6 +182,11 @@ class TestShow:
         assert cellar("show").status == 2
 
 
+def _end(prefect_url: str, run_id: str, state: str) -> None:
+    wanted = {"state": {"type": state}, "force": True}
+    httpx.post(f"{prefect_url}/flow_runs/{run_id}/set_state", json=wanted, timeout=LONGEST_S).raise_for_status()
+
+
 class TestRerun:
     def test_says_that_it_starts_when_prefect_is_back(self, cellar: Cellar, three: list[str]) -> None:
         result = cellar("rerun", three[2])
@@ -206,6 +213,34 @@ class TestRerun:
         assert {each["state"] for each in started} == {"Scheduled"}
         assert all("trigger:rerun" in run["tags"] for run in runs.values())
         assert (reported.status, runs[three[1]]["id"] in reported.output) == (0, True)
+
+    @pytest.mark.parametrize(("last", "status"), [("COMPLETED", 0), ("FAILED", 1)])
+    def test_with_wait_follows_the_runs_and_returns_their_outcome(
+        self,
+        cellar: Cellar,
+        three: list[str],
+        prefect_server: str,
+        monkeypatch: pytest.MonkeyPatch,
+        last: str,
+        status: int,
+    ) -> None:
+        """The re-runs are asked for while Prefect is away. The command that follows them starts them."""
+        with deployed(prefect_server) as runs_of_deployment, ThreadPoolExecutor(1) as person:
+            following = person.submit(cellar, "rerun", *three[:2], "--wait", "--json")
+            wait_until(lambda: {each.reference for each in waiting.asked()} >= set(three[:2]))
+            monkeypatch.setenv("PREFECT_API_URL", prefect_server)
+            settings.cache_clear()
+            wait_until(lambda: len(runs_of_deployment()) == 2)
+            first, second = runs_of_deployment()
+            _end(prefect_server, first["id"], "COMPLETED")
+            _end(prefect_server, second["id"], last)
+            result = following.result(LONGEST_S)
+        settings.cache_clear()
+
+        assert "Prefect does not answer; the run will start when Prefect is back" in result.errors
+        assert result.status == status, result.errors
+        ended = {each["flow_run_id"]: each["state"] for each in json.loads(result.output)}
+        assert ended == {first["id"]: "Completed", second["id"]: last.capitalize()}
 
     @pytest.mark.usefixtures("three")
     def test_with_an_unknown_reference_starts_nothing(self, cellar: Cellar) -> None:
