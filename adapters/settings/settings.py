@@ -349,6 +349,11 @@ class Settings(BaseSettings):
             zone=ZoneInfo(self.business_timezone or self.timezone),
         )
 
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone in which people read and write times: in the console and on the command line."""
+        return self.payment_terms.zone
+
     def active_webhook_secrets(self) -> tuple[str, ...]:
         """Return the sender's secrets, newest first."""
         return self.webhook_secrets or (self._kept_secret("webhook"),)

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from cli.bulk.following import INTERRUPTED, detached, follow, follow_runs
 from cli.bulk.pages import print_end, print_plan
 from cli.person import person
-from cli.terminal import Json, cell, console, print_json, wrong_options
+from cli.terminal import Json, cell, console, print_json, time_option, wrong_options
 from models.archive.archive import State
 from models.views.archives.archives import ArchiveFilter, RerunStarted
 from models.views.bulk import BulkView
@@ -34,8 +34,8 @@ def rerun(  # noqa: PLR0913 -- an option per filter
     failed: Annotated[
         bool, typer.Option("--failed", help="All failed archives that match every option below.")
     ] = False,
-    since: Annotated[str | None, typer.Option(help="Arrived after this time with zone: 2026-11-24T00:00Z.")] = None,
-    until: Annotated[str | None, typer.Option(help="Arrived before this time with zone.")] = None,
+    since: Annotated[datetime | None, time_option("Arrived after a time")] = None,
+    until: Annotated[datetime | None, time_option("Arrived before a time")] = None,
     template: Annotated[str | None, typer.Option(help="A template id.")] = None,
     source: Annotated[str | None, typer.Option(help="The name of a source.")] = None,
     cause: Annotated[str | None, typer.Option(help="The code of the cause of the failure.")] = None,
@@ -85,9 +85,7 @@ def _run(plan: BulkView, *, ask: bool, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _check_use(
-    references: list[str] | None, filters: Mapping[str, str | None], *, failed: bool, only_bulk: bool
-) -> None:
+def _check_use(references: list[str] | None, filters: Mapping[str, object], *, failed: bool, only_bulk: bool) -> None:
     """Check that either references are named or --failed is set."""
     if bool(references) == failed:
         raise typer.BadParameter("expected either process references, or --failed for all failed archives")
@@ -95,7 +93,7 @@ def _check_use(
         raise typer.BadParameter("filters, --dry-run and --yes belong to --failed; leave them out, or the references")
 
 
-def _filter(filters: Mapping[str, str | None]) -> ArchiveFilter:
+def _filter(filters: Mapping[str, object]) -> ArchiveFilter:
     named: dict[str, Any] = {_FILTERS[name]: value for name, value in filters.items()}
     try:
         return ArchiveFilter(state=State.FAILED, **named)

@@ -101,7 +101,7 @@ def _frame(request: Request) -> dict[str, Any]:
         "now": datetime.now(UTC),
         "root": ROOT,
         "prefect_url": settings().prefect_ui_url,
-        "zone": formats.zone_name(),
+        "zone": settings().zone.key,
         "path_here": _path_here(request),
         "said": request.query_params.get("said"),
     }

@@ -109,8 +109,8 @@ class TestList:
             ("--discrepancy", "unknown"),
             ("--process-number", "many"),
             ("--transaction-number", str(1 << 64)),
-            ("--received-after", "yesterday"),
-            ("--received-before", "2026-01-01"),
+            ("--received-after", "soon"),
+            ("--received-before", "2026-02-30"),
             ("--label", "no equals sign"),
             ("--cursor", "of no page"),
             ("--limit", "0"),
@@ -252,6 +252,48 @@ class TestRerun:
 
     def test_without_a_reference_is_wrong_use(self, cellar: Cellar) -> None:
         assert cellar("rerun").status == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["list", "--received-after"],
+        ["list", "--received-before"],
+        ["rerun", "--failed", "--dry-run", "--since"],
+        ["rerun", "--failed", "--dry-run", "--until"],
+        ["endpoints", "messages", "--since"],
+        ["endpoints", "redeliver", "--dry-run", "--until"],
+        ["logs", "--since"],
+    ],
+    ids=" ".join,
+)
+def test_every_option_of_a_time_takes_a_day_and_an_age_and_refuses_an_impossible_day(
+    cellar: Cellar, three: list[str], arguments: list[str]
+) -> None:
+    (settings().data_dir / "logs").mkdir(exist_ok=True)
+    (settings().data_dir / "logs" / "up.log").touch()
+    for text in ("yesterday", "7d", "2026-11-24"):
+        ended = cellar(*arguments, text)
+        assert ended.status != 2, ended.errors
+    refused = cellar(*arguments, "31/02/2026 25:61")
+    assert refused.status == 2
+    shown = " ".join(re.sub(r"[│\s]+", " ", refused.errors).split())
+    assert f"'{arguments[-1]}'" in shown
+    assert "yesterday, 7d" in shown
+
+
+def test_times_are_shown_and_read_in_the_zone_of_the_console(
+    cellar: Cellar, three: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CELLAR_BUSINESS_TIMEZONE", "Asia/Tokyo")
+    settings.cache_clear()
+    listed, page = cellar("list", "--received-after", "2026-01-02").output, cellar("show", "first").output
+    settings.cache_clear()
+
+    assert "2026-01-02 09:00+09" in listed
+    assert "first" not in listed
+    assert "received 2026-01-01 09:00:00+09" in page
+    assert "times are in Asia/Tokyo" in page
 
 
 def test_unreachable_database_is_reported(cellar: Cellar, configure: Callable[..., Settings]) -> None:
