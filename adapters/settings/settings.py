@@ -346,13 +346,13 @@ class Settings(BaseSettings):
             successes=read_statuses(self.payment_successes),
             failures=read_statuses(self.payment_failures),
             results=read_results(self.payment_results),
-            zone=ZoneInfo(self.business_timezone or self.timezone),
+            zone=self.zone,
         )
 
-    @property
+    @cached_property
     def zone(self) -> ZoneInfo:
         """The zone in which people read and write times: in the console and on the command line."""
-        return self.payment_terms.zone
+        return ZoneInfo(self.business_timezone or self.timezone)
 
     def active_webhook_secrets(self) -> tuple[str, ...]:
         """Return the sender's secrets, newest first."""

@@ -13,12 +13,13 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from adapters.peers import prefect_api
 from models.errors import Transient
 from models.runs.bulk import BulkState
 from models.views.archives.archives import RerunStarted
 from models.views.bulk import BulkView
 from services.bulk import records
-from services.triggering.reruns import Followed, begun, looked_up
+from services.triggering.reruns import begun
 
 Found = TypeVar("Found")
 _LOOK_S = 0.5
@@ -50,7 +51,7 @@ def follow(bulk_id: str) -> BulkView | None:
     return _followed(partial(_of_bulk, bulk_id))
 
 
-def follow_runs(asked: Sequence[RerunStarted], since: datetime) -> list[Followed] | None:
+def follow_runs(asked: Sequence[RerunStarted], since: datetime) -> list[RerunStarted] | None:
     """Wait for the ends of re-runs that were asked for at `since`. None if a person detached: the runs go on."""
     return _followed(partial(_of_runs, list(asked), since))
 
@@ -69,13 +70,19 @@ def _of_bulk(bulk_id: str) -> _Stand[BulkView]:
     return _Stand(found, found.planned, found.done + found.failed, text, found.state in _ENDED, is_begun)
 
 
-def _of_runs(asked: list[RerunStarted], since: datetime) -> _Stand[list[Followed]]:
+def _of_runs(asked: list[RerunStarted], since: datetime) -> _Stand[list[RerunStarted]]:
+    """Look at re-runs, and keep their present states in `asked`. A run that a person has deleted is over."""
     asked[:] = asyncio.run(begun(asked, since))
-    found = asyncio.run(looked_up(asked))
-    counted = Counter(each.started.state for each in found)
+    known = asyncio.run(prefect_api.known([each.flow_run_id for each in asked if each.flow_run_id]))
+    ended = 0
+    for each in asked:
+        if each.flow_run_id:
+            run = known.get(each.flow_run_id)
+            each.state = run.state if run else "Deleted"
+            ended += run is None or run.ended
+    counted = Counter(each.state for each in asked)
     text = ", ".join(f"{number} {state}" for state, number in counted.items())
-    ended = sum(each.is_over for each in found)
-    return _Stand(found, len(found), ended, text, ended == len(found), not set(counted) <= _UNBEGUN)
+    return _Stand(asked, len(asked), ended, text, ended == len(asked), not set(counted) <= _UNBEGUN)
 
 
 def _followed(look: Callable[[], _Stand[Found]]) -> Found | None:

@@ -14,12 +14,13 @@ from cli.bulk.following import INTERRUPTED, detached, follow, follow_runs
 from cli.bulk.pages import print_end, print_plan
 from cli.person import person
 from cli.terminal import Json, cell, console, print_json, time_option, wrong_options
+from domain.messages.undelivered import UNDELIVERED
 from models.archive.archive import State
+from models.runs.run import RunState
 from models.views.archives.archives import ArchiveFilter, RerunStarted
 from models.views.bulk import BulkView
 from services.bulk import planning, records
 from services.triggering import reruns
-from services.triggering.reruns import Followed
 
 _WRONG_USE = 2
 _FILTERS = {name: name for name in ("template", "source", "cause")} | {
@@ -106,38 +107,32 @@ def _filter(filters: Mapping[str, object]) -> ArchiveFilter:
 
 def _rerun(references: list[str], *, wait: bool, as_json: bool) -> None:
     since = datetime.now(UTC)
-    started = asyncio.run(reruns.rerun(references, person()))
-    if wait or not as_json:
-        for each in started:
-            typer.echo(_started_text(each), err=wait)
-    if not wait:
-        if as_json:
-            typer.echo(json.dumps([each.model_dump() for each in started]))
-        return
-    followed = follow_runs(started, since)
-    if followed is None:
-        typer.echo("The runs go on. `cellar show REF` shows what becomes of them.", err=True)
-        raise typer.Exit(INTERRUPTED)
+    asked = asyncio.run(reruns.rerun(references, person()))
+    if wait:
+        for each in asked:
+            typer.echo(_text(each), err=True)
+        asked = _followed(asked, since)
     if as_json:
-        typer.echo(json.dumps([each.started.model_dump() for each in followed]))
-    else:
-        for each in followed:
-            typer.echo(_ended_text(each))
-    if not all(each.is_complete for each in followed):
+        typer.echo(json.dumps([each.model_dump() for each in asked]))
+    for each in () if as_json else asked:
+        typer.echo(_text(each))
+    if wait and not {each.state for each in asked} <= {RunState.COMPLETED, UNDELIVERED}:
+        typer.echo("`cellar show REF` says why a run did not complete.", err=True)
         raise typer.Exit(1)
 
 
-def _started_text(started: RerunStarted) -> str:
+def _followed(asked: list[RerunStarted], since: datetime) -> list[RerunStarted]:
+    ended = follow_runs(asked, since)
+    if ended is None:
+        typer.echo("The runs go on. `cellar show REF` shows what becomes of them.", err=True)
+        raise typer.Exit(INTERRUPTED)
+    return ended
+
+
+def _text(started: RerunStarted) -> str:
     if started.flow_run_id is None:
         return f"{cell(started.reference)}: Prefect does not answer; the run will start when Prefect is back"
     return f"{cell(started.reference)}: run {started.flow_run_id} is {started.state}, {started.url}"
-
-
-def _ended_text(followed: Followed) -> str:
-    reference = cell(followed.started.reference)
-    if followed.run is None:
-        return f"{reference}: Prefect no longer has the run {followed.started.flow_run_id}; run the archive again"
-    return f"{reference}: {followed.run.state}" + (f": {followed.run.message}" if not followed.is_complete else "")
 
 
 def _can_ask() -> bool:

@@ -2,16 +2,13 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import structlog
 
 from adapters.database.transactions import writing
-from adapters.peers import prefect_api
-from adapters.peers.prefect_api import FlowRun, run_url
+from adapters.peers.prefect_api import run_url
 from adapters.tables.runs import runs, waiting
-from domain.messages.undelivered import UNDELIVERED
 from models.errors import Conflict, System, Transient
 from models.people.action import ActionKind
 from models.runs.cause import WaitingRow
@@ -60,22 +57,6 @@ async def start_asked() -> int:
     return started
 
 
-@dataclass(frozen=True, slots=True)
-class Followed:
-    """A re-run as it is now. `run` is None while Prefect has no run of it, and once a person has deleted the run."""
-
-    started: RerunStarted
-    run: FlowRun | None
-
-    @property
-    def is_over(self) -> bool:
-        return self.run.ended if self.run else self.started.flow_run_id is not None
-
-    @property
-    def is_complete(self) -> bool:
-        return self.run is not None and self.run.state in {RunState.COMPLETED, UNDELIVERED}
-
-
 async def begun(asked: Sequence[RerunStarted], since: datetime) -> list[RerunStarted]:
     """Return re-runs that were asked for at `since`. Those that wait for Prefect are started if Prefect is back.
 
@@ -84,17 +65,6 @@ async def begun(asked: Sequence[RerunStarted], since: datetime) -> list[RerunSta
     """
     waits = {each.reference: each for each in await asyncio.to_thread(waiting.asked)}
     return [each if each.flow_run_id else await _begun(each, waits.get(each.reference), since) for each in asked]
-
-
-async def looked_up(asked: Sequence[RerunStarted]) -> list[Followed]:
-    """Return re-runs as they are now.
-
-    Raises:
-        Transient: Prefect does not answer.
-    """
-    known = await prefect_api.known([each.flow_run_id for each in asked if each.flow_run_id])
-    found = [(each, known.get(each.flow_run_id or "")) for each in asked]
-    return [Followed(each.model_copy(update={"state": run.state}) if run else each, run) for each, run in found]
 
 
 async def _begun(asked: RerunStarted, row: WaitingRow | None, since: datetime) -> RerunStarted:
