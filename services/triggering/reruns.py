@@ -1,7 +1,7 @@
 """Starts the re-runs that people ask for. A re-run that was asked for happens, also if Prefect is away now."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import structlog
@@ -31,9 +31,11 @@ async def rerun(references: Sequence[str], by: str) -> list[RerunStarted]:
         Refused: no archive of one of the processes was received.
         Transient: the database does not answer.
     """
-    receipts = {each: await asyncio.to_thread(latest_receipt_id, each) for each in references}
-    asked = await asyncio.to_thread(_ask, receipts, by, datetime.now(UTC))
-    return [await _started(asked[each]) for each in references]
+    receipt_ids = [await asyncio.to_thread(latest_receipt_id, reference) for reference in references]
+    return [
+        await _started(await asyncio.to_thread(_ask, *each, by, datetime.now(UTC)))
+        for each in zip(references, receipt_ids, strict=True)
+    ]
 
 
 async def start_asked() -> int:
@@ -78,11 +80,11 @@ async def _begun(asked: RerunStarted, row: WaitingRow | None, since: datetime) -
     return asked
 
 
-def _ask(receipts: Mapping[str, str], by: str, now: datetime) -> dict[str, WaitingRow]:
-    """Record in one transaction who asked for the re-runs, and that they wait to be started."""
+def _ask(reference: str, receipt_id: str, by: str, now: datetime) -> WaitingRow:
+    """Record in one transaction who asked for a re-run, and that it waits to be started."""
     with writing() as session:
-        record_within(session, receipts, ActionKind.RERUN, by, now)
-        return {each: waiting.ask_within(session, each, receipts[each], now) for each in receipts}
+        record_within(session, [reference], ActionKind.RERUN, by, now)
+        return waiting.ask_within(session, reference, receipt_id, now)
 
 
 async def _started(row: WaitingRow) -> RerunStarted:
