@@ -41,6 +41,7 @@ def _not_a_number(sent: object) -> object:
         return sent
     raise PydanticCustomError("datetime_form", "expected a time with zone, like 2026-11-24T00:00Z")
 
+
 _AGO = re.compile(r"([0-9]{1,6})([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _DAYS = ("today", "yesterday")
