@@ -139,10 +139,7 @@ def _payment_key_rows(
 ) -> list[dict[str, Any]]:
     """Return rows for attempts that do not decide but that an entry of a settlement report may match."""
     others = (
-        other
-        for payment in payments
-        for other in payment.others
-        if other.attempt.cguid or other.attempt.authorisation
+        other for payment in payments for other in payment.others if other.attempt.cguid or other.attempt.authorisation
     )
     return [
         {

@@ -14,7 +14,7 @@ MOST_OF_A_CODE = 200
 
 
 def judge(archive: Archive, unreadable: tuple[ArchiveWarning, ...]) -> Archive:
-    """Return `archive` with the warnings of its reading and the warnings about its content, each once and bounded. Pure."""
+    """Return `archive` with the warnings of its reading and about its content, each once, and bounded. Pure."""
     warnings = (
         *unreadable,
         *_judge_sessions(archive, {warning.where for warning in unreadable}),

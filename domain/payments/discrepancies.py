@@ -76,7 +76,7 @@ def since_opened(events: Sequence[AnyEvent]) -> Sequence[AnyEvent]:
 
 
 def bounded(found: Iterable[Discrepancy]) -> Iterator[Discrepancy]:
-    """Yield the discrepancies of an archive; of a code with too many, the first ones and one that counts the rest. Pure.
+    """Yield the discrepancies of an archive. Of a code with too many, the first, and one that counts the rest. Pure.
 
     What it yields, it yields unchanged.
     """

@@ -55,7 +55,8 @@ class TestOneArchive:
             ),
             *("deliveries", "files", "sessions", "signatures", "fields", "warnings", "payments", "discrepancies"),
             *("closed_discrepancies", "signed_document_verdict", "judgements", "notifications", "runs", "refused"),
-            *("missing", "timeline"),
+            *("missing", "timeline", "next"),
+            *(f"{name}_total" for name, items in archive.items() if isinstance(items, list)),
         }
         members = {name: set(items[0]) for name, items in archive.items() if isinstance(items, list) and items}
         assert members == {
@@ -74,6 +75,7 @@ class TestOneArchive:
             "sessions": {
                 *("id", "author", "process_number", "transaction_number", "template_id", "recipient"),
                 *("submission_details", "labels", "created_at", "submitted_at", "integrations"),
+                *("labels_total", "integrations_total"),
             },
             "signatures": {"id", "signed_at", "signed_by", "labels"},
             "fields": {
@@ -110,6 +112,14 @@ class TestOneArchive:
         assert [each["code"] for each in archive["warnings"]] == ["SIGNER_UNKNOWN"]
         assert [each["code"] for each in archive["discrepancies"]] == ["AMOUNT_MISMATCH"]
         assert archive["fields"][-1]["latitude"] == 32.001186
+
+    @pytest.mark.parametrize("reference", ["contract", HOSTILE[0]], ids=ascii)
+    def test_lists_are_read_by_their_names(self, library: Library, reference: str) -> None:
+        archive = library.get(path_of(reference)).json()
+
+        for name in [each.removesuffix("_total") for each in archive if each.endswith("_total")]:
+            page = library.get(path_of(reference, f"/{name}")).json()
+            assert (page["items"], page["next"]) == (archive[name], archive["next"].get(name))
 
     def test_of_an_unknown_reference_is_not_found(self, library: Library) -> None:
         assert_error(library.get(path_of("nowhere")), 404, "UNKNOWN_REFERENCE")
@@ -306,6 +316,14 @@ class TestRerun:
 
         waits = {"reference": reference, "flow_run_id": None, "state": "AwaitingRetry", "url": None}
         assert (answer.status_code, answer.json()) == (202, waits)
+
+    @pytest.mark.parametrize("reference", ["contract", HOSTILE[0]], ids=ascii)
+    def test_lists_are_read_by_their_names(self, library: Library, reference: str) -> None:
+        archive = library.get(path_of(reference)).json()
+
+        for name in [each.removesuffix("_total") for each in archive if each.endswith("_total")]:
+            page = library.get(path_of(reference, f"/{name}")).json()
+            assert (page["items"], page["next"]) == (archive[name], archive["next"].get(name))
 
     def test_of_an_unknown_reference_is_not_found(self, library: Library) -> None:
         """`tail/rerun` and `tail/files/…` are known references, but `tail` is not."""
