@@ -25,11 +25,9 @@ from services.triggering import reruns
 from services.views import archive_list, archive_view, discrepancy_list
 from services.views.differences import version_differences
 
-_LISTS = archive_view.names_of_lists()
-
 
 class _ListConvertor(StringConvertor):
-    regex = "|".join(_LISTS)
+    regex = "|".join(archive_view.LISTS)
 
 
 register_url_convertor("archive_list", _ListConvertor())
@@ -135,7 +133,7 @@ def explain(reference: Reference, discrepancy_id: str, explanation: Explanation)
 )
 def read_list(
     reference: Reference,
-    name: Annotated[str, Path(json_schema_extra={"enum": [*_LISTS]})],
+    name: Annotated[str, Path(json_schema_extra={"enum": [*archive_view.LISTS]})],
     after: Annotated[Text | None, Query(description="`next` of the page before, or of the archive")] = None,
 ) -> ArchiveItems:
     """200 items of one of the lists of an archive, as `GET /api/archives/{reference}` has them."""

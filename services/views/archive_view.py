@@ -129,7 +129,7 @@ def archive(
         if row is None:
             return None
         found: dict[str, Any] = row.model_dump() | {"cause": CauseView.of(row), "next": {}}
-        for name, its in _LISTS.items():
+        for name, its in LISTS.items():
             begin = (after or {}).get(name)
             items, cursor = its.page(session, reference, begin, most, newest_first=newest_first)
             is_whole = begin is None and cursor is None
@@ -140,19 +140,15 @@ def archive(
 
 
 def items(reference: str, name: str, after: str | None = None, most: int = LISTED_AT_ONCE) -> ArchiveItems | None:
-    """Return a page of a list of an archive, by its name in `names_of_lists`; None if there is no such archive.
+    """Return a page of a list of an archive, by its name in `LISTS`; None if there is no such archive.
 
     Raises as `archive` does.
     """
     with reading() as session:
         if session.get(ArchiveRow, reference) is None:
             return None
-        found, cursor = _LISTS[name].page(session, reference, after, most, newest_first=False)
+        found, cursor = LISTS[name].page(session, reference, after, most, newest_first=False)
         return ArchiveItems(items=found, next=cursor)
-
-
-def names_of_lists() -> list[str]:
-    return list(_LISTS)
 
 
 def file(reference: str, sha256: str) -> FileRow | None:
@@ -312,7 +308,7 @@ def _by(first: Any, key: Any = None) -> Order:
 
 _BY_CODE = _by(DiscrepancyRow.code, DiscrepancyRow.discrepancy_id)
 _IS_CLOSED = col(DiscrepancyRow.state) == DiscrepancyState.CLOSED
-_LISTS: Mapping[str, _Rows | _Made] = {
+LISTS: Mapping[str, _Rows | _Made] = {
     "versions": _Rows(VersionRow, _by(VersionRow.version), _as(VersionView), is_history=True),
     "deliveries": _Rows(DeliveryRow, _by(DeliveryRow.delivery_id), _as(DeliveryView), is_history=True),
     "refused": _Rows(

@@ -288,7 +288,7 @@ def test_archive_shows_the_first_200_of_each_list_and_pages_have_all_in_order() 
 
     assert archive is not None
     assert (len(archive.payments), archive.payments_total, len(archive.files), archive.files_total) == (200, 450, 2, 2)
-    for name in archive_view.names_of_lists():
+    for name in archive_view.LISTS:
         paged = _paged(name)
         assert paged[:200] == getattr(archive, name)
         assert len(paged) == getattr(archive, f"{name}_total")

@@ -32,7 +32,7 @@ from services.views.differences import version_differences
 from services.views.timeline import timeline_of
 
 FIELDS_AT_ONCE = 500
-ITEMS_AT_ONCE = 100
+ITEMS_AT_ONCE = 50
 """The most items of each list in a dossier."""
 router = APIRouter(route_class=RouteAsSent)
 
