@@ -66,6 +66,15 @@ _DETAILS = {
 
 
 @dataclass(frozen=True, slots=True)
+class _Page:
+    """Items of a list, the cursor of the next page, and the number of all items of the list."""
+
+    items: list[Any]
+    next: str | None
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
 class _Rows:
     """A list of an archive: the rows of a table, and how they are shown. `last` makes items behind the last row."""
 
@@ -74,22 +83,17 @@ class _Rows:
     shown: _Shown
     where: tuple[Any, ...] = ()
     is_history: bool = False
-    last: Callable[[Session, str], Sequence[Any]] | None = None
+    last: Callable[[Session, str], list[Any]] = lambda _session, _reference: []
 
-    def page(
-        self, session: Session, reference: str, after: str | None, most: int, *, newest_first: bool
-    ) -> tuple[list[Any], str | None]:
+    def page(self, session: Session, reference: str, after: str | None, most: int, *, newest_first: bool) -> _Page:
+        its = _columns(self.table).reference == reference, *self.where
         order = replace(self.order, is_descending=newest_first and self.is_history)
-        rows, cursor = listed(session, self._of(reference, select(self.table)), order, after, most)
-        shown = list(self.shown(session, rows, most)) if rows else []
-        return shown + list(self.last(session, reference) if self.last and cursor is None else []), cursor
-
-    def total(self, session: Session, reference: str) -> int:
-        counted: int = session.exec(self._of(reference, select(func.count()).select_from(self.table))).one()
-        return counted + len(self.last(session, reference) if self.last else [])
-
-    def _of(self, reference: str, statement: Any) -> Any:
-        return statement.where(_columns(self.table).reference == reference, *self.where)
+        rows, cursor = listed(session, select(self.table).where(*its), order, after, most)
+        shown, last = list(self.shown(session, rows, most)) if rows else [], self.last(session, reference)
+        total = len(rows)
+        if after or cursor:
+            total = session.exec(select(func.count()).select_from(self.table).where(*its)).one()
+        return _Page(shown if cursor else shown + last, cursor, total + len(last))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,16 +102,11 @@ class _Made:
 
     items: Callable[[Session, str], Sequence[Any]]
 
-    def page(
-        self, session: Session, reference: str, after: str | None, most: int, *, newest_first: bool
-    ) -> tuple[list[Any], str | None]:
+    def page(self, session: Session, reference: str, after: str | None, most: int, *, newest_first: bool) -> _Page:
         items = self.items(session, reference)[:: -1 if newest_first else 1]
         begin = 0 if after is None else max(0, id_of_cursor(after))
         end = begin + most
-        return list(items[begin:end]), id_cursor(end) if end < len(items) else None
-
-    def total(self, session: Session, reference: str) -> int:
-        return len(self.items(session, reference))
+        return _Page(list(items[begin:end]), id_cursor(end) if end < len(items) else None, len(items))
 
 
 def archive(
@@ -130,11 +129,9 @@ def archive(
             return None
         found: dict[str, Any] = row.model_dump() | {"cause": CauseView.of(row), "next": {}}
         for name, its in LISTS.items():
-            begin = (after or {}).get(name)
-            items, cursor = its.page(session, reference, begin, most, newest_first=newest_first)
-            is_whole = begin is None and cursor is None
-            found |= {name: items, f"{name}_total": len(items) if is_whole else its.total(session, reference)}
-            found["next"] |= {name: cursor} if cursor else {}
+            page = its.page(session, reference, (after or {}).get(name), most, newest_first=newest_first)
+            found |= {name: page.items, f"{name}_total": page.total}
+            found["next"] |= {name: page.next} if page.next else {}
         documents = select(SignedDocumentRow.verdict).where(SignedDocumentRow.reference == reference)
         return ArchiveView.model_validate(found | {"signed_document_verdict": session.exec(documents).first()})
 
@@ -147,8 +144,8 @@ def items(reference: str, name: str, after: str | None = None, most: int = LISTE
     with reading() as session:
         if session.get(ArchiveRow, reference) is None:
             return None
-        found, cursor = LISTS[name].page(session, reference, after, most, newest_first=False)
-        return ArchiveItems(items=found, next=cursor)
+        page = LISTS[name].page(session, reference, after, most, newest_first=False)
+        return ArchiveItems(items=page.items, next=page.next)
 
 
 def file(reference: str, sha256: str) -> FileRow | None:
@@ -307,7 +304,9 @@ def _by(first: Any, key: Any = None) -> Order:
 
 
 _BY_CODE = _by(DiscrepancyRow.code, DiscrepancyRow.discrepancy_id)
-_IS_CLOSED = col(DiscrepancyRow.state) == DiscrepancyState.CLOSED
+# Not as `=` or `!=`: an index of the states of all archives could be searched in place of that of the reference.
+_NOT_CLOSED = col(DiscrepancyRow.state).not_in((DiscrepancyState.CLOSED,))
+_CLOSED = col(DiscrepancyRow.state).not_in((DiscrepancyState.OPEN, DiscrepancyState.EXPLAINED))
 LISTS: Mapping[str, _Rows | _Made] = {
     "versions": _Rows(VersionRow, _by(VersionRow.version), _as(VersionView), is_history=True),
     "deliveries": _Rows(DeliveryRow, _by(DeliveryRow.delivery_id), _as(DeliveryView), is_history=True),
@@ -326,8 +325,13 @@ LISTS: Mapping[str, _Rows | _Made] = {
     "fields": _Rows(FormFieldRow, _by(FormFieldRow.position), _as(FieldView)),
     "warnings": _Rows(WarningRow, _by(WarningRow.position), _as(WarningView), last=_of_deliveries),
     "payments": _Rows(PaymentRow, _by(PaymentRow.position), _payments),
-    "discrepancies": _Rows(DiscrepancyRow, _BY_CODE, _discrepancies, where=(~_IS_CLOSED,)),
-    "closed_discrepancies": _Rows(DiscrepancyRow, _BY_CODE, _discrepancies, where=(_IS_CLOSED,)),
+    "discrepancies": _Rows(
+        DiscrepancyRow,
+        _BY_CODE,
+        _discrepancies,
+        where=(_NOT_CLOSED,),
+    ),
+    "closed_discrepancies": _Rows(DiscrepancyRow, _BY_CODE, _discrepancies, where=(_CLOSED,)),
     "judgements": _Made(_judgements),
     "notifications": _Rows(
         NotificationRow,
