@@ -5,6 +5,8 @@ head of any size, and loses the body of a request that offers an upgrade. When a
 last request, and an earlier one fails while it answers. This protocol hands each chunk on as it was read, reads up to
 2 MiB ahead while the application works, gives up on a sender whose head does not arrive in time, refuses a head that is
 too large or whose path is ambiguous, ignores the offer, and tells every request.
+It reads one piece only of a body that the application has not asked for yet, since its sender may turn out to be nobody,
+or that is dropped behind its answer.
 """
 
 import asyncio
@@ -256,12 +258,14 @@ class _Body:
         self._cycle = cycle
         self._chunks: deque[bytes] = deque()
         self._held_bytes = 0
+        self._is_asked_for = False
         self._is_end_passed_on = False
 
     def append(self, chunk: bytes) -> None:
         self._chunks.append(chunk)
         self._held_bytes += len(chunk) + _CHUNK_COSTS_BYTES
-        if self._held_bytes >= _READ_AHEAD_BYTES:
+        is_wanted = self._is_asked_for and not self._cycle.response_started
+        if self._held_bytes >= (_READ_AHEAD_BYTES if is_wanted else _HANDED_ON_BYTES):
             self._cycle.flow.pause_reading()
         self._cycle.message_event.set()
 
@@ -271,6 +275,9 @@ class _Body:
         if cycle.waiting_for_100_continue and not cycle.transport.is_closing():
             cycle.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             cycle.waiting_for_100_continue = False
+        if not self._is_asked_for:
+            self._is_asked_for = True
+            cycle.flow.resume_reading()
         while not self._has_news():
             cycle.flow.resume_reading()
             cycle.message_event.clear()

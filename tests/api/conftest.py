@@ -47,6 +47,7 @@ class Receiver:
     log: Path
     client: httpx.Client
     secret: str
+    token: str
 
     @property
     def url(self) -> str:
@@ -91,7 +92,8 @@ def started(output: Path | None = None) -> Iterator[Receiver]:
     ):
         wait_until(lambda: process.poll() is not None or answers(f"{url}/healthz"))
         assert process.poll() is None, log.read_text()
-        yield Receiver(process, made.port, Path(made.inbox_location), log, client, made.active_webhook_secrets()[0])
+        secret, token = made.active_webhook_secrets()[0], made.active_api_tokens()[0]
+        yield Receiver(process, made.port, Path(made.inbox_location), log, client, secret, token)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from adapters.observation.metrics import UNAUTHORISED_REQUESTS
 from api.authorization import is_api_token
 from api.console.frame import cookies
 from api.console.frame.cookies import ROOT
-from api.console.frame.forms import Posted
+from api.console.frame.forms import PostedByAnybody
 from api.console.frame.rendering import render
 from api.console.frame.threads import in_thread
 from api.console.frame.visits import AnyVisitor, own_path
@@ -26,7 +26,7 @@ def login_page(request: Request, _visitor: AnyVisitor, then: str = "") -> Respon
 
 
 @router.post("/login")
-async def login(request: Request, form: Posted, visitor: AnyVisitor) -> Response:
+async def login(request: Request, form: PostedByAnybody, visitor: AnyVisitor) -> Response:
     """Sign a person in. A login that the browser has already ends: its cookie is replaced."""
     name, then = form.text("name"), own_path(form.text("then"))
     is_named = bool(name) and name.isprintable() and len(name) <= _MOST_SIGNS_OF_NAME
@@ -44,7 +44,7 @@ async def login(request: Request, form: Posted, visitor: AnyVisitor) -> Response
 
 
 @router.post("/logout")
-async def logout(request: Request, _form: Posted, visitor: AnyVisitor) -> Response:
+async def logout(request: Request, _form: PostedByAnybody, visitor: AnyVisitor) -> Response:
     await in_thread(logins.end, visitor.visitor_id)
     response = see(f"{ROOT}/login")
     cookies.forget_visitor(request, response)
@@ -52,7 +52,7 @@ async def logout(request: Request, _form: Posted, visitor: AnyVisitor) -> Respon
 
 
 @router.post("/choices")
-async def choose(request: Request, form: Posted) -> Response:
+async def choose(request: Request, form: PostedByAnybody) -> Response:
     """Keep the choice of a language or of colours, and show the page again."""
     response = see(own_path(form.text("then")))
     language, theme = form.text("language"), form.text("theme")

@@ -1,0 +1,171 @@
+"""Stands before all routes, and decides what a request may cost before it has shown a secret.
+
+FastAPI parses the body of a request before it looks at the token. So the token of a reader is checked here, and a body
+is read here only for a reader: as a whole, up to 1 MB. The webhook and the console's forms read bodies themselves, once
+they know their sender. All other bodies stay unread.
+
+An answer goes out before the body has ended, if nobody has asked for the rest. Then a bounded rest is read and dropped:
+if the connection were closed while the client still sends, it would be reset, and the client might miss the answer.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+
+from fastapi import Request
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from adapters.settings.settings import settings
+from api.authorization import check_reader
+from models.errors import Refused
+
+WEBHOOKS = "/webhooks"
+_MOST_BYTES = 1_000_000
+_DROPPED_BYTES = 1 << 20
+_DROPPED_BYTES_OF_AN_ARCHIVE = 64 << 20
+_MIN_BYTES_PER_S = 1024  # 20 MB would take five hours: no line between servers is that slow
+NextChunk = Callable[[Awaitable[bytes | None], float], Awaitable[bytes | None]]
+"""Waits for a chunk, as long as it may take: `Place.next_chunk`, or `asyncio.wait_for`."""
+
+
+class Gate:
+    """Middleware that lets a request in, or has `refuse` answer it."""
+
+    def __init__(self, app: ASGIApp, refuse: Callable[[Request, Refused], Awaitable[Response]]) -> None:
+        self._app = app
+        self._refuse = refuse
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        has_body = _announces_body(scope)
+        if has_body:
+            body = _Body(scope["path"], receive, send)
+            receive, send = body.receive, body.send
+        request = Request(scope, receive)
+        try:
+            if _is_for_readers(scope["path"]):
+                check_reader(request.headers)
+                if has_body:
+                    receive = _again(await read_body(request, _MOST_BYTES), receive)
+        except Refused as refused:
+            answer = await self._refuse(request, refused)
+            await answer(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+
+async def read_body(request: Request, most_bytes: int) -> bytes:
+    """Return the body of a request.
+
+    Raises:
+        Refused: it is too large, which its length may say before it arrives; or it comes too slowly, or not to its end.
+    """
+    body = bytearray()
+    _check_size(int(request.headers.get("content-length", 0)), most_bytes)
+    try:
+        async for chunk in in_time(request.stream()):
+            _check_size(len(body) + len(chunk), most_bytes)
+            body += chunk
+    except ClientDisconnect as error:
+        raise disconnected() from error
+    return bytes(body)
+
+
+def disconnected() -> Refused:
+    """Return the refusal that nobody reads any more. It is counted."""
+    return Refused("DISCONNECTED", "the sender disconnected before the end of the body", where="body", status=400)
+
+
+async def in_time(chunks: AsyncIterator[bytes], next_chunk: NextChunk = asyncio.wait_for) -> AsyncIterator[bytes]:
+    """Yield chunks, as long as the sender neither stops nor sends too slowly.
+
+    A slow sender could hold its place without limit. Only the time spent waiting for the sender counts, since the disk
+    may be slow too. The rate counts over twice the longest pause: an honest sender may have paused for half of it.
+
+    Raises:
+        Refused: the sender stops or is too slow.
+    """
+    window_s = settings().body_timeout_s
+    clock = asyncio.get_running_loop().time
+    waited_s, come_bytes = 0.0, 0
+    while True:
+        since_s = clock()
+        try:
+            chunk = await next_chunk(anext(chunks, None), window_s)
+        except TimeoutError:
+            raise _timeout(f"no bytes came for {window_s:g} s in the middle of the body") from None
+        if chunk is None:
+            return
+        waited_s += clock() - since_s
+        come_bytes += len(chunk)
+        if waited_s >= 2 * window_s:
+            if come_bytes < _MIN_BYTES_PER_S * waited_s:
+                raise _timeout(f"less than {_MIN_BYTES_PER_S} bytes a second came for {waited_s:.0f} s")
+            waited_s, come_bytes = 0.0, 0
+        yield chunk
+
+
+class _Body:
+    """The body of a request, between the server and the application, and the answer to it."""
+
+    def __init__(self, path: str, receive: Receive, send: Send) -> None:
+        self._receive = receive
+        self._send = send
+        self._left_bytes = _DROPPED_BYTES_OF_AN_ARCHIVE if path.startswith(WEBHOOKS) else _DROPPED_BYTES
+        self._is_read = self._is_early = False
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self._is_read = not message.get("more_body", False)  # the body has ended, or the sender has disconnected
+        return message
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start" and not self._is_read:
+            self._is_early = True
+            message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
+        is_end = message["type"] == "http.response.body" and not message.get("more_body", False)
+        if self._is_early and is_end:
+            await self._send({**message, "more_body": True})
+            await self._drop_rest()
+            message = {"type": "http.response.body", "body": b""}
+        await self._send(message)
+
+    async def _drop_rest(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(settings().body_timeout_s):
+                while self._left_bytes > 0 and not self._is_read:
+                    self._left_bytes -= len((await self.receive()).get("body", b""))
+
+
+def _announces_body(scope: Scope) -> bool:
+    return any(
+        name == b"transfer-encoding" or (name == b"content-length" and value.strip(b"0"))
+        for name, value in scope["headers"]
+    )
+
+
+def _is_for_readers(path: str) -> bool:
+    return path.startswith("/api/") or path in ("/api", "/metrics")
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """Return a `receive` that gives a body that was read, and then what comes behind it."""
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def _receive() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return _receive
+
+
+def _check_size(size_bytes: int, most_bytes: int) -> None:
+    if size_bytes > most_bytes:
+        raise Refused("TOO_LARGE", f"expected at most {most_bytes} bytes", where="body", status=413)
+
+
+def _timeout(detail: str) -> Refused:
+    return Refused("BODY_TIMEOUT", detail, where="body", status=408)
