@@ -43,7 +43,7 @@ from api.receiver.fellows import Fellows
 from api.receiver.journal import Journal
 from api.receiver.refusing import Refusing
 from api.receiver.senders import STATES, Senders
-from api.unauthorized import Unauthorized
+from api.unauthorized import TOO_MANY_WRONG_TOKENS, Unauthorized
 from models.errors import Conflict, Refused, Transient
 from models.runs.receipt import DEFAULT_SOURCE
 
@@ -96,6 +96,8 @@ Receives Cellosign archives, and serves them as JSON.
 - A reference may have any characters: percent-encode it in a path, slashes too.
 - The token is checked first, on unknown paths below `/api` too. Then a body may have 1 MB, else it gets 413
   (`TOO_LARGE`). If it stops or is too slow, it gets 408 (`BODY_TIMEOUT`).
+- After 20 wrong tokens in a minute, 60 in an hour or 200 in a day, further wrong tokens of an address get 429
+  (`TOO_MANY_WRONG_TOKENS`) with `Retry-After`. A right token is always let in.
 - An unknown path gets 404 (`UNKNOWN_PATH`), and a wrong method 405 (`WRONG_METHOD`).
 - Bytes that are no HTTP request, and paths with the segment `.` or `..`, encoded or not, get the failure of the
   webhook, on any path: 400, 408 or 431. The filter `reference` finds references that have such segments.
@@ -171,7 +173,17 @@ async def _refused(request: Request, refused: Refused) -> JSONResponse:
         door = "webhook" if request.url.path.startswith(WEBHOOKS) else "api"
         address = request.client.host if request.client else ""
         request.app.state.unauthorized.count(address, door)
+        is_guess = door == "api" and "authorization" in request.headers
+        if is_guess and (again_s := request.app.state.unauthorized.wrong_token(address)):
+            return _too_often(request, refused, again_s)
     return _failure(request, refused.status, refused.code, refused.detail, refused.where)
+
+
+def _too_often(request: Request, refused: Refused, again_s: int) -> JSONResponse:
+    detail = f"wrong tokens came too often from this address; a right token is let in at once; {refused.detail}"
+    answer = _failure(request, HTTPStatus.TOO_MANY_REQUESTS, TOO_MANY_WRONG_TOKENS, detail, refused.where)
+    answer.headers["retry-after"] = str(again_s)
+    return answer
 
 
 app.add_middleware(Gate, refuse=_refused)

@@ -13,6 +13,7 @@ from api.console.frame.forms import PostedByAnybody
 from api.console.frame.rendering import render
 from api.console.frame.threads import in_thread
 from api.console.frame.visits import AnyVisitor, own_path
+from api.unauthorized import Unauthorized
 from domain.pages.languages import LANGUAGES
 from services.people import logins
 
@@ -30,12 +31,10 @@ async def login(request: Request, form: PostedByAnybody, visitor: AnyVisitor) ->
     """Sign a person in. A login that the browser has already ends: its cookie is replaced."""
     name, then = form.text("name"), own_path(form.text("then"))
     is_named = bool(name) and name.isprintable() and len(name) <= _MOST_SIGNS_OF_NAME
-    if not is_named or not is_api_token(form.text("token")):
-        if is_named:
-            UNAUTHORISED_REQUESTS.labels("console").inc()
-            request.app.state.unauthorized.count(request.client.host if request.client else "", "console")
-        wrong = "token" if is_named else "name"
-        return render(request, "login.html", 403 if is_named else 422, then=then, wrong=wrong, name=name)
+    if not is_named:
+        return render(request, "login.html", 422, then=then, wrong="name", name=name)
+    if not is_api_token(form.text("token")):
+        return _wrong_token(request, then, name)
     session_id = await in_thread(logins.begin, name, form.text("token"), datetime.now(UTC))
     await in_thread(logins.end, visitor.visitor_id)
     response = see(then)
@@ -63,6 +62,19 @@ async def choose(request: Request, form: PostedByAnybody) -> Response:
         theme if theme in ("light", "dark", "auto") else None,
     )
     return response
+
+
+def _wrong_token(request: Request, then: str, name: str) -> Response:
+    UNAUTHORISED_REQUESTS.labels("console").inc()
+    unauthorized: Unauthorized = request.app.state.unauthorized
+    address = request.client.host if request.client else ""
+    unauthorized.count(address, "console")
+    again_s = unauthorized.wrong_token(address)
+    if not again_s:
+        return render(request, "login.html", 403, then=then, wrong="token", name=name)
+    answer = render(request, "login.html", 429, then=then, wrong="often", name=name)
+    answer.headers["retry-after"] = str(again_s)
+    return answer
 
 
 def see(path: str) -> RedirectResponse:
