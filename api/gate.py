@@ -6,9 +6,14 @@ they know their sender. All other bodies stay unread.
 
 An answer goes out before the body has ended, if nobody has asked for the rest. Then a bounded rest is read and dropped:
 if the connection were closed while the client still sends, it would be reset, and the client might miss the answer.
+
+An address that is refused too often waits a second for each further refusal. So whoever sends such requests one after
+the other leaves the event loop to honest senders, whose requests never wait.
 """
 
 import asyncio
+import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 
@@ -19,12 +24,19 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters.settings.settings import settings
 from api.authorization import check_reader
+from api.unauthorized import network_of
 from models.errors import Refused
 
 WEBHOOKS = "/webhooks"
+DROP_BODY = "cellar.drop_body"
+"""The extension of ASGI by which the server drops a body that nobody wants: `drop` returns whether it was all."""
 _MOST_BYTES = 1_000_000
 _DROPPED_BYTES = 1 << 20
 _DROPPED_BYTES_OF_AN_ARCHIVE = 64 << 20
+_URL_BYTES, _PARAMETERS = 16 << 10, 500
+_REFUSED = {401, 403, 404, 405, 408, 413, 414, 429}
+_REFUSALS_A_MINUTE, _PAUSE_S = 100, 1.0
+_MOST_WAITING, _MOST_NETWORKS = 256, 10_000
 _MIN_BYTES_PER_S = 1024  # 20 MB would take five hours: no line between servers is that slow
 NextChunk = Callable[[Awaitable[bytes | None], float], Awaitable[bytes | None]]
 """Waits for a chunk, as long as it may take: `Place.next_chunk`, or `asyncio.wait_for`."""
@@ -36,26 +48,54 @@ class Gate:
     def __init__(self, app: ASGIApp, refuse: Callable[[Request, Refused], Awaitable[Response]]) -> None:
         self._app = app
         self._refuse = refuse
+        self._refusals = Refusals()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        has_body = _announces_body(scope)
-        if has_body:
-            body = _Body(scope["path"], receive, send)
-            receive, send = body.receive, body.send
-        request = Request(scope, receive)
+        exchange = _Exchange(scope, receive, send, self._refusals)
+        request = Request(scope, exchange.receive)
         try:
-            if _is_for_readers(scope["path"]):
-                check_reader(request.headers)
-                if has_body:
-                    receive = _again(await read_body(request, _MOST_BYTES), receive)
+            _check_url(scope)
+            if not _is_for_readers(scope["path"]):
+                await self._app(scope, exchange.receive, exchange.send)
+                return
+            check_reader(request.headers)
+            if not exchange.is_read:
+                receive = _again(await read_body(request, _MOST_BYTES), receive)
         except Refused as refused:
             answer = await self._refuse(request, refused)
-            await answer(scope, receive, send)
+            await answer(scope, exchange.receive, exchange.send)
         else:
             await self._app(scope, receive, send)
+
+
+class Refusals:
+    """The refusals of this process in the running minute, by address, and those that wait."""
+
+    def __init__(self) -> None:
+        self._minute = 0
+        self._by_network = Counter[str]()
+        self._waiting = 0
+
+    def is_too_often(self, address: str, now_s: float) -> bool:
+        """Count a refusal of an address, and return whether its refusals are too many in this minute."""
+        if self._minute != now_s // 60:
+            self._minute = int(now_s // 60)
+            self._by_network.clear()
+        network = network_of(address) if len(self._by_network) < _MOST_NETWORKS else ""
+        self._by_network[network] += 1
+        return self._by_network[network] > _REFUSALS_A_MINUTE
+
+    async def wait(self) -> None:
+        """Wait for a second, unless many do: each holds a connection."""
+        if self._waiting < _MOST_WAITING:
+            self._waiting += 1
+            try:
+                await asyncio.sleep(_PAUSE_S)
+            finally:
+                self._waiting -= 1
 
 
 async def read_body(request: Request, most_bytes: int) -> bytes:
@@ -109,26 +149,32 @@ async def in_time(chunks: AsyncIterator[bytes], next_chunk: NextChunk = asyncio.
         yield chunk
 
 
-class _Body:
-    """The body of a request, between the server and the application, and the answer to it."""
+class _Exchange:
+    """A request and its answer, between the server and the application."""
 
-    def __init__(self, path: str, receive: Receive, send: Send) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, refusals: Refusals) -> None:
         self._receive = receive
         self._send = send
-        self._left_bytes = _DROPPED_BYTES_OF_AN_ARCHIVE if path.startswith(WEBHOOKS) else _DROPPED_BYTES
-        self._is_read = self._is_early = False
+        self._drop = scope.get("extensions", {}).get(DROP_BODY, {}).get("drop")
+        self._address = scope["client"][0] if scope["client"] else ""
+        self._refusals = refusals
+        self._left_bytes = _DROPPED_BYTES_OF_AN_ARCHIVE if scope["path"].startswith(WEBHOOKS) else _DROPPED_BYTES
+        self._is_early = False
+        self.is_read = not _announces_body(scope)
 
     async def receive(self) -> Message:
         message = await self._receive()
-        self._is_read = not message.get("more_body", False)  # the body has ended, or the sender has disconnected
+        self.is_read = not message.get("more_body", False)  # the body has ended, or the sender has disconnected
         return message
 
     async def send(self, message: Message) -> None:
-        if message["type"] == "http.response.start" and not self._is_read:
-            self._is_early = True
-            message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
-        is_end = message["type"] == "http.response.body" and not message.get("more_body", False)
-        if self._is_early and is_end:
+        if message["type"] == "http.response.start":
+            self._is_early = not (self.is_read or (self._drop and self._drop()))
+            if message["status"] in _REFUSED and self._refusals.is_too_often(self._address, time.monotonic()):
+                await self._refusals.wait()
+            if self._is_early:
+                message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
+        elif self._is_early and not message.get("more_body", False):
             await self._send({**message, "more_body": True})
             await self._drop_rest()
             message = {"type": "http.response.body", "body": b""}
@@ -137,8 +183,9 @@ class _Body:
     async def _drop_rest(self) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(settings().body_timeout_s):
-                while self._left_bytes > 0 and not self._is_read:
-                    self._left_bytes -= len((await self.receive()).get("body", b""))
+                while self._left_bytes > 0 and not self.is_read:
+                    message = await self.receive()
+                    self._left_bytes -= len(message.get("body", b"")) + message.get("dropped_bytes", 0)
 
 
 def _announces_body(scope: Scope) -> bool:
@@ -146,6 +193,13 @@ def _announces_body(scope: Scope) -> bool:
         name == b"transfer-encoding" or (name == b"content-length" and value.strip(b"0"))
         for name, value in scope["headers"]
     )
+
+
+def _check_url(scope: Scope) -> None:
+    query = scope["query_string"]
+    if len(scope["raw_path"]) + len(query) > _URL_BYTES or query.count(b"&") >= _PARAMETERS:
+        detail = f"expected at most {_URL_BYTES} bytes and {_PARAMETERS} parameters"
+        raise Refused("URL_TOO_LONG", detail, where="URL", status=414)
 
 
 def _is_for_readers(path: str) -> bool:

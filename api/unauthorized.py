@@ -78,7 +78,7 @@ class Unauthorized:
 
         What comes too often is not counted, so that going on makes no pause longer than its span of time.
         """
-        network, limiter = _network(address), FixedWindowRateLimiter(self._tokens)
+        network, limiter = network_of(address), FixedWindowRateLimiter(self._tokens)
         if len(self._tokens.counts) >= _MOST_COUNTS:
             network = _FURTHER
         over = [each for each in _LIMITS if not limiter.test(each, network)]
@@ -102,7 +102,8 @@ class Unauthorized:
             self._tokens.give_back(new)
 
 
-def _network(address: str) -> str:
+def network_of(address: str) -> str:
+    """Return what stands for a client: its IPv4 address, or its /64 of IPv6."""
     try:
         known = ip_address(address.partition("%")[0])
     except ValueError:

@@ -1,10 +1,11 @@
 """Answers before the body has arrived: the sender can read the answer, and cannot keep its place."""
 
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import pytest
 
+from api.gate import Refusals
 from tests.api.conftest import TOKEN, Receiver
 from tests.api.senders import Sender, assert_refused, peak_bytes, receipt_id_of
 from tests.samples import sample_body
@@ -128,6 +129,44 @@ class TestReader:
             assert sender.read().startswith(b"HTTP/1.1 ")
             with pytest.raises(ConnectionError):
                 sender.send(megabyte * 20)
+
+    @pytest.mark.parametrize(
+        "path", ["/d/" + "x" * 16_400, "/console/login?" + "&" * 500, "/api/archives?" + "&" * 500]
+    )
+    def test_url_is_bounded(self, receiver: Receiver, path: str) -> None:
+        answer = receiver.client.get(path)
+
+        assert (answer.status_code, answer.json()["error"]["code"]) == (414, "URL_TOO_LONG")
+
+    def test_form_that_is_refused_while_it_comes_is_dropped(self, receiver: Receiver) -> None:
+        """Its refusals wait, since they are many: meanwhile none of them is kept."""
+        before_bytes, senders = peak_bytes(receiver.process.pid), 50
+        cookie = _cookie(receiver)
+        for _ in range(101):
+            assert receiver.client.get("/nowhere").status_code == 404
+        with ExitStack() as stack:
+            lines = ("transfer-encoding: chunked", cookie)
+            waiting = [stack.enter_context(Sender(receiver, *lines, path="/console/login")) for _ in range(senders)]
+            with ThreadPoolExecutor(senders) as threads:
+                list(threads.map(_send_as_much_as_it_takes, waiting))
+
+        assert peak_bytes(receiver.process.pid) - before_bytes < senders << 19
+
+
+def _send_as_much_as_it_takes(sender: Sender) -> None:
+    with suppress(ConnectionError):
+        sender.send(b"400000\r\n" + b" " * (4 << 20) + b"\r\n")
+
+
+def test_address_is_refused_at_once_a_hundred_times_a_minute() -> None:
+    """Addresses of IPv6 are the same up to the first 64 bits."""
+    refusals = Refusals()
+
+    said = [refusals.is_too_often(f"2001:db8::{number:x}", 60.0 + number / 10) for number in range(102)]
+
+    assert said == [False] * 100 + [True] * 2
+    assert not refusals.is_too_often("2001:db8:0:1::1", 71.0)
+    assert not refusals.is_too_often("2001:db8::1", 120.0)
 
 
 class TestForm:
