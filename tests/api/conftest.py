@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from subprocess import Popen
 from typing import Any
@@ -78,6 +79,14 @@ class Receiver:
     def kept(self) -> tuple[set[str], set[str]]:
         """Return the names of everything in the inbox, to compare."""
         return self.waiting(), set(self.quarantine())
+
+
+_hosts = count(1)
+
+
+def from_a_new_address() -> dict[str, str]:
+    """Return a header that makes a request come from an address of its own: wrong tokens of an address are limited."""
+    return {"x-forwarded-for": f"2001:db8:{next(_hosts):x}::1"}
 
 
 @contextmanager

@@ -12,7 +12,17 @@ import pytest
 from adapters.files.store import store
 from adapters.store import ocfl
 from models.views.archives.archives import ArchiveView
-from tests.api.conftest import FILENAMES, HOSTILE, PERSON, SECRET, TOKEN, WITH_DOT_SEGMENTS, Library, attachment
+from tests.api.conftest import (
+    FILENAMES,
+    HOSTILE,
+    PERSON,
+    SECRET,
+    TOKEN,
+    WITH_DOT_SEGMENTS,
+    Library,
+    attachment,
+    from_a_new_address,
+)
 from tests.installations import archived, installed
 from tests.samples import PDF, PNG, sample_body
 
@@ -392,7 +402,7 @@ class TestAuthorization:
     @pytest.mark.parametrize("authorization", [None, "Bearer wrong", f"Bearer {SECRET}", "Basic Og==", "Bearer"])
     def test_needs_a_token(self, library: Library, method: str, path: str, authorization: str | None) -> None:
         """The sender's secret is not a token."""
-        headers = {"authorization": authorization} if authorization else {}
+        headers = from_a_new_address() | ({"authorization": authorization} if authorization else {})
 
         answer = library.receiver.client.request(method, path, headers=headers)
 
@@ -400,7 +410,8 @@ class TestAuthorization:
 
     @pytest.mark.parametrize("authorization", ["Bearer סוד".encode(), b"Bearer \xff", b"Basic \xff", b"\xff"])
     def test_token_that_is_not_ascii_is_refused(self, library: Library, authorization: bytes) -> None:
-        headers = [(b"authorization", authorization)]
+        headers = {name.encode(): value.encode() for name, value in from_a_new_address().items()}
+        headers[b"authorization"] = authorization
 
         assert_error(library.receiver.client.get("/api/archives", headers=headers), 401, "UNAUTHORIZED")
 
