@@ -12,12 +12,13 @@ the other leaves the event loop to honest senders, whose requests never wait.
 """
 
 import asyncio
-import time
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 
 from fastapi import Request
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -35,8 +36,8 @@ _DROPPED_BYTES = 1 << 20
 _DROPPED_BYTES_OF_AN_ARCHIVE = 64 << 20
 _URL_BYTES, _PARAMETERS = 16 << 10, 500
 _REFUSED = {401, 403, 404, 405, 408, 413, 414, 429}
-_REFUSALS_A_MINUTE, _PAUSE_S = 100, 1.0
-_MOST_WAITING, _MOST_NETWORKS = 256, 10_000
+_REFUSALS, _PAUSE_S, _MOST_WAITING = RateLimitItemPerMinute(100), 1.0, 256
+_MOST_NETWORKS = 10_000
 _MIN_BYTES_PER_S = 1024  # 20 MB would take five hours: no line between servers is that slow
 NextChunk = Callable[[Awaitable[bytes | None], float], Awaitable[bytes | None]]
 """Waits for a chunk, as long as it may take: `Place.next_chunk`, or `asyncio.wait_for`."""
@@ -48,13 +49,15 @@ class Gate:
     def __init__(self, app: ASGIApp, refuse: Callable[[Request, Refused], Awaitable[Response]]) -> None:
         self._app = app
         self._refuse = refuse
-        self._refusals = Refusals()
+        self._counts = MemoryStorage()
+        self._limiter = FixedWindowRateLimiter(self._counts)
+        self._waiting = asyncio.Semaphore(_MOST_WAITING)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = _Exchange(scope, receive, send, self._refusals)
+        exchange = _Exchange(scope, receive, send, self._pause)
         request = Request(scope, exchange.receive)
         try:
             _check_url(scope)
@@ -70,32 +73,13 @@ class Gate:
         else:
             await self._app(scope, receive, send)
 
-
-class Refusals:
-    """The refusals of this process in the running minute, by address, and those that wait."""
-
-    def __init__(self) -> None:
-        self._minute = 0
-        self._by_network = Counter[str]()
-        self._waiting = 0
-
-    def is_too_often(self, address: str, now_s: float) -> bool:
-        """Count a refusal of an address, and return whether its refusals are too many in this minute."""
-        if self._minute != now_s // 60:
-            self._minute = int(now_s // 60)
-            self._by_network.clear()
-        network = network_of(address) if len(self._by_network) < _MOST_NETWORKS else ""
-        self._by_network[network] += 1
-        return self._by_network[network] > _REFUSALS_A_MINUTE
-
-    async def wait(self) -> None:
-        """Wait for a second, unless many do: each holds a connection."""
-        if self._waiting < _MOST_WAITING:
-            self._waiting += 1
-            try:
+    async def _pause(self, address: str) -> None:
+        """Wait for a second before a refusal if the address has many in this minute, unless many wait already."""
+        network = network_of(address) if len(self._counts.storage) < _MOST_NETWORKS else ""
+        is_seldom = self._limiter.hit(_REFUSALS, network)
+        if not is_seldom and not self._waiting.locked():
+            async with self._waiting:
                 await asyncio.sleep(_PAUSE_S)
-            finally:
-                self._waiting -= 1
 
 
 async def read_body(request: Request, most_bytes: int) -> bytes:
@@ -152,12 +136,12 @@ async def in_time(chunks: AsyncIterator[bytes], next_chunk: NextChunk = asyncio.
 class _Exchange:
     """A request and its answer, between the server and the application."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, refusals: Refusals) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, pause: Callable[[str], Awaitable[None]]) -> None:
         self._receive = receive
         self._send = send
         self._drop = scope.get("extensions", {}).get(DROP_BODY, {}).get("drop")
         self._address = scope["client"][0] if scope["client"] else ""
-        self._refusals = refusals
+        self._pause = pause
         self._left_bytes = _DROPPED_BYTES_OF_AN_ARCHIVE if scope["path"].startswith(WEBHOOKS) else _DROPPED_BYTES
         self._is_early = False
         self.is_read = not _announces_body(scope)
@@ -170,8 +154,8 @@ class _Exchange:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._is_early = not (self.is_read or (self._drop and self._drop()))
-            if message["status"] in _REFUSED and self._refusals.is_too_often(self._address, time.monotonic()):
-                await self._refusals.wait()
+            if message["status"] in _REFUSED:
+                await self._pause(self._address)
             if self._is_early:
                 message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
         elif self._is_early and not message.get("more_body", False):

@@ -14,7 +14,6 @@ from structlog.testing import capture_logs
 from adapters.database.transactions import reading
 from adapters.settings.settings import Settings
 from adapters.tables.people import wrong_tokens
-from adapters.tables.people.wrong_tokens import Count
 from api.unauthorized import Unauthorized
 from models.people.wrong_token import WrongTokensRow
 from tests.api.conftest import Receiver, started
@@ -83,11 +82,11 @@ def _asked(receiver: Receiver, token: str | None, address: str = "203.0.113.7") 
 def test_counts_of_receivers_add_up_until_their_span_of_time_ends() -> None:
     now = datetime(2026, 11, 28, tzinfo=UTC)
     ends_at = now + timedelta(minutes=1)
-    many = {f"{number}": Count(1, 1, ends_at) for number in range(3000)}
+    many = {f"{number}": (1, ends_at) for number in range(3000)}
 
     assert wrong_tokens.add(many, now)["7"] == (1, ends_at)
-    assert wrong_tokens.add({"7": Count(20, 4, ends_at + timedelta(seconds=5))}, now) == {"7": (5, ends_at)}
-    assert wrong_tokens.add({"7": Count(2, 2, ends_at + timedelta(minutes=1))}, ends_at)["7"][0] == 2
+    assert wrong_tokens.add({"7": (4, ends_at + timedelta(seconds=5))}, now) == {"7": (5, ends_at)}
+    assert wrong_tokens.add({"7": (2, ends_at + timedelta(minutes=1))}, ends_at)["7"][0] == 2
     with reading() as session:
         assert len(session.exec(select(WrongTokensRow)).all()) == 1
 
