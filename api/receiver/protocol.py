@@ -150,7 +150,7 @@ class Protocol(HttpToolsProtocol):
         self._body = _Body(self.cycle)
         # The task that calls the application reads `receive` from the cycle when it starts, which is later.
         self.cycle.receive = self._body.receive  # type: ignore[method-assign]
-        self.scope["extensions"] = {DROP_BODY: {"drop": self._body.drop}}  # type: ignore[typeddict-item]
+        self.scope["extensions"] = {DROP_BODY: {"drop": self._body.drop}}
         is_chunked = headers.get(b"transfer-encoding", b"").lower().endswith(b"chunked")
         self._is_in_chunks = is_chunked
         self._is_offer_chunked = is_chunked and self.parser.should_upgrade()

@@ -21,5 +21,5 @@ def add(new: Mapping[str, tuple[int, datetime]], now: datetime) -> dict[str, tup
         first = upsert(session, WrongTokensRow).values(rows)
         total = col(WrongTokensRow.number) + first.excluded.number
         added = first.on_conflict_do_update(index_elements=["key"], set_={"number": total})
-        found = session.execute(added.returning(WrongTokensRow.key, WrongTokensRow.number, WrongTokensRow.ends_at))
-        return {key: (number, ends_at) for key, number, ends_at in found}
+        found = session.execute(added.returning(WrongTokensRow)).scalars()
+        return {row.key: (row.number, row.ends_at) for row in found}
