@@ -4,9 +4,8 @@ uvicorn copies a body twice on its way to the application, stops reading at 64 K
 head of any size, and loses the body of a request that offers an upgrade. When a connection is lost, it tells only the
 last request, and an earlier one fails while it answers. This protocol hands each chunk on as it was read, reads up to
 2 MiB ahead while the application works, gives up on a sender whose head does not arrive in time, refuses a head that is
-too large or whose path is ambiguous, ignores the offer, and tells every request.
-It reads one piece only of a body that the application has not asked for yet, since its sender may turn out to be nobody,
-or that is dropped behind its answer.
+too large or whose path is ambiguous, ignores the offer, and tells every request. It reads one piece only of a body that
+the application has not asked for yet, since its sender may turn out to be nobody, or that is dropped behind its answer.
 """
 
 import asyncio
