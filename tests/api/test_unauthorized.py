@@ -23,7 +23,7 @@ ONE = "a request without a valid secret or token is refused"
 MANY = "requests without a valid secret or token were refused"
 
 
-@pytest.mark.usefixtures("configure")
+@pytest.mark.usefixtures("sqlite_installation")
 def test_flood_of_wrong_secrets_is_one_line_for_each_door_and_a_summary() -> None:
     with started() as receiver:
         for _ in range(50):
@@ -38,7 +38,6 @@ def test_flood_of_wrong_secrets_is_one_line_for_each_door_and_a_summary() -> Non
     assert "somebody" not in receiver.log.read_text()
 
 
-@pytest.mark.usefixtures("configure")
 def test_flood_of_wrong_tokens_is_limited_for_all_receivers_and_locks_nobody_out(
     configure: Callable[..., Settings],
 ) -> None:
