@@ -100,7 +100,7 @@ _COMMANDS = [
         "cli.operation.move:move",
         "Move an installation into the empty places that the settings name: store, inbox and database.",
     ),
-    Later("discrepancies", "cli.payments.discrepancies:list_discrepancies", "List discrepancies, ordered by code."),
+    Later("discrepancies", "cli.payments.discrepancies:app", "List discrepancies, also those of no archive."),
     Later(
         "explain",
         "cli.payments.explain:explain",

@@ -11,7 +11,7 @@ from typer.main import get_command
 from adapters.files.private import private_files
 from adapters.observation.log import set_up_log
 from cli.commands import Commands
-from models.errors import CellarError, Unusable, WrongUse
+from models.errors import CellarError, Refused, Unusable, WrongUse
 
 _WRONG_USE = 2
 
@@ -68,6 +68,11 @@ def main() -> None:
             raise
         typer.echo(f"cellar: {error.filename}: {error.strerror}; check the path and its permissions", err=True)
         sys.exit(_WRONG_USE)
+    except Refused as error:
+        is_wrong_use = error.code == "BAD_PARAMETER"
+        said = f"--{error.where.replace('_', '-')}: {error.detail}" if is_wrong_use else error.in_full()
+        typer.echo(f"cellar: {said}", err=True)
+        sys.exit(_WRONG_USE if is_wrong_use else 1)
     except CellarError as error:
         typer.echo(f"cellar: {error.in_full()}", err=True)
         sys.exit(1)

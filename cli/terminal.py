@@ -111,7 +111,7 @@ def _wrong_option(error: ErrorDetails) -> str:
     option = f"--{_option(error)}"
     if error["type"] == "value_error":
         return f"{option}: {error['ctx']['error']}"
-    if error["type"] != "enum":
+    if error["type"] not in ("enum", "literal_error"):
         return f"{option}: {error['msg'].replace('Input should be', 'expected')}"
     known = re.findall("'([^']*)'", error["ctx"]["expected"])
     spelled = {each.upper(): each for each in known}

@@ -59,7 +59,7 @@ async def _start_runs() -> None:
     log.info("%d messages are given up", len(await give_up_expired(now)))
     names = await due_endpoints(now)
     for each in await in_thread(keep_disabled):
-        log.error("The endpoint %s is disabled; see `cellar endpoints show`", each)
+        log.error("The endpoint %s is disabled; see `cellar endpoints show NAME`", each)
     async with get_client() as client:
         started = await _start_missing_runs(client, names) if names else 0
         log.info("%d endpoints have messages to send; %d runs are started", len(names), started)

@@ -38,6 +38,7 @@ _WHAT_TO_DO = {
     "NoSuchBucket": "check the bucket's name in CELLAR_STORE_URL, CELLAR_INBOX_URL and CELLAR_SETTLEMENTS_URL",
     "InvalidAccessKeyId": "check AWS_ACCESS_KEY_ID",
     "SignatureDoesNotMatch": "check AWS_SECRET_ACCESS_KEY",
+    "403": "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and the rights of this user",
     "AccessDenied": "grant this user the rights to list, read, write and delete objects",
 }
 _ATTEMPTS = ContextVar("attempts", default=1)
@@ -306,10 +307,10 @@ def _ours(verb: str, key: str) -> Iterator[None]:
 
 def _transient(verb: str, key: str, error: Exception) -> Transient:
     reason = _reason(error)
-    if verb in ("describe", "return") and reason in _REFUSED:
-        return Unreadable(key, reason)
     summary = f"the bucket does not {verb} a file: {reason}"
     failed = Transient(f"the bucket does not {verb} {key}: {reason}", system=System.STORE, summary=summary)
+    if verb in ("describe", "return") and reason in _REFUSED:
+        failed = Unreadable(key, reason)
     if reason in _WHAT_TO_DO:
         failed.add_note(_WHAT_TO_DO[reason])
     return failed

@@ -53,4 +53,6 @@ def check_not_moved() -> None:
             f"go back to the data of {mark.at:%Y-%m-%d %H:%M} UTC, remove {where}; see docs/operate.md"
         )
     if mark and mark.target == ours and mark.phase is not Phase.COMPLETE:
-        raise WrongUse(f"the move to this installation is not complete: run `cellar move` again ({where} says so)")
+        raise WrongUse(
+            f"the move to this installation is not complete: run `cellar move --from FOLDER` again ({where} says so)"
+        )

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query
 from api.errors import failures
 from models.views.messages.messages import MessagePage, MessageQuery, MessageRecord
 from models.views.parameters import Text
+from services.messages.endpoints.endpoints import check_filter
 from services.views import message_list
 
 router = APIRouter(prefix="/api/messages", tags=["messages"])
@@ -15,6 +16,7 @@ router = APIRouter(prefix="/api/messages", tags=["messages"])
 @router.get("", summary="A page of messages, newest first", response_description="The page.")
 def list_messages(query: Annotated[MessageQuery, Query()]) -> MessagePage:
     """`state` can be repeated: a message in any of these states matches."""
+    check_filter(query.endpoint)
     return message_list.page(query)
 
 

@@ -14,11 +14,13 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from adapters.settings.settings import settings
+from api.console.words.meanings.causes import CAUSES
 from cli.terminal import DiscrepancyLine, cell, paragraph, print_discrepancy, time_text
 from domain.archive.judgements import described
 from domain.archive.verdict_text import certificate_texts, document_text, field_change_texts, signature_texts
 from domain.completeness.words import missing_text
 from domain.payments.money import amount_text, exponent_of
+from domain.runs.causes import heals_by_rerun
 from domain.runs.waiting_text import age_text
 from models.archive.archive import State
 from models.archive.verdict import Verdict
@@ -90,7 +92,8 @@ def _times(archive: ArchiveView) -> str:
 def _print_cause(terminal: Console, archive: ArchiveView, cause: CauseView, now: datetime) -> None:
     title, then = "Waits since", "Then it goes on by itself, and no re-run is needed."
     if archive.state == State.FAILED:
-        title, then = "Failed", f"Then run it again: cellar rerun {shlex.quote(archive.reference)}"
+        again = f"Then run it again: cellar rerun {shlex.quote(archive.reference)}"
+        title, then = "Failed", again if heals_by_rerun(cause.code) else CAUSES[cause.code].to_do
     where = f" in {cause.task}" if cause.task else ""
     at = f"{_moment(cause.since)} ({age_text(now - cause.since)} ago)"
     _print_title(terminal, f"{title} {at}: {cause.code}{where}, attempt {cause.attempt}")

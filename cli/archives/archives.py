@@ -11,8 +11,7 @@ from pydantic import ValidationError
 from cli.archives.archive_page import print_archive, print_process_without_archive
 from cli.archives.archive_table import archive_table
 from cli.terminal import Json, console, print_json, table_of, time_option, wrong_options
-from models.errors import Refused
-from models.views.archives.archives import ArchivePage, ArchiveQuery, TimelineKind
+from models.views.archives.archives import ArchiveQuery, TimelineKind
 from models.views.archives.missing import MissingQuery
 from services.receipts.lookup import unknown_reference
 from services.views import archive_list, archive_view, missing_list
@@ -62,7 +61,7 @@ def list_archives(  # noqa: PLR0913 -- an option per filter
         )  # fmt: skip
     except ValidationError as error:
         raise wrong_options(error) from error
-    page = _page(query)
+    page = archive_list.page(query)
     if as_json:
         print_json(page)
         return
@@ -131,10 +130,3 @@ def _show_differences(reference: str, before: int, after: int, *, as_json: bool)
         rows += [(*what, member, values.before, values.after) for member, values in each.members.items()]
         rows += [(*what, member, "(not shown)", "(not shown)") for member in each.withheld]
     console().print(table_of(("kind", "key", "change", "member", f"version {before}", f"version {after}"), rows))
-
-
-def _page(query: ArchiveQuery) -> ArchivePage:
-    try:
-        return archive_list.page(query)
-    except Refused as refused:  # only the query itself finds a label without `=`, or a cursor of no page
-        raise typer.BadParameter(f"--{refused.where}: {refused.detail}") from refused

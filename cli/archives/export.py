@@ -68,7 +68,7 @@ def _current_receipt_id(reference: str) -> str:
 
 
 def _unknown() -> Refused:
-    return Refused("UNKNOWN_ARCHIVE", "expected an archive and a receipt of it; try `cellar list` and `cellar show`")
+    return Refused("UNKNOWN_ARCHIVE", "expected an archive and its receipt; try `cellar list`, `cellar show REFERENCE`")
 
 
 def _write_bag(reference: str, receipt_id: str, to: Path, *, even_damaged: bool) -> None:

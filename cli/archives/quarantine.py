@@ -8,16 +8,19 @@ from itertools import chain
 from typing import Annotated, Any
 
 import typer
+from pydantic import ValidationError
 from rich.table import Table
 
 from adapters.inbox import quarantine
 from adapters.tables.runs import refused
 from cli.person import person
-from cli.terminal import Json, cell, console, dismissal, table_of, time_text
+from cli.terminal import Json, cell, console, dismissal, table_of, time_text, wrong_options
 from models.archive.warning import WarningCode
 from models.errors import Refused, Transient
 from models.runs.receipt import DEFAULT_SOURCE
 from models.runs.refused import RefusedDelivery
+from models.views.archives.refused import RefusedQuery
+from services.sources.registry import check_filter
 from services.triggering.dismissals import dismiss
 from services.triggering.releases import Outcome, accept, release_all
 
@@ -39,6 +42,8 @@ def list_quarantined(
     First come those that are set aside, since another source owns their process (SOURCES_DIFFER).
     """
     waiting = [each for each in [*_set_aside(), *_waiting()] if source in (None, each.source)]
+    if not waiting:
+        check_filter(source)
     if as_json:
         _print_json([asdict(each) for each in waiting])
         return
@@ -146,7 +151,13 @@ def _chosen(receipt_ids: Sequence[str], code: str | None, *, everything: bool) -
         raise typer.BadParameter("expected receipt ids, or --code CODE, or --all")
     if receipt_ids:
         return _named(receipt_ids)
-    bodies = _by_body(_set_aside() if code == WarningCode.SOURCES_DIFFER else _waiting())
+    if code == WarningCode.SOURCES_DIFFER:
+        return _by_body(_set_aside())
+    try:
+        RefusedQuery.model_validate({"code": code})
+    except ValidationError as error:
+        raise wrong_options(error) from error
+    bodies = _by_body(_waiting())
     return bodies if everything else {key: found for key, found in bodies.items() if found[0].code == code}
 
 

@@ -55,6 +55,7 @@ def print_judged(console: Console, judged: Judged) -> None:
         said = f"{change.before} → {change.now}{' (worse)' if change.is_worse else ''}"
         console.print(f"judged differently: {cell(change.reference)}, version {change.version}: {said}")
     if judged.changes_in_all > _MOST_SHOWN:
-        console.print(f"and {judged.changes_in_all - _MOST_SHOWN:,} more judged differently; `cellar show` shows each")
+        more = judged.changes_in_all - _MOST_SHOWN
+        console.print(f"and {more:,} more judged differently; `cellar show REFERENCE` shows each")
     result = "no contradiction" if judged.is_sound else "NOT SOUND"
     console.print(f"{judged.documents} signed documents judged again, {judged.kept} new judgements kept: {result}")

@@ -99,7 +99,7 @@ def _objects_of(references: Iterable[str]) -> list[StoredObject]:
     objects = {reference: object_of(reference) for reference in references}
     for reference, stored in objects.items():
         if not stored.sizes and not archives.has_versions(reference):
-            detail = "nothing of this process is archived yet; `cellar show` shows its state"
+            detail = "nothing of this process is archived yet; `cellar show REFERENCE` shows its state"
             raise Refused("NOT_ARCHIVED", detail, where=reference)
     return list(objects.values())
 

@@ -51,8 +51,7 @@ def list_messages(  # noqa: PLR0913 -- an option per filter
         )  # fmt: skip
     except ValidationError as error:
         raise wrong_options(error) from error
-    if name is not None:
-        endpoints.get(name)
+    endpoints.check_filter(name)
     page = message_list.page(query)
     if as_json:
         print_json(page)

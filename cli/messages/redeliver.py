@@ -15,7 +15,6 @@ from models.errors import WrongUse
 from models.messages.notification import NotificationState
 from models.views.messages.messages import MessageFilter
 from models.views.messages.redeliveries import RedeliveryQuery
-from services.messages.endpoints import endpoints
 from services.redelivery import confirming, planning, records
 
 
@@ -54,8 +53,6 @@ def redeliver(  # noqa: PLR0913 -- an option per filter
         raise WrongUse("--state delivered: the endpoints have confirmed these messages; add --force to send them again")
     if not (dry_run or yes or (sys.stdin.isatty() and sys.stderr.isatty())):
         raise WrongUse("no terminal can answer: add --yes to redeliver, or --dry-run to see the plan")
-    if name is not None:
-        endpoints.get(name)
     plan = records.view(planning.plan(chosen, person(), force=force).id)
     if not as_json:
         print_plan(plan)

@@ -8,8 +8,10 @@ from rich.console import Console
 from rich.text import Text
 
 from adapters.tables.runs import waiting
+from api.console.words.meanings.causes import CAUSES
 from cli.operation.views import FailuresAndWaits, WaitView
 from cli.terminal import Json, console, paragraph, print_json, time_text
+from domain.runs.causes import heals_by_rerun
 from domain.runs.waiting_text import waits_text
 from models.views.failures import FailureGroup
 from services.views import failure_list
@@ -34,9 +36,12 @@ def print_failures(terminal: Console, found: FailuresAndWaits, now: datetime, so
     for each in found.items:
         terminal.print(_head(each))
         terminal.print(paragraph(each.sentence))
+        to_do = meaning.to_do if (meaning := CAUSES.get(each.code)) else ""
+        if to_do:
+            terminal.print(paragraph(f"→ {to_do}"))
         by_cause = "" if each.code == failure_list.NOT_KEPT else f" --cause {each.code}"
         terminal.print(paragraph(f"cellar list --state failed{by_cause}{of_source}"))
-        if by_cause:
+        if by_cause and heals_by_rerun(each.code):
             terminal.print(paragraph(f"cellar rerun --failed{by_cause}{of_source}"))
         terminal.print()
     if not found.items:

@@ -1,4 +1,4 @@
-"""`cellar missing`: lists processes that should have been archived, and dismisses findings."""
+"""`cellar missing list`: lists processes that should have been archived, and dismisses findings."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -11,18 +11,16 @@ from rich.text import Text
 from cli.person import person
 from cli.terminal import Json, cell, console, dismissal, print_json, table_of, time_text, wrong_options
 from domain.completeness.words import left_text, why_text
-from models.errors import Refused
 from models.views.archives.missing import FindingState, MissingPage, MissingQuery, MissingView
 from services.completeness import dismissing
 from services.views import missing_list
 
-app = typer.Typer(help="List processes that should have been archived, and dismiss findings.")
+app = typer.Typer(help="List processes that should have been archived, and dismiss findings.", no_args_is_help=True)
 _LISTED = ("left", "source", "process", "transaction", "reference", "why", "deadline", "id")
 
 
-@app.callback(invoke_without_command=True)
+@app.command("list")
 def list_missing(  # noqa: PLR0913 -- an option per filter
-    context: typer.Context,
     *,
     source: Annotated[str | None, typer.Option(help="A source.")] = None,
     reference: Annotated[str | None, typer.Option(help="A process reference, whole.")] = None,
@@ -33,13 +31,11 @@ def list_missing(  # noqa: PLR0913 -- an option per filter
     as_json: Json = False,
 ) -> None:
     """List processes that should have been archived, the nearest deadline first. `dismiss` dismisses one."""
-    if context.invoked_subcommand:
-        return
     try:
         query = MissingQuery(source=source, reference=reference, why=why, state=state, cursor=cursor, limit=limit)
     except ValidationError as error:
         raise wrong_options(error) from error
-    page = _page(query)
+    page = missing_list.page(query)
     if as_json:
         print_json(page)
     else:
@@ -48,7 +44,7 @@ def list_missing(  # noqa: PLR0913 -- an option per filter
 
 @app.command()
 def dismiss(
-    missing_id: Annotated[str, typer.Argument(help="The id of a finding, as `cellar missing` shows it.")],
+    missing_id: Annotated[str, typer.Argument(help="The id of a finding, as `cellar missing list` shows it.")],
     *,
     why: Annotated[str, typer.Option(help="Why the process is not missing, or will not come.")],
     by: Annotated[str, typer.Option(help="Your name.", default_factory=person, show_default="your user and host")],
@@ -60,13 +56,6 @@ def dismiss(
         print_json(found)
     else:
         typer.echo(cell(f"{found.missing_id} is dismissed by {found.closed_by}: {found.closed_reason}"))
-
-
-def _page(query: MissingQuery) -> MissingPage:
-    try:
-        return missing_list.page(query)
-    except Refused as refused:  # only a cursor of no page
-        raise typer.BadParameter(f"--{refused.where}: {refused.detail}") from refused
 
 
 def _print_page(terminal: Console, page: MissingPage, query: MissingQuery, now: datetime) -> None:

@@ -91,7 +91,7 @@ def print_status(terminal: Console, found: Status, now: datetime) -> None:
         terminal.print(Text(f"refused: {payloads} in quarantine; see `cellar quarantine list`"))
     if found.missing and found.missing.nearest_deadline_at:
         left = left_text(found.missing.nearest_deadline_at, now)
-        terminal.print(Text(f"missing: {_processes(found.missing)}, the first with {left}; see `cellar missing`"))
+        terminal.print(Text(f"missing: {_processes(found.missing)}, the first with {left}; see `cellar missing list`"))
     terminal.print(Text(f"\ncellar {found.version}: {_verdict(found)}", style="bold"))
 
 

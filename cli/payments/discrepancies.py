@@ -1,4 +1,4 @@
-"""`cellar discrepancies`: lists all discrepancies, also discrepancies of no archive."""
+"""`cellar discrepancies list`: lists all discrepancies, also discrepancies of no archive."""
 
 from typing import Annotated
 
@@ -6,11 +6,18 @@ import typer
 from pydantic import ValidationError
 
 from cli.terminal import DiscrepancyLine, Json, console, print_discrepancy, print_json, wrong_options
-from models.errors import Refused
-from models.views.archives.payments import DiscrepancyPage, DiscrepancyQuery
+from models.views.archives.payments import DiscrepancyQuery
 from services.views import discrepancy_list
 
+app = typer.Typer(help="List discrepancies, also those of no archive.", no_args_is_help=True)
 
+
+@app.callback()
+def discrepancies() -> None:
+    """List discrepancies, also those of no archive."""
+
+
+@app.command("list")
 def list_discrepancies(  # noqa: PLR0913 -- an option per filter
     *,
     code: Annotated[str | None, typer.Option(help="A code, like AMOUNT_MISMATCH.")] = None,
@@ -26,7 +33,7 @@ def list_discrepancies(  # noqa: PLR0913 -- an option per filter
         query = DiscrepancyQuery(code=code, state=state, reference=reference, source=source, cursor=cursor, limit=limit)
     except ValidationError as error:
         raise wrong_options(error) from error
-    page = _page(query)
+    page = discrepancy_list.page(query)
     if as_json:
         print_json(page)
         return
@@ -38,10 +45,3 @@ def list_discrepancies(  # noqa: PLR0913 -- an option per filter
         print_discrepancy(terminal, DiscrepancyLine.of(each), f" of {each.reference or 'no archive'}")
     if page.next:
         terminal.print(f"More: --cursor {page.next}", soft_wrap=True, highlight=False)
-
-
-def _page(query: DiscrepancyQuery) -> DiscrepancyPage:
-    try:
-        return discrepancy_list.page(query)
-    except Refused as refused:
-        raise typer.BadParameter(f"--{refused.where}: {refused.detail}") from refused

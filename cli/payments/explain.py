@@ -18,7 +18,7 @@ from services.views import discrepancy_list
 
 def explain(  # noqa: PLR0913 -- an option per value
     reference: Annotated[str | None, typer.Argument(help="The archive. If the discrepancy has none, use --id.")] = None,
-    code: Annotated[str | None, typer.Argument(help="The discrepancy's code, or its id from `cellar show`.")] = None,
+    code: Annotated[str | None, typer.Argument(help="The code, or the id from `cellar show REFERENCE`.")] = None,
     *,
     why: Annotated[str, typer.Option(help="Why the discrepancy is in order.")],
     by: Annotated[str, typer.Option(help="Your name.", default_factory=getpass.getuser, show_default="your user")],
@@ -26,7 +26,7 @@ def explain(  # noqa: PLR0913 -- an option per value
         str | None, typer.Option(help="The transaction, if several discrepancies have the code.")
     ] = None,
     discrepancy_id: Annotated[
-        str | None, typer.Option("--id", help="The id from `cellar discrepancies`, in place of archive and code.")
+        str | None, typer.Option("--id", help="The id from `cellar discrepancies list`, in place of archive and code.")
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -65,7 +65,7 @@ def _said(by: str, why: str) -> Explanation:
 def _with_id(discrepancy_id: str) -> ListedDiscrepancy:
     found = discrepancy_list.find(discrepancy_id)
     if found is None:
-        raise Refused("UNKNOWN_DISCREPANCY", "no discrepancy has this id; try `cellar discrepancies`")
+        raise Refused("UNKNOWN_DISCREPANCY", "no discrepancy has this id; try `cellar discrepancies list`")
     return found
 
 
@@ -82,9 +82,7 @@ def _of_archive(reference: str, code: str, transaction: str | None) -> tuple[str
         if code in (each.code, discrepancy_id) and shown in (None, each.transaction_id)
     ]
     if not found:
-        raise Refused(
-            "UNKNOWN_DISCREPANCY", "no open or explained discrepancy of the archive matches; try `cellar show`"
-        )
+        raise Refused("UNKNOWN_DISCREPANCY", "no open or explained discrepancy matches; try `cellar show REFERENCE`")
     if len(found) > 1:
         raise Refused(
             "SEVERAL_DISCREPANCIES",

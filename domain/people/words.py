@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from domain.people.deciding import Word
+from domain.runs.causes import heals_by_rerun
 from domain.runs.waiting_text import age_text, waits_text
 from models.people.notice import Notice, NoticeKind
 
@@ -50,9 +51,14 @@ def _failed(notice: Notice, places: Places, _now: datetime) -> tuple[str, list[s
     return title, [
         _short(notice.detail),
         _since(notice),
-        f"A person is needed: `cellar failures`, then `cellar rerun --failed --cause {notice.key}`.",
+        f"A person is needed: {_first_command(notice.key)}.",
         f"{places.cellar}/console/failed",
     ]
+
+
+def _first_command(cause: str) -> str:
+    then = f", then `cellar rerun --failed --cause {cause}`" if heals_by_rerun(cause) else " says what to do"
+    return f"`cellar failures`{then}"
 
 
 def _away(notice: Notice, places: Places, now: datetime) -> tuple[str, list[str]]:
@@ -71,7 +77,8 @@ def _damaged(notice: Notice, places: Places, _now: datetime) -> tuple[str, list[
     title = f"the store is damaged ({count_text(notice.count, 'finding')})"
     return title, [
         f"Found by the check of {_moment(notice.last_at)}, first by that of {_moment(notice.opened_at)}.",
-        "Run `cellar verify`: it names each damaged file. Let Cellosign send the archive again while it has it.",
+        "Let Cellosign send damaged archives again while it has them. `cellar verify` names each damaged file, and "
+        "ends this once the store is sound.",
         places.prefect,
     ]
 
@@ -90,7 +97,8 @@ def _refused(notice: Notice, places: Places, _now: datetime) -> tuple[str, list[
     return f"{count_text(notice.count, 'delivery', 'deliveries')} {was} refused", [
         _short(notice.detail),
         _since(notice),
-        "The bodies are in quarantine: `cellar quarantine list`.",
+        "The bodies are in quarantine: `cellar quarantine list`. For what needs nobody: `cellar quarantine dismiss "
+        "RECEIPT --why WHY`.",
         f"{places.cellar}/console/refused",
     ]
 
@@ -108,7 +116,7 @@ def _missing(notice: Notice, places: Places, _now: datetime) -> tuple[str, list[
     is_missing = "is" if notice.count == 1 else "are"
     return f"{count_text(notice.count, 'process', 'processes')} {is_missing} missing", [
         f"{notice.detail} Source: {notice.key}.",
-        "Cellosign deletes them for good. Send them again from Cellosign before that: `cellar missing`.",
+        "Cellosign deletes them for good. Send them again from Cellosign before that: `cellar missing list`.",
         f"{places.cellar}/console/missing",
     ]
 

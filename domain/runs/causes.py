@@ -1,18 +1,28 @@
 """Names the causes of failures."""
 
+from typing import get_args
+
 from models.errors import CellarError, Locked, Refused, System, Transient, Unexpected
-from models.runs.cause import Cause
+from models.runs.cause import Cause, RefusalCode
 
 CANCELLED = Cause(
-    "CANCELLED", None, "Cancelled", "a person cancelled the run in Prefect; run the archive again with `cellar rerun`"
+    "CANCELLED", None, "Cancelled", "a person cancelled the run in Prefect; go on with `cellar rerun REFERENCE`"
 )
 CRASHED = Cause(
     "CRASHED",
     None,
     "Crashed",
     "the run has killed its worker for three days, or was killed with its worker; see the log of the worker, give it "
-    "more memory, and run the archive again with `cellar rerun`",
+    "more memory, and run the archive again with `cellar rerun REFERENCE`",
 )
+_LACKS_ITS_BODY = {"BODY_DAMAGED", "BODY_MISSING", "NOT_REPAIRABLE", *get_args(RefusalCode)}
+
+
+def heals_by_rerun(code: str) -> bool:
+    """Return whether running the archive again can help by itself. It cannot while there is no sound body to run: a new
+    delivery brings one and its own run, or the store is restored first.
+    """
+    return code not in _LACKS_ITS_BODY
 
 
 def cause_of(error: Exception, task: str | None) -> Cause:

@@ -19,7 +19,7 @@ def dismiss(missing_id: str, dismissal: Dismissal, now: datetime) -> MissingView
     was_open = missing_processes.dismiss(missing_id, dismissal.by, dismissal.why, now)
     row = missing_processes.find(missing_id)
     if row is None:
-        raise Refused("UNKNOWN_FINDING", "no missing process has this id; try `cellar missing`", status=404)
+        raise Refused("UNKNOWN_FINDING", "no missing process has this id; try `cellar missing list`", status=404)
     if not was_open:
         raise Refused("FINDING_CLOSED", f"the finding is closed already: {row.closed_why}", status=409)
     return missing_list.view(row, now)

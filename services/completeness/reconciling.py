@@ -25,6 +25,7 @@ from models.completeness.listed import (
 from models.completeness.missing_process import Closing
 from models.runs.receipt import DEFAULT_SOURCE
 from services.completeness.listed import open_listed
+from services.sources.registry import check_filter
 from services.sources.terms import terms_of
 
 OnRows = Callable[[int], None]
@@ -60,9 +61,10 @@ def reconcile_list(path: Path, source: str | None, now: datetime, on_rows: OnRow
         dry_run: whether to record nothing.
 
     Raises:
-        Refused: the file is no list; nothing was recorded.
-        Transient: the database does not answer; run it again.
+        Refused: the file is no list, or there is no such source; nothing was recorded.
+        Transient: the database or the store does not answer; run it again.
     """
+    check_filter(source)
     form = settings().list_format
     found = rows_of_list(path, form)
     read = read_list(_counted(found.rows, on_rows), form, source)

@@ -51,7 +51,7 @@ def evidence(reference: str, receipt_id: str, now: datetime, *, even_damaged: bo
     """
     request, view = stored_request(reference, receipt_id), archive_view.archive(reference, archive_view.WHOLE)
     if request is None or view is None:
-        raise Refused("UNKNOWN_ARCHIVE", "expected an archive and a receipt of it; try `cellar list` and `cellar show`")
+        raise Refused("UNKNOWN_ARCHIVE", "no such archive or receipt; try `cellar list` and `cellar show REFERENCE`")
     findings = doubts(request)
     if not even_damaged:
         refuse_doubtful(findings)

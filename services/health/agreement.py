@@ -49,14 +49,14 @@ def expected_deployments(prefect_yaml: str) -> list[Expected]:
 def agreement_probes(prefect_yaml: str) -> list[Probe]:
     deployments = expected_deployments(prefect_yaml)
     return [
-        Probe("schema", _schema, _MIGRATE, needs=System.DATABASE),
-        Probe("Prefect version", _versions, _VERSIONS, needs=System.PREFECT),
+        Probe("schema", _schema, _MIGRATE, needs=(System.DATABASE,)),
+        Probe("Prefect version", _versions, _VERSIONS, needs=(System.PREFECT,)),
         *prefect_server_probes(),
-        Probe("Prefect clock", _prefect_clock, _CLOCK, needs=System.PREFECT),
-        Probe("database clock", _database_clock, _CLOCK, needs=System.DATABASE),
-        Probe("Prefect retention", _retention, _RETENTION, needs=System.PREFECT),
-        Probe("work pool", _pool, _POOL, needs=System.PREFECT),
-        *(Probe(each.name, _deployment(each), _DEPLOY, needs=System.PREFECT) for each in deployments),
+        Probe("Prefect clock", _prefect_clock, _CLOCK, needs=(System.PREFECT,)),
+        Probe("database clock", _database_clock, _CLOCK, needs=(System.DATABASE,)),
+        Probe("Prefect retention", _retention, _RETENTION, needs=(System.PREFECT,)),
+        Probe("work pool", _pool, _POOL, needs=(System.PREFECT,)),
+        *(Probe(each.name, _deployment(each), _DEPLOY, needs=(System.PREFECT,)) for each in deployments),
     ]
 
 

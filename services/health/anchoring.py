@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from adapters.anchors.last_anchor import last_anchor
 from adapters.anchors.witness import require_place, witness
 from adapters.settings.settings import settings
+from models.errors import System
 from models.views.health import Check, Verdict
 from services.health.bounded import Probe
 
@@ -16,8 +17,8 @@ _KEY = "restore the file from a backup, or set CELLAR_ANCHOR_KEY"
 
 def anchor_probes() -> list[Probe]:
     return [
-        Probe("last anchor", _last_anchor, _ANCHOR),
-        Probe("anchor key", _key, _KEY),
+        Probe("last anchor", _last_anchor, _ANCHOR, needs=(System.STORE,)),
+        Probe("anchor key", _key, _KEY, needs=(System.STORE,)),
         Probe("witness", _witness, _WITNESS),
     ]
 

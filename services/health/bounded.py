@@ -30,13 +30,13 @@ class Answer(Generic[T]):
 class Probe:
     """A check to make. `try_out` returns what it found. Its error means that something is wrong; `to_do` helps then.
 
-    `needs`: a system without which nothing is known. Another check reports that the system is away.
+    `needs`: systems without which nothing is known. Other checks report that a system is away.
     """
 
     name: str
     try_out: Callable[[], Check]
     to_do: str
-    needs: System | None = None
+    needs: tuple[System, ...] = ()
 
 
 def examined(probes: Sequence[Probe], within_s: float) -> list[Check]:
@@ -49,8 +49,8 @@ def checked(probe: Probe, answer: Answer[Check]) -> Check:
     """Return the result of a probe from its answer. Pure."""
     if answer.value is not None:
         return answer.value
-    if answer.system and answer.system is probe.needs:
-        known_later = f"not known while the {probe.needs} does not answer".replace("the Prefect", "Prefect")
+    if answer.system in probe.needs:
+        known_later = f"not known while the {answer.system} does not answer".replace("the Prefect", "Prefect")
         return Check(name=probe.name, verdict=Verdict.OFF, found=known_later)
     return Check(name=probe.name, verdict=Verdict.WRONG, found=answer.failure, to_do=answer.to_do or probe.to_do)
 
@@ -86,7 +86,7 @@ def _ask(name: str, question: Callable[[], T], queue: "SimpleQueue[tuple[str, An
 
 def _reason(error: Exception) -> str:
     if isinstance(error, CellarError):
-        return str(error)
+        return error.in_full()
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return f"an unexpected {type(error).__name__}"

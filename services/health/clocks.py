@@ -9,7 +9,7 @@ _DATABASE = "check CELLAR_DATABASE_URL and its server"
 
 
 def clock_probes() -> list[Probe]:
-    return [Probe("time zones", _time_zones, _DATABASE, needs=System.DATABASE)]
+    return [Probe("time zones", _time_zones, _DATABASE, needs=(System.DATABASE, System.STORE))]
 
 
 def _time_zones() -> Check:

@@ -22,7 +22,7 @@ def connection_probes() -> list[Probe]:
     """Return the check of the connections, where the database is a server."""
     if settings().database_location.startswith("sqlite"):
         return []
-    return [Probe(_NAME, _connections, _UNKNOWN, needs=System.DATABASE)]
+    return [Probe(_NAME, _connections, _UNKNOWN, needs=(System.DATABASE,))]
 
 
 def _connections() -> Check:

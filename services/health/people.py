@@ -1,5 +1,6 @@
 """Checks whether people are told what needs them."""
 
+from adapters.peers.people import masked
 from adapters.settings.settings import settings
 from adapters.tables.people import letters
 from models.views.health import Check, Verdict
@@ -9,7 +10,7 @@ _TRY = "run `cellar people test`, and check the address in CELLAR_PEOPLE_URLS"
 
 
 def people() -> Check:
-    """Report addresses that did not take their last letter. Prefect's UI alone shows that too.
+    """Report addresses that are set and did not take their last letter. Prefect's UI alone shows that too.
 
     Raises:
         Transient: the database does not answer.
@@ -17,9 +18,10 @@ def people() -> Check:
     count = len(settings().people_urls)
     if not count:
         return Check(name="people", verdict=Verdict.OFF, found="no address is set: nobody hears of outages", to_do=_SET)
-    failed = {address: each for address, each in letters.newest().items() if each.failure and each.failed_at}
+    newest, addresses = letters.newest(), map(masked, settings().people_urls)
+    failed = {each: newest[each] for each in addresses if each in newest and newest[each].failure}
     if failed:
         said = [f"{name} at {each.failed_at:%Y-%m-%d %H:%M} UTC: {each.failure}" for name, each in failed.items()]
         return Check(name="people", verdict=Verdict.WARNING, found="; ".join(said), to_do=_TRY)
-    addresses = "1 address" if count == 1 else f"{count} addresses"
-    return Check(name="people", verdict=Verdict.OK, found=f"{addresses}; no letter has failed since its last attempt")
+    counted = "1 address" if count == 1 else f"{count} addresses"
+    return Check(name="people", verdict=Verdict.OK, found=f"{counted}; no letter has failed since its last attempt")

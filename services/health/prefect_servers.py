@@ -20,8 +20,8 @@ _SERVICES = (
 
 def prefect_server_probes() -> list[Probe]:
     return [
-        Probe("Prefect servers", _servers, _SAME, needs=System.PREFECT),
-        Probe("Prefect events", _events, _SERVICES, needs=System.PREFECT),
+        Probe("Prefect servers", _servers, _SAME, needs=(System.PREFECT,)),
+        Probe("Prefect events", _events, _SERVICES, needs=(System.PREFECT,)),
     ]
 
 

@@ -14,7 +14,7 @@ _REFUSED = "change the webhook in Cellosign, or `cellar sources enable NAME`: wh
 
 
 def source_probes() -> list[Probe]:
-    return [Probe(_NAME, _sources, _READ, needs=System.STORE)]
+    return [Probe(_NAME, _sources, _READ, needs=(System.STORE, System.DATABASE))]
 
 
 def _sources() -> Check:

@@ -56,20 +56,20 @@ def system_probes() -> list[Probe]:
     return [
         Probe("receiver", _receiver, _START),
         Probe("Prefect", _prefect, _PREFECT),
-        Probe("workers", _workers, _WORKER, needs=System.PREFECT),
+        Probe("workers", _workers, _WORKER, needs=(System.PREFECT,)),
         Probe("database", _database, _DATABASE),
-        Probe("search", _search, _SEARCH, needs=System.DATABASE),
+        Probe("search", _search, _SEARCH, needs=(System.DATABASE,)),
         Probe("store", _store, _STORE),
         Probe("inbox", _inbox, _INBOX),
         Probe("ClamAV", _clamav, _CLAMAV),
         *(Probe(f"disk of {name}", _disk_of(name, path), _DISK) for name, path in _disks()),
         *source_probes(),
-        Probe("endpoints", endpoints, "see docs/notifications.md", needs=System.DATABASE),
-        Probe("last verify", _last_verify, _VERIFIED, needs=System.PREFECT),
-        Probe("seal key", _seal_key, _SEAL_KEY, needs=System.STORE),
+        Probe("endpoints", endpoints, "see docs/notifications.md", needs=(System.DATABASE,)),
+        Probe("last verify", _last_verify, _VERIFIED, needs=(System.PREFECT,)),
+        Probe("seal key", _seal_key, _SEAL_KEY, needs=(System.STORE,)),
         *anchor_probes(),
         *clock_probes(),
-        Probe("people", people, "see docs/people.md", needs=System.DATABASE),
+        Probe("people", people, "see docs/people.md", needs=(System.DATABASE,)),
     ]
 
 
@@ -154,7 +154,7 @@ def _check_not_lost() -> None:
         found_root()
     except Transient as error:
         if error.system is not System.DATABASE:
-            raise Transient(error.in_full()) from error
+            raise
 
 
 def _clamav() -> Check:

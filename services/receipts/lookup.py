@@ -68,7 +68,7 @@ def unknown_reference(reference: str) -> Refused:
         found = missing_processes.open_of(session, reference)
     if found:
         missing = missing_text(found[0].why, found[0].since, found[0].deadline_at, datetime.now(UTC))
-        detail = f"the process is missing: {missing}; see `cellar missing`; {detail}"
+        detail = f"the process is missing: {missing}; see `cellar missing list`; {detail}"
     return Refused("UNKNOWN_REFERENCE", detail, where="reference", status=404)
 
 

@@ -17,7 +17,9 @@ from models.messages.notification import NotificationRow, NotificationState
 from models.messages.redelivery import RedeliveryRow
 from models.views.messages.messages import MessageFilter
 from models.views.messages.redeliveries import EndpointShare, RedeliveryPlan
+from services.messages.endpoints.endpoints import check_filter as check_endpoint
 from services.messages.events.planning import known_endpoints
+from services.sources.registry import check_filter as check_source
 from services.views.message_list import conditions_of
 
 _UNLESS_NAMED = [NotificationState.DEAD, NotificationState.SKIPPED]
@@ -36,9 +38,11 @@ def plan(chosen: MessageFilter, by: str, *, force: bool = False) -> RedeliveryRo
         force: messages that were confirmed may be sent once more.
 
     Raises:
-        Refused: the filter names delivered messages, and it is not forced.
+        Refused: there is no such endpoint or source; or the filter names delivered messages, and it is not forced.
         Transient: the database does not answer.
     """
+    check_endpoint(chosen.endpoint)
+    check_source(chosen.source)
     if NotificationState.DELIVERED in chosen.state and not force:
         detail = "delivered messages are sent once more only by force: their endpoints have confirmed them"
         raise Refused("BAD_PARAMETER", detail, where="force")

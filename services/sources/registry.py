@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from adapters.settings.settings import settings
 from adapters.store.beside import sources
+from adapters.tables.archives import archives
 from models.errors import Refused
 from models.runs.receipt import DEFAULT_SOURCE
 from models.sources.source import Source, SourceName, SourceSecret, StatedTerms
@@ -38,7 +39,7 @@ def add(name: str, terms: StatedTerms, by: str, now: datetime) -> WithSecret:
 
     def _added(before: Source | None) -> Source:
         if before:
-            raise Refused("SOURCE_EXISTS", f"the source {name} exists; `cellar sources rotate` makes a secret")
+            raise Refused("SOURCE_EXISTS", f"the source {name} exists; `cellar sources rotate NAME` makes a secret")
         return Source(name=name, created_at=now, created_by=by, secrets=(_kept(secret, now),), terms=terms)
 
     return WithSecret(sources.change(name, _added), secret)
@@ -94,6 +95,19 @@ def check_known(name: str) -> None:
     """
     if name != DEFAULT_SOURCE and name not in sources.refresh():
         raise _unknown(name)
+
+
+def check_filter(name: str | None) -> None:
+    """Check the source that a filter names. A source is known by its archives too, since its record may be lost.
+
+    Raises:
+        Refused: there is no such source; the error names those that are there.
+        Transient: the database or the store does not answer.
+    """
+    if name in (None, DEFAULT_SOURCE) or archives.has_source(name) or name in (known := sources.refresh()):
+        return
+    names = ", ".join(sorted({DEFAULT_SOURCE, *known}))
+    raise Refused("BAD_PARAMETER", f"no source has this name; known are {names}", where="source")
 
 
 def url_of(name: str) -> str:

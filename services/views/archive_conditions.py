@@ -16,6 +16,7 @@ from models.archive.archive import ArchiveRow
 from models.errors import Refused
 from models.search.entry import Kind
 from models.views.archives.archives import ArchiveFilter
+from services.sources.registry import check_filter
 
 _COLUMNS = {
     Kind.PROCESS_NUMBER: ArchiveRow.process_number,
@@ -58,8 +59,10 @@ def filters_of(query: ArchiveFilter) -> Filters:
     """Return what a filter means.
 
     Raises:
-        Refused: a label or a field has no `=`, or the settings do not let archives be found by it; `q` has no word.
+        Refused: there is no such source; a label or a field has no `=`, or the settings do not let archives be found by
+            it; `q` has no word.
     """
+    check_filter(query.source)
     plain = {kind: getattr(query, kind) for kind in _COLUMNS if getattr(query, kind) is not None}
     of_payloads = [_facet(kind, value) for kind in _OF_PAYLOAD if (value := getattr(query, kind)) is not None]
     of_payloads += [_named(Kind.LABEL, each) for each in query.label]

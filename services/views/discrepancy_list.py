@@ -11,6 +11,7 @@ from models.archive.archive import ArchiveRow
 from models.payments.discrepancy import DiscrepancyEventRow, DiscrepancyRow, DiscrepancyState
 from models.views.archives.payments import DiscrepancyPage, DiscrepancyQuery, ListedDiscrepancy
 from services.payments.recorded import views_of
+from services.sources.registry import check_filter
 
 _IS_NOT_CLOSED: ColumnElement[bool] = col(DiscrepancyRow.state) != literal_column(f"'{DiscrepancyState.CLOSED}'")
 """With a literal, as an index on these rows has it: a parameter would not use it."""
@@ -21,9 +22,10 @@ def page(query: DiscrepancyQuery) -> DiscrepancyPage:
     """Return discrepancies in the order of their codes.
 
     Raises:
-        Refused: the cursor is invalid.
+        Refused: there is no such source, or the cursor is invalid.
         Transient: the database does not answer.
     """
+    check_filter(query.source)
     found = select(DiscrepancyRow).where(*_conditions(query))
     with reading() as session:
         rows, cursor = listed(session, found, _BY_CODE, query.cursor, query.limit)

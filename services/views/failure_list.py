@@ -10,19 +10,22 @@ from adapters.database.transactions import reading
 from models.archive.archive import ArchiveRow, State
 from models.columns import Moment
 from models.views.failures import FailureGroup, Failures
+from services.sources.registry import check_filter
 
 NOT_KEPT = "UNKNOWN"
 _IS_FAILED: ColumnElement[bool] = col(ArchiveRow.state) == literal_column(f"'{State.FAILED}'")
 """With a literal, as an index on these rows has it: a parameter would not use it."""
-_WHY_NOT_KEPT = "the archive failed before cellar kept causes; `cellar show` gives the address of its run"
+_WHY_NOT_KEPT = "the archive failed before cellar kept causes; `cellar show REFERENCE` gives the address of its run"
 
 
 def failures(source: str | None = None) -> Failures:
     """Return the failed archives by cause, of all sources or of one.
 
     Raises:
+        Refused: there is no such source.
         Transient: the database does not answer.
     """
+    check_filter(source)
     at = func.coalesce(col(ArchiveRow.cause_since), col(ArchiveRow.received_at), type_=Moment())
     cause = col(ArchiveRow.cause_code), col(ArchiveRow.cause_task)
     count = func.count()

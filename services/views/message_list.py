@@ -21,6 +21,7 @@ from models.views.messages.messages import (
     MessageRecord,
     MessageView,
 )
+from services.sources.registry import check_filter
 
 _NEWEST_FIRST = Order(col(NotificationRow.planned_at), col(NotificationRow.message_id), is_descending=True)
 _WITH_SOURCE = select(NotificationRow, EventRow.source).outerjoin(
@@ -32,12 +33,14 @@ def page(query: MessageQuery) -> MessagePage:
     """Return messages, newest first.
 
     Raises:
-        Refused: the cursor is invalid.
+        Refused: there is no such source, or the cursor is invalid.
         Transient: the database does not answer.
     """
     with reading() as session:
         found = _WITH_SOURCE.where(*conditions_of(query))
         rows, cursor = listed(session, found, _NEWEST_FIRST, query.cursor, query.limit)
+    if not rows:
+        check_filter(query.source)
     return MessagePage(items=[MessageView(**_members(*row)) for row in rows], next=cursor)
 
 

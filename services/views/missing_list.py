@@ -10,6 +10,7 @@ from adapters.database.transactions import reading
 from domain.completeness.words import hours_left
 from models.completeness.missing_process import MissingProcessRow
 from models.views.archives.missing import FindingState, MissingPage, MissingQuery, MissingView
+from services.sources.registry import check_filter
 
 _NEAREST_FIRST = Order(col(MissingProcessRow.deadline_at), col(MissingProcessRow.missing_id))
 
@@ -18,13 +19,15 @@ def page(query: MissingQuery) -> MissingPage:
     """Return missing processes, the nearest deadline first.
 
     Raises:
-        Refused: the cursor is invalid.
+        Refused: there is no such source, or the cursor is invalid.
         Transient: the database does not answer.
     """
     now = datetime.now(UTC)
     with reading() as session:
         found = select(MissingProcessRow).where(*_conditions(query))
         rows, cursor = listed(session, found, _NEAREST_FIRST, query.cursor, query.limit)
+    if not rows:
+        check_filter(query.source)
     return MissingPage(items=[view(row, now) for row in rows], next=cursor)
 
 

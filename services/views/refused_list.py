@@ -7,6 +7,7 @@ from adapters.database.listing import Order, listed
 from adapters.database.transactions import reading
 from models.runs.refused import RefusedRow
 from models.views.archives.refused import RefusedPage, RefusedQuery, RefusedView
+from services.sources.registry import check_filter
 
 _NEWEST_FIRST = Order(col(RefusedRow.received_at), col(RefusedRow.delivery_id), is_descending=True)
 
@@ -15,13 +16,15 @@ def page(query: RefusedQuery) -> RefusedPage:
     """Return refused deliveries, newest first.
 
     Raises:
-        Refused: the cursor is invalid.
+        Refused: there is no such source, or the cursor is invalid.
         Transient: the database does not answer.
     """
     with reading() as session:
         rows, cursor = listed(
             session, select(RefusedRow).where(*_conditions(query)), _NEWEST_FIRST, query.cursor, query.limit
         )
+    if not rows:
+        check_filter(query.source)
     return RefusedPage(items=[_view(row) for row in rows], next=cursor)
 
 

@@ -125,7 +125,7 @@ def _redeliver(case: Callable[[str], Case], **members: Any) -> Case:
     """Plan a redelivery. Then the case is given its path."""
 
     def _case(world: World) -> httpx.Response:
-        planned = _post_json(world.shelf.receiver, REDELIVER_PATH, {"endpoint": "erp"} | members)
+        planned = _post_json(world.shelf.receiver, REDELIVER_PATH, {"reference": "contract"} | members)
         return case(f"{REDELIVER_PATH}/{planned.json()['id']}")(world)
 
     return _case

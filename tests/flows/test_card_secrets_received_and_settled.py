@@ -145,8 +145,8 @@ def shown_by_commands(cellar: Callable[..., bytes], folder: Path) -> dict[str, b
     refused = [each.receipt_id for each in quarantine.refused()]
     (its_own, *_), (of_nobody,) = recorded.not_closed_by_id("process-1"), recorded.not_closed_by_id(None)
     commands = {
-        "discrepancies": ["discrepancies"],
-        "discrepancies as JSON": ["discrepancies", "--json"],
+        "discrepancies": ["discrepancies", "list"],
+        "discrepancies as JSON": ["discrepancies", "list", "--json"],
         "explain": ["explain", "process-1", its_own, "--why", "agreed"],
         "explain by id": ["explain", "--id", of_nobody, "--why", "agreed"],
         "explain nothing": ["explain", "process-1", "BAD_CODE", "--transaction", VISA, "--why", "agreed"],

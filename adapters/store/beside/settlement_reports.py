@@ -120,7 +120,7 @@ def kept(on_damaged: OnDamaged, but: Collection[str] = ()) -> list[tuple[str, da
         if key == f"{FOLDER}/{report_id}{_IMPORTED}" and report_id not in but:
             imported_at = _imported_at(key)
             if imported_at is None:
-                on_damaged(report_id, "its time of import is damaged; import its file again with `cellar settle`")
+                on_damaged(report_id, "its time of import is damaged; import its file again with `cellar settle FILE`")
             else:
                 times[report_id] = imported_at
     return sorted(times.items(), key=lambda each: (each[1], each[0]))
@@ -186,4 +186,6 @@ def report_key(report_id: str) -> str:
 
 
 def _damaged(report_id: str) -> Conflict:
-    return Conflict(f"settlement report {report_id} is missing or damaged; import its file again with `cellar settle`")
+    return Conflict(
+        f"settlement report {report_id} is missing or damaged; import its file again with `cellar settle FILE`"
+    )

@@ -209,6 +209,12 @@ def field_values(reference: str, ids: Collection[str]) -> dict[str, Any]:
     return {id_: value for id_, value in rows if id_ is not None}
 
 
+def has_source(source: str) -> bool:
+    """Return whether an archive came from a source."""
+    with reading() as session:
+        return session.exec(select(ArchiveRow.source).where(ArchiveRow.source == source).limit(1)).first() is not None
+
+
 def is_empty() -> bool:
     """Return whether no process has a version."""
     with reading() as session:

@@ -21,6 +21,7 @@ from api.console.words.meanings import answers, causes, choices, discrepancies, 
 from api.console.words.sentences import amounts, forms, messages, timeline, verdicts
 from api.console.words.sentences import parts as checks
 from domain.pages.languages import Language
+from domain.runs.causes import heals_by_rerun
 
 _TEMPLATES = Path(__file__).parents[1] / "templates"
 _FILTERS: Mapping[str, Callable[..., Any]] = {
@@ -128,6 +129,7 @@ def _environment() -> Environment:
     environment.policies["ext.i18n.trimmed"] = True
     environment.filters.update(_FILTERS)
     environment.tests["in_both_languages"] = languages.is_in_both_languages
+    environment.tests["healed_by_rerun"] = heals_by_rerun
     environment.filters["age"] = formats.age_text
     environment.filters["money"] = formats.money_text
     environment.globals.update(static_url=static_url, archive_url=archive_url)

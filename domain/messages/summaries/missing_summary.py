@@ -26,6 +26,6 @@ def missing_summary(counts: Mapping[tuple[str, str], int], nearest: Sequence[Mis
         for each in nearest[:MOST_SHOWN]
     ]
     header = ("left", "source", "process", "transaction", "reference", "why")
-    more = f"\n\n{in_all - len(rows)} more: `cellar missing`." if in_all > len(rows) else ""
+    more = f"\n\n{in_all - len(rows)} more: `cellar missing list`." if in_all > len(rows) else ""
     parts = ["# Missing processes", section("By source", ("source", "why", "open"), numbers)]
     return "\n\n".join([*parts, section("Nearest deadlines", header, rows) + more])

@@ -11,7 +11,7 @@ from models.archive.verdict import Outcome, Verdict
 from models.archive.warning import WarningCode
 from models.payments.discrepancy import DiscrepancyCode
 from models.payments.payment import Standing
-from models.runs.cause import CauseColumns
+from models.runs.cause import CauseCode, CauseColumns
 from models.views.archives.missing import MissingView
 from models.views.archives.payments import DiscrepancyView, PaymentView
 from models.views.archives.refused import RefusedView
@@ -36,7 +36,7 @@ class ArchiveFilter(BaseModel):
         None, description="the name of the source of the first delivery; `default` for the URL without a name"
     )
     state: State | None = None
-    cause: Text | None = Field(None, description="the code of the cause of a failure, or of waiting")
+    cause: CauseCode | None = Field(None, description="the code of the cause of a failure, or of waiting")
     attention: bool | None = Field(
         None,
         description="whether a person should look: a failure, warning, refused delivery or open discrepancy",

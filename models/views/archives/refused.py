@@ -4,6 +4,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
+from models.runs.cause import RefusalCode
 from models.views.parameters import Integer, Moment, Text
 
 
@@ -13,7 +14,7 @@ class RefusedQuery(BaseModel):
     reference: Text | None = None
     process_number: Integer | None = None
     source: Text | None = Field(None, description="the name of a source")
-    code: Text | None = Field(None, description="a code, like `NOT_BASE64`")
+    code: RefusalCode | None = None
     received_after: Moment | None = None
     received_before: Moment | None = None
     cursor: Text | None = Field(None, description="`next` of the page before")

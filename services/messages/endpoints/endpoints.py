@@ -198,6 +198,21 @@ def get(name: str) -> EndpointRow:
     return found
 
 
+def check_filter(name: str | None) -> None:
+    """Check the endpoint that a filter names.
+
+    Raises:
+        Refused: there is no such endpoint; the error names those that are there.
+        Transient: the database does not answer.
+    """
+    if name is None:
+        return
+    names = {each.name for each in [*known_endpoints(), *endpoints.every()]}
+    if name not in names:
+        known = ", ".join(sorted(names)) or "none"
+        raise Refused("BAD_PARAMETER", f"no endpoint has this name; known are {known}", where="endpoint")
+
+
 def _change(name: str, by: str, what: str, now: datetime, change: Callable[[EndpointRow, Session], bool]) -> None:
     """Change an endpoint that is not removed, and record by whom, if `change` returns that it changed something.
 

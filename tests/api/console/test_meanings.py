@@ -1,6 +1,7 @@
 """Every stable code has words in both languages: what is wrong, and what to do."""
 
 from collections.abc import Callable, Mapping
+from typing import get_args
 
 import pytest
 
@@ -11,6 +12,7 @@ from api.console.words.meanings.causes import CAUSES, cause_meaning, wait_meanin
 from api.console.words.meanings.discrepancies import DISCREPANCIES
 from api.console.words.meanings.meaning import Meaning, worded
 from api.console.words.meanings.parts import PARTS
+from api.console.words.meanings.refusals import REFUSALS
 from api.console.words.meanings.warnings import WARNINGS
 from models.archive.verdict import Outcome
 from models.archive.warning import WarningCode
@@ -18,6 +20,7 @@ from models.completeness.missing_process import Closing, Why
 from models.errors import CellarError, System, Transient
 from models.messages.notification import Stage
 from models.payments.discrepancy import DiscrepancyCode
+from models.runs.cause import CauseCode, RefusalCode
 from models.views.health import Verdict
 from services.health.systems import system_probes
 from services.views.failure_list import NOT_KEPT
@@ -54,6 +57,10 @@ def test_every_cause_and_refusal_has_words() -> None:
 
     assert {"STORE_UNREADABLE", "NOT_JSON", "RUN_TIMEOUT", "CRASHED", "NOT_READ_BACK"} <= stated
     assert lacking({*stated, *systems, CellarError.code, NOT_KEPT}, CAUSES) == []
+
+
+def test_filters_take_the_causes_and_refusals_that_have_words_and_no_others() -> None:
+    assert (set(get_args(CauseCode)), set(get_args(RefusalCode))) == (CAUSES.keys() - {NOT_KEPT}, set(REFUSALS))
 
 
 def test_every_answer_of_an_action_has_words() -> None:

@@ -108,6 +108,11 @@ class TestList:
         [
             ("--state", "unknown"),
             ("--discrepancy", "unknown"),
+            ("--cause", "NOPE"),
+            ("--source", "nosuch"),
+            ("--standing", "unpaid"),
+            ("--warning", "NOPE"),
+            ("--verdict", "nice"),
             ("--process-number", "many"),
             ("--transaction-number", str(1 << 64)),
             ("--received-after", "soon"),

@@ -182,7 +182,10 @@ def test_release_takes_several_and_says_what_became_of_each(cellar: Cellar, soun
 
 
 def test_release_by_code_or_of_all_payloads(cellar: Cellar, sound: str, broken: str) -> None:
-    assert cellar("quarantine", "release", "--code", "NOT_BASE65").output == "No payload in quarantine matches.\n"
+    assert cellar("quarantine", "release", "--code", "NOT_JSON").output == "No payload in quarantine matches.\n"
+    wrong = cellar("quarantine", "release", "--code", "NOT_BASE65")
+    assert (wrong.status, "did you mean NOT_BASE64?" in " ".join(wrong.errors.split())) == (2, True)
+    assert cellar("quarantine", "list", "--source", "nosuch").status == 2
 
     (outcome,) = json.loads(cellar("quarantine", "release", "--code", "NOT_BASE64", "--json").output)
     (left,) = json.loads(cellar("quarantine", "release", "--all", "--json").output)

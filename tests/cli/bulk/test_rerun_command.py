@@ -72,6 +72,8 @@ class TestRerunFailed:
     @pytest.mark.parametrize(
         ("arguments", "told"),
         [
+            (("--failed", "--cause", "NOPE"), "--cause: expected BAD_REFERENCE,"),
+            (("--failed", "--source", "nosuch", "--dry-run"), "--source: no source has this name; known are default"),
             ((), "expected either process references, or --failed"),
             (("filled-000001", "--failed"), "expected either process references, or --failed"),
             (("filled-000001", "--cause", "X"), "belong to --failed"),
@@ -85,7 +87,7 @@ class TestRerunFailed:
         assert told in " ".join(re.sub(r"[│\s]+", " ", ended.errors).split())
 
     def test_without_failed_archives_there_is_nothing_to_do(self, cellar: Cellar) -> None:
-        ended = cellar("rerun", "--failed", "--yes", "--cause", "NEVER_SEEN")
+        ended = cellar("rerun", "--failed", "--yes", "--cause", "KEY_AWAY")
 
         assert ended.status == 0
         assert "No archive would be run again." in ended.output

@@ -63,7 +63,8 @@ def test_message_is_shown_with_its_attempts(cellar: Cellar, message_id: str) -> 
         (("--state", "lost"), 2, "--state: expected pending, delivered, dead or skipped"),
         (("--event", "archive.complete"), 2, "did you mean archive.completed?"),
         (("--since", "soon"), 2, "expected a time like"),
-        (("unknown",), 1, "UNKNOWN_ENDPOINT"),
+        (("unknown",), 2, "no endpoint has this name; known are none"),
+        (("--source", "nosuch"), 2, "--source: no source has this name; known are default"),
         (("--id", "unknown"), 1, "UNKNOWN_MESSAGE"),
     ],
 )

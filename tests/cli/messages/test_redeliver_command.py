@@ -92,7 +92,9 @@ def _until(terminal: int, text: str) -> str:
         (("--state", "delivered", "--dry-run"), 2, "add --force"),
         (("--state", "lost", "--dry-run"), 2, "--state"),
         (("--since", "soon", "--dry-run"), 2, "expected a time like"),
-        (("unknown", "--dry-run"), 1, "UNKNOWN_ENDPOINT"),
+        (("unknown", "--dry-run"), 2, "no endpoint has this name; known are erp"),
+        (("--source", "nosuch", "--dry-run"), 2, "--source: no source has this name"),
+        (("--event", "nosuch", "--dry-run"), 2, "--event: expected"),
     ],
 )
 def test_wrong_use_is_refused(cellar: Cellar, arguments: tuple[str, ...], status: int, told: str) -> None:

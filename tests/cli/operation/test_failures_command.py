@@ -42,11 +42,19 @@ def test_each_cause_has_its_count_its_sentence_and_the_commands_that_list_and_re
         "STORE_AWAY in persist-files: 97 archives, 2026-01-01 12:01Z to 2026-01-01 12:09Z",
         "  the store does not take a file: Read-only file system; mount the store so that cellar may write,",
         "  and run the archive again with `cellar rerun`",
+        "  → Check that the disk or bucket of CELLAR_STORE_URL is there, has room and may be written.",
         "  cellar list --state failed --cause STORE_AWAY",
         "  cellar rerun --failed --cause STORE_AWAY",
         "",
         "12 archives wait for the store since 2026-01-01 12:35 UTC (5 min); see `cellar doctor`",
     ]
+
+
+@pytest.mark.parametrize("code", ["BODY_DAMAGED", "BODY_MISSING", "NOT_REPAIRABLE", "NOT_JSON"])
+def test_re_run_is_not_offered_where_it_would_meet_the_same_body_again(code: str) -> None:
+    found = FailureGroup(code=code, task=None, sentence="", archives=1, first_at=NOON, last_at=NOON)
+
+    assert "cellar rerun" not in printed(FailuresAndWaits(items=[found], waiting=[]))
 
 
 def test_without_a_failure_the_command_says_so() -> None:

@@ -1,4 +1,4 @@
-"""`cellar missing` lists what should have been archived, in words and as JSON; a person dismisses a finding."""
+"""`cellar missing list` lists what should have been archived, in words and as JSON; a person dismisses a finding."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -26,12 +26,12 @@ def two_missing(installation: Settings) -> None:
 
 
 def listed(cellar: Cellar, *filters: str) -> list[str]:
-    return [each["reference"] for each in json.loads(cellar("missing", "--json", *filters).output)["items"]]
+    return [each["reference"] for each in json.loads(cellar("missing", "list", "--json", *filters).output)["items"]]
 
 
 @pytest.mark.usefixtures("two_missing")
 def test_list_begins_with_the_nearest_deadline(cellar: Cellar) -> None:
-    ended = cellar("missing")
+    ended = cellar("missing", "list")
     assert ended.status == 0
     first, second = (line.split() for line in ended.output.splitlines() if "default" in line or "leasing" in line)
     assert " ".join(first).startswith("17 hours left default 100 30 first submitted, and not archived")
@@ -44,14 +44,14 @@ def test_filters_narrow_the_list(cellar: Cellar) -> None:
     assert listed(cellar, "--why", "submitted") == ["first"]
     assert listed(cellar, "--reference", "second") == ["second"]
     assert listed(cellar, "--state", "closed") == []
-    page = json.loads(cellar("missing", "--json", "--limit", "1").output)
+    page = json.loads(cellar("missing", "list", "--json", "--limit", "1").output)
     assert [each["hours_left"] for each in page["items"]] == [17]
     assert listed(cellar, "--cursor", page["next"]) == ["second"]
 
 
 @pytest.mark.parametrize("wrong", [("--why", "lost"), ("--cursor", "x"), ("--limit", "0")])
 def test_wrong_filter_is_wrong_use(cellar: Cellar, wrong: tuple[str, str]) -> None:
-    assert cellar("missing", *wrong).status == 2
+    assert cellar("missing", "list", *wrong).status == 2
 
 
 @pytest.mark.usefixtures("two_missing")
@@ -68,7 +68,7 @@ def test_dismissed_finding_leaves_the_list_and_keeps_person_and_reason(cellar: C
 
 
 def test_nothing_missing_is_said(cellar: Cellar) -> None:
-    assert cellar("missing").output == "No process is missing.\n"
+    assert cellar("missing", "list").output == "No process is missing.\n"
 
 
 @pytest.mark.usefixtures("two_missing")
@@ -94,6 +94,6 @@ def test_show_says_that_a_later_submission_is_missing(cellar: Cellar) -> None:
 def test_status_counts_missing_processes_as_wrong(cellar: Cellar) -> None:
     ended = cellar("status")
     assert ended.status == 1
-    assert "missing: 2 processes, the first with 17 hours left; see `cellar missing`" in ended.output
+    assert "missing: 2 processes, the first with 17 hours left; see `cellar missing list`" in ended.output
     found = json.loads(cellar("status", "--json").output)
     assert (found["is_well"], found["missing"]["processes"]) == (False, 2)

@@ -1,4 +1,4 @@
-"""`cellar discrepancies` lists discrepancies. Those without an archive are explained by id."""
+"""`cellar discrepancies list` lists discrepancies. Those without an archive are explained by id."""
 
 import json
 
@@ -24,7 +24,8 @@ def _without_an_archive(sqlite_installation: Settings, monkeypatch: pytest.Monke
 
 def ids(cellar: Cellar, *arguments: str) -> list[str]:
     return [
-        each["discrepancy_id"] for each in json.loads(cellar("discrepancies", "--json", *arguments).output)["items"]
+        each["discrepancy_id"]
+        for each in json.loads(cellar("discrepancies", "list", "--json", *arguments).output)["items"]
     ]
 
 
@@ -33,13 +34,13 @@ def test_discrepancy_without_an_archive_is_listed_and_explained_by_id(cellar: Ce
     assert cellar("explain", "--id", first, "--why", "another till's", "--by", "Dana").status == 0
 
     assert (ids(cellar, "--state", "explained"), ids(cellar, "--state", "open")) == ([first], [second])
-    shown = cellar("discrepancies")
+    shown = cellar("discrepancies", "list")
     assert (shown.status, "another till's (Dana, " in shown.output) == (0, True)
     assert all(each in shown.output for each in (first, second, "a payment of 21.00 ILS"))
 
 
 def test_first_page_shows_the_cursor_of_the_next(cellar: Cellar) -> None:
-    shown = cellar("discrepancies", "--limit", "1").output
+    shown = cellar("discrepancies", "list", "--limit", "1").output
     cursor = shown.rpartition("--cursor ")[2].strip()
 
     assert ids(cellar, "--cursor", cursor) == ids(cellar)[1:]
@@ -48,8 +49,8 @@ def test_first_page_shows_the_cursor_of_the_next(cellar: Cellar) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "error"),
     [
-        (("discrepancies", "--code", "X"), 2, "--code"),
-        (("discrepancies", "--cursor", "X"), 2, "--cursor"),
+        (("discrepancies", "list", "--code", "X"), 2, "--code"),
+        (("discrepancies", "list", "--cursor", "X"), 2, "--cursor"),
         (("explain", "--id", "unknown", "--why", "w"), 1, "UNKNOWN_DISCREPANCY"),
         (("explain", "process-1", "MISSING_IN_ARCHIVE", "--id", "any", "--why", "w"), 2, "--id"),
         (("explain", "process-1", "--why", "w"), 2, "--id"),

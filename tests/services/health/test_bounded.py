@@ -62,5 +62,5 @@ def test_check_that_needs_a_system_that_is_away_is_not_wrong_itself() -> None:
     failed = Answer[Check](None, "Prefect does not answer", System.PREFECT)
     off = Check(name="workers", verdict=Verdict.OFF, found="not known while Prefect does not answer")
 
-    assert checked(Probe("workers", fine, TO_DO, needs=System.PREFECT), failed) == off
-    assert checked(Probe("workers", fine, TO_DO, needs=System.DATABASE), failed).verdict is Verdict.WRONG
+    assert checked(Probe("workers", fine, TO_DO, needs=(System.STORE, System.PREFECT)), failed) == off
+    assert checked(Probe("workers", fine, TO_DO, needs=(System.DATABASE,)), failed).verdict is Verdict.WRONG

@@ -1,5 +1,6 @@
 """Every list for people can be cut by source."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -9,14 +10,28 @@ from adapters.settings.settings import Settings
 from adapters.tables.archives import archives
 from adapters.tables.runs import receipts, refused
 from models.archive.archive import State
+from models.errors import Refused
 from models.runs.cause import Cause
 from models.runs.receipt import Identity
 from models.runs.refused import RefusedDelivery
+from models.sources.source import StatedTerms
 from models.views.archives.archives import ArchiveFilter, ArchiveQuery
+from models.views.archives.missing import MissingQuery
 from models.views.archives.payments import DiscrepancyQuery
 from models.views.archives.refused import RefusedQuery
+from models.views.messages.messages import MessageFilter, MessageQuery
 from services.bulk import planning
-from services.views import archive_list, archive_view, discrepancy_list, failure_list, refused_list
+from services.redelivery import planning as redelivery
+from services.sources import registry as sources
+from services.views import (
+    archive_list,
+    archive_view,
+    discrepancy_list,
+    failure_list,
+    message_list,
+    missing_list,
+    refused_list,
+)
 from tests.domain.payloads import read
 from tests.records import NOON, delivery, document, loaded
 
@@ -39,7 +54,7 @@ def archives_of_two_sources(installation: Settings) -> None:
         )
 
 
-@pytest.mark.parametrize(("source", "expected"), [("default", ["here"]), ("retail", ["there"]), ("other", [])])
+@pytest.mark.parametrize(("source", "expected"), [("default", ["here"]), ("retail", ["there"])])
 def test_archives_of_a_source(source: str, expected: list[str]) -> None:
     assert [each.reference for each in archive_list.page(ArchiveQuery(source=source)).items] == expected
 
@@ -55,7 +70,27 @@ def test_archive_shows_its_source_and_that_of_each_delivery() -> None:
 def test_failures_of_a_source() -> None:
     assert [each.archives for each in failure_list.failures().items] == [2]
     assert [each.archives for each in failure_list.failures("retail").items] == [1]
-    assert failure_list.failures("other").items == []
+
+
+def test_source_that_nobody_knows_is_refused_with_those_that_are_known() -> None:
+    sources.add("leasing", StatedTerms(), "a test", NOON)
+    filters: list[Callable[[str], object]] = [
+        lambda source: archive_list.page(ArchiveQuery(source=source)),
+        failure_list.failures,
+        lambda source: refused_list.page(RefusedQuery(source=source)),
+        lambda source: discrepancy_list.page(DiscrepancyQuery(source=source)),
+        lambda source: missing_list.page(MissingQuery(source=source)),
+        lambda source: message_list.page(MessageQuery(source=source)),
+        lambda source: planning.plan(ArchiveFilter(source=source), "a test"),
+        lambda source: redelivery.plan(MessageFilter(source=source), "a test"),
+    ]
+    for each in filters:
+        for known in ("default", "retail", "leasing"):  # nothing came from leasing, and the record of retail is lost
+            each(known)
+        with pytest.raises(
+            Refused, match="BAD_PARAMETER at source: no source has this name; known are default, leasing"
+        ):
+            each("nosuch")
 
 
 def test_refused_deliveries_of_a_source() -> None:

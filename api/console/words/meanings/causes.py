@@ -6,7 +6,10 @@ from api.console.words.languages import N_
 from api.console.words.meanings.meaning import Meaning, worded
 from api.console.words.meanings.refusals import REFUSALS
 
-_SEND_AGAIN = N_("Let Cellosign send the archive again, or restore the store from a backup.")
+_SEND_AGAIN = N_(
+    "Let Cellosign send the archive again, and it runs by itself. Or restore the store from a backup, then run the "
+    "archive again."
+)
 
 CAUSES: Mapping[str, Meaning] = {
     **REFUSALS,
@@ -56,7 +59,10 @@ CAUSES: Mapping[str, Meaning] = {
     ),
     "NOT_REPAIRABLE": Meaning(
         N_("A damaged archive cannot be repaired from what arrived."),
-        N_("Run cellar verify: it names each damaged file. Restore these files from a backup of the store."),
+        N_(
+            "Run cellar verify: it names each damaged file. Restore these files from a backup of the store, then run "
+            "the archive again."
+        ),
     ),
     "RECEIPT_LOST": Meaning(
         N_("The store does not have the body that the run needs."),
@@ -64,7 +70,7 @@ CAUSES: Mapping[str, Meaning] = {
     ),
     "UNKNOWN_RECEIPT": Meaning(
         N_("The receipt that the run was given is not of this process."),
-        N_("Start the re-run here: it takes the current version."),
+        N_("Run the archive again: a re-run takes the current version."),
         says_all=True,
     ),
     "UNKNOWN_REFERENCE": Meaning(
@@ -72,7 +78,7 @@ CAUSES: Mapping[str, Meaning] = {
     ),
     "WRONG_REFERENCE": Meaning(
         N_("The run was given a receipt of another process."),
-        N_("Start the re-run here: it takes the current version."),
+        N_("Run the archive again: a re-run takes the current version."),
     ),
     # the run itself
     "CANCELLED": Meaning(N_("A person cancelled the run in Prefect."), says_all=True),

@@ -1,0 +1,423 @@
+"""The advice about each finding ends it: faults of the store, discrepancies, warnings, refused bodies, notices."""
+
+import json
+import re
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+
+from adapters.database.transactions import writing
+from adapters.settings.settings import Settings, settings
+from adapters.store import ocfl
+from adapters.store.objects import history
+from adapters.tables.people import notices
+from adapters.tables.runs import receipts, refused, runs
+from api.console.words.meanings.discrepancies import DISCREPANCIES
+from api.console.words.meanings.refusals import REFUSALS
+from api.console.words.meanings.warnings import WARNINGS
+from cli.custody.verify import _TO_DO
+from domain.people.deciding import Word
+from domain.people.words import Places, words
+from models.archive.archive import State
+from models.archive.warning import WarningCode
+from models.errors import Refused, System
+from models.messages.endpoint import EndpointRow
+from models.messages.notification import NotificationRow, NotificationState
+from models.payments.discrepancy import Discrepancy, DiscrepancyCode
+from models.people.notice import Notice, NoticeKind
+from models.runs.cause import Cause, RefusalCode
+from models.runs.run import RunRow, RunState, Trigger
+from models.store.fixity import Fault
+from services.completeness.finding_missing import find_missing
+from services.messages.endpoints import endpoints
+from services.payments.discrepancies import reconcile
+from services.people.looking import look
+from services.people.reporting import report_refusing, report_unverified
+from services.triggering.refusals import restore_refused
+from services.views import archive_view
+from tests.advice.following import followed, ran
+from tests.cli.archives.test_quarantine_command import quarantined
+from tests.cli.conftest import Cellar
+from tests.domain.archive import test_warnings
+from tests.domain.payloads import changed
+from tests.flows.conftest import received
+from tests.installations import archived, damaged_file
+from tests.reported_events import SUBMITTED, archived_at, event, reported
+from tests.samples import sample_body, sample_document
+
+R = "process-1"
+BODY = sample_body(R, signed_document=None)
+NOW = datetime.now(UTC)
+Configure = Callable[..., Settings]
+Mend = Callable[[], object]
+
+
+@pytest.fixture(autouse=True)
+def _installation(sqlite_installation: Settings) -> None:
+    assert sqlite_installation
+
+
+def store() -> Path:
+    return Path(settings().store_location)
+
+
+# faults that `cellar verify` finds
+
+
+def damaged(copy: Path) -> Mend:
+    key = damaged_file(R)
+    return lambda: shutil.copy(copy / key, store() / key)
+
+
+def missing(copy: Path) -> Mend:
+    key = damaged_file(R)
+    (store() / key).unlink()
+    return lambda: shutil.copy(copy / key, store() / key)
+
+
+def extra(_copy: Path) -> Mend:
+    path = store() / ocfl.object_key(R) / "v1" / "content" / "of somebody"
+    path.touch()
+    return path.unlink
+
+
+def unreadable(copy: Path) -> Mend:
+    key = damaged_file(R)
+    (store() / key).unlink()
+    (store() / key).symlink_to(copy / key)
+
+    def _restored() -> None:
+        (store() / key).unlink()
+        shutil.copy(copy / key, store() / key)
+
+    return _restored
+
+
+def differs(_copy: Path) -> Mend:
+    with closing(sqlite3.connect(settings().database_location.removeprefix("sqlite:///"))) as database, database:
+        database.execute("UPDATE form_field SET page = 99")
+    return lambda: None
+
+
+def interrupted(_copy: Path) -> Mend:
+    """A run was killed before it kept the history of its receipt. The next run does; until then the store is sound."""
+    again = received(R, BODY)
+    (store() / ocfl.object_key(R) / history.path_of(again.receipt_id)).unlink()
+    return lambda: ran(R)
+
+
+FAULTS = {
+    Fault.DAMAGED: damaged,
+    Fault.MISSING: missing,
+    Fault.EXTRA: extra,
+    Fault.UNREADABLE: unreadable,
+    Fault.DIFFERS: differs,
+    Fault.INTERRUPTED: interrupted,
+}
+
+
+@pytest.mark.parametrize("fault", Fault)
+def test_advice_of_verify_makes_the_store_sound(cellar: Cellar, tmp_path: Path, fault: Fault) -> None:
+    archived(R, BODY)
+    shutil.copytree(store(), tmp_path / "copy")
+    mend = FAULTS[fault](tmp_path / "copy")
+    found = cellar("verify")
+    assert (found.status, f"{fault}: " in found.output) == (int(fault is not Fault.INTERRUPTED), True)
+    advice = re.findall(r"^→ (.*)$", found.output, re.MULTILINE)
+    assert _TO_DO[fault] in advice
+
+    mend()
+    for each in advice:
+        followed(cellar, each.partition("; lost receipts")[0], REFERENCE=R)
+
+    assert (cellar("verify").status, cellar("verify").output.count("→")) == (0, 0)
+
+
+@pytest.mark.parametrize("fault", [Fault.DAMAGED, Fault.MISSING])
+def test_new_delivery_repairs_its_archive_as_verify_says(cellar: Cellar, tmp_path: Path, fault: Fault) -> None:
+    archived(R, BODY)
+    shutil.copytree(store(), tmp_path / "copy")
+    FAULTS[fault](tmp_path / "copy")
+    assert "let Cellosign send the archive again" in cellar("verify").output
+
+    archived(R, BODY)
+
+    assert cellar("verify").status == 0
+
+
+def test_lost_receipts_come_back_by_a_rebuild_into_an_empty_database(cellar: Cellar, configure: Configure) -> None:
+    archived(R, BODY)
+    database = Path(settings().database_location.removeprefix("sqlite:///"))
+    with closing(sqlite3.connect(database)) as opened, opened:
+        opened.execute("DELETE FROM delivery")
+        opened.execute("DELETE FROM receipt")
+    assert cellar("verify").status == 1
+    assert "`cellar rebuild` alone, into an empty database" in _TO_DO[Fault.DIFFERS]
+
+    configure()  # closes the database
+    for each in database.parent.glob(f"{database.name}*"):
+        each.unlink()
+    assert [cellar(each).status for each in ("migrate", "rebuild", "verify")] == [0, 0, 0]
+
+
+# discrepancies
+
+
+def test_advice_about_each_discrepancy_ends_it(cellar: Cellar) -> None:
+    """What is done at the provider or in Cellosign shows in the next payload or report, which closes it."""
+    archived(R, BODY)
+    for code in DiscrepancyCode:
+        reconcile(R, [code], [Discrepancy(code, None, "what was expected", "what was found")], NOW)
+        assert code in open_codes()
+        if "explain" in DISCREPANCIES[code].to_do:
+            assert cellar("explain", R, code, "--why", "looked up at the provider").status == 0
+        else:
+            reconcile(R, [code], [], NOW)
+        assert code not in open_codes()
+
+
+def test_wrong_unit_of_amounts_ends_with_the_right_setting(configure: Configure) -> None:
+    document = sample_document() | {"reference": R}
+    document["payments"][0]["amount"] = 21
+    archived(R, json.dumps(document).encode())
+    assert DiscrepancyCode.UNIT_MISMATCH in open_codes()
+    assert DISCREPANCIES[DiscrepancyCode.UNIT_MISMATCH].to_do == "Correct the setting, then run the archive again."
+
+    configure(amount_unit="major")
+    ran(R)
+
+    assert DiscrepancyCode.UNIT_MISMATCH not in open_codes()
+
+
+def open_codes() -> list[str]:
+    found = archive_view.archive(R)
+    assert found
+    return [each.code for each in found.discrepancies if each.state == "open"]
+
+
+# warnings
+
+PAYLOADS: dict[str, Any] = {
+    code: changed(path, value) for code, path, value, _ in test_warnings.FIRES if path != "reference"
+}
+WITHOUT_END = {
+    WarningCode.DUPLICATE_KEY: "it asks for nothing",
+    WarningCode.TEXT_REPLACED: "it asks for nothing",
+    WarningCode.SOURCES_DIFFER: "it asks for a look at the sources, which have sent the process both",
+    WarningCode.FILE_INFECTED: "it asks to leave the file closed, which stays as it is",
+    WarningCode.FILE_NOT_SCANNED: "it asks for a scan before the file is opened",
+}
+"""Facts about what was received: the advice is what to do with it."""
+ABOUT_DOCUMENTS = {each for each in WarningCode if each.startswith("SIGNED_DOCUMENT_")}
+"""Of documents, which `tests/flows/test_signed_documents.py` and `tests/services/custody` judge, and judge again by
+other trust roots. Another document ends each."""
+
+
+def test_every_warning_has_its_situation() -> None:
+    assert set(WarningCode) == {*PAYLOADS, *WITHOUT_END, *ABOUT_DOCUMENTS, WarningCode.SECRETS_LOCKED}
+    assert [each for each in WarningCode if not WARNINGS[each].to_do] == []
+
+
+@pytest.mark.parametrize("code", sorted(PAYLOADS.keys() - WITHOUT_END.keys()))
+def test_warning_ends_when_cellosign_sends_the_archive_without_its_cause(code: str) -> None:
+    later = {"type": "WHP_ARCHIVE", "timestamp": "2026-11-01T00:00:00"}
+    document = PAYLOADS[code] if code == "TIMESTAMP_UNREADABLE" else {**PAYLOADS[code], "event": later}
+    archived(R, json.dumps(document | {"reference": R}).encode())
+    assert code in warnings()
+
+    archived(R, sample_body(R, event=later | {"timestamp": "2026-11-02T00:00:00"}))
+
+    assert code not in warnings()
+
+
+def warnings() -> list[str]:
+    found = archive_view.archive(R)
+    assert found
+    return [each.code for each in found.warnings]
+
+
+# refused bodies
+
+BODIES: dict[str, bytes] = {
+    "BAD_REFERENCE": sample_body(R).replace(f'"reference": "{R}"'.encode(), b'"reference": 5'),
+    "EMPTY_BODY": b"",
+    "EVENT_MISSING": json.dumps({**sample_document(), "reference": R} | {"event": {}}).encode(),
+    "NOT_AN_OBJECT": b"[]",
+    "NOT_BASE64": json.dumps(sample_document() | {"reference": R, "signed_document": {"content": "!"}}).encode(),
+    "NOT_JSON": b"nonsense",
+    "NOT_UTF8": b'{"reference": "\xff"}',
+    "REFERENCE_MISSING": json.dumps({k: v for k, v in sample_document().items() if k != "reference"}).encode(),
+    "SESSIONS_MISSING": json.dumps({k: v for k, v in sample_document().items() if k != "sessions"}).encode(),
+    "TOO_DEEP": b"[" * 1000 + b"]" * 1000,
+    "TRUNCATED": BODY[:-10],
+}
+"""Bodies that a check refuses each time."""
+OF_REQUESTS = {
+    *("COMPRESSED", "FORM_FIELD_CHANGED", "SESSION_MISSING", "SKELETON_TOO_LARGE", "TOO_LARGE", "TOO_MANY_FILES"),
+    *("TOO_MANY_VALUES", "UNKNOWN_EVENT", "WRONG_EVENT"),
+}
+"""Of headers, settings, session events and large bodies. `tests/api/receiver` sends each."""
+
+
+def test_every_refusal_has_its_body() -> None:
+    assert set(get_args(RefusalCode)) == BODIES.keys() | OF_REQUESTS
+    assert [each for each in get_args(RefusalCode) if not REFUSALS[each].to_do] == []
+
+
+@pytest.mark.parametrize("code", get_args(RefusalCode))
+def test_refused_body_is_ended_by_a_person_as_the_letter_says(cellar: Cellar, code: str) -> None:
+    receipt_id = quarantined(BODIES.get(code, f"of {code}".encode()), Refused(code, "a detail"), NOW)
+    if code in BODIES:  # the body is what gives the code: another check says the same
+        (again,) = json.loads(cellar("quarantine", "release", receipt_id, "--json").output)
+        assert (again["released"], again["code"]) == (False, code)
+    restore_refused()
+    assert refused.open_bodies() == 1
+    letter = letter_about(NoticeKind.DELIVERIES_REFUSED)
+
+    followed(cellar, letter, RECEIPT=receipt_id, WHY="a scanner")
+
+    restore_refused()
+    assert refused.open_bodies() == 0
+
+
+# letters to people
+
+
+def failed(_cellar: Cellar) -> Mend:
+    receipts.set_failed(
+        received(R, BODY).receipt_id, Cause("CANCELLED", None, "Cancelled", "a person cancelled the run"), NOW
+    )
+    return lambda: None
+
+
+def away(_cellar: Cellar) -> Mend:
+    receipt_id = received(R, BODY).receipt_id
+
+    def _begun(attempt: int) -> None:
+        run = RunRow(
+            flow_run_id="run", attempt=attempt, reference=R, receipt_id=receipt_id, trigger=Trigger.WEBHOOK,
+            state=RunState.RUNNING, started_at=NOW,
+        )  # fmt: skip
+        runs.begin(run)
+
+    def _next_attempt() -> None:
+        _begun(2)
+        ran(R)
+        runs.end("run", 2, RunState.COMPLETED, State.COMPLETED, NOW)
+
+    _begun(1)
+    runs.wait("run", 1, System.STORE, NOW, Cause("STORE_AWAY", "persist-files", "Transient", "the store is away"))
+    return _next_attempt
+
+
+def store_damaged(cellar: Cellar) -> Mend:
+    archived(R, BODY)
+    damaged_file(R)
+    cellar("verify")
+    return lambda: archived(R, BODY)
+
+
+def deliveries_refused(_cellar: Cellar) -> Mend:
+    quarantined(b"nonsense", Refused("NOT_JSON", "no JSON"), NOW)
+    restore_refused()
+    return lambda: None
+
+
+def processes_missing(_cellar: Cellar) -> Mend:
+    reported(event(SUBMITTED, NOW - timedelta(hours=30.5), R))
+    find_missing(NOW)
+
+    def _sent_again() -> None:
+        archived_at(NOW, R)
+        find_missing(NOW)
+
+    return _sent_again
+
+
+def endpoint(**members: Any) -> Callable[[Cellar], Mend]:
+    def _there(_cellar: Cellar) -> Mend:
+        with writing() as session:
+            session.add(EndpointRow(name="erp", url="https://erp.example", created_at=NOW, **members))
+
+        def _is_well() -> None:
+            endpoints.disable("erp", "its operator", NOW)
+            endpoints.enable("erp", "its operator", NOW)
+
+        return _is_well if "failing_since" in members else lambda: None
+
+    return _there
+
+
+def messages_dead(cellar: Cellar) -> Mend:
+    endpoint()(cellar)
+    with writing() as session:
+        session.add(
+            NotificationRow(
+                message_id="m",
+                reference=R,
+                receipt_id="1",
+                endpoint="https://erp.example",
+                endpoint_name="erp",
+                event="archive.completed",
+                state=NotificationState.DEAD,
+                planned_at=NOW,
+                skipped_why="not in time",
+            )
+        )
+    return lambda: None
+
+
+NOTICES: dict[NoticeKind, Callable[[Cellar], Mend]] = {
+    NoticeKind.ARCHIVES_FAILED: failed,
+    NoticeKind.SYSTEM_AWAY: away,
+    NoticeKind.STORE_DAMAGED: store_damaged,
+    NoticeKind.PROCESSES_MISSING: processes_missing,
+    NoticeKind.ENDPOINT_FAILING: endpoint(failing_since=NOW),
+    NoticeKind.ENDPOINT_DISABLED: endpoint(disabled_at=NOW),
+    NoticeKind.MESSAGES_DEAD: messages_dead,
+}
+OF_TIME = {
+    NoticeKind.DELIVERIES_REFUSED: "it ends two hours after the last; what it says ends the refused bodies, above",
+    NoticeKind.RECEIVER_REFUSING: "it ends two hours after the last report",
+    NoticeKind.STORE_UNVERIFIED: "it ends with the next check that comes to its end, of the flow",
+}
+
+
+def letter_about(kind: NoticeKind) -> str:
+    (seen,) = [each for each in look({}, datetime.now(UTC)).sightings if each.kind is kind]
+    notice = Notice("n", kind, seen.key, seen.detail, 0, seen.count, seen.count, seen.since, seen.last_at)
+    return words(notice, Word.FIRST, Places("https://cellar", "https://prefect"), NOW).text
+
+
+def test_every_notice_has_its_situation() -> None:
+    assert set(NoticeKind) == NOTICES.keys() | OF_TIME.keys()
+
+
+@pytest.mark.parametrize("kind", NOTICES)
+def test_advice_of_a_letter_ends_what_it_is_about(cellar: Cellar, kind: NoticeKind) -> None:
+    mend = NOTICES[kind](cellar)
+    letter = letter_about(kind)
+
+    mend()
+    followed(cellar, letter, REFERENCE=R)
+
+    assert [each.kind for each in look({}, datetime.now(UTC)).sightings if each.kind is kind and each.count] == []
+
+
+@pytest.mark.parametrize("kind", [NoticeKind.RECEIVER_REFUSING, NoticeKind.STORE_UNVERIFIED])
+def test_commands_of_a_letter_about_what_ends_by_itself_are_run(cellar: Cellar, kind: NoticeKind) -> None:
+    if kind is NoticeKind.RECEIVER_REFUSING:
+        report_refusing({"UNAVAILABLE": 3}, NOW)
+    else:
+        report_unverified(NOW)
+    (notice,) = notices.open_notices()
+
+    letter = words(notice, Word.FIRST, Places("https://cellar", "https://prefect"), NOW).text
+
+    assert followed(cellar, letter).keys() == {"doctor"}

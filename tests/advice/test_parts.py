@@ -1,0 +1,299 @@
+"""What `cellar status` and `cellar doctor` say to do about each part that is not well makes it well."""
+
+import re
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from pytest_httpserver import HTTPServer
+
+from adapters.anchors.last_anchor import keep_last, last_anchor
+from adapters.database.transactions import writing
+from adapters.settings.settings import Settings, settings
+from adapters.store import seals
+from adapters.tables.runs import receipts
+from api.console.words.meanings.parts import part_meaning
+from cli.operation.doctor import _prefect_yaml
+from models.messages.endpoint import EndpointRow
+from models.runs.cause import Cause
+from models.sources.source import StatedTerms
+from models.views.health import Check, Verdict
+from services.anchors.making import make
+from services.health.agreement import agreement_probes
+from services.health.bounded import Probe, examined
+from services.health.connections import connection_probes
+from services.health.installation import installation_probes
+from services.health.systems import system_probes
+from services.messages.endpoints import endpoints
+from services.people.telling import tell
+from services.search.filling import fill
+from services.sources import registry
+from tests.advice.following import followed, ran
+from tests.cli.conftest import Cellar
+from tests.conftest import free_port
+from tests.flows.conftest import received
+from tests.installations import archived, closed_url, database_that_is_away, finished
+from tests.records import registered
+from tests.samples import sample_body
+
+NOW = datetime.now(UTC)
+Configure = Callable[..., Settings]
+Mend = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class World:
+    configure: Configure
+    cellar: Cellar
+    folder: Path
+    chat: str
+
+    @property
+    def database(self) -> Path:
+        return Path(settings().database_location.removeprefix("sqlite:///"))
+
+
+@pytest.fixture
+def world(
+    sqlite_installation: Settings, configure: Configure, cellar: Cellar, tmp_path: Path, httpserver: HTTPServer
+) -> World:
+    """A migrated installation of which no program runs."""
+    configure(PREFECT_API_URL=closed_url(), port=free_port())
+    fill(lambda _: None)
+    for each in (sqlite_installation.data_dir, *sqlite_installation.data_dir.iterdir()):
+        each.chmod(0o700)
+    httpserver.expect_request("/chat").respond_with_data("")
+    return World(configure, cellar, tmp_path, httpserver.url_for("/chat").replace("http", "json"))
+
+
+def probes() -> list[Probe]:
+    agreement = agreement_probes(_prefect_yaml())
+    return [*installation_probes(), *system_probes(), *connection_probes(), *agreement]
+
+
+def check(name: str) -> Check:
+    [found] = examined([each for each in probes() if each.name == name], 60)
+    return found
+
+
+def nothing() -> None:
+    """Do nothing: the commands that the advice names are all."""
+
+
+def not_migrated(world: World) -> Mend:
+    world.configure()  # closes the database
+    for each in world.database.parent.glob(f"{world.database.name}*"):
+        each.unlink()
+    world.database.touch()
+    return nothing
+
+
+def database(world: World) -> Mend:
+    place = settings().database_location
+    world.configure(database_url=database_that_is_away())
+    return lambda: world.configure(database_url=place)
+
+
+def search(world: World) -> Mend:
+    archived("r", sample_body("r", signed_document=None))
+    world.configure(search_fields="*")
+    return nothing
+
+
+def place_of(setting: str) -> Callable[[World], Mend]:
+    """Return the situation that a setting names a place whose disk is not there."""
+
+    def _away(world: World) -> Mend:
+        place = getattr(settings(), setting.replace("_url", "_location"))
+        world.configure(**{setting: world.folder / "disk" / "that is not mounted"})
+        return lambda: world.configure(**{setting: place})
+
+    return _away
+
+
+def store_of_another_disk(world: World) -> Mend:
+    archived("r", sample_body("r", signed_document=None))
+    return place_of("store_url")(world)
+
+
+def bucket_without_credentials(world: World) -> Mend:
+    """The access key is that of nobody here, and no credentials are in the environment of the tests."""
+    archived("r", sample_body("r", signed_document=None), source="leasing")
+    place = settings().store_location
+    world.configure(store_url="s3://archives/x", AWS_EC2_METADATA_DISABLED="true", AWS_CONFIG_FILE="/dev/null")
+    return lambda: world.configure(store_url=place)
+
+
+def late_inbox(_world: World) -> Mend:
+    receipt_id = received("r", sample_body("r", signed_document=None), NOW - timedelta(hours=1)).receipt_id
+    return lambda: finished("r", receipt_id)
+
+
+def clamav(world: World) -> Mend:
+    world.configure(clamd=closed_url().removeprefix("http://"))
+    return lambda: world.configure(clamd="")
+
+
+def silent_source(_world: World) -> Mend:
+    registry.add("leasing", StatedTerms(), "a test", NOW)
+    return lambda: archived("r", sample_body("r", signed_document=None), source="leasing")
+
+
+def failing_endpoint(_world: World) -> Mend:
+    with writing() as session:
+        session.add(EndpointRow(name="erp", url="https://erp.example", created_at=NOW, failing_since=NOW))
+
+    def _confirms_again() -> None:
+        endpoints.disable("erp", "its operator", NOW)
+        endpoints.enable("erp", "its operator", NOW)
+
+    return _confirms_again
+
+
+def seal_key(world: World) -> Mend:
+    archived("r", sample_body("r", signed_document=None))
+    seals.fingerprint("a secret")
+    key = settings().secret_path("seal")
+    key.rename(world.folder / "backup of the key")
+    world.configure()
+    return lambda: (world.folder / "backup of the key").rename(key)
+
+
+def old_anchor(_world: World) -> Mend:
+    archived("r", sample_body("r", signed_document=None))
+    make(NOW)
+    found = last_anchor()
+    assert found
+    keep_last(type(found)(found.number, NOW - timedelta(days=3), found.root, ()))
+    archived("s", sample_body("s", signed_document=None))
+    return nothing
+
+
+def anchor_key(world: World) -> Mend:
+    archived("r", sample_body("r", signed_document=None))
+    make(NOW)
+    key = settings().secret_path("anchor")
+    key.rename(world.folder / "backup of the key")
+    return lambda: (world.folder / "backup of the key").rename(key)
+
+
+def witness(world: World) -> Mend:
+    folder = world.folder / "witness"
+    world.configure(witness_url=folder)
+    return folder.mkdir
+
+
+def time_zone(world: World) -> Mend:
+    """Five archives state a time that is two hours ahead."""
+    for number in range(5):
+        at = NOW - timedelta(minutes=30 * number)
+        event = {"type": "WHP_ARCHIVE", "timestamp": f"{at + timedelta(hours=2):%Y-%m-%dT%H:%M:%S}"}
+        archived(f"r{number}", sample_body(f"r{number}", event=event), at)
+    zone = re.search(r"CELLAR_TIMEZONE=(\S+),", check("time zones").to_do)
+    assert zone
+
+    def _run_again() -> None:
+        world.configure(timezone=zone[1])
+        for number in range(5):
+            ran(f"r{number}")
+
+    return _run_again
+
+
+def people(world: World) -> Mend:
+    world.configure(people_urls=closed_url().replace("http", "json"))
+    receipts.set_failed(registered("r"), Cause("CONFLICT", None, "Conflict", "two records"), NOW)
+    tell(NOW)
+    return lambda: world.configure(people_urls=world.chat)
+
+
+def private_endpoints(world: World) -> Mend:
+    world.configure(notify_allow_private="true")
+    return lambda: world.configure(notify_allow_private="false")
+
+
+def data_folder(world: World) -> Mend:
+    place = settings().data_dir
+    world.configure(data_dir=world.folder / "elsewhere")
+    return lambda: world.configure(data_dir=place)
+
+
+def ports(world: World) -> Mend:
+    free = settings().port
+    world.configure(port=urlsplit(world.chat).port)
+    return lambda: world.configure(port=free)
+
+
+def file_modes(_world: World) -> Mend:
+    settings().data_dir.chmod(0o755)
+    command = re.search(r"`(chmod [^`]*)`", check("file modes").to_do)
+    assert command
+    return lambda: subprocess.run(command[1], shell=True, check=True)
+
+
+SITUATIONS: dict[str, list[Callable[[World], Mend]]] = {
+    "database": [database, not_migrated],
+    "schema": [not_migrated],
+    "search": [search],
+    "store": [place_of("store_url"), store_of_another_disk, bucket_without_credentials],
+    "inbox": [place_of("inbox_url"), late_inbox],
+    "ClamAV": [clamav],
+    "sources": [silent_source],
+    "endpoints": [failing_endpoint],
+    "seal key": [seal_key],
+    "last anchor": [old_anchor],
+    "anchor key": [anchor_key],
+    "witness": [witness],
+    "time zones": [time_zone],
+    "people": [people],
+    "settings": [private_endpoints],
+    "data folder": [data_folder],
+    "ports": [ports],
+    "file modes": [file_modes],
+}
+"""What makes each part not well. Each returns what a person does, besides the commands that the advice names."""
+
+OF_PROGRAMS = {"receiver", "Prefect", "workers", "Prefect version", "Prefect servers", "Prefect events"} | {
+    *("Prefect clock", "Prefect retention", "work pool", "last verify")
+}
+"""`cellar up` ends these: `tests/end_to_end/test_operation.py` finds every part well beside it."""
+OF_MACHINES = {"Python", "database clock", "disk of data", "disk of inbox", "disk of store", "connections"}
+"""Of another Python, clock, disk or server. `tests/faults/test_disks.py` fills a disk and frees it."""
+
+
+def test_every_part_has_its_situation(world: World) -> None:
+    names = {each.name for each in probes() if "/" not in each.name}  # with a slash: a deployment, as `work pool`
+    assert world
+    assert names <= SITUATIONS.keys() | OF_PROGRAMS | OF_MACHINES
+
+
+@pytest.mark.parametrize(
+    ("name", "situation"), [(name, each) for name, several in SITUATIONS.items() for each in several]
+)
+def test_advice_about_a_part_makes_it_well(world: World, name: str, situation: Callable[[World], Mend]) -> None:
+    assert check(name).verdict in (Verdict.OK, Verdict.OFF)
+    mend = situation(world)
+    found = check(name)
+    assert found.verdict in (Verdict.WRONG, Verdict.WARNING), found
+    meaning = part_meaning(found)
+    advice = f"{found.found}; {found.to_do}; {meaning.to_do if meaning else ''}"
+    assert found.to_do or "`" in found.found
+
+    followed(world.cellar, advice, NAME="erp" if name == "endpoints" else "leasing")
+    mend()
+
+    assert check(name).verdict in (Verdict.OK, Verdict.OFF), check(name)
+
+
+def test_bucket_without_credentials_is_one_fault_that_names_them(world: World) -> None:
+    bucket_without_credentials(world)
+
+    wrong = [each for each in examined(system_probes(), 60) if each.verdict in (Verdict.WRONG, Verdict.WARNING)]
+
+    assert [each.name for each in wrong] == ["receiver", "Prefect", "store"]
+    assert "AWS_ACCESS_KEY_ID" in wrong[-1].found
+    assert not [each for each in wrong if "CELLAR_DATABASE_URL" in each.to_do]
