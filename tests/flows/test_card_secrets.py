@@ -89,7 +89,7 @@ def test_no_output_shows_a_secret_in_clear(
     for address, status in (("/hook", 200), ("/gone", 410)):
         httpserver.expect_request(address).respond_with_data("", status=status)
     urls = ",".join(map(httpserver.url_for, ("/hook", "/gone")))
-    configure(notify_urls=urls, notify_secret=SIGNING_SECRET, notify_allow_private="true", api_tokens="token " * 6)
+    configure(notify_urls=urls, notify_secret=SIGNING_SECRET, notify_allow_private="true", api_tokens="token-" * 6)
     watch_for_reports(configure, tmp_path)
     outputs: dict[str, bytes | str] = {}
     bodies = [
@@ -166,7 +166,7 @@ def watch_for_reports(configure: Callable[..., Settings], folder: Path) -> None:
 async def answers() -> dict[str, bytes]:
     """Return the API's answers about the archive."""
     paths = ["/api/archives", "/api/archives/process-1", "/api/archives/process-1/differences?before=1&after=2"]
-    headers = {"authorization": "Bearer token"}
+    headers = {"authorization": "Bearer " + "token-" * 6}
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://cellar", headers=headers) as client:
         found = {path: await client.get(path) for path in paths}
