@@ -12,13 +12,13 @@ from pydantic import Field
 
 from adapters.files import bucket
 from adapters.platform.cancellation import in_thread
-from adapters.store.beside.last_check import keep_check
 from flows.endpoints import notify_endpoints
 from flows.execution.attempts import without_text
 from flows.execution.results import RESULTS
 from flows.execution.summaries import optional_summary
 from models.errors import Conflict
 from models.store.fixity import Fixity, StoredObject
+from services.custody.remembering import Memory
 from services.custody.verifying import drawn, missing, stored_objects, verify_beside, verify_objects
 from services.messages.events.report_events import store_damaged, store_unverified
 from services.people.reporting import report_unverified, report_verified
@@ -65,8 +65,9 @@ def _verify(share: float) -> Fixity:
             seen.add(each.key)
             yield each
 
+    memory = Memory()
     with bucket.patient():
-        fixity = verify_objects(drawn(listed(), share, time.time_ns()))
-        fixity += missing(seen) + verify_beside()
-        keep_check(fixity, share, datetime.now(UTC))
-        return fixity
+        fixity = verify_objects(drawn(listed(), share, time.time_ns()), memory.take)
+        beside = missing(seen) + verify_beside()
+        memory.end_of_store(beside)
+        return fixity + beside

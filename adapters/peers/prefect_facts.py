@@ -71,7 +71,7 @@ class Deployment(BaseModel):
 
 class EndedRun(BaseModel):
     state_type: str
-    state_name: str
+    start_time: datetime
     end_time: datetime
 
 

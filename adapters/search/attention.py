@@ -10,6 +10,7 @@ from models.archive.warning import WarningRow
 from models.payments.discrepancy import DiscrepancyRow, DiscrepancyState
 from models.runs.receipt import DeliveryRow
 from models.runs.refused import RefusedRow
+from models.store.condition import ConditionRow, Subject
 
 SOURCES_DIFFER = exists().where(
     col(DeliveryRow.reference) == col(ArchiveRow.reference), col(DeliveryRow.source) != col(ArchiveRow.source)
@@ -29,8 +30,12 @@ IS_OPEN = and_(col(RefusedRow.released_at).is_(None), col(RefusedRow.dismissed_a
 """The condition that a refused delivery needs a person: nobody released or dismissed it, and its process has not been
 accepted since. A body that names no process stays open until a person dismisses it.
 """
+HAS_CONDITION = exists().where(
+    col(ConditionRow.kind) == Subject.ARCHIVE, col(ConditionRow.subject) == col(ArchiveRow.reference)
+)
 NEEDS_ATTENTION = or_(
     col(ArchiveRow.state) == State.FAILED,
+    HAS_CONDITION,
     _has(WarningRow),
     SOURCES_DIFFER,
     _has(DiscrepancyRow, col(DiscrepancyRow.state) == DiscrepancyState.OPEN),

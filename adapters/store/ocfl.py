@@ -54,6 +54,12 @@ def object_key(reference: str) -> str:
     return f"{ROOT}/{digest[:3]}/{digest[3:6]}/{digest[6:9]}/{folder}"
 
 
+def reference_at(key: str) -> str | None:
+    """Return the reference of the process whose object has a key; None if the key has only a part of it."""
+    reference = unquote(unquote(key.rpartition("/")[2])).removeprefix("urn:cellar:")
+    return reference if object_key(reference) == key else None
+
+
 def log_key(reference: str, path: str) -> str:
     """Return the key of a file that belongs to the object and to none of its versions."""
     return f"{object_key(reference)}/{LOGS}/{path}"

@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -19,7 +18,6 @@ from rich.progress import (
 )
 
 from adapters.files import bucket
-from adapters.store.beside.last_check import keep_check
 from adapters.tables.archives import archives
 from cli.custody.against import Against, json_of, print_held
 from cli.custody.judged_again import judge_again, print_judged
@@ -29,6 +27,7 @@ from models.errors import Refused
 from models.store.fixity import Fault, Fixity, StoredObject
 from services.anchors.holding import Held, hold
 from services.custody.objects.verifying_rows import RELOADED
+from services.custody.remembering import Memory
 from services.custody.verifying import drawn, missing, object_of, stored_objects, verify_beside, verify_objects
 
 _RESTORED = (
@@ -67,11 +66,12 @@ def verify(  # noqa: PLR0913 -- a parameter per option
     With --signatures, a kept verdict that is better than its document counts too. With --against, so does whatever was
     anchored and is no longer there, or is altered.
     """
+    memory = Memory(is_quick=quick)
     with bucket.patient():
         fixity, in_all = (
-            _verify_some(references, is_quick=quick)
+            _verify_some(references, memory, is_quick=quick)
             if references
-            else _verify_store(sample, is_quick=quick, resume=resume)
+            else _verify_store(sample, memory, is_quick=quick, resume=resume)
         )
         judged = judge_again(_objects_of(references) if references else None, sample) if signatures else None
         held = hold(against, references or ()) if against else None
@@ -80,14 +80,25 @@ def verify(  # noqa: PLR0913 -- a parameter per option
     if held and not as_json:
         print_held(held)
     _print(fixity, in_all, judged, held, as_json=as_json)
+    if memory.failure:
+        typer.echo(
+            f"`cellar status` and the console will not know what this check has found: {memory.failure}", err=True
+        )
     if not fixity.is_sound or (judged and not judged.is_sound):
         raise typer.Exit(1)
 
 
-def _verify_some(references: Iterable[str], *, is_quick: bool) -> tuple[Fixity, int]:
+def _verify_some(references: Iterable[str], memory: Memory, *, is_quick: bool) -> tuple[Fixity, int]:
     objects = _objects_of(references)
     with _bar(lambda: objects) as advance:
-        return verify_objects(objects, lambda verified, _: advance(verified), is_quick=is_quick), len(objects)
+
+        def take(verified: StoredObject, fixity: Fixity) -> None:
+            memory.take(verified, fixity)
+            advance(verified)
+
+        fixity = verify_objects(objects, take, is_quick=is_quick)
+    memory.keep()
+    return fixity, len(objects)
 
 
 def _objects_of(references: Iterable[str]) -> list[StoredObject]:
@@ -104,7 +115,7 @@ def _objects_of(references: Iterable[str]) -> list[StoredObject]:
     return list(objects.values())
 
 
-def _verify_store(share: float, *, is_quick: bool, resume: bool) -> tuple[Fixity, int]:
+def _verify_store(share: float, memory: Memory, *, is_quick: bool, resume: bool) -> tuple[Fixity, int]:
     """Verify a share of the store, and return the findings and the number of all archives."""
     note = Note(share, resume=resume)
     seen: set[str] = set()
@@ -122,13 +133,14 @@ def _verify_store(share: float, *, is_quick: bool, resume: bool) -> tuple[Fixity
 
         def take(verified: StoredObject, fixity: Fixity) -> None:
             note.take(verified, fixity)
+            memory.take(verified, fixity)
             advance(verified)
 
         verify_objects(left(), take, is_quick=is_quick)
-    fixity = note.fixity + note.outside + missing(seen) + verify_beside()
+    beside = missing(seen) + verify_beside()
     note.remove()
-    keep_check(fixity, share, datetime.now(UTC))
-    return fixity, len(seen - {""})
+    memory.end_of_store(beside)
+    return note.fixity + note.outside + beside, len(seen - {""})
 
 
 @contextmanager

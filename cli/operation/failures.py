@@ -20,7 +20,7 @@ def failures(
     source: Annotated[str | None, typer.Option(help="The failures of one source. Waiting archives are of all.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Show the failed archives, grouped by cause, and the archives that wait and are tried again by themselves."""
+    """Show the archives whose last run failed, by cause, and those that wait and are tried again by themselves."""
     waits = [WaitView.of(each) for each in waiting.summary()]
     found = FailuresAndWaits(items=failure_list.failures(source).items, waiting=waits)
     if as_json:
@@ -34,6 +34,11 @@ def print_failures(terminal: Console, found: FailuresAndWaits, now: datetime, so
     for each in found.items:
         terminal.print(_head(each))
         terminal.print(paragraph(each.sentence))
+        if each.condition:
+            terminal.print(paragraph("These archives were complete, and may be damaged now: `cellar verify` tells."))
+            terminal.print(paragraph(f"cellar list --condition {each.condition}{of_source}"))
+            terminal.print()
+            continue
         by_cause = "" if each.code == failure_list.NOT_KEPT else f" --cause {each.code}"
         terminal.print(paragraph(f"cellar list --state failed{by_cause}{of_source}"))
         if by_cause:
@@ -47,7 +52,7 @@ def print_failures(terminal: Console, found: FailuresAndWaits, now: datetime, so
 
 def _head(group: FailureGroup) -> Text:
     archives = "1 archive" if group.archives == 1 else f"{group.archives} archives"
-    where = f" in {group.task}" if group.task else ""
+    where = (f" in {group.task}" if group.task else "") + (", last run of complete archives" if group.condition else "")
     first, last = (f"{each:%Y-%m-%d %H:%M}" for each in (group.first_at, group.last_at))
     between = first if first == last else f"{first} to {last}"
     return Text.assemble((f"{group.code}{where}", "bold"), f": {archives}, {between} UTC")

@@ -6,7 +6,7 @@ from pydantic import BaseModel
 
 from adapters.inbox.backlog import Backlog
 from adapters.tables.runs.waiting import Waits
-from models.views.failures import FailureGroup, Failures
+from models.views.failures import ConditionGroup, FailureGroup, Failures
 from models.views.health import Check
 
 
@@ -53,6 +53,7 @@ class Status(BaseModel):
     archives: dict[str, int] | None
     failures: list[FailureGroup] | None
     waiting: list[WaitView] | None
+    conditions: list[ConditionGroup] | None
     refused: int | None
     missing: MissingCount | None
     inbox: InboxView | None

@@ -12,6 +12,8 @@ from sqlmodel import Session, SQLModel, col, func, select
 from adapters.database.transactions import reading
 from adapters.peers.prefect_api import run_url
 from adapters.settings.settings import settings
+from adapters.store import ocfl
+from adapters.tables import conditions
 from domain.messages.addresses import shown_url
 from models.archive.archive import ArchiveRow
 from models.archive.content import FileRow
@@ -25,6 +27,7 @@ from models.payments.ledger import LEDGER
 from models.payments.payment import PaymentRow
 from models.runs.receipt import DeliveryRow, ReceiptRow, VersionRow
 from models.runs.run import RunRow
+from models.store.condition import StoredObjectRow
 from models.views.archives.archives import (
     ArchiveView,
     CauseView,
@@ -54,10 +57,14 @@ def archive(reference: str) -> ArchiveView | None:
             return None
         documents, now = _rows(session, SignedDocumentRow, reference), datetime.now(UTC)
         found = recorded.views(session, reference)
+        stored = session.get(StoredObjectRow, ocfl.object_key(reference)) or StoredObjectRow(key="")
         return ArchiveView.model_validate(
             row.model_dump()
             | {
                 "cause": CauseView.of(row),
+                "conditions": [each.model_dump() for each in conditions.of_archive_within(session, reference)],
+                "checked_at": stored.checked_at,
+                "anchored_at": stored.anchored_at,
                 "versions": _dumped(session, VersionRow, reference, VersionRow.version),
                 "deliveries": _dumped(session, DeliveryRow, reference, DeliveryRow.delivery_id),
                 "refused": refused_list.of_process(session, reference),

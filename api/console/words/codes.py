@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from api.console.words.languages import N_, gettext, worded
 from models.errors import System
+from models.store.condition import ConditionCode
 
 _WORDS: Mapping[str, str] = {
     # states of archives, receipts and messages
@@ -112,6 +113,13 @@ _WORDS: Mapping[str, str] = {
     "broken": N_("Broken"),
     "unsigned": N_("Unsigned"),
     "unreadable": N_("Unreadable"),
+    # conditions of archives
+    "RUN_FAILED": N_("Last run failed"),
+    "FILE_DAMAGED": N_("Damaged"),
+    "FILE_MISSING": N_("File missing"),
+    "FILE_EXTRA": N_("Unknown file"),
+    "FILE_UNREADABLE": N_("Unreadable"),
+    "ROWS_DIFFER": N_("Data differs"),
 }
 
 _MISSING: Mapping[str, str] = {
@@ -141,6 +149,7 @@ _FILTERS: Mapping[str, str] = {
     "source": N_("Source"),
     "state": N_("State"),
     "cause": N_("Cause"),
+    "condition": N_("Condition"),
     "attention": N_("Needs attention"),
     "discrepancy": N_("Discrepancy"),
     "received_after": N_("Received after"),
@@ -166,6 +175,7 @@ _TONES: Mapping[str, str] = {
         ),
         "green",
     ),
+    **dict.fromkeys(ConditionCode, "red"),
     **dict.fromkeys(("failed", "dead", "Failed", "Crashed", "broken", "refused", "open", "wrong", "deleted"), "red"),
     **dict.fromkeys(
         (

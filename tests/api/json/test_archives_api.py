@@ -55,7 +55,7 @@ class TestOneArchive:
             ),
             *("deliveries", "files", "sessions", "signatures", "fields", "warnings", "payments", "discrepancies"),
             *("closed_discrepancies", "signed_document_verdict", "judgements", "notifications", "runs", "refused"),
-            *("missing", "timeline"),
+            *("missing", "timeline", "conditions", "checked_at", "anchored_at"),
         }
         members = {name: set(items[0]) for name, items in archive.items() if isinstance(items, list) and items}
         assert members == {
@@ -214,6 +214,7 @@ class TestPages:
             "received_at": "",
             "completed_at": "",
             "cause": None,
+            "conditions": [],
             "files": 2,
             "warnings": 1,
             "discrepancies": 1,

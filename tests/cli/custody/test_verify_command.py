@@ -49,6 +49,31 @@ def test_damage_is_named_and_exits_with_1(cellar: Cellar) -> None:
     assert key in cellar("verify").output
 
 
+def test_what_a_check_finds_is_remembered_until_a_check_finds_nothing(cellar: Cellar) -> None:
+    before = {key: store().read_bytes(key) for key, _ in store().listed(ocfl.object_key("one"))}
+    key = damaged_file("one")
+    assert ", checked " not in cellar("show", "one").output
+
+    cellar("verify", "two", "one")
+
+    listed = cellar("list", "--condition", "FILE_DAMAGED").output
+    assert ("one" in listed, "two" in listed, "FILE_DAMAGED" in listed) == (True, False, True)
+    shown = cellar("show", "one").output
+    assert "completed (FILE_DAMAGED)" in shown
+    assert key.removeprefix(f"{ocfl.object_key('one')}/") in shown.replace("\n", "")
+    assert "signed document, as it was: the archive is damaged now" in shown
+    assert ", checked " in shown
+
+    cellar("verify", "--sample", "1")
+    assert json.loads(cellar("list", "--json", "--reference", "one").output)["items"][0]["conditions"] == [
+        "FILE_DAMAGED"
+    ]
+
+    store().overwrite_bytes(before[key], key)
+    assert cellar("verify", "one").status == 0
+    assert "No archive matches." in cellar("list", "--condition", "FILE_DAMAGED").output
+
+
 def test_what_to_do_follows_the_findings_once_for_each_fault(cellar: Cellar) -> None:
     store().remove(damaged_file("one"))
     damaged_file("two")
