@@ -71,7 +71,7 @@ class Deployment(BaseModel):
 
 class EndedRun(BaseModel):
     state_type: str
-    start_time: datetime
+    start_time: datetime | None
     end_time: datetime
 
 

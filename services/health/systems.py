@@ -213,7 +213,7 @@ def _last_verify() -> Check:
     if damage:
         raise Transient(f"{found}; found: {', '.join(f'{each.code} {each.count:,}' for each in damage)}")
     run = _last_scheduled_check()
-    if run and run.state_type != "COMPLETED" and (checked_at is None or checked_at < run.start_time):
+    if run and run.state_type != "COMPLETED" and (checked_at is None or checked_at < (run.start_time or run.end_time)):
         raise Transient(f"{found}; the scheduled check of {run.end_time.astimezone(UTC):%Y-%m-%d %H:%M} UTC broke off")
     return Check(name="last verify", verdict=Verdict.OK if checked_at else Verdict.OFF, found=found)
 

@@ -94,6 +94,18 @@ def test_delivery_that_repairs_an_archive_ends_its_conditions(sqlite_installatio
     assert archived("process-1").conditions == []
 
 
+def test_complete_run_of_an_archive_that_stays_damaged_keeps_the_tag_attention(sqlite_installation: Settings) -> None:
+    received("process-1", sample_body("process-1"))
+    archived("process-1")
+    store().overwrite_bytes(b"", f"{ocfl.object_key('process-1')}/strange")
+    checked("process-1")
+
+    run = asyncio.run(_run_created("process-1", TAGS_OF_SAMPLE))
+
+    assert (run.state_name, "attention" in run.tags) == ("Completed", True)
+    assert conditions.references() == {"process-1"}
+
+
 def test_sample_becomes_a_complete_archive(installation: Settings) -> None:
     delivery = received("process-1", sample_body())
 
