@@ -27,7 +27,7 @@ _WIDE = ("\uff1d", "\uff0b", "\uff0d", "\uff20")  # = + - @ as East Asian versio
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", *_WIDE)
 _COLUMNS = (
     *("reference", "state", "process_number", "template_id", "source", "received_at", "completed_at", "cause"),
-    *("files", "warnings", "discrepancies"),
+    *("files", "warnings", "discrepancies", "conditions"),
 )
 router = APIRouter()
 
@@ -105,6 +105,7 @@ def _lines(query: ArchiveQuery, page: ArchivePage) -> Iterator[str]:
 
 def _cells(archive: ArchiveSummary) -> list[str]:
     row = archive.model_dump(mode="json") | {"cause": archive.cause.code if archive.cause else None}
+    row["conditions"] = " ".join(archive.conditions)
     return [_cell(row[name]) for name in _COLUMNS]
 
 
