@@ -118,6 +118,7 @@ def _objects_of(references: Iterable[str]) -> list[StoredObject]:
 def _verify_store(share: float, memory: Memory, *, is_quick: bool, resume: bool) -> tuple[Fixity, int]:
     """Verify a share of the store, and return the findings and the number of all archives."""
     note = Note(share, resume=resume)
+    resumed = note.fixity
     seen: set[str] = set()
 
     def listed() -> Iterator[StoredObject]:
@@ -136,10 +137,13 @@ def _verify_store(share: float, memory: Memory, *, is_quick: bool, resume: bool)
             memory.take(verified, fixity)
             advance(verified)
 
-        verify_objects(left(), take, is_quick=is_quick)
+        try:
+            verify_objects(left(), take, is_quick=is_quick)
+        finally:
+            memory.keep()
     beside = missing(seen) + verify_beside()
     note.remove()
-    memory.end_of_store(beside)
+    memory.end_of_store(resumed + beside)
     return note.fixity + note.outside + beside, len(seen - {""})
 
 

@@ -45,10 +45,10 @@ class Memory:
             self.keep()
 
     def end_of_store(self, beside: Fixity) -> None:
-        """End a check of the store. `beside`: the findings that no object was taken with."""
+        """End a check of the store. `beside`: findings of objects that were not taken, and those outside of objects."""
         for each in beside.findings:
-            if each.key.startswith(f"{ocfl.ROOT}/"):  # an object that is missing
-                self._checked[each.key] = (each,)
+            if key := ocfl.object_around(each.key):
+                self._checked[key] = (*self._checked.get(key, ()), each)
             else:
                 self._outside.append(each)
         self.keep(is_of_store=True)
@@ -67,9 +67,12 @@ class Memory:
         if self._known is None:
             self._known = {ocfl.object_key(each): each for each in conditions.references()}
         new = _references(key for key, findings in checked.items() if findings and key not in (self._known or {}))
+        references = self._known | new
+        for key in checked.keys() - references.keys():  # of no process, if it has findings
+            self._outside += checked[key]
         with writing() as session:
             conditions.note_within(session, [*checked, *([""] if is_of_store else [])], checked_at=now)
-            for key, reference in sorted((self._known | new).items()):
+            for key, reference in sorted(references.items()):
                 if key in checked:
                     self._set(session, Subject.ARCHIVE, reference, key, checked[key], now)
             if is_of_store:

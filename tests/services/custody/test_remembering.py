@@ -14,7 +14,7 @@ from adapters.tables.runs import receipts
 from domain.runs.causes import CANCELLED
 from models.archive.archive import State
 from models.runs.cause import Cause
-from models.store.fixity import NOTHING, Fixity, StoredObject, unnamed
+from models.store.fixity import NOTHING, Fault, Fixity, FixityFinding, StoredObject, unnamed
 from models.views.archives.archives import ArchiveQuery
 from services.custody.remembering import Memory, check_again
 from services.custody.verifying import missing, object_of, verify_object
@@ -107,14 +107,18 @@ def test_findings_beside_the_archives_are_conditions_of_the_store() -> None:
     shutil.rmtree(settings().data_dir / "store" / ocfl.object_key("two"))
     memory = Memory()
     memory.take(StoredObject("", {}), Fixity(0, 0, 0, (unnamed("archives/strange"),)))
-    memory.end_of_store(missing({ocfl.object_key("one")}))
+    nobodys = "archives/012/345/678/of no process"
+    memory.take(StoredObject(nobodys, {"f": 1}), Fixity(1, 1, 1, (unnamed(f"{nobodys}/f"),)))
+    found_before = FixityFinding(f"{ocfl.object_key('one')}/v1/content/files/abc", Fault.DAMAGED, "", "")
+    memory.end_of_store(Fixity(0, 0, 0, (found_before,)) + missing({ocfl.object_key("one")}))
 
     found = {(each.kind, each.code) for each in conditions.groups()}
-    assert found == {("archive", "FILE_MISSING"), ("store", "FILE_EXTRA")}
-    assert wrong("two") == ["FILE_MISSING"]
+    assert found == {("archive", "FILE_DAMAGED"), ("archive", "FILE_MISSING"), ("store", "FILE_EXTRA")}
+    assert (wrong("one"), wrong("two")) == (["FILE_DAMAGED"], ["FILE_MISSING"])
+    assert [each.count for each in conditions.groups() if each.kind == "store"] == [2]
 
     Memory().end_of_store(NOTHING)
-    assert [each.kind for each in conditions.groups()] == ["archive"]
+    assert {each.kind for each in conditions.groups()} == {"archive"}
 
 
 def test_failed_run_of_a_complete_archive_is_a_condition_until_a_check_or_a_run_succeeds() -> None:
