@@ -94,7 +94,8 @@ Receives Cellosign archives, and serves them as JSON.
 - Times are in UTC. A time in a request needs a zone.
 - A reference may have any characters: percent-encode it in a path, slashes too.
 - An unknown path gets 404 (`UNKNOWN_PATH`), and a wrong method 405 (`WRONG_METHOD`).
-- Bytes that are no HTTP request get the failure of the webhook, on any path: 400, 408 or 431.
+- Bytes that are no HTTP request, and paths with the segment `.` or `..`, encoded or not, get the failure of the
+  webhook, on any path: 400, 408 or 431. The filter `reference` finds references that have such segments.
 """
 app = FastAPIOffline(  # a page of FastAPI itself would load Swagger UI from the internet
     redoc_url=None,

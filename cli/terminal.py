@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from difflib import get_close_matches
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from pydantic import BaseModel, ValidationError
@@ -19,13 +19,35 @@ from rich.padding import Padding
 from rich.table import Column, Table
 from rich.text import Text
 
+from adapters.settings.settings import settings
 from models.views.archives.dismissal import Dismissal
 from models.views.archives.payments import DiscrepancyView
+from models.views.parameters import read_moment
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 _WIDTH_IN_FILES = 1_000_000  # a table uses as much of it as it needs
 _UNFOLDED = 36  # the length of a reference
+
+
+def time_option(about: str) -> Any:
+    """Return an option that takes a time as people write it, in the zone in which times are shown."""
+    return typer.Option(
+        parser=_read_time, metavar="TIME", help=f"{about}: 2026-11-24, 2026-11-24T10:30, yesterday, 7d."
+    )
+
+
+def _read_time(text: str) -> datetime:
+    try:
+        return read_moment(text, settings().zone, datetime.now(UTC))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def time_text(moment: datetime, timespec: str = "minutes") -> str:
+    """Return a time in the zone of the console, with its offset: `2026-11-24 12:30+02`, or `2026-11-24 10:30Z`."""
+    text = moment.astimezone(settings().zone).isoformat(" ", timespec)
+    return text.replace("+00:00", "Z").removesuffix(":00")
 
 
 def console() -> Console:
@@ -59,7 +81,7 @@ def paragraph(text: str, indent: int = 2) -> Padding:
 
 def print_discrepancy(terminal: Console, found: "DiscrepancyLine", of: str = "") -> None:
     """Print a discrepancy. What people copy is never cut: the reference in `of`, the transaction and the id."""
-    head = f"  {found.code}{of}: {found.state} since {found.since.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    head = f"  {found.code}{of}: {found.state} since {time_text(found.since)}"
     terminal.print(Text(cell(head)), soft_wrap=True)
     if found.transaction:
         terminal.print(Text(cell(f"    transaction {found.transaction}")), soft_wrap=True)
@@ -87,8 +109,6 @@ def dismissal(by: str, why: str) -> Dismissal:
 
 def _wrong_option(error: ErrorDetails) -> str:
     option = f"--{_option(error)}"
-    if error["type"].startswith(("datetime", "timezone")):
-        return f"{option}: expected a time with zone, like 2026-11-24T00:00Z"
     if error["type"] == "value_error":
         return f"{option}: {error['ctx']['error']}"
     if error["type"] != "enum":

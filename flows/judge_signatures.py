@@ -28,7 +28,7 @@ _MOST_SHOWN = 100
 
 @flow(name="judge-signatures", result_storage=RESULTS, persist_result=False)
 @without_text
-async def judge_signatures(most: Annotated[int, Field(ge=1)] = 10_000) -> None:
+async def judge_signatures(most: Annotated[int, Field(strict=True, ge=1)] = 10_000) -> None:
     """Judge the signed documents again that were judged last with other trust roots than today's, at most `most`.
 
     List the documents that are judged differently in an artifact. Notify the endpoints if some are judged worse, or if

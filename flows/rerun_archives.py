@@ -7,6 +7,7 @@ the next attempt, or in a new run that the flow `sweep-inbox` starts.
 import asyncio
 import time
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -15,9 +16,11 @@ from prefect.artifacts import acreate_progress_artifact, acreate_table_artifact,
 from prefect.context import FlowRunContext
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
+from pydantic import StrictBool
 
 from adapters.peers.prefect_api import HANDED_OVER
 from adapters.platform.cancellation import in_thread
+from adapters.settings.settings import settings
 from adapters.tables.bulk import bulk_items, bulk_reruns
 from domain.bulk.plan_text import plan_rows, plan_sentences
 from flows.execution.attempts import without_text
@@ -29,7 +32,7 @@ from models.errors import Refused, Transient
 from models.runs.bulk import BulkState
 from models.views.archives.archives import ArchiveFilter
 from models.views.bulk import BulkView, PlanView
-from models.views.parameters import Moment, Text
+from models.views.parameters import Text, read_moment
 from services.bulk import control, driving, planning, records
 
 _PREFECT = "prefect"
@@ -48,9 +51,9 @@ async def rerun_archives(  # noqa: PLR0913, PLR0917 -- a parameter per field of 
     cause: Text | None = None,
     template: Text | None = None,
     source: Text | None = None,
-    since: Moment | None = None,
-    until: Moment | None = None,
-    dry_run: bool = True,
+    since: Text | None = None,
+    until: Text | None = None,
+    dry_run: StrictBool = True,
     bulk: Text | None = None,
 ) -> Any:
     """Run all archives again that match every filter. With a dry run, only plan.
@@ -62,19 +65,20 @@ async def rerun_archives(  # noqa: PLR0913, PLR0917 -- a parameter per field of 
         cause: The code of the cause of their failure, like STORE_AWAY. None: any cause.
         template: A template id. None: any template.
         source: The name of a source. None: all sources.
-        since: Only archives that arrived after this time.
+        since: Only archives that arrived after this time: 2026-11-24, 2026-11-24T10:30, yesterday or 7d.
         until: Only archives that arrived before this time.
         dry_run: Only plan: the artifact `bulk-plan-…` shows what would be run again. Nothing runs.
         bulk: The id of a plan to run, or of a bulk re-run to go on with. The filters above are ignored then.
 
     Raises:
-        Refused: `bulk` is no bulk re-run.
+        Refused: `bulk` is no bulk re-run, or a time is no time.
         Transient: the database does not answer.
     """
     only_start_runs()
     if bulk is None:
         filters = {"cause": cause, "template": template, "source": source}
-        chosen = ArchiveFilter(state=State(state), received_after=since, received_before=until, **filters)
+        after, before = _moment("since", since), _moment("until", until)
+        chosen = ArchiveFilter(state=State(state), received_after=after, received_before=before, **filters)
         row = await in_thread(planning.plan, chosen, _person(), _id_of_this_run())
     else:
         row = await in_thread(planning.get, bulk)
@@ -88,6 +92,14 @@ async def rerun_archives(  # noqa: PLR0913, PLR0917 -- a parameter per field of 
         with suppress(Refused):  # confirmed before: by an earlier attempt of this run, or by a person
             await in_thread(planning.freeze, row.id, _person())
     return await _drive(row.id)
+
+
+def _moment(name: str, text: str | None) -> datetime | None:
+    """Return a time that a person wrote into the form of a run."""
+    try:
+        return read_moment(text, settings().zone, datetime.now(UTC)) if text else None
+    except ValueError as error:
+        raise Refused("BAD_PARAMETER", str(error), where=name) from None
 
 
 async def _until_confirmed(bulk_id: str) -> None:

@@ -26,6 +26,7 @@ from services.messages.events.failures import announce_failures
 from services.messages.events.refusals import announce_refused
 from services.triggering.lost_waits import end_lost_waits
 from services.triggering.refusals import list_all_refused
+from services.triggering.reruns import start_asked
 from services.triggering.trigger import forgotten, together, trigger, untriggered
 
 DEPLOYMENT = "sweep-inbox/scheduled"
@@ -38,9 +39,10 @@ async def sweep_inbox() -> None:
     """Start a run for each delivery in the inbox that has no run, or whose run has ended or is unknown to Prefect.
 
     A delivery whose run has failed, or was cancelled by a person, waits for a person or for the next delivery. A bulk
-    re-run whose driver is gone gets a new driver, and the record of an aborted bulk re-run is completed. A run that
-    waits and is gone is replaced, or forgotten if a person cancelled it. Failures and refused deliveries that no event
-    has told are announced. Signing keys of endpoints are forgotten when their overlap is over.
+    re-run whose driver is gone gets a new driver, and the record of an aborted bulk re-run is completed. A re-run that
+    waits for Prefect is started. A run that waits and is gone is replaced, or forgotten if a person cancelled it.
+    Failures and refused deliveries that no event has told are announced. Signing keys of endpoints are forgotten when
+    their overlap is over.
     """
     log = get_run_logger()
     log.info("%d deliveries had no run and have one now", await _trigger_all(await untriggered()))
@@ -54,6 +56,7 @@ async def sweep_inbox() -> None:
     emit(failures + await in_thread(announce_refused, datetime.now(UTC)))
     log.info("%d bulk re-runs had lost their driver and have a new driver", await restart_drivers())
     await complete_aborted()
+    log.info("%d re-runs that people had asked for while Prefect was away have a run now", await start_asked())
     log.info("%d runs that waited to be tried again were gone", await end_lost_waits())
     await asyncio.to_thread(forget_old_keys, datetime.now(UTC))
     # Last, since no other step needs the store.

@@ -28,7 +28,7 @@ _MOST_SHOWN = 100
 
 @flow(name="verify-archives", result_storage=RESULTS, persist_result=False)
 @without_text
-async def verify_archives(share: Annotated[float, Field(gt=0, le=1)] = 1.0) -> None:
+async def verify_archives(share: Annotated[float, Field(strict=True, gt=0, le=1)] = 1.0) -> None:
     """Verify a random share of the archives. Fail, and notify the endpoints, if damage is found or the check breaks.
 
     Prefect refuses a share out of bounds when a run is created, before it starts: a typing error notifies nobody.

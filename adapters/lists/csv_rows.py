@@ -1,9 +1,10 @@
-"""Reads the rows of a list in CSV."""
+"""Reads the rows of a list in CSV, and writes lines of CSV that no spreadsheet runs."""
 
 import csv
 import io
+import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from models.completeness.listed import SheetRow
 from models.errors import Refused
@@ -11,6 +12,11 @@ from models.errors import Refused
 _DELIMITERS = ",;\t|"
 _SNIFFED_CHARACTERS = 64 << 10
 _CODECS = {"utf-8": "utf-8-sig", "utf-16": "utf-16", "windows-1255": "cp1255"}
+
+_SIGNS = r"=+@\-\uff1d\uff0b\uff0d\uff20\ufe62\ufe63\ufe66\ufe6b\u2212"  # wide, small and typographic ones too
+_UNSEEN = r"\s\x22\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff"
+_BEGINNING = re.compile(rf"(^|[;|\t\r\n])([{_UNSEEN}]*+)([{_SIGNS}])?")
+"""The beginning of a cell, and what would begin one in a spreadsheet whose separator is not the comma."""
 
 
 def text_of(data: bytes, encoding: str | None) -> tuple[str, str]:
@@ -65,3 +71,22 @@ def _cut(text: str, delimiter: str) -> tuple[int, int]:
     except csv.Error:
         return 0, 0
     return max(((count, width) for width, count in widths.items() if width > 1), default=(0, 0))
+
+
+def line_of_csv(values: Iterable[object]) -> str:
+    """Return a line of CSV. A spreadsheet takes each cell for text, whatever its separator is."""
+    line = io.StringIO()
+    csv.writer(line).writerow(plain_cell("" if each is None else str(each)) for each in values)
+    return line.getvalue()
+
+
+def plain_cell(text: str) -> str:
+    """Return a text with an apostrophe before whatever a spreadsheet would run as a formula."""
+    return _BEGINNING.sub(_as_text, text)
+
+
+def _as_text(beginning: re.Match[str]) -> str:
+    separator, unseen, sign = beginning.groups()
+    is_broken = beginning.start() == 0 and not separator and re.search(r"[\t\r\n]", unseen)
+    first, before_sign = "'" if is_broken else "", f"'{sign}" if sign else ""
+    return f"{first}{separator}{unseen}{before_sign}"

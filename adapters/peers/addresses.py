@@ -13,6 +13,21 @@ import httpx
 _PORTS = {"http": 80, "https": 443}
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_WITHOUT_ENDPOINTS = [
+    ipaddress.ip_network(each)
+    for each in (
+        "168.63.129.16/32",  # what Azure tells its machines, secrets too
+        "161.26.0.0/16",  # services inside IBM's cloud
+        "192.88.99.0/24",  # relays of 6to4, retired
+        "192.31.196.0/24",  # empty answers of DNS (AS112), as the next two
+        "192.175.48.0/24",
+        "2620:4f:8000::/48",
+        "192.52.193.0/24",  # relays of multicast
+        "2001::/23",  # of protocols, Teredo among them
+        "3fff::/20",  # of documentation; older Pythons call it global
+    )
+]
+"""Networks that Python calls global, all or some, and on which no endpoint is."""
 
 
 async def addresses_of(url: str) -> list[str]:
@@ -47,10 +62,15 @@ def host_and_port(url: str) -> tuple[str, int]:
 
 
 def is_public(address: str) -> bool:
-    """Return whether an address is on the public internet. For NAT64, the IPv4 address behind the gateway decides."""
+    """Return whether an address is on the public internet. For NAT64, the IPv4 address behind the gateway decides.
+
+    Addresses of 6to4 and Teredo, and those that stand for an IPv4 address (`::ffff:…`), never are.
+    """
     ip = ipaddress.ip_address(address)
     if isinstance(ip, ipaddress.IPv6Address) and ip in _NAT64:
         ip = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+    if any(ip in each for each in _WITHOUT_ENDPOINTS):
+        return False
     if isinstance(ip, ipaddress.IPv6Address):
         return ip.is_global and ip in _GLOBAL_UNICAST and ip.sixtofour is None
     return ip.is_global and not ip.is_multicast

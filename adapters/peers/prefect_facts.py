@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from adapters.peers.answers import MOST_BYTES_OF_PREFECT, NOT_PACKED, bounded
 from adapters.platform.tls import tls_context
 from adapters.settings.environment import POOL
 from adapters.settings.settings import settings
@@ -158,8 +159,16 @@ def run_ended(after: datetime, before: datetime) -> RunWithId | None:
 
 def has_event_of_end(run: RunWithId) -> bool:
     """Return whether Prefect has recorded the event of the end of a run."""
-    since = run.end_time - timedelta(seconds=1)
-    wanted = {"resource": {"id": [f"prefect.flow-run.{run.id}"]}, "occurred": {"since": since.isoformat()}}
+    return _has_event({"id": [f"prefect.flow-run.{run.id}"]}, run.end_time - timedelta(seconds=1))
+
+
+def has_event_after(run: RunWithId) -> bool:
+    """Return whether Prefect has recorded an event of any run after the end of a run."""
+    return _has_event({"id_prefix": ["prefect.flow-run."]}, run.end_time + timedelta(seconds=1))
+
+
+def _has_event(resource: dict[str, list[str]], since: datetime) -> bool:
+    wanted = {"resource": resource, "occurred": {"since": since.isoformat()}}
     return bool(_read(_Events, _answered("POST", "/events/filter", {"filter": wanted, "limit": 1})).events)
 
 
@@ -181,9 +190,14 @@ def _answered(method: str, path: str, body: dict[str, Any] | None = None) -> htt
     user, _, password = (settings().prefect_auth_string or "").partition(":")
     auth = (user, password) if user else None
     try:
-        answer = httpx.request(
-            method, f"{settings().prefect_url}{path}", json=body, timeout=_TIMEOUT_S, auth=auth, verify=tls_context()
-        )
+        with httpx.Client(
+            auth=auth,
+            timeout=_TIMEOUT_S,
+            verify=tls_context(),
+            headers=NOT_PACKED,
+            event_hooks=bounded(MOST_BYTES_OF_PREFECT, _TIMEOUT_S),
+        ) as client:
+            answer = client.request(method, f"{settings().prefect_url}{path}", json=body)
     except httpx.HTTPError as error:
         raise Transient(f"{where} does not answer: {type(error).__name__}", system=System.PREFECT) from error
     if answer.is_success or answer.status_code == _NOT_FOUND:

@@ -6,11 +6,13 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import BaseModel, ValidationError
 
+from adapters.peers.answers import NOT_PACKED, bounded
 from adapters.platform.tls import tls_context
 from adapters.settings.settings import settings
 from models.errors import Transient
 
 _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # recognised, not bound
+_MOST_BYTES = 16 << 20
 _TIMEOUT_S = 8  # the receiver itself waits up to 5 s for its inbox
 
 
@@ -40,7 +42,7 @@ def listens_at(host: str, port: int) -> str | None:
     """Return the URL of the receiver at an address of this machine; None if no receiver answers there."""
     url = _url_at(host, port)
     try:
-        return _asked(url, httpx.Client(timeout=_TIMEOUT_S, trust_env=False)).url
+        return _asked(url, _client(trust_env=False)).url
     except (httpx.ConnectError, Transient):
         return None
 
@@ -57,14 +59,13 @@ def readiness() -> Ready:
         Transient: no receiver answers, or another program does.
     """
     try:
-        # A proxy in the environment is for other hosts.
-        return _asked(local_url(), httpx.Client(timeout=_TIMEOUT_S, trust_env=False))
+        return _asked(local_url(), _client(trust_env=False))
     except httpx.ConnectError as error:
         if not settings().public_url:
             raise Transient(f"nothing listens at {local_url()}") from error
     url = settings().receiver_url
     try:
-        return _asked(url, httpx.Client(timeout=_TIMEOUT_S, verify=tls_context()))
+        return _asked(url, _client())
     except httpx.ConnectError as error:
         raise Transient(f"nothing listens at {local_url()} or {url}") from error
 
@@ -77,7 +78,7 @@ def unauthorised_by_source() -> dict[str, int]:
     """
     token = {"authorization": f"Bearer {settings().active_api_tokens()[0]}"}
     try:
-        with httpx.Client(timeout=_TIMEOUT_S, trust_env=False) as client:
+        with _client(trust_env=False) as client:
             text = client.get(f"{local_url()}/metrics", headers=token).raise_for_status().text
     except httpx.HTTPError as error:
         raise Transient(f"the receiver at {local_url()} shows no metrics: {type(error).__name__}") from error
@@ -87,6 +88,14 @@ def unauthorised_by_source() -> dict[str, int]:
         for sample in family.samples
         if sample.name == "cellar_source_deliveries_total" and sample.labels["outcome"] == "unauthorised"
     }
+
+
+def _client(*, trust_env: bool = True) -> httpx.Client:
+    """Return a client for another program's answer too. A proxy in the environment is for other hosts than this one."""
+    hooks = bounded(_MOST_BYTES, _TIMEOUT_S)
+    return httpx.Client(
+        timeout=_TIMEOUT_S, verify=tls_context(), trust_env=trust_env, headers=NOT_PACKED, event_hooks=hooks
+    )
 
 
 def _asked(url: str, client: httpx.Client) -> Ready:

@@ -11,6 +11,7 @@ import httpx
 import structlog
 
 from adapters.peers.addresses import addresses_of, is_public
+from adapters.peers.answers import NOT_PACKED, bounded_async
 from adapters.platform.tls import tls_context
 from models.archive.wanted import Wanted
 
@@ -38,7 +39,10 @@ async def _answer(wanted: Wanted, may_call: Callable[[str], bool]) -> bytes | No
             addresses = await addresses_of(wanted.url)
             if not addresses or not all(map(may_call, addresses)):
                 raise ValueError("the address is private")
-            async with httpx.AsyncClient(timeout=_WITHIN_S, verify=tls_context(), trust_env=False) as client:
+            hooks = bounded_async(_MOST_BYTES, _WITHIN_S)
+            async with httpx.AsyncClient(
+                timeout=_WITHIN_S, verify=tls_context(), trust_env=False, event_hooks=hooks
+            ) as client:
                 return await _body(client, httpx.URL(wanted.url), addresses[0], bytes.fromhex(wanted.request))
     except (httpx.HTTPError, OSError, ValueError, TimeoutError) as error:
         log.warning("no revocation data", kind="ocsp" if wanted.request else "crl", error=type(error).__name__)
@@ -46,21 +50,16 @@ async def _answer(wanted: Wanted, may_call: Callable[[str], bool]) -> bytes | No
 
 
 async def _body(client: httpx.AsyncClient, url: httpx.URL, address: str, request: bytes) -> bytes:
-    headers = {"host": url.netloc.decode(), "user-agent": "cellar", "accept-encoding": "identity"}
+    headers = {"host": url.netloc.decode(), "user-agent": "cellar", **NOT_PACKED}
     if request:
         headers["content-type"] = "application/ocsp-request"
-    body = bytearray()
-    async with client.stream(
+    answer = await client.request(
         "POST" if request else "GET",
         url.copy_with(host=address),
         content=request or None,
         headers=headers,
         extensions={"sni_hostname": url.raw_host.decode()},
-    ) as answer:
-        if answer.status_code != httpx.codes.OK:  # redirects are not followed
-            raise ValueError("another status than 200")
-        async for part in answer.aiter_raw():  # unpacking could make gigabytes of one part
-            body += part
-            if len(body) > _MOST_BYTES:
-                raise ValueError("the answer is too large")
-    return bytes(body)
+    )
+    if answer.status_code != httpx.codes.OK:  # redirects are not followed
+        raise ValueError("another status than 200")
+    return answer.content

@@ -18,6 +18,7 @@ from rfc3161_client import (
     decode_timestamp_response,
 )
 
+from adapters.peers.answers import NOT_PACKED, bounded
 from adapters.platform.tls import tls_context
 from models.errors import Refused, Transient
 
@@ -89,14 +90,16 @@ def _check(found: TimeStampResponse, request: TimeStampRequest | None, text: byt
 
 
 def _answered(authority: str, request: bytes) -> bytes:
-    headers = {"content-type": "application/timestamp-query", "user-agent": "cellar"}
+    headers = {"content-type": "application/timestamp-query", "user-agent": "cellar", **NOT_PACKED}
+    hooks = bounded(_LARGEST_BYTES, _TIMEOUT_S)
     try:
-        answer = httpx.post(authority, content=request, headers=headers, timeout=_TIMEOUT_S, verify=tls_context())
+        with httpx.Client(headers=headers, timeout=_TIMEOUT_S, verify=tls_context(), event_hooks=hooks) as client:
+            answer = client.post(authority, content=request)
     except httpx.HTTPError as error:
         raise Transient(
             f"the time-stamp authority {_host(authority)} does not answer: {type(error).__name__}"
         ) from error
-    if not answer.is_success or len(answer.content) > _LARGEST_BYTES:
+    if not answer.is_success:
         raise Transient(f"the time-stamp authority {_host(authority)} answered {answer.status_code}; expected 200")
     return answer.content
 

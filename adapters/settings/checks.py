@@ -13,7 +13,7 @@ from adapters.settings.forms import (
     is_signing_secret,
     is_zone,
 )
-from adapters.settings.kept_secrets import is_key
+from adapters.settings.kept_secrets import LEAST_CHARACTERS, is_key, is_long
 from domain.payments.terms import read_results, read_statuses, read_types
 from models.errors import Refused
 
@@ -35,8 +35,20 @@ def check(made: "Settings") -> None:
 
 
 def _check_secrets(made: "Settings") -> None:
+    given = (made.link_secret,) if made.link_secret else ()
+    for kept, name, texts in (
+        ("webhook", "webhook_secrets", made.webhook_secrets),
+        ("api", "api_tokens", made.api_tokens),
+        ("link", "link_secret", given),
+    ):
+        if not all(is_long(kept, each) for each in texts):
+            expected = f"expected at least {LEAST_CHARACTERS[kept]} characters in each"
+            raise ValueError(f"{_variable(name)}: {expected}, as from `openssl rand -hex 32`")
     if (made.notify_urls or made.notify_secret) and not is_signing_secret(made.notify_secret):
-        raise ValueError("CELLAR_NOTIFY_SECRET: expected whsec_ and a key in base64; CELLAR_NOTIFY_URLS requires it")
+        raise ValueError(
+            "CELLAR_NOTIFY_SECRET: expected whsec_ and a key of at least 24 bytes in base64, as from "
+            "`openssl rand -base64 32`; CELLAR_NOTIFY_URLS requires it"
+        )
     if not all(is_key("seal", key) for key in made.seal_keys):
         raise ValueError(
             "CELLAR_SEAL_KEYS: expected keys of 64 bytes in base64, as from `openssl rand -base64 64 | tr -d '\\n'`"

@@ -26,10 +26,13 @@ def _split_addresses(value: object) -> object:
 Addresses = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_addresses)]
 
 
+_LEAST_BYTES = 24  # of Standard Webhooks
+
+
 def is_signing_secret(text: str) -> bool:
     key = text.removeprefix("whsec_")
     try:
-        return key != text and len(base64.b64decode(key, validate=True)) > 0
+        return key != text and len(base64.b64decode(key, validate=True)) >= _LEAST_BYTES
     except ValueError:
         return False
 

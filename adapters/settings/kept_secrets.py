@@ -13,6 +13,8 @@ from models.errors import Locked
 
 _KEY_BYTES = {"seal": 64, "anchor": 32}
 """The sizes of the secrets that are keys, in base64; any other secret is text."""
+LEAST_CHARACTERS = {"webhook": 16, "api": 32, "link": 32}
+"""The sizes of those texts, wherever they come from: a shorter one could be guessed."""
 
 
 @lru_cache
@@ -20,13 +22,16 @@ def kept_secret(path: Path) -> str:
     """Return a generated secret, kept with mode 0600. A missing secret is generated. A process reads it once.
 
     Raises:
-        Locked: the file is empty, or holds no valid key.
+        Locked: the file is empty, or holds no valid key, or a text that is too short.
     """
     if not path.exists():
         _make_secret(path)
     sync_folder(path.parent)  # another process may have made the secret and been killed before it synced
     text = path.read_text(errors="replace")
-    if not text or (path.name in _KEY_BYTES and not is_key(path.name, text)):
+    if path.name in LEAST_CHARACTERS and not is_long(path.name, text):
+        least = LEAST_CHARACTERS[path.name]
+        raise Locked(f"{path} has fewer than {least} characters; restore it from a backup, or remove it for a new one")
+    if path.name in _KEY_BYTES and not is_key(path.name, text):
         raise Locked(f"{path} is damaged; restore the file from a backup")
     return text
 
@@ -57,3 +62,8 @@ def is_key(name: str, text: str) -> bool:
         return len(base64.b64decode(text, validate=True)) == _KEY_BYTES[name]
     except ValueError:
         return False
+
+
+def is_long(name: str, text: str) -> bool:
+    """Return whether a text is long enough for the secret `webhook`, `api` or `link`."""
+    return len(text.strip()) >= LEAST_CHARACTERS[name]

@@ -105,15 +105,21 @@ class Settings(BaseSettings):
     )
     public_url: str = Field("", description="Base of every link that cellar gives out. Default: from host and port.")
     webhook_secrets: CommaSeparated = Field(
-        (), repr=False, description="Active secrets of the sender; several while rotating. Default: a generated one."
+        (),
+        repr=False,
+        description="Active secrets of the sender, each of at least 16 characters; several while rotating. Default: a "
+        "generated one.",
     )
     api_tokens: CommaSeparated = Field(
         (),
         repr=False,
-        description="Tokens for JSON API, metrics and console. Default: one, generated at the first start.",
+        description="Tokens for JSON API, metrics and console, each of at least 32 characters. Default: one, generated "
+        "at the first start.",
     )
     link_secret: str = Field(
-        "", repr=False, description="Key that signs public links. Default: generated at the first start."
+        "",
+        repr=False,
+        description="Key that signs public links, of at least 32 characters. Default: generated at the first start.",
     )
     seal_keys: CommaSeparated = Field(
         (),
@@ -340,8 +346,13 @@ class Settings(BaseSettings):
             successes=read_statuses(self.payment_successes),
             failures=read_statuses(self.payment_failures),
             results=read_results(self.payment_results),
-            zone=ZoneInfo(self.business_timezone or self.timezone),
+            zone=self.zone,
         )
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The zone in which people read and write times: in the console and on the command line."""
+        return ZoneInfo(self.business_timezone or self.timezone)
 
     def active_webhook_secrets(self) -> tuple[str, ...]:
         """Return the sender's secrets, newest first."""

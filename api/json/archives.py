@@ -94,7 +94,8 @@ def read_differences(reference: Reference, before: int, after: int) -> list[Diff
     "/{reference:path}/rerun",
     status_code=202,
     summary="Run an archive's latest receipt again",
-    response_description="The flow run that was started, or that was already on its way.",
+    response_description="The flow run that was started, or that was already on its way; without an id while Prefect is"
+    " away: it will start when Prefect is back.",
     responses=_UNKNOWN_REFERENCE,
 )
 async def rerun(reference: Reference) -> RerunStarted:

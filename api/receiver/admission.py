@@ -7,31 +7,38 @@ The limits are those of the whole receiver: its processes count in shared memory
 then looks whether all together are too many. So the limit holds without a lock, and where two processes count the last
 place at the same moment, both may ask their senders to send again.
 
-An address gets at most three quarters of the places and of the bytes, and always one place, so that a slow sender
-leaves room for other senders. The share is no smaller because all of Cellosign may come from one address. uvicorn
-determines the address: the connection's, or, if that is a proxy which uvicorn trusts (`FORWARDED_ALLOW_IPS`, this
-machine by default), the last address in `X-Forwarded-For` that is no such proxy. From other senders it ignores this
-header, since a sender can write any address there.
+A source gets at most three quarters of the places and of the bytes from one address, and always one place, so that it
+leaves room for other sources and other addresses. The share is no smaller because all of Cellosign may come from one
+address. Whoever asks for a place has proved the secret of its source. uvicorn determines the address: the connection's,
+or, if that is a proxy which uvicorn trusts (`FORWARDED_ALLOW_IPS`, this machine by default), the last address in
+`X-Forwarded-For` that is no such proxy. From other senders it ignores this header, since a sender can write any address
+there.
+
+Where no place is free, the slowest body of this process gives way to the new one, if it is slow: its sender has to send
+it again. So a sender that trickles bodies keeps nobody out, and a slow line suffers only while there is no room.
 """
 
-from collections.abc import Iterator
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
 from adapters.settings.settings import settings
 from api.receiver.fellows import REQUESTS, SIZE_BYTES, Fellows
 from models.errors import Transient
 
-_SHARE_OF_AN_ADDRESS = 0.75
-_OF_ADDRESS = " from your address"
+_SHARE = 0.75
+_SLOW_AFTER_S, _SLOW_BYTES_PER_S = 2.0, 64 << 10
 
 
 class Admission:
-    """The requests in flight, in all and of each address."""
+    """The requests in flight, in all and of each source and address."""
 
     def __init__(self, fellows: Fellows) -> None:
         self.admitted = 0
         """Requests of this process since its start."""
         self._fellows = fellows
+        self._places: set[Place] = set()
 
     @property
     def in_flight(self) -> tuple[int, int]:
@@ -39,28 +46,34 @@ class Admission:
         return self._fellows.total(REQUESTS), self._fellows.total(SIZE_BYTES)
 
     @contextmanager
-    def place(self, address: str) -> Iterator["Place"]:
-        """Hold a place for a request from an address.
+    def place(self, address: str, source: str) -> Iterator["Place"]:
+        """Hold a place for a request to a source from an address.
 
         Raises:
             Transient: no place is free.
         """
-        place = Place(self._fellows, address)
+        place = Place(self._fellows, self._places, f"{address} {source}")
         place.count(1, 0)
         try:
             place.check_request()
+            self._places.add(place)
             self.admitted += 1
             yield place
         finally:
-            place.count(-1, -place.size_bytes)
+            place.leave()
 
 
 class Place:
     """The place of a request, with the bytes that are reserved for it: the announced bytes, or the received if more."""
 
-    def __init__(self, fellows: Fellows, address: str) -> None:
+    def __init__(self, fellows: Fellows, places: set["Place"], sharer: str) -> None:
         self._fellows = fellows
-        self._address = address
+        self._places = places
+        self._sharer = sharer
+        self._has_left = False
+        self._wait: asyncio.Timeout | None = None
+        self._waits_since_s = self._waited_s = 0.0
+        self._received_bytes = 0
         self.size_bytes = 0
 
     def reserve(self, size_bytes: int) -> None:
@@ -80,11 +93,39 @@ class Place:
             raise
         self.size_bytes = size_bytes
 
+    async def next_chunk(self, chunk: Awaitable[bytes | None], within_s: float) -> bytes | None:
+        """Wait for the sender's next chunk, and return it; None at the end.
+
+        Raises:
+            Transient: the body is slow, and gave way to another.
+            TimeoutError: nothing came within the time.
+        """
+        self._waits_since_s = time.monotonic()
+        try:
+            async with asyncio.timeout(within_s) as self._wait:
+                received = await chunk
+        except TimeoutError:
+            self._check_gave_way()
+            raise
+        finally:
+            self._wait = None
+            self._waited_s += time.monotonic() - self._waits_since_s
+        self._check_gave_way()
+        self._received_bytes += len(received or b"")
+        return received
+
     def count(self, requests: int, size_bytes: int) -> None:
         """Add requests and bytes to those in flight."""
         self._fellows.add(REQUESTS, requests)
         self._fellows.add(SIZE_BYTES, size_bytes)
-        self._fellows.add_of_address(self._address, requests, size_bytes)
+        self._fellows.add_of_sharer(self._sharer, requests, size_bytes)
+
+    def leave(self) -> None:
+        """Free the place, once."""
+        if not self._has_left:
+            self.count(-1, -self.size_bytes)
+            self._places.discard(self)
+            self._has_left = True
 
     def check_request(self) -> None:
         """Check that the request that was counted is not one too many.
@@ -93,16 +134,46 @@ class Place:
             Transient: it is.
         """
         most = settings().max_requests_in_flight
-        in_all, (of_address, _) = self._fellows.total(REQUESTS), self._fellows.of_address(self._address)
-        for found, share, whose in ((in_all, 1, ""), (of_address, _SHARE_OF_AN_ADDRESS, _OF_ADDRESS)):
-            if found > max(1, int(most * share)):
-                raise Transient(f"{found - 1} archives{whose} are being received; send this archive again later")
+        self._make_room(lambda requests, _, share: requests > max(1, int(most * share)), 1, 0)
 
     def _check_bytes(self, more_bytes: int) -> None:
-        most_bytes = settings().max_bytes_in_flight
-        in_all = (self._fellows.total(REQUESTS), self._fellows.total(SIZE_BYTES))
-        of_address = self._fellows.of_address(self._address)
-        for (requests, size_bytes), share, whose in ((in_all, 1, ""), (of_address, _SHARE_OF_AN_ADDRESS, _OF_ADDRESS)):
-            if requests > 1 and size_bytes > most_bytes * share:
-                held = f"{size_bytes - more_bytes} bytes of archives{whose}"
-                raise Transient(f"{held} are being received; send this archive again later")
+        most = settings().max_bytes_in_flight
+        self._make_room(lambda requests, size_bytes, share: requests > 1 and size_bytes > most * share, 0, more_bytes)
+
+    def _make_room(self, is_too_much: Callable[[int, int, float], bool], requests: int, size_bytes: int) -> None:
+        """Let slow bodies give way until there is room for what was counted of this request."""
+        for is_of_sharer, share, whose in ((True, _SHARE, " to your source from your address"), (False, 1, "")):
+            while is_too_much(*(held := self._held(is_of_sharer)), share):
+                slowest = self._slowest(is_of_sharer)
+                if slowest is None:
+                    found = f"{held[0] - 1} archives" if requests else f"{held[1] - size_bytes} bytes of archives"
+                    raise Transient(f"{found}{whose} are being received; send this archive again later")
+                slowest._give_way()
+
+    def _held(self, is_of_sharer: bool) -> tuple[int, int]:
+        if is_of_sharer:
+            return self._fellows.of_sharer(self._sharer)
+        return self._fellows.total(REQUESTS), self._fellows.total(SIZE_BYTES)
+
+    def _slowest(self, is_of_sharer: bool) -> "Place | None":
+        now_s = time.monotonic()
+        among = [each for each in self._places if not is_of_sharer or each._sharer == self._sharer]
+        slow = [each for each in among if each is not self and each._is_slow(now_s)]
+        return min(slow, key=lambda each: each._bytes_per_s(now_s), default=None)
+
+    def _is_slow(self, now_s: float) -> bool:
+        waited_s = self._waited_s + now_s - self._waits_since_s
+        return self._wait is not None and waited_s > _SLOW_AFTER_S and self._bytes_per_s(now_s) < _SLOW_BYTES_PER_S
+
+    def _bytes_per_s(self, now_s: float) -> float:
+        return self._received_bytes / (self._waited_s + now_s - self._waits_since_s)
+
+    def _give_way(self) -> None:
+        """Free the place at once, and end the wait for the sender."""
+        self.leave()
+        if self._wait:
+            self._wait.reschedule(asyncio.get_running_loop().time())
+
+    def _check_gave_way(self) -> None:
+        if self._has_left:
+            raise Transient("the body came slowly while others had no place; send this archive again later")

@@ -52,6 +52,7 @@ _NOT_ACCEPTED = failures(
             "TRUNCATED": "the body ends too early.",
             "NOT_HTTP": "the request is not HTTP/1.1.",
             "BAD_LENGTH": "`Content-Length` has too many digits.",
+            "BAD_PATH": "the path has the segment `.` or `..`, a backslash, or two slashes at its beginning.",
         },
         401: {"UNAUTHORIZED": "the secret is missing or wrong."},
         408: {

@@ -28,6 +28,7 @@ from models.runs.refused import RefusedDelivery
 from models.runs.run import Trigger
 from services.completeness.taking_in import take_in_announced, take_in_left
 from services.triggering.refusals import MOST_LISTED_AT_ONCE, list_all_refused, list_refused
+from services.triggering.reruns import start_asked
 from services.triggering.trigger import together, trigger, untriggered
 
 log = structlog.get_logger()
@@ -139,7 +140,9 @@ class Dispatcher:
                 return
 
     async def sweep(self) -> None:
-        """Trigger the deliveries in the inbox that were not triggered. Announced deliveries have their own turn.
+        """Trigger the deliveries in the inbox that were not triggered, and the re-runs that wait for Prefect.
+
+        Announced deliveries have their own turn.
 
         Raises:
             Transient: database or Prefect does not answer, so the remaining deliveries would fail too.
@@ -149,6 +152,7 @@ class Dispatcher:
         left = [each for each in await untriggered() if each.delivery_id not in self._announced_ids]
         for delivery, *again in together(left):
             runs += await self._trigger(delivery, Trigger.SWEEP, again)
+        runs += await start_asked()
         if runs:
             log.info("the inbox is swept", runs=runs, duration_s=round(time.monotonic() - began_s, 3))
 

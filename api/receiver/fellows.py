@@ -24,7 +24,7 @@ _CODES = (
 )
 _FIRST_ROW = _TURNED_AWAY + len(_CODES)
 _BEAT_S = 1.0
-_MOST_KNOWN_ADDRESSES = 10_000
+_MOST_KNOWN_SHARERS = 10_000
 
 
 def made_memory(processes: int) -> SharedNumbers:
@@ -103,9 +103,9 @@ class Fellows:
         }
         return {code: number for code, number in by_code.items() if number}
 
-    def add_of_address(self, address: str, requests: int, size_bytes: int) -> None:
-        """Count requests and bytes of an address among those of this process."""
-        key = _key_of(address)
+    def add_of_sharer(self, sharer: str, requests: int, size_bytes: int) -> None:
+        """Count requests and bytes of a sharer, a source at an address, among those of this process."""
+        key = _key_of(sharer)
         if key not in self._row_of:
             self._row_of[key] = self._free.pop()
             self.set(_FIRST_ROW + self._row_of[key], key)
@@ -116,9 +116,9 @@ class Fellows:
             self.set(_FIRST_ROW + row, 0)
             self._free.append(self._row_of.pop(key))
 
-    def of_address(self, address: str) -> tuple[int, int]:
-        """Return the requests and bytes of an address in all processes."""
-        key = _key_of(address)
+    def of_sharer(self, sharer: str) -> tuple[int, int]:
+        """Return the requests and bytes of a sharer in all processes."""
+        key = _key_of(sharer)
         requests = size_bytes = 0
         for part in range(self._memory.parts):
             place = self._memory.place_of(key, part, _FIRST_ROW, _FIRST_ROW + self._rows)
@@ -152,7 +152,7 @@ class Fellows:
 
 
 def _rows() -> int:
-    """Return the rows of addresses of a process: all requests in flight, and one that is about to be refused."""
+    """Return the rows of sharers of a process: all requests in flight, and one that is about to be refused."""
     return settings().max_requests_in_flight + 1
 
 
@@ -160,7 +160,7 @@ def _width() -> int:
     return _FIRST_ROW + 3 * _rows()
 
 
-@lru_cache(_MOST_KNOWN_ADDRESSES)
-def _key_of(address: str) -> int:
-    """Return a number that stands for an address, never 0."""
-    return int.from_bytes(hashlib.blake2b(address.encode(), digest_size=8).digest(), "little", signed=True) or 1
+@lru_cache(_MOST_KNOWN_SHARERS)
+def _key_of(sharer: str) -> int:
+    """Return a number that stands for a sharer, never 0."""
+    return int.from_bytes(hashlib.blake2b(sharer.encode(), digest_size=8).digest(), "little", signed=True) or 1

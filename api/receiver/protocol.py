@@ -4,7 +4,7 @@ uvicorn copies a body twice on its way to the application, stops reading at 64 K
 head of any size, and loses the body of a request that offers an upgrade. When a connection is lost, it tells only the
 last request, and an earlier one fails while it answers. This protocol hands each chunk on as it was read, reads up to
 2 MiB ahead while the application works, gives up on a sender whose head does not arrive in time, refuses a head that is
-too large, ignores the offer, and tells every request.
+too large or whose path is ambiguous, ignores the offer, and tells every request.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from adapters.observation.metrics import INVALID_REQUESTS
 from adapters.settings.settings import settings
+from api.references import check_path
 from models.errors import Refused
 
 log = structlog.get_logger()
@@ -140,6 +141,7 @@ class Protocol(HttpToolsProtocol):
         self._fruitless_bytes = 0
         headers = dict(self.headers)
         self._rest_bytes = _announced_bytes(headers)
+        check_path(httptools.parse_url(self.url).path or b"")
         super().on_headers_complete()
         self._unanswered.append(self.cycle)
         self._body = _Body(self.cycle)

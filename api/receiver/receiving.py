@@ -67,7 +67,7 @@ async def receive(
     """
     incoming = _Incoming(place, source, _why_unreadable(headers))
     try:
-        async for chunk in _in_time(chunks):
+        async for chunk in _in_time(chunks, place):
             await incoming.take(chunk)
         now = datetime.now(UTC)
         found = await incoming.classified()
@@ -191,7 +191,7 @@ def _why_unreadable(headers: Mapping[str, str]) -> Refused | None:
     return Refused("COMPRESSED", NOT_COMPRESSED, where="content-encoding", status=415)
 
 
-async def _in_time(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _in_time(chunks: AsyncIterator[bytes], place: Place) -> AsyncIterator[bytes]:
     """Yield chunks, as long as the sender neither stops nor sends too slowly.
 
     A slow sender could hold its place without limit. Only the time spent waiting for the sender counts, since the disk
@@ -203,8 +203,7 @@ async def _in_time(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     while True:
         since_s = clock()
         try:
-            async with asyncio.timeout(window_s):
-                chunk = await anext(chunks, None)
+            chunk = await place.next_chunk(anext(chunks, None), window_s)
         except TimeoutError:
             raise _timeout(f"no bytes came for {window_s:g} s in the middle of the body") from None
         if chunk is None:

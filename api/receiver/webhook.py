@@ -85,7 +85,7 @@ async def webhook(request: Request, source: str = DEFAULT_SOURCE) -> JSONRespons
     admission: Admission = request.app.state.admission
     dispatcher: Dispatcher = request.app.state.dispatcher
     try:
-        with admission.place(request.client.host if request.client else "") as place:
+        with admission.place(request.client.host if request.client else "", source) as place:
             place.reserve(announced_bytes)
             with span("receive", request.headers.get(TRACEPARENT)) as traced:
                 if traced.traceparent:

@@ -27,7 +27,7 @@ from benchmarks.engine import set_up_process
 from benchmarks.grown.multiplying import multiply
 from benchmarks.installations import Installation, installation
 
-_TOKEN = "a token of the benchmark"
+_TOKEN = "a token of the benchmark of 32 characters"
 _CSRF = re.compile(r'name="csrf" value="([^"]+)"')
 _SMALL = 1000
 _PAGES = 40

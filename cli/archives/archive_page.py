@@ -6,14 +6,15 @@ rows are left.
 
 import shlex
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Column, Table
 from rich.text import Text
 
-from cli.terminal import DiscrepancyLine, cell, paragraph, print_discrepancy
+from adapters.settings.settings import settings
+from cli.terminal import DiscrepancyLine, cell, paragraph, print_discrepancy, time_text
 from domain.archive.judgements import described
 from domain.archive.verdict_text import certificate_texts, document_text, field_change_texts, signature_texts
 from domain.completeness.words import missing_text
@@ -91,7 +92,7 @@ def _times(archive: ArchiveView) -> str:
     completed = f"completed {_moment(archive.completed_at)}" if archive.completed_at else "not completed"
     checked = f", checked {_moment(archive.checked_at)}" if archive.checked_at else ""
     anchored = f", anchored {_moment(archive.anchored_at)}" if archive.anchored_at else ""
-    return f"received {_moment(archive.received_at)}, {completed}{checked}{anchored} (all times are UTC)"
+    return f"received {_moment(archive.received_at)}, {completed}{checked}{anchored} (times are in {settings().zone})"
 
 
 def _print_cause(terminal: Console, archive: ArchiveView, cause: CauseView, now: datetime) -> None:
@@ -293,4 +294,4 @@ def _print_left(terminal: Console, count: int) -> None:
 
 
 def _moment(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+    return time_text(moment, "seconds")

@@ -1,15 +1,14 @@
 """The table of `cellar list`, which fits in 100 columns: a reference is whole, a template may end in an ellipsis."""
 
 from collections.abc import Sequence
-from datetime import UTC
 
 from rich.table import Table
 
-from cli.terminal import table_of
+from cli.terminal import table_of, time_text
 from models.runs.receipt import DEFAULT_SOURCE
 from models.views.archives.archives import ArchiveSummary
 
-_ALWAYS = ("reference", "state", "process", "received UTC")
+_ALWAYS = ("reference", "state", "process", "received")
 _CONTENT = ("template", "files", "warn.", "disc.")
 _NARROWED = ("source", "template", "cause")
 _WIDE = 90  # narrower terminals fold or cut more columns
@@ -39,7 +38,7 @@ def archive_table(archives: Sequence[ArchiveSummary], width: int) -> Table:
 
 
 def _identity(found: ArchiveSummary) -> list[object]:
-    received = f"{found.received_at.astimezone(UTC):%Y-%m-%d %H:%M}"
+    received = time_text(found.received_at)
     return [found.reference, found.state, found.process_number, received]
 
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from cli.archives.archive_page import print_archive, print_process_without_archive
 from cli.archives.archive_table import archive_table
-from cli.terminal import Json, console, print_json, table_of, wrong_options
+from cli.terminal import Json, console, print_json, table_of, time_option, wrong_options
 from models.errors import Refused
 from models.views.archives.archives import ArchivePage, ArchiveQuery, TimelineKind
 from models.views.archives.missing import MissingQuery
@@ -45,8 +45,8 @@ def list_archives(  # noqa: PLR0913 -- an option per filter
     signer: Annotated[str | None, typer.Option(help="The name of a signer or a recipient, whole.")] = None,
     warning: Annotated[str | None, typer.Option(help="A code, like SIGNER_UNKNOWN.")] = None,
     verdict: Annotated[str | None, typer.Option(help="On the signed document: sound, changed, broken, …")] = None,
-    received_after: Annotated[str | None, typer.Option(help="A time with zone, like 2026-11-24T00:00Z.")] = None,
-    received_before: Annotated[str | None, typer.Option(help="A time with zone.")] = None,
+    received_after: Annotated[datetime | None, time_option("Arrived after a time")] = None,
+    received_before: Annotated[datetime | None, time_option("Arrived before a time")] = None,
     q: Annotated[str | None, typer.Option(help="Words, each part of a reference, number, name, label or file.")] = None,
     cursor: Annotated[str | None, typer.Option(help="`next` of the previous page.")] = None,
     limit: Annotated[int, typer.Option(help="Archives on a page, at most 500.")] = 50,

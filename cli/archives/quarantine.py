@@ -12,7 +12,7 @@ from rich.table import Table
 
 from adapters.inbox import quarantine
 from cli.person import person
-from cli.terminal import Json, cell, console, dismissal, table_of
+from cli.terminal import Json, cell, console, dismissal, table_of, time_text
 from models.errors import Refused
 from models.runs.receipt import DEFAULT_SOURCE
 from models.runs.refused import RefusedDelivery
@@ -21,7 +21,7 @@ from services.triggering.releases import Outcome, release_all
 
 app = typer.Typer(help="List, show, release and dismiss payloads that were refused.", no_args_is_help=True)
 _SHOWN_OF_ID = 10
-_LISTED = ("reference", "process", "receipt", "received UTC", "reason")
+_LISTED = ("reference", "process", "receipt", "received", "reason")
 _Bodies = dict[str, list[RefusedDelivery]]
 """The refused deliveries of each body, newest first, by its receipt id."""
 
@@ -54,7 +54,7 @@ def _row(deliveries: Sequence[RefusedDelivery]) -> list[object]:
     last = deliveries[0]
     times = f"{len(deliveries)} × " if len(deliveries) > 1 else ""
     reason = f"{times}{last.code} at {last.where}" if last.where else times + last.code
-    received = f"{last.received_at:%b %d %H:%M}"
+    received = time_text(last.received_at)[len("2026-") :]
     return [last.reference or "–", last.process_number, last.receipt_id[:_SHOWN_OF_ID], received, reason]
 
 

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from cli.terminal import Json, console, table_of
+from cli.terminal import Json, console, table_of, time_text
 from models.completeness.listed import DifferenceKind, ListDifference, UnreadRow
 from models.errors import Refused
 from services.completeness.reconciling import OnRows, Reconciled, reconcile_list
@@ -112,7 +112,7 @@ def _print(done: Reconciled, *, dry_run: bool) -> None:
 
 def _line(found: ListDifference) -> tuple[object, ...]:
     rows = ", ".join(map(str, found.rows[:5])) + (", …" if len(found.rows) > 5 else "")
-    last = f"deleted {found.deadline_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if found.deadline_at else found.reference
+    last = f"deleted {time_text(found.deadline_at)}" if found.deadline_at else found.reference
     return _WORDS[found.kind], found.process_number, found.transaction_number, rows, found.listed, found.archived, last
 
 

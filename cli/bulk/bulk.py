@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from cli.bulk.following import detached, follow
 from cli.bulk.pages import print_end, print_record, say
 from cli.person import person
-from cli.terminal import Json, console, print_json, table_of, wrong_options
+from cli.terminal import Json, console, print_json, table_of, time_text, wrong_options
 from domain.bulk.plan_text import filter_text
 from models.runs.bulk import ItemState
 from models.views.bulk import BulkQuery, BulkView, ItemQuery
@@ -17,7 +17,7 @@ from services.bulk import control, records
 
 app = typer.Typer(help="List, show, pause, resume and abort bulk re-runs.", no_args_is_help=True)
 Id = Annotated[str, typer.Argument(help="The id of a bulk re-run, as `cellar bulk list` shows it.")]
-_LISTED = ("id", "state", "created (UTC)", "by", "archives", "done", "failed", "filter")
+_LISTED = ("id", "state", "created", "by", "archives", "done", "failed", "filter")
 
 
 @app.command("list")
@@ -109,6 +109,6 @@ def _follow(bulk_id: str, *, as_json: bool) -> None:
 
 
 def _listed(found: BulkView) -> list[object]:
-    created = f"{found.created_at:%Y-%m-%d %H:%M}"
+    created = time_text(found.created_at)
     counts = (found.planned, found.done, found.failed)
     return [found.id, found.state, created, found.by, *counts, filter_text(found.filter)]

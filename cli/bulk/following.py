@@ -1,21 +1,45 @@
-"""Follows a bulk re-run to its end, with a progress bar on a terminal."""
+"""Follows a bulk re-run, or single re-runs, to the end, with a progress bar on a terminal."""
 
+import asyncio
 import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Generic, TypeVar
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from adapters.peers import prefect_api
 from models.errors import Transient
 from models.runs.bulk import BulkState
+from models.views.archives.archives import RerunStarted
 from models.views.bulk import BulkView
 from services.bulk import records
+from services.triggering.reruns import begun
 
+Found = TypeVar("Found")
 _LOOK_S = 0.5
 _AWAY_LOOK_S = 2
 _BEGUN_WITHIN_S = 15
-_INTERRUPTED = 130
+INTERRUPTED = 130
 _ENDED = (BulkState.DONE, BulkState.ABORTED)
+_UNBEGUN = {"Scheduled", "Late", "Pending"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Stand(Generic[Found]):
+    """How far runs are: how many of them have ended, and a text about the others."""
+
+    found: Found
+    total: int
+    ended: int
+    text: str
+    is_over: bool
+    is_begun: bool
 
 
 def follow(bulk_id: str) -> BulkView | None:
@@ -24,39 +48,69 @@ def follow(bulk_id: str) -> BulkView | None:
     Raises:
         Refused: there is no such bulk re-run.
     """
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    try:
-        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-            return _followed(bulk_id, progress, progress.add_task("re-run", total=None))
-    except KeyboardInterrupt:
-        return None
+    return _followed(partial(_of_bulk, bulk_id))
+
+
+def follow_runs(asked: Sequence[RerunStarted], since: datetime) -> list[RerunStarted] | None:
+    """Wait for the ends of re-runs that were asked for at `since`. None if a person detached: the runs go on."""
+    return _followed(partial(_of_runs, list(asked), since))
 
 
 def detached(bulk_id: str) -> typer.Exit:
     """Say how to follow or stop a bulk re-run that goes on, and return the exit of an interrupted command."""
     typer.echo(f"The bulk re-run goes on. `cellar bulk show {bulk_id} --follow` follows it.", err=True)
     typer.echo(f"`cellar bulk pause {bulk_id}` and `cellar bulk abort {bulk_id}` stop it.", err=True)
-    return typer.Exit(_INTERRUPTED)
+    return typer.Exit(INTERRUPTED)
 
 
-def _followed(bulk_id: str, progress: Progress, task: TaskID) -> BulkView:
-    warn_at_s = time.monotonic() + _BEGUN_WITHIN_S
-    while True:
-        found = _seen(bulk_id)
-        if found:
-            text = f"{found.state}: {found.failed} failed, {found.started} on their way"
-            progress.update(task, total=found.planned, completed=found.done + found.failed, description=text)
-            if found.state in _ENDED:
-                return found
-            if found.queued == found.planned and time.monotonic() > warn_at_s:
-                warn_at_s = float("inf")
-                progress.console.print("No worker has begun it yet: does `cellar up` or `cellar worker` run?")
-        time.sleep(_LOOK_S if found else _AWAY_LOOK_S)
+def _of_bulk(bulk_id: str) -> _Stand[BulkView]:
+    found = records.view(bulk_id)
+    text = f"{found.state}: {found.failed} failed, {found.started} on their way"
+    is_begun = found.queued != found.planned
+    return _Stand(found, found.planned, found.done + found.failed, text, found.state in _ENDED, is_begun)
 
 
-def _seen(bulk_id: str) -> BulkView | None:
+def _of_runs(asked: list[RerunStarted], since: datetime) -> _Stand[list[RerunStarted]]:
+    """Look at re-runs, and keep their present states in `asked`. A run that a person has deleted is over."""
+    asked[:] = asyncio.run(begun(asked, since))
+    known = asyncio.run(prefect_api.known([each.flow_run_id for each in asked if each.flow_run_id]))
+    ended = 0
+    for each in asked:
+        if each.flow_run_id:
+            run = known.get(each.flow_run_id)
+            each.state = run.state if run else "Deleted"
+            ended += run is None or run.ended
+    counted = Counter(each.state for each in asked)
+    text = ", ".join(f"{number} {state}" for state, number in counted.items())
+    return _Stand(asked, len(asked), ended, text, ended == len(asked), not set(counted) <= _UNBEGUN)
+
+
+def _followed(look: Callable[[], _Stand[Found]]) -> Found | None:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     try:
-        return records.view(bulk_id)
-    except Transient as error:
-        typer.echo(f"cellar: {error}; trying again", err=True)
+        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+            return _until_over(look, progress, progress.add_task("re-run", total=None))
+    except KeyboardInterrupt:
         return None
+
+
+def _until_over(look: Callable[[], _Stand[Found]], progress: Progress, task: TaskID) -> Found:
+    """Wait for the end. Say once that no worker works, and at each outage what is away."""
+    warn_at_s, said = time.monotonic() + _BEGUN_WITHIN_S, ""
+    while True:
+        try:
+            stand = look()
+        except Transient as error:
+            if str(error) != said:
+                said = str(error)
+                typer.echo(f"cellar: {error}; trying again", err=True)
+            time.sleep(_AWAY_LOOK_S)
+            continue
+        said = ""
+        progress.update(task, total=stand.total, completed=stand.ended, description=stand.text)
+        if stand.is_over:
+            return stand.found
+        if not stand.is_begun and time.monotonic() > warn_at_s:
+            warn_at_s = float("inf")
+            progress.console.print("No worker has begun it yet: does `cellar up` or `cellar worker` run?")
+        time.sleep(_LOOK_S)

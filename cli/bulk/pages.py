@@ -3,7 +3,7 @@
 import textwrap
 from collections.abc import Sequence
 
-from cli.terminal import cell, console, table_of
+from cli.terminal import cell, console, table_of, time_text
 from domain.bulk.plan_text import filter_text, plan_rows, plan_sentences
 from models.runs.bulk import ItemState
 from models.views.bulk import BulkItemView, BulkView, PlanView
@@ -31,9 +31,9 @@ def print_record(found: BulkView, items: Sequence[BulkItemView]) -> None:
     say(f"Bulk re-run {found.id}: {found.state}")
     say(f"Filter: {filter_text(found.filter)}")
     for each in found.actions:
-        say(f"{each.at:%Y-%m-%d %H:%M:%S}Z  {each.what} by {each.by}")
+        say(f"{time_text(each.at, 'seconds')}  {each.what} by {each.by}")
     if found.ended_at and found.state == "done":
-        say(f"{found.ended_at:%Y-%m-%d %H:%M:%S}Z  done")
+        say(f"{time_text(found.ended_at, 'seconds')}  done")
     if found.url:
         say(f"Driven by {found.url}")
     if found.state == "planned":

@@ -4,17 +4,20 @@ import asyncio
 import json
 import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
 
-from cli.bulk.following import detached, follow
+from cli.bulk.following import INTERRUPTED, detached, follow, follow_runs
 from cli.bulk.pages import print_end, print_plan
 from cli.person import person
-from cli.terminal import Json, console, print_json, wrong_options
+from cli.terminal import Json, cell, console, print_json, time_option, wrong_options
+from domain.messages.undelivered import UNDELIVERED
 from models.archive.archive import State
-from models.views.archives.archives import ArchiveFilter
+from models.runs.run import RunState
+from models.views.archives.archives import ArchiveFilter, RerunStarted
 from models.views.bulk import BulkView
 from services.bulk import planning, records
 from services.triggering import reruns
@@ -32,24 +35,26 @@ def rerun(  # noqa: PLR0913 -- an option per filter
     failed: Annotated[
         bool, typer.Option("--failed", help="All failed archives that match every option below.")
     ] = False,
-    since: Annotated[str | None, typer.Option(help="Arrived after this time with zone: 2026-11-24T00:00Z.")] = None,
-    until: Annotated[str | None, typer.Option(help="Arrived before this time with zone.")] = None,
+    since: Annotated[datetime | None, time_option("Arrived after a time")] = None,
+    until: Annotated[datetime | None, time_option("Arrived before a time")] = None,
     template: Annotated[str | None, typer.Option(help="A template id.")] = None,
     source: Annotated[str | None, typer.Option(help="The name of a source.")] = None,
     cause: Annotated[str | None, typer.Option(help="The code of the cause of the failure.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan. Nothing runs.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask. Needed where no terminal can answer.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Follow the runs of the references to their end.")] = False,
     as_json: Json = False,
 ) -> None:
     """Run archives again: the latest receipt of each REFERENCE, or with --failed all that match.
 
-    --failed shows a plan, asks, freezes the list, and follows it to its end. Ctrl-C detaches; the bulk re-run goes on.
-    Exits with 1 if an archive failed again or the bulk re-run was aborted.
+    --failed shows a plan, asks, freezes the list, and follows it to its end. Ctrl-C detaches; what runs goes on. While
+    Prefect is away, a re-run is kept, and starts when Prefect is back. Exits with 1 if an archive that was followed
+    failed again or the bulk re-run was aborted.
     """
     filters = {"since": since, "until": until, "template": template, "source": source, "cause": cause}
     _check_use(references, filters, failed=failed, only_bulk=dry_run or yes)
     if references:
-        _rerun(references, as_json=as_json)
+        _rerun(references, wait=wait, as_json=as_json)
         return
     chosen = _filter(filters)
     if not (dry_run or yes or _can_ask()):
@@ -81,9 +86,7 @@ def _run(plan: BulkView, *, ask: bool, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _check_use(
-    references: list[str] | None, filters: Mapping[str, str | None], *, failed: bool, only_bulk: bool
-) -> None:
+def _check_use(references: list[str] | None, filters: Mapping[str, object], *, failed: bool, only_bulk: bool) -> None:
     """Check that either references are named or --failed is set."""
     if bool(references) == failed:
         raise typer.BadParameter("expected either process references, or --failed for all failed archives")
@@ -91,7 +94,7 @@ def _check_use(
         raise typer.BadParameter("filters, --dry-run and --yes belong to --failed; leave them out, or the references")
 
 
-def _filter(filters: Mapping[str, str | None]) -> ArchiveFilter:
+def _filter(filters: Mapping[str, object]) -> ArchiveFilter:
     named: dict[str, Any] = {_FILTERS[name]: value for name, value in filters.items()}
     try:
         return ArchiveFilter(state=State.FAILED, **named)
@@ -102,13 +105,34 @@ def _filter(filters: Mapping[str, str | None]) -> ArchiveFilter:
         raise typer.BadParameter(shown) from error
 
 
-def _rerun(references: list[str], *, as_json: bool) -> None:
-    started = asyncio.run(reruns.rerun(references, person()))
+def _rerun(references: list[str], *, wait: bool, as_json: bool) -> None:
+    since = datetime.now(UTC)
+    asked = asyncio.run(reruns.rerun(references, person()))
+    if wait:
+        for each in asked:
+            typer.echo(_text(each), err=True)
+        asked = _followed(asked, since)
     if as_json:
-        typer.echo(json.dumps([each.model_dump() for each in started]))
-        return
-    for each in started:
-        typer.echo(f"{each.reference}: run {each.flow_run_id} is {each.state}, {each.url}")
+        typer.echo(json.dumps([each.model_dump() for each in asked]))
+    for each in () if as_json else asked:
+        typer.echo(_text(each))
+    if wait and not {each.state for each in asked} <= {RunState.COMPLETED, UNDELIVERED}:
+        typer.echo("`cellar show REF` says why a run did not complete.", err=True)
+        raise typer.Exit(1)
+
+
+def _followed(asked: list[RerunStarted], since: datetime) -> list[RerunStarted]:
+    ended = follow_runs(asked, since)
+    if ended is None:
+        typer.echo("The runs go on. `cellar show REF` shows what becomes of them.", err=True)
+        raise typer.Exit(INTERRUPTED)
+    return ended
+
+
+def _text(started: RerunStarted) -> str:
+    if started.flow_run_id is None:
+        return f"{cell(started.reference)}: Prefect does not answer; the run will start when Prefect is back"
+    return f"{cell(started.reference)}: run {started.flow_run_id} is {started.state}, {started.url}"
 
 
 def _can_ask() -> bool:

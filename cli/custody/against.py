@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from cli.terminal import time_text
 from services.anchors.holding import Held
 
 Against = Annotated[
@@ -22,7 +23,7 @@ def print_held(held: Held) -> None:
         typer.echo(f"no anchor has the root {held.root}; compare it with your note, since a digit may be wrong")
         return
     typer.echo(
-        f"anchor {held.number} of {held.at:%Y-%m-%d %H:%M} UTC: archives and reports covered: {held.covered:,}, "
+        f"anchor {held.number} of {time_text(held.at)}: archives and reports covered: {held.covered:,}, "
         f"with newer versions: {held.newer:,}, not covered: {held.uncovered:,}"
     )
 

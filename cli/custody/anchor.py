@@ -10,7 +10,7 @@ from adapters.anchors import anchors
 from adapters.files import bucket
 from adapters.files.store import store
 from cli.custody.place import require_store
-from cli.terminal import Json
+from cli.terminal import Json, time_text
 from services.anchors.making import Made, make
 
 
@@ -48,7 +48,7 @@ def _print(made: Made, *, as_json: bool) -> None:
         }
         typer.echo(json.dumps(found, indent=2))
         return
-    typer.echo(f"anchor {statement.number} of {statement.at:%Y-%m-%d %H:%M:%S} UTC, {statement.leaves:,} leaves")
+    typer.echo(f"anchor {statement.number} of {time_text(statement.at, 'seconds')}, {statement.leaves:,} leaves")
     typer.echo(f"root        {made.anchor.root}")
     typer.echo(f"public key  {made.fingerprint} (SHA-256)")
     for key in made.damaged:

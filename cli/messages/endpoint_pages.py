@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from cli.terminal import cell, console, table_of
+from cli.terminal import cell, console, table_of, time_text
 from models.views.messages.endpoints import AddedEndpoint, EndpointList, EndpointTest, EndpointView, KeyView
 
 _LISTED = ("name", "state", "waiting", "events", "signed by", "url")
@@ -25,7 +25,7 @@ def print_endpoint(found: EndpointView) -> None:
     for key in found.keys:
         say(f"  {'key':<10} {_key(key)}")
     for each in found.actions:
-        say(f"  {each.at:%Y-%m-%d %H:%M:%S}Z  {each.what} by {each.by}")
+        say(f"  {time_text(each.at, 'seconds')}  {each.what} by {each.by}")
 
 
 def print_secret(found: AddedEndpoint) -> None:
@@ -87,11 +87,11 @@ def _facts(found: EndpointView) -> Iterator[tuple[str, str]]:
     if found.rate_per_s:
         yield "rate", f"at most {found.rate_per_s:g} messages a second"
     if found.failing_since:
-        yield "failing", f"since {found.failing_since:%Y-%m-%d %H:%M:%S}Z"
+        yield "failing", f"since {time_text(found.failing_since, 'seconds')}"
     if found.paused_until and found.state == "paused":
-        yield "paused", f"until {found.paused_until:%Y-%m-%d %H:%M:%S}Z"
+        yield "paused", f"until {time_text(found.paused_until, 'seconds')}"
 
 
 def _key(key: KeyView) -> str:
-    until = f", signs until {key.until:%Y-%m-%d %H:%M:%S}Z" if key.until else ""
-    return f"{key.signature}{f' {key.public_key}' if key.public_key else ''}, since {key.since:%Y-%m-%d %H:%M}Z{until}"
+    until = f", signs until {time_text(key.until, 'seconds')}" if key.until else ""
+    return f"{key.signature}{f' {key.public_key}' if key.public_key else ''}, since {time_text(key.since)}{until}"

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from cli.messages.endpoint_pages import say
-from cli.terminal import console, table_of
+from cli.terminal import console, table_of, time_text
 from models.views.messages.messages import AttemptView, MessageRecord, MessageView
 
-_LISTED = ("message", "endpoint", "event", "state", "attempts", "planned (UTC)", "next attempt (UTC)", "reference")
-_ATTEMPTS = ("attempt", "started (UTC)", "trigger", "by", "status", "failed at", "duration", "next attempt (UTC)")
+_LISTED = ("message", "endpoint", "event", "state", "attempts", "planned", "next attempt", "reference")
+_ATTEMPTS = ("attempt", "started", "trigger", "by", "status", "failed at", "duration", "next attempt")
 
 
 def print_messages(found: Sequence[MessageView]) -> None:
@@ -56,4 +56,4 @@ def _attempt(made: AttemptView) -> list[object]:
 
 
 def _moment(moment: datetime | None) -> str | None:
-    return f"{moment:%Y-%m-%d %H:%M:%S}" if moment else None
+    return time_text(moment, "seconds") if moment else None

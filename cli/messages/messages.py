@@ -1,5 +1,6 @@
 """`cellar endpoints messages`: lists the messages to endpoints, and shows one with its attempts."""
 
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -7,7 +8,7 @@ from pydantic import ValidationError
 
 from cli.messages.endpoint_pages import say
 from cli.messages.message_pages import print_message, print_messages
-from cli.terminal import Json, print_json, wrong_options
+from cli.terminal import Json, print_json, time_option, wrong_options
 from models.views.messages.messages import MessageQuery
 from services.messages.endpoints import endpoints
 from services.views import message_list
@@ -20,10 +21,8 @@ Event = Annotated[str | None, typer.Option(help="A type of event, like archive.c
 Reference = Annotated[str | None, typer.Option(help="A process reference, whole.")]
 Source = Annotated[str | None, typer.Option(help="The name of a source, or default.")]
 Template = Annotated[str | None, typer.Option(help="A template id.")]
-Since = Annotated[
-    str | None, typer.Option(help="The event happened at this time with zone or later: 2026-11-24T00:00Z.")
-]
-Until = Annotated[str | None, typer.Option(help="The event happened before this time with zone.")]
+Since = Annotated[datetime | None, time_option("The event happened at a time or later")]
+Until = Annotated[datetime | None, time_option("The event happened before a time")]
 
 
 def list_messages(  # noqa: PLR0913 -- an option per filter

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from cli.messages.endpoint_pages import say
-from cli.terminal import console, table_of
+from cli.terminal import console, table_of, time_text
 from domain.bulk.plan_text import filter_text
 from domain.messages.redelivery_text import progress_text, redelivery_rows, redelivery_sentences
 from models.views.messages.redeliveries import RedeliveryView
 
-_LISTED = ("id", "state", "created (UTC)", "by", "messages", "delivered", "filter")
+_LISTED = ("id", "state", "created", "by", "messages", "delivered", "filter")
 
 
 def print_plan(found: RedeliveryView) -> None:
@@ -28,8 +28,8 @@ def print_redelivery(found: RedeliveryView) -> None:
         return
     say(f"Redelivery {found.id}: {found.state}")
     say(f"Filter: {filter_text(found.filter)}")
-    say(f"{found.created_at:%Y-%m-%d %H:%M:%S}Z  planned by {found.by}")
-    say(f"{found.confirmed_at:%Y-%m-%d %H:%M:%S}Z  confirmed by {found.confirmed_by}")
+    say(f"{time_text(found.created_at, 'seconds')}  planned by {found.by}")
+    say(f"{time_text(found.confirmed_at, 'seconds')}  confirmed by {found.confirmed_by}")
     say(f"{progress_text(found)}.")
 
 
@@ -43,5 +43,5 @@ def print_redeliveries(found: Sequence[RedeliveryView]) -> None:
 
 def _listed(found: RedeliveryView) -> list[object]:
     counts = (f"{found.planned:,}", f"{found.delivered:,}")
-    created = f"{found.created_at:%Y-%m-%d %H:%M}"
+    created = time_text(found.created_at)
     return [found.id, found.state, created, found.by, *counts, filter_text(found.filter)]

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from adapters.tables.runs import waiting
 from cli.operation.views import FailuresAndWaits, WaitView
-from cli.terminal import Json, console, paragraph, print_json
+from cli.terminal import Json, console, paragraph, print_json, time_text
 from domain.runs.waiting_text import waits_text
 from models.views.failures import FailureGroup
 from services.views import failure_list
@@ -53,6 +53,6 @@ def print_failures(terminal: Console, found: FailuresAndWaits, now: datetime, so
 def _head(group: FailureGroup) -> Text:
     archives = "1 archive" if group.archives == 1 else f"{group.archives} archives"
     where = (f" in {group.task}" if group.task else "") + (", last run of complete archives" if group.condition else "")
-    first, last = (f"{each:%Y-%m-%d %H:%M}" for each in (group.first_at, group.last_at))
+    first, last = map(time_text, (group.first_at, group.last_at))
     between = first if first == last else f"{first} to {last}"
-    return Text.assemble((f"{group.code}{where}", "bold"), f": {archives}, {between} UTC")
+    return Text.assemble((f"{group.code}{where}", "bold"), f": {archives}, {between}")

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from cli.person import person
-from cli.terminal import Json, cell, console, dismissal, print_json, table_of, wrong_options
+from cli.terminal import Json, cell, console, dismissal, print_json, table_of, time_text, wrong_options
 from domain.completeness.words import left_text, why_text
 from models.errors import Refused
 from models.views.archives.missing import FindingState, MissingPage, MissingQuery, MissingView
@@ -17,7 +17,7 @@ from services.completeness import dismissing
 from services.views import missing_list
 
 app = typer.Typer(help="List processes that should have been archived, and dismiss findings.")
-_LISTED = ("left", "source", "process", "transaction", "reference", "why", "deadline (UTC)", "id")
+_LISTED = ("left", "source", "process", "transaction", "reference", "why", "deadline", "id")
 
 
 @app.callback(invoke_without_command=True)
@@ -81,5 +81,5 @@ def _print_page(terminal: Console, page: MissingPage, query: MissingQuery, now: 
 def _row(found: MissingView, now: datetime) -> tuple[object, ...]:
     left = found.closed_why or left_text(found.deadline_at, now)
     numbers = (found.process_number, found.transaction_number)
-    deadline = f"{found.deadline_at:%Y-%m-%d %H:%M}"
+    deadline = time_text(found.deadline_at)
     return left, found.source, *numbers, found.reference, why_text(found.why), deadline, found.missing_id

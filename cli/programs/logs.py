@@ -1,10 +1,9 @@
 """`cellar logs`: prints the logs of all programs under `cellar up`, merged by time."""
 
-import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,12 +15,10 @@ from adapters.observation.log import reference_digest
 from adapters.observation.log_lines import LogLine, followed, human_text, lines_of, logs_in
 from adapters.settings.settings import settings
 from adapters.tables.runs import runs
-from cli.terminal import Json
+from cli.terminal import Json, time_option
 from models.errors import CellarError
 
 _WRONG_USE = 2
-_AGO = re.compile(r"(\d{1,6})([smhd])")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _IDS = ("receipt_id", "flow_run_id")
 
 
@@ -35,14 +32,14 @@ def logs(
     reference: Annotated[str | None, typer.Argument(help="Only the lines about this process.")] = None,
     *,
     follow: Annotated[bool, typer.Option(help="Go on with each line as it is written, until Ctrl-C.")] = False,
-    since: Annotated[str | None, typer.Option(help="Lines since a time with zone, or since 15m, 2h or 3d ago.")] = None,
+    since: Annotated[datetime | None, time_option("Lines since a time")] = None,
     level: Annotated[Level, typer.Option(help="Lines of this level and above.")] = Level.INFO,
     as_json: Json = False,
 ) -> None:
     """Print the logs of all programs under `cellar up`, oldest line first. In a file or pipe, each line is JSON."""
     folder = settings().data_dir.absolute() / "logs"
     _require_logs(folder)
-    earliest = _time(since) if since else datetime.min.replace(tzinfo=UTC)
+    earliest = since or datetime.min.replace(tzinfo=UTC)
     about = _About(reference) if reference is not None else None
     write = _write_human if sys.stdout.isatty() and not as_json else _write_json
     written = 0
@@ -91,18 +88,6 @@ class _About:
             return False
         self._ids |= {line.fields[name] for name in _IDS if isinstance(line.fields.get(name), str)}
         return True
-
-
-def _time(text: str) -> datetime:
-    if ago := _AGO.fullmatch(text):
-        return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
-    with suppress(ValueError):
-        time = datetime.fromisoformat(text)
-        if time.tzinfo:
-            return time
-    raise typer.BadParameter(
-        "expected a time with zone, like 2026-11-24T00:00Z, or 15m, 2h or 3d", param_hint="--since"
-    )
 
 
 def _write_human(line: LogLine) -> None:

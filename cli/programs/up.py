@@ -1,7 +1,6 @@
 """`cellar up`: runs all of cellar in the foreground, with embedded defaults."""
 
 import asyncio
-import json
 import os
 import shlex
 import shutil
@@ -44,26 +43,7 @@ _ANSWER_WITHIN_S = 2
 _STOP_WITHIN_S = 15
 _WRONG_USE = 2
 
-_HELLO = {
-    "event": {"type": "WHP_ARCHIVE", "timestamp": "2026-01-01T10:00:00"},
-    "reference": "hello-cellar",
-    "sessions": [
-        {
-            "id": "hello-session",
-            "author": "author@example.com",
-            "reference": "hello-cellar",
-            "process_number": 1,
-            "transaction_number": 1,
-            "template": {"id": "hello"},
-            "created_at": "2026-01-01T09:58:00",
-            "submitted_at": "2026-01-01T10:00:00",
-        }
-    ],
-    "data": [{"id": "greeting", "value": "Hello, cellar!", "type": "text", "visible": True, "page": 0}],
-    "attachments": [
-        {"id": "note", "filename": "hello.txt", "mimetype": "text/plain", "content": "SGVsbG8sIGNlbGxhciE="}
-    ],
-}
+_HELLO = "hello-cellar"  # the reference of docs/hello.json
 
 
 def up() -> None:
@@ -247,7 +227,7 @@ def _welcome(settings: Settings, took_s: float, *, shows_secrets: bool) -> str:
     else:
         sender = _read_by_shell("CELLAR_WEBHOOK_SECRETS", settings.webhook_secrets, settings.secret_path("webhook"))
         reader = _read_by_shell("CELLAR_API_TOKENS", settings.api_tokens, settings.secret_path("api"))
-    body = shlex.quote(json.dumps(_HELLO, separators=(",", ":")))
+    body = shlex.quote(f"@{_hello()}")
     return f"""
 cellar is up after {took_s:.1f} s.
 
@@ -259,14 +239,20 @@ cellar is up after {took_s:.1f} s.
 
 Send it an archive:
 
-curl -H {sender} -H 'Content-Type: application/json' {url}/webhooks/cellosign -d {body}
+curl -H {sender} -H 'Content-Type: application/json' {url}/webhooks/cellosign --data-binary {body}
 
 Read it back:
 
-curl -H {reader} {url}/api/archives/{_HELLO["reference"]}
+curl -H {reader} {url}/api/archives/{_HELLO}
 
 Ctrl-C stops all programs.
 """
+
+
+def _hello() -> Path:
+    """Return the archive of the README: in the package when installed from a wheel, else in the project's docs."""
+    packaged = Path(__file__).with_name("hello.json")
+    return packaged if packaged.exists() else Path(__file__).parents[2] / "docs" / "hello.json"
 
 
 def _read_by_shell(variable: str, configured: Sequence[str], path: Path) -> str:

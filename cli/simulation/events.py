@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from cli.simulation.payloads.session_events import Ending, SimulatedEvent, events_of
@@ -12,7 +13,7 @@ _ENDINGS = (Ending.SUBMITTED, Ending.SUBMITTED, Ending.EXPIRED, Ending.DELETED)
 
 
 def events_before(body: bytes, *, left_out: int | None) -> list[SimulatedEvent]:
-    """Return the session events of a process in the order of their times; none if its body shows no sessions.
+    """Return the session events of a process in the order of their times; without sessions that state no times.
 
     Args:
         body: the archive of the process.
@@ -46,5 +47,12 @@ def _sessions(body: bytes) -> Iterator[dict[str, Any]]:
         return  # a simulated archive that is no JSON
     sessions = document.get("sessions") if isinstance(document, dict) else None
     for each in sessions if isinstance(sessions, list) else ():
-        if isinstance(each, dict) and all(isinstance(each.get(name), str) for name in ("created_at", "submitted_at")):
+        if isinstance(each, dict) and _states_its_times(each):
             yield each
+
+
+def _states_its_times(session: dict[str, Any]) -> bool:
+    try:
+        return all(datetime.fromisoformat(session[name]) for name in ("created_at", "submitted_at"))
+    except (KeyError, TypeError, ValueError):  # a faulty archive
+        return False

@@ -21,11 +21,12 @@ class NoComparison(Exception):
 
 
 class Receiver:
-    """A running receiver: its webhook and its JSON API."""
+    """A running receiver: the webhook of a source, or of the default source, and its JSON API."""
 
-    def __init__(self, client: httpx.Client, url: str, secret: str, api_token: str) -> None:
+    def __init__(self, client: httpx.Client, url: str, secret: str, api_token: str, source: str = "") -> None:
         self._client = client
         self._url = url.rstrip("/")
+        self._webhook = f"{self._url}/webhooks/cellosign" + (f"/{quote(source, safe='')}" if source else "")
         self._secret = secret
         self._api_token = api_token
 
@@ -37,7 +38,7 @@ class Receiver:
         """
         headers = {"Authorization": f"Bearer {self._secret}", "Content-Type": "application/json"}
         try:
-            answer = self._client.post(f"{self._url}/webhooks/cellosign", content=body, headers=headers)
+            answer = self._client.post(self._webhook, content=body, headers=headers)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise self._nothing_listens(error) from error
         except httpx.TransportError as error:

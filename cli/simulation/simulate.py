@@ -21,8 +21,9 @@ from cli.simulation.events import Events, events_before
 from cli.simulation.payloads.forms import TEMPLATE_IDS
 from cli.simulation.receiver import NoComparison, Receiver, wait_for_all
 from models.errors import WrongUse
+from models.runs.receipt import DEFAULT_SOURCE
 
-_HELLO = "hello-cellar"  # the reference of docs/hello.json, and of the archive that `cellar up` shows
+_HELLO = "hello-cellar"  # the reference of docs/hello.json
 _TIMEOUT = httpx.Timeout(60, connect=5)
 _WIDTH_IN_FILES = 200
 
@@ -57,6 +58,7 @@ def simulate(  # noqa: PLR0913 - the options of a command
     *,
     count: Annotated[int, typer.Option(min=1, help="Number of archives. 20 or more cover every scenario.")] = 20,
     url: Annotated[str, typer.Option(help="The receiver's URL.", show_default="this installation's")] = "",
+    source: Annotated[str, typer.Option(help="The source to send to, with its secret in --secret.")] = "",
     secret: Annotated[str, typer.Option(help="A webhook secret.", show_default="this installation's")] = "",
     api_token: Annotated[str, typer.Option(help="A token of the JSON API.", show_default="this installation's")] = "",
     seed: Annotated[
@@ -78,13 +80,16 @@ def simulate(  # noqa: PLR0913 - the options of a command
     url = url or settings().receiver_url
     if not _is_http_url(url):
         raise WrongUse(f"--url: expected the URL of a receiver, like http://127.0.0.1:8000, got {url!r}")
+    if source not in ("", DEFAULT_SOURCE) and not secret:
+        made = f"`cellar sources add {source}` or `cellar sources rotate {source}`"
+        raise WrongUse(f"--secret: expected the secret of the source {source}, which {made} shows once")
     seed = secrets.randbelow(1_000_000) if seed is None else seed
     bars = Console(stderr=True)
     comparison = Comparison(url, seed, wait, [])
     with httpx.Client(timeout=_TIMEOUT) as client, Progress(console=bars, disable=not bars.is_terminal) as progress:
         secret = secret or settings().active_webhook_secrets()[0]
         api_token = api_token or settings().active_api_tokens()[0]
-        receiver = Receiver(client, url, secret, api_token)
+        receiver = Receiver(client, url, secret, api_token, source)
         try:
             if not yes:
                 _ask_before_mixing(receiver, url, progress)

@@ -6,10 +6,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cli.terminal import cell, table_of
+from cli.terminal import cell, table_of, time_text
 from models.views.sources import ListedSource, NewSecret, Sources, SourceView
 
-_HEADS = ("source", "state", "archives", "last delivery UTC", "time zone", "amounts", "purge h", "secrets")
+_HEADS = ("source", "state", "archives", "last delivery", "time zone", "amounts", "purge h", "secrets")
 
 
 def sources_table(found: Sources) -> Table:
@@ -53,9 +53,9 @@ def _state(found: SourceView) -> str:
 def _secrets(found: SourceView) -> str:
     if found.created_at is None:
         return "of the settings"
-    ends = [f"{_minute(each.until)} UTC" for each in found.secrets if each.until]
+    ends = [time_text(each.until) for each in found.secrets if each.until]
     return f"{len(found.secrets)}, of which until {', '.join(ends)}" if ends else str(len(found.secrets))
 
 
 def _minute(moment: datetime | None) -> str:
-    return f"{moment:%Y-%m-%d %H:%M}" if moment else "–"
+    return time_text(moment) if moment else "–"

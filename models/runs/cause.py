@@ -55,6 +55,7 @@ class WaitingRow(SQLModel, table=True):
     """A run that waits to be tried again. The row stays while the next attempt works, and goes with the run's end.
 
     `waits_for` names the system that was away, `since` the end of the first attempt in a row that waits for anything.
+    A row with 0 `attempts` is a re-run that a person asked for and that Prefect does not have yet.
     """
 
     __tablename__ = "waiting"

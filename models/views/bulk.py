@@ -3,17 +3,15 @@
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from models.runs.bulk import ItemState
 from models.views.archives.archives import ArchiveFilter
-from models.views.parameters import Text
+from models.views.parameters import RequestBody, Text
 
 
-class BulkRequest(ArchiveFilter):
-    """The filters of the archives to run again. An unknown member is refused: a misspelled filter would match more."""
-
-    model_config = ConfigDict(extra="forbid")
+class BulkRequest(RequestBody, ArchiveFilter):
+    """The filters of the archives to run again."""
 
     dry_run: bool = Field(True, description="only plan; `confirm` then freezes the list and starts it")
     by: Text | None = Field(None, max_length=100, description="your name or program, for the record")
@@ -22,10 +20,8 @@ class BulkRequest(ArchiveFilter):
         return ArchiveFilter(**self.model_dump(exclude={"dry_run", "by"}))
 
 
-class Client(BaseModel):
+class Client(RequestBody):
     """The person or program that pauses, resumes, confirms or aborts, for the record."""
-
-    model_config = ConfigDict(extra="forbid")
 
     by: Text | None = Field(None, max_length=100)
 

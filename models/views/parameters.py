@@ -1,9 +1,72 @@
-"""Types of parameters: moments, integers and texts that both databases accept."""
+"""Types of parameters: moments, integers and texts that both databases accept; and bodies of requests that act."""
 
-from datetime import UTC, datetime
-from typing import Annotated
+import re
+from datetime import UTC, datetime, time, timedelta, tzinfo
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError, to_json
+
+
+class RequestBody(BaseModel):
+    """The JSON body of a request that acts. Its values have the types that are described, and no member is unknown.
+
+    A guess would act: `{"dry_run": 0}` is not `false`, and a misspelled filter would match more. The routes get the
+    body as Python values, among which pydantic's strict mode knows no enums and times. So it is checked as JSON.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_strictly(cls, sent: Any, info: ValidationInfo) -> Any:
+        if info.mode == "python" and isinstance(sent, dict):
+            cls.model_validate_json(to_json(sent, inf_nan_mode="constants"), strict=True)
+        return sent
+
+
+def _not_a_number(sent: object) -> object:
+    """Refuse what pydantic would take for the seconds since 1970."""
+    if isinstance(sent, datetime) or (isinstance(sent, str) and re.match(r"\d{4}-\d\d-\d\d", sent.strip())):
+        return sent
+    raise PydanticCustomError("datetime_form", "expected a time with zone, like 2026-11-24T00:00Z")
+
+
+_AGO = re.compile(r"([0-9]{1,6})([smhdw])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_DAYS = ("today", "yesterday")
+
+
+def read_moment(text: str, zone: tzinfo, now: datetime) -> datetime:
+    """Return the time that a person means by `2026-11-24`, `2026-11-24T10:30`, `yesterday` or `7d`, in UTC. Pure.
+
+    A day stands for its beginning, and an age for the time so long ago. Without a zone, the time is one of `zone`.
+
+    Raises:
+        ValueError: the text is none of these, or no such day exists. It says what is understood.
+    """
+    said = text.strip().lower()
+    try:
+        if said in _DAYS:
+            day = now.astimezone(zone).date() - timedelta(days=_DAYS.index(said))
+            return _in_utc(datetime.combine(day, time(), zone))
+        if ago := _AGO.fullmatch(said):
+            return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+        found = datetime.fromisoformat(said.upper())
+        return _in_utc(found if found.tzinfo else found.replace(tzinfo=zone))
+    except (ValueError, OverflowError):
+        known = "expected a time like 2026-11-24, 2026-11-24T10:30, 2026-11-24T10:30Z, today, yesterday, 7d or 2h"
+        raise ValueError(f"{known}; a time without a zone is one of {zone}") from None
 
 
 def _in_utc(moment: datetime) -> datetime:
@@ -13,7 +76,7 @@ def _in_utc(moment: datetime) -> datetime:
         raise ValueError("expected a time between the years 1 and 9999 in UTC") from None
 
 
-Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_not_a_number), AfterValidator(_in_utc)]
 
 
 Integer = Annotated[int, Field(ge=-(1 << 63), lt=1 << 63)]

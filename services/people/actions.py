@@ -4,7 +4,9 @@ import secrets
 from collections.abc import Iterable
 from datetime import datetime
 
-from adapters.tables.people import actions
+from sqlmodel import Session
+
+from adapters.database.transactions import writing
 from models.people.action import ActionKind, ActionRow
 
 
@@ -14,6 +16,12 @@ def record(references: Iterable[str], kind: ActionKind, by: str, now: datetime) 
     Raises:
         Transient: the database does not answer.
     """
-    actions.add(
+    with writing() as session:
+        record_within(session, references, kind, by, now)
+
+
+def record_within(session: Session, references: Iterable[str], kind: ActionKind, by: str, now: datetime) -> None:
+    """Do as `record`, in the caller's transaction. What did not happen yet is recorded with what makes it happen."""
+    session.add_all(
         ActionRow(action_id=secrets.token_hex(16), reference=each, kind=kind, by=by, at=now) for each in references
     )

@@ -1,33 +1,103 @@
-"""Starts the re-runs that people ask for."""
+"""Starts the re-runs that people ask for. A re-run that was asked for happens, also if Prefect is away now."""
 
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+import structlog
+
+from adapters.database.transactions import writing
 from adapters.peers.prefect_api import run_url
+from adapters.tables.runs import runs, waiting
+from models.errors import Conflict, System, Transient
 from models.people.action import ActionKind
-from models.runs.run import Trigger
+from models.runs.cause import WaitingRow
+from models.runs.run import RunState, Trigger
 from models.views.archives.archives import RerunStarted
-from services.people.actions import record
+from services.people.actions import record_within
 from services.receipts.lookup import latest_receipt_id
 from services.triggering.trigger import start_run
+
+log = structlog.get_logger()
 
 
 async def rerun(references: Sequence[str], by: str) -> list[RerunStarted]:
     """Run the latest receipt of each process again, and return the runs in the order of `references`.
 
     Every reference is checked before the first run starts. A run that is already on its way is returned. The timelines
-    of the processes say who asked for it.
+    of the processes say who asked for it. While Prefect is away, the re-runs wait for `start_asked`.
 
     Raises:
         Refused: no archive of one of the processes was received.
-        Transient: the database or Prefect does not answer.
+        Transient: the database does not answer.
     """
     receipt_ids = [await asyncio.to_thread(latest_receipt_id, reference) for reference in references]
-    await asyncio.to_thread(record, references, ActionKind.RERUN, by, datetime.now(UTC))
-    return [await _start(*each) for each in zip(references, receipt_ids, strict=True)]
+    return [
+        await _started(await asyncio.to_thread(_ask, *each, by, datetime.now(UTC)))
+        for each in zip(references, receipt_ids, strict=True)
+    ]
 
 
-async def _start(reference: str, receipt_id: str) -> RerunStarted:
-    run = await start_run(reference, receipt_id, Trigger.RERUN)
-    return RerunStarted(reference=reference, flow_run_id=run.flow_run_id, state=run.state, url=run_url(run.flow_run_id))
+async def start_asked() -> int:
+    """Start the re-runs that were asked for while Prefect was away, or by an asker that was killed.
+
+    Returns:
+        How many were started. A re-run that Prefect cannot take is given up and logged: a person must examine it.
+
+    Raises:
+        Transient: the database or Prefect does not answer.
+    """
+    started = 0
+    for row in await asyncio.to_thread(waiting.asked):
+        try:
+            if await asyncio.to_thread(waiting.of_run, row.flow_run_id):  # else another process was faster
+                await _start(row)
+                started += 1
+        except Conflict as conflict:
+            log.error("a re-run is not started", receipt_id=row.receipt_id, why=str(conflict))
+            await asyncio.to_thread(waiting.remove, row.flow_run_id)
+    return started
+
+
+async def begun(asked: Sequence[RerunStarted], since: datetime) -> list[RerunStarted]:
+    """Return re-runs that were asked for at `since`. Those that wait for Prefect are started if Prefect is back.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    waits = {each.reference: each for each in await asyncio.to_thread(waiting.asked)}
+    return [each if each.flow_run_id else await _begun(each, waits.get(each.reference), since) for each in asked]
+
+
+async def _begun(asked: RerunStarted, row: WaitingRow | None, since: datetime) -> RerunStarted:
+    """Return the run of a re-run that waited for Prefect. A run that another process has started is found once it has
+    begun.
+    """
+    if row:
+        return await _started(row)
+    if flow_run_id := await asyncio.to_thread(runs.newest_since, asked.reference, since):
+        return asked.model_copy(update={"flow_run_id": flow_run_id, "url": run_url(flow_run_id)})
+    return asked
+
+
+def _ask(reference: str, receipt_id: str, by: str, now: datetime) -> WaitingRow:
+    """Record in one transaction who asked for a re-run, and that it waits to be started."""
+    with writing() as session:
+        record_within(session, [reference], ActionKind.RERUN, by, now)
+        return waiting.ask_within(session, reference, receipt_id, now)
+
+
+async def _started(row: WaitingRow) -> RerunStarted:
+    try:
+        return await _start(row)
+    except Transient as error:
+        if error.system is not System.PREFECT:
+            raise
+        return RerunStarted(reference=row.reference, flow_run_id=None, state=RunState.AWAITING_RETRY, url=None)
+
+
+async def _start(row: WaitingRow) -> RerunStarted:
+    run = await start_run(row.reference, row.receipt_id, Trigger.RERUN)
+    await asyncio.to_thread(waiting.remove, row.flow_run_id)
+    url = run_url(run.flow_run_id)
+    return RerunStarted(reference=row.reference, flow_run_id=run.flow_run_id, state=run.state, url=url)

@@ -30,7 +30,11 @@ from tests.conftest import LONGEST_S, answers, make_tables, running, wait_until
 from tests.installations import archived, database_that_is_away, installed
 from tests.samples import sample_body, sample_document
 
-SECRET, TOKEN, LINK_KEY = "the sender's secret", "the readers' token", "the key of links"
+SECRET, TOKEN, LINK_KEY = (
+    "the sender's secret",
+    "the readers' token of 32 characters",
+    "the key of links with 32 characters",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +133,7 @@ def without_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recei
         "database_url": database_that_is_away(),
         "error_http": "200",
         "public_link": "none",
-        "webhook_secrets": f"{SECRET}, the next secret",
+        "webhook_secrets": f"{SECRET}, the next secret of the sender",
         "api_tokens": TOKEN,
         "link_secret": LINK_KEY,
     }
@@ -154,11 +158,13 @@ class Library:
 
 
 HOSTILE = [
-    *("branch/7/contract", "with space", "הסכם 7", "50%", "100%25", "%2F", "..", ".", "../../etc/passwd", "/", "//"),
+    *("branch/7/contract", "with space", "הסכם 7", "50%", "100%25", "%2F", "/", "//", "...", ".hidden"),
     *("tail/rerun", f"tail/files/{'0' * 64}", "tail/files/x", "a?b#c", "a+b&c=d", "back\\slash", "line\nbreak", "'\""),
     *("😀", "x" * 255),
 ]
 """References that are plain text to cellar but have a meaning in a path, a URL or a database."""
+WITH_DOT_SEGMENTS = ["..", ".", "../../etc/passwd"]
+"""References that are kept like others, but that no path may hold."""
 
 FILENAMES = {
     "contract.pdf": "contract.pdf",
@@ -236,7 +242,7 @@ def contract(**members: Any) -> bytes:
 
 def _fill() -> list[str]:
     """Store the archives of the library, `contract` in two versions. Return their references."""
-    bodies = {reference: sample_body(reference) for reference in HOSTILE}
+    bodies = {reference: sample_body(reference) for reference in (*HOSTILE, *WITH_DOT_SEGMENTS)}
     named = [attachment(b"%d" % number, filename=name) for number, name in enumerate(FILENAMES)]
     bodies["filenames"] = sample_body("filenames", attachments=named)
     bodies["another"] = sample_body("another", attachments=[attachment(b"held by another")])

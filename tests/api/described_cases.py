@@ -215,6 +215,7 @@ CASES: dict[tuple[str, int, str], Case] = {
     (WEBHOOK, 200, ""): _send(sample_body("new")),
     (WEBHOOK, 400, "NOT_HTTP"): _speak(b"EHLO cellar\r\n\r\n"),
     (WEBHOOK, 400, "BAD_LENGTH"): _speak(HEAD + b"content-length: " + b"0" * 101 + b"\r\n\r\n"),
+    (WEBHOOK, 400, "BAD_PATH"): _speak(HEAD.replace(b"/webhooks", b"/api/..%2fwebhooks") + b"\r\n"),
     (WEBHOOK, 401, "UNAUTHORIZED"): _plain("POST", "/webhooks/cellosign"),
     (WEBHOOK, 408, "BODY_TIMEOUT"): _speak(HEAD + b"content-length: 10\r\n\r\n{"),
     (WEBHOOK, 408, "HEADER_TIMEOUT"): _speak(HEAD),

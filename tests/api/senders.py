@@ -62,6 +62,9 @@ class Sender:
         self._socket = socket.create_connection(("127.0.0.1", receiver.port), timeout=LONGEST_S)
         self._socket.sendall(head(receiver.secret if secret is None else secret, *lines))
 
+    def has_answer(self) -> bool:
+        return bool(select.select([self._socket], [], [], 0)[0])
+
     def send(self, data: bytes) -> None:
         self._socket.sendall(data)
 

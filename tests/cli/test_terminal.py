@@ -79,7 +79,6 @@ def test_markup_and_control_characters_are_printed_as_text() -> None:
         ({"discrepancy": "amount_mismatch"}, "; did you mean AMOUNT_MISMATCH?"),
         ({"state": "FOO"}, "--state: expected received, processing, completed or failed"),
         ({"state": "fail"}, "; did you mean failed?"),
-        ({"received_after": "yesterday"}, "--received-after: expected a time with zone, like 2026-11-24T00:00Z"),
         ({"limit": 0}, "--limit: expected greater than or equal to 1"),
     ],
 )

@@ -10,17 +10,18 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import httpx
+import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.api.conftest import Receiver, started
+from tests.api.conftest import LINK_KEY, SECRET, TOKEN, Receiver, started
 from tests.conftest import LONGEST_S, free_port, running, wait_until
 from tests.installations import installed
 
-NGINX = Path(__file__).parents[2] / "deploy" / "nginx"
-SECRET, TOKEN = "the sender's secret", "the readers' token"
+DEPLOY = Path(__file__).parents[2] / "deploy"
+NGINX = DEPLOY / "nginx"
 _LEAD = """
 daemon off;
 worker_processes 1;
@@ -34,6 +35,11 @@ http {{
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
     include cellar.conf;
+    server {{
+        listen 127.0.0.1:{ingress_port};
+        access_log off;
+        {ingress}
+    }}
 }}
 """
 _SITE = """
@@ -60,6 +66,7 @@ _SIGNS_CERTIFICATES = x509.KeyUsage(
 @dataclass(frozen=True, slots=True)
 class Proxy:
     port: int
+    ingress_port: int
     folder: Path
     tls: ssl.SSLContext
     receivers: tuple[Receiver, ...]
@@ -83,7 +90,7 @@ def proxied(folder: Path, receivers: int = 2, operators: str = "allow 127.0.0.1;
     """Run receivers that share an inbox, and nginx in front of them. Prefect does not answer."""
     with ExitStack() as stack:
         ran = tuple(stack.enter_context(_receiver(folder, number)) for number in range(receivers))
-        port, made = free_port(), folder / "nginx"
+        port, ingress_port, made = free_port(), free_port(), folder / "nginx"
         made.mkdir()
         shutil.copy(NGINX / "cellar.conf", made)
         (made / "cellar").mkdir()
@@ -92,15 +99,28 @@ def proxied(folder: Path, receivers: int = 2, operators: str = "allow 127.0.0.1;
         (made / "cellar" / "receivers.conf").write_text(lines)
         (made / "cellar" / "site.conf").write_text(_SITE.format(folder=made, port=port))
         (made / "cellar" / "operators.conf").write_text(operators)
-        (made / "nginx.conf").write_text(_LEAD.format(folder=made))
+        text = _LEAD.format(folder=made, ingress_port=ingress_port, ingress=_locations_of_ingress())
+        (made / "nginx.conf").write_text(text)
         authority = _make_certificate(made)
         command = [nginx(), "-e", str(made / "start.log"), "-p", str(made), "-c", str(made / "nginx.conf")]
         process = stack.enter_context(running(command, {}, made / "output.log"))
         tls = ssl.create_default_context(cadata=authority)
-        proxy = Proxy(port, made, tls, ran)
+        proxy = Proxy(port, ingress_port, made, tls, ran)
         wait_until(lambda: process.poll() is not None or _is_ready(proxy))
         assert process.poll() is None, (made / "output.log").read_text()
         yield proxy
+
+
+def _locations_of_ingress() -> str:
+    """Return the locations that ingress-nginx writes for the Ingress of Kubernetes (its template/template.go)."""
+    ingress = yaml.safe_load((DEPLOY / "kubernetes" / "overlays" / "production" / "ingress.yaml").read_text())
+    (rule,) = ingress["spec"]["rules"]
+    target = ingress["metadata"]["annotations"]["nginx.ingress.kubernetes.io/rewrite-target"]
+    return "".join(
+        f'location ~* "^{each["path"]}" {{ rewrite "(?i){each["path"]}" {target} break; '
+        "proxy_pass http://cellar_receivers; }\n"
+        for each in rule["http"]["paths"]
+    )
 
 
 def nginx() -> str:
@@ -127,7 +147,7 @@ def _receiver(folder: Path, number: int) -> Iterator[Receiver]:
             inbox_url=folder / "inbox",
             webhook_secrets=SECRET,
             api_tokens=TOKEN,
-            link_secret="a key",
+            link_secret=LINK_KEY,
             error_http="mapped",
         ),
         started() as receiver,

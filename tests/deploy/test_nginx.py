@@ -7,15 +7,15 @@ import ssl
 from base64 import b64encode
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.api.conftest import Receiver
+from tests.api.conftest import SECRET, TOKEN, Receiver
 from tests.api.senders import assert_refused, head, receipt_id_of
 from tests.conftest import LONGEST_S, wait_until
-from tests.deploy.proxy import SECRET, TOKEN, Proxy, proxied
+from tests.deploy.proxy import Proxy, proxied
 from tests.samples import sample_body
 
 
@@ -32,9 +32,9 @@ def large_body(reference: str) -> bytes:
 
 
 @contextmanager
-def connected(proxy: Proxy) -> Iterator[ssl.SSLSocket]:
+def connected(proxy: Proxy, address: str = "127.0.0.1") -> Iterator[ssl.SSLSocket]:
     with (
-        socket.create_connection(("127.0.0.1", proxy.port), timeout=LONGEST_S) as plain,
+        socket.create_connection(("127.0.0.1", proxy.port), timeout=LONGEST_S, source_address=(address, 0)) as plain,
         proxy.tls.wrap_socket(plain, server_hostname="127.0.0.1") as connection,
     ):
         yield connection
@@ -109,6 +109,54 @@ def test_api_is_open_to_the_networks_of_operators_alone(proxy: Proxy) -> None:
         assert far.get("/metrics", headers=presented).status_code == 403
         assert far.get("/api/archives", headers=presented).status_code == 403
         assert far.get("/d/no-such-token").status_code == 404
+
+
+CLIMBING = (
+    "/api/archives/..%2f..%2f",
+    "/api/archives/%2e%2e%2f%2E%2E%2F",
+    "/api/archives/.%2e/%2e./",
+    "/api/archives/../../",
+    "/api/archives/..%2f..%2f/",
+    "/api/archives/.%2f..%2f../",
+    "/api/archives//.//..%2f..%2F",
+    "//api//archives/..//..%2f",
+    "/console/%2e./",
+    "/metrics%2f..%2f",
+)
+"""Ways to name a shut path first, and to climb to an open one, whose place nginx chooses."""
+
+
+@pytest.mark.parametrize("path", ["webhooks/cellosign", "webhooks%2fcellosign", "d/token", "d%2ftoken", "readyz"])
+@pytest.mark.parametrize("opened", ["nginx", "ingress"])
+def test_path_that_climbs_from_a_shut_path_to_an_open_one_is_passed_on_as_the_open_one(
+    proxy: Proxy, opened: str, path: str
+) -> None:
+    plain = answer_to(proxy, opened, f"/{path}")[1][:10]
+
+    assert {each: answer_to(proxy, opened, each + path)[1][:10] for each in CLIMBING} == dict.fromkeys(CLIMBING, plain)
+
+
+def test_ingress_opens_the_webhook_the_public_page_and_readiness_alone(proxy: Proxy) -> None:
+    paths = ("/webhooks/cellosign/", "/readyz", "/webhooks/cellosigns", "/readyz/x", "/metrics", "/api/archives")
+
+    found = {path: answer_to(proxy, "ingress", path)[0] for path in paths}
+
+    assert [path for path, status in found.items() if status != b"404"] == ["/webhooks/cellosign/", "/readyz"]
+
+
+def answer_to(proxy: Proxy, opened: str, path: str) -> tuple[bytes, bytes]:
+    """Return the status and body that a path gets, as it stands, from outside the networks of operators."""
+    with ExitStack() as stack:
+        if opened == "nginx":
+            connection: socket.socket = stack.enter_context(connected(proxy, "127.0.0.9"))
+        else:
+            address = ("127.0.0.1", proxy.ingress_port)
+            connection = stack.enter_context(socket.create_connection(address, timeout=LONGEST_S))
+        lines = (f"GET {path} HTTP/1.1", "host: cellar", f"authorization: Bearer {TOKEN}", "connection: close", "", "")
+        connection.sendall("\r\n".join(lines).encode())
+        received = b"".join(iter(lambda: connection.recv(1 << 16), b""))
+    first, _, body = received.partition(b"\r\n\r\n")
+    return first.split()[1], body
 
 
 def test_tokens_and_references_are_in_no_log_of_nginx(proxy: Proxy) -> None:

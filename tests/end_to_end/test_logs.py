@@ -3,6 +3,8 @@
 import json
 import subprocess
 from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,12 +14,16 @@ from tests.conftest import LONGEST_S, wait_until
 from tests.end_to_end.conftest import Running, cellar
 from tests.samples import sample_body
 
+ROOT = Path(__file__).parents[2]
+
 
 def test_printed_commands_work_when_they_are_pasted_and_show_no_secret(up: Running) -> None:
     printed = (up.folder / "up.log").read_text()
     send, read = [line for line in printed.splitlines() if line.startswith("curl ")]
 
-    assert json.loads(subprocess.check_output(["bash", "-c", send]))["status"] == "0"
+    answer = json.loads(subprocess.check_output(["bash", "-c", send]))
+    of_the_readme = sha256((ROOT / "docs/hello.json").read_bytes()).hexdigest()
+    assert (answer["status"], answer["document"]["reference"]) == ("0", of_the_readme)
     wait_until(lambda: up.read("hello-cellar").get("state") == "completed")
     assert json.loads(subprocess.check_output(["bash", "-c", read]))["reference"] == "hello-cellar"
     assert up.secret not in printed

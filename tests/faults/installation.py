@@ -20,7 +20,11 @@ from tests.faults.parts import Part, ending, prefect_part, s3_part
 from tests.faults.postgres import Postgres, leader
 from tests.installations import installed
 
-SECRET, TOKEN, LINK_KEY = "the sender's secret", "the readers' token", "the key of links"
+SECRET, TOKEN, LINK_KEY = (
+    "the sender's secret",
+    "the readers' token of 32 characters",
+    "the key of links with 32 characters",
+)
 
 
 @dataclass

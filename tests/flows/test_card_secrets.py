@@ -89,7 +89,7 @@ def test_no_output_shows_a_secret_in_clear(
     for address, status in (("/hook", 200), ("/gone", 410)):
         httpserver.expect_request(address).respond_with_data("", status=status)
     urls = ",".join(map(httpserver.url_for, ("/hook", "/gone")))
-    configure(notify_urls=urls, notify_secret=SIGNING_SECRET, notify_allow_private="true", api_tokens="token")
+    configure(notify_urls=urls, notify_secret=SIGNING_SECRET, notify_allow_private="true", api_tokens="token " * 6)
     watch_for_reports(configure, tmp_path)
     outputs: dict[str, bytes | str] = {}
     bodies = [

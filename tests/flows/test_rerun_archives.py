@@ -11,11 +11,16 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from prefect import Flow
+from prefect.exceptions import ParameterTypeError
 
 from adapters.peers.prefect_api import BULK_DEPLOYMENT, DEPLOYMENT
 from adapters.settings.settings import settings
 from adapters.tables.bulk import bulk_items, bulk_reruns
 from adapters.tables.runs import receipts, runs
+from flows.judge_signatures import judge_signatures
+from flows.rerun_archives import rerun_archives
+from flows.verify_archives import verify_archives
 from models.archive.archive import State
 from models.runs.bulk import ItemState
 from models.runs.receipt import Delivery
@@ -41,6 +46,20 @@ def working(tmp_path_factory: pytest.TempPathFactory, prefect_server: str) -> It
         workers.forget_runs()
         with worker("bulk"):
             yield
+
+
+@pytest.mark.parametrize(
+    ("flow", "parameters"),
+    [
+        *((rerun_archives, {"dry_run": value}) for value in (0, 1, "false", None)),
+        *((rerun_archives, {name: value}) for name in ("since", "until") for value in (0.5, "0.5", "1764000000", True)),
+        *((verify_archives, {"share": value}) for value in (True, "1")),
+        *((judge_signatures, {"most": value}) for value in (True, "1", 1.0)),
+    ],
+)
+def test_parameter_of_another_type_is_refused(flow: Flow[..., Any], parameters: dict[str, Any]) -> None:
+    with pytest.raises(ParameterTypeError):
+        flow.validate_parameters(parameters)
 
 
 def failed(*references: str) -> list[Delivery]:
@@ -112,7 +131,7 @@ def test_parameter_form_has_choices_and_descriptions_and_plans_only_by_default()
 def test_dry_run_leaves_a_table_of_the_plan_and_runs_nothing() -> None:
     failed("dry-1", "dry-2")
 
-    flow_run_id = started()
+    flow_run_id = started(since="yesterday", until="9999-01-01")
     wait_for(flow_run_id, "Completed")
 
     table = artifacts(flow_run_id)["table"]

@@ -152,7 +152,7 @@ def test_infected_file_brings_a_warning_and_can_only_be_downloaded(
     content = base64.b64encode(BAD).decode()
     attachment = {"id": "a", "filename": "דף.html", "mimetype": "text/html", "content": content}
     with running_clamd(tmp_path) as (address, _):
-        configure(clamd=address, api_tokens="token")
+        configure(clamd=address, api_tokens="token " * 6)
         archived("process-1", body_with(PDF, attachments=[attachment]))
 
     view = archive_view.archive("process-1")
@@ -178,7 +178,7 @@ def test_detected_type_and_infection_of_files_are_shown_and_rebuilt(
     with running_clamd(tmp_path) as (address, _):
         configure(clamd=address)
         archived("process-1", body_with(PDF, attachments=attachments))
-    configure(clamd="", api_tokens="token")
+    configure(clamd="", api_tokens="token " * 6)
     before = rows()["file"]
 
     files = asyncio.run(answer("/api/archives/process-1")).json()["files"]

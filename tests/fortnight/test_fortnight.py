@@ -44,7 +44,7 @@ def test_fortnight_ends_as_counted(
     with served(downstream) as base:
         configure(
             port=free_port(),
-            webhook_secrets="the secret",
+            webhook_secrets="the sender's secret",
             notify_urls=",".join(f"{base}{path}" for path in (*CONFIRMING, "/hostile")),
             notify_secret=SECRET,
             notify_allow_private="true",

@@ -3,6 +3,7 @@
 import runpy
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,11 +23,12 @@ def test_hadolint_finds_nothing() -> None:
     assert (linted.returncode, linted.stdout) == (0, ""), linted.stderr
 
 
-def test_every_package_gets_into_the_build() -> None:
+def test_every_package_and_every_file_of_the_wheel_gets_into_the_build() -> None:
     let_in = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     packages = {each.parent.name for each in ROOT.glob("*/__init__.py")} - {"tests", "benchmarks"}
 
-    assert packages <= let_in
+    wheel = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert packages | wheel["force-include"].keys() <= let_in
 
 
 @pytest.mark.parametrize(

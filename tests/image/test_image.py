@@ -19,7 +19,7 @@ from tests.samples import PDF, sample_body
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(4000)]  # it builds an image, which takes minutes
 
-SECRET, TOKEN = "a-secret-of-the-sender", "a-token-of-the-api"
+SECRET, TOKEN = "a-secret-of-the-sender", "a-token-of-the-api-with-32-characters"
 SECRETS = {"CELLAR_WEBHOOK_SECRETS": SECRET, "CELLAR_API_TOKENS": TOKEN}
 _MOST_BYTES = 600_000_000
 _STARTED_WITHIN_S = 300

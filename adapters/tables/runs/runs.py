@@ -132,7 +132,7 @@ def columns_of_end(state: RunState, now: datetime, cause: Cause | None) -> dict[
 def record_unseen(run: RunRow) -> bool:
     """Record the end of a run whose process was killed, and return whether our history lacked that end."""
     with writing() as session:
-        waiting.remove_within(session, [run.receipt_id])
+        waiting.remove_within(session, [run.receipt_id], asked_too=False)
         if insert_new(session, RunRow, run.model_dump()):
             return True
         ended = session.connection().execute(
@@ -193,6 +193,13 @@ def begun_since(flow_run_ids: Iterable[str], at: datetime) -> set[str]:
                 select(RunRow.flow_run_id).where(col(RunRow.flow_run_id).in_(page), col(RunRow.started_at) >= at)
             )
         }
+
+
+def newest_since(reference: str, at: datetime) -> str | None:
+    """Return the flow run of a process that began last, at or after a time."""
+    with reading() as session:
+        begun = select(RunRow.flow_run_id).where(RunRow.reference == reference, col(RunRow.started_at) >= at)
+        return session.exec(begun.order_by(col(RunRow.started_at).desc())).first()
 
 
 def has_failed(flow_run_id: str, receipt_id: str) -> bool:

@@ -3,10 +3,12 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import NAMESPACE_OID, uuid5
 
 from sqlmodel import Session, col, delete, func, select
 
-from adapters.database.transactions import pages, reading, upsert, writing
+from adapters.database.transactions import insert_new, pages, reading, upsert, writing
+from models.errors import System
 from models.runs.cause import WaitingRow
 
 
@@ -28,6 +30,25 @@ def begin_within(session: Session, row: WaitingRow) -> Wait:
     return Wait(since, attempts)
 
 
+def ask_within(session: Session, reference: str, receipt_id: str, now: datetime) -> WaitingRow:
+    """Record that a person asked for a re-run, which waits for Prefect, in the caller's transaction. Return its row.
+
+    The id follows from the receipt, since Prefect has no run yet: a receipt is asked for once, by however many people.
+    """
+    asked_id = str(uuid5(NAMESPACE_OID, receipt_id))
+    its = {"flow_run_id": asked_id, "reference": reference, "receipt_id": receipt_id}
+    row = WaitingRow(**its, waits_for=System.PREFECT, since=now, attempts=0)
+    insert_new(session, WaitingRow, row.model_dump())
+    return row
+
+
+def asked() -> list[WaitingRow]:
+    """Return the re-runs that people asked for and that Prefect does not have yet, the oldest first."""
+    with reading() as session:
+        rows = select(WaitingRow).where(WaitingRow.attempts == 0)
+        return list(session.exec(rows.order_by(col(WaitingRow.since), WaitingRow.flow_run_id)))
+
+
 def of_run(flow_run_id: str) -> Wait | None:
     """Return how long a run has waited, None if it does not wait."""
     with reading() as session:
@@ -35,10 +56,15 @@ def of_run(flow_run_id: str) -> Wait | None:
         return Wait(row.since, row.attempts) if row else None
 
 
-def remove_within(session: Session, receipt_ids: Collection[str]) -> None:
-    """Forget that runs of receipts wait. An earlier run of a receipt may be gone from Prefect."""
+def remove_within(session: Session, receipt_ids: Collection[str], *, asked_too: bool = True) -> None:
+    """Forget that runs of receipts wait. An earlier run of a receipt may be gone from Prefect.
+
+    Args:
+        asked_too: whether a re-run that a person asked for is forgotten too, since a run has done what it would do.
+    """
+    which = () if asked_too else (col(WaitingRow.attempts) > 0,)
     for page in pages(receipt_ids):
-        session.connection().execute(delete(WaitingRow).where(col(WaitingRow.receipt_id).in_(page)))
+        session.connection().execute(delete(WaitingRow).where(col(WaitingRow.receipt_id).in_(page), *which))
 
 
 def remove(flow_run_id: str) -> None:
@@ -50,7 +76,8 @@ def remove(flow_run_id: str) -> None:
 def by_run() -> dict[str, WaitingRow]:
     """Return all runs that wait, by their ids in Prefect."""
     with reading() as session:
-        return {each.flow_run_id: each for each in session.exec(select(WaitingRow))}
+        rows = session.exec(select(WaitingRow).where(WaitingRow.attempts > 0))
+        return {each.flow_run_id: each for each in rows}
 
 
 def systems() -> set[str]:

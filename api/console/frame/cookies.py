@@ -1,6 +1,10 @@
 """The console's cookies: who visits, in which language and colours, with which columns. Scripts never see them.
 
 A visitor has an id before signing in, so that the form of the login has a CSRF token too. Signing in gives a new id.
+The id is signed with the time of the last page: a browser that opens none for two hours is nobody's.
+
+Where `CELLAR_PUBLIC_URL` is https, names begin with `__Host-`: browsers take such a cookie over TLS from this host
+alone, so no other host of the domain, and nobody on the network, plants one.
 """
 
 import hashlib
@@ -10,14 +14,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from fastapi import Request, Response
-from itsdangerous import BadSignature, Signer
+from itsdangerous import BadSignature, Signer, TimestampSigner
 
 from adapters.settings.settings import settings
-from services.people.logins import LASTS
 
 _VISITOR, _LANGUAGE, _THEME = "cellar_visitor", "cellar_language", "cellar_theme"
 _COLUMNS = "cellar_columns"
-_CHOICE_LASTS_S = 365 * 86_400
+_CHOICE_LASTS_S, _IDLE_S = 365 * 86_400, 2 * 3600
 ROOT = "/console"
 
 
@@ -37,7 +40,7 @@ class Visitor:
 def visitor_id_of(request: Request) -> str | None:
     """Return the id that a visitor's cookie holds; None if there is no cookie of ours."""
     try:
-        return _signer("visitor").unsign(request.cookies.get(_VISITOR, "")).decode()
+        return _visitor_signer().unsign(_get(request, _VISITOR) or "", max_age=_IDLE_S).decode()
     except (BadSignature, UnicodeDecodeError):
         return None
 
@@ -47,22 +50,21 @@ def new_visitor_id() -> str:
 
 
 def keep_visitor(request: Request, response: Response, visitor_id: str) -> None:
-    signed = _signer("visitor").sign(visitor_id).decode()
-    _set(request, response, (_VISITOR, signed), int(LASTS.total_seconds()))
+    _set(request, response, (_VISITOR, _visitor_signer().sign(visitor_id).decode()), _IDLE_S)
 
 
-def forget_visitor(response: Response) -> None:
-    response.delete_cookie(_VISITOR, path=ROOT)
+def forget_visitor(request: Request, response: Response) -> None:
+    _set(request, response, (_VISITOR, ""), 0)
 
 
 def language_choice(request: Request) -> str | None:
-    return request.cookies.get(_LANGUAGE)
+    return _get(request, _LANGUAGE)
 
 
 def theme_choice(request: Request) -> str:
     """Return `light` or `dark` as a person chose it, else `auto`: as their system has it."""
-    chosen = request.cookies.get(_THEME, "")
-    return chosen if chosen in ("light", "dark") else "auto"
+    chosen = _get(request, _THEME)
+    return chosen if chosen and chosen in ("light", "dark") else "auto"
 
 
 def keep_choices(request: Request, response: Response, language: str | None, theme: str | None) -> None:
@@ -74,7 +76,7 @@ def keep_choices(request: Request, response: Response, language: str | None, the
 def columns_choice(request: Request) -> list[str] | None:
     """Return the names of the columns that a person chose; None if there is no choice of ours."""
     try:
-        return _signer("columns").unsign(request.cookies.get(_COLUMNS, "")).decode().split(":")
+        return _signer("columns").unsign(_get(request, _COLUMNS) or "").decode().split(":")
     except (BadSignature, UnicodeDecodeError):
         return None
 
@@ -84,16 +86,31 @@ def keep_columns(request: Request, response: Response, names: Sequence[str]) -> 
     _set(request, response, (_COLUMNS, signed), _CHOICE_LASTS_S)
 
 
-def forget_columns(response: Response) -> None:
-    response.delete_cookie(_COLUMNS, path=ROOT)
+def forget_columns(request: Request, response: Response) -> None:
+    _set(request, response, (_COLUMNS, ""), 0)
+
+
+def _get(request: Request, name: str) -> str | None:
+    return request.cookies.get(_prefix() + name)
 
 
 def _set(request: Request, response: Response, cookie: tuple[str, str], lasts_s: int) -> None:
     """Set a cookie that a link from a mail or from Prefect's UI brings along, and a form of another site does not."""
     name, value = cookie
     response.set_cookie(
-        name, value, max_age=lasts_s, path=ROOT, secure=_is_https(request), httponly=True, samesite="lax"
+        _prefix() + name,
+        value,
+        max_age=lasts_s,
+        path="/" if _prefix() else ROOT,
+        secure=bool(_prefix()) or _is_https(request),
+        httponly=True,
+        samesite="lax",
     )
+
+
+def _prefix() -> str:
+    """Return what the names of cookies begin with. Browsers want `__Host-` on a `Secure` cookie with the path `/`."""
+    return "__Host-" if settings().public_url.lower().startswith("https://") else ""
 
 
 def _is_https(request: Request) -> bool:
@@ -107,3 +124,7 @@ def _signers(secret: str, purpose: str) -> Signer:
 
 def _signer(purpose: str) -> Signer:
     return _signers(settings().active_link_secret(), purpose)
+
+
+def _visitor_signer() -> TimestampSigner:
+    return TimestampSigner(settings().active_link_secret(), salt="console-visitor", digest_method=hashlib.sha256)

@@ -47,7 +47,7 @@ async def login(request: Request, form: Posted, visitor: AnyVisitor) -> Response
 async def logout(request: Request, _form: Posted, visitor: AnyVisitor) -> Response:
     await in_thread(logins.end, visitor.visitor_id)
     response = see(f"{ROOT}/login")
-    cookies.forget_visitor(response)
+    cookies.forget_visitor(request, response)
     return response
 
 

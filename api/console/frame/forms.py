@@ -1,6 +1,7 @@
 """Forms that pages post. Each is checked to come from a page of ours, by its token and by what the browser says."""
 
 import hmac
+import re
 from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import parse_qsl
@@ -40,6 +41,11 @@ class Form:
             return _REASON.validate_python(self.text("why"))
         except ValidationError as error:
             raise Refused("BAD_PARAMETER", _NO_REASON, where="why") from error
+
+    def number(self, name: str) -> float | str:
+        """Return a field that has a number; as it stands if it has none, for a model to refuse."""
+        text = self.text(name)
+        return float(text) if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text) else text
 
     def texts(self, name: str) -> list[str]:
         return [value for key, value in self.fields if key == name]

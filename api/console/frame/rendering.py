@@ -73,7 +73,7 @@ def render(request: Request, template: str, status: int = 200, **context: Any) -
         text = _environment().get_template(template).render(_frame(request) | context)
     response = HTMLResponse(text, status)
     visitor: Visitor = request.state.visitor
-    if visitor.is_new:
+    if visitor.is_new or visitor.person:
         cookies.keep_visitor(request, response, visitor.visitor_id)
     return response
 
@@ -102,7 +102,7 @@ def _frame(request: Request) -> dict[str, Any]:
         "now": datetime.now(UTC),
         "root": ROOT,
         "prefect_url": settings().prefect_ui_url,
-        "zone": formats.zone_name(),
+        "zone": settings().zone.key,
         "path_here": _path_here(request),
         "said": request.query_params.get("said"),
     }

@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from adapters.settings.settings import settings
 from api.console.frame.cookies import ROOT, Visitor, new_visitor_id, visitor_id_of
 from api.console.words.languages import N_
+from api.references import is_ambiguous
 from models.errors import Refused
 from services.people import logins
 
@@ -58,7 +59,7 @@ def own_path(sent: str) -> str:
     """Return a path of the console to go to, the first page if `sent` is none: nobody may send people elsewhere."""
     is_own = sent.startswith(f"{ROOT}/") and sent.isascii() and sent.isprintable() and "\\" not in sent
     path = sent.partition("?")[0]
-    leads_away = "//" in path or any(each.lower().replace("%2e", ".") == ".." for each in path.split("/"))
+    leads_away = "//" in path or is_ambiguous(path.encode())
     return sent if is_own and not leads_away else f"{ROOT}/"
 
 

@@ -1,6 +1,6 @@
 """Dates, numbers, sizes and money as people of a language write them."""
 
-from datetime import date, datetime, tzinfo
+from datetime import date, datetime
 from decimal import Decimal
 
 from babel import Locale
@@ -18,21 +18,12 @@ NOTHING = "–"
 _DURATIONS = ((86_400, "day"), (3600, "hour"), (60, "minute"))
 
 
-def zone() -> tzinfo:
-    """Return the installation's zone, in which people read and write times."""
-    return settings().payment_terms.zone
-
-
-def zone_name() -> str:
-    return settings().business_timezone or settings().timezone
-
-
 def moment_text(moment: datetime | None) -> str:
     """Return a point in time to the second, in the installation's zone."""
     if moment is None:
         return NOTHING
     try:
-        return format_datetime(moment, "medium", tzinfo=zone(), locale=_locale())
+        return format_datetime(moment, "medium", tzinfo=settings().zone, locale=_locale())
     except (OverflowError, ValueError):  # the payload may state any time, even at the end of the calendar
         return moment.isoformat()
 
@@ -43,12 +34,12 @@ def day_text(day: date | None) -> str:
 
 def day_in_zone_text(moment: datetime) -> str:
     """Return the day of a moment in the installation's zone, without the year."""
-    return format_date(moment.astimezone(zone()), "d MMM", locale=_locale())
+    return format_date(moment.astimezone(settings().zone), "d MMM", locale=_locale())
 
 
 def hour_text(moment: datetime) -> str:
     """Return the hour of a moment in the installation's zone, with its day."""
-    return format_datetime(moment, "d MMM, HH:mm", tzinfo=zone(), locale=_locale())
+    return format_datetime(moment, "d MMM, HH:mm", tzinfo=settings().zone, locale=_locale())
 
 
 def duration_text(seconds: float | None) -> str:

@@ -73,11 +73,11 @@ def parking_permit(case: Case) -> tuple[bytes, Expectation]:
 
 
 def large_attachment(case: Case) -> tuple[bytes, Expectation]:
-    """A picture of about 4 MB."""
+    """A picture of about 4 MB, and a card that the card company refuses."""
     archive = process(case, forms.LEASE_HE, people(case.rng, "he", 1), amount="4,100.00")
     attach(archive, "FLOOR_PLAN", documents.png_photo(case.rng, "תכנית דירה.png", width=1360, height=1400))
-    pay(archive, case, "verify_credit_card", 410_000)
-    return _ascii(archive), completed(files=2, standings=("verified",))
+    pay(archive, case, "verify_credit_card", 410_000, succeeds=False)
+    return _ascii(archive), completed(files=2, standings=("failed",))
 
 
 def charge_amount_mismatch(case: Case) -> tuple[bytes, Expectation]:

@@ -248,12 +248,15 @@ class RunView(BaseModel):
 
 
 class RerunStarted(BaseModel):
-    """The flow run that was started, or the run that was already on its way."""
+    """The flow run that was started, or the run that was already on its way.
+
+    Null and AwaitingRetry while Prefect is away: the run will start when Prefect is back.
+    """
 
     reference: str
-    flow_run_id: str
+    flow_run_id: str | None
     state: str
-    url: str
+    url: str | None
 
 
 class TimelineKind(StrEnum):

@@ -1,11 +1,9 @@
 """A dismissal: a person says that something needs nobody any more."""
 
-from pydantic import BaseModel
-
-from models.views.parameters import Statement
+from models.views.parameters import RequestBody, Statement
 
 
-class Dismissal(BaseModel):
+class Dismissal(RequestBody):
     """Why a process is not missing, or a refused body needs nobody, and the name of the person who says so."""
 
     by: Statement

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from pydantic import BaseModel, Field
 
 from models.payments.discrepancy import DiscrepancyCode, DiscrepancyState
-from models.views.parameters import Statement, Text
+from models.views.parameters import RequestBody, Statement, Text
 
 
 class PaymentView(BaseModel):
@@ -27,7 +27,7 @@ class PaymentView(BaseModel):
     periodical_minor: int | None
 
 
-class Explanation(BaseModel):
+class Explanation(RequestBody):
     """A person's reason why a discrepancy is in order. `expected` and `found` limit it to exactly these values."""
 
     by: Statement

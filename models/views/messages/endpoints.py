@@ -66,7 +66,7 @@ class SecretChoice(Client):
 class NewEndpoint(SecretChoice):
     """An endpoint to add. An empty filter lets everything pass."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     url: Text = Field(repr=False, max_length=2000, description="`http://…` or `https://…`")
     name: Slug = Field(description="lower-case letters, digits and hyphens; it is never used again")

@@ -3,19 +3,14 @@
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from models.views.messages.messages import MessageFilter
-from models.views.parameters import Text
+from models.views.parameters import RequestBody, Text
 
 
-class RedeliveryRequest(MessageFilter):
-    """The filters of the messages to deliver again. Without `state`, those that are dead or skipped.
-
-    An unknown member is refused: a misspelled filter would match more.
-    """
-
-    model_config = ConfigDict(extra="forbid")
+class RedeliveryRequest(RequestBody, MessageFilter):
+    """The filters of the messages to deliver again. Without `state`, those that are dead or skipped."""
 
     force: bool = Field(False, description="also messages that were confirmed, if `state` names `delivered`")
     dry_run: bool = Field(True, description="only plan; `confirm` then freezes the list and makes it due")

@@ -13,7 +13,7 @@ from hypothesis import settings as drawn_by
 from hypothesis import strategies as st
 from openpyxl import Workbook
 
-from adapters.lists.csv_rows import delimiter_of
+from adapters.lists.csv_rows import delimiter_of, line_of_csv, plain_cell, rows_of_csv
 from adapters.lists.list_files import rows_of_list
 from models.completeness.list_format import ListFormat
 from models.completeness.listed import SheetRow
@@ -225,3 +225,52 @@ def test_damaged_workbook_has_rows_or_is_refused(file: Path, seed: int) -> None:
     except Refused as error:
         codes = [error.code]
     assert codes in ([], ["LIST_DAMAGED"], ["LIST_TOO_LARGE"])
+
+
+UNSEEN = [
+    "",
+    " ",
+    "   ",
+    "\N{NO-BREAK SPACE}",
+    "\ufeff",
+    "\u200b",
+    "\u200f",
+    "\u2066",
+    "\N{IDEOGRAPHIC SPACE}",
+    "\x00",
+    '"',
+    "\xad",
+]
+SIGNS = ["=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20", "\ufe66", "\u2212"]
+
+
+@pytest.mark.parametrize("sign", SIGNS, ids=ascii)
+@pytest.mark.parametrize("unseen", UNSEEN, ids=ascii)
+def test_sign_that_a_spreadsheet_would_run_has_an_apostrophe_before_it(unseen: str, sign: str) -> None:
+    for broken in ("\t", "\r", "\n", " \n "):
+        assert plain_cell(f"{broken}{unseen}{sign}1+1") == f"'{broken}{unseen}'{sign}1+1"
+    for separator in ("", ";", "|", "x;", "x\t", "x\n", "x\r\n", "x;y;", "x; \u200b;"):
+        assert plain_cell(f"{separator}{unseen}{sign}1+1") == f"{separator}{unseen}'{sign}1+1"
+
+
+@pytest.mark.parametrize("text", ["\tx", "\rx", "\nx", " \tx", "\ufeff\nx"], ids=ascii)
+def test_cell_that_begins_with_a_break_begins_with_an_apostrophe(text: str) -> None:
+    assert plain_cell(text) == f"'{text}"
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "a=b", "1-2", "a; b", "dana@example.com", "חוזה - 7", "a\tb", "x;", "a,=b", "'=1"]
+)
+def test_any_other_cell_is_unchanged(text: str) -> None:
+    assert plain_cell(text) == text
+
+
+def test_line_of_csv_is_read_back_as_plain_cells() -> None:
+    line = line_of_csv(["=1+1", "a;=1", None, 7, 'x "y", z', "\n@a"])
+
+    assert [each.cells for each in rows_of_csv(line, ",")] == [["'=1+1", "a;'=1", "", "7", 'x "y", z', "'\n'@a"]]
+
+
+def test_long_cell_of_separators_takes_no_long_time() -> None:
+    """A pattern that tried each place anew would take minutes."""
+    assert plain_cell("\t;\t" * 1_000_000 + "x").startswith("'\t")

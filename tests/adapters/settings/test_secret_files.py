@@ -12,6 +12,9 @@ from models.errors import WrongUse
 Configure = Callable[..., Settings]
 
 
+NEW, OLD, TOKEN = "the new secret of the sender", "the old secret of the sender", "a token " * 4 + "!"
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     made = tmp_path / "secrets"
@@ -20,23 +23,23 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_each_file_is_the_value_of_its_variable(configure: Configure, folder: Path) -> None:
-    (folder / "CELLAR_WEBHOOK_SECRETS").write_text("new,old\n")
+    (folder / "CELLAR_WEBHOOK_SECRETS").write_text(f"{NEW},{OLD}\n")
     (folder / "CELLAR_DATABASE_URL").write_text("postgresql://u:p@db/cellar\n")
     (folder / "PREFECT_API_AUTH_STRING").write_text("user:password\n")
     (folder / "prefect-server.env").write_text("of another program")
 
     made = configure(secrets_dir=folder)
 
-    assert made.active_webhook_secrets() == ("new", "old")
+    assert made.active_webhook_secrets() == (NEW, OLD)
     assert made.database_location == "postgresql://u:p@db/cellar"
     assert made.prefect_auth_string == "user:password"
 
 
 def test_environment_takes_precedence_over_a_file(configure: Configure, folder: Path) -> None:
-    (folder / "CELLAR_WEBHOOK_SECRETS").write_text("from the file")
+    (folder / "CELLAR_WEBHOOK_SECRETS").write_text("the secret from the file")
 
-    assert configure(secrets_dir=folder, webhook_secrets="from the environment").webhook_secrets == (
-        "from the environment",
+    assert configure(secrets_dir=folder, webhook_secrets="from the environment itself").webhook_secrets == (
+        "from the environment itself",
     )
 
 
@@ -44,10 +47,10 @@ def test_files_that_an_orchestrator_links_are_read(configure: Configure, folder:
     """Kubernetes replaces all files of a volume at once, by one link."""
     (folder / "..2026_01_01").mkdir()
     (folder / "..data").symlink_to("..2026_01_01")
-    (folder / "..data" / "CELLAR_API_TOKENS").write_text("a token")
+    (folder / "..data" / "CELLAR_API_TOKENS").write_text(TOKEN)
     (folder / "CELLAR_API_TOKENS").symlink_to("..data/CELLAR_API_TOKENS")
 
-    assert configure(secrets_dir=folder).active_api_tokens() == ("a token",)
+    assert configure(secrets_dir=folder).active_api_tokens() == (TOKEN,)
 
 
 def test_misspelled_file_is_refused_with_the_nearest_setting(configure: Configure, folder: Path) -> None:
@@ -65,10 +68,10 @@ def test_folder_that_does_not_exist_is_refused(configure: Configure, tmp_path: P
 
 
 def test_env_file_may_name_the_folder(configure: Configure, folder: Path, tmp_path: Path) -> None:
-    (folder / "CELLAR_LINK_SECRET").write_text("a key")
+    (folder / "CELLAR_LINK_SECRET").write_text(TOKEN)
     (tmp_path / ".env").write_text("CELLAR_SECRETS_DIR=secrets\n")
 
-    assert configure().active_link_secret() == "a key"
+    assert configure().active_link_secret() == TOKEN
 
 
 def test_programs_that_cellar_starts_find_a_relative_folder(configure: Configure, folder: Path) -> None:

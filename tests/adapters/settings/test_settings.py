@@ -1,9 +1,11 @@
 """Settings: their sources, and secrets that stay secret."""
 
 import os
+import re
 import stat
 import subprocess
 import sys
+from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -92,7 +94,7 @@ def test_variable_overrides_the_dotenv_file(configure: Configure) -> None:
     [("a", ("a",)), ("a,b", ("a", "b")), (" a , b ,", ("a", "b")), ("", ()), (",", ()), ('["a"]', ('["a"]',))],
 )
 def test_lists_are_separated_by_commas(configure: Configure, text: str, expected: tuple[str, ...]) -> None:
-    assert configure(api_tokens=text).api_tokens == expected
+    assert configure(search_fields=text).search_fields == expected
 
 
 @pytest.mark.parametrize(
@@ -183,8 +185,8 @@ def test_payments_are_booked_by_a_table_of_types(configure: Configure) -> None:
 def test_error_about_a_setting_reveals_no_secrets(configure: Configure) -> None:
     with pytest.raises(ValidationError) as wrong:
         configure(
-            webhook_secrets="secret-1,secret-2",
-            api_tokens="secret-3",
+            webhook_secrets="secret-1 secret-1,secret-2 secret-2",
+            api_tokens="secret-3" * 4,
             notify_urls="http://e/?secret-4",
             port="secret-5",
         )
@@ -197,11 +199,11 @@ def test_error_about_a_setting_reveals_no_secrets(configure: Configure) -> None:
 
 def test_repr_shows_no_secret(configure: Configure) -> None:
     made = configure(
-        webhook_secrets="hidden-1",
-        api_tokens="hidden-2",
-        link_secret="hidden-3",
+        webhook_secrets="hidden-1" * 2,
+        api_tokens="hidden-2" * 4,
+        link_secret="hidden-3" * 4,
         seal_keys="hidden" * 14 + "ab==",
-        notify_secret="whsec_hidden44aaaa",
+        notify_secret="whsec_hidden44" + "hidden44" * 4,
         notify_urls="https://hidden-5:hidden-6@erp.example/hidden-7",
         database_url="postgresql://u:hidden-8@db/cellar",
         PREFECT_API_AUTH_STRING="admin:hidden-9",
@@ -214,11 +216,32 @@ def test_repr_shows_no_secret(configure: Configure) -> None:
     assert "hidden" not in str(made)
 
 
-def test_configured_secret_is_used_and_none_is_generated(configure: Configure) -> None:
-    made = configure(webhook_secrets="old,new", api_tokens="t", link_secret="l")
+@pytest.mark.parametrize(
+    ("name", "least"), [("webhook_secrets", 16), ("api_tokens", 32), ("link_secret", 32), ("notify_secret", 24)]
+)
+def test_short_secret_is_refused_with_the_command_that_makes_one(configure: Configure, name: str, least: int) -> None:
+    def _made(size: int) -> str:
+        return f"whsec_{b64encode(b'x' * size).decode()}" if name == "notify_secret" else "x" * size
 
-    assert made.active_webhook_secrets() == ("old", "new")
-    assert (made.active_api_tokens(), made.active_link_secret()) == (("t",), "l")
+    with pytest.raises(ValidationError) as refused:
+        configure(**{name: _made(least - 1)})
+    assert f"CELLAR_{name.upper()}: expected" in str(refused.value)
+    assert re.search(r"`openssl rand -(hex|base64) \d+`", str(refused.value))
+    assert "xxx" not in str(refused.value)
+    assert _made(least) in getattr(configure(**{name: _made(least)}), name)
+
+
+@pytest.mark.parametrize("name", ["webhook_secrets", "api_tokens"])
+def test_one_short_secret_beside_a_long_one_is_refused(configure: Configure, name: str) -> None:
+    with pytest.raises(ValidationError, match=f"CELLAR_{name.upper()}: expected"):
+        configure(**{name: f"{'x' * 40},x"})
+
+
+def test_configured_secret_is_used_and_none_is_generated(configure: Configure) -> None:
+    made = configure(webhook_secrets=f"{'old' * 6},{'new' * 6}", api_tokens="t" * 32, link_secret="l" * 32)
+
+    assert made.active_webhook_secrets() == ("old" * 6, "new" * 6)
+    assert (made.active_api_tokens(), made.active_link_secret()) == (("t" * 32,), "l" * 32)
     assert not (made.data_dir / "secrets").exists()
 
 
@@ -302,17 +325,18 @@ def test_generated_secret_survives_a_power_cut(configure: Configure) -> None:
 
 
 @pytest.mark.parametrize("name", ["webhook", "api", "link"])
-def test_empty_secret_file_is_refused_as_damaged(configure: Configure, name: str) -> None:
+@pytest.mark.parametrize("text", ["", "a short text"])
+def test_file_of_a_short_secret_is_refused(configure: Configure, name: str, text: str) -> None:
     made = configure()
     (made.data_dir / "secrets").mkdir(parents=True)
-    (made.data_dir / "secrets" / name).touch()
+    (made.data_dir / "secrets" / name).write_text(text)
     uses = {
         "webhook": made.active_webhook_secrets,
         "api": made.active_api_tokens,
         "link": made.active_link_secret,
     }
 
-    with pytest.raises(Locked, match=f"secrets/{name} is damaged"):
+    with pytest.raises(Locked, match=f"secrets/{name} has fewer than"):
         uses[name]()
 
 

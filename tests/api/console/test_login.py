@@ -1,12 +1,19 @@
 """Signing in to the console, its cookies, and forms that come from elsewhere."""
 
+import hashlib
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
+from fastapi import Request, Response
+from itsdangerous import TimestampSigner
 
-from tests.api.conftest import TOKEN
+from api.console.frame import cookies
+from tests.api.conftest import LINK_KEY, TOKEN
 from tests.api.console.conftest import PERSON, Browser, Console, csrf_of, posted
+from tests.installations import installed
 
 LOGIN = {"name": PERSON, "token": TOKEN}
 _ELSEWHERE = "FORM_FROM_ELSEWHERE"
@@ -76,6 +83,41 @@ def test_cookie_is_kept_from_scripts_and_from_forms_of_other_sites(visitor: http
     assert {"HttpOnly", "SameSite=lax", "Path=/console"} <= set(cookie.split("; "))
     assert "Secure" not in cookie.split("; ")
     assert "Secure" in behind_tls.split("; ")
+
+
+def test_cookies_of_a_public_url_of_https_are_bound_to_the_host(tmp_path: Path) -> None:
+    with installed(tmp_path, public_url="https://cellar.example.com"):
+        answer, asked = Response(), Request({"type": "http", "scheme": "http", "headers": []})
+        cookies.keep_visitor(asked, answer, "somebody")
+        cookies.keep_choices(asked, answer, "he", None)
+        cookies.forget_columns(asked, answer)
+        kept = answer.headers.getlist("set-cookie")
+        sent = "; ".join(each.partition(";")[0] for each in kept)
+        again = Request({"type": "http", "headers": [(b"cookie", sent.encode())]})
+
+        assert all(each.startswith("__Host-cellar_") for each in kept)
+        assert all({"Secure", "Path=/", "HttpOnly"} <= set(each.split("; ")) for each in kept)
+        assert (cookies.visitor_id_of(again), cookies.language_choice(again)) == ("somebody", "he")
+        plain = Request({"type": "http", "headers": [(b"cookie", sent.replace("__Host-", "").encode())]})
+        assert (cookies.visitor_id_of(plain), cookies.language_choice(plain)) == (None, None)
+
+
+class _Earlier(TimestampSigner):
+    def get_timestamp(self) -> int:
+        return int(time.time()) - 2 * 3600 - 60
+
+
+def test_login_ends_after_two_hours_without_a_page(person: httpx.Client) -> None:
+    now = person.cookies["cellar_visitor"]
+    earlier = _Earlier(LINK_KEY, salt="console-visitor", digest_method=hashlib.sha256).sign(now.split(".")[0]).decode()
+    person.cookies.clear()
+
+    for cookie, status in ((now, 200), (earlier, 303)):
+        assert person.get("/console/archives", headers={"cookie": f"cellar_visitor={cookie}"}).status_code == status
+
+
+def test_each_page_of_a_person_begins_the_two_hours_anew(person: httpx.Client) -> None:
+    assert "Max-Age=7200" in person.get("/console/archives").headers["set-cookie"]
 
 
 def test_login_gives_the_visitor_a_new_id(visitor: httpx.Client) -> None:

@@ -53,6 +53,18 @@ def test_value_is_isolated_and_reverses_nothing(text: str) -> None:
     assert not set("\u202a\u202b\u202d\u202e\u2066\u2067\0") & set(str(shown))
 
 
+def test_day_and_age_in_a_link_are_read_in_the_installations_zone(configure: Callable[..., Settings]) -> None:
+    configure(business_timezone="Asia/Jerusalem")
+
+    found = asked(ArchiveQuery, [("received_after", "2026-11-24"), ("received_before", "7d")])
+
+    assert found.query
+    assert found.query.received_after == datetime(2026, 11, 23, 22, tzinfo=UTC)
+    assert found.query.received_before
+    assert {each.values for each in found.fields if each.kind == "moment"} == {("2026-11-24",), ("7d",)}
+    assert found.url("/") == "/?received_after=2026-11-24&received_before=7d"
+
+
 @given(st.lists(st.tuples(st.sampled_from([*ArchiveQuery.model_fields, "other"]), st.text())))
 def test_filters_of_any_link_are_read_or_marked(pairs: list[tuple[str, str]]) -> None:
     found = asked(ArchiveQuery, pairs)

@@ -72,6 +72,45 @@ def test_without_dry_run_the_list_is_frozen_at_once(receiver: Receiver) -> None:
     post(receiver, f"/{found['id']}/abort")
 
 
+BODIES_OF_ANOTHER_TYPE: list[tuple[str, dict[str, Any]]] = [
+    *((PATH, {"dry_run": value}) for value in (0, 1, 0.0, "false", "0", "no", "off", [0], None)),
+    *((PATH, {"attention": value}) for value in (0, "true")),
+    *((PATH, {"process_number": value}) for value in ("100", 100.0, True)),
+    *((PATH, {"received_after": value}) for value in (0.5, 1764000000, "0.5", "1764000000", "1", True, "-1.5")),
+    *((PATH, {"label": value}) for value in ("a=b", {"a": 1})),
+    *((PATH, {"state": value}) for value in (["failed"], 1)),
+    (f"{PATH}/x/abort", {"by": 1}),
+    *(("/api/redeliveries", {name: value}) for name in ("dry_run", "force") for value in (0, 1, "false", "true", None)),
+    ("/api/endpoints", {"name": "a", "url": "https://erp.example/", "rate_per_s": "5"}),
+    ("/api/endpoints", {"name": "a", "url": "https://erp.example/", "rate_per_s": True}),
+    ("/api/endpoints", {"name": "a", "url": "https://erp.example/", "headers": {"x": 1}}),
+    *(("/api/endpoints/a/rotate", {"overlap_h": value}) for value in ("1", True, None)),
+    ("/api/endpoints/a/disable", {"by": ["a"]}),
+    ("/api/discrepancies/1/explanation", {"by": "a", "why": "b", "expected": 1}),
+    ("/api/archives/a/discrepancies/1/explanation", {"by": "a", "why": "b", "because": "1"}),
+    ("/api/missing/1/dismiss", {"by": 1, "why": "b"}),
+]
+
+
+def test_value_of_another_type_than_described_is_refused_and_does_nothing(receiver: Receiver) -> None:
+    before = receiver.client.get(PATH).json()
+
+    answers = [(path, body, receiver.client.post(path, json=body)) for path, body in BODIES_OF_ANOTHER_TYPE]
+
+    assert [(path, body) for path, body, answer in answers if answer.status_code != 422] == []
+    assert {answer.json()["error"]["code"] for _, _, answer in answers} == {"BAD_PARAMETER"}
+    assert answers[0][2].json()["error"]["where"] == "body.dry_run"
+    assert receiver.client.get(PATH).json() == before
+
+
+@pytest.mark.parametrize("moment", ["0.5", "0", "1764000000", "-1", "+5", "1e9"])
+def test_number_is_no_time_in_a_filter(receiver: Receiver, moment: str) -> None:
+    answer = receiver.client.get("/api/archives", params={"received_after": moment})
+
+    assert_error(answer, 422, "BAD_PARAMETER")
+    assert "2026-" in answer.json()["error"]["detail"]
+
+
 def test_bulk_re_runs_are_listed_newest_first(receiver: Receiver) -> None:
     made = [post(receiver, state="failed")["id"] for _ in range(2)]
 

@@ -19,9 +19,9 @@ def test_address_gets_three_quarters_of_the_places_at_most_and_at_least_one(
     admission = Admission(Fellows.alone())
     with ExitStack() as taken:
         for _ in range(own):
-            taken.enter_context(admission.place("192.0.2.1"))
+            taken.enter_context(admission.place("192.0.2.1", "default"))
         with pytest.raises(Transient):
-            taken.enter_context(admission.place("192.0.2.1"))
+            taken.enter_context(admission.place("192.0.2.1", "default"))
 
         for number in range(places - own):
-            taken.enter_context(admission.place(f"203.0.113.{number}"))
+            taken.enter_context(admission.place(f"203.0.113.{number}", "default"))

@@ -22,6 +22,34 @@ def connected(receiver: Receiver) -> Iterator[socket.socket]:
         yield connection
 
 
+class TestPaths:
+    @pytest.mark.parametrize(
+        "path",
+        [
+            *("/api/archives/..%2f..%2fwebhooks%2fcellosign", "/api/archives/%2E%2e%2Fmetrics", "/api/../metrics"),
+            *("/api/archives/..", "/api/archives/%2e", "/./metrics", "/api/archives/a%2F.%2Fb", "/api/archives/..;a/b"),
+            *("/api/archives/%252e%252e%252fb", "/api/archives/..%5cb", "/api/archives/..%25252fb", "/api\\metrics"),
+            *("//api/archives", "http://cellar/api/../metrics"),
+        ],
+    )
+    def test_that_a_proxy_could_read_as_another_path_is_refused(self, receiver: Receiver, path: str) -> None:
+        with connected(receiver) as connection:
+            connection.sendall(f"GET {path} HTTP/1.1\r\nhost: cellar\r\n\r\n".encode())
+
+            status, content = answer_on(connection)
+
+        assert (status, content["errordesc"].partition(" ")[0]) == (400, "BAD_PATH")
+
+    @pytest.mark.parametrize(
+        "path", ["a%2Fb", "...", "%2F%2F", ".htaccess", "a..b", "%2e%2e.%2fb", "a/b//c", "a%5Cb", "100%25", "a;..b"]
+    )
+    def test_with_any_other_reference_is_passed_on(self, receiver: Receiver, path: str) -> None:
+        with connected(receiver) as connection:
+            connection.sendall(f"GET /api/archives/{path}?q=/../ HTTP/1.1\r\nhost: cellar\r\n\r\n".encode())
+
+            assert answer_on(connection)[0] == 401
+
+
 class TestSizeOfHeads:
     def test_head_of_the_largest_allowed_size_is_accepted(self, receiver: Receiver) -> None:
         lines = b"".join(b"x-%d: 1\r\n" % number for number in range(98))

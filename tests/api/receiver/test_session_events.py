@@ -143,7 +143,7 @@ def test_events_are_taken_into_store_and_database_without_a_run(tmp_path: Path) 
 
 def test_receivers_that_share_an_inbox_and_are_killed_lose_no_acknowledged_event(tmp_path: Path) -> None:
     acknowledged = list[bytes]()
-    values: dict[str, Any] = {"sweep_interval_s": 0.5, "webhook_secrets": "the same secret"}
+    values: dict[str, Any] = {"sweep_interval_s": 0.5, "webhook_secrets": "the same secret of both"}
     (tmp_path / "second").mkdir()
     for attempt in range(3):
         shared: dict[str, Any] = {"inbox_url": tmp_path / "inbox", "store_url": tmp_path / "store"}

@@ -1,15 +1,20 @@
-"""Limits the places and the bytes in flight of one address."""
+"""Limits the places and the bytes in flight of a source at an address, and lets slow bodies give way."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime
 
 import httpx
 import pytest
 
-from tests.api.conftest import Receiver, receiving
+from models.sources.source import StatedTerms
+from services.sources import registry
+from tests.api.conftest import TOKEN, Receiver, receiving
 from tests.api.senders import Sender, assert_refused
 from tests.conftest import LONGEST_S, wait_until
+from tests.installations import installed
 from tests.samples import sample_body
+from tests.scrapes import scraped
 
 ELSEWHERE = "203.0.113.7"
 
@@ -18,7 +23,7 @@ ELSEWHERE = "203.0.113.7"
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
     """A receiver with places for four archives, of 40 MB together."""
     folder = tmp_path_factory.mktemp("shared")
-    with receiving(folder, max_requests_in_flight=4, max_bytes_in_flight=40_000_000) as receiver:
+    with receiving(folder, max_requests_in_flight=4, max_bytes_in_flight=40_000_000, api_tokens=TOKEN) as receiver:
         yield receiver
 
 
@@ -44,6 +49,11 @@ def senders(shared: Receiver) -> Iterator[list[Sender]]:
 def parts(receiver: Receiver) -> int:
     """Return the number of archives in flight."""
     return sum(name.endswith(".part") for name in receiver.waiting())
+
+
+def in_flight(receiver: Receiver) -> float:
+    """Return the number of archives in flight, those too of which nothing is written yet."""
+    return scraped(receiver.url, TOKEN).value("cellar_deliveries_in_flight") or 0
 
 
 def post(receiver: Receiver, body: bytes, *, sender: str = "127.0.0.1", forwarded: str | None = None) -> httpx.Response:
@@ -74,6 +84,45 @@ class TestShareOfAnAddress:
             wait_until(lambda: parts(shared) == 4)
 
             assert_refused(post(shared, sample_body("one too many"), sender="127.0.0.2"), 503, "UNAVAILABLE")
+
+    def test_another_source_at_the_same_address_still_gets_a_place(self, shared: Receiver) -> None:
+        with installed(shared.log.parent):
+            secret = registry.add("second", StatedTerms(), "the test", datetime.now(UTC)).secret
+
+        url = f"{shared.url}/webhooks/cellosign/second"
+        answer = httpx.post(url, content=sample_body("second"), headers={"authorization": secret}, timeout=LONGEST_S)
+
+        assert answer.json()["status"] == "0"
+
+
+class TestSlowBodies:
+    """Senders that have proved their secret and trickle their bodies, while others of their source and address wait."""
+
+    @pytest.mark.parametrize("length", [("content-length: 9000000",), ("transfer-encoding: chunked",)])
+    def test_give_way_to_a_new_body_one_at_a_time(self, shared: Receiver, length: tuple[str, ...]) -> None:
+        with ExitStack() as stack:
+            slow = [stack.enter_context(Sender(shared, *length)) for _ in range(3)]
+            for sender in slow:
+                sender.send(b"a\r\n" + b" " * 10 + b"\r\n")
+            wait_until(lambda: in_flight(shared) == 3)
+
+            wait_until(lambda: post(shared, sample_body("fast")).json()["status"] == "0")
+
+            wait_until(lambda: any(each.has_answer() for each in slow))
+            status, content = next(each for each in slow if each.has_answer()).answer()
+            assert (status, content["errordesc"].split(":")[0]) == (503, "UNAVAILABLE")
+            assert "slowly" in content["errordesc"]
+            assert sum(each.has_answer() for each in slow) == 0
+
+    def test_give_back_the_bytes_that_they_announced(self, shared: Receiver) -> None:
+        body = sample_body("large", note="x" * 5_000_000)
+        with Sender(shared, "content-length: 29000000") as slow:
+            slow.send(b" " * 10)
+            wait_until(lambda: in_flight(shared) == 1)
+
+            wait_until(lambda: post(shared, body).json()["status"] == "0")
+
+            assert slow.answer()[0] == 503
 
 
 class TestBytesOfAnAddress:

@@ -72,7 +72,7 @@ def test_webhook_url_with_a_trailing_slash_accepts_archives(receiver: Receiver) 
 
 
 class TestAuthorization:
-    @pytest.mark.parametrize("secret", [SECRET, "the next secret"])
+    @pytest.mark.parametrize("secret", [SECRET, "the next secret of the sender"])
     @pytest.mark.parametrize(
         ("name", "value"),
         [

@@ -125,15 +125,15 @@ def test_failed_archive_says_why_and_what_to_do_and_where_its_run_is() -> None:
     assert page(archive(cause=CAUSE, runs=[RUN])) == [
         REFERENCE,
         "failed, process 1037, template 9fa7",
-        "received 2026-01-01 12:00:00, not completed (all times are UTC)",
+        "received 2026-01-01 12:00:00Z, not completed (times are in UTC)",
         "",
-        "Failed 2026-01-01 12:00:00 (3 h ago): STORE_AWAY in persist-files, attempt 3",
+        "Failed 2026-01-01 12:00:00Z (3 h ago): STORE_AWAY in persist-files, attempt 3",
         "  the store does not take a file: Read-only file system; mount the store so that cellar may write to",
         "  it",
         f"  Then run it again: cellar rerun {REFERENCE}",
         "",
         "runs",
-        "  Failed, webhook, attempt 3, 2026-01-01 12:00:00 for 30.0 s – STORE_AWAY in persist-files",
+        "  Failed, webhook, attempt 3, 2026-01-01 12:00:00Z for 30.0 s – STORE_AWAY in persist-files",
         f"    {URL}",
     ]
 
@@ -141,7 +141,7 @@ def test_failed_archive_says_why_and_what_to_do_and_where_its_run_is() -> None:
 def test_waiting_archive_needs_no_re_run() -> None:
     lines = page(archive(state="processing", cause=CAUSE))
 
-    assert "Waits since 2026-01-01 12:00:00 (3 h ago): STORE_AWAY in persist-files, attempt 3" in lines
+    assert "Waits since 2026-01-01 12:00:00Z (3 h ago): STORE_AWAY in persist-files, attempt 3" in lines
     assert "  Then it goes on by itself, and no re-run is needed." in lines
 
 
@@ -150,7 +150,7 @@ def test_delivery_names_the_version_that_it_made() -> None:
     lines = page(archive(versions=versions, deliveries=DELIVERIES))
 
     assert [line.split() for line in lines[lines.index("deliveries") + 2 :]] == [
-        [version, "2026-01-01", "12:00:00", receipt]
+        [version, "2026-01-01", "12:00:00Z", receipt]
         for version, receipt in (("1", RECEIPT), ("duplicate", RECEIPT), ("changed", LATER))
     ]
 
@@ -185,9 +185,9 @@ def test_timeline_has_a_line_an_entry() -> None:
 
     begin = lines.index("timeline")
     assert lines[begin + 1 : begin + 4] == [
-        "time                 kind    what    by",
-        "2026-01-01 12:00:00  event   what 0",
-        "2026-01-01 12:00:00  action  what 1  dana",
+        "time                  kind    what    by",
+        "2026-01-01 12:00:00Z  event   what 0",
+        "2026-01-01 12:00:00Z  action  what 1  dana",
     ]
 
 
@@ -224,11 +224,11 @@ def rows(archives: list[ArchiveSummary]) -> list[str]:
 
 
 def test_list_shows_cause_and_task_in_one_line_of_100_columns() -> None:
-    assert rows([listed(CAUSE)]) == [f"{REFERENCE} failed 1037    2026-01-01 12:00 STORE_AWAY persist-files"]
+    assert rows([listed(CAUSE)]) == [f"{REFERENCE} failed 1037    2026-01-01 12:00Z STORE_AWAY persist-files"]
 
 
 def test_list_without_a_cause_shows_the_template_cut_and_the_counts_whole() -> None:
-    assert rows([listed(None)]) == [f"{REFERENCE} completed 1037    2026-01-01 12:00 9fa70d4cc… 2     3     10"]
+    assert rows([listed(None)]) == [f"{REFERENCE} completed 1037    2026-01-01 12:00Z 9fa70d4c… 2     3     10"]
 
 
 def test_head_names_the_source_unless_it_is_the_default() -> None:

@@ -5,11 +5,14 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from subprocess import PIPE, Popen
 from typing import Any
 
+import httpx
 import pytest
+from pytest_httpserver import HTTPServer
 
 from adapters.inbox import session_events
 from adapters.settings.settings import Settings, settings
@@ -20,7 +23,7 @@ from models.runs.refused import RefusedDelivery
 from models.views.archives.archives import ArchivePage, ArchiveView
 from services.completeness.taking_in import take_in
 from tests.cli.conftest import Cellar
-from tests.conftest import LONGEST_S, free_port, make_tables
+from tests.conftest import LONGEST_S, free_port, make_tables, wait_until
 from tests.installations import archived, deployed, installed
 from tests.pdfs import SIGNER_NAME
 from tests.samples import sample_body
@@ -107,8 +110,8 @@ class TestList:
             ("--discrepancy", "unknown"),
             ("--process-number", "many"),
             ("--transaction-number", str(1 << 64)),
-            ("--received-after", "yesterday"),
-            ("--received-before", "2026-01-01"),
+            ("--received-after", "soon"),
+            ("--received-before", "2026-02-30"),
             ("--label", "no equals sign"),
             ("--cursor", "of no page"),
             ("--limit", "0"),
@@ -180,12 +183,18 @@ class TestShow:
         assert cellar("show").status == 2
 
 
-class TestRerun:
-    def test_fails_while_prefect_does_not_answer(self, cellar: Cellar, three: list[str]) -> None:
-        result = cellar("rerun", three[0])
+def _end(prefect_url: str, run_id: str, state: str) -> None:
+    wanted = {"state": {"type": state}, "force": True}
+    httpx.post(f"{prefect_url}/flow_runs/{run_id}/set_state", json=wanted, timeout=LONGEST_S).raise_for_status()
 
-        assert (result.status, result.output) == (1, "")
-        assert "does not answer" in result.errors
+
+class TestRerun:
+    def test_says_that_it_starts_when_prefect_is_back(self, cellar: Cellar, three: list[str]) -> None:
+        result = cellar("rerun", three[2])
+
+        assert result.status == 0, result.errors
+        assert f"{three[2]}: Prefect does not answer; the run will start when Prefect is back" in result.output
+        assert "1 archive waits for Prefect since" in cellar("status").output
 
     def test_starts_a_run_or_reports_the_run_that_is_scheduled(
         self, cellar: Cellar, three: list[str], prefect_server: str, monkeypatch: pytest.MonkeyPatch
@@ -206,6 +215,36 @@ class TestRerun:
         assert all("trigger:rerun" in run["tags"] for run in runs.values())
         assert (reported.status, runs[three[1]]["id"] in reported.output) == (0, True)
 
+    @pytest.mark.parametrize("last", ["COMPLETED", "FAILED"])
+    def test_with_wait_follows_the_runs_and_returns_their_outcome(
+        self,
+        cellar: Cellar,
+        three: list[str],
+        prefect_server: str,
+        httpserver: HTTPServer,
+        monkeypatch: pytest.MonkeyPatch,
+        last: str,
+    ) -> None:
+        """The re-runs are asked for while Prefect is away. The command that follows them starts them."""
+        with deployed(prefect_server) as runs_of_deployment, ThreadPoolExecutor(1) as person:
+            monkeypatch.setenv("PREFECT_API_URL", httpserver.url_for("/api"))  # it answers 500
+            settings.cache_clear()
+            following = person.submit(cellar, "rerun", *three[:2], "--wait", "--json")
+            wait_until(lambda: len(httpserver.log) > 2)  # each was tried, and is tried again
+            monkeypatch.setenv("PREFECT_API_URL", prefect_server)
+            settings.cache_clear()
+            wait_until(lambda: len(runs_of_deployment()) == 2)
+            first, second = runs_of_deployment()
+            _end(prefect_server, first["id"], "COMPLETED")
+            _end(prefect_server, second["id"], last)
+            result = following.result(LONGEST_S)
+        settings.cache_clear()
+
+        assert "Prefect does not answer; the run will start when Prefect is back" in result.errors
+        assert result.status == (1 if last == "FAILED" else 0), result.errors
+        ended = {each["flow_run_id"]: each["state"] for each in json.loads(result.output)}
+        assert ended == {first["id"]: "Completed", second["id"]: last.capitalize()}
+
     @pytest.mark.usefixtures("three")
     def test_with_an_unknown_reference_starts_nothing(self, cellar: Cellar) -> None:
         """The error comes before Prefect gets any request."""
@@ -216,6 +255,48 @@ class TestRerun:
 
     def test_without_a_reference_is_wrong_use(self, cellar: Cellar) -> None:
         assert cellar("rerun").status == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["list", "--received-after"],
+        ["list", "--received-before"],
+        ["rerun", "--failed", "--dry-run", "--since"],
+        ["rerun", "--failed", "--dry-run", "--until"],
+        ["endpoints", "messages", "--since"],
+        ["endpoints", "redeliver", "--dry-run", "--until"],
+        ["logs", "--since"],
+    ],
+    ids=" ".join,
+)
+def test_every_option_of_a_time_takes_a_day_and_an_age_and_refuses_an_impossible_day(
+    cellar: Cellar, three: list[str], arguments: list[str]
+) -> None:
+    (settings().data_dir / "logs").mkdir(exist_ok=True)
+    (settings().data_dir / "logs" / "up.log").touch()
+    for text in ("yesterday", "7d", "2026-11-24"):
+        ended = cellar(*arguments, text)
+        assert ended.status != 2, ended.errors
+    refused = cellar(*arguments, "31/02/2026 25:61")
+    assert refused.status == 2
+    shown = " ".join(re.sub(r"[│\s]+", " ", refused.errors).split())
+    assert f"'{arguments[-1]}'" in shown
+    assert "yesterday, 7d" in shown
+
+
+def test_times_are_shown_and_read_in_the_zone_of_the_console(
+    cellar: Cellar, three: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CELLAR_BUSINESS_TIMEZONE", "Asia/Tokyo")
+    settings.cache_clear()
+    listed, page = cellar("list", "--received-after", "2026-01-02").output, cellar("show", "first").output
+    settings.cache_clear()
+
+    assert "2026-01-02 09:00+09" in listed
+    assert "first" not in listed
+    assert "received 2026-01-01 09:00:00+09" in page
+    assert "times are in Asia/Tokyo" in page
 
 
 def test_unreachable_database_is_reported(cellar: Cellar, configure: Callable[..., Settings]) -> None:

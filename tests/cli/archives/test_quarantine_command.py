@@ -58,7 +58,7 @@ def test_list_shows_process_and_reason_of_each_payload_the_last_refused_first(
 
     assert result.status == 0
     assert result.output.index(broken[:10]) < result.output.index(sound[:10])
-    shown = ("NOT_BASE64 at attachments[0].content", REFERENCE, "4711", "Nov 24 00:00")
+    shown = ("NOT_BASE64 at attachments[0].content", REFERENCE, "4711", "11-24 00:00Z")
     assert [each for each in shown if each not in result.output] == []
 
 

@@ -75,7 +75,7 @@ class TestRerunFailed:
             ((), "expected either process references, or --failed"),
             (("filled-000001", "--failed"), "expected either process references, or --failed"),
             (("filled-000001", "--cause", "X"), "belong to --failed"),
-            (("--failed", "--since", "yesterday"), "--since"),
+            (("--failed", "--since", "soon"), "--since"),
         ],
     )
     def test_wrong_use_is_refused(self, cellar: Cellar, arguments: tuple[str, ...], told: str) -> None:

@@ -91,7 +91,7 @@ def _until(terminal: int, text: str) -> str:
         ((), 2, "add --yes"),
         (("--state", "delivered", "--dry-run"), 2, "add --force"),
         (("--state", "lost", "--dry-run"), 2, "--state"),
-        (("--since", "yesterday", "--dry-run"), 2, "expected a time with zone"),
+        (("--since", "soon", "--dry-run"), 2, "expected a time like"),
         (("unknown", "--dry-run"), 1, "UNKNOWN_ENDPOINT"),
     ],
 )

@@ -39,7 +39,7 @@ def test_each_cause_has_its_count_its_sentence_and_the_commands_that_list_and_re
     lines = printed(FailuresAndWaits(items=[group], waiting=waits)).splitlines()
 
     assert [each.rstrip() for each in lines] == [
-        "STORE_AWAY in persist-files: 97 archives, 2026-01-01 12:01 to 2026-01-01 12:09 UTC",
+        "STORE_AWAY in persist-files: 97 archives, 2026-01-01 12:01Z to 2026-01-01 12:09Z",
         "  the store does not take a file: Read-only file system; mount the store so that cellar may write,",
         "  and run the archive again with `cellar rerun`",
         "  cellar list --state failed --cause STORE_AWAY",

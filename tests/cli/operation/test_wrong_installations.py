@@ -130,8 +130,8 @@ def test_data_folder_may_be_missing_where_everything_lies_elsewhere(cellar: Cell
         "CELLAR_DATABASE_URL": f"sqlite:///{tmp_path / 'database'}",  # begins like the data folder, and is none of it
         "CELLAR_INBOX_URL": str(tmp_path / "inbox"),
         "CELLAR_STORE_URL": str(tmp_path / "store"),
-        "CELLAR_WEBHOOK_SECRETS": "webhook",
-        "CELLAR_API_TOKENS": "token",
+        "CELLAR_WEBHOOK_SECRETS": "w" * 16,
+        "CELLAR_API_TOKENS": "t" * 32,
         "CELLAR_LINK_SECRET": "a" * 43,
         "CELLAR_SEAL_KEYS": base64.b64encode(bytes(64)).decode(),
     }

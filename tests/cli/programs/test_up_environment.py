@@ -51,7 +51,11 @@ def test_urls_of_buckets_and_database_servers_are_unchanged() -> None:
 @pytest.mark.parametrize(
     "made",
     [
-        {"webhook_secrets": ("old", "new"), "notify_allow_private": True, "port": 9},
+        {
+            "webhook_secrets": ("the old secret of all", "the new secret of all"),
+            "notify_allow_private": True,
+            "port": 9,
+        },
         {"timezone": "Asia/Jerusalem", "max_body_bytes": 1000, "public_url": "https://cellar.example"},
     ],
 )

@@ -15,7 +15,7 @@ from tests.installations import closed_url
 from tests.samples import sample_body
 from tests.scrapes import scraped
 
-TOKEN, SECRET = "the readers' token", "the sender's secret"
+TOKEN, SECRET = "the readers' token of 32 characters", "the sender's secret"
 _UP = """
 import asyncio, sys
 from pathlib import Path

@@ -21,6 +21,7 @@ from pyhanko.sign.validation import validate_pdf_signature
 from pyhanko.sign.validation.settings import KeyUsageConstraints
 from pyhanko_certvalidator import ValidationContext
 
+from cli.simulation.events import events_before
 from cli.simulation.payloads.archives import simulated_archives
 from cli.simulation.payloads.expectations import Expectation, SimulatedArchive
 from cli.simulation.payloads.forms import FORMS
@@ -120,7 +121,7 @@ def test_expectations_use_all_known_codes_and_no_others() -> None:
     assert frozenset[str]().union(*(one.warnings for one in expectations)) == WARNINGS
     assert frozenset[str]().union(*(one.discrepancies for one in expectations)) == DISCREPANCIES
     standings = Counter(standing for one in expectations for standing in one.standings)
-    assert set(standings) == {"charged", "verified", "held"}
+    assert set(standings) == {"charged", "verified", "held", "failed"}
 
 
 @accepted
@@ -212,6 +213,13 @@ def test_body_contains_the_spelling_of_its_scenario(scenario: str, spelling: byt
 def test_large_attachment_has_about_four_megabytes() -> None:
     (attachment,) = payload_of("large-attachment")["attachments"]
     assert 3_500_000 < len(decoded(attachment["content"])) < 4_500_000
+
+
+@pytest.mark.parametrize("one", made(), ids=lambda one: one.scenario)
+def test_events_come_before_every_archive_whose_sessions_state_their_times(one: SimulatedArchive) -> None:
+    """Also before a faulty archive: one has a session whose time cannot be read."""
+    unstated = REFUSED_SCENARIOS - {"event-type-wrong", "content-not-base64"} | {"odd-values"}
+    assert bool(events_before(one.body, left_out=None)) == (one.scenario not in unstated)
 
 
 def test_truncated_body_is_not_json() -> None:

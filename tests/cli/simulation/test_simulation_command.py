@@ -44,7 +44,8 @@ class SimulatedCellar:
         self.events: list[dict[str, Any]] = []
         self.status_of_events = "0"
         self._asked: set[str] = set()
-        server.expect_request("/webhooks/cellosign", method="POST").respond_with_handler(self._take)
+        for path in ("/webhooks/cellosign", "/webhooks/cellosign/branch"):
+            server.expect_request(path, method="POST").respond_with_handler(self._take)
         for number, one in enumerate(archives()):
             path = f"/api/archives/{one.reference}"
             server.expect_request(path, method="GET").respond_with_handler(self._reader(number, one))
@@ -193,6 +194,13 @@ def test_archive_that_does_not_finish_in_time_gives_status_1(
 def test_without_waiting_only_answers_are_compared(cellar: SimulatedCellar) -> None:
     cellar.overrides = {number: {"state": "failed"} for number in range(COUNT)}
     assert simulate_against(cellar.url, wait=False) == 0
+
+
+def test_archives_are_sent_to_a_source_with_its_secret(cellar: SimulatedCellar) -> None:
+    assert simulate_against(cellar.url, source="branch", secret=SECRET, wait=False) == 0
+    assert {request.path for request, _ in cellar.server.log} == {"/webhooks/cellosign/branch"}
+    with pytest.raises(WrongUse, match="`cellar sources rotate branch`"):
+        simulate_against(cellar.url, source="branch", secret="")
 
 
 def test_unexpected_answer_is_a_difference(httpserver: HTTPServer, capsys: pytest.CaptureFixture[str]) -> None:

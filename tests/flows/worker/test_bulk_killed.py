@@ -47,7 +47,7 @@ _REFUSE = """
 def test_bulk_of_three_causes_completes_each_archive_once_although_worker_and_receiver_are_killed(
     configure: Callable[..., Settings], prefect: str
 ) -> None:
-    configure(PREFECT_API_URL=prefect, port=free_port(), webhook_secrets="secret")
+    configure(PREFECT_API_URL=prefect, port=free_port(), webhook_secrets="the sender's secret")
     migrate()
     workers.forget_runs()
     _fail()

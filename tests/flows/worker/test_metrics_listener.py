@@ -13,17 +13,19 @@ from models.errors import Conflict
 from tests.conftest import LONGEST_S, free_port
 from tests.scrapes import scraped
 
+TOKENS = ("the readers' token of 32 characters", "the next token of 32 characters too")
+
 
 @pytest.fixture
 def port(configure: Callable[..., Settings]) -> int:
-    configure(api_tokens="a token, the next token")
+    configure(api_tokens=", ".join(TOKENS))
     return free_port()
 
 
 def test_readers_with_a_token_get_the_metrics_of_the_worker(port: int) -> None:
     url = f"http://127.0.0.1:{port}"
     with metrics_listening(port):
-        found = [scraped(url, token) for token in ("a token", "the next token")]
+        found = [scraped(url, token) for token in TOKENS]
         statuses = [
             httpx.get(
                 f"{url}{path}", headers={"authorization": presented}, trust_env=False, timeout=LONGEST_S
@@ -31,8 +33,8 @@ def test_readers_with_a_token_get_the_metrics_of_the_worker(port: int) -> None:
             for path, presented in [
                 ("/metrics", ""),
                 ("/metrics", "Bearer another"),
-                ("/metrics", "a token"),
-                ("/", "Bearer a token"),
+                ("/metrics", TOKENS[0]),
+                ("/", f"Bearer {TOKENS[0]}"),
             ]
         ]
 

@@ -1,7 +1,7 @@
 """`cellar doctor` finds Prefect servers that do not share events, and events that nobody records."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import cycle
 from typing import Any
@@ -42,13 +42,22 @@ def prefect(configure: Callable[..., Settings]) -> Iterator[HTTPServer]:
         yield server
 
 
-def _serves(prefect: HTTPServer, *servers: dict[str, Any], runs: list[Any], events: list[Any]) -> dict[str, Check]:
+def _serves(
+    prefect: HTTPServer, *servers: dict[str, Any], runs: list[Any], events: list[Any], later: Sequence[Any] = ()
+) -> dict[str, Check]:
+    """Serve settings, the run that ended last, its own events, and events of runs after its end."""
     turns = cycle(servers)
+
+    def recorded(request: Request) -> Response:
+        asked = request.json["filter"]
+        is_later = "id_prefix" in asked["resource"] and asked["occurred"]["since"] > RUN["end_time"]
+        return _json({"events": list(later) if is_later else events, "total": 0, "next_page": None})
+
     prefect.expect_request("/api/admin/settings").respond_with_handler(
         lambda _: _json({"server": next(turns)}),
     )
     prefect.expect_request("/api/flow_runs/filter").respond_with_json(runs)
-    prefect.expect_request("/api/events/filter").respond_with_json({"events": events, "total": 0, "next_page": None})
+    prefect.expect_request("/api/events/filter").respond_with_handler(recorded)
     return {each.name: each for each in examined(prefect_server_probes(), 20)}
 
 
@@ -78,6 +87,13 @@ def test_end_of_a_run_that_nobody_records_is_a_warning(prefect: HTTPServer) -> N
     found = _serves(prefect, REDIS, runs=[RUN], events=[])
     assert found["Prefect events"].verdict is Verdict.WARNING
     assert "2026-01-01 12:00:00 UTC" in found["Prefect events"].found
+
+
+def test_warning_ends_once_a_later_event_is_recorded(prefect: HTTPServer) -> None:
+    """Redis was away for a moment: one event is lost for ever, and later events are recorded."""
+    found = _serves(prefect, REDIS, runs=[RUN], events=[], later=[{}])
+    assert found["Prefect events"].verdict is Verdict.OK
+    assert "events after it are" in found["Prefect events"].found
 
 
 def test_event_of_the_last_minute_is_not_expected_yet(prefect: HTTPServer) -> None:

@@ -1,6 +1,7 @@
 """A wait whose run does not come back ends: the next run takes over, or a person's Cancel stands."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -10,15 +11,18 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.states import AwaitingRetry, Cancelled
 
-from adapters.settings.settings import settings
+from adapters.database.transactions import writing
+from adapters.settings.settings import Settings, settings
 from adapters.tables.runs import receipts, runs, waiting
 from models.archive.archive import State as Stands
-from models.errors import System
+from models.errors import System, Transient
 from models.runs.cause import Cause
 from models.runs.receipt import Delivery
 from models.runs.run import RunRow, RunState, Trigger
 from services.triggering.lost_waits import end_lost_waits
+from services.triggering.reruns import rerun, start_asked
 from services.triggering.trigger import start_run
+from tests.conftest import free_port
 from tests.records import NOON, delivery
 
 pytestmark = pytest.mark.usefixtures("deployment", "sqlite_installation")
@@ -93,3 +97,42 @@ def test_deleted_run_is_replaced_by_the_next_run(complete: Delivery) -> None:
     assert waiting.summary() == []
     (following,) = asyncio.run(_runs_of(complete))
     assert following.state_name == "Scheduled"
+
+
+def test_re_runs_asked_for_while_prefect_is_away_start_once_when_it_is_back(
+    complete: Delivery, configure: Callable[..., Settings]
+) -> None:
+    prefect_url = settings().prefect_url
+    configure(PREFECT_API_URL=f"http://127.0.0.1:{free_port()}/api")
+    (first,), (second,) = (asyncio.run(rerun([complete.reference], "dana@host")) for _ in range(2))
+    with pytest.raises(Transient):
+        asyncio.run(start_asked())
+
+    configure(PREFECT_API_URL=prefect_url)
+    started = [asyncio.run(start_asked()) for _ in range(2)]
+
+    assert (first.flow_run_id, second.flow_run_id, started) == (None, None, [1, 0])
+    (run,) = asyncio.run(_runs_of(complete))
+    assert "trigger:rerun" in run.tags
+    assert waiting.summary() == []
+
+
+def test_asked_re_run_is_kept_while_the_end_of_an_earlier_run_is_recorded(complete: Delivery) -> None:
+    """Its asker may be killed between that record and the next run."""
+    with writing() as session:
+        waiting.ask_within(session, complete.reference, complete.receipt_id, NOON)
+    runs.record_unseen(
+        RunRow(
+            flow_run_id=str(uuid4()),
+            attempt=1,
+            reference=complete.reference,
+            receipt_id=complete.receipt_id,
+            trigger=Trigger.WEBHOOK,
+            state=RunState.CRASHED,
+            started_at=NOON,
+            ended_at=NOON,
+        )
+    )
+
+    assert asyncio.run(end_lost_waits()) == 0
+    assert asyncio.run(start_asked()) == 1

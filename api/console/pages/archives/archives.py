@@ -1,13 +1,12 @@
 """`/console/archives`: searches archives, and hands all that match to a bulk re-run or into a file."""
 
-import csv
-import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 
+from adapters.lists.csv_rows import line_of_csv
 from api.console.frame.cookies import ROOT
 from api.console.frame.entrance import see
 from api.console.frame.forms import CSRF, Form, Posted
@@ -23,8 +22,6 @@ from services.views import archive_list
 
 PATH = f"{ROOT}/archives"
 _MOST_ROWS_AT_ONCE = 500
-_WIDE = ("\uff1d", "\uff0b", "\uff0d", "\uff20")  # = + - @ as East Asian versions of Excel take them
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", *_WIDE)
 _COLUMNS = (
     *("reference", "state", "process_number", "template_id", "source", "received_at", "completed_at", "cause"),
     *("files", "warnings", "discrepancies", "conditions"),
@@ -95,27 +92,15 @@ def _filter(form: Form) -> ArchiveFilter:
 
 
 def _lines(query: ArchiveQuery, page: ArchivePage) -> Iterator[str]:
-    yield "\N{BYTE ORDER MARK}" + _line(_COLUMNS)  # without it, Excel takes Hebrew for another encoding
+    yield "\N{BYTE ORDER MARK}" + line_of_csv(_COLUMNS)  # without it, Excel takes Hebrew for another encoding
     while True:
-        yield "".join(_line(_cells(each)) for each in page.items)
+        yield "".join(line_of_csv(_values(each)) for each in page.items)
         if page.next is None:
             return
         page = archive_list.page(query.model_copy(update={"cursor": page.next}))
 
 
-def _cells(archive: ArchiveSummary) -> list[str]:
+def _values(archive: ArchiveSummary) -> list[object]:
     row = archive.model_dump(mode="json") | {"cause": archive.cause.code if archive.cause else None}
     row["conditions"] = " ".join(archive.conditions)
-    return [_cell(row[name]) for name in _COLUMNS]
-
-
-def _cell(value: object) -> str:
-    """Return a value that a spreadsheet takes for text: a value that begins like a formula would be one."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
-
-
-def _line(cells: Iterable[str]) -> str:
-    text = io.StringIO()
-    csv.writer(text).writerow(cells)
-    return text.getvalue()
+    return [row[name] for name in _COLUMNS]

@@ -55,7 +55,7 @@ async def choose(request: Request, form: Posted, _person: Person) -> Response:
     """Keep a person's choice of columns in their browser, and show the list again."""
     response = see(own_path(form.text("then")))
     if form.text("default"):
-        cookies.forget_columns(response)
+        cookies.forget_columns(request, response)
     else:
         cookies.keep_columns(request, response, [each.name for each in _known(form.texts(FIELD))])
     return response

@@ -83,8 +83,8 @@ def show_differences(
 
 @router.post("/archives/{reference:path}/rerun")
 async def rerun(reference: Reference, _form: Posted, person: Person) -> RedirectResponse:
-    await reruns.rerun([reference], recorded(person))
-    return see(f"{archive_url(reference)}?said=rerun")
+    [asked] = await reruns.rerun([reference], recorded(person))
+    return see(f"{archive_url(reference)}?said={'rerun' if asked.flow_run_id else 'rerun_waits'}")
 
 
 @router.post("/archives/{reference:path}/explain")

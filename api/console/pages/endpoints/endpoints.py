@@ -44,7 +44,8 @@ async def add(request: Request, form: Posted, person: Person) -> Response:
     given: dict[str, Any] = {name: form.text(name) for name in ("name", "url", "rate_per_s")}
     given |= {"events": form.texts("events")}
     try:
-        asked = NewEndpoint.model_validate({name: value for name, value in given.items() if value})
+        read = given | {"rate_per_s": form.number("rate_per_s")}
+        asked = NewEndpoint.model_validate({name: value for name, value in read.items() if value not in ("", [])})
         warnings = await endpoint_tests.warnings_at(asked.url)
         key = await in_thread(endpoints.add, asked, recorded(person), datetime.now(UTC))
     except ValidationError as error:
@@ -108,7 +109,7 @@ async def remove(name: str, _form: Posted, person: Person) -> Response:
 
 def _rotation(form: Form) -> Rotation:
     try:
-        return Rotation.model_validate({"overlap_h": form.text("overlap_h") or 24})
+        return Rotation.model_validate({"overlap_h": form.number("overlap_h")} if form.text("overlap_h") else {})
     except ValidationError as error:
         raise Refused("BAD_PARAMETER", _WRONG_HOURS, where="overlap_h") from error
 

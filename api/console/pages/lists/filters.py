@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import Enum
 from types import UnionType
 from typing import Any, Generic, TypeVar, Union, get_args, get_origin
 from urllib.parse import urlencode
 
-from pydantic import BaseModel, ValidationError
+from pydantic import AwareDatetime, BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from api.console.words.formats import zone
+from adapters.settings.settings import settings
+from models.views.parameters import read_moment
 
 Query = TypeVar("Query", bound=BaseModel)
 Pairs = Sequence[tuple[str, str]]
@@ -73,7 +74,7 @@ def asked(model: type[Query], pairs: Pairs) -> Asked[Query]:
 def _values(known: dict[str, FieldInfo], given: Pairs) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name, value in given:
-        read = _with_zone(value) if _type_of(known[name]) is datetime else value
+        read = _with_zone(value) if _type_of(known[name]) is AwareDatetime else value
         if _is_list(known[name]):
             values.setdefault(name, []).append(read)
         else:
@@ -84,10 +85,8 @@ def _values(known: dict[str, FieldInfo], given: Pairs) -> dict[str, Any]:
 def _field(name: str, info: FieldInfo, given: Pairs, wrong: set[str]) -> FilterField:
     of = _type_of(info)
     choices = tuple(each.value for each in of) if isinstance(of, type) and issubclass(of, Enum) else ()
-    kind = "choice" if choices else {int: "number", bool: "answer", datetime: "moment"}.get(of, "text")
+    kind = "choice" if choices else {int: "number", bool: "answer", AwareDatetime: "moment"}.get(of, "text")
     values = tuple(value for key, value in given if key == name)
-    if kind == "moment":
-        values = tuple(_without_zone(each) for each in values)
     default = info.default if isinstance(info.default, Enum) else None
     return FilterField(
         name=name,
@@ -119,18 +118,8 @@ def _is_list(info: FieldInfo) -> bool:
 
 
 def _with_zone(value: str) -> str:
-    """Return a moment as the query takes it. The browser's field has no zone: the installation's is meant."""
+    """Return a moment as the query takes it. A day, and a time without zone, are in the installation's zone."""
     try:
-        moment = datetime.fromisoformat(value)
+        return read_moment(value, settings().zone, datetime.now(UTC)).isoformat()
     except ValueError:
         return value
-    return value if moment.tzinfo else moment.replace(tzinfo=zone()).isoformat()
-
-
-def _without_zone(value: str) -> str:
-    try:
-        moment = datetime.fromisoformat(value)
-        shown = moment.astimezone(zone()) if moment.tzinfo else moment
-    except (ValueError, OverflowError):
-        return value
-    return shown.strftime("%Y-%m-%dT%H:%M")
