@@ -66,7 +66,7 @@ def test_archive_knows_the_newest_anchor_that_has_it() -> None:
 
 def anchored_at(reference: str) -> datetime | None:
     archive = archive_view.archive(reference)
-    return archive and archive.anchored_at
+    return archive.anchored_at if archive else None
 
 
 def later(days: int) -> datetime:
