@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from adapters.files.store import store
+from adapters.inbox import inbox
 from adapters.inbox.inbox import Intake
 from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl
@@ -31,6 +32,7 @@ from services.processing.findings import reconcile_findings
 from services.processing.loading import load
 from services.processing.persisting import persist
 from services.receipts.stored_archive import stored_archive
+from services.triggering import releases
 from tests.conftest import LONGEST_S, _forget, free_port
 
 
@@ -125,6 +127,13 @@ def stored_discrepancies(reference: str) -> history.Rows:
 
 def archived(reference: str, body: bytes, received_at: datetime | None = None, source: str = DEFAULT_SOURCE) -> str:
     """Receive, register and complete an archive of the installation, and return its receipt id."""
+    receipt_id = received(reference, body, received_at, source)
+    finished(reference, receipt_id)
+    return receipt_id
+
+
+def received(reference: str, body: bytes, received_at: datetime | None = None, source: str = DEFAULT_SOURCE) -> str:
+    """Receive and register an archive of the installation, and return its receipt id."""
     intake = Intake()
     intake.digest(body)
     intake.write([body])
@@ -132,8 +141,15 @@ def archived(reference: str, body: bytes, received_at: datetime | None = None, s
         Identity(reference), received_at or datetime.now(UTC), {"content-type": "application/json"}, source
     )
     receipts.register(delivery)
-    finished(reference, delivery.receipt_id)
     return delivery.receipt_id
+
+
+def accepted(reference: str, receipt_id: str, by: str = "Dana") -> None:
+    """Accept what another source sent, as a person and the run that follows do."""
+    releases.accept(reference, receipt_id, by)
+    for delivery in inbox.deliveries():
+        receipts.register(delivery)
+    finished(reference, receipt_id)
 
 
 def finished(reference: str, receipt_id: str) -> None:

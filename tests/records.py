@@ -1,6 +1,7 @@
 """Puts receipts and archives into the database of a test, as the receiver and the flow do."""
 
 import hashlib
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ from adapters.tables.messages.attempts import Made
 from adapters.tables.messages.queues import Taken
 from adapters.tables.runs import receipts
 from domain.archive.rows import rows_of
-from domain.archive.versions import Age, supersedes
+from domain.archive.versions import age_of
 from domain.payments.reconciliation import reconcile
 from models.archive.archive import Archive
 from models.messages.endpoint import EndpointRow
@@ -52,17 +53,12 @@ def registered(reference: str = "r", body: str = "body", *, minute: float = 0) -
 
 def loaded(archive: Archive, receipt_id: str) -> int:
     """Load an archive with all its rows, as the flow's tasks do, and return its version."""
-    number = _number(archive.reference, receipt_id)
-    row = VersionRow(
-        receipt_id=receipt_id,
-        reference=archive.reference,
-        version=number,
-        event_at=archive.event_at,
-        received_at=receipts.get(receipt_id).received_at,
-        skeleton=receipt_id.encode(),
-    )
+    number, receipt = _number(archive.reference, receipt_id), receipts.get(receipt_id)
+    owner = archives.get(archive.reference).source
+    age = age_of(archive.event_at, receipt.received_at, receipt_id, is_set_aside=receipt.source != owner)
+    row = VersionRow(reference=archive.reference, version=number, skeleton=receipt_id.encode(), **asdict(age))
     described = {"template_id": archive.template_id, "process_number": archive.process_number}
-    archives.load(row, described, rows_of(archive, TERMS, fingerprint), newer)
+    archives.load(row, described, rows_of(archive, TERMS, fingerprint), owner)
     found = reconcile(archive, TERMS)
     reconcile_version(archive.reference, receipt_id, PAYLOAD_CODES, found, NOON)
     return number
@@ -73,10 +69,6 @@ def _number(reference: str, receipt_id: str) -> int:
     found = archive_view.archive(reference)
     numbers = {each.receipt_id: each.version for each in found.versions} if found else {}
     return numbers.get(receipt_id, len(numbers) + 1)
-
-
-def newer(candidate: VersionRow, current: VersionRow) -> bool:
-    return supersedes(*(Age(each.event_at, each.received_at, each.receipt_id) for each in (candidate, current)))
 
 
 def archived(

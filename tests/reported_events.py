@@ -41,10 +41,15 @@ def reported(*events: SessionEventRow) -> None:
             insert_new(session, SessionEventRow, each.model_dump())
 
 
-def archived_at(at: datetime, reference: str = "r", session: str = "a", **members: Any) -> str:
-    """Register and load an archive that Cellosign made, and that arrived, at a time. Return its receipt id."""
+def archived_at(
+    at: datetime, reference: str = "r", session: str = "a", stated_at: datetime | None = None, **members: Any
+) -> str:
+    """Register and load an archive that Cellosign made, and that arrived, at a time. Return its receipt id.
+
+    `stated_at`: when it says that it was made.
+    """
     made = document(reference, id=session, **members)
-    made["event"]["timestamp"] = at.replace(tzinfo=None).isoformat()
+    made["event"]["timestamp"] = (stated_at or at).replace(tzinfo=None).isoformat()
     arrived = delivery(reference, f"{reference} {at}", minute=(at - delivery().received_at).total_seconds() / 60)
     receipts.register(arrived)
     loaded(read(made), arrived.receipt_id)

@@ -3,18 +3,15 @@
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, or_
+from sqlalchemy.orm import aliased
 from sqlmodel import SQLModel, col, exists
 
 from models.archive.archive import ArchiveRow, State
-from models.archive.warning import WarningRow
+from models.archive.warning import WarningCode, WarningRow
 from models.payments.discrepancy import DiscrepancyRow, DiscrepancyState
-from models.runs.receipt import DeliveryRow
+from models.runs.receipt import DeliveryRow, VersionRow
 from models.runs.refused import RefusedRow
 from models.store.condition import ConditionRow, Subject
-
-SOURCES_DIFFER = exists().where(
-    col(DeliveryRow.reference) == col(ArchiveRow.reference), col(DeliveryRow.source) != col(ArchiveRow.source)
-)
 
 
 def _has(table: type[SQLModel], *conditions: Any) -> ColumnElement[bool]:
@@ -22,6 +19,23 @@ def _has(table: type[SQLModel], *conditions: Any) -> ColumnElement[bool]:
     return exists().where(columns.reference == ArchiveRow.reference, *conditions)
 
 
+_LATER = aliased(DeliveryRow)
+_REPEATS = (
+    col(_LATER.receipt_id) == col(DeliveryRow.receipt_id),
+    col(_LATER.delivery_id) > col(DeliveryRow.delivery_id),
+)
+_IS_OWN = col(_LATER.source) == col(ArchiveRow.source)
+_IS_ACCEPTED = exists().where(*_REPEATS, _IS_OWN).correlate(DeliveryRow, ArchiveRow)
+IS_FOREIGN = and_(col(DeliveryRow.source) != col(ArchiveRow.source), ~_IS_ACCEPTED)
+"""The condition that a delivery waits for a person: another source than that of the process has sent it. The source of
+the process has not sent the same body since, and nobody has accepted it.
+"""
+OF_DELIVERIES: dict[WarningCode, ColumnElement[bool]] = {
+    WarningCode.SOURCES_DIFFER: _has(DeliveryRow, IS_FOREIGN),
+    WarningCode.VERSION_FROM_FUTURE: _has(VersionRow, col(VersionRow.is_from_future)),
+}
+"""The warnings that follow from what has arrived. All others are of the payload, and have rows."""
+IS_WARNED = or_(_has(WarningRow), *OF_DELIVERIES.values())
 _ACCEPTED_LATER = exists().where(
     col(DeliveryRow.reference) == col(RefusedRow.reference),
     col(DeliveryRow.received_at) >= col(RefusedRow.received_at),
@@ -36,8 +50,7 @@ HAS_CONDITION = exists().where(
 NEEDS_ATTENTION = or_(
     col(ArchiveRow.state) == State.FAILED,
     HAS_CONDITION,
-    _has(WarningRow),
-    SOURCES_DIFFER,
+    IS_WARNED,
     _has(DiscrepancyRow, col(DiscrepancyRow.state) == DiscrepancyState.OPEN),
     _has(RefusedRow, IS_OPEN),
 )

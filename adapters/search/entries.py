@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlmodel import Session, SQLModel, col
 
 from adapters.database.transactions import upsert
-from adapters.search.attention import NEEDS_ATTENTION, SOURCES_DIFFER
+from adapters.search.attention import NEEDS_ATTENTION, OF_DELIVERIES
 from adapters.settings.settings import settings
 from domain.search.facets import (
     Facets,
@@ -39,7 +39,7 @@ _KNOWN = (
     .where(_ENTRY.c.reference == bindparam("its_reference", type_=sqlalchemy.String()))
 )
 _NEEDS_ATTENTION = (str(Kind.ATTENTION), facet(Kind.ATTENTION, True))
-_ASKED = select(NEEDS_ATTENTION, SOURCES_DIFFER).where(
+_ASKED = sqlalchemy.select(NEEDS_ATTENTION, *OF_DELIVERIES.values()).where(
     col(ArchiveRow.reference) == bindparam("its_reference", type_=sqlalchemy.String())
 )
 _LOCK_OF_ADDING = 0x5EA7C4  # the first of two numbers of an advisory lock; any that no other code uses
@@ -121,14 +121,15 @@ def set_attention(session: Session, reference: str) -> None:
     session.connection().execute(_LOCKED, {"its_reference": reference})
     number, known, found = _attention(session, reference)
     if number is not None:
-        _change(session, number, known, attention_facets(*found))
+        warnings = [code for code, is_warned in zip(OF_DELIVERIES, found[1:], strict=False) if is_warned]
+        _change(session, number, known, attention_facets(found[0], warnings))
 
 
-def _attention(session: Session, reference: str) -> tuple[int | None, set[tuple[str, int]], tuple[bool, bool]]:
-    """Return the id and the facets of an entry, and whether its archive needs a person, and has two sources."""
+def _attention(session: Session, reference: str) -> tuple[int | None, set[tuple[str, int]], list[bool]]:
+    """Return the id and the facets of an entry; whether its archive needs a person, and has each of `OF_DELIVERIES`."""
     number, known = _known(session, reference)
-    found = session.connection().execute(_ASKED, {"its_reference": reference}).first() or (False, False)
-    return number, known, (bool(found[0]), bool(found[1]))
+    found = session.connection().execute(_ASKED, {"its_reference": reference}).first()
+    return number, known, [bool(each) for each in found or (False,)]
 
 
 def await_adding(session: Session, reference: str) -> None:

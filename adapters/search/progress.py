@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from sqlalchemy import ColumnElement, delete
+from sqlalchemy import ColumnElement, delete, or_
 from sqlmodel import Session, col, select
 
 from adapters.database.transactions import reading, writing
-from adapters.search.attention import NEEDS_ATTENTION, SOURCES_DIFFER
-from domain.search.facets import attention_facets
+from adapters.search.attention import NEEDS_ATTENTION, OF_DELIVERIES
+from domain.search.facets import facet
 from models.archive.archive import ArchiveRow
 from models.search.entry import Kind, SearchEntryRow, SearchFacetRow, SearchProgressRow
 
@@ -75,16 +75,16 @@ def _without_entry(at_once: int) -> list[str]:
 
 
 def _differing_in_attention(after: str, at_once: int) -> list[str]:
-    is_found = _has_facet(Kind.ATTENTION)
-    # Two sources are a reason for attention, so that most archives are not asked for them.
-    differs_in_sources = is_found & SOURCES_DIFFER.is_distinct_from(_has_facet(Kind.SOURCES))
-    differs = NEEDS_ATTENTION.is_distinct_from(is_found) | differs_in_sources
+    is_found = _has_facet(Kind.ATTENTION, True)
+    # These warnings are a reason for attention, so that most archives are not asked for them.
+    in_warnings = (each.is_distinct_from(_has_facet(Kind.SOURCES, code)) for code, each in OF_DELIVERIES.items())
+    differs = NEEDS_ATTENTION.is_distinct_from(is_found) | (is_found & or_(*in_warnings))
     with reading() as session:
         found = select(ArchiveRow.reference).where(ArchiveRow.reference > after, differs)
         return list(session.exec(found.order_by(col(ArchiveRow.reference)).limit(at_once)))
 
 
-def _has_facet(kind: Kind) -> ColumnElement[bool]:
-    [its] = attention_facets(is_needed=True, sources_differ=True)[kind]
+def _has_facet(kind: Kind, value: object) -> ColumnElement[bool]:
+    its = (SearchFacetRow.facet == facet(kind, value), SearchFacetRow.kind == kind)
     named = select(SearchEntryRow.reference).join(SearchFacetRow, col(SearchFacetRow.entry_id) == SearchEntryRow.id)
-    return col(ArchiveRow.reference).in_(named.where(SearchFacetRow.facet == its, SearchFacetRow.kind == kind))
+    return col(ArchiveRow.reference).in_(named.where(*its))

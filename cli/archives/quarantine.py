@@ -11,13 +11,15 @@ import typer
 from rich.table import Table
 
 from adapters.inbox import quarantine
+from adapters.tables.runs import refused
 from cli.person import person
 from cli.terminal import Json, cell, console, dismissal, table_of, time_text
-from models.errors import Refused
+from models.archive.warning import WarningCode
+from models.errors import Refused, Transient
 from models.runs.receipt import DEFAULT_SOURCE
 from models.runs.refused import RefusedDelivery
 from services.triggering.dismissals import dismiss
-from services.triggering.releases import Outcome, release_all
+from services.triggering.releases import Outcome, accept, release_all
 
 app = typer.Typer(help="List, show, release and dismiss payloads that were refused.", no_args_is_help=True)
 _SHOWN_OF_ID = 10
@@ -32,8 +34,11 @@ def list_quarantined(
     source: Annotated[str | None, typer.Option(help="Payloads from one source.")] = None,
     as_json: Json = False,
 ) -> None:
-    """List the payloads in quarantine, the last refused first. With --json, each refused delivery."""
-    waiting = [each for each in _waiting() if source in (None, each.source)]
+    """List the payloads in quarantine, the last refused first. With --json, each refused delivery.
+
+    First come those that are set aside, since another source owns their process (SOURCES_DIFFER).
+    """
+    waiting = [each for each in [*_set_aside(), *_waiting()] if source in (None, each.source)]
     if as_json:
         _print_json([asdict(each) for each in waiting])
         return
@@ -76,15 +81,22 @@ def show(receipt_id: str, *, as_json: Json = False) -> None:
 def release_bodies(
     receipt_ids: Annotated[list[str] | None, typer.Argument(help="Receipt ids, or their beginnings.")] = None,
     *,
+    by: Annotated[str, typer.Option(help="Your name.", default_factory=person, show_default="your user and host")],
     code: Annotated[str | None, typer.Option(help="Every payload that was refused with this code.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every payload in quarantine.")] = False,
     as_json: Json = False,
 ) -> None:
     """Check payloads again, after a fix of cellar, and archive the payloads that are accepted now.
 
-    Checks each payload before it releases the first. Exits with 1 if a payload is still refused; it stays.
+    Checks each payload before it releases the first. Exits with 1 if a payload is still refused; it stays. Accepts a
+    payload that is set aside, so that it may replace the archive; --all leaves these alone.
     """
-    outcomes = release_all(_chosen(receipt_ids or [], code, everything=everything))
+    bodies = _chosen(receipt_ids or [], code, everything=everything)
+    aside = [found[0] for found in bodies.values() if found[0].code == WarningCode.SOURCES_DIFFER]
+    for each in aside:
+        accept(str(each.reference), each.receipt_id, by)
+    refused_bodies = {key: found for key, found in bodies.items() if found[0] not in aside}
+    outcomes = [*(Outcome(each.receipt_id, None) for each in aside), *release_all(refused_bodies)]
     if as_json:
         _print_json([_record(each) for each in outcomes])
     else:
@@ -134,13 +146,15 @@ def _chosen(receipt_ids: Sequence[str], code: str | None, *, everything: bool) -
         raise typer.BadParameter("expected receipt ids, or --code CODE, or --all")
     if receipt_ids:
         return _named(receipt_ids)
-    bodies = _by_body(_waiting())
+    bodies = _by_body(_set_aside() if code == WarningCode.SOURCES_DIFFER else _waiting())
     return bodies if everything else {key: found for key, found in bodies.items() if found[0].code == code}
 
 
 def _named(receipt_ids: Sequence[str]) -> _Bodies:
     """Return the payloads whose receipt ids are given, or begin so. Each must be one payload."""
     known = _by_body(quarantine.refused())
+    if not all(any(receipt_id.startswith(wanted) for receipt_id in known) for wanted in receipt_ids):
+        known = _by_body(_set_aside()) | known
     named: _Bodies = {}
     for wanted in receipt_ids:
         found = [receipt_id for receipt_id in known if receipt_id.startswith(wanted)]
@@ -149,6 +163,15 @@ def _named(receipt_ids: Sequence[str]) -> _Bodies:
             raise Refused("UNKNOWN_RECEIPT", f"{expected}; {len(found)} receipts begin with {wanted[:_SHOWN_OF_ID]!r}")
         named[found[0]] = known[found[0]]
     return named
+
+
+def _set_aside() -> list[RefusedDelivery]:
+    """Return what is set aside. Without a database, the quarantine alone is shown and released."""
+    try:
+        return refused.set_aside()
+    except Transient as transient:
+        typer.echo(f"What is set aside is not shown: {transient}", err=True)
+        return []
 
 
 def _waiting() -> list[RefusedDelivery]:

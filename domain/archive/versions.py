@@ -1,9 +1,9 @@
-"""Decides whether a payload says anything new, and which of two receipts is the current version."""
+"""Decides whether a payload says anything new, and which version is current."""
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
 from math import nan
 from typing import Any
@@ -12,34 +12,65 @@ _EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[])
 """Takes every number that can be parsed. In the default context 1e999999999 raises, and the 29th digit is lost."""
 
 
+_MOST_AHEAD = timedelta(days=1)
+"""How far a time may lie after the arrival: the clocks of two machines, and a clock that is wrong by a zone."""
+
+
 @dataclass(frozen=True, slots=True)
 class Age:
-    """The age of a receipt: its event's time, if the payload has one, and its first arrival. Times in UTC."""
+    """The age of a version: its event's time, if a payload has one, and its first arrival. Times in UTC.
+
+    `is_from_future`: the time of the event lies more than a day after the arrival, so nobody can know it.
+    `is_set_aside`: only another source than that of the process has sent the version, and nobody has accepted it.
+    """
 
     event_at: datetime | None
     received_at: datetime
     receipt_id: str
+    is_from_future: bool = False
+    is_set_aside: bool = False
+
+    @property
+    def made_at(self) -> datetime:
+        """When the version was made. Without a time that can be right, it counts as made when it was received."""
+        return self.received_at if self.is_from_future else self.event_at or self.received_at
 
 
-def supersedes(candidate: Age, current: Age) -> bool:
-    """Return whether a receipt replaces the rows of the current one. Pure, and a total order.
+def age_of(event_at: datetime | None, received_at: datetime, receipt_id: str, *, is_set_aside: bool = False) -> Age:
+    """Return the age of a receipt by what it says and when it arrived. Pure."""
+    is_from_future = event_at is not None and event_at - received_at > _MOST_AHEAD
+    return Age(event_at, received_at, receipt_id, is_from_future, is_set_aside)
 
-    The receipt with the later event is newer, so an old payload that arrives late never replaces a newer one. A payload
-    without a time of its event counts as made when it was received.
+
+def repeated(version: Age, receipt: Age) -> Age:
+    """Return the age of a version after a receipt that says the same: the version becomes no older. Pure.
+
+    A receipt from the future or of another source says nothing about the age of the version.
     """
-    return _order(candidate) > _order(current)
+    if receipt.is_from_future or receipt.is_set_aside:
+        return version
+    made_at = max(version.made_at, receipt.made_at)
+    return replace(version, event_at=made_at, is_from_future=False, is_set_aside=False)
 
 
 def newest_first(ages: Iterable[Age]) -> list[Age]:
-    """Return receipts from the newest to the oldest, so that each supersedes the next. Pure."""
-    return sorted(ages, key=_order, reverse=True)
+    """Return the versions of a process that count, from the newest to the oldest. The first is the current version.
 
-
-def _order(age: Age) -> tuple[datetime, datetime, str]:
-    """Return the sort key of a receipt. With a separate rule for pairs that include a receipt without a time, three
-    receipts could each replace the next in a circle, and the current version would depend on the order of archiving.
+    The version with the later event is newer, so an old payload that arrives late never replaces a newer one. Versions
+    that are set aside do not count. A version from the future is older than each version that arrived after it. Pure:
+    the order in which versions are archived does not matter.
     """
-    return (age.event_at or age.received_at, age.received_at, age.receipt_id)
+    placed, oldest_later = list[tuple[datetime, bool, datetime, str, Age]](), datetime.max.replace(tzinfo=UTC)
+    for age in sorted(ages, key=lambda each: (each.received_at, not each.is_from_future), reverse=True):
+        if age.is_set_aside:
+            continue
+        if age.is_from_future:
+            made_at = min(age.made_at, oldest_later)
+        else:
+            made_at = age.made_at
+            oldest_later = min(made_at, oldest_later)
+        placed.append((made_at, not age.is_from_future, age.received_at, age.receipt_id, age))
+    return [each[-1] for each in sorted(placed, key=lambda each: each[:-1], reverse=True)]
 
 
 def statement_of(document: dict[str, Any], digests: Sequence[str]) -> str:

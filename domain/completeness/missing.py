@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import chain
 
+from domain.archive.versions import age_of
 from models.completeness.missing_process import Why
 from models.completeness.session_event import SessionEventRow, SessionEventType
 from models.sources.source import SourceTerms
@@ -164,7 +165,7 @@ def _is_before(event: SessionEventRow, answered_at: datetime | None) -> bool:
 
 def _has(arrival: Arrival, event: SessionEventRow, terms: SourceTerms) -> bool:
     """Return whether an arrival holds what was submitted. Without better evidence, the times of Cellosign decide."""
-    at = event.event_at or event.received_at
+    at = _stated_at(event)
     listed = _lists(arrival, event)
     if listed:  # the two webhooks of a submission may leave Cellosign in either order
         return at <= arrival.made_at + terms.archived_within
@@ -205,7 +206,7 @@ def _open_sessions(known: Sequence[SessionEventRow], arrivals: Sequence[Arrival]
 
 
 def _is_opened_since(event: SessionEventRow, arrivals: Sequence[Arrival]) -> bool:
-    return all((event.event_at or event.received_at) > each.made_at for each in arrivals if _is_of(each, event))
+    return all(_stated_at(event) > each.made_at for each in arrivals if _is_of(each, event))
 
 
 def _session(event: SessionEventRow) -> set[str]:
@@ -231,7 +232,12 @@ def _said(event: SessionEventRow, terms: SourceTerms) -> Missing:
 
 
 def _order(event: SessionEventRow) -> tuple[datetime, str]:
-    return event.event_at or event.received_at, event.event_id
+    return _stated_at(event), event.event_id
+
+
+def _stated_at(event: SessionEventRow) -> datetime:
+    """Return the time that Cellosign states, or that of the arrival if the stated time cannot be right."""
+    return age_of(event.event_at, event.received_at, event.event_id).made_at
 
 
 def _ids(events: Iterable[SessionEventRow]) -> frozenset[str]:

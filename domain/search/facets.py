@@ -100,11 +100,11 @@ def condition_facets(codes: Iterable[str]) -> Facets:
     return {Kind.CONDITION: _facets(Kind.CONDITION, codes)}
 
 
-def attention_facets(is_needed: bool, sources_differ: bool) -> Facets:
-    """Return the facets that say whether a person should look at an archive, and whether two sources have sent it."""
+def attention_facets(is_needed: bool, warnings: Iterable[WarningCode]) -> Facets:
+    """Return the facets that say whether a person should look at an archive, and the warnings about what arrived."""
     return {
         Kind.ATTENTION: _facets(Kind.ATTENTION, [True] if is_needed else []),
-        Kind.SOURCES: _facets(Kind.SOURCES, [WarningCode.SOURCES_DIFFER] if sources_differ else []),
+        Kind.SOURCES: _facets(Kind.SOURCES, warnings),
     }
 
 

@@ -68,7 +68,7 @@ class ArchiveRow(CauseColumns, table=True):
     """One row per process reference. State and cause are those of its newest receipt.
 
     Process number and template are those of the first delivery until a version is current. `source` is that of the
-    first delivery.
+    first delivery until a version is archived, then that of the first version.
     """
 
     __tablename__ = "archive"

@@ -18,6 +18,8 @@ from models.runs.cause import CauseColumns
 
 DEFAULT_SOURCE = "default"
 """The source of a delivery at the URL that names no source."""
+ACCEPTED_BY = "x-cellar-accepted-by"
+"""The header of a delivery that names the person who accepted what another source sent. No sender can set it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +74,10 @@ class ReceiptRow(CauseColumns, table=True):
 
 class DeliveryRow(SQLModel, table=True):
     __tablename__ = "delivery"
+    __table_args__ = (Index("ix_delivery_receipt_id", "receipt_id", "source"),)
 
     delivery_id: str = Field(primary_key=True, max_length=64)
-    receipt_id: str = Field(index=True, max_length=64)
+    receipt_id: str = Field(max_length=64)
     reference: str = Field(index=True, max_length=255)
     received_at: datetime = Field(index=True, sa_type=Moment)
     outcome: str = Field(max_length=16)
@@ -90,6 +93,7 @@ class VersionRow(SQLModel, table=True):
     """A version. `skeleton` is the request without its files' contents, as bytes, because JSONB would refuse NUL.
 
     It has up to 16 MiB, so no query of rows loads it, and reading it from a row raises. Select the column by itself.
+    `is_from_future` and `is_set_aside` are those of its age (`domain/archive/versions.py`).
     """
 
     __tablename__ = "version"
@@ -102,3 +106,5 @@ class VersionRow(SQLModel, table=True):
     event_at: datetime | None = Field(default=None, sa_type=Moment)
     received_at: datetime = Field(sa_type=Moment)
     skeleton: bytes = Field(sa_column=_SKELETON)
+    is_from_future: bool = False
+    is_set_aside: bool = False

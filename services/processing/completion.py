@@ -60,7 +60,7 @@ def _read_back_rows(archived: StoredArchive, reconciled: PayloadFindings | None)
         return False
     if archives.skeleton(archived.receipt_id) != archived.skeleton:
         raise _not_read_back(f"the skeleton in the database is not of receipt {archived.receipt_id}")
-    if receipts.current_receipt_id(archived.archive.reference) != archived.receipt_id:
+    if archives.get(archived.archive.reference).current_receipt_id != archived.receipt_id:
         return False
     for table, found in archives.row_counts(archived.archive.reference, list(archived.rows)).items():
         expected = len(archived.rows[table])

@@ -1,11 +1,11 @@
 """Loads archived receipts into the database."""
 
-from datetime import datetime
+from dataclasses import asdict
 
 from adapters.store.objects.requests import stored_version
 from adapters.tables.archives import archives
 from adapters.tables.runs import receipts
-from domain.archive.versions import Age, supersedes
+from domain.archive.versions import age_of
 from models.runs.receipt import VersionRow
 from services.receipts.stored_archive import StoredArchive, stored_archive
 
@@ -17,36 +17,24 @@ def load(archived: StoredArchive) -> int:
         The number of rows of the version; 0 for a delivery, which has none of its own.
     """
     archive, request = archived.archive, archived.request
-    received_at = receipts.get(request.receipt_id).received_at
-    if not request.is_version:
-        _load_delivery(archived, archive.event_at or received_at)
-        return 0
-    version = VersionRow(
-        receipt_id=request.receipt_id,
-        reference=archive.reference,
-        version=request.version,
-        event_at=archive.event_at,
-        received_at=received_at,
-        skeleton=archived.skeleton,
-    )
-    described = {"template_id": archive.template_id, "process_number": archive.process_number}
-    archives.load(version, described, archived.rows, _replaces)
-    return sum(len(rows) for rows in archived.rows.values())
+    reference, number, receipt = archive.reference, request.version, receipts.get(request.receipt_id)
+    is_foreign = receipt.source != request.owner
+    age = age_of(archive.event_at, receipt.received_at, request.receipt_id, is_set_aside=is_foreign)
+    if request.is_version:
+        version = VersionRow(reference=reference, version=number, skeleton=archived.skeleton, **asdict(age))
+        described = {"template_id": archive.template_id, "process_number": archive.process_number}
+        current_id = archives.load(version, described, archived.rows, request.owner)
+    else:
+        _load_missing_version(archived)
+        current_id = archives.repeat(reference, age, number, request.owner)
+    if current_id:
+        load(stored_archive(reference, current_id, even_locked=archive.is_locked))
+    return sum(len(rows) for rows in archived.rows.values()) if request.is_version else 0
 
 
-def _load_delivery(archived: StoredArchive, made_at: datetime) -> None:
-    """Load a delivery. It may make its version the newest. Its version may be missing, if both runs were killed."""
-    reference, request, is_locked = archived.archive.reference, archived.request, archived.archive.is_locked
-    version = stored_version(reference, request.version)
+def _load_missing_version(archived: StoredArchive) -> None:
+    """Load the version that a delivery repeats, if the database lacks it: both runs may have been killed."""
+    reference = archived.archive.reference
+    version = stored_version(reference, archived.request.version)
     if not archives.has_version(version.receipt_id):
-        load(stored_archive(reference, version.receipt_id, even_locked=is_locked))
-    if archives.repeat(reference, request.receipt_id, request.version, made_at, _replaces):
-        load(stored_archive(reference, version.receipt_id, even_locked=is_locked))
-
-
-def _replaces(candidate: VersionRow, current: VersionRow) -> bool:
-    return supersedes(_age(candidate), _age(current))
-
-
-def _age(version: VersionRow) -> Age:
-    return Age(version.event_at, version.received_at, version.receipt_id)
+        load(stored_archive(reference, version.receipt_id, even_locked=archived.archive.is_locked))

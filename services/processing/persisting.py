@@ -1,6 +1,6 @@
 """Persists a receipt as the next version of its process's archive, or as a delivery if it says nothing new."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,11 +94,11 @@ def _known(before: Inventory | None, staged: Staged, body: RawBody) -> StoredReq
 
 
 def _archive(reference: str, before: Inventory | None, staged: Staged, folder: Path) -> int:
-    """Make the next version, or a delivery of the current version, and return the version's number."""
-    current = _current(reference, before)
-    if current and _statement(staged.scan.document, staged.cuts) == _statement_of_version(current):
-        keep_delivery(reference, staged.receipt_id, current.version, staged.content)
-        return current.version
+    """Make the next version, or a delivery of a version that says the same, and return the version's number."""
+    for known in _comparable(reference, before) if before else ():
+        if _statement(staged.scan.document, staged.cuts) == _statement_of_version(known):
+            keep_delivery(reference, staged.receipt_id, known.version, staged.content)
+            return known.version
     _examine(staged)
     state = staged.digests()
     receipt = receipts.get(staged.receipt_id)
@@ -119,13 +119,16 @@ def _examine(staged: Staged) -> None:
         (staged.content / VERDICT).write_text(recorded_text(found.verdict, found.roots))
 
 
-def _current(reference: str, inventory: Inventory | None) -> StoredRequest | None:
-    """Return the version whose rows are in the database; the last version before any rows exist."""
-    if inventory is None:
-        return None
+def _comparable(reference: str, inventory: Inventory) -> Iterator[StoredRequest]:
+    """Yield the version whose rows are in the database, before any rows exist the last one; and the last version, if it
+    is of another source than the process: a source that sends again and again makes one version.
+    """
     receipt_id = receipts.current_receipt_id(reference)
     current = request_in(inventory, receipt_id) if receipt_id else None
-    return current or version_in(inventory, inventory.head)
+    last = version_in(inventory, inventory.head)
+    yield current or last
+    if current and current.version != last.version and last.source != last.owner:
+        yield last
 
 
 def _statement_of_version(current: StoredRequest) -> str | None:

@@ -1,19 +1,23 @@
-"""Releases refused bodies: checks them again, and takes the sound ones into the inbox.
+"""Releases refused bodies: checks them again, and takes the sound ones into the inbox. Accepts what is set aside.
 
-It needs neither database nor Prefect. The receiver, or the flow `sweep-inbox`, does the rest.
+The release needs neither database nor Prefect. The receiver, or the flow `sweep-inbox`, does the rest.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from adapters.inbox import quarantine
 from adapters.inbox.inbox import Intake
+from adapters.tables.archives import archives
 from domain.archive.reading import identity_of
 from domain.body.scan import Scanner
 from models.errors import Refused
+from models.runs.receipt import ACCEPTED_BY
 from models.runs.refused import RefusedDelivery
+from services.receipts.lookup import receipt_of
+from services.receipts.raw_body import opened_raw_body
 
 _CHUNK_BYTES = 1 << 20
 
@@ -79,7 +83,8 @@ def _release(receipt_id: str, deliveries: Sequence[RefusedDelivery]) -> Refused 
     now = datetime.now(UTC)
     try:
         if deliveries:
-            _take_in(receipt_id, now, min(deliveries, key=lambda each: each.received_at).source)
+            source = min(deliveries, key=lambda each: each.received_at).source
+            _take_in(_chunks(receipt_id), now, source, {"x-cellar-source": "quarantine"})
     except FileNotFoundError:
         return _why_missing(receipt_id)
     for delivery in deliveries:
@@ -88,15 +93,31 @@ def _release(receipt_id: str, deliveries: Sequence[RefusedDelivery]) -> Refused 
     return None
 
 
-def _take_in(receipt_id: str, now: datetime, source: str) -> None:
+def accept(reference: str, receipt_id: str, by: str) -> None:
+    """Take what another source sent into the inbox again, as a delivery in the name of the process's own source.
+
+    The delivery says who has accepted it, and the store keeps that with its history. The run that follows lets the
+    version count, so that the newest version is current.
+
+    Raises:
+        Refused: the process has no such receipt, or its body is gone.
+        Conflict: the archive is locked or damaged.
+        Transient: database, store or inbox does not answer, or the inbox does not take the body now.
+    """
+    found = receipt_of(reference, receipt_id)
+    headers = {"x-cellar-source": "accepted", ACCEPTED_BY: by}
+    with opened_raw_body(reference, found) as body:
+        _take_in(body.chunks, datetime.now(UTC), archives.get(reference).source, headers)
+
+
+def _take_in(chunks: Iterable[bytes], now: datetime, source: str, headers: dict[str, str]) -> None:
     intake, scanner = Intake(), Scanner()
     try:
-        for chunk in _chunks(receipt_id):
+        for chunk in chunks:
             scanner.feed(chunk)
             intake.digest(chunk)
             intake.write([chunk])
-        identity = identity_of(scanner.close().document)
-        intake.accept(identity, now, {"x-cellar-source": "quarantine"}, source)
+        intake.accept(identity_of(scanner.close().document), now, headers, source)
     finally:
         intake.discard()
 

@@ -118,7 +118,10 @@ async def _trigger(deliveries: Sequence[Delivery], why: Trigger) -> str | None:
     if state is State.COMPLETED:
         if await _needs_no_run(deliveries, registered):
             return None
-        log.error("a complete archive is damaged; this delivery repairs it", receipt_id=receipt_id)
+        if await asyncio.to_thread(archives.is_accepted, receipt_id):
+            log.info("a version that was set aside is accepted; a run makes it count", receipt_id=receipt_id)
+        else:
+            log.error("a complete archive is damaged; this delivery repairs it", receipt_id=receipt_id)
         why = Trigger.RERUN
     if state is State.FAILED and None not in known:
         return None
@@ -142,7 +145,8 @@ async def _trigger(deliveries: Sequence[Delivery], why: Trigger) -> str | None:
 
 async def _needs_no_run(deliveries: Sequence[Delivery], registered: Sequence[Registration]) -> bool:
     """Return whether deliveries of a complete receipt need no run, and remove them from the inbox if the store has it.
-    A damaged receipt needs a run; after a failed repair it waits for a person. A locked receipt waits for its key.
+    A damaged receipt needs a run; after a failed repair it waits for a person. A locked receipt waits for its key. A
+    version that was set aside needs a run once it is accepted.
     """
     reference, receipt_id = deliveries[0].reference, deliveries[0].receipt_id
     known = {each.flow_run_id for each in registered if each.flow_run_id}
@@ -237,14 +241,14 @@ def _ended(run: FlowRun, reference: str, receipt_id: str, why: Trigger) -> RunRo
 
 
 def _is_kept(reference: str, receipt_id: str) -> bool:
-    """Return whether the store gives back the receipt that is about to leave the inbox.
+    """Return whether the store gives back the receipt that is about to leave the inbox, and no run must load it.
 
     Raises:
         Locked: the archive's key is not available, so the answer is unknown.
     """
     try:
         stored = stored_request(reference, receipt_id)
-        return stored is not None and stored.is_whole()
+        return stored is not None and stored.is_whole() and not archives.is_accepted(receipt_id)
     except Locked:
         raise
     except Conflict:

@@ -8,12 +8,11 @@ from sqlmodel import col
 
 from adapters.database.transactions import reading
 from adapters.search import pages
-from adapters.search.attention import NEEDS_ATTENTION
+from adapters.search.attention import NEEDS_ATTENTION, OF_DELIVERIES
 from adapters.search.entries import searchable
 from domain.search.facets import facet, field_text, is_searchable
 from domain.search.text import Term, normalised, terms_of
 from models.archive.archive import ArchiveRow
-from models.archive.warning import WarningCode
 from models.errors import Refused
 from models.search.entry import Kind
 from models.views.archives.archives import ArchiveFilter
@@ -94,7 +93,7 @@ def conditions_of(query: ArchiveFilter) -> list[ColumnElement[bool]]:
 
 
 def _facet(kind: Kind, value: Any) -> int:
-    if value is WarningCode.SOURCES_DIFFER:  # no warning of a payload: it follows from the deliveries
+    if kind is Kind.WARNING and value in OF_DELIVERIES:
         return facet(Kind.SOURCES, value)
     return facet(kind, normalised(value) if kind in _NORMALISED else value)
 

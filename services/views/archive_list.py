@@ -7,7 +7,7 @@ from sqlmodel import SQLModel, col, func, select
 
 from adapters.database.listing import id_cursor, id_of_cursor
 from adapters.database.transactions import reading
-from adapters.search.attention import SOURCES_DIFFER
+from adapters.search.attention import OF_DELIVERIES
 from adapters.search.pages import Wanted, newest
 from adapters.tables import conditions
 from models.archive.archive import ArchiveRow
@@ -58,7 +58,7 @@ def page(query: ArchiveQuery) -> ArchivePage:
 
 def _summaries(ids: list[int]) -> Any:
     """Select archives with the numbers of their files, warnings, and discrepancies that are not closed."""
-    warnings = _count(WarningRow) + case((SOURCES_DIFFER, 1), else_=0)
+    warnings = sum((case((each, 1), else_=0) for each in OF_DELIVERIES.values()), _count(WarningRow))
     entry_id = col(SearchEntryRow.id)
     found = select(ArchiveRow, _count(FileRow), warnings, _count(DiscrepancyRow, _NOT_CLOSED))
     joined = found.join(SearchEntryRow, col(SearchEntryRow.reference) == col(ArchiveRow.reference))

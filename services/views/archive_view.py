@@ -11,6 +11,7 @@ from sqlmodel import Session, SQLModel, col, func, select
 
 from adapters.database.transactions import reading
 from adapters.peers.prefect_api import run_url
+from adapters.search.attention import OF_DELIVERIES
 from adapters.settings.settings import settings
 from adapters.store import ocfl
 from adapters.tables import conditions
@@ -43,6 +44,12 @@ from services.views.timeline import timeline
 
 Row = TypeVar("Row", bound=SQLModel)
 OfSession = TypeVar("OfSession", LabelRow, IntegrationRow)
+_DETAILS = {
+    WarningCode.SOURCES_DIFFER: "another source than that of the process has sent it; what it sent is set aside until "
+    "a person accepts it with `cellar quarantine release`",
+    WarningCode.VERSION_FROM_FUTURE: "the event.timestamp of a version is more than a day after its arrival; a version "
+    "that arrives later replaces it",
+}
 
 
 def archive(reference: str) -> ArchiveView | None:
@@ -73,7 +80,7 @@ def archive(reference: str) -> ArchiveView | None:
                 "sessions": _sessions(session, reference),
                 "signatures": [_signature(each) for each in _rows(session, SignatureRow, reference)],
                 "fields": _dumped(session, FormFieldRow, reference),
-                "warnings": [*_dumped(session, WarningRow, reference), *_of_sources(session, reference)],
+                "warnings": [*_dumped(session, WarningRow, reference), *_of_deliveries(session, reference)],
                 "payments": _payments(session, reference),
                 "discrepancies": [each for each in found if each.closed_at is None],
                 "closed_discrepancies": [each for each in found if each.closed_at],
@@ -140,14 +147,11 @@ def _dumped(session: Session, table: type[SQLModel], reference: str, order: Any 
     return [dict(each) for each in session.connection().execute(ordered).mappings()]
 
 
-def _of_sources(session: Session, reference: str) -> list[dict[str, str]]:
-    """Return the warning that deliveries of a process came from several sources, if so."""
-    found = session.exec(select(DeliveryRow.source).where(DeliveryRow.reference == reference).distinct()).all()
-    if len(found) < 2:
-        return []
-    named = ", ".join(sorted(found))
-    detail = f"deliveries came from {named}: each version is read on the terms of the source that brought it first"
-    return [{"code": WarningCode.SOURCES_DIFFER, "where": "", "detail": detail}]
+def _of_deliveries(session: Session, reference: str) -> list[dict[str, str]]:
+    """Return the warnings that follow from what has arrived."""
+    asked = sql.select(*OF_DELIVERIES.values()).where(col(ArchiveRow.reference) == reference)
+    found = zip(OF_DELIVERIES, session.connection().execute(asked).one(), strict=True)
+    return [{"code": code, "where": "", "detail": _DETAILS[code]} for code, is_warned in found if is_warned]
 
 
 def _sessions(session: Session, reference: str) -> list[SessionView]:

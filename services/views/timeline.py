@@ -12,7 +12,7 @@ from models.completeness.missing_process import MissingProcessRow
 from models.messages.notification import NotificationAttemptRow, NotificationRow, NotificationState
 from models.payments.discrepancy import DiscrepancyEventRow, DiscrepancyRow, DiscrepancyState
 from models.people.action import ActionKind, ActionRow
-from models.runs.receipt import DeliveryRow, VersionRow
+from models.runs.receipt import ACCEPTED_BY, DeliveryRow, VersionRow
 from models.runs.refused import RefusedRow
 from models.runs.run import RunRow
 from models.views.archives.archives import TimelineEntry, TimelineKind
@@ -60,7 +60,11 @@ def _entry(at: datetime, kind: TimelineKind, what: str, key: str, by: str | None
 
 def _deliveries(session: Session, reference: str) -> Iterator[TimelineEntry]:
     for each in _last(session, DeliveryRow, DeliveryRow.received_at, reference):
-        yield _entry(each.received_at, TimelineKind.DELIVERY, each.outcome, each.delivery_id)
+        if by := each.headers.get(ACCEPTED_BY):
+            done = "accepted what another source sent"
+            yield _entry(each.received_at, TimelineKind.ACTION, done, each.delivery_id, by)
+        else:
+            yield _entry(each.received_at, TimelineKind.DELIVERY, each.outcome, each.delivery_id)
     for each in _last(session, RefusedRow, RefusedRow.received_at, reference):
         yield _entry(each.received_at, TimelineKind.DELIVERY, f"refused: {each.code}", each.delivery_id)
         if each.dismissed_at:

@@ -248,11 +248,11 @@ def _fill() -> list[str]:
     bodies["another"] = sample_body("another", attachments=[attachment(b"held by another")])
     bodies["page"] = sample_body("page", attachments=[attachment(b"<script>alert(1)</script>", mimetype="text/html")])
     for day, (reference, body) in enumerate(bodies.items()):
-        archived(reference, body, datetime(2002, 1, 1 + day // 3, tzinfo=UTC))
+        archived(reference, body, datetime(2023, 2, 1 + day // 3, tzinfo=UTC))
     for number, city, name in ((1, "חיפה", "רון"), (2, "a=b", "דנה")):
-        archived(f"twin {number}", _twin(number, city, name), datetime(2001, 1, 1 + number, tzinfo=UTC))
-    archived("contract", earlier_contract(), datetime(2003, 1, 1, tzinfo=UTC))
-    archived("contract", contract(event={"type": "WHP_ARCHIVE", "timestamp": "2030-01-01T00:00:00"}))
+        archived(f"twin {number}", _twin(number, city, name), datetime(2023, 1, 1 + number, tzinfo=UTC))
+    archived("contract", earlier_contract(), datetime(2023, 3, 1, tzinfo=UTC))
+    archived("contract", contract(event={"type": "WHP_ARCHIVE", "timestamp": "2024-01-01T00:00:00"}))
     return [*bodies, "twin 1", "twin 2", "contract"]
 
 

@@ -35,7 +35,7 @@ MISSING, DISMISSAL = "GET /api/missing", "POST /api/missing/{missing_id}/dismiss
 PEOPLE = "POST /api/people/test"
 LINK, ALIVE, READY = "GET /d/{token}", "GET /healthz", "GET /readyz"
 READER = {"authorization": f"Bearer {TOKEN}"}
-NEWEST, LOST = contract(event={"type": "WHP_ARCHIVE", "timestamp": "2030-01-01T00:00:00"}), sample_body("lost")
+NEWEST, LOST = contract(event={"type": "WHP_ARCHIVE", "timestamp": "2024-01-01T00:00:00"}), sample_body("lost")
 
 
 @dataclass(frozen=True, slots=True)

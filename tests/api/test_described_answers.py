@@ -34,7 +34,7 @@ def world(
     values |= {"notify_urls": DECLARED, "notify_secret": SIGNING}
     with deployed(prefect_server), receiving(folder, **values) as receiver:
         with installed(folder, **values):
-            archived("contract", earlier_contract(), datetime(2003, 1, 1, tzinfo=UTC))
+            archived("contract", earlier_contract(), datetime(2023, 1, 1, tzinfo=UTC))
             archived("contract", NEWEST)
             archived("lost", LOST)
             now = datetime.now(UTC)

@@ -174,7 +174,7 @@ def test_second_run_changes_nothing(installation: Settings) -> None:
 def test_changed_delivery_becomes_the_next_version_and_replaces_the_rows(installation: Settings) -> None:
     received("process-1", sample_body())
     archived("process-1")
-    later = {"type": "WHP_ARCHIVE", "timestamp": "2030-01-01T00:00:00"}
+    later = {"type": "WHP_ARCHIVE", "timestamp": "2024-01-01T00:00:00"}
     changed = received("process-1", sample_body(event=later, attachments=[], payments=[]))
 
     archive = archived("process-1", changed.receipt_id)

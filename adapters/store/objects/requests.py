@@ -57,6 +57,8 @@ class StoredRequest:
     """The receipt that made the version."""
     source: str
     """The source that brought the version, on whose terms its times and amounts are read."""
+    owner: str
+    """The source of the process, which brought its first version. Others replace nothing until a person accepts it."""
     read: Read | None = field(default=None, repr=False, compare=False)
     """Returns the bytes under a key, in chunks; None for the store's."""
     _parts: dict[str, bytes] = field(default_factory=dict, init=False, repr=False, compare=False)
@@ -322,6 +324,7 @@ def version_in(inventory: Inventory, number: int, read: Read | None = None) -> S
     version, key = inventory.versions[number - 1], ocfl.object_key(reference)
     files = {sha256: f"{key}/{path}" for sha256, path in inventory.manifest.items()}
     keys = {name: files[version.state[name]] for name in KEPT if name in version.state}
+    owner = inventory.versions[0].source
     return StoredRequest(
-        reference, version.message, number, True, keys, files, {}, version.message, version.source, read
+        reference, version.message, number, True, keys, files, {}, version.message, version.source, owner, read
     )

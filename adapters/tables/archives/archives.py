@@ -1,7 +1,7 @@
 """Reads and writes archives and their versions in the database."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, fields, replace
 from functools import lru_cache
 from typing import Any
 
@@ -10,42 +10,53 @@ from sqlmodel import Session, SQLModel, col, delete, func, select, update
 
 from adapters.database.transactions import insert_rows, reading, writing
 from adapters.search import entries
-from domain.archive.versions import Age
+from adapters.search.attention import IS_WARNED
+from domain.archive.versions import Age, newest_first, repeated
 from models.archive.archive import ArchiveRow
 from models.archive.form_field import FormFieldRow
 from models.archive.session import LabelRow
 from models.archive.signed_document import SignedDocumentRow
-from models.archive.warning import WarningRow
 from models.errors import Conflict
-from models.runs.receipt import DeliveryRow, Identity, Outcome, VersionRow
+from models.runs.receipt import DEFAULT_SOURCE, DeliveryRow, Identity, Outcome, VersionRow
 
 _REFERENCES_PER_PAGE = 10_000
 
 Rows = Mapping[type[SQLModel], Sequence[Mapping[str, Any]]]
 
 
-def load(
-    version: VersionRow,
-    described: dict[str, Any],
-    rows: Rows,
-    replaces: Callable[[VersionRow, VersionRow], bool],
-) -> None:
-    """Record a receipt as a version. Unless another version stays current, make its rows the archive's rows.
+def load(version: VersionRow, described: dict[str, Any], rows: Rows, owner: str = DEFAULT_SOURCE) -> str | None:
+    """Record a receipt as a version. If it is the current version, make its rows the archive's rows.
 
-    `described` are the columns of the archive that come from the payload. `replaces(candidate, current)` decides which
-    version is current. One transaction: a reader sees the old rows or the new rows.
+    One transaction: a reader sees the old rows or the new rows.
+
+    Args:
+        version: the version. It is set aside unless `owner` has sent its receipt too, or a person has accepted it.
+        described: the columns of the archive that come from the payload.
+        rows: the rows of the version.
+        owner: the source of the process.
+
+    Returns:
+        The receipt of the current version, if the archive has not its rows yet. The caller loads it.
     """
     with writing() as session:
         archive = session.get_one(ArchiveRow, version.reference, with_for_update=True)
+        version.is_set_aside = version.is_set_aside and not _is_sent_by(session, owner, version.receipt_id)
         known = _known(session, version)
-        current = session.get(VersionRow, archive.current_receipt_id or "")
-        if current is None or current.receipt_id == version.receipt_id or replaces(known, current):
-            if current is not None:  # else no rows exist: they come with the first current version
+        needs_a_look = known.is_from_future or known.is_set_aside or archive.source != owner
+        if archive.source != owner:  # two sources delivered at once, and the later was archived first
+            archive.source = owner
+            entries.set_archive(session, archive)
+        current_id = _current_id(session, version.reference)
+        if current_id == version.receipt_id:
+            if archive.current_receipt_id is not None:  # else no rows exist: they come with the first current version
                 _remove(session, version.reference, rows)
             for table, its_rows in rows.items():
                 insert_rows(session, table, its_rows)
             archive.sqlmodel_update(described | {"current_receipt_id": version.receipt_id})
             entries.set_payload(session, archive, rows)
+        if needs_a_look:
+            entries.set_attention(session, version.reference)
+        return current_id if current_id != archive.current_receipt_id else None
 
 
 def lock(session: Session, references: Sequence[str]) -> None:
@@ -55,30 +66,54 @@ def lock(session: Session, references: Sequence[str]) -> None:
     session.exec(locked.order_by(ArchiveRow.reference).with_for_update()).all()
 
 
-def repeat(
-    reference: str, receipt_id: str, number: int, made_at: datetime, replaces: Callable[[VersionRow, VersionRow], bool]
-) -> str | None:
+def repeat(reference: str, receipt: Age, number: int, owner: str = DEFAULT_SOURCE) -> str | None:
     """Record that a receipt says nothing new beyond a version: its deliveries are duplicates, and the version becomes
-    no older than the receipt.
+    no older than the receipt, unless that is of another source than `owner`.
 
     Returns:
-        The receipt of the version, if it is now newer than the current version. The caller loads it again.
+        The receipt of the current version, if the archive has not its rows yet. The caller loads it.
 
     Raises:
         Conflict: the database numbers the versions differently.
     """
     with writing() as session:
         archive = session.get_one(ArchiveRow, reference, with_for_update=True)
-        changed = (col(DeliveryRow.receipt_id) == receipt_id, col(DeliveryRow.outcome) == Outcome.CHANGED)
+        changed = (col(DeliveryRow.receipt_id) == receipt.receipt_id, col(DeliveryRow.outcome) == Outcome.CHANGED)
         session.execute(update(DeliveryRow).where(*changed).values(outcome=Outcome.DUPLICATE))
         wanted = select(VersionRow).where(VersionRow.reference == reference, VersionRow.version == number)
         version = session.exec(wanted).first()
         if version is None:
             raise _numbered_otherwise(number)
-        version.event_at = max(version.event_at or version.received_at, made_at)
-        current = session.get(VersionRow, archive.current_receipt_id or "")
-        is_newer = current is None or (current.version != number and replaces(version, current))
-        return version.receipt_id if is_newer else None
+        is_set_aside = receipt.is_set_aside and not _is_sent_by(session, owner, receipt.receipt_id)
+        before = Age(*(getattr(version, each.name) for each in fields(Age)))
+        after = repeated(before, replace(receipt, is_set_aside=is_set_aside))
+        version.sqlmodel_update(asdict(after) | {"receipt_id": version.receipt_id})
+        if before.is_from_future or before.is_set_aside:
+            entries.set_attention(session, reference)
+        current_id = _current_id(session, reference)
+        return current_id if current_id != archive.current_receipt_id else None
+
+
+def _is_sent_by(session: Session, owner: str, receipt_id: str) -> bool:
+    """Return whether a source has sent a receipt, or a person has accepted the receipt in its name."""
+    arrivals = select(DeliveryRow.delivery_id).where(DeliveryRow.receipt_id == receipt_id, DeliveryRow.source == owner)
+    return session.exec(arrivals).first() is not None
+
+
+def is_accepted(receipt_id: str) -> bool:
+    """Return whether a version is still set aside although the source of its process has sent its receipt since, or a
+    person has accepted the receipt: a run must load it again.
+    """
+    with reading() as session:
+        version = session.get(VersionRow, receipt_id)
+        if version is None or not version.is_set_aside:
+            return False
+        return _is_sent_by(session, session.get_one(ArchiveRow, version.reference).source, receipt_id)
+
+
+def _current_id(session: Session, reference: str) -> str | None:
+    """Return the receipt of the version that must be current; None while each version is set aside."""
+    return next((each.receipt_id for each in newest_first(_ages(session, reference))), None)
 
 
 def _known(session: Session, version: VersionRow) -> VersionRow:
@@ -93,7 +128,9 @@ def _known(session: Session, version: VersionRow) -> VersionRow:
         raise _numbered_otherwise(version.version)
     if known is None:
         session.add(version)
-    return known or version
+        return version
+    known.is_set_aside = known.is_set_aside and version.is_set_aside
+    return known
 
 
 def _numbered_otherwise(number: int) -> Conflict:
@@ -118,14 +155,9 @@ def _counting(tables: tuple[type[SQLModel], ...]) -> sqlalchemy.Select[Any]:
 
 
 def has_warnings(reference: str) -> bool:
-    return row_counts(reference, [WarningRow])[WarningRow] > 0 or len(sources(reference)) > 1
-
-
-def sources(reference: str) -> list[str]:
-    """Return the sources of the deliveries of a process, by name."""
-    found = select(DeliveryRow.source).where(DeliveryRow.reference == reference).distinct()
+    found = select(ArchiveRow.reference).where(ArchiveRow.reference == reference, IS_WARNED)
     with reading() as session:
-        return list(session.exec(found.order_by(DeliveryRow.source)))
+        return session.exec(found).first() is not None
 
 
 def signed_document_outcome(reference: str) -> str | None:
@@ -195,9 +227,14 @@ def has_version(receipt_id: str) -> bool:
 
 def ages(reference: str) -> list[Age]:
     """Return the ages of all versions of a process. A delivery may have made a version newer than its payload says."""
-    found = select(VersionRow.event_at, VersionRow.received_at, VersionRow.receipt_id)
     with reading() as session:
-        return [Age(*row) for row in session.exec(found.where(VersionRow.reference == reference))]
+        return _ages(session, reference)
+
+
+def _ages(session: Session, reference: str) -> list[Age]:
+    columns = [getattr(VersionRow, each.name) for each in fields(Age)]
+    found = sqlalchemy.select(*columns).where(col(VersionRow.reference) == reference)
+    return [Age(*row) for row in session.execute(found)]
 
 
 def get_version(receipt_id: str) -> VersionRow:

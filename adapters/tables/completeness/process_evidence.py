@@ -169,7 +169,7 @@ _ARRIVED: Any = (
         col(DeliveryRow.received_at),
         col(ReceiptRow.state),
         col(ReceiptRow.receipt_id),
-        col(VersionRow.event_at),
+        sqlalchemy.case((col(VersionRow.is_from_future), None), else_=col(VersionRow.event_at)).label("event_at"),
         col(VersionRow.received_at).label("first_at"),
         col(ArchiveRow.current_receipt_id),
     )

@@ -305,7 +305,7 @@ def restore(reference: str, found: Iterable[ReceiptRow]) -> None:
 
 def _set_earliest(session: Session, delivery: Delivery) -> None:
     """Move the times of receipt and archive back: an earlier delivery may be registered after a later delivery. The
-    first delivery decides on the source too.
+    first delivery decides on the source too, until the first version of an archive does.
 
     Once a run has begun, time and source of its receipt stay: they decided which version is current, and how it is
     read, and a rebuild must decide the same.
@@ -318,7 +318,9 @@ def _set_earliest(session: Session, delivery: Delivery) -> None:
         .values(received_at=delivery.received_at, source=delivery.source)
     )
     earlier = (col(ArchiveRow.reference) == delivery.reference, col(ArchiveRow.received_at) > delivery.received_at)
-    first = {"received_at": delivery.received_at, "source": delivery.source}
+    is_archived = select(VersionRow.receipt_id).where(VersionRow.reference == delivery.reference).exists()
+    owner = sqlalchemy.case((is_archived, col(ArchiveRow.source)), else_=delivery.source)
+    first = {"received_at": delivery.received_at, "source": owner}
     moved = session.execute(update(ArchiveRow).where(*earlier).values(first).returning(col(ArchiveRow.reference)))
     if moved.first() is not None:
         entries.move(session, delivery.reference, delivery.received_at)

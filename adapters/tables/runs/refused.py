@@ -8,9 +8,12 @@ from sqlmodel import col, exists, func, select, update
 
 from adapters.database.transactions import reading, upsert, writing
 from adapters.search import entries
-from adapters.search.attention import IS_OPEN
+from adapters.search.attention import IS_FOREIGN, IS_OPEN
+from models.archive.archive import ArchiveRow
+from models.archive.warning import WarningCode
 from models.messages.event import EventRow, EventType
 from models.messages.notification import NotificationRow, NotificationState
+from models.runs.receipt import DeliveryRow, ReceiptRow
 from models.runs.refused import RefusedDelivery, RefusedRow
 
 _COLUMNS = {each.name for each in fields(RefusedDelivery)}
@@ -50,6 +53,22 @@ def of_body(receipt_id: str) -> list[RefusedDelivery]:
     found = select(RefusedRow).where(RefusedRow.receipt_id == receipt_id)
     with reading() as session:
         return [_delivery(row) for row in session.exec(found.order_by(col(RefusedRow.received_at).desc()))]
+
+
+def set_aside() -> list[RefusedDelivery]:
+    """Return the deliveries of other sources that wait for a person, newest first, in the form of refused ones."""
+    owned = select(DeliveryRow, ReceiptRow, ArchiveRow).where(
+        DeliveryRow.reference == ArchiveRow.reference, DeliveryRow.receipt_id == ReceiptRow.receipt_id, IS_FOREIGN
+    )
+    with reading() as session:
+        return [
+            RefusedDelivery(
+                row.delivery_id, row.receipt_id, row.received_at, receipt.size_bytes, WarningCode.SOURCES_DIFFER, "",
+                f"the process is of the source {archive.source}; `cellar quarantine release` accepts this delivery",
+                row.reference, archive.process_number, source=row.source,
+            )
+            for row, receipt, archive in session.exec(owned.order_by(col(DeliveryRow.delivery_id).desc()))
+        ]  # fmt: skip
 
 
 def open_bodies() -> int:

@@ -36,6 +36,7 @@ _WORDS: Mapping[str, str] = {
     "duplicate": N_("Duplicate"),
     "refused": N_("Refused"),
     "released": N_("Released"),
+    "set_aside": N_("Set aside"),
     # kinds of the timeline
     "delivery": N_("Delivery"),
     "version": N_("Version"),
@@ -180,7 +181,7 @@ _TONES: Mapping[str, str] = {
     **dict.fromkeys(
         (
             *("pending", "processing", "received", "AwaitingRetry", "Running", "held", "changed", "fields_changed"),
-            *("warning", "running", "paused", "queued", "started", "failing", "dismissed"),
+            *("warning", "running", "paused", "queued", "started", "failing", "dismissed", "set_aside"),
         ),
         "orange",
     ),

@@ -134,9 +134,15 @@ class ArchivePage(BaseModel):
 
 
 class VersionView(BaseModel):
+    """A version. `is_set_aside`: another source than that of the process has sent it, and nobody has accepted it.
+    `is_from_future`: its `event.timestamp` is more than a day after its arrival.
+    """
+
     version: int
     receipt_id: str
     received_at: datetime
+    is_set_aside: bool = False
+    is_from_future: bool = False
 
 
 class DeliveryView(BaseModel):

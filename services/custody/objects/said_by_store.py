@@ -1,6 +1,7 @@
 """Derives from the store what the database must say of an archive's receipts, deliveries and versions."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ from adapters.store.objects import history
 from adapters.store.objects.deliveries import delivered
 from adapters.store.objects.requests import StoredRequest, request_in, version_in
 from adapters.tables.archives.recorded import Recorded, Row
-from domain.archive.versions import Age, newest_first
+from domain.archive.versions import Age, age_of, newest_first, repeated
 from models.archive.archive import ArchiveRow, State
 from models.errors import Conflict, Unreadable
 from models.runs.receipt import DEFAULT_SOURCE, ReceiptRow, VersionRow
@@ -35,10 +36,10 @@ def said_deliveries(opened: Opened) -> list[Row]:
 def said_versions(opened: Opened, recorded: Recorded) -> list[Row]:
     """Return the rows of the versions whose receipts are complete.
 
-    `event_at` is that of the payload, or of a later delivery. A run may have counted its delivery without being done.
+    Its age is that of the payload, or of a later delivery. A run may have counted its delivery without being done.
     """
     complete = complete_ids(recorded)
-    events = {row["receipt_id"]: row["event_at"] for row in recorded[VersionRow]}
+    found = {row["receipt_id"]: _age_in(row) for row in recorded[VersionRow]}
     said = list[Row]()
     for number, version in enumerate(opened.inventory.versions, 1):
         if version.message in complete and SKELETON in version.state:
@@ -48,10 +49,10 @@ def said_versions(opened: Opened, recorded: Recorded) -> list[Row]:
                 "received_at": complete[version.message]["received_at"],
                 "skeleton_sha256": version.state[SKELETON],
             }
-            found = events.get(version.message)
-            expected = _event_times(opened, number, recorded)
-            is_right = expected is None or any(_is_same_time(found, each) for each in expected)
-            said.append(row if is_right or expected is None else row | {"event_at": expected[0]})
+            expected, age = _ages(opened, number, recorded), found.get(version.message)
+            is_right = not expected or (age and any(_is_same_age(age, each) for each in expected))
+            aged = {} if is_right else {name: getattr(expected[0], name) for name in ("event_at", "is_set_aside")}
+            said.append(row | aged)
     return said
 
 
@@ -63,16 +64,12 @@ def said_archive(opened: Opened, recorded: Recorded) -> dict[str, Any]:
     said = {"state": newest["state"], "completed_at": newest["completed_at"]} if newest else {}
     theirs = {*(version.message for version in opened.inventory.versions), *delivered(opened.stored.sizes)}
     if theirs <= complete_ids(recorded).keys():
-        times = {
-            version.message: (_event_times(opened, number, recorded) or [None])[0]
-            for number, version in enumerate(opened.inventory.versions, 1)
-            if opened.inventory.head > 1  # a sole version is the newest, whatever its time
-        }
-        ages = (
-            Age(times.get(row["receipt_id"]) or row["event_at"], row["received_at"], row["receipt_id"])
-            for row in recorded[VersionRow]
-        )
-        said["current_receipt_id"] = next((age.receipt_id for age in newest_first(ages)), None)
+        ages = {row["receipt_id"]: _age_in(row) for row in recorded[VersionRow]}
+        if opened.inventory.head > 1:  # a sole version is the newest, whatever its time
+            numbers = {version.message: number for number, version in enumerate(opened.inventory.versions, 1)}
+            for receipt_id in ages.keys() & numbers.keys():
+                ages[receipt_id] = (_ages(opened, numbers[receipt_id], recorded) or [ages[receipt_id]])[0]
+        said["current_receipt_id"] = next((age.receipt_id for age in newest_first(ages.values())), None)
     return said
 
 
@@ -90,40 +87,48 @@ def complete_ids(recorded: Recorded) -> Mapping[str, Row]:
     return {row["receipt_id"]: row for row in recorded[ReceiptRow] if row["state"] == State.COMPLETED}
 
 
-def _is_same_time(found: datetime | None, expected: datetime | None) -> bool:
-    """Return whether two times of an event are equal, or may be the same clock time in two time zones. The setting may
+def _age_in(row: Row) -> Age:
+    """Return the age of a version by its row."""
+    return Age(**{each.name: row[each.name] for each in fields(Age)})
+
+
+def _is_same_age(found: Age, expected: Age) -> bool:
+    """Return whether two ages are equal, or their times may be the same clock time in two time zones. The setting may
     have changed since, and a new run does not read the time of an older version again.
     """
-    if found is None or expected is None:
-        return found is expected
-    return abs(found - expected) <= _OTHER_ZONE
+    if found.is_set_aside != expected.is_set_aside or found.event_at is None or expected.event_at is None:
+        return (found.event_at, found.is_set_aside) == (expected.event_at, expected.is_set_aside)
+    return abs(found.event_at - expected.event_at) <= _OTHER_ZONE
 
 
-def _event_times(opened: Opened, number: int, recorded: Recorded) -> list[datetime | None] | None:
-    """Return the times that a version's event may have: first the time by its complete deliveries, then those by each
-    other delivery. None if the store does not say.
+def _ages(opened: Opened, number: int, recorded: Recorded) -> list[Age]:
+    """Return the ages that a version may have: first the age by its complete deliveries, then those by each other
+    delivery. Empty if the store does not say.
     """
     receipts = {row["receipt_id"]: row for row in recorded[ReceiptRow]}
     try:
         version = version_in(opened.inventory, number, opened.files.chunks)
-        sure, received_at = version.event_at(), receipts[version.receipt_id]["received_at"]
-        times: list[datetime] = []
-        for receipt_id, made_at in _arrivals(opened, number, receipts):
-            if receipts[receipt_id]["state"] == State.COMPLETED:
-                sure = max(sure or received_at, made_at)
+        sure, unsure = _age(opened, version, receipts[version.receipt_id]), list[Age]()
+        for row in (receipts[each] for each in delivered(opened.stored.sizes) if each in receipts):
+            request = request_in(opened.inventory, row["receipt_id"], opened.files.chunks)
+            if request is None or request.is_version or request.version != number:
+                continue
+            age = _age(opened, request, row)
+            if row["state"] == State.COMPLETED:
+                sure = repeated(sure, age)
             else:
-                times.append(made_at)
+                unsure.append(age)
     except (Conflict, Unreadable):
-        return None
-    return [sure, *(max(sure or received_at, made_at) for made_at in times)]
+        return []
+    return [sure, *(repeated(sure, age) for age in unsure)]
 
 
-def _arrivals(opened: Opened, number: int, receipts: Mapping[str, Row]) -> Iterator[tuple[str, datetime]]:
-    """Yield the receipts that said the same as a version, with the times of their events."""
-    for receipt_id in delivered(opened.stored.sizes):
-        request = request_in(opened.inventory, receipt_id, opened.files.chunks)
-        if request and not request.is_version and request.version == number and receipt_id in receipts:
-            yield receipt_id, request.event_at() or receipts[receipt_id]["received_at"]
+def _age(opened: Opened, request: StoredRequest, row: Row) -> Age:
+    """Return the age of a receipt. It is set aside unless the history has a delivery of the source of the process."""
+    kept = history.deliveries(opened.histories.get(history.path_of(request.receipt_id), {}))
+    sources = {row["source"], *(each.get("source", DEFAULT_SOURCE) for each in kept)}
+    is_set_aside = request.owner not in sources
+    return age_of(request.event_at(), row["received_at"], request.receipt_id, is_set_aside=is_set_aside)
 
 
 def _columns(row: Mapping[str, Any], names: Collection[str]) -> Row:

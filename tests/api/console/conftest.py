@@ -77,7 +77,7 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
         migrate()
         archived(PLAIN, sample_body(PLAIN))
         archived(CONTRACT, earlier_contract())
-        archived(CONTRACT, contract(event={"type": "WHP_ARCHIVE", "timestamp": "2030-01-01T00:00:00"}))
+        archived(CONTRACT, contract(event={"type": "WHP_ARCHIVE", "timestamp": "2024-01-01T00:00:00"}))
         archived(HOSTILE_REFERENCE, hostile_body())
         with started() as receiver:
             yield Console(receiver, folder, values)

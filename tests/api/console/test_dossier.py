@@ -9,10 +9,12 @@ from urllib.parse import quote
 import httpx
 import pytest
 
+from adapters.inbox import inbox
 from api.console.words import languages
 from tests.api.console.conftest import CONTRACT, PERSON, PLAIN, Browser, Console, posted
 from tests.api.console.hostile import FIELDS, HOSTILE_REFERENCE, SCRIPT
-from tests.samples import PDF, PNG
+from tests.installations import archived, installed
+from tests.samples import PDF, PNG, sample_body
 
 DOSSIER = f"/console/archives/{CONTRACT}"
 HOSTILE = f"/console/archives/{quote(HOSTILE_REFERENCE, safe='')}"
@@ -222,6 +224,20 @@ def test_rerun_while_prefect_is_away_is_kept_and_who_asked_stands_in_the_timelin
     assert f"console ({PERSON})" in timeline
 
 
-@pytest.mark.parametrize("action", ["rerun", "explain", "export"])
+def test_version_of_another_source_is_set_aside_until_a_person_accepts_it(console: Console, browser: Browser) -> None:
+    with installed(console.folder, **console.settings):
+        foreign = archived(PLAIN, sample_body(PLAIN, data=[]), source="elsewhere")
+        page = browser.open(f"/console/archives/{PLAIN}")
+        assert browser.violations() == []
+        assert "SOURCES_DIFFER" in page.locator("#warnings").inner_text()
+
+        browser.follow(page.locator("#versions").get_by_role("button", name="Accept"))
+
+        assert "accepted" in page.locator(".alert-success").inner_text()
+        with inbox.opened_body(foreign) as waiting:
+            assert waiting.read() == sample_body(PLAIN, data=[])
+
+
+@pytest.mark.parametrize("action", ["rerun", "accept", "explain", "export"])
 def test_action_from_elsewhere_is_refused(person: httpx.Client, action: str) -> None:
     assert person.post(f"{DOSSIER}/{action}", data={"csrf": "x"}).status_code == 403

@@ -21,7 +21,7 @@ from tests.end_to_end.browser import page as browser_page
 from tests.installations import installed
 from tests.samples import PDF, PNG, sample_body
 
-NEWEST = contract(event={"type": "WHP_ARCHIVE", "timestamp": "2030-01-01T00:00:00"})
+NEWEST = contract(event={"type": "WHP_ARCHIVE", "timestamp": "2024-01-01T00:00:00"})
 """The current version of the archive `contract`."""
 _LETTERS = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
 

@@ -15,7 +15,9 @@ from adapters.settings.settings import Settings
 from cli.archives.quarantine import list_table
 from domain.archive.found_process import FoundProcess
 from models.errors import Refused
+from models.runs.receipt import ACCEPTED_BY
 from tests.cli.conftest import Cellar
+from tests.installations import archived
 from tests.samples import sample_body
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -222,6 +224,34 @@ def test_body_that_is_missing_or_damaged_in_quarantine_is_not_released(cellar: C
     assert f"{sound}: still refused: BODY_DAMAGED" in result.output
     assert f"{broken}: still refused: BODY_MISSING" in result.output
     assert list(inbox.deliveries()) == []
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_delivery_of_another_source_is_listed_shown_and_accepted_by_name(cellar: Cellar) -> None:
+    archived(REFERENCE, sample_body(REFERENCE), NOW)
+    body = sample_body(REFERENCE, data=[])
+    foreign = archived(REFERENCE, body, NOW + timedelta(minutes=1), source="retail")
+
+    assert "SOURCES_DIFFER" in cellar("quarantine", "list").output
+    shown = json.loads(cellar("quarantine", "show", foreign[:10], "--json").output)
+    assert (shown["source"], shown["reference"], shown["code"]) == ("retail", REFERENCE, "SOURCES_DIFFER")
+    assert json.loads(cellar("quarantine", "release", "--all", "--json").output) == []
+
+    for _ in range(2):  # a delivery more does no harm
+        accepted = cellar("quarantine", "release", foreign[:10], "--by", "Dana", "--json")
+        assert json.loads(accepted.output) == [{"receipt_id": foreign, "released": True}]
+
+    [delivery, _] = inbox.deliveries()
+    assert (delivery.receipt_id, delivery.source, delivery.headers[ACCEPTED_BY]) == (foreign, "default", "Dana")
+    with inbox.opened_body(foreign) as waiting:
+        assert waiting.read() == body
+
+
+@pytest.mark.parametrize("command", ["list", "show"])
+def test_without_a_database_it_is_said_that_what_is_set_aside_is_missing(cellar: Cellar, command: str) -> None:
+    result = cellar("quarantine", command, *(["0123456789"] if command == "show" else []))
+
+    assert "What is set aside is not shown" in result.errors
 
 
 @pytest.mark.parametrize("arguments", [[], ["--all", "--code", "X"], ["0", "--all"]])

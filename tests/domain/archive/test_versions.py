@@ -1,22 +1,21 @@
-"""Which of two receipts is newer: the answer is the same in any order of arrival."""
+"""Which version is the newest: the answer is the same in any order of arrival."""
 
 from datetime import UTC, datetime, timedelta
-from functools import reduce
-from itertools import pairwise, permutations
+from itertools import permutations
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.archive.versions import Age, newest_first, statement_of, supersedes
+from domain.archive.versions import Age, age_of, newest_first, repeated, statement_of
 from domain.body.json_text import parse
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
-def age(event_h: float | None, received_h: float, receipt_id: str = "a") -> Age:
+def age(event_h: float | None, received_h: float, receipt_id: str = "a", *, is_set_aside: bool = False) -> Age:
     made = None if event_h is None else NOON + timedelta(hours=event_h)
-    return Age(made, NOON + timedelta(hours=received_h), receipt_id)
+    return age_of(made, NOON + timedelta(hours=received_h), receipt_id, is_set_aside=is_set_aside)
 
 
 @pytest.mark.parametrize(
@@ -28,56 +27,74 @@ def age(event_h: float | None, received_h: float, receipt_id: str = "a") -> Age:
         (age(None, 3), age(None, 2)),  # neither has an event time
         (age(None, 3), age(1, 2)),  # no event time: the time of receipt counts
         (age(3, 4), age(None, 2)),
+        (age(24, 0), age(23, 5)),  # a day ahead of its arrival may be a wrong clock
+        (age(4, 5), age(28, 3)),  # from the future, and the other arrived later
+        (age(2, 5), age(1e6, 3)),  # the later arrival was made before the other arrived: a retry, or another zone
+        (age(1e6, 5), age(4, 4)),  # from the future, and arrived last
+        (age(1e6, 5), age(2e6, 4)),  # both from the future: their arrivals decide
     ],
 )
-def test_only_the_newer_receipt_supersedes(newer: Age, older: Age) -> None:
-    assert supersedes(newer, older)
-    assert not supersedes(older, newer)
+def test_newer_version_is_current_in_either_order(newer: Age, older: Age) -> None:
+    assert newest_first([newer, older]) == newest_first([older, newer]) == [newer, older]
 
 
-def test_receipt_does_not_supersede_itself() -> None:
-    assert not supersedes(age(1, 2), age(1, 2))
+def test_old_payload_that_arrives_after_one_from_the_future_makes_neither_current() -> None:
+    known, future, late = age(5, 5), age(1e6, 6), age(1, 7)
+
+    assert newest_first([known, future]) == [future, known]
+    assert newest_first([known, future, late]) == [known, late, future]
+
+
+def test_version_of_another_source_counts_once_it_is_accepted() -> None:
+    own, foreign = age(1, 1), age(5, 5, is_set_aside=True)
+
+    assert newest_first([foreign, own]) == [own]
+    assert newest_first([repeated(foreign, age(5, 6)), own])[0].receipt_id == foreign.receipt_id
+
+
+@pytest.mark.parametrize(
+    ("version", "receipt", "made_h"),
+    [
+        (age(1, 2), age(4, 5), 4),
+        (age(4, 5), age(1, 6), 4),
+        (age(1, 2), age(None, 3), 3),
+        (age(1, 2), age(1e6, 3), 1),  # a receipt from the future proves nothing
+        (age(1, 2), age(4, 5, is_set_aside=True), 1),
+        (age(1e6, 2), age(40, 40), 40),  # a receipt of a present time tells when the version was made
+        (age(1e6, 2), age(1e6, 3), 2),
+    ],
+)
+def test_receipt_that_says_the_same_makes_its_version_no_older(version: Age, receipt: Age, made_h: float) -> None:
+    assert repeated(version, receipt).made_at == NOON + timedelta(hours=made_h)
 
 
 hours = st.integers(0, 5)  # few, so that they collide
-ages = st.builds(age, st.none() | hours, hours, st.sampled_from("abc"))
+ages = st.builds(age, st.none() | hours | st.just(1000), hours, st.sampled_from("abc"), is_set_aside=st.booleans())
+versions = st.lists(ages, max_size=5, unique_by=lambda each: each.receipt_id)
 
 
-@given(ages, ages)
-def test_of_two_different_receipts_exactly_one_is_newer(one: Age, other: Age) -> None:
-    same_key = not supersedes(one, other) and not supersedes(other, one)
-
-    # A missing event time equals an event time at the time of receipt.
-    assert same_key == (
-        (one.event_at or one.received_at, *_rest(one)) == (other.event_at or other.received_at, *_rest(other))
-    )
-    assert not (supersedes(one, other) and supersedes(other, one))
-
-
-def _rest(each: Age) -> tuple[datetime, str]:
-    return each.received_at, each.receipt_id
-
-
-@given(ages, ages, ages)
-def test_superseding_is_transitive(one: Age, two: Age, three: Age) -> None:
-    if supersedes(one, two) and supersedes(two, three):
-        assert supersedes(one, three)
-
-
-@given(st.lists(ages, min_size=1, max_size=5, unique_by=lambda each: each.receipt_id))
-def test_current_receipt_does_not_depend_on_the_order_of_archiving(receipts: list[Age]) -> None:
-    def current_of(order: tuple[Age, ...]) -> Age:
-        return reduce(lambda current, candidate: candidate if supersedes(candidate, current) else current, order)
-
-    assert len({current_of(order) for order in permutations(receipts)}) == 1
-
-
-@given(st.lists(ages))
-def test_newest_first_never_puts_a_superseding_receipt_later(some: list[Age]) -> None:
+@given(versions)
+def test_current_version_does_not_depend_on_the_order_of_archiving(some: list[Age]) -> None:
     ordered = newest_first(some)
 
-    assert not any(supersedes(later, earlier) for earlier, later in pairwise(ordered))
-    assert sorted(map(str, ordered)) == sorted(map(str, some))
+    assert all(newest_first(order) == ordered for order in permutations(some))
+    assert set(ordered) == {each for each in some if not each.is_set_aside}
+
+
+@given(versions)
+def test_version_from_the_future_never_supersedes_a_later_arrival(some: list[Age]) -> None:
+    ordered = newest_first(some)
+
+    for place, later in enumerate(ordered):
+        before = [each for each in ordered[:place] if each.is_from_future]
+        assert later.is_from_future or all(each.received_at > later.received_at for each in before)
+
+
+@given(versions)
+def test_versions_of_times_that_can_be_right_are_in_the_order_of_their_events(some: list[Age]) -> None:
+    made = [(each.made_at, each.received_at, each.receipt_id) for each in newest_first(some) if not each.is_from_future]
+
+    assert made == sorted(made, reverse=True)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """What is missing, from events in any order, and what closes it."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from random import Random
 
 import pytest
@@ -53,6 +53,15 @@ def decided(
     answered: float | None = None,
 ) -> Decision:
     return decide(events, arrivals, None if answered is None else at(answered), TERMS, at(minute))
+
+
+def test_session_that_says_it_opens_in_2099_hides_no_missing_process() -> None:
+    opened = event(CREATED, 0, "b")
+    opened.event_at = datetime(2099, 1, 1, tzinfo=UTC)
+
+    found = decided([opened, event(SUBMITTED, 10)], [archive(3)])
+
+    assert found.standing is MISSING
 
 
 def test_submitted_process_is_missing_after_an_hour_and_is_deleted_after_two_days() -> None:

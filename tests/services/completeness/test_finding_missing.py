@@ -90,6 +90,12 @@ def test_process_that_is_submitted_again_after_its_archive_is_found_again() -> N
     assert findings("since", "closed_why") == [(at(0), "archived"), (at(5), None)]
 
 
+def test_archive_from_the_future_answers_no_later_submission() -> None:
+    archived_at(at(3), stated_at=at(24 * 365 * 70))
+    reported(event(SUBMITTED, at(5)))
+    assert find_missing(at(7)).opened == 1
+
+
 def test_later_event_moves_the_deadline_and_its_alerts() -> None:
     reported(event(SUBMITTED, at(0)))
     find_missing(at(30))

@@ -20,7 +20,7 @@ from services.sources import registry
 from services.views import archive_list, archive_view
 from services.views.differences import version_differences
 from tests.flows.databases import in_new_database
-from tests.installations import archived, finished, stored_body
+from tests.installations import accepted, archived, finished, stored_body
 from tests.samples import sample_body
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -116,7 +116,9 @@ def test_same_body_from_two_sources_is_one_receipt_of_the_first_and_the_process_
 def test_versions_of_two_sources_are_each_read_on_their_own_terms() -> None:
     later = {"type": "WHP_ARCHIVE", "timestamp": "2023-01-01T00:00:00"}
     archived("moved", sample_body("moved"), NOON)
-    archived("moved", sample_body("moved", event=later, data=[]), NOON + timedelta(days=1), source="jerusalem")
+    second = archived("moved", sample_body("moved", event=later, data=[]), NOON + timedelta(days=1), source="jerusalem")
+    assert read("moved") == (HERE, 2100, "default")
+    accepted("moved", second)
 
     assert read("moved") == (HERE - timedelta(hours=2), 210_000, "default")
     assert verify_object(object_of("moved")).findings == ()

@@ -37,13 +37,15 @@ from models.archive.archive import State as ArchiveState
 from models.archive.archive import State as Stands
 from models.errors import Conflict, System, Transient
 from models.runs.cause import Cause
-from models.runs.receipt import Delivery, Identity
+from models.runs.receipt import DEFAULT_SOURCE, Delivery, Identity
 from models.runs.run import RunRow, RunState, Trigger
 from services.processing.persisting import persist
 from services.receipts.leaving import leave_inbox
+from services.triggering import releases
 from services.triggering.trigger import forgotten, start_run, together, trigger, untriggered
 from services.views import archive_view
 from tests.conftest import LONGEST_S
+from tests.installations import archived, finished
 from tests.records import NOON
 from tests.samples import sample_body
 
@@ -57,15 +59,15 @@ def body() -> bytes:
     return sample_body("r", note=uuid4().hex)
 
 
-def arrived(body: bytes, *, minute: float = 0) -> Delivery:
-    return _arrived(body, NOON + timedelta(minutes=minute))
+def arrived(body: bytes, *, minute: float = 0, source: str = DEFAULT_SOURCE) -> Delivery:
+    return _arrived(body, NOON + timedelta(minutes=minute), source)
 
 
-def _arrived(body: bytes, at: datetime) -> Delivery:
+def _arrived(body: bytes, at: datetime, source: str = DEFAULT_SOURCE) -> Delivery:
     intake = Intake()
     intake.digest(body)
     intake.write([body])
-    return intake.accept(Identity("r"), at, {})
+    return intake.accept(Identity("r"), at, {}, source)
 
 
 def triggered(delivery: Delivery, why: Trigger = Trigger.WEBHOOK) -> str | None:
@@ -179,6 +181,24 @@ def test_duplicate_of_a_completed_receipt_leaves_the_inbox_and_starts_no_run(bod
     assert archive
     assert [each.outcome for each in archive.deliveries] == ["new", "duplicate"]
     assert (archive.state, len(archive.runs)) == ("completed", 1)
+
+
+def test_version_that_a_person_accepts_gets_a_run_and_leaves_the_inbox_after_it(body: bytes) -> None:
+    archived("r", sample_body("r"), NOON)
+    foreign = archived("r", body, NOON + timedelta(minutes=1), source="other")
+    assert triggered(arrived(body, minute=2, source="other")) is None
+    assert waiting() == []
+
+    releases.accept("r", foreign, "Dana")
+    [accepted] = inbox.deliveries()
+
+    run = triggered(accepted)
+    assert run
+    assert triggered(accepted, Trigger.SWEEP) == run
+    assert len(waiting()) == 2
+    finished("r", foreign)
+    assert waiting() == []
+    assert triggered(arrived(body, minute=3)) is None
 
 
 def test_deliveries_that_wait_together_share_a_run(body: bytes) -> None:

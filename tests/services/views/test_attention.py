@@ -133,6 +133,7 @@ def test_archive_needs_attention_until_its_cause_is_gone(
 
 def test_archive_whose_entry_is_added_when_it_is_loaded_is_found_by_its_deliveries(told: Told) -> None:
     told.arrive_from_elsewhere()
+    told.arrive()
     filling.fill()
     with writing() as session:  # as an earlier build registered it, which knew no entries
         session.execute(delete(SearchFacetRow))

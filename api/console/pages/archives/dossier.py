@@ -23,7 +23,7 @@ from models.views.archives.missing import MissingQuery
 from models.views.archives.payments import Explanation
 from services.payments import discrepancies
 from services.receipts.lookup import unknown_reference
-from services.triggering import reruns
+from services.triggering import releases, reruns
 from services.views import archive_view, missing_list
 from services.views.differences import version_differences
 from services.views.timeline import timeline_of
@@ -85,6 +85,13 @@ def show_differences(
 async def rerun(reference: Reference, _form: Posted, person: Person) -> RedirectResponse:
     [asked] = await reruns.rerun([reference], recorded(person))
     return see(f"{archive_url(reference)}?said={'rerun' if asked.flow_run_id else 'rerun_waits'}")
+
+
+@router.post("/archives/{reference:path}/accept")
+async def accept(reference: Reference, form: Posted, person: Person) -> RedirectResponse:
+    """Accept a version that another source than that of the process has sent."""
+    await in_thread(releases.accept, reference, form.text("receipt_id"), recorded(person))
+    return see(f"{archive_url(reference)}?said=accepted")
 
 
 @router.post("/archives/{reference:path}/explain")

@@ -93,13 +93,19 @@ WARNINGS: Mapping[str, Meaning] = {
         N_("A signer is not the recipient of any session."), N_("Check in Cellosign who has signed."), says_all=True
     ),
     WarningCode.SOURCES_DIFFER: Meaning(
-        N_("Deliveries came from several sources."),
-        N_("Check that each of these sources is meant to send this process."),
+        N_("Another source than that of the process has sent it. What it sent is set aside."),
+        N_("If it is right, accept it in the part Versions, or with `cellar quarantine release`."),
+        says_all=True,
     ),
     WarningCode.TEXT_REPLACED: Meaning(
         N_("Characters that databases refuse were replaced. The original is kept."), _NOTHING, says_all=True
     ),
     WarningCode.TIMESTAMP_UNREADABLE: Meaning(N_("A time could not be read."), _IN_CELLOSIGN, says_all=True),
+    WarningCode.VERSION_FROM_FUTURE: Meaning(
+        N_("A version says that it was made more than a day after it arrived."),
+        N_("Check the clock of the sender. A version that arrives later replaces it."),
+        says_all=True,
+    ),
     WarningCode.WRONG_TYPE: Meaning(N_("A value has another type than documented."), _IN_CELLOSIGN),
 }
 

@@ -47,6 +47,7 @@ _FORMS = forms(
     (r"(?P<event>.*) \(an unknown type\)", N_("%(event)s (an unknown type)")),
     ("asked for a re-run", N_("asked for a re-run")),
     ("exported the archive", N_("exported the archive")),
+    ("accepted what another source sent", N_("accepted what another source sent")),
     ("released a refused body", N_("released a refused body")),
     ("dismissed a refused body", N_("dismissed a refused body")),
 )

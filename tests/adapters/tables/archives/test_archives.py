@@ -15,6 +15,7 @@ from adapters.database.transactions import engine, reading
 from adapters.tables.archives import archives
 from adapters.tables.archives.archives import row_counts
 from adapters.tables.runs import receipts
+from domain.archive.versions import Age
 from models.archive.content import FileRow
 from models.archive.form_field import FormFieldRow
 from models.archive.session import LabelRow, SessionRow
@@ -25,7 +26,7 @@ from models.runs.receipt import VersionRow
 from models.views.archives.archives import ArchiveView
 from services.views import archive_view
 from tests.domain.payloads import read
-from tests.records import NOON, archived, digest, document, loaded, newer, registered
+from tests.records import NOON, archived, digest, document, loaded, registered
 from tests.samples import PDF, PNG
 
 pytestmark = pytest.mark.usefixtures("installation")
@@ -81,7 +82,7 @@ def test_repeated_content_updates_the_event_time_and_makes_its_deliveries_duplic
     made_at = NOON + timedelta(days=400)
 
     for _ in range(2):
-        assert archives.repeat("r", again, 1, made_at, newer) is None
+        assert archives.repeat("r", Age(made_at, NOON, again), 1) is None
 
     assert archives.get_version(first).event_at == made_at
     assert [(each.version, each.receipt_id) for each in whole().versions] == [(1, first)]
@@ -93,7 +94,7 @@ def test_repeat_returns_the_version_that_a_delivery_makes_current() -> None:
     archived(body="another", minute=2)
     made_at = NOON + timedelta(days=400)
 
-    assert archives.repeat("r", registered(body="the first again", minute=3), 1, made_at, newer) == first
+    assert archives.repeat("r", Age(made_at, NOON, registered(body="the first again", minute=3)), 1) == first
 
 
 def test_version_number_used_twice_is_a_conflict() -> None:
@@ -102,14 +103,14 @@ def test_version_number_used_twice_is_a_conflict() -> None:
     row = VersionRow(receipt_id=other, reference="r", version=1, received_at=NOON, skeleton=b"")
 
     with pytest.raises(Conflict):
-        archives.load(row, {}, {}, newer)
+        archives.load(row, {}, {})
 
 
 def test_repeated_content_with_an_older_event_time_changes_nothing() -> None:
     first = archived(minute=1)
     made_at = archives.get_version(first).event_at
 
-    archives.repeat("r", registered(body="sent late", minute=2), 1, NOON - timedelta(days=4000), newer)
+    archives.repeat("r", Age(NOON - timedelta(days=4000), NOON, registered(body="sent late", minute=2)), 1)
 
     assert archives.get_version(first).event_at == made_at
 
@@ -286,7 +287,7 @@ def test_skeleton_is_read_only_on_request() -> None:
 
     with skeletons_read() as found:
         assert loaded(read(document()), receipt_id) == 1
-        assert archives.repeat("r", again, 1, NOON, newer) is None
+        assert archives.repeat("r", Age(NOON, NOON, again), 1) is None
         standing = archive_view.public_state(again)
         assert standing
         assert standing.versions == 1

@@ -1,0 +1,170 @@
+"""A source replaces only its own archives: what another sends is kept, and set aside until a person accepts it."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from alembic import command
+from sqlmodel import update
+
+from adapters.database.migration import migrate
+from adapters.database.transactions import engine, writing
+from adapters.settings.settings import Settings
+from adapters.tables.archives import archives
+from adapters.tables.runs import refused
+from models.archive.warning import WarningCode
+from models.runs.receipt import DEFAULT_SOURCE, VersionRow
+from models.views.archives.archives import ArchiveQuery, ArchiveView
+from services.custody.verifying import object_of, verify_object
+from services.processing.loading import load
+from services.receipts.stored_archive import stored_archive
+from services.views import archive_list, archive_view
+from tests.adapters.database.test_migration import config
+from tests.flows.databases import in_new_database, rows
+from tests.installations import accepted, archived, finished, received, stored_body
+from tests.samples import sample_body
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+OTHER = "other"
+
+
+def body(reference: str, made_at: str, **members: Any) -> bytes:
+    return sample_body(reference, event={"type": "WHP_ARCHIVE", "timestamp": made_at}, **members)
+
+
+def sent(hour: int, made_at: str, source: str = DEFAULT_SOURCE, **members: Any) -> str:
+    """Archive what a source sends of the process `r`, and return the receipt id."""
+    return archived("r", body("r", made_at, **members), NOON + timedelta(hours=hour), source)
+
+
+def view() -> ArchiveView:
+    found = archive_view.archive("r")
+    assert found
+    return found
+
+
+def current() -> str | None:
+    return archives.get("r").current_receipt_id
+
+
+def shown() -> dict[str, Any]:
+    """Return what must stay as it is while a delivery is set aside."""
+    members = {"versions", "deliveries", "timeline", "warnings", "completed_at", "runs"}
+    found = [each.reference for each in archive_list.page(ArchiveQuery(q="Jane")).items]
+    return view().model_dump(exclude=members) | {"found": found, "current": current()}
+
+
+def warned() -> list[str]:
+    """Return the codes of the warnings, which the list and its filters must agree with."""
+    its = [each.code for each in view().warnings if each.code in ("SOURCES_DIFFER", "VERSION_FROM_FUTURE")]
+    for code in (WarningCode.SOURCES_DIFFER, WarningCode.VERSION_FROM_FUTURE):
+        assert bool(archive_list.page(ArchiveQuery(warning=code, attention=True)).items) == (code in its)
+    assert archives.has_warnings("r") == bool(view().warnings)
+    [listed] = archive_list.page(ArchiveQuery()).items
+    assert listed.warnings == len(view().warnings)
+    return its
+
+
+def sound() -> bool:
+    return verify_object(object_of("r")).findings == ()
+
+
+def test_other_source_replaces_nothing_until_a_person_accepts_it(
+    installation: Settings, configure: Callable[..., Settings]
+) -> None:
+    sent(0, "2026-01-01T11:00:00")
+    before = shown()
+    foreign = sent(1, "2026-01-01T12:30:00", OTHER, data=[], attachments=[])
+
+    assert shown() == before
+    assert (warned(), sound()) == (["SOURCES_DIFFER"], True)
+    assert stored_body("r", foreign) == body("r", "2026-01-01T12:30:00", data=[], attachments=[])
+    [waits] = refused.set_aside()
+    assert (waits.receipt_id, waits.source, waits.reference) == (foreign, OTHER, "r")
+    assert [each.is_set_aside for each in view().versions] == [False, True]
+
+    accepted("r", foreign)
+    assert (current(), view().fields, warned(), sound(), refused.set_aside()) == (foreign, [], [], True, [])
+    assert [each.by for each in view().timeline if each.what == "accepted what another source sent"] == ["Dana"]
+    sent(2, "2026-01-01T13:00:00", data=[])
+    in_database = rows()
+    in_new_database(configure)
+    assert rows() == in_database
+    assert [each.by for each in view().timeline if each.what == "accepted what another source sent"] == ["Dana"]
+
+
+def test_source_of_the_process_goes_on_beside_what_is_set_aside(
+    sqlite_installation: Settings, configure: Callable[..., Settings]
+) -> None:
+    sent(0, "2026-01-01T11:00:00")
+    sent(1, "2026-01-01T12:30:00", OTHER, data=[])
+    sent(2, "2026-01-01T12:40:00", OTHER, data=[])  # it says the same as the version that is set aside
+    sent(3, "2026-01-01T12:50:00", OTHER)  # it says the same as the current version, and makes it no newer
+
+    own = sent(4, "2026-01-01T12:00:00", signatures=[])
+
+    assert (current(), sound()) == (own, True)
+    assert [each.is_set_aside for each in view().versions] == [False, True, False]
+    in_database = rows()
+    in_new_database(configure)
+    assert rows() == in_database
+    assert sent(5, "2026-01-01T12:30:00", data=[]) == current()  # the source of the process sends the same body
+    assert ([each.is_set_aside for each in view().versions], sound()) == ([False, False, False], True)
+
+
+def test_source_whose_receipt_is_archived_first_owns_the_process(sqlite_installation: Settings) -> None:
+    late = received("r", body("r", "2026-01-01T11:00:00"), NOON + timedelta(minutes=1), OTHER)
+    first = received("r", body("r", "2026-01-01T11:00:00", data=[]), NOON)
+
+    finished("r", late)
+    finished("r", first)
+
+    assert (current(), view().source, warned(), sound()) == (late, OTHER, ["SOURCES_DIFFER"], True)
+
+
+def test_version_from_the_future_is_current_until_a_later_arrival(
+    sqlite_installation: Settings, configure: Callable[..., Settings]
+) -> None:
+    sent(0, "2026-01-01T11:00:00")
+    future = sent(1, "2099-01-01T00:00:00", data=[])
+    assert (current(), warned(), sound()) == (future, ["VERSION_FROM_FUTURE"], True)
+
+    later = sent(2, "2026-01-01T12:30:00", signatures=[])
+    late = sent(3, "2001-01-01T00:00:00", payments=[])
+
+    assert (current(), warned(), sound()) == (later, ["VERSION_FROM_FUTURE"], True)
+    assert late in [each.receipt_id for each in view().versions]
+    in_database = rows()
+    in_new_database(configure)
+    assert rows() == in_database
+
+
+def test_row_that_lets_a_version_count_although_it_is_set_aside_differs_from_the_store(
+    sqlite_installation: Settings,
+) -> None:
+    sent(0, "2026-01-01T11:00:00")
+    foreign = sent(1, "2026-01-01T12:30:00", OTHER, data=[])
+    with writing() as session:
+        session.execute(update(VersionRow).values(is_set_aside=False))
+    load(stored_archive("r", sent(2, "2026-01-01T11:30:00")))
+
+    assert current() == foreign
+    said = {each.found for each in verify_object(object_of("r")).findings}
+    assert any("is_set_aside" in each for each in said)
+    assert any("current_receipt_id" in each for each in said)
+
+
+def test_migration_marks_versions_of_earlier_builds(sqlite_installation: Settings) -> None:
+    sent(0, "2026-01-01T11:00:00")
+    sent(1, "2026-01-01T12:30:00", OTHER, data=[])
+    sent(2, "2026-01-02T14:30:00", payments=[])
+    sent(3, "2026-01-02T14:00:00", payments=[])
+    sent(4, "2099-01-01T00:00:00", signatures=[])
+    before = rows()
+    with engine().connect() as connection:
+        command.downgrade(config(connection), "0016")
+        connection.commit()
+
+    migrate()
+
+    assert rows() == before
