@@ -8,7 +8,7 @@ PYTHON ?= $(shell for each in python3.13 python3 python3.12 python3.11; do \
 	$$each -c '$(FIT)' 2>/dev/null && echo $$each && break; done)
 BIN := .venv/bin
 
-.PHONY: up test lint test-faults test-image check-deploy soak bench-receiver bench-engine bench-verify bench-settle bench-import bench-anchors bench-events bench-messages bench-hanging bench-bucket bench-outages bench-scale bench-grown bench-search fuzz screenshots settings-table event-schemas console-texts console-vendor lock clean
+.PHONY: up test lint test-faults test-image check-deploy soak bench-receiver bench-engine bench-verify bench-settle bench-import bench-anchors bench-events bench-messages bench-hanging bench-hostile bench-bucket bench-outages bench-scale bench-grown bench-search bench-worst fuzz screenshots settings-table event-schemas console-texts console-vendor lock clean
 
 up: .venv/runtime
 	exec $(BIN)/cellar up
@@ -74,6 +74,9 @@ bench-messages: .venv/development
 bench-hanging: .venv/development
 	$(BIN)/python -m benchmarks.hanging
 
+bench-hostile: .venv/development
+	$(BIN)/python -m benchmarks.hostile
+
 bench-outages: .venv/development
 	$(BIN)/python -m benchmarks.outages
 
@@ -89,6 +92,9 @@ bench-grown: .venv/development
 
 bench-search: .venv/development
 	$(BIN)/python -m benchmarks.search
+
+bench-worst: .venv/development
+	$(BIN)/python -m benchmarks.worst_bodies
 
 fuzz: .venv/development
 	$(BIN)/python -m tests.fuzz.scan --minutes 30

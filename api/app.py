@@ -18,8 +18,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from adapters.inbox import inbox
 from adapters.observation.metrics import DELIVERIES, REFUSED_DELIVERIES, SOURCE_DELIVERIES, begin_source
 from api import metrics
-from api.authorization import SENDERS_SECRET, UNAUTHORIZED, check_reader
+from api.authorization import API_TOKEN, SENDERS_SECRET, UNAUTHORIZED
 from api.errors import CLIENTS_FAILURES, READERS_FAILURES, UNEXPECTED, challenge, failures
+from api.gate import WEBHOOKS, Gate
 from api.json import (
     archives,
     bulk_reruns,
@@ -42,7 +43,7 @@ from api.receiver.fellows import Fellows
 from api.receiver.journal import Journal
 from api.receiver.refusing import Refusing
 from api.receiver.senders import STATES, Senders
-from api.unauthorized import Unauthorized
+from api.unauthorized import TOO_MANY_WRONG_TOKENS, Unauthorized
 from models.errors import Conflict, Refused, Transient
 from models.runs.receipt import DEFAULT_SOURCE
 
@@ -93,6 +94,10 @@ Receives Cellosign archives, and serves them as JSON.
 - Routes below `/api` need an API token. A failure has a stable `code`, and says in `detail` what to do.
 - Times are in UTC. A time in a request needs a zone.
 - A reference may have any characters: percent-encode it in a path, slashes too.
+- The token is checked first, on unknown paths below `/api` too. Then a body may have 1 MB, else it gets 413
+  (`TOO_LARGE`). If it stops or is too slow, it gets 408 (`BODY_TIMEOUT`).
+- After 20 wrong tokens in a minute, 60 in an hour or 200 in a day, further wrong tokens of an address get 429
+  (`TOO_MANY_WRONG_TOKENS`) with `Retry-After`. A right token is always let in.
 - An unknown path gets 404 (`UNKNOWN_PATH`), and a wrong method 405 (`WRONG_METHOD`).
 - Bytes that are no HTTP request, and paths with the segment `.` or `..`, encoded or not, get the failure of the
   webhook, on any path: 400, 408 or 431. The filter `reference` finds references that have such segments.
@@ -110,15 +115,14 @@ app = FastAPIOffline(  # a page of FastAPI itself would load Swagger UI from the
     redirect_slashes=False,  # such a redirect repeats the request's Host, which anybody can make up
     responses=failures(UNEXPECTED),
 )
-app.add_middleware(_NoSniffing)
 app.include_router(webhook.router)
 _OF_READERS = (archives, bulk_reruns, discrepancies, endpoints, failure_groups, messages, missing, redeliveries)
 for each in (*_OF_READERS, overview, refused, sources):
     app.include_router(
-        each.router, dependencies=[Depends(check_reader), Depends(check_parameters)], responses=READERS_FAILURES
+        each.router, dependencies=[Depends(API_TOKEN), Depends(check_parameters)], responses=READERS_FAILURES
     )
 app.include_router(  # it needs neither database nor store
-    people.router, dependencies=[Depends(check_reader), Depends(check_parameters)], responses=CLIENTS_FAILURES
+    people.router, dependencies=[Depends(API_TOKEN), Depends(check_parameters)], responses=CLIENTS_FAILURES
 )
 app.include_router(public_link.router)
 app.include_router(health.router)
@@ -166,9 +170,24 @@ app.openapi = _openapi  # type: ignore[method-assign]
 @app.exception_handler(Refused)
 async def _refused(request: Request, refused: Refused) -> JSONResponse:
     if refused.code == UNAUTHORIZED:
-        door = "webhook" if request.url.path.startswith(webhook.router.prefix) else "api"
-        request.app.state.unauthorized.count(request.client.host if request.client else "", door)
+        door = "webhook" if request.url.path.startswith(WEBHOOKS) else "api"
+        address = request.client.host if request.client else ""
+        request.app.state.unauthorized.count(address, door)
+        is_guess = door == "api" and "authorization" in request.headers
+        if is_guess and (again_s := request.app.state.unauthorized.wrong_token(address)):
+            return _too_often(request, refused, again_s)
     return _failure(request, refused.status, refused.code, refused.detail, refused.where)
+
+
+def _too_often(request: Request, refused: Refused, again_s: int) -> JSONResponse:
+    detail = f"wrong tokens came too often from this address; a right token is let in at once; {refused.detail}"
+    answer = _failure(request, HTTPStatus.TOO_MANY_REQUESTS, TOO_MANY_WRONG_TOKENS, detail, refused.where)
+    answer.headers["retry-after"] = str(again_s)
+    return answer
+
+
+app.add_middleware(Gate, refuse=_refused)
+app.add_middleware(_NoSniffing)  # around the gate, whose answers have the header too
 
 
 @app.exception_handler(Transient)
@@ -210,7 +229,7 @@ async def _unexpected(request: Request, _error: Exception) -> JSONResponse:
 
 def _failure(request: Request, status: int, code: str, detail: str, where: str = "") -> JSONResponse:
     """Return a failure, to Cellosign in the shape that Cellosign documents, to all other clients in cellar's own."""
-    if request.url.path.startswith(webhook.router.prefix):
+    if request.url.path.startswith(WEBHOOKS):
         DELIVERIES.labels(status, code).inc()
         request.app.state.refusing.count(status, code)
         if status in _REFUSED_EACH_TIME:
@@ -218,6 +237,6 @@ def _failure(request: Request, status: int, code: str, detail: str, where: str =
         if "source" in request.path_params or status != HTTPStatus.NOT_FOUND:
             source = request.app.state.senders.label(request.path_params.get("source", DEFAULT_SOURCE))
             SOURCE_DELIVERIES.labels(source, _OUTCOMES.get(status, "failed")).inc()
-        return webhook.failure(request, status, f"{code} at {where}: {detail}" if where else f"{code}: {detail}")
+        return webhook.failure(status, f"{code} at {where}: {detail}" if where else f"{code}: {detail}")
     headers = challenge("Bearer") if status == HTTPStatus.UNAUTHORIZED else None
     return JSONResponse({"error": {"code": code, "where": where, "detail": detail}}, status, headers)

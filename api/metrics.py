@@ -16,7 +16,7 @@ from adapters.inbox.backlog import Backlog, backlog
 from adapters.observation.metrics import CONTENT_TYPE, shared_exposition
 from adapters.observation.process_metrics import process_metrics
 from adapters.tables import conditions
-from api.authorization import check_reader
+from api.authorization import API_TOKEN
 from api.errors import READERS_FAILURES, Responses
 from api.receiver.admission import Admission
 from api.receiver.fellows import Fellows
@@ -27,7 +27,7 @@ from models.views.failures import ConditionGroup
 from services.monitoring.measuring import Measurement
 from services.sources.clocks import clock_warnings
 
-router = APIRouter(tags=["health"], dependencies=[Depends(check_reader)])
+router = APIRouter(tags=["health"], dependencies=[Depends(API_TOKEN)])
 _ANSWERS: Responses = {
     200: {
         "description": "The metrics, in the text format of Prometheus.",

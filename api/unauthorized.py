@@ -1,11 +1,35 @@
-"""Counts and logs requests without a valid secret or token. A flood of them must not fill the disk."""
+"""Counts and logs requests without a valid secret or token, and limits wrong tokens. A flood must not fill the disk.
+
+Nobody locks out anybody: a right token is let in wherever it comes from, and so is a person who is signed in. A request
+without a token counts nothing. An address that has sent too many wrong tokens learns no more than when to come back. An
+address is an IPv4 address, or a /64 of IPv6; `api/receiver/admission.py` says how it is known.
+"""
 
 import asyncio
+import math
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from ipaddress import IPv6Address, ip_address
 
 import structlog
+from limits import parse_many
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter
+
+from adapters.tables.people import wrong_tokens
+from models.errors import Transient
 
 log = structlog.get_logger()
+
+TOO_MANY_WRONG_TOKENS = "TOO_MANY_WRONG_TOKENS"
+_LIMITS = parse_many("200/day; 60/hour; 20/minute")
+"""How many wrong tokens of an address are answered as such. Going on costs ever longer pauses."""
+_MOST_COUNTS = 3000
+_EXCHANGE_S = 1.0
+_THREAD = ThreadPoolExecutor(1, thread_name_prefix="wrong-tokens")  # a hanging database holds no thread of asyncio
 
 _WINDOW_S = 60.0
 _MOST_CLIENTS = 50
@@ -23,6 +47,10 @@ class Unauthorized:
     requests: int = 0
     _by_client: dict[tuple[str, str], int] = field(default_factory=dict)
     _end: asyncio.TimerHandle | None = None
+    _counts: MemoryStorage = field(default_factory=MemoryStorage)
+    _new: Counter[str] = field(default_factory=Counter)
+    """Wrong tokens that the other receivers do not know of yet, by their key in `_counts`."""
+    _exchanging: asyncio.Task[None] | None = None
 
     def count(self, address: str, door: str) -> None:
         """Count a request from the address to a door: `webhook`, `api` or `console`. Runs in the event loop."""
@@ -47,3 +75,48 @@ class Unauthorized:
         if self._end:
             self._end.cancel()
             self._end = None
+
+    def wrong_token(self, address: str) -> int:
+        """Count a wrong token of an address. Return for how many seconds it has come too often, 0 if it has not.
+
+        What comes too often is not counted: a flood costs no query, and makes no pause longer than its span of time.
+        """
+        limiter, network = FixedWindowRateLimiter(self._counts), network_of(address)
+        if len(self._counts.storage) >= _MOST_COUNTS:
+            network = _FURTHER
+        for each in _LIMITS:
+            if not limiter.test(each, network):
+                return math.ceil(limiter.get_window_stats(each, network).reset_time - time.time())
+        for each in _LIMITS:
+            limiter.hit(each, network)
+            self._new[each.key_for(network)] += 1
+        if self._exchanging is None:
+            self._exchanging = asyncio.create_task(self._exchange())
+        return 0
+
+    async def _exchange(self) -> None:
+        """Tell the other receivers of the wrong tokens of a second, and learn of theirs: all share the database."""
+        await asyncio.sleep(_EXCHANGE_S)
+        new, self._new, self._exchanging = self._new, Counter(), None
+        ends_s = self._counts.expirations
+        added = {key: (new[key], datetime.fromtimestamp(ends_s[key], UTC)) for key in new if key in ends_s}
+        try:
+            work = asyncio.get_running_loop().run_in_executor(_THREAD, wrong_tokens.add, added, datetime.now(UTC))
+            totals = await work
+        except Transient:  # this receiver counts alone until the next wrong token
+            self._new += new
+            return
+        for key, (number, ends_at) in totals.items():
+            self._counts.storage[key] = number + self._new[key]
+            self._counts.expirations[key] = ends_at.timestamp()
+
+
+def network_of(address: str) -> str:
+    """Return what stands for a client: its IPv4 address, or its /64 of IPv6."""
+    try:
+        known = ip_address(address.partition("%")[0])
+    except ValueError:
+        return "unknown"
+    if isinstance(known, IPv6Address) and not known.ipv4_mapped:
+        return f"{IPv6Address(int(known) >> 64 << 64)}/64"
+    return str(getattr(known, "ipv4_mapped", None) or known)

@@ -89,7 +89,7 @@ def cellar(work: Path, python: str = sys.executable, processes: int = 1) -> Iter
     command = [python, "-P", "-m", "cli.main"]
     subprocess.run([*command, "migrate"], env=os.environ | environment, check=True, capture_output=True)
     folder = data / "inbox" / "waiting"
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     with _running("cellar", port, folder, [*command, "api"], environment) as server:
         yield server
 

@@ -17,6 +17,7 @@ import models.people.letter
 import models.people.login
 import models.people.notice
 import models.people.saved_view
+import models.people.wrong_token
 import models.runs.bulk
 import models.runs.cause
 import models.runs.receipt

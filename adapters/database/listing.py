@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, or_
+from sqlalchemy import ColumnElement, Integer, Row, and_, or_
 from sqlmodel import Session
 
 from models.columns import Moment
@@ -47,23 +47,35 @@ def listed(
 
 def _cursor(row: Any, order: Order) -> str:
     noun = row[0] if isinstance(row, Row) else row
-    first = getattr(noun, order.first.key)
+    return cursor_after(getattr(noun, order.first.key), getattr(noun, order.key.key))
+
+
+def cursor_after(first: Any, key: Any) -> str:
+    """Return the cursor behind a row with these values of the columns of an order."""
     text = first.isoformat() if isinstance(first, datetime) else first
-    return base64.urlsafe_b64encode(f"{text} {getattr(noun, order.key.key)}".encode()).decode()
+    return base64.urlsafe_b64encode(f"{text} {key}".encode()).decode()
 
 
 def _behind(cursor: str, order: Order) -> ColumnElement[bool]:
     try:
-        text, _, key = base64.urlsafe_b64decode(cursor).decode().partition(" ")
-        if "\0" in text + key:  # Postgres does not accept NUL
-            raise ValueError("no row has NUL in its key")
-        is_moment = isinstance(order.first.type, Moment)
-        first = datetime.fromisoformat(text).astimezone(UTC) if is_moment else text
+        text, _, key_text = base64.urlsafe_b64decode(cursor).decode().partition(" ")
+        first, key = _value(order.first, text), _value(order.key, key_text)
     except (binascii.Error, ValueError, OverflowError) as error:
         raise _no_cursor() from error
     if order.is_descending:
         return or_(order.first < first, and_(order.first == first, order.key < key))
     return or_(order.first > first, and_(order.first == first, order.key > key))
+
+
+def _value(column: Any, text: str) -> Any:
+    """Return the value of a column in a cursor."""
+    if "\0" in text:  # Postgres does not accept NUL
+        raise ValueError("no row has NUL in its key")
+    if isinstance(column.type, Integer):
+        if not -(1 << 31) <= int(text) < 1 << 31:
+            raise ValueError("no row has this number")
+        return int(text)
+    return datetime.fromisoformat(text).astimezone(UTC) if isinstance(column.type, Moment) else text
 
 
 def id_cursor(number: int) -> str:

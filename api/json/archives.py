@@ -1,29 +1,36 @@
 """`/api/archives`: archives as JSON, their files, and re-runs."""
 
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 from fastapi.responses import StreamingResponse
+from starlette.convertors import StringConvertor, register_url_convertor
 
-from adapters.database.transactions import reading
 from api.errors import Responses, failures
 from api.json.discrepancies import EXPLANATION_FAILURES
+from api.json.discrepancies import explain as explain_any
 from api.references import Reference, RouteAsSent
 from domain.archive.file_names import safe_names
 from models.errors import Refused
-from models.views.archives.archives import ArchivePage, ArchiveQuery, ArchiveView, RerunStarted
+from models.views.archives.archives import ArchiveItems, ArchivePage, ArchiveQuery, ArchiveView, RerunStarted
 from models.views.archives.differences import DifferenceView
 from models.views.archives.payments import DiscrepancyView, Explanation
+from models.views.parameters import Text
 from services.evidence.handing_out import file_chunks
-from services.payments import discrepancies, recorded
+from services.payments import discrepancies
 from services.receipts.lookup import unknown_reference
 from services.triggering import reruns
-from services.views import archive_list, archive_view
+from services.views import archive_list, archive_view, discrepancy_list
 from services.views.differences import version_differences
 
+
+class _ListConvertor(StringConvertor):
+    regex = "|".join(archive_view.LISTS)
+
+
+register_url_convertor("archive_list", _ListConvertor())
 router = APIRouter(prefix="/api/archives", tags=["archives"], route_class=RouteAsSent)
 _FILE: Responses = failures(
     {
@@ -112,15 +119,33 @@ def explain(reference: Reference, discrepancy_id: str, explanation: Explanation)
     """The discrepancy stays explained until its values change or its cause is gone; 409 if that has already happened.
     Pass `expected` and `found` as you read them.
     """
-    if discrepancy_id not in _discrepancies(reference):
+    found = discrepancy_list.find(discrepancy_id)
+    if found is None or found.reference != reference:
         raise discrepancies.unknown()
-    discrepancies.explain(discrepancy_id, explanation, datetime.now(UTC))
-    return _discrepancies(reference)[discrepancy_id]
+    return explain_any(discrepancy_id, explanation)
+
+
+@router.get(
+    "/{reference:path}/{name:archive_list}",
+    summary="A page of a list of an archive",
+    response_description="The page.",
+    responses=_UNKNOWN_REFERENCE,
+)
+def read_list(
+    reference: Reference,
+    name: Annotated[str, Path(json_schema_extra={"enum": [*archive_view.LISTS]})],
+    after: Annotated[Text | None, Query(description="`next` of the page before, or of the archive")] = None,
+) -> ArchiveItems:
+    """200 items of one of the lists of an archive, as `GET /api/archives/{reference}` has them."""
+    found = archive_view.items(reference, name, after)
+    if found is None:
+        raise unknown_reference(reference)
+    return found
 
 
 @router.get(
     "/{reference:path}",
-    summary="A whole archive",
+    summary="An archive",
     response_description="The archive.",
     responses=_UNKNOWN_REFERENCE,
 )
@@ -129,11 +154,6 @@ def read_archive(reference: Reference) -> ArchiveView:
     if archive is None:
         raise unknown_reference(reference)
     return archive
-
-
-def _discrepancies(reference: str) -> dict[str, DiscrepancyView]:
-    with reading() as session:
-        return {each.discrepancy_id: each for each in recorded.views(session, reference)}
 
 
 def _header_safe(media_type: str | None) -> str:

@@ -4,7 +4,8 @@ uvicorn copies a body twice on its way to the application, stops reading at 64 K
 head of any size, and loses the body of a request that offers an upgrade. When a connection is lost, it tells only the
 last request, and an earlier one fails while it answers. This protocol hands each chunk on as it was read, reads up to
 2 MiB ahead while the application works, gives up on a sender whose head does not arrive in time, refuses a head that is
-too large or whose path is ambiguous, ignores the offer, and tells every request.
+too large or whose path is ambiguous, ignores the offer, and tells every request. It reads one piece only of a body that
+the application has not asked for yet, since its sender may turn out to be nobody, or that is dropped behind its answer.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from adapters.observation.metrics import INVALID_REQUESTS
 from adapters.settings.settings import settings
+from api.gate import DROP_BODY
 from api.references import check_path
 from models.errors import Refused
 
@@ -147,6 +149,7 @@ class Protocol(HttpToolsProtocol):
         self._body = _Body(self.cycle)
         # The task that calls the application reads `receive` from the cycle when it starts, which is later.
         self.cycle.receive = self._body.receive  # type: ignore[method-assign]
+        self.scope["extensions"] = {DROP_BODY: {"drop": self._body.drop}}
         is_chunked = headers.get(b"transfer-encoding", b"").lower().endswith(b"chunked")
         self._is_in_chunks = is_chunked
         self._is_offer_chunked = is_chunked and self.parser.should_upgrade()
@@ -255,13 +258,24 @@ class _Body:
     def __init__(self, cycle: RequestResponseCycle) -> None:
         self._cycle = cycle
         self._chunks: deque[bytes] = deque()
-        self._held_bytes = 0
+        self._held_bytes = self._dropped_bytes = 0
+        self._is_asked_for = self._is_unwanted = False
         self._is_end_passed_on = False
 
+    def drop(self) -> bool:
+        """Drop what nobody has asked for, and return whether it was all: `receive` counts the rest as it comes."""
+        self._is_unwanted = True
+        self._chunks.clear()
+        return not self._cycle.more_body
+
     def append(self, chunk: bytes) -> None:
-        self._chunks.append(chunk)
-        self._held_bytes += len(chunk) + _CHUNK_COSTS_BYTES
-        if self._held_bytes >= _READ_AHEAD_BYTES:
+        if self._is_unwanted:
+            self._dropped_bytes += len(chunk)
+        else:
+            self._chunks.append(chunk)
+            self._held_bytes += len(chunk) + _CHUNK_COSTS_BYTES
+        room_bytes = _READ_AHEAD_BYTES if self._is_asked_for else _HANDED_ON_BYTES
+        if self._dropped_bytes or self._held_bytes >= room_bytes:
             self._cycle.flow.pause_reading()
         self._cycle.message_event.set()
 
@@ -271,6 +285,9 @@ class _Body:
         if cycle.waiting_for_100_continue and not cycle.transport.is_closing():
             cycle.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             cycle.waiting_for_100_continue = False
+        if not self._is_asked_for:
+            self._is_asked_for = True
+            cycle.flow.resume_reading()
         while not self._has_news():
             cycle.flow.resume_reading()
             cycle.message_event.clear()
@@ -278,13 +295,16 @@ class _Body:
         if cycle.disconnected or cycle.response_complete:
             return {"type": "http.disconnect"}
         body = self._next()
+        dropped_bytes, self._dropped_bytes = self._dropped_bytes, 0
         self._is_end_passed_on = not (cycle.more_body or self._chunks)
-        return {"type": "http.request", "body": body, "more_body": not self._is_end_passed_on}
+        more = {"more_body": not self._is_end_passed_on, "dropped_bytes": dropped_bytes}
+        return {"type": "http.request", "body": body} | more
 
     def _has_news(self) -> bool:
         cycle = self._cycle
         is_ended = not cycle.more_body and not self._is_end_passed_on
-        return cycle.disconnected or cycle.response_complete or bool(self._chunks) or is_ended
+        has_come = bool(self._chunks or self._dropped_bytes)
+        return cycle.disconnected or cycle.response_complete or has_come or is_ended
 
     def _next(self) -> bytes:
         """Return a large chunk as it is, or small chunks joined: single bytes must not cost a call each."""

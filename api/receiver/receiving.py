@@ -15,6 +15,7 @@ from typing import Any, TypeVar, TypeVarTuple
 from adapters.inbox import session_events
 from adapters.inbox.inbox import Intake
 from adapters.settings.settings import settings
+from api.gate import in_time
 from api.receiver.admission import Place
 from domain.archive.found_process import MOST_BYTES, process_in
 from domain.archive.reading import identity_of
@@ -29,7 +30,6 @@ from models.runs.refused import RefusedDelivery
 from services.sources.terms import terms_of
 
 _BATCH_BYTES = 4 << 20
-_MIN_BYTES_PER_S = 1024  # 20 MB would take five hours: no line between servers is that slow
 Args = TypeVarTuple("Args")
 R = TypeVar("R")
 _INBOX_THREADS = ThreadPoolExecutor(32, thread_name_prefix="inbox")  # they wait for the disk more than they work
@@ -67,7 +67,7 @@ async def receive(
     """
     incoming = _Incoming(place, source, _why_unreadable(headers))
     try:
-        async for chunk in _in_time(chunks, place):
+        async for chunk in in_time(chunks, place.next_chunk):
             await incoming.take(chunk)
         now = datetime.now(UTC)
         found = await incoming.classified()
@@ -189,33 +189,3 @@ def _why_unreadable(headers: Mapping[str, str]) -> Refused | None:
     if headers.get("content-encoding", "").strip().lower() in ("", "identity"):
         return None
     return Refused("COMPRESSED", NOT_COMPRESSED, where="content-encoding", status=415)
-
-
-async def _in_time(chunks: AsyncIterator[bytes], place: Place) -> AsyncIterator[bytes]:
-    """Yield chunks, as long as the sender neither stops nor sends too slowly.
-
-    A slow sender could hold its place without limit. Only the time spent waiting for the sender counts, since the disk
-    may be slow too. The rate counts over twice the longest pause: an honest sender may have paused for half of it.
-    """
-    window_s = settings().body_timeout_s
-    clock = asyncio.get_running_loop().time
-    waited_s, come_bytes = 0.0, 0
-    while True:
-        since_s = clock()
-        try:
-            chunk = await place.next_chunk(anext(chunks, None), window_s)
-        except TimeoutError:
-            raise _timeout(f"no bytes came for {window_s:g} s in the middle of the body") from None
-        if chunk is None:
-            return
-        waited_s += clock() - since_s
-        come_bytes += len(chunk)
-        if waited_s >= 2 * window_s:
-            if come_bytes < _MIN_BYTES_PER_S * waited_s:
-                raise _timeout(f"less than {_MIN_BYTES_PER_S} bytes a second came for {waited_s:.0f} s")
-            waited_s, come_bytes = 0.0, 0
-        yield chunk
-
-
-def _timeout(detail: str) -> Refused:
-    return Refused("BODY_TIMEOUT", detail, where="body", status=408)

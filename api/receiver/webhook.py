@@ -1,16 +1,12 @@
 """`POST /webhooks/cellosign`: receives an archive, and answers as Cellosign documents it."""
 
-import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import suppress
 from typing import Any
 
 import structlog
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from starlette.requests import ClientDisconnect
-from starlette.types import Receive, Scope, Send
 
 from adapters.observation.log import bound, reference_digest
 from adapters.observation.metrics import (
@@ -25,20 +21,20 @@ from adapters.observation.tracing import TRACEPARENT, span
 from adapters.settings.settings import settings
 from api.authorization import SENDERS_SECRET
 from api.errors import challenge
+from api.gate import WEBHOOKS, disconnected
 from api.links import link_of
 from api.receiver.admission import Admission
 from api.receiver.answers import ANSWERS
 from api.receiver.dispatching import Dispatcher
 from api.receiver.receiving import KeptEvent, Rejection, check_size, receive
 from api.receiver.senders import Senders
-from models.errors import Refused, System, Transient
+from models.errors import System, Transient
 from models.runs.receipt import DEFAULT_SOURCE
 from models.runs.refused import RefusedDelivery
 
-router = APIRouter(prefix="/webhooks", tags=["webhook"])
+router = APIRouter(prefix=WEBHOOKS, tags=["webhook"])
 log = structlog.get_logger()
 
-_DROPPED_BYTES = 64 << 20
 _KEPT_HEADERS = ("content-type", "content-encoding", "user-agent", "x-request-id")
 _ARCHIVE = {
     "type": "object",
@@ -90,7 +86,7 @@ async def webhook(request: Request, source: str = DEFAULT_SOURCE) -> JSONRespons
             with span("receive", request.headers.get(TRACEPARENT)) as traced:
                 if traced.traceparent:
                     headers[TRACEPARENT] = traced.traceparent
-                received = await receive(_read(request), headers, place, source, request.app.state.journal.keep)
+                received = await receive(request.stream(), headers, place, source, request.app.state.journal.keep)
                 if isinstance(received, Rejection):
                     _log_refused(received.delivery)
                     dispatcher.announce_refused(received.delivery)
@@ -99,9 +95,7 @@ async def webhook(request: Request, source: str = DEFAULT_SOURCE) -> JSONRespons
                     return _acknowledged(received, senders.label(source), time.monotonic() - began_s)
                 traced.note(receipt_id=received.receipt_id, size_bytes=received.size_bytes)
     except ClientDisconnect as error:
-        raise Refused(
-            "DISCONNECTED", "the sender disconnected before the end of the body", where="body", status=400
-        ) from error
+        raise disconnected() from error
     except OSError as error:
         why = f"the inbox cannot store the archive: {error.strerror or type(error).__name__}; send it again later"
         away = Transient(why, system=System.STORE)
@@ -161,41 +155,9 @@ def _log_refused(delivery: RefusedDelivery) -> None:
     )
 
 
-def failure(request: Request, status: int, why: str) -> JSONResponse:
+def failure(status: int, why: str) -> JSONResponse:
     """Return the documented answer to an archive that was not accepted."""
     content: dict[str, Any] = {"status": "-1", "document": None, "errordesc": why}
     told = 200 if settings().error_http == "200" else status
     headers = challenge("Bearer", "Basic") if told == 401 else {"retry-after": "30"} if status == 503 else None
-    answer = JSONResponse if getattr(request.state, "body_is_read", False) else _EarlyAnswer
-    return answer(content, status_code=told, headers=headers)
-
-
-async def _read(request: Request) -> AsyncIterator[bytes]:
-    async for chunk in request.stream():
-        yield chunk
-    request.state.body_is_read = True
-
-
-class _EarlyAnswer(JSONResponse):
-    """An answer before the body has ended. It goes out at once; then a bounded rest of the body is read and dropped.
-
-    If the connection were closed while the sender still sends, it would be reset, and the sender might miss the answer.
-    """
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.headers["connection"] = "close"
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        await send({"type": "http.response.body", "body": self.body, "more_body": True})
-        with suppress(TimeoutError):
-            async with asyncio.timeout(settings().body_timeout_s):
-                await _drop_rest(receive)
-        await send({"type": "http.response.body", "body": b""})
-
-
-async def _drop_rest(receive: Receive) -> None:
-    left_bytes = _DROPPED_BYTES
-    while left_bytes > 0:
-        message = await receive()
-        left_bytes -= len(message.get("body", b""))
-        if not message.get("more_body", False):  # the body has ended, or the sender has disconnected
-            return
+    return JSONResponse(content, status_code=told, headers=headers)

@@ -91,7 +91,7 @@ def show(
     if diff:
         _show_differences(reference, *diff, as_json=as_json)
         return
-    archive = archive_view.archive(reference)
+    archive = archive_view.archive(reference, archive_view.WHOLE)
     if archive is None:
         _show_without_archive(reference, as_json=as_json)
         raise typer.Exit(1)

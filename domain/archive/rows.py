@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlmodel import SQLModel
 
-from domain.payments.booking import booked, shown
+from domain.payments.booking import BookedPayment, booked, shown
 from domain.payments.identity import discrepancy_id, payment_id, plain_authorisation
 from models.archive.archive import Archive
 from models.archive.content import FileRow
@@ -32,6 +32,7 @@ def rows_of(archive: Archive, terms: PaymentTerms, fingerprint: Callable[[str], 
     Args:
         fingerprint: returns a keyed fingerprint of a secret that is only compared for equality.
     """
+    payments = booked(archive, terms)
     return {
         SessionRow: _rows(archive, SessionRow, archive.sessions),
         InvitationRow: _session_rows(archive, InvitationRow, [each.invitations for each in archive.sessions]),
@@ -40,8 +41,8 @@ def rows_of(archive: Archive, terms: PaymentTerms, fingerprint: Callable[[str], 
         SignatureRow: _rows(archive, SignatureRow, archive.signatures),
         FormFieldRow: _rows(archive, FormFieldRow, archive.fields),
         FileRow: _file_rows(archive),
-        PaymentRow: _payment_rows(archive, terms, fingerprint),
-        PaymentKeyRow: _payment_key_rows(archive, terms, fingerprint),
+        PaymentRow: _payment_rows(archive, payments, fingerprint),
+        PaymentKeyRow: _payment_key_rows(archive, payments, fingerprint),
         **judged_rows(archive),
     }
 
@@ -118,7 +119,9 @@ def _file_rows(archive: Archive) -> list[dict[str, Any]]:
     return [row | _columns(FileRow, content.stored) for row, content in zip(rows, stored, strict=True)]
 
 
-def _payment_rows(archive: Archive, terms: PaymentTerms, fingerprint: Callable[[str], str]) -> list[dict[str, Any]]:
+def _payment_rows(
+    archive: Archive, payments: Iterable[BookedPayment], fingerprint: Callable[[str], str]
+) -> list[dict[str, Any]]:
     return [
         {
             "reference": archive.reference,
@@ -127,17 +130,16 @@ def _payment_rows(archive: Archive, terms: PaymentTerms, fingerprint: Callable[[
         }
         | _fingerprints(payment.attempt, fingerprint)
         | shown(payment).model_dump()
-        for position, payment in enumerate(booked(archive, terms))
+        for position, payment in enumerate(payments)
     ]
 
 
-def _payment_key_rows(archive: Archive, terms: PaymentTerms, fingerprint: Callable[[str], str]) -> list[dict[str, Any]]:
+def _payment_key_rows(
+    archive: Archive, payments: Iterable[BookedPayment], fingerprint: Callable[[str], str]
+) -> list[dict[str, Any]]:
     """Return rows for attempts that do not decide but that an entry of a settlement report may match."""
     others = (
-        other
-        for payment in booked(archive, terms)
-        for other in payment.others
-        if other.attempt.cguid or other.attempt.authorisation
+        other for payment in payments for other in payment.others if other.attempt.cguid or other.attempt.authorisation
     )
     return [
         {

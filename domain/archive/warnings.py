@@ -1,6 +1,7 @@
 """Makes warnings about the content of a payload. A person examines them; an archive is never refused for them."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from domain.body.media_type import contradicts
@@ -8,16 +9,32 @@ from models.archive.archive import Archive
 from models.archive.session import Session
 from models.archive.warning import ArchiveWarning, WarningCode
 
+MOST_OF_A_CODE = 200
+"""The most warnings of one code about an archive. A body of 0.4 MB may have 200,000 causes of warnings."""
+
 
 def judge(archive: Archive, unreadable: tuple[ArchiveWarning, ...]) -> Archive:
-    """Return `archive` with the warnings of its reading and the warnings about its content, each once. Pure."""
+    """Return `archive` with the warnings of its reading and about its content, each once, and bounded. Pure."""
     warnings = (
         *unreadable,
         *_judge_sessions(archive, {warning.where for warning in unreadable}),
         *_judge_signers(archive),
         *_judge_contents(archive),
     )
-    return replace(archive, warnings=tuple(dict.fromkeys(warnings)))
+    return replace(archive, warnings=tuple(_bounded(dict.fromkeys(warnings))))
+
+
+def _bounded(warnings: Iterable[ArchiveWarning]) -> Iterator[ArchiveWarning]:
+    """Yield the first warnings of each code, and a warning for each code that has more."""
+    counts = Counter[WarningCode]()
+    for each in warnings:
+        counts[each.code] += 1
+        if counts[each.code] <= MOST_OF_A_CODE:
+            yield each
+    for code, count in counts.items():
+        if count > MOST_OF_A_CODE:
+            detail = f"{count - MOST_OF_A_CODE} more warnings of the code {code}"
+            yield ArchiveWarning(WarningCode.MORE_WARNINGS, "", detail)
 
 
 def _judge_sessions(archive: Archive, unreadable: set[str]) -> Iterator[ArchiveWarning]:

@@ -60,7 +60,8 @@ def _booked(
 ) -> BookedPayment:
     decides = deciding(payment, terms)
     by = partial(_by_attempt, payment, name, terms, submitted, event_at)
-    return replace(by(decides), others=tuple(by(each) for each in payment.attempts if each is not decides))
+    others = tuple(by(each) for each in payment.attempts if each is not decides)
+    return replace(by(decides), others=others) if others else by(decides)
 
 
 def _by_attempt(

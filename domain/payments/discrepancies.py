@@ -1,12 +1,15 @@
 """Decides which discrepancies open, reopen and close, by comparing what is found with what is recorded."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 from domain.payments.identity import discrepancy_id
 from models.payments.discrepancy import Discrepancy, DiscrepancyCode, DiscrepancyState
+
+MOST_OF_A_CODE = 200
+"""The most discrepancies of one code in an archive. A body of 0.3 MB may have 400,000 causes of discrepancies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +75,32 @@ def since_opened(events: Sequence[AnyEvent]) -> Sequence[AnyEvent]:
     return events[numbers[-1] :]
 
 
+def bounded(found: Iterable[Discrepancy]) -> Iterator[Discrepancy]:
+    """Yield the discrepancies of an archive. Of a code with too many, the first, and one that counts the rest. Pure.
+
+    What it yields, it yields unchanged.
+    """
+    counts = Counter[DiscrepancyCode]()
+    last: dict[DiscrepancyCode, Discrepancy] = {}
+    for each in found:
+        counts[each.code] += 1
+        if counts[each.code] < MOST_OF_A_CODE:
+            yield each
+        else:
+            last.setdefault(each.code, each)
+    for code, each in last.items():
+        more = counts[code] - MOST_OF_A_CODE + 1
+        expected = f"at most {MOST_OF_A_CODE - 1} of this kind"
+        yield each if more == 1 else Discrepancy(code, None, expected, f"{more} more", "more")
+
+
 def by_id(reference: str | None, found: Iterable[Discrepancy]) -> dict[str, Discrepancy]:
-    """Return discrepancies of an archive by id. Discrepancies with equal ids are numbered, so none is lost. Pure."""
+    """Return discrepancies by id, those of an archive bounded. Discrepancies with equal ids are numbered, so none is
+    lost. Pure.
+    """
     named: dict[str, Discrepancy] = {}
     times = Counter[str]()
-    for each in found:
+    for each in found if reference is None else bounded(found):
         key = discrepancy_id(reference, each)
         times[key] += 1
         distinct = each if times[key] == 1 else replace(each, subject=f"{each.subject} #{times[key]}")

@@ -5,6 +5,7 @@ from dataclasses import replace
 from itertools import chain
 
 from domain.payments.booking import BookedPayment, booked, names
+from domain.payments.discrepancies import bounded
 from domain.payments.identity import payment_id
 from domain.payments.standing import contradiction, is_failure, is_success, succeeded_type
 from domain.secrets.cards import last_four, masked
@@ -16,16 +17,19 @@ from models.payments.payment_terms import PaymentTerms
 
 
 def reconcile(archive: Archive, terms: PaymentTerms) -> list[Discrepancy]:
-    """Return the discrepancies between an archive's payments, form and sessions.
+    """Return the discrepancies between an archive's payments, form and sessions, bounded.
 
     Amounts are integers of minor units of their currency (ISO 4217). Order follows the payload. Pure.
 
     Source: Cellosign, "Outbound: Webhooks Archive", elements payments and data.
     """
+    return list(bounded(_found(archive, terms)))
+
+
+def _found(archive: Archive, terms: PaymentTerms) -> Iterator[Discrepancy]:
     sessions = {session.id for session in archive.sessions if session.id is not None}
     referred = {transaction_of(field) for field in archive.fields}
     payments = booked(archive, terms)
-    found: list[Discrepancy] = []
     for payment in payments:
         its_id = payment_id(archive.reference, payment.attempt.transaction_id, payment.name)
         its = chain(
@@ -34,9 +38,8 @@ def reconcile(archive: Archive, terms: PaymentTerms) -> list[Discrepancy]:
             _judge_others(payment, sessions),
             _judge_status(payment, terms),
         )
-        found.extend(replace(each, payment_id=its_id) for each in its)
-    found.extend(_fields_without_payment(archive.fields, payments))
-    return found
+        yield from (replace(each, payment_id=its_id) for each in its)
+    yield from _fields_without_payment(archive.fields, payments)
 
 
 def transaction_of(field: FormField) -> str | None:

@@ -49,7 +49,7 @@ def evidence(reference: str, receipt_id: str, now: datetime, *, even_damaged: bo
         Refused: there is no such archive or receipt.
         Transient: store or database does not answer.
     """
-    request, view = stored_request(reference, receipt_id), archive_view.archive(reference)
+    request, view = stored_request(reference, receipt_id), archive_view.archive(reference, archive_view.WHOLE)
     if request is None or view is None:
         raise Refused("UNKNOWN_ARCHIVE", "expected an archive and a receipt of it; try `cellar list` and `cellar show`")
     findings = doubts(request)

@@ -118,13 +118,6 @@ def count_open_by_code(reference: str) -> dict[str, int]:
         return dict(session.exec(select(code, func.count()).where(*its).group_by(code).order_by(code)).all())
 
 
-def views(session: Session, reference: str) -> list[DiscrepancyView]:
-    """Return all discrepancies of an archive, also closed, with their history, in the order of the codes."""
-    table = SQLModel.metadata.tables[str(DiscrepancyRow.__tablename__)]
-    found = sqlalchemy.select(table).where(table.c.reference == reference)
-    return views_of(session, list(streamed(session, found.order_by(*_ORDER))))
-
-
 def views_of(session: Session, rows: Sequence[DiscrepancyRow] | Sequence[Row[Any]]) -> list[DiscrepancyView]:
     """Return discrepancies with their history, in the order of the rows."""
     events = events_of(session, [row.discrepancy_id for row in rows])

@@ -96,8 +96,8 @@ def payload_findings(current: StoredArchive) -> PayloadFindings:
     except Conflict as conflict:
         log.error("a version is damaged; vanished payments are unknown", why=str(conflict))
         return PayloadFindings(PAYLOAD_CODES - {DiscrepancyCode.PAYMENT_VANISHED}, current.discrepancies)
-    payments = booked(current.archive, current.request.payment_terms)
-    return PayloadFindings(PAYLOAD_CODES, [*current.discrepancies, *vanished(payments, older)])
+    gone = vanished(booked(current.archive, current.request.payment_terms), older) if older else []
+    return PayloadFindings(PAYLOAD_CODES, [*current.discrepancies, *gone])
 
 
 def _others(current: StoredArchive) -> Iterator[list[BookedPayment]]:

@@ -1,15 +1,17 @@
 """Reads an archive, a file of an archive, or the state of a receipt, for people."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 import sqlalchemy as sql
+from pydantic import BaseModel
 from sqlmodel import Session, SQLModel, col, func, select
 
-from adapters.database.transactions import reading
+from adapters.database.listing import Order, id_cursor, id_of_cursor, listed
+from adapters.database.transactions import reading, streamed
 from adapters.peers.prefect_api import run_url
 from adapters.search.attention import OF_DELIVERIES
 from adapters.settings.settings import settings
@@ -23,27 +25,42 @@ from models.archive.session import IntegrationRow, LabelRow, SessionRow
 from models.archive.signature import SignatureRow
 from models.archive.signed_document import SignedDocumentRow
 from models.archive.warning import WarningCode, WarningRow
+from models.completeness.missing_process import MissingProcessRow
 from models.messages.notification import NotificationAttemptRow, NotificationRow
+from models.payments.discrepancy import DiscrepancyRow, DiscrepancyState
 from models.payments.ledger import LEDGER
 from models.payments.payment import PaymentRow
 from models.runs.receipt import DeliveryRow, ReceiptRow, VersionRow
+from models.runs.refused import RefusedRow
 from models.runs.run import RunRow
 from models.store.condition import StoredObjectRow
 from models.views.archives.archives import (
+    ArchiveItems,
     ArchiveView,
     CauseView,
+    ConditionView,
+    DeliveryView,
+    FieldView,
+    FileView,
     IntegrationView,
+    JudgementView,
+    ListedSession,
     NotificationView,
     RunView,
-    SessionView,
     SignatureView,
+    VersionView,
+    WarningView,
 )
+from models.views.archives.payments import DiscrepancyView, PaymentView
+from models.views.archives.refused import RefusedView
 from services.payments import recorded
-from services.views import missing_list, refused_list
+from services.views import missing_list
 from services.views.timeline import timeline
 
-Row = TypeVar("Row", bound=SQLModel)
-OfSession = TypeVar("OfSession", LabelRow, IntegrationRow)
+_Shown = Callable[[Session, Sequence[Any], int], Sequence[Any]]
+LISTED_AT_ONCE = 200
+WHOLE = (1 << 31) - 2
+"""More items than any list has."""
 _DETAILS = {
     WarningCode.SOURCES_DIFFER: "another source than that of the process has sent it; what it sent is set aside until "
     "a person accepts it with `cellar quarantine release`",
@@ -52,45 +69,89 @@ _DETAILS = {
 }
 
 
-def archive(reference: str) -> ArchiveView | None:
-    """Return the complete view of an archive; None if the database has no such archive.
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """Items of a list, the cursor of the next page, and the number of all items of the list."""
+
+    items: list[Any]
+    next: str | None
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """A list of an archive: the rows of a table, and how they are shown. `last` makes items behind the last row."""
+
+    table: type[SQLModel]
+    order: Order
+    shown: _Shown
+    where: tuple[Any, ...] = ()
+    is_history: bool = False
+    last: Callable[[Session, str], list[Any]] = lambda _session, _reference: []
+
+    def page(self, session: Session, reference: str, after: str | None, most: int, *, newest_first: bool) -> _Page:
+        its = _columns(self.table).reference == reference, *self.where
+        order = replace(self.order, is_descending=newest_first and self.is_history)
+        rows, cursor = listed(session, select(self.table).where(*its), order, after, most)
+        shown, last = list(self.shown(session, rows, most)) if rows else [], self.last(session, reference)
+        total = len(rows)
+        if after or cursor:
+            total = session.exec(select(func.count()).select_from(self.table).where(*its)).one()
+        return _Page(shown if cursor else shown + last, cursor, total + len(last))
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A list of an archive that is made as a whole, since it is short. It is a history."""
+
+    items: Callable[[Session, str], Sequence[Any]]
+
+    def page(self, session: Session, reference: str, after: str | None, most: int, *, newest_first: bool) -> _Page:
+        items = self.items(session, reference)[:: -1 if newest_first else 1]
+        begin = 0 if after is None else max(0, id_of_cursor(after))
+        end = begin + most
+        return _Page(list(items[begin:end]), id_cursor(end) if end < len(items) else None, len(items))
+
+
+def archive(
+    reference: str, most: int = LISTED_AT_ONCE, after: Mapping[str, str] | None = None, *, newest_first: bool = False
+) -> ArchiveView | None:
+    """Return the view of an archive with the first items of each list; None if the database has no such archive.
+
+    Args:
+        most: the most items of a list, and of the labels and integrations of a session.
+        after: the cursors of the lists that begin behind their first items, by name.
+        newest_first: lists that are a history are in the order of a page for people.
 
     Raises:
+        Refused: a cursor is invalid.
         Transient: the database does not answer.
     """
     with reading() as session:
         row = session.get(ArchiveRow, reference)
         if row is None:
             return None
-        documents, now = _rows(session, SignedDocumentRow, reference), datetime.now(UTC)
-        found = recorded.views(session, reference)
         stored = session.get(StoredObjectRow, ocfl.object_key(reference)) or StoredObjectRow(key="")
-        return ArchiveView.model_validate(
-            row.model_dump()
-            | {
-                "cause": CauseView.of(row),
-                "conditions": [each.model_dump() for each in conditions.of_archive_within(session, reference)],
-                "checked_at": stored.checked_at,
-                "anchored_at": stored.anchored_at,
-                "versions": _dumped(session, VersionRow, reference, VersionRow.version),
-                "deliveries": _dumped(session, DeliveryRow, reference, DeliveryRow.delivery_id),
-                "refused": refused_list.of_process(session, reference),
-                "missing": missing_list.of_process(session, reference),
-                "files": _dumped(session, FileRow, reference),
-                "sessions": _sessions(session, reference),
-                "signatures": [_signature(each) for each in _rows(session, SignatureRow, reference)],
-                "fields": _dumped(session, FormFieldRow, reference),
-                "warnings": [*_dumped(session, WarningRow, reference), *_of_deliveries(session, reference)],
-                "payments": _payments(session, reference),
-                "discrepancies": [each for each in found if each.closed_at is None],
-                "closed_discrepancies": [each for each in found if each.closed_at],
-                "signed_document_verdict": next((each.verdict for each in documents), None),
-                "judgements": next((each.judgements for each in documents), []),
-                "notifications": _notifications(session, reference),
-                "timeline": timeline(session, reference),
-                "runs": [_run(each, now) for each in _rows(session, RunRow, reference, RunRow.started_at)],
-            }
-        )
+        found: dict[str, Any] = row.model_dump() | {"cause": CauseView.of(row), "next": {}}
+        found |= {"checked_at": stored.checked_at, "anchored_at": stored.anchored_at}
+        for name, its in LISTS.items():
+            page = its.page(session, reference, (after or {}).get(name), most, newest_first=newest_first)
+            found |= {name: page.items, f"{name}_total": page.total}
+            found["next"] |= {name: page.next} if page.next else {}
+        documents = select(SignedDocumentRow.verdict).where(SignedDocumentRow.reference == reference)
+        return ArchiveView.model_validate(found | {"signed_document_verdict": session.exec(documents).first()})
+
+
+def items(reference: str, name: str, after: str | None = None, most: int = LISTED_AT_ONCE) -> ArchiveItems | None:
+    """Return a page of a list of an archive, by its name in `LISTS`; None if there is no such archive.
+
+    Raises as `archive` does.
+    """
+    with reading() as session:
+        if session.get(ArchiveRow, reference) is None:
+            return None
+        page = LISTS[name].page(session, reference, after, most, newest_first=False)
+        return ArchiveItems(items=page.items, next=page.next)
 
 
 def file(reference: str, sha256: str) -> FileRow | None:
@@ -121,6 +182,7 @@ def public_state(receipt_id: str) -> PublicState | None:
         receipt = session.get(ReceiptRow, receipt_id)
         if receipt is None:
             return None
+        digests = select(FileRow.sha256).order_by(col(FileRow.position))
         versions = select(func.count()).select_from(VersionRow).where(VersionRow.reference == receipt.reference)
         return PublicState(
             receipt_id=receipt_id,
@@ -128,83 +190,105 @@ def public_state(receipt_id: str) -> PublicState | None:
             received_at=receipt.received_at,
             completed_at=receipt.completed_at,
             versions=session.exec(versions).one(),
-            digests=[each.sha256 for each in _rows(session, FileRow, receipt.reference)],
+            digests=list(session.exec(digests.where(FileRow.reference == receipt.reference))),
         )
 
 
-def _rows(session: Session, table: type[Row], reference: str, order: Any = None) -> Sequence[Row]:
-    columns = SQLModel.metadata.tables[str(table.__tablename__)].c
-    ordered = select(table).where(columns.reference == reference).order_by(columns.position if order is None else order)
-    return session.exec(ordered).all()
+def _columns(table: type[SQLModel]) -> Any:
+    return SQLModel.metadata.tables[str(table.__tablename__)].c
 
 
-def _dumped(session: Session, table: type[SQLModel], reference: str, order: Any = None) -> list[dict[str, Any]]:
-    """Return rows as dictionaries. An object for each of 10,000 fields would take most of the time of a view."""
-    columns = SQLModel.metadata.tables[str(table.__tablename__)].c
-    shown = [each.columns[0] for each in sql.inspect(table).column_attrs if not each.deferred]
-    ordered = sql.select(*shown).where(columns.reference == reference)
-    ordered = ordered.order_by(columns.position if order is None else order)
-    return [dict(each) for each in session.connection().execute(ordered).mappings()]
+def _each(view: Callable[[Any], Any]) -> _Shown:
+    return lambda _session, rows, _most: [view(row) for row in rows]
 
 
-def _of_deliveries(session: Session, reference: str) -> list[dict[str, str]]:
+def _as(view: type[BaseModel]) -> _Shown:
+    """Return how rows are shown whose columns have the names of the view's members."""
+    return _each(lambda row: view.model_validate(row, from_attributes=True))
+
+
+def _of_deliveries(session: Session, reference: str) -> list[WarningView]:
     """Return the warnings that follow from what has arrived."""
     asked = sql.select(*OF_DELIVERIES.values()).where(col(ArchiveRow.reference) == reference)
     found = zip(OF_DELIVERIES, session.connection().execute(asked).one(), strict=True)
-    return [{"code": code, "where": "", "detail": _DETAILS[code]} for code, is_warned in found if is_warned]
+    return [WarningView(code=code, where="", detail=_DETAILS[code]) for code, is_warned in found if is_warned]
 
 
-def _sessions(session: Session, reference: str) -> list[SessionView]:
-    labels = _by_session(_rows(session, LabelRow, reference))
-    integrations = _by_session(_rows(session, IntegrationRow, reference))
+def _sessions(session: Session, rows: Sequence[SessionRow], most: int) -> list[ListedSession]:
+    """Return sessions with the first of their labels and integrations."""
+    labels, integrations = (_of_sessions(session, table, rows, most) for table in (LabelRow, IntegrationRow))
     return [
-        SessionView(
+        ListedSession(
             **row.model_dump(),
-            labels={each.key: each.value for each in labels[row.position]},
-            integrations=[IntegrationView(**each.model_dump()) for each in integrations[row.position]],
+            labels={each.key: each.value for each in labels.first[row.position]},
+            labels_total=labels.totals.get(row.position, 0),
+            integrations=[IntegrationView(**each._mapping) for each in integrations.first[row.position]],
+            integrations_total=integrations.totals.get(row.position, 0),
         )
-        for row in _rows(session, SessionRow, reference)
+        for row in rows
     ]
 
 
-def _by_session(rows: Iterable[OfSession]) -> defaultdict[int, list[OfSession]]:
-    grouped: defaultdict[int, list[OfSession]] = defaultdict(list)
-    for row in rows:
-        grouped[row.session_position].append(row)
-    return grouped
+@dataclass(frozen=True, slots=True)
+class _OfSessions:
+    """The first rows of each session, and the number of all, by the position of the session."""
+
+    first: defaultdict[int, list[Any]]
+    totals: Mapping[int, int]
 
 
-def _payments(session: Session, reference: str) -> list[dict[str, Any]]:
+def _of_sessions(
+    session: Session, table: type[LabelRow | IntegrationRow], rows: Sequence[SessionRow], most: int
+) -> _OfSessions:
+    columns = _columns(table)
+    place = columns.session_position
+    theirs = columns.reference == rows[0].reference, place.between(rows[0].position, rows[-1].position)
+    first: defaultdict[int, list[Any]] = defaultdict(list)
+    found = sql.select(*columns).where(*theirs, columns.position < most).order_by(place, columns.position)
+    for each in streamed(session, found):
+        first[each.session_position].append(each)
+    counted = sql.select(place, func.count()).where(*theirs).group_by(place)
+    return _OfSessions(first, {row[0]: row[1] for row in session.connection().execute(counted)})
+
+
+def _payments(session: Session, rows: Sequence[PaymentRow], _most: int) -> list[PaymentView]:
     """Return the payments of the payload with their standing in the ledger, since only reports say what is settled."""
-    ledger = select(LEDGER.c.position, LEDGER.c.standing).where(LEDGER.c.reference == reference)
+    theirs = LEDGER.c.reference == rows[0].reference, LEDGER.c.position.between(rows[0].position, rows[-1].position)
+    ledger = select(LEDGER.c.position, LEDGER.c.standing).where(*theirs)
     standings = {row.position: row.standing for row in session.connection().execute(ledger)}
-    rows = _rows(session, PaymentRow, reference)
-    return [row.model_dump() | {"standing": standings[row.position]} for row in rows]
+    return [PaymentView.model_validate(row.model_dump() | {"standing": standings[row.position]}) for row in rows]
 
 
 def _signature(row: SignatureRow) -> SignatureView:
     return SignatureView(**row.model_dump(), signed_by={"id": row.signer_id, "name": row.signer_name})
 
 
-def _notifications(session: Session, reference: str) -> list[NotificationView]:
-    attempts = (
-        select(func.count())
-        .where(NotificationAttemptRow.message_id == NotificationRow.message_id)
-        .correlate(NotificationRow)
-        .scalar_subquery()
-    )
-    found = select(NotificationRow, attempts).where(NotificationRow.reference == reference)
-    ordered = found.order_by(col(NotificationRow.planned_at), col(NotificationRow.message_id))
+def _notifications(session: Session, rows: Sequence[NotificationRow], _most: int) -> list[NotificationView]:
+    message = col(NotificationAttemptRow.message_id)
+    theirs = select(NotificationRow.message_id).where(NotificationRow.reference == rows[0].reference)
+    counted = select(message, func.count()).where(message.in_(theirs))
+    attempts = dict(session.exec(counted.group_by(message)).all())
     return [
-        NotificationView.model_validate(row.model_dump() | {"attempts": count, "endpoint": shown_url(row.endpoint)})
-        for row, count in session.exec(ordered)
+        NotificationView.model_validate(
+            row.model_dump() | {"attempts": attempts.get(row.message_id, 0), "endpoint": shown_url(row.endpoint)}
+        )
+        for row in rows
     ]
 
 
-def _run(row: RunRow, now: datetime) -> RunView:
+def _discrepancies(session: Session, rows: Sequence[DiscrepancyRow], _most: int) -> list[DiscrepancyView]:
+    return recorded.views_of(session, rows)
+
+
+def _judgements(session: Session, reference: str) -> list[JudgementView]:
+    found = select(SignedDocumentRow.judgements).where(SignedDocumentRow.reference == reference)
+    return [JudgementView.model_validate(each) for each in session.exec(found).first() or []]
+
+
+def _run(row: RunRow) -> RunView:
     """Return a run. Its link is left out once Prefect has removed the run, so that no link leads nowhere."""
     kept = timedelta(days=settings().prefect_retention_days)
-    is_removed = row.ended_at is not None and row.ended_at < now - kept
+    is_removed = row.ended_at is not None and row.ended_at < datetime.now(UTC) - kept
     return RunView(**row.model_dump(), cause=_cause(row), url=None if is_removed else run_url(row.flow_run_id))
 
 
@@ -219,3 +303,55 @@ def _cause(row: RunRow) -> CauseView | None:
         attempt=row.attempt,
         since=row.ended_at or row.started_at,
     )
+
+
+def _by(first: Any, key: Any = None) -> Order:
+    return Order(col(first), col(first if key is None else key))
+
+
+_BY_CODE = _by(DiscrepancyRow.code, DiscrepancyRow.discrepancy_id)
+# Not as `=` or `!=`: an index of the states of all archives could be searched in place of that of the reference.
+_NOT_CLOSED = col(DiscrepancyRow.state).not_in((DiscrepancyState.CLOSED,))
+_CLOSED = col(DiscrepancyRow.state).not_in((DiscrepancyState.OPEN, DiscrepancyState.EXPLAINED))
+
+
+def _conditions(session: Session, reference: str) -> list[ConditionView]:
+    return [ConditionView(**each.model_dump()) for each in conditions.of_archive_within(session, reference)]
+
+
+LISTS: Mapping[str, _Rows | _Made] = {
+    "conditions": _Made(_conditions),
+    "versions": _Rows(VersionRow, _by(VersionRow.version), _as(VersionView), is_history=True),
+    "deliveries": _Rows(DeliveryRow, _by(DeliveryRow.delivery_id), _as(DeliveryView), is_history=True),
+    "refused": _Rows(
+        RefusedRow, _by(RefusedRow.received_at, RefusedRow.delivery_id), _as(RefusedView), is_history=True
+    ),
+    "missing": _Rows(
+        MissingProcessRow,
+        _by(MissingProcessRow.deadline_at, MissingProcessRow.missing_id),
+        _each(lambda row: missing_list.view(row, datetime.now(UTC))),
+        where=(col(MissingProcessRow.closed_at).is_(None),),
+    ),
+    "files": _Rows(FileRow, _by(FileRow.position), _as(FileView)),
+    "sessions": _Rows(SessionRow, _by(SessionRow.position), _sessions),
+    "signatures": _Rows(SignatureRow, _by(SignatureRow.position), _each(_signature)),
+    "fields": _Rows(FormFieldRow, _by(FormFieldRow.position), _as(FieldView)),
+    "warnings": _Rows(WarningRow, _by(WarningRow.position), _as(WarningView), last=_of_deliveries),
+    "payments": _Rows(PaymentRow, _by(PaymentRow.position), _payments),
+    "discrepancies": _Rows(
+        DiscrepancyRow,
+        _BY_CODE,
+        _discrepancies,
+        where=(_NOT_CLOSED,),
+    ),
+    "closed_discrepancies": _Rows(DiscrepancyRow, _BY_CODE, _discrepancies, where=(_CLOSED,)),
+    "judgements": _Made(_judgements),
+    "notifications": _Rows(
+        NotificationRow,
+        _by(NotificationRow.planned_at, NotificationRow.message_id),
+        _notifications,
+        is_history=True,
+    ),
+    "timeline": _Made(timeline),
+    "runs": _Rows(RunRow, _by(RunRow.started_at, RunRow.flow_run_id), _each(_run), is_history=True),
+}

@@ -3,11 +3,10 @@
 from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement
-from sqlmodel import Session, col, select
+from sqlmodel import col, select
 
 from adapters.database.listing import Order, listed
 from adapters.database.transactions import reading
-from adapters.tables.completeness import missing_processes
 from domain.completeness.words import hours_left
 from models.completeness.missing_process import MissingProcessRow
 from models.views.archives.missing import FindingState, MissingPage, MissingQuery, MissingView
@@ -27,12 +26,6 @@ def page(query: MissingQuery) -> MissingPage:
         found = select(MissingProcessRow).where(*_conditions(query))
         rows, cursor = listed(session, found, _NEAREST_FIRST, query.cursor, query.limit)
     return MissingPage(items=[view(row, now) for row in rows], next=cursor)
-
-
-def of_process(session: Session, reference: str) -> list[MissingView]:
-    """Return the open findings about a reference, the nearest deadline first."""
-    now = datetime.now(UTC)
-    return [view(row, now) for row in missing_processes.open_of(session, reference)]
 
 
 def view(row: MissingProcessRow, now: datetime) -> MissingView:

@@ -1,14 +1,13 @@
 """Lists refused deliveries for people: filters, newest first, page by page."""
 
 from sqlalchemy import ColumnElement
-from sqlmodel import Session, col, select
+from sqlmodel import col, select
 
 from adapters.database.listing import Order, listed
 from adapters.database.transactions import reading
 from models.runs.refused import RefusedRow
 from models.views.archives.refused import RefusedPage, RefusedQuery, RefusedView
 
-_MOST_OF_A_PROCESS = 100
 _NEWEST_FIRST = Order(col(RefusedRow.received_at), col(RefusedRow.delivery_id), is_descending=True)
 
 
@@ -24,12 +23,6 @@ def page(query: RefusedQuery) -> RefusedPage:
             session, select(RefusedRow).where(*_conditions(query)), _NEWEST_FIRST, query.cursor, query.limit
         )
     return RefusedPage(items=[_view(row) for row in rows], next=cursor)
-
-
-def of_process(session: Session, reference: str) -> list[RefusedView]:
-    """Return the newest refused deliveries that name a process, oldest first."""
-    found = select(RefusedRow).where(RefusedRow.reference == reference).order_by(*_NEWEST_FIRST.columns())
-    return [_view(row) for row in reversed(session.exec(found.limit(_MOST_OF_A_PROCESS)).all())]
 
 
 def _conditions(query: RefusedQuery) -> list[ColumnElement[bool]]:

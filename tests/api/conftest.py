@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from subprocess import Popen
 from typing import Any
@@ -47,6 +48,7 @@ class Receiver:
     log: Path
     client: httpx.Client
     secret: str
+    token: str
 
     @property
     def url(self) -> str:
@@ -79,6 +81,14 @@ class Receiver:
         return self.waiting(), set(self.quarantine())
 
 
+_hosts = count(1)
+
+
+def from_a_new_address() -> dict[str, str]:
+    """Return a header that makes a request come from an address of its own: wrong tokens of an address are limited."""
+    return {"x-forwarded-for": f"2001:db8:{next(_hosts):x}::1"}
+
+
 @contextmanager
 def started(output: Path | None = None) -> Iterator[Receiver]:
     """Run a receiver with the settings of this process. It logs to `output`, or to a file beside the data folder."""
@@ -91,7 +101,8 @@ def started(output: Path | None = None) -> Iterator[Receiver]:
     ):
         wait_until(lambda: process.poll() is not None or answers(f"{url}/healthz"))
         assert process.poll() is None, log.read_text()
-        yield Receiver(process, made.port, Path(made.inbox_location), log, client, made.active_webhook_secrets()[0])
+        secret, token = made.active_webhook_secrets()[0], made.active_api_tokens()[0]
+        yield Receiver(process, made.port, Path(made.inbox_location), log, client, secret, token)
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from tests.samples import sample_body
 WEBHOOK = "POST /webhooks/cellosign"
 ARCHIVES, ARCHIVE = "GET /api/archives", "GET /api/archives/{reference}"
 FILE, DIFFERENCES = f"{ARCHIVE}/files/{{sha256}}", f"{ARCHIVE}/differences"
+LIST = f"{ARCHIVE}/{{name}}"
 RERUN = "POST /api/archives/{reference}/rerun"
 EXPLANATION = "POST /api/archives/{reference}/discrepancies/{discrepancy_id}/explanation"
 DISCREPANCIES, ANY_EXPLANATION = "GET /api/discrepancies", "POST /api/discrepancies/{discrepancy_id}/explanation"
@@ -234,6 +235,11 @@ CASES: dict[tuple[str, int, str], Case] = {
     (ARCHIVE, 404, "UNKNOWN_REFERENCE"): _get("/api/archives/nowhere"),
     (ARCHIVE, 422, "BAD_PARAMETER"): _get("/api/archives/%00"),
     (ARCHIVE, 503, "UNAVAILABLE"): _without_database("GET", "/api/archives/contract"),
+    (LIST, 200, ""): _get("/api/archives/contract/payments"),
+    (LIST, 401, "UNAUTHORIZED"): _plain("GET", "/api/archives/contract/payments"),
+    (LIST, 404, "UNKNOWN_REFERENCE"): _get("/api/archives/nowhere/payments"),
+    (LIST, 422, "BAD_PARAMETER"): _get("/api/archives/contract/payments?after=x"),
+    (LIST, 503, "UNAVAILABLE"): _without_database("GET", "/api/archives/contract/payments"),
     (FILE, 200, ""): _file("contract"),
     (FILE, 401, "UNAUTHORIZED"): _plain("GET", "/api/archives/contract/files/x"),
     (FILE, 404, "UNKNOWN_FILE"): _file("contract", "0" * 64),

@@ -29,9 +29,9 @@ def assert_refused(answer: httpx.Response, status: int, code: str) -> None:
     assert content["errordesc"].startswith(code), content["errordesc"]
 
 
-def head(secret: str, *lines: str) -> bytes:
+def head(secret: str, *lines: str, method: str = "POST", path: str = "/webhooks/cellosign") -> bytes:
     """Return the head of a request."""
-    first = ("POST /webhooks/cellosign HTTP/1.1", "host: cellar", f"authorization: {secret}")
+    first = (f"{method} {path} HTTP/1.1", "host: cellar", f"authorization: {secret}")
     return "\r\n".join((*first, *lines, "", "")).encode()
 
 
@@ -58,9 +58,10 @@ def peak_bytes(pid: int) -> int:
 class Sender:
     """A sender on a plain socket, which reads the answer only when a test asks for it."""
 
-    def __init__(self, receiver: Receiver, *lines: str, secret: str | None = None) -> None:
+    def __init__(self, receiver: Receiver, *lines: str, secret: str | None = None, **asked: str) -> None:
+        """Send the head of a request: to the webhook, unless `asked` names another `method` or `path`."""
         self._socket = socket.create_connection(("127.0.0.1", receiver.port), timeout=LONGEST_S)
-        self._socket.sendall(head(receiver.secret if secret is None else secret, *lines))
+        self._socket.sendall(head(receiver.secret if secret is None else secret, *lines, **asked))
 
     def has_answer(self) -> bool:
         return bool(select.select([self._socket], [], [], 0)[0])

@@ -2,19 +2,28 @@
 
 import asyncio
 import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
+from sqlmodel import select
 from structlog.testing import capture_logs
 
+from adapters.database.transactions import reading
+from adapters.settings.settings import Settings
+from adapters.tables.people import wrong_tokens
 from api.unauthorized import Unauthorized
+from models.people.wrong_token import WrongTokensRow
 from tests.api.conftest import Receiver, started
+from tests.conftest import free_port, make_tables, wait_until
 
 ONE = "a request without a valid secret or token is refused"
 MANY = "requests without a valid secret or token were refused"
 
 
-@pytest.mark.usefixtures("configure")
+@pytest.mark.usefixtures("sqlite_installation")
 def test_flood_of_wrong_secrets_is_one_line_for_each_door_and_a_summary() -> None:
     with started() as receiver:
         for _ in range(50):
@@ -27,6 +36,58 @@ def test_flood_of_wrong_secrets_is_one_line_for_each_door_and_a_summary() -> Non
     assert [(each["door"], each["requests"]) for each in summary] == [("webhook", 50), ("api", 50)]
     assert "wrong" not in receiver.log.read_text()
     assert "somebody" not in receiver.log.read_text()
+
+
+def test_flood_of_wrong_tokens_is_limited_for_all_receivers_and_locks_nobody_out(
+    configure: Callable[..., Settings],
+) -> None:
+    """The address of a client stands in X-Forwarded-For: this machine is a proxy that is trusted."""
+    make_tables()
+    with started() as receiver:
+        configure(port=free_port())
+        with started() as other:
+            statuses = [_ask(receiver, "wrong") for _ in range(30)]
+
+            assert statuses == [401] * 20 + [429] * 10
+            assert int(_asked(receiver, "wrong").headers["retry-after"]) in range(1, 61)
+            assert _ask(receiver, receiver.token) == 200
+            assert _ask(receiver, None) == 401
+            assert _ask(receiver, "wrong", "203.0.113.8") == 401
+            assert _ask(other, "wrong") == 401
+            wait_until(lambda: _counted("203.0.113.7") == 21)
+            learned = [_ask(other, "wrong")]
+            while learned[-1] != 429:
+                learned.append(_ask(other, "wrong"))
+            assert len(learned) < 20
+            assert {_ask(receiver, "wrong", f"2001:db8:1:2::{each:x}") for each in range(20)} == {401}
+            assert [_ask(receiver, "wrong", f"2001:db8:1:{each}::9") for each in (2, 3)] == [429, 401]
+
+
+def _counted(network: str) -> int:
+    with reading() as session:
+        return max((row.number for row in session.exec(select(WrongTokensRow)) if network in row.key), default=0)
+
+
+def _ask(receiver: Receiver, token: str | None, address: str = "203.0.113.7") -> int:
+    return _asked(receiver, token, address).status_code
+
+
+def _asked(receiver: Receiver, token: str | None, address: str = "203.0.113.7") -> httpx.Response:
+    headers = {"x-forwarded-for": address} | ({"authorization": f"Bearer {token}"} if token else {})
+    return receiver.client.get("/api/archives", headers=headers)
+
+
+@pytest.mark.usefixtures("installation")
+def test_counts_of_receivers_add_up_until_their_span_of_time_ends() -> None:
+    now = datetime(2026, 11, 28, tzinfo=UTC)
+    ends_at = now + timedelta(minutes=1)
+    many = {f"{number}": (1, ends_at) for number in range(3000)}
+
+    assert wrong_tokens.add(many, now)["7"] == (1, ends_at)
+    assert wrong_tokens.add({"7": (4, ends_at + timedelta(seconds=5))}, now) == {"7": (5, ends_at)}
+    assert wrong_tokens.add({"7": (2, ends_at + timedelta(minutes=1))}, ends_at)["7"][0] == 2
+    with reading() as session:
+        assert len(session.exec(select(WrongTokensRow)).all()) == 1
 
 
 def lines(receiver: Receiver) -> list[dict[str, Any]]:

@@ -9,10 +9,11 @@ from adapters.observation.metrics import UNAUTHORISED_REQUESTS
 from api.authorization import is_api_token
 from api.console.frame import cookies
 from api.console.frame.cookies import ROOT
-from api.console.frame.forms import Posted
+from api.console.frame.forms import PostedByAnybody
 from api.console.frame.rendering import render
 from api.console.frame.threads import in_thread
 from api.console.frame.visits import AnyVisitor, own_path
+from api.unauthorized import Unauthorized
 from domain.pages.languages import LANGUAGES
 from services.people import logins
 
@@ -26,16 +27,14 @@ def login_page(request: Request, _visitor: AnyVisitor, then: str = "") -> Respon
 
 
 @router.post("/login")
-async def login(request: Request, form: Posted, visitor: AnyVisitor) -> Response:
+async def login(request: Request, form: PostedByAnybody, visitor: AnyVisitor) -> Response:
     """Sign a person in. A login that the browser has already ends: its cookie is replaced."""
     name, then = form.text("name"), own_path(form.text("then"))
     is_named = bool(name) and name.isprintable() and len(name) <= _MOST_SIGNS_OF_NAME
-    if not is_named or not is_api_token(form.text("token")):
-        if is_named:
-            UNAUTHORISED_REQUESTS.labels("console").inc()
-            request.app.state.unauthorized.count(request.client.host if request.client else "", "console")
-        wrong = "token" if is_named else "name"
-        return render(request, "login.html", 403 if is_named else 422, then=then, wrong=wrong, name=name)
+    if not is_named:
+        return render(request, "login.html", 422, then=then, wrong="name", name=name)
+    if not is_api_token(form.text("token")):
+        return _wrong_token(request, then, name)
     session_id = await in_thread(logins.begin, name, form.text("token"), datetime.now(UTC))
     await in_thread(logins.end, visitor.visitor_id)
     response = see(then)
@@ -44,7 +43,7 @@ async def login(request: Request, form: Posted, visitor: AnyVisitor) -> Response
 
 
 @router.post("/logout")
-async def logout(request: Request, _form: Posted, visitor: AnyVisitor) -> Response:
+async def logout(request: Request, _form: PostedByAnybody, visitor: AnyVisitor) -> Response:
     await in_thread(logins.end, visitor.visitor_id)
     response = see(f"{ROOT}/login")
     cookies.forget_visitor(request, response)
@@ -52,7 +51,7 @@ async def logout(request: Request, _form: Posted, visitor: AnyVisitor) -> Respon
 
 
 @router.post("/choices")
-async def choose(request: Request, form: Posted) -> Response:
+async def choose(request: Request, form: PostedByAnybody) -> Response:
     """Keep the choice of a language or of colours, and show the page again."""
     response = see(own_path(form.text("then")))
     language, theme = form.text("language"), form.text("theme")
@@ -63,6 +62,19 @@ async def choose(request: Request, form: Posted) -> Response:
         theme if theme in ("light", "dark", "auto") else None,
     )
     return response
+
+
+def _wrong_token(request: Request, then: str, name: str) -> Response:
+    UNAUTHORISED_REQUESTS.labels("console").inc()
+    unauthorized: Unauthorized = request.app.state.unauthorized
+    address = request.client.host if request.client else ""
+    unauthorized.count(address, "console")
+    again_s = unauthorized.wrong_token(address)
+    if not again_s:
+        return render(request, "login.html", 403, then=then, wrong="token", name=name)
+    answer = render(request, "login.html", 429, then=then, wrong="often", name=name)
+    answer.headers["retry-after"] = str(again_s)
+    return answer
 
 
 def see(path: str) -> RedirectResponse:

@@ -9,12 +9,14 @@ from urllib.parse import parse_qsl
 from fastapi import Depends, Request
 from pydantic import TypeAdapter, ValidationError
 
-from api.console.frame.visits import AnyVisitor
+from api.console.frame.cookies import Visitor
+from api.console.frame.visits import AnyVisitor, Person
 from api.console.words.languages import N_
+from api.gate import read_body
 from models.errors import Refused
 from models.views.parameters import Statement
 
-_MOST_BYTES = 256 << 10
+_MOST_BYTES, _MOST_BYTES_OF_ANYBODY = 256 << 10, 16 << 10
 _MOST_FIELDS = 2000
 CSRF = "csrf"
 _REASON: TypeAdapter[str] = TypeAdapter(Statement)
@@ -55,30 +57,43 @@ class Form:
         return next((value for key, value in self.fields if key == name), None)
 
 
-async def posted(request: Request, visitor: AnyVisitor) -> Form:
-    """Return the form of a request that comes from a page of ours.
+def from_a_page(request: Request, visitor: AnyVisitor) -> Visitor:
+    """Return who sends a form, as far as its head tells that it comes from a page of ours.
 
     Raises:
-        Refused: it comes from elsewhere, is too large, or is no form.
+        Refused: it comes from elsewhere.
     """
-    if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
+    if request.headers.get("sec-fetch-site", "same-origin") != "same-origin" or visitor.is_new:
         raise _from_elsewhere()
-    form = Form(tuple(_fields(await _body(request))))
-    if visitor.is_new or not hmac.compare_digest(form.text(CSRF).encode(), visitor.csrf_token.encode()):
-        raise _from_elsewhere()
-    return form
+    return visitor
+
+
+FromAPage = Annotated[Visitor, Depends(from_a_page)]
+
+
+async def posted(request: Request, visitor: FromAPage, _person: Person) -> Form:
+    """Return the form of a person who is signed in.
+
+    Raises:
+        Refused: it comes from elsewhere, is too large or too slow, or is no form.
+    """
+    return await _read(request, visitor, _MOST_BYTES)
+
+
+async def posted_by_anybody(request: Request, visitor: FromAPage) -> Form:
+    """Return the small form of a visitor, as `posted` does."""
+    return await _read(request, visitor, _MOST_BYTES_OF_ANYBODY)
 
 
 Posted = Annotated[Form, Depends(posted)]
+PostedByAnybody = Annotated[Form, Depends(posted_by_anybody)]
 
 
-async def _body(request: Request) -> bytes:
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _MOST_BYTES:
-            raise Refused("TOO_LARGE", f"expected a form of at most {_MOST_BYTES >> 10} KiB", status=413)
-    return body
+async def _read(request: Request, visitor: Visitor, most_bytes: int) -> Form:
+    form = Form(tuple(_fields(await read_body(request, most_bytes))))
+    if not hmac.compare_digest(form.text(CSRF).encode(), visitor.csrf_token.encode()):
+        raise _from_elsewhere()
+    return form
 
 
 def _fields(body: bytes) -> list[tuple[str, str]]:

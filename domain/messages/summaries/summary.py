@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from domain.payments.booking import BookedPayment, booked
 from domain.payments.sentences import shown_transaction
@@ -41,7 +42,12 @@ def summary(  # noqa: PLR0913 -- one for each section
         f"sessions: {len(archive.sessions)}, signatures: {len(archive.signatures)}, fields: {len(archive.fields)}.\n"
         f"[The whole archive]({archive_url})",
         section("Files", ("role", "element", "type", "size", "file"), _file_rows(archive, archive_url)),
-        section("Payments", ("standing", "amount", "card", "type"), [_payment_row(p) for p in booked(archive, terms)]),
+        section(
+            "Payments",
+            ("standing", "amount", "card", "type"),
+            [_payment_row(each) for each in booked(replace(archive, payments=archive.payments[:MOST_ROWS]), terms)],
+            len(archive.payments),
+        ),
         section(
             "Discrepancies",
             ("code", "state", "what it means", "transaction"),

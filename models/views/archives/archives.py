@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, SerializeAsAny
 
 from models.archive.archive import State
 from models.archive.verdict import Outcome, Verdict
@@ -189,6 +189,13 @@ class SessionView(BaseModel):
     integrations: list[IntegrationView]
 
 
+class ListedSession(SessionView):
+    """A session with the first 200 of its labels and integrations, beside their numbers."""
+
+    labels_total: int
+    integrations_total: int
+
+
 class SignatureView(BaseModel):
     id: str | None
     signed_at: datetime | None
@@ -287,8 +294,19 @@ class TimelineEntry(BaseModel):
     id: str
 
 
+class ArchiveItems(BaseModel):
+    """A page of a list of one archive. Its items are those of the archive's own list. `next` is the cursor of the
+    following page.
+    """
+
+    items: list[SerializeAsAny[BaseModel]]
+    next: str | None
+
+
 class ArchiveView(BaseModel):
-    """A whole archive."""
+    """An archive with the first 200 items of each of its lists, beside their total number. `next`: the cursors of the
+    lists that have more items, by name.
+    """
 
     reference: str
     state: str
@@ -306,11 +324,11 @@ class ArchiveView(BaseModel):
     versions: list[VersionView]
     deliveries: list[DeliveryView]
     refused: list[RefusedView]
-    """The last 100 deliveries that named the process and were refused."""
+    """The deliveries that named the process and were refused."""
     missing: list[MissingView]
     """The open findings that something of the process was submitted after this archive and is missing."""
     files: list[FileView]
-    sessions: list[SessionView]
+    sessions: list[ListedSession]
     signatures: list[SignatureView]
     fields: list[FieldView]
     warnings: list[WarningView]
@@ -326,6 +344,24 @@ class ArchiveView(BaseModel):
     timeline: list[TimelineEntry]
     """The last 500 entries, oldest first."""
     runs: list[RunView]
+    conditions_total: int = 0
+    versions_total: int = 0
+    deliveries_total: int = 0
+    refused_total: int = 0
+    missing_total: int = 0
+    files_total: int = 0
+    sessions_total: int = 0
+    signatures_total: int = 0
+    fields_total: int = 0
+    warnings_total: int = 0
+    payments_total: int = 0
+    discrepancies_total: int = 0
+    closed_discrepancies_total: int = 0
+    judgements_total: int = 0
+    notifications_total: int = 0
+    timeline_total: int = 0
+    runs_total: int = 0
+    next: dict[str, str] = {}
 
     @property
     def is_damaged(self) -> bool:

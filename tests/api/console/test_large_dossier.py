@@ -1,5 +1,6 @@
 """The dossier of a process that came thousands of times, with thousands of files, is a page of bounded size."""
 
+import re
 from pathlib import Path
 
 import httpx
@@ -7,7 +8,7 @@ from sqlmodel import SQLModel, select
 
 from adapters.database.migration import migrate
 from adapters.database.transactions import insert_rows, reading, writing
-from api.console.pages.archives.dossier import FIELDS_AT_ONCE, FILES_AT_ONCE
+from api.console.pages.archives.dossier import FIELDS_AT_ONCE, ITEMS_AT_ONCE
 from models.archive.content import FileRow
 from models.runs.receipt import DeliveryRow, VersionRow
 from tests.api.conftest import LINK_KEY, SECRET, TOKEN, started
@@ -44,15 +45,30 @@ def test_dossier_shows_the_newest_versions_and_its_files_page_by_page(tmp_path: 
         with started() as receiver, httpx.Client(base_url=receiver.url, timeout=120, trust_env=False) as person:
             posted(person, "/console/login", {"name": PERSON, "token": TOKEN})
             first = person.get(f"/console/archives/{PLAIN}")
-            next_page = person.get(f"/console/archives/{PLAIN}?files_from={FILES_AT_ONCE}")
-            last_page = person.get(f"/console/archives/{PLAIN}?files_from={_ROWS}")
+            next_page = person.get(_next_of(first.text, "files"))
+            last = first
+            for _ in range(_ROWS // ITEMS_AT_ONCE):
+                last = person.get(_next_of(last.text, "files"))
+            older = person.get(_next_of(first.text, "versions"))
+            foreign = person.get(f"/console/archives/{PLAIN}?list=files&after=x")
 
     assert len(first.content) < _MOST_BYTES
-    assert f"/console/archives/{PLAIN}?files_from={FILES_AT_ONCE}#files" in first.text
     assert "file-110.txt" in first.text
     assert "file-110.txt" not in next_page.text
-    assert "file-310.txt" in next_page.text
-    assert f"file-{99 + _ROWS}.txt" in last_page.text
+    assert "file-160.txt" in next_page.text
+    assert f"file-{99 + _ROWS}.txt" in last.text
+    assert not re.search(r"list=files[^\"]*#", last.text)
+    assert all(f"{_ROWS + 1:,}" in each.text for each in (first, last))
+    newest, before = 99 + _ROWS, 99 + _ROWS - ITEMS_AT_ONCE
+    for page, number in ((first, newest), (older, before)):
+        assert f"differences?before={number - 1}&amp;after={number}" in page.text
+    assert foreign.status_code == 422
+
+
+def _next_of(page: str, name: str) -> str:
+    """Return the address of the items of a list that follow a page."""
+    (url,) = re.findall(f'href="([^"]*list={name}&amp;[^"#]*)#', page)
+    return str(url).replace("&amp;", "&")
 
 
 def test_differences_are_shown_page_by_page(tmp_path: Path) -> None:

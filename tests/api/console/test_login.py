@@ -69,6 +69,22 @@ def test_wrong_token_is_refused_and_counted(console: Console, visitor: httpx.Cli
     assert '"door":"console"' in console.receiver.log.read_text()
 
 
+def test_wrong_tokens_are_limited_by_address_and_nobody_is_locked_out(
+    console: Console, visitor: httpx.Client, person: httpx.Client
+) -> None:
+    address = {"x-forwarded-for": "198.51.100.7"}
+    for client in (visitor, person):
+        client.headers.update(address)
+
+    answers = [posted(visitor, "/console/login", {"name": PERSON, "token": "wrong"}) for _ in range(25)]
+
+    assert [each.status_code for each in answers] == [403] * 20 + [429] * 5
+    assert "too often" in answers[-1].text
+    assert int(answers[-1].headers["retry-after"]) in range(1, 61)
+    assert person.get("/console/archives").status_code == 200
+    assert posted(visitor, "/console/login", LOGIN).status_code == 303
+
+
 @pytest.mark.parametrize("name", ["", " ", "x" * 61, "a\nb", "a\x1bb"])
 def test_login_needs_a_name_for_the_records(visitor: httpx.Client, name: str) -> None:
     assert posted(visitor, "/console/login", {"name": name, "token": TOKEN}).status_code == 422

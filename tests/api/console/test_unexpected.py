@@ -30,7 +30,8 @@ async def _without_body(scope: Scope, _receive: Receive, send: Send) -> None:
 async def _answer(path: str) -> httpx.Response:
     transport = httpx.ASGITransport(_without_body, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://cellar") as client:
-        return await client.post(path)
+        seen = await client.get(path)
+        return await client.post(path, headers={"cookie": seen.headers["set-cookie"].partition(";")[0]})
 
 
 def test_page_of_an_unexpected_error_has_the_headers_of_all_pages() -> None:

@@ -12,7 +12,17 @@ import pytest
 from adapters.files.store import store
 from adapters.store import ocfl
 from models.views.archives.archives import ArchiveView
-from tests.api.conftest import FILENAMES, HOSTILE, PERSON, SECRET, TOKEN, WITH_DOT_SEGMENTS, Library, attachment
+from tests.api.conftest import (
+    FILENAMES,
+    HOSTILE,
+    PERSON,
+    SECRET,
+    TOKEN,
+    WITH_DOT_SEGMENTS,
+    Library,
+    attachment,
+    from_a_new_address,
+)
 from tests.installations import archived, installed
 from tests.samples import PDF, PNG, sample_body
 
@@ -55,7 +65,8 @@ class TestOneArchive:
             ),
             *("deliveries", "files", "sessions", "signatures", "fields", "warnings", "payments", "discrepancies"),
             *("closed_discrepancies", "signed_document_verdict", "judgements", "notifications", "runs", "refused"),
-            *("missing", "timeline", "conditions", "checked_at", "anchored_at"),
+            *("missing", "timeline", "next", "conditions", "checked_at", "anchored_at"),
+            *(f"{name}_total" for name, items in archive.items() if isinstance(items, list)),
         }
         members = {name: set(items[0]) for name, items in archive.items() if isinstance(items, list) and items}
         assert members == {
@@ -74,6 +85,7 @@ class TestOneArchive:
             "sessions": {
                 *("id", "author", "process_number", "transaction_number", "template_id", "recipient"),
                 *("submission_details", "labels", "created_at", "submitted_at", "integrations"),
+                *("labels_total", "integrations_total"),
             },
             "signatures": {"id", "signed_at", "signed_by", "labels"},
             "fields": {
@@ -110,6 +122,14 @@ class TestOneArchive:
         assert [each["code"] for each in archive["warnings"]] == ["SIGNER_UNKNOWN"]
         assert [each["code"] for each in archive["discrepancies"]] == ["AMOUNT_MISMATCH"]
         assert archive["fields"][-1]["latitude"] == 32.001186
+
+    @pytest.mark.parametrize("reference", ["contract", HOSTILE[0]], ids=ascii)
+    def test_lists_are_read_by_their_names(self, library: Library, reference: str) -> None:
+        archive = library.get(path_of(reference)).json()
+
+        for name in [each.removesuffix("_total") for each in archive if each.endswith("_total")]:
+            page = library.get(path_of(reference, f"/{name}")).json()
+            assert (page["items"], page["next"]) == (archive[name], archive["next"].get(name))
 
     def test_of_an_unknown_reference_is_not_found(self, library: Library) -> None:
         assert_error(library.get(path_of("nowhere")), 404, "UNKNOWN_REFERENCE")
@@ -308,6 +328,14 @@ class TestRerun:
         waits = {"reference": reference, "flow_run_id": None, "state": "AwaitingRetry", "url": None}
         assert (answer.status_code, answer.json()) == (202, waits)
 
+    @pytest.mark.parametrize("reference", ["contract", HOSTILE[0]], ids=ascii)
+    def test_lists_are_read_by_their_names(self, library: Library, reference: str) -> None:
+        archive = library.get(path_of(reference)).json()
+
+        for name in [each.removesuffix("_total") for each in archive if each.endswith("_total")]:
+            page = library.get(path_of(reference, f"/{name}")).json()
+            assert (page["items"], page["next"]) == (archive[name], archive["next"].get(name))
+
     def test_of_an_unknown_reference_is_not_found(self, library: Library) -> None:
         """`tail/rerun` and `tail/files/…` are known references, but `tail` is not."""
         for reference in ("nowhere", "tail", "tail/files"):
@@ -375,7 +403,7 @@ class TestAuthorization:
     @pytest.mark.parametrize("authorization", [None, "Bearer wrong", f"Bearer {SECRET}", "Basic Og==", "Bearer"])
     def test_needs_a_token(self, library: Library, method: str, path: str, authorization: str | None) -> None:
         """The sender's secret is not a token."""
-        headers = {"authorization": authorization} if authorization else {}
+        headers = from_a_new_address() | ({"authorization": authorization} if authorization else {})
 
         answer = library.receiver.client.request(method, path, headers=headers)
 
@@ -383,7 +411,8 @@ class TestAuthorization:
 
     @pytest.mark.parametrize("authorization", ["Bearer סוד".encode(), b"Bearer \xff", b"Basic \xff", b"\xff"])
     def test_token_that_is_not_ascii_is_refused(self, library: Library, authorization: bytes) -> None:
-        headers = [(b"authorization", authorization)]
+        headers = {name.encode(): value.encode() for name, value in from_a_new_address().items()}
+        headers[b"authorization"] = authorization
 
         assert_error(library.receiver.client.get("/api/archives", headers=headers), 401, "UNAUTHORIZED")
 

@@ -10,7 +10,7 @@ import pytest
 
 from models.payments.discrepancy import SETTLEMENT_CODES, Discrepancy, DiscrepancyCode
 from services.payments.discrepancies import reconcile
-from tests.api.conftest import SECRET, TOKEN, Library
+from tests.api.conftest import SECRET, TOKEN, Library, from_a_new_address
 from tests.api.json.test_archives_api import assert_error
 from tests.installations import installed
 
@@ -98,6 +98,8 @@ def test_unknown_discrepancy_is_not_explained(library: Library, discrepancy_id: 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", PATH), ("POST", f"{PATH}/any/explanation")])
 def test_needs_a_token(library: Library, method: str, path: str) -> None:
-    answer = library.receiver.client.request(method, path, headers={"authorization": f"Bearer {SECRET}"})
+    headers = from_a_new_address() | {"authorization": f"Bearer {SECRET}"}
+
+    answer = library.receiver.client.request(method, path, headers=headers)
 
     assert_error(answer, 401, "UNAUTHORIZED")

@@ -1,9 +1,19 @@
 """Answers before the body has arrived: the sender can read the answer, and cannot keep its place."""
 
-import pytest
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from typing import Any
 
-from tests.api.conftest import Receiver
-from tests.api.senders import Sender, assert_refused, receipt_id_of
+import pytest
+from fastapi import Request, Response
+from starlette.types import Receive, Scope, Send
+
+from api.gate import Gate
+from benchmarks.hostile import send
+from models.errors import Refused
+from tests.api.conftest import TOKEN, Receiver
+from tests.api.senders import Sender, assert_refused, peak_bytes, receipt_id_of
 from tests.samples import sample_body
 
 
@@ -52,3 +62,180 @@ class TestAnswerBeforeTheEndOfTheBody:
             sender.send(body)
 
             assert sender.answer()[1]["document"]["reference"] == receipt_id_of(body)
+
+    def test_body_that_nobody_has_asked_for_is_not_read_ahead(self, receiver: Receiver) -> None:
+        """The receiver looks for an unknown source in the store before it refuses its sender."""
+        before_bytes, senders = peak_bytes(receiver.process.pid), 50
+        with ExitStack() as stack:
+            path = "/webhooks/cellosign/unknown"
+            waiting = [
+                stack.enter_context(Sender(receiver, "content-length: 4000000", secret="wrong", path=path))
+                for _ in range(senders)
+            ]
+            with ThreadPoolExecutor(senders) as threads:
+                list(threads.map(lambda each: each.send(b" " * 4_000_000), waiting))
+            assert {each.answer()[0] for each in waiting} == {401}
+
+        assert peak_bytes(receiver.process.pid) - before_bytes < senders << 19
+
+
+class TestReader:
+    @pytest.mark.parametrize(
+        ("method", "path"),
+        [("POST", "/api/bulk-reruns"), ("POST", "/api/nowhere"), ("PUT", "/api/archives/x"), ("GET", "/metrics")],
+    )
+    @pytest.mark.parametrize("length", ["content-length: 1000", "transfer-encoding: chunked"])
+    def test_token_is_checked_before_the_body_arrives(
+        self, narrow: Receiver, method: str, path: str, length: str
+    ) -> None:
+        with Sender(narrow, length, secret="Bearer wrong", method=method, path=path) as sender:
+            status, content = sender.answer()
+
+        assert (status, content["error"]["code"]) == (401, "UNAUTHORIZED")
+
+    def test_deep_json_without_a_token_costs_no_memory(self, receiver: Receiver) -> None:
+        body = b"[" + b"[]," * 10_000_000 + b"[]]"
+        receiver.client.get("/healthz")
+        before_bytes = peak_bytes(receiver.process.pid)
+
+        answer = receiver.client.post("/api/bulk-reruns", content=body, headers={"content-type": "application/json"})
+
+        assert answer.status_code == 401
+        assert peak_bytes(receiver.process.pid) - before_bytes < 4 << 20
+
+    @pytest.mark.parametrize("length", ["content-length: 1000001", "transfer-encoding: chunked"])
+    def test_body_is_bounded(self, without_database: Receiver, length: str) -> None:
+        bearer = f"Bearer {TOKEN}"
+        with Sender(without_database, length, secret=bearer, path="/api/bulk-reruns") as sender:
+            if "chunked" in length:
+                sender.send(b"f4241\r\n" + b" " * 1_000_001 + b"\r\n")
+            status, content = sender.answer()
+
+        assert (status, content["error"]["code"]) == (413, "TOO_LARGE")
+
+    def test_body_that_stops_or_is_too_slow_times_out(self, narrow: Receiver) -> None:
+        bearer = f"Bearer {narrow.token}"
+        lines = ("content-length: 1000", "content-type: application/json")
+        with (
+            Sender(narrow, *lines, secret=bearer, path="/api/bulk-reruns") as stops,
+            Sender(narrow, *lines, secret=bearer, path="/api/bulk-reruns") as drips,
+        ):
+            stops.send(b"{")
+            assert drips.drip()
+
+            answers = [each.answer() for each in (stops, drips)]
+
+        assert [(status, content["error"]["code"]) for status, content in answers] == [(408, "BODY_TIMEOUT")] * 2
+
+    @pytest.mark.parametrize("path", ["/", "/healthz", "/d/forged", "/docs", "/console", "/api-docs"])
+    def test_body_that_no_path_takes_never_arrives(self, receiver: Receiver, path: str) -> None:
+        """The answer comes at once. Then the receiver waits for no more than a bounded rest of the body."""
+        megabyte = b"100000\r\n" + b" " * (1 << 20) + b"\r\n"
+        with Sender(receiver, "transfer-encoding: chunked", method="GET", path=path) as sender:
+            assert sender.read().startswith(b"HTTP/1.1 ")
+            with pytest.raises(ConnectionError):
+                sender.send(megabyte * 20)
+
+    @pytest.mark.parametrize(
+        "path", ["/d/" + "x" * 16_400, "/console/login?" + "&" * 500, "/api/archives?" + "&" * 500]
+    )
+    def test_url_is_bounded(self, receiver: Receiver, path: str) -> None:
+        answer = receiver.client.get(path)
+
+        assert (answer.status_code, answer.json()["error"]["code"]) == (414, "URL_TOO_LONG")
+
+    def test_form_that_is_refused_while_it_comes_is_dropped(self, receiver: Receiver) -> None:
+        """Its refusals wait, since they are many: meanwhile none of them is kept."""
+        before_bytes, senders = peak_bytes(receiver.process.pid), 50
+        cookie = _cookie(receiver)
+        for _ in range(101):
+            assert receiver.client.get("/nowhere").status_code == 404
+        with ExitStack() as stack:
+            lines = ("transfer-encoding: chunked", cookie)
+            waiting = [stack.enter_context(Sender(receiver, *lines, path="/console/login")) for _ in range(senders)]
+            with ThreadPoolExecutor(senders) as threads:
+                list(threads.map(_send_as_much_as_it_takes, waiting))
+
+        assert peak_bytes(receiver.process.pid) - before_bytes < senders << 19
+
+
+def _send_as_much_as_it_takes(sender: Sender) -> None:
+    with suppress(ConnectionError):
+        sender.send(b"400000\r\n" + b" " * (4 << 20) + b"\r\n")
+
+
+def test_no_request_of_the_hostile_benchmark_is_an_unexpected_error(receiver: Receiver) -> None:
+    statuses = asyncio.run(send(receiver.port, 60))
+
+    assert not {each for each in statuses if each.startswith("5")}
+    assert "Traceback" not in receiver.log.read_text()
+
+
+def test_address_is_refused_at_once_a_hundred_times_a_minute() -> None:
+    """Addresses of IPv6 are the same up to the first 64 bits."""
+
+    async def _no_such_path(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 404, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def _refuse(_request: Request, _refused: Refused) -> Response:
+        return Response(status_code=401)
+
+    async def _ask(gate: Gate, address: str, path: str = "/nowhere") -> None:
+        scope = {"type": "http", "client": (address, 1), "path": path, "raw_path": b"", "query_string": b""}
+        await gate(scope | {"headers": []}, _nothing, _nothing)
+
+    async def _nothing(*_: object) -> Any:
+        return None
+
+    async def _flood() -> None:
+        gate = Gate(_no_such_path, _refuse)
+        for number in range(100):
+            await _ask(gate, f"2001:db8::{number:x}")
+        waiting = asyncio.create_task(_ask(gate, "2001:db8::", "/api"))
+        await asyncio.sleep(0)
+        await _ask(gate, "2001:db8:0:1::")
+        assert not waiting.done()
+        await waiting
+
+    asyncio.run(_flood())
+
+
+class TestForm:
+    def test_without_a_cookie_or_a_login_is_answered_before_it_arrives(self, narrow: Receiver) -> None:
+        with (
+            Sender(narrow, "content-length: 1000", path="/console/login") as stranger,
+            Sender(narrow, "content-length: 1000", _cookie(narrow), path="/console/bulk/any/confirm") as visitor,
+        ):
+            assert stranger.read().startswith(b"HTTP/1.1 403 ")
+            assert visitor.read().startswith(b"HTTP/1.1 303 ")
+
+    def test_of_a_visitor_is_small(self, narrow: Receiver) -> None:
+        cookie = _cookie(narrow)
+        with Sender(narrow, "content-length: 16385", cookie, path="/console/login") as sender:
+            assert sender.read().startswith(b"HTTP/1.1 413 ")
+
+    def test_that_stops_or_is_too_slow_times_out(self, narrow: Receiver) -> None:
+        lines = ("content-length: 1000", _cookie(narrow))
+        with (
+            Sender(narrow, *lines, path="/console/login") as stops,
+            Sender(narrow, *lines, path="/console/login") as drips,
+        ):
+            assert drips.drip()
+
+            assert [each.read()[:13] for each in (stops, drips)] == [b"HTTP/1.1 408 "] * 2
+
+    def test_that_ends_early_is_no_unexpected_error(self, narrow: Receiver) -> None:
+        with Sender(narrow, "content-length: 1000", _cookie(narrow), path="/console/login"):
+            pass
+        with Sender(narrow, "content-length: 1000", secret=f"Bearer {narrow.token}", path="/api/bulk-reruns"):
+            pass
+
+        assert narrow.client.get("/healthz").status_code == 200
+        assert "Traceback" not in narrow.log.read_text()
+
+
+def _cookie(receiver: Receiver) -> str:
+    """Return the header of a browser that has seen the page of the login."""
+    answer = receiver.client.get("/console/login", headers={"cookie": ""})
+    return f"cookie: {answer.headers['set-cookie'].partition(';')[0]}"

@@ -1,6 +1,7 @@
 """Warnings: each code has a case that brings it and near misses that do not."""
 
 import base64
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -87,7 +88,15 @@ def test_near_miss_brings_no_warning(path: str, value: Any) -> None:
 
 def test_every_code_has_a_case() -> None:
     # From text, files, keys and deliveries.
-    others = ("DUPLICATE_KEY", "FILE_", "SIGNED_DOCUMENT_", "SECRETS_LOCKED", "SOURCES_DIFFER", "VERSION_")
+    others = (
+        "DUPLICATE_KEY",
+        "FILE_",
+        "MORE_WARNINGS",
+        "SIGNED_DOCUMENT_",
+        "SECRETS_LOCKED",
+        "SOURCES_DIFFER",
+        "VERSION_",
+    )
     assert {code for code, *_ in FIRES} == {code for code in WarningCode if not code.startswith(others)}
 
 
@@ -122,3 +131,11 @@ def test_unreadable_submission_time_does_not_count_as_never_submitted() -> None:
     warnings = read(changed("sessions.0.submitted_at", "21/12/2022")).warnings
 
     assert [each.code for each in warnings] == ["TIMESTAMP_UNREADABLE"]
+
+
+def test_too_many_warnings_of_a_code_end_with_a_warning_that_counts_the_rest() -> None:
+    found = read(sample_document() | {"signatures": [{}] * 1000, "data": [3] * 200}).warnings
+
+    counts = Counter(each.code for each in found)
+    assert counts == {WarningCode.SIGNER_UNKNOWN: 200, WarningCode.WRONG_TYPE: 200, WarningCode.MORE_WARNINGS: 1}
+    assert (found[-1].where, found[-1].detail) == ("", "800 more warnings of the code SIGNER_UNKNOWN")

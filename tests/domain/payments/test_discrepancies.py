@@ -72,6 +72,18 @@ def test_discrepancy_id_ignores_amounts_and_equal_causes_are_numbered() -> None:
     assert [each.subject for each in by_id("r", [MISMATCH, OTHER_AMOUNT]).values()] == ["", " #2"]
 
 
+def test_too_many_discrepancies_of_a_code_end_with_one_that_counts_the_rest() -> None:
+    many = [Discrepancy(DiscrepancyCode.BAD_AMOUNT, f"t{number}", "1", "2") for number in range(1000)]
+    few = [Discrepancy(DiscrepancyCode.CARD_EXPIRED, f"t{number}", "1", "2") for number in range(200)]
+
+    kept = list(by_id("r", [*many, *few]).values())
+
+    rest = Discrepancy(DiscrepancyCode.BAD_AMOUNT, None, "at most 199 of this kind", "801 more", "more")
+    assert kept == [*many[:199], *few[:199], rest, few[199]]
+    assert list(by_id("r", kept).values()) == kept
+    assert len(by_id(None, many)) == 1000, "rows of a report that belong to no archive"
+
+
 def test_history_begins_at_the_last_opening() -> None:
     noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
     states = [OPEN, EXPLAINED, CLOSED, OPEN, EXPLAINED]

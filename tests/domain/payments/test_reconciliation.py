@@ -1,5 +1,6 @@
 """Discrepancies within an archive's payments: cases of each code, and near misses."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -397,3 +398,10 @@ def test_amounts_agree_only_when_they_are_equal(amount: int, total: int) -> None
     found = reconcile(replace(archive, payments=(replace(archive.payments[0], attempts=(sent,)),)), TERMS)
 
     assert ({C.AMOUNT_MISMATCH, C.UNIT_MISMATCH} & {each.code for each in found} == set()) == (amount == total)
+
+
+def test_an_archive_has_a_bounded_number_of_discrepancies() -> None:
+    found = reconcile(read(sample_document() | {"payments": [{}] * 3000}), TERMS)
+
+    assert Counter(each.code for each in found).most_common(1)[0][1] == 200
+    assert [each.found for each in found if each.subject == "more"] == ["2801 more"] * 4

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from adapters.database.transactions import insert_rows, writing
 from adapters.settings.settings import Settings
@@ -13,7 +14,7 @@ from adapters.tables.runs import receipts
 from models.archive.archive import State
 from models.archive.content import FileRow
 from models.errors import Refused
-from models.views.archives.archives import ArchiveQuery
+from models.views.archives.archives import ArchiveQuery, ListedSession
 from services.views import archive_list, archive_view
 from tests.records import NOON, archived, digest, document, registered
 from tests.samples import PDF
@@ -258,3 +259,62 @@ def test_search_for_a_number_does_not_match_parts_of_dates() -> None:
     registered("r", "r")
 
     assert found(q="2026") == []
+
+
+def _many() -> str:
+    """Load an archive with more of everything than a page has."""
+    payload = document("many")
+    payload["sessions"] = [{"id": f"s{number}"} for number in range(300)]
+    payload["sessions"][250] |= {"labels": {f"k{number}": "v" for number in range(450)}, "integrations": [{}] * 201}
+    payload |= {"payments": [{"transaction_id": f"t{number}"} for number in range(450)], "signatures": [{}] * 201}
+    payload["data"] = [{"id": f"f{number}"} for number in range(401)]
+    archived("many", payload=payload)
+    return "many"
+
+
+def _paged(name: str) -> list[BaseModel]:
+    page = archive_view.items("many", name)
+    assert page is not None
+    found = page.items
+    while page.next:
+        page = archive_view.items("many", name, page.next)
+        assert page is not None
+        found += page.items
+    return found
+
+
+def test_archive_shows_the_first_200_of_each_list_and_pages_have_all_in_order() -> None:
+    archive = archive_view.archive(_many())
+
+    assert archive is not None
+    assert (len(archive.payments), archive.payments_total, len(archive.files), archive.files_total) == (200, 450, 2, 2)
+    for name in archive_view.LISTS:
+        paged = _paged(name)
+        assert paged[:200] == getattr(archive, name)
+        assert len(paged) == getattr(archive, f"{name}_total")
+        assert (name in archive.next) == (len(paged) > 200)
+    whole = archive_view.archive("many", archive_view.WHOLE)
+    assert whole is not None
+    assert [each.transaction_id for each in whole.payments] == [f"t{number}" for number in range(450)]
+    assert whole.next == {}
+
+
+def test_session_shows_its_first_labels_and_integrations_and_their_numbers() -> None:
+    archive = archive_view.archive(_many())
+    assert archive is not None
+    page = archive_view.items("many", "sessions", archive.next["sessions"])
+
+    assert page is not None
+    session = page.items[50]
+    assert isinstance(session, ListedSession)
+    assert (session.id, list(session.labels)) == ("s250", [f"k{number}" for number in range(200)])
+    assert (session.labels_total, len(session.integrations), session.integrations_total) == (450, 200, 201)
+
+
+@pytest.mark.parametrize("cursor", ["x", base64.b64encode(b"9999999999 1").decode(), base64.b64encode(b"1 x").decode()])
+@pytest.mark.parametrize("name", ["payments", "timeline", "runs"])
+def test_cursor_of_another_list_is_refused(name: str, cursor: str) -> None:
+    archived("one")
+
+    with pytest.raises(Refused, match="expected a cursor"):
+        archive_view.items("one", name, cursor)

@@ -2,10 +2,12 @@
 
 from dataclasses import asdict
 from datetime import UTC, datetime
+from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
+from adapters.database.listing import cursor_after
 from adapters.settings.settings import settings
 from api.console.frame.entrance import see
 from api.console.frame.forms import Form, Posted
@@ -17,10 +19,11 @@ from api.links import link_of
 from api.references import Reference, RouteAsSent
 from domain.archive.verdict_text import certificate_texts, document_text, field_change_texts, signature_texts
 from models.archive.verdict import Verdict
-from models.views.archives.archives import ArchiveView
+from models.views.archives.archives import ArchiveView, FieldView
 from models.views.archives.differences import DifferenceView
 from models.views.archives.missing import MissingQuery
 from models.views.archives.payments import Explanation
+from models.views.parameters import Text
 from services.payments import discrepancies
 from services.receipts.lookup import unknown_reference
 from services.triggering import releases, reruns
@@ -29,8 +32,8 @@ from services.views.differences import version_differences
 from services.views.timeline import timeline_of
 
 FIELDS_AT_ONCE = 500
-FILES_AT_ONCE = 200
-_FIELDS_OF_DOSSIER = 50
+ITEMS_AT_ONCE = 50
+"""The most items of each list in a dossier."""
 router = APIRouter(route_class=RouteAsSent)
 
 
@@ -45,18 +48,21 @@ def show_timeline(request: Request, reference: Reference, _person: Person) -> Re
 
 @router.get("/archives/{reference:path}/fields")
 def show_fields(request: Request, reference: Reference, _person: Person, start: int = 0) -> Response:
-    """Show the form's fields as a list, a page at a time, and where they stand on the document."""
-    archive = _archive(reference)
+    """Show the form's fields as a list, a page at a time, and where these stand on the document."""
     begin = max(start, 0)
-    shown = archive.fields[begin : begin + FIELDS_AT_ONCE]
+    archive = archive_view.archive(reference, 1)
+    page = archive_view.items(reference, "fields", cursor_after(begin - 1, begin - 1), FIELDS_AT_ONCE)
+    if archive is None or page is None:
+        raise unknown_reference(reference)
+    fields = [FieldView.model_validate(each) for each in page.items]
     return render(
         request,
         "fields.html",
         archive=archive,
-        fields=list(enumerate(shown, begin + 1)),
-        pages=drawn_pages(archive.fields),
+        fields=list(enumerate(fields, begin + 1)),
+        pages=drawn_pages(fields),
         page_size=(PAGE_WIDTH, PAGE_HEIGHT),
-        next_start=begin + FIELDS_AT_ONCE if begin + FIELDS_AT_ONCE < len(archive.fields) else None,
+        next_start=begin + FIELDS_AT_ONCE if page.next else None,
         start=begin,
     )
 
@@ -102,35 +108,33 @@ async def explain(reference: Reference, form: Posted, person: Person) -> Redirec
 
 
 @router.get("/archives/{reference:path}")
-def show(request: Request, reference: Reference, _person: Person, files_from: int = 0) -> Response:
-    archive = archive_view.archive(reference)
+def show(
+    request: Request,
+    reference: Reference,
+    _person: Person,
+    name: Annotated[str, Query(alias="list")] = "",
+    after: Text = "",
+) -> Response:
+    """Show the first items of each list, the newest of a history. Of the list `name`, show the items behind `after`."""
+    begin = {name: after} if after else {}
+    archive = archive_view.archive(reference, ITEMS_AT_ONCE, begin, newest_first=True)
     if archive is None:
         return _without_archive(request, reference)
-    begin, end = max(files_from, 0), max(files_from, 0) + FILES_AT_ONCE
-    newest = archive.judgements[-1].verdict if archive.judgements else archive.signed_document_verdict
+    newest = archive.judgements[0].verdict if archive.judgements else archive.signed_document_verdict
     return render(
         request,
         "dossier.html",
         archive=archive,
         verdict=_verdict_texts(newest) if newest else None,
-        judged_at=archive.judgements[-1].at if archive.judgements else None,
-        public_link=_public_link(archive),
-        numbered=list(enumerate(archive.fields[:_FIELDS_OF_DOSSIER], 1)),
-        files=archive.files[begin:end],
-        files_start=begin,
-        next_files=f"{archive_url(reference)}?files_from={end}#files" if end < len(archive.files) else None,
+        judged_at=archive.judgements[0].at if archive.judgements else None,
+        public_link=None if after and name == "versions" else _public_link(archive),
+        numbered=list(enumerate(archive.fields, 1)),
+        list_behind=name if after else None,
     )
 
 
 def _explanation(form: Form, person: str) -> Explanation:
     return Explanation(by=person, why=form.reason(), expected=form.optional("expected"), found=form.optional("found"))
-
-
-def _archive(reference: str) -> ArchiveView:
-    archive = archive_view.archive(reference)
-    if archive is None:
-        raise unknown_reference(reference)
-    return archive
 
 
 def _without_archive(request: Request, reference: str) -> Response:
@@ -154,4 +158,4 @@ def _verdict_texts(verdict: Verdict) -> dict[str, object]:
 
 def _public_link(archive: ArchiveView) -> str | None:
     is_given_out = settings().public_link == "token" and archive.versions
-    return link_of(archive.versions[-1].receipt_id) if is_given_out else None
+    return link_of(archive.versions[0].receipt_id) if is_given_out else None

@@ -16,6 +16,7 @@ ANSWERS: Mapping[str, Meaning] = {
     ),
     "BAD_PARAMETER": Meaning(N_("A value that was sent is missing or not valid."), N_("Go back and correct it.")),
     "BAD_SECRET": Meaning(N_("The secret of the endpoint is not valid."), N_("Leave it out: cellar makes a secret.")),
+    "BODY_TIMEOUT": Meaning(N_("The form came too slowly."), N_("Go back and send it again."), says_all=True),
     "CONFLICT": Meaning(
         N_("Two records disagree, and no rule says which of them is right."), N_("Do what the detail says.")
     ),

@@ -35,6 +35,10 @@ WARNINGS: Mapping[str, Meaning] = {
     WarningCode.MEDIA_TYPE_MISMATCH: Meaning(
         N_("A file is not what its declared type says."), N_("Be careful before you open the file.")
     ),
+    WarningCode.MORE_WARNINGS: Meaning(
+        N_("The payload gives cause for more warnings of one kind than are kept."),
+        N_("The kept warnings are the first of their kind. For the others, see the request as it was sent."),
+    ),
     WarningCode.OTP_NOT_SENT: Meaning(
         N_("A one-time password was not sent."), N_("Check how the signer was identified."), says_all=True
     ),

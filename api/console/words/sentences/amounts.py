@@ -15,6 +15,8 @@ _WORDS = forms(
 )
 _FORMS = forms(
     ("none", N_("none")),
+    ("at most (?P<number>\\d+) of this kind", N_("at most %(number)s of this kind")),
+    ("(?P<number>\\d+) more", N_("%(number)s more of this kind")),
     ("a payment", N_("a payment")),
     ("a payment field", N_("a payment field")),
     ("a session of this archive", N_("a session of this archive")),
