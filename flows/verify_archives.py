@@ -12,14 +12,15 @@ from pydantic import Field
 
 from adapters.files import bucket
 from adapters.platform.cancellation import in_thread
+from adapters.tables.archives import archives
 from flows.endpoints import notify_endpoints
 from flows.execution.attempts import without_text
 from flows.execution.results import RESULTS
 from flows.execution.summaries import optional_summary
 from models.errors import Conflict
-from models.store.fixity import Fixity, StoredObject
+from models.store.fixity import NOTHING, Fixity, StoredObject
 from services.custody.remembering import Memory
-from services.custody.verifying import drawn, missing, stored_objects, verify_beside, verify_objects
+from services.custody.verifying import absent_store, drawn, missing, stored_objects, verify_beside, verify_objects
 from services.messages.events.report_events import store_damaged, store_unverified
 from services.people.reporting import report_unverified, report_verified
 
@@ -67,6 +68,11 @@ def _verify(share: float) -> Fixity:
 
     memory = Memory()
     with bucket.patient():
+        if absent := absent_store():
+            if archives.is_empty():
+                return NOTHING  # before the first archive, nobody has to act
+            memory.end_of_store(absent)
+            return absent
         fixity = verify_objects(drawn(listed(), share, time.time_ns()), memory.take)
         beside = missing(seen) + verify_beside()
         memory.end_of_store(beside)

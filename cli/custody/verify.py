@@ -28,13 +28,25 @@ from models.store.fixity import Fault, Fixity, StoredObject
 from services.anchors.holding import Held, hold
 from services.custody.objects.verifying_rows import RELOADED
 from services.custody.remembering import Memory
-from services.custody.verifying import drawn, missing, object_of, stored_objects, verify_beside, verify_objects
+from services.custody.verifying import (
+    absent_store,
+    drawn,
+    missing,
+    object_of,
+    stored_objects,
+    verify_beside,
+    verify_objects,
+)
 
 _RESTORED = (
     "damaged or missing: restore the file from a copy of the store, then run `cellar verify` again; a new delivery "
     "repairs its archive too: let Cellosign send the archive again"
 )
 _TO_DO: Mapping[Fault, str] = {
+    Fault.ABSENT: (
+        "absent: mount the disk of the store, or correct CELLAR_STORE_URL or CELLAR_DATA_DIR, or restore the store "
+        "from a copy; before the first archive there is nothing to verify"
+    ),
     Fault.DAMAGED: _RESTORED,
     Fault.MISSING: _RESTORED,
     Fault.EXTRA: "extra: find out who made the file, and remove it",
@@ -66,15 +78,20 @@ def verify(  # noqa: PLR0913 -- a parameter per option
     With --signatures, a kept verdict that is better than its document counts too. With --against, so does whatever was
     anchored and is no longer there, or is altered.
     """
-    memory = Memory(is_quick=quick)
+    judged = held = None
+    note, memory = None if references else Note(sample, resume=resume), Memory(is_quick=quick)
     with bucket.patient():
-        fixity, in_all = (
-            _verify_some(references, memory, is_quick=quick)
-            if references
-            else _verify_store(sample, memory, is_quick=quick, resume=resume)
-        )
-        judged = judge_again(_objects_of(references) if references else None, sample) if signatures else None
-        held = hold(against, references or ()) if against else None
+        fixity, in_all = absent_store(), 0
+        if fixity is None:
+            fixity, in_all = (
+                _verify_store(note, sample, memory, is_quick=quick)
+                if note
+                else _verify_some(references or (), memory, is_quick=quick)
+            )
+            judged = judge_again(_objects_of(references) if references else None, sample) if signatures else None
+            held = hold(against, references or ()) if against else None
+        elif not archives.is_empty():
+            memory.end_of_store(fixity)
     if held:
         fixity += Fixity(0, 0, 0, held.findings)
     if held and not as_json:
@@ -115,9 +132,8 @@ def _objects_of(references: Iterable[str]) -> list[StoredObject]:
     return list(objects.values())
 
 
-def _verify_store(share: float, memory: Memory, *, is_quick: bool, resume: bool) -> tuple[Fixity, int]:
+def _verify_store(note: Note, share: float, memory: Memory, *, is_quick: bool) -> tuple[Fixity, int]:
     """Verify a share of the store, and return the findings and the number of all archives."""
-    note = Note(share, resume=resume)
     resumed = note.fixity
     seen: set[str] = set()
 

@@ -13,6 +13,8 @@ class Fault(StrEnum):
     EXTRA = "extra"
     UNREADABLE = "unreadable"
     """Its bytes do not come, or it is no file: a link, a pipe, a device. Those are never followed or opened."""
+    ABSENT = "absent"
+    """The store is not there: nothing has ever been archived in this place."""
     DIFFERS = "differs"
     """The store is right, and the database says otherwise. A run of the archive loads it again."""
     INTERRUPTED = "interrupted"

@@ -19,6 +19,7 @@ from adapters.search.progress import is_complete
 from adapters.settings.settings import settings
 from adapters.store import seals
 from adapters.tables import conditions
+from adapters.tables.archives import archives
 from domain.runs.waiting_text import age_text
 from domain.search.facets import digest_of
 from models.errors import System, Transient, Unusable
@@ -122,14 +123,16 @@ def _search() -> Check:
 
 
 def _store() -> Check:
-    _check_there(settings().store_location)
     _check_not_lost()
+    if unmade := _unmade("store", settings().store_location):
+        return unmade
     try_store()
     return _ok("store", settings().store_location)
 
 
 def _inbox() -> Check:
-    _check_there(settings().inbox_location)
+    if unmade := _unmade("inbox", settings().inbox_location):
+        return unmade
     inbox.try_out()
     waits = backlog()
     if not waits.receipts or waits.oldest_at is None:
@@ -143,12 +146,28 @@ def _inbox() -> Check:
     return Check(name="inbox", verdict=Verdict.WARNING, found=found, to_do=to_do)
 
 
-def _check_there(location: str) -> None:
-    """Check that a folder, or at least its parent, exists: trying it out in a wrong place would make the folder."""
+def _unmade(name: str, location: str) -> Check | None:
+    """Check a folder that does not exist yet by its parent, since trying it out would make it in a wrong place too."""
     folders = storage_at(location).suited(folder=lambda it: [it.path], bucket=lambda _: [])
     for path in folders:
-        if not path.exists() and not path.parent.exists():
+        if path.exists():
+            continue
+        if not path.parent.exists():
             raise Transient(f"{path} does not exist; check the working directory and CELLAR_DATA_DIR")
+        if not os.access(path.parent, os.W_OK | os.X_OK):
+            raise Transient(f"{path} does not exist, and this user may not make it")
+        if _has_archives():
+            to_do = f"mount its disk, or correct CELLAR_{name.upper()}_URL"
+            return Check(name=name, verdict=Verdict.WARNING, found=f"{path} does not exist any more", to_do=to_do)
+        return _ok(name, f"{path} does not exist yet; the first delivery makes it")
+    return None
+
+
+def _has_archives() -> bool:
+    try:
+        return not archives.is_empty()
+    except Transient:
+        return False  # the check of the database reports it
 
 
 def _check_not_lost() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -20,7 +21,14 @@ from adapters.store import ocfl
 from models.runs.receipt import DeliveryRow
 from services.custody.verifying import object_of
 from tests.cli.conftest import Cellar
-from tests.installations import archived, damaged_file, database_that_is_away, store_that_does_not_answer
+from tests.conftest import make_tables
+from tests.installations import (
+    archived,
+    damaged_file,
+    database_that_is_away,
+    objects_below,
+    store_that_does_not_answer,
+)
 from tests.samples import sample_body
 
 
@@ -258,6 +266,10 @@ def test_unreadable_store_is_not_called_sound(
     for arguments in ((), ("one",), ("--sample", "0.0000001"), ("--json",)):
         done = cellar("verify", *arguments)
         assert (done.status, done.output, "does not list" in done.errors) == (1, "", True)
+        to_do = (
+            "check AWS_SECRET_ACCESS_KEY" if store_kind == "bucket" else f"{settings().store_location}/archives; check"
+        )
+        assert to_do in done.errors
 
 
 @pytest.mark.parametrize("is_reachable", [False, True], ids=["unreachable", "without tables"])
@@ -269,3 +281,52 @@ def test_store_is_not_called_sound_without_a_usable_database(
     for arguments in ((), ("one",), ("--json",)):
         done = cellar("verify", *arguments)
         assert (done.status, done.output, "the database" in done.errors) == (2 if is_reachable else 1, "", True)
+
+
+def store_elsewhere(store_kind: str, folder: Path) -> str:
+    """Return the location of a store that was never written to."""
+    return f"s3://archives/{secrets.token_hex(8)}" if store_kind == "bucket" else f"{folder}/elsewhere/store"
+
+
+def everything(store_kind: str, folder: Path) -> set[str]:
+    """Return what there is below a folder, and in a bucket's place of a store, but no database and its journal."""
+    made = {str(path) for path in folder.rglob("*") if ".db" not in path.name}
+    return made | set(objects_below(settings().store_location) if store_kind == "bucket" else ())
+
+
+@pytest.mark.parametrize("is_new", [False, True], ids=["archives", "no archives"])
+def test_store_that_is_not_there_is_never_sound_and_no_check_makes_it(
+    cellar: Cellar, configure: Callable[..., Settings], store_kind: str, tmp_path: Path, is_new: bool
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    database = {"database_url": f"sqlite:///{tmp_path}/new.db"} if is_new else {}
+    elsewhere = store_elsewhere(store_kind, tmp_path)
+    configure(store_url=elsewhere, inbox_url=f"{tmp_path}/elsewhere/inbox", **database)
+    make_tables()
+    before = everything(store_kind, tmp_path)
+
+    for arguments in ((), ("--quick",), ("--signatures",), ("--against", "0" * 64), *([] if is_new else [("one",)])):
+        done = cellar("verify", *arguments)
+        assert (done.status, "NOT SOUND" in done.output) == (1, True)
+        assert done.output.startswith(f"absent: {ocfl.ROOT_DECLARATION}: expected ")
+        assert settings().store_location in done.output
+        assert "→ absent: mount the disk of the store, or correct CELLAR_STORE_URL" in done.output
+    (finding,) = json.loads(cellar("verify", "--json").output)["findings"]
+    assert finding["fault"] == "absent"
+    assert cellar("status").status == 1
+    assert cellar("doctor").status == 1
+    assert everything(store_kind, tmp_path) == before
+
+
+def test_no_check_makes_the_data_folder(cellar: Cellar, configure: Callable[..., Settings], tmp_path: Path) -> None:
+    made = settings()
+    configure(
+        database_url=made.database_location,
+        store_url=made.store_location,
+        inbox_url=made.inbox_location,
+        data_dir=tmp_path / "another",
+        seal_keys=made.secret_path("seal").read_text(),
+    )
+
+    assert cellar("verify").status == 0
+    assert not (tmp_path / "another").exists()
