@@ -47,11 +47,11 @@ async def verify_archives(share: Annotated[float, Field(strict=True, gt=0, le=1)
         raise
     await in_thread(report_verified, datetime.now(UTC))
     log.info("%d archives, %d files, %d bytes were read", fixity.objects, fixity.files, fixity.size_bytes)
-    for finding in fixity.findings[:_MOST_SHOWN]:
+    for finding in fixity.gravest_first[:_MOST_SHOWN]:
         log.warning("%s: %s: expected %s, found %s", finding.fault, finding.key, finding.expected, finding.found)
     if fixity.is_sound:
         return
-    shown = [{"file": each.key, "fault": each.fault} for each in fixity.findings[:_MOST_SHOWN]]
+    shown = [{"file": each.key, "fault": each.fault} for each in fixity.gravest_first[:_MOST_SHOWN]]
     await notify_endpoints(store_damaged(flow_run.id, len(fixity.findings), datetime.now(UTC)))
     with optional_summary():
         await acreate_table_artifact(shown, key="store-damaged", description=f"{len(fixity.findings)} findings in all")

@@ -1,6 +1,7 @@
 """`cellar verify`: checks the store against its digests and its receipts, and the database against the store."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -52,6 +53,10 @@ _TO_DO: Mapping[Fault, str] = {
     Fault.EXTRA: "extra: find out who made the file, and remove it",
     Fault.UNREADABLE: "unreadable: check the disk or bucket, and put a file in the place of a link, pipe or device",
     Fault.DIFFERS: f"where the database differs, the store is right: {RELOADED}",
+    Fault.STALE: (
+        "stale: the rows were read with other settings, and nothing is lost; re-run the archives (`cellar rerun "
+        "REFERENCE`), or load all of them into an empty database by `cellar rebuild`; or set back the settings"
+    ),
     Fault.INTERRUPTED: "interrupted: nothing to do; the next run of the archive completes it",
 }
 _console = Console(markup=False, emoji=False, soft_wrap=True)
@@ -186,12 +191,13 @@ def _print(fixity: Fixity, in_all: int, judged: Judged | None, held: Held | None
         signatures = {"signatures": asdict(judged) | {"is_sound": judged.is_sound}} if judged else {}
         typer.echo(json.dumps(asdict(fixity) | about | signatures | json_of(held)))
         return
-    for finding in fixity.findings:
+    for finding in fixity.gravest_first:
         _console.print(f"{finding.fault}: {finding.key}: expected {finding.expected}, found {finding.found}")
-    found = {finding.fault for finding in fixity.findings}
+    found = Counter(finding.fault for finding in fixity.findings)
     for to_do in dict.fromkeys(to_do for fault, to_do in _TO_DO.items() if fault in found):
         _console.print(f"→ {to_do}")
-    result = "sound" if fixity.is_sound else "NOT SOUND"
+    counts = ", ".join(f"{found[fault]:,} {fault}" for fault in Fault if found[fault])
+    result = "sound" if fixity.is_sound else f"NOT SOUND: {counts}"
     _console.print(f"{fixity.objects} of {in_all} archives, {fixity.files} files, {fixity.size_bytes} bytes: {result}")
     if judged:
         print_judged(_console, judged)

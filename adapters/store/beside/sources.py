@@ -8,13 +8,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
 from pydantic import ValidationError
 
 from adapters.files.store import store
-from adapters.settings.settings import settings
+from adapters.settings.settings import Settings, settings
+from domain.payments.terms import SETTINGS
 from models.errors import Conflict, Unreadable
 from models.payments.payment_terms import PaymentTerms
 from models.runs.receipt import DEFAULT_SOURCE
@@ -138,6 +140,23 @@ def payment_terms_of(source: str) -> PaymentTerms:
     terms = terms_of(source)
     zone = made.zone if settings().business_timezone else ZoneInfo(terms.timezone)
     return replace(made, unit=terms.amount_unit, zone=zone)
+
+
+def stated_terms_of(source: str) -> dict[str, Any]:
+    """Return the terms on which archives of a source are read now, where they are no defaults: settings by name.
+
+    Raises:
+        Transient: the store does not answer.
+    """
+    terms = terms_of(source)
+    made = {name: getattr(settings(), name) for name in SETTINGS}
+    made |= {"timezone": terms.timezone, "amount_unit": terms.amount_unit}
+    return {name: value for name, value in made.items() if value != Settings.model_fields[name].default}
+
+
+def with_defaults(stated: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all settings by which archives are read, from what `stated_terms_of` has returned."""
+    return {name: Settings.model_fields[name].default for name in SETTINGS} | dict(stated)
 
 
 def _hours(number: int | None) -> timedelta | None:

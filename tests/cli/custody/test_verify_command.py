@@ -93,6 +93,22 @@ def test_what_to_do_follows_the_findings_once_for_each_fault(cellar: Cellar) -> 
     assert "let Cellosign send the archive again" in to_do[0]
 
 
+def test_damage_comes_before_rows_that_are_stale_after_another_time_zone(
+    cellar: Cellar, configure: Callable[..., Settings]
+) -> None:
+    last = max(("one", "two"), key=ocfl.object_key)
+    key = damaged_file(last)
+    configure(timezone="Asia/Jerusalem")
+
+    done = cellar("verify")
+
+    assert done.status == 1
+    lines = done.output.splitlines()
+    assert [line.partition(" ")[0] for line in lines] == ["damaged:", "stale:", "→", "→", "2"]
+    assert (key in lines[0], "→ stale: " in lines[3], "cellar rebuild" in lines[3]) == (True, True, True)
+    assert lines[4].endswith("NOT SOUND: 1 damaged, 1 stale")
+
+
 def test_delivery_that_the_database_has_lost_is_no_matter_of_a_re_run(cellar: Cellar) -> None:
     with writing() as session:
         session.exec(delete(DeliveryRow).where(col(DeliveryRow.reference) == "one"))
