@@ -27,6 +27,8 @@ class ConditionCode(StrEnum):
     FILE_EXTRA = "FILE_EXTRA"
     FILE_UNREADABLE = "FILE_UNREADABLE"
     ROWS_DIFFER = "ROWS_DIFFER"
+    ROWS_STALE = "ROWS_STALE"
+    STORE_ABSENT = "STORE_ABSENT"
 
 
 OF_FAULTS: Mapping[Fault, ConditionCode] = {
@@ -35,9 +37,11 @@ OF_FAULTS: Mapping[Fault, ConditionCode] = {
     Fault.EXTRA: ConditionCode.FILE_EXTRA,
     Fault.UNREADABLE: ConditionCode.FILE_UNREADABLE,
     Fault.DIFFERS: ConditionCode.ROWS_DIFFER,
+    Fault.STALE: ConditionCode.ROWS_STALE,
+    Fault.ABSENT: ConditionCode.STORE_ABSENT,
 }
 """The condition of each fault. What was interrupted heals by itself, and is none."""
-OF_FILES = frozenset(OF_FAULTS.values()) - {ConditionCode.ROWS_DIFFER}
+OF_FILES = frozenset(OF_FAULTS.values()) - {ConditionCode.ROWS_DIFFER, ConditionCode.ROWS_STALE}
 """The conditions in which what the store holds is not what was written."""
 
 

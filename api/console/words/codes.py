@@ -121,6 +121,8 @@ _WORDS: Mapping[str, str] = {
     "FILE_EXTRA": N_("Unknown file"),
     "FILE_UNREADABLE": N_("Unreadable"),
     "ROWS_DIFFER": N_("Data differs"),
+    "ROWS_STALE": N_("Data of other settings"),
+    "STORE_ABSENT": N_("Store not there"),
 }
 
 _MISSING: Mapping[str, str] = {

@@ -25,6 +25,13 @@ CONDITIONS: Mapping[str, Meaning] = {
     ConditionCode.ROWS_DIFFER: Meaning(
         N_("The database says otherwise than the store, which is right."), N_("Run the archive again.")
     ),
+    ConditionCode.ROWS_STALE: Meaning(
+        N_("The data was read with other settings than those of today. Nothing is lost."), N_("Run the archive again.")
+    ),
+    ConditionCode.STORE_ABSENT: Meaning(
+        N_("The store is not there: nothing was ever archived in its place."),
+        N_("Mount its disk, or correct CELLAR_STORE_URL, then run cellar verify."),
+    ),
 }
 
 
