@@ -16,11 +16,11 @@ from adapters.tables import conditions
 from adapters.tables.completeness import missing_processes
 from adapters.tables.runs import claims, refused, waiting
 from cli.operation.checks import count_text, is_wrong, print_checks
+from cli.operation.failures import print_conditions
 from cli.operation.views import InboxView, MissingCount, Status, WaitView
 from cli.terminal import Json, cell, console, print_json
 from domain.completeness.words import left_text
 from domain.runs.waiting_text import waits_text
-from models.store.condition import Subject
 from services.health.bounded import answered, checked
 from services.health.systems import system_probes
 from services.views.failure_list import failures
@@ -84,11 +84,7 @@ def print_status(terminal: Console, found: Status, now: datetime) -> None:
     else:
         states = ", ".join(f"{count:,} {state}" for state, count in found.archives.items()) or "none yet"
         terminal.print(Text(f"archives: {states}; {_runs(found.runs_in_progress)} in progress"))
-    for each in found.conditions or []:
-        of, see = f"{each.subjects:,} archives", f"cellar list --condition {each.code}"
-        if each.kind is Subject.STORE:
-            of, see = f"{each.count:,} files beside the archives", "cellar verify"
-        terminal.print(Text(f"{each.code}: {of}; see `{see}`"))
+    print_conditions(terminal, found.conditions or [])
     for group in found.failures or []:
         where = f" in {group.task}" if group.task else ""
         what = "last run failed" if group.condition else "failed"

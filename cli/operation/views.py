@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from adapters.inbox.backlog import Backlog
 from adapters.tables.runs.waiting import Waits
@@ -24,6 +24,7 @@ class WaitView(BaseModel):
 
 class FailuresAndWaits(Failures):
     waiting: list[WaitView]
+    conditions: list[ConditionGroup] = Field(default_factory=list)
 
 
 class MissingCount(BaseModel):

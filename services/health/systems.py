@@ -19,7 +19,6 @@ from adapters.search.progress import is_complete
 from adapters.settings.settings import settings
 from adapters.store import seals
 from adapters.tables import conditions
-from adapters.tables.archives import archives
 from domain.runs.waiting_text import age_text
 from domain.search.facets import digest_of
 from models.errors import System, Transient, Unusable
@@ -156,18 +155,8 @@ def _unmade(name: str, location: str) -> Check | None:
             raise Transient(f"{path} does not exist; check the working directory and CELLAR_DATA_DIR")
         if not os.access(path.parent, os.W_OK | os.X_OK):
             raise Transient(f"{path} does not exist, and this user may not make it")
-        if _has_archives():
-            to_do = f"mount its disk, or correct CELLAR_{name.upper()}_URL"
-            return Check(name=name, verdict=Verdict.WARNING, found=f"{path} does not exist any more", to_do=to_do)
-        return _ok(name, f"{path} does not exist yet; the first delivery makes it")
+        return _ok(name, f"{path} does not exist; the next delivery makes it")
     return None
-
-
-def _has_archives() -> bool:
-    try:
-        return not archives.is_empty()
-    except Transient:
-        return False  # the check of the database reports it
 
 
 def _check_not_lost() -> None:

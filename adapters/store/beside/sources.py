@@ -40,13 +40,13 @@ class _Held:
 _held: _Held | None = None
 
 
-def all_sources() -> dict[str, Source]:
-    """Read the sources, by name. A damaged source is logged, and left out.
+def all_sources(on_damaged: Callable[[str], None] = lambda _: None) -> dict[str, Source]:
+    """Read the sources, by name. A damaged source is logged and left out, and `on_damaged` is called with its key.
 
     Raises:
         Transient: the store does not answer.
     """
-    return {each.name: each for each in _readable()}
+    return {each.name: each for each in _readable(on_damaged)}
 
 
 def refresh(for_s: float = _HELD_FOR_S) -> Mapping[str, Source]:
@@ -163,7 +163,7 @@ def _hours(number: int | None) -> timedelta | None:
     return timedelta(hours=number) if number else None
 
 
-def _readable() -> Iterator[Source]:
+def _readable(on_damaged: Callable[[str], None]) -> Iterator[Source]:
     for key, _ in store().listed(FOLDER):
         try:
             record = store().found_bytes(key)
@@ -171,6 +171,7 @@ def _readable() -> Iterator[Source]:
             if source and key == f"{FOLDER}/{source.name}.json":
                 yield source
             elif source:
-                log.error("a source has the name of another; restore it from a copy of the store", key=key)
+                raise ValueError("a source has the name of another")
         except (ValueError, Unreadable) as error:
+            on_damaged(key)
             log.error("a source is damaged; restore it from a copy of the store", key=key, why=type(error).__name__)

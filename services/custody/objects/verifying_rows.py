@@ -123,10 +123,17 @@ def _compared(
     if request and archive:
         try:
             said = rows_of(archive, request.payment_terms, fingerprint)
-        except Locked:
-            return  # the check of the key reports it
+        except Locked:  # the check of the key reports it, and all other columns are compared
+            said = _without_fingerprints(rows_of(archive, request.payment_terms, lambda _: ""))
         said = {**said, SignedDocumentRow: _judged(archive, said[SignedDocumentRow], found[SignedDocumentRow])}
         yield from ((table, said[table], found[table]) for table in _OF_THE_PAYLOAD)
+
+
+def _without_fingerprints(rows: Mapping[type[SQLModel], Iterable[Row]]) -> dict[type[SQLModel], list[Row]]:
+    return {
+        table: [{name: value for name, value in row.items() if not name.endswith("_fingerprint")} for row in its]
+        for table, its in rows.items()
+    }
 
 
 def _archive(request: StoredRequest) -> Archive | None:
