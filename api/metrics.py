@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
@@ -14,13 +15,15 @@ from adapters.files.disks import Disk, disks
 from adapters.inbox.backlog import Backlog, backlog
 from adapters.observation.metrics import CONTENT_TYPE, shared_exposition
 from adapters.observation.process_metrics import process_metrics
-from adapters.store.beside.last_check import LastCheck, last_check
+from adapters.tables import conditions
 from api.authorization import API_TOKEN
 from api.errors import READERS_FAILURES, Responses
 from api.receiver.admission import Admission
 from api.receiver.fellows import Fellows
 from api.receiver.health import why_not_ready
 from models.sources.clock import ClockWarning
+from models.store.condition import OF_FAULTS, ConditionCode, Subject
+from models.views.failures import ConditionGroup
 from services.monitoring.measuring import Measurement
 from services.sources.clocks import clock_warnings
 
@@ -36,7 +39,7 @@ _ANSWERS: Responses = {
 _database = Measurement("database", counts)
 _inbox = Measurement("inbox", backlog)
 _disks = Measurement("disks", disks)
-_store = Measurement("store", last_check)
+_conditions = Measurement("conditions", lambda: (conditions.groups(), conditions.stored_object().checked_at))
 _anchors = Measurement("anchors", last_anchor)
 _clocks = Measurement("clocks", clock_warnings)
 
@@ -45,13 +48,13 @@ _clocks = Measurement("clocks", clock_warnings)
 async def metrics(request: Request) -> Response:
     """Values that cannot be measured within seconds are missing: of a database that is away, for example."""
     fellows: Fellows = request.app.state.fellows
-    (reason, counted, queue, space, check, anchor), clocks = await asyncio.gather(
+    (reason, counted, queue, space, wrong, anchor), clocks = await asyncio.gather(
         asyncio.gather(
             why_not_ready(fellows),
             _database.recent(),
             _inbox.recent(),
             _disks.recent(),
-            _store.recent(),
+            _conditions.recent(),
             _anchors.recent(),
         ),
         _clocks.recent(),
@@ -66,7 +69,7 @@ async def metrics(request: Request) -> Response:
         *(_of_missing(counted, datetime.now(UTC)) if counted else ()),
         *(_of_inbox(queue, datetime.now(UTC)) if queue else ()),
         *(_of_disks(space) if space else ()),
-        *(_of_store(check) if check else ()),
+        *(_of_conditions(*wrong) if wrong else ()),
         *(_of_anchor(anchor) if anchor else ()),
         *(_of_clocks(clocks) if clocks is not None else ()),
     ]
@@ -110,11 +113,19 @@ def _of_disks(space: Mapping[str, Disk]) -> Iterable[Metric]:
     yield _labelled("cellar_disk_size_bytes", "Size of the disk of a folder.", ["place"], sizes)
 
 
-def _of_store(check: LastCheck) -> Iterable[Metric]:
-    findings: dict[tuple[str, ...], int] = {(str(fault),): number for fault, number in check.findings.items()}
-    yield _labelled("cellar_store_findings", "Findings of the last check of the store.", ["fault"], findings)
-    at_s = check.at.timestamp()
-    yield _gauge("cellar_store_checked_timestamp_seconds", "Time of the last check of the store.", at_s)
+def _of_conditions(groups: Iterable[ConditionGroup], checked_at: datetime | None) -> Iterable[Metric]:
+    """Yield the gauges of what is wrong with archives and store, and of the last check. Findings are by their fault."""
+    subjects, findings = Counter[tuple[str, ...]](), Counter[ConditionCode]()
+    subjects.update({(kind, code): 0 for kind in Subject for code in ConditionCode})
+    for each in groups:
+        subjects[each.kind, each.code] += each.subjects
+        findings[each.code] += each.count
+    yield _labelled("cellar_conditions", "Archives, and the store, with a condition.", ["kind", "code"], subjects)
+    by_fault: dict[tuple[str, ...], int] = {(fault,): findings[code] for fault, code in OF_FAULTS.items()}
+    yield _labelled("cellar_store_findings", "Findings of checks of the store that stand.", ["fault"], by_fault)
+    if checked_at is not None:
+        what = "Time of the last check of the store."
+        yield _gauge("cellar_store_checked_timestamp_seconds", what, checked_at.timestamp())
 
 
 def _of_anchor(anchor: LastAnchor) -> Iterable[Metric]:

@@ -12,6 +12,7 @@ from flows.execution.results import RESULTS
 from flows.execution.summaries import optional_summary
 from models.errors import Conflict, Transient
 from services.anchors.making import Made, make
+from services.health.lost_store import found_root
 
 _MOST_SHOWN = 100
 
@@ -53,4 +54,5 @@ def _page(made: Made) -> str:
 
 def _made(whole: bool) -> Made:
     with bucket.patient():
+        found_root()  # else an empty folder in place of the store would be anchored
         return make(datetime.now(UTC), whole=whole)

@@ -23,6 +23,7 @@ from pydantic import Field
 
 from adapters.files import bucket
 from adapters.platform.cancellation import in_thread
+from adapters.tables import conditions
 from adapters.tables.runs import imports
 from adapters.tables.runs.imports import ImportAttempt
 from domain.runs.causes import cause_of
@@ -37,6 +38,7 @@ from models.runs.imports import MOST_PROBLEMS, ImportOutcome, ImportProblem, Imp
 from models.runs.receipt import DEFAULT_SOURCE, Delivery
 from models.runs.run import RunState
 from models.views.parameters import Text
+from services.custody.remembering import check_again
 from services.imports.archiving import Failure, Leaving, Work
 from services.imports.progress import keep_progress, kept_progress
 from services.imports.taking_in import Batch, Reader
@@ -181,6 +183,8 @@ async def _work_on(mine: Collection[Delivery], waiting: dict[str, Delivery], by:
         again = [each for each in work.failures if each.is_transient]
     await in_thread(imports.complete, [each.receipt_id for each in done], by, datetime.now(UTC))
     await _in_threads(Leaving(done).leave)
+    for reference in sorted({each.reference for each in done} & await in_thread(conditions.references)):
+        await in_thread(check_again, reference)
     for each in done:
         del waiting[each.receipt_id]
     return lasting + again

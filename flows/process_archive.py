@@ -47,6 +47,7 @@ from models.messages.notification import AttemptTrigger, NotificationState
 from models.payments.discrepancy import DiscrepancyState
 from models.runs.receipt import Identity
 from models.runs.run import Trigger
+from services.custody.remembering import check_again
 from services.messages.attempts.attempts import check_confirmed, is_of_endpoint, send
 from services.messages.attempts.delivering import send_from_run
 from services.messages.summaries import archive_summary
@@ -82,10 +83,11 @@ class MetadataLoaded(BaseModel):
 
 
 class PaymentsReconciled(BaseModel):
-    """`discrepancies` counts the discrepancies that nobody has explained."""
+    """`discrepancies` counts the discrepancies that nobody has explained. `is_damaged`: a check still finds damage."""
 
     payments: int
     discrepancies: int
+    is_damaged: bool = False
 
 
 @flow(
@@ -201,7 +203,11 @@ async def reconcile_payments(reference: str, receipt_id: str, read: Read) -> Pay
         log.info("Another version is current; its rows stay unchanged")
     emit(await in_thread(complete, archived, reconciled.payload))
     log.info("The archive is read back and complete")
-    return PaymentsReconciled(payments=len(archived.archive.payments), discrepancies=counts[DiscrepancyState.OPEN])
+    return PaymentsReconciled(
+        payments=len(archived.archive.payments),
+        discrepancies=counts[DiscrepancyState.OPEN],
+        is_damaged=await in_thread(check_again, reference),
+    )
 
 
 @task(name="notify-downstream", **RETRIED_SHORTLY)
@@ -288,7 +294,7 @@ def _tags_of(reference: str, loaded: MetadataLoaded, reconciled: PaymentsReconci
     tags = set(tags_of(Identity(reference, loaded.process_number, loaded.template_id)))
     if loaded.signed_document in _BAD_DOCUMENTS:
         tags.add(f"signed-document:{loaded.signed_document}")
-    if loaded.warnings or reconciled.discrepancies:
+    if loaded.warnings or reconciled.discrepancies or reconciled.is_damaged:
         tags.add("attention")
     return tags
 

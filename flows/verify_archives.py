@@ -12,14 +12,15 @@ from pydantic import Field
 
 from adapters.files import bucket
 from adapters.platform.cancellation import in_thread
-from adapters.store.beside.last_check import keep_check
+from adapters.tables.archives import archives
 from flows.endpoints import notify_endpoints
 from flows.execution.attempts import without_text
 from flows.execution.results import RESULTS
 from flows.execution.summaries import optional_summary
 from models.errors import Conflict
-from models.store.fixity import Fixity, StoredObject
-from services.custody.verifying import drawn, missing, stored_objects, verify_beside, verify_objects
+from models.store.fixity import NOTHING, Fixity, StoredObject
+from services.custody.remembering import Memory
+from services.custody.verifying import absent_store, drawn, missing, stored_objects, verify_beside, verify_objects
 from services.messages.events.report_events import store_damaged, store_unverified
 from services.people.reporting import report_unverified, report_verified
 
@@ -46,11 +47,11 @@ async def verify_archives(share: Annotated[float, Field(strict=True, gt=0, le=1)
         raise
     await in_thread(report_verified, datetime.now(UTC))
     log.info("%d archives, %d files, %d bytes were read", fixity.objects, fixity.files, fixity.size_bytes)
-    for finding in fixity.findings[:_MOST_SHOWN]:
+    for finding in fixity.gravest_first[:_MOST_SHOWN]:
         log.warning("%s: %s: expected %s, found %s", finding.fault, finding.key, finding.expected, finding.found)
     if fixity.is_sound:
         return
-    shown = [{"file": each.key, "fault": each.fault} for each in fixity.findings[:_MOST_SHOWN]]
+    shown = [{"file": each.key, "fault": each.fault} for each in fixity.gravest_first[:_MOST_SHOWN]]
     await notify_endpoints(store_damaged(flow_run.id, len(fixity.findings), datetime.now(UTC)))
     with optional_summary():
         await acreate_table_artifact(shown, key="store-damaged", description=f"{len(fixity.findings)} findings in all")
@@ -65,8 +66,14 @@ def _verify(share: float) -> Fixity:
             seen.add(each.key)
             yield each
 
+    memory = Memory()
     with bucket.patient():
-        fixity = verify_objects(drawn(listed(), share, time.time_ns()))
-        fixity += missing(seen) + verify_beside()
-        keep_check(fixity, share, datetime.now(UTC))
-        return fixity
+        if absent := absent_store():
+            if archives.is_empty():
+                return NOTHING  # before the first archive, nobody has to act
+            memory.end_of_store(absent)
+            return absent
+        fixity = verify_objects(drawn(listed(), share, time.time_ns()), memory.take)
+        beside = missing(seen) + verify_beside()
+        memory.end_of_store(beside)
+        return fixity + beside

@@ -26,4 +26,5 @@ import models.runs.run
 import models.runs.task_result
 import models.runs.worker
 import models.search.entry
-import models.settlements.settlement  # noqa: F401
+import models.settlements.settlement
+import models.store.condition  # noqa: F401

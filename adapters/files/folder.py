@@ -24,6 +24,7 @@ _NOTHING_THERE = {errno.ENOENT, errno.ENOTDIR}
 _OF_ONE_FILE = {errno.EIO, errno.EISDIR, errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENOENT, errno.ENXIO}
 _LINK = "a symbolic link"
 _KINDS = {stat.S_ISDIR: "a folder", stat.S_ISLNK: _LINK, stat.S_ISFIFO: "a pipe", stat.S_ISSOCK: "a socket"}
+_PLACES = "CELLAR_STORE_URL, CELLAR_INBOX_URL and CELLAR_DATA_DIR"
 _NO_LINK_POSSIBLE = {errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK}
 
 
@@ -121,7 +122,9 @@ class Folder(Storage):
         except FileNotFoundError:
             return  # nothing was ever written there, or a part has just been removed
         except OSError as error:
-            raise _transient("list", folder[root_length:], error) from error
+            failed = _transient("list", folder[root_length:], error)
+            failed.add_note(f"{folder}; check {_PLACES}, and that this user may read there")
+            raise failed from error
 
     def names(self, pattern: str) -> list[str]:
         with _ours("list", pattern):

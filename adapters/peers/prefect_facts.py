@@ -72,7 +72,7 @@ class Deployment(BaseModel):
 
 class EndedRun(BaseModel):
     state_type: str
-    state_name: str
+    start_time: datetime | None
     end_time: datetime
 
 

@@ -11,6 +11,7 @@ from models.archive.warning import WarningCode, WarningRow
 from models.payments.discrepancy import DiscrepancyRow, DiscrepancyState
 from models.runs.receipt import DeliveryRow, VersionRow
 from models.runs.refused import RefusedRow
+from models.store.condition import ConditionRow, Subject
 
 
 def _has(table: type[SQLModel], *conditions: Any) -> ColumnElement[bool]:
@@ -43,8 +44,12 @@ IS_OPEN = and_(col(RefusedRow.released_at).is_(None), col(RefusedRow.dismissed_a
 """The condition that a refused delivery needs a person: nobody released or dismissed it, and its process has not been
 accepted since. A body that names no process stays open until a person dismisses it.
 """
+HAS_CONDITION = exists().where(
+    col(ConditionRow.kind) == Subject.ARCHIVE, col(ConditionRow.subject) == col(ArchiveRow.reference)
+)
 NEEDS_ATTENTION = or_(
     col(ArchiveRow.state) == State.FAILED,
+    HAS_CONDITION,
     IS_WARNED,
     _has(DiscrepancyRow, col(DiscrepancyRow.state) == DiscrepancyState.OPEN),
     _has(RefusedRow, IS_OPEN),

@@ -18,7 +18,7 @@ from adapters.settings.forms import Addresses, CommaSeparated
 from adapters.settings.kept_secrets import kept_secret
 from adapters.settings.setting_names import check_file_names, check_names, secrets_folder
 from domain.completeness.list_format import read_list_format
-from domain.payments.terms import read_results, read_statuses, read_types
+from domain.payments.terms import SETTINGS, read_terms
 from domain.settlements.report_format import read_format
 from models.completeness.list_format import ListFormat
 from models.payments.payment_terms import AmountUnit, PaymentTerms
@@ -340,14 +340,7 @@ class Settings(BaseSettings):
     @cached_property
     def payment_terms(self) -> PaymentTerms:
         """The terms that decide the standing of payments."""
-        return PaymentTerms(
-            unit=self.amount_unit,
-            types=read_types(self.payment_types),
-            successes=read_statuses(self.payment_successes),
-            failures=read_statuses(self.payment_failures),
-            results=read_results(self.payment_results),
-            zone=self.zone,
-        )
+        return read_terms({name: getattr(self, name) for name in SETTINGS})
 
     @cached_property
     def zone(self) -> ZoneInfo:

@@ -33,6 +33,7 @@ LOGS = "logs"
 _LAYOUT = "0003-hash-and-id-n-tuple-storage-layout"
 ROOT_DECLARATION = f"{ROOT}/0=ocfl_1.1"
 OBJECT_DECLARATION = "0=ocfl_object_1.1"
+PARTS_OF_AN_OBJECT = 5  # of its key: the root, three tuples, the object
 _LONGEST_FOLDER = 100  # of an id; a longer id is cut, and its digest appended
 
 
@@ -52,6 +53,19 @@ def object_key(reference: str) -> str:
     if len(folder) > _LONGEST_FOLDER:
         folder = f"{folder[:_LONGEST_FOLDER]}-{digest}"
     return f"{ROOT}/{digest[:3]}/{digest[3:6]}/{digest[6:9]}/{folder}"
+
+
+def object_around(key: str) -> str:
+    """Return the key of the object that is or has what lies at a key; empty for what lies outside of objects."""
+    parts = key.split("/")
+    is_object = parts[0] == ROOT and len(parts) >= PARTS_OF_AN_OBJECT
+    return "/".join(parts[:PARTS_OF_AN_OBJECT]) if is_object else ""
+
+
+def reference_at(key: str) -> str | None:
+    """Return the reference of the process whose object has a key; None if the key has only a part of it."""
+    reference = unquote(unquote(key.rpartition("/")[2])).removeprefix("urn:cellar:")
+    return reference if object_key(reference) == key else None
 
 
 def log_key(reference: str, path: str) -> str:

@@ -49,12 +49,17 @@ def print_archive(terminal: Console, archive: ArchiveView, now: datetime) -> Non
     terminal.print(Text(_times(archive)))
     if archive.cause:
         _print_cause(terminal, archive, archive.cause, now)
+    for each in archive.conditions:
+        _print_title(terminal, f"{each.code} since {_moment(each.since)}, last found {_moment(each.found_at)}")
+        values = each.values
+        terminal.print(paragraph("\n".join(values.get("files", [])) or f"{values['cause']}: {values['sentence']}"))
+        terminal.print(paragraph(f"What is wrong and what to do: cellar verify {shlex.quote(archive.reference)}"))
     _print_missing(terminal, "A later submission is missing", archive.missing, now)
     _print_deliveries(terminal, archive)
     _print_refused(terminal, archive.refused)
     _print_files(terminal, archive.files)
     if archive.signed_document_verdict:
-        _print_verdict(terminal, archive.signed_document_verdict)
+        _print_verdict(terminal, archive.signed_document_verdict, is_damaged=archive.is_damaged)
         _print_judgements(terminal, archive.signed_document_verdict, archive.judgements)
     _print_payments(terminal, archive.payments)
     _print_discrepancies(terminal, archive)
@@ -81,12 +86,15 @@ def _print_missing(terminal: Console, title: str, missing: Sequence[MissingView]
 def _head(archive: ArchiveView) -> str:
     described = f"process {archive.process_number or '–'}, template {archive.template_id or '–'}"
     source = "" if archive.source == DEFAULT_SOURCE else f", source {archive.source}"
-    return cell(f"{archive.state}, {described}{source}")
+    wrong = f" ({', '.join(each.code for each in archive.conditions)})" if archive.conditions else ""
+    return cell(f"{archive.state}{wrong}, {described}{source}")
 
 
 def _times(archive: ArchiveView) -> str:
     completed = f"completed {_moment(archive.completed_at)}" if archive.completed_at else "not completed"
-    return f"received {_moment(archive.received_at)}, {completed} (times are in {settings().zone})"
+    checked = f", checked {_moment(archive.checked_at)}" if archive.checked_at else ""
+    anchored = f", anchored {_moment(archive.anchored_at)}" if archive.anchored_at else ""
+    return f"received {_moment(archive.received_at)}, {completed}{checked}{anchored} (times are in {settings().zone})"
 
 
 def _print_cause(terminal: Console, archive: ArchiveView, cause: CauseView, now: datetime) -> None:
@@ -142,8 +150,10 @@ def _print_files(terminal: Console, files: Sequence[FileView]) -> None:
     _print_table(terminal, "files", [*columns, *(["infection"] if infected else [])], rows)
 
 
-def _print_verdict(terminal: Console, verdict: Verdict) -> None:
-    _print_title(terminal, "signed document")
+def _print_verdict(terminal: Console, verdict: Verdict, *, is_damaged: bool) -> None:
+    _print_title(
+        terminal, "signed document, as it was: the archive is damaged now" if is_damaged else "signed document"
+    )
     outcome, *others = document_text(verdict).items()
     terminal.print(paragraph(outcome[1]))
     terminal.print(paragraph("; ".join(f"{label}: {answer}" for label, answer in others)))

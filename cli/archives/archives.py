@@ -33,8 +33,9 @@ def list_archives(  # noqa: PLR0913 -- an option per filter
     cause: Annotated[str | None, typer.Option(help="Why archives failed or wait: a code, like STORE_AWAY.")] = None,
     attention: Annotated[
         bool | None,
-        typer.Option(help="Archives with a failure, warning, refused delivery or unexplained discrepancy."),
+        typer.Option(help="Archives with a failure, condition, warning, refused delivery or unexplained discrepancy."),
     ] = None,
+    condition: Annotated[str | None, typer.Option(help="What is wrong now: a code, like RUN_FAILED.")] = None,
     discrepancy: Annotated[str | None, typer.Option(help="A code, like AMOUNT_MISMATCH.")] = None,
     standing: Annotated[
         str | None, typer.Option(help="verified, held, charged, settled, failed or unknown: a payment's standing.")
@@ -55,7 +56,7 @@ def list_archives(  # noqa: PLR0913 -- an option per filter
         query = ArchiveQuery(
             reference=reference, process_number=process_number, transaction_number=transaction_number,
             session=session, label=label or [], field=field or [], template=template, source=source, state=state,
-            cause=cause, attention=attention, discrepancy=discrepancy,
+            cause=cause, attention=attention, condition=condition, discrepancy=discrepancy,
             standing=standing, filename=filename, signer=signer, warning=warning, verdict=verdict,
             received_after=received_after, received_before=received_before, q=q, cursor=cursor, limit=limit,
         )  # fmt: skip

@@ -1,10 +1,10 @@
 """`cellar verify`: checks the store against its digests and its receipts, and the database against the store."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -19,7 +19,6 @@ from rich.progress import (
 )
 
 from adapters.files import bucket
-from adapters.store.beside.last_check import keep_check
 from adapters.tables.archives import archives
 from cli.custody.against import Against, json_of, print_held
 from cli.custody.judged_again import judge_again, print_judged
@@ -29,18 +28,35 @@ from models.errors import Refused
 from models.store.fixity import Fault, Fixity, StoredObject
 from services.anchors.holding import Held, hold
 from services.custody.objects.verifying_rows import RELOADED
-from services.custody.verifying import drawn, missing, object_of, stored_objects, verify_beside, verify_objects
+from services.custody.remembering import Memory
+from services.custody.verifying import (
+    absent_store,
+    drawn,
+    missing,
+    object_of,
+    stored_objects,
+    verify_beside,
+    verify_objects,
+)
 
 _RESTORED = (
     "damaged or missing: restore the file from a copy of the store, then run `cellar verify` again; a new delivery "
     "repairs its archive too: let Cellosign send the archive again"
 )
 _TO_DO: Mapping[Fault, str] = {
+    Fault.ABSENT: (
+        "absent: mount the disk of the store, or correct CELLAR_STORE_URL or CELLAR_DATA_DIR, or restore the store "
+        "from a copy; before the first archive there is nothing to verify"
+    ),
     Fault.DAMAGED: _RESTORED,
     Fault.MISSING: _RESTORED,
     Fault.EXTRA: "extra: find out who made the file, and remove it",
     Fault.UNREADABLE: "unreadable: check the disk or bucket, and put a file in the place of a link, pipe or device",
     Fault.DIFFERS: f"where the database differs, the store is right: {RELOADED}",
+    Fault.STALE: (
+        "stale: the rows were read with other settings, and nothing is lost; re-run the archives (`cellar rerun "
+        "REFERENCE`), or load all of them into an empty database by `cellar rebuild`; or set back the settings"
+    ),
     Fault.INTERRUPTED: "interrupted: nothing to do; the next run of the archive completes it",
 }
 _console = Console(markup=False, emoji=False, soft_wrap=True)
@@ -67,27 +83,44 @@ def verify(  # noqa: PLR0913 -- a parameter per option
     With --signatures, a kept verdict that is better than its document counts too. With --against, so does whatever was
     anchored and is no longer there, or is altered.
     """
+    judged = held = None
+    note, memory = None if references else Note(sample, resume=resume), Memory(is_quick=quick)
     with bucket.patient():
-        fixity, in_all = (
-            _verify_some(references, is_quick=quick)
-            if references
-            else _verify_store(sample, is_quick=quick, resume=resume)
-        )
-        judged = judge_again(_objects_of(references) if references else None, sample) if signatures else None
-        held = hold(against, references or ()) if against else None
+        fixity, in_all = absent_store(), 0
+        if fixity is None:
+            fixity, in_all = (
+                _verify_store(note, sample, memory, is_quick=quick)
+                if note
+                else _verify_some(references or (), memory, is_quick=quick)
+            )
+            judged = judge_again(_objects_of(references) if references else None, sample) if signatures else None
+            held = hold(against, references or ()) if against else None
+        elif not archives.is_empty():
+            memory.end_of_store(fixity)
     if held:
         fixity += Fixity(0, 0, 0, held.findings)
     if held and not as_json:
         print_held(held)
     _print(fixity, in_all, judged, held, as_json=as_json)
+    if memory.failure:
+        typer.echo(
+            f"`cellar status` and the console will not know what this check has found: {memory.failure}", err=True
+        )
     if not fixity.is_sound or (judged and not judged.is_sound):
         raise typer.Exit(1)
 
 
-def _verify_some(references: Iterable[str], *, is_quick: bool) -> tuple[Fixity, int]:
+def _verify_some(references: Iterable[str], memory: Memory, *, is_quick: bool) -> tuple[Fixity, int]:
     objects = _objects_of(references)
     with _bar(lambda: objects) as advance:
-        return verify_objects(objects, lambda verified, _: advance(verified), is_quick=is_quick), len(objects)
+
+        def take(verified: StoredObject, fixity: Fixity) -> None:
+            memory.take(verified, fixity)
+            advance(verified)
+
+        fixity = verify_objects(objects, take, is_quick=is_quick)
+    memory.keep()
+    return fixity, len(objects)
 
 
 def _objects_of(references: Iterable[str]) -> list[StoredObject]:
@@ -104,9 +137,9 @@ def _objects_of(references: Iterable[str]) -> list[StoredObject]:
     return list(objects.values())
 
 
-def _verify_store(share: float, *, is_quick: bool, resume: bool) -> tuple[Fixity, int]:
+def _verify_store(note: Note, share: float, memory: Memory, *, is_quick: bool) -> tuple[Fixity, int]:
     """Verify a share of the store, and return the findings and the number of all archives."""
-    note = Note(share, resume=resume)
+    resumed = note.fixity
     seen: set[str] = set()
 
     def listed() -> Iterator[StoredObject]:
@@ -122,13 +155,17 @@ def _verify_store(share: float, *, is_quick: bool, resume: bool) -> tuple[Fixity
 
         def take(verified: StoredObject, fixity: Fixity) -> None:
             note.take(verified, fixity)
+            memory.take(verified, fixity)
             advance(verified)
 
-        verify_objects(left(), take, is_quick=is_quick)
-    fixity = note.fixity + note.outside + missing(seen) + verify_beside()
+        try:
+            verify_objects(left(), take, is_quick=is_quick)
+        finally:
+            memory.keep()
+    beside = missing(seen) + verify_beside()
     note.remove()
-    keep_check(fixity, share, datetime.now(UTC))
-    return fixity, len(seen - {""})
+    memory.end_of_store(resumed + beside)
+    return note.fixity + note.outside + beside, len(seen - {""})
 
 
 @contextmanager
@@ -154,12 +191,13 @@ def _print(fixity: Fixity, in_all: int, judged: Judged | None, held: Held | None
         signatures = {"signatures": asdict(judged) | {"is_sound": judged.is_sound}} if judged else {}
         typer.echo(json.dumps(asdict(fixity) | about | signatures | json_of(held)))
         return
-    for finding in fixity.findings:
+    for finding in fixity.gravest_first:
         _console.print(f"{finding.fault}: {finding.key}: expected {finding.expected}, found {finding.found}")
-    found = {finding.fault for finding in fixity.findings}
+    found = Counter(finding.fault for finding in fixity.findings)
     for to_do in dict.fromkeys(to_do for fault, to_do in _TO_DO.items() if fault in found):
         _console.print(f"→ {to_do}")
-    result = "sound" if fixity.is_sound else "NOT SOUND"
+    counts = ", ".join(f"{found[fault]:,} {fault}" for fault in Fault if found[fault])
+    result = "sound" if fixity.is_sound else f"NOT SOUND: {counts}"
     _console.print(f"{fixity.objects} of {in_all} archives, {fixity.files} files, {fixity.size_bytes} bytes: {result}")
     if judged:
         print_judged(_console, judged)

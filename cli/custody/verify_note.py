@@ -52,13 +52,15 @@ class Note:
         self.fixity = Fixity(noted["objects"], noted["files"], noted["size_bytes"], findings)
 
     def take(self, verified: StoredObject, fixity: Fixity) -> None:
-        """Add the findings of an object, or those outside of objects. Write the note every few seconds."""
+        """Add the findings of an object, or those outside of objects. Write the note every few seconds, unless there is
+        no data folder.
+        """
         if not verified.key:
             self.outside += fixity
             return
         self.fixity += fixity
         self.last_key = max(self.last_key, verified.key)
-        if time.monotonic() >= self._note_at:
+        if time.monotonic() >= self._note_at and self._path.parent.is_dir():
             noted = {"seed": self.seed, "started_at": self._started_at, "last_key": self.last_key}
             write_file(self._path, json.dumps(self._check | noted | asdict(self.fixity)).encode())
             self._note_at = time.monotonic() + _NOTED_EVERY_S

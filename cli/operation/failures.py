@@ -1,5 +1,6 @@
 """`cellar failures`: shows why archives failed, and what waits and heals by itself."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -7,13 +8,15 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from adapters.tables import conditions
 from adapters.tables.runs import waiting
 from api.console.words.meanings.causes import CAUSES
 from cli.operation.views import FailuresAndWaits, WaitView
 from cli.terminal import Json, console, paragraph, print_json, time_text
 from domain.runs.causes import heals_by_rerun
 from domain.runs.waiting_text import waits_text
-from models.views.failures import FailureGroup
+from models.store.condition import ConditionCode, Subject
+from models.views.failures import ConditionGroup, FailureGroup
 from services.views import failure_list
 
 
@@ -22,9 +25,10 @@ def failures(
     source: Annotated[str | None, typer.Option(help="The failures of one source. Waiting archives are of all.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Show the failed archives, grouped by cause, and the archives that wait and are tried again by themselves."""
+    """Show the archives whose last run failed, by cause, and those that wait and are tried again by themselves."""
     waits = [WaitView.of(each) for each in waiting.summary()]
-    found = FailuresAndWaits(items=failure_list.failures(source).items, waiting=waits)
+    damage = [each for each in conditions.groups() if each.code is not ConditionCode.RUN_FAILED]
+    found = FailuresAndWaits(items=failure_list.failures(source).items, waiting=waits, conditions=damage)
     if as_json:
         print_json(found)
     else:
@@ -39,20 +43,35 @@ def print_failures(terminal: Console, found: FailuresAndWaits, now: datetime, so
         to_do = meaning.to_do if (meaning := CAUSES.get(each.code)) else ""
         if to_do:
             terminal.print(paragraph(f"→ {to_do}"))
+        if each.condition:
+            terminal.print(paragraph("These archives were complete, and may be damaged now: `cellar verify` tells."))
+            terminal.print(paragraph(f"cellar list --condition {each.condition}{of_source}"))
+            terminal.print()
+            continue
         by_cause = "" if each.code == failure_list.NOT_KEPT else f" --cause {each.code}"
         terminal.print(paragraph(f"cellar list --state failed{by_cause}{of_source}"))
         if by_cause and heals_by_rerun(each.code):
             terminal.print(paragraph(f"cellar rerun --failed{by_cause}{of_source}"))
         terminal.print()
-    if not found.items:
+    print_conditions(terminal, found.conditions)
+    if not found.items and not found.conditions:
         terminal.print(Text("No archive has failed."))
     for wait in found.waiting:
         terminal.print(Text(waits_text(wait.waits_for, wait.archives, wait.since, now)))
 
 
+def print_conditions(terminal: Console, groups: Iterable[ConditionGroup]) -> None:
+    """Print what checks of the store have found, with the command that lists it."""
+    for each in groups:
+        of, see = f"{each.subjects:,} archives", f"cellar list --condition {each.code}"
+        if each.kind is Subject.STORE:
+            of, see = f"{each.count:,} files beside the archives", "cellar verify"
+        terminal.print(Text(f"{each.code}: {of}; see `{see}`"))
+
+
 def _head(group: FailureGroup) -> Text:
     archives = "1 archive" if group.archives == 1 else f"{group.archives} archives"
-    where = f" in {group.task}" if group.task else ""
+    where = (f" in {group.task}" if group.task else "") + (", last run of complete archives" if group.condition else "")
     first, last = map(time_text, (group.first_at, group.last_at))
     between = first if first == last else f"{first} to {last}"
     return Text.assemble((f"{group.code}{where}", "bold"), f": {archives}, {between}")

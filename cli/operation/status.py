@@ -12,9 +12,11 @@ from rich.text import Text
 from adapters.database import facts
 from adapters.inbox.backlog import backlog
 from adapters.peers import prefect_facts
+from adapters.tables import conditions
 from adapters.tables.completeness import missing_processes
 from adapters.tables.runs import claims, refused, waiting
 from cli.operation.checks import count_text, is_wrong, print_checks
+from cli.operation.failures import print_conditions
 from cli.operation.views import InboxView, MissingCount, Status, WaitView
 from cli.terminal import Json, cell, console, print_json
 from domain.completeness.words import left_text
@@ -28,6 +30,7 @@ _QUESTIONS: Mapping[str, Callable[[], Any]] = {
     "archives": facts.archives_by_state,
     "failures": lambda: _of_database(lambda: failures().items),
     "waiting": lambda: _of_database(lambda: [WaitView.of(each) for each in waiting.summary()]),
+    "conditions": lambda: _of_database(conditions.groups),
     "refused": lambda: _of_database(refused.open_bodies),
     "missing": lambda: _of_database(_missing),
     "inbox": lambda: InboxView.of(backlog()),
@@ -39,8 +42,8 @@ _QUESTIONS: Mapping[str, Callable[[], Any]] = {
 def status(*, as_json: Json = False) -> None:
     """Show whether all systems work, and what waits, runs and has failed. Exits with 1 if something is wrong.
 
-    Failed archives and missing processes count as wrong, because a person has to act. Archives that wait go on by
-    themselves.
+    Failed archives, conditions and missing processes count as wrong, because a person has to act. Archives that wait
+    go on by themselves.
     """
     found = _status()
     if as_json:
@@ -58,7 +61,7 @@ def _status() -> Status:
     checks = [checked(each, answers[f"check {each.name}"]) for each in probes]
     values = {name: answers[name].value for name in _QUESTIONS}
     is_nothing_missing = values["missing"] is not None and values["missing"].processes == 0
-    is_well = not is_wrong(checks) and values["failures"] == [] and is_nothing_missing
+    is_well = not is_wrong(checks) and values["failures"] == [] and values["conditions"] == [] and is_nothing_missing
     return Status(version=version("cellosign-cellar"), is_well=is_well, checks=checks, **values)
 
 
@@ -81,9 +84,11 @@ def print_status(terminal: Console, found: Status, now: datetime) -> None:
     else:
         states = ", ".join(f"{count:,} {state}" for state, count in found.archives.items()) or "none yet"
         terminal.print(Text(f"archives: {states}; {_runs(found.runs_in_progress)} in progress"))
+    print_conditions(terminal, found.conditions or [])
     for group in found.failures or []:
         where = f" in {group.task}" if group.task else ""
-        terminal.print(Text(cell(f"failed: {group.archives:,} by {group.code}{where}; see `cellar failures`")))
+        what = "last run failed" if group.condition else "failed"
+        terminal.print(Text(cell(f"{what}: {group.archives:,} by {group.code}{where}; see `cellar failures`")))
     for wait in found.waiting or []:
         terminal.print(Text(f"waiting: {waits_text(wait.waits_for, wait.archives, wait.since, now)}"))
     if found.refused:
@@ -100,11 +105,13 @@ def _runs(count: int) -> str:
 
 
 def _verdict(found: Status) -> str:
-    failed = sum(each.archives for each in found.failures or [])
+    failed = sum(each.archives for each in found.failures or [] if not each.condition)
+    wrong = len(found.conditions or [])
     missing = found.missing.processes if found.missing else 0
     parts = [
         count_text(found.checks),
         f"{failed:,} {'archive has' if failed == 1 else 'archives have'} failed" if failed else "",
+        f"{wrong:,} {'condition is' if wrong == 1 else 'conditions are'} open" if wrong else "",
         f"{missing:,} {'process is' if missing == 1 else 'processes are'} missing" if missing else "",
     ]
     return ", ".join(filter(None, parts)) or "all is well"

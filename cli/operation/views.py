@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from adapters.inbox.backlog import Backlog
 from adapters.tables.runs.waiting import Waits
-from models.views.failures import FailureGroup, Failures
+from models.views.failures import ConditionGroup, FailureGroup, Failures
 from models.views.health import Check
 
 
@@ -24,6 +24,7 @@ class WaitView(BaseModel):
 
 class FailuresAndWaits(Failures):
     waiting: list[WaitView]
+    conditions: list[ConditionGroup] = Field(default_factory=list)
 
 
 class MissingCount(BaseModel):
@@ -53,6 +54,7 @@ class Status(BaseModel):
     archives: dict[str, int] | None
     failures: list[FailureGroup] | None
     waiting: list[WaitView] | None
+    conditions: list[ConditionGroup] | None
     refused: int | None
     missing: MissingCount | None
     inbox: InboxView | None

@@ -3,13 +3,43 @@
 import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
+from typing import Any
+from zoneinfo import ZoneInfo
 
 from domain.secrets.card_secrets import is_secret
 from models.payments.payment import Standing
-from models.payments.payment_terms import PaymentType
+from models.payments.payment_terms import PaymentTerms, PaymentType
 
 _TYPE = re.compile(r"(?P<type>[^=+\s]+)\s*=\s*(?P<standing>charged|held|verified)(?P<auth>\+auth)?")
 _RESULT = re.compile(r"(?P<member>\w+)\s*=\s*(?P<value>[^=\s]+)")
+
+
+SETTINGS = (
+    "timezone",
+    "business_timezone",
+    "amount_unit",
+    "payment_types",
+    "payment_successes",
+    "payment_failures",
+    "payment_results",
+)
+"""The settings by which archives are read."""
+
+
+def read_terms(made: Mapping[str, Any]) -> PaymentTerms:
+    """Return the terms that decide the standing of payments, by the settings in `SETTINGS`. Pure.
+
+    Raises:
+        ValueError: a setting is malformed.
+    """
+    return PaymentTerms(
+        unit=made["amount_unit"],
+        types=read_types(made["payment_types"]),
+        successes=read_statuses(made["payment_successes"]),
+        failures=read_statuses(made["payment_failures"]),
+        results=read_results(made["payment_results"]),
+        zone=ZoneInfo(made["business_timezone"] or made["timezone"]),
+    )
 
 
 def read_types(entries: Iterable[str]) -> Mapping[str, PaymentType]:

@@ -37,6 +37,7 @@ _HOURLY = timedelta(hours=1)
 MANNERS: dict[NoticeKind, Manner] = {
     # An archive that runs again is not failed meanwhile, and may fail again.
     NoticeKind.ARCHIVES_FAILED: Manner(settles_in=timedelta(minutes=10)),
+    NoticeKind.RUNS_FAILED: Manner(),
     NoticeKind.SYSTEM_AWAY: Manner(after=timedelta(minutes=10)),
     NoticeKind.STORE_DAMAGED: Manner(),
     NoticeKind.STORE_UNVERIFIED: Manner(),

@@ -61,6 +61,16 @@ def _first_command(cause: str) -> str:
     return f"`cellar failures`{then}"
 
 
+def _run_failed(notice: Notice, places: Places, _now: datetime) -> tuple[str, list[str]]:
+    run = "last run" if notice.count == 1 else "last runs"
+    return f"{run} of {count_text(notice.count, 'archive')} failed ({notice.key})", [
+        _short(notice.detail),
+        _since(notice),
+        "Complete before, perhaps damaged now: `cellar verify`.",
+        f"{places.cellar}/console/archives?condition=RUN_FAILED",
+    ]
+
+
 def _away(notice: Notice, places: Places, now: datetime) -> tuple[str, list[str]]:
     archives = count_text(notice.count, "archive")
     wait = "waits" if notice.count == 1 else "wait"
@@ -150,6 +160,7 @@ def _dead(notice: Notice, places: Places, _now: datetime) -> tuple[str, list[str
 _Words = Callable[[Notice, Places, datetime], tuple[str, list[str]]]
 _WORDS: dict[NoticeKind, _Words] = {
     NoticeKind.ARCHIVES_FAILED: _failed,
+    NoticeKind.RUNS_FAILED: _run_failed,
     NoticeKind.SYSTEM_AWAY: _away,
     NoticeKind.STORE_DAMAGED: _damaged,
     NoticeKind.STORE_UNVERIFIED: _unverified,
@@ -168,6 +179,10 @@ def _over(notice: Notice, now: datetime) -> tuple[str, list[str]]:
         NoticeKind.ARCHIVES_FAILED: (
             f"no archive is failed by {notice.key} any longer",
             f"{count_text(notice.most, 'archive')} had failed.",
+        ),
+        NoticeKind.RUNS_FAILED: (
+            f"no archive's last run is failed any longer ({notice.key})",
+            f"{count_text(notice.most, 'archive')} had one.",
         ),
         NoticeKind.SYSTEM_AWAY: (
             f"no archive waits for {_system(notice.key)} any longer",

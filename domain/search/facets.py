@@ -95,6 +95,11 @@ def discrepancy_facets(codes: Iterable[str]) -> Facets:
     return {Kind.DISCREPANCY: _facets(Kind.DISCREPANCY, codes)}
 
 
+def condition_facets(codes: Iterable[str]) -> Facets:
+    """Return the facets of the open conditions."""
+    return {Kind.CONDITION: _facets(Kind.CONDITION, codes)}
+
+
 def attention_facets(is_needed: bool, warnings: Iterable[WarningCode]) -> Facets:
     """Return the facets that say whether a person should look at an archive, and the warnings about what arrived."""
     return {
@@ -105,7 +110,7 @@ def attention_facets(is_needed: bool, warnings: Iterable[WarningCode]) -> Facets
 
 def may_need_attention(facets: Facets) -> bool:
     """Return whether facets of an archive are a reason to ask if a person should look at it."""
-    is_warned = facets.get(Kind.WARNING) or facets.get(Kind.DISCREPANCY)
+    is_warned = facets.get(Kind.WARNING) or facets.get(Kind.DISCREPANCY) or facets.get(Kind.CONDITION)
     return bool(is_warned) or _FAILED in facets.get(Kind.STATE, ())
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import Index
 from sqlmodel import BigInteger, Field
@@ -14,7 +15,7 @@ from models.archive.session import Session
 from models.archive.signature import Signature
 from models.archive.verdict import Verdict
 from models.archive.warning import ArchiveWarning, WarningCode
-from models.columns import Moment, index_where, text_index
+from models.columns import Json, Moment, index_where, text_index
 from models.payments.payment import Payment
 from models.runs.cause import CauseColumns
 from models.runs.receipt import DEFAULT_SOURCE
@@ -68,7 +69,8 @@ class ArchiveRow(CauseColumns, table=True):
     """One row per process reference. State and cause are those of its newest receipt.
 
     Process number and template are those of the first delivery until a version is current. `source` is that of the
-    first delivery until a version is archived, then that of the first version.
+    first delivery until a version is archived, then that of the first version. `read_on` are the terms on which the
+    current version was read, where they are no defaults: settings by name. Rows of earlier builds have none.
     """
 
     __tablename__ = "archive"
@@ -86,3 +88,4 @@ class ArchiveRow(CauseColumns, table=True):
     process_number: int | None = Field(default=None, sa_type=BigInteger, index=True)
     current_receipt_id: str | None = Field(default=None, max_length=64)
     source: str = Field(default=DEFAULT_SOURCE, index=True, max_length=64)
+    read_on: dict[str, Any] | None = Field(default=None, sa_type=Json)

@@ -16,6 +16,7 @@ class NoticeKind(StrEnum):
     """What a notice is about. `docs/people.md` says when people are told of each."""
 
     ARCHIVES_FAILED = "archives_failed"
+    RUNS_FAILED = "runs_failed"
     SYSTEM_AWAY = "system_away"
     STORE_DAMAGED = "store_damaged"
     STORE_UNVERIFIED = "store_unverified"

@@ -21,6 +21,7 @@ class Kind(StrEnum):
 
     ATTENTION = "attention"
     CAUSE = "cause"
+    CONDITION = "condition"
     DISCREPANCY = "discrepancy"
     FIELD = "field"
     FILENAME = "filename"

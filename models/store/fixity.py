@@ -13,8 +13,16 @@ class Fault(StrEnum):
     EXTRA = "extra"
     UNREADABLE = "unreadable"
     """Its bytes do not come, or it is no file: a link, a pipe, a device. Those are never followed or opened."""
+    ABSENT = "absent"
+    """The store is not there: nothing has ever been archived in this place."""
     DIFFERS = "differs"
     """The store is right, and the database says otherwise. A run of the archive loads it again."""
+    STALE = "stale"
+    """The rows follow from the store on other terms, such as another CELLAR_TIMEZONE. A run loads them again.
+
+    That is not sound: people read times and amounts that the settings no longer say. And the database itself says on
+    which terms it was loaded, which somebody who rewrites rows may rewrite too.
+    """
     INTERRUPTED = "interrupted"
     """No damage: its writer was killed, or is still writing. The next run of the archive completes it."""
 
@@ -60,6 +68,9 @@ class StoredObject:
     def differs(self, expected: str, found: str) -> FixityFinding:
         return FixityFinding(self.key, Fault.DIFFERS, expected, found)
 
+    def stale(self, found: str) -> FixityFinding:
+        return FixityFinding(self.key, Fault.STALE, "rows as the present settings read the archive", found)
+
 
 def strange_thing(key: str, what: str) -> FixityFinding:
     """Return the finding for something that is no file, such as a link or an empty folder."""
@@ -84,6 +95,11 @@ class Fixity:
     @property
     def is_sound(self) -> bool:
         return all(finding.fault is Fault.INTERRUPTED for finding in self.findings)
+
+    @property
+    def gravest_first(self) -> list[FixityFinding]:
+        """The findings in the order of `Fault`, so that a few that are damage precede many that are not."""
+        return sorted(self.findings, key=lambda each: list(Fault).index(each.fault))
 
     def __add__(self, other: "Fixity") -> "Fixity":
         return Fixity(

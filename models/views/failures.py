@@ -4,6 +4,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
+from models.store.condition import ConditionCode, Subject
 from models.views.parameters import Text
 
 
@@ -14,12 +15,27 @@ class FailureQuery(BaseModel):
 
 
 class FailureGroup(BaseModel):
-    """The failed archives of one cause. `task`: null before the first task. `sentence`: of the last failure."""
+    """The failed archives of one cause. `task`: null before the first task. `sentence`: of the last failure.
 
+    `condition` is null, or `RUN_FAILED` where the archives are complete and their last run has failed.
+    """
+
+    condition: ConditionCode | None = None
     code: str
     task: str | None
     sentence: str
     archives: int
+    first_at: datetime
+    last_at: datetime
+
+
+class ConditionGroup(BaseModel):
+    """The open conditions of one code, of archives or of the store: the number of subjects, and of their findings."""
+
+    kind: Subject
+    code: ConditionCode
+    subjects: int
+    count: int
     first_at: datetime
     last_at: datetime
 

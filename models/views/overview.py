@@ -6,7 +6,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from models.views.failures import FailureGroup
+from models.views.failures import ConditionGroup, FailureGroup
 from models.views.health import Check
 
 
@@ -67,6 +67,7 @@ class Attention(BaseModel):
     """What needs a person. Numbers that are 0 are left out of the mappings."""
 
     failures: list[FailureGroup] = Field(description="failed archives by cause, the cause of most archives first")
+    conditions: list[ConditionGroup] = Field(description="what is wrong with archives or the store now, by code")
     refused: dict[str, int] = Field(description="refused bodies that nobody has released, by code")
     discrepancies: dict[str, int] = Field(description="open discrepancies by code")
     missing: int = Field(description="missing processes")

@@ -7,6 +7,8 @@ from datetime import datetime
 from itertools import chain, islice
 from pathlib import Path
 
+import structlog
+
 from adapters.anchors import anchors, keys, last_anchor, many_leaves
 from adapters.anchors.anchors import Anchor
 from adapters.anchors.last_anchor import LastAnchor
@@ -18,11 +20,13 @@ from adapters.files.store import store
 from adapters.peers import time_stamps
 from adapters.settings.settings import settings
 from adapters.store import ocfl
+from adapters.tables import conditions
 from domain.anchors.texts import leaf_text, statement_text
 from models.errors import Locked, Transient
 from models.store.anchor import Statement
 from services.anchors.changed import OVERLAP, changed_since
 
+log = structlog.get_logger()
 _DATED_LATER = 30
 """Of how many anchors a missing time stamp is fetched later. Each anchor dates all anchors before it."""
 
@@ -64,10 +68,20 @@ def make(now: datetime, *, whole: bool = False) -> Made:
         number, root = (before.statement.number + 1, before.root) if before else (1, None)
         anchor = anchors.keep(store(), Statement(number, now, leaves.leaves, leaves.root, root), leaves)
     last_anchor.note(anchor)
+    _note_objects(anchor)
     lacks = (*_date(), *_bring_to_witness())
     last_anchor.keep_last(LastAnchor(anchor.statement.number, now, anchor.root, lacks))
     public_key = store().read_bytes(anchor.key("pem"))
     return Made(anchor, keys.fingerprint(public_key), tuple(damaged), lacks)
+
+
+def _note_objects(anchor: Anchor) -> None:
+    """Note which objects the anchor has, for people. It is valid without the note."""
+    keys_of = (leaf.key for leaf in anchors.leaves_of(store(), anchor))
+    try:
+        conditions.note_anchored((key for key in keys_of if key.startswith(f"{ocfl.ROOT}/")), anchor.statement.at)
+    except Transient as error:
+        log.warning("the database does not know which archives the anchor has", why=type(error).__name__)
 
 
 def _key_gone() -> Locked:

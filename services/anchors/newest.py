@@ -4,7 +4,7 @@ Nobody names a root here. So what this installation knows outside the store stan
 anchor, the key that signs, and the witness.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from itertools import pairwise
 
@@ -38,6 +38,28 @@ def against_newest(reference: str) -> tuple[FixityFinding, ...]:
     except Conflict as error:
         findings.append(_of_anchors("whole anchors", error))
     return tuple(dict.fromkeys(findings))
+
+
+def wrong_anchors() -> Iterator[FixityFinding]:
+    """Find what is wrong with the anchors of the store: the newest, their order, and the files of each.
+
+    Raises:
+        Transient: the store does not answer.
+    """
+    findings: list[FixityFinding] = []
+    found = list[Anchor]()
+    for number, names in reversed(anchors.listed(store()).items()):
+        try:
+            if anchor := anchors.anchor_at(store(), number, names):
+                found.append(anchor)
+                anchors.check_leaves(store(), anchor)
+                if not anchors.is_signed(store(), anchor):
+                    raise Conflict("its signature is missing or damaged; restore it from the witness")
+        except Conflict as error:
+            findings.append(_of_anchors("an anchor as it was made", error, anchors.statement_key(number)))
+    _check_newest(found[0] if found else None, findings.append)
+    _check_chain(found, findings.append)
+    yield from {each.key: each for each in reversed(findings)}.values()
 
 
 def _check_newest(newest: Anchor | None, on_finding: OnFinding) -> None:
@@ -75,5 +97,5 @@ def _broken(name: Named) -> list[FixityFinding]:
     return faults(name, object_at(store(), name.key))[1]
 
 
-def _of_anchors(expected: str, error: Conflict) -> FixityFinding:
-    return FixityFinding(anchors.FOLDER, Fault.DAMAGED, expected, str(error))
+def _of_anchors(expected: str, error: Conflict, key: str = anchors.FOLDER) -> FixityFinding:
+    return FixityFinding(key, Fault.DAMAGED, expected, str(error))

@@ -10,6 +10,7 @@ from itertools import chain
 
 from adapters.files.store import store
 from adapters.platform.cancellation import checkpoint, one_fate
+from adapters.settings.settings import settings
 from adapters.store import ocfl, seals
 from adapters.store.object_files import REQUEST
 from adapters.store.objects import history
@@ -44,12 +45,36 @@ from services.custody.objects.verifying_versions import (
     wrong_versions,
 )
 
-__all__ = ["drawn", "missing", "object_of", "stored_objects", "verify_beside", "verify_object", "verify_objects"]
+__all__ = [
+    "absent_store",
+    "drawn",
+    "missing",
+    "object_of",
+    "stored_objects",
+    "verify_beside",
+    "verify_object",
+    "verify_objects",
+]
 
+_MARK = "the mark of the store, which its first archive makes"
 _AT_ONCE = 4
 _AHEAD = 8
 _TOGETHER = 50
 _TOGETHER_BYTES = 8 << 20
+
+
+def absent_store() -> Fixity | None:
+    """Return the finding that the store is not there: it has neither its mark nor an object. None if it is there.
+
+    A disk that is not mounted, and a wrong CELLAR_STORE_URL, look like an empty store, which has nothing to be damaged.
+
+    Raises:
+        Transient: the store does not answer, or is no folder.
+    """
+    if next(stored_objects(), None) or ocfl.has_root():
+        return None
+    found = f"nothing at all in {settings().store_location}"
+    return Fixity(0, 0, 0, (FixityFinding(ocfl.ROOT_DECLARATION, Fault.ABSENT, _MARK, found),))
 
 
 def verify_objects(

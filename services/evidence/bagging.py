@@ -9,12 +9,13 @@ from pathlib import Path
 from adapters.files.bag import BagFile, write_bag
 from adapters.settings.settings import settings
 from adapters.store.objects.requests import StoredRequest, stored_request
+from adapters.tables.archives import archives
 from domain.pages.languages import LANGUAGES
 from domain.pages.proof_page import Proof
 from domain.pages.summary_page import History, Shown, page_name, summary_page
 from domain.payments.reconciliation import reconcile
 from models.archive.archive import Archive
-from models.errors import Refused
+from models.errors import Conflict, Refused
 from models.payments.payment_terms import PaymentTerms
 from models.store.anchor import AnchorProof
 from models.store.fixity import FixityFinding
@@ -50,6 +51,9 @@ def evidence(reference: str, receipt_id: str, now: datetime, *, even_damaged: bo
         Transient: store or database does not answer.
     """
     request, view = stored_request(reference, receipt_id), archive_view.archive(reference, archive_view.WHOLE)
+    if request is None and archives.has_version(receipt_id):
+        text = "the archive does not prove, so nothing was exported: the store has lost it; see `cellar verify`"
+        raise Conflict(f"{text}, and restore it from a copy of the store", code="NOT_PROVEN")
     if request is None or view is None:
         raise Refused("UNKNOWN_ARCHIVE", "no such archive or receipt; try `cellar list` and `cellar show REFERENCE`")
     findings = doubts(request)

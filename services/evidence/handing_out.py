@@ -1,6 +1,7 @@
 """Hands out requests and files, and compares their bytes with their digests on the way."""
 
 import hashlib
+from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import BinaryIO
@@ -8,7 +9,7 @@ from typing import BinaryIO
 from adapters.files.store import store
 from adapters.store import ocfl
 from adapters.store.objects.requests import stored_request
-from models.errors import Conflict
+from models.errors import Conflict, Unreadable
 from services.evidence.proving import doubts, refuse_doubtful
 from services.receipts.raw_body import opened_raw_body
 
@@ -56,6 +57,15 @@ def file_chunks(reference: str, sha256: str, size_bytes: int) -> Iterator[bytes]
         raise _lost(sha256)
     chunks = _compared(store().chunks(key), sha256)
     return chain([next(chunks)], chunks)
+
+
+def is_whole(reference: str, sha256: str, size_bytes: int) -> bool:
+    """Return whether the store has a file of an archive as it was written. Raises Transient as `file_chunks`."""
+    try:
+        deque(file_chunks(reference, sha256, size_bytes), 0)
+    except (Conflict, Unreadable):
+        return False
+    return True
 
 
 def _compared(chunks: Iterable[bytes], sha256: str) -> Iterator[bytes]:

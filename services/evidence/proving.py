@@ -80,7 +80,7 @@ def refuse_doubtful(findings: Sequence[FixityFinding]) -> None:
 
 
 def _remedy(findings: Sequence[FixityFinding]) -> str:
-    if all(each.fault is Fault.DIFFERS for each in findings):
+    if all(each.fault in (Fault.DIFFERS, Fault.STALE) for each in findings):
         return RELOADED
     return "restore the archive from a copy of the store"
 

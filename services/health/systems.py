@@ -13,13 +13,16 @@ from adapters.files.locations import storage_at
 from adapters.inbox import inbox
 from adapters.inbox.backlog import backlog
 from adapters.peers import prefect_facts, receiver
+from adapters.peers.prefect_facts import EndedRun
 from adapters.search.entries import searchable
 from adapters.search.progress import is_complete
 from adapters.settings.settings import settings
 from adapters.store import seals
+from adapters.tables import conditions
 from domain.runs.waiting_text import age_text
 from domain.search.facets import digest_of
 from models.errors import System, Transient, Unusable
+from models.store.condition import ConditionCode
 from models.views.health import Check, Verdict
 from services.health.anchoring import anchor_probes
 from services.health.bounded import Probe
@@ -65,7 +68,7 @@ def system_probes() -> list[Probe]:
         *(Probe(f"disk of {name}", _disk_of(name, path), _DISK) for name, path in _disks()),
         *source_probes(),
         Probe("endpoints", endpoints, "see docs/notifications.md", needs=(System.DATABASE,)),
-        Probe("last verify", _last_verify, _VERIFIED, needs=(System.PREFECT,)),
+        Probe("last verify", _last_verify, _VERIFIED, needs=(System.DATABASE,)),
         Probe("seal key", _seal_key, _SEAL_KEY, needs=(System.STORE,)),
         *anchor_probes(),
         *clock_probes(),
@@ -119,14 +122,16 @@ def _search() -> Check:
 
 
 def _store() -> Check:
-    _check_there(settings().store_location)
     _check_not_lost()
+    if unmade := _unmade("store", settings().store_location):
+        return unmade
     try_store()
     return _ok("store", settings().store_location)
 
 
 def _inbox() -> Check:
-    _check_there(settings().inbox_location)
+    if unmade := _unmade("inbox", settings().inbox_location):
+        return unmade
     inbox.try_out()
     waits = backlog()
     if not waits.receipts or waits.oldest_at is None:
@@ -140,12 +145,18 @@ def _inbox() -> Check:
     return Check(name="inbox", verdict=Verdict.WARNING, found=found, to_do=to_do)
 
 
-def _check_there(location: str) -> None:
-    """Check that a folder, or at least its parent, exists: trying it out in a wrong place would make the folder."""
+def _unmade(name: str, location: str) -> Check | None:
+    """Check a folder that does not exist yet by its parent, since trying it out would make it in a wrong place too."""
     folders = storage_at(location).suited(folder=lambda it: [it.path], bucket=lambda _: [])
     for path in folders:
-        if not path.exists() and not path.parent.exists():
+        if path.exists():
+            continue
+        if not path.parent.exists():
             raise Transient(f"{path} does not exist; check the working directory and CELLAR_DATA_DIR")
+        if not os.access(path.parent, os.W_OK | os.X_OK):
+            raise Transient(f"{path} does not exist, and this user may not make it")
+        return _ok(name, f"{path} does not exist; the next delivery makes it")
+    return None
 
 
 def _check_not_lost() -> None:
@@ -203,13 +214,24 @@ def _seal_key() -> Check:
 
 
 def _last_verify() -> Check:
-    run = prefect_facts.last_run(_VERIFY)
-    if run is None:
-        return Check(name="last verify", verdict=Verdict.OFF, found="no scheduled check of the store has ended yet")
-    found = f"{run.state_name} {run.end_time.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-    if run.state_type != "COMPLETED":
-        raise Transient(found)
-    return _ok("last verify", found)
+    """Check what checks have found, and that the last scheduled check came to its end: then it left its time."""
+    checked_at = conditions.stored_object().checked_at
+    found = f"Completed {checked_at:%Y-%m-%d %H:%M} UTC" if checked_at else "no check of the whole store has ended yet"
+    damage = [each for each in conditions.groups() if each.code is not ConditionCode.RUN_FAILED]
+    if damage:
+        raise Transient(f"{found}; found: {', '.join(f'{each.code} {each.count:,}' for each in damage)}")
+    run = _last_scheduled_check()
+    if run and run.state_type != "COMPLETED" and (checked_at is None or checked_at < (run.start_time or run.end_time)):
+        raise Transient(f"{found}; the scheduled check of {run.end_time.astimezone(UTC):%Y-%m-%d %H:%M} UTC broke off")
+    return Check(name="last verify", verdict=Verdict.OK if checked_at else Verdict.OFF, found=found)
+
+
+def _last_scheduled_check() -> EndedRun | None:
+    """Return the last run of the scheduled check. Another check reports that Prefect is away."""
+    try:
+        return prefect_facts.last_run(_VERIFY)
+    except Transient:
+        return None
 
 
 def _ok(name: str, found: str) -> Check:

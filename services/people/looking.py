@@ -1,17 +1,16 @@
-"""Looks at the installation for what people are told of: at the database, and at the last check of the store."""
+"""Looks at the installation for what people are told of: at the database alone."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import cast
 
-import structlog
 from sqlalchemy.orm import Mapped
 from sqlmodel import col, func, select
 
 from adapters.database.transactions import reading
-from adapters.store.beside.last_check import last_check
+from adapters.tables import conditions
 from adapters.tables.people import notices
 from adapters.tables.runs import waiting
 from domain.people.deciding import MANNERS
@@ -19,14 +18,12 @@ from domain.people.words import counts_text, ended_text, missing_text
 from models.archive.archive import ArchiveRow, State
 from models.columns import Moment
 from models.completeness.missing_process import Closing, MissingProcessRow
-from models.errors import System, Transient, Unusable
+from models.errors import System
 from models.messages.endpoint import EndpointRow
 from models.messages.notification import NotificationRow, NotificationState
 from models.people.notice import Notice, NoticeKind, Sighting
 from models.runs.refused import RefusedRow
-from models.store.fixity import Fault
-
-log = structlog.get_logger()
+from models.store.condition import ConditionCode
 
 Known = Mapping[tuple[NoticeKind, str], Notice]
 _ALERTED = (timedelta(hours=24), timedelta(hours=12), timedelta(hours=2))
@@ -35,10 +32,10 @@ _OF_NO_OUTAGE = {System.ENDPOINT, System.OTHER_RUN}  # endpoints have notices of
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What was found, and the kinds that were looked for. A kind whose place does not answer is left as it was."""
+    """What was found, and the kinds that were looked for. All other kinds are reported."""
 
-    sightings: list[Sighting] = field(default_factory=list)
-    kinds: set[NoticeKind] = field(default_factory=set)
+    sightings: list[Sighting]
+    kinds: set[NoticeKind]
 
 
 def look(known: Known, now: datetime) -> Look:
@@ -47,20 +44,7 @@ def look(known: Known, now: datetime) -> Look:
     Raises:
         Transient: the database does not answer.
     """
-    found = Look()
-    for kind, search in _SEARCHES.items():
-        try:
-            sightings = list(search(known, now))
-        except Unusable:
-            raise
-        except Transient as error:
-            if error.system is System.DATABASE:
-                raise
-            log.warning("a place that people would be told of does not answer", kind=kind, why=type(error).__name__)
-            continue
-        found.sightings.extend(sightings)
-        found.kinds.add(kind)
-    return found
+    return Look([each for search in _SEARCHES.values() for each in search(known, now)], set(_SEARCHES))
 
 
 def _failures(_known: Known, now: datetime) -> Iterator[Sighting]:
@@ -79,12 +63,17 @@ def _waits(_known: Known, _now: datetime) -> Iterator[Sighting]:
             yield Sighting(NoticeKind.SYSTEM_AWAY, each.waits_for, each.runs, each.since, each.since)
 
 
+def _failed_runs(_known: Known, _now: datetime) -> Iterator[Sighting]:
+    for each in conditions.failed_runs():
+        key = f"{each.code} in {each.task}" if each.task else each.code
+        yield Sighting(NoticeKind.RUNS_FAILED, key, each.archives, each.first_at, each.last_at, each.sentence)
+
+
 def _damage(_known: Known, _now: datetime) -> Iterator[Sighting]:
-    check = last_check()
-    damage = Counter(check.findings if check else {})
-    del damage[Fault.INTERRUPTED]
-    if check and (findings := damage.total()):
-        yield Sighting(NoticeKind.STORE_DAMAGED, "", findings, check.at.astimezone(UTC), check.at.astimezone(UTC))
+    damage = [each for each in conditions.groups() if each.code is not ConditionCode.RUN_FAILED]
+    if damage:
+        first_at, last_at = min(each.first_at for each in damage), max(each.last_at for each in damage)
+        yield Sighting(NoticeKind.STORE_DAMAGED, "", sum(each.count for each in damage), first_at, last_at)
 
 
 def _refusals(known: Known, now: datetime) -> Iterator[Sighting]:
@@ -182,6 +171,7 @@ def _there(moment: datetime | None) -> Mapped[datetime]:
 
 _SEARCHES: Mapping[NoticeKind, Callable[[Known, datetime], Iterator[Sighting]]] = {
     NoticeKind.ARCHIVES_FAILED: _failures,
+    NoticeKind.RUNS_FAILED: _failed_runs,
     NoticeKind.SYSTEM_AWAY: _waits,
     NoticeKind.STORE_DAMAGED: _damage,
     NoticeKind.DELIVERIES_REFUSED: _refusals,

@@ -1,7 +1,9 @@
 """Loads archived receipts into the database."""
 
 from dataclasses import asdict
+from typing import Any
 
+from adapters.store.beside.sources import stated_terms_of
 from adapters.store.objects.requests import stored_version
 from adapters.tables.archives import archives
 from adapters.tables.runs import receipts
@@ -22,7 +24,8 @@ def load(archived: StoredArchive) -> int:
     age = age_of(archive.event_at, receipt.received_at, request.receipt_id, is_set_aside=is_foreign)
     if request.is_version:
         version = VersionRow(reference=reference, version=number, skeleton=archived.skeleton, **asdict(age))
-        described = {"template_id": archive.template_id, "process_number": archive.process_number}
+        described: dict[str, Any] = {"template_id": archive.template_id, "process_number": archive.process_number}
+        described["read_on"] = stated_terms_of(request.source)
         current_id = archives.load(version, described, archived.rows, request.owner)
     else:
         _load_missing_version(archived)

@@ -28,6 +28,7 @@ _COLUMNS = {
 _OF_PAYLOAD = (
     Kind.TRANSACTION_NUMBER,
     Kind.SESSION,
+    Kind.CONDITION,
     Kind.DISCREPANCY,
     Kind.STANDING,
     Kind.VERDICT,

@@ -9,6 +9,7 @@ from adapters.database.listing import id_cursor, id_of_cursor
 from adapters.database.transactions import reading
 from adapters.search.attention import OF_DELIVERIES
 from adapters.search.pages import Wanted, newest
+from adapters.tables import conditions
 from models.archive.archive import ArchiveRow
 from models.archive.content import FileRow
 from models.archive.warning import WarningRow
@@ -40,9 +41,15 @@ def page(query: ArchiveQuery) -> ArchivePage:
     with reading() as session:
         ids = newest(session, wanted, query.limit + 1)
         rows = session.exec(_summaries(ids[: query.limit])).all()
+        wrong = conditions.of_archives_within(session, [row[0].reference for row in rows])
     items = [
         ArchiveSummary(
-            **archive.model_dump(), cause=CauseView.of(archive), files=files, warnings=warnings, discrepancies=standing
+            **archive.model_dump(),
+            cause=CauseView.of(archive),
+            conditions=wrong.get(archive.reference, []),
+            files=files,
+            warnings=warnings,
+            discrepancies=standing,
         )
         for archive, files, warnings, standing in rows
     ]

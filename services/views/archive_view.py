@@ -15,6 +15,8 @@ from adapters.database.transactions import reading, streamed
 from adapters.peers.prefect_api import run_url
 from adapters.search.attention import OF_DELIVERIES
 from adapters.settings.settings import settings
+from adapters.store import ocfl
+from adapters.tables import conditions
 from domain.messages.addresses import shown_url
 from models.archive.archive import ArchiveRow
 from models.archive.content import FileRow
@@ -31,10 +33,12 @@ from models.payments.payment import PaymentRow
 from models.runs.receipt import DeliveryRow, ReceiptRow, VersionRow
 from models.runs.refused import RefusedRow
 from models.runs.run import RunRow
+from models.store.condition import StoredObjectRow
 from models.views.archives.archives import (
     ArchiveItems,
     ArchiveView,
     CauseView,
+    ConditionView,
     DeliveryView,
     FieldView,
     FileView,
@@ -127,7 +131,9 @@ def archive(
         row = session.get(ArchiveRow, reference)
         if row is None:
             return None
+        stored = session.get(StoredObjectRow, ocfl.object_key(reference)) or StoredObjectRow(key="")
         found: dict[str, Any] = row.model_dump() | {"cause": CauseView.of(row), "next": {}}
+        found |= {"checked_at": stored.checked_at, "anchored_at": stored.anchored_at}
         for name, its in LISTS.items():
             page = its.page(session, reference, (after or {}).get(name), most, newest_first=newest_first)
             found |= {name: page.items, f"{name}_total": page.total}
@@ -307,7 +313,14 @@ _BY_CODE = _by(DiscrepancyRow.code, DiscrepancyRow.discrepancy_id)
 # Not as `=` or `!=`: an index of the states of all archives could be searched in place of that of the reference.
 _NOT_CLOSED = col(DiscrepancyRow.state).not_in((DiscrepancyState.CLOSED,))
 _CLOSED = col(DiscrepancyRow.state).not_in((DiscrepancyState.OPEN, DiscrepancyState.EXPLAINED))
+
+
+def _conditions(session: Session, reference: str) -> list[ConditionView]:
+    return [ConditionView(**each.model_dump()) for each in conditions.of_archive_within(session, reference)]
+
+
 LISTS: Mapping[str, _Rows | _Made] = {
+    "conditions": _Made(_conditions),
     "versions": _Rows(VersionRow, _by(VersionRow.version), _as(VersionView), is_history=True),
     "deliveries": _Rows(DeliveryRow, _by(DeliveryRow.delivery_id), _as(DeliveryView), is_history=True),
     "refused": _Rows(

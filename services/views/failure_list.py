@@ -1,4 +1,4 @@
-"""Lists failures for people: failed archives, grouped by cause."""
+"""Lists failures for people, by cause: archives that failed, and complete archives whose last run failed."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ from sqlmodel import col, func, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from adapters.database.transactions import reading
+from adapters.tables import conditions
 from models.archive.archive import ArchiveRow, State
 from models.columns import Moment
 from models.views.failures import FailureGroup, Failures
@@ -19,7 +20,7 @@ _WHY_NOT_KEPT = "the archive failed before cellar kept causes; `cellar show REFE
 
 
 def failures(source: str | None = None) -> Failures:
-    """Return the failed archives by cause, of all sources or of one.
+    """Return the failed archives by cause, of all sources or of one, then the complete archives whose last run failed.
 
     Raises:
         Refused: there is no such source.
@@ -36,19 +37,18 @@ def failures(source: str | None = None) -> Failures:
         .order_by(count.desc(), *cause)
     )
     with reading() as session:
-        return Failures(
-            items=[
-                FailureGroup(
-                    code=code or NOT_KEPT,
-                    task=task,
-                    sentence=session.exec(_last_sentence(source, code, task)).first() or _WHY_NOT_KEPT,
-                    archives=archives,
-                    first_at=first_at,
-                    last_at=last_at,
-                )
-                for code, task, archives, first_at, last_at in session.exec(grouped)
-            ]
-        )
+        failed = [
+            FailureGroup(
+                code=code or NOT_KEPT,
+                task=task,
+                sentence=session.exec(_last_sentence(source, code, task)).first() or _WHY_NOT_KEPT,
+                archives=archives,
+                first_at=first_at,
+                last_at=last_at,
+            )
+            for code, task, archives, first_at, last_at in session.exec(grouped)
+        ]
+    return Failures(items=[*failed, *conditions.failed_runs(source)])
 
 
 def _failed(source: str | None) -> list[ColumnElement[bool]]:

@@ -15,7 +15,7 @@ from sqlmodel import Session
 from adapters.database.transactions import reading
 from adapters.inbox.backlog import Backlog, backlog
 from adapters.settings.settings import settings
-from adapters.tables import by_hour
+from adapters.tables import by_hour, conditions
 from adapters.tables.completeness import missing_processes
 from adapters.tables.messages import endpoints, notifications
 from adapters.tables.runs import refused
@@ -68,6 +68,7 @@ def _attention() -> Attention:
     failing = {each.name for each in endpoints.known() if each.failing_since and not each.disabled_at}
     return Attention(
         failures=failure_list.failures().items,
+        conditions=conditions.groups(),
         refused=refused.open_by_code(),
         discrepancies=discrepancy_list.open_by_code(),
         missing=sum(open_findings.values()),

@@ -84,7 +84,8 @@ def test_no_label_grows_with_the_data(metered: Receiver) -> None:
     found = scraped(metered.url, TOKEN)
 
     assert found.labels == {
-        *("status", "code", "source", "outcome", "face", "state", "cause", "waits_for", "place", "le", "type", "why")
+        *("status", "code", "source", "outcome", "face", "state", "cause", "waits_for", "place", "le", "type", "why"),
+        *("kind", "fault"),
     }
 
 
@@ -92,7 +93,7 @@ def test_names_have_the_prefix_and_a_unit_or_a_noun_that_is_counted(metered: Rec
     units = r"_(seconds|bytes|total)(_bucket|_count|_sum)?"
     counted = (
         "archives|discrepancies|notifications|waiting_receipts|waiting_runs|deliveries_in_flight|ready|database_up"
-        "|missing_processes|receiver_processes"
+        "|missing_processes|receiver_processes|conditions|store_findings"
     )
 
     ours = {name for name in scraped(metered.url, TOKEN).names if not name.startswith("process_")}

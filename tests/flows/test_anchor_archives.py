@@ -34,6 +34,11 @@ def test_flow_anchors_what_has_changed_and_fails_without_its_witness(
     pages = asyncio.run(artifacts())
     assert all(any(f"`{each.root}`" in page for page in pages) for each in made)
 
+    configure(store_url=str(tmp_path / "elsewhere"))
+    with pytest.raises(Transient, match="the store is empty while the database has archives"):
+        asyncio.run(anchor_archives())
+    assert not (tmp_path / "elsewhere").exists()
+
 
 async def artifacts() -> list[str]:
     async with get_client() as client:

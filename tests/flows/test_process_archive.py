@@ -18,18 +18,22 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from pytest_httpserver import HTTPServer
 from standardwebhooks import Webhook
 
+from adapters.files.store import store
 from adapters.settings.settings import Settings, settings
+from adapters.store import ocfl
+from adapters.tables import conditions
 from adapters.tables.runs import receipts, runs
 from flows.process_archive import MOST_LOGGED, process_archive
 from models.errors import Refused
-from models.views.archives.archives import ArchiveView
+from models.views.archives.archives import ArchiveQuery, ArchiveView
 from models.views.archives.payments import Explanation
 from services.payments import discrepancies
-from services.views import archive_view
+from services.views import archive_list, archive_view, overview
+from services.views.failure_list import failures
 from tests.conftest import bucket_at
 from tests.flows.conftest import received
 from tests.flows.overheard import Overheard
-from tests.installations import objects_below, stored_body, stored_file
+from tests.installations import checked, damaged_file, objects_below, stored_body, stored_file
 from tests.samples import PDF, PNG, sample_body, sample_document
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -53,6 +57,53 @@ def _state_after(reference: str) -> State[Any]:
         return await process_archive(reference, return_state=True)
 
     return asyncio.run(run())
+
+
+def test_re_run_that_meets_damage_is_a_condition_until_a_re_run_succeeds(sqlite_installation: Settings) -> None:
+    received("process-1", sample_body("process-1"))
+    archived("process-1")
+    key = f"{ocfl.object_key('process-1')}/inventory.json"
+    before = store().read_bytes(key)
+
+    store().overwrite_bytes(b"{}", key)
+    ended = _state_after("process-1")
+
+    assert ended.is_failed()
+    assert [each.reference for each in archive_list.page(ArchiveQuery(attention=True)).items] == ["process-1"]
+    [group] = failures().items
+    assert (group.condition, group.code, group.task) == ("RUN_FAILED", "CONFLICT", "persist-files")
+    [condition] = overview.overview(datetime.now(UTC)).attention.conditions
+    assert (condition.code, condition.subjects) == ("RUN_FAILED", 1)
+    shown = archive_view.archive("process-1")
+    assert shown
+    assert (shown.state, shown.conditions[0].values["cause"]) == ("completed", "CONFLICT")
+
+    store().overwrite_bytes(before, key)
+    assert archived("process-1").conditions == []
+
+
+def test_delivery_that_repairs_an_archive_ends_its_conditions(sqlite_installation: Settings) -> None:
+    received("process-1", sample_body("process-1"))
+    archived("process-1")
+    damaged_file("process-1")
+    checked("process-1")
+    assert conditions.references() == {"process-1"}
+
+    received("process-1", sample_body("process-1"))
+
+    assert archived("process-1").conditions == []
+
+
+def test_complete_run_of_an_archive_that_stays_damaged_keeps_the_tag_attention(sqlite_installation: Settings) -> None:
+    received("process-1", sample_body("process-1"))
+    archived("process-1")
+    store().overwrite_bytes(b"", f"{ocfl.object_key('process-1')}/strange")
+    checked("process-1")
+
+    run = asyncio.run(_run_created("process-1", TAGS_OF_SAMPLE))
+
+    assert (run.state_name, "attention" in run.tags) == ("Completed", True)
+    assert conditions.references() == {"process-1"}
 
 
 def test_sample_becomes_a_complete_archive(installation: Settings) -> None:

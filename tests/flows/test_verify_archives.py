@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import secrets
 from collections.abc import Callable
 from math import nan
 from pathlib import Path
@@ -17,12 +18,12 @@ from pytest_httpserver import HTTPServer
 from standardwebhooks import Webhook
 
 from adapters.settings.settings import Settings
-from adapters.store.beside.last_check import last_check
+from adapters.tables import conditions
 from flows import endpoints
 from flows.endpoints import notify_endpoint
 from flows.verify_archives import verify_archives
 from models.errors import Conflict, Transient
-from models.store.fixity import Fault
+from tests.conftest import make_tables
 from tests.installations import archived, closed_url, damaged_file, database_that_is_away, store_that_does_not_answer
 from tests.messages import message_of
 from tests.samples import sample_body
@@ -86,9 +87,9 @@ def test_damaged_store_fails_the_run_and_notifies_the_endpoints(httpserver: HTTP
         asyncio.run(ended.aresult())
     assert messages_to(httpserver) == [("store.damaged", {"findings": 1})]
     assert shown(ended) == [[{"file": key, "fault": "damaged"}]]
-    check = last_check()
-    assert check
-    assert check.findings[Fault.DAMAGED] == 1
+    assert [(each.code, each.count) for each in conditions.groups()] == [("FILE_DAMAGED", 1)]
+    assert conditions.references() == {"process-1"}
+    assert conditions.stored_object().checked_at
 
 
 def test_smallest_share_checks_one_archive(httpserver: HTTPServer) -> None:
@@ -150,3 +151,19 @@ def test_incomplete_check_fails_the_run_and_notifies_the_endpoints(
         asyncio.run(verify_archives())
 
     assert messages_to(httpserver) == [("store.unverified", {})]
+
+
+def test_store_that_is_not_there_is_damage_from_the_first_archive_on(
+    configure: Callable[..., Settings], store_kind: str, tmp_path: Path, httpserver: HTTPServer
+) -> None:
+    elsewhere = f"s3://archives/{secrets.token_hex(8)}" if store_kind == "bucket" else str(tmp_path / "elsewhere")
+    configure(store_url=elsewhere)
+
+    with pytest.raises(Conflict, match="1 findings in the store"):
+        asyncio.run(verify_archives())
+
+    assert messages_to(httpserver) == [("store.damaged", {"findings": 1})]
+    assert not (tmp_path / "elsewhere").exists()
+    configure(database_url=f"sqlite:///{tmp_path}/new.db")
+    make_tables()
+    assert checked().is_completed()

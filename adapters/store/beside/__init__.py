@@ -1,1 +1,1 @@
-"""What lies beside the archives: endpoints, sources, session events, settlement reports and the last check."""
+"""What lies beside the archives: endpoints, sources, session events and settlement reports."""

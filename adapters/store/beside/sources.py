@@ -8,13 +8,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
 from pydantic import ValidationError
 
 from adapters.files.store import store
-from adapters.settings.settings import settings
+from adapters.settings.settings import Settings, settings
+from domain.payments.terms import SETTINGS
 from models.errors import Conflict, Unreadable
 from models.payments.payment_terms import PaymentTerms
 from models.runs.receipt import DEFAULT_SOURCE
@@ -38,13 +40,13 @@ class _Held:
 _held: _Held | None = None
 
 
-def all_sources() -> dict[str, Source]:
-    """Read the sources, by name. A damaged source is logged, and left out.
+def all_sources(on_damaged: Callable[[str], None] = lambda _: None) -> dict[str, Source]:
+    """Read the sources, by name. A damaged source is logged and left out, and `on_damaged` is called with its key.
 
     Raises:
         Transient: the store does not answer.
     """
-    return {each.name: each for each in _readable()}
+    return {each.name: each for each in _readable(on_damaged)}
 
 
 def refresh(for_s: float = _HELD_FOR_S) -> Mapping[str, Source]:
@@ -140,11 +142,28 @@ def payment_terms_of(source: str) -> PaymentTerms:
     return replace(made, unit=terms.amount_unit, zone=zone)
 
 
+def stated_terms_of(source: str) -> dict[str, Any]:
+    """Return the terms on which archives of a source are read now, where they are no defaults: settings by name.
+
+    Raises:
+        Transient: the store does not answer.
+    """
+    terms = terms_of(source)
+    made = {name: getattr(settings(), name) for name in SETTINGS}
+    made |= {"timezone": terms.timezone, "amount_unit": terms.amount_unit}
+    return {name: value for name, value in made.items() if value != Settings.model_fields[name].default}
+
+
+def with_defaults(stated: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all settings by which archives are read, from what `stated_terms_of` has returned."""
+    return {name: Settings.model_fields[name].default for name in SETTINGS} | dict(stated)
+
+
 def _hours(number: int | None) -> timedelta | None:
     return timedelta(hours=number) if number else None
 
 
-def _readable() -> Iterator[Source]:
+def _readable(on_damaged: Callable[[str], None]) -> Iterator[Source]:
     for key, _ in store().listed(FOLDER):
         try:
             record = store().found_bytes(key)
@@ -152,6 +171,7 @@ def _readable() -> Iterator[Source]:
             if source and key == f"{FOLDER}/{source.name}.json":
                 yield source
             elif source:
-                log.error("a source has the name of another; restore it from a copy of the store", key=key)
+                raise ValueError("a source has the name of another")
         except (ValueError, Unreadable) as error:
+            on_damaged(key)
             log.error("a source is damaged; restore it from a copy of the store", key=key, why=type(error).__name__)

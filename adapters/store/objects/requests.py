@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from adapters.files.store import store
@@ -18,6 +19,7 @@ from domain.archive.reading import event_at_of, read_archive
 from domain.archive.signed_document import with_verdict
 from domain.body.cuts import Cut, read_cuts, rebuilt, with_scans
 from domain.body.json_text import JsonFault, parse, parse_with_repeats
+from domain.payments.terms import read_terms
 from domain.secrets.sealing import content_cuts, unsealed
 from models.archive.archive import Archive
 from models.archive.content import ContentCut, SealedCut
@@ -61,6 +63,8 @@ class StoredRequest:
     """The source of the process, which brought its first version. Others replace nothing until a person accepts it."""
     read: Read | None = field(default=None, repr=False, compare=False)
     """Returns the bytes under a key, in chunks; None for the store's."""
+    read_on: Mapping[str, Any] | None = None
+    """The terms on which it is read, as `stated_terms_of` returns them; None for the present terms of the source."""
     _parts: dict[str, bytes] = field(default_factory=dict, init=False, repr=False, compare=False)
     """Skeleton, cuts, scans and verdict, as read at the first use. `replace` makes a request that reads again."""
 
@@ -71,6 +75,8 @@ class StoredRequest:
         Raises:
             Transient: the store does not answer.
         """
+        if self.read_on is not None:
+            return read_terms(sources.with_defaults(self.read_on))
         return sources.payment_terms_of(self.source)
 
     def skeleton(self) -> bytes:
@@ -223,6 +229,8 @@ class StoredRequest:
         return seals.opener(self.reference)
 
     def _zone(self) -> ZoneInfo:
+        if self.read_on is not None:
+            return ZoneInfo(sources.with_defaults(self.read_on)["timezone"])
         return ZoneInfo(sources.terms_of(self.source).timezone)
 
     def _pieces(self, cuts: Sequence[Cut], opener: Callable[[bytes], bytes]) -> Iterator[bytes]:

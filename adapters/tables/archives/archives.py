@@ -160,6 +160,12 @@ def has_warnings(reference: str) -> bool:
         return session.exec(found).first() is not None
 
 
+def every_source() -> set[str]:
+    """Return the sources of all archives, by name, but the source `default`."""
+    with reading() as session:
+        return set(session.exec(select(ArchiveRow.source).distinct())) - {DEFAULT_SOURCE}
+
+
 def signed_document_outcome(reference: str) -> str | None:
     """Return the verdict on the signed document, None if the archive has no verdict."""
     with reading() as session:

@@ -10,12 +10,16 @@ from sqlmodel import Session, col, func, select, update
 
 from adapters.database.transactions import insert_new, pages, reading, writing
 from adapters.search import entries
+from adapters.tables import conditions
+from adapters.tables.conditions import Found
+from domain.runs.causes import CANCELLED
 from models.archive.archive import ArchiveRow, State
 from models.columns import Moment
 from models.payments.discrepancy import DiscrepancyLogRow, DiscrepancyRow
 from models.runs.cause import Cause, CauseColumns
 from models.runs.receipt import Delivery, DeliveryRow, Outcome, ReceiptRow, VersionRow
 from models.runs.run import RunRow
+from models.store.condition import ConditionCode, ConditionRow, Subject
 
 _PASSED_ON = {"state", "completed_at", *CauseColumns.model_fields}
 
@@ -97,7 +101,7 @@ def set_awaited(receipt_id: str) -> None:
 def set_state(receipt_id: str, state: State, now: datetime) -> None:
     """Set the state of a receipt and update its archive. A completed receipt stays completed.
 
-    A failed re-run takes nothing away from a complete archive.
+    A failed re-run takes nothing away from a complete archive, which has a condition until a run succeeds.
     """
     with writing() as session:
         set_state_within(session, receipt_id, state, now)
@@ -132,6 +136,18 @@ def set_state_within(
         receipt.sqlmodel_update((cause or CauseColumns()).model_dump())
         session.flush()
         _pass_on_state(session, receipt.reference)
+    elif state is State.FAILED and cause and cause.cause_code != CANCELLED.code:
+        _open_run_failed(session, receipt.reference, cause, now)
+    if state is State.COMPLETED:
+        conditions.set_within(session, Subject.ARCHIVE, receipt.reference, {ConditionCode.RUN_FAILED: None}, now)
+
+
+def _open_run_failed(session: Session, reference: str, cause: CauseColumns, now: datetime) -> None:
+    """Record that the last run of a complete archive failed: the archive stays complete, and may be damaged now."""
+    before = session.get(ConditionRow, (Subject.ARCHIVE, reference, ConditionCode.RUN_FAILED))
+    values = {"cause": cause.cause_code, "task": cause.cause_task, "sentence": cause.cause_sentence}
+    found = Found(before.count + 1 if before else 1, values)
+    conditions.set_within(session, Subject.ARCHIVE, reference, {ConditionCode.RUN_FAILED: found}, now)
 
 
 def newest_receipt_id(reference: str) -> str | None:

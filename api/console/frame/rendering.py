@@ -17,7 +17,7 @@ from api.console.frame.cookies import ROOT, Visitor
 from api.console.frame.static import static_url
 from api.console.frame.visits import visit
 from api.console.words import codes, formats, languages, values
-from api.console.words.meanings import answers, causes, choices, discrepancies, parts, warnings
+from api.console.words.meanings import answers, causes, choices, conditions, discrepancies, parts, warnings
 from api.console.words.sentences import amounts, forms, messages, timeline, verdicts
 from api.console.words.sentences import parts as checks
 from domain.pages.languages import Language
@@ -46,6 +46,7 @@ _FILTERS: Mapping[str, Callable[..., Any]] = {
     "discrepancy": discrepancies.discrepancy_text,
     "discrepancy_meaning": discrepancies.discrepancy_meaning,
     "warning_meaning": warnings.warning_meaning,
+    "condition_meaning": conditions.condition_meaning,
     "cause_meaning": causes.cause_meaning,
     "wait_meaning": causes.wait_meaning,
     "answer_meaning": answers.answer_meaning,

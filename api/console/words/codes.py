@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from api.console.words.languages import N_, gettext, worded
 from models.errors import System
+from models.store.condition import ConditionCode
 
 _WORDS: Mapping[str, str] = {
     # states of archives, receipts and messages
@@ -113,6 +114,15 @@ _WORDS: Mapping[str, str] = {
     "broken": N_("Broken"),
     "unsigned": N_("Unsigned"),
     "unreadable": N_("Unreadable"),
+    # conditions of archives
+    "RUN_FAILED": N_("Last run failed"),
+    "FILE_DAMAGED": N_("Damaged"),
+    "FILE_MISSING": N_("File missing"),
+    "FILE_EXTRA": N_("Unknown file"),
+    "FILE_UNREADABLE": N_("Unreadable"),
+    "ROWS_DIFFER": N_("Data differs"),
+    "ROWS_STALE": N_("Data of other settings"),
+    "STORE_ABSENT": N_("Store not there"),
 }
 
 _MISSING: Mapping[str, str] = {
@@ -142,6 +152,7 @@ _FILTERS: Mapping[str, str] = {
     "source": N_("Source"),
     "state": N_("State"),
     "cause": N_("Cause"),
+    "condition": N_("Condition"),
     "attention": N_("Needs attention"),
     "discrepancy": N_("Discrepancy"),
     "received_after": N_("Received after"),
@@ -167,6 +178,7 @@ _TONES: Mapping[str, str] = {
         ),
         "green",
     ),
+    **dict.fromkeys(ConditionCode, "red"),
     **dict.fromkeys(("failed", "dead", "Failed", "Crashed", "broken", "refused", "open", "wrong", "deleted"), "red"),
     **dict.fromkeys(
         (

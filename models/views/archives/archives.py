@@ -12,6 +12,7 @@ from models.archive.warning import WarningCode
 from models.payments.discrepancy import DiscrepancyCode
 from models.payments.payment import Standing
 from models.runs.cause import CauseCode, CauseColumns
+from models.store.condition import OF_FILES, ConditionCode
 from models.views.archives.missing import MissingView
 from models.views.archives.payments import DiscrepancyView, PaymentView
 from models.views.archives.refused import RefusedView
@@ -39,7 +40,10 @@ class ArchiveFilter(BaseModel):
     cause: CauseCode | None = Field(None, description="the code of the cause of a failure, or of waiting")
     attention: bool | None = Field(
         None,
-        description="whether a person should look: a failure, warning, refused delivery or open discrepancy",
+        description="whether a person should look: a failure, condition, warning, refused delivery or open discrepancy",
+    )
+    condition: ConditionCode | None = Field(
+        None, description="an open condition: its last run failed, or a check found it"
     )
     discrepancy: DiscrepancyCode | None = Field(None, description="an open or explained discrepancy")
     standing: Standing | None = Field(None, description="the standing of a payment")
@@ -91,6 +95,20 @@ class CauseView(BaseModel):
         )
 
 
+class ConditionView(BaseModel):
+    """What is wrong now with an archive, although it may be complete. `count`: findings, or failed runs in a row.
+
+    `values`: of `RUN_FAILED` the `cause`, `task` and `sentence`; of all others the first `files`, and whether a `quick`
+    check found it.
+    """
+
+    code: ConditionCode
+    since: datetime
+    found_at: datetime
+    count: int
+    values: dict[str, Any]
+
+
 class ArchiveSummary(BaseModel):
     """An archive in a list."""
 
@@ -102,6 +120,7 @@ class ArchiveSummary(BaseModel):
     received_at: datetime
     completed_at: datetime | None
     cause: CauseView | None
+    conditions: list[ConditionCode]
     files: int
     warnings: int
     discrepancies: int
@@ -297,6 +316,11 @@ class ArchiveView(BaseModel):
     received_at: datetime
     completed_at: datetime | None
     cause: CauseView | None
+    conditions: list[ConditionView]
+    checked_at: datetime | None
+    """When a check last read the archive in the store; null if none has."""
+    anchored_at: datetime | None
+    """The time of the newest anchor that has the archive; null if none is known."""
     versions: list[VersionView]
     deliveries: list[DeliveryView]
     refused: list[RefusedView]
@@ -320,6 +344,7 @@ class ArchiveView(BaseModel):
     timeline: list[TimelineEntry]
     """The last 500 entries, oldest first."""
     runs: list[RunView]
+    conditions_total: int = 0
     versions_total: int = 0
     deliveries_total: int = 0
     refused_total: int = 0
@@ -337,3 +362,8 @@ class ArchiveView(BaseModel):
     timeline_total: int = 0
     runs_total: int = 0
     next: dict[str, str] = {}
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether a check has found that the store does not hold what was written."""
+        return any(each.code in OF_FILES for each in self.conditions)

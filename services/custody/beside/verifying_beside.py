@@ -8,7 +8,7 @@ from typing import Any
 from adapters.files.store import RESULTS_FOLDER, store
 from adapters.platform.cancellation import checkpoint
 from adapters.store import ocfl, seals
-from adapters.store.beside import settlement_reports
+from adapters.store.beside import settlement_reports, sources
 from adapters.store.objects import history, kept_discrepancies
 from adapters.store.objects.history import Rows
 from adapters.tables.archives import archives
@@ -16,6 +16,7 @@ from domain.payments.identity import discrepancy_id
 from models.errors import Conflict, Locked, Unreadable
 from models.payments.discrepancy import DiscrepancyRow
 from models.store.fixity import EMPTY_FOLDER, Fault, Fixity, FixityFinding, strange_thing
+from services.anchors.newest import wrong_anchors
 from services.custody.beside.verifying_endpoints import wrong_endpoints
 from services.custody.beside.verifying_events import verify_events
 from services.payments.recorded import discrepancy_of
@@ -23,8 +24,8 @@ from services.payments.recorded import discrepancy_of
 
 def verify_beside() -> Fixity:
     """Verify the files beside the archives: the files of the OCFL storage root, the key of the fingerprints, the
-    definitions of endpoints, the settlement reports and session events, which are named by their digests, and the
-    discrepancies that belong to no archive.
+    definitions of endpoints, the sources, the anchors, the settlement reports and session events, which are named by
+    their digests, and the discrepancies that belong to no archive.
 
     Raises:
         Transient: the store does not answer.
@@ -42,6 +43,8 @@ def verify_beside() -> Fixity:
             _wrong_root(),
             wrong_key(seals.FINGERPRINT_KEY, seals.check_fingerprint_key),
             wrong_endpoints(),
+            _wrong_sources(),
+            wrong_anchors(),
             *map(_wrong_report, report_ids),
             _lost_discrepancies_of_no_archive(sizes),
             *map(_wrong_discrepancies_of_no_archive, sizes),
@@ -96,6 +99,17 @@ def _wrong_root() -> Iterator[FixityFinding]:
             yield FixityFinding(key, Fault.MISSING, "a file of the storage root", "nothing")
         elif found[key] != expected:
             yield FixityFinding(key, Fault.DAMAGED, "the file as it was written", "different content")
+
+
+def _wrong_sources() -> Iterator[FixityFinding]:
+    """Find damaged sources, and lost sources of archives. Without a source, its archives are read on other terms."""
+    damaged = list[str]()
+    known = sources.all_sources(damaged.append)
+    for key in damaged:
+        yield FixityFinding(key, Fault.DAMAGED, "a source as it was written", "other content")
+    for key in (f"{sources.FOLDER}/{name}.json" for name in archives.every_source() if name not in known):
+        if key not in damaged and store().size(key) is None:
+            yield FixityFinding(key, Fault.MISSING, "the source of archives", "nothing")
 
 
 def _wrong_report(report_id: str) -> Iterator[FixityFinding]:

@@ -9,8 +9,6 @@ from adapters.store import ocfl
 from models.errors import Refused
 from models.store.fixity import EMPTY_FOLDER, StoredObject
 
-_PARTS_OF_AN_OBJECT = 5  # of a key: the root, three tuples, the object
-
 
 def stored_objects() -> Iterator[StoredObject]:
     """Yield the objects of the store in the order of their keys. What lies outside objects comes as objects without a
@@ -21,7 +19,7 @@ def stored_objects() -> Iterator[StoredObject]:
     """
     strange: dict[str, str] = {}
     found = store().listed(ocfl.ROOT, strange)
-    for key, files in groupby(found, lambda each: _object_of(each[0])):
+    for key, files in groupby(found, lambda each: ocfl.object_around(each[0].rpartition("/")[0])):
         sizes = {path.removeprefix(f"{key}/"): size_bytes for path, size_bytes in files}
         its = [path for path in strange if key and path.startswith(f"{key}/")]
         yield StoredObject(key, sizes, {path.removeprefix(f"{key}/"): strange.pop(path) for path in its})
@@ -73,8 +71,3 @@ def _drawn(objects: Iterable[StoredObject], share: float, seed: int) -> Iterator
 def _lot(key: str, seed: int) -> float:
     """Return a pseudo-random number from 0 up to 1."""
     return int.from_bytes(hashlib.sha256(f"{seed} {key}".encode()).digest()[:8]) / 2**64
-
-
-def _object_of(path: str) -> str:
-    parts = path.split("/")
-    return "/".join(parts[:_PARTS_OF_AN_OBJECT]) if len(parts) > _PARTS_OF_AN_OBJECT else ""

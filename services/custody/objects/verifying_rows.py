@@ -4,10 +4,12 @@ Only complete receipts count, so a run that is at work causes no finding. Warnin
 opinion of the build that loaded the archive.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from itertools import islice
+from typing import Any
 
 from sqlmodel import SQLModel
 
@@ -51,11 +53,10 @@ _OF_THE_PAYLOAD = (
 _MOST_NAMED = 3
 RELOADED = (
     "re-run the archive (`cellar rerun REFERENCE`), which loads its rows from the store again; lost receipts and "
-    "deliveries come back by `cellar rebuild` alone, into an empty database. Somebody has changed the database, or the "
-    "rows were loaded by an older build, or with another time zone or unit of amounts of their source, or with other "
-    "CELLAR_PAYMENT_ settings"
+    "deliveries come back by `cellar rebuild` alone, into an empty database. Somebody has changed the database, or an "
+    "older build has loaded the rows"
 )
-"""What to do about rows that differ. Rows do not say by which settings they were loaded."""
+"""What to do about rows that differ."""
 
 
 def differing_rows(opened: Sequence[Opened]) -> dict[str, list[FixityFinding]]:
@@ -78,7 +79,22 @@ def _differing(opened: Opened, found: Recorded, fingerprint: Callable[[str], str
     checkpoint()
     if not found[ArchiveRow]:
         return  # the database is new, or was rebuilt without this archive
-    for table, said, rows in _compared(opened, found, fingerprint):
+    differing = list(_differing_tables(opened, found, fingerprint))
+    if differing:
+        with suppress(ValueError, KeyError, TypeError, OSError):  # no terms that cellar has written
+            stated = dict(found[ArchiveRow][0]["read_on"] or {})  # earlier builds did not record them
+            others = list(_differing_tables(opened, found, fingerprint, stated))
+            if len(others) < len(differing):
+                terms = ", ".join(f"{name} {value}" for name, value in stated.items()) or "the defaults"
+                differing = [*others, opened.stored.stale(f"rows that were read with {terms}")]
+    yield from differing
+
+
+def _differing_tables(
+    opened: Opened, found: Recorded, fingerprint: Callable[[str], str], read_on: Mapping[str, Any] | None = None
+) -> Iterator[FixityFinding]:
+    """Find the tables that differ if the archive is read on its present terms, or as `read_on` says."""
+    for table, said, rows in _compared(opened, found, fingerprint, read_on):
         differences = map(str, row_differences(key_columns(table), said, rows))
         if named := list(islice(differences, _MOST_NAMED)):
             more = sum(1 for _ in differences)
@@ -87,7 +103,7 @@ def _differing(opened: Opened, found: Recorded, fingerprint: Callable[[str], str
 
 
 def _compared(
-    opened: Opened, found: Recorded, fingerprint: Callable[[str], str]
+    opened: Opened, found: Recorded, fingerprint: Callable[[str], str], read_on: Mapping[str, Any] | None
 ) -> Iterator[tuple[type[SQLModel], Iterable[Row], Iterable[Row]]]:
     """Yield the tables, each with the rows that the store gives and those of the database.
 
@@ -100,16 +116,24 @@ def _compared(
     versions = said_versions(opened, found)
     yield VersionRow, versions, _of(versions, found[VersionRow], "receipt_id")
     request = current_request(opened, found)
+    request = request and replace(request, read_on=read_on)
     archive = _archive(request) if request else None
     described = {"process_number": archive.process_number, "template_id": archive.template_id} if archive else {}
     yield ArchiveRow, [described | said_archive(opened, found)], found[ArchiveRow]
     if request and archive:
         try:
             said = rows_of(archive, request.payment_terms, fingerprint)
-        except Locked:
-            return  # the check of the key reports it
+        except Locked:  # the check of the key reports it, and all other columns are compared
+            said = _without_fingerprints(rows_of(archive, request.payment_terms, lambda _: ""))
         said = {**said, SignedDocumentRow: _judged(archive, said[SignedDocumentRow], found[SignedDocumentRow])}
         yield from ((table, said[table], found[table]) for table in _OF_THE_PAYLOAD)
+
+
+def _without_fingerprints(rows: Mapping[type[SQLModel], Iterable[Row]]) -> dict[type[SQLModel], list[Row]]:
+    return {
+        table: [{name: value for name, value in row.items() if not name.endswith("_fingerprint")} for row in its]
+        for table, its in rows.items()
+    }
 
 
 def _archive(request: StoredRequest) -> Archive | None:

@@ -135,6 +135,23 @@ def test_pdf_is_drawn_and_can_be_read(browser: Browser) -> None:
     assert page.locator("#pdf-state").count() == 0
 
 
+def test_file_that_the_store_has_damaged_or_lost_is_neither_shown_nor_offered(
+    console: Console, person: httpx.Client
+) -> None:
+    [path] = (console.folder / "data/store/archives").rglob(f"*contract/v*/content/files/{DOCUMENT}")
+    before = path.read_bytes()
+    pages = []
+    for damaged in (before[:-1] + b"?", b""):
+        path.write_bytes(damaged)
+        pages.append(person.get(f"{DOSSIER}/files/{DOCUMENT}/view").text)
+    path.write_bytes(before)
+    pages.append(person.get(f"{DOSSIER}/files/{DOCUMENT}/view").text)
+
+    assert ["can be neither shown nor downloaded" in each for each in pages] == [True, True, False]
+    assert ["download=true" in each for each in pages] == [False, False, True]
+    assert ['id="pdf"' in each for each in pages] == [False, False, True]
+
+
 def test_image_is_shown_by_its_bytes_and_everything_else_is_handed_out(person: httpx.Client) -> None:
     image, document = (person.get(f"{DOSSIER}/files/{each}") for each in (IMAGE, DOCUMENT))
     page = person.get(f"{HOSTILE}/files/{TEXT}")

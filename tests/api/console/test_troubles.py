@@ -15,13 +15,14 @@ from models.runs.refused import RefusedDelivery
 from services.views import archive_view
 from tests.api.conftest import TOKEN
 from tests.api.console.conftest import PERSON, Browser, Console, posted
-from tests.api.console.troubles import ENDPOINT, HOSTILE
+from tests.api.console.troubles import DAMAGED, ENDPOINT, HOSTILE, WRONG
 from tests.conftest import wait_until
 from tests.installations import installed
 from tests.samples import sample_body
 
 PATHS = ["/console/discrepancies", "/console/failed", "/console/refused", "/console/missing", "/console/bulk"]
 PATHS += [
+    f"/console/archives/{WRONG}",
     "/console/endpoints",
     "/console/endpoints/new",
     f"/console/endpoints/{ENDPOINT}",
@@ -291,3 +292,25 @@ def refuse(console: Console, body: bytes) -> str:
             [RefusedDelivery(delivery_id, receipt_id, now, len(body), "NOT_BASE64", "", "an old fault", "released")]
         )
     return receipt_id
+
+
+def test_conditions_of_a_complete_archive_are_on_every_page_that_speaks_of_it(troubled: Console) -> None:
+    with troubled.person() as person:
+        dossier = person.get(f"/console/archives/{WRONG}").text
+        overview, failed = person.get("/console/").text, person.get("/console/failed").text
+        listed = [person.get(f"/console/archives?condition={code}").text for code in ("RUN_FAILED", "FILE_DAMAGED")]
+        listed.append(person.get("/console/archives?attention=true").text)
+
+    assert dossier.index("The store has other bytes than were written.") < dossier.index('id="summary"')
+    assert DAMAGED in dossier
+    assert "Two records disagree, and no rule says which of them is right." in dossier
+    assert "/console/archives?condition=FILE_DAMAGED" in overview
+    assert "/console/archives?condition=RUN_FAILED" in failed
+    assert [WRONG in each for each in listed] == [True, True, True]
+    assert [each["condition"] for each in of_api(troubled, "/api/failures")["items"]][-1] == "RUN_FAILED"
+
+
+def test_complete_archives_whose_last_run_failed_are_planned_to_run_again(troubled: Console) -> None:
+    page = act(troubled, "/console/failed/plan", condition="RUN_FAILED")
+
+    assert "Last run failed" in page.text

@@ -7,6 +7,8 @@ from typing import Any
 from sqlmodel import SQLModel
 
 from adapters.database.transactions import writing
+from adapters.tables import conditions
+from adapters.tables.conditions import Found
 from models.archive.archive import State
 from models.completeness.missing_process import MissingProcessRow
 from models.errors import System
@@ -14,6 +16,7 @@ from models.messages.notification import NotificationAttemptRow, NotificationRow
 from models.runs.cause import WaitingRow
 from models.runs.refused import RefusedRow
 from models.runs.run import RunRow
+from models.store.condition import ConditionCode, Subject
 from models.views.messages.endpoints import NewEndpoint
 from services.messages.endpoints import endpoints
 from tests.bulk import fill, filled, receipt_id
@@ -21,11 +24,14 @@ from tests.records import digest
 
 NOW = datetime.now(UTC)
 ENDPOINT = "crm"
+WRONG, DAMAGED = filled(4)["reference"], "v1/content/files/abc"
 HOSTILE = "<script>alert(1)</script>\u202eevil"
 
 
 def fill_with_troubles() -> None:
-    """Put three failed archives of two causes, two refusals, three missing processes and an endpoint that fails."""
+    """Put three failed archives of two causes, a complete archive with two conditions, two refusals, three missing
+    processes and an endpoint that fails.
+    """
     fill([filled(1), filled(2), filled(3, cause="CONFLICT"), filled(4, State.COMPLETED)])
     endpoints.add(NewEndpoint(url="http://127.0.0.1:9/hook?token=secret", name=ENDPOINT), "dana@desk", NOW)
     _put(
@@ -56,7 +62,12 @@ def fill_with_troubles() -> None:
             )
         ]
     )
+    found = {
+        ConditionCode.RUN_FAILED: Found(1, {"cause": "CONFLICT", "task": "persist-files", "sentence": HOSTILE}),
+        ConditionCode.FILE_DAMAGED: Found(2, {"files": [DAMAGED], "quick": False}),
+    }
     with writing() as session:
+        conditions.set_within(session, Subject.ARCHIVE, WRONG, found, NOW - timedelta(hours=1))
         row = endpoints.get(ENDPOINT)
         row.failing_since, row.failing_messages = NOW - timedelta(days=2), 2
         session.merge(row)

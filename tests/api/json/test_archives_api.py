@@ -65,7 +65,7 @@ class TestOneArchive:
             ),
             *("deliveries", "files", "sessions", "signatures", "fields", "warnings", "payments", "discrepancies"),
             *("closed_discrepancies", "signed_document_verdict", "judgements", "notifications", "runs", "refused"),
-            *("missing", "timeline", "next"),
+            *("missing", "timeline", "next", "conditions", "checked_at", "anchored_at"),
             *(f"{name}_total" for name, items in archive.items() if isinstance(items, list)),
         }
         members = {name: set(items[0]) for name, items in archive.items() if isinstance(items, list) and items}
@@ -244,6 +244,7 @@ class TestPages:
             "received_at": "",
             "completed_at": "",
             "cause": None,
+            "conditions": [],
             "files": 2,
             "warnings": 1,
             "discrepancies": 1,

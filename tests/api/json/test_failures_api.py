@@ -32,6 +32,7 @@ def test_failed_archives_are_grouped_by_cause_for_readers_alone(library: Library
     assert found.status_code == 200
     assert [each for each in found.json()["items"] if each["code"] == "CONFLICT"] == [
         {
+            "condition": None,
             "code": "CONFLICT",
             "task": "load-metadata",
             "sentence": "two records",

@@ -83,7 +83,17 @@ DELIVERIES = [
 
 def archive(**members: object) -> ArchiveView:
     empty = ("sessions", "signatures", "fields", "warnings", "payments", "discrepancies", "closed_discrepancies")
-    of_files = ("versions", "deliveries", "refused", "files", "judgements", "notifications", "timeline", "missing")
+    of_files = (
+        "conditions",
+        "versions",
+        "deliveries",
+        "refused",
+        "files",
+        "judgements",
+        "notifications",
+        "timeline",
+        "missing",
+    )
     lists: dict[str, object] = {name: [] for name in (*empty, *of_files)}
     head: dict[str, object] = {
         "reference": REFERENCE,
@@ -91,6 +101,8 @@ def archive(**members: object) -> ArchiveView:
         "process_number": 1037,
         "source": "default",
         "received_at": NOON,
+        "checked_at": None,
+        "anchored_at": None,
     }
     rest: dict[str, object] = {
         "state": "failed",
@@ -197,6 +209,7 @@ def listed(cause: CauseView | None) -> ArchiveSummary:
         received_at=NOON,
         completed_at=None,
         cause=cause,
+        conditions=[],
         files=2,
         warnings=3,
         discrepancies=10,

@@ -91,7 +91,7 @@ def test_archives_validate_verify_rebuild_and_export(
     assert before["run"]
     assert before["notification_attempt"]
     assert in_new_database(configure) == size.archives
-    assert rows() == before
+    assert rows() == before | {"stored_object": []}  # a rebuild does not know when archives were checked
     assert validation_errors() == []
 
 

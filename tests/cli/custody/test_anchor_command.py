@@ -36,6 +36,20 @@ def test_removed_archive_is_found_by_the_printed_root(cellar: Cellar) -> None:
     assert {(each["key"], each["fault"]) for each in found["findings"]} >= {(ocfl.object_key("two"), "missing")}
 
 
+def test_empty_folder_in_place_of_the_store_is_never_anchored(
+    cellar: Cellar, configure: Callable[..., Settings], tmp_path: Path
+) -> None:
+    place = tmp_path / "not mounted"
+    (place / "sources").mkdir(parents=True)
+    (place / "sources" / "one.json").write_text("{}")
+    configure(store_url=place)
+
+    done = cellar("anchor")
+
+    assert (done.status, "the store is empty while the database has archives" in done.errors) == (1, True)
+    assert not (place / "anchors").exists()
+
+
 def test_anchor_without_its_witness_exits_with_1(
     cellar: Cellar, configure: Callable[..., Settings], tmp_path: Path
 ) -> None:

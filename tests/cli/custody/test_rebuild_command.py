@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from adapters.files.store import store
-from adapters.settings.settings import Settings
+from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl
 from services.views import archive_view
 from tests.cli.conftest import Cellar
@@ -72,13 +72,18 @@ def test_database_without_tables_is_refused(cellar: Cellar, configure: Callable[
     assert (done.status, "cellar migrate" in done.errors, done.output) == (2, True, "")
 
 
-@pytest.mark.parametrize("command", ["rebuild", "rotate-keys"])
-@pytest.mark.usefixtures("sqlite_installation")
+@pytest.mark.parametrize("command", ["rebuild", "rotate-keys", "anchor"])
+@pytest.mark.usefixtures("sqlite_installation", "store_kind")
 def test_missing_store_is_refused_with_its_place(
     cellar: Cellar, configure: Callable[..., Settings], tmp_path: Path, command: str
 ) -> None:
-    configure(store_url=tmp_path / "nowhere")
+    (tmp_path / "wrong").mkdir()
+    (tmp_path / "wrong" / "letter.txt").touch()
+    for place in ([] if settings().store_url else ["nowhere", "wrong"]) or [settings().store_location]:
+        configure(store_url=tmp_path / place if "://" not in place else place)
 
-    done = cellar(command)
+        done = cellar(command)
 
-    assert (done.status, f"{tmp_path}/nowhere does not exist; check CELLAR_STORE_URL" in done.errors) == (2, True)
+        assert (done.status, done.output) == (2, "")
+        assert f"{place} does not exist, or nothing was ever archived there; check CELLAR_STORE_URL" in done.errors
+    assert [each.name for each in (tmp_path / "wrong").iterdir()] == ["letter.txt"]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -20,7 +21,14 @@ from adapters.store import ocfl
 from models.runs.receipt import DeliveryRow
 from services.custody.verifying import object_of
 from tests.cli.conftest import Cellar
-from tests.installations import archived, damaged_file, database_that_is_away, store_that_does_not_answer
+from tests.conftest import make_tables
+from tests.installations import (
+    archived,
+    damaged_file,
+    database_that_is_away,
+    objects_below,
+    store_that_does_not_answer,
+)
 from tests.samples import sample_body
 
 
@@ -49,6 +57,31 @@ def test_damage_is_named_and_exits_with_1(cellar: Cellar) -> None:
     assert key in cellar("verify").output
 
 
+def test_what_a_check_finds_is_remembered_until_a_check_finds_nothing(cellar: Cellar) -> None:
+    before = {key: store().read_bytes(key) for key, _ in store().listed(ocfl.object_key("one"))}
+    key = damaged_file("one")
+    assert ", checked " not in cellar("show", "one").output
+
+    cellar("verify", "two", "one")
+
+    listed = cellar("list", "--condition", "FILE_DAMAGED").output
+    assert ("one" in listed, "two" in listed, "FILE_DAMAGED" in listed) == (True, False, True)
+    shown = cellar("show", "one").output
+    assert "completed (FILE_DAMAGED)" in shown
+    assert key.removeprefix(f"{ocfl.object_key('one')}/") in shown.replace("\n", "")
+    assert "signed document, as it was: the archive is damaged now" in shown
+    assert ", checked " in shown
+
+    cellar("verify", "--sample", "1")
+    assert json.loads(cellar("list", "--json", "--reference", "one").output)["items"][0]["conditions"] == [
+        "FILE_DAMAGED"
+    ]
+
+    store().overwrite_bytes(before[key], key)
+    assert cellar("verify", "one").status == 0
+    assert "No archive matches." in cellar("list", "--condition", "FILE_DAMAGED").output
+
+
 def test_what_to_do_follows_the_findings_once_for_each_fault(cellar: Cellar) -> None:
     store().remove(damaged_file("one"))
     damaged_file("two")
@@ -58,6 +91,22 @@ def test_what_to_do_follows_the_findings_once_for_each_fault(cellar: Cellar) -> 
 
     assert [line.split()[1].rstrip(":") for line in to_do] == ["damaged", "extra"]
     assert "let Cellosign send the archive again" in to_do[0]
+
+
+def test_damage_comes_before_rows_that_are_stale_after_another_time_zone(
+    cellar: Cellar, configure: Callable[..., Settings]
+) -> None:
+    last = max(("one", "two"), key=ocfl.object_key)
+    key = damaged_file(last)
+    configure(timezone="Asia/Jerusalem")
+
+    done = cellar("verify")
+
+    assert done.status == 1
+    lines = done.output.splitlines()
+    assert [line.partition(" ")[0] for line in lines] == ["damaged:", "stale:", "→", "→", "2"]
+    assert (key in lines[0], "→ stale: " in lines[3], "cellar rebuild" in lines[3]) == (True, True, True)
+    assert lines[4].endswith("NOT SOUND: 1 damaged, 1 stale")
 
 
 def test_delivery_that_the_database_has_lost_is_no_matter_of_a_re_run(cellar: Cellar) -> None:
@@ -233,6 +282,10 @@ def test_unreadable_store_is_not_called_sound(
     for arguments in ((), ("one",), ("--sample", "0.0000001"), ("--json",)):
         done = cellar("verify", *arguments)
         assert (done.status, done.output, "does not list" in done.errors) == (1, "", True)
+        to_do = (
+            "check AWS_SECRET_ACCESS_KEY" if store_kind == "bucket" else f"{settings().store_location}/archives; check"
+        )
+        assert to_do in done.errors
 
 
 @pytest.mark.parametrize("is_reachable", [False, True], ids=["unreachable", "without tables"])
@@ -244,3 +297,52 @@ def test_store_is_not_called_sound_without_a_usable_database(
     for arguments in ((), ("one",), ("--json",)):
         done = cellar("verify", *arguments)
         assert (done.status, done.output, "the database" in done.errors) == (2 if is_reachable else 1, "", True)
+
+
+def store_elsewhere(store_kind: str, folder: Path) -> str:
+    """Return the location of a store that was never written to."""
+    return f"s3://archives/{secrets.token_hex(8)}" if store_kind == "bucket" else f"{folder}/elsewhere/store"
+
+
+def everything(store_kind: str, folder: Path) -> set[str]:
+    """Return what there is below a folder, and in a bucket's place of a store, but no database and its journal."""
+    made = {str(path) for path in folder.rglob("*") if ".db" not in path.name}
+    return made | set(objects_below(settings().store_location) if store_kind == "bucket" else ())
+
+
+@pytest.mark.parametrize("is_new", [False, True], ids=["archives", "no archives"])
+def test_store_that_is_not_there_is_never_sound_and_no_check_makes_it(
+    cellar: Cellar, configure: Callable[..., Settings], store_kind: str, tmp_path: Path, is_new: bool
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    database = {"database_url": f"sqlite:///{tmp_path}/new.db"} if is_new else {}
+    elsewhere = store_elsewhere(store_kind, tmp_path)
+    configure(store_url=elsewhere, inbox_url=f"{tmp_path}/elsewhere/inbox", **database)
+    make_tables()
+    before = everything(store_kind, tmp_path)
+
+    for arguments in ((), ("--quick",), ("--signatures",), ("--against", "0" * 64), *([] if is_new else [("one",)])):
+        done = cellar("verify", *arguments)
+        assert (done.status, "NOT SOUND" in done.output) == (1, True)
+        assert done.output.startswith(f"absent: {ocfl.ROOT_DECLARATION}: expected ")
+        assert settings().store_location in done.output
+        assert "→ absent: mount the disk of the store, or correct CELLAR_STORE_URL" in done.output
+    (finding,) = json.loads(cellar("verify", "--json").output)["findings"]
+    assert finding["fault"] == "absent"
+    assert cellar("status").status == 1
+    assert cellar("doctor").status == 1
+    assert everything(store_kind, tmp_path) == before
+
+
+def test_no_check_makes_the_data_folder(cellar: Cellar, configure: Callable[..., Settings], tmp_path: Path) -> None:
+    made = settings()
+    configure(
+        database_url=made.database_location,
+        store_url=made.store_location,
+        inbox_url=made.inbox_location,
+        data_dir=tmp_path / "another",
+        seal_keys=made.secret_path("seal").read_text(),
+    )
+
+    assert cellar("verify").status == 0
+    assert not (tmp_path / "another").exists()

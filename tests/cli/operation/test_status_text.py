@@ -38,6 +38,7 @@ def status(**members: object) -> Status:
     known = {
         "archives": {"completed": 1_000},
         "failures": [],
+        "conditions": [],
         "waiting": [],
         "inbox": InboxView(receipts=0, oldest_at=None),
         "missing": MissingCount(processes=0, nearest_deadline_at=None),
@@ -68,6 +69,22 @@ def test_status_of_a_well_installation_ends_with_all_is_well() -> None:
         "archives: 1,000 completed; 1 run in progress",
         "",
         "cellar 1.2: all is well",
+    ]
+
+
+def test_status_names_conditions_of_archives_and_of_the_store() -> None:
+    shared = {"code": "FILE_EXTRA", "count": 5, "first_at": NOON, "last_at": NOON}
+    groups = [shared | {"kind": "archive", "subjects": 2}, shared | {"kind": "store", "subjects": 1}]
+    again = GROUP.model_copy(update={"condition": "RUN_FAILED"})
+    found = status(conditions=groups, failures=[again])
+
+    assert lines(lambda terminal: print_status(terminal, found, NOON))[-6:] == [
+        "archives: 1,000 completed; 1 run in progress",
+        "FILE_EXTRA: 2 archives; see `cellar list --condition FILE_EXTRA`",
+        "FILE_EXTRA: 5 files beside the archives; see `cellar verify`",
+        "last run failed: 1,200 by CONFLICT in load-metadata; see `cellar failures`",
+        "",
+        "cellar 1.2: 2 conditions are open",
     ]
 
 

@@ -27,6 +27,7 @@ from services.anchors.making import Made, make
 from services.anchors.proving import proof_of
 from services.custody.judging_again import judge_object
 from services.custody.objects.listing import object_of
+from services.views import archive_view
 from tests import pdfs
 from tests.installations import archived
 from tests.prepared import Prepared
@@ -51,6 +52,21 @@ def three_archives() -> None:
 
 def leaves(made: Made) -> dict[str, Leaf]:
     return {leaf.key: leaf for leaf in anchors.leaves_of(store(), made.anchor)}
+
+
+def test_archive_knows_the_newest_anchor_that_has_it() -> None:
+    first = make(later(1), whole=True).anchor.statement.at
+    assert [anchored_at(f"process-{number}") for number in range(3)] == [first] * 3
+
+    archived("process-1", sample_body("process-1"), later(9))
+    newest = make(later(10)).anchor.statement.at
+
+    assert [anchored_at(f"process-{number}") for number in range(3)] == [first, newest, first]
+
+
+def anchored_at(reference: str) -> datetime | None:
+    archive = archive_view.archive(reference)
+    return archive.anchored_at if archive else None
 
 
 def later(days: int) -> datetime:

@@ -15,7 +15,8 @@ from werkzeug import Response
 
 from adapters.database.transactions import reading, writing
 from adapters.settings.settings import Settings
-from adapters.store.beside.last_check import keep_check
+from adapters.tables import conditions
+from adapters.tables.conditions import Found
 from adapters.tables.people import letters, notices
 from adapters.tables.runs import refused, runs
 from models.archive.archive import State
@@ -28,7 +29,7 @@ from models.people.notice import NoticeKind
 from models.runs.cause import Cause
 from models.runs.refused import RefusedDelivery
 from models.runs.run import RunRow, RunState, Trigger
-from models.store.fixity import Fault, Fixity, FixityFinding
+from models.store.condition import ConditionCode, Subject
 from services.health.people import people
 from services.people.reporting import report_refusing, report_unverified, report_verified
 from services.people.telling import tell
@@ -212,17 +213,33 @@ def test_endpoint_that_fails_is_told_then_its_dead_messages_and_its_disabling(ch
     assert "secret" not in "".join(chat.texts)
 
 
-def test_damage_of_the_store_is_told_until_a_check_of_the_whole_store_finds_none(chat: Chat) -> None:
-    damaged = Fixity(1, 3, 9, (FixityFinding("a key", Fault.DAMAGED, "", ""),) * 3)
-    sound = Fixity(1, 3, 9, (FixityFinding("a key", Fault.INTERRUPTED, "", ""),))
-    keep_check(damaged, 1.0, at(0))
+def set_condition(code: ConditionCode, found: Found | None, now: datetime) -> None:
+    with writing() as session:
+        conditions.set_within(session, Subject.ARCHIVE, "one", {code: found}, now)
+
+
+def test_damage_of_the_store_is_told_until_nothing_of_it_is_left(chat: Chat) -> None:
+    damaged = ConditionCode.FILE_DAMAGED
+    set_condition(damaged, Found(3, {"files": ["a"], "quick": False}), at(0))
     tell(at(0))
-    keep_check(sound, 0.1, at(24))
     tell(at(24))
-    keep_check(sound, 1.0, at(48))
+    set_condition(damaged, None, at(48))
     tell(at(48))
 
     assert chat.titles == ["cellar: the store is damaged (3 findings)", "cellar: the store is sound again"]
+
+
+def test_failed_run_of_a_complete_archive_is_told_until_one_succeeds(chat: Chat) -> None:
+    failed = ConditionCode.RUN_FAILED
+    set_condition(failed, Found(1, {"cause": "CONFLICT", "task": "persist-files", "sentence": "why"}), at(0))
+    tell(at(0))
+    set_condition(failed, None, at(1))
+    tell(at(1))
+
+    assert chat.titles == [
+        "cellar: last run of 1 archive failed (CONFLICT in persist-files)",
+        "cellar: no archive's last run is failed any longer (CONFLICT in persist-files)",
+    ]
 
 
 def test_check_that_breaks_off_is_told_until_one_comes_to_its_end(chat: Chat) -> None:

@@ -85,14 +85,16 @@ def test_archive_of_an_earlier_build_verifies_and_is_rebuilt_as_the_default(conf
     assert read("in-utc") == (HERE, 2100, "default")
 
 
-def test_changed_terms_differ_until_the_archive_is_run_again() -> None:
+def test_changed_terms_make_rows_stale_until_the_archive_is_run_again() -> None:
     receipt_id = archived("in-jerusalem", sample_body("in-jerusalem"), source="jerusalem")
 
     registry.set_terms("jerusalem", {"timezone": "UTC", "amount_unit": None})
     findings = verify_object(object_of("in-jerusalem")).findings
     finished("in-jerusalem", receipt_id)
 
-    assert {each.fault for each in findings} == {Fault.DIFFERS}
+    assert [(each.fault, each.found) for each in findings] == [
+        (Fault.STALE, "rows that were read with timezone Asia/Jerusalem, amount_unit major")
+    ]
     assert read("in-jerusalem") == (HERE, 2100, "jerusalem")
     assert verify_object(object_of("in-jerusalem")).findings == ()
 

@@ -24,7 +24,7 @@ PATH = f"{ROOT}/archives"
 _MOST_ROWS_AT_ONCE = 500
 _COLUMNS = (
     *("reference", "state", "process_number", "template_id", "source", "received_at", "completed_at", "cause"),
-    *("files", "warnings", "discrepancies"),
+    *("files", "warnings", "discrepancies", "conditions"),
 )
 router = APIRouter()
 
@@ -102,4 +102,5 @@ def _lines(query: ArchiveQuery, page: ArchivePage) -> Iterator[str]:
 
 def _values(archive: ArchiveSummary) -> list[object]:
     row = archive.model_dump(mode="json") | {"cause": archive.cause.code if archive.cause else None}
+    row["conditions"] = " ".join(archive.conditions)
     return [row[name] for name in _COLUMNS]

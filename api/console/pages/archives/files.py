@@ -3,6 +3,7 @@
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
@@ -21,7 +22,7 @@ from models.archive.content import FileRow
 from models.errors import Refused
 from models.people.action import ActionKind
 from services.evidence.bagging import evidence, write_evidence
-from services.evidence.handing_out import file_chunks
+from services.evidence.handing_out import file_chunks, is_whole
 from services.people.actions import record
 from services.receipts.lookup import unknown_reference
 from services.views import archive_view
@@ -51,10 +52,12 @@ def preview_kind(file: FileRow) -> str | None:
 @router.get("/archives/{reference:path}/files/{sha256}/view")
 def view(request: Request, reference: Reference, sha256: str, _person: Person) -> Response:
     file = _file(reference, sha256)
-    kind = preview_kind(file)
+    is_lost = file.size_bytes <= _MOST_PREVIEWED_BYTES and not is_whole(reference, sha256, file.size_bytes)
+    kind = None if is_lost else preview_kind(file)
     text = _text(reference, file) if kind == "text" else None
     source = archive_url(reference, "files", sha256)
-    return render(request, "file.html", reference=reference, file=file, kind=kind, text=text, source=source)
+    shown: dict[str, Any] = {"file": file, "kind": kind, "text": text, "source": source, "is_lost": is_lost}
+    return render(request, "file.html", reference=reference, **shown)
 
 
 @router.get("/archives/{reference:path}/files/{sha256}")

@@ -10,6 +10,7 @@ from api.console.frame.rendering import render
 from api.console.frame.threads import in_thread
 from api.console.frame.visits import Person, recorded
 from models.archive.archive import State
+from models.store.condition import ConditionCode
 from models.views.archives.archives import ArchiveFilter
 from services.bulk import planning
 from services.views import failure_list
@@ -26,7 +27,11 @@ def list_failed(request: Request, _person: Person) -> Response:
 
 @router.post("/failed/plan")
 async def plan(form: Posted, person: Person) -> Response:
-    """Plan to run all failed archives again, of a cause or of every cause. Nothing runs before a confirmation."""
+    """Plan to run all failed archives again, of a cause or of every cause; or complete archives whose last run failed.
+    Nothing runs before a confirmation.
+    """
     chosen = ArchiveFilter(state=State.FAILED, cause=form.text("cause") or None)
+    if form.text("condition"):
+        chosen = ArchiveFilter(condition=ConditionCode.RUN_FAILED)
     made = await in_thread(planning.plan, chosen, recorded(person))
     return see(f"{ROOT}/bulk/{made.id}")

@@ -56,7 +56,8 @@ _WRONG: Mapping[str, Meaning] = {
         N_("Ask their operators. The page of each endpoint shows the attempts."),
     ),
     "last verify": Meaning(
-        N_("The last check of the store has failed."), N_("Run cellar verify: it names each damaged file.")
+        N_("Checks of the store have found damage, or the last one broke off."),
+        N_("Run cellar verify: it names each damaged file."),
     ),
     "last anchor": Meaning(
         N_("The last anchor is old or incomplete."),

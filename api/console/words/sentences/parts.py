@@ -14,7 +14,7 @@ _FORMS = forms(
     ("CELLAR_CLAMD is not set: files are not scanned", N_("CELLAR_CLAMD is not set: files are not scanned")),
     ("no source besides the URL without a name", N_("no source besides the URL without a name")),
     ("no endpoint receives messages", N_("no endpoint receives messages")),
-    ("no scheduled check of the store has ended yet", N_("no scheduled check of the store has ended yet")),
+    ("no check of the whole store has ended yet", N_("no check of the whole store has ended yet")),
     ("no anchor yet; `anchor-archives` makes one each day", N_("no anchor yet: the first is made within a day")),
     ("none yet; the first anchor generates it", N_("none yet: it is made with the first anchor")),
     (

@@ -24,6 +24,7 @@ from services.processing.loading import load
 from services.processing.persisting import persist
 from services.receipts.stored_archive import stored_archive
 from tests.flows.conftest import received
+from tests.flows.databases import in_new_database
 from tests.installations import archived
 from tests.samples import sample_body
 
@@ -123,7 +124,7 @@ def test_after_another_time_zone_a_run_ends_the_findings_and_no_older_version_be
     bodies = [sample_body(), json.dumps(json.loads(sample_body()), indent=1).encode(), sample_body(signatures=[])]
     first, _, last = [archived(REFERENCE, body) for body in bodies]
     configure(timezone="America/New_York")
-    assert {fault for fault, _, _ in findings()} == {Fault.DIFFERS}
+    assert [(fault, said) for fault, _, said in findings()] == [(Fault.STALE, "rows that were read with the defaults")]
 
     load(stored_archive(REFERENCE, last))
     assert findings() == []
@@ -135,6 +136,32 @@ def test_after_another_time_zone_a_run_ends_the_findings_and_no_older_version_be
             later = datetime(2022, 12, 21, 23, 29, 17, tzinfo=UTC)
             session.connection().execute(its.update().where(its.c.receipt_id == first).values(event_at=later))
         assert any("current_receipt_id" in said for _, _, said in findings())
+
+
+@pytest.mark.parametrize(
+    "terms", [{"timezone": "Asia/Jerusalem"}, {"amount_unit": "major"}, {"payment_types": "x=held"}]
+)
+def test_rows_that_were_read_on_other_terms_are_stale_and_what_was_rewritten_among_them_differs(
+    sqlite_installation: Settings, configure: Callable[..., Settings], terms: dict[str, str]
+) -> None:
+    archived(REFERENCE, sample_body(REFERENCE))
+    archived("process-2", sample_body("process-2"))
+    configure(**terms)
+    assert [fault for fault, _, _ in findings()] == [Fault.STALE]
+
+    with rewritten("form_field", "value", "another"):
+        assert [(fault, "value" in said) for fault, _, said in findings()] == [
+            (Fault.DIFFERS, True),
+            (Fault.STALE, False),
+        ]
+    with rewritten("archive", "read_on", None):  # as in rows of earlier builds
+        assert [fault for fault, _, _ in findings()] == [Fault.STALE]
+    for unknown in ({"timezone": "no zone"}, {"timezone": "America"}, {"payment_types": 1}, "x"):
+        with rewritten("archive", "read_on", unknown):
+            assert {fault for fault, _, _ in findings()} == {Fault.DIFFERS}, unknown
+
+    in_new_database(configure)
+    assert (findings(), findings("process-2")) == ([], [])
 
 
 def test_a_run_that_is_at_work_or_has_failed_causes_no_finding(receipt_ids: list[str]) -> None:

@@ -1,0 +1,146 @@
+"""The conditions of archives and of the store. They are opened and ended here alone."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy
+from sqlmodel import Session, col, delete, func, select
+
+from adapters.database.transactions import pages, reading, upsert, writing
+from adapters.search import entries
+from domain.search.facets import condition_facets
+from models.archive.archive import ArchiveRow
+from models.columns import Moment
+from models.store.condition import OF_FAULTS, ConditionCode, ConditionRow, StoredObjectRow, Subject
+from models.views.failures import ConditionGroup, FailureGroup
+
+OF_CHECKS = frozenset(OF_FAULTS.values())
+_ITS_KEY = ("kind", "subject", "code")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A condition as it was found: the number of findings, and the values that its words need."""
+
+    count: int
+    values: Mapping[str, Any]
+
+
+def set_within(
+    session: Session,
+    kind: Subject,
+    subject: str,
+    found: Mapping[ConditionCode, Found | None],
+    now: datetime,
+    *,
+    is_quick: bool = False,
+) -> None:
+    """Open or confirm conditions, and end those of which nothing was found. In the caller's transaction.
+
+    A quick check ends only what a quick check has found, and leaves a finding of another check as it is.
+    """
+    for code, each in found.items():
+        if each:
+            changed = {"found_at": now, "count": each.count, "values": dict(each.values)}
+            row = {"kind": kind, "subject": subject, "code": code, "since": now, **changed}
+            new = upsert(session, ConditionRow).values(**row)
+            confirmed = new.on_conflict_do_update(index_elements=_ITS_KEY, set_=changed)
+            session.connection().execute(new.on_conflict_do_nothing() if is_quick else confirmed)
+    its = col(ConditionRow.kind) == kind, col(ConditionRow.subject) == subject
+    over = [code for code, each in found.items() if not each]
+    ended = delete(ConditionRow).where(*its, col(ConditionRow.code).in_(over))
+    if is_quick:
+        ended = ended.where(col(ConditionRow.values)["quick"].as_boolean())
+    has_ended = session.connection().execute(ended).rowcount > 0
+    if kind is Subject.ARCHIVE and (has_ended or any(found.values())):
+        codes = session.exec(select(ConditionRow.code).where(*its)).all()
+        entries.set_facets(session, subject, condition_facets(codes))
+
+
+def of_archive_within(session: Session, reference: str) -> list[ConditionRow]:
+    """Return the open conditions of an archive, the oldest first."""
+    its = select(ConditionRow).where(ConditionRow.kind == Subject.ARCHIVE, ConditionRow.subject == reference)
+    return list(session.exec(its.order_by(col(ConditionRow.since), ConditionRow.code)))
+
+
+def of_archives_within(session: Session, references: Collection[str]) -> dict[str, list[ConditionCode]]:
+    """Return the codes of the open conditions of those of the archives that have any."""
+    its = select(ConditionRow.subject, ConditionRow.code).where(ConditionRow.kind == Subject.ARCHIVE)
+    found: dict[str, list[ConditionCode]] = {}
+    for reference, code in session.exec(
+        its.where(col(ConditionRow.subject).in_(references)).order_by(ConditionRow.code)
+    ):
+        found.setdefault(reference, []).append(ConditionCode(code))
+    return found
+
+
+def references(reference: str | None = None) -> set[str]:
+    """Return the references of the archives with open conditions, or of one of them if it has any."""
+    its = select(ConditionRow.subject).where(ConditionRow.kind == Subject.ARCHIVE)
+    with reading() as session:
+        return set(session.exec(its if reference is None else its.where(ConditionRow.subject == reference)))
+
+
+_OF_GROUP = (
+    func.count().label("subjects"),
+    func.sum(col(ConditionRow.count)).label("count"),
+    func.min(ConditionRow.since, type_=Moment()).label("first_at"),
+    func.max(ConditionRow.found_at, type_=Moment()).label("last_at"),
+)
+
+
+def groups() -> list[ConditionGroup]:
+    """Return the open conditions by code, those of archives first.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    its = col(ConditionRow.kind), col(ConditionRow.code)
+    with reading() as session:
+        found = session.execute(sqlalchemy.select(*its, *_OF_GROUP).group_by(*its).order_by(*its)).mappings()
+        return [ConditionGroup.model_validate(dict(each)) for each in found]
+
+
+def failed_runs(source: str | None = None) -> list[FailureGroup]:
+    """Return the complete archives whose last run failed, by cause, of all sources or of one.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    code, task, sentence = (col(ConditionRow.values)[name].as_string() for name in ("cause", "task", "sentence"))
+    archives, _, first_at, last_at = _OF_GROUP
+    its = sqlalchemy.select(code, task, func.max(sentence), archives, first_at, last_at).group_by(code, task)
+    its = its.where(col(ConditionRow.code) == ConditionCode.RUN_FAILED).order_by(archives.desc(), code, task)
+    if source is not None:
+        its = its.where(col(ConditionRow.subject).in_(select(ArchiveRow.reference).where(ArchiveRow.source == source)))
+    names = ("code", "task", "sentence", "archives", "first_at", "last_at")
+    with reading() as session:
+        found = [dict(zip(names, each, strict=True)) for each in session.execute(its)]
+    return [FailureGroup.model_validate({"condition": ConditionCode.RUN_FAILED, **each}) for each in found]
+
+
+def note_within(session: Session, keys: Iterable[str], **moments: datetime) -> None:
+    """Note when objects of the store were checked or anchored, in the caller's transaction."""
+    for page in pages(keys, 1000):
+        rows = [{"key": each, **moments} for each in page]
+        noted = upsert(session, StoredObjectRow).values(rows)
+        session.connection().execute(noted.on_conflict_do_update(index_elements=["key"], set_=moments))
+
+
+def note_anchored(keys: Iterable[str], at: datetime) -> None:
+    """Note the objects that an anchor has.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    for page in pages(keys):
+        with writing() as session:
+            note_within(session, page, anchored_at=at)
+
+
+def stored_object(key: str = "") -> StoredObjectRow:
+    """Return when an object, or the store as a whole, was checked and anchored."""
+    with reading() as session:
+        return session.get(StoredObjectRow, key) or StoredObjectRow(key=key)
