@@ -112,7 +112,15 @@ def interrupted(_copy: Path) -> Mend:
     return lambda: ran(R)
 
 
+def absent(copy: Path) -> Mend:
+    """The disk of the store is not mounted."""
+    away = copy.parent / "away"
+    store().rename(away)
+    return lambda: away.rename(store())
+
+
 FAULTS = {
+    Fault.ABSENT: absent,
     Fault.DAMAGED: damaged,
     Fault.MISSING: missing,
     Fault.EXTRA: extra,
@@ -122,7 +130,7 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("fault", Fault)
+@pytest.mark.parametrize("fault", sorted({*Fault} - {Fault.STALE}))
 def test_advice_of_verify_makes_the_store_sound(cellar: Cellar, tmp_path: Path, fault: Fault) -> None:
     archived(R, BODY)
     shutil.copytree(store(), tmp_path / "copy")
@@ -137,6 +145,17 @@ def test_advice_of_verify_makes_the_store_sound(cellar: Cellar, tmp_path: Path, 
         followed(cellar, each.partition("; lost receipts")[0], REFERENCE=R)
 
     assert (cellar("verify").status, cellar("verify").output.count("→")) == (0, 0)
+
+
+def test_stale_rows_are_read_again_as_verify_says(cellar: Cellar, configure: Configure) -> None:
+    archived(R, BODY)
+    configure(timezone="Asia/Jerusalem")
+    found = cellar("verify")
+    assert (found.status, "stale: " in found.output, _TO_DO[Fault.STALE] in found.output) == (1, True, True)
+
+    followed(cellar, _TO_DO[Fault.STALE], REFERENCE=R)
+
+    assert cellar("verify").status == 0
 
 
 @pytest.mark.parametrize("fault", [Fault.DAMAGED, Fault.MISSING])
@@ -325,6 +344,20 @@ def store_damaged(cellar: Cellar) -> Mend:
     return lambda: archived(R, BODY)
 
 
+def runs_failed(_cellar: Cellar) -> Mend:
+    archived(R, BODY)
+    key = f"{ocfl.object_key(R)}/inventory.json"
+    kept = (store() / key).read_bytes()
+    (store() / key).write_bytes(b"damaged")
+    assert ran(R)
+
+    def _restored() -> None:
+        (store() / key).write_bytes(kept)
+        assert ran(R) is None
+
+    return _restored
+
+
 def deliveries_refused(_cellar: Cellar) -> Mend:
     quarantined(b"nonsense", Refused("NOT_JSON", "no JSON"), NOW)
     restore_refused()
@@ -378,6 +411,7 @@ def messages_dead(cellar: Cellar) -> Mend:
 NOTICES: dict[NoticeKind, Callable[[Cellar], Mend]] = {
     NoticeKind.ARCHIVES_FAILED: failed,
     NoticeKind.SYSTEM_AWAY: away,
+    NoticeKind.RUNS_FAILED: runs_failed,
     NoticeKind.STORE_DAMAGED: store_damaged,
     NoticeKind.PROCESSES_MISSING: processes_missing,
     NoticeKind.ENDPOINT_FAILING: endpoint(failing_since=NOW),
