@@ -134,7 +134,6 @@ def test_failed_run_of_a_complete_archive_is_a_condition_until_a_check_or_a_run_
     )
     [group] = failures().items
     assert (group.condition, group.code, group.task, group.archives) == ("RUN_FAILED", "CONFLICT", "persist-files", 1)
-    assert failures("nobody").items == []
     shown = archive_view.archive("one")
     assert shown
     assert (shown.conditions[0].count, shown.conditions[0].values["cause"]) == (2, "CONFLICT")
