@@ -13,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adapters.inbox import inbox
 from adapters.observation.metrics import DELIVERIES, REFUSED_DELIVERIES, SOURCE_DELIVERIES, begin_source
@@ -49,21 +49,6 @@ from models.runs.receipt import DEFAULT_SOURCE
 
 _REFUSED_EACH_TIME = {413, 422}
 _OUTCOMES = dict.fromkeys(_REFUSED_EACH_TIME, "refused") | {401: "unauthorised"}
-
-
-class _NoSniffing:
-    """Middleware that forbids browsers to guess media types: an attached file may look like a page or a script."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def _send(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message = {**message, "headers": [*message["headers"], (b"x-content-type-options", b"nosniff")]}
-            await send(message)
-
-        await self._app(scope, receive, _send)
 
 
 @asynccontextmanager
@@ -187,7 +172,6 @@ def _too_often(request: Request, refused: Refused, again_s: int) -> JSONResponse
 
 
 app.add_middleware(Gate, refuse=_refused)
-app.add_middleware(_NoSniffing)  # around the gate, whose answers have the header too
 
 
 @app.exception_handler(Transient)

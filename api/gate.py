@@ -12,7 +12,7 @@ event loop to honest senders, whose requests never wait.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
 
 from fastapi import Request
@@ -31,6 +31,8 @@ from models.errors import Refused
 WEBHOOKS = "/webhooks"
 DROP_BODY = "cellar.drop_body"
 """The extension of ASGI by which the server drops a body that nobody wants: `drop` returns whether it was all."""
+_NO_GUESSES = {b"x-content-type-options": b"nosniff"}
+"""Forbids browsers to guess media types: an attached file may look like a page or a script."""
 _MOST_BYTES = 1_000_000
 _DROPPED_BYTES = 1 << 20
 _DROPPED_BYTES_OF_AN_ARCHIVE = 64 << 20
@@ -57,6 +59,7 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        send = with_headers(send, _NO_GUESSES)
         exchange = _Exchange(scope, receive, send, self._pause)
         request = Request(scope, exchange.receive)
         try:
@@ -131,6 +134,19 @@ async def in_time(chunks: AsyncIterator[bytes], next_chunk: NextChunk = asyncio.
                 raise _timeout(f"less than {_MIN_BYTES_PER_S} bytes a second came for {waited_s:.0f} s")
             waited_s, come_bytes = 0.0, 0
         yield chunk
+
+
+def with_headers(send: Send, headers: Mapping[bytes, bytes]) -> Send:
+    """Return a `send` that adds the headers that an answer does not have itself."""
+
+    async def _send(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            own = {name.lower() for name, _ in message["headers"]}
+            added = [(name, value) for name, value in headers.items() if name not in own]
+            message = {**message, "headers": [*message["headers"], *added]}
+        await send(message)
+
+    return _send
 
 
 class _Exchange:

@@ -3,9 +3,9 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from typing import NoReturn
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from typing import Any, NoReturn
 
 from models.errors import CellarError
 
@@ -31,6 +31,19 @@ def next_pause(previous_s: float, lived_s: float) -> float:
     if lived_s > _LONGEST_PAUSE_S:
         return 0
     return min(max(previous_s * 2, _FIRST_PAUSE_S), _LONGEST_PAUSE_S)
+
+
+@asynccontextmanager
+async def in_background(*works: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run work beside the block. At the end of the block it is cancelled."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
 
 
 async def supervised(name: str, loop: Callable[[], Awaitable[None]]) -> NoReturn:

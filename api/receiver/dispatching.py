@@ -12,13 +12,13 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, suppress
 
 import structlog
 
 from adapters.observation.log import bound
-from adapters.platform.loops import supervised
+from adapters.platform.loops import in_background, supervised
 from adapters.settings.settings import settings
 from api.receiver.admission import Admission
 from api.receiver.fellows import DROPPED, Fellows
@@ -75,22 +75,14 @@ class Dispatcher:
         """Let a batch of session events get into store and database soon."""
         self._batches.append(batch)
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    def running(self) -> AbstractAsyncContextManager[None]:
         loops = {
             "the sweep of the inbox": self._sweep_repeatedly,
             "the triggering after an answer": self._follow,
             "the listing of refused deliveries": self._list_repeatedly,
             "the taking in of session events": self._take_in_repeatedly,
         }
-        tasks = [asyncio.create_task(supervised(name, loop)) for name, loop in loops.items()]
-        try:
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
+        return in_background(*(supervised(name, loop) for name, loop in loops.items()))
 
     async def _follow(self) -> None:
         while True:

@@ -6,12 +6,12 @@ Each process has a part of a shared memory. A receiver of one process is a part 
 import asyncio
 import hashlib
 import os
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from functools import lru_cache
 
 from adapters.observation.log import failed_writes
-from adapters.platform.loops import loops_down
+from adapters.platform.loops import in_background, loops_down
 from adapters.platform.shared_numbers import SharedNumbers
 from adapters.settings.settings import settings
 
@@ -127,16 +127,9 @@ class Fellows:
                 size_bytes += self._memory.get(part, place + 2 * self._rows)
         return requests, size_bytes
 
-    @asynccontextmanager
-    async def beating(self, sources_state: Callable[[], int]) -> AsyncIterator[None]:
+    def beating(self, sources_state: Callable[[], int]) -> AbstractAsyncContextManager[None]:
         """Show the others each second that this process serves, and how it is."""
-        task = asyncio.create_task(self._beat_repeatedly(sources_state))
-        try:
-            yield
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        return in_background(self._beat_repeatedly(sources_state))
 
     async def _beat_repeatedly(self, sources_state: Callable[[], int]) -> None:
         while True:

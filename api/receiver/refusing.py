@@ -4,14 +4,13 @@ A body that arrives and is refused is kept in quarantine and reported elsewhere.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from datetime import UTC, datetime
 
 import structlog
 
 from adapters.peers import prefect_api
-from adapters.platform.loops import supervised
+from adapters.platform.loops import in_background, supervised
 from api.receiver.fellows import Fellows
 from models.errors import Transient
 from models.messages.refusing import TurnedAway
@@ -54,17 +53,8 @@ class Refusing:
             self._is_announced = True
             self._are_many.set()
 
-    @asynccontextmanager
-    async def reporting(self) -> AsyncIterator[None]:
-        task = asyncio.create_task(
-            supervised("the reporting of requests that are turned away", self._report_repeatedly)
-        )
-        try:
-            yield
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+    def reporting(self) -> AbstractAsyncContextManager[None]:
+        return in_background(supervised("the reporting of requests that are turned away", self._report_repeatedly))
 
     async def _report_repeatedly(self) -> None:
         """Report once the requests are many. While the database is away, try again."""

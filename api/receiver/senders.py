@@ -10,9 +10,9 @@ import hashlib
 import hmac
 import math
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from typing import Literal, get_args
 
@@ -20,7 +20,7 @@ import structlog
 from starlette.datastructures import Headers
 
 from adapters.observation.metrics import UNAUTHORISED_REQUESTS, begin_source
-from adapters.platform.loops import supervised
+from adapters.platform.loops import in_background, supervised
 from adapters.store.beside import sources
 from api.authorization import UNAUTHORIZED, is_sender, presented_secrets
 from models.errors import CellarError, Refused, System, Transient
@@ -85,15 +85,8 @@ class Senders:
             return source
         return FURTHER if source in (self._known or {}) else UNKNOWN
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        task = asyncio.create_task(supervised("the reading of the sources", self._refresh_repeatedly))
-        try:
-            yield
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+    def running(self) -> AbstractAsyncContextManager[None]:
+        return in_background(supervised("the reading of the sources", self._refresh_repeatedly))
 
     async def _refresh_repeatedly(self) -> None:
         while True:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
 
 from adapters.platform.cancellation import Deadline, clock, limited
+from adapters.platform.loops import in_background
 from adapters.tables.runs import runs
 from flows.execution.engine import give_up
 from models.errors import System, Transient
@@ -60,13 +61,10 @@ async def _held(references: Collection[str], holder: str, asked_at_s: float) -> 
     """Renew leases while the block runs, and release them. `asked_at_s`: the time before the request for them."""
     deadline = Deadline(asked_at_s + _LEASE_S)
     with limited(deadline.check):
-        renewal = asyncio.create_task(_renew(references, holder, deadline, asyncio.current_task()))
         try:
-            yield
+            async with in_background(_renew(references, holder, deadline, asyncio.current_task())):
+                yield
         finally:
-            renewal.cancel()
-            with suppress(asyncio.CancelledError):
-                await renewal
             with suppress(Transient):  # the leases expire by themselves
                 await asyncio.to_thread(runs.release_leases, references, holder)
 

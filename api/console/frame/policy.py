@@ -1,6 +1,8 @@
 """Headers of every answer of the console: nothing is loaded from elsewhere, nothing inline runs, nothing frames it."""
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.gate import with_headers
 
 _POLICY = "; ".join(
     [
@@ -34,11 +36,4 @@ class Policy:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def _send(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                own = {name.lower() for name, _ in message["headers"]}
-                added = [(name, value) for name, value in _HEADERS.items() if name not in own]
-                message = {**message, "headers": [*message["headers"], *added]}
-            await send(message)
-
-        await self._app(scope, receive, _send)
+        await self._app(scope, receive, with_headers(send, _HEADERS))
