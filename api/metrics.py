@@ -18,7 +18,6 @@ from adapters.observation.process_metrics import process_metrics
 from adapters.tables import conditions
 from api.authorization import API_TOKEN
 from api.errors import READERS_FAILURES, Responses
-from api.receiver.admission import Admission
 from api.receiver.fellows import Fellows
 from api.receiver.health import why_not_ready
 from models.sources.clock import ClockWarning
@@ -64,7 +63,7 @@ async def metrics(request: Request) -> Response:
         _gauge("cellar_database_up", "1 while the database answers.", int(counted is not None)),
         _gauge("cellar_receiver_processes", "Processes that serve the receiver's port.", fellows.serving),
         *process_metrics(fellows.pids),
-        *_in_flight(request.app.state.admission),
+        *_in_flight(fellows),
         *(_of_database(counted) if counted else ()),
         *(_of_missing(counted, datetime.now(UTC)) if counted else ()),
         *(_of_inbox(queue, datetime.now(UTC)) if queue else ()),
@@ -76,8 +75,8 @@ async def metrics(request: Request) -> Response:
     return Response(shared_exposition(families), media_type=CONTENT_TYPE)
 
 
-def _in_flight(admission: Admission) -> Iterable[Metric]:
-    requests, size_bytes = admission.in_flight
+def _in_flight(fellows: Fellows) -> Iterable[Metric]:
+    requests, size_bytes = fellows.in_flight
     yield _gauge("cellar_deliveries_in_flight", "Deliveries that are being received.", requests)
     yield _gauge("cellar_in_flight_bytes", "Announced or received bytes of these deliveries.", size_bytes)
 

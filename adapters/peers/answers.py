@@ -6,16 +6,16 @@ from typing import Any
 
 import httpx
 
-NOT_PACKED = {"accept-encoding": "identity"}
-"""The header to send: unpacking could make gigabytes of a small answer."""
+from adapters.platform.tls import tls_context
 
 MOST_BYTES_OF_PREFECT = 16 << 20
 
 
 def bounded(most_bytes: int, within_s: float) -> Any:
-    """Return the `event_hooks` of a client whose answers have at most `most_bytes`, and end within a time.
+    """Return the options of an `httpx.Client` whose answers have at most `most_bytes`, and end within a time.
 
-    What goes beyond is an `httpx.TransportError`, like an answer that breaks off. The time counts from the headers.
+    What goes beyond is an `httpx.TransportError`, like an answer that breaks off. The time counts from the headers. No
+    answer may be packed: unpacking could make gigabytes of a small one.
     """
 
     def _bound(answer: httpx.Response) -> None:
@@ -23,17 +23,19 @@ def bounded(most_bytes: int, within_s: float) -> Any:
             raise httpx.RemoteProtocolError("the answer is packed")
         answer.stream = _Bounded(answer.stream, most_bytes, within_s)
 
-    return {"response": [_bound]}
+    headers, hooks = {"accept-encoding": "identity"}, {"response": [_bound]}
+    return {"timeout": within_s, "verify": tls_context(), "headers": headers, "event_hooks": hooks}
 
 
 def bounded_async(most_bytes: int, within_s: float) -> Any:
     """Return the same for an asynchronous client."""
-    (bound,) = bounded(most_bytes, within_s)["response"]
+    options = bounded(most_bytes, within_s)
+    (bound,) = options["event_hooks"]["response"]
 
     async def _bound(answer: httpx.Response) -> None:
         bound(answer)
 
-    return {"response": [_bound]}
+    return {**options, "event_hooks": {"response": [_bound]}}
 
 
 class _Bounded(httpx.SyncByteStream, httpx.AsyncByteStream):

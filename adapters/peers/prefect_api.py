@@ -13,8 +13,7 @@ import httpx
 import stamina
 from pydantic import BaseModel, RootModel, ValidationError
 
-from adapters.peers.answers import MOST_BYTES_OF_PREFECT, NOT_PACKED, bounded_async
-from adapters.platform.tls import tls_context
+from adapters.peers.answers import MOST_BYTES_OF_PREFECT, bounded_async
 from adapters.settings.settings import settings
 from models.errors import System, Transient
 from models.runs.receipt import DEFAULT_SOURCE, Identity
@@ -293,13 +292,5 @@ async def _answered(client: httpx.AsyncClient, method: str, path: str, body: Any
 
 
 def _client(timeout_s: float = _TIMEOUT_S) -> httpx.AsyncClient:
-    user, _, password = (settings().prefect_auth_string or "").partition(":")
-    auth = (user, password) if user else None
-    return httpx.AsyncClient(
-        base_url=settings().prefect_url,
-        timeout=timeout_s,
-        auth=auth,
-        verify=tls_context(),
-        headers=NOT_PACKED,
-        event_hooks=bounded_async(MOST_BYTES_OF_PREFECT, timeout_s),
-    )
+    options = bounded_async(MOST_BYTES_OF_PREFECT, timeout_s)
+    return httpx.AsyncClient(base_url=settings().prefect_url, auth=settings().prefect_auth, **options)

@@ -7,8 +7,7 @@ from typing import Any
 import httpx
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from adapters.peers.answers import MOST_BYTES_OF_PREFECT, NOT_PACKED, bounded
-from adapters.platform.tls import tls_context
+from adapters.peers.answers import MOST_BYTES_OF_PREFECT, bounded
 from adapters.settings.environment import POOL
 from adapters.settings.settings import settings
 from models.errors import System, Transient
@@ -187,16 +186,8 @@ def _is_missing(answer: httpx.Response) -> bool:
 def _answered(method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
     """Return the answer to a request. 404 is an answer: the object does not exist."""
     where = f"Prefect at {settings().prefect_ui_url}"
-    user, _, password = (settings().prefect_auth_string or "").partition(":")
-    auth = (user, password) if user else None
     try:
-        with httpx.Client(
-            auth=auth,
-            timeout=_TIMEOUT_S,
-            verify=tls_context(),
-            headers=NOT_PACKED,
-            event_hooks=bounded(MOST_BYTES_OF_PREFECT, _TIMEOUT_S),
-        ) as client:
+        with httpx.Client(auth=settings().prefect_auth, **bounded(MOST_BYTES_OF_PREFECT, _TIMEOUT_S)) as client:
             answer = client.request(method, f"{settings().prefect_url}{path}", json=body)
     except httpx.HTTPError as error:
         raise Transient(f"{where} does not answer: {type(error).__name__}", system=System.PREFECT) from error

@@ -6,8 +6,7 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import BaseModel, ValidationError
 
-from adapters.peers.answers import NOT_PACKED, bounded
-from adapters.platform.tls import tls_context
+from adapters.peers.answers import bounded
 from adapters.settings.settings import settings
 from models.errors import Transient
 
@@ -92,10 +91,7 @@ def unauthorised_by_source() -> dict[str, int]:
 
 def _client(*, trust_env: bool = True) -> httpx.Client:
     """Return a client for another program's answer too. A proxy in the environment is for other hosts than this one."""
-    hooks = bounded(_MOST_BYTES, _TIMEOUT_S)
-    return httpx.Client(
-        timeout=_TIMEOUT_S, verify=tls_context(), trust_env=trust_env, headers=NOT_PACKED, event_hooks=hooks
-    )
+    return httpx.Client(trust_env=trust_env, **bounded(_MOST_BYTES, _TIMEOUT_S))
 
 
 def _asked(url: str, client: httpx.Client) -> Ready:

@@ -11,8 +11,7 @@ import httpx
 import structlog
 
 from adapters.peers.addresses import addresses_of, is_public
-from adapters.peers.answers import NOT_PACKED, bounded_async
-from adapters.platform.tls import tls_context
+from adapters.peers.answers import bounded_async
 from models.archive.wanted import Wanted
 
 log = structlog.get_logger()
@@ -39,10 +38,7 @@ async def _answer(wanted: Wanted, may_call: Callable[[str], bool]) -> bytes | No
             addresses = await addresses_of(wanted.url)
             if not addresses or not all(map(may_call, addresses)):
                 raise ValueError("the address is private")
-            hooks = bounded_async(_MOST_BYTES, _WITHIN_S)
-            async with httpx.AsyncClient(
-                timeout=_WITHIN_S, verify=tls_context(), trust_env=False, event_hooks=hooks
-            ) as client:
+            async with httpx.AsyncClient(trust_env=False, **bounded_async(_MOST_BYTES, _WITHIN_S)) as client:
                 return await _body(client, httpx.URL(wanted.url), addresses[0], bytes.fromhex(wanted.request))
     except (httpx.HTTPError, OSError, ValueError, TimeoutError) as error:
         log.warning("no revocation data", kind="ocsp" if wanted.request else "crl", error=type(error).__name__)
@@ -50,7 +46,7 @@ async def _answer(wanted: Wanted, may_call: Callable[[str], bool]) -> bytes | No
 
 
 async def _body(client: httpx.AsyncClient, url: httpx.URL, address: str, request: bytes) -> bytes:
-    headers = {"host": url.netloc.decode(), "user-agent": "cellar", **NOT_PACKED}
+    headers = {"host": url.netloc.decode(), "user-agent": "cellar"}
     if request:
         headers["content-type"] = "application/ocsp-request"
     answer = await client.request(

@@ -18,8 +18,7 @@ from rfc3161_client import (
     decode_timestamp_response,
 )
 
-from adapters.peers.answers import NOT_PACKED, bounded
-from adapters.platform.tls import tls_context
+from adapters.peers.answers import bounded
 from models.errors import Refused, Transient
 
 _TIMEOUT_S = 20
@@ -90,11 +89,10 @@ def _check(found: TimeStampResponse, request: TimeStampRequest | None, text: byt
 
 
 def _answered(authority: str, request: bytes) -> bytes:
-    headers = {"content-type": "application/timestamp-query", "user-agent": "cellar", **NOT_PACKED}
-    hooks = bounded(_LARGEST_BYTES, _TIMEOUT_S)
+    headers = {"content-type": "application/timestamp-query", "user-agent": "cellar"}
     try:
-        with httpx.Client(headers=headers, timeout=_TIMEOUT_S, verify=tls_context(), event_hooks=hooks) as client:
-            answer = client.post(authority, content=request)
+        with httpx.Client(**bounded(_LARGEST_BYTES, _TIMEOUT_S)) as client:
+            answer = client.post(authority, content=request, headers=headers)
     except httpx.HTTPError as error:
         raise Transient(
             f"the time-stamp authority {_host(authority)} does not answer: {type(error).__name__}"

@@ -337,6 +337,12 @@ class Settings(BaseSettings):
         scheme, _, place = self.prefect_url.removesuffix("/api").partition("://")
         return f"{scheme}://{place.rpartition('@')[2]}"
 
+    @property
+    def prefect_auth(self) -> tuple[str, str] | None:
+        """The user and password of the Prefect server; None if it requires no login."""
+        user, _, password = (self.prefect_auth_string or "").partition(":")
+        return (user, password) if self.prefect_auth_string else None
+
     @cached_property
     def payment_terms(self) -> PaymentTerms:
         """The terms that decide the standing of payments."""

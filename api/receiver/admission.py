@@ -20,7 +20,7 @@ it again. So a sender that trickles bodies keeps nobody out, and a slow line suf
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 
 from adapters.settings.settings import settings
@@ -40,11 +40,6 @@ class Admission:
         self._fellows = fellows
         self._places: set[Place] = set()
 
-    @property
-    def in_flight(self) -> tuple[int, int]:
-        """The number of requests in flight in all processes, and their bytes."""
-        return self._fellows.total(REQUESTS), self._fellows.total(SIZE_BYTES)
-
     @contextmanager
     def place(self, address: str, source: str) -> Iterator["Place"]:
         """Hold a place for a request to a source from an address.
@@ -53,11 +48,10 @@ class Admission:
             Transient: no place is free.
         """
         place = Place(self._fellows, self._places, f"{address} {source}")
-        place.count(1, 0)
+        place.add(1, 0)
+        self._places.add(place)
+        self.admitted += 1
         try:
-            place.check_request()
-            self._places.add(place)
-            self.admitted += 1
             yield place
         finally:
             place.leave()
@@ -70,7 +64,6 @@ class Place:
         self._fellows = fellows
         self._places = places
         self._sharer = sharer
-        self._has_left = False
         self._wait: asyncio.Timeout | None = None
         self._waits_since_s = self._waited_s = 0.0
         self._received_bytes = 0
@@ -85,12 +78,7 @@ class Place:
         more_bytes = size_bytes - self.size_bytes
         if more_bytes <= 0:
             return
-        self.count(0, more_bytes)
-        try:
-            self._check_bytes(more_bytes)
-        except Transient:
-            self.count(0, -more_bytes)
-            raise
+        self.add(0, more_bytes)
         self.size_bytes = size_bytes
 
     async def next_chunk(self, chunk: Awaitable[bytes | None], within_s: float) -> bytes | None:
@@ -114,46 +102,39 @@ class Place:
         self._received_bytes += len(received or b"")
         return received
 
-    def count(self, requests: int, size_bytes: int) -> None:
-        """Add requests and bytes to those in flight."""
+    def add(self, requests: int, size_bytes: int) -> None:
+        """Add this request, or bytes of it, to those in flight. Slow bodies give way until there is room.
+
+        Raises:
+            Transient: there is no room.
+        """
+        self._count(requests, size_bytes)
+        for is_of_sharer, share, whose in ((True, _SHARE, " to your source from your address"), (False, 1, "")):
+            while (found := self._in_the_way(is_of_sharer, share, requests, size_bytes)) is not None:
+                slowest = self._slowest(is_of_sharer)
+                if slowest is None:
+                    self._count(-requests, -size_bytes)
+                    raise Transient(f"{found}{whose} are being received; send this archive again later")
+                slowest._give_way()
+
+    def leave(self) -> None:
+        """Free the place, once."""
+        if self in self._places:
+            self._count(-1, -self.size_bytes)
+            self._places.discard(self)
+
+    def _count(self, requests: int, size_bytes: int) -> None:
         self._fellows.add(REQUESTS, requests)
         self._fellows.add(SIZE_BYTES, size_bytes)
         self._fellows.add_of_sharer(self._sharer, requests, size_bytes)
 
-    def leave(self) -> None:
-        """Free the place, once."""
-        if not self._has_left:
-            self.count(-1, -self.size_bytes)
-            self._places.discard(self)
-            self._has_left = True
-
-    def check_request(self) -> None:
-        """Check that the request that was counted is not one too many.
-
-        Raises:
-            Transient: it is.
-        """
-        most = settings().max_requests_in_flight
-        self._make_room(lambda requests, _, share: requests > max(1, int(most * share)), 1, 0)
-
-    def _check_bytes(self, more_bytes: int) -> None:
-        most = settings().max_bytes_in_flight
-        self._make_room(lambda requests, size_bytes, share: requests > 1 and size_bytes > most * share, 0, more_bytes)
-
-    def _make_room(self, is_too_much: Callable[[int, int, float], bool], requests: int, size_bytes: int) -> None:
-        """Let slow bodies give way until there is room for what was counted of this request."""
-        for is_of_sharer, share, whose in ((True, _SHARE, " to your source from your address"), (False, 1, "")):
-            while is_too_much(*(held := self._held(is_of_sharer)), share):
-                slowest = self._slowest(is_of_sharer)
-                if slowest is None:
-                    found = f"{held[0] - 1} archives" if requests else f"{held[1] - size_bytes} bytes of archives"
-                    raise Transient(f"{found}{whose} are being received; send this archive again later")
-                slowest._give_way()
-
-    def _held(self, is_of_sharer: bool) -> tuple[int, int]:
-        if is_of_sharer:
-            return self._fellows.of_sharer(self._sharer)
-        return self._fellows.total(REQUESTS), self._fellows.total(SIZE_BYTES)
+    def _in_the_way(self, is_of_sharer: bool, share: float, requests: int, size_bytes: int) -> str | None:
+        """Return what else is in flight, if it leaves no room for what was counted of this request."""
+        held, held_bytes = self._fellows.of_sharer(self._sharer) if is_of_sharer else self._fellows.in_flight
+        if requests:
+            return f"{held - 1} archives" if held > max(1, int(settings().max_requests_in_flight * share)) else None
+        is_full = held > 1 and held_bytes > settings().max_bytes_in_flight * share
+        return f"{held_bytes - size_bytes} bytes of archives" if is_full else None
 
     def _slowest(self, is_of_sharer: bool) -> "Place | None":
         now_s = time.monotonic()
@@ -175,5 +156,5 @@ class Place:
             self._wait.reschedule(asyncio.get_running_loop().time())
 
     def _check_gave_way(self) -> None:
-        if self._has_left:
+        if self not in self._places:
             raise Transient("the body came slowly while others had no place; send this archive again later")

@@ -64,6 +64,11 @@ class Fellows:
     def total(self, place: int) -> int:
         return self._memory.total(place)
 
+    @property
+    def in_flight(self) -> tuple[int, int]:
+        """The number of requests in flight in all processes, and their bytes."""
+        return self.total(REQUESTS), self.total(SIZE_BYTES)
+
     def of_others(self, place: int) -> int:
         return self._memory.total(place) - self._memory.get(self._own, place)
 

@@ -74,7 +74,6 @@ async def _up(settings: Settings, console: Console) -> None:
 
 async def _start(settings: Settings, supervisor: Supervisor, console: Console) -> None:
     """Start all programs and return when all are ready. Programs that do not depend on each other start in parallel."""
-    auth = httpx.BasicAuth(*_auth_pair(settings)) if settings.prefect_auth_string else None
     embedded = settings.prefect_api_url is None
     # A start with more processes has left more folders.
     shutil.rmtree(settings.data_dir.absolute() / "metrics", ignore_errors=True)
@@ -82,7 +81,10 @@ async def _start(settings: Settings, supervisor: Supervisor, console: Console) -
         # A proxy in the environment is for other hosts, not for our own ports.
         httpx.AsyncClient(base_url=local_url(), timeout=_ANSWER_WITHIN_S, trust_env=False) as receiver,
         httpx.AsyncClient(
-            base_url=settings.prefect_url, timeout=_ANSWER_WITHIN_S, trust_env=not embedded, auth=auth
+            base_url=settings.prefect_url,
+            timeout=_ANSWER_WITHIN_S,
+            trust_env=not embedded,
+            auth=settings.prefect_auth,
         ) as prefect,
     ):
         since = datetime.now(UTC) if embedded else await _time_of(prefect)
@@ -260,11 +262,6 @@ def _read_by_shell(variable: str, configured: Sequence[str], path: Path) -> str:
     if configured:
         return f'"Authorization: Bearer ${{{variable}%%,*}}"'
     return f'"Authorization: Bearer $(cat {shlex.quote(str(path))})"'
-
-
-def _auth_pair(settings: Settings) -> tuple[str, str]:
-    user, _, password = (settings.prefect_auth_string or "").partition(":")
-    return user, password
 
 
 def _about_the_worker(settings: Settings) -> str:

@@ -15,7 +15,7 @@ from adapters.settings.settings import settings
 from api.console.frame import cookies, navigation
 from api.console.frame.cookies import ROOT, Visitor
 from api.console.frame.static import static_url
-from api.console.frame.visits import visit
+from api.console.frame.visits import sent_path, visit
 from api.console.words import codes, formats, languages, values
 from api.console.words.meanings import answers, causes, choices, conditions, discrepancies, parts, warnings
 from api.console.words.sentences import amounts, forms, messages, timeline, verdicts
@@ -104,14 +104,9 @@ def _frame(request: Request) -> dict[str, Any]:
         "root": ROOT,
         "prefect_url": settings().prefect_ui_url,
         "zone": settings().zone.key,
-        "path_here": _path_here(request),
+        "path_here": sent_path(request),
         "said": request.query_params.get("said"),
     }
-
-
-def _path_here(request: Request) -> str:
-    path: str = request.scope["raw_path"].decode("latin-1")
-    return f"{path}?{request.url.query}" if request.method == "GET" and request.url.query else path
 
 
 @cache

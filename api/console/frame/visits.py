@@ -48,7 +48,7 @@ def signed_in(request: Request, visitor: Annotated[Visitor, Depends(visit)]) -> 
     if not visitor.is_new:
         person = logins.person_of(visitor.visitor_id, settings().active_api_tokens(), datetime.now(UTC))
     if person is None:
-        raise SignInFirst(_sent_path(request) if request.method == "GET" else "")
+        raise SignInFirst(sent_path(request) if request.method == "GET" else "")
     request.state.visitor = Visitor(visitor.visitor_id, is_new=False, person=person)
     if any("\0" in each for each in request.path_params.values()):
         raise Refused("UNKNOWN_PATH", _NO_SUCH_PAGE, status=404)
@@ -68,9 +68,10 @@ def recorded(person: str) -> str:
     return f"console ({person})"
 
 
-def _sent_path(request: Request) -> str:
+def sent_path(request: Request) -> str:
+    """Return the path of a request, encoded as it came, and the query of a page."""
     path: str = request.scope["raw_path"].decode("latin-1")
-    return f"{path}?{request.url.query}" if request.url.query else path
+    return f"{path}?{request.url.query}" if request.method == "GET" and request.url.query else path
 
 
 Person = Annotated[str, Depends(signed_in)]

@@ -98,20 +98,20 @@ def test_large_answer_is_broken_off(configure: Configure, ask: Callable[[Sending
 
 
 def test_answer_that_comes_byte_by_byte_is_broken_off() -> None:
-    with sending(part=b" ", pause_s=0.05) as server, httpx.Client(event_hooks=bounded(1000, 0.3)) as client:
+    with sending(part=b" ", pause_s=0.05) as server, httpx.Client(**bounded(1000, 0.3)) as client:
         with pytest.raises(httpx.ReadTimeout, match="takes too long"):
-            client.get(server.url)
+            client.get(server.url, timeout=LONGEST_S)
         with pytest.raises(httpx.ReadTimeout, match="takes too long"):
             asyncio.run(_got(server.url))
 
 
 async def _got(url: str) -> None:
-    async with httpx.AsyncClient(event_hooks=bounded_async(1000, 0.3), timeout=LONGEST_S) as client:
-        await client.get(url)
+    async with httpx.AsyncClient(**bounded_async(1000, 0.3)) as client:
+        await client.get(url, timeout=LONGEST_S)
 
 
 def test_packed_answer_is_broken_off(tmp_path: Path) -> None:
     with sending(b"content-encoding: gzip\r\n") as server:
-        with pytest.raises(httpx.RemoteProtocolError), httpx.Client(event_hooks=bounded(1000, 9)) as client:
+        with pytest.raises(httpx.RemoteProtocolError), httpx.Client(**bounded(1000, 9)) as client:
             client.get(server.url)
         assert server.sent_bytes < _LARGE_BYTES // 2
