@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adapters.inbox import inbox
@@ -83,7 +84,8 @@ Receives Cellosign archives, and serves them as JSON.
   (`TOO_LARGE`). If it stops or is too slow, it gets 408 (`BODY_TIMEOUT`).
 - After 20 wrong tokens in a minute, 60 in an hour or 200 in a day, further wrong tokens of an address get 429
   (`TOO_MANY_WRONG_TOKENS`) with `Retry-After`. A right token is always let in.
-- An unknown path gets 404 (`UNKNOWN_PATH`), and a wrong method 405 (`WRONG_METHOD`).
+- An unknown path gets 404 (`UNKNOWN_PATH`), a wrong method 405 (`WRONG_METHOD`), and a URL of more than 16 KiB or 500
+  parameters 414 (`URL_TOO_LONG`).
 - Bytes that are no HTTP request, and paths with the segment `.` or `..`, encoded or not, get the failure of the
   webhook, on any path: 400, 408 or 431. The filter `reference` finds references that have such segments.
 """
@@ -150,6 +152,16 @@ def _openapi() -> dict[str, Any]:
 
 
 app.openapi = _openapi  # type: ignore[method-assign]
+_building = asyncio.Lock()
+
+
+async def _described(_request: Request) -> JSONResponse:
+    """Return the schema. It is built in a thread, once: it takes 0.2 s, and anybody may ask for it."""
+    async with _building:
+        return JSONResponse(await asyncio.to_thread(app.openapi))
+
+
+app.router.routes.insert(0, Route("/openapi.json", _described))  # instead of FastAPI's
 
 
 @app.exception_handler(Refused)

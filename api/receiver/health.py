@@ -13,7 +13,7 @@ from adapters.peers import prefect_api
 from adapters.platform.loops import loops_down
 from api.receiver.fellows import FAILED_LOG_WRITES, LOOPS_DOWN, SOURCES_STATE, Fellows
 from api.receiver.receiving import on_disk
-from api.receiver.senders import STATES, State
+from api.receiver.senders import STATES, Senders, State
 from models.errors import Transient
 
 _PATIENCE_S = 2
@@ -56,13 +56,21 @@ def healthz() -> Health:
 )
 async def readyz(request: Request, response: Response) -> Readiness:
     """An unreachable database or Prefect is reported but is no reason for 503: stored payloads wait for them."""
-    fellows: Fellows = request.app.state.fellows
-    fellows.show(STATES.index(request.app.state.senders.state))
+    state = request.app.state
+    checking: asyncio.Task[Readiness] | None = getattr(state, "checking", None)
+    if checking is None or checking.done():  # requests at the same time share a check: anybody may send many
+        checking = state.checking = asyncio.create_task(_readiness(state.fellows, state.senders))
+    found = await asyncio.shield(checking)
+    response.status_code = 200 if found.reason is None else 503
+    return found
+
+
+async def _readiness(fellows: Fellows, senders: Senders) -> Readiness:
+    fellows.show(STATES.index(senders.state))
     reason = await why_not_ready(fellows)
     database, prefect = await asyncio.gather(
         _within_time(asyncio.to_thread(is_reachable)), _within_time(prefect_api.is_healthy())
     )
-    response.status_code = 200 if reason is None else 503
     return Readiness(
         status="ready" if reason is None else "not ready",
         reason=reason,

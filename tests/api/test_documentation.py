@@ -1,10 +1,13 @@
 """`/docs` in a real browser, which reaches nothing but the receiver."""
 
+import asyncio
 import re
 from urllib.parse import urlsplit
 
+import httpx
 from playwright.sync_api import Route, expect
 
+from api.app import app
 from tests.api.conftest import Receiver
 from tests.end_to_end.browser import needs_chromium, page
 
@@ -59,3 +62,23 @@ def test_page_refers_to_files_of_the_receiver_alone(receiver: Receiver) -> None:
 def test_pages_of_other_documentation_are_off(receiver: Receiver) -> None:
     """The page of ReDoc loads its fonts from the internet."""
     assert receiver.client.get("/redoc").status_code == 404
+
+
+def test_description_is_built_beside_other_requests() -> None:
+    """It takes a fifth of a second, and anybody may ask for it."""
+    app.openapi_schema = None
+
+    assert asyncio.run(_turns_of_others()) > 1000
+
+
+async def _turns_of_others() -> int:
+    """Return how often other tasks have their turn while the description is built."""
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://receiver") as client:
+        asked = asyncio.create_task(client.get("/openapi.json"))
+        turns = 0
+        while not asked.done():
+            await asyncio.sleep(0)
+            turns += 1
+
+    assert asked.result().json()["info"]["title"] == "cellar"
+    return turns

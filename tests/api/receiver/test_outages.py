@@ -30,6 +30,17 @@ def assert_logged_as_not_stored(receiver: Receiver, why: str) -> None:
     assert [(each["level"], each["source"]) for each in lines if each["why"] == why] == [("error", "default")]
 
 
+def _connections(listening: socket.socket) -> int:
+    """Return how many connections wait to be accepted."""
+    listening.setblocking(False)
+    for number in itertools.count():
+        try:
+            listening.accept()[0].close()
+        except BlockingIOError:
+            return number
+    raise AssertionError
+
+
 class TestOutages:
     def test_archives_are_acknowledged_without_a_database(self, without_database: Receiver) -> None:
         body = sample_body("without database")
@@ -43,10 +54,19 @@ class TestOutages:
         assert {ready.json()[name] for name in ("database", "prefect")} == {"unreachable"}
 
     def test_archives_are_acknowledged_while_the_database_hangs(self, tmp_path: Path) -> None:
-        """The database accepts connections and never answers, so each thread that queries it waits."""
-        with socket.create_server(("127.0.0.1", 0), backlog=100) as silent:
-            location = f"postgresql://nobody@127.0.0.1:{silent.getsockname()[1]}/cellar"
-            starting = receiving(tmp_path, is_migrated=False, database_url=location)
+        """Database and Prefect accept connections and never answer, so each thread that queries the database waits.
+
+        Requests for the readiness at the same time share a check.
+        """
+        with (
+            socket.create_server(("127.0.0.1", 0), backlog=100) as silent,
+            socket.create_server(("127.0.0.1", 0), backlog=100) as prefect,
+        ):
+            away = {
+                "database_url": f"postgresql://nobody@127.0.0.1:{silent.getsockname()[1]}/cellar",
+                "PREFECT_API_URL": f"http://127.0.0.1:{prefect.getsockname()[1]}/api",
+            }
+            starting = receiving(tmp_path, is_migrated=False, **away)
             with starting as receiver, ThreadPoolExecutor(20) as pool:
                 asking = [pool.submit(_ask, receiver, "/readyz") for _ in range(20)]
                 receiver.post(sample_body("before"))
@@ -55,6 +75,7 @@ class TestOutages:
 
                 assert {answer.json()["status"] for answer in given} == {"0"}
                 assert [each.result() for each in asking] == [200] * 20
+                assert 0 < _connections(prefect) < 10
 
     def test_closed_standard_error_disturbs_no_acknowledgement(self, configure: Configure) -> None:
         made = configure(port=free_port())
