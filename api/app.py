@@ -172,15 +172,11 @@ async def _refused(request: Request, refused: Refused) -> JSONResponse:
         request.app.state.unauthorized.count(address, door)
         is_guess = door == "api" and "authorization" in request.headers
         if is_guess and (again_s := request.app.state.unauthorized.wrong_token(address)):
-            return _too_often(request, refused, again_s)
+            detail = f"wrong tokens came too often from this address; a right token is let in at once; {refused.detail}"
+            answer = _failure(request, HTTPStatus.TOO_MANY_REQUESTS, TOO_MANY_WRONG_TOKENS, detail, refused.where)
+            answer.headers["retry-after"] = str(again_s)
+            return answer
     return _failure(request, refused.status, refused.code, refused.detail, refused.where)
-
-
-def _too_often(request: Request, refused: Refused, again_s: int) -> JSONResponse:
-    detail = f"wrong tokens came too often from this address; a right token is let in at once; {refused.detail}"
-    answer = _failure(request, HTTPStatus.TOO_MANY_REQUESTS, TOO_MANY_WRONG_TOKENS, detail, refused.where)
-    answer.headers["retry-after"] = str(again_s)
-    return answer
 
 
 app.add_middleware(Gate, refuse=_refused)

@@ -8,7 +8,6 @@ from typing import Any
 from fastapi.security import HTTPBearer
 from starlette.datastructures import Headers
 
-from adapters.observation.metrics import UNAUTHORISED_REQUESTS
 from adapters.settings.settings import settings
 from models.errors import Refused
 
@@ -66,7 +65,6 @@ def check_reader(headers: Headers) -> None:
     """
     scheme, _, presented = headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not is_api_token(presented.strip()):
-        UNAUTHORISED_REQUESTS.labels("api").inc()
         detail = "expected Authorization: Bearer and one of CELLAR_API_TOKENS"
         raise Refused(UNAUTHORIZED, detail, where="Authorization", status=401)
 

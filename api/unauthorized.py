@@ -19,6 +19,7 @@ from limits import parse_many
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 
+from adapters.observation.metrics import UNAUTHORISED_REQUESTS
 from adapters.tables.people import wrong_tokens
 from models.errors import Transient
 
@@ -38,14 +39,13 @@ _FURTHER = "further addresses"
 
 @dataclass(slots=True)
 class Unauthorized:
-    """The requests of this process that were refused with 401, in all and by client since the last summary.
+    """The requests of this process that were refused for their secret or token, by client since the last summary.
 
     Logs the first request of a client in a minute, and after the minute how many came. Clients beyond the fiftieth
     share one summary.
     """
 
-    requests: int = 0
-    _by_client: dict[tuple[str, str], int] = field(default_factory=dict)
+    _by_client: Counter[tuple[str, str]] = field(default_factory=Counter)
     _end: asyncio.TimerHandle | None = None
     _counts: MemoryStorage = field(default_factory=MemoryStorage)
     _new: Counter[str] = field(default_factory=Counter)
@@ -54,14 +54,13 @@ class Unauthorized:
 
     def count(self, address: str, door: str) -> None:
         """Count a request from the address to a door: `webhook`, `api` or `console`. Runs in the event loop."""
-        self.requests += 1
+        UNAUTHORISED_REQUESTS.labels(door).inc()
         client = (address, door)
-        is_new = client not in self._by_client
-        if is_new and len(self._by_client) >= _MOST_CLIENTS:
-            client, is_new = (_FURTHER, door), False
-        self._by_client[client] = self._by_client.get(client, 0) + 1
-        if is_new:
+        if client not in self._by_client and len(self._by_client) >= _MOST_CLIENTS:
+            client = (_FURTHER, door)
+        elif client not in self._by_client:
             log.warning("a request without a valid secret or token is refused", client=address, door=door, status=401)
+        self._by_client[client] += 1
         if self._end is None:
             self._end = asyncio.get_running_loop().call_later(_WINDOW_S, self.summarise)
 

@@ -19,7 +19,7 @@ from typing import Literal, get_args
 import structlog
 from starlette.datastructures import Headers
 
-from adapters.observation.metrics import UNAUTHORISED_REQUESTS, begin_source
+from adapters.observation.metrics import begin_source
 from adapters.platform.loops import in_background, supervised
 from adapters.store.beside import sources
 from api.authorization import UNAUTHORIZED, is_sender, presented_secrets
@@ -72,7 +72,6 @@ class Senders:
             Transient: the sources were never read, since the store is away; the request has to be sent again.
         """
         if not await self._is_sender(headers, source):
-            UNAUTHORISED_REQUESTS.labels("webhook").inc()
             detail = (
                 "no active secret of this URL in Authorization or X-Cellar-Secret; see CELLAR_WEBHOOK_SECRETS and "
                 "`cellar sources`"

@@ -96,16 +96,14 @@ def lines(receiver: Receiver) -> list[dict[str, Any]]:
 
 
 def test_clients_beyond_the_fiftieth_share_a_summary() -> None:
-    async def _flood() -> Unauthorized:
+    async def _flood() -> None:
         unauthorized = Unauthorized()
         for number in range(1000):
             unauthorized.count(f"2001:db8::{number:x}", "webhook")
         unauthorized.summarise()
-        return unauthorized
 
     with capture_logs() as said:
-        unauthorized = asyncio.run(_flood())
+        asyncio.run(_flood())
 
     assert len(said) == 51
     assert said[-1]["requests"] == 950
-    assert unauthorized.requests == 1000

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from adapters.observation.metrics import UNAUTHORISED_REQUESTS
 from api.authorization import is_api_token
 from api.console.frame import cookies
 from api.console.frame.cookies import ROOT
@@ -65,7 +64,6 @@ async def choose(request: Request, form: PostedByAnybody) -> Response:
 
 
 def _wrong_token(request: Request, then: str, name: str) -> Response:
-    UNAUTHORISED_REQUESTS.labels("console").inc()
     unauthorized: Unauthorized = request.app.state.unauthorized
     address = request.client.host if request.client else ""
     unauthorized.count(address, "console")
