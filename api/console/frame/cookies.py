@@ -11,7 +11,7 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from typing import TypeVar
 
 from fastapi import Request, Response
 from itsdangerous import BadSignature, Signer, TimestampSigner
@@ -22,6 +22,7 @@ _VISITOR, _LANGUAGE, _THEME = "cellar_visitor", "cellar_language", "cellar_theme
 _COLUMNS = "cellar_columns"
 _CHOICE_LASTS_S, _IDLE_S = 365 * 86_400, 2 * 3600
 ROOT = "/console"
+Kind = TypeVar("Kind", bound=Signer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +35,13 @@ class Visitor:
 
     @property
     def csrf_token(self) -> str:
-        return _signer("csrf").get_signature(self.visitor_id).decode()
+        return _signer("csrf", Signer).get_signature(self.visitor_id).decode()
 
 
 def visitor_id_of(request: Request) -> str | None:
     """Return the id that a visitor's cookie holds; None if there is no cookie of ours."""
     try:
-        return _visitor_signer().unsign(_get(request, _VISITOR) or "", max_age=_IDLE_S).decode()
+        return _signer("visitor", TimestampSigner).unsign(_get(request, _VISITOR) or "", max_age=_IDLE_S).decode()
     except (BadSignature, UnicodeDecodeError):
         return None
 
@@ -50,7 +51,7 @@ def new_visitor_id() -> str:
 
 
 def keep_visitor(request: Request, response: Response, visitor_id: str) -> None:
-    _set(request, response, (_VISITOR, _visitor_signer().sign(visitor_id).decode()), _IDLE_S)
+    _set(request, response, (_VISITOR, _signer("visitor", TimestampSigner).sign(visitor_id).decode()), _IDLE_S)
 
 
 def forget_visitor(request: Request, response: Response) -> None:
@@ -76,13 +77,13 @@ def keep_choices(request: Request, response: Response, language: str | None, the
 def columns_choice(request: Request) -> list[str] | None:
     """Return the names of the columns that a person chose; None if there is no choice of ours."""
     try:
-        return _signer("columns").unsign(_get(request, _COLUMNS) or "").decode().split(":")
+        return _signer("columns", Signer).unsign(_get(request, _COLUMNS) or "").decode().split(":")
     except (BadSignature, UnicodeDecodeError):
         return None
 
 
 def keep_columns(request: Request, response: Response, names: Sequence[str]) -> None:
-    signed = _signer("columns").sign(":".join(names)).decode()
+    signed = _signer("columns", Signer).sign(":".join(names)).decode()
     _set(request, response, (_COLUMNS, signed), _CHOICE_LASTS_S)
 
 
@@ -117,14 +118,5 @@ def _is_https(request: Request) -> bool:
     return "https" in (request.url.scheme, request.headers.get("x-forwarded-proto", ""))
 
 
-@lru_cache
-def _signers(secret: str, purpose: str) -> Signer:
-    return Signer(secret, salt=f"console-{purpose}", digest_method=hashlib.sha256)
-
-
-def _signer(purpose: str) -> Signer:
-    return _signers(settings().active_link_secret(), purpose)
-
-
-def _visitor_signer() -> TimestampSigner:
-    return TimestampSigner(settings().active_link_secret(), salt="console-visitor", digest_method=hashlib.sha256)
+def _signer(purpose: str, kind: type[Kind]) -> Kind:
+    return kind(settings().active_link_secret(), salt=f"console-{purpose}", digest_method=hashlib.sha256)
