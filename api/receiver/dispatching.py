@@ -12,8 +12,9 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
+from typing import TypeVar
 
 import structlog
 
@@ -32,6 +33,7 @@ from services.triggering.reruns import start_asked
 from services.triggering.trigger import together, trigger, untriggered
 
 log = structlog.get_logger()
+T = TypeVar("T")
 
 _LOOK_S = 1.0
 _MOMENT_S = 0.01
@@ -61,7 +63,7 @@ class Dispatcher:
         self._one_at_a_time = asyncio.Lock()
         self._away = asyncio.Event()
         self._refused: deque[RefusedDelivery] = deque(maxlen=MOST_LISTED_AT_ONCE)
-        self._batches: list[str] = []
+        self._batches: deque[str] = deque()
 
     def announce(self, delivery: Delivery) -> None:
         self._announced.put_nowait(delivery)
@@ -149,50 +151,43 @@ class Dispatcher:
             log.info("the inbox is swept", runs=runs, duration_s=round(time.monotonic() - began_s, 3))
 
     async def _list_repeatedly(self) -> None:
-        """List refused deliveries: the announced each second, and all that have no row at the start and at intervals.
-
-        While the database is away, announced deliveries are left to the next search. No archive waits for it, so
-        `/readyz` does not report it.
-        """
-        clock = asyncio.get_running_loop().time
-        search_at_s, is_away = clock(), False
-        while True:
-            announced = list(self._refused)
-            self._refused.clear()
-            try:
-                is_due = clock() >= search_at_s
-                if is_due:
-                    search_at_s, is_away = clock() + settings().sweep_interval_s, False
-                if is_due and self._fellows.has_turn():
-                    await list_all_refused()
-                elif announced and not is_away:
-                    await list_refused(announced)
-            except Transient as error:
-                is_away = True
-                log.warning("refused deliveries are not listed; the sweep tries again", why=str(error))
-            await asyncio.sleep(_REFUSED_PAUSE_S)
+        """List refused deliveries. No archive waits for it, so `/readyz` does not report that it fails."""
+        failed = "refused deliveries are not listed; the sweep tries again"
+        await self._repeat(list_all_refused, list_refused, self._refused, _REFUSED_PAUSE_S, failed)
 
     async def _take_in_repeatedly(self) -> None:
-        """Take in session events: the announced every two seconds, and what was left at the start and at intervals.
+        """Take in session events. Their senders get their answers, whether or not it fails."""
+        failed = "session events are not taken in; the sweep tries again"
+        await self._repeat(take_in_left, take_in_announced, self._batches, _EVENTS_PAUSE_S, failed)
 
-        While store or database are away, announced batches are left to the next search, and senders get their answers
-        all the same.
+    async def _repeat(
+        self,
+        search: Callable[[], Awaitable[object]],
+        work: Callable[[Sequence[T]], Awaitable[object]],
+        announced: deque[T],
+        pause_s: float,
+        failed: str,
+    ) -> None:
+        """Work on what is announced, after a pause, and search for what was left, at the start and at intervals.
+
+        While store or database are away, what is announced is left to the next search.
         """
         clock = asyncio.get_running_loop().time
         search_at_s, is_away = clock(), False
         while True:
-            announced, self._batches = self._batches, []
+            new = list(announced)
+            announced.clear()
             try:
                 if clock() >= search_at_s:
                     search_at_s, is_away = clock() + settings().sweep_interval_s, False
                     if self._fellows.has_turn():
-                        await take_in_left()
-                if announced and not is_away:
-                    await take_in_announced(announced)
+                        await search()
+                if new and not is_away:
+                    await work(new)
             except Transient as error:
                 is_away = True
-                log.warning("session events are not taken in; the sweep tries again", why=str(error))
-            await asyncio.sleep(_EVENTS_PAUSE_S)
+                log.warning(failed, why=str(error))
+            await asyncio.sleep(pause_s)
 
     async def _trigger(self, delivery: Delivery, why: Trigger, again: Sequence[Delivery]) -> bool:
         """Trigger a delivery with those of the same receipt, and return whether they have a new run.
