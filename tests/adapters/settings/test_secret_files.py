@@ -32,7 +32,13 @@ def test_each_file_is_the_value_of_its_variable(configure: Configure, folder: Pa
 
     assert made.active_webhook_secrets() == (NEW, OLD)
     assert made.database_location == "postgresql://u:p@db/cellar"
-    assert made.prefect_auth_string == "user:password"
+    assert made.prefect_auth == ("user", "password")
+
+
+def test_login_of_prefect_may_have_no_user(configure: Configure, folder: Path) -> None:
+    (folder / "PREFECT_API_AUTH_STRING").write_text(":password\n")
+
+    assert configure(secrets_dir=folder).prefect_auth == ("", "password")
 
 
 def test_environment_takes_precedence_over_a_file(configure: Configure, folder: Path) -> None:
