@@ -1,11 +1,18 @@
 """Bodies of messages about one archive, or about a process whose archive is missing."""
 
-from typing import Literal
-
 from pydantic import Field
 
-from models.messages.body import AboutArchive, AskedFields, Body, ByCode, Instant, ProcessNumber, Source, Strict
-from models.messages.event import EventType
+from models.messages.body import (
+    AboutArchive,
+    AskedFields,
+    ByCode,
+    Instant,
+    ProcessNumber,
+    Sentence,
+    Short,
+    Source,
+    Strict,
+)
 
 
 class FoundDiscrepancy(Strict):
@@ -15,9 +22,9 @@ class FoundDiscrepancy(Strict):
     transaction_id: str | None = Field(
         description="the payment; null where a client typed something else into a payment field"
     )
-    expected: str = Field(description="what was expected")
-    found: str = Field(description="what was found")
-    sentence: str = Field(description="the same for people")
+    expected: Short = Field(description="what was expected")
+    found: Short = Field(description="what was found")
+    sentence: Sentence = Field(description="the same for people")
 
 
 class Completed(AboutArchive):
@@ -32,13 +39,6 @@ class Completed(AboutArchive):
         description="`sound`, `fields_changed`, `changed`, `broken`, `unsigned` or `unreadable`, by the newest "
         "judgement; null without a signed document"
     )
-
-
-class ArchiveCompleted(Body):
-    """A version of an archive is complete, and it is the current version."""
-
-    type: Literal[EventType.ARCHIVE_COMPLETED]
-    data: Completed
 
 
 class Changes(Strict):
@@ -63,26 +63,12 @@ class Changed(AboutArchive):
     discrepancies_by_code: ByCode = Field(description="number of open discrepancies of each code, now")
 
 
-class ArchiveChanged(Body):
-    """A new version of a known process became the current version."""
-
-    type: Literal[EventType.ARCHIVE_CHANGED]
-    data: Changed
-
-
 class Attention(AboutArchive):
     """Why a person should look at an archive."""
 
     warnings_by_code: ByCode = Field(description="number of warnings of each code")
     discrepancies_by_code: ByCode = Field(description="number of open discrepancies of each code")
     signed_document: str | None = Field(description="as in archive.completed")
-
-
-class ArchiveAttention(Body):
-    """A person should look at an archive that is complete."""
-
-    type: Literal[EventType.ARCHIVE_ATTENTION]
-    data: Attention
 
 
 class Failed(Strict):
@@ -94,18 +80,11 @@ class Failed(Strict):
     process_number: ProcessNumber
     code: str = Field(description="the cause; it groups failures, and `/api/failures` counts them by it")
     task: str | None = Field(description="the task of the run that failed; null before the first task")
-    sentence: str = Field(description="what is wrong and what to do, for people")
+    sentence: Sentence = Field(description="what is wrong and what to do, for people")
     flow_run_id: str | None = Field(description="the run, in Prefect; null if none is known")
     attempt: int = Field(description="the number of the run's attempt, from 1")
     url: str = Field(description="the archive; reading it needs a token of the API")
     fields: AskedFields = Field(default_factory=dict)
-
-
-class ArchiveFailed(Body):
-    """A run failed, and none is on its way: a person is needed."""
-
-    type: Literal[EventType.ARCHIVE_FAILED]
-    data: Failed
 
 
 class Missing(Strict):
@@ -123,10 +102,3 @@ class Missing(Strict):
     deadline_at: Instant = Field(description="when Cellosign deletes it")
     hours_left: int = Field(description="whole hours until then")
     url: str = Field(description="all missing processes; reading them needs a token of the API")
-
-
-class ProcessMissing(Body):
-    """A process was submitted or ended, its archive has not arrived, and Cellosign will delete it."""
-
-    type: Literal[EventType.PROCESS_MISSING]
-    data: Missing

@@ -1,13 +1,11 @@
 """Bodies of messages about many archives, the store, the receiver, or an endpoint."""
 
 from datetime import datetime
-from typing import Literal
 
 from pydantic import Field
 
 from models.messages.archive_bodies import FoundDiscrepancy
-from models.messages.body import Body, ByCode, Instant, Strict
-from models.messages.event import EventType
+from models.messages.body import ByCode, Instant, Short, Strict
 
 
 class OpenDiscrepancy(FoundDiscrepancy):
@@ -29,13 +27,6 @@ class Discrepancies(Strict):
     url: str = Field(description="all discrepancies; reading them needs a token of the API")
 
 
-class PaymentsDiscrepancies(Body):
-    """All open discrepancies, of all archives and of no archive."""
-
-    type: Literal[EventType.PAYMENTS_DISCREPANCIES]
-    data: Discrepancies
-
-
 class Refusal(Strict):
     """A refused delivery."""
 
@@ -43,8 +34,8 @@ class Refusal(Strict):
     reference: str | None = Field(description="the process; null where the body does not show it")
     process_number: int | None = Field(description="its number; null where the body does not show it")
     code: str = Field(description="why the delivery was refused")
-    where: str = Field(description="the place in the body")
-    detail: str = Field(description="what was expected and what was found, without a value of the body")
+    where: Short = Field(description="the place in the body")
+    detail: Short = Field(description="what was expected and what was found, without a value of the body")
     received_at: Instant = Field(description="when the body arrived")
     source: str = Field(description="the source that sent it")
 
@@ -60,13 +51,6 @@ class Refusals(Strict):
     first_at: Instant = Field(description="time of the first of them")
     last_at: Instant = Field(description="time of the last of them")
     url: str = Field(description="all refused deliveries; reading them needs a token of the API")
-
-
-class DeliveryRefused(Body):
-    """Deliveries that cellar refused since the last message, all in one."""
-
-    type: Literal[EventType.DELIVERY_REFUSED]
-    data: Refusals
 
 
 class JudgedDocument(Strict):
@@ -92,35 +76,14 @@ class Judgements(Strict):
     url: str = Field(description="the archives that need attention; reading them needs a token of the API")
 
 
-class DocumentsJudgedWorse(Body):
-    """Signed documents that cellar judged again, and that are judged worse than before."""
-
-    type: Literal[EventType.DOCUMENTS_JUDGED_WORSE]
-    data: Judgements
-
-
 class Damage(Strict):
     """How much of the store is damaged."""
 
     findings: int = Field(description="number of files that differ from what was written")
 
 
-class StoreDamaged(Body):
-    """The scheduled check found files of the store that differ from what was written."""
-
-    type: Literal[EventType.STORE_DAMAGED]
-    data: Damage
-
-
 class Nothing(Strict):
     """No members."""
-
-
-class StoreUnverified(Body):
-    """The scheduled check of the store broke before its end, so the state of the store is unknown."""
-
-    type: Literal[EventType.STORE_UNVERIFIED]
-    data: Nothing
 
 
 class Refusing(Strict):
@@ -133,21 +96,7 @@ class Refusing(Strict):
     url: str = Field(description="says whether the receiver is ready")
 
 
-class ReceiverRefusing(Body):
-    """The receiver turns requests away before their body is kept, so archives may be lost."""
-
-    type: Literal[EventType.RECEIVER_REFUSING]
-    data: Refusing
-
-
 class Test(Strict):
     """A test of one endpoint."""
 
     endpoint: str = Field(description="the name of the endpoint")
-
-
-class EndpointTest(Body):
-    """A person tests an endpoint. Nothing has happened."""
-
-    type: Literal[EventType.ENDPOINT_TEST]
-    data: Test

@@ -4,26 +4,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from domain.messages.bodies.body import LONGEST_SENTENCE, MOST_REPORTED, cut, encoded
+from domain.messages.bodies.body import MOST_REPORTED, encoded
 from domain.payments.sentences import sentence, shown_transaction
 from models.archive.archive import ArchiveRow
 from models.archive.difference import Change, Difference, DifferenceKind
 from models.completeness.missing_process import MissingProcessRow
-from models.messages.archive_bodies import (
-    ArchiveAttention,
-    ArchiveChanged,
-    ArchiveCompleted,
-    ArchiveFailed,
-    Attention,
-    Changed,
-    Changes,
-    Completed,
-    Failed,
-    FoundDiscrepancy,
-    Missing,
-    ProcessMissing,
-)
-from models.messages.body import AboutArchive
+from models.messages.archive_bodies import Attention, Changed, Changes, Completed, Failed, FoundDiscrepancy, Missing
+from models.messages.body import AboutArchive, cut
 from models.messages.event import EventType
 from models.payments.discrepancy import Discrepancy
 from models.runs.cause import FailedReceipt
@@ -37,7 +24,7 @@ def about(archive: ArchiveRow, version: VersionRow, url: str) -> AboutArchive:
         receipt_id=version.receipt_id,
         version=version.version,
         source=archive.source,
-        template_id=None if archive.template_id is None else cut(archive.template_id),
+        template_id=archive.template_id,
         process_number=archive.process_number,
         url=url,
     )
@@ -64,7 +51,7 @@ def archive_completed(
         discrepancies_in_all=discrepancies_in_all,
         signed_document=signed_document,
     )
-    return encoded(ArchiveCompleted(type=EventType.ARCHIVE_COMPLETED, timestamp=at, data=data), "discrepancies")
+    return encoded(EventType.ARCHIVE_COMPLETED, at, data, "discrepancies")
 
 
 def _found(found: Discrepancy) -> FoundDiscrepancy:
@@ -99,7 +86,7 @@ def archive_changed(
         warnings_by_code=dict(warnings_by_code),
         discrepancies_by_code=dict(discrepancies_by_code),
     )
-    return encoded(ArchiveChanged(type=EventType.ARCHIVE_CHANGED, timestamp=at, data=data))
+    return encoded(EventType.ARCHIVE_CHANGED, at, data)
 
 
 def _changes(differences: Iterable[Difference]) -> dict[str, Changes]:
@@ -130,7 +117,7 @@ def archive_attention(
         discrepancies_by_code=dict(discrepancies_by_code),
         signed_document=signed_document,
     )
-    return encoded(ArchiveAttention(type=EventType.ARCHIVE_ATTENTION, timestamp=at, data=data))
+    return encoded(EventType.ARCHIVE_ATTENTION, at, data)
 
 
 def archive_failed(archive: ArchiveRow, failed: FailedReceipt, *, url: str) -> bytes:
@@ -142,12 +129,12 @@ def archive_failed(archive: ArchiveRow, failed: FailedReceipt, *, url: str) -> b
         process_number=archive.process_number,
         code=failed.cause.code,
         task=failed.cause.task,
-        sentence=cut(failed.cause.sentence, LONGEST_SENTENCE),
+        sentence=failed.cause.sentence,
         flow_run_id=failed.flow_run_id,
         attempt=failed.attempt,
         url=url,
     )
-    return encoded(ArchiveFailed(type=EventType.ARCHIVE_FAILED, timestamp=failed.at, data=data))
+    return encoded(EventType.ARCHIVE_FAILED, failed.at, data)
 
 
 def process_missing(missing: MissingProcessRow, *, url: str, at: datetime) -> bytes:
@@ -156,15 +143,8 @@ def process_missing(missing: MissingProcessRow, *, url: str, at: datetime) -> by
     `url` shows all missing processes to holders of a token. Hours left are rounded down, and 0 after the deadline.
     """
     data = Missing(
-        missing_id=missing.missing_id,
-        reference=missing.reference,
-        process_number=missing.process_number,
-        transaction_number=missing.transaction_number,
-        source=missing.source,
-        why=missing.why,
-        since=missing.since,
-        deadline_at=missing.deadline_at,
+        **missing.model_dump(include=set(Missing.model_fields)),
         hours_left=max(0, int((missing.deadline_at - at).total_seconds() // 3600)),
         url=url,
     )
-    return encoded(ProcessMissing(type=EventType.PROCESS_MISSING, timestamp=at, data=data))
+    return encoded(EventType.PROCESS_MISSING, at, data)

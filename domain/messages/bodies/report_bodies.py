@@ -3,28 +3,21 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from domain.messages.bodies.body import LONGEST_SENTENCE, MOST_REPORTED, cut, encoded
+from domain.messages.bodies.body import MOST_REPORTED, encoded
 from domain.payments.sentences import shown_transaction
 from models.archive.judgement import Change
 from models.messages.event import EventType
 from models.messages.refusing import TurnedAway
 from models.messages.report_bodies import (
     Damage,
-    DeliveryRefused,
     Discrepancies,
-    DocumentsJudgedWorse,
-    EndpointTest,
     JudgedDocument,
     Judgements,
     Nothing,
     OpenDiscrepancy,
-    PaymentsDiscrepancies,
-    ReceiverRefusing,
     Refusal,
     Refusals,
     Refusing,
-    StoreDamaged,
-    StoreUnverified,
     Test,
 )
 from models.runs.refused import RefusedDelivery
@@ -46,21 +39,12 @@ def payments_discrepancies(
         by_code=dict(by_code),
         url=url,
     )
-    body = PaymentsDiscrepancies(type=EventType.PAYMENTS_DISCREPANCIES, timestamp=at, data=data)
-    return encoded(body, "discrepancies")
+    return encoded(EventType.PAYMENTS_DISCREPANCIES, at, data, "discrepancies")
 
 
 def _open(found: ListedDiscrepancy) -> OpenDiscrepancy:
-    return OpenDiscrepancy(
-        reference=found.reference,
-        discrepancy_id=found.discrepancy_id,
-        code=found.code,
-        transaction_id=shown_transaction(found.code, found.transaction_id),
-        expected=cut(found.expected),
-        found=cut(found.found),
-        sentence=cut(found.sentence, LONGEST_SENTENCE),
-        opened_at=found.opened_at,
-    )
+    shown = shown_transaction(found.code, found.transaction_id)
+    return OpenDiscrepancy.model_validate(found, from_attributes=True).model_copy(update={"transaction_id": shown})
 
 
 def delivery_refused(
@@ -72,27 +56,14 @@ def delivery_refused(
     `url` shows all refused deliveries to holders of a token.
     """
     data = Refusals(
-        deliveries=[_refused(each) for each in newest[:MOST_REFUSED_REPORTED]],
+        deliveries=[Refusal.model_validate(each, from_attributes=True) for each in newest[:MOST_REFUSED_REPORTED]],
         deliveries_in_all=sum(by_code.values()),
         by_code=dict(by_code),
         first_at=first_at,
         last_at=newest[0].received_at,
         url=url,
     )
-    return encoded(DeliveryRefused(type=EventType.DELIVERY_REFUSED, timestamp=at, data=data), "deliveries")
-
-
-def _refused(delivery: RefusedDelivery) -> Refusal:
-    return Refusal(
-        receipt_id=delivery.receipt_id,
-        reference=delivery.reference,
-        process_number=delivery.process_number,
-        code=delivery.code,
-        where=cut(delivery.where),
-        detail=cut(delivery.detail),
-        received_at=delivery.received_at,
-        source=delivery.source,
-    )
+    return encoded(EventType.DELIVERY_REFUSED, at, data, "deliveries")
 
 
 def documents_judged_worse(worse: Sequence[Change], contradictions: int, *, url: str, at: datetime) -> bytes:
@@ -102,26 +73,22 @@ def documents_judged_worse(worse: Sequence[Change], contradictions: int, *, url:
     archives that need attention to holders of a token.
     """
     data = Judgements(
-        documents=[
-            JudgedDocument(reference=each.reference, version=each.version, before=each.before, now=each.now)
-            for each in worse[:MOST_REPORTED]
-        ],
+        documents=[JudgedDocument.model_validate(each, from_attributes=True) for each in worse[:MOST_REPORTED]],
         documents_in_all=len(worse),
         contradictions=contradictions,
         url=url,
     )
-    body = DocumentsJudgedWorse(type=EventType.DOCUMENTS_JUDGED_WORSE, timestamp=at, data=data)
-    return encoded(body, "documents")
+    return encoded(EventType.DOCUMENTS_JUDGED_WORSE, at, data, "documents")
 
 
 def store_damaged(findings: int, at: datetime) -> bytes:
     """Return the body of the message that a number of files in the store are damaged. Pure."""
-    return encoded(StoreDamaged(type=EventType.STORE_DAMAGED, timestamp=at, data=Damage(findings=findings)))
+    return encoded(EventType.STORE_DAMAGED, at, Damage(findings=findings))
 
 
 def store_unverified(at: datetime) -> bytes:
     """Return the body of the message that the check of the store failed, so its state is unknown. Pure."""
-    return encoded(StoreUnverified(type=EventType.STORE_UNVERIFIED, timestamp=at, data=Nothing()))
+    return encoded(EventType.STORE_UNVERIFIED, at, Nothing())
 
 
 def receiver_refusing(turned_away: TurnedAway, *, url: str, at: datetime) -> bytes:
@@ -133,9 +100,9 @@ def receiver_refusing(turned_away: TurnedAway, *, url: str, at: datetime) -> byt
         last_at=turned_away.last_at,
         url=url,
     )
-    return encoded(ReceiverRefusing(type=EventType.RECEIVER_REFUSING, timestamp=at, data=data))
+    return encoded(EventType.RECEIVER_REFUSING, at, data)
 
 
 def endpoint_test(endpoint: str, at: datetime) -> bytes:
     """Return the body of the message that tests an endpoint, by its name. Pure."""
-    return encoded(EndpointTest(type=EventType.ENDPOINT_TEST, timestamp=at, data=Test(endpoint=endpoint)))
+    return encoded(EventType.ENDPOINT_TEST, at, Test(endpoint=endpoint))
