@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from pydantic import BaseModel
 from sqlalchemy import ColumnElement, Integer, Row, and_, or_
-from sqlmodel import Session
+from sqlmodel import Session, SQLModel, col
 
 from models.columns import Moment
 from models.errors import Refused
@@ -43,6 +44,11 @@ def listed(
         statement = statement.where(_behind(cursor, order))
     rows = session.exec(statement.order_by(*order.columns()).limit(limit + 1)).all()
     return rows[:limit], _cursor(rows[limit - 1], order) if len(rows) > limit else None
+
+
+def equal_to(row: type[SQLModel], query: BaseModel, *names: str) -> list[ColumnElement[bool]]:
+    """Return the conditions that columns of a row equal the filters of the same name that are set."""
+    return [col(getattr(row, name)) == getattr(query, name) for name in names if getattr(query, name) is not None]
 
 
 def _cursor(row: Any, order: Order) -> str:

@@ -12,7 +12,8 @@ from cli.person import person
 from cli.terminal import Json, console, print_json, table_of, time_text, wrong_options
 from domain.bulk.plan_text import filter_text
 from models.runs.bulk import ItemState
-from models.views.bulk import BulkQuery, BulkView, ItemQuery
+from models.views.bulk import BulkView, ItemQuery
+from models.views.parameters import PageQuery
 from services.bulk import control, records
 
 app = typer.Typer(help="List, show, pause, resume and abort bulk re-runs.", no_args_is_help=True)
@@ -29,7 +30,7 @@ def list_bulk_reruns(
 ) -> None:
     """List bulk re-runs and plans, newest first."""
     try:
-        page = records.page(BulkQuery(cursor=cursor, limit=limit))
+        page = records.page(PageQuery(cursor=cursor, limit=limit))
     except ValidationError as error:
         raise wrong_options(error) from error
     if as_json:

@@ -14,7 +14,7 @@ from cli.terminal import Json, print_json, wrong_options
 from models.errors import WrongUse
 from models.messages.notification import NotificationState
 from models.views.messages.messages import MessageFilter
-from models.views.messages.redeliveries import RedeliveryQuery
+from models.views.parameters import PageQuery
 from services.redelivery import confirming, planning, records
 
 
@@ -82,7 +82,7 @@ def list_redeliveries(
         else:
             print_redelivery(found)
         return
-    page = records.page(RedeliveryQuery(cursor=cursor, limit=limit))
+    page = records.page(PageQuery(cursor=cursor, limit=limit))
     if as_json:
         print_json(page)
         return

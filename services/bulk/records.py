@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from adapters.peers.prefect_api import run_url
 from adapters.tables.bulk import bulk_items, bulk_reruns
 from models.runs.bulk import BulkItemRow, BulkRow, BulkState, ItemState
-from models.views.bulk import ActionView, BulkItemView, BulkPage, BulkQuery, BulkRecord, BulkView, ItemQuery, PlanView
+from models.views.bulk import BulkItemView, BulkPage, BulkRecord, BulkView, ItemQuery
+from models.views.parameters import PageQuery
 from services.bulk.planning import get
 from services.bulk.settling import settle
 
@@ -32,7 +33,7 @@ def record(bulk_id: str, query: ItemQuery) -> BulkRecord:
     return BulkRecord(**found.model_dump(), items=items, next=more)
 
 
-def page(query: BulkQuery) -> BulkPage:
+def page(query: PageQuery) -> BulkPage:
     """Return bulk re-runs, newest first.
 
     Raises:
@@ -45,25 +46,12 @@ def page(query: BulkQuery) -> BulkPage:
 
 def _view(row: BulkRow) -> BulkView:
     counts = bulk_items.counts(row.id) if row.state != BulkState.PLANNED else {}
-    done = counts.get(ItemState.COMPLETED, 0) + counts.get(ItemState.SKIPPED, 0)
+    by_state = {state.value: counts.get(state, 0) for state in ItemState}
     return BulkView(
-        id=row.id,
-        state=row.state,
-        filter=row.filter,
-        by=row.by,
-        created_at=row.created_at,
-        confirmed_at=row.confirmed_at,
-        ended_at=row.ended_at,
-        planned=row.planned,
-        done=done,
-        completed=counts.get(ItemState.COMPLETED, 0),
-        skipped=counts.get(ItemState.SKIPPED, 0),
-        failed=counts.get(ItemState.FAILED, 0),
-        started=counts.get(ItemState.STARTED, 0),
-        queued=counts.get(ItemState.QUEUED, 0),
+        **row.model_dump(exclude={"flow_run_id", "drivers"}),
+        **by_state,
+        done=by_state[ItemState.COMPLETED] + by_state[ItemState.SKIPPED],
         url=run_url(row.flow_run_id) if row.flow_run_id else None,
-        actions=[ActionView.model_validate(each) for each in row.actions],
-        plan=PlanView.model_validate(row.plan),
     )
 
 

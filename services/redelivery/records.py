@@ -4,7 +4,8 @@ from adapters.tables.messages import redeliveries
 from models.errors import Refused
 from models.messages.notification import NotificationState
 from models.messages.redelivery import RedeliveryRow
-from models.views.messages.redeliveries import RedeliveryPage, RedeliveryPlan, RedeliveryQuery, RedeliveryView
+from models.views.messages.redeliveries import RedeliveryPage, RedeliveryView
+from models.views.parameters import PageQuery
 
 
 def get(redelivery_id: str) -> RedeliveryRow:
@@ -26,7 +27,7 @@ def view(redelivery_id: str) -> RedeliveryView:
     return _view(get(redelivery_id))
 
 
-def page(query: RedeliveryQuery) -> RedeliveryPage:
+def page(query: PageQuery) -> RedeliveryPage:
     """Return redeliveries, newest first.
 
     Raises:
@@ -41,11 +42,10 @@ def _view(row: RedeliveryRow) -> RedeliveryView:
     counts = redeliveries.progress(row.id) if row.confirmed_at else {}
     by_state = {state.value: counts.get(state, 0) for state in NotificationState}
     return RedeliveryView(
-        **row.model_dump(exclude={"plan", "is_forced"}),
+        **row.model_dump(exclude={"is_forced"}),
         **by_state,
         force=row.is_forced,
         state=_state(row, by_state[NotificationState.PENDING]),
-        plan=RedeliveryPlan.model_validate(row.plan),
     )
 
 

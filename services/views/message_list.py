@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, exists
 from sqlalchemy.orm import aliased
 from sqlmodel import col, select
 
-from adapters.database.listing import Order, listed
+from adapters.database.listing import Order, equal_to, listed
 from adapters.database.transactions import reading
 from adapters.tables.messages.notifications import IS_UNDELIVERED
 from domain.messages.addresses import shown_url
@@ -63,14 +63,9 @@ def record(message_id: str) -> MessageRecord:
 
 def conditions_of(query: MessageFilter) -> list[ColumnElement[bool]]:
     """Return the conditions on `NotificationRow` that a filter means."""
-    plain = {
-        "endpoint": NotificationRow.endpoint_name,
-        "event": NotificationRow.event,
-        "reference": NotificationRow.reference,
-    }
-    conditions = [
-        col(column) == getattr(query, name) for name, column in plain.items() if getattr(query, name) is not None
-    ]
+    conditions = equal_to(NotificationRow, query, "event", "reference")
+    if query.endpoint is not None:
+        conditions.append(col(NotificationRow.endpoint_name) == query.endpoint)
     if query.state:
         if set(query.state) <= {NotificationState.PENDING, NotificationState.DEAD}:
             conditions.append(IS_UNDELIVERED)

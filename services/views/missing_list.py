@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from sqlalchemy import ColumnElement
 from sqlmodel import col, select
 
-from adapters.database.listing import Order, listed
+from adapters.database.listing import Order, equal_to, listed
 from adapters.database.transactions import reading
 from domain.completeness.words import hours_left
 from models.completeness.missing_process import MissingProcessRow
@@ -39,9 +39,6 @@ def view(row: MissingProcessRow, now: datetime) -> MissingView:
 
 
 def _conditions(query: MissingQuery) -> list[ColumnElement[bool]]:
-    plain = {"source": MissingProcessRow.source, "reference": MissingProcessRow.reference, "why": MissingProcessRow.why}
-    conditions = [
-        col(column) == getattr(query, name) for name, column in plain.items() if getattr(query, name) is not None
-    ]
+    conditions = equal_to(MissingProcessRow, query, "source", "reference", "why")
     is_open = col(MissingProcessRow.closed_at).is_(None)
     return [*conditions, is_open if query.state is FindingState.OPEN else ~is_open]

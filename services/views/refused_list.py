@@ -3,7 +3,7 @@
 from sqlalchemy import ColumnElement
 from sqlmodel import col, select
 
-from adapters.database.listing import Order, listed
+from adapters.database.listing import Order, equal_to, listed
 from adapters.database.transactions import reading
 from models.runs.refused import RefusedRow
 from models.views.archives.refused import RefusedPage, RefusedQuery, RefusedView
@@ -29,15 +29,7 @@ def page(query: RefusedQuery) -> RefusedPage:
 
 
 def _conditions(query: RefusedQuery) -> list[ColumnElement[bool]]:
-    plain = {
-        "reference": RefusedRow.reference,
-        "process_number": RefusedRow.process_number,
-        "source": RefusedRow.source,
-        "code": RefusedRow.code,
-    }
-    conditions = [
-        col(column) == getattr(query, name) for name, column in plain.items() if getattr(query, name) is not None
-    ]
+    conditions = equal_to(RefusedRow, query, "reference", "process_number", "source", "code")
     if query.received_after is not None:
         conditions.append(col(RefusedRow.received_at) > query.received_after)
     if query.received_before is not None:

@@ -8,7 +8,6 @@ from domain.messages.addresses import shown_url
 from domain.messages.endpoints import declared_name
 from domain.messages.signatures import SigningKey
 from models.messages.endpoint import EndpointRow
-from models.views.bulk import ActionView
 from models.views.messages.endpoints import AddedEndpoint, EndpointList, EndpointView, KeyView
 from services.messages.endpoints.endpoints import get
 from services.messages.signing import sealed_headers
@@ -46,14 +45,13 @@ def with_secret(name: str, key: SigningKey, warnings: list[str] | None = None) -
 
 def _view(row: EndpointRow, pending: int, now: datetime) -> EndpointView:
     return EndpointView(
-        **row.model_dump(exclude={"url", "headers", "keys", "actions", "is_declared"}),
+        **row.model_dump(exclude={"url", "headers", "keys", "is_declared"}),
         url=shown_url(row.url),
         declared=row.is_declared,
         state=_state(row, now),
         headers=sorted(sealed_headers(row)),
         keys=[KeyView(**each.model_dump(exclude={"sealed"})) for each in row.signing_keys if each.signs_at(now)],
         pending=pending,
-        actions=[ActionView.model_validate(each) for each in row.actions],
     )
 
 
