@@ -9,8 +9,17 @@ from domain.payments.sentences import sentence, shown_transaction
 from models.archive.archive import ArchiveRow
 from models.archive.difference import Change, Difference, DifferenceKind
 from models.completeness.missing_process import MissingProcessRow
-from models.messages.archive_bodies import Attention, Changed, Changes, Completed, Failed, FoundDiscrepancy, Missing
-from models.messages.body import AboutArchive, cut
+from models.messages.bodies import (
+    AboutArchive,
+    Attention,
+    Changed,
+    Changes,
+    Completed,
+    Failed,
+    FoundDiscrepancy,
+    Missing,
+    cut,
+)
 from models.messages.event import EventType
 from models.payments.discrepancy import Discrepancy
 from models.runs.cause import FailedReceipt

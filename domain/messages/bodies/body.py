@@ -1,13 +1,24 @@
-"""Writes the bodies of messages as JSON, each small enough for receivers."""
+"""Writes the bodies of messages as JSON, each small enough for receivers, with what an endpoint asks for."""
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from models.messages.bodies import BODIES
-from models.messages.body import MOST_BYTES, Strict
+from models.messages.bodies import BODIES, MOST_BYTES, Strict
 from models.messages.event import EventType
 
+ABOUT_ARCHIVES = frozenset(
+    {
+        EventType.ARCHIVE_COMPLETED,
+        EventType.ARCHIVE_CHANGED,
+        EventType.ARCHIVE_ATTENTION,
+        EventType.ARCHIVE_FAILED,
+    }
+)
+"""The events whose messages may carry values of an archive."""
+LABEL = "label:"
+"""What a field begins with that names a label."""
 MOST_REPORTED = 50
 """The most entries of a list."""
 
@@ -27,5 +38,20 @@ def encoded(event: EventType, at: datetime, data: Strict, listing: str | None = 
     return whole
 
 
-def _json(content: dict[str, Any]) -> bytes:
+def with_fields(body: bytes, values: Mapping[str, Any]) -> bytes:
+    """Return the body with values as `data.fields`. Values that do not fit into 20 KB are left out. Pure."""
+    message = json.loads(body)
+    message["data"]["fields"] = kept = {}
+    whole = _json(message)
+    for name, value in values.items():
+        kept[name] = value
+        longer = _json(message)
+        if len(longer) > MOST_BYTES:
+            del kept[name]
+        else:
+            whole = longer
+    return whole
+
+
+def _json(content: Mapping[str, Any]) -> bytes:
     return json.dumps(content, separators=(",", ":")).encode()

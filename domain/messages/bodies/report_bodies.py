@@ -6,9 +6,7 @@ from datetime import datetime
 from domain.messages.bodies.body import MOST_REPORTED, encoded
 from domain.payments.sentences import shown_transaction
 from models.archive.judgement import Change
-from models.messages.event import EventType
-from models.messages.refusing import TurnedAway
-from models.messages.report_bodies import (
+from models.messages.bodies import (
     Damage,
     Discrepancies,
     JudgedDocument,
@@ -20,6 +18,8 @@ from models.messages.report_bodies import (
     Refusing,
     Test,
 )
+from models.messages.event import EventType
+from models.messages.refusing import TurnedAway
 from models.runs.refused import RefusedDelivery
 from models.views.archives.payments import ListedDiscrepancy
 

@@ -1,7 +1,7 @@
 """Makes the body of a message to one endpoint: only an endpoint that asks for personal values gets them."""
 
 from adapters.tables.archives import archives
-from domain.messages.bodies.asked_fields import ABOUT_ARCHIVES, LABEL, with_fields
+from domain.messages.bodies.body import ABOUT_ARCHIVES, LABEL, with_fields
 from models.messages.endpoint import EndpointRow
 from models.messages.notification import NotificationRow
 

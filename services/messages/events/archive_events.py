@@ -19,7 +19,7 @@ from domain.messages.bodies.body import MOST_REPORTED
 from models.archive.archive import ArchiveRow
 from models.archive.difference import Difference
 from models.errors import Conflict
-from models.messages.body import AboutArchive
+from models.messages.bodies import AboutArchive
 from models.messages.event import Event, EventType
 from models.payments.discrepancy import DiscrepancyState
 from models.runs.cause import FailedReceipt

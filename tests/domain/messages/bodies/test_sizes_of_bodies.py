@@ -15,8 +15,7 @@ from models.archive.difference import Difference, DifferenceKind
 from models.archive.judgement import Change
 from models.archive.warning import WarningCode
 from models.completeness.missing_process import MissingProcessRow, Why
-from models.messages.bodies import BODIES
-from models.messages.body import MOST_BYTES
+from models.messages.bodies import BODIES, MOST_BYTES
 from models.messages.event import EventType
 from models.messages.refusing import TurnedAway
 from models.payments.discrepancy import Discrepancy, DiscrepancyCode
