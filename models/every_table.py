@@ -13,7 +13,6 @@ import models.messages.notification
 import models.messages.redelivery
 import models.payments.discrepancy
 import models.people.action
-import models.people.letter
 import models.people.login
 import models.people.notice
 import models.people.saved_view

@@ -1,6 +1,6 @@
 """Decides when people are told: once when something begins, ever more rarely while it grows, once when it is over."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -82,22 +82,22 @@ def settled(known: Notice, now: datetime) -> Notice:
 
 def found_again(known: Notice, seen: Sighting) -> Notice:
     """Return an open notice after its thing was found again."""
-    return replace(
-        known,
-        detail=seen.detail,
-        level=seen.level,
-        count=seen.count,
-        most=max(known.most, seen.count),
-        opened_at=min(known.opened_at, seen.since),
-        last_at=max(known.last_at, seen.last_at),
-        gone_at=None,
-    )
+    found = {
+        "detail": seen.detail,
+        "level": seen.level,
+        "count": seen.count,
+        "most": max(known.most, seen.count),
+        "opened_at": min(known.opened_at, seen.since),
+        "last_at": max(known.last_at, seen.last_at),
+        "gone_at": None,
+    }
+    return known.model_copy(update=found)
 
 
 def _not_found(known: Notice, now: datetime, detail: str) -> Notice:
     gone_at = known.gone_at or now
     closed_at = now if now - gone_at >= MANNERS[known.kind].settles_in else None
-    return replace(known, gone_at=gone_at, closed_at=closed_at, detail=detail)
+    return known.model_copy(update={"gone_at": gone_at, "closed_at": closed_at, "detail": detail})
 
 
 def word_due(notice: Notice, now: datetime) -> Word | None:
@@ -120,14 +120,8 @@ def word_due(notice: Notice, now: datetime) -> Word | None:
 
 def told(notice: Notice, now: datetime) -> Notice:
     """Return a notice of which people are told now."""
-    return replace(
-        notice,
-        told_times=notice.told_times + 1,
-        told_at=now,
-        told_count=notice.count,
-        told_level=notice.level,
-        told_last_at=notice.last_at,
-    )
+    last = {"told_at": now, "told_count": notice.count, "told_level": notice.level, "told_last_at": notice.last_at}
+    return notice.model_copy(update={"told_times": notice.told_times + 1, **last})
 
 
 def _pause(manner: Manner, told_times: int) -> timedelta:

@@ -1,4 +1,4 @@
-"""Notices: what people are told, one for each outage, however many archives it concerns."""
+"""Notices: what people are told, one for each outage, however many archives it concerns; and the letters about them."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -47,40 +47,15 @@ class Sighting:
     level: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """An outage from its beginning to its end.
+class Notice(SQLModel):
+    """An outage from its beginning to its end. No two open notices have the same kind and key.
 
     `count` is the number now, `most` the greatest number so far. `told_…` is what people were told last: `told_times`
     is the number of times, 0 before the first. `gone_at` is the time since when the thing is no longer found.
     """
 
-    notice_id: str
-    kind: NoticeKind
-    key: str
-    detail: str
-    level: int
-    count: int
-    most: int
-    opened_at: datetime
-    last_at: datetime
-    gone_at: datetime | None = None
-    closed_at: datetime | None = None
-    told_times: int = 0
-    told_at: datetime | None = None
-    told_count: int = 0
-    told_level: int = 0
-    told_last_at: datetime | None = None
-
-
-class NoticeRow(SQLModel, table=True):
-    """A `Notice`. No two open notices have the same kind and key, however many processes notice the same thing."""
-
-    __tablename__ = "notice"
-    __table_args__ = (Index("ix_notice_open", "kind", "key", unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN),)
-
     notice_id: str = Field(primary_key=True, max_length=32)
-    kind: str = Field(max_length=32)
+    kind: NoticeKind
     key: str = Field(max_length=255)
     detail: str
     level: int
@@ -95,3 +70,35 @@ class NoticeRow(SQLModel, table=True):
     told_count: int = 0
     told_level: int = 0
     told_last_at: datetime | None = Field(default=None, sa_type=Moment)
+
+
+class NoticeRow(Notice, table=True):
+    """A `Notice`, however many processes notice the same thing."""
+
+    __tablename__ = "notice"
+    __table_args__ = (Index("ix_notice_open", "kind", "key", unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN),)
+
+    kind: str = Field(max_length=32)  # type: ignore[assignment]
+
+
+class LetterRow(SQLModel, table=True):
+    """A letter. `number` counts the letters of a notice to an address, from 1.
+
+    `address` is masked: a scheme and a digest. The letter is sent next at `next_at`, which is None once it is sent,
+    replaced by a newer letter of its notice, or given up.
+    `failure` says why the last attempt failed, without a word of the service that refused it.
+    """
+
+    __tablename__ = "letter"
+
+    notice_id: str = Field(primary_key=True, max_length=32)
+    number: int = Field(primary_key=True)
+    address: str = Field(primary_key=True, max_length=64)
+    title: str
+    text: str
+    planned_at: datetime = Field(sa_type=Moment)
+    attempts: int = 0
+    next_at: datetime | None = Field(default=None, index=True, sa_type=Moment)
+    sent_at: datetime | None = Field(default=None, index=True, sa_type=Moment)
+    failed_at: datetime | None = Field(default=None, index=True, sa_type=Moment)
+    failure: str | None = None

@@ -20,8 +20,7 @@ from domain.people.deciding import Word, looked_at, opened, settled, told, word_
 from domain.people.retrying import next_attempt
 from domain.people.words import Places, words
 from models.errors import CellarError
-from models.people.letter import LetterRow
-from models.people.notice import Notice
+from models.people.notice import LetterRow, Notice
 from services.people.looking import Known, Look, look
 
 _CLAIMED_FOR = timedelta(minutes=2)  # a letter takes 20 s at most

@@ -22,7 +22,7 @@ from api.console.words.meanings.discrepancies import DISCREPANCIES
 from api.console.words.meanings.refusals import REFUSALS
 from api.console.words.meanings.warnings import WARNINGS
 from cli.custody.verify import _TO_DO
-from domain.people.deciding import Word
+from domain.people.deciding import Word, opened
 from domain.people.words import Places, words
 from models.archive.archive import State
 from models.archive.warning import WarningCode
@@ -30,7 +30,7 @@ from models.errors import Refused, System
 from models.messages.endpoint import EndpointRow
 from models.messages.notification import NotificationRow, NotificationState
 from models.payments.discrepancy import Discrepancy, DiscrepancyCode
-from models.people.notice import Notice, NoticeKind
+from models.people.notice import NoticeKind
 from models.runs.cause import Cause, RefusalCode
 from models.runs.run import RunRow, RunState, Trigger
 from models.store.fixity import Fault
@@ -427,8 +427,7 @@ OF_TIME = {
 
 def letter_about(kind: NoticeKind) -> str:
     (seen,) = [each for each in look({}, datetime.now(UTC)).sightings if each.kind is kind]
-    notice = Notice("n", kind, seen.key, seen.detail, 0, seen.count, seen.count, seen.since, seen.last_at)
-    return words(notice, Word.FIRST, Places("https://cellar", "https://prefect"), NOW).text
+    return words(opened(seen, "n"), Word.FIRST, Places("https://cellar", "https://prefect"), NOW).text
 
 
 def test_every_notice_has_its_situation() -> None:

@@ -1,17 +1,14 @@
 """Notices in the database. Several processes may notice the same thing at once: it has one open notice."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
 from sqlmodel import Session, col, func, select, update
 
 from adapters.database.transactions import insert_new, reading, upsert, writing
-from models.people.letter import LetterRow
-from models.people.notice import Notice, NoticeKind, NoticeRow
+from models.people.notice import LetterRow, Notice, NoticeKind, NoticeRow
 
-_COLUMNS = {each.name for each in fields(Notice)}
 _IS_OPEN = col(NoticeRow.closed_at).is_(None)
 
 
@@ -23,7 +20,7 @@ def open_notices() -> list[Notice]:
     """
     with reading() as session:
         rows = session.exec(select(NoticeRow).where(_IS_OPEN).order_by(col(NoticeRow.opened_at), NoticeRow.notice_id))
-        return list(map(_notice, rows))
+        return [Notice.model_validate(row, from_attributes=True) for row in rows]
 
 
 def last_closed(kind: NoticeKind, key: str) -> datetime | None:
@@ -53,12 +50,12 @@ def keep(before: Notice | None, after: Notice, letters: Sequence[LetterRow]) -> 
 
 
 def _is_new(session: Session, notice: Notice) -> bool:
-    return insert_new(session, NoticeRow, asdict(notice))
+    return insert_new(session, NoticeRow, notice.model_dump())
 
 
 def _is_changed(session: Session, before: Notice, after: Notice) -> bool:
     """Write only what differs: another process may count at the same time."""
-    was, now = asdict(before), asdict(after)
+    was, now = before.model_dump(), after.model_dump()
     changed = {name: value for name, value in now.items() if value != was[name]}
     if not changed:
         return True
@@ -77,7 +74,7 @@ def report(notice: Notice) -> None:
         Transient: the database does not answer.
     """
     with writing() as session:
-        insert = upsert(session, NoticeRow).values(**asdict(notice))
+        insert = upsert(session, NoticeRow).values(**notice.model_dump())
         table: Any = NoticeRow.__table__  # type: ignore[attr-defined]
         again = {
             "count": table.c.count + insert.excluded.count,
@@ -94,8 +91,3 @@ def report_gone(kind: NoticeKind, now: datetime) -> None:
     """Note that the things of a kind are no longer wrong. The next look closes their notices."""
     with writing() as session:
         session.execute(update(NoticeRow).where(col(NoticeRow.kind) == kind, _IS_OPEN).values(gone_at=now))
-
-
-def _notice(row: NoticeRow) -> Notice:
-    kept = row.model_dump(include=_COLUMNS)
-    return Notice(**kept | {"kind": NoticeKind(row.kind)})

@@ -101,7 +101,7 @@ def test_reported_thing_is_over_when_it_is_reported_gone_or_has_been_quiet() -> 
     refusing = opened(Sighting(NoticeKind.RECEIVER_REFUSING, "", 9, NOON, NOON), "m")
 
     assert settled(unverified, after(99)) == unverified
-    assert settled(replace(unverified, gone_at=after(1)), after(2)).closed_at == after(2)
+    assert settled(unverified.model_copy(update={"gone_at": after(1)}), after(2)).closed_at == after(2)
     assert [settled(refusing, after(hours)).closed_at for hours in (1.9, 2)] == [None, after(2)]
 
 

@@ -1,20 +1,20 @@
 """Letters say what, how many, since when and what to do, on a phone's screen."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from domain.people.deciding import Word
+from domain.people.deciding import Word, opened
 from domain.people.words import Places, counts_text, ended_text, missing_text, trial_text, words
-from models.people.notice import Notice, NoticeKind
+from models.people.notice import Notice, NoticeKind, Sighting
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 PLACES = Places("https://cellar.example", "https://prefect.example")
 
 
 def notice(kind: NoticeKind, key: str = "", count: int = 12, detail: str = "") -> Notice:
-    return Notice("n", kind, key, detail, 0, count, 500, NOON, NOON + timedelta(hours=2))
+    seen = Sighting(kind, key, count, NOON, NOON + timedelta(hours=2), detail)
+    return opened(seen, "n").model_copy(update={"most": 500})
 
 
 def said(of: Notice, word: Word = Word.FIRST) -> list[str]:
@@ -41,7 +41,7 @@ def test_wait_says_that_archives_go_on_by_themselves() -> None:
 
 
 def test_end_says_how_long_and_how_many() -> None:
-    over = replace(notice(NoticeKind.SYSTEM_AWAY, "store"), gone_at=NOON + timedelta(minutes=150))
+    over = notice(NoticeKind.SYSTEM_AWAY, "store").model_copy(update={"gone_at": NOON + timedelta(minutes=150)})
 
     assert said(over, Word.OVER) == [
         "cellar: no archive waits for the store any longer",

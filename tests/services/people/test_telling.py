@@ -24,8 +24,7 @@ from models.completeness.missing_process import Closing, MissingProcessRow, Why
 from models.errors import System
 from models.messages.endpoint import EndpointRow
 from models.messages.notification import NotificationRow, NotificationState
-from models.people.letter import LetterRow
-from models.people.notice import NoticeKind
+from models.people.notice import LetterRow, NoticeKind
 from models.runs.cause import Cause
 from models.runs.refused import RefusedDelivery
 from models.runs.run import RunRow, RunState, Trigger
