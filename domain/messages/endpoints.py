@@ -2,7 +2,7 @@
 
 import hashlib
 
-from models.messages.endpoint import EndpointRow, EventFilter
+from models.messages.endpoint import EndpointRow
 from models.messages.event import Event, EventType
 
 
@@ -29,7 +29,7 @@ def why_skipped(endpoint: EndpointRow, event: Event) -> str | None:
     """Return why an endpoint does not hear an event: the disabling or the filter; None if it hears the event. Pure."""
     if endpoint.disabled_at:
         return why_disabled(endpoint)
-    refusing = _refusing(endpoint.filter, event)
+    refusing = _refusing(endpoint, event)
     return f"{BY_FILTER}{refusing}" if refusing else None
 
 
@@ -38,7 +38,7 @@ def why_disabled(endpoint: EndpointRow) -> str:
     return f"the endpoint is disabled: {endpoint.disabled_why}"
 
 
-def _refusing(wanted: EventFilter, event: Event) -> str | None:
+def _refusing(wanted: EndpointRow, event: Event) -> str | None:
     if wanted.events and event.type not in wanted.events:
         return "event"
     if wanted.sources and event.source not in wanted.sources:

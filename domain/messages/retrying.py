@@ -4,7 +4,7 @@ A message has a schedule of its own. An endpoint that fails is probed: one messa
 wait without attempts.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -144,8 +144,3 @@ def is_given_up(health: Health, now: datetime) -> bool:
     A single message that fails proves nothing about the endpoint.
     """
     return health.failing_since is not None and health.failing_messages > 1 and now - health.failing_since >= TRIED_FOR
-
-
-def held_back(health: Health, until: datetime) -> Health:
-    """Return the health of an endpoint while one message probes it: no other attempt is made until then. Pure."""
-    return replace(health, paused_until=until)

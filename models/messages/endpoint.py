@@ -1,7 +1,5 @@
 """Endpoints: the URLs of downstream systems that receive messages, and what each of them wants to hear."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -19,19 +17,6 @@ class Signature(StrEnum):
     ED25519 = "ed25519"
 
 
-@dataclass(frozen=True, slots=True)
-class EventFilter:
-    """What an endpoint wants to hear. An empty filter lets everything pass.
-
-    An event passes if its type, source and template are each among the named ones, and if it has each named label.
-    """
-
-    events: tuple[str, ...] = ()
-    sources: tuple[str, ...] = ()
-    templates: tuple[str, ...] = ()
-    labels: Mapping[str, str] = field(default_factory=dict)
-
-
 class EndpointKey(BaseModel):
     """A signing key of an endpoint, sealed. It signs beside newer keys until `until`. HMAC has no public key."""
 
@@ -47,6 +32,9 @@ class EndpointKey(BaseModel):
 
 class EndpointRow(SQLModel, table=True):
     """An endpoint. `is_declared`: by `CELLAR_NOTIFY_URLS`; its name follows from its URL.
+
+    An event passes its filter if its type, source and template are each among `events`, `sources` and `templates`, of
+    which an empty list lets everything pass, and if it has each of the `labels`.
 
     `keys` are the `EndpointKey`s, newest first; a declared endpoint has none, since `CELLAR_NOTIFY_SECRET` signs.
     `headers` is a JSON object of its own headers, whose values are sealed. `fields` are the personal values that it
@@ -82,10 +70,6 @@ class EndpointRow(SQLModel, table=True):
     paused_until: datetime | None = Field(default=None, sa_type=Moment)
     pace_per_s: float | None = None
     free_at: datetime | None = Field(default=None, sa_type=Moment)
-
-    @property
-    def filter(self) -> EventFilter:
-        return EventFilter(tuple(self.events), tuple(self.sources), tuple(self.templates), self.labels)
 
     @property
     def signing_keys(self) -> list[EndpointKey]:

@@ -1,7 +1,6 @@
 """Findings about missing processes in the database: opened, changed, alerted, closed."""
 
-from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -65,16 +64,6 @@ def open_of(session: Session, reference: str) -> list[MissingProcessRow]:
     """Return the open findings about a reference, the nearest deadline first; at most 20."""
     found = select(MissingProcessRow).where(MissingProcessRow.reference == reference, _IS_OPEN)
     return list(session.exec(found.order_by(col(MissingProcessRow.deadline_at)).limit(_MOST_OF_A_REFERENCE)))
-
-
-def open_by_number(session: Session, numbers: Collection[int]) -> dict[int | None, list[MissingProcessRow]]:
-    """Return the open findings about process numbers, by number."""
-    found: dict[int | None, list[MissingProcessRow]] = defaultdict(list)
-    for each in session.exec(
-        select(MissingProcessRow).where(col(MissingProcessRow.process_number).in_(numbers), _IS_OPEN)
-    ):
-        found[each.process_number].append(each)
-    return found
 
 
 def unannounced(now: datetime) -> list[MissingProcessRow]:
