@@ -6,8 +6,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from api.errors import Responses, failures
-from models.views.bulk import BulkPage, BulkQuery, BulkRecord, BulkRequest, BulkView, Client, ItemQuery
-from models.views.parameters import Text
+from models.views.bulk import BulkPage, BulkRecord, BulkRequest, BulkView, Client, ItemQuery
+from models.views.parameters import PageQuery, Text
 from services.bulk import control, planning, records
 
 router = APIRouter(prefix="/api/bulk-reruns", tags=["bulk re-runs"])
@@ -20,7 +20,7 @@ def _failures(wrong_state: str) -> Responses:
 
 
 @router.get("", summary="A page of bulk re-runs and plans, newest first", response_description="The page.")
-def list_bulk_reruns(query: Annotated[BulkQuery, Query()]) -> BulkPage:
+def list_bulk_reruns(query: Annotated[PageQuery, Query()]) -> BulkPage:
     return records.page(query)
 
 

@@ -6,8 +6,8 @@ from fastapi import APIRouter, Query
 
 from api.errors import failures
 from models.views.bulk import Client
-from models.views.messages.redeliveries import RedeliveryPage, RedeliveryQuery, RedeliveryRequest, RedeliveryView
-from models.views.parameters import Text
+from models.views.messages.redeliveries import RedeliveryPage, RedeliveryRequest, RedeliveryView
+from models.views.parameters import PageQuery, Text
 from services.redelivery import confirming, planning, records
 
 router = APIRouter(prefix="/api/redeliveries", tags=["redeliveries"])
@@ -15,7 +15,7 @@ _UNKNOWN: dict[int | str, dict[str, str]] = {404: {"UNKNOWN_REDELIVERY": "no red
 
 
 @router.get("", summary="A page of redeliveries and plans, newest first", response_description="The page.")
-def list_redeliveries(query: Annotated[RedeliveryQuery, Query()]) -> RedeliveryPage:
+def list_redeliveries(query: Annotated[PageQuery, Query()]) -> RedeliveryPage:
     return records.page(query)
 
 

@@ -8,12 +8,11 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
-from pydantic import ValidationError
 
 from cli.bulk.following import INTERRUPTED, detached, follow, follow_runs
 from cli.bulk.pages import print_end, print_plan
 from cli.person import person
-from cli.terminal import Json, cell, console, print_json, time_option, wrong_options
+from cli.terminal import Json, cell, console, named_options, print_json, time_option
 from domain.messages.undelivered import UNDELIVERED
 from models.archive.archive import State
 from models.runs.run import RunState
@@ -23,10 +22,6 @@ from services.bulk import planning, records
 from services.triggering import reruns
 
 _WRONG_USE = 2
-_FILTERS = {name: name for name in ("template", "source", "cause")} | {
-    "since": "received_after",
-    "until": "received_before",
-}
 
 
 def rerun(  # noqa: PLR0913 -- an option per filter
@@ -51,12 +46,14 @@ def rerun(  # noqa: PLR0913 -- an option per filter
     Prefect is away, a re-run is kept, and starts when Prefect is back. Exits with 1 if an archive that was followed
     failed again or the bulk re-run was aborted.
     """
-    filters = {"since": since, "until": until, "template": template, "source": source, "cause": cause}
+    filters: dict[str, Any] = {"template": template, "source": source, "cause": cause}
+    filters |= {"received_after": since, "received_before": until}
     _check_use(references, filters, failed=failed, only_bulk=dry_run or yes)
     if references:
         _rerun(references, wait=wait, as_json=as_json)
         return
-    chosen = _filter(filters)
+    with named_options():
+        chosen = ArchiveFilter(state=State.FAILED, **filters)
     if not (dry_run or yes or _can_ask()):
         typer.echo("cellar rerun: no terminal can answer: add --yes to run the plan, or --dry-run to see it", err=True)
         raise typer.Exit(_WRONG_USE)
@@ -94,24 +91,15 @@ def _check_use(references: list[str] | None, filters: Mapping[str, object], *, f
         raise typer.BadParameter("filters, --dry-run and --yes belong to --failed; leave them out, or the references")
 
 
-def _filter(filters: Mapping[str, object]) -> ArchiveFilter:
-    named: dict[str, Any] = {_FILTERS[name]: value for name, value in filters.items()}
-    try:
-        return ArchiveFilter(state=State.FAILED, **named)
-    except ValidationError as error:
-        shown = wrong_options(error).message
-        for name, member in _FILTERS.items():
-            shown = shown.replace(f"--{member.replace('_', '-')}:", f"--{name}:")
-        raise typer.BadParameter(shown) from error
-
-
 def _rerun(references: list[str], *, wait: bool, as_json: bool) -> None:
     since = datetime.now(UTC)
     asked = asyncio.run(reruns.rerun(references, person()))
     if wait:
         for each in asked:
             typer.echo(_text(each), err=True)
-        asked = _followed(asked, since)
+        if not follow_runs(asked, since):
+            typer.echo("The runs go on. `cellar show REF` shows what becomes of them.", err=True)
+            raise typer.Exit(INTERRUPTED)
     if as_json:
         typer.echo(json.dumps([each.model_dump() for each in asked]))
     for each in () if as_json else asked:
@@ -119,14 +107,6 @@ def _rerun(references: list[str], *, wait: bool, as_json: bool) -> None:
     if wait and not {each.state for each in asked} <= {RunState.COMPLETED, UNDELIVERED}:
         typer.echo("`cellar show REF` says why a run did not complete.", err=True)
         raise typer.Exit(1)
-
-
-def _followed(asked: list[RerunStarted], since: datetime) -> list[RerunStarted]:
-    ended = follow_runs(asked, since)
-    if ended is None:
-        typer.echo("The runs go on. `cellar show REF` shows what becomes of them.", err=True)
-        raise typer.Exit(INTERRUPTED)
-    return ended
 
 
 def _text(started: RerunStarted) -> str:

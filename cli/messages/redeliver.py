@@ -4,17 +4,16 @@ import sys
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 
 from cli.messages.endpoint_pages import say
 from cli.messages.messages import AnyName, Event, Reference, Since, Source, Template, Until
 from cli.messages.redelivery_pages import print_plan, print_redeliveries, print_redelivery
 from cli.person import person
-from cli.terminal import Json, print_json, wrong_options
+from cli.terminal import Json, named_options, print_json
 from models.errors import WrongUse
 from models.messages.notification import NotificationState
 from models.views.messages.messages import MessageFilter
-from models.views.messages.redeliveries import RedeliveryQuery
+from models.views.parameters import PageQuery
 from services.redelivery import confirming, planning, records
 
 
@@ -42,13 +41,11 @@ def redeliver(  # noqa: PLR0913 -- an option per filter
 
     The flow deliver-messages sends them. Messages to disabled endpoints stay as they are.
     """
-    try:
+    with named_options():
         chosen = MessageFilter(
             endpoint=name, state=state or [], event=event, reference=reference, source=source, template=template,
             since=since, until=until,
         )  # fmt: skip
-    except ValidationError as error:
-        raise wrong_options(error) from error
     if NotificationState.DELIVERED in chosen.state and not force:
         raise WrongUse("--state delivered: the endpoints have confirmed these messages; add --force to send them again")
     if not (dry_run or yes or (sys.stdin.isatty() and sys.stderr.isatty())):
@@ -82,7 +79,7 @@ def list_redeliveries(
         else:
             print_redelivery(found)
         return
-    page = records.page(RedeliveryQuery(cursor=cursor, limit=limit))
+    page = records.page(PageQuery(cursor=cursor, limit=limit))
     if as_json:
         print_json(page)
         return

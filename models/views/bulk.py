@@ -120,11 +120,6 @@ class BulkPage(BaseModel):
     next: str | None
 
 
-class BulkQuery(BaseModel):
-    cursor: Text | None = Field(None, description="`next` of the page before")
-    limit: int = Field(50, ge=1, le=500)
-
-
 class ItemQuery(BaseModel):
     """A page of the archives of a bulk re-run."""
 

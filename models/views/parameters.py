@@ -89,3 +89,10 @@ Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]
 Statement = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000, pattern=r"^[^\x00]*$")
 ]
+
+
+class PageQuery(BaseModel):
+    """A page of a list."""
+
+    cursor: Text | None = Field(None, description="`next` of the page before")
+    limit: int = Field(50, ge=1, le=500)

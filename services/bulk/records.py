@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from adapters.peers.prefect_api import run_url
 from adapters.tables.bulk import bulk_items, bulk_reruns
 from models.runs.bulk import BulkItemRow, BulkRow, BulkState, ItemState
-from models.views.bulk import ActionView, BulkItemView, BulkPage, BulkQuery, BulkRecord, BulkView, ItemQuery, PlanView
+from models.views.bulk import ActionView, BulkItemView, BulkPage, BulkRecord, BulkView, ItemQuery, PlanView
+from models.views.parameters import PageQuery
 from services.bulk.planning import get
 from services.bulk.settling import settle
 
@@ -32,7 +33,7 @@ def record(bulk_id: str, query: ItemQuery) -> BulkRecord:
     return BulkRecord(**found.model_dump(), items=items, next=more)
 
 
-def page(query: BulkQuery) -> BulkPage:
+def page(query: PageQuery) -> BulkPage:
     """Return bulk re-runs, newest first.
 
     Raises:

@@ -4,7 +4,8 @@ from adapters.tables.messages import redeliveries
 from models.errors import Refused
 from models.messages.notification import NotificationState
 from models.messages.redelivery import RedeliveryRow
-from models.views.messages.redeliveries import RedeliveryPage, RedeliveryPlan, RedeliveryQuery, RedeliveryView
+from models.views.messages.redeliveries import RedeliveryPage, RedeliveryPlan, RedeliveryView
+from models.views.parameters import PageQuery
 
 
 def get(redelivery_id: str) -> RedeliveryRow:
@@ -26,7 +27,7 @@ def view(redelivery_id: str) -> RedeliveryView:
     return _view(get(redelivery_id))
 
 
-def page(query: RedeliveryQuery) -> RedeliveryPage:
+def page(query: PageQuery) -> RedeliveryPage:
     """Return redeliveries, newest first.
 
     Raises:

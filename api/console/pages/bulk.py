@@ -13,7 +13,8 @@ from api.console.pages.lists.lists import listed
 from domain.bulk.plan_text import duration_text
 from models.errors import Refused
 from models.runs.bulk import ItemState
-from models.views.bulk import BulkQuery, ItemQuery
+from models.views.bulk import ItemQuery
+from models.views.parameters import PageQuery
 from services.bulk import control, planning, records
 
 PATH = f"{ROOT}/bulk"
@@ -22,7 +23,7 @@ router = APIRouter()
 
 @router.get("/bulk")
 def list_bulk_reruns(request: Request, _person: Person) -> Response:
-    return render(request, "bulk/list.html", list=listed(request, PATH, BulkQuery, records.page))
+    return render(request, "bulk/list.html", list=listed(request, PATH, PageQuery, records.page))
 
 
 @router.get("/bulk/{bulk_id}")

@@ -3,10 +3,10 @@
 from datetime import datetime
 from enum import StrEnum
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from models.completeness.missing_process import Closing, Why
-from models.views.parameters import Text
+from models.views.parameters import PageQuery, Text
 
 
 class FindingState(StrEnum):
@@ -14,15 +14,13 @@ class FindingState(StrEnum):
     CLOSED = "closed"
 
 
-class MissingQuery(BaseModel):
+class MissingQuery(PageQuery):
     """The filters of a list of missing processes. A finding must match every filter that is set."""
 
     source: Text | None = None
     reference: Text | None = None
     why: Why | None = None
     state: FindingState = FindingState.OPEN
-    cursor: Text | None = Field(None, description="`next` of the page before")
-    limit: int = Field(50, ge=1, le=500)
 
 
 class MissingView(BaseModel):

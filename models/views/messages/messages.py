@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 from models.messages.event import EventType
 from models.messages.notification import AttemptTrigger, NotificationState, Stage
-from models.views.parameters import Moment, Text
+from models.views.parameters import Moment, PageQuery, Text
 
 
 class MessageFilter(BaseModel):
@@ -22,11 +22,8 @@ class MessageFilter(BaseModel):
     until: Moment | None = Field(None, description="the event happened before this time")
 
 
-class MessageQuery(MessageFilter):
+class MessageQuery(PageQuery, MessageFilter):
     """A page of messages."""
-
-    cursor: Text | None = Field(None, description="`next` of the page before")
-    limit: int = Field(50, ge=1, le=500)
 
 
 class MessageView(BaseModel):

@@ -73,8 +73,3 @@ class RedeliveryPage(BaseModel):
 
     items: list[RedeliveryView]
     next: str | None
-
-
-class RedeliveryQuery(BaseModel):
-    cursor: Text | None = Field(None, description="`next` of the page before")
-    limit: int = Field(50, ge=1, le=500)

@@ -16,7 +16,8 @@ from models.errors import Refused
 from models.runs.bulk import ItemState
 from models.runs.run import RunRow, RunState, Trigger
 from models.views.archives.archives import ArchiveFilter
-from models.views.bulk import BulkQuery, ItemQuery
+from models.views.bulk import ItemQuery
+from models.views.parameters import PageQuery
 from services.bulk import control, planning, records
 from tests.bulk import fill, filled, receipt_id
 from tests.installations import closed_url
@@ -159,8 +160,8 @@ def test_lists_are_read_page_by_page() -> None:
     plans = [planning.plan(FAILED, "ann@host").id for _ in range(3)]
     planning.freeze(plans[0], "ann@host")
 
-    first = records.page(BulkQuery(limit=2))
-    second = records.page(BulkQuery(limit=2, cursor=first.next))
+    first = records.page(PageQuery(limit=2))
+    second = records.page(PageQuery(limit=2, cursor=first.next))
     items = records.record(plans[0], ItemQuery(limit=3))
     rest = records.record(plans[0], ItemQuery(limit=3, after=items.next or 0))
 

@@ -19,7 +19,8 @@ from models.messages.event import Event, EventType
 from models.messages.notification import AttemptTrigger, NotificationRow, NotificationState
 from models.views.messages.endpoints import NewEndpoint
 from models.views.messages.messages import MessageFilter, MessageQuery
-from models.views.messages.redeliveries import RedeliveryQuery, RedeliveryView
+from models.views.messages.redeliveries import RedeliveryView
+from models.views.parameters import PageQuery
 from services.messages.attempts.attempts import send
 from services.messages.attempts.delivering import deliver_due, give_up_expired
 from services.messages.endpoints import endpoints
@@ -284,8 +285,8 @@ def test_redeliveries_are_listed_newest_first(peer: Peer) -> None:
     peer.add("erp")
     ids = [planning.plan(MessageFilter(), by).id for by in ("dana@desk", "ann@desk")]
 
-    first = records.page(RedeliveryQuery(limit=1))
-    second = records.page(RedeliveryQuery(limit=1, cursor=first.next))
+    first = records.page(PageQuery(limit=1))
+    second = records.page(PageQuery(limit=1, cursor=first.next))
 
     assert [each.id for each in (*first.items, *second.items)] == ids[::-1]
     assert [each.by for each in first.items] == ["ann@desk"]
