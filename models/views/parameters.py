@@ -35,9 +35,13 @@ class RequestBody(BaseModel):
         return sent
 
 
+_DATED = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ]|$)")
+"""How a time begins. Python reads 1712101612345, the milliseconds since 1970 of a day in 2024, as one of 1712."""
+
+
 def _not_a_number(sent: object) -> object:
     """Refuse what pydantic would take for the seconds since 1970."""
-    if isinstance(sent, datetime) or (isinstance(sent, str) and re.match(r"\d{4}-\d\d-\d\d", sent.strip())):
+    if isinstance(sent, datetime) or (isinstance(sent, str) and _DATED.match(sent.strip())):
         return sent
     raise PydanticCustomError("datetime_form", "expected a time with zone, like 2026-11-24T00:00Z")
 
@@ -62,11 +66,13 @@ def read_moment(text: str, zone: tzinfo, now: datetime) -> datetime:
             return _in_utc(datetime.combine(day, time(), zone))
         if ago := _AGO.fullmatch(said):
             return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
-        found = datetime.fromisoformat(said.upper())
-        return _in_utc(found if found.tzinfo else found.replace(tzinfo=zone))
+        if _DATED.match(said):
+            found = datetime.fromisoformat(said.upper())
+            return _in_utc(found if found.tzinfo else found.replace(tzinfo=zone))
     except (ValueError, OverflowError):
-        known = "expected a time like 2026-11-24, 2026-11-24T10:30, 2026-11-24T10:30Z, today, yesterday, 7d or 2h"
-        raise ValueError(f"{known}; a time without a zone is one of {zone}") from None
+        pass
+    known = "expected a time like 2026-11-24, 2026-11-24T10:30, 2026-11-24T10:30Z, today, yesterday, 7d or 2h"
+    raise ValueError(f"{known}; a time without a zone is one of {zone}")
 
 
 def _in_utc(moment: datetime) -> datetime:
