@@ -338,19 +338,11 @@ LISTS: Mapping[str, _Rows | _Made] = {
     "fields": _Rows(FormFieldRow, _by(FormFieldRow.position), _as(FieldView)),
     "warnings": _Rows(WarningRow, _by(WarningRow.position), _as(WarningView), last=_of_deliveries),
     "payments": _Rows(PaymentRow, _by(PaymentRow.position), _payments),
-    "discrepancies": _Rows(
-        DiscrepancyRow,
-        _BY_CODE,
-        _discrepancies,
-        where=(_NOT_CLOSED,),
-    ),
+    "discrepancies": _Rows(DiscrepancyRow, _BY_CODE, _discrepancies, where=(_NOT_CLOSED,)),
     "closed_discrepancies": _Rows(DiscrepancyRow, _BY_CODE, _discrepancies, where=(_CLOSED,)),
     "judgements": _Made(_judgements),
     "notifications": _Rows(
-        NotificationRow,
-        _by(NotificationRow.planned_at, NotificationRow.message_id),
-        _notifications,
-        is_history=True,
+        NotificationRow, _by(NotificationRow.planned_at, NotificationRow.message_id), _notifications, is_history=True
     ),
     "timeline": _Made(timeline),
     "runs": _Rows(RunRow, _by(RunRow.started_at, RunRow.flow_run_id), _each(_run), is_history=True),
