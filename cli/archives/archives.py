@@ -115,7 +115,7 @@ def _show_without_archive(reference: str, *, as_json: bool) -> None:
 
 
 def _show_differences(reference: str, before: int, after: int, *, as_json: bool) -> None:
-    found = version_differences(reference, before, after)
+    found = version_differences(reference, before, after, most_values=None)
     if as_json:
         typer.echo(json.dumps([asdict(each) for each in found]))
         return

@@ -49,7 +49,7 @@ DONE_DIFFERENTLY = {
 }
 OF_BROWSERS = {
     *("BODY_TIMEOUT", "FORM_FROM_ELSEWHERE", "INTERNAL", "UNAVAILABLE", "UNKNOWN_FILE", "UNKNOWN_PATH"),
-    *("UNKNOWN_VERSION", "WRONG_METHOD"),
+    *("UNKNOWN_VERSION", "WRONG_METHOD", "TOO_LARGE_TO_COMPARE"),
 }
 """Of pages and their forms: to load a page again. `tests/api/console` does."""
 
