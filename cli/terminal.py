@@ -5,6 +5,7 @@ half a number in the next line would read as another number.
 """
 
 import re
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -21,9 +22,8 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from adapters.settings.settings import settings
-from models.views.archives.dismissal import Dismissal
 from models.views.archives.payments import DiscrepancyView
-from models.views.parameters import read_moment
+from models.views.parameters import Dismissal, read_moment
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
@@ -91,6 +91,11 @@ def print_discrepancy(terminal: Console, found: DiscrepancyView, of: str = "") -
         said = f"explained: {explained.why} ({explained.by}, {time_text(explained.at)})"
         terminal.print(paragraph(said, indent=4))
     terminal.print(Text(f"    id {found.discrepancy_id}"), soft_wrap=True)
+
+
+def can_ask() -> bool:
+    """Return whether a terminal can answer a question."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 @contextmanager

@@ -1,8 +1,8 @@
-"""Types of parameters: moments, integers and texts that both databases accept; and bodies of requests that act."""
+"""Types of parameters that both databases accept: moments, integers, texts. Bodies of requests that act. Pages."""
 
 import re
 from datetime import UTC, datetime, time, timedelta, tzinfo
-from typing import Annotated, Any
+from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -97,8 +97,25 @@ Statement = Annotated[
 ]
 
 
+class Dismissal(RequestBody):
+    """Why a process is not missing, or a refused body needs nobody, and the name of the person who says so."""
+
+    by: Statement
+    why: Statement
+
+
 class PageQuery(BaseModel):
-    """A page of a list."""
+    """Which page of a list."""
 
     cursor: Text | None = Field(None, description="`next` of the page before")
     limit: int = Field(50, ge=1, le=500)
+
+
+Item = TypeVar("Item")
+
+
+class Page(BaseModel, Generic[Item]):
+    """A page of a list. `next` is the cursor of the following page."""
+
+    items: list[Item]
+    next: str | None

@@ -12,10 +12,10 @@ from api.console.words.meanings.causes import CAUSES
 from models.errors import Refused
 from models.payments.discrepancy import PAYLOAD_CODES, Discrepancy, DiscrepancyCode
 from models.views.archives.archives import ArchiveFilter
-from models.views.archives.dismissal import Dismissal
 from models.views.archives.missing import MissingQuery
 from models.views.archives.payments import DiscrepancyQuery, Explanation
 from models.views.messages.endpoints import NewEndpoint
+from models.views.parameters import Dismissal
 from services.bulk import control, planning, records
 from services.completeness import dismissing
 from services.completeness.finding_missing import find_missing

@@ -16,7 +16,7 @@ from models.store.condition import OF_FILES, ConditionCode
 from models.views.archives.missing import MissingView
 from models.views.archives.payments import DiscrepancyView, PaymentView
 from models.views.archives.refused import RefusedView
-from models.views.parameters import Integer, Moment, PageQuery, Text
+from models.views.parameters import Integer, Moment, Page, PageQuery, Text
 
 
 class ArchiveFilter(BaseModel):
@@ -118,11 +118,8 @@ class ArchiveSummary(_About):
     discrepancies: int
 
 
-class ArchivePage(BaseModel):
+class ArchivePage(Page[ArchiveSummary]):
     """A page of archives, newest first. `next` is the cursor of the following page."""
-
-    items: list[ArchiveSummary]
-    next: str | None
 
 
 class VersionView(BaseModel):
@@ -286,13 +283,10 @@ class TimelineEntry(BaseModel):
     id: str
 
 
-class ArchiveItems(BaseModel):
+class ArchiveItems(Page[SerializeAsAny[BaseModel]]):
     """A page of a list of one archive. Its items are those of the archive's own list. `next` is the cursor of the
     following page.
     """
-
-    items: list[SerializeAsAny[BaseModel]]
-    next: str | None
 
 
 class ArchiveView(_About):

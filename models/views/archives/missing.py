@@ -6,7 +6,7 @@ from enum import StrEnum
 from pydantic import BaseModel
 
 from models.completeness.missing_process import Closing, Why
-from models.views.parameters import PageQuery, Text
+from models.views.parameters import Page, PageQuery, Text
 
 
 class FindingState(StrEnum):
@@ -48,8 +48,5 @@ class MissingView(BaseModel):
     closed_reason: str | None
 
 
-class MissingPage(BaseModel):
+class MissingPage(Page[MissingView]):
     """A page of missing processes, the nearest deadline first. `next` is the cursor of the following page."""
-
-    items: list[MissingView]
-    next: str | None

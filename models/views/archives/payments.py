@@ -5,7 +5,7 @@ from datetime import date, datetime
 from pydantic import BaseModel, Field
 
 from models.payments.discrepancy import DiscrepancyCode, DiscrepancyState
-from models.views.parameters import PageQuery, RequestBody, Statement, Text
+from models.views.parameters import Page, PageQuery, RequestBody, Statement, Text
 
 
 class PaymentView(BaseModel):
@@ -74,8 +74,5 @@ class ListedDiscrepancy(DiscrepancyView):
     reference: str | None
 
 
-class DiscrepancyPage(BaseModel):
+class DiscrepancyPage(Page[ListedDiscrepancy]):
     """A page of discrepancies in the order of their codes. `next` is the cursor of the following page."""
-
-    items: list[ListedDiscrepancy]
-    next: str | None

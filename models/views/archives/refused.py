@@ -5,7 +5,7 @@ from datetime import datetime
 from pydantic import BaseModel, Field
 
 from models.runs.cause import RefusalCode
-from models.views.parameters import Integer, Moment, PageQuery, Text
+from models.views.parameters import Integer, Moment, Page, PageQuery, Text
 
 
 class RefusedQuery(PageQuery):
@@ -41,8 +41,5 @@ class RefusedView(BaseModel):
     dismissed_why: str | None
 
 
-class RefusedPage(BaseModel):
+class RefusedPage(Page[RefusedView]):
     """A page of refused deliveries, newest first. `next` is the cursor of the following page."""
-
-    items: list[RefusedView]
-    next: str | None
