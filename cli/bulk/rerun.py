@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -12,16 +11,15 @@ import typer
 from cli.bulk.following import INTERRUPTED, detached, follow, follow_runs
 from cli.bulk.pages import print_end, print_plan
 from cli.person import person
-from cli.terminal import Json, cell, console, named_options, print_json, time_option
+from cli.terminal import Json, can_ask, cell, console, named_options, print_json, time_option
 from domain.messages.undelivered import UNDELIVERED
 from models.archive.archive import State
+from models.errors import WrongUse
 from models.runs.run import RunState
 from models.views.archives.archives import ArchiveFilter, RerunStarted
 from models.views.bulk import BulkView
 from services.bulk import planning, records
 from services.triggering import reruns
-
-_WRONG_USE = 2
 
 
 def rerun(  # noqa: PLR0913 -- an option per filter
@@ -54,9 +52,8 @@ def rerun(  # noqa: PLR0913 -- an option per filter
         return
     with named_options():
         chosen = ArchiveFilter(state=State.FAILED, **filters)
-    if not (dry_run or yes or _can_ask()):
-        typer.echo("cellar rerun: no terminal can answer: add --yes to run the plan, or --dry-run to see it", err=True)
-        raise typer.Exit(_WRONG_USE)
+    if not (dry_run or yes or can_ask()):
+        raise WrongUse("no terminal can answer: add --yes to run the plan, or --dry-run to see it")
     plan = records.view(planning.plan(chosen, person()).id)
     ends_here = dry_run or not plan.planned
     if not as_json:
@@ -113,7 +110,3 @@ def _text(started: RerunStarted) -> str:
     if started.flow_run_id is None:
         return f"{cell(started.reference)}: Prefect does not answer; the run will start when Prefect is back"
     return f"{cell(started.reference)}: run {started.flow_run_id} is {started.state}, {started.url}"
-
-
-def _can_ask() -> bool:
-    return sys.stdin.isatty() and sys.stderr.isatty()

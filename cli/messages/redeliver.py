@@ -1,6 +1,5 @@
 """`cellar endpoints redeliver`, `cellar endpoints redeliveries`: delivers messages again, and shows how far that is."""
 
-import sys
 from typing import Annotated
 
 import typer
@@ -9,7 +8,7 @@ from cli.messages.endpoint_pages import say
 from cli.messages.messages import AnyName, Event, Reference, Since, Source, Template, Until
 from cli.messages.redelivery_pages import print_plan, print_redeliveries, print_redelivery
 from cli.person import person
-from cli.terminal import Json, named_options, print_json
+from cli.terminal import Json, can_ask, named_options, print_json
 from models.errors import WrongUse
 from models.messages.notification import NotificationState
 from models.views.messages.messages import MessageFilter
@@ -48,7 +47,7 @@ def redeliver(  # noqa: PLR0913 -- an option per filter
         )  # fmt: skip
     if NotificationState.DELIVERED in chosen.state and not force:
         raise WrongUse("--state delivered: the endpoints have confirmed these messages; add --force to send them again")
-    if not (dry_run or yes or (sys.stdin.isatty() and sys.stderr.isatty())):
+    if not (dry_run or yes or can_ask()):
         raise WrongUse("no terminal can answer: add --yes to redeliver, or --dry-run to see the plan")
     plan = records.view(planning.plan(chosen, person(), force=force).id)
     if not as_json:
