@@ -131,12 +131,9 @@ def dismiss_bodies(
 
 
 def _line(outcome: Outcome) -> str:
-    said = (
-        f"still refused: {outcome.fault}"
-        if outcome.fault
-        else "released; its run starts with the next sweep of the inbox"
-    )
-    return f"{outcome.receipt_id}: {said}"
+    if outcome.fault:
+        return f"{outcome.receipt_id}: still refused: {outcome.fault}"
+    return f"{outcome.receipt_id}: released; its run starts with the next sweep of the inbox"
 
 
 def _record(outcome: Outcome) -> dict[str, Any]:
