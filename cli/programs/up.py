@@ -92,8 +92,7 @@ async def _start(settings: Settings, supervisor: Supervisor, console: Console) -
             await supervisor.start(_prefect_server(settings))
         with _step(console, "Database"):
             await supervisor.run(_cellar(settings, "migrate"))
-        worker = ["--name", socket.gethostname(), *(["--sole"] if embedded else [])]
-        await supervisor.start(_cellar(settings, "worker", *worker, **MALLOC, **_metrics(settings, "worker")))
+        await supervisor.start(_worker(settings))
         await supervisor.start(_cellar(settings, "api", **MALLOC, **_metrics(settings, "receiver")))
         if embedded:
             with _step(console, "Prefect server"):
@@ -109,6 +108,11 @@ def _prefect_server(settings: Settings) -> Program:
     command += ["--host", "127.0.0.1", "--port", str(settings.prefect_port)]
     environment = _environment(settings, prefect_server_defaults(settings), prefect_server_environment(settings))
     return Program("prefect", command, environment)
+
+
+def _worker(settings: Settings) -> Program:
+    sole = ["--sole"] if settings.prefect_api_url is None else []
+    return _cellar(settings, "worker", "--name", socket.gethostname(), *sole, **MALLOC, **_metrics(settings, "worker"))
 
 
 def _cellar(settings: Settings, subcommand: str, *options: str, **variables: str) -> Program:
