@@ -5,7 +5,9 @@ half a number in the next line would read as another number.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Annotated, Any
@@ -20,9 +22,8 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from adapters.settings.settings import settings
-from models.views.archives.dismissal import Dismissal
 from models.views.archives.payments import DiscrepancyView
-from models.views.parameters import read_moment
+from models.views.parameters import Dismissal, read_moment
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
@@ -79,20 +80,31 @@ def paragraph(text: str, indent: int = 2) -> Padding:
     return Padding(Text("\n".join(map(cell, text.split("\n")))), (0, 0, 0, indent), expand=False)
 
 
-def print_discrepancy(terminal: Console, found: "DiscrepancyLine", of: str = "") -> None:
+def print_discrepancy(terminal: Console, found: DiscrepancyView, of: str = "") -> None:
     """Print a discrepancy. What people copy is never cut: the reference in `of`, the transaction and the id."""
-    head = f"  {found.code}{of}: {found.state} since {time_text(found.since)}"
+    head = f"  {found.code}{of}: {found.state} since {time_text(found.closed_at or found.opened_at)}"
     terminal.print(Text(cell(head)), soft_wrap=True)
-    if found.transaction:
-        terminal.print(Text(cell(f"    transaction {found.transaction}")), soft_wrap=True)
+    if found.transaction_id:
+        terminal.print(Text(cell(f"    transaction {found.transaction_id}")), soft_wrap=True)
     terminal.print(paragraph(found.sentence, indent=4))
-    if found.explanation:
-        terminal.print(paragraph(f"explained: {found.explanation}", indent=4))
-    terminal.print(Text(f"    id {found.id}"), soft_wrap=True)
+    if explained := found.explanation:
+        said = f"explained: {explained.why} ({explained.by}, {time_text(explained.at)})"
+        terminal.print(paragraph(said, indent=4))
+    terminal.print(Text(f"    id {found.discrepancy_id}"), soft_wrap=True)
 
 
-def wrong_options(error: ValidationError) -> typer.BadParameter:
-    return typer.BadParameter("; ".join(map(_wrong_option, error.errors())))
+def can_ask() -> bool:
+    """Return whether a terminal can answer a question."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+@contextmanager
+def named_options() -> Iterator[None]:
+    """Refuse a model whose values are wrong as BadParameter, which names the options of the values."""
+    try:
+        yield
+    except ValidationError as error:
+        raise typer.BadParameter("; ".join(map(_wrong_option, error.errors()))) from error
 
 
 def dismissal(by: str, why: str) -> Dismissal:
@@ -101,10 +113,8 @@ def dismissal(by: str, why: str) -> Dismissal:
     Raises:
         BadParameter: the name or the reason is empty, or too long.
     """
-    try:
+    with named_options():
         return Dismissal(by=by, why=why)
-    except ValidationError as error:
-        raise wrong_options(error) from error
 
 
 def _wrong_option(error: ErrorDetails) -> str:
@@ -130,28 +140,3 @@ def _option(error: ErrorDetails) -> str:
 
 def print_json(model: BaseModel) -> None:
     typer.echo(model.model_dump_json(indent=2))
-
-
-class DiscrepancyLine(BaseModel):
-    """A discrepancy as a clerk reads it."""
-
-    id: str
-    code: str
-    transaction: str | None
-    state: str
-    sentence: str
-    since: datetime
-    explanation: str
-
-    @classmethod
-    def of(cls, found: DiscrepancyView) -> "DiscrepancyLine":
-        explained = found.explanation
-        return cls(
-            id=found.discrepancy_id,
-            code=found.code,
-            transaction=found.transaction_id,
-            state=found.state,
-            sentence=found.sentence,
-            since=found.closed_at or found.opened_at,
-            explanation=f"{explained.why} ({explained.by}, {explained.at:%Y-%m-%d})" if explained else "",
-        )

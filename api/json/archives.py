@@ -89,6 +89,7 @@ def read_file(reference: Reference, sha256: str) -> StreamingResponse:
     responses=failures(
         {
             404: {"UNKNOWN_VERSION": "the archive has no such version, or no archive of the process was received."},
+            413: {"TOO_LARGE_TO_COMPARE": "a version has over 20,000 values; `cellar show REF --diff` compares any."},
             500: {"CONFLICT": "the store has lost a part of a version, or the archive's key; run `cellar verify`."},
         }
     ),

@@ -6,9 +6,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from api.errors import failures
-from models.views.archives.dismissal import Dismissal
 from models.views.archives.missing import MissingPage, MissingQuery, MissingView
-from models.views.parameters import Text
+from models.views.parameters import Dismissal, Text
 from services.completeness import dismissing
 from services.views import missing_list
 

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from adapters.settings.settings import settings
 from api.console.words.meanings.causes import CAUSES
-from cli.terminal import DiscrepancyLine, cell, paragraph, print_discrepancy, time_text
+from cli.terminal import cell, paragraph, print_discrepancy, time_text
 from domain.archive.judgements import described
 from domain.archive.verdict_text import certificate_texts, document_text, field_change_texts, signature_texts
 from domain.completeness.words import missing_text
@@ -219,7 +219,7 @@ def _print_discrepancies(terminal: Console, archive: ArchiveView) -> None:
     ):
         if found:
             _print_title(terminal, title)
-        for each in map(DiscrepancyLine.of, found[:_MOST_SHOWN]):
+        for each in found[:_MOST_SHOWN]:
             print_discrepancy(terminal, each)
         _print_left(terminal, len(found))
 

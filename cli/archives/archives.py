@@ -6,11 +6,10 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 
 from cli.archives.archive_page import print_archive, print_process_without_archive
 from cli.archives.archive_table import archive_table
-from cli.terminal import Json, console, print_json, table_of, time_option, wrong_options
+from cli.terminal import Json, console, named_options, print_json, table_of, time_option
 from models.views.archives.archives import ArchiveQuery, TimelineKind
 from models.views.archives.missing import MissingQuery
 from services.receipts.lookup import unknown_reference
@@ -52,7 +51,7 @@ def list_archives(  # noqa: PLR0913 -- an option per filter
     as_json: Json = False,
 ) -> None:
     """List archives, newest first."""
-    try:
+    with named_options():
         query = ArchiveQuery(
             reference=reference, process_number=process_number, transaction_number=transaction_number,
             session=session, label=label or [], field=field or [], template=template, source=source, state=state,
@@ -60,8 +59,6 @@ def list_archives(  # noqa: PLR0913 -- an option per filter
             standing=standing, filename=filename, signer=signer, warning=warning, verdict=verdict,
             received_after=received_after, received_before=received_before, q=q, cursor=cursor, limit=limit,
         )  # fmt: skip
-    except ValidationError as error:
-        raise wrong_options(error) from error
     page = archive_list.page(query)
     if as_json:
         print_json(page)
@@ -118,7 +115,7 @@ def _show_without_archive(reference: str, *, as_json: bool) -> None:
 
 
 def _show_differences(reference: str, before: int, after: int, *, as_json: bool) -> None:
-    found = version_differences(reference, before, after)
+    found = version_differences(reference, before, after, most_values=None)
     if as_json:
         typer.echo(json.dumps([asdict(each) for each in found]))
         return

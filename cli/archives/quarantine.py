@@ -8,13 +8,12 @@ from itertools import chain
 from typing import Annotated, Any
 
 import typer
-from pydantic import ValidationError
 from rich.table import Table
 
 from adapters.inbox import quarantine
 from adapters.tables.runs import refused
 from cli.person import person
-from cli.terminal import Json, cell, console, dismissal, table_of, time_text, wrong_options
+from cli.terminal import Json, cell, console, dismissal, named_options, table_of, time_text
 from models.archive.warning import WarningCode
 from models.errors import Refused, Transient
 from models.runs.receipt import DEFAULT_SOURCE
@@ -132,12 +131,9 @@ def dismiss_bodies(
 
 
 def _line(outcome: Outcome) -> str:
-    said = (
-        f"still refused: {outcome.fault}"
-        if outcome.fault
-        else "released; its run starts with the next sweep of the inbox"
-    )
-    return f"{outcome.receipt_id}: {said}"
+    if outcome.fault:
+        return f"{outcome.receipt_id}: still refused: {outcome.fault}"
+    return f"{outcome.receipt_id}: released; its run starts with the next sweep of the inbox"
 
 
 def _record(outcome: Outcome) -> dict[str, Any]:
@@ -153,10 +149,8 @@ def _chosen(receipt_ids: Sequence[str], code: str | None, *, everything: bool) -
         return _named(receipt_ids)
     if code == WarningCode.SOURCES_DIFFER:
         return _by_body(_set_aside())
-    try:
+    with named_options():
         RefusedQuery.model_validate({"code": code})
-    except ValidationError as error:
-        raise wrong_options(error) from error
     bodies = _by_body(_waiting())
     return bodies if everything else {key: found for key, found in bodies.items() if found[0].code == code}
 

@@ -4,12 +4,11 @@ from collections.abc import Callable
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 
 from cli.bulk.following import detached, follow
 from cli.bulk.pages import print_end, print_record, say
 from cli.person import person
-from cli.terminal import Json, console, print_json, table_of, time_text, wrong_options
+from cli.terminal import Json, console, named_options, print_json, table_of, time_text
 from domain.bulk.plan_text import filter_text
 from models.runs.bulk import ItemState
 from models.views.bulk import BulkView, ItemQuery
@@ -29,10 +28,8 @@ def list_bulk_reruns(
     as_json: Json = False,
 ) -> None:
     """List bulk re-runs and plans, newest first."""
-    try:
+    with named_options():
         page = records.page(PageQuery(cursor=cursor, limit=limit))
-    except ValidationError as error:
-        raise wrong_options(error) from error
     if as_json:
         print_json(page)
         return

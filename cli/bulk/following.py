@@ -3,11 +3,10 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Generic, TypeVar
 
 import typer
 from rich.console import Console
@@ -21,7 +20,6 @@ from models.views.bulk import BulkView
 from services.bulk import records
 from services.triggering.reruns import begun
 
-Found = TypeVar("Found")
 _LOOK_S = 0.5
 _AWAY_LOOK_S = 2
 _BEGUN_WITHIN_S = 15
@@ -31,10 +29,9 @@ _UNBEGUN = {"Scheduled", "Late", "Pending"}
 
 
 @dataclass(frozen=True, slots=True)
-class _Stand(Generic[Found]):
+class _Stand:
     """How far runs are: how many of them have ended, and a text about the others."""
 
-    found: Found
     total: int
     ended: int
     text: str
@@ -48,12 +45,16 @@ def follow(bulk_id: str) -> BulkView | None:
     Raises:
         Refused: there is no such bulk re-run.
     """
-    return _followed(partial(_of_bulk, bulk_id))
+    return records.view(bulk_id) if _is_followed(partial(_of_bulk, bulk_id)) else None
 
 
-def follow_runs(asked: Sequence[RerunStarted], since: datetime) -> list[RerunStarted] | None:
-    """Wait for the ends of re-runs that were asked for at `since`. None if a person detached: the runs go on."""
-    return _followed(partial(_of_runs, list(asked), since))
+def follow_runs(asked: list[RerunStarted], since: datetime) -> bool:
+    """Wait for the ends of re-runs that were asked for at `since`, and keep their present states in `asked`.
+
+    Returns:
+        False if a person detached with Ctrl-C: the runs go on.
+    """
+    return _is_followed(partial(_of_runs, asked, since))
 
 
 def detached(bulk_id: str) -> typer.Exit:
@@ -63,15 +64,15 @@ def detached(bulk_id: str) -> typer.Exit:
     return typer.Exit(INTERRUPTED)
 
 
-def _of_bulk(bulk_id: str) -> _Stand[BulkView]:
+def _of_bulk(bulk_id: str) -> _Stand:
     found = records.view(bulk_id)
     text = f"{found.state}: {found.failed} failed, {found.started} on their way"
     is_begun = found.queued != found.planned
-    return _Stand(found, found.planned, found.done + found.failed, text, found.state in _ENDED, is_begun)
+    return _Stand(found.planned, found.done + found.failed, text, found.state in _ENDED, is_begun)
 
 
-def _of_runs(asked: list[RerunStarted], since: datetime) -> _Stand[list[RerunStarted]]:
-    """Look at re-runs, and keep their present states in `asked`. A run that a person has deleted is over."""
+def _of_runs(asked: list[RerunStarted], since: datetime) -> _Stand:
+    """Look at re-runs. A run that a person has deleted is over."""
     asked[:] = asyncio.run(begun(asked, since))
     known = asyncio.run(prefect_api.known([each.flow_run_id for each in asked if each.flow_run_id]))
     ended = 0
@@ -82,19 +83,20 @@ def _of_runs(asked: list[RerunStarted], since: datetime) -> _Stand[list[RerunSta
             ended += run is None or run.ended
     counted = Counter(each.state for each in asked)
     text = ", ".join(f"{number} {state}" for state, number in counted.items())
-    return _Stand(asked, len(asked), ended, text, ended == len(asked), not set(counted) <= _UNBEGUN)
+    return _Stand(len(asked), ended, text, ended == len(asked), not set(counted) <= _UNBEGUN)
 
 
-def _followed(look: Callable[[], _Stand[Found]]) -> Found | None:
+def _is_followed(look: Callable[[], _Stand]) -> bool:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     try:
         with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-            return _until_over(look, progress, progress.add_task("re-run", total=None))
+            _wait(look, progress, progress.add_task("re-run", total=None))
     except KeyboardInterrupt:
-        return None
+        return False
+    return True
 
 
-def _until_over(look: Callable[[], _Stand[Found]], progress: Progress, task: TaskID) -> Found:
+def _wait(look: Callable[[], _Stand], progress: Progress, task: TaskID) -> None:
     """Wait for the end. Say once that no worker works, and at each outage what is away."""
     warn_at_s, said = time.monotonic() + _BEGUN_WITHIN_S, ""
     while True:
@@ -109,7 +111,7 @@ def _until_over(look: Callable[[], _Stand[Found]], progress: Progress, task: Tas
         said = ""
         progress.update(task, total=stand.total, completed=stand.ended, description=stand.text)
         if stand.is_over:
-            return stand.found
+            return
         if not stand.is_begun and time.monotonic() > warn_at_s:
             warn_at_s = float("inf")
             progress.console.print("No worker has begun it yet: does `cellar up` or `cellar worker` run?")

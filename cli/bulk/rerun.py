@@ -2,31 +2,24 @@
 
 import asyncio
 import json
-import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
-from pydantic import ValidationError
 
 from cli.bulk.following import INTERRUPTED, detached, follow, follow_runs
 from cli.bulk.pages import print_end, print_plan
 from cli.person import person
-from cli.terminal import Json, cell, console, print_json, time_option, wrong_options
+from cli.terminal import Json, can_ask, cell, console, named_options, print_json, time_option
 from domain.messages.undelivered import UNDELIVERED
 from models.archive.archive import State
+from models.errors import WrongUse
 from models.runs.run import RunState
 from models.views.archives.archives import ArchiveFilter, RerunStarted
 from models.views.bulk import BulkView
 from services.bulk import planning, records
 from services.triggering import reruns
-
-_WRONG_USE = 2
-_FILTERS = {name: name for name in ("template", "source", "cause")} | {
-    "since": "received_after",
-    "until": "received_before",
-}
 
 
 def rerun(  # noqa: PLR0913 -- an option per filter
@@ -51,15 +44,16 @@ def rerun(  # noqa: PLR0913 -- an option per filter
     Prefect is away, a re-run is kept, and starts when Prefect is back. Exits with 1 if an archive that was followed
     failed again or the bulk re-run was aborted.
     """
-    filters = {"since": since, "until": until, "template": template, "source": source, "cause": cause}
+    filters: dict[str, Any] = {"template": template, "source": source, "cause": cause}
+    filters |= {"received_after": since, "received_before": until}
     _check_use(references, filters, failed=failed, only_bulk=dry_run or yes)
     if references:
         _rerun(references, wait=wait, as_json=as_json)
         return
-    chosen = _filter(filters)
-    if not (dry_run or yes or _can_ask()):
-        typer.echo("cellar rerun: no terminal can answer: add --yes to run the plan, or --dry-run to see it", err=True)
-        raise typer.Exit(_WRONG_USE)
+    with named_options():
+        chosen = ArchiveFilter(state=State.FAILED, **filters)
+    if not (dry_run or yes or can_ask()):
+        raise WrongUse("no terminal can answer: add --yes to run the plan, or --dry-run to see it")
     plan = records.view(planning.plan(chosen, person()).id)
     ends_here = dry_run or not plan.planned
     if not as_json:
@@ -94,24 +88,15 @@ def _check_use(references: list[str] | None, filters: Mapping[str, object], *, f
         raise typer.BadParameter("filters, --dry-run and --yes belong to --failed; leave them out, or the references")
 
 
-def _filter(filters: Mapping[str, object]) -> ArchiveFilter:
-    named: dict[str, Any] = {_FILTERS[name]: value for name, value in filters.items()}
-    try:
-        return ArchiveFilter(state=State.FAILED, **named)
-    except ValidationError as error:
-        shown = wrong_options(error).message
-        for name, member in _FILTERS.items():
-            shown = shown.replace(f"--{member.replace('_', '-')}:", f"--{name}:")
-        raise typer.BadParameter(shown) from error
-
-
 def _rerun(references: list[str], *, wait: bool, as_json: bool) -> None:
     since = datetime.now(UTC)
     asked = asyncio.run(reruns.rerun(references, person()))
     if wait:
         for each in asked:
             typer.echo(_text(each), err=True)
-        asked = _followed(asked, since)
+        if not follow_runs(asked, since):
+            typer.echo("The runs go on. `cellar show REF` shows what becomes of them.", err=True)
+            raise typer.Exit(INTERRUPTED)
     if as_json:
         typer.echo(json.dumps([each.model_dump() for each in asked]))
     for each in () if as_json else asked:
@@ -121,19 +106,7 @@ def _rerun(references: list[str], *, wait: bool, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _followed(asked: list[RerunStarted], since: datetime) -> list[RerunStarted]:
-    ended = follow_runs(asked, since)
-    if ended is None:
-        typer.echo("The runs go on. `cellar show REF` shows what becomes of them.", err=True)
-        raise typer.Exit(INTERRUPTED)
-    return ended
-
-
 def _text(started: RerunStarted) -> str:
     if started.flow_run_id is None:
         return f"{cell(started.reference)}: Prefect does not answer; the run will start when Prefect is back"
     return f"{cell(started.reference)}: run {started.flow_run_id} is {started.state}, {started.url}"
-
-
-def _can_ask() -> bool:
-    return sys.stdin.isatty() and sys.stderr.isatty()

@@ -6,13 +6,12 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
-from pydantic import ValidationError
 
 from cli.messages.endpoint_pages import print_endpoint, print_endpoints, print_secret, print_test, say
 from cli.messages.messages import list_messages
 from cli.messages.redeliver import list_redeliveries, redeliver
 from cli.person import person
-from cli.terminal import Json, print_json, wrong_options
+from cli.terminal import Json, named_options, print_json
 from models.errors import Refused, WrongUse
 from models.messages.endpoint import Signature
 from models.views.messages.endpoints import NewEndpoint, Rotation
@@ -68,10 +67,8 @@ def add(  # noqa: PLR0913 -- an option per filter
     }
     members |= {"labels": _pairs("--label", label, "="), "headers": _pairs("--header", header, ":")}
     members |= {"rate_per_s": rate_per_s, "fields": field or []}
-    try:
+    with named_options():
         asked = NewEndpoint(**members, signature=signature, secret=_secret(secret_file))
-    except ValidationError as error:
-        raise wrong_options(error) from error
     try:
         warnings = asyncio.run(endpoint_tests.warnings_at(asked.url))
         key = endpoints.add(asked, person(), datetime.now(UTC))
@@ -136,10 +133,8 @@ def rotate(
     as_json: Json = False,
 ) -> None:
     """Give an endpoint a new signing key, and print it. Messages have two signatures until the old key goes."""
-    try:
+    with named_options():
         asked = Rotation(overlap_h=overlap_h, signature=signature, secret=_secret(secret_file))
-    except ValidationError as error:
-        raise wrong_options(error) from error
     try:
         key = endpoints.rotate(name, asked, person(), datetime.now(UTC))
     except Refused as refused:

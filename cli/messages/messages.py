@@ -4,11 +4,10 @@ from datetime import datetime
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 
 from cli.messages.endpoint_pages import say
 from cli.messages.message_pages import print_message, print_messages
-from cli.terminal import Json, print_json, time_option, wrong_options
+from cli.terminal import Json, named_options, print_json, time_option
 from models.views.messages.messages import MessageQuery
 from services.messages.endpoints import endpoints
 from services.views import message_list
@@ -44,13 +43,11 @@ def list_messages(  # noqa: PLR0913 -- an option per filter
     if message_id is not None:
         _show(message_id, as_json=as_json)
         return
-    try:
+    with named_options():
         query = MessageQuery(
             endpoint=name, state=state or [], event=event, reference=reference, source=source, template=template,
             since=since, until=until, cursor=cursor, limit=limit,
         )  # fmt: skip
-    except ValidationError as error:
-        raise wrong_options(error) from error
     endpoints.check_filter(name)
     page = message_list.page(query)
     if as_json:

@@ -1,16 +1,14 @@
 """`cellar endpoints redeliver`, `cellar endpoints redeliveries`: delivers messages again, and shows how far that is."""
 
-import sys
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 
 from cli.messages.endpoint_pages import say
 from cli.messages.messages import AnyName, Event, Reference, Since, Source, Template, Until
 from cli.messages.redelivery_pages import print_plan, print_redeliveries, print_redelivery
 from cli.person import person
-from cli.terminal import Json, print_json, wrong_options
+from cli.terminal import Json, can_ask, named_options, print_json
 from models.errors import WrongUse
 from models.messages.notification import NotificationState
 from models.views.messages.messages import MessageFilter
@@ -42,16 +40,14 @@ def redeliver(  # noqa: PLR0913 -- an option per filter
 
     The flow deliver-messages sends them. Messages to disabled endpoints stay as they are.
     """
-    try:
+    with named_options():
         chosen = MessageFilter(
             endpoint=name, state=state or [], event=event, reference=reference, source=source, template=template,
             since=since, until=until,
         )  # fmt: skip
-    except ValidationError as error:
-        raise wrong_options(error) from error
     if NotificationState.DELIVERED in chosen.state and not force:
         raise WrongUse("--state delivered: the endpoints have confirmed these messages; add --force to send them again")
-    if not (dry_run or yes or (sys.stdin.isatty() and sys.stderr.isatty())):
+    if not (dry_run or yes or can_ask()):
         raise WrongUse("no terminal can answer: add --yes to redeliver, or --dry-run to see the plan")
     plan = records.view(planning.plan(chosen, person(), force=force).id)
     if not as_json:

@@ -4,12 +4,11 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 from rich.text import Text
 
 from cli.person import person
-from cli.terminal import Json, cell, console, dismissal, print_json, table_of, time_text, wrong_options
+from cli.terminal import Json, cell, console, dismissal, named_options, print_json, table_of, time_text
 from domain.completeness.words import left_text, why_text
 from models.views.archives.missing import FindingState, MissingPage, MissingQuery, MissingView
 from services.completeness import dismissing
@@ -31,10 +30,8 @@ def list_missing(  # noqa: PLR0913 -- an option per filter
     as_json: Json = False,
 ) -> None:
     """List processes that should have been archived, the nearest deadline first. `dismiss` dismisses one."""
-    try:
+    with named_options():
         query = MissingQuery(source=source, reference=reference, why=why, state=state, cursor=cursor, limit=limit)
-    except ValidationError as error:
-        raise wrong_options(error) from error
     page = missing_list.page(query)
     if as_json:
         print_json(page)

@@ -1,6 +1,5 @@
 """`cellar move`: moves an installation to the places that the settings name."""
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,12 +12,12 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskProgressColum
 from rich.text import Text
 
 from adapters.files import bucket
-from cli.terminal import Json, cell, console, print_json
+from cli.terminal import Json, can_ask, cell, console, print_json
+from models.errors import WrongUse
 from models.store.moving import Amount, Moved, MovePlan, Phase
 from services.moving.moving import move_all
 from services.moving.planning import move_from, plan
 
-_WRONG_USE = 2
 _BAR = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
 
 
@@ -58,9 +57,8 @@ def move(
 def _ask(*, yes: bool) -> None:
     if yes:
         return
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        typer.echo("cellar move: no terminal can answer: add --yes to move, or --dry-run to see the plan", err=True)
-        raise typer.Exit(_WRONG_USE)
+    if not can_ask():
+        raise WrongUse("no terminal can answer: add --yes to move, or --dry-run to see the plan")
     if not typer.confirm("Move?", err=True):
         typer.echo("Nothing was changed.", err=True)
         raise typer.Exit(1)

@@ -3,9 +3,8 @@
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 
-from cli.terminal import DiscrepancyLine, Json, console, print_discrepancy, print_json, wrong_options
+from cli.terminal import Json, console, named_options, print_discrepancy, print_json
 from models.views.archives.payments import DiscrepancyQuery
 from services.views import discrepancy_list
 
@@ -29,10 +28,8 @@ def list_discrepancies(  # noqa: PLR0913 -- an option per filter
     as_json: Json = False,
 ) -> None:
     """List discrepancies, ordered by code."""
-    try:
+    with named_options():
         query = DiscrepancyQuery(code=code, state=state, reference=reference, source=source, cursor=cursor, limit=limit)
-    except ValidationError as error:
-        raise wrong_options(error) from error
     page = discrepancy_list.page(query)
     if as_json:
         print_json(page)
@@ -42,6 +39,6 @@ def list_discrepancies(  # noqa: PLR0913 -- an option per filter
         return
     terminal = console()
     for each in page.items:
-        print_discrepancy(terminal, DiscrepancyLine.of(each), f" of {each.reference or 'no archive'}")
+        print_discrepancy(terminal, each, f" of {each.reference or 'no archive'}")
     if page.next:
         terminal.print(f"More: --cursor {page.next}", soft_wrap=True, highlight=False)

@@ -19,7 +19,7 @@ from adapters.store.beside.settlement_reports import Report, staged
 from adapters.store.seals import fingerprint, previewed_fingerprints
 from domain.payments.money import amount_text, exponent_of
 from domain.settlements.report import Fingerprint
-from models.errors import Refused
+from models.errors import Refused, WrongUse
 from models.payments.discrepancy import DiscrepancyCode
 from models.settlements.report_format import ReportFormat
 from models.settlements.settlement_summary import DayTotal, SettlementSummary
@@ -82,10 +82,7 @@ def _read(files: Sequence[Path], stack: ExitStack, fingerprint: Fingerprint) -> 
 def _form() -> ReportFormat:
     form = settings().report_format
     if form is None:
-        typer.echo(
-            "cellar settle: set CELLAR_SETTLEMENT_COLUMNS to a file as docs/settlement.md describes it", err=True
-        )
-        raise typer.Exit(_WRONG_USE)
+        raise WrongUse("set CELLAR_SETTLEMENT_COLUMNS to a file as docs/settlement.md describes it")
     return form
 
 

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
@@ -16,9 +15,8 @@ from adapters.observation.log_lines import LogLine, followed, human_text, lines_
 from adapters.settings.settings import settings
 from adapters.tables.runs import runs
 from cli.terminal import Json, time_option
-from models.errors import CellarError
+from models.errors import CellarError, WrongUse
 
-_WRONG_USE = 2
 _IDS = ("receipt_id", "flow_run_id")
 
 
@@ -38,7 +36,11 @@ def logs(
 ) -> None:
     """Print the logs of all programs under `cellar up`, oldest line first. In a file or pipe, each line is JSON."""
     folder = settings().data_dir.absolute() / "logs"
-    _require_logs(folder)
+    if not (folder.is_dir() and logs_in(folder)):
+        raise WrongUse(
+            f"there are no logs in {folder}. `cellar up` writes them there; run this command in the folder in which it"
+            " was started, or set CELLAR_DATA_DIR. Programs that were started singly write to standard error."
+        )
     earliest = since or datetime.min.replace(tzinfo=UTC)
     about = _About(reference) if reference is not None else None
     write = _write_human if sys.stdout.isatty() and not as_json else _write_json
@@ -52,17 +54,6 @@ def logs(
     if not (written or follow):
         typer.echo(f"cellar logs: no line in {folder} matches; `cellar list` shows the archives", err=True)
         raise typer.Exit(1)
-
-
-def _require_logs(folder: Path) -> None:
-    if folder.is_dir() and logs_in(folder):
-        return
-    typer.echo(
-        f"cellar logs: there are no logs in {folder}. `cellar up` writes them there; run this command in the folder in"
-        " which it was started, or set CELLAR_DATA_DIR. Programs that were started singly write to standard error.",
-        err=True,
-    )
-    raise typer.Exit(_WRONG_USE)
 
 
 def _chosen(lines: Iterable[LogLine], earliest: datetime, level: Level, about: "_About | None") -> Iterator[LogLine]:

@@ -104,37 +104,20 @@ async def _start(settings: Settings, supervisor: Supervisor, console: Console) -
 
 
 def _prefect_server(settings: Settings) -> Program:
-    port = str(settings.prefect_port)
-    command = [
-        sys.executable,
-        "-P",
-        "-m",
-        "cli.programs.prefect_server",
-        "server",
-        "start",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        port,
-    ]
+    command = [sys.executable, "-P", "-m", "cli.programs.prefect_server", "server", "start"]
+    command += ["--host", "127.0.0.1", "--port", str(settings.prefect_port)]
     environment = _environment(settings, prefect_server_defaults(settings), prefect_server_environment(settings))
     return Program("prefect", command, environment)
 
 
 def _worker(settings: Settings) -> Program:
     sole = ["--sole"] if settings.prefect_api_url is None else []
-    command = [sys.executable, "-P", "-m", "cli.main", "worker", "--name", socket.gethostname(), *sole]
-    return Program(
-        "worker",
-        command,
-        _environment(settings, made=MALLOC | _metrics(settings, "worker")),
-        stop_within_s=_STOP_WITHIN_S,
-    )
+    return _cellar(settings, "worker", "--name", socket.gethostname(), *sole, **MALLOC, **_metrics(settings, "worker"))
 
 
-def _cellar(settings: Settings, subcommand: str, **variables: str) -> Program:
+def _cellar(settings: Settings, subcommand: str, *options: str, **variables: str) -> Program:
     # -P: a folder `api` or `cli` in the current directory must not take the place of ours.
-    command = [sys.executable, "-P", "-m", "cli.main", subcommand]
+    command = [sys.executable, "-P", "-m", "cli.main", subcommand, *options]
     return Program(subcommand, command, _environment(settings, made=variables), stop_within_s=_STOP_WITHIN_S)
 
 

@@ -5,11 +5,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, TypeVar
 
 import typer
-from pydantic import ValidationError
 
 from cli.person import person
 from cli.sources.source_pages import print_new_secret, print_source, print_warnings, sources_table
-from cli.terminal import Json, console, print_json, wrong_options
+from cli.terminal import Json, console, named_options, print_json
 from models.errors import Refused
 from models.sources.source import Source, StatedTerms
 from models.views.sources import NewSecret
@@ -132,10 +131,8 @@ def _given(*values: str | None) -> dict[str, str | None]:
 
 
 def _terms(given: Mapping[str, str | None]) -> StatedTerms:
-    try:
+    with named_options():
         return StatedTerms.model_validate(given)
-    except ValidationError as error:
-        raise wrong_options(error) from error
 
 
 def _used(change: Callable[[], R]) -> R:

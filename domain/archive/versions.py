@@ -61,14 +61,10 @@ def newest_first(ages: Iterable[Age]) -> list[Age]:
     the order in which versions are archived does not matter.
     """
     placed, oldest_later = list[tuple[datetime, bool, datetime, str, Age]](), datetime.max.replace(tzinfo=UTC)
-    for age in sorted(ages, key=lambda each: (each.received_at, not each.is_from_future), reverse=True):
-        if age.is_set_aside:
-            continue
-        if age.is_from_future:
-            made_at = min(age.made_at, oldest_later)
-        else:
-            made_at = age.made_at
-            oldest_later = min(made_at, oldest_later)
+    counted = (each for each in ages if not each.is_set_aside)
+    for age in sorted(counted, key=lambda each: (each.received_at, not each.is_from_future), reverse=True):
+        made_at = min(age.made_at, oldest_later) if age.is_from_future else age.made_at
+        oldest_later = oldest_later if age.is_from_future else min(made_at, oldest_later)
         placed.append((made_at, not age.is_from_future, age.received_at, age.receipt_id, age))
     return [each[-1] for each in sorted(placed, key=lambda each: each[:-1], reverse=True)]
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from models.runs.bulk import ItemState
 from models.views.archives.archives import ArchiveFilter
-from models.views.parameters import RequestBody, Text
+from models.views.parameters import Page, RequestBody, Text
 
 
 class BulkRequest(RequestBody, ArchiveFilter):
@@ -113,11 +113,8 @@ class BulkRecord(BulkView):
     next: int | None
 
 
-class BulkPage(BaseModel):
+class BulkPage(Page[BulkView]):
     """Bulk re-runs, newest first."""
-
-    items: list[BulkView]
-    next: str | None
 
 
 class ItemQuery(BaseModel):

@@ -1,8 +1,8 @@
-"""Types of parameters: moments, integers and texts that both databases accept; and bodies of requests that act."""
+"""Types of parameters that both databases accept: moments, integers, texts. Bodies of requests that act. Pages."""
 
 import re
 from datetime import UTC, datetime, time, timedelta, tzinfo
-from typing import Annotated, Any
+from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -35,9 +35,13 @@ class RequestBody(BaseModel):
         return sent
 
 
+_DATED = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ]|$)")
+"""How a time begins. Python reads 1712101612345, the milliseconds since 1970 of a day in 2024, as one of 1712."""
+
+
 def _not_a_number(sent: object) -> object:
     """Refuse what pydantic would take for the seconds since 1970."""
-    if isinstance(sent, datetime) or (isinstance(sent, str) and re.match(r"\d{4}-\d\d-\d\d", sent.strip())):
+    if isinstance(sent, datetime) or (isinstance(sent, str) and _DATED.match(sent.strip())):
         return sent
     raise PydanticCustomError("datetime_form", "expected a time with zone, like 2026-11-24T00:00Z")
 
@@ -62,11 +66,13 @@ def read_moment(text: str, zone: tzinfo, now: datetime) -> datetime:
             return _in_utc(datetime.combine(day, time(), zone))
         if ago := _AGO.fullmatch(said):
             return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
-        found = datetime.fromisoformat(said.upper())
-        return _in_utc(found if found.tzinfo else found.replace(tzinfo=zone))
+        if _DATED.match(said):
+            found = datetime.fromisoformat(said.upper())
+            return _in_utc(found if found.tzinfo else found.replace(tzinfo=zone))
     except (ValueError, OverflowError):
-        known = "expected a time like 2026-11-24, 2026-11-24T10:30, 2026-11-24T10:30Z, today, yesterday, 7d or 2h"
-        raise ValueError(f"{known}; a time without a zone is one of {zone}") from None
+        pass
+    known = "expected a time like 2026-11-24, 2026-11-24T10:30, 2026-11-24T10:30Z, today, yesterday, 7d or 2h"
+    raise ValueError(f"{known}; a time without a zone is one of {zone}")
 
 
 def _in_utc(moment: datetime) -> datetime:
@@ -86,13 +92,30 @@ Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]
 """Text without NUL, which Postgres refuses. The pattern spells NUL, since Prefect keeps it in a Postgres too."""
 
 
+Statement = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000, pattern=r"^[^\x00]*$")
+]
+
+
+class Dismissal(RequestBody):
+    """Why a process is not missing, or a refused body needs nobody, and the name of the person who says so."""
+
+    by: Statement
+    why: Statement
+
+
 class PageQuery(BaseModel):
-    """A page of a list."""
+    """Which page of a list."""
 
     cursor: Text | None = Field(None, description="`next` of the page before")
     limit: int = Field(50, ge=1, le=500)
 
 
-Statement = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000, pattern=r"^[^\x00]*$")
-]
+Item = TypeVar("Item")
+
+
+class Page(BaseModel, Generic[Item]):
+    """A page of a list. `next` is the cursor of the following page."""
+
+    items: list[Item]
+    next: str | None

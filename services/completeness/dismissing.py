@@ -4,8 +4,8 @@ from datetime import datetime
 
 from adapters.tables.completeness import missing_processes
 from models.errors import Refused
-from models.views.archives.dismissal import Dismissal
 from models.views.archives.missing import MissingView
+from models.views.parameters import Dismissal
 from services.views import missing_list
 
 

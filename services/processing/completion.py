@@ -44,19 +44,9 @@ def read_back(archived: StoredArchive, reconciled: PayloadFindings | None) -> bo
 
     Raises as `complete` does.
     """
-    _read_back_request(archived)
-    return _read_back_rows(archived, reconciled)
-
-
-def _read_back_request(archived: StoredArchive) -> None:
-    """Check that the store gives back the raw body, byte for byte, since that body leaves the inbox."""
-    if not archived.request.is_whole():
+    if not archived.request.is_whole():  # byte for byte, since the body leaves the inbox
         raise _not_read_back(f"the body in the store does not match receipt {archived.receipt_id}")
-
-
-def _read_back_rows(archived: StoredArchive, reconciled: PayloadFindings | None) -> bool:
-    """Check the rows, and return whether the receipt is the current version. No other receipt has rows of its own."""
-    if not archived.request.is_version:
+    if not archived.request.is_version:  # it has no rows of its own
         return False
     if archives.skeleton(archived.receipt_id) != archived.skeleton:
         raise _not_read_back(f"the skeleton in the database is not of receipt {archived.receipt_id}")
@@ -66,18 +56,15 @@ def _read_back_rows(archived: StoredArchive, reconciled: PayloadFindings | None)
         expected = len(archived.rows[table])
         if found != expected:
             raise _not_read_back(f"expected {expected} rows in {table.__tablename__}, got {found}")
-    _read_back_discrepancies(archived.archive.reference, reconciled)
-    return True
-
-
-def _read_back_discrepancies(reference: str, reconciled: PayloadFindings | None) -> None:
-    """Check the discrepancies of the payload. Other discrepancies change independently of the payload."""
     if reconciled is None:
         raise _not_read_back("the current version changed while its archive was completed")
-    if not recorded.are_not_closed(reference, reconciled.codes, reconciled.found):
+    # Discrepancies with other codes change independently of the payload.
+    if not recorded.are_not_closed(archived.archive.reference, reconciled.codes, reconciled.found):
+        number = len(reconciled.found)
         raise _not_read_back(
-            f"expected {len(reconciled.found)} discrepancies of the payload, got different ones or a different number"
+            f"expected {number} discrepancies of the payload, got different ones or a different number"
         )
+    return True
 
 
 def _not_read_back(what: str) -> Conflict:

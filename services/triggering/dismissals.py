@@ -5,7 +5,7 @@ from datetime import datetime
 
 from adapters.inbox import quarantine
 from models.runs.refused import RefusedDelivery
-from models.views.archives.dismissal import Dismissal
+from models.views.parameters import Dismissal
 
 
 def dismiss(deliveries: Iterable[RefusedDelivery], dismissal: Dismissal, now: datetime) -> list[RefusedDelivery]:

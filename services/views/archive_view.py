@@ -30,6 +30,7 @@ from models.messages.notification import NotificationAttemptRow, NotificationRow
 from models.payments.discrepancy import DiscrepancyRow, DiscrepancyState
 from models.payments.ledger import LEDGER
 from models.payments.payment import PaymentRow
+from models.runs.cause import CauseColumns
 from models.runs.receipt import DeliveryRow, ReceiptRow, VersionRow
 from models.runs.refused import RefusedRow
 from models.runs.run import RunRow
@@ -220,35 +221,29 @@ def _sessions(session: Session, rows: Sequence[SessionRow], most: int) -> list[L
     return [
         ListedSession(
             **row.model_dump(),
-            labels={each.key: each.value for each in labels.first[row.position]},
-            labels_total=labels.totals.get(row.position, 0),
-            integrations=[IntegrationView(**each._mapping) for each in integrations.first[row.position]],
-            integrations_total=integrations.totals.get(row.position, 0),
+            labels={each.key: each.value for each in labels[row.position].items},
+            labels_total=labels[row.position].total,
+            integrations=[IntegrationView(**each._mapping) for each in integrations[row.position].items],
+            integrations_total=integrations[row.position].total,
         )
         for row in rows
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class _OfSessions:
-    """The first rows of each session, and the number of all, by the position of the session."""
-
-    first: defaultdict[int, list[Any]]
-    totals: Mapping[int, int]
-
-
 def _of_sessions(
     session: Session, table: type[LabelRow | IntegrationRow], rows: Sequence[SessionRow], most: int
-) -> _OfSessions:
+) -> Mapping[int, _Page]:
+    """Return the first rows of each session, by the position of the session."""
     columns = _columns(table)
     place = columns.session_position
     theirs = columns.reference == rows[0].reference, place.between(rows[0].position, rows[-1].position)
-    first: defaultdict[int, list[Any]] = defaultdict(list)
+    first = defaultdict[int, list[Any]](list)
     found = sql.select(*columns).where(*theirs, columns.position < most).order_by(place, columns.position)
     for each in streamed(session, found):
         first[each.session_position].append(each)
     counted = sql.select(place, func.count()).where(*theirs).group_by(place)
-    return _OfSessions(first, {row[0]: row[1] for row in session.connection().execute(counted)})
+    pages = {of: _Page(first[of], None, total) for of, total in session.connection().execute(counted)}
+    return defaultdict(lambda: _Page([], None, 0), pages)
 
 
 def _payments(session: Session, rows: Sequence[PaymentRow], _most: int) -> list[PaymentView]:
@@ -289,20 +284,10 @@ def _run(row: RunRow) -> RunView:
     """Return a run. Its link is left out once Prefect has removed the run, so that no link leads nowhere."""
     kept = timedelta(days=settings().prefect_retention_days)
     is_removed = row.ended_at is not None and row.ended_at < datetime.now(UTC) - kept
-    return RunView(**row.model_dump(), cause=_cause(row), url=None if is_removed else run_url(row.flow_run_id))
-
-
-def _cause(row: RunRow) -> CauseView | None:
-    if row.cause_code is None or row.cause_error is None or row.cause_sentence is None:
-        return None
-    return CauseView(
-        code=row.cause_code,
-        task=row.failed_task,
-        error_class=row.cause_error,
-        sentence=row.cause_sentence,
-        attempt=row.attempt,
-        since=row.ended_at or row.started_at,
-    )
+    since = row.ended_at or row.started_at
+    cause = CauseColumns(**row.model_dump(), cause_task=row.failed_task, cause_attempt=row.attempt, cause_since=since)
+    url = None if is_removed else run_url(row.flow_run_id)
+    return RunView(**row.model_dump(), cause=CauseView.of(cause), url=url)
 
 
 def _by(first: Any, key: Any = None) -> Order:
@@ -338,19 +323,11 @@ LISTS: Mapping[str, _Rows | _Made] = {
     "fields": _Rows(FormFieldRow, _by(FormFieldRow.position), _as(FieldView)),
     "warnings": _Rows(WarningRow, _by(WarningRow.position), _as(WarningView), last=_of_deliveries),
     "payments": _Rows(PaymentRow, _by(PaymentRow.position), _payments),
-    "discrepancies": _Rows(
-        DiscrepancyRow,
-        _BY_CODE,
-        _discrepancies,
-        where=(_NOT_CLOSED,),
-    ),
+    "discrepancies": _Rows(DiscrepancyRow, _BY_CODE, _discrepancies, where=(_NOT_CLOSED,)),
     "closed_discrepancies": _Rows(DiscrepancyRow, _BY_CODE, _discrepancies, where=(_CLOSED,)),
     "judgements": _Made(_judgements),
     "notifications": _Rows(
-        NotificationRow,
-        _by(NotificationRow.planned_at, NotificationRow.message_id),
-        _notifications,
-        is_history=True,
+        NotificationRow, _by(NotificationRow.planned_at, NotificationRow.message_id), _notifications, is_history=True
     ),
     "timeline": _Made(timeline),
     "runs": _Rows(RunRow, _by(RunRow.started_at, RunRow.flow_run_id), _each(_run), is_history=True),

@@ -12,10 +12,10 @@ from api.console.words.meanings.causes import CAUSES
 from models.errors import Refused
 from models.payments.discrepancy import PAYLOAD_CODES, Discrepancy, DiscrepancyCode
 from models.views.archives.archives import ArchiveFilter
-from models.views.archives.dismissal import Dismissal
 from models.views.archives.missing import MissingQuery
 from models.views.archives.payments import DiscrepancyQuery, Explanation
 from models.views.messages.endpoints import NewEndpoint
+from models.views.parameters import Dismissal
 from services.bulk import control, planning, records
 from services.completeness import dismissing
 from services.completeness.finding_missing import find_missing
@@ -49,7 +49,7 @@ DONE_DIFFERENTLY = {
 }
 OF_BROWSERS = {
     *("BODY_TIMEOUT", "FORM_FROM_ELSEWHERE", "INTERNAL", "UNAVAILABLE", "UNKNOWN_FILE", "UNKNOWN_PATH"),
-    *("UNKNOWN_VERSION", "WRONG_METHOD"),
+    *("UNKNOWN_VERSION", "WRONG_METHOD", "TOO_LARGE_TO_COMPARE"),
 }
 """Of pages and their forms: to load a page again. `tests/api/console` does."""
 

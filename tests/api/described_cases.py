@@ -37,6 +37,7 @@ PEOPLE = "POST /api/people/test"
 LINK, ALIVE, READY = "GET /d/{token}", "GET /healthz", "GET /readyz"
 READER = {"authorization": f"Bearer {TOKEN}"}
 NEWEST, LOST = contract(event={"type": "WHP_ARCHIVE", "timestamp": "2024-01-01T00:00:00"}), sample_body("lost")
+WIDE = sample_body("wide", note=[0] * 20_001)
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +250,7 @@ CASES: dict[tuple[str, int, str], Case] = {
     (DIFFERENCES, 200, ""): _get(TWO),
     (DIFFERENCES, 401, "UNAUTHORIZED"): _plain("GET", TWO),
     (DIFFERENCES, 404, "UNKNOWN_VERSION"): _get(TWO.replace("2", "3")),
+    (DIFFERENCES, 413, "TOO_LARGE_TO_COMPARE"): _get("/api/archives/wide/differences?before=1&after=1"),
     (DIFFERENCES, 422, "BAD_PARAMETER"): _get(TWO.replace("2", "two")),
     (DIFFERENCES, 500, "CONFLICT"): _get("/api/archives/lost/differences?before=1&after=1"),
     (DIFFERENCES, 503, "UNAVAILABLE"): _broken("store/archives/*/*/*/*contract/inventory.json", _get(TWO)),

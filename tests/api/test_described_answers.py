@@ -16,7 +16,7 @@ from adapters.store import ocfl
 from api.app import app
 from services.completeness.finding_missing import find_missing
 from tests.api.conftest import LINK_KEY, SECRET, TOKEN, Library, Receiver, earlier_contract, receiving
-from tests.api.described_cases import CASES, DECLARED, LOST, NEWEST, WEBHOOK, World
+from tests.api.described_cases import CASES, DECLARED, LOST, NEWEST, WEBHOOK, WIDE, World
 from tests.installations import archived, deployed, installed
 from tests.reported_events import EXPIRED, event, reported
 from tests.samples import sample_body
@@ -37,6 +37,7 @@ def world(
             archived("contract", earlier_contract(), datetime(2023, 1, 1, tzinfo=UTC))
             archived("contract", NEWEST)
             archived("lost", LOST)
+            archived("wide", WIDE)
             now = datetime.now(UTC)
             reported(*(event(EXPIRED, now, reference) for reference in ("gone", "gone twice")))
             find_missing(now)

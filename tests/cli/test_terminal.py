@@ -1,12 +1,17 @@
 """Prints tables whose references and ids can be copied whole."""
 
+from datetime import UTC, datetime
+from pathlib import Path
+
 import pytest
-from pydantic import ValidationError
+import typer
 from rich.console import Console
 from rich.table import Table
 
-from cli.terminal import console, table_of, wrong_options
+from cli.terminal import console, named_options, print_discrepancy, table_of
 from models.views.archives.archives import ArchiveQuery
+from models.views.archives.payments import DiscrepancyView, ExplanationView
+from tests.installations import installed
 
 REFERENCE = "f51c66ba-d33a-4c59-b63a-aa270383fb9e"
 DIGEST = "0123456789abcdef" * 4
@@ -83,7 +88,21 @@ def test_markup_and_control_characters_are_printed_as_text() -> None:
     ],
 )
 def test_wrong_option_is_answered_with_values_that_are_accepted(values: dict[str, object], words: str) -> None:
-    with pytest.raises(ValidationError) as wrong:
+    with pytest.raises(typer.BadParameter) as wrong, named_options():
         ArchiveQuery.model_validate(values)
 
-    assert words in wrong_options(wrong.value).message
+    assert words in wrong.value.message
+
+
+def test_explanation_has_the_time_of_the_zone_in_which_times_are_shown(tmp_path: Path) -> None:
+    at = datetime(2026, 1, 1, 23, 30, tzinfo=UTC)
+    found = DiscrepancyView(
+        discrepancy_id="1", code="AMOUNT_MISMATCH", transaction_id=None, expected="1", found="2", sentence="wrong",
+        state="explained", opened_at=at, explanation=ExplanationView(by="dana", why="a tip", at=at), closed_at=None,
+    )  # fmt: skip
+    terminal = Console(width=80)
+    with installed(tmp_path, business_timezone="Asia/Jerusalem"), terminal.capture() as shown:
+        print_discrepancy(terminal, found)
+
+    assert "explained since 2026-01-02 01:30+02" in shown.get()
+    assert "a tip (dana, 2026-01-02 01:30+02)" in shown.get()

@@ -1,6 +1,6 @@
 """Reads and writes archives and their versions in the database."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from functools import lru_cache
 from typing import Any
@@ -49,7 +49,8 @@ def load(version: VersionRow, described: dict[str, Any], rows: Rows, owner: str 
         current_id = _current_id(session, version.reference)
         if current_id == version.receipt_id:
             if archive.current_receipt_id is not None:  # else no rows exist: they come with the first current version
-                _remove(session, version.reference, rows)
+                for table in rows:
+                    session.connection().execute(delete(table).where(_reference(table) == version.reference))
             for table, its_rows in rows.items():
                 insert_rows(session, table, its_rows)
             archive.sqlmodel_update(described | {"current_receipt_id": version.receipt_id})
@@ -259,11 +260,6 @@ def skeleton(receipt_id: str) -> bytes:
     """Return the skeleton of a version: up to 16 MiB."""
     with reading() as session:
         return session.exec(select(VersionRow.skeleton).where(VersionRow.receipt_id == receipt_id)).one()
-
-
-def _remove(session: Session, reference: str, tables: Iterable[type[SQLModel]]) -> None:
-    for table in tables:
-        session.connection().execute(delete(table).where(_reference(table) == reference))
 
 
 def _reference(table: type[SQLModel]) -> Any:

@@ -1,10 +1,11 @@
 """Runs that wait to be tried again."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import NAMESPACE_OID, uuid5
 
+from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, delete, func, select
 
 from adapters.database.transactions import insert_new, pages, reading, upsert, writing
@@ -44,9 +45,7 @@ def ask_within(session: Session, reference: str, receipt_id: str, now: datetime)
 
 def asked() -> list[WaitingRow]:
     """Return the re-runs that people asked for and that Prefect does not have yet, the oldest first."""
-    with reading() as session:
-        rows = select(WaitingRow).where(WaitingRow.attempts == 0)
-        return list(session.exec(rows.order_by(col(WaitingRow.since), WaitingRow.flow_run_id)))
+    return _rows(col(WaitingRow.attempts) == 0)
 
 
 def of_run(flow_run_id: str) -> Wait | None:
@@ -75,9 +74,7 @@ def remove(flow_run_id: str) -> None:
 
 def by_run() -> dict[str, WaitingRow]:
     """Return all runs that wait, by their ids in Prefect."""
-    with reading() as session:
-        rows = session.exec(select(WaitingRow).where(WaitingRow.attempts > 0))
-        return {each.flow_run_id: each for each in rows}
+    return {each.flow_run_id: each for each in _rows(col(WaitingRow.attempts) > 0)}
 
 
 def systems() -> set[str]:
@@ -86,11 +83,15 @@ def systems() -> set[str]:
         return set(session.exec(select(WaitingRow.waits_for).distinct()))
 
 
-def runs_waiting_for(system: str) -> Sequence[WaitingRow]:
+def runs_waiting_for(system: str) -> list[WaitingRow]:
     """Return the runs that wait for a system, the longest wait first."""
+    return _rows(col(WaitingRow.waits_for) == system)
+
+
+def _rows(which: ColumnElement[bool]) -> list[WaitingRow]:
     with reading() as session:
-        waiting = select(WaitingRow).where(WaitingRow.waits_for == system)
-        return session.exec(waiting.order_by(col(WaitingRow.since), WaitingRow.flow_run_id)).all()
+        rows = select(WaitingRow).where(which).order_by(col(WaitingRow.since), WaitingRow.flow_run_id)
+        return list(session.exec(rows))
 
 
 @dataclass(frozen=True, slots=True)

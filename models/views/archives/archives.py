@@ -16,7 +16,7 @@ from models.store.condition import OF_FILES, ConditionCode
 from models.views.archives.missing import MissingView
 from models.views.archives.payments import DiscrepancyView, PaymentView
 from models.views.archives.refused import RefusedView
-from models.views.parameters import Integer, Moment, Text
+from models.views.parameters import Integer, Moment, Page, PageQuery, Text
 
 
 class ArchiveFilter(BaseModel):
@@ -60,11 +60,8 @@ class ArchiveFilter(BaseModel):
     )
 
 
-class ArchiveQuery(ArchiveFilter):
+class ArchiveQuery(PageQuery, ArchiveFilter):
     """A page of the archives that match the filters."""
-
-    cursor: Text | None = Field(None, description="`next` of the page before")
-    limit: int = Field(50, ge=1, le=500)
 
 
 class CauseView(BaseModel):
@@ -83,16 +80,8 @@ class CauseView(BaseModel):
     def of(cls, found: CauseColumns) -> "CauseView | None":
         if found.cause_code is None:
             return None
-        return cls.model_validate(
-            {
-                "code": found.cause_code,
-                "task": found.cause_task,
-                "error_class": found.cause_error,
-                "sentence": found.cause_sentence,
-                "attempt": found.cause_attempt,
-                "since": found.cause_since,
-            }
-        )
+        members = {name.removeprefix("cause_"): getattr(found, name) for name in CauseColumns.model_fields}
+        return cls.model_validate(members | {"error_class": found.cause_error})
 
 
 class ConditionView(BaseModel):
@@ -109,9 +98,7 @@ class ConditionView(BaseModel):
     values: dict[str, Any]
 
 
-class ArchiveSummary(BaseModel):
-    """An archive in a list."""
-
+class _About(BaseModel):
     reference: str
     state: str
     template_id: str | None
@@ -120,17 +107,19 @@ class ArchiveSummary(BaseModel):
     received_at: datetime
     completed_at: datetime | None
     cause: CauseView | None
+
+
+class ArchiveSummary(_About):
+    """An archive in a list."""
+
     conditions: list[ConditionCode]
     files: int
     warnings: int
     discrepancies: int
 
 
-class ArchivePage(BaseModel):
+class ArchivePage(Page[ArchiveSummary]):
     """A page of archives, newest first. `next` is the cursor of the following page."""
-
-    items: list[ArchiveSummary]
-    next: str | None
 
 
 class VersionView(BaseModel):
@@ -294,28 +283,17 @@ class TimelineEntry(BaseModel):
     id: str
 
 
-class ArchiveItems(BaseModel):
+class ArchiveItems(Page[SerializeAsAny[BaseModel]]):
     """A page of a list of one archive. Its items are those of the archive's own list. `next` is the cursor of the
     following page.
     """
 
-    items: list[SerializeAsAny[BaseModel]]
-    next: str | None
 
-
-class ArchiveView(BaseModel):
+class ArchiveView(_About):
     """An archive with the first 200 items of each of its lists, beside their total number. `next`: the cursors of the
     lists that have more items, by name.
     """
 
-    reference: str
-    state: str
-    template_id: str | None
-    process_number: int | None
-    source: str
-    received_at: datetime
-    completed_at: datetime | None
-    cause: CauseView | None
     conditions: list[ConditionView]
     checked_at: datetime | None
     """When a check last read the archive in the store; null if none has."""

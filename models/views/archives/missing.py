@@ -3,10 +3,10 @@
 from datetime import datetime
 from enum import StrEnum
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from models.completeness.missing_process import Closing, Why
-from models.views.parameters import Text
+from models.views.parameters import Page, PageQuery, Text
 
 
 class FindingState(StrEnum):
@@ -14,15 +14,13 @@ class FindingState(StrEnum):
     CLOSED = "closed"
 
 
-class MissingQuery(BaseModel):
+class MissingQuery(PageQuery):
     """The filters of a list of missing processes. A finding must match every filter that is set."""
 
     source: Text | None = None
     reference: Text | None = None
     why: Why | None = None
     state: FindingState = FindingState.OPEN
-    cursor: Text | None = Field(None, description="`next` of the page before")
-    limit: int = Field(50, ge=1, le=500)
 
 
 class MissingView(BaseModel):
@@ -50,8 +48,5 @@ class MissingView(BaseModel):
     closed_reason: str | None
 
 
-class MissingPage(BaseModel):
+class MissingPage(Page[MissingView]):
     """A page of missing processes, the nearest deadline first. `next` is the cursor of the following page."""
-
-    items: list[MissingView]
-    next: str | None

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from pydantic import BaseModel, Field
 
 from models.payments.discrepancy import DiscrepancyCode, DiscrepancyState
-from models.views.parameters import RequestBody, Statement, Text
+from models.views.parameters import Page, PageQuery, RequestBody, Statement, Text
 
 
 class PaymentView(BaseModel):
@@ -59,15 +59,13 @@ class DiscrepancyView(BaseModel):
     closed_at: datetime | None
 
 
-class DiscrepancyQuery(BaseModel):
+class DiscrepancyQuery(PageQuery):
     """The filters of a list of discrepancies, all of which must match. No state: discrepancies that are not closed."""
 
     state: DiscrepancyState | None = None
     code: DiscrepancyCode | None = None
     reference: Text | None = Field(None, description="reference of an archive; empty: discrepancies of no archive")
     source: Text | None = Field(None, description="the name of the source of their archives")
-    cursor: Text | None = Field(None, description="`next` of the page before")
-    limit: int = Field(50, ge=1, le=500)
 
 
 class ListedDiscrepancy(DiscrepancyView):
@@ -76,8 +74,5 @@ class ListedDiscrepancy(DiscrepancyView):
     reference: str | None
 
 
-class DiscrepancyPage(BaseModel):
+class DiscrepancyPage(Page[ListedDiscrepancy]):
     """A page of discrepancies in the order of their codes. `next` is the cursor of the following page."""
-
-    items: list[ListedDiscrepancy]
-    next: str | None

@@ -5,10 +5,10 @@ from datetime import datetime
 from pydantic import BaseModel, Field
 
 from models.runs.cause import RefusalCode
-from models.views.parameters import Integer, Moment, Text
+from models.views.parameters import Integer, Moment, Page, PageQuery, Text
 
 
-class RefusedQuery(BaseModel):
+class RefusedQuery(PageQuery):
     """The filters of a list of refused deliveries. A delivery must match every filter that is set."""
 
     reference: Text | None = None
@@ -17,8 +17,6 @@ class RefusedQuery(BaseModel):
     code: RefusalCode | None = None
     received_after: Moment | None = None
     received_before: Moment | None = None
-    cursor: Text | None = Field(None, description="`next` of the page before")
-    limit: int = Field(50, ge=1, le=500)
 
 
 class RefusedView(BaseModel):
@@ -43,8 +41,5 @@ class RefusedView(BaseModel):
     dismissed_why: str | None
 
 
-class RefusedPage(BaseModel):
+class RefusedPage(Page[RefusedView]):
     """A page of refused deliveries, newest first. `next` is the cursor of the following page."""
-
-    items: list[RefusedView]
-    next: str | None

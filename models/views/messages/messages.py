@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 from models.messages.event import EventType
 from models.messages.notification import AttemptTrigger, NotificationState, Stage
-from models.views.parameters import Moment, PageQuery, Text
+from models.views.parameters import Moment, Page, PageQuery, Text
 
 
 class MessageFilter(BaseModel):
@@ -66,8 +66,5 @@ class MessageRecord(MessageView):
     history: list[AttemptView]
 
 
-class MessagePage(BaseModel):
+class MessagePage(Page[MessageView]):
     """A page of messages, newest first. `next` is the cursor of the following page."""
-
-    items: list[MessageView]
-    next: str | None

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from models.views.messages.messages import MessageFilter
-from models.views.parameters import RequestBody, Text
+from models.views.parameters import Page, RequestBody, Text
 
 
 class RedeliveryRequest(RequestBody, MessageFilter):
@@ -68,8 +68,5 @@ class RedeliveryView(BaseModel):
     plan: RedeliveryPlan
 
 
-class RedeliveryPage(BaseModel):
+class RedeliveryPage(Page[RedeliveryView]):
     """Redeliveries, newest first. `next` is the cursor of the following page."""
-
-    items: list[RedeliveryView]
-    next: str | None

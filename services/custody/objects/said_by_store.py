@@ -134,8 +134,7 @@ def _age(opened: Opened, request: StoredRequest, row: Row) -> Age:
 def _columns(row: Mapping[str, Any], names: Collection[str]) -> Row:
     """Return some columns of a row of a history, with times as times. Histories of earlier builds name no source."""
     row = {"source": DEFAULT_SOURCE} | dict(row)
-    return {name: _moment(row[name]) if name.endswith("_at") else row[name] for name in names}
-
-
-def _moment(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
+    said = {name: row[name] for name in names}
+    return {
+        name: datetime.fromisoformat(text) if name.endswith("_at") and text else text for name, text in said.items()
+    }

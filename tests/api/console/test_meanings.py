@@ -41,6 +41,7 @@ _ELSEWHERE = {
     "BODY_TIMEOUT": "of a body that is not whole, and is not kept",
     "NOT_DELIVERABLE": "ends a task of a flow, and never its run",
     "NO_ROWS": "of a settlement report, which `cellar settle` imports",
+    "TOO_LARGE_TO_COMPARE": "of a request, which no run makes",
     "UNKNOWN_VERSION": "of a request, which no run makes",
     "UNREADABLE": "of a settlement report, which `cellar settle` imports",
 }

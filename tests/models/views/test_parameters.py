@@ -31,7 +31,11 @@ def test_day_time_and_age_are_understood(text: str, moment: datetime) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["31/02/2026 25:61", "2026-02-30", "0001-01-01", "999999w", "soon", "7", "-7d", "", "tomorrow"]
+    "text",
+    [
+        *("31/02/2026 25:61", "2026-02-30", "0001-01-01", "999999w", "soon", "7", "-7d", "", "tomorrow"),
+        *("1712101612345", "2026-11-24-10", "2026-11-24110:30"),
+    ],
 )
 def test_other_text_is_refused_with_what_is_understood(text: str) -> None:
     with pytest.raises(ValueError, match=r"2026-11-24, .*yesterday, 7d .* Asia/Jerusalem"):

@@ -14,7 +14,8 @@ from api.console.frame.rendering import render
 from api.console.frame.threads import in_thread
 from api.console.frame.visits import Person, recorded
 from api.console.pages.archives import columns, saved_views
-from api.console.pages.lists.filters import Asked, asked
+from api.console.pages.lists.filters import asked
+from api.console.pages.lists.lists import listed
 from models.errors import Refused
 from models.views.archives.archives import ArchiveFilter, ArchivePage, ArchiveQuery, ArchiveSummary
 from services.bulk import planning
@@ -32,26 +33,23 @@ router = APIRouter()
 @router.get("/archives")
 def list_archives(request: Request, _person: Person) -> Response:
     """Search archives. A filter that is wrong is marked, and nothing is searched."""
-    pairs = request.query_params.multi_items()
-    found = asked(ArchiveQuery, pairs)
-    page, wrong = _page(found)
-    linked = [each for each in pairs if each[0] == columns.FIELD]
-    after = page.next and found.url(PATH, page.next, linked)
-    before = found.url(PATH, beside=linked) if any(name == "cursor" for name, _ in pairs) else None
+    found = listed(request, PATH, ArchiveQuery, archive_list.page)
+    page = found.page or ArchivePage(items=[], next=None)
+    linked = [each for each in request.query_params.multi_items() if each[0] == columns.FIELD]
     views, chosen = saved_views.links_of(request), columns.columns_of(request)
     return render(
         request,
         "archives.html",
-        asked=found,
+        asked=found.asked,
         page=page,
-        next_url=after,
-        first_url=before,
-        wrong=wrong,
+        next_url=page.next and found.asked.url(PATH, page.next, linked),
+        first_url=found.asked.url(PATH, beside=linked) if found.is_later else None,
+        wrong=found.wrong,
         linked=linked,
         columns=chosen,
         column_pairs=columns.pairs_of(chosen),
         all_columns=columns.COLUMNS,
-        here_url=found.url(PATH),
+        here_url=found.asked.url(PATH),
         views=views,
         taken=saved_views.taken_name(request, views),
     )
@@ -71,16 +69,6 @@ async def export(form: Posted, _person: Person) -> StreamingResponse:
     first = await in_thread(archive_list.page, query)
     headers = {"content-disposition": f'attachment; filename="archives-{datetime.now(UTC):%Y-%m-%d}.csv"'}
     return StreamingResponse(_lines(query, first), media_type="text/csv; charset=utf-8", headers=headers)
-
-
-def _page(found: Asked[ArchiveQuery]) -> tuple[ArchivePage, str | None]:
-    nothing = ArchivePage(items=[], next=None)
-    if found.query is None:
-        return nothing, ""
-    try:
-        return archive_list.page(found.query), None
-    except Refused as refused:
-        return nothing, refused.detail
 
 
 def _filter(form: Form) -> ArchiveFilter:

@@ -11,8 +11,8 @@ from api.console.frame.rendering import render
 from api.console.frame.threads import in_thread
 from api.console.frame.visits import Person
 from api.console.pages.lists.lists import listed
-from models.views.archives.dismissal import Dismissal
 from models.views.archives.missing import MissingQuery
+from models.views.parameters import Dismissal
 from services.completeness import dismissing
 from services.views import missing_list
 

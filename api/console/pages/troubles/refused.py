@@ -16,8 +16,8 @@ from api.console.pages.lists.lists import listed
 from models.errors import Refused
 from models.people.action import ActionKind
 from models.runs.refused import RefusedDelivery
-from models.views.archives.dismissal import Dismissal
 from models.views.archives.refused import RefusedQuery
+from models.views.parameters import Dismissal
 from services.people import actions
 from services.triggering import dismissals
 from services.triggering.releases import release_all

@@ -48,6 +48,10 @@ ANSWERS: Mapping[str, Meaning] = {
         says_all=True,
     ),
     "TOO_LARGE": Meaning(N_("The form is too large."), N_("Shorten what you have written."), says_all=True),
+    "TOO_LARGE_TO_COMPARE": Meaning(
+        N_("A version has too many values to compare here."),
+        N_("Run `cellar show REF --diff BEFORE AFTER` with the numbers of the two versions."),
+    ),
     "UNAVAILABLE": Meaning(
         N_("A system that the page needs does not answer."), N_("Load the page again in a while. See the overview.")
     ),
