@@ -26,7 +26,7 @@ class ErrorAnswer(BaseModel):
     error: Failure
 
 
-def failures(codes_by_status: Mapping[int | str, Mapping[str, str]], model: type[BaseModel] = ErrorAnswer) -> Responses:
+def failures(codes_by_status: Mapping[Any, Mapping[str, str]], model: type[BaseModel] = ErrorAnswer) -> Responses:
     """Describe failures: by HTTP status, each code with its meaning."""
     return {
         status: {
@@ -46,9 +46,7 @@ def challenge(*schemes: str) -> dict[str, str]:
 _HEADERS: Responses = {
     401: {"WWW-Authenticate": {"description": "How to present a secret.", "schema": {"type": "string"}}},
 }
-UNEXPECTED: dict[int | str, dict[str, str]] = {
-    "default": {"INTERNAL": "an unexpected error of cellar, with status 500; its log has the trace."}
-}
+UNEXPECTED = {"default": {"INTERNAL": "an unexpected error of cellar, with status 500; its log has the trace."}}
 CLIENTS_FAILURES = failures(
     {
         401: {"UNAUTHORIZED": "the API token is missing or wrong."},

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cli.simulation.payloads.processes import Case
-from cli.simulation.payloads.scenarios import lease_he
+from cli.simulation.payloads.scenarios import SCENARIOS
 
 SIZE_BYTES = 200_000
 _PLACEHOLDER = b"@reference@"
@@ -22,7 +22,7 @@ def template() -> bytes:
     """Return an archive without its reference. Call it outside of a running event loop, since it signs a PDF."""
     now = datetime(2026, 1, 1, tzinfo=UTC).replace(tzinfo=None)  # as Cellosign writes times
     case = Case(_PLACEHOLDER.decode(), _TRANSACTION, 17, now, random.Random(17))
-    body, _ = lease_he(case)
+    body, _ = SCENARIOS["lease-he"](case)
     archive = json.loads(body)
     archive["payments"][0]["provider_transaction_result"]["cguid"] = _PLACEHOLDER.decode()
     attachment = archive["attachments"][0]

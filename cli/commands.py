@@ -83,7 +83,7 @@ _COMMANDS = [
     Later(
         "failures",
         "cli.operation.failures:failures",
-        "Show the failed archives, grouped by cause, and the archives that wait and are tried again by themselves.",
+        "Show the archives whose last run failed, by cause, and those that wait and are tried again by themselves.",
     ),
     Later(
         "status",

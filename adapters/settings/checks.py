@@ -11,11 +11,11 @@ from adapters.settings.forms import (
     is_http_url,
     is_location,
     is_signing_secret,
-    is_zone,
 )
 from adapters.settings.kept_secrets import LEAST_CHARACTERS, is_key, is_long
 from domain.payments.terms import read_results, read_statuses, read_types
 from models.errors import Refused
+from models.sources.source import is_zone
 
 if TYPE_CHECKING:
     from adapters.settings.settings import Settings

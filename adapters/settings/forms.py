@@ -4,7 +4,6 @@ import base64
 import re
 from pathlib import Path
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator
 from pydantic_settings import NoDecode
@@ -59,14 +58,6 @@ def is_certificate(path: Path) -> bool:
 def is_host_and_port(text: str) -> bool:
     host, _, port = text.rpartition(":")
     return bool(host) and re.fullmatch(r"[0-9]{1,5}", port) is not None and 0 < int(port) < 1 << 16
-
-
-def is_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        return False
-    return True
 
 
 def is_address(text: str) -> bool:

@@ -5,18 +5,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.errors import Responses, failures
-from models.views.bulk import BulkPage, BulkRecord, BulkRequest, BulkView, Client, ItemQuery
+from api.errors import failures
+from api.json.parameters import By, named
+from models.views.bulk import BulkPage, BulkRecord, BulkRequest, BulkView, ItemQuery
 from models.views.parameters import PageQuery, Text
 from services.bulk import control, planning, records
 
 router = APIRouter(prefix="/api/bulk-reruns", tags=["bulk re-runs"])
-_UNKNOWN: dict[int | str, dict[str, str]] = {404: {"UNKNOWN_BULK_RERUN": "no bulk re-run has this id."}}
-
-
-def _failures(wrong_state: str) -> Responses:
-    """Describe the failures of an action: no such bulk re-run, or one in a state that does not allow it."""
-    return failures(_UNKNOWN | {409: {"WRONG_STATE": wrong_state}})
+_UNKNOWN = {404: {"UNKNOWN_BULK_RERUN": "no bulk re-run has this id."}}
 
 
 @router.get("", summary="A page of bulk re-runs and plans, newest first", response_description="The page.")
@@ -33,9 +29,9 @@ async def plan(request: BulkRequest) -> BulkView:
     """With `dry_run`, the default, nothing runs: `confirm` freezes the list of the plan and starts it. Without, both
     happen at once.
     """
-    made = await asyncio.to_thread(planning.plan, request.filter(), _person(request.by))
+    made = await asyncio.to_thread(planning.plan, request.filter(), named(request.by))
     if not request.dry_run:
-        await planning.confirm(made.id, _person(request.by))
+        await planning.confirm(made.id, named(request.by))
     return await asyncio.to_thread(records.view, made.id)
 
 
@@ -53,11 +49,11 @@ def read(bulk_id: Text, query: Annotated[ItemQuery, Query()]) -> BulkRecord:
     "/{bulk_id}/confirm",
     summary="Freeze the list of a plan, and start it",
     response_description="The confirmed bulk re-run. It has ended if its list is empty.",
-    responses=_failures("the bulk re-run is no longer planned."),
+    responses=failures(_UNKNOWN | {409: {"WRONG_STATE": "the bulk re-run is no longer planned."}}),
 )
-async def confirm(bulk_id: Text, client: Client | None = None) -> BulkView:
+async def confirm(bulk_id: Text, by: By) -> BulkView:
     """409 if it is no longer planned. Archives that failed or arrived after the plan are not in the list."""
-    await planning.confirm(bulk_id, _person_of(client))
+    await planning.confirm(bulk_id, by)
     return await asyncio.to_thread(records.view, bulk_id)
 
 
@@ -65,11 +61,11 @@ async def confirm(bulk_id: Text, client: Client | None = None) -> BulkView:
     "/{bulk_id}/pause",
     summary="Start no further archive until it is resumed",
     response_description="The paused bulk re-run.",
-    responses=_failures("the bulk re-run is not running."),
+    responses=failures(_UNKNOWN | {409: {"WRONG_STATE": "the bulk re-run is not running."}}),
 )
-def pause(bulk_id: Text, client: Client | None = None) -> BulkView:
+def pause(bulk_id: Text, by: By) -> BulkView:
     """409 if it is not running. Runs that are on their way end as usual."""
-    control.pause(bulk_id, _person_of(client))
+    control.pause(bulk_id, by)
     return records.view(bulk_id)
 
 
@@ -77,11 +73,11 @@ def pause(bulk_id: Text, client: Client | None = None) -> BulkView:
     "/{bulk_id}/resume",
     summary="Go on with a paused bulk re-run",
     response_description="The resumed bulk re-run.",
-    responses=_failures("the bulk re-run is not paused."),
+    responses=failures(_UNKNOWN | {409: {"WRONG_STATE": "the bulk re-run is not paused."}}),
 )
-def resume(bulk_id: Text, client: Client | None = None) -> BulkView:
+def resume(bulk_id: Text, by: By) -> BulkView:
     """409 if it is not paused."""
-    control.resume(bulk_id, _person_of(client))
+    control.resume(bulk_id, by)
     return records.view(bulk_id)
 
 
@@ -89,17 +85,9 @@ def resume(bulk_id: Text, client: Client | None = None) -> BulkView:
     "/{bulk_id}/abort",
     summary="End a bulk re-run, or discard a plan",
     response_description="The aborted bulk re-run.",
-    responses=_failures("the bulk re-run has ended."),
+    responses=failures(_UNKNOWN | {409: {"WRONG_STATE": "the bulk re-run has ended."}}),
 )
-def abort(bulk_id: Text, client: Client | None = None) -> BulkView:
+def abort(bulk_id: Text, by: By) -> BulkView:
     """409 if it has ended. Archives that are not started stay untouched."""
-    control.abort(bulk_id, _person_of(client))
+    control.abort(bulk_id, by)
     return records.view(bulk_id)
-
-
-def _person_of(client: Client | None) -> str:
-    return _person(client.by if client else None)
-
-
-def _person(name: str | None) -> str:
-    return f"api ({name})" if name else "api"

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 from fastapi import APIRouter
 
-from api.errors import Responses, failures
-from models.views.bulk import Client
+from api.errors import failures
+from api.json.parameters import By, named
 from models.views.messages.endpoints import (
     AddedEndpoint,
     EndpointList,
@@ -21,11 +21,14 @@ from services.messages.endpoints import endpoint_tests, endpoint_views, endpoint
 router = APIRouter(prefix="/api/endpoints", tags=["endpoints"])
 _UNKNOWN = {404: {"UNKNOWN_ENDPOINT": "no endpoint has this name, or it was removed."}}
 _DECLARED = {409: {"DECLARED_ENDPOINT": "`CELLAR_NOTIFY_URLS` declares the endpoint; change the settings."}}
-_BAD_SECRET = {"BAD_SECRET": "`secret` is no secret of Standard Webhooks, or not one for `signature`."}
-
-
-def _failures(*several: dict[int, dict[str, str]]) -> Responses:
-    return failures({status: codes for each in several for status, codes in each.items()})
+_BAD_MEMBERS = {
+    "BAD_SECRET": "`secret` is no secret of Standard Webhooks, or not one for `signature`.",
+    "BAD_PARAMETER": "a member of the body is unknown, missing or invalid.",
+}
+_BAD_ADDRESS = {
+    "BAD_ENDPOINT": "`url` is no URL.",
+    "PRIVATE_ENDPOINT": "`url` is on a private address, and `CELLAR_NOTIFY_ALLOW_PRIVATE` is not set.",
+}
 
 
 @router.get("", summary="The endpoints, by name", response_description="The endpoints, without their secrets.")
@@ -37,22 +40,12 @@ def list_endpoints() -> EndpointList:
     "",
     summary="Add an endpoint",
     response_description="The endpoint with its secret, which is shown this once.",
-    responses=_failures(
-        {409: {"NAME_TAKEN": "an endpoint has or had this name."}},
-        {
-            422: _BAD_SECRET
-            | {
-                "BAD_PARAMETER": "a member of the body is unknown, missing or invalid.",
-                "BAD_ENDPOINT": "`url` is no URL.",
-                "PRIVATE_ENDPOINT": "`url` is on a private address, and `CELLAR_NOTIFY_ALLOW_PRIVATE` is not set.",
-            }
-        },
-    ),
+    responses=failures({409: {"NAME_TAKEN": "an endpoint has or had this name."}, 422: _BAD_MEMBERS | _BAD_ADDRESS}),
 )
 async def add(asked: NewEndpoint) -> AddedEndpoint:
     """`warnings` say what was found at the address: no answer, a wrong certificate. Nothing is sent to it."""
     warnings = await endpoint_tests.warnings_at(asked.url)
-    key = await asyncio.to_thread(endpoints.add, asked, _person(asked.by), datetime.now(UTC))
+    key = await asyncio.to_thread(endpoints.add, asked, named(asked.by), datetime.now(UTC))
     return await asyncio.to_thread(endpoint_views.with_secret, asked.name, key, warnings)
 
 
@@ -70,7 +63,7 @@ def read(name: Text) -> EndpointView:
     "/{name}/test",
     summary="Send a test message now",
     response_description="What became of the message.",
-    responses=_failures(_UNKNOWN),
+    responses=failures(_UNKNOWN),
 )
 async def send_test(name: Text) -> EndpointTest:
     """A message of type `endpoint.test`, also to a disabled endpoint. It is tried once."""
@@ -81,11 +74,11 @@ async def send_test(name: Text) -> EndpointTest:
     "/{name}/disable",
     summary="Send it no more messages",
     response_description="The disabled endpoint.",
-    responses=_failures(_UNKNOWN),
+    responses=failures(_UNKNOWN),
 )
-def disable(name: Text, client: Client | None = None) -> EndpointView:
+def disable(name: Text, by: By) -> EndpointView:
     """Messages that wait are skipped, and stay on record."""
-    endpoints.disable(name, _person_of(client), datetime.now(UTC))
+    endpoints.disable(name, by, datetime.now(UTC))
     return endpoint_views.view(name)
 
 
@@ -93,10 +86,10 @@ def disable(name: Text, client: Client | None = None) -> EndpointView:
     "/{name}/enable",
     summary="Send it messages again, from the next event on",
     response_description="The enabled endpoint.",
-    responses=_failures(_UNKNOWN),
+    responses=failures(_UNKNOWN),
 )
-def enable(name: Text, client: Client | None = None) -> EndpointView:
-    endpoints.enable(name, _person_of(client), datetime.now(UTC))
+def enable(name: Text, by: By) -> EndpointView:
+    endpoints.enable(name, by, datetime.now(UTC))
     return endpoint_views.view(name)
 
 
@@ -104,16 +97,12 @@ def enable(name: Text, client: Client | None = None) -> EndpointView:
     "/{name}/rotate",
     summary="Give it a new signing key",
     response_description="The endpoint with its new secret, which is shown this once.",
-    responses=_failures(
-        _UNKNOWN,
-        _DECLARED,
-        {422: _BAD_SECRET | {"BAD_PARAMETER": "a member of the body is unknown, missing or invalid."}},
-    ),
+    responses=failures(_UNKNOWN | _DECLARED | {422: _BAD_MEMBERS}),
 )
 def rotate(name: Text, asked: Rotation | None = None) -> AddedEndpoint:
     """The old key signs too for `overlap_h` hours, so messages have two signatures."""
     rotation = asked or Rotation.model_validate({})
-    key = endpoints.rotate(name, rotation, _person(rotation.by), datetime.now(UTC))
+    key = endpoints.rotate(name, rotation, named(rotation.by), datetime.now(UTC))
     return endpoint_views.with_secret(name, key)
 
 
@@ -121,17 +110,9 @@ def rotate(name: Text, asked: Rotation | None = None) -> AddedEndpoint:
     "/{name}/remove",
     summary="Remove it",
     response_description="The removed endpoint.",
-    responses=_failures(_UNKNOWN, _DECLARED),
+    responses=failures(_UNKNOWN | _DECLARED),
 )
-def remove(name: Text, client: Client | None = None) -> EndpointView:
+def remove(name: Text, by: By) -> EndpointView:
     """Its secrets go. Messages that wait are skipped; its history stays under its name, which is never used again."""
-    endpoints.remove(name, _person_of(client), datetime.now(UTC))
+    endpoints.remove(name, by, datetime.now(UTC))
     return endpoint_views.view(name)
-
-
-def _person_of(client: Client | None) -> str:
-    return _person(client.by if client else None)
-
-
-def _person(name: str | None) -> str:
-    return f"api ({name})" if name else "api"

@@ -5,13 +5,13 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from api.errors import failures
-from models.views.bulk import Client
+from api.json.parameters import By, named
 from models.views.messages.redeliveries import RedeliveryPage, RedeliveryRequest, RedeliveryView
 from models.views.parameters import PageQuery, Text
 from services.redelivery import confirming, planning, records
 
 router = APIRouter(prefix="/api/redeliveries", tags=["redeliveries"])
-_UNKNOWN: dict[int | str, dict[str, str]] = {404: {"UNKNOWN_REDELIVERY": "no redelivery has this id."}}
+_UNKNOWN = {404: {"UNKNOWN_REDELIVERY": "no redelivery has this id."}}
 
 
 @router.get("", summary="A page of redeliveries and plans, newest first", response_description="The page.")
@@ -28,9 +28,9 @@ def plan(request: RedeliveryRequest) -> RedeliveryView:
     """With `dry_run`, the default, nothing is sent: `confirm` freezes the list of the plan and makes it due. Without,
     both happen at once.
     """
-    made = planning.plan(request.filter(), _person(request.by), force=request.force)
+    made = planning.plan(request.filter(), named(request.by), force=request.force)
     if not request.dry_run:
-        confirming.confirm(made.id, _person(request.by))
+        confirming.confirm(made.id, named(request.by))
     return records.view(made.id)
 
 
@@ -50,11 +50,7 @@ def read(redelivery_id: Text) -> RedeliveryView:
     response_description="The confirmed redelivery.",
     responses=failures(_UNKNOWN | {409: {"WRONG_STATE": "the redelivery was confirmed before."}}),
 )
-def confirm(redelivery_id: Text, client: Client | None = None) -> RedeliveryView:
+def confirm(redelivery_id: Text, by: By) -> RedeliveryView:
     """Messages that came after the plan are not in the list. The messages keep their ids."""
-    confirming.confirm(redelivery_id, _person(client.by if client else None))
+    confirming.confirm(redelivery_id, by)
     return records.view(redelivery_id)
-
-
-def _person(name: str | None) -> str:
-    return f"api ({name})" if name else "api"

@@ -1,6 +1,7 @@
 """`cellar list`, `cellar show`: lists and shows archives."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated
@@ -9,8 +10,9 @@ import typer
 
 from cli.archives.archive_page import print_archive, print_process_without_archive
 from cli.archives.archive_table import archive_table
+from cli.results import print_page
 from cli.terminal import Json, console, named_options, print_json, table_of, time_option
-from models.views.archives.archives import ArchiveQuery, TimelineKind
+from models.views.archives.archives import ArchiveQuery, ArchiveSummary, TimelineKind
 from models.views.archives.missing import MissingQuery
 from services.receipts.lookup import unknown_reference
 from services.views import archive_list, archive_view, missing_list
@@ -59,17 +61,12 @@ def list_archives(  # noqa: PLR0913 -- an option per filter
             standing=standing, filename=filename, signer=signer, warning=warning, verdict=verdict,
             received_after=received_after, received_before=received_before, q=q, cursor=cursor, limit=limit,
         )  # fmt: skip
-    page = archive_list.page(query)
-    if as_json:
-        print_json(page)
-        return
-    if not page.items:
-        typer.echo("No archive matches.")
-        return
+    print_page(archive_list.page(query), _print_list, nothing="No archive matches.", as_json=as_json)
+
+
+def _print_list(found: Sequence[ArchiveSummary]) -> None:
     terminal = console()
-    terminal.print(archive_table(page.items, terminal.width))
-    if page.next:
-        terminal.print(f"More: --cursor {page.next}", soft_wrap=True, highlight=False)
+    terminal.print(archive_table(found, terminal.width))
 
 
 def show(

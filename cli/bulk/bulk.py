@@ -1,6 +1,6 @@
 """`cellar bulk`: lists, shows, pauses, resumes and aborts bulk re-runs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import typer
@@ -8,6 +8,7 @@ import typer
 from cli.bulk.following import detached, follow
 from cli.bulk.pages import print_end, print_record, say
 from cli.person import person
+from cli.results import print_found, print_page
 from cli.terminal import Json, console, named_options, print_json, table_of, time_text
 from domain.bulk.plan_text import filter_text
 from models.runs.bulk import ItemState
@@ -18,6 +19,7 @@ from services.bulk import control, records
 app = typer.Typer(help="List, show, pause, resume and abort bulk re-runs.", no_args_is_help=True)
 Id = Annotated[str, typer.Argument(help="The id of a bulk re-run, as `cellar bulk list` shows it.")]
 _LISTED = ("id", "state", "created", "by", "archives", "done", "failed", "filter")
+_NOTHING = "No bulk re-run was planned. `cellar rerun --failed --dry-run` plans one."
 
 
 @app.command("list")
@@ -30,15 +32,7 @@ def list_bulk_reruns(
     """List bulk re-runs and plans, newest first."""
     with named_options():
         page = records.page(PageQuery(cursor=cursor, limit=limit))
-    if as_json:
-        print_json(page)
-        return
-    if not page.items:
-        say("No bulk re-run was planned. `cellar rerun --failed --dry-run` plans one.")
-        return
-    console().print(table_of(_LISTED, map(_listed, page.items)))
-    if page.next:
-        console().print(f"More: --cursor {page.next}", soft_wrap=True, highlight=False)
+    print_page(page, _print_list, nothing=_NOTHING, as_json=as_json)
 
 
 @app.command()
@@ -87,23 +81,20 @@ def abort(bulk_id: Id, *, as_json: Json = False) -> None:
 
 def _act(action: Callable[[str, str], None], bulk_id: str, *, as_json: bool) -> None:
     action(bulk_id, person())
-    found = records.view(bulk_id)
-    if as_json:
-        print_json(found)
-    else:
-        print_end(found)
+    print_found(records.view(bulk_id), print_end, as_json=as_json)
 
 
 def _follow(bulk_id: str, *, as_json: bool) -> None:
     found = follow(bulk_id)
     if found is None:
         raise detached(bulk_id)
-    if as_json:
-        print_json(found)
-    else:
-        print_end(found)
+    print_found(found, print_end, as_json=as_json)
     if found.failed or found.state == "aborted":
         raise typer.Exit(1)
+
+
+def _print_list(found: Sequence[BulkView]) -> None:
+    console().print(table_of(_LISTED, map(_listed, found)))
 
 
 def _listed(found: BulkView) -> list[object]:

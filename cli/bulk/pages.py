@@ -21,9 +21,7 @@ _HEADS = {
 def print_plan(found: BulkView) -> None:
     """Print what a plan would do."""
     say(f"Plan {found.id}: {filter_text(found.filter)}")
-    _print_groups(found.plan)
-    for sentence in plan_sentences(found.plan):
-        say(sentence)
+    _print_what(found.plan)
 
 
 def print_record(found: BulkView, items: Sequence[BulkItemView]) -> None:
@@ -37,9 +35,7 @@ def print_record(found: BulkView, items: Sequence[BulkItemView]) -> None:
     if found.url:
         say(f"Driven by {found.url}")
     if found.state == "planned":
-        _print_groups(found.plan)
-        for sentence in plan_sentences(found.plan):
-            say(sentence)
+        _print_what(found.plan)
         return
     say(counts_text(found))
     if items:  # all in one state
@@ -72,10 +68,12 @@ def say(text: str) -> None:
     console().print("\n  ".join(lines), soft_wrap=True, highlight=False)
 
 
-def _print_groups(plan: PlanView) -> None:
+def _print_what(plan: PlanView) -> None:
     rows = [(f"{archives:,}", what, which) for what, which, archives in plan_rows(plan)]
     if rows:
         console().print(table_of(("archives", "what", "which"), rows))
     for each in plan.causes:
         if each.sentence:
             say(f"{each.code}: {each.sentence}")
+    for sentence in plan_sentences(plan):
+        say(sentence)

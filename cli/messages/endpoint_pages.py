@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from cli.terminal import cell, console, table_of, time_text
+from cli.results import say
+from cli.terminal import console, table_of, time_text
 from models.views.messages.endpoints import AddedEndpoint, EndpointList, EndpointTest, EndpointView, KeyView
 
 _LISTED = ("name", "state", "waiting", "events", "signed by", "url")
@@ -53,11 +54,6 @@ def print_test(made: EndpointTest) -> None:
         say(made.why)
     for line in (made.answer or "").splitlines()[:_LINES_OF_ANSWER]:
         say(f"  {line}")
-
-
-def say(text: str) -> None:
-    """Print a line. What people copy, like a secret, is never cut."""
-    console().print(cell(text), soft_wrap=True, highlight=False)
 
 
 def _listed(found: EndpointView) -> list[object]:

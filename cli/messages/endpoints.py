@@ -7,11 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.messages.endpoint_pages import print_endpoint, print_endpoints, print_secret, print_test, say
+from cli.messages.endpoint_pages import print_endpoint, print_endpoints, print_secret, print_test
 from cli.messages.messages import list_messages
 from cli.messages.redeliver import list_redeliveries, redeliver
 from cli.person import person
-from cli.terminal import Json, named_options, print_json
+from cli.results import print_found, say
+from cli.terminal import Json, named_options
 from models.errors import Refused, WrongUse
 from models.messages.endpoint import Signature
 from models.views.messages.endpoints import NewEndpoint, Rotation
@@ -75,20 +76,13 @@ def add(  # noqa: PLR0913 -- an option per filter
     except Refused as refused:
         raise _as_wrong_use(refused) from refused
     added = endpoint_views.with_secret(name, key, warnings)
-    if as_json:
-        print_json(added)
-    else:
-        print_secret(added)
+    print_found(added, print_secret, as_json=as_json)
 
 
 @app.command("list")
 def list_endpoints(*, as_json: Json = False) -> None:
     """List the endpoints. Tokens in their URLs are masked."""
-    found = endpoint_views.listed()
-    if as_json:
-        print_json(found)
-    else:
-        print_endpoints(found)
+    print_found(endpoint_views.listed(), print_endpoints, as_json=as_json)
 
 
 @app.command()
@@ -101,10 +95,7 @@ def show(name: Name, *, as_json: Json = False) -> None:
 def send_test(name: Name, *, as_json: Json = False) -> None:
     """Send an endpoint a message of type endpoint.test now, and print what became of it. Exits with 1 on failure."""
     made = asyncio.run(endpoint_tests.send_test(name))
-    if as_json:
-        print_json(made)
-    else:
-        print_test(made)
+    print_found(made, print_test, as_json=as_json)
     if not made.delivered:
         raise typer.Exit(1)
 
@@ -140,10 +131,7 @@ def rotate(
     except Refused as refused:
         raise _as_wrong_use(refused) from refused
     rotated = endpoint_views.with_secret(name, key)
-    if as_json:
-        print_json(rotated)
-    else:
-        print_secret(rotated)
+    print_found(rotated, print_secret, as_json=as_json)
 
 
 @app.command()
@@ -157,11 +145,7 @@ def remove(name: Name, *, as_json: Json = False) -> None:
 
 
 def _show(name: str, *, as_json: bool) -> None:
-    found = endpoint_views.view(name)
-    if as_json:
-        print_json(found)
-    else:
-        print_endpoint(found)
+    print_found(endpoint_views.view(name), print_endpoint, as_json=as_json)
 
 
 def _pairs(option: str, texts: Sequence[str] | None, sign: str) -> dict[str, str]:

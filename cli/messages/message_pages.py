@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from cli.messages.endpoint_pages import say
+from cli.results import say
 from cli.terminal import console, table_of, time_text
 from models.views.messages.messages import AttemptView, MessageRecord, MessageView
 
@@ -13,9 +13,6 @@ _ATTEMPTS = ("attempt", "started", "trigger", "by", "status", "failed at", "dura
 
 def print_messages(found: Sequence[MessageView]) -> None:
     """Print a table of messages."""
-    if not found:
-        say("No message matches.")
-        return
     console().print(table_of(_LISTED, map(_listed, found)))
 
 

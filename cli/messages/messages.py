@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from cli.messages.endpoint_pages import say
 from cli.messages.message_pages import print_message, print_messages
-from cli.terminal import Json, named_options, print_json, time_option
+from cli.results import print_found, print_page
+from cli.terminal import Json, named_options, time_option
 from models.views.messages.messages import MessageQuery
 from services.messages.endpoints import endpoints
 from services.views import message_list
@@ -41,7 +41,7 @@ def list_messages(  # noqa: PLR0913 -- an option per filter
 ) -> None:
     """List the messages to endpoints, newest first, or show one of them with its attempts."""
     if message_id is not None:
-        _show(message_id, as_json=as_json)
+        print_found(message_list.record(message_id), print_message, as_json=as_json)
         return
     with named_options():
         query = MessageQuery(
@@ -49,18 +49,4 @@ def list_messages(  # noqa: PLR0913 -- an option per filter
             since=since, until=until, cursor=cursor, limit=limit,
         )  # fmt: skip
     endpoints.check_filter(name)
-    page = message_list.page(query)
-    if as_json:
-        print_json(page)
-        return
-    print_messages(page.items)
-    if page.next:
-        say(f"More: --cursor {page.next}")
-
-
-def _show(message_id: str, *, as_json: bool) -> None:
-    found = message_list.record(message_id)
-    if as_json:
-        print_json(found)
-    else:
-        print_message(found)
+    print_page(message_list.page(query), print_messages, nothing="No message matches.", as_json=as_json)

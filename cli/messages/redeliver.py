@@ -4,16 +4,18 @@ from typing import Annotated
 
 import typer
 
-from cli.messages.endpoint_pages import say
 from cli.messages.messages import AnyName, Event, Reference, Since, Source, Template, Until
 from cli.messages.redelivery_pages import print_plan, print_redeliveries, print_redelivery
 from cli.person import person
+from cli.results import print_found, print_page, say
 from cli.terminal import Json, can_ask, named_options, print_json
 from models.errors import WrongUse
 from models.messages.notification import NotificationState
 from models.views.messages.messages import MessageFilter
 from models.views.parameters import PageQuery
 from services.redelivery import confirming, planning, records
+
+_NOTHING = "No redelivery was planned. `cellar endpoints redeliver --dry-run` plans one."
 
 
 def redeliver(  # noqa: PLR0913 -- an option per filter
@@ -72,16 +74,7 @@ def list_redeliveries(
 ) -> None:
     """List redeliveries and plans, newest first, or show one: its plan, by whom, and how far it is."""
     if redelivery_id is not None:
-        found = records.view(redelivery_id)
-        if as_json:
-            print_json(found)
-        else:
-            print_redelivery(found)
+        print_found(records.view(redelivery_id), print_redelivery, as_json=as_json)
         return
     page = records.page(PageQuery(cursor=cursor, limit=limit))
-    if as_json:
-        print_json(page)
-        return
-    print_redeliveries(page.items)
-    if page.next:
-        say(f"More: --cursor {page.next}")
+    print_page(page, print_redeliveries, nothing=_NOTHING, as_json=as_json)

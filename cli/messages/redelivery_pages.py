@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from cli.messages.endpoint_pages import say
+from cli.results import say
 from cli.terminal import console, table_of, time_text
 from domain.bulk.plan_text import filter_text
 from domain.messages.redelivery_text import progress_text, redelivery_rows, redelivery_sentences
@@ -35,9 +35,6 @@ def print_redelivery(found: RedeliveryView) -> None:
 
 def print_redeliveries(found: Sequence[RedeliveryView]) -> None:
     """Print a table of redeliveries."""
-    if not found:
-        say("No redelivery was planned. `cellar endpoints redeliver --dry-run` plans one.")
-        return
     console().print(table_of(_LISTED, map(_listed, found)))
 
 

@@ -1,16 +1,16 @@
 """`cellar missing list`: lists processes that should have been archived, and dismisses findings."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
 from cli.person import person
+from cli.results import print_page
 from cli.terminal import Json, cell, console, dismissal, named_options, print_json, table_of, time_text
 from domain.completeness.words import left_text, why_text
-from models.views.archives.missing import FindingState, MissingPage, MissingQuery, MissingView
+from models.views.archives.missing import FindingState, MissingQuery, MissingView
 from services.completeness import dismissing
 from services.views import missing_list
 
@@ -32,11 +32,8 @@ def list_missing(  # noqa: PLR0913 -- an option per filter
     """List processes that should have been archived, the nearest deadline first. `dismiss` dismisses one."""
     with named_options():
         query = MissingQuery(source=source, reference=reference, why=why, state=state, cursor=cursor, limit=limit)
-    page = missing_list.page(query)
-    if as_json:
-        print_json(page)
-    else:
-        _print_page(console(), page, query, datetime.now(UTC))
+    nothing = "No process is missing." if query.state is FindingState.OPEN else "No finding matches."
+    print_page(missing_list.page(query), _print_findings, nothing=nothing, as_json=as_json)
 
 
 @app.command()
@@ -55,13 +52,9 @@ def dismiss(
         typer.echo(cell(f"{found.missing_id} is dismissed by {found.closed_by}: {found.closed_reason}"))
 
 
-def _print_page(terminal: Console, page: MissingPage, query: MissingQuery, now: datetime) -> None:
-    if not page.items:
-        terminal.print(Text("No process is missing." if query.state is FindingState.OPEN else "No finding matches."))
-        return
-    terminal.print(table_of(_LISTED, [_row(each, now) for each in page.items]))
-    if page.next:
-        terminal.print(f"More: --cursor {page.next}", soft_wrap=True, highlight=False)
+def _print_findings(found: Sequence[MissingView]) -> None:
+    now = datetime.now(UTC)
+    console().print(table_of(_LISTED, [_row(each, now) for each in found]))
 
 
 def _row(found: MissingView, now: datetime) -> tuple[object, ...]:

@@ -1,11 +1,13 @@
 """`cellar discrepancies list`: lists all discrepancies, also discrepancies of no archive."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
-from cli.terminal import Json, console, named_options, print_discrepancy, print_json
-from models.views.archives.payments import DiscrepancyQuery
+from cli.results import print_page
+from cli.terminal import Json, console, named_options, print_discrepancy
+from models.views.archives.payments import DiscrepancyQuery, ListedDiscrepancy
 from services.views import discrepancy_list
 
 app = typer.Typer(help="List discrepancies, also those of no archive.", no_args_is_help=True)
@@ -30,15 +32,10 @@ def list_discrepancies(  # noqa: PLR0913 -- an option per filter
     """List discrepancies, ordered by code."""
     with named_options():
         query = DiscrepancyQuery(code=code, state=state, reference=reference, source=source, cursor=cursor, limit=limit)
-    page = discrepancy_list.page(query)
-    if as_json:
-        print_json(page)
-        return
-    if not page.items:
-        typer.echo("No discrepancy matches.")
-        return
+    print_page(discrepancy_list.page(query), _print_list, nothing="No discrepancy matches.", as_json=as_json)
+
+
+def _print_list(found: Sequence[ListedDiscrepancy]) -> None:
     terminal = console()
-    for each in page.items:
+    for each in found:
         print_discrepancy(terminal, each, f" of {each.reference or 'no archive'}")
-    if page.next:
-        terminal.print(f"More: --cursor {page.next}", soft_wrap=True, highlight=False)

@@ -1,32 +1,11 @@
 """Compares the outcome of simulated archives with the expected outcome."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from cli.simulation.events import Events
-from cli.simulation.payloads.expectations import Expectation
+from cli.simulation.payloads.outcomes import Outcome
 
 _FINAL_STATES = ("completed", "failed")
-
-
-Values = dict[str, str | int | tuple[str, ...] | None]
-
-
-@dataclass(frozen=True)
-class Result:
-    """The outcome of an archive. `status` is the receiver's answer, or the reason why no answer could be read.
-
-    `state` is None when the API does not know the archive, or was not asked. Codes are in alphabetical order, standings
-    in the order of the payload.
-    """
-
-    status: str
-    errordesc: str = ""
-    state: str | None = None
-    files: int = 0
-    warnings: tuple[str, ...] = ()
-    discrepancies: tuple[str, ...] = ()
-    standings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -35,31 +14,35 @@ class Sent:
 
     scenario: str
     reference: str
-    expectation: Expectation
-    found: Result
+    expectation: Outcome
+    found: Outcome
 
     @property
     def is_awaited(self) -> bool:
         return self.found.status == "0" and self.found.state not in _FINAL_STATES
 
 
-def differences(expectation: Expectation, found: Result, *, waited: bool) -> list[str]:
+def differences(expectation: Outcome, found: Outcome, *, waited: bool) -> list[str]:
     """Return the names of the values that differ. If not `waited`, only the answer can be compared. Pure."""
-    return [name for name, value in comparable(expectation, waited=waited).items() if getattr(found, name) != value]
+    expected = expectation.comparable(waited=waited)
+    return [name for name, value in expected.items() if getattr(found, name) != value]
 
 
-def comparable(expectation: Expectation, *, waited: bool) -> Values:
-    """Return the comparable part of an expectation, with the names and types of `Result`."""
-    if not waited:
-        return {"status": expectation.status}
-    return {
-        "status": expectation.status,
-        "state": expectation.state,
-        "files": expectation.files,
-        "warnings": tuple(sorted(expectation.warnings)),
-        "discrepancies": tuple(sorted(expectation.discrepancies)),
-        "standings": expectation.standings,
-    }
+@dataclass(frozen=True)
+class Events:
+    """The session events that were sent and acknowledged, and the references of the archives that were left out."""
+
+    sent: int = 0
+    acknowledged: int = 0
+    left_out: tuple[str, ...] = ()
+
+    def after(self, statuses: Sequence[str]) -> "Events":
+        """Return what became of all events, after the answers to further events, by their status."""
+        acknowledged = sum(each == "0" for each in statuses)
+        return replace(self, sent=self.sent + len(statuses), acknowledged=self.acknowledged + acknowledged)
+
+    def without(self, reference: str) -> "Events":
+        return replace(self, left_out=(*self.left_out, reference))
 
 
 @dataclass(frozen=True)

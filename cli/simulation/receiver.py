@@ -9,7 +9,8 @@ from urllib.parse import quote
 import httpx
 from rich.progress import Progress
 
-from cli.simulation.comparison import Result, Sent
+from cli.simulation.comparison import Sent
+from cli.simulation.payloads.outcomes import Outcome
 
 _POLL_INTERVAL_S = 0.5
 _ARCHIVES_PER_PAGE = 500
@@ -28,9 +29,9 @@ class Receiver:
         self._url = url.rstrip("/")
         self._webhook = f"{self._url}/webhooks/cellosign" + (f"/{quote(source, safe='')}" if source else "")
         self._secret = secret
-        self._api_token = api_token
+        self._of_reader = {"Authorization": f"Bearer {api_token}"}
 
-    def send(self, body: bytes) -> Result:
+    def send(self, body: bytes) -> Outcome:
         """POST an archive and return the answer.
 
         Raises:
@@ -42,7 +43,7 @@ class Receiver:
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise self._nothing_listens(error) from error
         except httpx.TransportError as error:
-            return Result(f"no answer: {type(error).__name__}")
+            return Outcome(f"no answer: {type(error).__name__}")
         self._refuse_if_shut_out(answer, "secret", "--secret or CELLAR_WEBHOOK_SECRETS")
         return _answered(answer)
 
@@ -55,13 +56,9 @@ class Receiver:
             NoComparison: the token is wrong, or the answer does not have the documented shape.
         """
         try:
-            answer = self._client.get(
-                f"{self._url}/api/archives/{quote(sent.reference, safe='')}",
-                headers={"Authorization": f"Bearer {self._api_token}"},
-            )
+            answer = self._get(f"/{quote(sent.reference, safe='')}")
         except httpx.TransportError as error:
             return replace(sent, found=replace(sent.found, state=f"no answer: {type(error).__name__}"))
-        self._refuse_if_shut_out(answer, "token", "--api-token or CELLAR_API_TOKENS")
         match answer.status_code:
             case HTTPStatus.OK:
                 return replace(sent, found=_with_archive(sent.found, answer))
@@ -78,20 +75,18 @@ class Receiver:
         Raises:
             NoComparison: nothing listens at the URL, or the token is wrong.
         """
-        headers, query = {"Authorization": f"Bearer {self._api_token}"}, {"limit": str(_ARCHIVES_PER_PAGE)}
+        query = {"limit": str(_ARCHIVES_PER_PAGE)}
         for _ in range(_MOST_PAGES):
             try:
-                answer = self._client.get(f"{self._url}/api/archives", params=query, headers=headers)
+                answer = self._get("", query)
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
                 raise self._nothing_listens(error) from error
             except httpx.TransportError:
                 return None
-            self._refuse_if_shut_out(answer, "token", "--api-token or CELLAR_API_TOKENS")
             try:
                 page = answer.raise_for_status().json()
-                if any(
-                    each["template_id"] not in templates and each["reference"] != reference for each in page["items"]
-                ):
+                unknown = (each for each in page["items"] if each["template_id"] not in templates)
+                if any(each["reference"] != reference for each in unknown):
                     return False
             except (httpx.HTTPStatusError, ValueError, KeyError, TypeError):
                 return None
@@ -99,6 +94,11 @@ class Receiver:
                 return True
             query["cursor"] = page["next"]
         return None
+
+    def _get(self, path: str, query: dict[str, str] | None = None) -> httpx.Response:
+        answer = self._client.get(f"{self._url}/api/archives{path}", params=query, headers=self._of_reader)
+        self._refuse_if_shut_out(answer, "token", "--api-token or CELLAR_API_TOKENS")
+        return answer
 
     def _nothing_listens(self, error: Exception) -> NoComparison:
         what_to_do = "Start the receiver with `make up`, or name another with --url."
@@ -109,15 +109,15 @@ class Receiver:
             raise NoComparison(f"{self._url} refuses the {credential} (HTTP {answer.status_code}). Set {where}.")
 
 
-def _answered(answer: httpx.Response) -> Result:
+def _answered(answer: httpx.Response) -> Outcome:
     try:
         told = answer.json()
-        return Result(status=told["status"], errordesc=told["errordesc"])
+        return Outcome(status=told["status"], errordesc=told["errordesc"])
     except (ValueError, KeyError, TypeError):
-        return Result(f"HTTP {answer.status_code}, not the documented answer")
+        return Outcome(f"HTTP {answer.status_code}, not the documented answer")
 
 
-def _with_archive(found: Result, answer: httpx.Response) -> Result:
+def _with_archive(found: Outcome, answer: httpx.Response) -> Outcome:
     try:
         archive = answer.json()
         return replace(

@@ -16,9 +16,10 @@ from rich.progress import Progress
 from rich.table import Column, Table
 
 from adapters.settings.settings import settings
-from cli.simulation.comparison import Comparison, Result, Sent, Values, comparable
-from cli.simulation.events import Events, events_before
+from cli.simulation.comparison import Comparison, Events, Sent
 from cli.simulation.payloads.forms import TEMPLATE_IDS
+from cli.simulation.payloads.outcomes import Outcome, Values
+from cli.simulation.payloads.session_events import events_before
 from cli.simulation.receiver import NoComparison, Receiver, wait_for_all
 from models.errors import WrongUse
 from models.runs.receipt import DEFAULT_SOURCE
@@ -38,7 +39,7 @@ def compare(  # noqa: PLR0913 -- what a person chose
     Raises:
         NoComparison: nothing can be compared.
     """
-    from cli.simulation.payloads.archives import simulated_archives  # noqa: PLC0415 -- pyHanko takes a second to import
+    from cli.simulation.payloads.scenarios import simulated_archives  # noqa: PLC0415 -- pyHanko takes a second to import
 
     sent, told = list[Sent](), Events()
     archives = simulated_archives(count, seed=seed, now=datetime.now(UTC))
@@ -46,7 +47,7 @@ def compare(  # noqa: PLR0913 -- what a person chose
         left_out = number - (count - leave_out)
         if events:
             its = events_before(one.body, left_out=left_out if left_out >= 0 else None)
-            told = told.after([receiver.send(each.body).status for each in its])
+            told = told.after([receiver.send(each).status for each in its])
         if left_out < 0:
             sent.append(Sent(one.scenario, one.reference, one.expectation, receiver.send(one.body)))
         else:
@@ -137,7 +138,7 @@ def _print_json(comparison: Comparison) -> None:
         {
             "scenario": one.scenario,
             "reference": one.reference,
-            "expected": comparable(one.expectation, waited=comparison.waited),
+            "expected": one.expectation.comparable(waited=comparison.waited),
             "found": asdict(one.found),
             "differences": comparison.differences(one),
         }
@@ -163,7 +164,7 @@ def _print_table(comparison: Comparison) -> None:
     table = Table("scenario", Column("reference", overflow="fold"), "expected", "found", "ok")
     for one in comparison.sent:
         wrong = comparison.differences(one)
-        expected = comparable(one.expectation, waited=comparison.waited)
+        expected = one.expectation.comparable(waited=comparison.waited)
         row = (one.scenario, one.reference, _in_words(_not_empty(expected)), _found_in_words(one.found, wrong))
         table.add_row(*(escape(cell) for cell in row), "[red]no" if wrong else "[green]yes")
     terminal = Console()
@@ -179,7 +180,7 @@ def _not_empty(told: Values) -> Values:
     return {name: value for name, value in told.items() if value not in (None, 0, ())}
 
 
-def _found_in_words(found: Result, wrong: Sequence[str]) -> str:
+def _found_in_words(found: Outcome, wrong: Sequence[str]) -> str:
     if not wrong:
         return "the same"
     reason = f" ({found.errordesc})" if "status" in wrong and found.errordesc else ""

@@ -2,41 +2,37 @@
 
 from datetime import datetime
 
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from cli.terminal import cell, table_of, time_text
+from cli.results import say
+from cli.terminal import console, table_of, time_text
 from models.views.sources import ListedSource, NewSecret, Sources, SourceView
 
 _HEADS = ("source", "state", "archives", "last delivery", "time zone", "amounts", "purge h", "secrets")
 
 
-def sources_table(found: Sources) -> Table:
-    return table_of(_HEADS, [_row(each) for each in found.items])
-
-
-def print_warnings(terminal: Console, found: Sources) -> None:
+def print_sources(found: Sources) -> None:
+    console().print(table_of(_HEADS, map(_row, found.items)))
     for each in found.items:
         if each.clock_warning:
-            terminal.print(Text(cell(f"warning: {each.clock_warning}")), soft_wrap=True)
+            say(f"warning: {each.clock_warning}")
 
 
-def print_source(terminal: Console, found: SourceView) -> None:
+def print_source(found: SourceView) -> None:
     stated = set(found.terms.stated)
     lines = {"source": found.name, "URL": found.url, "state": _state(found), "secrets": _secrets(found)}
     for name, value in found.terms.model_dump(exclude={"stated"}).items():
         lines[name.replace("_", " ")] = f"{value}" if name in stated else f"{value} (of the settings)"
     for name, text in lines.items():
-        terminal.print(Text(cell(f"{name:18} {text}")), soft_wrap=True)
+        say(f"{name:18} {text}")
 
 
-def print_new_secret(terminal: Console, made: NewSecret) -> None:
-    print_source(terminal, made.source)
-    terminal.print(
-        Text("\nEnter in Cellosign, as the URL and the secret of the webhook. The secret is shown this once:")
-    )
-    terminal.print(Text(f"  {cell(made.source.url)}\n  {made.secret}"), soft_wrap=True)
+def print_new_secret(made: NewSecret) -> None:
+    print_source(made.source)
+    what_to_do = "Enter in Cellosign, as the URL and the secret of the webhook. The secret is shown this once:"
+    console().print(Text(f"\n{what_to_do}"))
+    say(f"  {made.source.url}")
+    say(f"  {made.secret}")
 
 
 def _row(found: ListedSource) -> list[object]:

@@ -7,8 +7,9 @@ from typing import Annotated, TypeVar
 import typer
 
 from cli.person import person
-from cli.sources.source_pages import print_new_secret, print_source, print_warnings, sources_table
-from cli.terminal import Json, console, named_options, print_json
+from cli.results import print_found
+from cli.sources.source_pages import print_new_secret, print_source, print_sources
+from cli.terminal import Json, named_options
 from models.errors import Refused
 from models.sources.source import Source, StatedTerms
 from models.views.sources import NewSecret
@@ -61,12 +62,7 @@ def add(  # noqa: PLR0913 -- an option per term
 @app.command("list")
 def list_sources(*, as_json: Json = False) -> None:
     """List the sources with their terms."""
-    found = source_list.all_sources()
-    if as_json:
-        print_json(found)
-    else:
-        console().print(sources_table(found))
-        print_warnings(console(), found)
+    print_found(source_list.all_sources(), print_sources, as_json=as_json)
 
 
 @app.command("set")
@@ -102,9 +98,7 @@ def set_terms(  # noqa: PLR0913 -- an option per term
 def rotate(
     name: Name,
     *,
-    overlap: Annotated[
-        float, typer.Option("--overlap-h", min=0, help="Hours that the secrets before it stay valid.")
-    ] = 72,
+    overlap: Overlap = 72,
     as_json: Json = False,
 ) -> None:
     """Make a new secret, and print it this once. The secrets before it stay valid for a while."""
@@ -144,19 +138,12 @@ def _used(change: Callable[[], R]) -> R:
 
 
 def _show(source: Source, *, as_json: bool) -> None:
-    view = source_list.view_of(source)
-    if as_json:
-        print_json(view)
-    else:
-        print_source(console(), view)
+    print_found(source_list.view_of(source), print_source, as_json=as_json)
 
 
 def _show_secret(made: WithSecret, *, as_json: bool) -> None:
     shown = NewSecret(source=source_list.view_of(made.source), secret=made.secret)
-    if as_json:
-        print_json(shown)
-    else:
-        print_new_secret(console(), shown)
+    print_found(shown, print_new_secret, as_json=as_json)
 
 
 def _now() -> datetime:

@@ -1,14 +1,17 @@
 """Decides what a bulk re-run does next, and what became of its archives."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
+from typing import TypeVar
 
 from models.archive.archive import State
 from models.runs.bulk import ItemState, Skipped
 from models.runs.run import RunState
 
+Key = TypeVar("Key")
 AT_ONCE = 2
 """The runs of bulk re-runs that are on their way at once. A worker works on sixteen."""
 AT_ONCE_BESIDE_NEW = 1
@@ -67,3 +70,11 @@ def skipped(was: State, is_now: State | None) -> Skipped | None:
 def seconds_for(archives: int, durations_s: Sequence[float]) -> float | None:
     """Return how long archives take at the pace of recent runs, None if there were none. Pure."""
     return archives * median(durations_s) / AT_ONCE if durations_s else None
+
+
+def summed(numbers: Iterable[tuple[Key, int]]) -> dict[Key, int]:
+    """Add up numbers by key, the largest sum first. Pure."""
+    sums: Counter[Key] = Counter()
+    for key, number in numbers:
+        sums[key] += number
+    return dict(sums.most_common())

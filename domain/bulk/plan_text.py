@@ -10,7 +10,7 @@ _TASKS = "files, data, payments, notifications"
 
 def plan_rows(plan: PlanView) -> list[tuple[str, str, int]]:
     """Return what a plan counts: kind, value and number of archives, the most frequent first. Pure."""
-    rows = [("state", state, archives) for state, archives in _most_first(plan.states)]
+    rows = [("state", state, archives) for state, archives in most_first(plan.states)]
     rows += [
         ("cause", f"{each.code} in {each.task}" if each.task else each.code, each.archives) for each in plan.causes
     ]
@@ -25,10 +25,10 @@ def plan_sentences(plan: PlanView) -> Iterator[str]:
     if not plan.archives:
         yield "No archive would be run again."
     else:
-        yield f"{_count(plan.archives, 'archive')} would be run again, with all the work of a run: {_TASKS}."
+        yield f"{counted(plan.archives, 'archive')} would be run again, with all the work of a run: {_TASKS}."
         yield from _stays(plan)
     if plan.on_their_way:
-        yield f"Left out: {_count(plan.on_their_way, 'archive')} whose run is on its way already."
+        yield f"Left out: {counted(plan.on_their_way, 'archive')} whose run is on its way already."
     if plan.archives:
         yield f"Takes {_duration(plan)}, at most {plan.at_once} at once. New archives go first."
 
@@ -36,12 +36,12 @@ def plan_sentences(plan: PlanView) -> Iterator[str]:
 def _stays(plan: PlanView) -> Iterator[str]:
     yield "Files, rows and findings that are right already stay as they are."
     if plan.complete:
-        yield f"{_count(plan.complete, 'complete archive')} among these would stay complete if a run fails."
+        yield f"{counted(plan.complete, 'complete archive')} among these would stay complete if a run fails."
     if plan.undelivered:
-        yield f"{_count(plan.undelivered, 'message')} that no endpoint has confirmed would be delivered."
+        yield f"{counted(plan.undelivered, 'message')} that no endpoint has confirmed would be delivered."
     if plan.endpoints and plan.archives > plan.complete:
         first = plan.archives - plan.complete
-        yield f"{_count(first, 'archive')} would notify {_count(plan.endpoints, 'endpoint')} once complete."
+        yield f"{counted(first, 'archive')} would notify {counted(plan.endpoints, 'endpoint')} once complete."
     yield "Messages that were delivered are not repeated."
 
 
@@ -59,15 +59,17 @@ def filter_text(chosen: Mapping[str, Any]) -> str:
     return ", ".join(f"{name}={value}" for name, value in chosen.items() if value != []) or "every archive"
 
 
-def _duration(plan: PlanView) -> str:
-    if plan.seconds is None:
-        return "an unknown time (no run ended in the last 24 h)"
-    return f"about {duration_text(plan.seconds)} at the pace of {_count(plan.measured_runs, 'run')} of the last 24 h"
-
-
-def _most_first(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+def most_first(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Return counts in the order of people. The database keeps the members of a plan in an order of its own. Pure."""
     return sorted(counts.items(), key=lambda each: (-each[1], each[0]))
 
 
-def _count(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """Return a number and its noun, such as `1,024 messages`. Pure."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _duration(plan: PlanView) -> str:
+    if plan.seconds is None:
+        return "an unknown time (no run ended in the last 24 h)"
+    return f"about {duration_text(plan.seconds)} at the pace of {counted(plan.measured_runs, 'run')} of the last 24 h"

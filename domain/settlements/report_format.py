@@ -2,14 +2,18 @@
 
 import tomllib
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict
+from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from models.errors import Refused
-from models.settlements.report_format import ReportFormat, ReportKinds
+from models.settlements.report_format import ReportFormat
 
+_CODE = "BAD_SETTLEMENT_COLUMNS"
 _FORMAT = TypeAdapter(ReportFormat)
+Format = TypeVar("Format")
 
 
 def read_format(text: str) -> ReportFormat:
@@ -20,13 +24,7 @@ def read_format(text: str) -> ReportFormat:
 
     Source: docs/settlement.md.
     """
-    try:
-        described = _FORMAT.validate_python(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise _wrong(f"expected TOML: {error}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise _wrong(first["msg"], ".".join(map(str, first["loc"]))) from error
+    described = read_described(_FORMAT, text, _CODE)
     columns = described.columns
     if not (columns.cguid or (columns.authorisation and columns.card and columns.paid_on)):
         raise _wrong("expected cguid, or authorisation, card and paid_on: rows are matched by these", "columns")
@@ -34,16 +32,32 @@ def read_format(text: str) -> ReportFormat:
         raise _wrong("expected a column for the currency, or `currency` for all rows", "currency")
     if described.decimal_separator == described.thousands_separator:
         raise _wrong("expected a separator other than decimal_separator", "thousands_separator")
-    if twice := _of_two_kinds(described.kinds):
+    # Such a word would count for the last kind only.
+    if twice := word_of_two([word.casefold() for word in words] for words in asdict(described.kinds).values()):
         raise _wrong(f"expected each word to stand for one kind of row, but {twice!r} stands for two", "kinds")
     return described
 
 
-def _of_two_kinds(kinds: ReportKinds) -> str | None:
-    """Return a word that stands for two kinds, ignoring case, or None. It would count for the last kind only."""
-    words = Counter(word for said in asdict(kinds).values() for word in {each.casefold() for each in said})
-    return next((word for word, count in words.items() if count > 1), None)
+def read_described(format_of: TypeAdapter[Format], text: str, code: str) -> Format:
+    """Return the format that a TOML text describes.
+
+    Raises:
+        Refused: with `code`: the text is not TOML, lacks a required name, or has an unknown name.
+    """
+    try:
+        return format_of.validate_python(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise Refused(code, f"expected TOML: {error}", where="") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise Refused(code, first["msg"], where=".".join(map(str, first["loc"]))) from error
+
+
+def word_of_two(meanings: Iterable[Iterable[str]]) -> str | None:
+    """Return a word that has two meanings, or None. Each of `meanings` is the words that have it."""
+    counts = Counter(word for words in meanings for word in set(words))
+    return next((word for word, count in counts.items() if count > 1), None)
 
 
 def _wrong(expected: str, where: str = "") -> Refused:
-    return Refused("BAD_SETTLEMENT_COLUMNS", expected, where=where)
+    return Refused(_CODE, expected, where=where)

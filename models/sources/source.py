@@ -26,11 +26,18 @@ class SourceTerms:
     keeps_unknown_events: bool
 
 
-def _known_zone(name: str) -> str:
+def is_zone(name: str) -> bool:
+    """Return whether a time zone of this name is known here, such as Asia/Jerusalem."""
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, OSError, ValueError):
-        raise ValueError("expected a time zone such as Asia/Jerusalem") from None
+        return False
+    return True
+
+
+def _known_zone(name: str) -> str:
+    if not is_zone(name):
+        raise ValueError("expected a time zone such as Asia/Jerusalem")
     return name
 
 

@@ -11,7 +11,7 @@ from sqlmodel import col
 from adapters.peers import prefect_api
 from adapters.tables.bulk import bulk_reruns
 from adapters.tables.bulk.bulk_reruns import Group
-from domain.bulk.decisions import AT_ONCE, RUNNABLE, seconds_for
+from domain.bulk.decisions import AT_ONCE, RUNNABLE, seconds_for, summed
 from models.archive.archive import ArchiveRow, State
 from models.errors import Refused, Transient
 from models.runs.bulk import BulkRow, BulkState
@@ -141,13 +141,16 @@ def _failed_before(moment: datetime) -> ColumnElement[bool]:
 def _plan(groups: list[Group], conditions: list[ColumnElement[bool]], now: datetime) -> PlanView:
     runnable = [each for each in groups if each.state in RUNNABLE]
     archives = sum(each.archives for each in runnable)
-    templates = _by_template(runnable)
+    templates = [
+        TemplateCount(template_id=template, archives=number)
+        for template, number in summed((each.template_id, each.archives) for each in runnable).items()
+    ]
     durations = bulk_reruns.recent_durations(now - _MEASURED_WITHIN)
     return PlanView(
         archives=archives,
         on_their_way=sum(each.archives for each in groups) - archives,
         complete=sum(each.archives for each in runnable if each.state == State.COMPLETED),
-        states=_by_state(groups),
+        states=summed((each.state, each.archives) for each in groups),
         causes=_by_cause(runnable),
         templates=templates[:_MOST_TEMPLATES],
         archives_of_other_templates=sum(each.archives for each in templates[_MOST_TEMPLATES:]),
@@ -159,13 +162,6 @@ def _plan(groups: list[Group], conditions: list[ColumnElement[bool]], now: datet
     )
 
 
-def _by_state(groups: list[Group]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for each in groups:
-        counts[each.state] = counts.get(each.state, 0) + each.archives
-    return counts
-
-
 def _by_cause(groups: list[Group]) -> list[CauseCount]:
     causes: dict[tuple[str, str | None], CauseCount] = {}
     for each in groups:
@@ -173,13 +169,3 @@ def _by_cause(groups: list[Group]) -> list[CauseCount]:
             first = CauseCount(code=each.cause_code, task=each.cause_task, sentence=each.sentence, archives=0)
             causes.setdefault((each.cause_code, each.cause_task), first).archives += each.archives
     return sorted(causes.values(), key=lambda each: -each.archives)
-
-
-def _by_template(groups: list[Group]) -> list[TemplateCount]:
-    counts: dict[str | None, int] = {}
-    for each in groups:
-        counts[each.template_id] = counts.get(each.template_id, 0) + each.archives
-    return [
-        TemplateCount(template_id=template, archives=number)
-        for template, number in sorted(counts.items(), key=lambda each: -each[1])
-    ]

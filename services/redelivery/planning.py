@@ -1,6 +1,5 @@
 """Plans the redelivery of messages. A plan freezes nothing."""
 
-from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -10,6 +9,7 @@ from sqlmodel import col
 
 from adapters.tables.messages import redeliveries
 from adapters.tables.messages.redeliveries import Group
+from domain.bulk.decisions import summed
 from domain.messages.endpoints import BY_FILTER
 from models.errors import Refused
 from models.messages.endpoint import EndpointRow
@@ -80,14 +80,15 @@ def conditions_to_freeze(row: RedeliveryRow) -> list[ColumnElement[bool]]:
 
 def _plan(groups: list[Group], active: Mapping[str, EndpointRow]) -> RedeliveryPlan:
     chosen = [each for each in groups if each.endpoint in active and not each.is_filtered]
-    shares = [_share(active[name], messages) for name, messages in _counted(chosen, "endpoint").items()]
+    by_endpoint = summed((each.endpoint, each.messages) for each in chosen)
+    shares = [_share(active[name], messages) for name, messages in by_endpoint.items()]
     left_out = [each for each in groups if each.endpoint not in active and not each.is_filtered]
     return RedeliveryPlan(
         messages=sum(each.messages for each in chosen),
         endpoints=shares,
-        states=_counted(chosen, "state"),
-        events=_counted(chosen, "event"),
-        left_out=_counted(left_out, "endpoint"),
+        states=summed((each.state, each.messages) for each in chosen),
+        events=summed((each.event, each.messages) for each in chosen),
+        left_out=summed((each.endpoint, each.messages) for each in left_out),
         filtered=sum(each.messages for each in groups if each.is_filtered),
         seconds=max((each.seconds for each in shares if each.seconds is not None), default=None),
     )
@@ -101,11 +102,3 @@ def _share(endpoint: EndpointRow, messages: int) -> EndpointShare:
         failing=endpoint.failing_since is not None,
         seconds=messages / rate if rate else None,
     )
-
-
-def _counted(groups: list[Group], key: str) -> dict[str, int]:
-    """Count messages by a key, the most frequent first."""
-    counts: Counter[str] = Counter()
-    for each in groups:
-        counts[getattr(each, key)] += each.messages
-    return dict(counts.most_common())

@@ -177,7 +177,5 @@ def filled(form: Form, answers: Mapping[str, str], rng: Random) -> list[dict[str
     ]
 
 
-TEMPLATE_IDS = frozenset(
-    form.template_id for form in (LEASE_HE, LEASE_EN, LOAN_HE, ACCOUNT_OPENING, PARKING_PERMIT_HE, DONATION)
-)
+TEMPLATE_IDS = frozenset(form.template_id for form in FORMS)
 """An archive with one of these templates was made by a simulation."""

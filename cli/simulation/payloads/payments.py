@@ -1,6 +1,5 @@
 """Makes payments as Cellosign reports them: its record around a result of the provider (Credit Guard MPI, now Hyp)."""
 
-from dataclasses import dataclass
 from random import Random
 from typing import Any, Literal
 
@@ -9,18 +8,12 @@ from cli.simulation.payloads.identifiers import uuid4_text
 PaymentType = Literal["charge", "verify_credit_card", "hold"]
 
 
-@dataclass(frozen=True)
-class Card:
-    brand: str
-    company: str
-    prefix: str
-
-
+# brand, credit company, first digits
 _CARDS = (
-    Card("Visa", "Visa", "458045"),
-    Card("Mastercard", "Isracard", "532610"),
-    Card("Diners", "Diners", "36453"),
-    Card("Isracard", "Isracard", "458000"),
+    ("Visa", "Visa", "458045"),
+    ("Mastercard", "Isracard", "532610"),
+    ("Diners", "Diners", "36453"),
+    ("Isracard", "Isracard", "458000"),
 )
 
 
@@ -55,19 +48,19 @@ def payment(  # noqa: PLR0913 - all are named, and scenarios vary each of them
 
 
 def _provider_result(rng: Random, currency: str, total: int) -> dict[str, str]:
-    card = rng.choice(_CARDS)
+    brand, company, prefix = rng.choice(_CARDS)
     last_four = f"{rng.randrange(10_000):04}"
     return {
         "currency": currency,
-        "card_mask": f"{card.prefix}{'*' * (12 - len(card.prefix))}{last_four}",
+        "card_mask": f"{prefix:*<12}{last_four}",
         "internal_transaction_id": str(rng.randrange(10_000_000, 99_999_999)),
         "club_code": "",
-        "credit_company": card.company,
+        "credit_company": company,
         "club_id": "",
         "card_id": _card_token(rng, last_four),
         "session_cd": rng.randbytes(32).hex(),
         "card_expiration": f"{rng.randrange(1, 13):02}{rng.randrange(27, 33)}",
-        "card_brand": card.brand,
+        "card_brand": brand,
         "card_aquirer": "Alphacard",  # spelt like this by the provider
         "total": str(total),
         "card_no": f"{'x' * 12}{last_four}",

@@ -55,31 +55,13 @@ class Device:
     accuracy_m: int
 
 
+_SAFARI = "AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.6 Mobile/15E148 Safari/604.1"
+_CHROME = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0"
 _DEVICES = (
-    Device(
-        "mobile",
-        "Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
-        "Version/18.6 Mobile/15E148 Safari/604.1",
-        12,
-    ),
-    Device(
-        "mobile",
-        "Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 (KHTML, like Gecko) "
-        "Chrome/141.0.0.0 Mobile Safari/537.36",
-        25,
-    ),
-    Device(
-        "tablet",
-        "Mozilla/5.0 (iPad; CPU OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
-        "Version/18.6 Mobile/15E148 Safari/604.1",
-        65,
-    ),
-    Device(
-        "desktop",
-        "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
-        "Chrome/141.0.0.0 Safari/537.36",
-        1000,
-    ),
+    Device("mobile", f"Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) {_SAFARI}", 12),
+    Device("mobile", f"Mozilla/5.0 (Linux; Android 15; Pixel 9) {_CHROME} Mobile Safari/537.36", 25),
+    Device("tablet", f"Mozilla/5.0 (iPad; CPU OS 18_6 like Mac OS X) {_SAFARI}", 65),
+    Device("desktop", f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {_CHROME} Safari/537.36", 1000),
 )
 
 

@@ -1,16 +1,16 @@
 """Makes a process as Cellosign archives it: its sessions, signatures, form and signed document."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
-from cli.simulation.payloads import base64_spellings, payments, signed_documents
-from cli.simulation.payloads.documents import Document
+from cli.simulation.payloads import payments, signed_documents
+from cli.simulation.payloads.documents import Document, standard
 from cli.simulation.payloads.forms import Form, filled
 from cli.simulation.payloads.identifiers import session_token, uuid4_text
-from cli.simulation.payloads.people import Person
+from cli.simulation.payloads.people import Person, people
 
 Json = dict[str, Any]
 
@@ -31,11 +31,12 @@ class Case:
     rng: Random
 
 
-def process(case: Case, form: Form, signers: Sequence[Person], *, amount: str = "0.00") -> Json:
-    """Return a flawless archive of a form that `signers` signed one after another, without attachments and payments.
+def process(case: Case, form: Form, signer_count: int, *, amount: str) -> Json:
+    """Return a flawless archive of a form that people signed one after another, without attachments and payments.
 
     `amount` is the text of the form's amount.
     """
+    signers = people(case.rng, form.language, signer_count)
     sessions = [_session(case, form, signer, number) for number, signer in enumerate(signers, start=1)]
     answers = _answers(case, signers[0], amount)
     return {
@@ -50,8 +51,8 @@ def process(case: Case, form: Form, signers: Sequence[Person], *, amount: str = 
     }
 
 
-def attach(archive: Json, element_id: str, document: Document) -> None:
-    archive["attachments"].append({"id": element_id, **_file(document)})
+def attach(archive: Json, element_id: str, document: Document, spell: Callable[[Document], str] = standard) -> None:
+    archive["attachments"].append({"id": element_id, **_file(document, spell)})
 
 
 def pay(archive: Json, case: Case, kind: payments.PaymentType, amount: int, **details: Any) -> None:
@@ -64,12 +65,8 @@ def field(archive: Json, field_id: str) -> Json:
     return next(one for one in archive["data"] if one["id"] == field_id)
 
 
-def _file(document: Document) -> Json:
-    return {
-        "filename": document.filename,
-        "mimetype": document.media_type,
-        "content": base64_spellings.standard(document.content),
-    }
+def _file(document: Document, spell: Callable[[Document], str] = standard) -> Json:
+    return {"filename": document.filename, "mimetype": document.media_type, "content": spell(document)}
 
 
 def _answers(case: Case, signer: Person, amount: str) -> dict[str, str]:

@@ -1,71 +1,41 @@
 """Makes the session events of a process, as Cellosign sends them while the process goes on."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from enum import StrEnum
+from operator import itemgetter
 from typing import Any
 
 from models.completeness.session_event import SessionEventType
 
 Json = Mapping[str, Any]
 
-
-class Ending(StrEnum):
-    """How a process ends: its form is submitted; or its session expires or is deleted before that."""
-
-    SUBMITTED = "submitted"
-    EXPIRED = "expired"
-    DELETED = "deleted"
+_SUBMITTED = SessionEventType.FORM_SUBMITTED
+_ENDINGS = (_SUBMITTED, _SUBMITTED, SessionEventType.EXPIRED, SessionEventType.DELETED)
+"""Of the processes whose archive is left out, in turn."""
+_OF_A_CLIENT = (_SUBMITTED, SessionEventType.FORM_LOADED, SessionEventType.LOGGED_IN)
+_NAMES = ("id", "reference", "process_id", "process_number", "transaction_number", "labels")
 
 
-@dataclass(frozen=True)
-class SimulatedEvent:
-    """A session event to send. `at` is the time that it states, without a zone, as Cellosign writes times."""
+def events_before(body: bytes, *, left_out: int | None) -> list[bytes]:
+    """Return the bodies of the events of a process in the order of their times, but of sessions that state no times.
 
-    type: SessionEventType
-    reference: str
-    at: datetime
-    body: bytes
+    Each session is created, loaded, logged in and submitted. If the archive is left out, its last session may expire or
+    be deleted instead, a day later.
 
-
-_LAST = {
-    Ending.SUBMITTED: SessionEventType.FORM_SUBMITTED,
-    Ending.EXPIRED: SessionEventType.EXPIRED,
-    Ending.DELETED: SessionEventType.DELETED,
-}
-_OF_A_CLIENT = (SessionEventType.FORM_SUBMITTED, SessionEventType.FORM_LOADED, SessionEventType.LOGGED_IN)
-
-
-def events_of(sessions: Sequence[Json], ending: Ending = Ending.SUBMITTED) -> list[SimulatedEvent]:
-    """Return the events of a process in the order of their times.
-
-    Each session is created, loaded, logged in and submitted. With another ending, the last session expires or is
-    deleted a day after its form was loaded. `sessions` are those of the archive that the process has, or would have.
+    Args:
+        body: the archive of the process.
+        left_out: the number of the archive among those that are left out, None if it is sent.
     """
-    found: list[SimulatedEvent] = []
-    for number, session in enumerate(sessions, 1):
-        found += _of_session(session, ending if number == len(sessions) else Ending.SUBMITTED)
-    return sorted(found, key=lambda each: each.at)
-
-
-def _of_session(session: Json, ending: Ending) -> Iterator[SimulatedEvent]:
-    created_at, submitted_at = map(datetime.fromisoformat, (session["created_at"], session["submitted_at"]))
-    took = submitted_at - created_at
-    last_at = submitted_at if ending is Ending.SUBMITTED else created_at + timedelta(days=1) + took
-    yield _made(SessionEventType.CREATED, session, created_at)
-    yield _made(SessionEventType.FORM_LOADED, session, created_at + took / 3)
-    yield _made(SessionEventType.LOGGED_IN, session, created_at + took / 2)
-    yield _made(_LAST[ending], session, last_at)
-
-
-def _made(kind: SessionEventType, session: Json, at: datetime) -> SimulatedEvent:
-    return SimulatedEvent(kind, session["reference"], at, event_body(kind, session, at))
+    sessions = list(_sessions(body))
+    endings = [_SUBMITTED] * len(sessions)
+    endings[-1:] = [_SUBMITTED if left_out is None else _ENDINGS[left_out % len(_ENDINGS)]]
+    told = [(at, kind, each) for each, ending in zip(sessions, endings, strict=False) for at, kind in _of(each, ending)]
+    return [event_body(kind, session, at) for at, kind, session in sorted(told, key=itemgetter(0))]
 
 
 def event_body(kind: str, session: Json, at: datetime) -> bytes:
-    """Return the body of an event of any type. A session lacks what `session` lacks."""
+    """Return the body of an event of any type. Its session lacks what `session` lacks."""
     recipient = session.get("recipient", {})
     told = {name: session[name] for name in _NAMES if name in session}
     document = {
@@ -78,4 +48,28 @@ def event_body(kind: str, session: Json, at: datetime) -> bytes:
     return json.dumps(document, ensure_ascii=False).encode()
 
 
-_NAMES = ("id", "reference", "process_id", "process_number", "transaction_number", "labels")
+def _of(session: Json, ending: SessionEventType) -> Iterator[tuple[datetime, SessionEventType]]:
+    created_at, submitted_at = _times(session)
+    took = submitted_at - created_at
+    yield created_at, SessionEventType.CREATED
+    yield created_at + took / 3, SessionEventType.FORM_LOADED
+    yield created_at + took / 2, SessionEventType.LOGGED_IN
+    yield submitted_at + timedelta(days=ending is not _SUBMITTED), ending
+
+
+def _times(session: Json) -> tuple[datetime, datetime]:
+    return datetime.fromisoformat(session["created_at"]), datetime.fromisoformat(session["submitted_at"])
+
+
+def _sessions(body: bytes) -> Iterator[Json]:
+    """Yield the sessions of an archive that state their times. The archive may be faulty."""
+    try:
+        document = json.loads(body)
+    except ValueError:
+        return
+    for each in document.get("sessions", ()):
+        try:
+            _times(each)
+        except (TypeError, ValueError):
+            continue
+        yield each

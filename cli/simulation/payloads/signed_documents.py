@@ -13,7 +13,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import NoEncryption, pkcs12
-from cryptography.x509.oid import NameOID
 from pyhanko.pdf_utils.generic import DictionaryObject, NameObject, PdfObject, StreamObject
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.writer import PageObject, PdfFileWriter
@@ -23,6 +22,10 @@ from pyhanko.sign.signers import PdfSignatureMetadata, SimpleSigner, sign_pdf
 _A4_POINTS = (0, 0, 595, 842)
 _LINES_PER_PAGE = 38
 _SIGNATURE_HEX_DIGITS = 8192  # more than enough; without it, pyHanko would sign twice to measure the signature
+_SIGNATURES_ONLY = x509.KeyUsage(
+    digital_signature=True, content_commitment=True, key_encipherment=False, data_encipherment=False,
+    key_agreement=False, key_cert_sign=False, crl_sign=False, encipher_only=False, decipher_only=False,
+)  # fmt: skip
 _PEN_STROKE = "1.4 w 380 96 m 400 150 410 40 425 100 c 435 140 440 70 455 98 c 470 120 480 80 515 110 c S"
 
 
@@ -91,12 +94,7 @@ def _signer() -> SimpleSigner:
 
 
 def _self_signed(private_key: rsa.RSAPrivateKey) -> x509.Certificate:
-    name = x509.Name(
-        [
-            x509.NameAttribute(NameOID.COMMON_NAME, "Simulated signing service"),
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "cellar simulate, throwaway key"),
-        ]
-    )
+    name = x509.Name.from_rfc4514_string("O=cellar simulate\\, throwaway key,CN=Simulated signing service")
     today = datetime.now(UTC)
     return (
         x509.CertificateBuilder()
@@ -106,20 +104,6 @@ def _self_signed(private_key: rsa.RSAPrivateKey) -> x509.Certificate:
         .serial_number(x509.random_serial_number())
         .not_valid_before(today - timedelta(days=1))
         .not_valid_after(today + timedelta(days=3650))
-        .add_extension(_signatures_only(), critical=True)
+        .add_extension(_SIGNATURES_ONLY, critical=True)
         .sign(private_key, hashes.SHA256())
-    )
-
-
-def _signatures_only() -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=True,
-        content_commitment=True,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=False,
-        crl_sign=False,
-        encipher_only=False,
-        decipher_only=False,
     )

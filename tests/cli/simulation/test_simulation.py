@@ -21,11 +21,10 @@ from pyhanko.sign.validation import validate_pdf_signature
 from pyhanko.sign.validation.settings import KeyUsageConstraints
 from pyhanko_certvalidator import ValidationContext
 
-from cli.simulation.events import events_before
-from cli.simulation.payloads.archives import simulated_archives
-from cli.simulation.payloads.expectations import Expectation, SimulatedArchive
 from cli.simulation.payloads.forms import FORMS
-from cli.simulation.payloads.scenarios import SCENARIOS
+from cli.simulation.payloads.outcomes import Outcome, SimulatedArchive
+from cli.simulation.payloads.scenarios import SCENARIOS, simulated_archives
+from cli.simulation.payloads.session_events import events_before
 
 NOW = datetime.fromisoformat("2026-11-24T09:30:00.123456")
 REFUSED_SCENARIOS = {"truncated", "content-not-base64", "event-type-wrong", "sessions-missing"}
@@ -134,7 +133,7 @@ def test_number_of_expected_files_and_standings_matches_the_body(scenario: str) 
 
 @pytest.mark.parametrize("scenario", sorted(REFUSED_SCENARIOS))
 def test_nothing_is_expected_of_a_refused_archive(scenario: str) -> None:
-    assert twenty()[scenario].expectation == Expectation("-1", None, 0, frozenset(), frozenset(), ())
+    assert twenty()[scenario].expectation == Outcome("-1", "", None, 0, (), (), ())
 
 
 @accepted

@@ -10,10 +10,10 @@ from pytest_httpserver import HTTPServer
 from typer.testing import CliRunner
 from werkzeug import Request, Response
 
-from cli.simulation.comparison import Result, differences
-from cli.simulation.payloads.archives import simulated_archives
-from cli.simulation.payloads.expectations import Expectation, SimulatedArchive
+from cli.simulation.comparison import differences
 from cli.simulation.payloads.forms import DONATION
+from cli.simulation.payloads.outcomes import Outcome, SimulatedArchive
+from cli.simulation.payloads.scenarios import simulated_archives
 from cli.simulation.simulate import simulate
 from models.errors import WrongUse
 
@@ -103,7 +103,7 @@ def as_json(document: object, status: int = 200) -> Response:
     return Response(json.dumps(document), status, content_type="application/json")
 
 
-def reported_as(expectation: Expectation) -> dict[str, Any]:
+def reported_as(expectation: Outcome) -> dict[str, Any]:
     return {
         "state": expectation.state,
         "files": [{"role": "attachment"}] * expectation.files,
@@ -291,9 +291,9 @@ def test_command_accepts_its_options_and_refuses_a_count_of_zero(cellar: Simulat
 
 
 def test_unknown_archive_differs_from_a_completed_archive() -> None:
-    expectation = Expectation("0", "completed", 0, frozenset(), frozenset(), ())
-    assert differences(expectation, Result("0"), waited=True) == ["state"]
-    assert differences(expectation, Result("0"), waited=False) == []
+    expectation = Outcome("0", state="completed")
+    assert differences(expectation, Outcome("0"), waited=True) == ["state"]
+    assert differences(expectation, Outcome("0"), waited=False) == []
 
 
 def test_events_of_each_process_come_first_and_last_archives_are_left_out(

@@ -10,7 +10,7 @@ from itertools import islice
 import httpx
 
 from benchmarks.archives import archive, references
-from cli.simulation.events import events_before
+from cli.simulation.payloads.session_events import events_before
 from tests.distributed.load import Load
 from tests.distributed.stack import Stack
 
@@ -47,7 +47,7 @@ class Mix:
             self._refuse(body[: len(body) // 2])
         if drawn.random() < _WITH_EVENTS:
             for event in events_before(body, left_out=None):
-                self._acknowledge(event.body)
+                self._acknowledge(event)
                 self.events += 1
         for _ in range(3 if drawn.random() < _REPEATED else 1):
             self.took_s.append(self._acknowledge(body))

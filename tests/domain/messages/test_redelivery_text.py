@@ -51,3 +51,9 @@ def test_rows_count_messages_by_endpoint_state_and_event() -> None:
         ("event", "archive.completed", 1),
         ("event", "store.damaged", 1),
     ]
+
+
+def test_most_frequent_comes_first_whatever_order_the_database_keeps() -> None:
+    """Postgres keeps the members of a plan by the length of their names."""
+    rows = redelivery_rows(plan(states={"dead": 2, "pending": 5}, events={"archive.failed": 1, "archive.completed": 6}))
+    assert [value for _, value, _ in rows] == ["pending", "dead", "archive.completed", "archive.failed"]
