@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.core import TyperGroup
 
-from adapters.settings.settings import settings
+from adapters.store import ocfl
 from cli.commands import commands
 from tests.cli.conftest import Cellar
 from tests.conftest import LONGEST_S
@@ -58,7 +58,7 @@ def test_help_is_quick_because_it_imports_no_database_and_no_prefect(arguments: 
 
 @pytest.mark.usefixtures("sqlite_installation")
 def test_commands_that_change_the_installation_report_it_as_json(cellar: Cellar, tmp_path: Path) -> None:
-    (Path(settings().store_location) / "archives").mkdir(parents=True)
+    ocfl.make_root()
     assert json.loads(cellar("rebuild", "--json").output) == {
         "archives": 0,
         "reports": 0,
