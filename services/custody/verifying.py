@@ -29,13 +29,16 @@ from models.store.fixity import (
     strange_thing,
     unnamed,
 )
-from services.custody.beside.verifying_beside import contradicts_itself, findings, verify_beside, wrong_key
-from services.custody.objects.extras import extras, is_begun_object
-from services.custody.objects.kept_judgements import wrong_judgements
 from services.custody.objects.listing import drawn, listed, object_of, stored_objects
-from services.custody.objects.losses import losses, lost_rows
+from services.custody.objects.losses import losses, lost_rows, wrong_judgements
 from services.custody.objects.opened import Files, Opened
-from services.custody.objects.verifying_inventories import wrong_declaration, wrong_inventories, wrong_sidecar
+from services.custody.objects.verifying_inventories import (
+    extras,
+    is_begun_object,
+    wrong_declaration,
+    wrong_inventories,
+    wrong_sidecar,
+)
 from services.custody.objects.verifying_rows import differing_rows
 from services.custody.objects.verifying_versions import (
     MOST_BYTES,
@@ -44,6 +47,7 @@ from services.custody.objects.verifying_versions import (
     wrong_times,
     wrong_versions,
 )
+from services.custody.verifying_beside import contradicts_itself, findings, verify_beside, wrong_key
 
 __all__ = [
     "absent_store",

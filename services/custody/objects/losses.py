@@ -1,4 +1,4 @@
-"""Finds complete versions, deliveries and histories that have disappeared from an object.
+"""Finds complete versions, deliveries and histories that have disappeared from an object, and wrong judgements.
 
 A run writes into the object, completes its receipt, writes its history, and then removes the body from the inbox.
 Missing files are looked up again in that order, so a run that is at work causes no finding.
@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 from adapters.files.store import store
 from adapters.inbox import inbox
-from adapters.store.objects import history, kept_discrepancies
+from adapters.store.objects import history, judgements, kept_discrepancies
 from adapters.store.objects.deliveries import delivery_path
 from adapters.store.objects.history import Rows
 from adapters.store.objects.requests import stored_request
@@ -44,6 +44,17 @@ def lost_rows(stored: StoredObject, path: str, rows: Rows, completed: Completed)
         yield stored.damaged(path, f"{expected} deliveries of a complete receipt", str(found))
 
 
+def wrong_judgements(stored: StoredObject) -> Iterator[FixityFinding]:
+    """Find judgements that are damaged, that belong elsewhere, or that lack an earlier judgement."""
+    for receipt_id, numbers in judgements.numbers_of(stored.sizes).items():
+        for number in range(1, max(numbers) + 1):
+            path = judgements.path_of(receipt_id, number)
+            if number not in numbers:
+                yield stored.missing(path, "the judgement before a later judgement")
+            elif not _is_whole(stored, path):
+                yield stored.damaged(path, "the judgement as it was written", "a damaged or foreign judgement")
+
+
 def _lost_request(
     stored: StoredObject, reference: str, receipt_id: str, version: int | None
 ) -> Iterator[FixityFinding]:
@@ -69,3 +80,11 @@ def _lost_discrepancies(stored: StoredObject, last: str) -> Iterator[FixityFindi
         return
     if not kept_discrepancies.is_kept(last, (key for key, _ in store().listed(stored.key))):
         yield stored.missing(last.removeprefix(f"{stored.key}/"), "the history of discrepancies")
+
+
+def _is_whole(stored: StoredObject, path: str) -> bool:
+    try:
+        judgements.read(stored.key, path)
+    except Conflict:
+        return False
+    return True

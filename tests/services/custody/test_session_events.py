@@ -13,8 +13,8 @@ from adapters.settings.settings import Settings
 from models.completeness.session_event import SessionEventRow, SessionEventType
 from models.store.fixity import Fault
 from services.completeness.taking_in import take_in
-from services.custody.beside.verifying_beside import verify_beside
 from services.custody.rebuilding import rebuild
+from services.custody.verifying_beside import verify_beside
 from tests.session_events import NOON, body, journaled, large_body
 
 LARGE = large_body()

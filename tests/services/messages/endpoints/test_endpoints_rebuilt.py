@@ -15,8 +15,8 @@ from models.errors import Refused
 from models.messages.endpoint import EndpointRow
 from models.store.fixity import Fault
 from models.views.messages.endpoints import NewEndpoint
-from services.custody.beside.verifying_beside import verify_beside
 from services.custody.rebuilding import rebuild
+from services.custody.verifying_beside import verify_beside
 from services.messages.endpoints import endpoint_views, endpoints
 from services.messages.signing import headers_of
 from tests.conftest import make_tables

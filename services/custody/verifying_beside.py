@@ -1,4 +1,4 @@
-"""Verifies the files beside the archives, and the keys."""
+"""Verifies the files beside the archives, their rows, and the keys."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -6,20 +6,26 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from adapters.files.store import RESULTS_FOLDER, store
+from adapters.inbox import session_events as inbox
 from adapters.platform.cancellation import checkpoint
 from adapters.store import ocfl, seals
-from adapters.store.beside import settlement_reports, sources
+from adapters.store.beside import kept_endpoints, settlement_reports, sources
+from adapters.store.beside import session_events as kept
 from adapters.store.objects import history, kept_discrepancies
 from adapters.store.objects.history import Rows
 from adapters.tables.archives import archives
+from adapters.tables.completeness import session_events as table
+from adapters.tables.messages import endpoints
+from domain.completeness.batches import events_in
 from domain.payments.identity import discrepancy_id
+from models.completeness.session_event import ReceivedEvent
 from models.errors import Conflict, Locked, Unreadable
 from models.payments.discrepancy import DiscrepancyRow
 from models.store.fixity import EMPTY_FOLDER, Fault, Fixity, FixityFinding, strange_thing
 from services.anchors.newest import wrong_anchors
-from services.custody.beside.verifying_endpoints import wrong_endpoints
-from services.custody.beside.verifying_events import verify_events
 from services.payments.recorded import discrepancy_of
+
+_DEFINITION = "the sealed definition of an endpoint"
 
 
 def verify_beside() -> Fixity:
@@ -42,7 +48,7 @@ def verify_beside() -> Fixity:
             (strange_thing(key, what) for key, what in strange.items() if what != EMPTY_FOLDER),
             _wrong_root(),
             wrong_key(seals.FINGERPRINT_KEY, seals.check_fingerprint_key),
-            wrong_endpoints(),
+            _wrong_endpoints(),
             _wrong_sources(),
             wrong_anchors(),
             *map(_wrong_report, report_ids),
@@ -50,7 +56,7 @@ def verify_beside() -> Fixity:
             *map(_wrong_discrepancies_of_no_archive, sizes),
         ]
     )
-    return Fixity(0, len(sizes), sum(sizes.values()), tuple(found)) + verify_events()
+    return Fixity(0, len(sizes), sum(sizes.values()), tuple(found)) + _verify_events()
 
 
 def findings(checks: Iterable[Iterable[FixityFinding]]) -> Iterator[FixityFinding]:
@@ -99,6 +105,20 @@ def _wrong_root() -> Iterator[FixityFinding]:
             yield FixityFinding(key, Fault.MISSING, "a file of the storage root", "nothing")
         elif found[key] != expected:
             yield FixityFinding(key, Fault.DAMAGED, "the file as it was written", "different content")
+
+
+def _wrong_endpoints() -> Iterator[FixityFinding]:
+    """Find definitions, from which endpoints would be rebuilt, that are damaged, locked or missing."""
+    damaged: list[tuple[str, str]] = []
+    for _ in kept_endpoints.kept(lambda *each: damaged.append(each)):
+        pass
+    for key, reason in damaged:
+        yield FixityFinding(key, Fault.DAMAGED, _DEFINITION, reason)
+    for row in endpoints.every():
+        key = kept_endpoints.key_of(row.name)
+        # What the settings declare is kept from the first change on.
+        if row.actions and store().size(key) is None:
+            yield FixityFinding(key, Fault.MISSING, _DEFINITION, "nothing")
 
 
 def _wrong_sources() -> Iterator[FixityFinding]:
@@ -151,3 +171,53 @@ def _digest(key: str) -> str | None:
     except FileNotFoundError:
         return None
     return digest.hexdigest()
+
+
+def _verify_events() -> Fixity:
+    """Verify the files of session events, that none is missing, and that the database has their events."""
+    batches = table.batches()  # before the listing: a batch that comes in between is in the store first
+    strange: dict[str, str] = {}
+    sizes = dict(kept.files(strange))
+    found = [strange_thing(key, what) for key, what in strange.items() if what != EMPTY_FOLDER]
+    found += [_missing(kept.key_of(each), "session events") for each in batches if kept.key_of(each) not in sizes]
+    for key in sizes:
+        found += _wrong_events_file(key, sizes)
+    return Fixity(0, len(sizes), sum(sizes.values()), tuple(found))
+
+
+def _wrong_events_file(key: str, sizes: Mapping[str, int]) -> Iterator[FixityFinding]:
+    checkpoint()
+    is_batch = kept.batch_at(key) is not None
+    if not is_batch and not kept.is_body(key):
+        yield FixityFinding(key, Fault.EXTRA, "nothing", "a file that is of no session event; move it away")
+        return
+    expected = kept.digest_named_by(key)
+    lines = store().found_bytes(key) if is_batch else None
+    digest = hashlib.sha256(lines).hexdigest() if lines is not None else store().digest_of(key)
+    if digest is None:
+        yield _missing(key, "session events")
+    elif digest != expected:
+        yield FixityFinding(key, Fault.DAMAGED, f"{expected}; put the file of a copy of the store in its place", digest)
+    elif lines is not None:
+        yield from _wrong_events(key, [each for each in events_in(lines) if each], sizes)
+
+
+def _wrong_events(key: str, events: list[ReceivedEvent], sizes: Mapping[str, int]) -> Iterator[FixityFinding]:
+    for each in events:
+        body = kept.body_key(each.receipt_id)
+        if each.body is None and body not in sizes and store().size(body) is None:
+            yield _missing(body, "the body of a session event")
+    unknown = table.missing_of(each.event_id for each in events)
+    if unknown and (unknown := table.missing_of(unknown - _waiting())):
+        expected = "a row for each event; cellar rebuild into an empty database makes them"
+        yield FixityFinding(key, Fault.DIFFERS, expected, f"{len(unknown)} events without a row")
+
+
+def _waiting() -> set[str]:
+    """Return the events in the inbox. An event gets its row before it leaves the inbox."""
+    lines = map(inbox.found_batch, inbox.batches())
+    return {each.event_id for batch in lines if batch is not None for each in events_in(batch) if each}
+
+
+def _missing(key: str, what: str) -> FixityFinding:
+    return FixityFinding(key, Fault.MISSING, f"{what}; put the file of a copy of the store in its place", "nothing")

@@ -1,1 +1,0 @@
-"""Checks the files beside the archives, and the keys: endpoints, session events, reports. Objects stay out."""
