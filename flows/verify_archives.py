@@ -1,7 +1,6 @@
 """The flow `verify-archives`: checks the store against its digests, and notifies people of damage."""
 
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -18,9 +17,9 @@ from flows.execution.attempts import without_text
 from flows.execution.results import RESULTS
 from flows.execution.summaries import optional_summary
 from models.errors import Conflict
-from models.store.fixity import NOTHING, Fixity, StoredObject
+from models.store.fixity import NOTHING, Fixity
 from services.custody.remembering import Memory
-from services.custody.verifying import absent_store, drawn, missing, stored_objects, verify_beside, verify_objects
+from services.custody.verifying import absent_store
 from services.messages.events.report_events import store_damaged, store_unverified
 from services.people.reporting import report_unverified, report_verified
 
@@ -59,13 +58,6 @@ async def verify_archives(share: Annotated[float, Field(strict=True, gt=0, le=1)
 
 
 def _verify(share: float) -> Fixity:
-    seen: set[str] = set()
-
-    def listed() -> Iterator[StoredObject]:
-        for each in stored_objects():
-            seen.add(each.key)
-            yield each
-
     memory = Memory()
     with bucket.patient():
         if absent := absent_store():
@@ -73,7 +65,4 @@ def _verify(share: float) -> Fixity:
                 return NOTHING  # before the first archive, nobody has to act
             memory.end_of_store(absent)
             return absent
-        fixity = verify_objects(drawn(listed(), share, time.time_ns()), memory.take)
-        beside = missing(seen) + verify_beside()
-        memory.end_of_store(beside)
-        return fixity + beside
+        return memory.check_store(share, time.time_ns())[0]

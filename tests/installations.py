@@ -26,7 +26,7 @@ from adapters.store.objects.requests import stored_request
 from adapters.tables.runs import receipts
 from models.runs.receipt import DEFAULT_SOURCE, Identity
 from services.custody.remembering import Memory
-from services.custody.verifying import object_of, verify_objects
+from services.custody.verifying import object_of
 from services.processing.completion import complete
 from services.processing.findings import reconcile_findings
 from services.processing.loading import load
@@ -173,6 +173,5 @@ def damaged_file(reference: str) -> str:
 def checked(*references: str, is_quick: bool = False) -> Memory:
     """Check archives in the store as `cellar verify` does, and return what remembers the findings."""
     memory = Memory(is_quick=is_quick)
-    verify_objects([object_of(each) for each in references], memory.take, is_quick=is_quick)
-    memory.keep()
+    memory.check(map(object_of, references))
     return memory

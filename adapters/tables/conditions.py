@@ -18,6 +18,7 @@ from models.views.failures import ConditionGroup, FailureGroup
 
 OF_CHECKS = frozenset(OF_FAULTS.values())
 _ITS_KEY = ("kind", "subject", "code")
+_IS_QUICK = col(ConditionRow.values)["quick"].as_boolean()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +42,17 @@ def set_within(
 
     A quick check ends only what a quick check has found, and leaves a finding of another check as it is.
     """
+    is_own = _IS_QUICK if is_quick else sqlalchemy.true()
     for code, each in found.items():
         if each:
             changed = {"found_at": now, "count": each.count, "values": dict(each.values)}
             row = {"kind": kind, "subject": subject, "code": code, "since": now, **changed}
             new = upsert(session, ConditionRow).values(**row)
-            confirmed = new.on_conflict_do_update(index_elements=_ITS_KEY, set_=changed)
-            session.connection().execute(new.on_conflict_do_nothing() if is_quick else confirmed)
+            confirmed = new.on_conflict_do_update(index_elements=_ITS_KEY, set_=changed, where=is_own)
+            session.connection().execute(confirmed)
     its = col(ConditionRow.kind) == kind, col(ConditionRow.subject) == subject
     over = [code for code, each in found.items() if not each]
-    ended = delete(ConditionRow).where(*its, col(ConditionRow.code).in_(over))
-    if is_quick:
-        ended = ended.where(col(ConditionRow.values)["quick"].as_boolean())
+    ended = delete(ConditionRow).where(*its, col(ConditionRow.code).in_(over), is_own)
     has_ended = session.connection().execute(ended).rowcount > 0
     if kind is Subject.ARCHIVE and (has_ended or any(found.values())):
         codes = session.exec(select(ConditionRow.code).where(*its)).all()
@@ -103,6 +103,11 @@ def groups() -> list[ConditionGroup]:
         return [ConditionGroup.model_validate(dict(each)) for each in found]
 
 
+def damage() -> list[ConditionGroup]:
+    """Return what checks have found, by code: the conditions that are no failed runs. Raises as `groups`."""
+    return [each for each in groups() if each.code in OF_CHECKS]
+
+
 def failed_runs(source: str | None = None) -> list[FailureGroup]:
     """Return the complete archives whose last run failed, by cause, of all sources or of one.
 
@@ -123,7 +128,7 @@ def failed_runs(source: str | None = None) -> list[FailureGroup]:
 
 def note_within(session: Session, keys: Iterable[str], **moments: datetime) -> None:
     """Note when objects of the store were checked or anchored, in the caller's transaction."""
-    for page in pages(keys, 1000):
+    for page in pages(sorted(keys), 1000):  # in one order: two checks at once would wait for each other
         rows = [{"key": each, **moments} for each in page]
         noted = upsert(session, StoredObjectRow).values(rows)
         session.connection().execute(noted.on_conflict_do_update(index_elements=["key"], set_=moments))

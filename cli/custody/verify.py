@@ -29,15 +29,7 @@ from models.store.fixity import Fault, Fixity, StoredObject
 from services.anchors.holding import Held, hold
 from services.custody.objects.verifying_rows import RELOADED
 from services.custody.remembering import Memory
-from services.custody.verifying import (
-    absent_store,
-    drawn,
-    missing,
-    object_of,
-    stored_objects,
-    verify_beside,
-    verify_objects,
-)
+from services.custody.verifying import absent_store, drawn, object_of, stored_objects
 
 _RESTORED = (
     "damaged or missing: restore the file from a copy of the store, then run `cellar verify` again; a new delivery "
@@ -88,11 +80,7 @@ def verify(  # noqa: PLR0913 -- a parameter per option
     with bucket.patient():
         fixity, in_all = absent_store(), 0
         if fixity is None:
-            fixity, in_all = (
-                _verify_store(note, sample, memory, is_quick=quick)
-                if note
-                else _verify_some(references or (), memory, is_quick=quick)
-            )
+            fixity, in_all = _verify_store(note, sample, memory) if note else _verify_some(references or (), memory)
             judged = judge_again(_objects_of(references) if references else None, sample) if signatures else None
             held = hold(against, references or ()) if against else None
         elif not archives.is_empty():
@@ -110,17 +98,10 @@ def verify(  # noqa: PLR0913 -- a parameter per option
         raise typer.Exit(1)
 
 
-def _verify_some(references: Iterable[str], memory: Memory, *, is_quick: bool) -> tuple[Fixity, int]:
+def _verify_some(references: Iterable[str], memory: Memory) -> tuple[Fixity, int]:
     objects = _objects_of(references)
     with _bar(lambda: objects) as advance:
-
-        def take(verified: StoredObject, fixity: Fixity) -> None:
-            memory.take(verified, fixity)
-            advance(verified)
-
-        fixity = verify_objects(objects, take, is_quick=is_quick)
-    memory.keep()
-    return fixity, len(objects)
+        return memory.check(objects, lambda verified, _: advance(verified)), len(objects)
 
 
 def _objects_of(references: Iterable[str]) -> list[StoredObject]:
@@ -137,35 +118,18 @@ def _objects_of(references: Iterable[str]) -> list[StoredObject]:
     return list(objects.values())
 
 
-def _verify_store(note: Note, share: float, memory: Memory, *, is_quick: bool) -> tuple[Fixity, int]:
+def _verify_store(note: Note, share: float, memory: Memory) -> tuple[Fixity, int]:
     """Verify a share of the store, and return the findings and the number of all archives."""
-    resumed = note.fixity
-    seen: set[str] = set()
-
-    def listed() -> Iterator[StoredObject]:
-        for each in stored_objects():
-            seen.add(each.key)
-            yield each
-
-    def left() -> Iterator[StoredObject]:
-        """Yield the objects that are not verified yet, and always the files outside of objects, which cost little."""
-        return (each for each in drawn(listed(), share, note.seed) if not each.key or each.key > note.last_key)
-
-    with _bar(left, note.fixity.size_bytes) as advance:
+    seed, after, earlier = note.seed, note.last_key, note.fixity
+    with _bar(lambda: drawn(stored_objects(), share, seed, after), earlier.size_bytes) as advance:
 
         def take(verified: StoredObject, fixity: Fixity) -> None:
             note.take(verified, fixity)
-            memory.take(verified, fixity)
             advance(verified)
 
-        try:
-            verify_objects(left(), take, is_quick=is_quick)
-        finally:
-            memory.keep()
-    beside = missing(seen) + verify_beside()
+        found = memory.check_store(share, seed, take, after=after, earlier=earlier)
     note.remove()
-    memory.end_of_store(resumed + beside)
-    return note.fixity + note.outside + beside, len(seen - {""})
+    return found
 
 
 @contextmanager

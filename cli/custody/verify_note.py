@@ -16,7 +16,7 @@ _NOTED_EVERY_S = 2
 
 class Note:
     """The progress of a check. `last_key`: the key of the last verified object. `fixity`: the findings in the verified
-    objects. `outside`: the findings outside of objects, where every check starts again.
+    objects. Outside of objects every check starts again.
     """
 
     def __init__(self, share: float, *, resume: bool) -> None:
@@ -30,7 +30,7 @@ class Note:
         self._check = {"store": settings().store_location, "share": share}
         self.seed, self._started_at = time.time_ns(), datetime.now(UTC).isoformat()
         self._note_at = time.monotonic()
-        self.last_key, self.fixity, self.outside = "", NOTHING, NOTHING
+        self.last_key, self.fixity = "", NOTHING
         if not resume:
             self.remove()
         elif self._path.exists():
@@ -52,11 +52,8 @@ class Note:
         self.fixity = Fixity(noted["objects"], noted["files"], noted["size_bytes"], findings)
 
     def take(self, verified: StoredObject, fixity: Fixity) -> None:
-        """Add the findings of an object, or those outside of objects. Write the note every few seconds, unless there is
-        no data folder.
-        """
+        """Add the findings of an object. Write the note every few seconds, unless there is no data folder."""
         if not verified.key:
-            self.outside += fixity
             return
         self.fixity += fixity
         self.last_key = max(self.last_key, verified.key)

@@ -15,7 +15,7 @@ from cli.operation.views import FailuresAndWaits, WaitView
 from cli.terminal import Json, console, paragraph, print_json, time_text
 from domain.runs.causes import heals_by_rerun
 from domain.runs.waiting_text import waits_text
-from models.store.condition import ConditionCode, Subject
+from models.store.condition import Subject
 from models.views.failures import ConditionGroup, FailureGroup
 from services.views import failure_list
 
@@ -27,8 +27,8 @@ def failures(
 ) -> None:
     """Show the archives whose last run failed, by cause, and those that wait and are tried again by themselves."""
     waits = [WaitView.of(each) for each in waiting.summary()]
-    damage = [each for each in conditions.groups() if each.code is not ConditionCode.RUN_FAILED]
-    found = FailuresAndWaits(items=failure_list.failures(source).items, waiting=waits, conditions=damage)
+    items = failure_list.failures(source).items
+    found = FailuresAndWaits(items=items, waiting=waits, conditions=conditions.damage())
     if as_json:
         print_json(found)
     else:

@@ -1,7 +1,7 @@
 """Remembers what checks of the store find, archive by archive, as conditions. What was not checked stays as it was."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 import structlog
@@ -14,9 +14,10 @@ from adapters.tables.archives import archives
 from adapters.tables.conditions import OF_CHECKS, Found
 from models.errors import Transient
 from models.store.condition import OF_FAULTS, ConditionCode, Subject
-from models.store.fixity import Fixity, FixityFinding, StoredObject
-from services.custody.verifying import object_of, verify_object
+from models.store.fixity import NOTHING, Fixity, FixityFinding, StoredObject
+from services.custody.verifying import drawn, missing, object_of, stored_objects, verify_beside, verify_objects
 
+OnVerified = Callable[[StoredObject, Fixity], None]
 log = structlog.get_logger()
 _AT_ONCE = 500
 _MOST_NAMED = 5
@@ -35,14 +36,53 @@ class Memory:
         self._checked: dict[str, Sequence[FixityFinding]] = {}
         self._outside: list[FixityFinding] = []
 
-    def take(self, stored: StoredObject, fixity: Fixity) -> None:
-        """Take the findings of an object, or those outside of objects."""
-        if not stored.key:
-            self._outside += fixity.findings
-            return
-        self._checked[stored.key] = fixity.findings
-        if len(self._checked) >= _AT_ONCE:
+    def check(self, objects: Iterable[StoredObject], on_verified: OnVerified = lambda _, __: None) -> Fixity:
+        """Verify objects as `verify_objects` does, and remember what is found, also if the check breaks off."""
+
+        def take(stored: StoredObject, fixity: Fixity) -> None:
+            on_verified(stored, fixity)
+            self.take(stored, fixity)
+
+        try:
+            return verify_objects(objects, take, is_quick=self._is_quick)
+        finally:
             self.keep()
+
+    def check_store(
+        self,
+        share: float,
+        seed: int,
+        on_verified: OnVerified = lambda _, __: None,
+        *,
+        after: str = "",
+        earlier: Fixity = NOTHING,
+    ) -> tuple[Fixity, int]:
+        """Verify a random share of the store, and everything beside the archives.
+
+        Args:
+            share: the share of the archives.
+            seed: draws the same archives again.
+            on_verified: called with each object and its findings.
+            after: the key of the object after which an interrupted check goes on.
+            earlier: what the interrupted check has found.
+
+        Returns:
+            The findings, and the number of all archives.
+
+        Raises:
+            Transient: store or database does not answer.
+        """
+        seen: set[str] = set()
+
+        def listed() -> Iterator[StoredObject]:
+            for each in stored_objects():
+                seen.add(each.key)
+                yield each
+
+        fixity = self.check(drawn(listed(), share, seed, after), on_verified)
+        beside = missing(seen) + verify_beside()
+        self.end_of_store(earlier + beside)
+        return earlier + fixity + beside, len(seen - {""})
 
     def end_of_store(self, beside: Fixity) -> None:
         """End a check of the store. `beside`: findings of objects that were not taken, and those outside of objects."""
@@ -52,6 +92,15 @@ class Memory:
             else:
                 self._outside.append(each)
         self.keep(is_of_store=True)
+
+    def take(self, stored: StoredObject, fixity: Fixity) -> None:
+        """Take the findings of an object, or those outside of objects."""
+        if not stored.key:
+            self._outside += fixity.findings
+            return
+        self._checked[stored.key] = fixity.findings
+        if len(self._checked) >= _AT_ONCE:
+            self.keep()
 
     def keep(self, *, is_of_store: bool = False) -> None:
         """Make the conditions of the archives that were taken those that were found."""
@@ -70,13 +119,14 @@ class Memory:
         references = self._known | new
         for key in checked.keys() - references.keys():  # of no process, if it has findings
             self._outside += checked[key]
+        for key in checked.keys() & references.keys():
+            with writing() as session:  # of one archive, which is locked first: runs and imports lock it first too
+                archives.lock(session, [references[key]])
+                self._set(session, Subject.ARCHIVE, references[key], key, checked[key], now)
         with writing() as session:
-            conditions.note_within(session, [*checked, *([""] if is_of_store else [])], checked_at=now)
-            for key, reference in sorted(references.items()):
-                if key in checked:
-                    self._set(session, Subject.ARCHIVE, reference, key, checked[key], now)
             if is_of_store:
                 self._set(session, Subject.STORE, "", "", self._outside, now)
+            conditions.note_within(session, [*checked, *([""] if is_of_store else [])], checked_at=now)
 
     def _set(
         self, session: Session, kind: Subject, subject: str, key: str, findings: Iterable[FixityFinding], now: datetime
@@ -100,17 +150,16 @@ def check_again(reference: str) -> bool:
     """
     if reference not in conditions.references(reference):
         return False
-    stored, memory = object_of(reference), Memory()
-    memory.take(stored, verify_object(stored))
-    memory.keep()
+    Memory().check([object_of(reference)])
     return reference in conditions.references(reference)
 
 
 def _references(keys: Iterable[str]) -> dict[str, str]:
-    """Return the references of the processes whose objects have these keys. Long references are found in the database
-    alone, since a damaged inventory names none.
+    """Return the references of the processes in the database whose objects have these keys. Long references are found
+    there alone, since a damaged inventory names none.
     """
     found = {key: ocfl.reference_at(key) for key in keys}
     if long := {key for key, reference in found.items() if reference is None}:
         found |= {key: each for each in archives.references() if (key := ocfl.object_key(each)) in long}
-    return {key: reference for key, reference in found.items() if reference is not None}
+    known = archives.known(filter(None, found.values()))
+    return {key: reference for key, reference in found.items() if reference and reference in known}

@@ -22,7 +22,6 @@ from adapters.tables import conditions
 from domain.runs.waiting_text import age_text
 from domain.search.facets import digest_of
 from models.errors import System, Transient, Unusable
-from models.store.condition import ConditionCode
 from models.views.health import Check, Verdict
 from services.health.anchoring import anchor_probes
 from services.health.bounded import Probe
@@ -217,7 +216,7 @@ def _last_verify() -> Check:
     """Check what checks have found, and that the last scheduled check came to its end: then it left its time."""
     checked_at = conditions.stored_object().checked_at
     found = f"Completed {checked_at:%Y-%m-%d %H:%M} UTC" if checked_at else "no check of the whole store has ended yet"
-    damage = [each for each in conditions.groups() if each.code is not ConditionCode.RUN_FAILED]
+    damage = conditions.damage()
     if damage:
         raise Transient(f"{found}; found: {', '.join(f'{each.code} {each.count:,}' for each in damage)}")
     run = _last_scheduled_check()

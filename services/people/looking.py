@@ -23,7 +23,6 @@ from models.messages.endpoint import EndpointRow
 from models.messages.notification import NotificationRow, NotificationState
 from models.people.notice import Notice, NoticeKind, Sighting
 from models.runs.refused import RefusedRow
-from models.store.condition import ConditionCode
 
 Known = Mapping[tuple[NoticeKind, str], Notice]
 _ALERTED = (timedelta(hours=24), timedelta(hours=12), timedelta(hours=2))
@@ -70,7 +69,7 @@ def _failed_runs(_known: Known, _now: datetime) -> Iterator[Sighting]:
 
 
 def _damage(_known: Known, _now: datetime) -> Iterator[Sighting]:
-    damage = [each for each in conditions.groups() if each.code is not ConditionCode.RUN_FAILED]
+    damage = conditions.damage()
     if damage:
         first_at, last_at = min(each.first_at for each in damage), max(each.last_at for each in damage)
         yield Sighting(NoticeKind.STORE_DAMAGED, "", sum(each.count for each in damage), first_at, last_at)

@@ -1,6 +1,6 @@
 """Reads and writes archives and their versions in the database."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from functools import lru_cache
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy
 from sqlmodel import Session, SQLModel, col, delete, func, select, update
 
-from adapters.database.transactions import insert_rows, reading, writing
+from adapters.database.transactions import insert_rows, pages, reading, writing
 from adapters.search import entries
 from adapters.search.attention import IS_WARNED
 from domain.archive.versions import Age, newest_first, repeated
@@ -184,6 +184,13 @@ def references() -> Iterator[str]:
         if len(page) < _REFERENCES_PER_PAGE:
             return
         last = page[-1]
+
+
+def known(references: Iterable[str]) -> set[str]:
+    """Return those of the references that the database has."""
+    with reading() as session:
+        asked = (col(ArchiveRow.reference).in_(page) for page in pages(references))
+        return {each for its in asked for each in session.exec(select(ArchiveRow.reference).where(its))}
 
 
 def identity(reference: str) -> Identity:

@@ -39,17 +39,17 @@ def listed(key: str) -> StoredObject:
     return StoredObject(key, sizes, {path.removeprefix(f"{key}/"): what for path, what in strange.items()})
 
 
-def drawn(objects: Iterable[StoredObject], share: float, seed: int) -> Iterator[StoredObject]:
+def drawn(objects: Iterable[StoredObject], share: float, seed: int, after: str = "") -> Iterator[StoredObject]:
     """Draw a random share of the objects, at least one if any exist. Files outside objects are always included.
 
-    The same seed draws the same objects again.
+    The same seed draws the same objects again, of which those up to the key `after` are left out.
 
     Raises:
         Refused: the share is not above 0 and at most 1. A check that reads nothing must not call the store sound.
     """
     if not 0 < share <= 1:
         raise Refused("BAD_PARAMETER", "expected a share above 0 and at most 1", where="share")
-    return _drawn(objects, share, seed)
+    return (each for each in _drawn(objects, share, seed) if not each.key or each.key > after)
 
 
 def _drawn(objects: Iterable[StoredObject], share: float, seed: int) -> Iterator[StoredObject]:

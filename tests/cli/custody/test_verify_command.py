@@ -255,7 +255,7 @@ def test_terminal_shows_the_progress_of_the_check(
 def test_empty_sample_is_refused(cellar: Cellar) -> None:
     done = cellar("verify", "--sample", "0")
 
-    assert (done.status, "share" in done.errors) == (1, True)
+    assert (done.status, "share" in done.errors) == (2, True)
 
 
 def test_damaged_note_is_reported(cellar: Cellar) -> None:

@@ -89,6 +89,10 @@ def test_quick_check_ends_only_what_a_quick_check_has_found() -> None:
     restore = damage("one")
     checked("one", is_quick=True)
     assert wrong("one") == ["FILE_DAMAGED"]
+    memory, stored = Memory(is_quick=True), object_of("one")
+    memory.take(stored, Fixity(1, 1, 1, (stored.damaged("a", "", ""), stored.damaged("b", "", ""))))
+    memory.keep()
+    assert [each.count for each in conditions.groups()] == [2]
     restore()
     checked("one", is_quick=True)
     assert wrong("one") == []
@@ -107,15 +111,15 @@ def test_findings_beside_the_archives_are_conditions_of_the_store() -> None:
     shutil.rmtree(settings().data_dir / "store" / ocfl.object_key("two"))
     memory = Memory()
     memory.take(StoredObject("", {}), Fixity(0, 0, 0, (unnamed("archives/strange"),)))
-    nobodys = "archives/012/345/678/of no process"
-    memory.take(StoredObject(nobodys, {"f": 1}), Fixity(1, 1, 1, (unnamed(f"{nobodys}/f"),)))
+    for nobodys in ("archives/012/345/678/of no process", ocfl.object_key("unknown to the database")):
+        memory.take(StoredObject(nobodys, {"f": 1}), Fixity(1, 1, 1, (unnamed(f"{nobodys}/f"),)))
     found_before = FixityFinding(f"{ocfl.object_key('one')}/v1/content/files/abc", Fault.DAMAGED, "", "")
     memory.end_of_store(Fixity(0, 0, 0, (found_before,)) + missing({ocfl.object_key("one")}))
 
     found = {(each.kind, each.code) for each in conditions.groups()}
     assert found == {("archive", "FILE_DAMAGED"), ("archive", "FILE_MISSING"), ("store", "FILE_EXTRA")}
     assert (wrong("one"), wrong("two")) == (["FILE_DAMAGED"], ["FILE_MISSING"])
-    assert [each.count for each in conditions.groups() if each.kind == "store"] == [2]
+    assert [each.count for each in conditions.groups() if each.kind == "store"] == [3]
 
     Memory().end_of_store(NOTHING)
     assert {each.kind for each in conditions.groups()} == {"archive"}
