@@ -1,4 +1,4 @@
-"""Checks that each source sends what it should: an enabled source something, a disabled source nothing."""
+"""Checks that an enabled source sends something, a disabled source nothing, and each source times of the right zone."""
 
 from adapters.peers import receiver
 from adapters.store.beside import sources
@@ -6,15 +6,22 @@ from adapters.tables.runs import receipts
 from models.errors import System, Transient
 from models.views.health import Check, Verdict
 from services.health.bounded import Probe
+from services.sources.clocks import clock_warnings
 
 _NAME = "sources"
 _READ = "see whether the store answers, and restore damaged records of `sources/` from a copy of it"
 _SILENT = "enter URL and secret in Cellosign (`cellar sources rotate NAME` makes a new secret), or disable the source"
 _REFUSED = "change the webhook in Cellosign, or `cellar sources enable NAME`: what it sends is answered with 401"
 
+_DATABASE = "check CELLAR_DATABASE_URL and its server"
+
 
 def source_probes() -> list[Probe]:
     return [Probe(_NAME, _sources, _READ, needs=(System.STORE, System.DATABASE))]
+
+
+def clock_probes() -> list[Probe]:
+    return [Probe("time zones", _time_zones, _DATABASE, needs=(System.DATABASE, System.STORE))]
 
 
 def _sources() -> Check:
@@ -33,6 +40,14 @@ def _sources() -> Check:
         found = f"nothing has come from {', '.join(silent)}"
         return Check(name=_NAME, verdict=Verdict.WARNING, found=found, to_do=_SILENT)
     return Check(name=_NAME, verdict=Verdict.OK, found=_count_text(len(known), len(disabled)))
+
+
+def _time_zones() -> Check:
+    warnings = clock_warnings()
+    if not warnings:
+        return Check(name="time zones", verdict=Verdict.OK, found="no source states times of another zone")
+    found, to_do = ("; ".join(each) for each in zip(*((w.found, w.to_do) for w in warnings), strict=True))
+    return Check(name="time zones", verdict=Verdict.WARNING, found=found, to_do=to_do)
 
 
 def _count_text(known: int, disabled: int) -> str:

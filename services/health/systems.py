@@ -25,12 +25,11 @@ from models.errors import System, Transient, Unusable
 from models.views.health import Check, Verdict
 from services.health.anchoring import anchor_probes
 from services.health.bounded import Probe
-from services.health.clocks import clock_probes
 from services.health.endpoints import endpoints
 from services.health.lost_store import found_root
 from services.health.people import people
 from services.health.probes import try_store
-from services.health.sources import source_probes
+from services.health.sources import clock_probes, source_probes
 
 _GIB = 1 << 30
 _LITTLE_BYTES, _TOO_LITTLE_BYTES = 10 * _GIB, _GIB

@@ -140,6 +140,8 @@ def set_state_within(
         _open_run_failed(session, receipt.reference, cause, now)
     if state is State.COMPLETED:
         conditions.set_within(session, Subject.ARCHIVE, receipt.reference, {ConditionCode.RUN_FAILED: None}, now)
+        # A complete archive was read back from the store, which is there again.
+        conditions.set_within(session, Subject.STORE, "", {ConditionCode.STORE_ABSENT: None}, now)
 
 
 def _open_run_failed(session: Session, reference: str, cause: CauseColumns, now: datetime) -> None:

@@ -125,6 +125,14 @@ def test_findings_beside_the_archives_are_conditions_of_the_store() -> None:
     assert {each.kind for each in conditions.groups()} == {"archive"}
 
 
+def test_store_is_absent_until_an_archive_is_complete_in_it() -> None:
+    Memory().end_of_store(Fixity(0, 0, 0, (FixityFinding(ocfl.ROOT_DECLARATION, Fault.ABSENT, "", ""),)))
+    assert [each.code for each in conditions.damage()] == ["STORE_ABSENT"]
+
+    archived("three", sample_body("three"))
+    assert conditions.damage() == []
+
+
 def test_failed_run_of_a_complete_archive_is_a_condition_until_a_check_or_a_run_succeeds() -> None:
     receipt_id = archived("one", sample_body("one"))
     failed = Cause("CONFLICT", "persist-files", "Conflict", "the inventory is damaged")

@@ -8,7 +8,7 @@ from adapters.database.transactions import writing
 from adapters.tables.runs import receipts
 from models.completeness.session_event import SessionEventRow
 from models.views.health import Verdict
-from services.health.clocks import clock_probes
+from services.health.sources import clock_probes
 from services.sources.clocks import clock_warning, clock_warnings
 from tests.records import NOON, archived, delivery, digest, document
 
