@@ -17,7 +17,7 @@ from adapters.tables.completeness import missing_processes
 from adapters.tables.runs import claims, refused, waiting
 from cli.operation.checks import count_text, is_wrong, print_checks
 from cli.operation.failures import print_conditions
-from cli.operation.views import InboxView, MissingCount, Status, WaitView
+from cli.operation.views import MissingCount, Status, WaitView
 from cli.terminal import Json, cell, console, print_json
 from domain.completeness.words import left_text
 from domain.runs.waiting_text import waits_text
@@ -33,7 +33,7 @@ _QUESTIONS: Mapping[str, Callable[[], Any]] = {
     "conditions": lambda: _of_database(conditions.groups),
     "refused": lambda: _of_database(refused.open_bodies),
     "missing": lambda: _of_database(_missing),
-    "inbox": lambda: InboxView.of(backlog()),
+    "inbox": backlog,
     "workers": prefect_facts.online_workers,
     "runs_in_progress": lambda: _of_database(lambda: len(claims.claimed())),
 }

@@ -34,17 +34,6 @@ class MissingCount(BaseModel):
     nearest_deadline_at: datetime | None
 
 
-class InboxView(BaseModel):
-    """What waits in the inbox."""
-
-    receipts: int
-    oldest_at: datetime | None
-
-    @classmethod
-    def of(cls, found: Backlog) -> "InboxView":
-        return cls(receipts=found.receipts, oldest_at=found.oldest_at)
-
-
 class Status(BaseModel):
     """The state of the installation. What a system that is away would say is null."""
 
@@ -57,7 +46,7 @@ class Status(BaseModel):
     conditions: list[ConditionGroup] | None
     refused: int | None
     missing: MissingCount | None
-    inbox: InboxView | None
+    inbox: Backlog | None
     workers: list[str] | None
     runs_in_progress: int | None
 

@@ -16,8 +16,7 @@ from adapters.platform.cancellation import checkpoint
 from adapters.store import ocfl
 from models.store.fixity import FixityFinding
 from services.anchors.chain import Link, chain, readable, target
-from services.anchors.fulfilling import faults
-from services.anchors.named import Named, named, named_objects
+from services.anchors.named import Named, faults, named, named_objects
 
 _AT_ONCE = 256
 _THREADS = 16

@@ -3,11 +3,14 @@
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 
 import structlog
+from sqlalchemy import ColumnElement, Select, String, cast, or_, select
+from sqlmodel import col
 
 from adapters.anchors import anchors, keys, last_anchor, many_leaves
 from adapters.anchors.anchors import Anchor
@@ -16,17 +19,25 @@ from adapters.anchors.leaves import OF_NO_ARCHIVE, leaves_beside
 from adapters.anchors.leaves_file import written
 from adapters.anchors.many_leaves import OnDamaged
 from adapters.anchors.witness import check_same, copy_anchors, witness
+from adapters.database.transactions import reading
 from adapters.files.store import store
 from adapters.peers import time_stamps
 from adapters.settings.settings import settings
 from adapters.store import ocfl
 from adapters.tables import conditions
 from domain.anchors.texts import leaf_text, statement_text
+from models.archive.signed_document import SignedDocumentRow
 from models.errors import Locked, Transient
+from models.messages.notification import NotificationAttemptRow, NotificationRow
+from models.payments.discrepancy import DiscrepancyEventRow, DiscrepancyRow
+from models.runs.receipt import DeliveryRow, ReceiptRow
+from models.runs.run import RunRow
 from models.store.anchor import Statement
-from services.anchors.changed import OVERLAP, changed_since
 
 log = structlog.get_logger()
+OVERLAP = timedelta(hours=2)
+"""How much later than its time a row may be committed, or its history written: a run may take an hour."""
+_MOST_DAYS = 32
 _DATED_LATER = 30
 """Of how many anchors a missing time stamp is fetched later. Each anchor dates all anchors before it."""
 
@@ -98,7 +109,7 @@ def _whole(on_damaged: OnDamaged) -> Iterator[bytes]:
 
 
 def _changed(since: datetime, on_damaged: OnDamaged) -> Iterator[bytes]:
-    references = changed_since(since)
+    references = _changed_since(since)
     object_keys = sorted(ocfl.object_key(each) for each in references if each)
     recent = leaves_beside(store(), since - OVERLAP)
     beside = (leaf for leaf in recent if leaf.key != OF_NO_ARCHIVE or None in references)
@@ -139,3 +150,45 @@ def _bring_to_witness() -> Iterator[str]:
         copy_anchors(there)
     except Transient as error:
         yield f"the witness does not have the newest anchor: {error}"
+
+
+def _changed_since(at: datetime) -> set[str | None]:
+    """Return the references of archives that have changed since an anchor, and None for discrepancies of no archive.
+
+    Archives that changed shortly before may be among them.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    since = at - OVERLAP
+    with reading() as session:
+        connection = session.connection()
+        return {reference for query in _queries(since) for (reference,) in connection.execute(query)}
+
+
+def _queries(since: datetime) -> Iterator[Select[Any]]:
+    yield select(col(ReceiptRow.reference)).where(
+        or_(col(ReceiptRow.received_at) >= since, col(ReceiptRow.completed_at) >= since)
+    )
+    yield select(col(DeliveryRow.reference)).where(col(DeliveryRow.received_at) >= since)
+    yield select(col(RunRow.reference)).where(col(RunRow.ended_at) >= since)
+    yield select(col(SignedDocumentRow.reference)).where(_is_judged_since(since))
+    yield (
+        select(col(NotificationRow.reference))
+        .join(NotificationAttemptRow, col(NotificationAttemptRow.message_id) == col(NotificationRow.message_id))
+        .where(col(NotificationAttemptRow.attempted_at) >= since)
+    )
+    yield (
+        select(col(DiscrepancyRow.reference))
+        .join(DiscrepancyEventRow, col(DiscrepancyEventRow.discrepancy_id) == col(DiscrepancyRow.discrepancy_id))
+        .where(col(DiscrepancyEventRow.at) >= since)
+    )
+
+
+def _is_judged_since(since: datetime) -> ColumnElement[bool]:
+    """Return the condition that a later judgement is of the day of a time or of a later day. Its time is in JSON."""
+    judgements, today = cast(col(SignedDocumentRow.judgements), String), datetime.now(UTC).date()
+    days = [since.astimezone(UTC).date() + timedelta(days=day) for day in range(_MOST_DAYS)]
+    if days[-1] < today:
+        return judgements != "[]"
+    return or_(*(judgements.contains(f'"{day}T') for day in days if day <= max(today, days[0])))

@@ -1,9 +1,10 @@
-"""Holds an archive against the anchors of the store, before the archive is handed out.
+"""Holds an archive against the anchors of the store before it is handed out, and proves that an anchor has it.
 
 Nobody names a root here. So what this installation knows outside the store stands in for it: the note of the last
 anchor, the key that signs, and the witness.
 """
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from itertools import pairwise
@@ -15,9 +16,9 @@ from adapters.anchors.witness import check_same, witness
 from adapters.files.store import store
 from adapters.store import ocfl
 from models.errors import Conflict, Transient
+from models.store.anchor import AnchorProof
 from models.store.fixity import Fault, FixityFinding
-from services.anchors.fulfilling import faults
-from services.anchors.named import Named, named
+from services.anchors.named import Named, faults, named
 
 OnFinding = Callable[[FixityFinding], None]
 
@@ -99,3 +100,20 @@ def _broken(name: Named) -> list[FixityFinding]:
 
 def _of_anchors(expected: str, error: Conflict, key: str = anchors.FOLDER) -> FixityFinding:
     return FixityFinding(key, Fault.DAMAGED, expected, str(error))
+
+
+def proof_of(reference: str) -> AnchorProof | None:
+    """Return the proof by the newest anchor that has a process's object with its present versions; None without one.
+
+    Deliveries that said nothing new, and runs, may be newer than the anchor.
+
+    Raises:
+        Conflict: an anchor is damaged.
+        Transient: the store does not answer.
+    """
+    key = ocfl.object_key(reference)
+    inventory = store().found_bytes(f"{key}/{ocfl.INVENTORY}")
+    proof = anchors.proof_of(store(), key) if inventory else None
+    if not inventory or not proof or proof.inclusion.leaf.inventory_sha256 != hashlib.sha256(inventory).hexdigest():
+        return None
+    return proof

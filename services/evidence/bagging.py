@@ -20,7 +20,7 @@ from models.payments.payment_terms import PaymentTerms
 from models.store.anchor import AnchorProof
 from models.store.fixity import FixityFinding
 from models.views.archives.archives import ArchiveView
-from services.anchors.proving import proof_of
+from services.anchors.newest import proof_of
 from services.evidence.anchored import proof_files
 from services.evidence.parts import Document, documents, of_bytes, of_json, parts, receipt_file
 from services.evidence.proving import doubts, is_in_clear, is_locked, readable, refuse_doubtful

@@ -18,8 +18,7 @@ from adapters.anchors.leaves_file import written
 from adapters.files.store import store
 from adapters.settings.settings import settings
 from domain.anchors.texts import leaf_text
-from services.anchors.changed import OVERLAP
-from services.anchors.making import make
+from services.anchors.making import OVERLAP, make
 
 
 def anchor() -> str:

@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 
 from rich.console import Console
 
+from adapters.inbox.backlog import Backlog
 from cli.operation.checks import count_text, print_checks
 from cli.operation.status import print_status
-from cli.operation.views import InboxView, MissingCount, Status, WaitView
+from cli.operation.views import MissingCount, Status, WaitView
 from models.errors import System
 from models.views.failures import FailureGroup
 from models.views.health import Check, Verdict
@@ -40,7 +41,7 @@ def status(**members: object) -> Status:
         "failures": [],
         "conditions": [],
         "waiting": [],
-        "inbox": InboxView(receipts=0, oldest_at=None),
+        "inbox": Backlog(receipts=0, oldest_at=None),
         "missing": MissingCount(processes=0, nearest_deadline_at=None),
     }
     rest = {"version": "1.2", "is_well": True, "checks": [FINE], "workers": ["a"], "runs_in_progress": 1, "refused": 0}

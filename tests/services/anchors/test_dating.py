@@ -16,7 +16,7 @@ from models.errors import Refused
 from models.store.fixity import Fault
 from services.anchors.holding import hold
 from services.anchors.making import Made, make
-from services.anchors.proving import proof_of
+from services.anchors.newest import proof_of
 from tests.installations import archived, closed_url
 from tests.samples import sample_body
 from tests.time_stamp_authorities import Authority, served_authority

@@ -24,7 +24,7 @@ from models.runs.receipt import DeliveryRow, ReceiptRow
 from models.store.anchor import Leaf
 from services.anchors.holding import hold
 from services.anchors.making import Made, make
-from services.anchors.proving import proof_of
+from services.anchors.newest import proof_of
 from services.custody.judging_again import judge_object
 from services.custody.objects.listing import object_of
 from services.views import archive_view
