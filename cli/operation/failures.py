@@ -13,6 +13,7 @@ from adapters.tables.runs import waiting
 from api.console.words.meanings.causes import CAUSES
 from cli.operation.views import FailuresAndWaits, WaitView
 from cli.terminal import Json, console, paragraph, print_json, time_text
+from domain.people.words import count_text
 from domain.runs.causes import heals_by_rerun
 from domain.runs.waiting_text import waits_text
 from models.store.condition import Subject
@@ -63,15 +64,14 @@ def print_failures(terminal: Console, found: FailuresAndWaits, now: datetime, so
 def print_conditions(terminal: Console, groups: Iterable[ConditionGroup]) -> None:
     """Print what checks of the store have found, with the command that lists it."""
     for each in groups:
-        of, see = f"{each.subjects:,} archives", f"cellar list --condition {each.code}"
+        of, see = count_text(each.subjects, "archive"), f"cellar list --condition {each.code}"
         if each.kind is Subject.STORE:
-            of, see = f"{each.count:,} files beside the archives", "cellar verify"
+            of, see = f"{count_text(each.count, 'file')} beside the archives", "cellar verify"
         terminal.print(Text(f"{each.code}: {of}; see `{see}`"))
 
 
 def _head(group: FailureGroup) -> Text:
-    archives = "1 archive" if group.archives == 1 else f"{group.archives} archives"
     where = (f" in {group.task}" if group.task else "") + (", last run of complete archives" if group.condition else "")
     first, last = map(time_text, (group.first_at, group.last_at))
     between = first if first == last else f"{first} to {last}"
-    return Text.assemble((f"{group.code}{where}", "bold"), f": {archives}, {between}")
+    return Text.assemble((f"{group.code}{where}", "bold"), f": {count_text(group.archives, 'archive')}, {between}")

@@ -20,6 +20,7 @@ from cli.operation.failures import print_conditions
 from cli.operation.views import MissingCount, Status, WaitView
 from cli.terminal import Json, cell, console, print_json
 from domain.completeness.words import left_text
+from domain.people import words
 from domain.runs.waiting_text import waits_text
 from services.health.bounded import answered, checked
 from services.health.systems import system_probes
@@ -83,7 +84,7 @@ def print_status(terminal: Console, found: Status, now: datetime) -> None:
         terminal.print(Text("archives: not known while the database does not answer"))
     else:
         states = ", ".join(f"{count:,} {state}" for state, count in found.archives.items()) or "none yet"
-        terminal.print(Text(f"archives: {states}; {_runs(found.runs_in_progress)} in progress"))
+        terminal.print(Text(f"archives: {states}; {words.count_text(found.runs_in_progress, 'run')} in progress"))
     print_conditions(terminal, found.conditions or [])
     for group in found.failures or []:
         where = f" in {group.task}" if group.task else ""
@@ -92,16 +93,13 @@ def print_status(terminal: Console, found: Status, now: datetime) -> None:
     for wait in found.waiting or []:
         terminal.print(Text(f"waiting: {waits_text(wait.waits_for, wait.archives, wait.since, now)}"))
     if found.refused:
-        payloads = "1 payload is" if found.refused == 1 else f"{found.refused:,} payloads are"
+        payloads = words.count_text(found.refused, "payload is", "payloads are")
         terminal.print(Text(f"refused: {payloads} in quarantine; see `cellar quarantine list`"))
     if found.missing and found.missing.nearest_deadline_at:
         left = left_text(found.missing.nearest_deadline_at, now)
-        terminal.print(Text(f"missing: {_processes(found.missing)}, the first with {left}; see `cellar missing list`"))
+        processes = words.count_text(found.missing.processes, "process", "processes")
+        terminal.print(Text(f"missing: {processes}, the first with {left}; see `cellar missing list`"))
     terminal.print(Text(f"\ncellar {found.version}: {_verdict(found)}", style="bold"))
-
-
-def _runs(count: int) -> str:
-    return "1 run" if count == 1 else f"{count:,} runs"
 
 
 def _verdict(found: Status) -> str:
@@ -110,12 +108,8 @@ def _verdict(found: Status) -> str:
     missing = found.missing.processes if found.missing else 0
     parts = [
         count_text(found.checks),
-        f"{failed:,} {'archive has' if failed == 1 else 'archives have'} failed" if failed else "",
-        f"{wrong:,} {'condition is' if wrong == 1 else 'conditions are'} open" if wrong else "",
-        f"{missing:,} {'process is' if missing == 1 else 'processes are'} missing" if missing else "",
+        f"{words.count_text(failed, 'archive has', 'archives have')} failed" if failed else "",
+        f"{words.count_text(wrong, 'condition is', 'conditions are')} open" if wrong else "",
+        f"{words.count_text(missing, 'process is', 'processes are')} missing" if missing else "",
     ]
     return ", ".join(filter(None, parts)) or "all is well"
-
-
-def _processes(found: MissingCount) -> str:
-    return "1 process" if found.processes == 1 else f"{found.processes:,} processes"

@@ -2,6 +2,7 @@
 
 from adapters.tables.messages import endpoints as known_endpoints
 from adapters.tables.messages import notifications
+from domain.people.words import count_text
 from models.views.health import Check, Verdict
 
 _NAME = "endpoints"
@@ -22,18 +23,13 @@ def endpoints() -> Check:
         pending = notifications.pending_by_endpoint()
         waiting = sum(pending.get(name, 0) for name in failing)
         names = ", ".join(failing[:_MOST_NAMES]) + (", …" if len(failing) > _MOST_NAMES else "")
-        found = f"{len(failing)} of {len(known)} {_do(len(failing))} not confirm: {names}; {_wait(waiting)}"
+        found = (
+            f"{len(failing)} of {len(known)} {'does' if len(failing) == 1 else 'do'} not confirm: {names}; "
+            f"{count_text(waiting, 'message waits', 'messages wait')}"
+        )
         return Check(name=_NAME, verdict=Verdict.WARNING, found=found, to_do=_TO_DO)
     if not known:
         return Check(name=_NAME, verdict=Verdict.OFF, found=_NONE)
     disabled = sum(each.disabled_at is not None for each in known)
-    count = "1 endpoint" if len(known) == 1 else f"{len(known)} endpoints"
+    count = count_text(len(known), "endpoint")
     return Check(name=_NAME, verdict=Verdict.OK, found=f"{count}{f', {disabled} disabled' if disabled else ''}")
-
-
-def _do(count: int) -> str:
-    return "does" if count == 1 else "do"
-
-
-def _wait(count: int) -> str:
-    return "1 message waits" if count == 1 else f"{count:,} messages wait"

@@ -19,6 +19,7 @@ from adapters.search.progress import is_complete
 from adapters.settings.settings import settings
 from adapters.store import seals
 from adapters.tables import conditions
+from domain.people.words import count_text
 from domain.runs.waiting_text import age_text
 from domain.search.facets import digest_of
 from models.errors import System, Transient, Unusable
@@ -93,7 +94,7 @@ def _workers() -> Check:
     online = prefect_facts.online_workers()
     if not online:
         raise Transient("no worker is online")
-    count = "1 worker is" if len(online) == 1 else f"{len(online)} workers are"
+    count = count_text(len(online), "worker is", "workers are")
     return _ok("workers", f"{count} online: {', '.join(sorted(online)[:5])}")
 
 
@@ -135,8 +136,7 @@ def _inbox() -> Check:
     if not waits.receipts or waits.oldest_at is None:
         return _ok("inbox", "nothing waits")
     age = datetime.now(UTC) - waits.oldest_at
-    receipts = "1 receipt waits" if waits.receipts == 1 else f"{waits.receipts:,} receipts wait, the oldest"
-    found = f"{receipts} for {age_text(age)}"
+    found = f"{count_text(waits.receipts, 'receipt waits', 'receipts wait, the oldest')} for {age_text(age)}"
     if age < _LATE:
         return _ok("inbox", found)
     to_do = "see which archives wait and which failed: `cellar failures`"
