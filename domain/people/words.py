@@ -46,9 +46,7 @@ def count_text(count: int, one: str, many: str = "") -> str:
 
 
 def _failed(notice: Notice, places: Places, _now: datetime) -> tuple[str, list[str]]:
-    has = "has" if notice.count == 1 else "have"
-    title = f"{count_text(notice.count, 'archive')} {has} failed ({notice.key})"
-    return title, [
+    return f"{count_text(notice.count, 'archive has', 'archives have')} failed ({notice.key})", [
         _short(notice.detail),
         _since(notice),
         f"A person is needed: {_first_command(notice.key)}.",
@@ -72,12 +70,8 @@ def _run_failed(notice: Notice, places: Places, _now: datetime) -> tuple[str, li
 
 
 def _away(notice: Notice, places: Places, now: datetime) -> tuple[str, list[str]]:
-    archives = count_text(notice.count, "archive")
-    wait = "waits" if notice.count == 1 else "wait"
-    title = f"{archives} {wait} for {_system(notice.key)}"
-    waits = waits_text(notice.key, notice.count, notice.opened_at, now)
-    return title, [
-        f"{waits}.",
+    return f"{count_text(notice.count, 'archive waits', 'archives wait')} for {_system(notice.key)}", [
+        f"{waits_text(notice.key, notice.count, notice.opened_at, now)}.",
         "Archives go on by themselves once it is back. They are given up after three days.",
         f"`cellar status`, {places.prefect}",
     ]
@@ -103,8 +97,7 @@ def _unverified(notice: Notice, places: Places, _now: datetime) -> tuple[str, li
 
 
 def _refused(notice: Notice, places: Places, _now: datetime) -> tuple[str, list[str]]:
-    was = "was" if notice.count == 1 else "were"
-    return f"{count_text(notice.count, 'delivery', 'deliveries')} {was} refused", [
+    return f"{count_text(notice.count, 'delivery was', 'deliveries were')} refused", [
         _short(notice.detail),
         _since(notice),
         "The bodies are in quarantine: `cellar quarantine list`. For what needs nobody: `cellar quarantine dismiss "
@@ -123,8 +116,7 @@ def _refusing(notice: Notice, places: Places, _now: datetime) -> tuple[str, list
 
 
 def _missing(notice: Notice, places: Places, _now: datetime) -> tuple[str, list[str]]:
-    is_missing = "is" if notice.count == 1 else "are"
-    return f"{count_text(notice.count, 'process', 'processes')} {is_missing} missing", [
+    return f"{count_text(notice.count, 'process is', 'processes are')} missing", [
         f"{notice.detail} Source: {notice.key}.",
         "Cellosign deletes them for good. Send them again from Cellosign before that: `cellar missing list`.",
         f"{places.cellar}/console/missing",
@@ -132,9 +124,9 @@ def _missing(notice: Notice, places: Places, _now: datetime) -> tuple[str, list[
 
 
 def _failing(notice: Notice, places: Places, _now: datetime) -> tuple[str, list[str]]:
-    wait = "message waits" if notice.count == 1 else "messages wait"
+    wait = count_text(notice.count, "message waits", "messages wait")
     return f"endpoint {notice.key} does not confirm", [
-        f"Since {_moment(notice.opened_at)}. {notice.count:,} {wait}, and cellar goes on trying.",
+        f"Since {_moment(notice.opened_at)}. {wait}, and cellar goes on trying.",
         f"Ask the operator of the endpoint. `cellar endpoints show {notice.key}` shows what is known.",
         f"{places.cellar}/console/endpoints",
     ]
