@@ -61,8 +61,6 @@ def _verify(share: float) -> Fixity:
     memory = Memory()
     with bucket.patient():
         if absent := absent_store():
-            if archives.is_empty():
-                return NOTHING  # before the first archive, nobody has to act
             memory.end_of_store(absent)
-            return absent
+            return NOTHING if archives.is_empty() else absent
         return memory.check_store(share, time.time_ns())[0]

@@ -83,7 +83,7 @@ def verify(  # noqa: PLR0913 -- a parameter per option
             fixity, in_all = _verify_store(note, sample, memory) if note else _verify_some(references or (), memory)
             judged = judge_again(_objects_of(references) if references else None, sample) if signatures else None
             held = hold(against, references or ()) if against else None
-        elif not archives.is_empty():
+        else:
             memory.end_of_store(fixity)
     if held:
         fixity += Fixity(0, 0, 0, held.findings)

@@ -14,7 +14,7 @@ from adapters.tables.archives import archives
 from adapters.tables.conditions import OF_CHECKS, Found
 from models.errors import Transient
 from models.store.condition import OF_FAULTS, ConditionCode, Subject
-from models.store.fixity import NOTHING, Fixity, FixityFinding, StoredObject
+from models.store.fixity import NOTHING, Fault, Fixity, FixityFinding, StoredObject
 from services.custody.verifying import drawn, missing, object_of, stored_objects, verify_beside, verify_objects
 
 OnVerified = Callable[[StoredObject, Fixity], None]
@@ -113,6 +113,8 @@ class Memory:
             log.warning("the findings of this check are not remembered", why=type(error).__name__)
 
     def _keep(self, checked: dict[str, Sequence[FixityFinding]], now: datetime, *, is_of_store: bool) -> None:
+        if any(each.fault is Fault.ABSENT for each in self._outside) and archives.is_empty():
+            return  # before the first archive, nobody has to act
         if self._known is None:
             self._known = {ocfl.object_key(each): each for each in conditions.references()}
         new = _references(key for key, findings in checked.items() if findings and key not in (self._known or {}))

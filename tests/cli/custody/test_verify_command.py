@@ -332,6 +332,9 @@ def test_store_that_is_not_there_is_never_sound_and_no_check_makes_it(
     assert cellar("status").status == 1
     assert cellar("doctor").status == 1
     assert everything(store_kind, tmp_path) == before
+    configure(store_url=elsewhere, database_url=database_that_is_away())
+    done = cellar("verify")
+    assert (done.status, "NOT SOUND" in done.output, "will not know" in done.errors) == (1, True, True)
 
 
 def test_no_check_makes_the_data_folder(cellar: Cellar, configure: Callable[..., Settings], tmp_path: Path) -> None:
