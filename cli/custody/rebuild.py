@@ -1,6 +1,7 @@
 """`cellar rebuild`: rebuilds the metadata database from the store."""
 
 import json
+from dataclasses import asdict
 
 import typer
 from rich.console import Console
@@ -23,18 +24,7 @@ def rebuild_database(*, as_json: Json = False) -> None:
         typer.echo(f"not rebuilt: {key}: {reason}", err=True)
     if as_json:
         damaged = [{"key": key, "reason": reason} for key, reason in rebuilt.damaged]
-        typer.echo(
-            json.dumps(
-                {
-                    "archives": rebuilt.archives,
-                    "reports": rebuilt.reports,
-                    "events": rebuilt.events,
-                    "refused": rebuilt.refused,
-                    "endpoints": rebuilt.endpoints,
-                    "damaged": damaged,
-                }
-            )
-        )
+        typer.echo(json.dumps(asdict(rebuilt) | {"damaged": damaged}))
     else:
         _print(rebuilt)
     if rebuilt.damaged:
@@ -43,11 +33,8 @@ def rebuild_database(*, as_json: Json = False) -> None:
 
 def _print(rebuilt: Rebuilt) -> None:
     typer.echo(f"{rebuilt.archives} archives are in the database again; the sweep archives the deliveries in the inbox")
-    if rebuilt.reports:
-        typer.echo(f"{rebuilt.reports} settlement reports are in the database again")
-    if rebuilt.events:
-        typer.echo(f"{rebuilt.events} session events are in the database again")
-    if rebuilt.refused:
-        typer.echo(f"{rebuilt.refused} refused deliveries are in the database again")
-    if rebuilt.endpoints:
-        typer.echo(f"{rebuilt.endpoints} endpoints are in the database again")
+    others = {"settlement reports": rebuilt.reports, "session events": rebuilt.events}
+    others |= {"refused deliveries": rebuilt.refused, "endpoints": rebuilt.endpoints}
+    for what, count in others.items():
+        if count:
+            typer.echo(f"{count} {what} are in the database again")
