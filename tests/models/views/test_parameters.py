@@ -34,7 +34,7 @@ def test_day_time_and_age_are_understood(text: str, moment: datetime) -> None:
     "text",
     [
         *("31/02/2026 25:61", "2026-02-30", "0001-01-01", "999999w", "soon", "7", "-7d", "", "tomorrow"),
-        *("1712101612345", "2026-11-24-10", "2026-11-24110:30"),
+        *("1712101612345", "1764000000", "0.5", "2026-11-24-10", "2026-11-24110:30"),
     ],
 )
 def test_other_text_is_refused_with_what_is_understood(text: str) -> None:
