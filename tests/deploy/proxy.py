@@ -39,6 +39,7 @@ http {{
         listen 127.0.0.1:{ingress_port};
         access_log off;
         {ingress}
+        location / {{ return 404; }}
     }}
 }}
 """

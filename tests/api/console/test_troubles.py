@@ -178,7 +178,7 @@ def test_body_that_is_accepted_now_is_released_and_its_timeline_says_by_whom(tro
 
     assert "The body is accepted now" in released.text
     with installed(troubled.folder, **troubled.settings):
-        wait_until(lambda: archive_view.archive("released") is not None, timeout_s=60)
+        wait_until(lambda: archive_view.archive("released") is not None)
         archive = archive_view.archive("released")
     assert archive
     assert [each.by for each in archive.timeline if each.what == "released a refused body"] == [BY]
@@ -188,7 +188,7 @@ def test_body_that_is_still_refused_says_why(troubled: Console) -> None:
     answer = troubled.receiver.post(b"{]")
     receipt_id = hashlib.sha256(b"{]").hexdigest()
     assert answer.json()["status"] == "-1"
-    wait_until(lambda: listed(troubled, receipt_id), timeout_s=60)
+    wait_until(lambda: listed(troubled, receipt_id))
 
     assert "still refused: NOT_JSON" in act(troubled, "/console/refused/release", receipt_id=receipt_id).text
     assert act(troubled, "/console/refused/release", receipt_id="0" * 64).status_code == 404

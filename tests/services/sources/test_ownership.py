@@ -12,6 +12,7 @@ from adapters.database.transactions import engine, writing
 from adapters.settings.settings import Settings
 from adapters.tables.archives import archives
 from adapters.tables.runs import refused
+from models.archive.archive import ArchiveRow
 from models.archive.warning import WarningCode
 from models.runs.receipt import DEFAULT_SOURCE, VersionRow
 from models.views.archives.archives import ArchiveQuery, ArchiveView
@@ -49,7 +50,8 @@ def current() -> str | None:
 
 def shown() -> dict[str, Any]:
     """Return what must stay as it is while a delivery is set aside."""
-    members = {"versions", "deliveries", "timeline", "warnings", "completed_at", "runs"}
+    lists = {"versions", "deliveries", "timeline", "warnings", "runs"}
+    members = {"completed_at", *lists, *(f"{each}_total" for each in lists)}
     found = [each.reference for each in archive_list.page(ArchiveQuery(q="Jane")).items]
     return view().model_dump(exclude=members) | {"found": found, "current": current()}
 
@@ -160,6 +162,8 @@ def test_migration_marks_versions_of_earlier_builds(sqlite_installation: Setting
     sent(2, "2026-01-02T14:30:00", payments=[])
     sent(3, "2026-01-02T14:00:00", payments=[])
     sent(4, "2099-01-01T00:00:00", signatures=[])
+    with writing() as session:
+        session.execute(update(ArchiveRow).values(read_on=None))  # earlier builds did not say on which terms they read
     before = rows()
     with engine().connect() as connection:
         command.downgrade(config(connection), "0016")
