@@ -1,7 +1,7 @@
 """Counts and logs requests without a valid secret or token, and limits wrong tokens. A flood must not fill the disk.
 
 Nobody locks out anybody: a right token is let in wherever it comes from, and so is a person who is signed in. A request
-without a token counts nothing. An address that has sent too many wrong tokens learns no more than when to come back. An
+without a token counts nothing. An address that has sent too many wrong tokens learns only when to come back. An
 address is an IPv4 address, or a /64 of IPv6; `api/receiver/admission.py` says how it is known.
 """
 

@@ -141,7 +141,7 @@ async def send(port: int, count: int) -> Counter[str]:
 
 
 async def _asked(port: int, hostile: Hostile) -> str:
-    """Send a request to its end, or until the receiver wants no more. An answer may come before. Return its status."""
+    """Send a request to its end, or until the receiver stops reading. An answer may come before. Return its status."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     sending = asyncio.create_task(_write(writer, hostile))
     try:
