@@ -86,7 +86,8 @@ class Folder(Storage):
         try:
             descriptor = os.open(path, flags)
         except OSError as error:
-            if error.errno in _NOTHING_THERE and not os.path.lexists(path):
+            # A link to nothing is there; a file that came since the call was not.
+            if error.errno in _NOTHING_THERE and not Path(path).is_symlink():
                 raise FileNotFoundError(f"nothing lies under {key}") from error
             raise _transient("return", key, error) from error
         found = os.fstat(descriptor)

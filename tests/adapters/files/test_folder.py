@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import chdir
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,17 @@ def folder(configure: Callable[..., Settings]) -> Path:
 @pytest.fixture
 def storage(folder: Path) -> Folder:
     return Folder(folder)
+
+
+def test_file_that_comes_while_it_is_read_is_not_there_or_whole(storage: Folder) -> None:
+    keys = [f"{KEY}{number}" for number in range(2000)]
+    with ThreadPoolExecutor(1) as pool:
+        keeping = pool.map(partial(storage.overwrite_bytes, b"whole"), keys)
+        for key in keys:
+            while (found := storage.found_bytes(key)) is None:
+                pass
+            assert found == b"whole"
+        list(keeping)
 
 
 def test_folder_is_placed_whole_and_never_replaces_another(folder: Path, storage: Folder) -> None:

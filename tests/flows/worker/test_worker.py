@@ -36,6 +36,7 @@ def held_up(reference: str) -> str:
     runs.take_lease(reference, "another", 300)
     flow_run_id = started(reference)
     wait_for(flow_run_id, "Running")
+    wait_until(lambda: _state_in_our_history(reference) == "Running")
     return flow_run_id
 
 
