@@ -32,7 +32,6 @@ from flows.execution.undelivered import RUNS_AT_ONCE, settle, settle_all, undeli
 from models.messages.notification import NotificationState
 from services.messages.attempts.delivering import Delivered, deliver_due, due_endpoints, give_up_expired
 from services.messages.endpoints.endpoints import keep_disabled
-from services.redelivery.confirming import complete_confirmed
 
 DEPLOYMENT = "deliver-messages/scheduled"
 _UNENDED = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING]
@@ -54,7 +53,6 @@ async def deliver_messages(endpoint: str | None = None) -> None:
 
 async def _start_runs() -> None:
     log = get_run_logger()
-    await in_thread(complete_confirmed)
     now = datetime.now(UTC)
     log.info("%d messages are given up", len(await give_up_expired(now)))
     names = await due_endpoints(now)

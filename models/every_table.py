@@ -10,14 +10,13 @@ import models.completeness.session_event
 import models.messages.endpoint
 import models.messages.event
 import models.messages.notification
-import models.messages.redelivery
 import models.payments.discrepancy
 import models.people.action
 import models.people.login
 import models.people.notice
 import models.people.saved_view
 import models.people.wrong_token
-import models.runs.bulk
+import models.runs.batch
 import models.runs.cause
 import models.runs.receipt
 import models.runs.refused

@@ -14,8 +14,9 @@ _JSON = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
 
 def upgrade() -> None:
     op.create_table(
-        "bulk_rerun",
+        "batch",
         sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("filter", _JSON, nullable=False),
         sa.Column("plan", _JSON, nullable=False),
@@ -29,25 +30,27 @@ def upgrade() -> None:
         sa.Column("actions", _JSON, nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("ix_bulk_rerun_state", "bulk_rerun", ["state"])
-    op.create_index("ix_bulk_rerun_created_at", "bulk_rerun", ["created_at"])
+    op.create_index("ix_batch_state", "batch", ["state"])
+    op.create_index("ix_batch_created_at", "batch", ["created_at"])
     op.create_table(
-        "bulk_rerun_item",
-        sa.Column("bulk_id", sa.String(length=36), nullable=False),
+        "batch_item",
+        sa.Column("batch_id", sa.String(length=36), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
-        sa.Column("reference", sa.String(length=255), nullable=False),
+        sa.Column("subject", sa.String(length=255), nullable=False),
         sa.Column("receipt_id", sa.String(length=64), nullable=True),
         sa.Column("was", sa.String(length=16), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("skipped", sa.String(length=16), nullable=True),
+        sa.Column("cause", sa.String(), nullable=True),
+        sa.Column("sentence", sa.String(), nullable=True),
         sa.Column("flow_run_id", sa.String(length=36), nullable=True),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
-        sa.PrimaryKeyConstraint("bulk_id", "position"),
+        sa.PrimaryKeyConstraint("batch_id", "position"),
     )
-    op.create_index("ix_bulk_rerun_item_state", "bulk_rerun_item", ["state", "bulk_id", "position"])
+    op.create_index("ix_batch_item_state", "batch_item", ["state", "batch_id", "position"])
 
 
 def downgrade() -> None:
-    op.drop_table("bulk_rerun_item")
-    op.drop_table("bulk_rerun")
+    op.drop_table("batch_item")
+    op.drop_table("batch")

@@ -32,8 +32,8 @@ _OF_RUNS_AND_BODIES = (
     *("services/triggering", "adapters/inbox", "adapters/store", "adapters/database", "api/receiver/receiving.py"),
 )
 _OF_ACTIONS = (
-    *("api/console", "services/bulk", "services/completeness", "services/messages", "services/payments"),
-    *("services/redelivery", "services/triggering", "services/views", "services/receipts"),
+    *("api/console", "services/batches", "services/completeness", "services/messages", "services/payments"),
+    *("services/triggering", "services/views", "services/receipts"),
     "adapters/peers/downstream.py",
 )
 _ELSEWHERE = {

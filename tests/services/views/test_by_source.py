@@ -11,6 +11,7 @@ from adapters.tables.archives import archives
 from adapters.tables.runs import receipts, refused
 from models.archive.archive import State
 from models.errors import Refused
+from models.runs.batch import BatchKind
 from models.runs.cause import Cause
 from models.runs.receipt import Identity
 from models.runs.refused import RefusedDelivery
@@ -19,9 +20,9 @@ from models.views.archives.archives import ArchiveFilter, ArchiveQuery
 from models.views.archives.missing import MissingQuery
 from models.views.archives.payments import DiscrepancyQuery
 from models.views.archives.refused import RefusedQuery
-from models.views.messages.messages import MessageFilter, MessageQuery
-from services.bulk import planning
-from services.redelivery import planning as redelivery
+from models.views.batch import RedeliveryFilter
+from models.views.messages.messages import MessageQuery
+from services.batches import batches
 from services.sources import registry as sources
 from services.views import (
     archive_list,
@@ -81,8 +82,8 @@ def test_source_that_nobody_knows_is_refused_with_those_that_are_known() -> None
         lambda source: discrepancy_list.page(DiscrepancyQuery(source=source)),
         lambda source: missing_list.page(MissingQuery(source=source)),
         lambda source: message_list.page(MessageQuery(source=source)),
-        lambda source: planning.plan(ArchiveFilter(source=source), "a test"),
-        lambda source: redelivery.plan(MessageFilter(source=source), "a test"),
+        lambda source: batches.plan(BatchKind.RERUN, ArchiveFilter(source=source), "a test"),
+        lambda source: batches.plan(BatchKind.REDELIVER, RedeliveryFilter(source=source), "a test"),
     ]
     for each in filters:
         for known in ("default", "retail", "leasing"):  # nothing came from leasing, and the record of retail is lost
@@ -107,7 +108,7 @@ def test_discrepancies_of_a_source() -> None:
 
 
 def test_bulk_re_run_of_a_source() -> None:
-    plan = planning.plan(ArchiveFilter(state=State.FAILED, source="retail"), "a test")
+    plan = batches.plan(BatchKind.RERUN, ArchiveFilter(state=State.FAILED, source="retail"), "a test")
 
     assert (plan.planned, plan.filter["source"]) == (1, "retail")
 

@@ -10,9 +10,10 @@ from api.console.frame.rendering import render
 from api.console.frame.threads import in_thread
 from api.console.frame.visits import Person, recorded
 from models.archive.archive import State
+from models.runs.batch import BatchKind
 from models.store.condition import ConditionCode
 from models.views.archives.archives import ArchiveFilter
-from services.bulk import planning
+from services.batches import batches
 from services.views import failure_list
 
 PATH = f"{ROOT}/failed"
@@ -33,5 +34,5 @@ async def plan(form: Posted, person: Person) -> Response:
     chosen = ArchiveFilter(state=State.FAILED, cause=form.text("cause") or None)
     if form.text("condition"):
         chosen = ArchiveFilter(condition=ConditionCode.RUN_FAILED)
-    made = await in_thread(planning.plan, chosen, recorded(person))
+    made = await in_thread(batches.plan, BatchKind.RERUN, chosen, recorded(person))
     return see(f"{ROOT}/bulk/{made.id}")

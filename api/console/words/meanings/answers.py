@@ -56,7 +56,7 @@ ANSWERS: Mapping[str, Meaning] = {
         N_("A system that the page needs does not answer."), N_("Load the page again in a while. See the overview.")
     ),
     "UNKNOWN_ARCHIVE": Meaning(N_("There is no such archive."), _LOAD_AGAIN, says_all=True),
-    "UNKNOWN_BULK_RERUN": Meaning(N_("There is no such bulk re-run."), _LOAD_AGAIN, says_all=True),
+    "UNKNOWN_BATCH": Meaning(N_("There is no such bulk re-run or redelivery."), _LOAD_AGAIN, says_all=True),
     "UNKNOWN_DISCREPANCY": Meaning(N_("The archive has no such discrepancy."), _LOAD_AGAIN, says_all=True),
     "UNKNOWN_ENDPOINT": Meaning(N_("There is no such endpoint, or it was removed."), _LOAD_AGAIN, says_all=True),
     "UNKNOWN_FILE": Meaning(N_("The archive has no such file."), _LOAD_AGAIN, says_all=True),
@@ -64,7 +64,6 @@ ANSWERS: Mapping[str, Meaning] = {
     "UNKNOWN_MESSAGE": Meaning(N_("There is no such message."), _LOAD_AGAIN, says_all=True),
     "UNKNOWN_PATH": Meaning(N_("There is no such page."), says_all=True),
     "UNKNOWN_RECEIPT": Meaning(N_("No delivery has this receipt."), _LOAD_AGAIN, says_all=True),
-    "UNKNOWN_REDELIVERY": Meaning(N_("There is no such redelivery."), _LOAD_AGAIN, says_all=True),
     "UNKNOWN_VERSION": Meaning(N_("The archive has no such version."), N_("See the versions on its page.")),
     "WRONG_METHOD": Meaning(N_("This address takes a form of one of the console's pages."), says_all=True),
     "WRONG_STATE": Meaning(

@@ -1,0 +1,327 @@
+"""The deployments `rerun-archives` and `drive-batch`: a real worker runs failed archives again, also from the UI."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from subprocess import run as run_command
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from prefect import Flow
+from prefect.exceptions import ParameterTypeError
+
+from adapters.peers.prefect_api import BATCH_DEPLOYMENT, DEPLOYMENT
+from adapters.settings.settings import settings
+from adapters.tables.batches import batches as rows
+from adapters.tables.runs import receipts, runs
+from flows.batches import rerun_archives
+from flows.judge_signatures import judge_signatures
+from flows.verify_archives import verify_archives
+from models.archive.archive import State
+from models.runs.batch import BatchKind, ItemState
+from models.runs.receipt import Delivery
+from models.runs.run import RunRow, RunState, Trigger
+from models.views.archives.archives import ArchiveFilter
+from models.views.batch import ItemQuery
+from services.batches import batches, driving
+from services.views import archive_view
+from tests.batches import bodies_away
+from tests.conftest import LONGEST_S, make_tables, wait_until
+from tests.flows import workers
+from tests.flows.conftest import received
+from tests.flows.workers import wait_for, worker
+from tests.installations import installed
+from tests.samples import sample_body
+
+_RERUN = "rerun-archives/rerun-archives"
+
+
+@pytest.fixture(scope="module")
+def working(tmp_path_factory: pytest.TempPathFactory, prefect_server: str) -> Iterator[None]:
+    """An installation with a worker."""
+    with installed(tmp_path_factory.mktemp("bulk"), PREFECT_API_URL=prefect_server):
+        make_tables()
+        workers.forget_runs()
+        with worker("bulk"):
+            yield
+
+
+@pytest.mark.parametrize(
+    ("flow", "parameters"),
+    [
+        *((rerun_archives, {"dry_run": value}) for value in (0, 1, "false", None)),
+        *((rerun_archives, {name: value}) for name in ("since", "until") for value in (0.5, True)),
+        *((verify_archives, {"share": value}) for value in (True, "1")),
+        *((judge_signatures, {"most": value}) for value in (True, "1", 1.0)),
+    ],
+)
+def test_parameter_of_another_type_is_refused(flow: Flow[..., Any], parameters: dict[str, Any]) -> None:
+    with pytest.raises(ParameterTypeError):
+        flow.validate_parameters(parameters)
+
+
+def failed(*references: str) -> list[Delivery]:
+    """Receive archives whose run has failed, as the history of runs knows it."""
+    return [_failed(each) for each in references]
+
+
+def _failed(reference: str) -> Delivery:
+    delivery = received(reference, sample_body(reference))
+    receipts.set_triggered(delivery.delivery_id, f"failed-{reference}")
+    ran(f"failed-{reference}", delivery, RunState.FAILED, State.FAILED)
+    return delivery
+
+
+def ran(flow_run_id: str, delivery: Delivery, state: RunState, receipt_state: State) -> None:
+    """Record a run and its end, as the flow does."""
+    row = RunRow(
+        flow_run_id=flow_run_id,
+        attempt=1,
+        reference=delivery.reference,
+        receipt_id=delivery.receipt_id,
+        trigger=Trigger.WEBHOOK,
+        state=RunState.RUNNING,
+        started_at=datetime.now(UTC),
+    )
+    runs.begin(row)
+    runs.end(flow_run_id, 1, state, receipt_state, datetime.now(UTC))
+
+
+def deployment(name: str = _RERUN) -> dict[str, Any]:
+    found: dict[str, Any] = httpx.get(f"{settings().prefect_url}/deployments/name/{name}", timeout=LONGEST_S).json()
+    return found
+
+
+def started(**parameters: Any) -> str:
+    """Run the deployment as the UI does, and return the id of the flow run."""
+    path = f"{settings().prefect_url}/deployments/{deployment()['id']}/create_flow_run"
+    made = httpx.post(path, json={"parameters": parameters}, timeout=LONGEST_S)
+    assert made.is_success, made.text
+    return str(made.json()["id"])
+
+
+def started_later(name: str, **parameters: Any) -> str:
+    """Make a run of a deployment that is not due yet."""
+    later = {"type": "SCHEDULED", "state_details": {"scheduled_time": "2099-01-01T00:00:00Z"}}
+    path = f"{settings().prefect_url}/deployments/{deployment(name)['id']}/create_flow_run"
+    made = httpx.post(path, json={"parameters": parameters, "state": later}, timeout=LONGEST_S)
+    return str(made.raise_for_status().json()["id"])
+
+
+def artifacts(flow_run_id: str) -> dict[str, dict[str, Any]]:
+    wanted = {"artifacts": {"flow_run_id": {"any_": [flow_run_id]}}}
+    found = httpx.post(f"{settings().prefect_url}/artifacts/filter", json=wanted, timeout=LONGEST_S).json()
+    return {each["type"]: each for each in found}
+
+
+@pytest.mark.usefixtures("working")
+def test_parameter_form_has_choices_and_descriptions_and_plans_only_by_default() -> None:
+    form = deployment()["parameter_openapi_schema"]["properties"]
+
+    assert list(form) == ["state", "cause", "template", "source", "since", "until", "dry_run", "bulk"]
+    assert all(each["description"] for each in form.values())
+    assert form["state"]["enum"] == ["failed", "completed"]
+    assert form["dry_run"]["default"] is True
+    assert "\\u0000" not in json.dumps(form)  # a Prefect server on Postgres refuses such a deployment
+
+
+@pytest.mark.usefixtures("working")
+def test_dry_run_leaves_a_table_of_the_plan_and_runs_nothing() -> None:
+    failed("dry-1", "dry-2")
+
+    flow_run_id = started(since="yesterday", until="9999-01-01")
+    wait_for(flow_run_id, "Completed")
+
+    table = artifacts(flow_run_id)["table"]
+    counted = {(each["what"], each["which"]): each["archives"] for each in json.loads(table["data"])}
+    plan = batches.view(flow_run_id[-12:])
+    assert counted["state", "failed"] == plan.planned >= 2
+    assert "would be run again" in table["description"]
+    assert (plan.state, plan.by) == ("planned", "prefect")
+    for reference in ("dry-1", "dry-2"):
+        archive = archive_view.archive(reference)
+        assert archive
+        assert [each.trigger for each in archive.runs] == ["webhook"]
+
+
+@pytest.mark.usefixtures("working")
+def test_run_of_the_deployment_completes_each_archive_and_shows_the_progress() -> None:
+    failed(*(f"ui-{number}" for number in range(4)))
+
+    flow_run_id = started(dry_run=False)
+    wait_for(flow_run_id, "Completed")
+
+    record = batches.record(flow_run_id[-12:], ItemQuery(limit=500))
+    assert (record.state, record.failed, record.done) == ("done", 0, record.planned)
+    assert artifacts(flow_run_id)["progress"]["data"] == 100
+    for item in record.items:
+        archive = archive_view.archive(item.subject)
+        assert archive
+        assert [(each.flow_run_id, each.state) for each in archive.runs if each.trigger == "bulk"] == [
+            (item.flow_run_id, "Completed")
+        ]
+
+
+@pytest.mark.usefixtures("working")
+def test_bulk_of_the_command_line_names_the_archives_that_failed_again() -> None:
+    deliveries = failed("again-1", "again-2", "again-3")
+    with bodies_away([deliveries[0].receipt_id]):
+        command = [sys.executable, "-m", "cli.main", "rerun", "--failed", "--yes", "--json"]
+        ended = run_command(command, capture_output=True, timeout=LONGEST_S, check=False)
+    found = json.loads(ended.stdout)
+
+    assert (ended.returncode, found["state"], found["done"], found["failed"]) == (1, "done", 2, 1)
+    record = batches.record(found["id"], ItemQuery())
+    assert {each.subject: each.state for each in record.items} == {
+        "again-1": "failed",
+        "again-2": "completed",
+        "again-3": "completed",
+    }
+    driver = str(record.url).rpartition("/")[2]
+    wait_for(driver, "Failed")
+
+
+@pytest.mark.usefixtures("working")
+def test_cancel_aborts_and_leaves_the_other_archives_untouched() -> None:
+    failed(*(f"cancelled-{number}" for number in range(12)))
+
+    flow_run_id = started(dry_run=False)
+    batch_id = flow_run_id[-12:]
+    wait_until(lambda: rows.find(batch_id) is not None and batches.view(batch_id).started > 0)
+    workers.set_state(flow_run_id, "CANCELLING")
+    wait_for(flow_run_id, "Cancelled")
+    wait_until(lambda: batches.view(batch_id).started == 0)
+
+    found = batches.record(batch_id, ItemQuery(limit=500))
+    assert (found.state, found.actions[-1].what, found.actions[-1].by) == ("aborted", "aborted", "prefect")
+    assert found.completed + found.queued + found.failed == found.planned
+    for item in found.items:
+        if item.state == "queued":
+            archive = archive_view.archive(item.subject)
+            assert archive
+            assert archive.state == "failed"
+
+
+@pytest.mark.usefixtures("working")
+def test_paused_bulk_goes_on_once_it_is_resumed_and_skips_what_was_completed_meanwhile() -> None:
+    for each in ("paused-1", "paused-2"):
+        failed(each)
+    plan = batches.plan(BatchKind.RERUN, ArchiveFilter(state=State.FAILED, q="paused-"), "ann@host")
+    batches.freeze(plan.id, "ann@host")
+    batches.pause(plan.id, "ann@host")
+    driver = started(bulk=plan.id, dry_run=False)
+    wait_for(driver, "Running")
+    flow_run_id = workers.create_run("paused-1")
+    wait_for(flow_run_id, "Completed")
+    assert batches.view(plan.id).queued == 2
+
+    batches.resume(plan.id, "ann@host")
+    wait_for(driver, "Completed")
+
+    found = batches.record(plan.id, ItemQuery())
+    assert [(each.state, each.skipped) for each in found.items] == [
+        ("skipped", "completed since"),
+        ("completed", None),
+    ]
+
+
+@pytest.mark.usefixtures("working")
+def test_sweep_gives_a_bulk_re_run_a_new_driver_when_its_driver_is_gone() -> None:
+    failed("driverless-1", "driverless-2")
+    plan = batches.plan(BatchKind.RERUN, ArchiveFilter(state=State.FAILED, q="driverless-"), "ann@host")
+    batches.freeze(plan.id, "ann@host")
+    rows.set_driver(plan.id, str(uuid4()), 1)
+
+    asyncio.run(batches.restart_drivers())
+
+    wait_until(lambda: batches.view(plan.id).state == "done")
+    assert batches.view(plan.id).completed == 2
+
+
+@pytest.mark.usefixtures("working")
+def test_driver_cancelled_before_a_worker_takes_it_aborts_its_bulk_re_run() -> None:
+    failed("never-driven")
+    plan = batches.plan(BatchKind.RERUN, ArchiveFilter(state=State.FAILED, q="never-driven"), "ann@host")
+    batches.freeze(plan.id, "ann@host")
+    driver = started_later(BATCH_DEPLOYMENT, batch=plan.id)
+    rows.set_driver(plan.id, driver, 1)
+    workers.set_state(driver, "CANCELLED")
+
+    asyncio.run(batches.restart_drivers())
+
+    found = batches.view(plan.id)
+    assert (found.state, found.queued, found.actions[-1].by) == ("aborted", 1, "prefect")
+
+
+def aborted(delivery: Delivery, flow_run_id: str, at: datetime) -> str:
+    """Abort a bulk re-run whose only archive has a run on its way, and whose driver is gone. Return its id."""
+    plan = batches.plan(BatchKind.RERUN, ArchiveFilter(state=State.FAILED, reference=delivery.reference), "ann@host")
+    batches.freeze(plan.id, "ann@host")
+    assert rows.mark_started(plan.id, 1, delivery.receipt_id, at)
+    rows.set_run(plan.id, 1, flow_run_id)
+    batches.abort(plan.id, "ann@host")
+    return plan.id
+
+
+@pytest.mark.usefixtures("working")
+def test_archives_that_were_on_their_way_at_an_abort_do_not_stop_the_next_bulk_re_run() -> None:
+    deliveries = failed("on-its-way-1", "on-its-way-2")
+    batch_ids = [aborted(each, f"run-{each.reference}", datetime.now(UTC)) for each in deliveries]
+    for each in deliveries:
+        ran(f"run-{each.reference}", each, RunState.COMPLETED, State.COMPLETED)
+    failed("next-bulk")
+    plan = batches.plan(BatchKind.RERUN, ArchiveFilter(state=State.FAILED, reference="next-bulk"), "ann@host")
+
+    asyncio.run(batches.confirm(plan.id, "ann@host"))
+
+    wait_until(lambda: batches.view(plan.id).state == "done")
+    assert [rows.counts(each) for each in batch_ids] == [{ItemState.COMPLETED: 1}] * 2
+
+
+@pytest.mark.usefixtures("working")
+def test_sweep_completes_the_record_of_an_aborted_bulk_re_run_whose_run_is_lost() -> None:
+    [delivery] = failed("lost-run")
+    batch_id = aborted(delivery, str(uuid4()), datetime.now(UTC) - timedelta(minutes=2))
+
+    asyncio.run(driving.settle_aborted())
+
+    wait_until(lambda: batches.view(batch_id).completed == 1)
+
+
+@pytest.mark.usefixtures("working")
+def test_archive_whose_run_a_person_cancelled_has_that_cause() -> None:
+    [delivery] = failed("run-cancelled")
+    flow_run_id = started_later(DEPLOYMENT, reference=delivery.reference, receipt_id=delivery.receipt_id)
+    batch_id = aborted(delivery, flow_run_id, datetime.now(UTC) - timedelta(minutes=2))
+    workers.set_state(flow_run_id, "CANCELLED")
+
+    asyncio.run(driving.settle_aborted())
+
+    [item] = batches.record(batch_id, ItemQuery()).items
+    archive = archive_view.archive("run-cancelled")
+    assert archive
+    assert archive.cause
+    assert (item.state, item.cause, archive.cause.code) == ("failed", "CANCELLED", "CANCELLED")
+
+
+@pytest.mark.usefixtures("working")
+def test_complete_archives_are_run_again_and_stay_complete() -> None:
+    for each in ("complete-1", "complete-2"):
+        received(each, sample_body(each))
+        wait_for(workers.create_run(each), "Completed")
+    before = [archive_view.archive(each) for each in ("complete-1", "complete-2")]
+    plan = batches.plan(BatchKind.RERUN, ArchiveFilter(state=State.COMPLETED, q="complete-"), "ann@host")
+
+    asyncio.run(batches.confirm(plan.id, "ann@host"))
+    wait_until(lambda: batches.view(plan.id).state == "done")
+
+    assert batches.view(plan.id).completed == 2
+    after = [archive_view.archive(each) for each in ("complete-1", "complete-2")]
+    assert [
+        each and each.model_dump(exclude={"runs", "runs_total", "timeline", "timeline_total"}) for each in after
+    ] == [each and each.model_dump(exclude={"runs", "runs_total", "timeline", "timeline_total"}) for each in before]
+    assert [each and [run.trigger for run in each.runs].count("bulk") for each in after] == [1, 1]

@@ -1,0 +1,76 @@
+"""A batch whose confirmation or driver is killed before any commit is continued, and makes no message due twice."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlmodel import col, func, select, update
+
+from adapters.database.transactions import insert_rows, reading, writing
+from models.messages.endpoint import EndpointRow
+from models.messages.notification import NotificationRow, NotificationState
+from models.runs.batch import BatchKind
+from models.views.batch import RedeliveryFilter
+from services.batches import batches
+from tests.batches import driven
+from tests.conftest import LONGEST_S
+from tests.records import NOON
+
+MESSAGES = 2500
+DRIVE = """
+import sys
+from sqlalchemy import event
+from adapters.database.transactions import engine
+from services.batches import batches
+from tests.batches import driven
+from tests.flows.killed import Countdown
+event.listen(engine(), "commit", Countdown(int(sys.argv[2])).write)
+batches.freeze(sys.argv[1], "dana@desk")
+driven(sys.argv[1])
+"""
+
+
+def put_dead_messages() -> None:
+    shared: dict[str, Any] = {"reference": "", "endpoint": "https://erp.example/hook", "endpoint_name": "erp"}
+    shared |= {"event": "store.damaged", "state": NotificationState.DEAD}
+    rows = [
+        NotificationRow(message_id=f"msg_{number}", receipt_id=f"found-{number}", planned_at=NOON, **shared)
+        for number in range(MESSAGES)
+    ]
+    with writing() as session:
+        session.add(EndpointRow(name="erp", url="https://erp.example/hook", created_at=NOON))
+        insert_rows(session, NotificationRow, [each.model_dump() for each in rows])
+
+
+def counts() -> dict[str, int]:
+    with reading() as session:
+        counted = select(NotificationRow.state, func.count()).group_by(col(NotificationRow.state))
+        return dict(session.exec(counted).all())
+
+
+@pytest.mark.parametrize(("commits", "due"), [(0, 0), (1, 0), (3, 1000), (4, 2000)])
+@pytest.mark.usefixtures("installation")
+def test_killed_batch_is_continued_and_makes_nothing_due_twice(commits: int, due: int) -> None:
+    put_dead_messages()
+    plan = batches.plan(BatchKind.REDELIVER, RedeliveryFilter(), "dana@desk")
+
+    command = [sys.executable, "-c", DRIVE, plan.id, str(commits)]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
+    killed = subprocess.run(command, env=environment, timeout=LONGEST_S, check=False)
+
+    assert killed.returncode == -signal.SIGKILL
+    assert counts().get("pending", 0) == due
+    with writing() as session:  # what is due is sent meanwhile
+        pending = col(NotificationRow.state) == NotificationState.PENDING
+        session.execute(update(NotificationRow).where(pending).values(state=NotificationState.DELIVERED))
+    if commits == 0:
+        batches.freeze(plan.id, "dana@desk")
+    driven(plan.id)
+    expected = {"delivered": due, "pending": MESSAGES - due}
+    assert counts() == {state: number for state, number in expected.items() if number}
+    found = driven(plan.id)  # what has ended is recorded a page at a time
+    assert (found.planned, found.completed, found.started) == (MESSAGES, due, MESSAGES - due)
