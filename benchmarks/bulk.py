@@ -20,13 +20,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from adapters.tables.batches import reruns
-from services.batches import batches
-
 from adapters.database import transactions
 from adapters.database.transactions import insert_rows, writing
 from adapters.settings.settings import Settings
 from adapters.settings.settings import settings as settings_here
+from adapters.tables.batches import reruns
 from benchmarks import archives, engine_parts, machine
 from benchmarks.engine import set_up_process
 from benchmarks.installations import Installation, installation
@@ -35,6 +33,7 @@ from models.archive.archive import ArchiveRow, State
 from models.runs.batch import BatchKind
 from models.runs.receipt import ReceiptRow
 from models.views.archives.archives import ArchiveFilter
+from services.batches import batches
 
 _CAUSES = ("STORE_AWAY", "RUN_TIMEOUT", "KEY_MISSING")
 _TEMPLATES = 40

@@ -22,14 +22,19 @@ from flows.batches import rerun_archives
 from flows.judge_signatures import judge_signatures
 from flows.verify_archives import verify_archives
 from models.archive.archive import State
+from models.messages.event import Event, EventType
 from models.runs.batch import BatchKind, ItemState
 from models.runs.receipt import Delivery
 from models.runs.run import RunRow, RunState, Trigger
 from models.views.archives.archives import ArchiveFilter
-from models.views.batch import ItemQuery
+from models.views.batch import ItemQuery, RedeliveryFilter
+from models.views.messages.endpoints import NewEndpoint
 from services.batches import batches, driving
+from services.messages.attempts.delivering import give_up_expired
+from services.messages.endpoints import endpoints
+from services.messages.events.planning import announce
 from services.views import archive_view
-from tests.batches import bodies_away
+from tests.batches import bodies_away, driven_until_killed
 from tests.conftest import LONGEST_S, make_tables, wait_until
 from tests.flows import workers
 from tests.flows.conftest import received
@@ -37,6 +42,7 @@ from tests.flows.workers import wait_for, worker
 from tests.installations import installed
 from tests.samples import sample_body
 
+ALL = ItemQuery(limit=500)
 _RERUN = "rerun-archives/rerun-archives"
 
 
@@ -118,6 +124,19 @@ def artifacts(flow_run_id: str) -> dict[str, dict[str, Any]]:
     return {each["type"]: each for each in found}
 
 
+def frozen(**members: Any) -> str:
+    """Plan and confirm the re-run of failed archives without starting its driver."""
+    row = batches.plan(BatchKind.RERUN, ArchiveFilter(state=State.FAILED, **members), "ann@host")
+    batches.freeze(row.id, "ann@host")
+    return row.id
+
+
+def runs_of(batch_id: str) -> list[list[tuple[str, str]]]:
+    """Return the bulk runs of each archive of a bulk re-run, in the order of the list."""
+    found = [archive_view.archive(each.subject) for each in batches.record(batch_id, ALL).items]
+    return [[(run.flow_run_id, run.state) for run in each.runs if run.trigger == "bulk"] for each in found if each]
+
+
 @pytest.mark.usefixtures("working")
 def test_parameter_form_has_choices_and_descriptions_and_plans_only_by_default() -> None:
     form = deployment()["parameter_openapi_schema"]["properties"]
@@ -155,15 +174,10 @@ def test_run_of_the_deployment_completes_each_archive_and_shows_the_progress() -
     flow_run_id = started(dry_run=False)
     wait_for(flow_run_id, "Completed")
 
-    record = batches.record(flow_run_id[-12:], ItemQuery(limit=500))
+    record = batches.record(flow_run_id[-12:], ALL)
     assert (record.state, record.failed, record.done) == ("done", 0, record.planned)
     assert artifacts(flow_run_id)["progress"]["data"] == 100
-    for item in record.items:
-        archive = archive_view.archive(item.subject)
-        assert archive
-        assert [(each.flow_run_id, each.state) for each in archive.runs if each.trigger == "bulk"] == [
-            (item.flow_run_id, "Completed")
-        ]
+    assert runs_of(record.id) == [[(each.flow_run_id, "Completed")] for each in record.items]
 
 
 @pytest.mark.usefixtures("working")
@@ -196,7 +210,7 @@ def test_cancel_aborts_and_leaves_the_other_archives_untouched() -> None:
     wait_for(flow_run_id, "Cancelled")
     wait_until(lambda: batches.view(batch_id).started == 0)
 
-    found = batches.record(batch_id, ItemQuery(limit=500))
+    found = batches.record(batch_id, ALL)
     assert (found.state, found.actions[-1].what, found.actions[-1].by) == ("aborted", "aborted", "prefect")
     assert found.completed + found.queued + found.failed == found.planned
     for item in found.items:
@@ -207,64 +221,56 @@ def test_cancel_aborts_and_leaves_the_other_archives_untouched() -> None:
 
 
 @pytest.mark.usefixtures("working")
-def test_paused_bulk_goes_on_once_it_is_resumed_and_skips_what_was_completed_meanwhile() -> None:
-    for each in ("paused-1", "paused-2"):
-        failed(each)
-    plan = batches.plan(BatchKind.RERUN, ArchiveFilter(state=State.FAILED, q="paused-"), "ann@host")
-    batches.freeze(plan.id, "ann@host")
-    batches.pause(plan.id, "ann@host")
-    driver = started(bulk=plan.id, dry_run=False)
+def test_paused_batch_goes_on_once_it_is_resumed_and_skips_what_was_completed_meanwhile() -> None:
+    failed("paused-1", "paused-2")
+    batch_id = frozen(q="paused-")
+    batches.pause(batch_id, "ann@host")
+    driver = started(bulk=batch_id, dry_run=False)
     wait_for(driver, "Running")
-    flow_run_id = workers.create_run("paused-1")
-    wait_for(flow_run_id, "Completed")
-    assert batches.view(plan.id).queued == 2
+    wait_for(workers.create_run("paused-1"), "Completed")
+    assert batches.view(batch_id).queued == 2
 
-    batches.resume(plan.id, "ann@host")
+    batches.resume(batch_id, "ann@host")
     wait_for(driver, "Completed")
 
-    found = batches.record(plan.id, ItemQuery())
-    assert [(each.state, each.skipped) for each in found.items] == [
-        ("skipped", "completed since"),
-        ("completed", None),
-    ]
+    items = batches.record(batch_id, ItemQuery()).items
+    assert [(each.state, each.skipped) for each in items] == [("skipped", "completed since"), ("completed", None)]
 
 
 @pytest.mark.usefixtures("working")
-def test_sweep_gives_a_bulk_re_run_a_new_driver_when_its_driver_is_gone() -> None:
-    failed("driverless-1", "driverless-2")
-    plan = batches.plan(BatchKind.RERUN, ArchiveFilter(state=State.FAILED, q="driverless-"), "ann@host")
-    batches.freeze(plan.id, "ann@host")
-    rows.set_driver(plan.id, str(uuid4()), 1)
+def test_killed_drivers_are_followed_by_the_driver_of_the_sweep_and_each_archive_runs_once() -> None:
+    failed(*(f"killed-{number}" for number in range(4)))
+    batch_id = frozen(q="killed-")
+    for commits in range(1, 5):
+        driven_until_killed(batch_id, commits)
 
     asyncio.run(batches.restart_drivers())
 
-    wait_until(lambda: batches.view(plan.id).state == "done")
-    assert batches.view(plan.id).completed == 2
+    wait_until(lambda: batches.view(batch_id).state == "done")
+    assert runs_of(batch_id) == [[(each.flow_run_id, "Completed")] for each in batches.record(batch_id, ALL).items]
 
 
 @pytest.mark.usefixtures("working")
-def test_driver_cancelled_before_a_worker_takes_it_aborts_its_bulk_re_run() -> None:
+def test_driver_cancelled_before_a_worker_takes_it_aborts_its_batch() -> None:
     failed("never-driven")
-    plan = batches.plan(BatchKind.RERUN, ArchiveFilter(state=State.FAILED, q="never-driven"), "ann@host")
-    batches.freeze(plan.id, "ann@host")
-    driver = started_later(BATCH_DEPLOYMENT, batch=plan.id)
-    rows.set_driver(plan.id, driver, 1)
+    batch_id = frozen(q="never-driven")
+    driver = started_later(BATCH_DEPLOYMENT, batch=batch_id)
+    rows.set_driver(batch_id, driver, 1)
     workers.set_state(driver, "CANCELLED")
 
     asyncio.run(batches.restart_drivers())
 
-    found = batches.view(plan.id)
+    found = batches.view(batch_id)
     assert (found.state, found.queued, found.actions[-1].by) == ("aborted", 1, "prefect")
 
 
 def aborted(delivery: Delivery, flow_run_id: str, at: datetime) -> str:
     """Abort a bulk re-run whose only archive has a run on its way, and whose driver is gone. Return its id."""
-    plan = batches.plan(BatchKind.RERUN, ArchiveFilter(state=State.FAILED, reference=delivery.reference), "ann@host")
-    batches.freeze(plan.id, "ann@host")
-    assert rows.mark_started(plan.id, 1, delivery.receipt_id, at)
-    rows.set_run(plan.id, 1, flow_run_id)
-    batches.abort(plan.id, "ann@host")
-    return plan.id
+    batch_id = frozen(reference=delivery.reference)
+    assert rows.mark_started(batch_id, 1, delivery.receipt_id, at)
+    rows.set_run(batch_id, 1, flow_run_id)
+    batches.abort(batch_id, "ann@host")
+    return batch_id
 
 
 @pytest.mark.usefixtures("working")
@@ -325,3 +331,20 @@ def test_complete_archives_are_run_again_and_stay_complete() -> None:
         each and each.model_dump(exclude={"runs", "runs_total", "timeline", "timeline_total"}) for each in after
     ] == [each and each.model_dump(exclude={"runs", "runs_total", "timeline", "timeline_total"}) for each in before]
     assert [each and [run.trigger for run in each.runs].count("bulk") for each in after] == [1, 1]
+
+
+@pytest.mark.usefixtures("working")
+def test_confirmed_redelivery_becomes_due_and_its_driver_stays_until_its_messages_end() -> None:
+    endpoints.add(NewEndpoint(url="http://127.0.0.1:9/erp", name="erp"), "ann@host", datetime.now(UTC))
+    announce(Event(EventType.STORE_DAMAGED, "found", datetime.now(UTC), b"{}"))
+    asyncio.run(give_up_expired(datetime.now(UTC) + timedelta(hours=76)))
+    row = batches.plan(BatchKind.REDELIVER, RedeliveryFilter(), "ann@host")
+
+    asyncio.run(batches.confirm(row.id, "ann@host"))
+    wait_until(lambda: batches.view(row.id).started == 1)
+    asyncio.run(give_up_expired(datetime.now(UTC) + timedelta(hours=76)))
+    wait_until(lambda: batches.view(row.id).state == "done")
+
+    driver = str(batches.get(row.id).flow_run_id)
+    wait_for(driver, "Failed")
+    assert artifacts(driver)["progress"]["data"] == 100

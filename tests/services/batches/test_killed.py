@@ -1,10 +1,5 @@
 """A batch whose confirmation or driver is killed before any commit is continued, and makes no message due twice."""
 
-import os
-import signal
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,22 +11,10 @@ from models.messages.notification import NotificationRow, NotificationState
 from models.runs.batch import BatchKind
 from models.views.batch import RedeliveryFilter
 from services.batches import batches
-from tests.batches import driven
-from tests.conftest import LONGEST_S
+from tests.batches import driven, driven_until_killed
 from tests.records import NOON
 
 MESSAGES = 2500
-DRIVE = """
-import sys
-from sqlalchemy import event
-from adapters.database.transactions import engine
-from services.batches import batches
-from tests.batches import driven
-from tests.flows.killed import Countdown
-event.listen(engine(), "commit", Countdown(int(sys.argv[2])).write)
-batches.freeze(sys.argv[1], "dana@desk")
-driven(sys.argv[1])
-"""
 
 
 def put_dead_messages() -> None:
@@ -58,11 +41,8 @@ def test_killed_batch_is_continued_and_makes_nothing_due_twice(commits: int, due
     put_dead_messages()
     plan = batches.plan(BatchKind.REDELIVER, RedeliveryFilter(), "dana@desk")
 
-    command = [sys.executable, "-c", DRIVE, plan.id, str(commits)]
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
-    killed = subprocess.run(command, env=environment, timeout=LONGEST_S, check=False)
+    driven_until_killed(plan.id, commits)
 
-    assert killed.returncode == -signal.SIGKILL
     assert counts().get("pending", 0) == due
     with writing() as session:  # what is due is sent meanwhile
         pending = col(NotificationRow.state) == NotificationState.PENDING
