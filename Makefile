@@ -8,7 +8,7 @@ PYTHON ?= $(shell for each in python3.13 python3 python3.12 python3.11; do \
 	$$each -c '$(FIT)' 2>/dev/null && echo $$each && break; done)
 BIN := .venv/bin
 
-.PHONY: up test lint test-faults test-image check-deploy wheel release soak bench-receiver bench-engine bench-verify bench-settle bench-import bench-anchors bench-events bench-messages bench-hanging bench-hostile bench-bucket bench-outages bench-scale bench-grown bench-search bench-worst fuzz screenshots settings-table event-schemas console-texts console-vendor lock clean
+.PHONY: up test lint test-faults test-image check-deploy wheel release soak bench-receiver bench-engine bench-import bench-events bench-scale bench-worst fuzz screenshots settings-table event-schemas console-texts console-vendor lock clean
 
 up: .venv/runtime
 	exec $(BIN)/cellar up
@@ -72,48 +72,22 @@ bench-engine: .venv/development
 	$(BIN)/python -m benchmarks.engine
 	$(BIN)/python -m benchmarks.engine_report
 
-bench-verify: .venv/development
-	$(BIN)/python -m benchmarks.verify
-
-bench-settle: .venv/development
-	$(BIN)/python -m benchmarks.settle
-
 bench-import: .venv/development
 	$(BIN)/python -m benchmarks.imports
 
-bench-anchors: .venv/development
-	$(BIN)/python -m benchmarks.anchors
-
 bench-events: .venv/development
 	$(BIN)/python -m benchmarks.session_events
-
-bench-messages: .venv/development
-	$(BIN)/python -m benchmarks.messages
-
-bench-hanging: .venv/development
-	$(BIN)/python -m benchmarks.hanging
-
-bench-hostile: .venv/development
-	$(BIN)/python -m benchmarks.hostile
-
-bench-outages: .venv/development
-	$(BIN)/python -m benchmarks.outages
-
-bench-bucket: .venv/development
-	$(BIN)/python -m benchmarks.bucket
 
 bench-scale: .venv/development
 	$(BIN)/python -m benchmarks.scale
 	$(BIN)/python -m benchmarks.scale.report
 
-bench-grown: .venv/development
-	$(BIN)/python -m benchmarks.grown
-
-bench-search: .venv/development
-	$(BIN)/python -m benchmarks.search
-
 bench-worst: .venv/development
 	$(BIN)/python -m benchmarks.worst_bodies
+
+# bench-verify, bench-settle and so on: each module of benchmarks/ that measures by itself.
+bench-%: .venv/development
+	$(BIN)/python -m benchmarks.$*
 
 fuzz: .venv/development
 	$(BIN)/python -m tests.fuzz.scan --minutes 30

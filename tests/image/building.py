@@ -45,7 +45,7 @@ def build(folder: Path) -> Image:
     lines = [f"{name} = {json.dumps(value)}" for name, value in storage.items()]
     (folder / "storage.conf").write_text("\n".join(["[storage]", *lines, ""]))
     _run(folder, "podman", "import", "--quiet", str(_base(folder)), _BASE)
-    options = ["--pull=never", f"--from={_BASE}", *_LIMITS, *_pip_of_this_machine(folder)]
+    options = ["--pull=never", "--layers=false", f"--from={_BASE}", *_LIMITS, *_pip_of_this_machine(folder)]
     dist = folder / "dist"
     _run(folder, "make", "release", f"DIST={dist}", f"IMAGE={_NAME}", f"BUILD_OPTIONS={' '.join(options)}")
     (described,) = json.loads(_run(folder, "podman", "image", "inspect", _NAME))
