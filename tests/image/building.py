@@ -51,7 +51,7 @@ def build(folder: Path) -> Image:
     (described,) = json.loads(_run(folder, "podman", "image", "inspect", _NAME))
     return Image(
         root=Path(_run(folder, "podman", "image", "mount", _NAME)),
-        config=described["Config"] | {"Healthcheck": described["HealthCheck"]},
+        config=described["Config"] | {"Healthcheck": described["Healthcheck"]},
         size_bytes=described["Size"],
         dist=dist,
     )
