@@ -45,6 +45,16 @@ def sbom(kind: str, given: bytes = b"") -> dict[str, Any]:
     return described
 
 
+def test_changelog_and_kubernetes_name_the_version() -> None:
+    version = PROJECT["project"]["version"]
+
+    assert re.findall(r"^## (\S+) - \d{4}-\d\d-\d\d$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)[0] == version
+    tags = [
+        re.findall(r"newTag: (.+)", each.read_text()) for each in ROOT.glob("deploy/kubernetes/**/kustomization.yaml")
+    ]
+    assert {tag for found in tags for tag in found} == {f'"{version}"'}
+
+
 def test_wheel_has_the_same_bytes_from_another_folder_with_other_times_and_rights(tmp_path: Path) -> None:
     wheel = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
     copy = tmp_path / "copy"
