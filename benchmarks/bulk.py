@@ -99,7 +99,7 @@ async def plan_and_first_run(count: int) -> dict[str, float]:
 
 
 def _has_begun(batch_id: str) -> bool:
-    return any(each.run_state for each in reruns.flights(batch_id)) or batches.view(batch_id).failed > 0
+    return any(each.last for each in reruns.flights(batch_id)) or batches.view(batch_id).failed > 0
 
 
 async def beside(site: Installation, template: bytes, new: int, rounds: int) -> dict[str, list[float]]:

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from statistics import median
 from typing import Any, TypeVar
 
@@ -24,26 +23,6 @@ RUNNABLE = (State.FAILED, State.COMPLETED)
 
 
 @dataclass(frozen=True, slots=True)
-class Flight:
-    """A started archive of a bulk re-run: its place in the list, and what the history of runs knows of its run.
-
-    `run_state`, `cause` and `sentence` are those of the newest attempt, None before the first attempt began. `asked_at`
-    is the time at which the run was asked for.
-    """
-
-    position: int
-    reference: str
-    receipt_id: str
-    was: State
-    asked_at: datetime | None
-    flow_run_id: str | None = None
-    run_state: RunState | None = None
-    receipt_state: State | None = None
-    cause: str | None = None
-    sentence: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Draft:
     """A plan that is not recorded yet, the filter that it follows from, and the number of its items."""
 
@@ -60,18 +39,16 @@ class Settled:
     ended: int
 
 
-def end_of(flight: Flight) -> ItemState | None:
-    """Return what became of a started archive, None while its run is on its way. Pure.
+def end_of(run_state: str, receipt_state: str | None) -> ItemState | None:
+    """Return what became of a started archive by the newest attempt of its run, None while that is on its way. Pure.
 
     A crashed attempt is followed by another attempt, unless it was the last and the receipt has failed.
     """
-    if flight.run_state is RunState.COMPLETED:
+    if run_state == RunState.COMPLETED:
         return ItemState.COMPLETED
-    if flight.run_state in (RunState.FAILED, RunState.CANCELLED):
+    if run_state in (RunState.FAILED, RunState.CANCELLED):
         return ItemState.FAILED
-    if flight.run_state is RunState.CRASHED and flight.receipt_state is State.FAILED:
-        return ItemState.FAILED
-    return None
+    return ItemState.FAILED if (run_state, receipt_state) == (RunState.CRASHED, State.FAILED) else None
 
 
 def room(in_flight: int, new_archives: int) -> int:

@@ -1,14 +1,13 @@
 """`/api/bulk-reruns` and `/api/redeliveries`: plan, confirm, pause, resume, abort and show batches of either kind."""
 
 import asyncio
-from collections.abc import Callable
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
 from api.errors import failures
 from api.json.parameters import By, named
-from models.runs.batch import BatchKind
+from models.runs.batch import BatchAction, BatchKind
 from models.views.batch import BatchPage, BatchRecord, BatchView, ItemQuery, RedeliveryRequest, RerunRequest
 from models.views.parameters import PageQuery, Text
 from services.batches import batches
@@ -16,31 +15,8 @@ from services.batches import batches
 router = APIRouter()
 _RERUNS, _REDELIVERIES = "/api/bulk-reruns", "/api/redeliveries"
 _TAGS: dict[str, Any] = {_RERUNS: ["bulk re-runs"], _REDELIVERIES: ["redeliveries"]}
+_UNKNOWN = {404: {"UNKNOWN_BATCH": "no batch has this id."}}
 _PLANNED = "The plan, or the batch that was started."
-Route = TypeVar("Route", bound=Callable[..., Any])
-
-
-def _of_both(
-    method: str, path: str, *, summary: str, answer: str, wrong_state: str | None = None
-) -> Callable[[Route], Route]:
-    """Add a route for batches of each kind."""
-    conflict = {409: {"WRONG_STATE": wrong_state}} if wrong_state else {}
-    responses = failures({404: {"UNKNOWN_BATCH": "no batch has this id."}} | conflict)
-
-    def _add(route: Route) -> Route:
-        for prefix, tags in _TAGS.items():
-            router.add_api_route(
-                f"{prefix}/{{batch_id}}{path}",
-                route,
-                methods=[method],
-                tags=tags,
-                summary=summary,
-                response_description=answer,
-                responses=responses,
-            )
-        return route
-
-    return _add
 
 
 async def _planned(kind: BatchKind, request: RerunRequest | RedeliveryRequest) -> BatchView:
@@ -96,58 +72,34 @@ def list_redeliveries(query: Annotated[PageQuery, Query()]) -> BatchPage:
     return batches.page(query, BatchKind.REDELIVER)
 
 
-@_of_both("GET", "", summary="A batch with a page of what became of its items", answer="The batch and the page.")
 def read(batch_id: Text, query: Annotated[ItemQuery, Query()]) -> BatchRecord:
     return batches.record(batch_id, query)
 
 
-@_of_both(
-    "POST",
-    "/confirm",
-    summary="Freeze the list of a plan, and start it",
-    answer="The confirmed batch. It has ended if its list is empty.",
-    wrong_state="the batch is no longer planned.",
-)
-async def confirm(batch_id: Text, by: By) -> BatchView:
-    """409 if it is no longer planned. What failed or arrived after the plan is not in the list."""
-    await batches.confirm(batch_id, by)
-    return await asyncio.to_thread(batches.view, batch_id)
+async def act(batch_id: Text, action: BatchAction, by: By) -> BatchView:
+    """`confirm` freezes the list of a plan and starts it. What failed or arrived after the plan is not in the list, and
+    the batch has ended if the list is empty. `pause` starts no further item until `resume`; what is on its way ends as
+    usual. `abort` ends the batch, or discards a plan; items that are not started stay untouched. 409 if its state does
+    not allow it.
+    """
+    return await batches.act(action, batch_id, by)
 
 
-@_of_both(
-    "POST",
-    "/pause",
-    summary="Start no further item until it is resumed",
-    answer="The paused batch.",
-    wrong_state="the batch is not running.",
-)
-def pause(batch_id: Text, by: By) -> BatchView:
-    """409 if it is not running. What is on its way ends as usual."""
-    batches.pause(batch_id, by)
-    return batches.view(batch_id)
-
-
-@_of_both(
-    "POST",
-    "/resume",
-    summary="Go on with a paused batch",
-    answer="The resumed batch.",
-    wrong_state="the batch is not paused.",
-)
-def resume(batch_id: Text, by: By) -> BatchView:
-    """409 if it is not paused."""
-    batches.resume(batch_id, by)
-    return batches.view(batch_id)
-
-
-@_of_both(
-    "POST",
-    "/abort",
-    summary="End a batch, or discard a plan",
-    answer="The aborted batch.",
-    wrong_state="the batch has ended.",
-)
-def abort(batch_id: Text, by: By) -> BatchView:
-    """409 if it has ended. Items that are not started stay untouched."""
-    batches.abort(batch_id, by)
-    return batches.view(batch_id)
+for each, tags in _TAGS.items():
+    router.add_api_route(
+        f"{each}/{{batch_id}}",
+        read,
+        tags=tags,
+        summary="A batch with a page of what became of its items",
+        response_description="The batch and the page.",
+        responses=failures(_UNKNOWN),
+    )
+    router.add_api_route(
+        f"{each}/{{batch_id}}/{{action}}",
+        act,
+        methods=["POST"],
+        tags=tags,
+        summary="Confirm, pause, resume or abort a batch",
+        response_description="The batch after that.",
+        responses=failures(_UNKNOWN | {409: {"WRONG_STATE": "the state of the batch does not allow the action."}}),
+    )

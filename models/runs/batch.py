@@ -27,6 +27,15 @@ class BatchState(StrEnum):
     DONE = "done"
 
 
+class BatchAction(StrEnum):
+    """What a person does with a plan or a batch."""
+
+    CONFIRM = "confirm"
+    PAUSE = "pause"
+    RESUME = "resume"
+    ABORT = "abort"
+
+
 class ItemState(StrEnum):
     """`skipped`: nothing was to be done for the item any longer, or its endpoint has left."""
 

@@ -17,7 +17,7 @@ from adapters.tables.batches import batches
 from adapters.tables.batches.batches import Selection
 from domain.batches import Draft, Settled
 from models.errors import Refused, Transient
-from models.runs.batch import BatchKind, BatchRow, BatchState, ItemState
+from models.runs.batch import BatchAction, BatchKind, BatchRow, BatchState, ItemState
 from models.views.batch import BatchItemView, BatchPage, BatchRecord, BatchView, ItemQuery
 from models.views.parameters import PageQuery
 from services.batches import redeliver, rerun
@@ -114,6 +114,15 @@ def freeze(batch_id: str, by: str) -> None:
         raise _wrong_state(batch_id, BatchState.PLANNED)
 
 
+async def act(action: BatchAction, batch_id: str, by: str) -> BatchView:
+    """Confirm, pause, resume or abort a batch, and return it. Raises as these do."""
+    if action is BatchAction.CONFIRM:
+        await confirm(batch_id, by)
+    else:
+        await asyncio.to_thread(_ACTIONS[action], batch_id, by)
+    return await asyncio.to_thread(view, batch_id)
+
+
 def pause(batch_id: str, by: str) -> None:
     """Start no further item of a batch until it is resumed. What is on its way ends as usual.
 
@@ -132,6 +141,9 @@ def resume(batch_id: str, by: str) -> None:
 def abort(batch_id: str, by: str) -> None:
     """End a batch, or discard a plan. Items that are not started stay untouched. Raises as `pause` does."""
     _change(batch_id, (BatchState.PLANNED, *_UNENDED), BatchState.ABORTED, by)
+
+
+_ACTIONS = {BatchAction.PAUSE: pause, BatchAction.RESUME: resume, BatchAction.ABORT: abort}
 
 
 def get(batch_id: str) -> BatchRow:

@@ -1,7 +1,9 @@
 """The bulk re-run of archives: a run for each archive of the frozen list, a few at once."""
 
 import asyncio
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import structlog
 from sqlalchemy import ColumnElement, or_
@@ -13,7 +15,7 @@ from adapters.tables.batches import batches, reruns
 from adapters.tables.batches.batches import Selection
 from adapters.tables.batches.reruns import Group
 from adapters.tables.runs import receipts
-from domain.batches import AT_ONCE, RUNNABLE, Draft, Flight, Settled, end_of, room, seconds_for, skipped, summed
+from domain.batches import AT_ONCE, RUNNABLE, Draft, Settled, room, seconds_for, skipped, summed
 from domain.runs.causes import CANCELLED
 from models.archive.archive import ArchiveRow, State
 from models.errors import Conflict
@@ -62,16 +64,13 @@ def settle(batch_id: str, now: datetime) -> Settled:
         Transient: the database does not answer.
     """
     flights = reruns.flights(batch_id)
-    ended = 0
-    for flight in flights:
-        became = end_of(flight)
-        if became and flight.flow_run_id:
-            known: dict[str, str | None] = {"flow_run_id": flight.flow_run_id}
-            if became is ItemState.FAILED:
-                known |= {"cause": flight.cause, "sentence": flight.sentence}
-            batches.end(batch_id, flight.position, became, now, **known)
-            ended += 1
-    return Settled(len(flights) - ended, ended)
+    over = [(each, became) for each in flights if (became := each.became())]
+    for flight, became in over:
+        known: dict[str, str | None] = {"flow_run_id": flight.flow_run_id}
+        if became is ItemState.FAILED and flight.last:
+            known |= {"cause": flight.last.cause_code, "sentence": flight.last.cause_sentence}
+        batches.end_item(batch_id, flight.item.position, became, now, **known)
+    return Settled(len(flights) - len(over), len(over))
 
 
 async def recover(batch_id: str) -> None:
@@ -81,20 +80,22 @@ async def recover(batch_id: str) -> None:
     Raises:
         Transient: the database or Prefect does not answer.
     """
-    now = datetime.now(UTC)
-    unended = [each for each in await asyncio.to_thread(reruns.flights, batch_id) if end_of(each) is None]
-    asked = {each.position: each.flow_run_id for each in unended if each.flow_run_id}
-    old = {each.position for each in unended if each.asked_at and each.asked_at < now - _LOST_AFTER}
-    known = await prefect_api.known([run for position, run in asked.items() if position in old])
+    before = datetime.now(UTC) - _LOST_AFTER
+    old = {
+        each.flow_run_id
+        for each in await asyncio.to_thread(reruns.flights, batch_id)
+        if each.flow_run_id and each.item.started_at and each.item.started_at < before and not each.became()
+    }
+    known = await prefect_api.known(list(old))
     # Read again: most of these runs have ended in between, and the history knows how.
     for flight in await asyncio.to_thread(reruns.flights, batch_id):
         run = known.get(flight.flow_run_id or "")
-        if end_of(flight) is not None:
+        if flight.became():
             continue
         if flight.flow_run_id is None:
-            await _ask_for_run(batch_id, flight)
-        elif flight.position in old & asked.keys() and (run is None or run.ended):
-            await _settle_lost(batch_id, flight, run)
+            await _ask_for_run(flight.item, flight.item.receipt_id or "")  # set with the start
+        elif flight.flow_run_id in old and (run is None or run.ended):
+            await _settle_lost(flight.item, run)
 
 
 async def start_next(row: BatchRow, now: datetime) -> int | None:
@@ -109,8 +110,9 @@ async def start_next(row: BatchRow, now: datetime) -> int | None:
         return 0
     queued = await asyncio.to_thread(reruns.next_queued, row.id, _SEEN_AT_ONCE)
     reasons = {item.position: skipped(State(item.was), state) for item, state in queued}
-    if any(reasons.values()):
-        await asyncio.to_thread(batches.skip, row.id, {key: why for key, why in reasons.items() if why}, now)
+    for why in set(reasons.values()) - {None}:
+        these, ended = [key for key, each in reasons.items() if each is why], {"skipped": why, "ended_at": now}
+        await _change(row.id, these, ItemState.QUEUED, state=ItemState.SKIPPED, **ended)
     chosen = [item for item, _ in queued if not reasons[item.position]][:free]
     await asyncio.gather(*(_start(item, now) for item in chosen))
     return len(chosen) if queued else None
@@ -118,45 +120,49 @@ async def start_next(row: BatchRow, now: datetime) -> int | None:
 
 async def _start(item: BatchItemRow, now: datetime) -> None:
     """Start the run of a queued archive: of its newest receipt, which may have arrived since the list was frozen."""
-    place = item.batch_id, item.position
     receipt_id = await asyncio.to_thread(receipts.newest_receipt_id, item.subject)
     if receipt_id is None:  # an archive has a receipt
         return
-    if await asyncio.to_thread(batches.mark_started, *place, receipt_id, now):
-        flight = Flight(item.position, item.subject, receipt_id, State(item.was), now)
-        await _ask_for_run(item.batch_id, flight)
+    started = {"state": ItemState.STARTED, "receipt_id": receipt_id, "started_at": now}
+    if await _change(item.batch_id, [item.position], ItemState.QUEUED, **started):  # else another driver has done so
+        await _ask_for_run(item, receipt_id)
 
 
-async def _ask_for_run(batch_id: str, flight: Flight) -> None:
+async def _ask_for_run(item: BatchItemRow, receipt_id: str) -> None:
     """Ask for the run of a started archive. Asked twice, Prefect returns the same run."""
-    repeats, place = flight.was is State.COMPLETED, (batch_id, flight.position)
+    became: dict[str, Any] = {"ended_at": datetime.now(UTC)}
     try:
-        run = await start_run(flight.reference, flight.receipt_id, Trigger.BULK, repeats=repeats)
+        run = await start_run(item.subject, receipt_id, Trigger.BULK, repeats=item.was == State.COMPLETED)
     except Conflict as conflict:
-        log.error("not started; a person must examine it", receipt_id=flight.receipt_id, why=str(conflict))
-        await asyncio.to_thread(batches.end, *place, ItemState.FAILED, datetime.now(UTC))
-        return
-    if run.ended:  # another run completed the receipt in between
-        ended = ItemState.SKIPPED, datetime.now(UTC)
-        await asyncio.to_thread(batches.end, *place, *ended, skipped=Skipped.COMPLETED_SINCE)
-        return
-    await asyncio.to_thread(batches.set_run, *place, run.flow_run_id)
+        log.error("not started; a person must examine it", receipt_id=receipt_id, why=str(conflict))
+        became |= {"state": ItemState.FAILED}
+    else:
+        if run.ended:  # another run completed the receipt in between
+            became |= {"state": ItemState.SKIPPED, "skipped": Skipped.COMPLETED_SINCE}
+        else:
+            became = {"flow_run_id": run.flow_run_id}
+    await _change(item.batch_id, [item.position], ItemState.STARTED, **became)
 
 
-async def _settle_lost(batch_id: str, flight: Flight, run: FlowRun | None) -> None:
+async def _settle_lost(item: BatchItemRow, run: FlowRun | None) -> None:
     """Settle an archive whose run has ended without our history, or is gone from Prefect.
 
     What a person cancelled stays as it is. Every other run is asked for again; its number of attempts does not grow
     without end, since each request counts the run before as ended.
     """
-    log.warning("the run of an archive was lost", flow_run_id=flight.flow_run_id, state=run.state if run else None)
+    receipt_id, now = item.receipt_id or "", datetime.now(UTC)
+    log.warning("the run of an archive was lost", flow_run_id=item.flow_run_id, state=run.state if run else None)
     if run is None or run.state != RunState.CANCELLED:
-        await _ask_for_run(batch_id, flight)
+        await _ask_for_run(item, receipt_id)
         return
-    now, why = datetime.now(UTC), {"cause": CANCELLED.code, "sentence": CANCELLED.sentence}
-    await record_ended(run, flight.reference, flight.receipt_id, Trigger.BULK)
-    await asyncio.to_thread(receipts.set_failed, flight.receipt_id, CANCELLED, now)
-    await asyncio.to_thread(batches.end, batch_id, flight.position, ItemState.FAILED, now, **why)
+    why = {"cause": CANCELLED.code, "sentence": CANCELLED.sentence}
+    await record_ended(run, item.subject, receipt_id, Trigger.BULK)
+    await asyncio.to_thread(receipts.set_failed, receipt_id, CANCELLED, now)
+    await asyncio.to_thread(batches.end_item, item.batch_id, item.position, ItemState.FAILED, now, **why)
+
+
+async def _change(batch_id: str, positions: Collection[int], before: ItemState, **after: Any) -> int:
+    return await asyncio.to_thread(batches.change_items, batch_id, positions, before, **after)
 
 
 def _plan(groups: list[Group], conditions: list[ColumnElement[bool]], now: datetime) -> RerunPlan:

@@ -24,7 +24,7 @@ LIST = f"{ARCHIVE}/{{name}}"
 RERUN = "POST /api/archives/{reference}/rerun"
 EXPLANATION = "POST /api/archives/{reference}/discrepancies/{discrepancy_id}/explanation"
 DISCREPANCIES, ANY_EXPLANATION = "GET /api/discrepancies", "POST /api/discrepancies/{discrepancy_id}/explanation"
-BATCHES = {
+BATCHES: dict[str, dict[str, Any]] = {
     "/api/bulk-reruns": {"reference": "lost"},
     "/api/redeliveries": {"reference": "contract", "state": ["pending"]},
 }
@@ -283,24 +283,12 @@ CASES: dict[tuple[str, int, str], Case] = {
             ("GET /{batch_id}", 404, "UNKNOWN_BATCH", _get(f"{path}/unknown")),
             ("GET /{batch_id}", 422, "BAD_PARAMETER", _get(f"{path}/any?item_state=unknown")),
             ("GET /{batch_id}", 503, "UNAVAILABLE", _without_database("GET", f"{path}/any")),
-        )
-    },
-    **{
-        (f"POST {path}/{{batch_id}}/{action}", status, code): case
-        for path in BATCHES
-        for action, before, before_that_forbids in (
-            ("confirm", "", "abort"),
-            ("pause", "confirm", ""),
-            ("resume", "confirm pause", "confirm"),
-            ("abort", "confirm", "abort"),
-        )
-        for status, code, case in (
-            (200, "", _after(path, before, _act(action))),
-            (401, "UNAUTHORIZED", _plain("POST", f"{path}/any/{action}")),
-            (404, "UNKNOWN_BATCH", _post(f"{path}/unknown/{action}")),
-            (409, "WRONG_STATE", _after(path, before_that_forbids, _act(action))),
-            (422, "BAD_PARAMETER", _post(f"{path}/%00/{action}")),
-            (503, "UNAVAILABLE", _without_database("POST", f"{path}/any/{action}")),
+            ("POST /{batch_id}/{action}", 200, "", _after(path, "confirm pause resume", _act("abort"))),
+            ("POST /{batch_id}/{action}", 401, "UNAUTHORIZED", _plain("POST", f"{path}/any/confirm")),
+            ("POST /{batch_id}/{action}", 404, "UNKNOWN_BATCH", _post(f"{path}/unknown/pause")),
+            ("POST /{batch_id}/{action}", 409, "WRONG_STATE", _after(path, "abort", _act("confirm"))),
+            ("POST /{batch_id}/{action}", 422, "BAD_PARAMETER", _post(f"{path}/%00/resume")),
+            ("POST /{batch_id}/{action}", 503, "UNAVAILABLE", _without_database("POST", f"{path}/any/abort")),
         )
     },
     (LIST_ENDPOINTS, 200, ""): _get(ENDPOINTS),

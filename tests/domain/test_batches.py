@@ -1,6 +1,5 @@
 """What a bulk re-run starts next, what became of its archives, and the words of plans."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,7 +11,6 @@ from domain.batches import (
     AT_ONCE_BESIDE_NEW,
     RUNNABLE,
     WORDS,
-    Flight,
     duration_text,
     end_of,
     room,
@@ -41,15 +39,9 @@ PLAN = RerunPlan(
 )
 
 
-def flight(run: RunState | None, receipt: State | None) -> Flight:
-    noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
-    return Flight(1, "r", "receipt", State.FAILED, noon, "run", run, receipt)
-
-
 @pytest.mark.parametrize(
     ("run", "receipt", "became"),
     [
-        (None, State.RECEIVED, None),
         (RunState.RUNNING, State.PROCESSING, None),
         (RunState.AWAITING_RETRY, State.PROCESSING, None),
         (RunState.COMPLETED, State.COMPLETED, ItemState.COMPLETED),
@@ -61,9 +53,9 @@ def flight(run: RunState | None, receipt: State | None) -> Flight:
     ],
 )
 def test_end_of_a_run_decides_what_became_of_its_archive(
-    run: RunState | None, receipt: State, became: ItemState | None
+    run: RunState, receipt: State, became: ItemState | None
 ) -> None:
-    assert end_of(flight(run, receipt)) is became
+    assert end_of(run, receipt) is became
 
 
 @given(st.integers(0, 50), st.integers(0, 50))

@@ -267,8 +267,8 @@ def test_driver_cancelled_before_a_worker_takes_it_aborts_its_batch() -> None:
 def aborted(delivery: Delivery, flow_run_id: str, at: datetime) -> str:
     """Abort a bulk re-run whose only archive has a run on its way, and whose driver is gone. Return its id."""
     batch_id = frozen(reference=delivery.reference)
-    assert rows.mark_started(batch_id, 1, delivery.receipt_id, at)
-    rows.set_run(batch_id, 1, flow_run_id)
+    begun = {"receipt_id": delivery.receipt_id, "started_at": at, "flow_run_id": flow_run_id}
+    rows.change_items(batch_id, [1], ItemState.QUEUED, state=ItemState.STARTED, **begun)
     batches.abort(batch_id, "ann@host")
     return batch_id
 

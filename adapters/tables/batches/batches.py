@@ -1,6 +1,6 @@
 """Batches in the database: their plans and states, the frozen lists, and what became of each item. Of every kind."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from sqlmodel import Session, col, func, select, update
 
 from adapters.database.listing import Order, listed
 from adapters.database.transactions import insert_new, reading, writing
-from models.runs.batch import BatchItemRow, BatchKind, BatchRow, BatchState, ItemState, Skipped
+from models.runs.batch import BatchItemRow, BatchKind, BatchRow, BatchState, ItemState
 
 _NEWEST_FIRST = Order(col(BatchRow.created_at), col(BatchRow.id), is_descending=True)
 
@@ -147,37 +147,17 @@ def failures(batch_id: str) -> list[tuple[str | None, str | None, int]]:
         return list(session.exec(counted).all())
 
 
-def skip(batch_id: str, reasons: Mapping[int, Skipped], now: datetime) -> None:
-    """Record that nothing is done for queued items, by position."""
+def change_items(batch_id: str, positions: Collection[int], before: ItemState, **after: Any) -> int:
+    """Change items that are in the state `before`, and return how many were."""
+    these = (col(BatchItemRow.batch_id) == batch_id, col(BatchItemRow.position).in_(positions))
+    changed = update(BatchItemRow).where(*these, col(BatchItemRow.state) == before).values(after)
     with writing() as session:
-        for position, reason in reasons.items():
-            ended = {"state": ItemState.SKIPPED, "skipped": reason, "ended_at": now}
-            session.execute(_item(batch_id, position, ItemState.QUEUED).values(ended))
+        return session.connection().execute(changed).rowcount
 
 
-def mark_started(batch_id: str, position: int, receipt_id: str, now: datetime) -> bool:
-    """Record that a run of a queued item is about to be asked for. False if another driver has done so."""
-    started = {"state": ItemState.STARTED, "receipt_id": receipt_id, "started_at": now}
-    with writing() as session:
-        marked = _item(batch_id, position, ItemState.QUEUED).values(started)
-        return session.connection().execute(marked).rowcount == 1
-
-
-def set_run(batch_id: str, position: int, flow_run_id: str) -> None:
-    """Record the run of a started item."""
-    with writing() as session:
-        session.execute(_item(batch_id, position, ItemState.STARTED).values(flow_run_id=flow_run_id))
-
-
-def end(batch_id: str, position: int, state: ItemState, now: datetime, **known: str | None) -> None:
+def end_item(batch_id: str, position: int, state: ItemState, now: datetime, **known: str | None) -> None:
     """Record what became of a started item, with what is `known` besides, such as its `cause`."""
-    with writing() as session:
-        session.execute(_item(batch_id, position, ItemState.STARTED).values(state=state, ended_at=now, **known))
-
-
-def _item(batch_id: str, position: int, state: ItemState) -> Any:
-    these = (col(BatchItemRow.batch_id) == batch_id, col(BatchItemRow.position) == position)
-    return update(BatchItemRow).where(*these, col(BatchItemRow.state) == state)
+    change_items(batch_id, [position], ItemState.STARTED, state=state, ended_at=now, **known)
 
 
 def _locked(session: Session, batch_id: str) -> BatchRow:

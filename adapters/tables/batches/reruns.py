@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, exists, func, or_, select
 
 from adapters.database.transactions import reading
-from domain.batches import Flight
+from domain.batches import end_of
 from models.archive.archive import ArchiveRow, State
 from models.messages.notification import NotificationRow, NotificationState
 from models.runs.batch import BatchItemRow, ItemState
@@ -36,6 +36,24 @@ class Group:
     sentence: str | None
     template_id: str | None
     archives: int
+
+
+@dataclass(frozen=True, slots=True)
+class Flight:
+    """A started archive of a bulk re-run, and what the history of runs knows of its run.
+
+    `last` is the newest attempt, None before the first attempt began. A run that a killed driver has asked for and not
+    recorded has its `flow_run_id` too, once it has begun.
+    """
+
+    item: BatchItemRow
+    flow_run_id: str | None
+    last: RunRow | None
+    receipt_state: str | None
+
+    def became(self) -> ItemState | None:
+        """Return what became of the archive, None while its run is on its way."""
+        return end_of(self.last.state, self.receipt_state) if self.last else None
 
 
 def groups(conditions: Sequence[ColumnElement[bool]]) -> list[Group]:
@@ -100,10 +118,12 @@ def flights(batch_id: str) -> list[Flight]:
     )
     with reading() as session:
         items = session.exec(started).all()
-        runs = {each.position: each.flow_run_id or _unrecorded_run(session, each) for each, _ in items}
-        of_runs = select(RunRow).where(col(RunRow.flow_run_id).in_([each for each in runs.values() if each]))
+        ids = [each.flow_run_id or _unrecorded_run(session, each) for each, _ in items]
+        of_runs = select(RunRow).where(col(RunRow.flow_run_id).in_([each for each in ids if each]))
         last = {each.flow_run_id: each for each in session.exec(of_runs.order_by(col(RunRow.attempt)))}
-    return [_flight(each, state, runs[each.position], last.get(runs[each.position] or "")) for each, state in items]
+    return [
+        Flight(item, run_id, last.get(run_id or ""), state) for (item, state), run_id in zip(items, ids, strict=True)
+    ]
 
 
 def in_flight(now: datetime) -> int:
@@ -156,18 +176,3 @@ def _unrecorded_run(session: Session, item: BatchItemRow) -> str | None:
         or_(col(RunRow.ended_at).is_(None), col(RunRow.ended_at) != col(RunRow.started_at)),
     )
     return session.exec(begun.order_by(col(RunRow.started_at).desc())).first()
-
-
-def _flight(item: BatchItemRow, receipt_state: str | None, flow_run_id: str | None, run: RunRow | None) -> Flight:
-    return Flight(
-        position=item.position,
-        reference=item.subject,
-        receipt_id=item.receipt_id or "",  # set with the start
-        was=State(item.was),
-        asked_at=item.started_at,
-        flow_run_id=flow_run_id,
-        run_state=RunState(run.state) if run else None,
-        receipt_state=State(receipt_state) if receipt_state else None,
-        cause=run.cause_code if run else None,
-        sentence=run.cause_sentence if run else None,
-    )

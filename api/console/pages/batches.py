@@ -1,26 +1,22 @@
 """`/console/bulk`: batches: a plan, its confirmation, its progress, and what became of each item."""
 
-from typing import Literal
-
 from fastapi import APIRouter, Request, Response
 
 from api.console.frame.cookies import ROOT
 from api.console.frame.entrance import see
 from api.console.frame.forms import Posted
 from api.console.frame.rendering import render
-from api.console.frame.threads import in_thread
 from api.console.frame.visits import Person, recorded
 from api.console.pages.lists.filters import asked
 from api.console.pages.lists.lists import listed
 from domain.batches import duration_text
 from models.errors import Refused
-from models.runs.batch import ItemState
+from models.runs.batch import BatchAction, ItemState
 from models.views.batch import ItemQuery
 from models.views.parameters import PageQuery
 from services.batches import batches
 
 PATH = f"{ROOT}/bulk"
-_ACTIONS = {"pause": batches.pause, "resume": batches.resume, "abort": batches.abort}
 router = APIRouter()
 
 
@@ -45,13 +41,7 @@ def read(request: Request, batch_id: str, _person: Person) -> Response:
     )
 
 
-@router.post("/bulk/{batch_id}/confirm")
-async def confirm(batch_id: str, _form: Posted, person: Person) -> Response:
-    await batches.confirm(batch_id, recorded(person))
-    return see(f"{PATH}/{batch_id}")
-
-
 @router.post("/bulk/{batch_id}/{action}")
-async def act(batch_id: str, action: Literal["pause", "resume", "abort"], _form: Posted, person: Person) -> Response:
-    await in_thread(_ACTIONS[action], batch_id, recorded(person))
+async def act(batch_id: str, action: BatchAction, _form: Posted, person: Person) -> Response:
+    await batches.act(action, batch_id, recorded(person))
     return see(f"{PATH}/{batch_id}")

@@ -163,9 +163,9 @@ def test_lists_are_read_page_by_page_and_by_kind() -> None:
 def test_started_archive_holds_its_place_unless_it_waits_or_takes_for_hours(state: State) -> None:
     fill([filled(1, state)])
     batch_id = frozen(ArchiveFilter(state=state))
-    started = [rows.mark_started(batch_id, 1, receipt_id(FIRST), NOW) for _ in range(2)]
-    assert (started, rows.counts(batch_id)) == ([True, False], {ItemState.STARTED: 1})  # by one driver alone
-    rows.set_run(batch_id, 1, "run-bulk")
+    begun = {"receipt_id": receipt_id(FIRST), "started_at": NOW, "flow_run_id": "run-bulk"}
+    started = [rows.change_items(batch_id, [1], ItemState.QUEUED, state=ItemState.STARTED, **begun) for _ in range(2)]
+    assert (started, rows.counts(batch_id)) == ([1, 0], {ItemState.STARTED: 1})  # by one driver alone
     runs.begin(run(RunState.RUNNING, NOW))
 
     assert reruns.in_flight(NOW + timedelta(minutes=59)) == 1
