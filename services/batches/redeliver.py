@@ -18,7 +18,7 @@ from models.runs.batch import BatchRow
 from models.views.batch import EndpointShare, RedeliveryFilter, RedeliveryPlan
 from services.messages.endpoints.endpoints import check_filter as check_endpoint
 from services.messages.events.planning import known_endpoints
-from services.sources.registry import check_filter as check_source
+from services.sources import check_filter as check_source
 from services.views.message_list import conditions_of
 
 QUIET_S = 5.0  # the endpoints have the pace; their messages may take days

@@ -16,7 +16,7 @@ from adapters.tables.batches.batches import Selection
 from adapters.tables.batches.reruns import Group
 from adapters.tables.runs import receipts
 from domain.batches import AT_ONCE, RUNNABLE, Draft, Settled, room, seconds_for, skipped, summed
-from domain.runs.causes import CANCELLED
+from domain.runs import CANCELLED
 from models.archive.archive import ArchiveRow, State
 from models.errors import Conflict
 from models.runs.batch import BatchItemRow, BatchRow, ItemState, Skipped

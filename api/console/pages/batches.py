@@ -7,8 +7,7 @@ from api.console.frame.entrance import see
 from api.console.frame.forms import Posted
 from api.console.frame.rendering import render
 from api.console.frame.visits import Person, recorded
-from api.console.pages.lists.filters import asked
-from api.console.pages.lists.lists import listed
+from api.console.pages.lists import asked, listed
 from domain.batches import duration_text
 from models.errors import Refused
 from models.runs.batch import BatchAction, ItemState
