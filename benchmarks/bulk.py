@@ -30,7 +30,7 @@ from benchmarks.engine import set_up_process
 from benchmarks.installations import Installation, installation
 from benchmarks.postgres import Postgres, postgres
 from models.archive.archive import ArchiveRow, State
-from models.runs.batch import BatchKind
+from models.runs.batch import BatchAction, BatchKind
 from models.runs.receipt import ReceiptRow
 from models.views.archives.archives import ArchiveFilter
 from services.batches import batches
@@ -90,7 +90,7 @@ async def plan_and_first_run(count: int) -> dict[str, float]:
         assert time.perf_counter() < planned_s + _FIRST_RUN_WITHIN_S
         await asyncio.sleep(0.02)
     first_s = time.perf_counter()
-    await asyncio.to_thread(batches.abort, plan.id, "benchmark")
+    await asyncio.to_thread(batches.change, BatchAction.ABORT, plan.id, "benchmark")
     return {
         "plan_s": planned_s - began_s,
         "confirm_s": confirmed_s - planned_s,
@@ -137,7 +137,7 @@ class _bulk_runs:  # noqa: N801 -- reads as a verb
         self._pace.append(sum(each.done + each.failed for each in found) / (time.perf_counter() - self._began_s))
         for each in found:
             if each.state == "running":
-                await asyncio.to_thread(batches.abort, each.id, "benchmark")
+                await asyncio.to_thread(batches.change, BatchAction.ABORT, each.id, "benchmark")
         await asyncio.to_thread(self._until_landed)
 
     def _until_landed(self) -> None:

@@ -28,7 +28,7 @@ from flows.execution.results import RESULTS
 from flows.execution.summaries import optional_summary
 from models.archive.archive import State
 from models.errors import Refused, Transient
-from models.runs.batch import BatchKind, BatchState
+from models.runs.batch import BatchAction, BatchKind, BatchState
 from models.views.archives.archives import ArchiveFilter
 from models.views.batch import BatchView
 from models.views.parameters import Text, read_moment
@@ -128,7 +128,7 @@ async def _drive(batch_id: str) -> Any:
     except asyncio.CancelledError:
         if is_cancelled_by_person():
             with suppress(Refused, Transient):  # aborted before; or the sweep aborts it, as its driver is Cancelled
-                await asyncio.to_thread(batches.abort, batch_id, _PREFECT)
+                await asyncio.to_thread(batches.change, BatchAction.ABORT, batch_id, _PREFECT)
                 await progress.show()
         raise
     found = await progress.show()

@@ -13,7 +13,7 @@ from cli.results import print_found, print_page
 from cli.terminal import Json, can_ask, cell, console, named_options, print_json, table_of, time_text
 from domain.batches import WORDS, filter_text
 from models.errors import WrongUse
-from models.runs.batch import BatchKind, ItemState
+from models.runs.batch import BatchAction, BatchKind, ItemState
 from models.views.batch import BatchItemView, BatchView, ItemQuery
 from models.views.parameters import PageQuery
 from services.batches import batches
@@ -67,19 +67,19 @@ def show(
 @app.command()
 def pause(batch_id: Id, *, as_json: Json = False) -> None:
     """Start nothing further until it is resumed. What is on its way ends as usual."""
-    _act(batches.pause, batch_id, as_json=as_json)
+    _act(BatchAction.PAUSE, batch_id, as_json=as_json)
 
 
 @app.command()
 def resume(batch_id: Id, *, as_json: Json = False) -> None:
     """Go on with what is paused."""
-    _act(batches.resume, batch_id, as_json=as_json)
+    _act(BatchAction.RESUME, batch_id, as_json=as_json)
 
 
 @app.command()
 def abort(batch_id: Id, *, as_json: Json = False) -> None:
     """End a bulk re-run or redelivery, or discard a plan. What is not started stays untouched."""
-    _act(batches.abort, batch_id, as_json=as_json)
+    _act(BatchAction.ABORT, batch_id, as_json=as_json)
 
 
 def propose(kind: BatchKind, chosen: Callable[[], Any], *, dry_run: bool, yes: bool, as_json: bool) -> str | None:
@@ -147,8 +147,8 @@ def print_record(found: BatchView, items: Sequence[BatchItemView] = ()) -> None:
         console().print(table_of((heads[ItemState(items[0].state)], "cause", "run"), rows))
 
 
-def _act(action: Callable[[str, str], None], batch_id: str, *, as_json: bool) -> None:
-    action(batch_id, person())
+def _act(action: BatchAction, batch_id: str, *, as_json: bool) -> None:
+    batches.change(action, batch_id, person())
     print_found(batches.view(batch_id), _print_end, as_json=as_json)
 
 

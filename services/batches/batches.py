@@ -5,6 +5,7 @@ A further kind is a module beside `rerun`, and its line in `KINDS`.
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Protocol
 from uuid import uuid4
@@ -26,6 +27,12 @@ log = structlog.get_logger()
 
 _CANCELLED = "Cancelled"
 _UNENDED = (BatchState.RUNNING, BatchState.PAUSED)
+_CHANGES: Mapping[BatchAction, tuple[tuple[BatchState, ...], BatchState, str]] = {
+    BatchAction.PAUSE: ((BatchState.RUNNING,), BatchState.PAUSED, "paused"),
+    BatchAction.RESUME: ((BatchState.PAUSED,), BatchState.RUNNING, "resumed"),
+    BatchAction.ABORT: ((BatchState.PLANNED, *_UNENDED), BatchState.ABORTED, "aborted"),
+}
+"""From which states an action leads to which state, and what the record says."""
 
 
 class Kind(Protocol):
@@ -115,35 +122,27 @@ def freeze(batch_id: str, by: str) -> None:
 
 
 async def act(action: BatchAction, batch_id: str, by: str) -> BatchView:
-    """Confirm, pause, resume or abort a batch, and return it. Raises as these do."""
+    """Confirm, pause, resume or abort a batch, and return it. Raises as `confirm` and `change` do."""
     if action is BatchAction.CONFIRM:
         await confirm(batch_id, by)
     else:
-        await asyncio.to_thread(_ACTIONS[action], batch_id, by)
+        await asyncio.to_thread(change, action, batch_id, by)
     return await asyncio.to_thread(view, batch_id)
 
 
-def pause(batch_id: str, by: str) -> None:
-    """Start no further item of a batch until it is resumed. What is on its way ends as usual.
+def change(action: BatchAction, batch_id: str, by: str) -> None:
+    """Pause, resume or abort a batch. What is on its way ends as usual, and items that are not started stay untouched.
 
     Raises:
-        Refused: it is unknown, or not running.
+        Refused: it is unknown, or its state does not allow the action.
         Transient: the database does not answer.
     """
-    _change(batch_id, (BatchState.RUNNING,), BatchState.PAUSED, by)
-
-
-def resume(batch_id: str, by: str) -> None:
-    """Go on with a paused batch. Raises as `pause` does."""
-    _change(batch_id, (BatchState.PAUSED,), BatchState.RUNNING, by, "resumed")
-
-
-def abort(batch_id: str, by: str) -> None:
-    """End a batch, or discard a plan. Items that are not started stay untouched. Raises as `pause` does."""
-    _change(batch_id, (BatchState.PLANNED, *_UNENDED), BatchState.ABORTED, by)
-
-
-_ACTIONS = {BatchAction.PAUSE: pause, BatchAction.RESUME: resume, BatchAction.ABORT: abort}
+    before, after, what = _CHANGES[action]
+    get(batch_id)
+    now = datetime.now(UTC)
+    if not batches.change(batch_id, before, after, _action(by, what, now), now):
+        raise _wrong_state(batch_id, *before)
+    log.info("batch", batch_id=batch_id, what=what)
 
 
 def get(batch_id: str) -> BatchRow:
@@ -217,24 +216,16 @@ async def restart_drivers() -> int:
     for row in unended:
         driver = known.get(row.flow_run_id or "")
         if driver is not None and driver.state == _CANCELLED:
-            await asyncio.to_thread(_abort_cancelled, row)
+            await asyncio.to_thread(_abort_cancelled, row.id)
         elif driver is None or driver.ended:
             await start_driver(row.id)
             restarted += 1
     return restarted
 
 
-def _abort_cancelled(row: BatchRow) -> None:
-    now = datetime.now(UTC)
-    batches.change(row.id, _UNENDED, BatchState.ABORTED, _action("prefect", "aborted", now), now)
-
-
-def _change(batch_id: str, before: tuple[BatchState, ...], after: BatchState, by: str, what: str | None = None) -> None:
-    get(batch_id)
-    now = datetime.now(UTC)
-    if not batches.change(batch_id, before, after, _action(by, what or after, now), now):
-        raise _wrong_state(batch_id, *before)
-    log.info("batch", batch_id=batch_id, what=what or after)
+def _abort_cancelled(batch_id: str) -> None:
+    with suppress(Refused):  # it has ended in between
+        change(BatchAction.ABORT, batch_id, "prefect")
 
 
 def _wrong_state(batch_id: str, *expected: BatchState) -> Refused:

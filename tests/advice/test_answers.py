@@ -11,7 +11,7 @@ from api.console.words.meanings.answers import ANSWERS
 from api.console.words.meanings.causes import CAUSES
 from models.errors import Refused
 from models.payments import PAYLOAD_CODES, Discrepancy, DiscrepancyCode
-from models.runs.batch import BatchKind
+from models.runs.batch import BatchAction, BatchKind
 from models.views.archives.archives import ArchiveFilter
 from models.views.archives.payments import DiscrepancyQuery, Explanation
 from models.views.messages.endpoints import NewEndpoint
@@ -119,7 +119,7 @@ def test_action_on_what_has_changed_succeeds_after_it_is_read_again() -> None:
     assert missing_list.page(MissingQuery()).items == []
 
     plan = batches.plan(BatchKind.RERUN, ArchiveFilter(), "a test")
-    batches.abort(plan.id, "a test")
+    batches.change(BatchAction.ABORT, plan.id, "a test")
     with pytest.raises(Refused, match="WRONG_STATE"):
-        batches.abort(plan.id, "a test")
+        batches.change(BatchAction.ABORT, plan.id, "a test")
     assert batches.view(plan.id).state == "aborted"

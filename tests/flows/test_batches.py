@@ -23,7 +23,7 @@ from flows.judge_signatures import judge_signatures
 from flows.verify_archives import verify_archives
 from models.archive.archive import State
 from models.messages.event import Event, EventType
-from models.runs.batch import BatchKind, ItemState
+from models.runs.batch import BatchAction, BatchKind, ItemState
 from models.runs.receipt import Delivery
 from models.runs.run import RunRow, RunState, Trigger
 from models.views.archives.archives import ArchiveFilter
@@ -197,6 +197,8 @@ def test_bulk_of_the_command_line_names_the_archives_that_failed_again() -> None
     }
     driver = str(record.url).rpartition("/")[2]
     wait_for(driver, "Failed")
+    [why] = json.loads(artifacts(driver)["table"]["data"])
+    assert (why["cause"], why["items"]) == ("BODY_MISSING", 1)
 
 
 @pytest.mark.usefixtures("working")
@@ -224,13 +226,13 @@ def test_cancel_aborts_and_leaves_the_other_archives_untouched() -> None:
 def test_paused_batch_goes_on_once_it_is_resumed_and_skips_what_was_completed_meanwhile() -> None:
     failed("paused-1", "paused-2")
     batch_id = frozen(q="paused-")
-    batches.pause(batch_id, "ann@host")
+    batches.change(BatchAction.PAUSE, batch_id, "ann@host")
     driver = started(bulk=batch_id, dry_run=False)
     wait_for(driver, "Running")
     wait_for(workers.create_run("paused-1"), "Completed")
     assert batches.view(batch_id).queued == 2
 
-    batches.resume(batch_id, "ann@host")
+    batches.change(BatchAction.RESUME, batch_id, "ann@host")
     wait_for(driver, "Completed")
 
     items = batches.record(batch_id, ItemQuery()).items
@@ -269,7 +271,7 @@ def aborted(delivery: Delivery, flow_run_id: str, at: datetime) -> str:
     batch_id = frozen(reference=delivery.reference)
     begun = {"receipt_id": delivery.receipt_id, "started_at": at, "flow_run_id": flow_run_id}
     rows.change_items(batch_id, [1], ItemState.QUEUED, state=ItemState.STARTED, **begun)
-    batches.abort(batch_id, "ann@host")
+    batches.change(BatchAction.ABORT, batch_id, "ann@host")
     return batch_id
 
 

@@ -59,24 +59,28 @@ def make_page_due(batch_id: str, by: str, now: datetime) -> int | None:
     """
     with writing() as session:
         session.get_one(BatchRow, batch_id, with_for_update=True)
-        queued = select(BatchItemRow).where(BatchItemRow.state == ItemState.QUEUED, BatchItemRow.batch_id == batch_id)
+        queued = (
+            select(BatchItemRow, NotificationRow.message_id)
+            .join(NotificationRow, col(NotificationRow.message_id) == col(BatchItemRow.subject), isouter=True)
+            .where(BatchItemRow.state == ItemState.QUEUED, BatchItemRow.batch_id == batch_id)
+        )
         found = session.exec(queued.order_by(col(BatchItemRow.position)).limit(_PAGE + 1)).all()
         if not found:
             return None
         items = found[:_PAGE]
-        known, free = _states(session, [each.subject for each in items])
+        free = _states_of_free(session, [message_id for _, message_id in items if message_id])
         by_state: defaultdict[str, list[str]] = defaultdict(list)
-        for each in items:
+        for each, message_id in items:
             if free.get(each.subject) == each.was:
                 by_state[each.was].append(each.subject)
-            if each.subject in free or each.subject not in known:
+            if each.subject in free or message_id is None:
                 each.state, each.started_at = ItemState.STARTED, now
         for was, message_ids in by_state.items():
             _make_due(session, message_ids, NotificationState(was), by, now)
         session.flush()
         if len(found) == len(items):
             _probe_now(session, batch_id, now)
-        return sum(each.state == ItemState.STARTED for each in items)
+        return sum(each.state == ItemState.STARTED for each, _ in items)
 
 
 def settle(batch_id: str, now: datetime) -> tuple[int, int]:
@@ -106,12 +110,11 @@ def _ended(batch_id: str, position: int, state: str | None, why: str | None, now
     return {"batch_id": batch_id, "position": position, "sentence": why, "ended_at": now} | became
 
 
-def _states(session: Session, message_ids: Collection[str]) -> tuple[set[str], dict[str, str]]:
-    """Return which messages exist, and the states of those that no other transaction changes now. These are locked."""
+def _states_of_free(session: Session, message_ids: Collection[str]) -> dict[str, str]:
+    """Return the states of the messages that no other transaction changes now. They are locked."""
     its_id = col(NotificationRow.message_id)
-    known = session.exec(select(its_id).where(its_id.in_(message_ids))).all()
-    free = select(its_id, NotificationRow.state).where(its_id.in_(message_ids)).with_for_update(skip_locked=True)
-    return set(known), dict(session.exec(free).all())
+    free = select(its_id, NotificationRow.state).where(its_id.in_(message_ids))
+    return dict(session.exec(free.with_for_update(skip_locked=True)).all())
 
 
 def _make_due(session: Session, message_ids: Collection[str], was: NotificationState, by: str, now: datetime) -> None:

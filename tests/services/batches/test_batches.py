@@ -14,7 +14,7 @@ from adapters.tables.runs import receipts, runs
 from domain.batches import AT_ONCE
 from models.archive.archive import State
 from models.errors import Refused, System
-from models.runs.batch import BatchKind, BatchRow, ItemState
+from models.runs.batch import BatchAction, BatchKind, BatchRow, ItemState
 from models.runs.cause import Cause
 from models.runs.run import RunRow, RunState, Trigger
 from models.views.archives.archives import ArchiveFilter
@@ -123,21 +123,21 @@ def test_batch_is_paused_resumed_and_aborted_and_the_record_says_by_whom() -> No
     fill([filled(1)])
     batch_id = frozen()
 
-    batches.pause(batch_id, "bob@host")
+    batches.change(BatchAction.PAUSE, batch_id, "bob@host")
     assert batches.view(batch_id).state == "paused"
-    batches.resume(batch_id, "api")
+    batches.change(BatchAction.RESUME, batch_id, "api")
     assert batches.view(batch_id).state == "running"
-    batches.abort(batch_id, "prefect")
+    batches.change(BatchAction.ABORT, batch_id, "prefect")
 
     found = batches.view(batch_id)
     assert (found.state, found.queued) == ("aborted", 1)
     acted = [(each.what, each.by) for each in found.actions[2:]]
     assert acted == [("paused", "bob@host"), ("resumed", "api"), ("aborted", "prefect")]
     with pytest.raises(Refused, match="this batch is aborted"):
-        batches.resume(batch_id, "bob@host")
-    for act in (batches.pause, batches.resume, batches.abort, batches.freeze):
+        batches.change(BatchAction.RESUME, batch_id, "bob@host")
+    for action in BatchAction:
         with pytest.raises(Refused) as refused:
-            act("nothing", "ann@host")
+            asyncio.run(batches.act(action, "nothing", "ann@host"))
         assert (refused.value.code, refused.value.status) == ("UNKNOWN_BATCH", 404)
 
 

@@ -19,7 +19,7 @@ from models.errors import Refused
 from models.messages.endpoint import EndpointRow
 from models.messages.event import Event, EventType
 from models.messages.notification import AttemptTrigger, NotificationRow, NotificationState
-from models.runs.batch import BatchKind, BatchRow
+from models.runs.batch import BatchAction, BatchKind, BatchRow
 from models.views.batch import BatchView, ItemQuery, RedeliveryFilter, RedeliveryPlan
 from models.views.messages.endpoints import NewEndpoint
 from models.views.messages.messages import MessageQuery
@@ -255,14 +255,14 @@ def test_paused_redelivery_sends_nothing_and_an_aborted_one_records_what_became_
     all_dead()
     row = planned()
     batches.freeze(row.id, "dana@desk")
-    batches.pause(row.id, "dana@desk")
+    batches.change(BatchAction.PAUSE, row.id, "dana@desk")
     rows.set_driver(row.id, "a driver")
     asyncio.run(driving.step(row.id, "a driver"))
     assert message_of(1).state == "dead"
 
-    batches.resume(row.id, "dana@desk")
+    batches.change(BatchAction.RESUME, row.id, "dana@desk")
     driven(row.id)
-    batches.abort(row.id, "dana@desk")
+    batches.change(BatchAction.ABORT, row.id, "dana@desk")
     all_dead()
 
     found = batches.record(row.id, ItemQuery())
