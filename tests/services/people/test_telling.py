@@ -29,10 +29,11 @@ from models.runs.cause import Cause
 from models.runs.refused import RefusedDelivery
 from models.runs.run import RunRow, RunState, Trigger
 from models.store.condition import ConditionCode, Subject
-from services.health.people import people
+from services.people.looking import look
 from services.people.reporting import report_refusing, report_unverified, report_verified
 from services.people.telling import tell
 from tests.conftest import wait_until
+from tests.installations import check
 from tests.records import NOON, digest, registered
 from tests.services.people.conftest import Chat
 
@@ -284,7 +285,7 @@ def test_letter_that_is_not_taken_is_sent_again_and_shown_meanwhile(
     ]  # fmt: skip
     paths = [request.path for request, _ in httpserver.log]
     assert (paths.count("/chat"), paths.count("/slow")) == (1, 3)
-    assert people().verdict == "ok"
+    assert check("people").verdict == "ok"
 
 
 def test_failing_address_is_a_warning_of_the_doctor(chat: Chat, httpserver: HTTPServer) -> None:
@@ -294,9 +295,9 @@ def test_failing_address_is_a_warning_of_the_doctor(chat: Chat, httpserver: HTTP
 
     tell(at(0))
 
-    check = people()
-    assert (check.verdict, check.found.partition(":")[0]) == ("warning", "json")
-    assert "at 2026-01-01 12:00 UTC: the service answered with status 403" in check.found
+    found = check("people")
+    assert (found.verdict, found.found.partition(":")[0]) == ("warning", "json")
+    assert "at 2026-01-01 12:00 UTC: the service answered with status 403" in found.found
 
 
 def test_newer_letter_replaces_one_that_was_not_taken(chat: Chat, httpserver: HTTPServer) -> None:
@@ -385,8 +386,6 @@ def test_report_never_fails_its_caller(configure: Callable[..., Settings]) -> No
     report_verified(at(0))
 
 
-@pytest.mark.parametrize("kind", NoticeKind)
-def test_each_kind_is_searched_for_or_reported(kind: NoticeKind) -> None:
-    from services.people.looking import _SEARCHES  # noqa: PLC0415
-
-    assert (kind in _SEARCHES) != (kind in {NoticeKind.STORE_UNVERIFIED, NoticeKind.RECEIVER_REFUSING})
+@pytest.mark.usefixtures("chat")
+def test_each_kind_is_searched_for_or_reported() -> None:
+    assert look({}, at(0)).kinds == set(NoticeKind) - {NoticeKind.STORE_UNVERIFIED, NoticeKind.RECEIVER_REFUSING}
