@@ -13,7 +13,7 @@ from adapters.tables.runs import waiting
 from api.console.words.meanings.causes import CAUSES
 from cli.operation.views import FailuresAndWaits, WaitView
 from cli.terminal import Json, console, paragraph, print_json, time_text
-from domain.people.words import count_text
+from domain.people.letters import count_text
 from domain.runs.causes import heals_by_rerun
 from domain.runs.waiting_text import waits_text
 from models.store.condition import Subject

@@ -20,7 +20,7 @@ from cli.operation.failures import print_conditions
 from cli.operation.views import MissingCount, Status, WaitView
 from cli.terminal import Json, cell, console, print_json
 from domain.completeness.words import left_text
-from domain.people import words
+from domain.people import letters
 from domain.runs.waiting_text import waits_text
 from services.health.bounded import answered, checked
 from services.health.systems import system_probes
@@ -84,7 +84,7 @@ def print_status(terminal: Console, found: Status, now: datetime) -> None:
         terminal.print(Text("archives: not known while the database does not answer"))
     else:
         states = ", ".join(f"{count:,} {state}" for state, count in found.archives.items()) or "none yet"
-        terminal.print(Text(f"archives: {states}; {words.count_text(found.runs_in_progress, 'run')} in progress"))
+        terminal.print(Text(f"archives: {states}; {letters.count_text(found.runs_in_progress, 'run')} in progress"))
     print_conditions(terminal, found.conditions or [])
     for group in found.failures or []:
         where = f" in {group.task}" if group.task else ""
@@ -93,11 +93,11 @@ def print_status(terminal: Console, found: Status, now: datetime) -> None:
     for wait in found.waiting or []:
         terminal.print(Text(f"waiting: {waits_text(wait.waits_for, wait.archives, wait.since, now)}"))
     if found.refused:
-        payloads = words.count_text(found.refused, "payload is", "payloads are")
+        payloads = letters.count_text(found.refused, "payload is", "payloads are")
         terminal.print(Text(f"refused: {payloads} in quarantine; see `cellar quarantine list`"))
     if found.missing and found.missing.nearest_deadline_at:
         left = left_text(found.missing.nearest_deadline_at, now)
-        processes = words.count_text(found.missing.processes, "process", "processes")
+        processes = letters.count_text(found.missing.processes, "process", "processes")
         terminal.print(Text(f"missing: {processes}, the first with {left}; see `cellar missing list`"))
     terminal.print(Text(f"\ncellar {found.version}: {_verdict(found)}", style="bold"))
 
@@ -108,8 +108,8 @@ def _verdict(found: Status) -> str:
     missing = found.missing.processes if found.missing else 0
     parts = [
         count_text(found.checks),
-        f"{words.count_text(failed, 'archive has', 'archives have')} failed" if failed else "",
-        f"{words.count_text(wrong, 'condition is', 'conditions are')} open" if wrong else "",
-        f"{words.count_text(missing, 'process is', 'processes are')} missing" if missing else "",
+        f"{letters.count_text(failed, 'archive has', 'archives have')} failed" if failed else "",
+        f"{letters.count_text(wrong, 'condition is', 'conditions are')} open" if wrong else "",
+        f"{letters.count_text(missing, 'process is', 'processes are')} missing" if missing else "",
     ]
     return ", ".join(filter(None, parts)) or "all is well"

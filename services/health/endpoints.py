@@ -2,7 +2,7 @@
 
 from adapters.tables.messages import endpoints as known_endpoints
 from adapters.tables.messages import notifications
-from domain.people.words import count_text
+from domain.people.letters import count_text
 from models.views.health import Check, Verdict
 
 _NAME = "endpoints"

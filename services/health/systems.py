@@ -19,7 +19,7 @@ from adapters.search.progress import is_complete
 from adapters.settings.settings import settings
 from adapters.store import seals
 from adapters.tables import conditions
-from domain.people.words import count_text
+from domain.people.letters import count_text
 from domain.runs.waiting_text import age_text
 from domain.search.facets import digest_of
 from models.errors import System, Transient, Unusable

@@ -28,8 +28,8 @@ from services.health.bounded import Probe, examined
 from services.health.connections import connection_probes
 from services.health.installation import installation_probes
 from services.health.systems import system_probes
-from services.messages.endpoints import endpoints
-from services.people.telling import tell
+from services.messages import endpoints
+from services.people.letters import tell
 from services.search.filling import fill
 from services.sources import registry
 from tests.advice.following import followed, ran
