@@ -14,7 +14,7 @@ from api.console.pages import bulk, overview
 from api.console.pages.archives import archives, columns, dossier, files, saved_views
 from api.console.pages.endpoints import endpoints, messages
 from api.console.pages.troubles import discrepancies, failed, missing, refused
-from api.console.words.languages import N_
+from domain.words.wording import N_
 from models.errors import Conflict, Refused, Transient
 
 console = FastAPI(

@@ -14,7 +14,6 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from adapters.settings.settings import settings
-from api.console.words.meanings.causes import CAUSES
 from cli.terminal import cell, paragraph, print_discrepancy, time_text
 from domain.archive.judgements import described
 from domain.archive.verdict_text import certificate_texts, document_text, field_change_texts, signature_texts
@@ -22,6 +21,7 @@ from domain.completeness.words import missing_text
 from domain.payments.money import amount_text, exponent_of
 from domain.runs.causes import heals_by_rerun
 from domain.runs.waiting_text import age_text
+from domain.words.causes import CAUSES
 from models.archive.archive import State
 from models.archive.verdict import Verdict
 from models.runs.receipt import DEFAULT_SOURCE

@@ -10,12 +10,12 @@ from rich.text import Text
 
 from adapters.tables import conditions
 from adapters.tables.runs import waiting
-from api.console.words.meanings.causes import CAUSES
 from cli.operation.views import FailuresAndWaits, WaitView
 from cli.terminal import Json, console, paragraph, print_json, time_text
 from domain.people.letters import count_text
 from domain.runs.causes import heals_by_rerun
 from domain.runs.waiting_text import waits_text
+from domain.words.causes import CAUSES
 from models.store.condition import Subject
 from models.views.failures import ConditionGroup, FailureGroup
 from services.views import failure_list

@@ -1,16 +1,12 @@
 """The words of the pages of an export in other languages. Text of a payload is never translated."""
 
-from collections.abc import Callable, Mapping
-from typing import Literal
+from collections.abc import Callable
 
 from domain.pages.hebrew import HEBREW
+from domain.words.wording import Language
 
-Language = Literal["en", "he"]
 Say = Callable[[str], str]
 """Returns a text of ours in a language; a text without translation stays English."""
-
-LANGUAGES: tuple[Language, ...] = ("en", "he")
-DIRECTIONS: Mapping[Language, str] = {"en": "ltr", "he": "rtl"}
 
 
 def said(language: Language) -> Say:

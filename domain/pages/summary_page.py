@@ -11,11 +11,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from domain.archive.rows import label_text
 from domain.archive.verdict_text import certificate_texts, document_text, field_change_texts, signature_texts
 from domain.messages.summaries import size_text
-from domain.pages.languages import DIRECTIONS, LANGUAGES, Language, Say, judgement, said
+from domain.pages.languages import Say, judgement, said
 from domain.pages.proof_page import Proof, proof_shown, time_text
 from domain.payments.booking import BookedPayment, booked
 from domain.payments.sentences import sentence
 from domain.secrets.cards import masked
+from domain.words.wording import DIRECTIONS, LANGUAGES, Language
 from models.archive.archive import Archive
 from models.archive.content import Content, StoredContent
 from models.archive.form_field import FormField

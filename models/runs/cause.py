@@ -21,7 +21,7 @@ CauseCode = Literal[
     "OTHER_RUN_AWAY", "PREFECT_AWAY", "RECEIPT_LOST", "RUN_TIMEOUT", "STORE_AWAY", "STORE_UNREADABLE", "UNEXPECTED",
     "UNKNOWN_RECEIPT", "UNKNOWN_REFERENCE", "WRONG_REFERENCE",
 ]  # fmt: skip
-"""Why a run failed or waits. `api/console/words/meanings/causes.py` words each."""
+"""Why a run failed or waits. `domain/words/causes.py` words each."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ from adapters.files.bag import BagFile, write_bag
 from adapters.settings.settings import settings
 from adapters.store.objects.requests import StoredRequest, stored_request
 from adapters.tables.archives import archives
-from domain.pages.languages import LANGUAGES
 from domain.pages.proof_page import Proof
 from domain.pages.summary_page import History, Shown, page_name, summary_page
 from domain.payments.reconciliation import reconcile
+from domain.words.wording import LANGUAGES
 from models.archive.archive import Archive
 from models.errors import Conflict, Refused
 from models.payments.payment_terms import PaymentTerms

@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from adapters.settings.settings import Settings
-from api.console.words.meanings.answers import ANSWERS
-from api.console.words.meanings.causes import CAUSES
+from domain.words.causes import ANSWERS, CAUSES
 from models.errors import Refused
 from models.payments.discrepancy import PAYLOAD_CODES, Discrepancy, DiscrepancyCode
 from models.views.archives.archives import ArchiveFilter

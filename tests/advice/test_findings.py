@@ -18,12 +18,11 @@ from adapters.store import ocfl
 from adapters.store.objects import history
 from adapters.tables.people import notices
 from adapters.tables.runs import receipts, refused, runs
-from api.console.words.meanings.discrepancies import DISCREPANCIES
-from api.console.words.meanings.refusals import REFUSALS
-from api.console.words.meanings.warnings import WARNINGS
 from cli.custody.verify import _TO_DO
 from domain.people.letters import Places, words
 from domain.people.notices import Word, opened
+from domain.words.causes import REFUSALS
+from domain.words.findings import DISCREPANCIES, WARNINGS
 from models.archive.archive import State
 from models.archive.warning import WarningCode
 from models.errors import Refused, System

@@ -16,7 +16,7 @@ from adapters.database.transactions import writing
 from adapters.settings.settings import Settings, settings
 from adapters.store import seals
 from adapters.tables.runs import receipts
-from api.console.words.meanings.parts import part_meaning
+from api.console.words.meanings import part_meaning
 from cli.operation.doctor import _prefect_yaml
 from models.messages.endpoint import EndpointRow
 from models.runs.cause import Cause

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from api.console.frame.cookies import ROOT
-from api.console.words.languages import N_
+from domain.words.wording import N_
 
 
 @dataclass(frozen=True, slots=True)

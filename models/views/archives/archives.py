@@ -275,11 +275,16 @@ class TimelineKind(StrEnum):
 
 
 class TimelineEntry(BaseModel):
-    """Something that happened to a process. `by`: the person who did it, or null. `id`: of the row that it is from."""
+    """Something that happened to a process. `by`: the person who did it, or null. `id`: of the row that it is from.
+
+    `what` says it in English; `code` and `values` say it for every language.
+    """
 
     at: datetime
     kind: TimelineKind
     what: str
+    code: str
+    values: dict[str, Any]
     by: str | None
     id: str
 

@@ -6,14 +6,13 @@ from typing import get_args
 import pytest
 
 from adapters.settings.settings import Settings
+from adapters.words.languages import texts
 from api.console.words import codes, languages
-from api.console.words.meanings.answers import ANSWERS, answer_meaning
-from api.console.words.meanings.causes import CAUSES, cause_meaning, wait_meaning
-from api.console.words.meanings.discrepancies import DISCREPANCIES
-from api.console.words.meanings.meaning import Meaning, worded
-from api.console.words.meanings.parts import PARTS
-from api.console.words.meanings.refusals import REFUSALS
-from api.console.words.meanings.warnings import WARNINGS
+from api.console.words.meanings import answer_meaning, cause_meaning, wait_meaning
+from domain.words.causes import ANSWERS, CAUSES, REFUSALS
+from domain.words.findings import DISCREPANCIES, WARNINGS
+from domain.words.parts import PARTS
+from domain.words.wording import Meaning, meant
 from models.archive.verdict import Outcome
 from models.archive.warning import WarningCode
 from models.completeness.missing_process import Closing, Why
@@ -89,15 +88,14 @@ def test_every_part_of_the_system_has_words(configure: Callable[..., Settings]) 
 )
 def test_every_meaning_is_said_in_both_languages(meanings: Mapping[str, Meaning]) -> None:
     for code, meaning in meanings.items():
-        with languages.speaking("he"):
-            hebrew = worded(meanings, code)
+        hebrew = meant(meanings, code, texts("he"))
         assert hebrew
         assert hebrew.what != meaning.what, code
         assert (hebrew.to_do != meaning.to_do) == bool(meaning.to_do), code
 
 
 @pytest.mark.parametrize(
-    ("texts", "word"),
+    ("codes_", "word"),
     [
         (list(Outcome), codes.code_text),
         (list(Stage), codes.code_text),
@@ -107,9 +105,9 @@ def test_every_meaning_is_said_in_both_languages(meanings: Mapping[str, Meaning]
         (list(Verdict), codes.code_text),
     ],
 )
-def test_every_verdict_stage_and_finding_has_its_hebrew(texts: list[str], word: Callable[[str], str]) -> None:
+def test_every_verdict_stage_and_finding_has_its_hebrew(codes_: list[str], word: Callable[[str], str]) -> None:
     with languages.speaking("he"):
-        assert [each for each in texts if word(each) == each and each != System.CLAMAV] == []
+        assert [each for each in codes_ if word(each) == each and each != System.CLAMAV] == []
 
 
 def test_every_wait_has_words_and_says_what_to_do() -> None:

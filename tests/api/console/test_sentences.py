@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.console.words import languages
-from api.console.words.sentences import amounts, forms, messages, parts, timeline, verdicts
+from api.console.words.sentences import amounts, forms, messages, parts, verdicts
 from domain.archive import verdict_text
 from tests.api.console.stated_codes import ROOT, reasons_in
 
@@ -22,37 +22,6 @@ def _hebrew() -> Iterator[None]:
 def bare(text: object) -> str:
     """Return the text of a `<bdi>` without the signs that isolate its values."""
     return str(text).replace("\u2068", "").replace("\u2069", "").removeprefix("<bdi>").removesuffix("</bdi>")
-
-
-@pytest.mark.parametrize(
-    ("what", "text"),
-    [
-        ("attempt 2 started by rerun", "ניסיון 2 התחיל, הופעל על ידי: אדם"),
-        (
-            "attempt 1 ended: Failed: STORE_AWAY",
-            "ניסיון 1 הסתיים: נכשל. המאגר אינו עונה, או שאי אפשר לכתוב אליו. (STORE_AWAY)",
-        ),
-        ("refused: NOT_JSON", "נדחה: התוכן אינו JSON. (NOT_JSON)"),
-        ("refused: BRAND_NEW", "נדחה: BRAND_NEW"),
-        ("AMOUNT_MISMATCH is open", "פתוח: סכום התשלום שונה מן הסכום שהספק מציין. (AMOUNT_MISMATCH)"),
-        ("archive.completed to crm, attempt 1: HTTP 500", "archive.completed אל crm, ניסיון 1: HTTP 500"),
-        (
-            "archive.completed to crm, attempt 1: no answer (connect)",
-            "archive.completed אל crm, ניסיון 1: אין תשובה (התחברות)",
-        ),
-        (
-            "archive.completed to crm is skipped: the endpoint is disabled: by a person",
-            "archive.completed אל crm: דולג: היעד מושבת: בידי אדם",
-        ),
-        ("the process is missing: submitted", "התהליך חסר: הוגש, ולא התקבל"),
-        ("the process is no longer missing: archived", "התהליך אינו חסר עוד: התקבל"),
-        ("released a refused body", "שחרר/ה תוכן שנדחה"),
-        ("changed", "השתנה"),
-        ("something new", "something new"),
-    ],
-)
-def test_timeline_speaks_hebrew(what: str, text: str) -> None:
-    assert bare(timeline.timeline_text(what)) == text
 
 
 @pytest.mark.parametrize(

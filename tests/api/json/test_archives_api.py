@@ -100,7 +100,7 @@ class TestOneArchive:
             },
             "discrepancies": DISCREPANCY,
             "closed_discrepancies": DISCREPANCY,
-            "timeline": {"at", "kind", "what", "by", "id"},
+            "timeline": {"at", "kind", "what", "code", "values", "by", "id"},
         }
         assert all(archive[name].endswith("Z") for name in ("received_at", "completed_at"))
 

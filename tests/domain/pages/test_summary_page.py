@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from html.parser import HTMLParser
 from typing import Any
 
-from domain.pages.languages import Language
 from domain.pages.proof_page import Proof
 from domain.pages.summary_page import ExportedFile, History, Shown, summary_page
 from domain.payments.reconciliation import reconcile
+from domain.words.wording import Language
 from models.archive.archive import Archive
 from models.archive.verdict import UNREADABLE, LaterChange, Outcome, Revocation, RevocationStatus
 from models.store.fixity import Fault, FixityFinding

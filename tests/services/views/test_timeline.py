@@ -8,6 +8,8 @@ from sqlmodel import Session, SQLModel
 from adapters.database.transactions import writing
 from adapters.inbox import session_events as inbox
 from adapters.settings.settings import Settings
+from domain.words.causes import CAUSES
+from domain.words.findings import DISCREPANCIES
 from models.completeness.missing_process import MissingProcessRow
 from models.completeness.session_event import SessionEventType
 from models.messages.notification import NotificationAttemptRow, NotificationRow
@@ -21,6 +23,8 @@ from services.views.timeline import MOST_ENTRIES, timeline_of
 from tests.installations import archived
 from tests.samples import sample_body, sample_document
 from tests.session_events import NOON, PERSON, body, journaled
+
+MISMATCH = f"{DISCREPANCIES['AMOUNT_MISMATCH'].what} (AMOUNT_MISMATCH)"
 
 
 def write(session: Session, *rows: SQLModel) -> None:
@@ -77,18 +81,18 @@ def test_each_kind_is_in_the_timeline_in_the_order_of_time(installation: Setting
     happened()
 
     assert [(each.kind, each.what, each.by, each.id) for each in timeline_of("r")][2:] == [
-        ("finding", "the process is missing: submitted", None, "p"),
-        ("delivery", "refused: NOT_BASE64", None, "0"),
-        ("finding", "the process is no longer missing: archived", None, "p"),
-        ("delivery", "new", None, "1"),
+        ("finding", "the process is missing: submitted, and not archived", None, "p"),
+        ("delivery", "refused: The content of a file is damaged: it is not base64. (NOT_BASE64)", None, "0"),
+        ("finding", "the process is no longer missing: Archived", None, "p"),
+        ("delivery", "New", None, "1"),
         ("version", "version 1", None, "x"),
-        ("run", "attempt 1 started by webhook", None, "f"),
-        ("run", "attempt 1 ended: Failed: STORE_AWAY", None, "f"),
-        ("finding", "AMOUNT_MISMATCH is open", None, "d"),
+        ("run", "attempt 1 started by a delivery", None, "f"),
+        ("run", f"attempt 1 ended: Failed. {CAUSES['STORE_AWAY'].what} (STORE_AWAY)", None, "f"),
+        ("finding", f"Open: {MISMATCH}", None, "d"),
         ("message", "archive.completed to crm is skipped: filter: event", None, "s"),
-        ("message", "archive.completed to crm, attempt 1: no answer (connect)", None, "m"),
+        ("message", "archive.completed to crm, attempt 1: no answer (connecting)", None, "m"),
         ("message", "archive.completed to crm, attempt 2: HTTP 200", "ops", "m"),
-        ("action", "AMOUNT_MISMATCH is explained", "dana", "d"),
+        ("action", f"Explained: {MISMATCH}", "dana", "d"),
     ]
     assert {each.what for each in timeline_of("r")[:2]} == {"WHEF_SESSION_CREATED", "WHP_ELSE (an unknown type)"}
 
@@ -109,7 +113,7 @@ def test_timeline_keeps_its_last_entries(sqlite_installation: Settings) -> None:
     found = timeline_of("r")
 
     assert len(found) == MOST_ENTRIES
-    assert found[-1].what == "AMOUNT_MISMATCH is explained"
+    assert found[-1].what == f"Explained: {MISMATCH}"
 
 
 def test_event_without_a_reference_belongs_to_the_archive_of_its_session(sqlite_installation: Settings) -> None:

@@ -9,7 +9,7 @@ from api.console.frame import cookies
 from api.console.frame.entrance import see
 from api.console.frame.forms import Posted
 from api.console.frame.visits import Person, own_path
-from api.console.words.languages import N_
+from domain.words.wording import N_
 
 FIELD = "column"
 """The name of a column's field in forms and links."""

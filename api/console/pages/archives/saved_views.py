@@ -14,7 +14,7 @@ from api.console.frame.forms import Form, Posted
 from api.console.frame.visits import Person, recorded
 from api.console.pages.archives import columns
 from api.console.pages.lists.filters import Pairs, asked
-from api.console.words.languages import N_
+from domain.words.wording import N_
 from models.errors import Refused
 from models.people import LONGEST_NAME, SavedViewRow
 from models.views.archives.archives import ArchiveFilter

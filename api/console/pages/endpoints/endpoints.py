@@ -13,7 +13,7 @@ from api.console.frame.forms import Form, Posted
 from api.console.frame.rendering import render
 from api.console.frame.threads import in_thread
 from api.console.frame.visits import Person, recorded
-from api.console.words.languages import N_
+from domain.words.wording import N_
 from models.errors import Refused
 from models.messages.event import EventType
 from models.messages.notification import NotificationState

@@ -2,8 +2,8 @@
 
 from markupsafe import Markup
 
-from api.console.words.languages import N_
 from api.console.words.sentences.forms import forms, in_words, told
+from domain.words.wording import N_
 
 _FORMS = forms(
     ("by a person", N_("by a person")),

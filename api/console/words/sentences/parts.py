@@ -3,8 +3,9 @@
 from markupsafe import Markup
 
 from api.console.words.codes import code_text
-from api.console.words.languages import N_, gettext
+from api.console.words.languages import gettext
 from api.console.words.sentences.forms import forms, told
+from domain.words.wording import N_
 
 _SYSTEMS = {"the store": N_("the store"), "the database": N_("the database")}
 _MOMENT = r"\d{4}-\d\d-\d\d \d\d:\d\d UTC"

@@ -2,9 +2,10 @@
 
 from markupsafe import Markup
 
-from api.console.words.languages import N_, worded
+from api.console.words.languages import worded
 from api.console.words.sentences.forms import english, forms, in_words
 from api.console.words.values import NO_VALUE, isolated, plain
+from domain.words.wording import N_
 
 _REASONS = (
     N_("it is not valid"),

@@ -1,4 +1,4 @@
-"""Every text of the console has its Hebrew."""
+"""Every text has its Hebrew."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -8,23 +8,25 @@ from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
 from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 
+import adapters.words
 import api.console
+import domain
 
-FOLDER = Path(api.console.__file__).parent
-HEBREW = FOLDER / "words" / "texts" / "he" / "LC_MESSAGES"
-_ADVICE = "run `make console-texts`, and write the Hebrew into console.po"
-_MethodMap = [("**.py", "python"), ("templates/**.html", "jinja2")]
+FOLDERS = tuple(Path(str(each.__file__)).parent for each in (api.console, domain))
+HEBREW = Path(adapters.words.__file__).parent / "texts" / "he" / "LC_MESSAGES"
+_ADVICE = "run `make console-texts`, and write the Hebrew into cellar.po"
+_MethodMap = [("**.py", "python"), ("**/templates/**.html", "jinja2")]
 
 
 def texts() -> set[str | tuple[str, ...]]:
-    options = {"templates/**.html": {"trimmed": "true"}}
+    options = {"**/templates/**.html": {"trimmed": "true"}}
     keywords = DEFAULT_KEYWORDS | {"N_": None}
-    found = extract_from_dir(FOLDER, _MethodMap, options, keywords)
+    found = [each for folder in FOLDERS for each in extract_from_dir(folder, _MethodMap, options, keywords)]
     return {message if isinstance(message, str) else tuple(message or ()) for _, _, message, _, _ in found}
 
 
 def catalogue() -> Catalog:
-    with (HEBREW / "console.po").open("rb") as file:
+    with (HEBREW / "cellar.po").open("rb") as file:
         return read_po(file)
 
 
@@ -58,7 +60,7 @@ def _several(text: str | Iterable[str] | None) -> list[str]:
 
 
 def test_compiled_texts_are_the_written_texts() -> None:
-    with (HEBREW / "console.mo").open("rb") as file:
+    with (HEBREW / "cellar.mo").open("rb") as file:
         compiled = read_mo(file)
 
     assert _by_text(compiled) == _by_text(catalogue()), _ADVICE

@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 
-from api.console.words.languages import N_
-from api.console.words.meanings.meaning import Meaning, worded
-from models.views.health import Check, Verdict
+from domain.words.wording import N_, Meaning
+from models.views.health import Verdict
 
 _NO_ROOM = Meaning(N_("The disk has little room left."), N_("Free space, or move the folder to another disk."))
 _WRONG: Mapping[str, Meaning] = {
@@ -102,8 +101,3 @@ _WARNING: Mapping[str, Meaning] = {
 }
 PARTS: Mapping[Verdict, Mapping[str, Meaning]] = {Verdict.WRONG: _WRONG, Verdict.WARNING: {**_WRONG, **_WARNING}}
 """Meanings by the name of a part. A part that is well or off has none."""
-
-
-def part_meaning(check: Check) -> Meaning | None:
-    """Return what is wrong with a part of the system, None if it is well or has no words."""
-    return worded(PARTS.get(check.verdict, {}), check.name)

@@ -1,0 +1,35 @@
+"""What the services say, as a part of a page in its language."""
+
+import unicodedata
+
+from markupsafe import Markup
+
+from adapters.words.languages import texts
+from api.console.words.languages import language
+from api.console.words.values import NO_VALUE, isolated, plain
+from domain.words.catalogue import word
+from models.said import Said
+from models.views.archives.archives import TimelineEntry
+
+
+def told(said: Said | None) -> Markup:
+    """Return what is said, each of its values isolated. A text that no language changes is marked as English."""
+    if said is None:
+        return NO_VALUE
+    if said.code == "text":
+        return english(str(said.values["text"]))
+    return Markup("<bdi>{}</bdi>").format(word(said, texts(language()), lambda value: isolated(plain(value))))
+
+
+def happened(entry: TimelineEntry) -> Markup:
+    """Return what an entry of a timeline says."""
+    return told(Said(entry.code, entry.values))
+
+
+def english(text: str) -> Markup:
+    """Return an English text with its own direction. A text with right-to-left letters is not marked as English."""
+    if not text:
+        return NO_VALUE
+    if any(unicodedata.bidirectional(each) in ("R", "AL") for each in text):
+        return Markup("<bdi>{}</bdi>").format(plain(text))
+    return Markup('<bdi lang="en" dir="ltr">{}</bdi>').format(plain(text))

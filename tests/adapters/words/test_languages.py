@@ -1,0 +1,66 @@
+"""What is said is worded in every language, from its code and its values."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import get_args
+
+import pytest
+
+from adapters.words.languages import worded
+from domain.words.catalogue import MEANINGS, named
+from domain.words.causes import CAUSES
+from domain.words.findings import CONDITIONS, DISCREPANCIES, WARNINGS
+from domain.words.sentences import SENTENCES
+from models.said import Said, SentenceCode, said, verbatim
+
+NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("told", "english", "hebrew"),
+    [
+        (
+            said("run_started", number=2, trigger=Said("rerun")),
+            "attempt 2 started by a person",
+            "ניסיון 2 התחיל, הופעל על ידי: אדם",
+        ),
+        (
+            said("run_failed", number=1, state=Said("Failed"), cause=named("STORE_AWAY")),
+            "attempt 1 ended: Failed. The store does not answer, or cannot be written. (STORE_AWAY)",
+            "ניסיון 1 הסתיים: נכשל. המאגר אינו עונה, או שאי אפשר לכתוב אליו. (STORE_AWAY)",
+        ),
+        (said("body_refused", cause=named("BRAND_NEW")), "refused: BRAND_NEW", "נדחה: BRAND_NEW"),
+        (
+            said("process_missing", missing=Said("missing_submitted")),
+            "the process is missing: submitted, and not archived",
+            "התהליך חסר: הוגש, ולא התקבל",
+        ),
+        (
+            said(
+                "message_skipped_because",
+                message=said("message_to", event="archive.completed", endpoint="crm"),
+                why=verbatim("100% של דנה"),
+            ),
+            "archive.completed to crm is skipped: 100% של דנה",
+            "archive.completed אל crm: דולג: 100% של דנה",
+        ),
+        (
+            Said("text", {"text": ["a", 1200, NOON]}),
+            "a, 1,200, 2026-07-01 12:00:00 UTC",
+            "a, 1,200, 2026-07-01 12:00:00 UTC",
+        ),
+        (Said("a_code_of_another_version", {"number": 1}), "a_code_of_another_version", "a_code_of_another_version"),
+    ],
+)
+def test_sentence_is_worded_in_each_language(told: Said, english: str, hebrew: str) -> None:
+    assert (worded(told), worded(told, "he")) == (english, hebrew)
+
+
+def test_every_code_of_a_sentence_is_in_the_catalogue() -> None:
+    assert set(get_args(SentenceCode)) == set(SENTENCES)
+
+
+def test_a_code_means_one_thing() -> None:
+    parts: list[Mapping[str, object]] = [CAUSES, WARNINGS, DISCREPANCIES, CONDITIONS]
+
+    assert len(MEANINGS) == sum(map(len, parts))
