@@ -10,9 +10,9 @@ from adapters.files.bag import BagFile, write_bag
 from adapters.settings.settings import settings
 from adapters.store.objects.requests import StoredRequest, stored_request
 from adapters.tables.archives import archives
-from domain.pages.proof_page import Proof
-from domain.pages.summary_page import History, Shown, page_name, summary_page
+from adapters.words.languages import texts
 from domain.payments.reconciliation import reconcile
+from domain.summary_page import Proof, Shown, page_name, summary_page
 from domain.words.wording import LANGUAGES
 from models.archive.archive import Archive
 from models.errors import Conflict, Refused
@@ -95,13 +95,13 @@ def _shown(
         return None
     terms = request.payment_terms
     discrepancies = [] if archive.is_locked else reconcile(archive, terms)
-    history = History(request.version, view.versions, view.deliveries)
-    return Shown(archive, [each.exported for each in found if each.exported], discrepancies, history)
+    files = [each.exported for each in found if each.exported]
+    return Shown(archive, files, discrepancies, request.version, view.versions, view.deliveries)
 
 
 def _pages(shown: Shown | None, proof: Proof, terms: PaymentTerms) -> Iterator[BagFile]:
     for language in LANGUAGES:
-        page = summary_page(shown, proof, terms, language)
+        page = summary_page(shown, proof, terms, language, texts(language))
         yield of_bytes(page_name(language), page.encode())
 
 

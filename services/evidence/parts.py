@@ -15,7 +15,7 @@ from adapters.store.objects.deliveries import delivery_path
 from adapters.store.objects.requests import StoredRequest, stored_version
 from domain.anchors.texts import leaf_text, statement_text
 from domain.archive.file_names import safe_names
-from domain.pages.summary_page import ExportedFile
+from domain.summary_page import ExportedFile
 from models.archive.archive import Archive
 from models.archive.content import ContentCut
 from models.errors import Conflict

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from html.parser import HTMLParser
 from typing import Any
 
-from domain.pages.proof_page import Proof
-from domain.pages.summary_page import ExportedFile, History, Shown, summary_page
+from adapters.words.languages import texts
 from domain.payments.reconciliation import reconcile
+from domain.summary_page import ExportedFile, Proof, Shown, summary_page
 from domain.words.wording import Language
 from models.archive.archive import Archive
 from models.archive.verdict import UNREADABLE, LaterChange, Outcome, Revocation, RevocationStatus
@@ -21,11 +21,8 @@ from tests.samples import sample_document
 
 RECEIPT = "a" * 64
 RECEIVED_AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-HISTORY = History(
-    version=2,
-    versions=[VersionView(version=2, receipt_id=RECEIPT, received_at=RECEIVED_AT)],
-    deliveries=[DeliveryView(receipt_id=RECEIPT, received_at=RECEIVED_AT, outcome="changed", source="default")],
-)
+VERSIONS = [VersionView(version=2, receipt_id=RECEIPT, received_at=RECEIVED_AT)]
+DELIVERIES = [DeliveryView(receipt_id=RECEIPT, received_at=RECEIVED_AT, outcome="changed", source="default")]
 PROOF = Proof(RECEIVED_AT, "עיריית דוגמה", RECEIPT, is_in_clear=True, is_locked=False, findings=(), anchored=None)
 HOSTILE = "\"'><script>alert('שלום')</script><img src=x onerror=alert(1)>&amp;{{ 7 * 7 }}"
 
@@ -63,7 +60,7 @@ def page_of(
     found = reconcile(archive, TERMS)
     stored = [content for content in archive.contents if content.stored]
     files = [ExportedFile(path, content) for path, content in zip(paths, stored, strict=False)]
-    return summary_page(Shown(archive, files, found, HISTORY), PROOF, TERMS, language)
+    return summary_page(Shown(archive, files, found, 2, VERSIONS, DELIVERIES), PROOF, TERMS, language, texts(language))
 
 
 def cells(page: str) -> list[str]:
@@ -219,7 +216,7 @@ def test_right_to_left_text_is_isolated() -> None:
 def test_empty_archive_has_a_page() -> None:
     archive = read({"event": {"type": "WHP_ARCHIVE"}, "reference": "r", "sessions": []})
 
-    page = summary_page(Shown(archive, [], [], History(1, [], [])), PROOF, TERMS)
+    page = summary_page(Shown(archive, [], [], 1, [], []), PROOF, TERMS)
 
     assert page.startswith("<!doctype html>\n")
     assert page.count("<p>None.</p>") == 9
@@ -257,7 +254,7 @@ def test_damage_stands_on_the_page_in_large_words() -> None:
     finding = FixityFinding("archives/a/v1/content/files/b", Fault.MISSING, "the signed document", "nothing")
     proof = replace(PROOF, findings=(finding,))
 
-    for shown in (None, Shown(read(sample_document()), [], [], HISTORY)):
+    for shown in (None, Shown(read(sample_document()), [], [], 2, [], [])):
         page = summary_page(shown, proof, TERMS)
         assert '<p class="result damaged">DAMAGED. Do not rely on this copy.</p>' in page
         assert finding.key in page
@@ -273,7 +270,7 @@ def test_hebrew_page_runs_from_right_to_left_and_has_no_english_label() -> None:
 
     assert '<html lang="he" dir="rtl">' in page
     assert set(re.findall(r"<(?:th|h1|h2|h3|dt|li|p)[^>]*>([A-Za-z][^<]*)", page)) <= {"SHA-256"}
-    assert summary_page(None, PROOF, TERMS, "he").count("Cellosign") == 2
+    assert summary_page(None, PROOF, TERMS, "he", texts("he")).count("Cellosign") == 2
 
 
 def test_hebrew_page_words_an_answer_and_its_reason() -> None:
