@@ -8,7 +8,7 @@ from rich.text import Text
 
 from cli.terminal import cell
 from domain.completeness.words import left_text
-from domain.people.words import count_text
+from domain.people.letters import count_text
 from domain.runs.waiting_text import waits_text
 from models.store.condition import AnyCode, ConditionCode, DerivedCode, Subject
 from models.views.failures import ConditionGroup

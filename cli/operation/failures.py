@@ -10,7 +10,7 @@ from rich.text import Text
 from adapters.tables.open_conditions import NOT_KEPT, open_conditions
 from cli.operation.conditions import print_conditions
 from cli.terminal import Json, console, paragraph, print_json, time_text
-from domain.people.words import count_text
+from domain.people.letters import count_text
 from domain.runs.causes import heals_by_rerun
 from domain.words.causes import CAUSES
 from models.store.condition import OF_CHECKS, DerivedCode

@@ -20,7 +20,7 @@ from adapters.tables.open_conditions import open_conditions
 from adapters.tables.runs import claims
 from cli.operation.conditions import print_conditions
 from cli.terminal import Json, cell, console, print_json
-from domain.people import words
+from domain.people import letters
 from models.store.condition import OF_CHECKS, AnyCode, DerivedCode, Severity
 from models.views.failures import ConditionGroup
 from models.views.health import Check, Verdict
@@ -123,7 +123,7 @@ def print_status(terminal: Console, found: Status, now: datetime) -> None:
         terminal.print(Text("archives: not known while the database does not answer"))
     else:
         states = ", ".join(f"{count:,} {state}" for state, count in found.archives.items()) or "none yet"
-        terminal.print(Text(f"archives: {states}; {words.count_text(found.runs_in_progress, 'run')} in progress"))
+        terminal.print(Text(f"archives: {states}; {letters.count_text(found.runs_in_progress, 'run')} in progress"))
     print_conditions(terminal, found.conditions or [], now)
     terminal.print(Text(f"\ncellar {found.version}: {_verdict(found.checks, found.conditions)}", style="bold"))
 
@@ -162,4 +162,4 @@ def _verdict(checks: Iterable[Check], conditions: Iterable[ConditionGroup] | Non
         (verdicts.count(Verdict.WARNING), "check warns", "checks warn"),
         (len(wrong_ones(conditions)), "condition is open", "conditions are open"),
     )
-    return ", ".join(words.count_text(*each) for each in counted if each[0]) or "all is well"
+    return ", ".join(letters.count_text(*each) for each in counted if each[0]) or "all is well"

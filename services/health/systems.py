@@ -27,7 +27,7 @@ from adapters.tables import conditions
 from adapters.tables.open_conditions import open_conditions
 from adapters.tables.people import letters
 from adapters.tables.runs import receipts
-from domain.people.words import count_text
+from domain.people.letters import count_text
 from domain.runs.waiting_text import age_text
 from domain.search.facets import digest_of
 from models.errors import System, Transient, Unusable

@@ -19,8 +19,8 @@ from adapters.store.objects import history
 from adapters.tables.people import notices
 from adapters.tables.runs import receipts, refused, runs
 from cli.custody.verify import _TO_DO
-from domain.people.deciding import Word, opened
-from domain.people.words import Places, words
+from domain.people.letters import Places, words
+from domain.people.notices import Word, opened
 from domain.words.causes import REFUSALS
 from domain.words.findings import DISCREPANCIES, WARNINGS
 from models.archive.archive import State
@@ -29,15 +29,14 @@ from models.errors import Refused, System
 from models.messages.endpoint import EndpointRow
 from models.messages.notification import NotificationRow, NotificationState
 from models.payments.discrepancy import Discrepancy, DiscrepancyCode
-from models.people.notice import NoticeKind
+from models.people import NoticeKind
 from models.runs.cause import Cause, RefusalCode
 from models.runs.run import RunRow, RunState, Trigger
 from models.store.fixity import Fault
 from services.completeness.finding_missing import find_missing
-from services.messages.endpoints import endpoints
+from services.messages import endpoints
 from services.payments.discrepancies import reconcile
-from services.people.looking import look
-from services.people.reporting import report_refusing, report_unverified
+from services.people.sightings import look, report_refusing, report_unverified
 from services.triggering.refusals import restore_refused
 from services.views import archive_view
 from tests.advice.following import followed, ran

@@ -25,7 +25,7 @@ from services.health.agreement import agreement_probes
 from services.health.checks import Probe, examined
 from services.health.installation import installation_probes
 from services.health.systems import system_probes
-from services.people.telling import tell
+from services.people.letters import tell
 from services.search.filling import fill
 from services.sources import registry
 from tests.advice.following import followed, ran

@@ -24,7 +24,7 @@ from models.views.messages.endpoints import NewEndpoint
 from services.anchors.making import make
 from services.completeness.taking_in import take_in
 from services.custody.verifying import verify_beside
-from services.messages.endpoints import endpoints
+from services.messages import endpoints
 from services.sources import registry
 from tests.api.conftest import TOKEN, started
 from tests.api.console.conftest import Console
