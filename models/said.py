@@ -15,6 +15,14 @@ SentenceCode = Literal[
     "process_not_missing", "message_skipped", "message_skipped_because", "message_answered", "message_not_answered",
     "message_to", "event_unknown", "rerun_asked", "archive_exported", "body_accepted", "body_released",
     "body_dismissed",
+    # checks of the parts of the system
+    "no_answer_within", "unknown_without", "receiver_ready", "receiver_processes", "receiver_lacks_processes",
+    "prefect_answers", "workers_online", "search_complete", "search_without_index", "search_incomplete",
+    "made_by_next_delivery", "nothing_waits", "inbox_waits", "inbox_is_late", "no_clamav", "clamav_answers",
+    "disk_free", "no_source", "sources_known", "source_is_silent", "disabled_source_sends", "never_verified",
+    "verified", "damage_found", "check_broke_off", "no_key_yet", "no_anchor", "anchored", "anchor_lacks",
+    "anchor_key_gone", "no_witness", "clocks_right", "no_people", "people_hear", "no_data_folder", "pool_is_paused",
+    "schedule_is_paused",
 ]  # fmt: skip
 """Codes of sentences. `text` is what a person or another system has written, which no language changes."""
 

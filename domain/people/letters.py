@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from domain.people.notices import Word
 from domain.runs.causes import heals_by_rerun
 from domain.runs.waiting_text import age_text, waits_text
+from domain.words.findings import CONDITIONS
 from models.people import Notice, NoticeKind
 
 _LONGEST_DETAIL = 240
@@ -149,6 +150,17 @@ def _dead(notice: Notice, places: Places, _now: datetime) -> tuple[str, list[str
     ]
 
 
+def _condition(notice: Notice, places: Places, _now: datetime) -> tuple[str, list[str]]:
+    """Word a condition that has no letter of its own. Its key begins with its code."""
+    meaning = CONDITIONS[notice.key.partition(" ")[0]]
+    return f"{notice.key} ({notice.count:,})", [
+        meaning.what,
+        _since(notice),
+        meaning.to_do,
+        f"{places.cellar}/console/",
+    ]
+
+
 _Words = Callable[[Notice, Places, datetime], tuple[str, list[str]]]
 _WORDS: dict[NoticeKind, _Words] = {
     NoticeKind.ARCHIVES_FAILED: _failed,
@@ -162,6 +174,7 @@ _WORDS: dict[NoticeKind, _Words] = {
     NoticeKind.ENDPOINT_FAILING: _failing,
     NoticeKind.ENDPOINT_DISABLED: _disabled,
     NoticeKind.MESSAGES_DEAD: _dead,
+    NoticeKind.CONDITION: _condition,
 }
 
 
@@ -200,6 +213,7 @@ def _over(notice: Notice, now: datetime) -> tuple[str, list[str]]:
             f"no message to {notice.key} is given up any longer",
             f"{count_text(notice.most, 'message')} had been.",
         ),
+        NoticeKind.CONDITION: (f"{notice.key} is over", f"Up to {notice.most:,}."),
     }[notice.kind]
     return title, [f"{lasted}. {said}".strip(), "Nothing to do."]
 

@@ -10,6 +10,7 @@ from api.console.words.values import NO_VALUE, isolated, plain
 from domain.words.catalogue import word
 from models.said import Said
 from models.views.archives.archives import TimelineEntry
+from models.views.health import Check
 
 
 def told(said: Said | None) -> Markup:
@@ -24,6 +25,11 @@ def told(said: Said | None) -> Markup:
 def happened(entry: TimelineEntry) -> Markup:
     """Return what an entry of a timeline says."""
     return told(Said(entry.code, entry.values))
+
+
+def part_found(check: Check) -> Markup:
+    """Return what a check of a part has found."""
+    return told(Said(check.code, check.values))
 
 
 def english(text: str) -> Markup:

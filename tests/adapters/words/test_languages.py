@@ -45,6 +45,11 @@ NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
             "archive.completed אל crm: דולג: 100% של דנה",
         ),
         (
+            said("unknown_without", system=Said("waits_store")),
+            "not known while the store does not answer",
+            "לא ידוע כל עוד המאגר לא זמין",
+        ),
+        (
             Said("text", {"text": ["a", 1200, NOON]}),
             "a, 1,200, 2026-07-01 12:00:00 UTC",
             "a, 1,200, 2026-07-01 12:00:00 UTC",

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.console.words import languages
-from api.console.words.sentences import amounts, forms, messages, parts, verdicts
+from api.console.words.sentences import amounts, forms, messages, verdicts
 from tests.api.console.stated_codes import reasons_in
 
 
@@ -57,21 +57,6 @@ def test_reasons_of_messages_speak_hebrew(why: str, text: str) -> None:
     assert bare(messages.message_text(why)) == text
 
 
-@pytest.mark.parametrize(
-    ("found", "text"),
-    [
-        ("2 workers are online: a, b", "2 עובדים מחוברים: a, b"),
-        ("50.1 of 99.0 GiB are free at /data", "פנויים 50.1 מתוך 99.0 GiB בתיקייה /data"),
-        ("not known while the store does not answer", "לא ידוע כל עוד המאגר לא זמין"),
-        ("1 of 2 does not confirm: crm; 1,200 messages wait", "1 מתוך 2 אינם מאשרים: crm. הודעות ממתינות: 1,200"),
-        ("3 endpoints, 1 disabled", "יעדים: 3, מושבתים: 1"),
-        ("Completed 2026-07-01 10:00 UTC", "הושלם ב-2026-07-01 10:00 UTC"),
-    ],
-)
-def test_findings_about_parts_speak_hebrew(found: str, text: str) -> None:
-    assert bare(parts.part_found(found)) == text
-
-
 def test_every_reason_of_a_verdict_has_its_hebrew() -> None:
     reasons = reasons_in("adapters/documents")
 
@@ -111,9 +96,7 @@ def test_what_has_no_words_is_marked_as_english() -> None:
         assert str(forms.told("a brand-new sentence")) == "<bdi>a brand-new sentence</bdi>"
 
 
-@given(
-    st.sampled_from([amounts.amount_text, messages.message_text, parts.part_found, verdicts.verdict_text]), st.text()
-)
+@given(st.sampled_from([amounts.amount_text, messages.message_text, verdicts.verdict_text]), st.text())
 def test_sentence_of_any_text_is_shown_as_text(word: object, text: str) -> None:
     shown = str(word(f"the endpoint is disabled: {text}"))  # type: ignore[operator]  # each takes a text
 
