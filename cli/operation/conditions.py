@@ -41,14 +41,14 @@ def print_conditions(terminal: Console, groups: Iterable[ConditionGroup], now: d
 
 def condition_text(group: ConditionGroup, now: datetime) -> str:
     """Return a line such as `FILE_EXTRA: 2 archives; see …`. Pure."""
-    if group.code is DerivedCode.SYSTEM_AWAY and group.first_at:
+    if group.code == DerivedCode.SYSTEM_AWAY and group.first_at:
         return f"{group.code}: {waits_text(group.key, group.subjects, group.first_at, now)}"
     if group.kind is Subject.STORE:
         return f"{group.code}: {count_text(group.count, 'file')} beside the archives; see `cellar verify`"
     parts = [f"{group.key} in {task}" if (task := group.values.get("task")) else group.key]
     if deadline_at := group.values.get("deadline_at"):
         parts.append(f"the first with {left_text(deadline_at, now)}")
-    if group.code is DerivedCode.ENDPOINT_FAILING:
+    if group.code == DerivedCode.ENDPOINT_FAILING:
         parts.append(count_text(group.count, "message waits", "messages wait"))
     counted = ", ".join(filter(None, [count_text(group.subjects, *_NOUNS[group.kind]), *parts]))
     by_default = "cellar list --condition {code}" if group.kind is Subject.ARCHIVE else "cellar doctor"

@@ -44,7 +44,7 @@ def print_failures(terminal: Console, found: FailuresAndConditions, now: datetim
         _print_failure(terminal, each, of_source)
         terminal.print()
     print_conditions(terminal, found.conditions, now)
-    if not found.items and all(each.code is DerivedCode.SYSTEM_AWAY for each in found.conditions):
+    if not found.items and all(each.code == DerivedCode.SYSTEM_AWAY for each in found.conditions):
         terminal.print(Text("No archive has failed."))
 
 

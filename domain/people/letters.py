@@ -8,6 +8,7 @@ from domain.people.notices import Word
 from domain.runs.causes import heals_by_rerun
 from domain.runs.waiting_text import age_text, waits_text
 from domain.words.findings import CONDITIONS
+from domain.words.wording import Meaning
 from models.people import Notice, NoticeKind
 
 _LONGEST_DETAIL = 240
@@ -152,7 +153,7 @@ def _dead(notice: Notice, places: Places, _now: datetime) -> tuple[str, list[str
 
 def _condition(notice: Notice, places: Places, _now: datetime) -> tuple[str, list[str]]:
     """Word a condition that has no letter of its own. Its key begins with its code."""
-    meaning = CONDITIONS[notice.key.partition(" ")[0]]
+    meaning = CONDITIONS.get(notice.key.partition(" ")[0], Meaning(""))
     return f"{notice.key} ({notice.count:,})", [
         meaning.what,
         _since(notice),

@@ -75,7 +75,7 @@ def failures(source: str | None = None) -> Failures:
 
 def _failure(found: ConditionGroup) -> FailureGroup:
     return FailureGroup(
-        condition=ConditionCode.RUN_FAILED if found.code is ConditionCode.RUN_FAILED else None,
+        condition=ConditionCode.RUN_FAILED if found.code == ConditionCode.RUN_FAILED else None,
         code=found.key,
         task=found.values["task"],
         sentence=found.values["sentence"] or _WHY_NOT_KEPT,

@@ -159,6 +159,21 @@ def test_failed_run_of_a_complete_archive_is_a_condition_until_a_check_or_a_run_
     assert wrong("one") == []
 
 
+def test_run_that_fails_while_a_check_reads_is_still_a_condition_after_the_check() -> None:
+    memory, stored = Memory(), object_of("one")
+    fixity = verify_object(stored)
+    receipts.set_failed(
+        archived("one", sample_body("one")), Cause("CONFLICT", None, "Conflict", "two records"), datetime.now(UTC)
+    )
+
+    memory.take(stored, fixity)
+    memory.keep()
+
+    assert wrong("one") == ["RUN_FAILED"]
+    checked("one")
+    assert wrong("one") == []
+
+
 def test_cancelled_run_of_a_complete_archive_is_no_condition() -> None:
     receipts.set_failed(archived("one", sample_body("one")), CANCELLED, NOW)
 
