@@ -199,6 +199,11 @@ def open_conditions(codes: Collection[AnyCode] = ALL, source: str | None = None)
     return sorted(found, key=lambda each: ALL.index(each.code))
 
 
+def open_numbers(code: AnyCode) -> dict[str, int]:
+    """Return of how many subjects a condition is open, by key. Raises as `open_conditions`."""
+    return dict(sorted((each.key, each.subjects) for each in open_conditions((code,))))
+
+
 def every_label() -> list[tuple[str, str, str]]:
     """Return subject, code and severity of every condition that can be open."""
     of_rows: list[tuple[str, str, str]] = [(each.kind, code, each.severity) for code, each in _ROWS.items()]

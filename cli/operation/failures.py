@@ -15,7 +15,7 @@ from domain.runs.causes import heals_by_rerun
 from domain.words.causes import CAUSES
 from models.store.condition import OF_CHECKS
 from models.views.failures import ConditionGroup, FailureGroup, Failures
-from services.views.overview import failures as failures_by_cause
+from services.views.troubles import failures as failures_by_cause
 
 
 class FailuresAndConditions(Failures):

@@ -21,7 +21,7 @@ from models.payments.discrepancy import DiscrepancyRow
 from models.runs.cause import Cause, WaitingRow
 from models.runs.refused import RefusedRow
 from models.store.condition import ConditionCode, Subject
-from services.views.overview import failures
+from services.views.troubles import failures
 from tests.records import NOON, digest, registered
 
 AT = [NOON + timedelta(minutes=minute) for minute in range(10)]

@@ -20,7 +20,7 @@ from models.views.archives.archives import ArchiveQuery
 from services.custody.remembering import Memory, check_again
 from services.custody.verifying import missing, object_of, verify_object
 from services.views import archive_list, archive_view
-from services.views.overview import failures
+from services.views.troubles import failures
 from tests.installations import archived, checked, damaged_file, database_that_is_away
 from tests.samples import sample_body
 
