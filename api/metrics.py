@@ -30,6 +30,7 @@ from services.health.recent import Recent
 from services.sources.clocks import clock_warnings
 
 T = TypeVar("T")
+_PATIENCE_S = 2.0
 router = APIRouter(tags=["health"], dependencies=[Depends(API_TOKEN)])
 _ANSWERS: Responses = {
     200: {
@@ -41,11 +42,10 @@ _ANSWERS: Responses = {
 
 
 def _recent(measure: Callable[[], T]) -> Recent[T]:
-    """Return a measurement whose result serves all scrapes of five seconds."""
-    return Recent(measure, fresh_s=5, old_s=5)
+    """Return a measurement whose result serves all scrapes of five seconds, and of the time that a scrape takes."""
+    return Recent(measure, fresh_s=5, old_s=5 + 2 * _PATIENCE_S)
 
 
-_PATIENCE_S = 2.0
 _database = _recent(counts)
 _inbox = _recent(backlog)
 _disks = _recent(disks)
