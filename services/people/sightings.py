@@ -3,34 +3,39 @@
 A report costs one statement and never fails its caller.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import cast
 from uuid import uuid4
 
 import structlog
-from sqlalchemy.orm import Mapped
 from sqlmodel import col, func, select
 
 from adapters.database.transactions import reading
-from adapters.tables import conditions
+from adapters.tables.open_conditions import open_conditions
 from adapters.tables.people import notices
-from adapters.tables.runs import waiting
 from domain.people.letters import counts_text, ended_text, missing_text
 from domain.people.notices import MANNERS, opened
-from models.archive.archive import ArchiveRow, State
-from models.columns import Moment
 from models.completeness.missing_process import Closing, MissingProcessRow
 from models.errors import System, Transient
-from models.messages.endpoint import EndpointRow
-from models.messages.notification import NotificationRow, NotificationState
 from models.people import Notice, NoticeKind, Sighting
 from models.runs.refused import RefusedRow
+from models.store.condition import OF_CHECKS, AnyCode, ConditionCode, DerivedCode
+from models.views.failures import ConditionGroup
 
+log = structlog.get_logger()
 Known = Mapping[tuple[NoticeKind, str], Notice]
 _ALERTED = (timedelta(hours=24), timedelta(hours=12), timedelta(hours=2))
+_OF_CODES: Mapping[AnyCode, NoticeKind] = {
+    DerivedCode.ARCHIVE_FAILED: NoticeKind.ARCHIVES_FAILED,
+    ConditionCode.RUN_FAILED: NoticeKind.RUNS_FAILED,
+    DerivedCode.SYSTEM_AWAY: NoticeKind.SYSTEM_AWAY,
+    **dict.fromkeys(OF_CHECKS, NoticeKind.STORE_DAMAGED),
+    DerivedCode.ENDPOINT_FAILING: NoticeKind.ENDPOINT_FAILING,
+    DerivedCode.ENDPOINT_DISABLED: NoticeKind.ENDPOINT_DISABLED,
+    DerivedCode.MESSAGES_DEAD: NoticeKind.MESSAGES_DEAD,
+}
 _OF_NO_OUTAGE = {System.ENDPOINT, System.OTHER_RUN}  # endpoints have notices of their own
 
 
@@ -48,36 +53,35 @@ def look(known: Known, now: datetime) -> Look:
     Raises:
         Transient: the database does not answer.
     """
-    return Look([each for search in _SEARCHES.values() for each in search(known, now)], set(_SEARCHES))
+    sightings = [*_conditions(), *_refusals(known, now), *_missing(known, now)]
+    return Look(sightings, {*_OF_CODES.values(), NoticeKind.DELIVERIES_REFUSED, NoticeKind.PROCESSES_MISSING})
 
 
-def _failures(_known: Known, now: datetime) -> Iterator[Sighting]:
-    since = func.coalesce(ArchiveRow.cause_since, ArchiveRow.received_at, type_=Moment())
-    code, sentence = col(ArchiveRow.cause_code), func.max(ArchiveRow.cause_sentence)
-    counted = select(code, func.count(), func.min(since), func.max(since), sentence)  # type: ignore[call-overload]
-    with reading() as session:
-        rows = session.exec(counted.where(ArchiveRow.state == State.FAILED).group_by(code)).all()
-    for code, archives, first_at, last_at, said in rows:
-        yield Sighting(NoticeKind.ARCHIVES_FAILED, code or "UNKNOWN", archives, first_at, last_at, said or "")
+def _conditions() -> Iterator[Sighting]:
+    """Yield the open conditions. Failures of a cause are one thing whatever their task, and so is all damage."""
+    found = defaultdict[tuple[NoticeKind, str], list[ConditionGroup]](list)
+    for each in open_conditions(tuple(_OF_CODES)):
+        if each.code is not DerivedCode.SYSTEM_AWAY or each.key not in _OF_NO_OUTAGE:
+            found[_OF_CODES[each.code], _key(each)].append(each)
+    for (kind, key), groups in found.items():
+        first_at = min(each.first_at for each in groups if each.first_at)
+        last_at = max(each.last_at for each in groups if each.last_at)
+        yield Sighting(kind, key, sum(map(_count, groups)), first_at, last_at, _detail(groups[0]))
 
 
-def _waits(_known: Known, _now: datetime) -> Iterator[Sighting]:
-    for each in waiting.summary():
-        if each.waits_for not in _OF_NO_OUTAGE:
-            yield Sighting(NoticeKind.SYSTEM_AWAY, each.waits_for, each.runs, each.since, each.since)
+def _key(group: ConditionGroup) -> str:
+    task = group.values.get("task") if group.code is ConditionCode.RUN_FAILED else None
+    return f"{group.key} in {task}" if task else group.key
 
 
-def _failed_runs(_known: Known, _now: datetime) -> Iterator[Sighting]:
-    for each in conditions.failed_runs():
-        key = f"{each.code} in {each.task}" if each.task else each.code
-        yield Sighting(NoticeKind.RUNS_FAILED, key, each.archives, each.first_at, each.last_at, each.sentence)
+def _count(group: ConditionGroup) -> int:
+    return group.count if group.code in OF_CHECKS or group.code is DerivedCode.ENDPOINT_FAILING else group.subjects
 
 
-def _damage(_known: Known, _now: datetime) -> Iterator[Sighting]:
-    damage = conditions.damage()
-    if damage:
-        first_at, last_at = min(each.first_at for each in damage), max(each.last_at for each in damage)
-        yield Sighting(NoticeKind.STORE_DAMAGED, "", sum(each.count for each in damage), first_at, last_at)
+def _detail(group: ConditionGroup) -> str:
+    if group.code is DerivedCode.ENDPOINT_DISABLED:
+        return group.values["why"] or "no reason is kept"
+    return group.values.get("sentence") or ""
 
 
 def _refusals(known: Known, now: datetime) -> Iterator[Sighting]:
@@ -130,63 +134,6 @@ def _ended(notice: Notice) -> str:
         rows = session.exec(closed).all()
     closings = Counter(why for why, at, deadline in rows if at and at >= deadline - _ALERTED[0])
     return ended_text(closings[Closing.ARCHIVED], closings[Closing.DELETED], closings[Closing.DISMISSED])
-
-
-def _endpoints(_known: Known, _now: datetime) -> Iterator[Sighting]:
-    """Yield the endpoints that do not confirm, with the messages that wait for them."""
-    pending = (
-        select(func.count())
-        .where(NotificationRow.endpoint_name == EndpointRow.name, NotificationRow.state == NotificationState.PENDING)
-        .scalar_subquery()
-    )
-    failing = select(EndpointRow.name, _there(EndpointRow.failing_since), pending).where(
-        col(EndpointRow.failing_since).is_not(None),
-        col(EndpointRow.disabled_at).is_(None),
-        col(EndpointRow.removed_at).is_(None),
-    )
-    with reading() as session:
-        for name, since, messages in session.exec(failing).all():
-            yield Sighting(NoticeKind.ENDPOINT_FAILING, name, messages, since, since)
-
-
-def _disabled(_known: Known, _now: datetime) -> Iterator[Sighting]:
-    disabled = select(EndpointRow.name, _there(EndpointRow.disabled_at), EndpointRow.disabled_why).where(
-        col(EndpointRow.disabled_at).is_not(None), col(EndpointRow.removed_at).is_(None)
-    )
-    with reading() as session:
-        for name, at, why in session.exec(disabled).all():
-            yield Sighting(NoticeKind.ENDPOINT_DISABLED, name, 1, at, at, why or "no reason is kept")
-
-
-def _dead(_known: Known, _now: datetime) -> Iterator[Sighting]:
-    name, at = col(NotificationRow.endpoint_name), col(NotificationRow.planned_at)
-    there = select(EndpointRow.name).where(col(EndpointRow.removed_at).is_(None))
-    is_dead = NotificationRow.state == NotificationState.DEAD
-    dead = select(name, func.count(), func.min(at), func.max(at)).where(is_dead, name.in_(there)).group_by(name)
-    with reading() as session:
-        for endpoint, messages, first_at, last_at in session.exec(dead).all():
-            yield Sighting(NoticeKind.MESSAGES_DEAD, endpoint, messages, first_at, last_at)
-
-
-def _there(moment: datetime | None) -> Mapped[datetime]:
-    """Return a column that is never null in the rows that are selected."""
-    return cast(Mapped[datetime], moment)
-
-
-_SEARCHES: Mapping[NoticeKind, Callable[[Known, datetime], Iterator[Sighting]]] = {
-    NoticeKind.ARCHIVES_FAILED: _failures,
-    NoticeKind.RUNS_FAILED: _failed_runs,
-    NoticeKind.SYSTEM_AWAY: _waits,
-    NoticeKind.STORE_DAMAGED: _damage,
-    NoticeKind.DELIVERIES_REFUSED: _refusals,
-    NoticeKind.PROCESSES_MISSING: _missing,
-    NoticeKind.ENDPOINT_FAILING: _endpoints,
-    NoticeKind.ENDPOINT_DISABLED: _disabled,
-    NoticeKind.MESSAGES_DEAD: _dead,
-}
-
-
-log = structlog.get_logger()
 
 
 def report_unverified(now: datetime) -> None:

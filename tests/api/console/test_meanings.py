@@ -6,6 +6,7 @@ from typing import get_args
 import pytest
 
 from adapters.settings.settings import Settings
+from adapters.tables.open_conditions import NOT_KEPT
 from adapters.words.languages import texts
 from api.console.words import codes, languages
 from api.console.words.meanings import answer_meaning, cause_meaning, wait_meaning
@@ -22,7 +23,6 @@ from models.payments.discrepancy import DiscrepancyCode
 from models.runs.cause import CauseCode, RefusalCode
 from models.views.health import Verdict
 from services.health.systems import system_probes
-from services.views.failure_list import NOT_KEPT
 from tests.api.console.stated_codes import codes_in
 
 _OF_RUNS_AND_BODIES = (

@@ -1,15 +1,11 @@
 """People are notified once of each outage, with its numbers, whoever is killed and whichever address is away."""
 
-import asyncio
-import json
-import logging
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from io import StringIO
 from typing import Any
 
 import pytest
@@ -18,7 +14,6 @@ from sqlmodel import SQLModel, col, select, update
 from werkzeug import Response
 
 from adapters.database.transactions import reading, writing
-from adapters.peers.people import masked
 from adapters.settings.settings import Settings
 from adapters.tables import conditions
 from adapters.tables.conditions import Found
@@ -34,14 +29,12 @@ from models.runs.cause import Cause
 from models.runs.refused import RefusedDelivery
 from models.runs.run import RunRow, RunState, Trigger
 from models.store.condition import ConditionCode, Subject
-from services.health.people import people
-from services.people.letters import tell, try_people
-from services.people.sightings import report_refusing, report_unverified, report_verified
+from services.people.letters import tell
+from services.people.sightings import look, report_refusing, report_unverified, report_verified
 from tests.conftest import wait_until
-from tests.installations import closed_url
-from tests.peers import hang, listening
+from tests.installations import check
 from tests.records import NOON, digest, registered
-from tests.services.people.conftest import Chat, Mailbox
+from tests.services.people.conftest import Chat
 
 WRONG = Cause("NO_MEMBER", "load-metadata", "Refused", "sessions[0]: expected an id")
 AWAY = Cause("STORE_AWAY", "persist-files", "Transient", "the store does not answer")
@@ -291,7 +284,7 @@ def test_letter_that_is_not_taken_is_sent_again_and_shown_meanwhile(
     ]  # fmt: skip
     paths = [request.path for request, _ in httpserver.log]
     assert (paths.count("/chat"), paths.count("/slow")) == (1, 3)
-    assert people().verdict == "ok"
+    assert check("people").verdict == "ok"
 
 
 def test_failing_address_is_a_warning_of_the_doctor(chat: Chat, httpserver: HTTPServer) -> None:
@@ -301,9 +294,9 @@ def test_failing_address_is_a_warning_of_the_doctor(chat: Chat, httpserver: HTTP
 
     tell(at(0))
 
-    check = people()
-    assert (check.verdict, check.found.partition(":")[0]) == ("warning", "json")
-    assert "at 2026-01-01 12:00 UTC: the service answered with status 403" in check.found
+    found = check("people")
+    assert (found.verdict, found.found.partition(":")[0]) == ("warning", "json")
+    assert "at 2026-01-01 12:00 UTC: the service answered with status 403" in found.found
 
 
 def test_newer_letter_replaces_one_that_was_not_taken(chat: Chat, httpserver: HTTPServer) -> None:
@@ -392,93 +385,6 @@ def test_report_never_fails_its_caller(configure: Callable[..., Settings]) -> No
     report_verified(at(0))
 
 
-@pytest.mark.parametrize("kind", NoticeKind)
-def test_each_kind_is_searched_for_or_reported(kind: NoticeKind) -> None:
-    from services.people.sightings import _SEARCHES  # noqa: PLC0415
-
-    assert (kind in _SEARCHES) != (kind in {NoticeKind.STORE_UNVERIFIED, NoticeKind.RECEIVER_REFUSING})
-
-
-@pytest.fixture
-def root_log() -> Iterator[StringIO]:
-    """Return what reaches the handlers of a program. `caplog` also hears loggers that are cut off from them."""
-    handler = logging.StreamHandler(StringIO())
-    logging.getLogger().addHandler(handler)
-    yield handler.stream
-    logging.getLogger().removeHandler(handler)
-
-
-def outcomes() -> list[str]:
-    return [each.why for each in try_people(NOON).addresses]
-
-
-def test_chat_and_mail_take_a_test(
-    configure: Callable[..., Settings], httpserver: HTTPServer, mailbox: Mailbox
-) -> None:
-    httpserver.expect_request("/chat").respond_with_data("")
-    configure(people_urls=f"{httpserver.url_for('/chat').replace('http', 'json')},{mailbox.url}")
-
-    assert try_people(NOON).is_well
-
-    ((request, _),) = httpserver.log
-    assert json.loads(request.data)["title"] == "cellar: a test"
-    (letter,) = mailbox.letters
-    assert "Subject: cellar: a test" in letter
-    assert "cellar reaches you here. Nothing to do." in letter
-
-
-def test_each_address_that_takes_no_test_has_its_reason_and_no_secret_is_told(
-    configure: Callable[..., Settings],
-    httpserver: HTTPServer,
-    mailbox: Mailbox,
-    root_log: StringIO,
-    capfd: pytest.CaptureFixture[str],
-) -> None:
-    httpserver.expect_request("/broken").respond_with_data("token-4711 is wrong", status=500)
-    mailbox.is_full = True
-    urls = [
-        httpserver.url_for("/broken").replace("http://", "json://user:password-4711@"),
-        f"json://{closed_url().removeprefix('http://')}/token-4711",
-        mailbox.url,
-        "slick://token-4711/x",
-    ]
-    configure(people_urls=",".join(urls))
-
-    found = try_people(NOON)
-
-    assert [each.why for each in found.addresses] == [
-        "the service answered with status 500",
-        "no connection",
-        "the service has not taken it",
-        "BAD_ADDRESS: apprise does not understand the address; check CELLAR_PEOPLE_URLS",
-    ]
-    assert [each.address for each in found.addresses] == [masked(url) for url in urls]
-    assert [each.address.partition(":")[0] for each in found.addresses] == ["json", "json", "mailto", "slick"]
-    shown = f"{found} {root_log.getvalue()} {capfd.readouterr()} {configure()!r}"
-    assert [secret for secret in ("4711", "dana") if secret in shown] == []
-
-
-def test_address_that_hangs_is_given_up_and_delays_no_other(
-    configure: Callable[..., Settings], httpserver: HTTPServer
-) -> None:
-    httpserver.expect_request("/chat").respond_with_data("")
-
-    async def _tested() -> list[str]:
-        async with listening(hang) as url:
-            hanging = url.replace("http", "json")
-            configure(people_urls=f"{hanging}?rto=60,{httpserver.url_for('/chat').replace('http', 'json')}")
-            trying = asyncio.create_task(asyncio.to_thread(outcomes))
-            await asyncio.to_thread(wait_until, lambda: bool(httpserver.log))
-            again = await asyncio.to_thread(outcomes)
-            return [*(await trying), *again]
-
-    first, second, first_again, second_again = asyncio.run(_tested())
-
-    assert (first, second) == ("the service hangs: no answer within 20 s", "")
-    assert (first_again, second_again) == ("an earlier letter to this address still hangs", "")
-
-
-def test_without_addresses_nobody_is_reached(configure: Callable[..., Settings]) -> None:
-    configure()
-
-    assert not try_people(NOON).is_well
+@pytest.mark.usefixtures("chat")
+def test_each_kind_is_searched_for_or_reported() -> None:
+    assert look({}, at(0)).kinds == set(NoticeKind) - {NoticeKind.STORE_UNVERIFIED, NoticeKind.RECEIVER_REFUSING}

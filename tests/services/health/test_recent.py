@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterator
 
 from models.errors import Transient
-from services.monitoring.recent import Recent
+from services.health.recent import Recent
 from tests.conftest import wait_until
 
 LONG_S = 30.0

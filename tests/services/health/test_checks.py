@@ -4,21 +4,21 @@ import threading
 
 from models.errors import System, Transient
 from models.views.health import Check, Verdict
-from services.health.bounded import Answer, Probe, answered, checked, examined
+from services.health.checks import Answer, Found, Probe, answered, checked, examined, ok, warning
 
 TO_DO = "start it"
 
 
-def away() -> Check:
+def away() -> Found:
     raise Transient("Prefect does not answer", system=System.PREFECT)
 
 
-def full() -> Check:
+def full() -> Found:
     raise OSError(28, "No space left on device")
 
 
-def fine() -> Check:
-    return Check(name="fine", verdict=Verdict.OK, found="all there")
+def fine() -> Found:
+    return ok("all there")
 
 
 def test_question_that_hangs_leaves_the_answers_of_the_other_questions() -> None:
@@ -31,20 +31,23 @@ def test_question_that_hangs_leaves_the_answers_of_the_other_questions() -> None
 
 
 def test_each_check_keeps_its_place_and_says_what_to_do_when_it_fails() -> None:
-    probes = [Probe("away", away, TO_DO), Probe("fine", fine, TO_DO), Probe("full", full, TO_DO)]
+    late, own = (lambda: warning("late")), (lambda: warning("late", "see why"))
+    tried = {"away": away, "fine": fine, "full": full, "late": late, "own": own}
 
-    assert examined(probes, within_s=240) == [
+    assert examined([Probe(name, each, TO_DO) for name, each in tried.items()], within_s=240) == [
         Check(name="away", verdict=Verdict.WRONG, found="Prefect does not answer", to_do=TO_DO),
         Check(name="fine", verdict=Verdict.OK, found="all there"),
         Check(name="full", verdict=Verdict.WRONG, found="No space left on device", to_do=TO_DO),
+        Check(name="late", verdict=Verdict.WARNING, found="late", to_do=TO_DO),
+        Check(name="own", verdict=Verdict.WARNING, found="late", to_do="see why"),
     ]
 
 
 def test_command_of_a_wrong_user_says_which_path_and_as_whom_to_run_it() -> None:
-    def _refused() -> Check:
+    def _refused() -> Found:
         raise PermissionError(13, "Permission denied", "/srv/data/cellar.db")
 
-    def _translated() -> Check:
+    def _translated() -> Found:
         try:
             return _refused()
         except OSError as error:
@@ -59,7 +62,7 @@ def test_command_of_a_wrong_user_says_which_path_and_as_whom_to_run_it() -> None
 
 
 def test_check_that_needs_a_system_that_is_away_is_not_wrong_itself() -> None:
-    failed = Answer[Check](None, "Prefect does not answer", System.PREFECT)
+    failed = Answer[Found](None, "Prefect does not answer", System.PREFECT)
     off = Check(name="workers", verdict=Verdict.OFF, found="not known while Prefect does not answer")
 
     assert checked(Probe("workers", fine, TO_DO, needs=(System.STORE, System.PREFECT)), failed) == off

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
@@ -22,19 +23,33 @@ class Answer(Generic[T]):
     value: T | None
     failure: str = ""
     system: System | None = None
-    to_do: str = ""
+    to_do: str | None = None
     """What to do about this failure, where that is known better than for the question in general."""
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
-    """A check to make. `try_out` returns what it found. Its error means that something is wrong; `to_do` helps then.
+class Found:
+    """What a probe found. `to_do`: what to do about it, where the probe's own advice does not fit."""
 
-    `needs`: systems without which nothing is known. Other checks report that a system is away.
+    verdict: Verdict
+    text: str
+    to_do: str | None = None
+
+
+ok, off = partial(Found, Verdict.OK), partial(Found, Verdict.OFF)
+warning, wrong = partial(Found, Verdict.WARNING), partial(Found, Verdict.WRONG)
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A check to make. `try_out` returns what it found; its error means that something is wrong.
+
+    `to_do` helps where something is wrong or warns. `needs`: systems without which nothing is known. Other checks
+    report that a system is away.
     """
 
     name: str
-    try_out: Callable[[], Check]
+    try_out: Callable[[], Found]
     to_do: str
     needs: tuple[System, ...] = ()
 
@@ -45,14 +60,15 @@ def examined(probes: Sequence[Probe], within_s: float) -> list[Check]:
     return [checked(each, answers[each.name]) for each in probes]
 
 
-def checked(probe: Probe, answer: Answer[Check]) -> Check:
+def checked(probe: Probe, answer: Answer[Found]) -> Check:
     """Return the result of a probe from its answer. Pure."""
-    if answer.value is not None:
-        return answer.value
-    if answer.system in probe.needs:
-        known_later = f"not known while the {answer.system} does not answer".replace("the Prefect", "Prefect")
-        return Check(name=probe.name, verdict=Verdict.OFF, found=known_later)
-    return Check(name=probe.name, verdict=Verdict.WRONG, found=answer.failure, to_do=answer.to_do or probe.to_do)
+    found = answer.value or wrong(answer.failure, answer.to_do)
+    if answer.value is None and answer.system in probe.needs:
+        found = off(f"not known while the {answer.system} does not answer".replace("the Prefect", "Prefect"))
+    to_do = found.to_do
+    if to_do is None:
+        to_do = probe.to_do if found.verdict in (Verdict.WARNING, Verdict.WRONG) else ""
+    return Check(name=probe.name, verdict=found.verdict, found=found.text, to_do=to_do)
 
 
 def answered(questions: Mapping[str, Callable[[], T]], within_s: float) -> dict[str, Answer[T]]:
@@ -80,7 +96,7 @@ def _ask(name: str, question: Callable[[], T], queue: "SimpleQueue[tuple[str, An
         queue.put((name, Answer(question())))
     except Exception as error:  # noqa: BLE001 -- whatever fails is a line of the report, and the other lines follow
         system = error.system if isinstance(error, Transient) else None
-        to_do = _AS_ITS_USER if PermissionError in (type(error), type(error.__cause__)) else ""
+        to_do = _AS_ITS_USER if PermissionError in (type(error), type(error.__cause__)) else None
         queue.put((name, Answer(None, _reason(error), system, to_do)))
 
 

@@ -9,14 +9,14 @@ from adapters.database.facts import Connections
 from adapters.database.pools import Program, connect_as
 from adapters.settings.settings import Settings
 from models.views.health import Check, Verdict
-from services.health.bounded import examined
-from services.health.connections import connection_probes, judged
+from services.health.checks import examined
+from services.health.installation import installation_probes, judged
 
 _EACH = {Program.RECEIVER: 16, Program.WORKER: 32}
 
 
 def found() -> Check:
-    [check] = examined(connection_probes(), 20)
+    [check] = examined([each for each in installation_probes() if each.name == "connections"], 20)
     return check
 
 
@@ -32,11 +32,11 @@ def test_sum_beyond_the_server_is_a_warning_that_names_a_number_that_suffices() 
     check = judged(Connections(100, 3, {}, others=45), many, _EACH)
 
     assert check.verdict is Verdict.WARNING
-    assert check.found == (
+    assert check.text == (
         "receivers may open 4 × 16, workers 2 × 32, commands 4, and other programs have 45 now: 177 of the 97 that the "
         "server takes"
     )
-    assert "set max_connections of the server to 200 " in check.to_do
+    assert "set max_connections of the server to 200 " in str(check.to_do)
     enough = judged(Connections(200, 3, {}, others=45), many, _EACH)
     assert enough.verdict is Verdict.OK
 
@@ -81,4 +81,4 @@ def test_setting_that_asks_for_more_than_the_server_takes_is_found(
 
 def test_file_has_no_such_check(sqlite_installation: Settings) -> None:
     assert sqlite_installation.database_url is None
-    assert connection_probes() == []
+    assert "connections" not in [each.name for each in installation_probes()]
