@@ -18,7 +18,7 @@ from models.views.archives.archives import ArchiveItems, ArchivePage, ArchiveQue
 from models.views.archives.differences import DifferenceView
 from models.views.archives.payments import DiscrepancyView, Explanation
 from models.views.parameters import Text
-from services.evidence.handing_out import file_chunks
+from services.evidence.downloads import file_chunks
 from services.payments import discrepancies
 from services.receipts.lookup import unknown_reference
 from services.triggering import reruns
