@@ -1,33 +1,44 @@
 """What cellar says: a code and its values. The catalogue (`domain/words`) words it in every language."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Literal, TypeAlias, Union
-
-Value: TypeAlias = Union[str, int, float, datetime, "Said", Sequence["Value"], None]
-"""A number, a name, a moment, something said within it, or several of them."""
+from typing import Any, Literal
 
 SentenceCode = Literal[
-    "text", "meant",
+    "text", "meant", "moment",
     # the timeline of a process
     "body_refused", "version_made", "run_started", "run_ended", "run_failed", "finding_changed", "process_missing",
     "process_not_missing", "message_skipped", "message_skipped_because", "message_answered", "message_not_answered",
     "message_to", "event_unknown", "rerun_asked", "archive_exported", "body_accepted", "body_released",
     "body_dismissed",
+    # what a discrepancy expected and found
+    "none", "at_most", "more", "payment", "payment_field", "own_session", "missing_or_unknown", "not_a_number",
+    "not_positive", "iso_currency", "whole_amount", "whole_total", "fraction_of_amount", "fraction_of_total",
+    "in_attempt", "either", "in_instalments", "success_with", "success_authorised", "success_unauthorised",
+    "failure_authorised", "failure_unauthorised", "card_ends_in", "card_valid_in", "valid_until", "charge_unknown",
+    "charge_of", "released_within", "held_since", "in_one_archive", "in_one_payment", "also_in", "also_in_more",
+    "several_in", "several_in_more", "payment_for", "one_payment_for", "no_money", "settled_by", "by_day", "amount_on",
+    "kind_charge", "kind_refund", "kind_chargeback",
 ]  # fmt: skip
 """Codes of sentences. `text` is what a person or another system has written, which no language changes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A sentence, or a part of one, before it has a language."""
+    """A sentence, or a part of one, before it has a language.
+
+    `values` are texts, numbers, what is said within it, and lists of these: all that JSON knows.
+    """
 
     code: str
-    values: Mapping[str, Value] = field(default_factory=dict)
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
 
 
-def said(code: SentenceCode, /, **values: Value) -> Said:
+def said(code: SentenceCode, /, **values: Any) -> Said:
     """Return a sentence of the catalogue with its values."""
     return Said(code, values)
 
@@ -35,3 +46,12 @@ def said(code: SentenceCode, /, **values: Value) -> Said:
 def verbatim(text: str) -> Said:
     """Return a text that stays as it was written."""
     return said("text", text=text)
+
+
+def moment(at: datetime) -> Said:
+    return said("moment", at=at.isoformat())
+
+
+def said_of(kept: Mapping[str, Any]) -> Said:
+    """Return what was said from its JSON. What is said within it stays JSON."""
+    return Said(kept["code"], kept["values"])

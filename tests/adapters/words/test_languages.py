@@ -11,7 +11,7 @@ from domain.words.catalogue import MEANINGS, named
 from domain.words.causes import CAUSES
 from domain.words.findings import CONDITIONS, DISCREPANCIES, WARNINGS
 from domain.words.sentences import SENTENCES
-from models.said import Said, SentenceCode, said, verbatim
+from models.said import Said, SentenceCode, moment, said, verbatim
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 
@@ -44,11 +44,19 @@ NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
             "archive.completed to crm is skipped: 100% של דנה",
             "archive.completed אל crm: דולג: 100% של דנה",
         ),
+        (said("either", amount="7.00 ILS", more=["8.00 ILS"]), "7.00 ILS or 8.00 ILS", "7.00 ILS או 8.00 ILS"),
         (
-            Said("text", {"text": ["a", 1200, NOON]}),
-            "a, 1,200, 2026-07-01 12:00:00 UTC",
-            "a, 1,200, 2026-07-01 12:00:00 UTC",
+            said("in_attempt", found=said("success_authorised").as_json(), number=2),
+            "a success with an authorisation number, in attempt 2",
+            "הצלחה עם מספר אישור, בניסיון 2",
         ),
+        (
+            said("payment_for", kind=Said("kind_refund"), amount="5.00 ILS", day="2026-07-01"),
+            "a payment for the refund of 5.00 ILS settled on 2026-07-01",
+            "תשלום עבור זיכוי של 5.00 ILS, שסולק בתאריך 2026-07-01",
+        ),
+        (said("several_in_more", named=["a", "b"]), "several payments, in a, b and others", "כמה תשלומים, ב-a, b ועוד"),
+        (said("text", text=moment(NOON)), "2026-07-01 12:00:00 UTC", "2026-07-01 12:00:00 UTC"),
         (Said("a_code_of_another_version", {"number": 1}), "a_code_of_another_version", "a_code_of_another_version"),
     ],
 )
