@@ -63,7 +63,7 @@ CREATE INDEX ix_delivery_receipt_id ON delivery (receipt_id, source);
 CREATE TABLE discrepancy (
     discrepancy_id VARCHAR(32) NOT NULL PRIMARY KEY, reference VARCHAR(255), code VARCHAR(64) NOT NULL,
     transaction_id VARCHAR, subject VARCHAR NOT NULL, payment_id VARCHAR(32), expected VARCHAR NOT NULL,
-    found VARCHAR NOT NULL, state VARCHAR(16) NOT NULL);
+    found VARCHAR NOT NULL, "values" {json}, state VARCHAR(16) NOT NULL);
 CREATE INDEX ix_discrepancy_standing ON discrepancy (code, discrepancy_id, state) WHERE state != 'closed';
 
 CREATE TABLE discrepancy_event (
