@@ -2,9 +2,11 @@
 
 import asyncio
 import math
+import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 from fastapi import APIRouter, Depends, Request, Response
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
@@ -16,16 +18,18 @@ from adapters.inbox.backlog import Backlog, backlog
 from adapters.observation.metrics import CONTENT_TYPE, shared_exposition
 from adapters.observation.process_metrics import process_metrics
 from adapters.tables import conditions
+from adapters.tables.open_conditions import every_label, open_conditions
 from api.authorization import API_TOKEN
 from api.errors import READERS_FAILURES, Responses
 from api.receiver.fellows import Fellows
 from api.receiver.health import why_not_ready
 from models.sources.clock import ClockWarning
-from models.store.condition import OF_FAULTS, ConditionCode, Subject
+from models.store.condition import OF_FAULTS
 from models.views.failures import ConditionGroup
-from services.monitoring.measuring import Measurement
+from services.health.recent import Recent
 from services.sources.clocks import clock_warnings
 
+T = TypeVar("T")
 router = APIRouter(tags=["health"], dependencies=[Depends(API_TOKEN)])
 _ANSWERS: Responses = {
     200: {
@@ -35,28 +39,28 @@ _ANSWERS: Responses = {
     401: READERS_FAILURES[401],
 }
 
-_database = Measurement("database", counts)
-_inbox = Measurement("inbox", backlog)
-_disks = Measurement("disks", disks)
-_conditions = Measurement("conditions", lambda: (conditions.groups(), conditions.stored_object().checked_at))
-_anchors = Measurement("anchors", last_anchor)
-_clocks = Measurement("clocks", clock_warnings)
+
+def _recent(measure: Callable[[], T]) -> Recent[T]:
+    """Return a measurement whose result serves all scrapes of five seconds."""
+    return Recent(measure, fresh_s=5, old_s=5)
+
+
+_PATIENCE_S = 2.0
+_database = _recent(counts)
+_inbox = _recent(backlog)
+_disks = _recent(disks)
+_conditions = _recent(lambda: (open_conditions(), conditions.stored_object().checked_at))
+_anchors = _recent(last_anchor)
+_clocks = _recent(clock_warnings)
+_ALL = (_database, _inbox, _disks, _conditions, _anchors, _clocks)
 
 
 @router.get("/metrics", summary="Metrics for Prometheus", response_class=Response, responses=_ANSWERS)
 async def metrics(request: Request) -> Response:
     """Values that cannot be measured within seconds are missing: of a database that is away, for example."""
     fellows: Fellows = request.app.state.fellows
-    (reason, counted, queue, space, wrong, anchor), clocks = await asyncio.gather(
-        asyncio.gather(
-            why_not_ready(fellows),
-            _database.recent(),
-            _inbox.recent(),
-            _disks.recent(),
-            _conditions.recent(),
-            _anchors.recent(),
-        ),
-        _clocks.recent(),
+    reason, (counted, queue, space, wrong, anchor, clocks) = await asyncio.gather(
+        why_not_ready(fellows), asyncio.to_thread(_measured)
     )
     families = [
         _gauge("cellar_ready", "1 while the receiver stores payloads and triggers runs.", int(reason is None)),
@@ -73,6 +77,14 @@ async def metrics(request: Request) -> Response:
         *(_of_clocks(clocks) if clocks is not None else ()),
     ]
     return Response(shared_exposition(families), media_type=CONTENT_TYPE)
+
+
+def _measured() -> tuple[Any, ...]:
+    """Return what is measured, None for what cannot be measured within two seconds."""
+    for each in _ALL:
+        each.begin()
+    deadline_s = time.monotonic() + _PATIENCE_S
+    return tuple(each.value(deadline_s - time.monotonic()) for each in _ALL)
 
 
 def _in_flight(fellows: Fellows) -> Iterable[Metric]:
@@ -114,12 +126,13 @@ def _of_disks(space: Mapping[str, Disk]) -> Iterable[Metric]:
 
 def _of_conditions(groups: Iterable[ConditionGroup], checked_at: datetime | None) -> Iterable[Metric]:
     """Yield the gauges of what is wrong with archives and store, and of the last check. Findings are by their fault."""
-    subjects, findings = Counter[tuple[str, ...]](), Counter[ConditionCode]()
-    subjects.update({(kind, code): 0 for kind in Subject for code in ConditionCode})
+    subjects, findings = Counter[tuple[str, ...]](), Counter[str]()
+    subjects.update(dict.fromkeys(every_label(), 0))
     for each in groups:
-        subjects[each.kind, each.code] += each.subjects
+        subjects[each.kind, each.code, each.severity] += each.subjects
         findings[each.code] += each.count
-    yield _labelled("cellar_conditions", "Archives, and the store, with a condition.", ["kind", "code"], subjects)
+    what = "What is wrong now, by what it concerns: archives, the store, deliveries, processes, endpoints."
+    yield _labelled("cellar_conditions", what, ["kind", "code", "severity"], subjects)
     by_fault: dict[tuple[str, ...], int] = {(fault,): findings[code] for fault, code in OF_FAULTS.items()}
     yield _labelled("cellar_store_findings", "Findings of checks of the store that stand.", ["fault"], by_fault)
     if checked_at is not None:

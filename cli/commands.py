@@ -92,7 +92,7 @@ _COMMANDS = [
     ),
     Later(
         "doctor",
-        "cli.operation.doctor:doctor",
+        "cli.operation.status:doctor",
         "Check settings, files, systems, versions, clocks and deployments. Exits with 1 if something is wrong.",
     ),
     Later(

@@ -7,7 +7,7 @@ from prefect.artifacts import acreate_markdown_artifact
 
 from adapters.platform.cancellation import in_thread
 from adapters.tables.completeness import missing_processes
-from domain.messages.summaries.missing_summary import MOST_SHOWN, missing_summary
+from domain.messages.summaries import MOST_SHOWN, missing_summary
 from flows.execution.attempts import without_text
 from flows.execution.events import emit
 from flows.execution.late_runs import drop_late_runs_of

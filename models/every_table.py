@@ -12,11 +12,7 @@ import models.messages.event
 import models.messages.notification
 import models.messages.redelivery
 import models.payments.discrepancy
-import models.people.action
-import models.people.login
-import models.people.notice
-import models.people.saved_view
-import models.people.wrong_token
+import models.people
 import models.runs.bulk
 import models.runs.cause
 import models.runs.receipt

@@ -1,9 +1,12 @@
 """What cellar says: a code and its values. The catalogue (`domain/words`) words it in every language."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias, Union
+
+Value: TypeAlias = Union[str, int, float, "Said", Mapping[str, Any], Sequence["Value"], None]
+"""A text, a number, something said within it (or its JSON), or several of these: all that JSON knows."""
 
 SentenceCode = Literal[
     "text", "meant", "moment",
@@ -20,16 +23,21 @@ SentenceCode = Literal[
     "charge_of", "released_within", "held_since", "in_one_archive", "in_one_payment", "also_in", "also_in_more",
     "several_in", "several_in_more", "payment_for", "one_payment_for", "no_money", "settled_by", "by_day", "amount_on",
     "kind_charge", "kind_refund", "kind_chargeback",
+    # checks of the parts of the system
+    "no_answer_within", "unknown_without", "receiver_ready", "receiver_processes", "receiver_lacks_processes",
+    "prefect_answers", "workers_online", "search_complete", "search_without_index", "search_incomplete",
+    "made_by_next_delivery", "nothing_waits", "inbox_waits", "inbox_is_late", "no_clamav", "clamav_answers",
+    "disk_free", "no_source", "sources_known", "source_is_silent", "disabled_source_sends", "never_verified",
+    "verified", "damage_found", "check_broke_off", "no_key_yet", "no_anchor", "anchored", "anchor_lacks",
+    "anchor_key_gone", "no_witness", "clocks_right", "no_people", "people_hear", "no_data_folder", "pool_is_paused",
+    "schedule_is_paused",
 ]  # fmt: skip
 """Codes of sentences. `text` is what a person or another system has written, which no language changes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A sentence, or a part of one, before it has a language.
-
-    `values` are texts, numbers, what is said within it, and lists of these: all that JSON knows.
-    """
+    """A sentence, or a part of one, before it has a language."""
 
     code: str
     values: Mapping[str, Any] = field(default_factory=dict)
@@ -38,7 +46,7 @@ class Said:
         return asdict(self)
 
 
-def said(code: SentenceCode, /, **values: Any) -> Said:
+def said(code: SentenceCode, /, **values: Value) -> Said:
     """Return a sentence of the catalogue with its values."""
     return Said(code, values)
 

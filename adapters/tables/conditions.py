@@ -6,17 +6,13 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy
-from sqlmodel import Session, col, delete, func, select
+from sqlmodel import Session, col, delete, select
 
 from adapters.database.transactions import pages, reading, upsert, writing
 from adapters.search import entries
 from domain.search.facets import condition_facets
-from models.archive.archive import ArchiveRow
-from models.columns import Moment
-from models.store.condition import OF_FAULTS, ConditionCode, ConditionRow, StoredObjectRow, Subject
-from models.views.failures import ConditionGroup, FailureGroup
+from models.store.condition import ConditionCode, ConditionRow, StoredObjectRow, Subject
 
-OF_CHECKS = frozenset(OF_FAULTS.values())
 _ITS_KEY = ("kind", "subject", "code")
 _IS_QUICK = col(ConditionRow.values)["quick"].as_boolean()
 
@@ -81,49 +77,6 @@ def references(reference: str | None = None) -> set[str]:
     its = select(ConditionRow.subject).where(ConditionRow.kind == Subject.ARCHIVE)
     with reading() as session:
         return set(session.exec(its if reference is None else its.where(ConditionRow.subject == reference)))
-
-
-_OF_GROUP = (
-    func.count().label("subjects"),
-    func.sum(col(ConditionRow.count)).label("count"),
-    func.min(ConditionRow.since, type_=Moment()).label("first_at"),
-    func.max(ConditionRow.found_at, type_=Moment()).label("last_at"),
-)
-
-
-def groups() -> list[ConditionGroup]:
-    """Return the open conditions by code, those of archives first.
-
-    Raises:
-        Transient: the database does not answer.
-    """
-    its = col(ConditionRow.kind), col(ConditionRow.code)
-    with reading() as session:
-        found = session.execute(sqlalchemy.select(*its, *_OF_GROUP).group_by(*its).order_by(*its)).mappings()
-        return [ConditionGroup.model_validate(dict(each)) for each in found]
-
-
-def damage() -> list[ConditionGroup]:
-    """Return what checks have found, by code: the conditions that are no failed runs. Raises as `groups`."""
-    return [each for each in groups() if each.code in OF_CHECKS]
-
-
-def failed_runs(source: str | None = None) -> list[FailureGroup]:
-    """Return the complete archives whose last run failed, by cause, of all sources or of one.
-
-    Raises:
-        Transient: the database does not answer.
-    """
-    code, task, sentence = (col(ConditionRow.values)[name].as_string() for name in ("cause", "task", "sentence"))
-    archives, _, first_at, last_at = _OF_GROUP
-    its = sqlalchemy.select(code, task, func.max(sentence), archives, first_at, last_at).group_by(code, task)
-    its = its.where(col(ConditionRow.code) == ConditionCode.RUN_FAILED).order_by(archives.desc(), code, task)
-    if source is not None:
-        its = its.where(col(ConditionRow.subject).in_(select(ArchiveRow.reference).where(ArchiveRow.source == source)))
-    names = ("code", "task", "sentence", "archives", "first_at", "last_at")
-    with reading() as session:
-        found = [dict(zip(names, each, strict=True)) for each in session.execute(its)]
-    return [FailureGroup.model_validate({"condition": ConditionCode.RUN_FAILED, **each}) for each in found]
 
 
 def note_within(session: Session, keys: Iterable[str], **moments: datetime) -> None:

@@ -15,7 +15,7 @@ from adapters.files.private import persons_files
 from adapters.tables.runs import receipts
 from cli.terminal import Json
 from models.errors import Refused
-from services.evidence.bagging import evidence, write_evidence
+from services.evidence.bag import evidence, write_evidence
 from services.evidence.handing_out import hand_out_request
 
 Damaged = Annotated[

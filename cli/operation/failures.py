@@ -1,6 +1,5 @@
 """`cellar failures`: shows why archives failed, and what waits and heals by itself."""
 
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -8,17 +7,21 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from adapters.tables import conditions
-from adapters.tables.runs import waiting
-from cli.operation.views import FailuresAndWaits, WaitView
+from adapters.tables.open_conditions import NOT_KEPT, DerivedCode, open_conditions
+from cli.operation.conditions import print_conditions
 from cli.terminal import Json, console, paragraph, print_json, time_text
-from domain.people.words import count_text
+from domain.people.letters import count_text
 from domain.runs.causes import heals_by_rerun
-from domain.runs.waiting_text import waits_text
 from domain.words.causes import CAUSES
-from models.store.condition import Subject
-from models.views.failures import ConditionGroup, FailureGroup
-from services.views import failure_list
+from models.store.condition import OF_CHECKS
+from models.views.failures import ConditionGroup, FailureGroup, Failures
+from services.views.overview import failures as failures_by_cause
+
+
+class FailuresAndConditions(Failures):
+    """The failed archives by cause; then what waits and is tried again by itself, and what checks have found."""
+
+    conditions: list[ConditionGroup]
 
 
 def failures(
@@ -27,47 +30,38 @@ def failures(
     as_json: Json = False,
 ) -> None:
     """Show the archives whose last run failed, by cause, and those that wait and are tried again by themselves."""
-    waits = [WaitView.of(each) for each in waiting.summary()]
-    items = failure_list.failures(source).items
-    found = FailuresAndWaits(items=items, waiting=waits, conditions=conditions.damage())
+    wrong = open_conditions((*OF_CHECKS, DerivedCode.SYSTEM_AWAY))
+    found = FailuresAndConditions(items=failures_by_cause(source).items, conditions=wrong)
     if as_json:
         print_json(found)
     else:
         print_failures(console(), found, datetime.now(UTC), source)
 
 
-def print_failures(terminal: Console, found: FailuresAndWaits, now: datetime, source: str | None = None) -> None:
+def print_failures(terminal: Console, found: FailuresAndConditions, now: datetime, source: str | None = None) -> None:
     of_source = f" --source {source}" if source else ""
     for each in found.items:
-        terminal.print(_head(each))
-        terminal.print(paragraph(each.sentence))
-        to_do = meaning.to_do if (meaning := CAUSES.get(each.code)) else ""
-        if to_do:
-            terminal.print(paragraph(f"→ {to_do}"))
-        if each.condition:
-            terminal.print(paragraph("These archives were complete, and may be damaged now: `cellar verify` tells."))
-            terminal.print(paragraph(f"cellar list --condition {each.condition}{of_source}"))
-            terminal.print()
-            continue
-        by_cause = "" if each.code == failure_list.NOT_KEPT else f" --cause {each.code}"
-        terminal.print(paragraph(f"cellar list --state failed{by_cause}{of_source}"))
-        if by_cause and heals_by_rerun(each.code):
-            terminal.print(paragraph(f"cellar rerun --failed{by_cause}{of_source}"))
+        _print_failure(terminal, each, of_source)
         terminal.print()
-    print_conditions(terminal, found.conditions)
-    if not found.items and not found.conditions:
+    print_conditions(terminal, found.conditions, now)
+    if not found.items and all(each.code is DerivedCode.SYSTEM_AWAY for each in found.conditions):
         terminal.print(Text("No archive has failed."))
-    for wait in found.waiting:
-        terminal.print(Text(waits_text(wait.waits_for, wait.archives, wait.since, now)))
 
 
-def print_conditions(terminal: Console, groups: Iterable[ConditionGroup]) -> None:
-    """Print what checks of the store have found, with the command that lists it."""
-    for each in groups:
-        of, see = count_text(each.subjects, "archive"), f"cellar list --condition {each.code}"
-        if each.kind is Subject.STORE:
-            of, see = f"{count_text(each.count, 'file')} beside the archives", "cellar verify"
-        terminal.print(Text(f"{each.code}: {of}; see `{see}`"))
+def _print_failure(terminal: Console, group: FailureGroup, of_source: str) -> None:
+    terminal.print(_head(group))
+    terminal.print(paragraph(group.sentence))
+    to_do = meaning.to_do if (meaning := CAUSES.get(group.code)) else ""
+    if to_do:
+        terminal.print(paragraph(f"→ {to_do}"))
+    if group.condition:
+        terminal.print(paragraph("These archives were complete, and may be damaged now: `cellar verify` tells."))
+        terminal.print(paragraph(f"cellar list --condition {group.condition}{of_source}"))
+        return
+    by_cause = "" if group.code == NOT_KEPT else f" --cause {group.code}"
+    terminal.print(paragraph(f"cellar list --state failed{by_cause}{of_source}"))
+    if by_cause and heals_by_rerun(group.code):
+        terminal.print(paragraph(f"cellar rerun --failed{by_cause}{of_source}"))
 
 
 def _head(group: FailureGroup) -> Text:

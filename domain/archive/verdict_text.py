@@ -3,46 +3,55 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from domain.words.wording import N_
 from models.archive.verdict import (
     LaterChange,
     Outcome,
     Revocation,
     RevocationStatus,
     SignatureVerdict,
+    Strength,
     Tier,
     TimeSource,
     Verdict,
 )
 
 _OUTCOMES: Mapping[Outcome, str] = {
-    Outcome.SOUND: "Sound: every signature is intact and valid, and permits all later changes.",
-    Outcome.FIELDS_CHANGED: "Fields changed: a form field that was filled when somebody signed was filled again later.",
-    Outcome.CHANGED: "Changed: the document was changed after it was signed. No signature is known to be broken.",
-    Outcome.BROKEN: "Broken: a signature or its time stamp does not match what it covers.",
-    Outcome.UNSIGNED: "Unsigned: the document has no digital signature.",
-    Outcome.UNREADABLE: "Unreadable: the signatures of the document cannot be judged.",
+    Outcome.SOUND: N_("Sound: every signature is intact and valid, and permits all later changes."),
+    Outcome.FIELDS_CHANGED: N_(
+        "Fields changed: a form field that was filled when somebody signed was filled again later."
+    ),
+    Outcome.CHANGED: N_("Changed: the document was changed after it was signed. No signature is known to be broken."),
+    Outcome.BROKEN: N_("Broken: a signature or its time stamp does not match what it covers."),
+    Outcome.UNSIGNED: N_("Unsigned: the document has no digital signature."),
+    Outcome.UNREADABLE: N_("Unreadable: the signatures of the document cannot be judged."),
 }
 _CHANGES: Mapping[LaterChange | None, str] = {
-    LaterChange.NONE: "none",
-    LaterChange.ARCHIVAL: "validation data or time stamps",
-    LaterChange.FORM_FILLING: "form fields or further signatures",
-    LaterChange.ANNOTATIONS: "annotations",
-    LaterChange.OTHER: "other changes",
-    None: "unknown",
+    LaterChange.NONE: N_("none"),
+    LaterChange.ARCHIVAL: N_("validation data or time stamps"),
+    LaterChange.FORM_FILLING: N_("form fields or further signatures"),
+    LaterChange.ANNOTATIONS: N_("annotations"),
+    LaterChange.OTHER: N_("other changes"),
+    None: N_("unknown"),
 }
 _TIERS: Mapping[Tier | None, str] = {
-    Tier.PLAIN: "plain: in no trust list",
-    Tier.SECURE: "secure (Electronic Signature Law, 5761-2001)",
-    Tier.CERTIFIED: "certified (Electronic Signature Law, 5761-2001)",
-    Tier.ADVANCED: "advanced, with a certificate of a listed authority (eIDAS)",
-    Tier.QUALIFIED: "qualified certificate (eIDAS)",
-    None: "not judged",
+    Tier.PLAIN: N_("plain: in no trust list"),
+    Tier.SECURE: N_("secure (Electronic Signature Law, 5761-2001)"),
+    Tier.CERTIFIED: N_("certified (Electronic Signature Law, 5761-2001)"),
+    Tier.ADVANCED: N_("advanced, with a certificate of a listed authority (eIDAS)"),
+    Tier.QUALIFIED: N_("qualified certificate (eIDAS)"),
+    None: N_("not judged"),
+}
+_STRENGTHS: Mapping[Strength | None, str] = {
+    Strength.STRONG: N_("strong"),
+    Strength.WEAK: N_("weak"),
+    None: N_("strength unknown"),
 }
 _TIME_SOURCES: Mapping[TimeSource | None, str] = {
-    TimeSource.TIME_STAMP: "a trusted time stamp",
-    TimeSource.SIGNER: "the signer's own clock",
-    TimeSource.NONE: "nothing: no time is stated",
-    None: "unknown",
+    TimeSource.TIME_STAMP: N_("a trusted time stamp"),
+    TimeSource.SIGNER: N_("the signer's own clock"),
+    TimeSource.NONE: N_("nothing: no time is stated"),
+    None: N_("unknown"),
 }
 
 
@@ -87,13 +96,13 @@ def signature_texts(verdict: Verdict) -> list[dict[str, str | None]]:
 
 def _signature_text(signature: SignatureVerdict) -> dict[str, str | None]:
     return {
-        "kind": "time stamp" if signature.is_document_time_stamp else "signature",
-        "signer": signature.signer_name,
-        "organization": signature.signer_organization,
-        "signed at": _time(signature.signed_at),
-        "intact": _answer(signature.intact),
-        "valid": _answer(signature.valid),
-        "changes after it": _changes(signature),
+        N_("kind"): N_("time stamp") if signature.is_document_time_stamp else N_("signature"),
+        N_("signer"): signature.signer_name,
+        N_("organization"): signature.signer_organization,
+        N_("signed at"): _time(signature.signed_at),
+        N_("intact"): _answer(signature.intact),
+        N_("valid"): _answer(signature.valid),
+        N_("changes after it"): _changes(signature),
     }
 
 
@@ -105,14 +114,15 @@ def certificate_texts(verdict: Verdict) -> list[dict[str, str | None]]:
 def _certificate_text(signature: SignatureVerdict) -> dict[str, str | None]:
     certificate = signature.certificate
     return {
-        "certificate": f"{certificate.serial} of {certificate.issuer or 'nobody named'}" if certificate else None,
-        "valid until": _time(certificate.valid_until) if certificate else None,
-        "trusted": _with_reason(_answer(signature.trusted), signature.trust_reason),
-        "revoked": _revocation(signature.revocation),
-        "tier": _TIERS[signature.tier],
-        "algorithm": signature.algorithm and f"{signature.algorithm}, {signature.strength or 'strength unknown'}",
-        "time from": _TIME_SOURCES[signature.time_source],
-        "not judged because": signature.reason,
+        N_("certificate"): f"{certificate.serial} of {certificate.issuer or 'nobody named'}" if certificate else None,
+        N_("valid until"): _time(certificate.valid_until) if certificate else None,
+        N_("trusted"): _with_reason(_answer(signature.trusted), signature.trust_reason),
+        N_("revoked"): _revocation(signature.revocation),
+        N_("tier"): _TIERS[signature.tier],
+        N_("algorithm"): signature.algorithm
+        and f"{signature.algorithm}, {signature.strength or N_('strength unknown')}",
+        N_("time from"): _TIME_SOURCES[signature.time_source],
+        N_("not judged because"): signature.reason,
     }
 
 
@@ -132,9 +142,9 @@ def _with_reason(answer: str, reason: str | None) -> str:
 
 def _changes(signature: SignatureVerdict) -> str:
     text = _CHANGES[signature.change]
-    if signature.change_permitted is False:
-        return f"{text}, not permitted"
-    return text if signature.change in (LaterChange.NONE, None) else f"{text}, permitted"
+    if signature.change in (LaterChange.NONE, None) and signature.change_permitted is not False:
+        return text
+    return ", ".join((text, N_("not permitted") if signature.change_permitted is False else N_("permitted")))
 
 
 def _trust(verdict: Verdict) -> str:
@@ -145,7 +155,7 @@ def _trust(verdict: Verdict) -> str:
 
 
 def _answer(answer: bool | None) -> str:
-    return "unknown" if answer is None else "yes" if answer else "no"
+    return N_("unknown") if answer is None else N_("yes") if answer else N_("no")
 
 
 def _time(moment: datetime | None) -> str | None:

@@ -11,9 +11,9 @@ from adapters.database.transactions import writing
 from adapters.store import ocfl
 from adapters.tables import conditions
 from adapters.tables.archives import archives
-from adapters.tables.conditions import OF_CHECKS, Found
+from adapters.tables.conditions import Found
 from models.errors import Transient
-from models.store.condition import OF_FAULTS, ConditionCode, Subject
+from models.store.condition import OF_CHECKS, OF_FAULTS, ConditionCode, Subject
 from models.store.fixity import NOTHING, Fault, Fixity, FixityFinding, StoredObject
 from services.custody.verifying import drawn, missing, object_of, stored_objects, verify_beside, verify_objects
 

@@ -1,8 +1,8 @@
 """Makes summaries of runs for people, as Markdown."""
 
 from adapters.tables.messages import notifications
-from domain.messages.summaries.summary import MOST_ROWS, summary
-from services.messages.events.archive_events import page_url
+from domain.messages.summaries import MOST_ROWS, summary
+from services.messages.events import page_url
 from services.payments import recorded
 from services.receipts.stored_archive import StoredArchive
 

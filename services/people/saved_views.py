@@ -4,7 +4,7 @@ import secrets
 from datetime import datetime
 
 from adapters.tables.people import saved_views
-from models.people.saved_view import SavedViewRow
+from models.people import SavedViewRow
 
 
 def shown() -> list[SavedViewRow]:

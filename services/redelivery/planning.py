@@ -17,8 +17,8 @@ from models.messages.notification import NotificationRow, NotificationState
 from models.messages.redelivery import RedeliveryRow
 from models.views.messages.messages import MessageFilter
 from models.views.messages.redeliveries import EndpointShare, RedeliveryPlan
-from services.messages.endpoints.endpoints import check_filter as check_endpoint
-from services.messages.events.planning import known_endpoints
+from services.messages.endpoints import check_filter as check_endpoint
+from services.messages.events import known_endpoints
 from services.sources.registry import check_filter as check_source
 from services.views.message_list import conditions_of
 

@@ -17,7 +17,7 @@ from adapters.search.attention import OF_DELIVERIES
 from adapters.settings.settings import settings
 from adapters.store import ocfl
 from adapters.tables import conditions
-from domain.messages.addresses import shown_url
+from domain.messages.endpoints import shown_url
 from models.archive.archive import ArchiveRow
 from models.archive.content import FileRow
 from models.archive.form_field import FormFieldRow

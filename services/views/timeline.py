@@ -12,7 +12,7 @@ from domain.words.catalogue import named, word
 from models.completeness.missing_process import MissingProcessRow
 from models.messages.notification import NotificationAttemptRow, NotificationRow, NotificationState
 from models.payments.discrepancy import DiscrepancyEventRow, DiscrepancyRow, DiscrepancyState
-from models.people.action import ActionKind, ActionRow
+from models.people import ActionKind, ActionRow
 from models.runs.receipt import ACCEPTED_BY, DeliveryRow, VersionRow
 from models.runs.refused import RefusedRow
 from models.runs.run import RunRow

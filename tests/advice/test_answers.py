@@ -18,8 +18,8 @@ from models.views.parameters import Dismissal
 from services.bulk import control, planning, records
 from services.completeness import dismissing
 from services.completeness.finding_missing import find_missing
-from services.messages.endpoints import endpoints
-from services.messages.events.planning import known_endpoints
+from services.messages import endpoints
+from services.messages.events import known_endpoints
 from services.payments import discrepancies
 from services.views import discrepancy_list, missing_list
 from tests.advice.following import followed

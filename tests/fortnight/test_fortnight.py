@@ -18,7 +18,7 @@ from models.completeness.missing_process import MissingProcessRow
 from models.completeness.session_event import SessionEventRow
 from models.messages.endpoint import EndpointRow
 from models.messages.notification import NotificationRow, NotificationState
-from models.people.notice import LetterRow
+from models.people import LetterRow
 from models.sources.source import StatedTerms
 from services.sources import registry
 from tests.conftest import free_port

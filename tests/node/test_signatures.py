@@ -23,8 +23,8 @@ from pytest_httpserver import HTTPServer
 from adapters.settings.settings import Settings
 from models.messages.endpoint import Signature
 from models.views.messages.endpoints import NewEndpoint, Rotation
-from services.messages.endpoints import endpoints
-from services.messages.endpoints.endpoint_tests import send_test
+from services.messages import endpoints
+from services.messages.endpoints import send_test
 from tests.conftest import LONGEST_S, free_port, running, wait_until
 
 HERE = Path(__file__).parent

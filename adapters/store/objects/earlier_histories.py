@@ -4,8 +4,8 @@ from collections import Counter
 from datetime import datetime
 from typing import Any
 
+from domain.messages.attempts import TRIED_FOR
 from domain.messages.endpoints import declared_name
-from domain.messages.retrying import TRIED_FOR
 from models.messages.notification import NotificationAttemptRow, NotificationRow, NotificationState
 
 Rows = dict[str, list[dict[str, Any]]]

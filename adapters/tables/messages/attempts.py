@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 
 from adapters.database.transactions import writing
 from adapters.tables.messages.queues import EXPIRED, Taken, die, disable_by_itself, health_of, make_due
-from domain.messages.retrying import (
+from domain.messages.attempts import (
     TRIED_FOR,
     Failure,
     after_confirmation,

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, or_, select, update
 
 from adapters.database.transactions import reading, writing
-from domain.messages.retrying import Health, is_given_up
+from domain.messages.attempts import Health, is_given_up
 from models.messages.endpoint import EndpointRow
 from models.messages.event import EventRow
 from models.messages.notification import AttemptTrigger, NotificationRow, NotificationState

@@ -11,7 +11,7 @@ from sqlmodel import Session, col, func, select, update
 
 from adapters.database.listing import Order, listed
 from adapters.database.transactions import insert_new, reading, writing
-from domain.messages.retrying import TRIED_FOR
+from domain.messages.attempts import TRIED_FOR
 from models.messages.endpoint import EndpointRow
 from models.messages.notification import AttemptTrigger, NotificationRow, NotificationState
 from models.messages.redelivery import RedeliveryMessageRow, RedeliveryRow

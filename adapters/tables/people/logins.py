@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlmodel import col, delete
 
 from adapters.database.transactions import reading, writing
-from models.people.login import LoginRow
+from models.people import LoginRow
 
 
 def add(login: LoginRow, now: datetime) -> None:

@@ -6,7 +6,7 @@ from sqlalchemy import Update
 from sqlmodel import col, select, update
 
 from adapters.database.transactions import insert_new, reading, writing
-from models.people.saved_view import SavedViewRow
+from models.people import SavedViewRow
 
 _IS_SHOWN = col(SavedViewRow.ended_at).is_(None)
 

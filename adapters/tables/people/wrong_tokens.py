@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlmodel import col, delete
 
 from adapters.database.transactions import upsert, writing
-from models.people.wrong_token import WrongTokensRow
+from models.people import WrongTokensRow
 
 
 def add(new: Mapping[str, tuple[int, datetime]], now: datetime) -> dict[str, tuple[int, datetime]]:

@@ -18,7 +18,6 @@ from api.console.frame.static import static_url
 from api.console.frame.visits import sent_path, visit
 from api.console.words import codes, formats, languages, meanings, telling, values
 from api.console.words.sentences import forms, messages, verdicts
-from api.console.words.sentences import parts as checks
 from domain.runs.causes import heals_by_rerun
 from domain.words.wording import Language
 
@@ -50,7 +49,7 @@ _FILTERS: Mapping[str, Callable[..., Any]] = {
     "wait_meaning": meanings.wait_meaning,
     "answer_meaning": meanings.answer_meaning,
     "part_meaning": meanings.part_meaning,
-    "part_found": checks.part_found,
+    "part_found": telling.part_found,
     "choice": meanings.choice_text,
     "english": forms.english,
     "verdict": verdicts.verdict_text,

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from adapters.words.languages import texts
-from domain.pages.languages import judgement, said
+from domain.summary_page import judgement
 from domain.words.wording import DIRECTIONS, LANGUAGES, Language
 
 _language: ContextVar[Language] = ContextVar("language", default="en")
@@ -45,9 +45,8 @@ def ngettext(one: str, many: str, number: int) -> str:
 
 
 def worded(text: str) -> str:
-    """Return a text of ours that is not written in the console: also looks where exports have their Hebrew."""
-    own = gettext(text) if text else text
-    return own if own != text else judgement(text, said(language()))
+    """Return a text of ours that is not written in the console, and may have several answers."""
+    return judgement(text, gettext) if text else text
 
 
 def is_in_both_languages(text: str) -> bool:

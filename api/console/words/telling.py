@@ -12,6 +12,7 @@ from api.console.words.values import NO_VALUE, isolated, plain
 from domain.words.catalogue import word
 from models.said import Said, said_of
 from models.views.archives.archives import TimelineEntry
+from models.views.health import Check
 
 
 def told(said: Said | Mapping[str, Any] | None, text: str | None = None) -> Markup:
@@ -31,6 +32,11 @@ def told(said: Said | Mapping[str, Any] | None, text: str | None = None) -> Mark
 def happened(entry: TimelineEntry) -> Markup:
     """Return what an entry of a timeline says."""
     return told(Said(entry.code, entry.values))
+
+
+def part_found(check: Check) -> Markup:
+    """Return what a check of a part has found."""
+    return told(Said(check.code, check.values))
 
 
 def english(text: str) -> Markup:

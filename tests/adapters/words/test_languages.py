@@ -51,6 +51,11 @@ NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
             "הצלחה עם מספר אישור, בניסיון 2",
         ),
         (
+            said("unknown_without", system=Said("waits_store")),
+            "not known while the store does not answer",
+            "לא ידוע כל עוד המאגר לא זמין",
+        ),
+        (
             said("payment_for", kind=Said("kind_refund"), amount="5.00 ILS", day="2026-07-01"),
             "a payment for the refund of 5.00 ILS settled on 2026-07-01",
             "תשלום עבור זיכוי של 5.00 ILS, שסולק בתאריך 2026-07-01",

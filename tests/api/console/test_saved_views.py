@@ -11,7 +11,7 @@ from sqlmodel import select
 
 from adapters.database.transactions import reading
 from adapters.tables.people import saved_views
-from models.people.saved_view import SavedViewRow
+from models.people import SavedViewRow
 from tests.api.console.conftest import CONTRACT, PERSON, Browser, Console, posted
 from tests.api.console.hostile import SCRIPT
 from tests.installations import installed

@@ -1,6 +1,5 @@
 """Sentences of the services are worded by their form; what has no words stays English, and is marked as English."""
 
-import ast
 from collections.abc import Iterator
 
 import pytest
@@ -8,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.console.words import languages
-from api.console.words.sentences import forms, messages, parts, verdicts
-from domain.archive import verdict_text
-from tests.api.console.stated_codes import ROOT, reasons_in
+from api.console.words.sentences import forms, messages, verdicts
+from tests.api.console.stated_codes import reasons_in
 
 
 @pytest.fixture(autouse=True)
@@ -37,41 +35,12 @@ def test_reasons_of_messages_speak_hebrew(why: str, text: str) -> None:
     assert bare(messages.message_text(why)) == text
 
 
-@pytest.mark.parametrize(
-    ("found", "text"),
-    [
-        ("2 workers are online: a, b", "2 עובדים מחוברים: a, b"),
-        ("50.1 of 99.0 GiB are free at /data", "פנויים 50.1 מתוך 99.0 GiB בתיקייה /data"),
-        ("not known while the store does not answer", "לא ידוע כל עוד המאגר לא זמין"),
-        ("1 of 2 does not confirm: crm; 1,200 messages wait", "1 מתוך 2 אינם מאשרים: crm. הודעות ממתינות: 1,200"),
-        ("3 endpoints, 1 disabled", "יעדים: 3, מושבתים: 1"),
-        ("Completed 2026-07-01 10:00 UTC", "הושלם ב-2026-07-01 10:00 UTC"),
-    ],
-)
-def test_findings_about_parts_speak_hebrew(found: str, text: str) -> None:
-    assert bare(parts.part_found(found)) == text
-
-
 def test_every_reason_of_a_verdict_has_its_hebrew() -> None:
     reasons = reasons_in("adapters/documents")
 
     assert {"it opens with a password only", "its certificate is not trusted", "it is not valid"} <= reasons
     assert len(reasons) > 25
     assert [each for each in sorted(reasons) if verdicts.verdict_line(each) == each] == []
-
-
-def test_every_judgement_of_a_verdict_has_its_hebrew() -> None:
-    tree = ast.parse((ROOT / str(verdict_text.__file__)).read_text())
-    judgements = [
-        value.value
-        for each in tree.body
-        if isinstance(each, ast.AnnAssign) and isinstance(each.value, ast.Dict)
-        for value in each.value.values
-        if isinstance(value, ast.Constant)
-    ]
-
-    assert len(judgements) > 20
-    assert [each for each in judgements if verdicts.verdict_line(str(each)) == each] == []
 
 
 @pytest.mark.parametrize(
@@ -105,7 +74,7 @@ def test_what_has_no_words_is_marked_as_english() -> None:
         assert str(forms.told("a brand-new sentence")) == "<bdi>a brand-new sentence</bdi>"
 
 
-@given(st.sampled_from([messages.message_text, parts.part_found, verdicts.verdict_text]), st.text())
+@given(st.sampled_from([messages.message_text, verdicts.verdict_text]), st.text())
 def test_sentence_of_any_text_is_shown_as_text(word: object, text: str) -> None:
     shown = str(word(f"the endpoint is disabled: {text}"))  # type: ignore[operator]  # each takes a text
 

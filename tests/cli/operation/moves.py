@@ -22,11 +22,11 @@ from adapters.settings.settings import settings
 from adapters.tables.runs import receipts
 from domain.archive.found_process import FoundProcess
 from models.errors import Refused
-from models.people.action import ActionKind
+from models.people import ActionKind
 from models.runs.receipt import Delivery, Identity
 from models.views.messages.endpoints import NewEndpoint
 from services.completeness.taking_in import take_in_left
-from services.messages.endpoints import endpoints
+from services.messages import endpoints
 from services.people import logins, saved_views
 from services.people.actions import record
 from services.triggering.refusals import list_all_refused

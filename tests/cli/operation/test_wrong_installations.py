@@ -187,5 +187,5 @@ def test_failed_archive_makes_the_status_1(cellar: Cellar, folder: Path) -> None
         ended, found = cellar("status"), json.loads(cellar("status", "--json").output)
 
     assert (ended.status, found["is_well"]) == (1, False)
-    assert "failed: 1 by CONFLICT in load-metadata" in ended.output
+    assert "ARCHIVE_FAILED: 1 archive, CONFLICT in load-metadata" in ended.output
     assert found["archives"] == {"failed": 1}

@@ -1,4 +1,4 @@
-"""Which endpoint hears an event, and how its URL is shown."""
+"""Which endpoint hears an event and under which id, and how its URL is shown."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.messages.addresses import shown_url
-from domain.messages.endpoints import why_skipped
+from domain.messages.endpoints import message_id_of, shown_url, why_skipped
 from models.messages.endpoint import EndpointRow
 from models.messages.event import Event, EventType
 
@@ -101,3 +100,18 @@ def test_no_token_is_in_a_shown_url(in_path: str, elsewhere: str) -> None:
     assert secret not in shown
     assert f"/{in_path}" not in shown
     assert shown.startswith("https://…@erp.example/hooks/")
+
+
+def test_message_id_never_changes() -> None:
+    """Receivers store these ids, so no release may compute them in another way."""
+    assert message_id_of("ab" * 32, "https://erp.example/hook") == "msg_56145031949ff64e91f16a84743d2392"
+
+
+def test_message_id_differs_by_receipt_and_by_endpoint() -> None:
+    ids = {
+        message_id_of(receipt, url)
+        for receipt in ("a" * 64, "b" * 64)
+        for url in ("https://a.example", "https://b.example")
+    }
+
+    assert len(ids) == 4

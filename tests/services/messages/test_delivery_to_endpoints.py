@@ -22,10 +22,10 @@ from adapters.tables.messages import notifications
 from models.messages.event import Event, EventType
 from models.messages.notification import NotificationAttemptRow, NotificationRow, NotificationState
 from models.views.messages.endpoints import NewEndpoint
-from services.messages.attempts.attempts import send
-from services.messages.attempts.delivering import deliver_due
-from services.messages.endpoints import endpoints
-from services.messages.events.planning import announce
+from services.messages import endpoints
+from services.messages.attempts import send
+from services.messages.deliveries import deliver_due
+from services.messages.events import announce
 from tests.installations import archived
 from tests.samples import sample_body
 

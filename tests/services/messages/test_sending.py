@@ -9,7 +9,7 @@ from pytest_httpserver import HTTPServer
 from adapters.settings.settings import Settings
 from adapters.tables.messages import notifications
 from models.messages.notification import NotificationState
-from services.messages.attempts.attempts import check_confirmed, send
+from services.messages.attempts import check_confirmed, send
 from services.views import archive_view
 from tests.installations import archived
 from tests.samples import sample_body

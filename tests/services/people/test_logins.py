@@ -6,8 +6,7 @@ import pytest
 from sqlmodel import select
 
 from adapters.database.transactions import reading
-from models.people.action import ActionKind
-from models.people.login import LoginRow
+from models.people import ActionKind, LoginRow
 from models.views.archives.archives import TimelineKind
 from services.people import logins
 from services.people.actions import record

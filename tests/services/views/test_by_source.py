@@ -27,9 +27,9 @@ from services.views import (
     archive_list,
     archive_view,
     discrepancy_list,
-    failure_list,
     message_list,
     missing_list,
+    overview,
     refused_list,
 )
 from tests.domain.payloads import read
@@ -68,15 +68,15 @@ def test_archive_shows_its_source_and_that_of_each_delivery() -> None:
 
 
 def test_failures_of_a_source() -> None:
-    assert [each.archives for each in failure_list.failures().items] == [2]
-    assert [each.archives for each in failure_list.failures("retail").items] == [1]
+    assert [each.archives for each in overview.failures().items] == [2]
+    assert [each.archives for each in overview.failures("retail").items] == [1]
 
 
 def test_source_that_nobody_knows_is_refused_with_those_that_are_known() -> None:
     sources.add("leasing", StatedTerms(), "a test", NOON)
     filters: list[Callable[[str], object]] = [
         lambda source: archive_list.page(ArchiveQuery(source=source)),
-        failure_list.failures,
+        overview.failures,
         lambda source: refused_list.page(RefusedQuery(source=source)),
         lambda source: discrepancy_list.page(DiscrepancyQuery(source=source)),
         lambda source: missing_list.page(MissingQuery(source=source)),

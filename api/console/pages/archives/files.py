@@ -20,8 +20,8 @@ from api.references import Reference, RouteAsSent
 from domain.archive.file_names import safe_names
 from models.archive.content import FileRow
 from models.errors import Refused
-from models.people.action import ActionKind
-from services.evidence.bagging import evidence, write_evidence
+from models.people import ActionKind
+from services.evidence.bag import evidence, write_evidence
 from services.evidence.handing_out import file_chunks, is_whole
 from services.people.actions import record
 from services.receipts.lookup import unknown_reference

@@ -16,7 +16,7 @@ from api.console.pages.archives import columns
 from api.console.pages.lists.filters import Pairs, asked
 from domain.words.wording import N_
 from models.errors import Refused
-from models.people.saved_view import LONGEST_NAME, SavedViewRow
+from models.people import LONGEST_NAME, SavedViewRow
 from models.views.archives.archives import ArchiveFilter
 from services.people import saved_views
 

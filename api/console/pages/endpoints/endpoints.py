@@ -19,7 +19,7 @@ from models.messages.event import EventType
 from models.messages.notification import NotificationState
 from models.views.messages.endpoints import NewEndpoint, Rotation
 from models.views.messages.messages import MessageQuery
-from services.messages.endpoints import endpoint_tests, endpoint_views, endpoints
+from services.messages import endpoints
 from services.views import message_list
 
 PATH = f"{ROOT}/endpoints"
@@ -30,7 +30,7 @@ router = APIRouter()
 
 @router.get("/endpoints")
 def list_endpoints(request: Request, _person: Person) -> Response:
-    return render(request, "endpoints/list.html", endpoints=endpoint_views.listed().items, dead=_dead())
+    return render(request, "endpoints/list.html", endpoints=endpoints.listed().items, dead=_dead())
 
 
 @router.get("/endpoints/new")
@@ -46,14 +46,14 @@ async def add(request: Request, form: Posted, person: Person) -> Response:
     try:
         read = given | {"rate_per_s": form.number("rate_per_s")}
         asked = NewEndpoint.model_validate({name: value for name, value in read.items() if value not in ("", [])})
-        warnings = await endpoint_tests.warnings_at(asked.url)
+        warnings = await endpoints.warnings_at(asked.url)
         key = await in_thread(endpoints.add, asked, recorded(person), datetime.now(UTC))
     except ValidationError as error:
         wrong = {str(each["loc"][0]): each["msg"].removeprefix("Value error, ") for each in error.errors()}
     except Refused as refused:
         wrong = {"name" if refused.where == "name" else "url": refused.detail}
     else:
-        added = await in_thread(endpoint_views.with_secret, asked.name, key, warnings)
+        added = await in_thread(endpoints.with_secret, asked.name, key, warnings)
         return render(request, "endpoints/secret.html", added=added)
     return render(request, "endpoints/new.html", 422, events=tuple(EventType), given=given, wrong=wrong)
 
@@ -67,7 +67,7 @@ def read(request: Request, name: str, _person: Person) -> Response:
     return render(
         request,
         "endpoints/endpoint.html",
-        found=endpoint_views.view(name),
+        found=endpoints.view(name),
         dead=_dead().get(name, 0),
         states=known,
         chosen=asked if asked in known else None,
@@ -77,7 +77,7 @@ def read(request: Request, name: str, _person: Person) -> Response:
 
 @router.post("/endpoints/{name}/test")
 async def send_test(request: Request, name: str, _form: Posted, _person: Person) -> Response:
-    return render(request, "endpoints/test.html", tested=await endpoint_tests.send_test(name))
+    return render(request, "endpoints/test.html", tested=await endpoints.send_test(name))
 
 
 @router.post("/endpoints/{name}/disable")
@@ -98,7 +98,7 @@ async def rotate(request: Request, name: str, form: Posted, person: Person) -> R
     """Give an endpoint a new signing key, and show its secret this once."""
     rotation = _rotation(form)
     key = await in_thread(endpoints.rotate, name, rotation, recorded(person), datetime.now(UTC))
-    return render(request, "endpoints/secret.html", added=await in_thread(endpoint_views.with_secret, name, key, None))
+    return render(request, "endpoints/secret.html", added=await in_thread(endpoints.with_secret, name, key, None))
 
 
 @router.post("/endpoints/{name}/remove")

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
-from adapters.tables.runs import waiting
+from adapters.tables.open_conditions import NOT_KEPT, DerivedCode, open_conditions
 from api.console.frame.cookies import ROOT
 from api.console.frame.entrance import see
 from api.console.frame.forms import Posted
@@ -13,7 +13,7 @@ from models.archive.archive import State
 from models.store.condition import ConditionCode
 from models.views.archives.archives import ArchiveFilter
 from services.bulk import planning
-from services.views import failure_list
+from services.views import overview
 
 PATH = f"{ROOT}/failed"
 router = APIRouter()
@@ -21,8 +21,8 @@ router = APIRouter()
 
 @router.get("/failed")
 def list_failed(request: Request, _person: Person) -> Response:
-    groups = failure_list.failures().items
-    return render(request, "troubles/failed.html", groups=groups, waits=waiting.summary(), unkept=failure_list.NOT_KEPT)
+    groups, waits = overview.failures().items, open_conditions((DerivedCode.SYSTEM_AWAY,))
+    return render(request, "troubles/failed.html", groups=groups, waits=waits, unkept=NOT_KEPT)
 
 
 @router.post("/failed/plan")

@@ -14,7 +14,7 @@ from api.console.frame.threads import in_thread
 from api.console.frame.visits import Person, recorded
 from api.console.pages.lists.lists import listed
 from models.errors import Refused
-from models.people.action import ActionKind
+from models.people import ActionKind
 from models.runs.refused import RefusedDelivery
 from models.views.archives.refused import RefusedQuery
 from models.views.parameters import Dismissal

@@ -11,7 +11,7 @@ from sqlmodel import select
 from adapters.database.transactions import reading, writing
 from adapters.tables.messages import attempts, endpoints, notifications, queues
 from adapters.tables.messages.attempts import Made
-from domain.messages.retrying import MOST_ATTEMPTS, TRIED_FOR
+from domain.messages.attempts import MOST_ATTEMPTS, TRIED_FOR
 from models.messages.endpoint import EndpointRow
 from models.messages.event import Event, EventType
 from models.messages.notification import (
@@ -21,7 +21,7 @@ from models.messages.notification import (
     NotificationState,
     Stage,
 )
-from services.messages.events.planning import event_row, message_to
+from services.messages.events import event_row, message_to
 from tests.records import NOON
 
 pytestmark = pytest.mark.usefixtures("installation")

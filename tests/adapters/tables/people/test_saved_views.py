@@ -7,7 +7,7 @@ from sqlmodel import select
 
 from adapters.database.transactions import reading
 from adapters.tables.people import saved_views
-from models.people.saved_view import SavedViewRow
+from models.people import SavedViewRow
 from tests.records import NOON
 
 pytestmark = pytest.mark.usefixtures("installation")

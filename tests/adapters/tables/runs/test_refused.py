@@ -11,8 +11,7 @@ from models.messages.notification import NotificationRow
 from models.runs.refused import RefusedDelivery
 from models.views.archives.archives import ArchiveQuery
 from models.views.archives.refused import RefusedQuery
-from services.messages.events.planning import event_row
-from services.messages.events.report_events import delivery_refused
+from services.messages.events import delivery_refused, event_row
 from services.views import archive_list, refused_list
 from tests.records import NOON, digest, registered
 
