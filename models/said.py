@@ -31,8 +31,26 @@ SentenceCode = Literal[
     "verified", "damage_found", "check_broke_off", "no_key_yet", "no_anchor", "anchored", "anchor_lacks",
     "anchor_key_gone", "no_witness", "clocks_right", "no_people", "people_hear", "no_data_folder", "pool_is_paused",
     "schedule_is_paused",
+    # why a signed document, a signature or a certificate is judged so
+    "not_valid", "untrusted_root", "invalid_then", "expired_then", "not_valid_yet", "weak_algorithm",
+    "not_for_this_use", "certificate_untrusted", "no_roots", "no_roots_for_revocation", "issuer_revoked",
+    "revocation_unreadable", "revoked_before", "revoked_unproven", "expired_unproven", "no_revocation_data",
+    "old_revocation_data", "password_needed", "no_pdf", "too_expensive", "stray_signature", "fields_not_compared",
+    "update_not_compared", "unknown_kind", "signature_damaged", "no_pss_parameters", "key_unusable", "not_mgf1",
+    "key_too_short", "key_of_other_kind", "kind_not_computed", "kind_needs_attributes", "digest_not_named",
+    "digest_unknown", "algorithm_unknown",
+    # the verdict on a signed document
+    "document_judged", "document_unjudged", "document_is", "document_sound", "document_fields_changed",
+    "document_changed", "document_broken", "document_unsigned", "document_unreadable", "answer_yes", "answer_no",
+    "answer_unknown", "not_judged", "answer_because", "change_archival", "change_form_filling",
+    "change_annotations", "change_other", "change_permitted", "change_forbidden", "revoked", "not_revoked",
+    "revoked_later", "by_ocsp", "by_crl", "kind_signature", "kind_time_stamp", "certificate_of",
+    "certificate_of_nobody", "algorithm_is", "strength_strong", "strength_weak", "strength_unknown", "tier_plain",
+    "tier_secure", "tier_certified", "tier_advanced", "tier_qualified", "time_from_time_stamp", "time_from_signer",
+    "time_from_none", "kept_before",
 ]  # fmt: skip
-"""Codes of sentences. `text` is what a person or another system has written, which no language changes."""
+"""Codes of sentences. `text` is what a person or another system has written, which no language changes. `kept_before`
+is what an earlier build kept in English, which is looked up whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,3 +81,10 @@ def moment(at: datetime) -> Said:
 def said_of(kept: Mapping[str, Any]) -> Said:
     """Return what was said from its JSON. What is said within it stays JSON."""
     return Said(kept["code"], kept["values"])
+
+
+def said_by(values: Mapping[str, Any], name: str, text: str | None) -> Said | None:
+    """Return what an English text says, by the `values` beside it; as it is where an earlier build kept none."""
+    if name in values:
+        return said_of(values[name])
+    return None if text is None else said("kept_before", text=text)

@@ -26,10 +26,13 @@ _TEXTS: Mapping[str, str] = {
 def word(told: Said, texts: NullTranslations = ENGLISH, shown: Callable[[str], str] = lambda text: text) -> str:
     """Return what is said as text. A code of another version of cellar shows itself. Pure.
 
-    A number that is called `count` is written with separators. `shown` shows a value that no language words.
+    Several sentences are joined by semicolons, several values by commas. A number that is called `count` is written
+    with separators. `shown` shows a value that no language words.
     """
     if told.code == "moment":
         return shown(moment_text(datetime.fromisoformat(told.values["at"])))
+    if told.code == "kept_before":
+        return texts.gettext(told.values["text"])
     text = _TEXTS.get(told.code)
     if text is None:
         return shown(told.code)
@@ -47,7 +50,8 @@ def _value(name: str, value: Any, texts: NullTranslations, shown: Callable[[str]
     if isinstance(value, Mapping):
         return word(said_of(value), texts, shown)
     if isinstance(value, list | tuple):
-        return ", ".join(_value(name, each, texts, shown) for each in value)
+        sign = "; " if isinstance(value[0], Said | Mapping) else ", "
+        return sign.join(_value(name, each, texts, shown) for each in value)
     return shown(f"{value:,}" if name == "count" else "" if value is None else str(value))
 
 

@@ -1,8 +1,10 @@
 """Sentences by their codes, which `SentenceCode` lists. A value stands in a sentence by its name."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from domain.words.wording import N_
+from models.said import Said
 
 SENTENCES: Mapping[str, str] = {
     "text": "%(text)s",
@@ -111,4 +113,90 @@ SENTENCES: Mapping[str, str] = {
     "clocks_right": N_("no source states times of another zone"),
     "no_people": N_("no address is set in CELLAR_PEOPLE_URLS: nobody hears of outages"),
     "people_hear": N_("addresses: %(count)s; the last message to each of them has arrived"),
+    # why a signed document, a signature or a certificate is judged so
+    "not_valid": N_("it is not valid"),
+    "untrusted_root": N_("its certificate does not lead to a trusted root"),
+    "invalid_then": N_("its certificate was not valid at the time of signing"),
+    "expired_then": N_("its certificate had expired at the time of signing"),
+    "not_valid_yet": N_("its certificate was not valid yet at the time of signing"),
+    "weak_algorithm": N_("it, or a certificate above it, uses an algorithm that is too weak"),
+    "not_for_this_use": N_("its certificate, or one above it, is not for this use"),
+    "certificate_untrusted": N_("its certificate is not trusted"),
+    "no_roots": N_("no trusted roots were configured"),
+    "no_roots_for_revocation": N_("without a trusted root, OCSP answers and CRLs cannot be checked"),
+    "issuer_revoked": N_("the certificate of an issuer was revoked"),
+    "revocation_unreadable": N_("the OCSP answers and CRLs in the document cannot be read"),
+    "revoked_before": N_("its certificate was revoked before it signed"),
+    "revoked_unproven": N_("its certificate was revoked, and no trusted time stamp proves that it signed before"),
+    "expired_unproven": N_("its certificate has expired, and no trusted time stamp proves that it signed before"),
+    "no_revocation_data": N_("no OCSP answer and no CRL for the certificate was found in the document"),
+    "old_revocation_data": N_("the OCSP answers and CRLs in the document are older than the signature"),
+    "password_needed": N_("it opens with a password only"),
+    "no_pdf": N_("it is no PDF, or its structure is damaged"),
+    "too_expensive": N_("its examination would take more time or memory than one document may"),
+    "stray_signature": N_("it has a signature that no form field leads to"),
+    "fields_not_compared": N_("its form fields cannot be compared"),
+    "update_not_compared": N_("the document before and after a later update cannot be compared"),
+    "unknown_kind": N_("a signature is of an unknown kind"),
+    "signature_damaged": N_("a signature is damaged, or made in a way that cellar does not know"),
+    "no_pss_parameters": N_("the parameters of RSA-PSS are missing"),
+    "key_unusable": N_("the public key of the certificate cannot be used here"),
+    "not_mgf1": N_("the mask generation of RSA-PSS is not MGF1"),
+    "key_too_short": N_("the RSA key is too short for the digest"),
+    "key_of_other_kind": N_("the certificate's key is not for signatures of the kind %(kind)s"),
+    "kind_not_computed": N_("signatures of the kind %(kind)s with %(digest)s cannot be computed here"),
+    "kind_needs_attributes": N_("signatures of the kind %(kind)s are computed only over signed attributes"),
+    "digest_not_named": N_("the digest algorithm of the signature is not known here"),
+    "digest_unknown": N_("the digest algorithm %(name)s is not known here"),
+    "algorithm_unknown": N_("the signature algorithm %(name)s is not known here"),
+    # the verdict on a signed document
+    "document_judged": N_("%(what)s."),
+    "document_unjudged": N_("%(what)s, because %(why)s."),
+    "document_is": "%(outcome)s: %(judged)s",
+    "document_sound": N_("every signature is intact and valid, and permits all later changes"),
+    "document_fields_changed": N_("a form field that was filled when somebody signed was filled again later"),
+    "document_changed": N_("the document was changed after it was signed. No signature is known to be broken"),
+    "document_broken": N_("a signature or its time stamp does not match what it covers"),
+    "document_unsigned": N_("the document has no digital signature"),
+    "document_unreadable": N_("the signatures of the document cannot be judged"),
+    "answer_yes": N_("yes"),
+    "answer_no": N_("no"),
+    "answer_unknown": N_("unknown"),
+    "not_judged": N_("not judged"),
+    "answer_because": "%(answer)s: %(why)s",
+    "change_archival": N_("validation data or time stamps"),
+    "change_form_filling": N_("form fields or further signatures"),
+    "change_annotations": N_("annotations"),
+    "change_other": N_("other changes"),
+    "change_permitted": N_("%(change)s, permitted"),
+    "change_forbidden": N_("%(change)s, not permitted"),
+    "revoked": N_("yes, at %(at)s, by %(source)s of %(said_at)s"),
+    "not_revoked": N_("no, by %(source)s of %(said_at)s"),
+    "revoked_later": N_("no, by %(source)s of %(said_at)s; revoked later, at %(at)s"),
+    "by_ocsp": N_("an OCSP answer"),
+    "by_crl": N_("a CRL"),
+    "kind_signature": N_("signature"),
+    "kind_time_stamp": N_("time stamp"),
+    "certificate_of": N_("%(serial)s of %(issuer)s"),
+    "certificate_of_nobody": N_("%(serial)s of nobody named"),
+    "algorithm_is": "%(algorithm)s, %(strength)s",
+    "strength_strong": N_("strong"),
+    "strength_weak": N_("weak"),
+    "strength_unknown": N_("strength unknown"),
+    "tier_plain": N_("plain: in no trust list"),
+    "tier_secure": N_("secure (Electronic Signature Law, 5761-2001)"),
+    "tier_certified": N_("certified (Electronic Signature Law, 5761-2001)"),
+    "tier_advanced": N_("advanced, with a certificate of a listed authority (eIDAS)"),
+    "tier_qualified": N_("qualified certificate (eIDAS)"),
+    "time_from_time_stamp": N_("a trusted time stamp"),
+    "time_from_signer": N_("the signer's own clock"),
+    "time_from_none": N_("nothing: no time is stated"),
+    "kept_before": "%(text)s",
 }
+
+
+def because(**reasons: Said | None) -> dict[str, Any]:
+    """Return members of a verdict that give reasons, each in English, with `values` that say them by code. Pure."""
+    given = {name: each for name, each in reasons.items() if each}
+    english = {name: SENTENCES[each.code] % each.values for name, each in given.items()}
+    return english | {"values": {name: each.as_json() for name, each in given.items()}}

@@ -17,7 +17,7 @@ from api.console.frame.cookies import ROOT, Visitor
 from api.console.frame.static import static_url
 from api.console.frame.visits import sent_path, visit
 from api.console.words import codes, formats, languages, meanings, telling, values
-from api.console.words.sentences import forms, messages, verdicts
+from api.console.words.sentences import forms, messages
 from domain.runs.causes import heals_by_rerun
 from domain.words.wording import Language
 
@@ -52,8 +52,6 @@ _FILTERS: Mapping[str, Callable[..., Any]] = {
     "part_found": telling.part_found,
     "choice": meanings.choice_text,
     "english": forms.english,
-    "verdict": verdicts.verdict_text,
-    "outcome_verdict": verdicts.outcome_text,
     "message_why": messages.message_text,
     "told": telling.told,
     "happened": telling.happened,

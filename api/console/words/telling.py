@@ -7,7 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from adapters.words.languages import texts
-from api.console.words.languages import language
+from api.console.words.languages import gettext, language
 from api.console.words.values import NO_VALUE, isolated, plain
 from domain.words.catalogue import word
 from models.said import Said, said_of
@@ -21,11 +21,13 @@ def told(said: Said | Mapping[str, Any] | None, text: str | None = None) -> Mark
     A text that no language changes is marked as English.
     """
     if said is None:
-        return english(text or "")
-    if not isinstance(said, Said):
+        said = Said("kept_before", {"text": text}) if text else None
+    elif not isinstance(said, Said):
         said = said_of(said)
-    if said.code == "text":
-        return english(str(said.values["text"]))
+    if said is None or said.code == "text":
+        return english(str(said.values["text"]) if said else "")
+    if said.code == "kept_before" and gettext(said.values["text"]) == said.values["text"]:
+        return english(said.values["text"])
     return Markup("<bdi>{}</bdi>").format(word(said, texts(language()), lambda value: isolated(plain(value))))
 
 

@@ -1,17 +1,24 @@
 """What is said is worded in every language, from its code and its values."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import get_args
 
 import pytest
 
 from adapters.words.languages import worded
+from domain.archive.verdict_text import document_text
 from domain.words.catalogue import MEANINGS, named
 from domain.words.causes import CAUSES
 from domain.words.findings import CONDITIONS, DISCREPANCIES, WARNINGS
-from domain.words.sentences import SENTENCES
+from domain.words.sentences import SENTENCES, because
+from models.archive.verdict import UNREADABLE, LaterChange, Outcome, Strength, Tier, TimeSource, Verdict
+from models.completeness.missing_process import Why
+from models.errors import System
 from models.said import Said, SentenceCode, moment, said, verbatim
+from models.settlements.settlement import EntryKind
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 
@@ -69,8 +76,34 @@ def test_sentence_is_worded_in_each_language(told: Said, english: str, hebrew: s
     assert (worded(told), worded(told, "he")) == (english, hebrew)
 
 
+@pytest.mark.parametrize(
+    ("verdict", "texts"),
+    [
+        (
+            replace(UNREADABLE, **because(reason=said("password_needed"))),
+            ["לא קריא: אי אפשר לבדוק את חתימות המסמך, כי הוא נפתח רק בסיסמה.", "לא ידוע", "לא ידוע", "לא ידוע"],
+        ),
+        (
+            replace(UNREADABLE, reason="it opens with a password only", trusted=False),
+            ["לא קריא: אי אפשר לבדוק את חתימות המסמך, כי הוא נפתח רק בסיסמה.", "לא ידוע", "לא ידוע", "לא"],
+        ),
+    ],
+)
+def test_verdict_speaks_hebrew_also_where_an_earlier_build_kept_english(verdict: Verdict, texts: list[str]) -> None:
+    assert [worded(each, "he") for each in document_text(verdict).values() if each] == texts
+
+
 def test_every_code_of_a_sentence_is_in_the_catalogue() -> None:
     assert set(get_args(SentenceCode)) == set(SENTENCES)
+
+
+def test_every_member_by_which_a_code_is_made_has_words() -> None:
+    made: list[tuple[str, type[StrEnum]]] = [("document", Outcome), ("tier", Tier), ("strength", Strength)]
+    made += [("time_from", TimeSource), ("kind", EntryKind), ("missing", Why), ("waits", System)]
+    codes = [f"{prefix}_{each}" for prefix, members in made for each in members]
+    codes += [f"change_{each}" for each in LaterChange if each is not LaterChange.NONE]
+
+    assert [each for each in codes if worded(Said(each)) == each] == []
 
 
 def test_a_code_means_one_thing() -> None:
