@@ -48,6 +48,12 @@ SentenceCode = Literal[
     "certificate_of_nobody", "algorithm_is", "strength_strong", "strength_weak", "strength_unknown", "tier_plain",
     "tier_secure", "tier_certified", "tier_advanced", "tier_qualified", "time_from_time_stamp", "time_from_signer",
     "time_from_none", "kept_before",
+    # why a message is skipped or given up, why an endpoint is disabled, why an attempt failed
+    "by_a_person", "endpoint_removed", "endpoint_left", "endpoint_disabled", "filter_event", "filter_source",
+    "filter_template", "filter_label", "endpoint_gone", "endpoint_answered", "not_confirmed_in_time",
+    "nothing_confirmed_since", "endpoint_fails_until", "delivered_already", "attempt_under_way",
+    "other_message_waits", "not_answered_yet", "rate_used_up", "message_is_skipped", "name_unresolved",
+    "connection_slow", "nothing_came", "bad_certificate", "no_listener", "bad_url", "private_address",
 ]  # fmt: skip
 """Codes of sentences. `text` is what a person or another system has written, which no language changes. `kept_before`
 is what an earlier build kept in English, which is looked up whole."""

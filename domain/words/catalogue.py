@@ -39,6 +39,14 @@ def word(told: Said, texts: NullTranslations = ENGLISH, shown: Callable[[str], s
     return texts.gettext(text) % {name: _value(name, each, texts, shown) for name, each in told.values.items()}
 
 
+def in_words(**told: Said | None) -> dict[str, Any]:
+    """Return members that say something: each in English, and `values` that say them by code. Pure."""
+    given = {name: each for name, each in told.items() if each}
+    return {name: word(each) for name, each in given.items()} | {
+        "values": {name: each.as_json() for name, each in given.items()}
+    }
+
+
 def named(code: str) -> Said:
     """Return what a code means, followed by the code itself. Pure."""
     return said("meant", what=Said(code), code=code) if code in MEANINGS else verbatim(code)

@@ -51,6 +51,12 @@ NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
             "archive.completed to crm is skipped: 100% של דנה",
             "archive.completed אל crm: דולג: 100% של דנה",
         ),
+        (said("endpoint_answered", status=500), "the endpoint answered 500", "היעד החזיר קוד מצב 500"),
+        (
+            said("endpoint_disabled", why=said("endpoint_gone").as_json()),
+            "the endpoint is disabled: the endpoint answered 410 Gone",
+            "היעד מושבת: היעד ענה שאינו קיים עוד (410)",
+        ),
         (said("either", amount="7.00 ILS", more=["8.00 ILS"]), "7.00 ILS or 8.00 ILS", "7.00 ILS או 8.00 ILS"),
         (
             said("in_attempt", found=said("success_authorised").as_json(), number=2),
