@@ -26,12 +26,12 @@ from domain.words.causes import REFUSALS
 from domain.words.findings import DISCREPANCIES, WARNINGS
 from models.archive.archive import State
 from models.archive.warning import WarningCode
-from models.errors import Refused, System
+from models.errors import RefusalCode, Refused, System
 from models.messages.endpoint import EndpointRow
 from models.messages.notification import NotificationRow, NotificationState
 from models.payments.discrepancy import Discrepancy, DiscrepancyCode
 from models.people import NoticeKind
-from models.runs.cause import Cause, RefusalCode
+from models.runs.cause import Cause
 from models.runs.run import RunRow, RunState, Trigger
 from models.store.fixity import Fault
 from services.completeness.finding_missing import find_missing
@@ -292,7 +292,7 @@ def test_every_refusal_has_its_body() -> None:
 
 
 @pytest.mark.parametrize("code", get_args(RefusalCode))
-def test_refused_body_is_ended_by_a_person_as_the_letter_says(cellar: Cellar, code: str) -> None:
+def test_refused_body_is_ended_by_a_person_as_the_letter_says(cellar: Cellar, code: RefusalCode) -> None:
     receipt_id = quarantined(BODIES.get(code, f"of {code}".encode()), Refused(code, "a detail"), NOW)
     if code in BODIES:  # the body is what gives the code: another check says the same
         (again,) = json.loads(cellar("quarantine", "release", receipt_id, "--json").output)

@@ -109,7 +109,7 @@ def processes_missing() -> None:
 
 
 def discrepancies() -> None:
-    plain = {"reference": "r", "code": "AMOUNT_MISMATCH", "expected": "1", "found": "2"}
+    plain: dict[str, Any] = {"reference": "r", "code": "AMOUNT_MISMATCH", "expected": "1", "found": "2"}
     states = ("open", "open", "explained", "closed")
     put(*(DiscrepancyRow(discrepancy_id=f"{n}", state=state, **plain) for n, state in enumerate(states)))
 
