@@ -134,6 +134,7 @@ _ROWS: Mapping[AnyCode, _Rows] = {
         col(MissingProcessRow.source),
         (col(MissingProcessRow.closed_at).is_(None),),
         _span(MissingProcessRow.opened_at),
+        by={"why": col(MissingProcessRow.why)},
         values={"deadline_at": func.min(MissingProcessRow.deadline_at, type_=Moment())},
     ),
     DerivedCode.SYSTEM_AWAY: _Rows(
