@@ -58,10 +58,12 @@ CAUSES: Mapping[str, Meaning] = {
     **REFUSALS,
     # a system does not work
     "CLAMAV_AWAY": Meaning(
-        N_("ClamAV does not answer, so files cannot be scanned."), N_("Start clamd, or check CELLAR_CLAMD.")
+        N_("ClamAV does not answer, so files cannot be scanned."),
+        N_("Start clamd, or check CELLAR_CLAMD. Archives wait meanwhile."),
     ),
     "DATABASE_AWAY": Meaning(
-        N_("The database does not answer."), N_("Check CELLAR_DATABASE_URL and the server of the database.")
+        N_("The database does not answer, or cannot be used."),
+        N_("Check CELLAR_DATABASE_URL and the server of the database. Archives wait in the inbox meanwhile."),
     ),
     "DATABASE_UNUSABLE": Meaning(
         N_("The database answers, but its tables or rights do not fit."),
@@ -76,11 +78,15 @@ CAUSES: Mapping[str, Meaning] = {
     ),
     "KEY_AWAY": Meaning(
         N_("The key of sealed values is missing, damaged or not in the settings. The values themselves are whole."),
-        N_("Bring the key back: in CELLAR_SEAL_KEYS, or in the folder keys of the store."),
+        N_(
+            "Restore secrets/seal from a backup, or add the key to CELLAR_SEAL_KEYS. Archives wait meanwhile, and none "
+            "is lost."
+        ),
     ),
     "OTHER_RUN_AWAY": Meaning(N_("Another run works on the same process."), N_("Wait until the other run has ended.")),
     "PREFECT_AWAY": Meaning(
-        N_("The Prefect server does not answer."), N_("Check PREFECT_API_URL and the Prefect server.")
+        N_("The Prefect server does not answer."),
+        N_("Start cellar up, or check PREFECT_API_URL. Archives wait meanwhile, and none is lost."),
     ),
     "STORE_AWAY": Meaning(
         N_("The store does not answer, or cannot be written."),

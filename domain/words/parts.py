@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from domain.words.causes import CAUSES
 from domain.words.wording import N_, Meaning
 from models.views.health import Verdict
 
@@ -11,27 +12,18 @@ PARTS: Mapping[str, Meaning] = {
         N_("The receiver does not answer, or cannot take archives in."),
         N_("Start cellar up, or cellar api on the machine that receives. Its log says why it ended."),
     ),
-    "Prefect": Meaning(
-        N_("The Prefect server does not answer."),
-        N_("Start cellar up, or check PREFECT_API_URL. Archives wait meanwhile, and none is lost."),
-    ),
+    "Prefect": CAUSES["PREFECT_AWAY"],
     "workers": Meaning(
         N_("No worker is online."),
         N_("Start cellar up or cellar worker. Archives wait meanwhile, and none is lost."),
         says_all=True,
     ),
-    "database": Meaning(
-        N_("The database does not answer, or cannot be used."),
-        N_("Check CELLAR_DATABASE_URL and the server of the database. Archives wait in the inbox meanwhile."),
-    ),
+    "database": CAUSES["DATABASE_AWAY"],
     "search": Meaning(
         N_("The search is slow, or does not find all archives."),
         N_("Run cellar migrate. If the detail names pg_trgm, first run CREATE EXTENSION pg_trgm in the database."),
     ),
-    "store": Meaning(
-        N_("The store cannot be read or written."),
-        N_("Check that the disk or bucket of CELLAR_STORE_URL is there, has room and may be written."),
-    ),
+    "store": CAUSES["STORE_AWAY"],
     "inbox": Meaning(
         N_("The inbox cannot be written."),
         N_(
@@ -39,10 +31,7 @@ PARTS: Mapping[str, Meaning] = {
             "then."
         ),
     ),
-    "ClamAV": Meaning(
-        N_("ClamAV does not answer, so files cannot be scanned."),
-        N_("Start clamd, or check CELLAR_CLAMD. Archives wait meanwhile."),
-    ),
+    "ClamAV": CAUSES["CLAMAV_AWAY"],
     "disk of data": _NO_ROOM,
     "disk of inbox": _NO_ROOM,
     "disk of store": _NO_ROOM,
@@ -58,13 +47,7 @@ PARTS: Mapping[str, Meaning] = {
         N_("The last anchor is old or incomplete."),
         N_("Run cellar anchor, and see the runs of anchor-archives in Prefect."),
     ),
-    "seal key": Meaning(
-        N_("The key of sealed values is missing, damaged or not in the settings. The values themselves are whole."),
-        N_(
-            "Restore secrets/seal from a backup, or add the key to CELLAR_SEAL_KEYS. Archives wait meanwhile, and none "
-            "is lost."
-        ),
-    ),
+    "seal key": CAUSES["KEY_AWAY"],
     "anchor key": Meaning(
         N_("The key that signs anchors is gone."), N_("Restore its file from a backup, or set CELLAR_ANCHOR_KEY.")
     ),
