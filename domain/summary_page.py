@@ -1,6 +1,6 @@
 """Makes the HTML pages of an export: one archive for people to read, without scripts or external resources."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from gettext import NullTranslations
@@ -12,7 +12,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from domain.anchors.texts import anchor_root
 from domain.archive.rows import label_text
-from domain.archive.verdict_text import certificate_texts, document_text, field_change_texts, signature_texts
+from domain.archive.verdict_text import (
+    Judgements,
+    certificate_texts,
+    document_text,
+    field_change_texts,
+    signature_texts,
+)
 from domain.messages.summaries import size_text
 from domain.payments.booking import BookedPayment, booked
 from domain.payments.sentences import sentence
@@ -131,7 +137,7 @@ def _archive_shown(shown: Shown, terms: PaymentTerms, texts: NullTranslations) -
         "version": shown.version,
         "sent_at": time_text(archive.event_at),
         "files": [_file(each, texts) for each in shown.files],
-        "signed_document": _signed_document(archive.signed_document_verdict, texts.gettext),
+        "signed_document": _signed_document(archive.signed_document_verdict, texts),
         "sessions": [_session(each) for each in archive.sessions],
         "payments": [_payment_row(each) for each in booked(archive, terms)],
         "discrepancies": [
@@ -159,33 +165,21 @@ def _file(file: ExportedFile, texts: NullTranslations) -> dict[str, Any]:
     }
 
 
-def _signed_document(verdict: Verdict | None, say: Callable[[str], str]) -> dict[str, Any] | None:
+def _signed_document(verdict: Verdict | None, texts: NullTranslations) -> dict[str, Any] | None:
     if verdict is None:
         return None
     return {
-        "about": {name: judgement(text, say) for name, text in document_text(verdict).items()},
+        "about": {name: word(each, texts) if each else None for name, each in document_text(verdict).items()},
         "changes": [tuple(each.values()) for each in field_change_texts(verdict)],
-        "signatures": _judgements(signature_texts(verdict), say),
-        "certificates": _judgements(certificate_texts(verdict), say),
+        "signatures": _judgements(signature_texts(verdict), texts),
+        "certificates": _judgements(certificate_texts(verdict), texts),
     }
 
 
-def _judgements(
-    found: Sequence[Mapping[str, str | None]], say: Callable[[str], str]
-) -> tuple[list[str], list[list[str | None]]]:
-    """Return the header and the rows of judgements. Names and times are no judgements."""
-    names = ("signer", "organization", "signed at")
-    rows = [
-        [text if text is None or name in names else judgement(text, say) for name, text in each.items()]
-        for each in found
-    ]
-    return [say(name) for name in found[0]] if found else [], rows
-
-
-def judgement(text: str, say: Callable[[str], str]) -> str:
-    """Return a judgement that our texts make up: an answer and its reason, or several answers with commas. Pure."""
-    parts = [text] if say(text) != text else text.split(": ", 1)
-    return ": ".join(say(each) if say(each) != each else ", ".join(map(say, each.split(", "))) for each in parts)
+def _judgements(found: Sequence[Judgements], texts: NullTranslations) -> tuple[list[str], list[list[str | None]]]:
+    """Return the header and the rows of judgements."""
+    rows = [[word(each, texts) if each else None for each in row.values()] for row in found]
+    return [texts.gettext(name) for name in found[0]] if found else [], rows
 
 
 def _session(session: Session) -> dict[str, Any]:

@@ -27,6 +27,7 @@ class NoticeKind(StrEnum):
     ENDPOINT_FAILING = "endpoint_failing"
     ENDPOINT_DISABLED = "endpoint_disabled"
     MESSAGES_DEAD = "messages_dead"
+    CONDITION = "condition"
 
 
 @dataclass(frozen=True, slots=True)

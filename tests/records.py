@@ -17,6 +17,7 @@ from models.archive.archive import Archive
 from models.messages.endpoint import EndpointRow
 from models.payments.discrepancy import PAYLOAD_CODES
 from models.runs.receipt import DEFAULT_SOURCE, Delivery, VersionRow
+from models.said import verbatim
 from services.payments.discrepancies import reconcile_version
 from services.views import archive_view
 from tests.domain.payloads import TERMS, fingerprint, read
@@ -84,4 +85,6 @@ def attempted(message_id: str, status_code: int | None, at: datetime = NOON, err
     """Record an attempt at a message, which ends at once."""
     message = notifications.get(message_id)
     endpoint = EndpointRow(name=message.endpoint_name, url=message.endpoint, created_at=at)
-    attempts.record(Taken(message, endpoint, None, at, at), Made(at, at, status_code, error=error))
+    attempts.record(
+        Taken(message, endpoint, None, at, at), Made(at, at, status_code, error=verbatim(error) if error else None)
+    )

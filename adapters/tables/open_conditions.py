@@ -5,6 +5,7 @@ All faces read what is found here: status, failures, the overview, letters to pe
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from itertools import chain, product
 from typing import Any
 
@@ -24,11 +25,27 @@ from models.messages.notification import NotificationRow, NotificationState
 from models.payments.discrepancy import DiscrepancyRow, DiscrepancyState
 from models.runs.cause import WaitingRow
 from models.runs.refused import RefusedRow
-from models.store.condition import OF_CHECKS, AnyCode, ConditionCode, ConditionRow, DerivedCode, Severity, Subject
+from models.store.condition import OF_CHECKS, ConditionCode, ConditionRow, Severity, Subject
 from models.views.failures import ConditionGroup
 
 NOT_KEPT = "UNKNOWN"
 """The cause of an archive that failed before causes were kept."""
+
+
+class DerivedCode(StrEnum):
+    """What is wrong by the rows of other tables, without a row of `condition`."""
+
+    ARCHIVE_FAILED = "ARCHIVE_FAILED"
+    PROCESS_MISSING = "PROCESS_MISSING"
+    SYSTEM_AWAY = "SYSTEM_AWAY"
+    DELIVERY_REFUSED = "DELIVERY_REFUSED"
+    DISCREPANCY_OPEN = "DISCREPANCY_OPEN"
+    ENDPOINT_FAILING = "ENDPOINT_FAILING"
+    ENDPOINT_DISABLED = "ENDPOINT_DISABLED"
+    MESSAGES_DEAD = "MESSAGES_DEAD"
+
+
+AnyCode = ConditionCode | DerivedCode
 ALL: tuple[AnyCode, ...] = (*DerivedCode, *ConditionCode)
 
 

@@ -6,11 +6,12 @@ from datetime import datetime
 from rich.console import Console
 from rich.text import Text
 
+from adapters.tables.open_conditions import DerivedCode
 from cli.terminal import cell
 from domain.completeness.words import left_text
 from domain.people.letters import count_text
 from domain.runs.waiting_text import waits_text
-from models.store.condition import AnyCode, ConditionCode, DerivedCode, Subject
+from models.store.condition import ConditionCode, Subject
 from models.views.failures import ConditionGroup
 
 _NOUNS: Mapping[Subject, tuple[str, str]] = {
@@ -22,7 +23,7 @@ _NOUNS: Mapping[Subject, tuple[str, str]] = {
     Subject.ENDPOINT: ("endpoint", ""),
     Subject.MESSAGE: ("message", ""),
 }
-_SHOWN_BY: Mapping[AnyCode, str] = {
+_SHOWN_BY: Mapping[str, str] = {
     DerivedCode.ARCHIVE_FAILED: "cellar failures",
     ConditionCode.RUN_FAILED: "cellar failures",
     DerivedCode.DELIVERY_REFUSED: "cellar quarantine list",
@@ -50,5 +51,6 @@ def condition_text(group: ConditionGroup, now: datetime) -> str:
     if group.code is DerivedCode.ENDPOINT_FAILING:
         parts.append(count_text(group.count, "message waits", "messages wait"))
     counted = ", ".join(filter(None, [count_text(group.subjects, *_NOUNS[group.kind]), *parts]))
-    shown_by = _SHOWN_BY.get(group.code, "cellar list --condition {code}").format(code=group.code, key=group.key)
+    by_default = "cellar list --condition {code}" if group.kind is Subject.ARCHIVE else "cellar doctor"
+    shown_by = _SHOWN_BY.get(group.code, by_default).format(code=group.code, key=group.key)
     return f"{group.code}: {counted}; see `{shown_by}`"

@@ -7,13 +7,13 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from adapters.tables.open_conditions import NOT_KEPT, open_conditions
+from adapters.tables.open_conditions import NOT_KEPT, DerivedCode, open_conditions
 from cli.operation.conditions import print_conditions
 from cli.terminal import Json, console, paragraph, print_json, time_text
 from domain.people.letters import count_text
 from domain.runs.causes import heals_by_rerun
 from domain.words.causes import CAUSES
-from models.store.condition import OF_CHECKS, DerivedCode
+from models.store.condition import OF_CHECKS
 from models.views.failures import ConditionGroup, FailureGroup, Failures
 from services.views.overview import failures as failures_by_cause
 

@@ -16,12 +16,12 @@ import flows
 from adapters.database import facts
 from adapters.inbox.backlog import Backlog, backlog
 from adapters.peers import prefect_facts
-from adapters.tables.open_conditions import open_conditions
+from adapters.tables.open_conditions import AnyCode, DerivedCode, open_conditions
 from adapters.tables.runs import claims
 from cli.operation.conditions import print_conditions
 from cli.terminal import Json, cell, console, print_json
 from domain.people import letters
-from models.store.condition import OF_CHECKS, AnyCode, DerivedCode, Severity
+from models.store.condition import OF_CHECKS, Severity
 from models.views.failures import ConditionGroup
 from models.views.health import Check, Verdict
 from services.health.agreement import agreement_probes

@@ -4,8 +4,10 @@ import hashlib
 import re
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from domain.words.catalogue import word
 from models.messages.endpoint import EndpointRow
 from models.messages.event import Event, EventType
+from models.said import Said, SentenceCode, said, said_by
 
 
 def declared_name(url: str) -> str:
@@ -13,8 +15,9 @@ def declared_name(url: str) -> str:
     return f"settings-{hashlib.sha256(url.encode()).hexdigest()[:8]}"
 
 
-BY_FILTER = "the endpoint's filter by "
-"""Begins the reason of a message that a filter leaves out."""
+_FILTERS: tuple[SentenceCode, ...] = ("filter_event", "filter_source", "filter_template", "filter_label")
+BY_FILTER = tuple(word(said(each)) for each in _FILTERS)
+"""The reasons of a message that a filter leaves out."""
 _SAID_BY_COMPLETED = {EventType.ARCHIVE_CHANGED, EventType.ARCHIVE_ATTENTION}
 
 
@@ -27,27 +30,28 @@ def is_for(endpoint: EndpointRow, event: Event) -> bool:
     return not (endpoint.is_declared and event.type in _SAID_BY_COMPLETED)
 
 
-def why_skipped(endpoint: EndpointRow, event: Event) -> str | None:
+def why_skipped(endpoint: EndpointRow, event: Event) -> Said | None:
     """Return why an endpoint does not hear an event: the disabling or the filter; None if it hears the event. Pure."""
     if endpoint.disabled_at:
         return why_disabled(endpoint)
     refusing = _refusing(endpoint, event)
-    return f"{BY_FILTER}{refusing}" if refusing else None
+    return said(refusing) if refusing else None
 
 
-def why_disabled(endpoint: EndpointRow) -> str:
+def why_disabled(endpoint: EndpointRow) -> Said:
     """Return why a disabled endpoint gets no messages. Pure."""
-    return f"the endpoint is disabled: {endpoint.disabled_why}"
+    why = said_by(endpoint.values or {}, "disabled_why", endpoint.disabled_why)
+    return said("endpoint_disabled", why=why)
 
 
-def _refusing(wanted: EndpointRow, event: Event) -> str | None:
+def _refusing(wanted: EndpointRow, event: Event) -> SentenceCode | None:
     if wanted.events and event.type not in wanted.events:
-        return "event"
+        return "filter_event"
     if wanted.sources and event.source not in wanted.sources:
-        return "source"
+        return "filter_source"
     if wanted.templates and event.template_id not in wanted.templates:
-        return "template"
-    return None if wanted.labels.items() <= event.labels else "label"
+        return "filter_template"
+    return None if wanted.labels.items() <= event.labels else "filter_label"
 
 
 def message_id_of(subject: str, endpoint: str, event: str = EventType.ARCHIVE_COMPLETED) -> str:

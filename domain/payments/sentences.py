@@ -1,17 +1,33 @@
 """Words discrepancies so that a clerk understands them."""
 
 import re
+from dataclasses import replace
 
+from domain.words.catalogue import word
 from domain.words.findings import DISCREPANCIES
-from models.payments.discrepancy import DiscrepancyCode
+from models.payments.discrepancy import Discrepancy, DiscrepancyCode
+from models.said import Said
 
 _MOST_SIGNS = 100
 _CELLOSIGN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
-def meaning(code: str) -> str:
-    """Return what a discrepancy of a code means, without its values. Pure."""
-    return DISCREPANCIES[code].what
+def discrepancy(
+    code: DiscrepancyCode,
+    transaction_id: str | None,
+    expected: Said,
+    found: Said,
+    subject: str = "",
+    payment_id: str | None = None,
+) -> Discrepancy:
+    """Return a discrepancy of what is said to be expected and found. Pure."""
+    return worded(Discrepancy(code, transaction_id, "", "", subject, payment_id), expected, found)
+
+
+def worded(about: Discrepancy, expected: Said, found: Said) -> Discrepancy:
+    """Return a discrepancy that says other values. Pure."""
+    values = {"expected": expected.as_json(), "found": found.as_json()}
+    return replace(about, expected=word(expected), found=word(found), values=values)
 
 
 def sentence(code: str, expected: str, found: str) -> str:

@@ -51,6 +51,7 @@ MANNERS: dict[NoticeKind, Manner] = {
     NoticeKind.ENDPOINT_FAILING: Manner(after=timedelta(minutes=30), settles_in=timedelta(minutes=10)),
     NoticeKind.ENDPOINT_DISABLED: Manner(),
     NoticeKind.MESSAGES_DEAD: Manner(),
+    NoticeKind.CONDITION: Manner(),
 }
 
 

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from gettext import NullTranslations
+from typing import Any
 
 from domain.words.causes import CAUSES
 from domain.words.codes import MISSING, WAITS, WORDS
 from domain.words.findings import CONDITIONS, DISCREPANCIES, WARNINGS
 from domain.words.sentences import SENTENCES
 from domain.words.wording import ENGLISH, Meaning
-from models.said import Said, Value, said, verbatim
+from models.said import Said, said, said_of, verbatim
 
 MEANINGS: Mapping[str, Meaning] = {**CAUSES, **WARNINGS, **DISCREPANCIES, **CONDITIONS}
 """What a code means, wherever it is said. Codes of causes and of findings differ."""
@@ -25,12 +26,25 @@ _TEXTS: Mapping[str, str] = {
 def word(told: Said, texts: NullTranslations = ENGLISH, shown: Callable[[str], str] = lambda text: text) -> str:
     """Return what is said as text. A code of another version of cellar shows itself. Pure.
 
-    `shown` shows a value that no language words, such as a name or a number.
+    Several sentences are joined by semicolons, several values by commas. A number that is called `count` is written
+    with separators. `shown` shows a value that no language words.
     """
+    if told.code == "moment":
+        return shown(moment_text(datetime.fromisoformat(told.values["at"])))
+    if told.code == "kept_before":
+        return texts.gettext(told.values["text"])
     text = _TEXTS.get(told.code)
     if text is None:
         return shown(told.code)
-    return texts.gettext(text) % {name: _value(each, texts, shown) for name, each in told.values.items()}
+    return texts.gettext(text) % {name: _value(name, each, texts, shown) for name, each in told.values.items()}
+
+
+def in_words(**told: Said | None) -> dict[str, Any]:
+    """Return members that say something: each in English, and `values` that say them by code. Pure."""
+    given = {name: each for name, each in told.items() if each}
+    return {name: word(each) for name, each in given.items()} | {
+        "values": {name: each.as_json() for name, each in given.items()}
+    }
 
 
 def named(code: str) -> Said:
@@ -38,18 +52,15 @@ def named(code: str) -> Said:
     return said("meant", what=Said(code), code=code) if code in MEANINGS else verbatim(code)
 
 
-def _value(value: Value, texts: NullTranslations, shown: Callable[[str], str]) -> str:
+def _value(name: str, value: Any, texts: NullTranslations, shown: Callable[[str], str]) -> str:
     if isinstance(value, Said):
         return word(value, texts, shown)
+    if isinstance(value, Mapping):
+        return word(said_of(value), texts, shown)
     if isinstance(value, list | tuple):
-        return ", ".join(_value(each, texts, shown) for each in value)
-    return shown(_plain(value))
-
-
-def _plain(value: Value) -> str:
-    if isinstance(value, datetime):
-        return moment_text(value)
-    return "" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
+        sign = "; " if isinstance(value[0], Said | Mapping) else ", "
+        return sign.join(_value(name, each, texts, shown) for each in value)
+    return shown(f"{value:,}" if name == "count" else "" if value is None else str(value))
 
 
 def moment_text(moment: datetime) -> str:

@@ -113,15 +113,6 @@ WORDS: Mapping[str, str] = {
     "broken": N_("Broken"),
     "unsigned": N_("Unsigned"),
     "unreadable": N_("Unreadable"),
-    # conditions of archives
-    "RUN_FAILED": N_("Last run failed"),
-    "FILE_DAMAGED": N_("Damaged"),
-    "FILE_MISSING": N_("File missing"),
-    "FILE_EXTRA": N_("Unknown file"),
-    "FILE_UNREADABLE": N_("Unreadable"),
-    "ROWS_DIFFER": N_("Data differs"),
-    "ROWS_STALE": N_("Data of other settings"),
-    "STORE_ABSENT": N_("Store not there"),
 }
 
 MISSING: Mapping[str, str] = {
@@ -180,7 +171,6 @@ PART_NAMES: Mapping[str, str] = {
     "disk of inbox": N_("Disk of the inbox"),
     "disk of store": N_("Disk of the store"),
     "sources": N_("Sources"),
-    "endpoints": N_("Endpoints"),
     "last verify": N_("Last check of the store"),
     "last anchor": N_("Last anchor"),
     "seal key": N_("Key of sealed values"),

@@ -205,7 +205,10 @@ DISCREPANCIES: Mapping[str, Meaning] = {
 
 _RESTORE = N_("Restore it from a backup of the store, or let Cellosign send the archive again. Then run cellar verify.")
 
+_CONFIRM = N_("Ask the operator of the endpoint. The page of the endpoint shows each attempt.")
+
 CONDITIONS: Mapping[str, Meaning] = {
+    "ARCHIVE_FAILED": Meaning(N_("Runs have failed, and none is on its way."), N_("Run cellar failures.")),
     ConditionCode.RUN_FAILED: Meaning(
         N_("The last run failed, so the archive may be damaged although it was complete."),
         N_("Run cellar verify: it names each damaged file. Then run the archive again."),
@@ -217,16 +220,63 @@ CONDITIONS: Mapping[str, Meaning] = {
         N_("Find out who made it, remove it, then run cellar verify."),
     ),
     ConditionCode.FILE_UNREADABLE: Meaning(
-        N_("A file in the store cannot be read."), N_("Check the disk or bucket, then run cellar verify.")
+        N_("A file in the store cannot be read."),
+        N_("Check the disk or bucket, and put a file in the place of a link, pipe or device. Then run cellar verify."),
     ),
     ConditionCode.ROWS_DIFFER: Meaning(
-        N_("The database says otherwise than the store, which is right."), N_("Run the archive again.")
+        N_("The database says otherwise than the store, which is right."),
+        N_(
+            "Run the archive again (cellar rerun), which loads its rows from the store. Lost receipts and deliveries "
+            "come back by `cellar rebuild` alone, into an empty database."
+        ),
     ),
     ConditionCode.ROWS_STALE: Meaning(
-        N_("The data was read with other settings than those of today. Nothing is lost."), N_("Run the archive again.")
+        N_("The data was read with other settings than those of today. Nothing is lost."),
+        N_(
+            "Run the archive again (cellar rerun), or set the settings back. Very many archives are read again by "
+            "cellar rebuild, into an empty database."
+        ),
     ),
     ConditionCode.STORE_ABSENT: Meaning(
         N_("The store is not there: nothing was ever archived in its place."),
         N_("Mount its disk, or correct CELLAR_STORE_URL, then run cellar verify."),
     ),
+    "PROCESS_MISSING": Meaning(
+        N_("A process should have been archived, and Cellosign will delete it."),
+        N_("Let Cellosign send it again before that."),
+    ),
+    "SYSTEM_AWAY": Meaning(
+        N_("Archives wait for a system, and go on by themselves once it is back."), N_("Run cellar doctor.")
+    ),
+    "DELIVERY_REFUSED": Meaning(
+        N_("Deliveries were refused; their bodies are in quarantine."), N_("Release or dismiss each of them.")
+    ),
+    "DISCREPANCY_OPEN": Meaning(
+        N_("Payments, forms or settlement reports contradict each other."), N_("Explain each discrepancy.")
+    ),
+    "ENDPOINT_FAILING": Meaning(N_("An endpoint does not confirm its messages."), _CONFIRM),
+    "ENDPOINT_DISABLED": Meaning(
+        N_("An endpoint is disabled, and gets no messages."), N_("Enable it once it is well.")
+    ),
+    "MESSAGES_DEAD": Meaning(N_("Messages were given up."), N_("Send them again once their endpoint is well.")),
+}
+"""What is wrong with an archive or with the installation, by the codes of `adapters/tables/open_conditions.py`."""
+
+CONDITION_NAMES: Mapping[str, str] = {
+    "ARCHIVE_FAILED": N_("Failed archives"),
+    "RUN_FAILED": N_("Last run failed"),
+    "FILE_DAMAGED": N_("Damaged"),
+    "FILE_MISSING": N_("File missing"),
+    "FILE_EXTRA": N_("Unknown file"),
+    "FILE_UNREADABLE": N_("Unreadable"),
+    "ROWS_DIFFER": N_("Data differs"),
+    "ROWS_STALE": N_("Data of other settings"),
+    "STORE_ABSENT": N_("Store not there"),
+    "PROCESS_MISSING": N_("Missing processes"),
+    "SYSTEM_AWAY": N_("Runs wait for a system"),
+    "DELIVERY_REFUSED": N_("Refused bodies"),
+    "DISCREPANCY_OPEN": N_("Open discrepancies"),
+    "ENDPOINT_FAILING": N_("Endpoints that fail"),
+    "ENDPOINT_DISABLED": N_("Disabled endpoints"),
+    "MESSAGES_DEAD": N_("Messages given up"),
 }

@@ -42,4 +42,10 @@ class Meaning:
 def meant(meanings: Mapping[str, Meaning], code: str | None, texts: NullTranslations = ENGLISH) -> Meaning | None:
     """Return the meaning of a code in a language, None if the code has no words here."""
     known = meanings.get(code or "")
-    return known and replace(known, what=texts.gettext(known.what), to_do=known.to_do and texts.gettext(known.to_do))
+    return known and translated(known, texts)
+
+
+def translated(meaning: Meaning, texts: NullTranslations) -> Meaning:
+    """Return a meaning in a language."""
+    what, to_do = (each and texts.gettext(each) for each in (meaning.what, meaning.to_do))
+    return replace(meaning, what=what, to_do=to_do)

@@ -63,7 +63,7 @@ CREATE INDEX ix_delivery_receipt_id ON delivery (receipt_id, source);
 CREATE TABLE discrepancy (
     discrepancy_id VARCHAR(32) NOT NULL PRIMARY KEY, reference VARCHAR(255), code VARCHAR(64) NOT NULL,
     transaction_id VARCHAR, subject VARCHAR NOT NULL, payment_id VARCHAR(32), expected VARCHAR NOT NULL,
-    found VARCHAR NOT NULL, state VARCHAR(16) NOT NULL);
+    found VARCHAR NOT NULL, "values" {json}, state VARCHAR(16) NOT NULL);
 CREATE INDEX ix_discrepancy_standing ON discrepancy (code, discrepancy_id, state) WHERE state != 'closed';
 
 CREATE TABLE discrepancy_event (
@@ -78,8 +78,8 @@ CREATE TABLE endpoint (
     signature VARCHAR(16) NOT NULL, keys {json} NOT NULL, headers VARCHAR, events {json} NOT NULL,
     sources {json} NOT NULL, templates {json} NOT NULL, labels {json} NOT NULL, fields {json} NOT NULL,
     rate_per_s FLOAT, created_at {moment} NOT NULL, created_by VARCHAR, actions {json} NOT NULL, disabled_at {moment},
-    disabled_why VARCHAR, removed_at {moment}, failing_since {moment}, failing_messages INTEGER NOT NULL,
-    paused_until {moment}, pace_per_s FLOAT, free_at {moment});
+    disabled_why VARCHAR, "values" {json}, removed_at {moment}, failing_since {moment},
+    failing_messages INTEGER NOT NULL, paused_until {moment}, pace_per_s FLOAT, free_at {moment});
 
 CREATE TABLE event (
     event_id VARCHAR(64) NOT NULL PRIMARY KEY, type VARCHAR(64) NOT NULL, reference VARCHAR(255) NOT NULL,
@@ -140,7 +140,7 @@ CREATE UNIQUE INDEX ix_notice_open ON notice (kind, "key") WHERE closed_at IS NU
 CREATE TABLE notification (
     message_id VARCHAR(64) NOT NULL PRIMARY KEY, reference VARCHAR(255) NOT NULL, receipt_id VARCHAR(64) NOT NULL,
     endpoint VARCHAR NOT NULL, event VARCHAR(64) NOT NULL, state VARCHAR(16) NOT NULL, planned_at {moment} NOT NULL,
-    endpoint_name VARCHAR(64) NOT NULL DEFAULT '', event_id VARCHAR(64), skipped_why VARCHAR,
+    endpoint_name VARCHAR(64) NOT NULL DEFAULT '', event_id VARCHAR(64), skipped_why VARCHAR, "values" {json},
     attempts INTEGER NOT NULL DEFAULT '0', next_attempt_at {moment}, expires_at {moment}, claimed_until {moment},
     delivered_at {moment}, tried_before INTEGER NOT NULL DEFAULT '0', next_trigger VARCHAR(16), next_by VARCHAR);
 CREATE INDEX ix_notification_endpoint ON notification (endpoint_name, planned_at, message_id);
@@ -150,8 +150,8 @@ CREATE INDEX ix_notification_undelivered ON notification (endpoint_name, planned
 
 CREATE TABLE notification_attempt (
     message_id VARCHAR(64) NOT NULL, attempt INTEGER NOT NULL, attempted_at {moment} NOT NULL, status_code INTEGER,
-    error VARCHAR, "trigger" VARCHAR(16) NOT NULL DEFAULT 'automatic', "by" VARCHAR, url VARCHAR, duration_s FLOAT,
-    stage VARCHAR(16), answer VARCHAR, next_attempt_at {moment}, PRIMARY KEY (message_id, attempt));
+    error VARCHAR, "values" {json}, "trigger" VARCHAR(16) NOT NULL DEFAULT 'automatic', "by" VARCHAR, url VARCHAR,
+    duration_s FLOAT, stage VARCHAR(16), answer VARCHAR, next_attempt_at {moment}, PRIMARY KEY (message_id, attempt));
 
 CREATE TABLE payment (
     reference VARCHAR(255) NOT NULL, position INTEGER NOT NULL, payment_id VARCHAR(32) NOT NULL,

@@ -1,5 +1,10 @@
-"""The verdict on a signed document: the judgement on its signatures."""
+"""The verdict on a signed document: the judgement on its signatures.
 
+Reasons are English. `values` say each by its code, under the name of the member; verdicts of earlier builds lack them.
+"""
+
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -127,6 +132,7 @@ class Revocation:
     said_at: datetime | None = None
     revoked_at: datetime | None = None
     reason: str | None = None
+    values: Mapping[str, Any] = dataclasses.field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +169,7 @@ class SignatureVerdict:
     time_source: TimeSource | None = None
     trust_reason: str | None = None
     revocation: Revocation | None = None
+    values: Mapping[str, Any] = dataclasses.field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +189,7 @@ class Verdict:
     signatures: tuple[SignatureVerdict, ...]
     reason: str | None = None
     field_changes: tuple[FieldChange, ...] = ()
+    values: Mapping[str, Any] = dataclasses.field(default_factory=dict, compare=False)
 
 
 UNREADABLE = Verdict(

@@ -45,20 +45,6 @@ class ConditionCode(StrEnum):
     STORE_ABSENT = "STORE_ABSENT"
 
 
-class DerivedCode(StrEnum):
-    """What is wrong by the rows of other tables, without a row of `condition`."""
-
-    ARCHIVE_FAILED = "ARCHIVE_FAILED"
-    PROCESS_MISSING = "PROCESS_MISSING"
-    SYSTEM_AWAY = "SYSTEM_AWAY"
-    DELIVERY_REFUSED = "DELIVERY_REFUSED"
-    DISCREPANCY_OPEN = "DISCREPANCY_OPEN"
-    ENDPOINT_FAILING = "ENDPOINT_FAILING"
-    ENDPOINT_DISABLED = "ENDPOINT_DISABLED"
-    MESSAGES_DEAD = "MESSAGES_DEAD"
-
-
-AnyCode = ConditionCode | DerivedCode
 OF_FAULTS: Mapping[Fault, ConditionCode] = {
     Fault.DAMAGED: ConditionCode.FILE_DAMAGED,
     Fault.MISSING: ConditionCode.FILE_MISSING,

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from models.store.condition import AnyCode, ConditionCode, Severity, Subject
+from models.store.condition import ConditionCode, Severity, Subject
 from models.views.parameters import Text
 
 
@@ -37,7 +37,7 @@ class ConditionGroup(BaseModel):
     the number of findings, or of messages that wait. Times are null where none are kept.
     """
 
-    code: AnyCode
+    code: str
     kind: Subject
     key: str = ""
     severity: Severity

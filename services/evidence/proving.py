@@ -8,12 +8,13 @@ from adapters.files.store import store
 from adapters.store import seals
 from adapters.store.object_files import FILES, REQUEST
 from adapters.store.objects.requests import StoredRequest
+from domain.words.findings import CONDITIONS
 from models.archive.archive import Archive
 from models.archive.content import ContentCut
 from models.errors import Conflict, Locked
+from models.store.condition import ConditionCode
 from models.store.fixity import Fault, FixityFinding, StoredObject
 from services.anchors.newest import against_newest
-from services.custody.objects.verifying_rows import RELOADED
 from services.custody.verifying import object_of, verify_object
 
 _MOST_NAMED = 3
@@ -81,7 +82,7 @@ def refuse_doubtful(findings: Sequence[FixityFinding]) -> None:
 
 def _remedy(findings: Sequence[FixityFinding]) -> str:
     if all(each.fault in (Fault.DIFFERS, Fault.STALE) for each in findings):
-        return RELOADED
+        return CONDITIONS[ConditionCode.ROWS_DIFFER].to_do
     return "restore the archive from a copy of the store"
 
 

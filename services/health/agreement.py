@@ -11,20 +11,14 @@ from adapters.peers import prefect_facts
 from adapters.settings.environment import POOL
 from adapters.settings.settings import settings
 from models.errors import System, Transient
-from services.health.checks import Found, Probe, off, ok, warning, wrong
+from models.views.health import Verdict
+from services.health.checks import Found, Probe, plain, warning, wrong
 
 _CLOCK_WARNS_S, _CLOCK_IS_WRONG_S = 5, 60
 _ASKED = 4
 _RECORDED_WITHIN = timedelta(minutes=1)
 _OLDEST = timedelta(days=1)
 _IN_MEMORY = ".memory"
-
-_CLOCK = "synchronise the clocks of both machines, for example by systemd-timesyncd or chrony"
-_SAME = "give every Prefect server the variables of deploy/prefect-server.env, and start them again"
-_SERVICES = (
-    "see whether `prefect server services start` runs and Redis answers; archives go on meanwhile, but schedules stop "
-    "and Prefect's UI shows no tasks"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,20 +44,16 @@ def expected_deployments(prefect_yaml: str) -> list[Expected]:
 
 def agreement_probes(prefect_yaml: str) -> list[Probe]:
     database, prefect = (System.DATABASE,), (System.PREFECT,)
-    versions = "let server and cellar have the same version of Prefect; `cellar up` starts the server that fits"
-    retention = "set PREFECT_SERVER_SERVICES_DB_VACUUM_… on the Prefect server as docs/operate.md says"
-    pool = "start a `cellar worker`: it makes the work pool and its deployments"
-    deploy = "start a `cellar worker` of this version: it makes and updates its deployments"
     return [
-        Probe("schema", _schema, "stop cellar, run `cellar migrate`, and start it again", database),
-        Probe("Prefect version", _versions, versions, prefect),
-        Probe("Prefect servers", _servers, _SAME, prefect),
-        Probe("Prefect events", _events, _SERVICES, prefect),
-        Probe("Prefect clock", lambda: _clock(prefect_facts.server().ahead_s), _CLOCK, prefect),
-        Probe("database clock", _database_clock, _CLOCK, database),
-        Probe("Prefect retention", _retention, retention, prefect),
-        Probe("work pool", _pool, pool, prefect),
-        *(Probe(each.name, _deployment(each), deploy, prefect) for each in expected_deployments(prefect_yaml)),
+        Probe("schema", _schema, database),
+        Probe("Prefect version", _versions, prefect),
+        Probe("Prefect servers", _servers, prefect),
+        Probe("Prefect events", _events, prefect),
+        Probe("Prefect clock", lambda: _clock(prefect_facts.server().ahead_s), prefect),
+        Probe("database clock", _database_clock, database),
+        Probe("Prefect retention", _retention, prefect),
+        Probe("work pool", _pool, prefect),
+        *(Probe(each.name, _deployment(each), prefect) for each in expected_deployments(prefect_yaml)),
     ]
 
 
@@ -74,11 +64,11 @@ def _schema() -> Found:
     facts.check_file()
     found = revisions()
     if not found.is_known:
-        return wrong(found.unknown, found.advice)
+        return plain(Verdict.WRONG, found.unknown, found.advice)
     if found.database != found.newest:
         has = f"revision {found.database}" if found.database else "no tables of cellar"
         raise Transient(f"the database has {has}, this version expects {found.newest}")
-    return ok(f"revision {found.database}, the newest")
+    return plain(Verdict.OK, f"revision {found.database}, the newest")
 
 
 def _versions() -> Found:
@@ -86,13 +76,13 @@ def _versions() -> Found:
     found = f"the server has {theirs}, cellar has {ours}"
     if ours.split(".")[:2] != theirs.split(".")[:2]:
         raise Transient(found)
-    return ok(found) if ours == theirs else warning(found)
+    return plain(Verdict.OK, found) if ours == theirs else plain(Verdict.WARNING, found)
 
 
 def _database_clock() -> Found:
     told = facts.clock()
     if told is None:
-        return off("a file has no clock of its own")
+        return plain(Verdict.OFF, "a file has no clock of its own")
     return _clock((told - datetime.now(UTC)).total_seconds())
 
 
@@ -101,8 +91,8 @@ def _clock(ahead_s: float) -> Found:
     if abs(ahead_s) > _CLOCK_IS_WRONG_S:
         raise Transient(found)
     if abs(ahead_s) > _CLOCK_WARNS_S:
-        return warning(found)
-    return ok("agrees with this machine's")
+        return plain(Verdict.WARNING, found)
+    return plain(Verdict.OK, "agrees with this machine's")
 
 
 def _retention() -> Found:
@@ -113,8 +103,8 @@ def _retention() -> Found:
     elif kept != timedelta(days=ours):
         found = f"the server keeps ended runs for {kept.days} days, CELLAR_PREFECT_RETENTION_DAYS is {ours}"
     else:
-        return ok(f"the server keeps ended runs for {ours} days")
-    return warning(found)
+        return plain(Verdict.OK, f"the server keeps ended runs for {ours} days")
+    return plain(Verdict.WARNING, found)
 
 
 def _servers() -> Found:
@@ -123,14 +113,14 @@ def _servers() -> Found:
     differing = [name for name in type(found[0]).model_fields if len({getattr(each, name) for each in found}) > 1]
     if differing:
         text = f"servers behind this address differ in {', '.join(differing)}: some events reach only some of them"
-        return wrong(text)
+        return plain(Verdict.WRONG, text)
     in_memory = [name for name, value in found[0].model_dump().items() if value.endswith(_IN_MEMORY)]
     if not in_memory:
-        return ok("events and leases are shared by Redis")
+        return plain(Verdict.OK, "events and leases are shared by Redis")
     if len(in_memory) == len(type(found[0]).model_fields):
-        return ok("one server, with events in its memory")
+        return plain(Verdict.OK, "one server, with events in its memory")
     text = f"Redis shares some parts, but {', '.join(in_memory)} lies in the memory of each server"
-    return wrong(text)
+    return plain(Verdict.WRONG, text)
 
 
 def _events() -> Found:
@@ -141,13 +131,13 @@ def _events() -> Found:
     now = datetime.now(UTC)
     run = prefect_facts.run_ended(now - _OLDEST, now - _RECORDED_WITHIN)
     if run is None:
-        return off("no run has ended lately")
+        return plain(Verdict.OFF, "no run has ended lately")
     if prefect_facts.has_event_of_end(run):
-        return ok("the end of the last run is recorded")
+        return plain(Verdict.OK, "the end of the last run is recorded")
     text = f"the end of a run at {run.end_time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC is not recorded"
     if prefect_facts.has_event_after(run):
-        return ok(f"{text}, but events after it are")
-    return warning(text)
+        return plain(Verdict.OK, f"{text}, but events after it are")
+    return plain(Verdict.WARNING, text)
 
 
 def _pool() -> Found:
@@ -155,10 +145,8 @@ def _pool() -> Found:
     if pool is None:
         raise Transient(f"Prefect has no work pool {POOL}")
     if pool.is_paused:
-        return wrong(
-            f"{POOL} is paused: no run starts", f"resume it in Prefect's UI, on the page of the work pool {POOL}"
-        )
-    return ok(f"{POOL} is there and not paused")
+        return wrong("pool_is_paused", pool=POOL)
+    return plain(Verdict.OK, f"{POOL} is there and not paused")
 
 
 def _deployment(expected: Expected) -> Callable[[], Found]:
@@ -169,8 +157,8 @@ def _deployment(expected: Expected) -> Callable[[], Found]:
         if (found.entrypoint, found.work_pool_name) != (expected.entrypoint, POOL):
             raise Transient(f"it is of another version: {found.entrypoint} in {found.work_pool_name}")
         if found.paused or (expected.is_scheduled and not any(each.active for each in found.schedules)):
-            return warning("its schedule is paused", "resume it in Prefect's UI, on the page of the deployment")
+            return warning("schedule_is_paused")
         schedule = "current, its schedule is active" if expected.is_scheduled else "current"
-        return ok(schedule)
+        return plain(Verdict.OK, schedule)
 
     return _look

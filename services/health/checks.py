@@ -4,16 +4,16 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
+from domain.words.catalogue import word
+from domain.words.parts import advice
 from models.errors import CellarError, System, Transient
+from models.said import Said, SentenceCode, Value, said, verbatim
 from models.views.health import Check, Verdict
 
 T = TypeVar("T")
-
-_AS_ITS_USER = "run the command as the user who runs cellar, or give the path to this user by `chown`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,36 +21,51 @@ class Answer(Generic[T]):
     """The value that a question returned, or why there is none, and which system failed, if that is known."""
 
     value: T | None
-    failure: str = ""
+    failure: Said = Said("text", {"text": ""})  # noqa: RUF009 -- frozen
     system: System | None = None
-    to_do: str | None = None
-    """What to do about this failure, where that is known better than for the question in general."""
+    is_denied: bool = False
+    """Whether the user who asks may not open what it is about."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a probe found. `to_do`: what to do about it, where the probe's own advice does not fit."""
+    """What a probe found. `to_do`: what to do about it, where the catalogue cannot know."""
 
     verdict: Verdict
-    text: str
-    to_do: str | None = None
+    said: Said
+    to_do: str = ""
 
 
-ok, off = partial(Found, Verdict.OK), partial(Found, Verdict.OFF)
-warning, wrong = partial(Found, Verdict.WARNING), partial(Found, Verdict.WRONG)
+def ok(code: SentenceCode, /, **values: Value) -> Found:
+    return Found(Verdict.OK, Said(code, values))
+
+
+def off(code: SentenceCode, /, **values: Value) -> Found:
+    return Found(Verdict.OFF, Said(code, values))
+
+
+def warning(code: SentenceCode, /, **values: Value) -> Found:
+    return Found(Verdict.WARNING, Said(code, values))
+
+
+def wrong(code: SentenceCode, /, **values: Value) -> Found:
+    return Found(Verdict.WRONG, Said(code, values))
+
+
+def plain(verdict: Verdict, english: str, to_do: str = "") -> Found:
+    """Return what was found in English: `cellar doctor` alone shows it."""
+    return Found(verdict, verbatim(english), to_do)
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
     """A check to make. `try_out` returns what it found; its error means that something is wrong.
 
-    `to_do` helps where something is wrong or warns. `needs`: systems without which nothing is known. Other checks
-    report that a system is away.
+    `needs`: systems without which nothing is known. Other checks report that a system is away.
     """
 
     name: str
     try_out: Callable[[], Found]
-    to_do: str
     needs: tuple[System, ...] = ()
 
 
@@ -62,13 +77,18 @@ def examined(probes: Sequence[Probe], within_s: float) -> list[Check]:
 
 def checked(probe: Probe, answer: Answer[Found]) -> Check:
     """Return the result of a probe from its answer. Pure."""
-    found = answer.value or wrong(answer.failure, answer.to_do)
+    found = answer.value or Found(Verdict.WRONG, answer.failure)
     if answer.value is None and answer.system in probe.needs:
-        found = off(f"not known while the {answer.system} does not answer".replace("the Prefect", "Prefect"))
-    to_do = found.to_do
-    if to_do is None:
-        to_do = probe.to_do if found.verdict in (Verdict.WARNING, Verdict.WRONG) else ""
-    return Check(name=probe.name, verdict=found.verdict, found=found.text, to_do=to_do)
+        found = off("unknown_without", system=Said(f"waits_{answer.system}"))
+    code = "not_this_user" if answer.is_denied else found.said.code
+    return Check(
+        name=probe.name,
+        verdict=found.verdict,
+        code=found.said.code,
+        values=dict(found.said.values),
+        found=word(found.said),
+        to_do=found.to_do or advice(probe.name, code, found.verdict),
+    )
 
 
 def answered(questions: Mapping[str, Callable[[], T]], within_s: float) -> dict[str, Answer[T]]:
@@ -87,7 +107,7 @@ def answered(questions: Mapping[str, Callable[[], T]], within_s: float) -> dict[
         except Empty:
             break
         answers[name] = answer
-    silent = Answer[T](None, f"no answer within {within_s:g} s")
+    silent = Answer[T](None, said("no_answer_within", seconds=f"{within_s:g}"))
     return {name: answers.get(name, silent) for name in questions}
 
 
@@ -96,8 +116,8 @@ def _ask(name: str, question: Callable[[], T], queue: "SimpleQueue[tuple[str, An
         queue.put((name, Answer(question())))
     except Exception as error:  # noqa: BLE001 -- whatever fails is a line of the report, and the other lines follow
         system = error.system if isinstance(error, Transient) else None
-        to_do = _AS_ITS_USER if PermissionError in (type(error), type(error.__cause__)) else None
-        queue.put((name, Answer(None, _reason(error), system, to_do)))
+        is_denied = PermissionError in (type(error), type(error.__cause__))
+        queue.put((name, Answer(None, verbatim(_reason(error)), system, is_denied)))
 
 
 def _reason(error: Exception) -> str:

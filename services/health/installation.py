@@ -14,7 +14,8 @@ from adapters.files.locations import storage_at
 from adapters.peers import prefect_facts, receiver
 from adapters.settings.settings import settings
 from models.errors import System, Transient
-from services.health.checks import Found, Probe, off, ok, warning, wrong
+from models.views.health import Verdict
+from services.health.checks import Found, Probe, plain, wrong
 
 _OLDEST_PYTHON, _NEWEST_PYTHON = (3, 11), (3, 13)
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -28,12 +29,12 @@ _RECEIVER, _WORKER = Program.RECEIVER, Program.WORKER
 def installation_probes() -> list[Probe]:
     is_file = settings().database_location.startswith("sqlite")
     return [
-        Probe("Python", _python, "make the virtual environment again with Python 3.11 to 3.13: `make up` does"),
-        Probe("settings", _settings, "see the table of settings in the README"),
-        Probe("data folder", _data_folder, "set CELLAR_DATA_DIR to a folder of the user who runs cellar"),
-        Probe("ports", _ports, "stop the other program, or set the port to a free port"),
-        Probe("file modes", _modes, "check that this user may look into data, inbox and store"),
-        *([] if is_file else [Probe("connections", _connections, "check the database first", (System.DATABASE,))]),
+        Probe("Python", _python),
+        Probe("settings", _settings),
+        Probe("data folder", _data_folder),
+        Probe("ports", _ports),
+        Probe("file modes", _modes),
+        *([] if is_file else [Probe("connections", _connections, (System.DATABASE,))]),
     ]
 
 
@@ -42,16 +43,15 @@ def _python() -> Found:
     found = f"{version[0]}.{version[1]} at {sys.executable}"
     if not _OLDEST_PYTHON <= version <= _NEWEST_PYTHON:
         raise Transient(found)
-    return ok(found)
+    return plain(Verdict.OK, found)
 
 
 def _settings() -> Found:
     """Report which settings differ from their defaults. Wrong values stop every command before this check."""
     made = sorted(name.upper() for name in settings().model_fields_set)
     if settings().notify_allow_private:
-        found, to_do = "endpoints on private addresses are allowed", "unset CELLAR_NOTIFY_ALLOW_PRIVATE in production"
-        return warning(found, to_do)
-    return ok(f"set: {', '.join(made) or 'none, all are defaults'}")
+        return plain(Verdict.WARNING, "endpoints on private addresses are allowed")
+    return plain(Verdict.OK, f"set: {', '.join(made) or 'none, all are defaults'}")
 
 
 def _data_folder() -> Found:
@@ -60,16 +60,15 @@ def _data_folder() -> Found:
     if not folder.is_dir():
         if not _is_kept_in(folder):
             text = f"{folder} does not exist, and nothing is kept there: data and secrets lie elsewhere"
-            return off(text)
-        to_do = "start `cellar up` here, or set CELLAR_DATA_DIR to the folder of the installation"
-        return wrong(f"{folder} does not exist", to_do)
+            return plain(Verdict.OFF, text)
+        return wrong("no_data_folder", path=str(folder))
     probe = folder / ".probe"
     try:
         probe.write_bytes(b"probe")
         probe.unlink()
     except OSError as error:
         raise Transient(f"{folder} cannot be written: {error.strerror}") from error
-    return ok(f"{folder} can be written")
+    return plain(Verdict.OK, f"{folder} can be written")
 
 
 def _is_kept_in(folder: Path) -> bool:
@@ -96,7 +95,7 @@ def _ports() -> Found:
             except Transient as error:
                 raise Transient(f"port {port} ({name}) does not answer as cellar's: {error}") from error
     used = ", ".join(f"{port} ({name})" for name, (_, port, _) in ports.items())
-    return ok(f"no other program listens on {used}")
+    return plain(Verdict.OK, f"no other program listens on {used}")
 
 
 def _listens(host: str, port: int) -> bool:
@@ -114,8 +113,8 @@ def _modes() -> Found:
         named = [str(path) for path in is_open[:_MOST_NAMED]]
         found = f"other users may open {', '.join(named)}"
         to_do = f"run `chmod go= {shlex.join(named)}`, or start `cellar up`, which does so for all"
-        return wrong(found, to_do)
-    return ok("only this user may open data, inbox, store and secrets")
+        return plain(Verdict.WRONG, found, to_do)
+    return plain(Verdict.OK, "only this user may open data, inbox, store and secrets")
 
 
 def _private_paths() -> list[Path]:
@@ -139,7 +138,7 @@ def _connections() -> Found:
     """
     found = facts.connections()
     if found is None:
-        return off("a file has no connections")
+        return plain(Verdict.OFF, "a file has no connections")
     least = {_RECEIVER: settings().receiver_processes, _WORKER: 1}
     processes = {program: max(number, found.processes[program]) for program, number in least.items()}
     return judged(found, processes, {program: most_connections(program) for program in processes})
@@ -155,9 +154,9 @@ def judged(found: Connections, processes: dict[Program, int], each: dict[Program
         f"{usable} that the server takes"
     )
     if needed <= usable:
-        return ok(said)
+        return plain(Verdict.OK, said)
     to_do = (
         f"set max_connections of the server to {needed + found.reserved + _MARGIN} and restart it, or lower "
         "CELLAR_RECEIVER_CONNECTIONS, CELLAR_RECEIVER_PROCESSES or CELLAR_WORKER_CONNECTIONS; see docs/operation.md"
     )
-    return warning(said, to_do)
+    return plain(Verdict.WARNING, said, to_do)

@@ -27,12 +27,13 @@ from adapters.tables import conditions
 from adapters.tables.open_conditions import open_conditions
 from adapters.tables.people import letters
 from adapters.tables.runs import receipts
-from domain.people.letters import count_text
 from domain.runs.waiting_text import age_text
 from domain.search.facets import digest_of
 from models.errors import System, Transient, Unusable
+from models.said import Said, Value
 from models.store.condition import OF_CHECKS
-from services.health.checks import Found, Probe, off, ok, warning, wrong
+from models.views.health import Verdict
+from services.health.checks import Found, Probe, off, ok, plain, warning, wrong
 from services.health.probes import found_root, try_store
 from services.sources.clocks import clock_warnings
 
@@ -46,77 +47,23 @@ _VERIFY = "verify-archives"
 def system_probes() -> list[Probe]:
     store, database, prefect = (System.STORE,), (System.DATABASE,), (System.PREFECT,)
     return [
-        Probe(
-            "receiver",
-            _receiver,
-            "start `cellar up`, or `cellar api` on the machine that receives; its log says why it ended",
-        ),
-        Probe(
-            "Prefect",
-            _prefect,
-            "start `cellar up`, or check PREFECT_API_URL; archives wait meanwhile and none is lost",
-        ),
-        Probe(
-            "workers",
-            _workers,
-            "start `cellar up` or `cellar worker`; archives wait meanwhile and none is lost",
-            needs=prefect,
-        ),
-        Probe(
-            "database",
-            _database,
-            "check CELLAR_DATABASE_URL and its server; archives wait in the inbox meanwhile",
-        ),
-        Probe("search", _search, "run `cellar migrate`", needs=database),
-        Probe("store", _store, "check that the disk or bucket of CELLAR_STORE_URL is there and may be written"),
-        Probe(
-            "inbox",
-            _inbox,
-            "check that the disk or bucket of CELLAR_INBOX_URL is there and may be written; senders are refused "
-            "meanwhile",
-        ),
-        Probe("ClamAV", _clamav, "start clamd, or check CELLAR_CLAMD; archives wait meanwhile"),
-        *(
-            Probe(f"disk of {name}", _disk_of(path), "free space, or move the folder to another disk")
-            for name, path in _disks().items()
-        ),
-        Probe(
-            "sources",
-            _sources,
-            "see whether the store answers, and restore damaged records of `sources/` from a copy of it",
-            needs=store + database,
-        ),
-        Probe("last verify", _last_verify, "run `cellar verify`: it names each damaged file", needs=database),
-        Probe(
-            "seal key",
-            _seal_key,
-            "make no new key; archives with sealed values wait for the old one meanwhile, and none is lost",
-            needs=store,
-        ),
-        Probe(
-            "last anchor",
-            _last_anchor,
-            "run `cellar anchor`, and see the runs of `anchor-archives` in Prefect's UI",
-            needs=store,
-        ),
-        Probe(
-            "anchor key",
-            _anchor_key,
-            "restore the file from a backup, or set CELLAR_ANCHOR_KEY",
-            needs=store,
-        ),
-        Probe(
-            "witness",
-            _witness,
-            "check that the folder or bucket of CELLAR_WITNESS_URL is there and may be written; anchors go on",
-        ),
-        Probe("time zones", _time_zones, "check CELLAR_DATABASE_URL and its server", needs=database + store),
-        Probe(
-            "people",
-            _people,
-            "run `cellar people test`, and check the address in CELLAR_PEOPLE_URLS",
-            needs=database,
-        ),
+        Probe("receiver", _receiver),
+        Probe("Prefect", _prefect),
+        Probe("workers", _workers, prefect),
+        Probe("database", _database),
+        Probe("search", _search, database),
+        Probe("store", _store),
+        Probe("inbox", _inbox),
+        Probe("ClamAV", _clamav),
+        *(Probe(f"disk of {name}", _disk_of(path)) for name, path in _disks().items()),
+        Probe("sources", _sources, store + database),
+        Probe("last verify", _last_verify, database),
+        Probe("seal key", _seal_key, store),
+        Probe("last anchor", _last_anchor, store),
+        Probe("anchor key", _anchor_key, store),
+        Probe("witness", _witness),
+        Probe("time zones", _time_zones, database + store),
+        Probe("people", _people, database),
     ]
 
 
@@ -125,45 +72,39 @@ def _receiver() -> Found:
     if found.reason:
         raise Transient(f"{found.url} is not ready: {found.reason}")
     if found.processes < settings().receiver_processes:
-        return warning(
-            f"{found.url} is ready, with {found.processes} of {settings().receiver_processes} processes",
-            "a process that ended is started again; if this stays so, the receiver's log says why, or it was started "
-            "before CELLAR_RECEIVER_PROCESSES was changed",
-        )
-    with_processes = f", with {found.processes} processes" if found.processes > 1 else ""
-    return ok(f"{found.url} is ready{with_processes}")
+        of_all = {"count": found.processes, "expected": settings().receiver_processes}
+        return warning("receiver_lacks_processes", url=found.url, **of_all)
+    if found.processes > 1:
+        return ok("receiver_processes", url=found.url, count=found.processes)
+    return ok("receiver_ready", url=found.url)
 
 
 def _prefect() -> Found:
-    return ok(f"{settings().prefect_ui_url}, version {prefect_facts.server().version}")
+    return ok("prefect_answers", url=settings().prefect_ui_url, version=prefect_facts.server().version)
 
 
 def _workers() -> Found:
     online = prefect_facts.online_workers()
     if not online:
         raise Transient("no worker is online")
-    count = count_text(len(online), "worker is", "workers are")
-    return ok(f"{count} online: {', '.join(sorted(online)[:5])}")
+    return ok("workers_online", count=len(online), names=sorted(online)[:5])
 
 
 def _database() -> Found:
     try:
         facts.archives_by_state()
     except Unusable as error:
-        return wrong(str(error), "")  # its message says what to do
-    return ok(facts.place())
+        return plain(Verdict.WRONG, str(error))
+    return plain(Verdict.OK, facts.place())
 
 
 def _search() -> Found:
     """Check that all archives are found by the present settings, and that an index of trigrams finds them soon."""
     if not has_text_index():
-        return warning(
-            "texts are searched without an index, which is slow: the server lacks the extension pg_trgm",
-            "as an administrator of the server run `CREATE EXTENSION pg_trgm` in the database, then `cellar migrate`",
-        )
+        return warning("search_without_index")
     if not is_complete(digest_of(searchable())):
-        return warning("archives are not all found by the present settings, or by an upgrade's new filters")
-    return ok("archives are found by all filters and by text")
+        return warning("search_incomplete")
+    return ok("search_complete")
 
 
 def _store() -> Found:
@@ -171,7 +112,7 @@ def _store() -> Found:
     if unmade := _unmade(settings().store_location):
         return unmade
     try_store()
-    return ok(settings().store_location)
+    return plain(Verdict.OK, settings().store_location)
 
 
 def _inbox() -> Found:
@@ -180,12 +121,10 @@ def _inbox() -> Found:
     inbox.try_out()
     waits = backlog()
     if not waits.receipts or waits.oldest_at is None:
-        return ok("nothing waits")
+        return ok("nothing_waits")
     age = datetime.now(UTC) - waits.oldest_at
-    found = f"{count_text(waits.receipts, 'receipt waits', 'receipts wait, the oldest')} for {age_text(age)}"
-    if age < _LATE:
-        return ok(found)
-    return warning(found, "see which archives wait and which failed: `cellar failures`")
+    waiting: dict[str, Value] = {"count": waits.receipts, "age": age_text(age)}
+    return ok("inbox_waits", **waiting) if age < _LATE else warning("inbox_is_late", **waiting)
 
 
 def _unmade(location: str) -> Found | None:
@@ -197,7 +136,7 @@ def _unmade(location: str) -> Found | None:
             raise Transient(f"{path} does not exist; check the working directory and CELLAR_DATA_DIR")
         if not os.access(path.parent, os.W_OK | os.X_OK):
             raise Transient(f"{path} does not exist, and this user may not make it")
-        return ok(f"{path} does not exist; the next delivery makes it")
+        return ok("made_by_next_delivery", path=str(path))
     return None
 
 
@@ -212,9 +151,9 @@ def _check_not_lost() -> None:
 
 def _clamav() -> Found:
     if not settings().clamd:
-        return off("CELLAR_CLAMD is not set: files are not scanned")
+        return off("no_clamav")
     clamd.ping()
-    return ok(f"clamd at {settings().clamd} answers")
+    return ok("clamav_answers", address=settings().clamd)
 
 
 def _disks() -> dict[str, Path]:
@@ -228,10 +167,14 @@ def _disks() -> dict[str, Path]:
 def _disk_of(path: Path) -> Callable[[], Found]:
     def _look() -> Found:
         usage = shutil.disk_usage(path)
-        found = f"{usage.free / _GIB:,.1f} of {usage.total / _GIB:,.1f} GiB are free at {path}"
+        free: dict[str, Value] = {
+            "free": f"{usage.free / _GIB:,.1f}",
+            "all": f"{usage.total / _GIB:,.1f}",
+            "path": str(path),
+        }
         if usage.free < _TOO_LITTLE_BYTES:
-            raise Transient(found)
-        return warning(found) if usage.free < _LITTLE_BYTES else ok(found)
+            return wrong("disk_free", **free)
+        return warning("disk_free", **free) if usage.free < _LITTLE_BYTES else ok("disk_free", **free)
 
     return _look
 
@@ -240,24 +183,16 @@ def _sources() -> Found:
     """Report sources without any delivery, and disabled sources whose senders go on."""
     known = sources.refresh()
     if not known:
-        return off("no source besides the URL without a name")
+        return off("no_source")
     disabled = {name for name, each in known.items() if each.disabled_at}
     refused = _refused_by_source() if disabled else {}
     still = sorted(name for name in disabled if refused.get(name))
     if still:
-        return warning(
-            ", ".join(f"{name} is disabled and was refused {refused[name]} times" for name in still),
-            "change the webhook in Cellosign, or `cellar sources enable NAME`: what it sends is answered with 401",
-        )
+        return warning("disabled_source_sends", names=[f"{name} {refused[name]}" for name in still])
     silent = sorted(known.keys() - disabled - receipts.last_deliveries().keys())
     if silent:
-        return warning(
-            f"nothing has come from {', '.join(silent)}",
-            "enter URL and secret in Cellosign (`cellar sources rotate NAME` makes a new secret), or disable the "
-            "source",
-        )
-    have = "1 source has a URL of its own" if len(known) == 1 else f"{len(known)} sources have a URL of their own"
-    return ok(f"{have}{f', {len(disabled)} disabled' if disabled else ''}")
+        return warning("source_is_silent", names=silent)
+    return ok("sources_known", count=len(known), disabled=len(disabled))
 
 
 def _refused_by_source() -> dict[str, int]:
@@ -271,13 +206,17 @@ def _refused_by_source() -> dict[str, int]:
 def _last_verify() -> Found:
     """Check what checks have found, and that the last scheduled check came to its end: then it left its time."""
     checked_at = conditions.stored_object().checked_at
-    found = f"Completed {checked_at:%Y-%m-%d %H:%M} UTC" if checked_at else "no check of the whole store has ended yet"
+    last = Said("verified", {"at": _minute(checked_at)}) if checked_at else Said("never_verified")
     if damage := open_conditions(OF_CHECKS):
-        raise Transient(f"{found}; found: {', '.join(f'{each.code} {each.count:,}' for each in damage)}")
+        return wrong("damage_found", last=last, damage=[f"{each.code} {each.count:,}" for each in damage])
     run = _last_scheduled_check()
     if run and run.state_type != "COMPLETED" and (checked_at is None or checked_at < (run.start_time or run.end_time)):
-        raise Transient(f"{found}; the scheduled check of {run.end_time.astimezone(UTC):%Y-%m-%d %H:%M} UTC broke off")
-    return ok(found) if checked_at else off(found)
+        return wrong("check_broke_off", last=last, at=_minute(run.end_time))
+    return Found(Verdict.OK if checked_at else Verdict.OFF, last)
+
+
+def _minute(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _last_scheduled_check() -> EndedRun | None:
@@ -292,58 +231,55 @@ def _seal_key() -> Found:
     """Check that the master keys open the keys of the store, by the key that is made before all others."""
     seals.check_fingerprint_key()
     if not settings().known_seal_keys():
-        return off("none yet; the first archive generates it")
-    return ok("CELLAR_SEAL_KEYS" if settings().seal_keys else str(settings().secret_path("seal")))
+        return off("no_key_yet")
+    return plain(Verdict.OK, "CELLAR_SEAL_KEYS" if settings().seal_keys else str(settings().secret_path("seal")))
 
 
 def _last_anchor() -> Found:
     found = last_anchor()
     if found is None:
-        return off("no anchor yet; `anchor-archives` makes one each day")
-    text = f"anchor {found.number} of {found.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        return off("no_anchor")
+    at = _minute(found.at)
     if found.lacks or datetime.now(UTC) - found.at > _OLD_ANCHOR:
-        return warning("; ".join([text, *found.lacks]))
-    return ok(text)
+        return warning("anchor_lacks", number=found.number, at=at, lacks=found.lacks)
+    return ok("anchored", number=found.number, at=at)
 
 
 def _anchor_key() -> Found:
     """Check the key, but generate none: the first anchor does."""
     if not settings().anchor_key and not settings().secret_path("anchor").exists():
         if last_anchor():
-            return warning(f"{settings().secret_path('anchor')} is gone; no anchor is made without it")
-        return off("none yet; the first anchor generates it")
+            return warning("anchor_key_gone", path=str(settings().secret_path("anchor")))
+        return off("no_key_yet")
     settings().active_anchor_key()
-    return ok("CELLAR_ANCHOR_KEY" if settings().anchor_key else str(settings().secret_path("anchor")))
+    return plain(Verdict.OK, "CELLAR_ANCHOR_KEY" if settings().anchor_key else str(settings().secret_path("anchor")))
 
 
 def _witness() -> Found:
     there = witness()
     if there is None:
-        return off("CELLAR_WITNESS_URL is not set: anchors lie in the store alone")
+        return off("no_witness")
     require_place(there)
     there.size("anchors/000001/statement")
-    return ok(str(settings().witness_location))
+    return plain(Verdict.OK, str(settings().witness_location))
 
 
 def _time_zones() -> Found:
     warnings = clock_warnings()
     if not warnings:
-        return ok("no source states times of another zone")
-    return warning("; ".join(each.found for each in warnings), "; ".join(each.to_do for each in warnings))
+        return ok("clocks_right")
+    found, to_do = ("; ".join(each) for each in zip(*((each.found, each.to_do) for each in warnings), strict=True))
+    return plain(Verdict.WARNING, found, to_do)
 
 
 def _people() -> Found:
     """Report addresses that are set and did not take their last letter. Prefect's UI alone shows that too."""
     count = len(settings().people_urls)
     if not count:
-        return off(
-            "no address is set: nobody hears of outages",
-            "set CELLAR_PEOPLE_URLS, so that a person hears of failures and deadlines",
-        )
+        return off("no_people")
     newest, addresses = letters.newest(), map(masked, settings().people_urls)
     failed = {each: newest[each] for each in addresses if each in newest and newest[each].failure}
     if failed:
-        said = [f"{name} at {each.failed_at:%Y-%m-%d %H:%M} UTC: {each.failure}" for name, each in failed.items()]
-        return warning("; ".join(said))
-    counted = "1 address" if count == 1 else f"{count} addresses"
-    return ok(f"{counted}; no letter has failed since its last attempt")
+        failures = [f"{name} at {each.failed_at:%Y-%m-%d %H:%M} UTC: {each.failure}" for name, each in failed.items()]
+        return plain(Verdict.WARNING, "; ".join(failures))
+    return ok("people_hear", count=count)

@@ -21,10 +21,12 @@ from adapters.tables.messages.queues import Taken
 from domain.messages.attempts import is_confirmation, kept_text, retry_after
 from domain.messages.bodies import ABOUT_ARCHIVES, LABEL, with_fields
 from domain.messages.endpoints import declared_name, tokens_of
+from domain.words.catalogue import word
 from models.errors import Refused, System, Transient
 from models.messages.endpoint import EndpointRow
 from models.messages.event import EventType
 from models.messages.notification import AttemptTrigger, NotificationRow, NotificationState, Stage
+from models.said import Said, said
 from services.messages.events import completed, delivery_refused
 from services.messages.signing import headers_of
 
@@ -34,6 +36,7 @@ NOT_DELIVERABLE = "NOT_DELIVERABLE"
 _LONGEST_WAIT_S = 30
 _LOOK_AGAIN_S = 1
 _SHORTEST_PART = 8
+_UNCALLED = {"BAD_ENDPOINT": said("bad_url"), "PRIVATE_ENDPOINT": said("private_address")}
 _CHECKED_AFTER = timedelta(seconds=1)
 
 _recorder = Grouped(attempts.record_all, most=200)
@@ -49,7 +52,7 @@ class Attempt:
 
     state: NotificationState
     status_code: int | None = None
-    error: str | None = None
+    error: Said | None = None
     was_made: bool = True
 
 
@@ -84,7 +87,7 @@ async def send(
         if taken != queues.UNDER_WAY or time.monotonic() > until_s:
             break
         await asyncio.sleep(_LOOK_AGAIN_S)
-    if isinstance(taken, str):
+    if isinstance(taken, Said):
         message = await in_thread(notifications.get, message_id)
         return Attempt(NotificationState(message.state), error=taken, was_made=False)
     async with downstream.line() as line:
@@ -107,7 +110,7 @@ async def send_taken(
         still = await in_thread(queues.taken_still, taken, now)
         if still is None:
             message = await in_thread(notifications.get, taken.message.message_id)
-            why = message.skipped_why or queues.UNDER_WAY
+            why = queues.why_not(message) or queues.UNDER_WAY
             return Attempt(NotificationState(message.state), error=why, was_made=False)
         taken = still
     body = taken.body.encode() if taken.body is not None else await in_thread(_body, taken.message)
@@ -137,7 +140,7 @@ async def try_once(endpoint: EndpointRow, message_id: str, body: bytes, line: do
         outcome="confirmed" if is_confirmation(made.status_code) else "not confirmed",
         status_code=made.status_code,
         stage=made.stage,
-        why=made.error,
+        why=made.error and word(made.error),
         size_bytes=len(body),
         duration_s=round((made.ended_at - began_at).total_seconds(), 3),
     )
@@ -151,16 +154,16 @@ async def _answered(
     try:
         answer = await line.post(endpoint.url, headers, body)
     except downstream.Unanswered as error:
-        return Made(began_at, datetime.now(UTC), stage=error.stage, error=error.detail, jitter=jitter)
+        return Made(began_at, datetime.now(UTC), stage=error.stage, error=error.why, jitter=jitter)
     except Refused as error:
-        return Made(began_at, datetime.now(UTC), stage=Stage.RESOLVE, error=error.detail, jitter=jitter)
+        return Made(began_at, datetime.now(UTC), stage=Stage.RESOLVE, error=_UNCALLED.get(error.code), jitter=jitter)
     now, confirmed = datetime.now(UTC), is_confirmation(answer.status_code)
     return Made(
         began_at,
         now,
         answer.status_code,
         stage=None if confirmed else Stage.STATUS,
-        error=None if confirmed else f"the endpoint answered {answer.status_code}",
+        error=None if confirmed else said("endpoint_answered", status=answer.status_code),
         # It may repeat the message, and people's data with it.
         answer=None if endpoint.fields else kept_text(answer.body, _secrets(endpoint.url, headers)),
         retry_after=None if confirmed else retry_after(answer.retry_after, now),
@@ -189,11 +192,11 @@ def check_confirmed(message_id: str, made: Attempt) -> None:
         Unconfirmed: the endpoint does not confirm now.
     """
     if made.state is NotificationState.PENDING:
-        why = made.error or f"the endpoint answered {made.status_code}"
+        why = word(made.error or said("endpoint_answered", status=made.status_code))
         summary = f"an endpoint has not confirmed its message: {why}"
         raise Unconfirmed(f"message {message_id} is not confirmed: {why}", system=System.ENDPOINT, summary=summary)
     if made.state is not NotificationState.DELIVERED:
-        raise Refused(NOT_DELIVERABLE, f"message {message_id}: {made.error or 'the endpoint is gone for good'}")
+        raise Refused(NOT_DELIVERABLE, f"message {message_id}: {word(made.error or said('endpoint_gone'))}")
 
 
 def is_of_endpoint(error: BaseException) -> bool:

@@ -21,8 +21,10 @@ from domain.messages.attempts import is_confirmation
 from domain.messages.bodies import endpoint_test
 from domain.messages.endpoints import declared_name, shown_url
 from domain.messages.signatures import SigningKey, key_of
+from domain.words.catalogue import in_words
 from models.errors import Conflict, Locked, Refused, Transient
 from models.messages.endpoint import EndpointKey, EndpointRow, Signature
+from models.said import said, verbatim
 from models.views.messages.endpoints import (
     AddedEndpoint,
     EndpointList,
@@ -81,7 +83,7 @@ def disable(name: str, by: str, now: datetime, why: str | None = None) -> None:
     def _disable(row: EndpointRow, session: Session) -> bool:
         if row.disabled_at:
             return False
-        queues.disable_within(session, row, now, why or "by a person")
+        queues.disable_within(session, row, now, verbatim(why) if why else said("by_a_person"))
         return True
 
     _change(name, by, "disabled", now, _disable)
@@ -93,7 +95,7 @@ def enable(name: str, by: str, now: datetime) -> None:
     def _enable(row: EndpointRow, _session: Session) -> bool:
         if row.disabled_at is None:
             return False
-        row.disabled_at = row.disabled_why = None
+        row.disabled_at = row.disabled_why = row.values = None
         row.failing_since, row.failing_messages, row.paused_until, row.pace_per_s = None, 0, None, None
         return True
 
@@ -136,7 +138,7 @@ def remove(name: str, by: str, now: datetime) -> None:
     def _remove(row: EndpointRow, session: Session) -> bool:
         _check_added(row, "take its URL out of CELLAR_NOTIFY_URLS and restart, or disable it")
         row.removed_at, row.keys, row.headers, row.url = now, [], None, shown_url(row.url)
-        queues.empty_queue(session, name, "the endpoint was removed")
+        queues.empty_queue(session, name, said("endpoint_removed"))
         return True
 
     _change(name, by, "removed", now, _remove)
@@ -367,7 +369,7 @@ async def send_test(name: str) -> EndpointTest:
         delivered=is_confirmation(made.status_code),
         stage=made.stage,
         status_code=made.status_code,
-        why=made.error,
+        **in_words(why=made.error),
         duration_s=round((made.ended_at - made.began_at).total_seconds(), 3),
         answer=made.answer,
     )

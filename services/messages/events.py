@@ -27,6 +27,7 @@ from domain.messages import bodies
 from domain.messages.attempts import TRIED_FOR, first_attempt_at
 from domain.messages.bodies import MOST_REPORTED
 from domain.messages.endpoints import declared_name, event_id_of, is_for, message_id_of, why_skipped
+from domain.words.catalogue import in_words
 from models.archive.archive import ArchiveRow
 from models.archive.difference import Difference
 from models.errors import Conflict
@@ -100,7 +101,7 @@ def message_to(endpoint: EndpointRow, event: Event) -> NotificationRow:
         event=event.type,
         event_id=event_id_of(event.subject, event.type),
         state=NotificationState.SKIPPED if skipped_why else NotificationState.PENDING,
-        skipped_why=skipped_why,
+        **in_words(skipped_why=skipped_why),
         planned_at=event.at,
         next_attempt_at=None if skipped_why else first_attempt_at(event),
         expires_at=event.at + TRIED_FOR,

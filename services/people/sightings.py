@@ -13,7 +13,7 @@ import structlog
 from sqlmodel import col, func, select
 
 from adapters.database.transactions import reading
-from adapters.tables.open_conditions import open_conditions
+from adapters.tables.open_conditions import DerivedCode, open_conditions
 from adapters.tables.people import notices
 from domain.people.letters import counts_text, ended_text, missing_text
 from domain.people.notices import MANNERS, opened
@@ -21,13 +21,13 @@ from models.completeness.missing_process import Closing, MissingProcessRow
 from models.errors import System, Transient
 from models.people import Notice, NoticeKind, Sighting
 from models.runs.refused import RefusedRow
-from models.store.condition import OF_CHECKS, AnyCode, ConditionCode, DerivedCode
+from models.store.condition import OF_CHECKS, ConditionCode, Severity
 from models.views.failures import ConditionGroup
 
 log = structlog.get_logger()
 Known = Mapping[tuple[NoticeKind, str], Notice]
 _ALERTED = (timedelta(hours=24), timedelta(hours=12), timedelta(hours=2))
-_OF_CODES: Mapping[AnyCode, NoticeKind] = {
+_OF_CODES: Mapping[str, NoticeKind] = {
     DerivedCode.ARCHIVE_FAILED: NoticeKind.ARCHIVES_FAILED,
     ConditionCode.RUN_FAILED: NoticeKind.RUNS_FAILED,
     DerivedCode.SYSTEM_AWAY: NoticeKind.SYSTEM_AWAY,
@@ -36,6 +36,8 @@ _OF_CODES: Mapping[AnyCode, NoticeKind] = {
     DerivedCode.ENDPOINT_DISABLED: NoticeKind.ENDPOINT_DISABLED,
     DerivedCode.MESSAGES_DEAD: NoticeKind.MESSAGES_DEAD,
 }
+_OF_OTHER_SEARCHES = {DerivedCode.DELIVERY_REFUSED, DerivedCode.PROCESS_MISSING, DerivedCode.DISCREPANCY_OPEN}
+_REPORTED = {NoticeKind.STORE_UNVERIFIED, NoticeKind.RECEIVER_REFUSING}
 _OF_NO_OUTAGE = {System.ENDPOINT, System.OTHER_RUN}  # endpoints have notices of their own
 
 
@@ -54,15 +56,16 @@ def look(known: Known, now: datetime) -> Look:
         Transient: the database does not answer.
     """
     sightings = [*_conditions(), *_refusals(known, now), *_missing(known, now)]
-    return Look(sightings, {*_OF_CODES.values(), NoticeKind.DELIVERIES_REFUSED, NoticeKind.PROCESSES_MISSING})
+    return Look(sightings, set(NoticeKind) - _REPORTED)
 
 
 def _conditions() -> Iterator[Sighting]:
     """Yield the open conditions. Failures of a cause are one thing whatever their task, and so is all damage."""
     found = defaultdict[tuple[NoticeKind, str], list[ConditionGroup]](list)
-    for each in open_conditions(tuple(_OF_CODES)):
-        if each.code is not DerivedCode.SYSTEM_AWAY or each.key not in _OF_NO_OUTAGE:
-            found[_OF_CODES[each.code], _key(each)].append(each)
+    for each in open_conditions():
+        is_told = each.code in _OF_CODES or (each.code not in _OF_OTHER_SEARCHES and each.severity is not Severity.INFO)
+        if is_told and (each.code != DerivedCode.SYSTEM_AWAY or each.key not in _OF_NO_OUTAGE):
+            found[_OF_CODES.get(each.code, NoticeKind.CONDITION), _key(each)].append(each)
     for (kind, key), groups in found.items():
         first_at = min(each.first_at for each in groups if each.first_at)
         last_at = max(each.last_at for each in groups if each.last_at)
@@ -70,6 +73,10 @@ def _conditions() -> Iterator[Sighting]:
 
 
 def _key(group: ConditionGroup) -> str:
+    if group.code not in _OF_CODES:
+        return f"{group.code} {group.key}".strip()
+    if group.code in OF_CHECKS:
+        return ""
     task = group.values.get("task") if group.code is ConditionCode.RUN_FAILED else None
     return f"{group.key} in {task}" if task else group.key
 

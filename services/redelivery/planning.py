@@ -23,9 +23,8 @@ from services.sources.registry import check_filter as check_source
 from services.views.message_list import conditions_of
 
 _UNLESS_NAMED = [NotificationState.DEAD, NotificationState.SKIPPED]
-_IS_FILTERED = (col(NotificationRow.state) == NotificationState.SKIPPED) & col(NotificationRow.skipped_why).startswith(
-    BY_FILTER, autoescape=True
-)
+_WAS_FILTERED = col(NotificationRow.skipped_why).in_(BY_FILTER)
+_IS_FILTERED = (col(NotificationRow.state) == NotificationState.SKIPPED) & _WAS_FILTERED
 
 
 def plan(chosen: MessageFilter, by: str, *, force: bool = False) -> RedeliveryRow:

@@ -16,9 +16,9 @@ from adapters.database.transactions import reading
 from adapters.inbox.backlog import Backlog, backlog
 from adapters.settings.settings import settings
 from adapters.tables import by_hour
-from adapters.tables.open_conditions import open_conditions
+from adapters.tables.open_conditions import AnyCode, DerivedCode, open_conditions
 from domain.overview.periods import HOUR, by_day, hours_of_days, hours_until, periods
-from models.store.condition import AnyCode, ConditionCode, DerivedCode, Severity
+from models.store.condition import ConditionCode, Severity
 from models.views.failures import ConditionGroup, FailureGroup, Failures
 from models.views.health import Check, Verdict
 from models.views.overview import Attention, Counted, Overview, Waiting

@@ -8,6 +8,7 @@ from sqlmodel import Session, SQLModel, col, select
 
 from adapters.database.transactions import reading
 from adapters.tables.completeness import session_events
+from adapters.tables.messages import queues
 from domain.words.catalogue import named, word
 from models.completeness.missing_process import MissingProcessRow
 from models.messages.notification import NotificationAttemptRow, NotificationRow, NotificationState
@@ -135,9 +136,10 @@ def _messages(session: Session, reference: str) -> Iterator[TimelineEntry]:
 
 
 def _skipped(message: NotificationRow) -> Said:
-    if message.skipped_why is None:
+    why = queues.why_not(message)
+    if why is None:
         return said("message_skipped", message=_message(message))
-    return said("message_skipped_because", message=_message(message), why=verbatim(message.skipped_why))
+    return said("message_skipped_because", message=_message(message), why=why)
 
 
 def _tried(attempt: NotificationAttemptRow, message: NotificationRow) -> Said:

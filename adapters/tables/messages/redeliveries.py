@@ -164,6 +164,7 @@ def _make_due(
         theirs.values(
             state=NotificationState.PENDING,
             skipped_why=None,
+            values=None,
             next_attempt_at=now,
             expires_at=now + TRIED_FOR,
             tried_before=NotificationRow.attempts,

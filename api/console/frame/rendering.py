@@ -17,8 +17,6 @@ from api.console.frame.cookies import ROOT, Visitor
 from api.console.frame.static import static_url
 from api.console.frame.visits import sent_path, visit
 from api.console.words import codes, formats, languages, meanings, telling, values
-from api.console.words.sentences import amounts, forms, messages, verdicts
-from api.console.words.sentences import parts as checks
 from domain.runs.causes import heals_by_rerun
 from domain.words.wording import Language
 
@@ -50,13 +48,9 @@ _FILTERS: Mapping[str, Callable[..., Any]] = {
     "wait_meaning": meanings.wait_meaning,
     "answer_meaning": meanings.answer_meaning,
     "part_meaning": meanings.part_meaning,
-    "part_found": checks.part_found,
+    "part_found": telling.part_found,
     "choice": meanings.choice_text,
-    "english": forms.english,
-    "verdict": verdicts.verdict_text,
-    "outcome_verdict": verdicts.outcome_text,
-    "amount": amounts.amount_text,
-    "message_why": messages.message_text,
+    "english": telling.english,
     "told": telling.told,
     "happened": telling.happened,
     "value": values.json_text,

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 
 from api.console.words.languages import gettext, worded
 from domain.words.codes import FILTERS, MISSING, PART_NAMES, WAITS, WORDS
+from domain.words.findings import CONDITION_NAMES
 from models.store.condition import ConditionCode
 
+_NAMES: Mapping[str, str] = {**WORDS, **CONDITION_NAMES}
 _TONES: Mapping[str, str] = {
     **dict.fromkeys(
         (
@@ -33,12 +35,12 @@ def part_text(name: str) -> str:
 
 def code_text(code: str | None) -> str:
     """Return the words for a code; a code without words is returned as it is."""
-    return worded(WORDS.get(code or "", code or ""))
+    return worded(_NAMES.get(code or "", code or ""))
 
 
 def value_text(value: object) -> str:
     """Return the value of a filter: the words for a code, else the value itself."""
-    return code_text(value) if isinstance(value, str) and value in WORDS else str(value)
+    return code_text(value) if isinstance(value, str) and value in _NAMES else str(value)
 
 
 def missing_text(why: str) -> str:

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from adapters.words.languages import texts
-from domain.summary_page import judgement
 from domain.words.wording import DIRECTIONS, LANGUAGES, Language
 
 _language: ContextVar[Language] = ContextVar("language", default="en")
@@ -45,8 +44,8 @@ def ngettext(one: str, many: str, number: int) -> str:
 
 
 def worded(text: str) -> str:
-    """Return a text of ours that is not written in the console, and may have several answers."""
-    return judgement(text, gettext) if text else text
+    """Return a text of ours that is not written in the console."""
+    return gettext(text) if text else text
 
 
 def is_in_both_languages(text: str) -> bool:

@@ -4,10 +4,10 @@ from adapters.words.languages import texts
 from api.console.words.codes import code_text
 from api.console.words.languages import language
 from api.console.words.values import isolated
+from domain.words import parts
 from domain.words.causes import ANSWERS, CAUSES
 from domain.words.findings import CONDITIONS, DISCREPANCIES, WARNINGS
-from domain.words.parts import PARTS
-from domain.words.wording import Meaning, meant
+from domain.words.wording import Meaning, meant, translated
 from models.views.health import Check
 
 
@@ -48,7 +48,8 @@ def discrepancy_text(code: str) -> str:
 
 def part_meaning(check: Check) -> Meaning | None:
     """Return what is wrong with a part of the system, None if it is well."""
-    return meant(PARTS.get(check.verdict, {}), check.name, texts(language()))
+    known = parts.part_meaning(check.name, check.code, check.verdict)
+    return known and translated(known, texts(language()))
 
 
 def choice_text(code: str) -> str:

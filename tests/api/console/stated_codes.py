@@ -1,4 +1,4 @@
-"""Finds the codes of errors and the reasons of verdicts that the source of cellar states, so that none is forgotten."""
+"""Finds the codes of errors that the source of cellar states, so that none is forgotten."""
 
 import ast
 import re
@@ -9,8 +9,6 @@ ROOT = Path(__file__).parents[3]
 _CODE = re.compile(r"[A-Z][A-Z0-9]+(_[A-Z0-9]+)*")
 _RAISED = re.compile(r"\w*(refuse|refused|fault|cause)", re.IGNORECASE)
 """Calls whose first argument is a code: `Refused`, `refuse`, `self._refuse`, `JsonFault`, `Cause`."""
-_REASONS = ("reason", "failure_reason")
-_REASONED = re.compile(r"_unjudged|CannotCompute")
 
 
 def codes_in(*folders: str) -> dict[str, set[str]]:
@@ -23,20 +21,6 @@ def codes_in(*folders: str) -> dict[str, set[str]]:
             texts = named.get(stated.id, []) if isinstance(stated, ast.Name) else _texts(stated)
             for code in filter(_CODE.fullmatch, texts):
                 found.setdefault(code, set()).add(str(path.relative_to(ROOT)))
-    return found
-
-
-def reasons_in(*folders: str) -> set[str]:
-    """Return the reasons that verdicts of these folders state; a value within a reason is `x`."""
-    found: set[str] = set()
-    for path in _sources(*folders):
-        tree = ast.parse(path.read_text())
-        values = [value for name, value in _assigned(tree) if name in (*_REASONS, "_REASONS", "_UNTRUSTED")]
-        for call in _calls(tree):
-            values += [each.value for each in call.keywords if each.arg in _REASONS]
-            values += call.args[-1:] if _REASONED.fullmatch(_name(call)) else []
-            values += call.args[1:2] if _name(call) == "Trust" else []
-        found |= {text for value in values for text in _sentences(value, dict(_assigned(tree)))}
     return found
 
 
@@ -76,14 +60,3 @@ def _texts(expression: ast.expr) -> list[str]:
     return [
         each.value for each in ast.walk(expression) if isinstance(each, ast.Constant) and isinstance(each.value, str)
     ]
-
-
-def _sentences(expression: ast.expr, named: dict[str, ast.expr]) -> Iterator[str]:
-    if isinstance(expression, ast.JoinedStr):
-        yield "".join(str(each.value) if isinstance(each, ast.Constant) else "x" for each in expression.values)
-    elif isinstance(expression, ast.Constant) and isinstance(expression.value, str):
-        yield expression.value
-    elif isinstance(expression, ast.Dict):
-        yield from (text for value in expression.values for text in _sentences(value, named))
-    elif isinstance(expression, ast.Name) and expression.id.startswith("_") and expression.id in named:
-        yield from _sentences(named[expression.id], named)

@@ -30,8 +30,8 @@ Json = dict[str, Any]
 PNG_SHA256, PDF_SHA256 = hashlib.sha256(PNG).hexdigest(), hashlib.sha256(PDF).hexdigest()
 
 DISCREPANCY = {
-    *("discrepancy_id", "code", "transaction_id", "expected", "found", "sentence", "state", "opened_at"),
-    *("explanation", "closed_at"),
+    *("discrepancy_id", "code", "transaction_id", "expected", "found", "values", "sentence", "state", "opened_at"),
+    *("explanation", "closed_at", "values"),
 }
 
 

@@ -7,20 +7,27 @@ from datetime import UTC, datetime
 from rich.console import Console
 
 from adapters.inbox.backlog import Backlog
+from adapters.tables.open_conditions import AnyCode, DerivedCode
 from cli.operation.status import Status, print_checks, print_status
-from models.store.condition import AnyCode, ConditionCode, DerivedCode, Severity, Subject
+from models.store.condition import ConditionCode, Severity, Subject
 from models.views.failures import ConditionGroup
 from models.views.health import Check, Verdict
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-FINE = Check(name="receiver", verdict=Verdict.OK, found="http://127.0.0.1:8000 is ready")
-AWAY = Check(
-    name="Prefect",
-    verdict=Verdict.WRONG,
-    found="Prefect at http://127.0.0.1:4200 does not answer: ConnectError",
-    to_do="start `cellar up`, or check PREFECT_API_URL; archives wait meanwhile and none is lost",
+
+
+def check(name: str, verdict: Verdict, found: str, to_do: str = "") -> Check:
+    return Check(name=name, verdict=verdict, code="text", values={}, found=found, to_do=to_do)
+
+
+FINE = check("receiver", Verdict.OK, "http://127.0.0.1:8000 is ready")
+AWAY = check(
+    "Prefect",
+    Verdict.WRONG,
+    "Prefect at http://127.0.0.1:4200 does not answer: ConnectError",
+    "start `cellar up`, or check PREFECT_API_URL; archives wait meanwhile and none is lost",
 )
-LATE = Check(name="inbox", verdict=Verdict.WARNING, found="12 receipts wait, the oldest for 9 min", to_do="see why")
+LATE = check("inbox", Verdict.WARNING, "12 receipts wait, the oldest for 9 min", "see why")
 
 
 def group(code: AnyCode, kind: Subject, key: str = "", subjects: int = 1, **members: object) -> ConditionGroup:

@@ -3,10 +3,9 @@
 import threading
 
 from models.errors import System, Transient
-from models.views.health import Check, Verdict
-from services.health.checks import Answer, Found, Probe, answered, checked, examined, ok, warning
-
-TO_DO = "start it"
+from models.said import said, verbatim
+from models.views.health import Verdict
+from services.health.checks import Answer, Found, Probe, answered, checked, examined, ok, plain, warning
 
 
 def away() -> Found:
@@ -18,7 +17,7 @@ def full() -> Found:
 
 
 def fine() -> Found:
-    return ok("all there")
+    return ok("nothing_waits")
 
 
 def test_question_that_hangs_leaves_the_answers_of_the_other_questions() -> None:
@@ -27,19 +26,35 @@ def test_question_that_hangs_leaves_the_answers_of_the_other_questions() -> None
     answers = answered({"hangs": never.wait, "quick": lambda: True}, within_s=2)
     never.set()
 
-    assert answers == {"hangs": Answer(None, "no answer within 2 s"), "quick": Answer(True)}
+    assert answers == {"hangs": Answer(None, said("no_answer_within", seconds="2")), "quick": Answer(True)}
 
 
 def test_each_check_keeps_its_place_and_says_what_to_do_when_it_fails() -> None:
-    late, own = (lambda: warning("late")), (lambda: warning("late", "see why"))
-    tried = {"away": away, "fine": fine, "full": full, "late": late, "own": own}
+    tried = {
+        "Prefect": away,
+        "store": full,
+        "inbox": lambda: warning("inbox_is_late", count=12, age="9 min"),
+        "file modes": lambda: plain(Verdict.WRONG, "open", "run `chmod`"),
+        "receiver": fine,
+        "flow/scheduled": away,
+    }
 
-    assert examined([Probe(name, each, TO_DO) for name, each in tried.items()], within_s=240) == [
-        Check(name="away", verdict=Verdict.WRONG, found="Prefect does not answer", to_do=TO_DO),
-        Check(name="fine", verdict=Verdict.OK, found="all there"),
-        Check(name="full", verdict=Verdict.WRONG, found="No space left on device", to_do=TO_DO),
-        Check(name="late", verdict=Verdict.WARNING, found="late", to_do=TO_DO),
-        Check(name="own", verdict=Verdict.WARNING, found="late", to_do="see why"),
+    assert [
+        (each.name, each.verdict, each.found, each.to_do.partition(",")[0])
+        for each in examined([Probe(name, each) for name, each in tried.items()], within_s=240)
+    ] == [
+        ("Prefect", "wrong", "Prefect does not answer", "Start cellar up"),
+        ("store", "wrong", "No space left on device", "Check that the disk or bucket of CELLAR_STORE_URL is there"),
+        (
+            *("inbox", "warning", "receipts that wait: 12, the oldest for 9 min"),
+            "Run cellar failures to see which archives have failed",
+        ),
+        ("file modes", "wrong", "open", "run `chmod`"),
+        ("receiver", "ok", "nothing waits", ""),
+        (
+            *("flow/scheduled", "wrong", "Prefect does not answer"),
+            "Start cellar worker of this version: it makes and updates its deployments.",
+        ),
     ]
 
 
@@ -53,17 +68,17 @@ def test_command_of_a_wrong_user_says_which_path_and_as_whom_to_run_it() -> None
         except OSError as error:
             raise Transient("the store cannot be read: Permission denied", system=System.STORE) from error
 
-    found = examined([Probe("database", _refused, TO_DO), Probe("store", _translated, TO_DO)], within_s=240)
+    found = examined([Probe("database", _refused), Probe("store", _translated)], within_s=240)
 
     assert found[0].found == "/srv/data/cellar.db: Permission denied"
     assert {each.to_do for each in found} == {
-        "run the command as the user who runs cellar, or give the path to this user by `chown`"
+        "Run the command as the user who runs cellar, or give the path to this user by `chown`."
     }
 
 
 def test_check_that_needs_a_system_that_is_away_is_not_wrong_itself() -> None:
-    failed = Answer[Found](None, "Prefect does not answer", System.PREFECT)
-    off = Check(name="workers", verdict=Verdict.OFF, found="not known while Prefect does not answer")
+    failed = Answer[Found](None, verbatim("it does not answer"), System.DATABASE)
+    found = checked(Probe("search", fine, (System.STORE, System.DATABASE)), failed)
 
-    assert checked(Probe("workers", fine, TO_DO, needs=(System.STORE, System.PREFECT)), failed) == off
-    assert checked(Probe("workers", fine, TO_DO, needs=(System.DATABASE,)), failed).verdict is Verdict.WRONG
+    assert (found.verdict, found.found) == (Verdict.OFF, "not known while the database does not answer")
+    assert checked(Probe("search", fine, (System.PREFECT,)), failed).verdict is Verdict.WRONG

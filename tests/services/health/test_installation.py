@@ -8,6 +8,7 @@ import psycopg
 from adapters.database.facts import Connections
 from adapters.database.pools import Program, connect_as
 from adapters.settings.settings import Settings
+from domain.words.catalogue import word
 from models.views.health import Check, Verdict
 from services.health.checks import examined
 from services.health.installation import installation_probes, judged
@@ -32,7 +33,7 @@ def test_sum_beyond_the_server_is_a_warning_that_names_a_number_that_suffices() 
     check = judged(Connections(100, 3, {}, others=45), many, _EACH)
 
     assert check.verdict is Verdict.WARNING
-    assert check.text == (
+    assert word(check.said) == (
         "receivers may open 4 × 16, workers 2 × 32, commands 4, and other programs have 45 now: 177 of the 97 that the "
         "server takes"
     )

@@ -76,9 +76,9 @@ def test_source_without_any_delivery_is_a_remark_until_something_comes() -> None
     registry.add("retail", StatedTerms(), "a test", NOW)
     assert said() == (Verdict.WARNING, "nothing has come from retail")
     receipts.register(replace(delivery("r"), source="retail"))
-    assert said() == (Verdict.OK, "1 source has a URL of its own")
+    assert said() == (Verdict.OK, "sources with a URL of their own: 1, disabled: 0")
     registry.disable("retail", "a test", NOW)
-    assert said() == (Verdict.OK, "1 source has a URL of its own, 1 disabled")
+    assert said() == (Verdict.OK, "sources with a URL of their own: 1, disabled: 1")
 
 
 def test_disabled_source_whose_sender_goes_on_is_a_remark(tmp_path: Path) -> None:
@@ -93,4 +93,4 @@ def test_disabled_source_whose_sender_goes_on_is_a_remark(tmp_path: Path) -> Non
 
             found = check("sources")
 
-    assert (found.verdict, found.found) == (Verdict.WARNING, "retail is disabled and was refused 1 times")
+    assert (found.verdict, found.found) == (Verdict.WARNING, "disabled, and refused so many times: retail 1")

@@ -17,7 +17,13 @@ from api.console.frame.visits import Person, recorded
 from api.console.pages.archives.form_places import PAGE_HEIGHT, PAGE_WIDTH, drawn_pages
 from api.links import link_of
 from api.references import Reference, RouteAsSent
-from domain.archive.verdict_text import certificate_texts, document_text, field_change_texts, signature_texts
+from domain.archive.verdict_text import (
+    certificate_texts,
+    document_text,
+    field_change_texts,
+    judged,
+    signature_texts,
+)
 from models.archive.verdict import Verdict
 from models.views.archives.archives import ArchiveView, FieldView
 from models.views.archives.differences import DifferenceView
@@ -150,9 +156,10 @@ def _verdict_texts(verdict: Verdict) -> dict[str, object]:
     signatures = zip(signature_texts(verdict), certificate_texts(verdict), strict=True)
     return {
         "outcome": verdict.outcome,
+        "judged": judged(verdict),
         "document": document_text(verdict),
         "changes": field_change_texts(verdict),
-        "signatures": [about | certificate for about, certificate in signatures],
+        "signatures": [{**about, **certificate} for about, certificate in signatures],
     }
 
 

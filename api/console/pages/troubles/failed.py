@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
-from adapters.tables.open_conditions import NOT_KEPT, open_conditions
+from adapters.tables.open_conditions import NOT_KEPT, DerivedCode, open_conditions
 from api.console.frame.cookies import ROOT
 from api.console.frame.entrance import see
 from api.console.frame.forms import Posted
@@ -10,7 +10,7 @@ from api.console.frame.rendering import render
 from api.console.frame.threads import in_thread
 from api.console.frame.visits import Person, recorded
 from models.archive.archive import State
-from models.store.condition import ConditionCode, DerivedCode
+from models.store.condition import ConditionCode
 from models.views.archives.archives import ArchiveFilter
 from services.bulk import planning
 from services.views import overview
