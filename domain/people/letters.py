@@ -10,7 +10,7 @@ from domain.runs.causes import heals_by_rerun
 from domain.runs.waiting_text import age_text
 from domain.words.catalogue import word as worded
 from domain.words.findings import CONDITIONS
-from domain.words.wording import ENGLISH, N_, NN_, Plural
+from domain.words.wording import ENGLISH, N_, NN_, Meaning, Plural
 from models.errors import System
 from models.people import Notice, NoticeKind
 from models.said import Said
@@ -187,7 +187,8 @@ def _values(notice: Notice, places: Places, now: datetime, texts: NullTranslatio
     if notice.kind is NoticeKind.SYSTEM_AWAY:
         to_do = _BRING_KEY if notice.key == System.KEY else _SEE_DOCTOR
     elif notice.kind is NoticeKind.CONDITION:  # its key begins with its code
-        meaning = CONDITIONS[notice.key.partition(" ")[0]]
+        code = notice.key.partition(" ")[0]
+        meaning = CONDITIONS.get(code, Meaning(code))
         what, to_do = meaning.what, meaning.to_do
     values = {
         "key": notice.key,
