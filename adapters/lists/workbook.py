@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
@@ -13,13 +13,13 @@ import orjson
 
 from adapters.lists.workbook_child import DAMAGED, ENCRYPTED, TOO_LARGE
 from models.completeness.listed import Cell, SheetRow
-from models.errors import Refused
+from models.errors import Code, Refused
 
 ZIP, OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _MOST_UNPACKED_BYTES = 512 << 20
 _MOST_PARTS = 10_000
 _SAVE_AGAIN = "open it in a spreadsheet and save it as CSV"
-_REFUSALS = {
+_REFUSALS: Mapping[int, tuple[Code, str]] = {
     ENCRYPTED: ("LIST_ENCRYPTED", "the file has a password; save it without a password"),
     DAMAGED: ("LIST_DAMAGED", "the file is damaged or no workbook; export it again"),
     TOO_LARGE: ("LIST_TOO_LARGE", f"the file needs more than 2 GiB or 120 s to be read; {_SAVE_AGAIN}"),
@@ -86,7 +86,8 @@ def _stdout(parser: "subprocess.Popen[bytes]") -> IO[bytes]:
 
 
 def _refused(status: int) -> Refused:
-    return Refused(*_REFUSALS[status])
+    code, detail = _REFUSALS[status]
+    return Refused(code, detail)
 
 
 def _cell(found: Any) -> Cell:

@@ -7,10 +7,10 @@ from pydantic import TypeAdapter
 from domain.completeness.list_cells import plain
 from domain.settlements.report_format import read_described, word_of_two
 from models.completeness.list_format import ListFormat
-from models.errors import Refused
+from models.errors import Code, Refused
 from models.sources.source import is_zone
 
-_CODE = "BAD_LIST_COLUMNS"
+_CODE: Code = "BAD_LIST_COLUMNS"
 _FORMAT = TypeAdapter(ListFormat)
 
 

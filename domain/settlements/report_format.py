@@ -8,10 +8,10 @@ from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from models.errors import Refused
+from models.errors import Code, Refused
 from models.settlements.report_format import ReportFormat
 
-_CODE = "BAD_SETTLEMENT_COLUMNS"
+_CODE: Code = "BAD_SETTLEMENT_COLUMNS"
 _FORMAT = TypeAdapter(ReportFormat)
 Format = TypeVar("Format")
 
@@ -38,7 +38,7 @@ def read_format(text: str) -> ReportFormat:
     return described
 
 
-def read_described(format_of: TypeAdapter[Format], text: str, code: str) -> Format:
+def read_described(format_of: TypeAdapter[Format], text: str, code: Code) -> Format:
     """Return the format that a TOML text describes.
 
     Raises:

@@ -6,7 +6,7 @@ from adapters.tables.completeness import missing_processes
 from models.errors import Refused
 from models.views.archives.missing import MissingView
 from models.views.parameters import Dismissal
-from services.views import missing_list
+from services.views import troubles
 
 
 def dismiss(missing_id: str, dismissal: Dismissal, now: datetime) -> MissingView:
@@ -22,4 +22,4 @@ def dismiss(missing_id: str, dismissal: Dismissal, now: datetime) -> MissingView
         raise Refused("UNKNOWN_FINDING", "no missing process has this id; try `cellar missing list`", status=404)
     if not was_open:
         raise Refused("FINDING_CLOSED", f"the finding is closed already: {row.closed_why}", status=409)
-    return missing_list.view(row, now)
+    return troubles.missing_view(row, now)

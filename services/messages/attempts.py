@@ -22,7 +22,7 @@ from domain.messages.attempts import is_confirmation, kept_text, retry_after
 from domain.messages.bodies import ABOUT_ARCHIVES, LABEL, with_fields
 from domain.messages.endpoints import declared_name, tokens_of
 from domain.words.catalogue import word
-from models.errors import Refused, System, Transient
+from models.errors import Code, Refused, System, Transient
 from models.messages.endpoint import EndpointRow
 from models.messages.event import EventType
 from models.messages.notification import AttemptTrigger, NotificationRow, NotificationState, Stage
@@ -32,7 +32,7 @@ from services.messages.signing import headers_of
 
 log = structlog.get_logger()
 
-NOT_DELIVERABLE = "NOT_DELIVERABLE"
+NOT_DELIVERABLE: Code = "NOT_DELIVERABLE"
 _LONGEST_WAIT_S = 30
 _LOOK_AGAIN_S = 1
 _SHORTEST_PART = 8

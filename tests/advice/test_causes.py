@@ -18,8 +18,8 @@ from adapters.store.object_files import CUTS, FILES, SKELETON
 from adapters.tables.runs import receipts
 from domain.runs.causes import CANCELLED, CRASHED, cause_of, heals_by_rerun
 from domain.words.causes import CAUSES
-from models.errors import CellarError, Refused, System, Transient
-from models.runs.cause import Cause, CauseCode, RefusalCode
+from models.errors import CauseCode, CellarError, RefusalCode, Refused, System, Transient
+from models.runs.cause import Cause
 from services.processing.completion import complete
 from services.processing.findings import reconcile_findings
 from services.processing.loading import load

@@ -16,8 +16,9 @@ from adapters.database.transactions import writing
 from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl
 from adapters.store.objects import history
+from adapters.tables.open_conditions import DerivedCode, open_numbers
 from adapters.tables.people import notices
-from adapters.tables.runs import receipts, refused, runs
+from adapters.tables.runs import receipts, runs
 from cli.custody.verify import _advice
 from domain.people.letters import Places, words
 from domain.people.notices import Word, opened
@@ -25,12 +26,12 @@ from domain.words.causes import REFUSALS
 from domain.words.findings import DISCREPANCIES, WARNINGS
 from models.archive.archive import State
 from models.archive.warning import WarningCode
-from models.errors import Refused, System
+from models.errors import RefusalCode, Refused, System
 from models.messages.endpoint import EndpointRow
 from models.messages.notification import NotificationRow, NotificationState
 from models.payments.discrepancy import Discrepancy, DiscrepancyCode
 from models.people import NoticeKind
-from models.runs.cause import Cause, RefusalCode
+from models.runs.cause import Cause
 from models.runs.run import RunRow, RunState, Trigger
 from models.store.fixity import Fault
 from services.completeness.finding_missing import find_missing
@@ -291,19 +292,19 @@ def test_every_refusal_has_its_body() -> None:
 
 
 @pytest.mark.parametrize("code", get_args(RefusalCode))
-def test_refused_body_is_ended_by_a_person_as_the_letter_says(cellar: Cellar, code: str) -> None:
+def test_refused_body_is_ended_by_a_person_as_the_letter_says(cellar: Cellar, code: RefusalCode) -> None:
     receipt_id = quarantined(BODIES.get(code, f"of {code}".encode()), Refused(code, "a detail"), NOW)
     if code in BODIES:  # the body is what gives the code: another check says the same
         (again,) = json.loads(cellar("quarantine", "release", receipt_id, "--json").output)
         assert (again["released"], again["code"]) == (False, code)
     restore_refused()
-    assert refused.open_bodies() == 1
+    assert open_numbers(DerivedCode.DELIVERY_REFUSED) == {code: 1}
     letter = letter_about(NoticeKind.DELIVERIES_REFUSED)
 
     followed(cellar, letter, RECEIPT=receipt_id, WHY="a scanner")
 
     restore_refused()
-    assert refused.open_bodies() == 0
+    assert open_numbers(DerivedCode.DELIVERY_REFUSED) == {}
 
 
 # letters to people

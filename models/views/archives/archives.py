@@ -9,9 +9,10 @@ from pydantic import BaseModel, Field, SerializeAsAny
 from models.archive.archive import State
 from models.archive.verdict import Outcome, Verdict
 from models.archive.warning import WarningCode
+from models.errors import CauseCode
 from models.payments.discrepancy import DiscrepancyCode
 from models.payments.payment import Standing
-from models.runs.cause import CauseCode, CauseColumns
+from models.runs.cause import CauseColumns
 from models.store.condition import OF_FILES, ConditionCode
 from models.views.archives.missing import MissingView
 from models.views.archives.payments import DiscrepancyView, PaymentView

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from models.runs.cause import RefusalCode
+from models.errors import RefusalCode
 from models.views.parameters import Integer, Moment, Page, PageQuery, Text
 
 

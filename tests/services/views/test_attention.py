@@ -24,7 +24,7 @@ from models.views.archives.archives import ArchiveQuery
 from models.views.archives.payments import DiscrepancyQuery, Explanation
 from services.payments import discrepancies
 from services.search import filling
-from services.views import archive_list, discrepancy_list
+from services.views import archive_list, troubles
 from tests.domain.payloads import read
 from tests.records import NOON, delivery, digest, document, loaded
 
@@ -70,7 +70,7 @@ class Told:
         loaded(read(payload), self.receipt_id)
 
     def explain(self) -> None:
-        for each in discrepancy_list.page(DiscrepancyQuery(reference=self.reference, state="open")).items:
+        for each in troubles.discrepancy_page(DiscrepancyQuery(reference=self.reference, state="open")).items:
             discrepancies.explain(each.discrepancy_id, Explanation(by="a person", why="paid in two parts"), NOON)
 
     def find_nothing_wrong(self) -> None:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request, Response
 
+from adapters.tables.open_conditions import DerivedCode, open_numbers
 from api.console.frame.cookies import ROOT
 from api.console.frame.entrance import see
 from api.console.frame.forms import Posted
@@ -13,7 +14,7 @@ from api.console.frame.visits import Person, own_path
 from api.console.pages.lists.lists import listed
 from models.views.archives.payments import DiscrepancyQuery, Explanation
 from services.payments import discrepancies
-from services.views import discrepancy_list
+from services.views import troubles
 
 PATH = f"{ROOT}/discrepancies"
 router = APIRouter()
@@ -21,8 +22,10 @@ router = APIRouter()
 
 @router.get("/discrepancies")
 def list_discrepancies(request: Request, _person: Person) -> Response:
-    found = listed(request, PATH, DiscrepancyQuery, discrepancy_list.page)
-    return render(request, "troubles/discrepancies.html", list=found, open_by_code=discrepancy_list.open_by_code())
+    found = listed(request, PATH, DiscrepancyQuery, troubles.discrepancy_page)
+    return render(
+        request, "troubles/discrepancies.html", list=found, open_by_code=open_numbers(DerivedCode.DISCREPANCY_OPEN)
+    )
 
 
 @router.post("/discrepancies/{discrepancy_id}/explain")

@@ -13,7 +13,7 @@ from models.archive.archive import State
 from models.store.condition import ConditionCode
 from models.views.archives.archives import ArchiveFilter
 from services.bulk import planning
-from services.views import overview
+from services.views import troubles
 
 PATH = f"{ROOT}/failed"
 router = APIRouter()
@@ -21,7 +21,7 @@ router = APIRouter()
 
 @router.get("/failed")
 def list_failed(request: Request, _person: Person) -> Response:
-    groups, waits = overview.failures().items, open_conditions((DerivedCode.SYSTEM_AWAY,))
+    groups, waits = troubles.failures().items, open_conditions((DerivedCode.SYSTEM_AWAY,))
     return render(request, "troubles/failed.html", groups=groups, waits=waits, unkept=NOT_KEPT)
 
 

@@ -14,7 +14,7 @@ from api.console.pages.lists.lists import listed
 from models.views.archives.missing import MissingQuery
 from models.views.parameters import Dismissal
 from services.completeness import dismissing
-from services.views import missing_list
+from services.views import troubles
 
 PATH = f"{ROOT}/missing"
 router = APIRouter()
@@ -22,7 +22,7 @@ router = APIRouter()
 
 @router.get("/missing")
 def list_missing(request: Request, _person: Person) -> Response:
-    return render(request, "troubles/missing.html", list=listed(request, PATH, MissingQuery, missing_list.page))
+    return render(request, "troubles/missing.html", list=listed(request, PATH, MissingQuery, troubles.missing_page))
 
 
 @router.post("/missing/{missing_id}/dismiss")

@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
 
+from adapters.tables.open_conditions import DerivedCode, open_numbers
 from adapters.tables.runs import refused
 from api.console.frame.cookies import ROOT
 from api.console.frame.entrance import see
@@ -21,7 +22,7 @@ from models.views.parameters import Dismissal
 from services.people import actions
 from services.triggering import dismissals
 from services.triggering.releases import release_all
-from services.views import refused_list
+from services.views import troubles
 
 PATH = f"{ROOT}/refused"
 router = APIRouter()
@@ -29,8 +30,8 @@ router = APIRouter()
 
 @router.get("/refused")
 def list_refused(request: Request, _person: Person) -> Response:
-    found = listed(request, PATH, RefusedQuery, refused_list.page)
-    return render(request, "troubles/refused.html", list=found, open_by_code=refused.open_by_code())
+    found = listed(request, PATH, RefusedQuery, troubles.refused_page)
+    return render(request, "troubles/refused.html", list=found, open_by_code=open_numbers(DerivedCode.DELIVERY_REFUSED))
 
 
 @router.post("/refused/release")
