@@ -12,11 +12,10 @@ from adapters.tables.open_conditions import NOT_KEPT, DerivedCode, open_conditio
 from cli.terminal import Json, cell, console, paragraph, print_json, time_text
 from domain.completeness.words import left_text
 from domain.people.letters import count_text
-from domain.runs.causes import heals_by_rerun
-from domain.runs.waiting_text import waits_text
+from domain.runs import heals_by_rerun, waits_text
 from domain.words.causes import CAUSES
 from models.store.condition import OF_CHECKS, ConditionCode, Subject
-from models.views.failures import ConditionGroup, FailureGroup, Failures
+from models.views.troubles import ConditionGroup, FailureGroup, Failures
 from services.views.troubles import failures as failures_by_cause
 
 _NOUNS: Mapping[Subject, tuple[str, str]] = {

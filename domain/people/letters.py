@@ -6,8 +6,7 @@ from datetime import datetime, timedelta
 from gettext import NullTranslations
 
 from domain.people.notices import Word
-from domain.runs.causes import heals_by_rerun
-from domain.runs.waiting_text import age_text
+from domain.runs import age_text, heals_by_rerun
 from domain.words.catalogue import word as worded
 from domain.words.findings import CONDITIONS
 from domain.words.wording import ENGLISH, N_, NN_, Meaning, Plural

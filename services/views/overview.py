@@ -13,11 +13,11 @@ from functools import lru_cache
 from sqlmodel import Session
 
 from adapters.database.transactions import reading
-from adapters.inbox.backlog import Backlog, backlog
+from adapters.inbox.inbox import Backlog, backlog
 from adapters.settings.settings import settings
 from adapters.tables import by_hour
 from adapters.tables.open_conditions import open_conditions
-from domain.overview.periods import HOUR, by_day, hours_of_days, hours_until, periods
+from domain.overview import HOUR, by_day, hours_of_days, hours_until, periods
 from models.store.condition import Severity
 from models.views.health import Check, Verdict
 from models.views.overview import Attention, Counted, Overview, Waiting

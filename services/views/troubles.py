@@ -11,16 +11,25 @@ from adapters.database.transactions import reading
 from adapters.tables.open_conditions import AnyCode, DerivedCode, open_conditions
 from domain.completeness.words import hours_left
 from models.archive.archive import ArchiveRow
-from models.completeness.missing_process import MissingProcessRow
-from models.payments.discrepancy import DiscrepancyEventRow, DiscrepancyRow, DiscrepancyState
-from models.runs.refused import RefusedRow
+from models.completeness.processes import MissingProcessRow
+from models.payments import DiscrepancyEventRow, DiscrepancyRow, DiscrepancyState
+from models.runs.receipt import RefusedRow
 from models.store.condition import ConditionCode
-from models.views.archives.missing import FindingState, MissingPage, MissingQuery, MissingView
 from models.views.archives.payments import DiscrepancyPage, DiscrepancyQuery, ListedDiscrepancy
-from models.views.archives.refused import RefusedPage, RefusedQuery, RefusedView
-from models.views.failures import ConditionGroup, FailureGroup, Failures
+from models.views.troubles import (
+    ConditionGroup,
+    FailureGroup,
+    Failures,
+    FindingState,
+    MissingPage,
+    MissingQuery,
+    MissingView,
+    RefusedPage,
+    RefusedQuery,
+    RefusedView,
+)
 from services.payments.recorded import views_of
-from services.sources.registry import check_filter
+from services.sources import check_filter
 
 _OF_RUNS: tuple[AnyCode, ...] = (DerivedCode.ARCHIVE_FAILED, ConditionCode.RUN_FAILED)
 _WHY_NOT_KEPT = "the archive failed before cellar kept causes; `cellar show REFERENCE` gives the address of its run"

@@ -15,7 +15,7 @@ from domain.words.causes import CAUSES
 from domain.words.findings import CONDITIONS, DISCREPANCIES, WARNINGS
 from domain.words.sentences import SENTENCES, because
 from models.archive.verdict import UNREADABLE, LaterChange, Outcome, Strength, Tier, TimeSource, Verdict
-from models.completeness.missing_process import Why
+from models.completeness.processes import Why
 from models.errors import System
 from models.said import Said, SentenceCode, moment, said, verbatim
 from models.settlements.settlement import EntryKind

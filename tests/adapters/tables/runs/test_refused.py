@@ -9,9 +9,9 @@ from adapters.tables.messages import notifications
 from adapters.tables.open_conditions import DerivedCode, open_numbers
 from adapters.tables.runs import refused
 from models.messages.notification import NotificationRow
-from models.runs.refused import RefusedDelivery
+from models.runs.receipt import RefusedDelivery
 from models.views.archives.archives import ArchiveQuery
-from models.views.archives.refused import RefusedQuery
+from models.views.troubles import RefusedQuery
 from services.messages.events import delivery_refused, event_row
 from services.views import archive_list, troubles
 from tests.records import NOON, digest, registered
