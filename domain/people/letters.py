@@ -9,7 +9,7 @@ from domain.people.notices import Word
 from domain.runs import age_text, heals_by_rerun
 from domain.words.catalogue import word as worded
 from domain.words.findings import CONDITIONS
-from domain.words.wording import ENGLISH, N_, NN_, Meaning, Plural, translated
+from domain.words.wording import ENGLISH, N_, NN_, Meaning, Plural
 from models.errors import System
 from models.people import Notice, NoticeKind
 from models.said import Said
@@ -150,8 +150,9 @@ _LETTERS: Mapping[NoticeKind, _Letter] = {
     ),
     NoticeKind.CONDITION: _Letter(
         "%(key)s (%(count)s)",
-        "%(meaning)s\n%(when)s\n%(advice)s\n%(cellar)s/console/",
+        "%(what)s\n%(when)s\n%(to_do)s\n%(cellar)s/console/",
         N_("%(key)s is over"),
+        N_("Up to %(count)s."),
     ),
 }
 
@@ -181,11 +182,13 @@ def words(notice: Notice, word: Word, places: Places, now: datetime, texts: Null
 
 
 def _values(notice: Notice, places: Places, now: datetime, texts: NullTranslations) -> dict[str, str]:
-    when = _AT if notice.last_at == notice.opened_at else _SINCE
+    what, to_do = "", _CAUSE_GONE if heals_by_rerun(notice.key) else _CAUSE_STAYS
     if notice.kind is NoticeKind.SYSTEM_AWAY:
         to_do = _BRING_KEY if notice.key == System.KEY else _SEE_DOCTOR
-    else:
-        to_do = _CAUSE_GONE if heals_by_rerun(notice.key) else _CAUSE_STAYS
+    elif notice.kind is NoticeKind.CONDITION:  # its key begins with its code
+        code = notice.key.partition(" ")[0]
+        meaning = CONDITIONS.get(code, Meaning(code))
+        what, to_do = meaning.what, meaning.to_do
     values = {
         "key": notice.key,
         "detail": _short(notice.detail),
@@ -197,9 +200,9 @@ def _values(notice: Notice, places: Places, now: datetime, texts: NullTranslatio
         "cellar": places.cellar,
         "prefect": places.prefect,
     }
-    condition = translated(CONDITIONS.get(notice.key.partition(" ")[0], Meaning("")), texts)
-    said = {"meaning": condition.what, "advice": condition.to_do}
-    return values | said | {"when": texts.gettext(when) % values, "to_do": texts.gettext(to_do) % values}
+    when = _AT if notice.last_at == notice.opened_at else _SINCE
+    words_of = {"when": when, "what": what, "to_do": to_do}
+    return values | {name: texts.gettext(text) % values if text else "" for name, text in words_of.items()}
 
 
 def count_text(count: int, one: str, many: str = "") -> str:

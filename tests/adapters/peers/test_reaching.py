@@ -10,7 +10,7 @@ from pytest_httpserver import HTTPServer
 
 from adapters.peers.addresses import fault_at
 from adapters.settings.settings import Settings
-from tests.adapters.peers.test_downstream import certified
+from tests.adapters.peers.test_downstream import certificate
 from tests.installations import closed_url
 
 
@@ -38,7 +38,7 @@ def test_port_without_a_server_refuses_the_connection() -> None:
 def test_certificate_must_be_trusted_and_match_the_name(
     configure: Callable[..., Settings], tmp_path: Path, name: str, is_trusted: bool, said: str | None
 ) -> None:
-    context = certified(tmp_path, name)
+    context = certificate(tmp_path, name)
     configure(**{"SSL_CERT_FILE": tmp_path / "authority.pem"} if is_trusted else {})
     with HTTPServer(host="localhost", port=0, ssl_context=context) as peer:
         found = fault(peer.url_for("/hook"))

@@ -7,6 +7,7 @@ import pytest
 from adapters.words.languages import texts
 from domain.people.letters import Places, counts_text, ended_text, missing_text, trial_text, words
 from domain.people.notices import Word, opened
+from domain.words.findings import CONDITIONS
 from domain.words.wording import LANGUAGES, Language
 from models.people import Notice, NoticeKind, Sighting
 
@@ -61,6 +62,16 @@ def test_deadlines_say_how_many_are_deleted_within_which_hours() -> None:
     )
     assert ended_text(5, 1, 0) == "5 were archived, 1 was deleted by Cellosign."
     assert ended_text(0, 0, 0) == ""
+
+
+def test_condition_without_a_letter_of_its_own_says_what_it_means_and_what_to_do() -> None:
+    assert said(notice(NoticeKind.CONDITION, "FILE_MISSING", 3)) == [
+        "cellar: FILE_MISSING (3)",
+        CONDITIONS["FILE_MISSING"].what,
+        "Since 2026-01-01 12:00 UTC, the last at 2026-01-01 14:00 UTC.",
+        CONDITIONS["FILE_MISSING"].to_do,
+        "https://cellar.example/console/",
+    ]
 
 
 def test_refusals_say_their_codes() -> None:

@@ -15,7 +15,6 @@ from adapters.store import seals
 from adapters.store.beside import kept_endpoints
 from adapters.tables.messages import endpoints as rows
 from adapters.tables.messages import notifications
-from domain.messages.endpoints import declared_name
 from domain.messages.signatures import SigningKey
 from models.errors import Locked, Refused
 from models.messages.endpoint import Signature
@@ -220,15 +219,6 @@ class TestDeclared:
         assert "hidden" not in listed.model_dump_json()
         assert messages() == {listed.name: ("skipped", "the endpoint is disabled: by a person")}
         assert endpoints.view(listed.name).state == "disabled"
-
-    def test_declared_endpoint_is_neither_removed_nor_rotated(self, configure: Configure) -> None:
-        configure(notify_urls=URL, notify_secret=SECRET)
-        name = declared_name(URL)
-
-        with pytest.raises(Refused, match="CELLAR_NOTIFY_URLS and restart"):
-            endpoints.remove(name, "dana@desk", NOW)
-        with pytest.raises(Refused, match="CELLAR_NOTIFY_SECRET signs"):
-            endpoints.rotate(name, Rotation(), "dana@desk", NOW)
 
 
 @ON_SQLITE
