@@ -20,14 +20,13 @@ from cli.operation.status import prefect_yaml
 from models.runs.cause import Cause
 from models.sources import StatedTerms
 from models.views.health import Check, Verdict
-from services import sources
+from services import derived, sources
 from services.anchors.making import make
 from services.health.agreement import agreement_probes
 from services.health.checks import Probe, examined
 from services.health.installation import installation_probes
 from services.health.systems import system_probes
 from services.people.letters import tell
-from services.search.filling import fill
 from tests.advice.following import followed, ran
 from tests.cli.conftest import Cellar
 from tests.conftest import free_port
@@ -59,7 +58,7 @@ def world(
 ) -> World:
     """A migrated installation of which no program runs."""
     configure(PREFECT_API_URL=closed_url(), port=free_port())
-    fill(lambda _: None)
+    derived.begin()
     for each in (sqlite_installation.data_dir, *sqlite_installation.data_dir.iterdir()):
         each.chmod(0o700)
     httpserver.expect_request("/chat").respond_with_data("")

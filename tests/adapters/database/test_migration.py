@@ -16,7 +16,7 @@ from adapters.database.migration import migrate, revisions
 from adapters.database.transactions import engine, reading
 from adapters.settings.settings import Settings
 from models.errors import Conflict, Transient
-from models.search.entry import TEXT_INDEX
+from models.search import TEXT_INDEX
 
 FOLDER = Path(migrations.__file__).parent
 RELEASED = {

@@ -13,13 +13,13 @@ from adapters.search.pages import Wanted, newest
 from adapters.settings.settings import Settings
 from adapters.tables.archives import archives
 from adapters.tables.runs import receipts
-from domain.search.facets import Rows
+from domain.search import Rows
 from models.archive.archive import ArchiveRow, State
 from models.archive.verdict import SignedDocumentRow
 from models.archive.warning import WarningRow
 from models.errors import Refused
 from models.runs.cause import Cause
-from models.search.entry import SearchEntryRow
+from models.search import SearchEntryRow
 from models.views.archives.archives import ArchiveFilter, ArchiveQuery
 from services.settlements import judging
 from services.views import archive_list
