@@ -87,6 +87,10 @@ PARTS: Mapping[str, Meaning] = {
         N_("The search is slow: the server of the database lacks the extension pg_trgm."),
         N_("As an administrator of the server run CREATE EXTENSION pg_trgm in the database, then run cellar migrate."),
     ),
+    "search_fills_in": Meaning(
+        N_("The search misses archives that are not indexed yet."),
+        N_("Wait: workers index them. If their number stays, see whether a worker of this version is online."),
+    ),
     "no_people": Meaning("", N_("Set CELLAR_PEOPLE_URLS, so that a person hears of failures and deadlines.")),
     # parts that `cellar doctor` alone checks
     "Python": Meaning("", N_("Make the virtual environment again with Python 3.11 to 3.13: `make up` does.")),

@@ -86,6 +86,7 @@ SENTENCES: Mapping[str, str] = {
     "search_complete": N_("archives are found by all filters and by text"),
     "search_without_index": N_("texts are searched without an index, since the server lacks pg_trgm"),
     "search_incomplete": N_("archives are not all found by the present settings, or by an upgrade's new filters"),
+    "search_fills_in": N_("archives that are not indexed yet: %(count)s"),
     "made_by_next_delivery": N_("%(path)s does not exist; the next delivery makes it"),
     "nothing_waits": N_("nothing waits"),
     "inbox_waits": N_("receipts that wait: %(count)s, the oldest for %(age)s"),

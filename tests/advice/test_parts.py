@@ -96,7 +96,19 @@ def database(world: World) -> Mend:
 def search(world: World) -> Mend:
     archived("r", sample_body("r", signed_document=None))
     world.configure(search_fields="*")
-    return nothing
+    return indexed
+
+
+def search_fills_in(world: World) -> Mend:
+    mend = search(world)
+    derived.begin()
+    return mend
+
+
+def indexed() -> None:
+    """Do as a worker does."""
+    while derived.fill():
+        pass
 
 
 def place_of(setting: str) -> Callable[[World], Mend]:
@@ -222,7 +234,7 @@ def file_modes(_world: World) -> Mend:
 SITUATIONS: dict[str, list[Callable[[World], Mend]]] = {
     "database": [database, not_migrated],
     "schema": [not_migrated],
-    "search": [search],
+    "search": [search, search_fills_in],
     "store": [place_of("store_url"), store_of_another_disk, bucket_without_credentials],
     "inbox": [place_of("inbox_url"), late_inbox],
     "ClamAV": [clamav],
