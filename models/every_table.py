@@ -10,15 +10,11 @@ import models.messages.endpoint
 import models.messages.event
 import models.messages.notification
 import models.payments
-import models.people.action
-import models.people.login
-import models.people.notice
-import models.people.saved_view
-import models.people.wrong_token
+import models.people
 import models.runs.batch
 import models.runs.cause
 import models.runs.receipt
 import models.runs.run
-import models.search.entry
+import models.search
 import models.settlements.settlement
 import models.store.condition  # noqa: F401

@@ -18,8 +18,8 @@ from adapters.tables.batches import batches as rows
 from models.archive.archive import ArchiveRow, State
 from models.runs.receipt import ReceiptRow
 from models.views.batch import BatchView
+from services import derived
 from services.batches import batches, driving
-from services.search import filling
 from tests.conftest import LONGEST_S
 
 UNKNOWN_DRIVER = str(UUID(int=0))
@@ -68,7 +68,9 @@ def fill(archives: Iterable[dict[str, Any]], template: str = "lease") -> None:
             [each | {"receipt_id": receipt_id(each["reference"]), "size_bytes": 1} for each in given],
         )
         insert_rows(session, ArchiveRow, [of_archive | each for each in given])
-    filling.fill()
+    derived.begin()
+    while derived.fill():
+        pass
 
 
 def receipt_id(reference: str) -> str:

@@ -12,7 +12,7 @@ from cli.batches.batches import DryRun, Yes, follow_to_end, propose
 from cli.batches.following import INTERRUPTED, follow_runs
 from cli.person import person
 from cli.terminal import Json, cell, time_option
-from domain.messages.undelivered import UNDELIVERED
+from domain.messages.summaries import UNDELIVERED
 from models.archive.archive import State
 from models.runs.batch import BatchKind
 from models.runs.run import RunState

@@ -16,16 +16,15 @@ from models.messages.endpoint import EndpointRow
 from models.messages.notification import NotificationRow, NotificationState
 from models.runs.batch import BatchRow
 from models.views.batch import EndpointShare, RedeliveryFilter, RedeliveryPlan
-from services.messages.endpoints.endpoints import check_filter as check_endpoint
-from services.messages.events.planning import known_endpoints
+from services.messages.endpoints import check_filter as check_endpoint
+from services.messages.events import known_endpoints
 from services.sources import check_filter as check_source
 from services.views.message_list import conditions_of
 
 QUIET_S = 5.0  # the endpoints have the pace; their messages may take days
 _UNLESS_NAMED = [NotificationState.DEAD, NotificationState.SKIPPED]
-_IS_FILTERED = (col(NotificationRow.state) == NotificationState.SKIPPED) & col(NotificationRow.skipped_why).startswith(
-    BY_FILTER, autoescape=True
-)
+_WAS_FILTERED = col(NotificationRow.skipped_why).in_(BY_FILTER)
+_IS_FILTERED = (col(NotificationRow.state) == NotificationState.SKIPPED) & _WAS_FILTERED
 
 
 def draft(chosen: RedeliveryFilter, _: datetime) -> Draft:

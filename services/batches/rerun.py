@@ -23,7 +23,7 @@ from models.runs.batch import BatchItemRow, BatchRow, ItemState, Skipped
 from models.runs.run import RunState, Trigger
 from models.views.archives.archives import ArchiveFilter
 from models.views.batch import CauseCount, RerunPlan, TemplateCount
-from services.messages.events.planning import known_endpoints
+from services.messages.events import known_endpoints
 from services.triggering.trigger import record_ended, start_run
 from services.views.archive_conditions import conditions_of
 

@@ -30,9 +30,9 @@ from models.views.archives.archives import ArchiveFilter
 from models.views.batch import ItemQuery, RedeliveryFilter
 from models.views.messages.endpoints import NewEndpoint
 from services.batches import batches, driving
-from services.messages.attempts.delivering import give_up_expired
-from services.messages.endpoints import endpoints
-from services.messages.events.planning import announce
+from services.messages import endpoints
+from services.messages.deliveries import give_up_expired
+from services.messages.events import announce
 from services.views import archive_view
 from tests.batches import bodies_away, driven_until_killed
 from tests.conftest import LONGEST_S, make_tables, wait_until

@@ -30,8 +30,8 @@ from models.messages.notification import NotificationRow
 from models.runs.batch import BatchKind
 from models.views.batch import RedeliveryFilter
 from services.batches import batches
-from services.messages.attempts.delivering import give_up_expired
-from services.messages.events.planning import announce, known_endpoints
+from services.messages.deliveries import give_up_expired
+from services.messages.events import announce, known_endpoints
 from services.views import archive_view
 from tests.batches import driven
 from tests.conftest import LONGEST_S

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, case
 from sqlmodel import Session, col, func, select, update
 
 from adapters.database.transactions import reading, writing
-from domain.messages.retrying import TRIED_FOR
+from domain.messages.attempts import TRIED_FOR
 from models.messages.endpoint import EndpointRow
 from models.messages.notification import AttemptTrigger, NotificationRow, NotificationState
 from models.runs.batch import BatchItemRow, BatchRow, ItemState, Skipped
@@ -124,6 +124,7 @@ def _make_due(session: Session, message_ids: Collection[str], was: NotificationS
         theirs.values(
             state=NotificationState.PENDING,
             skipped_why=None,
+            values=None,
             next_attempt_at=now,
             expires_at=now + TRIED_FOR,
             tried_before=NotificationRow.attempts,

@@ -17,9 +17,9 @@ import pytest
 from models.archive.archive import State
 from models.messages.event import Event, EventType
 from models.views.messages.endpoints import NewEndpoint
-from services.messages.attempts.delivering import give_up_expired
-from services.messages.endpoints import endpoints
-from services.messages.events.planning import announce
+from services.messages import endpoints
+from services.messages.deliveries import give_up_expired
+from services.messages.events import announce
 from tests.batches import driven, fill, filled
 from tests.cli.conftest import Cellar
 from tests.conftest import make_tables

@@ -24,10 +24,10 @@ from models.views.batch import BatchView, ItemQuery, RedeliveryFilter, Redeliver
 from models.views.messages.endpoints import NewEndpoint
 from models.views.messages.messages import MessageQuery
 from services.batches import batches, driving
-from services.messages.attempts.attempts import send
-from services.messages.attempts.delivering import deliver_due, give_up_expired
-from services.messages.endpoints import endpoints
-from services.messages.events.planning import announce
+from services.messages import endpoints
+from services.messages.attempts import send
+from services.messages.deliveries import deliver_due, give_up_expired
+from services.messages.events import announce
 from services.views import message_list
 from tests.batches import driven
 
@@ -266,7 +266,9 @@ def test_paused_redelivery_sends_nothing_and_an_aborted_one_records_what_became_
     all_dead()
 
     found = batches.record(row.id, ItemQuery())
-    assert (found.state, found.failed, found.items[0].sentence) == ("aborted", 1, queues.EXPIRED)
+    assert (found.state, found.failed, found.items[0].sentence) == (
+        *("aborted", 1, "the endpoint has not confirmed it in time"),
+    )
 
 
 @pytest.mark.parametrize("installation", ["postgres"], indirect=True)
