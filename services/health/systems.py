@@ -30,7 +30,7 @@ from adapters.tables.runs import receipts
 from domain.runs.waiting_text import age_text
 from domain.search.facets import digest_of
 from models.errors import System, Transient, Unusable
-from models.said import Said, Value
+from models.said import Value, said
 from models.store.condition import OF_CHECKS
 from models.views.health import Verdict
 from services.health.checks import Found, Probe, off, ok, plain, warning, wrong
@@ -206,7 +206,7 @@ def _refused_by_source() -> dict[str, int]:
 def _last_verify() -> Found:
     """Check what checks have found, and that the last scheduled check came to its end: then it left its time."""
     checked_at = conditions.stored_object().checked_at
-    last = Said("verified", {"at": _minute(checked_at)}) if checked_at else Said("never_verified")
+    last = said("store_verified", at=_minute(checked_at)) if checked_at else said("never_verified")
     if damage := open_conditions(OF_CHECKS):
         return wrong("damage_found", last=last, damage=[f"{each.code} {each.count:,}" for each in damage])
     run = _last_scheduled_check()
