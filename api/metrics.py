@@ -11,23 +11,22 @@ from typing import Any, TypeVar
 from fastapi import APIRouter, Depends, Request, Response
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
-from adapters.anchors.last_anchor import LastAnchor, last_anchor
+from adapters.anchors.witness import LastAnchor, last_anchor
 from adapters.database.counts import Counts, counts
 from adapters.files.disks import Disk, disks
-from adapters.inbox.backlog import Backlog, backlog
-from adapters.observation.metrics import CONTENT_TYPE, shared_exposition
-from adapters.observation.process_metrics import process_metrics
+from adapters.inbox.inbox import Backlog, backlog
+from adapters.observation.metrics import CONTENT_TYPE, process_metrics, shared_exposition
 from adapters.tables import conditions
 from adapters.tables.open_conditions import every_label, open_conditions
 from api.authorization import API_TOKEN
 from api.errors import READERS_FAILURES, Responses
 from api.receiver.fellows import Fellows
 from api.receiver.health import why_not_ready
-from models.sources.clock import ClockWarning
+from models.sources import ClockWarning
 from models.store.condition import OF_FAULTS
-from models.views.failures import ConditionGroup
+from models.views.troubles import ConditionGroup
 from services.health.recent import Recent
-from services.sources.clocks import clock_warnings
+from services.sources import clock_warnings
 
 T = TypeVar("T")
 router = APIRouter(tags=["health"], dependencies=[Depends(API_TOKEN)])

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from domain.anchors.texts import anchor_root
+from domain.anchors import anchor_root
 from domain.archive.rows import label_text
 from domain.archive.verdict_text import (
     Judgements,
@@ -25,14 +25,11 @@ from domain.payments.sentences import sentence
 from domain.secrets.cards import masked
 from domain.words.catalogue import word
 from domain.words.wording import DIRECTIONS, ENGLISH, LANGUAGES, N_, Language
-from models.archive.archive import Archive
+from models.archive.archive import Archive, FormField, Signature
 from models.archive.content import Content
-from models.archive.form_field import FormField
 from models.archive.session import Session
-from models.archive.signature import Signature
 from models.archive.verdict import Verdict
-from models.payments.discrepancy import Discrepancy
-from models.payments.payment_terms import PaymentTerms
+from models.payments import Discrepancy, PaymentTerms
 from models.said import Said
 from models.store.anchor import AnchorProof
 from models.store.condition import OF_FAULTS

@@ -31,8 +31,7 @@ from adapters.documents.signature_verdict import judged
 from adapters.documents.trust.evidence import NO_EVIDENCE, Evidence, in_document
 from adapters.documents.trust.trust_lists import Listed
 from domain.words.sentences import because
-from models.archive.verdict import UNREADABLE, Coverage, Outcome, SignatureVerdict, Verdict
-from models.archive.wanted import Wanted
+from models.archive.verdict import UNREADABLE, Coverage, Outcome, SignatureVerdict, Verdict, Wanted
 from models.said import Said, said, said_of
 
 _GOOD = {Outcome.SOUND, Outcome.FIELDS_CHANGED, Outcome.UNSIGNED}

@@ -19,14 +19,14 @@ from adapters.search.attention import IS_OPEN
 from adapters.tables.messages.notifications import IS_UNDELIVERED
 from models.archive.archive import ArchiveRow, State
 from models.columns import Moment
-from models.completeness.missing_process import MissingProcessRow
+from models.completeness.processes import MissingProcessRow
 from models.messages.endpoint import EndpointRow
 from models.messages.notification import NotificationRow, NotificationState
-from models.payments.discrepancy import DiscrepancyRow, DiscrepancyState
+from models.payments import DiscrepancyRow, DiscrepancyState
 from models.runs.cause import WaitingRow
-from models.runs.refused import RefusedRow
+from models.runs.receipt import RefusedRow
 from models.store.condition import OF_CHECKS, ConditionCode, ConditionRow, Severity, Subject
-from models.views.failures import ConditionGroup
+from models.views.troubles import ConditionGroup
 
 NOT_KEPT = "UNKNOWN"
 """The cause of an archive that failed before causes were kept."""

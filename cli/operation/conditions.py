@@ -10,9 +10,9 @@ from adapters.tables.open_conditions import DerivedCode
 from cli.terminal import cell
 from domain.completeness.words import left_text
 from domain.people.letters import count_text
-from domain.runs.waiting_text import waits_text
+from domain.runs import waits_text
 from models.store.condition import ConditionCode, Subject
-from models.views.failures import ConditionGroup
+from models.views.troubles import ConditionGroup
 
 _NOUNS: Mapping[Subject, tuple[str, str]] = {
     Subject.ARCHIVE: ("archive", ""),

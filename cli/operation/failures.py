@@ -11,10 +11,10 @@ from adapters.tables.open_conditions import NOT_KEPT, DerivedCode, open_conditio
 from cli.operation.conditions import print_conditions
 from cli.terminal import Json, console, paragraph, print_json, time_text
 from domain.people.letters import count_text
-from domain.runs.causes import heals_by_rerun
+from domain.runs import heals_by_rerun
 from domain.words.causes import CAUSES
 from models.store.condition import OF_CHECKS
-from models.views.failures import ConditionGroup, FailureGroup, Failures
+from models.views.troubles import ConditionGroup, FailureGroup, Failures
 from services.views.overview import failures as failures_by_cause
 
 

@@ -14,7 +14,7 @@ from rich.text import Text
 
 import flows
 from adapters.database import facts
-from adapters.inbox.backlog import Backlog, backlog
+from adapters.inbox.inbox import Backlog, backlog
 from adapters.peers import prefect_facts
 from adapters.tables.open_conditions import AnyCode, DerivedCode, open_conditions
 from adapters.tables.runs import claims
@@ -22,8 +22,8 @@ from cli.operation.conditions import print_conditions
 from cli.terminal import Json, cell, console, print_json
 from domain.people import letters
 from models.store.condition import OF_CHECKS, Severity
-from models.views.failures import ConditionGroup
 from models.views.health import Check, Verdict
+from models.views.troubles import ConditionGroup
 from services.health.agreement import agreement_probes
 from services.health.checks import Probe, answered, checked
 from services.health.installation import installation_probes

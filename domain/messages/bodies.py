@@ -7,10 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from domain.payments.sentences import sentence, shown_transaction
-from models.archive.archive import ArchiveRow
-from models.archive.difference import Change, Difference, DifferenceKind
-from models.archive.judgement import Change as JudgedChange
-from models.completeness.missing_process import MissingProcessRow
+from models.archive.archive import ArchiveRow, Change, Difference, DifferenceKind
+from models.archive.verdict import Change as JudgedChange
+from models.completeness.processes import MissingProcessRow
 from models.messages.bodies import (
     BODIES,
     MOST_BYTES,
@@ -36,10 +35,9 @@ from models.messages.bodies import (
     cut,
 )
 from models.messages.event import Event, EventType, TurnedAway
-from models.payments.discrepancy import Discrepancy
+from models.payments import Discrepancy
 from models.runs.cause import FailedReceipt
-from models.runs.receipt import VersionRow
-from models.runs.refused import RefusedDelivery
+from models.runs.receipt import RefusedDelivery, VersionRow
 from models.views.archives.payments import ListedDiscrepancy
 
 ABOUT_ARCHIVES = frozenset(

@@ -10,9 +10,9 @@ from domain.payments.booking import BookedPayment, booked
 from domain.payments.sentences import shown_transaction
 from domain.secrets.cards import masked
 from models.archive.archive import Archive
-from models.completeness.missing_process import MissingProcessRow
+from models.completeness.processes import MissingProcessRow
 from models.messages.notification import NotificationRow, NotificationState
-from models.payments.payment_terms import PaymentTerms
+from models.payments import PaymentTerms
 from models.runs.cause import Cause
 from models.views.archives.payments import DiscrepancyView, ListedDiscrepancy
 

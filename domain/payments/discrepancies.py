@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 
 from domain.payments.identity import discrepancy_id
 from domain.payments.sentences import discrepancy
-from models.payments.discrepancy import Discrepancy, DiscrepancyCode, DiscrepancyState
+from models.payments import Discrepancy, DiscrepancyCode, DiscrepancyState
 from models.said import said
 
 MOST_OF_A_CODE = 200

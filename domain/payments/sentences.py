@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from domain.words.catalogue import word
 from domain.words.findings import DISCREPANCIES
-from models.payments.discrepancy import Discrepancy, DiscrepancyCode
+from models.payments import Discrepancy, DiscrepancyCode
 from models.said import Said
 
 _MOST_SIGNS = 100

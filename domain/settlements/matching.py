@@ -9,11 +9,10 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
-from domain.payments.money import amount_text, exponent_of
+from domain.payments.amounts import amount_text, exponent_of
 from domain.payments.sentences import discrepancy
 from domain.secrets.cards import masked
-from models.payments.discrepancy import Discrepancy, DiscrepancyCode
-from models.payments.payment import Standing
+from models.payments import Discrepancy, DiscrepancyCode, Standing
 from models.said import Said, said, verbatim
 from models.settlements.settlement import (
     Candidate,

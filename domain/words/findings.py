@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from domain.words.wording import Meaning
 from models.archive.warning import WarningCode
-from models.payments.discrepancy import DiscrepancyCode
+from models.payments import DiscrepancyCode
 from models.store.condition import ConditionCode
 
 _BEFORE_RELYING = "See the part Signed document before you rely on the document."

@@ -7,8 +7,8 @@ from datetime import datetime
 from pydantic import BaseModel, Field
 
 from models.store.condition import Subject
-from models.views.failures import ConditionGroup
 from models.views.health import Check
+from models.views.troubles import ConditionGroup
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,11 @@ from domain.summary_page import Proof, Shown, page_name, summary_page
 from domain.words.wording import LANGUAGES
 from models.archive.archive import Archive
 from models.errors import Conflict, Refused
-from models.payments.payment_terms import PaymentTerms
+from models.payments import PaymentTerms
 from models.store.anchor import AnchorProof
 from models.store.fixity import FixityFinding
 from models.views.archives.archives import ArchiveView
-from services.anchors.newest import proof_of
+from services.anchors.anchors import proof_of
 from services.evidence.parts import Document, documents, of_bytes, of_json, parts, proof_files, receipt_file
 from services.evidence.proving import doubts, is_in_clear, is_locked, readable, refuse_doubtful
 from services.views import archive_view

@@ -10,10 +10,10 @@ from pathlib import Path, PurePosixPath
 from adapters.files.bag import BagFile
 from adapters.files.store import store
 from adapters.store import ocfl
-from adapters.store.object_files import CUTS, SCANS, SKELETON, VERDICT
 from adapters.store.objects.deliveries import delivery_path
 from adapters.store.objects.requests import StoredRequest, stored_version
-from domain.anchors.texts import leaf_text, statement_text
+from adapters.store.ocfl import CUTS, SCANS, SKELETON, VERDICT
+from domain.anchors import leaf_text, statement_text
 from domain.archive.file_names import safe_names
 from domain.summary_page import ExportedFile
 from models.archive.archive import Archive

@@ -6,15 +6,15 @@ from pathlib import PurePosixPath
 
 from adapters.files.store import store
 from adapters.store import seals
-from adapters.store.object_files import FILES, REQUEST
 from adapters.store.objects.requests import StoredRequest
+from adapters.store.ocfl import FILES, REQUEST
 from domain.words.findings import CONDITIONS
 from models.archive.archive import Archive
 from models.archive.content import ContentCut
 from models.errors import Conflict, Locked
 from models.store.condition import ConditionCode
 from models.store.fixity import Fault, FixityFinding, StoredObject
-from services.anchors.newest import against_newest
+from services.anchors.anchors import against_newest
 from services.custody.verifying import object_of, verify_object
 
 _MOST_NAMED = 3

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from adapters.database import facts
 from adapters.database.facts import Connections
-from adapters.database.pools import Program, most_connections
-from adapters.files.locations import storage_at
+from adapters.database.outages import Program, most_connections
+from adapters.files.store import storage_at
 from adapters.peers import prefect_facts, receiver
 from adapters.settings.settings import settings
 from models.errors import System, Transient

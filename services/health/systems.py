@@ -6,15 +6,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from adapters.anchors.last_anchor import last_anchor
-from adapters.anchors.witness import require_place, witness
+from adapters.anchors.witness import last_anchor, require_place, witness
 from adapters.database import facts
 from adapters.database.text_index import has_text_index
 from adapters.documents import clamd
 from adapters.files.disks import folders
-from adapters.files.locations import storage_at
+from adapters.files.store import storage_at
 from adapters.inbox import inbox
-from adapters.inbox.backlog import backlog
+from adapters.inbox.inbox import backlog
 from adapters.peers import prefect_facts, receiver
 from adapters.peers.people import masked
 from adapters.peers.prefect_facts import EndedRun
@@ -27,7 +26,7 @@ from adapters.tables import conditions
 from adapters.tables.open_conditions import open_conditions
 from adapters.tables.people import letters
 from adapters.tables.runs import receipts
-from domain.runs.waiting_text import age_text
+from domain.runs import age_text
 from domain.search.facets import digest_of
 from models.errors import System, Transient, Unusable
 from models.said import Value, said
@@ -35,7 +34,7 @@ from models.store.condition import OF_CHECKS
 from models.views.health import Verdict
 from services.health.checks import Found, Probe, off, ok, plain, warning, wrong
 from services.health.probes import found_root, try_store
-from services.sources.clocks import clock_warnings
+from services.sources import clock_warnings
 
 _GIB = 1 << 30
 _LITTLE_BYTES, _TOO_LITTLE_BYTES = 10 * _GIB, _GIB

@@ -12,7 +12,7 @@ from sqlmodel import Session
 
 from adapters.database.transactions import writing
 from adapters.peers import downstream
-from adapters.peers.reaching import fault_at
+from adapters.peers.addresses import fault_at
 from adapters.settings.settings import settings
 from adapters.store.beside import kept_endpoints
 from adapters.store.beside.kept_endpoints import OnDamaged

@@ -28,14 +28,13 @@ from domain.messages.attempts import TRIED_FOR, first_attempt_at
 from domain.messages.bodies import MOST_REPORTED
 from domain.messages.endpoints import declared_name, event_id_of, is_for, message_id_of, why_skipped
 from domain.words.catalogue import in_words
-from models.archive.archive import ArchiveRow
-from models.archive.difference import Difference
+from models.archive.archive import ArchiveRow, Difference
 from models.errors import Conflict
 from models.messages.bodies import AboutArchive
 from models.messages.endpoint import EndpointRow
 from models.messages.event import Event, EventRow, EventType
 from models.messages.notification import NotificationRow, NotificationState
-from models.payments.discrepancy import DiscrepancyState
+from models.payments import DiscrepancyState
 from models.runs.cause import FailedReceipt
 from models.runs.receipt import VersionRow
 from services.payments import recorded

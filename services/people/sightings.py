@@ -17,12 +17,12 @@ from adapters.tables.open_conditions import DerivedCode, open_conditions
 from adapters.tables.people import notices
 from domain.people.letters import counts_text, ended_text, missing_text
 from domain.people.notices import MANNERS, opened
-from models.completeness.missing_process import Closing, MissingProcessRow
+from models.completeness.processes import Closing, MissingProcessRow
 from models.errors import System, Transient
 from models.people import Notice, NoticeKind, Sighting
-from models.runs.refused import RefusedRow
+from models.runs.receipt import RefusedRow
 from models.store.condition import OF_CHECKS, ConditionCode, Severity
-from models.views.failures import ConditionGroup
+from models.views.troubles import ConditionGroup
 
 log = structlog.get_logger()
 Known = Mapping[tuple[NoticeKind, str], Notice]

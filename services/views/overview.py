@@ -13,19 +13,19 @@ from functools import lru_cache
 from sqlmodel import Session
 
 from adapters.database.transactions import reading
-from adapters.inbox.backlog import Backlog, backlog
+from adapters.inbox.inbox import Backlog, backlog
 from adapters.settings.settings import settings
 from adapters.tables import by_hour
 from adapters.tables.open_conditions import AnyCode, DerivedCode, open_conditions
-from domain.overview.periods import HOUR, by_day, hours_of_days, hours_until, periods
+from domain.overview import HOUR, by_day, hours_of_days, hours_until, periods
 from models.store.condition import ConditionCode, Severity
-from models.views.failures import ConditionGroup, FailureGroup, Failures
 from models.views.health import Check, Verdict
 from models.views.overview import Attention, Counted, Overview, Waiting
+from models.views.troubles import ConditionGroup, FailureGroup, Failures
 from services.health.checks import examined
 from services.health.recent import Recent
 from services.health.systems import system_probes
-from services.sources.registry import check_filter
+from services.sources import check_filter
 
 _PATIENCE_S = 1.0
 _CHECKED_WITHIN_S = 10

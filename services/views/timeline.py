@@ -10,12 +10,11 @@ from adapters.database.transactions import reading
 from adapters.tables.completeness import session_events
 from adapters.tables.messages import queues
 from domain.words.catalogue import named, word
-from models.completeness.missing_process import MissingProcessRow
+from models.completeness.processes import MissingProcessRow
 from models.messages.notification import NotificationAttemptRow, NotificationRow, NotificationState
-from models.payments.discrepancy import DiscrepancyEventRow, DiscrepancyRow, DiscrepancyState
+from models.payments import DiscrepancyEventRow, DiscrepancyRow, DiscrepancyState
 from models.people import ActionKind, ActionRow
-from models.runs.receipt import ACCEPTED_BY, DeliveryRow, VersionRow
-from models.runs.refused import RefusedRow
+from models.runs.receipt import ACCEPTED_BY, DeliveryRow, RefusedRow, VersionRow
 from models.runs.run import RunRow
 from models.said import Said, SentenceCode, said, verbatim
 from models.views.archives.archives import TimelineEntry, TimelineKind

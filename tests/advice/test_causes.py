@@ -14,9 +14,9 @@ from adapters.database.transactions import reading
 from adapters.inbox import inbox
 from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl
-from adapters.store.object_files import CUTS, FILES, SKELETON
+from adapters.store.ocfl import CUTS, FILES, SKELETON
 from adapters.tables.runs import receipts
-from domain.runs.causes import CANCELLED, CRASHED, cause_of, heals_by_rerun
+from domain.runs import CANCELLED, CRASHED, cause_of, heals_by_rerun
 from domain.words.causes import CAUSES
 from models.errors import CauseCode, CellarError, RefusalCode, Refused, System, Transient
 from models.runs.cause import Cause

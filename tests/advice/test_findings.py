@@ -28,7 +28,7 @@ from models.archive.warning import WarningCode
 from models.errors import RefusalCode, Refused, System
 from models.messages.endpoint import EndpointRow
 from models.messages.notification import NotificationRow, NotificationState
-from models.payments.discrepancy import Discrepancy, DiscrepancyCode
+from models.payments import Discrepancy, DiscrepancyCode
 from models.people import NoticeKind
 from models.runs.cause import Cause
 from models.runs.run import RunRow, RunState, Trigger

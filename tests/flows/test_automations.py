@@ -28,7 +28,7 @@ from adapters.settings.environment import POOL
 from domain.messages.bodies import process_missing, store_damaged
 from flows.execution.events import emit
 from flows.process_archive import process_archive
-from models.completeness.missing_process import MissingProcessRow, Why
+from models.completeness.processes import MissingProcessRow, Why
 from models.messages.event import Event, EventType
 from tests.conftest import LONGEST_S, wait_until
 from tests.flows.conftest import received

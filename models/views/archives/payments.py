@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from models.payments.discrepancy import DiscrepancyCode, DiscrepancyState
+from models.payments import DiscrepancyCode, DiscrepancyState
 from models.views.parameters import Page, PageQuery, RequestBody, Statement, Text
 
 

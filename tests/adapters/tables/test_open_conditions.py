@@ -14,12 +14,12 @@ from adapters.tables.conditions import Found
 from adapters.tables.open_conditions import DerivedCode, every_label, open_conditions
 from adapters.tables.runs import receipts
 from models.archive.archive import State
-from models.completeness.missing_process import MissingProcessRow
+from models.completeness.processes import MissingProcessRow
 from models.messages.endpoint import EndpointRow
 from models.messages.notification import NotificationRow
-from models.payments.discrepancy import DiscrepancyRow
+from models.payments import DiscrepancyRow
 from models.runs.cause import Cause, WaitingRow
-from models.runs.refused import RefusedRow
+from models.runs.receipt import RefusedRow
 from models.store.condition import ConditionCode, Subject
 from services.views.overview import failures
 from tests.records import NOON, digest, registered

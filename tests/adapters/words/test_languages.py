@@ -16,7 +16,7 @@ from domain.words.codes import WORDS
 from domain.words.findings import CONDITIONS, DISCREPANCIES, WARNINGS
 from domain.words.sentences import SENTENCES, because
 from models.archive.verdict import UNREADABLE, LaterChange, Outcome, Strength, Tier, TimeSource, Verdict
-from models.completeness.missing_process import Why
+from models.completeness.processes import Why
 from models.errors import System
 from models.said import Said, SentenceCode, moment, said, verbatim
 from models.settlements.settlement import EntryKind

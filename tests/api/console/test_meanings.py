@@ -17,10 +17,10 @@ from domain.words.parts import PARTS
 from domain.words.wording import Meaning, meant
 from models.archive.verdict import Outcome
 from models.archive.warning import WarningCode
-from models.completeness.missing_process import Closing, Why
+from models.completeness.processes import Closing, Why
 from models.errors import AnswerCode, CauseCode, CellarError, RefusalCode, System, Transient
 from models.messages.notification import Stage
-from models.payments.discrepancy import DiscrepancyCode
+from models.payments import DiscrepancyCode
 from models.views.health import Verdict
 from services.health.systems import system_probes
 

@@ -13,7 +13,7 @@ from models.errors import System
 from models.runs.cause import Cause
 from models.runs.run import RunRow, RunState, Trigger
 from models.store.condition import Severity, Subject
-from models.views.failures import ConditionGroup, FailureGroup
+from models.views.troubles import ConditionGroup, FailureGroup
 from tests.cli.conftest import Cellar
 from tests.records import NOON, registered
 

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 
 from rich.console import Console
 
-from adapters.inbox.backlog import Backlog
+from adapters.inbox.inbox import Backlog
 from adapters.tables.open_conditions import AnyCode, DerivedCode
 from cli.operation.status import Status, print_checks, print_status
 from models.store.condition import ConditionCode, Severity, Subject
-from models.views.failures import ConditionGroup
 from models.views.health import Check, Verdict
+from models.views.troubles import ConditionGroup
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

@@ -13,17 +13,15 @@ from hypothesis import strategies as st
 from domain.messages import bodies
 from domain.messages.bodies import MOST_REPORTED
 from domain.payments.sentences import sentence
-from models.archive.archive import ArchiveRow
-from models.archive.difference import Change, Difference, DifferenceKind, Values
-from models.archive.judgement import Change as JudgedChange
+from models.archive.archive import ArchiveRow, Change, Difference, DifferenceKind, Values
+from models.archive.verdict import Change as JudgedChange
 from models.archive.warning import WarningCode
-from models.completeness.missing_process import MissingProcessRow, Why
+from models.completeness.processes import MissingProcessRow, Why
 from models.messages.bodies import BODIES, MOST_BYTES
 from models.messages.event import EventType, TurnedAway
-from models.payments.discrepancy import Discrepancy, DiscrepancyCode
+from models.payments import Discrepancy, DiscrepancyCode
 from models.runs.cause import Cause, FailedReceipt
-from models.runs.receipt import VersionRow
-from models.runs.refused import RefusedDelivery
+from models.runs.receipt import RefusedDelivery, VersionRow
 from models.views.archives.payments import ListedDiscrepancy
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

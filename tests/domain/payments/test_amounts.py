@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.payments.amounts import AmountFault, Amounts, Instalments, amounts_of, instalments_of
-from models.payments.payment import Attempt
+from models.payments import Attempt
 from tests.domain.payloads import IN_MAJOR_UNITS, TERMS
 
 ATTEMPT = Attempt("t", "s", "charge", "success", Decimal(2100), "ILS", Decimal(2100), None, None, None)

@@ -10,12 +10,12 @@ from pytest_httpserver import HTTPServer
 
 from adapters.settings.settings import Settings
 from adapters.tables.runs import receipts
-from models.sources.source import StatedTerms
+from models.sources import StatedTerms
 from models.store.fixity import NOTHING, Fault, Fixity, FixityFinding
 from models.views.health import Check, Verdict
+from services import sources
 from services.anchors.making import make
 from services.custody.remembering import Memory
-from services.sources import registry
 from tests.api.conftest import started
 from tests.conftest import make_tables, wait_until
 from tests.installations import archived, check, installed
@@ -73,19 +73,19 @@ def test_source_without_any_delivery_is_a_remark_until_something_comes() -> None
         return check("sources").verdict, check("sources").found
 
     assert check("sources").verdict is Verdict.OFF
-    registry.add("retail", StatedTerms(), "a test", NOW)
+    sources.add("retail", StatedTerms(), "a test", NOW)
     assert said() == (Verdict.WARNING, "nothing has come from retail")
     receipts.register(replace(delivery("r"), source="retail"))
     assert said() == (Verdict.OK, "sources with a URL of their own: 1, disabled: 0")
-    registry.disable("retail", "a test", NOW)
+    sources.disable("retail", "a test", NOW)
     assert said() == (Verdict.OK, "sources with a URL of their own: 1, disabled: 1")
 
 
 def test_disabled_source_whose_sender_goes_on_is_a_remark(tmp_path: Path) -> None:
     with installed(tmp_path):
         make_tables()
-        secret = registry.add("retail", StatedTerms(), "a test", NOW).secret
-        registry.disable("retail", "a test", NOW)
+        secret = sources.add("retail", StatedTerms(), "a test", NOW).secret
+        sources.disable("retail", "a test", NOW)
         with started() as receiver:
             path, presented = "/webhooks/cellosign/retail", {"authorization": secret}
             wait_until(lambda: receiver.client.get("/readyz").json()["sources"] == "ok")

@@ -6,9 +6,9 @@ import pytest
 
 from adapters.database.transactions import writing
 from adapters.tables.runs import receipts
-from models.completeness.session_event import SessionEventRow
+from models.completeness.processes import SessionEventRow
 from models.views.health import Verdict
-from services.sources.clocks import clock_warning, clock_warnings
+from services.sources import clock_warning, clock_warnings
 from tests.installations import check
 from tests.records import NOON, archived, delivery, digest, document
 
