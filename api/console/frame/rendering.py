@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -62,9 +62,9 @@ _FILTERS: Mapping[str, Callable[..., Any]] = {
     "number": formats.number_text,
     "code": codes.code_text,
     "code_or_value": codes.value_text,
-    "part": codes.part_text,
-    "missing_why": codes.missing_text,
-    "waits_for": codes.waits_text,
+    "part": partial(codes.code_text, kind="part"),
+    "missing_why": partial(codes.code_text, kind="missing"),
+    "waits_for": partial(codes.code_text, kind="waits"),
     "duration": formats.duration_text,
     "hour": formats.hour_text,
     "day_in_zone": formats.day_in_zone_text,
@@ -72,10 +72,7 @@ _FILTERS: Mapping[str, Callable[..., Any]] = {
     "tone": codes.tone,
     "worded": languages.worded,
     "discrepancy": meanings.discrepancy_text,
-    "discrepancy_meaning": meanings.discrepancy_meaning,
-    "warning_meaning": meanings.warning_meaning,
-    "condition_meaning": meanings.condition_meaning,
-    "cause_meaning": meanings.cause_meaning,
+    "meaning": meanings.meaning,
     "wait_meaning": meanings.wait_meaning,
     "answer_meaning": meanings.answer_meaning,
     "part_meaning": meanings.part_meaning,

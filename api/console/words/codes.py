@@ -2,12 +2,10 @@
 
 from collections.abc import Mapping
 
-from api.console.words.languages import gettext, worded
-from domain.words.codes import FILTERS, MISSING, PART_NAMES, WAITS, WORDS
-from domain.words.findings import CONDITION_NAMES
+from api.console.words.languages import gettext
+from domain.words.codes import WORDS
 from models.store.condition import ConditionCode
 
-_NAMES: Mapping[str, str] = {**WORDS, **CONDITION_NAMES}
 _TONES: Mapping[str, str] = {
     **dict.fromkeys(
         (
@@ -28,34 +26,20 @@ _TONES: Mapping[str, str] = {
 }
 
 
-def part_text(name: str) -> str:
-    """Return the name of a part of the system."""
-    return worded(PART_NAMES.get(name, name))
-
-
-def code_text(code: str | None) -> str:
-    """Return the words for a code; a code without words is returned as it is."""
-    return worded(_NAMES.get(code or "", code or ""))
+def code_text(code: str | None, kind: str = "") -> str:
+    """Return the words for a code, or for a name of one kind of thing; itself without words."""
+    known = WORDS.get(f"{kind}_{code}" if kind else code or "")
+    return gettext(known) if known else code or ""
 
 
 def value_text(value: object) -> str:
     """Return the value of a filter: the words for a code, else the value itself."""
-    return code_text(value) if isinstance(value, str) and value in _NAMES else str(value)
-
-
-def missing_text(why: str) -> str:
-    """Return why a process is missing."""
-    return worded(MISSING.get(why, why))
-
-
-def waits_text(system: str) -> str:
-    """Return what archives wait for."""
-    return worded(WAITS.get(system, system))
+    return code_text(value) if isinstance(value, str) else str(value)
 
 
 def filter_text(name: str) -> str:
     """Return the label of a filter. A filter without words is named by its own name."""
-    known = FILTERS.get(name)
+    known = WORDS.get(f"filter_{name}")
     return gettext(known) if known else name.replace("_", " ").capitalize()
 
 

@@ -1,6 +1,7 @@
 """Every stable code has words in both languages: what is wrong, and what to do."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import get_args
 
 import pytest
@@ -9,7 +10,7 @@ from adapters.settings.settings import Settings
 from adapters.tables.open_conditions import NOT_KEPT
 from adapters.words.languages import texts
 from api.console.words import codes, languages
-from api.console.words.meanings import answer_meaning, cause_meaning, wait_meaning
+from api.console.words.meanings import answer_meaning, meaning, wait_meaning
 from domain.words.causes import ANSWERS, CAUSES, REFUSALS
 from domain.words.findings import CONDITIONS, DISCREPANCIES, WARNINGS
 from domain.words.parts import PARTS
@@ -47,18 +48,18 @@ def test_every_part_of_the_system_has_words(configure: Callable[..., Settings]) 
     names = {each.name for each in system_probes()} | {"disk of inbox", "disk of store"}
 
     assert lacking(names, PARTS) == []
-    assert [each for each in sorted(names - {"Prefect", "ClamAV"}) if codes.part_text(each) == each] == []
+    assert [each for each in sorted(names - {"Prefect", "ClamAV"}) if codes.code_text(each, "part") == each] == []
 
 
 @pytest.mark.parametrize(
     "meanings", [CAUSES, ANSWERS, WARNINGS, DISCREPANCIES, CONDITIONS, PARTS], ids=lambda each: next(iter(each))
 )
 def test_every_meaning_is_said_in_both_languages(meanings: Mapping[str, Meaning]) -> None:
-    for code, meaning in meanings.items():
+    for code, each in meanings.items():
         hebrew = meant(meanings, code, texts("he"))
         assert hebrew
-        assert (hebrew.what != meaning.what) == bool(meaning.what), code
-        assert (hebrew.to_do != meaning.to_do) == bool(meaning.to_do), code
+        assert (hebrew.what != each.what) == bool(each.what), code
+        assert (hebrew.to_do != each.to_do) == bool(each.to_do), code
 
 
 @pytest.mark.parametrize(
@@ -67,8 +68,8 @@ def test_every_meaning_is_said_in_both_languages(meanings: Mapping[str, Meaning]
         (list(Outcome), codes.code_text),
         (list(Stage), codes.code_text),
         (list(Closing), codes.code_text),
-        (list(Why), codes.missing_text),
-        (list(System), codes.waits_text),
+        (list(Why), partial(codes.code_text, kind="missing")),
+        (list(System), partial(codes.code_text, kind="waits")),
         (list(Verdict), codes.code_text),
     ],
 )
@@ -78,8 +79,8 @@ def test_every_verdict_stage_and_finding_has_its_hebrew(codes_: list[str], word:
 
 
 def test_every_wait_has_words_and_says_what_to_do() -> None:
-    assert [each for each in System if not (meaning := wait_meaning(each)) or not meaning.to_do] == []
+    assert [each for each in System if not (found := wait_meaning(each)) or not found.to_do] == []
 
 
 def test_code_of_another_version_has_no_words() -> None:
-    assert (cause_meaning("BRAND_NEW"), cause_meaning(None), answer_meaning("BRAND_NEW")) == (None, None, None)
+    assert (meaning("BRAND_NEW"), meaning(None), answer_meaning("BRAND_NEW")) == (None, None, None)
