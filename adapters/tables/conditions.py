@@ -10,7 +10,7 @@ from sqlmodel import Session, col, delete, select
 
 from adapters.database.transactions import pages, reading, upsert, writing
 from adapters.search import entries
-from domain.search.facets import condition_facets
+from domain.search import condition_facets
 from models.store.condition import ConditionCode, ConditionRow, StoredObjectRow, Subject
 
 _ITS_KEY = ("kind", "subject", "code")

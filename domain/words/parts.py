@@ -86,6 +86,10 @@ PARTS: Mapping[str, Meaning] = {
         "The search is slow: the server of the database lacks the extension pg_trgm.",
         "As an administrator of the server run CREATE EXTENSION pg_trgm in the database, then run cellar migrate.",
     ),
+    "search_fills_in": Meaning(
+        "The search misses archives that are not indexed yet.",
+        "Wait: workers index them. If their number stays, see whether a worker of this version is online.",
+    ),
     "no_people": Meaning("", "Set CELLAR_PEOPLE_URLS, so that a person hears of failures and deadlines."),
     # parts that `cellar doctor` alone checks
     "Python": Meaning("", "Make the virtual environment again with Python 3.11 to 3.13: `make up` does."),
