@@ -60,7 +60,7 @@ PARTS: Mapping[str, Meaning] = {
     ),
     "people": Meaning(
         "A message to people did not reach its address.",
-        "Run cellar people test, and check the address in CELLAR_PEOPLE_URLS.",
+        "Run `cellar people test`, and check the address in CELLAR_PEOPLE_URLS.",
     ),
     # what was found, where that is another thing than the failure of the part
     "receiver_lacks_processes": Meaning(
@@ -74,13 +74,13 @@ PARTS: Mapping[str, Meaning] = {
     "source_is_silent": Meaning(
         "A source sends nothing.",
         (
-            "Enter its URL and secret in Cellosign (cellar sources rotate NAME makes a new secret), or disable the "
+            "Enter its URL and secret in Cellosign (`cellar sources rotate NAME` makes a new secret), or disable the "
             "source."
         ),
     ),
     "disabled_source_sends": Meaning(
         "A source goes on although it is disabled: what it sends is refused with 401.",
-        "Change the webhook in Cellosign, or run cellar sources enable NAME.",
+        "Change the webhook in Cellosign, or run `cellar sources enable NAME`.",
     ),
     "search_without_index": Meaning(
         "The search is slow: the server of the database lacks the extension pg_trgm.",

@@ -83,6 +83,7 @@ SENTENCES: Mapping[str, str] = {
     "prefect_answers": "%(url)s, version %(version)s",
     "workers_online": "online: %(count)s (%(names)s)",
     "search_complete": "archives are found by all filters and by text",
+    "search_fills_in": "archives that are not indexed yet: %(count)s",
     "search_without_index": "texts are searched without an index, since the server lacks pg_trgm",
     "search_incomplete": "archives are not all found by the present settings, or by an upgrade's new filters",
     "search_fills_in": "archives that are not indexed yet: %(count)s",
