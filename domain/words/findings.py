@@ -107,6 +107,21 @@ WARNINGS: Mapping[str, Meaning] = {
     WarningCode.WRONG_TYPE: Meaning("A value has another type than documented.", _IN_CELLOSIGN),
 }
 
+DETAILS: Mapping[str, str] = {
+    WarningCode.FILE_INFECTED: "ClamAV found %(name)s",
+    WarningCode.MEDIA_TYPE_MISMATCH: "the file looks like %(type)s, which is not its declared type",
+    WarningCode.MORE_WARNINGS: "%(count)s more warnings of the code %(code)s",
+    WarningCode.SIGNED_DOCUMENT_FIELDS_CHANGED: (
+        "form fields filled again after a signature: %(fields)s; signers who did not see that: %(signers)s"
+    ),
+    WarningCode.SIGNED_DOCUMENT_NOT_TRUSTED: "a signature is not trusted: %(why)s",
+    WarningCode.SIGNED_DOCUMENT_UNSIGNED: (
+        "the document has no digital signature, but the payload names signatures: %(count)s"
+    ),
+    WarningCode.WRONG_TYPE: "expected %(expected)s, got %(found)s; kept as null",
+}
+"""What a warning says with its values, where it has any."""
+
 _WHETHER_CHARGED = "Check at the provider whether the customer was charged."
 _WHAT_FOR = "Check what was paid for, then explain it here."
 DISCREPANCIES: Mapping[str, Meaning] = {

@@ -81,6 +81,7 @@ _FILTERS: Mapping[str, Callable[..., Any]] = {
     "english": telling.english,
     "told": telling.told,
     "happened": telling.happened,
+    "warned": telling.warning,
     "value": values.json_text,
     "in_path": lambda text: quote(str(text), safe=""),
 }

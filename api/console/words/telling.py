@@ -9,9 +9,9 @@ from markupsafe import Markup
 from adapters.words.languages import texts
 from api.console.words.languages import gettext, language
 from api.console.words.values import NO_VALUE, isolated, plain
-from domain.words.catalogue import word
+from domain.words.catalogue import warned, word
 from models.said import Said, said_of
-from models.views.archives.archives import TimelineEntry
+from models.views.archives.archives import TimelineEntry, WarningView
 from models.views.health import Check
 
 
@@ -34,6 +34,11 @@ def told(said: Said | Mapping[str, Any] | None, text: str | None = None) -> Mark
 def happened(entry: TimelineEntry) -> Markup:
     """Return what an entry of a timeline says."""
     return told(Said(entry.code, entry.values))
+
+
+def warning(found: WarningView) -> Markup:
+    """Return what a warning says with its values."""
+    return told(warned(found.code, found.values))
 
 
 def part_found(check: Check) -> Markup:

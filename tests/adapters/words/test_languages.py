@@ -13,7 +13,7 @@ from domain.archive.verdict_text import document_text
 from domain.words.catalogue import MEANINGS, TEXTS, named
 from domain.words.causes import CAUSES
 from domain.words.codes import WORDS
-from domain.words.findings import CONDITIONS, DISCREPANCIES, WARNINGS
+from domain.words.findings import CONDITIONS, DETAILS, DISCREPANCIES, WARNINGS
 from domain.words.sentences import SENTENCES, because
 from models.archive.verdict import UNREADABLE, LaterChange, Outcome, Strength, Tier, TimeSource, Verdict
 from models.completeness.processes import Why
@@ -117,4 +117,4 @@ def test_a_code_means_one_thing() -> None:
     parts: list[Mapping[str, object]] = [CAUSES, WARNINGS, DISCREPANCIES, CONDITIONS]
 
     assert len(MEANINGS) == sum(map(len, parts))
-    assert len(TEXTS) == sum(map(len, (WORDS, SENTENCES, MEANINGS)))
+    assert len(TEXTS) == sum(map(len, (WORDS, SENTENCES, MEANINGS, DETAILS)))
