@@ -96,10 +96,8 @@ CAUSES: Mapping[str, Meaning] = {
     ),
     "NOT_REPAIRABLE": Meaning(
         "A damaged archive cannot be repaired from what arrived.",
-        (
-            "Run cellar verify: it names each damaged file. Restore these files from a backup of the store, then run "
-            "the archive again."
-        ),
+        "Run cellar verify: it names each damaged file. Restore these files from a backup of the store, then run "
+        "the archive again.",
     ),
     "RECEIPT_LOST": Meaning(
         "The store does not have the body that the run needs.",

@@ -34,10 +34,8 @@ PARTS: Mapping[str, Meaning] = {
     ),
     "inbox": Meaning(
         "The inbox cannot be written.",
-        (
-            "Check that the disk or bucket of CELLAR_INBOX_URL is there and may be written. Senders are refused "
-            "until then."
-        ),
+        "Check that the disk or bucket of CELLAR_INBOX_URL is there and may be written. Senders are refused "
+        "until then.",
     ),
     "ClamAV": Meaning(
         "ClamAV does not answer, so files cannot be scanned.",
@@ -59,10 +57,8 @@ PARTS: Mapping[str, Meaning] = {
     ),
     "seal key": Meaning(
         "The key of sealed values is missing, damaged or not in the settings. The values themselves are whole.",
-        (
-            "Restore secrets/seal from a backup, or add the key to CELLAR_SEAL_KEYS. Archives wait meanwhile, and "
-            "none is lost."
-        ),
+        "Restore secrets/seal from a backup, or add the key to CELLAR_SEAL_KEYS. Archives wait meanwhile, and "
+        "none is lost.",
     ),
     "anchor key": Meaning(
         "The key that signs anchors is gone.", "Restore its file from a backup, or set CELLAR_ANCHOR_KEY."
@@ -90,10 +86,7 @@ PARTS: Mapping[str, Meaning] = {
     ),
     "source_is_silent": Meaning(
         "A source sends nothing.",
-        (
-            "Enter its URL and secret in Cellosign (cellar sources rotate NAME makes a new secret), or disable the "
-            "source."
-        ),
+        "Enter its URL and secret in Cellosign (cellar sources rotate NAME makes a new secret), or disable the source.",
     ),
     "disabled_source_sends": Meaning(
         "A source goes on although it is disabled: what it sends is refused with 401.",
@@ -121,10 +114,8 @@ PARTS: Mapping[str, Meaning] = {
     ),
     "Prefect events": Meaning(
         "",
-        (
-            "See whether `prefect server services start` runs and Redis answers. Archives go on meanwhile, but "
-            "schedules stop and Prefect shows no tasks."
-        ),
+        "See whether `prefect server services start` runs and Redis answers. Archives go on meanwhile, but "
+        "schedules stop and Prefect shows no tasks.",
     ),
     **dict.fromkeys(
         ("Prefect clock", "database clock"),
