@@ -7,12 +7,13 @@ from prefect.runtime import flow_run
 
 from adapters.platform.cancellation import in_thread
 from adapters.settings.settings import settings
+from adapters.tables.open_conditions import DerivedCode, open_numbers
 from domain.messages.bodies import MOST_REPORTED, payments_discrepancies
 from domain.messages.summaries import open_discrepancies_summary
 from flows.endpoints import notify_endpoints
 from flows.execution.summaries import optional_summary
 from models.views.archives.payments import ListedDiscrepancy
-from services.views import discrepancy_list
+from services.views import troubles
 
 
 async def report_open_discrepancies() -> None:
@@ -36,4 +37,4 @@ async def report_open_discrepancies() -> None:
 
 
 def _found() -> tuple[list[ListedDiscrepancy], dict[str, int]]:
-    return discrepancy_list.newest_open(MOST_REPORTED), discrepancy_list.open_by_code()
+    return troubles.newest_discrepancies(MOST_REPORTED), open_numbers(DerivedCode.DISCREPANCY_OPEN)

@@ -50,7 +50,7 @@ from models.runs.run import Trigger
 from services.custody.remembering import check_again
 from services.messages.attempts import check_confirmed, is_of_endpoint, send
 from services.messages.deliveries import send_from_run
-from services.messages.summaries import archive_summary
+from services.messages.events import archive_summary
 from services.payments.recorded import count_not_closed, not_closed
 from services.processing.completion import complete
 from services.processing.findings import reconcile_findings

@@ -16,6 +16,6 @@ import models.runs.bulk
 import models.runs.cause
 import models.runs.receipt
 import models.runs.run
-import models.search.entry
+import models.search
 import models.settlements.settlement
 import models.store.condition  # noqa: F401

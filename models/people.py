@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from pydantic import BaseModel
 from sqlalchemy import Index, text
 from sqlmodel import Field, SQLModel
 
@@ -176,3 +177,16 @@ class SavedViewRow(SQLModel, table=True):
     saved_at: datetime = Field(sa_type=Moment)
     ended_by: str | None = None
     ended_at: datetime | None = Field(default=None, sa_type=Moment)
+
+
+class AddressTest(BaseModel):
+    """A test of one address. The address is masked, since it holds secrets."""
+
+    address: str = Field(description="Scheme and digest of the address, such as `slack:3f2a9c1b`.")
+    is_taken: bool = Field(description="Whether the service has taken the test.")
+    why: str = Field(default="", description="Why it has not.")
+
+
+class PeopleTest(BaseModel):
+    is_well: bool = Field(description="Whether there are addresses, and all have taken the test.")
+    addresses: list[AddressTest] = Field(description="The addresses of `CELLAR_PEOPLE_URLS`.")

@@ -26,6 +26,7 @@ SentenceCode = Literal[
     # checks of the parts of the system
     "no_answer_within", "unknown_without", "receiver_ready", "receiver_processes", "receiver_lacks_processes",
     "prefect_answers", "workers_online", "search_complete", "search_without_index", "search_incomplete",
+    "search_fills_in",
     "made_by_next_delivery", "nothing_waits", "inbox_waits", "inbox_is_late", "no_clamav", "clamav_answers",
     "disk_free", "no_source", "sources_known", "source_is_silent", "disabled_source_sends", "never_verified",
     "store_verified", "damage_found", "check_broke_off", "no_key_yet", "no_anchor", "anchored", "anchor_lacks",

@@ -10,7 +10,7 @@ from sqlmodel import Session, col, delete, select
 
 from adapters.database.transactions import pages, reading, upsert, writing
 from adapters.search import entries
-from domain.search.facets import condition_facets
+from domain.search import condition_facets
 from models.store.condition import ConditionCode, ConditionRow, StoredObjectRow, Subject
 
 _ITS_KEY = ("kind", "subject", "code")
@@ -25,7 +25,7 @@ class Found:
     values: Mapping[str, Any]
 
 
-def set_within(
+def set_within(  # noqa: PLR0913 -- a keyword per limit of what is ended
     session: Session,
     kind: Subject,
     subject: str,
@@ -33,10 +33,12 @@ def set_within(
     now: datetime,
     *,
     is_quick: bool = False,
+    begun_at: datetime | None = None,
 ) -> None:
     """Open or confirm conditions, and end those of which nothing was found. In the caller's transaction.
 
-    A quick check ends only what a quick check has found, and leaves a finding of another check as it is.
+    A quick check ends only what a quick check has found, and leaves a finding of another check as it is. What was found
+    after `begun_at` stays: a run that failed while a check was reading is no matter of that check.
     """
     is_own = _IS_QUICK if is_quick else sqlalchemy.true()
     for code, each in found.items():
@@ -48,7 +50,8 @@ def set_within(
             session.connection().execute(confirmed)
     its = col(ConditionRow.kind) == kind, col(ConditionRow.subject) == subject
     over = [code for code, each in found.items() if not each]
-    ended = delete(ConditionRow).where(*its, col(ConditionRow.code).in_(over), is_own)
+    is_earlier = sqlalchemy.true() if begun_at is None else col(ConditionRow.found_at) <= begun_at
+    ended = delete(ConditionRow).where(*its, col(ConditionRow.code).in_(over), is_own, is_earlier)
     has_ended = session.connection().execute(ended).rowcount > 0
     if kind is Subject.ARCHIVE and (has_ended or any(found.values())):
         codes = session.exec(select(ConditionRow.code).where(*its)).all()

@@ -134,6 +134,7 @@ _ROWS: Mapping[AnyCode, _Rows] = {
         col(MissingProcessRow.source),
         (col(MissingProcessRow.closed_at).is_(None),),
         _span(MissingProcessRow.opened_at),
+        by={"why": col(MissingProcessRow.why)},
         values={"deadline_at": func.min(MissingProcessRow.deadline_at, type_=Moment())},
     ),
     DerivedCode.SYSTEM_AWAY: _Rows(
@@ -197,6 +198,11 @@ def open_conditions(codes: Collection[AnyCode] = ALL, source: str | None = None)
         of_rows = [_found(session, code, _ROWS[code], source) for code in codes if code in _ROWS]
         found = [*chain(*of_rows), *_of_checks(session, codes)]
     return sorted(found, key=lambda each: ALL.index(each.code))
+
+
+def open_numbers(code: AnyCode) -> dict[str, int]:
+    """Return of how many subjects a condition is open, by key. Raises as `open_conditions`."""
+    return dict(sorted((each.key, each.subjects) for each in open_conditions((code,))))
 
 
 def every_label() -> list[tuple[str, str, str]]:

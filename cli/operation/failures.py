@@ -1,5 +1,6 @@
 """`cellar failures`: shows why archives failed, and what waits and heals by itself."""
 
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -8,14 +9,33 @@ from rich.console import Console
 from rich.text import Text
 
 from adapters.tables.open_conditions import NOT_KEPT, DerivedCode, open_conditions
-from cli.operation.conditions import print_conditions
-from cli.terminal import Json, console, paragraph, print_json, time_text
+from cli.terminal import Json, cell, console, paragraph, print_json, time_text
+from domain.completeness.words import left_text
 from domain.people.letters import count_text
-from domain.runs import heals_by_rerun
+from domain.runs import heals_by_rerun, waits_text
 from domain.words.causes import CAUSES
-from models.store.condition import OF_CHECKS
+from models.store.condition import OF_CHECKS, ConditionCode, Subject
 from models.views.troubles import ConditionGroup, FailureGroup, Failures
-from services.views.overview import failures as failures_by_cause
+from services.views.troubles import failures as failures_by_cause
+
+_NOUNS: Mapping[Subject, tuple[str, str]] = {
+    Subject.ARCHIVE: ("archive", ""),
+    Subject.SYSTEM: ("run", ""),
+    Subject.DELIVERY: ("body", "bodies"),
+    Subject.PROCESS: ("process", "processes"),
+    Subject.DISCREPANCY: ("discrepancy", "discrepancies"),
+    Subject.ENDPOINT: ("endpoint", ""),
+    Subject.MESSAGE: ("message", ""),
+}
+_SHOWN_BY: Mapping[str, str] = {
+    DerivedCode.ARCHIVE_FAILED: "cellar failures",
+    ConditionCode.RUN_FAILED: "cellar failures",
+    DerivedCode.DELIVERY_REFUSED: "cellar quarantine list",
+    DerivedCode.DISCREPANCY_OPEN: "cellar discrepancies list",
+    DerivedCode.PROCESS_MISSING: "cellar missing list",
+    **dict.fromkeys((DerivedCode.ENDPOINT_FAILING, DerivedCode.ENDPOINT_DISABLED), "cellar endpoints show {key}"),
+    DerivedCode.MESSAGES_DEAD: "cellar endpoints messages {key}",
+}
 
 
 class FailuresAndConditions(Failures):
@@ -44,7 +64,7 @@ def print_failures(terminal: Console, found: FailuresAndConditions, now: datetim
         _print_failure(terminal, each, of_source)
         terminal.print()
     print_conditions(terminal, found.conditions, now)
-    if not found.items and all(each.code is DerivedCode.SYSTEM_AWAY for each in found.conditions):
+    if not found.items and all(each.code == DerivedCode.SYSTEM_AWAY for each in found.conditions):
         terminal.print(Text("No archive has failed."))
 
 
@@ -69,3 +89,26 @@ def _head(group: FailureGroup) -> Text:
     first, last = map(time_text, (group.first_at, group.last_at))
     between = first if first == last else f"{first} to {last}"
     return Text.assemble((f"{group.code}{where}", "bold"), f": {count_text(group.archives, 'archive')}, {between}")
+
+
+def print_conditions(terminal: Console, groups: Iterable[ConditionGroup], now: datetime) -> None:
+    for each in groups:
+        terminal.print(Text(cell(condition_text(each, now))))
+
+
+def condition_text(group: ConditionGroup, now: datetime) -> str:
+    """Return a line such as `FILE_EXTRA: 2 archives; see …`. Pure."""
+    if group.code == DerivedCode.SYSTEM_AWAY and group.first_at:
+        return f"{group.code}: {waits_text(group.key, group.subjects, group.first_at, now)}"
+    if group.kind is Subject.STORE:
+        return f"{group.code}: {count_text(group.count, 'file')} beside the archives; see `cellar verify`"
+    parts = [f"{group.key} in {task}" if (task := group.values.get("task")) else group.key]
+    parts.append(group.values.get("why") or "")
+    if deadline_at := group.values.get("deadline_at"):
+        parts.append(f"the first with {left_text(deadline_at, now)}")
+    if group.code == DerivedCode.ENDPOINT_FAILING:
+        parts.append(count_text(group.count, "message waits", "messages wait"))
+    counted = ", ".join(filter(None, [count_text(group.subjects, *_NOUNS[group.kind]), *parts]))
+    by_default = "cellar list --condition {code}" if group.kind is Subject.ARCHIVE else "cellar doctor"
+    shown_by = _SHOWN_BY.get(group.code, by_default).format(code=group.code, key=group.key)
+    return f"{group.code}: {counted}; see `{shown_by}`"

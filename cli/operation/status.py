@@ -18,7 +18,7 @@ from adapters.inbox.inbox import Backlog, backlog
 from adapters.peers import prefect_facts
 from adapters.tables.open_conditions import AnyCode, DerivedCode, open_conditions
 from adapters.tables.runs import claims
-from cli.operation.conditions import print_conditions
+from cli.operation.failures import print_conditions
 from cli.terminal import Json, cell, console, print_json
 from domain.people import letters
 from models.store.condition import OF_CHECKS, Severity

@@ -1,15 +1,27 @@
-"""Words letters to people: what, how many, since when, what to do next. English, and short enough for a phone."""
+"""Words letters to people: what, how many, since when, what to do next. Short enough for a phone."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from gettext import NullTranslations
 
 from domain.people.notices import Word
-from domain.runs import age_text, heals_by_rerun, waits_text
+from domain.runs import age_text, heals_by_rerun
+from domain.words.catalogue import word as worded
 from domain.words.findings import CONDITIONS
+from domain.words.wording import ENGLISH, N_, NN_, Meaning, Plural
+from models.errors import System
 from models.people import Notice, NoticeKind
+from models.said import Said
 
 _LONGEST_DETAIL = 240
+_AT, _SINCE = N_("At %(since)s."), N_("Since %(since)s, the last at %(last)s.")
+_LASTED = N_("%(since)s to %(until)s.")
+_NOTHING_TO_DO = N_("Nothing to do.")
+_CAUSE_GONE = N_("`cellar failures`, then `cellar rerun --failed --cause %(key)s`")
+_CAUSE_STAYS = N_("`cellar failures` says what to do")
+_SEE_DOCTOR = N_("See `cellar doctor`.")
+_BRING_KEY = N_("Bring the key back in `secrets/seal`, CELLAR_SEAL_KEYS or `keys/` of the store.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,195 +38,176 @@ class Text:
     text: str
 
 
-def trial_text(now: datetime) -> Text:
-    """Return the words of a test."""
-    return Text("cellar: a test", f"A test of {_moment(now)}. cellar reaches you here. Nothing to do.")
+@dataclass(frozen=True, slots=True)
+class _Letter:
+    """The words of letters about a kind of notices: title and text while it lasts, title and result at its end."""
+
+    title: str | Plural
+    text: str | Plural
+    over: str
+    result: str | Plural = ""
 
 
-def words(notice: Notice, word: Word, places: Places, now: datetime) -> Text:
-    """Return title and text of a letter about a notice."""
+_LETTERS: Mapping[NoticeKind, _Letter] = {
+    NoticeKind.ARCHIVES_FAILED: _Letter(
+        NN_("1 archive has failed (%(key)s)", "%(count)s archives have failed (%(key)s)"),
+        N_("%(detail)s\n%(when)s\nA person is needed: %(to_do)s.\n%(cellar)s/console/failed"),
+        N_("no archive is failed by %(key)s any longer"),
+        NN_("1 archive had failed.", "%(count)s archives had failed."),
+    ),
+    NoticeKind.RUNS_FAILED: _Letter(
+        NN_("last run of 1 archive failed (%(key)s)", "last runs of %(count)s archives failed (%(key)s)"),
+        N_(
+            "%(detail)s\n%(when)s\nComplete before, perhaps damaged now: `cellar verify`.\n"
+            "%(cellar)s/console/archives?condition=RUN_FAILED"
+        ),
+        N_("no archive's last run is failed any longer (%(key)s)"),
+        NN_("1 archive had one.", "%(count)s archives had one."),
+    ),
+    NoticeKind.SYSTEM_AWAY: _Letter(
+        NN_("1 archive waits for %(system)s", "%(count)s archives wait for %(system)s"),
+        N_(
+            "Since %(since)s (%(age)s). %(to_do)s\n"
+            "Archives go on by themselves once it is back. They are given up after three days.\n"
+            "`cellar status`, %(prefect)s"
+        ),
+        N_("no archive waits for %(system)s any longer"),
+        NN_("1 archive waited.", "%(count)s archives waited."),
+    ),
+    NoticeKind.STORE_DAMAGED: _Letter(
+        NN_("the store is damaged (1 finding)", "the store is damaged (%(count)s findings)"),
+        N_(
+            "Found by the check of %(last)s, first by that of %(since)s.\n"
+            "Let Cellosign send damaged archives again while it has them. `cellar verify` names each damaged file, and "
+            "ends this once the store is sound.\n%(prefect)s"
+        ),
+        N_("the store is sound again"),
+        NN_("1 finding before.", "%(count)s findings before."),
+    ),
+    NoticeKind.STORE_UNVERIFIED: _Letter(
+        N_("the store could not be checked"),
+        NN_(
+            "1 check broke off at %(last)s.\n"
+            "See the run of `verify-archives` in Prefect, and `cellar doctor`.\n%(prefect)s",
+            "%(count)s checks broke off since %(since)s, the last at %(last)s.\n"
+            "See the run of `verify-archives` in Prefect, and `cellar doctor`.\n%(prefect)s",
+        ),
+        N_("the store can be checked again"),
+    ),
+    NoticeKind.DELIVERIES_REFUSED: _Letter(
+        NN_("1 delivery was refused", "%(count)s deliveries were refused"),
+        N_(
+            "%(detail)s\n%(when)s\nThe bodies are in quarantine: `cellar quarantine list`. For what needs nobody: "
+            "`cellar quarantine dismiss RECEIPT --why WHY`.\n%(cellar)s/console/refused"
+        ),
+        N_("no delivery is refused any longer"),
+        NN_("1 delivery in all, the last at %(last)s.", "%(count)s deliveries in all, the last at %(last)s."),
+    ),
+    NoticeKind.RECEIVER_REFUSING: _Letter(
+        N_("the receiver turns requests away"),
+        N_(
+            "Requests: at least %(count)s, the last: %(detail)s\n%(when)s\n"
+            "Cellosign deletes what it cannot deliver. Run `cellar doctor`.\n%(cellar)s/readyz"
+        ),
+        N_("the receiver takes requests again"),
+        NN_(
+            "At least 1 request turned away, the last at %(last)s.",
+            "At least %(count)s requests turned away, the last at %(last)s.",
+        ),
+    ),
+    NoticeKind.PROCESSES_MISSING: _Letter(
+        NN_("1 process is missing", "%(count)s processes are missing"),
+        N_(
+            "%(detail)s Source: %(key)s.\nCellosign deletes them for good. Send them again from Cellosign before that: "
+            "`cellar missing list`.\n%(cellar)s/console/missing"
+        ),
+        N_("no process is missing any longer (%(key)s)"),
+        "%(detail)s",
+    ),
+    NoticeKind.ENDPOINT_FAILING: _Letter(
+        N_("endpoint %(key)s does not confirm"),
+        N_(
+            "Since %(since)s. Messages that wait: %(count)s. cellar goes on trying.\n"
+            "Ask the operator of the endpoint. `cellar endpoints show %(key)s` shows what is known.\n"
+            "%(cellar)s/console/endpoints"
+        ),
+        N_("endpoint %(key)s is no longer failing"),
+        N_("It confirms, or was disabled or removed. Messages that waited: up to %(count)s."),
+    ),
+    NoticeKind.ENDPOINT_DISABLED: _Letter(
+        N_("endpoint %(key)s is disabled"),
+        N_(
+            "Since %(since)s: %(detail)s. It gets no messages.\n"
+            "`cellar endpoints enable %(key)s` once it is well.\n%(cellar)s/console/endpoints"
+        ),
+        N_("endpoint %(key)s is enabled again"),
+    ),
+    NoticeKind.MESSAGES_DEAD: _Letter(
+        NN_("1 message to %(key)s is given up", "%(count)s messages to %(key)s are given up"),
+        N_("%(when)s\nOnce the endpoint is well: `cellar endpoints redeliver %(key)s`.\n%(cellar)s/console/endpoints"),
+        N_("no message to %(key)s is given up any longer"),
+        NN_("1 message had been.", "%(count)s messages had been."),
+    ),
+    NoticeKind.CONDITION: _Letter(
+        "%(key)s (%(count)s)",
+        "%(what)s\n%(when)s\n%(to_do)s\n%(cellar)s/console/",
+        N_("%(key)s is over"),
+        N_("Up to %(count)s."),
+    ),
+}
+
+
+def trial_text(now: datetime, texts: NullTranslations = ENGLISH) -> Text:
+    """Return the words of a test in a language. Pure."""
+    said = texts.gettext(N_("A test of %(at)s. cellar reaches you here. Nothing to do.")) % {"at": _moment(now)}
+    return Text(f"cellar: {texts.gettext(N_('a test'))}", said)
+
+
+def words(notice: Notice, word: Word, places: Places, now: datetime, texts: NullTranslations = ENGLISH) -> Text:
+    """Return title and text of a letter about a notice in a language. A detail stays as it was found. Pure."""
+    letter = _LETTERS[notice.kind]
+    count = notice.most if word is Word.OVER else notice.count
+    values = _values(notice, places, now, texts) | {"count": f"{count:,}"}
+
+    def said(text: str | Plural) -> str:
+        if not isinstance(text, str):
+            return texts.ngettext(*text, count) % values
+        return texts.gettext(text) % values if text else ""
+
     if word is Word.OVER:
-        title, lines = _over(notice, now)
+        title, text = said(letter.over), f"{said(_LASTED)} {said(letter.result)}".strip() + f"\n{said(_NOTHING_TO_DO)}"
     else:
-        title, lines = _WORDS[notice.kind](notice, places, now)
-    return Text(f"cellar: {title}", "\n".join(filter(None, lines)))
+        title, text = said(letter.title), said(letter.text).strip()
+    return Text(f"cellar: {title}", text)
+
+
+def _values(notice: Notice, places: Places, now: datetime, texts: NullTranslations) -> dict[str, str]:
+    what, to_do = "", _CAUSE_GONE if heals_by_rerun(notice.key) else _CAUSE_STAYS
+    if notice.kind is NoticeKind.SYSTEM_AWAY:
+        to_do = _BRING_KEY if notice.key == System.KEY else _SEE_DOCTOR
+    elif notice.kind is NoticeKind.CONDITION:  # its key begins with its code
+        code = notice.key.partition(" ")[0]
+        meaning = CONDITIONS.get(code, Meaning(code))
+        what, to_do = meaning.what, meaning.to_do
+    values = {
+        "key": notice.key,
+        "detail": _short(notice.detail),
+        "since": _moment(notice.opened_at),
+        "last": _moment(notice.last_at),
+        "until": _moment(notice.gone_at or now),
+        "age": age_text(now - notice.opened_at),
+        "system": worded(Said(f"waits_{notice.key}"), texts),
+        "cellar": places.cellar,
+        "prefect": places.prefect,
+    }
+    when = _AT if notice.last_at == notice.opened_at else _SINCE
+    words_of = {"when": when, "what": what, "to_do": to_do}
+    return values | {name: texts.gettext(text) % values if text else "" for name, text in words_of.items()}
 
 
 def count_text(count: int, one: str, many: str = "") -> str:
     """Return `1 archive` or `1,200 archives`."""
     return f"1 {one}" if count == 1 else f"{count:,} {many or one + 's'}"
-
-
-def _failed(notice: Notice, places: Places, _now: datetime) -> tuple[str, list[str]]:
-    return f"{count_text(notice.count, 'archive has', 'archives have')} failed ({notice.key})", [
-        _short(notice.detail),
-        _since(notice),
-        f"A person is needed: {_first_command(notice.key)}.",
-        f"{places.cellar}/console/failed",
-    ]
-
-
-def _first_command(cause: str) -> str:
-    then = f", then `cellar rerun --failed --cause {cause}`" if heals_by_rerun(cause) else " says what to do"
-    return f"`cellar failures`{then}"
-
-
-def _run_failed(notice: Notice, places: Places, _now: datetime) -> tuple[str, list[str]]:
-    run = "last run" if notice.count == 1 else "last runs"
-    return f"{run} of {count_text(notice.count, 'archive')} failed ({notice.key})", [
-        _short(notice.detail),
-        _since(notice),
-        "Complete before, perhaps damaged now: `cellar verify`.",
-        f"{places.cellar}/console/archives?condition=RUN_FAILED",
-    ]
-
-
-def _away(notice: Notice, places: Places, now: datetime) -> tuple[str, list[str]]:
-    return f"{count_text(notice.count, 'archive waits', 'archives wait')} for {_system(notice.key)}", [
-        f"{waits_text(notice.key, notice.count, notice.opened_at, now)}.",
-        "Archives go on by themselves once it is back. They are given up after three days.",
-        f"`cellar status`, {places.prefect}",
-    ]
-
-
-def _damaged(notice: Notice, places: Places, _now: datetime) -> tuple[str, list[str]]:
-    title = f"the store is damaged ({count_text(notice.count, 'finding')})"
-    return title, [
-        f"Found by the check of {_moment(notice.last_at)}, first by that of {_moment(notice.opened_at)}.",
-        "Let Cellosign send damaged archives again while it has them. `cellar verify` names each damaged file, and "
-        "ends this once the store is sound.",
-        places.prefect,
-    ]
-
-
-def _unverified(notice: Notice, places: Places, _now: datetime) -> tuple[str, list[str]]:
-    return "the store could not be checked", [
-        f"{count_text(notice.count, 'check')} broke off since {_moment(notice.opened_at)}, the last at "
-        f"{_moment(notice.last_at)}.",
-        "See the run of `verify-archives` in Prefect, and `cellar doctor`.",
-        places.prefect,
-    ]
-
-
-def _refused(notice: Notice, places: Places, _now: datetime) -> tuple[str, list[str]]:
-    return f"{count_text(notice.count, 'delivery was', 'deliveries were')} refused", [
-        _short(notice.detail),
-        _since(notice),
-        "The bodies are in quarantine: `cellar quarantine list`. For what needs nobody: `cellar quarantine dismiss "
-        "RECEIPT --why WHY`.",
-        f"{places.cellar}/console/refused",
-    ]
-
-
-def _refusing(notice: Notice, places: Places, _now: datetime) -> tuple[str, list[str]]:
-    return "the receiver turns requests away", [
-        f"At least {count_text(notice.count, 'request')}, the last: {_short(notice.detail)}",
-        _since(notice),
-        "Cellosign deletes what it cannot deliver. Run `cellar doctor`.",
-        f"{places.cellar}/readyz",
-    ]
-
-
-def _missing(notice: Notice, places: Places, _now: datetime) -> tuple[str, list[str]]:
-    return f"{count_text(notice.count, 'process is', 'processes are')} missing", [
-        f"{notice.detail} Source: {notice.key}.",
-        "Cellosign deletes them for good. Send them again from Cellosign before that: `cellar missing list`.",
-        f"{places.cellar}/console/missing",
-    ]
-
-
-def _failing(notice: Notice, places: Places, _now: datetime) -> tuple[str, list[str]]:
-    wait = count_text(notice.count, "message waits", "messages wait")
-    return f"endpoint {notice.key} does not confirm", [
-        f"Since {_moment(notice.opened_at)}. {wait}, and cellar goes on trying.",
-        f"Ask the operator of the endpoint. `cellar endpoints show {notice.key}` shows what is known.",
-        f"{places.cellar}/console/endpoints",
-    ]
-
-
-def _disabled(notice: Notice, places: Places, _now: datetime) -> tuple[str, list[str]]:
-    return f"endpoint {notice.key} is disabled", [
-        f"Since {_moment(notice.opened_at)}: {_short(notice.detail)}. It gets no messages.",
-        f"`cellar endpoints enable {notice.key}` once it is well.",
-        f"{places.cellar}/console/endpoints",
-    ]
-
-
-def _dead(notice: Notice, places: Places, _now: datetime) -> tuple[str, list[str]]:
-    is_given = "is" if notice.count == 1 else "are"
-    return f"{count_text(notice.count, 'message')} to {notice.key} {is_given} given up", [
-        _since(notice),
-        f"Once the endpoint is well: `cellar endpoints redeliver {notice.key}`.",
-        f"{places.cellar}/console/endpoints",
-    ]
-
-
-def _condition(notice: Notice, places: Places, _now: datetime) -> tuple[str, list[str]]:
-    """Word a condition that has no letter of its own. Its key begins with its code."""
-    meaning = CONDITIONS[notice.key.partition(" ")[0]]
-    return f"{notice.key} ({notice.count:,})", [
-        meaning.what,
-        _since(notice),
-        meaning.to_do,
-        f"{places.cellar}/console/",
-    ]
-
-
-_Words = Callable[[Notice, Places, datetime], tuple[str, list[str]]]
-_WORDS: dict[NoticeKind, _Words] = {
-    NoticeKind.ARCHIVES_FAILED: _failed,
-    NoticeKind.RUNS_FAILED: _run_failed,
-    NoticeKind.SYSTEM_AWAY: _away,
-    NoticeKind.STORE_DAMAGED: _damaged,
-    NoticeKind.STORE_UNVERIFIED: _unverified,
-    NoticeKind.DELIVERIES_REFUSED: _refused,
-    NoticeKind.RECEIVER_REFUSING: _refusing,
-    NoticeKind.PROCESSES_MISSING: _missing,
-    NoticeKind.ENDPOINT_FAILING: _failing,
-    NoticeKind.ENDPOINT_DISABLED: _disabled,
-    NoticeKind.MESSAGES_DEAD: _dead,
-    NoticeKind.CONDITION: _condition,
-}
-
-
-def _over(notice: Notice, now: datetime) -> tuple[str, list[str]]:
-    lasted = f"{_moment(notice.opened_at)} to {_moment(notice.gone_at or now)}"
-    title, said = {
-        NoticeKind.ARCHIVES_FAILED: (
-            f"no archive is failed by {notice.key} any longer",
-            f"{count_text(notice.most, 'archive')} had failed.",
-        ),
-        NoticeKind.RUNS_FAILED: (
-            f"no archive's last run is failed any longer ({notice.key})",
-            f"{count_text(notice.most, 'archive')} had one.",
-        ),
-        NoticeKind.SYSTEM_AWAY: (
-            f"no archive waits for {_system(notice.key)} any longer",
-            f"{count_text(notice.most, 'archive')} waited.",
-        ),
-        NoticeKind.STORE_DAMAGED: ("the store is sound again", f"{count_text(notice.most, 'finding')} before."),
-        NoticeKind.STORE_UNVERIFIED: ("the store can be checked again", ""),
-        NoticeKind.DELIVERIES_REFUSED: (
-            "no delivery is refused any longer",
-            f"{count_text(notice.most, 'delivery', 'deliveries')} in all, the last at {_moment(notice.last_at)}.",
-        ),
-        NoticeKind.RECEIVER_REFUSING: (
-            "the receiver takes requests again",
-            f"At least {count_text(notice.most, 'request')} turned away, the last at {_moment(notice.last_at)}.",
-        ),
-        NoticeKind.PROCESSES_MISSING: (f"no process is missing any longer ({notice.key})", notice.detail),
-        NoticeKind.ENDPOINT_FAILING: (
-            f"endpoint {notice.key} is no longer failing",
-            f"It confirms, or was disabled or removed. Up to {count_text(notice.most, 'message')} waited.",
-        ),
-        NoticeKind.ENDPOINT_DISABLED: (f"endpoint {notice.key} is enabled again", ""),
-        NoticeKind.MESSAGES_DEAD: (
-            f"no message to {notice.key} is given up any longer",
-            f"{count_text(notice.most, 'message')} had been.",
-        ),
-        NoticeKind.CONDITION: (f"{notice.key} is over", f"Up to {notice.most:,}."),
-    }[notice.kind]
-    return title, [f"{lasted}. {said}".strip(), "Nothing to do."]
 
 
 def counts_text(by_code: Sequence[tuple[str, int]]) -> str:
@@ -242,18 +235,8 @@ def ended_text(archived: int, deleted: int, dismissed: int) -> str:
     return ", ".join(parts) + "." if parts else ""
 
 
-def _since(notice: Notice) -> str:
-    if notice.last_at == notice.opened_at:
-        return f"At {_moment(notice.opened_at)}."
-    return f"Since {_moment(notice.opened_at)}, the last at {_moment(notice.last_at)}."
-
-
 def _moment(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M} UTC"
-
-
-def _system(name: str) -> str:
-    return name if name in ("Prefect", "ClamAV") else f"the {name}"
 
 
 def _short(text: str) -> str:

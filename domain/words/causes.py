@@ -58,10 +58,12 @@ CAUSES: Mapping[str, Meaning] = {
     **REFUSALS,
     # a system does not work
     "CLAMAV_AWAY": Meaning(
-        "ClamAV does not answer, so files cannot be scanned.", "Start clamd, or check CELLAR_CLAMD."
+        "ClamAV does not answer, so files cannot be scanned.",
+        "Start clamd, or check CELLAR_CLAMD. Archives wait meanwhile.",
     ),
     "DATABASE_AWAY": Meaning(
-        "The database does not answer.", "Check CELLAR_DATABASE_URL and the server of the database."
+        "The database does not answer, or cannot be used.",
+        "Check CELLAR_DATABASE_URL and the server of the database. Archives wait in the inbox meanwhile.",
     ),
     "DATABASE_UNUSABLE": Meaning(
         "The database answers, but its tables or rights do not fit.",
@@ -74,10 +76,14 @@ CAUSES: Mapping[str, Meaning] = {
     "INTERRUPTED": Meaning("Something outside of the archive has interrupted the run.", "Mend what the detail names."),
     "KEY_AWAY": Meaning(
         "The key of sealed values is missing, damaged or not in the settings. The values themselves are whole.",
-        "Bring the key back: in CELLAR_SEAL_KEYS, or in the folder keys of the store.",
+        "Restore secrets/seal from a backup, or add the key to CELLAR_SEAL_KEYS. Archives wait meanwhile, and "
+        "none is lost.",
     ),
     "OTHER_RUN_AWAY": Meaning("Another run works on the same process.", "Wait until the other run has ended."),
-    "PREFECT_AWAY": Meaning("The Prefect server does not answer.", "Check PREFECT_API_URL and the Prefect server."),
+    "PREFECT_AWAY": Meaning(
+        "The Prefect server does not answer.",
+        "Start cellar up, or check PREFECT_API_URL. Archives wait meanwhile, and none is lost.",
+    ),
     "STORE_AWAY": Meaning(
         "The store does not answer, or cannot be written.",
         "Check that the disk or bucket of CELLAR_STORE_URL is there, has room and may be written.",

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from domain.words.causes import CAUSES
 from domain.words.wording import Meaning
 from models.views.health import Verdict
 
@@ -11,36 +12,24 @@ PARTS: Mapping[str, Meaning] = {
         "The receiver does not answer, or cannot take archives in.",
         "Start cellar up, or cellar api on the machine that receives. Its log says why it ended.",
     ),
-    "Prefect": Meaning(
-        "The Prefect server does not answer.",
-        "Start cellar up, or check PREFECT_API_URL. Archives wait meanwhile, and none is lost.",
-    ),
+    "Prefect": CAUSES["PREFECT_AWAY"],
     "workers": Meaning(
         "No worker is online.",
         "Start cellar up or cellar worker. Archives wait meanwhile, and none is lost.",
         says_all=True,
     ),
-    "database": Meaning(
-        "The database does not answer, or cannot be used.",
-        "Check CELLAR_DATABASE_URL and the server of the database. Archives wait in the inbox meanwhile.",
-    ),
+    "database": CAUSES["DATABASE_AWAY"],
     "search": Meaning(
         "The search is slow, or does not find all archives.",
         "Run cellar migrate. If the detail names pg_trgm, first run CREATE EXTENSION pg_trgm in the database.",
     ),
-    "store": Meaning(
-        "The store cannot be read or written.",
-        "Check that the disk or bucket of CELLAR_STORE_URL is there, has room and may be written.",
-    ),
+    "store": CAUSES["STORE_AWAY"],
     "inbox": Meaning(
         "The inbox cannot be written.",
         "Check that the disk or bucket of CELLAR_INBOX_URL is there and may be written. Senders are refused "
         "until then.",
     ),
-    "ClamAV": Meaning(
-        "ClamAV does not answer, so files cannot be scanned.",
-        "Start clamd, or check CELLAR_CLAMD. Archives wait meanwhile.",
-    ),
+    "ClamAV": CAUSES["CLAMAV_AWAY"],
     "disk of data": _NO_ROOM,
     "disk of inbox": _NO_ROOM,
     "disk of store": _NO_ROOM,
@@ -55,11 +44,7 @@ PARTS: Mapping[str, Meaning] = {
     "last anchor": Meaning(
         "The last anchor is old or incomplete.", "Run cellar anchor, and see the runs of anchor-archives in Prefect."
     ),
-    "seal key": Meaning(
-        "The key of sealed values is missing, damaged or not in the settings. The values themselves are whole.",
-        "Restore secrets/seal from a backup, or add the key to CELLAR_SEAL_KEYS. Archives wait meanwhile, and "
-        "none is lost.",
-    ),
+    "seal key": CAUSES["KEY_AWAY"],
     "anchor key": Meaning(
         "The key that signs anchors is gone.", "Restore its file from a backup, or set CELLAR_ANCHOR_KEY."
     ),
@@ -95,6 +80,10 @@ PARTS: Mapping[str, Meaning] = {
     "search_without_index": Meaning(
         "The search is slow: the server of the database lacks the extension pg_trgm.",
         "As an administrator of the server run CREATE EXTENSION pg_trgm in the database, then run cellar migrate.",
+    ),
+    "search_fills_in": Meaning(
+        "The search misses archives that are not indexed yet.",
+        "Wait: workers index them. If their number stays, see whether a worker of this version is online.",
     ),
     "no_people": Meaning("", "Set CELLAR_PEOPLE_URLS, so that a person hears of failures and deadlines."),
     # parts that `cellar doctor` alone checks

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from gettext import NullTranslations
-from typing import Literal
+from typing import Literal, TypeAlias
 
 Language = Literal["en", "he"]
 
@@ -16,6 +16,15 @@ ENGLISH = NullTranslations()
 def N_(text: str) -> str:  # noqa: N802 -- gettext's own name for a text that is worded later
     """Mark a text for translation where it is written, and word it later."""
     return text
+
+
+Plural: TypeAlias = tuple[str, str]
+"""A text about one thing, and about a number of them."""
+
+
+def NN_(one: str, many: str) -> Plural:  # noqa: N802 -- as `N_`
+    """Mark a text and its plural for translation, as `N_` does."""
+    return one, many
 
 
 @dataclass(frozen=True, slots=True)

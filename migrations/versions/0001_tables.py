@@ -60,6 +60,9 @@ CREATE TABLE delivery (
     source VARCHAR(64) NOT NULL DEFAULT 'default');
 CREATE INDEX ix_delivery_receipt_id ON delivery (receipt_id, source);
 
+CREATE TABLE derived (
+    kind VARCHAR(24) NOT NULL PRIMARY KEY, version BIGINT NOT NULL, last VARCHAR(255), lacking INTEGER NOT NULL);
+
 CREATE TABLE discrepancy (
     discrepancy_id VARCHAR(32) NOT NULL PRIMARY KEY, reference VARCHAR(255), code VARCHAR(64) NOT NULL,
     transaction_id VARCHAR, subject VARCHAR NOT NULL, payment_id VARCHAR(32), expected VARCHAR NOT NULL,
@@ -204,14 +207,13 @@ CREATE TABLE saved_view (
 CREATE UNIQUE INDEX ix_saved_view_shown ON saved_view (name) WHERE ended_at IS NULL;
 
 CREATE TABLE search_entry (
-    id {rowid} NOT NULL PRIMARY KEY, reference VARCHAR(255) NOT NULL, text VARCHAR NOT NULL, UNIQUE (reference));
+    id {rowid} NOT NULL PRIMARY KEY, reference VARCHAR(255) NOT NULL, text VARCHAR NOT NULL,
+    version BIGINT NOT NULL DEFAULT 0, UNIQUE (reference));
 
 CREATE TABLE search_facet (
     entry_id BIGINT NOT NULL, kind VARCHAR(24) NOT NULL, facet BIGINT NOT NULL,
     PRIMARY KEY (entry_id, kind, facet)){without_rowid};
 CREATE INDEX ix_search_facet_facet ON search_facet (facet, entry_id);
-
-CREATE TABLE search_progress (searchable VARCHAR(64) NOT NULL PRIMARY KEY, last VARCHAR(255));
 
 CREATE TABLE session (
     reference VARCHAR(255) NOT NULL, position INTEGER NOT NULL, id VARCHAR, author VARCHAR, process_id VARCHAR,
@@ -294,6 +296,7 @@ _INDEXED = {
     "redelivery": ("created_at",),
     "refused": ("message", "notified_at", "process_number", "receipt_id", "received_at", "reference"),
     "run": ("receipt_id", "reference"),
+    "search_entry": ("version",),
     "session": ("process_number", "transaction_number"),
     "session_event": ("decide_at", "process_number", "received_at", "reference", "transaction_number"),
     "settlement_entry": (

@@ -17,8 +17,6 @@ from adapters.inbox.inbox import backlog
 from adapters.peers import prefect_facts, receiver
 from adapters.peers.people import masked
 from adapters.peers.prefect_facts import EndedRun
-from adapters.search.entries import searchable
-from adapters.search.progress import is_complete
 from adapters.settings.settings import settings
 from adapters.store import seals
 from adapters.store.beside import sources
@@ -27,11 +25,11 @@ from adapters.tables.open_conditions import open_conditions
 from adapters.tables.people import letters
 from adapters.tables.runs import receipts
 from domain.runs import age_text
-from domain.search.facets import digest_of
 from models.errors import System, Transient, Unusable
 from models.said import Value, said
 from models.store.condition import OF_CHECKS
 from models.views.health import Verdict
+from services import derived
 from services.health.checks import Found, Probe, off, ok, plain, warning, wrong
 from services.health.probes import found_root, try_store
 from services.sources import clock_warnings
@@ -101,9 +99,10 @@ def _search() -> Found:
     """Check that all archives are found by the present settings, and that an index of trigrams finds them soon."""
     if not has_text_index():
         return warning("search_without_index")
-    if not is_complete(digest_of(searchable())):
+    lacking = derived.lacking(derived.SEARCH)
+    if lacking is None:
         return warning("search_incomplete")
-    return ok("search_complete")
+    return warning("search_fills_in", count=lacking) if lacking else ok("search_complete")
 
 
 def _store() -> Found:

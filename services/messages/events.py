@@ -1,4 +1,4 @@
-"""Makes events with the bodies that endpoints receive, and plans their messages.
+"""Makes events with the bodies that endpoints receive, plans their messages, and summarizes a run for people.
 
 Each event becomes a message to each endpoint, or a record of why the endpoint does not hear it.
 """
@@ -27,6 +27,7 @@ from domain.messages import bodies
 from domain.messages.attempts import TRIED_FOR, first_attempt_at
 from domain.messages.bodies import MOST_REPORTED
 from domain.messages.endpoints import declared_name, event_id_of, is_for, message_id_of, why_skipped
+from domain.messages.summaries import MOST_ROWS, summary
 from domain.words.catalogue import in_words
 from models.archive.archive import ArchiveRow, Difference
 from models.errors import Conflict
@@ -207,9 +208,22 @@ def archive_url(reference: str) -> str:
     return f"{settings().receiver_url}/api/archives/{quote(reference, safe='')}"
 
 
-def page_url(reference: str) -> str:
-    """Return the address of an archive's page in the console."""
-    return f"{settings().receiver_url}/console/archives/{quote(reference, safe='')}"
+def archive_summary(archived: StoredArchive, version: int) -> str:
+    """Return the summary of a run of an archive, for Prefect's UI.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    reference, receipt_id = archived.archive.reference, archived.receipt_id
+    return summary(
+        archived.archive,
+        recorded.not_closed(reference, MOST_ROWS),
+        notifications.of_receipt(receipt_id),
+        discrepancies_in_all=sum(recorded.count_not_closed(reference).values()),
+        version=version,
+        archive_url=f"{settings().receiver_url}/console/archives/{quote(reference, safe='')}",
+        terms=archived.request.payment_terms,
+    )
 
 
 def delivery_refused(group: str, at: datetime) -> Event:

@@ -19,8 +19,7 @@ from adapters.tables.people import letters, notices
 from domain.people.letters import Places, trial_text, words
 from domain.people.notices import Word, looked_at, next_attempt, opened, settled, told, word_due
 from models.errors import CellarError
-from models.people import LetterRow, Notice
-from models.views.people import AddressTest, PeopleTest
+from models.people import AddressTest, LetterRow, Notice, PeopleTest
 from services.people.sightings import Known, Look, look
 
 _CLAIMED_FOR = timedelta(minutes=2)  # a letter takes 20 s at most

@@ -77,16 +77,16 @@ def _key(group: ConditionGroup) -> str:
         return f"{group.code} {group.key}".strip()
     if group.code in OF_CHECKS:
         return ""
-    task = group.values.get("task") if group.code is ConditionCode.RUN_FAILED else None
+    task = group.values.get("task") if group.code == ConditionCode.RUN_FAILED else None
     return f"{group.key} in {task}" if task else group.key
 
 
 def _count(group: ConditionGroup) -> int:
-    return group.count if group.code in OF_CHECKS or group.code is DerivedCode.ENDPOINT_FAILING else group.subjects
+    return group.count if group.code in OF_CHECKS or group.code == DerivedCode.ENDPOINT_FAILING else group.subjects
 
 
 def _detail(group: ConditionGroup) -> str:
-    if group.code is DerivedCode.ENDPOINT_DISABLED:
+    if group.code == DerivedCode.ENDPOINT_DISABLED:
         return group.values["why"] or "no reason is kept"
     return group.values.get("sentence") or ""
 

@@ -16,24 +16,20 @@ from adapters.database.transactions import reading
 from adapters.inbox.inbox import Backlog, backlog
 from adapters.settings.settings import settings
 from adapters.tables import by_hour
-from adapters.tables.open_conditions import AnyCode, DerivedCode, open_conditions
+from adapters.tables.open_conditions import open_conditions
 from domain.overview import HOUR, by_day, hours_of_days, hours_until, periods
-from models.store.condition import ConditionCode, Severity
+from models.store.condition import Severity
 from models.views.health import Check, Verdict
 from models.views.overview import Attention, Counted, Overview, Waiting
-from models.views.troubles import ConditionGroup, FailureGroup, Failures
 from services.health.checks import examined
 from services.health.recent import Recent
 from services.health.systems import system_probes
-from services.sources import check_filter
 
 _PATIENCE_S = 1.0
 _CHECKED_WITHIN_S = 10
 _SETTLES_AFTER = timedelta(minutes=10)
 _KEPT_FOR = timedelta(hours=6)
 _NOT_WELL = (Verdict.WARNING, Verdict.WRONG)
-_OF_RUNS: tuple[AnyCode, ...] = (DerivedCode.ARCHIVE_FAILED, ConditionCode.RUN_FAILED)
-_WHY_NOT_KEPT = "the archive failed before cellar kept causes; `cellar show REFERENCE` gives the address of its run"
 
 
 def overview(now: datetime) -> Overview:
@@ -59,29 +55,6 @@ def overview(now: datetime) -> Overview:
         days=periods(month, levels) if month is not None else None,
         waiting=Waiting(receipts=queue.receipts, oldest_at=queue.oldest_at) if queue is not None else None,
         parts=parts,
-    )
-
-
-def failures(source: str | None = None) -> Failures:
-    """Return the failed archives by cause, of all sources or of one, then the complete archives whose last run failed.
-
-    Raises:
-        Refused: there is no such source.
-        Transient: the database does not answer.
-    """
-    check_filter(source)
-    return Failures(items=[*map(_failure, open_conditions(_OF_RUNS, source))])
-
-
-def _failure(found: ConditionGroup) -> FailureGroup:
-    return FailureGroup(
-        condition=ConditionCode.RUN_FAILED if found.code is ConditionCode.RUN_FAILED else None,
-        code=found.key,
-        task=found.values["task"],
-        sentence=found.values["sentence"] or _WHY_NOT_KEPT,
-        archives=found.subjects,
-        first_at=found.first_at,
-        last_at=found.last_at,
     )
 
 

@@ -16,8 +16,9 @@ from adapters.database.transactions import writing
 from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl
 from adapters.store.objects import history
+from adapters.tables.open_conditions import DerivedCode, open_numbers
 from adapters.tables.people import notices
-from adapters.tables.runs import receipts, refused, runs
+from adapters.tables.runs import receipts, runs
 from cli.custody.verify import _advice
 from domain.people.letters import Places, words
 from domain.people.notices import Word, opened
@@ -297,13 +298,13 @@ def test_refused_body_is_ended_by_a_person_as_the_letter_says(cellar: Cellar, co
         (again,) = json.loads(cellar("quarantine", "release", receipt_id, "--json").output)
         assert (again["released"], again["code"]) == (False, code)
     restore_refused()
-    assert refused.open_bodies() == 1
+    assert open_numbers(DerivedCode.DELIVERY_REFUSED) == {code: 1}
     letter = letter_about(NoticeKind.DELIVERIES_REFUSED)
 
     followed(cellar, letter, RECEIPT=receipt_id, WHY="a scanner")
 
     restore_refused()
-    assert refused.open_bodies() == 0
+    assert open_numbers(DerivedCode.DELIVERY_REFUSED) == {}
 
 
 # letters to people

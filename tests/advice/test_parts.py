@@ -20,14 +20,13 @@ from cli.operation.status import prefect_yaml
 from models.runs.cause import Cause
 from models.sources import StatedTerms
 from models.views.health import Check, Verdict
-from services import sources
+from services import derived, sources
 from services.anchors.making import make
 from services.health.agreement import agreement_probes
 from services.health.checks import Probe, examined
 from services.health.installation import installation_probes
 from services.health.systems import system_probes
 from services.people.letters import tell
-from services.search.filling import fill
 from tests.advice.following import followed, ran
 from tests.cli.conftest import Cellar
 from tests.conftest import free_port
@@ -59,7 +58,7 @@ def world(
 ) -> World:
     """A migrated installation of which no program runs."""
     configure(PREFECT_API_URL=closed_url(), port=free_port())
-    fill(lambda _: None)
+    derived.begin()
     for each in (sqlite_installation.data_dir, *sqlite_installation.data_dir.iterdir()):
         each.chmod(0o700)
     httpserver.expect_request("/chat").respond_with_data("")
@@ -97,7 +96,19 @@ def database(world: World) -> Mend:
 def search(world: World) -> Mend:
     archived("r", sample_body("r", signed_document=None))
     world.configure(search_fields="*")
-    return nothing
+    return indexed
+
+
+def search_fills_in(world: World) -> Mend:
+    mend = search(world)
+    derived.begin()
+    return mend
+
+
+def indexed() -> None:
+    """Do as a worker does."""
+    while derived.fill():
+        pass
 
 
 def place_of(setting: str) -> Callable[[World], Mend]:
@@ -223,7 +234,7 @@ def file_modes(_world: World) -> Mend:
 SITUATIONS: dict[str, list[Callable[[World], Mend]]] = {
     "database": [database, not_migrated],
     "schema": [not_migrated],
-    "search": [search],
+    "search": [search, search_fills_in],
     "store": [place_of("store_url"), store_of_another_disk, bucket_without_credentials],
     "inbox": [place_of("inbox_url"), late_inbox],
     "ClamAV": [clamav],

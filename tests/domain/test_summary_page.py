@@ -235,12 +235,6 @@ def test_file_without_content_is_not_listed() -> None:
     assert len(Read(page_of(archive, paths=["files/signed.pdf"])).named("a")[1:]) == 1
 
 
-def test_equal_archives_give_equal_pages() -> None:
-    archive = read(sample_document())
-
-    assert page_of(archive) == page_of(replace(archive))
-
-
 def test_page_says_who_holds_the_archive_and_what_was_checked_when() -> None:
     texts = "\n".join(Read(page_of(read(sample_document()))).texts)
 

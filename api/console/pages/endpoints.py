@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
 
-from adapters.tables.messages import notifications
+from adapters.tables.open_conditions import DerivedCode, open_numbers
 from api.console.frame.cookies import ROOT
 from api.console.frame.entrance import see
 from api.console.frame.forms import Form, Posted
@@ -31,7 +31,9 @@ router = APIRouter()
 
 @router.get("/endpoints")
 def list_endpoints(request: Request, _person: Person) -> Response:
-    return render(request, "endpoints/list.html", endpoints=endpoints.listed().items, dead=_dead())
+    return render(
+        request, "endpoints/list.html", endpoints=endpoints.listed().items, dead=open_numbers(DerivedCode.MESSAGES_DEAD)
+    )
 
 
 @router.get("/endpoints/new")
@@ -69,7 +71,7 @@ def read(request: Request, name: str, _person: Person) -> Response:
         request,
         "endpoints/endpoint.html",
         found=endpoints.view(name),
-        dead=_dead().get(name, 0),
+        dead=open_numbers(DerivedCode.MESSAGES_DEAD).get(name, 0),
         states=known,
         chosen=asked if asked in known else None,
         messages=message_list.page(MessageQuery(endpoint=name, state=states, limit=_SHOWN)),
@@ -113,12 +115,6 @@ def _rotation(form: Form) -> Rotation:
         return Rotation.model_validate({"overlap_h": form.number("overlap_h")} if form.text("overlap_h") else {})
     except ValidationError as error:
         raise Refused("BAD_PARAMETER", _WRONG_HOURS, where="overlap_h") from error
-
-
-def _dead() -> dict[str, int]:
-    """Return the number of messages that are dead, by endpoint."""
-    found = notifications.undelivered_by_endpoint()
-    return {name: number for (name, state), number in found.items() if state == NotificationState.DEAD}
 
 
 @router.get("/messages/{message_id}")

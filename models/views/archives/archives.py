@@ -119,7 +119,13 @@ class ArchiveSummary(_About):
 
 
 class ArchivePage(Page[ArchiveSummary]):
-    """A page of archives, newest first. `next` is the cursor of the following page."""
+    """A page of archives, newest first. `next` is the cursor of the following page.
+
+    `not_indexed`: archives that filters may miss, until workers have indexed them after an upgrade or a change of
+    settings.
+    """
+
+    not_indexed: int = 0
 
 
 class VersionView(BaseModel):

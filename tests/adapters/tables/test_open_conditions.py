@@ -21,7 +21,7 @@ from models.payments import DiscrepancyRow
 from models.runs.cause import Cause, WaitingRow
 from models.runs.receipt import RefusedRow
 from models.store.condition import ConditionCode, Subject
-from services.views.overview import failures
+from services.views.troubles import failures
 from tests.records import NOON, digest, registered
 
 AT = [NOON + timedelta(minutes=minute) for minute in range(10)]
@@ -148,8 +148,8 @@ CASES: dict[str, tuple[Callable[[], None], list[Line]]] = {
     "missing": (
         processes_missing,
         [
-            ("PROCESS_MISSING", "process", "default", 2, 2, AT[1], AT[2], {"deadline_at": AT[7]}),
-            ("PROCESS_MISSING", "process", "retail", 1, 1, AT[3], AT[3], {"deadline_at": AT[6]}),
+            ("PROCESS_MISSING", "process", "default", 2, 2, AT[1], AT[2], {"why": "submitted", "deadline_at": AT[7]}),
+            ("PROCESS_MISSING", "process", "retail", 1, 1, AT[3], AT[3], {"why": "submitted", "deadline_at": AT[6]}),
         ],
     ),
     "discrepancies": (

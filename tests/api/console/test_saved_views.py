@@ -117,7 +117,7 @@ def test_view_whose_filters_are_no_longer_valid_says_so_and_can_be_removed(
     with installed(console.folder, **console.settings):
         [row] = saved_views.shown()
         row.view_id, row.query = "0" * 32, "state=shredded"
-        saved_views.replace(row)
+        saved_views.save(row, replace=True)
 
     page = person.get(f"{LIST}?state=shredded").text
 

@@ -115,7 +115,7 @@ def test_delivery_that_the_database_has_lost_is_no_matter_of_a_re_run(cellar: Ce
 
     output = cellar("verify").output
 
-    assert "lost receipts and deliveries come back by `cellar rebuild` alone" in output
+    assert "Lost receipts and deliveries come back by `cellar rebuild` alone" in output
 
 
 def test_delivery_brings_back_an_archive_that_has_disappeared(cellar: Cellar) -> None:

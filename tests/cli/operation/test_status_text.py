@@ -71,10 +71,10 @@ def test_status_of_a_well_installation_ends_with_all_is_well() -> None:
 
 
 def test_status_names_each_condition_with_the_command_that_shows_more() -> None:
-    soon = {"deadline_at": NOON.replace(hour=16), "task": None}
+    soon = {"deadline_at": NOON.replace(hour=16), "why": "submitted"}
     found = [
         group(DerivedCode.ARCHIVE_FAILED, Subject.ARCHIVE, "CONFLICT", 1_200, values={"task": "load-metadata"}),
-        group(DerivedCode.PROCESS_MISSING, Subject.PROCESS, "retail", 2, values=soon),
+        group(DerivedCode.PROCESS_MISSING, Subject.PROCESS, "hr", 2, values=soon),
         group(DerivedCode.SYSTEM_AWAY, Subject.SYSTEM, "store", 3, severity=Severity.INFO),
         group(DerivedCode.DELIVERY_REFUSED, Subject.DELIVERY, "NOT_JSON", 16, severity=Severity.WARNING),
         group(DerivedCode.ENDPOINT_FAILING, Subject.ENDPOINT, "erp", count=4, severity=Severity.WARNING),
@@ -86,7 +86,7 @@ def test_status_names_each_condition_with_the_command_that_shows_more() -> None:
     shown = lines(lambda terminal: print_status(terminal, status(conditions=found, checks=[FINE, AWAY, LATE]), NOON))
     assert shown[-10:] == [
         "ARCHIVE_FAILED: 1,200 archives, CONFLICT in load-metadata; see `cellar failures`",
-        "PROCESS_MISSING: 2 processes, retail, the first with 4 hours left; see `cellar missing list`",
+        "PROCESS_MISSING: 2 processes, hr, submitted, the first with 4 hours left; see `cellar missing list`",
         "SYSTEM_AWAY: 3 archives wait for the store since 2026-01-01 11:00 UTC (60 min); see `cellar doctor`",
         "DELIVERY_REFUSED: 16 bodies, NOT_JSON; see `cellar quarantine list`",
         "ENDPOINT_FAILING: 1 endpoint, erp, 4 messages wait; see `cellar endpoints show erp`",

@@ -4,8 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from adapters.words.languages import texts
 from domain.people.letters import Places, counts_text, ended_text, missing_text, trial_text, words
 from domain.people.notices import Word, opened
+from domain.words.findings import CONDITIONS
+from domain.words.wording import LANGUAGES, Language
 from models.people import Notice, NoticeKind, Sighting
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -17,8 +20,8 @@ def notice(kind: NoticeKind, key: str = "", count: int = 12, detail: str = "") -
     return opened(seen, "n").model_copy(update={"most": 500})
 
 
-def said(of: Notice, word: Word = Word.FIRST) -> list[str]:
-    made = words(of, word, PLACES, NOON + timedelta(hours=3))
+def said(of: Notice, word: Word = Word.FIRST, language: Language = "en") -> list[str]:
+    made = words(of, word, PLACES, NOON + timedelta(hours=3), texts(language))
     return [made.title, *made.text.split("\n")]
 
 
@@ -35,9 +38,10 @@ def test_failures_name_cause_number_times_and_command() -> None:
 def test_wait_says_that_archives_go_on_by_themselves() -> None:
     assert said(notice(NoticeKind.SYSTEM_AWAY, "store", 120))[:3] == [
         "cellar: 120 archives wait for the store",
-        "120 archives wait for the store since 2026-01-01 12:00 UTC (3 h); see `cellar doctor`.",
+        "Since 2026-01-01 12:00 UTC (3 h). See `cellar doctor`.",
         "Archives go on by themselves once it is back. They are given up after three days.",
     ]
+    assert "Bring the key back in `secrets/seal`" in said(notice(NoticeKind.SYSTEM_AWAY, "key"))[1]
 
 
 def test_end_says_how_long_and_how_many() -> None:
@@ -60,15 +64,36 @@ def test_deadlines_say_how_many_are_deleted_within_which_hours() -> None:
     assert ended_text(0, 0, 0) == ""
 
 
+def test_condition_without_a_letter_of_its_own_says_what_it_means_and_what_to_do() -> None:
+    assert said(notice(NoticeKind.CONDITION, "FILE_MISSING", 3)) == [
+        "cellar: FILE_MISSING (3)",
+        CONDITIONS["FILE_MISSING"].what,
+        "Since 2026-01-01 12:00 UTC, the last at 2026-01-01 14:00 UTC.",
+        CONDITIONS["FILE_MISSING"].to_do,
+        "https://cellar.example/console/",
+    ]
+
+
 def test_refusals_say_their_codes() -> None:
     assert counts_text([("TRUNCATED", 1200), ("NOT_BASE64", 1)]) == "TRUNCATED 1,200, NOT_BASE64 1."
+
+
+def test_letter_speaks_hebrew_where_it_is_asked_to() -> None:
+    failed = notice(NoticeKind.ARCHIVES_FAILED, "NO_MEMBER", 2, "sessions[0]: expected an id")
+
+    assert said(failed, language="he")[:3] == [
+        "cellar: שני תיקים נכשלו (NO_MEMBER)",
+        "sessions[0]: expected an id",
+        "מאז 2026-01-01 12:00 UTC, האחרון ב-2026-01-01 14:00 UTC.",
+    ]
 
 
 @pytest.mark.parametrize("kind", NoticeKind)
 @pytest.mark.parametrize("word", Word)
 @pytest.mark.parametrize("count", [1, 1_000_000])
-def test_every_letter_fits_on_a_phone(kind: NoticeKind, word: Word, count: int) -> None:
-    title, *lines = said(notice(kind, "endpoint-or-cause-of-a-long-name", count, "word " * 100), word)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_letter_fits_on_a_phone(kind: NoticeKind, word: Word, count: int, language: Language) -> None:
+    title, *lines = said(notice(kind, "endpoint-or-cause-of-a-long-name", count, "word " * 100), word, language)
 
     assert len(title) <= 90
     assert sum(map(len, lines)) <= (700 if kind is NoticeKind.PROCESSES_MISSING else 520)

@@ -20,7 +20,7 @@ from models.views.archives.archives import ArchiveQuery
 from services.custody.remembering import Memory, check_again
 from services.custody.verifying import missing, object_of, verify_object
 from services.views import archive_list, archive_view
-from services.views.overview import failures
+from services.views.troubles import failures
 from tests.installations import archived, checked, damaged_file, database_that_is_away
 from tests.samples import sample_body
 
@@ -156,6 +156,21 @@ def test_failed_run_of_a_complete_archive_is_a_condition_until_a_check_or_a_run_
 
     receipts.set_failed(receipt_id, failed, NOW)
     assert check_again("one") is False
+    assert wrong("one") == []
+
+
+def test_run_that_fails_while_a_check_reads_is_still_a_condition_after_the_check() -> None:
+    memory, stored = Memory(), object_of("one")
+    fixity = verify_object(stored)
+    receipts.set_failed(
+        archived("one", sample_body("one")), Cause("CONFLICT", None, "Conflict", "two records"), datetime.now(UTC)
+    )
+
+    memory.take(stored, fixity)
+    memory.keep()
+
+    assert wrong("one") == ["RUN_FAILED"]
+    checked("one")
     assert wrong("one") == []
 
 

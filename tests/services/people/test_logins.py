@@ -12,7 +12,7 @@ from services.people import logins
 from services.people.actions import record
 from services.views.timeline import timeline_of
 
-pytestmark = pytest.mark.usefixtures("installation")
+pytestmark = pytest.mark.usefixtures("sqlite_installation")
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 PERSON, TOKEN, OTHER = "דנה Levy", "a token", "another token"
 

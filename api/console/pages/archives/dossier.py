@@ -32,7 +32,7 @@ from models.views.troubles import MissingQuery
 from services.payments import discrepancies
 from services.receipts.lookup import unknown_reference
 from services.triggering import releases, reruns
-from services.views import archive_view, missing_list
+from services.views import archive_view, troubles
 from services.views.differences import version_differences
 from services.views.timeline import timeline_of
 
@@ -147,7 +147,7 @@ def _without_archive(request: Request, reference: str) -> Response:
     entries = timeline_of(reference)
     if not entries:
         raise unknown_reference(reference)
-    missing = missing_list.page(MissingQuery(reference=reference)).items
+    missing = troubles.missing_page(MissingQuery(reference=reference)).items
     return render(request, "process.html", reference=reference, entries=entries[::-1], missing=missing)
 
 

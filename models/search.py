@@ -1,4 +1,4 @@
-"""Entries of the search: a text and facets for each archive, in the order in which archives are listed."""
+"""What archives are found by: a text and facets for each archive, in the order of the list; and what is filled in."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -48,9 +48,9 @@ class Searchable:
 
 
 class SearchEntryRow(SQLModel, table=True):
-    """The entry of an archive. `id` grows with the time at which the archive was received (`domain/search/order.py`).
+    """The entry of an archive. `id` grows with the time at which the archive was received (`domain/search.py`).
 
-    `text` is what `q` looks in, normalised (`domain/search/text.py`). It is empty until the entry is filled.
+    `text` is what `q` looks in, normalised. `version` says how text and facets were made; 0 is none of the versions.
     """
 
     __tablename__ = "search_entry"
@@ -58,10 +58,11 @@ class SearchEntryRow(SQLModel, table=True):
     id: int = Field(primary_key=True, sa_type=EntryId, sa_column_kwargs={"autoincrement": False})
     reference: str = Field(max_length=255, unique=True)
     text: str = ""
+    version: int = Field(index=True, sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})
 
 
 class SearchFacetRow(SQLModel, table=True):
-    """A value by which an archive is found. `facet` is a digest of kind, name and value (`domain/search/facets.py`).
+    """A value by which an archive is found. `facet` is a digest of kind, name and value (`domain/search.py`).
 
     The index has all archives of a value in the order of the list. So a page of them is read from the index alone, and
     a long value takes as little room as a short value.
@@ -75,13 +76,15 @@ class SearchFacetRow(SQLModel, table=True):
     facet: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
 
 
-class SearchProgressRow(SQLModel, table=True):
-    """How far `cellar migrate` has filled in entries: `last` is the last reference, None once all are filled in.
+class DerivedRow(SQLModel, table=True):
+    """How far a kind of content that follows from other rows is filled in, archive by archive, by reference.
 
-    `searchable` is a digest of the settings that they were filled in by. Other settings fill in all of them again.
+    `last` is the last archive that is done, None once all are. `lacking` is how many archives lack the content.
     """
 
-    __tablename__ = "search_progress"
+    __tablename__ = "derived"
 
-    searchable: str = Field(primary_key=True, max_length=64)
+    kind: str = Field(primary_key=True, max_length=24)
+    version: int = Field(sa_type=BigInteger)
     last: str | None = Field(default=None, max_length=255)
+    lacking: int

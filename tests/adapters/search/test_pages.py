@@ -5,9 +5,8 @@ from sqlalchemy import insert, select
 from sqlmodel import SQLModel
 
 from adapters.database.transactions import reading, writing
-from adapters.search.pages import Wanted, newest
-from adapters.search.texts import may_match
-from domain.search.text import terms_of
+from adapters.search.pages import Wanted, may_match, newest
+from domain.search import terms_of
 
 COUNT = 1500
 ENTRY = SQLModel.metadata.tables["search_entry"]
