@@ -26,7 +26,7 @@ from adapters.tables.people import letters
 from adapters.tables.runs import receipts
 from domain.runs import age_text
 from models.errors import System, Transient, Unusable
-from models.said import Said, Value
+from models.said import Value, said
 from models.store.condition import OF_CHECKS
 from models.views.health import Verdict
 from services import derived
@@ -204,7 +204,7 @@ def _refused_by_source() -> dict[str, int]:
 def _last_verify() -> Found:
     """Check what checks have found, and that the last scheduled check came to its end: then it left its time."""
     checked_at = conditions.stored_object().checked_at
-    last = Said("verified", {"at": _minute(checked_at)}) if checked_at else Said("never_verified")
+    last = said("store_verified", at=_minute(checked_at)) if checked_at else said("never_verified")
     if damage := open_conditions(OF_CHECKS):
         return wrong("damage_found", last=last, damage=[f"{each.code} {each.count:,}" for each in damage])
     run = _last_scheduled_check()
@@ -239,7 +239,7 @@ def _last_anchor() -> Found:
         return off("no_anchor")
     at = _minute(found.at)
     if found.lacks or datetime.now(UTC) - found.at > _OLD_ANCHOR:
-        return warning("anchor_lacks", number=found.number, at=at, lacks=found.lacks)
+        return warning("anchor_lacks" if found.lacks else "anchored", number=found.number, at=at, lacks=found.lacks)
     return ok("anchored", number=found.number, at=at)
 
 
