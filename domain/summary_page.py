@@ -23,7 +23,7 @@ from domain.messages.summaries import size_text
 from domain.payments.booking import BookedPayment, booked
 from domain.payments.sentences import sentence
 from domain.secrets.cards import masked
-from domain.words.catalogue import word
+from domain.words.catalogue import warned, word
 from domain.words.wording import DIRECTIONS, ENGLISH, LANGUAGES, N_, Language
 from models.archive.archive import Archive, FormField, Signature
 from models.archive.content import Content
@@ -97,7 +97,7 @@ def summary_page(
     """Return the HTML page of an export in a language. Pure.
 
     It shows what the API shows, and what the export has proved. Text of the payload is escaped and has its own
-    direction, so it does not reorder its surroundings. Details of warnings and discrepancies stay in English.
+    direction, so it does not reorder its surroundings. Details of discrepancies stay in English.
 
     Args:
         shown: the version of the archive; None if it is too damaged to be read.
@@ -141,7 +141,7 @@ def _archive_shown(shown: Shown, terms: PaymentTerms, texts: NullTranslations) -
             (each.code, each.transaction_id, sentence(each.code, each.expected, each.found))
             for each in shown.discrepancies
         ],
-        "warnings": [(each.code, each.where, each.detail) for each in archive.warnings],
+        "warnings": [(each.code, each.where, word(warned(each.code, each.values), texts)) for each in archive.warnings],
         "signatures": [_signature_row(each) for each in archive.signatures],
         "fields": [_field_row(each, texts) for each in archive.fields],
         "versions": [(str(each.version), time_text(each.received_at), each.receipt_id) for each in shown.versions],

@@ -31,6 +31,7 @@ from adapters.settings.settings import settings
 from adapters.tables.archives import archives
 from adapters.tables.messages import notifications
 from domain.messages.summaries import UNDELIVERED, UNDELIVERED_TAG, cause_summary, size_text, undelivered_text
+from domain.words.catalogue import warned, word
 from flows.execution.attempts import attempt_at
 from flows.execution.engine import end_own_process, leave_slot
 from flows.execution.events import emit
@@ -169,7 +170,7 @@ async def load_metadata(reference: str, receipt_id: str, read: Read) -> Metadata
     else:
         log.info("The receipt says nothing new; it is a delivery of version %d", version)
     for warning in archive.warnings[:MOST_LOGGED]:
-        log.warning("%s at %s: %s", warning.code, warning.where, warning.detail)
+        log.warning("%s at %s: %s", warning.code, warning.where, word(warned(warning.code, warning.values)))
     if len(archive.warnings) > MOST_LOGGED:
         log.warning("%d warnings in all", len(archive.warnings))
     verdict = archive.newest_verdict

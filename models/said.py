@@ -55,6 +55,9 @@ SentenceCode = Literal[
     "nothing_confirmed_since", "endpoint_fails_until", "delivered_already", "attempt_under_way",
     "other_message_waits", "not_answered_yet", "rate_used_up", "message_is_skipped", "name_unresolved",
     "connection_slow", "nothing_came", "bad_certificate", "no_listener", "bad_url", "private_address",
+    # kinds of values of a payload
+    "json_text", "json_other_text", "json_whole_number", "json_number", "json_boolean", "json_object", "json_list",
+    "json_null",
 ]  # fmt: skip
 """Codes of sentences. `text` is what a person or another system has written, which no language changes. `kept_before`
 is what an earlier build kept in English, which is looked up whole."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from domain.words.causes import ANSWERS, CAUSES
 from domain.words.codes import WORDS
-from domain.words.findings import CONDITIONS, DISCREPANCIES, WARNINGS
+from domain.words.findings import CONDITIONS, DETAILS, DISCREPANCIES, WARNINGS
 from domain.words.parts import PARTS
 from domain.words.sentences import SENTENCES
 from domain.words.wording import ENGLISH, Meaning
@@ -16,8 +16,13 @@ from models.said import Said, said, said_of, verbatim
 
 MEANINGS: Mapping[str, Meaning] = {**CAUSES, **WARNINGS, **DISCREPANCIES, **CONDITIONS}
 """What a code means, wherever it is said. Codes of causes and of findings differ."""
-TEXTS: Mapping[str, str] = {**WORDS, **SENTENCES, **{f"what_{code}": each.what for code, each in MEANINGS.items()}}
-"""Every text by its code; `what_CODE` is what a code means."""
+TEXTS: Mapping[str, str] = {
+    **WORDS,
+    **SENTENCES,
+    **{f"what_{code}": each.what for code, each in MEANINGS.items()},
+    **{f"detail_{code}": text for code, text in DETAILS.items()},
+}
+"""Every text by its code; `what_CODE` is what a code means, `detail_CODE` what it says with its values."""
 
 
 def every_text() -> Iterator[str]:
@@ -50,6 +55,11 @@ def in_words(**told: Said | None) -> dict[str, Any]:
     return {name: word(each) for name, each in given.items()} | {
         "values": {name: each.as_json() for name, each in given.items()}
     }
+
+
+def warned(code: str, values: Mapping[str, Any]) -> Said:
+    """Return what a warning says, with its values if it has any. Pure."""
+    return Said(f"detail_{code}" if code in DETAILS else f"what_{code}", values)
 
 
 def named(code: str) -> Said:

@@ -76,10 +76,8 @@ CAUSES: Mapping[str, Meaning] = {
     "INTERRUPTED": Meaning("Something outside of the archive has interrupted the run.", "Mend what the detail names."),
     "KEY_AWAY": Meaning(
         "The key of sealed values is missing, damaged or not in the settings. The values themselves are whole.",
-        (
-            "Restore secrets/seal from a backup, or add the key to CELLAR_SEAL_KEYS. Archives wait meanwhile, and none "
-            "is lost."
-        ),
+        "Restore secrets/seal from a backup, or add the key to CELLAR_SEAL_KEYS. Archives wait meanwhile, and "
+        "none is lost.",
     ),
     "OTHER_RUN_AWAY": Meaning("Another run works on the same process.", "Wait until the other run has ended."),
     "PREFECT_AWAY": Meaning(
@@ -104,10 +102,8 @@ CAUSES: Mapping[str, Meaning] = {
     ),
     "NOT_REPAIRABLE": Meaning(
         "A damaged archive cannot be repaired from what arrived.",
-        (
-            "Run cellar verify: it names each damaged file. Restore these files from a backup of the store, then run "
-            "the archive again."
-        ),
+        "Run cellar verify: it names each damaged file. Restore these files from a backup of the store, then run "
+        "the archive again.",
     ),
     "RECEIPT_LOST": Meaning(
         "The store does not have the body that the run needs.",

@@ -12,22 +12,19 @@ _IN_CELLOSIGN = "If the value matters, look it up in Cellosign."
 _NOTHING = "There is nothing to do."
 
 WARNINGS: Mapping[str, Meaning] = {
-    WarningCode.ATTACHMENT_EMPTY: Meaning(
-        "An attached file is empty.", "If the file matters, ask the signer for it.", says_all=True
-    ),
+    WarningCode.ATTACHMENT_EMPTY: Meaning("An attached file is empty.", "If the file matters, ask the signer for it."),
     WarningCode.DUPLICATE_KEY: Meaning(
-        "A member of the payload occurs twice. The last value counts, and no file is lost.", _NOTHING, says_all=True
+        "A member of the payload occurs twice. The last value counts, and no file is lost.", _NOTHING
     ),
     WarningCode.FILE_INFECTED: Meaning(
         "ClamAV found malware in a file.", "Do not open the file. Ask the person who attached it for another."
     ),
     WarningCode.FILE_NOT_SCANNED: Meaning(
-        "A file was too large for ClamAV and was not scanned.", "Scan the file before you open it.", says_all=True
+        "A file was too large for ClamAV and was not scanned.", "Scan the file before you open it."
     ),
     WarningCode.INTEGRATION_FAILED: Meaning(
         "An integration of Cellosign failed.",
         "See the integrations of the session, and repeat in Cellosign what has failed.",
-        says_all=True,
     ),
     WarningCode.MEDIA_TYPE_MISMATCH: Meaning(
         "A file is not what its declared type says.", "Be careful before you open the file."
@@ -36,76 +33,75 @@ WARNINGS: Mapping[str, Meaning] = {
         "The payload gives cause for more warnings of one kind than are kept.",
         "The kept warnings are the first of their kind. For the others, see the request as it was sent.",
     ),
-    WarningCode.OTP_NOT_SENT: Meaning(
-        "A one-time password was not sent.", "Check how the signer was identified.", says_all=True
-    ),
+    WarningCode.OTP_NOT_SENT: Meaning("A one-time password was not sent.", "Check how the signer was identified."),
     WarningCode.SECRETS_LOCKED: Meaning(
         "The archive was loaded without its key.",
         "Bring the key back: in CELLAR_SEAL_KEYS, or in the folder keys of the store. Then run the archive again.",
-        says_all=True,
     ),
     WarningCode.SESSION_NOT_SUBMITTED: Meaning(
-        "A session was not submitted.",
-        "Check whether the process was meant to end without this session.",
-        says_all=True,
+        "A session was not submitted.", "Check whether the process was meant to end without this session."
     ),
     WarningCode.SESSION_REFERENCE_MISMATCH: Meaning(
-        "A session names another process.", "Check in Cellosign to which process the session belongs.", says_all=True
+        "A session names another process.", "Check in Cellosign to which process the session belongs."
     ),
     WarningCode.SIGNED_DOCUMENT_BROKEN: Meaning(
-        "A digital signature of the document is broken.",
-        "Do not rely on the document: let it be signed again.",
-        says_all=True,
+        "A digital signature of the document is broken.", "Do not rely on the document: let it be signed again."
     ),
-    WarningCode.SIGNED_DOCUMENT_CHANGED: Meaning(
-        "The document was changed after it was signed.", _BEFORE_RELYING, says_all=True
-    ),
+    WarningCode.SIGNED_DOCUMENT_CHANGED: Meaning("The document was changed after it was signed.", _BEFORE_RELYING),
     WarningCode.SIGNED_DOCUMENT_FIELDS_CHANGED: Meaning(
         "Form fields of the document were changed after it was signed.", _BEFORE_RELYING
     ),
     WarningCode.SIGNED_DOCUMENT_NOT_TRUSTED: Meaning(
         "A signature of the document is not trusted.",
-        (
-            "See the part Signed document. If the issuer of the certificate is to be trusted, add it to "
-            "CELLAR_TRUST_ROOTS."
-        ),
+        "See the part Signed document. If the issuer of the certificate is to be trusted, add it to "
+        "CELLAR_TRUST_ROOTS.",
     ),
-    WarningCode.SIGNED_DOCUMENT_REVOKED: Meaning(
-        "A certificate of a signature was revoked.", _BEFORE_RELYING, says_all=True
-    ),
+    WarningCode.SIGNED_DOCUMENT_REVOKED: Meaning("A certificate of a signature was revoked.", _BEFORE_RELYING),
     WarningCode.SIGNED_DOCUMENT_TOO_OLD: Meaning(
         "The document's last digital signature is older than the last signature in the payload.",
         "Check that this is the final document: it may lack a signature.",
-        says_all=True,
     ),
     WarningCode.SIGNED_DOCUMENT_UNREADABLE: Meaning(
-        "The signatures of the document cannot be judged.", _BEFORE_RELYING, says_all=True
+        "The signatures of the document cannot be judged.", _BEFORE_RELYING
     ),
     WarningCode.SIGNED_DOCUMENT_UNSIGNED: Meaning(
         "The signed document has no digital signature.", "Ask Cellosign why the document was not signed digitally."
     ),
     WarningCode.SIGNED_DOCUMENT_WEAK_DIGEST: Meaning(
-        "A signature uses a weak algorithm.", "Do not rely on this signature alone.", says_all=True
+        "A signature uses a weak algorithm.", "Do not rely on this signature alone."
     ),
     WarningCode.SIGNER_UNKNOWN: Meaning(
-        "A signer is not the recipient of any session.", "Check in Cellosign who has signed.", says_all=True
+        "A signer is not the recipient of any session.", "Check in Cellosign who has signed."
     ),
     WarningCode.SOURCES_DIFFER: Meaning(
         "Another source than that of the process has sent it. What it sent is set aside.",
         "If it is right, accept it in the part Versions, or with `cellar quarantine release`.",
-        says_all=True,
     ),
     WarningCode.TEXT_REPLACED: Meaning(
-        "Characters that databases refuse were replaced. The original is kept.", _NOTHING, says_all=True
+        "Characters that databases refuse were replaced. The original is kept.", _NOTHING
     ),
-    WarningCode.TIMESTAMP_UNREADABLE: Meaning("A time could not be read.", _IN_CELLOSIGN, says_all=True),
+    WarningCode.TIMESTAMP_UNREADABLE: Meaning("A time could not be read.", _IN_CELLOSIGN),
     WarningCode.VERSION_FROM_FUTURE: Meaning(
         "A version says that it was made more than a day after it arrived.",
         "Check the clock of the sender. A version that arrives later replaces it.",
-        says_all=True,
     ),
     WarningCode.WRONG_TYPE: Meaning("A value has another type than documented.", _IN_CELLOSIGN),
 }
+
+DETAILS: Mapping[str, str] = {
+    WarningCode.FILE_INFECTED: "ClamAV found %(name)s",
+    WarningCode.MEDIA_TYPE_MISMATCH: "the file looks like %(type)s, which is not its declared type",
+    WarningCode.MORE_WARNINGS: "%(count)s more warnings of the code %(code)s",
+    WarningCode.SIGNED_DOCUMENT_FIELDS_CHANGED: (
+        "form fields filled again after a signature: %(fields)s; signers who did not see that: %(signers)s"
+    ),
+    WarningCode.SIGNED_DOCUMENT_NOT_TRUSTED: "a signature is not trusted: %(why)s",
+    WarningCode.SIGNED_DOCUMENT_UNSIGNED: (
+        "the document has no digital signature, but the payload names signatures: %(count)s"
+    ),
+    WarningCode.WRONG_TYPE: "expected %(expected)s, got %(found)s; kept as null",
+}
+"""What a warning says with its values, where it has any."""
 
 _WHETHER_CHARGED = "Check at the provider whether the customer was charged."
 _WHAT_FOR = "Check what was paid for, then explain it here."
@@ -179,10 +175,8 @@ DISCREPANCIES: Mapping[str, Meaning] = {
         "The archive contradicts itself about whether the payment succeeded.", _WHETHER_CHARGED
     ),
     DiscrepancyCode.UNIT_MISMATCH: Meaning(
-        (
-            "The amount and the provider's total are in different units, such as agorot and shekels; check "
-            "CELLAR_AMOUNT_UNIT."
-        ),
+        "The amount and the provider's total are in different units, such as agorot and shekels; check "
+        "CELLAR_AMOUNT_UNIT.",
         "Correct the setting, then run the archive again.",
     ),
     DiscrepancyCode.UNKNOWN_SESSION: Meaning("The payment does not belong to a session of this archive.", _WHAT_FOR),
@@ -209,17 +203,13 @@ CONDITIONS: Mapping[str, Meaning] = {
     ),
     ConditionCode.ROWS_DIFFER: Meaning(
         "The database says otherwise than the store, which is right.",
-        (
-            "Run the archive again (cellar rerun), which loads its rows from the store. Lost receipts and deliveries "
-            "come back by `cellar rebuild` alone, into an empty database."
-        ),
+        "Run the archive again (cellar rerun), which loads its rows from the store. Lost receipts and deliveries "
+        "come back by `cellar rebuild` alone, into an empty database.",
     ),
     ConditionCode.ROWS_STALE: Meaning(
         "The data was read with other settings than those of today. Nothing is lost.",
-        (
-            "Run the archive again (cellar rerun), or set the settings back. Very many archives are read again by "
-            "cellar rebuild, into an empty database."
-        ),
+        "Run the archive again (cellar rerun), or set the settings back. Very many archives are read again by "
+        "cellar rebuild, into an empty database.",
     ),
     ConditionCode.STORE_ABSENT: Meaning(
         "The store is not there: nothing was ever archived in its place.",

@@ -26,10 +26,8 @@ PARTS: Mapping[str, Meaning] = {
     "store": CAUSES["STORE_AWAY"],
     "inbox": Meaning(
         "The inbox cannot be written.",
-        (
-            "Check that the disk or bucket of CELLAR_INBOX_URL is there and may be written. Senders are refused "
-            "until then."
-        ),
+        "Check that the disk or bucket of CELLAR_INBOX_URL is there and may be written. Senders are refused "
+        "until then.",
     ),
     "ClamAV": CAUSES["CLAMAV_AWAY"],
     "disk of data": _NO_ROOM,
@@ -108,10 +106,8 @@ PARTS: Mapping[str, Meaning] = {
     ),
     "Prefect events": Meaning(
         "",
-        (
-            "See whether `prefect server services start` runs and Redis answers. Archives go on meanwhile, but "
-            "schedules stop and Prefect shows no tasks."
-        ),
+        "See whether `prefect server services start` runs and Redis answers. Archives go on meanwhile, but "
+        "schedules stop and Prefect shows no tasks.",
     ),
     **dict.fromkeys(
         ("Prefect clock", "database clock"),

@@ -220,6 +220,15 @@ SENTENCES: Mapping[str, str] = {
     "bad_url": "the endpoint is no URL; expected http or https and a host",
     "private_address": "the endpoint is on a private address; set CELLAR_NOTIFY_ALLOW_PRIVATE=true to allow private "
     "addresses",
+    # kinds of values of a payload
+    "json_text": "text",
+    "json_other_text": "other text",
+    "json_whole_number": "a whole number of at most 64 bits",
+    "json_number": "a number",
+    "json_boolean": "true or false",
+    "json_object": "an object",
+    "json_list": "a list",
+    "json_null": "null",
     "kept_before": "%(text)s",
 }
 

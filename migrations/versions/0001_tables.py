@@ -267,7 +267,7 @@ CREATE TABLE waiting (
 
 CREATE TABLE warning (
     reference VARCHAR(255) NOT NULL, position INTEGER NOT NULL, code VARCHAR(64) NOT NULL, "where" VARCHAR NOT NULL,
-    detail VARCHAR NOT NULL, PRIMARY KEY (reference, position));
+    "values" {json} NOT NULL, PRIMARY KEY (reference, position));
 
 CREATE TABLE worker (worker_id VARCHAR(36) NOT NULL PRIMARY KEY, beats INTEGER NOT NULL);
 

@@ -138,4 +138,4 @@ def test_too_many_warnings_of_a_code_end_with_a_warning_that_counts_the_rest() -
 
     counts = Counter(each.code for each in found)
     assert counts == {WarningCode.SIGNER_UNKNOWN: 200, WarningCode.WRONG_TYPE: 200, WarningCode.MORE_WARNINGS: 1}
-    assert (found[-1].where, found[-1].detail) == ("", "800 more warnings of the code SIGNER_UNKNOWN")
+    assert (found[-1].where, found[-1].values) == ("", {"count": 800, "code": "SIGNER_UNKNOWN"})

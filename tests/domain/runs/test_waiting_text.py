@@ -32,8 +32,8 @@ LATER = NOON + timedelta(minutes=3)
         (
             System.KEY,
             2,
-            "2 archives wait for the key since 2026-01-01 12:00 UTC (3 min); bring the key back in `secrets/seal`, "
-            "CELLAR_SEAL_KEYS or `keys/` of the store",
+            "2 archives wait for the key of sealed values since 2026-01-01 12:00 UTC (3 min); bring the key back in "
+            "`secrets/seal`, CELLAR_SEAL_KEYS or `keys/` of the store",
         ),
     ],
 )
