@@ -86,7 +86,6 @@ SENTENCES: Mapping[str, str] = {
     "search_fills_in": "archives that are not indexed yet: %(count)s",
     "search_without_index": "texts are searched without an index, since the server lacks pg_trgm",
     "search_incomplete": "archives are not all found by the present settings, or by an upgrade's new filters",
-    "search_fills_in": "archives that are not indexed yet: %(count)s",
     "made_by_next_delivery": "%(path)s does not exist; the next delivery makes it",
     "nothing_waits": "nothing waits",
     "inbox_waits": "receipts that wait: %(count)s, the oldest for %(age)s",
