@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 
 from prefect import flow, get_run_logger
 
-from adapters.observation.log import bound
 from adapters.platform.cancellation import in_thread
 from flows.execution.attempts import without_text
 from flows.execution.events import emit
@@ -24,9 +23,8 @@ from services.completeness.taking_in import take_in_left
 from services.messages.endpoints.endpoints import forget_old_keys
 from services.messages.events.failures import announce_failures
 from services.messages.events.refusals import announce_refused
-from services.triggering.lost_waits import end_lost_waits
 from services.triggering.refusals import list_all_refused
-from services.triggering.reruns import start_asked
+from services.triggering.reruns import end_lost_waits, start_asked
 from services.triggering.trigger import forgotten, together, trigger, untriggered
 
 DEPLOYMENT = "sweep-inbox/scheduled"
@@ -64,11 +62,7 @@ async def sweep_inbox() -> None:
 
 
 async def _trigger_all(deliveries: Sequence[Delivery]) -> int:
-    runs = 0
-    for delivery, *again in together(deliveries):
-        with bound(delivery.reference, delivery.receipt_id):
-            runs += await trigger(delivery, Trigger.SWEEP, again)
-    return runs
+    return sum([await trigger(delivery, Trigger.SWEEP, again) for delivery, *again in together(deliveries)])
 
 
 async def drop_late_runs() -> None:

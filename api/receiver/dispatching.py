@@ -9,7 +9,6 @@ The inbox is the queue. An announced delivery is only triggered sooner. If the p
 """
 
 import asyncio
-import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
@@ -18,7 +17,6 @@ from typing import TypeVar
 
 import structlog
 
-from adapters.observation.log import bound
 from adapters.platform.loops import in_background, supervised
 from adapters.settings.settings import settings
 from api.receiver.admission import Admission
@@ -191,21 +189,10 @@ class Dispatcher:
             await asyncio.sleep(pause_s)
 
     async def _trigger(self, delivery: Delivery, why: Trigger, again: Sequence[Delivery]) -> bool:
-        """Trigger a delivery with those of the same receipt, and return whether they have a new run.
-
-        An error of this receipt alone delays no other receipt; each sweep logs it again.
-        """
+        """Trigger a delivery with those of the same receipt, and return whether they have a new run."""
         async with self._one_at_a_time:
             await self._lull()
-            with bound(delivery.reference, delivery.receipt_id):
-                try:
-                    return await trigger(delivery, why, again)
-                except Transient:
-                    raise
-                except Exception:  # whatever is wrong with this receipt, the other receipts go on
-                    # structlog's own trace would show values from payloads
-                    logging.getLogger(__name__).exception("receipt %s is not triggered", delivery.receipt_id)
-                    return False
+            return await trigger(delivery, why, again)
 
     async def _lull(self) -> None:
         """Wait for a moment without a new request, if it comes soon.

@@ -1,12 +1,14 @@
 """Registers deliveries and starts their runs. Every step is idempotent."""
 
 import asyncio
+import logging
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import structlog
 
 from adapters.inbox import inbox
+from adapters.observation.log import bound
 from adapters.observation.metrics import run_ended
 from adapters.observation.tracing import TRACEPARENT, span
 from adapters.peers import prefect_api
@@ -18,7 +20,7 @@ from adapters.tables.runs import receipts, runs
 from adapters.tables.runs.receipts import Registration
 from domain.runs.causes import CANCELLED
 from models.archive.archive import State
-from models.errors import Conflict, Locked
+from models.errors import Conflict, Locked, Transient, Unreadable
 from models.runs.receipt import Delivery
 from models.runs.run import RunRow, RunState, Trigger
 from services.receipts.leaving import leave_again
@@ -90,7 +92,8 @@ async def trigger(delivery: Delivery, why: Trigger, again: Sequence[Delivery] = 
     """Register a delivery and ensure that a run of its receipt is on its way, unless the receipt is archived and whole.
 
     A receipt with a recorded failure waits for a person or for the next delivery. A receipt that seems to be on its way
-    is checked: its run may have been killed, or Prefect may have forgotten it.
+    is checked: its run may have been killed, or Prefect may have forgotten it. An error of this receipt alone delays no
+    other receipt; each sweep logs it again.
 
     Args:
         again: further deliveries of the same receipt, which get the same run.
@@ -101,8 +104,19 @@ async def trigger(delivery: Delivery, why: Trigger, again: Sequence[Delivery] = 
     Raises:
         Transient: the database or Prefect does not answer; the sweep tries again.
     """
-    with span("trigger", delivery.headers.get(TRACEPARENT), receipt_id=delivery.receipt_id, trigger=why) as traced:
-        flow_run_id = await _trigger([delivery, *again], why)
+    about = {"receipt_id": delivery.receipt_id, "trigger": why}
+    with (
+        bound(delivery.reference, delivery.receipt_id),
+        span("trigger", delivery.headers.get(TRACEPARENT), **about) as traced,
+    ):
+        try:
+            flow_run_id = await _trigger([delivery, *again], why)
+        except Exception as error:  # whatever is wrong with this receipt, the other receipts go on
+            if isinstance(error, Transient) and not isinstance(error, Unreadable):
+                raise
+            # structlog's own trace would show values from payloads
+            logging.getLogger(__name__).exception("receipt %s is not triggered", delivery.receipt_id)
+            return False
         traced.note(flow_run_id=flow_run_id or "none")
         return flow_run_id is not None
 
@@ -251,7 +265,7 @@ def _is_kept(reference: str, receipt_id: str) -> bool:
         return stored is not None and stored.is_whole() and not archives.is_accepted(receipt_id)
     except Locked:
         raise
-    except Conflict:
+    except (Conflict, Unreadable):
         return False
 
 

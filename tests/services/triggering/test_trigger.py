@@ -49,6 +49,7 @@ from tests.installations import archived, finished
 from tests.records import NOON
 from tests.samples import sample_body
 
+SKELETON_OF_R = f"{ocfl.object_key('r')}/v1/content/skeleton.json"
 A_DELIVERY = Delivery("0", "a", "r", NOON, 2, {})
 pytestmark = pytest.mark.usefixtures("deployment", "sqlite_installation")
 
@@ -455,8 +456,20 @@ def damaged(body: bytes) -> str:
     leave_inbox(first.receipt_id)
     found = ocfl.inventory("r")
     assert found
-    store().overwrite_bytes(b"damaged", f"{ocfl.object_key('r')}/v1/content/skeleton.json")
+    store().overwrite_bytes(b"damaged", SKELETON_OF_R)
     return run
+
+
+def test_file_that_the_store_cannot_read_holds_up_no_other_delivery(body: bytes) -> None:
+    """The store works, but one file in it is no file: the run of its delivery says so, and the sweep goes on."""
+    run = damaged(body)
+    unreadable = Path(settings().store_location) / SKELETON_OF_R
+    unreadable.unlink()
+    unreadable.mkdir()
+
+    mending = triggered(arrived(body, minute=1), Trigger.SWEEP)
+
+    assert mending not in (None, run)
 
 
 def test_duplicate_of_a_damaged_receipt_starts_runs_until_a_run_repairs_it_or_fails(
