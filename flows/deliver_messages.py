@@ -23,11 +23,10 @@ from prefect.runtime import flow_run
 from adapters.database.transactions import pages
 from adapters.platform.cancellation import in_thread
 from adapters.tables.runs import runs
-from flows.execution.attempts import without_text
 from flows.execution.engine import leave_slot
-from flows.execution.late_runs import drop_late_runs_of
+from flows.execution.reporting import optional_summary
 from flows.execution.results import RESULTS
-from flows.execution.summaries import optional_summary
+from flows.execution.tasks import without_text
 from flows.execution.undelivered import RUNS_AT_ONCE, settle, settle_all, undelivered_runs
 from models.messages.notification import NotificationState
 from services.messages.attempts.delivering import Delivered, deliver_due, due_endpoints, give_up_expired
@@ -109,8 +108,3 @@ async def _publish(endpoint: str, delivered: Delivered) -> None:
 
 def _key(endpoint: str) -> str:
     return "".join(each if each.isascii() and each.isalnum() else "-" for each in endpoint.lower())
-
-
-async def drop_late_runs() -> None:
-    """Delete the runs that became due while no worker ran. A step of the deployment, see `prefect.yaml`."""
-    await drop_late_runs_of(DEPLOYMENT)

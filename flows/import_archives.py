@@ -28,11 +28,11 @@ from adapters.tables.runs import imports
 from adapters.tables.runs.imports import ImportAttempt
 from domain.runs.causes import cause_of
 from domain.runs.waiting import next_try
-from flows.execution.attempts import without_text
 from flows.execution.engine import is_cancelled_by_person
 from flows.execution.lease import Busy, sole_work_on_free
+from flows.execution.reporting import optional_summary
 from flows.execution.results import RESULTS
-from flows.execution.summaries import optional_summary
+from flows.execution.tasks import without_text
 from models.errors import CellarError, Conflict, Transient
 from models.runs.imports import MOST_PROBLEMS, ImportOutcome, ImportProblem, ImportProgress
 from models.runs.receipt import DEFAULT_SOURCE, Delivery

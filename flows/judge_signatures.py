@@ -14,9 +14,9 @@ from adapters.files import bucket
 from adapters.platform.cancellation import in_thread
 from domain.messages.notification import subject_of
 from flows.endpoints import notify_endpoints
-from flows.execution.attempts import without_text
+from flows.execution.reporting import optional_summary
 from flows.execution.results import RESULTS
-from flows.execution.summaries import optional_summary
+from flows.execution.tasks import without_text
 from models.archive.judgement import Change, Judged
 from models.store.fixity import StoredObject
 from services.custody.judging_again import count_due, due, judge_objects

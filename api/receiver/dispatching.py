@@ -26,7 +26,7 @@ from models.runs.receipt import Delivery
 from models.runs.refused import RefusedDelivery
 from models.runs.run import Trigger
 from services.completeness.taking_in import take_in_announced, take_in_left
-from services.triggering.refusals import MOST_LISTED_AT_ONCE, list_all_refused, list_refused
+from services.triggering.refused import MOST_LISTED_AT_ONCE, list_all_refused, list_refused
 from services.triggering.reruns import start_asked
 from services.triggering.trigger import together, trigger, untriggered
 

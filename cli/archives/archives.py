@@ -14,7 +14,7 @@ from cli.results import print_page
 from cli.terminal import Json, console, named_options, print_json, table_of, time_option
 from models.views.archives.archives import ArchiveQuery, ArchiveSummary, TimelineKind
 from models.views.archives.missing import MissingQuery
-from services.receipts.lookup import unknown_reference
+from services.receipts import unknown_reference
 from services.views import archive_list, archive_view, missing_list
 from services.views.differences import version_differences
 from services.views.timeline import timeline_of

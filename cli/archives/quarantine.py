@@ -20,8 +20,7 @@ from models.runs.receipt import DEFAULT_SOURCE
 from models.runs.refused import RefusedDelivery
 from models.views.archives.refused import RefusedQuery
 from services.sources.registry import check_filter
-from services.triggering.dismissals import dismiss
-from services.triggering.releases import Outcome, accept, release_all
+from services.triggering.refused import Outcome, accept, dismiss, release_all
 
 app = typer.Typer(help="List, show, release and dismiss payloads that were refused.", no_args_is_help=True)
 _SHOWN_OF_ID = 10

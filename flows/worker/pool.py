@@ -172,6 +172,19 @@ async def _runs_in(
             return list(found.values())
 
 
+async def drop_late_runs(deployment: str) -> None:
+    """Delete the runs of a schedule that became due while no worker ran: a single run does the work of all of them.
+
+    A step of deployments, see `prefect.yaml`.
+    """
+    async with get_client() as client:
+        with suppress(ObjectNotFound):
+            known = await client.read_deployment_by_name(deployment)
+            # This request deletes all scheduled runs. The client's `pause_deployment` keeps the late runs.
+            await client.request("POST", "/deployments/{id}/pause_deployment", path_params={"id": known.id})
+            await client.resume_deployment(known.id)
+
+
 def _job_template() -> dict[str, Any]:
     """Return the job template of Prefect's process worker, without defaults, which its own configuration has anyway.
 

@@ -2,7 +2,7 @@
 
 from adapters.peers.people import masked
 from adapters.settings.settings import settings
-from adapters.tables.people import letters
+from adapters.tables.people import notices
 from models.views.health import Check, Verdict
 
 _SET = "set CELLAR_PEOPLE_URLS, so that a person hears of failures and deadlines"
@@ -18,7 +18,7 @@ def people() -> Check:
     count = len(settings().people_urls)
     if not count:
         return Check(name="people", verdict=Verdict.OFF, found="no address is set: nobody hears of outages", to_do=_SET)
-    newest, addresses = letters.newest(), map(masked, settings().people_urls)
+    newest, addresses = notices.newest_letters(), map(masked, settings().people_urls)
     failed = {each: newest[each] for each in addresses if each in newest and newest[each].failure}
     if failed:
         said = [f"{name} at {each.failed_at:%Y-%m-%d %H:%M} UTC: {each.failure}" for name, each in failed.items()]

@@ -4,7 +4,7 @@ from adapters.tables.messages import notifications
 from domain.messages.summaries.summary import MOST_ROWS, summary
 from services.messages.events.archive_events import page_url
 from services.payments import recorded
-from services.receipts.stored_archive import StoredArchive
+from services.receipts import StoredArchive
 
 
 def archive_summary(archived: StoredArchive, version: int) -> str:

@@ -12,8 +12,7 @@ from services.messages.events.archive_events import events_of
 from services.messages.events.planning import announce
 from services.payments import recorded
 from services.processing.findings import PayloadFindings
-from services.receipts.leaving import leave_inbox
-from services.receipts.stored_archive import StoredArchive
+from services.receipts import StoredArchive, leave_inbox
 
 
 def complete(archived: StoredArchive, reconciled: PayloadFindings | None) -> list[Event]:

@@ -20,7 +20,7 @@ from services.payments.discrepancies import reconcile_version
 from services.payments.duplicates import reconcile_duplicates
 from services.payments.holds import reconcile_holds
 from services.payments.recorded import may_have_discrepancies
-from services.receipts.stored_archive import StoredArchive, stored_archive
+from services.receipts import StoredArchive, stored_archive
 from services.settlements.importing import rematch
 
 log = structlog.get_logger()

@@ -25,7 +25,7 @@ from services.health.lost_store import found_root
 from services.processing.examining import examined
 from services.processing.repairing import repair
 from services.processing.staging import Staged, stage, stage_what_rebuilds
-from services.receipts.raw_body import RawBody, opened_raw_body
+from services.receipts import RawBody, opened_raw_body
 
 log = structlog.get_logger()
 

@@ -24,7 +24,7 @@ from domain.secrets.sealing import sealed
 from models.archive.content import ContentCut, StoredContent
 from models.archive.spelling import Spelling
 from models.errors import Conflict, Refused
-from services.receipts.raw_body import RawBody, opened_raw_body
+from services.receipts import RawBody, opened_raw_body
 
 _READ_BYTES = 1 << 20
 

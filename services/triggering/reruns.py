@@ -16,7 +16,7 @@ from models.runs.cause import WaitingRow
 from models.runs.run import RunState, Trigger
 from models.views.archives.archives import RerunStarted
 from services.people.actions import record_within
-from services.receipts.lookup import latest_receipt_id
+from services.receipts import latest_receipt_id
 from services.triggering.trigger import start_run
 
 log = structlog.get_logger()

@@ -23,7 +23,7 @@ from models.archive.archive import State
 from models.errors import Conflict, Locked, Transient, Unreadable
 from models.runs.receipt import Delivery
 from models.runs.run import RunRow, RunState, Trigger
-from services.receipts.leaving import leave_again
+from services.receipts import leave_again
 
 log = structlog.get_logger()
 

@@ -39,7 +39,7 @@ from services.messages.endpoints import endpoints
 from services.payments.discrepancies import reconcile
 from services.people.looking import look
 from services.people.reporting import report_refusing, report_unverified
-from services.triggering.refusals import restore_refused
+from services.triggering.refused import restore_refused
 from services.views import archive_view
 from tests.advice.following import followed, ran
 from tests.cli.archives.test_quarantine_command import quarantined

@@ -25,7 +25,7 @@ from models.payments.discrepancy import DiscrepancyState
 from models.runs.cause import FailedReceipt
 from models.runs.receipt import VersionRow
 from services.payments import recorded
-from services.receipts.stored_archive import StoredArchive
+from services.receipts import StoredArchive
 
 log = structlog.get_logger()
 

@@ -22,7 +22,7 @@ from models.views.archives.archives import ArchiveView
 from services.custody.judging_again import count_due, due, judge_objects
 from services.custody.verifying import object_of, stored_objects, verify_objects
 from services.processing.loading import load
-from services.receipts.stored_archive import stored_archive
+from services.receipts import stored_archive
 from services.views import archive_view
 from tests import pdfs
 from tests.flows.databases import in_new_database, rows

@@ -40,8 +40,8 @@ from models.runs.cause import Cause
 from models.runs.receipt import DEFAULT_SOURCE, Delivery, Identity
 from models.runs.run import RunRow, RunState, Trigger
 from services.processing.persisting import persist
-from services.receipts.leaving import leave_inbox
-from services.triggering import releases
+from services.receipts import leave_inbox
+from services.triggering import refused
 from services.triggering.trigger import forgotten, start_run, together, trigger, untriggered
 from services.views import archive_view
 from tests.conftest import LONGEST_S
@@ -190,7 +190,7 @@ def test_version_that_a_person_accepts_gets_a_run_and_leaves_the_inbox_after_it(
     assert triggered(arrived(body, minute=2, source="other")) is None
     assert waiting() == []
 
-    releases.accept("r", foreign, "Dana")
+    refused.accept("r", foreign, "Dana")
     [accepted] = inbox.deliveries()
 
     run = triggered(accepted)

@@ -24,7 +24,7 @@ from models.people.action import ActionKind
 from services.evidence.bagging import evidence, write_evidence
 from services.evidence.handing_out import file_chunks, is_whole
 from services.people.actions import record
-from services.receipts.lookup import unknown_reference
+from services.receipts import unknown_reference
 from services.views import archive_view
 
 _IMAGES = {"image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp"}

@@ -19,8 +19,8 @@ from models.runs.refused import RefusedDelivery
 from models.views.archives.refused import RefusedQuery
 from models.views.parameters import Dismissal
 from services.people import actions
-from services.triggering import dismissals
-from services.triggering.releases import release_all
+from services.triggering import refused as triggering_refused
+from services.triggering.refused import release_all
 from services.views import refused_list
 
 PATH = f"{ROOT}/refused"
@@ -50,7 +50,7 @@ async def dismiss(form: Posted, person: Person) -> Response:
 
 
 def _dismiss(receipt_id: str, said: Dismissal) -> None:
-    if dismissed := dismissals.dismiss(_of_body(receipt_id), said, datetime.now(UTC)):
+    if dismissed := triggering_refused.dismiss(_of_body(receipt_id), said, datetime.now(UTC)):
         refused.record(dismissed)  # so that the next page shows it; the sweep does the same
 
 
