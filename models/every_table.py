@@ -23,7 +23,6 @@ import models.runs.receipt
 import models.runs.refused
 import models.runs.run
 import models.runs.task_result
-import models.runs.worker
 import models.search.entry
 import models.settlements.settlement
 import models.store.condition  # noqa: F401

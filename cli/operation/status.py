@@ -14,7 +14,7 @@ from adapters.inbox.backlog import backlog
 from adapters.peers import prefect_facts
 from adapters.tables import conditions
 from adapters.tables.completeness import missing_processes
-from adapters.tables.runs import claims, refused, waiting
+from adapters.tables.runs import leases, refused, waiting
 from cli.operation.checks import count_text, is_wrong, print_checks
 from cli.operation.failures import print_conditions
 from cli.operation.views import MissingCount, Status, WaitView
@@ -36,7 +36,7 @@ _QUESTIONS: Mapping[str, Callable[[], Any]] = {
     "missing": lambda: _of_database(_missing),
     "inbox": backlog,
     "workers": prefect_facts.online_workers,
-    "runs_in_progress": lambda: _of_database(lambda: len(claims.claimed())),
+    "runs_in_progress": lambda: _of_database(lambda: len(leases.claimed())),
 }
 
 

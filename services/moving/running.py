@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import Engine, select
@@ -11,9 +12,9 @@ from sqlmodel import col
 from adapters.peers import receiver
 from adapters.platform.locks import held
 from adapters.settings.settings import Settings
-from models.runs.worker import WorkerRow
+from models.runs.run import Leased, LeaseRow
 
-_WATCHED_S = 26  # a worker beats every 5 s; workers take each other for dead after 25 s
+_WATCHED_S = 26  # a worker renews its lease every 5 s, and its lease lasts 25 s
 
 
 @contextmanager
@@ -39,17 +40,17 @@ def _receivers(old: Settings) -> list[str]:
 
 
 def living_workers(database: Engine) -> list[str]:
-    """Return the ids of the workers that beat. If none of those that have not signed off does, looking takes 26 s."""
-    before, living = _beats(database), list[str]()
+    """Return the ids of the workers that renew their leases. If none that has not signed off does, it takes 26 s."""
+    before, living = _expiries(database), list[str]()
     for _ in range(_WATCHED_S if before else 0):
         time.sleep(1)
-        living = [each for each, beats in _beats(database).items() if beats != before.get(each)]
+        living = [each for each, expires_at in _expiries(database).items() if expires_at != before.get(each)]
         if living:
             break
     return living
 
 
-def _beats(database: Engine) -> dict[str, int]:
+def _expiries(database: Engine) -> dict[str, datetime]:
+    its = select(col(LeaseRow.subject), col(LeaseRow.expires_at)).where(col(LeaseRow.kind) == Leased.WORKER)
     with database.connect().execution_options(cellar_reading=True) as connection:
-        rows = connection.execute(select(col(WorkerRow.worker_id), col(WorkerRow.beats)))
-        return {row.worker_id: row.beats for row in rows}
+        return {row.subject: row.expires_at for row in connection.execute(its)}

@@ -1,7 +1,7 @@
-"""The history of runs, and the lease that prevents two runs from working on one process at once."""
+"""The history of runs."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import or_
@@ -14,7 +14,7 @@ from models.archive.archive import State
 from models.errors import System
 from models.runs.cause import Cause, WaitingRow
 from models.runs.receipt import DeliveryRow, ReceiptRow
-from models.runs.run import LeaseRow, RunRow, RunState
+from models.runs.run import RunRow, RunState
 
 _OF_AN_UNSEEN_END = {"state", "ended_at", "cause_code", "cause_error", "cause_sentence"}
 
@@ -207,74 +207,3 @@ def has_failed(flow_run_id: str, receipt_id: str) -> bool:
     with reading() as session:
         its = select(RunRow.state).where(RunRow.flow_run_id == flow_run_id, RunRow.receipt_id == receipt_id)
         return session.exec(its.order_by(col(RunRow.attempt).desc())).first() in (RunState.FAILED, RunState.CANCELLED)
-
-
-def take_lease(reference: str, holder: str, lasts_s: float) -> bool:
-    """Take or renew the lease on a process, and return whether `holder` has it."""
-    return reference in take_leases([reference], holder, lasts_s)
-
-
-def take_leases(references: Iterable[str], holder: str, lasts_s: float) -> set[str]:
-    """Take or renew the leases on processes, and return the processes whose lease `holder` has.
-
-    Update and insert are one statement each, so of several holders that try, exactly one gets the lease.
-    """
-    with writing() as session:
-        now = _now(session)
-        # In order, so that two transactions cannot deadlock.
-        return {each for each in sorted(references) if _is_taken(session, each, holder, now, lasts_s)}
-
-
-def _is_taken(session: Session, reference: str, holder: str, now: datetime, lasts_s: float) -> bool:
-    row = {"reference": reference, "holder": holder, "expires_at": now + timedelta(seconds=lasts_s)}
-    taken = session.connection().execute(
-        update(LeaseRow)
-        .where(
-            col(LeaseRow.reference) == reference,
-            or_(col(LeaseRow.holder) == holder, col(LeaseRow.expires_at) < now),
-        )
-        .values(row)
-    )
-    return taken.rowcount == 1 or insert_new(session, LeaseRow, row)
-
-
-def release_lease(reference: str, holder: str) -> None:
-    """Release the lease on a process, so that the next run can take it."""
-    release_leases([reference], holder)
-
-
-def release_leases(references: Iterable[str], holder: str) -> None:
-    """Release the leases on processes, so that the next runs can take them."""
-    with writing() as session:
-        for page in pages(sorted(references)):
-            session.execute(
-                update(LeaseRow)
-                .where(col(LeaseRow.reference).in_(page), col(LeaseRow.holder) == holder)
-                .values(expires_at=_now(session) - timedelta(seconds=1))
-            )
-
-
-def release_leases_of(flow_run_id: str) -> None:
-    """Release the leases of the attempts of a run that is no longer executed."""
-    with writing() as session:
-        now = _now(session)
-        session.execute(
-            update(LeaseRow)
-            .where(col(LeaseRow.holder).startswith(f"{flow_run_id}:"), col(LeaseRow.expires_at) > now)
-            .values(expires_at=now - timedelta(seconds=1))
-        )
-
-
-def _now(session: Session) -> datetime:
-    """Return the database's own time, since clocks of hosts may differ. SQLite has no clock, but serves one host."""
-    if session.get_bind().dialect.name != "postgresql":
-        return datetime.now(UTC)
-    now: datetime = session.connection().execute(select(func.clock_timestamp())).scalar_one()
-    return now
-
-
-def lease_expiry(flow_run_id: str) -> datetime | None:
-    """Return when the newest lease of a run's attempts expires or expired. None: no lease, or another run has it."""
-    with reading() as session:
-        held = select(LeaseRow.expires_at).where(col(LeaseRow.holder).startswith(f"{flow_run_id}:"))
-        return session.exec(held.order_by(col(LeaseRow.expires_at).desc())).first()
