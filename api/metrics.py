@@ -18,8 +18,8 @@ from adapters.observation.process_metrics import process_metrics
 from adapters.tables import conditions
 from api.authorization import API_TOKEN
 from api.errors import READERS_FAILURES, Responses
-from api.receiver.fellows import Fellows
 from api.receiver.health import why_not_ready
+from api.receiver.processes import Processes
 from models.sources.clock import ClockWarning
 from models.store.condition import OF_FAULTS, ConditionCode, Subject
 from models.views.failures import ConditionGroup
@@ -46,10 +46,10 @@ _clocks = Measurement("clocks", clock_warnings)
 @router.get("/metrics", summary="Metrics for Prometheus", response_class=Response, responses=_ANSWERS)
 async def metrics(request: Request) -> Response:
     """Values that cannot be measured within seconds are missing: of a database that is away, for example."""
-    fellows: Fellows = request.app.state.fellows
+    processes: Processes = request.app.state.processes
     (reason, counted, queue, space, wrong, anchor), clocks = await asyncio.gather(
         asyncio.gather(
-            why_not_ready(fellows),
+            why_not_ready(processes),
             _database.recent(),
             _inbox.recent(),
             _disks.recent(),
@@ -61,9 +61,9 @@ async def metrics(request: Request) -> Response:
     families = [
         _gauge("cellar_ready", "1 while the receiver stores payloads and triggers runs.", int(reason is None)),
         _gauge("cellar_database_up", "1 while the database answers.", int(counted is not None)),
-        _gauge("cellar_receiver_processes", "Processes that serve the receiver's port.", fellows.serving),
-        *process_metrics(fellows.pids),
-        *_in_flight(fellows),
+        _gauge("cellar_receiver_processes", "Processes that serve the receiver's port.", processes.serving),
+        *process_metrics(processes.pids),
+        *_in_flight(processes),
         *(_of_database(counted) if counted else ()),
         *(_of_missing(counted, datetime.now(UTC)) if counted else ()),
         *(_of_inbox(queue, datetime.now(UTC)) if queue else ()),
@@ -75,8 +75,8 @@ async def metrics(request: Request) -> Response:
     return Response(shared_exposition(families), media_type=CONTENT_TYPE)
 
 
-def _in_flight(fellows: Fellows) -> Iterable[Metric]:
-    requests, size_bytes = fellows.in_flight
+def _in_flight(processes: Processes) -> Iterable[Metric]:
+    requests, size_bytes = processes.in_flight
     yield _gauge("cellar_deliveries_in_flight", "Deliveries that are being received.", requests)
     yield _gauge("cellar_in_flight_bytes", "Announced or received bytes of these deliveries.", size_bytes)
 

@@ -20,7 +20,7 @@ import structlog
 from adapters.platform.loops import in_background, supervised
 from adapters.settings.settings import settings
 from api.receiver.admission import Admission
-from api.receiver.fellows import DROPPED, Fellows
+from api.receiver.processes import DROPPED, Processes
 from models.errors import Transient, Unusable
 from models.runs.receipt import Delivery
 from models.runs.refused import RefusedDelivery
@@ -53,9 +53,9 @@ class Dispatcher:
     inbox. So there is one try per sweep rather than one per delivery, and no queue grows in memory.
     """
 
-    def __init__(self, admission: Admission, fellows: Fellows) -> None:
+    def __init__(self, admission: Admission, processes: Processes) -> None:
         self._admission = admission
-        self._fellows = fellows
+        self._processes = processes
         self._announced: asyncio.Queue[Delivery] = asyncio.Queue()
         self._announced_ids: set[str] = set()
         self._one_at_a_time = asyncio.Lock()
@@ -106,9 +106,9 @@ class Dispatcher:
         pause_s = _FIRST_PAUSE_S
         while True:
             self._away.clear()
-            dropped = self._fellows.total(DROPPED)
+            dropped = self._processes.total(DROPPED)
             try:
-                if self._fellows.has_turn():
+                if self._processes.is_leader():
                     await self.sweep()
             except Unusable:
                 self._away.set()
@@ -126,7 +126,7 @@ class Dispatcher:
         """Wait for the interval, or until a process of the receiver drops more deliveries than `dropped`, or ends."""
         clock = asyncio.get_running_loop().time
         end_s = clock() + settings().sweep_interval_s
-        while (left_s := end_s - clock()) > 0 and self._fellows.total(DROPPED) == dropped:
+        while (left_s := end_s - clock()) > 0 and self._processes.total(DROPPED) == dropped:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._away.wait(), min(left_s, _LOOK_S))
                 return
@@ -179,7 +179,7 @@ class Dispatcher:
             try:
                 if clock() >= search_at_s:
                     search_at_s, is_away = clock() + settings().sweep_interval_s, False
-                    if self._fellows.has_turn():
+                    if self._processes.is_leader():
                         await search()
                 if new and not is_away:
                     await work(new)
@@ -208,5 +208,5 @@ class Dispatcher:
     def _stand_back(self, message: str, error: Transient) -> None:
         """Drop the deliveries that are announced before the next sweep."""
         self._away.set()
-        self._fellows.add(DROPPED, 1)
+        self._processes.add(DROPPED, 1)
         log.warning(message, why=str(error))

@@ -61,7 +61,7 @@ class Worker:
         self._id = str(uuid4())
         self._live: dict[str, Execution] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._outages = Outages(client, flows)
+        self._outages = Outages(flows)
         self._due = DueRuns(client, flows, self._live, self._outages)
         self._wake = asyncio.Event()
         self._watch = Watch(_DEAD_AFTER_S, clock())

@@ -30,7 +30,6 @@ log = structlog.get_logger()
 _ANNOUNCED_WITHIN = timedelta(seconds=5)
 _MOST_ATTEMPTS_AT_ONCE = 100
 _MOST_TOGETHER = 100
-_SOON = timedelta(seconds=5)
 _not_repaired: set[str] = set()
 """The runs that left an archive damaged. Reading it again at each sweep would delay the other deliveries."""
 _locked: set[str] = set()
@@ -216,9 +215,8 @@ async def start_run(reference: str, receipt_id: str, why: Trigger, *, repeats: b
         run = await prefect_api.create_run(identity, receipt_id, attempt, why)
         if not run.ended:
             await asyncio.to_thread(receipts.set_awaited, receipt_id)
-            # A run that is due soon starts by itself: its worker may be taking it now.
-            if why is not Trigger.SWEEP and run.waits_until and run.waits_until > datetime.now(UTC) + _SOON:
-                await prefect_api.make_due(run)
+            if why is not Trigger.SWEEP:
+                await prefect_api.make_due([run])
             return run
         if why is not Trigger.RERUN and not repeats and await asyncio.to_thread(_is_complete, receipt_id):
             return run  # it completed the receipt during the request

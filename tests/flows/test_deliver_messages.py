@@ -21,8 +21,7 @@ from adapters.files.store import store
 from adapters.settings.settings import Settings
 from adapters.store.objects import history
 from adapters.tables.messages import endpoints, notifications
-from flows.deliver_messages import deliver_messages
-from flows.execution.undelivered import settle, undelivered_runs
+from flows.deliver_messages import deliver_messages, settle, undelivered_runs
 from flows.process_archive import process_archive
 from models.messages.endpoint import EndpointRow
 from models.messages.event import Event, EventType

@@ -77,12 +77,6 @@ def by_run() -> dict[str, WaitingRow]:
     return {each.flow_run_id: each for each in _rows(col(WaitingRow.attempts) > 0)}
 
 
-def systems() -> set[str]:
-    """Return the systems that runs wait for."""
-    with reading() as session:
-        return set(session.exec(select(WaitingRow.waits_for).distinct()))
-
-
 def runs_waiting_for(system: str) -> list[WaitingRow]:
     """Return the runs that wait for a system, the longest wait first."""
     return _rows(col(WaitingRow.waits_for) == system)

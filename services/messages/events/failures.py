@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from adapters.tables.runs import failures
+from adapters.tables.runs import runs
 from domain.messages.retrying import TRIED_FOR
 from models.messages.event import Event
 from services.messages.events.archive_events import failed
@@ -17,7 +17,7 @@ def announce_failure(receipt_id: str) -> list[Event]:
     Raises:
         Transient: the database does not answer.
     """
-    failure = failures.of_receipt(receipt_id)
+    failure = runs.failure_of(receipt_id)
     return [_announced(failed(failure))] if failure else []
 
 
@@ -31,7 +31,7 @@ def announce_failures(now: datetime) -> list[Event]:
     """
     if not known_endpoints():
         return []
-    return [_announced(failed(each)) for each in failures.without_event(now - TRIED_FOR, _MOST_AT_ONCE)]
+    return [_announced(failed(each)) for each in runs.failures_without_event(now - TRIED_FOR, _MOST_AT_ONCE)]
 
 
 def _announced(event: Event) -> Event:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from prefect.client.orchestration import get_client
 
-from adapters.tables.runs import claims, runs
+from adapters.tables.runs import leases
 from models.errors import Transient
 from tests.conftest import wait_until
 from tests.flows.conftest import received
@@ -15,7 +15,7 @@ from tests.samples import sample_body
 
 @pytest.mark.usefixtures("downstream")
 def test_worker_whose_loop_ends_hands_back_its_runs() -> None:
-    runs.take_lease("process-1", "another", 300)
+    leases.take(["process-1"], "another", 300)
     receipt_id = received("process-1", sample_body("process-1")).receipt_id
 
     async def _run() -> str:
@@ -31,4 +31,4 @@ def test_worker_whose_loop_ends_hands_back_its_runs() -> None:
     with pytest.raises(Transient, match="has ended unexpectedly"):
         asyncio.run(_run())
 
-    assert claims.claimed() == set()
+    assert leases.claimed() == set()

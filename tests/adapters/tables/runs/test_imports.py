@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 
-import pytest
 from sqlmodel import select
 
 from adapters.database.transactions import reading
@@ -14,8 +13,6 @@ from models.runs.cause import Cause
 from models.runs.receipt import Delivery
 from models.runs.run import RunRow, RunState, Trigger
 from services.views import archive_view
-
-pytestmark = pytest.mark.usefixtures("installation")
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 FIRST = ImportAttempt("import-1", 1)
@@ -82,11 +79,11 @@ def test_archive_that_an_import_completes_waits_for_nothing() -> None:
     runs.begin(run)
     runs.wait("run-1", 1, System.STORE, NOON, Cause("STORE_AWAY", "persist-files", "Transient", "why"))
     imports.begin(DELIVERIES, FIRST, NOON)
-    assert waiting.systems() == {"store"}
+    assert [each.waits_for for each in waiting.summary()] == ["store"]
 
     imports.complete([A], FIRST, NOON)
 
-    assert waiting.systems() == set()
+    assert waiting.summary() == []
 
 
 def test_only_what_is_given_up_is_left_to_a_sweep() -> None:

@@ -15,7 +15,6 @@ from models.views.archives.archives import ArchiveView
 from services.views import archive_view
 from tests.records import NOON, delivery, digest, registered
 
-pytestmark = pytest.mark.usefixtures("installation")
 LATER = NOON + timedelta(hours=1)
 
 
@@ -104,6 +103,7 @@ def test_completed_receipt_stays_completed(state: State) -> None:
     assert receipts.register(delivery(minute=9)).state is State.COMPLETED
 
 
+@pytest.mark.usefixtures("installation")
 def test_completed_receipt_stays_completed_despite_concurrent_writers() -> None:
     for number in range(15):
         receipt_id = registered(body=str(number))
@@ -161,12 +161,14 @@ def registered_at_once(deliveries: list[Delivery]) -> list[Outcome]:
     return outcomes
 
 
+@pytest.mark.usefixtures("installation")
 def test_exactly_one_of_many_concurrent_deliveries_is_new() -> None:
     outcomes = registered_at_once([delivery(number=number) for number in range(8)])
 
     assert sorted(outcomes) == ["duplicate"] * 7 + ["new"]
 
 
+@pytest.mark.usefixtures("installation")
 def test_exactly_one_of_many_concurrent_bodies_is_new() -> None:
     outcomes = registered_at_once([delivery(body=str(number)) for number in range(8)])
 

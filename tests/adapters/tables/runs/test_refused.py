@@ -3,8 +3,6 @@
 from dataclasses import replace
 from datetime import timedelta
 
-import pytest
-
 from adapters.tables.messages import notifications
 from adapters.tables.runs import refused
 from models.messages.notification import NotificationRow
@@ -15,8 +13,6 @@ from services.messages.events.planning import event_row
 from services.messages.events.report_events import delivery_refused
 from services.views import archive_list, refused_list
 from tests.records import NOON, digest, registered
-
-pytestmark = pytest.mark.usefixtures("installation")
 
 
 def delivery(number: int, *, body: str = "", code: str = "NOT_JSON", reference: str | None = None) -> RefusedDelivery:

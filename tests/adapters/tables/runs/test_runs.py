@@ -1,6 +1,5 @@
-"""Recorded runs, and the lease: two runs never work on the same process at once."""
+"""Recorded runs: how each attempt began, waited and ended."""
 
-import threading
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -15,8 +14,6 @@ from models.runs.run import RunRow, RunState, Trigger
 from models.views.archives.archives import ArchiveQuery, RunView
 from services.views import archive_list, archive_view
 from tests.records import NOON, delivery, registered
-
-pytestmark = pytest.mark.usefixtures("installation")
 
 
 def later(seconds: float) -> datetime:
@@ -118,71 +115,6 @@ def test_any_attempt_since_a_time_counts_as_begun() -> None:
     assert runs.begun_since([], later(0)) == set()
 
 
-def test_lease_has_one_holder() -> None:
-    assert runs.take_lease("r", "one", 30)
-    assert not runs.take_lease("r", "other", 30)
-    assert runs.take_lease("another", "other", 30)
-
-
-def test_holder_renews_its_lease() -> None:
-    runs.take_lease("r", "run-1:1", 30)
-    first = runs.lease_expiry("run-1")
-
-    assert runs.take_lease("r", "run-1:1", 30)
-
-    renewed = runs.lease_expiry("run-1")
-    assert first
-    assert renewed
-    assert first < renewed < first + timedelta(seconds=30)
-    assert not runs.take_lease("r", "other", 30)
-
-
-def test_lease_of_a_dead_holder_expires() -> None:
-    runs.take_lease("r", "dead", -0.001)
-
-    assert runs.take_lease("r", "next", 30)
-    assert not runs.take_lease("r", "dead", 30)
-
-
-def test_released_lease_is_free_at_once() -> None:
-    runs.take_lease("r", "one", 30)
-    runs.release_lease("r", "one")
-
-    assert runs.take_lease("r", "other", 30)
-
-
-def test_late_release_does_not_free_the_lease_of_the_next_holder() -> None:
-    runs.take_lease("r", "slow", -1)
-    runs.take_lease("r", "next", 30)
-
-    runs.release_lease("r", "slow")
-
-    assert not runs.take_lease("r", "third", 30)
-
-
-@pytest.mark.parametrize("expired", [False, True], ids=["none yet", "one expired"])
-def test_exactly_one_of_many_concurrent_holders_gets_the_lease(expired: bool) -> None:
-    for number in range(5):
-        reference = f"process {number}"
-        if expired:
-            runs.take_lease(reference, "dead", -3600)
-        start, got = threading.Barrier(6), list[str]()
-
-        def take(
-            holder: str, reference: str = reference, start: threading.Barrier = start, got: list[str] = got
-        ) -> None:
-            start.wait()
-            if runs.take_lease(reference, holder, 30):
-                got.append(holder)
-
-        threads = [threading.Thread(target=take, args=(f"holder {each}",)) for each in range(6)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert len(got) == 1
-
-
 def test_superseded_attempt_cannot_end_the_run() -> None:
     begun(attempt=1)
     begun(attempt=2, at=40)
@@ -190,17 +122,6 @@ def test_superseded_attempt_cannot_end_the_run() -> None:
     runs.end("run-1", 1, RunState.CRASHED, State.RECEIVED, later(50))
 
     assert [each.state for each in recorded()] == ["Crashed", "Running"]
-
-
-def test_only_the_leases_of_the_given_run_are_released() -> None:
-    runs.take_lease("r", "run-1:2", 30)
-    runs.take_lease("another", "run-10:1", 30)
-
-    runs.release_leases_of("run-1")
-
-    assert runs.take_lease("r", "run-2:1", 30)
-    assert not runs.take_lease("another", "run-2:1", 30)
-    assert runs.lease_expiry("run-1") is None
 
 
 AWAY = Cause("STORE_AWAY", "persist-files", "Transient", "the folder does not take a file: ENOSPC")

@@ -10,7 +10,7 @@ from prefect.states import Completed
 
 from adapters.database.transactions import writing
 from domain.messages.undelivered import undelivered_text
-from flows.execution.undelivered import RUNS_AT_ONCE, settle_all
+from flows.deliver_messages import RUNS_AT_ONCE, settle_all
 from flows.process_archive import process_archive
 from models.messages.notification import NotificationRow, NotificationState
 from models.runs.run import RunRow, RunState, Trigger
