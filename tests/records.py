@@ -17,6 +17,7 @@ from models.archive.archive import Archive
 from models.messages.endpoint import EndpointRow
 from models.payments.discrepancy import PAYLOAD_CODES
 from models.runs.receipt import Delivery, VersionRow
+from models.runs.run import RunRow, RunState, Trigger
 from services.payments.discrepancies import reconcile_version
 from services.views import archive_view
 from tests.domain.payloads import TERMS, fingerprint, read
@@ -49,6 +50,12 @@ def registered(reference: str = "r", body: str = "body", *, minute: float = 0) -
     made = delivery(reference, body, minute=minute)
     receipts.register(made)
     return made.receipt_id
+
+
+def run_row(flow_run_id: str, receipt_id: str, **known: Any) -> RunRow:
+    """Return the first attempt of a run of the process `r`, begun at noon and not ended, but for what is `known`."""
+    first = {"attempt": 1, "trigger": Trigger.WEBHOOK, "state": RunState.RUNNING, "started_at": NOON, "reference": "r"}
+    return RunRow(flow_run_id=flow_run_id, receipt_id=receipt_id, **first | known)
 
 
 def loaded(archive: Archive, receipt_id: str) -> int:

@@ -21,9 +21,9 @@ from flows.verify_archives import verify_archives
 from flows.worker.due_runs import SUSPECT
 from flows.worker.pool import take
 from flows.worker.recovery import Watch, recover, recover_strays, state_after
-from models.runs.run import RunRow, RunState, Trigger
 from tests.flows.conftest import received
 from tests.flows.workers import make_pool
+from tests.records import run_row
 from tests.samples import sample_body
 
 ME = "worker-1"
@@ -274,14 +274,4 @@ async def _run_in(client: PrefectClient, state: "State[Any]", pool: str | None =
 
 
 def _begin(flow_run: FlowRun, attempt: int, receipt_id: str) -> None:
-    runs.begin(
-        RunRow(
-            flow_run_id=str(flow_run.id),
-            attempt=attempt,
-            reference="r",
-            receipt_id=receipt_id,
-            trigger=Trigger.WEBHOOK,
-            state=RunState.RUNNING,
-            started_at=datetime.now(UTC),
-        )
-    )
+    runs.begin(run_row(str(flow_run.id), receipt_id, attempt=attempt, started_at=datetime.now(UTC)))

@@ -20,11 +20,11 @@ from models.archive.archive import State as Stands
 from models.errors import System, Transient
 from models.runs.cause import Cause
 from models.runs.receipt import Delivery, ReceiptRow
-from models.runs.run import RunRow, RunState, Trigger
+from models.runs.run import RunState, Trigger
 from services.triggering.reruns import end_lost_waits, rerun, start_asked
 from services.triggering.trigger import start_run
 from tests.conftest import free_port
-from tests.records import NOON, delivery
+from tests.records import NOON, delivery, run_row
 
 pytestmark = pytest.mark.usefixtures("deployment", "sqlite_installation")
 
@@ -43,15 +43,7 @@ def complete() -> Delivery:
 def _waiting_run(of: Delivery) -> str:
     """Return a run that waits for an endpoint, in Prefect and in our history."""
     run_id = asyncio.run(start_run(of.reference, of.receipt_id, Trigger.WEBHOOK)).flow_run_id
-    row = RunRow(
-        flow_run_id=run_id,
-        attempt=1,
-        reference=of.reference,
-        receipt_id=of.receipt_id,
-        trigger=Trigger.WEBHOOK,
-        state=RunState.RUNNING,
-        started_at=NOON,
-    )
+    row = run_row(run_id, of.receipt_id, reference=of.reference)
     runs.begin(row)
     runs.wait(run_id, 1, System.ENDPOINT, NOON, AWAY)
     asyncio.run(_set(run_id, AwaitingRetry()))
@@ -140,16 +132,7 @@ def test_asked_re_run_is_kept_while_the_end_of_an_earlier_run_is_recorded(comple
     with writing() as session:
         waiting.ask_within(session, complete.reference, complete.receipt_id, NOON)
     runs.record_unseen(
-        RunRow(
-            flow_run_id=str(uuid4()),
-            attempt=1,
-            reference=complete.reference,
-            receipt_id=complete.receipt_id,
-            trigger=Trigger.WEBHOOK,
-            state=RunState.CRASHED,
-            started_at=NOON,
-            ended_at=NOON,
-        )
+        run_row(str(uuid4()), complete.receipt_id, reference=complete.reference, state=RunState.CRASHED, ended_at=NOON)
     )
 
     assert asyncio.run(end_lost_waits()) == 0

@@ -38,7 +38,7 @@ from models.archive.archive import State as Stands
 from models.errors import Conflict, System, Transient
 from models.runs.cause import Cause
 from models.runs.receipt import DEFAULT_SOURCE, Delivery, Identity
-from models.runs.run import RunRow, RunState, Trigger
+from models.runs.run import RunState, Trigger
 from services.processing.persisting import persist
 from services.receipts import leave_inbox
 from services.triggering import refused
@@ -46,7 +46,7 @@ from services.triggering.trigger import forgotten, start_run, together, trigger,
 from services.views import archive_view
 from tests.conftest import LONGEST_S
 from tests.installations import archived, finished
-from tests.records import NOON
+from tests.records import NOON, run_row
 from tests.samples import sample_body
 
 SKELETON_OF_R = f"{ocfl.object_key('r')}/v1/content/skeleton.json"
@@ -79,17 +79,7 @@ def triggered(delivery: Delivery, why: Trigger = Trigger.WEBHOOK) -> str | None:
 
 def recorded(flow_run_id: str, delivery: Delivery, state: RunState | None) -> None:
     """Record a run, as the flow does, and its end if `state` is given."""
-    runs.begin(
-        RunRow(
-            flow_run_id=flow_run_id,
-            attempt=1,
-            reference="r",
-            receipt_id=delivery.receipt_id,
-            trigger=Trigger.WEBHOOK,
-            state=RunState.RUNNING,
-            started_at=NOON,
-        )
-    )
+    runs.begin(run_row(flow_run_id, delivery.receipt_id))
     if state:
         runs.end(flow_run_id, 1, state, Stands.FAILED, NOON)
 

@@ -10,10 +10,10 @@ import pytest
 from adapters.tables.runs import receipts, runs
 from models.archive.archive import State
 from models.runs.receipt import Delivery, Outcome
-from models.runs.run import RunRow, RunState, Trigger
+from models.runs.run import RunState
 from models.views.archives.archives import ArchiveView
 from services.views import archive_view
-from tests.records import NOON, delivery, digest, registered
+from tests.records import NOON, delivery, digest, registered, run_row
 
 LATER = NOON + timedelta(hours=1)
 
@@ -187,17 +187,7 @@ def test_earliest_delivery_sets_the_time_of_receipt_even_when_registered_late() 
 def test_started_receipt_keeps_its_time_while_its_archive_takes_the_earliest() -> None:
     """That time has already decided which version is current."""
     receipt_id = registered(minute=5)
-    runs.begin(
-        RunRow(
-            flow_run_id="run-1",
-            attempt=1,
-            reference="r",
-            receipt_id=receipt_id,
-            trigger=Trigger.WEBHOOK,
-            state=RunState.RUNNING,
-            started_at=NOON,
-        )
-    )
+    runs.begin(run_row("run-1", receipt_id))
     runs.end("run-1", 1, RunState.CRASHED, State.RECEIVED, NOON)
 
     registered(minute=1)

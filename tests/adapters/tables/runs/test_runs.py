@@ -10,10 +10,10 @@ from adapters.tables.runs.waiting import Wait, Waits
 from models.archive.archive import State
 from models.errors import System
 from models.runs.cause import Cause
-from models.runs.run import RunRow, RunState, Trigger
+from models.runs.run import RunState
 from models.views.archives.archives import ArchiveQuery, RunView
 from services.views import archive_list, archive_view
-from tests.records import NOON, delivery, registered
+from tests.records import NOON, delivery, registered, run_row
 
 
 def later(seconds: float) -> datetime:
@@ -21,17 +21,7 @@ def later(seconds: float) -> datetime:
 
 
 def begun(flow_run_id: str = "run-1", attempt: int = 1, at: float = 0) -> None:
-    runs.begin(
-        RunRow(
-            flow_run_id=flow_run_id,
-            attempt=attempt,
-            reference="r",
-            receipt_id=registered(),
-            trigger=Trigger.WEBHOOK,
-            state=RunState.RUNNING,
-            started_at=later(at),
-        )
-    )
+    runs.begin(run_row(flow_run_id, registered(), attempt=attempt, started_at=later(at)))
 
 
 def recorded() -> list[RunView]:
