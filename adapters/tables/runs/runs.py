@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import or_
+from sqlalchemy import and_, or_
 from sqlmodel import Session, col, exists, func, select, update
 
 from adapters.database.transactions import insert_new, pages, reading, writing
@@ -131,20 +131,19 @@ def columns_of_end(state: RunState, now: datetime, cause: Cause | None) -> dict[
 
 
 def record_unseen(run: RunRow) -> bool:
-    """Record the end of a run whose process was killed, and return whether our history lacked that end."""
+    """Record the end of a run that no worker saw, and return whether our history lacked that end.
+
+    Its worker was killed, or a person cancelled it while it waited to be tried again.
+    """
+    its = (col(RunRow.flow_run_id) == run.flow_run_id, col(RunRow.receipt_id) == run.receipt_id)
+    last = select(func.max(RunRow.attempt)).where(*its).scalar_subquery()
+    waited = and_(col(RunRow.state) == RunState.AWAITING_RETRY, col(RunRow.attempt) == last)
+    unended = update(RunRow).where(*its, or_(col(RunRow.ended_at).is_(None), waited))
     with writing() as session:
         waiting.remove_within(session, [run.receipt_id], asked_too=False)
         if insert_new(session, RunRow, run.model_dump()):
             return True
-        ended = session.connection().execute(
-            update(RunRow)
-            .where(
-                col(RunRow.flow_run_id) == run.flow_run_id,
-                col(RunRow.receipt_id) == run.receipt_id,
-                col(RunRow.ended_at).is_(None),
-            )
-            .values(run.model_dump(include=_OF_AN_UNSEEN_END))
-        )
+        ended = session.connection().execute(unended.values(run.model_dump(include=_OF_AN_UNSEEN_END)))
         return ended.rowcount > 0
 
 

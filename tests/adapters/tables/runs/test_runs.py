@@ -170,6 +170,20 @@ def test_next_run_of_a_receipt_ends_the_wait_of_a_run_that_prefect_forgot() -> N
     assert waiting.summary() == []
 
 
+def test_run_that_a_person_cancels_while_it_waits_is_cancelled_in_the_history() -> None:
+    _waits(1, 5)
+    _waits(2, 20)
+
+    assert runs.record_unseen(run_row("run-1", registered(), state=RunState.CANCELLED, ended_at=later(60)))
+    assert not runs.record_unseen(run_row("run-1", registered(), state=RunState.CANCELLED, ended_at=later(90)))
+
+    assert [(each.state, each.ended_at) for each in recorded()] == [
+        ("AwaitingRetry", later(5)),
+        ("Cancelled", later(60)),
+    ]
+    assert (runs.ended_runs(registered()), waiting.summary()) == (1, [])
+
+
 def test_attempt_that_was_taken_for_dead_does_not_wait() -> None:
     begun()
     begun(attempt=2, at=20)
