@@ -122,10 +122,6 @@ def test_prefect_accepts_the_environment_and_the_secrets(
         assert server.database.migrate_on_start is False
 
 
-def test_prefects_variables_are_those_of_the_other_forms() -> None:
-    assert (KUBERNETES / "base" / "prefect-server.env").read_bytes() == (DEPLOY / "prefect-server.env").read_bytes()
-
-
 def test_each_container_is_hardened_and_bounded(documents: list[Document]) -> None:
     for program in of_kind(documents, *PROGRAMS).values():
         pod, container = pod_of(program), container_of(program)

@@ -1,19 +1,29 @@
 """The migrations make the tables of the models, and refuse a database that another build has migrated."""
 
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sqlmodel import SQLModel
 
+import migrations
 from adapters.database.migration import migrate, revisions
 from adapters.database.transactions import engine, reading
 from adapters.settings.settings import Settings
 from models.errors import Conflict, Transient
 from models.search.entry import TEXT_INDEX
+
+FOLDER = Path(migrations.__file__).parent
+RELEASED = {
+    "ledger.py": "99868c3360d9516117a0652c004a0347edfe49b4f50e3dd7f788a2de5d427b16",
+    "versions/0001_tables.py": "4f01ac0871aaa59e72d38ff15c619e7b53e5283e66beddd9ca0d44b7c5bdd2b8",
+}
+"""The digests of what was released. A line is added with a release, and none is changed (docs/decisions)."""
 
 
 def _is_of_a_model(name: str | None, *_: object) -> bool:
@@ -28,6 +38,17 @@ def test_models_and_migrations_agree_also_after_migrating_again() -> None:
     with engine().connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "include_name": _is_of_a_model})
         assert compare_metadata(context, SQLModel.metadata) == []
+
+
+def test_released_migrations_stay_as_they_were() -> None:
+    assert {each: sha256((FOLDER / each).read_bytes()).hexdigest() for each in RELEASED} == RELEASED
+
+
+def test_migrations_are_one_line_and_each_is_named_like_its_file() -> None:
+    known = list(ScriptDirectory(str(FOLDER)).walk_revisions())
+
+    assert sorted(each.revision for each in known) == sorted(each.stem for each in FOLDER.glob("versions/0*.py"))
+    assert max(len(each.revision) for each in known) <= 32  # the width of Alembic's column
 
 
 def test_migrate_creates_the_folder_of_the_database(configure: Callable[..., Settings], tmp_path: Path) -> None:

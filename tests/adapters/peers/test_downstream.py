@@ -6,15 +6,11 @@ import socket
 import ssl
 import struct
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, ip_address
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+import trustme
 from pytest_httpserver import HTTPServer
 
 from adapters.peers.downstream import MOST_OF_ANSWER, Answer, Unanswered, line, post, public_addresses
@@ -308,34 +304,14 @@ def test_line_keeps_its_connection_and_checks_its_addresses_again_after_five_sec
     assert asyncio.run(call()) == ([Answer(200, b"ok")] * 3, 1)
 
 
-def certificate(folder: Path, name: str) -> ssl.SSLContext:
-    """Return a server's context with a throwaway certificate for a name, and write `folder/cert.pem`."""
-    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    made = (
-        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    plain = serialization.NoEncryption()
-    (folder / "cert.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
-    return context
-
-
 @pytest.mark.parametrize(("name", "reached"), [("localhost", True), ("erp.example", False)])
 def test_certificate_must_match_the_host_name_despite_the_pinned_address(
     configure: Configure, tmp_path: Path, name: str, reached: bool
 ) -> None:
-    context = certificate(tmp_path, name)
-    configure(notify_allow_private="true", SSL_CERT_FILE=tmp_path / "cert.pem")
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(name).configure_cert(context)
+    authority.cert_pem.write_to_path(tmp_path / "authority.pem")
+    configure(notify_allow_private="true", SSL_CERT_FILE=tmp_path / "authority.pem")
     with HTTPServer(host="localhost", port=0, ssl_context=context) as peer:
         peer.expect_request("/hook").respond_with_data("")
 
