@@ -5,7 +5,7 @@ own run, which occupies no slot, and delays no other endpoint.
 """
 
 from collections.abc import Collection, Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from prefect import flow, get_run_logger
@@ -13,6 +13,7 @@ from prefect.artifacts import acreate_markdown_artifact
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.filters import (
     FlowRunFilter,
+    FlowRunFilterExpectedStartTime,
     FlowRunFilterId,
     FlowRunFilterState,
     FlowRunFilterStateType,
@@ -39,6 +40,7 @@ from services.redelivery.confirming import complete_confirmed
 
 RUNS_AT_ONCE = 200
 DEPLOYMENT = "deliver-messages/scheduled"
+_COUNTS_FOR = timedelta(hours=1)
 _UNENDED = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING]
 
 
@@ -65,19 +67,21 @@ async def _start_runs() -> None:
     for each in await in_thread(keep_disabled):
         log.error("The endpoint %s is disabled; see `cellar endpoints show NAME`", each)
     async with get_client() as client:
-        started = await _start_missing_runs(client, names) if names else 0
+        started = await start_missing_runs(client, names) if names else 0
         log.info("%d endpoints have messages to send; %d runs are started", len(names), started)
         log.info("%d runs are delivered now", await settle_all(client))
 
 
-async def _start_missing_runs(client: PrefectClient, names: Collection[str]) -> int:
-    """Start a run for each endpoint that has none. Two runs of an endpoint would share its messages, and send none
-    twice.
+async def start_missing_runs(client: PrefectClient, names: Collection[str]) -> int:
+    """Start a run for each endpoint that has none. Two runs of an endpoint share its messages, and send none twice.
+
+    A run that was due an hour ago counts no longer: a stock worker that was killed leaves its run Running for ever.
     """
     deployment = await client.read_deployment_by_name(DEPLOYMENT)
     unended = FlowRunFilter(
         tags=FlowRunFilterTags(any_=[_tag(each) for each in names]),
         state=FlowRunFilterState(type=FlowRunFilterStateType(any_=_UNENDED)),
+        expected_start_time=FlowRunFilterExpectedStartTime(after_=datetime.now(UTC) - _COUNTS_FOR),
     )
     running = {each.parameters.get("endpoint") for each in await client.read_flow_runs(flow_run_filter=unended)}
     missing = [each for each in names if each not in running]
