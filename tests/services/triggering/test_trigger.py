@@ -404,6 +404,15 @@ def test_untriggered_lists_deliveries_without_a_run_or_complete_oldest_first(bod
     assert asyncio.run(untriggered()) == [new, registered, done]
 
 
+def test_record_that_the_disk_does_not_read_delays_no_other(body: bytes) -> None:
+    (Path(settings().inbox_location) / "waiting" / "0.json").mkdir(parents=True)
+    (Path(settings().inbox_location) / "quarantine" / "0.json").mkdir(parents=True)
+    delivery = arrived(body)
+
+    assert asyncio.run(untriggered()) == [delivery]
+    assert asyncio.run(refused.list_all_refused()) == 0
+
+
 def test_delivery_of_a_receiver_whose_clock_was_an_hour_ahead_is_untriggered_at_once(body: bytes) -> None:
     now = datetime.now(UTC)
     ahead, just_now = (_arrived(body, now + each) for each in (timedelta(hours=1), timedelta()))
