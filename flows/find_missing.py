@@ -11,7 +11,7 @@ from domain.messages.summaries.missing_summary import MOST_SHOWN, missing_summar
 from flows.execution.reporting import emit, optional_summary
 from flows.execution.results import RESULTS
 from flows.execution.tasks import without_text
-from models.completeness.missing_process import Closing
+from models.completeness.processes import Closing
 from models.errors import Transient
 from services.completeness import finding_missing
 from services.completeness.alerting import announce_missing

@@ -15,7 +15,7 @@ from flows.endpoints import report_open_discrepancies
 from flows.execution.results import RESULTS
 from flows.execution.tasks import without_text
 from models.errors import CellarError, Conflict, Refused
-from models.settlements.settlement_summary import SettlementSummary
+from models.settlements.settlement import SettlementSummary
 from services.settlements import importing
 
 

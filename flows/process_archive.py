@@ -41,7 +41,7 @@ from flows.execution.tasks import RETRIED, RETRIED_SHORTLY, attempt_at
 from models.archive.verdict import Outcome
 from models.errors import Refused, Transient
 from models.messages.notification import AttemptTrigger, NotificationState
-from models.payments.discrepancy import DiscrepancyState
+from models.payments import DiscrepancyState
 from models.runs.receipt import Identity
 from models.runs.run import Trigger
 from services.custody.remembering import check_again

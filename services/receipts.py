@@ -18,7 +18,7 @@ from domain.completeness.words import missing_text
 from domain.payments.reconciliation import reconcile
 from models.archive.archive import Archive
 from models.errors import Conflict, Locked, Refused
-from models.payments.discrepancy import Discrepancy
+from models.payments import Discrepancy
 
 
 def latest_receipt_id(reference: str) -> str:

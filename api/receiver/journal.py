@@ -15,7 +15,7 @@ import structlog
 
 from adapters.inbox import session_events
 from adapters.platform.grouping import Grouped
-from models.completeness.session_event import ReceivedEvent, SessionEvent
+from models.completeness.processes import ReceivedEvent, SessionEvent
 
 log = structlog.get_logger()
 

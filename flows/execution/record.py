@@ -19,8 +19,7 @@ from adapters.observation.tracing import is_traced, span
 from adapters.store.objects import history
 from adapters.tables.runs import receipts, runs, waiting
 from adapters.tables.runs.waiting import Wait
-from domain.runs.causes import CANCELLED, cause_of, system_of
-from domain.runs.waiting import next_try
+from domain.runs import CANCELLED, cause_of, next_try, system_of
 from flows.execution.engine import is_cancelled_by_person
 from flows.execution.reporting import emit
 from flows.execution.tasks import told

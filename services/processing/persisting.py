@@ -11,11 +11,11 @@ from adapters.files.spool import staging, translated
 from adapters.files.store import store
 from adapters.platform.cancellation import checkpoint
 from adapters.store import ocfl, seals
-from adapters.store.object_files import CUTS, FILES, REVOCATION, SKELETON, VERDICT
 from adapters.store.objects import history, interrupted
 from adapters.store.objects.deliveries import keep_delivery
 from adapters.store.objects.judgements import recorded_text
 from adapters.store.objects.requests import StoredRequest, request_in, version_in
+from adapters.store.ocfl import CUTS, FILES, REVOCATION, SKELETON, VERDICT
 from adapters.tables.runs import receipts
 from domain.archive.versions import statement_of
 from domain.body.cuts import SEALED_VALUE

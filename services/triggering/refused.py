@@ -17,8 +17,7 @@ from adapters.tables.runs import refused
 from domain.archive.reading import identity_of
 from domain.body.scan import Scanner
 from models.errors import Refused
-from models.runs.receipt import ACCEPTED_BY
-from models.runs.refused import RefusedDelivery
+from models.runs.receipt import ACCEPTED_BY, RefusedDelivery
 from models.views.parameters import Dismissal
 from services.receipts import opened_raw_body, receipt_of
 

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from sqlalchemy import Engine, text
 
-from adapters.database.pools import Program, connect_as
+from adapters.database.outages import Program, connect_as
 from adapters.database.transactions import engine, reading
 from adapters.settings.settings import Settings
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pytest_httpserver import HTTPServer
 
-from adapters.peers.reaching import fault_at
+from adapters.peers.addresses import fault_at
 from adapters.settings.settings import Settings
 from tests.adapters.peers.test_downstream import certificate
 from tests.installations import closed_url

@@ -11,7 +11,7 @@ from cli.operation.failures import print_failures
 from cli.operation.views import FailuresAndWaits, WaitView
 from models.errors import System
 from models.runs.cause import Cause
-from models.views.failures import FailureGroup
+from models.views.troubles import FailureGroup
 from tests.cli.conftest import Cellar
 from tests.records import NOON, registered, run_row
 

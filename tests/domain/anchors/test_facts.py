@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from domain.anchors.facts import fact_of_delivery, fact_of_judgement, facts_of_discrepancies, facts_of_receipt
+from domain.anchors import fact_of_delivery, fact_of_judgement, facts_of_discrepancies, facts_of_receipt
 
 RECEIPT = {
     "receipt_id": "a" * 64,

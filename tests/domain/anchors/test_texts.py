@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from domain.anchors.texts import anchor_root, leaf_text, read_leaf, read_statement, statement_text
+from domain.anchors import anchor_root, leaf_text, read_leaf, read_statement, statement_text
 from models.store.anchor import Leaf, Statement
 
 LEAF = Leaf("archives/a/b/c/urn%3acellar%3ap", 2, "ab" * 32, ("01" * 32, "02" * 32), ("0f" * 16,))

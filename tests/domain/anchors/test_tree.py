@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.anchors.tree import leaf_hash, path_to, root_by_path, root_of
+from domain.anchors import leaf_hash, path_to, root_by_path, root_of
 
 LEAVES = st.lists(st.binary(max_size=8), min_size=1, max_size=70)
 

@@ -15,13 +15,11 @@ from hypothesis import strategies as st
 from domain.archive.reading import reference_of
 from domain.archive.rows import discrepancy_rows, rows_of
 from domain.payments.reconciliation import reconcile
-from models.archive.archive import Archive
+from models.archive.archive import Archive, FormField, Signature
 from models.archive.content import Content, Role
-from models.archive.form_field import FormField
 from models.archive.session import Integration, Invitation
-from models.archive.signature import Signature
 from models.errors import Refused
-from models.payments.payment import Attempt
+from models.payments import Attempt
 from tests.domain.payloads import IN_MAJOR_UNITS, TERMS, changed, fingerprint, read, read_body
 from tests.samples import PDF, PNG, sample_document
 

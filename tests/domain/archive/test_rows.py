@@ -6,14 +6,12 @@ from datetime import date
 import pytest
 
 from domain.archive.rows import discrepancy_rows, label_text, rows_of
+from models.archive.archive import FormFieldRow, SignatureRow
 from models.archive.content import FileRow
-from models.archive.form_field import FormFieldRow
 from models.archive.session import IntegrationRow, InvitationRow, LabelRow, SessionRow
-from models.archive.signature import SignatureRow
-from models.archive.signed_document import SignedDocumentRow
+from models.archive.verdict import SignedDocumentRow
 from models.archive.warning import WarningRow
-from models.payments.discrepancy import Discrepancy, DiscrepancyCode, DiscrepancyRow
-from models.payments.payment import PaymentKeyRow, PaymentRow
+from models.payments import Discrepancy, DiscrepancyCode, DiscrepancyRow, PaymentKeyRow, PaymentRow
 from tests.domain.payloads import IN_MAJOR_UNITS, TERMS, changed, fingerprint, read, read_body
 from tests.samples import PNG, sample_document
 

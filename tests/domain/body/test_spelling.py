@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from domain.body.base64_text import Base64Text
 from domain.body.spelling import SpellingReader, spelled
-from models.archive.spelling import Spelling
+from models.archive.content import Spelling
 
 _SIGNS = bytes([0xFB, 0xEF, 0xBE, 0xFF, 0xFF, 0xFF])  # "++++////"
 _DATA = _SIGNS * 50 + b"%PDF-1.7 and so on" * 20

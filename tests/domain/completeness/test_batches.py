@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.completeness.batches import events_in, lines_of
-from models.completeness.session_event import ReceivedEvent
+from models.completeness.processes import ReceivedEvent
 
 MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 BODIES = st.text(st.characters(exclude_categories=["Cs"])).map(str.encode)

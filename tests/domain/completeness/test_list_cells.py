@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.completeness.list_cells import number_of, time_of
+from domain.completeness.list_rows import number_of, time_of
 from models.completeness.listed import ListedTime
 from tests.lists import local
 

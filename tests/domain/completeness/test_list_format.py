@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.completeness.list_format import read_list_format
+from domain.completeness.list_rows import read_list_format
 from models.completeness.list_format import ListFormat
 from models.errors import Refused
 

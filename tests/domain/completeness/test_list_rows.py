@@ -2,8 +2,7 @@
 
 import pytest
 
-from domain.completeness.list_format import read_list_format
-from domain.completeness.list_rows import HEAD_WITHIN_ROWS, MOST_UNREAD, read_list
+from domain.completeness.list_rows import HEAD_WITHIN_ROWS, MOST_UNREAD, read_list, read_list_format
 from models.completeness.list_format import ListFormat
 from models.completeness.listed import ListedProcess, ListedTime, Standing, UnreadRow
 from models.errors import Refused

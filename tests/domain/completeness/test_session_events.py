@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.completeness.session_events import check_event, is_archive, read_event
-from models.completeness.session_event import SessionEvent, SessionEventType
+from models.completeness.processes import SessionEvent, SessionEventType
 from models.errors import Refused
 from tests.samples import sample_document
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.payments.amounts import Amounts, Instalments, amounts_of, instalments_of
-from models.payments.payment import Attempt
+from models.payments import Attempt
 from tests.domain.payloads import IN_MAJOR_UNITS, TERMS
 
 FRACTION_OR_BEYOND = "a fraction of a minor unit, or beyond 64 bits"

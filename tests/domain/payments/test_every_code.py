@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from models.payments.discrepancy import DiscrepancyCode
+from models.payments import DiscrepancyCode
 from tests.domain.payments import test_duplicates, test_holds, test_reconciliation
 from tests.domain.settlements import test_matching
 

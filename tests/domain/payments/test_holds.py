@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from domain.payments.holds import Hold, aging_holds
+from domain.payments.standing import Hold, aging_holds
 
 TODAY = date(2026, 3, 10)
 HOLDS = [(8, 7, True), (9, 7, True), (400, 7, True), (1, 0, True), (7, 7, False), (0, 0, False), (-1, 7, False)]

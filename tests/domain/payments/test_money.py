@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.payments.money import exponent_of, minor_units
+from domain.payments.amounts import exponent_of, minor_units
 
 INT64 = 1 << 63
 

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from domain.payments.booking import booked
 from domain.payments.discrepancies import by_id
 from domain.payments.reconciliation import reconcile, vanished
-from models.payments.discrepancy import DiscrepancyCode
-from models.payments.payment_terms import PaymentTerms
+from models.payments import DiscrepancyCode, PaymentTerms
 from tests.domain.payloads import IN_MAJOR_UNITS, TERMS, changed, read
 from tests.samples import sample_document
 

@@ -3,7 +3,7 @@
 import pytest
 
 from domain.payments.sentences import sentence, shown_transaction
-from models.payments.discrepancy import DiscrepancyCode
+from models.payments import DiscrepancyCode
 
 
 @pytest.mark.parametrize("code", list(DiscrepancyCode))

@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.payments.standing import deciding, standing_of
-from models.payments.payment import Attempt, Payment, Standing
-from models.payments.payment_terms import PaymentTerms, PaymentType
+from models.payments import Attempt, Payment, PaymentTerms, PaymentType, Standing
 from tests.domain.payloads import TERMS
 
 ATTEMPT = Attempt("t", "s", "charge", "success", None, None, None, None, None, None, authorisation="1579133")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.runs.causes import cause_of, system_of
+from domain.runs import cause_of, system_of
 from models.errors import Conflict, Locked, Refused, System, Transient, Unreadable, Unusable
 
 SECRET = "4580-1234"

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.runs.waiting import next_try
+from domain.runs import next_try
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

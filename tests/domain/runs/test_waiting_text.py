@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from domain.runs.waiting_text import age_text, waits_text
+from domain.runs import age_text, waits_text
 from models.errors import System
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

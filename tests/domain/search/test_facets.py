@@ -4,8 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.search.facets import Rows, facet, field_text, payload_facets, text_of
-from models.archive.archive import ArchiveRow
-from models.archive.form_field import FormFieldRow
+from models.archive.archive import ArchiveRow, FormFieldRow
 from models.archive.session import LabelRow
 from models.search.entry import MOST_FACETS, Kind, Searchable
 from tests.records import NOON

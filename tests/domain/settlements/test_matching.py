@@ -23,8 +23,7 @@ from domain.settlements.matching import (
     standing_after,
     unmatched,
 )
-from models.payments.discrepancy import Discrepancy, DiscrepancyCode
-from models.payments.payment import Standing
+from models.payments import Discrepancy, DiscrepancyCode, Standing
 from models.settlements.settlement import (
     Candidate,
     Days,

@@ -5,8 +5,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from domain.settlements.matching import CODES
-from domain.settlements.report import entries_of
-from domain.settlements.report_format import read_format
+from domain.settlements.report import entries_of, read_format
 from models.settlements.report_format import ReportColumns, ReportFormat
 from models.settlements.settlement import EntryKind
 

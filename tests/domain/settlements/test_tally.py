@@ -9,8 +9,16 @@ from hypothesis import strategies as st
 
 from domain.settlements.matching import MATCHED
 from domain.settlements.tally import Tally
-from models.settlements.settlement import DecidedEntry, Decision, Entry, EntryKind, Match
-from models.settlements.settlement_summary import DayTotal, SettlementSummary, TakenEntry
+from models.settlements.settlement import (
+    DayTotal,
+    DecidedEntry,
+    Decision,
+    Entry,
+    EntryKind,
+    Match,
+    SettlementSummary,
+    TakenEntry,
+)
 from tests.domain.settled import day, entry
 
 
