@@ -46,7 +46,7 @@ def sbom(kind: str, given: bytes = b"") -> dict[str, Any]:
 
 
 def test_changelog_and_kubernetes_name_the_version() -> None:
-    version = PROJECT["project"]["version"]
+    version = PROJECT["project"]["version"].removesuffix(".dev0")
 
     assert re.findall(r"^## (\S+) - \d{4}-\d\d-\d\d$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)[0] == version
     tags = [

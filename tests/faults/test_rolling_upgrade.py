@@ -1,6 +1,6 @@
 """Receivers and workers of the last release beside those of this checkout, on one installation, under load.
 
-The release is the first commit of the main line whose pyproject.toml has its version, so no tag is needed. PREVIOUS
+The release is the last commit of the main line that set its version in pyproject.toml, so no tag is needed. PREVIOUS
 names another commit. Its code runs in the same virtual environment. The database has this checkout's schema: an upgrade
 migrates first. So a migration may add tables, and columns with a default; what the earlier code reads may go only in a
 later release (expand, then contract). A migration that breaks this fails here.
@@ -59,16 +59,13 @@ def test_archives_are_completed_once_while_two_versions_work_side_by_side(parts:
 def _commit_of(release: str) -> str:
     """Return the commit that made a release. Without one, the test fails: an upgrade that was not tried is no proof."""
     line = f'version = "{release}"'
-    found = (
-        _git("log", "--first-parent", "-m", "--reverse", "--format=%H", f"-S{line}", "--", "pyproject.toml")
-        .decode()
-        .split()
-    )
-    assert found, f"no commit before this one has {line}, so the upgrade from {release} was not tried: give PREVIOUS"
+    changed = _git("log", "--first-parent", "-m", "--format=%H", f"-S{line}", "--", "pyproject.toml").decode().split()
+    made = [each for each in changed if line in _git("show", f"{each}:pyproject.toml").decode().splitlines()]
+    assert made, f"no commit up to this one sets {line}, so the upgrade from {release} was not tried: give PREVIOUS"
     shallow = ROOT / _git("rev-parse", "--git-path", "shallow").decode().strip()
-    is_cut = shallow.exists() and found[0] in shallow.read_text().split()
-    assert not is_cut, f"this clone has no commit before {found[0]}, so it may be later than {release}: fetch more"
-    return found[0]
+    is_cut = shallow.exists() and made[0] in shallow.read_text().split()
+    assert not is_cut, f"this clone has no commit before {made[0]}, so it may be later than {release}: fetch more"
+    return made[0]
 
 
 def _checked_out(commit: str, folder: Path) -> Path:

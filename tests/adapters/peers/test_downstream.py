@@ -304,13 +304,19 @@ def test_line_keeps_its_connection_and_checks_its_addresses_again_after_five_sec
     assert asyncio.run(call()) == ([Answer(200, b"ok")] * 3, 1)
 
 
+def certificate(folder: Path, name: str) -> ssl.SSLContext:
+    """Return a server's context with a certificate for a name, and write its authority, `folder/authority.pem`."""
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(name).configure_cert(context)
+    authority.cert_pem.write_to_path(folder / "authority.pem")
+    return context
+
+
 @pytest.mark.parametrize(("name", "reached"), [("localhost", True), ("erp.example", False)])
 def test_certificate_must_match_the_host_name_despite_the_pinned_address(
     configure: Configure, tmp_path: Path, name: str, reached: bool
 ) -> None:
-    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert(name).configure_cert(context)
-    authority.cert_pem.write_to_path(tmp_path / "authority.pem")
+    context = certificate(tmp_path, name)
     configure(notify_allow_private="true", SSL_CERT_FILE=tmp_path / "authority.pem")
     with HTTPServer(host="localhost", port=0, ssl_context=context) as peer:
         peer.expect_request("/hook").respond_with_data("")

@@ -31,7 +31,7 @@ def test_port_without_a_server_refuses_the_connection() -> None:
     ("name", "is_trusted", "said"),
     [
         ("localhost", True, None),
-        ("localhost", False, "its certificate is refused: self-signed certificate"),
+        ("localhost", False, "its certificate is refused: unable to get local issuer certificate"),
         ("erp.example", True, "its certificate is refused: Hostname mismatch"),
     ],
 )
@@ -39,7 +39,7 @@ def test_certificate_must_be_trusted_and_match_the_name(
     configure: Callable[..., Settings], tmp_path: Path, name: str, is_trusted: bool, said: str | None
 ) -> None:
     context = certificate(tmp_path, name)
-    configure(**{"SSL_CERT_FILE": tmp_path / "cert.pem"} if is_trusted else {})
+    configure(**{"SSL_CERT_FILE": tmp_path / "authority.pem"} if is_trusted else {})
     with HTTPServer(host="localhost", port=0, ssl_context=context) as peer:
         found = fault(peer.url_for("/hook"))
 
