@@ -54,8 +54,8 @@ def registered(reference: str = "r", body: str = "body", *, minute: float = 0) -
 
 def run_row(flow_run_id: str, receipt_id: str, **known: Any) -> RunRow:
     """Return the first attempt of a run of the process `r`, begun at noon and not ended, but for what is `known`."""
-    first = {"attempt": 1, "trigger": Trigger.WEBHOOK, "state": RunState.RUNNING, "started_at": NOON, "reference": "r"}
-    return RunRow(flow_run_id=flow_run_id, receipt_id=receipt_id, **first | known)
+    first: dict[str, Any] = {"attempt": 1, "reference": "r", "trigger": Trigger.WEBHOOK, "state": RunState.RUNNING}
+    return RunRow(flow_run_id=flow_run_id, receipt_id=receipt_id, **first | {"started_at": NOON} | known)
 
 
 def loaded(archive: Archive, receipt_id: str) -> int:

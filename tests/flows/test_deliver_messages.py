@@ -131,7 +131,7 @@ def test_endpoint_gets_a_run_beside_one_that_its_killed_worker_may_have_left(
     async def _check() -> int:
         async with get_client() as client:
             await client.create_deployment(await client.create_flow(deliver_messages), "scheduled")
-            begun = Scheduled(scheduled_time=datetime.now(UTC) - timedelta(hours=begun_h))
+            begun: State[Any] = Scheduled(scheduled_time=datetime.now(UTC) - timedelta(hours=begun_h))
             name = uuid4().hex
             run = await client.create_flow_run(
                 deliver_messages, parameters={"endpoint": name}, tags=[f"endpoint:{name}"], state=begun
