@@ -122,22 +122,16 @@ def counted(httpserver: HTTPServer, configure: Callable[..., Settings]) -> Itera
     yield log
 
 
-def test_delivery_is_registered_and_gets_a_run(body: bytes) -> None:
+def test_delivery_is_registered_and_gets_a_run_once(body: bytes) -> None:
     delivery = arrived(body)
 
-    assert triggered(delivery)
-
-    archive = archive_view.archive("r")
-    assert archive
-    assert [(each.receipt_id, each.outcome) for each in archive.deliveries] == [(delivery.receipt_id, "new")]
-    assert len(waiting()) == 2
-
-
-def test_triggering_again_changes_nothing(body: bytes) -> None:
-    delivery = arrived(body)
     first = triggered(delivery)
-    before = archive_view.archive("r")
 
+    assert first
+    before = archive_view.archive("r")
+    assert before
+    assert [(each.receipt_id, each.outcome) for each in before.deliveries] == [(delivery.receipt_id, "new")]
+    assert len(waiting()) == 2
     assert triggered(delivery, Trigger.SWEEP) == first
     assert archive_view.archive("r") == before
 
@@ -299,8 +293,10 @@ def test_sweep_does_not_restart_cancelled_runs(body: bytes) -> None:
     assert run
     asyncio.run(_set(run, Cancelled()))
 
+    assert asyncio.run(forgotten()) == [delivery]
     assert triggered(delivery, Trigger.SWEEP) == run
     assert receipts.get(delivery.receipt_id).state == "failed"
+    assert asyncio.run(forgotten()) == []
     assert triggered(delivery, Trigger.SWEEP) == run
     assert triggered(arrived(body, minute=1)) != run
 
@@ -334,18 +330,6 @@ def test_run_of_a_killed_worker_is_replaced(body: bytes) -> None:
     archive = archive_view.archive("r")
     assert archive
     assert [(each.flow_run_id, each.state) for each in archive.runs] == [(run, "Crashed")]
-
-
-def test_run_that_ended_unrecorded_is_replaced(body: bytes) -> None:
-    delivery = arrived(body)
-    run = triggered(delivery)
-    assert run
-    asyncio.run(_set(run, Crashed()))
-
-    second = asyncio.run(start_run("r", delivery.receipt_id, Trigger.RERUN))
-
-    assert (second.flow_run_id != run, second.ended) == (True, False)
-    assert asyncio.run(start_run("r", delivery.receipt_id, Trigger.RERUN)) == second
 
 
 def test_delivery_stays_registered_for_the_sweep_while_prefect_is_down(
@@ -433,16 +417,6 @@ def test_new_delivery_of_a_failed_receipt_is_untriggered(body: bytes) -> None:
     assert asyncio.run(untriggered()) == [second]
 
 
-def test_completed_receipt_leaves_the_inbox_when_triggered_again(body: bytes) -> None:
-    delivery = arrived(body)
-    assert triggered(delivery)
-    persist("r", delivery.receipt_id)
-    completed(delivery)
-
-    assert not asyncio.run(trigger(delivery, Trigger.SWEEP))
-    assert waiting() == []
-
-
 def damaged(body: bytes) -> str:
     """Complete an archive and damage it in the store. Return its run."""
     first = arrived(body)
@@ -520,17 +494,6 @@ def test_forgotten_lists_deliveries_whose_run_ended_or_is_unknown_oldest_first(b
 
     assert asyncio.run(forgotten()) == [deleted, crashed]
     assert [asyncio.run(trigger(each, Trigger.SWEEP)) for each in (deleted, crashed, alive)] == [True, True, False]
-    assert asyncio.run(forgotten()) == []
-
-
-def test_cancelled_run_is_looked_up_once(body: bytes) -> None:
-    delivery = arrived(body)
-    run = triggered(delivery)
-    assert run
-    asyncio.run(_set(run, Cancelled()))
-
-    assert asyncio.run(forgotten()) == [delivery]
-    assert triggered(delivery, Trigger.SWEEP) == run
     assert asyncio.run(forgotten()) == []
 
 

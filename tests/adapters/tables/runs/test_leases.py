@@ -1,11 +1,13 @@
 """Leases: one run works on a process, one worker executes a run, and what a dead holder had passes to another."""
 
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 
 import pytest
 
 from adapters.tables.runs import leases
+from tests.conftest import LONGEST_S
 
 pytestmark = pytest.mark.usefixtures("installation")
 
@@ -46,25 +48,17 @@ def test_lease_of_a_dead_holder_passes_to_the_next_whom_a_late_release_does_not_
 
 @pytest.mark.parametrize("expired", [False, True], ids=["none yet", "one expired"])
 def test_exactly_one_of_many_concurrent_holders_gets_the_lease(expired: bool) -> None:
-    for number in range(5):
-        reference = f"process {number}"
-        if expired:
-            take(reference, "dead", -3600)
-        start, got = threading.Barrier(6), list[str]()
+    start = Barrier(6)
 
-        def run(
-            holder: str, reference: str = reference, start: threading.Barrier = start, got: list[str] = got
-        ) -> None:
-            start.wait()
-            if take(reference, holder):
-                got.append(holder)
+    def is_taken(number: int) -> bool:
+        start.wait(LONGEST_S)
+        return take(reference, f"holder {number}")
 
-        threads = [threading.Thread(target=run, args=(f"holder {each}",)) for each in range(6)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert len(got) == 1
+    with ThreadPoolExecutor(6) as holders:
+        for reference in map(str, range(5)):
+            if expired:
+                take(reference, "dead", -3600)
+            assert list(holders.map(is_taken, range(6))).count(True) == 1
 
 
 def test_run_is_claimed_by_one_worker_until_it_drops_it() -> None:

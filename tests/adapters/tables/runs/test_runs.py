@@ -45,25 +45,19 @@ def test_run_is_recorded_from_begin_to_end() -> None:
     assert run.url is None  # Prefect has removed a run that ended so long ago
 
 
-def test_beginning_a_recorded_run_again_changes_nothing() -> None:
+def test_repeated_beginning_or_end_of_a_run_changes_nothing() -> None:
     begun()
     runs.end("run-1", 1, RunState.COMPLETED, State.COMPLETED, later(5))
     begun(at=9)
-
-    assert [(each.state, each.started_at) for each in recorded()] == [("Completed", NOON)]
-
-
-def test_ending_an_ended_run_changes_nothing() -> None:
-    begun()
-    runs.end("run-1", 1, RunState.COMPLETED, State.COMPLETED, later(5))
     runs.end("run-1", 1, RunState.CRASHED, State.FAILED, later(9))
 
-    assert [(each.state, each.ended_at) for each in recorded()] == [("Completed", later(5))]
+    assert [(each.state, each.started_at, each.ended_at) for each in recorded()] == [("Completed", NOON, later(5))]
 
 
-def test_killed_attempt_becomes_crashed_when_the_next_begins() -> None:
+def test_killed_attempt_crashes_when_the_next_begins_which_it_cannot_end() -> None:
     begun()
     begun(attempt=2, at=7)
+    runs.end("run-1", 1, RunState.CRASHED, State.RECEIVED, later(50))
 
     assert [(each.attempt, each.state, each.ended_at) for each in recorded()] == [
         (1, "Crashed", later(7)),
@@ -103,15 +97,6 @@ def test_any_attempt_since_a_time_counts_as_begun() -> None:
 
     assert runs.begun_since(["old", "retried", "new", "unknown"], later(8)) == {"retried", "new"}
     assert runs.begun_since([], later(0)) == set()
-
-
-def test_superseded_attempt_cannot_end_the_run() -> None:
-    begun(attempt=1)
-    begun(attempt=2, at=40)
-
-    runs.end("run-1", 1, RunState.CRASHED, State.RECEIVED, later(50))
-
-    assert [each.state for each in recorded()] == ["Crashed", "Running"]
 
 
 AWAY = Cause("STORE_AWAY", "persist-files", "Transient", "the folder does not take a file: ENOSPC")

@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from sqlmodel import select
 
+from adapters.database.transactions import reading
 from adapters.tables.messages import endpoints as rows
 from adapters.tables.messages import notifications
 from models.messages.event import EventRow, EventType
@@ -28,10 +30,9 @@ def added(name: str, *fields: str) -> None:
 def event_of(reference: str, **members: Any) -> EventRow:
     """Archive the sample, and return the event of its completion."""
     receipt_id = archived(reference, sample_body(reference, **members))
-    completed = (each for each in notifications.of_receipt(receipt_id) if each.event == EventType.ARCHIVE_COMPLETED)
-    event = notifications.event_of(next(completed))
-    assert event
-    return event
+    its = EventRow.receipt_id == receipt_id, EventRow.type == EventType.ARCHIVE_COMPLETED
+    with reading() as session:
+        return session.exec(select(EventRow).where(*its)).one()
 
 
 def data_to(name: str, event: EventRow) -> Any:
