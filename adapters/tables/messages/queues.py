@@ -16,7 +16,7 @@ from models.messages.notification import AttemptTrigger, NotificationRow, Notifi
 EXPIRED = "the endpoint has not confirmed it in time"
 UNDER_WAY = "another attempt is under way"
 _CLAIMED_FOR = timedelta(seconds=25)
-"""Longer than an attempt takes. After that, the process that makes it is gone."""
+"""Longer than an attempt takes. After that, the process that makes it is gone. It is no lease: nobody renews it."""
 _PAGE_CLAIMED_FOR = timedelta(seconds=120)
 _PROBED_FOR = timedelta(seconds=30)
 _RESERVED_FOR = timedelta(seconds=20)

@@ -110,7 +110,8 @@ def due_letters(addresses: Collection[str], now: datetime) -> list[LetterRow]:
 def claim_letter(letter: LetterRow, until: datetime) -> bool:
     """Postpone a letter that is sent now, and return whether no other process sends it.
 
-    A process that is killed before it has kept what came of the letter leaves it to the next after `until`.
+    A process that is killed before it has kept what came of the letter leaves it to the next after `until`. It is no
+    lease: nobody renews it, and to be postponed is all that a letter needs.
     """
     same = (*_is(letter), col(LetterRow.attempts) == letter.attempts, col(LetterRow.next_at).is_not(None))
     claimed = update(LetterRow).where(*same).values(next_at=until, attempts=letter.attempts + 1)
