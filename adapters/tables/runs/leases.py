@@ -78,10 +78,10 @@ def take_over(worker_id: str, lasts_s: float) -> None:
     """Take over every claim of the workers that are dead.
 
     One statement: if two workers try, the second finds the claims with the first, which lives. An end that no renewal
-    can have set was set while the clock of SQLite's host was ahead.
+    can have set, not even one at this moment, was set while the clock of SQLite's host was ahead.
     """
     with writing() as session:
-        dead = ~col(LeaseRow.expires_at).between(_now(session), _now(session, lasts_s))
+        dead = ~col(LeaseRow.expires_at).between(_now(session), _now(session, 2 * lasts_s))
         taken = {"holder": worker_id, "expires_at": _now(session, lasts_s)}
         session.execute(update(LeaseRow).where(col(LeaseRow.kind) == Leased.RUN, dead).values(taken))
         session.execute(delete(LeaseRow).where(col(LeaseRow.kind) == Leased.WORKER, dead))
