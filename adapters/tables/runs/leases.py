@@ -17,11 +17,14 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Update, and_, or_
+from sqlalchemy import Update, or_
 from sqlmodel import Session, col, delete, func, select, update
 
 from adapters.database.transactions import insert_new, pages, reading, writing
 from models.runs.run import Leased, LeaseRow
+
+_LENGTH_OF_ID = 36
+"""Of the id of a flow run, with which the holder of a process begins: RUN:ATTEMPT."""
 
 
 def take(references: Iterable[str], holder: str, lasts_s: float) -> set[str]:
@@ -45,7 +48,9 @@ def release(references: Iterable[str], holder: str) -> None:
 def expiry(flow_run_id: str) -> datetime | None:
     """Return when the newest lease of a run's attempts expires or expired. None: no lease, or another run has it."""
     with reading() as session:
-        held = select(LeaseRow.expires_at).where(_of_attempts(flow_run_id))
+        held = select(LeaseRow.expires_at).where(
+            LeaseRow.kind == Leased.PROCESS, col(LeaseRow.holder).startswith(f"{flow_run_id}:")
+        )
         return session.exec(held.order_by(col(LeaseRow.expires_at).desc())).first()
 
 
@@ -89,9 +94,11 @@ def take_over(worker_id: str, lasts_s: float) -> None:
 
 def end_workers(but: str) -> None:
     """End every lease of workers but one, and of the runs that they execute, since none of them lives."""
+    flow_run_id = func.substr(col(LeaseRow.holder), 1, _LENGTH_OF_ID)
+    claimed = select(LeaseRow.subject).where(LeaseRow.kind == Leased.RUN)
     with writing() as session:
-        for flow_run_id in session.exec(select(LeaseRow.subject).where(LeaseRow.kind == Leased.RUN)).all():
-            session.execute(_ended(session).where(_of_attempts(flow_run_id)))
+        # One search of a table that has a row for each process.
+        session.execute(_ended(session).where(col(LeaseRow.kind) == Leased.PROCESS, flow_run_id.in_(claimed)))
         session.execute(_ended(session).where(col(LeaseRow.kind) != Leased.PROCESS, col(LeaseRow.holder) != but))
 
 
@@ -131,11 +138,6 @@ def _is_taken(session: Session, kind: Leased, subject: str, holder: str, lasts_s
 
 def _row(session: Session, kind: Leased, subject: str, holder: str, lasts_s: float) -> dict[str, Any]:
     return {"kind": kind, "subject": subject, "holder": holder, "expires_at": _now(session, lasts_s)}
-
-
-def _of_attempts(flow_run_id: str) -> ColumnElement[bool]:
-    """Return the condition of the leases on processes of all attempts of a run."""
-    return and_(col(LeaseRow.kind) == Leased.PROCESS, col(LeaseRow.holder).startswith(f"{flow_run_id}:"))
 
 
 def _ended(session: Session) -> Update:

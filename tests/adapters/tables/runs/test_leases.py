@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier
+from uuid import uuid4
 
 import pytest
 
@@ -119,16 +120,17 @@ def test_runs_of_a_worker_that_leaves_pass_to_another_worker() -> None:
 
 
 def test_sole_worker_ends_the_leases_of_other_workers_and_of_their_runs_alone() -> None:
+    run, another = str(uuid4()), str(uuid4())
     for worker_id in ("dead", "sole"):
         leases.renew(worker_id, 30)
-    leases.claim(["run-1"], "dead", 30)
-    take("r", "run-1:2")
-    take("another", "run-10:1")
+    leases.claim([run], "dead", 30)
+    take("r", f"{run}:2")
+    take("another", f"{another}:1")
 
     leases.end_workers("sole")
     leases.take_over("sole", 30)
 
-    assert leases.held_by("sole") == {"run-1"}
-    assert take("r", "run-2:1")
-    assert not take("another", "run-2:1")
-    assert leases.expiry("run-1") is None
+    assert leases.held_by("sole") == {run}
+    assert take("r", "the next:1")
+    assert not take("another", "the next:1")
+    assert leases.expiry(run) is None
