@@ -203,7 +203,7 @@ async def _run_created(name: str, tags: set[str]) -> FlowRun:
         pytest.param("process-1", {"reference:process-1", "trigger:webhook"}, 1, id="triggered"),
         pytest.param("process-1", TAGS_OF_SAMPLE, 0, id="retried"),
         pytest.param("process-1", TAGS_OF_SAMPLE | {"attention"}, 1, id="retried after a failure"),
-        pytest.param("gentle-otter", {"mine"}, 2, id="started by a person"),
+        pytest.param("gentle-otter", {"mine"}, 3, id="started by a person"),
     ],
 )
 def test_run_has_the_name_and_tags_of_its_archive_by_as_few_requests_as_change_them(
