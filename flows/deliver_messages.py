@@ -28,14 +28,14 @@ from adapters.database.transactions import pages
 from adapters.platform.cancellation import in_thread
 from adapters.tables.messages import notifications
 from adapters.tables.runs import runs
-from domain.messages.undelivered import UNDELIVERED, UNDELIVERED_TAG, undelivered_text
+from domain.messages.summaries import UNDELIVERED, UNDELIVERED_TAG, undelivered_text
 from flows.execution.engine import leave_slot
 from flows.execution.reporting import optional_summary
 from flows.execution.results import RESULTS, remove_results_of
 from flows.execution.tasks import without_text
 from models.messages.notification import NotificationState
-from services.messages.attempts.delivering import Delivered, deliver_due, due_endpoints, give_up_expired
-from services.messages.endpoints.endpoints import keep_disabled
+from services.messages.deliveries import Delivered, deliver_due, due_endpoints, give_up_expired
+from services.messages.endpoints import keep_disabled
 from services.redelivery.confirming import complete_confirmed
 
 RUNS_AT_ONCE = 200

@@ -10,18 +10,18 @@ from prefect.runtime import flow_run
 from adapters.platform.cancellation import in_thread
 from adapters.settings.settings import settings
 from adapters.tables.messages import notifications
-from domain.messages.bodies.body import MOST_REPORTED
-from domain.messages.notification import message_id_of
-from domain.messages.summaries.summary import open_discrepancies_summary
+from adapters.tables.open_conditions import DerivedCode, open_numbers
+from domain.messages.bodies import MOST_REPORTED, payments_discrepancies
+from domain.messages.endpoints import message_id_of
+from domain.messages.summaries import open_discrepancies_summary
 from flows.execution.reporting import emit, optional_summary
 from flows.execution.tasks import RETRIED, attempt_at
 from models.errors import Transient
 from models.messages.event import Event
 from models.views.archives.payments import ListedDiscrepancy
-from services.messages.attempts.attempts import check_confirmed, send, send_unrecorded
-from services.messages.events.planning import announce
-from services.messages.events.report_events import payments_discrepancies
-from services.views import discrepancy_list
+from services.messages.attempts import check_confirmed, send, send_unrecorded
+from services.messages.events import announce
+from services.views import troubles
 
 
 async def notify_endpoints(event: Event) -> None:
@@ -69,8 +69,9 @@ async def report_open_discrepancies() -> None:
             description=f"{sum(by_code.values())} open discrepancies in all",
         )
     if by_code:
-        await notify_endpoints(payments_discrepancies(flow_run.id, found, by_code, datetime.now(UTC)))
+        now, url = datetime.now(UTC), settings().receiver_url
+        await notify_endpoints(payments_discrepancies(flow_run.id, found, by_code, now, url))
 
 
 def _found() -> tuple[list[ListedDiscrepancy], dict[str, int]]:
-    return discrepancy_list.newest_open(MOST_REPORTED), discrepancy_list.open_by_code()
+    return troubles.newest_discrepancies(MOST_REPORTED), open_numbers(DerivedCode.DISCREPANCY_OPEN)

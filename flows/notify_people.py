@@ -7,7 +7,7 @@ from prefect import flow, get_run_logger
 from adapters.platform.cancellation import in_thread
 from flows.execution.results import RESULTS
 from flows.execution.tasks import without_text
-from services.people.telling import tell
+from services.people.letters import tell
 
 
 @flow(name="notify-people", result_storage=RESULTS, persist_result=False)

@@ -42,7 +42,7 @@ class Outages:
         come back while no worker looked. A system that seems to work all the time is left to the pauses of its runs, or
         a run that fails in spite of it would be repeated without a pause.
         """
-        waited_for = {System(each.waits_for) for each in await asyncio.to_thread(waiting.summary)}
+        waited_for = {System(each) for each in await asyncio.to_thread(waiting.systems)}
         for system in filter(can_be_tried, waited_for):
             if not await self._works(system):
                 if system not in self._away:

@@ -25,7 +25,7 @@ from domain.secrets.sealing import ranges_between, ranges_of
 from models.archive.content import ContentCut, Role, StoredContent
 from models.errors import Conflict, Locked
 from models.store.inventory import Inventory, ObjectVersion
-from services.health.lost_store import found_root
+from services.health.probes import found_root
 from services.processing.examining import examined
 from services.processing.staging import Staged, stage, stage_what_rebuilds, write_sealed
 from services.receipts import RawBody, opened_raw_body

@@ -15,7 +15,7 @@ from adapters.database.transactions import reading
 from adapters.settings.settings import Settings
 from adapters.tables.people import logins
 from api.unauthorized import Unauthorized
-from models.people.wrong_token import WrongTokensRow
+from models.people import WrongTokensRow
 from tests.api.conftest import Receiver, started
 from tests.conftest import free_port, make_tables, wait_until
 

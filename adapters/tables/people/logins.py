@@ -1,4 +1,4 @@
-"""Logins to the console in the database, and the counts of wrong tokens of all receivers."""
+"""Logins to the console, and the wrong tokens of all receivers, in the database."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -6,8 +6,7 @@ from datetime import datetime
 from sqlmodel import col, delete
 
 from adapters.database.transactions import reading, upsert, writing
-from models.people.login import LoginRow
-from models.people.wrong_token import WrongTokensRow
+from models.people import LoginRow, WrongTokensRow
 
 
 def add(login: LoginRow, now: datetime) -> None:

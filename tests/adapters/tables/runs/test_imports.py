@@ -72,11 +72,11 @@ def test_archive_that_an_import_completes_waits_for_nothing() -> None:
     runs.begin(run)
     runs.wait("run-1", 1, System.STORE, NOON, Cause("STORE_AWAY", "persist-files", "Transient", "why"))
     imports.begin(DELIVERIES, FIRST, NOON)
-    assert [each.waits_for for each in waiting.summary()] == ["store"]
+    assert waiting.systems() == {"store"}
 
     imports.complete([A], FIRST, NOON)
 
-    assert waiting.summary() == []
+    assert waiting.systems() == set()
 
 
 def test_only_what_is_given_up_is_left_to_a_sweep() -> None:
