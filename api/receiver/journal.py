@@ -5,6 +5,7 @@ only after the batch of its event is on stable storage. There is no queue: an ev
 does.
 """
 
+import asyncio
 import re
 import time
 from collections import Counter
@@ -34,6 +35,7 @@ class Journal:
 
     def __init__(self, on_kept: Callable[[str], None]) -> None:
         self._on_kept = on_kept
+        self._loop: asyncio.AbstractEventLoop
         self._batches = Grouped(self._write, _MOST_PER_BATCH)
 
     async def keep(self, event: ReceivedEvent, said: SessionEvent) -> None:
@@ -42,13 +44,14 @@ class Journal:
         Raises:
             Transient: the inbox does not take its batch.
         """
+        self._loop = asyncio.get_running_loop()
         await self._batches.done(_Waiting(event, said))
 
     def _write(self, batch: Sequence[_Waiting]) -> Sequence[None]:
         began_s = time.monotonic()
         name = session_events.write_batch([each.event for each in batch])
         _log(batch, time.monotonic() - began_s)
-        self._on_kept(name)
+        self._loop.call_soon_threadsafe(self._on_kept, name)  # this is the thread of the batches
         return [None] * len(batch)
 
 
