@@ -145,9 +145,13 @@ def _ended(session: Session) -> Update:
 
 
 def _now(session: Session, later_s: float = 0) -> datetime:
-    """Return the database's own time, since clocks of hosts may differ. SQLite has no clock, but serves one host."""
-    if session.get_bind().dialect.name == "postgresql":
-        now: datetime = session.connection().execute(select(func.clock_timestamp())).scalar_one()
+    """Return the database's own time, since clocks of hosts may differ. SQLite has no clock, but serves one host.
+
+    The transaction begins first, since on SQLite it may have to wait for others: a lease must not begin before that.
+    """
+    connection = session.connection()
+    if connection.dialect.name == "postgresql":
+        now: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
     else:
         now = datetime.now(UTC)
     return now + timedelta(seconds=later_s)

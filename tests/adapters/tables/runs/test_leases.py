@@ -1,13 +1,18 @@
 """Leases: one run works on a process, one worker executes a run, and what a dead holder had passes to another."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from threading import Barrier
 from uuid import uuid4
 
 import pytest
+from sqlmodel import select
 
+from adapters.database.transactions import reading, writing
+from adapters.settings.settings import settings
 from adapters.tables.runs import leases
+from models.runs.run import LeaseRow
 from tests.conftest import LONGEST_S
 
 pytestmark = pytest.mark.usefixtures("installation")
@@ -108,6 +113,21 @@ def test_claim_that_was_made_while_the_clock_was_days_ahead_is_taken_over() -> N
     leases.take_over("other", 30)
 
     assert leases.held_by("other") == {"run-1"}
+
+
+def test_claim_lasts_its_whole_time_however_long_the_database_was_busy() -> None:
+    """Else a claim on a busy SQLite would be over before it is made, and a living worker would lose its run."""
+    with ThreadPoolExecutor(1) as worker:
+        with writing() as busy:
+            busy.connection()
+            claimed = worker.submit(leases.claim, ["run-1"], "one", 30)
+            time.sleep(0.5)
+            free_at = datetime.now(UTC)
+        assert claimed.result(LONGEST_S) == {"run-1"}
+
+    with reading() as session:
+        (lease,) = session.exec(select(LeaseRow))
+    assert settings().database_location.startswith("postgres") or lease.expires_at >= free_at + timedelta(seconds=30)
 
 
 def test_runs_of_a_worker_that_leaves_pass_to_another_worker() -> None:
