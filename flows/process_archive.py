@@ -32,15 +32,12 @@ from adapters.tables.archives import archives
 from adapters.tables.messages import notifications
 from domain.messages.summaries import UNDELIVERED, UNDELIVERED_TAG, cause_summary, size_text, undelivered_text
 from domain.words.catalogue import warned, word
-from flows.execution.attempts import attempt_at
 from flows.execution.engine import end_own_process, leave_slot
-from flows.execution.events import emit
 from flows.execution.lease import sole_work_on
-from flows.execution.record import Progress, Run, recorded
+from flows.execution.record import Progress, Run, recorded, traced
+from flows.execution.reporting import emit, optional_summary
 from flows.execution.results import RESULTS, remove_results
-from flows.execution.retries import RETRIED, RETRIED_SHORTLY
-from flows.execution.summaries import optional_summary
-from flows.execution.tracing import traced
+from flows.execution.tasks import RETRIED, RETRIED_SHORTLY, attempt_at
 from models.archive.verdict import Outcome
 from models.errors import Refused, Transient
 from models.messages.notification import AttemptTrigger, NotificationState
@@ -56,8 +53,7 @@ from services.processing.completion import complete
 from services.processing.findings import reconcile_findings
 from services.processing.loading import load
 from services.processing.persisting import persist
-from services.receipts.lookup import receipt_of
-from services.receipts.stored_archive import StoredArchive, stored_archive
+from services.receipts import StoredArchive, receipt_of, stored_archive
 
 MOST_LOGGED = 20  # warnings or discrepancies: each line is a row in Prefect's database; the archive has them all
 _BAD_DOCUMENTS = {Outcome.CHANGED, Outcome.BROKEN, Outcome.UNREADABLE, Outcome.FIELDS_CHANGED}

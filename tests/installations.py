@@ -34,8 +34,8 @@ from services.processing.completion import complete
 from services.processing.findings import reconcile_findings
 from services.processing.loading import load
 from services.processing.persisting import persist
-from services.receipts.stored_archive import stored_archive
-from services.triggering import releases
+from services.receipts import stored_archive
+from services.triggering import refused
 from tests.conftest import LONGEST_S, _forget, free_port
 
 
@@ -149,7 +149,7 @@ def received(reference: str, body: bytes, received_at: datetime | None = None, s
 
 def accepted(reference: str, receipt_id: str, by: str = "Dana") -> None:
     """Accept what another source sent, as a person and the run that follows do."""
-    releases.accept(reference, receipt_id, by)
+    refused.accept(reference, receipt_id, by)
     for delivery in inbox.deliveries():
         receipts.register(delivery)
     finished(reference, receipt_id)

@@ -11,7 +11,7 @@ from adapters.store import ocfl
 from adapters.store.objects.requests import stored_request
 from models.errors import Conflict, Unreadable
 from services.evidence.proving import doubts, refuse_doubtful
-from services.receipts.raw_body import opened_raw_body
+from services.receipts import opened_raw_body
 
 
 def hand_out_request(reference: str, receipt_id: str, target: BinaryIO, *, even_damaged: bool = False) -> None:

@@ -22,7 +22,7 @@ from adapters.store import seals
 from adapters.store.beside import sources
 from adapters.tables import conditions
 from adapters.tables.open_conditions import open_conditions
-from adapters.tables.people import letters
+from adapters.tables.people import notices
 from adapters.tables.runs import receipts
 from domain.runs import age_text
 from models.errors import System, Transient, Unusable
@@ -275,7 +275,7 @@ def _people() -> Found:
     count = len(settings().people_urls)
     if not count:
         return off("no_people")
-    newest, addresses = letters.newest(), map(masked, settings().people_urls)
+    newest, addresses = notices.newest_letters(), map(masked, settings().people_urls)
     failed = {each: newest[each] for each in addresses if each in newest and newest[each].failure}
     if failed:
         failures = [f"{name} at {each.failed_at:%Y-%m-%d %H:%M} UTC: {each.failure}" for name, each in failed.items()]

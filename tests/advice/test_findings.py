@@ -32,13 +32,13 @@ from models.messages.notification import NotificationRow, NotificationState
 from models.payments import Discrepancy, DiscrepancyCode
 from models.people import NoticeKind
 from models.runs.cause import Cause
-from models.runs.run import RunRow, RunState, Trigger
+from models.runs.run import RunState
 from models.store.fixity import Fault
 from services.completeness.finding_missing import find_missing
 from services.messages import endpoints
 from services.payments.discrepancies import reconcile
 from services.people.sightings import look, report_refusing, report_unverified
-from services.triggering.refusals import restore_refused
+from services.triggering.refused import restore_refused
 from services.views import archive_view
 from tests.advice.following import followed, ran
 from tests.cli.archives.test_quarantine_command import quarantined
@@ -47,6 +47,7 @@ from tests.domain.archive import test_warnings
 from tests.domain.payloads import changed
 from tests.flows.conftest import received
 from tests.installations import archived, damaged_file
+from tests.records import run_row
 from tests.reported_events import SUBMITTED, archived_at, event, reported
 from tests.samples import sample_body, sample_document
 
@@ -321,10 +322,7 @@ def away(_cellar: Cellar) -> Mend:
     receipt_id = received(R, BODY).receipt_id
 
     def _begun(attempt: int) -> None:
-        run = RunRow(
-            flow_run_id="run", attempt=attempt, reference=R, receipt_id=receipt_id, trigger=Trigger.WEBHOOK,
-            state=RunState.RUNNING, started_at=NOW,
-        )  # fmt: skip
+        run = run_row("run", receipt_id, attempt=attempt, reference=R, started_at=NOW)  # fmt: skip
         runs.begin(run)
 
     def _next_attempt() -> None:

@@ -14,7 +14,7 @@ import sys
 from adapters.platform.shared_numbers import SharedNumbers
 shared = SharedNumbers(int(sys.argv[1]), 2, 3)
 shared.put(1, 2, -5)
-print(shared.total(2), shared.holds_turn())"""
+print(shared.total(2), shared.is_leader())"""
 
 
 @given(st.lists(NUMBERS, min_size=12, max_size=12), NUMBERS)
@@ -44,8 +44,8 @@ def test_clearing_a_part_leaves_the_others() -> None:
 def test_other_process_writes_its_part_and_gets_the_turn_when_it_is_free() -> None:
     shared = SharedNumbers.made(2, 3)
     shared.put(0, 2, 7)
-    assert shared.holds_turn()
-    assert shared.holds_turn()  # it keeps it
+    assert shared.is_leader()
+    assert shared.is_leader()  # it keeps it
 
     assert said_by_another(shared) == "2 False"
 
@@ -60,10 +60,10 @@ def test_killed_process_loses_its_turn_to_another() -> None:
     ) as holder:
         assert holder.stdout
         assert holder.stdout.readline().strip() == "-5 True"
-        assert not shared.holds_turn()
+        assert not shared.is_leader()
         holder.kill()
 
-    assert shared.holds_turn()
+    assert shared.is_leader()
 
 
 def said_by_another(shared: SharedNumbers) -> str:

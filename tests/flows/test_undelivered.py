@@ -10,10 +10,11 @@ from prefect.states import Completed
 
 from adapters.database.transactions import writing
 from domain.messages.summaries import undelivered_text
-from flows.execution.undelivered import RUNS_AT_ONCE, settle_all
+from flows.deliver_messages import RUNS_AT_ONCE, settle_all
 from flows.process_archive import process_archive
 from models.messages.notification import NotificationRow, NotificationState
 from models.runs.run import RunRow, RunState, Trigger
+from tests.records import run_row
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 
@@ -35,14 +36,8 @@ async def undelivered(client: PrefectClient, receipt_id: str, text: str) -> RunR
     parameters = {"reference": "process-1", "receipt_id": receipt_id}
     made = await client.create_flow_run(process_archive, parameters=parameters, tags=["undelivered"])
     await client.set_flow_run_state(made.id, Completed(name="Undelivered", message=text), force=True)
-    return RunRow(
-        flow_run_id=str(made.id),
-        attempt=1,
-        reference="process-1",
-        receipt_id=receipt_id,
-        trigger=Trigger.RERUN,
-        state=RunState.COMPLETED,
-        started_at=NOW,
+    return run_row(
+        str(made.id), receipt_id, reference="process-1", trigger=Trigger.RERUN, state=RunState.COMPLETED, started_at=NOW
     )
 
 

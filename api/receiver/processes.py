@@ -32,7 +32,7 @@ def made_memory(processes: int) -> SharedNumbers:
     return SharedNumbers.made(processes, _width())
 
 
-class Fellows:
+class Processes:
     """The processes of this receiver, seen from one of them."""
 
     def __init__(self, memory: SharedNumbers, number: int, parent: int | None = None) -> None:
@@ -46,12 +46,12 @@ class Fellows:
         self.set(PID, os.getpid())
 
     @classmethod
-    def alone(cls) -> "Fellows":
+    def alone(cls) -> "Processes":
         """Return the view of a process that is the whole receiver."""
         return cls(made_memory(1), 0)
 
     @classmethod
-    def joined(cls, descriptor: int, processes: int, number: int, parent: int) -> "Fellows":
+    def joined(cls, descriptor: int, processes: int, number: int, parent: int) -> "Processes":
         """Return the view of a process that was started beside others, from the descriptor of `made_memory`."""
         return cls(SharedNumbers(descriptor, processes, _width()), number, parent)
 
@@ -87,9 +87,9 @@ class Fellows:
         """The processes of the receiver, its parent first."""
         return [pid for pid in (self._parent, *self._memory.column(PID)) if pid]
 
-    def has_turn(self) -> bool:
-        """Return whether this process does what one process of a receiver does for all: it searches the inbox."""
-        return self._memory.holds_turn()
+    def is_leader(self) -> bool:
+        """Return whether this process leads: it searches the inbox for all processes of the receiver."""
+        return self._memory.is_leader()
 
     def add_turned_away(self, code: str, hour: int) -> None:
         """Count a request that this process turned away in an hour of the clock, which is numbered."""

@@ -10,7 +10,7 @@ from adapters.inbox import inbox
 from adapters.settings.settings import Settings
 from models.errors import Refused, Transient
 from services.processing.persisting import persist
-from services.receipts.raw_body import opened_raw_body
+from services.receipts import opened_raw_body
 from tests.conftest import bucket_at
 from tests.flows.conftest import received
 from tests.samples import sample_body

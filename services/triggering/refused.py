@@ -1,22 +1,68 @@
-"""Releases refused bodies: checks them again, and takes the sound ones into the inbox. Accepts what is set aside.
+"""Refused bodies: lists their records in the database, releases the sound ones, dismisses what is no archive.
 
-The release needs neither database nor Prefect. The receiver, or the flow `sweep-inbox`, does the rest.
+Releases and dismissals need neither database nor Prefect. The receiver, or the flow `sweep-inbox`, does the rest.
 """
 
+import asyncio
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from adapters.database.transactions import pages
 from adapters.inbox import quarantine
 from adapters.inbox.inbox import Intake
 from adapters.tables.archives import archives
+from adapters.tables.runs import refused
 from domain.archive.reading import identity_of
 from domain.body.scan import Scanner
 from models.errors import Refused
 from models.runs.receipt import ACCEPTED_BY, RefusedDelivery
-from services.receipts.lookup import receipt_of
-from services.receipts.raw_body import opened_raw_body
+from models.views.parameters import Dismissal
+from services.receipts import opened_raw_body, receipt_of
+
+MOST_LISTED_AT_ONCE = 1000
+
+
+async def list_all_refused() -> int:
+    """List the refused deliveries and releases that the database does not have yet. Return how many there were.
+
+    Raises:
+        Transient: the database or the inbox's bucket does not answer; the sweep tries again.
+    """
+    return await asyncio.to_thread(lambda: _list(quarantine.unlisted()))
+
+
+async def list_refused(announced: Sequence[RefusedDelivery]) -> int:
+    """List these refused deliveries, as `list_all_refused` does, unless that has listed them in the meantime."""
+    return await asyncio.to_thread(lambda: _list(filter(quarantine.is_unlisted, announced)))
+
+
+def restore_refused() -> int:
+    """Record every refused delivery of the quarantine in an empty database, and return how many there are.
+
+    Raises:
+        Transient: the database or the inbox's bucket does not answer.
+    """
+    deliveries = quarantine.refused()
+    for page in pages(deliveries, MOST_LISTED_AT_ONCE):
+        refused.record(page)
+    return len(deliveries)
+
+
+def _list(deliveries: Iterable[RefusedDelivery]) -> int:
+    """Record rows first: a record leaves the search only when its row is in the database."""
+    count = 0
+    for page in pages(deliveries, MOST_LISTED_AT_ONCE):
+        refused.record(page)
+        for delivery in page:
+            quarantine.set_listed(delivery)
+        quarantine.sync_listed()
+        for delivery in page:
+            quarantine.forget_unlisted(delivery)
+        count += len(page)
+    return count
+
 
 _CHUNK_BYTES = 1 << 20
 
@@ -125,3 +171,18 @@ def _chunks(receipt_id: str) -> Iterator[bytes]:
     with quarantine.opened_body(receipt_id) as body:
         while chunk := body.read(_CHUNK_BYTES):
             yield chunk
+
+
+def dismiss(deliveries: Iterable[RefusedDelivery], dismissal: Dismissal, now: datetime) -> list[RefusedDelivery]:
+    """Record durably that refused deliveries need nobody any more, and return those that did until now.
+
+    Their bodies stay in quarantine, and can be released later. The sweep brings the records into the database.
+
+    Raises:
+        Transient: the inbox does not answer. The deliveries before it are dismissed.
+    """
+    return [
+        quarantine.set_dismissed(each, dismissal.by, dismissal.why, now)
+        for each in deliveries
+        if each.released_at is None and each.dismissed_at is None
+    ]

@@ -1,4 +1,4 @@
-"""Attempts at tasks: each is timed, and its errors go to Prefect without values of a payload."""
+"""Attempts at tasks: each is timed, retried after transient errors, and its errors go to Prefect without values."""
 
 import asyncio
 import time
@@ -7,7 +7,9 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 import httpx
+from prefect.client.schemas.objects import State, TaskRun
 from prefect.exceptions import PrefectException
+from prefect.tasks import Task, exponential_backoff
 
 from adapters.observation.metrics import TASK_SECONDS
 from adapters.observation.tracing import span
@@ -69,3 +71,19 @@ def told(error: Exception) -> CellarError:
     if isinstance(error, (PrefectException, httpx.HTTPError)):
         return Transient(f"Prefect does not answer: {type(error).__name__}", system=System.PREFECT)
     return Unexpected(error)
+
+
+async def is_transient(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+    """Return whether a task failed with a transient error, and may be retried. A wrong payload stays wrong."""
+    return isinstance(await state.aresult(raise_on_failure=False), Transient)
+
+
+RETRIED: dict[str, Any] = {
+    "retries": 3,
+    "retry_delay_seconds": exponential_backoff(1),
+    "retry_jitter_factor": 0.5,
+    "retry_condition_fn": is_transient,
+}
+"""Retries over some 7 s, since they occupy a slot. After a longer outage the run itself waits, in no slot."""
+RETRIED_SHORTLY: dict[str, Any] = RETRIED | {"retries": 2}
+"""Retries over some 3 s. A scheduled flow goes on."""

@@ -14,14 +14,14 @@ from adapters.platform.durable import make_folder
 
 
 @dataclass(frozen=True, slots=True)
-class Brought:
+class MovedFile:
     """A file that is in its new place: its size and its digest there."""
 
     size_bytes: int
     sha256: str
 
 
-class Note:
+class MoveNote:
     """What was brought. Several threads may use it. `seen_in` is the number of the pass that found a key last."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -34,14 +34,14 @@ class Note:
     def next_pass(self) -> None:
         self.pass_number += 1
 
-    def find(self, place: str, key: str) -> Brought | None:
+    def find(self, place: str, key: str) -> MovedFile | None:
         wanted = "SELECT size_bytes, sha256 FROM brought WHERE place = ? AND key = ?"
         with self._lock:
             found = self._connection.execute(wanted, (place, key)).fetchone()
-        return Brought(*found) if found else None
+        return MovedFile(*found) if found else None
 
-    def put(self, place: str, key: str, brought: Brought) -> None:
-        """Note a file that was compared in this pass."""
+    def put(self, place: str, key: str, brought: MovedFile) -> None:
+        """MoveNote a file that was compared in this pass."""
         row = (place, key, brought.size_bytes, brought.sha256, self.pass_number)
         with self._lock:
             self._connection.execute("INSERT OR REPLACE INTO brought VALUES (?, ?, ?, ?, ?)", row)
@@ -62,7 +62,7 @@ class Note:
 
 
 @contextmanager
-def note_at(path: Path) -> Iterator[Note]:
+def note_at(path: Path) -> Iterator[MoveNote]:
     """Open the note of a move, or begin it. Each line survives a kill; a power cut may lose the last lines."""
     make_folder(path.parent)
     with closing(sqlite3.connect(path, check_same_thread=False, isolation_level=None)) as connection:
@@ -72,4 +72,4 @@ def note_at(path: Path) -> Iterator[Note]:
             "CREATE TABLE IF NOT EXISTS brought (place TEXT, key TEXT, size_bytes INTEGER, sha256 TEXT, "
             "seen_in INTEGER, PRIMARY KEY (place, key)) WITHOUT ROWID"
         )
-        yield Note(connection)
+        yield MoveNote(connection)

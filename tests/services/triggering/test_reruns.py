@@ -10,6 +10,8 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.states import AwaitingRetry, Cancelled
+from pytest_httpserver import HTTPServer
+from sqlmodel import update
 
 from adapters.database.transactions import writing
 from adapters.settings.settings import Settings, settings
@@ -18,13 +20,12 @@ from adapters.tables.runs import receipts, runs, waiting
 from models.archive.archive import State as Stands
 from models.errors import System, Transient
 from models.runs.cause import Cause
-from models.runs.receipt import Delivery
-from models.runs.run import RunRow, RunState, Trigger
-from services.triggering.lost_waits import end_lost_waits
-from services.triggering.reruns import rerun, start_asked
+from models.runs.receipt import Delivery, ReceiptRow
+from models.runs.run import RunState, Trigger
+from services.triggering.reruns import end_lost_waits, rerun, start_asked
 from services.triggering.trigger import start_run
 from tests.conftest import free_port
-from tests.records import NOON, delivery
+from tests.records import NOON, delivery, run_row
 
 pytestmark = pytest.mark.usefixtures("deployment", "sqlite_installation")
 
@@ -43,15 +44,7 @@ def complete() -> Delivery:
 def _waiting_run(of: Delivery) -> str:
     """Return a run that waits for an endpoint, in Prefect and in our history."""
     run_id = asyncio.run(start_run(of.reference, of.receipt_id, Trigger.WEBHOOK)).flow_run_id
-    row = RunRow(
-        flow_run_id=run_id,
-        attempt=1,
-        reference=of.reference,
-        receipt_id=of.receipt_id,
-        trigger=Trigger.WEBHOOK,
-        state=RunState.RUNNING,
-        started_at=NOON,
-    )
+    row = run_row(run_id, of.receipt_id, reference=of.reference)
     runs.begin(row)
     runs.wait(run_id, 1, System.ENDPOINT, NOON, AWAY)
     asyncio.run(_set(run_id, AwaitingRetry()))
@@ -100,6 +93,23 @@ def test_deleted_run_is_replaced_by_the_next_run(complete: Delivery) -> None:
     assert following.state_name == "Scheduled"
 
 
+def test_lost_run_that_prefect_cannot_replace_is_given_up_and_delays_no_other(
+    complete: Delivery, configure: Callable[..., Settings], httpserver: HTTPServer
+) -> None:
+    """Prefect reports each of its next runs as ended, so that no number of attempts helps."""
+    _waiting_run(complete)
+    configure(PREFECT_API_URL=httpserver.url_for("/api"))
+    ended = {"id": str(uuid4()), "state": {"name": "Crashed", "type": "CRASHED"}}
+    httpserver.expect_request("/api/flow_runs/filter").respond_with_json([])
+    httpserver.expect_request("/api/deployments/name/process-archive/archive").respond_with_json({"id": "d"})
+    httpserver.expect_request("/api/deployments/d/create_flow_run").respond_with_json(ended)
+    with writing() as session:
+        session.execute(update(ReceiptRow).values(state=Stands.PROCESSING))
+
+    assert asyncio.run(end_lost_waits()) == 1
+    assert waiting.systems() == set()
+
+
 def test_re_runs_asked_for_while_prefect_is_away_start_once_when_it_is_back(
     complete: Delivery, configure: Callable[..., Settings]
 ) -> None:
@@ -123,16 +133,7 @@ def test_asked_re_run_is_kept_while_the_end_of_an_earlier_run_is_recorded(comple
     with writing() as session:
         waiting.ask_within(session, complete.reference, complete.receipt_id, NOON)
     runs.record_unseen(
-        RunRow(
-            flow_run_id=str(uuid4()),
-            attempt=1,
-            reference=complete.reference,
-            receipt_id=complete.receipt_id,
-            trigger=Trigger.WEBHOOK,
-            state=RunState.CRASHED,
-            started_at=NOON,
-            ended_at=NOON,
-        )
+        run_row(str(uuid4()), complete.receipt_id, reference=complete.reference, state=RunState.CRASHED, ended_at=NOON)
     )
 
     assert asyncio.run(end_lost_waits()) == 0
