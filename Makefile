@@ -13,9 +13,11 @@ BIN := .venv/bin
 up: .venv/runtime
 	exec $(BIN)/cellar up
 
-# Two test files at a time: most tests wait for a server or for the disk.
-test: .venv/development lint
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+# The linters run beside the tests, half of which wait for a server or the disk. What the linters find comes last.
+test: .venv/development
+	@linted=$$(mktemp); $(MAKE) --no-print-directory lint >$$linted 2>&1 & lint=$$!; \
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder; tests=$$?; \
+	wait $$lint || { cat $$linted; tests=2; }; rm $$linted; exit $$tests
 
 lint: .venv/development
 	$(BIN)/ruff check .
@@ -25,7 +27,7 @@ lint: .venv/development
 	$(BIN)/codespell
 
 test-faults: .venv/development
-	$(BIN)/python -m pytest -m faults
+	$(BIN)/python -m pytest -m "faults or hypothesis" --hypothesis-profile=thorough
 
 soak: .venv/development
 	$(BIN)/python -m tests.distributed.soak

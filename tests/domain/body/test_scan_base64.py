@@ -5,7 +5,7 @@ import binascii
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.body.base64_text import DATA_URI_BYTES, Base64Text
@@ -195,7 +195,6 @@ def test_double_backslash_is_refused_at_every_division_of_wrapped_text() -> None
 
 # --- properties ------------------------------------------------------------------------------------------------------
 
-_quickly = settings(max_examples=500)
 _SIZES = st.lists(st.integers(0, 9), max_size=20) | st.lists(st.integers(28, 40), max_size=3)
 _RAW_PARTS = st.sampled_from(
     [
@@ -226,7 +225,6 @@ def plain(parts: list[str]) -> str:
     return text.replace(r"\u0020", "").replace(" ", "").replace("-", "+").replace("_", "/")
 
 
-@_quickly
 @given(st.lists(_VALID_PARTS, max_size=30), _SIZES)
 def test_text_in_any_spelling_decodes_as_the_standard_library_says(parts: list[str], sizes: list[int]) -> None:
     raw = "".join(parts).encode()
@@ -238,7 +236,6 @@ def test_text_in_any_spelling_decodes_as_the_standard_library_says(parts: list[s
     assert decode(raw, sizes) == decode(raw) == expected
 
 
-@_quickly
 @given(st.binary(max_size=3000), st.sampled_from([4, 61, 64, 75, 76, 77]), st.sampled_from([rb"\n", rb"\r\n"]), _SIZES)
 def test_wrapped_text_decodes_at_any_line_length(data: bytes, length: int, line_break: bytes, sizes: list[int]) -> None:
     text = base64.b64encode(data)
@@ -250,7 +247,6 @@ def is_prefix_of_base64(raw: bytes) -> bool:
     return any(isinstance(decode_or_fault(raw + rest), bytes) for rest in (b"", b"A", b"AA", b"AAA", b"="))
 
 
-@_quickly
 @given(_RAWS, _SIZES)
 def test_refusal_names_the_first_byte_that_rules_out_base64(raw: bytes, sizes: list[int]) -> None:
     found = decode_or_fault(raw)
@@ -261,7 +257,6 @@ def test_refusal_names_the_first_byte_that_rules_out_base64(raw: bytes, sizes: l
         assert offset >= len(raw) - 5 or not is_prefix_of_base64(raw[: offset + 6])
 
 
-@_quickly
 @given(st.text(alphabet="AQz+/=\n ", max_size=12).filter(lambda text: text.isascii()))
 def test_accepted_text_is_exactly_what_is_valid_after_padding(text: str) -> None:
     raw = text.encode()

@@ -5,7 +5,7 @@ import json
 import random
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.domain.body.scan_oracle import Pairs, assert_as_the_standard_library_says, outcome
@@ -74,16 +74,11 @@ def _bodies(draw: st.DrawFn, contents: st.SearchStrategy[Any]) -> bytes:
 
 
 _SIZES = st.lists(st.integers(0, 40), max_size=30)
-_quickly = settings(max_examples=200, suppress_health_check=list(HealthCheck))
-
-
-@_quickly
 @given(_bodies(_CONTENTS | st.none() | st.just([])), _SIZES)
 def test_bodies_of_any_shape_scan_as_the_standard_library_says(body: bytes, sizes: list[int]) -> None:
     assert_as_the_standard_library_says(body, sizes)
 
 
-@_quickly
 @given(_bodies(_CONTENTS | _BAD_CONTENTS), _SIZES)
 def test_bodies_with_wrong_contents_are_refused_as_the_standard_library_says(body: bytes, sizes: list[int]) -> None:
     assert_as_the_standard_library_says(body, sizes)
@@ -102,7 +97,6 @@ def corrupted(body: bytes, corruptions: list[tuple[str, int, int]]) -> bytes:
     return body
 
 
-@_quickly
 @given(_bodies(_CONTENTS), _CORRUPTIONS, _SIZES)
 def test_corrupted_bodies_scan_as_the_standard_library_says(
     body: bytes, corruptions: list[tuple[str, int, int]], sizes: list[int]
@@ -113,14 +107,12 @@ def test_corrupted_bodies_scan_as_the_standard_library_says(
 _TOKENS = [*'{}[],: \\"1é', '"content"', '"attachments":[', '"QUJD"', '"*"', '{"signed_document":{', r"\u0061"]
 
 
-@_quickly
 @given(st.lists(st.sampled_from(_TOKENS), max_size=24))
 def test_random_json_tokens_scan_as_the_standard_library_says(tokens: list[str]) -> None:
     body = "".join(tokens).encode()
     assert_as_the_standard_library_says(body, [1] * len(body))
 
 
-@_quickly
 @given(_bodies(_CONTENTS | _BAD_CONTENTS), _CORRUPTIONS, _SIZES, st.integers(0, 80))
 def test_outcome_under_a_small_limit_is_the_same_for_every_chunking(
     body: bytes, corruptions: list[tuple[str, int, int]], sizes: list[int], limit: int
