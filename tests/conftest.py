@@ -34,7 +34,7 @@ from adapters.settings.environment import prefect_server_defaults
 from adapters.settings.settings import Settings, settings
 from benchmarks.guardian import guard
 from services.views import overview
-from tests.statements import share_compiled_statements
+from tests.compiled import share_compiled_statements, share_descriptions_of_services
 
 _LONGEST_FIRST = (
     "tests/services/custody",
@@ -51,6 +51,7 @@ _LONGEST_FIRST = (
 def pytest_configure() -> None:
     guard()
     share_compiled_statements()
+    share_descriptions_of_services()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

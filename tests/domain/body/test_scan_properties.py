@@ -74,6 +74,8 @@ def _bodies(draw: st.DrawFn, contents: st.SearchStrategy[Any]) -> bytes:
 
 
 _SIZES = st.lists(st.integers(0, 40), max_size=30)
+
+
 @given(_bodies(_CONTENTS | st.none() | st.just([])), _SIZES)
 def test_bodies_of_any_shape_scan_as_the_standard_library_says(body: bytes, sizes: list[int]) -> None:
     assert_as_the_standard_library_says(body, sizes)
