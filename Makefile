@@ -15,7 +15,7 @@ up: .venv/runtime
 
 # The linters run beside the tests, half of which wait for a server or the disk. What the linters find comes last.
 test: .venv/development
-	@linted=$$(mktemp); $(MAKE) --no-print-directory lint >$$linted 2>&1 & lint=$$!; \
+	@linted=$$(mktemp); make --no-print-directory lint >$$linted 2>&1 & lint=$$!; \
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder; tests=$$?; \
 	wait $$lint || { cat $$linted; tests=2; }; rm $$linted; exit $$tests
 

@@ -103,6 +103,14 @@ def _settle() -> None:
         overview._measured(settings().database_location).settle()
 
 
+@pytest.fixture
+def open_umask() -> Iterator[None]:
+    """Let other users read what this process and its programs make."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 def installation(request: pytest.FixtureRequest, configure: Callable[..., Settings]) -> Settings:
     """Return settings with a migrated database; the test runs once on each kind."""
