@@ -14,7 +14,7 @@ up: .venv/runtime
 	exec $(BIN)/cellar up
 
 # The linters run beside the tests, half of which wait. What the linters find comes last. Where 4 GB of memory are free
-# for files, the tests write there: on a disk, a third of the time of a test that archives is spent in syncs.
+# for files, the tests write there: on a disk, a test that archives waits for some 80 syncs.
 MEMORY := $(shell [ "$$(df -k --output=avail /dev/shm 2>/dev/null | tail -n 1)" -gt 4000000 ] 2>/dev/null && echo TMPDIR=/dev/shm)
 AT_ONCE ?= 2
 test: .venv/development
