@@ -58,3 +58,8 @@ def _copy_objects(source: str, target: str) -> None:
     old_bucket, _, old_prefix = source.removeprefix("s3://").partition("/")
     for key in objects_below(source):
         client().copy_object(Bucket=bucket, Key=f"{prefix}/{key}", CopySource=f"{old_bucket}/{old_prefix}/{key}")
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    return Prepared(tmp_path_factory)

@@ -44,7 +44,7 @@ def storage(folder: Path) -> Folder:
 
 
 def test_file_that_comes_while_it_is_read_is_not_there_or_whole(storage: Folder) -> None:
-    keys = [f"{KEY}{number}" for number in range(2000)]
+    keys = [f"{KEY}{number}" for number in range(500)]
     with ThreadPoolExecutor(1) as pool:
         keeping = pool.map(partial(storage.overwrite_bytes, b"whole"), keys)
         for key in keys:

@@ -1,5 +1,6 @@
 """Processes count for one another, and traces reach a collector."""
 
+import json
 import os
 import subprocess
 import sys
@@ -79,38 +80,39 @@ def test_folder_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
         make_shared_folder(tmp_path / "a file" / "worker")
 
 
-_SPAN = """
-import sys
+# Says, for a process with each of the variables, whether it has imported the SDK, and whether its spans have a parent.
+_SPANS = """
+import json, os, sys
 import api.app, services.messages.attempts.attempts
 from adapters.observation.tracing import span
-with span("a span", receipt_id="1") as made:
-    made.note(size_bytes=1)
-print("opentelemetry.sdk" in sys.modules, made.traceparent is not None)
+for variables in json.loads(sys.argv[1]):
+    if child := os.fork():
+        os.waitpid(child, 0)
+        continue
+    os.environ |= variables
+    with span("a span", receipt_id="1") as made:
+        made.note(size_bytes=1)
+    print("opentelemetry.sdk" in sys.modules, made.traceparent is not None, flush=True)
+    os._exit(0)
 """
 
 
-def _spanned(**variables: str) -> str:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")} | variables
-    command = [sys.executable, "-c", _SPAN]
-    return subprocess.run(
-        command, env=environment, capture_output=True, text=True, check=True, timeout=LONGEST_S
-    ).stdout
+def _spanned(*variables: dict[str, str]) -> list[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
+    command = [sys.executable, "-c", _SPANS, json.dumps(variables)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=LONGEST_S)
+    return done.stdout.splitlines()
 
 
-@pytest.mark.parametrize(
-    "variables",
-    [
+def test_sdk_is_imported_only_with_an_endpoint_for_traces() -> None:
+    endpoint = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9", "OTEL_EXPORTER_OTLP_TIMEOUT": "1"}
+    for_traces = {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://127.0.0.1:9", "OTEL_EXPORTER_OTLP_TIMEOUT": "1"}
+    off = [
         {},
         {"OTEL_EXPORTER_OTLP_ENDPOINT": ""},
-        {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9", "OTEL_TRACES_EXPORTER": "none"},
-        {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9", "OTEL_SDK_DISABLED": "true"},
+        endpoint | {"OTEL_TRACES_EXPORTER": "none"},
+        endpoint | {"OTEL_SDK_DISABLED": "true"},
         {"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": "http://127.0.0.1:9"},
-    ],
-)
-def test_sdk_is_not_imported_without_an_endpoint_for_traces(variables: dict[str, str]) -> None:
-    assert _spanned(**variables).split() == ["False", "False"]
+    ]
 
-
-@pytest.mark.parametrize("name", ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"])
-def test_endpoint_switches_tracing_on(name: str) -> None:
-    assert _spanned(**{name: "http://127.0.0.1:9", "OTEL_EXPORTER_OTLP_TIMEOUT": "1"}).split() == ["True", "True"]
+    assert _spanned(*off, endpoint, for_traces) == ["False False"] * 5 + ["True True"] * 2
