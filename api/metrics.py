@@ -9,22 +9,21 @@ from datetime import UTC, datetime
 from fastapi import APIRouter, Depends, Request, Response
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
-from adapters.anchors.last_anchor import LastAnchor, last_anchor
+from adapters.anchors.witness import LastAnchor, last_anchor
 from adapters.database.counts import Counts, counts
 from adapters.files.disks import Disk, disks
-from adapters.inbox.backlog import Backlog, backlog
-from adapters.observation.metrics import CONTENT_TYPE, shared_exposition
-from adapters.observation.process_metrics import process_metrics
+from adapters.inbox.inbox import Backlog, backlog
+from adapters.observation.metrics import CONTENT_TYPE, process_metrics, shared_exposition
 from adapters.tables import conditions
 from api.authorization import API_TOKEN
 from api.errors import READERS_FAILURES, Responses
 from api.receiver.fellows import Fellows
 from api.receiver.health import why_not_ready
-from models.sources.clock import ClockWarning
+from models.sources import ClockWarning
 from models.store.condition import OF_FAULTS, ConditionCode, Subject
-from models.views.failures import ConditionGroup
+from models.views.troubles import ConditionGroup
 from services.monitoring.measuring import Measurement
-from services.sources.clocks import clock_warnings
+from services.sources import clock_warnings
 
 router = APIRouter(tags=["health"], dependencies=[Depends(API_TOKEN)])
 _ANSWERS: Responses = {

@@ -194,7 +194,7 @@ def touch(objects: int) -> None:
 
 
 def hold(root: str) -> None:
-    from services.anchors.holding import hold as hold_store  # noqa: PLC0415
+    from services.anchors.anchors import hold as hold_store  # noqa: PLC0415
 
     if hold_store(root).findings:
         raise SystemExit("the store does not fulfil its anchor")

@@ -218,7 +218,10 @@ def _fill() -> None:
     """Insert the payments into the database of the settings; in a process of its own, with settings of its own."""
     from adapters.database.migration import migrate  # noqa: PLC0415
     from adapters.database.transactions import engine, insert_rows, writing  # noqa: PLC0415
-    from models.payments.payment import PaymentKeyRow, PaymentRow  # noqa: PLC0415
+    from models.payments import (  # noqa: PLC0415
+        PaymentKeyRow,
+        PaymentRow,
+    )
 
     migrate()
     for first in range(0, PAYMENTS, _INSERTED_AT_ONCE):

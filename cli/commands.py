@@ -164,7 +164,7 @@ _COMMANDS = [
     Later("quarantine", "cli.archives.quarantine:app", "List, show, release and dismiss payloads that were refused."),
     Later(
         "sources",
-        "cli.sources.sources:app",
+        "cli.sources:app",
         "Add, list and change the projects of Cellosign that send to URLs of their own.",
     ),
     Later(

@@ -13,7 +13,7 @@ from flows.execution.events import emit
 from flows.execution.late_runs import drop_late_runs_of
 from flows.execution.results import RESULTS
 from flows.execution.summaries import optional_summary
-from models.completeness.missing_process import Closing
+from models.completeness.processes import Closing
 from models.errors import Transient
 from services.completeness import finding_missing
 from services.completeness.alerting import announce_missing

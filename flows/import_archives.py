@@ -26,8 +26,7 @@ from adapters.platform.cancellation import in_thread
 from adapters.tables import conditions
 from adapters.tables.runs import imports
 from adapters.tables.runs.imports import ImportAttempt
-from domain.runs.causes import cause_of
-from domain.runs.waiting import next_try
+from domain.runs import cause_of, next_try
 from flows.execution.attempts import without_text
 from flows.execution.engine import is_cancelled_by_person
 from flows.execution.lease import Busy, sole_work_on_free
@@ -38,11 +37,9 @@ from models.runs.imports import MOST_PROBLEMS, ImportOutcome, ImportProblem, Imp
 from models.runs.receipt import DEFAULT_SOURCE, Delivery
 from models.runs.run import RunState
 from models.views.parameters import Text
+from services import sources
 from services.custody.remembering import check_again
-from services.imports.archiving import Failure, Leaving, Work
-from services.imports.progress import keep_progress, kept_progress
-from services.imports.taking_in import Batch, Reader
-from services.sources import registry
+from services.imports import Batch, Failure, Leaving, Reader, Work, keep_progress, kept_progress
 
 _THREADS = 2  # one waits for the disk while the other works; more only wait for the interpreter
 _SHOWN_EACH_S = 2
@@ -94,7 +91,7 @@ def _begun_at() -> datetime:
 async def _import_all(paths: Sequence[str], by: ImportAttempt, source: str) -> ImportProgress:
     """Import batch by batch, from where an earlier attempt was, and return the progress at the end."""
     with bucket.patient():
-        await in_thread(registry.check_known, source)
+        await in_thread(sources.check_known, source)
         reader = Reader(paths, by, await in_thread(kept_progress, by.flow_run_id), source)
         await in_thread(reader.measure)
         shown = _Shown(reader.progress)

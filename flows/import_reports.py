@@ -15,7 +15,7 @@ from flows.execution.attempts import without_text
 from flows.execution.results import RESULTS
 from flows.open_discrepancies import report_open_discrepancies
 from models.errors import CellarError, Conflict, Refused
-from models.settlements.settlement_summary import SettlementSummary
+from models.settlements.settlement import SettlementSummary
 from services.settlements import importing
 
 

@@ -17,7 +17,7 @@ from flows.endpoints import notify_endpoints
 from flows.execution.attempts import without_text
 from flows.execution.results import RESULTS
 from flows.execution.summaries import optional_summary
-from models.archive.judgement import Change, Judged
+from models.archive.verdict import Change, Judged
 from models.store.fixity import StoredObject
 from services.custody.judging_again import count_due, due, judge_objects
 from services.messages.events.report_events import documents_judged_worse

@@ -44,7 +44,7 @@ from flows.execution.tracing import traced
 from models.archive.verdict import Outcome
 from models.errors import Refused, Transient
 from models.messages.notification import AttemptTrigger, NotificationState
-from models.payments.discrepancy import DiscrepancyState
+from models.payments import DiscrepancyState
 from models.runs.receipt import Identity
 from models.runs.run import Trigger
 from services.custody.remembering import check_again

@@ -13,7 +13,7 @@ from flows.open_discrepancies import report_open_discrepancies
 from services.payments.duplicates import reconcile_all_duplicates
 from services.payments.holds import reconcile_all_holds
 from services.settlements.importing import reconcile_all_archives
-from services.sources.clocks import clock_warnings
+from services.sources import clock_warnings
 
 
 @flow(name="reevaluate-payments", result_storage=RESULTS, persist_result=False)

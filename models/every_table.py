@@ -4,14 +4,13 @@ Migrations compare the database with them, and a move copies them.
 """
 
 import models.archive.archive
-import models.archive.signed_document
-import models.completeness.missing_process
-import models.completeness.session_event
+import models.archive.verdict
+import models.completeness.processes
 import models.messages.endpoint
 import models.messages.event
 import models.messages.notification
 import models.messages.redelivery
-import models.payments.discrepancy
+import models.payments
 import models.people.action
 import models.people.login
 import models.people.notice
@@ -20,10 +19,7 @@ import models.people.wrong_token
 import models.runs.bulk
 import models.runs.cause
 import models.runs.receipt
-import models.runs.refused
 import models.runs.run
-import models.runs.task_result
-import models.runs.worker
 import models.search.entry
 import models.settlements.settlement
 import models.store.condition  # noqa: F401

@@ -10,7 +10,7 @@ from openpyxl import Workbook
 
 from domain.completeness.listed import ListTerms
 from models.completeness.listed import ArchivedProcess, ListedProcess, ListedTime, SheetRow, Standing
-from models.sources.source import SourceTerms
+from models.sources import SourceTerms
 
 HEADS = ("#", "Created", "Project", "Destination")
 DESTINATION = "dana.levi@example.com"

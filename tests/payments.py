@@ -9,7 +9,7 @@ from sqlmodel import SQLModel, col, delete
 from adapters.database.transactions import insert_new, insert_rows, writing
 from domain.payments.identity import payment_id
 from models.archive.archive import ArchiveRow
-from models.payments.payment import PaymentKeyRow, PaymentRow
+from models.payments import PaymentKeyRow, PaymentRow
 from models.settlements.settlement import SettlementEntryRow
 from tests.records import NOON, digest
 

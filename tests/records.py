@@ -15,7 +15,7 @@ from domain.archive.versions import age_of
 from domain.payments.reconciliation import reconcile
 from models.archive.archive import Archive
 from models.messages.endpoint import EndpointRow
-from models.payments.discrepancy import PAYLOAD_CODES
+from models.payments import PAYLOAD_CODES
 from models.runs.receipt import Delivery, VersionRow
 from services.payments.discrepancies import reconcile_version
 from services.views import archive_view

@@ -8,8 +8,7 @@ from sqlmodel import select
 
 from adapters.database.transactions import insert_new, reading, writing
 from adapters.tables.runs import receipts
-from models.completeness.missing_process import MissingProcessRow
-from models.completeness.session_event import SessionEventRow, SessionEventType
+from models.completeness.processes import MissingProcessRow, SessionEventRow, SessionEventType
 from tests.domain.payloads import read
 from tests.records import delivery, digest, document, loaded
 

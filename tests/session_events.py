@@ -10,7 +10,7 @@ from adapters.inbox import session_events
 from adapters.inbox.inbox import Intake
 from cli.simulation.payloads.session_events import event_body
 from domain.completeness.batches import MOST_BYTES_IN_A_LINE
-from models.completeness.session_event import ReceivedEvent, SessionEventType
+from models.completeness.processes import ReceivedEvent, SessionEventType
 
 PERSON = "Marker-314159"
 """Stands for a person's data: it is in every event, and must be nowhere but in the body that is kept."""

@@ -13,11 +13,14 @@ from adapters.files.store import store
 from adapters.store.beside.settlement_reports import staged
 from adapters.store.seals import fingerprint, previewed_fingerprints
 from domain.payments.identity import plain_authorisation
-from domain.settlements.report_format import read_format
-from models.payments.discrepancy import DiscrepancyEventRow, DiscrepancyLogRow, DiscrepancyRow, DiscrepancyState
-from models.payments.payment import PaymentRow
-from models.settlements.settlement import SettlementCandidateRow, SettlementEntryRow, SettlementReportRow
-from models.settlements.settlement_summary import SettlementSummary
+from domain.settlements.report import read_format
+from models.payments import DiscrepancyEventRow, DiscrepancyLogRow, DiscrepancyRow, DiscrepancyState, PaymentRow
+from models.settlements.settlement import (
+    SettlementCandidateRow,
+    SettlementEntryRow,
+    SettlementReportRow,
+    SettlementSummary,
+)
 from services.settlements import importing
 from tests.domain.settled import day, payment
 

@@ -13,18 +13,66 @@ made the anchor. All other files begin with the anchor's root, so writers do not
 | `ROOT.AUTHORITY.tsr` | the time stamp of an authority (RFC 3161), named by the digest of its URL |
 """
 
+import base64
 import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from adapters.anchors import keys, leaves_file
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
+
+from adapters.anchors import leaves_file
 from adapters.anchors.leaves_file import LeavesFile, tree_root
 from adapters.files.storage import Storage
-from domain.anchors.proof import is_included
-from domain.anchors.texts import anchor_root, index_text, read_index, read_statement, statement_text
+from adapters.settings.settings import settings
+from domain.anchors import anchor_root, index_text, is_included, read_index, read_statement, statement_text
 from models.errors import Conflict, Transient
 from models.store.anchor import AnchorProof, Block, Inclusion, Leaf, Statement
+
+
+def signed(text: bytes) -> tuple[bytes, bytes]:
+    """Return the signature of a text, and the public key that proves it, as PEM. A missing key is generated.
+
+    Raises:
+        Locked: the generated key is damaged.
+    """
+    key = Ed25519PrivateKey.from_private_bytes(base64.b64decode(settings().active_anchor_key()))
+    return key.sign(text), key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
+def known_public_key() -> bytes | None:
+    """Return the public key of this installation, as PEM; None if it has no key yet. Generates none.
+
+    Raises:
+        Locked: the generated key is damaged.
+    """
+    is_there = settings().anchor_key or settings().secret_path("anchor").exists()
+    return signed(b"")[1] if is_there else None
+
+
+def is_signed_by(text: bytes, signature: bytes, public_key: bytes) -> bool:
+    """Return whether a public key, as PEM, proves the signature of a text."""
+    try:
+        key = load_pem_public_key(public_key)
+        if not isinstance(key, Ed25519PublicKey):
+            return False
+        key.verify(signature, text)
+    except (ValueError, InvalidSignature):
+        return False
+    return True
+
+
+def fingerprint(public_key: bytes) -> str:
+    """Return the SHA-256 of a public key in DER, as `openssl pkey -pubin -outform DER | sha256sum` does.
+
+    Raises:
+        ValueError: the text is no public key.
+    """
+    key = load_pem_public_key(public_key)
+    return hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
+
 
 FOLDER = "anchors"
 STATEMENT = "statement"
@@ -129,7 +177,7 @@ def keep(storage: Storage, statement: Statement, leaves: LeavesFile) -> Anchor:
         Locked: the key that signs is damaged.
     """
     text, root = statement_text(statement), anchor_root(statement)
-    signature, public_key = keys.signed(text)
+    signature, public_key = signed(text)
     files = {"index": index_text(leaves.blocks), "signature": signature, "pem": public_key}
     if leaves.leaves:
         storage.keep(leaves.path, key_of(statement.number, root, "leaves.gz"))
@@ -186,7 +234,7 @@ def leaf_in(storage: Storage, anchor: Anchor, object_key: str) -> Leaf | None:
 def is_signed(storage: Storage, anchor: Anchor) -> bool:
     """Return whether the signature of an anchor is valid under the public key beside it."""
     signature, public_key = (storage.found_bytes(anchor.key(name)) or b"" for name in ("signature", "pem"))
-    return keys.is_signed(statement_text(anchor.statement), signature, public_key)
+    return is_signed_by(statement_text(anchor.statement), signature, public_key)
 
 
 def proof_of(storage: Storage, object_key: str) -> AnchorProof | None:

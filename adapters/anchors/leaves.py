@@ -16,10 +16,8 @@ from typing import Any
 import orjson
 
 from adapters.files.storage import LocalFolder, Storage
-from adapters.store.object_files import DELIVERIES
-from adapters.store.ocfl import INVENTORY, LOGS, ROOT
-from domain.anchors.facts import fact_of_delivery, fact_of_judgement, facts_of_discrepancies, facts_of_receipt
-from domain.anchors.texts import leaf_text
+from adapters.store.ocfl import DELIVERIES, INVENTORY, LOGS, ROOT
+from domain.anchors import fact_of_delivery, fact_of_judgement, facts_of_discrepancies, facts_of_receipt, leaf_text
 from models.errors import Conflict, System, Transient
 from models.store.anchor import Leaf
 

@@ -17,8 +17,7 @@ from adapters.files.spool import spooled, write_spooled
 from adapters.files.storage import Storage
 from adapters.files.store import store
 from adapters.platform.cancellation import checkpoint
-from domain.anchors.texts import read_leaf
-from domain.anchors.tree import leaf_hash, path_to, root_of
+from domain.anchors import leaf_hash, path_to, read_leaf, root_of
 from models.errors import Conflict
 from models.store.anchor import Block, Leaf
 

@@ -9,10 +9,10 @@ from sqlmodel import Session, col, func, select
 
 from adapters.database.transactions import reading
 from models.archive.archive import ArchiveRow, State
-from models.completeness.missing_process import MissingProcessRow, Why
+from models.completeness.processes import MissingProcessRow, Why
 from models.errors import System
 from models.messages.notification import NotificationRow, NotificationState
-from models.payments.discrepancy import DiscrepancyCode, DiscrepancyRow, DiscrepancyState
+from models.payments import DiscrepancyCode, DiscrepancyRow, DiscrepancyState
 from models.runs.cause import WaitingRow
 from models.runs.receipt import DEFAULT_SOURCE
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import text
 from sqlmodel import func, select
 
-from adapters.database.pools import NAME, Program
+from adapters.database.outages import NAME, Program
 from adapters.database.transactions import engine, reading
 from models.archive.archive import ArchiveRow
 from models.errors import Unusable

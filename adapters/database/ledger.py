@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, Date, Integer, select
 
 from adapters.database.transactions import reading
 from models.columns import Moment
-from models.payments.ledger import LEDGER
+from models.payments import LEDGER
 
 _ROWS_PER_BATCH = 20_000
 _TYPES = {

@@ -6,7 +6,7 @@ from typing import TypeVar
 from sqlmodel import Session, col, exists, select
 
 from models.archive.warning import WarningCode, WarningRow
-from models.payments.payment import PaymentRow
+from models.payments import PaymentRow
 
 Item = TypeVar("Item")
 

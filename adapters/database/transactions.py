@@ -29,8 +29,14 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session, SQLModel
 
-from adapters.database.outages import missing_file, no_database, other_tables, unanswered
-from adapters.database.pools import application_name, pool_options
+from adapters.database.outages import (
+    application_name,
+    missing_file,
+    no_database,
+    other_tables,
+    pool_options,
+    unanswered,
+)
 from adapters.settings.settings import settings
 from models.errors import System, Transient, Unusable
 

@@ -26,8 +26,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from adapters.platform.cancellation import checkpoint
 from adapters.platform.processes import command_of_child
-from models.archive.verdict import UNREADABLE, Verdict
-from models.archive.wanted import Wanted
+from models.archive.verdict import UNREADABLE, Verdict, Wanted
 from models.errors import Transient
 
 log = structlog.get_logger()

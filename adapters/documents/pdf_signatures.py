@@ -30,8 +30,7 @@ from adapters.documents.pdf.fields import field_changes
 from adapters.documents.signature_verdict import judged
 from adapters.documents.trust.evidence import NO_EVIDENCE, Evidence, in_document
 from adapters.documents.trust.trust_lists import Listed
-from models.archive.verdict import UNREADABLE, Coverage, Outcome, SignatureVerdict, Verdict
-from models.archive.wanted import Wanted
+from models.archive.verdict import UNREADABLE, Coverage, Outcome, SignatureVerdict, Verdict, Wanted
 
 _GOOD = {Outcome.SOUND, Outcome.FIELDS_CHANGED, Outcome.UNSIGNED}
 _DAMAGED = "it is no PDF, or its structure is damaged"

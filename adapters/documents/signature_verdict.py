@@ -34,8 +34,7 @@ from adapters.documents.time_stamps import context_of, moment_of, time_of_signin
 from adapters.documents.trust.algorithms import CannotCompute
 from adapters.documents.trust.certificates import common_name, described
 from adapters.documents.trust.revocation import Moment
-from adapters.documents.trust.signer_trust import Trust, tier_of
-from adapters.documents.trust.wanted import wanted_for
+from adapters.documents.trust.signer_trust import Trust, tier_of, wanted_for
 from models.archive.verdict import Coverage, LaterChange, RevocationStatus, SignatureVerdict, Tier
 
 Status = PdfSignatureStatus | DocumentTimestampStatus

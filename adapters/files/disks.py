@@ -4,7 +4,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapters.files.locations import storage_at
+from adapters.files.store import storage_at
 from adapters.settings.settings import settings
 
 

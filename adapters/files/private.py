@@ -55,7 +55,7 @@ def shut_folders(settings: "Settings") -> None:
     An earlier cellar or a person may have made them with a permissive umask. Files below a closed folder are out of
     reach, so a store of millions of files need not be walked.
     """
-    from adapters.files.locations import storage_at  # noqa: PLC0415 -- slow, and `cellar --help` needs no storage
+    from adapters.files.store import storage_at  # noqa: PLC0415 -- slow, and `cellar --help` needs no storage
 
     storages = [storage_at(each) for each in (settings.inbox_location, settings.store_location)]
     folders = [path for each in storages for path in each.suited(folder=lambda it: [it.path], bucket=lambda _: [])]

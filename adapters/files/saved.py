@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 from zipfile import BadZipFile, ZipFile
 
-from adapters.files.locations import storage_at
 from adapters.files.storage import Storage
+from adapters.files.store import storage_at
 from models.errors import Refused
 
 DAMAGE = (EOFError, BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, NotImplementedError)

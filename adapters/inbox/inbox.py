@@ -14,23 +14,23 @@ import os
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
 import orjson
 
-from adapters.files.locations import storage_at
 from adapters.files.storage import Storage
+from adapters.files.store import storage_at
 from adapters.inbox import quarantine
 from adapters.inbox.records import ARRIVED_AT, body_name, readable
 from adapters.platform.durable import make_folder, open_part, pushed, remove_parts
 from adapters.settings.settings import settings
 from domain.archive.found_process import FoundProcess
 from models.errors import Refused
-from models.runs.receipt import DEFAULT_SOURCE, Delivery, Identity
-from models.runs.refused import RefusedDelivery
+from models.runs.receipt import DEFAULT_SOURCE, Delivery, Identity, RefusedDelivery
 
 _MOST_KNOWN_DELIVERIES = 20_000
 
@@ -195,3 +195,27 @@ def _delivery(place: Storage, name: str) -> Delivery:
 
 def _delivery_id(received_at: datetime) -> str:
     return f"{received_at:{ARRIVED_AT}}-{secrets.token_hex(4)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """The receipts that wait, and the arrival of the oldest delivery."""
+
+    receipts: int
+    oldest_at: datetime | None
+
+
+def backlog() -> Backlog:
+    """Return what waits in the inbox.
+
+    Raises:
+        Transient: the inbox does not answer.
+    """
+    names = storage_at(f"{settings().inbox_location}/waiting").names("*")
+    oldest = min((name for name in names if name.endswith(".json") and name[0].isdigit()), default=None)
+    return Backlog(sum(name.endswith(".body") for name in names), _arrival(oldest) if oldest else None)
+
+
+def _arrival(name: str) -> datetime:
+    """Return the time of arrival, with which the name of a delivery begins."""
+    return datetime.strptime(name.partition("-")[0], ARRIVED_AT).replace(tzinfo=UTC)

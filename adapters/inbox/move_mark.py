@@ -4,7 +4,7 @@ Receivers and workers read it when they start. So the old installation acknowled
 read for the last time, and the new installation does not start before everything is there.
 """
 
-from adapters.files.locations import storage_at
+from adapters.files.store import storage_at
 from adapters.settings.database_urls import database_place
 from adapters.settings.settings import Settings, settings
 from models.errors import Transient, WrongUse

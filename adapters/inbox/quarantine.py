@@ -20,11 +20,11 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from adapters.files.locations import storage_at
 from adapters.files.storage import Storage
+from adapters.files.store import storage_at
 from adapters.inbox.records import body_name, readable
 from adapters.settings.settings import settings
-from models.runs.refused import RefusedDelivery
+from models.runs.receipt import RefusedDelivery
 
 _MOMENTS = ("received_at", "released_at", "dismissed_at")
 _OF_DISMISSAL = ("dismissed_at", "dismissed_by", "dismissed_why")

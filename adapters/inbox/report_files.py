@@ -8,9 +8,8 @@ import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from adapters.files.locations import storage_at
 from adapters.files.storage import Storage
-from adapters.files.store import store
+from adapters.files.store import storage_at, store
 from adapters.settings.settings import settings
 from adapters.store.beside.settlement_reports import FOLDER
 from models.errors import Refused, Transient

@@ -11,13 +11,13 @@ import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from adapters.files.locations import storage_at
 from adapters.files.storage import Storage
+from adapters.files.store import storage_at
 from adapters.inbox.inbox import Intake
 from adapters.inbox.records import ARRIVED_AT, body_name
 from adapters.settings.settings import settings
 from domain.completeness.batches import lines_of
-from models.completeness.session_event import ReceivedEvent
+from models.completeness.processes import ReceivedEvent
 
 _ENDING = ".jsonl"
 _MOST_AHEAD = timedelta(minutes=5)

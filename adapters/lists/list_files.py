@@ -1,14 +1,195 @@
-"""Reads the rows of a list that people export: a workbook or CSV, told apart by content and never by name."""
+"""Reads the rows of a list that people export: CSV, xlsx, xlsb, xls or ods, told apart by content and never by name.
 
-from collections.abc import Iterator
+The parser of workbooks is a process of its own; see `workbook_child.py`.
+"""
+
+import csv
+import io
+import re
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date, datetime
 from pathlib import Path
+from typing import IO, Any
+from zipfile import BadZipFile, ZipFile
 
-from adapters.lists.csv_rows import rows_of_csv, text_of
-from adapters.lists.workbook import OLE, ZIP, rows_of_workbook
+import orjson
+
+from adapters.lists.workbook_child import DAMAGED, ENCRYPTED, TOO_LARGE
 from models.completeness.list_format import ListFormat
-from models.completeness.listed import SheetRow
+from models.completeness.listed import Cell, SheetRow
 from models.errors import Refused
+
+_DELIMITERS = ",;\t|"
+_SNIFFED_CHARACTERS = 64 << 10
+_CODECS = {"utf-8": "utf-8-sig", "utf-16": "utf-16", "windows-1255": "cp1255"}
+
+_SIGNS = r"=+@\-\uff1d\uff0b\uff0d\uff20\ufe62\ufe63\ufe66\ufe6b\u2212"  # wide, small and typographic ones too
+_UNSEEN = r"\s\x22\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff"
+_BEGINNING = re.compile(rf"(^|[;|\t\r\n])([{_UNSEEN}]*+)([{_SIGNS}])?")
+"""The beginning of a cell, and what would begin one in a spreadsheet whose separator is not the comma."""
+
+
+def text_of(data: bytes, encoding: str | None) -> tuple[str, str]:
+    """Return the text of a file and the name of its encoding: the given one, or UTF-16 by its mark, UTF-8, else
+    windows-1255.
+
+    Raises:
+        Refused: the file is no text in that encoding.
+    """
+    wanted = (
+        [encoding] if encoding else ["utf-16"] if data[:2] in (b"\xff\xfe", b"\xfe\xff") else ["utf-8", "windows-1255"]
+    )
+    for name in wanted:
+        try:
+            text = data.decode(_CODECS[name])
+        except UnicodeError:
+            continue
+        if "\0" not in text:
+            return text, name
+    raise Refused("BAD_LIST_TYPE", f"expected a workbook (xlsx, xlsb, xls, ods) or CSV in {' or '.join(wanted)}")
+
+
+def rows_of_csv(text: str, delimiter: str | None) -> Iterator[SheetRow]:
+    """Yield the rows of a text. A cell with line breaks spans several lines; a row has the number of its first.
+
+    Args:
+        delimiter: None means the comma, semicolon, tab or bar that `delimiter_of` finds.
+
+    Raises:
+        Refused: a quoted cell is not closed, or longer than 128 KiB.
+    """
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter or delimiter_of(text), strict=True)
+    number = 1
+    try:
+        for row in rows:
+            yield SheetRow(0, number, list(row))
+            number = rows.line_num + 1
+    except csv.Error as error:
+        raise Refused("BAD_CSV", "expected quoted cells to be closed", where=f"row {number}") from error
+
+
+def delimiter_of(text: str) -> str:
+    """Return the delimiter that cuts the most of the first lines into equally many cells, two at least."""
+    begin = text[:_SNIFFED_CHARACTERS].rpartition("\n")[0] or text[:_SNIFFED_CHARACTERS]
+    return max(_DELIMITERS, key=lambda each: _cut(begin, each))
+
+
+def _cut(text: str, delimiter: str) -> tuple[int, int]:
+    """Return how many lines have the most frequent number of cells, and that number."""
+    try:
+        widths = Counter(len(row) for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+    except csv.Error:
+        return 0, 0
+    return max(((count, width) for width, count in widths.items() if width > 1), default=(0, 0))
+
+
+def line_of_csv(values: Iterable[object]) -> str:
+    """Return a line of CSV. A spreadsheet takes each cell for text, whatever its separator is."""
+    line = io.StringIO()
+    csv.writer(line).writerow(plain_cell("" if each is None else str(each)) for each in values)
+    return line.getvalue()
+
+
+def plain_cell(text: str) -> str:
+    """Return a text with an apostrophe before whatever a spreadsheet would run as a formula."""
+    return _BEGINNING.sub(_as_text, text)
+
+
+def _as_text(beginning: re.Match[str]) -> str:
+    separator, unseen, sign = beginning.groups()
+    is_broken = beginning.start() == 0 and not separator and re.search(r"[\t\r\n]", unseen)
+    first, before_sign = "'" if is_broken else "", f"'{sign}" if sign else ""
+    return f"{first}{separator}{unseen}{before_sign}"
+
+
+ZIP, OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_MOST_UNPACKED_BYTES = 512 << 20
+_MOST_PARTS = 10_000
+_SAVE_AGAIN = "open it in a spreadsheet and save it as CSV"
+_REFUSALS = {
+    ENCRYPTED: ("LIST_ENCRYPTED", "the file has a password; save it without a password"),
+    DAMAGED: ("LIST_DAMAGED", "the file is damaged or no workbook; export it again"),
+    TOO_LARGE: ("LIST_TOO_LARGE", f"the file needs more than 2 GiB or 120 s to be read; {_SAVE_AGAIN}"),
+}
+
+
+def rows_of_workbook(path: Path) -> Iterator[SheetRow]:
+    """Yield the rows of all sheets that are not empty, in their order.
+
+    A formula has the value that it had when the file was saved.
+
+    Raises:
+        Refused: the file is encrypted, damaged, or too large when unpacked. Also after some rows.
+    """
+    _check(path)
+    with _parsing(path) as lines:
+        for line in lines:
+            sheet, number, cells = orjson.loads(line)
+            yield SheetRow(sheet, number, [_cell(each) for each in cells])
+
+
+def _check(path: Path) -> None:
+    """Refuse a file that is small and becomes large when unpacked, before the parser begins."""
+    with path.open("rb") as file:
+        if file.read(len(ZIP)) != ZIP:
+            return
+    try:
+        with ZipFile(path) as parts:
+            sizes = [each.file_size for each in parts.infolist()]
+    except (BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        raise _refused(DAMAGED) from error
+    if len(sizes) > _MOST_PARTS or sum(sizes) > _MOST_UNPACKED_BYTES:
+        raise Refused(
+            "LIST_TOO_LARGE",
+            f"expected at most {_MOST_UNPACKED_BYTES >> 20} MiB in {_MOST_PARTS:,} parts when unpacked, "
+            f"got {sum(sizes) >> 20:,} MiB in {len(sizes):,}; {_SAVE_AGAIN}",
+        )
+
+
+@contextmanager
+def _parsing(path: Path) -> Iterator[IO[bytes]]:
+    """Yield the output of the parser. It ends with the block, which may end before the last row.
+
+    Raises:
+        Refused: the parser has failed.
+    """
+    command = [sys.executable, "-P", "-m", "adapters.lists.workbook_child", str(path)]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as parser:  # noqa: S603 -- no shell
+        try:
+            yield _stdout(parser)
+        except BaseException:  # also where the caller stops before the last row
+            parser.kill()
+            raise
+        status = parser.wait()
+    if status:
+        # Rust aborts for lack of memory, and the kernel kills after the limit of time.
+        raise _refused(status if status in _REFUSALS else TOO_LARGE if status < 0 else DAMAGED)
+
+
+def _stdout(parser: "subprocess.Popen[bytes]") -> IO[bytes]:
+    if parser.stdout is None:
+        raise RuntimeError("the parser has a pipe")
+    return parser.stdout
+
+
+def _refused(status: int) -> Refused:
+    return Refused(*_REFUSALS[status])
+
+
+def _cell(found: Any) -> Cell:
+    """Return a cell. The parser's process writes a time as a list, and text without a value as empty text."""
+    if not isinstance(found, list):
+        return found if found != "" else None
+    text: str = found[0]
+    if "T" in text:
+        return datetime.fromisoformat(text)
+    return date.fromisoformat(text) if len(text) == len("2026-01-01") else text
+
 
 _MOST_BYTES = 128 << 20
 _MARKUP = (b"<html", b"<!doctype", b"<table", b"<?xml", b"%pdf", b"{", b"[")

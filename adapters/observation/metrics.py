@@ -13,7 +13,7 @@ Each process of a receiver of several has a folder of its own too, under `cellar
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from prometheus_client import (
@@ -22,17 +22,28 @@ from prometheus_client import (
     Gauge,
     Histogram,
     ProcessCollector,
+    disable_created_metrics,
+    values,
 )
 from prometheus_client.exposition import generate_latest
-from prometheus_client.metrics_core import Metric
+from prometheus_client.metrics_core import CounterMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from adapters.observation.counting import FAILED_LOG_WRITES, SHARED
-from models.completeness.session_event import SessionEventType
+from models.completeness.processes import SessionEventType
 from models.errors import Transient
 from models.runs.receipt import DEFAULT_SOURCE
 from models.runs.run import RunState
+
+SHARED = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+"""The folder in which this program keeps its values, under `cellar up`. Its files have fixed names (`metrics`)."""
+if SHARED:
+    values.ValueClass = values.MultiProcessValue(process_identifier=lambda: 0)  # type: ignore[no-untyped-call]
+
+disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the series, and nothing here reads them
+
+FAILED_LOG_WRITES = Counter("cellar_failed_log_writes", "Lines of the log that could not be written.", registry=None)
+
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 ACKNOWLEDGED = "ACKNOWLEDGED"
@@ -218,3 +229,39 @@ class _Families(Collector):
 
     def collect(self) -> Iterable[Metric]:
         return self._families
+
+
+_LEAST = {"process_start_time_seconds": min, "process_max_fds": min}
+_PROCESSOR_TIME = "process_cpu_seconds"
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+def process_metrics(pids: Sequence[int]) -> Iterable[Metric]:
+    """Yield the sums over processes, the first of which is the parent of the others, if there are several.
+
+    The parent's time includes the time of children that have ended: the sum never falls, and a replaced process does
+    not look like a restart of all.
+    """
+    found: dict[str, list[float]] = {}
+    families: dict[str, Metric] = {}
+    for pid in pids:
+        for family in ProcessCollector(pid=lambda pid=pid: pid, registry=None).collect():  # type: ignore[misc]
+            families.setdefault(family.name, family)
+            found.setdefault(family.name, []).append(family.samples[0].value)
+    for name, family in families.items():
+        of_all: Callable[[Iterable[float]], float] = _LEAST.get(name, sum)
+        value = of_all(found[name])
+        if name == _PROCESSOR_TIME:
+            yield CounterMetricFamily(name, family.documentation, value=value + _of_ended_children_s(pids[0]))
+        else:
+            family.samples = [family.samples[0]._replace(value=value)]
+            yield family
+
+
+def _of_ended_children_s(pid: int) -> float:
+    """Return the processor time of the children of a process that have ended."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[13]) + int(fields[14])) / _TICKS_PER_S

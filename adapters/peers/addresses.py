@@ -7,8 +7,11 @@ A connection goes to the address that was checked. A name that resolves to a pub
 import asyncio
 import ipaddress
 import socket
+import ssl
 
 import httpx
+
+from adapters.platform.tls import tls_context
 
 _PORTS = {"http": 80, "https": 443}
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
@@ -74,3 +77,31 @@ def is_public(address: str) -> bool:
     if isinstance(ip, ipaddress.IPv6Address):
         return ip.is_global and ip in _GLOBAL_UNICAST and ip.sixtofour is None
     return ip.is_global and not ip.is_multicast
+
+
+_TIMEOUT_S = 5
+
+
+async def fault_at(url: str, address: str) -> str | None:
+    """Return why no connection to an address of a URL's host can be made now; None if one can.
+
+    Args:
+        address: an address that was checked, see `downstream.public_addresses`.
+    """
+    host, port = host_and_port(url)
+    is_tls = httpx.URL(url).scheme == "https"
+    try:
+        async with asyncio.timeout(_TIMEOUT_S):
+            _, writer = await asyncio.open_connection(
+                address, port, ssl=tls_context() if is_tls else None, server_hostname=host if is_tls else None
+            )
+    except ssl.SSLCertVerificationError as error:
+        return f"its certificate is refused: {error.verify_message}"
+    except ConnectionRefusedError:
+        return "the connection is refused: no server listens at its port"
+    except TimeoutError:
+        return f"no connection within {_TIMEOUT_S} s"
+    except OSError as error:
+        return f"no connection: {type(error).__name__}"
+    writer.transport.abort()
+    return None

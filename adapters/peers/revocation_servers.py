@@ -12,7 +12,7 @@ import structlog
 
 from adapters.peers.addresses import addresses_of, is_public
 from adapters.peers.answers import bounded_async
-from models.archive.wanted import Wanted
+from models.archive.verdict import Wanted
 
 log = structlog.get_logger()
 

@@ -8,9 +8,8 @@ from sqlmodel import SQLModel, col, exists
 
 from models.archive.archive import ArchiveRow, State
 from models.archive.warning import WarningCode, WarningRow
-from models.payments.discrepancy import DiscrepancyRow, DiscrepancyState
-from models.runs.receipt import DeliveryRow, VersionRow
-from models.runs.refused import RefusedRow
+from models.payments import DiscrepancyRow, DiscrepancyState
+from models.runs.receipt import DeliveryRow, RefusedRow, VersionRow
 from models.store.condition import ConditionRow, Subject
 
 

@@ -26,7 +26,7 @@ from domain.search.facets import (
 )
 from domain.search.order import first_id_after, first_id_at, ids_for
 from models.archive.archive import ArchiveRow
-from models.payments.discrepancy import DiscrepancyRow, DiscrepancyState
+from models.payments import DiscrepancyRow, DiscrepancyState
 from models.search.entry import Kind, Searchable, SearchEntryRow, SearchFacetRow
 
 _ENTRY = SQLModel.metadata.tables[str(SearchEntryRow.__tablename__)]

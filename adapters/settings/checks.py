@@ -15,7 +15,7 @@ from adapters.settings.forms import (
 from adapters.settings.kept_secrets import LEAST_CHARACTERS, is_key, is_long
 from domain.payments.terms import read_results, read_statuses, read_types
 from models.errors import Refused
-from models.sources.source import is_zone
+from models.sources import is_zone
 
 if TYPE_CHECKING:
     from adapters.settings.settings import Settings

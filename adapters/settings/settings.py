@@ -17,11 +17,11 @@ from adapters.settings.checks import check
 from adapters.settings.forms import Addresses, CommaSeparated
 from adapters.settings.kept_secrets import kept_secret
 from adapters.settings.setting_names import check_file_names, check_names, secrets_folder
-from domain.completeness.list_format import read_list_format
+from domain.completeness.list_rows import read_list_format
 from domain.payments.terms import SETTINGS, read_terms
-from domain.settlements.report_format import read_format
+from domain.settlements.report import read_format
 from models.completeness.list_format import ListFormat
-from models.payments.payment_terms import AmountUnit, PaymentTerms
+from models.payments import AmountUnit, PaymentTerms
 from models.settlements.report_format import ReportFormat
 from models.settlements.settlement import SettlementTerms
 

@@ -335,3 +335,19 @@ def declaration(path: str) -> bytes:
 
 def _json(document: Mapping[str, object]) -> bytes:
     return json.dumps(document, indent=1).encode()
+
+
+SKELETON = "skeleton.json"
+CUTS = "cuts.json"
+SCANS = "scans.json"
+"""Media type and ClamAV's answer for each file, at its arrival."""
+VERDICT = "signatures.json"
+"""The verdict on the signed document, at its arrival."""
+REVOCATION = "revocation.json"
+"""OCSP answers and CRLs that were fetched for the signed document at its arrival, as base64."""
+REQUEST = "request.sealed"
+"""The raw body, encrypted; kept only where it cannot be rebuilt."""
+KEPT = (SKELETON, CUTS, SCANS, VERDICT, REVOCATION, REQUEST)
+FILES = "files"
+DELIVERIES = "receipts"
+"""The folder in an object's logs with the files that rebuild requests that said nothing new."""

@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from adapters.files.store import store
 from adapters.settings.settings import settings
 from adapters.store import ocfl
-from adapters.store.object_files import CUTS, REQUEST
+from adapters.store.ocfl import CUTS, REQUEST
 from domain.body.cuts import SEALED, read_cuts
 from models.archive.content import SealedCut
 from models.errors import Conflict, Locked

@@ -25,11 +25,10 @@ from sqlmodel import Session, col
 
 from adapters.tables.messages.notifications import IS_UNDELIVERED
 from models.columns import Moment
-from models.completeness.missing_process import MissingProcessRow
+from models.completeness.processes import MissingProcessRow
 from models.messages.notification import NotificationRow
-from models.payments.discrepancy import DiscrepancyEventRow, DiscrepancyRow, DiscrepancyState
-from models.runs.receipt import DeliveryRow, ReceiptRow
-from models.runs.refused import RefusedRow
+from models.payments import DiscrepancyEventRow, DiscrepancyRow, DiscrepancyState
+from models.runs.receipt import DeliveryRow, ReceiptRow, RefusedRow
 from models.runs.run import RunRow
 from models.views.overview import Counted, Levels
 

@@ -6,9 +6,9 @@ from typing import Any
 from sqlmodel import col, func, select
 
 from adapters.database.transactions import reading
-from models.completeness.session_event import SessionEventRow
+from models.completeness.processes import SessionEventRow
 from models.runs.receipt import DeliveryRow, ReceiptRow, VersionRow
-from models.sources.clock import Arrival
+from models.sources import Arrival
 
 _NEWEST = 100
 """Arrivals of each kind. More would say the same."""

@@ -14,7 +14,7 @@ from domain.search.facets import condition_facets
 from models.archive.archive import ArchiveRow
 from models.columns import Moment
 from models.store.condition import OF_FAULTS, ConditionCode, ConditionRow, StoredObjectRow, Subject
-from models.views.failures import ConditionGroup, FailureGroup
+from models.views.troubles import ConditionGroup, FailureGroup
 
 OF_CHECKS = frozenset(OF_FAULTS.values())
 _ITS_KEY = ("kind", "subject", "code")

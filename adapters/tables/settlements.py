@@ -27,8 +27,7 @@ from adapters.search import entries
 from adapters.tables.archives import archives
 from domain.search.facets import standing_facets
 from domain.settlements.matching import CODES, MATCHED, MAY_BE_SETTLED, merged
-from models.payments.discrepancy import DiscrepancyRow, DiscrepancyState
-from models.payments.payment import PaymentKeyRow, PaymentRow, Standing
+from models.payments import DiscrepancyRow, DiscrepancyState, PaymentKeyRow, PaymentRow, Standing
 from models.settlements.settlement import (
     Candidate,
     DamagedReportRow,

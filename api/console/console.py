@@ -10,10 +10,8 @@ from api.console.frame import entrance, static
 from api.console.frame.policy import Policy
 from api.console.frame.rendering import render
 from api.console.frame.visits import SignInFirst
-from api.console.pages import bulk, overview
-from api.console.pages.archives import archives, columns, dossier, files, saved_views
-from api.console.pages.endpoints import endpoints, messages
-from api.console.pages.troubles import discrepancies, failed, missing, refused
+from api.console.pages import bulk, endpoints, overview, troubles
+from api.console.pages.archives import archives, dossier, files, saved_views
 from api.console.words.languages import N_
 from models.errors import Conflict, Refused, Transient
 
@@ -23,8 +21,8 @@ console = FastAPI(
     redirect_slashes=False,
 )
 application = Policy(console)  # around all: the page of an unexpected error comes from outside of the middleware
-_TROUBLES = (discrepancies, failed, refused, missing, endpoints, messages, bulk)
-_ARCHIVES = (archives, columns, saved_views, files, dossier)  # the dossier's path takes everything below it
+_TROUBLES = (troubles, troubles, troubles, troubles, endpoints, endpoints, bulk)
+_ARCHIVES = (archives, archives, saved_views, files, dossier)  # the dossier's path takes everything below it
 for each in (static, entrance, overview, *_TROUBLES, *_ARCHIVES):
     console.include_router(each.router)
 

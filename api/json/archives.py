@@ -14,8 +14,14 @@ from api.json.discrepancies import explain as explain_any
 from api.references import Reference, RouteAsSent
 from domain.archive.file_names import safe_names
 from models.errors import Refused
-from models.views.archives.archives import ArchiveItems, ArchivePage, ArchiveQuery, ArchiveView, RerunStarted
-from models.views.archives.differences import DifferenceView
+from models.views.archives.archives import (
+    ArchiveItems,
+    ArchivePage,
+    ArchiveQuery,
+    ArchiveView,
+    DifferenceView,
+    RerunStarted,
+)
 from models.views.archives.payments import DiscrepancyView, Explanation
 from models.views.parameters import Text
 from services.evidence.handing_out import file_chunks

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from models.views.failures import FailureQuery, Failures
+from models.views.troubles import FailureQuery, Failures
 from services.views import failure_list
 
 router = APIRouter(prefix="/api/failures", tags=["failures"])

@@ -6,9 +6,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from api.errors import failures
-from models.views.archives.missing import MissingPage, MissingQuery, MissingView
 from models.views.parameters import Dismissal, Text
-from services.completeness import dismissing
+from models.views.troubles import MissingPage, MissingQuery, MissingView
+from services.completeness import finding_missing
 from services.views import missing_list
 
 router = APIRouter(prefix="/api/missing", tags=["missing processes"])
@@ -34,4 +34,4 @@ def list_missing(query: Annotated[MissingQuery, Query()]) -> MissingPage:
 )
 def dismiss(missing_id: Text, dismissal: Dismissal) -> MissingView:
     """The finding stays in the history with the reason. A later submission of the process opens another finding."""
-    return dismissing.dismiss(missing_id, dismissal, datetime.now(UTC))
+    return finding_missing.dismiss(missing_id, dismissal, datetime.now(UTC))

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from models.views.archives.refused import RefusedPage, RefusedQuery
+from models.views.troubles import RefusedPage, RefusedQuery
 from services.views import refused_list
 
 router = APIRouter(prefix="/api/refused", tags=["refused deliveries"])

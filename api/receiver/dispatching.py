@@ -24,8 +24,7 @@ from adapters.settings.settings import settings
 from api.receiver.admission import Admission
 from api.receiver.fellows import DROPPED, Fellows
 from models.errors import Transient, Unusable
-from models.runs.receipt import Delivery
-from models.runs.refused import RefusedDelivery
+from models.runs.receipt import Delivery, RefusedDelivery
 from models.runs.run import Trigger
 from services.completeness.taking_in import take_in_announced, take_in_left
 from services.triggering.refusals import MOST_LISTED_AT_ONCE, list_all_refused, list_refused

@@ -16,7 +16,7 @@ import structlog
 
 from adapters.inbox import session_events
 from api.receiver.receiving import on_disk
-from models.completeness.session_event import ReceivedEvent, SessionEvent
+from models.completeness.processes import ReceivedEvent, SessionEvent
 
 log = structlog.get_logger()
 

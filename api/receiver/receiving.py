@@ -23,11 +23,10 @@ from domain.body.scan import Scanner
 from domain.body.skeleton import NOT_COMPRESSED
 from domain.completeness.batches import MOST_BYTES_IN_A_LINE
 from domain.completeness.session_events import check_event, is_archive, read_event
-from models.completeness.session_event import ReceivedEvent, SessionEvent
+from models.completeness.processes import ReceivedEvent, SessionEvent
 from models.errors import Refused
-from models.runs.receipt import Delivery, Identity
-from models.runs.refused import RefusedDelivery
-from services.sources.terms import terms_of
+from models.runs.receipt import Delivery, Identity, RefusedDelivery
+from services.sources import terms_of
 
 _BATCH_BYTES = 4 << 20
 Args = TypeVarTuple("Args")

@@ -25,7 +25,7 @@ from adapters.store.beside import sources
 from api.authorization import UNAUTHORIZED, is_sender, presented_secrets
 from models.errors import CellarError, Refused, System, Transient
 from models.runs.receipt import DEFAULT_SOURCE
-from models.sources.source import Source
+from models.sources import Source
 
 log = structlog.get_logger()
 

@@ -29,8 +29,7 @@ from api.receiver.dispatching import Dispatcher
 from api.receiver.receiving import KeptEvent, Rejection, check_size, receive
 from api.receiver.senders import Senders
 from models.errors import System, Transient
-from models.runs.receipt import DEFAULT_SOURCE
-from models.runs.refused import RefusedDelivery
+from models.runs.receipt import DEFAULT_SOURCE, RefusedDelivery
 
 router = APIRouter(prefix=WEBHOOKS, tags=["webhook"])
 log = structlog.get_logger()

@@ -16,12 +16,11 @@ from rich.text import Text
 from adapters.settings.settings import settings
 from api.console.words.meanings.causes import CAUSES
 from cli.terminal import cell, paragraph, print_discrepancy, time_text
-from domain.archive.judgements import described
+from domain.archive.signed_document import described
 from domain.archive.verdict_text import certificate_texts, document_text, field_change_texts, signature_texts
 from domain.completeness.words import missing_text
-from domain.payments.money import amount_text, exponent_of
-from domain.runs.causes import heals_by_rerun
-from domain.runs.waiting_text import age_text
+from domain.payments.amounts import amount_text, exponent_of
+from domain.runs import age_text, heals_by_rerun
 from models.archive.archive import State
 from models.archive.verdict import Verdict
 from models.runs.receipt import DEFAULT_SOURCE
@@ -34,9 +33,8 @@ from models.views.archives.archives import (
     RunView,
     TimelineEntry,
 )
-from models.views.archives.missing import MissingView
 from models.views.archives.payments import PaymentView
-from models.views.archives.refused import RefusedView
+from models.views.troubles import MissingView, RefusedView
 
 _MOST_SHOWN = 50
 _SHOWN_OF_RECEIPT = 12  # enough for `cellar quarantine show`

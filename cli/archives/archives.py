@@ -7,17 +7,60 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
+from rich.table import Table
 
 from cli.archives.archive_page import print_archive, print_process_without_archive
-from cli.archives.archive_table import archive_table
 from cli.results import print_page
-from cli.terminal import Json, console, named_options, print_json, table_of, time_option
+from cli.terminal import Json, console, named_options, print_json, table_of, time_option, time_text
+from models.runs.receipt import DEFAULT_SOURCE
 from models.views.archives.archives import ArchiveQuery, ArchiveSummary, TimelineKind
-from models.views.archives.missing import MissingQuery
+from models.views.troubles import MissingQuery
 from services.receipts.lookup import unknown_reference
 from services.views import archive_list, archive_view, missing_list
 from services.views.differences import version_differences
 from services.views.timeline import timeline_of
+
+_ALWAYS = ("reference", "state", "process", "received")
+_CONTENT = ("template", "files", "warn.", "disc.")
+_NARROWED = ("source", "template", "cause")
+_WIDE = 90  # narrower terminals fold or cut more columns
+
+
+def archive_table(archives: Sequence[ArchiveSummary], width: int) -> Table:
+    """Return a table of archives. If an archive failed, waits or has a condition, causes take the place of templates
+    and counts. The source has a column where an archive has a source of its own.
+    """
+    has_causes = any(each.cause or each.conditions for each in archives)
+    has_sources = any(each.source != DEFAULT_SOURCE for each in archives)
+    heads = [*(["source"] if has_sources else []), *(["cause"] if has_causes else _CONTENT)]
+    rows = [
+        (
+            *_identity(each),
+            *([each.source] if has_sources else []),
+            *([_cause(each)] if has_causes else _content(each)),
+        )
+        for each in archives
+    ]
+    table = table_of((*_ALWAYS, *heads), rows)
+    table.padding, table.show_edge = (0, 0, 0, 0), False
+    if width >= _WIDE:
+        for column in table.columns:
+            column.no_wrap = column.header not in _NARROWED
+    return table
+
+
+def _identity(found: ArchiveSummary) -> list[object]:
+    received = time_text(found.received_at)
+    return [found.reference, found.state, found.process_number, received]
+
+
+def _content(found: ArchiveSummary) -> list[object]:
+    return [found.template_id, found.files, found.warnings, found.discrepancies]
+
+
+def _cause(found: ArchiveSummary) -> str | None:
+    cause = [f"{found.cause.code} {found.cause.task or ''}".rstrip()] if found.cause else []
+    return ", ".join([*cause, *found.conditions]) or None
 
 
 def list_archives(  # noqa: PLR0913 -- an option per filter

@@ -15,8 +15,8 @@ from adapters.peers.prefect_api import FlowRun, create_import, read_run, run_url
 from cli.terminal import Json, cell, console, print_json, table_of
 from models.errors import Refused, Transient
 from models.runs.imports import ImportProblem, ImportProgress
-from services.imports.progress import kept_progress
-from services.sources import registry
+from services import sources
+from services.imports import kept_progress
 
 _LOOK_S = 1.0
 _SAID_EACH_S = 10
@@ -69,7 +69,7 @@ def import_archives(
 
 def _check_source(source: str) -> None:
     try:
-        registry.check_known(source)
+        sources.check_known(source)
     except Refused as refused:
         raise typer.BadParameter(refused.detail, param_hint="--source") from refused
 

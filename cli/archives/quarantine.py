@@ -16,10 +16,9 @@ from cli.person import person
 from cli.terminal import Json, cell, console, dismissal, named_options, table_of, time_text
 from models.archive.warning import WarningCode
 from models.errors import Refused, Transient
-from models.runs.receipt import DEFAULT_SOURCE
-from models.runs.refused import RefusedDelivery
-from models.views.archives.refused import RefusedQuery
-from services.sources.registry import check_filter
+from models.runs.receipt import DEFAULT_SOURCE, RefusedDelivery
+from models.views.troubles import RefusedQuery
+from services.sources import check_filter
 from services.triggering.dismissals import dismiss
 from services.triggering.releases import Outcome, accept, release_all
 

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from cli.terminal import cell
-from models.archive.judgement import Judged
+from models.archive.verdict import Judged
 from models.store.fixity import StoredObject
 from services.custody.judging_again import judge_objects
 from services.custody.verifying import drawn, stored_objects

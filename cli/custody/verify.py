@@ -1,11 +1,13 @@
 """`cellar verify`: checks the store against its digests and its receipts, and the database against the store."""
 
 import json
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Annotated
+from datetime import UTC, datetime
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -19,17 +21,103 @@ from rich.progress import (
 )
 
 from adapters.files import bucket
+from adapters.platform.durable import write_file
+from adapters.settings.settings import settings
 from adapters.tables.archives import archives
-from cli.custody.against import Against, json_of, print_held
 from cli.custody.judged_again import judge_again, print_judged
-from cli.custody.verify_note import Note
-from models.archive.judgement import Judged
-from models.errors import Refused
-from models.store.fixity import Fault, Fixity, StoredObject
-from services.anchors.holding import Held, hold
+from cli.terminal import time_text
+from models.archive.verdict import Judged
+from models.errors import Conflict, Refused
+from models.store.fixity import NOTHING, Fault, Fixity, FixityFinding, StoredObject
+from services.anchors.anchors import Held, hold
 from services.custody.objects.verifying_rows import RELOADED
 from services.custody.remembering import Memory
 from services.custody.verifying import absent_store, drawn, object_of, stored_objects
+
+_NOTED_EVERY_S = 2
+
+
+class Note:
+    """The progress of a check. `last_key`: the key of the last verified object. `fixity`: the findings in the verified
+    objects. Outside of objects every check starts again.
+    """
+
+    def __init__(self, share: float, *, resume: bool) -> None:
+        """Read the note of the interrupted check, if any; without `resume`, remove it.
+
+        Raises:
+            Refused: the check was of another store or another share.
+            Conflict: the note is damaged.
+        """
+        self._path = settings().data_dir.absolute() / "verify.json"
+        self._check = {"store": settings().store_location, "share": share}
+        self.seed, self._started_at = time.time_ns(), datetime.now(UTC).isoformat()
+        self._note_at = time.monotonic()
+        self.last_key, self.fixity = "", NOTHING
+        if not resume:
+            self.remove()
+        elif self._path.exists():
+            try:
+                self._read(json.loads(self._path.read_bytes()))
+            except (ValueError, KeyError, TypeError) as error:
+                raise Conflict(f"{self._path} is damaged; start a new check, without --resume") from error
+
+    def _read(self, noted: dict[str, Any]) -> None:
+        self.seed, self._started_at = int(noted["seed"]), str(noted["started_at"])
+        if {name: noted[name] for name in self._check} != self._check:
+            detail = (
+                f"the check of {self._started_at} had --sample {noted['share']:g} and the store {noted['store']}; "
+                "resume with the same, or start a new check without --resume"
+            )
+            raise Refused("OTHER_CHECK", detail, where="resume")
+        findings = tuple(FixityFinding(**{**each, "fault": Fault(each["fault"])}) for each in noted["findings"])
+        self.last_key = noted["last_key"]
+        self.fixity = Fixity(noted["objects"], noted["files"], noted["size_bytes"], findings)
+
+    def take(self, verified: StoredObject, fixity: Fixity) -> None:
+        """Add the findings of an object. Write the note every few seconds, unless there is no data folder."""
+        if not verified.key:
+            return
+        self.fixity += fixity
+        self.last_key = max(self.last_key, verified.key)
+        if time.monotonic() >= self._note_at and self._path.parent.is_dir():
+            noted = {"seed": self.seed, "started_at": self._started_at, "last_key": self.last_key}
+            write_file(self._path, json.dumps(self._check | noted | asdict(self.fixity)).encode())
+            self._note_at = time.monotonic() + _NOTED_EVERY_S
+
+    def remove(self) -> None:
+        self._path.unlink(missing_ok=True)
+
+
+Against = Annotated[
+    str | None,
+    typer.Option(
+        "--against",
+        metavar="ROOT",
+        help="Hold the store against an anchor too: its root, or the path of its statement as the witness has it.",
+    ),
+]
+
+
+def print_held(held: Held) -> None:
+    """Print how far an anchor covers the store."""
+    if held.at is None:
+        typer.echo(f"no anchor has the root {held.root}; compare it with your note, since a digit may be wrong")
+        return
+    typer.echo(
+        f"anchor {held.number} of {time_text(held.at)}: archives and reports covered: {held.covered:,}, "
+        f"with newer versions: {held.newer:,}, not covered: {held.uncovered:,}"
+    )
+
+
+def json_of(held: Held | None) -> dict[str, object]:
+    """Return what `--json` adds. The findings are among those of the check."""
+    if held is None:
+        return {}
+    at = held.at and held.at.isoformat()
+    counts = {"covered": held.covered, "newer": held.newer, "uncovered": held.uncovered}
+    return {"against": {"root": held.root, "number": held.number, "at": at, **counts}}
+
 
 _RESTORED = (
     "damaged or missing: restore the file from a copy of the store, then run `cellar verify` again; a new delivery "

@@ -14,10 +14,9 @@ from api.console.words.meanings.causes import CAUSES
 from cli.operation.views import FailuresAndWaits, WaitView
 from cli.terminal import Json, console, paragraph, print_json, time_text
 from domain.people.words import count_text
-from domain.runs.causes import heals_by_rerun
-from domain.runs.waiting_text import waits_text
+from domain.runs import heals_by_rerun, waits_text
 from models.store.condition import Subject
-from models.views.failures import ConditionGroup, FailureGroup
+from models.views.troubles import ConditionGroup, FailureGroup
 from services.views import failure_list
 
 

@@ -10,8 +10,8 @@ from cli.person import person
 from cli.results import print_page
 from cli.terminal import Json, cell, console, dismissal, named_options, print_json, table_of, time_text
 from domain.completeness.words import left_text, why_text
-from models.views.archives.missing import FindingState, MissingQuery, MissingView
-from services.completeness import dismissing
+from models.views.troubles import FindingState, MissingQuery, MissingView
+from services.completeness import finding_missing
 from services.views import missing_list
 
 app = typer.Typer(help="List processes that should have been archived, and dismiss findings.", no_args_is_help=True)
@@ -45,7 +45,7 @@ def dismiss(
     as_json: Json = False,
 ) -> None:
     """Dismiss a finding. It stays in the history; a later submission of the process opens another finding."""
-    found = dismissing.dismiss(missing_id, dismissal(by, why), datetime.now(UTC))
+    found = finding_missing.dismiss(missing_id, dismissal(by, why), datetime.now(UTC))
     if as_json:
         print_json(found)
     else:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from adapters.database import facts
-from adapters.inbox.backlog import backlog
+from adapters.inbox.inbox import backlog
 from adapters.peers import prefect_facts
 from adapters.tables import conditions
 from adapters.tables.completeness import missing_processes
@@ -21,7 +21,7 @@ from cli.operation.views import MissingCount, Status, WaitView
 from cli.terminal import Json, cell, console, print_json
 from domain.completeness.words import left_text
 from domain.people import words
-from domain.runs.waiting_text import waits_text
+from domain.runs import waits_text
 from services.health.bounded import answered, checked
 from services.health.systems import system_probes
 from services.views.failure_list import failures

@@ -4,10 +4,10 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from adapters.inbox.backlog import Backlog
+from adapters.inbox.inbox import Backlog
 from adapters.tables.runs.waiting import Waits
-from models.views.failures import ConditionGroup, FailureGroup, Failures
 from models.views.health import Check
+from models.views.troubles import ConditionGroup, FailureGroup, Failures
 
 
 class WaitView(BaseModel):

@@ -17,12 +17,12 @@ from rich.table import Table
 from adapters.settings.settings import settings
 from adapters.store.beside.settlement_reports import Report, staged
 from adapters.store.seals import fingerprint, previewed_fingerprints
-from domain.payments.money import amount_text, exponent_of
+from domain.payments.amounts import amount_text, exponent_of
 from domain.settlements.report import Fingerprint
 from models.errors import Refused, WrongUse
-from models.payments.discrepancy import DiscrepancyCode
+from models.payments import DiscrepancyCode
 from models.settlements.report_format import ReportFormat
-from models.settlements.settlement_summary import DayTotal, SettlementSummary
+from models.settlements.settlement import DayTotal, SettlementSummary
 from services.settlements import importing
 from services.settlements.importing import OnProgress
 

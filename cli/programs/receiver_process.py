@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-from adapters.database.pools import Program, connect_as
+from adapters.database.outages import Program, connect_as
 from adapters.observation.log import set_up_log
 from adapters.settings.settings import settings
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from adapters.database.pools import Program, connect_as
+from adapters.database.outages import Program, connect_as
 from adapters.files.private import shut_folders
 from adapters.inbox.move_mark import check_not_moved
 from adapters.observation.log import adopt_loggers

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from cli.simulation.payloads.outcomes import Outcome
+from cli.simulation.payloads.scenarios import Outcome
 
 _FINAL_STATES = ("completed", "failed")
 

@@ -10,7 +10,7 @@ import httpx
 from rich.progress import Progress
 
 from cli.simulation.comparison import Sent
-from cli.simulation.payloads.outcomes import Outcome
+from cli.simulation.payloads.scenarios import Outcome
 
 _POLL_INTERVAL_S = 0.5
 _ARCHIVES_PER_PAGE = 500

@@ -18,7 +18,7 @@ from rich.table import Column, Table
 from adapters.settings.settings import settings
 from cli.simulation.comparison import Comparison, Events, Sent
 from cli.simulation.payloads.forms import TEMPLATE_IDS
-from cli.simulation.payloads.outcomes import Outcome, Values
+from cli.simulation.payloads.scenarios import Outcome, Values
 from cli.simulation.payloads.session_events import events_before
 from cli.simulation.receiver import NoComparison, Receiver, wait_for_all
 from models.errors import WrongUse

@@ -6,17 +6,14 @@ from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from domain.archive.repeated_keys import overridden_files, repeated_keys
-from domain.archive.warnings import judge
+from domain.archive.warnings import judge, overridden_files, repeated_keys
 from domain.body.node import UNSTORABLE, Node, Reading, decimal_from
 from domain.secrets.cards import expiry_month, has_card_number, last_four, masked, number_text, without_card_numbers
-from models.archive.archive import Archive
+from models.archive.archive import Archive, FormField, Signature
 from models.archive.content import Content, Role, StoredContent
-from models.archive.form_field import FormField
 from models.archive.session import Integration, Invitation, Session
-from models.archive.signature import Signature
 from models.errors import Refused
-from models.payments.payment import Attempt, Payment
+from models.payments import Attempt, Payment
 from models.runs.receipt import Identity
 
 Found = TypeVar("Found", int, str)

@@ -10,18 +10,20 @@ from sqlmodel import SQLModel
 
 from domain.payments.booking import BookedPayment, booked, shown
 from domain.payments.identity import discrepancy_id, payment_id, plain_authorisation
-from models.archive.archive import Archive
+from models.archive.archive import Archive, FormFieldRow, SignatureRow
 from models.archive.content import FileRow
-from models.archive.form_field import FormFieldRow
-from models.archive.judgement import Judgement
 from models.archive.session import IntegrationRow, InvitationRow, LabelRow, SessionRow
-from models.archive.signature import SignatureRow
-from models.archive.signed_document import SignedDocumentRow
-from models.archive.verdict import verdict_as_json
+from models.archive.verdict import Judgement, SignedDocumentRow, verdict_as_json
 from models.archive.warning import WarningRow
-from models.payments.discrepancy import Discrepancy, DiscrepancyRow, DiscrepancyState
-from models.payments.payment import Attempt, PaymentKeyRow, PaymentRow
-from models.payments.payment_terms import PaymentTerms
+from models.payments import (
+    Attempt,
+    Discrepancy,
+    DiscrepancyRow,
+    DiscrepancyState,
+    PaymentKeyRow,
+    PaymentRow,
+    PaymentTerms,
+)
 
 Rows = Mapping[type[SQLModel], Sequence[Mapping[str, Any]]]
 

@@ -8,8 +8,7 @@ from itertools import count
 from typing import Any
 
 from domain.body.spelling import spelled
-from models.archive.content import ContentCut, SealedCut, StoredContent
-from models.archive.spelling import Spelling
+from models.archive.content import ContentCut, SealedCut, Spelling, StoredContent
 from models.errors import Conflict
 
 FORMAT = 1

@@ -12,7 +12,7 @@ from functools import reduce
 from pybase64 import b64encode
 
 from domain.body.base64_text import DATA_URI_BYTES, data_uri_of
-from models.archive.spelling import Spelling
+from models.archive.content import Spelling
 
 _HEAD_BYTES = DATA_URI_BYTES + 8192
 _TAIL_BYTES = 64

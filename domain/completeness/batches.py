@@ -11,7 +11,7 @@ from datetime import datetime
 
 import orjson
 
-from models.completeness.session_event import ReceivedEvent
+from models.completeness.processes import ReceivedEvent
 
 MOST_BYTES_IN_A_LINE = 64 << 10
 """A larger body is a file of its own, so that a batch stays small."""

@@ -7,8 +7,7 @@ from typing import Any
 
 from domain.completeness.missing import Arrival, Decision, Missing, Standing
 from domain.completeness.processes import ProcessId, missing_id_of
-from models.completeness.missing_process import Closing, MissingProcessRow, Why
-from models.completeness.session_event import SessionEventRow
+from models.completeness.processes import Closing, MissingProcessRow, SessionEventRow, Why
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from statistics import median_low
 from zoneinfo import ZoneInfo
 
-from models.sources.clock import Arrival, ClockFault
+from models.sources import Arrival, ClockFault
 
 _EARLIEST, _LATEST = timedelta(minutes=-2), timedelta(minutes=5)
 """An arrival within these bounds after its event is explained: clocks differ, and deliveries take their time."""

@@ -10,9 +10,8 @@ from enum import StrEnum
 from itertools import chain
 
 from domain.archive.versions import age_of
-from models.completeness.missing_process import Why
-from models.completeness.session_event import SessionEventRow, SessionEventType
-from models.sources.source import SourceTerms
+from models.completeness.processes import SessionEventRow, SessionEventType, Why
+from models.sources import SourceTerms
 
 ALERTS_H = (24, 12, 2)
 _WHY = {

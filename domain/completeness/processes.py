@@ -10,8 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from domain.completeness.missing import ArchivedSession, Arrival
-from models.completeness.missing_process import MissingProcessRow, Why
-from models.completeness.session_event import SessionEventRow
+from models.completeness.processes import MissingProcessRow, SessionEventRow, Why
 from models.runs.receipt import DEFAULT_SOURCE
 
 Numbered = tuple[str, int | None]

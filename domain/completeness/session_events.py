@@ -5,7 +5,7 @@ from typing import Any
 
 from domain.archive.reading import MAX_REFERENCE_CHARACTERS
 from domain.body.node import UNSTORABLE, Node, Reading
-from models.completeness.session_event import SessionEvent, SessionEventType
+from models.completeness.processes import SessionEvent, SessionEventType
 from models.errors import Refused
 
 ARCHIVE = "WHP_ARCHIVE"

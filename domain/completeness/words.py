@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from models.completeness.missing_process import Why
+from models.completeness.processes import Why
 
 _WHY = {
     Why.SUBMITTED: "submitted, and not archived",

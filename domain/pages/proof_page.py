@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from domain.anchors.texts import anchor_root
+from domain.anchors import anchor_root
 from domain.pages.languages import Say
 from models.store.anchor import AnchorProof
 from models.store.fixity import FixityFinding

@@ -16,14 +16,11 @@ from domain.pages.proof_page import Proof, proof_shown, time_text
 from domain.payments.booking import BookedPayment, booked
 from domain.payments.sentences import sentence
 from domain.secrets.cards import masked
-from models.archive.archive import Archive
+from models.archive.archive import Archive, FormField, Signature
 from models.archive.content import Content, StoredContent
-from models.archive.form_field import FormField
 from models.archive.session import Session
-from models.archive.signature import Signature
 from models.archive.verdict import Verdict
-from models.payments.discrepancy import Discrepancy
-from models.payments.payment_terms import PaymentTerms
+from models.payments import Discrepancy, PaymentTerms
 from models.views.archives.archives import DeliveryView, VersionView
 
 _Row = tuple[str | None, ...]

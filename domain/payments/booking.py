@@ -6,14 +6,12 @@ from datetime import date, datetime
 from functools import partial
 from itertools import count
 
-from domain.payments.amounts import Amounts, Instalments, amounts_of, instalments_of
-from domain.payments.money import amount_text
+from domain.payments.amounts import Amounts, Instalments, amount_text, amounts_of, instalments_of
 from domain.payments.standing import deciding, standing_of
 from domain.secrets.cards import last_four, masked
 from models.archive.archive import Archive
 from models.archive.session import Session
-from models.payments.payment import Attempt, Payment, Standing
-from models.payments.payment_terms import PaymentTerms
+from models.payments import Attempt, Payment, PaymentTerms, Standing
 from models.views.archives.payments import PaymentView
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 from domain.payments.identity import discrepancy_id
-from models.payments.discrepancy import Discrepancy, DiscrepancyCode, DiscrepancyState
+from models.payments import Discrepancy, DiscrepancyCode, DiscrepancyState
 
 MOST_OF_A_CODE = 200
 """The most discrepancies of one code in an archive. A body of 0.3 MB may have 400,000 causes of discrepancies."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from domain.secrets.cards import masked
-from models.payments.discrepancy import Discrepancy, DiscrepancyCode
+from models.payments import Discrepancy, DiscrepancyCode
 
 MOST_NAMED = 3  # other archives in a message; naming all would change the message of each whenever an archive is added
 MOST_NEEDED = MOST_NAMED + 2

@@ -9,11 +9,8 @@ from domain.payments.discrepancies import bounded
 from domain.payments.identity import payment_id
 from domain.payments.standing import contradiction, is_failure, is_success, succeeded_type
 from domain.secrets.cards import last_four, masked
-from models.archive.archive import Archive
-from models.archive.form_field import FormField
-from models.payments.discrepancy import Discrepancy, DiscrepancyCode
-from models.payments.payment import Attempt, Standing
-from models.payments.payment_terms import PaymentTerms
+from models.archive.archive import Archive, FormField
+from models.payments import Attempt, Discrepancy, DiscrepancyCode, PaymentTerms, Standing
 
 
 def reconcile(archive: Archive, terms: PaymentTerms) -> list[Discrepancy]:

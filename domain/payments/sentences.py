@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from models.payments.discrepancy import DiscrepancyCode
+from models.payments import DiscrepancyCode
 
 _MOST_SIGNS = 100
 _CELLOSIGN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)

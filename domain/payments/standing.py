@@ -1,7 +1,14 @@
-"""Decides the standing of a payment: what it means for the books."""
+"""Decides the standing of a payment: what it means for the books.
 
-from models.payments.payment import Attempt, Payment, Standing
-from models.payments.payment_terms import PaymentTerms, PaymentType
+Finds aging holds: money that was set aside on a card and is neither charged nor released.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from domain.secrets.cards import masked
+from models.payments import Attempt, Discrepancy, DiscrepancyCode, Payment, PaymentTerms, PaymentType, Standing
 
 # An attempt that may have taken money is stronger: a verification must not hide an attempt of unknown standing.
 _WEAKEST_FIRST = (Standing.FAILED, Standing.VERIFIED, Standing.UNKNOWN, Standing.HELD, Standing.CHARGED)
@@ -49,3 +56,34 @@ def _plain(word: str | None) -> str:
 def deciding(payment: Payment, terms: PaymentTerms) -> Attempt:
     """Return the attempt that decides a payment's standing: the last attempt with the strongest standing."""
     return max(reversed(payment.attempts), key=lambda attempt: _WEAKEST_FIRST.index(standing_of(attempt, terms)))
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    transaction_id: str | None
+    payment_id: str
+    held_since: date
+
+
+def oldest_fresh_day(today: date, hold_days: int) -> date:
+    """Return the oldest day whose holds are not aging yet."""
+    return today - timedelta(days=hold_days)
+
+
+def aging_holds(holds: Iterable[Hold], today: date, hold_days: int) -> list[Discrepancy]:
+    """Return a discrepancy for each hold that is older than a number of days. Pure.
+
+    Its text stays the same from day to day. Its subject is the payment if that has no transaction id.
+    """
+    return [
+        Discrepancy(
+            DiscrepancyCode.AGING_HOLD,
+            masked(each.transaction_id) if each.transaction_id else None,
+            f"charged or released within {hold_days} days",
+            f"held since {each.held_since}",
+            "" if each.transaction_id else each.payment_id,
+            each.payment_id,
+        )
+        for each in holds
+        if each.held_since < oldest_fresh_day(today, hold_days)
+    ]

@@ -7,8 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from domain.secrets.card_secrets import is_secret
-from models.payments.payment import Standing
-from models.payments.payment_terms import PaymentTerms, PaymentType
+from models.payments import PaymentTerms, PaymentType, Standing
 
 _TYPE = re.compile(r"(?P<type>[^=+\s]+)\s*=\s*(?P<standing>charged|held|verified)(?P<auth>\+auth)?")
 _RESULT = re.compile(r"(?P<member>\w+)\s*=\s*(?P<value>[^=\s]+)")

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from domain.people.deciding import Word
-from domain.runs.causes import heals_by_rerun
-from domain.runs.waiting_text import age_text, waits_text
+from domain.runs import age_text, heals_by_rerun, waits_text
 from models.people.notice import Notice, NoticeKind
 
 _LONGEST_DETAIL = 240

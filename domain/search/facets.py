@@ -9,14 +9,12 @@ from typing import Any
 from sqlmodel import SQLModel
 
 from domain.search.text import normalised, searched_text
-from models.archive.archive import ArchiveRow, State
+from models.archive.archive import ArchiveRow, FormFieldRow, SignatureRow, State
 from models.archive.content import FileRow
-from models.archive.form_field import FormFieldRow
 from models.archive.session import LabelRow, SessionRow
-from models.archive.signature import SignatureRow
-from models.archive.signed_document import SignedDocumentRow
+from models.archive.verdict import SignedDocumentRow
 from models.archive.warning import WarningCode, WarningRow
-from models.payments.payment import PaymentRow
+from models.payments import PaymentRow
 from models.search.entry import MOST_FACETS, Kind, Searchable
 
 Rows = Mapping[type[SQLModel], Sequence[Mapping[str, Any]]]

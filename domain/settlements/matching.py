@@ -8,10 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 
-from domain.payments.money import amount_text, exponent_of
+from domain.payments.amounts import amount_text, exponent_of
 from domain.secrets.cards import masked
-from models.payments.discrepancy import Discrepancy, DiscrepancyCode
-from models.payments.payment import Standing
+from models.payments import Discrepancy, DiscrepancyCode, Standing
 from models.settlements.settlement import (
     Candidate,
     Days,

@@ -1,19 +1,22 @@
-"""Reads a provider's settlement report: CSV in the format that the installation describes."""
+"""Reads a provider's settlement report: CSV in the format that the installation describes in a file."""
 
 import csv
 import hashlib
 import io
 import json
 import re
+import tomllib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
+from pydantic import TypeAdapter, ValidationError
+
+from domain.payments.amounts import exponent_of, minor_units
 from domain.payments.identity import plain_authorisation
-from domain.payments.money import exponent_of, minor_units
 from models.errors import Refused
 from models.settlements.report_format import ReportColumns, ReportFormat
 from models.settlements.settlement import Entry, EntryKind
@@ -265,3 +268,55 @@ def _instalment(line: _Line) -> tuple[int | None, int | None]:
         return None, None
     number, count = int(found[1]), int(found[2] or 0)
     return number, count if count >= max(number, 1) else None
+
+
+_CODE = "BAD_SETTLEMENT_COLUMNS"
+_FORMAT = TypeAdapter(ReportFormat)
+Format = TypeVar("Format")
+
+
+def read_format(text: str) -> ReportFormat:
+    """Return the report format that a TOML text describes.
+
+    Raises:
+        Refused: the text is not TOML, lacks a required name, has an unknown name, or contradicts itself.
+
+    Source: docs/settlement.md.
+    """
+    described = read_described(_FORMAT, text, _CODE)
+    columns = described.columns
+    if not (columns.cguid or (columns.authorisation and columns.card and columns.paid_on)):
+        raise _wrong("expected cguid, or authorisation, card and paid_on: rows are matched by these", "columns")
+    if not (columns.currency or described.currency):
+        raise _wrong("expected a column for the currency, or `currency` for all rows", "currency")
+    if described.decimal_separator == described.thousands_separator:
+        raise _wrong("expected a separator other than decimal_separator", "thousands_separator")
+    # Such a word would count for the last kind only.
+    if twice := word_of_two([word.casefold() for word in words] for words in asdict(described.kinds).values()):
+        raise _wrong(f"expected each word to stand for one kind of row, but {twice!r} stands for two", "kinds")
+    return described
+
+
+def read_described(format_of: TypeAdapter[Format], text: str, code: str) -> Format:
+    """Return the format that a TOML text describes.
+
+    Raises:
+        Refused: with `code`: the text is not TOML, lacks a required name, or has an unknown name.
+    """
+    try:
+        return format_of.validate_python(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise Refused(code, f"expected TOML: {error}", where="") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise Refused(code, first["msg"], where=".".join(map(str, first["loc"]))) from error
+
+
+def word_of_two(meanings: Iterable[Iterable[str]]) -> str | None:
+    """Return a word that has two meanings, or None. Each of `meanings` is the words that have it."""
+    counts = Counter(word for words in meanings for word in set(words))
+    return next((word for word, count in counts.items() if count > 1), None)
+
+
+def _wrong(expected: str, where: str = "") -> Refused:
+    return Refused(_CODE, expected, where=where)

@@ -6,9 +6,8 @@ from datetime import date
 
 from domain.payments.discrepancies import by_id
 from domain.settlements.matching import MATCHED
-from models.payments.discrepancy import Discrepancy
-from models.settlements.settlement import EntryKind
-from models.settlements.settlement_summary import DayTotal, SettlementFinding, SettlementSummary, TakenEntry
+from models.payments import Discrepancy
+from models.settlements.settlement import DayTotal, EntryKind, SettlementFinding, SettlementSummary, TakenEntry
 
 
 class Tally:

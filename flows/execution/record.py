@@ -18,8 +18,7 @@ from adapters.observation.metrics import run_ended
 from adapters.store.objects import history
 from adapters.tables.runs import runs, waiting
 from adapters.tables.runs.waiting import Wait
-from domain.runs.causes import CANCELLED, cause_of, system_of
-from domain.runs.waiting import next_try
+from domain.runs import CANCELLED, cause_of, next_try, system_of
 from flows.execution.attempts import told
 from flows.execution.engine import is_cancelled_by_person
 from flows.execution.events import emit

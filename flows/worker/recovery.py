@@ -22,8 +22,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import AwaitingRetry, Cancelled, Crashed
 
 from adapters.tables.runs import claims, runs
-from domain.runs.causes import CANCELLED, CRASHED
-from domain.runs.waiting import WAITS_FOR
+from domain.runs import CANCELLED, CRASHED, WAITS_FOR
 from flows.process_archive import process_archive
 from flows.worker.due_runs import SUSPECT
 from flows.worker.pool import is_taken_by_us, unended_runs

@@ -1,24 +1,89 @@
-"""The archive that Cellosign sends when a process ends."""
+"""The archive that Cellosign sends when a process ends, its form fields and signatures, and how versions differ."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Index
-from sqlmodel import BigInteger, Field
+from sqlmodel import BigInteger, Field, SQLModel
 
 from models.archive.content import Content
-from models.archive.form_field import FormField
-from models.archive.judgement import Judgement
 from models.archive.session import Session
-from models.archive.signature import Signature
-from models.archive.verdict import Verdict
+from models.archive.verdict import Judgement, Verdict
 from models.archive.warning import ArchiveWarning, WarningCode
 from models.columns import Json, Moment, index_where, text_index
-from models.payments.payment import Payment
+from models.payments import Payment
 from models.runs.cause import CauseColumns
 from models.runs.receipt import DEFAULT_SOURCE
+
+
+@dataclass(frozen=True, slots=True)
+class FormField:
+    """A field of the form.
+
+    `top`, `left`, `width` and `height` are positions on the page as Cellosign sends them, without a documented unit.
+    `latitude` and `longitude` come from the value of a `location` field, in degrees. Card numbers in `value` and `meta`
+    are masked. `unmasked` holds the originals of masked members for comparing; it is never shown or stored.
+    """
+
+    id: str | None
+    type: str | None
+    value: Any
+    visible: bool | None
+    page: int | None
+    top: float | None
+    left: float | None
+    width: float | None
+    height: float | None
+    meta: dict[str, Any]
+    latitude: float | None
+    longitude: float | None
+    unmasked: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+class FormFieldRow(SQLModel, table=True):
+    __tablename__ = "form_field"
+
+    reference: str = Field(primary_key=True, max_length=255)
+    position: int = Field(primary_key=True)
+    id: str | None = None
+    type: str | None = None
+    value: Any = Field(default=None, sa_type=Json)
+    visible: bool | None = None
+    page: int | None = Field(default=None, sa_type=BigInteger)
+    top: float | None = None
+    left: float | None = None
+    width: float | None = None
+    height: float | None = None
+    meta: dict[str, Any] = Field(sa_type=Json)
+    latitude: float | None = None
+    longitude: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A signature of the payload. `where` is its place in the payload."""
+
+    where: str
+    id: str | None
+    signed_at: datetime | None
+    signer_id: str | None
+    signer_name: str | None
+    labels: dict[str, Any]
+
+
+class SignatureRow(SQLModel, table=True):
+    __tablename__ = "signature"
+
+    reference: str = Field(primary_key=True, max_length=255)
+    position: int = Field(primary_key=True)
+    id: str | None = None
+    signed_at: datetime | None = Field(default=None, sa_type=Moment)
+    signer_id: str | None = None
+    signer_name: str | None = None
+    labels: dict[str, Any] = Field(sa_type=Json)
 
 
 class State(StrEnum):
@@ -89,3 +154,40 @@ class ArchiveRow(CauseColumns, table=True):
     current_receipt_id: str | None = Field(default=None, max_length=64)
     source: str = Field(default=DEFAULT_SOURCE, index=True, max_length=64)
     read_on: dict[str, Any] | None = Field(default=None, sa_type=Json)
+
+
+class DifferenceKind(StrEnum):
+    FIELD = "field"
+    FILE = "file"
+    PAYMENT = "payment"
+    SIGNATURE = "signature"
+    SESSION = "session"
+
+
+class Change(StrEnum):
+    ADDED = "added"
+    REMOVED = "removed"
+    CHANGED = "changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """The JSON values of a member in two versions. None means that a version has no value."""
+
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A thing that differs between two versions.
+
+    `key` is the thing's id as sent, or its kind with its number among things without an id (`attachment[0]`). `members`
+    are the members that differ, as the API shows them. `withheld` names members that differ and are not shown.
+    """
+
+    kind: DifferenceKind
+    key: str
+    change: Change
+    members: dict[str, Values]
+    withheld: tuple[str, ...]

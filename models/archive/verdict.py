@@ -1,9 +1,13 @@
-"""The verdict on a signed document: the judgement on its signatures."""
+"""Verdicts on signed documents: at their arrival, in the database, and judged again later."""
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+
+from sqlmodel import Field, SQLModel
+
+from models.columns import Json
 
 
 class Outcome(StrEnum):
@@ -208,3 +212,113 @@ def _as_json(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_as_json(each) for each in value]
     return value.isoformat() if isinstance(value, datetime) else value
+
+
+MOST_CHANGES = 1000
+"""The most changes that a result lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A verdict on the signed document of a version, made after its arrival.
+
+    `receipt_id` is the receipt of the version. `number` counts the judgements of the version from 1. `roots` is the
+    digest of the trust roots at that time. `cellar` and `pyhanko` are the versions of the programs that judged.
+    """
+
+    receipt_id: str
+    number: int
+    at: datetime
+    roots: str
+    cellar: str
+    pyhanko: str
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """A kept verdict that is better than the document deserves today. Neither time nor trust roots explain it.
+
+    `key` is the file of the kept verdict in the store. `about` is `document`, or `signature` and its number. No member
+    has a name of a person or of a field.
+    """
+
+    key: str
+    about: str
+    kept: str
+    found: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A document that is judged differently than the last time. `is_worse`: a person should know about it.
+
+    `before` and `now` are outcomes, with what was said of trust.
+    """
+
+    reference: str
+    version: int
+    before: str
+    now: str
+    is_worse: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The result of judging documents again. `kept` is the number of new judgements in the store.
+
+    `changes` has the first changes, and `changes_in_all` their number. `unjudged` are the keys of objects with a
+    document that could not be judged, `unkept` those of versions whose judgement could not be kept, with the reasons.
+    """
+
+    documents: int = 0
+    kept: int = 0
+    changes_in_all: int = 0
+    changes: tuple[Change, ...] = ()
+    contradictions: tuple[Contradiction, ...] = ()
+    unjudged: tuple[tuple[str, str], ...] = ()
+    unkept: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether every document could be judged, and no kept verdict is better than its document."""
+        return not self.contradictions and not self.unjudged
+
+    def __add__(self, other: "Judged") -> "Judged":
+        return Judged(
+            self.documents + other.documents,
+            self.kept + other.kept,
+            self.changes_in_all + other.changes_in_all,
+            (self.changes + other.changes)[:MOST_CHANGES],
+            self.contradictions + other.contradictions,
+            self.unjudged + other.unjudged,
+            self.unkept + other.unkept,
+        )
+
+
+class SignedDocumentRow(SQLModel, table=True):
+    """One row for each archive with a signed document.
+
+    `verdict` is the JSON of the verdict at arrival. `judgements` is the JSON of the later judgements, oldest first.
+    `outcome` and `roots` are those of the last judgement, or of the arrival: the outcome, and the digest of the trust
+    roots, None where it was not recorded.
+    """
+
+    __tablename__ = "signed_document"
+
+    reference: str = Field(primary_key=True, max_length=255)
+    position: int = Field(primary_key=True)
+    outcome: str = Field(max_length=16, index=True)
+    verdict: dict[str, Any] = Field(sa_type=Json)
+    roots: str | None = Field(default=None, max_length=64)
+    judgements: list[dict[str, Any]] = Field(
+        default_factory=list, sa_type=Json, sa_column_kwargs={"server_default": "[]"}
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An OCSP answer or a CRL. `request` is the OCSP request in hexadecimal; empty for a CRL."""
+
+    url: str
+    request: str = ""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from models.completeness.missing_process import Why
+from models.completeness.processes import Why
 
 Cell = str | int | float | datetime | date | None
 

@@ -13,7 +13,7 @@ from sqlalchemy import Index
 from sqlalchemy.orm import deferred
 from sqlmodel import BigInteger, Column, Field, LargeBinary, SQLModel, UniqueConstraint
 
-from models.columns import Json, Moment
+from models.columns import Json, Moment, index_where
 from models.runs.cause import CauseColumns
 
 DEFAULT_SOURCE = "default"
@@ -108,3 +108,51 @@ class VersionRow(SQLModel, table=True):
     skeleton: bytes = Field(sa_column=_SKELETON)
     is_from_future: bool = False
     is_set_aside: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedDelivery:
+    """One refused arrival of a body. `where` and `detail` state the reason and contain no value of the body.
+
+    `delivery_id` starts with the time of arrival, except in records of an earlier cellar. A person dismisses what is no
+    archive, or will not come in order: it needs nobody any more, and its body stays.
+    """
+
+    delivery_id: str
+    receipt_id: str
+    received_at: datetime
+    size_bytes: int
+    code: str
+    where: str
+    detail: str
+    reference: str | None = None
+    process_number: int | None = None
+    released_at: datetime | None = None
+    source: str = DEFAULT_SOURCE
+    dismissed_at: datetime | None = None
+    dismissed_by: str | None = None
+    dismissed_why: str | None = None
+
+
+class RefusedRow(SQLModel, table=True):
+    """A refused delivery. `message` is the group of deliveries that one message reports, from `notified_at` on."""
+
+    __tablename__ = "refused"
+    __table_args__ = (index_where("ix_refused_unreleased", "released_at IS NULL", "code", "receipt_id"),)
+
+    delivery_id: str = Field(primary_key=True, max_length=64)
+    receipt_id: str = Field(index=True, max_length=64)
+    received_at: datetime = Field(index=True, sa_type=Moment)
+    size_bytes: int = Field(sa_type=BigInteger)
+    code: str = Field(max_length=64)
+    where: str
+    detail: str
+    reference: str | None = Field(default=None, index=True, max_length=255)
+    process_number: int | None = Field(default=None, index=True, sa_type=BigInteger)
+    released_at: datetime | None = Field(default=None, sa_type=Moment)
+    dismissed_at: datetime | None = Field(default=None, sa_type=Moment)
+    dismissed_by: str | None = None
+    dismissed_why: str | None = None
+    notified_at: datetime | None = Field(default=None, index=True, sa_type=Moment)
+    message: str | None = Field(default=None, index=True, max_length=64)
+    source: str = Field(default=DEFAULT_SOURCE, max_length=64)

@@ -1,9 +1,9 @@
-"""Runs: the history of flow runs per process reference. It outlives Prefect's own database."""
+"""Runs: the history of flow runs per reference, which outlives Prefect's own database; workers, and task results."""
 
 from datetime import datetime
 from enum import StrEnum
 
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field, LargeBinary, SQLModel
 
 from models.columns import Moment, index_where
 
@@ -63,3 +63,31 @@ class LeaseRow(SQLModel, table=True):
     reference: str = Field(primary_key=True, max_length=255)
     holder: str = Field(max_length=64)
     expires_at: datetime = Field(sa_type=Moment)
+
+
+class WorkerRow(SQLModel, table=True):
+    """A living worker. Its beats grow while it lives. A worker that sees them stand still may delete the row."""
+
+    __tablename__ = "worker"
+
+    worker_id: str = Field(primary_key=True, max_length=36)
+    beats: int = 0
+
+
+class ClaimRow(SQLModel, table=True):
+    """A flow run that a worker executes. The claim outlives a killed worker, so the worker's runs can be found."""
+
+    __tablename__ = "claim"
+
+    flow_run_id: str = Field(primary_key=True, max_length=36)
+    worker_id: str = Field(index=True, max_length=36)
+
+
+class TaskResultRow(SQLModel, table=True):
+    """The result of a task of a flow run, by Prefect's name for it, so that Retry resumes at the failed task."""
+
+    __tablename__ = "task_result"
+
+    flow_run_id: str = Field(primary_key=True, max_length=36)
+    name: str = Field(primary_key=True, max_length=255)
+    content: bytes = Field(sa_type=LargeBinary)

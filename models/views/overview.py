@@ -6,8 +6,8 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from models.views.failures import ConditionGroup, FailureGroup
 from models.views.health import Check
+from models.views.troubles import ConditionGroup, FailureGroup
 
 
 @dataclass(frozen=True, slots=True)

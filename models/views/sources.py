@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from models.payments.payment_terms import AmountUnit
+from models.payments import AmountUnit
 
 
 class SecretView(BaseModel):

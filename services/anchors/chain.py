@@ -9,12 +9,11 @@ from pathlib import Path
 from adapters.anchors import anchors
 from adapters.anchors.anchors import STATEMENT, Anchor
 from adapters.anchors.witness import witness
-from adapters.files.locations import storage_at
 from adapters.files.storage import Storage
-from adapters.files.store import store
+from adapters.files.store import storage_at, store
 from adapters.peers import time_stamps
 from adapters.settings.settings import settings
-from domain.anchors.texts import statement_text
+from domain.anchors import statement_text
 from models.errors import Conflict, Refused, WrongUse
 from models.store.fixity import Fault, FixityFinding
 

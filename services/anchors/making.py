@@ -12,24 +12,24 @@ import structlog
 from sqlalchemy import ColumnElement, Select, String, cast, or_, select
 from sqlmodel import col
 
-from adapters.anchors import anchors, keys, last_anchor, many_leaves
+from adapters.anchors import anchors, many_leaves
+from adapters.anchors import witness as anchors_witness
 from adapters.anchors.anchors import Anchor
-from adapters.anchors.last_anchor import LastAnchor
 from adapters.anchors.leaves import OF_NO_ARCHIVE, leaves_beside
 from adapters.anchors.leaves_file import written
 from adapters.anchors.many_leaves import OnDamaged
-from adapters.anchors.witness import check_same, copy_anchors, witness
+from adapters.anchors.witness import LastAnchor, check_same, copy_anchors, witness
 from adapters.database.transactions import reading
 from adapters.files.store import store
 from adapters.peers import time_stamps
 from adapters.settings.settings import settings
 from adapters.store import ocfl
 from adapters.tables import conditions
-from domain.anchors.texts import leaf_text, statement_text
-from models.archive.signed_document import SignedDocumentRow
+from domain.anchors import leaf_text, statement_text
+from models.archive.verdict import SignedDocumentRow
 from models.errors import Locked, Transient
 from models.messages.notification import NotificationAttemptRow, NotificationRow
-from models.payments.discrepancy import DiscrepancyEventRow, DiscrepancyRow
+from models.payments import DiscrepancyEventRow, DiscrepancyRow
 from models.runs.receipt import DeliveryRow, ReceiptRow
 from models.runs.run import RunRow
 from models.store.anchor import Statement
@@ -67,9 +67,9 @@ def make(now: datetime, *, whole: bool = False) -> Made:
         Transient: store or database does not answer, or another process has just made this anchor.
     """
     before = anchors.newest(store())
-    if before and keys.known_public_key() is None:
+    if before and anchors.known_public_key() is None:
         raise _key_gone()
-    last_anchor.check_noted()
+    anchors_witness.check_noted()
     _check_witness()
     damaged: list[str] = []
     # If the clock was ahead when the anchor before was made, what has changed since does not follow from its time.
@@ -78,12 +78,12 @@ def make(now: datetime, *, whole: bool = False) -> Made:
     with written(texts) as leaves:
         number, root = (before.statement.number + 1, before.root) if before else (1, None)
         anchor = anchors.keep(store(), Statement(number, now, leaves.leaves, leaves.root, root), leaves)
-    last_anchor.note(anchor)
+    anchors_witness.note(anchor)
     _note_objects(anchor)
     lacks = (*_date(), *_bring_to_witness())
-    last_anchor.keep_last(LastAnchor(anchor.statement.number, now, anchor.root, lacks))
+    anchors_witness.keep_last(LastAnchor(anchor.statement.number, now, anchor.root, lacks))
     public_key = store().read_bytes(anchor.key("pem"))
-    return Made(anchor, keys.fingerprint(public_key), tuple(damaged), lacks)
+    return Made(anchor, anchors.fingerprint(public_key), tuple(damaged), lacks)
 
 
 def _note_objects(anchor: Anchor) -> None:

@@ -11,7 +11,7 @@ from adapters.peers.prefect_api import FlowRun
 from adapters.tables.bulk import bulk_items, bulk_reruns
 from adapters.tables.runs import receipts
 from domain.bulk.decisions import Flight, end_of, room, skipped
-from domain.runs.causes import CANCELLED
+from domain.runs import CANCELLED
 from models.archive.archive import State
 from models.errors import Conflict
 from models.runs.bulk import BulkItemRow, BulkState, ItemState, Skipped

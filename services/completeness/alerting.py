@@ -9,7 +9,7 @@ from adapters.settings.settings import settings
 from adapters.tables.completeness import missing_processes
 from domain.completeness.missing import alert_due
 from domain.messages.bodies.archive_bodies import process_missing
-from models.completeness.missing_process import MissingProcessRow
+from models.completeness.processes import MissingProcessRow
 from models.messages.event import Event, EventType
 from services.messages.events.planning import announce
 

@@ -25,9 +25,12 @@ from domain.completeness.processes import (
     process_of,
     processes,
 )
-from models.completeness.missing_process import Closing, MissingProcessRow
-from models.completeness.session_event import SessionEventRow
-from services.sources.terms import terms_of
+from models.completeness.processes import Closing, MissingProcessRow, SessionEventRow
+from models.errors import Refused
+from models.views.parameters import Dismissal
+from models.views.troubles import MissingView
+from services.sources import terms_of
+from services.views import missing_list
 
 _AT_ONCE = 500
 _Mark = tuple[str, datetime | None, bool]
@@ -173,3 +176,19 @@ def _written(session: Session, changes: Iterable[Change], now: datetime, found: 
         if change.closing and missing_processes.close_within(session, change.missing_id, change.closing, now):
             closed[change.closing] += 1
     return Found(opened, closed)
+
+
+def dismiss(missing_id: str, dismissal: Dismissal, now: datetime) -> MissingView:
+    """Close an open finding for a person, and return it. A later submission of the process opens another.
+
+    Raises:
+        Refused: there is no such finding, or it is closed.
+        Transient: the database does not answer.
+    """
+    was_open = missing_processes.dismiss(missing_id, dismissal.by, dismissal.why, now)
+    row = missing_processes.find(missing_id)
+    if row is None:
+        raise Refused("UNKNOWN_FINDING", "no missing process has this id; try `cellar missing list`", status=404)
+    if not was_open:
+        raise Refused("FINDING_CLOSED", f"the finding is closed already: {row.closed_why}", status=409)
+    return missing_list.view(row, now)

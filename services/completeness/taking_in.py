@@ -25,10 +25,10 @@ from adapters.tables.completeness.session_events import EventRow
 from domain.body.scan import Scanner
 from domain.completeness.batches import events_in, lines_of
 from domain.completeness.session_events import read_event
-from models.completeness.session_event import ReceivedEvent, SessionEvent
+from models.completeness.processes import ReceivedEvent, SessionEvent
 from models.errors import Refused, Transient
 from services.health.lost_store import found_root
-from services.sources.terms import terms_of
+from services.sources import terms_of
 
 log = structlog.get_logger()
 

@@ -14,23 +14,21 @@ from pathlib import Path
 from uuid import uuid4
 
 from adapters.database.transactions import pages
-from adapters.documents.trust_files import trust_digest
+from adapters.documents.trust.trust_lists import trust_digest
 from adapters.files.spool import spooled, write_spooled
 from adapters.files.store import store
 from adapters.platform.cancellation import checkpoint, one_fate
 from adapters.store import ocfl
-from adapters.store.object_files import REVOCATION, VERDICT
 from adapters.store.objects import judgements
 from adapters.store.objects.requests import StoredRequest, stored_version
-from adapters.tables.archives import signed_documents
+from adapters.store.ocfl import REVOCATION, VERDICT
+from adapters.tables.archives import archives
 from adapters.tables.runs import runs
-from domain.archive.judgements import contradictions, described, is_worse
 from domain.archive.rows import judged_rows
+from domain.archive.signed_document import contradictions, described, is_worse
 from models.archive.archive import Archive
 from models.archive.content import Role
-from models.archive.judgement import Change, Contradiction, Judged, Judgement
-from models.archive.signed_document import SignedDocumentRow
-from models.archive.verdict import Verdict
+from models.archive.verdict import Change, Contradiction, Judged, Judgement, SignedDocumentRow, Verdict
 from models.errors import Conflict, Transient, Unreadable
 from models.store.fixity import StoredObject
 from services.processing.examining import Examined, examined_again
@@ -62,13 +60,13 @@ def due(most: int) -> list[StoredObject]:
     """Return up to `most` objects whose documents were judged last with other trust roots than today's, without the
     sizes of their files. Raises as `trust_digest` does.
     """
-    found = signed_documents.judged_by_other_roots(trust_digest(), most)
+    found = archives.judged_by_other_roots(trust_digest(), most)
     return [StoredObject(ocfl.object_key(each), {}) for each in found]
 
 
 def count_due() -> int:
     """Return the number of all objects that `due` chooses from."""
-    return signed_documents.count_judged_by_other_roots(trust_digest())
+    return archives.count_judged_by_other_roots(trust_digest())
 
 
 def judge_object(key: str) -> Judged:
@@ -176,7 +174,7 @@ def _keep(request: StoredRequest, archive: Archive, found: Examined) -> bool:
     """
     reference, receipt_id = request.reference, request.receipt_id
     is_news = (archive.newest_verdict, archive.newest_roots) != (found.verdict, found.roots)
-    if not is_news and not signed_documents.shows_other_roots(reference, receipt_id, found.roots):
+    if not is_news and not archives.shows_other_roots(reference, receipt_id, found.roots):
         return False
     with _sole_work_on(reference):
         is_written = is_news and judgements.keep(reference, receipt_id, found.verdict, found.roots, datetime.now(UTC))
@@ -184,7 +182,7 @@ def _keep(request: StoredRequest, archive: Archive, found: Examined) -> bool:
         rows = judged_rows(judged)
         if judged.is_locked:  # its other warnings are not known without its key
             rows = {SignedDocumentRow: rows[SignedDocumentRow]}
-        signed_documents.replace_if_current(reference, receipt_id, rows)
+        archives.replace_if_current(reference, receipt_id, rows)
     return is_written
 
 

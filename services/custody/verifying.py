@@ -12,9 +12,8 @@ from adapters.files.store import store
 from adapters.platform.cancellation import checkpoint, one_fate
 from adapters.settings.settings import settings
 from adapters.store import ocfl, seals
-from adapters.store.object_files import REQUEST
 from adapters.store.objects import history
-from adapters.store.ocfl import INVENTORY
+from adapters.store.ocfl import INVENTORY, REQUEST
 from adapters.tables.archives import archives
 from adapters.tables.runs import receipts
 from adapters.tables.runs.receipts import Completed

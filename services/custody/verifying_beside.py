@@ -18,11 +18,11 @@ from adapters.tables.completeness import session_events as table
 from adapters.tables.messages import endpoints
 from domain.completeness.batches import events_in
 from domain.payments.identity import discrepancy_id
-from models.completeness.session_event import ReceivedEvent
+from models.completeness.processes import ReceivedEvent
 from models.errors import Conflict, Locked, Unreadable
-from models.payments.discrepancy import DiscrepancyRow
+from models.payments import DiscrepancyRow
 from models.store.fixity import EMPTY_FOLDER, Fault, Fixity, FixityFinding, strange_thing
-from services.anchors.newest import wrong_anchors
+from services.anchors.anchors import wrong_anchors
 from services.payments.recorded import discrepancy_of
 
 _DEFINITION = "the sealed definition of an endpoint"

@@ -16,14 +16,13 @@ from domain.pages.summary_page import History, Shown, page_name, summary_page
 from domain.payments.reconciliation import reconcile
 from models.archive.archive import Archive
 from models.errors import Conflict, Refused
-from models.payments.payment_terms import PaymentTerms
+from models.payments import PaymentTerms
 from models.store.anchor import AnchorProof
 from models.store.fixity import FixityFinding
 from models.views.archives.archives import ArchiveView
-from services.anchors.newest import proof_of
-from services.evidence.anchored import proof_files
+from services.anchors.anchors import proof_of
 from services.evidence.parts import Document, documents, of_bytes, of_json, parts, receipt_file
-from services.evidence.proving import doubts, is_in_clear, is_locked, readable, refuse_doubtful
+from services.evidence.proving import doubts, is_in_clear, is_locked, proof_files, readable, refuse_doubtful
 from services.views import archive_view
 
 CHECK = "check.py"

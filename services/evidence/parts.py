@@ -10,9 +10,9 @@ from pathlib import PurePosixPath
 from adapters.files.bag import BagFile
 from adapters.files.store import store
 from adapters.store import ocfl
-from adapters.store.object_files import CUTS, SCANS, SKELETON, VERDICT
 from adapters.store.objects.deliveries import delivery_path
 from adapters.store.objects.requests import StoredRequest, stored_version
+from adapters.store.ocfl import CUTS, SCANS, SKELETON, VERDICT
 from domain.archive.file_names import safe_names
 from domain.pages.summary_page import ExportedFile
 from models.archive.archive import Archive

@@ -2,8 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from adapters.anchors.last_anchor import last_anchor
-from adapters.anchors.witness import require_place, witness
+from adapters.anchors.witness import last_anchor, require_place, witness
 from adapters.settings.settings import settings
 from models.errors import System
 from models.views.health import Check, Verdict

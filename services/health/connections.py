@@ -5,7 +5,7 @@ A server that has none left turns programs away one after the other, under load 
 
 from adapters.database import facts
 from adapters.database.facts import Connections
-from adapters.database.pools import Program, most_connections
+from adapters.database.outages import Program, most_connections
 from adapters.settings.settings import settings
 from models.errors import System
 from models.views.health import Check, Verdict

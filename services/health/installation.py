@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from adapters.files.locations import storage_at
+from adapters.files.store import storage_at
 from adapters.peers import prefect_facts, receiver
 from adapters.settings.settings import settings
 from models.errors import Transient

@@ -6,7 +6,7 @@ from adapters.tables.runs import receipts
 from models.errors import System, Transient
 from models.views.health import Check, Verdict
 from services.health.bounded import Probe
-from services.sources.clocks import clock_warnings
+from services.sources import clock_warnings
 
 _NAME = "sources"
 _READ = "see whether the store answers, and restore damaged records of `sources/` from a copy of it"

@@ -9,9 +9,9 @@ from pathlib import Path
 from adapters.database import facts
 from adapters.database.text_index import has_text_index
 from adapters.documents import clamd
-from adapters.files.locations import storage_at
+from adapters.files.store import storage_at
 from adapters.inbox import inbox
-from adapters.inbox.backlog import backlog
+from adapters.inbox.inbox import backlog
 from adapters.peers import prefect_facts, receiver
 from adapters.peers.prefect_facts import EndedRun
 from adapters.search.entries import searchable
@@ -20,7 +20,7 @@ from adapters.settings.settings import settings
 from adapters.store import seals
 from adapters.tables import conditions
 from domain.people.words import count_text
-from domain.runs.waiting_text import age_text
+from domain.runs import age_text
 from domain.search.facets import digest_of
 from models.errors import System, Transient, Unusable
 from models.views.health import Check, Verdict

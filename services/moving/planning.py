@@ -10,14 +10,14 @@ from sqlalchemy import Engine
 from adapters.database import copying
 from adapters.database.migration import revisions
 from adapters.database.transactions import connected, engine
-from adapters.files.locations import storage_at
+from adapters.files.store import storage_at
 from adapters.inbox import move_mark
 from adapters.settings.database_urls import database_place
-from adapters.settings.other_settings import settings_at
+from adapters.settings.environment import settings_at
 from adapters.settings.settings import Settings, settings
 from models.errors import WrongUse
 from models.store.moving import Amount, Mark, MovePlan, Phase, Places
-from services.moving import running
+from services.moving import moving
 from services.moving.files import Pair, files
 
 _SETTINGS = {"store": "CELLAR_STORE_URL", "inbox": "CELLAR_INBOX_URL", "database": "CELLAR_DATABASE_URL"}
@@ -85,7 +85,7 @@ def plan(move: Move) -> MovePlan:
     if phase is not Phase.COMPLETE:
         _require_schema(move)
         _require_keys(move.old)
-    with running.kept_from_starting(move.old) as found:
+    with moving.kept_from_starting(move.old) as found:
         amounts = {pair.name: _amount(pair) for pair in move.pairs}
         return MovePlan(
             source=move.source,

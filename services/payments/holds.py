@@ -9,10 +9,8 @@ from sqlmodel import Session, col
 
 from adapters.database.transactions import reading
 from adapters.settings.settings import settings
-from domain.payments.holds import Hold, aging_holds, oldest_fresh_day
-from models.payments.discrepancy import HOLD_CODES, Discrepancy, DiscrepancyRow, DiscrepancyState
-from models.payments.ledger import LEDGER
-from models.payments.payment import Standing
+from domain.payments.standing import Hold, aging_holds, oldest_fresh_day
+from models.payments import HOLD_CODES, LEDGER, Discrepancy, DiscrepancyRow, DiscrepancyState, Standing
 from services.payments.discrepancies import reconcile_judged
 
 

@@ -11,14 +11,15 @@ from sqlmodel import Session, SQLModel, col, exists, func, or_, select
 from adapters.database.transactions import pages, reading, streamed
 from domain.payments.discrepancies import by_id, since_opened
 from domain.payments.sentences import sentence
-from models.payments.discrepancy import (
+from models.payments import (
     Discrepancy,
     DiscrepancyCode,
     DiscrepancyEventRow,
     DiscrepancyRow,
     DiscrepancyState,
+    PaymentRow,
+    Standing,
 )
-from models.payments.payment import PaymentRow, Standing
 from models.views.archives.payments import DiscrepancyView, ExplanationView
 
 NOT_CLOSED = col(DiscrepancyRow.state) != DiscrepancyState.CLOSED

@@ -17,12 +17,12 @@ from domain.people.deciding import MANNERS
 from domain.people.words import counts_text, ended_text, missing_text
 from models.archive.archive import ArchiveRow, State
 from models.columns import Moment
-from models.completeness.missing_process import Closing, MissingProcessRow
+from models.completeness.processes import Closing, MissingProcessRow
 from models.errors import System
 from models.messages.endpoint import EndpointRow
 from models.messages.notification import NotificationRow, NotificationState
 from models.people.notice import Notice, NoticeKind, Sighting
-from models.runs.refused import RefusedRow
+from models.runs.receipt import RefusedRow
 
 Known = Mapping[tuple[NoticeKind, str], Notice]
 _ALERTED = (timedelta(hours=24), timedelta(hours=12), timedelta(hours=2))

@@ -14,8 +14,7 @@ from domain.archive.versions import newest_first
 from domain.payments.booking import BookedPayment, booked
 from domain.payments.reconciliation import vanished
 from models.errors import Conflict, Locked
-from models.payments.discrepancy import DUPLICATE_CODES, HOLD_CODES, PAYLOAD_CODES, Discrepancy, DiscrepancyCode
-from models.payments.payment import Standing
+from models.payments import DUPLICATE_CODES, HOLD_CODES, PAYLOAD_CODES, Discrepancy, DiscrepancyCode, Standing
 from services.payments.discrepancies import reconcile_version
 from services.payments.duplicates import reconcile_duplicates
 from services.payments.holds import reconcile_holds

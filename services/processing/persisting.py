@@ -10,11 +10,11 @@ import structlog
 from adapters.files.spool import staging, translated
 from adapters.files.store import store
 from adapters.store import ocfl
-from adapters.store.object_files import FILES, REVOCATION, VERDICT
 from adapters.store.objects import history, interrupted
 from adapters.store.objects.deliveries import keep_delivery
 from adapters.store.objects.judgements import recorded_text
 from adapters.store.objects.requests import StoredRequest, request_in, version_in
+from adapters.store.ocfl import FILES, REVOCATION, VERDICT
 from adapters.tables.runs import receipts
 from domain.archive.versions import statement_of
 from domain.body.json_text import JsonFault, parse

@@ -7,9 +7,9 @@ import structlog
 from adapters.files.store import store
 from adapters.platform.cancellation import checkpoint
 from adapters.store import seals
-from adapters.store.object_files import CUTS, SKELETON
 from adapters.store.objects.deliveries import keep_delivery
 from adapters.store.objects.requests import StoredRequest
+from adapters.store.ocfl import CUTS, SKELETON
 from domain.body.cuts import SEALED_VALUE
 from domain.secrets.card_secrets import secret_ranges
 from domain.secrets.sealing import ranges_between, ranges_of

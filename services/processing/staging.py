@@ -13,7 +13,7 @@ from adapters.files.spool import translated, write_spooled
 from adapters.platform.cancellation import checkpoint
 from adapters.platform.durable import pushed
 from adapters.store import seals
-from adapters.store.object_files import CUTS, FILES, KEPT, REQUEST, SCANS, SKELETON
+from adapters.store.ocfl import CUTS, FILES, KEPT, REQUEST, SCANS, SKELETON
 from domain.archive.reading import reference_of
 from domain.body.cuts import cuts_json, rebuilt, scans_json
 from domain.body.media_type import HEAD_BYTES, sniffed
@@ -21,8 +21,7 @@ from domain.body.scan import Scan, Scanner
 from domain.body.spelling import SpellingReader
 from domain.secrets.card_secrets import secret_ranges
 from domain.secrets.sealing import sealed
-from models.archive.content import ContentCut, StoredContent
-from models.archive.spelling import Spelling
+from models.archive.content import ContentCut, Spelling, StoredContent
 from models.errors import Conflict, Refused
 from services.receipts.raw_body import RawBody, opened_raw_body
 

@@ -10,7 +10,7 @@ from domain.archive.rows import Rows, rows_of
 from domain.payments.reconciliation import reconcile
 from models.archive.archive import Archive
 from models.errors import Conflict, Locked
-from models.payments.discrepancy import Discrepancy
+from models.payments import Discrepancy
 
 
 @dataclass(frozen=True)

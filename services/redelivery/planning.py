@@ -19,7 +19,7 @@ from models.views.messages.messages import MessageFilter
 from models.views.messages.redeliveries import EndpointShare, RedeliveryPlan
 from services.messages.endpoints.endpoints import check_filter as check_endpoint
 from services.messages.events.planning import known_endpoints
-from services.sources.registry import check_filter as check_source
+from services.sources import check_filter as check_source
 from services.views.message_list import conditions_of
 
 _UNLESS_NAMED = [NotificationState.DEAD, NotificationState.SKIPPED]

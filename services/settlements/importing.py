@@ -21,8 +21,15 @@ from adapters.tables.settlements import Candidates
 from domain.settlements.matching import claimants, decide
 from domain.settlements.tally import Tally
 from models.errors import Conflict
-from models.settlements.settlement import Days, DecidedEntry, Entry, Match, SettlementReportRow
-from models.settlements.settlement_summary import SettlementSummary, TakenEntry
+from models.settlements.settlement import (
+    Days,
+    DecidedEntry,
+    Entry,
+    Match,
+    SettlementReportRow,
+    SettlementSummary,
+    TakenEntry,
+)
 from services.payments import recorded
 from services.settlements import judging
 

@@ -17,7 +17,7 @@ from adapters.tables.settlements import Candidates
 from domain.payments.discrepancies import by_id
 from domain.payments.identity import discrepancy_id
 from domain.settlements.matching import CODES, ambiguous, judge_archive, last_missed, merged, unmatched
-from models.payments.discrepancy import Discrepancy, DiscrepancyCode, DiscrepancyRow, DiscrepancyState
+from models.payments import Discrepancy, DiscrepancyCode, DiscrepancyRow, DiscrepancyState
 from models.settlements.settlement import Days, DecidedEntry, Entry, Match
 from services.payments import discrepancies, recorded
 from services.payments.holds import reconcile_holds

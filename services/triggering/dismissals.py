@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from adapters.inbox import quarantine
-from models.runs.refused import RefusedDelivery
+from models.runs.receipt import RefusedDelivery
 from models.views.parameters import Dismissal
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from adapters.database.transactions import pages
 from adapters.inbox import quarantine
 from adapters.tables.runs import refused
-from models.runs.refused import RefusedDelivery
+from models.runs.receipt import RefusedDelivery
 
 MOST_LISTED_AT_ONCE = 1000
 

@@ -14,8 +14,7 @@ from adapters.tables.archives import archives
 from domain.archive.reading import identity_of
 from domain.body.scan import Scanner
 from models.errors import Refused
-from models.runs.receipt import ACCEPTED_BY
-from models.runs.refused import RefusedDelivery
+from models.runs.receipt import ACCEPTED_BY, RefusedDelivery
 from services.receipts.lookup import receipt_of
 from services.receipts.raw_body import opened_raw_body
 

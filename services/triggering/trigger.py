@@ -16,7 +16,7 @@ from adapters.store.objects.requests import stored_request
 from adapters.tables.archives import archives
 from adapters.tables.runs import receipts, runs
 from adapters.tables.runs.receipts import Registration
-from domain.runs.causes import CANCELLED
+from domain.runs import CANCELLED
 from models.archive.archive import State
 from models.errors import Conflict, Locked
 from models.runs.receipt import Delivery

@@ -16,7 +16,7 @@ from models.archive.archive import ArchiveRow
 from models.errors import Refused
 from models.search.entry import Kind
 from models.views.archives.archives import ArchiveFilter
-from services.sources.registry import check_filter
+from services.sources import check_filter
 
 _COLUMNS = {
     Kind.PROCESS_NUMBER: ArchiveRow.process_number,

@@ -13,7 +13,7 @@ from adapters.tables import conditions
 from models.archive.archive import ArchiveRow
 from models.archive.content import FileRow
 from models.archive.warning import WarningRow
-from models.payments.discrepancy import DiscrepancyRow, DiscrepancyState
+from models.payments import DiscrepancyRow, DiscrepancyState
 from models.search.entry import SearchEntryRow
 from models.views.archives.archives import ArchivePage, ArchiveQuery, ArchiveSummary, CauseView
 from services.views.archive_conditions import filters_of

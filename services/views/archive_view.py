@@ -18,21 +18,16 @@ from adapters.settings.settings import settings
 from adapters.store import ocfl
 from adapters.tables import conditions
 from domain.messages.addresses import shown_url
-from models.archive.archive import ArchiveRow
+from models.archive.archive import ArchiveRow, FormFieldRow, SignatureRow
 from models.archive.content import FileRow
-from models.archive.form_field import FormFieldRow
 from models.archive.session import IntegrationRow, LabelRow, SessionRow
-from models.archive.signature import SignatureRow
-from models.archive.signed_document import SignedDocumentRow
+from models.archive.verdict import SignedDocumentRow
 from models.archive.warning import WarningCode, WarningRow
-from models.completeness.missing_process import MissingProcessRow
+from models.completeness.processes import MissingProcessRow
 from models.messages.notification import NotificationAttemptRow, NotificationRow
-from models.payments.discrepancy import DiscrepancyRow, DiscrepancyState
-from models.payments.ledger import LEDGER
-from models.payments.payment import PaymentRow
+from models.payments import LEDGER, DiscrepancyRow, DiscrepancyState, PaymentRow
 from models.runs.cause import CauseColumns
-from models.runs.receipt import DeliveryRow, ReceiptRow, VersionRow
-from models.runs.refused import RefusedRow
+from models.runs.receipt import DeliveryRow, ReceiptRow, RefusedRow, VersionRow
 from models.runs.run import RunRow
 from models.store.condition import StoredObjectRow
 from models.views.archives.archives import (
@@ -53,7 +48,7 @@ from models.views.archives.archives import (
     WarningView,
 )
 from models.views.archives.payments import DiscrepancyView, PaymentView
-from models.views.archives.refused import RefusedView
+from models.views.troubles import RefusedView
 from services.payments import recorded
 from services.views import missing_list
 from services.views.timeline import timeline

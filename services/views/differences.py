@@ -2,7 +2,7 @@
 
 from adapters.store.objects.requests import stored_version
 from domain.archive.difference import differences
-from models.archive.difference import Difference
+from models.archive.archive import Difference
 from models.errors import Refused
 
 MOST_VALUES = 20_000

@@ -8,10 +8,10 @@ from sqlmodel import Session, col, exists, func, select
 from adapters.database.listing import Order, listed
 from adapters.database.transactions import reading
 from models.archive.archive import ArchiveRow
-from models.payments.discrepancy import DiscrepancyEventRow, DiscrepancyRow, DiscrepancyState
+from models.payments import DiscrepancyEventRow, DiscrepancyRow, DiscrepancyState
 from models.views.archives.payments import DiscrepancyPage, DiscrepancyQuery, ListedDiscrepancy
 from services.payments.recorded import views_of
-from services.sources.registry import check_filter
+from services.sources import check_filter
 
 _IS_NOT_CLOSED: ColumnElement[bool] = col(DiscrepancyRow.state) != literal_column(f"'{DiscrepancyState.CLOSED}'")
 """With a literal, as an index on these rows has it: a parameter would not use it."""

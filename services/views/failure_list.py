@@ -10,8 +10,8 @@ from adapters.database.transactions import reading
 from adapters.tables import conditions
 from models.archive.archive import ArchiveRow, State
 from models.columns import Moment
-from models.views.failures import FailureGroup, Failures
-from services.sources.registry import check_filter
+from models.views.troubles import FailureGroup, Failures
+from services.sources import check_filter
 
 NOT_KEPT = "UNKNOWN"
 _IS_FAILED: ColumnElement[bool] = col(ArchiveRow.state) == literal_column(f"'{State.FAILED}'")

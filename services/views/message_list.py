@@ -21,7 +21,7 @@ from models.views.messages.messages import (
     MessageRecord,
     MessageView,
 )
-from services.sources.registry import check_filter
+from services.sources import check_filter
 
 _NEWEST_FIRST = Order(col(NotificationRow.planned_at), col(NotificationRow.message_id), is_descending=True)
 _WITH_SOURCE = select(NotificationRow, EventRow.source).outerjoin(

@@ -8,9 +8,9 @@ from sqlmodel import col, select
 from adapters.database.listing import Order, equal_to, listed
 from adapters.database.transactions import reading
 from domain.completeness.words import hours_left
-from models.completeness.missing_process import MissingProcessRow
-from models.views.archives.missing import FindingState, MissingPage, MissingQuery, MissingView
-from services.sources.registry import check_filter
+from models.completeness.processes import MissingProcessRow
+from models.views.troubles import FindingState, MissingPage, MissingQuery, MissingView
+from services.sources import check_filter
 
 _NEAREST_FIRST = Order(col(MissingProcessRow.deadline_at), col(MissingProcessRow.missing_id))
 

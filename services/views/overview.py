@@ -13,13 +13,13 @@ from functools import lru_cache
 from sqlmodel import Session
 
 from adapters.database.transactions import reading
-from adapters.inbox.backlog import Backlog, backlog
+from adapters.inbox.inbox import Backlog, backlog
 from adapters.settings.settings import settings
 from adapters.tables import by_hour, conditions
 from adapters.tables.completeness import missing_processes
 from adapters.tables.messages import endpoints, notifications
 from adapters.tables.runs import refused
-from domain.overview.periods import HOUR, by_day, hours_of_days, hours_until, periods
+from domain.overview import HOUR, by_day, hours_of_days, hours_until, periods
 from models.messages.notification import NotificationState
 from models.views.health import Check, Verdict
 from models.views.overview import Attention, Counted, Overview, Waiting

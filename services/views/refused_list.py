@@ -5,9 +5,9 @@ from sqlmodel import col, select
 
 from adapters.database.listing import Order, equal_to, listed
 from adapters.database.transactions import reading
-from models.runs.refused import RefusedRow
-from models.views.archives.refused import RefusedPage, RefusedQuery, RefusedView
-from services.sources.registry import check_filter
+from models.runs.receipt import RefusedRow
+from models.views.troubles import RefusedPage, RefusedQuery, RefusedView
+from services.sources import check_filter
 
 _NEWEST_FIRST = Order(col(RefusedRow.received_at), col(RefusedRow.delivery_id), is_descending=True)
 

@@ -9,11 +9,9 @@ from adapters.store.beside import sources
 from adapters.tables.runs import receipts
 from models.archive.archive import ArchiveRow
 from models.runs.receipt import DEFAULT_SOURCE
-from models.sources.source import Source, StatedTerms
+from models.sources import Source, StatedTerms
 from models.views.sources import ListedSource, SecretView, Sources, SourceView, TermsView
-from services.sources.clocks import clock_warnings
-from services.sources.registry import url_of
-from services.sources.terms import terms_of
+from services.sources import clock_warnings, terms_of, url_of
 
 _HOUR_S = 3600
 

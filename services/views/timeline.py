@@ -8,12 +8,11 @@ from sqlmodel import Session, SQLModel, col, select
 
 from adapters.database.transactions import reading
 from adapters.tables.completeness import session_events
-from models.completeness.missing_process import MissingProcessRow
+from models.completeness.processes import MissingProcessRow
 from models.messages.notification import NotificationAttemptRow, NotificationRow, NotificationState
-from models.payments.discrepancy import DiscrepancyEventRow, DiscrepancyRow, DiscrepancyState
+from models.payments import DiscrepancyEventRow, DiscrepancyRow, DiscrepancyState
 from models.people.action import ActionKind, ActionRow
-from models.runs.receipt import ACCEPTED_BY, DeliveryRow, VersionRow
-from models.runs.refused import RefusedRow
+from models.runs.receipt import ACCEPTED_BY, DeliveryRow, RefusedRow, VersionRow
 from models.runs.run import RunRow
 from models.views.archives.archives import TimelineEntry, TimelineKind
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from adapters.tables.runs import receipts
-from domain.runs.causes import cause_of
+from domain.runs import cause_of
 from models.runs.cause import Cause
 from models.views.archives.archives import ArchiveQuery
 from services.receipts.lookup import latest_receipt_id

@@ -10,14 +10,14 @@ from adapters.settings.settings import Settings
 from api.console.words.meanings.answers import ANSWERS
 from api.console.words.meanings.causes import CAUSES
 from models.errors import Refused
-from models.payments.discrepancy import PAYLOAD_CODES, Discrepancy, DiscrepancyCode
+from models.payments import PAYLOAD_CODES, Discrepancy, DiscrepancyCode
 from models.views.archives.archives import ArchiveFilter
-from models.views.archives.missing import MissingQuery
 from models.views.archives.payments import DiscrepancyQuery, Explanation
 from models.views.messages.endpoints import NewEndpoint
 from models.views.parameters import Dismissal
+from models.views.troubles import MissingQuery
 from services.bulk import control, planning, records
-from services.completeness import dismissing
+from services.completeness import finding_missing
 from services.completeness.finding_missing import find_missing
 from services.messages.endpoints import endpoints
 from services.messages.events.planning import known_endpoints
@@ -113,9 +113,9 @@ def test_action_on_what_has_changed_succeeds_after_it_is_read_again() -> None:
     reported(event(SUBMITTED, datetime(2026, 1, 1, tzinfo=UTC), "lost"))
     find_missing(datetime(2026, 1, 1, 12, tzinfo=UTC))
     [(missing_id,)] = findings("missing_id")
-    dismissing.dismiss(missing_id, Dismissal(by="a", why="b"), NOW)
+    finding_missing.dismiss(missing_id, Dismissal(by="a", why="b"), NOW)
     with pytest.raises(Refused, match="FINDING_CLOSED"):
-        dismissing.dismiss(missing_id, Dismissal(by="a", why="b"), NOW)
+        finding_missing.dismiss(missing_id, Dismissal(by="a", why="b"), NOW)
     assert missing_list.page(MissingQuery()).items == []
 
     plan = planning.plan(ArchiveFilter(), "a test")

@@ -14,10 +14,10 @@ from adapters.database.transactions import reading
 from adapters.inbox import inbox
 from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl
-from adapters.store.object_files import CUTS, FILES, SKELETON
+from adapters.store.ocfl import CUTS, FILES, SKELETON
 from adapters.tables.runs import receipts
 from api.console.words.meanings.causes import CAUSES
-from domain.runs.causes import CANCELLED, CRASHED, cause_of, heals_by_rerun
+from domain.runs import CANCELLED, CRASHED, cause_of, heals_by_rerun
 from models.errors import CellarError, Refused, System, Transient
 from models.runs.cause import Cause, CauseCode, RefusalCode
 from services.processing.completion import complete

@@ -29,7 +29,7 @@ from models.archive.warning import WarningCode
 from models.errors import Refused, System
 from models.messages.endpoint import EndpointRow
 from models.messages.notification import NotificationRow, NotificationState
-from models.payments.discrepancy import Discrepancy, DiscrepancyCode
+from models.payments import Discrepancy, DiscrepancyCode
 from models.people.notice import NoticeKind
 from models.runs.cause import Cause, RefusalCode
 from models.runs.run import RunRow, RunState, Trigger

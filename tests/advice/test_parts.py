@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from pytest_httpserver import HTTPServer
 
-from adapters.anchors.last_anchor import keep_last, last_anchor
+from adapters.anchors.witness import keep_last, last_anchor
 from adapters.database.transactions import writing
 from adapters.settings.settings import Settings, settings
 from adapters.store import seals
@@ -20,8 +20,9 @@ from api.console.words.meanings.parts import part_meaning
 from cli.operation.doctor import _prefect_yaml
 from models.messages.endpoint import EndpointRow
 from models.runs.cause import Cause
-from models.sources.source import StatedTerms
+from models.sources import StatedTerms
 from models.views.health import Check, Verdict
+from services import sources
 from services.anchors.making import make
 from services.health.agreement import agreement_probes
 from services.health.bounded import Probe, examined
@@ -31,7 +32,6 @@ from services.health.systems import system_probes
 from services.messages.endpoints import endpoints
 from services.people.telling import tell
 from services.search.filling import fill
-from services.sources import registry
 from tests.advice.following import followed, ran
 from tests.cli.conftest import Cellar
 from tests.conftest import free_port
@@ -139,7 +139,7 @@ def clamav(world: World) -> Mend:
 
 
 def silent_source(_world: World) -> Mend:
-    registry.add("leasing", StatedTerms(), "a test", NOW)
+    sources.add("leasing", StatedTerms(), "a test", NOW)
     return lambda: archived("r", sample_body("r", signed_document=None), source="leasing")
 
 

@@ -25,8 +25,7 @@ from adapters.inbox.inbox import deliveries
 from adapters.inbox.quarantine import refused
 from adapters.settings.settings import settings
 from cli.programs.api import MALLOC
-from models.runs.receipt import Delivery
-from models.runs.refused import RefusedDelivery
+from models.runs.receipt import Delivery, RefusedDelivery
 from tests.conftest import LONGEST_S, answers, make_tables, running, wait_until
 from tests.installations import archived, database_that_is_away, installed
 from tests.samples import sample_body, sample_document

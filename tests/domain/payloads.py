@@ -11,8 +11,7 @@ from domain.body.media_type import sniffed
 from domain.body.scan import Scanner
 from models.archive.archive import Archive
 from models.archive.content import StoredContent
-from models.payments.payment import Standing
-from models.payments.payment_terms import PaymentTerms, PaymentType
+from models.payments import PaymentTerms, PaymentType, Standing
 from tests.samples import sample_document
 
 TERMS = PaymentTerms(

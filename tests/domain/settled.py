@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
-from models.payments.payment import Standing
+from models.payments import Standing
 from models.settlements.settlement import Candidate, Entry, EntryKind
 
 FIRST = date(2026, 1, 1)

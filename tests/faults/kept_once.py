@@ -16,7 +16,7 @@ from adapters.inbox import inbox
 from adapters.store import ocfl
 from models.archive.archive import ArchiveRow
 from models.archive.content import FileRow
-from models.payments.payment import PaymentRow
+from models.payments import PaymentRow
 from models.runs.receipt import DeliveryRow, ReceiptRow, VersionRow
 from tests.faults.load import Sent
 from tests.installations import stored_body, stored_file

@@ -28,7 +28,7 @@ from adapters.settings.environment import POOL
 from domain.messages.bodies.archive_bodies import process_missing
 from flows.execution.events import emit
 from flows.process_archive import process_archive
-from models.completeness.missing_process import MissingProcessRow, Why
+from models.completeness.processes import MissingProcessRow, Why
 from models.messages.event import Event, EventType
 from services.messages.events.report_events import store_damaged
 from tests.conftest import LONGEST_S, wait_until

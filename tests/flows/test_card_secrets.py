@@ -24,8 +24,8 @@ from adapters.files.store import store
 from adapters.inbox import inbox
 from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl, seals
-from adapters.store.object_files import CUTS, REQUEST
 from adapters.store.objects.requests import stored_request
+from adapters.store.ocfl import CUTS, REQUEST
 from adapters.tables.runs import task_results
 from api.app import app
 from flows.import_reports import import_reports

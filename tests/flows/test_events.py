@@ -18,7 +18,7 @@ from adapters.database.transactions import reading, writing
 from adapters.files.store import store
 from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl
-from adapters.store.object_files import SKELETON
+from adapters.store.ocfl import SKELETON
 from adapters.tables.runs import runs
 from flows.process_archive import process_archive
 from flows.sweep_inbox import sweep_inbox

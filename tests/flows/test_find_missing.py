@@ -14,7 +14,7 @@ from adapters.database.transactions import reading, writing
 from adapters.observation.log import reference_digest
 from adapters.settings.settings import Settings
 from flows.find_missing import find_missing
-from models.completeness.missing_process import MissingProcessRow
+from models.completeness.processes import MissingProcessRow
 from models.errors import Transient
 from models.messages.notification import NotificationRow
 from tests.conftest import LONGEST_S, wait_until

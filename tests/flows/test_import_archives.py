@@ -32,10 +32,9 @@ from models.messages.notification import NotificationRow
 from models.runs.imports import ImportPosition, ImportProgress
 from models.runs.receipt import DeliveryRow, ReceiptRow
 from models.runs.run import LeaseRow, RunRow
-from models.sources.source import StatedTerms
-from services.imports.progress import kept_progress
-from services.imports.taking_in import Reader
-from services.sources import registry
+from models.sources import StatedTerms
+from services import sources
+from services.imports import Reader, kept_progress
 from tests.flows.workers import SECRET
 from tests.installations import archived, stored_body
 from tests.ocfl_validator import validation_errors
@@ -111,7 +110,7 @@ def test_every_form_is_imported_as_the_webhook_would(
 
 @pytest.mark.usefixtures("sqlite_installation")
 def test_imported_archives_are_of_the_source_that_is_named(saved: Path) -> None:
-    registry.add("retail", StatedTerms(timezone="Asia/Jerusalem"), "a test", datetime.now(UTC))
+    sources.add("retail", StatedTerms(timezone="Asia/Jerusalem"), "a test", datetime.now(UTC))
 
     run(saved, source="retail")
 

@@ -10,8 +10,8 @@ from adapters.database.transactions import writing
 from adapters.settings.settings import Settings
 from adapters.store.objects import kept_discrepancies
 from flows.reevaluate_payments import reevaluate_payments
-from models.completeness.session_event import SessionEventRow
-from models.payments.discrepancy import DiscrepancyEventRow
+from models.completeness.processes import SessionEventRow
+from models.payments import DiscrepancyEventRow
 from models.views.archives.payments import DiscrepancyView, Explanation
 from services.payments import discrepancies
 from services.views import archive_view

@@ -18,7 +18,7 @@ from domain.archive.found_process import FoundProcess
 from flows.deliver_messages import deliver_messages
 from flows.sweep_inbox import sweep_inbox
 from models.errors import Refused
-from models.views.archives.refused import RefusedQuery
+from models.views.troubles import RefusedQuery
 from services.messages.events.planning import known_endpoints
 from services.triggering.refusals import list_all_refused
 from services.triggering.releases import release_all

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from random import Random
 
-from models.completeness.session_event import SessionEventType as Type
+from models.completeness.processes import SessionEventType as Type
 
 BEGIN = datetime(2026, 3, 2, tzinfo=UTC)  # a Monday
 ROUNDS_EACH = timedelta(minutes=30)

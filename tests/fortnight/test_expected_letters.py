@@ -3,7 +3,7 @@
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
-from models.completeness.session_event import SessionEventType as Type
+from models.completeness.processes import SessionEventType as Type
 from tests.fortnight.expected import Expected, expected
 from tests.fortnight.expected_letters import Endpoints, given_up, letters, planned
 from tests.fortnight.plan import BEGIN, Fate, Fortnight, PlannedEvent, PlannedProcess

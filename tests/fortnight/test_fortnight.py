@@ -14,13 +14,12 @@ from adapters.database.transactions import reading
 from adapters.settings.settings import Settings
 from domain.messages.endpoints import declared_name
 from models.archive.archive import ArchiveRow
-from models.completeness.missing_process import MissingProcessRow
-from models.completeness.session_event import SessionEventRow
+from models.completeness.processes import MissingProcessRow, SessionEventRow
 from models.messages.endpoint import EndpointRow
 from models.messages.notification import NotificationRow, NotificationState
 from models.people.notice import LetterRow
-from models.sources.source import StatedTerms
-from services.sources import registry
+from models.sources import StatedTerms
+from services import sources
 from tests.conftest import free_port
 from tests.fortnight.downstream import Downstream, served
 from tests.fortnight.driver import Player
@@ -51,7 +50,7 @@ def test_fortnight_ends_as_counted(
             people_urls=f"{base}/people".replace("http", "json"),
             PREFECT_API_URL=closed_url(),
         )
-        loans = registry.add("loans", StatedTerms(), "test", BEGIN)
+        loans = sources.add("loans", StatedTerms(), "test", BEGIN)
         player = Player(plan, tmp_path, downstream, {"default": "the secret", "loans": loans.secret})
         player.play()
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from models.completeness.session_event import SessionEventType as Type
+from models.completeness.processes import SessionEventType as Type
 from tests.fortnight.expected import ExpectedFinding, expected
 from tests.fortnight.plan import (
     BEGIN,

@@ -17,7 +17,7 @@ from adapters.anchors.leaves import leaf_of, object_at
 from adapters.anchors.leaves_file import written
 from adapters.files.store import store
 from adapters.settings.settings import settings
-from domain.anchors.texts import leaf_text
+from domain.anchors import leaf_text
 from services.anchors.making import OVERLAP, make
 
 

@@ -11,7 +11,7 @@ from adapters.database import transactions
 from adapters.database.transactions import writing
 from adapters.settings.settings import settings
 from models.messages.notification import NotificationAttemptRow, NotificationRow
-from models.payments.discrepancy import DiscrepancyEventRow, DiscrepancyLogRow, DiscrepancyRow
+from models.payments import DiscrepancyEventRow, DiscrepancyLogRow, DiscrepancyRow
 from models.search.entry import SearchEntryRow, SearchFacetRow
 from services.custody.rebuilding import rebuild, rebuild_object
 from services.custody.verifying import object_of, stored_objects

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.store import ocfl
-from adapters.store.object_files import FILES
-from adapters.store.ocfl import INVENTORY, LOGS, OBJECT_DECLARATION, SIDECAR
+from adapters.store.ocfl import FILES, INVENTORY, LOGS, OBJECT_DECLARATION, SIDECAR
 from models.store.inventory import Inventory, ObjectVersion
 
 HISTORY = f"{LOGS}/history"

@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from adapters.store import seals
-from adapters.store.object_files import CUTS, DELIVERIES, SCANS, SKELETON
-from adapters.store.ocfl import LOGS
+from adapters.store.ocfl import CUTS, DELIVERIES, LOGS, SCANS, SKELETON
 from domain.body.cuts import read_cuts, rebuilt
 from tests.insider.objects import HISTORY, OpenedObject, digest
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
-from adapters.store.object_files import SCANS, SKELETON, VERDICT
+from adapters.store.ocfl import SCANS, SKELETON, VERDICT
 from tests.insider.objects import OpenedObject
 from tests.insider.requests import Request, deliveries, requests
 from tests.pdfs import form, signed

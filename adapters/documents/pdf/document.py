@@ -28,7 +28,7 @@ from pyhanko.sign.validation.pdf_embedded import extract_contents
 from adapters.documents.pdf.sections import Sections, arrange_sections
 from adapters.documents.trust.evidence import NO_EVIDENCE, Evidence
 from adapters.documents.trust.trust_lists import Listed
-from models.archive.wanted import Wanted
+from models.archive.verdict import Wanted
 
 Found = TypeVar("Found")
 

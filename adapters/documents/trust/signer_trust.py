@@ -1,19 +1,21 @@
 """Judges whether a signature's certificate is to be trusted, and says why not."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from asn1crypto import x509
+from asn1crypto import ocsp, x509
 from pyhanko.sign.ades.report import AdESIndeterminate
 from pyhanko_certvalidator import find_valid_path
 from pyhanko_certvalidator.errors import PathError, ValidationError
+from pyhanko_certvalidator.path import ValidationPath
 
 from adapters.documents.trust.evidence import Evidence
 from adapters.documents.trust.revocation import Moment, context_at, is_issuer_revoked, revocation_of
 from adapters.documents.trust.trust_lists import Listed, best
-from models.archive.verdict import Revocation, RevocationStatus, Tier
+from models.archive.verdict import Revocation, RevocationStatus, Tier, Wanted
 
 _UNTRUSTED = "its certificate does not lead to a trusted root"
 _REASONS = {
@@ -97,3 +99,41 @@ def _trust(certificate: x509.Certificate, revocation: Revocation, moment: Moment
         reason = "its certificate has expired, and no trusted time stamp proves that it signed before"
         return Trust(None, reason, revocation)
     return Trust(True, None, revocation)
+
+
+_MOST_URLS = 4
+"""Of a certificate. An authority names one or two."""
+
+
+def wanted_for(path: ValidationPath) -> list[Wanted]:
+    """Return what to fetch for each certificate below the root of a trusted path.
+
+    Only authorities below a trusted root name the addresses: a document alone cannot.
+    """
+    found: list[Wanted] = []
+    with suppress(ValueError, TypeError, KeyError, LookupError):  # a damaged certificate
+        for certificate in path.iter_certs(include_root=False):
+            issuer = getattr(path.find_issuing_authority(certificate), "certificate", None)
+            if issuer is not None:
+                found += _for(certificate, issuer)
+    return list(dict.fromkeys(found))
+
+
+def _for(certificate: x509.Certificate, issuer: x509.Certificate) -> Iterator[Wanted]:
+    for url in certificate.ocsp_urls[:_MOST_URLS]:
+        yield Wanted(url, _request(certificate, issuer).hex())
+    for point in certificate.crl_distribution_points[:_MOST_URLS]:
+        if point.url:
+            yield Wanted(point.url)
+
+
+def _request(certificate: x509.Certificate, issuer: x509.Certificate) -> bytes:
+    """Return an OCSP request without a nonce, since authorities answer from answers that they made before."""
+    asked = {
+        "hash_algorithm": {"algorithm": "sha1"},
+        "issuer_name_hash": certificate.issuer.sha1,
+        "issuer_key_hash": issuer.public_key.sha1,
+        "serial_number": certificate.serial_number,
+    }
+    request = ocsp.OCSPRequest({"tbs_request": {"request_list": [{"req_cert": asked}]}})
+    return bytes(request.dump())

@@ -18,9 +18,9 @@ from adapters.files.store import store
 from adapters.settings.settings import Settings, settings
 from domain.payments.terms import SETTINGS
 from models.errors import Conflict, Unreadable
-from models.payments.payment_terms import PaymentTerms
+from models.payments import PaymentTerms
 from models.runs.receipt import DEFAULT_SOURCE
-from models.sources.source import Source, SourceTerms
+from models.sources import Source, SourceTerms
 
 log = structlog.get_logger()
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from adapters.files.store import store
 from adapters.store import ocfl
-from adapters.store.object_files import CUTS, DELIVERIES, REQUEST, SKELETON
+from adapters.store.ocfl import CUTS, DELIVERIES, REQUEST, SKELETON
 from models.errors import Conflict
 
 _RECEIPT = "receipt.json"

@@ -7,6 +7,7 @@ database held survives.
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import chain
@@ -21,14 +22,37 @@ from adapters.database.transactions import pages, reading, writing
 from adapters.files.spool import spooled, write_spooled
 from adapters.files.store import store
 from adapters.store import ocfl
-from adapters.store.objects import earlier_histories
+from domain.messages.endpoints import declared_name
+from domain.messages.retrying import TRIED_FOR
 from models.archive.archive import State
 from models.errors import Conflict
 from models.messages.event import EventRow
-from models.messages.notification import NotificationAttemptRow, NotificationRow
-from models.payments.discrepancy import DiscrepancyEventRow, DiscrepancyRow
+from models.messages.notification import NotificationAttemptRow, NotificationRow, NotificationState
+from models.payments import DiscrepancyEventRow, DiscrepancyRow
 from models.runs.receipt import DeliveryRow, ReceiptRow
 from models.runs.run import RunRow
+
+Rows = dict[str, list[dict[str, Any]]]
+
+
+def completed(rows: Rows, now: datetime) -> Rows:
+    """Return rows whose messages name their endpoint, count their attempts, and are due if they are pending. Pure.
+
+    Messages of earlier builds went to declared endpoints. Revision 0007 does the same to their rows in the database.
+    """
+    messages, attempts = (rows.get(str(table.__tablename__), []) for table in (NotificationRow, NotificationAttemptRow))
+    if all("endpoint_name" in each for each in messages):
+        return rows
+    made = Counter(each["message_id"] for each in attempts)
+    found = [each if "endpoint_name" in each else _completed(each, made[each["message_id"]], now) for each in messages]
+    return rows | {str(NotificationRow.__tablename__): found}
+
+
+def _completed(message: dict[str, Any], attempts: int, now: datetime) -> dict[str, Any]:
+    known = {"endpoint_name": declared_name(message["endpoint"]), "attempts": attempts}
+    due = {"next_attempt_at": now, "expires_at": now + TRIED_FOR}
+    return message | known | (due if message["state"] == NotificationState.PENDING else {})
+
 
 log = structlog.get_logger()
 
@@ -54,8 +78,6 @@ _ITS_ROWS: Mapping[type[SQLModel], Any] = {
     table: select(table).where(col(table.receipt_id) == bindparam("its_receipt")) for table in _OF_A_RECEIPT
 }
 _RESTORED: Mapping[str, type[SQLModel]] = {**_OF_RECEIPTS, **_OF_DISCREPANCIES}
-
-Rows = dict[str, list[dict[str, Any]]]
 
 
 def path_of(receipt_id: str) -> str:
@@ -122,7 +144,7 @@ def restore(key: str) -> None:
         Conflict: the history is damaged, or belongs to another receipt or process.
         Transient: database or store does not answer.
     """
-    kept = earlier_histories.completed(parsed(store().read_bytes(key), key), datetime.now(UTC))
+    kept = completed(parsed(store().read_bytes(key), key), datetime.now(UTC))
     with writing() as session:
         for name, rows in kept.items():
             for row in rows:

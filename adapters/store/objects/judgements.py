@@ -15,8 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from adapters.files.store import store
 from adapters.store import ocfl
-from models.archive.judgement import Judgement
-from models.archive.verdict import Verdict, verdict_as_json
+from models.archive.verdict import Judgement, Verdict, verdict_as_json
 from models.errors import Conflict
 
 log = structlog.get_logger()

@@ -12,9 +12,9 @@ from adapters.files.store import store
 from adapters.platform.cancellation import checkpoint
 from adapters.store import ocfl, seals
 from adapters.store.beside import sources
-from adapters.store.object_files import CUTS, KEPT, REQUEST, REVOCATION, SCANS, SKELETON, VERDICT
 from adapters.store.objects.deliveries import damaged_delivery, kept_delivery, kept_key
 from adapters.store.objects.judgements import kept_judgements, recorded_verdict
+from adapters.store.ocfl import CUTS, KEPT, REQUEST, REVOCATION, SCANS, SKELETON, VERDICT
 from domain.archive.reading import event_at_of, read_archive
 from domain.archive.signed_document import with_verdict
 from domain.body.cuts import Cut, read_cuts, rebuilt, with_scans
@@ -23,11 +23,10 @@ from domain.payments.terms import read_terms
 from domain.secrets.sealing import content_cuts, unsealed
 from models.archive.archive import Archive
 from models.archive.content import ContentCut, SealedCut
-from models.archive.judgement import Judgement
-from models.archive.verdict import UNREADABLE, Verdict
+from models.archive.verdict import UNREADABLE, Judgement, Verdict
 from models.archive.warning import ArchiveWarning, WarningCode
 from models.errors import Conflict, Locked, Refused
-from models.payments.payment_terms import PaymentTerms
+from models.payments import PaymentTerms
 from models.store.inventory import Inventory
 
 _READ_AHEAD_BYTES = 4 << 20

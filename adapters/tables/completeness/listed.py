@@ -13,8 +13,7 @@ from adapters.database.transactions import pages, reading, streamed, upsert
 from models.archive.archive import ArchiveRow
 from models.archive.session import SessionRow
 from models.completeness.listed import ArchivedProcess, Heard, ListedFinding
-from models.completeness.missing_process import MissingProcessRow
-from models.completeness.session_event import SessionEventRow, SessionEventType
+from models.completeness.processes import MissingProcessRow, SessionEventRow, SessionEventType
 
 Numbers = tuple[int | None, int | None]
 """Process number, and transaction number where there is no process number."""

@@ -10,8 +10,7 @@ from sqlmodel import Session, and_, col, func, or_, select, update
 
 from adapters.database.transactions import insert_new, pages, reading, writing
 from domain.completeness.missing import ALERTS_H
-from models.completeness.missing_process import Closing, MissingProcessRow
-from models.completeness.session_event import SessionEventRow
+from models.completeness.processes import Closing, MissingProcessRow, SessionEventRow
 
 _MOST_OF_A_REFERENCE = 20
 _IS_OPEN: ColumnElement[bool] = col(MissingProcessRow.closed_at).is_(None)

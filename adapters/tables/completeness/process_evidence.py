@@ -15,8 +15,7 @@ from domain.completeness.missing import ArchivedSession, Arrival
 from domain.completeness.processes import Numbered, ProcessId, arrivals_by_number, numbered
 from models.archive.archive import ArchiveRow, State
 from models.archive.session import SessionRow
-from models.completeness.missing_process import MissingProcessRow
-from models.completeness.session_event import SessionEventRow
+from models.completeness.processes import MissingProcessRow, SessionEventRow
 from models.runs.receipt import DeliveryRow, ReceiptRow, VersionRow
 
 Row = TypeVar("Row", SessionEventRow, MissingProcessRow)

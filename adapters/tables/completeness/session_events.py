@@ -7,7 +7,7 @@ from sqlmodel import Session, col, or_, select
 
 from adapters.database.transactions import pages, reading, upsert, writing
 from models.archive.session import SessionRow
-from models.completeness.session_event import SessionEventRow
+from models.completeness.processes import SessionEventRow
 
 _ROWS_AT_ONCE = 1000
 

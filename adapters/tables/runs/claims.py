@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from sqlmodel import col, delete, select, update
 
 from adapters.database.transactions import insert_new, reading, writing
-from models.runs.worker import ClaimRow, WorkerRow
+from models.runs.run import ClaimRow, WorkerRow
 
 
 def join(worker_id: str) -> None:

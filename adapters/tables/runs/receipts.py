@@ -12,10 +12,10 @@ from adapters.database.transactions import insert_new, pages, reading, writing
 from adapters.search import entries
 from adapters.tables import conditions
 from adapters.tables.conditions import Found
-from domain.runs.causes import CANCELLED
+from domain.runs import CANCELLED
 from models.archive.archive import ArchiveRow, State
 from models.columns import Moment
-from models.payments.discrepancy import DiscrepancyLogRow, DiscrepancyRow
+from models.payments import DiscrepancyLogRow, DiscrepancyRow
 from models.runs.cause import Cause, CauseColumns
 from models.runs.receipt import Delivery, DeliveryRow, Outcome, ReceiptRow, VersionRow
 from models.runs.run import RunRow

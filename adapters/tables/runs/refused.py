@@ -13,8 +13,7 @@ from models.archive.archive import ArchiveRow
 from models.archive.warning import WarningCode
 from models.messages.event import EventRow, EventType
 from models.messages.notification import NotificationRow, NotificationState
-from models.runs.receipt import DeliveryRow, ReceiptRow
-from models.runs.refused import RefusedDelivery, RefusedRow
+from models.runs.receipt import DeliveryRow, ReceiptRow, RefusedDelivery, RefusedRow
 
 _COLUMNS = {each.name for each in fields(RefusedDelivery)}
 _DECIDED = ("released_at", "dismissed_at", "dismissed_by", "dismissed_why")

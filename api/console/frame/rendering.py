@@ -1,6 +1,7 @@
 """Renders the templates: with the visitor's language, colours, name and CSRF token."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -12,16 +13,47 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from adapters.settings.settings import settings
-from api.console.frame import cookies, navigation
+from api.console.frame import cookies
 from api.console.frame.cookies import ROOT, Visitor
 from api.console.frame.static import static_url
 from api.console.frame.visits import sent_path, visit
 from api.console.words import codes, formats, languages, values
+from api.console.words.languages import N_
 from api.console.words.meanings import answers, causes, choices, conditions, discrepancies, parts, warnings
 from api.console.words.sentences import amounts, forms, messages, timeline, verdicts
 from api.console.words.sentences import parts as checks
 from domain.pages.languages import Language
-from domain.runs.causes import heals_by_rerun
+from domain.runs import heals_by_rerun
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A page of the navigation. `key` goes to its address after `g`; `icon` is the name of a symbol of icons.svg."""
+
+    name: str
+    path: str
+    icon: str
+    key: str
+
+
+PLACES: tuple[Place, ...] = (
+    Place(N_("Overview"), f"{ROOT}/", "layout-dashboard", "o"),
+    Place(N_("Archives"), f"{ROOT}/archives", "archive", "a"),
+    Place(N_("Discrepancies"), f"{ROOT}/discrepancies", "scale", "d"),
+    Place(N_("Failed"), f"{ROOT}/failed", "circle-x", "f"),
+    Place(N_("Refused"), f"{ROOT}/refused", "ban", "r"),
+    Place(N_("Missing"), f"{ROOT}/missing", "calendar-question", "m"),
+    Place(N_("Endpoints"), f"{ROOT}/endpoints", "webhook", "e"),
+    Place(N_("Bulk re-runs"), f"{ROOT}/bulk", "stack-2", "b"),
+)
+
+
+def is_here(place: Place, path: str) -> bool:
+    """Return whether a page belongs to a place of the navigation."""
+    if place.path == f"{ROOT}/":
+        return path == place.path
+    return path == place.path or path.startswith(f"{place.path}/")
+
 
 _TEMPLATES = Path(__file__).parents[1] / "templates"
 _FILTERS: Mapping[str, Callable[..., Any]] = {
@@ -95,8 +127,8 @@ def _frame(request: Request) -> dict[str, Any]:
         "request": request,
         "visitor": visitor,
         "csrf_token": visitor.csrf_token,
-        "places": navigation.PLACES,
-        "here": next((each for each in navigation.PLACES if navigation.is_here(each, path)), None),
+        "places": PLACES,
+        "here": next((each for each in PLACES if is_here(each, path)), None),
         "language": languages.language(),
         "direction": languages.direction(),
         "theme": cookies.theme_choice(request),

@@ -8,8 +8,7 @@ from api.console.frame.forms import Posted
 from api.console.frame.rendering import render
 from api.console.frame.threads import in_thread
 from api.console.frame.visits import Person, recorded
-from api.console.pages.lists.filters import asked
-from api.console.pages.lists.lists import listed
+from api.console.pages.lists import asked, listed
 from domain.bulk.plan_text import duration_text
 from models.errors import Refused
 from models.runs.bulk import ItemState

@@ -10,7 +10,7 @@ from babel.units import format_unit
 
 from adapters.settings.settings import settings
 from api.console.words.languages import language
-from domain.payments.money import amount_text, exponent_of
+from domain.payments.amounts import amount_text, exponent_of
 
 _LOCALES = {"en": "en_GB", "he": "he"}
 _UNITS = ("B", "KB", "MB", "GB", "TB")

@@ -6,6 +6,7 @@ hand here and never computed from the body.
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import cycle, islice
 from random import Random
@@ -13,8 +14,44 @@ from random import Random
 from cli.simulation.payloads import documents, forms, signed_documents
 from cli.simulation.payloads.documents import Document
 from cli.simulation.payloads.identifiers import uuid4_text
-from cli.simulation.payloads.outcomes import Outcome, SimulatedArchive
 from cli.simulation.payloads.processes import Case, Json, attach, field, pay, process
+
+Values = dict[str, str | int | tuple[str, ...] | None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The outcome of an archive. What `errordesc` says is not expected.
+
+    `status` is the answer: `"0"`, or `"-1"` for a refused body; or the reason why no answer could be read. `state` is
+    None when the API does not know the archive, or was not asked. Codes stand once each, in alphabetical order, and
+    standings in the order of the payload: all attempts at a transaction are one payment.
+    """
+
+    status: str
+    errordesc: str = ""
+    state: str | None = None
+    files: int = 0
+    warnings: tuple[str, ...] = ()
+    discrepancies: tuple[str, ...] = ()
+    standings: tuple[str, ...] = ()
+
+    def comparable(self, *, waited: bool) -> Values:
+        """Return the values that are compared. If not `waited`, only the answer can be compared."""
+        values = asdict(self)
+        del values["errordesc"]
+        return values if waited else {"status": self.status}
+
+
+@dataclass(frozen=True)
+class SimulatedArchive:
+    """A body to send. `scenario` is a stable short name (`lease-he`). Refused bodies have a `reference` too."""
+
+    scenario: str
+    reference: str
+    body: bytes
+    expectation: Outcome
+
 
 Change = Callable[[Json, Case], None]
 SCENARIOS: dict[str, Callable[[Case], tuple[bytes, Outcome]]] = {}

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from operator import itemgetter
 from typing import Any
 
-from models.completeness.session_event import SessionEventType
+from models.completeness.processes import SessionEventType
 
 Json = Mapping[str, Any]
 

@@ -6,9 +6,8 @@ from datetime import datetime
 
 from domain.messages.bodies.body import MOST_REPORTED, encoded
 from domain.payments.sentences import sentence, shown_transaction
-from models.archive.archive import ArchiveRow
-from models.archive.difference import Change, Difference, DifferenceKind
-from models.completeness.missing_process import MissingProcessRow
+from models.archive.archive import ArchiveRow, Change, Difference, DifferenceKind
+from models.completeness.processes import MissingProcessRow
 from models.messages.bodies import (
     AboutArchive,
     Attention,
@@ -21,7 +20,7 @@ from models.messages.bodies import (
     cut,
 )
 from models.messages.event import EventType
-from models.payments.discrepancy import Discrepancy
+from models.payments import Discrepancy
 from models.runs.cause import FailedReceipt
 from models.runs.receipt import VersionRow
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from domain.messages.bodies.body import MOST_REPORTED, encoded
 from domain.payments.sentences import shown_transaction
-from models.archive.judgement import Change
+from models.archive.verdict import Change
 from models.messages.bodies import (
     Damage,
     Discrepancies,
@@ -20,7 +20,7 @@ from models.messages.bodies import (
 )
 from models.messages.event import EventType
 from models.messages.refusing import TurnedAway
-from models.runs.refused import RefusedDelivery
+from models.runs.receipt import RefusedDelivery
 from models.views.archives.payments import ListedDiscrepancy
 
 MOST_REFUSED_REPORTED = 20

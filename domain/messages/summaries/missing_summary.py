@@ -5,7 +5,7 @@ from datetime import datetime
 
 from domain.completeness.words import left_text, why_text
 from domain.messages.summaries.summary import section
-from models.completeness.missing_process import MissingProcessRow
+from models.completeness.processes import MissingProcessRow
 
 MOST_SHOWN = 50
 

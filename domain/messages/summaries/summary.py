@@ -9,7 +9,7 @@ from domain.payments.sentences import shown_transaction
 from domain.secrets.cards import masked
 from models.archive.archive import Archive
 from models.messages.notification import NotificationRow
-from models.payments.payment_terms import PaymentTerms
+from models.payments import PaymentTerms
 from models.runs.cause import Cause
 from models.views.archives.payments import DiscrepancyView, ListedDiscrepancy
 

@@ -1,22 +1,20 @@
-"""Archives as the JSON API and the command line show them."""
+"""Archives, and differences between their versions, as the JSON API and the command line show them."""
 
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from pydantic import BaseModel, Field, SerializeAsAny
+from pydantic import BaseModel, Field, JsonValue, SerializeAsAny
 
 from models.archive.archive import State
 from models.archive.verdict import Outcome, Verdict
 from models.archive.warning import WarningCode
-from models.payments.discrepancy import DiscrepancyCode
-from models.payments.payment import Standing
+from models.payments import DiscrepancyCode, Standing
 from models.runs.cause import CauseCode, CauseColumns
 from models.store.condition import OF_FILES, ConditionCode
-from models.views.archives.missing import MissingView
 from models.views.archives.payments import DiscrepancyView, PaymentView
-from models.views.archives.refused import RefusedView
 from models.views.parameters import Integer, Moment, Page, PageQuery, Text
+from models.views.troubles import MissingView, RefusedView
 
 
 class ArchiveFilter(BaseModel):
@@ -346,3 +344,20 @@ class ArchiveView(_About):
     def is_damaged(self) -> bool:
         """Whether a check has found that the store does not hold what was written."""
         return any(each.code in OF_FILES for each in self.conditions)
+
+
+class ValuesView(BaseModel):
+    """A member's value in each of two versions, or null if a version has no value."""
+
+    before: JsonValue
+    after: JsonValue
+
+
+class DifferenceView(BaseModel):
+    """A thing that only one version has, or that differs. `withheld` names members that differ and are not shown."""
+
+    kind: str
+    key: str
+    change: str
+    members: dict[str, ValuesView]
+    withheld: tuple[str, ...]

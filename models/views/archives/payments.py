@@ -4,7 +4,7 @@ from datetime import date, datetime
 
 from pydantic import BaseModel, Field
 
-from models.payments.discrepancy import DiscrepancyCode, DiscrepancyState
+from models.payments import DiscrepancyCode, DiscrepancyState
 from models.views.parameters import Page, PageQuery, RequestBody, Statement, Text
 
 

@@ -5,10 +5,10 @@ from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from adapters.store.object_files import SKELETON
 from adapters.store.objects import history
 from adapters.store.objects.deliveries import delivered
 from adapters.store.objects.requests import StoredRequest, request_in, version_in
+from adapters.store.ocfl import SKELETON
 from adapters.tables.archives.recorded import Recorded, Row
 from domain.archive.versions import Age, age_of, newest_first, repeated
 from models.archive.archive import ArchiveRow, State

@@ -17,16 +17,14 @@ from adapters.platform.cancellation import checkpoint
 from adapters.store import seals
 from adapters.store.objects.requests import StoredRequest
 from adapters.tables.archives.recorded import Recorded, Row, key_columns, recorded
-from domain.archive.row_differences import row_differences
+from domain.archive.difference import row_differences
 from domain.archive.rows import judged_rows, rows_of
-from models.archive.archive import Archive, ArchiveRow
+from models.archive.archive import Archive, ArchiveRow, FormFieldRow, SignatureRow
 from models.archive.content import FileRow
-from models.archive.form_field import FormFieldRow
 from models.archive.session import IntegrationRow, InvitationRow, LabelRow, SessionRow
-from models.archive.signature import SignatureRow
-from models.archive.signed_document import SignedDocumentRow
+from models.archive.verdict import SignedDocumentRow
 from models.errors import Conflict, Locked, Unreadable
-from models.payments.payment import PaymentKeyRow, PaymentRow
+from models.payments import PaymentKeyRow, PaymentRow
 from models.runs.receipt import DeliveryRow, ReceiptRow, VersionRow
 from models.store.fixity import FixityFinding
 from services.custody.objects.opened import Opened

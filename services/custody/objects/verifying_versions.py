@@ -10,10 +10,9 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from adapters.platform.cancellation import checkpoint
-from adapters.store.object_files import CUTS, DELIVERIES, SKELETON
 from adapters.store.objects.deliveries import delivered
 from adapters.store.objects.requests import StoredRequest, request_in, version_in
-from adapters.store.ocfl import INVENTORY, LOGS
+from adapters.store.ocfl import CUTS, DELIVERIES, INVENTORY, LOGS, SKELETON
 from models.errors import Conflict, Locked, Unreadable
 from models.store.fixity import Fault, FixityFinding
 from services.custody.objects.opened import Opened

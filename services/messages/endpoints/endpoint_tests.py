@@ -7,7 +7,7 @@ from uuid import uuid4
 import httpx
 
 from adapters.peers import downstream
-from adapters.peers.reaching import fault_at
+from adapters.peers.addresses import fault_at
 from domain.messages.bodies.report_bodies import endpoint_test
 from domain.messages.retrying import is_confirmation
 from models.errors import Refused, Transient

@@ -16,12 +16,11 @@ from domain.archive.difference import differences
 from domain.archive.versions import newest_first
 from domain.messages.bodies import archive_bodies
 from domain.messages.bodies.body import MOST_REPORTED
-from models.archive.archive import ArchiveRow
-from models.archive.difference import Difference
+from models.archive.archive import ArchiveRow, Difference
 from models.errors import Conflict
 from models.messages.bodies import AboutArchive
 from models.messages.event import Event, EventType
-from models.payments.discrepancy import DiscrepancyState
+from models.payments import DiscrepancyState
 from models.runs.cause import FailedReceipt
 from models.runs.receipt import VersionRow
 from services.payments import recorded

@@ -9,7 +9,7 @@ from datetime import datetime
 from adapters.settings.settings import settings
 from adapters.tables.runs import refused
 from domain.messages.bodies import report_bodies
-from models.archive.judgement import Change
+from models.archive.verdict import Change
 from models.messages.event import Event, EventType
 from models.messages.refusing import TurnedAway
 from models.views.archives.payments import ListedDiscrepancy

@@ -10,14 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from adapters.anchors import anchors, keys
+from adapters.anchors import anchors
 from adapters.anchors.anchors import Anchor
 from adapters.anchors.leaves_file import written
 from adapters.files.store import store
 from adapters.settings.settings import Settings
-from domain.anchors.proof import is_included
-from domain.anchors.texts import leaf_text, read_leaf, statement_text
-from domain.anchors.tree import leaf_hash, root_of
+from domain.anchors import is_included, leaf_hash, leaf_text, read_leaf, root_of, statement_text
 from models.errors import Conflict, Transient
 from models.store.anchor import Leaf, Statement
 
@@ -61,7 +59,7 @@ def test_each_leaf_has_a_proof() -> None:
         assert (proof.inclusion.leaf, proof.inclusion.index) == (leaf(number), number)
         assert is_included(proof.inclusion)
         assert not is_included(replace(proof.inclusion, leaf=leaf(number, version=2)))
-        assert keys.is_signed(statement_text(made.statement), proof.signature, proof.public_key)
+        assert anchors.is_signed_by(statement_text(made.statement), proof.signature, proof.public_key)
     assert anchors.proof_of(store(), "archives/08195") is None
     assert anchors.proof_of(store(), "an earlier key") is None
 
@@ -138,6 +136,6 @@ def test_openssl_accepts_signature_and_fingerprint(tmp_path: Path) -> None:
     der = subprocess.check_output(["openssl", "pkey", "-pubin", "-in", "pem", "-outform", "DER"], cwd=tmp_path)
 
     assert subprocess.run(checked, cwd=tmp_path, check=False, capture_output=True).returncode == 0
-    assert keys.fingerprint(store().read_bytes(made.key("pem"))) == hashlib.sha256(der).hexdigest()
+    assert anchors.fingerprint(store().read_bytes(made.key("pem"))) == hashlib.sha256(der).hexdigest()
     (tmp_path / "statement").write_bytes(b"another statement")
     assert subprocess.run(checked, cwd=tmp_path, check=False, capture_output=True).returncode == 1

@@ -19,12 +19,11 @@ from sqlmodel import Session, select
 
 from adapters.database.counts import counts
 from adapters.database.migration import migrate
-from adapters.database.pools import Program, connect_as
+from adapters.database.outages import Program, connect_as
 from adapters.database.transactions import engine, insert_new, insert_rows, is_reachable, reading, writing
 from adapters.settings.settings import Settings
 from adapters.tables.runs import receipts
-from models.archive.archive import ArchiveRow
-from models.archive.form_field import FormFieldRow
+from models.archive.archive import ArchiveRow, FormFieldRow
 from models.errors import Transient, Unusable
 from models.runs.receipt import ReceiptRow
 from tests.conftest import LONGEST_S, url_of

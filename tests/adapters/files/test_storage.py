@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.files.locations import storage_at
 from adapters.files.storage import Storage
+from adapters.files.store import storage_at
 from adapters.platform.durable import open_part
 from adapters.settings.settings import Settings
 from tests.adapters.files.keeping import keep

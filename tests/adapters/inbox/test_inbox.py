@@ -18,14 +18,13 @@ from pathlib import Path
 
 import pytest
 
-from adapters.files.locations import storage_at
+from adapters.files.store import storage_at
 from adapters.inbox import inbox, quarantine
 from adapters.inbox.inbox import Intake
 from adapters.settings.settings import Settings, settings
 from domain.archive.found_process import FoundProcess
 from models.errors import Refused, Transient
-from models.runs.receipt import DEFAULT_SOURCE, Delivery, Identity
-from models.runs.refused import RefusedDelivery
+from models.runs.receipt import DEFAULT_SOURCE, Delivery, Identity, RefusedDelivery
 from tests.conftest import bucket_at
 from tests.installations import closed_url, objects_below
 

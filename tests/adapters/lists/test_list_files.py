@@ -13,8 +13,7 @@ from hypothesis import settings as drawn_by
 from hypothesis import strategies as st
 from openpyxl import Workbook
 
-from adapters.lists.csv_rows import delimiter_of, line_of_csv, plain_cell, rows_of_csv
-from adapters.lists.list_files import rows_of_list
+from adapters.lists.list_files import delimiter_of, line_of_csv, plain_cell, rows_of_csv, rows_of_list
 from models.completeness.list_format import ListFormat
 from models.completeness.listed import SheetRow
 from models.errors import Refused

@@ -14,7 +14,7 @@ import pytest
 from adapters.peers import prefect_api, prefect_facts, receiver, revocation_servers, time_stamps
 from adapters.peers.answers import bounded, bounded_async
 from adapters.settings.settings import Settings
-from models.archive.wanted import Wanted
+from models.archive.verdict import Wanted
 from models.errors import Transient
 from tests.conftest import LONGEST_S, wait_until
 

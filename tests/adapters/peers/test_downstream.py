@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from pytest_httpserver import HTTPServer
 
+from adapters.peers.addresses import fault_at
 from adapters.peers.downstream import MOST_OF_ANSWER, Answer, Unanswered, line, post, public_addresses
-from adapters.peers.reaching import fault_at
 from adapters.settings.settings import Settings
 from models.errors import Refused
 from models.messages.notification import Stage

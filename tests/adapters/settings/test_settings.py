@@ -16,8 +16,7 @@ from pydantic import ValidationError
 from adapters.settings.environment import settings_environment
 from adapters.settings.settings import Settings
 from models.errors import Locked
-from models.payments.payment import Standing
-from models.payments.payment_terms import PaymentType
+from models.payments import PaymentType, Standing
 from tests.conftest import LONGEST_S
 
 Configure = Callable[..., Settings]

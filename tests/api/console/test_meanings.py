@@ -16,10 +16,10 @@ from api.console.words.meanings.refusals import REFUSALS
 from api.console.words.meanings.warnings import WARNINGS
 from models.archive.verdict import Outcome
 from models.archive.warning import WarningCode
-from models.completeness.missing_process import Closing, Why
+from models.completeness.processes import Closing, Why
 from models.errors import CellarError, System, Transient
 from models.messages.notification import Stage
-from models.payments.discrepancy import DiscrepancyCode
+from models.payments import DiscrepancyCode
 from models.runs.cause import CauseCode, RefusalCode
 from models.views.health import Verdict
 from services.health.systems import system_probes

@@ -11,7 +11,7 @@ import pytest
 from adapters.inbox import quarantine
 from adapters.inbox.records import body_name
 from adapters.tables.runs import refused
-from models.runs.refused import RefusedDelivery
+from models.runs.receipt import RefusedDelivery
 from services.views import archive_view
 from tests.api.conftest import TOKEN
 from tests.api.console.conftest import PERSON, Browser, Console, posted

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.settings.settings import Settings
-from api.console.pages.lists.filters import asked
+from api.console.pages.lists import asked
 from api.console.words import codes, formats, languages, values
 from models.views.archives.archives import ArchiveQuery
 

@@ -10,11 +10,11 @@ from adapters.database.transactions import writing
 from adapters.tables import conditions
 from adapters.tables.conditions import Found
 from models.archive.archive import State
-from models.completeness.missing_process import MissingProcessRow
+from models.completeness.processes import MissingProcessRow
 from models.errors import System
 from models.messages.notification import NotificationAttemptRow, NotificationRow
 from models.runs.cause import WaitingRow
-from models.runs.refused import RefusedRow
+from models.runs.receipt import RefusedRow
 from models.runs.run import RunRow
 from models.store.condition import ConditionCode, Subject
 from models.views.messages.endpoints import NewEndpoint

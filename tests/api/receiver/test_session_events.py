@@ -20,7 +20,7 @@ from adapters.database.transactions import reading
 from adapters.files.store import store
 from adapters.inbox import session_events
 from domain.completeness.batches import events_in
-from models.completeness.session_event import ReceivedEvent, SessionEventRow, SessionEventType
+from models.completeness.processes import ReceivedEvent, SessionEventRow, SessionEventType
 from models.runs.receipt import DeliveryRow
 from services.completeness.taking_in import take_in
 from tests.api.conftest import TOKEN, Receiver, receiving

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from models.sources.source import StatedTerms
-from services.sources import registry
+from models.sources import StatedTerms
+from services import sources
 from tests.api.conftest import TOKEN, Receiver, receiving
 from tests.api.senders import Sender, assert_refused
 from tests.conftest import LONGEST_S, wait_until
@@ -87,7 +87,7 @@ class TestShareOfAnAddress:
 
     def test_another_source_at_the_same_address_still_gets_a_place(self, shared: Receiver) -> None:
         with installed(shared.log.parent):
-            secret = registry.add("second", StatedTerms(), "the test", datetime.now(UTC)).secret
+            secret = sources.add("second", StatedTerms(), "the test", datetime.now(UTC)).secret
 
         url = f"{shared.url}/webhooks/cellosign/second"
         answer = httpx.post(url, content=sample_body("second"), headers={"authorization": secret}, timeout=LONGEST_S)

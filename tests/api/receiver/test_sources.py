@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from adapters.store.beside import sources
-from models.sources.source import StatedTerms
-from services.sources import registry
+from models.sources import StatedTerms
+from services import sources as services_sources
 from tests.api.conftest import TOKEN, Receiver, receiving
 from tests.api.senders import receipt_id_of
 from tests.conftest import wait_until
@@ -40,7 +40,7 @@ def receiver(folder: Path) -> Iterator[Receiver]:
 def added(folder: Path, name: str) -> str:
     """Add a source as another process does, and return its secret."""
     with installed(folder):
-        return registry.add(name, NO_TERMS, "a test", now()).secret
+        return services_sources.add(name, NO_TERMS, "a test", now()).secret
 
 
 def post(receiver: Receiver, name: str, body: bytes, authorization: str) -> httpx.Response:
@@ -104,9 +104,9 @@ def test_source_default_has_the_secrets_of_the_settings_at_both_urls(receiver: R
 def test_rotation_opens_for_both_secrets_until_the_overlap_has_passed(receiver: Receiver, folder: Path) -> None:
     old = added(folder, "rotating")
     with installed(folder):
-        new = registry.rotate("rotating", timedelta(hours=1), now()).secret
+        new = services_sources.rotate("rotating", timedelta(hours=1), now()).secret
         assert [status(receiver, "rotating", each) for each in (old, new)] == [200, 200]
-        newest = registry.rotate("rotating", timedelta(0), now()).secret
+        newest = services_sources.rotate("rotating", timedelta(0), now()).secret
 
     assert status(receiver, "rotating", newest) == 200
     assert [status(receiver, "rotating", each) for each in (old, new)] == [401, 401]
@@ -115,9 +115,9 @@ def test_rotation_opens_for_both_secrets_until_the_overlap_has_passed(receiver: 
 def test_disabled_source_opens_for_nobody_until_it_is_enabled(receiver: Receiver, folder: Path) -> None:
     secret = added(folder, "paused")
     with installed(folder):
-        registry.disable("paused", "a test", now())
+        services_sources.disable("paused", "a test", now())
         wait_until(lambda: status(receiver, "paused", secret) == 401)
-        registry.enable("paused")
+        services_sources.enable("paused")
 
     wait_until(lambda: status(receiver, "paused", secret) == 200)
 

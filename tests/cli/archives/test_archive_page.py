@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from rich.console import Console
 
 from cli.archives.archive_page import print_archive
-from cli.archives.archive_table import archive_table
+from cli.archives.archives import archive_table
 from models.views.archives.archives import (
     ArchiveSummary,
     ArchiveView,

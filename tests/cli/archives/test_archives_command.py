@@ -18,8 +18,8 @@ from adapters.inbox import session_events
 from adapters.settings.settings import Settings, settings
 from adapters.tables.runs import refused
 from cli.commands import Later, commands
-from models.completeness.session_event import SessionEventType
-from models.runs.refused import RefusedDelivery
+from models.completeness.processes import SessionEventType
+from models.runs.receipt import RefusedDelivery
 from models.views.archives.archives import ArchivePage, ArchiveView
 from services.completeness.taking_in import take_in
 from tests.cli.conftest import Cellar

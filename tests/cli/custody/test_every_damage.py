@@ -19,13 +19,13 @@ from adapters.database.transactions import engine
 from adapters.inbox import session_events
 from adapters.settings.settings import settings
 from adapters.store import ocfl, seals
-from models.sources.source import StatedTerms
+from models.sources import StatedTerms
 from models.views.messages.endpoints import NewEndpoint
+from services import sources
 from services.anchors.making import make
 from services.completeness.taking_in import take_in
 from services.custody.verifying import verify_beside
 from services.messages.endpoints import endpoints
-from services.sources import registry
 from tests.api.conftest import TOKEN, started
 from tests.api.console.conftest import Console
 from tests.cli.conftest import Cellar
@@ -275,7 +275,7 @@ def _damaged_beside(damages: Mapping[str, Damage]) -> Iterator[Damaged]:
 
 def _make_beside() -> None:
     for name in ("shop", "lost"):
-        registry.add(name, StatedTerms(), "a test", NOW)
+        sources.add(name, StatedTerms(), "a test", NOW)
     archived("of-lost", sample_body("of-lost"), source="lost")
     endpoints.add(NewEndpoint(url="https://books.example.com/hook", name="crm"), "a test", NOW)
     journaled([event_body()])

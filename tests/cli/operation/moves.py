@@ -15,8 +15,7 @@ from sqlalchemy import Row, select
 from sqlmodel import SQLModel
 
 from adapters.database.transactions import reading
-from adapters.files.locations import storage_at
-from adapters.files.store import result_key, store
+from adapters.files.store import result_key, storage_at, store
 from adapters.inbox.inbox import Intake
 from adapters.settings.settings import settings
 from adapters.tables.runs import receipts

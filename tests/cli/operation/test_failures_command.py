@@ -12,7 +12,7 @@ from cli.operation.views import FailuresAndWaits, WaitView
 from models.errors import System
 from models.runs.cause import Cause
 from models.runs.run import RunRow, RunState, Trigger
-from models.views.failures import FailureGroup
+from models.views.troubles import FailureGroup
 from tests.cli.conftest import Cellar
 from tests.records import NOON, registered
 

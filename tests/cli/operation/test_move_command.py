@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from adapters.database.migration import migrate
-from adapters.files.locations import storage_at
+from adapters.files.store import storage_at
 from adapters.inbox import inbox, move_mark
 from adapters.settings.settings import Settings, settings
 from adapters.tables.runs import claims

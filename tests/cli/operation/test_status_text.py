@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 
 from rich.console import Console
 
-from adapters.inbox.backlog import Backlog
+from adapters.inbox.inbox import Backlog
 from cli.operation.checks import count_text, print_checks
 from cli.operation.status import print_status
 from cli.operation.views import MissingCount, Status, WaitView
 from models.errors import System
-from models.views.failures import FailureGroup
 from models.views.health import Check, Verdict
+from models.views.troubles import FailureGroup
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 FINE = Check(name="receiver", verdict=Verdict.OK, found="http://127.0.0.1:8000 is ready")

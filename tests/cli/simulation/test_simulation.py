@@ -22,8 +22,7 @@ from pyhanko.sign.validation.settings import KeyUsageConstraints
 from pyhanko_certvalidator import ValidationContext
 
 from cli.simulation.payloads.forms import FORMS
-from cli.simulation.payloads.outcomes import Outcome, SimulatedArchive
-from cli.simulation.payloads.scenarios import SCENARIOS, simulated_archives
+from cli.simulation.payloads.scenarios import SCENARIOS, Outcome, SimulatedArchive, simulated_archives
 from cli.simulation.payloads.session_events import events_before
 
 NOW = datetime.fromisoformat("2026-11-24T09:30:00.123456")

@@ -12,8 +12,7 @@ from werkzeug import Request, Response
 
 from cli.simulation.comparison import differences
 from cli.simulation.payloads.forms import DONATION
-from cli.simulation.payloads.outcomes import Outcome, SimulatedArchive
-from cli.simulation.payloads.scenarios import simulated_archives
+from cli.simulation.payloads.scenarios import Outcome, SimulatedArchive, simulated_archives
 from cli.simulation.simulate import simulate
 from models.errors import WrongUse
 

@@ -10,9 +10,8 @@ from adapters.database.transactions import writing
 from adapters.store.beside import sources
 from adapters.tables.runs import receipts
 from cli.person import person
-from models.completeness.session_event import SessionEventRow
-from services.sources.registry import digest_of
-from services.sources.terms import default_terms, terms_of
+from models.completeness.processes import SessionEventRow
+from services.sources import default_terms, digest_of, terms_of
 from tests.cli.conftest import Cellar
 from tests.records import NOON, delivery, digest
 

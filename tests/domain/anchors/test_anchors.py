@@ -8,9 +8,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.anchors.facts import fact_of_delivery, fact_of_judgement, facts_of_discrepancies, facts_of_receipt
-from domain.anchors.texts import anchor_root, leaf_text, read_leaf, read_statement, statement_text
-from domain.anchors.tree import leaf_hash, path_to, root_by_path, root_of
+from domain.anchors import (
+    anchor_root,
+    fact_of_delivery,
+    fact_of_judgement,
+    facts_of_discrepancies,
+    facts_of_receipt,
+    leaf_hash,
+    leaf_text,
+    path_to,
+    read_leaf,
+    read_statement,
+    root_by_path,
+    root_of,
+    statement_text,
+)
 from models.store.anchor import Leaf, Statement
 
 RECEIPT = {

@@ -9,11 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.archive.difference import differences
-from models.archive.archive import Archive
+from models.archive.archive import Archive, Change, Difference, DifferenceKind, FormField, Values
 from models.archive.content import Content, Role, StoredContent
-from models.archive.difference import Change, Difference, DifferenceKind, Values
-from models.archive.form_field import FormField
-from models.payments.payment import Attempt, Payment
+from models.payments import Attempt, Payment
 from tests.domain.payloads import IN_MAJOR_UNITS, TERMS, changed, read
 from tests.samples import sample_document
 

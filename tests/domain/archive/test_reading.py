@@ -17,16 +17,13 @@ from hypothesis import strategies as st
 from domain.archive.reading import reference_of
 from domain.archive.rows import discrepancy_rows, label_text, rows_of
 from domain.payments.reconciliation import reconcile
-from models.archive.archive import Archive
+from models.archive.archive import Archive, FormField, FormFieldRow, Signature, SignatureRow
 from models.archive.content import Content, FileRow, Role
-from models.archive.form_field import FormField, FormFieldRow
 from models.archive.session import Integration, IntegrationRow, Invitation, InvitationRow, LabelRow, SessionRow
-from models.archive.signature import Signature, SignatureRow
-from models.archive.signed_document import SignedDocumentRow
+from models.archive.verdict import SignedDocumentRow
 from models.archive.warning import WarningCode, WarningRow
 from models.errors import Refused
-from models.payments.discrepancy import Discrepancy, DiscrepancyCode, DiscrepancyRow
-from models.payments.payment import Attempt, PaymentKeyRow, PaymentRow
+from models.payments import Attempt, Discrepancy, DiscrepancyCode, DiscrepancyRow, PaymentKeyRow, PaymentRow
 from tests.domain.payloads import IN_MAJOR_UNITS, TERMS, changed, fingerprint, read, read_body
 from tests.samples import PDF, PNG, sample_document
 

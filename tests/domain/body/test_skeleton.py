@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from domain.body.base64_text import Base64Text
 from domain.body.skeleton import MAX_SKELETON_BYTES, MAX_VALUES, Cut, Skeleton
 from domain.body.spelling import SpellingReader, spelled
-from models.archive.spelling import Spelling
+from models.archive.content import Spelling
 from models.errors import Refused
 
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.completeness.clock import ZONES, clock_fault
-from models.sources.clock import Arrival
+from models.sources import Arrival
 
 WINTER, SUMMER = datetime(2026, 1, 10, 9, tzinfo=UTC), datetime(2026, 7, 10, 9, tzinfo=UTC)
 SUMMER_BEGINS = datetime(2026, 3, 27, 0, tzinfo=UTC)

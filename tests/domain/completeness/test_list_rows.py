@@ -6,9 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.completeness.list_cells import number_of, time_of
-from domain.completeness.list_format import read_list_format
-from domain.completeness.list_rows import HEAD_WITHIN_ROWS, MOST_UNREAD, read_list
+from domain.completeness.list_rows import HEAD_WITHIN_ROWS, MOST_UNREAD, number_of, read_list, read_list_format, time_of
 from models.completeness.list_format import ListFormat
 from models.completeness.listed import ListedProcess, ListedTime, Standing, UnreadRow
 from models.errors import Refused

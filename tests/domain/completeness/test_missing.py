@@ -9,9 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.completeness.missing import ArchivedSession, Arrival, Decision, Standing, alert_due, decide
-from models.completeness.missing_process import Why
-from models.completeness.session_event import SessionEventRow, SessionEventType
-from models.sources.source import SourceTerms
+from models.completeness.processes import SessionEventRow, SessionEventType, Why
+from models.sources import SourceTerms
 from tests.records import NOON
 
 CREATED, LOADED, LOGGED_IN = SessionEventType.CREATED, SessionEventType.FORM_LOADED, SessionEventType.LOGGED_IN

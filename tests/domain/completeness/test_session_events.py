@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from domain.completeness.batches import events_in, lines_of
 from domain.completeness.session_events import check_event, is_archive, read_event
-from models.completeness.session_event import ReceivedEvent, SessionEvent, SessionEventType
+from models.completeness.processes import ReceivedEvent, SessionEvent, SessionEventType
 from models.errors import Refused
 from tests.samples import sample_document
 

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.overview.periods import by_day, hours_of_days, hours_until, percentile, periods
+from domain.overview import by_day, hours_of_days, hours_until, percentile, periods
 from models.views.overview import Counted, Levels
 
 NOW = datetime(2026, 11, 27, 1, 23, 45, tzinfo=UTC)

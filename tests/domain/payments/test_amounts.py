@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.payments.amounts import Amounts, Instalments, amounts_of, instalments_of
-from domain.payments.money import exponent_of, minor_units
-from models.payments.payment import Attempt
+from domain.payments.amounts import Amounts, Instalments, amounts_of, exponent_of, instalments_of, minor_units
+from models.payments import Attempt
 from tests.domain.payloads import IN_MAJOR_UNITS, TERMS
 
 FRACTION_OR_BEYOND = "a fraction of a minor unit, or beyond 64 bits"

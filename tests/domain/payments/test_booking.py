@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 from domain.archive.rows import discrepancy_rows, rows_of
 from domain.payments.booking import booked
 from domain.payments.reconciliation import reconcile
-from models.payments.discrepancy import DiscrepancyRow
-from models.payments.payment import PaymentRow, Standing
+from models.payments import DiscrepancyRow, PaymentRow, Standing
 from tests.domain.payloads import TERMS, changed, fingerprint, read
 from tests.samples import sample_document
 

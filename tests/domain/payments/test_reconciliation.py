@@ -14,8 +14,7 @@ from domain.payments.booking import booked
 from domain.payments.discrepancies import by_id
 from domain.payments.reconciliation import reconcile, vanished
 from domain.payments.sentences import sentence, shown_transaction
-from models.payments.discrepancy import DiscrepancyCode
-from models.payments.payment_terms import PaymentTerms
+from models.payments import DiscrepancyCode, PaymentTerms
 from tests.domain.payloads import IN_MAJOR_UNITS, TERMS, changed, read
 from tests.domain.payments import test_standing
 from tests.domain.settlements import test_matching

@@ -9,11 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.payments.duplicates import Booked, duplicates
-from domain.payments.holds import Hold, aging_holds
 from domain.payments.identity import plain_authorisation
-from domain.payments.standing import deciding, standing_of
-from models.payments.payment import Attempt, Payment, Standing
-from models.payments.payment_terms import PaymentTerms, PaymentType
+from domain.payments.standing import Hold, aging_holds, deciding, standing_of
+from models.payments import Attempt, Payment, PaymentTerms, PaymentType, Standing
 from tests.domain.payloads import TERMS
 
 ATTEMPT = Attempt("t", "s", "charge", "success", None, None, None, None, None, None, authorisation="1579133")

@@ -6,9 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.runs.causes import cause_of, system_of
-from domain.runs.waiting import next_try
-from domain.runs.waiting_text import age_text, waits_text
+from domain.runs import age_text, cause_of, next_try, system_of, waits_text
 from models.errors import Conflict, Locked, Refused, System, Transient, Unreadable, Unusable
 
 SECRET = "4580-1234"

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from domain.search.facets import Rows, facet, field_text, payload_facets, text_of
 from domain.search.order import first_id_after, first_id_at, ids_for
 from domain.search.text import TRIGRAM, fts_query, like_pattern, normalised, searched_text, terms_of, trigrams_of
-from models.archive.archive import ArchiveRow
-from models.archive.form_field import FormFieldRow
+from models.archive.archive import ArchiveRow, FormFieldRow
 from models.archive.session import LabelRow
 from models.search.entry import MOST_FACETS, Kind, Searchable
 from tests.records import NOON

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from domain.body.cuts import cuts_json, read_cuts, rebuilt
 from domain.secrets.sealing import content_cuts, ranges_between, ranges_of, sealed, unsealed
-from models.archive.content import ContentCut, SealedCut, StoredContent
-from models.archive.spelling import Spelling
+from models.archive.content import ContentCut, SealedCut, Spelling, StoredContent
 from models.errors import Conflict
 
 parts = st.lists(st.tuples(st.sampled_from(["text", "secret", "content"]), st.binary(min_size=1, max_size=9)))

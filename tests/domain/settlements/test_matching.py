@@ -24,19 +24,20 @@ from domain.settlements.matching import (
     unmatched,
 )
 from domain.settlements.tally import Tally
-from models.payments.discrepancy import Discrepancy, DiscrepancyCode
-from models.payments.payment import Standing
+from models.payments import Discrepancy, DiscrepancyCode, Standing
 from models.settlements.settlement import (
     Candidate,
     Days,
+    DayTotal,
     DecidedEntry,
     Decision,
     Entry,
     EntryKind,
     Match,
+    SettlementSummary,
     SettlementTerms,
+    TakenEntry,
 )
-from models.settlements.settlement_summary import DayTotal, SettlementSummary, TakenEntry
 from tests.domain.settled import day, entry, payment
 
 C = DiscrepancyCode

@@ -14,8 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.settlements.matching import CODES
-from domain.settlements.report import entries_of
-from domain.settlements.report_format import read_format
+from domain.settlements.report import entries_of, read_format
 from models.errors import Refused
 from models.settlements.report_format import ReportColumns, ReportFormat
 from models.settlements.settlement import Entry, EntryKind

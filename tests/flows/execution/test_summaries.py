@@ -11,7 +11,7 @@ from pytest_httpserver import HTTPServer
 from adapters.files.store import store
 from adapters.settings.settings import Settings
 from adapters.store import ocfl, seals
-from adapters.store.object_files import SKELETON
+from adapters.store.ocfl import SKELETON
 from flows.execution.results import RESULTS
 from flows.execution.summaries import optional_summary
 from services.views import archive_view

@@ -18,8 +18,7 @@ from adapters.database.migration import migrate
 from adapters.inbox import inbox
 from adapters.settings.settings import Settings, settings
 from adapters.tables.runs import claims, receipts
-from models.archive.archive import ArchiveRow
-from models.archive.form_field import FormFieldRow
+from models.archive.archive import ArchiveRow, FormFieldRow
 from models.runs.receipt import VersionRow
 from models.runs.run import Trigger
 from services.triggering.trigger import trigger

@@ -11,12 +11,11 @@ from adapters.anchors import anchors
 from adapters.files.store import store
 from adapters.peers.time_stamps import stamped_at
 from adapters.settings.settings import Settings
-from domain.anchors.texts import statement_text
+from domain.anchors import statement_text
 from models.errors import Refused
 from models.store.fixity import Fault
-from services.anchors.holding import hold
+from services.anchors.anchors import hold, proof_of
 from services.anchors.making import Made, make
-from services.anchors.newest import proof_of
 from tests.installations import archived, closed_url
 from tests.samples import sample_body
 from tests.time_stamp_authorities import Authority, served_authority

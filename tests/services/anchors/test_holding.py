@@ -18,7 +18,7 @@ from adapters.store import ocfl
 from adapters.store.objects import history
 from adapters.tables.messages import notifications
 from adapters.tables.runs import runs
-from domain.anchors.texts import statement_text
+from domain.anchors import statement_text
 from models.archive.archive import State
 from models.errors import WrongUse
 from models.messages.event import Event, EventType
@@ -27,7 +27,7 @@ from models.runs.run import RunRow, RunState, Trigger
 from models.store.fixity import Fault
 from models.store.inventory import Inventory
 from models.views.archives.payments import Explanation
-from services.anchors.holding import Held, hold
+from services.anchors.anchors import Held, hold
 from services.anchors.making import make
 from services.messages.events.planning import event_row
 from services.payments import discrepancies, recorded

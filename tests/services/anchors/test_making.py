@@ -10,21 +10,19 @@ from sqlalchemy import update
 
 from adapters.anchors import anchors, many_leaves
 from adapters.anchors.anchors import Anchor
-from adapters.anchors.last_anchor import last_anchor
+from adapters.anchors.witness import last_anchor
 from adapters.database.transactions import writing
-from adapters.files.locations import storage_at
-from adapters.files.store import store
+from adapters.files.store import storage_at, store
 from adapters.settings.kept_secrets import kept_secret
 from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl
 from adapters.store.objects import judgements
 from models.errors import Conflict, Locked
-from models.payments.discrepancy import DiscrepancyEventRow
+from models.payments import DiscrepancyEventRow
 from models.runs.receipt import DeliveryRow, ReceiptRow
 from models.store.anchor import Leaf
-from services.anchors.holding import hold
+from services.anchors.anchors import hold, proof_of
 from services.anchors.making import Made, make
-from services.anchors.newest import proof_of
 from services.custody.judging_again import judge_object
 from services.custody.objects.listing import object_of
 from services.views import archive_view

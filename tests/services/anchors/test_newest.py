@@ -15,8 +15,8 @@ import pytest
 from adapters.files.store import store
 from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl
+from services.anchors.anchors import against_newest
 from services.anchors.making import make
-from services.anchors.newest import against_newest
 from tests.installations import archived
 from tests.prepared import Prepared
 from tests.samples import sample_body

@@ -14,8 +14,7 @@ from adapters.settings.settings import Settings
 from adapters.tables.completeness import missing_processes
 from adapters.tables.runs import receipts
 from models.archive.archive import State
-from models.completeness.missing_process import Closing
-from models.completeness.session_event import SessionEventRow
+from models.completeness.processes import Closing, SessionEventRow
 from models.messages.event import EventRow
 from models.messages.notification import NotificationRow
 from models.runs.receipt import Identity

@@ -14,7 +14,7 @@ from sqlmodel import select
 
 from adapters.database.transactions import reading
 from adapters.settings.settings import Settings
-from models.completeness.missing_process import MissingProcessRow
+from models.completeness.processes import MissingProcessRow
 from models.messages.notification import NotificationRow
 from services.completeness.alerting import announce_missing
 from services.completeness.finding_missing import find_missing

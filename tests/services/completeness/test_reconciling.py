@@ -13,8 +13,7 @@ from adapters.settings.settings import Settings
 from adapters.tables.runs import receipts
 from models.archive.archive import ArchiveRow
 from models.completeness.listed import DifferenceKind as K
-from models.completeness.missing_process import Closing, MissingProcessRow, Why
-from models.completeness.session_event import SessionEventRow, SessionEventType
+from models.completeness.processes import Closing, MissingProcessRow, SessionEventRow, SessionEventType, Why
 from models.errors import Refused
 from models.messages.event import EventRow
 from models.runs.receipt import Delivery, DeliveryRow

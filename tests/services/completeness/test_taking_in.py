@@ -18,7 +18,7 @@ from adapters.inbox import session_events as inbox
 from adapters.settings.settings import Settings
 from adapters.store import ocfl
 from domain.completeness.batches import events_in
-from models.completeness.session_event import ReceivedEvent, SessionEventRow, SessionEventType
+from models.completeness.processes import ReceivedEvent, SessionEventRow, SessionEventType
 from models.errors import Transient
 from services.completeness.taking_in import take_in, take_in_left
 from tests.conftest import bucket_at, make_tables

@@ -16,8 +16,7 @@ from adapters.store import ocfl
 from adapters.store.objects import judgements
 from adapters.store.objects.requests import stored_version
 from adapters.tables.runs import runs
-from models.archive.judgement import Change, Judged
-from models.archive.verdict import Outcome
+from models.archive.verdict import Change, Judged, Outcome
 from models.views.archives.archives import ArchiveView
 from services.custody.judging_again import count_due, due, judge_objects
 from services.custody.verifying import object_of, stored_objects, verify_objects

@@ -11,7 +11,7 @@ from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl
 from adapters.tables import conditions
 from adapters.tables.runs import receipts
-from domain.runs.causes import CANCELLED
+from domain.runs import CANCELLED
 from models.archive.archive import State
 from models.runs.cause import Cause
 from models.store.fixity import NOTHING, Fault, Fixity, FixityFinding, StoredObject, unnamed

@@ -10,7 +10,7 @@ from adapters.database.transactions import reading, writing
 from adapters.files.store import store
 from adapters.inbox import session_events as inbox
 from adapters.settings.settings import Settings
-from models.completeness.session_event import SessionEventRow, SessionEventType
+from models.completeness.processes import SessionEventRow, SessionEventType
 from models.store.fixity import Fault
 from services.completeness.taking_in import take_in
 from services.custody.rebuilding import rebuild

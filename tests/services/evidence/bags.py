@@ -13,7 +13,7 @@ from adapters.anchors import anchors
 from adapters.anchors.leaves_file import written
 from adapters.files.store import store
 from adapters.store import ocfl
-from domain.anchors.texts import leaf_text, statement_text
+from domain.anchors import leaf_text, statement_text
 from models.store.anchor import Leaf, Statement
 from services.evidence.bagging import evidence, write_evidence
 from tests.installations import archived

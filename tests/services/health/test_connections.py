@@ -6,7 +6,7 @@ from contextlib import ExitStack
 import psycopg
 
 from adapters.database.facts import Connections
-from adapters.database.pools import Program, connect_as
+from adapters.database.outages import Program, connect_as
 from adapters.settings.settings import Settings
 from models.views.health import Check, Verdict
 from services.health.bounded import examined

@@ -7,7 +7,7 @@ import pytest
 from adapters.files.store import store
 from adapters.inbox import inbox, session_events
 from adapters.settings.settings import Settings
-from models.completeness.session_event import SessionEventType
+from models.completeness.processes import SessionEventType
 from models.errors import System, Transient
 from services.completeness.taking_in import take_in
 from services.custody.verifying import object_of, verify_object

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from adapters.tables.runs import receipts
-from models.sources.source import StatedTerms
+from models.sources import StatedTerms
 from models.views.health import Check, Verdict
+from services import sources
 from services.health.bounded import examined
 from services.health.sources import source_probes
-from services.sources import registry
 from tests.api.conftest import started
 from tests.conftest import make_tables, wait_until
 from tests.installations import installed
@@ -28,22 +28,22 @@ def check() -> Check:
 @pytest.mark.usefixtures("installation")
 def test_source_without_any_delivery_is_a_remark_until_something_comes() -> None:
     assert check().verdict is Verdict.OFF
-    registry.add("retail", StatedTerms(), "a test", NOW)
+    sources.add("retail", StatedTerms(), "a test", NOW)
     silent = check()
 
     receipts.register(replace(delivery("r"), source="retail"))
 
     assert (silent.verdict, silent.found) == (Verdict.WARNING, "nothing has come from retail")
     assert (check().verdict, check().found) == (Verdict.OK, "1 source has a URL of its own")
-    registry.disable("retail", "a test", NOW)
+    sources.disable("retail", "a test", NOW)
     assert (check().verdict, check().found) == (Verdict.OK, "1 source has a URL of its own, 1 disabled")
 
 
 def test_disabled_source_whose_sender_goes_on_is_a_remark(tmp_path: Path) -> None:
     with installed(tmp_path):
         make_tables()
-        secret = registry.add("retail", StatedTerms(), "a test", NOW).secret
-        registry.disable("retail", "a test", NOW)
+        secret = sources.add("retail", StatedTerms(), "a test", NOW).secret
+        sources.disable("retail", "a test", NOW)
         with started() as receiver:
             path, presented = "/webhooks/cellosign/retail", {"authorization": secret}
             wait_until(lambda: receiver.client.get("/readyz").json()["sources"] == "ok")

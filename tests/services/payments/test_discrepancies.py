@@ -13,7 +13,7 @@ from adapters.database.transactions import reading, writing
 from adapters.store.objects import kept_discrepancies
 from domain.payments.discrepancies import by_id
 from models.errors import Refused
-from models.payments.discrepancy import (
+from models.payments import (
     HOLD_CODES,
     PAYLOAD_CODES,
     SETTLEMENT_CODES,
@@ -21,8 +21,8 @@ from models.payments.discrepancy import (
     DiscrepancyCode,
     DiscrepancyEventRow,
     DiscrepancyRow,
+    Standing,
 )
-from models.payments.payment import Standing
 from models.views.archives.archives import ArchiveQuery, ArchiveView
 from models.views.archives.payments import Explanation
 from services.payments import discrepancies, recorded

@@ -24,7 +24,7 @@ from adapters.tables.runs import receipts
 from cli.archives.export import export
 from models.archive.archive import State
 from models.errors import Conflict, Locked
-from models.payments.discrepancy import DiscrepancyRow
+from models.payments import DiscrepancyRow
 from models.runs.receipt import Delivery
 from models.runs.run import Trigger
 from models.store.fixity import Fault

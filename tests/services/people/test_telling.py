@@ -20,13 +20,13 @@ from adapters.tables.conditions import Found
 from adapters.tables.people import letters, notices
 from adapters.tables.runs import refused, runs
 from models.archive.archive import State
-from models.completeness.missing_process import Closing, MissingProcessRow, Why
+from models.completeness.processes import Closing, MissingProcessRow, Why
 from models.errors import System
 from models.messages.endpoint import EndpointRow
 from models.messages.notification import NotificationRow, NotificationState
 from models.people.notice import LetterRow, NoticeKind
 from models.runs.cause import Cause
-from models.runs.refused import RefusedDelivery
+from models.runs.receipt import RefusedDelivery
 from models.runs.run import RunRow, RunState, Trigger
 from models.store.condition import ConditionCode, Subject
 from services.health.people import people

@@ -13,7 +13,7 @@ from adapters.files.store import store
 from adapters.settings.settings import Settings
 from adapters.store import ocfl
 from models.errors import Conflict
-from models.payments.discrepancy import DiscrepancyCode
+from models.payments import DiscrepancyCode
 from services.payments import recorded
 from services.processing.completion import complete
 from services.processing.findings import payload_findings, reconcile_findings

@@ -17,9 +17,9 @@ from adapters.files.storage import Storage
 from adapters.files.store import store
 from adapters.inbox import inbox
 from adapters.store import ocfl
-from adapters.store.object_files import REQUEST, SCANS
 from adapters.store.objects.deliveries import delivery_path
 from adapters.store.objects.requests import stored_request
+from adapters.store.ocfl import REQUEST, SCANS
 from models.errors import Conflict, Transient
 from models.views.archives.archives import ArchiveView
 from services.custody.verifying import object_of, verify_object

@@ -9,8 +9,8 @@ import pytest
 
 from adapters.files.store import store
 from adapters.settings.settings import Settings
-from adapters.store.object_files import CUTS, SCANS, SKELETON
 from adapters.store.objects.requests import stored_request
+from adapters.store.ocfl import CUTS, SCANS, SKELETON
 from domain.secrets.card_secrets import secret_ranges
 from models.errors import Conflict
 from services.custody.verifying import object_of, verify_object

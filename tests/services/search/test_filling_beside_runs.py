@@ -13,7 +13,7 @@ from adapters.settings.settings import Settings
 from adapters.tables.settlements import index_standings
 from models.archive.archive import ArchiveRow
 from models.archive.session import LabelRow
-from models.payments.payment import PaymentRow, Standing
+from models.payments import PaymentRow, Standing
 from models.views.archives.archives import ArchiveQuery
 from services.search.filling import fill
 from services.views import archive_list

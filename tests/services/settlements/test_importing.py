@@ -33,8 +33,8 @@ from adapters.tables.settlements import (
 )
 from domain.settlements.matching import decide, standing_after
 from models.errors import Refused
-from models.payments.discrepancy import DiscrepancyCode as C
-from models.payments.payment import PaymentRow, Standing
+from models.payments import DiscrepancyCode as C
+from models.payments import PaymentRow, Standing
 from models.settlements.settlement import DecidedEntry, Decision, Match, SettlementEntryRow, SettlementReportRow
 from services.settlements import importing
 from tests.conftest import LONGEST_S, make_tables

@@ -6,10 +6,10 @@ import pytest
 
 from adapters.database.transactions import writing
 from adapters.tables.runs import receipts
-from models.completeness.session_event import SessionEventRow
+from models.completeness.processes import SessionEventRow
 from models.views.health import Verdict
 from services.health.sources import clock_probes
-from services.sources.clocks import clock_warning, clock_warnings
+from services.sources import clock_warning, clock_warnings
 from tests.records import NOON, archived, delivery, digest, document
 
 pytestmark = pytest.mark.usefixtures("installation")

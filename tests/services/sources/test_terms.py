@@ -12,11 +12,11 @@ from adapters.settings.settings import Settings
 from adapters.store import ocfl
 from adapters.store.objects import history
 from models.archive.warning import WarningCode
-from models.sources.source import StatedTerms
+from models.sources import StatedTerms
 from models.store.fixity import Fault
 from models.views.archives.archives import ArchiveQuery, ArchiveView
+from services import sources
 from services.custody.verifying import object_of, verify_object
-from services.sources import registry
 from services.views import archive_list, archive_view
 from services.views.differences import version_differences
 from tests.flows.databases import in_new_database
@@ -31,7 +31,7 @@ HERE = datetime(2022, 12, 21, 22, 29, 17, 603290, tzinfo=UTC)
 @pytest.fixture(autouse=True)
 def _sources(installation: Settings, store_kind: str) -> None:
     terms = StatedTerms(timezone="Asia/Jerusalem", amount_unit="major")
-    registry.add("jerusalem", terms, "a test", NOON)
+    sources.add("jerusalem", terms, "a test", NOON)
 
 
 def view(reference: str) -> ArchiveView:
@@ -88,7 +88,7 @@ def test_archive_of_an_earlier_build_verifies_and_is_rebuilt_as_the_default(conf
 def test_changed_terms_make_rows_stale_until_the_archive_is_run_again() -> None:
     receipt_id = archived("in-jerusalem", sample_body("in-jerusalem"), source="jerusalem")
 
-    registry.set_terms("jerusalem", {"timezone": "UTC", "amount_unit": None})
+    sources.set_terms("jerusalem", {"timezone": "UTC", "amount_unit": None})
     findings = verify_object(object_of("in-jerusalem")).findings
     finished("in-jerusalem", receipt_id)
 

@@ -18,9 +18,9 @@ from adapters.tables.runs import receipts, refused
 from domain.search.facets import facet
 from models.archive.archive import ArchiveRow, State
 from models.archive.warning import WarningCode
-from models.payments.discrepancy import PAYLOAD_CODES
+from models.payments import PAYLOAD_CODES
 from models.runs.cause import Cause
-from models.runs.refused import RefusedDelivery
+from models.runs.receipt import RefusedDelivery
 from models.search.entry import Kind, SearchEntryRow, SearchFacetRow
 from models.views.archives.archives import ArchiveQuery
 from models.views.archives.payments import DiscrepancyQuery, Explanation

@@ -11,7 +11,7 @@ from adapters.database.transactions import writing
 from adapters.search import entries
 from adapters.settings.settings import Settings
 from adapters.tables.runs import receipts, refused
-from models.runs.refused import RefusedDelivery
+from models.runs.receipt import RefusedDelivery
 from tests.records import delivery, digest, registered
 from tests.services.search.test_filling_beside_runs import found, wait_for_lock
 

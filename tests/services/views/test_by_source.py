@@ -12,17 +12,15 @@ from adapters.tables.runs import receipts, refused
 from models.archive.archive import State
 from models.errors import Refused
 from models.runs.cause import Cause
-from models.runs.receipt import Identity
-from models.runs.refused import RefusedDelivery
-from models.sources.source import StatedTerms
+from models.runs.receipt import Identity, RefusedDelivery
+from models.sources import StatedTerms
 from models.views.archives.archives import ArchiveFilter, ArchiveQuery
-from models.views.archives.missing import MissingQuery
 from models.views.archives.payments import DiscrepancyQuery
-from models.views.archives.refused import RefusedQuery
 from models.views.messages.messages import MessageFilter, MessageQuery
+from models.views.troubles import MissingQuery, RefusedQuery
+from services import sources
 from services.bulk import planning
 from services.redelivery import planning as redelivery
-from services.sources import registry as sources
 from services.views import (
     archive_list,
     archive_view,

@@ -7,7 +7,7 @@ import pytest
 from adapters.tables.runs import receipts
 from models.archive.archive import State
 from models.runs.cause import Cause
-from models.views.failures import FailureGroup
+from models.views.troubles import FailureGroup
 from services.views.failure_list import failures
 from tests.records import NOON, registered
 

@@ -11,15 +11,14 @@ from adapters.database.transactions import engine, reading, writing
 from adapters.settings.settings import Settings
 from adapters.tables import by_hour
 from adapters.tables.runs import receipts
-from domain.overview.periods import hours_until
+from domain.overview import hours_until
 from models.archive.archive import State
-from models.completeness.missing_process import MissingProcessRow
+from models.completeness.processes import MissingProcessRow
 from models.messages.endpoint import EndpointRow
 from models.messages.notification import NotificationRow
-from models.payments.discrepancy import DiscrepancyEventRow, DiscrepancyRow
+from models.payments import DiscrepancyEventRow, DiscrepancyRow
 from models.runs.cause import Cause
-from models.runs.receipt import Delivery
-from models.runs.refused import RefusedRow
+from models.runs.receipt import Delivery, RefusedRow
 from models.runs.run import RunRow
 from models.views.overview import Counted
 from services.views.overview import overview

@@ -11,11 +11,11 @@ from sqlmodel import col, select
 from adapters.database.transactions import reading
 from adapters.search.pages import Wanted, newest
 from adapters.settings.settings import Settings
-from adapters.tables.archives import signed_documents
+from adapters.tables.archives import archives
 from adapters.tables.runs import receipts
 from domain.search.facets import Rows
 from models.archive.archive import ArchiveRow, State
-from models.archive.signed_document import SignedDocumentRow
+from models.archive.verdict import SignedDocumentRow
 from models.archive.warning import WarningRow
 from models.errors import Refused
 from models.runs.cause import Cause
@@ -223,7 +223,7 @@ def test_an_archive_is_found_by_the_newest_verdict_and_its_warnings() -> None:
 
     for outcome, code in (("sound", "SIGNER_UNKNOWN"), ("changed", "SIGNED_DOCUMENT_CHANGED")):
         rows: Rows = {SignedDocumentRow: [document_row | {"outcome": outcome}], WarningRow: [warning | {"code": code}]}
-        signed_documents.replace_if_current("r", receipt_id, rows)
+        archives.replace_if_current("r", receipt_id, rows)
 
         assert by_pages({"verdict": outcome, "warning": code}, 5) == ["r"]
     assert by_pages({"verdict": "sound"}, 5) == []

@@ -8,12 +8,10 @@ from sqlmodel import Session, SQLModel
 from adapters.database.transactions import writing
 from adapters.inbox import session_events as inbox
 from adapters.settings.settings import Settings
-from models.completeness.missing_process import MissingProcessRow
-from models.completeness.session_event import SessionEventType
+from models.completeness.processes import MissingProcessRow, SessionEventType
 from models.messages.notification import NotificationAttemptRow, NotificationRow
-from models.payments.discrepancy import DiscrepancyEventRow, DiscrepancyRow
-from models.runs.receipt import DeliveryRow, VersionRow
-from models.runs.refused import RefusedRow
+from models.payments import DiscrepancyEventRow, DiscrepancyRow
+from models.runs.receipt import DeliveryRow, RefusedRow, VersionRow
 from models.runs.run import RunRow
 from services.completeness.taking_in import take_in
 from services.views.archive_view import archive

@@ -1,25 +1,82 @@
-"""`/console/archives`: searches archives, and hands all that match to a bulk re-run or into a file."""
+"""`/console/archives`: searches archives in columns of choice; hands all that match to a bulk re-run or into a file."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 
-from adapters.lists.csv_rows import line_of_csv
+from adapters.lists.list_files import line_of_csv
+from api.console.frame import cookies
 from api.console.frame.cookies import ROOT
 from api.console.frame.entrance import see
 from api.console.frame.forms import CSRF, Form, Posted
 from api.console.frame.rendering import render
 from api.console.frame.threads import in_thread
-from api.console.frame.visits import Person, recorded
-from api.console.pages.archives import columns, saved_views
-from api.console.pages.lists.filters import asked
-from api.console.pages.lists.lists import listed
+from api.console.frame.visits import Person, own_path, recorded
+from api.console.pages.archives import saved_views
+from api.console.pages.lists import asked, listed
+from api.console.words.languages import N_
 from models.errors import Refused
 from models.views.archives.archives import ArchiveFilter, ArchivePage, ArchiveQuery, ArchiveSummary
 from services.bulk import planning
 from services.views import archive_list
+
+FIELD = "column"
+"""The name of a column's field in forms and links."""
+router = APIRouter()
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the list. The reference has none of these, since it always stays."""
+
+    name: str
+    title: str
+
+
+COLUMNS = (
+    Column("state", N_("State")),
+    Column("cause", N_("Cause")),
+    Column("process_number", N_("Process")),
+    Column("template_id", N_("Template")),
+    Column("source", N_("Source")),
+    Column("received_at", N_("Received")),
+    Column("completed_at", N_("Completed")),
+    Column("files", N_("Files")),
+    Column("remarks", N_("Remarks")),
+)
+_DEFAULT = {"state", "process_number", "template_id", "received_at", "files", "remarks"}
+
+
+def columns_of(request: Request) -> tuple[Column, ...]:
+    """Return the columns of a page: those that its link names, else the person's choice, else the default."""
+    linked = request.query_params.getlist(FIELD)
+    chosen = linked or cookies.columns_choice(request)
+    return _known(_DEFAULT if chosen is None else chosen)
+
+
+def pairs_of(columns: Iterable[Column]) -> list[tuple[str, str]]:
+    """Return the fields by which a link names columns: the reference stands for no other column."""
+    return [(FIELD, each.name) for each in columns] or [(FIELD, "reference")]
+
+
+@router.post("/columns")
+async def choose(request: Request, form: Posted, _person: Person) -> Response:
+    """Keep a person's choice of columns in their browser, and show the list again."""
+    response = see(own_path(form.text("then")))
+    if form.text("default"):
+        cookies.forget_columns(request, response)
+    else:
+        cookies.keep_columns(request, response, [each.name for each in _known(form.texts(FIELD))])
+    return response
+
+
+def _known(names: Iterable[str]) -> tuple[Column, ...]:
+    wanted = set(names)
+    return tuple(each for each in COLUMNS if each.name in wanted)
+
 
 PATH = f"{ROOT}/archives"
 _MOST_ROWS_AT_ONCE = 500
@@ -27,7 +84,6 @@ _COLUMNS = (
     *("reference", "state", "process_number", "template_id", "source", "received_at", "completed_at", "cause"),
     *("files", "warnings", "discrepancies", "conditions"),
 )
-router = APIRouter()
 
 
 @router.get("/archives")
@@ -35,8 +91,8 @@ def list_archives(request: Request, _person: Person) -> Response:
     """Search archives. A filter that is wrong is marked, and nothing is searched."""
     found = listed(request, PATH, ArchiveQuery, archive_list.page)
     page = found.page or ArchivePage(items=[], next=None)
-    linked = [each for each in request.query_params.multi_items() if each[0] == columns.FIELD]
-    views, chosen = saved_views.links_of(request), columns.columns_of(request)
+    linked = [each for each in request.query_params.multi_items() if each[0] == FIELD]
+    views, chosen = saved_views.links_of(request), columns_of(request)
     return render(
         request,
         "archives.html",
@@ -47,8 +103,8 @@ def list_archives(request: Request, _person: Person) -> Response:
         wrong=found.wrong,
         linked=linked,
         columns=chosen,
-        column_pairs=columns.pairs_of(chosen),
-        all_columns=columns.COLUMNS,
+        column_pairs=pairs_of(chosen),
+        all_columns=COLUMNS,
         here_url=found.asked.url(PATH),
         views=views,
         taken=saved_views.taken_name(request, views),

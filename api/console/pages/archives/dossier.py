@@ -14,16 +14,15 @@ from api.console.frame.forms import Form, Posted
 from api.console.frame.rendering import archive_url, render
 from api.console.frame.threads import in_thread
 from api.console.frame.visits import Person, recorded
-from api.console.pages.archives.form_places import PAGE_HEIGHT, PAGE_WIDTH, drawn_pages
+from api.console.pages.archives.files import PAGE_HEIGHT, PAGE_WIDTH, drawn_pages
 from api.links import link_of
 from api.references import Reference, RouteAsSent
 from domain.archive.verdict_text import certificate_texts, document_text, field_change_texts, signature_texts
 from models.archive.verdict import Verdict
-from models.views.archives.archives import ArchiveView, FieldView
-from models.views.archives.differences import DifferenceView
-from models.views.archives.missing import MissingQuery
+from models.views.archives.archives import ArchiveView, DifferenceView, FieldView
 from models.views.archives.payments import Explanation
 from models.views.parameters import Text
+from models.views.troubles import MissingQuery
 from services.payments import discrepancies
 from services.receipts.lookup import unknown_reference
 from services.triggering import releases, reruns

@@ -12,8 +12,8 @@ from api.console.frame.cookies import ROOT
 from api.console.frame.entrance import see
 from api.console.frame.forms import Form, Posted
 from api.console.frame.visits import Person, recorded
-from api.console.pages.archives import columns
-from api.console.pages.lists.filters import Pairs, asked
+from api.console.pages.archives import archives
+from api.console.pages.lists import Pairs, asked
 from api.console.words.languages import N_
 from models.errors import Refused
 from models.people.saved_view import LONGEST_NAME, SavedViewRow
@@ -84,7 +84,7 @@ def _pairs(form: Form) -> Pairs:
         raise Refused(
             "BAD_PARAMETER", _WRONG_FILTER, where=", ".join(each.name for each in found.fields if each.is_wrong)
         )
-    pairs = [*found.pairs, *((name, value) for name, value in form.fields if name == columns.FIELD)]
+    pairs = [*found.pairs, *((name, value) for name, value in form.fields if name == archives.FIELD)]
     if len(urlencode(pairs)) > _LONGEST_QUERY:
         raise Refused("BAD_PARAMETER", _TOO_LONG)
     return pairs

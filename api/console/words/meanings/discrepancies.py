@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from api.console.words.languages import N_
 from api.console.words.meanings.meaning import Meaning, worded
 from domain.payments.sentences import meaning
-from models.payments.discrepancy import DiscrepancyCode
+from models.payments import DiscrepancyCode
 
 _MEANINGS = (
     N_("Money has been held on a card for too long, neither charged nor released."),

@@ -10,9 +10,9 @@ import pytest
 from adapters.files.store import store
 from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl
-from adapters.store.object_files import CUTS
 from adapters.store.objects.deliveries import delivery_path
 from adapters.store.objects.requests import StoredRequest, stored_request
+from adapters.store.ocfl import CUTS
 from models.errors import Conflict
 from tests.installations import archived
 from tests.samples import sample_body

@@ -16,12 +16,12 @@ from adapters.tables.archives import archives
 from adapters.tables.archives.archives import row_counts
 from adapters.tables.runs import receipts
 from domain.archive.versions import Age
+from models.archive.archive import FormFieldRow
 from models.archive.content import FileRow
-from models.archive.form_field import FormFieldRow
 from models.archive.session import LabelRow, SessionRow
 from models.archive.warning import WarningRow
 from models.errors import Conflict
-from models.payments.payment import PaymentRow
+from models.payments import PaymentRow
 from models.runs.receipt import VersionRow
 from models.views.archives.archives import ArchiveView
 from services.views import archive_view

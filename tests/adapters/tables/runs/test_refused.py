@@ -8,9 +8,9 @@ import pytest
 from adapters.tables.messages import notifications
 from adapters.tables.runs import refused
 from models.messages.notification import NotificationRow
-from models.runs.refused import RefusedDelivery
+from models.runs.receipt import RefusedDelivery
 from models.views.archives.archives import ArchiveQuery
-from models.views.archives.refused import RefusedQuery
+from models.views.troubles import RefusedQuery
 from services.messages.events.planning import event_row
 from services.messages.events.report_events import delivery_refused
 from services.views import archive_list, refused_list

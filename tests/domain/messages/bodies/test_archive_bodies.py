@@ -17,10 +17,9 @@ from domain.messages.bodies.archive_bodies import (
 )
 from domain.messages.bodies.body import MOST_REPORTED
 from domain.payments.sentences import sentence
-from models.archive.archive import ArchiveRow
-from models.archive.difference import Change, Difference, DifferenceKind, Values
-from models.completeness.missing_process import MissingProcessRow, Why
-from models.payments.discrepancy import Discrepancy, DiscrepancyCode
+from models.archive.archive import ArchiveRow, Change, Difference, DifferenceKind, Values
+from models.completeness.processes import MissingProcessRow, Why
+from models.payments import Discrepancy, DiscrepancyCode
 from models.runs.cause import Cause, FailedReceipt
 from models.runs.receipt import VersionRow
 

@@ -11,9 +11,9 @@ from domain.messages.bodies.report_bodies import (
     store_damaged,
     store_unverified,
 )
-from models.archive.judgement import Change
-from models.payments.discrepancy import DiscrepancyCode
-from models.runs.refused import RefusedDelivery
+from models.archive.verdict import Change
+from models.payments import DiscrepancyCode
+from models.runs.receipt import RefusedDelivery
 from models.views.archives.payments import ListedDiscrepancy
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

@@ -9,19 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.messages.bodies import archive_bodies, report_bodies
-from models.archive.archive import ArchiveRow
-from models.archive.difference import Change as Kind
-from models.archive.difference import Difference, DifferenceKind
-from models.archive.judgement import Change
+from models.archive.archive import ArchiveRow, Difference, DifferenceKind
+from models.archive.archive import Change as Kind
+from models.archive.verdict import Change
 from models.archive.warning import WarningCode
-from models.completeness.missing_process import MissingProcessRow, Why
+from models.completeness.processes import MissingProcessRow, Why
 from models.messages.bodies import BODIES, MOST_BYTES
 from models.messages.event import EventType
 from models.messages.refusing import TurnedAway
-from models.payments.discrepancy import Discrepancy, DiscrepancyCode
+from models.payments import Discrepancy, DiscrepancyCode
 from models.runs.cause import Cause, FailedReceipt
-from models.runs.receipt import VersionRow
-from models.runs.refused import RefusedDelivery
+from models.runs.receipt import RefusedDelivery, VersionRow
 from models.views.archives.payments import ListedDiscrepancy
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

@@ -11,13 +11,12 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from domain.messages.summaries.summary import open_discrepancies_summary, size_text, summary
-from domain.payments.money import amount_text
+from domain.payments.amounts import amount_text
 from domain.payments.reconciliation import reconcile
 from domain.payments.sentences import sentence
 from models.archive.archive import Archive
 from models.messages.notification import NotificationRow
-from models.payments.discrepancy import Discrepancy, DiscrepancyCode
-from models.payments.payment import Payment
+from models.payments import Discrepancy, DiscrepancyCode, Payment
 from models.views.archives.payments import DiscrepancyView, ListedDiscrepancy
 from tests.domain.payloads import TERMS, changed, read
 from tests.samples import sample_document

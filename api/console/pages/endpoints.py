@@ -1,0 +1,149 @@
+"""`/console/endpoints`, `/console/messages/ID` and `/console/redeliveries`: endpoints, messages, and sending again."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from pydantic import ValidationError
+
+from adapters.tables.messages import notifications
+from api.console.frame.cookies import ROOT
+from api.console.frame.entrance import see
+from api.console.frame.forms import Form, Posted
+from api.console.frame.rendering import render
+from api.console.frame.threads import in_thread
+from api.console.frame.visits import Person, recorded
+from api.console.words.languages import N_
+from models.errors import Refused
+from models.messages.event import EventType
+from models.messages.notification import NotificationState
+from models.views.messages.endpoints import NewEndpoint, Rotation
+from models.views.messages.messages import MessageFilter, MessageQuery
+from services.messages.endpoints import endpoint_tests, endpoint_views, endpoints
+from services.redelivery import confirming, planning, records
+from services.views import message_list
+
+PATH = f"{ROOT}/endpoints"
+_SHOWN = 50
+_WRONG_HOURS = N_("Write a number of hours from 0 to 2160.")
+router = APIRouter()
+
+
+@router.get("/endpoints")
+def list_endpoints(request: Request, _person: Person) -> Response:
+    return render(request, "endpoints/list.html", endpoints=endpoint_views.listed().items, dead=_dead())
+
+
+@router.get("/endpoints/new")
+def new(request: Request, _person: Person) -> Response:
+    return render(request, "endpoints/new.html", events=tuple(EventType), given={}, wrong={})
+
+
+@router.post("/endpoints/new")
+async def add(request: Request, form: Posted, person: Person) -> Response:
+    """Add an endpoint, and show its secret this once. A wrong field is marked, and nothing is added."""
+    given: dict[str, Any] = {name: form.text(name) for name in ("name", "url", "rate_per_s")}
+    given |= {"events": form.texts("events")}
+    try:
+        read = given | {"rate_per_s": form.number("rate_per_s")}
+        asked = NewEndpoint.model_validate({name: value for name, value in read.items() if value not in ("", [])})
+        warnings = await endpoint_tests.warnings_at(asked.url)
+        key = await in_thread(endpoints.add, asked, recorded(person), datetime.now(UTC))
+    except ValidationError as error:
+        wrong = {str(each["loc"][0]): each["msg"].removeprefix("Value error, ") for each in error.errors()}
+    except Refused as refused:
+        wrong = {"name" if refused.where == "name" else "url": refused.detail}
+    else:
+        added = await in_thread(endpoint_views.with_secret, asked.name, key, warnings)
+        return render(request, "endpoints/secret.html", added=added)
+    return render(request, "endpoints/new.html", 422, events=tuple(EventType), given=given, wrong=wrong)
+
+
+@router.get("/endpoints/{name}")
+def read(request: Request, name: str, _person: Person) -> Response:
+    """Show an endpoint with its newest messages that are not delivered, or in the state that is asked for."""
+    asked = request.query_params.get("state")
+    known = [each.value for each in NotificationState]
+    states = [NotificationState(asked)] if asked in known else [NotificationState.DEAD, NotificationState.PENDING]
+    return render(
+        request,
+        "endpoints/endpoint.html",
+        found=endpoint_views.view(name),
+        dead=_dead().get(name, 0),
+        states=known,
+        chosen=asked if asked in known else None,
+        messages=message_list.page(MessageQuery(endpoint=name, state=states, limit=_SHOWN)),
+    )
+
+
+@router.post("/endpoints/{name}/test")
+async def send_test(request: Request, name: str, _form: Posted, _person: Person) -> Response:
+    return render(request, "endpoints/test.html", tested=await endpoint_tests.send_test(name))
+
+
+@router.post("/endpoints/{name}/disable")
+async def disable(name: str, form: Posted, person: Person) -> Response:
+    why = form.text("why") or None
+    await in_thread(endpoints.disable, name, recorded(person), datetime.now(UTC), why)
+    return see(f"{PATH}/{name}")
+
+
+@router.post("/endpoints/{name}/enable")
+async def enable(name: str, _form: Posted, person: Person) -> Response:
+    await in_thread(endpoints.enable, name, recorded(person), datetime.now(UTC))
+    return see(f"{PATH}/{name}")
+
+
+@router.post("/endpoints/{name}/rotate")
+async def rotate(request: Request, name: str, form: Posted, person: Person) -> Response:
+    """Give an endpoint a new signing key, and show its secret this once."""
+    rotation = _rotation(form)
+    key = await in_thread(endpoints.rotate, name, rotation, recorded(person), datetime.now(UTC))
+    return render(request, "endpoints/secret.html", added=await in_thread(endpoint_views.with_secret, name, key, None))
+
+
+@router.post("/endpoints/{name}/remove")
+async def remove(name: str, _form: Posted, person: Person) -> Response:
+    await in_thread(endpoints.remove, name, recorded(person), datetime.now(UTC))
+    return see(PATH)
+
+
+def _rotation(form: Form) -> Rotation:
+    try:
+        return Rotation.model_validate({"overlap_h": form.number("overlap_h")} if form.text("overlap_h") else {})
+    except ValidationError as error:
+        raise Refused("BAD_PARAMETER", _WRONG_HOURS, where="overlap_h") from error
+
+
+def _dead() -> dict[str, int]:
+    """Return the number of messages that are dead, by endpoint."""
+    found = notifications.undelivered_by_endpoint()
+    return {name: number for (name, state), number in found.items() if state == NotificationState.DEAD}
+
+
+@router.get("/messages/{message_id}")
+def read_message(request: Request, message_id: str, _person: Person) -> Response:
+    return render(request, "endpoints/message.html", found=message_list.record(message_id))
+
+
+@router.post("/redeliveries")
+async def plan(form: Posted, person: Person) -> Response:
+    """Plan to send the messages of an endpoint again that are in some states. Nothing is sent before a confirmation."""
+    try:
+        states = [NotificationState(each) for each in form.texts("state")]
+    except ValueError as error:
+        raise Refused("BAD_PARAMETER", "expected states of messages", where="state") from error
+    chosen = MessageFilter(endpoint=form.text("endpoint") or None, state=states)
+    made = await in_thread(planning.plan, chosen, recorded(person))
+    return see(f"{ROOT}/redeliveries/{made.id}")
+
+
+@router.get("/redeliveries/{redelivery_id}")
+def read_redelivery(request: Request, redelivery_id: str, _person: Person) -> Response:
+    return render(request, "endpoints/redelivery.html", found=records.view(redelivery_id))
+
+
+@router.post("/redeliveries/{redelivery_id}/confirm")
+async def confirm(redelivery_id: str, _form: Posted, person: Person) -> Response:
+    await in_thread(confirming.confirm, redelivery_id, recorded(person))
+    return see(f"{ROOT}/redeliveries/{redelivery_id}")

@@ -1,0 +1,170 @@
+"""A list with filters, page by page: what a person asked for, and the page of it.
+
+Filters are fields of a form, made from the list's query model: a new filter there is a new field here.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from types import UnionType
+from typing import Any, Generic, Protocol, TypeVar, Union, get_args, get_origin
+from urllib.parse import urlencode
+
+from fastapi import Request
+from pydantic import AwareDatetime, BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+from adapters.settings.settings import settings
+from models.errors import Refused
+from models.views.parameters import read_moment
+
+Query = TypeVar("Query", bound=BaseModel)
+Pairs = Sequence[tuple[str, str]]
+_OF_PAGES = {"cursor", "limit"}
+_DECISIVE = {"q", "state", "template", "process_number", "attention", "received_after", "received_before"}
+"""The filters that a form shows at once; the rest waits behind `More filters`."""
+
+
+@dataclass(frozen=True, slots=True)
+class FilterField:
+    """A filter as a field of a form. `kind`: text, number, choice, answer (yes or no) or moment."""
+
+    name: str
+    kind: str
+    values: tuple[str, ...]
+    choices: tuple[str, ...]
+    hint: str
+    is_repeatable: bool
+    is_decisive: bool
+    is_wrong: bool
+    is_decided: bool
+    """Without a value, the list decides for its own choice, which the form shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked(Generic[Query]):
+    """What a person asked for: the fields of the form, and the query, None if a filter is wrong."""
+
+    query: Query | None
+    fields: tuple[FilterField, ...]
+    pairs: tuple[tuple[str, str], ...]
+    """The filters that are set, without the page."""
+
+    def url(self, path: str, cursor: str | None = None, beside: Pairs = ()) -> str:
+        """Return the address of a page of the list. `beside`: what the address says beside the filters."""
+        pairs = [*self.pairs, *beside, *([("cursor", cursor)] if cursor else [])]
+        return f"{path}?{urlencode(pairs)}" if pairs else path
+
+    @property
+    def has_hidden_filters(self) -> bool:
+        return any((each.values or each.is_wrong) and not each.is_decisive for each in self.fields)
+
+
+def asked(model: type[Query], pairs: Pairs) -> Asked[Query]:
+    """Read the filters of a form or a link. Fields that are left empty set no filter; unknown names are left out."""
+    known = model.model_fields
+    given = [(name, value) for name, value in pairs if name in known and value.strip()]
+    wrong: set[str] = set()
+    query = None
+    try:
+        query = model.model_validate(_values(known, given))
+    except ValidationError as error:
+        wrong = {str(each["loc"][0]) for each in error.errors() if each["loc"]}
+    kept = tuple(each for each in given if each[0] not in _OF_PAGES)
+    fields = [_field(name, info, kept, wrong) for name, info in known.items() if name not in _OF_PAGES]
+    return Asked(query, tuple(sorted(fields, key=lambda each: each.name != "q")), kept)
+
+
+def _values(known: dict[str, FieldInfo], given: Pairs) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, value in given:
+        read = _with_zone(value) if _type_of(known[name]) is AwareDatetime else value
+        if _is_list(known[name]):
+            values.setdefault(name, []).append(read)
+        else:
+            values[name] = read
+    return values
+
+
+def _field(name: str, info: FieldInfo, given: Pairs, wrong: set[str]) -> FilterField:
+    of = _type_of(info)
+    choices = tuple(each.value for each in of) if isinstance(of, type) and issubclass(of, Enum) else ()
+    kind = "choice" if choices else {int: "number", bool: "answer", AwareDatetime: "moment"}.get(of, "text")
+    values = tuple(value for key, value in given if key == name)
+    default = info.default if isinstance(info.default, Enum) else None
+    return FilterField(
+        name=name,
+        kind=kind,
+        values=values or ((str(default.value),) if default else ()),
+        choices=choices,
+        hint=info.description or "",
+        is_repeatable=_is_list(info),
+        is_decisive=name in _DECISIVE,
+        is_wrong=name in wrong,
+        is_decided=default is not None,
+    )
+
+
+def _type_of(info: FieldInfo) -> Any:
+    """Return the type of a filter's single value: of `list[Text]` and of `State | None` alike."""
+    of = info.annotation
+    while get_origin(of) is not None:
+        origin, arguments = get_origin(of), get_args(of)
+        kept = [each for each in arguments if each is not type(None)]
+        if origin not in (Union, UnionType, list) and not hasattr(of, "__metadata__"):
+            break
+        of = kept[0]
+    return of
+
+
+def _is_list(info: FieldInfo) -> bool:
+    return get_origin(info.annotation) is list
+
+
+def _with_zone(value: str) -> str:
+    """Return a moment as the query takes it. A day, and a time without zone, are in the installation's zone."""
+    try:
+        return read_moment(value, settings().zone, datetime.now(UTC)).isoformat()
+    except ValueError:
+        return value
+
+
+class Paged(Protocol):
+    """A page of a list. `next` is the cursor of the following page."""
+
+    next: str | None
+
+
+Page = TypeVar("Page", bound=Paged)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed(Generic[Query, Page]):
+    """A page of a list. `page` is None if a filter is wrong; then `wrong` says why, as far as that is known."""
+
+    path: str
+    asked: Asked[Query]
+    page: Page | None
+    wrong: str | None
+    is_later: bool
+
+    @property
+    def next_url(self) -> str | None:
+        return self.asked.url(self.path, self.page.next) if self.page and self.page.next else None
+
+    @property
+    def first_url(self) -> str | None:
+        return self.asked.url(self.path) if self.is_later else None
+
+
+def listed(request: Request, path: str, model: type[Query], read: Callable[[Query], Page]) -> Listed[Query, Page]:
+    """Return the page of a list that a request asks for. A filter that is wrong is marked, and nothing is searched."""
+    pairs = request.query_params.multi_items()
+    found, is_later = asked(model, pairs), any(name == "cursor" for name, _ in pairs)
+    if found.query is None:
+        return Listed(path, found, None, "", is_later)
+    try:
+        return Listed(path, found, read(found.query), None, is_later)
+    except Refused as refused:
+        return Listed(path, found, None, refused.detail, is_later)

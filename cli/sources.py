@@ -1,0 +1,199 @@
+"""`cellar sources`: adds, lists, changes, rotates and disables sources."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, TypeVar
+
+import typer
+from rich.text import Text
+
+from cli.person import person
+from cli.results import print_found, say
+from cli.terminal import Json, console, named_options, table_of, time_text
+from models.errors import Refused
+from models.sources import Source, StatedTerms
+from models.views.sources import ListedSource, NewSecret, Sources, SourceView
+from services import sources
+from services.sources import WithSecret
+from services.views import source_list
+
+_HEADS = ("source", "state", "archives", "last delivery", "time zone", "amounts", "purge h", "secrets")
+
+
+def print_sources(found: Sources) -> None:
+    console().print(table_of(_HEADS, map(_row, found.items)))
+    for each in found.items:
+        if each.clock_warning:
+            say(f"warning: {each.clock_warning}")
+
+
+def print_source(found: SourceView) -> None:
+    stated = set(found.terms.stated)
+    lines = {"source": found.name, "URL": found.url, "state": _state(found), "secrets": _secrets(found)}
+    for name, value in found.terms.model_dump(exclude={"stated"}).items():
+        lines[name.replace("_", " ")] = f"{value}" if name in stated else f"{value} (of the settings)"
+    for name, text in lines.items():
+        say(f"{name:18} {text}")
+
+
+def print_new_secret(made: NewSecret) -> None:
+    print_source(made.source)
+    what_to_do = "Enter in Cellosign, as the URL and the secret of the webhook. The secret is shown this once:"
+    console().print(Text(f"\n{what_to_do}"))
+    say(f"  {made.source.url}")
+    say(f"  {made.secret}")
+
+
+def _row(found: ListedSource) -> list[object]:
+    terms = found.terms
+    purged = f"{terms.success_purge_h}/{terms.failure_purge_h}"
+    counts = [found.archives, _minute(found.last_delivery_at)]
+    return [found.name, _state(found), *counts, terms.timezone, terms.amount_unit, purged, _secrets(found)]
+
+
+def _state(found: SourceView) -> str:
+    return f"disabled {_minute(found.disabled_at)} by {found.disabled_by}" if found.disabled_at else "enabled"
+
+
+def _secrets(found: SourceView) -> str:
+    if found.created_at is None:
+        return "of the settings"
+    ends = [time_text(each.until) for each in found.secrets if each.until]
+    return f"{len(found.secrets)}, of which until {', '.join(ends)}" if ends else str(len(found.secrets))
+
+
+def _minute(moment: datetime | None) -> str:
+    return time_text(moment) if moment else "–"
+
+
+app = typer.Typer(
+    help="Add, list and change the projects of Cellosign that send to URLs of their own.", no_args_is_help=True
+)
+R = TypeVar("R")
+_UNSET = "settings"
+
+Name = Annotated[str, typer.Argument(help="The name of the source: small letters, digits, hyphens.")]
+Zone = Annotated[str | None, typer.Option(help="Time zone of its timestamps, like Asia/Jerusalem.")]
+Unit = Annotated[str | None, typer.Option(help="Unit of its amounts: minor (agorot) or major (shekels).")]
+SuccessPurge = Annotated[
+    str | None, typer.Option("--success-purge-h", help="Hours until Cellosign deletes a process that succeeded.")
+]
+FailurePurge = Annotated[
+    str | None, typer.Option("--failure-purge-h", help="Hours until Cellosign deletes a process that failed.")
+]
+Within = Annotated[
+    str | None, typer.Option("--archived-within-s", help="Seconds after which a submitted process is missing.")
+]
+Overlap = Annotated[float, typer.Option("--overlap-h", min=0, help="Hours that the secrets before it stay valid.")]
+Unknown = Annotated[str | None, typer.Option(help="What becomes of events of an unknown type: keep or refuse.")]
+
+
+@app.command()
+def add(  # noqa: PLR0913 -- an option per term
+    name: Name,
+    *,
+    timezone: Zone = None,
+    amount_unit: Unit = None,
+    success_purge: SuccessPurge = None,
+    failure_purge: FailurePurge = None,
+    archived_within: Within = None,
+    unknown_events: Unknown = None,
+    as_json: Json = False,
+) -> None:
+    """Add a source. Prints its URL, and its secret this once. The receiver accepts it at once.
+
+    A term that is left out is that of the settings.
+    """
+    given = _given(timezone, amount_unit, success_purge, failure_purge, archived_within, unknown_events)
+    _show_secret(_used(lambda: sources.add(name, _terms(given), person(), _now())), as_json=as_json)
+
+
+@app.command("list")
+def list_sources(*, as_json: Json = False) -> None:
+    """List the sources with their terms."""
+    print_found(source_list.all_sources(), print_sources, as_json=as_json)
+
+
+@app.command("set")
+def set_terms(  # noqa: PLR0913 -- an option per term
+    name: Name,
+    *,
+    timezone: Zone = None,
+    amount_unit: Unit = None,
+    success_purge: SuccessPurge = None,
+    failure_purge: FailurePurge = None,
+    archived_within: Within = None,
+    unknown_events: Unknown = None,
+    as_json: Json = False,
+) -> None:
+    """Change terms of a source. The value `settings` makes a term that of the settings again.
+
+    Archives keep the times and amounts that they were read with until they are run again.
+    """
+    given = _given(timezone, amount_unit, success_purge, failure_purge, archived_within, unknown_events)
+    if not given:
+        raise typer.BadParameter("expected at least one term to change, like --timezone Asia/Jerusalem")
+    _terms(given)
+    changed = _used(lambda: sources.set_terms(name, given))
+    _show(changed, as_json=as_json)
+    if not as_json and given.keys() & {"timezone", "amount_unit"}:
+        typer.echo(
+            "Archives of this source were read with the terms before: `cellar verify` reports them until they are run "
+            f"again. Plan it with the deployment rerun-archives, state completed and source {name}."
+        )
+
+
+@app.command()
+def rotate(
+    name: Name,
+    *,
+    overlap: Overlap = 72,
+    as_json: Json = False,
+) -> None:
+    """Make a new secret, and print it this once. The secrets before it stay valid for a while."""
+    made = _used(lambda: sources.rotate(name, timedelta(hours=overlap), _now()))
+    _show_secret(made, as_json=as_json)
+
+
+@app.command()
+def disable(name: Name, *, as_json: Json = False) -> None:
+    """Refuse deliveries of a source with 401, within seconds. Its archives stay."""
+    _show(_used(lambda: sources.disable(name, person(), _now())), as_json=as_json)
+
+
+@app.command()
+def enable(name: Name, *, as_json: Json = False) -> None:
+    """Accept deliveries of a disabled source again."""
+    _show(_used(lambda: sources.enable(name)), as_json=as_json)
+
+
+def _given(*values: str | None) -> dict[str, str | None]:
+    """Return the terms that were given, by name. None: that of the settings."""
+    named = zip(StatedTerms.model_fields, values, strict=True)
+    return {name: None if value == _UNSET else value for name, value in named if value is not None}
+
+
+def _terms(given: Mapping[str, str | None]) -> StatedTerms:
+    with named_options():
+        return StatedTerms.model_validate(given)
+
+
+def _used(change: Callable[[], R]) -> R:
+    """Make a change. A name that is wrong, taken or unknown is wrong use."""
+    try:
+        return change()
+    except Refused as refused:
+        raise typer.BadParameter(refused.detail) from refused
+
+
+def _show(source: Source, *, as_json: bool) -> None:
+    print_found(source_list.view_of(source), print_source, as_json=as_json)
+
+
+def _show_secret(made: WithSecret, *, as_json: bool) -> None:
+    shown = NewSecret(source=source_list.view_of(made.source), secret=made.secret)
+    print_found(shown, print_new_secret, as_json=as_json)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

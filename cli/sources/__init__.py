@@ -1,1 +1,0 @@
-"""Commands that add and change sources."""

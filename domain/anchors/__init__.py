@@ -1,1 +1,0 @@
-"""Makes the Merkle trees and the texts of anchors. Keys, clocks and places stay out."""

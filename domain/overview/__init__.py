@@ -1,1 +1,0 @@
-"""Sums up what happened into periods, with what stood open at the end of each. Pure."""

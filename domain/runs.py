@@ -1,0 +1,102 @@
+"""Runs: the causes of their failures, when a run that waits is tried again, and the words for what waits."""
+
+from datetime import datetime, timedelta
+from typing import get_args
+
+from models.errors import CellarError, Locked, Refused, System, Transient, Unexpected
+from models.runs.cause import Cause, RefusalCode
+
+CANCELLED = Cause(
+    "CANCELLED", None, "Cancelled", "a person cancelled the run in Prefect; go on with `cellar rerun REFERENCE`"
+)
+CRASHED = Cause(
+    "CRASHED",
+    None,
+    "Crashed",
+    "the run has killed its worker for three days, or was killed with its worker; see the log of the worker, give it "
+    "more memory, and run the archive again with `cellar rerun REFERENCE`",
+)
+_LACKS_ITS_BODY = {"BODY_DAMAGED", "BODY_MISSING", "NOT_REPAIRABLE", *get_args(RefusalCode)}
+
+
+def heals_by_rerun(code: str) -> bool:
+    """Return whether running the archive again can help by itself. It cannot while there is no sound body to run: a new
+    delivery brings one and its own run, or the store is restored first.
+    """
+    return code not in _LACKS_ITS_BODY
+
+
+def cause_of(error: Exception, task: str | None) -> Cause:
+    """Return why an attempt failed. Its sentence repeats no value of a payload, also where the error is unexpected."""
+    told = error if isinstance(error, CellarError) else Unexpected(error)
+    name = told.error_class if isinstance(told, Unexpected) else type(told).__name__
+    return Cause(told.code, task, name, _sentence_of(told))
+
+
+def system_of(error: Exception) -> System | None:
+    """Return what a failed run has to wait for, None where waiting would not heal the failure."""
+    if isinstance(error, Locked):
+        return System.KEY
+    if isinstance(error, Transient):
+        return error.system or System.OTHER_RUN
+    return None
+
+
+def _sentence_of(error: CellarError) -> str:
+    if isinstance(error, Refused):
+        return f"{error.where}: {error.detail}" if error.where else error.detail
+    return error.summary if isinstance(error, Transient) else str(error)
+
+
+WAITS_FOR = timedelta(days=3)
+_FIRST_PAUSE = timedelta(seconds=10)
+_LONGEST_PAUSE = timedelta(minutes=15)
+
+
+def next_try(since: datetime, attempts: int, now: datetime) -> datetime | None:
+    """Return when a waiting run is tried again; None after three days, when a person has to act.
+
+    The pause doubles with each of the `attempts` in a row that have failed since `since`, from 10 s to 15 min. A run is
+    tried sooner when its worker sees that the system it waits for is back. Pure.
+    """
+    if now - since >= WAITS_FOR:
+        return None
+    pause: timedelta = _FIRST_PAUSE * 2 ** min(attempts - 1, 10)
+    return now + min(pause, _LONGEST_PAUSE)
+
+
+_AWAY = "see `cellar doctor`"
+_TO_DO: dict[str, str] = {
+    System.STORE: _AWAY,
+    System.DATABASE: _AWAY,
+    System.PREFECT: _AWAY,
+    System.CLAMAV: _AWAY,
+    System.KEY: "bring the key back in `secrets/seal`, CELLAR_SEAL_KEYS or `keys/` of the store",
+}
+_NOTHING_TO_DO = "nothing to do"
+
+
+def waits_text(waits_for: str, archives: int, since: datetime, now: datetime) -> str:
+    """Return a line such as `2 archives wait for another run of the same process since 2026-01-01 10:00 UTC (3 min);
+    nothing to do`. Pure.
+
+    A system that is away comes back by a person's doing alone, while the runs that wait for it go on by themselves.
+    """
+    whose = "1 archive waits" if archives == 1 else f"{archives} archives wait"
+    moment = f"{since:%Y-%m-%d %H:%M} UTC ({age_text(now - since)})"
+    return f"{whose} for {_named(waits_for)} since {moment}; {_TO_DO.get(waits_for, _NOTHING_TO_DO)}"
+
+
+def age_text(age: timedelta) -> str:
+    """Return a duration in the largest unit of which it has two: `12 s`, `3 min`, `5 h`, `2 days`. Pure."""
+    seconds = max(int(age.total_seconds()), 0)
+    for unit_s, unit in ((86400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * unit_s:
+            return f"{seconds // unit_s} {unit}"
+    return f"{seconds} s"
+
+
+def _named(waits_for: str) -> str:
+    if waits_for in (System.PREFECT, System.CLAMAV):
+        return waits_for
+    return "another run of the same process" if waits_for == System.OTHER_RUN else f"the {waits_for}"

@@ -1,1 +1,0 @@
-"""Judges how runs fail: the cause of a failure, and when a waiting run is tried again. Pure."""

@@ -1,0 +1,323 @@
+"""Payments in integers of minor units, the terms they are read by, the ledger for data teams, and discrepancies.
+
+`docs/ledger.md` describes each column of the ledger.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, tzinfo
+from decimal import Decimal
+from enum import StrEnum
+from typing import Literal
+
+from sqlalchemy import Column, Date, Integer, MetaData, String, Table
+from sqlmodel import BigInteger, Field, SQLModel
+
+from models.columns import Moment, index_where, text_index
+
+
+class Standing(StrEnum):
+    """The meaning of a payment for the books. Only a charge is revenue."""
+
+    VERIFIED = "verified"
+    HELD = "held"
+    CHARGED = "charged"
+    SETTLED = "settled"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """An attempt at a payment: one element of `payments`, with numbers in the units as sent.
+
+    A member is None if the sent value is missing or cannot be read. `card_expires` is the first day of the month in
+    which the card expires. `number_of_payments`, `first_payment` and `periodical_payment` are the provider's
+    instalments, in minor units.
+    """
+
+    transaction_id: str | None
+    session_id: str | None
+    type: str | None
+    status: str | None
+    amount: Decimal | None
+    currency: str | None
+    provider_total: Decimal | None
+    provider_reference: str | None
+    card_mask: str | None
+    card_brand: str | None
+    card_no_last4: str | None = None
+    card_expires: date | None = None
+    cguid: str | None = field(default=None, repr=False)
+    """The id of the provider's transaction. A secret, like the authorisation number."""
+    authorisation: str | None = field(default=None, repr=False)
+    number_of_payments: Decimal | None = None
+    first_payment: Decimal | None = None
+    periodical_payment: Decimal | None = None
+    results: Mapping[str, str] = field(default_factory=dict)
+    """The values of those members of the provider's result by which the installation judges success."""
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """All attempts at one transaction, in the payload's order. An attempt without a transaction id is a payment."""
+
+    attempts: tuple[Attempt, ...]
+
+    @property
+    def transaction_id(self) -> str | None:
+        return self.attempts[0].transaction_id
+
+
+class PaymentRow(SQLModel, table=True):
+    """A payment with all its attempts. `standing` is the standing by the payload.
+
+    Card tokens and authorisation numbers are secrets. The secrets by which settlement reports are matched are stored as
+    keyed fingerprints. `payment_id` stays the same in every version.
+    """
+
+    __tablename__ = "payment"
+    __table_args__ = (text_index("payment", "transaction_id"),)
+
+    reference: str = Field(primary_key=True, max_length=255)
+    position: int = Field(primary_key=True)
+    payment_id: str = Field(max_length=32, index=True)
+    transaction_id: str | None = None
+    session_id: str | None = None
+    type: str | None = None
+    status: str | None = None
+    amount_minor: int | None = Field(default=None, sa_type=BigInteger)
+    currency: str | None = None
+    card_mask: str | None = None
+    card_brand: str | None = None
+    card_last4: str | None = Field(default=None, max_length=4)
+    provider_reference: str | None = None
+    cguid_fingerprint: str | None = Field(default=None, max_length=64, index=True)
+    authorisation_fingerprint: str | None = Field(default=None, max_length=64, index=True)
+    standing: str = Field(max_length=16)
+    attempts: int = 1
+    paid_on: date | None = Field(default=None, index=True)
+    """The day on which its session was submitted, otherwise the day of the archive's event, in the settings' zone."""
+    instalments: int | None = None
+    first_minor: int | None = Field(default=None, sa_type=BigInteger)
+    periodical_minor: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class PaymentKeyRow(SQLModel, table=True):
+    """An attempt that does not decide its payment, but that an entry of a report may match.
+
+    Entries are matched to attempts that may have taken money. An attempt that took no money leads only to its archive.
+    """
+
+    __tablename__ = "payment_key"
+
+    reference: str = Field(primary_key=True, max_length=255)
+    position: int = Field(primary_key=True)
+    payment_id: str = Field(max_length=32)
+    cguid_fingerprint: str | None = Field(default=None, max_length=64, index=True)
+    authorisation_fingerprint: str | None = Field(default=None, max_length=64, index=True)
+    card_last4: str | None = Field(default=None, max_length=4)
+    amount_minor: int | None = Field(default=None, sa_type=BigInteger)
+    currency: str | None = None
+    standing: str = Field(max_length=16)
+    paid_on: date | None = None
+    instalments: int | None = None
+    first_minor: int | None = Field(default=None, sa_type=BigInteger)
+    periodical_minor: int | None = Field(default=None, sa_type=BigInteger)
+
+
+AmountUnit = Literal["minor", "major"]
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentType:
+    """The meaning of a success of a type. If `needs_authorisation`, it counts only with an authorisation number."""
+
+    standing: Standing
+    needs_authorisation: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentTerms:
+    """The terms by which payments are booked.
+
+    `unit` is the unit of `payments[].amount`. `successes` and `failures` are the statuses of successful and of failed
+    payments. `results` maps members of the provider's result to the values that mean success. All words are in lower
+    case. `zone` is the time zone of the provider's days: the day of a payment, and today.
+    """
+
+    unit: AmountUnit
+    types: Mapping[str, PaymentType]
+    successes: frozenset[str]
+    failures: frozenset[str]
+    results: Mapping[str, frozenset[str]]
+    zone: tzinfo
+
+
+# A view, so it has metadata of its own: a migration creates it by hand.
+LEDGER = Table(
+    "payment_ledger",
+    MetaData(),
+    Column("reference", String, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("process_number", BigInteger),
+    Column("template_id", String),
+    Column("version", Integer),
+    Column("payment_id", String, nullable=False),
+    Column("transaction_id", String),
+    Column("session_id", String),
+    Column("type", String),
+    Column("status", String),
+    Column("amount_minor", BigInteger),
+    Column("currency", String),
+    Column("standing", String, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("paid_on", Date),
+    Column("settled_minor", BigInteger),
+    Column("settled_first_on", Date),
+    Column("settled_last_on", Date),
+    Column("received_at", Moment, nullable=False),
+    Column("completed_at", Moment),
+    Column("discrepancies", String),
+    Column("refunded_minor", BigInteger),
+    Column("charged_back_minor", BigInteger),
+    Column("revenue_minor", BigInteger),
+    Column("source", String, nullable=False),
+)
+
+DAILY_TOTALS = Table(
+    "payment_daily_totals",
+    MetaData(),
+    Column("paid_on", Date),
+    Column("currency", String),
+    Column("standing", String, nullable=False),
+    Column("payments", BigInteger, nullable=False),
+    Column("amount_minor", BigInteger),
+    Column("refunded_minor", BigInteger),
+    Column("charged_back_minor", BigInteger),
+    Column("revenue_minor", BigInteger),
+    Column("source", String, nullable=False),
+)
+
+
+class DiscrepancyCode(StrEnum):
+    AGING_HOLD = "AGING_HOLD"
+    AMBIGUOUS_MATCH = "AMBIGUOUS_MATCH"
+    AMOUNT_MISMATCH = "AMOUNT_MISMATCH"
+    BAD_AMOUNT = "BAD_AMOUNT"
+    BAD_CURRENCY = "BAD_CURRENCY"
+    CARD_CONFLICT = "CARD_CONFLICT"
+    CARD_EXPIRED = "CARD_EXPIRED"
+    CHARGED_BACK = "CHARGED_BACK"
+    DUPLICATE_PROVIDER_TRANSACTION = "DUPLICATE_PROVIDER_TRANSACTION"
+    DUPLICATE_TRANSACTION = "DUPLICATE_TRANSACTION"
+    FIELD_WITHOUT_PAYMENT = "FIELD_WITHOUT_PAYMENT"
+    MISSING_IN_ARCHIVE = "MISSING_IN_ARCHIVE"
+    MISSING_IN_SETTLEMENT = "MISSING_IN_SETTLEMENT"
+    PAYMENT_VANISHED = "PAYMENT_VANISHED"
+    PAYMENT_WITHOUT_FIELD = "PAYMENT_WITHOUT_FIELD"
+    REFUNDED = "REFUNDED"
+    SETTLED_AMOUNT_MISMATCH = "SETTLED_AMOUNT_MISMATCH"
+    SETTLED_CURRENCY_MISMATCH = "SETTLED_CURRENCY_MISMATCH"
+    SETTLED_LATE = "SETTLED_LATE"
+    STATUS_CONFLICT = "STATUS_CONFLICT"
+    UNIT_MISMATCH = "UNIT_MISMATCH"
+    UNKNOWN_SESSION = "UNKNOWN_SESSION"
+
+
+PAYLOAD_CODES = frozenset(
+    {
+        DiscrepancyCode.AMOUNT_MISMATCH,
+        DiscrepancyCode.BAD_AMOUNT,
+        DiscrepancyCode.BAD_CURRENCY,
+        DiscrepancyCode.CARD_CONFLICT,
+        DiscrepancyCode.CARD_EXPIRED,
+        DiscrepancyCode.FIELD_WITHOUT_PAYMENT,
+        DiscrepancyCode.PAYMENT_VANISHED,
+        DiscrepancyCode.PAYMENT_WITHOUT_FIELD,
+        DiscrepancyCode.STATUS_CONFLICT,
+        DiscrepancyCode.UNIT_MISMATCH,
+        DiscrepancyCode.UNKNOWN_SESSION,
+    }
+)
+"""Discrepancies that follow from the versions of one archive."""
+
+DUPLICATE_CODES = frozenset({DiscrepancyCode.DUPLICATE_PROVIDER_TRANSACTION, DiscrepancyCode.DUPLICATE_TRANSACTION})
+"""Discrepancies that follow from the payments of several archives."""
+
+HOLD_CODES = frozenset({DiscrepancyCode.AGING_HOLD})
+"""Discrepancies that follow from the calendar alone."""
+
+SETTLEMENT_CODES = frozenset(DiscrepancyCode) - PAYLOAD_CODES - DUPLICATE_CODES - HOLD_CODES
+"""Discrepancies that follow from payments and the provider's reports."""
+
+
+class DiscrepancyState(StrEnum):
+    """`explained`: a person gave the reason. `closed`: its cause is gone."""
+
+    OPEN = "open"
+    EXPLAINED = "explained"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Discrepancy:
+    """A discrepancy. `expected` and `found` are amounts, counts or descriptions, never personal data.
+
+    `subject` distinguishes discrepancies with the same code and transaction, by a field's place or an entry's id, for
+    example. `payment_id` is None if the current version has no such payment.
+    """
+
+    code: DiscrepancyCode
+    transaction_id: str | None
+    expected: str
+    found: str
+    subject: str = ""
+    payment_id: str | None = None
+
+
+class DiscrepancyRow(SQLModel, table=True):
+    """A recorded discrepancy. `reference` is None if an entry of a settlement report belongs to no archive.
+
+    `discrepancy_id` is made from reference, code, transaction and subject, so the same cause is always the same row.
+    """
+
+    __tablename__ = "discrepancy"
+    __table_args__ = (index_where("ix_discrepancy_standing", "state != 'closed'", "code", "discrepancy_id", "state"),)
+
+    discrepancy_id: str = Field(primary_key=True, max_length=32)
+    reference: str | None = Field(default=None, max_length=255, index=True)
+    code: str = Field(max_length=64, index=True)
+    transaction_id: str | None = None
+    subject: str = ""
+    payment_id: str | None = Field(default=None, max_length=32)
+    expected: str
+    found: str
+    state: str = Field(max_length=16, index=True)
+
+
+class DiscrepancyEventRow(SQLModel, table=True):
+    """An event of a discrepancy: it was opened, explained, closed or reopened."""
+
+    __tablename__ = "discrepancy_event"
+
+    discrepancy_id: str = Field(primary_key=True, max_length=32)
+    number: int = Field(primary_key=True)
+    state: str = Field(max_length=16)
+    at: datetime = Field(index=True, sa_type=Moment)
+    by: str | None = None
+    """The person who explained the discrepancy."""
+    why: str | None = None
+
+
+class DiscrepancyLogRow(SQLModel, table=True):
+    """The number of changes to the discrepancies of a process, and the number that the store has.
+
+    `reference` is empty for discrepancies that belong to no archive.
+    """
+
+    __tablename__ = "discrepancy_log"
+
+    reference: str = Field(primary_key=True, max_length=255)
+    changes: int
+    kept: int

@@ -1,1 +1,0 @@
-"""Payments of an archive, their ledger and their discrepancies. Provider reports stay out."""

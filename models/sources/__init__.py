@@ -1,1 +1,0 @@
-"""The projects of Cellosign that send archives."""

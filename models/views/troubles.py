@@ -1,0 +1,129 @@
+"""Missing processes, refused deliveries and failures as the JSON API and the command line show them."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import BaseModel, Field
+
+from models.completeness.processes import Closing, Why
+from models.runs.cause import RefusalCode
+from models.store.condition import ConditionCode, Subject
+from models.views.parameters import Integer, Moment, Page, PageQuery, Text
+
+
+class FindingState(StrEnum):
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class MissingQuery(PageQuery):
+    """The filters of a list of missing processes. A finding must match every filter that is set."""
+
+    source: Text | None = None
+    reference: Text | None = None
+    why: Why | None = None
+    state: FindingState = FindingState.OPEN
+
+
+class MissingView(BaseModel):
+    """A process that should have been archived since `since`. Cellosign deletes it at `deadline_at`.
+
+    `hours_left` are full hours, 0 after the deadline. `alerted_h`: the last alert, 24, 12 or 2 hours before the
+    deadline. `closed_why`: `archived`, `continued` (its process goes on), `deleted` (lost), or `dismissed` by a person.
+    """
+
+    missing_id: str
+    state: FindingState
+    source: str
+    reference: str | None
+    process_number: int | None
+    transaction_number: int | None
+    why: Why
+    since: datetime
+    deadline_at: datetime
+    hours_left: int
+    alerted_h: int | None
+    opened_at: datetime
+    closed_at: datetime | None
+    closed_why: Closing | None
+    closed_by: str | None
+    closed_reason: str | None
+
+
+class MissingPage(Page[MissingView]):
+    """A page of missing processes, the nearest deadline first. `next` is the cursor of the following page."""
+
+
+class RefusedQuery(PageQuery):
+    """The filters of a list of refused deliveries. A delivery must match every filter that is set."""
+
+    reference: Text | None = None
+    process_number: Integer | None = None
+    source: Text | None = Field(None, description="the name of a source")
+    code: RefusalCode | None = None
+    received_after: Moment | None = None
+    received_before: Moment | None = None
+
+
+class RefusedView(BaseModel):
+    """A refused delivery. `reference` and `process_number` are null where the body does not show them.
+
+    `released_at`: the time at which a person released the body, which cellar accepted then. `dismissed_at`: the time at
+    which a person said, by `dismissed_by` and `dismissed_why`, that it needs nobody any more.
+    """
+
+    receipt_id: str
+    reference: str | None
+    process_number: int | None
+    source: str
+    code: str
+    where: str
+    detail: str
+    received_at: datetime
+    size_bytes: int
+    released_at: datetime | None
+    dismissed_at: datetime | None
+    dismissed_by: str | None
+    dismissed_why: str | None
+
+
+class RefusedPage(Page[RefusedView]):
+    """A page of refused deliveries, newest first. `next` is the cursor of the following page."""
+
+
+class FailureQuery(BaseModel):
+    """The filter of failures."""
+
+    source: Text | None = Field(None, description="the name of a source")
+
+
+class FailureGroup(BaseModel):
+    """The failed archives of one cause. `task`: null before the first task. `sentence`: of the last failure.
+
+    `condition` is null, or `RUN_FAILED` where the archives are complete and their last run has failed.
+    """
+
+    condition: ConditionCode | None = None
+    code: str
+    task: str | None
+    sentence: str
+    archives: int
+    first_at: datetime
+    last_at: datetime
+
+
+class ConditionGroup(BaseModel):
+    """The open conditions of one code, of archives or of the store: the number of subjects, and of their findings."""
+
+    kind: Subject
+    code: ConditionCode
+    subjects: int
+    count: int
+    first_at: datetime
+    last_at: datetime
+
+
+class Failures(BaseModel):
+    """The failed archives by cause, the cause of most archives first."""
+
+    items: list[FailureGroup]

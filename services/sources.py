@@ -1,0 +1,217 @@
+"""Adds and changes sources, says on what terms they send, and warns of clocks that are wrong by a time zone.
+
+A secret is made here, shown once to its caller, and kept as a digest alone.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from pydantic import TypeAdapter, ValidationError
+
+from adapters.settings.settings import settings
+from adapters.store.beside import sources
+from adapters.tables import clocks
+from adapters.tables.archives import archives
+from domain.completeness.clock import clock_fault
+from models.errors import Refused
+from models.runs.receipt import DEFAULT_SOURCE
+from models.sources import ClockFault, ClockWarning, Source, SourceName, SourceSecret, SourceTerms, StatedTerms
+
+_MOST_SECRETS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class WithSecret:
+    """A source with its new secret, which nobody can show again."""
+
+    source: Source
+    secret: str
+
+
+def add(name: str, terms: StatedTerms, by: str, now: datetime) -> WithSecret:
+    """Add a source, and return it with its secret.
+
+    Raises:
+        Refused: the name is no name, or taken.
+        Conflict: somebody else adds it at the same time.
+        Transient: the store does not answer.
+    """
+    _check_name(name)
+    secret = _new_secret()
+
+    def _added(before: Source | None) -> Source:
+        if before:
+            raise Refused("SOURCE_EXISTS", f"the source {name} exists; `cellar sources rotate NAME` makes a secret")
+        return Source(name=name, created_at=now, created_by=by, secrets=(_kept(secret, now),), terms=terms)
+
+    return WithSecret(sources.change(name, _added), secret)
+
+
+def set_terms(name: str, stated: Mapping[str, object]) -> Source:
+    """Change some terms of a source; a term that is None is that of the settings again. Raises as `rotate` does."""
+
+    def _changed(before: Source) -> Source:
+        terms = StatedTerms.model_validate(before.terms.model_dump() | dict(stated))
+        return before.model_copy(update={"terms": terms})
+
+    return _change(name, _changed)
+
+
+def rotate(name: str, overlap: timedelta, now: datetime) -> WithSecret:
+    """Give a source a new secret. The secrets before it open until the overlap has passed.
+
+    Raises:
+        Refused: there is no such source.
+        Conflict: the record is damaged, or somebody else changes the source at the same time.
+        Transient: the store does not answer.
+    """
+    secret, end = _new_secret(), now + overlap
+
+    def _rotated(before: Source) -> Source:
+        ends = [(each, min(each.until or end, end)) for each in before.secrets]
+        kept = [each.model_copy(update={"until": until}) for each, until in ends if until > now]
+        return before.model_copy(update={"secrets": (_kept(secret, now), *kept[: _MOST_SECRETS - 1])})
+
+    return WithSecret(_change(name, _rotated), secret)
+
+
+def disable(name: str, by: str, now: datetime) -> Source:
+    """Let a source open for no secret. Its archives stay. Raises as `rotate` does."""
+    return _change(
+        name,
+        lambda found: found if found.disabled_at else found.model_copy(update={"disabled_at": now, "disabled_by": by}),
+    )
+
+
+def enable(name: str) -> Source:
+    """Let a disabled source open again for the secrets that it has. Raises as `rotate` does."""
+    return _change(name, lambda found: found.model_copy(update={"disabled_at": None, "disabled_by": None}))
+
+
+def check_known(name: str) -> None:
+    """Check that a source exists.
+
+    Raises:
+        Refused: it does not.
+        Transient: the store does not answer.
+    """
+    if name != DEFAULT_SOURCE and name not in sources.refresh():
+        raise _unknown(name)
+
+
+def check_filter(name: str | None) -> None:
+    """Check the source that a filter names. A source is known by its archives too, since its record may be lost.
+
+    Raises:
+        Refused: there is no such source; the error names those that are there.
+        Transient: the database or the store does not answer.
+    """
+    if name in (None, DEFAULT_SOURCE) or archives.has_source(name) or name in (known := sources.refresh()):
+        return
+    names = ", ".join(sorted({DEFAULT_SOURCE, *known}))
+    raise Refused("BAD_PARAMETER", f"no source has this name; known are {names}", where="source")
+
+
+def url_of(name: str) -> str:
+    """Return the URL to enter in Cellosign."""
+    return f"{settings().receiver_url}/webhooks/cellosign/{name}"
+
+
+def digest_of(secret: str) -> str:
+    """Return the digest of a secret. Secrets are random, so a plain digest hides them."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _change(name: str, changed: Callable[[Source], Source]) -> Source:
+    if name == DEFAULT_SOURCE:
+        detail = (
+            "the source default has the secrets and terms of the settings: CELLAR_WEBHOOK_SECRETS, CELLAR_TIMEZONE, …"
+        )
+        raise Refused("DEFAULT_SOURCE", detail)
+    _check_name(name)
+
+    def _of_a_known(before: Source | None) -> Source:
+        if before is None:
+            raise _unknown(name)
+        return changed(before)
+
+    return sources.change(name, _of_a_known)
+
+
+def _unknown(name: str) -> Refused:
+    return Refused("UNKNOWN_SOURCE", f"no source has the name {name}; `cellar sources list` shows the names")
+
+
+def _check_name(name: str) -> None:
+    try:
+        TypeAdapter(SourceName).validate_python(name)
+    except ValidationError:
+        expected = "expected a name of small letters, digits and hyphens, at most 40, like retail-il"
+        raise Refused("BAD_NAME", expected) from None
+    if name == DEFAULT_SOURCE:
+        raise Refused("DEFAULT_SOURCE", "the source default exists: it is the URL without a name; choose another name")
+
+
+def _new_secret() -> str:
+    return secrets.token_urlsafe(32)
+
+
+def _kept(secret: str, now: datetime) -> SourceSecret:
+    return SourceSecret(sha256=digest_of(secret), made_at=now)
+
+
+def terms_of(source: str) -> SourceTerms:
+    """Return the terms of a source: its own, and those of the settings where it states none or is unknown.
+
+    In a receiver it asks nobody: it is answered from memory.
+
+    Raises:
+        Transient: the store does not answer.
+    """
+    return sources.terms_of(source)
+
+
+def default_terms() -> SourceTerms:
+    """Return the terms of the settings, which every source has that states none of its own."""
+    return sources.default_terms()
+
+
+_LOOKED_BACK = timedelta(days=14)
+
+
+def clock_warning(source: str, now: datetime | None = None) -> ClockWarning | None:
+    """Return the warning that the clock of a source is wrong by a zone, None if there is none.
+
+    Raises:
+        Transient: the database or the store does not answer.
+    """
+    zone = terms_of(source).timezone
+    fault = clock_fault(clocks.arrivals(source, (now or datetime.now(UTC)) - _LOOKED_BACK), zone)
+    return _warning(source, fault) if fault else None
+
+
+def clock_warnings(now: datetime | None = None) -> list[ClockWarning]:
+    """Return the warnings of all sources, by name.
+
+    Raises:
+        Transient: the database or the store does not answer.
+    """
+    at = now or datetime.now(UTC)
+    found = (clock_warning(source, at) for source in clocks.active_sources(at - _LOOKED_BACK))
+    return [each for each in found if each is not None]
+
+
+def _warning(source: str, fault: ClockFault) -> ClockWarning:
+    hours = f"{round(abs(fault.ahead_s) / 900) / 4:g} h {'before' if fault.ahead_s > 0 else 'after'}"
+    found = (
+        f"source {source}: {fault.explained} of {fault.arrivals} recent arrivals came about {hours} the time that they "
+        f"state; expected them within minutes after it, as times of {fault.better_zone}, not of {fault.zone}"
+    )
+    setting = f"CELLAR_TIMEZONE={fault.better_zone}"
+    if source != DEFAULT_SOURCE:
+        setting = f"`cellar sources set {source} --timezone {fault.better_zone}`"
+    to_do = f"set {setting}" if source == DEFAULT_SOURCE else f"run {setting}"
+    return ClockWarning(source, fault, found, f"{to_do}, then run the archives since again; see docs/reconcile.md")

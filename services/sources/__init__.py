@@ -1,1 +1,0 @@
-"""Says on what terms a source sends. Receiving stays out."""
