@@ -1,6 +1,6 @@
 # One image for every role of cellar. docs/containers.md says how to build, run and update it.
 
-FROM docker.io/library/python:3.13.9-slim-trixie AS base
+FROM docker.io/library/python:3.13.9-slim-trixie@sha256:326df678c20c78d465db501563f3492d17c42a4afe33a1f2bf5406a1d56b0e86 AS base
 # The official image leaves out the compiled standard library. With a read-only root, each start would compile it again.
 RUN python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash \
       -x '/(site|dist)-packages/|/(test|idlelib|tkinter|turtledemo|ensurepip|pydoc_data)/' \

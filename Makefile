@@ -8,7 +8,7 @@ PYTHON ?= $(shell for each in python3.13 python3 python3.12 python3.11; do \
 	$$each -c '$(FIT)' 2>/dev/null && echo $$each && break; done)
 BIN := .venv/bin
 
-.PHONY: up test lint test-faults test-image check-deploy soak bench-receiver bench-engine bench-verify bench-settle bench-import bench-anchors bench-events bench-messages bench-hanging bench-hostile bench-bucket bench-outages bench-scale bench-grown bench-search bench-worst fuzz screenshots settings-table event-schemas console-texts console-vendor lock clean
+.PHONY: up test lint test-faults test-image check-deploy wheel release soak bench-receiver bench-engine bench-import bench-events bench-scale bench-worst fuzz screenshots settings-table event-schemas console-texts console-vendor lock clean
 
 up: .venv/runtime
 	exec $(BIN)/cellar up
@@ -44,9 +44,28 @@ check-deploy: .venv-checks/made
 	.venv-checks/bin/pip install --quiet --disable-pip-version-check checkov==3.3.30 compose-spec==0.2.1 podman-compose==1.6.0
 	touch $@
 
-# As root, with Debian's mmdebstrap, podman and buildah. See docs/containers.md.
+# As root, with Debian's mmdebstrap and podman. See docs/containers.md.
 test-image: .venv/development
 	$(BIN)/python -m pytest -m faults -s tests/image
+
+# docs/release.md. The wheel needs nothing but this checkout; the image needs podman, and the base image in `FROM`.
+DIST ?= dist
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+NAME := $(DIST)/cellosign_cellar-$(VERSION)
+IMAGE := cellar:$(VERSION)
+wheel release: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct)
+wheel: .venv/development
+	mkdir -p $(DIST)
+	$(BIN)/python -m hatchling build --target wheel --directory $(DIST)
+	$(BIN)/python deploy/sbom.py wheel > $(NAME).wheel.cdx.json
+
+release: wheel
+	podman build --format docker --timestamp $(SOURCE_DATE_EPOCH) $(BUILD_OPTIONS) --tag $(IMAGE) .
+	podman create --replace --name cellar-release --network none $(IMAGE)
+	set -o pipefail; podman export cellar-release | $(BIN)/python deploy/sbom.py image > $(NAME).image.cdx.json
+	podman rm cellar-release
+	podman save --output $(NAME).image.tar $(IMAGE)
+	cd $(DIST) && sha256sum cellosign_cellar-$(VERSION)* > SHA256SUMS
 
 bench-receiver: .venv/development
 	$(BIN)/python -m benchmarks.receiver
@@ -58,48 +77,22 @@ bench-engine: .venv/development
 	$(BIN)/python -m benchmarks.engine
 	$(BIN)/python -m benchmarks.engine_report
 
-bench-verify: .venv/development
-	$(BIN)/python -m benchmarks.verify
-
-bench-settle: .venv/development
-	$(BIN)/python -m benchmarks.settle
-
 bench-import: .venv/development
 	$(BIN)/python -m benchmarks.imports
 
-bench-anchors: .venv/development
-	$(BIN)/python -m benchmarks.anchors
-
 bench-events: .venv/development
 	$(BIN)/python -m benchmarks.session_events
-
-bench-messages: .venv/development
-	$(BIN)/python -m benchmarks.messages
-
-bench-hanging: .venv/development
-	$(BIN)/python -m benchmarks.hanging
-
-bench-hostile: .venv/development
-	$(BIN)/python -m benchmarks.hostile
-
-bench-outages: .venv/development
-	$(BIN)/python -m benchmarks.outages
-
-bench-bucket: .venv/development
-	$(BIN)/python -m benchmarks.bucket
 
 bench-scale: .venv/development
 	$(BIN)/python -m benchmarks.scale
 	$(BIN)/python -m benchmarks.scale.report
 
-bench-grown: .venv/development
-	$(BIN)/python -m benchmarks.grown
-
-bench-search: .venv/development
-	$(BIN)/python -m benchmarks.search
-
 bench-worst: .venv/development
 	$(BIN)/python -m benchmarks.worst_bodies
+
+# bench-verify, bench-settle and so on: each module of benchmarks/ that measures by itself.
+bench-%: .venv/development
+	$(BIN)/python -m benchmarks.$*
 
 fuzz: .venv/development
 	$(BIN)/python -m tests.fuzz.scan --minutes 30
@@ -148,4 +141,4 @@ lock:
 	$(LOCK) --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
 
 clean:
-	rm -rf .venv .venv-checks .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf dist .venv .venv-checks .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

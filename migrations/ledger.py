@@ -47,7 +47,8 @@ SELECT
     ) AS discrepancies,
     {refunded_minor} AS refunded_minor,
     {charged_back_minor} AS charged_back_minor,
-    {revenue} AS revenue_minor{source_of_archive}
+    {revenue} AS revenue_minor,
+    a.source
 FROM payment p
 JOIN archive a ON a.reference = p.reference
 """
@@ -77,14 +78,14 @@ _DAILY_TOTALS = """
 CREATE VIEW payment_daily_totals AS
 SELECT paid_on, currency, standing, count(*) AS payments, {sum_of_payments} AS amount_minor,
     {refunded_minor} AS refunded_minor, {charged_back_minor} AS charged_back_minor,
-    {revenue_minor} AS revenue_minor{source}
+    {revenue_minor} AS revenue_minor, source
 FROM payment_ledger
-GROUP BY paid_on, currency, standing{source}
+GROUP BY paid_on, currency, standing, source
 """
 
 
-def create_views(*, with_source: bool = False) -> None:
-    """Create the views in the SQL dialect of the database. Archives have a source since revision 0007."""
+def create_views() -> None:
+    """Create the views in the SQL dialect of the database."""
     total = _postgres_sum if _is_postgres() else _sqlite_sum
     joined = "string_agg(found.code, ',' ORDER BY found.code)" if _is_postgres() else "group_concat(found.code, ',')"
     sums = {
@@ -93,20 +94,10 @@ def create_views(*, with_source: bool = False) -> None:
         "charged_back_minor": _sum_of("chargeback", total("e.amount_minor"), of_none="WHEN count(*) = 0 THEN 0 "),
     }
     revenue = _REVENUE.format(most=_MOST_BILLIONS * _BILLION, **sums)
-    source = ",\n    a.source" if with_source else ""
-    op.execute(
-        _LEDGER.format(
-            settles=_MATCHED.format(kind="charge"), joined=joined, revenue=revenue, source_of_archive=source, **sums
-        )
-    )
+    op.execute(_LEDGER.format(settles=_MATCHED.format(kind="charge"), joined=joined, revenue=revenue, **sums))
     back = {name: _if_all_are_known(name, total(name)) for name in ("refunded_minor", "charged_back_minor")}
     totals = {"sum_of_payments": total("amount_minor"), "revenue_minor": total("revenue_minor")}
-    op.execute(_DAILY_TOTALS.format(**totals, **back, source=", source" if with_source else ""))
-
-
-def drop_views() -> None:
-    op.execute("DROP VIEW payment_daily_totals")
-    op.execute("DROP VIEW payment_ledger")
+    op.execute(_DAILY_TOTALS.format(**totals, **back))
 
 
 def _is_postgres() -> bool:

@@ -7,7 +7,6 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from alembic.util import CommandError
 from sqlalchemy import Engine
 
 import migrations
@@ -18,33 +17,28 @@ from adapters.settings.database_urls import database_place
 from adapters.settings.settings import settings
 from models.errors import Conflict
 
-UNKNOWN_REVISION = (
-    "this version does not know the tables of the database: another version has migrated it, mostly a newer one"
-)
-AFTER_UNKNOWN_REVISION = (
-    "start that version again, or restore the database of before its upgrade; without either, let CELLAR_DATABASE_URL "
-    "name an empty database, then run `cellar migrate` and `cellar rebuild`"
-)
+_BEFORE_RELEASE = {f"{number:04}" for number in range(1, 23)}
+"""The revisions of builds before 1.0.0. Since 1.0.0, the name of a revision has a word behind its number."""
 
 
 def migrate() -> None:
     """Apply the missing migrations, if any.
 
     Raises:
-        Conflict: the database is from another build, whose migrations this one does not have.
+        Conflict: the database is from another build, whose migrations this one does not have. It stays as it is.
         Unusable: the file of the database cannot be made.
         Transient: the database does not answer.
     """
     location = settings().database_location
     if location.startswith("sqlite"):
         _make_file(Path(database_place(location)))
+    found = revisions()
+    if not found.is_known:
+        raise Conflict(f"{found.unknown}; {found.advice}")
     config = _config()
     with translated(), engine().connect() as connection:
         config.attributes["connection"] = connection
-        try:
-            command.upgrade(config, "head")
-        except CommandError as error:
-            raise Conflict(f"{UNKNOWN_REVISION}; {AFTER_UNKNOWN_REVISION}") from error
+        command.upgrade(config, "head")
         make_text_index(connection)
         connection.commit()
 
@@ -66,6 +60,26 @@ class Revisions:
     newest: str | None
     is_known: bool
     """Whether this build has the revision of the database, if it has any. A newer build makes revisions of its own."""
+
+    @property
+    def unknown(self) -> str:
+        """What is wrong with a revision that this build does not have."""
+        if self.database in _BEFORE_RELEASE:
+            return (
+                f"the database has revision {self.database}, of a version before 1.0.0; no migration leads from there"
+            )
+        return (
+            f"the database has revision {self.database}, which this version does not know: another version has "
+            "migrated it, mostly a newer one"
+        )
+
+    @property
+    def advice(self) -> str:
+        """What to do about such a revision."""
+        rebuild = "let CELLAR_DATABASE_URL name an empty database, then run `cellar migrate` and `cellar rebuild`"
+        if self.database in _BEFORE_RELEASE:
+            return f"{rebuild}, which makes the rows from the store (docs/operate.md)"
+        return f"start that version again, or restore the database of before its upgrade; without either, {rebuild}"
 
 
 def revisions(of: Engine | None = None) -> Revisions:

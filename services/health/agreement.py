@@ -62,14 +62,12 @@ def agreement_probes(prefect_yaml: str) -> list[Probe]:
 
 def _schema() -> Check:
     # Alembic is slow to import, for every command.
-    from adapters.database.migration import AFTER_UNKNOWN_REVISION, revisions  # noqa: PLC0415
+    from adapters.database.migration import revisions  # noqa: PLC0415
 
     facts.check_file()
     found = revisions()
     if not found.is_known:
-        known = f"which this version does not know; it knows up to {found.newest}"
-        text = f"the database has revision {found.database}, {known}"
-        return Check(name="schema", verdict=Verdict.WRONG, found=text, to_do=AFTER_UNKNOWN_REVISION)
+        return Check(name="schema", verdict=Verdict.WRONG, found=found.unknown, to_do=found.advice)
     if found.database != found.newest:
         has = f"revision {found.database}" if found.database else "no tables of cellar"
         raise Transient(f"the database has {has}, this version expects {found.newest}")

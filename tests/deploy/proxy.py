@@ -5,16 +5,11 @@ import ssl
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 
 import httpx
+import trustme
 import yaml
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from tests.api.conftest import LINK_KEY, SECRET, TOKEN, Receiver, started
 from tests.conftest import LONGEST_S, free_port, running, wait_until
@@ -47,21 +42,10 @@ _SITE = """
 listen 127.0.0.1:{port} ssl;
 server_name localhost;
 ssl_certificate {folder}/cellar.pem;
-ssl_certificate_key {folder}/cellar.key;
+ssl_certificate_key {folder}/cellar.pem;
 access_log {folder}/access.log cellar;
 error_log {folder}/error.log crit;
 """
-_SIGNS_CERTIFICATES = x509.KeyUsage(
-    digital_signature=False,
-    content_commitment=False,
-    key_encipherment=False,
-    data_encipherment=False,
-    key_agreement=False,
-    key_cert_sign=True,
-    crl_sign=True,
-    encipher_only=False,
-    decipher_only=False,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +86,12 @@ def proxied(folder: Path, receivers: int = 2, operators: str = "allow 127.0.0.1;
         (made / "cellar" / "operators.conf").write_text(operators)
         text = _LEAD.format(folder=made, ingress_port=ingress_port, ingress=_locations_of_ingress())
         (made / "nginx.conf").write_text(text)
-        authority = _make_certificate(made)
+        authority, tls = trustme.CA(), ssl.create_default_context()
+        authority.configure_trust(tls)
+        issued = authority.issue_cert("127.0.0.1")
+        issued.private_key_and_cert_chain_pem.write_to_path(made / "cellar.pem")
         command = [nginx(), "-e", str(made / "start.log"), "-p", str(made), "-c", str(made / "nginx.conf")]
         process = stack.enter_context(running(command, {}, made / "output.log"))
-        tls = ssl.create_default_context(cadata=authority)
         proxy = Proxy(port, ingress_port, made, tls, ran)
         wait_until(lambda: process.poll() is not None or _is_ready(proxy))
         assert process.poll() is None, (made / "output.log").read_text()
@@ -162,43 +148,3 @@ def _is_ready(proxy: Proxy) -> bool:
             return client.get("/readyz").is_success
     except httpx.HTTPError:
         return False
-
-
-def _make_certificate(folder: Path) -> str:
-    """Write a certificate for 127.0.0.1 and its key, and return the certificate of the authority that signed it."""
-    authority_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Authority of the test")])
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "cellar")])
-    authority = (
-        _certificate(issuer, issuer, authority_key)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_SIGNS_CERTIFICATES, critical=True)
-        .sign(authority_key, hashes.SHA256())
-    )
-    names = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
-    identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key())
-    made = (
-        _certificate(issuer, subject, key)
-        .add_extension(names, critical=False)
-        .add_extension(identifier, critical=False)
-        .sign(authority_key, hashes.SHA256())
-    )
-    (folder / "cellar.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    (folder / "cellar.key").write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return authority.public_bytes(serialization.Encoding.PEM).decode()
-
-
-def _certificate(issuer: x509.Name, subject: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
-    now = datetime.now(UTC)
-    return (
-        x509.CertificateBuilder()
-        .issuer_name(issuer)
-        .subject_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-    )

@@ -25,11 +25,6 @@ SERVICES = composed()["services"]
 ROLES = ("receiver", "worker", "migrate")
 
 
-@pytest.fixture(scope="module")
-def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made_secrets(tmp_path_factory.mktemp("made") / "secrets")
-
-
 @pytest.mark.parametrize("role", ROLES)
 def test_cellar_accepts_the_environment_and_the_secrets_of_each_role(
     configure: Configure, secrets: Path, tmp_path: Path, role: str

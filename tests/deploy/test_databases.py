@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from tests.conftest import LONGEST_S, url_of
-from tests.deploy.forms import DEPLOY, made_secrets
+from tests.deploy.forms import DEPLOY
 
 _PSQL = Path(pgserver.__file__).parent / "pginstall" / "bin" / "psql"
 
@@ -24,8 +24,7 @@ def server(postgres_server: str) -> Iterator[str]:
             connection.execute(f"DROP ROLE IF EXISTS {name}".encode())
 
 
-def test_cellar_and_prefect_each_own_a_database_and_have_a_password(server: str, tmp_path: Path) -> None:
-    secrets = made_secrets(tmp_path / "secrets")
+def test_cellar_and_prefect_each_own_a_database_and_have_a_password(server: str, secrets: Path) -> None:
     place = psycopg.conninfo.conninfo_to_dict(server)
     environment = os.environ | {"PGHOST": str(place["host"]), "PGUSER": str(place["user"]), "PSQL": str(_PSQL)}
 

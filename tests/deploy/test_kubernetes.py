@@ -13,7 +13,7 @@ from prefect.settings.models.root import Settings as PrefectSettings
 
 from adapters.settings.settings import Settings
 from tests.conftest import LONGEST_S
-from tests.deploy.forms import DEPLOY, made_secrets, secret_names, unknown, variables_in
+from tests.deploy.forms import DEPLOY, secret_names, unknown, variables_in
 
 Configure = Callable[..., Settings]
 Document = dict[str, Any]
@@ -31,11 +31,6 @@ def documents(request: pytest.FixtureRequest) -> list[Document]:
     command = [kustomize, "build", str(KUBERNETES / "overlays" / request.param)]
     built = subprocess.run(command, check=True, capture_output=True, timeout=LONGEST_S)
     return list(yaml.safe_load_all(built.stdout))
-
-
-@pytest.fixture(scope="module")
-def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made_secrets(tmp_path_factory.mktemp("made") / "secrets")
 
 
 def of_kind(documents: list[Document], *kinds: str) -> dict[str, Document]:
@@ -120,10 +115,6 @@ def test_prefect_accepts_the_environment_and_the_secrets(
         assert server.concurrency.lease_storage == "prefect_redis.lease_storage"
         assert server.database.connection_url
         assert server.database.migrate_on_start is False
-
-
-def test_prefects_variables_are_those_of_the_other_forms() -> None:
-    assert (KUBERNETES / "base" / "prefect-server.env").read_bytes() == (DEPLOY / "prefect-server.env").read_bytes()
 
 
 def test_each_container_is_hardened_and_bounded(documents: list[Document]) -> None:

@@ -11,7 +11,7 @@ from prefect.settings.models.root import Settings as PrefectSettings
 
 from adapters.settings.settings import Settings
 from tests.conftest import LONGEST_S
-from tests.deploy.forms import DEPLOY, made_secrets, secret_names, unknown, variables_in
+from tests.deploy.forms import DEPLOY, secret_names, unknown, variables_in
 
 Configure = Callable[..., Settings]
 
@@ -72,8 +72,10 @@ def test_receiver_starts_although_the_migration_fails() -> None:
 
 
 @pytest.mark.parametrize("unit", ["cellar-receiver.service", "cellar-worker.service", "cellar-migrate.service"])
-def test_cellar_accepts_the_environment_and_the_credentials(configure: Configure, tmp_path: Path, unit: str) -> None:
-    secrets, given = made_secrets(tmp_path / "secrets"), tmp_path / "given"
+def test_cellar_accepts_the_environment_and_the_credentials(
+    configure: Configure, secrets: Path, tmp_path: Path, unit: str
+) -> None:
+    given = tmp_path / "given"
     given.mkdir()
     for name, path in (each.split(":") for each in values_of(unit, "LoadCredential")):
         assert path == f"/etc/cellar/secrets/{name}"
@@ -91,13 +93,13 @@ def test_cellar_accepts_the_environment_and_the_credentials(configure: Configure
 
 @pytest.mark.parametrize("unit", [name for name in SERVICES if "prefect" in name])
 def test_prefect_accepts_the_environment(
-    monkeypatch: pytest.MonkeyPatch, configure: Configure, tmp_path: Path, unit: str
+    monkeypatch: pytest.MonkeyPatch, configure: Configure, secrets: Path, unit: str
 ) -> None:
     del configure  # it clears Prefect's variables of this process
     places = {
         "/opt/cellar/deploy/prefect-server.env": DEPLOY / "prefect-server.env",
         "/etc/cellar/prefect.env": UNITS / "prefect.env",
-        "/etc/cellar/secrets/prefect-server.env": made_secrets(tmp_path / "secrets") / "prefect-server.env",
+        "/etc/cellar/secrets/prefect-server.env": secrets / "prefect-server.env",
     }
     assert values_of(unit, "EnvironmentFile") == list(places)
     environment = {name: value for path in places.values() for name, value in variables_in(path).items()}

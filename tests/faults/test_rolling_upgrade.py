@@ -1,8 +1,9 @@
-"""Receivers and workers of an earlier commit beside those of this checkout, on one installation, under load.
+"""Receivers and workers of the last release beside those of this checkout, on one installation, under load.
 
-PREVIOUS names the commit (default: the parent of HEAD). Its code runs in the same virtual environment. The database has
-this checkout's schema: an upgrade migrates first. So a migration may add tables, and columns with a default; what the
-earlier code reads may go only in a later release (expand, then contract). A migration that breaks this fails here.
+The release is the last commit of the main line that set its version in pyproject.toml, so no tag is needed. PREVIOUS
+names another commit. Its code runs in the same virtual environment. The database has this checkout's schema: an upgrade
+migrates first. So a migration may add tables, and columns with a default; what the earlier code reads may go only in a
+later release (expand, then contract). A migration that breaks this fails here.
 """
 
 import os
@@ -23,12 +24,13 @@ from tests.faults.parts import ROOT, ending
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(1800)]
 
-_PREVIOUS = os.environ.get("PREVIOUS", "HEAD~1")
+_RELEASE = "1.0.0"
 _ARCHIVES = 20
 
 
 def test_archives_are_completed_once_while_two_versions_work_side_by_side(parts: Installation, tmp_path: Path) -> None:
-    before = _checked_out(tmp_path / "previous")
+    previous = os.environ.get("PREVIOUS") or _commit_of(_RELEASE)
+    before = _checked_out(previous, tmp_path / "previous")
     port = free_port()
     earlier = {"PYTHONPATH": str(before), "CELLAR_PORT": str(port)}
     old = [parts.receiver("receiver-before", **earlier), parts.worker("worker-before", **earlier)]
@@ -50,13 +52,29 @@ def test_archives_are_completed_once_while_two_versions_work_side_by_side(parts:
             # uvicorn ends by the signal itself once the last request is answered.
             assert each.terminate() in (0, -signal.SIGTERM), each.log.read_text()[-2000:]
         ended_s = time.monotonic()
-        completed(parts, by_new, f"rolling upgrade from {_PREVIOUS}, by the new receiver ({kind})", ended_s)
-        completed(parts, by_old, f"rolling upgrade from {_PREVIOUS}, by the earlier one ({kind})", ended_s)
+        completed(parts, by_new, f"rolling upgrade from {previous}, by the new receiver ({kind})", ended_s)
+        completed(parts, by_old, f"rolling upgrade from {previous}, by the earlier one ({kind})", ended_s)
 
 
-def _checked_out(folder: Path) -> Path:
-    archive = subprocess.run(["git", "archive", _PREVIOUS], cwd=ROOT, capture_output=True, check=False)
-    assert archive.returncode == 0, f"PREVIOUS={_PREVIOUS}: {archive.stderr.decode()}"
-    with tarfile.open(fileobj=BytesIO(archive.stdout)) as files:
+def _commit_of(release: str) -> str:
+    """Return the commit that made a release. Without one, the test fails: an upgrade that was not tried is no proof."""
+    line = f'version = "{release}"'
+    changed = _git("log", "--first-parent", "-m", "--format=%H", f"-S{line}", "--", "pyproject.toml").decode().split()
+    made = [each for each in changed if line in _git("show", f"{each}:pyproject.toml").decode().splitlines()]
+    assert made, f"no commit up to this one sets {line}, so the upgrade from {release} was not tried: give PREVIOUS"
+    shallow = ROOT / _git("rev-parse", "--git-path", "shallow").decode().strip()
+    is_cut = shallow.exists() and made[0] in shallow.read_text().split()
+    assert not is_cut, f"this clone has no commit before {made[0]}, so it may be later than {release}: fetch more"
+    return made[0]
+
+
+def _checked_out(commit: str, folder: Path) -> Path:
+    with tarfile.open(fileobj=BytesIO(_git("archive", commit))) as files:
         files.extractall(folder, filter="data")
     return folder
+
+
+def _git(*arguments: str) -> bytes:
+    done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, check=False)
+    assert done.returncode == 0, f"git {arguments[0]}: {done.stderr.decode()}"
+    return done.stdout

@@ -1,5 +1,6 @@
 """The Dockerfile is clean, and the health check asks what the role of its container answers."""
 
+import re
 import runpy
 import subprocess
 import sys
@@ -21,6 +22,13 @@ def test_hadolint_finds_nothing() -> None:
     linted = subprocess.run(command, capture_output=True, text=True, check=False)
 
     assert (linted.returncode, linted.stdout) == (0, ""), linted.stderr
+
+
+def test_base_is_pinned_by_its_digest() -> None:
+    first, *others = re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+
+    assert re.fullmatch(r"docker\.io/library/python:3\.13\.\d+-slim-trixie@sha256:[0-9a-f]{64}", first)
+    assert set(others) == {"base"}
 
 
 def test_every_package_and_every_file_of_the_wheel_gets_into_the_build() -> None:

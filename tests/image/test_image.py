@@ -1,16 +1,20 @@
 """The image is built, and every role in it works as a user without rights, with a read-only root."""
 
+import hashlib
+import json
 import os
 import resource
 import signal
 import time
 from collections.abc import Callable
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pyarrow.parquet as pq
 import pytest
+from packageurl import PackageURL
 
 from tests.conftest import answers, bucket_at, free_port, wait_until
 from tests.image.building import Image
@@ -34,6 +38,22 @@ def test_image_is_small_and_has_no_rights(image: Image) -> None:
         path for path in (image.root / "opt").rglob("*") if not path.is_symlink() and path.stat().st_mode & 0o6000
     ]
     assert set_id == []
+
+
+def test_release_has_the_image_the_wheel_and_lists_of_what_is_in_them(image: Image) -> None:
+    (listed,) = image.dist.glob("cellosign_cellar-*.image.cdx.json")
+    parts = {each["purl"] for each in json.loads(listed.read_text())["components"]}
+
+    (packages,) = (image.root / "opt" / "cellar" / "lib").glob("python3*/site-packages")
+    expected = {
+        str(PackageURL("pypi", None, each.metadata["Name"], each.version))
+        for each in distributions(path=[str(packages)])
+    }
+    assert expected == {each for each in parts if each.startswith("pkg:pypi/")}
+    assert {"libc6", "base-files"} <= {each.split("@")[0].removeprefix("pkg:deb/debian/") for each in parts}
+    sums = dict(line.split("  ")[::-1] for line in (image.dist / "SHA256SUMS").read_text().splitlines())
+    assert {each: hashlib.sha256((image.dist / each).read_bytes()).hexdigest() for each in sums} == sums
+    assert sorted(each.rpartition(".")[2] for each in sums) == ["json", "json", "tar", "whl"]
 
 
 def test_up_answers_an_archive_and_keeps_it_in_a_bucket(image: Image, s3_server: str, tmp_path: Path) -> None:

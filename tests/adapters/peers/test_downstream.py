@@ -6,15 +6,11 @@ import socket
 import ssl
 import struct
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, ip_address
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+import trustme
 from pytest_httpserver import HTTPServer
 
 from adapters.peers.addresses import fault_at
@@ -311,24 +307,10 @@ def test_line_keeps_its_connection_and_checks_its_addresses_again_after_five_sec
 
 
 def certificate(folder: Path, name: str) -> ssl.SSLContext:
-    """Return a server's context with a throwaway certificate for a name, and write `folder/cert.pem`."""
-    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    made = (
-        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    plain = serialization.NoEncryption()
-    (folder / "cert.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+    """Return a server's context with a certificate for a name, and write its authority, `folder/authority.pem`."""
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(name).configure_cert(context)
+    authority.cert_pem.write_to_path(folder / "authority.pem")
     return context
 
 
@@ -337,7 +319,7 @@ def test_certificate_must_match_the_host_name_despite_the_pinned_address(
     configure: Configure, tmp_path: Path, name: str, reached: bool
 ) -> None:
     context = certificate(tmp_path, name)
-    configure(notify_allow_private="true", SSL_CERT_FILE=tmp_path / "cert.pem")
+    configure(notify_allow_private="true", SSL_CERT_FILE=tmp_path / "authority.pem")
     with HTTPServer(host="localhost", port=0, ssl_context=context) as peer:
         peer.expect_request("/hook").respond_with_data("")
 
@@ -365,7 +347,7 @@ def test_port_without_a_server_refuses_the_connection() -> None:
     ("name", "is_trusted", "said"),
     [
         ("localhost", True, None),
-        ("localhost", False, "its certificate is refused: self-signed certificate"),
+        ("localhost", False, "its certificate is refused: unable to get local issuer certificate"),
         ("erp.example", True, "its certificate is refused: Hostname mismatch"),
     ],
 )
@@ -373,7 +355,7 @@ def test_certificate_must_be_trusted_and_match_the_name(
     configure: Callable[..., Settings], tmp_path: Path, name: str, is_trusted: bool, said: str | None
 ) -> None:
     context = certificate(tmp_path, name)
-    configure(**{"SSL_CERT_FILE": tmp_path / "cert.pem"} if is_trusted else {})
+    configure(**{"SSL_CERT_FILE": tmp_path / "authority.pem"} if is_trusted else {})
     with HTTPServer(host="localhost", port=0, ssl_context=context) as peer:
         found = fault(peer.url_for("/hook"))
 

@@ -4,15 +4,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from alembic import command
 from sqlmodel import update
 
-from adapters.database.migration import migrate
-from adapters.database.transactions import engine, writing
+from adapters.database.transactions import writing
 from adapters.settings.settings import Settings
 from adapters.tables.archives import archives
 from adapters.tables.runs import refused
-from models.archive.archive import ArchiveRow
 from models.archive.warning import WarningCode
 from models.runs.receipt import DEFAULT_SOURCE, VersionRow
 from models.views.archives.archives import ArchiveQuery, ArchiveView
@@ -20,7 +17,6 @@ from services.custody.verifying import object_of, verify_object
 from services.processing.loading import load
 from services.receipts.stored_archive import stored_archive
 from services.views import archive_list, archive_view
-from tests.adapters.database.test_migration import config
 from tests.flows.databases import in_new_database, rows
 from tests.installations import accepted, archived, finished, received, stored_body
 from tests.samples import sample_body
@@ -154,21 +150,3 @@ def test_row_that_lets_a_version_count_although_it_is_set_aside_differs_from_the
     said = {each.found for each in verify_object(object_of("r")).findings}
     assert any("is_set_aside" in each for each in said)
     assert any("current_receipt_id" in each for each in said)
-
-
-def test_migration_marks_versions_of_earlier_builds(sqlite_installation: Settings) -> None:
-    sent(0, "2026-01-01T11:00:00")
-    sent(1, "2026-01-01T12:30:00", OTHER, data=[])
-    sent(2, "2026-01-02T14:30:00", payments=[])
-    sent(3, "2026-01-02T14:00:00", payments=[])
-    sent(4, "2099-01-01T00:00:00", signatures=[])
-    with writing() as session:
-        session.execute(update(ArchiveRow).values(read_on=None))  # earlier builds did not say on which terms they read
-    before = rows()
-    with engine().connect() as connection:
-        command.downgrade(config(connection), "0016")
-        connection.commit()
-
-    migrate()
-
-    assert rows() == before

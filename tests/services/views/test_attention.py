@@ -6,12 +6,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from alembic import command
 from sqlalchemy import delete
 from sqlmodel import col, select
 
-from adapters.database.migration import migrate
-from adapters.database.transactions import engine, reading, writing
+from adapters.database.transactions import reading, writing
 from adapters.search.attention import NEEDS_ATTENTION
 from adapters.settings.settings import Settings
 from adapters.tables.runs import receipts, refused
@@ -27,7 +25,6 @@ from models.views.archives.payments import DiscrepancyQuery, Explanation
 from services.payments import discrepancies
 from services.search import filling
 from services.views import archive_list, discrepancy_list
-from tests.adapters.database.test_migration import config
 from tests.domain.payloads import read
 from tests.records import NOON, delivery, digest, document, loaded
 
@@ -193,42 +190,6 @@ def kept() -> tuple[list[str], list[str], list[str]]:
     found = _found()
     assert found == (["failed", "loaded", "moved", "refused"], ["well"], ["moved"])
     return found
-
-
-def facets() -> list[SearchFacetRow]:
-    of_attention = col(SearchFacetRow.kind).in_([Kind.ATTENTION, Kind.SOURCES])
-    with reading() as session:
-        found = session.exec(select(SearchFacetRow).where(of_attention).order_by(col(SearchFacetRow.entry_id)))
-        return [SearchFacetRow(**each.model_dump()) for each in found]
-
-
-def downgrade() -> None:
-    with engine().connect() as connection:
-        command.downgrade(config(connection), "0014")
-        connection.commit()
-
-
-def test_migration_finds_what_needs_attention(kept: tuple[list[str], list[str], list[str]]) -> None:
-    downgrade()
-    assert facets() == []
-
-    migrate()
-
-    assert _found() == kept
-
-
-def test_migration_leaves_what_this_build_wrote_before_it() -> None:
-    for each in map(Told, REFERENCES):
-        each.arrive_from_elsewhere()
-        each.arrive()
-    [first, *_] = facets()
-    downgrade()
-    with writing() as session:
-        session.add(first)
-
-    migrate()
-
-    assert _found() == (list(REFERENCES), [], list(REFERENCES))
 
 
 def test_filling_in_finds_what_needs_attention(
