@@ -25,6 +25,8 @@ import httpx
 import pgserver
 import psycopg
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from adapters.database import transactions
 from adapters.database.migration import migrate
@@ -38,9 +40,9 @@ from tests.compiled import share_compiled_statements, share_descriptions_of_serv
 
 _LONGEST_FIRST = (
     "tests/services/custody",
-    "tests/end_to_end/test_unconfirmed.py",  # of an outage that lasts from the first start: pauses grow with its age
-    "tests/end_to_end/test_up.py",
     "tests/end_to_end",
+    "tests/api/console",
+    "tests/api/json",
     "tests/flows",
     "tests/api/receiver",
     "tests/cli",
@@ -54,9 +56,23 @@ def pytest_configure() -> None:
     share_descriptions_of_services()
 
 
+_TOGETHER = ("tests/end_to_end", "tests/api/json", "tests/api/console")
+"""Rooms whose files share what takes long to start, so one process of the test run takes them all."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the files first whose tests take longest: the last long file would be alone on its processor."""
     items.sort(key=_rank)
+
+
+class _ByFileOrRoom(LoadFileScheduling):
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return next((room for room in _TOGETHER if file.startswith(room)), file)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling:
+    return _ByFileOrRoom(config, log)
 
 
 def _rank(item: pytest.Item) -> int:
