@@ -1,4 +1,4 @@
-"""x"""
+"""Operators read the log of each run, its trace and its state, and import archives by one command."""
 
 import json
 import subprocess
