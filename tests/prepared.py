@@ -4,6 +4,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,8 +57,12 @@ class Prepared:
 def _copy_objects(source: str, target: str) -> None:
     bucket, _, prefix = target.removeprefix("s3://").partition("/")
     old_bucket, _, old_prefix = source.removeprefix("s3://").partition("/")
-    for key in objects_below(source):
+
+    def copy(key: str) -> None:
         client().copy_object(Bucket=bucket, Key=f"{prefix}/{key}", CopySource=f"{old_bucket}/{old_prefix}/{key}")
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(copy, objects_below(source)))
 
 
 @pytest.fixture(scope="session")

@@ -270,7 +270,8 @@ DAMAGES: dict[str, Callable[[str], Findings]] = {
         each: partial(changed_inventory, path=each)
         for each in ("inventory.json", *(f"v{n}/inventory.json" for n in (1, 2)))
     },
-    **{f"{each} content": partial(inventory_without_content, manifest=each) for each in ([], {})},
+    "list of no content": partial(inventory_without_content, manifest=[]),
+    "no content": partial(inventory_without_content, manifest={}),
     **{f"no {each}": partial(missing_file, path=each) for each in ("inventory.json", ocfl.OBJECT_DECLARATION)},
     **{f"other {each}": partial(other_bytes, path=each) for each in (*NAMES, ocfl.OBJECT_DECLARATION)},
     **{
