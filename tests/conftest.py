@@ -65,7 +65,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=_rank)
 
 
-class _ByFileOrRoom(LoadFileScheduling):  # type: ignore[misc] -- xdist has no types
+class _ByFileOrRoom(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
         return next((room for room in _TOGETHER if file.startswith(room)), file)
