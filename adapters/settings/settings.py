@@ -229,7 +229,8 @@ class Settings(BaseSettings):
     search_fields: CommaSeparated = Field(
         (),
         description="Form fields by whose values archives are found, by id; `*` is all of them. Default: none, since "
-        "values of forms are people's data. `cellar migrate` applies a change to archives that are there already.",
+        "values of forms are people's data. After a change, `cellar migrate` lets workers apply it to the archives "
+        "that are there.",
     )
     list_columns: Path | None = Field(
         None,

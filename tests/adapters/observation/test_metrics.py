@@ -83,7 +83,7 @@ def test_folder_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
 # Says, for a process with each of the variables, whether it has imported the SDK, and whether its spans have a parent.
 _SPANS = """
 import json, os, sys
-import api.app, services.messages.attempts.attempts
+import api.app, services.messages.attempts
 from adapters.observation.tracing import span
 for variables in json.loads(sys.argv[1]):
     if child := os.fork():
