@@ -44,7 +44,7 @@ _REPORTED_EACH_S = 5
 _STRAYS_LOOK_S = 60
 _OUTAGES_LOOK_S = 2
 _FILL_LOOK_S = 60
-_FILL_PAUSE = 0.25
+_FILL_PAUSE, _FILL_PAUSE_BESIDE_RUNS = 0.3, 1.0
 _MOST_FILLED_A_SECOND = 700
 _PAUSE_S = 2
 _DRAIN_WITHIN_S = 8
@@ -247,12 +247,13 @@ class Worker:
     async def _fill_in(self) -> None:
         """Fill in what archives lack after an upgrade, in batches with pauses, so that other writers have their turn.
 
-        A million archives take half an hour. On SQLite, nobody else writes during a batch.
+        A million archives take half an hour where no runs are in the way. On SQLite, nobody else writes during a batch.
         """
         began_s = time.monotonic()
         while filled := await asyncio.to_thread(derived.fill):
             lasted_s = time.monotonic() - began_s
-            await asyncio.sleep(max(lasted_s * _FILL_PAUSE, filled / _MOST_FILLED_A_SECOND - lasted_s))
+            pause = _FILL_PAUSE_BESIDE_RUNS if self._live else _FILL_PAUSE
+            await asyncio.sleep(max(lasted_s * pause, filled / _MOST_FILLED_A_SECOND - lasted_s))
             began_s = time.monotonic()
 
     async def _show(self) -> None:
