@@ -12,10 +12,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import boto3
 import httpx
 import pytest
 
+from adapters.files.bucket import client
 from adapters.files.store import store
 from adapters.inbox import inbox
 from adapters.inbox.inbox import Intake
@@ -59,7 +59,7 @@ def installed(folder: Path, **values: object) -> Iterator[Settings]:
 def objects_below(url: str) -> dict[str, int]:
     """Return the sizes of the objects below `s3://BUCKET/PREFIX`, by the remainder of their keys."""
     bucket, _, prefix = url.removeprefix("s3://").partition("/")
-    pages = boto3.Session().client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{prefix}/")
+    pages = client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{prefix}/")
     found = [each for page in pages for each in page.get("Contents", [])]
     return {each["Key"].removeprefix(f"{prefix}/"): each["Size"] for each in found}
 

@@ -43,7 +43,7 @@ from services.views import archive_view
 from tests.advice.following import followed, ran
 from tests.cli.archives.test_quarantine_command import quarantined
 from tests.cli.conftest import Cellar
-from tests.domain.archive import test_warnings
+from tests.domain.archive.test_reading import FIRES
 from tests.domain.payloads import changed
 from tests.flows.conftest import received
 from tests.installations import archived, damaged_file
@@ -223,9 +223,7 @@ def open_codes() -> list[str]:
 
 # warnings
 
-PAYLOADS: dict[str, Any] = {
-    code: changed(path, value) for code, path, value, _ in test_warnings.FIRES if path != "reference"
-}
+PAYLOADS: dict[str, Any] = {code: changed(path, value) for code, path, value, _ in FIRES if path != "reference"}
 WITHOUT_END = {
     WarningCode.DUPLICATE_KEY: "it asks for nothing",
     WarningCode.TEXT_REPLACED: "it asks for nothing",

@@ -130,6 +130,7 @@ def test_failure_is_announced_once_and_again_when_the_archive_fails_again() -> N
     assert told["flow_run_id"]
 
 
+@pytest.mark.parametrize("installation", ["sqlite"], indirect=True)
 def test_run_that_waits_is_no_failure() -> None:
     received("process-1", sample_body())
 

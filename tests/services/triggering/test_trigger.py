@@ -501,7 +501,7 @@ def test_hundreds_of_waiting_deliveries_cost_two_queries_and_two_requests(
     configure: Callable[..., Settings], httpserver: HTTPServer, body: bytes
 ) -> None:
     async def all_triggered() -> list[bool]:
-        return [await trigger(arrived(body + b"%d" % each), Trigger.WEBHOOK) for each in range(300)]
+        return [await trigger(arrived(body + b"%d" % each), Trigger.WEBHOOK) for each in range(210)]
 
     assert all(asyncio.run(all_triggered()))
 
