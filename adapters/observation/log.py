@@ -21,9 +21,9 @@ import stamina
 import structlog
 from structlog.typing import Processor
 
+from adapters.observation.counting import FAILED_LOG_WRITES
 from adapters.observation.log_files import LOG_FILE_VARIABLE, follow_rotation
 from adapters.observation.log_lines import human_renderer
-from adapters.observation.metrics import FAILED_LOG_WRITES
 from adapters.observation.printed_lines import PrintedLines
 
 _LOST = (OSError, ValueError, AttributeError)
