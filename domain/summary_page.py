@@ -21,7 +21,7 @@ from domain.archive.verdict_text import (
 )
 from domain.messages.summaries import size_text
 from domain.payments.booking import BookedPayment, booked
-from domain.payments.sentences import sentence
+from domain.payments.discrepancies import sentence
 from domain.secrets.cards import masked
 from domain.words.catalogue import warned, word
 from domain.words.wording import DIRECTIONS, ENGLISH, LANGUAGES, N_, Language

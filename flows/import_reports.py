@@ -10,7 +10,7 @@ from adapters.inbox import report_files
 from adapters.inbox.report_files import ReportFile
 from adapters.platform.cancellation import checkpoint, in_thread
 from adapters.settings.settings import settings
-from adapters.store.beside.settlement_reports import staged
+from adapters.store.settlement_reports import staged
 from flows.endpoints import report_open_discrepancies
 from flows.execution.results import RESULTS
 from flows.execution.tasks import without_text

@@ -18,7 +18,7 @@ from models.runs.receipt import Delivery
 from models.runs.run import Trigger
 from services.batches.batches import restart_drivers
 from services.batches.driving import settle_aborted
-from services.completeness.taking_in import take_in_left
+from services.completeness.session_events import take_in_left
 from services.messages.endpoints import forget_old_keys
 from services.messages.events import announce_failures, announce_refused
 from services.triggering.refused import list_all_refused

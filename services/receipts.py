@@ -14,7 +14,7 @@ from adapters.store.seals import fingerprint
 from adapters.tables.completeness import missing_processes
 from adapters.tables.runs import receipts, refused
 from domain.archive.rows import Rows, rows_of
-from domain.completeness.words import missing_text
+from domain.completeness.missing import missing_text
 from domain.payments.reconciliation import reconcile
 from models.archive.archive import Archive
 from models.errors import Conflict, Locked, Refused

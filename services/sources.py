@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pydantic import TypeAdapter, ValidationError
 
 from adapters.settings.settings import settings
-from adapters.store.beside import sources
+from adapters.store import sources
 from adapters.tables import clocks
 from adapters.tables.archives import archives
 from domain.completeness.clock import clock_fault

@@ -10,8 +10,8 @@ from sqlmodel import SQLModel, col, delete, select
 
 from adapters.database.transactions import reading, writing
 from adapters.files.store import store
-from adapters.store.beside.settlement_reports import staged
 from adapters.store.seals import fingerprint, previewed_fingerprints
+from adapters.store.settlement_reports import staged
 from domain.payments.identity import plain_authorisation
 from domain.settlements.report import read_format
 from models.payments import DiscrepancyEventRow, DiscrepancyLogRow, DiscrepancyRow, DiscrepancyState, PaymentRow

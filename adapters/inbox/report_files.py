@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from adapters.files.storage import Storage
 from adapters.files.store import storage_at, store
 from adapters.settings.settings import settings
-from adapters.store.beside.settlement_reports import FOLDER
+from adapters.store.settlement_reports import FOLDER
 from models.errors import Refused, Transient
 
 _AT_REST = timedelta(minutes=1)  # a file that is still being written may end in the middle of an amount

@@ -21,7 +21,7 @@ from starlette.datastructures import Headers
 
 from adapters.observation.metrics import begin_source
 from adapters.platform.loops import in_background, supervised
-from adapters.store.beside import sources
+from adapters.store import sources
 from api.authorization import UNAUTHORIZED, is_sender, presented_secrets
 from models.errors import CellarError, Refused, System, Transient
 from models.runs.receipt import DEFAULT_SOURCE

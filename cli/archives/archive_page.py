@@ -23,7 +23,7 @@ from domain.archive.verdict_text import (
     field_change_texts,
     signature_texts,
 )
-from domain.completeness.words import missing_text
+from domain.completeness.missing import missing_text
 from domain.payments.amounts import amount_text, exponent_of
 from domain.runs import age_text, heals_by_rerun
 from domain.words.catalogue import word

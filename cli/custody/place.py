@@ -4,7 +4,7 @@ from pathlib import Path
 
 from adapters.files.store import store
 from adapters.settings.settings import settings
-from adapters.store.beside import session_events, settlement_reports, sources
+from adapters.store import session_events, settlement_reports, sources
 from models.errors import WrongUse
 from services.custody.verifying import absent_store
 from services.health.probes import found_root

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from adapters.tables.open_conditions import NOT_KEPT, DerivedCode, open_conditions
 from cli.terminal import Json, cell, console, paragraph, print_json, time_text
-from domain.completeness.words import left_text
+from domain.completeness.missing import left_text
 from domain.people.letters import count_text
 from domain.runs import heals_by_rerun, waits_text
 from domain.words.causes import CAUSES

@@ -9,7 +9,7 @@ import typer
 from cli.person import person
 from cli.results import print_page
 from cli.terminal import Json, cell, console, dismissal, named_options, print_json, table_of, time_text
-from domain.completeness.words import left_text, why_text
+from domain.completeness.missing import left_text, why_text
 from models.views.troubles import FindingState, MissingQuery, MissingView
 from services.completeness import finding_missing
 from services.views import troubles

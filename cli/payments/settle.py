@@ -15,8 +15,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from adapters.settings.settings import settings
-from adapters.store.beside.settlement_reports import Report, staged
 from adapters.store.seals import fingerprint, previewed_fingerprints
+from adapters.store.settlement_reports import Report, staged
 from domain.payments.amounts import amount_text, exponent_of
 from domain.settlements.report import Fingerprint
 from models.errors import Refused, WrongUse

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from domain.payments.sentences import sentence, shown_transaction
+from domain.payments.discrepancies import sentence, shown_transaction
 from models.archive.archive import ArchiveRow, Change, Difference, DifferenceKind
 from models.archive.verdict import Change as JudgedChange
 from models.completeness.processes import MissingProcessRow

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from domain.completeness.words import left_text, why_text
+from domain.completeness.missing import left_text, why_text
 from domain.payments.booking import BookedPayment, booked
-from domain.payments.sentences import shown_transaction
+from domain.payments.discrepancies import shown_transaction
 from domain.secrets.cards import masked
 from domain.words.catalogue import warned, word
 from models.archive.archive import Archive

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from domain.payments.sentences import discrepancy
+from domain.payments.discrepancies import discrepancy
 from domain.secrets.cards import masked
 from models.payments import Discrepancy, DiscrepancyCode
 from models.said import Said, said

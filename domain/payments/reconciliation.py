@@ -5,9 +5,8 @@ from dataclasses import replace
 from itertools import chain
 
 from domain.payments.booking import BookedPayment, booked, names
-from domain.payments.discrepancies import bounded
+from domain.payments.discrepancies import bounded, discrepancy, worded
 from domain.payments.identity import payment_id
-from domain.payments.sentences import discrepancy, worded
 from domain.payments.standing import contradiction, is_failure, is_success, succeeded_type
 from domain.secrets.cards import last_four, masked
 from models.archive.archive import Archive, FormField

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from domain.payments.sentences import discrepancy
+from domain.payments.discrepancies import discrepancy
 from domain.secrets.cards import masked
 from models.payments import Attempt, Discrepancy, DiscrepancyCode, Payment, PaymentTerms, PaymentType, Standing
 from models.said import said

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from domain.payments.amounts import amount_text, exponent_of
-from domain.payments.sentences import discrepancy
+from domain.payments.discrepancies import discrepancy
 from domain.secrets.cards import masked
 from models.payments import Discrepancy, DiscrepancyCode, Standing
 from models.said import Said, said, verbatim

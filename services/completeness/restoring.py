@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 from adapters.files.store import store
 from adapters.platform.cancellation import checkpoint
-from adapters.store.beside import session_events as kept
+from adapters.store import session_events
 from adapters.tables.completeness import session_events as table
 from domain.completeness.batches import events_in
-from services.completeness.taking_in import rows_of
+from services.completeness.session_events import rows_of
 
 OnDamaged = Callable[[tuple[str, str]], None]
 
@@ -21,13 +21,13 @@ def restore_events(on_damaged: OnDamaged) -> int:
         Transient: store or database does not answer.
     """
     count = 0
-    for key in [key for key, _ in kept.files()]:
+    for key in [key for key, _ in session_events.files()]:
         checkpoint()
-        batch = kept.batch_at(key)
+        batch = session_events.batch_at(key)
         if batch is None:
             continue  # a large body, which the line of its event names
         lines = store().read_bytes(key)
-        if hashlib.sha256(lines).hexdigest() != kept.digest_named_by(key):
+        if hashlib.sha256(lines).hexdigest() != session_events.digest_named_by(key):
             on_damaged((key, "the session events differ from the digest that names them"))
         events = [each for each in events_in(lines) if each]
         rows = list(rows_of(events, batch))

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 from adapters.inbox import inbox
 from adapters.store import ocfl
-from adapters.store.beside.settlement_reports import report_key
 from adapters.store.objects import history, interrupted, kept_discrepancies
 from adapters.store.objects.deliveries import delivered, delivery_path
 from adapters.store.objects.requests import stored_request
+from adapters.store.settlement_reports import report_key
 from adapters.tables.archives import archives
 from adapters.tables.runs import receipts
 from models.archive.archive import State

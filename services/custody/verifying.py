@@ -46,7 +46,7 @@ from services.custody.objects.verifying_versions import (
     wrong_times,
     wrong_versions,
 )
-from services.custody.verifying_beside import contradicts_itself, findings, verify_beside, wrong_key
+from services.custody.verifying_records import contradicts_itself, findings, verify_beside, wrong_key
 
 __all__ = [
     "absent_store",

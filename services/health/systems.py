@@ -18,8 +18,7 @@ from adapters.peers import prefect_facts, receiver
 from adapters.peers.people import masked
 from adapters.peers.prefect_facts import EndedRun
 from adapters.settings.settings import settings
-from adapters.store import seals
-from adapters.store.beside import sources
+from adapters.store import seals, sources
 from adapters.tables import conditions
 from adapters.tables.open_conditions import open_conditions
 from adapters.tables.people import notices

@@ -14,8 +14,8 @@ from adapters.database.transactions import writing
 from adapters.peers import downstream
 from adapters.peers.addresses import fault_at
 from adapters.settings.settings import settings
-from adapters.store.beside import kept_endpoints
-from adapters.store.beside.kept_endpoints import OnDamaged
+from adapters.store import kept_endpoints
+from adapters.store.kept_endpoints import OnDamaged
 from adapters.tables.messages import endpoints, notifications, queues
 from domain.messages.attempts import is_confirmation
 from domain.messages.bodies import endpoint_test

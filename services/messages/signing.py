@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from adapters.settings.settings import settings
-from adapters.store.beside import kept_endpoints
+from adapters.store import kept_endpoints
 from domain.messages.signatures import SigningKey, key_of, signatures_of
 from models.errors import Locked
 from models.messages.endpoint import EndpointRow, Signature

@@ -9,8 +9,7 @@ from sqlalchemy import ColumnElement, Row, bindparam
 from sqlmodel import Session, SQLModel, col, exists, func, or_, select
 
 from adapters.database.transactions import pages, reading, streamed
-from domain.payments.discrepancies import by_id, since_opened
-from domain.payments.sentences import sentence
+from domain.payments.discrepancies import by_id, sentence, since_opened
 from models.payments import (
     Discrepancy,
     DiscrepancyCode,

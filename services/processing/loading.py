@@ -3,8 +3,8 @@
 from dataclasses import asdict
 from typing import Any
 
-from adapters.store.beside.sources import stated_terms_of
 from adapters.store.objects.requests import stored_version
+from adapters.store.sources import stated_terms_of
 from adapters.tables.archives import archives
 from adapters.tables.runs import receipts
 from domain.archive.versions import age_of

@@ -14,8 +14,8 @@ from sqlmodel import Session
 
 from adapters.database.transactions import pages, reading, writing
 from adapters.settings.settings import settings
-from adapters.store.beside import settlement_reports
-from adapters.store.beside.settlement_reports import OnDamaged, Report
+from adapters.store import settlement_reports
+from adapters.store.settlement_reports import OnDamaged, Report
 from adapters.tables import settlements
 from adapters.tables.settlements import Candidates
 from domain.settlements.matching import claimants, decide

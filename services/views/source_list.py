@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from sqlmodel import col, func, select
 
 from adapters.database.transactions import reading
-from adapters.store.beside import sources
+from adapters.store import sources
 from adapters.tables.runs import receipts
 from models.archive.archive import ArchiveRow
 from models.runs.receipt import DEFAULT_SOURCE

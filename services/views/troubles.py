@@ -9,7 +9,7 @@ from sqlmodel import Session, col, exists, func, select
 from adapters.database.listing import Order, equal_to, listed
 from adapters.database.transactions import reading
 from adapters.tables.open_conditions import AnyCode, DerivedCode, open_conditions
-from domain.completeness.words import hours_left
+from domain.completeness.missing import hours_left
 from models.archive.archive import ArchiveRow
 from models.completeness.processes import MissingProcessRow
 from models.payments import DiscrepancyEventRow, DiscrepancyRow, DiscrepancyState

@@ -17,7 +17,7 @@ from adapters.inbox import inbox
 from adapters.tables.runs import receipts
 from services.completeness.alerting import announce_missing
 from services.completeness.finding_missing import find_missing
-from services.completeness.taking_in import take_in_left
+from services.completeness.session_events import take_in_left
 from services.messages.deliveries import deliver_due, due_endpoints, give_up_expired
 from services.people.letters import tell
 from tests.fortnight.clock import Clock

@@ -10,8 +10,7 @@ from zoneinfo import ZoneInfo
 
 from adapters.files.store import store
 from adapters.platform.cancellation import checkpoint
-from adapters.store import ocfl, seals
-from adapters.store.beside import sources
+from adapters.store import ocfl, seals, sources
 from adapters.store.objects.deliveries import damaged_delivery, kept_delivery, kept_key
 from adapters.store.objects.judgements import kept_judgements, recorded_verdict
 from adapters.store.ocfl import CUTS, KEPT, REQUEST, REVOCATION, SCANS, SKELETON, VERDICT

@@ -28,7 +28,7 @@ from models.payments import PaymentKeyRow, PaymentRow
 from models.runs.receipt import DeliveryRow, ReceiptRow, VersionRow
 from models.store.fixity import FixityFinding
 from services.custody.objects.opened import Opened
-from services.custody.objects.said_by_store import (
+from services.custody.objects.stored_rows import (
     current_request,
     said_archive,
     said_deliveries,

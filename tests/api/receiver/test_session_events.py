@@ -22,7 +22,7 @@ from adapters.inbox import session_events
 from domain.completeness.batches import events_in
 from models.completeness.processes import ReceivedEvent, SessionEventRow, SessionEventType
 from models.runs.receipt import DeliveryRow
-from services.completeness.taking_in import take_in
+from services.completeness.session_events import take_in
 from tests.api.conftest import TOKEN, Receiver, receiving
 from tests.api.senders import assert_refused, head, receipt_id_of
 from tests.conftest import LONGEST_S, bucket_at, wait_until

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from adapters.store.beside import sources
+from adapters.store import sources
 from models.sources import StatedTerms
 from services import sources as services_sources
 from tests.api.conftest import TOKEN, Receiver, receiving

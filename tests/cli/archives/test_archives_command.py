@@ -21,7 +21,7 @@ from cli.commands import Later, commands
 from models.completeness.processes import SessionEventType
 from models.runs.receipt import RefusedDelivery
 from models.views.archives.archives import ArchivePage, ArchiveView
-from services.completeness.taking_in import take_in
+from services.completeness.session_events import take_in
 from tests.cli.conftest import Cellar
 from tests.conftest import LONGEST_S, free_port, make_tables, wait_until
 from tests.installations import archived, deployed, installed

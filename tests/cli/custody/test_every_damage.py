@@ -23,7 +23,7 @@ from models.sources import StatedTerms
 from models.views.messages.endpoints import NewEndpoint
 from services import sources
 from services.anchors.making import make
-from services.completeness.taking_in import take_in
+from services.completeness.session_events import take_in
 from services.custody.verifying import verify_beside
 from services.messages import endpoints
 from tests.api.conftest import TOKEN, started

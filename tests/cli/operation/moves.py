@@ -25,7 +25,7 @@ from models.errors import Refused
 from models.people import ActionKind, SavedViewRow
 from models.runs.receipt import Delivery, Identity
 from models.views.messages.endpoints import NewEndpoint
-from services.completeness.taking_in import take_in_left
+from services.completeness.session_events import take_in_left
 from services.messages import endpoints
 from services.people import logins
 from services.people.actions import record

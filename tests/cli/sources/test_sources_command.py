@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from adapters.database.transactions import writing
-from adapters.store.beside import sources
+from adapters.store import sources
 from adapters.tables.runs import receipts
 from cli.person import person
 from models.completeness.processes import SessionEventRow

@@ -8,8 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.completeness.missing import ArchivedSession, Arrival, Decision, Standing, alert_due, decide
-from domain.completeness.words import hours_left, left_text, missing_text
+from domain.completeness.missing import (
+    ArchivedSession,
+    Arrival,
+    Decision,
+    Standing,
+    alert_due,
+    decide,
+    hours_left,
+    left_text,
+    missing_text,
+)
 from models.completeness.processes import SessionEventRow, SessionEventType, Why
 from models.sources import SourceTerms
 from tests.records import NOON

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from domain.messages import bodies
 from domain.messages.bodies import MOST_REPORTED
-from domain.payments.sentences import sentence
+from domain.payments.discrepancies import sentence
 from models.archive.archive import ArchiveRow, Change, Difference, DifferenceKind, Values
 from models.archive.verdict import Change as JudgedChange
 from models.archive.warning import WarningCode

@@ -12,8 +12,8 @@ from markdown_it.token import Token
 
 from domain.messages.summaries import open_discrepancies_summary, size_text, summary, undelivered_text
 from domain.payments.amounts import amount_text
+from domain.payments.discrepancies import sentence
 from domain.payments.reconciliation import reconcile
-from domain.payments.sentences import sentence
 from models.archive.archive import Archive
 from models.messages.notification import NotificationRow, NotificationState
 from models.payments import Discrepancy, DiscrepancyCode, Payment

@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.payments.booking import booked
-from domain.payments.discrepancies import by_id
+from domain.payments.discrepancies import by_id, sentence, shown_transaction
 from domain.payments.reconciliation import reconcile, vanished
-from domain.payments.sentences import sentence, shown_transaction
 from models.payments import DiscrepancyCode, PaymentTerms
 from tests.domain.payloads import IN_MAJOR_UNITS, TERMS, changed, read
 from tests.domain.payments import test_standing

@@ -12,7 +12,7 @@ from sqlmodel import select
 from adapters.database.transactions import writing
 from adapters.files.store import RESULTS_FOLDER, result_key, store
 from adapters.settings.settings import Settings
-from adapters.store.beside import kept_endpoints
+from adapters.store import kept_endpoints
 from adapters.tables.runs import runs, task_results
 from flows.execution.results import remove_forgotten_results
 from flows.process_archive import process_archive

@@ -9,7 +9,7 @@ from signal import SIGKILL
 from typing import Any
 
 from adapters.inbox import session_events
-from services.completeness.taking_in import take_in
+from services.completeness.session_events import take_in
 from tests.flows.killed import Countdown, count_writes
 
 _FORKED = get_context("forkserver")

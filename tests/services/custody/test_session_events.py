@@ -12,9 +12,9 @@ from adapters.inbox import session_events as inbox
 from adapters.settings.settings import Settings
 from models.completeness.processes import SessionEventRow, SessionEventType
 from models.store.fixity import Fault
-from services.completeness.taking_in import take_in
+from services.completeness.session_events import take_in
 from services.custody.rebuilding import rebuild
-from services.custody.verifying_beside import verify_beside
+from services.custody.verifying_records import verify_beside
 from tests.session_events import NOON, body, journaled, large_body
 
 LARGE = large_body()

@@ -9,7 +9,7 @@ from adapters.inbox import inbox, session_events
 from adapters.settings.settings import Settings
 from models.completeness.processes import SessionEventType
 from models.errors import System, Transient
-from services.completeness.taking_in import take_in
+from services.completeness.session_events import take_in
 from services.custody.verifying import object_of, verify_object
 from services.health.probes import try_out
 from tests.flows.conftest import received

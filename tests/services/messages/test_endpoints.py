@@ -11,8 +11,7 @@ import pytest
 
 from adapters.files.store import store
 from adapters.settings.settings import Settings, settings
-from adapters.store import seals
-from adapters.store.beside import kept_endpoints
+from adapters.store import kept_endpoints, seals
 from adapters.tables.messages import endpoints as rows
 from adapters.tables.messages import notifications
 from domain.messages.signatures import SigningKey

@@ -17,7 +17,7 @@ from models.said import said
 from models.store.fixity import Fault
 from models.views.messages.endpoints import NewEndpoint
 from services.custody.rebuilding import rebuild
-from services.custody.verifying_beside import verify_beside
+from services.custody.verifying_records import verify_beside
 from services.messages import endpoints
 from services.messages.signing import headers_of
 from tests.conftest import make_tables

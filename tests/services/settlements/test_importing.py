@@ -18,9 +18,9 @@ from sqlmodel import func, select
 
 from adapters.database.transactions import engine, reading
 from adapters.settings.settings import Settings, settings
-from adapters.store.beside import settlement_reports
-from adapters.store.beside.settlement_reports import staged
+from adapters.store import settlement_reports
 from adapters.store.seals import fingerprint
+from adapters.store.settlement_reports import staged
 from adapters.tables.settlements import (
     Candidates,
     entries_concerned,

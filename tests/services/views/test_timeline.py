@@ -15,7 +15,7 @@ from models.messages.notification import NotificationAttemptRow, NotificationRow
 from models.payments import DiscrepancyEventRow, DiscrepancyRow
 from models.runs.receipt import DeliveryRow, RefusedRow, VersionRow
 from models.runs.run import RunRow
-from services.completeness.taking_in import take_in
+from services.completeness.session_events import take_in
 from services.views.archive_view import archive
 from services.views.timeline import MOST_ENTRIES, timeline_of
 from tests.installations import archived

@@ -8,9 +8,7 @@ from typing import Any
 from adapters.files.store import RESULTS_FOLDER, store
 from adapters.inbox import session_events as inbox
 from adapters.platform.cancellation import checkpoint
-from adapters.store import ocfl, seals
-from adapters.store.beside import kept_endpoints, settlement_reports, sources
-from adapters.store.beside import session_events as kept
+from adapters.store import kept_endpoints, ocfl, seals, session_events, settlement_reports, sources
 from adapters.store.objects import history, kept_discrepancies
 from adapters.store.objects.history import Rows
 from adapters.tables.archives import archives
@@ -177,9 +175,13 @@ def _verify_events() -> Fixity:
     """Verify the files of session events, that none is missing, and that the database has their events."""
     batches = table.batches()  # before the listing: a batch that comes in between is in the store first
     strange: dict[str, str] = {}
-    sizes = dict(kept.files(strange))
+    sizes = dict(session_events.files(strange))
     found = [strange_thing(key, what) for key, what in strange.items() if what != EMPTY_FOLDER]
-    found += [_missing(kept.key_of(each), "session events") for each in batches if kept.key_of(each) not in sizes]
+    found += [
+        _missing(session_events.key_of(each), "session events")
+        for each in batches
+        if session_events.key_of(each) not in sizes
+    ]
     for key in sizes:
         found += _wrong_events_file(key, sizes)
     return Fixity(0, len(sizes), sum(sizes.values()), tuple(found))
@@ -187,11 +189,11 @@ def _verify_events() -> Fixity:
 
 def _wrong_events_file(key: str, sizes: Mapping[str, int]) -> Iterator[FixityFinding]:
     checkpoint()
-    is_batch = kept.batch_at(key) is not None
-    if not is_batch and not kept.is_body(key):
+    is_batch = session_events.batch_at(key) is not None
+    if not is_batch and not session_events.is_body(key):
         yield FixityFinding(key, Fault.EXTRA, "nothing", "a file that is of no session event; move it away")
         return
-    expected = kept.digest_named_by(key)
+    expected = session_events.digest_named_by(key)
     lines = store().found_bytes(key) if is_batch else None
     digest = hashlib.sha256(lines).hexdigest() if lines is not None else store().digest_of(key)
     if digest is None:
@@ -204,7 +206,7 @@ def _wrong_events_file(key: str, sizes: Mapping[str, int]) -> Iterator[FixityFin
 
 def _wrong_events(key: str, events: list[ReceivedEvent], sizes: Mapping[str, int]) -> Iterator[FixityFinding]:
     for each in events:
-        body = kept.body_key(each.receipt_id)
+        body = session_events.body_key(each.receipt_id)
         if each.body is None and body not in sizes and store().size(body) is None:
             yield _missing(body, "the body of a session event")
     unknown = table.missing_of(each.event_id for each in events)

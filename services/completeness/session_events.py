@@ -19,7 +19,7 @@ from adapters.files.store import store
 from adapters.inbox import session_events as inbox
 from adapters.inbox.records import body_name
 from adapters.settings.settings import settings
-from adapters.store.beside import session_events as kept
+from adapters.store import session_events
 from adapters.tables.completeness import session_events as table
 from adapters.tables.completeness.session_events import EventRow
 from domain.body.scan import Scanner
@@ -80,7 +80,9 @@ def rows_of(events: Iterable[ReceivedEvent], batch: str) -> Iterator[EventRow]:
     for event in events:
         scanner = Scanner()
         try:
-            for chunk in [event.body] if event.body is not None else store().chunks(kept.body_key(event.receipt_id)):
+            for chunk in (
+                [event.body] if event.body is not None else store().chunks(session_events.body_key(event.receipt_id))
+            ):
                 scanner.feed(chunk)
             said = read_event(scanner.close().document, ZoneInfo(terms_of(event.source).timezone))
         except (Refused, FileNotFoundError, KeyError, TypeError) as error:
@@ -115,7 +117,7 @@ def _take_in(group: dict[str, bytes], day: datetime) -> int:
             log.error("a batch of session events is damaged; its sound lines are taken in", batch=name)
         sound += [each for each in events if each]
     if sound:
-        table.record(list(rows_of(sound, kept.keep_batch(lines_of(sound), day))))
+        table.record(list(rows_of(sound, session_events.keep_batch(lines_of(sound), day))))
     for each in sound:
         if each.body is None:
             inbox.remove_body(each.receipt_id)
@@ -128,8 +130,8 @@ def _has_body(event: ReceivedEvent) -> bool:
     """Bring a large body into the store, and return whether the store has it."""
     place = inbox.found_body(event.receipt_id)
     try:
-        if place and kept.keep_body(place, body_name(event.receipt_id), event.receipt_id):
+        if place and session_events.keep_body(place, body_name(event.receipt_id), event.receipt_id):
             return True
     except FileNotFoundError:
         pass  # another taking in was faster
-    return store().digest_of(kept.body_key(event.receipt_id)) == event.receipt_id
+    return store().digest_of(session_events.body_key(event.receipt_id)) == event.receipt_id

@@ -10,7 +10,7 @@ from sqlmodel import delete
 
 from adapters.database.transactions import writing
 from adapters.files.store import store
-from adapters.store.beside import settlement_reports
+from adapters.store import settlement_reports
 from adapters.store.seals import fingerprint
 from models.payments import DiscrepancyCode as C
 from models.payments import DiscrepancyRow

@@ -20,7 +20,7 @@ from adapters.store import ocfl
 from domain.completeness.batches import events_in
 from models.completeness.processes import ReceivedEvent, SessionEventRow, SessionEventType
 from models.errors import Transient
-from services.completeness.taking_in import take_in, take_in_left
+from services.completeness.session_events import take_in, take_in_left
 from tests.conftest import bucket_at, make_tables
 from tests.installations import database_that_is_away, installed
 from tests.services.completeness.taken_in import kill_before_write, writes_of_taking_in

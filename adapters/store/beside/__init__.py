@@ -1,1 +1,0 @@
-"""What lies beside the archives: endpoints, sources, session events and settlement reports."""
