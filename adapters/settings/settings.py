@@ -98,7 +98,7 @@ class Settings(BaseSettings):
         16,
         ge=4,
         le=1000,
-        description="Most connections of each process of the receiver to the database; see docs/operation.md.",
+        description="Most connections of each process of the receiver to the database; see docs/scale.md.",
     )
     worker_connections: int = Field(
         32, ge=4, le=1000, description="Most connections of a worker, or of a command, to the database."

@@ -20,7 +20,7 @@ _CLOCK_WARNS_S, _CLOCK_IS_WRONG_S = 5, 60
 _MIGRATE = "stop cellar, run `cellar migrate`, and start it again"
 _VERSIONS = "let server and cellar have the same version of Prefect; `cellar up` starts the server that fits"
 _CLOCK = "synchronise the clocks of both machines, for example by systemd-timesyncd or chrony"
-_RETENTION = "set PREFECT_SERVER_SERVICES_DB_VACUUM_… on the Prefect server as docs/operate.md says"
+_RETENTION = "set PREFECT_SERVER_SERVICES_DB_VACUUM_… on the Prefect server as docs/backup.md says"
 _POOL = "start a `cellar worker`: it makes the work pool and its deployments"
 _DEPLOY = "start a `cellar worker` of this version: it makes and updates its deployments"
 

@@ -41,7 +41,7 @@ def test_each_alert_has_a_unit_test_and_a_runbook_with_a_command() -> None:
 
 def test_each_alert_has_a_paragraph_for_operators() -> None:
     alerts = re.findall(r"- alert: (\w+).*?severity: (\w+)", (DEPLOYED / "alerts.yml").read_text(), flags=re.DOTALL)
-    told = re.findall(r"^\*\*(\w+)\*\* \((\w+)\)\. \S", (ROOT / "docs" / "operate.md").read_text(), flags=re.MULTILINE)
+    told = re.findall(r"^\*\*(\w+)\*\* \((\w+)\)\. \S", (ROOT / "docs" / "monitoring.md").read_text(), flags=re.MULTILINE)
 
     assert told == alerts
 
