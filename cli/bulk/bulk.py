@@ -26,7 +26,7 @@ _NOTHING = "No bulk re-run was planned. `cellar rerun --failed --dry-run` plans 
 def list_bulk_reruns(
     *,
     cursor: Annotated[str | None, typer.Option(help="`next` of the previous page.")] = None,
-    limit: Annotated[int, typer.Option(help="Bulk re-runs on a page, at most 500.")] = 50,
+    limit: Annotated[int, typer.Option(help="Bulk re-runs per page, at most 500.")] = 50,
     as_json: Json = False,
 ) -> None:
     """List bulk re-runs and plans, newest first."""
@@ -39,15 +39,15 @@ def list_bulk_reruns(
 def show(
     bulk_id: Id,
     *,
-    following: Annotated[bool, typer.Option("--follow", help="Follow it to its end. Ctrl-C detaches.")] = False,
+    following: Annotated[bool, typer.Option("--follow", help="Follow it until it ends. Ctrl-C detaches.")] = False,
     item_state: Annotated[
         ItemState | None, typer.Option("--state", help="State of the archives to list. Default: failed.")
     ] = None,
     after: Annotated[int, typer.Option(min=0, help="`next` of the previous page.")] = 0,
-    limit: Annotated[int, typer.Option(min=1, max=500, help="Archives on a page.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="Archives per page.")] = 50,
     as_json: Json = False,
 ) -> None:
-    """Show a bulk re-run: its plan, who did what, and what became of its archives."""
+    """Show a bulk re-run: its plan, who did what, and the results of its archives."""
     if following:
         _follow(bulk_id, as_json=as_json)
         return
@@ -63,19 +63,19 @@ def show(
 
 @app.command()
 def pause(bulk_id: Id, *, as_json: Json = False) -> None:
-    """Start no further archive until the bulk re-run is resumed. Runs that are on their way end as usual."""
+    """Pause a bulk re-run: start no further archive until it is resumed. Runs in progress end as usual."""
     _act(control.pause, bulk_id, as_json=as_json)
 
 
 @app.command()
 def resume(bulk_id: Id, *, as_json: Json = False) -> None:
-    """Go on with a paused bulk re-run."""
+    """Resume a paused bulk re-run."""
     _act(control.resume, bulk_id, as_json=as_json)
 
 
 @app.command()
 def abort(bulk_id: Id, *, as_json: Json = False) -> None:
-    """End a bulk re-run, or discard a plan. Archives that are not started stay untouched."""
+    """Abort a bulk re-run, or discard a plan. Archives that have not started stay untouched."""
     _act(control.abort, bulk_id, as_json=as_json)
 
 

@@ -34,11 +34,11 @@ def redeliver(  # noqa: PLR0913 -- an option per filter
     force: Annotated[
         bool, typer.Option("--force", help="With --state delivered: send confirmed messages once more.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan. Nothing is sent.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask. Needed where no terminal can answer.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and send nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask. Required without a terminal.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Deliver again all messages that match: show a plan, ask, freeze the list, and make its messages due.
+    """Deliver all matching messages again: show a plan, ask, freeze the list, and make its messages due.
 
     The flow deliver-messages sends them. Messages to disabled endpoints stay as they are.
     """
@@ -69,10 +69,10 @@ def list_redeliveries(
     redelivery_id: Annotated[str | None, typer.Argument(help="Show this redelivery. Default: list all.")] = None,
     *,
     cursor: Annotated[str | None, typer.Option(help="`next` of the previous page.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=500, help="Redeliveries on a page.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="Redeliveries per page.")] = 50,
     as_json: Json = False,
 ) -> None:
-    """List redeliveries and plans, newest first, or show one: its plan, by whom, and how far it is."""
+    """List redeliveries and plans, newest first, or show one: its plan, its author and its progress."""
     if redelivery_id is not None:
         print_found(records.view(redelivery_id), print_redelivery, as_json=as_json)
         return

@@ -22,10 +22,12 @@ from services.views import failure_list
 
 def failures(
     *,
-    source: Annotated[str | None, typer.Option(help="The failures of one source. Waiting archives are of all.")] = None,
+    source: Annotated[
+        str | None, typer.Option(help="Only failures of this source. Waiting archives are of all.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show the archives whose last run failed, by cause, and those that wait and are tried again by themselves."""
+    """Show the archives whose last run failed, by cause, and the archives that wait and are retried automatically."""
     waits = [WaitView.of(each) for each in waiting.summary()]
     items = failure_list.failures(source).items
     found = FailuresAndWaits(items=items, waiting=waits, conditions=conditions.damage())

@@ -15,7 +15,7 @@ from services.search.filling import fill
 
 
 def migrate(*, as_json: Json = False) -> None:
-    """Bring the metadata database to the newest schema, and let all archives be found."""
+    """Upgrade the metadata database to the newest schema, and index every archive for search."""
     shut_folders(settings())
     migrate_database()
     filled = _fill()

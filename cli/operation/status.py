@@ -41,7 +41,7 @@ _QUESTIONS: Mapping[str, Callable[[], Any]] = {
 
 
 def status(*, as_json: Json = False) -> None:
-    """Show whether all systems work, and what waits, runs and has failed. Exits with 1 if something is wrong.
+    """Show whether all systems work, and what is waiting, running or failed. Exits with 1 if something is wrong.
 
     Failed archives, conditions and missing processes count as wrong, because a person has to act. Archives that wait
     go on by themselves.
