@@ -21,6 +21,8 @@ SHORT_PAGES = [
     *sorted(path for room in ("docs", "docs/inside", "benchmarks") for path in (ROOT / room).glob("*.md")),
 ]
 EVERY_PAGE = [README, *SHORT_PAGES, *sorted((ROOT / "docs" / "decisions").glob("[!R]*.md"))]
+_ROOMS = "adapters api benchmarks cli deploy domain flows migrations models services tests".split()
+_MADE_BY_USERS = {"deploy/.env"}
 BLOCKS = [
     block
     for page in PAGES
@@ -99,6 +101,13 @@ def test_each_page_says_first_who_it_is_for_and_has_at_most_250_lines() -> None:
     assert [name for name, lines in pages.items() if not re.match(r"For |The map for ", lines[2])] == []
     assert [name for name, lines in pages.items() if len(lines) > 250] == []
     assert len(pages["ARCHITECTURE.md"]) <= 150
+
+
+@pytest.mark.parametrize("page", SHORT_PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_files_that_a_page_names_exist(page: Path) -> None:
+    """A path stands between backticks and begins with the name of a room."""
+    named = re.findall(rf"`((?:{'|'.join(_ROOMS)})/[\w./-]*[\w/])`", page.read_text())
+    assert [path for path in named if not (ROOT / path).exists() and path not in _MADE_BY_USERS] == []
 
 
 def test_readme_lists_each_page() -> None:
