@@ -101,15 +101,15 @@ settings-table: .venv/development
 event-schemas: .venv/development
 	$(BIN)/python docs/event_schemas.py
 
-# Extracts the console's texts, updates its Hebrew, and compiles it. What lacks its Hebrew stays empty in the .po file.
-TEXTS := api/console/words/texts
+# Extracts the texts, updates their Hebrew, and compiles it. What lacks its Hebrew stays empty in the .po file.
+TEXTS := adapters/words/texts
 console-texts: .venv/development
-	$(BIN)/pybabel -q extract -F $(TEXTS)/babel.cfg -k N_ -k _ --no-location --sort-output --omit-header \
-	  -o $(TEXTS)/console.pot api/console
-	$(BIN)/pybabel -q update -D console -l he -i $(TEXTS)/console.pot -d $(TEXTS) --no-fuzzy-matching \
+	$(BIN)/pybabel -q extract -F $(TEXTS)/babel.cfg -k N_ -k NN_:1,2 -k _ --no-location --sort-output --omit-header \
+	  -o $(TEXTS)/cellar.pot api/console domain
+	$(BIN)/pybabel -q update -D cellar -l he -i $(TEXTS)/cellar.pot -d $(TEXTS) --no-fuzzy-matching \
 	  --ignore-obsolete --ignore-pot-creation-date --no-wrap
-	$(BIN)/pybabel -q compile -D console -l he -d $(TEXTS)
-	rm $(TEXTS)/console.pot
+	$(BIN)/pybabel -q compile -D cellar -l he -d $(TEXTS)
+	rm $(TEXTS)/cellar.pot
 
 # Needs npm. The pins are in deploy/console/vendored.json.
 console-vendor: .venv/development

@@ -9,9 +9,9 @@ from fastapi.security import HTTPBearer
 from starlette.datastructures import Headers
 
 from adapters.settings.settings import settings
-from models.errors import Refused
+from models.errors import Code, Refused
 
-UNAUTHORIZED = "UNAUTHORIZED"
+UNAUTHORIZED: Code = "UNAUTHORIZED"
 
 
 def is_sender(headers: Headers) -> bool:

@@ -2,9 +2,11 @@
 
 import asyncio
 import math
+import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 from fastapi import APIRouter, Depends, Request, Response
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
@@ -15,16 +17,22 @@ from adapters.files.disks import Disk, disks
 from adapters.inbox.inbox import Backlog, backlog
 from adapters.observation.metrics import CONTENT_TYPE, process_metrics, shared_exposition
 from adapters.tables import conditions
+from adapters.tables.open_conditions import DerivedCode, every_label, open_conditions
 from api.authorization import API_TOKEN
 from api.errors import READERS_FAILURES, Responses
 from api.receiver.fellows import Fellows
 from api.receiver.health import why_not_ready
+from models.completeness.processes import Why
+from models.errors import System
+from models.runs.receipt import DEFAULT_SOURCE
 from models.sources import ClockWarning
-from models.store.condition import OF_FAULTS, ConditionCode, Subject
+from models.store.condition import OF_FAULTS
 from models.views.troubles import ConditionGroup
-from services.monitoring.measuring import Measurement
+from services.health.recent import Recent
 from services.sources import clock_warnings
 
+T = TypeVar("T")
+_PATIENCE_S = 2.0
 router = APIRouter(tags=["health"], dependencies=[Depends(API_TOKEN)])
 _ANSWERS: Responses = {
     200: {
@@ -34,28 +42,27 @@ _ANSWERS: Responses = {
     401: READERS_FAILURES[401],
 }
 
-_database = Measurement("database", counts)
-_inbox = Measurement("inbox", backlog)
-_disks = Measurement("disks", disks)
-_conditions = Measurement("conditions", lambda: (conditions.groups(), conditions.stored_object().checked_at))
-_anchors = Measurement("anchors", last_anchor)
-_clocks = Measurement("clocks", clock_warnings)
+
+def _recent(measure: Callable[[], T]) -> Recent[T]:
+    """Return a measurement whose result serves all scrapes of five seconds, and of the time that a scrape takes."""
+    return Recent(measure, fresh_s=5, old_s=5 + 2 * _PATIENCE_S)
+
+
+_database = _recent(counts)
+_inbox = _recent(backlog)
+_disks = _recent(disks)
+_conditions = _recent(lambda: (open_conditions(), conditions.stored_object().checked_at))
+_anchors = _recent(last_anchor)
+_clocks = _recent(clock_warnings)
+_ALL = (_database, _inbox, _disks, _conditions, _anchors, _clocks)
 
 
 @router.get("/metrics", summary="Metrics for Prometheus", response_class=Response, responses=_ANSWERS)
 async def metrics(request: Request) -> Response:
     """Values that cannot be measured within seconds are missing: of a database that is away, for example."""
     fellows: Fellows = request.app.state.fellows
-    (reason, counted, queue, space, wrong, anchor), clocks = await asyncio.gather(
-        asyncio.gather(
-            why_not_ready(fellows),
-            _database.recent(),
-            _inbox.recent(),
-            _disks.recent(),
-            _conditions.recent(),
-            _anchors.recent(),
-        ),
-        _clocks.recent(),
+    reason, (counted, queue, space, wrong, anchor, clocks) = await asyncio.gather(
+        why_not_ready(fellows), asyncio.to_thread(_measured)
     )
     families = [
         _gauge("cellar_ready", "1 while the receiver stores payloads and triggers runs.", int(reason is None)),
@@ -64,14 +71,21 @@ async def metrics(request: Request) -> Response:
         *process_metrics(fellows.pids),
         *_in_flight(fellows),
         *(_of_database(counted) if counted else ()),
-        *(_of_missing(counted, datetime.now(UTC)) if counted else ()),
         *(_of_inbox(queue, datetime.now(UTC)) if queue else ()),
         *(_of_disks(space) if space else ()),
-        *(_of_conditions(*wrong) if wrong else ()),
+        *(_of_conditions(wrong[0], wrong[1], datetime.now(UTC)) if wrong else ()),
         *(_of_anchor(anchor) if anchor else ()),
         *(_of_clocks(clocks) if clocks is not None else ()),
     ]
     return Response(shared_exposition(families), media_type=CONTENT_TYPE)
+
+
+def _measured() -> tuple[Any, ...]:
+    """Return what is measured, None for what cannot be measured within two seconds."""
+    for each in _ALL:
+        each.begin()
+    deadline_s = time.monotonic() + _PATIENCE_S
+    return tuple(each.value(deadline_s - time.monotonic()) for each in _ALL)
 
 
 def _in_flight(fellows: Fellows) -> Iterable[Metric]:
@@ -84,17 +98,6 @@ def _of_database(counted: Counts) -> Iterable[Metric]:
     yield _labelled("cellar_archives", "Archives, by state.", ["state"], counted.archives)
     yield _labelled("cellar_discrepancies", "Discrepancies.", ["code", "state"], counted.discrepancies)
     yield _labelled("cellar_notifications", "Messages about archives, by state.", ["state"], counted.notifications)
-    what = "Runs that wait to be tried again, by the system that was away."
-    yield _labelled("cellar_waiting_runs", what, ["waits_for"], counted.waiting_runs)
-
-
-def _of_missing(counted: Counts, now: datetime) -> Iterable[Metric]:
-    """Yield the gauges of missing processes. While none is missing, the time left is infinite."""
-    yield _labelled("cellar_missing_processes", "Missing processes.", ["source", "why"], counted.missing)
-    at = counted.nearest_deadline_at
-    left = max(0.0, (at - now).total_seconds()) if at else math.inf
-    what = "Seconds until Cellosign deletes the first of the missing processes; infinite while none is missing."
-    yield _gauge("cellar_missing_deadline_seconds", what, left)
 
 
 def _of_inbox(queue: Backlog, now: datetime) -> Iterable[Metric]:
@@ -111,16 +114,31 @@ def _of_disks(space: Mapping[str, Disk]) -> Iterable[Metric]:
     yield _labelled("cellar_disk_size_bytes", "Size of the disk of a folder.", ["place"], sizes)
 
 
-def _of_conditions(groups: Iterable[ConditionGroup], checked_at: datetime | None) -> Iterable[Metric]:
-    """Yield the gauges of what is wrong with archives and store, and of the last check. Findings are by their fault."""
-    subjects, findings = Counter[tuple[str, ...]](), Counter[ConditionCode]()
-    subjects.update({(kind, code): 0 for kind in Subject for code in ConditionCode})
+def _of_conditions(groups: Sequence[ConditionGroup], checked_at: datetime | None, now: datetime) -> Iterable[Metric]:
+    """Yield the gauges of what is wrong, and of the last check. Findings are by their fault.
+
+    While no process is missing, the time left is infinite.
+    """
+    subjects, findings = Counter[tuple[str, ...]](), Counter[str]()
+    subjects.update(dict.fromkeys(every_label(), 0))
     for each in groups:
-        subjects[each.kind, each.code] += each.subjects
+        subjects[each.kind, each.code, each.severity] += each.subjects
         findings[each.code] += each.count
-    yield _labelled("cellar_conditions", "Archives, and the store, with a condition.", ["kind", "code"], subjects)
+    what = "What is wrong now, by what it concerns: archives, the store, deliveries, processes, endpoints."
+    yield _labelled("cellar_conditions", what, ["kind", "code", "severity"], subjects)
     by_fault: dict[tuple[str, ...], int] = {(fault,): findings[code] for fault, code in OF_FAULTS.items()}
     yield _labelled("cellar_store_findings", "Findings of checks of the store that stand.", ["fault"], by_fault)
+    waits: dict[tuple[str, ...], int] = dict.fromkeys(((each,) for each in System), 0)
+    waits |= {(each.key,): each.subjects for each in groups if each.code == DerivedCode.SYSTEM_AWAY}
+    what = "Runs that wait to be tried again, by the system that was away."
+    yield _labelled("cellar_waiting_runs", what, ["waits_for"], waits)
+    missing = [each for each in groups if each.code == DerivedCode.PROCESS_MISSING]
+    processes: dict[tuple[str, ...], int] = dict.fromkeys(((DEFAULT_SOURCE, why) for why in Why), 0)
+    processes |= {(each.key, each.values["why"]): each.subjects for each in missing}
+    yield _labelled("cellar_missing_processes", "Missing processes.", ["source", "why"], processes)
+    left = min(((each.values["deadline_at"] - now).total_seconds() for each in missing), default=math.inf)
+    what = "Seconds until Cellosign deletes the first of the missing processes; infinite while none is missing."
+    yield _gauge("cellar_missing_deadline_seconds", what, max(0.0, left))
     if checked_at is not None:
         what = "Time of the last check of the store."
         yield _gauge("cellar_store_checked_timestamp_seconds", what, checked_at.timestamp())

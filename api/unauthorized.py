@@ -20,7 +20,7 @@ from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 
 from adapters.observation.metrics import UNAUTHORISED_REQUESTS
-from adapters.tables.people import wrong_tokens
+from adapters.tables.people import logins
 from models.errors import Transient
 
 log = structlog.get_logger()
@@ -100,7 +100,9 @@ class Unauthorized:
         ends_s = self._counts.expirations
         added = {key: (new[key], datetime.fromtimestamp(ends_s[key], UTC)) for key in new if key in ends_s}
         try:
-            work = asyncio.get_running_loop().run_in_executor(_THREAD, wrong_tokens.add, added, datetime.now(UTC))
+            work = asyncio.get_running_loop().run_in_executor(
+                _THREAD, logins.add_wrong_tokens, added, datetime.now(UTC)
+            )
             totals = await work
         except Transient:  # this receiver counts alone until the next wrong token
             self._new += new

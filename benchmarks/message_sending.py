@@ -22,9 +22,9 @@ from adapters.observation.log import set_up_log
 from models.messages.event import Event, EventType
 from models.messages.notification import NotificationState
 from models.views.messages.endpoints import NewEndpoint
-from services.messages.attempts.delivering import Delivered, deliver_due
-from services.messages.endpoints import endpoints
-from services.messages.events.planning import announce
+from services.messages import endpoints
+from services.messages.deliveries import Delivered, deliver_due
+from services.messages.events import announce
 
 _AT_ONCE = 4  # as `deliver_due`
 _SECRET = b"the benchmark's secret of 32 byte"

@@ -171,7 +171,7 @@ def _steps(members: Members) -> tuple[int, dict[str, float]]:
     from adapters.inbox.inbox import Intake  # noqa: PLC0415
     from adapters.tables.runs import receipts  # noqa: PLC0415
     from models.runs.receipt import Identity  # noqa: PLC0415
-    from services.messages.summaries import archive_summary  # noqa: PLC0415
+    from services.messages.events import archive_summary  # noqa: PLC0415
     from services.processing.completion import complete  # noqa: PLC0415
     from services.processing.findings import reconcile_findings  # noqa: PLC0415
     from services.processing.loading import load  # noqa: PLC0415

@@ -91,7 +91,7 @@ _COMMANDS = [
     ),
     Later(
         "doctor",
-        "cli.operation.doctor:doctor",
+        "cli.operation.status:doctor",
         "Check settings, files, systems, versions, clocks and deployments. Exits with 1 if something is wrong.",
     ),
     Later(
@@ -153,7 +153,7 @@ _COMMANDS = [
     Later(
         "migrate",
         "cli.operation.migrate:migrate",
-        "Upgrade the metadata database to the newest schema, and index every archive for search.",
+        "Upgrade the metadata database to the newest schema, and let workers index what archives lack.",
     ),
     Later("bulk", "cli.bulk.bulk:app", "List, show, pause, resume and abort bulk re-runs."),
     Later(

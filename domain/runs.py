@@ -3,8 +3,8 @@
 from datetime import datetime, timedelta
 from typing import get_args
 
-from models.errors import CellarError, Locked, Refused, System, Transient, Unexpected
-from models.runs.cause import Cause, RefusalCode
+from models.errors import CellarError, Locked, RefusalCode, Refused, System, Transient, Unexpected
+from models.runs.cause import Cause
 
 CANCELLED = Cause(
     "CANCELLED", None, "Cancelled", "a person cancelled the run in Prefect; go on with `cellar rerun REFERENCE`"

@@ -12,7 +12,7 @@ from flows.execution.results import RESULTS
 from flows.execution.summaries import optional_summary
 from models.errors import Conflict, Transient
 from services.anchors.making import Made, make
-from services.health.lost_store import found_root
+from services.health.probes import found_root
 
 _MOST_SHOWN = 100
 

@@ -30,8 +30,8 @@ from flows.execution.results import RESULTS
 from flows.execution.summaries import optional_summary
 from flows.execution.undelivered import RUNS_AT_ONCE, settle, settle_all, undelivered_runs
 from models.messages.notification import NotificationState
-from services.messages.attempts.delivering import Delivered, deliver_due, due_endpoints, give_up_expired
-from services.messages.endpoints.endpoints import keep_disabled
+from services.messages.deliveries import Delivered, deliver_due, due_endpoints, give_up_expired
+from services.messages.endpoints import keep_disabled
 from services.redelivery.confirming import complete_confirmed
 
 DEPLOYMENT = "deliver-messages/scheduled"

@@ -7,14 +7,14 @@ from prefect import get_run_logger, task
 from adapters.platform.cancellation import in_thread
 from adapters.settings.settings import settings
 from adapters.tables.messages import notifications
-from domain.messages.notification import message_id_of
+from domain.messages.endpoints import message_id_of
 from flows.execution.attempts import attempt_at
 from flows.execution.events import emit
 from flows.execution.retries import RETRIED
 from models.errors import Transient
 from models.messages.event import Event
-from services.messages.attempts.attempts import check_confirmed, send, send_unrecorded
-from services.messages.events.planning import announce
+from services.messages.attempts import check_confirmed, send, send_unrecorded
+from services.messages.events import announce
 
 
 async def notify_endpoints(event: Event) -> None:

@@ -7,7 +7,8 @@ from prefect.artifacts import acreate_markdown_artifact
 
 from adapters.platform.cancellation import in_thread
 from adapters.tables.completeness import missing_processes
-from domain.messages.summaries.missing_summary import MOST_SHOWN, missing_summary
+from adapters.tables.open_conditions import DerivedCode, open_conditions
+from domain.messages.summaries import MOST_SHOWN, missing_summary
 from flows.execution.attempts import without_text
 from flows.execution.events import emit
 from flows.execution.late_runs import drop_late_runs_of
@@ -53,7 +54,8 @@ async def _announce(now: datetime) -> None:
 
 async def _summarise(now: datetime) -> None:
     with optional_summary():
-        counts = await in_thread(missing_processes.open_counts)
+        missing = await in_thread(open_conditions, (DerivedCode.PROCESS_MISSING,))
+        counts = {(each.key, each.values["why"]): each.subjects for each in sorted(missing, key=lambda each: each.key)}
         nearest = await in_thread(missing_processes.nearest_open, MOST_SHOWN)
         await acreate_markdown_artifact(
             missing_summary(counts, nearest, now),

@@ -12,7 +12,9 @@ from pydantic import Field
 from adapters.database.transactions import pages
 from adapters.files import bucket
 from adapters.platform.cancellation import in_thread
-from domain.messages.notification import subject_of
+from adapters.settings.settings import settings
+from domain.messages.bodies import documents_judged_worse
+from domain.messages.endpoints import subject_of
 from flows.endpoints import notify_endpoints
 from flows.execution.attempts import without_text
 from flows.execution.results import RESULTS
@@ -20,7 +22,6 @@ from flows.execution.summaries import optional_summary
 from models.archive.verdict import Change, Judged
 from models.store.fixity import StoredObject
 from services.custody.judging_again import count_due, due, judge_objects
-from services.messages.events.report_events import documents_judged_worse
 
 _PAGE = 500
 _MOST_SHOWN = 100
@@ -64,7 +65,8 @@ async def _report_worse(judged: Judged) -> None:
     if worse or judged.contradictions:
         documents = (f"{each.reference} {each.version}" for each in judged.changes)
         subject = subject_of(flow_run.id, *documents, *(each.key for each in judged.contradictions))
-        event = documents_judged_worse(subject, worse, len(judged.contradictions), datetime.now(UTC))
+        contradictions, url = len(judged.contradictions), settings().receiver_url
+        event = documents_judged_worse(subject, worse, contradictions, datetime.now(UTC), url)
         await notify_endpoints(event)
 
 

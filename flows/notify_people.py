@@ -8,7 +8,7 @@ from adapters.platform.cancellation import in_thread
 from flows.execution.attempts import without_text
 from flows.execution.late_runs import drop_late_runs_of
 from flows.execution.results import RESULTS
-from services.people.telling import tell
+from services.people.letters import tell
 
 DEPLOYMENT = "notify-people/scheduled"
 

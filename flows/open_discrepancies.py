@@ -6,13 +6,14 @@ from prefect.artifacts import acreate_markdown_artifact
 from prefect.runtime import flow_run
 
 from adapters.platform.cancellation import in_thread
-from domain.messages.bodies.body import MOST_REPORTED
-from domain.messages.summaries.summary import open_discrepancies_summary
+from adapters.settings.settings import settings
+from adapters.tables.open_conditions import DerivedCode, open_numbers
+from domain.messages.bodies import MOST_REPORTED, payments_discrepancies
+from domain.messages.summaries import open_discrepancies_summary
 from flows.endpoints import notify_endpoints
 from flows.execution.summaries import optional_summary
 from models.views.archives.payments import ListedDiscrepancy
-from services.messages.events.report_events import payments_discrepancies
-from services.views import discrepancy_list
+from services.views import troubles
 
 
 async def report_open_discrepancies() -> None:
@@ -31,8 +32,9 @@ async def report_open_discrepancies() -> None:
             description=f"{sum(by_code.values())} open discrepancies in all",
         )
     if by_code:
-        await notify_endpoints(payments_discrepancies(flow_run.id, found, by_code, datetime.now(UTC)))
+        now, url = datetime.now(UTC), settings().receiver_url
+        await notify_endpoints(payments_discrepancies(flow_run.id, found, by_code, now, url))
 
 
 def _found() -> tuple[list[ListedDiscrepancy], dict[str, int]]:
-    return discrepancy_list.newest_open(MOST_REPORTED), discrepancy_list.open_by_code()
+    return troubles.newest_discrepancies(MOST_REPORTED), open_numbers(DerivedCode.DISCREPANCY_OPEN)

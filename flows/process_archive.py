@@ -30,8 +30,7 @@ from adapters.platform.cancellation import in_thread
 from adapters.settings.settings import settings
 from adapters.tables.archives import archives
 from adapters.tables.messages import notifications
-from domain.messages.summaries.summary import cause_summary, size_text
-from domain.messages.undelivered import UNDELIVERED, UNDELIVERED_TAG, undelivered_text
+from domain.messages.summaries import UNDELIVERED, UNDELIVERED_TAG, cause_summary, size_text, undelivered_text
 from flows.execution.attempts import attempt_at
 from flows.execution.engine import end_own_process, leave_slot
 from flows.execution.events import emit
@@ -48,9 +47,9 @@ from models.payments import DiscrepancyState
 from models.runs.receipt import Identity
 from models.runs.run import Trigger
 from services.custody.remembering import check_again
-from services.messages.attempts.attempts import check_confirmed, is_of_endpoint, send
-from services.messages.attempts.delivering import send_from_run
-from services.messages.summaries import archive_summary
+from services.messages.attempts import check_confirmed, is_of_endpoint, send
+from services.messages.deliveries import send_from_run
+from services.messages.events import archive_summary
 from services.payments.recorded import count_not_closed, not_closed
 from services.processing.completion import complete
 from services.processing.findings import reconcile_findings

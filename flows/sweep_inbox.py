@@ -21,9 +21,8 @@ from models.runs.run import Trigger
 from services.bulk.control import restart_drivers
 from services.bulk.driving import complete_aborted
 from services.completeness.taking_in import take_in_left
-from services.messages.endpoints.endpoints import forget_old_keys
-from services.messages.events.failures import announce_failures
-from services.messages.events.refusals import announce_refused
+from services.messages.endpoints import forget_old_keys
+from services.messages.events import announce_failures, announce_refused
 from services.triggering.lost_waits import end_lost_waits
 from services.triggering.refusals import list_all_refused
 from services.triggering.reruns import start_asked

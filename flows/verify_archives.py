@@ -12,6 +12,7 @@ from pydantic import Field
 from adapters.files import bucket
 from adapters.platform.cancellation import in_thread
 from adapters.tables.archives import archives
+from domain.messages.bodies import store_damaged, store_unverified
 from flows.endpoints import notify_endpoints
 from flows.execution.attempts import without_text
 from flows.execution.results import RESULTS
@@ -20,8 +21,7 @@ from models.errors import Conflict
 from models.store.fixity import NOTHING, Fixity
 from services.custody.remembering import Memory
 from services.custody.verifying import absent_store
-from services.messages.events.report_events import store_damaged, store_unverified
-from services.people.reporting import report_unverified, report_verified
+from services.people.sightings import report_unverified, report_verified
 
 _MOST_SHOWN = 100
 

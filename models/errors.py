@@ -19,6 +19,43 @@ people's data. Notes of an error name files and hosts, for a person at the comma
 import traceback
 from enum import StrEnum
 from http import HTTPStatus
+from typing import Literal
+
+RefusalCode = Literal[
+    "BAD_REFERENCE", "COMPRESSED", "EMPTY_BODY", "EVENT_MISSING", "FORM_FIELD_CHANGED", "NOT_AN_OBJECT", "NOT_BASE64",
+    "NOT_JSON", "NOT_UTF8", "REFERENCE_MISSING", "SESSIONS_MISSING", "SESSION_MISSING", "SKELETON_TOO_LARGE",
+    "TOO_DEEP", "TOO_LARGE", "TOO_MANY_FILES", "TOO_MANY_VALUES", "TRUNCATED", "UNKNOWN_EVENT", "WRONG_EVENT",
+]  # fmt: skip
+"""Why a body is refused."""
+CauseCode = Literal[
+    RefusalCode,
+    "BODY_DAMAGED", "BODY_MISSING", "CANCELLED", "CLAMAV_AWAY", "CONFLICT", "CRASHED", "DATABASE_AWAY",
+    "DATABASE_UNUSABLE", "ENDPOINT_AWAY", "INTERRUPTED", "KEY_AWAY", "NOT_READ_BACK", "NOT_REPAIRABLE",
+    "OTHER_RUN_AWAY", "PREFECT_AWAY", "RECEIPT_LOST", "RUN_TIMEOUT", "STORE_AWAY", "STORE_UNREADABLE", "UNEXPECTED",
+    "UNKNOWN_RECEIPT", "UNKNOWN_REFERENCE", "WRONG_REFERENCE",
+]  # fmt: skip
+"""Why a run failed or waits. `domain/words/causes.py` words each."""
+AnswerCode = Literal[
+    "BAD_ENDPOINT", "BAD_PARAMETER", "BAD_SECRET", "BODY_TIMEOUT", "DECLARED_ENDPOINT", "DISCREPANCY_CHANGED",
+    "DISCREPANCY_CLOSED", "FINDING_CLOSED", "FORM_FROM_ELSEWHERE", "INTERNAL", "NAME_TAKEN", "PRIVATE_ENDPOINT",
+    "TOO_LARGE_TO_COMPARE", "UNAVAILABLE", "UNKNOWN_ARCHIVE", "UNKNOWN_BULK_RERUN", "UNKNOWN_DISCREPANCY",
+    "UNKNOWN_ENDPOINT", "UNKNOWN_FILE", "UNKNOWN_FINDING", "UNKNOWN_MESSAGE", "UNKNOWN_PATH", "UNKNOWN_REDELIVERY",
+    "UNKNOWN_VERSION", "WRONG_METHOD", "WRONG_STATE",
+]  # fmt: skip
+"""Why an action or a page of the console fails, beside the causes."""
+Code = Literal[
+    CauseCode,
+    AnswerCode,
+    "ALREADY_UP", "AMBIGUOUS_COLUMN", "BAD_ADDRESS", "BAD_CELL", "BAD_CSV", "BAD_ENCODING", "BAD_LENGTH",
+    "BAD_LINE", "BAD_LIST_COLUMNS", "BAD_LIST_SIZE", "BAD_LIST_TYPE", "BAD_NAME", "BAD_PATH",
+    "BAD_SETTLEMENT_COLUMNS", "BAD_TIME_STAMP", "DATA_FOLDER_UNUSABLE", "DEFAULT_SOURCE", "DISCONNECTED",
+    "FOLDER_MISSING", "HEADER_TIMEOUT", "HEAD_TOO_LARGE", "LIST_DAMAGED", "LIST_ENCRYPTED",
+    "LIST_TOO_LARGE", "MISSING_COLUMN", "NOTHING_THERE",
+    "NOT_ARCHIVED", "NOT_CONFIRMED", "NOT_DELIVERABLE", "NOT_EMPTY", "NOT_HTTP", "NOT_PROVEN", "NOT_SUPPORTED",
+    "NO_ROWS", "OTHER_CHECK", "PORT_TAKEN", "SEVERAL_DISCREPANCIES", "SOURCE_EXISTS", "TARGET_EXISTS",
+    "TOO_MANY_REQUESTS", "UNAUTHORIZED", "UNKNOWN_SOURCE", "UNREADABLE", "URL_TOO_LONG",
+]  # fmt: skip
+"""Every code of an error. Codes of this list alone are met at the command line, or by programs."""
 
 
 class System(StrEnum):
@@ -56,7 +93,7 @@ class Refused(CellarError):
     """
 
     def __init__(
-        self, code: str, detail: str, *, where: str = "", status: int = HTTPStatus.UNPROCESSABLE_ENTITY
+        self, code: Code, detail: str, *, where: str = "", status: int = HTTPStatus.UNPROCESSABLE_ENTITY
     ) -> None:
         super().__init__(f"{code} at {where}: {detail}" if where else f"{code}: {detail}")
         self.code = code

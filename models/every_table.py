@@ -11,15 +11,11 @@ import models.messages.event
 import models.messages.notification
 import models.messages.redelivery
 import models.payments
-import models.people.action
-import models.people.login
-import models.people.notice
-import models.people.saved_view
-import models.people.wrong_token
+import models.people
 import models.runs.bulk
 import models.runs.cause
 import models.runs.receipt
 import models.runs.run
-import models.search.entry
+import models.search
 import models.settlements.settlement
 import models.store.condition  # noqa: F401

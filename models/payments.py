@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
 from decimal import Decimal
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import Column, Date, Integer, MetaData, String, Table
 from sqlmodel import BigInteger, Field, SQLModel
 
-from models.columns import Moment, index_where, text_index
+from models.columns import Json, Moment, index_where, text_index
 
 
 class Standing(StrEnum):
@@ -262,7 +262,8 @@ class DiscrepancyState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Discrepancy:
-    """A discrepancy. `expected` and `found` are amounts, counts or descriptions, never personal data.
+    """A discrepancy. `expected` and `found` are amounts, counts or descriptions in English, never personal data. They
+    are compared, and an explanation is of exactly them. `values` says both as codes with values.
 
     `subject` distinguishes discrepancies with the same code and transaction, by a field's place or an entry's id, for
     example. `payment_id` is None if the current version has no such payment.
@@ -274,10 +275,12 @@ class Discrepancy:
     found: str
     subject: str = ""
     payment_id: str | None = None
+    values: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 
 class DiscrepancyRow(SQLModel, table=True):
-    """A recorded discrepancy. `reference` is None if an entry of a settlement report belongs to no archive.
+    """A recorded discrepancy. `reference` is None if an entry of a settlement report belongs to no archive. Earlier
+    builds kept no `values`.
 
     `discrepancy_id` is made from reference, code, transaction and subject, so the same cause is always the same row.
     """
@@ -293,6 +296,7 @@ class DiscrepancyRow(SQLModel, table=True):
     payment_id: str | None = Field(default=None, max_length=32)
     expected: str
     found: str
+    values: dict[str, Any] | None = Field(default=None, sa_type=Json)
     state: str = Field(max_length=16, index=True)
 
 

@@ -10,7 +10,7 @@ from adapters.database.transactions import insert_rows, writing
 from adapters.settings.settings import settings
 from models.archive.archive import ArchiveRow, State
 from models.runs.receipt import ReceiptRow
-from services.search import filling
+from services import derived
 
 HOUR_AGO = datetime.now(UTC) - timedelta(hours=1)
 
@@ -44,7 +44,9 @@ def fill(archives: Iterable[dict[str, Any]], template: str = "lease") -> None:
             [each | {"receipt_id": receipt_id(each["reference"]), "size_bytes": 1} for each in rows],
         )
         insert_rows(session, ArchiveRow, [of_archive | each for each in rows])
-    filling.fill()
+    derived.begin()
+    while derived.fill():
+        pass
 
 
 def receipt_id(reference: str) -> str:

@@ -25,8 +25,11 @@ from adapters.store.objects import history, kept_discrepancies
 from adapters.store.objects.requests import stored_request
 from adapters.tables.runs import receipts
 from models.runs.receipt import DEFAULT_SOURCE, Identity
+from models.views.health import Check
 from services.custody.remembering import Memory
 from services.custody.verifying import object_of
+from services.health.checks import examined
+from services.health.systems import system_probes
 from services.processing.completion import complete
 from services.processing.findings import reconcile_findings
 from services.processing.loading import load
@@ -175,3 +178,9 @@ def checked(*references: str, is_quick: bool = False) -> Memory:
     memory = Memory(is_quick=is_quick)
     memory.check(map(object_of, references))
     return memory
+
+
+def check(name: str) -> Check:
+    """Return what a check of `cellar status` finds."""
+    [found] = examined([each for each in system_probes() if each.name == name], LONGEST_S)
+    return found

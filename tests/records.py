@@ -1,7 +1,7 @@
 """Puts receipts and archives into the database of a test, as the receiver and the flow do."""
 
 import hashlib
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,7 +16,8 @@ from domain.payments.reconciliation import reconcile
 from models.archive.archive import Archive
 from models.messages.endpoint import EndpointRow
 from models.payments import PAYLOAD_CODES
-from models.runs.receipt import Delivery, VersionRow
+from models.runs.receipt import DEFAULT_SOURCE, Delivery, VersionRow
+from models.said import verbatim
 from services.payments.discrepancies import reconcile_version
 from services.views import archive_view
 from tests.domain.payloads import TERMS, fingerprint, read
@@ -44,9 +45,9 @@ def document(reference: str = "r", **session: Any) -> dict[str, Any]:
     return made
 
 
-def registered(reference: str = "r", body: str = "body", *, minute: float = 0) -> str:
+def registered(reference: str = "r", body: str = "body", *, minute: float = 0, source: str = DEFAULT_SOURCE) -> str:
     """Register a delivery and return the id of its receipt."""
-    made = delivery(reference, body, minute=minute)
+    made = replace(delivery(reference, body, minute=minute), source=source)
     receipts.register(made)
     return made.receipt_id
 
@@ -84,4 +85,6 @@ def attempted(message_id: str, status_code: int | None, at: datetime = NOON, err
     """Record an attempt at a message, which ends at once."""
     message = notifications.get(message_id)
     endpoint = EndpointRow(name=message.endpoint_name, url=message.endpoint, created_at=at)
-    attempts.record(Taken(message, endpoint, None, at, at), Made(at, at, status_code, error=error))
+    attempts.record(
+        Taken(message, endpoint, None, at, at), Made(at, at, status_code, error=verbatim(error) if error else None)
+    )

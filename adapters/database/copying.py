@@ -26,7 +26,7 @@ from sqlmodel import SQLModel
 import models.every_table  # noqa: F401
 from adapters.database.transactions import translated
 from models.errors import Conflict, System, Transient
-from models.search.entry import TEXT_INDEX
+from models.search import TEXT_INDEX
 
 _ROWS_AT_ONCE = 1000
 _LARGE_ROWS_AT_ONCE = 10  # a skeleton has up to 16 MiB

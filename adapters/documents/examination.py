@@ -26,8 +26,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from adapters.platform.cancellation import checkpoint
 from adapters.platform.processes import command_of_child
+from domain.words.sentences import because
 from models.archive.verdict import UNREADABLE, Verdict, Wanted
 from models.errors import Transient
+from models.said import said
 
 log = structlog.get_logger()
 
@@ -47,7 +49,6 @@ _PASSED_ON = ("LD_LIBRARY_PATH", "PYTHONPATH")  # an interpreter may need these;
 _ENDED = b"\n\n%d" % -SIGKILL
 """Replaces the answer of a child that this module has ended."""
 _STATUS = re.compile(rb"-?\d+")
-_EXCEEDED = "its examination would take more time or memory than one document may"
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +228,7 @@ def _examination(answer: bytes) -> Examination:
         return _EXAMINATION.validate_json(verdict)
     except ValidationError:
         log.warning("signed_document_unreadable", exit_status=status)
-        return Examination(replace(UNREADABLE, reason=_EXCEEDED))
+        return Examination(replace(UNREADABLE, **because(reason=said("too_expensive"))))
 
 
 _EXAMINATION = TypeAdapter(Examination)

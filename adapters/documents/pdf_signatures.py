@@ -30,10 +30,11 @@ from adapters.documents.pdf.fields import field_changes
 from adapters.documents.signature_verdict import judged
 from adapters.documents.trust.evidence import NO_EVIDENCE, Evidence, in_document
 from adapters.documents.trust.trust_lists import Listed
+from domain.words.sentences import because
 from models.archive.verdict import UNREADABLE, Coverage, Outcome, SignatureVerdict, Verdict, Wanted
+from models.said import Said, said, said_of
 
 _GOOD = {Outcome.SOUND, Outcome.FIELDS_CHANGED, Outcome.UNSIGNED}
-_DAMAGED = "it is no PDF, or its structure is damaged"
 
 
 async def judge(
@@ -49,11 +50,11 @@ async def judge(
             document = replace(document, evidence=in_document(document.reader) + fetched, listed=listed)
             return await _verdict(document), document.wanted
         except PasswordNeeded:
-            return replace(UNREADABLE, reason="it opens with a password only"), ()
+            return replace(UNREADABLE, **because(reason=said("password_needed"))), ()
         except (MemoryError, RecursionError):
             raise
         except Exception:  # noqa: BLE001 -- a malformed file may make pyHanko raise any exception
-            return replace(UNREADABLE, reason=_DAMAGED), ()
+            return replace(UNREADABLE, **because(reason=said("no_pdf"))), ()
 
 
 async def _verdict(document: Document) -> Verdict:
@@ -63,7 +64,7 @@ async def _verdict(document: Document) -> Verdict:
     verdict = _with_field_changes(document, fields, _summary(signatures, is_one_gone=bool(earlier - here)))
     known = {value for _, value in here | earlier}
     if verdict.outcome in _GOOD and has_stray_signature(document, known):
-        return replace(verdict, outcome=Outcome.UNREADABLE, reason="it has a signature that no form field leads to")
+        return replace(verdict, outcome=Outcome.UNREADABLE, **because(reason=said("stray_signature")))
     return verdict
 
 
@@ -81,7 +82,7 @@ def _with_field_changes(
         raise
     except Exception:  # noqa: BLE001 -- an update may be crafted to break the comparison
         if verdict.outcome in _GOOD:
-            return replace(verdict, outcome=Outcome.UNREADABLE, reason="its form fields cannot be compared")
+            return replace(verdict, outcome=Outcome.UNREADABLE, **because(reason=said("fields_not_compared")))
         return verdict
     outcome = Outcome.FIELDS_CHANGED if changes and verdict.outcome is Outcome.SOUND else verdict.outcome
     return replace(verdict, outcome=outcome, field_changes=changes)
@@ -100,8 +101,12 @@ def _summary(signatures: Sequence[SignatureVerdict], *, is_one_gone: bool) -> Ve
         changed_after_signing=changed,
         trusted=_all(one.trusted for one in people),
         signatures=tuple(signatures),
-        reason=next((one.reason for one in signatures if one.reason and outcome is Outcome.UNREADABLE), None),
+        **because(reason=_reason(signatures) if outcome is Outcome.UNREADABLE else None),
     )
+
+
+def _reason(signatures: Sequence[SignatureVerdict]) -> Said | None:
+    return next((said_of(one.values["reason"]) for one in signatures if one.reason), None)
 
 
 def _outcome(signatures: Sequence[SignatureVerdict], *, changed: bool) -> Outcome:

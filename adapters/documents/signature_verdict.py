@@ -35,7 +35,9 @@ from adapters.documents.trust.algorithms import CannotCompute
 from adapters.documents.trust.certificates import common_name, described
 from adapters.documents.trust.revocation import Moment
 from adapters.documents.trust.signer_trust import Trust, tier_of, wanted_for
+from domain.words.sentences import because
 from models.archive.verdict import Coverage, LaterChange, RevocationStatus, SignatureVerdict, Tier
+from models.said import Said, said
 
 Status = PdfSignatureStatus | DocumentTimestampStatus
 
@@ -61,15 +63,15 @@ async def judged(document: Document, name: str, field: DictionaryObject) -> Sign
     """Return the verdict on the signature of a field. What cannot be judged has a reason, and is never broken."""
     try:
         if entry(field["/V"], "/SubFilter") not in _KNOWN_KINDS:
-            return _unjudged(document, name, "a signature is of an unknown kind")
+            return _unjudged(document, name, said("unknown_kind"))
         return await _judged_or_uncomputed(document, signature_in(document, field, name))
     except (MemoryError, RecursionError):
         raise
     except Exception:  # noqa: BLE001 -- a damaged signature may make pyHanko raise any exception
-        return _unjudged(document, name, "a signature is damaged, or made in a way that cellar does not know")
+        return _unjudged(document, name, said("signature_damaged"))
 
 
-def _unjudged(document: Document, name: str, reason: str) -> SignatureVerdict:
+def _unjudged(document: Document, name: str, why: Said) -> SignatureVerdict:
     return SignatureVerdict(
         field=_text(name) or "",
         is_document_time_stamp=False,
@@ -83,7 +85,7 @@ def _unjudged(document: Document, name: str, reason: str) -> SignatureVerdict:
         signer_organization=None,
         signed_at=None,
         trusted=False if document.judges_trust else None,
-        reason=reason,
+        **because(reason=why),
     )
 
 
@@ -94,7 +96,7 @@ async def _judged_or_uncomputed(document: Document, signature: Signature) -> Sig
         return await _judged_signature(document, signature)
     except CannotCompute as error:
         return replace(
-            _unjudged(document, signature.field_name, str(error)),
+            _unjudged(document, signature.field_name, error.why),
             is_document_time_stamp=signature.is_time_stamp,
             intact=signature.digest_matches(),
             signer_name=common_name(signature.signer_cert.subject),
@@ -139,9 +141,8 @@ async def _judged_signature(document: Document, signature: Signature) -> Signatu
         tier=await _tier(document, signature, trust, moment),
         strength=algorithm.strength(moment.at if moment.is_proven else moment.known),
         time_source=source,
-        trust_reason=trust.reason,
         revocation=trust.revocation,
-        reason=None if change else "the document before and after a later update cannot be compared",
+        **because(trust_reason=trust.why, reason=None if change else said("update_not_compared")),
     )
 
 

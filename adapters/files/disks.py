@@ -1,5 +1,6 @@
 """Measures the disks of the folders that cellar writes to."""
 
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,16 +15,21 @@ class Disk:
     free_bytes: int
 
 
-def disks() -> dict[str, Disk]:
-    """Return the disks of `data`, `inbox` and `store`. A bucket has none, and a missing folder counts by its parent."""
+def folders() -> dict[str, Path]:
+    """Return the folders of `data`, `inbox` and `store`. A bucket has none; a missing folder counts by its parent."""
     locations = {"inbox": settings().inbox_location, "store": settings().store_location}
-    folders: dict[str, Path | None] = {"data": settings().data_dir.absolute()}
+    found: dict[str, Path | None] = {"data": settings().data_dir.absolute()}
     for place, location in locations.items():
-        folders[place] = storage_at(location).suited(folder=lambda it: it.path, bucket=lambda _: None)
-    return {place: _disk(folder) for place, folder in folders.items() if folder}
+        found[place] = storage_at(location).suited(folder=lambda it: it.path, bucket=lambda _: None)
+    return {place: _existing(folder) for place, folder in found.items() if folder}
 
 
-def _disk(folder: Path) -> Disk:
-    there = next(each for each in (folder, *folder.parents) if each.exists())
-    usage = shutil.disk_usage(there)
-    return Disk(usage.total, usage.free)
+def disks() -> dict[str, Disk]:
+    """Return the disks of the folders."""
+    usages = {place: shutil.disk_usage(folder) for place, folder in folders().items()}
+    return {place: Disk(usage.total, usage.free) for place, usage in usages.items()}
+
+
+def _existing(folder: Path) -> Path:
+    # Path.exists fails where this user may not look.
+    return next((each for each in (folder, *folder.parents) if os.path.exists(each)), folder)  # noqa: PTH110

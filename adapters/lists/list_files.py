@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -22,7 +22,7 @@ import orjson
 from adapters.lists.workbook_child import DAMAGED, ENCRYPTED, TOO_LARGE
 from models.completeness.list_format import ListFormat
 from models.completeness.listed import Cell, SheetRow
-from models.errors import Refused
+from models.errors import Code, Refused
 
 _DELIMITERS = ",;\t|"
 _SNIFFED_CHARACTERS = 64 << 10
@@ -111,7 +111,7 @@ ZIP, OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _MOST_UNPACKED_BYTES = 512 << 20
 _MOST_PARTS = 10_000
 _SAVE_AGAIN = "open it in a spreadsheet and save it as CSV"
-_REFUSALS = {
+_REFUSALS: Mapping[int, tuple[Code, str]] = {
     ENCRYPTED: ("LIST_ENCRYPTED", "the file has a password; save it without a password"),
     DAMAGED: ("LIST_DAMAGED", "the file is damaged or no workbook; export it again"),
     TOO_LARGE: ("LIST_TOO_LARGE", f"the file needs more than 2 GiB or 120 s to be read; {_SAVE_AGAIN}"),
@@ -178,7 +178,8 @@ def _stdout(parser: "subprocess.Popen[bytes]") -> IO[bytes]:
 
 
 def _refused(status: int) -> Refused:
-    return Refused(*_REFUSALS[status])
+    code, detail = _REFUSALS[status]
+    return Refused(code, detail)
 
 
 def _cell(found: Any) -> Cell:

@@ -19,8 +19,10 @@ import httpx
 from adapters.peers.addresses import addresses_of, host_and_port, is_public
 from adapters.platform.tls import tls_context
 from adapters.settings.settings import settings
+from domain.words.catalogue import word
 from models.errors import Refused, Transient
 from models.messages.notification import Stage
+from models.said import Said, said, verbatim
 
 TIMEOUT_S = 15
 MOST_OF_ANSWER = 4096 + 128
@@ -48,10 +50,10 @@ class Answer:
 class Unanswered(Transient):
     """A message got no answer. `stage` says where it failed; the text has no address and nothing of the URL."""
 
-    def __init__(self, stage: Stage, detail: str) -> None:
-        super().__init__(f"the endpoint does not answer ({stage}): {detail}")
+    def __init__(self, stage: Stage, why: Said) -> None:
+        super().__init__(f"the endpoint does not answer ({stage}): {word(why)}")
         self.stage = stage
-        self.detail = detail
+        self.why = why
 
 
 class Line:
@@ -131,14 +133,13 @@ async def public_addresses(url: str) -> list[str]:
     try:
         host_and_port(url)
     except ValueError as error:
-        raise Refused("BAD_ENDPOINT", "the endpoint is no URL; expected http or https and a host") from error
+        raise Refused("BAD_ENDPOINT", word(said("bad_url"))) from error
     try:
         addresses = await addresses_of(url)
     except OSError as error:
-        raise Unanswered(Stage.RESOLVE, f"the name does not resolve: {type(error).__name__}") from error
+        raise Unanswered(Stage.RESOLVE, said("name_unresolved", error=type(error).__name__)) from error
     if not settings().notify_allow_private and not all(map(is_public, addresses)):
-        detail = "the endpoint is on a private address; set CELLAR_NOTIFY_ALLOW_PRIVATE=true to allow private addresses"
-        raise Refused("PRIVATE_ENDPOINT", detail)
+        raise Refused("PRIVATE_ENDPOINT", word(said("private_address")))
     return addresses
 
 
@@ -167,17 +168,17 @@ async def _beginning(answer: httpx.Response) -> bytes:
     return b"" if answer.headers.get("content-encoding", "identity") != "identity" else found[:MOST_OF_ANSWER]
 
 
-def _why(error: Exception, timeout_s: float) -> str:
+def _why(error: Exception, timeout_s: float) -> Said:
     """Return what failed, without the addresses that the texts of errors have."""
     if isinstance(error, httpx.ConnectTimeout):
-        return "the connection takes too long"
+        return said("connection_slow")
     if isinstance(error, TimeoutError | httpx.TimeoutException):
-        return f"nothing came within {timeout_s:g} s"
+        return said("nothing_came", seconds=f"{timeout_s:g}")
     cause: BaseException | None = error
     while cause:
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"the certificate is wrong: {cause.verify_message.partition(',')[0]}"
+            return said("bad_certificate", fault=cause.verify_message.partition(",")[0])
         if isinstance(cause, ConnectionRefusedError):
-            return "the connection is refused: no server listens at the port"
+            return said("no_listener")
         cause = cause.__cause__ or cause.__context__
-    return type(error).__name__
+    return verbatim(type(error).__name__)

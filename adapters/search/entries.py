@@ -1,33 +1,45 @@
 """Writes the entries of archives, in the transactions that write what the entries follow from.
 
-Statements are made once and run without the ORM, since each archive takes several.
+Statements are made once and run without the ORM, since each archive takes several. `write` makes many entries at once,
+by a few queries for all of them.
 """
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import groupby, islice
+from typing import Any
 
 import sqlalchemy
-from sqlalchemy import bindparam, delete, func, insert, select, update
+import sqlmodel
+from sqlalchemy import ColumnElement, bindparam, case, delete, func, select, update
 from sqlmodel import Session, SQLModel, col
 
-from adapters.database.transactions import upsert
+from adapters.database.transactions import streamed, upsert
 from adapters.search.attention import NEEDS_ATTENTION, OF_DELIVERIES
 from adapters.settings.settings import settings
-from domain.search.facets import (
+from domain.search import (
+    COLUMNS,
+    MOST_ROWS,
     Facets,
     Rows,
     archive_facets,
     attention_facets,
+    condition_facets,
     discrepancy_facets,
     facet,
+    first_id_after,
+    first_id_at,
+    ids_for,
     may_need_attention,
     payload_facets,
     text_of,
+    version_of,
 )
-from domain.search.order import first_id_after, first_id_at, ids_for
-from models.archive.archive import ArchiveRow
-from models.payments import DiscrepancyRow, DiscrepancyState
-from models.search.entry import Kind, Searchable, SearchEntryRow, SearchFacetRow
+from models.archive.archive import ArchiveRow, FormFieldRow
+from models.payments import DiscrepancyRow, DiscrepancyState, PaymentRow
+from models.search import Kind, Searchable, SearchEntryRow, SearchFacetRow
+from models.store.condition import ConditionRow, Subject
 
 _ENTRY = SQLModel.metadata.tables[str(SearchEntryRow.__tablename__)]
 _FACET = SQLModel.metadata.tables[str(SearchFacetRow.__tablename__)]
@@ -42,18 +54,25 @@ _NEEDS_ATTENTION = (str(Kind.ATTENTION), facet(Kind.ATTENTION, True))
 _ASKED = sqlalchemy.select(NEEDS_ATTENTION, *OF_DELIVERIES.values()).where(
     col(ArchiveRow.reference) == bindparam("its_reference", type_=sqlalchemy.String())
 )
+_ASKED_OF_MANY = sqlalchemy.select(col(ArchiveRow.reference), NEEDS_ATTENTION, *OF_DELIVERIES.values())
 _LOCK_OF_ADDING = 0x5EA7C4  # the first of two numbers of an advisory lock; any that no other code uses
 _ADDING = sqlalchemy.text("SELECT pg_advisory_xact_lock(:lock, hashtext(:reference))")
-_ADDED = insert(_FACET)
 _REMOVED = delete(_FACET).where(
     _FACET.c.entry_id == bindparam("its_entry"),
     _FACET.c.kind == bindparam("its_kind"),
     _FACET.c.facet == bindparam("its_facet"),
 )
+_IS_CURRENT = _ENTRY.c.version == bindparam("its_version", type_=sqlalchemy.BigInteger())
 _TEXT = (
     update(_ENTRY)
-    .where(_ENTRY.c.id == bindparam("its_entry"), _ENTRY.c.text != bindparam("new_text"))
-    .values(text=bindparam("new_text"))
+    .where(_ENTRY.c.id == bindparam("its_entry"), (_ENTRY.c.text != bindparam("new_text")) | ~_IS_CURRENT)
+    .values(text=bindparam("new_text"), version=case((_IS_CURRENT, _ENTRY.c.version), else_=0))
+)
+"""An entry of another version gets none: some of its facets are still as that version made them."""
+_REWRITTEN = (
+    update(_ENTRY)
+    .where(_ENTRY.c.id == bindparam("its_entry"))
+    .values(text=bindparam("new_text"), version=bindparam("its_version"))
 )
 
 
@@ -63,21 +82,35 @@ def searchable() -> Searchable:
     return Searchable(frozenset(made.search_labels), frozenset(made.search_fields))
 
 
-def add(session: Session, archive: ArchiveRow) -> int:
-    """Add the entry of an archive that has none, with what is known before it is loaded, and return its id."""
-    text = text_of(archive, None, searchable())
-    for number in ids_for(archive.reference, archive.received_at):
-        row = {"id": number, "reference": archive.reference, "text": text}
-        added = upsert(session, SearchEntryRow).values(**row).on_conflict_do_nothing(index_elements=["id"])
-        # Of two archives of the same moment, exactly one gets the id: the other takes the next.
-        if session.connection().execute(added.returning(_ENTRY.c.id)).first() is not None:
-            _change(session, number, set(), archive_facets(archive))
-            return number
-    raise AssertionError("the ids never end")
+def version() -> int:
+    """Return the version of the entries that this program makes."""
+    return version_of(searchable())
+
+
+def add(session: Session, archive: ArchiveRow) -> None:
+    """Add the entry of an archive that has none, with what is known before it is loaded."""
+    numbers = _add(session, [archive], {archive.reference: text_of(archive, None, searchable())})
+    _replace(session, numbers[archive.reference], set(), archive_facets(archive))
+
+
+def _add(session: Session, archives: Iterable[ArchiveRow], texts: Mapping[str, str]) -> dict[str, int]:
+    """Add entries, and return their ids. Of two archives of the same moment, one gets the id, the other the next."""
+    numbers: dict[str, int] = {}
+    left = {each.reference: ids_for(each.reference, each.received_at) for each in archives}
+    statement = upsert(session, SearchEntryRow).on_conflict_do_nothing(index_elements=["id"])
+    while left:
+        rows = [
+            {"id": next(ids), "reference": reference, "text": texts[reference], "version": version()}
+            for reference, ids in left.items()
+        ]
+        added = session.connection().execute(statement.returning(_ENTRY.c.reference, _ENTRY.c.id), rows)
+        numbers |= {each.reference: each.id for each in added}
+        left = {reference: ids for reference, ids in left.items() if reference not in numbers}
+    return numbers
 
 
 def set_archive(session: Session, archive: ArchiveRow) -> None:
-    """Make the facets of an archive those of its row. An archive that `cellar migrate` has not reached is skipped."""
+    """Make the facets of an archive those of its row."""
     set_facets(session, archive.reference, archive_facets(archive))
 
 
@@ -85,11 +118,10 @@ def set_payload(session: Session, archive: ArchiveRow, rows: Rows) -> None:
     """Make the text and the facets of an archive those of the rows of its current version."""
     number, known = _known(session, archive.reference)
     if number is None:
-        number = add(session, archive)
-        set_attention(session, archive.reference)  # deliveries may be a reason, which no row of the payload shows
-        _, known = _known(session, archive.reference)
+        return
     wanted = searchable()
-    session.connection().execute(_TEXT, {"its_entry": number, "new_text": text_of(archive, rows, wanted)})
+    made = {"new_text": text_of(archive, rows, wanted), "its_version": version_of(wanted)}
+    session.connection().execute(_TEXT, {"its_entry": number, **made})
     _set(session, archive.reference, number, known, {**archive_facets(archive), **payload_facets(rows, wanted)})
 
 
@@ -102,7 +134,10 @@ def set_discrepancies(session: Session, references: Iterable[str]) -> None:
 
 
 def set_facets(session: Session, reference: str, facets: Facets) -> None:
-    """Make the facets of an archive, of the kinds that are named, exactly these. What is right stays untouched."""
+    """Make the facets of an archive, of the kinds that are named, exactly these. What is right stays untouched.
+
+    An archive without an entry is skipped: it gets its entry with all facets.
+    """
     number, known = _known(session, reference)
     if number is not None:
         _set(session, reference, number, known, facets)
@@ -121,15 +156,19 @@ def set_attention(session: Session, reference: str) -> None:
     session.connection().execute(_LOCKED, {"its_reference": reference})
     number, known, found = _attention(session, reference)
     if number is not None:
-        warnings = [code for code, is_warned in zip(OF_DELIVERIES, found[1:], strict=False) if is_warned]
-        _change(session, number, known, attention_facets(found[0], warnings))
+        _replace(session, number, known, _attention_facets(found))
 
 
-def _attention(session: Session, reference: str) -> tuple[int | None, set[tuple[str, int]], list[bool]]:
+def _attention(session: Session, reference: str) -> tuple[int | None, set[tuple[str, int]], Sequence[bool]]:
     """Return the id and the facets of an entry; whether its archive needs a person, and has each of `OF_DELIVERIES`."""
     number, known = _known(session, reference)
     found = session.connection().execute(_ASKED, {"its_reference": reference}).first()
-    return number, known, [bool(each) for each in found or (False,)]
+    return number, known, found or (False,)
+
+
+def _attention_facets(found: Sequence[bool]) -> Facets:
+    warnings = [code for code, is_warned in zip(OF_DELIVERIES, found[1:], strict=False) if is_warned]
+    return attention_facets(bool(found[0]), warnings)
 
 
 def await_adding(session: Session, reference: str) -> None:
@@ -165,22 +204,130 @@ def _known(session: Session, reference: str) -> tuple[int | None, set[tuple[str,
 
 
 def _set(session: Session, reference: str, number: int, known: set[tuple[str, int]], facets: Facets) -> None:
-    _change(session, number, known, facets)
+    _replace(session, number, known, facets)
     if _NEEDS_ATTENTION in known or may_need_attention(facets):
         set_attention(session, reference)
 
 
-def _change(session: Session, number: int, known: set[tuple[str, int]], facets: Facets) -> None:
-    wanted = {(str(kind), each) for kind, its in facets.items() for each in its}
-    replaced = {each for each in known if each[0] in facets}
-    removed = [{"its_entry": number, "its_kind": kind, "its_facet": each} for kind, each in sorted(replaced - wanted)]
-    added = [{"entry_id": number, "kind": kind, "facet": each} for kind, each in sorted(wanted - replaced)]
+def _replace(session: Session, number: int, known: set[tuple[str, int]], facets: Facets) -> None:
+    replaced = {(number, kind, each) for kind, each in known if kind in facets}
+    _change(session, replaced, _listed(number, facets))
+
+
+def _listed(number: int, facets: Facets) -> set[tuple[int, str, int]]:
+    return {(number, str(kind), each) for kind, its in facets.items() for each in its}
+
+
+def _change(session: Session, known: set[tuple[int, str, int]], wanted: set[tuple[int, str, int]]) -> None:
+    removed = [dict(zip(("its_entry", "its_kind", "its_facet"), each, strict=True)) for each in sorted(known - wanted)]
+    added = [dict(zip(("entry_id", "kind", "facet"), each, strict=True)) for each in sorted(wanted - known)]
     if removed:
         session.connection().execute(_REMOVED, removed)
     if added:
-        session.connection().execute(_ADDED, added)
+        session.connection().execute(upsert(session, SearchFacetRow).on_conflict_do_nothing(), added)
 
 
 def _is_taken(session: Session, number: int) -> bool:
     counted = select(func.count()).select_from(_ENTRY).where(_ENTRY.c.id == number)
     return bool(session.connection().execute(counted).scalar_one())
+
+
+def lacking(session: Session) -> int:
+    """Return how many archives have no entry of the present version."""
+    entries = select(func.count()).select_from(_ENTRY).where(_ENTRY.c.version == version())
+    archives = select(func.count()).select_from(ArchiveRow)
+    counted = select(archives.scalar_subquery() - entries.scalar_subquery())
+    found: int = session.connection().execute(counted).scalar_one()
+    return found
+
+
+def others(session: Session, most: int) -> list[str]:
+    """Return archives whose entries have another version, as programs of before an upgrade write them after it."""
+    its = _ENTRY.c.version
+    found = select(_ENTRY.c.reference).where((its < version()) | (its > version())).limit(most)
+    return list(session.connection().execute(found).scalars())
+
+
+def lacking_of(session: Session, references: Sequence[str]) -> list[str]:
+    """Return those of some archives that have no entry of the present version."""
+    current = select(_ENTRY.c.reference).where(_ENTRY.c.reference.in_(references), _ENTRY.c.version == version())
+    return sorted({*references}.difference(session.connection().execute(current).scalars()))
+
+
+def write(session: Session, references: Sequence[str], standings: Mapping[str, Sequence[str]]) -> None:
+    """Make the entries of archives exactly those that follow from their rows. The caller has locked the archives.
+
+    Args:
+        standings: those of the archives' payments, with the settlement reports counted in.
+    """
+    archives = session.exec(sqlmodel.select(ArchiveRow).where(col(ArchiveRow.reference).in_(references))).all()
+    wanted, rows = searchable(), _payloads(session, references, standings)
+    loaded = {each.reference: rows[each.reference] if each.current_receipt_id else None for each in archives}
+    texts = {each.reference: text_of(each, loaded[each.reference], wanted) for each in archives}
+    numbers = _write_texts(session, archives, texts)
+    # Read before what they follow from: a facet that another transaction adds in between is kept.
+    known = session.connection().execute(select(_FACET).where(_FACET.c.entry_id.in_(numbers.values()))).all()
+    is_open = col(DiscrepancyRow.state) != DiscrepancyState.CLOSED
+    discrepancies = _values(session, DiscrepancyRow.reference, references, DiscrepancyRow.code, is_open)
+    is_archive = col(ConditionRow.kind) == Subject.ARCHIVE
+    conditions = _values(session, ConditionRow.subject, references, ConditionRow.code, is_archive)
+    asked = _ASKED_OF_MANY.where(col(ArchiveRow.reference).in_(references))
+    needed = {reference: found for reference, *found in session.connection().execute(asked)}
+    facets = set[tuple[int, str, int]]()
+    for each in archives:
+        its: Facets = {
+            **archive_facets(each),
+            **payload_facets(loaded[each.reference] or {}, wanted),
+            **discrepancy_facets(discrepancies[each.reference]),
+            **condition_facets(conditions[each.reference]),
+            **_attention_facets(needed[each.reference]),
+        }
+        facets |= _listed(numbers[each.reference], its)
+    _change(session, {tuple(each) for each in known}, facets)
+
+
+def _write_texts(session: Session, archives: Iterable[ArchiveRow], texts: Mapping[str, str]) -> dict[str, int]:
+    """Make texts and versions of entries the present ones, lock the entries, and return their ids."""
+    asked = select(_ENTRY.c.reference, _ENTRY.c.id, _ENTRY.c.text).where(_ENTRY.c.reference.in_(texts))
+    known = session.connection().execute(asked.order_by(_ENTRY.c.reference).with_for_update()).all()
+    its = version()
+    changed = [
+        {"its_entry": number, "new_text": texts[reference], "its_version": its}
+        for reference, number, text in known
+        if text != texts[reference]
+    ]
+    if changed:
+        session.connection().execute(_REWRITTEN, changed)
+    numbers = {reference: number for reference, number, _ in known}
+    others = _ENTRY.c.id.in_(numbers.values()), _ENTRY.c.version != its
+    session.connection().execute(update(_ENTRY).where(*others).values(version=its))
+    return numbers | _add(session, (each for each in archives if each.reference not in numbers), texts)
+
+
+def _payloads(
+    session: Session, references: Iterable[str], standings: Mapping[str, Sequence[str]]
+) -> dict[str, dict[type[SQLModel], list[Any]]]:
+    """Return the rows of archives that entries are made from. Of a table, the first rows of an archive."""
+    found: dict[str, dict[type[SQLModel], list[Any]]] = {
+        each: {PaymentRow: [{"standing": its} for its in standings.get(each, ())]} for each in references
+    }
+    skipped = {PaymentRow, *(() if searchable().fields else (FormFieldRow,))}
+    for table, names in COLUMNS.items():
+        if table not in skipped:
+            its = SQLModel.metadata.tables[str(table.__tablename__)]
+            asked = select(its.c.reference, *(its.c[name] for name in names)).where(its.c.reference.in_(found))
+            rows = streamed(session, asked.order_by(*its.primary_key))
+            for reference, these in groupby(rows, key=lambda row: row[0]):
+                found[reference][table] = [each._mapping for each in islice(these, MOST_ROWS)]
+    return found
+
+
+def _values(
+    session: Session, subject: Any, references: Iterable[str], value: Any, condition: ColumnElement[bool]
+) -> defaultdict[str, list[Any]]:
+    """Return the values of a column, by the archive that they are about."""
+    found = defaultdict(list)
+    asked = select(subject, value).where(subject.in_(references), condition)
+    for reference, each in session.connection().execute(asked):
+        found[reference].append(each)
+    return found

@@ -5,26 +5,26 @@ the driver. Where all lists are long, the newest part of the driver, a *window*,
 matches, the index of texts is asked for the rest: SQLite's answers in order too, and Postgres plans by its statistics.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, column, func, select, table
 from sqlmodel import Session, SQLModel
 
-from adapters.search.texts import TEXT, is_sqlite, may_match, text_tests
-from domain.search.order import first_id_after, first_id_at
-from domain.search.text import Term
+from domain.search import Term, first_id_after, first_id_at, fts_query, like_pattern, trigrams_of
 from models.archive.archive import ArchiveRow
-from models.search.entry import SearchEntryRow, SearchFacetRow
+from models.search import SearchEntryRow, SearchFacetRow
 
 _ENTRY = SQLModel.metadata.tables[str(SearchEntryRow.__tablename__)]
 _FACET = SQLModel.metadata.tables[str(SearchFacetRow.__tablename__)]
 _ARCHIVE = SQLModel.metadata.tables[str(ArchiveRow.__tablename__)]
+TEXT = table("search_text", column("rowid"), column("text"), column("search_text"))
 WINDOW, WINDOW_OF_TEXTS = 20_000, 4_000
 _FEW = 100
 """A list of a hundredth of the window is short enough: no other list is counted."""
+_FEW_TRIGRAMS, _NEWEST, _SPARSE = 3, 200, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,3 +186,45 @@ def _archive_has(its: Any, *conditions: ColumnElement[bool]) -> ColumnElement[bo
     entry = _ENTRY.alias()
     joined = select(1).select_from(entry.join(_ARCHIVE, _ARCHIVE.c.reference == entry.c.reference))
     return joined.where(entry.c.id == its, *conditions).correlate(its.table).exists()
+
+
+def is_sqlite(session: Session) -> bool:
+    return session.get_bind().dialect.name == "sqlite"
+
+
+def text_tests(session: Session, terms: Sequence[Term], text: Any = None) -> list[ColumnElement[bool]]:
+    """Return the conditions that a text contains each term. On SQLite, `instr` is faster than LIKE."""
+    if is_sqlite(session):
+        text = TEXT.c.text if text is None else text
+        return [func.instr(text, each.pattern) > 0 for each in terms]
+    text = _ENTRY.c.text if text is None else text
+    return [text.like(like_pattern(each), escape="\\") for each in terms]
+
+
+def may_match(session: Session, terms: Sequence[Term]) -> ColumnElement[bool]:
+    """Return the condition on SQLite's index that a text may have all terms."""
+    return _matches(_sparse(session, trigrams_of(terms)))
+
+
+def _matches(trigrams: Iterable[str]) -> ColumnElement[bool]:
+    return TEXT.c.search_text.op("MATCH")(fts_query(trigrams))
+
+
+def _sparse(session: Session, trigrams: Sequence[str]) -> Sequence[str]:
+    """Return the trigrams that few texts have. One that nearly all texts have takes longest to read and excludes least.
+
+    The 200th newest text of a trigram says how sparse it is: it is the older, the fewer texts have it.
+    """
+    if len(trigrams) <= _FEW_TRIGRAMS:
+        return trigrams
+    newest = session.connection().execute(select(func.max(_ENTRY.c.id))).scalar() or 0
+    reaches = {each: newest - (_oldest(session, each) or 0) for each in trigrams}
+    return [each for each in trigrams if reaches[each] * _SPARSE >= max(reaches.values())]
+
+
+def _oldest(session: Session, trigram: str) -> int | None:
+    """Return the 200th newest text with a trigram, None if it has fewer."""
+    its = TEXT.c.rowid
+    found = select(its).where(_matches([trigram])).order_by(its.desc()).limit(1).offset(_NEWEST - 1)
+    oldest: int | None = session.connection().execute(found).scalar()
+    return oldest

@@ -239,7 +239,7 @@ class Settings(BaseSettings):
     search_fields: CommaSeparated = Field(
         (),
         description="Ids of the form fields whose values are indexed for search; `*` for all. Default: none, since "
-        "these values are personal data. `cellar migrate` applies a change to existing archives.",
+        "these values are personal data. After a change, run `cellar migrate`: workers apply it to existing archives.",
     )
     list_columns: Path | None = Field(
         None,

@@ -6,17 +6,13 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy
-from sqlmodel import Session, col, delete, func, select
+from sqlmodel import Session, col, delete, select
 
 from adapters.database.transactions import pages, reading, upsert, writing
 from adapters.search import entries
-from domain.search.facets import condition_facets
-from models.archive.archive import ArchiveRow
-from models.columns import Moment
-from models.store.condition import OF_FAULTS, ConditionCode, ConditionRow, StoredObjectRow, Subject
-from models.views.troubles import ConditionGroup, FailureGroup
+from domain.search import condition_facets
+from models.store.condition import ConditionCode, ConditionRow, StoredObjectRow, Subject
 
-OF_CHECKS = frozenset(OF_FAULTS.values())
 _ITS_KEY = ("kind", "subject", "code")
 _IS_QUICK = col(ConditionRow.values)["quick"].as_boolean()
 
@@ -29,7 +25,7 @@ class Found:
     values: Mapping[str, Any]
 
 
-def set_within(
+def set_within(  # noqa: PLR0913 -- a keyword per limit of what is ended
     session: Session,
     kind: Subject,
     subject: str,
@@ -37,10 +33,12 @@ def set_within(
     now: datetime,
     *,
     is_quick: bool = False,
+    begun_at: datetime | None = None,
 ) -> None:
     """Open or confirm conditions, and end those of which nothing was found. In the caller's transaction.
 
-    A quick check ends only what a quick check has found, and leaves a finding of another check as it is.
+    A quick check ends only what a quick check has found, and leaves a finding of another check as it is. What was found
+    after `begun_at` stays: a run that failed while a check was reading is no matter of that check.
     """
     is_own = _IS_QUICK if is_quick else sqlalchemy.true()
     for code, each in found.items():
@@ -52,7 +50,8 @@ def set_within(
             session.connection().execute(confirmed)
     its = col(ConditionRow.kind) == kind, col(ConditionRow.subject) == subject
     over = [code for code, each in found.items() if not each]
-    ended = delete(ConditionRow).where(*its, col(ConditionRow.code).in_(over), is_own)
+    is_earlier = sqlalchemy.true() if begun_at is None else col(ConditionRow.found_at) <= begun_at
+    ended = delete(ConditionRow).where(*its, col(ConditionRow.code).in_(over), is_own, is_earlier)
     has_ended = session.connection().execute(ended).rowcount > 0
     if kind is Subject.ARCHIVE and (has_ended or any(found.values())):
         codes = session.exec(select(ConditionRow.code).where(*its)).all()
@@ -81,49 +80,6 @@ def references(reference: str | None = None) -> set[str]:
     its = select(ConditionRow.subject).where(ConditionRow.kind == Subject.ARCHIVE)
     with reading() as session:
         return set(session.exec(its if reference is None else its.where(ConditionRow.subject == reference)))
-
-
-_OF_GROUP = (
-    func.count().label("subjects"),
-    func.sum(col(ConditionRow.count)).label("count"),
-    func.min(ConditionRow.since, type_=Moment()).label("first_at"),
-    func.max(ConditionRow.found_at, type_=Moment()).label("last_at"),
-)
-
-
-def groups() -> list[ConditionGroup]:
-    """Return the open conditions by code, those of archives first.
-
-    Raises:
-        Transient: the database does not answer.
-    """
-    its = col(ConditionRow.kind), col(ConditionRow.code)
-    with reading() as session:
-        found = session.execute(sqlalchemy.select(*its, *_OF_GROUP).group_by(*its).order_by(*its)).mappings()
-        return [ConditionGroup.model_validate(dict(each)) for each in found]
-
-
-def damage() -> list[ConditionGroup]:
-    """Return what checks have found, by code: the conditions that are no failed runs. Raises as `groups`."""
-    return [each for each in groups() if each.code in OF_CHECKS]
-
-
-def failed_runs(source: str | None = None) -> list[FailureGroup]:
-    """Return the complete archives whose last run failed, by cause, of all sources or of one.
-
-    Raises:
-        Transient: the database does not answer.
-    """
-    code, task, sentence = (col(ConditionRow.values)[name].as_string() for name in ("cause", "task", "sentence"))
-    archives, _, first_at, last_at = _OF_GROUP
-    its = sqlalchemy.select(code, task, func.max(sentence), archives, first_at, last_at).group_by(code, task)
-    its = its.where(col(ConditionRow.code) == ConditionCode.RUN_FAILED).order_by(archives.desc(), code, task)
-    if source is not None:
-        its = its.where(col(ConditionRow.subject).in_(select(ArchiveRow.reference).where(ArchiveRow.source == source)))
-    names = ("code", "task", "sentence", "archives", "first_at", "last_at")
-    with reading() as session:
-        found = [dict(zip(names, each, strict=True)) for each in session.execute(its)]
-    return [FailureGroup.model_validate({"condition": ConditionCode.RUN_FAILED, **each}) for each in found]
 
 
 def note_within(session: Session, keys: Iterable[str], **moments: datetime) -> None:

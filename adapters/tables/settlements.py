@@ -25,7 +25,7 @@ from sqlmodel import Session, SQLModel
 from adapters.database.transactions import engine, insert_new, insert_rows, pages, reading, upsert, writing
 from adapters.search import entries
 from adapters.tables.archives import archives
-from domain.search.facets import standing_facets
+from domain.search import standing_facets
 from domain.settlements.matching import CODES, MATCHED, MAY_BE_SETTLED, merged
 from models.payments import DiscrepancyRow, DiscrepancyState, PaymentKeyRow, PaymentRow, Standing
 from models.settlements.settlement import (
@@ -103,16 +103,21 @@ def index_standings(references: Iterable[str]) -> None:
 
     Each page of archives is locked, so that no run replaces payments between reading and writing.
     """
-    standing = case((is_settled(), Standing.SETTLED), else_=_PAYMENT.c.standing)
     for page in pages(sorted(references), _INDEXED_AT_ONCE):
-        asked = select(_PAYMENT.c.reference, standing).where(_PAYMENT.c.reference.in_(page)).distinct()
-        found: dict[str, list[str]] = {each: [] for each in page}
         with writing() as session:
             archives.lock(session, page)
-            for reference, each in session.connection().execute(asked):
-                found[reference].append(each)
-            for reference, standings in found.items():
+            for reference, standings in standings_of(session, page).items():
                 entries.set_facets(session, reference, standing_facets(standings))
+
+
+def standings_of(session: Session, references: Sequence[str]) -> dict[str, list[str]]:
+    """Return the standings of the payments of archives, by reference, with the reports counted in."""
+    standing = case((is_settled(), Standing.SETTLED), else_=_PAYMENT.c.standing)
+    asked = select(_PAYMENT.c.reference, standing).where(_PAYMENT.c.reference.in_(references)).distinct()
+    found: dict[str, list[str]] = {each: [] for each in references}
+    for reference, each in session.connection().execute(asked):
+        found[reference].append(each)
+    return found
 
 
 def _has_charge() -> ColumnElement[bool]:

@@ -12,7 +12,7 @@ from api.console.frame.rendering import render
 from api.console.frame.visits import SignInFirst
 from api.console.pages import bulk, endpoints, overview, troubles
 from api.console.pages.archives import archives, dossier, files, saved_views
-from api.console.words.languages import N_
+from domain.words.wording import N_
 from models.errors import Conflict, Refused, Transient
 
 console = FastAPI(

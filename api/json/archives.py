@@ -24,11 +24,11 @@ from models.views.archives.archives import (
 )
 from models.views.archives.payments import DiscrepancyView, Explanation
 from models.views.parameters import Text
-from services.evidence.handing_out import file_chunks
+from services.evidence.downloads import file_chunks
 from services.payments import discrepancies
 from services.receipts.lookup import unknown_reference
 from services.triggering import reruns
-from services.views import archive_list, archive_view, discrepancy_list
+from services.views import archive_list, archive_view, troubles
 from services.views.differences import version_differences
 
 
@@ -126,7 +126,7 @@ def explain(reference: Reference, discrepancy_id: str, explanation: Explanation)
     """The discrepancy stays explained until its values change or its cause is gone; 409 if that has already happened.
     Pass `expected` and `found` as you read them.
     """
-    found = discrepancy_list.find(discrepancy_id)
+    found = troubles.find_discrepancy(discrepancy_id)
     if found is None or found.reference != reference:
         raise discrepancies.unknown()
     return explain_any(discrepancy_id, explanation)

@@ -9,7 +9,7 @@ from api.errors import failures
 from models.views.archives.payments import DiscrepancyPage, DiscrepancyQuery, Explanation, ListedDiscrepancy
 from models.views.parameters import Text
 from services.payments import discrepancies
-from services.views import discrepancy_list
+from services.views import troubles
 
 router = APIRouter(prefix="/api/discrepancies", tags=["discrepancies"])
 EXPLANATION_FAILURES = failures(
@@ -25,7 +25,7 @@ EXPLANATION_FAILURES = failures(
 
 @router.get("", summary="A page of discrepancies, in the order of their codes", response_description="The page.")
 def list_discrepancies(query: Annotated[DiscrepancyQuery, Query()]) -> DiscrepancyPage:
-    return discrepancy_list.page(query)
+    return troubles.discrepancy_page(query)
 
 
 @router.post(
@@ -39,7 +39,7 @@ def explain(discrepancy_id: Text, explanation: Explanation) -> ListedDiscrepancy
     Pass `expected` and `found` as you read them.
     """
     discrepancies.explain(discrepancy_id, explanation, datetime.now(UTC))
-    found = discrepancy_list.find(discrepancy_id)
+    found = troubles.find_discrepancy(discrepancy_id)
     if found is None:
         raise discrepancies.unknown()
     return found

@@ -16,7 +16,7 @@ from models.views.messages.endpoints import (
     Rotation,
 )
 from models.views.parameters import Text
-from services.messages.endpoints import endpoint_tests, endpoint_views, endpoints
+from services.messages import endpoints
 
 router = APIRouter(prefix="/api/endpoints", tags=["endpoints"])
 _UNKNOWN = {404: {"UNKNOWN_ENDPOINT": "no endpoint has this name, or it was removed."}}
@@ -33,7 +33,7 @@ _BAD_ADDRESS = {
 
 @router.get("", summary="The endpoints, by name", response_description="The endpoints, without their secrets.")
 def list_endpoints() -> EndpointList:
-    return endpoint_views.listed()
+    return endpoints.listed()
 
 
 @router.post(
@@ -44,9 +44,9 @@ def list_endpoints() -> EndpointList:
 )
 async def add(asked: NewEndpoint) -> AddedEndpoint:
     """`warnings` say what was found at the address: no answer, a wrong certificate. Nothing is sent to it."""
-    warnings = await endpoint_tests.warnings_at(asked.url)
+    warnings = await endpoints.warnings_at(asked.url)
     key = await asyncio.to_thread(endpoints.add, asked, named(asked.by), datetime.now(UTC))
-    return await asyncio.to_thread(endpoint_views.with_secret, asked.name, key, warnings)
+    return await asyncio.to_thread(endpoints.with_secret, asked.name, key, warnings)
 
 
 @router.get(
@@ -56,7 +56,7 @@ async def add(asked: NewEndpoint) -> AddedEndpoint:
     responses=failures({404: {"UNKNOWN_ENDPOINT": "no endpoint has this name."}}),
 )
 def read(name: Text) -> EndpointView:
-    return endpoint_views.view(name)
+    return endpoints.view(name)
 
 
 @router.post(
@@ -67,7 +67,7 @@ def read(name: Text) -> EndpointView:
 )
 async def send_test(name: Text) -> EndpointTest:
     """A message of type `endpoint.test`, also to a disabled endpoint. It is tried once."""
-    return await endpoint_tests.send_test(name)
+    return await endpoints.send_test(name)
 
 
 @router.post(
@@ -79,7 +79,7 @@ async def send_test(name: Text) -> EndpointTest:
 def disable(name: Text, by: By) -> EndpointView:
     """Messages that wait are skipped, and stay on record."""
     endpoints.disable(name, by, datetime.now(UTC))
-    return endpoint_views.view(name)
+    return endpoints.view(name)
 
 
 @router.post(
@@ -90,7 +90,7 @@ def disable(name: Text, by: By) -> EndpointView:
 )
 def enable(name: Text, by: By) -> EndpointView:
     endpoints.enable(name, by, datetime.now(UTC))
-    return endpoint_views.view(name)
+    return endpoints.view(name)
 
 
 @router.post(
@@ -103,7 +103,7 @@ def rotate(name: Text, asked: Rotation | None = None) -> AddedEndpoint:
     """The old key signs too for `overlap_h` hours, so messages have two signatures."""
     rotation = asked or Rotation.model_validate({})
     key = endpoints.rotate(name, rotation, named(rotation.by), datetime.now(UTC))
-    return endpoint_views.with_secret(name, key)
+    return endpoints.with_secret(name, key)
 
 
 @router.post(
@@ -115,4 +115,4 @@ def rotate(name: Text, asked: Rotation | None = None) -> AddedEndpoint:
 def remove(name: Text, by: By) -> EndpointView:
     """Its secrets go. Messages that wait are skipped; its history stays under its name, which is never used again."""
     endpoints.remove(name, by, datetime.now(UTC))
-    return endpoint_views.view(name)
+    return endpoints.view(name)

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from models.views.troubles import FailureQuery, Failures
-from services.views import failure_list
+from services.views import troubles
 
 router = APIRouter(prefix="/api/failures", tags=["failures"])
 
@@ -13,4 +13,4 @@ router = APIRouter(prefix="/api/failures", tags=["failures"])
 @router.get("", summary="Failed archives, grouped by cause")
 def list_failures(query: Annotated[FailureQuery, Query()]) -> Failures:
     """The cause of most archives comes first. Archives that wait to be tried again are not failed."""
-    return failure_list.failures(query.source)
+    return troubles.failures(query.source)

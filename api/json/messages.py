@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from api.errors import failures
 from models.views.messages.messages import MessagePage, MessageQuery, MessageRecord
 from models.views.parameters import Text
-from services.messages.endpoints.endpoints import check_filter
+from services.messages.endpoints import check_filter
 from services.views import message_list
 
 router = APIRouter(prefix="/api/messages", tags=["messages"])

@@ -9,7 +9,7 @@ from api.errors import failures
 from models.views.parameters import Dismissal, Text
 from models.views.troubles import MissingPage, MissingQuery, MissingView
 from services.completeness import finding_missing
-from services.views import missing_list
+from services.views import troubles
 
 router = APIRouter(prefix="/api/missing", tags=["missing processes"])
 _DISMISSAL_FAILURES = failures(
@@ -23,7 +23,7 @@ _DISMISSAL_FAILURES = failures(
 @router.get("", summary="A page of missing processes, the nearest deadline first", response_description="The page.")
 def list_missing(query: Annotated[MissingQuery, Query()]) -> MissingPage:
     """Without `state`, the open findings; closed findings are the history."""
-    return missing_list.page(query)
+    return troubles.missing_page(query)
 
 
 @router.post(

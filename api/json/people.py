@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 from fastapi import APIRouter
 
-from models.views.people import PeopleTest
-from services.people.trying import try_people
+from models.people import PeopleTest
+from services.people.letters import try_people
 
 router = APIRouter(prefix="/api/people", tags=["people"])
 

@@ -11,13 +11,13 @@ import structlog
 
 from adapters.peers import prefect_api
 from adapters.platform.loops import in_background, supervised
+from adapters.settings.settings import settings
 from api.receiver.fellows import Fellows
+from domain.messages.bodies import receiver_refusing
 from models.errors import Transient
-from models.messages.refusing import TurnedAway
-from services.messages.events.planning import announce
-from services.messages.events.prefect_events import prefect_event
-from services.messages.events.report_events import receiver_refusing
-from services.people.reporting import report_refusing
+from models.messages.event import TurnedAway
+from services.messages.events import announce, prefect_event
+from services.people.sightings import report_refusing
 
 log = structlog.get_logger()
 
@@ -71,7 +71,8 @@ class Refusing:
                 await asyncio.sleep(_PAUSE_S)
 
     async def _report(self, turned_away: TurnedAway) -> None:
-        event = receiver_refusing(_hour(turned_away.first_at), turned_away, turned_away.last_at)
+        first_hour, url = _hour(turned_away.first_at), settings().receiver_url
+        event = receiver_refusing(first_hour, turned_away, turned_away.last_at, url)
         log.warning("requests are turned away", by_code=dict(turned_away.by_code))
         await asyncio.to_thread(announce, event)
         await asyncio.to_thread(report_refusing, turned_away.by_code, turned_away.last_at)

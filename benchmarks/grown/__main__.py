@@ -1,10 +1,12 @@
 """`make bench-grown`: receiving, processing and two pages beside 1,000,000 archives, against the same beside 1,000.
 
     python -m benchmarks.grown --archives 100000 --rounds 2 --burst 30
+    python -m benchmarks.grown --archives 100000 --rounds 2 --burst 30 --lacking
 
 Two installations on embedded defaults run at the same time, and take turns: small, large, large, small. The database of
 each holds copies of one archive that was really processed: a row in each of its tables, and its facets. Store and
-Prefect's database hold the archives of the benchmark alone. A ratio is that of a round; the median counts.
+Prefect's database hold the archives of the benchmark alone. A ratio is that of a round; the median counts. With
+`--lacking`, the worker of the large one fills in the search for all its archives meanwhile.
 """
 
 import argparse
@@ -51,6 +53,9 @@ async def _measured(folder: Path, template: bytes, given: argparse.Namespace) ->
             shutil.copytree(seed / each, data_dir / each)
         began_s = time.monotonic()
         rows[name] = multiply(data_dir / "cellar.db", count)
+        if given.lacking and name == "large":
+            with closing(sqlite3.connect(data_dir / "cellar.db")) as connection, connection:
+                connection.execute("UPDATE search_entry SET version = 0")
         size_mb = (data_dir / "cellar.db").stat().st_size / 1e6
         print(f"{name}: {count:,} archives, {rows[name]:,} rows, {size_mb:,.0f} MB", end="")
         print(f", made in {time.monotonic() - began_s:.0f} s", flush=True)
@@ -126,5 +131,6 @@ if __name__ == "__main__":
     parser.add_argument("--archives", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--burst", type=int, default=60)
+    parser.add_argument("--lacking", action="store_true", help="let a worker fill in the search meanwhile")
     parser.add_argument("--folder", type=Path, help="where the databases are made; they take some GB")
     main(parser.parse_args())

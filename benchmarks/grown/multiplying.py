@@ -30,7 +30,7 @@ _POSITIONS = {"position", "session_position"}
 _OWN = ("process_number", "transaction_number", "session", "signer")
 """Kinds of facets that each archive has for itself; the others are shared by all."""
 _APART_S = 30
-_SLOTS_A_SECOND = 256 * 1000  # domain/search/order.py
+_SLOTS_A_SECOND = 256 * 1000  # domain/search.py
 
 
 def multiply(database: Path, count: int) -> int:

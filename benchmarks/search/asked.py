@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from benchmarks.search.made import Made, made
-from models.search.entry import Kind
+from models.search import Kind
 
 Drawn = dict[str, Any]
 

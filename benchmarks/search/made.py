@@ -6,10 +6,8 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from domain.search.facets import facet
-from domain.search.order import first_id_at
-from domain.search.text import normalised, searched_text
-from models.search.entry import Kind
+from domain.search import facet, first_id_at, normalised, searched_text
+from models.search import Kind
 
 _NEWEST = datetime(2026, 11, 1, tzinfo=UTC)
 _APART = timedelta(seconds=31)  # a million archives a year

@@ -14,13 +14,20 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from adapters.settings.settings import settings
-from api.console.words.meanings.causes import CAUSES
 from cli.terminal import cell, paragraph, print_discrepancy, time_text
 from domain.archive.signed_document import described
-from domain.archive.verdict_text import certificate_texts, document_text, field_change_texts, signature_texts
+from domain.archive.verdict_text import (
+    Judgements,
+    certificate_texts,
+    document_text,
+    field_change_texts,
+    signature_texts,
+)
 from domain.completeness.words import missing_text
 from domain.payments.amounts import amount_text, exponent_of
 from domain.runs import age_text, heals_by_rerun
+from domain.words.catalogue import word
+from domain.words.causes import CAUSES
 from models.archive.archive import State
 from models.archive.verdict import Verdict
 from models.runs.receipt import DEFAULT_SOURCE
@@ -152,15 +159,18 @@ def _print_verdict(terminal: Console, verdict: Verdict, *, is_damaged: bool) -> 
     _print_title(
         terminal, "signed document, as it was: the archive is damaged now" if is_damaged else "signed document"
     )
-    outcome, *others = document_text(verdict).items()
-    terminal.print(paragraph(outcome[1]))
+    outcome, *others = _in_english(document_text(verdict)).items()
+    terminal.print(paragraph(outcome[1] or ""))
     terminal.print(paragraph("; ".join(f"{label}: {answer}" for label, answer in others)))
     changes = [tuple(each.values()) for each in field_change_texts(verdict)]
     columns: list[str | Column] = [
         Column(name, overflow="fold") for name in ("field", "before", "after", "not seen by")
     ]
     _print_table(terminal, "fields changed after signing", columns, changes)
-    texts = [a | b for a, b in zip(signature_texts(verdict), certificate_texts(verdict), strict=True)]
+    texts = [
+        _in_english({**about, **certificate})
+        for about, certificate in zip(signature_texts(verdict), certificate_texts(verdict), strict=True)
+    ]
     if texts:
         _print_title(terminal, "digital signatures")
     for each in texts[:_MOST_SHOWN]:
@@ -169,6 +179,10 @@ def _print_verdict(terminal: Console, verdict: Verdict, *, is_damaged: bool) -> 
         said = "; ".join(f"{label}: {answer or 'unknown'}" for label, answer in each.items())
         terminal.print(paragraph(f"{kind} of {who}; {said}"))
     _print_left(terminal, len(texts))
+
+
+def _in_english(judgements: Judgements) -> dict[str, str | None]:
+    return {label: word(each) if each else None for label, each in judgements.items()}
 
 
 def _print_judgements(terminal: Console, arrival: Verdict, judgements: Sequence[JudgementView]) -> None:

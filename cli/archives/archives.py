@@ -16,7 +16,7 @@ from models.runs.receipt import DEFAULT_SOURCE
 from models.views.archives.archives import ArchiveQuery, ArchiveSummary, TimelineKind
 from models.views.troubles import MissingQuery
 from services.receipts.lookup import unknown_reference
-from services.views import archive_list, archive_view, missing_list
+from services.views import archive_list, archive_view, troubles
 from services.views.differences import version_differences
 from services.views.timeline import timeline_of
 
@@ -143,7 +143,7 @@ def _show_without_archive(reference: str, *, as_json: bool) -> None:
     Raises:
         Refused: nothing of the process came; or only refused deliveries, which the error names.
     """
-    found, missing = timeline_of(reference), missing_list.page(MissingQuery(reference=reference)).items
+    found, missing = timeline_of(reference), troubles.missing_page(MissingQuery(reference=reference)).items
     if all(each.kind is TimelineKind.DELIVERY for each in found):
         raise unknown_reference(reference)
     if as_json:

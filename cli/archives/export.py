@@ -15,8 +15,8 @@ from adapters.files.private import persons_files
 from adapters.tables.runs import receipts
 from cli.terminal import Json
 from models.errors import Refused
-from services.evidence.bagging import evidence, write_evidence
-from services.evidence.handing_out import hand_out_request
+from services.evidence.bag import evidence, write_evidence
+from services.evidence.downloads import hand_out_request
 
 Damaged = Annotated[
     bool, typer.Option("--damaged", help="Export the archive even if its proof fails; its page and check.py say so.")

@@ -12,7 +12,7 @@ from cli.bulk.following import INTERRUPTED, detached, follow, follow_runs
 from cli.bulk.pages import print_end, print_plan
 from cli.person import person
 from cli.terminal import Json, can_ask, cell, console, named_options, print_json, time_option
-from domain.messages.undelivered import UNDELIVERED
+from domain.messages.summaries import UNDELIVERED
 from models.archive.archive import State
 from models.errors import WrongUse
 from models.runs.run import RunState

@@ -7,7 +7,7 @@ from adapters.settings.settings import settings
 from adapters.store.beside import session_events, settlement_reports, sources
 from models.errors import WrongUse
 from services.custody.verifying import absent_store
-from services.health.lost_store import found_root
+from services.health.probes import found_root
 
 _BEFORE_ARCHIVES = (session_events.FOLDER, settlement_reports.FOLDER, sources.FOLDER)
 

@@ -3,7 +3,7 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -26,11 +26,12 @@ from adapters.settings.settings import settings
 from adapters.tables.archives import archives
 from cli.custody.judged_again import judge_again, print_judged
 from cli.terminal import time_text
+from domain.words.findings import CONDITIONS
 from models.archive.verdict import Judged
 from models.errors import Conflict, Refused
+from models.store.condition import OF_FAULTS
 from models.store.fixity import NOTHING, Fault, Fixity, FixityFinding, StoredObject
 from services.anchors.anchors import Held, hold
-from services.custody.objects.verifying_rows import RELOADED
 from services.custody.remembering import Memory
 from services.custody.verifying import absent_store, drawn, object_of, stored_objects
 
@@ -119,26 +120,7 @@ def json_of(held: Held | None) -> dict[str, object]:
     return {"against": {"root": held.root, "number": held.number, "at": at, **counts}}
 
 
-_RESTORED = (
-    "damaged or missing: restore the file from a copy of the store, then run `cellar verify` again; a new delivery "
-    "repairs its archive too: let Cellosign send the archive again"
-)
-_TO_DO: Mapping[Fault, str] = {
-    Fault.ABSENT: (
-        "absent: mount the disk of the store, or correct CELLAR_STORE_URL or CELLAR_DATA_DIR, or restore the store "
-        "from a copy; before the first archive there is nothing to verify"
-    ),
-    Fault.DAMAGED: _RESTORED,
-    Fault.MISSING: _RESTORED,
-    Fault.EXTRA: "extra: find out who made the file, and remove it",
-    Fault.UNREADABLE: "unreadable: check the disk or bucket, and put a file in the place of a link, pipe or device",
-    Fault.DIFFERS: f"where the database differs, the store is right: {RELOADED}",
-    Fault.STALE: (
-        "stale: the rows were read with other settings, and nothing is lost; re-run the archives (`cellar rerun "
-        "REFERENCE`), or load all of them into an empty database by `cellar rebuild`; or set back the settings"
-    ),
-    Fault.INTERRUPTED: "interrupted: nothing to do; the next run of the archive completes it",
-}
+_NOTHING_TO_DO = "Nothing to do: the next run of the archive completes it."
 _console = Console(markup=False, emoji=False, soft_wrap=True)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
@@ -248,10 +230,20 @@ def _print(fixity: Fixity, in_all: int, judged: Judged | None, held: Held | None
     for finding in fixity.gravest_first:
         _console.print(f"{finding.fault}: {finding.key}: expected {finding.expected}, found {finding.found}")
     found = Counter(finding.fault for finding in fixity.findings)
-    for to_do in dict.fromkeys(to_do for fault, to_do in _TO_DO.items() if fault in found):
-        _console.print(f"→ {to_do}")
+    for to_do, faults in _advice(found).items():
+        _console.print(f"→ {', '.join(faults)}: {to_do}")
     counts = ", ".join(f"{found[fault]:,} {fault}" for fault in Fault if found[fault])
     result = "sound" if fixity.is_sound else f"NOT SOUND: {counts}"
     _console.print(f"{fixity.objects} of {in_all} archives, {fixity.files} files, {fixity.size_bytes} bytes: {result}")
     if judged:
         print_judged(_console, judged)
+
+
+def _advice(found: Iterable[Fault]) -> dict[str, list[Fault]]:
+    """Return what to do about faults, with the faults that it is about, the gravest first."""
+    advice: dict[str, list[Fault]] = {}
+    for fault in Fault:
+        if fault in found:
+            to_do = CONDITIONS[OF_FAULTS[fault]].to_do if fault in OF_FAULTS else _NOTHING_TO_DO
+            advice.setdefault(to_do, []).append(fault)
+    return advice

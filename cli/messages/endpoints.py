@@ -1,22 +1,29 @@
 """`cellar endpoints`: adds, lists, shows, tests, disables, enables, rotates and removes endpoints."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 
-from cli.messages.endpoint_pages import print_endpoint, print_endpoints, print_secret, print_test
 from cli.messages.messages import list_messages
 from cli.messages.redeliver import list_redeliveries, redeliver
 from cli.person import person
 from cli.results import print_found, say
-from cli.terminal import Json, named_options
+from cli.terminal import Json, console, named_options, table_of, time_text
 from models.errors import Refused, WrongUse
 from models.messages.endpoint import Signature
-from models.views.messages.endpoints import NewEndpoint, Rotation
-from services.messages.endpoints import endpoint_tests, endpoint_views, endpoints
+from models.views.messages.endpoints import (
+    AddedEndpoint,
+    EndpointList,
+    EndpointTest,
+    EndpointView,
+    KeyView,
+    NewEndpoint,
+    Rotation,
+)
+from services.messages import endpoints
 
 app = typer.Typer(help="Add, show, test and change the endpoints that receive messages.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="The name of an endpoint, as `cellar endpoints list` shows it.")]
@@ -72,18 +79,18 @@ def add(  # noqa: PLR0913 -- an option per filter
     with named_options():
         asked = NewEndpoint(**members, signature=signature, secret=_secret(secret_file))
     try:
-        warnings = asyncio.run(endpoint_tests.warnings_at(asked.url))
+        warnings = asyncio.run(endpoints.warnings_at(asked.url))
         key = endpoints.add(asked, person(), datetime.now(UTC))
     except Refused as refused:
         raise _as_wrong_use(refused) from refused
-    added = endpoint_views.with_secret(name, key, warnings)
+    added = endpoints.with_secret(name, key, warnings)
     print_found(added, print_secret, as_json=as_json)
 
 
 @app.command("list")
 def list_endpoints(*, as_json: Json = False) -> None:
     """List the endpoints. Tokens in their URLs are masked."""
-    print_found(endpoint_views.listed(), print_endpoints, as_json=as_json)
+    print_found(endpoints.listed(), print_endpoints, as_json=as_json)
 
 
 @app.command()
@@ -95,7 +102,7 @@ def show(name: Name, *, as_json: Json = False) -> None:
 @app.command("test")
 def send_test(name: Name, *, as_json: Json = False) -> None:
     """Send an endpoint a message of type endpoint.test now, and print the result. Exits with 1 on failure."""
-    made = asyncio.run(endpoint_tests.send_test(name))
+    made = asyncio.run(endpoints.send_test(name))
     print_found(made, print_test, as_json=as_json)
     if not made.delivered:
         raise typer.Exit(1)
@@ -131,7 +138,7 @@ def rotate(
         key = endpoints.rotate(name, asked, person(), datetime.now(UTC))
     except Refused as refused:
         raise _as_wrong_use(refused) from refused
-    rotated = endpoint_views.with_secret(name, key)
+    rotated = endpoints.with_secret(name, key)
     print_found(rotated, print_secret, as_json=as_json)
 
 
@@ -146,7 +153,7 @@ def remove(name: Name, *, as_json: Json = False) -> None:
 
 
 def _show(name: str, *, as_json: bool) -> None:
-    print_found(endpoint_views.view(name), print_endpoint, as_json=as_json)
+    print_found(endpoints.view(name), print_endpoint, as_json=as_json)
 
 
 def _pairs(option: str, texts: Sequence[str] | None, sign: str) -> dict[str, str]:
@@ -171,3 +178,90 @@ def _as_wrong_use(refused: Refused) -> Exception:
 app.command("messages")(list_messages)
 app.command()(redeliver)
 app.command("redeliveries")(list_redeliveries)
+
+
+_LISTED = ("name", "state", "waiting", "events", "signed by", "url")
+_LINES_OF_ANSWER = 10
+
+
+def print_endpoints(found: EndpointList) -> None:
+    """Print a table of endpoints."""
+    if not found.items:
+        say("No endpoint receives messages. `cellar endpoints add URL --name NAME` adds one.")
+        return
+    console().print(table_of(_LISTED, map(_listed, found.items)))
+
+
+def print_endpoint(found: EndpointView) -> None:
+    """Print all of an endpoint except its secrets."""
+    say(f"{found.name}: {_state(found)}")
+    for title, value in _facts(found):
+        say(f"  {title:<10} {value}")
+    for key in found.keys:
+        say(f"  {'key':<10} {_key(key)}")
+    for each in found.actions:
+        say(f"  {time_text(each.at, 'seconds')}  {each.what} by {each.by}")
+
+
+def print_secret(found: AddedEndpoint) -> None:
+    """Print an endpoint's new secret, which is shown this once."""
+    for warning in found.warnings:
+        say(f"Warning: {warning}.")
+    print_endpoint(found)
+    say("")
+    say(f"Secret      {found.secret}")
+    if found.keys[0].public_key:
+        say(f"Public key  {found.keys[0].public_key}")
+        say("The endpoint verifies with the public key. The secret is not shown again.")
+    else:
+        say("The endpoint verifies with the secret. It is not shown again.")
+
+
+def print_test(made: EndpointTest) -> None:
+    """Print what became of a test message."""
+    failed_at = f" at the stage {made.stage}" if made.stage else ""
+    outcome = "confirmed" if made.delivered else f"not confirmed{failed_at}"
+    say(f"{made.endpoint}: {outcome} after {made.duration_s or 0:.3f} s")
+    if made.status_code is not None:
+        say(f"Status {made.status_code}")
+    if made.why:
+        say(made.why)
+    for line in (made.answer or "").splitlines()[:_LINES_OF_ANSWER]:
+        say(f"  {line}")
+
+
+def _listed(found: EndpointView) -> list[object]:
+    state = f"{found.state}, declared" if found.declared else found.state
+    signed_by = " + ".join(dict.fromkeys(key.signature for key in found.keys)) or found.signature
+    return [found.name, state, f"{found.pending:,}", ", ".join(found.events) or "all", signed_by, found.url]
+
+
+def _state(found: EndpointView) -> str:
+    declared = ", declared by CELLAR_NOTIFY_URLS" if found.declared else ""
+    why = f" ({found.disabled_why})" if found.state == "disabled" else ""
+    return f"{found.state}{why}{declared}"
+
+
+def _facts(found: EndpointView) -> Iterator[tuple[str, str]]:
+    yield "url", found.url
+    yield "waiting", f"{found.pending:,} messages"
+    for title, members in (("events", found.events), ("sources", found.sources), ("templates", found.templates)):
+        if members:
+            yield title, ", ".join(members)
+    if found.labels:
+        yield "labels", ", ".join(f"{key}={value}" for key, value in found.labels.items())
+    if found.headers:
+        yield "headers", ", ".join(found.headers)
+    if found.fields:
+        yield "fields", ", ".join(found.fields)
+    if found.rate_per_s:
+        yield "rate", f"at most {found.rate_per_s:g} messages a second"
+    if found.failing_since:
+        yield "failing", f"since {time_text(found.failing_since, 'seconds')}"
+    if found.paused_until and found.state == "paused":
+        yield "paused", f"until {time_text(found.paused_until, 'seconds')}"
+
+
+def _key(key: KeyView) -> str:
+    until = f", signs until {time_text(key.until, 'seconds')}" if key.until else ""
+    return f"{key.signature}{f' {key.public_key}' if key.public_key else ''}, since {time_text(key.since)}{until}"

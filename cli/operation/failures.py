@@ -1,6 +1,6 @@
 """`cellar failures`: shows why archives failed, and what waits and heals by itself."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -8,16 +8,40 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from adapters.tables import conditions
-from adapters.tables.runs import waiting
-from api.console.words.meanings.causes import CAUSES
-from cli.operation.views import FailuresAndWaits, WaitView
-from cli.terminal import Json, console, paragraph, print_json, time_text
-from domain.people.words import count_text
+from adapters.tables.open_conditions import NOT_KEPT, DerivedCode, open_conditions
+from cli.terminal import Json, cell, console, paragraph, print_json, time_text
+from domain.completeness.words import left_text
+from domain.people.letters import count_text
 from domain.runs import heals_by_rerun, waits_text
-from models.store.condition import Subject
-from models.views.troubles import ConditionGroup, FailureGroup
-from services.views import failure_list
+from domain.words.causes import CAUSES
+from models.store.condition import OF_CHECKS, ConditionCode, Subject
+from models.views.troubles import ConditionGroup, FailureGroup, Failures
+from services.views.troubles import failures as failures_by_cause
+
+_NOUNS: Mapping[Subject, tuple[str, str]] = {
+    Subject.ARCHIVE: ("archive", ""),
+    Subject.SYSTEM: ("run", ""),
+    Subject.DELIVERY: ("body", "bodies"),
+    Subject.PROCESS: ("process", "processes"),
+    Subject.DISCREPANCY: ("discrepancy", "discrepancies"),
+    Subject.ENDPOINT: ("endpoint", ""),
+    Subject.MESSAGE: ("message", ""),
+}
+_SHOWN_BY: Mapping[str, str] = {
+    DerivedCode.ARCHIVE_FAILED: "cellar failures",
+    ConditionCode.RUN_FAILED: "cellar failures",
+    DerivedCode.DELIVERY_REFUSED: "cellar quarantine list",
+    DerivedCode.DISCREPANCY_OPEN: "cellar discrepancies list",
+    DerivedCode.PROCESS_MISSING: "cellar missing list",
+    **dict.fromkeys((DerivedCode.ENDPOINT_FAILING, DerivedCode.ENDPOINT_DISABLED), "cellar endpoints show {key}"),
+    DerivedCode.MESSAGES_DEAD: "cellar endpoints messages {key}",
+}
+
+
+class FailuresAndConditions(Failures):
+    """The failed archives by cause; then what waits and is tried again by itself, and what checks have found."""
+
+    conditions: list[ConditionGroup]
 
 
 def failures(
@@ -28,47 +52,38 @@ def failures(
     as_json: Json = False,
 ) -> None:
     """Show the archives whose last run failed, by cause, and the archives that wait and are retried automatically."""
-    waits = [WaitView.of(each) for each in waiting.summary()]
-    items = failure_list.failures(source).items
-    found = FailuresAndWaits(items=items, waiting=waits, conditions=conditions.damage())
+    wrong = open_conditions((*OF_CHECKS, DerivedCode.SYSTEM_AWAY))
+    found = FailuresAndConditions(items=failures_by_cause(source).items, conditions=wrong)
     if as_json:
         print_json(found)
     else:
         print_failures(console(), found, datetime.now(UTC), source)
 
 
-def print_failures(terminal: Console, found: FailuresAndWaits, now: datetime, source: str | None = None) -> None:
+def print_failures(terminal: Console, found: FailuresAndConditions, now: datetime, source: str | None = None) -> None:
     of_source = f" --source {source}" if source else ""
     for each in found.items:
-        terminal.print(_head(each))
-        terminal.print(paragraph(each.sentence))
-        to_do = meaning.to_do if (meaning := CAUSES.get(each.code)) else ""
-        if to_do:
-            terminal.print(paragraph(f"→ {to_do}"))
-        if each.condition:
-            terminal.print(paragraph("These archives were complete, and may be damaged now: `cellar verify` tells."))
-            terminal.print(paragraph(f"cellar list --condition {each.condition}{of_source}"))
-            terminal.print()
-            continue
-        by_cause = "" if each.code == failure_list.NOT_KEPT else f" --cause {each.code}"
-        terminal.print(paragraph(f"cellar list --state failed{by_cause}{of_source}"))
-        if by_cause and heals_by_rerun(each.code):
-            terminal.print(paragraph(f"cellar rerun --failed{by_cause}{of_source}"))
+        _print_failure(terminal, each, of_source)
         terminal.print()
-    print_conditions(terminal, found.conditions)
-    if not found.items and not found.conditions:
+    print_conditions(terminal, found.conditions, now)
+    if not found.items and all(each.code == DerivedCode.SYSTEM_AWAY for each in found.conditions):
         terminal.print(Text("No archive has failed."))
-    for wait in found.waiting:
-        terminal.print(Text(waits_text(wait.waits_for, wait.archives, wait.since, now)))
 
 
-def print_conditions(terminal: Console, groups: Iterable[ConditionGroup]) -> None:
-    """Print what checks of the store have found, with the command that lists it."""
-    for each in groups:
-        of, see = count_text(each.subjects, "archive"), f"cellar list --condition {each.code}"
-        if each.kind is Subject.STORE:
-            of, see = f"{count_text(each.count, 'file')} beside the archives", "cellar verify"
-        terminal.print(Text(f"{each.code}: {of}; see `{see}`"))
+def _print_failure(terminal: Console, group: FailureGroup, of_source: str) -> None:
+    terminal.print(_head(group))
+    terminal.print(paragraph(group.sentence))
+    to_do = meaning.to_do if (meaning := CAUSES.get(group.code)) else ""
+    if to_do:
+        terminal.print(paragraph(f"→ {to_do}"))
+    if group.condition:
+        terminal.print(paragraph("These archives were complete, and may be damaged now: `cellar verify` tells."))
+        terminal.print(paragraph(f"cellar list --condition {group.condition}{of_source}"))
+        return
+    by_cause = "" if group.code == NOT_KEPT else f" --cause {group.code}"
+    terminal.print(paragraph(f"cellar list --state failed{by_cause}{of_source}"))
+    if by_cause and heals_by_rerun(group.code):
+        terminal.print(paragraph(f"cellar rerun --failed{by_cause}{of_source}"))
 
 
 def _head(group: FailureGroup) -> Text:
@@ -76,3 +91,26 @@ def _head(group: FailureGroup) -> Text:
     first, last = map(time_text, (group.first_at, group.last_at))
     between = first if first == last else f"{first} to {last}"
     return Text.assemble((f"{group.code}{where}", "bold"), f": {count_text(group.archives, 'archive')}, {between}")
+
+
+def print_conditions(terminal: Console, groups: Iterable[ConditionGroup], now: datetime) -> None:
+    for each in groups:
+        terminal.print(Text(cell(condition_text(each, now))))
+
+
+def condition_text(group: ConditionGroup, now: datetime) -> str:
+    """Return a line such as `FILE_EXTRA: 2 archives; see …`. Pure."""
+    if group.code == DerivedCode.SYSTEM_AWAY and group.first_at:
+        return f"{group.code}: {waits_text(group.key, group.subjects, group.first_at, now)}"
+    if group.kind is Subject.STORE:
+        return f"{group.code}: {count_text(group.count, 'file')} beside the archives; see `cellar verify`"
+    parts = [f"{group.key} in {task}" if (task := group.values.get("task")) else group.key]
+    parts.append(group.values.get("why") or "")
+    if deadline_at := group.values.get("deadline_at"):
+        parts.append(f"the first with {left_text(deadline_at, now)}")
+    if group.code == DerivedCode.ENDPOINT_FAILING:
+        parts.append(count_text(group.count, "message waits", "messages wait"))
+    counted = ", ".join(filter(None, [count_text(group.subjects, *_NOUNS[group.kind]), *parts]))
+    by_default = "cellar list --condition {code}" if group.kind is Subject.ARCHIVE else "cellar doctor"
+    shown_by = _SHOWN_BY.get(group.code, by_default).format(code=group.code, key=group.key)
+    return f"{group.code}: {counted}; see `{shown_by}`"

@@ -12,7 +12,7 @@ from cli.terminal import Json, cell, console, dismissal, named_options, print_js
 from domain.completeness.words import left_text, why_text
 from models.views.troubles import FindingState, MissingQuery, MissingView
 from services.completeness import finding_missing
-from services.views import missing_list
+from services.views import troubles
 
 app = typer.Typer(help="List processes whose archives are missing, and dismiss findings.", no_args_is_help=True)
 _LISTED = ("left", "source", "process", "transaction", "reference", "why", "deadline", "id")
@@ -33,7 +33,7 @@ def list_missing(  # noqa: PLR0913 -- an option per filter
     with named_options():
         query = MissingQuery(source=source, reference=reference, why=why, state=state, cursor=cursor, limit=limit)
     nothing = "No process is missing." if query.state is FindingState.OPEN else "No finding matches."
-    print_page(missing_list.page(query), _print_findings, nothing=nothing, as_json=as_json)
+    print_page(troubles.missing_page(query), _print_findings, nothing=nothing, as_json=as_json)
 
 
 @app.command()

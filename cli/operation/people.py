@@ -7,8 +7,8 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from cli.terminal import Json, cell, console, print_json
-from models.views.people import PeopleTest
-from services.people.trying import try_people
+from models.people import PeopleTest
+from services.people.letters import try_people
 
 app = typer.Typer(help="Test whether alerts reach people.", no_args_is_help=True)
 

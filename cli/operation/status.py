@@ -1,52 +1,73 @@
-"""`cellar status`: shows in one screen whether all systems work, and what waits, runs and has failed."""
+"""`cellar status` and `cellar doctor`: whether all systems work, what is wrong, and what to do about each fault."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import typer
+from pydantic import BaseModel
 from rich.console import Console
+from rich.table import Column, Table
 from rich.text import Text
 
+import flows
 from adapters.database import facts
-from adapters.inbox.inbox import backlog
+from adapters.inbox.inbox import Backlog, backlog
 from adapters.peers import prefect_facts
-from adapters.tables import conditions
-from adapters.tables.completeness import missing_processes
-from adapters.tables.runs import claims, refused, waiting
-from cli.operation.checks import count_text, is_wrong, print_checks
+from adapters.tables.open_conditions import AnyCode, DerivedCode, open_conditions
+from adapters.tables.runs import claims
 from cli.operation.failures import print_conditions
-from cli.operation.views import MissingCount, Status, WaitView
 from cli.terminal import Json, cell, console, print_json
-from domain.completeness.words import left_text
-from domain.people import words
-from domain.runs import waits_text
-from services.health.bounded import answered, checked
+from domain.people import letters
+from models.store.condition import OF_CHECKS, Severity
+from models.views.health import Check, Verdict
+from models.views.troubles import ConditionGroup
+from services.health.agreement import agreement_probes
+from services.health.checks import Probe, answered, checked
+from services.health.installation import installation_probes
 from services.health.systems import system_probes
-from services.views.failure_list import failures
 
-_WITHIN_S = 10
+_STATUS_WITHIN_S, _DOCTOR_WITHIN_S = 10, 20
+_OF_INSTALLATION: tuple[AnyCode, ...] = (DerivedCode.SYSTEM_AWAY, DerivedCode.ENDPOINT_FAILING, *OF_CHECKS)
 _QUESTIONS: Mapping[str, Callable[[], Any]] = {
+    "conditions": lambda: _of_database(open_conditions),
     "archives": facts.archives_by_state,
-    "failures": lambda: _of_database(lambda: failures().items),
-    "waiting": lambda: _of_database(lambda: [WaitView.of(each) for each in waiting.summary()]),
-    "conditions": lambda: _of_database(conditions.groups),
-    "refused": lambda: _of_database(refused.open_bodies),
-    "missing": lambda: _of_database(_missing),
     "inbox": backlog,
     "workers": prefect_facts.online_workers,
     "runs_in_progress": lambda: _of_database(lambda: len(claims.claimed())),
 }
+_STYLES = {Verdict.OK: "green", Verdict.OFF: "dim", Verdict.WARNING: "yellow", Verdict.WRONG: "bold red"}
+
+
+class Diagnosis(BaseModel):
+    """What checks have found, and what is wrong. `conditions` is null while the database does not answer."""
+
+    is_well: bool
+    checks: list[Check]
+    conditions: list[ConditionGroup] | None
+
+
+class Status(Diagnosis):
+    """The state of the installation. What a system that is away would say is null."""
+
+    version: str
+    archives: dict[str, int] | None
+    inbox: Backlog | None
+    workers: list[str] | None
+    runs_in_progress: int | None
 
 
 def status(*, as_json: Json = False) -> None:
     """Show whether all systems work, and what is waiting, running or failed. Exits with 1 if something is wrong.
 
-    Failed archives, conditions and missing processes count as wrong, because a person has to act. Archives that wait
-    go on by themselves.
+    Failed archives, findings of checks and missing processes count as wrong, because a person has to act. Archives
+    that wait go on by themselves.
     """
-    found = _status()
+    checks, values = _examined(system_probes(), _QUESTIONS, _STATUS_WITHIN_S)
+    is_well = values["conditions"] is not None and not (is_wrong(checks) or wrong_ones(values["conditions"]))
+    found = Status(version=version("cellosign-cellar"), is_well=is_well, checks=checks, **values)
     if as_json:
         print_json(found)
     else:
@@ -55,21 +76,39 @@ def status(*, as_json: Json = False) -> None:
         raise typer.Exit(1)
 
 
-def _status() -> Status:
-    probes = system_probes()
-    tried = {f"check {each.name}": each.try_out for each in probes}
-    answers = answered(dict[str, Callable[[], Any]](tried) | dict(_QUESTIONS), _WITHIN_S)
-    checks = [checked(each, answers[f"check {each.name}"]) for each in probes]
-    values = {name: answers[name].value for name in _QUESTIONS}
-    is_nothing_missing = values["missing"] is not None and values["missing"].processes == 0
-    is_well = not is_wrong(checks) and values["failures"] == [] and values["conditions"] == [] and is_nothing_missing
-    return Status(version=version("cellosign-cellar"), is_well=is_well, checks=checks, **values)
+def doctor(*, as_json: Json = False) -> None:
+    """Check settings, files, systems, versions, clocks and deployments. Exits with 1 if something is wrong."""
+    probes = [*installation_probes(), *system_probes(), *agreement_probes(prefect_yaml())]
+    questions = {"conditions": lambda: _of_database(lambda: open_conditions(_OF_INSTALLATION))}
+    checks, values = _examined(probes, questions, _DOCTOR_WITHIN_S)
+    is_well = not (is_wrong(checks) or wrong_ones(values["conditions"]))
+    if as_json:
+        print_json(Diagnosis(is_well=is_well, checks=checks, conditions=values["conditions"]))
+    else:
+        terminal = console()
+        print_checks(terminal, checks)
+        print_conditions(terminal, values["conditions"] or [], datetime.now(UTC))
+        terminal.print(f"\n{_verdict(checks, values['conditions'])} ({len(checks)} checks)", highlight=False)
+    if not is_well:
+        raise typer.Exit(1)
 
 
-def _missing() -> MissingCount:
-    nearest = missing_processes.nearest_open(1)
-    deadline_at = nearest[0].deadline_at if nearest else None
-    return MissingCount(processes=sum(missing_processes.open_counts().values()), nearest_deadline_at=deadline_at)
+def prefect_yaml() -> str:
+    """Return `prefect.yaml`: in the package when installed from a wheel, else at the project's root."""
+    package = Path(flows.__file__).parent
+    packaged = package / "prefect.yaml"
+    return (packaged if packaged.exists() else package.parent / "prefect.yaml").read_text()
+
+
+def _examined(
+    probes: Sequence[Probe], questions: Mapping[str, Callable[[], Any]], within_s: float
+) -> tuple[list[Check], dict[str, Any]]:
+    """Try out all probes and ask all questions at once. Return the checks, and the answers by the question's name."""
+    tried: dict[str, Callable[[], Any]] = {f"check {each.name}": each.try_out for each in probes}
+    answers = answered(tried | dict(questions), within_s)
+    return [checked(each, answers[f"check {each.name}"]) for each in probes], {
+        name: answers[name].value for name in questions
+    }
 
 
 def _of_database(question: Callable[[], Any]) -> Any:
@@ -84,32 +123,43 @@ def print_status(terminal: Console, found: Status, now: datetime) -> None:
         terminal.print(Text("archives: not known while the database does not answer"))
     else:
         states = ", ".join(f"{count:,} {state}" for state, count in found.archives.items()) or "none yet"
-        terminal.print(Text(f"archives: {states}; {words.count_text(found.runs_in_progress, 'run')} in progress"))
-    print_conditions(terminal, found.conditions or [])
-    for group in found.failures or []:
-        where = f" in {group.task}" if group.task else ""
-        what = "last run failed" if group.condition else "failed"
-        terminal.print(Text(cell(f"{what}: {group.archives:,} by {group.code}{where}; see `cellar failures`")))
-    for wait in found.waiting or []:
-        terminal.print(Text(f"waiting: {waits_text(wait.waits_for, wait.archives, wait.since, now)}"))
-    if found.refused:
-        payloads = words.count_text(found.refused, "payload is", "payloads are")
-        terminal.print(Text(f"refused: {payloads} in quarantine; see `cellar quarantine list`"))
-    if found.missing and found.missing.nearest_deadline_at:
-        left = left_text(found.missing.nearest_deadline_at, now)
-        processes = words.count_text(found.missing.processes, "process", "processes")
-        terminal.print(Text(f"missing: {processes}, the first with {left}; see `cellar missing list`"))
-    terminal.print(Text(f"\ncellar {found.version}: {_verdict(found)}", style="bold"))
+        terminal.print(Text(f"archives: {states}; {letters.count_text(found.runs_in_progress, 'run')} in progress"))
+    print_conditions(terminal, found.conditions or [], now)
+    terminal.print(Text(f"\ncellar {found.version}: {_verdict(found.checks, found.conditions)}", style="bold"))
 
 
-def _verdict(found: Status) -> str:
-    failed = sum(each.archives for each in found.failures or [] if not each.condition)
-    wrong = len(found.conditions or [])
-    missing = found.missing.processes if found.missing else 0
-    parts = [
-        count_text(found.checks),
-        f"{words.count_text(failed, 'archive has', 'archives have')} failed" if failed else "",
-        f"{words.count_text(wrong, 'condition is', 'conditions are')} open" if wrong else "",
-        f"{words.count_text(missing, 'process is', 'processes are')} missing" if missing else "",
-    ]
-    return ", ".join(filter(None, parts)) or "all is well"
+def print_checks(terminal: Console, checks: Iterable[Check]) -> None:
+    table = Table(
+        Column("check", no_wrap=True),
+        Column("verdict", no_wrap=True),
+        Column("found", overflow="fold"),
+        box=None,
+        padding=(0, 2, 0, 0),
+        pad_edge=False,
+        show_header=False,
+    )
+    for each in checks:
+        found = Text(cell(each.found))
+        if each.to_do:
+            found.append(f"\n→ {cell(each.to_do)}")
+        table.add_row(cell(each.name), Text(each.verdict, style=_STYLES[each.verdict]), found)
+    terminal.print(table)
+
+
+def is_wrong(checks: Iterable[Check]) -> bool:
+    return any(each.verdict is Verdict.WRONG for each in checks)
+
+
+def wrong_ones(conditions: Iterable[ConditionGroup] | None) -> list[ConditionGroup]:
+    return [each for each in conditions or [] if each.severity is Severity.WRONG]
+
+
+def _verdict(checks: Iterable[Check], conditions: Iterable[ConditionGroup] | None) -> str:
+    """Return what is not well, such as `1 check is wrong, 2 checks warn, 1 condition is open`."""
+    verdicts = [each.verdict for each in checks]
+    counted = (
+        (verdicts.count(Verdict.WRONG), "check is wrong", "checks are wrong"),
+        (verdicts.count(Verdict.WARNING), "check warns", "checks warn"),
+        (len(wrong_ones(conditions)), "condition is open", "conditions are open"),
+    )
+    return ", ".join(letters.count_text(*each) for each in counted if each[0]) or "all is well"

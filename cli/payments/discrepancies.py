@@ -8,7 +8,7 @@ import typer
 from cli.results import print_page
 from cli.terminal import Json, console, named_options, print_discrepancy
 from models.views.archives.payments import DiscrepancyQuery, ListedDiscrepancy
-from services.views import discrepancy_list
+from services.views import troubles
 
 app = typer.Typer(help="List discrepancies, including those that belong to no archive.", no_args_is_help=True)
 
@@ -32,7 +32,7 @@ def list_discrepancies(  # noqa: PLR0913 -- an option per filter
     """List discrepancies, ordered by code."""
     with named_options():
         query = DiscrepancyQuery(code=code, state=state, reference=reference, source=source, cursor=cursor, limit=limit)
-    print_page(discrepancy_list.page(query), _print_list, nothing="No discrepancy matches.", as_json=as_json)
+    print_page(troubles.discrepancy_page(query), _print_list, nothing="No discrepancy matches.", as_json=as_json)
 
 
 def _print_list(found: Sequence[ListedDiscrepancy]) -> None:

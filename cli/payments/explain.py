@@ -13,7 +13,7 @@ from models.errors import Refused
 from models.payments import Discrepancy
 from models.views.archives.payments import Explanation, ListedDiscrepancy
 from services.payments import discrepancies, recorded
-from services.views import discrepancy_list
+from services.views import troubles
 
 
 def explain(  # noqa: PLR0913 -- an option per value
@@ -63,7 +63,7 @@ def _said(by: str, why: str) -> Explanation:
 
 
 def _with_id(discrepancy_id: str) -> ListedDiscrepancy:
-    found = discrepancy_list.find(discrepancy_id)
+    found = troubles.find_discrepancy(discrepancy_id)
     if found is None:
         raise Refused("UNKNOWN_DISCREPANCY", "no discrepancy has this id; try `cellar discrepancies list`")
     return found

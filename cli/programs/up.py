@@ -34,7 +34,7 @@ from adapters.settings.environment import (
 from adapters.settings.settings import Settings, settings
 from cli.programs.api import MALLOC
 from cli.programs.supervisor import Listener, Program, Supervisor, require_free, sole_use
-from domain.messages.addresses import shown_url
+from domain.messages.endpoints import shown_url
 from models.errors import CellarError, Refused, Transient, WrongUse
 
 _READY_WITHIN_S = 90

@@ -1,59 +1,30 @@
-"""Words the verdict on a signed document for people."""
+"""Says the verdict on a signed document for people: each judgement under its label, which is marked for translation."""
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
-from models.archive.verdict import (
-    LaterChange,
-    Outcome,
-    Revocation,
-    RevocationStatus,
-    SignatureVerdict,
-    Tier,
-    TimeSource,
-    Verdict,
-)
+from domain.words.wording import N_
+from models.archive.verdict import LaterChange, Revocation, RevocationStatus, SignatureVerdict, Verdict
+from models.said import Said, moment, said, said_by, verbatim
 
-_OUTCOMES: Mapping[Outcome, str] = {
-    Outcome.SOUND: "Sound: every signature is intact and valid, and permits all later changes.",
-    Outcome.FIELDS_CHANGED: "Fields changed: a form field that was filled when somebody signed was filled again later.",
-    Outcome.CHANGED: "Changed: the document was changed after it was signed. No signature is known to be broken.",
-    Outcome.BROKEN: "Broken: a signature or its time stamp does not match what it covers.",
-    Outcome.UNSIGNED: "Unsigned: the document has no digital signature.",
-    Outcome.UNREADABLE: "Unreadable: the signatures of the document cannot be judged.",
-}
-_CHANGES: Mapping[LaterChange | None, str] = {
-    LaterChange.NONE: "none",
-    LaterChange.ARCHIVAL: "validation data or time stamps",
-    LaterChange.FORM_FILLING: "form fields or further signatures",
-    LaterChange.ANNOTATIONS: "annotations",
-    LaterChange.OTHER: "other changes",
-    None: "unknown",
-}
-_TIERS: Mapping[Tier | None, str] = {
-    Tier.PLAIN: "plain: in no trust list",
-    Tier.SECURE: "secure (Electronic Signature Law, 5761-2001)",
-    Tier.CERTIFIED: "certified (Electronic Signature Law, 5761-2001)",
-    Tier.ADVANCED: "advanced, with a certificate of a listed authority (eIDAS)",
-    Tier.QUALIFIED: "qualified certificate (eIDAS)",
-    None: "not judged",
-}
-_TIME_SOURCES: Mapping[TimeSource | None, str] = {
-    TimeSource.TIME_STAMP: "a trusted time stamp",
-    TimeSource.SIGNER: "the signer's own clock",
-    TimeSource.NONE: "nothing: no time is stated",
-    None: "unknown",
-}
+Judgements = Mapping[str, Said | None]
+"""Judgements by their labels. None: nothing is known."""
 
 
-def document_text(verdict: Verdict) -> dict[str, str]:
-    """Return the judgements on the document, each under its label. Pure."""
+def document_text(verdict: Verdict) -> Judgements:
+    """Return the judgements on the document. Pure."""
     return {
-        "outcome": _outcome(verdict),
+        "outcome": said("document_is", outcome=Said(verdict.outcome), judged=judged(verdict)),
         "locked": _answer(verdict.locked),
         "covers the whole file": _answer(verdict.covers_whole_file),
         "trusted": _trust(verdict),
     }
+
+
+def judged(verdict: Verdict) -> Said:
+    """Return what the outcome means, with its reason. Pure."""
+    what, why = Said(f"document_{verdict.outcome}"), said_by(verdict.values, "reason", verdict.reason)
+    return said("document_unjudged", what=what, why=why) if why else said("document_judged", what=what)
 
 
 def field_change_texts(verdict: Verdict) -> list[dict[str, str]]:
@@ -75,83 +46,99 @@ def _signer(verdict: Verdict, field: str) -> str:
     return f"{names[0]} ({field})" if names else field
 
 
-def _outcome(verdict: Verdict) -> str:
-    text = _OUTCOMES[verdict.outcome]
-    return f"{text.removesuffix('.')}, because {verdict.reason}." if verdict.reason else text
-
-
-def signature_texts(verdict: Verdict) -> list[dict[str, str | None]]:
-    """Return the judgements on each signature, each under its label. Pure."""
+def signature_texts(verdict: Verdict) -> list[Judgements]:
+    """Return the judgements on each signature. Pure."""
     return [_signature_text(each) for each in verdict.signatures]
 
 
-def _signature_text(signature: SignatureVerdict) -> dict[str, str | None]:
+def _signature_text(signature: SignatureVerdict) -> Judgements:
     return {
-        "kind": "time stamp" if signature.is_document_time_stamp else "signature",
-        "signer": signature.signer_name,
-        "organization": signature.signer_organization,
-        "signed at": _time(signature.signed_at),
-        "intact": _answer(signature.intact),
-        "valid": _answer(signature.valid),
-        "changes after it": _changes(signature),
+        N_("kind"): said("kind_time_stamp" if signature.is_document_time_stamp else "kind_signature"),
+        N_("signer"): verbatim(signature.signer_name) if signature.signer_name else None,
+        N_("organization"): verbatim(signature.signer_organization) if signature.signer_organization else None,
+        N_("signed at"): _time(signature.signed_at),
+        N_("intact"): _answer(signature.intact),
+        N_("valid"): _answer(signature.valid),
+        N_("changes after it"): _changes(signature),
     }
 
 
-def certificate_texts(verdict: Verdict) -> list[dict[str, str | None]]:
-    """Return what is known of each signature's certificate, algorithm and time, each under its label. Pure."""
+def certificate_texts(verdict: Verdict) -> list[Judgements]:
+    """Return what is known of each signature's certificate, algorithm and time. Pure."""
     return [_certificate_text(each) for each in verdict.signatures]
 
 
-def _certificate_text(signature: SignatureVerdict) -> dict[str, str | None]:
-    certificate = signature.certificate
+def _certificate_text(signature: SignatureVerdict) -> Judgements:
     return {
-        "certificate": f"{certificate.serial} of {certificate.issuer or 'nobody named'}" if certificate else None,
-        "valid until": _time(certificate.valid_until) if certificate else None,
-        "trusted": _with_reason(_answer(signature.trusted), signature.trust_reason),
-        "revoked": _revocation(signature.revocation),
-        "tier": _TIERS[signature.tier],
-        "algorithm": signature.algorithm and f"{signature.algorithm}, {signature.strength or 'strength unknown'}",
-        "time from": _TIME_SOURCES[signature.time_source],
-        "not judged because": signature.reason,
+        N_("certificate"): _certificate(signature),
+        N_("valid until"): _time(signature.certificate.valid_until) if signature.certificate else None,
+        N_("trusted"): _because(_answer(signature.trusted), [_why_untrusted(signature)]),
+        N_("revoked"): _revocation(signature.revocation),
+        N_("tier"): Said(f"tier_{signature.tier}") if signature.tier else said("not_judged"),
+        N_("algorithm"): _algorithm(signature),
+        N_("time from"): Said(f"time_from_{signature.time_source}") if signature.time_source else _answer(None),
+        N_("not judged because"): said_by(signature.values, "reason", signature.reason),
     }
 
 
-def _revocation(revocation: Revocation | None) -> str:
-    if revocation is None or revocation.status is RevocationStatus.UNKNOWN:
-        return _with_reason("unknown", revocation.reason if revocation else None)
-    source = f"by {'an OCSP answer' if revocation.source == 'ocsp' else 'a CRL'} of {_time(revocation.said_at)}"
-    if revocation.status is RevocationStatus.REVOKED:
-        return f"yes, at {_time(revocation.revoked_at)}, {source}"
-    later = f"; revoked later, at {_time(revocation.revoked_at)}" if revocation.revoked_at else ""
-    return f"no, {source}{later}"
-
-
-def _with_reason(answer: str, reason: str | None) -> str:
-    return f"{answer}: {reason}" if reason else answer
-
-
-def _changes(signature: SignatureVerdict) -> str:
-    text = _CHANGES[signature.change]
-    if signature.change_permitted is False:
-        return f"{text}, not permitted"
-    return text if signature.change in (LaterChange.NONE, None) else f"{text}, permitted"
-
-
-def _trust(verdict: Verdict) -> str:
-    reasons = dict.fromkeys(each.trust_reason for each in verdict.signatures if each.trust_reason)
-    if verdict.trusted is None and verdict.signatures:
-        return f"not judged: {'; '.join(reasons) or 'no trusted roots were configured'}"
-    return _with_reason(_answer(verdict.trusted), None if verdict.trusted else "; ".join(reasons))
-
-
-def _answer(answer: bool | None) -> str:
-    return "unknown" if answer is None else "yes" if answer else "no"
-
-
-def _time(moment: datetime | None) -> str | None:
-    if moment is None:
+def _certificate(signature: SignatureVerdict) -> Said | None:
+    certificate = signature.certificate
+    if certificate is None:
         return None
-    try:
-        return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-    except OverflowError:  # a signer may state any time, even at the end of the calendar
-        return moment.isoformat()
+    if certificate.issuer is None:
+        return said("certificate_of_nobody", serial=certificate.serial)
+    return said("certificate_of", serial=certificate.serial, issuer=certificate.issuer)
+
+
+def _algorithm(signature: SignatureVerdict) -> Said | None:
+    if signature.algorithm is None:
+        return None
+    strength = Said(f"strength_{signature.strength or 'unknown'}")
+    return said("algorithm_is", algorithm=signature.algorithm, strength=strength)
+
+
+def _revocation(revocation: Revocation | None) -> Said:
+    if revocation is None or revocation.status is RevocationStatus.UNKNOWN:
+        return _because(_answer(None), [said_by(revocation.values, "reason", revocation.reason)] if revocation else [])
+    source = said("by_ocsp" if revocation.source == "ocsp" else "by_crl")
+    said_at = _time(revocation.said_at)
+    if revocation.revoked_at is None:
+        return said("not_revoked", source=source, said_at=said_at)
+    is_revoked = revocation.status is RevocationStatus.REVOKED
+    at = moment(revocation.revoked_at)
+    return said("revoked" if is_revoked else "revoked_later", at=at, source=source, said_at=said_at)
+
+
+def _because(answer: Said, reasons: Iterable[Said | None]) -> Said:
+    """Return an answer with its reasons, each once."""
+    known: Sequence[Said] = [each for each in reasons if each]
+    once = [each for number, each in enumerate(known) if each not in known[:number]]
+    return said("answer_because", answer=answer, why=once) if once else answer
+
+
+def _changes(signature: SignatureVerdict) -> Said:
+    is_none = signature.change in (LaterChange.NONE, None)
+    change = said("none") if signature.change is LaterChange.NONE else Said(f"change_{signature.change}")
+    change = change if signature.change else _answer(None)
+    if is_none and signature.change_permitted is not False:
+        return change
+    return said("change_forbidden" if signature.change_permitted is False else "change_permitted", change=change)
+
+
+def _trust(verdict: Verdict) -> Said:
+    reasons = [_why_untrusted(each) for each in verdict.signatures]
+    if verdict.trusted is None and verdict.signatures:
+        return _because(said("not_judged"), reasons if any(reasons) else [said("no_roots")])
+    return _because(_answer(verdict.trusted), [] if verdict.trusted else reasons)
+
+
+def _why_untrusted(signature: SignatureVerdict) -> Said | None:
+    return said_by(signature.values, "trust_reason", signature.trust_reason)
+
+
+def _time(at: datetime | None) -> Said | None:
+    return moment(at) if at else None
+
+
+def _answer(answer: bool | None) -> Said:
+    return said("answer_unknown" if answer is None else "answer_yes" if answer else "answer_no")

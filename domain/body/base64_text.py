@@ -25,7 +25,7 @@ import orjson
 from pybase64 import b64decode, b64encode
 
 from domain.body.json_text import JsonFault, parse
-from models.errors import Refused
+from models.errors import RefusalCode, Refused
 
 DATA_URI_BYTES = 1024
 BLOCK_BYTES = 256 * 1024
@@ -259,7 +259,7 @@ class Base64Text:
                 allowed -= 1
         raise AssertionError("decoding base64 failed, but no fault was found in it")
 
-    def _refuse(self, code: str, reason: str, place: int = 0) -> NoReturn:
+    def _refuse(self, code: RefusalCode, reason: str, place: int = 0) -> NoReturn:
         status = 422 if code == "NOT_BASE64" else 400
         detail = f"at byte {self._offset + place} of the body: {reason}"
         raise Refused(code, detail, where=self._where, status=status)

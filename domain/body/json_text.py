@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn
 
+from models.errors import RefusalCode
+
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 BLANK = b" \t\n\r"
 
@@ -30,7 +32,7 @@ class JsonFault(Exception):
     `reason` never repeats the text.
     """
 
-    def __init__(self, code: str, reason: str, offset: int) -> None:
+    def __init__(self, code: RefusalCode, reason: str, offset: int) -> None:
         super().__init__(f"{code} at byte {offset}: {reason}")
         self.code = code
         self.reason = reason

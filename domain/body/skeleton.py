@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any, NoReturn
 
 from domain.body.json_text import JsonFault, parse
-from models.errors import Refused
+from models.errors import RefusalCode, Refused
 
 MAX_SKELETON_BYTES = 16 * 1024 * 1024
 MAX_VALUES = 200_000
@@ -118,6 +118,6 @@ class Skeleton:
         return offset - cut.skeleton_offset - len(str(cut.index)) + cut.body_offset + cut.raw_size_bytes
 
 
-def refuse(code: str, reason: str, body_offset: int, *, where: str = "", status: int = 400) -> NoReturn:
+def refuse(code: RefusalCode, reason: str, body_offset: int, *, where: str = "", status: int = 400) -> NoReturn:
     """Refuse a body because of the byte at an offset."""
     raise Refused(code, f"at byte {body_offset} of the body: {reason}", where=where, status=status)

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from domain.settlements.report import read_described, word_of_two
 from models.completeness.list_format import ListColumns, ListFormat
 from models.completeness.listed import Cell, ListedProcess, ListedTime, ProcessList, SheetRow, Standing, UnreadRow
-from models.errors import Refused
+from models.errors import Code, Refused
 from models.runs.receipt import DEFAULT_SOURCE
 from models.sources import is_zone
 
@@ -280,7 +280,7 @@ class _Reader:
             self.unread.append(UnreadRow(row.number, self._places[name][1], code, detail))
 
 
-_CODE = "BAD_LIST_COLUMNS"
+_CODE: Code = "BAD_LIST_COLUMNS"
 _FORMAT = TypeAdapter(ListFormat)
 
 

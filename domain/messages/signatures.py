@@ -1,6 +1,7 @@
 """Signs messages by the Standard Webhooks specification: `v1` is HMAC-SHA256, `v1a` is ed25519.
 
-Source: Standard Webhooks, "Signature scheme" and "Webhook secrets".
+Source: Standard Webhooks, "Signature scheme" and "Webhook secrets". Its own library knows `v1` and one key alone, so it
+is used by the tests only.
 """
 
 import base64

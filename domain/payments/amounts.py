@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from decimal import MAX_PREC, ROUND_DOWN, Context, Decimal
+from typing import Literal
 
 from iso4217 import Currency
 
@@ -44,6 +45,9 @@ def amount_text(amount_minor: int | None, currency: str | None, exponent: int | 
 _MOST_INSTALMENTS = 999  # a larger number is no count of instalments, and must not make the archive fail
 
 
+AmountFault = Literal["not_a_number", "fraction_of_amount", "not_positive"]
+
+
 @dataclass(frozen=True, slots=True)
 class Amounts:
     """A payment's amount and the provider's total in minor units; `fault` says why `amount_minor` is None."""
@@ -51,7 +55,7 @@ class Amounts:
     amount_minor: int | None
     total_minor: int | None
     exponent: int | None
-    fault: str | None
+    fault: AmountFault | None
 
 
 def amounts_of(attempt: Attempt, terms: PaymentTerms) -> Amounts:
@@ -64,12 +68,12 @@ def amounts_of(attempt: Attempt, terms: PaymentTerms) -> Amounts:
     exponent = exponent_of(attempt.currency)
     total_minor = _whole(attempt.provider_total)
     if attempt.amount is None:
-        return Amounts(None, total_minor, exponent, "missing or not a number")
+        return Amounts(None, total_minor, exponent, "not_a_number")
     amount_minor = minor_units(_judgeable(attempt.amount, exponent, terms), exponent or 0, terms.unit)
     if amount_minor is None:
-        return Amounts(None, total_minor, exponent, "a fraction of a minor unit, or beyond 64 bits")
+        return Amounts(None, total_minor, exponent, "fraction_of_amount")
     if attempt.amount <= 0 and _is_charge(attempt, terms):
-        return Amounts(None, total_minor, exponent, "zero or negative for a charge")
+        return Amounts(None, total_minor, exponent, "not_positive")
     return Amounts(None if exponent is None else amount_minor, total_minor, exponent, None)
 
 

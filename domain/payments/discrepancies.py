@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 from domain.payments.identity import discrepancy_id
+from domain.payments.sentences import discrepancy
 from models.payments import Discrepancy, DiscrepancyCode, DiscrepancyState
+from models.said import said
 
 MOST_OF_A_CODE = 200
 """The most discrepancies of one code in an archive. A body of 0.3 MB may have 400,000 causes of discrepancies."""
@@ -22,7 +24,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """The new state of a discrepancy. It is no event if the discrepancy stays open and only its amounts change."""
+    """The new state of a discrepancy. It is no event if the state stays and only the amounts or values change."""
 
     discrepancy_id: str
     discrepancy: Discrepancy
@@ -36,6 +38,7 @@ def transitions(
     """Return the transitions that make the open discrepancies with `codes` equal to `found`. Pure.
 
     A found discrepancy opens, or reopens if it was closed. An explained discrepancy whose amounts have changed reopens.
+    A discrepancy of an earlier build, which has no `values`, gains them and stays in its state.
     A discrepancy that is no longer found closes. Discrepancies with other codes stay as they are.
 
     Args:
@@ -55,7 +58,8 @@ def transitions(
 def _opened(key: str, before: Known | None, found: Discrepancy) -> Transition | None:
     is_open = before is not None and before.state is DiscrepancyState.OPEN
     if before and before.discrepancy == found and before.state is not DiscrepancyState.CLOSED:
-        return None
+        gains_values = bool(found.values) and not before.discrepancy.values
+        return Transition(key, found, before.state, is_event=False) if gains_values else None
     return Transition(key, found, DiscrepancyState.OPEN, is_event=not is_open)
 
 
@@ -90,8 +94,8 @@ def bounded(found: Iterable[Discrepancy]) -> Iterator[Discrepancy]:
             last.setdefault(each.code, each)
     for code, each in last.items():
         more = counts[code] - MOST_OF_A_CODE + 1
-        expected = f"at most {MOST_OF_A_CODE - 1} of this kind"
-        yield each if more == 1 else Discrepancy(code, None, expected, f"{more} more", "more")
+        expected, found_more = said("at_most", number=MOST_OF_A_CODE - 1), said("more", number=more)
+        yield each if more == 1 else discrepancy(code, None, expected, found_more, "more")
 
 
 def by_id(reference: str | None, found: Iterable[Discrepancy]) -> dict[str, Discrepancy]:

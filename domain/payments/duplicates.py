@@ -4,8 +4,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
+from domain.payments.sentences import discrepancy
 from domain.secrets.cards import masked
 from models.payments import Discrepancy, DiscrepancyCode
+from models.said import Said, said
 
 MOST_NAMED = 3  # other archives in a message; naming all would change the message of each whenever an archive is added
 MOST_NEEDED = MOST_NAMED + 2
@@ -47,7 +49,7 @@ def _of_transaction(payment: Booked, by_transaction: Mapping[str, Sequence[Booke
     same = by_transaction.get(payment.transaction_id or "", ())
     elsewhere = {each.reference for each in same if each.reference != payment.reference}
     if elsewhere:
-        expected = "the transaction in one archive only"
+        expected = said("in_one_archive")
         yield _found(DiscrepancyCode.DUPLICATE_TRANSACTION, payment, expected, elsewhere, "")
 
 
@@ -55,7 +57,7 @@ def _of_provider(payment: Booked, by_provider: Mapping[str, Sequence[Booked]]) -
     subject = payment.cguid_fingerprint or ""
     twice = {each.reference for each in by_provider.get(subject, ()) if _is_another(payment, each)}
     if twice:
-        expected = "the provider's transaction in one payment only"
+        expected = said("in_one_payment")
         yield _found(DiscrepancyCode.DUPLICATE_PROVIDER_TRANSACTION, payment, expected, twice, subject)
 
 
@@ -66,9 +68,8 @@ def _is_another(payment: Booked, other: Booked) -> bool:
 
 
 def _found(
-    code: DiscrepancyCode, payment: Booked, expected: str, references: Collection[str], subject: str
+    code: DiscrepancyCode, payment: Booked, expected: Said, references: Collection[str], subject: str
 ) -> Discrepancy:
     transaction_id = masked(payment.transaction_id) if payment.transaction_id else None
-    more = " and others" if len(references) > MOST_NAMED else ""
-    found = f"also in {', '.join(sorted(references)[:MOST_NAMED])}{more}"
-    return Discrepancy(code, transaction_id, expected, found, subject, payment.payment_id)
+    found = said("also_in_more" if len(references) > MOST_NAMED else "also_in", named=sorted(references)[:MOST_NAMED])
+    return discrepancy(code, transaction_id, expected, found, subject, payment.payment_id)

@@ -7,10 +7,12 @@ from itertools import chain
 from domain.payments.booking import BookedPayment, booked, names
 from domain.payments.discrepancies import bounded
 from domain.payments.identity import payment_id
+from domain.payments.sentences import discrepancy, worded
 from domain.payments.standing import contradiction, is_failure, is_success, succeeded_type
 from domain.secrets.cards import last_four, masked
 from models.archive.archive import Archive, FormField
 from models.payments import Attempt, Discrepancy, DiscrepancyCode, PaymentTerms, Standing
+from models.said import Said, said, said_of, verbatim
 
 
 def reconcile(archive: Archive, terms: PaymentTerms) -> list[Discrepancy]:
@@ -53,7 +55,9 @@ def _fields_without_payment(fields: Iterable[FormField], payments: Iterable[Book
         if _has_structure(field) or (transaction_id is not None and transaction_id not in made):
             # The client may have typed anything here, even a card number.
             shown = masked(transaction_id) if transaction_id else None
-            yield Discrepancy(DiscrepancyCode.FIELD_WITHOUT_PAYMENT, shown, "a payment", "none", f"data[{position}]")
+            yield discrepancy(
+                DiscrepancyCode.FIELD_WITHOUT_PAYMENT, shown, said("payment"), said("none"), f"data[{position}]"
+            )
 
 
 def _has_structure(field: FormField) -> bool:
@@ -65,7 +69,7 @@ def _judge_field(payment: BookedPayment, referred: set[str | None]) -> Iterator[
     attempt = payment.attempt
     is_referred_to = attempt.transaction_id is not None and attempt.transaction_id in referred
     if not is_referred_to and payment.standing is not Standing.FAILED:
-        yield _discrepancy(DiscrepancyCode.PAYMENT_WITHOUT_FIELD, payment, "a payment field", "none")
+        yield _discrepancy(DiscrepancyCode.PAYMENT_WITHOUT_FIELD, payment, said("payment_field"), said("none"))
 
 
 def _judge_attempt(payment: BookedPayment, sessions: set[str]) -> Iterator[Discrepancy]:
@@ -87,42 +91,45 @@ def _judge_others(payment: BookedPayment, sessions: set[str]) -> Iterator[Discre
             yield from (_of_attempt(number, each) for each in _judge_attempt(other, sessions))
 
 
-def _of_attempt(number: int, discrepancy: Discrepancy) -> Discrepancy:
+def _of_attempt(number: int, its: Discrepancy) -> Discrepancy:
     """Name the attempt in a discrepancy, because the view of its payment shows another attempt."""
-    subject, found = f"{discrepancy.subject} attempt {number}".strip(), f"{discrepancy.found}, in attempt {number}"
-    return replace(discrepancy, subject=subject, found=found)
+    found = said("in_attempt", found=its.values["found"], number=number)
+    subject = f"{its.subject} attempt {number}".strip()
+    return worded(replace(its, subject=subject), said_of(its.values["expected"]), found)
 
 
 def _judge_session(payment: BookedPayment, sessions: set[str]) -> Iterator[Discrepancy]:
     if payment.attempt.session_id not in sessions:
-        yield _discrepancy(DiscrepancyCode.UNKNOWN_SESSION, payment, "a session of this archive", "missing or unknown")
+        yield _discrepancy(DiscrepancyCode.UNKNOWN_SESSION, payment, said("own_session"), said("missing_or_unknown"))
 
 
 def _judge_amounts(payment: BookedPayment) -> Iterator[Discrepancy]:
     """Judge the amounts of a payment. A failed payment took no money, so it may lack amount and currency."""
     amounts, attempt, has_failed = payment.amounts, payment.attempt, payment.standing is Standing.FAILED
     if amounts.exponent is None and not (has_failed and attempt.currency is None):
-        yield _discrepancy(DiscrepancyCode.BAD_CURRENCY, payment, "an ISO 4217 currency", "missing or unknown")
+        yield _discrepancy(DiscrepancyCode.BAD_CURRENCY, payment, said("iso_currency"), said("missing_or_unknown"))
     if amounts.fault and not (has_failed and attempt.amount is None):
-        yield _discrepancy(DiscrepancyCode.BAD_AMOUNT, payment, "an amount in whole minor units", amounts.fault)
+        yield _discrepancy(DiscrepancyCode.BAD_AMOUNT, payment, said("whole_amount"), said(amounts.fault))
     if attempt.provider_total is not None and amounts.total_minor is None:
-        expected = "a provider's total in whole minor units"
-        yield _discrepancy(DiscrepancyCode.BAD_AMOUNT, payment, expected, "a fraction, or beyond 64 bits", "total")
+        expected, found = said("whole_total"), said("fraction_of_total")
+        yield _discrepancy(DiscrepancyCode.BAD_AMOUNT, payment, expected, found, "total")
     if amounts.amount_minor is None or amounts.total_minor is None or amounts.amount_minor == amounts.total_minor:
         return
     smaller, larger = sorted((amounts.amount_minor, amounts.total_minor), key=abs)
     same_in_other_unit = amounts.exponent and larger == smaller * 10**amounts.exponent
     code = DiscrepancyCode.UNIT_MISMATCH if same_in_other_unit else DiscrepancyCode.AMOUNT_MISMATCH
-    yield _discrepancy(code, payment, payment.text_of(amounts.total_minor), payment.amount_text())
+    expected, found = (verbatim(payment.text_of(each)) for each in (amounts.total_minor, amounts.amount_minor))
+    yield _discrepancy(code, payment, expected, found)
 
 
 def _judge_instalments(payment: BookedPayment) -> Iterator[Discrepancy]:
     amounts, sums = payment.amounts, payment.instalments.sums_minor
     if sums:
         total = amounts.amount_minor if amounts.total_minor is None else amounts.total_minor
-        found = " or ".join(payment.text_of(each) for each in dict.fromkeys(sums))
-        expected = f"{payment.text_of(total)} in instalments"
-        yield _discrepancy(DiscrepancyCode.AMOUNT_MISMATCH, payment, expected, f"{found} in instalments", "instalments")
+        amount, *more = [payment.text_of(each) for each in dict.fromkeys(sums)]
+        expected = said("in_instalments", amount=payment.text_of(total))
+        found = said("in_instalments", amount=said("either", amount=amount, more=more) if more else amount)
+        yield _discrepancy(DiscrepancyCode.AMOUNT_MISMATCH, payment, expected, found, "instalments")
 
 
 def _judge_status(payment: BookedPayment, terms: PaymentTerms) -> Iterator[Discrepancy]:
@@ -133,28 +140,30 @@ def _judge_status(payment: BookedPayment, terms: PaymentTerms) -> Iterator[Discr
             yield conflict if attempt is payment.attempt else _of_attempt(number, conflict)
 
 
-def _conflicts(attempt: Attempt, terms: PaymentTerms) -> Iterator[tuple[str, str]]:
+def _conflicts(attempt: Attempt, terms: PaymentTerms) -> Iterator[tuple[Said, Said]]:
     """Return expected and found for each contradiction of an attempt about its own success."""
     type_, contrary = succeeded_type(attempt, terms), contradiction(attempt, terms)
     if contrary and is_success(attempt, terms):
         expected = " or ".join(sorted(terms.results[contrary]))
-        yield f"a success with the {contrary} {expected}", f"a success with the {contrary} {attempt.results[contrary]}"
+        found = said("success_with", member=contrary, result=attempt.results[contrary])
+        yield said("success_with", member=contrary, result=expected), found
     elif type_ and type_.needs_authorisation and attempt.authorisation is None:
-        yield "a success with an authorisation number", "a success without an authorisation number"
+        yield said("success_authorised"), said("success_unauthorised")
     if is_failure(attempt, terms) and attempt.authorisation is not None:
-        yield "a failure without an authorisation number", "a failure with an authorisation number"
+        yield said("failure_unauthorised"), said("failure_authorised")
 
 
 def _judge_card(payment: BookedPayment) -> Iterator[Discrepancy]:
     attempt = payment.attempt
     in_mask, in_number = last_four(attempt.card_mask), attempt.card_no_last4
     if in_mask and in_number and in_mask != in_number:
-        expected, found = (f"a card that ends in {each}" for each in (in_mask, in_number))
+        expected, found = (said("card_ends_in", digits=each) for each in (in_mask, in_number))
         yield _discrepancy(DiscrepancyCode.CARD_CONFLICT, payment, expected, found)
     if payment.standing is Standing.FAILED or attempt.card_expires is None or payment.paid_on is None:
         return
     if attempt.card_expires < payment.paid_on.replace(day=1):
-        expected, found = f"a card valid in {payment.paid_on:%Y-%m}", f"valid until {attempt.card_expires:%Y-%m}"
+        expected = said("card_valid_in", month=f"{payment.paid_on:%Y-%m}")
+        found = said("valid_until", month=f"{attempt.card_expires:%Y-%m}")
         yield _discrepancy(DiscrepancyCode.CARD_EXPIRED, payment, expected, found)
 
 
@@ -181,13 +190,14 @@ def vanished(current: Sequence[BookedPayment], older: Iterable[Sequence[BookedPa
                 gone.append(payment)
     # Payments of two versions may share a name, so the vanished payments are named anew.
     return [
-        _discrepancy(DiscrepancyCode.PAYMENT_VANISHED, replace(payment, name=name), _charge_text(payment), "none")
+        _discrepancy(DiscrepancyCode.PAYMENT_VANISHED, replace(payment, name=name), _charge(payment), said("none"))
         for payment, name in zip(gone, names(each.payment for each in gone), strict=True)
     ]
 
 
-def _charge_text(payment: BookedPayment) -> str:
-    return "a charge" if payment.amounts.amount_minor is None else f"a charge of {payment.amount_text()}"
+def _charge(payment: BookedPayment) -> Said:
+    is_known = payment.amounts.amount_minor is not None
+    return said("charge_of", amount=payment.amount_text()) if is_known else said("charge_unknown")
 
 
 def _identities(*attempts: Attempt) -> set[tuple[str, str]]:
@@ -196,10 +206,10 @@ def _identities(*attempts: Attempt) -> set[tuple[str, str]]:
 
 
 def _discrepancy(
-    code: DiscrepancyCode, payment: BookedPayment, expected: str, found: str, part: str = ""
+    code: DiscrepancyCode, payment: BookedPayment, expected: Said, found: Said, part: str = ""
 ) -> Discrepancy:
     """Return a discrepancy of a payment. `part` distinguishes discrepancies with the same code and payment."""
     transaction_id = payment.attempt.transaction_id
     name = "" if payment.name == transaction_id else payment.name
     shown = None if transaction_id is None else masked(transaction_id)
-    return Discrepancy(code, shown, expected, found, " ".join(filter(None, (name, part))))
+    return discrepancy(code, shown, expected, found, " ".join(filter(None, (name, part))))

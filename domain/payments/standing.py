@@ -7,8 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from domain.payments.sentences import discrepancy
 from domain.secrets.cards import masked
 from models.payments import Attempt, Discrepancy, DiscrepancyCode, Payment, PaymentTerms, PaymentType, Standing
+from models.said import said
 
 # An attempt that may have taken money is stronger: a verification must not hide an attempt of unknown standing.
 _WEAKEST_FIRST = (Standing.FAILED, Standing.VERIFIED, Standing.UNKNOWN, Standing.HELD, Standing.CHARGED)
@@ -76,11 +78,11 @@ def aging_holds(holds: Iterable[Hold], today: date, hold_days: int) -> list[Disc
     Its text stays the same from day to day. Its subject is the payment if that has no transaction id.
     """
     return [
-        Discrepancy(
+        discrepancy(
             DiscrepancyCode.AGING_HOLD,
             masked(each.transaction_id) if each.transaction_id else None,
-            f"charged or released within {hold_days} days",
-            f"held since {each.held_since}",
+            said("released_within", days=hold_days),
+            said("held_since", day=str(each.held_since)),
             "" if each.transaction_id else each.payment_id,
             each.payment_id,
         )

@@ -7,10 +7,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 
 from domain.payments.amounts import amount_text, exponent_of
+from domain.payments.sentences import discrepancy
 from domain.secrets.cards import masked
 from models.payments import Discrepancy, DiscrepancyCode, Standing
+from models.said import Said, said, verbatim
 from models.settlements.settlement import (
     Candidate,
     Days,
@@ -41,6 +44,7 @@ failed payment took no money: an entry for it contradicts the archive, and no ma
 MATCHED = frozenset({Match.CGUID, Match.AUTHORISATION})
 _ONE_DAY = timedelta(days=1)
 _MOST_NAMED = 3
+NONE = said("none")
 
 
 def standing_after(standing: Standing, *, has_charge: bool) -> Standing:
@@ -160,7 +164,7 @@ def judge_archive(
         else:
             found.extend(_judge_charges(payment, charges, terms))
         found.extend(_taken_back(payment, its))
-    return found + [unmatched(entry, "a payment that took no money") for entry in of_payment[None]]
+    return found + [unmatched(entry, said("no_money")) for entry in of_payment[None]]
 
 
 def _missed(payment: Candidate, coverage: Sequence[Days], terms: SettlementTerms, today: date) -> Iterator[Discrepancy]:
@@ -172,8 +176,8 @@ def _missed(payment: Candidate, coverage: Sequence[Days], terms: SettlementTerms
     ):
         return
     if any(days.first <= payment.paid_on <= days.last for days in coverage):
-        expected = f"{_amount(payment)} settled by {_due(payment.paid_on, terms)}"
-        yield _about(DiscrepancyCode.MISSING_IN_SETTLEMENT, payment, expected, "none")
+        expected = said("settled_by", amount=_amount(payment), day=str(_due(payment.paid_on, terms)))
+        yield _about(DiscrepancyCode.MISSING_IN_SETTLEMENT, payment, expected, said("none"))
 
 
 def _taken_back(payment: Candidate, entries: Sequence[Entry]) -> Iterator[Discrepancy]:
@@ -183,7 +187,8 @@ def _taken_back(payment: Candidate, entries: Sequence[Entry]) -> Iterator[Discre
     ):
         back = [each for each in entries if each.kind is kind]
         if any(amount_minor > 0 for amount_minor in _by_currency(back).values()):
-            yield _about(code, payment, _amount(payment), f"{_sums(back)} on {back[-1].settled_on}")
+            found = said("amount_on", amount=_sums(back), day=str(back[-1].settled_on))
+            yield _about(code, payment, verbatim(_amount(payment)), found)
 
 
 def _judge_charges(payment: Candidate, charges: Sequence[Entry], terms: SettlementTerms) -> Iterator[Discrepancy]:
@@ -191,14 +196,17 @@ def _judge_charges(payment: Candidate, charges: Sequence[Entry], terms: Settleme
     first = next((each for each in charges if not _is_later_instalment(each)), None)
     paid_on = payment.paid_on or (first and first.paid_on)
     if first and paid_on and _is_late(paid_on, first.settled_on, terms):
-        yield _about(DiscrepancyCode.SETTLED_LATE, payment, f"by {_due(paid_on, terms)}", str(first.settled_on))
+        due = said("by_day", day=str(_due(paid_on, terms)))
+        yield _about(DiscrepancyCode.SETTLED_LATE, payment, due, verbatim(str(first.settled_on)))
     if payment.currency is None or payment.amount_minor is None:
         return  # a missing amount or currency is a discrepancy of its own
     others = sorted({each.currency for each in charges} - {payment.currency})
     if others:
-        yield _about(DiscrepancyCode.SETTLED_CURRENCY_MISMATCH, payment, payment.currency, ", ".join(others))
+        currency, found = verbatim(payment.currency), verbatim(", ".join(others))
+        yield _about(DiscrepancyCode.SETTLED_CURRENCY_MISMATCH, payment, currency, found)
     elif not _adds_up(payment, payment.amount_minor, charges, terms):
-        yield _about(DiscrepancyCode.SETTLED_AMOUNT_MISMATCH, payment, _amount(payment), _sums(charges))
+        amount, sums = verbatim(_amount(payment)), verbatim(_sums(charges))
+        yield _about(DiscrepancyCode.SETTLED_AMOUNT_MISMATCH, payment, amount, sums)
 
 
 def _adds_up(payment: Candidate, amount_minor: int, charges: Sequence[Entry], terms: SettlementTerms) -> bool:
@@ -266,17 +274,18 @@ def _brings(amount_minor: int | None, entries: Sequence[Entry], terms: Settlemen
     return any(0 <= amount_minor - each <= tolerance_minor for each in (net_minor, net_minor + fees_minor))
 
 
-def unmatched(entry: Entry, found: str = "none") -> Discrepancy:
+def unmatched(entry: Entry, found: Said = NONE) -> Discrepancy:
     """Return the discrepancy of an entry without a matched payment."""
-    return Discrepancy(DiscrepancyCode.MISSING_IN_ARCHIVE, None, f"a payment for {_row(entry)}", found, entry.entry_id)
+    expected = said("payment_for", **_row(entry))
+    return discrepancy(DiscrepancyCode.MISSING_IN_ARCHIVE, None, expected, found, entry.entry_id)
 
 
 def ambiguous(entry: Entry, payments: Sequence[Candidate], terms: SettlementTerms) -> Discrepancy:
     """Return the discrepancy of an entry that fits several payments."""
     fitting = sorted({each.reference for each in _fitting(entry, payments, terms)[1]})
-    named = ", ".join(fitting[:_MOST_NAMED]) + (" and others" if len(fitting) > _MOST_NAMED else "")
-    expected = f"one payment for {_row(entry)}"
-    return Discrepancy(DiscrepancyCode.AMBIGUOUS_MATCH, None, expected, f"several payments, in {named}", entry.entry_id)
+    expected = said("one_payment_for", **_row(entry))
+    found = said("several_in_more" if len(fitting) > _MOST_NAMED else "several_in", named=fitting[:_MOST_NAMED])
+    return discrepancy(DiscrepancyCode.AMBIGUOUS_MATCH, None, expected, found, entry.entry_id)
 
 
 def coverage_of(entries: Iterable[Entry], terms: SettlementTerms) -> Days | None:
@@ -325,13 +334,15 @@ def _due(paid_on: date, terms: SettlementTerms) -> date:
     return paid_on + timedelta(days=terms.late_after_days)
 
 
-def _about(code: DiscrepancyCode, payment: Candidate, expected: str, found: str) -> Discrepancy:
+def _about(code: DiscrepancyCode, payment: Candidate, expected: Said, found: Said) -> Discrepancy:
     shown = None if payment.transaction_id is None else masked(payment.transaction_id)
-    return Discrepancy(code, shown, expected, found, payment.payment_id, payment.payment_id)
+    return discrepancy(code, shown, expected, found, payment.payment_id, payment.payment_id)
 
 
-def _row(entry: Entry) -> str:
-    return f"the {entry.kind} of {_money(entry.amount_minor, entry.currency)} settled on {entry.settled_on}"
+def _row(entry: Entry) -> dict[str, Any]:
+    """Return the values by which a row of a report is named."""
+    amount = _money(entry.amount_minor, entry.currency)
+    return {"kind": Said(f"kind_{entry.kind}"), "amount": amount, "day": str(entry.settled_on)}
 
 
 def _amount(payment: Candidate) -> str:

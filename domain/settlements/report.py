@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from domain.payments.amounts import exponent_of, minor_units
 from domain.payments.identity import plain_authorisation
-from models.errors import Refused
+from models.errors import Code, Refused
 from models.settlements.report_format import ReportColumns, ReportFormat
 from models.settlements.settlement import Entry, EntryKind
 
@@ -270,7 +270,7 @@ def _instalment(line: _Line) -> tuple[int | None, int | None]:
     return number, count if count >= max(number, 1) else None
 
 
-_CODE = "BAD_SETTLEMENT_COLUMNS"
+_CODE: Code = "BAD_SETTLEMENT_COLUMNS"
 _FORMAT = TypeAdapter(ReportFormat)
 Format = TypeVar("Format")
 
@@ -297,7 +297,7 @@ def read_format(text: str) -> ReportFormat:
     return described
 
 
-def read_described(format_of: TypeAdapter[Format], text: str, code: str) -> Format:
+def read_described(format_of: TypeAdapter[Format], text: str, code: Code) -> Format:
     """Return the format that a TOML text describes.
 
     Raises:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from prefect.events import emit_event
 
 from models.messages.event import Event
-from services.messages.events.prefect_events import prefect_event
+from services.messages.events import prefect_event
 
 
 def emit(events: Iterable[Event]) -> None:

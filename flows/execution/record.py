@@ -26,7 +26,7 @@ from models.archive.archive import State as ArchiveState
 from models.errors import CellarError, System, Transient, Unexpected
 from models.runs.cause import Cause
 from models.runs.run import RunRow, RunState, Trigger
-from services.messages.events.failures import announce_failure
+from services.messages.events import announce_failure
 
 _RECORDED_AGAIN: dict[str, Any] = {
     "attempts": 4,

@@ -17,7 +17,7 @@ from adapters.files.store import RESULTS_FOLDER, result_key, store
 from adapters.platform.cancellation import checkpoint, in_thread
 from adapters.settings.settings import settings
 from adapters.tables.runs import runs, task_results
-from domain.messages.undelivered import UNDELIVERED
+from domain.messages.summaries import UNDELIVERED
 from models.errors import Transient
 
 RESULTS = "cellar-store/results"

@@ -12,7 +12,7 @@ from prefect.states import Completed
 from adapters.platform.cancellation import in_thread
 from adapters.tables.messages import notifications
 from adapters.tables.runs import runs
-from domain.messages.undelivered import UNDELIVERED, UNDELIVERED_TAG, undelivered_text
+from domain.messages.summaries import UNDELIVERED, UNDELIVERED_TAG, undelivered_text
 from flows.execution.results import remove_results_of
 
 RUNS_AT_ONCE = 200

@@ -30,6 +30,7 @@ from flows.worker.outages import Outages
 from flows.worker.pool import cancelled_runs, scheduled_runs, show_worker, take
 from flows.worker.recovery import DeathWatch, recover, recover_strays
 from models.errors import Transient
+from services import derived
 
 log = structlog.get_logger()
 
@@ -42,6 +43,9 @@ _SHOWN_EACH_S = 10
 _REPORTED_EACH_S = 5
 _STRAYS_LOOK_S = 60
 _OUTAGES_LOOK_S = 2
+_FILL_LOOK_S = 60
+_FILL_PAUSE = 0.25
+_MOST_FILLED_A_SECOND = 700
 _PAUSE_S = 2
 _DRAIN_WITHIN_S = 8
 _INTERRUPTED_WITHIN_S = 4
@@ -126,6 +130,7 @@ class Worker:
             (self._report, _REPORTED_EACH_S),
             (self._recover_strays, _STRAYS_LOOK_S),
             (self._look_for_outages, _OUTAGES_LOOK_S),
+            (self._fill_in, _FILL_LOOK_S),
         ]
 
     async def _repeat(self, duty: Callable[[], Awaitable[None]], every_s: float) -> None:
@@ -238,6 +243,17 @@ class Worker:
 
     async def _look_for_outages(self) -> None:
         await self._outages.look()
+
+    async def _fill_in(self) -> None:
+        """Fill in what archives lack after an upgrade, in batches with pauses, so that other writers have their turn.
+
+        A million archives take half an hour. On SQLite, nobody else writes during a batch.
+        """
+        began_s = time.monotonic()
+        while filled := await asyncio.to_thread(derived.fill):
+            lasted_s = time.monotonic() - began_s
+            await asyncio.sleep(max(lasted_s * _FILL_PAUSE, filled / _MOST_FILLED_A_SECOND - lasted_s))
+            began_s = time.monotonic()
 
     async def _show(self) -> None:
         await show_worker(self._client, self._name, _SHOWN_EACH_S)

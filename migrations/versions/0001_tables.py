@@ -60,10 +60,13 @@ CREATE TABLE delivery (
     source VARCHAR(64) NOT NULL DEFAULT 'default');
 CREATE INDEX ix_delivery_receipt_id ON delivery (receipt_id, source);
 
+CREATE TABLE derived (
+    kind VARCHAR(24) NOT NULL PRIMARY KEY, version BIGINT NOT NULL, last VARCHAR(255), lacking INTEGER NOT NULL);
+
 CREATE TABLE discrepancy (
     discrepancy_id VARCHAR(32) NOT NULL PRIMARY KEY, reference VARCHAR(255), code VARCHAR(64) NOT NULL,
     transaction_id VARCHAR, subject VARCHAR NOT NULL, payment_id VARCHAR(32), expected VARCHAR NOT NULL,
-    found VARCHAR NOT NULL, state VARCHAR(16) NOT NULL);
+    found VARCHAR NOT NULL, "values" {json}, state VARCHAR(16) NOT NULL);
 CREATE INDEX ix_discrepancy_standing ON discrepancy (code, discrepancy_id, state) WHERE state != 'closed';
 
 CREATE TABLE discrepancy_event (
@@ -78,8 +81,8 @@ CREATE TABLE endpoint (
     signature VARCHAR(16) NOT NULL, keys {json} NOT NULL, headers VARCHAR, events {json} NOT NULL,
     sources {json} NOT NULL, templates {json} NOT NULL, labels {json} NOT NULL, fields {json} NOT NULL,
     rate_per_s FLOAT, created_at {moment} NOT NULL, created_by VARCHAR, actions {json} NOT NULL, disabled_at {moment},
-    disabled_why VARCHAR, removed_at {moment}, failing_since {moment}, failing_messages INTEGER NOT NULL,
-    paused_until {moment}, pace_per_s FLOAT, free_at {moment});
+    disabled_why VARCHAR, "values" {json}, removed_at {moment}, failing_since {moment},
+    failing_messages INTEGER NOT NULL, paused_until {moment}, pace_per_s FLOAT, free_at {moment});
 
 CREATE TABLE event (
     event_id VARCHAR(64) NOT NULL PRIMARY KEY, type VARCHAR(64) NOT NULL, reference VARCHAR(255) NOT NULL,
@@ -140,7 +143,7 @@ CREATE UNIQUE INDEX ix_notice_open ON notice (kind, "key") WHERE closed_at IS NU
 CREATE TABLE notification (
     message_id VARCHAR(64) NOT NULL PRIMARY KEY, reference VARCHAR(255) NOT NULL, receipt_id VARCHAR(64) NOT NULL,
     endpoint VARCHAR NOT NULL, event VARCHAR(64) NOT NULL, state VARCHAR(16) NOT NULL, planned_at {moment} NOT NULL,
-    endpoint_name VARCHAR(64) NOT NULL DEFAULT '', event_id VARCHAR(64), skipped_why VARCHAR,
+    endpoint_name VARCHAR(64) NOT NULL DEFAULT '', event_id VARCHAR(64), skipped_why VARCHAR, "values" {json},
     attempts INTEGER NOT NULL DEFAULT '0', next_attempt_at {moment}, expires_at {moment}, claimed_until {moment},
     delivered_at {moment}, tried_before INTEGER NOT NULL DEFAULT '0', next_trigger VARCHAR(16), next_by VARCHAR);
 CREATE INDEX ix_notification_endpoint ON notification (endpoint_name, planned_at, message_id);
@@ -150,8 +153,8 @@ CREATE INDEX ix_notification_undelivered ON notification (endpoint_name, planned
 
 CREATE TABLE notification_attempt (
     message_id VARCHAR(64) NOT NULL, attempt INTEGER NOT NULL, attempted_at {moment} NOT NULL, status_code INTEGER,
-    error VARCHAR, "trigger" VARCHAR(16) NOT NULL DEFAULT 'automatic', "by" VARCHAR, url VARCHAR, duration_s FLOAT,
-    stage VARCHAR(16), answer VARCHAR, next_attempt_at {moment}, PRIMARY KEY (message_id, attempt));
+    error VARCHAR, "values" {json}, "trigger" VARCHAR(16) NOT NULL DEFAULT 'automatic', "by" VARCHAR, url VARCHAR,
+    duration_s FLOAT, stage VARCHAR(16), answer VARCHAR, next_attempt_at {moment}, PRIMARY KEY (message_id, attempt));
 
 CREATE TABLE payment (
     reference VARCHAR(255) NOT NULL, position INTEGER NOT NULL, payment_id VARCHAR(32) NOT NULL,
@@ -204,14 +207,13 @@ CREATE TABLE saved_view (
 CREATE UNIQUE INDEX ix_saved_view_shown ON saved_view (name) WHERE ended_at IS NULL;
 
 CREATE TABLE search_entry (
-    id {rowid} NOT NULL PRIMARY KEY, reference VARCHAR(255) NOT NULL, text VARCHAR NOT NULL, UNIQUE (reference));
+    id {rowid} NOT NULL PRIMARY KEY, reference VARCHAR(255) NOT NULL, text VARCHAR NOT NULL,
+    version BIGINT NOT NULL DEFAULT 0, UNIQUE (reference));
 
 CREATE TABLE search_facet (
     entry_id BIGINT NOT NULL, kind VARCHAR(24) NOT NULL, facet BIGINT NOT NULL,
     PRIMARY KEY (entry_id, kind, facet)){without_rowid};
 CREATE INDEX ix_search_facet_facet ON search_facet (facet, entry_id);
-
-CREATE TABLE search_progress (searchable VARCHAR(64) NOT NULL PRIMARY KEY, last VARCHAR(255));
 
 CREATE TABLE session (
     reference VARCHAR(255) NOT NULL, position INTEGER NOT NULL, id VARCHAR, author VARCHAR, process_id VARCHAR,
@@ -294,6 +296,7 @@ _INDEXED = {
     "redelivery": ("created_at",),
     "refused": ("message", "notified_at", "process_number", "receipt_id", "received_at", "reference"),
     "run": ("receipt_id", "reference"),
+    "search_entry": ("version",),
     "session": ("process_number", "transaction_number"),
     "session_event": ("decide_at", "process_number", "received_at", "reference", "transaction_number"),
     "settlement_entry": (

@@ -1,5 +1,7 @@
 """Verdicts on signed documents: at their arrival, in the database, and judged again later."""
 
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -131,6 +133,7 @@ class Revocation:
     said_at: datetime | None = None
     revoked_at: datetime | None = None
     reason: str | None = None
+    values: Mapping[str, Any] = dataclasses.field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +170,7 @@ class SignatureVerdict:
     time_source: TimeSource | None = None
     trust_reason: str | None = None
     revocation: Revocation | None = None
+    values: Mapping[str, Any] = dataclasses.field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +190,7 @@ class Verdict:
     signatures: tuple[SignatureVerdict, ...]
     reason: str | None = None
     field_changes: tuple[FieldChange, ...] = ()
+    values: Mapping[str, Any] = dataclasses.field(default_factory=dict, compare=False)
 
 
 UNREADABLE = Verdict(

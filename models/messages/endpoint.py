@@ -42,7 +42,7 @@ class EndpointRow(SQLModel, table=True):
     taken, since its messages stay under it. `failing_since` is the first attempt without confirmation since the last
     confirmation, `failing_messages` the number of messages that have failed since; until `paused_until` no attempt is
     made. `pace_per_s`: at most so many messages a second, since an answer asked for a lower pace. `free_at`: when the
-    next message may be sent at the pace, or at the rate.
+    next message may be sent at the pace, or at the rate. `values` says `disabled_why` by code.
     """
 
     __tablename__ = "endpoint"
@@ -64,6 +64,7 @@ class EndpointRow(SQLModel, table=True):
     actions: list[dict[str, str]] = Field(default_factory=list, sa_type=Json)
     disabled_at: datetime | None = Field(default=None, sa_type=Moment)
     disabled_why: str | None = None
+    values: dict[str, Any] | None = Field(default=None, sa_type=Json)
     removed_at: datetime | None = Field(default=None, sa_type=Moment)
     failing_since: datetime | None = Field(default=None, sa_type=Moment)
     failing_messages: int = 0

@@ -1,5 +1,6 @@
 """Events: what has happened here, and downstream systems may want to hear."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -58,3 +59,12 @@ class EventRow(SQLModel, table=True):
     labels: dict[str, str] = Field(default_factory=dict, sa_type=Json)
     at: datetime = Field(index=True, sa_type=Moment)
     body: str
+
+
+@dataclass(frozen=True, slots=True)
+class TurnedAway:
+    """How many requests a receiver turned away without keeping their bodies, by the code of the answer."""
+
+    by_code: Mapping[str, int]
+    first_at: datetime
+    last_at: datetime

@@ -2,11 +2,12 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import Index
 from sqlmodel import Field, SQLModel
 
-from models.columns import Moment, index_where
+from models.columns import Json, Moment, index_where
 
 
 class NotificationState(StrEnum):
@@ -29,7 +30,8 @@ class NotificationRow(SQLModel, table=True):
     `endpoint` is the URL when the message was planned, `endpoint_name` names the endpoint. A message that is pending is
     tried next at `next_attempt_at`, and is dead after `expires_at`. Until `claimed_until` an attempt may be under way.
     A redelivery sets what starts the next attempt, `next_trigger` and `next_by`, and begins the schedule anew:
-    `tried_before` attempts were made by then. Messages of earlier builds have no `event_id`.
+    `tried_before` attempts were made by then. `values` says `skipped_why` by code. Messages of earlier builds have no
+    `event_id` and no `values`.
     """
 
     __tablename__ = "notification"
@@ -48,6 +50,7 @@ class NotificationRow(SQLModel, table=True):
     event_id: str | None = Field(default=None, index=True, max_length=64)
     state: str = Field(max_length=16)
     skipped_why: str | None = None
+    values: dict[str, Any] | None = Field(default=None, sa_type=Json)
     planned_at: datetime = Field(index=True, sa_type=Moment)
     attempts: int = 0
     next_attempt_at: datetime | None = Field(default=None, index=True, sa_type=Moment)
@@ -79,7 +82,8 @@ class Stage(StrEnum):
 
 
 class NotificationAttemptRow(SQLModel, table=True):
-    """An attempt to deliver a message. Without an answer, `status_code` is None; `stage` and `error` say what failed.
+    """An attempt to deliver a message. Without an answer, `status_code` is None; `stage` and `error` say what failed,
+    and `values` says `error` by code.
 
     `answer` is the beginning of the answer, at most 4 KB, redacted; None where it equals the last one on record.
     """
@@ -96,5 +100,6 @@ class NotificationAttemptRow(SQLModel, table=True):
     status_code: int | None = None
     stage: str | None = Field(default=None, max_length=16)
     error: str | None = None
+    values: dict[str, Any] | None = Field(default=None, sa_type=Json)
     answer: str | None = None
     next_attempt_at: datetime | None = Field(default=None, sa_type=Moment)

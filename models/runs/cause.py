@@ -2,26 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
 from sqlmodel import Field, SQLModel
 
 from models.columns import Moment
-
-RefusalCode = Literal[
-    "BAD_REFERENCE", "COMPRESSED", "EMPTY_BODY", "EVENT_MISSING", "FORM_FIELD_CHANGED", "NOT_AN_OBJECT", "NOT_BASE64",
-    "NOT_JSON", "NOT_UTF8", "REFERENCE_MISSING", "SESSIONS_MISSING", "SESSION_MISSING", "SKELETON_TOO_LARGE",
-    "TOO_DEEP", "TOO_LARGE", "TOO_MANY_FILES", "TOO_MANY_VALUES", "TRUNCATED", "UNKNOWN_EVENT", "WRONG_EVENT",
-]  # fmt: skip
-"""Why a body is refused."""
-CauseCode = Literal[
-    RefusalCode,
-    "BODY_DAMAGED", "BODY_MISSING", "CANCELLED", "CLAMAV_AWAY", "CONFLICT", "CRASHED", "DATABASE_AWAY",
-    "DATABASE_UNUSABLE", "ENDPOINT_AWAY", "INTERRUPTED", "KEY_AWAY", "NOT_READ_BACK", "NOT_REPAIRABLE",
-    "OTHER_RUN_AWAY", "PREFECT_AWAY", "RECEIPT_LOST", "RUN_TIMEOUT", "STORE_AWAY", "STORE_UNREADABLE", "UNEXPECTED",
-    "UNKNOWN_RECEIPT", "UNKNOWN_REFERENCE", "WRONG_REFERENCE",
-]  # fmt: skip
-"""Why a run failed or waits. `api/console/words/meanings/causes.py` words each."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Conditions: what is wrong now with an archive or with the store, until it is whole again."""
+"""Conditions: what is wrong now with the installation, until it is well again. `adapters/tables` finds them."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -12,14 +12,28 @@ from models.store.fixity import Fault
 
 
 class Subject(StrEnum):
-    """What a condition is about: an archive by its reference, or the store as a whole, which has no name."""
+    """What a condition is about."""
 
     ARCHIVE = "archive"
     STORE = "store"
+    SYSTEM = "system"
+    DELIVERY = "delivery"
+    PROCESS = "process"
+    DISCREPANCY = "discrepancy"
+    ENDPOINT = "endpoint"
+    MESSAGE = "message"
+
+
+class Severity(StrEnum):
+    """Whether a person has to act: `wrong` makes `cellar status` fail; `info` needs nobody."""
+
+    WRONG = "wrong"
+    WARNING = "warning"
+    INFO = "info"
 
 
 class ConditionCode(StrEnum):
-    """What is wrong. `RUN_FAILED`: a complete archive whose last run failed. All others are findings of checks."""
+    """What is wrong with a complete archive or the store. `RUN_FAILED`: its last run failed. Checks find the others."""
 
     RUN_FAILED = "RUN_FAILED"
     FILE_DAMAGED = "FILE_DAMAGED"
@@ -45,8 +59,13 @@ OF_FILES = frozenset(OF_FAULTS.values()) - {ConditionCode.ROWS_DIFFER, Condition
 """The conditions in which what the store holds is not what was written."""
 
 
+OF_CHECKS = frozenset(OF_FAULTS.values())
+"""What checks of the store find, of archives and of the store itself."""
+
+
 class ConditionRow(SQLModel, table=True):
-    """An open condition; one that is over has no row. `count`: its findings, or the failed runs in a row.
+    """An open condition of an archive by its reference, or of the store, which has no name. When it is over it has no
+    row. `count`: its findings, or the failed runs in a row.
 
     `values`: of a failed run its `cause`, `task` and `sentence`; of a check the first `files`, and whether it was
     `quick`.

@@ -1,6 +1,7 @@
 """Checks of an installation as the command line shows them."""
 
 from enum import StrEnum
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -15,9 +16,11 @@ class Verdict(StrEnum):
 
 
 class Check(BaseModel):
-    """What a check found, and what a person should do about it."""
+    """What a check found, as a code with its values and in English, and what a person should do about it."""
 
     name: str
     verdict: Verdict
+    code: str
+    values: dict[str, Any]
     found: str
     to_do: str = ""

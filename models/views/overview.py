@@ -6,8 +6,9 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
+from models.store.condition import Subject
 from models.views.health import Check
-from models.views.troubles import ConditionGroup, FailureGroup
+from models.views.troubles import ConditionGroup
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,21 +65,22 @@ class Waiting(BaseModel):
 
 
 class Attention(BaseModel):
-    """What needs a person. Numbers that are 0 are left out of the mappings."""
+    """What needs a person."""
 
-    failures: list[FailureGroup] = Field(description="failed archives by cause, the cause of most archives first")
-    conditions: list[ConditionGroup] = Field(description="what is wrong with archives or the store now, by code")
-    refused: dict[str, int] = Field(description="refused bodies that nobody has released, by code")
-    discrepancies: dict[str, int] = Field(description="open discrepancies by code")
-    missing: int = Field(description="missing processes")
-    nearest_deadline_at: datetime | None = Field(description="when Cellosign deletes the first of them")
-    dead: dict[str, int] = Field(description="messages that are dead, by endpoint")
-    pending: dict[str, int] = Field(description="messages that wait for an endpoint that does not confirm, by endpoint")
+    conditions: list[ConditionGroup] = Field(description="what is wrong now, by code and what tells it from others")
     parts: list[Check] = Field(description="parts of the system that are not well")
 
     @property
     def is_needed(self) -> bool:
-        return any(getattr(self, name) for name in type(self).model_fields)
+        return bool(self.conditions or self.parts)
+
+    def by_code(self) -> dict[str, list[ConditionGroup]]:
+        """Return the conditions by code, in their order. The check of the store shows what is wrong beside archives."""
+        found: dict[str, list[ConditionGroup]] = {}
+        for each in self.conditions:
+            if each.kind is not Subject.STORE:
+                found.setdefault(each.code, []).append(each)
+        return found
 
 
 class Overview(BaseModel):

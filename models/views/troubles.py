@@ -2,12 +2,13 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from pydantic import BaseModel, Field
 
 from models.completeness.processes import Closing, Why
-from models.runs.cause import RefusalCode
-from models.store.condition import ConditionCode, Subject
+from models.errors import RefusalCode
+from models.store.condition import ConditionCode, Severity, Subject
 from models.views.parameters import Integer, Moment, Page, PageQuery, Text
 
 
@@ -113,14 +114,21 @@ class FailureGroup(BaseModel):
 
 
 class ConditionGroup(BaseModel):
-    """The open conditions of one code, of archives or of the store: the number of subjects, and of their findings."""
+    """An open condition of the installation: what is wrong, with how many subjects, and since when.
 
+    `key` tells it from others of its code: a cause, a system, a source, an endpoint, a code of a refusal. `count` is
+    the number of findings, or of messages that wait. Times are null where none are kept.
+    """
+
+    code: str
     kind: Subject
-    code: ConditionCode
+    key: str = ""
+    severity: Severity
     subjects: int
     count: int
-    first_at: datetime
-    last_at: datetime
+    first_at: datetime | None
+    last_at: datetime | None
+    values: dict[str, Any] = Field(default_factory=dict, description="what words need beside the numbers")
 
 
 class Failures(BaseModel):

@@ -17,7 +17,7 @@ from models.errors import Refused, Transient
 from models.runs.bulk import BulkRow, BulkState
 from models.views.archives.archives import ArchiveFilter
 from models.views.bulk import CauseCount, PlanView, TemplateCount
-from services.messages.events.planning import known_endpoints
+from services.messages.events import known_endpoints
 from services.views.archive_conditions import conditions_of
 
 log = structlog.get_logger()

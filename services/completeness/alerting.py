@@ -8,10 +8,10 @@ from adapters.platform.cancellation import checkpoint
 from adapters.settings.settings import settings
 from adapters.tables.completeness import missing_processes
 from domain.completeness.missing import alert_due
-from domain.messages.bodies.archive_bodies import process_missing
+from domain.messages.bodies import process_missing
 from models.completeness.processes import MissingProcessRow
 from models.messages.event import Event, EventType
-from services.messages.events.planning import announce
+from services.messages.events import announce
 
 
 @dataclass(frozen=True, slots=True)

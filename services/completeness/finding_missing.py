@@ -30,7 +30,7 @@ from models.errors import Refused
 from models.views.parameters import Dismissal
 from models.views.troubles import MissingView
 from services.sources import terms_of
-from services.views import missing_list
+from services.views import troubles
 
 _AT_ONCE = 500
 _Mark = tuple[str, datetime | None, bool]
@@ -191,4 +191,4 @@ def dismiss(missing_id: str, dismissal: Dismissal, now: datetime) -> MissingView
         raise Refused("UNKNOWN_FINDING", "no missing process has this id; try `cellar missing list`", status=404)
     if not was_open:
         raise Refused("FINDING_CLOSED", f"the finding is closed already: {row.closed_why}", status=409)
-    return missing_list.view(row, now)
+    return troubles.missing_view(row, now)

@@ -27,7 +27,7 @@ from domain.completeness.batches import events_in, lines_of
 from domain.completeness.session_events import read_event
 from models.completeness.processes import ReceivedEvent, SessionEvent
 from models.errors import Refused, Transient
-from services.health.lost_store import found_root
+from services.health.probes import found_root
 from services.sources import terms_of
 
 log = structlog.get_logger()

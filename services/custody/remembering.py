@@ -11,9 +11,9 @@ from adapters.database.transactions import writing
 from adapters.store import ocfl
 from adapters.tables import conditions
 from adapters.tables.archives import archives
-from adapters.tables.conditions import OF_CHECKS, Found
+from adapters.tables.conditions import Found
 from models.errors import Transient
-from models.store.condition import OF_FAULTS, ConditionCode, Subject
+from models.store.condition import OF_CHECKS, OF_FAULTS, ConditionCode, Subject
 from models.store.fixity import NOTHING, Fault, Fixity, FixityFinding, StoredObject
 from services.custody.verifying import drawn, missing, object_of, stored_objects, verify_beside, verify_objects
 
@@ -35,6 +35,7 @@ class Memory:
         self._known: dict[str, str] | None = None
         self._checked: dict[str, Sequence[FixityFinding]] = {}
         self._outside: list[FixityFinding] = []
+        self._begun_at = datetime.now(UTC)
 
     def check(self, objects: Iterable[StoredObject], on_verified: OnVerified = lambda _, __: None) -> Fixity:
         """Verify objects as `verify_objects` does, and remember what is found, also if the check breaks off."""
@@ -105,12 +106,14 @@ class Memory:
     def keep(self, *, is_of_store: bool = False) -> None:
         """Make the conditions of the archives that were taken those that were found."""
         checked, self._checked = self._checked, {}
+        now = datetime.now(UTC)
         try:
             if not self.failure:
-                self._keep(checked, datetime.now(UTC), is_of_store=is_of_store)
+                self._keep(checked, now, is_of_store=is_of_store)
         except Transient as error:
             self.failure = str(error)
             log.warning("the findings of this check are not remembered", why=type(error).__name__)
+        self._begun_at = now  # no later: what is read next was written before
 
     def _keep(self, checked: dict[str, Sequence[FixityFinding]], now: datetime, *, is_of_store: bool) -> None:
         if any(each.fault is Fault.ABSENT for each in self._outside) and archives.is_empty():
@@ -141,7 +144,7 @@ class Memory:
         found: dict[ConditionCode, Found | None] = dict.fromkeys(OF_CHECKS if files else ConditionCode)
         for code, its in files.items():
             found[code] = Found(len(its), {"files": its[:_MOST_NAMED], "quick": self._is_quick})
-        conditions.set_within(session, kind, subject, found, now, is_quick=self._is_quick)
+        conditions.set_within(session, kind, subject, found, now, is_quick=self._is_quick, begun_at=self._begun_at)
 
 
 def check_again(reference: str) -> bool:

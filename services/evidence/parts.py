@@ -1,11 +1,11 @@
-"""Returns the files of a bag that come from the store: the documents, and the parts of the request."""
+"""Returns the files of a bag: the documents, the parts of the request, and the proof by an anchor."""
 
 import io
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from adapters.files.bag import BagFile
 from adapters.files.store import store
@@ -13,11 +13,13 @@ from adapters.store import ocfl
 from adapters.store.objects.deliveries import delivery_path
 from adapters.store.objects.requests import StoredRequest, stored_version
 from adapters.store.ocfl import CUTS, SCANS, SKELETON, VERDICT
+from domain.anchors import leaf_text, statement_text
 from domain.archive.file_names import safe_names
-from domain.pages.summary_page import ExportedFile
+from domain.summary_page import ExportedFile
 from models.archive.archive import Archive
 from models.archive.content import ContentCut
 from models.errors import Conflict
+from models.store.anchor import AnchorProof
 from models.views.archives.archives import DeliveryView
 
 _JUDGEMENTS = "verdicts"
@@ -105,3 +107,24 @@ def _cuts(request: StoredRequest) -> list[ContentCut]:
         return request.cuts()
     except Conflict:
         return []
+
+
+def proof_files(proof: AnchorProof | None, roots: Sequence[Path]) -> Iterator[BagFile]:
+    """Yield the files of a proof. Leaf and statement are what was hashed, signed and stamped, byte for byte.
+
+    Args:
+        proof: the proof, if there is one.
+        roots: the files of the root certificates of time-stamp authorities, as PEM.
+    """
+    if proof is None:
+        return
+    included = proof.inclusion
+    yield of_bytes("proof/leaf.json", leaf_text(included.leaf))
+    yield of_bytes("proof/path.json", json.dumps({"index": included.index, "path": included.path}).encode())
+    yield of_bytes("proof/statement.json", statement_text(included.statement))
+    yield of_bytes("proof/statement.sig", proof.signature)
+    yield of_bytes("proof/key.pem", proof.public_key)
+    for number, (_, token) in enumerate(sorted(proof.tokens.items()), 1):
+        yield of_bytes(f"proof/time-stamp-{number}.tsr", token)
+    if proof.tokens and roots:
+        yield of_bytes("proof/authorities.pem", b"\n".join(each.read_bytes() for each in roots))

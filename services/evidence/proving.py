@@ -1,25 +1,21 @@
-"""Proves an archive before it is handed out, and makes the files of a bag that prove it by an anchor."""
+"""Proves an archive before it is handed out."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
-from adapters.files.bag import BagFile
 from adapters.files.store import store
 from adapters.store import seals
 from adapters.store.objects.requests import StoredRequest
 from adapters.store.ocfl import FILES, REQUEST
-from domain.anchors import leaf_text, statement_text
+from domain.words.findings import CONDITIONS
 from models.archive.archive import Archive
 from models.archive.content import ContentCut
 from models.errors import Conflict, Locked
-from models.store.anchor import AnchorProof
+from models.store.condition import ConditionCode
 from models.store.fixity import Fault, FixityFinding, StoredObject
 from services.anchors.anchors import against_newest
-from services.custody.objects.verifying_rows import RELOADED
 from services.custody.verifying import object_of, verify_object
-from services.evidence.parts import of_bytes
 
 _MOST_NAMED = 3
 
@@ -86,7 +82,7 @@ def refuse_doubtful(findings: Sequence[FixityFinding]) -> None:
 
 def _remedy(findings: Sequence[FixityFinding]) -> str:
     if all(each.fault in (Fault.DIFFERS, Fault.STALE) for each in findings):
-        return RELOADED
+        return CONDITIONS[ConditionCode.ROWS_DIFFER].to_do
     return "restore the archive from a copy of the store"
 
 
@@ -124,24 +120,3 @@ def _with_role(finding: FixityFinding, roles: Mapping[str, str]) -> FixityFindin
     if sha256 not in roles:
         return finding
     return replace(finding, expected=f"the {roles[sha256].replace('_', ' ')} with SHA-256 {sha256}")
-
-
-def proof_files(proof: AnchorProof | None, roots: Sequence[Path]) -> Iterator[BagFile]:
-    """Yield the files of a proof. Leaf and statement are what was hashed, signed and stamped, byte for byte.
-
-    Args:
-        proof: the proof, if there is one.
-        roots: the files of the root certificates of time-stamp authorities, as PEM.
-    """
-    if proof is None:
-        return
-    included = proof.inclusion
-    yield of_bytes("proof/leaf.json", leaf_text(included.leaf))
-    yield of_bytes("proof/path.json", json.dumps({"index": included.index, "path": included.path}).encode())
-    yield of_bytes("proof/statement.json", statement_text(included.statement))
-    yield of_bytes("proof/statement.sig", proof.signature)
-    yield of_bytes("proof/key.pem", proof.public_key)
-    for number, (_, token) in enumerate(sorted(proof.tokens.items()), 1):
-        yield of_bytes(f"proof/time-stamp-{number}.tsr", token)
-    if proof.tokens and roots:
-        yield of_bytes("proof/authorities.pem", b"\n".join(each.read_bytes() for each in roots))

@@ -1,4 +1,4 @@
-"""Checks that the parts of the installation fit together: schema, versions, clocks, work pool and deployments."""
+"""Checks that the parts of the installation fit together: schema, versions, clocks, servers and deployments."""
 
 import re
 from collections.abc import Callable
@@ -11,18 +11,14 @@ from adapters.peers import prefect_facts
 from adapters.settings.environment import POOL
 from adapters.settings.settings import settings
 from models.errors import System, Transient
-from models.views.health import Check, Verdict
-from services.health.bounded import Probe
-from services.health.prefect_servers import prefect_server_probes
+from models.views.health import Verdict
+from services.health.checks import Found, Probe, plain, warning, wrong
 
 _CLOCK_WARNS_S, _CLOCK_IS_WRONG_S = 5, 60
-
-_MIGRATE = "stop cellar, run `cellar migrate`, and start it again"
-_VERSIONS = "let server and cellar have the same version of Prefect; `cellar up` starts the server that fits"
-_CLOCK = "synchronise the clocks of both machines, for example by systemd-timesyncd or chrony"
-_RETENTION = "set PREFECT_SERVER_SERVICES_DB_VACUUM_… on the Prefect server as docs/backup.md says"
-_POOL = "start a `cellar worker`: it makes the work pool and its deployments"
-_DEPLOY = "start a `cellar worker` of this version: it makes and updates its deployments"
+_ASKED = 4
+_RECORDED_WITHIN = timedelta(minutes=1)
+_OLDEST = timedelta(days=1)
+_IN_MEMORY = ".memory"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,63 +43,59 @@ def expected_deployments(prefect_yaml: str) -> list[Expected]:
 
 
 def agreement_probes(prefect_yaml: str) -> list[Probe]:
-    deployments = expected_deployments(prefect_yaml)
+    database, prefect = (System.DATABASE,), (System.PREFECT,)
     return [
-        Probe("schema", _schema, _MIGRATE, needs=(System.DATABASE,)),
-        Probe("Prefect version", _versions, _VERSIONS, needs=(System.PREFECT,)),
-        *prefect_server_probes(),
-        Probe("Prefect clock", _prefect_clock, _CLOCK, needs=(System.PREFECT,)),
-        Probe("database clock", _database_clock, _CLOCK, needs=(System.DATABASE,)),
-        Probe("Prefect retention", _retention, _RETENTION, needs=(System.PREFECT,)),
-        Probe("work pool", _pool, _POOL, needs=(System.PREFECT,)),
-        *(Probe(each.name, _deployment(each), _DEPLOY, needs=(System.PREFECT,)) for each in deployments),
+        Probe("schema", _schema, database),
+        Probe("Prefect version", _versions, prefect),
+        Probe("Prefect servers", _servers, prefect),
+        Probe("Prefect events", _events, prefect),
+        Probe("Prefect clock", lambda: _clock(prefect_facts.server().ahead_s), prefect),
+        Probe("database clock", _database_clock, database),
+        Probe("Prefect retention", _retention, prefect),
+        Probe("work pool", _pool, prefect),
+        *(Probe(each.name, _deployment(each), prefect) for each in expected_deployments(prefect_yaml)),
     ]
 
 
-def _schema() -> Check:
+def _schema() -> Found:
     # Alembic is slow to import, for every command.
     from adapters.database.migration import revisions  # noqa: PLC0415
 
     facts.check_file()
     found = revisions()
     if not found.is_known:
-        return Check(name="schema", verdict=Verdict.WRONG, found=found.unknown, to_do=found.advice)
+        return plain(Verdict.WRONG, found.unknown, found.advice)
     if found.database != found.newest:
         has = f"revision {found.database}" if found.database else "no tables of cellar"
         raise Transient(f"the database has {has}, this version expects {found.newest}")
-    return Check(name="schema", verdict=Verdict.OK, found=f"revision {found.database}, the newest")
+    return plain(Verdict.OK, f"revision {found.database}, the newest")
 
 
-def _versions() -> Check:
+def _versions() -> Found:
     ours, theirs = version("prefect"), prefect_facts.server().version
     found = f"the server has {theirs}, cellar has {ours}"
     if ours.split(".")[:2] != theirs.split(".")[:2]:
         raise Transient(found)
-    verdict = Verdict.OK if ours == theirs else Verdict.WARNING
-    return Check(name="Prefect version", verdict=verdict, found=found, to_do="" if ours == theirs else _VERSIONS)
+    return plain(Verdict.OK, found) if ours == theirs else plain(Verdict.WARNING, found)
 
 
-def _prefect_clock() -> Check:
-    return _clock("Prefect clock", prefect_facts.server().ahead_s)
-
-
-def _database_clock() -> Check:
+def _database_clock() -> Found:
     told = facts.clock()
     if told is None:
-        return Check(name="database clock", verdict=Verdict.OFF, found="a file has no clock of its own")
-    return _clock("database clock", (told - datetime.now(UTC)).total_seconds())
+        return plain(Verdict.OFF, "a file has no clock of its own")
+    return _clock((told - datetime.now(UTC)).total_seconds())
 
 
-def _clock(name: str, ahead_s: float) -> Check:
+def _clock(ahead_s: float) -> Found:
     found = f"{abs(ahead_s):.0f} s {'ahead of' if ahead_s > 0 else 'behind'} this machine's"
     if abs(ahead_s) > _CLOCK_IS_WRONG_S:
         raise Transient(found)
     if abs(ahead_s) > _CLOCK_WARNS_S:
-        return Check(name=name, verdict=Verdict.WARNING, found=found, to_do=_CLOCK)
-    return Check(name=name, verdict=Verdict.OK, found="agrees with this machine's")
+        return plain(Verdict.WARNING, found)
+    return plain(Verdict.OK, "agrees with this machine's")
 
 
-def _retention() -> Check:
+def _retention() -> Found:
     """Check that the server removes ended runs, and not before cellar stops to link them and to keep their results."""
     kept, ours = prefect_facts.runs_kept_for(), settings().prefect_retention_days
     if kept is None:
@@ -111,35 +103,62 @@ def _retention() -> Check:
     elif kept != timedelta(days=ours):
         found = f"the server keeps ended runs for {kept.days} days, CELLAR_PREFECT_RETENTION_DAYS is {ours}"
     else:
-        found = f"the server keeps ended runs for {ours} days"
-        return Check(name="Prefect retention", verdict=Verdict.OK, found=found)
-    return Check(name="Prefect retention", verdict=Verdict.WARNING, found=found, to_do=_RETENTION)
+        return plain(Verdict.OK, f"the server keeps ended runs for {ours} days")
+    return plain(Verdict.WARNING, found)
 
 
-def _pool() -> Check:
+def _servers() -> Found:
+    """Ask a few times, since a load balancer gives the next request to the next server."""
+    found = [prefect_facts.shared_parts() for _ in range(_ASKED)]
+    differing = [name for name in type(found[0]).model_fields if len({getattr(each, name) for each in found}) > 1]
+    if differing:
+        text = f"servers behind this address differ in {', '.join(differing)}: some events reach only some of them"
+        return plain(Verdict.WRONG, text)
+    in_memory = [name for name, value in found[0].model_dump().items() if value.endswith(_IN_MEMORY)]
+    if not in_memory:
+        return plain(Verdict.OK, "events and leases are shared by Redis")
+    if len(in_memory) == len(type(found[0]).model_fields):
+        return plain(Verdict.OK, "one server, with events in its memory")
+    text = f"Redis shares some parts, but {', '.join(in_memory)} lies in the memory of each server"
+    return plain(Verdict.WRONG, text)
+
+
+def _events() -> Found:
+    """Look for the event of the end of a run: it passes through Redis and Prefect's services.
+
+    An event that was lost while Redis was away stays lost. The warning ends once a later event is recorded.
+    """
+    now = datetime.now(UTC)
+    run = prefect_facts.run_ended(now - _OLDEST, now - _RECORDED_WITHIN)
+    if run is None:
+        return plain(Verdict.OFF, "no run has ended lately")
+    if prefect_facts.has_event_of_end(run):
+        return plain(Verdict.OK, "the end of the last run is recorded")
+    text = f"the end of a run at {run.end_time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC is not recorded"
+    if prefect_facts.has_event_after(run):
+        return plain(Verdict.OK, f"{text}, but events after it are")
+    return plain(Verdict.WARNING, text)
+
+
+def _pool() -> Found:
     pool = prefect_facts.pool()
     if pool is None:
         raise Transient(f"Prefect has no work pool {POOL}")
     if pool.is_paused:
-        found, to_do = (
-            f"{POOL} is paused: no run starts",
-            f"resume it in Prefect's UI, on the page of the work pool {POOL}",
-        )
-        return Check(name="work pool", verdict=Verdict.WRONG, found=found, to_do=to_do)
-    return Check(name="work pool", verdict=Verdict.OK, found=f"{POOL} is there and not paused")
+        return wrong("pool_is_paused", pool=POOL)
+    return plain(Verdict.OK, f"{POOL} is there and not paused")
 
 
-def _deployment(expected: Expected) -> Callable[[], Check]:
-    def _look() -> Check:
+def _deployment(expected: Expected) -> Callable[[], Found]:
+    def _look() -> Found:
         found = prefect_facts.deployment(expected.name)
         if found is None:
             raise Transient("Prefect does not have this deployment")
         if (found.entrypoint, found.work_pool_name) != (expected.entrypoint, POOL):
             raise Transient(f"it is of another version: {found.entrypoint} in {found.work_pool_name}")
         if found.paused or (expected.is_scheduled and not any(each.active for each in found.schedules)):
-            paused, to_do = "its schedule is paused", "resume it in Prefect's UI, on the page of the deployment"
-            return Check(name=expected.name, verdict=Verdict.WARNING, found=paused, to_do=to_do)
+            return warning("schedule_is_paused")
         schedule = "current, its schedule is active" if expected.is_scheduled else "current"
-        return Check(name=expected.name, verdict=Verdict.OK, found=schedule)
+        return plain(Verdict.OK, schedule)
 
     return _look

@@ -1,4 +1,4 @@
-"""Checks what this machine gives cellar: Python, settings, the modes of files, and the ports."""
+"""Checks what cellar is given: Python, settings, the modes of files, ports, and the connections of the database."""
 
 import shlex
 import socket
@@ -7,62 +7,68 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from adapters.database import facts
+from adapters.database.facts import Connections
+from adapters.database.outages import Program, most_connections
 from adapters.files.store import storage_at
 from adapters.peers import prefect_facts, receiver
 from adapters.settings.settings import settings
-from models.errors import Transient
-from models.views.health import Check, Verdict
-from services.health.bounded import Probe
+from models.errors import System, Transient
+from models.views.health import Verdict
+from services.health.checks import Found, Probe, plain, wrong
 
 _OLDEST_PYTHON, _NEWEST_PYTHON = (3, 11), (3, 13)
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _MOST_NAMED = 5
 _CONNECT_WITHIN_S = 2
+_FOR_COMMANDS = 4
+_MARGIN = 20
+_RECEIVER, _WORKER = Program.RECEIVER, Program.WORKER
 
 
 def installation_probes() -> list[Probe]:
+    is_file = settings().database_location.startswith("sqlite")
     return [
-        Probe("Python", _python, "make the virtual environment again with Python 3.11 to 3.13: `make up` does"),
-        Probe("settings", _settings, "see the table of settings in the README"),
-        Probe("data folder", _data_folder, "set CELLAR_DATA_DIR to a folder of the user who runs cellar"),
-        Probe("ports", _ports, "stop the other program, or set the port to a free port"),
-        Probe("file modes", _modes, "check that this user may look into data, inbox and store"),
+        Probe("Python", _python),
+        Probe("settings", _settings),
+        Probe("data folder", _data_folder),
+        Probe("ports", _ports),
+        Probe("file modes", _modes),
+        *([] if is_file else [Probe("connections", _connections, (System.DATABASE,))]),
     ]
 
 
-def _python() -> Check:
+def _python() -> Found:
     version = sys.version_info[:2]
     found = f"{version[0]}.{version[1]} at {sys.executable}"
     if not _OLDEST_PYTHON <= version <= _NEWEST_PYTHON:
         raise Transient(found)
-    return Check(name="Python", verdict=Verdict.OK, found=found)
+    return plain(Verdict.OK, found)
 
 
-def _settings() -> Check:
+def _settings() -> Found:
     """Report which settings differ from their defaults. Wrong values stop every command before this check."""
     made = sorted(name.upper() for name in settings().model_fields_set)
     if settings().notify_allow_private:
-        found, to_do = "endpoints on private addresses are allowed", "unset CELLAR_NOTIFY_ALLOW_PRIVATE in production"
-        return Check(name="settings", verdict=Verdict.WARNING, found=found, to_do=to_do)
-    return Check(name="settings", verdict=Verdict.OK, found=f"set: {', '.join(made) or 'none, all are defaults'}")
+        return plain(Verdict.WARNING, "endpoints on private addresses are allowed")
+    return plain(Verdict.OK, f"set: {', '.join(made) or 'none, all are defaults'}")
 
 
-def _data_folder() -> Check:
+def _data_folder() -> Found:
     """Write a file where cellar keeps its own data. A program makes the folder when it needs it."""
     folder = settings().data_dir.absolute()
     if not folder.is_dir():
         if not _is_kept_in(folder):
             text = f"{folder} does not exist, and nothing is kept there: data and secrets lie elsewhere"
-            return Check(name="data folder", verdict=Verdict.OFF, found=text)
-        to_do = "start `cellar up` here, or set CELLAR_DATA_DIR to the folder of the installation"
-        return Check(name="data folder", verdict=Verdict.WRONG, found=f"{folder} does not exist", to_do=to_do)
+            return plain(Verdict.OFF, text)
+        return wrong("no_data_folder", path=str(folder))
     probe = folder / ".probe"
     try:
         probe.write_bytes(b"probe")
         probe.unlink()
     except OSError as error:
         raise Transient(f"{folder} cannot be written: {error.strerror}") from error
-    return Check(name="data folder", verdict=Verdict.OK, found=f"{folder} can be written")
+    return plain(Verdict.OK, f"{folder} can be written")
 
 
 def _is_kept_in(folder: Path) -> bool:
@@ -73,7 +79,7 @@ def _is_kept_in(folder: Path) -> bool:
     return not all(secrets) or any(f"{folder}/" in each for each in locations)
 
 
-def _ports() -> Check:
+def _ports() -> Found:
     """Check that no other program has a port of ours."""
     ports: dict[str, tuple[str, int, Callable[[], object]]] = {
         "CELLAR_PORT": (settings().host, settings().port, receiver.readiness)
@@ -89,7 +95,7 @@ def _ports() -> Check:
             except Transient as error:
                 raise Transient(f"port {port} ({name}) does not answer as cellar's: {error}") from error
     used = ", ".join(f"{port} ({name})" for name, (_, port, _) in ports.items())
-    return Check(name="ports", verdict=Verdict.OK, found=f"no other program listens on {used}")
+    return plain(Verdict.OK, f"no other program listens on {used}")
 
 
 def _listens(host: str, port: int) -> bool:
@@ -100,15 +106,15 @@ def _listens(host: str, port: int) -> bool:
     return True
 
 
-def _modes() -> Check:
+def _modes() -> Found:
     """Check that no other user of the machine may open what people keep private."""
     is_open = [path for path in _private_paths() if path.stat().st_mode & _OTHERS and not _is_sticky(path)]
     if is_open:
         named = [str(path) for path in is_open[:_MOST_NAMED]]
         found = f"other users may open {', '.join(named)}"
         to_do = f"run `chmod go= {shlex.join(named)}`, or start `cellar up`, which does so for all"
-        return Check(name="file modes", verdict=Verdict.WRONG, found=found, to_do=to_do)
-    return Check(name="file modes", verdict=Verdict.OK, found="only this user may open data, inbox, store and secrets")
+        return plain(Verdict.WRONG, found, to_do)
+    return plain(Verdict.OK, "only this user may open data, inbox, store and secrets")
 
 
 def _private_paths() -> list[Path]:
@@ -123,3 +129,34 @@ def _private_paths() -> list[Path]:
 
 def _is_sticky(path: Path) -> bool:
     return bool(path.stat().st_mode & stat.S_ISVTX)
+
+
+def _connections() -> Found:
+    """Check that the server takes the connections of all programs at their busiest.
+
+    A server that has none left turns programs away one after the other, under load and never before.
+    """
+    found = facts.connections()
+    if found is None:
+        return plain(Verdict.OFF, "a file has no connections")
+    least = {_RECEIVER: settings().receiver_processes, _WORKER: 1}
+    processes = {program: max(number, found.processes[program]) for program, number in least.items()}
+    return judged(found, processes, {program: most_connections(program) for program in processes})
+
+
+def judged(found: Connections, processes: dict[Program, int], each: dict[Program, int]) -> Found:
+    """Return whether the server takes all that `processes` open, `each` at most, beside the other programs. Pure."""
+    needed = sum(number * each[program] for program, number in processes.items()) + _FOR_COMMANDS + found.others
+    usable = found.most - found.reserved
+    said = (
+        f"receivers may open {processes[_RECEIVER]} × {each[_RECEIVER]}, workers {processes[_WORKER]} × "
+        f"{each[_WORKER]}, commands {_FOR_COMMANDS}, and other programs have {found.others} now: {needed} of the "
+        f"{usable} that the server takes"
+    )
+    if needed <= usable:
+        return plain(Verdict.OK, said)
+    to_do = (
+        f"set max_connections of the server to {needed + found.reserved + _MARGIN} and restart it, or lower "
+        "CELLAR_RECEIVER_CONNECTIONS, CELLAR_RECEIVER_PROCESSES or CELLAR_WORKER_CONNECTIONS; see docs/scale.md"
+    )
+    return plain(Verdict.WARNING, said, to_do)

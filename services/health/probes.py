@@ -1,4 +1,4 @@
-"""Tries out the systems that runs may wait for."""
+"""Tries out the systems that runs may wait for, and finds a store that is not where the settings say."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -7,10 +7,33 @@ from adapters.documents import clamd
 from adapters.files.spool import spooled, write_spooled
 from adapters.files.store import result_key, store
 from adapters.inbox import inbox
-from adapters.store import seals
+from adapters.settings.settings import settings
+from adapters.store import ocfl, seals
+from adapters.tables.archives import archives
 from adapters.tables.runs import waiting
-from models.errors import System
-from services.health.lost_store import found_root
+from models.errors import System, Transient
+
+
+def found_root() -> bool:
+    """Return whether the store has a root. Only before the first archive of an installation it has none.
+
+    An empty folder in place of the store, as without the mount of its disk, would take archives: they would be complete
+    there, and missing in the store as soon as its disk is back.
+
+    Raises:
+        Transient: the database has archives, and the store was never used; or a system does not answer.
+    """
+    if ocfl.has_root():
+        return True
+    if archives.is_empty():
+        return False
+    text = (
+        "the store is empty while the database has archives; mount its disk, correct CELLAR_STORE_URL, or restore the "
+        "store from a backup"
+    )
+    lost = Transient(text, system=System.STORE)
+    lost.add_note(f"expected {ocfl.ROOT_DECLARATION} in {settings().store_location}")
+    raise lost
 
 
 def try_store() -> None:

@@ -2,158 +2,139 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from adapters.anchors.witness import last_anchor, require_place, witness
 from adapters.database import facts
 from adapters.database.text_index import has_text_index
 from adapters.documents import clamd
+from adapters.files.disks import folders
 from adapters.files.store import storage_at
 from adapters.inbox import inbox
 from adapters.inbox.inbox import backlog
 from adapters.peers import prefect_facts, receiver
+from adapters.peers.people import masked
 from adapters.peers.prefect_facts import EndedRun
-from adapters.search.entries import searchable
-from adapters.search.progress import is_complete
 from adapters.settings.settings import settings
 from adapters.store import seals
+from adapters.store.beside import sources
 from adapters.tables import conditions
-from domain.people.words import count_text
+from adapters.tables.open_conditions import open_conditions
+from adapters.tables.people import letters
+from adapters.tables.runs import receipts
 from domain.runs import age_text
-from domain.search.facets import digest_of
 from models.errors import System, Transient, Unusable
-from models.views.health import Check, Verdict
-from services.health.anchoring import anchor_probes
-from services.health.bounded import Probe
-from services.health.endpoints import endpoints
-from services.health.lost_store import found_root
-from services.health.people import people
-from services.health.probes import try_store
-from services.health.sources import clock_probes, source_probes
+from models.said import Said, Value
+from models.store.condition import OF_CHECKS
+from models.views.health import Verdict
+from services import derived
+from services.health.checks import Found, Probe, off, ok, plain, warning, wrong
+from services.health.probes import found_root, try_store
+from services.sources import clock_warnings
 
 _GIB = 1 << 30
 _LITTLE_BYTES, _TOO_LITTLE_BYTES = 10 * _GIB, _GIB
 _LATE = timedelta(minutes=5)
+_OLD_ANCHOR = timedelta(days=2)
 _VERIFY = "verify-archives"
-
-_START = "start `cellar up`, or `cellar api` on the machine that receives; its log says why it ended"
-_PROCESSES = (
-    "a process that ended is started again; if this stays so, the receiver's log says why, or it was started before "
-    "CELLAR_RECEIVER_PROCESSES was changed"
-)
-_PREFECT = "start `cellar up`, or check PREFECT_API_URL; archives wait meanwhile and none is lost"
-_WORKER = "start `cellar up` or `cellar worker`; archives wait meanwhile and none is lost"
-_DATABASE = "check CELLAR_DATABASE_URL and its server; archives wait in the inbox meanwhile"
-_SEARCH = "run `cellar migrate`"
-_STORE = "check that the disk or bucket of CELLAR_STORE_URL is there and may be written"
-_INBOX = "check that the disk or bucket of CELLAR_INBOX_URL is there and may be written; senders are refused meanwhile"
-_CLAMAV = "start clamd, or check CELLAR_CLAMD; archives wait meanwhile"
-_DISK = "free space, or move the folder to another disk"
-_SEAL_KEY = "make no new key; archives with sealed values wait for the old one meanwhile, and none is lost"
-_VERIFIED = "run `cellar verify`: it names each damaged file"
 
 
 def system_probes() -> list[Probe]:
+    store, database, prefect = (System.STORE,), (System.DATABASE,), (System.PREFECT,)
     return [
-        Probe("receiver", _receiver, _START),
-        Probe("Prefect", _prefect, _PREFECT),
-        Probe("workers", _workers, _WORKER, needs=(System.PREFECT,)),
-        Probe("database", _database, _DATABASE),
-        Probe("search", _search, _SEARCH, needs=(System.DATABASE,)),
-        Probe("store", _store, _STORE),
-        Probe("inbox", _inbox, _INBOX),
-        Probe("ClamAV", _clamav, _CLAMAV),
-        *(Probe(f"disk of {name}", _disk_of(name, path), _DISK) for name, path in _disks()),
-        *source_probes(),
-        Probe("endpoints", endpoints, "see docs/notifications.md", needs=(System.DATABASE,)),
-        Probe("last verify", _last_verify, _VERIFIED, needs=(System.DATABASE,)),
-        Probe("seal key", _seal_key, _SEAL_KEY, needs=(System.STORE,)),
-        *anchor_probes(),
-        *clock_probes(),
-        Probe("people", people, "see docs/people.md", needs=(System.DATABASE,)),
+        Probe("receiver", _receiver),
+        Probe("Prefect", _prefect),
+        Probe("workers", _workers, prefect),
+        Probe("database", _database),
+        Probe("search", _search, database),
+        Probe("store", _store),
+        Probe("inbox", _inbox),
+        Probe("ClamAV", _clamav),
+        *(Probe(f"disk of {name}", _disk_of(path)) for name, path in _disks().items()),
+        Probe("sources", _sources, store + database),
+        Probe("last verify", _last_verify, database),
+        Probe("seal key", _seal_key, store),
+        Probe("last anchor", _last_anchor, store),
+        Probe("anchor key", _anchor_key, store),
+        Probe("witness", _witness),
+        Probe("time zones", _time_zones, database + store),
+        Probe("people", _people, database),
     ]
 
 
-def _receiver() -> Check:
+def _receiver() -> Found:
     found = receiver.readiness()
     if found.reason:
         raise Transient(f"{found.url} is not ready: {found.reason}")
     if found.processes < settings().receiver_processes:
-        missing = f"{found.url} is ready, with {found.processes} of {settings().receiver_processes} processes"
-        return Check(name="receiver", verdict=Verdict.WARNING, found=missing, to_do=_PROCESSES)
-    with_processes = f", with {found.processes} processes" if found.processes > 1 else ""
-    return _ok("receiver", f"{found.url} is ready{with_processes}")
+        of_all = {"count": found.processes, "expected": settings().receiver_processes}
+        return warning("receiver_lacks_processes", url=found.url, **of_all)
+    if found.processes > 1:
+        return ok("receiver_processes", url=found.url, count=found.processes)
+    return ok("receiver_ready", url=found.url)
 
 
-def _prefect() -> Check:
-    return _ok("Prefect", f"{settings().prefect_ui_url}, version {prefect_facts.server().version}")
+def _prefect() -> Found:
+    return ok("prefect_answers", url=settings().prefect_ui_url, version=prefect_facts.server().version)
 
 
-def _workers() -> Check:
+def _workers() -> Found:
     online = prefect_facts.online_workers()
     if not online:
         raise Transient("no worker is online")
-    count = count_text(len(online), "worker is", "workers are")
-    return _ok("workers", f"{count} online: {', '.join(sorted(online)[:5])}")
+    return ok("workers_online", count=len(online), names=sorted(online)[:5])
 
 
-def _database() -> Check:
+def _database() -> Found:
     try:
         facts.archives_by_state()
-    except Unusable as error:  # its message says what to do
-        return Check(name="database", verdict=Verdict.WRONG, found=str(error))
-    return _ok("database", facts.place())
+    except Unusable as error:
+        return plain(Verdict.WRONG, str(error))
+    return plain(Verdict.OK, facts.place())
 
 
-def _search() -> Check:
+def _search() -> Found:
     """Check that all archives are found by the present settings, and that an index of trigrams finds them soon."""
     if not has_text_index():
-        found = "texts are searched without an index, which is slow: the server lacks the extension pg_trgm"
-        to_do = (
-            "as an administrator of the server run `CREATE EXTENSION pg_trgm` in the database, then `cellar migrate`"
-        )
-        return Check(name="search", verdict=Verdict.WARNING, found=found, to_do=to_do)
-    if not is_complete(digest_of(searchable())):
-        found = "archives are not all found by the present settings, or by an upgrade's new filters"
-        return Check(name="search", verdict=Verdict.WARNING, found=found, to_do=_SEARCH)
-    return _ok("search", "archives are found by all filters and by text")
+        return warning("search_without_index")
+    lacking = derived.lacking(derived.SEARCH)
+    if lacking is None:
+        return warning("search_incomplete")
+    return warning("search_fills_in", count=lacking) if lacking else ok("search_complete")
 
 
-def _store() -> Check:
+def _store() -> Found:
     _check_not_lost()
-    if unmade := _unmade("store", settings().store_location):
+    if unmade := _unmade(settings().store_location):
         return unmade
     try_store()
-    return _ok("store", settings().store_location)
+    return plain(Verdict.OK, settings().store_location)
 
 
-def _inbox() -> Check:
-    if unmade := _unmade("inbox", settings().inbox_location):
+def _inbox() -> Found:
+    if unmade := _unmade(settings().inbox_location):
         return unmade
     inbox.try_out()
     waits = backlog()
     if not waits.receipts or waits.oldest_at is None:
-        return _ok("inbox", "nothing waits")
+        return ok("nothing_waits")
     age = datetime.now(UTC) - waits.oldest_at
-    found = f"{count_text(waits.receipts, 'receipt waits', 'receipts wait, the oldest')} for {age_text(age)}"
-    if age < _LATE:
-        return _ok("inbox", found)
-    to_do = "see which archives wait and which failed: `cellar failures`"
-    return Check(name="inbox", verdict=Verdict.WARNING, found=found, to_do=to_do)
+    waiting: dict[str, Value] = {"count": waits.receipts, "age": age_text(age)}
+    return ok("inbox_waits", **waiting) if age < _LATE else warning("inbox_is_late", **waiting)
 
 
-def _unmade(name: str, location: str) -> Check | None:
+def _unmade(location: str) -> Found | None:
     """Check a folder that does not exist yet by its parent, since trying it out would make it in a wrong place too."""
-    folders = storage_at(location).suited(folder=lambda it: [it.path], bucket=lambda _: [])
-    for path in folders:
+    for path in storage_at(location).suited(folder=lambda it: [it.path], bucket=lambda _: []):
         if path.exists():
             continue
         if not path.parent.exists():
             raise Transient(f"{path} does not exist; check the working directory and CELLAR_DATA_DIR")
         if not os.access(path.parent, os.W_OK | os.X_OK):
             raise Transient(f"{path} does not exist, and this user may not make it")
-        return _ok(name, f"{path} does not exist; the next delivery makes it")
+        return ok("made_by_next_delivery", path=str(path))
     return None
 
 
@@ -166,62 +147,74 @@ def _check_not_lost() -> None:
             raise
 
 
-def _clamav() -> Check:
+def _clamav() -> Found:
     if not settings().clamd:
-        return Check(name="ClamAV", verdict=Verdict.OFF, found="CELLAR_CLAMD is not set: files are not scanned")
+        return off("no_clamav")
     clamd.ping()
-    return _ok("ClamAV", f"clamd at {settings().clamd} answers")
+    return ok("clamav_answers", address=settings().clamd)
 
 
-def _disks() -> Iterator[tuple[str, Path]]:
-    """Yield the folders of the installation that lie on different disks. A bucket has no disk."""
-    places = [("data", settings().data_dir.absolute())]
-    for name, location in (("inbox", settings().inbox_location), ("store", settings().store_location)):
-        places += storage_at(location).suited(
-            folder=lambda it, name=name: [(name, it.path)],  # type: ignore[misc]
-            bucket=lambda _: [],
-        )
-    seen: set[int] = set()
-    for name, path in places:
-        # Path.exists fails where this user may not look.
-        existing = next((each for each in (path, *path.parents) if os.path.exists(each)), path)  # noqa: PTH110
-        if (device := existing.stat().st_dev) not in seen:
-            seen.add(device)
-            yield name, existing
+def _disks() -> dict[str, Path]:
+    """Return the folders of the installation that lie on different disks, by name. A bucket has no disk."""
+    of_devices: dict[int, tuple[str, Path]] = {}
+    for name, path in folders().items():
+        of_devices.setdefault(path.stat().st_dev, (name, path))
+    return dict(of_devices.values())
 
 
-def _disk_of(name: str, path: Path) -> Callable[[], Check]:
-    def _look() -> Check:
+def _disk_of(path: Path) -> Callable[[], Found]:
+    def _look() -> Found:
         usage = shutil.disk_usage(path)
-        found = f"{usage.free / _GIB:,.1f} of {usage.total / _GIB:,.1f} GiB are free at {path}"
+        free: dict[str, Value] = {
+            "free": f"{usage.free / _GIB:,.1f}",
+            "all": f"{usage.total / _GIB:,.1f}",
+            "path": str(path),
+        }
         if usage.free < _TOO_LITTLE_BYTES:
-            raise Transient(found)
-        verdict = Verdict.WARNING if usage.free < _LITTLE_BYTES else Verdict.OK
-        to_do = _DISK if verdict is Verdict.WARNING else ""
-        return Check(name=f"disk of {name}", verdict=verdict, found=found, to_do=to_do)
+            return wrong("disk_free", **free)
+        return warning("disk_free", **free) if usage.free < _LITTLE_BYTES else ok("disk_free", **free)
 
     return _look
 
 
-def _seal_key() -> Check:
-    """Check that the master keys open the keys of the store, by the key that is made before all others."""
-    seals.check_fingerprint_key()
-    if not settings().known_seal_keys():
-        return Check(name="seal key", verdict=Verdict.OFF, found="none yet; the first archive generates it")
-    return _ok("seal key", "CELLAR_SEAL_KEYS" if settings().seal_keys else str(settings().secret_path("seal")))
+def _sources() -> Found:
+    """Report sources without any delivery, and disabled sources whose senders go on."""
+    known = sources.refresh()
+    if not known:
+        return off("no_source")
+    disabled = {name for name, each in known.items() if each.disabled_at}
+    refused = _refused_by_source() if disabled else {}
+    still = sorted(name for name in disabled if refused.get(name))
+    if still:
+        return warning("disabled_source_sends", names=[f"{name} {refused[name]}" for name in still])
+    silent = sorted(known.keys() - disabled - receipts.last_deliveries().keys())
+    if silent:
+        return warning("source_is_silent", names=silent)
+    return ok("sources_known", count=len(known), disabled=len(disabled))
 
 
-def _last_verify() -> Check:
+def _refused_by_source() -> dict[str, int]:
+    """Return how often the receiver refused each source since its start; nothing while it does not answer."""
+    try:
+        return receiver.unauthorised_by_source()
+    except Transient:  # the check of the receiver reports it
+        return {}
+
+
+def _last_verify() -> Found:
     """Check what checks have found, and that the last scheduled check came to its end: then it left its time."""
     checked_at = conditions.stored_object().checked_at
-    found = f"Completed {checked_at:%Y-%m-%d %H:%M} UTC" if checked_at else "no check of the whole store has ended yet"
-    damage = conditions.damage()
-    if damage:
-        raise Transient(f"{found}; found: {', '.join(f'{each.code} {each.count:,}' for each in damage)}")
+    last = Said("verified", {"at": _minute(checked_at)}) if checked_at else Said("never_verified")
+    if damage := open_conditions(OF_CHECKS):
+        return wrong("damage_found", last=last, damage=[f"{each.code} {each.count:,}" for each in damage])
     run = _last_scheduled_check()
     if run and run.state_type != "COMPLETED" and (checked_at is None or checked_at < (run.start_time or run.end_time)):
-        raise Transient(f"{found}; the scheduled check of {run.end_time.astimezone(UTC):%Y-%m-%d %H:%M} UTC broke off")
-    return Check(name="last verify", verdict=Verdict.OK if checked_at else Verdict.OFF, found=found)
+        return wrong("check_broke_off", last=last, at=_minute(run.end_time))
+    return Found(Verdict.OK if checked_at else Verdict.OFF, last)
+
+
+def _minute(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _last_scheduled_check() -> EndedRun | None:
@@ -232,5 +225,59 @@ def _last_scheduled_check() -> EndedRun | None:
         return None
 
 
-def _ok(name: str, found: str) -> Check:
-    return Check(name=name, verdict=Verdict.OK, found=found)
+def _seal_key() -> Found:
+    """Check that the master keys open the keys of the store, by the key that is made before all others."""
+    seals.check_fingerprint_key()
+    if not settings().known_seal_keys():
+        return off("no_key_yet")
+    return plain(Verdict.OK, "CELLAR_SEAL_KEYS" if settings().seal_keys else str(settings().secret_path("seal")))
+
+
+def _last_anchor() -> Found:
+    found = last_anchor()
+    if found is None:
+        return off("no_anchor")
+    at = _minute(found.at)
+    if found.lacks or datetime.now(UTC) - found.at > _OLD_ANCHOR:
+        return warning("anchor_lacks", number=found.number, at=at, lacks=found.lacks)
+    return ok("anchored", number=found.number, at=at)
+
+
+def _anchor_key() -> Found:
+    """Check the key, but generate none: the first anchor does."""
+    if not settings().anchor_key and not settings().secret_path("anchor").exists():
+        if last_anchor():
+            return warning("anchor_key_gone", path=str(settings().secret_path("anchor")))
+        return off("no_key_yet")
+    settings().active_anchor_key()
+    return plain(Verdict.OK, "CELLAR_ANCHOR_KEY" if settings().anchor_key else str(settings().secret_path("anchor")))
+
+
+def _witness() -> Found:
+    there = witness()
+    if there is None:
+        return off("no_witness")
+    require_place(there)
+    there.size("anchors/000001/statement")
+    return plain(Verdict.OK, str(settings().witness_location))
+
+
+def _time_zones() -> Found:
+    warnings = clock_warnings()
+    if not warnings:
+        return ok("clocks_right")
+    found, to_do = ("; ".join(each) for each in zip(*((each.found, each.to_do) for each in warnings), strict=True))
+    return plain(Verdict.WARNING, found, to_do)
+
+
+def _people() -> Found:
+    """Report addresses that are set and did not take their last letter. Prefect's UI alone shows that too."""
+    count = len(settings().people_urls)
+    if not count:
+        return off("no_people")
+    newest, addresses = letters.newest(), map(masked, settings().people_urls)
+    failed = {each: newest[each] for each in addresses if each in newest and newest[each].failure}
+    if failed:
+        failures = [f"{name} at {each.failed_at:%Y-%m-%d %H:%M} UTC: {each.failure}" for name, each in failed.items()]
+        return plain(Verdict.WARNING, "; ".join(failures))
+    return ok("people_hear", count=count)

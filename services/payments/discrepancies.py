@@ -222,7 +222,8 @@ def _update(session: Session, changed: Iterable[Transition]) -> None:
     for page in pages(changed):
         become = [
             {"key": each.discrepancy_id, "state": each.state, "expected": each.discrepancy.expected,
-             "found": each.discrepancy.found, "payment_id": each.discrepancy.payment_id}
+             "found": each.discrepancy.found, "values": each.discrepancy.values,
+             "payment_id": each.discrepancy.payment_id}
             for each in page
         ]  # fmt: skip
         session.connection().execute(statement, become)

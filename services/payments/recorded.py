@@ -136,6 +136,7 @@ def _view(row: DiscrepancyRow | Row[Any], events: Sequence[Row[Any]]) -> Discrep
         transaction_id=row.transaction_id,
         expected=row.expected,
         found=row.found,
+        values=row.values or {},
         state=row.state,
         sentence=sentence(DiscrepancyCode(row.code), row.expected, row.found),
         opened_at=since[0].at,
@@ -160,4 +161,4 @@ def of_references(references: Collection[str | None]) -> ColumnElement[bool]:
 
 def discrepancy_of(row: DiscrepancyRow | Row[Any]) -> Discrepancy:
     code = DiscrepancyCode(row.code)
-    return Discrepancy(code, row.transaction_id, row.expected, row.found, row.subject, row.payment_id)
+    return Discrepancy(code, row.transaction_id, row.expected, row.found, row.subject, row.payment_id, row.values or {})

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlmodel import Session
 
 from adapters.database.transactions import writing
-from models.people.action import ActionKind, ActionRow
+from models.people import ActionKind, ActionRow
 
 
 def record(references: Iterable[str], kind: ActionKind, by: str, now: datetime) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from adapters.settings.settings import settings
 from adapters.tables.people import logins
-from models.people.login import LoginRow
+from models.people import LoginRow
 
 LASTS = timedelta(hours=12)
 

@@ -8,8 +8,7 @@ from adapters.tables.runs import receipts
 from models.archive.archive import State
 from models.errors import Conflict
 from models.messages.event import Event
-from services.messages.events.archive_events import events_of
-from services.messages.events.planning import announce
+from services.messages.events import announce, events_of
 from services.payments import recorded
 from services.processing.findings import PayloadFindings
 from services.receipts.leaving import leave_inbox

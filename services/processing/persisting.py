@@ -21,7 +21,7 @@ from domain.body.json_text import JsonFault, parse
 from models.archive.content import ContentCut, Role, StoredContent
 from models.errors import Conflict, Locked
 from models.store.inventory import Inventory, ObjectVersion
-from services.health.lost_store import found_root
+from services.health.probes import found_root
 from services.processing.examining import examined
 from services.processing.repairing import repair
 from services.processing.staging import Staged, stage, stage_what_rebuilds

@@ -17,15 +17,14 @@ from models.messages.notification import NotificationRow, NotificationState
 from models.messages.redelivery import RedeliveryRow
 from models.views.messages.messages import MessageFilter
 from models.views.messages.redeliveries import EndpointShare, RedeliveryPlan
-from services.messages.endpoints.endpoints import check_filter as check_endpoint
-from services.messages.events.planning import known_endpoints
+from services.messages.endpoints import check_filter as check_endpoint
+from services.messages.events import known_endpoints
 from services.sources import check_filter as check_source
 from services.views.message_list import conditions_of
 
 _UNLESS_NAMED = [NotificationState.DEAD, NotificationState.SKIPPED]
-_IS_FILTERED = (col(NotificationRow.state) == NotificationState.SKIPPED) & col(NotificationRow.skipped_why).startswith(
-    BY_FILTER, autoescape=True
-)
+_WAS_FILTERED = col(NotificationRow.skipped_why).in_(BY_FILTER)
+_IS_FILTERED = (col(NotificationRow.state) == NotificationState.SKIPPED) & _WAS_FILTERED
 
 
 def plan(chosen: MessageFilter, by: str, *, force: bool = False) -> RedeliveryRow:

@@ -10,7 +10,7 @@ from adapters.database.transactions import writing
 from adapters.peers.prefect_api import run_url
 from adapters.tables.runs import runs, waiting
 from models.errors import Conflict, System, Transient
-from models.people.action import ActionKind
+from models.people import ActionKind
 from models.runs.cause import WaitingRow
 from models.runs.run import RunState, Trigger
 from models.views.archives.archives import RerunStarted

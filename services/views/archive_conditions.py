@@ -10,11 +10,10 @@ from adapters.database.transactions import reading
 from adapters.search import pages
 from adapters.search.attention import NEEDS_ATTENTION, OF_DELIVERIES
 from adapters.search.entries import searchable
-from domain.search.facets import facet, field_text, is_searchable
-from domain.search.text import Term, normalised, terms_of
+from domain.search import Term, facet, field_text, is_searchable, normalised, terms_of
 from models.archive.archive import ArchiveRow
 from models.errors import Refused
-from models.search.entry import Kind
+from models.search import Kind
 from models.views.archives.archives import ArchiveFilter
 from services.sources import check_filter
 

@@ -14,8 +14,9 @@ from models.archive.archive import ArchiveRow
 from models.archive.content import FileRow
 from models.archive.warning import WarningRow
 from models.payments import DiscrepancyRow, DiscrepancyState
-from models.search.entry import SearchEntryRow
+from models.search import SearchEntryRow
 from models.views.archives.archives import ArchivePage, ArchiveQuery, ArchiveSummary, CauseView
+from services import derived
 from services.views.archive_conditions import filters_of
 
 _NOT_CLOSED = col(DiscrepancyRow.state) != DiscrepancyState.CLOSED
@@ -53,7 +54,8 @@ def page(query: ArchiveQuery) -> ArchivePage:
         )
         for archive, files, warnings, standing in rows
     ]
-    return ArchivePage(items=items, next=id_cursor(ids[query.limit - 1]) if len(ids) > query.limit else None)
+    later = id_cursor(ids[query.limit - 1]) if len(ids) > query.limit else None
+    return ArchivePage(items=items, next=later, not_indexed=derived.lacking(derived.SEARCH) or 0)
 
 
 def _summaries(ids: list[int]) -> Any:

@@ -17,7 +17,7 @@ from adapters.search.attention import OF_DELIVERIES
 from adapters.settings.settings import settings
 from adapters.store import ocfl
 from adapters.tables import conditions
-from domain.messages.addresses import shown_url
+from domain.messages.endpoints import shown_url
 from models.archive.archive import ArchiveRow, FormFieldRow, SignatureRow
 from models.archive.content import FileRow
 from models.archive.session import IntegrationRow, LabelRow, SessionRow
@@ -50,7 +50,7 @@ from models.views.archives.archives import (
 from models.views.archives.payments import DiscrepancyView, PaymentView
 from models.views.troubles import RefusedView
 from services.payments import recorded
-from services.views import missing_list
+from services.views import troubles
 from services.views.timeline import timeline
 
 _Shown = Callable[[Session, Sequence[Any], int], Sequence[Any]]
@@ -309,7 +309,7 @@ LISTS: Mapping[str, _Rows | _Made] = {
     "missing": _Rows(
         MissingProcessRow,
         _by(MissingProcessRow.deadline_at, MissingProcessRow.missing_id),
-        _each(lambda row: missing_list.view(row, datetime.now(UTC))),
+        _each(lambda row: troubles.missing_view(row, datetime.now(UTC))),
         where=(col(MissingProcessRow.closed_at).is_(None),),
     ),
     "files": _Rows(FileRow, _by(FileRow.position), _as(FileView)),

@@ -9,7 +9,7 @@ from sqlmodel import col, select
 from adapters.database.listing import Order, equal_to, listed
 from adapters.database.transactions import reading
 from adapters.tables.messages.notifications import IS_UNDELIVERED
-from domain.messages.addresses import shown_url
+from domain.messages.endpoints import shown_url
 from models.errors import Refused
 from models.messages.event import EventRow
 from models.messages.notification import NotificationAttemptRow, NotificationRow, NotificationState

@@ -15,18 +15,15 @@ from sqlmodel import Session
 from adapters.database.transactions import reading
 from adapters.inbox.inbox import Backlog, backlog
 from adapters.settings.settings import settings
-from adapters.tables import by_hour, conditions
-from adapters.tables.completeness import missing_processes
-from adapters.tables.messages import endpoints, notifications
-from adapters.tables.runs import refused
+from adapters.tables import by_hour
+from adapters.tables.open_conditions import open_conditions
 from domain.overview import HOUR, by_day, hours_of_days, hours_until, periods
-from models.messages.notification import NotificationState
+from models.store.condition import Severity
 from models.views.health import Check, Verdict
 from models.views.overview import Attention, Counted, Overview, Waiting
-from services.health.bounded import examined
+from services.health.checks import examined
+from services.health.recent import Recent
 from services.health.systems import system_probes
-from services.monitoring.recent import Recent
-from services.views import discrepancy_list, failure_list
 
 _PATIENCE_S = 1.0
 _CHECKED_WITHIN_S = 10
@@ -46,40 +43,18 @@ def overview(now: datetime) -> Overview:
     with reading() as session:
         hours = measured.history.counted(session, hours_until(now), now)
         levels = by_hour.levels(session)
-    attention = _attention()
+    conditions = [each for each in open_conditions() if each.severity is not Severity.INFO]
     deadline_s = time.monotonic() + _PATIENCE_S
     month = measured.month.value(deadline_s - time.monotonic())
     queue = measured.queue.value(deadline_s - time.monotonic())
     parts = measured.parts.value(deadline_s - time.monotonic())
     return Overview(
         at=now,
-        attention=attention.model_copy(update={"parts": [each for each in parts or () if each.verdict in _NOT_WELL]}),
+        attention=Attention(conditions=conditions, parts=[each for each in parts or () if each.verdict in _NOT_WELL]),
         hours=periods(hours, levels),
         days=periods(month, levels) if month is not None else None,
         waiting=Waiting(receipts=queue.receipts, oldest_at=queue.oldest_at) if queue is not None else None,
         parts=parts,
-    )
-
-
-def _attention() -> Attention:
-    open_findings = missing_processes.open_counts()
-    nearest = missing_processes.nearest_open(1)
-    undelivered = notifications.undelivered_by_endpoint()
-    failing = {each.name for each in endpoints.known() if each.failing_since and not each.disabled_at}
-    return Attention(
-        failures=failure_list.failures().items,
-        conditions=conditions.groups(),
-        refused=refused.open_by_code(),
-        discrepancies=discrepancy_list.open_by_code(),
-        missing=sum(open_findings.values()),
-        nearest_deadline_at=nearest[0].deadline_at if nearest else None,
-        dead={name: number for (name, state), number in undelivered.items() if state == NotificationState.DEAD},
-        pending={
-            name: number
-            for (name, state), number in undelivered.items()
-            if state == NotificationState.PENDING and name in failing
-        },
-        parts=[],
     )
 
 

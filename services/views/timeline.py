@@ -1,6 +1,6 @@
 """The timeline of a process: what happened to it, from all tables, oldest first."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -8,19 +8,22 @@ from sqlmodel import Session, SQLModel, col, select
 
 from adapters.database.transactions import reading
 from adapters.tables.completeness import session_events
+from adapters.tables.messages import queues
+from domain.words.catalogue import named, word
 from models.completeness.processes import MissingProcessRow
 from models.messages.notification import NotificationAttemptRow, NotificationRow, NotificationState
 from models.payments import DiscrepancyEventRow, DiscrepancyRow, DiscrepancyState
-from models.people.action import ActionKind, ActionRow
+from models.people import ActionKind, ActionRow
 from models.runs.receipt import ACCEPTED_BY, DeliveryRow, RefusedRow, VersionRow
 from models.runs.run import RunRow
+from models.said import Said, SentenceCode, said, verbatim
 from models.views.archives.archives import TimelineEntry, TimelineKind
 
 MOST_ENTRIES = 500
-_DONE = {
-    ActionKind.RERUN: "asked for a re-run",
-    ActionKind.EXPORT: "exported the archive",
-    ActionKind.RELEASE: "released a refused body",
+_DONE: Mapping[ActionKind, SentenceCode] = {
+    ActionKind.RERUN: "rerun_asked",
+    ActionKind.EXPORT: "archive_exported",
+    ActionKind.RELEASE: "body_released",
 }
 
 
@@ -53,36 +56,42 @@ def _last(session: Session, table: type[SQLModel], by: Any, reference: str) -> S
     return session.exec(select(table).where(theirs).order_by(col(by).desc()).limit(MOST_ENTRIES)).all()
 
 
-def _entry(at: datetime, kind: TimelineKind, what: str, key: str, by: str | None = None) -> TimelineEntry:
-    return TimelineEntry(at=at, kind=kind, what=what, by=by, id=key)
+def _entry(at: datetime, kind: TimelineKind, what: Said, key: str, by: str | None = None) -> TimelineEntry:
+    return TimelineEntry(at=at, kind=kind, what=word(what), code=what.code, values=dict(what.values), by=by, id=key)
 
 
 def _deliveries(session: Session, reference: str) -> Iterator[TimelineEntry]:
     for each in _last(session, DeliveryRow, DeliveryRow.received_at, reference):
         if by := each.headers.get(ACCEPTED_BY):
-            done = "accepted what another source sent"
-            yield _entry(each.received_at, TimelineKind.ACTION, done, each.delivery_id, by)
+            yield _entry(each.received_at, TimelineKind.ACTION, said("body_accepted"), each.delivery_id, by)
         else:
-            yield _entry(each.received_at, TimelineKind.DELIVERY, each.outcome, each.delivery_id)
+            yield _entry(each.received_at, TimelineKind.DELIVERY, Said(each.outcome), each.delivery_id)
     for each in _last(session, RefusedRow, RefusedRow.received_at, reference):
-        yield _entry(each.received_at, TimelineKind.DELIVERY, f"refused: {each.code}", each.delivery_id)
+        refused = said("body_refused", cause=named(each.code))
+        yield _entry(each.received_at, TimelineKind.DELIVERY, refused, each.delivery_id)
         if each.dismissed_at:
-            done = "dismissed a refused body"
+            done = said("body_dismissed")
             yield _entry(each.dismissed_at, TimelineKind.ACTION, done, each.delivery_id, each.dismissed_by)
 
 
 def _versions(session: Session, reference: str) -> Iterator[TimelineEntry]:
     for each in _last(session, VersionRow, VersionRow.received_at, reference):
-        yield _entry(each.received_at, TimelineKind.VERSION, f"version {each.version}", each.receipt_id)
+        yield _entry(each.received_at, TimelineKind.VERSION, said("version_made", number=each.version), each.receipt_id)
 
 
 def _runs(session: Session, reference: str) -> Iterator[TimelineEntry]:
     for each in _last(session, RunRow, RunRow.started_at, reference):
-        attempt = f"attempt {each.attempt}"
-        yield _entry(each.started_at, TimelineKind.RUN, f"{attempt} started by {each.trigger}", each.flow_run_id)
+        started = said("run_started", number=each.attempt, trigger=Said(each.trigger))
+        yield _entry(each.started_at, TimelineKind.RUN, started, each.flow_run_id)
         if each.ended_at:
-            why = f": {each.cause_code}" if each.cause_code else ""
-            yield _entry(each.ended_at, TimelineKind.RUN, f"{attempt} ended: {each.state}{why}", each.flow_run_id)
+            yield _entry(each.ended_at, TimelineKind.RUN, _ended(each), each.flow_run_id)
+
+
+def _ended(run: RunRow) -> Said:
+    state = Said(run.state)
+    if run.cause_code is None:
+        return said("run_ended", number=run.attempt, state=state)
+    return said("run_failed", number=run.attempt, state=state, cause=named(run.cause_code))
 
 
 def _findings(session: Session, reference: str) -> Iterator[TimelineEntry]:
@@ -93,21 +102,27 @@ def _findings(session: Session, reference: str) -> Iterator[TimelineEntry]:
     )
     for each, code in session.exec(theirs.order_by(col(DiscrepancyEventRow.at).desc()).limit(MOST_ENTRIES)):
         kind = TimelineKind.ACTION if each.state == DiscrepancyState.EXPLAINED else TimelineKind.FINDING
-        yield _entry(each.at, kind, f"{code} is {each.state}", each.discrepancy_id, each.by)
+        yield _entry(
+            each.at,
+            kind,
+            said("finding_changed", state=Said(each.state), discrepancy=named(code)),
+            each.discrepancy_id,
+            each.by,
+        )
     for missing in _last(session, MissingProcessRow, MissingProcessRow.opened_at, reference):
         key = missing.missing_id
-        yield _entry(missing.opened_at, TimelineKind.FINDING, f"the process is missing: {missing.why}", key)
+        opened = said("process_missing", missing=Said(f"missing_{missing.why}"))
+        yield _entry(missing.opened_at, TimelineKind.FINDING, opened, key)
         if missing.closed_at:
             kind = TimelineKind.ACTION if missing.closed_by else TimelineKind.FINDING
-            what = f"the process is no longer missing: {missing.closed_why}"
-            yield _entry(missing.closed_at, kind, what, key, missing.closed_by)
+            closed = said("process_not_missing", state=Said(missing.closed_why or ""))
+            yield _entry(missing.closed_at, kind, closed, key, missing.closed_by)
 
 
 def _messages(session: Session, reference: str) -> Iterator[TimelineEntry]:
     for each in _last(session, NotificationRow, NotificationRow.planned_at, reference):
         if each.state == NotificationState.SKIPPED:
-            why = f": {each.skipped_why}" if each.skipped_why else ""
-            yield _entry(each.planned_at, TimelineKind.MESSAGE, f"{_named(each)} is skipped{why}", each.message_id)
+            yield _entry(each.planned_at, TimelineKind.MESSAGE, _skipped(each), each.message_id)
     theirs = (
         select(NotificationAttemptRow, NotificationRow)
         .join(NotificationRow, col(NotificationRow.message_id) == col(NotificationAttemptRow.message_id))
@@ -115,22 +130,37 @@ def _messages(session: Session, reference: str) -> Iterator[TimelineEntry]:
     )
     last = theirs.order_by(col(NotificationAttemptRow.attempted_at).desc()).limit(MOST_ENTRIES)
     for attempt, message in session.exec(last):
-        result = f"HTTP {attempt.status_code}" if attempt.status_code else f"no answer ({attempt.stage or 'failed'})"
-        what = f"{_named(message)}, attempt {attempt.attempt}: {result}"
-        yield _entry(attempt.attempted_at, TimelineKind.MESSAGE, what, message.message_id, attempt.by)
+        tried = _tried(attempt, message)
+        yield _entry(attempt.attempted_at, TimelineKind.MESSAGE, tried, message.message_id, attempt.by)
 
 
-def _named(message: NotificationRow) -> str:
+def _skipped(message: NotificationRow) -> Said:
+    why = queues.why_not(message)
+    if why is None:
+        return said("message_skipped", message=_message(message))
+    return said("message_skipped_because", message=_message(message), why=why)
+
+
+def _tried(attempt: NotificationAttemptRow, message: NotificationRow) -> Said:
+    number, named = attempt.attempt, _message(message)
+    if attempt.status_code:
+        return said("message_answered", message=named, number=number, status=attempt.status_code)
+    return said("message_not_answered", message=named, number=number, stage=Said(attempt.stage or "failed"))
+
+
+def _message(message: NotificationRow) -> Said:
     """Name a message without the URL of its endpoint, which may hold a token."""
-    return f"{message.event} to {message.endpoint_name}" if message.endpoint_name else message.event
+    if not message.endpoint_name:
+        return verbatim(message.event)
+    return said("message_to", event=message.event, endpoint=message.endpoint_name)
 
 
 def _events(session: Session, reference: str) -> Iterator[TimelineEntry]:
     for each in session_events.of_process(session, reference, MOST_ENTRIES):
-        what = each.type if each.is_known else f"{each.type} (an unknown type)"
+        what = verbatim(each.type) if each.is_known else said("event_unknown", event=each.type)
         yield _entry(each.event_at or each.received_at, TimelineKind.EVENT, what, each.event_id)
 
 
 def _actions(session: Session, reference: str) -> Iterator[TimelineEntry]:
     for each in _last(session, ActionRow, ActionRow.at, reference):
-        yield _entry(each.at, TimelineKind.ACTION, _DONE[ActionKind(each.kind)], each.action_id, each.by)
+        yield _entry(each.at, TimelineKind.ACTION, said(_DONE[ActionKind(each.kind)]), each.action_id, each.by)

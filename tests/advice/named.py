@@ -14,7 +14,7 @@ from cli.commands import commands
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ("adapters", "api", "cli", "domain", "flows", "models", "services")
-PO = ROOT / "api/console/words/texts/he/LC_MESSAGES/console.po"
+PO = ROOT / "adapters/words/texts/he/LC_MESSAGES/cellar.po"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "deploy/monitoring/alerts.yml"]
 
 SETTINGS = {f"CELLAR_{name.upper()}" for name in Settings.model_fields}

@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from adapters.settings.settings import Settings
-from api.console.words.meanings.answers import ANSWERS
-from api.console.words.meanings.causes import CAUSES
+from domain.words.causes import ANSWERS, CAUSES
 from models.errors import Refused
 from models.payments import PAYLOAD_CODES, Discrepancy, DiscrepancyCode
 from models.views.archives.archives import ArchiveFilter
@@ -19,10 +18,10 @@ from models.views.troubles import MissingQuery
 from services.bulk import control, planning, records
 from services.completeness import finding_missing
 from services.completeness.finding_missing import find_missing
-from services.messages.endpoints import endpoints
-from services.messages.events.planning import known_endpoints
+from services.messages import endpoints
+from services.messages.events import known_endpoints
 from services.payments import discrepancies
-from services.views import discrepancy_list, missing_list
+from services.views import troubles
 from tests.advice.following import followed
 from tests.cli.conftest import Cellar
 from tests.installations import archived
@@ -100,7 +99,7 @@ def test_action_on_what_has_changed_succeeds_after_it_is_read_again() -> None:
     archived("r", sample_body("r"))
     found = [Discrepancy(DiscrepancyCode.AMOUNT_MISMATCH, None, "21.00", "22.00")]
     discrepancies.reconcile("r", PAYLOAD_CODES, found, NOW)
-    (listed,) = discrepancy_list.page(DiscrepancyQuery(reference="r")).items
+    (listed,) = troubles.discrepancy_page(DiscrepancyQuery(reference="r")).items
     with pytest.raises(Refused, match="DISCREPANCY_CHANGED"):
         discrepancies.explain(listed.discrepancy_id, Explanation(by="a", why="b", expected="1", found="2"), NOW)
     as_read = Explanation(by="a", why="b", expected=listed.expected, found=listed.found)
@@ -108,7 +107,7 @@ def test_action_on_what_has_changed_succeeds_after_it_is_read_again() -> None:
     discrepancies.reconcile("r", PAYLOAD_CODES, [], NOW)
     with pytest.raises(Refused, match="DISCREPANCY_CLOSED"):
         discrepancies.explain(listed.discrepancy_id, as_read, NOW)
-    assert discrepancy_list.page(DiscrepancyQuery(reference="r")).items == []
+    assert troubles.discrepancy_page(DiscrepancyQuery(reference="r")).items == []
 
     reported(event(SUBMITTED, datetime(2026, 1, 1, tzinfo=UTC), "lost"))
     find_missing(datetime(2026, 1, 1, 12, tzinfo=UTC))
@@ -116,7 +115,7 @@ def test_action_on_what_has_changed_succeeds_after_it_is_read_again() -> None:
     finding_missing.dismiss(missing_id, Dismissal(by="a", why="b"), NOW)
     with pytest.raises(Refused, match="FINDING_CLOSED"):
         finding_missing.dismiss(missing_id, Dismissal(by="a", why="b"), NOW)
-    assert missing_list.page(MissingQuery()).items == []
+    assert troubles.missing_page(MissingQuery()).items == []
 
     plan = planning.plan(ArchiveFilter(), "a test")
     control.abort(plan.id, "a test")

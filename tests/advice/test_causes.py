@@ -16,10 +16,10 @@ from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl
 from adapters.store.ocfl import CUTS, FILES, SKELETON
 from adapters.tables.runs import receipts
-from api.console.words.meanings.causes import CAUSES
 from domain.runs import CANCELLED, CRASHED, cause_of, heals_by_rerun
-from models.errors import CellarError, Refused, System, Transient
-from models.runs.cause import Cause, CauseCode, RefusalCode
+from domain.words.causes import CAUSES
+from models.errors import CauseCode, CellarError, RefusalCode, Refused, System, Transient
+from models.runs.cause import Cause
 from services.processing.completion import complete
 from services.processing.findings import reconcile_findings
 from services.processing.loading import load

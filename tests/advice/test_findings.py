@@ -16,29 +16,28 @@ from adapters.database.transactions import writing
 from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl
 from adapters.store.objects import history
+from adapters.tables.open_conditions import DerivedCode, open_numbers
 from adapters.tables.people import notices
-from adapters.tables.runs import receipts, refused, runs
-from api.console.words.meanings.discrepancies import DISCREPANCIES
-from api.console.words.meanings.refusals import REFUSALS
-from api.console.words.meanings.warnings import WARNINGS
-from cli.custody.verify import _TO_DO
-from domain.people.deciding import Word, opened
-from domain.people.words import Places, words
+from adapters.tables.runs import receipts, runs
+from cli.custody.verify import _advice
+from domain.people.letters import Places, words
+from domain.people.notices import Word, opened
+from domain.words.causes import REFUSALS
+from domain.words.findings import DISCREPANCIES, WARNINGS
 from models.archive.archive import State
 from models.archive.warning import WarningCode
-from models.errors import Refused, System
+from models.errors import RefusalCode, Refused, System
 from models.messages.endpoint import EndpointRow
 from models.messages.notification import NotificationRow, NotificationState
 from models.payments import Discrepancy, DiscrepancyCode
-from models.people.notice import NoticeKind
-from models.runs.cause import Cause, RefusalCode
+from models.people import NoticeKind
+from models.runs.cause import Cause
 from models.runs.run import RunRow, RunState, Trigger
 from models.store.fixity import Fault
 from services.completeness.finding_missing import find_missing
-from services.messages.endpoints import endpoints
+from services.messages import endpoints
 from services.payments.discrepancies import reconcile
-from services.people.looking import look
-from services.people.reporting import report_refusing, report_unverified
+from services.people.sightings import look, report_refusing, report_unverified
 from services.triggering.refusals import restore_refused
 from services.views import archive_view
 from tests.advice.following import followed, ran
@@ -138,11 +137,11 @@ def test_advice_of_verify_makes_the_store_sound(cellar: Cellar, tmp_path: Path, 
     found = cellar("verify")
     assert (found.status, f"{fault}: " in found.output) == (int(fault is not Fault.INTERRUPTED), True)
     advice = re.findall(r"^→ (.*)$", found.output, re.MULTILINE)
-    assert _TO_DO[fault] in advice
+    assert [f"{fault}: {to_do}" for to_do in _advice([fault])] == advice
 
     mend()
     for each in advice:
-        followed(cellar, each.partition("; lost receipts")[0], REFERENCE=R)
+        followed(cellar, each.partition(". Lost receipts")[0], REFERENCE=R)
 
     assert (cellar("verify").status, cellar("verify").output.count("→")) == (0, 0)
 
@@ -151,9 +150,10 @@ def test_stale_rows_are_read_again_as_verify_says(cellar: Cellar, configure: Con
     archived(R, BODY)
     configure(timezone="Asia/Jerusalem")
     found = cellar("verify")
-    assert (found.status, "stale: " in found.output, _TO_DO[Fault.STALE] in found.output) == (1, True, True)
+    [to_do] = _advice([Fault.STALE])
+    assert (found.status, f"→ stale: {to_do}" in found.output) == (1, True)
 
-    followed(cellar, _TO_DO[Fault.STALE], REFERENCE=R)
+    followed(cellar, to_do.partition(". Very many")[0], REFERENCE=R)
 
     assert cellar("verify").status == 0
 
@@ -177,7 +177,7 @@ def test_lost_receipts_come_back_by_a_rebuild_into_an_empty_database(cellar: Cel
         opened.execute("DELETE FROM delivery")
         opened.execute("DELETE FROM receipt")
     assert cellar("verify").status == 1
-    assert "`cellar rebuild` alone, into an empty database" in _TO_DO[Fault.DIFFERS]
+    assert "`cellar rebuild` alone, into an empty database" in cellar("verify").output
 
     configure()  # closes the database
     for each in database.parent.glob(f"{database.name}*"):
@@ -292,19 +292,19 @@ def test_every_refusal_has_its_body() -> None:
 
 
 @pytest.mark.parametrize("code", get_args(RefusalCode))
-def test_refused_body_is_ended_by_a_person_as_the_letter_says(cellar: Cellar, code: str) -> None:
+def test_refused_body_is_ended_by_a_person_as_the_letter_says(cellar: Cellar, code: RefusalCode) -> None:
     receipt_id = quarantined(BODIES.get(code, f"of {code}".encode()), Refused(code, "a detail"), NOW)
     if code in BODIES:  # the body is what gives the code: another check says the same
         (again,) = json.loads(cellar("quarantine", "release", receipt_id, "--json").output)
         assert (again["released"], again["code"]) == (False, code)
     restore_refused()
-    assert refused.open_bodies() == 1
+    assert open_numbers(DerivedCode.DELIVERY_REFUSED) == {code: 1}
     letter = letter_about(NoticeKind.DELIVERIES_REFUSED)
 
     followed(cellar, letter, RECEIPT=receipt_id, WHY="a scanner")
 
     restore_refused()
-    assert refused.open_bodies() == 0
+    assert open_numbers(DerivedCode.DELIVERY_REFUSED) == {}
 
 
 # letters to people

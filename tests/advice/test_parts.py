@@ -12,26 +12,21 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from adapters.anchors.witness import keep_last, last_anchor
-from adapters.database.transactions import writing
 from adapters.settings.settings import Settings, settings
 from adapters.store import seals
 from adapters.tables.runs import receipts
-from api.console.words.meanings.parts import part_meaning
-from cli.operation.doctor import _prefect_yaml
-from models.messages.endpoint import EndpointRow
+from api.console.words.meanings import part_meaning
+from cli.operation.status import prefect_yaml
 from models.runs.cause import Cause
 from models.sources import StatedTerms
 from models.views.health import Check, Verdict
-from services import sources
+from services import derived, sources
 from services.anchors.making import make
 from services.health.agreement import agreement_probes
-from services.health.bounded import Probe, examined
-from services.health.connections import connection_probes
+from services.health.checks import Probe, examined
 from services.health.installation import installation_probes
 from services.health.systems import system_probes
-from services.messages.endpoints import endpoints
-from services.people.telling import tell
-from services.search.filling import fill
+from services.people.letters import tell
 from tests.advice.following import followed, ran
 from tests.cli.conftest import Cellar
 from tests.conftest import free_port
@@ -63,7 +58,7 @@ def world(
 ) -> World:
     """A migrated installation of which no program runs."""
     configure(PREFECT_API_URL=closed_url(), port=free_port())
-    fill(lambda _: None)
+    derived.begin()
     for each in (sqlite_installation.data_dir, *sqlite_installation.data_dir.iterdir()):
         each.chmod(0o700)
     httpserver.expect_request("/chat").respond_with_data("")
@@ -71,8 +66,8 @@ def world(
 
 
 def probes() -> list[Probe]:
-    agreement = agreement_probes(_prefect_yaml())
-    return [*installation_probes(), *system_probes(), *connection_probes(), *agreement]
+    agreement = agreement_probes(prefect_yaml())
+    return [*installation_probes(), *system_probes(), *agreement]
 
 
 def check(name: str) -> Check:
@@ -101,7 +96,19 @@ def database(world: World) -> Mend:
 def search(world: World) -> Mend:
     archived("r", sample_body("r", signed_document=None))
     world.configure(search_fields="*")
-    return nothing
+    return indexed
+
+
+def search_fills_in(world: World) -> Mend:
+    mend = search(world)
+    derived.begin()
+    return mend
+
+
+def indexed() -> None:
+    """Do as a worker does."""
+    while derived.fill():
+        pass
 
 
 def place_of(setting: str) -> Callable[[World], Mend]:
@@ -141,17 +148,6 @@ def clamav(world: World) -> Mend:
 def silent_source(_world: World) -> Mend:
     sources.add("leasing", StatedTerms(), "a test", NOW)
     return lambda: archived("r", sample_body("r", signed_document=None), source="leasing")
-
-
-def failing_endpoint(_world: World) -> Mend:
-    with writing() as session:
-        session.add(EndpointRow(name="erp", url="https://erp.example", created_at=NOW, failing_since=NOW))
-
-    def _confirms_again() -> None:
-        endpoints.disable("erp", "its operator", NOW)
-        endpoints.enable("erp", "its operator", NOW)
-
-    return _confirms_again
 
 
 def seal_key(world: World) -> Mend:
@@ -238,12 +234,11 @@ def file_modes(_world: World) -> Mend:
 SITUATIONS: dict[str, list[Callable[[World], Mend]]] = {
     "database": [database, not_migrated],
     "schema": [not_migrated],
-    "search": [search],
+    "search": [search, search_fills_in],
     "store": [place_of("store_url"), store_of_another_disk, bucket_without_credentials],
     "inbox": [place_of("inbox_url"), late_inbox],
     "ClamAV": [clamav],
     "sources": [silent_source],
-    "endpoints": [failing_endpoint],
     "seal key": [seal_key],
     "last anchor": [old_anchor],
     "anchor key": [anchor_key],
@@ -283,7 +278,7 @@ def test_advice_about_a_part_makes_it_well(world: World, name: str, situation: C
     advice = f"{found.found}; {found.to_do}; {meaning.to_do if meaning else ''}"
     assert found.to_do or "`" in found.found
 
-    followed(world.cellar, advice, NAME="erp" if name == "endpoints" else "leasing")
+    followed(world.cellar, advice, NAME="leasing")
     mend()
 
     assert check(name).verdict in (Verdict.OK, Verdict.OFF), check(name)

@@ -85,7 +85,7 @@ def test_no_label_grows_with_the_data(metered: Receiver) -> None:
 
     assert found.labels == {
         *("status", "code", "source", "outcome", "face", "state", "cause", "waits_for", "place", "le", "type", "why"),
-        *("kind", "fault"),
+        *("kind", "fault", "severity"),
     }
 
 

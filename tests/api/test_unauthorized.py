@@ -13,9 +13,9 @@ from structlog.testing import capture_logs
 
 from adapters.database.transactions import reading
 from adapters.settings.settings import Settings
-from adapters.tables.people import wrong_tokens
+from adapters.tables.people import logins
 from api.unauthorized import Unauthorized
-from models.people.wrong_token import WrongTokensRow
+from models.people import WrongTokensRow
 from tests.api.conftest import Receiver, started
 from tests.conftest import free_port, make_tables, wait_until
 
@@ -83,9 +83,9 @@ def test_counts_of_receivers_add_up_until_their_span_of_time_ends() -> None:
     ends_at = now + timedelta(minutes=1)
     many = {f"{number}": (1, ends_at) for number in range(3000)}
 
-    assert wrong_tokens.add(many, now)["7"] == (1, ends_at)
-    assert wrong_tokens.add({"7": (4, ends_at + timedelta(seconds=5))}, now) == {"7": (5, ends_at)}
-    assert wrong_tokens.add({"7": (2, ends_at + timedelta(minutes=1))}, ends_at)["7"][0] == 2
+    assert logins.add_wrong_tokens(many, now)["7"] == (1, ends_at)
+    assert logins.add_wrong_tokens({"7": (4, ends_at + timedelta(seconds=5))}, now) == {"7": (5, ends_at)}
+    assert logins.add_wrong_tokens({"7": (2, ends_at + timedelta(minutes=1))}, ends_at)["7"][0] == 2
     with reading() as session:
         assert len(session.exec(select(WrongTokensRow)).all()) == 1
 

@@ -21,7 +21,19 @@ SHORT_PAGES = [
     *sorted(path for room in ("docs", "docs/inside", "benchmarks") for path in (ROOT / room).glob("*.md")),
 ]
 EVERY_PAGE = [README, *SHORT_PAGES, *sorted((ROOT / "docs" / "decisions").glob("[!R]*.md"))]
-_ROOMS = "adapters api benchmarks cli deploy domain flows migrations models services tests".split()
+_ROOMS = (
+    "adapters",
+    "api",
+    "benchmarks",
+    "cli",
+    "deploy",
+    "domain",
+    "flows",
+    "migrations",
+    "models",
+    "services",
+    "tests",
+)
 _MADE_BY_USERS = {"deploy/.env"}
 BLOCKS = [
     block

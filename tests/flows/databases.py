@@ -8,7 +8,7 @@ from sqlalchemy import MetaData
 
 from adapters.database import transactions
 from adapters.settings.settings import Settings, settings
-from models.search.entry import TEXT_INDEX
+from models.search import TEXT_INDEX
 from services.custody.rebuilding import check_empty, rebuild
 from services.custody.verifying import stored_objects
 from tests.conftest import MIGRATED, make_tables, url_of

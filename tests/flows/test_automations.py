@@ -25,12 +25,11 @@ from pytest_httpserver import HTTPServer
 
 from adapters.observation.log import reference_digest
 from adapters.settings.environment import POOL
-from domain.messages.bodies.archive_bodies import process_missing
+from domain.messages.bodies import process_missing, store_damaged
 from flows.execution.events import emit
 from flows.process_archive import process_archive
 from models.completeness.processes import MissingProcessRow, Why
 from models.messages.event import Event, EventType
-from services.messages.events.report_events import store_damaged
 from tests.conftest import LONGEST_S, wait_until
 from tests.flows.conftest import received
 from tests.flows.workers import make_pool

@@ -28,8 +28,8 @@ from models.messages.endpoint import EndpointRow
 from models.messages.event import Event, EventType
 from models.messages.notification import NotificationRow
 from models.views.messages.messages import MessageFilter
-from services.messages.attempts.delivering import give_up_expired
-from services.messages.events.planning import announce, known_endpoints
+from services.messages.deliveries import give_up_expired
+from services.messages.events import announce, known_endpoints
 from services.redelivery import confirming, planning
 from services.views import archive_view
 from tests.conftest import LONGEST_S

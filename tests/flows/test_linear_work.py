@@ -9,7 +9,7 @@ import pytest
 from adapters.settings.settings import Settings, settings
 from domain.archive.reading import reference_of
 from domain.body.scan import Scanner
-from domain.messages.summaries.summary import MOST_ROWS, summary
+from domain.messages.summaries import MOST_ROWS, summary
 from services.payments import recorded
 from services.processing.completion import complete
 from services.processing.findings import reconcile_findings

@@ -41,7 +41,8 @@ def check() -> None:
     asyncio.run(_checked())
 
 
-def test_archive_that_fails_for_good_is_told_once(configure: Callable[..., Settings], httpserver: HTTPServer) -> None:
+def test_what_flows_leave_behind_is_told_once(configure: Callable[..., Settings], httpserver: HTTPServer) -> None:
+    """An archive that fails for good, a damaged store, and a check that breaks off."""
     delivery = received("process-1", sample_body("process-1"))
 
     async def _run() -> None:
@@ -49,24 +50,17 @@ def test_archive_that_fails_for_good_is_told_once(configure: Callable[..., Setti
 
     configure(run_timeout_s=1e-6)
     asyncio.run(_run())
-
-    assert told(httpserver) == ["cellar: 1 archive has failed (RUN_TIMEOUT)"]
-
-
-def test_damaged_store_is_told_once(httpserver: HTTPServer) -> None:
-    archived("process-1", sample_body("process-1"))
-    damaged_file("process-1")
-
+    archived("process-2", sample_body("process-2"))
+    damaged_file("process-2")
     check()
-
-    assert told(httpserver) == ["cellar: the store is damaged (1 finding)"]
-
-
-def test_check_that_breaks_off_is_told(httpserver: HTTPServer) -> None:
     with store_away():
         check()
 
-    assert told(httpserver) == ["cellar: the store could not be checked"]
+    assert told(httpserver) == [
+        "cellar: 1 archive has failed (RUN_TIMEOUT)",
+        "cellar: the store could not be checked",
+        "cellar: the store is damaged (1 finding)",
+    ]
 
 
 def test_log_shows_a_letter_that_was_not_taken(httpserver: HTTPServer, caplog: pytest.LogCaptureFixture) -> None:

@@ -16,13 +16,14 @@ from pytest_httpserver import HTTPServer
 from standardwebhooks import Webhook
 
 from adapters.settings.settings import Settings
+from adapters.tables.open_conditions import DerivedCode, open_numbers
 from flows import import_reports as flow_module
 from flows.import_reports import import_reports
 from flows.reevaluate_payments import reevaluate_payments
 from models.errors import Conflict, Transient
 from models.views.archives.payments import Explanation
 from services.payments.discrepancies import explain
-from services.views import discrepancy_list
+from services.views import troubles
 from tests.installations import archived
 from tests.messages import message_of
 from tests.payments import booked, payment
@@ -117,9 +118,9 @@ def test_newest_discrepancies_come_first_and_all_are_counted(tmp_path: Path) -> 
         put(name, report(line(cguid, amount=f"{cguid[1]}.00")), tmp_path)
         asyncio.run(import_reports())
 
-    (newest,) = discrepancy_list.newest_open(1)
+    (newest,) = troubles.newest_discrepancies(1)
     assert "1.00 ILS" in newest.expected
-    assert discrepancy_list.open_by_code() == {"MISSING_IN_ARCHIVE": 2}
+    assert open_numbers(DerivedCode.DISCREPANCY_OPEN) == {"MISSING_IN_ARCHIVE": 2}
 
 
 def test_wrong_report_is_named_and_findings_of_other_reports_are_sent(httpserver: HTTPServer, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from models.views.archives.archives import ArchiveQuery, ArchiveView
 from models.views.archives.payments import Explanation
 from services.payments import discrepancies
 from services.views import archive_list, archive_view, overview
-from services.views.failure_list import failures
+from services.views.troubles import failures
 from tests.conftest import bucket_at
 from tests.flows.conftest import received
 from tests.flows.overheard import Overheard

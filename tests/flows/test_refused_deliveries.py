@@ -19,10 +19,10 @@ from flows.deliver_messages import deliver_messages
 from flows.sweep_inbox import sweep_inbox
 from models.errors import Refused
 from models.views.troubles import RefusedQuery
-from services.messages.events.planning import known_endpoints
+from services.messages.events import known_endpoints
 from services.triggering.refusals import list_all_refused
 from services.triggering.releases import release_all
-from services.views import refused_list
+from services.views import troubles
 from tests.flows.conftest import due_now
 from tests.flows.databases import in_new_database
 from tests.messages import message_of
@@ -167,7 +167,7 @@ def test_release_is_in_the_history_and_in_a_rebuilt_database(configure: Callable
     bodies = {each.receipt_id: [each] for each in quarantine.refused()}
     assert [each.fault is None for each in release_all(bodies)] == [False, True]
     sweep()
-    before = refused_list.page(RefusedQuery()).items
+    before = troubles.refused_page(RefusedQuery()).items
     assert [(each.receipt_id == sound, each.released_at is not None) for each in before] == [
         (False, False),
         (True, True),
@@ -175,4 +175,4 @@ def test_release_is_in_the_history_and_in_a_rebuilt_database(configure: Callable
 
     in_new_database(configure)
 
-    assert refused_list.page(RefusedQuery()).items == before
+    assert troubles.refused_page(RefusedQuery()).items == before

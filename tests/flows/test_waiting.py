@@ -13,6 +13,7 @@ from prefect.flow_engine import run_flow_async
 
 from adapters.database.transactions import writing
 from adapters.settings.settings import Settings
+from adapters.tables.open_conditions import DerivedCode, open_numbers
 from adapters.tables.runs import waiting
 from flows.process_archive import process_archive
 from models.errors import System
@@ -57,7 +58,7 @@ def test_archive_waits_for_the_store_and_is_completed_when_it_is_back(sqlite_ins
                 cause = await asyncio.to_thread(_cause, "process-1")
                 assert (cause.code, cause.task, cause.attempt) == ("STORE_AWAY", "persist-files", 1)
                 assert _archive("process-1").state == "processing"
-                assert [(each.waits_for, each.runs) for each in waiting.summary()] == [("store", 1)]
+                assert open_numbers(DerivedCode.SYSTEM_AWAY) == {"store": 1}
                 await asyncio.to_thread(workers.wait_for, str(run_id), "AwaitingRetry")
                 waits = await client.read_flow_run(run_id)
                 assert waits.state
@@ -69,7 +70,7 @@ def test_archive_waits_for_the_store_and_is_completed_when_it_is_back(sqlite_ins
 
     archive = _archive("process-1")
     assert (archive.state, archive.cause) == ("completed", None)
-    assert waiting.summary() == []
+    assert open_numbers(DerivedCode.SYSTEM_AWAY) == {}
     assert [archive.runs[0].state, archive.runs[-1].state] == ["AwaitingRetry", "Completed"]
     assert {each.flow_run_id for each in archive.runs} == {str(run.id)}
 
@@ -90,7 +91,7 @@ def test_archive_waits_for_clamav_and_is_completed_when_it_is_back(
 
         asyncio.run(_run())
 
-    assert [(each.waits_for, each.runs) for each in waiting.summary()] == [("ClamAV", 1)]
+    assert open_numbers(DerivedCode.SYSTEM_AWAY) == {"ClamAV": 1}
 
 
 def test_archive_that_has_waited_for_three_days_fails_and_waits_no_longer(
@@ -118,7 +119,7 @@ def test_archive_that_has_waited_for_three_days_fails_and_waits_no_longer(
     assert archive.cause
     assert archive.cause.code == "CLAMAV_AWAY"
     assert [(each.state, each.failed_task) for each in archive.runs] == [("Failed", "persist-files")]
-    assert waiting.summary() == []
+    assert open_numbers(DerivedCode.SYSTEM_AWAY) == {}
 
 
 def _waiting_row(flow_run_id: str, receipt_id: str, since: datetime) -> WaitingRow:

@@ -17,7 +17,7 @@ from models.archive.archive import ArchiveRow
 from models.completeness.processes import MissingProcessRow, SessionEventRow
 from models.messages.endpoint import EndpointRow
 from models.messages.notification import NotificationRow, NotificationState
-from models.people.notice import LetterRow
+from models.people import LetterRow
 from models.sources import StatedTerms
 from services import sources
 from tests.conftest import free_port

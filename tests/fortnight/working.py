@@ -18,8 +18,8 @@ from adapters.tables.runs import receipts
 from services.completeness.alerting import announce_missing
 from services.completeness.finding_missing import find_missing
 from services.completeness.taking_in import take_in_left
-from services.messages.attempts.delivering import deliver_due, due_endpoints, give_up_expired
-from services.people.telling import tell
+from services.messages.deliveries import deliver_due, due_endpoints, give_up_expired
+from services.people.letters import tell
 from tests.fortnight.clock import Clock
 from tests.fortnight.nursery import keep_running
 from tests.fortnight.plan import BEGIN, DAYS, DELIVERS_AFTER, LOOKS_AFTER

@@ -12,7 +12,7 @@ from adapters.database.transactions import writing
 from adapters.settings.settings import settings
 from models.messages.notification import NotificationAttemptRow, NotificationRow
 from models.payments import DiscrepancyEventRow, DiscrepancyLogRow, DiscrepancyRow
-from models.search.entry import SearchEntryRow, SearchFacetRow
+from models.search import SearchEntryRow, SearchFacetRow
 from services.custody.rebuilding import rebuild, rebuild_object
 from services.custody.verifying import object_of, stored_objects
 

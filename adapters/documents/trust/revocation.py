@@ -20,7 +20,9 @@ from pyhanko_certvalidator.revinfo.validate_ocsp import verify_ocsp_response
 
 from adapters.documents.trust.algorithms import Policy, Validator
 from adapters.documents.trust.evidence import Evidence
+from domain.words.sentences import because
 from models.archive.verdict import Revocation, RevocationStatus
+from models.said import said
 
 _UNUSABLE = (CRLValidationError, OCSPValidationError, ValidationError, PathError, ValueError, TypeError, KeyError)
 _SECOND = timedelta(seconds=1)
@@ -83,10 +85,10 @@ async def revocation_of(
     if usable:
         last = max(usable, key=lambda each: each.said_at)
         return Revocation(RevocationStatus.GOOD, last.source, last.said_at, last.revoked_at)
-    reason = "no OCSP answer and no CRL for the certificate was found in the document"
+    why = said("no_revocation_data")
     if answers:
-        reason = "the OCSP answers and CRLs in the document are older than the signature"
-    return Revocation(RevocationStatus.UNKNOWN, reason=reason)
+        why = said("old_revocation_data")
+    return Revocation(RevocationStatus.UNKNOWN, **because(reason=why))
 
 
 async def is_issuer_revoked(

@@ -15,25 +15,27 @@ from pyhanko_certvalidator.path import ValidationPath
 from adapters.documents.trust.evidence import Evidence
 from adapters.documents.trust.revocation import Moment, context_at, is_issuer_revoked, revocation_of
 from adapters.documents.trust.trust_lists import Listed, best
+from domain.words.sentences import because
 from models.archive.verdict import Revocation, RevocationStatus, Tier, Wanted
+from models.said import Said, said
 
-_UNTRUSTED = "its certificate does not lead to a trusted root"
+_UNTRUSTED = said("untrusted_root")
 _REASONS = {
     AdESIndeterminate.NO_CERTIFICATE_CHAIN_FOUND: _UNTRUSTED,
-    AdESIndeterminate.OUT_OF_BOUNDS_NO_POE: "its certificate was not valid at the time of signing",
-    AdESIndeterminate.EXPIRED: "its certificate had expired at the time of signing",
-    AdESIndeterminate.NOT_YET_VALID: "its certificate was not valid yet at the time of signing",
-    AdESIndeterminate.CRYPTO_CONSTRAINTS_FAILURE: "it, or a certificate above it, uses an algorithm that is too weak",
-    AdESIndeterminate.CHAIN_CONSTRAINTS_FAILURE: "its certificate, or one above it, is not for this use",
+    AdESIndeterminate.OUT_OF_BOUNDS_NO_POE: said("invalid_then"),
+    AdESIndeterminate.EXPIRED: said("expired_then"),
+    AdESIndeterminate.NOT_YET_VALID: said("not_valid_yet"),
+    AdESIndeterminate.CRYPTO_CONSTRAINTS_FAILURE: said("weak_algorithm"),
+    AdESIndeterminate.CHAIN_CONSTRAINTS_FAILURE: said("not_for_this_use"),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """Whether a certificate is trusted. `reason`: why it is not, or why that is unknown."""
+    """Whether a certificate is trusted. `why` it is not, or why that is unknown."""
 
     trusted: bool | None
-    reason: str | None
+    why: Said | None
     revocation: Revocation | None
 
 
@@ -45,22 +47,22 @@ async def trust_in(status: Any, evidence: Evidence, roots: Sequence[x509.Certifi
         roots: Trusted certificates; None if trust is not judged, since none are configured.
     """
     if roots is None:
-        reason = "without a trusted root, OCSP answers and CRLs cannot be checked"
-        return Trust(None, "no trusted roots were configured", Revocation(RevocationStatus.UNKNOWN, reason=reason))
+        why = said("no_roots_for_revocation")
+        return Trust(None, said("no_roots"), Revocation(RevocationStatus.UNKNOWN, **because(reason=why)))
     if not status.trusted:
-        reason = _REASONS.get(status.trust_problem_indic, _UNTRUSTED)
+        why = _REASONS.get(status.trust_problem_indic, _UNTRUSTED)
         if not (status.intact and status.valid):
-            reason = "it is not valid"
-        return Trust(False, reason, Revocation(RevocationStatus.UNKNOWN, reason="its certificate is not trusted"))
+            why = said("not_valid")
+        return Trust(False, why, Revocation(RevocationStatus.UNKNOWN, **because(reason=said("certificate_untrusted"))))
     try:
         revocation = await revocation_of(status.validation_path, evidence, roots, moment)
         if await is_issuer_revoked(status.validation_path, evidence, roots, moment):
-            return Trust(False, "the certificate of an issuer was revoked", revocation)
+            return Trust(False, said("issuer_revoked"), revocation)
     except (MemoryError, RecursionError):
         raise
     except Exception:  # noqa: BLE001 -- an OCSP answer or CRL may be crafted to make asn1crypto raise any exception
-        reason = "the OCSP answers and CRLs in the document cannot be read"
-        revocation = Revocation(RevocationStatus.UNKNOWN, reason=reason)
+        why = said("revocation_unreadable")
+        revocation = Revocation(RevocationStatus.UNKNOWN, **because(reason=why))
     return _trust(status.validation_path.last, revocation, moment)
 
 
@@ -92,12 +94,12 @@ async def _leads_to(
 def _trust(certificate: x509.Certificate, revocation: Revocation, moment: Moment) -> Trust:
     if revocation.status is RevocationStatus.REVOKED:
         if revocation.revoked_at and revocation.revoked_at <= moment.at:
-            return Trust(False, "its certificate was revoked before it signed", revocation)
-        reason = "its certificate was revoked, and no trusted time stamp proves that it signed before"
-        return Trust(None, reason, revocation)
+            return Trust(False, said("revoked_before"), revocation)
+        why = said("revoked_unproven")
+        return Trust(None, why, revocation)
     if not moment.is_proven and certificate.not_valid_after < moment.known:
-        reason = "its certificate has expired, and no trusted time stamp proves that it signed before"
-        return Trust(None, reason, revocation)
+        why = said("expired_unproven")
+        return Trust(None, why, revocation)
     return Trust(True, None, revocation)
 
 

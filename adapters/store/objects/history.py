@@ -22,8 +22,8 @@ from adapters.database.transactions import pages, reading, writing
 from adapters.files.spool import spooled, write_spooled
 from adapters.files.store import store
 from adapters.store import ocfl
+from domain.messages.attempts import TRIED_FOR
 from domain.messages.endpoints import declared_name
-from domain.messages.retrying import TRIED_FOR
 from models.archive.archive import State
 from models.errors import Conflict
 from models.messages.event import EventRow

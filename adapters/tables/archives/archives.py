@@ -13,7 +13,7 @@ from adapters.database.transactions import insert_rows, pages, reading, writing
 from adapters.search import entries
 from adapters.search.attention import IS_WARNED
 from domain.archive.versions import Age, newest_first, repeated
-from domain.search.facets import judged_facets
+from domain.search import judged_facets
 from models.archive.archive import ArchiveRow, FormFieldRow, State
 from models.archive.session import LabelRow
 from models.archive.verdict import SignedDocumentRow

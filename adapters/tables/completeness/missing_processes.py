@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy
 from sqlalchemy import ColumnElement
-from sqlmodel import Session, and_, col, func, or_, select, update
+from sqlmodel import Session, and_, col, or_, select, update
 
 from adapters.database.transactions import insert_new, pages, reading, writing
 from domain.completeness.missing import ALERTS_H
@@ -104,14 +104,6 @@ def nearest_open(limit: int) -> list[MissingProcessRow]:
     with reading() as session:
         found = select(MissingProcessRow).where(_IS_OPEN).order_by(col(MissingProcessRow.deadline_at))
         return list(session.exec(found.limit(limit)))
-
-
-def open_counts() -> dict[tuple[str, str], int]:
-    """Return the number of open findings by source and why."""
-    by = (col(MissingProcessRow.source), col(MissingProcessRow.why))
-    with reading() as session:
-        counted = session.exec(select(*by, func.count()).where(_IS_OPEN).group_by(*by).order_by(*by)).all()
-    return {(source, why): count for source, why, count in counted}
 
 
 def set_decided(session: Session, decisions: Sequence[tuple[str, datetime | None, bool]]) -> None:

@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 
 from adapters.database.transactions import writing
 from adapters.tables.messages.queues import EXPIRED, Taken, die, disable_by_itself, health_of, make_due
-from domain.messages.retrying import (
+from domain.messages.attempts import (
     TRIED_FOR,
     Failure,
     after_confirmation,
@@ -17,6 +17,7 @@ from domain.messages.retrying import (
     is_gone,
     next_attempt,
 )
+from domain.words.catalogue import in_words
 from models.messages.endpoint import EndpointRow
 from models.messages.notification import (
     AttemptTrigger,
@@ -25,10 +26,11 @@ from models.messages.notification import (
     NotificationState,
     Stage,
 )
+from models.said import Said, said
 
 _MOST_MESSAGES_WITH_LONG_ANSWERS = 20
 _LENGTH_OF_OTHER_ANSWERS = 200
-_GONE = "the endpoint answered 410 Gone"
+_GONE = said("endpoint_gone")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class Made:
     ended_at: datetime
     status_code: int | None = None
     stage: Stage | None = None
-    error: str | None = None
+    error: Said | None = None
     answer: str | None = None
     retry_after: timedelta | None = None
     trigger: AttemptTrigger = AttemptTrigger.AUTOMATIC
@@ -116,7 +118,7 @@ def _settle(message: NotificationRow, failure: Failure, *, confirmed: bool) -> N
     if message.state == NotificationState.DELIVERED:
         return
     if confirmed:
-        message.state, message.skipped_why = NotificationState.DELIVERED, None
+        message.state, message.skipped_why, message.values = NotificationState.DELIVERED, None, None
         message.delivered_at, message.next_attempt_at = failure.ended_at, None
     elif is_gone(failure.status_code):
         die(message, _GONE)
@@ -150,7 +152,7 @@ def _row(
         duration_s=round((made.ended_at - made.began_at).total_seconds(), 3),
         status_code=made.status_code,
         stage=made.stage,
-        error=made.error,
+        **in_words(error=made.error),
         answer=_new_answer(session, message, made.answer, endpoint),
         next_attempt_at=message.next_attempt_at,
     )

@@ -69,14 +69,6 @@ def pending_by_endpoint() -> dict[str, int]:
         return dict(session.exec(pending.group_by(NotificationRow.endpoint_name)).all())
 
 
-def undelivered_by_endpoint() -> dict[tuple[str, str], int]:
-    """Return the number of messages that are pending or dead, by the name of their endpoint and by state."""
-    by = (col(NotificationRow.endpoint_name), col(NotificationRow.state))
-    counted = select(*by, func.count()).where(IS_UNDELIVERED).group_by(*by).order_by(*by)
-    with reading() as session:
-        return {(endpoint, state): number for endpoint, state, number in session.exec(counted)}
-
-
 def of_receipt(receipt_id: str) -> list[NotificationRow]:
     with reading() as session:
         found = select(NotificationRow).where(NotificationRow.receipt_id == receipt_id)

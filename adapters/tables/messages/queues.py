@@ -8,13 +8,16 @@ from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, or_, select, update
 
 from adapters.database.transactions import reading, writing
-from domain.messages.retrying import Health, is_given_up
+from domain.messages.attempts import Health, is_given_up
+from domain.messages.endpoints import why_disabled
+from domain.words.catalogue import in_words, word
 from models.messages.endpoint import EndpointRow
 from models.messages.event import EventRow
 from models.messages.notification import AttemptTrigger, NotificationRow, NotificationState
+from models.said import Said, moment, said, said_by
 
-EXPIRED = "the endpoint has not confirmed it in time"
-UNDER_WAY = "another attempt is under way"
+EXPIRED = said("not_confirmed_in_time")
+UNDER_WAY = said("attempt_under_way")
 _CLAIMED_FOR = timedelta(seconds=25)
 """Longer than an attempt takes. After that, the process that makes it is gone."""
 _PAGE_CLAIMED_FOR = timedelta(seconds=120)
@@ -36,7 +39,7 @@ class Taken:
     taken_at: datetime
 
 
-def take(message_id: str, now: datetime, trigger: AttemptTrigger, *, unless_paused: bool) -> Taken | str:
+def take(message_id: str, now: datetime, trigger: AttemptTrigger, *, unless_paused: bool) -> Taken | Said:
     """Take a message for one attempt, whenever it is due, or return why no attempt may be made.
 
     Args:
@@ -57,7 +60,7 @@ def take(message_id: str, now: datetime, trigger: AttemptTrigger, *, unless_paus
         if unless_paused and endpoint.failing_since and endpoint.paused_until:
             endpoint.paused_until = now + _PROBED_FOR
         if unless_paused and free_at - now > _RESERVED_FOR:
-            return "other messages use up the endpoint's rate; this one follows them"
+            return said("rate_used_up")
         (starts_at,) = _reserved(endpoint, 1, now)
         message.claimed_until = starts_at + _CLAIMED_FOR
         return Taken(message, endpoint, _bodies(session, [message]).get(message.event_id), starts_at, now)
@@ -75,7 +78,7 @@ def take_due(endpoint_name: str, now: datetime, limit: int) -> list[Taken]:
     with writing() as session:
         endpoint = session.get(EndpointRow, endpoint_name, with_for_update=True)
         if not endpoint:  # an earlier build planned them, and the settings no longer name the URL
-            empty_queue(session, endpoint_name, "the endpoint is removed")
+            empty_queue(session, endpoint_name, said("endpoint_removed"))
             return []
         if _has_left(session, endpoint, now) or _why_paused(endpoint, now):
             return []
@@ -151,25 +154,25 @@ def give_up_expired(now: datetime) -> list[NotificationRow]:
         return messages
 
 
-def disable_by_itself(session: Session, endpoint: EndpointRow, now: datetime, why: str) -> None:
+def disable_by_itself(session: Session, endpoint: EndpointRow, now: datetime, why: Said) -> None:
     """Disable an endpoint that its answers have disabled, as `disable_within` does, and record it as an action."""
-    action = {"at": now.isoformat(), "by": "cellar", "what": f"disabled: {why}"}
+    action = {"at": now.isoformat(), "by": "cellar", "what": f"disabled: {word(why)}"}
     endpoint.actions = [*endpoint.actions[1 - MOST_ACTIONS :], action]
     disable_within(session, endpoint, now, why)
 
 
-def disable_within(session: Session, endpoint: EndpointRow, now: datetime, why: str) -> None:
+def disable_within(session: Session, endpoint: EndpointRow, now: datetime, why: Said) -> None:
     """Disable an endpoint in the caller's transaction, and empty its queue."""
-    endpoint.disabled_at, endpoint.disabled_why = now, why
-    empty_queue(session, endpoint.name, f"the endpoint is disabled: {why}")
+    endpoint.sqlmodel_update({"disabled_at": now} | in_words(disabled_why=why))
+    empty_queue(session, endpoint.name, why_disabled(endpoint))
 
 
-def empty_queue(session: Session, endpoint_name: str, why: str) -> None:
+def empty_queue(session: Session, endpoint_name: str, why: Said) -> None:
     """Skip the messages to an endpoint that are pending, in the caller's transaction.
 
     A message whose attempt is recorded right now is skipped when it is due again.
     """
-    skipped = {"state": NotificationState.SKIPPED, "skipped_why": why, "next_attempt_at": None}
+    skipped = {"state": NotificationState.SKIPPED, "next_attempt_at": None} | in_words(skipped_why=why)
     session.execute(update(NotificationRow).where(_pending_to(endpoint_name)).values(**skipped))
 
 
@@ -197,32 +200,32 @@ def _due(now: datetime) -> tuple[ColumnElement[bool], ...]:
 
 def _why_not(
     session: Session, message: NotificationRow, endpoint: EndpointRow, trigger: AttemptTrigger, now: datetime
-) -> str | None:
+) -> Said | None:
     if message.state == NotificationState.DELIVERED and trigger is not AttemptTrigger.FORCED:
-        return "another attempt has delivered it"
+        return said("delivered_already")
     if _has_left(session, endpoint, now):
-        return "the endpoint is disabled or removed"
+        return said("endpoint_left")
     if message.state == NotificationState.SKIPPED and trigger is AttemptTrigger.AUTOMATIC:
-        return message.skipped_why or "it is skipped"
+        return why_not(message) or said("message_is_skipped")
     return UNDER_WAY if message.claimed_until and message.claimed_until > now else None
 
 
 def _has_left(session: Session, endpoint: EndpointRow, now: datetime) -> bool:
     """Return whether an endpoint receives nothing any longer. Its queue is empty then."""
     if endpoint.removed_at:
-        empty_queue(session, endpoint.name, "the endpoint is removed")
+        empty_queue(session, endpoint.name, said("endpoint_removed"))
         return True
     if not endpoint.disabled_at and is_given_up(health_of(endpoint), now):
-        since = endpoint.failing_since
-        disable_by_itself(session, endpoint, now, f"it has confirmed nothing since {since:%Y-%m-%d %H:%M} UTC")
+        since = f"{endpoint.failing_since:%Y-%m-%d %H:%M} UTC"
+        disable_by_itself(session, endpoint, now, said("nothing_confirmed_since", since=since))
     elif endpoint.disabled_at:
-        empty_queue(session, endpoint.name, f"the endpoint is disabled: {endpoint.disabled_why}")
+        empty_queue(session, endpoint.name, why_disabled(endpoint))
     return endpoint.disabled_at is not None
 
 
-def _why_paused(endpoint: EndpointRow, now: datetime) -> str | None:
+def _why_paused(endpoint: EndpointRow, now: datetime) -> Said | None:
     if endpoint.failing_since and endpoint.paused_until and endpoint.paused_until > now:
-        return f"the endpoint fails and is tried again at {endpoint.paused_until:%Y-%m-%d %H:%M:%S} UTC"
+        return said("endpoint_fails_until", at=moment(endpoint.paused_until))
     return None
 
 
@@ -263,5 +266,11 @@ def make_due(session: Session, endpoint_name: str, now: datetime, *, only_untrie
     session.execute(update(NotificationRow).where(theirs).values(next_attempt_at=now))
 
 
-def die(message: NotificationRow, why: str) -> None:
-    message.state, message.skipped_why, message.next_attempt_at = NotificationState.DEAD, why, None
+def die(message: NotificationRow, why: Said) -> None:
+    dead = {"state": NotificationState.DEAD, "next_attempt_at": None}
+    message.sqlmodel_update(dead | in_words(skipped_why=why))
+
+
+def why_not(message: NotificationRow) -> Said | None:
+    """Return why a message is skipped or dead."""
+    return said_by(message.values or {}, "skipped_why", message.skipped_why)

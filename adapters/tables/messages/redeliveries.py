@@ -11,7 +11,7 @@ from sqlmodel import Session, col, func, select, update
 
 from adapters.database.listing import Order, listed
 from adapters.database.transactions import insert_new, reading, writing
-from domain.messages.retrying import TRIED_FOR
+from domain.messages.attempts import TRIED_FOR
 from models.messages.endpoint import EndpointRow
 from models.messages.notification import AttemptTrigger, NotificationRow, NotificationState
 from models.messages.redelivery import RedeliveryMessageRow, RedeliveryRow
@@ -164,6 +164,7 @@ def _make_due(
         theirs.values(
             state=NotificationState.PENDING,
             skipped_why=None,
+            values=None,
             next_attempt_at=now,
             expires_at=now + TRIED_FOR,
             tried_before=NotificationRow.attempts,

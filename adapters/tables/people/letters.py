@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement
 from sqlmodel import col, select, update
 
 from adapters.database.transactions import reading, writing
-from models.people.notice import LetterRow
+from models.people import LetterRow
 
 
 def due(addresses: Collection[str], now: datetime) -> list[LetterRow]:

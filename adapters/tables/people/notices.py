@@ -7,7 +7,7 @@ from typing import Any
 from sqlmodel import Session, col, func, select, update
 
 from adapters.database.transactions import insert_new, reading, upsert, writing
-from models.people.notice import LetterRow, Notice, NoticeKind, NoticeRow
+from models.people import LetterRow, Notice, NoticeKind, NoticeRow
 
 _IS_OPEN = col(NoticeRow.closed_at).is_(None)
 

@@ -6,7 +6,7 @@ from sqlalchemy import Update
 from sqlmodel import col, select, update
 
 from adapters.database.transactions import insert_new, reading, writing
-from models.people.saved_view import SavedViewRow
+from models.people import SavedViewRow
 
 _IS_SHOWN = col(SavedViewRow.ended_at).is_(None)
 
@@ -17,21 +17,18 @@ def shown() -> list[SavedViewRow]:
         return list(session.exec(select(SavedViewRow).where(_IS_SHOWN).order_by(SavedViewRow.name)))
 
 
-def add(view: SavedViewRow) -> bool:
-    """Add a view, and return whether it is kept: not if its name is taken."""
-    with writing() as session:
-        return insert_new(session, SavedViewRow, view.model_dump())
+def save(view: SavedViewRow, *, replace: bool = False) -> bool:
+    """Keep a view, and return whether it is kept: not if its name is taken, unless it is to `replace` that view.
 
+    It is not either if somebody else replaced that view in the same moment: two such updates see one row, and the index
+    takes one of their inserts.
 
-def replace(view: SavedViewRow) -> bool:
-    """Put a view in the place of the view of its name, and return whether it is kept.
-
-    It is not if somebody else replaced that view in the same moment: two such updates see one row, and the index takes
-    one of their inserts.
+    Raises:
+        Transient: the database does not answer.
     """
     with writing() as session:
-        named = col(SavedViewRow.name) == view.name
-        session.execute(_ended(view.saved_by, view.saved_at).where(named))
+        if replace:
+            session.execute(_ended(view.saved_by, view.saved_at).where(col(SavedViewRow.name) == view.name))
         return insert_new(session, SavedViewRow, view.model_dump())
 
 

@@ -8,7 +8,7 @@ from sqlmodel import col, exists, func, select, update
 
 from adapters.database.transactions import reading, upsert, writing
 from adapters.search import entries
-from adapters.search.attention import IS_FOREIGN, IS_OPEN
+from adapters.search.attention import IS_FOREIGN
 from models.archive.archive import ArchiveRow
 from models.archive.warning import WarningCode
 from models.messages.event import EventRow, EventType
@@ -68,21 +68,6 @@ def set_aside() -> list[RefusedDelivery]:
             )
             for row, receipt, archive in session.exec(owned.order_by(col(DeliveryRow.delivery_id).desc()))
         ]  # fmt: skip
-
-
-def open_bodies() -> int:
-    """Return the number of refused bodies that need a person."""
-    bodies = select(func.count(col(RefusedRow.receipt_id).distinct())).where(IS_OPEN)
-    with reading() as session:
-        return session.exec(bodies).one()
-
-
-def open_by_code() -> dict[str, int]:
-    """Return the number of refused bodies that need a person, by code."""
-    code = col(RefusedRow.code)
-    bodies = select(code, func.count(col(RefusedRow.receipt_id).distinct())).where(IS_OPEN)
-    with reading() as session:
-        return dict(session.exec(bodies.group_by(code).order_by(code)).all())
 
 
 def put_into_group(group: str, now: datetime) -> None:

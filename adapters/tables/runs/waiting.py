@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import NAMESPACE_OID, uuid5
 
 from sqlalchemy import ColumnElement
-from sqlmodel import Session, col, delete, func, select
+from sqlmodel import Session, col, delete, select
 
 from adapters.database.transactions import insert_new, pages, reading, upsert, writing
 from models.errors import System
@@ -92,19 +92,3 @@ def _rows(which: ColumnElement[bool]) -> list[WaitingRow]:
     with reading() as session:
         rows = select(WaitingRow).where(which).order_by(col(WaitingRow.since), WaitingRow.flow_run_id)
         return list(session.exec(rows))
-
-
-@dataclass(frozen=True, slots=True)
-class Waits:
-    """The runs that wait for a system: how many, and since when the first of them waits."""
-
-    waits_for: str
-    runs: int
-    since: datetime
-
-
-def summary() -> list[Waits]:
-    """Return how many runs wait for each system."""
-    counted = select(WaitingRow.waits_for, func.count(), func.min(WaitingRow.since))
-    with reading() as session:
-        return [Waits(*row) for row in session.exec(counted.group_by(WaitingRow.waits_for)).all()]

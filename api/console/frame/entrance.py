@@ -13,7 +13,7 @@ from api.console.frame.rendering import render
 from api.console.frame.threads import in_thread
 from api.console.frame.visits import AnyVisitor, own_path
 from api.unauthorized import Unauthorized
-from domain.pages.languages import LANGUAGES
+from domain.words.wording import LANGUAGES
 from services.people import logins
 
 _MOST_SIGNS_OF_NAME = 60

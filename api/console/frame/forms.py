@@ -11,8 +11,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from api.console.frame.cookies import Visitor
 from api.console.frame.visits import AnyVisitor, Person
-from api.console.words.languages import N_
 from api.gate import read_body
+from domain.words.wording import N_
 from models.errors import Refused
 from models.views.parameters import Statement
 

@@ -17,13 +17,9 @@ from api.console.frame import cookies
 from api.console.frame.cookies import ROOT, Visitor
 from api.console.frame.static import static_url
 from api.console.frame.visits import sent_path, visit
-from api.console.words import codes, formats, languages, values
-from api.console.words.languages import N_
-from api.console.words.meanings import answers, causes, choices, conditions, discrepancies, parts, warnings
-from api.console.words.sentences import amounts, forms, messages, timeline, verdicts
-from api.console.words.sentences import parts as checks
-from domain.pages.languages import Language
+from api.console.words import codes, formats, languages, meanings, telling, values
 from domain.runs import heals_by_rerun
+from domain.words.wording import N_, Language
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,22 +71,19 @@ _FILTERS: Mapping[str, Callable[..., Any]] = {
     "filter_name": codes.filter_text,
     "tone": codes.tone,
     "worded": languages.worded,
-    "discrepancy": discrepancies.discrepancy_text,
-    "discrepancy_meaning": discrepancies.discrepancy_meaning,
-    "warning_meaning": warnings.warning_meaning,
-    "condition_meaning": conditions.condition_meaning,
-    "cause_meaning": causes.cause_meaning,
-    "wait_meaning": causes.wait_meaning,
-    "answer_meaning": answers.answer_meaning,
-    "part_meaning": parts.part_meaning,
-    "part_found": checks.part_found,
-    "choice": choices.choice_text,
-    "english": forms.english,
-    "verdict": verdicts.verdict_text,
-    "outcome_verdict": verdicts.outcome_text,
-    "amount": amounts.amount_text,
-    "message_why": messages.message_text,
-    "happened": timeline.timeline_text,
+    "discrepancy": meanings.discrepancy_text,
+    "discrepancy_meaning": meanings.discrepancy_meaning,
+    "warning_meaning": meanings.warning_meaning,
+    "condition_meaning": meanings.condition_meaning,
+    "cause_meaning": meanings.cause_meaning,
+    "wait_meaning": meanings.wait_meaning,
+    "answer_meaning": meanings.answer_meaning,
+    "part_meaning": meanings.part_meaning,
+    "part_found": telling.part_found,
+    "choice": meanings.choice_text,
+    "english": telling.english,
+    "told": telling.told,
+    "happened": telling.happened,
     "value": values.json_text,
     "in_path": lambda text: quote(str(text), safe=""),
 }

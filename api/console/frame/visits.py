@@ -8,8 +8,8 @@ from fastapi import Depends, Request
 
 from adapters.settings.settings import settings
 from api.console.frame.cookies import ROOT, Visitor, new_visitor_id, visitor_id_of
-from api.console.words.languages import N_
 from api.references import is_ambiguous
+from domain.words.wording import N_
 from models.errors import Refused
 from services.people import logins
 

@@ -6,20 +6,20 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
 
-from adapters.tables.messages import notifications
+from adapters.tables.open_conditions import DerivedCode, open_numbers
 from api.console.frame.cookies import ROOT
 from api.console.frame.entrance import see
 from api.console.frame.forms import Form, Posted
 from api.console.frame.rendering import render
 from api.console.frame.threads import in_thread
 from api.console.frame.visits import Person, recorded
-from api.console.words.languages import N_
+from domain.words.wording import N_
 from models.errors import Refused
 from models.messages.event import EventType
 from models.messages.notification import NotificationState
 from models.views.messages.endpoints import NewEndpoint, Rotation
 from models.views.messages.messages import MessageFilter, MessageQuery
-from services.messages.endpoints import endpoint_tests, endpoint_views, endpoints
+from services.messages import endpoints
 from services.redelivery import confirming, planning, records
 from services.views import message_list
 
@@ -31,7 +31,9 @@ router = APIRouter()
 
 @router.get("/endpoints")
 def list_endpoints(request: Request, _person: Person) -> Response:
-    return render(request, "endpoints/list.html", endpoints=endpoint_views.listed().items, dead=_dead())
+    return render(
+        request, "endpoints/list.html", endpoints=endpoints.listed().items, dead=open_numbers(DerivedCode.MESSAGES_DEAD)
+    )
 
 
 @router.get("/endpoints/new")
@@ -47,14 +49,14 @@ async def add(request: Request, form: Posted, person: Person) -> Response:
     try:
         read = given | {"rate_per_s": form.number("rate_per_s")}
         asked = NewEndpoint.model_validate({name: value for name, value in read.items() if value not in ("", [])})
-        warnings = await endpoint_tests.warnings_at(asked.url)
+        warnings = await endpoints.warnings_at(asked.url)
         key = await in_thread(endpoints.add, asked, recorded(person), datetime.now(UTC))
     except ValidationError as error:
         wrong = {str(each["loc"][0]): each["msg"].removeprefix("Value error, ") for each in error.errors()}
     except Refused as refused:
         wrong = {"name" if refused.where == "name" else "url": refused.detail}
     else:
-        added = await in_thread(endpoint_views.with_secret, asked.name, key, warnings)
+        added = await in_thread(endpoints.with_secret, asked.name, key, warnings)
         return render(request, "endpoints/secret.html", added=added)
     return render(request, "endpoints/new.html", 422, events=tuple(EventType), given=given, wrong=wrong)
 
@@ -68,8 +70,8 @@ def read(request: Request, name: str, _person: Person) -> Response:
     return render(
         request,
         "endpoints/endpoint.html",
-        found=endpoint_views.view(name),
-        dead=_dead().get(name, 0),
+        found=endpoints.view(name),
+        dead=open_numbers(DerivedCode.MESSAGES_DEAD).get(name, 0),
         states=known,
         chosen=asked if asked in known else None,
         messages=message_list.page(MessageQuery(endpoint=name, state=states, limit=_SHOWN)),
@@ -78,7 +80,7 @@ def read(request: Request, name: str, _person: Person) -> Response:
 
 @router.post("/endpoints/{name}/test")
 async def send_test(request: Request, name: str, _form: Posted, _person: Person) -> Response:
-    return render(request, "endpoints/test.html", tested=await endpoint_tests.send_test(name))
+    return render(request, "endpoints/test.html", tested=await endpoints.send_test(name))
 
 
 @router.post("/endpoints/{name}/disable")
@@ -99,7 +101,7 @@ async def rotate(request: Request, name: str, form: Posted, person: Person) -> R
     """Give an endpoint a new signing key, and show its secret this once."""
     rotation = _rotation(form)
     key = await in_thread(endpoints.rotate, name, rotation, recorded(person), datetime.now(UTC))
-    return render(request, "endpoints/secret.html", added=await in_thread(endpoint_views.with_secret, name, key, None))
+    return render(request, "endpoints/secret.html", added=await in_thread(endpoints.with_secret, name, key, None))
 
 
 @router.post("/endpoints/{name}/remove")
@@ -113,12 +115,6 @@ def _rotation(form: Form) -> Rotation:
         return Rotation.model_validate({"overlap_h": form.number("overlap_h")} if form.text("overlap_h") else {})
     except ValidationError as error:
         raise Refused("BAD_PARAMETER", _WRONG_HOURS, where="overlap_h") from error
-
-
-def _dead() -> dict[str, int]:
-    """Return the number of messages that are dead, by endpoint."""
-    found = notifications.undelivered_by_endpoint()
-    return {name: number for (name, state), number in found.items() if state == NotificationState.DEAD}
 
 
 @router.get("/messages/{message_id}")

@@ -26,7 +26,6 @@ def read(request: Request, _person: Person) -> Response:
         is_month=is_month,
         periods=periods,
         causes=_causes(periods or []),
-        failed=sum(each.archives for each in found.attention.failures),
     )
 
 

@@ -5,7 +5,8 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
 
-from adapters.tables.runs import refused, waiting
+from adapters.tables.open_conditions import NOT_KEPT, DerivedCode, open_conditions, open_numbers
+from adapters.tables.runs import refused
 from api.console.frame.cookies import ROOT
 from api.console.frame.entrance import see
 from api.console.frame.forms import Posted
@@ -15,7 +16,7 @@ from api.console.frame.visits import Person, own_path, recorded
 from api.console.pages.lists import listed
 from models.archive.archive import State
 from models.errors import Refused
-from models.people.action import ActionKind
+from models.people import ActionKind
 from models.runs.receipt import RefusedDelivery
 from models.store.condition import ConditionCode
 from models.views.archives.archives import ArchiveFilter
@@ -28,7 +29,7 @@ from services.payments import discrepancies
 from services.people import actions
 from services.triggering import dismissals
 from services.triggering.releases import release_all
-from services.views import discrepancy_list, failure_list, missing_list, refused_list
+from services.views import troubles
 
 DISCREPANCIES = f"{ROOT}/discrepancies"
 router = APIRouter()
@@ -36,8 +37,10 @@ router = APIRouter()
 
 @router.get("/discrepancies")
 def list_discrepancies(request: Request, _person: Person) -> Response:
-    found = listed(request, DISCREPANCIES, DiscrepancyQuery, discrepancy_list.page)
-    return render(request, "troubles/discrepancies.html", list=found, open_by_code=discrepancy_list.open_by_code())
+    found = listed(request, DISCREPANCIES, DiscrepancyQuery, troubles.discrepancy_page)
+    return render(
+        request, "troubles/discrepancies.html", list=found, open_by_code=open_numbers(DerivedCode.DISCREPANCY_OPEN)
+    )
 
 
 @router.post("/discrepancies/{discrepancy_id}/explain")
@@ -54,8 +57,8 @@ FAILED = f"{ROOT}/failed"
 
 @router.get("/failed")
 def list_failed(request: Request, _person: Person) -> Response:
-    groups = failure_list.failures().items
-    return render(request, "troubles/failed.html", groups=groups, waits=waiting.summary(), unkept=failure_list.NOT_KEPT)
+    groups, waits = troubles.failures().items, open_conditions((DerivedCode.SYSTEM_AWAY,))
+    return render(request, "troubles/failed.html", groups=groups, waits=waits, unkept=NOT_KEPT)
 
 
 @router.post("/failed/plan")
@@ -75,7 +78,7 @@ MISSING = f"{ROOT}/missing"
 
 @router.get("/missing")
 def list_missing(request: Request, _person: Person) -> Response:
-    return render(request, "troubles/missing.html", list=listed(request, MISSING, MissingQuery, missing_list.page))
+    return render(request, "troubles/missing.html", list=listed(request, MISSING, MissingQuery, troubles.missing_page))
 
 
 @router.post("/missing/{missing_id}/dismiss")
@@ -91,8 +94,8 @@ REFUSED = f"{ROOT}/refused"
 
 @router.get("/refused")
 def list_refused(request: Request, _person: Person) -> Response:
-    found = listed(request, REFUSED, RefusedQuery, refused_list.page)
-    return render(request, "troubles/refused.html", list=found, open_by_code=refused.open_by_code())
+    found = listed(request, REFUSED, RefusedQuery, troubles.refused_page)
+    return render(request, "troubles/refused.html", list=found, open_by_code=open_numbers(DerivedCode.DELIVERY_REFUSED))
 
 
 @router.post("/refused/release")

@@ -1,15 +1,12 @@
-"""The language of a page, and its texts by gettext. `make console-texts` brings the Hebrew up to date."""
+"""The language of a page."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cache
-from gettext import GNUTranslations, NullTranslations
-from pathlib import Path
 
-from domain.pages.languages import DIRECTIONS, LANGUAGES, Language, judgement, said
+from adapters.words.languages import texts
+from domain.words.wording import DIRECTIONS, LANGUAGES, Language
 
-_TEXTS = Path(__file__).with_name("texts")
 _language: ContextVar[Language] = ContextVar("language", default="en")
 
 
@@ -39,36 +36,18 @@ def direction() -> str:
 
 
 def gettext(text: str) -> str:
-    return _translations(language()).gettext(text)
+    return texts(language()).gettext(text)
 
 
 def ngettext(one: str, many: str, number: int) -> str:
-    return _translations(language()).ngettext(one, many, number)
-
-
-_ = gettext
-
-
-def N_(text: str) -> str:  # noqa: N802 -- gettext's own name for a text that is worded later
-    """Mark a text for translation where it is written, and word it later."""
-    return text
+    return texts(language()).ngettext(one, many, number)
 
 
 def worded(text: str) -> str:
-    """Return a text of ours that is not written in the console: also looks where exports have their Hebrew."""
-    own = gettext(text) if text else text
-    return own if own != text else judgement(text, said(language()))
+    """Return a text of ours that is not written in the console."""
+    return gettext(text) if text else text
 
 
 def is_in_both_languages(text: str) -> bool:
     """Return whether the console has the Hebrew of an English text."""
-    return _translations("he").gettext(text) != text
-
-
-@cache
-def _translations(language: Language) -> NullTranslations:
-    path = _TEXTS / language / "LC_MESSAGES" / "console.mo"
-    if not path.exists():  # English stands in the code
-        return NullTranslations()
-    with path.open("rb") as file:
-        return GNUTranslations(file)
+    return texts("he").gettext(text) != text

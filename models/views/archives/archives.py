@@ -9,8 +9,9 @@ from pydantic import BaseModel, Field, JsonValue, SerializeAsAny
 from models.archive.archive import State
 from models.archive.verdict import Outcome, Verdict
 from models.archive.warning import WarningCode
+from models.errors import CauseCode
 from models.payments import DiscrepancyCode, Standing
-from models.runs.cause import CauseCode, CauseColumns
+from models.runs.cause import CauseColumns
 from models.store.condition import OF_FILES, ConditionCode
 from models.views.archives.payments import DiscrepancyView, PaymentView
 from models.views.parameters import Integer, Moment, Page, PageQuery, Text
@@ -118,7 +119,13 @@ class ArchiveSummary(_About):
 
 
 class ArchivePage(Page[ArchiveSummary]):
-    """A page of archives, newest first. `next` is the cursor of the following page."""
+    """A page of archives, newest first. `next` is the cursor of the following page.
+
+    `not_indexed`: archives that filters may miss, until workers have indexed them after an upgrade or a change of
+    settings.
+    """
+
+    not_indexed: int = 0
 
 
 class VersionView(BaseModel):
@@ -273,11 +280,16 @@ class TimelineKind(StrEnum):
 
 
 class TimelineEntry(BaseModel):
-    """Something that happened to a process. `by`: the person who did it, or null. `id`: of the row that it is from."""
+    """Something that happened to a process. `by`: the person who did it, or null. `id`: of the row that it is from.
+
+    `what` says it in English; `code` and `values` say it for every language.
+    """
 
     at: datetime
     kind: TimelineKind
     what: str
+    code: str
+    values: dict[str, Any]
     by: str | None
     id: str
 

@@ -1,6 +1,7 @@
 """Payments and discrepancies as the JSON API and the command line show them."""
 
 from datetime import date, datetime
+from typing import Any
 
 from pydantic import BaseModel, Field
 
@@ -45,13 +46,17 @@ class ExplanationView(BaseModel):
 
 
 class DiscrepancyView(BaseModel):
-    """A discrepancy. `opened_at` is the time of its last opening. `explanation` and `closed_at` are later."""
+    """A discrepancy. `opened_at` is the time of its last opening. `explanation` and `closed_at` are later.
+
+    `values` says `expected` and `found` as codes with values; those of earlier builds are empty.
+    """
 
     discrepancy_id: str
     code: str
     transaction_id: str | None
     expected: str
     found: str
+    values: dict[str, Any] = {}
     sentence: str
     state: str
     opened_at: datetime

@@ -2,7 +2,7 @@
 
 import re
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -119,6 +119,7 @@ class EndpointView(BaseModel):
     created_by: str | None
     disabled_at: datetime | None
     disabled_why: str | None
+    values: dict[str, Any] | None = Field(None, description="says `disabled_why` by code; null in earlier builds")
     removed_at: datetime | None
     failing_since: datetime | None
     paused_until: datetime | None
@@ -146,6 +147,7 @@ class EndpointTest(BaseModel):
     delivered: bool
     stage: str | None
     status_code: int | None
-    why: str | None = Field(description="why it is not delivered, if no answer came")
+    why: str | None = Field(None, description="why it is not delivered, if no answer came")
+    values: dict[str, Any] | None = Field(None, description="says `why` by code")
     duration_s: float | None
     answer: str | None

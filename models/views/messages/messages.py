@@ -1,6 +1,7 @@
 """Messages and their attempts as the JSON API and the command line show them."""
 
 from datetime import datetime
+from typing import Any
 
 from pydantic import BaseModel, Field
 
@@ -37,6 +38,7 @@ class MessageView(BaseModel):
     source: str | None
     state: NotificationState
     skipped_why: str | None
+    values: dict[str, Any] | None = Field(None, description="says `skipped_why` by code; null in earlier builds")
     planned_at: datetime = Field(description="time of the event")
     attempts: int = Field(description="number of attempts so far")
     next_attempt_at: datetime | None
@@ -56,6 +58,7 @@ class AttemptView(BaseModel):
     status_code: int | None
     stage: Stage | None
     error: str | None
+    values: dict[str, Any] | None = Field(None, description="says `error` by code; null in earlier builds")
     answer: str | None
     next_attempt_at: datetime | None
 

@@ -49,12 +49,6 @@ _OF_THE_PAYLOAD = (
     SignedDocumentRow,
 )
 _MOST_NAMED = 3
-RELOADED = (
-    "re-run the archive (`cellar rerun REFERENCE`), which loads its rows from the store again; lost receipts and "
-    "deliveries come back by `cellar rebuild` alone, into an empty database. Somebody has changed the database, or an "
-    "older build has loaded the rows"
-)
-"""What to do about rows that differ."""
 
 
 def differing_rows(opened: Sequence[Opened]) -> dict[str, list[FixityFinding]]:

@@ -15,8 +15,6 @@ def test_empty_database_has_a_zero_for_each_label(installation: Settings) -> Non
     assert found.notifications == {(state,): 0 for state in ("pending", "delivered", "dead", "skipped")}
     assert ("AMOUNT_MISMATCH", "open") in found.discrepancies
     assert set(found.discrepancies.values()) == {0}
-    assert found.missing == {("default", why): 0 for why in ("submitted", "deleted", "expired", "listed")}
-    assert found.nearest_deadline_at is None
 
 
 def test_archives_and_discrepancies_are_counted(installation: Settings) -> None:

@@ -10,7 +10,7 @@ from tests.conftest import LONGEST_S
 
 _SPAN = """
 import sys
-import api.app, services.messages.attempts.attempts
+import api.app, services.messages.attempts
 from adapters.observation.tracing import span
 with span("a span", receipt_id="1") as made:
     made.note(size_bytes=1)

@@ -8,7 +8,11 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from adapters.database.transactions import writing
+from adapters.search import entries
+from models.search import DerivedRow
 from models.views.archives.archives import ArchiveQuery
+from services import derived
 from services.bulk import records
 from tests.api.console.conftest import CONTRACT, PERSON, PLAIN, Browser, Console, posted
 from tests.api.console.hostile import HOSTILE_REFERENCE, SCRIPT
@@ -53,6 +57,18 @@ def test_filters_find_what_the_api_finds(browser: Browser, query: str, found: li
     browser.open(f"/console/archives?{query}")
 
     assert references(browser) == found
+
+
+def test_search_says_how_many_archives_are_not_indexed_until_all_are(console: Console, person: httpx.Client) -> None:
+    said = "Archives that a search may miss until they are indexed: 1"
+    with installed(console.folder, **console.settings), writing() as session:
+        session.merge(DerivedRow(kind=derived.SEARCH, version=entries.version(), last="", lacking=1))
+    assert said in person.get("/console/archives?state=failed").text
+
+    with installed(console.folder, **console.settings):
+        while derived.fill():
+            pass
+    assert said not in person.get("/console/archives?state=failed").text
 
 
 @pytest.mark.parametrize("query", ["state=x", "process_number=many", "received_after=soon", "label=none", "cursor=x"])

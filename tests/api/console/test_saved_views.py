@@ -11,7 +11,7 @@ from sqlmodel import select
 
 from adapters.database.transactions import reading
 from adapters.tables.people import saved_views
-from models.people.saved_view import SavedViewRow
+from models.people import SavedViewRow
 from tests.api.console.conftest import CONTRACT, PERSON, Browser, Console, posted
 from tests.api.console.hostile import SCRIPT
 from tests.installations import installed
@@ -117,7 +117,7 @@ def test_view_whose_filters_are_no_longer_valid_says_so_and_can_be_removed(
     with installed(console.folder, **console.settings):
         [row] = saved_views.shown()
         row.view_id, row.query = "0" * 32, "state=shredded"
-        saved_views.replace(row)
+        saved_views.save(row, replace=True)
 
     page = person.get(f"{LIST}?state=shredded").text
 

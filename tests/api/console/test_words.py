@@ -1,4 +1,4 @@
-"""The words of pages: dates, sizes and money of a language; values of people."""
+"""The words of pages: dates, sizes and money of a language; values of people; what the services say."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from adapters.settings.settings import Settings
 from api.console.pages.lists import asked
-from api.console.words import codes, formats, languages, values
+from api.console.words import codes, formats, languages, telling, values
+from models.said import said, verbatim
 from models.views.archives.archives import ArchiveQuery
 
 MOMENT = datetime(2026, 7, 1, 22, 30, 5, tzinfo=UTC)
@@ -79,3 +80,25 @@ def test_filters_of_any_link_are_read_or_marked(pairs: list[tuple[str, str]]) ->
 
 def test_code_without_words_shows_itself() -> None:
     assert (codes.code_text("BRAND_NEW"), codes.filter_text("brand_new")) == ("BRAND_NEW", "Brand new")
+
+
+def test_text_of_others_is_marked_as_english_unless_it_is_not() -> None:
+    with languages.speaking("he"):
+        assert str(telling.told(verbatim("a brand-new text"))) == '<bdi lang="en" dir="ltr">a brand-new text</bdi>'
+        assert str(telling.told(None, "דנה wrote this")) == "<bdi>דנה wrote this</bdi>"
+        assert str(telling.told(None)) == "–"
+
+
+def test_text_of_an_earlier_build_is_looked_up_whole() -> None:
+    with languages.speaking("he"):
+        assert str(telling.told(None, "it is not valid")) == "<bdi>היא אינה תקפה</bdi>"
+
+
+@given(st.text())
+def test_value_within_a_sentence_is_shown_as_text(text: str) -> None:
+    with languages.speaking("he"):
+        shown = str(telling.told(said("endpoint_disabled", why=verbatim(text)).as_json()))
+
+    inner = shown.removeprefix("<bdi>").removesuffix("</bdi>").replace("\u2068", "").replace("\u2069", "")
+    assert "<" not in inner
+    assert not set("\u202a\u202b\u202d\u202e\u2066\u2067\0") & set(inner)

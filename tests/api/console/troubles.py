@@ -18,7 +18,7 @@ from models.runs.receipt import RefusedRow
 from models.runs.run import RunRow
 from models.store.condition import ConditionCode, Subject
 from models.views.messages.endpoints import NewEndpoint
-from services.messages.endpoints import endpoints
+from services.messages import endpoints
 from tests.bulk import fill, filled, receipt_id
 from tests.records import digest
 

@@ -30,8 +30,8 @@ Json = dict[str, Any]
 PNG_SHA256, PDF_SHA256 = hashlib.sha256(PNG).hexdigest(), hashlib.sha256(PDF).hexdigest()
 
 DISCREPANCY = {
-    *("discrepancy_id", "code", "transaction_id", "expected", "found", "sentence", "state", "opened_at"),
-    *("explanation", "closed_at"),
+    *("discrepancy_id", "code", "transaction_id", "expected", "found", "values", "sentence", "state", "opened_at"),
+    *("explanation", "closed_at", "values"),
 }
 
 
@@ -100,7 +100,7 @@ class TestOneArchive:
             },
             "discrepancies": DISCREPANCY,
             "closed_discrepancies": DISCREPANCY,
-            "timeline": {"at", "kind", "what", "by", "id"},
+            "timeline": {"at", "kind", "what", "code", "values", "by", "id"},
         }
         assert all(archive[name].endswith("Z") for name in ("received_at", "completed_at"))
 

@@ -179,7 +179,10 @@ def test_page_fits_100_columns_with_ids_whole_and_hebrew_names_folded() -> None:
 
 def test_timeline_has_a_line_an_entry() -> None:
     kind, by = (TimelineKind.EVENT, TimelineKind.ACTION), (None, "dana")
-    entries = [TimelineEntry(at=NOON, kind=kind[each], what=f"what {each}", by=by[each], id="x") for each in (0, 1)]
+    entries = [
+        TimelineEntry(at=NOON, kind=kind[each], what=f"what {each}", code="text", values={}, by=by[each], id="x")
+        for each in (0, 1)
+    ]
 
     lines = page(archive(timeline=entries))
 

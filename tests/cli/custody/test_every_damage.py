@@ -25,7 +25,7 @@ from services import sources
 from services.anchors.making import make
 from services.completeness.taking_in import take_in
 from services.custody.verifying import verify_beside
-from services.messages.endpoints import endpoints
+from services.messages import endpoints
 from tests.api.conftest import TOKEN, started
 from tests.api.console.conftest import Console
 from tests.cli.conftest import Cellar
@@ -344,7 +344,8 @@ def test_every_face_of_the_installation_counts_the_damages(installation: Damages
     assert (status["is_well"], failures["conditions"], overview["attention"]["conditions"]) == (False, groups, groups)
     assert "No archive has failed" not in cellar("failures").output
     for each in groups:
-        counted = f'cellar_conditions{{code="{each["code"]}",kind="{each["kind"]}"}} {float(each["subjects"])}'
+        labels = ",".join(f'{label}="{each[label]}"' for label in ("code", "kind", "severity"))
+        counted = f"cellar_conditions{{{labels}}} {float(each['subjects'])}"
         assert counted in metrics, each
         assert f"condition={each['code']}" in page or each["kind"] == "store"
     assert "Checks of the store have found damage" in page

@@ -89,7 +89,7 @@ def test_what_to_do_follows_the_findings_once_for_each_fault(cellar: Cellar) -> 
 
     to_do = [line for line in cellar("verify").output.splitlines() if line.startswith("→")]
 
-    assert [line.split()[1].rstrip(":") for line in to_do] == ["damaged", "extra"]
+    assert [line.partition(": ")[0] for line in to_do] == ["→ damaged, missing", "→ extra"]
     assert "let Cellosign send the archive again" in to_do[0]
 
 
@@ -115,7 +115,7 @@ def test_delivery_that_the_database_has_lost_is_no_matter_of_a_re_run(cellar: Ce
 
     output = cellar("verify").output
 
-    assert "lost receipts and deliveries come back by `cellar rebuild` alone" in output
+    assert "Lost receipts and deliveries come back by `cellar rebuild` alone" in output
 
 
 def test_delivery_brings_back_an_archive_that_has_disappeared(cellar: Cellar) -> None:
@@ -326,7 +326,7 @@ def test_store_that_is_not_there_is_never_sound_and_no_check_makes_it(
         assert (done.status, "NOT SOUND" in done.output) == (1, True)
         assert done.output.startswith(f"absent: {ocfl.ROOT_DECLARATION}: expected ")
         assert settings().store_location in done.output
-        assert "→ absent: mount the disk of the store, or correct CELLAR_STORE_URL" in done.output
+        assert "→ absent: Mount its disk, or correct CELLAR_STORE_URL" in done.output
     (finding,) = json.loads(cellar("verify", "--json").output)["findings"]
     assert finding["fault"] == "absent"
     assert cellar("status").status == 1

@@ -12,9 +12,9 @@ from adapters.settings.settings import Settings
 from adapters.tables.messages import notifications
 from models.messages.event import Event, EventType
 from models.views.messages.endpoints import NewEndpoint
-from services.messages.attempts.attempts import send
-from services.messages.endpoints import endpoints
-from services.messages.events.planning import announce
+from services.messages import endpoints
+from services.messages.attempts import send
+from services.messages.events import announce
 from tests.cli.conftest import Cellar
 
 

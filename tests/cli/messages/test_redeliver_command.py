@@ -16,9 +16,9 @@ from pytest_httpserver import HTTPServer
 from adapters.settings.settings import Settings
 from models.messages.event import Event, EventType
 from models.views.messages.endpoints import NewEndpoint
-from services.messages.attempts.delivering import deliver_due, give_up_expired
-from services.messages.endpoints import endpoints
-from services.messages.events.planning import announce
+from services.messages import endpoints
+from services.messages.deliveries import deliver_due, give_up_expired
+from services.messages.events import announce
 from tests.cli.conftest import Cellar
 
 

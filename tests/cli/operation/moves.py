@@ -18,15 +18,16 @@ from adapters.database.transactions import reading
 from adapters.files.store import result_key, storage_at, store
 from adapters.inbox.inbox import Intake
 from adapters.settings.settings import settings
+from adapters.tables.people import saved_views
 from adapters.tables.runs import receipts
 from domain.archive.found_process import FoundProcess
 from models.errors import Refused
-from models.people.action import ActionKind
+from models.people import ActionKind, SavedViewRow
 from models.runs.receipt import Delivery, Identity
 from models.views.messages.endpoints import NewEndpoint
 from services.completeness.taking_in import take_in_left
-from services.messages.endpoints import endpoints
-from services.people import logins, saved_views
+from services.messages import endpoints
+from services.people import logins
 from services.people.actions import record
 from services.triggering.refusals import list_all_refused
 from tests.conftest import bucket_at, make_tables
@@ -49,7 +50,9 @@ async def filled() -> None:
     store().overwrite_bytes(b"{}", result_key("run/task"))
     journaled([body(reference="process-1")])
     record(["process-1"], ActionKind.EXPORT, "console (Dana)", datetime.now(UTC))
-    saved_views.save("Failed", "state=failed", "console (Dana)", datetime.now(UTC))
+    saved_views.save(
+        SavedViewRow(view_id="v", name="Failed", query="state=failed", saved_by="Dana", saved_at=datetime.now(UTC))
+    )
     logins.begin("Dana", "token", datetime.now(UTC))
     await take_in_left()
     journaled([body(reference="process-2")])

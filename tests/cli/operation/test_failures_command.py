@@ -6,13 +6,14 @@ from datetime import UTC, datetime
 import pytest
 from rich.console import Console
 
+from adapters.tables.open_conditions import DerivedCode
 from adapters.tables.runs import receipts, runs
-from cli.operation.failures import print_failures
-from cli.operation.views import FailuresAndWaits, WaitView
+from cli.operation.failures import FailuresAndConditions, print_failures
 from models.errors import System
 from models.runs.cause import Cause
 from models.runs.run import RunRow, RunState, Trigger
-from models.views.troubles import FailureGroup
+from models.store.condition import Severity, Subject
+from models.views.troubles import ConditionGroup, FailureGroup
 from tests.cli.conftest import Cellar
 from tests.records import NOON, registered
 
@@ -23,7 +24,7 @@ SENTENCE = (
 AT = [datetime(2026, 1, 1, 12, minute, tzinfo=UTC) for minute in range(60)]
 
 
-def printed(found: FailuresAndWaits) -> str:
+def printed(found: FailuresAndConditions) -> str:
     terminal = Console(width=100, force_terminal=True, no_color=True, color_system=None)
     with terminal.capture() as shown:
         print_failures(terminal, found, AT[40])
@@ -34,9 +35,18 @@ def test_each_cause_has_its_count_its_sentence_and_the_commands_that_list_and_re
     group = FailureGroup(
         code="STORE_AWAY", task="persist-files", sentence=SENTENCE, archives=97, first_at=AT[1], last_at=AT[9]
     )
-    waits = [WaitView(waits_for=System.STORE, archives=12, since=AT[35])]
+    waits = ConditionGroup(
+        code=DerivedCode.SYSTEM_AWAY,
+        kind=Subject.SYSTEM,
+        key="store",
+        severity=Severity.INFO,
+        subjects=12,
+        count=12,
+        first_at=AT[35],
+        last_at=AT[35],
+    )
 
-    lines = printed(FailuresAndWaits(items=[group], waiting=waits)).splitlines()
+    lines = printed(FailuresAndConditions(items=[group], conditions=[waits])).splitlines()
 
     assert [each.rstrip() for each in lines] == [
         "STORE_AWAY in persist-files: 97 archives, 2026-01-01 12:01Z to 2026-01-01 12:09Z",
@@ -46,7 +56,7 @@ def test_each_cause_has_its_count_its_sentence_and_the_commands_that_list_and_re
         "  cellar list --state failed --cause STORE_AWAY",
         "  cellar rerun --failed --cause STORE_AWAY",
         "",
-        "12 archives wait for the store since 2026-01-01 12:35 UTC (5 min); see `cellar doctor`",
+        "SYSTEM_AWAY: 12 archives wait for the store since 2026-01-01 12:35 UTC (5 min); see `cellar doctor`",
     ]
 
 
@@ -54,11 +64,11 @@ def test_each_cause_has_its_count_its_sentence_and_the_commands_that_list_and_re
 def test_re_run_is_not_offered_where_it_would_meet_the_same_body_again(code: str) -> None:
     found = FailureGroup(code=code, task=None, sentence="", archives=1, first_at=NOON, last_at=NOON)
 
-    assert "cellar rerun" not in printed(FailuresAndWaits(items=[found], waiting=[]))
+    assert "cellar rerun" not in printed(FailuresAndConditions(items=[found], conditions=[]))
 
 
 def test_without_a_failure_the_command_says_so() -> None:
-    assert printed(FailuresAndWaits(items=[], waiting=[])) == "No archive has failed.\n"
+    assert printed(FailuresAndConditions(items=[], conditions=[])) == "No archive has failed.\n"
 
 
 @pytest.mark.usefixtures("sqlite_installation")
@@ -82,5 +92,7 @@ def test_failures_and_waits_are_json_for_scripts(cellar: Cellar) -> None:
     assert [(each["code"], each["task"], each["archives"]) for each in found["items"]] == [
         ("CONFLICT", "load-metadata", 1)
     ]
-    assert [(each["waits_for"], each["archives"]) for each in found["waiting"]] == [("store", 1)]
+    assert [(each["code"], each["key"], each["subjects"]) for each in found["conditions"]] == [
+        ("SYSTEM_AWAY", "store", 1)
+    ]
     assert "1 archive waits for the store" in cellar("failures").output

@@ -7,25 +7,34 @@ from datetime import UTC, datetime
 from rich.console import Console
 
 from adapters.inbox.inbox import Backlog
-from cli.operation.checks import count_text, print_checks
-from cli.operation.status import print_status
-from cli.operation.views import MissingCount, Status, WaitView
-from models.errors import System
+from adapters.tables.open_conditions import AnyCode, DerivedCode
+from cli.operation.status import Status, print_checks, print_status
+from models.store.condition import ConditionCode, Severity, Subject
 from models.views.health import Check, Verdict
-from models.views.troubles import FailureGroup
+from models.views.troubles import ConditionGroup
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-FINE = Check(name="receiver", verdict=Verdict.OK, found="http://127.0.0.1:8000 is ready")
-AWAY = Check(
-    name="Prefect",
-    verdict=Verdict.WRONG,
-    found="Prefect at http://127.0.0.1:4200 does not answer: ConnectError",
-    to_do="start `cellar up`, or check PREFECT_API_URL; archives wait meanwhile and none is lost",
+
+
+def check(name: str, verdict: Verdict, found: str, to_do: str = "") -> Check:
+    return Check(name=name, verdict=verdict, code="text", values={}, found=found, to_do=to_do)
+
+
+FINE = check("receiver", Verdict.OK, "http://127.0.0.1:8000 is ready")
+AWAY = check(
+    "Prefect",
+    Verdict.WRONG,
+    "Prefect at http://127.0.0.1:4200 does not answer: ConnectError",
+    "start `cellar up`, or check PREFECT_API_URL; archives wait meanwhile and none is lost",
 )
-LATE = Check(name="inbox", verdict=Verdict.WARNING, found="12 receipts wait, the oldest for 9 min", to_do="see why")
-GROUP = FailureGroup(
-    code="CONFLICT", task="load-metadata", sentence="two records", archives=1_200, first_at=NOON, last_at=NOON
-)
+LATE = check("inbox", Verdict.WARNING, "12 receipts wait, the oldest for 9 min", "see why")
+
+
+def group(code: AnyCode, kind: Subject, key: str = "", subjects: int = 1, **members: object) -> ConditionGroup:
+    known = {"severity": Severity.WRONG, "count": subjects, "first_at": NOON.replace(hour=11), "last_at": NOON}
+    return ConditionGroup.model_validate(
+        known | {"code": code, "kind": kind, "key": key, "subjects": subjects} | members
+    )
 
 
 def lines(print_to: Callable[[Console], None]) -> list[str]:
@@ -36,15 +45,8 @@ def lines(print_to: Callable[[Console], None]) -> list[str]:
 
 
 def status(**members: object) -> Status:
-    known = {
-        "archives": {"completed": 1_000},
-        "failures": [],
-        "conditions": [],
-        "waiting": [],
-        "inbox": Backlog(receipts=0, oldest_at=None),
-        "missing": MissingCount(processes=0, nearest_deadline_at=None),
-    }
-    rest = {"version": "1.2", "is_well": True, "checks": [FINE], "workers": ["a"], "runs_in_progress": 1, "refused": 0}
+    known = {"archives": {"completed": 1_000}, "conditions": [], "inbox": Backlog(receipts=0, oldest_at=None)}
+    rest = {"version": "1.2", "is_well": True, "checks": [FINE], "workers": ["a"], "runs_in_progress": 1}
     return Status.model_validate(known | rest | members)
 
 
@@ -59,11 +61,6 @@ def test_what_to_do_stands_below_what_is_wrong() -> None:
     ]
 
 
-def test_checks_are_counted_by_verdict() -> None:
-    assert (count_text([FINE]), count_text([AWAY, FINE, LATE])) == ("", "1 check is wrong, 1 check warns")
-    assert count_text([AWAY, AWAY, LATE, LATE]) == "2 checks are wrong, 2 checks warn"
-
-
 def test_status_of_a_well_installation_ends_with_all_is_well() -> None:
     assert lines(lambda terminal: print_status(terminal, status(), NOON))[1:] == [
         "",
@@ -73,37 +70,36 @@ def test_status_of_a_well_installation_ends_with_all_is_well() -> None:
     ]
 
 
-def test_status_names_conditions_of_archives_and_of_the_store() -> None:
-    shared = {"code": "FILE_EXTRA", "count": 5, "first_at": NOON, "last_at": NOON}
-    groups = [shared | {"kind": "archive", "subjects": 2}, shared | {"kind": "store", "subjects": 1}]
-    again = GROUP.model_copy(update={"condition": "RUN_FAILED"})
-    found = status(conditions=groups, failures=[again])
-
-    assert lines(lambda terminal: print_status(terminal, found, NOON))[-6:] == [
-        "archives: 1,000 completed; 1 run in progress",
-        "FILE_EXTRA: 2 archives; see `cellar list --condition FILE_EXTRA`",
-        "FILE_EXTRA: 5 files beside the archives; see `cellar verify`",
-        "last run failed: 1,200 by CONFLICT in load-metadata; see `cellar failures`",
-        "",
-        "cellar 1.2: 2 conditions are open",
+def test_status_names_each_condition_with_the_command_that_shows_more() -> None:
+    soon = {"deadline_at": NOON.replace(hour=16), "why": "submitted"}
+    found = [
+        group(DerivedCode.ARCHIVE_FAILED, Subject.ARCHIVE, "CONFLICT", 1_200, values={"task": "load-metadata"}),
+        group(DerivedCode.PROCESS_MISSING, Subject.PROCESS, "hr", 2, values=soon),
+        group(DerivedCode.SYSTEM_AWAY, Subject.SYSTEM, "store", 3, severity=Severity.INFO),
+        group(DerivedCode.DELIVERY_REFUSED, Subject.DELIVERY, "NOT_JSON", 16, severity=Severity.WARNING),
+        group(DerivedCode.ENDPOINT_FAILING, Subject.ENDPOINT, "erp", count=4, severity=Severity.WARNING),
+        group(ConditionCode.RUN_FAILED, Subject.ARCHIVE, "CONFLICT", 12, values={"task": None}),
+        group(ConditionCode.FILE_EXTRA, Subject.ARCHIVE, subjects=2, count=5),
+        group(ConditionCode.FILE_EXTRA, Subject.STORE, count=5),
     ]
 
-
-def test_status_names_failures_waits_and_refusals() -> None:
-    waits = [WaitView(waits_for=System.STORE, archives=3, since=NOON.replace(hour=11))]
-    found = status(failures=[GROUP], waiting=waits, refused=16, checks=[FINE, AWAY])
-
-    assert lines(lambda terminal: print_status(terminal, found, NOON))[-5:] == [
-        "failed: 1,200 by CONFLICT in load-metadata; see `cellar failures`",
-        "waiting: 3 archives wait for the store since 2026-01-01 11:00 UTC (60 min); see `cellar doctor`",
-        "refused: 16 payloads are in quarantine; see `cellar quarantine list`",
+    shown = lines(lambda terminal: print_status(terminal, status(conditions=found, checks=[FINE, AWAY, LATE]), NOON))
+    assert shown[-10:] == [
+        "ARCHIVE_FAILED: 1,200 archives, CONFLICT in load-metadata; see `cellar failures`",
+        "PROCESS_MISSING: 2 processes, hr, submitted, the first with 4 hours left; see `cellar missing list`",
+        "SYSTEM_AWAY: 3 archives wait for the store since 2026-01-01 11:00 UTC (60 min); see `cellar doctor`",
+        "DELIVERY_REFUSED: 16 bodies, NOT_JSON; see `cellar quarantine list`",
+        "ENDPOINT_FAILING: 1 endpoint, erp, 4 messages wait; see `cellar endpoints show erp`",
+        "RUN_FAILED: 12 archives, CONFLICT; see `cellar failures`",
+        "FILE_EXTRA: 2 archives; see `cellar list --condition FILE_EXTRA`",
+        "FILE_EXTRA: 5 files beside the archives; see `cellar verify`",
         "",
-        "cellar 1.2: 1 check is wrong, 1,200 archives have failed",
+        "cellar 1.2: 1 check is wrong, 1 check warns, 5 conditions are open",
     ]
 
 
 def test_status_says_what_it_does_not_know() -> None:
-    found = status(archives=None, failures=None, waiting=None, runs_in_progress=None, refused=None)
+    found = status(archives=None, conditions=None, runs_in_progress=None)
 
     assert "archives: not known while the database does not answer" in lines(
         lambda terminal: print_status(terminal, found, NOON)

@@ -5,7 +5,15 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from domain.archive.verdict_text import certificate_texts, document_text, field_change_texts, signature_texts
+from domain.archive.verdict_text import (
+    Judgements,
+    certificate_texts,
+    document_text,
+    field_change_texts,
+    signature_texts,
+)
+from domain.words.catalogue import word
+from domain.words.sentences import because
 from models.archive.verdict import (
     UNREADABLE,
     FieldChange,
@@ -20,12 +28,21 @@ from models.archive.verdict import (
     TimeSource,
     Verdict,
 )
+from models.said import said
 from tests.domain.archive.test_signed_document import SIGNATURE, SOUND
 
 
+def in_english(judgements: Judgements) -> dict[str, str | None]:
+    return {label: word(each) if each else None for label, each in judgements.items()}
+
+
+def document(verdict: Verdict) -> dict[str, str | None]:
+    return in_english(document_text(verdict))
+
+
 def signature_text(signature: SignatureVerdict) -> dict[str, str | None]:
-    (text,) = signature_texts(replace(SOUND, signatures=(signature,)))
-    return text
+    (found,) = signature_texts(replace(SOUND, signatures=(signature,)))
+    return in_english(found)
 
 
 @pytest.mark.parametrize(
@@ -38,11 +55,11 @@ def signature_text(signature: SignatureVerdict) -> dict[str, str | None]:
     ],
 )
 def test_trust_text_says_whether_trust_was_judged(verdict: Verdict, trusted: str) -> None:
-    assert document_text(verdict)["trusted"] == trusted
+    assert document(verdict)["trusted"] == trusted
 
 
 def test_every_outcome_and_change_has_its_own_words() -> None:
-    outcomes = {document_text(replace(SOUND, outcome=each))["outcome"] for each in Outcome}
+    outcomes = {document(replace(SOUND, outcome=each))["outcome"] for each in Outcome}
     changes = {signature_text(replace(SIGNATURE, change=each))["changes after it"] for each in (*LaterChange, None)}
 
     assert (len(outcomes), len(changes)) == (6, 6)
@@ -67,8 +84,9 @@ def test_change_text_says_whether_the_signature_permits_it(
 
 
 def test_reason_completes_the_outcome() -> None:
-    text = document_text(replace(UNREADABLE, reason="it opens with a password only"))["outcome"]
+    text = document(replace(UNREADABLE, **because(reason=said("password_needed"))))["outcome"]
 
+    assert text is not None
     assert text.endswith("cannot be judged, because it opens with a password only.")
 
 
@@ -110,9 +128,15 @@ SAID_AT = datetime(2026, 1, 2, tzinfo=UTC)
 EARLIER = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def certificate_text(**said: object) -> dict[str, str | None]:
-    (text,) = certificate_texts(replace(SOUND, signatures=(replace(SIGNATURE, **said),)))  # type: ignore[arg-type]
-    return text
+def certificate_text(**members: object) -> dict[str, str | None]:
+    (found,) = certificate_texts(replace(SOUND, signatures=(replace(SIGNATURE, **members),)))  # type: ignore[arg-type]
+    return in_english(found)
+
+
+def test_reason_of_an_earlier_build_stays_as_it_was_kept() -> None:
+    text = certificate_text(trusted=False, trust_reason="a reason of an earlier build")
+
+    assert text["trusted"] == "no: a reason of an earlier build"
 
 
 def test_certificate_and_algorithm_are_named() -> None:
@@ -156,10 +180,10 @@ def test_revocation_text_names_its_source(revocation: Revocation, text: str) -> 
 
 
 def test_trust_text_gives_the_reason() -> None:
-    signature = replace(SIGNATURE, trusted=False, trust_reason="its certificate was revoked before it signed")
+    signature = replace(SIGNATURE, trusted=False, **because(trust_reason=said("revoked_before")))
     verdict = replace(SOUND, trusted=False, signatures=(signature,))
 
-    assert document_text(verdict)["trusted"] == "no: its certificate was revoked before it signed"
+    assert document(verdict)["trusted"] == "no: its certificate was revoked before it signed"
 
 
 def test_every_tier_and_time_source_has_its_own_words() -> None:

@@ -22,7 +22,7 @@ from models.messages.notification import NotificationRow
 from models.runs.run import RunRow, RunState, Trigger
 from models.views.archives.archives import ArchiveView, RunView
 from models.views.messages.endpoints import NewEndpoint
-from services.messages.endpoints import endpoints
+from services.messages import endpoints
 from services.views import archive_view
 from tests.flows.conftest import received
 from tests.flows.retried import kept, run_and_retried

@@ -9,7 +9,7 @@ from prefect.client.orchestration import PrefectClient, get_client
 from prefect.states import Completed
 
 from adapters.database.transactions import writing
-from domain.messages.undelivered import undelivered_text
+from domain.messages.summaries import undelivered_text
 from flows.execution.undelivered import RUNS_AT_ONCE, settle_all
 from flows.process_archive import process_archive
 from models.messages.notification import NotificationRow, NotificationState

@@ -12,7 +12,7 @@ import pytest
 
 from adapters.settings.settings import settings
 from adapters.tables.runs import claims, receipts, runs, task_results
-from domain.messages.undelivered import UNDELIVERED_TAG
+from domain.messages.summaries import UNDELIVERED_TAG
 from services.views import archive_view
 from tests.conftest import LONGEST_S, free_port, running, wait_until
 from tests.flows import workers

@@ -4,12 +4,19 @@ import asyncio
 
 import pytest
 from prefect.client.orchestration import get_client
+from sqlmodel import delete
 
+from adapters.database.transactions import writing
 from adapters.tables.runs import claims, runs
 from models.errors import Transient
+from models.search import SearchEntryRow, SearchFacetRow
+from models.views.archives.archives import ArchiveQuery
+from services import derived
+from services.views import archive_list
 from tests.conftest import wait_until
 from tests.flows.conftest import received
 from tests.flows.workers import state_of, wait_for, worker_here
+from tests.records import registered
 from tests.samples import sample_body
 
 
@@ -32,3 +39,22 @@ def test_worker_whose_loop_ends_hands_back_its_runs() -> None:
         asyncio.run(_run())
 
     assert claims.claimed() == set()
+
+
+@pytest.mark.usefixtures("downstream")
+def test_worker_fills_in_what_archives_lack_beside_its_runs() -> None:
+    for number in range(250):
+        registered(f"p-{number}", minute=number)
+    with writing() as session:
+        session.execute(delete(SearchFacetRow))
+        session.execute(delete(SearchEntryRow))
+    derived.begin()
+    assert derived.lacking(derived.SEARCH) == 250
+
+    async def _run() -> None:
+        async with get_client() as client, worker_here(client):
+            await asyncio.to_thread(wait_until, lambda: derived.lacking(derived.SEARCH) == 0)
+
+    asyncio.run(_run())
+
+    assert [each.reference for each in archive_list.page(ArchiveQuery(reference="p-249")).items] == ["p-249"]

@@ -29,7 +29,7 @@ from models.store.inventory import Inventory
 from models.views.archives.payments import Explanation
 from services.anchors.anchors import Held, hold
 from services.anchors.making import make
-from services.messages.events.planning import event_row
+from services.messages.events import event_row
 from services.payments import discrepancies, recorded
 from tests.conftest import make_tables
 from tests.flows.databases import in_new_database

@@ -99,7 +99,7 @@ def test_rebuilt_database_equals_the_lost_database_row_for_row(configure: Callab
     assert {name for name, found in before.items() if not found} == {
         *("damaged_report", "refused", "waiting", "bulk_rerun", "bulk_rerun_item"),
         *("session_event", "missing_process", "notice", "letter", "redelivery", "redelivery_message"),
-        *("search_progress", "condition", "stored_object"),
+        *("derived", "condition", "stored_object"),
     }
     assert list(inbox.deliveries()) == []
     shutil.rmtree(settings().inbox_location)

@@ -12,7 +12,7 @@ from adapters.inbox import inbox
 from adapters.settings.settings import Settings
 from flows.process_archive import process_archive
 from models.errors import Refused
-from services.messages.events.failures import announce_failures
+from services.messages.events import announce_failures
 from tests.flows.conftest import received
 from tests.flows.databases import in_new_database, rows
 from tests.samples import sample_body

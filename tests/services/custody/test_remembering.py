@@ -9,17 +9,18 @@ import pytest
 from adapters.files.store import store
 from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl
-from adapters.tables import conditions
+from adapters.tables.open_conditions import open_conditions
 from adapters.tables.runs import receipts
 from domain.runs import CANCELLED
 from models.archive.archive import State
 from models.runs.cause import Cause
+from models.store.condition import OF_CHECKS
 from models.store.fixity import NOTHING, Fault, Fixity, FixityFinding, StoredObject, unnamed
 from models.views.archives.archives import ArchiveQuery
 from services.custody.remembering import Memory, check_again
 from services.custody.verifying import missing, object_of, verify_object
 from services.views import archive_list, archive_view
-from services.views.failure_list import failures
+from services.views.troubles import failures
 from tests.installations import archived, checked, damaged_file, database_that_is_away
 from tests.samples import sample_body
 
@@ -66,7 +67,7 @@ def test_finding_is_a_condition_until_a_check_finds_nothing() -> None:
     assert shown.is_damaged
     assert shown.conditions[0].values["files"][0].startswith("v1/content/")
     assert shown.checked_at
-    assert [(each.code, each.subjects, each.count) for each in conditions.groups()] == [("FILE_DAMAGED", 1, 1)]
+    assert [(each.code, each.subjects, each.count) for each in open_conditions()] == [("FILE_DAMAGED", 1, 1)]
 
     checked("two")
     assert wrong("one") == ["FILE_DAMAGED"]
@@ -92,7 +93,7 @@ def test_quick_check_ends_only_what_a_quick_check_has_found() -> None:
     memory, stored = Memory(is_quick=True), object_of("one")
     memory.take(stored, Fixity(1, 1, 1, (stored.damaged("a", "", ""), stored.damaged("b", "", ""))))
     memory.keep()
-    assert [each.count for each in conditions.groups()] == [2]
+    assert [each.count for each in open_conditions()] == [2]
     restore()
     checked("one", is_quick=True)
     assert wrong("one") == []
@@ -116,21 +117,21 @@ def test_findings_beside_the_archives_are_conditions_of_the_store() -> None:
     found_before = FixityFinding(f"{ocfl.object_key('one')}/v1/content/files/abc", Fault.DAMAGED, "", "")
     memory.end_of_store(Fixity(0, 0, 0, (found_before,)) + missing({ocfl.object_key("one")}))
 
-    found = {(each.kind, each.code) for each in conditions.groups()}
+    found = {(each.kind, each.code) for each in open_conditions()}
     assert found == {("archive", "FILE_DAMAGED"), ("archive", "FILE_MISSING"), ("store", "FILE_EXTRA")}
     assert (wrong("one"), wrong("two")) == (["FILE_DAMAGED"], ["FILE_MISSING"])
-    assert [each.count for each in conditions.groups() if each.kind == "store"] == [3]
+    assert [each.count for each in open_conditions() if each.kind == "store"] == [3]
 
     Memory().end_of_store(NOTHING)
-    assert {each.kind for each in conditions.groups()} == {"archive"}
+    assert {each.kind for each in open_conditions()} == {"archive"}
 
 
 def test_store_is_absent_until_an_archive_is_complete_in_it() -> None:
     Memory().end_of_store(Fixity(0, 0, 0, (FixityFinding(ocfl.ROOT_DECLARATION, Fault.ABSENT, "", ""),)))
-    assert [each.code for each in conditions.damage()] == ["STORE_ABSENT"]
+    assert [each.code for each in open_conditions(OF_CHECKS)] == ["STORE_ABSENT"]
 
     archived("three", sample_body("three"))
-    assert conditions.damage() == []
+    assert open_conditions(OF_CHECKS) == []
 
 
 def test_failed_run_of_a_complete_archive_is_a_condition_until_a_check_or_a_run_succeeds() -> None:
@@ -155,6 +156,21 @@ def test_failed_run_of_a_complete_archive_is_a_condition_until_a_check_or_a_run_
 
     receipts.set_failed(receipt_id, failed, NOW)
     assert check_again("one") is False
+    assert wrong("one") == []
+
+
+def test_run_that_fails_while_a_check_reads_is_still_a_condition_after_the_check() -> None:
+    memory, stored = Memory(), object_of("one")
+    fixity = verify_object(stored)
+    receipts.set_failed(
+        archived("one", sample_body("one")), Cause("CONFLICT", None, "Conflict", "two records"), datetime.now(UTC)
+    )
+
+    memory.take(stored, fixity)
+    memory.keep()
+
+    assert wrong("one") == ["RUN_FAILED"]
+    checked("one")
     assert wrong("one") == []
 
 

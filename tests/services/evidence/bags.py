@@ -15,7 +15,7 @@ from adapters.files.store import store
 from adapters.store import ocfl
 from domain.anchors import leaf_text, statement_text
 from models.store.anchor import Leaf, Statement
-from services.evidence.bagging import evidence, write_evidence
+from services.evidence.bag import evidence, write_evidence
 from tests.installations import archived
 from tests.samples import sample_body, sample_document
 from tests.time_stamp_authorities import Authority

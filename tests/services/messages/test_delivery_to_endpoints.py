@@ -1,6 +1,7 @@
 """Messages as endpoints receive them over HTTP: each with its own secret, headers and fields."""
 
 import asyncio
+import json
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -19,13 +20,14 @@ from adapters.database.transactions import reading
 from adapters.observation.log import reference_digest
 from adapters.settings.settings import Settings
 from adapters.tables.messages import notifications
-from models.messages.event import Event, EventType
+from models.messages.event import Event, EventRow, EventType
 from models.messages.notification import NotificationAttemptRow, NotificationRow, NotificationState
 from models.views.messages.endpoints import NewEndpoint
-from services.messages.attempts.attempts import send
-from services.messages.attempts.delivering import deliver_due
-from services.messages.endpoints import endpoints
-from services.messages.events.planning import announce
+from services.messages import endpoints
+from services.messages.attempts import check_confirmed, send
+from services.messages.deliveries import deliver_due
+from services.messages.events import announce
+from services.views import archive_view
 from tests.installations import archived
 from tests.samples import sample_body
 
@@ -45,26 +47,64 @@ def added(httpserver: HTTPServer, name: str, **members: Any) -> str:
     return endpoints.add(asked, "dana@desk", NOW).text
 
 
-def delivered(reference: str) -> None:
-    for message_id in notifications.undelivered(archived(reference, sample_body(reference))):
+def delivered(reference: str, **members: Any) -> None:
+    for message_id in notifications.undelivered(archived(reference, sample_body(reference, **members))):
         assert asyncio.run(send(message_id)).state is NotificationState.DELIVERED
 
 
+def told(httpserver: HTTPServer, path: str) -> Any:
+    """Return the fields of the last message to an endpoint."""
+    return json.loads([request for request, _ in httpserver.log if request.path == path][-1].data)["data"].get("fields")
+
+
 def test_each_endpoint_gets_its_own_signature_headers_and_fields(httpserver: HTTPServer) -> None:
-    erp = added(httpserver, "erp", headers={"X-Token": "abc"}, fields=["SOMEFIELD3"])
+    """Only the asked values go, only to the endpoint that asks, and they are kept nowhere."""
+    asked = {"SOMEFIELD3": "SOMEVALUE3", "label:CUSTOMER_TAG": "CUSTOMER_VALUE", "UNKNOWN": None}
+    erp = added(httpserver, "erp", headers={"X-Token": "abc"}, fields=list(asked))
     crm = added(httpserver, "crm")
 
     delivered("process-1")
 
     requests = {request.path: request for request, _ in httpserver.log}
     assert requests.keys() == {"/erp", "/crm"}
-    told: Any = Webhook(erp).verify(requests["/erp"].data, dict(requests["/erp"].headers))
-    assert told["data"]["fields"] == {"SOMEFIELD3": "SOMEVALUE3"}
-    assert b"SOMEVALUE" not in requests["/crm"].data
+    Webhook(erp).verify(requests["/erp"].data, dict(requests["/erp"].headers))
+    assert told(httpserver, "/erp") == asked
+    with reading() as session:
+        kept = [*session.exec(select(EventRow.body)), *map(str, session.exec(select(NotificationRow)))]
+    not_asked = ("SOMEVALUE1", "SOMEVALUE2", "client@example.com", "john@example.com", "Best browser")
+    assert [each for each in not_asked if each in requests["/erp"].data.decode()] == []
+    elsewhere = "".join([requests["/crm"].data.decode(), *kept])
+    assert [each for each in (*not_asked, "SOMEVALUE3", "CUSTOMER_VALUE") if each in elsewhere] == []
     assert (requests["/erp"].headers.get("x-token"), requests["/crm"].headers.get("x-token")) == ("abc", None)
     with pytest.raises(WebhookVerificationError):
         Webhook(erp).verify(requests["/crm"].data, dict(requests["/crm"].headers))
     assert Webhook(crm).verify(requests["/crm"].data, dict(requests["/crm"].headers))
+
+
+def test_of_several_fields_with_one_id_the_first_counts_and_other_events_carry_none(httpserver: HTTPServer) -> None:
+    added(httpserver, "erp", fields=["TWICE"])
+
+    delivered("process-1", data=[{"id": "TWICE", "value": "first"}, {"id": "TWICE", "value": "second"}])
+    assert told(httpserver, "/erp") == {"TWICE": "first"}
+
+    announce(Event(EventType.PROCESS_MISSING, "s", NOW, b'{"type":"process.missing","data":{}}', reference="process-1"))
+    asyncio.run(deliver_due("erp"))
+    assert told(httpserver, "/erp") is None
+
+
+def test_message_that_another_attempt_has_delivered_is_not_sent_again(httpserver: HTTPServer) -> None:
+    added(httpserver, "erp")
+    (message_id,) = notifications.undelivered(archived("process-1", sample_body("process-1")))
+
+    first, second = asyncio.run(send(message_id)), asyncio.run(send(message_id))
+
+    assert (first.state, first.status_code) == (NotificationState.DELIVERED, 200)
+    assert (second.state, second.status_code) == (NotificationState.DELIVERED, None)
+    check_confirmed(message_id, second)
+    assert len(httpserver.log) == 1
+    archive = archive_view.archive("process-1")
+    assert archive
+    assert [(each.state, each.attempts) for each in archive.notifications] == [("delivered", 1)]
 
 
 def test_answer_of_an_endpoint_that_asks_for_values_is_not_kept(httpserver: HTTPServer) -> None:

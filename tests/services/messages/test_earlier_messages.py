@@ -11,8 +11,8 @@ from adapters.store import ocfl
 from adapters.store.objects import history
 from adapters.tables.messages import notifications
 from models.messages.notification import NotificationState
-from services.messages.attempts.delivering import deliver_due
-from services.messages.events.planning import known_endpoints
+from services.messages.deliveries import deliver_due
+from services.messages.events import known_endpoints
 from tests.flows.databases import in_new_database
 from tests.installations import archived
 from tests.samples import sample_body

@@ -20,15 +20,14 @@ from adapters.settings.settings import Settings
 from adapters.tables.messages import queues
 from models.messages.event import Event, EventType
 from models.messages.notification import NotificationRow, NotificationState
-from services.messages.attempts.delivering import deliver_due
-from services.messages.events.planning import announce, known_endpoints
+from services.messages.deliveries import deliver_due
+from services.messages.events import announce, known_endpoints
 from tests.conftest import LONGEST_S, wait_until
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 MESSAGES, AT_ONCE = 12, 4
 DELIVERS = (
-    "import asyncio, sys; from services.messages.attempts.delivering import deliver_due; "
-    "asyncio.run(deliver_due(sys.argv[1]))"
+    "import asyncio, sys; from services.messages.deliveries import deliver_due; asyncio.run(deliver_due(sys.argv[1]))"
 )
 ROOT = Path(__file__).parents[3]
 

@@ -33,7 +33,16 @@ class Chat:
 
 
 @pytest.fixture
-def chat(configure: Callable[..., Settings], installation: Settings, httpserver: HTTPServer) -> Chat:
+def chat(configure: Callable[..., Settings], sqlite_installation: Settings, httpserver: HTTPServer) -> Chat:
+    return chatting(configure, httpserver)
+
+
+@pytest.fixture
+def chat_anywhere(configure: Callable[..., Settings], installation: Settings, httpserver: HTTPServer) -> Chat:
+    return chatting(configure, httpserver)
+
+
+def chatting(configure: Callable[..., Settings], httpserver: HTTPServer) -> Chat:
     httpserver.expect_request("/chat").respond_with_data("")
     made = Chat(httpserver)
     configure(people_urls=made.url)

@@ -6,14 +6,13 @@ import pytest
 from sqlmodel import select
 
 from adapters.database.transactions import reading
-from models.people.action import ActionKind
-from models.people.login import LoginRow
+from models.people import ActionKind, LoginRow
 from models.views.archives.archives import TimelineKind
 from services.people import logins
 from services.people.actions import record
 from services.views.timeline import timeline_of
 
-pytestmark = pytest.mark.usefixtures("installation")
+pytestmark = pytest.mark.usefixtures("sqlite_installation")
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 PERSON, TOKEN, OTHER = "דנה Levy", "a token", "another token"
 

@@ -21,10 +21,10 @@ from models.views.messages.endpoints import NewEndpoint
 from models.views.messages.messages import MessageFilter, MessageQuery
 from models.views.messages.redeliveries import RedeliveryView
 from models.views.parameters import PageQuery
-from services.messages.attempts.attempts import send
-from services.messages.attempts.delivering import deliver_due, give_up_expired
-from services.messages.endpoints import endpoints
-from services.messages.events.planning import announce
+from services.messages import endpoints
+from services.messages.attempts import send
+from services.messages.deliveries import deliver_due, give_up_expired
+from services.messages.events import announce
 from services.redelivery import confirming, planning, records
 from services.views import message_list
 

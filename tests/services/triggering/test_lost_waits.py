@@ -13,6 +13,7 @@ from prefect.states import AwaitingRetry, Cancelled
 
 from adapters.database.transactions import writing
 from adapters.settings.settings import Settings, settings
+from adapters.tables.open_conditions import DerivedCode, open_numbers
 from adapters.tables.runs import receipts, runs, waiting
 from models.archive.archive import State as Stands
 from models.errors import System, Transient
@@ -77,7 +78,7 @@ def test_waiting_run_that_prefect_has_goes_on_waiting(complete: Delivery) -> Non
     _waiting_run(complete)
 
     assert asyncio.run(end_lost_waits()) == 0
-    assert [each.waits_for for each in waiting.summary()] == ["endpoint"]
+    assert list(open_numbers(DerivedCode.SYSTEM_AWAY)) == ["endpoint"]
 
 
 def test_cancelled_run_waits_no_longer_and_has_no_next_run(complete: Delivery) -> None:
@@ -85,7 +86,7 @@ def test_cancelled_run_waits_no_longer_and_has_no_next_run(complete: Delivery) -
     asyncio.run(_set(run_id, Cancelled()))
 
     assert asyncio.run(end_lost_waits()) == 1
-    assert waiting.summary() == []
+    assert open_numbers(DerivedCode.SYSTEM_AWAY) == {}
     assert [str(each.id) for each in asyncio.run(_runs_of(complete))] == [run_id]
 
 
@@ -94,7 +95,7 @@ def test_deleted_run_is_replaced_by_the_next_run(complete: Delivery) -> None:
     asyncio.run(_delete(run_id))
 
     assert asyncio.run(end_lost_waits()) == 1
-    assert waiting.summary() == []
+    assert open_numbers(DerivedCode.SYSTEM_AWAY) == {}
     (following,) = asyncio.run(_runs_of(complete))
     assert following.state_name == "Scheduled"
 
@@ -114,7 +115,7 @@ def test_re_runs_asked_for_while_prefect_is_away_start_once_when_it_is_back(
     assert (first.flow_run_id, second.flow_run_id, started) == (None, None, [1, 0])
     (run,) = asyncio.run(_runs_of(complete))
     assert "trigger:rerun" in run.tags
-    assert waiting.summary() == []
+    assert open_numbers(DerivedCode.SYSTEM_AWAY) == {}
 
 
 def test_asked_re_run_is_kept_while_the_end_of_an_earlier_run_is_recorded(complete: Delivery) -> None:

@@ -6,25 +6,20 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import delete
-from sqlmodel import col, select
+from sqlmodel import select
 
-from adapters.database.transactions import reading, writing
+from adapters.database.transactions import reading
 from adapters.search.attention import NEEDS_ATTENTION
-from adapters.settings.settings import Settings
 from adapters.tables.runs import receipts, refused
-from domain.search.facets import facet
 from models.archive.archive import ArchiveRow, State
 from models.archive.warning import WarningCode
 from models.payments import PAYLOAD_CODES
 from models.runs.cause import Cause
 from models.runs.receipt import RefusedDelivery
-from models.search.entry import Kind, SearchEntryRow, SearchFacetRow
 from models.views.archives.archives import ArchiveQuery
 from models.views.archives.payments import DiscrepancyQuery, Explanation
 from services.payments import discrepancies
-from services.search import filling
-from services.views import archive_list, discrepancy_list
+from services.views import archive_list, troubles
 from tests.domain.payloads import read
 from tests.records import NOON, delivery, digest, document, loaded
 
@@ -70,7 +65,7 @@ class Told:
         loaded(read(payload), self.receipt_id)
 
     def explain(self) -> None:
-        for each in discrepancy_list.page(DiscrepancyQuery(reference=self.reference, state="open")).items:
+        for each in troubles.discrepancy_page(DiscrepancyQuery(reference=self.reference, state="open")).items:
             discrepancies.explain(each.discrepancy_id, Explanation(by="a person", why="paid in two parts"), NOON)
 
     def find_nothing_wrong(self) -> None:
@@ -128,19 +123,6 @@ def test_archive_needs_attention_until_its_cause_is_gone(
     assert (listed(attention=True), listed(attention=False)) == ([], ["a"])
 
 
-def test_archive_whose_entry_is_added_when_it_is_loaded_is_found_by_its_deliveries(told: Told) -> None:
-    told.arrive_from_elsewhere()
-    told.arrive()
-    filling.fill()
-    with writing() as session:  # as an earlier build registered it, which knew no entries
-        session.execute(delete(SearchFacetRow))
-        session.execute(delete(SearchEntryRow))
-
-    told.load()
-
-    assert listed(attention=True) == listed(warning=WarningCode.SOURCES_DIFFER) == ["a"]
-
-
 def test_archive_of_two_sources_is_found_by_its_warning(told: Told) -> None:
     told.arrive_from_elsewhere()
 
@@ -173,50 +155,3 @@ def test_archives_that_need_attention_are_those_of_which_the_tables_say_so(seed:
         assert (number, act.__name__, listed(attention=True)) == (number, act.__name__, needed)
 
     assert seen == {True, False}
-
-
-def _found() -> tuple[list[str], list[str], list[str]]:
-    return listed(attention=True), listed(attention=False), listed(warning=WarningCode.SOURCES_DIFFER)
-
-
-@pytest.fixture
-def kept() -> tuple[list[str], list[str], list[str]]:
-    """Let archives need attention for each cause, and return what is found."""
-    acts = {"failed": Told.fail, "loaded": Told.load_with_a_wrong_amount, "refused": Told.be_refused}
-    for reference, act in {**acts, "moved": Told.arrive_from_elsewhere, "well": Told.complete}.items():
-        each = Told(reference)
-        each.arrive()
-        act(each)
-    found = _found()
-    assert found == (["failed", "loaded", "moved", "refused"], ["well"], ["moved"])
-    return found
-
-
-def test_filling_in_finds_what_needs_attention(
-    kept: tuple[list[str], list[str], list[str]], configure: Callable[..., Settings], installation: Settings
-) -> None:
-    of_attention = col(SearchFacetRow.kind).in_([Kind.ATTENTION, Kind.SOURCES])
-    with writing() as session:
-        session.execute(delete(SearchFacetRow).where(of_attention))
-    configure(search_fields="full_name", database_url=installation.database_location)
-
-    assert filling.fill() == 5
-
-    assert _found() == kept
-
-
-def test_migrating_again_finds_what_an_earlier_build_wrote_meanwhile(
-    kept: tuple[list[str], list[str], list[str]],
-) -> None:
-    filling.fill()
-    of_attention = col(SearchFacetRow.kind).in_([Kind.ATTENTION, Kind.SOURCES])
-    with writing() as session:
-        session.execute(delete(SearchFacetRow).where(of_attention))
-        entry_id = session.exec(select(SearchEntryRow.id).where(SearchEntryRow.reference == "well")).one()
-        ended = facet(Kind.ATTENTION, True)
-        session.add(SearchFacetRow(entry_id=entry_id, kind=Kind.ATTENTION, facet=ended))
-
-    assert filling.fill() == 5
-
-    assert _found() == kept
-    assert filling.fill() == 0

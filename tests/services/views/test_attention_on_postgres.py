@@ -13,7 +13,7 @@ from adapters.settings.settings import Settings
 from adapters.tables.runs import receipts, refused
 from models.runs.receipt import RefusedDelivery
 from tests.records import delivery, digest, registered
-from tests.services.search.test_filling_beside_runs import found, wait_for_lock
+from tests.services.test_derived import found, wait_for_lock
 
 
 @pytest.fixture(autouse=True)

@@ -24,11 +24,8 @@ from services.redelivery import planning as redelivery
 from services.views import (
     archive_list,
     archive_view,
-    discrepancy_list,
-    failure_list,
     message_list,
-    missing_list,
-    refused_list,
+    troubles,
 )
 from tests.domain.payloads import read
 from tests.records import NOON, delivery, document, loaded
@@ -66,18 +63,18 @@ def test_archive_shows_its_source_and_that_of_each_delivery() -> None:
 
 
 def test_failures_of_a_source() -> None:
-    assert [each.archives for each in failure_list.failures().items] == [2]
-    assert [each.archives for each in failure_list.failures("retail").items] == [1]
+    assert [each.archives for each in troubles.failures().items] == [2]
+    assert [each.archives for each in troubles.failures("retail").items] == [1]
 
 
 def test_source_that_nobody_knows_is_refused_with_those_that_are_known() -> None:
     sources.add("leasing", StatedTerms(), "a test", NOON)
     filters: list[Callable[[str], object]] = [
         lambda source: archive_list.page(ArchiveQuery(source=source)),
-        failure_list.failures,
-        lambda source: refused_list.page(RefusedQuery(source=source)),
-        lambda source: discrepancy_list.page(DiscrepancyQuery(source=source)),
-        lambda source: missing_list.page(MissingQuery(source=source)),
+        troubles.failures,
+        lambda source: troubles.refused_page(RefusedQuery(source=source)),
+        lambda source: troubles.discrepancy_page(DiscrepancyQuery(source=source)),
+        lambda source: troubles.missing_page(MissingQuery(source=source)),
         lambda source: message_list.page(MessageQuery(source=source)),
         lambda source: planning.plan(ArchiveFilter(source=source), "a test"),
         lambda source: redelivery.plan(MessageFilter(source=source), "a test"),
@@ -92,13 +89,13 @@ def test_source_that_nobody_knows_is_refused_with_those_that_are_known() -> None
 
 
 def test_refused_deliveries_of_a_source() -> None:
-    assert [each.source for each in refused_list.page(RefusedQuery(source="retail")).items] == ["retail"]
-    assert len(refused_list.page(RefusedQuery()).items) == 2
+    assert [each.source for each in troubles.refused_page(RefusedQuery(source="retail")).items] == ["retail"]
+    assert len(troubles.refused_page(RefusedQuery()).items) == 2
 
 
 def test_discrepancies_of_a_source() -> None:
-    everywhere = discrepancy_list.page(DiscrepancyQuery()).items
-    of_retail = discrepancy_list.page(DiscrepancyQuery(source="retail")).items
+    everywhere = troubles.discrepancy_page(DiscrepancyQuery()).items
+    of_retail = troubles.discrepancy_page(DiscrepancyQuery(source="retail")).items
 
     assert {each.reference for each in everywhere} == {"here", "there"}
     assert {each.reference for each in of_retail} == {"there"}

@@ -78,29 +78,18 @@ def discrepancy(name: str, state: str, *events: tuple[str, datetime]) -> list[SQ
 
 
 @pytest.mark.usefixtures("installation")
-def test_attention_names_everything_that_needs_a_person() -> None:
+def test_attention_names_what_needs_a_person_and_nothing_that_goes_on_by_itself() -> None:
     receipts.set_failed(arrived("failed", NOW), Cause("CONFLICT", "load-metadata", "Conflict", "two records"), NOW)
-    put(refusal("a", NOW), refusal("b", NOW, released_at=NOW), missing("m", NOW), missing("closed", NOW, NOW))
-    put(*discrepancy("d", "open", ("open", NOW)), *discrepancy("e", "explained", ("open", NOW), ("explained", NOW)))
-    put(EndpointRow(name="erp", url="https://erp.example", created_at=NOW, failing_since=NOW))
-    put(message("p", "pending", NOW), message("q", "dead", NOW), message("s", "delivered", NOW, NOW))
-
-    found = overview(NOW).attention
-
-    assert [(each.code, each.archives) for each in found.failures] == [("CONFLICT", 1)]
-    assert (found.refused, found.discrepancies) == ({"NOT_JSON": 1}, {"AMOUNT_MISMATCH": 1})
-    assert (found.missing, found.nearest_deadline_at) == (1, NOW + HOUR)
-    assert (found.dead, found.pending) == ({"erp": 1}, {"erp": 1})
-    assert found.is_needed
-
-
-@pytest.mark.usefixtures("installation")
-def test_pending_message_to_an_endpoint_that_confirms_needs_nobody() -> None:
-    put(EndpointRow(name="erp", url="https://erp.example", created_at=NOW), message("p", "pending", NOW))
+    put(refusal("a", NOW), missing("m", NOW), *discrepancy("d", "open", ("open", NOW)), message("p", "pending", NOW))
+    put(EndpointRow(name="erp", url="https://erp.example", created_at=NOW, disabled_at=NOW))
 
     found = overview(NOW)
 
-    assert (found.attention.pending, found.hours[-1].undelivered) == ({}, 1)
+    assert found.attention.is_needed
+    assert list(found.attention.by_code()) == [
+        *("ARCHIVE_FAILED", "PROCESS_MISSING", "DELIVERY_REFUSED", "DISCREPANCY_OPEN")
+    ]
+    assert found.hours[-1].undelivered == 1
 
 
 @pytest.mark.usefixtures("installation")

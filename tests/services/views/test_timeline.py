@@ -8,6 +8,8 @@ from sqlmodel import Session, SQLModel
 from adapters.database.transactions import writing
 from adapters.inbox import session_events as inbox
 from adapters.settings.settings import Settings
+from domain.words.causes import CAUSES
+from domain.words.findings import DISCREPANCIES
 from models.completeness.processes import MissingProcessRow, SessionEventType
 from models.messages.notification import NotificationAttemptRow, NotificationRow
 from models.payments import DiscrepancyEventRow, DiscrepancyRow
@@ -19,6 +21,8 @@ from services.views.timeline import MOST_ENTRIES, timeline_of
 from tests.installations import archived
 from tests.samples import sample_body, sample_document
 from tests.session_events import NOON, PERSON, body, journaled
+
+MISMATCH = f"{DISCREPANCIES['AMOUNT_MISMATCH'].what} (AMOUNT_MISMATCH)"
 
 
 def write(session: Session, *rows: SQLModel) -> None:
@@ -40,7 +44,7 @@ def happened(reference: str = "r") -> None:
     message |= {"endpoint": "https://token@example.com/secret", "endpoint_name": "crm", "state": "delivered"}
     skipped = message | {"message_id": "s", "state": "skipped", "skipped_why": "filter: event"}
     run = {"flow_run_id": "f", "reference": reference, "receipt_id": "x", "trigger": "webhook"}
-    discrepancy = {"discrepancy_id": "d", "reference": reference, "code": "AMOUNT_MISMATCH"}
+    discrepancy: dict[str, Any] = {"discrepancy_id": "d", "reference": reference, "code": "AMOUNT_MISMATCH"}
     missing: dict[str, Any] = {"missing_id": "p", "source": "default", "reference": reference, "why": "submitted"}
     missing |= {"since": at[0], "deadline_at": at[19], "opened_at": at[1], "closed_at": at[3], "closed_why": "archived"}
     refused: dict[str, Any] = {
@@ -75,18 +79,18 @@ def test_each_kind_is_in_the_timeline_in_the_order_of_time(installation: Setting
     happened()
 
     assert [(each.kind, each.what, each.by, each.id) for each in timeline_of("r")][2:] == [
-        ("finding", "the process is missing: submitted", None, "p"),
-        ("delivery", "refused: NOT_BASE64", None, "0"),
-        ("finding", "the process is no longer missing: archived", None, "p"),
-        ("delivery", "new", None, "1"),
+        ("finding", "the process is missing: submitted, and not archived", None, "p"),
+        ("delivery", "refused: The content of a file is damaged: it is not base64. (NOT_BASE64)", None, "0"),
+        ("finding", "the process is no longer missing: Archived", None, "p"),
+        ("delivery", "New", None, "1"),
         ("version", "version 1", None, "x"),
-        ("run", "attempt 1 started by webhook", None, "f"),
-        ("run", "attempt 1 ended: Failed: STORE_AWAY", None, "f"),
-        ("finding", "AMOUNT_MISMATCH is open", None, "d"),
+        ("run", "attempt 1 started by a delivery", None, "f"),
+        ("run", f"attempt 1 ended: Failed. {CAUSES['STORE_AWAY'].what} (STORE_AWAY)", None, "f"),
+        ("finding", f"Open: {MISMATCH}", None, "d"),
         ("message", "archive.completed to crm is skipped: filter: event", None, "s"),
-        ("message", "archive.completed to crm, attempt 1: no answer (connect)", None, "m"),
+        ("message", "archive.completed to crm, attempt 1: no answer (connecting)", None, "m"),
         ("message", "archive.completed to crm, attempt 2: HTTP 200", "ops", "m"),
-        ("action", "AMOUNT_MISMATCH is explained", "dana", "d"),
+        ("action", f"Explained: {MISMATCH}", "dana", "d"),
     ]
     assert {each.what for each in timeline_of("r")[:2]} == {"WHEF_SESSION_CREATED", "WHP_ELSE (an unknown type)"}
 
@@ -107,7 +111,7 @@ def test_timeline_keeps_its_last_entries(sqlite_installation: Settings) -> None:
     found = timeline_of("r")
 
     assert len(found) == MOST_ENTRIES
-    assert found[-1].what == "AMOUNT_MISMATCH is explained"
+    assert found[-1].what == f"Explained: {MISMATCH}"
 
 
 def test_event_without_a_reference_belongs_to_the_archive_of_its_session(sqlite_installation: Settings) -> None:

@@ -17,7 +17,7 @@ from api.console.frame.threads import in_thread
 from api.console.frame.visits import Person, own_path, recorded
 from api.console.pages.archives import saved_views
 from api.console.pages.lists import asked, listed
-from api.console.words.languages import N_
+from domain.words.wording import N_
 from models.errors import Refused
 from models.views.archives.archives import ArchiveFilter, ArchivePage, ArchiveQuery, ArchiveSummary
 from services.bulk import planning

@@ -17,7 +17,13 @@ from api.console.frame.visits import Person, recorded
 from api.console.pages.archives.files import PAGE_HEIGHT, PAGE_WIDTH, drawn_pages
 from api.links import link_of
 from api.references import Reference, RouteAsSent
-from domain.archive.verdict_text import certificate_texts, document_text, field_change_texts, signature_texts
+from domain.archive.verdict_text import (
+    certificate_texts,
+    document_text,
+    field_change_texts,
+    judged,
+    signature_texts,
+)
 from models.archive.verdict import Verdict
 from models.views.archives.archives import ArchiveView, DifferenceView, FieldView
 from models.views.archives.payments import Explanation
@@ -26,7 +32,7 @@ from models.views.troubles import MissingQuery
 from services.payments import discrepancies
 from services.receipts.lookup import unknown_reference
 from services.triggering import releases, reruns
-from services.views import archive_view, missing_list
+from services.views import archive_view, troubles
 from services.views.differences import version_differences
 from services.views.timeline import timeline_of
 
@@ -141,7 +147,7 @@ def _without_archive(request: Request, reference: str) -> Response:
     entries = timeline_of(reference)
     if not entries:
         raise unknown_reference(reference)
-    missing = missing_list.page(MissingQuery(reference=reference)).items
+    missing = troubles.missing_page(MissingQuery(reference=reference)).items
     return render(request, "process.html", reference=reference, entries=entries[::-1], missing=missing)
 
 
@@ -149,9 +155,10 @@ def _verdict_texts(verdict: Verdict) -> dict[str, object]:
     signatures = zip(signature_texts(verdict), certificate_texts(verdict), strict=True)
     return {
         "outcome": verdict.outcome,
+        "judged": judged(verdict),
         "document": document_text(verdict),
         "changes": field_change_texts(verdict),
-        "signatures": [about | certificate for about, certificate in signatures],
+        "signatures": [{**about, **certificate} for about, certificate in signatures],
     }
 
 

@@ -23,10 +23,10 @@ from api.references import Reference, RouteAsSent
 from domain.archive.file_names import safe_names
 from models.archive.content import FileRow
 from models.errors import Refused
-from models.people.action import ActionKind
+from models.people import ActionKind
 from models.views.archives.archives import FieldView
-from services.evidence.bagging import evidence, write_evidence
-from services.evidence.handing_out import file_chunks, is_whole
+from services.evidence.bag import evidence, write_evidence
+from services.evidence.downloads import file_chunks, is_whole
 from services.people.actions import record
 from services.receipts.lookup import unknown_reference
 from services.views import archive_view

@@ -1,5 +1,6 @@
 """Saved views of the list of archives: links to searches that all people share, saving and removing them."""
 
+import secrets
 from asyncio import to_thread
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,17 +9,17 @@ from urllib.parse import parse_qsl, urlencode
 
 from fastapi import APIRouter, Request, Response
 
+from adapters.tables.people import saved_views
 from api.console.frame.cookies import ROOT
 from api.console.frame.entrance import see
 from api.console.frame.forms import Form, Posted
 from api.console.frame.visits import Person, recorded
 from api.console.pages.archives import archives
 from api.console.pages.lists import Pairs, asked
-from api.console.words.languages import N_
+from domain.words.wording import N_
 from models.errors import Refused
-from models.people.saved_view import LONGEST_NAME, SavedViewRow
+from models.people import LONGEST_NAME, SavedViewRow
 from models.views.archives.archives import ArchiveFilter
-from services.people import saved_views
 
 _LIST = f"{ROOT}/archives"
 TAKEN = "taken"
@@ -60,7 +61,9 @@ async def save(form: Posted, person: Person) -> Response:
     """Save a search. If its name is taken, the page asks whether to replace that view or to choose another name."""
     name, pairs = _name(form), _pairs(form)
     by, replace = recorded(person), form.text("replace") == name
-    is_kept = await to_thread(saved_views.save, name, urlencode(pairs), by, datetime.now(UTC), replace=replace)
+    query, now = urlencode(pairs), datetime.now(UTC)
+    view = SavedViewRow(view_id=secrets.token_hex(16), name=name, query=query, saved_by=by, saved_at=now)
+    is_kept = await to_thread(saved_views.save, view, replace=replace)
     return see(f"{_LIST}?{urlencode(pairs if is_kept else [*pairs, (TAKEN, name)])}")
 
 

@@ -12,7 +12,7 @@ from adapters.database.transactions import reading
 from adapters.tables.messages import notifications
 from models.messages.event import Event, EventType
 from models.messages.notification import NotificationAttemptRow, NotificationRow, NotificationState
-from services.messages.events.planning import event_row
+from services.messages.events import event_row
 from services.views import archive_view
 from tests.conftest import LONGEST_S
 from tests.records import NOON, attempted, registered

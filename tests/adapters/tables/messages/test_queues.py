@@ -11,7 +11,8 @@ from sqlmodel import select
 from adapters.database.transactions import reading, writing
 from adapters.tables.messages import attempts, endpoints, notifications, queues
 from adapters.tables.messages.attempts import Made
-from domain.messages.retrying import MOST_ATTEMPTS, TRIED_FOR
+from domain.messages.attempts import MOST_ATTEMPTS, TRIED_FOR
+from domain.words.catalogue import word
 from models.messages.endpoint import EndpointRow
 from models.messages.event import Event, EventType
 from models.messages.notification import (
@@ -21,7 +22,8 @@ from models.messages.notification import (
     NotificationState,
     Stage,
 )
-from services.messages.events.planning import event_row, message_to
+from models.said import Said
+from services.messages.events import event_row, message_to
 from tests.records import NOON
 
 pytestmark = pytest.mark.usefixtures("installation")
@@ -109,7 +111,7 @@ def test_dead_endpoint_is_probed_by_one_message_at_a_time() -> None:
     assert queues.take_due("erp", NOON + MINUTE, 16) == []
     waiting = notifications.get(announced(7, NOON))
     probe = queues.take(waiting.message_id, NOON + MINUTE, AttemptTrigger.AUTOMATIC, unless_paused=True)
-    assert isinstance(probe, str)
+    assert isinstance(probe, Said)
     assert isinstance(
         queues.take(waiting.message_id, NOON + MINUTE, AttemptTrigger.MANUAL, unless_paused=False), queues.Taken
     )
@@ -155,7 +157,7 @@ def test_message_that_one_endpoint_never_takes_delays_no_other_message_and_dies(
 
     assert states() == {NotificationState.DEAD: 1, DELIVERED: good - 1}
     dead = notifications.get(poison)
-    assert (dead.message_id, dead.skipped_why) == (poison, queues.EXPIRED)
+    assert (dead.message_id, dead.skipped_why) == (poison, word(queues.EXPIRED))
     assert dead.attempts <= MOST_ATTEMPTS
     assert endpoints.get("erp").disabled_at is None
     with reading() as session:

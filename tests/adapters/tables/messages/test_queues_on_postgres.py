@@ -12,7 +12,7 @@ from adapters.tables.messages.attempts import Made
 from models.messages.endpoint import EndpointRow
 from models.messages.event import Event, EventType
 from models.messages.notification import NotificationRow, NotificationState
-from services.messages.events.planning import event_row, message_to
+from services.messages.events import event_row, message_to
 from tests.conftest import LONGEST_S
 from tests.records import NOON
 

@@ -7,7 +7,7 @@ from sqlmodel import select
 
 from adapters.database.transactions import reading
 from adapters.tables.people import saved_views
-from models.people.saved_view import SavedViewRow
+from models.people import SavedViewRow
 from tests.records import NOON
 
 pytestmark = pytest.mark.usefixtures("installation")
@@ -19,22 +19,22 @@ def view(name: str, by: str) -> SavedViewRow:
 
 
 def test_name_is_taken_until_its_view_is_removed() -> None:
-    assert saved_views.add(view("failed", "dana"))
-    assert not saved_views.add(view("failed", "noa"))
+    assert saved_views.save(view("failed", "dana"))
+    assert not saved_views.save(view("failed", "noa"))
 
     saved_views.remove("failed-dana", "tal", NOON)
 
-    assert saved_views.add(view("failed", "noa"))
+    assert saved_views.save(view("failed", "noa"))
     assert [each.saved_by for each in saved_views.shown()] == ["noa"]
 
 
 @pytest.mark.parametrize("is_there_before", [True, False])
 def test_of_views_that_replace_each_other_at_once_one_is_shown(is_there_before: bool) -> None:
     if is_there_before:
-        saved_views.add(view("failed", "first"))
+        saved_views.save(view("failed", "first"))
 
     with ThreadPoolExecutor(len(PEOPLE)) as threads:
-        kept = list(threads.map(lambda by: saved_views.replace(view("failed", by)), PEOPLE))
+        kept = list(threads.map(lambda by: saved_views.save(view("failed", by), replace=True), PEOPLE))
 
     with reading() as session:
         rows = session.exec(select(SavedViewRow)).all()

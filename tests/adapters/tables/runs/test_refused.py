@@ -6,14 +6,14 @@ from datetime import timedelta
 import pytest
 
 from adapters.tables.messages import notifications
+from adapters.tables.open_conditions import DerivedCode, open_numbers
 from adapters.tables.runs import refused
 from models.messages.notification import NotificationRow
 from models.runs.receipt import RefusedDelivery
 from models.views.archives.archives import ArchiveQuery
 from models.views.troubles import RefusedQuery
-from services.messages.events.planning import event_row
-from services.messages.events.report_events import delivery_refused
-from services.views import archive_list, refused_list
+from services.messages.events import delivery_refused, event_row
+from services.views import archive_list, troubles
 from tests.records import NOON, digest, registered
 
 pytestmark = pytest.mark.usefixtures("installation")
@@ -47,7 +47,7 @@ def test_repeated_record_changes_nothing_but_a_release() -> None:
     refused.record([replace(first, released_at=NOON)])
     refused.record([first, second])
 
-    assert [each.released_at for each in refused_list.page(RefusedQuery()).items] == [None, NOON]
+    assert [each.released_at for each in troubles.refused_page(RefusedQuery()).items] == [None, NOON]
 
 
 def test_newest_delivery_of_a_process_is_found() -> None:
@@ -106,7 +106,6 @@ def test_open_bodies_are_those_that_nobody_released_or_dismissed_and_whose_proce
     refused.record([replace(delivery(3), dismissed_at=NOON, dismissed_by="Dana", dismissed_why="a scanner")])
     refused.record([delivery(3)])  # as a sweep that was broken off does
 
-    assert refused.open_by_code() == {"NOT_JSON": 1}
-    assert refused.open_bodies() == 1
+    assert open_numbers(DerivedCode.DELIVERY_REFUSED) == {"NOT_JSON": 1}
     [kept] = refused.of_body(delivery(3).receipt_id)
     assert (kept.dismissed_by, kept.dismissed_why) == ("Dana", "a scanner")

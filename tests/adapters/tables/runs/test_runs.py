@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from adapters.tables.runs import receipts, runs, waiting
-from adapters.tables.runs.waiting import Wait, Waits
+from adapters.tables.open_conditions import DerivedCode, open_conditions, open_numbers
+from adapters.tables.runs import receipts, runs
+from adapters.tables.runs.waiting import Wait
 from models.archive.archive import State
 from models.errors import System
 from models.runs.cause import Cause
@@ -42,6 +43,10 @@ def recorded() -> list[RunView]:
     archive = archive_view.archive("r")
     assert archive
     return archive.runs
+
+
+def waits() -> list[tuple[str, int, datetime | None]]:
+    return [(each.key, each.subjects, each.first_at) for each in open_conditions((DerivedCode.SYSTEM_AWAY,))]
 
 
 def test_run_is_recorded_from_begin_to_end() -> None:
@@ -219,7 +224,7 @@ def test_waiting_run_leaves_its_archive_processing_with_a_cause() -> None:
     assert archive.cause
     assert (archive.state, archive.cause.code, archive.cause.since) == ("processing", "STORE_AWAY", later(5))
     assert [each.state for each in archive.runs] == ["AwaitingRetry"]
-    assert waiting.summary() == [Waits("store", 1, later(5))]
+    assert waits() == [("store", 1, later(5))]
 
 
 def test_run_that_waits_again_has_waited_since_its_first_attempt() -> None:
@@ -227,7 +232,7 @@ def test_run_that_waits_again_has_waited_since_its_first_attempt() -> None:
     begun(attempt=2, at=20)
 
     assert runs.wait("run-1", 2, System.CLAMAV, later(30), AWAY) == Wait(later(5), 2)
-    assert waiting.summary() == [Waits("ClamAV", 1, later(5))]
+    assert waits() == [("ClamAV", 1, later(5))]
 
 
 @pytest.mark.parametrize("state", [RunState.COMPLETED, RunState.FAILED])
@@ -237,7 +242,7 @@ def test_run_that_ends_waits_no_longer(state: RunState) -> None:
 
     runs.end("run-1", 2, state, State(state.lower()), later(30))
 
-    assert waiting.summary() == []
+    assert open_numbers(DerivedCode.SYSTEM_AWAY) == {}
 
 
 @pytest.mark.parametrize(("receipt", "waits"), [(State.RECEIVED, 1), (State.FAILED, 0)])
@@ -247,7 +252,7 @@ def test_run_that_crashed_waits_only_if_it_goes_on(receipt: State, waits: int) -
 
     runs.end("run-1", 2, RunState.CRASHED, receipt, later(30))
 
-    assert len(waiting.summary()) == waits
+    assert len(open_numbers(DerivedCode.SYSTEM_AWAY)) == waits
 
 
 def test_next_run_of_a_receipt_ends_the_wait_of_a_run_that_prefect_forgot() -> None:
@@ -256,7 +261,7 @@ def test_next_run_of_a_receipt_ends_the_wait_of_a_run_that_prefect_forgot() -> N
 
     runs.end("run-2", 1, RunState.COMPLETED, State.COMPLETED, later(30))
 
-    assert waiting.summary() == []
+    assert open_numbers(DerivedCode.SYSTEM_AWAY) == {}
 
 
 def test_attempt_that_was_taken_for_dead_does_not_wait() -> None:
@@ -264,7 +269,7 @@ def test_attempt_that_was_taken_for_dead_does_not_wait() -> None:
     begun(attempt=2, at=20)
 
     assert runs.wait("run-1", 1, System.STORE, later(30), AWAY) is None
-    assert waiting.summary() == []
+    assert open_numbers(DerivedCode.SYSTEM_AWAY) == {}
 
 
 def test_run_crashes_since_the_first_of_its_last_attempts_that_crashed() -> None:

@@ -1,0 +1,238 @@
+"""Finds every open condition. Each is decided by its line of `_ROWS`, or where its row of `condition` is written.
+
+All faces read what is found here: status, failures, the overview, letters to people, and metrics.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import chain, product
+from typing import Any
+
+import sqlalchemy
+from sqlalchemy import ColumnElement, String, bindparam, literal_column, null, or_
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col, func, select
+
+from adapters.database.transactions import reading
+from adapters.search.attention import IS_OPEN
+from adapters.tables.messages.notifications import IS_UNDELIVERED
+from models.archive.archive import ArchiveRow, State
+from models.columns import Moment
+from models.completeness.processes import MissingProcessRow
+from models.messages.endpoint import EndpointRow
+from models.messages.notification import NotificationRow, NotificationState
+from models.payments import DiscrepancyRow, DiscrepancyState
+from models.runs.cause import WaitingRow
+from models.runs.receipt import RefusedRow
+from models.store.condition import OF_CHECKS, ConditionCode, ConditionRow, Severity, Subject
+from models.views.troubles import ConditionGroup
+
+NOT_KEPT = "UNKNOWN"
+"""The cause of an archive that failed before causes were kept."""
+
+
+class DerivedCode(StrEnum):
+    """What is wrong by the rows of other tables, without a row of `condition`."""
+
+    ARCHIVE_FAILED = "ARCHIVE_FAILED"
+    PROCESS_MISSING = "PROCESS_MISSING"
+    SYSTEM_AWAY = "SYSTEM_AWAY"
+    DELIVERY_REFUSED = "DELIVERY_REFUSED"
+    DISCREPANCY_OPEN = "DISCREPANCY_OPEN"
+    ENDPOINT_FAILING = "ENDPOINT_FAILING"
+    ENDPOINT_DISABLED = "ENDPOINT_DISABLED"
+    MESSAGES_DEAD = "MESSAGES_DEAD"
+
+
+AnyCode = ConditionCode | DerivedCode
+ALL: tuple[AnyCode, ...] = (*DerivedCode, *ConditionCode)
+
+
+_NUMBER = func.count()
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """The rows that are open conditions of a code: one condition for each `key`, and each value of `by`.
+
+    `count`: findings or messages, where they are other than the rows. `values`: aggregates. `source`: of a row.
+    """
+
+    kind: Subject
+    key: Any
+    where: tuple[Any, ...] = ()
+    at: tuple[Any, Any] = (null(), null())
+    severity: Severity = Severity.WRONG
+    subjects: Any = _NUMBER
+    count: Any = None
+    by: Mapping[str, Any] = field(default_factory=dict)
+    values: Mapping[str, Any] = field(default_factory=dict)
+    source: Any = None
+
+
+def _span(at: Any) -> tuple[Any, Any]:
+    return func.min(at, type_=Moment()), func.max(at, type_=Moment())
+
+
+def _in_row(name: str) -> Any:
+    return col(ConditionRow.values)[name].as_string()
+
+
+_SOURCE = bindparam("its_source", None, String)
+_OTHER = aliased(ArchiveRow)
+_IS_FAILED: ColumnElement[str] = literal_column(f"'{State.FAILED}'")
+"""A literal, as an index on these rows has it: a parameter would not use it."""
+_LAST_SENTENCE = (
+    select(_OTHER.cause_sentence)
+    .where(
+        _OTHER.state == _IS_FAILED,
+        col(_OTHER.cause_code).is_not_distinct_from(ArchiveRow.cause_code),
+        col(_OTHER.cause_task).is_not_distinct_from(ArchiveRow.cause_task),
+        or_(_SOURCE.is_(None), col(_OTHER.source) == _SOURCE),
+    )
+    .order_by(col(_OTHER.cause_since).desc())
+    .limit(1)
+    .correlate(ArchiveRow)
+    .scalar_subquery()
+)
+_ITS_PENDING = (
+    select(func.count())
+    .where(NotificationRow.endpoint_name == EndpointRow.name, NotificationRow.state == NotificationState.PENDING)
+    .correlate(EndpointRow)
+    .scalar_subquery()
+)
+_IS_THERE = col(EndpointRow.removed_at).is_(None)
+_IS_DISABLED = col(EndpointRow.disabled_at).is_not(None)
+_IS_OF_KNOWN = col(NotificationRow.endpoint_name).in_(select(EndpointRow.name).where(_IS_THERE))
+
+_ROWS: Mapping[AnyCode, _Rows] = {
+    DerivedCode.ARCHIVE_FAILED: _Rows(
+        Subject.ARCHIVE,
+        col(ArchiveRow.cause_code),
+        (col(ArchiveRow.state) == _IS_FAILED,),
+        _span(func.coalesce(ArchiveRow.cause_since, ArchiveRow.received_at, type_=Moment())),
+        by={"task": col(ArchiveRow.cause_task)},
+        values={"sentence": _LAST_SENTENCE},
+        source=col(ArchiveRow.source),
+    ),
+    ConditionCode.RUN_FAILED: _Rows(
+        Subject.ARCHIVE,
+        _in_row("cause"),
+        (col(ConditionRow.code) == ConditionCode.RUN_FAILED,),
+        (_span(ConditionRow.since)[0], _span(ConditionRow.found_at)[1]),
+        count=func.sum(ConditionRow.count),
+        by={"task": _in_row("task")},
+        values={"sentence": func.max(_in_row("sentence"))},
+        source=select(ArchiveRow.source)
+        .where(ArchiveRow.reference == ConditionRow.subject)
+        .correlate(ConditionRow)
+        .scalar_subquery(),
+    ),
+    DerivedCode.PROCESS_MISSING: _Rows(
+        Subject.PROCESS,
+        col(MissingProcessRow.source),
+        (col(MissingProcessRow.closed_at).is_(None),),
+        _span(MissingProcessRow.opened_at),
+        by={"why": col(MissingProcessRow.why)},
+        values={"deadline_at": func.min(MissingProcessRow.deadline_at, type_=Moment())},
+    ),
+    DerivedCode.SYSTEM_AWAY: _Rows(
+        Subject.SYSTEM, col(WaitingRow.waits_for), at=_span(WaitingRow.since), severity=Severity.INFO
+    ),
+    DerivedCode.DELIVERY_REFUSED: _Rows(
+        Subject.DELIVERY,
+        col(RefusedRow.code),
+        (IS_OPEN,),
+        _span(RefusedRow.received_at),
+        Severity.WARNING,
+        func.count(col(RefusedRow.receipt_id).distinct()),
+    ),
+    DerivedCode.DISCREPANCY_OPEN: _Rows(
+        Subject.DISCREPANCY,
+        col(DiscrepancyRow.code),
+        # The first condition repeats the second for the index.
+        (
+            col(DiscrepancyRow.state) != literal_column(f"'{DiscrepancyState.CLOSED}'"),
+            col(DiscrepancyRow.state) == DiscrepancyState.OPEN,
+        ),
+        severity=Severity.WARNING,
+    ),
+    DerivedCode.ENDPOINT_FAILING: _Rows(
+        Subject.ENDPOINT,
+        col(EndpointRow.name),
+        (_IS_THERE, ~_IS_DISABLED, col(EndpointRow.failing_since).is_not(None)),
+        _span(EndpointRow.failing_since),
+        Severity.WARNING,
+        count=_ITS_PENDING,
+    ),
+    DerivedCode.ENDPOINT_DISABLED: _Rows(
+        Subject.ENDPOINT,
+        col(EndpointRow.name),
+        (_IS_THERE, _IS_DISABLED),
+        _span(EndpointRow.disabled_at),
+        Severity.INFO,
+        values={"why": func.max(EndpointRow.disabled_why)},
+    ),
+    DerivedCode.MESSAGES_DEAD: _Rows(
+        Subject.MESSAGE,
+        col(NotificationRow.endpoint_name),
+        (IS_UNDELIVERED, NotificationRow.state == NotificationState.DEAD, _IS_OF_KNOWN),
+        _span(NotificationRow.planned_at),
+        Severity.WARNING,
+    ),
+}
+
+
+def open_conditions(codes: Collection[AnyCode] = ALL, source: str | None = None) -> list[ConditionGroup]:
+    """Return what is wrong now, by code in the order of the codes; of a code, what concerns most first.
+
+    Args:
+        codes: what is looked for.
+        source: a source, to which failures of archives and runs are limited. All else is of all sources.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    with reading() as session:
+        of_rows = [_found(session, code, _ROWS[code], source) for code in codes if code in _ROWS]
+        found = [*chain(*of_rows), *_of_checks(session, codes)]
+    return sorted(found, key=lambda each: ALL.index(each.code))
+
+
+def open_numbers(code: AnyCode) -> dict[str, int]:
+    """Return of how many subjects a condition is open, by key. Raises as `open_conditions`."""
+    return dict(sorted((each.key, each.subjects) for each in open_conditions((code,))))
+
+
+def every_label() -> list[tuple[str, str, str]]:
+    """Return subject, code and severity of every condition that can be open."""
+    of_rows: list[tuple[str, str, str]] = [(each.kind, code, each.severity) for code, each in _ROWS.items()]
+    of_checks = product((Subject.ARCHIVE, Subject.STORE), OF_CHECKS, (Severity.WRONG,))
+    return [*of_rows, *of_checks]
+
+
+def _found(session: Session, code: AnyCode, of: _Rows, source: str | None) -> Iterator[ConditionGroup]:
+    its = {"key": of.key, **of.by}
+    found = {"subjects": of.subjects, "count": of.count, "first_at": of.at[0], "last_at": of.at[1], **of.values}
+    columns = [each.label(f"its_{name}") for name, each in (its | found).items() if each is not None]
+    where = (*of.where, of.source == source) if source and of.source is not None else of.where
+    asked = sqlalchemy.select(*columns).where(*where).group_by(*its.values())
+    ordered = asked.order_by(of.subjects.desc(), *its.values())
+    for row in session.execute(ordered, {"its_source": source}).mappings():
+        told = {name: row.get(f"its_{name}") for name in its | found}
+        shown = {name: told.pop(name) for name in (*of.by, *of.values)}
+        told["count"] = told["subjects"] if told["count"] is None else told["count"]
+        told["key"] = told["key"] or NOT_KEPT
+        yield ConditionGroup(code=code, kind=of.kind, severity=of.severity, values=shown, **told)
+
+
+def _of_checks(session: Session, codes: Collection[AnyCode]) -> Iterator[ConditionGroup]:
+    """Yield what checks of the store have found, of archives and of the store itself."""
+    first_at, last_at = _span(ConditionRow.since)[0], _span(ConditionRow.found_at)[1]
+    its = col(ConditionRow.kind), col(ConditionRow.code)
+    asked = sqlalchemy.select(*its, func.count(), func.sum(ConditionRow.count), first_at, last_at)
+    of_codes = asked.where(its[1].in_(OF_CHECKS.intersection(codes))).group_by(*its).order_by(*its)
+    names = ("kind", "code", "subjects", "count", "first_at", "last_at")
+    for row in session.execute(of_codes):
+        yield ConditionGroup(severity=Severity.WRONG, **dict(zip(names, row, strict=True)))

@@ -1,0 +1,312 @@
+"""Makes the bodies of messages, each small enough for receivers, with what an endpoint asks for."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from domain.payments.sentences import sentence, shown_transaction
+from models.archive.archive import ArchiveRow, Change, Difference, DifferenceKind
+from models.archive.verdict import Change as JudgedChange
+from models.completeness.processes import MissingProcessRow
+from models.messages.bodies import (
+    BODIES,
+    MOST_BYTES,
+    AboutArchive,
+    Attention,
+    Changed,
+    Changes,
+    Completed,
+    Damage,
+    Discrepancies,
+    Failed,
+    FoundDiscrepancy,
+    JudgedDocument,
+    Judgements,
+    Missing,
+    Nothing,
+    OpenDiscrepancy,
+    Refusal,
+    Refusals,
+    Refusing,
+    Strict,
+    Test,
+    cut,
+)
+from models.messages.event import Event, EventType, TurnedAway
+from models.payments import Discrepancy
+from models.runs.cause import FailedReceipt
+from models.runs.receipt import RefusedDelivery, VersionRow
+from models.views.archives.payments import ListedDiscrepancy
+
+ABOUT_ARCHIVES = frozenset(
+    {
+        EventType.ARCHIVE_COMPLETED,
+        EventType.ARCHIVE_CHANGED,
+        EventType.ARCHIVE_ATTENTION,
+        EventType.ARCHIVE_FAILED,
+    }
+)
+"""The events whose messages may carry values of an archive."""
+LABEL = "label:"
+"""What a field begins with that names a label."""
+MOST_REPORTED = 50
+"""The most entries of a list."""
+MOST_REFUSED_REPORTED = 20
+
+
+def encoded(event: EventType, at: datetime, data: Strict, listing: str | None = None) -> bytes:
+    """Return the body of a message about an event as JSON in ASCII. The same event gives the same bytes. Pure.
+
+    Args:
+        listing: the list in `data` whose last entries are left out until the body fits into `MOST_BYTES`.
+    """
+    body = BODIES[event](type=event, timestamp=at, data=data)
+    content = body.model_dump(mode="json", exclude_unset=True)
+    whole = _json(content)
+    while len(whole) > MOST_BYTES and listing and content["data"][listing]:
+        content["data"][listing].pop()
+        whole = _json(content)
+    return whole
+
+
+def with_fields(body: bytes, values: Mapping[str, Any]) -> bytes:
+    """Return the body with values as `data.fields`. Values that do not fit into 20 KB are left out. Pure."""
+    message = json.loads(body)
+    message["data"]["fields"] = kept = {}
+    whole = _json(message)
+    for name, value in values.items():
+        kept[name] = value
+        longer = _json(message)
+        if len(longer) > MOST_BYTES:
+            del kept[name]
+        else:
+            whole = longer
+    return whole
+
+
+def _json(content: Mapping[str, Any]) -> bytes:
+    return json.dumps(content, separators=(",", ":")).encode()
+
+
+def about(archive: ArchiveRow, version: VersionRow, url: str) -> AboutArchive:
+    """Return what each message about a version says. `url` shows the whole archive to holders of a token. Pure."""
+    return AboutArchive(
+        reference=archive.reference,
+        receipt_id=version.receipt_id,
+        version=version.version,
+        source=archive.source,
+        template_id=archive.template_id,
+        process_number=archive.process_number,
+        url=url,
+    )
+
+
+def archive_completed(
+    archive: AboutArchive,
+    *,
+    at: datetime,
+    has_warnings: bool,
+    discrepancies: Sequence[Discrepancy],
+    discrepancies_in_all: int,
+    signed_document: str | None,
+) -> bytes:
+    """Return the body of the message about a completed version. Pure.
+
+    `discrepancies` are the first of the open discrepancies, `discrepancies_in_all` is their total number.
+    `signed_document` is the outcome of its verdict.
+    """
+    data = Completed(
+        **archive.model_dump(exclude_unset=True),
+        attention=has_warnings or bool(discrepancies),
+        discrepancies=[_found(each) for each in discrepancies[:MOST_REPORTED]],
+        discrepancies_in_all=discrepancies_in_all,
+        signed_document=signed_document,
+    )
+    return encoded(EventType.ARCHIVE_COMPLETED, at, data, "discrepancies")
+
+
+def _found(found: Discrepancy) -> FoundDiscrepancy:
+    expected, got = cut(found.expected), cut(found.found)
+    return FoundDiscrepancy(
+        code=found.code,
+        transaction_id=shown_transaction(found.code, found.transaction_id),
+        expected=expected,
+        found=got,
+        sentence=sentence(found.code, expected, got),
+    )
+
+
+def archive_changed(
+    archive: AboutArchive,
+    *,
+    at: datetime,
+    before: VersionRow,
+    differences: Iterable[Difference] | None,
+    warnings_by_code: Mapping[str, int],
+    discrepancies_by_code: Mapping[str, int],
+) -> bytes:
+    """Return the body of the message that another version than `before` is current now: numbers, never values. Pure.
+
+    `differences` is None if the version before cannot be read.
+    """
+    data = Changed(
+        **archive.model_dump(exclude_unset=True),
+        before_version=before.version,
+        before_receipt_id=before.receipt_id,
+        changes=None if differences is None else _changes(differences),
+        warnings_by_code=dict(warnings_by_code),
+        discrepancies_by_code=dict(discrepancies_by_code),
+    )
+    return encoded(EventType.ARCHIVE_CHANGED, at, data)
+
+
+def _changes(differences: Iterable[Difference]) -> dict[str, Changes]:
+    numbers = Counter((each.kind, each.change) for each in differences)
+    return {
+        kind: Changes(
+            added=numbers[kind, Change.ADDED],
+            removed=numbers[kind, Change.REMOVED],
+            changed=numbers[kind, Change.CHANGED],
+        )
+        for kind in DifferenceKind
+        if any(numbers[kind, change] for change in Change)
+    }
+
+
+def archive_attention(
+    archive: AboutArchive,
+    *,
+    at: datetime,
+    warnings_by_code: Mapping[str, int],
+    discrepancies_by_code: Mapping[str, int],
+    signed_document: str | None,
+) -> bytes:
+    """Return the body of the message that a person should look at an archive. Pure."""
+    data = Attention(
+        **archive.model_dump(exclude_unset=True),
+        warnings_by_code=dict(warnings_by_code),
+        discrepancies_by_code=dict(discrepancies_by_code),
+        signed_document=signed_document,
+    )
+    return encoded(EventType.ARCHIVE_ATTENTION, at, data)
+
+
+def archive_failed(archive: ArchiveRow, failed: FailedReceipt, *, url: str) -> bytes:
+    """Return the body of the message that a receipt cannot be archived until a person acts. Pure."""
+    data = Failed(
+        reference=archive.reference,
+        receipt_id=failed.receipt_id,
+        source=archive.source,
+        process_number=archive.process_number,
+        code=failed.cause.code,
+        task=failed.cause.task,
+        sentence=failed.cause.sentence,
+        flow_run_id=failed.flow_run_id,
+        attempt=failed.attempt,
+        url=url,
+    )
+    return encoded(EventType.ARCHIVE_FAILED, failed.at, data)
+
+
+def process_missing(missing: MissingProcessRow, *, url: str, at: datetime) -> bytes:
+    """Return the body of the message that a process should have been archived. Pure.
+
+    `url` shows all missing processes to holders of a token. Hours left are rounded down, and 0 after the deadline.
+    """
+    data = Missing(
+        **missing.model_dump(include=set(Missing.model_fields)),
+        hours_left=max(0, int((missing.deadline_at - at).total_seconds() // 3600)),
+        url=url,
+    )
+    return encoded(EventType.PROCESS_MISSING, at, data)
+
+
+def payments_discrepancies(
+    subject: str, newest: Sequence[ListedDiscrepancy], by_code: Mapping[str, int], at: datetime, receiver_url: str
+) -> Event:
+    """Return the event that discrepancies are open: the newest, and their number by code. Pure."""
+    data = Discrepancies(
+        discrepancies=[_open(each) for each in newest[:MOST_REPORTED]],
+        discrepancies_in_all=sum(by_code.values()),
+        by_code=dict(by_code),
+        url=f"{receiver_url}/api/discrepancies?state=open",
+    )
+    return _report(EventType.PAYMENTS_DISCREPANCIES, subject, at, data, "discrepancies")
+
+
+def _open(found: ListedDiscrepancy) -> OpenDiscrepancy:
+    shown = shown_transaction(found.code, found.transaction_id)
+    return OpenDiscrepancy.model_validate(found, from_attributes=True).model_copy(update={"transaction_id": shown})
+
+
+def delivery_refused(
+    subject: str,
+    newest: Sequence[RefusedDelivery],
+    by_code: Mapping[str, int],
+    first_at: datetime,
+    at: datetime,
+    receiver_url: str,
+) -> Event:
+    """Return the event that a group of deliveries was refused: the newest, and their number by code. Pure.
+
+    `newest` has at least one delivery, and each body once. `first_at` is the time of the oldest delivery in the group.
+    """
+    data = Refusals(
+        deliveries=[Refusal.model_validate(each, from_attributes=True) for each in newest[:MOST_REFUSED_REPORTED]],
+        deliveries_in_all=sum(by_code.values()),
+        by_code=dict(by_code),
+        first_at=first_at,
+        last_at=newest[0].received_at,
+        url=f"{receiver_url}/api/refused",
+    )
+    return _report(EventType.DELIVERY_REFUSED, subject, at, data, "deliveries")
+
+
+def documents_judged_worse(
+    subject: str, worse: Sequence[JudgedChange], contradictions: int, at: datetime, receiver_url: str
+) -> Event:
+    """Return the event that signed documents were judged again, and worse than before. Pure.
+
+    `contradictions` is the number of facts in which a kept verdict is better than its document.
+    """
+    data = Judgements(
+        documents=[JudgedDocument.model_validate(each, from_attributes=True) for each in worse[:MOST_REPORTED]],
+        documents_in_all=len(worse),
+        contradictions=contradictions,
+        url=f"{receiver_url}/api/archives?attention=true",
+    )
+    return _report(EventType.DOCUMENTS_JUDGED_WORSE, subject, at, data, "documents")
+
+
+def store_damaged(subject: str, findings: int, at: datetime) -> Event:
+    """Return the event that a number of files in the store are damaged. Pure."""
+    return _report(EventType.STORE_DAMAGED, subject, at, Damage(findings=findings))
+
+
+def store_unverified(subject: str, at: datetime) -> Event:
+    """Return the event that the check of the store failed, so its state is unknown. Pure."""
+    return _report(EventType.STORE_UNVERIFIED, subject, at, Nothing())
+
+
+def receiver_refusing(subject: str, turned_away: TurnedAway, at: datetime, receiver_url: str) -> Event:
+    """Return the event that the receiver turns requests away. Pure."""
+    data = Refusing(
+        requests=sum(turned_away.by_code.values()),
+        by_code=dict(turned_away.by_code),
+        first_at=turned_away.first_at,
+        last_at=turned_away.last_at,
+        url=f"{receiver_url}/readyz",
+    )
+    return _report(EventType.RECEIVER_REFUSING, subject, at, data)
+
+
+def endpoint_test(endpoint: str, at: datetime) -> bytes:
+    """Return the body of the message that tests an endpoint, by its name. Pure."""
+    return encoded(EventType.ENDPOINT_TEST, at, Test(endpoint=endpoint))
+
+
+def _report(event: EventType, subject: str, at: datetime, data: Strict, listing: str | None = None) -> Event:
+    """Return an event about no single archive. `subject` tells it from others of its type: what found it, as a run."""
+    return Event(event, subject, at, encoded(event, at, data, listing))

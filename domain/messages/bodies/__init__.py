@@ -1,1 +1,0 @@
-"""Makes the bodies of messages, and puts into them what an endpoint asks for. Headers and signatures stay out."""

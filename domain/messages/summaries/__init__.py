@@ -1,1 +1,0 @@
-"""Makes the Markdown summaries that people read in the UI of Prefect. What endpoints receive stays out."""

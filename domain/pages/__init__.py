@@ -1,1 +1,0 @@
-"""Makes the pages of an exported archive, in English and in Hebrew. Messages and summaries stay out."""

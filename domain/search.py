@@ -1,0 +1,294 @@
+"""What archives are found by: the facets, the text and the number of an entry. Pure.
+
+Facets are digests. Texts are normalised, and so is what people search for, which is split into terms.
+"""
+
+import hashlib
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from itertools import islice
+from typing import Any
+
+from sqlmodel import SQLModel
+
+from models.archive.archive import ArchiveRow, FormFieldRow, SignatureRow, State
+from models.archive.content import FileRow
+from models.archive.session import LabelRow, SessionRow
+from models.archive.verdict import SignedDocumentRow
+from models.archive.warning import WarningCode, WarningRow
+from models.payments import PaymentRow
+from models.search import MOST_FACETS, Kind, Searchable
+
+Rows = Mapping[type[SQLModel], Sequence[Mapping[str, Any]]]
+Facets = Mapping[Kind, frozenset[int]]
+
+COLUMNS: Mapping[type[SQLModel], Sequence[str]] = {
+    SessionRow: ("id", "author", "recipient_name", "transaction_number"),
+    LabelRow: ("key", "value"),
+    FileRow: ("filename",),
+    SignatureRow: ("signer_name",),
+    FormFieldRow: ("id", "value"),
+    PaymentRow: ("standing",),
+    SignedDocumentRow: ("outcome",),
+    WarningRow: ("code",),
+}
+"""The columns that texts and facets of a payload are made from, by table."""
+MOST_ROWS = 2 * MOST_FACETS
+"""The most rows of one table that texts and facets of an archive are made from."""
+ALL = "*"
+_FORM = 2
+"""Grows when texts or facets are made in another way."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SLOTS = 256
+"""Numbers per millisecond. Numbers that lie close together take little room in the text index."""
+TRIGRAM = 3
+_MOST_TERMS = 16
+_MOST_TRIGRAMS = 64
+_MOST_VALUE = 300
+_MOST_TEXT = 8_000
+_BETWEEN = "  "
+"""Stands before each value. A term of one character finds the values that begin with it, by the trigram of both."""
+_DROPPED = ("Mn", "Cf", "Cc")  # vowel points and accents, marks of direction, control characters
+_AS_TYPED = str.maketrans(
+    {"״": '"', "”": '"', "“": '"', "׳": "'", "’": "'", "‘": "'"}
+    | dict.fromkeys("\N{HEBREW PUNCTUATION MAQAF}\N{HYPHEN}\N{NON-BREAKING HYPHEN}\N{EN DASH}\N{EM DASH}", "-")
+)
+_TERM = re.compile(r'"([^"]+)"(?!\S)|(\S+)')
+_WORD = re.compile(r"[^\W_]+")
+
+
+@lru_cache(10_000, typed=True)
+def facet(kind: Kind, value: object, name: str = "") -> int:
+    """Return the digest of a value: 64 bits of the SHA-256. Two of a billion values share one with a chance of 3 %."""
+    text = json.dumps([kind, name, str(value)]).encode()
+    return int.from_bytes(hashlib.sha256(text).digest()[:8], signed=True)
+
+
+def field_text(value: Any) -> str:
+    """Return the text by which the value of a form field is found."""
+    return normalised(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+
+
+_FAILED = facet(Kind.STATE, State.FAILED)
+
+
+def archive_facets(archive: ArchiveRow) -> Facets:
+    """Return the facets that an archive has from its first delivery on."""
+    return {
+        Kind.PROCESS_NUMBER: _facets(Kind.PROCESS_NUMBER, [archive.process_number]),
+        Kind.TEMPLATE: _facets(Kind.TEMPLATE, [archive.template_id]),
+        Kind.SOURCE: _facets(Kind.SOURCE, [archive.source]),
+        Kind.STATE: _facets(Kind.STATE, [archive.state]),
+        Kind.CAUSE: _facets(Kind.CAUSE, [archive.cause_code]),
+    }
+
+
+def payload_facets(rows: Rows, searchable: Searchable) -> Facets:
+    """Return the facets of a version, by its rows. Labels and fields that are not searchable have none."""
+    return {
+        Kind.TRANSACTION_NUMBER: _facets(Kind.TRANSACTION_NUMBER, _values(rows, SessionRow, "transaction_number")),
+        Kind.SESSION: _facets(Kind.SESSION, _values(rows, SessionRow, "id")),
+        Kind.LABEL: _named(Kind.LABEL, _labels(rows, searchable)),
+        Kind.FIELD: _named(Kind.FIELD, _fields(rows, searchable)),
+        Kind.FILENAME: _facets(Kind.FILENAME, map(normalised, _values(rows, FileRow, "filename"))),
+        Kind.SIGNER: _facets(Kind.SIGNER, map(normalised, _signers(rows))),
+        **standing_facets(_values(rows, PaymentRow, "standing")),
+        **judged_facets(rows),
+    }
+
+
+def standing_facets(standings: Iterable[str]) -> Facets:
+    """Return the facets of the standings of an archive's payments."""
+    return {Kind.STANDING: _facets(Kind.STANDING, standings)}
+
+
+def judged_facets(rows: Rows) -> Facets:
+    """Return the facets that follow from the verdict on the signed document, with all warnings."""
+    return {
+        Kind.VERDICT: _facets(Kind.VERDICT, _values(rows, SignedDocumentRow, "outcome")),
+        Kind.WARNING: _facets(Kind.WARNING, _values(rows, WarningRow, "code")),
+    }
+
+
+def discrepancy_facets(codes: Iterable[str]) -> Facets:
+    """Return the facets of the discrepancies that are not closed."""
+    return {Kind.DISCREPANCY: _facets(Kind.DISCREPANCY, codes)}
+
+
+def condition_facets(codes: Iterable[str]) -> Facets:
+    """Return the facets of the open conditions."""
+    return {Kind.CONDITION: _facets(Kind.CONDITION, codes)}
+
+
+def attention_facets(is_needed: bool, warnings: Iterable[WarningCode]) -> Facets:
+    """Return the facets that say whether a person should look at an archive, and the warnings about what arrived."""
+    return {
+        Kind.ATTENTION: _facets(Kind.ATTENTION, [True] if is_needed else []),
+        Kind.SOURCES: _facets(Kind.SOURCES, warnings),
+    }
+
+
+def may_need_attention(facets: Facets) -> bool:
+    """Return whether facets of an archive are a reason to ask if a person should look at it."""
+    is_warned = facets.get(Kind.WARNING) or facets.get(Kind.DISCREPANCY) or facets.get(Kind.CONDITION)
+    return bool(is_warned) or _FAILED in facets.get(Kind.STATE, ())
+
+
+def text_of(archive: ArchiveRow, rows: Rows | None, searchable: Searchable) -> str:
+    """Return the text in which `q` finds an archive: numbers and names that people see in Cellosign, labels and file
+    names. `rows` is None before the archive is loaded.
+    """
+    return searched_text(str(each) for each in _texts(archive, rows, searchable) if each is not None)
+
+
+def is_searchable(name: str, names: frozenset[str]) -> bool:
+    return ALL in names or name in names
+
+
+def _texts(archive: ArchiveRow, rows: Rows | None, searchable: Searchable) -> Iterator[Any]:
+    yield from (archive.reference, archive.process_number, archive.template_id)
+    if rows is None:
+        return
+    for each in _rows(rows, SessionRow):
+        yield from (each[name] for name in ("id", "author", "recipient_name", "transaction_number"))
+    yield from _signers(rows)
+    yield from (value for _, value in _labels(rows, searchable))
+    yield from _values(rows, FileRow, "filename")
+    yield from (value for _, value in _fields(rows, searchable))
+
+
+def _labels(rows: Rows, searchable: Searchable) -> Iterator[tuple[str, str]]:
+    labels = ((each["key"], each["value"]) for each in _rows(rows, LabelRow))
+    return ((key, value) for key, value in labels if is_searchable(key, searchable.labels))
+
+
+def _fields(rows: Rows, searchable: Searchable) -> Iterator[tuple[str, str]]:
+    fields = ((each["id"], each["value"]) for each in _rows(rows, FormFieldRow))
+    return ((id_, field_text(value)) for id_, value in fields if id_ and is_searchable(id_, searchable.fields))
+
+
+def _signers(rows: Rows) -> Iterator[str]:
+    yield from _values(rows, SignatureRow, "signer_name")
+    yield from _values(rows, SessionRow, "recipient_name")
+
+
+def _values(rows: Rows, table: type[SQLModel], name: str) -> Iterator[Any]:
+    return (each[name] for each in _rows(rows, table) if each[name] is not None)
+
+
+def _rows(rows: Rows, table: type[SQLModel]) -> Iterable[Mapping[str, Any]]:
+    return islice(rows.get(table, ()), MOST_ROWS)
+
+
+def _facets(kind: Kind, values: Iterable[object]) -> frozenset[int]:
+    distinct = dict.fromkeys(each for each in values if each is not None)
+    return frozenset(facet(kind, each) for each in islice(distinct, MOST_FACETS))
+
+
+def _named(kind: Kind, pairs: Iterable[tuple[str, str]]) -> frozenset[int]:
+    return frozenset(facet(kind, value, name) for name, value in islice(dict.fromkeys(pairs), MOST_FACETS))
+
+
+@lru_cache
+def version_of(searchable: Searchable) -> int:
+    """Return the version of entries: a digest of the settings and of how entries are made. Never 0."""
+    text = json.dumps([_FORM, sorted(searchable.labels), sorted(searchable.fields)])
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], signed=True) or 1
+
+
+def first_id_at(moment: datetime) -> int:
+    """Return the smallest number of an archive that was received in the millisecond of a moment, or later."""
+    return (moment - _EPOCH) // timedelta(milliseconds=1) * _SLOTS
+
+
+def first_id_after(moment: datetime) -> int:
+    """Return the smallest number of an archive that was received after the millisecond of a moment."""
+    return first_id_at(moment) + _SLOTS
+
+
+def ids_for(reference: str, received_at: datetime) -> Iterator[int]:
+    """Yield the numbers that an archive may take, best first: the first that no other archive has is its number.
+
+    Within a millisecond, numbers follow the microseconds. Archives of the same 4 microseconds are in no order.
+    """
+    micros = (received_at - _EPOCH) // timedelta(microseconds=1) % 1000
+    start = first_id_at(received_at) + micros * _SLOTS // 1000
+    yield start
+    step = 1 + hashlib.sha256(reference.encode()).digest()[0] % 7
+    number = start
+    while True:
+        number += step
+        yield number
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A text that an archive must contain. `pattern` is what to look for in the normalised text: a term of one or two
+    characters begins a value or a word.
+    """
+
+    pattern: str
+
+    @property
+    def trigrams(self) -> tuple[str, ...]:
+        """The distinct sequences of three characters in the pattern, the first 64."""
+        found = (self.pattern[at : at + TRIGRAM] for at in range(len(self.pattern) - TRIGRAM + 1))
+        return tuple(dict.fromkeys(found))[:_MOST_TRIGRAMS]
+
+
+def normalised(text: str) -> str:
+    """Return a text as it is compared: without case, vowel points, accents, marks of direction and double spaces.
+
+    Hebrew quotation marks, the maqaf and dashes become the ASCII signs that keyboards have.
+    """
+    if text.isascii() and text.isprintable():  # most values; the rest takes ten times as long
+        return " ".join(text.lower().split())
+    folded = unicodedata.normalize("NFKD", text).casefold()
+    spaced = "".join(" " if each.isspace() else each for each in unicodedata.normalize("NFKD", folded))
+    kept = "".join(each for each in spaced if unicodedata.category(each) not in _DROPPED)
+    return " ".join(unicodedata.normalize("NFC", kept).translate(_AS_TYPED).split())
+
+
+def searched_text(values: Iterable[str]) -> str:
+    """Return the text in which values are found: the values, normalised, and their words that follow a punctuation
+    mark, so that a short term finds these too. At most 300 characters of a value and 8,000 in all.
+    """
+    shown = dict.fromkeys(normalised(each[:_MOST_VALUE]) for each in values)
+    made = "".join(f"{_BETWEEN}{each}" for each in shown if each)
+    hidden = dict.fromkeys(
+        match[0] for match in _WORD.finditer(made) if match.start() and made[match.start() - 1] != " "
+    )
+    return "".join([made, *(f" {each}" for each in hidden)])[:_MOST_TEXT]
+
+
+def terms_of(q: str) -> tuple[Term, ...]:
+    """Return the terms of a search: its words, and what stands in quotation marks as a whole. The first 16.
+
+    A quotation mark within a word belongs to the word, as in צה"ל.
+    """
+    found = (normalised(quoted or word) for quoted, word in _TERM.findall(q.translate(_AS_TYPED)))
+    return tuple(Term(_pattern(each)) for each in dict.fromkeys(found) if each)[:_MOST_TERMS]
+
+
+def _pattern(term: str) -> str:
+    return term.rjust(TRIGRAM) if len(term) < TRIGRAM else term
+
+
+def trigrams_of(terms: Iterable[Term]) -> tuple[str, ...]:
+    """Return the distinct trigrams of terms."""
+    return tuple(dict.fromkeys(each for term in terms for each in term.trigrams))
+
+
+def fts_query(trigrams: Iterable[str]) -> str:
+    """Return the query of SQLite's text index for texts that have each of some trigrams, quoted."""
+    return " AND ".join('"' + each.replace('"', '""') + '"' for each in trigrams)
+
+
+def like_pattern(term: Term) -> str:
+    """Return the pattern of LIKE for texts that contain a term. Its escape character is the backslash."""
+    return "%" + re.sub(r"([\\%_])", r"\\\1", term.pattern) + "%"

@@ -1,0 +1,235 @@
+"""Makes the HTML pages of an export: one archive for people to read, without scripts or external resources."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from gettext import NullTranslations
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from domain.anchors import anchor_root
+from domain.archive.rows import label_text
+from domain.archive.verdict_text import (
+    Judgements,
+    certificate_texts,
+    document_text,
+    field_change_texts,
+    signature_texts,
+)
+from domain.messages.summaries import size_text
+from domain.payments.booking import BookedPayment, booked
+from domain.payments.sentences import sentence
+from domain.secrets.cards import masked
+from domain.words.catalogue import word
+from domain.words.wording import DIRECTIONS, ENGLISH, LANGUAGES, N_, Language
+from models.archive.archive import Archive, FormField, Signature
+from models.archive.content import Content
+from models.archive.session import Session
+from models.archive.verdict import Verdict
+from models.payments import Discrepancy, PaymentTerms
+from models.said import Said
+from models.store.anchor import AnchorProof
+from models.store.condition import OF_FAULTS
+from models.store.fixity import FixityFinding
+from models.views.archives.archives import DeliveryView, VersionView
+
+_Row = tuple[str | None, ...]
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What an export has proved, and when. `holder`: the institution that holds the archive, or an empty text.
+    `is_in_clear`: the parts in the bag rebuild the request. `is_locked`: the request has sealed values whose key is
+    missing, so that nothing rebuilds it. `findings`: what speaks against the archive.
+    """
+
+    at: datetime
+    holder: str
+    receipt_id: str
+    is_in_clear: bool
+    is_locked: bool
+    findings: Sequence[FixityFinding]
+    anchored: AnchorProof | None
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedFile:
+    """A file of the archive, with its path in the export relative to the page."""
+
+    path: str
+    content: Content
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a page shows of one version of an archive, and all known versions and deliveries of its process."""
+
+    archive: Archive
+    files: Sequence[ExportedFile]
+    discrepancies: Sequence[Discrepancy]
+    version: int
+    versions: Sequence[VersionView]
+    deliveries: Sequence[DeliveryView]
+
+
+def page_name(language: Language) -> str:
+    return "summary.html" if language == "en" else f"summary.{language}.html"
+
+
+def summary_page(
+    shown: Shown | None,
+    proof: Proof,
+    terms: PaymentTerms,
+    language: Language = "en",
+    texts: NullTranslations = ENGLISH,
+) -> str:
+    """Return the HTML page of an export in a language. Pure.
+
+    It shows what the API shows, and what the export has proved. Text of the payload is escaped and has its own
+    direction, so it does not reorder its surroundings. Details of warnings and discrepancies stay in English.
+
+    Args:
+        shown: the version of the archive; None if it is too damaged to be read.
+        proof: what the export has proved.
+        terms: what the types and results of payments mean.
+        language: the language of the page.
+        texts: the texts of that language.
+    """
+    statement = proof.anchored.inclusion.statement if proof.anchored else None
+    faults = [(_worded(OF_FAULTS[each.fault], texts), each.key, each.expected, each.found) for each in proof.findings]
+    return _TEMPLATES.get_template("summary_page.html").render(
+        _=texts.gettext,
+        language=language,
+        direction=DIRECTIONS[language],
+        others={each: page_name(each) for each in LANGUAGES if each != language},
+        proof=proof,
+        faults=faults,
+        checked_at=time_text(proof.at),
+        statement=statement,
+        listed_at=time_text(statement.at) if statement else None,
+        root=anchor_root(statement) if statement else None,
+        **(_archive_shown(shown, terms, texts) if shown else {"archive": None}),
+    )
+
+
+def _worded(code: str, texts: NullTranslations) -> str:
+    return word(Said(code), texts)
+
+
+def _archive_shown(shown: Shown, terms: PaymentTerms, texts: NullTranslations) -> dict[str, Any]:
+    archive = shown.archive
+    return {
+        "archive": archive,
+        "version": shown.version,
+        "sent_at": time_text(archive.event_at),
+        "files": [_file(each, texts) for each in shown.files],
+        "signed_document": _signed_document(archive.signed_document_verdict, texts),
+        "sessions": [_session(each) for each in archive.sessions],
+        "payments": [_payment_row(each) for each in booked(archive, terms)],
+        "discrepancies": [
+            (each.code, each.transaction_id, sentence(each.code, each.expected, each.found))
+            for each in shown.discrepancies
+        ],
+        "warnings": [(each.code, each.where, each.detail) for each in archive.warnings],
+        "signatures": [_signature_row(each) for each in archive.signatures],
+        "fields": [_field_row(each, texts) for each in archive.fields],
+        "versions": [(str(each.version), time_text(each.received_at), each.receipt_id) for each in shown.versions],
+        "deliveries": [
+            (time_text(each.received_at), _worded(each.outcome, texts), each.receipt_id) for each in shown.deliveries
+        ],
+    }
+
+
+def _file(file: ExportedFile, texts: NullTranslations) -> dict[str, Any]:
+    return {
+        "href": quote(file.path),
+        "path": file.path,
+        "sent": file.content,
+        "role": _worded(file.content.role, texts),
+        "stored": file.content.stored,
+        "size": size_text(file.content.stored.size_bytes) if file.content.stored else None,
+    }
+
+
+def _signed_document(verdict: Verdict | None, texts: NullTranslations) -> dict[str, Any] | None:
+    if verdict is None:
+        return None
+    return {
+        "about": {name: word(each, texts) if each else None for name, each in document_text(verdict).items()},
+        "changes": [tuple(each.values()) for each in field_change_texts(verdict)],
+        "signatures": _judgements(signature_texts(verdict), texts),
+        "certificates": _judgements(certificate_texts(verdict), texts),
+    }
+
+
+def _judgements(found: Sequence[Judgements], texts: NullTranslations) -> tuple[list[str], list[list[str | None]]]:
+    """Return the header and the rows of judgements."""
+    rows = [[word(each, texts) if each else None for each in row.values()] for row in found]
+    return [texts.gettext(name) for name in found[0]] if found else [], rows
+
+
+def _session(session: Session) -> dict[str, Any]:
+    return {
+        "about": session,
+        "created_at": time_text(session.created_at),
+        "submitted_at": time_text(session.submitted_at),
+        "recipient": _texts(session.recipient),
+        "submission": _texts(session.submission_details),
+        "labels": _texts(session.labels),
+        "integrations": [
+            (each.type, each.status, time_text(each.executed_at), _text(each.error)) for each in session.integrations
+        ],
+    }
+
+
+def _signature_row(signature: Signature) -> _Row:
+    labels = _lines(signature.labels)
+    return (signature.id, time_text(signature.signed_at), signature.signer_name, signature.signer_id, labels)
+
+
+def _field_row(field: FormField, texts: NullTranslations) -> _Row:
+    visible = None if field.visible is None else texts.gettext(N_("yes") if field.visible else N_("no"))
+    page = None if field.page is None else str(field.page)
+    return (field.id, field.type, _text(field.value), page, visible, _lines(field.meta))
+
+
+def _payment_row(payment: BookedPayment) -> _Row:
+    attempt = payment.attempt
+    card = " ".join(part for part in (attempt.card_brand, attempt.card_mask) if part)
+    return (
+        attempt.transaction_id,
+        attempt.session_id,
+        masked(attempt.type or ""),
+        attempt.status,
+        payment.standing,
+        payment.amount_text(),
+        masked(card),
+        attempt.provider_reference,
+    )
+
+
+def _lines(members: Mapping[str, Any]) -> str:
+    return "\n".join(f"{key}: {text}" for key, text in _texts(members).items())
+
+
+def _texts(members: Mapping[str, Any]) -> dict[str, str | None]:
+    return {key: _text(value) for key, value in members.items()}
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else label_text(value)
+
+
+def time_text(moment: datetime | None) -> str | None:
+    return None if moment is None else f"{moment:%Y-%m-%d %H:%M:%S} UTC"

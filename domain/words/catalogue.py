@@ -1,0 +1,71 @@
+"""Words what is said: from its code, its values and the texts of a language."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from gettext import NullTranslations
+from typing import Any
+
+from domain.words.causes import CAUSES
+from domain.words.codes import MISSING, WAITS, WORDS
+from domain.words.findings import CONDITIONS, DISCREPANCIES, WARNINGS
+from domain.words.sentences import SENTENCES
+from domain.words.wording import ENGLISH, Meaning
+from models.said import Said, said, said_of, verbatim
+
+MEANINGS: Mapping[str, Meaning] = {**CAUSES, **WARNINGS, **DISCREPANCIES, **CONDITIONS}
+"""What a code means, wherever it is said. Codes of causes and of findings differ."""
+_TEXTS: Mapping[str, str] = {
+    **WORDS,
+    **{f"missing_{each}": text for each, text in MISSING.items()},
+    **{f"waits_{each}": text for each, text in WAITS.items()},
+    **{code: each.what for code, each in MEANINGS.items()},
+    **SENTENCES,
+}
+
+
+def word(told: Said, texts: NullTranslations = ENGLISH, shown: Callable[[str], str] = lambda text: text) -> str:
+    """Return what is said as text. A code of another version of cellar shows itself. Pure.
+
+    Several sentences are joined by semicolons, several values by commas. A number that is called `count` is written
+    with separators. `shown` shows a value that no language words.
+    """
+    if told.code == "moment":
+        return shown(moment_text(datetime.fromisoformat(told.values["at"])))
+    if told.code == "kept_before":
+        return texts.gettext(told.values["text"])
+    text = _TEXTS.get(told.code)
+    if text is None:
+        return shown(told.code)
+    return texts.gettext(text) % {name: _value(name, each, texts, shown) for name, each in told.values.items()}
+
+
+def in_words(**told: Said | None) -> dict[str, Any]:
+    """Return members that say something: each in English, and `values` that say them by code. Pure."""
+    given = {name: each for name, each in told.items() if each}
+    return {name: word(each) for name, each in given.items()} | {
+        "values": {name: each.as_json() for name, each in given.items()}
+    }
+
+
+def named(code: str) -> Said:
+    """Return what a code means, followed by the code itself. Pure."""
+    return said("meant", what=Said(code), code=code) if code in MEANINGS else verbatim(code)
+
+
+def _value(name: str, value: Any, texts: NullTranslations, shown: Callable[[str], str]) -> str:
+    if isinstance(value, Said):
+        return word(value, texts, shown)
+    if isinstance(value, Mapping):
+        return word(said_of(value), texts, shown)
+    if isinstance(value, list | tuple):
+        sign = "; " if isinstance(value[0], Said | Mapping) else ", "
+        return sign.join(_value(name, each, texts, shown) for each in value)
+    return shown(f"{value:,}" if name == "count" else "" if value is None else str(value))
+
+
+def moment_text(moment: datetime) -> str:
+    """Return a moment in UTC to the second. Pure."""
+    try:
+        return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except OverflowError:  # a payload or a signer may state any time, even at the end of the calendar
+        return moment.isoformat()

@@ -1,0 +1,51 @@
+"""The languages, and what a code means in each."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from gettext import NullTranslations
+from typing import Literal, TypeAlias
+
+Language = Literal["en", "he"]
+
+LANGUAGES: tuple[Language, ...] = ("en", "he")
+DIRECTIONS: Mapping[Language, str] = {"en": "ltr", "he": "rtl"}
+ENGLISH = NullTranslations()
+"""The texts of a language that stand in the code."""
+
+
+def N_(text: str) -> str:  # noqa: N802 -- gettext's own name for a text that is worded later
+    """Mark a text for translation where it is written, and word it later."""
+    return text
+
+
+Plural: TypeAlias = tuple[str, str]
+"""A text about one thing, and about a number of them."""
+
+
+def NN_(one: str, many: str) -> Plural:  # noqa: N802 -- as `N_`
+    """Mark a text and its plural for translation, as `N_` does."""
+    return one, many
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What is wrong, and what to do; both are marked for translation, and `to_do` may be empty.
+
+    `says_all`: the detail that the services keep beside the code has no value that the words lack.
+    """
+
+    what: str
+    to_do: str = ""
+    says_all: bool = False
+
+
+def meant(meanings: Mapping[str, Meaning], code: str | None, texts: NullTranslations = ENGLISH) -> Meaning | None:
+    """Return the meaning of a code in a language, None if the code has no words here."""
+    known = meanings.get(code or "")
+    return known and translated(known, texts)
+
+
+def translated(meaning: Meaning, texts: NullTranslations) -> Meaning:
+    """Return a meaning in a language."""
+    what, to_do = (each and texts.gettext(each) for each in (meaning.what, meaning.to_do))
+    return replace(meaning, what=what, to_do=to_do)

@@ -1,0 +1,230 @@
+"""Makes attempts at messages to endpoints, and records each attempt."""
+
+import asyncio
+import random
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+import structlog
+
+from adapters.observation.tracing import span
+from adapters.peers import downstream
+from adapters.platform.cancellation import in_thread
+from adapters.platform.grouping import Grouped
+from adapters.tables.archives import archives
+from adapters.tables.messages import attempts, notifications, queues
+from adapters.tables.messages.attempts import Made
+from adapters.tables.messages.queues import Taken
+from domain.messages.attempts import is_confirmation, kept_text, retry_after
+from domain.messages.bodies import ABOUT_ARCHIVES, LABEL, with_fields
+from domain.messages.endpoints import declared_name, tokens_of
+from domain.words.catalogue import word
+from models.errors import Code, Refused, System, Transient
+from models.messages.endpoint import EndpointRow
+from models.messages.event import EventType
+from models.messages.notification import AttemptTrigger, NotificationRow, NotificationState, Stage
+from models.said import Said, said
+from services.messages.events import completed, delivery_refused
+from services.messages.signing import headers_of
+
+log = structlog.get_logger()
+
+NOT_DELIVERABLE: Code = "NOT_DELIVERABLE"
+_LONGEST_WAIT_S = 30
+_LOOK_AGAIN_S = 1
+_SHORTEST_PART = 8
+_UNCALLED = {"BAD_ENDPOINT": said("bad_url"), "PRIVATE_ENDPOINT": said("private_address")}
+_CHECKED_AFTER = timedelta(seconds=1)
+
+_recorder = Grouped(attempts.record_all, most=200)
+"""Attempts at all endpoints share their transactions: SQLite takes one at a time, and each ends with an fsync."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """The result of an attempt. `status_code` is None if no answer came; `error` then says why.
+
+    `was_made`: the endpoint was called. If it was not, `error` says why, and `state` is the state of the message.
+    """
+
+    state: NotificationState
+    status_code: int | None = None
+    error: Said | None = None
+    was_made: bool = True
+
+
+class Unconfirmed(Transient):
+    """An endpoint has not confirmed its message now."""
+
+
+async def send(
+    message_id: str,
+    trigger: AttemptTrigger = AttemptTrigger.AUTOMATIC,
+    by: str | None = None,
+    *,
+    unless_paused: bool = False,
+) -> Attempt:
+    """Make one attempt at a message now, and record the attempt.
+
+    A message that another attempt has delivered since is not sent again, except by a forced attempt. While another
+    attempt is under way, this one waits for its end.
+
+    Args:
+        by: the person who asks for it.
+        unless_paused: make no attempt while the endpoint fails and another message probes it.
+
+    Raises:
+        Transient: the database does not answer.
+        Locked: the endpoint's keys cannot be opened.
+    """
+    until_s = time.monotonic() + _LONGEST_WAIT_S
+    while True:
+        take = partial(queues.take, message_id, datetime.now(UTC), trigger, unless_paused=unless_paused)
+        taken = await in_thread(take)
+        if taken != queues.UNDER_WAY or time.monotonic() > until_s:
+            break
+        await asyncio.sleep(_LOOK_AGAIN_S)
+    if isinstance(taken, Said):
+        message = await in_thread(notifications.get, message_id)
+        return Attempt(NotificationState(message.state), error=taken, was_made=False)
+    async with downstream.line() as line:
+        return await send_taken(taken, line, trigger, by)
+
+
+async def send_taken(
+    taken: Taken, line: downstream.Line, trigger: AttemptTrigger = AttemptTrigger.AUTOMATIC, by: str | None = None
+) -> Attempt:
+    """Send a message that was taken, not before its time, and record the attempt. Raises as `send` does.
+
+    The next attempt after a redelivery has the trigger and the person of the redelivery. A message that waited for its
+    turn is sent only if it is still for this process and for its endpoint.
+    """
+    if trigger is AttemptTrigger.AUTOMATIC and taken.message.next_trigger:
+        trigger, by = AttemptTrigger(taken.message.next_trigger), taken.message.next_by
+    await asyncio.sleep(max(0, (taken.not_before - datetime.now(UTC)).total_seconds()))
+    now = datetime.now(UTC)
+    if now - taken.taken_at > _CHECKED_AFTER:
+        still = await in_thread(queues.taken_still, taken, now)
+        if still is None:
+            message = await in_thread(notifications.get, taken.message.message_id)
+            why = queues.why_not(message) or queues.UNDER_WAY
+            return Attempt(NotificationState(message.state), error=why, was_made=False)
+        taken = still
+    body = taken.body.encode() if taken.body is not None else await in_thread(_body, taken.message)
+    if taken.endpoint.fields:
+        body = await in_thread(body_to, taken.endpoint, taken.message, body)
+    made = await try_once(taken.endpoint, taken.message.message_id, body, line)
+    recorded = replace(made, trigger=trigger, by=by)
+    state = await _recorder.done((taken, recorded))
+    return Attempt(state, made.status_code, made.error)
+
+
+async def try_once(endpoint: EndpointRow, message_id: str, body: bytes, line: downstream.Line) -> Made:
+    """Send a message to an endpoint, once, and record nothing.
+
+    Raises:
+        Transient: the store does not answer.
+        Locked: the endpoint's keys cannot be opened.
+    """
+    began_at = datetime.now(UTC)
+    headers = await in_thread(headers_of, endpoint, message_id, body, began_at)
+    with span("notification", message_id=message_id) as noted:
+        made = await _answered(endpoint, headers, body, line, began_at)
+        noted.note(confirmed=is_confirmation(made.status_code), status_code=made.status_code or 0)
+    log.info(
+        "message sent",
+        message_id=message_id,
+        outcome="confirmed" if is_confirmation(made.status_code) else "not confirmed",
+        status_code=made.status_code,
+        stage=made.stage,
+        why=made.error and word(made.error),
+        size_bytes=len(body),
+        duration_s=round((made.ended_at - began_at).total_seconds(), 3),
+    )
+    return made
+
+
+async def _answered(
+    endpoint: EndpointRow, headers: Mapping[str, str], body: bytes, line: downstream.Line, began_at: datetime
+) -> Made:
+    jitter = random.random()  # noqa: S311 -- no secret
+    try:
+        answer = await line.post(endpoint.url, headers, body)
+    except downstream.Unanswered as error:
+        return Made(began_at, datetime.now(UTC), stage=error.stage, error=error.why, jitter=jitter)
+    except Refused as error:
+        return Made(began_at, datetime.now(UTC), stage=Stage.RESOLVE, error=_UNCALLED.get(error.code), jitter=jitter)
+    now, confirmed = datetime.now(UTC), is_confirmation(answer.status_code)
+    return Made(
+        began_at,
+        now,
+        answer.status_code,
+        stage=None if confirmed else Stage.STATUS,
+        error=None if confirmed else said("endpoint_answered", status=answer.status_code),
+        # It may repeat the message, and people's data with it.
+        answer=None if endpoint.fields else kept_text(answer.body, _secrets(endpoint.url, headers)),
+        retry_after=None if confirmed else retry_after(answer.retry_after, now),
+        jitter=jitter,
+    )
+
+
+def _secrets(url: str, headers: Mapping[str, str]) -> list[str]:
+    """Return what an answer may repeat of a message, whole or in parts: `invalid token abc` after `Bearer abc`."""
+    parts = [part for value in headers.values() for part in value.split() if len(part) >= _SHORTEST_PART]
+    return [url, *tokens_of(url), *headers.values(), *parts]
+
+
+async def send_unrecorded(url: str, message_id: str, body: bytes) -> None:
+    """Send a message to an endpoint that settings declare, once, while the database is away. Raises as `try_once`."""
+    declared = EndpointRow(name=declared_name(url), url=url, is_declared=True, created_at=datetime.now(UTC))
+    async with downstream.line() as line:
+        await try_once(declared, message_id, body, line)
+
+
+def check_confirmed(message_id: str, made: Attempt) -> None:
+    """Raise unless the endpoint has confirmed the message.
+
+    Raises:
+        Refused: the endpoint is gone for good, or the message is given up.
+        Unconfirmed: the endpoint does not confirm now.
+    """
+    if made.state is NotificationState.PENDING:
+        why = word(made.error or said("endpoint_answered", status=made.status_code))
+        summary = f"an endpoint has not confirmed its message: {why}"
+        raise Unconfirmed(f"message {message_id} is not confirmed: {why}", system=System.ENDPOINT, summary=summary)
+    if made.state is not NotificationState.DELIVERED:
+        raise Refused(NOT_DELIVERABLE, f"message {message_id}: {word(made.error or said('endpoint_gone'))}")
+
+
+def is_of_endpoint(error: BaseException) -> bool:
+    """Return whether an error says that an endpoint has not confirmed, as `check_confirmed` raises it."""
+    return isinstance(error, Unconfirmed) or (isinstance(error, Refused) and error.code == NOT_DELIVERABLE)
+
+
+def _body(notification: NotificationRow) -> bytes:
+    """Return the body of a message of an earlier build, which has no event: it is made again."""
+    if notification.event == EventType.DELIVERY_REFUSED:
+        return delivery_refused(notification.receipt_id, notification.planned_at).body
+    return completed(notification.reference, notification.receipt_id, notification.planned_at).body
+
+
+def body_to(endpoint: EndpointRow, message: NotificationRow, body: bytes) -> bytes:
+    """Return the body of an event as an endpoint receives it: with the values that it asks for.
+
+    Values are those of the current version; they are read at each attempt and kept nowhere. A field that the archive
+    does not have is null.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    if not endpoint.fields or message.event not in ABOUT_ARCHIVES:
+        return body
+    ids = [each for each in endpoint.fields if not each.startswith(LABEL)]
+    found = archives.field_values(message.reference, ids)
+    if len(ids) < len(endpoint.fields):
+        labels = reversed(archives.labels(message.reference))  # of several labels with one key, the first counts
+        found |= {f"{LABEL}{key}": value for key, value in labels}
+    return with_fields(body, {each: found.get(each) for each in endpoint.fields})

@@ -1,0 +1,375 @@
+"""Adds, changes, removes, shows and tests endpoints. Each change is in the database and, sealed, in the store."""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import httpx
+import structlog
+from sqlmodel import Session
+
+from adapters.database.transactions import writing
+from adapters.peers import downstream
+from adapters.peers.addresses import fault_at
+from adapters.settings.settings import settings
+from adapters.store.beside import kept_endpoints
+from adapters.store.beside.kept_endpoints import OnDamaged
+from adapters.tables.messages import endpoints, notifications, queues
+from domain.messages.attempts import is_confirmation
+from domain.messages.bodies import endpoint_test
+from domain.messages.endpoints import declared_name, shown_url
+from domain.messages.signatures import SigningKey, key_of
+from domain.words.catalogue import in_words
+from models.errors import Conflict, Locked, Refused, Transient
+from models.messages.endpoint import EndpointKey, EndpointRow, Signature
+from models.said import said, verbatim
+from models.views.messages.endpoints import (
+    AddedEndpoint,
+    EndpointList,
+    EndpointTest,
+    EndpointView,
+    KeyView,
+    NewEndpoint,
+    Rotation,
+    SecretChoice,
+)
+from services.messages.attempts import try_once
+from services.messages.events import known_endpoints
+from services.messages.signing import KEY, sealed_headers, with_sealed_values
+
+log = structlog.get_logger()
+
+_KEY_BYTES = 32
+
+
+def add(asked: NewEndpoint, by: str, now: datetime) -> SigningKey:
+    """Add an endpoint and return its signing key, which is not shown again.
+
+    Raises:
+        Refused: its name was used before, or its secret is no secret.
+        Locked: the key that seals secrets is not available.
+        Transient: database or store does not answer.
+    """
+    key = _chosen(asked, asked.signature or Signature.HMAC)
+    row = EndpointRow(
+        **asked.model_dump(include={"name", "url", "events", "sources", "templates", "labels", "fields", "rate_per_s"}),
+        signature=key.signature,
+        keys=[_sealed(asked.name, key, now)],
+        headers=with_sealed_values(asked.name, asked.headers),
+        created_at=now,
+        created_by=by,
+        actions=[_action(by, "added", now)],
+    )
+    with writing() as session:
+        if not endpoints.insert(session, row):
+            detail = "an endpoint has or had this name; choose another, since the old messages stay under the name"
+            raise Refused("NAME_TAKEN", detail, where="name", status=409)
+        kept_endpoints.keep(row)
+    log.info("endpoint", endpoint=row.name, what="added")
+    return key
+
+
+def disable(name: str, by: str, now: datetime, why: str | None = None) -> None:
+    """Send an endpoint no more messages, and skip those that wait. A disabled endpoint stays as it is.
+
+    Raises:
+        Refused: it is unknown.
+        Locked: the key that seals secrets is not available.
+        Transient: database or store does not answer.
+    """
+
+    def _disable(row: EndpointRow, session: Session) -> bool:
+        if row.disabled_at:
+            return False
+        queues.disable_within(session, row, now, verbatim(why) if why else said("by_a_person"))
+        return True
+
+    _change(name, by, "disabled", now, _disable)
+
+
+def enable(name: str, by: str, now: datetime) -> None:
+    """Send an endpoint messages again, from the next event on. Raises as `disable` does."""
+
+    def _enable(row: EndpointRow, _session: Session) -> bool:
+        if row.disabled_at is None:
+            return False
+        row.disabled_at = row.disabled_why = row.values = None
+        row.failing_since, row.failing_messages, row.paused_until, row.pace_per_s = None, 0, None, None
+        return True
+
+    _change(name, by, "enabled", now, _enable)
+
+
+def rotate(name: str, asked: Rotation, by: str, now: datetime) -> SigningKey:
+    """Give an endpoint a new signing key and return it. The old keys sign too for some hours, and are then forgotten.
+
+    Raises:
+        Refused: it is unknown or declared, or its new secret is no secret.
+        Locked: the key that seals secrets is not available.
+        Transient: database or store does not answer.
+    """
+    until = now + timedelta(hours=asked.overlap_h)
+    made: list[SigningKey] = []
+
+    def _rotate(row: EndpointRow, _session: Session) -> bool:
+        _check_added(row, "CELLAR_NOTIFY_SECRET signs its messages; change it and restart")
+        key = _chosen(asked, asked.signature or Signature(row.signature))
+        old = [each.model_copy(update={"until": min(each.until or until, until)}) for each in row.signing_keys]
+        row.keys = [_sealed(name, key, now), *_dumped(each for each in old if each.signs_at(now))]
+        row.signature = key.signature
+        made.append(key)
+        return True
+
+    _change(name, by, "rotated", now, _rotate)
+    return made[-1]
+
+
+def remove(name: str, by: str, now: datetime) -> None:
+    """Remove an endpoint with its secrets, and skip the messages that wait. Its history stays.
+
+    Raises:
+        Refused: it is unknown or declared.
+        Locked: the key that seals secrets is not available.
+        Transient: database or store does not answer.
+    """
+
+    def _remove(row: EndpointRow, session: Session) -> bool:
+        _check_added(row, "take its URL out of CELLAR_NOTIFY_URLS and restart, or disable it")
+        row.removed_at, row.keys, row.headers, row.url = now, [], None, shown_url(row.url)
+        queues.empty_queue(session, name, said("endpoint_removed"))
+        return True
+
+    _change(name, by, "removed", now, _remove)
+
+
+def keep_disabled() -> list[str]:
+    """Keep in the store, and log, that endpoints were disabled by their answers, and return the names of these.
+
+    A message is sent, and its attempt recorded, without the store. A definition that is damaged or locked stays as it
+    is, and `cellar verify` reports it.
+
+    Raises:
+        Transient: database or store does not answer.
+    """
+    found = []
+    for name in [each.name for each in endpoints.known() if each.disabled_at]:
+        try:
+            with writing() as session:
+                row = endpoints.changeable(session, name)
+                kept = kept_endpoints.find(name)
+                if row is None or row.disabled_at is None or (kept and kept.disabled_at == row.disabled_at):
+                    continue
+                kept_endpoints.keep(row)
+        except Conflict:
+            continue
+        log.warning("endpoint", endpoint=name, what="disabled", why=row.disabled_why)
+        found.append(name)
+    return found
+
+
+def forget_old_keys(now: datetime) -> int:
+    """Forget the keys whose overlap is over, and return of how many endpoints. They sign nothing any longer."""
+    rotated = [each.name for each in endpoints.known() if not all(key.signs_at(now) for key in each.signing_keys)]
+
+    def _forget(row: EndpointRow, _session: Session) -> bool:
+        row.keys = _dumped(each for each in row.signing_keys if each.signs_at(now))
+        return True
+
+    forgotten = 0
+    for name in rotated:
+        try:
+            _change(name, "cellar", "old key forgotten", now, _forget)
+            forgotten += 1
+        except (Refused, Locked) as error:  # it was removed meanwhile, or nothing can be sealed now
+            log.warning("old key of an endpoint is kept", endpoint=name, why=str(error))
+    return forgotten
+
+
+def restore_endpoints(on_damaged: OnDamaged) -> int:
+    """Restore the endpoints of the store into the database, removed ones too, and return their number.
+
+    A damaged or locked definition is passed to `on_damaged`, and blocks no other.
+
+    Raises:
+        Transient: database or store does not answer.
+    """
+    kept = list(kept_endpoints.kept(on_damaged))
+    endpoints.restore(kept)
+    return len(kept)
+
+
+def get(name: str) -> EndpointRow:
+    """Return an endpoint, a removed one too.
+
+    Raises:
+        Refused: it is unknown.
+        Transient: the database does not answer.
+    """
+    found = endpoints.find(name)
+    if found is None and name in map(declared_name, settings().notify_urls):
+        found = next((each for each in known_endpoints() if each.name == name), None)
+    if found is None:
+        detail = "no endpoint has this name; `cellar endpoints list` names the endpoints"
+        raise Refused("UNKNOWN_ENDPOINT", detail, status=404)
+    return found
+
+
+def check_filter(name: str | None) -> None:
+    """Check the endpoint that a filter names.
+
+    Raises:
+        Refused: there is no such endpoint; the error names those that are there.
+        Transient: the database does not answer.
+    """
+    if name is None:
+        return
+    names = {each.name for each in [*known_endpoints(), *endpoints.every()]}
+    if name not in names:
+        known = ", ".join(sorted(names)) or "none"
+        raise Refused("BAD_PARAMETER", f"no endpoint has this name; known are {known}", where="endpoint")
+
+
+def _change(name: str, by: str, what: str, now: datetime, change: Callable[[EndpointRow, Session], bool]) -> None:
+    """Change an endpoint that is not removed, and record by whom, if `change` returns that it changed something.
+
+    The store is written before the commit: two changes at once must not keep the older one.
+    """
+    get(name)
+    with writing() as session:
+        row = endpoints.changeable(session, name)
+        if row is None or row.removed_at:
+            raise Refused("UNKNOWN_ENDPOINT", "the endpoint was removed", status=404)
+        if not change(row, session):
+            return
+        row.actions = [*row.actions[1 - queues.MOST_ACTIONS :], _action(by, what, now)]
+        session.flush()
+        kept_endpoints.keep(row)
+    log.info("endpoint", endpoint=name, what=what)
+
+
+def _check_added(row: EndpointRow, what_to_do: str) -> None:
+    if row.is_declared:
+        raise Refused("DECLARED_ENDPOINT", f"CELLAR_NOTIFY_URLS declares the endpoint; {what_to_do}", status=409)
+
+
+def _chosen(asked: SecretChoice, signature: Signature) -> SigningKey:
+    if asked.secret is None:
+        return SigningKey(signature, secrets.token_bytes(_KEY_BYTES))
+    try:
+        key = key_of(asked.secret)
+    except ValueError as error:
+        raise Refused("BAD_SECRET", str(error), where="secret") from None
+    if asked.signature not in (None, key.signature):
+        raise Refused("BAD_SECRET", f"the secret is not for {asked.signature}", where="secret")
+    return key
+
+
+def _sealed(name: str, key: SigningKey, now: datetime) -> dict[str, object]:
+    sealed = kept_endpoints.sealed(name, KEY, key.text)
+    made = EndpointKey(signature=key.signature, sealed=sealed, public_key=key.public_text, since=now)
+    return made.model_dump(mode="json")
+
+
+def _dumped(keys: Iterable[EndpointKey]) -> list[dict[str, object]]:
+    return [each.model_dump(mode="json") for each in keys]
+
+
+def _action(by: str, what: str, now: datetime) -> dict[str, str]:
+    return {"at": now.isoformat(), "by": by, "what": what}
+
+
+def listed() -> EndpointList:
+    """Return the endpoints that are not removed, by name. Those that the settings declare are in it before any event.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    known = {each.name: each for each in endpoints.known()}
+    now = datetime.now(UTC)
+    for url in settings().notify_urls:  # nothing is written: another machine may have other settings
+        name = declared_name(url)
+        known.setdefault(name, EndpointRow(name=name, url=url, is_declared=True, created_at=now))
+    pending = notifications.pending_by_endpoint()
+    return EndpointList(items=[_view(known[name], pending.get(name, 0), now) for name in sorted(known)])
+
+
+def view(name: str) -> EndpointView:
+    """Return an endpoint, a removed one too.
+
+    Raises:
+        Refused: it is unknown.
+        Transient: the database does not answer.
+    """
+    return _view(get(name), notifications.pending_by_endpoint().get(name, 0), datetime.now(UTC))
+
+
+def with_secret(name: str, key: SigningKey, warnings: list[str] | None = None) -> AddedEndpoint:
+    """Return an endpoint with its new secret. Raises as `view` does."""
+    return AddedEndpoint(**view(name).model_dump(), secret=key.text, warnings=warnings or [])
+
+
+def _view(row: EndpointRow, pending: int, now: datetime) -> EndpointView:
+    return EndpointView(
+        **row.model_dump(exclude={"url", "headers", "keys", "is_declared"}),
+        url=shown_url(row.url),
+        declared=row.is_declared,
+        state=_state(row, now),
+        headers=sorted(sealed_headers(row)),
+        keys=[KeyView(**each.model_dump(exclude={"sealed"})) for each in row.signing_keys if each.signs_at(now)],
+        pending=pending,
+    )
+
+
+def _state(row: EndpointRow, now: datetime) -> str:
+    if row.removed_at:
+        return "removed"
+    if row.disabled_at:
+        return "disabled"
+    if row.paused_until and now < row.paused_until:
+        return "paused"
+    return "failing" if row.failing_since else "active"
+
+
+async def warnings_at(url: str) -> list[str]:
+    """Return what may go wrong at the address of an endpoint. Nothing is sent.
+
+    Raises:
+        Refused: it is no URL, or its address is private and private addresses are not allowed.
+    """
+    try:
+        addresses = await downstream.public_addresses(url)
+    except Transient as error:
+        return [str(error)]
+    warnings = [] if httpx.URL(url).scheme == "https" else ["messages to http:// are not encrypted on their way"]
+    faults = await asyncio.gather(*(fault_at(url, address) for address in addresses))
+    if all(faults):
+        warnings += dict.fromkeys(f"the endpoint does not answer now: {fault}" for fault in faults)
+    return warnings
+
+
+async def send_test(name: str) -> EndpointTest:
+    """Send an endpoint a test message now, even if it is disabled, and return what became of it.
+
+    Raises:
+        Refused: the endpoint is unknown.
+        Locked: the endpoint's keys cannot be opened.
+        Transient: database or store does not answer.
+    """
+    endpoint = await asyncio.to_thread(get, name)
+    if endpoint.removed_at:
+        raise Refused("UNKNOWN_ENDPOINT", "the endpoint was removed", status=404)
+    message_id = f"msg_{uuid4().hex}"
+    async with downstream.line() as line:
+        made = await try_once(endpoint, message_id, endpoint_test(name, datetime.now(UTC)), line)
+    return EndpointTest(
+        endpoint=name,
+        message_id=message_id,
+        delivered=is_confirmation(made.status_code),
+        stage=made.stage,
+        status_code=made.status_code,
+        **in_words(why=made.error),
+        duration_s=round((made.ended_at - made.began_at).total_seconds(), 3),
+        answer=made.answer,
+    )

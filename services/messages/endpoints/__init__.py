@@ -1,1 +1,0 @@
-"""Adds, changes, tests and shows endpoints. The room `attempts` sends the messages."""

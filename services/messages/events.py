@@ -1,0 +1,315 @@
+"""Makes events with the bodies that endpoints receive, plans their messages, and summarizes a run for people.
+
+Each event becomes a message to each endpoint, or a record of why the endpoint does not hear it.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID, uuid4
+
+import structlog
+
+from adapters.observation.log import reference_digest
+from adapters.settings.settings import settings
+from adapters.store.objects.requests import stored_version
+from adapters.tables.archives import archives
+from adapters.tables.messages import endpoints, notifications
+from adapters.tables.runs import failures, refused
+from domain.archive.difference import differences
+from domain.archive.versions import newest_first
+from domain.messages import bodies
+from domain.messages.attempts import TRIED_FOR, first_attempt_at
+from domain.messages.bodies import MOST_REPORTED
+from domain.messages.endpoints import declared_name, event_id_of, is_for, message_id_of, why_skipped
+from domain.messages.summaries import MOST_ROWS, summary
+from domain.words.catalogue import in_words
+from models.archive.archive import ArchiveRow, Difference
+from models.errors import Conflict
+from models.messages.bodies import AboutArchive
+from models.messages.endpoint import EndpointRow
+from models.messages.event import Event, EventRow, EventType
+from models.messages.notification import NotificationRow, NotificationState
+from models.payments import DiscrepancyState
+from models.runs.cause import FailedReceipt
+from models.runs.receipt import VersionRow
+from services.payments import recorded
+from services.receipts.stored_archive import StoredArchive
+
+log = structlog.get_logger()
+
+_MOST_AT_ONCE = 1000
+_ANNOUNCED_WITHIN = timedelta(days=3)
+_LONGEST_LABEL = 255
+
+
+def announce(event: Event) -> None:
+    """Plan the messages about an event. A repetition changes nothing: the same event has the same messages.
+
+    Without an endpoint that it is for, nothing is kept.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    hearing = [each for each in known_endpoints() if is_for(each, event)]
+    if hearing:
+        notifications.plan(event_row(event), [message_to(each, event) for each in hearing])
+
+
+def known_endpoints() -> list[EndpointRow]:
+    """Return the endpoints, disabled ones too. `CELLAR_NOTIFY_URLS` may have changed since the last call.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    declared = {declared_name(url): url for url in settings().notify_urls}
+    known = endpoints.known()
+    if {each.name for each in known if each.is_declared} != declared.keys():
+        endpoints.declare(declared, datetime.now(UTC))
+        known = endpoints.known()
+    return known
+
+
+def event_row(event: Event) -> EventRow:
+    return EventRow(
+        event_id=event_id_of(event.subject, event.type),
+        type=event.type,
+        reference=event.reference,
+        receipt_id=event.subject,
+        source=event.source,
+        template_id=event.template_id,
+        labels=dict(event.labels),
+        at=event.at,
+        body=event.body.decode(),
+    )
+
+
+def message_to(endpoint: EndpointRow, event: Event) -> NotificationRow:
+    """Return the message about an event to an endpoint: due at once, or skipped."""
+    skipped_why = why_skipped(endpoint, event)
+    return NotificationRow(
+        message_id=message_id_of(event.subject, endpoint.identity, event.type),
+        reference=event.reference,
+        receipt_id=event.subject,
+        endpoint=endpoint.url,
+        endpoint_name=endpoint.name,
+        event=event.type,
+        event_id=event_id_of(event.subject, event.type),
+        state=NotificationState.SKIPPED if skipped_why else NotificationState.PENDING,
+        **in_words(skipped_why=skipped_why),
+        planned_at=event.at,
+        next_attempt_at=None if skipped_why else first_attempt_at(event),
+        expires_at=event.at + TRIED_FOR,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Version:
+    """A version that events are about."""
+
+    archive: ArchiveRow
+    about: AboutArchive
+
+    def event(self, event: EventType, at: datetime, body: bytes) -> Event:
+        return _event(event, self.archive, self.about.receipt_id, at, body)
+
+
+def events_of(archived: StoredArchive, at: datetime) -> list[Event]:
+    """Return what there is to say about a version that is complete and current. The same version has the same events.
+
+    Raises:
+        Locked: the key of an earlier version is not available.
+        Transient: database or store does not answer.
+    """
+    version = _version(archived.archive.reference, archived.receipt_id)
+    events = [_completed(version, at)]
+    discrepancies = recorded.count_open_by_code(archived.archive.reference)
+    warnings = dict(sorted(Counter(str(each.code) for each in archived.archive.warnings).items()))
+    codes: dict[str, Mapping[str, int]] = {"warnings_by_code": warnings, "discrepancies_by_code": discrepancies}
+    if archived.request.version > 1 and (before := _version_before(archived)):
+        found = _differences(archived, before)
+        body = bodies.archive_changed(version.about, at=at, before=before, differences=found, **codes)
+        events.append(version.event(EventType.ARCHIVE_CHANGED, at, body))
+    if warnings or discrepancies:
+        verdict = archives.signed_document_outcome(archived.archive.reference)
+        body = bodies.archive_attention(version.about, at=at, signed_document=verdict, **codes)
+        events.append(version.event(EventType.ARCHIVE_ATTENTION, at, body))
+    return events
+
+
+def completed(reference: str, receipt_id: str, at: datetime) -> Event:
+    """Return the event that a version is complete and current.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    return _completed(_version(reference, receipt_id), at)
+
+
+def _completed(version: _Version, at: datetime) -> Event:
+    reference = version.about.reference
+    body = bodies.archive_completed(
+        version.about,
+        at=at,
+        has_warnings=archives.has_warnings(reference),
+        discrepancies=recorded.open_discrepancies(reference, MOST_REPORTED),
+        discrepancies_in_all=recorded.count_not_closed(reference)[DiscrepancyState.OPEN],
+        signed_document=archives.signed_document_outcome(reference),
+    )
+    return version.event(EventType.ARCHIVE_COMPLETED, at, body)
+
+
+def _version(reference: str, receipt_id: str) -> _Version:
+    archive = archives.get(reference)
+    return _Version(archive, bodies.about(archive, archives.get_version(receipt_id), archive_url(reference)))
+
+
+def _version_before(archived: StoredArchive) -> VersionRow | None:
+    """Return the newest of the versions that are older than a version, by the times that decide what is current."""
+    ids = [each.receipt_id for each in newest_first(archives.ages(archived.archive.reference))]
+    older = ids[ids.index(archived.receipt_id) + 1 :]
+    return archives.get_version(older[0]) if older else None
+
+
+def _differences(archived: StoredArchive, before: VersionRow) -> list[Difference] | None:
+    """Return the differences; None if the earlier version is damaged, which must not fail the later one."""
+    try:
+        earlier = stored_version(before.reference, before.version).archive()
+    except Conflict as conflict:
+        log.error("a version is damaged; it is unknown what has changed", why=str(conflict))
+        return None
+    return differences(earlier, archived.archive, settings().payment_terms)
+
+
+def failed(failure: FailedReceipt) -> Event:
+    """Return the event that a receipt has failed for good. Each failure of a receipt is an event of its own.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    archive = archives.get(failure.reference)
+    body = bodies.archive_failed(archive, failure, url=archive_url(failure.reference))
+    identity = f"{failure.receipt_id}\n{failure.at.isoformat()}".encode()
+    return _event(EventType.ARCHIVE_FAILED, archive, hashlib.sha256(identity).hexdigest(), failure.at, body)
+
+
+def _event(event: EventType, archive: ArchiveRow, subject: str, at: datetime, body: bytes) -> Event:
+    labels = frozenset(archives.labels(archive.reference))
+    return Event(event, subject, at, body, archive.reference, archive.source, archive.template_id, labels)
+
+
+def archive_url(reference: str) -> str:
+    """Return the address of an archive in the JSON API."""
+    return f"{settings().receiver_url}/api/archives/{quote(reference, safe='')}"
+
+
+def archive_summary(archived: StoredArchive, version: int) -> str:
+    """Return the summary of a run of an archive, for Prefect's UI.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    reference, receipt_id = archived.archive.reference, archived.receipt_id
+    return summary(
+        archived.archive,
+        recorded.not_closed(reference, MOST_ROWS),
+        notifications.of_receipt(receipt_id),
+        discrepancies_in_all=sum(recorded.count_not_closed(reference).values()),
+        version=version,
+        archive_url=f"{settings().receiver_url}/console/archives/{quote(reference, safe='')}",
+        terms=archived.request.payment_terms,
+    )
+
+
+def delivery_refused(group: str, at: datetime) -> Event:
+    """Return the event that a group of deliveries was refused. A group never changes.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    found = refused.group(group, bodies.MOST_REFUSED_REPORTED)
+    return bodies.delivery_refused(group, found.newest, found.by_code, found.first_at, at, settings().receiver_url)
+
+
+def announce_failure(receipt_id: str) -> list[Event]:
+    """Announce that a receipt has failed for good, and return the event; none if it has not. Idempotent.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    failure = failures.of_receipt(receipt_id)
+    return [_announced(failed(failure))] if failure else []
+
+
+def announce_failures(now: datetime) -> list[Event]:
+    """Announce the failures of the last days that no event tells: of killed workers, and of cancelled runs.
+
+    Without endpoints no event is kept, so each call would find the same failures again: nothing happens then.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    if not known_endpoints():
+        return []
+    return [_announced(failed(each)) for each in failures.without_event(now - TRIED_FOR, _MOST_AT_ONCE)]
+
+
+def _announced(event: Event) -> Event:
+    announce(event)
+    return event
+
+
+def announce_refused(now: datetime) -> list[Event]:
+    """Announce the refused deliveries that no event tells. Return the events.
+
+    The deliveries are grouped first, and a group without an event is announced by the next call. Without endpoints
+    nothing happens, and the deliveries wait for the first endpoint.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    if all(each.disabled_at for each in known_endpoints()):
+        return []
+    refused.put_into_group(uuid4().hex, now)
+    events = [delivery_refused(group, at) for group, at in refused.groups_without_event(now - _ANNOUNCED_WITHIN)]
+    for each in events:
+        announce(each)
+    return events
+
+
+def prefect_event(event: Event) -> dict[str, Any]:
+    """Return an event with the members of Prefect's events, and the data that endpoints receive.
+
+    An event has the same id each time, and Prefect's server drops repetitions: a run that is repeated tells nothing
+    twice.
+    """
+    return {
+        "event": f"cellar.{event.type}",
+        "resource": _resource_of(event),
+        "occurred": event.at,
+        "payload": json.loads(event.body)["data"],
+        "id": UUID(event_id_of(event.subject, event.type).removeprefix("evt_")),
+    }
+
+
+def _resource_of(event: Event) -> dict[str, str]:
+    """Return what an event is about: `cellar.archive.DIGEST` with the reference as its name; else `cellar.store`,
+    `cellar.payments` and so on.
+
+    The digest is that of log lines, since a reference may have any characters.
+    """
+    if not event.reference:
+        return {"prefect.resource.id": f"cellar.{event.type.partition('.')[0]}"}
+    labels = {
+        "prefect.resource.id": f"cellar.archive.{reference_digest(event.reference)}",
+        "prefect.resource.name": event.reference,
+        "cellar.reference": event.reference,
+        "cellar.source": event.source or "",
+        "cellar.template": event.template_id or "",
+    }
+    return {name: text[:_LONGEST_LABEL] for name, text in labels.items() if text}

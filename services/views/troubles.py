@@ -1,0 +1,186 @@
+"""Lists what is wrong for people, page by page: failures, refused deliveries, missing processes, discrepancies."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from sqlalchemy import ColumnElement, literal_column
+from sqlmodel import Session, col, exists, func, select
+
+from adapters.database.listing import Order, equal_to, listed
+from adapters.database.transactions import reading
+from adapters.tables.open_conditions import AnyCode, DerivedCode, open_conditions
+from domain.completeness.words import hours_left
+from models.archive.archive import ArchiveRow
+from models.completeness.processes import MissingProcessRow
+from models.payments import DiscrepancyEventRow, DiscrepancyRow, DiscrepancyState
+from models.runs.receipt import RefusedRow
+from models.store.condition import ConditionCode
+from models.views.archives.payments import DiscrepancyPage, DiscrepancyQuery, ListedDiscrepancy
+from models.views.troubles import (
+    ConditionGroup,
+    FailureGroup,
+    Failures,
+    FindingState,
+    MissingPage,
+    MissingQuery,
+    MissingView,
+    RefusedPage,
+    RefusedQuery,
+    RefusedView,
+)
+from services.payments.recorded import views_of
+from services.sources import check_filter
+
+_OF_RUNS: tuple[AnyCode, ...] = (DerivedCode.ARCHIVE_FAILED, ConditionCode.RUN_FAILED)
+_WHY_NOT_KEPT = "the archive failed before cellar kept causes; `cellar show REFERENCE` gives the address of its run"
+
+
+def failures(source: str | None = None) -> Failures:
+    """Return the failed archives by cause, of all sources or of one, then the complete archives whose last run failed.
+
+    Raises:
+        Refused: there is no such source.
+        Transient: the database does not answer.
+    """
+    check_filter(source)
+    return Failures(items=[*map(_failure, open_conditions(_OF_RUNS, source))])
+
+
+def _failure(found: ConditionGroup) -> FailureGroup:
+    return FailureGroup(
+        condition=ConditionCode.RUN_FAILED if found.code == ConditionCode.RUN_FAILED else None,
+        code=found.key,
+        task=found.values["task"],
+        sentence=found.values["sentence"] or _WHY_NOT_KEPT,
+        archives=found.subjects,
+        first_at=found.first_at,
+        last_at=found.last_at,
+    )
+
+
+_NEWEST_FIRST = Order(col(RefusedRow.received_at), col(RefusedRow.delivery_id), is_descending=True)
+
+
+def refused_page(query: RefusedQuery) -> RefusedPage:
+    """Return refused deliveries, newest first.
+
+    Raises:
+        Refused: there is no such source, or the cursor is invalid.
+        Transient: the database does not answer.
+    """
+    with reading() as session:
+        rows, cursor = listed(
+            session, select(RefusedRow).where(*_refused_conditions(query)), _NEWEST_FIRST, query.cursor, query.limit
+        )
+    if not rows:
+        check_filter(query.source)
+    return RefusedPage(items=[RefusedView.model_validate(row.model_dump()) for row in rows], next=cursor)
+
+
+def _refused_conditions(query: RefusedQuery) -> list[ColumnElement[bool]]:
+    conditions = equal_to(RefusedRow, query, "reference", "process_number", "source", "code")
+    if query.received_after is not None:
+        conditions.append(col(RefusedRow.received_at) > query.received_after)
+    if query.received_before is not None:
+        conditions.append(col(RefusedRow.received_at) < query.received_before)
+    return conditions
+
+
+_NEAREST_FIRST = Order(col(MissingProcessRow.deadline_at), col(MissingProcessRow.missing_id))
+
+
+def missing_page(query: MissingQuery) -> MissingPage:
+    """Return missing processes, the nearest deadline first.
+
+    Raises:
+        Refused: there is no such source, or the cursor is invalid.
+        Transient: the database does not answer.
+    """
+    now = datetime.now(UTC)
+    with reading() as session:
+        found = select(MissingProcessRow).where(*_missing_conditions(query))
+        rows, cursor = listed(session, found, _NEAREST_FIRST, query.cursor, query.limit)
+    if not rows:
+        check_filter(query.source)
+    return MissingPage(items=[missing_view(row, now) for row in rows], next=cursor)
+
+
+def missing_view(row: MissingProcessRow, now: datetime) -> MissingView:
+    state = FindingState.OPEN if row.closed_at is None else FindingState.CLOSED
+    return MissingView.model_validate(
+        row.model_dump() | {"state": state, "hours_left": hours_left(row.deadline_at, now)}
+    )
+
+
+def _missing_conditions(query: MissingQuery) -> list[ColumnElement[bool]]:
+    conditions = equal_to(MissingProcessRow, query, "source", "reference", "why")
+    is_open = col(MissingProcessRow.closed_at).is_(None)
+    return [*conditions, is_open if query.state is FindingState.OPEN else ~is_open]
+
+
+_IS_NOT_CLOSED: ColumnElement[bool] = col(DiscrepancyRow.state) != literal_column(f"'{DiscrepancyState.CLOSED}'")
+"""With a literal, as an index on these rows has it: a parameter would not use it."""
+_BY_CODE = Order(col(DiscrepancyRow.code), col(DiscrepancyRow.discrepancy_id))
+
+
+def discrepancy_page(query: DiscrepancyQuery) -> DiscrepancyPage:
+    """Return discrepancies in the order of their codes.
+
+    Raises:
+        Refused: there is no such source, or the cursor is invalid.
+        Transient: the database does not answer.
+    """
+    check_filter(query.source)
+    found = select(DiscrepancyRow).where(*_discrepancy_conditions(query))
+    with reading() as session:
+        rows, cursor = listed(session, found, _BY_CODE, query.cursor, query.limit)
+        return DiscrepancyPage(items=_listed(session, rows), next=cursor)
+
+
+def find_discrepancy(discrepancy_id: str) -> ListedDiscrepancy | None:
+    """Return a discrepancy by its id; None if there is no such discrepancy."""
+    with reading() as session:
+        row = session.get(DiscrepancyRow, discrepancy_id)
+        return _listed(session, [row])[0] if row else None
+
+
+def newest_discrepancies(limit: int) -> list[ListedDiscrepancy]:
+    """Return the open discrepancies, the last opened first.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    its_events = DiscrepancyEventRow.discrepancy_id == DiscrepancyRow.discrepancy_id
+    # Per open discrepancy: closed discrepancies are never deleted, and would be read each time.
+    opened_at = (
+        select(func.max(DiscrepancyEventRow.at))
+        .where(its_events, DiscrepancyEventRow.state == DiscrepancyState.OPEN)
+        .correlate(DiscrepancyRow)
+        .scalar_subquery()
+    )
+    open_ones = select(DiscrepancyRow).where(DiscrepancyRow.state == DiscrepancyState.OPEN)
+    found = open_ones.order_by(opened_at.desc(), col(DiscrepancyRow.discrepancy_id))
+    with reading() as session:
+        return _listed(session, list(session.exec(found.limit(limit))))
+
+
+def _listed(session: Session, rows: Sequence[DiscrepancyRow]) -> list[ListedDiscrepancy]:
+    views = views_of(session, rows)
+    return [
+        ListedDiscrepancy(reference=row.reference, **view.model_dump()) for row, view in zip(rows, views, strict=True)
+    ]
+
+
+def _discrepancy_conditions(query: DiscrepancyQuery) -> list[ColumnElement[bool]]:
+    state = col(DiscrepancyRow.state)
+    conditions = [] if query.state is DiscrepancyState.CLOSED else [_IS_NOT_CLOSED]
+    if query.state:
+        conditions.append(state == query.state)
+    if query.code is not None:
+        conditions.append(col(DiscrepancyRow.code) == query.code)
+    if query.reference is not None:
+        conditions.append(col(DiscrepancyRow.reference) == (query.reference or None))  # with None it is `IS NULL`
+    if query.source is not None:
+        its = col(ArchiveRow.reference) == col(DiscrepancyRow.reference)
+        conditions.append(exists().where(its, col(ArchiveRow.source) == query.source))
+    return conditions

@@ -1,0 +1,203 @@
+"""What is wrong with the installation is found by its rows, on both databases, and all faces read what is found."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlmodel import Session, SQLModel
+
+from adapters.database.transactions import writing
+from adapters.settings.settings import Settings
+from adapters.tables import conditions
+from adapters.tables.conditions import Found
+from adapters.tables.open_conditions import DerivedCode, every_label, open_conditions
+from adapters.tables.runs import receipts
+from models.archive.archive import State
+from models.completeness.processes import MissingProcessRow
+from models.messages.endpoint import EndpointRow
+from models.messages.notification import NotificationRow
+from models.payments import DiscrepancyRow
+from models.runs.cause import Cause, WaitingRow
+from models.runs.receipt import RefusedRow
+from models.store.condition import ConditionCode, Subject
+from services.views.troubles import failures
+from tests.records import NOON, digest, registered
+
+AT = [NOON + timedelta(minutes=minute) for minute in range(10)]
+STORE = "the store does not take a file"
+
+
+def put(*rows: SQLModel) -> None:
+    with writing() as session:
+        session.add_all(rows)
+
+
+def failed(reference: str, code: str, task: str | None, sentence: str, *, minute: int, source: str = "default") -> None:
+    cause = Cause(code, task, "Transient", sentence)
+    receipts.set_failed(registered(reference, reference, source=source), cause, AT[minute])
+
+
+def message(name: str, endpoint: str, state: str, minute: int = 0) -> NotificationRow:
+    return NotificationRow(
+        message_id=name, reference=name, receipt_id="r", endpoint="https://x.example", endpoint_name=endpoint,
+        event="archive.completed", state=state, planned_at=AT[minute],
+    )  # fmt: skip
+
+
+def endpoint(name: str, **members: Any) -> EndpointRow:
+    return EndpointRow(name=name, url="https://x.example", created_at=NOON, **members)
+
+
+def refused(name: str, minute: int, **members: Any) -> RefusedRow:
+    plain: dict[str, Any] = {
+        "size_bytes": 1,
+        "code": "NOT_JSON",
+        "where": "",
+        "detail": "no JSON",
+        "receipt_id": digest("body"),
+    }
+    return RefusedRow(delivery_id=name, received_at=AT[minute], **(plain | members))
+
+
+def missing(name: str, source: str, minute: int, closed_at: datetime | None = None) -> MissingProcessRow:
+    return MissingProcessRow(
+        missing_id=name, source=source, why="submitted", since=NOON, deadline_at=AT[9 - minute], opened_at=AT[minute],
+        closed_at=closed_at,
+    )  # fmt: skip
+
+
+def archives_failed() -> None:
+    failed("a", "STORE_AWAY", "persist-files", "an earlier sentence", minute=1)
+    failed("b", "STORE_AWAY", "persist-files", STORE, minute=3)
+    failed("c", "STORE_AWAY", "load-metadata", "another task", minute=2, source="retail")
+    receipts.set_state(registered("of an earlier cellar", "e", minute=5), State.FAILED, NOON)
+    receipts.set_state(registered("well", "f"), State.COMPLETED, NOON)
+
+
+def runs_failed() -> None:
+    registered("one", "one")
+    registered("two", "two", source="retail")
+    with writing() as session:
+        for each in ("one", "two"):
+            _condition(session, ConditionCode.RUN_FAILED, each, cause="CONFLICT", task=None, sentence="two records")
+
+
+def damage() -> None:
+    with writing() as session:
+        _condition(session, ConditionCode.FILE_EXTRA, "one", files=["a"], quick=False)
+        _condition(session, ConditionCode.FILE_EXTRA, "", Subject.STORE, files=["a"], quick=False)
+
+
+def _condition(
+    session: Session, code: ConditionCode, subject: str, kind: Subject = Subject.ARCHIVE, **values: object
+) -> None:
+    conditions.set_within(session, kind, subject, {code: Found(2, values)}, NOON)
+
+
+def waits() -> None:
+    its: dict[str, Any] = {"reference": "r", "receipt_id": "r", "waits_for": "store", "attempts": 1}
+    put(*(WaitingRow(flow_run_id=f"{minute}", since=AT[minute], **its) for minute in (1, 4)))
+
+
+def refusals() -> None:
+    put(refused("a", 1), refused("b", 2), refused("c", 3, released_at=NOON), refused("d", 4, dismissed_at=NOON))
+
+
+def processes_missing() -> None:
+    put(missing("m", "default", 1), missing("n", "default", 2), missing("o", "retail", 3), missing("p", "x", 1, NOON))
+
+
+def discrepancies() -> None:
+    plain: dict[str, Any] = {"reference": "r", "code": "AMOUNT_MISMATCH", "expected": "1", "found": "2"}
+    states = ("open", "open", "explained", "closed")
+    put(*(DiscrepancyRow(discrepancy_id=f"{n}", state=state, **plain) for n, state in enumerate(states)))
+
+
+def endpoints() -> None:
+    put(endpoint("fails", failing_since=AT[1]), endpoint("well"), endpoint("gone", failing_since=NOON, removed_at=NOON))
+    put(endpoint("off", failing_since=NOON, disabled_at=AT[2], disabled_why="410"))
+    put(message("p", "fails", "pending"), message("q", "well", "pending"), message("d", "fails", "delivered"))
+    put(message("x", "fails", "dead", 1), message("y", "fails", "dead", 2), message("z", "gone", "dead"))
+
+
+ARCHIVE, STORE_AWAY = DerivedCode.ARCHIVE_FAILED, "STORE_AWAY"
+Line = tuple[str, str, str, int, int, datetime | None, datetime | None, dict[str, Any]]
+CASES: dict[str, tuple[Callable[[], None], list[Line]]] = {
+    "archives": (
+        archives_failed,
+        [
+            (ARCHIVE, "archive", STORE_AWAY, 2, 2, AT[1], AT[3], {"task": "persist-files", "sentence": STORE}),
+            (ARCHIVE, "archive", STORE_AWAY, 1, 1, AT[2], AT[2], {"task": "load-metadata", "sentence": "another task"}),
+            (ARCHIVE, "archive", "UNKNOWN", 1, 1, AT[5], AT[5], {"task": None, "sentence": None}),
+        ],
+    ),
+    "runs": (
+        runs_failed,
+        [("RUN_FAILED", "archive", "CONFLICT", 2, 4, NOON, NOON, {"task": None, "sentence": "two records"})],
+    ),
+    "damage": (
+        damage,
+        [
+            ("FILE_EXTRA", "archive", "", 1, 2, NOON, NOON, {}),
+            ("FILE_EXTRA", "store", "", 1, 2, NOON, NOON, {}),
+        ],
+    ),
+    "waits": (waits, [("SYSTEM_AWAY", "system", "store", 2, 2, AT[1], AT[4], {})]),
+    "refusals": (refusals, [("DELIVERY_REFUSED", "delivery", "NOT_JSON", 1, 1, AT[1], AT[2], {})]),
+    "missing": (
+        processes_missing,
+        [
+            ("PROCESS_MISSING", "process", "default", 2, 2, AT[1], AT[2], {"why": "submitted", "deadline_at": AT[7]}),
+            ("PROCESS_MISSING", "process", "retail", 1, 1, AT[3], AT[3], {"why": "submitted", "deadline_at": AT[6]}),
+        ],
+    ),
+    "discrepancies": (
+        discrepancies,
+        [("DISCREPANCY_OPEN", "discrepancy", "AMOUNT_MISMATCH", 2, 2, None, None, {})],
+    ),
+    "endpoints": (
+        endpoints,
+        [
+            ("ENDPOINT_FAILING", "endpoint", "fails", 1, 1, AT[1], AT[1], {}),
+            ("ENDPOINT_DISABLED", "endpoint", "off", 1, 1, AT[2], AT[2], {"why": "410"}),
+            ("MESSAGES_DEAD", "message", "fails", 2, 2, AT[1], AT[2], {}),
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_conditions_are_found_by_their_rows(installation: Settings, case: str) -> None:
+    assert open_conditions() == []
+    make, expected = CASES[case]
+    make()
+
+    lines: list[Line] = [
+        (each.code, each.kind, each.key, each.subjects, each.count, each.first_at, each.last_at, each.values)
+        for each in open_conditions()
+    ]
+
+    by_key = {each[:3] for each in lines}
+    assert lines[0] == expected[0]
+    assert sorted(lines, key=_named) == sorted(expected, key=_named)
+    assert {(kind, code) for code, kind, _ in by_key} <= {(kind, code) for kind, code, _ in every_label()}
+    assert {code for _, code, _ in every_label()} == {*DerivedCode, *ConditionCode}
+
+
+def _named(line: Line) -> tuple[str, ...]:
+    return (*line[:3], str(line[-1]))
+
+
+def test_failures_are_of_one_source_and_say_the_last_sentence_of_that_source(installation: Settings) -> None:
+    archives_failed()
+    runs_failed()
+    failed("d", "STORE_AWAY", "load-metadata", "of the default source", minute=9)
+
+    assert [(each.condition, each.archives, each.sentence) for each in failures("retail").items] == [
+        (None, 1, "another task"),
+        (ConditionCode.RUN_FAILED, 1, "two records"),
+    ]
+    assert {each.sentence.partition(";")[0] for each in failures().items} == {
+        *(STORE, "of the default source", "the archive failed before cellar kept causes", "two records")
+    }

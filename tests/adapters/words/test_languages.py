@@ -1,0 +1,118 @@
+"""What is said is worded in every language, from its code and its values."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import get_args
+
+import pytest
+
+from adapters.words.languages import worded
+from domain.archive.verdict_text import document_text
+from domain.words.catalogue import MEANINGS, named
+from domain.words.causes import CAUSES
+from domain.words.findings import CONDITIONS, DISCREPANCIES, WARNINGS
+from domain.words.sentences import SENTENCES, because
+from models.archive.verdict import UNREADABLE, LaterChange, Outcome, Strength, Tier, TimeSource, Verdict
+from models.completeness.processes import Why
+from models.errors import System
+from models.said import Said, SentenceCode, moment, said, verbatim
+from models.settlements.settlement import EntryKind
+
+NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("told", "english", "hebrew"),
+    [
+        (
+            said("run_started", number=2, trigger=Said("rerun")),
+            "attempt 2 started by a person",
+            "ניסיון 2 התחיל, הופעל על ידי: אדם",
+        ),
+        (
+            said("run_failed", number=1, state=Said("Failed"), cause=named("STORE_AWAY")),
+            "attempt 1 ended: Failed. The store does not answer, or cannot be written. (STORE_AWAY)",
+            "ניסיון 1 הסתיים: נכשל. המאגר אינו עונה, או שאי אפשר לכתוב אליו. (STORE_AWAY)",
+        ),
+        (said("body_refused", cause=named("BRAND_NEW")), "refused: BRAND_NEW", "נדחה: BRAND_NEW"),
+        (
+            said("process_missing", missing=Said("missing_submitted")),
+            "the process is missing: submitted, and not archived",
+            "התהליך חסר: הוגש, ולא התקבל",
+        ),
+        (
+            said(
+                "message_skipped_because",
+                message=said("message_to", event="archive.completed", endpoint="crm"),
+                why=verbatim("100% של דנה"),
+            ),
+            "archive.completed to crm is skipped: 100% של דנה",
+            "archive.completed אל crm: דולג: 100% של דנה",
+        ),
+        (said("endpoint_answered", status=500), "the endpoint answered 500", "היעד החזיר קוד מצב 500"),
+        (
+            said("endpoint_disabled", why=said("endpoint_gone").as_json()),
+            "the endpoint is disabled: the endpoint answered 410 Gone",
+            "היעד מושבת: היעד ענה שאינו קיים עוד (410)",
+        ),
+        (said("either", amount="7.00 ILS", more=["8.00 ILS"]), "7.00 ILS or 8.00 ILS", "7.00 ILS או 8.00 ILS"),
+        (
+            said("in_attempt", found=said("success_authorised").as_json(), number=2),
+            "a success with an authorisation number, in attempt 2",
+            "הצלחה עם מספר אישור, בניסיון 2",
+        ),
+        (
+            said("unknown_without", system=Said("waits_store")),
+            "not known while the store does not answer",
+            "לא ידוע כל עוד המאגר לא זמין",
+        ),
+        (
+            said("payment_for", kind=Said("kind_refund"), amount="5.00 ILS", day="2026-07-01"),
+            "a payment for the refund of 5.00 ILS settled on 2026-07-01",
+            "תשלום עבור זיכוי של 5.00 ILS, שסולק בתאריך 2026-07-01",
+        ),
+        (said("several_in_more", named=["a", "b"]), "several payments, in a, b and others", "כמה תשלומים, ב-a, b ועוד"),
+        (said("text", text=moment(NOON)), "2026-07-01 12:00:00 UTC", "2026-07-01 12:00:00 UTC"),
+        (Said("a_code_of_another_version", {"number": 1}), "a_code_of_another_version", "a_code_of_another_version"),
+    ],
+)
+def test_sentence_is_worded_in_each_language(told: Said, english: str, hebrew: str) -> None:
+    assert (worded(told), worded(told, "he")) == (english, hebrew)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "texts"),
+    [
+        (
+            replace(UNREADABLE, **because(reason=said("password_needed"))),
+            ["לא קריא: אי אפשר לבדוק את חתימות המסמך, כי הוא נפתח רק בסיסמה.", "לא ידוע", "לא ידוע", "לא ידוע"],
+        ),
+        (
+            replace(UNREADABLE, reason="it opens with a password only", trusted=False),
+            ["לא קריא: אי אפשר לבדוק את חתימות המסמך, כי הוא נפתח רק בסיסמה.", "לא ידוע", "לא ידוע", "לא"],
+        ),
+    ],
+)
+def test_verdict_speaks_hebrew_also_where_an_earlier_build_kept_english(verdict: Verdict, texts: list[str]) -> None:
+    assert [worded(each, "he") for each in document_text(verdict).values() if each] == texts
+
+
+def test_every_code_of_a_sentence_is_in_the_catalogue() -> None:
+    assert set(get_args(SentenceCode)) == set(SENTENCES)
+
+
+def test_every_member_by_which_a_code_is_made_has_words() -> None:
+    made: list[tuple[str, type[StrEnum]]] = [("document", Outcome), ("tier", Tier), ("strength", Strength)]
+    made += [("time_from", TimeSource), ("kind", EntryKind), ("missing", Why), ("waits", System)]
+    codes = [f"{prefix}_{each}" for prefix, members in made for each in members]
+    codes += [f"change_{each}" for each in LaterChange if each is not LaterChange.NONE]
+
+    assert [each for each in codes if worded(Said(each)) == each] == []
+
+
+def test_a_code_means_one_thing() -> None:
+    parts: list[Mapping[str, object]] = [CAUSES, WARNINGS, DISCREPANCIES, CONDITIONS]
+
+    assert len(MEANINGS) == sum(map(len, parts))

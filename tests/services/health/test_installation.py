@@ -1,0 +1,85 @@
+"""`cellar doctor` compares the connections that cellar may open with the connections that the server takes."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+
+import psycopg
+
+from adapters.database.facts import Connections
+from adapters.database.outages import Program, connect_as
+from adapters.settings.settings import Settings
+from domain.words.catalogue import word
+from models.views.health import Check, Verdict
+from services.health.checks import examined
+from services.health.installation import installation_probes, judged
+
+_EACH = {Program.RECEIVER: 16, Program.WORKER: 32}
+
+
+def found() -> Check:
+    [check] = examined([each for each in installation_probes() if each.name == "connections"], 20)
+    return check
+
+
+def test_defaults_fit_into_a_server_with_its_defaults_beside_a_prefect_server() -> None:
+    beside = Connections(100, 3, dict.fromkeys(Program, 1), others=15)
+
+    assert judged(beside, {Program.RECEIVER: 1, Program.WORKER: 1}, _EACH).verdict is Verdict.OK
+
+
+def test_sum_beyond_the_server_is_a_warning_that_names_a_number_that_suffices() -> None:
+    many = {Program.RECEIVER: 4, Program.WORKER: 2}
+
+    check = judged(Connections(100, 3, {}, others=45), many, _EACH)
+
+    assert check.verdict is Verdict.WARNING
+    assert word(check.said) == (
+        "receivers may open 4 × 16, workers 2 × 32, commands 4, and other programs have 45 now: 177 of the 97 that the "
+        "server takes"
+    )
+    assert "set max_connections of the server to 200 " in str(check.to_do)
+    enough = judged(Connections(200, 3, {}, others=45), many, _EACH)
+    assert enough.verdict is Verdict.OK
+
+
+def test_processes_that_are_connected_count_once_however_many_connections_they_have(
+    configure: Callable[..., Settings], postgres_installation: str
+) -> None:
+    configure(database_url=postgres_installation, receiver_processes=2)
+    connect_as(Program.COMMAND)  # another test may have run a receiver in this process
+    end_connections_of_earlier_tests(postgres_installation)
+    assert "receivers may open 2 × 16, workers 1 × 32," in found().found
+    with ExitStack() as stack:
+        for name in ["cellar receiver 1@a", *["cellar receiver 1@b"] * 3, "cellar receiver 2@b", "cellar worker 9@a"]:
+            stack.enter_context(psycopg.connect(postgres_installation, application_name=name))
+        before = found()
+        assert "receivers may open 3 × 16, workers 1 × 32," in before.found
+        stack.enter_context(psycopg.connect(postgres_installation, application_name="somebody else"))
+
+        assert others(found()) == others(before) + 1
+
+
+def end_connections_of_earlier_tests(database_url: str) -> None:
+    """End what earlier tests left connected: the tests of a process share one server, and the check counts them all."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+            "WHERE application_name LIKE 'cellar %' AND pid <> pg_backend_pid()"
+        )
+
+
+def others(check: Check) -> int:
+    return int(check.found.partition("other programs have ")[2].partition(" now")[0])
+
+
+def test_setting_that_asks_for_more_than_the_server_takes_is_found(
+    configure: Callable[..., Settings], postgres_installation: str
+) -> None:
+    configure(database_url=postgres_installation, worker_connections=1000)
+
+    assert (found().verdict, "CELLAR_WORKER_CONNECTIONS" in found().to_do) == (Verdict.WARNING, True)
+
+
+def test_file_has_no_such_check(sqlite_installation: Settings) -> None:
+    assert sqlite_installation.database_url is None
+    assert "connections" not in [each.name for each in installation_probes()]
