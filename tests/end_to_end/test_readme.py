@@ -122,6 +122,15 @@ def test_files_that_a_page_names_exist(page: Path) -> None:
     assert [path for path in named if not (ROOT / path).exists() and path not in _MADE_BY_USERS] == []
 
 
+@pytest.mark.parametrize("floor", ["models", "domain", "adapters", "services", "flows", "api", "cli"])
+def test_architecture_names_each_room_of_a_floor_and_no_other(floor: str) -> None:
+    row = re.search(rf"^\| `{floor}/` \| (.*) \|$", (ROOT / "ARCHITECTURE.md").read_text(), re.MULTILINE)
+    named = set(re.findall(r"`(\w+)`", row[1])) if row else set()
+
+    assert {path.parent.name for path in (ROOT / floor).glob("*/__init__.py")} <= named
+    assert named <= {path.stem for path in (ROOT / floor).iterdir()}
+
+
 def test_readme_lists_each_page() -> None:
     assert [page.name for page in (ROOT / "docs").glob("*.md") if f"(docs/{page.name})" not in TEXT] == []
 
