@@ -39,13 +39,6 @@ def test_each_alert_has_a_unit_test_and_a_runbook_with_a_command() -> None:
         assert re.search(r"runbook: >-.*`[^`]+`", alert, re.DOTALL), alert.split()[0]
 
 
-def test_each_alert_has_a_paragraph_for_operators() -> None:
-    alerts = re.findall(r"- alert: (\w+).*?severity: (\w+)", (DEPLOYED / "alerts.yml").read_text(), flags=re.DOTALL)
-    page = (ROOT / "docs" / "monitoring.md").read_text()
-
-    assert re.findall(r"^\*\*(\w+)\*\* \((\w+)\)\. \S", page, flags=re.MULTILINE) == alerts
-
-
 def test_rules_and_dashboard_name_only_metrics_that_cellar_shows(up: Running) -> None:
     cellar(up, "verify")
     cellar(up, "anchor")
