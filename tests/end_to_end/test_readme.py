@@ -34,6 +34,7 @@ _ROOMS = (
     "services",
     "tests",
 )
+_MODULES = [path.relative_to(ROOT) for room in _ROOMS for path in (ROOT / room).rglob("*.py")]
 _MADE_BY_USERS = {"deploy/.env"}
 BLOCKS = [
     block
@@ -115,11 +116,14 @@ def test_each_page_says_first_who_it_is_for_and_has_at_most_250_lines() -> None:
     assert len(pages["ARCHITECTURE.md"]) <= 150
 
 
-@pytest.mark.parametrize("page", SHORT_PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize("page", EVERY_PAGE, ids=lambda page: str(page.relative_to(ROOT)))
 def test_files_that_a_page_names_exist(page: Path) -> None:
-    """A path stands between backticks and begins with the name of a room."""
-    named = re.findall(rf"`((?:{'|'.join(_ROOMS)})/[\w./-]*[\w/])`", page.read_text())
-    assert [path for path in named if not (ROOT / path).exists() and path not in _MADE_BY_USERS] == []
+    """A path begins with the name of a room. A module may be named without its folder."""
+    paths = re.findall(rf"`((?:{'|'.join(_ROOMS)})/[\w./-]*[\w/])`", page.read_text())
+    modules = re.findall(r"`((?:\w+/)*\w+\.py)`", page.read_text())
+
+    assert [path for path in paths if not (ROOT / path).exists() and path not in _MADE_BY_USERS] == []
+    assert [name for name in modules if not any(f"/{file}".endswith(f"/{name}") for file in _MODULES)] == []
 
 
 @pytest.mark.parametrize("floor", ["models", "domain", "adapters", "services", "flows", "api", "cli"])
