@@ -103,7 +103,7 @@ def prefect_yaml() -> str:
 def _examined(
     probes: Sequence[Probe], questions: Mapping[str, Callable[[], Any]], within_s: float
 ) -> tuple[list[Check], dict[str, Any]]:
-    """Try out all probes and ask all questions at once. Return the checks, and the answers by the question's name."""
+    """Run all probes and ask all questions at once. Return the checks, and the answers by the question's name."""
     tried: dict[str, Callable[[], Any]] = {f"check {each.name}": each.try_out for each in probes}
     answers = answered(tried | dict(questions), within_s)
     return [checked(each, answers[f"check {each.name}"]) for each in probes], {
