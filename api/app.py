@@ -40,8 +40,8 @@ from api.json.parameters import check_parameters
 from api.receiver import health, public_link, webhook
 from api.receiver.admission import Admission
 from api.receiver.dispatching import Dispatcher
-from api.receiver.fellows import Fellows
 from api.receiver.journal import Journal
+from api.receiver.processes import Processes
 from api.receiver.refusing import Refusing
 from api.receiver.senders import STATES, Senders
 from api.unauthorized import TOO_MANY_WRONG_TOKENS, Unauthorized
@@ -55,20 +55,20 @@ _OUTCOMES = dict.fromkeys(_REFUSED_EACH_TIME, "refused") | {401: "unauthorised"}
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     inbox.remove_leftovers()
-    fellows = app.state.fellows = getattr(app.state, "fellows", None) or Fellows.alone()
-    app.state.admission = Admission(fellows)
-    app.state.dispatcher = Dispatcher(app.state.admission, fellows)
+    processes = app.state.processes = getattr(app.state, "processes", None) or Processes.alone()
+    app.state.admission = Admission(processes)
+    app.state.dispatcher = Dispatcher(app.state.admission, processes)
     app.state.journal = Journal(app.state.dispatcher.announce_events)
     app.state.unauthorized = Unauthorized()
     app.state.senders = Senders()
-    app.state.refusing = Refusing(fellows)
+    app.state.refusing = Refusing(processes)
     begin_source(DEFAULT_SOURCE)
     state = app.state
     async with (
         state.dispatcher.running(),
         state.senders.running(),
         state.refusing.reporting(),
-        fellows.beating(lambda: STATES.index(state.senders.state)),
+        processes.beating(lambda: STATES.index(state.senders.state)),
     ):
         yield
     app.state.unauthorized.summarise()

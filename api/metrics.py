@@ -20,8 +20,8 @@ from adapters.tables import conditions
 from adapters.tables.open_conditions import DerivedCode, every_label, open_conditions
 from api.authorization import API_TOKEN
 from api.errors import READERS_FAILURES, Responses
-from api.receiver.fellows import Fellows
 from api.receiver.health import why_not_ready
+from api.receiver.processes import Processes
 from models.completeness.processes import Why
 from models.errors import System
 from models.runs.receipt import DEFAULT_SOURCE
@@ -60,16 +60,16 @@ _ALL = (_database, _inbox, _disks, _conditions, _anchors, _clocks)
 @router.get("/metrics", summary="Metrics for Prometheus", response_class=Response, responses=_ANSWERS)
 async def metrics(request: Request) -> Response:
     """Values that cannot be measured within seconds are missing: of a database that is away, for example."""
-    fellows: Fellows = request.app.state.fellows
+    processes: Processes = request.app.state.processes
     reason, (counted, queue, space, wrong, anchor, clocks) = await asyncio.gather(
-        why_not_ready(fellows), asyncio.to_thread(_measured)
+        why_not_ready(processes), asyncio.to_thread(_measured)
     )
     families = [
         _gauge("cellar_ready", "1 while the receiver stores payloads and triggers runs.", int(reason is None)),
         _gauge("cellar_database_up", "1 while the database answers.", int(counted is not None)),
-        _gauge("cellar_receiver_processes", "Processes that serve the receiver's port.", fellows.serving),
-        *process_metrics(fellows.pids),
-        *_in_flight(fellows),
+        _gauge("cellar_receiver_processes", "Processes that serve the receiver's port.", processes.serving),
+        *process_metrics(processes.pids),
+        *_in_flight(processes),
         *(_of_database(counted) if counted else ()),
         *(_of_inbox(queue, datetime.now(UTC)) if queue else ()),
         *(_of_disks(space) if space else ()),
@@ -88,8 +88,8 @@ def _measured() -> tuple[Any, ...]:
     return tuple(each.value(deadline_s - time.monotonic()) for each in _ALL)
 
 
-def _in_flight(fellows: Fellows) -> Iterable[Metric]:
-    requests, size_bytes = fellows.in_flight
+def _in_flight(processes: Processes) -> Iterable[Metric]:
+    requests, size_bytes = processes.in_flight
     yield _gauge("cellar_deliveries_in_flight", "Deliveries that are being received.", requests)
     yield _gauge("cellar_in_flight_bytes", "Announced or received bytes of these deliveries.", size_bytes)
 

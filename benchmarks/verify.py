@@ -86,7 +86,7 @@ def _fill_store(archives: int, files: int, file_bytes: int) -> None:
     from services.processing.findings import reconcile_findings  # noqa: PLC0415
     from services.processing.loading import load  # noqa: PLC0415
     from services.processing.persisting import persist  # noqa: PLC0415
-    from services.receipts.stored_archive import stored_archive  # noqa: PLC0415
+    from services.receipts import stored_archive  # noqa: PLC0415
 
     migrate()
     for number in range(archives):

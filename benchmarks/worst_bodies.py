@@ -176,7 +176,7 @@ def _steps(members: Members) -> tuple[int, dict[str, float]]:
     from services.processing.findings import reconcile_findings  # noqa: PLC0415
     from services.processing.loading import load  # noqa: PLC0415
     from services.processing.persisting import persist  # noqa: PLC0415
-    from services.receipts.stored_archive import stored_archive  # noqa: PLC0415
+    from services.receipts import stored_archive  # noqa: PLC0415
 
     event = {"type": "WHP_ARCHIVE", "timestamp": "2024-01-02T03:04:05"}
     whole = {"event": event, "sessions": []} | dict(members)

@@ -3,8 +3,10 @@
 from datetime import datetime, timedelta
 from typing import get_args
 
+from domain.words.catalogue import word
 from models.errors import CellarError, Locked, RefusalCode, Refused, System, Transient, Unexpected
 from models.runs.cause import Cause
+from models.said import Said
 
 CANCELLED = Cause(
     "CANCELLED", None, "Cancelled", "a person cancelled the run in Prefect; go on with `cellar rerun REFERENCE`"
@@ -84,7 +86,7 @@ def waits_text(waits_for: str, archives: int, since: datetime, now: datetime) ->
     """
     whose = "1 archive waits" if archives == 1 else f"{archives} archives wait"
     moment = f"{since:%Y-%m-%d %H:%M} UTC ({age_text(now - since)})"
-    return f"{whose} for {_named(waits_for)} since {moment}; {_TO_DO.get(waits_for, _NOTHING_TO_DO)}"
+    return f"{whose} for {word(Said(f'waits_{waits_for}'))} since {moment}; {_TO_DO.get(waits_for, _NOTHING_TO_DO)}"
 
 
 def age_text(age: timedelta) -> str:
@@ -94,9 +96,3 @@ def age_text(age: timedelta) -> str:
         if seconds >= 2 * unit_s:
             return f"{seconds // unit_s} {unit}"
     return f"{seconds} s"
-
-
-def _named(waits_for: str) -> str:
-    if waits_for in (System.PREFECT, System.CLAMAV):
-        return waits_for
-    return "another run of the same process" if waits_for == System.OTHER_RUN else f"the {waits_for}"

@@ -77,6 +77,11 @@ def field_text(value: Any) -> str:
 _FAILED = facet(Kind.STATE, State.FAILED)
 
 
+def facets_of(kind: Kind, values: Iterable[object]) -> Facets:
+    """Return the facets of one kind, such as the codes of the discrepancies that are not closed."""
+    return {kind: _facets(kind, values)}
+
+
 def archive_facets(archive: ArchiveRow) -> Facets:
     """Return the facets that an archive has from its first delivery on."""
     return {
@@ -97,14 +102,9 @@ def payload_facets(rows: Rows, searchable: Searchable) -> Facets:
         Kind.FIELD: _named(Kind.FIELD, _fields(rows, searchable)),
         Kind.FILENAME: _facets(Kind.FILENAME, map(normalised, _values(rows, FileRow, "filename"))),
         Kind.SIGNER: _facets(Kind.SIGNER, map(normalised, _signers(rows))),
-        **standing_facets(_values(rows, PaymentRow, "standing")),
+        **facets_of(Kind.STANDING, _values(rows, PaymentRow, "standing")),
         **judged_facets(rows),
     }
-
-
-def standing_facets(standings: Iterable[str]) -> Facets:
-    """Return the facets of the standings of an archive's payments."""
-    return {Kind.STANDING: _facets(Kind.STANDING, standings)}
 
 
 def judged_facets(rows: Rows) -> Facets:
@@ -113,16 +113,6 @@ def judged_facets(rows: Rows) -> Facets:
         Kind.VERDICT: _facets(Kind.VERDICT, _values(rows, SignedDocumentRow, "outcome")),
         Kind.WARNING: _facets(Kind.WARNING, _values(rows, WarningRow, "code")),
     }
-
-
-def discrepancy_facets(codes: Iterable[str]) -> Facets:
-    """Return the facets of the discrepancies that are not closed."""
-    return {Kind.DISCREPANCY: _facets(Kind.DISCREPANCY, codes)}
-
-
-def condition_facets(codes: Iterable[str]) -> Facets:
-    """Return the facets of the open conditions."""
-    return {Kind.CONDITION: _facets(Kind.CONDITION, codes)}
 
 
 def attention_facets(is_needed: bool, warnings: Iterable[WarningCode]) -> Facets:

@@ -23,7 +23,7 @@ from domain.messages.summaries import size_text
 from domain.payments.booking import BookedPayment, booked
 from domain.payments.sentences import sentence
 from domain.secrets.cards import masked
-from domain.words.catalogue import word
+from domain.words.catalogue import warned, word
 from domain.words.wording import DIRECTIONS, ENGLISH, LANGUAGES, N_, Language
 from models.archive.archive import Archive, FormField, Signature
 from models.archive.content import Content
@@ -97,7 +97,7 @@ def summary_page(
     """Return the HTML page of an export in a language. Pure.
 
     It shows what the API shows, and what the export has proved. Text of the payload is escaped and has its own
-    direction, so it does not reorder its surroundings. Details of warnings and discrepancies stay in English.
+    direction, so it does not reorder its surroundings. Details of discrepancies stay in English.
 
     Args:
         shown: the version of the archive; None if it is too damaged to be read.
@@ -110,14 +110,17 @@ def summary_page(
     faults = [(_worded(OF_FAULTS[each.fault], texts), each.key, each.expected, each.found) for each in proof.findings]
     return _TEMPLATES.get_template("summary_page.html").render(
         _=texts.gettext,
+        worded=lambda code: _worded(code, texts),
+        time_text=time_text,
+        size_text=size_text,
+        quote=quote,
+        members=_texts,
         language=language,
         direction=DIRECTIONS[language],
         others={each: page_name(each) for each in LANGUAGES if each != language},
         proof=proof,
         faults=faults,
-        checked_at=time_text(proof.at),
         statement=statement,
-        listed_at=time_text(statement.at) if statement else None,
         root=anchor_root(statement) if statement else None,
         **(_archive_shown(shown, terms, texts) if shown else {"archive": None}),
     )
@@ -132,33 +135,21 @@ def _archive_shown(shown: Shown, terms: PaymentTerms, texts: NullTranslations) -
     return {
         "archive": archive,
         "version": shown.version,
-        "sent_at": time_text(archive.event_at),
-        "files": [_file(each, texts) for each in shown.files],
+        "files": shown.files,
         "signed_document": _signed_document(archive.signed_document_verdict, texts),
-        "sessions": [_session(each) for each in archive.sessions],
+        "sessions": [(each, _integration_rows(each)) for each in archive.sessions],
         "payments": [_payment_row(each) for each in booked(archive, terms)],
         "discrepancies": [
             (each.code, each.transaction_id, sentence(each.code, each.expected, each.found))
             for each in shown.discrepancies
         ],
-        "warnings": [(each.code, each.where, each.detail) for each in archive.warnings],
+        "warnings": [(each.code, each.where, word(warned(each.code, each.values), texts)) for each in archive.warnings],
         "signatures": [_signature_row(each) for each in archive.signatures],
         "fields": [_field_row(each, texts) for each in archive.fields],
         "versions": [(str(each.version), time_text(each.received_at), each.receipt_id) for each in shown.versions],
         "deliveries": [
             (time_text(each.received_at), _worded(each.outcome, texts), each.receipt_id) for each in shown.deliveries
         ],
-    }
-
-
-def _file(file: ExportedFile, texts: NullTranslations) -> dict[str, Any]:
-    return {
-        "href": quote(file.path),
-        "path": file.path,
-        "sent": file.content,
-        "role": _worded(file.content.role, texts),
-        "stored": file.content.stored,
-        "size": size_text(file.content.stored.size_bytes) if file.content.stored else None,
     }
 
 
@@ -179,18 +170,8 @@ def _judgements(found: Sequence[Judgements], texts: NullTranslations) -> tuple[l
     return [texts.gettext(name) for name in found[0]] if found else [], rows
 
 
-def _session(session: Session) -> dict[str, Any]:
-    return {
-        "about": session,
-        "created_at": time_text(session.created_at),
-        "submitted_at": time_text(session.submitted_at),
-        "recipient": _texts(session.recipient),
-        "submission": _texts(session.submission_details),
-        "labels": _texts(session.labels),
-        "integrations": [
-            (each.type, each.status, time_text(each.executed_at), _text(each.error)) for each in session.integrations
-        ],
-    }
+def _integration_rows(session: Session) -> list[_Row]:
+    return [(each.type, each.status, time_text(each.executed_at), _text(each.error)) for each in session.integrations]
 
 
 def _signature_row(signature: Signature) -> _Row:

@@ -7,9 +7,9 @@ from prefect.artifacts import acreate_markdown_artifact
 
 from adapters.files import bucket
 from adapters.platform.cancellation import in_thread
-from flows.execution.attempts import without_text
+from flows.execution.reporting import optional_summary
 from flows.execution.results import RESULTS
-from flows.execution.summaries import optional_summary
+from flows.execution.tasks import without_text
 from models.errors import Conflict, Transient
 from services.anchors.making import Made, make
 from services.health.probes import found_root

@@ -1,20 +1,27 @@
 """Announces the events that concern no single archive, and makes the first attempt at each of their messages."""
 
 import asyncio
+from datetime import UTC, datetime
 
 from prefect import get_run_logger, task
+from prefect.artifacts import acreate_markdown_artifact
+from prefect.runtime import flow_run
 
 from adapters.platform.cancellation import in_thread
 from adapters.settings.settings import settings
 from adapters.tables.messages import notifications
+from adapters.tables.open_conditions import DerivedCode, open_numbers
+from domain.messages.bodies import MOST_REPORTED, payments_discrepancies
 from domain.messages.endpoints import message_id_of
-from flows.execution.attempts import attempt_at
-from flows.execution.events import emit
-from flows.execution.retries import RETRIED
+from domain.messages.summaries import open_discrepancies_summary
+from flows.execution.reporting import emit, optional_summary
+from flows.execution.tasks import RETRIED, attempt_at
 from models.errors import Transient
 from models.messages.event import Event
+from models.views.archives.payments import ListedDiscrepancy
 from services.messages.attempts import check_confirmed, send, send_unrecorded
 from services.messages.events import announce
+from services.views import troubles
 
 
 async def notify_endpoints(event: Event) -> None:
@@ -44,3 +51,27 @@ async def notify_endpoint(message_id: str) -> None:
 async def notify_unrecorded(url: str, event: Event) -> None:
     """Make one attempt at a message that is not recorded. It has the id that it would have had."""
     await send_unrecorded(url, message_id_of(event.subject, url, event.type), event.body)
+
+
+async def report_open_discrepancies() -> None:
+    """Leave a summary of all open discrepancies, of archives and of none, and notify the endpoints if there are any.
+
+    Each message lists the open discrepancies again, newest first, so a process that was killed leaves no gap.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    found, by_code = await in_thread(_found)
+    with optional_summary():
+        await acreate_markdown_artifact(
+            open_discrepancies_summary(found, by_code),
+            key="open-discrepancies",
+            description=f"{sum(by_code.values())} open discrepancies in all",
+        )
+    if by_code:
+        now, url = datetime.now(UTC), settings().receiver_url
+        await notify_endpoints(payments_discrepancies(flow_run.id, found, by_code, now, url))
+
+
+def _found() -> tuple[list[ListedDiscrepancy], dict[str, int]]:
+    return troubles.newest_discrepancies(MOST_REPORTED), open_numbers(DerivedCode.DISCREPANCY_OPEN)

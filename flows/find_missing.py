@@ -9,17 +9,13 @@ from adapters.platform.cancellation import in_thread
 from adapters.tables.completeness import missing_processes
 from adapters.tables.open_conditions import DerivedCode, open_conditions
 from domain.messages.summaries import MOST_SHOWN, missing_summary
-from flows.execution.attempts import without_text
-from flows.execution.events import emit
-from flows.execution.late_runs import drop_late_runs_of
+from flows.execution.reporting import emit, optional_summary
 from flows.execution.results import RESULTS
-from flows.execution.summaries import optional_summary
+from flows.execution.tasks import without_text
 from models.completeness.processes import Closing
 from models.errors import Transient
 from services.completeness import finding_missing
 from services.completeness.alerting import announce_missing
-
-DEPLOYMENT = "find-missing/scheduled"
 
 
 @flow(name="find-missing", result_storage=RESULTS, persist_result=False)
@@ -62,11 +58,3 @@ async def _summarise(now: datetime) -> None:
             key="missing-processes",
             description=f"{sum(counts.values())} missing processes",
         )
-
-
-async def drop_late_runs() -> None:
-    """Delete the runs that became due while no worker ran. A step of the deployment, see `prefect.yaml`.
-
-    A single run does the work of all of them.
-    """
-    await drop_late_runs_of(DEPLOYMENT)

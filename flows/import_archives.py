@@ -27,11 +27,11 @@ from adapters.tables import conditions
 from adapters.tables.runs import imports
 from adapters.tables.runs.imports import ImportAttempt
 from domain.runs import cause_of, next_try
-from flows.execution.attempts import without_text
 from flows.execution.engine import is_cancelled_by_person
 from flows.execution.lease import Busy, sole_work_on_free
+from flows.execution.reporting import optional_summary
 from flows.execution.results import RESULTS
-from flows.execution.summaries import optional_summary
+from flows.execution.tasks import without_text
 from models.errors import CellarError, Conflict, Transient
 from models.runs.imports import MOST_PROBLEMS, ImportOutcome, ImportProblem, ImportProgress
 from models.runs.receipt import DEFAULT_SOURCE, Delivery
@@ -164,27 +164,24 @@ def _without(waiting: dict[str, Delivery], failures: Iterable[Failure]) -> list[
 
 async def _work_on(mine: Collection[Delivery], waiting: dict[str, Delivery], by: ImportAttempt) -> list[Failure]:
     """Archive and complete deliveries whose leases this run holds. Try transient failures again a few times."""
-    work = Work(mine)
-    await _in_threads(work.archive)
-    lasting = [each for each in work.failures if not each.is_transient]
-    again = [each for each in work.failures if each.is_transient]
-    done = work.done
-    for pause_s in _PAUSES_S:
-        if not again:
-            break
+    lasting, transient, done = list[Failure](), list[Failure](), list[Delivery]()
+    todo = list(mine)
+    for pause_s in (0, *_PAUSES_S):
         await asyncio.sleep(pause_s)
-        work = Work(each.delivery for each in again)
+        work = Work(todo)
         await _in_threads(work.archive)
         done += work.done
         lasting += [each for each in work.failures if not each.is_transient]
-        again = [each for each in work.failures if each.is_transient]
+        transient = [each for each in work.failures if each.is_transient]
+        if not (todo := [each.delivery for each in transient]):
+            break
     await in_thread(imports.complete, [each.receipt_id for each in done], by, datetime.now(UTC))
     await _in_threads(Leaving(done).leave)
     for reference in sorted({each.reference for each in done} & await in_thread(conditions.references)):
         await in_thread(check_again, reference)
     for each in done:
         del waiting[each.receipt_id]
-    return lasting + again
+    return lasting + transient
 
 
 async def _in_threads(work: Callable[[], None]) -> None:

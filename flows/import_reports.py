@@ -11,9 +11,9 @@ from adapters.inbox.report_files import ReportFile
 from adapters.platform.cancellation import checkpoint, in_thread
 from adapters.settings.settings import settings
 from adapters.store.beside.settlement_reports import staged
-from flows.execution.attempts import without_text
+from flows.endpoints import report_open_discrepancies
 from flows.execution.results import RESULTS
-from flows.open_discrepancies import report_open_discrepancies
+from flows.execution.tasks import without_text
 from models.errors import CellarError, Conflict, Refused
 from models.settlements.settlement import SettlementSummary
 from services.settlements import importing

@@ -5,12 +5,9 @@ from datetime import UTC, datetime
 from prefect import flow, get_run_logger
 
 from adapters.platform.cancellation import in_thread
-from flows.execution.attempts import without_text
-from flows.execution.late_runs import drop_late_runs_of
 from flows.execution.results import RESULTS
+from flows.execution.tasks import without_text
 from services.people.letters import tell
-
-DEPLOYMENT = "notify-people/scheduled"
 
 
 @flow(name="notify-people", result_storage=RESULTS, persist_result=False)
@@ -26,8 +23,3 @@ async def notify_people() -> None:
             log.error("%s has not taken “%s”: %s", each.address, each.title, each.failure)
         else:
             log.info("%s has taken “%s”", each.address, each.title)
-
-
-async def drop_late_runs() -> None:
-    """Delete the runs that became due while no worker ran. A step of the deployment, see `prefect.yaml`."""
-    await drop_late_runs_of(DEPLOYMENT)

@@ -31,15 +31,13 @@ from adapters.settings.settings import settings
 from adapters.tables.archives import archives
 from adapters.tables.messages import notifications
 from domain.messages.summaries import UNDELIVERED, UNDELIVERED_TAG, cause_summary, size_text, undelivered_text
-from flows.execution.attempts import attempt_at
+from domain.words.catalogue import warned, word
 from flows.execution.engine import end_own_process, leave_slot
-from flows.execution.events import emit
 from flows.execution.lease import sole_work_on
-from flows.execution.record import Progress, Run, recorded
+from flows.execution.record import Progress, Run, recorded, traced
+from flows.execution.reporting import emit, optional_summary
 from flows.execution.results import RESULTS, remove_results
-from flows.execution.retries import RETRIED, RETRIED_SHORTLY
-from flows.execution.summaries import optional_summary
-from flows.execution.tracing import traced
+from flows.execution.tasks import RETRIED, RETRIED_SHORTLY, attempt_at
 from models.archive.verdict import Outcome
 from models.errors import Refused, Transient
 from models.messages.notification import AttemptTrigger, NotificationState
@@ -55,8 +53,7 @@ from services.processing.completion import complete
 from services.processing.findings import reconcile_findings
 from services.processing.loading import load
 from services.processing.persisting import persist
-from services.receipts.lookup import receipt_of
-from services.receipts.stored_archive import StoredArchive, stored_archive
+from services.receipts import StoredArchive, receipt_of, stored_archive
 
 MOST_LOGGED = 20  # warnings or discrepancies: each line is a row in Prefect's database; the archive has them all
 _BAD_DOCUMENTS = {Outcome.CHANGED, Outcome.BROKEN, Outcome.UNREADABLE, Outcome.FIELDS_CHANGED}
@@ -169,7 +166,7 @@ async def load_metadata(reference: str, receipt_id: str, read: Read) -> Metadata
     else:
         log.info("The receipt says nothing new; it is a delivery of version %d", version)
     for warning in archive.warnings[:MOST_LOGGED]:
-        log.warning("%s at %s: %s", warning.code, warning.where, warning.detail)
+        log.warning("%s at %s: %s", warning.code, warning.where, word(warned(warning.code, warning.values)))
     if len(archive.warnings) > MOST_LOGGED:
         log.warning("%d warnings in all", len(archive.warnings))
     verdict = archive.newest_verdict

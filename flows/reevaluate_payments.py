@@ -7,9 +7,9 @@ from prefect import flow, get_run_logger
 from adapters.database.transactions import pages
 from adapters.platform.cancellation import in_thread
 from adapters.store.objects import kept_discrepancies
-from flows.execution.attempts import without_text
+from flows.endpoints import report_open_discrepancies
 from flows.execution.results import RESULTS, remove_forgotten_results
-from flows.open_discrepancies import report_open_discrepancies
+from flows.execution.tasks import without_text
 from services.payments.duplicates import reconcile_all_duplicates
 from services.payments.holds import reconcile_all_holds
 from services.settlements.importing import reconcile_all_archives

@@ -23,10 +23,10 @@ from adapters.platform.cancellation import in_thread
 from adapters.settings.settings import settings
 from adapters.tables.bulk import bulk_items, bulk_reruns
 from domain.bulk.plan_text import plan_rows, plan_sentences
-from flows.execution.attempts import without_text
 from flows.execution.engine import is_cancelled_by_person, only_start_runs
+from flows.execution.reporting import optional_summary
 from flows.execution.results import RESULTS
-from flows.execution.summaries import optional_summary
+from flows.execution.tasks import without_text
 from models.archive.archive import State
 from models.errors import Refused, Transient
 from models.runs.bulk import BulkState

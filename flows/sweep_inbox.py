@@ -10,12 +10,10 @@ from datetime import UTC, datetime
 
 from prefect import flow, get_run_logger
 
-from adapters.observation.log import bound
 from adapters.platform.cancellation import in_thread
-from flows.execution.attempts import without_text
-from flows.execution.events import emit
-from flows.execution.late_runs import drop_late_runs_of
+from flows.execution.reporting import emit
 from flows.execution.results import RESULTS
+from flows.execution.tasks import without_text
 from models.runs.receipt import Delivery
 from models.runs.run import Trigger
 from services.bulk.control import restart_drivers
@@ -23,9 +21,8 @@ from services.bulk.driving import complete_aborted
 from services.completeness.taking_in import take_in_left
 from services.messages.endpoints import forget_old_keys
 from services.messages.events import announce_failures, announce_refused
-from services.triggering.lost_waits import end_lost_waits
-from services.triggering.refusals import list_all_refused
-from services.triggering.reruns import start_asked
+from services.triggering.refused import list_all_refused
+from services.triggering.reruns import end_lost_waits, start_asked
 from services.triggering.trigger import forgotten, together, trigger, untriggered
 
 DEPLOYMENT = "sweep-inbox/scheduled"
@@ -63,13 +60,4 @@ async def sweep_inbox() -> None:
 
 
 async def _trigger_all(deliveries: Sequence[Delivery]) -> int:
-    runs = 0
-    for delivery, *again in together(deliveries):
-        with bound(delivery.reference, delivery.receipt_id):
-            runs += await trigger(delivery, Trigger.SWEEP, again)
-    return runs
-
-
-async def drop_late_runs() -> None:
-    """Delete the runs that became due while no worker ran. A step of the deployment, see `prefect.yaml`."""
-    await drop_late_runs_of(DEPLOYMENT)
+    return sum([await trigger(delivery, Trigger.SWEEP, again) for delivery, *again in together(deliveries)])

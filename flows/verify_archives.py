@@ -14,9 +14,9 @@ from adapters.platform.cancellation import in_thread
 from adapters.tables.archives import archives
 from domain.messages.bodies import store_damaged, store_unverified
 from flows.endpoints import notify_endpoints
-from flows.execution.attempts import without_text
+from flows.execution.reporting import optional_summary
 from flows.execution.results import RESULTS
-from flows.execution.summaries import optional_summary
+from flows.execution.tasks import without_text
 from models.errors import Conflict
 from models.store.fixity import NOTHING, Fixity
 from services.custody.remembering import Memory

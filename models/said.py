@@ -16,7 +16,7 @@ SentenceCode = Literal[
     "message_to", "event_unknown", "rerun_asked", "archive_exported", "body_accepted", "body_released",
     "body_dismissed",
     # what a discrepancy expected and found
-    "none", "at_most", "more", "payment", "payment_field", "own_session", "missing_or_unknown", "not_a_number",
+    "none", "at_most", "more", "some_payment", "payment_field", "own_session", "missing_or_unknown", "not_a_number",
     "not_positive", "iso_currency", "whole_amount", "whole_total", "fraction_of_amount", "fraction_of_total",
     "in_attempt", "either", "in_instalments", "success_with", "success_authorised", "success_unauthorised",
     "failure_authorised", "failure_unauthorised", "card_ends_in", "card_valid_in", "valid_until", "charge_unknown",
@@ -29,7 +29,7 @@ SentenceCode = Literal[
     "search_fills_in",
     "made_by_next_delivery", "nothing_waits", "inbox_waits", "inbox_is_late", "no_clamav", "clamav_answers",
     "disk_free", "no_source", "sources_known", "source_is_silent", "disabled_source_sends", "never_verified",
-    "verified", "damage_found", "check_broke_off", "no_key_yet", "no_anchor", "anchored", "anchor_lacks",
+    "store_verified", "damage_found", "check_broke_off", "no_key_yet", "no_anchor", "anchored", "anchor_lacks",
     "anchor_key_gone", "no_witness", "clocks_right", "no_people", "people_hear", "no_data_folder", "pool_is_paused",
     "schedule_is_paused",
     # why a signed document, a signature or a certificate is judged so
@@ -50,11 +50,14 @@ SentenceCode = Literal[
     "tier_secure", "tier_certified", "tier_advanced", "tier_qualified", "time_from_time_stamp", "time_from_signer",
     "time_from_none", "kept_before",
     # why a message is skipped or given up, why an endpoint is disabled, why an attempt failed
-    "by_a_person", "endpoint_removed", "endpoint_left", "endpoint_disabled", "filter_event", "filter_source",
-    "filter_template", "filter_label", "endpoint_gone", "endpoint_answered", "not_confirmed_in_time",
+    "by_a_person", "endpoint_removed", "endpoint_left", "endpoint_disabled", "unwanted_event", "unwanted_source",
+    "unwanted_template", "unwanted_label", "endpoint_gone", "endpoint_answered", "not_confirmed_in_time",
     "nothing_confirmed_since", "endpoint_fails_until", "delivered_already", "attempt_under_way",
     "other_message_waits", "not_answered_yet", "rate_used_up", "message_is_skipped", "name_unresolved",
     "connection_slow", "nothing_came", "bad_certificate", "no_listener", "bad_url", "private_address",
+    # kinds of values of a payload
+    "json_text", "json_other_text", "json_whole_number", "json_number", "json_boolean", "json_object", "json_list",
+    "json_null",
 ]  # fmt: skip
 """Codes of sentences. `text` is what a person or another system has written, which no language changes. `kept_before`
 is what an earlier build kept in English, which is looked up whole."""

@@ -16,7 +16,7 @@ from models.archive.archive import ArchiveRow
 from models.search import DerivedRow
 
 SEARCH = "search"
-_AT_ONCE = 100
+_AT_ONCE = 50
 
 
 @dataclass(frozen=True, slots=True)

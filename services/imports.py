@@ -35,8 +35,7 @@ from services.processing.completion import read_back
 from services.processing.findings import reconcile_findings
 from services.processing.loading import load
 from services.processing.persisting import persist
-from services.receipts.leaving import leave_inbox
-from services.receipts.stored_archive import stored_archive
+from services.receipts import leave_inbox, stored_archive
 
 _AT_ONCE = 128
 _AT_ONCE_BYTES = 32 << 20

@@ -25,6 +25,8 @@ import httpx
 import pgserver
 import psycopg
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from adapters.database import transactions
 from adapters.database.migration import migrate
@@ -34,13 +36,13 @@ from adapters.settings.environment import prefect_server_defaults
 from adapters.settings.settings import Settings, settings
 from benchmarks.guardian import guard
 from services.views import overview
-from tests.statements import share_compiled_statements
+from tests.compiled import share_compiled_statements, share_descriptions_of_services
 
 _LONGEST_FIRST = (
     "tests/services/custody",
-    "tests/end_to_end/test_unconfirmed.py",  # of an outage that lasts from the first start: pauses grow with its age
-    "tests/end_to_end/test_up.py",
     "tests/end_to_end",
+    "tests/api/console",
+    "tests/api/json",
     "tests/flows",
     "tests/api/receiver",
     "tests/cli",
@@ -51,11 +53,26 @@ _LONGEST_FIRST = (
 def pytest_configure() -> None:
     guard()
     share_compiled_statements()
+    share_descriptions_of_services()
+
+
+_TOGETHER = ("tests/end_to_end", "tests/api/json", "tests/api/console")
+"""Rooms whose files share what takes long to start, so one process of the test run takes them all."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the files first whose tests take longest: the last long file would be alone on its processor."""
     items.sort(key=_rank)
+
+
+class _ByFileOrRoom(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return next((room for room in _TOGETHER if file.startswith(room)), file)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling:
+    return _ByFileOrRoom(config, log)
 
 
 def _rank(item: pytest.Item) -> int:
@@ -100,6 +117,14 @@ def _settle() -> None:
     """Wait for what measures the installation in the background."""
     if overview._measured.cache_info().currsize:
         overview._measured(settings().database_location).settle()
+
+
+@pytest.fixture
+def open_umask() -> Iterator[None]:
+    """Let other users read what this process and its programs make."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

@@ -12,10 +12,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import boto3
 import httpx
 import pytest
 
+from adapters.files.bucket import client
 from adapters.files.store import store
 from adapters.inbox import inbox
 from adapters.inbox.inbox import Intake
@@ -34,8 +34,8 @@ from services.processing.completion import complete
 from services.processing.findings import reconcile_findings
 from services.processing.loading import load
 from services.processing.persisting import persist
-from services.receipts.stored_archive import stored_archive
-from services.triggering import releases
+from services.receipts import stored_archive
+from services.triggering import refused
 from tests.conftest import LONGEST_S, _forget, free_port
 
 
@@ -59,7 +59,7 @@ def installed(folder: Path, **values: object) -> Iterator[Settings]:
 def objects_below(url: str) -> dict[str, int]:
     """Return the sizes of the objects below `s3://BUCKET/PREFIX`, by the remainder of their keys."""
     bucket, _, prefix = url.removeprefix("s3://").partition("/")
-    pages = boto3.Session().client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{prefix}/")
+    pages = client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{prefix}/")
     found = [each for page in pages for each in page.get("Contents", [])]
     return {each["Key"].removeprefix(f"{prefix}/"): each["Size"] for each in found}
 
@@ -149,7 +149,7 @@ def received(reference: str, body: bytes, received_at: datetime | None = None, s
 
 def accepted(reference: str, receipt_id: str, by: str = "Dana") -> None:
     """Accept what another source sent, as a person and the run that follows do."""
-    releases.accept(reference, receipt_id, by)
+    refused.accept(reference, receipt_id, by)
     for delivery in inbox.deliveries():
         receipts.register(delivery)
     finished(reference, receipt_id)

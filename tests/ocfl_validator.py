@@ -10,8 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import boto3
-
+from adapters.files.bucket import client
 from adapters.settings.settings import settings
 from adapters.store.ocfl import OBJECT_DECLARATION, ROOT, root_files
 from tests.installations import objects_below
@@ -48,11 +47,10 @@ def _layout() -> Any:
 
 def _download(location: str, folder: Path) -> None:
     bucket, _, prefix = location.removeprefix("s3://").partition("/")
-    client = boto3.Session().client("s3")
 
     def download(name: str) -> None:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(client.get_object(Bucket=bucket, Key=f"{prefix}/{name}")["Body"].read())
+        (folder / name).write_bytes(client().get_object(Bucket=bucket, Key=f"{prefix}/{name}")["Body"].read())
 
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(download, objects_below(location)))

@@ -1,14 +1,16 @@
 """Installations that are made once in a session and copied for each test, which may change or damage its copy."""
 
+import os
 import secrets
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import boto3
 import pytest
 
+from adapters.files.bucket import client
 from adapters.settings.settings import settings
 from tests.conftest import bucket_at, make_tables
 from tests.installations import installed, objects_below
@@ -34,7 +36,7 @@ class Prepared:
 
     def copy(self, make: Make) -> None:
         """Copy an installation into the empty one of the settings, which has the same kind of store."""
-        endpoint = settings().store_url and _endpoint()
+        endpoint = settings().store_url and os.environ["AWS_ENDPOINT_URL"]
         kept = self._made.get((make, endpoint or ""))
         if not kept:
             kept = self._made[make, endpoint or ""] = self._prepare(make, endpoint)
@@ -52,13 +54,17 @@ class Prepared:
         return _Made(folder / "data", url)
 
 
-def _endpoint() -> str:
-    return str(boto3.Session().client("s3").meta.endpoint_url)
-
-
 def _copy_objects(source: str, target: str) -> None:
-    client = boto3.Session().client("s3")
     bucket, _, prefix = target.removeprefix("s3://").partition("/")
     old_bucket, _, old_prefix = source.removeprefix("s3://").partition("/")
-    for key in objects_below(source):
-        client.copy_object(Bucket=bucket, Key=f"{prefix}/{key}", CopySource=f"{old_bucket}/{old_prefix}/{key}")
+
+    def copy(key: str) -> None:
+        client().copy_object(Bucket=bucket, Key=f"{prefix}/{key}", CopySource=f"{old_bucket}/{old_prefix}/{key}")
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(copy, objects_below(source)))
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    return Prepared(tmp_path_factory)

@@ -17,6 +17,7 @@ from models.archive.archive import Archive
 from models.messages.endpoint import EndpointRow
 from models.payments import PAYLOAD_CODES
 from models.runs.receipt import DEFAULT_SOURCE, Delivery, VersionRow
+from models.runs.run import RunRow, RunState, Trigger
 from models.said import verbatim
 from services.payments.discrepancies import reconcile_version
 from services.views import archive_view
@@ -50,6 +51,12 @@ def registered(reference: str = "r", body: str = "body", *, minute: float = 0, s
     made = replace(delivery(reference, body, minute=minute), source=source)
     receipts.register(made)
     return made.receipt_id
+
+
+def run_row(flow_run_id: str, receipt_id: str, **known: Any) -> RunRow:
+    """Return the first attempt of a run of the process `r`, begun at noon and not ended, but for what is `known`."""
+    first: dict[str, Any] = {"attempt": 1, "reference": "r", "trigger": Trigger.WEBHOOK, "state": RunState.RUNNING}
+    return RunRow(flow_run_id=flow_run_id, receipt_id=receipt_id, **first | {"started_at": NOON} | known)
 
 
 def loaded(archive: Archive, receipt_id: str) -> int:

@@ -6,6 +6,7 @@ from typing import TypeVar
 import structlog
 
 from adapters.files.storage import Storage
+from models.errors import Unreadable
 
 log = structlog.get_logger()
 R = TypeVar("R")
@@ -25,7 +26,7 @@ def readable(read: Callable[[Storage, str], R], place: Storage, pattern: str) ->
             record = read(place, name)
         except FileNotFoundError:
             continue  # another process has just removed it
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, Unreadable) as error:
             # A damaged record must not delay the other records. Its body stays, and a person has to examine it.
             log.error(
                 "a record is unreadable; send its archive again and remove it", record=name, why=type(error).__name__

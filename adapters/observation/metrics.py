@@ -22,28 +22,17 @@ from prometheus_client import (
     Gauge,
     Histogram,
     ProcessCollector,
-    disable_created_metrics,
-    values,
 )
 from prometheus_client.exposition import generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from adapters.observation.counting import FAILED_LOG_WRITES, SHARED
 from models.completeness.processes import SessionEventType
 from models.errors import Transient
 from models.runs.receipt import DEFAULT_SOURCE
 from models.runs.run import RunState
-
-SHARED = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
-"""The folder in which this program keeps its values, under `cellar up`. Its files have fixed names (`metrics`)."""
-if SHARED:
-    values.ValueClass = values.MultiProcessValue(process_identifier=lambda: 0)  # type: ignore[no-untyped-call]
-
-disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the series, and nothing here reads them
-
-FAILED_LOG_WRITES = Counter("cellar_failed_log_writes", "Lines of the log that could not be written.", registry=None)
-
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 ACKNOWLEDGED = "ACKNOWLEDGED"

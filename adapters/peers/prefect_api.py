@@ -4,9 +4,10 @@ It uses plain HTTP, not Prefect's client: so the receiver starts fast and small,
 client's retries do not multiply those of the sweep.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import httpx
@@ -28,6 +29,7 @@ _TIMEOUT_S = 10
 # On SQLite, Prefect answers 503 to the creation of a run when another transaction was faster. So a retry is soon.
 _BUSY: dict[str, Any] = {"attempts": 11, "timeout": None, "wait_initial": 0.02, "wait_max": 0.05, "wait_jitter": 0.03}
 _WAITS = "AwaitingRetry"
+_SOON = timedelta(seconds=5)
 _ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 _RUNS_PER_REQUEST = 200  # Prefect refuses to list more
 
@@ -106,18 +108,24 @@ async def create_run(
         return _flow_run(await _create(client, DEPLOYMENT, new))
 
 
-async def make_due(run: FlowRun) -> None:
-    """Make a waiting run due now. A run that a worker took in between, or that has ended, stays as it is.
+async def make_due(flow_runs: Iterable[FlowRun]) -> int:
+    """Make waiting runs due now, and return how many. A run that is due in 5 s anyway starts by itself.
 
-    Late is the only state that Prefect's server gives to scheduled runs alone: any other scheduled state would replace
-    Running or Cancelled too. The run keeps the message of its state, which says why it waits, or that it runs alone.
+    A run that a worker took in between, has ended or is deleted stays as it is. Late is the only state that Prefect's
+    server gives to scheduled runs alone: any other scheduled state would replace Running or Cancelled too. A run keeps
+    the message of its state, which says why it waits, or that it runs alone.
 
     Raises:
         Transient: Prefect is down, slow or hung.
     """
-    due = {"type": "SCHEDULED", "name": "Late", "message": run.message}
+    soon = datetime.now(UTC) + _SOON
+    later = [each for each in flow_runs if each.waits_until and each.waits_until > soon]
     async with _client() as client:
-        await _call(_Answer, client, "POST", f"/flow_runs/{run.flow_run_id}/set_state", {"state": due})
+        for run in later:
+            due = {"type": "SCHEDULED", "name": "Late", "message": run.message}
+            with suppress(_NotFound):
+                await _call(_Answer, client, "POST", f"/flow_runs/{run.flow_run_id}/set_state", {"state": due})
+    return len(later)
 
 
 def tags_of(identity: Identity) -> list[str]:

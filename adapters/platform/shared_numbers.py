@@ -64,10 +64,10 @@ class SharedNumbers:
         begin = part * self._width * _BYTES
         self._memory[begin : begin + self._width * _BYTES] = bytes(self._width * _BYTES)
 
-    def holds_turn(self) -> bool:
-        """Take the turn that one process at a time has, and return whether this process has it now.
+    def is_leader(self) -> bool:
+        """Take the lead, which one process at a time has, and return whether this process has it now.
 
-        The kernel gives it to another process when this process ends, even by SIGKILL.
+        The kernel lets another process have it when this process ends, even by SIGKILL.
         """
         try:
             fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1)

@@ -25,9 +25,8 @@ from domain.search import (
     Rows,
     archive_facets,
     attention_facets,
-    condition_facets,
-    discrepancy_facets,
     facet,
+    facets_of,
     first_id_after,
     first_id_at,
     ids_for,
@@ -130,7 +129,7 @@ def set_discrepancies(session: Session, references: Iterable[str]) -> None:
     for reference in sorted(references):
         its = (col(DiscrepancyRow.reference) == reference, col(DiscrepancyRow.state) != DiscrepancyState.CLOSED)
         codes = session.connection().execute(select(col(DiscrepancyRow.code)).where(*its).distinct()).scalars()
-        set_facets(session, reference, discrepancy_facets(codes))
+        set_facets(session, reference, facets_of(Kind.DISCREPANCY, codes))
 
 
 def set_facets(session: Session, reference: str, facets: Facets) -> None:
@@ -278,8 +277,8 @@ def write(session: Session, references: Sequence[str], standings: Mapping[str, S
         its: Facets = {
             **archive_facets(each),
             **payload_facets(loaded[each.reference] or {}, wanted),
-            **discrepancy_facets(discrepancies[each.reference]),
-            **condition_facets(conditions[each.reference]),
+            **facets_of(Kind.DISCREPANCY, discrepancies[each.reference]),
+            **facets_of(Kind.CONDITION, conditions[each.reference]),
             **_attention_facets(needed[each.reference]),
         }
         facets |= _listed(numbers[each.reference], its)

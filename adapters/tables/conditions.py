@@ -10,7 +10,8 @@ from sqlmodel import Session, col, delete, select
 
 from adapters.database.transactions import pages, reading, upsert, writing
 from adapters.search import entries
-from domain.search import condition_facets
+from domain.search import facets_of
+from models.search import Kind
 from models.store.condition import ConditionCode, ConditionRow, StoredObjectRow, Subject
 
 _ITS_KEY = ("kind", "subject", "code")
@@ -55,7 +56,7 @@ def set_within(  # noqa: PLR0913 -- a keyword per limit of what is ended
     has_ended = session.connection().execute(ended).rowcount > 0
     if kind is Subject.ARCHIVE and (has_ended or any(found.values())):
         codes = session.exec(select(ConditionRow.code).where(*its)).all()
-        entries.set_facets(session, subject, condition_facets(codes))
+        entries.set_facets(session, subject, facets_of(Kind.CONDITION, codes))
 
 
 def of_archive_within(session: Session, reference: str) -> list[ConditionRow]:

@@ -25,9 +25,10 @@ from sqlmodel import Session, SQLModel
 from adapters.database.transactions import engine, insert_new, insert_rows, pages, reading, upsert, writing
 from adapters.search import entries
 from adapters.tables.archives import archives
-from domain.search import standing_facets
+from domain.search import facets_of
 from domain.settlements.matching import CODES, MATCHED, MAY_BE_SETTLED, merged
 from models.payments import DiscrepancyRow, DiscrepancyState, PaymentKeyRow, PaymentRow, Standing
+from models.search import Kind
 from models.settlements.settlement import (
     Candidate,
     DamagedReportRow,
@@ -107,7 +108,7 @@ def index_standings(references: Iterable[str]) -> None:
         with writing() as session:
             archives.lock(session, page)
             for reference, standings in standings_of(session, page).items():
-                entries.set_facets(session, reference, standing_facets(standings))
+                entries.set_facets(session, reference, facets_of(Kind.STANDING, standings))
 
 
 def standings_of(session: Session, references: Sequence[str]) -> dict[str, list[str]]:

@@ -26,7 +26,7 @@ from models.views.archives.payments import DiscrepancyView, Explanation
 from models.views.parameters import Text
 from services.evidence.downloads import file_chunks
 from services.payments import discrepancies
-from services.receipts.lookup import unknown_reference
+from services.receipts import unknown_reference
 from services.triggering import reruns
 from services.views import archive_list, archive_view, troubles
 from services.views.differences import version_differences

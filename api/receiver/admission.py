@@ -24,7 +24,7 @@ from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 
 from adapters.settings.settings import settings
-from api.receiver.fellows import REQUESTS, SIZE_BYTES, Fellows
+from api.receiver.processes import REQUESTS, SIZE_BYTES, Processes
 from models.errors import Transient
 
 _SHARE = 0.75
@@ -34,10 +34,10 @@ _SLOW_AFTER_S, _SLOW_BYTES_PER_S = 2.0, 64 << 10
 class Admission:
     """The requests in flight, in all and of each source and address."""
 
-    def __init__(self, fellows: Fellows) -> None:
+    def __init__(self, processes: Processes) -> None:
         self.admitted = 0
         """Requests of this process since its start."""
-        self._fellows = fellows
+        self._processes = processes
         self._places: set[Place] = set()
 
     @contextmanager
@@ -47,7 +47,7 @@ class Admission:
         Raises:
             Transient: no place is free.
         """
-        place = Place(self._fellows, self._places, f"{address} {source}")
+        place = Place(self._processes, self._places, f"{address} {source}")
         place.add(1, 0)
         self._places.add(place)
         self.admitted += 1
@@ -60,8 +60,8 @@ class Admission:
 class Place:
     """The place of a request, with the bytes that are reserved for it: the announced bytes, or the received if more."""
 
-    def __init__(self, fellows: Fellows, places: set["Place"], sharer: str) -> None:
-        self._fellows = fellows
+    def __init__(self, processes: Processes, places: set["Place"], sharer: str) -> None:
+        self._processes = processes
         self._places = places
         self._sharer = sharer
         self._wait: asyncio.Timeout | None = None
@@ -124,13 +124,13 @@ class Place:
             self._places.discard(self)
 
     def _count(self, requests: int, size_bytes: int) -> None:
-        self._fellows.add(REQUESTS, requests)
-        self._fellows.add(SIZE_BYTES, size_bytes)
-        self._fellows.add_of_sharer(self._sharer, requests, size_bytes)
+        self._processes.add(REQUESTS, requests)
+        self._processes.add(SIZE_BYTES, size_bytes)
+        self._processes.add_of_sharer(self._sharer, requests, size_bytes)
 
     def _in_the_way(self, is_of_sharer: bool, share: float, requests: int, size_bytes: int) -> str | None:
         """Return what else is in flight, if it leaves no room for what was counted of this request."""
-        held, held_bytes = self._fellows.of_sharer(self._sharer) if is_of_sharer else self._fellows.in_flight
+        held, held_bytes = self._processes.of_sharer(self._sharer) if is_of_sharer else self._processes.in_flight
         if requests:
             return f"{held - 1} archives" if held > max(1, int(settings().max_requests_in_flight * share)) else None
         is_full = held > 1 and held_bytes > settings().max_bytes_in_flight * share

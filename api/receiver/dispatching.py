@@ -9,7 +9,6 @@ The inbox is the queue. An announced delivery is only triggered sooner. If the p
 """
 
 import asyncio
-import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
@@ -18,16 +17,15 @@ from typing import TypeVar
 
 import structlog
 
-from adapters.observation.log import bound
 from adapters.platform.loops import in_background, supervised
 from adapters.settings.settings import settings
 from api.receiver.admission import Admission
-from api.receiver.fellows import DROPPED, Fellows
+from api.receiver.processes import DROPPED, Processes
 from models.errors import Transient, Unusable
 from models.runs.receipt import Delivery, RefusedDelivery
 from models.runs.run import Trigger
 from services.completeness.taking_in import take_in_announced, take_in_left
-from services.triggering.refusals import MOST_LISTED_AT_ONCE, list_all_refused, list_refused
+from services.triggering.refused import MOST_LISTED_AT_ONCE, list_all_refused, list_refused
 from services.triggering.reruns import start_asked
 from services.triggering.trigger import together, trigger, untriggered
 
@@ -54,9 +52,9 @@ class Dispatcher:
     inbox. So there is one try per sweep rather than one per delivery, and no queue grows in memory.
     """
 
-    def __init__(self, admission: Admission, fellows: Fellows) -> None:
+    def __init__(self, admission: Admission, processes: Processes) -> None:
         self._admission = admission
-        self._fellows = fellows
+        self._processes = processes
         self._announced: asyncio.Queue[Delivery] = asyncio.Queue()
         self._announced_ids: set[str] = set()
         self._one_at_a_time = asyncio.Lock()
@@ -107,9 +105,9 @@ class Dispatcher:
         pause_s = _FIRST_PAUSE_S
         while True:
             self._away.clear()
-            dropped = self._fellows.total(DROPPED)
+            dropped = self._processes.total(DROPPED)
             try:
-                if self._fellows.has_turn():
+                if self._processes.is_leader():
                     await self.sweep()
             except Unusable:
                 self._away.set()
@@ -127,7 +125,7 @@ class Dispatcher:
         """Wait for the interval, or until a process of the receiver drops more deliveries than `dropped`, or ends."""
         clock = asyncio.get_running_loop().time
         end_s = clock() + settings().sweep_interval_s
-        while (left_s := end_s - clock()) > 0 and self._fellows.total(DROPPED) == dropped:
+        while (left_s := end_s - clock()) > 0 and self._processes.total(DROPPED) == dropped:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._away.wait(), min(left_s, _LOOK_S))
                 return
@@ -180,7 +178,7 @@ class Dispatcher:
             try:
                 if clock() >= search_at_s:
                     search_at_s, is_away = clock() + settings().sweep_interval_s, False
-                    if self._fellows.has_turn():
+                    if self._processes.is_leader():
                         await search()
                 if new and not is_away:
                     await work(new)
@@ -190,21 +188,10 @@ class Dispatcher:
             await asyncio.sleep(pause_s)
 
     async def _trigger(self, delivery: Delivery, why: Trigger, again: Sequence[Delivery]) -> bool:
-        """Trigger a delivery with those of the same receipt, and return whether they have a new run.
-
-        An error of this receipt alone delays no other receipt; each sweep logs it again.
-        """
+        """Trigger a delivery with those of the same receipt, and return whether they have a new run."""
         async with self._one_at_a_time:
             await self._lull()
-            with bound(delivery.reference, delivery.receipt_id):
-                try:
-                    return await trigger(delivery, why, again)
-                except Transient:
-                    raise
-                except Exception:  # whatever is wrong with this receipt, the other receipts go on
-                    # structlog's own trace would show values from payloads
-                    logging.getLogger(__name__).exception("receipt %s is not triggered", delivery.receipt_id)
-                    return False
+            return await trigger(delivery, why, again)
 
     async def _lull(self) -> None:
         """Wait for a moment without a new request, if it comes soon.
@@ -220,5 +207,5 @@ class Dispatcher:
     def _stand_back(self, message: str, error: Transient) -> None:
         """Drop the deliveries that are announced before the next sweep."""
         self._away.set()
-        self._fellows.add(DROPPED, 1)
+        self._processes.add(DROPPED, 1)
         log.warning(message, why=str(error))

@@ -11,7 +11,7 @@ from adapters.database.transactions import is_reachable
 from adapters.inbox import inbox
 from adapters.peers import prefect_api
 from adapters.platform.loops import loops_down
-from api.receiver.fellows import FAILED_LOG_WRITES, LOOPS_DOWN, SOURCES_STATE, Fellows
+from api.receiver.processes import FAILED_LOG_WRITES, LOOPS_DOWN, SOURCES_STATE, Processes
 from api.receiver.receiving import on_disk
 from api.receiver.senders import STATES, Senders, State
 from models.errors import Transient
@@ -59,15 +59,15 @@ async def readyz(request: Request, response: Response) -> Readiness:
     state = request.app.state
     checking: asyncio.Task[Readiness] | None = getattr(state, "checking", None)
     if checking is None or checking.done():  # requests at the same time share a check: anybody may send many
-        checking = state.checking = asyncio.create_task(_readiness(state.fellows, state.senders))
+        checking = state.checking = asyncio.create_task(_readiness(state.processes, state.senders))
     found = await asyncio.shield(checking)
     response.status_code = 200 if found.reason is None else 503
     return found
 
 
-async def _readiness(fellows: Fellows, senders: Senders) -> Readiness:
-    fellows.show(STATES.index(senders.state))
-    reason = await why_not_ready(fellows)
+async def _readiness(processes: Processes, senders: Senders) -> Readiness:
+    processes.show(STATES.index(senders.state))
+    reason = await why_not_ready(processes)
     database, prefect = await asyncio.gather(
         _within_time(asyncio.to_thread(is_reachable)), _within_time(prefect_api.is_healthy())
     )
@@ -76,15 +76,15 @@ async def _readiness(fellows: Fellows, senders: Senders) -> Readiness:
         reason=reason,
         database="ok" if database else "unreachable",
         prefect="ok" if prefect else "unreachable",
-        sources=STATES[fellows.worst(SOURCES_STATE)],
-        processes=fellows.serving,
-        failed_log_writes=fellows.total(FAILED_LOG_WRITES),
+        sources=STATES[processes.worst(SOURCES_STATE)],
+        processes=processes.serving,
+        failed_log_writes=processes.total(FAILED_LOG_WRITES),
     )
 
 
-async def why_not_ready(fellows: Fellows) -> str | None:
+async def why_not_ready(processes: Processes) -> str | None:
     """Return why payloads are not stored or not triggered. None if both work, in all processes of the receiver."""
-    return await _why_not_stored() or _why_not_triggering(fellows)
+    return await _why_not_stored() or _why_not_triggering(processes)
 
 
 async def _within_time(check: Coroutine[Any, Any, bool]) -> bool:
@@ -102,10 +102,10 @@ async def _why_not_stored() -> str | None:
         return f"the inbox does not take payloads: it does not answer within {_PATIENCE_WITH_INBOX_S} s"
 
 
-def _why_not_triggering(fellows: Fellows) -> str | None:
+def _why_not_triggering(processes: Processes) -> str | None:
     """Return why stored payloads are not triggered: which loop is down. None if no loop is down."""
     down = "; ".join(f"{name} has ended ({why}) and begins again" for name, why in loops_down().items())
-    if not down and fellows.of_others(LOOPS_DOWN):
+    if not down and processes.of_others(LOOPS_DOWN):
         down = "a loop of another process of the receiver has ended and begins again; its log names it"
     return f"payloads are stored and not triggered: {down}" if down else None
 

@@ -15,19 +15,19 @@ from dataclasses import dataclass
 import structlog
 
 from adapters.inbox import session_events
-from api.receiver.receiving import on_disk
+from adapters.platform.grouping import Grouped
 from models.completeness.processes import ReceivedEvent, SessionEvent
 
 log = structlog.get_logger()
 
 _CELLOSIGNS_OWN_NAME = re.compile("[A-Z][A-Z0-9_]{0,63}")
+_MOST_PER_BATCH = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     event: ReceivedEvent
     said: SessionEvent
-    kept: "asyncio.Future[None]"
 
 
 class Journal:
@@ -35,8 +35,8 @@ class Journal:
 
     def __init__(self, on_kept: Callable[[str], None]) -> None:
         self._on_kept = on_kept
-        self._waiting: list[_Waiting] = []
-        self._writing: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop
+        self._batches = Grouped(self._write, _MOST_PER_BATCH)
 
     async def keep(self, event: ReceivedEvent, said: SessionEvent) -> None:
         """Return when an event is on stable storage.
@@ -44,34 +44,15 @@ class Journal:
         Raises:
             Transient: the inbox does not take its batch.
         """
-        kept = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting(event, said, kept))
-        if self._writing is None:
-            self._writing = asyncio.create_task(self._write())
-        await kept
+        self._loop = asyncio.get_running_loop()
+        await self._batches.done(_Waiting(event, said))
 
-    async def _write(self) -> None:
-        try:
-            while self._waiting:
-                batch, self._waiting = self._waiting, []
-                await self._write_batch(batch)
-        finally:
-            self._writing = None
-
-    async def _write_batch(self, batch: Sequence[_Waiting]) -> None:
+    def _write(self, batch: Sequence[_Waiting]) -> Sequence[None]:
         began_s = time.monotonic()
-        try:
-            name = await on_disk(session_events.write_batch, [each.event for each in batch])
-        except Exception as error:  # noqa: BLE001 -- each sender gets it, and answers with what it means
-            for each in batch:
-                if not each.kept.done():  # its sender may have left
-                    each.kept.set_exception(error)
-            return
-        for each in batch:
-            if not each.kept.done():
-                each.kept.set_result(None)
+        name = session_events.write_batch([each.event for each in batch])
         _log(batch, time.monotonic() - began_s)
-        self._on_kept(name)
+        self._loop.call_soon_threadsafe(self._on_kept, name)  # this is the thread of the batches
+        return [None] * len(batch)
 
 
 def _log(batch: Sequence[_Waiting], duration_s: float) -> None:

@@ -12,7 +12,7 @@ import structlog
 from adapters.peers import prefect_api
 from adapters.platform.loops import in_background, supervised
 from adapters.settings.settings import settings
-from api.receiver.fellows import Fellows
+from api.receiver.processes import Processes
 from domain.messages.bodies import receiver_refusing
 from models.errors import Transient
 from models.messages.event import TurnedAway
@@ -34,8 +34,8 @@ class Refusing:
     Its processes count together. Each may announce; the hour makes their announcements one event.
     """
 
-    def __init__(self, fellows: Fellows) -> None:
-        self._fellows = fellows
+    def __init__(self, processes: Processes) -> None:
+        self._processes = processes
         self._first_at = self._last_at = datetime.min.replace(tzinfo=UTC)
         self._is_announced = False
         self._are_many = asyncio.Event()
@@ -47,9 +47,9 @@ class Refusing:
         now = datetime.now(UTC)
         if _hour(now) != _hour(self._first_at):
             self._first_at, self._is_announced = now, False
-        self._fellows.add_turned_away(code, _number_of_hour(now))
+        self._processes.add_turned_away(code, _number_of_hour(now))
         self._last_at = now
-        if not self._is_announced and sum(self._fellows.turned_away(_number_of_hour(now)).values()) >= MANY:
+        if not self._is_announced and sum(self._processes.turned_away(_number_of_hour(now)).values()) >= MANY:
             self._is_announced = True
             self._are_many.set()
 
@@ -63,7 +63,7 @@ class Refusing:
             await asyncio.sleep(_GATHERED_S)  # the first message of a flood says that it is one
             self._are_many.clear()  # before the report, during which the next hour may have many too
             try:
-                by_code = self._fellows.turned_away(_number_of_hour(self._last_at))
+                by_code = self._processes.turned_away(_number_of_hour(self._last_at))
                 await self._report(TurnedAway(by_code, self._first_at, self._last_at))
             except Transient as error:
                 self._are_many.set()

@@ -15,7 +15,7 @@ from cli.terminal import Json, console, named_options, print_json, table_of, tim
 from models.runs.receipt import DEFAULT_SOURCE
 from models.views.archives.archives import ArchiveQuery, ArchiveSummary, TimelineKind
 from models.views.troubles import MissingQuery
-from services.receipts.lookup import unknown_reference
+from services.receipts import unknown_reference
 from services.views import archive_list, archive_view, troubles
 from services.views.differences import version_differences
 from services.views.timeline import timeline_of

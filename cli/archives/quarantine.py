@@ -19,8 +19,7 @@ from models.errors import Refused, Transient
 from models.runs.receipt import DEFAULT_SOURCE, RefusedDelivery
 from models.views.troubles import RefusedQuery
 from services.sources import check_filter
-from services.triggering.dismissals import dismiss
-from services.triggering.releases import Outcome, accept, release_all
+from services.triggering.refused import Outcome, accept, dismiss, release_all
 
 app = typer.Typer(help="List, show, release and dismiss refused payloads.", no_args_is_help=True)
 _SHOWN_OF_ID = 10

@@ -17,7 +17,7 @@ from adapters.database import facts
 from adapters.inbox.inbox import Backlog, backlog
 from adapters.peers import prefect_facts
 from adapters.tables.open_conditions import AnyCode, DerivedCode, open_conditions
-from adapters.tables.runs import claims
+from adapters.tables.runs import leases
 from cli.operation.failures import print_conditions
 from cli.terminal import Json, cell, console, print_json
 from domain.people import letters
@@ -36,7 +36,7 @@ _QUESTIONS: Mapping[str, Callable[[], Any]] = {
     "archives": facts.archives_by_state,
     "inbox": backlog,
     "workers": prefect_facts.online_workers,
-    "runs_in_progress": lambda: _of_database(lambda: len(claims.claimed())),
+    "runs_in_progress": lambda: _of_database(lambda: len(leases.claimed())),
 }
 _STYLES = {Verdict.OK: "green", Verdict.OFF: "dim", Verdict.WARNING: "yellow", Verdict.WRONG: "bold red"}
 

@@ -45,9 +45,9 @@ def main() -> None:
     number, processes, parent, memory, *listening = map(int, sys.argv[1:])
     set_up_log()
     from api.app import app  # noqa: PLC0415  # slow to import
-    from api.receiver.fellows import Fellows  # noqa: PLC0415
+    from api.receiver.processes import Processes  # noqa: PLC0415
 
-    app.state.fellows = Fellows.joined(memory, processes, number, parent)
+    app.state.processes = Processes.joined(memory, processes, number, parent)
     serve([socket.socket(fileno=each) for each in listening])
 
 

@@ -22,7 +22,7 @@ from adapters.platform.loops import next_pause
 from adapters.platform.processes import command_of_child
 from adapters.settings.environment import settings_environment
 from adapters.settings.settings import settings
-from api.receiver.fellows import BEATS, made_memory
+from api.receiver.processes import BEATS, made_memory
 from cli.programs.receiver_process import STOP_WITHIN_S
 from models.errors import WrongUse
 

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from models.archive.archive import Archive
 from models.archive.content import Role
@@ -17,12 +18,13 @@ from models.archive.verdict import (
     Verdict,
 )
 from models.archive.warning import ArchiveWarning, WarningCode
+from models.said import said, said_by
 
 _WHERE = str(Role.SIGNED_DOCUMENT)
 _BAD = {
-    Outcome.CHANGED: (WarningCode.SIGNED_DOCUMENT_CHANGED, "the document was changed after it was signed"),
-    Outcome.BROKEN: (WarningCode.SIGNED_DOCUMENT_BROKEN, "a signature or its time stamp does not match what it covers"),
-    Outcome.UNREADABLE: (WarningCode.SIGNED_DOCUMENT_UNREADABLE, "the signatures of the document cannot be judged"),
+    Outcome.CHANGED: WarningCode.SIGNED_DOCUMENT_CHANGED,
+    Outcome.BROKEN: WarningCode.SIGNED_DOCUMENT_BROKEN,
+    Outcome.UNREADABLE: WarningCode.SIGNED_DOCUMENT_UNREADABLE,
 }
 _WEAK_DIGESTS = {"md5", "sha1"}  # another document can be made with the same digest
 _LATEST = timedelta(days=1)  # the payload's times carry no zone, and clocks differ
@@ -47,39 +49,34 @@ def with_verdict(
 
 def _warnings(archive: Archive, verdict: Verdict) -> Iterator[ArchiveWarning]:
     if verdict.outcome in _BAD:
-        code, detail = _BAD[verdict.outcome]
-        yield ArchiveWarning(code, _WHERE, detail)
+        yield ArchiveWarning(_BAD[verdict.outcome], _WHERE)
     if verdict.outcome is Outcome.FIELDS_CHANGED:
         yield ArchiveWarning(WarningCode.SIGNED_DOCUMENT_FIELDS_CHANGED, _WHERE, _fields_changed(verdict))
     if verdict.outcome is Outcome.UNSIGNED and archive.signatures:
-        detail = f"the document has no digital signature, but the payload names {len(archive.signatures)} signatures"
-        yield ArchiveWarning(WarningCode.SIGNED_DOCUMENT_UNSIGNED, _WHERE, detail)
+        yield ArchiveWarning(WarningCode.SIGNED_DOCUMENT_UNSIGNED, _WHERE, {"count": len(archive.signatures)})
     if verdict.trusted is False:
-        detail = _untrusted(verdict)
-        yield ArchiveWarning(WarningCode.SIGNED_DOCUMENT_NOT_TRUSTED, _WHERE, detail)
+        yield ArchiveWarning(WarningCode.SIGNED_DOCUMENT_NOT_TRUSTED, _WHERE, {"why": _untrusted(verdict)})
     if any(each.revocation and each.revocation.status is RevocationStatus.REVOKED for each in verdict.signatures):
-        detail = "a signer's certificate was revoked before the time at which the signature is known to have existed"
-        yield ArchiveWarning(WarningCode.SIGNED_DOCUMENT_REVOKED, _WHERE, detail)
+        yield ArchiveWarning(WarningCode.SIGNED_DOCUMENT_REVOKED, _WHERE)
     if any(each.digest in _WEAK_DIGESTS for each in verdict.signatures):
-        detail = "a signature uses a weak digest, MD5 or SHA-1, that another document can share"
-        yield ArchiveWarning(WarningCode.SIGNED_DOCUMENT_WEAK_DIGEST, _WHERE, detail)
+        yield ArchiveWarning(WarningCode.SIGNED_DOCUMENT_WEAK_DIGEST, _WHERE)
     if _is_older_than_its_signatures(archive, verdict):
-        detail = "the document's last digital signature is older than the last signature in the payload"
-        yield ArchiveWarning(WarningCode.SIGNED_DOCUMENT_TOO_OLD, _WHERE, detail)
+        yield ArchiveWarning(WarningCode.SIGNED_DOCUMENT_TOO_OLD, _WHERE)
 
 
-def _untrusted(verdict: Verdict) -> str:
-    reasons = {each.trust_reason for each in verdict.signatures if each.trusted is False and each.trust_reason}
-    if not reasons:  # a verdict of an earlier build
-        return "a signer's certificate does not lead to a trusted root"
-    return f"a signature is not trusted: {'; '.join(sorted(reasons))}"
+def _untrusted(verdict: Verdict) -> list[dict[str, Any]]:
+    """Return why signatures are not trusted, each reason once. Verdicts of earlier builds may have none."""
+    untrusted = [each for each in verdict.signatures if each.trusted is False]
+    reasons = {each.trust_reason: said_by(each.values, "trust_reason", each.trust_reason) for each in untrusted}
+    known = [reason.as_json() for _, reason in sorted(reasons.items(), key=str) if reason]
+    return known or [said("untrusted_root").as_json()]
 
 
-def _fields_changed(verdict: Verdict) -> str:
+def _fields_changed(verdict: Verdict) -> dict[str, int]:
     """Count fields and signers without naming them: a name or a value is people's data."""
-    fields = len({change.name for change in verdict.field_changes})
-    signers = len({signer for change in verdict.field_changes for signer in change.unseen_by})
-    return f"form fields filled again after a signature: {fields}; signers who did not see that: {signers}"
+    fields = {change.name for change in verdict.field_changes}
+    signers = {signer for change in verdict.field_changes for signer in change.unseen_by}
+    return {"fields": len(fields), "signers": len(signers)}
 
 
 def _is_older_than_its_signatures(archive: Archive, verdict: Verdict) -> bool:

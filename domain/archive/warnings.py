@@ -40,8 +40,8 @@ def _bounded(warnings: Iterable[ArchiveWarning]) -> Iterator[ArchiveWarning]:
             yield each
     for code, count in counts.items():
         if count > MOST_OF_A_CODE:
-            detail = f"{count - MOST_OF_A_CODE} more warnings of the code {code}"
-            yield ArchiveWarning(WarningCode.MORE_WARNINGS, "", detail)
+            values = {"count": count - MOST_OF_A_CODE, "code": str(code)}
+            yield ArchiveWarning(WarningCode.MORE_WARNINGS, "", values)
 
 
 def _judge_sessions(archive: Archive, unreadable: set[str]) -> Iterator[ArchiveWarning]:
@@ -49,21 +49,20 @@ def _judge_sessions(archive: Archive, unreadable: set[str]) -> Iterator[ArchiveW
         yield from _judge_session(archive, session)
         where = f"{session.where}.submitted_at"
         if session.submitted_at is None and where not in unreadable:
-            yield ArchiveWarning(WarningCode.SESSION_NOT_SUBMITTED, where, "the session was never submitted")
+            yield ArchiveWarning(WarningCode.SESSION_NOT_SUBMITTED, where)
 
 
 def _judge_session(archive: Archive, session: Session) -> Iterator[ArchiveWarning]:
     if session.reference is not None and session.reference != archive.reference:
-        detail = "the session names a different process than the archive"
-        yield ArchiveWarning(WarningCode.SESSION_REFERENCE_MISMATCH, f"{session.where}.reference", detail)
+        yield ArchiveWarning(WarningCode.SESSION_REFERENCE_MISMATCH, f"{session.where}.reference")
     otp = next((each for each in session.invitations if each.purpose == "otp"), None)
     if otp and otp.status != "sent":
         where = f"{session.where}.recipient.otp_destination.status"
-        yield ArchiveWarning(WarningCode.OTP_NOT_SENT, where, "the one-time password was not sent")
+        yield ArchiveWarning(WarningCode.OTP_NOT_SENT, where)
     for integration in session.integrations:
         if integration.status != "success":
             where = f"{integration.where}.status"
-            yield ArchiveWarning(WarningCode.INTEGRATION_FAILED, where, "an integration of the session did not succeed")
+            yield ArchiveWarning(WarningCode.INTEGRATION_FAILED, where)
 
 
 def _judge_signers(archive: Archive) -> Iterator[ArchiveWarning]:
@@ -71,24 +70,21 @@ def _judge_signers(archive: Archive) -> Iterator[ArchiveWarning]:
     for signature in archive.signatures:
         if signature.signer_id not in recipients:
             where = f"{signature.where}.signed_by.id"
-            yield ArchiveWarning(WarningCode.SIGNER_UNKNOWN, where, "the signer is not the recipient of any session")
+            yield ArchiveWarning(WarningCode.SIGNER_UNKNOWN, where)
 
 
 def _judge_contents(archive: Archive) -> Iterator[ArchiveWarning]:
     for content in archive.contents:
         where = f"{content.where}.content"
         if content.stored and content.stored.infection:
-            yield ArchiveWarning(WarningCode.FILE_INFECTED, where, f"ClamAV found {content.stored.infection}")
+            yield ArchiveWarning(WarningCode.FILE_INFECTED, where, {"name": content.stored.infection})
         if content.stored and not content.stored.is_scanned:
-            yield ArchiveWarning(WarningCode.FILE_NOT_SCANNED, where, "the file is too large for ClamAV")
+            yield ArchiveWarning(WarningCode.FILE_NOT_SCANNED, where)
         if content.stored is None or content.stored.size_bytes == 0:
-            yield ArchiveWarning(WarningCode.ATTACHMENT_EMPTY, where, "the file arrived without content")
+            yield ArchiveWarning(WarningCode.ATTACHMENT_EMPTY, where)
         elif contradicts(content.media_type, content.stored.looks_like):
-            detail = f"the file looks like {content.stored.looks_like}, which is not its declared type"
-            yield ArchiveWarning(WarningCode.MEDIA_TYPE_MISMATCH, f"{content.where}.mimetype", detail)
-
-
-_DETAIL = "the key comes more than once: the last value counts, and files of the earlier values are kept as attachments"
+            values = {"type": content.stored.looks_like}
+            yield ArchiveWarning(WarningCode.MEDIA_TYPE_MISMATCH, f"{content.where}.mimetype", values)
 
 
 def repeated_keys(document: Any) -> list[ArchiveWarning]:
@@ -96,7 +92,7 @@ def repeated_keys(document: Any) -> list[ArchiveWarning]:
     if not isinstance(document, Repeating):
         return []
     places = dict.fromkeys(_places(document, ""))
-    return [ArchiveWarning(WarningCode.DUPLICATE_KEY, place, _DETAIL) for place in places]
+    return [ArchiveWarning(WarningCode.DUPLICATE_KEY, place) for place in places]
 
 
 def overridden_files(root: Node, files: Iterable[Node]) -> Iterator[tuple[Node, str]]:

@@ -6,13 +6,15 @@ its place.
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import MAXYEAR, MINYEAR, UTC, datetime, tzinfo
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from models.archive.warning import ArchiveWarning, WarningCode
+from models.said import SentenceCode, said
 
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _CELLOSIGNS_OWN_NAME = re.compile("[a-z][a-z_]{0,39}")
@@ -53,7 +55,7 @@ class Node:
         """Return text that can be stored: NUL and lone surrogates, which no database takes, become U+FFFD."""
         if isinstance(self.value, str):
             return self._clean(self.value)
-        self._expected("text")
+        self._expected("json_text")
         return None
 
     def identifier(self) -> str | None:
@@ -67,14 +69,14 @@ class Node:
         number = decimal_from(self.value)
         if number is not None and number == number.to_integral_value() and abs(number) < _INT64:
             return int(number)
-        self._expected("a whole number of at most 64 bits")
+        self._expected("json_whole_number")
         return None
 
     def number(self) -> Decimal | None:
         """Return the exact number as sent. Text that spells a number counts."""
         number = decimal_from(self.value)
         if number is None and self.value != "":
-            self._expected("a number")
+            self._expected("json_number")
         return number
 
     def real(self) -> float | None:
@@ -84,12 +86,12 @@ class Node:
     def flag(self) -> bool | None:
         if isinstance(self.value, bool):
             return self.value
-        self._expected("true or false")
+        self._expected("json_boolean")
         return None
 
     def is_object(self) -> bool:
         if not self._has_members():
-            self._expected("an object")
+            self._expected("json_object")
         return self._has_members()
 
     def _has_members(self) -> bool:
@@ -119,14 +121,14 @@ class Node:
     def objects(self) -> Iterator["Node"]:
         """Return the objects of a list. Other items are skipped with a warning."""
         if not isinstance(self.value, list):
-            self._expected("a list")
+            self._expected("json_list")
             return
         for index, value in enumerate(self.value):
             place = Node(value, f"{self.path}[{index}]", self.reading)
             if isinstance(value, dict):
                 yield place
             else:
-                place._expected("an object", found="null" if value is None else None)
+                place._expected("json_object", found="json_null" if value is None else None)
 
     def moment(self) -> datetime | None:
         """Return a point in time in UTC. Cellosign's timestamps carry no zone, so the reading's zone applies.
@@ -142,23 +144,23 @@ class Node:
             in_utc = datetime.min.replace(tzinfo=UTC)
         if MINYEAR < in_utc.year < MAXYEAR:
             return in_utc
-        self.warn(WarningCode.TIMESTAMP_UNREADABLE, "expected an ISO 8601 timestamp; kept as null")
+        self.warn(WarningCode.TIMESTAMP_UNREADABLE)
         return None
 
-    def warn(self, code: WarningCode, detail: str) -> None:
-        self.reading.warnings.append(ArchiveWarning(code, self.path, detail))
+    def warn(self, code: WarningCode, **values: Any) -> None:
+        self.reading.warnings.append(ArchiveWarning(code, self.path, values))
 
     def _clean(self, text: str) -> str:
         cleaned = UNSTORABLE.sub("\ufffd", text)
         if cleaned != text:
-            self.warn(WarningCode.TEXT_REPLACED, "NUL or half an emoji became U+FFFD; the skeleton has the original")
+            self.warn(WarningCode.TEXT_REPLACED)
         return cleaned
 
-    def _expected(self, expected: str, found: str | None = None) -> None:
+    def _expected(self, expected: SentenceCode, found: SentenceCode | None = None) -> None:
         """Warn that a value has the wrong type. A null counts as absent."""
         if self.value is not None or found:
-            found = found or _JSON_TYPES.get(type(self.value), "a number")
-            self.warn(WarningCode.WRONG_TYPE, f"expected {expected}, got {found}; kept as null")
+            found = found or _JSON_TYPES.get(type(self.value), "json_number")
+            self.warn(WarningCode.WRONG_TYPE, expected=_said(expected), found=_said(found))
 
 
 def step(key: str, number: int) -> str:
@@ -181,7 +183,17 @@ def plain_name(name: str) -> str:
     return name.replace("_", "").lower()
 
 
-_JSON_TYPES = {str: "other text", bool: "true or false", list: "a list", dict: "an object"}
+_JSON_TYPES: Mapping[type, SentenceCode] = {
+    str: "json_other_text",
+    bool: "json_boolean",
+    list: "json_list",
+    dict: "json_object",
+}
+
+
+@cache
+def _said(code: SentenceCode) -> dict[str, Any]:
+    return said(code).as_json()
 
 
 def decimal_from(value: Any) -> Decimal | None:

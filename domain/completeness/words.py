@@ -2,22 +2,15 @@
 
 from datetime import datetime, timedelta
 
-from models.completeness.processes import Why
-
-_WHY = {
-    Why.SUBMITTED: "submitted, and not archived",
-    Why.DELETED: "deleted without an archive",
-    Why.EXPIRED: "expired without an archive",
-    Why.LISTED: "on Cellosign's list, and not archived",
-}
-
+from domain.words.catalogue import word
+from models.said import Said
 
 _TWO_DAYS_MIN = 2 * 24 * 60
 
 
 def why_text(why: str) -> str:
     """Return why a process is missing, like `submitted, and not archived`. Pure."""
-    return _WHY[Why(why)]
+    return word(Said(f"missing_{why}"))
 
 
 def left_text(deadline_at: datetime, now: datetime) -> str:

@@ -15,7 +15,7 @@ def declared_name(url: str) -> str:
     return f"settings-{hashlib.sha256(url.encode()).hexdigest()[:8]}"
 
 
-_FILTERS: tuple[SentenceCode, ...] = ("filter_event", "filter_source", "filter_template", "filter_label")
+_FILTERS: tuple[SentenceCode, ...] = ("unwanted_event", "unwanted_source", "unwanted_template", "unwanted_label")
 BY_FILTER = tuple(word(said(each)) for each in _FILTERS)
 """The reasons of a message that a filter leaves out."""
 _SAID_BY_COMPLETED = {EventType.ARCHIVE_CHANGED, EventType.ARCHIVE_ATTENTION}
@@ -46,12 +46,12 @@ def why_disabled(endpoint: EndpointRow) -> Said:
 
 def _refusing(wanted: EndpointRow, event: Event) -> SentenceCode | None:
     if wanted.events and event.type not in wanted.events:
-        return "filter_event"
+        return "unwanted_event"
     if wanted.sources and event.source not in wanted.sources:
-        return "filter_source"
+        return "unwanted_source"
     if wanted.templates and event.template_id not in wanted.templates:
-        return "filter_template"
-    return None if wanted.labels.items() <= event.labels else "filter_label"
+        return "unwanted_template"
+    return None if wanted.labels.items() <= event.labels else "unwanted_label"
 
 
 def message_id_of(subject: str, endpoint: str, event: str = EventType.ARCHIVE_COMPLETED) -> str:

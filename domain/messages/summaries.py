@@ -9,6 +9,7 @@ from domain.completeness.words import left_text, why_text
 from domain.payments.booking import BookedPayment, booked
 from domain.payments.sentences import shown_transaction
 from domain.secrets.cards import masked
+from domain.words.catalogue import warned, word
 from models.archive.archive import Archive
 from models.completeness.processes import MissingProcessRow
 from models.messages.notification import NotificationRow, NotificationState
@@ -57,7 +58,7 @@ def summary(  # noqa: PLR0913 -- one for each section
             _discrepancy_rows(discrepancies),
             discrepancies_in_all,
         ),
-        section("Warnings", ("code", "where", "detail"), [(w.code, w.where, w.detail) for w in archive.warnings]),
+        section("Warnings", ("code", "where", "detail"), _warning_rows(archive)),
         section("Notifications", ("event", "message", "state"), _notification_rows(notifications)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -105,6 +106,10 @@ def _payment_row(payment: BookedPayment) -> tuple[str | None, ...]:
     attempt = payment.attempt
     card = " ".join(part for part in (attempt.card_brand, attempt.card_mask) if part)
     return (payment.standing, payment.amount_text(), masked(card), masked(attempt.type or ""))
+
+
+def _warning_rows(archive: Archive) -> list[tuple[str | None, ...]]:
+    return [(each.code, each.where, word(warned(each.code, each.values))) for each in archive.warnings]
 
 
 def _discrepancy_rows(discrepancies: Iterable[DiscrepancyView]) -> list[tuple[str | None, ...]]:

@@ -56,7 +56,7 @@ def _fields_without_payment(fields: Iterable[FormField], payments: Iterable[Book
             # The client may have typed anything here, even a card number.
             shown = masked(transaction_id) if transaction_id else None
             yield discrepancy(
-                DiscrepancyCode.FIELD_WITHOUT_PAYMENT, shown, said("payment"), said("none"), f"data[{position}]"
+                DiscrepancyCode.FIELD_WITHOUT_PAYMENT, shown, said("some_payment"), said("none"), f"data[{position}]"
             )
 
 

@@ -1,26 +1,36 @@
 """Words what is said: from its code, its values and the texts of a language."""
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from gettext import NullTranslations
 from typing import Any
 
-from domain.words.causes import CAUSES
-from domain.words.codes import MISSING, WAITS, WORDS
-from domain.words.findings import CONDITIONS, DISCREPANCIES, WARNINGS
+from domain.words.causes import ANSWERS, CAUSES
+from domain.words.codes import WORDS
+from domain.words.findings import CONDITIONS, DETAILS, DISCREPANCIES, WARNINGS
+from domain.words.parts import PARTS
 from domain.words.sentences import SENTENCES
 from domain.words.wording import ENGLISH, Meaning
 from models.said import Said, said, said_of, verbatim
 
 MEANINGS: Mapping[str, Meaning] = {**CAUSES, **WARNINGS, **DISCREPANCIES, **CONDITIONS}
 """What a code means, wherever it is said. Codes of causes and of findings differ."""
-_TEXTS: Mapping[str, str] = {
+TEXTS: Mapping[str, str] = {
     **WORDS,
-    **{f"missing_{each}": text for each, text in MISSING.items()},
-    **{f"waits_{each}": text for each, text in WAITS.items()},
-    **{code: each.what for code, each in MEANINGS.items()},
     **SENTENCES,
+    **{f"what_{code}": each.what for code, each in MEANINGS.items()},
+    **{f"detail_{code}": text for code, text in DETAILS.items()},
 }
+"""Every text by its code; `what_CODE` is what a code means, `detail_CODE` what it says with its values."""
+
+
+def every_text() -> Iterator[str]:
+    """Yield the English texts of the catalogue that a language has to word. Pure."""
+    texts = [*TEXTS.values()]
+    for meanings in (MEANINGS, ANSWERS, PARTS):
+        texts += [text for each in meanings.values() for text in (each.what, each.to_do)]
+    yield from (each for each in texts if re.search("[A-Za-z]", re.sub(r"%\(\w+\)s", "", each)))
 
 
 def word(told: Said, texts: NullTranslations = ENGLISH, shown: Callable[[str], str] = lambda text: text) -> str:
@@ -33,7 +43,7 @@ def word(told: Said, texts: NullTranslations = ENGLISH, shown: Callable[[str], s
         return shown(moment_text(datetime.fromisoformat(told.values["at"])))
     if told.code == "kept_before":
         return texts.gettext(told.values["text"])
-    text = _TEXTS.get(told.code)
+    text = TEXTS.get(told.code)
     if text is None:
         return shown(told.code)
     return texts.gettext(text) % {name: _value(name, each, texts, shown) for name, each in told.values.items()}
@@ -47,9 +57,14 @@ def in_words(**told: Said | None) -> dict[str, Any]:
     }
 
 
+def warned(code: str, values: Mapping[str, Any]) -> Said:
+    """Return what a warning says, with its values if it has any. Pure."""
+    return Said(f"detail_{code}" if code in DETAILS else f"what_{code}", values)
+
+
 def named(code: str) -> Said:
     """Return what a code means, followed by the code itself. Pure."""
-    return said("meant", what=Said(code), code=code) if code in MEANINGS else verbatim(code)
+    return said("meant", what=Said(f"what_{code}"), code=code) if code in MEANINGS else verbatim(code)
 
 
 def _value(name: str, value: Any, texts: NullTranslations, shown: Callable[[str], str]) -> str:
@@ -58,7 +73,7 @@ def _value(name: str, value: Any, texts: NullTranslations, shown: Callable[[str]
     if isinstance(value, Mapping):
         return word(said_of(value), texts, shown)
     if isinstance(value, list | tuple):
-        sign = "; " if isinstance(value[0], Said | Mapping) else ", "
+        sign = "; " if isinstance(next(iter(value), ""), Said | Mapping) else ", "
         return sign.join(_value(name, each, texts, shown) for each in value)
     return shown(f"{value:,}" if name == "count" else "" if value is None else str(value))
 

@@ -3,130 +3,125 @@
 from collections.abc import Mapping
 
 from domain.words.causes import CAUSES
-from domain.words.wording import N_, Meaning
+from domain.words.wording import Meaning
 from models.views.health import Verdict
 
-_NO_ROOM = Meaning(N_("The disk has little room left."), N_("Free space, or move the folder to another disk."))
+_NO_ROOM = Meaning("The disk has little room left.", "Free space, or move the folder to another disk.")
 PARTS: Mapping[str, Meaning] = {
     "receiver": Meaning(
-        N_("The receiver does not answer, or cannot take archives in."),
-        N_("Start cellar up, or cellar api on the machine that receives. Its log says why it ended."),
+        "The receiver does not answer, or cannot take archives in.",
+        "Start cellar up, or cellar api on the machine that receives. Its log says why it ended.",
     ),
     "Prefect": CAUSES["PREFECT_AWAY"],
     "workers": Meaning(
-        N_("No worker is online."),
-        N_("Start cellar up or cellar worker. Archives wait meanwhile, and none is lost."),
+        "No worker is online.",
+        "Start cellar up or cellar worker. Archives wait meanwhile, and none is lost.",
         says_all=True,
     ),
     "database": CAUSES["DATABASE_AWAY"],
     "search": Meaning(
-        N_("The search is slow, or does not find all archives."),
-        N_("Run cellar migrate. If the detail names pg_trgm, first run CREATE EXTENSION pg_trgm in the database."),
+        "The search is slow, or does not find all archives.",
+        "Run cellar migrate. If the detail names pg_trgm, first run CREATE EXTENSION pg_trgm in the database.",
     ),
     "store": CAUSES["STORE_AWAY"],
     "inbox": Meaning(
-        N_("The inbox cannot be written."),
-        N_(
-            "Check that the disk or bucket of CELLAR_INBOX_URL is there and may be written. Senders are refused until "
-            "then."
-        ),
+        "The inbox cannot be written.",
+        "Check that the disk or bucket of CELLAR_INBOX_URL is there and may be written. Senders are refused "
+        "until then.",
     ),
     "ClamAV": CAUSES["CLAMAV_AWAY"],
     "disk of data": _NO_ROOM,
     "disk of inbox": _NO_ROOM,
     "disk of store": _NO_ROOM,
     "sources": Meaning(
-        N_("The records of the sources cannot be read."),
-        N_("See whether the store answers, and restore damaged records of its folder sources from a backup."),
+        "The records of the sources cannot be read.",
+        "See whether the store answers, and restore damaged records of its folder sources from a backup.",
     ),
     "last verify": Meaning(
-        N_("Checks of the store have found damage, or the last one broke off."),
-        N_("Run cellar verify: it names each damaged file."),
+        "Checks of the store have found damage, or the last one broke off.",
+        "Run cellar verify: it names each damaged file.",
     ),
     "last anchor": Meaning(
-        N_("The last anchor is old or incomplete."),
-        N_("Run cellar anchor, and see the runs of anchor-archives in Prefect."),
+        "The last anchor is old or incomplete.", "Run cellar anchor, and see the runs of anchor-archives in Prefect."
     ),
     "seal key": CAUSES["KEY_AWAY"],
     "anchor key": Meaning(
-        N_("The key that signs anchors is gone."), N_("Restore its file from a backup, or set CELLAR_ANCHOR_KEY.")
+        "The key that signs anchors is gone.", "Restore its file from a backup, or set CELLAR_ANCHOR_KEY."
     ),
     "witness": Meaning(
-        N_("The witness does not answer, or cannot be written."),
-        N_("Check that the folder or bucket of CELLAR_WITNESS_URL is there and may be written. Anchors go on."),
+        "The witness does not answer, or cannot be written.",
+        "Check that the folder or bucket of CELLAR_WITNESS_URL is there and may be written. Anchors go on.",
     ),
     "time zones": Meaning(
-        N_("The times of a source seem to be of another time zone."),
-        N_("Set the time zone that the detail names, then run the archives since again."),
+        "The times of a source seem to be of another time zone.",
+        "Set the time zone that the detail names, then run the archives since again.",
     ),
     "people": Meaning(
-        N_("A message to people did not reach its address."),
-        N_("Run cellar people test, and check the address in CELLAR_PEOPLE_URLS."),
+        "A message to people did not reach its address.",
+        "Run `cellar people test`, and check the address in CELLAR_PEOPLE_URLS.",
     ),
     # what was found, where that is another thing than the failure of the part
     "receiver_lacks_processes": Meaning(
-        N_("Some processes of the receiver do not run."),
-        N_("They are started again. If this stays so, see the log of the receiver."),
+        "Some processes of the receiver do not run.",
+        "They are started again. If this stays so, see the log of the receiver.",
     ),
     "inbox_is_late": Meaning(
-        N_("Archives wait in the inbox for too long."),
-        N_("Run cellar failures to see which archives have failed, and check whether workers are online."),
+        "Archives wait in the inbox for too long.",
+        "Run cellar failures to see which archives have failed, and check whether workers are online.",
     ),
     "source_is_silent": Meaning(
-        N_("A source sends nothing."),
-        N_(
-            "Enter its URL and secret in Cellosign (cellar sources rotate NAME makes a new secret), or disable the "
+        "A source sends nothing.",
+        (
+            "Enter its URL and secret in Cellosign (`cellar sources rotate NAME` makes a new secret), or disable the "
             "source."
         ),
     ),
     "disabled_source_sends": Meaning(
-        N_("A source goes on although it is disabled: what it sends is refused with 401."),
-        N_("Change the webhook in Cellosign, or run cellar sources enable NAME."),
+        "A source goes on although it is disabled: what it sends is refused with 401.",
+        "Change the webhook in Cellosign, or run `cellar sources enable NAME`.",
     ),
     "search_without_index": Meaning(
-        N_("The search is slow: the server of the database lacks the extension pg_trgm."),
-        N_("As an administrator of the server run CREATE EXTENSION pg_trgm in the database, then run cellar migrate."),
+        "The search is slow: the server of the database lacks the extension pg_trgm.",
+        "As an administrator of the server run CREATE EXTENSION pg_trgm in the database, then run cellar migrate.",
     ),
     "search_fills_in": Meaning(
-        N_("The search misses archives that are not indexed yet."),
-        N_("Wait: workers index them. If their number stays, see whether a worker of this version is online."),
+        "The search misses archives that are not indexed yet.",
+        "Wait: workers index them. If their number stays, see whether a worker of this version is online.",
     ),
-    "no_people": Meaning("", N_("Set CELLAR_PEOPLE_URLS, so that a person hears of failures and deadlines.")),
+    "no_people": Meaning("", "Set CELLAR_PEOPLE_URLS, so that a person hears of failures and deadlines."),
     # parts that `cellar doctor` alone checks
-    "Python": Meaning("", N_("Make the virtual environment again with Python 3.11 to 3.13: `make up` does.")),
-    "settings": Meaning("", N_("Unset CELLAR_NOTIFY_ALLOW_PRIVATE in production.")),
-    "data folder": Meaning("", N_("Set CELLAR_DATA_DIR to a folder of the user who runs cellar.")),
-    "no_data_folder": Meaning("", N_("Run cellar up here, or set CELLAR_DATA_DIR to the folder of the installation.")),
-    "ports": Meaning("", N_("Stop the other program, or set the port to a free port.")),
-    "file modes": Meaning("", N_("Check that this user may look into data, inbox and store.")),
-    "connections": Meaning("", N_("Check the database first.")),
-    "schema": Meaning("", N_("Stop cellar, run cellar migrate, and start it again.")),
+    "Python": Meaning("", "Make the virtual environment again with Python 3.11 to 3.13: `make up` does."),
+    "settings": Meaning("", "Unset CELLAR_NOTIFY_ALLOW_PRIVATE in production."),
+    "data folder": Meaning("", "Set CELLAR_DATA_DIR to a folder of the user who runs cellar."),
+    "no_data_folder": Meaning("", "Run cellar up here, or set CELLAR_DATA_DIR to the folder of the installation."),
+    "ports": Meaning("", "Stop the other program, or set the port to a free port."),
+    "file modes": Meaning("", "Check that this user may look into data, inbox and store."),
+    "connections": Meaning("", "Check the database first."),
+    "schema": Meaning("", "Stop cellar, run cellar migrate, and start it again."),
     "Prefect version": Meaning(
-        "", N_("Let server and cellar have the same version of Prefect: cellar up starts the server that fits.")
+        "", "Let server and cellar have the same version of Prefect: cellar up starts the server that fits."
     ),
     "Prefect servers": Meaning(
-        "", N_("Give every Prefect server the variables of deploy/prefect-server.env, and start them again.")
+        "", "Give every Prefect server the variables of deploy/prefect-server.env, and start them again."
     ),
     "Prefect events": Meaning(
         "",
-        N_(
-            "See whether `prefect server services start` runs and Redis answers. Archives go on meanwhile, but "
-            "schedules stop and Prefect shows no tasks."
-        ),
+        "See whether `prefect server services start` runs and Redis answers. Archives go on meanwhile, but "
+        "schedules stop and Prefect shows no tasks.",
     ),
     **dict.fromkeys(
         ("Prefect clock", "database clock"),
-        Meaning("", N_("Synchronise the clocks of both machines, for example by systemd-timesyncd or chrony.")),
+        Meaning("", "Synchronise the clocks of both machines, for example by systemd-timesyncd or chrony."),
     ),
     "Prefect retention": Meaning(
-        "", N_("Set PREFECT_SERVER_SERVICES_DB_VACUUM_… on the Prefect server as docs/backup.md says.")
+        "", "Set PREFECT_SERVER_SERVICES_DB_VACUUM_… on the Prefect server as docs/backup.md says."
     ),
-    "work pool": Meaning("", N_("Start cellar worker: it makes the work pool and its deployments.")),
-    "pool_is_paused": Meaning("", N_("Resume it in Prefect, on the page of the work pool.")),
-    "deployment": Meaning("", N_("Start cellar worker of this version: it makes and updates its deployments.")),
-    "schedule_is_paused": Meaning("", N_("Resume it in Prefect, on the page of the deployment.")),
+    "work pool": Meaning("", "Start cellar worker: it makes the work pool and its deployments."),
+    "pool_is_paused": Meaning("", "Resume it in Prefect, on the page of the work pool."),
+    "deployment": Meaning("", "Start cellar worker of this version: it makes and updates its deployments."),
+    "schedule_is_paused": Meaning("", "Resume it in Prefect, on the page of the deployment."),
     "not_this_user": Meaning(
-        "", N_("Run the command as the user who runs cellar, or give the path to this user by `chown`.")
+        "", "Run the command as the user who runs cellar, or give the path to this user by `chown`."
     ),
 }
 """Meanings of a part by its name, and of a finding by its code, which goes before."""

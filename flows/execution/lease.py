@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 
 from adapters.platform.cancellation import Deadline, clock, limited
 from adapters.platform.loops import in_background
-from adapters.tables.runs import runs
+from adapters.tables.runs import leases
 from flows.execution.engine import give_up
 from models.errors import System, Transient
 
@@ -37,7 +37,7 @@ async def sole_work_on(reference: str, holder: str) -> AsyncIterator[None]:
     """
     waited_s = 0
     asked_at_s = clock()
-    while not await _take(reference, holder):
+    while not await asyncio.to_thread(leases.take, [reference], holder, _LEASE_S):
         if waited_s >= _LONGEST_WAIT_S:
             raise Busy
         await asyncio.sleep(_POLL_S)
@@ -51,7 +51,7 @@ async def sole_work_on(reference: str, holder: str) -> AsyncIterator[None]:
 async def sole_work_on_free(references: Collection[str], holder: str) -> AsyncIterator[set[str]]:
     """Hold the leases on the processes that no other run works on, as `sole_work_on` does. Yield their references."""
     asked_at_s = clock()
-    free = await asyncio.to_thread(runs.take_leases, references, holder, _LEASE_S)
+    free = await asyncio.to_thread(leases.take, references, holder, _LEASE_S)
     async with _held(free, holder, asked_at_s):
         yield free
 
@@ -66,11 +66,7 @@ async def _held(references: Collection[str], holder: str, asked_at_s: float) -> 
                 yield
         finally:
             with suppress(Transient):  # the leases expire by themselves
-                await asyncio.to_thread(runs.release_leases, references, holder)
-
-
-async def _take(reference: str, holder: str) -> bool:
-    return await asyncio.to_thread(runs.take_lease, reference, holder, _LEASE_S)
+                await asyncio.to_thread(leases.release, references, holder)
 
 
 async def _renew(
@@ -92,7 +88,7 @@ async def _renew_until_lost(references: Collection[str], holder: str, deadline: 
         asked_at_s = clock()
         try:
             async with asyncio.timeout(max(0, deadline.at_s - asked_at_s)):
-                if await asyncio.to_thread(runs.take_leases, references, holder, _LEASE_S) != set(references):
+                if await asyncio.to_thread(leases.take, references, holder, _LEASE_S) != set(references):
                     return
         except TimeoutError:
             return

@@ -1,8 +1,8 @@
 """Records runs, in the database and in the store, and decides the state in which Prefect shows their end."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -15,13 +15,14 @@ from prefect.exceptions import TerminationSignal
 from prefect.states import AwaitingRetry, Failed
 
 from adapters.observation.metrics import run_ended
+from adapters.observation.tracing import is_traced, span
 from adapters.store.objects import history
-from adapters.tables.runs import runs, waiting
+from adapters.tables.runs import receipts, runs, waiting
 from adapters.tables.runs.waiting import Wait
 from domain.runs import CANCELLED, cause_of, next_try, system_of
-from flows.execution.attempts import told
 from flows.execution.engine import is_cancelled_by_person
-from flows.execution.events import emit
+from flows.execution.reporting import emit
+from flows.execution.tasks import told
 from models.archive.archive import State as ArchiveState
 from models.errors import CellarError, System, Transient, Unexpected
 from models.runs.cause import Cause
@@ -171,3 +172,19 @@ async def _record_end(run: Run, state: RunState, cause: Cause | None = None) -> 
                     emit(await asyncio.to_thread(announce_failure, run.receipt_id))
     except Transient as error:
         get_run_logger().error("The end of this run is not recorded: %s", error)
+
+
+@asynccontextmanager
+async def traced(run: Run) -> AsyncIterator[None]:
+    """Make the block the span `run` of its receipt's trace, below which its tasks appear."""
+    parent = await _trace_of(run.receipt_id) if is_traced() else None
+    with span("run", parent, receipt_id=run.receipt_id, flow_run_id=run.flow_run_id, attempt=run.attempt):
+        yield
+
+
+async def _trace_of(receipt_id: str) -> str | None:
+    """Return the context that the newest delivery of a receipt carries. A trace is no reason for a run to fail."""
+    try:
+        return await asyncio.to_thread(receipts.traceparent, receipt_id)
+    except Transient:
+        return None

@@ -2,25 +2,21 @@
 
 import asyncio
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import structlog
 from prefect import Flow
-from prefect.client.orchestration import PrefectClient
 
+from adapters.peers import prefect_api
 from adapters.tables.runs import waiting
 from flows.process_archive import process_archive
-from flows.worker.pool import make_due, waiting_runs
 from models.errors import Locked, System, Transient
 from services.health.probes import can_be_tried, try_out
 
 log = structlog.get_logger()
 
 _TRIED_WITHIN_S = 10
-_SOON = timedelta(seconds=5)
-_AT_ONCE = 16
 _HOLD_UP = {System.STORE, System.CLAMAV}
 """Every archive needs these systems. Without the database no run starts; a key or an endpoint concerns few archives."""
 
@@ -28,8 +24,7 @@ _HOLD_UP = {System.STORE, System.CLAMAV}
 class Outages:
     """The systems that are away, as this worker sees them."""
 
-    def __init__(self, client: PrefectClient, flows: Mapping[UUID, Flow[..., Any]]) -> None:
-        self._client = client
+    def __init__(self, flows: Mapping[UUID, Flow[..., Any]]) -> None:
         self._archiving = next((each for each, flow in flows.items() if flow.name == process_archive.name), None)
         self._away: set[System] = set()
         self._tried: set[System] = set()
@@ -76,10 +71,6 @@ class Outages:
 
     async def _make_due(self, system: System) -> None:
         rows = await asyncio.to_thread(waiting.runs_waiting_for, system)
-        now = datetime.now(UTC)
-        known = await waiting_runs(self._client, [UUID(each.flow_run_id) for each in rows])
-        # A run that is due soon starts by itself.
-        later = [each for each in known if (each.next_scheduled_start_time or now) > now + _SOON]
-        for first in range(0, len(later), _AT_ONCE):
-            await asyncio.gather(*(make_due(self._client, each) for each in later[first : first + _AT_ONCE]))
-        log.info("a system is back; its runs are due", system=system, runs=len(later))
+        known = await prefect_api.known([each.flow_run_id for each in rows])
+        due = await prefect_api.make_due(known.values())
+        log.info("a system is back; its runs are due", system=system, runs=due)

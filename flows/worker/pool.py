@@ -28,7 +28,7 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.responses import OrchestrationResult, SetStateStatus, WorkerFlowRunResponse
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
-from prefect.states import Late, Pending
+from prefect.states import Pending
 from prefect.workers.process import ProcessWorker
 
 from adapters.settings.environment import POOL
@@ -100,14 +100,6 @@ async def scheduled_runs(client: PrefectClient, flow_run_ids: Collection[str]) -
     return await _runs_in(client, [StateType.SCHEDULED], [UUID(each) for each in flow_run_ids])
 
 
-async def waiting_runs(client: PrefectClient, flow_run_ids: list[UUID]) -> list[FlowRun]:
-    """Return the runs among `flow_run_ids` that no worker has begun again."""
-    found: list[FlowRun] = []
-    for first in range(0, len(flow_run_ids), RUNS_PER_PAGE):
-        found += await _runs_in(client, [StateType.SCHEDULED], flow_run_ids[first : first + RUNS_PER_PAGE])
-    return found
-
-
 async def take(client: PrefectClient, flow_run_id: UUID) -> bool:
     """Propose Pending for a run and return whether Prefect accepts it. It accepts the proposal of only one worker."""
     answer: OrchestrationResult[Any] = await client.set_flow_run_state(flow_run_id, Pending(message=_TAKEN))
@@ -115,16 +107,6 @@ async def take(client: PrefectClient, flow_run_id: UUID) -> bool:
     # answers REJECT with the state of the run. For a run that another worker took, the server answers ABORT.
     is_repeated = answer.status is SetStateStatus.REJECT and answer.state is not None and answer.state.is_pending()
     return answer.status is SetStateStatus.ACCEPT or is_repeated
-
-
-async def make_due(client: PrefectClient, flow_run: FlowRun) -> None:
-    """Make a scheduled run due now. A run that was taken in between, has ended or is deleted stays as it is.
-
-    Late is the only state that Prefect's server gives to scheduled runs alone: any other scheduled state would replace
-    Running or Cancelled too. The run keeps the message of its state, which says why it waits, or that it runs alone.
-    """
-    with suppress(ObjectNotFound):
-        await client.set_flow_run_state(flow_run.id, Late(message=flow_run.state.message if flow_run.state else None))
 
 
 async def is_taken_by_us(client: PrefectClient, flow_run_id: UUID) -> bool:
@@ -170,6 +152,19 @@ async def _runs_in(
         found |= {each.id: each for each in page}
         if len(page) < RUNS_PER_PAGE:
             return list(found.values())
+
+
+async def drop_late_runs(deployment: str) -> None:
+    """Delete the runs of a schedule that became due while no worker ran: a single run does the work of all of them.
+
+    A step of deployments, see `prefect.yaml`.
+    """
+    async with get_client() as client:
+        with suppress(ObjectNotFound):
+            known = await client.read_deployment_by_name(deployment)
+            # This request deletes all scheduled runs. The client's `pause_deployment` keeps the late runs.
+            await client.request("POST", "/deployments/{id}/pause_deployment", path_params={"id": known.id})
+            await client.resume_deployment(known.id)
 
 
 def _job_template() -> dict[str, Any]:

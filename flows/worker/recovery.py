@@ -21,7 +21,7 @@ from prefect.client.schemas.responses import OrchestrationResult, SetStateStatus
 from prefect.exceptions import ObjectNotFound
 from prefect.states import AwaitingRetry, Cancelled, Crashed
 
-from adapters.tables.runs import claims, runs
+from adapters.tables.runs import leases, runs
 from domain.runs import CANCELLED, CRASHED, WAITS_FOR
 from flows.process_archive import process_archive
 from flows.worker.due_runs import SUSPECT
@@ -36,28 +36,28 @@ _UNENDED = [each for each in StateType if each not in TERMINAL_STATES]
 _WHY = "Its worker was killed, or could not report to Prefect how the run ended."
 
 
-class DeathWatch:
-    """Finds dead workers: workers whose beats stand still while this process watches."""
+class Watch:
+    """Says when a worker may take over the claims that have expired: after it has watched for as long as claims last.
 
-    def __init__(self, after_s: float) -> None:
-        self._after_s = after_s
-        self._seen: dict[str, tuple[int, float]] = {}
-        self._looked_s = 0.0
+    While the database was away, or this process stood still, all claims expired, and living workers need time to renew
+    theirs. `now_s` is the clock of `adapters.platform.cancellation`.
+    """
 
-    def dead(self, beats: dict[str, int], now_s: float) -> dict[str, int]:
-        """Return the workers whose beats have stood still for long enough. `now_s`: a monotonic clock of this process.
+    def __init__(self, lasts_s: float, now_s: float) -> None:
+        self._lasts_s = lasts_s
+        self._since_s = self._renewed_s = now_s
 
-        After a long pause between two calls the watch starts again: no beats could move while the database was away.
-        """
-        before = {} if now_s - self._looked_s > self._after_s / 2 else self._seen
-        self._looked_s = now_s
-        self._seen = {
-            worker_id: before[worker_id] if worker_id in before and before[worker_id][0] == count else (count, now_s)
-            for worker_id, count in beats.items()
-        }
-        return {
-            worker_id: count for worker_id, (count, since_s) in self._seen.items() if now_s - since_s >= self._after_s
-        }
+    def renewed(self, now_s: float) -> None:
+        """Note that this worker has renewed its own leases."""
+        if self._is_interrupted(now_s):
+            self._since_s = now_s
+        self._renewed_s = now_s
+
+    def may_take_over(self, now_s: float) -> bool:
+        return not self._is_interrupted(now_s) and now_s - self._since_s >= self._lasts_s
+
+    def _is_interrupted(self, now_s: float) -> bool:
+        return now_s - self._renewed_s > self._lasts_s / 2
 
 
 async def recover(client: PrefectClient, flow_run_id: str, worker_id: str) -> None:
@@ -74,11 +74,11 @@ async def recover(client: PrefectClient, flow_run_id: str, worker_id: str) -> No
     except ObjectNotFound:
         is_recovered = True  # the run was deleted; the sweep triggers its receipt again
     else:
-        if flow_run_id not in await asyncio.to_thread(claims.held_by, worker_id):
+        if flow_run_id not in await asyncio.to_thread(leases.held_by, worker_id):
             return  # the run has since ended, or another worker has its claim
         is_recovered = not await is_taken_by_us(client, flow_run.id) or await _recover(client, flow_run)
     if is_recovered:
-        await asyncio.to_thread(claims.drop, flow_run_id, worker_id)
+        await asyncio.to_thread(leases.drop, flow_run_id, worker_id)
 
 
 async def recover_strays(client: PrefectClient, now: datetime) -> None:
@@ -88,14 +88,14 @@ async def recover_strays(client: PrefectClient, now: datetime) -> None:
     that waits for a lease gives up before the time that is allowed here is over.
     """
     unended = await unended_runs(client, process_archive.name)
-    claimed = await asyncio.to_thread(claims.claimed)
+    claimed = await asyncio.to_thread(leases.claimed)
     for flow_run in unended:
         if str(flow_run.id) not in claimed and not await asyncio.to_thread(_may_live, flow_run, now):
             await _recover(client, flow_run)
 
 
 def _may_live(flow_run: FlowRun, now: datetime) -> bool:
-    expired_at = runs.lease_expiry(str(flow_run.id))
+    expired_at = leases.expiry(str(flow_run.id))
     since = flow_run.state.timestamp if flow_run.state else now
     return now < max(expired_at or since, since) + _EXECUTED_ELSEWHERE_WITHIN
 

@@ -23,12 +23,13 @@ from prefect.events.filters import EventFilter, EventNameFilter
 from prefect.exceptions import Abort, Pause, PrefectException
 
 from adapters.observation.metrics import RUNS_IN_PROGRESS, WORKER_BEAT
-from adapters.tables.runs import claims, runs
+from adapters.platform.cancellation import clock
+from adapters.tables.runs import leases
 from flows.execution.engine import Execution, Interrupted, Interruption
 from flows.worker.due_runs import DueRuns
 from flows.worker.outages import Outages
 from flows.worker.pool import cancelled_runs, scheduled_runs, show_worker, take
-from flows.worker.recovery import DeathWatch, recover, recover_strays
+from flows.worker.recovery import Watch, recover, recover_strays
 from models.errors import Transient
 from services import derived
 
@@ -44,7 +45,7 @@ _REPORTED_EACH_S = 5
 _STRAYS_LOOK_S = 60
 _OUTAGES_LOOK_S = 2
 _FILL_LOOK_S = 60
-_FILL_PAUSE = 0.25
+_FILL_PAUSE, _FILL_PAUSE_BESIDE_RUNS = 0.3, 1.0
 _MOST_FILLED_A_SECOND = 700
 _PAUSE_S = 2
 _DRAIN_WITHIN_S = 8
@@ -64,19 +65,17 @@ class Worker:
         self._id = str(uuid4())
         self._live: dict[str, Execution] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._outages = Outages(client, flows)
+        self._outages = Outages(flows)
         self._due = DueRuns(client, flows, self._live, self._outages)
         self._wake = asyncio.Event()
-        self._watch = DeathWatch(_DEAD_AFTER_S)
+        self._watch = Watch(_DEAD_AFTER_S, clock())
 
     async def join(self, sole: bool) -> None:
-        """Register this worker. With `sole`, declare all other workers dead first, and release their leases."""
+        """Register this worker. With `sole`, declare all other workers dead first, and take over their claims."""
+        await self._beat()
         if sole:
-            for worker_id, beats in (await asyncio.to_thread(claims.beats)).items():
-                await asyncio.to_thread(claims.remove_dead, worker_id, beats)
-            for flow_run_id in await asyncio.to_thread(claims.claimed):
-                await asyncio.to_thread(runs.release_leases_of, flow_run_id)
-        await asyncio.to_thread(claims.join, self._id)
+            await asyncio.to_thread(leases.end_workers, self._id)
+            await asyncio.to_thread(leases.take_over, self._id, _DEAD_AFTER_S)
 
     async def work_until(self, stopping: "asyncio.Task[None]") -> None:
         """Take runs and execute them.
@@ -115,7 +114,7 @@ class Worker:
         if self._tasks:
             return  # this process still works on these runs; other workers take them over after its end
         with _surviving("the worker could not sign off; other workers take over its claims later"):
-            await asyncio.to_thread(claims.leave, self._id)
+            await asyncio.to_thread(leases.leave, self._id)
 
     async def _all_ended(self) -> None:
         while self._tasks:
@@ -155,11 +154,11 @@ class Worker:
         starting = {str(each.id): Execution(self._flows[each.flow_id], each) for each in flow_runs}
         self._live |= starting
         try:
-            claimed = await asyncio.to_thread(claims.claim, starting, self._id) if starting else set()
+            claimed = await asyncio.to_thread(leases.claim, starting, self._id, _DEAD_AFTER_S) if starting else set()
             # A run that was due at the request may have been executed since, and Prefect would accept it once more.
             due = {str(each.id) for each in await scheduled_runs(self._client, claimed)} if claimed else set()
             for flow_run_id in claimed - due:
-                await asyncio.to_thread(claims.drop, flow_run_id, self._id)
+                await asyncio.to_thread(leases.drop, flow_run_id, self._id)
         except BaseException:
             for flow_run_id in starting:
                 del self._live[flow_run_id]  # `_recover` takes care of the claims
@@ -175,7 +174,7 @@ class Worker:
 
     async def _execute(self, execution: Execution) -> None:
         """Execute a claimed run. A run whose end Prefect does not know keeps its claim, and `_recover` recovers it."""
-        flow_run_id, worker_id = str(execution.flow_run.id), self._id
+        flow_run_id = str(execution.flow_run.id)
         structlog.contextvars.bind_contextvars(flow_run_id=flow_run_id)  # the task of each run has a context of its own
         began_s = time.monotonic()
         try:
@@ -186,9 +185,9 @@ class Worker:
                         await execution.run()
                     _log_end(execution, time.monotonic() - began_s)
                 if execution.is_over or not is_ours:
-                    await asyncio.to_thread(claims.drop, flow_run_id, worker_id)
+                    await asyncio.to_thread(leases.drop, flow_run_id, self._id)
                 else:  # as when a person cancels it between Pending and Running
-                    await recover(self._client, flow_run_id, worker_id)
+                    await recover(self._client, flow_run_id, self._id)
         finally:
             self._live.pop(flow_run_id, None)
             self._wake.set()
@@ -211,28 +210,24 @@ class Worker:
                     execution.interrupt(Interruption.CANCELLED if asked else Interruption.LOST)
 
     async def _beat(self) -> None:
-        """Show the other workers that this worker lives, and remove dead workers. Never waits for Prefect."""
-        if not await asyncio.to_thread(claims.beat, self._id):
-            await self._begin_anew()
-        beats = await asyncio.to_thread(claims.beats)
-        beats.pop(self._id, None)
-        for worker_id, count in self._watch.dead(beats, time.monotonic()).items():
-            if await asyncio.to_thread(claims.remove_dead, worker_id, count):
-                log.warning("another worker is dead; its runs are taken over", worker_id=worker_id)
+        """Show the other workers that this worker lives. Never waits for Prefect.
 
-    async def _begin_anew(self) -> None:
-        """Drop all runs and join again: it stood still, or had no database, and other workers have its runs now."""
-        log.warning("this worker was taken for dead; its runs are left to the other workers")
-        for execution in list(self._live.values()):
-            execution.interrupt(Interruption.LOST)
-        self._id = str(uuid4())
-        await asyncio.to_thread(claims.join, self._id)
+        A run that another worker has now is dropped: this worker stood still, or had no database, and seemed dead.
+        """
+        begun = {each.get_name() for each in self._tasks}
+        kept = await asyncio.to_thread(leases.renew, self._id, _DEAD_AFTER_S)
+        self._watch.renewed(clock())
+        for execution in [self._live[each] for each in begun - kept if each in self._live]:
+            if not execution.is_over:
+                log.warning("this worker was taken for dead; a run is left to another", flow=execution.flow_name)
+                execution.interrupt(Interruption.LOST)
 
     async def _recover(self) -> None:
         """Recover claimed runs that nobody executes: runs of dead workers, or runs whose end Prefect does not know."""
-        await asyncio.to_thread(claims.take_orphans, self._id)
+        if self._watch.may_take_over(clock()):
+            await asyncio.to_thread(leases.take_over, self._id, _DEAD_AFTER_S)
         live = set(self._live)  # taken before the request: a run that ends in between may still be in the answer
-        for flow_run_id in await asyncio.to_thread(claims.held_by, self._id) - live:
+        for flow_run_id in await asyncio.to_thread(leases.held_by, self._id) - live:
             if flow_run_id not in self._live:  # asked again, since each recovery takes a while
                 with _surviving("a run could not be recovered; this is tried again", flow_run_id=flow_run_id):
                     log.warning("a run that nobody executes is being recovered", flow_run_id=flow_run_id)
@@ -247,12 +242,13 @@ class Worker:
     async def _fill_in(self) -> None:
         """Fill in what archives lack after an upgrade, in batches with pauses, so that other writers have their turn.
 
-        A million archives take half an hour. On SQLite, nobody else writes during a batch.
+        A million archives take half an hour where no runs are in the way. On SQLite, nobody else writes during a batch.
         """
         began_s = time.monotonic()
         while filled := await asyncio.to_thread(derived.fill):
             lasted_s = time.monotonic() - began_s
-            await asyncio.sleep(max(lasted_s * _FILL_PAUSE, filled / _MOST_FILLED_A_SECOND - lasted_s))
+            pause = _FILL_PAUSE_BESIDE_RUNS if self._live else _FILL_PAUSE
+            await asyncio.sleep(max(lasted_s * pause, filled / _MOST_FILLED_A_SECOND - lasted_s))
             began_s = time.monotonic()
 
     async def _show(self) -> None:

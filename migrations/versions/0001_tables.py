@@ -46,8 +46,6 @@ CREATE TABLE bulk_rerun_item (
     started_at {moment}, ended_at {moment}, PRIMARY KEY (bulk_id, position));
 CREATE INDEX ix_bulk_rerun_item_state ON bulk_rerun_item (state, bulk_id, position);
 
-CREATE TABLE claim (flow_run_id VARCHAR(36) NOT NULL PRIMARY KEY, worker_id VARCHAR(36) NOT NULL);
-
 CREATE TABLE condition (
     kind VARCHAR(16) NOT NULL, subject VARCHAR(255) NOT NULL, code VARCHAR(32) NOT NULL, since {moment} NOT NULL,
     found_at {moment} NOT NULL, count INTEGER NOT NULL, "values" {json} NOT NULL, PRIMARY KEY (kind, subject, code));
@@ -114,7 +112,8 @@ CREATE TABLE label (
     "key" VARCHAR NOT NULL, value VARCHAR NOT NULL, PRIMARY KEY (reference, session_position, position));
 
 CREATE TABLE lease (
-    reference VARCHAR(255) NOT NULL PRIMARY KEY, holder VARCHAR(64) NOT NULL, expires_at {moment} NOT NULL);
+    kind VARCHAR(16) NOT NULL, subject VARCHAR(255) NOT NULL, holder VARCHAR(64) NOT NULL,
+    expires_at {moment} NOT NULL, PRIMARY KEY (kind, subject));
 
 CREATE TABLE letter (
     notice_id VARCHAR(32) NOT NULL, number INTEGER NOT NULL, address VARCHAR(64) NOT NULL, title VARCHAR NOT NULL,
@@ -267,9 +266,7 @@ CREATE TABLE waiting (
 
 CREATE TABLE warning (
     reference VARCHAR(255) NOT NULL, position INTEGER NOT NULL, code VARCHAR(64) NOT NULL, "where" VARCHAR NOT NULL,
-    detail VARCHAR NOT NULL, PRIMARY KEY (reference, position));
-
-CREATE TABLE worker (worker_id VARCHAR(36) NOT NULL PRIMARY KEY, beats INTEGER NOT NULL);
+    "values" {json} NOT NULL, PRIMARY KEY (reference, position));
 
 CREATE TABLE wrong_tokens (
     "key" VARCHAR(100) NOT NULL PRIMARY KEY, number INTEGER NOT NULL, ends_at {moment} NOT NULL);
@@ -279,12 +276,12 @@ _INDEXED = {
     "action": ("reference",),
     "archive": ("cause_code", "process_number", "received_at", "source", "state"),
     "bulk_rerun": ("created_at", "state"),
-    "claim": ("worker_id",),
     "delivery": ("received_at", "reference"),
     "discrepancy": ("code", "reference", "state"),
     "discrepancy_event": ("at",),
     "event": ("at", "receipt_id", "reference"),
     "file": ("sha256",),
+    "lease": ("holder",),
     "letter": ("failed_at", "next_at", "sent_at"),
     "login": ("ends_at",),
     "missing_process": ("opened_at", "process_number", "reference", "source", "transaction_number"),

@@ -1,9 +1,13 @@
 """Warnings: remarks on the content of a payload that a person should examine."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from sqlmodel import Field, SQLModel
+
+from models.columns import Json
 
 
 class WarningCode(StrEnum):
@@ -37,11 +41,11 @@ class WarningCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ArchiveWarning:
-    """A warning. `where` is a JSON path into the payload. `detail` never repeats a value of the payload."""
+    """A warning. `where` is a JSON path into the payload. `values` are JSON and repeat no value of the payload."""
 
     code: WarningCode
     where: str
-    detail: str
+    values: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 class WarningRow(SQLModel, table=True):
@@ -51,4 +55,4 @@ class WarningRow(SQLModel, table=True):
     position: int = Field(primary_key=True)
     code: str = Field(max_length=64, index=True)
     where: str
-    detail: str
+    values: dict[str, Any] = Field(sa_type=Json)

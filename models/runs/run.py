@@ -55,32 +55,23 @@ class RunRow(SQLModel, table=True):
     ended_at: datetime | None = Field(default=None, sa_type=Moment)
 
 
+class Leased(StrEnum):
+    """What a lease is of: a process, which one run works on; a flow run, which one worker executes; a worker itself."""
+
+    PROCESS = "process"
+    RUN = "run"
+    WORKER = "worker"
+
+
 class LeaseRow(SQLModel, table=True):
-    """The lease of a process. Two runs of one reference never work at the same time. A dead holder's lease expires."""
+    """A lease: `holder` alone works on `subject` until `expires_at`, and renews the lease while it lives."""
 
     __tablename__ = "lease"
 
-    reference: str = Field(primary_key=True, max_length=255)
-    holder: str = Field(max_length=64)
+    kind: str = Field(primary_key=True, max_length=16)
+    subject: str = Field(primary_key=True, max_length=255)
+    holder: str = Field(index=True, max_length=64)
     expires_at: datetime = Field(sa_type=Moment)
-
-
-class WorkerRow(SQLModel, table=True):
-    """A living worker. Its beats grow while it lives. A worker that sees them stand still may delete the row."""
-
-    __tablename__ = "worker"
-
-    worker_id: str = Field(primary_key=True, max_length=36)
-    beats: int = 0
-
-
-class ClaimRow(SQLModel, table=True):
-    """A flow run that a worker executes. The claim outlives a killed worker, so the worker's runs can be found."""
-
-    __tablename__ = "claim"
-
-    flow_run_id: str = Field(primary_key=True, max_length=36)
-    worker_id: str = Field(index=True, max_length=36)
 
 
 class TaskResultRow(SQLModel, table=True):

@@ -23,7 +23,7 @@ from adapters.store.objects import judgements
 from adapters.store.objects.requests import StoredRequest, stored_version
 from adapters.store.ocfl import REVOCATION, VERDICT
 from adapters.tables.archives import archives
-from adapters.tables.runs import runs
+from adapters.tables.runs import leases
 from domain.archive.rows import judged_rows
 from domain.archive.signed_document import contradictions, described, is_worse
 from models.archive.archive import Archive
@@ -189,12 +189,12 @@ def _keep(request: StoredRequest, archive: Archive, found: Examined) -> bool:
 @contextmanager
 def _sole_work_on(reference: str) -> Iterator[None]:
     holder = f"judge-{uuid4().hex}"
-    if not runs.take_lease(reference, holder, _LEASE_S):
+    if not leases.take([reference], holder, _LEASE_S):
         raise Transient("a run works on this archive; judge it again later")
     try:
         yield
     finally:
-        runs.release_lease(reference, holder)
+        leases.release([reference], holder)
 
 
 def _key(request: StoredRequest) -> str:

@@ -23,9 +23,9 @@ from services.payments.duplicates import reconcile_all_duplicates
 from services.payments.holds import reconcile_all_holds
 from services.processing.findings import reconcile_payload
 from services.processing.loading import load
-from services.receipts.stored_archive import StoredArchive, stored_archive
+from services.receipts import StoredArchive, stored_archive
 from services.settlements.importing import restore_reports
-from services.triggering.refusals import restore_refused
+from services.triggering.refused import restore_refused
 
 OnDamaged = Callable[[tuple[str, str]], None]
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import BinaryIO
 
@@ -11,7 +11,7 @@ from adapters.store import ocfl
 from adapters.store.objects.requests import stored_request
 from models.errors import Conflict, Unreadable
 from services.evidence.proving import doubts, refuse_doubtful
-from services.receipts.raw_body import opened_raw_body
+from services.receipts import opened_raw_body
 
 
 def hand_out_request(reference: str, receipt_id: str, target: BinaryIO, *, even_damaged: bool = False) -> None:
@@ -28,15 +28,19 @@ def hand_out_request(reference: str, receipt_id: str, target: BinaryIO, *, even_
     request = stored_request(reference, receipt_id)
     if request and not even_damaged:
         refuse_doubtful(doubts(request))
-    elif not request and _digest(reference, receipt_id) != receipt_id:
-        raise _other_body(receipt_id)
+    elif not request:
+        _read_whole(reference, receipt_id, len)
+    _read_whole(reference, receipt_id, target.write)
+
+
+def _read_whole(reference: str, receipt_id: str, take: Callable[[bytes], object]) -> None:
     digest = hashlib.sha256()
     with opened_raw_body(reference, receipt_id) as body:
         for chunk in body.chunks:
             digest.update(chunk)
-            target.write(chunk)
+            take(chunk)
     if digest.hexdigest() != receipt_id:
-        raise _other_body(receipt_id)
+        raise Conflict(f"the body does not match receipt {receipt_id}; do not use it, and run `cellar verify`")
 
 
 def file_chunks(reference: str, sha256: str, size_bytes: int) -> Iterator[bytes]:
@@ -78,18 +82,6 @@ def _compared(chunks: Iterable[bytes], sha256: str) -> Iterator[bytes]:
     if digest.hexdigest() != sha256:
         raise Conflict(f"file {sha256} is damaged in the store; run `cellar verify`")
     yield held
-
-
-def _digest(reference: str, receipt_id: str) -> str:
-    digest = hashlib.sha256()
-    with opened_raw_body(reference, receipt_id) as body:
-        for chunk in body.chunks:
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
-def _other_body(receipt_id: str) -> Conflict:
-    return Conflict(f"the body does not match receipt {receipt_id}; do not use it, and run `cellar verify`")
 
 
 def _lost(sha256: str) -> Conflict:

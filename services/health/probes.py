@@ -1,7 +1,6 @@
 """Tries out the systems that runs may wait for, and finds a store that is not where the settings say."""
 
 from collections.abc import Callable, Mapping
-from functools import partial
 
 from adapters.documents import clamd
 from adapters.files.spool import spooled, write_spooled
@@ -62,7 +61,7 @@ _PROBES: Mapping[System, Callable[[], object]] = {
     System.CLAMAV: clamd.ping,
     System.KEY: _try_key,
     # The caller has just read from the database which runs wait for it, or reached Prefect.
-    System.DATABASE: partial(waiting.systems),
+    System.DATABASE: waiting.systems,
 }
 
 

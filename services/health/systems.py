@@ -22,11 +22,11 @@ from adapters.store import seals
 from adapters.store.beside import sources
 from adapters.tables import conditions
 from adapters.tables.open_conditions import open_conditions
-from adapters.tables.people import letters
+from adapters.tables.people import notices
 from adapters.tables.runs import receipts
 from domain.runs import age_text
 from models.errors import System, Transient, Unusable
-from models.said import Said, Value
+from models.said import Value, said
 from models.store.condition import OF_CHECKS
 from models.views.health import Verdict
 from services import derived
@@ -204,7 +204,7 @@ def _refused_by_source() -> dict[str, int]:
 def _last_verify() -> Found:
     """Check what checks have found, and that the last scheduled check came to its end: then it left its time."""
     checked_at = conditions.stored_object().checked_at
-    last = Said("verified", {"at": _minute(checked_at)}) if checked_at else Said("never_verified")
+    last = said("store_verified", at=_minute(checked_at)) if checked_at else said("never_verified")
     if damage := open_conditions(OF_CHECKS):
         return wrong("damage_found", last=last, damage=[f"{each.code} {each.count:,}" for each in damage])
     run = _last_scheduled_check()
@@ -239,7 +239,7 @@ def _last_anchor() -> Found:
         return off("no_anchor")
     at = _minute(found.at)
     if found.lacks or datetime.now(UTC) - found.at > _OLD_ANCHOR:
-        return warning("anchor_lacks", number=found.number, at=at, lacks=found.lacks)
+        return warning("anchor_lacks" if found.lacks else "anchored", number=found.number, at=at, lacks=found.lacks)
     return ok("anchored", number=found.number, at=at)
 
 
@@ -275,7 +275,7 @@ def _people() -> Found:
     count = len(settings().people_urls)
     if not count:
         return off("no_people")
-    newest, addresses = letters.newest(), map(masked, settings().people_urls)
+    newest, addresses = notices.newest_letters(), map(masked, settings().people_urls)
     failed = {each: newest[each] for each in addresses if each in newest and newest[each].failure}
     if failed:
         failures = [f"{name} at {each.failed_at:%Y-%m-%d %H:%M} UTC: {each.failure}" for name, each in failed.items()]

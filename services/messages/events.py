@@ -20,7 +20,7 @@ from adapters.settings.settings import settings
 from adapters.store.objects.requests import stored_version
 from adapters.tables.archives import archives
 from adapters.tables.messages import endpoints, notifications
-from adapters.tables.runs import failures, refused
+from adapters.tables.runs import refused, runs
 from domain.archive.difference import differences
 from domain.archive.versions import newest_first
 from domain.messages import bodies
@@ -39,7 +39,7 @@ from models.payments import DiscrepancyState
 from models.runs.cause import FailedReceipt
 from models.runs.receipt import VersionRow
 from services.payments import recorded
-from services.receipts.stored_archive import StoredArchive
+from services.receipts import StoredArchive
 
 log = structlog.get_logger()
 
@@ -242,7 +242,7 @@ def announce_failure(receipt_id: str) -> list[Event]:
     Raises:
         Transient: the database does not answer.
     """
-    failure = failures.of_receipt(receipt_id)
+    failure = runs.failure_of(receipt_id)
     return [_announced(failed(failure))] if failure else []
 
 
@@ -256,7 +256,7 @@ def announce_failures(now: datetime) -> list[Event]:
     """
     if not known_endpoints():
         return []
-    return [_announced(failed(each)) for each in failures.without_event(now - TRIED_FOR, _MOST_AT_ONCE)]
+    return [_announced(failed(each)) for each in runs.failures_without_event(now - TRIED_FOR, _MOST_AT_ONCE)]
 
 
 def _announced(event: Event) -> Event:

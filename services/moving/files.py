@@ -9,7 +9,7 @@ from contextvars import copy_context
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from adapters.files.brought import Brought, Note
+from adapters.files.move_note import MovedFile, MoveNote
 from adapters.files.spool import spooled, write_spooled
 from adapters.files.storage import Storage
 from adapters.inbox import move_mark
@@ -43,7 +43,7 @@ class Pair:
     target: Storage
 
 
-def bring(pair: Pair, note: Note, on_bytes: OnBytes) -> Found:
+def bring(pair: Pair, note: MoveNote, on_bytes: OnBytes) -> Found:
     """Bring every file of a storage that is not yet in its new place, and note that this pass has seen it.
 
     Programs may be at work in the old storage: a file that disappears meanwhile is left to the next pass.
@@ -81,7 +81,7 @@ def files(storage: Storage, strange: dict[str, str] | None = None) -> Iterator[t
     return ((key, size) for key, size in found if not _TEMPORARY.match(key) and key != move_mark.NAME)
 
 
-def remove_surplus(pair: Pair, note: Note) -> int:
+def remove_surplus(pair: Pair, note: MoveNote) -> int:
     """Remove from the new storage what the old storage no longer has, and compare the sizes of everything else.
 
     Returns:
@@ -118,7 +118,7 @@ def _remove_empty(top: Path, key: str) -> None:
             return
 
 
-def is_whole(pair: Pair, note: Note) -> bool:
+def is_whole(pair: Pair, note: MoveNote) -> bool:
     """Return whether the new storage has exactly the files that this pass has seen: their number and their bytes."""
     sizes = [size_bytes for _, size_bytes in files(pair.target)]
     return (len(sizes), sum(sizes)) == note.amount(pair.name)
@@ -133,7 +133,7 @@ def _take(done: set[Future[bool | str]], found: Found) -> None:
             found.new += result
 
 
-def _brought(pair: Pair, note: Note, key: str, size_bytes: int, on_bytes: OnBytes) -> bool | str:
+def _brought(pair: Pair, note: MoveNote, key: str, size_bytes: int, on_bytes: OnBytes) -> bool | str:
     """Bring a file, and return whether it was new; the key and the reason if it cannot be read."""
     known = note.find(pair.name, key)
     if known is None or known.size_bytes != size_bytes or not _WRITE_ONCE.match(key):
@@ -151,7 +151,7 @@ def _brought(pair: Pair, note: Note, key: str, size_bytes: int, on_bytes: OnByte
     return False
 
 
-def _compared(pair: Pair, key: str, known: Brought | None) -> Brought:
+def _compared(pair: Pair, key: str, known: MovedFile | None) -> MovedFile:
     """Bring a file whose bytes the new storage may not have, read it back there, and return what it is.
 
     Raises:
@@ -175,7 +175,7 @@ def _compared(pair: Pair, key: str, known: Brought | None) -> Brought:
     return brought
 
 
-def _read(pair: Pair, key: str, stack: ExitStack) -> tuple[bytes, Path | None, Brought]:
+def _read(pair: Pair, key: str, stack: ExitStack) -> tuple[bytes, Path | None, MovedFile]:
     """Return the bytes of a file, or the path of a copy in the spool if it is large, and what was read."""
     digest, size_bytes, small = hashlib.sha256(), 0, list[bytes]()
     large = None
@@ -190,7 +190,7 @@ def _read(pair: Pair, key: str, stack: ExitStack) -> tuple[bytes, Path | None, B
             small.append(chunk)
         else:
             write_spooled(large, chunk)
-    return b"".join(small), Path(large.name) if large else None, Brought(size_bytes, digest.hexdigest())
+    return b"".join(small), Path(large.name) if large else None, MovedFile(size_bytes, digest.hexdigest())
 
 
 def _write_large(target: Storage, key: str, path: Path) -> None:
@@ -205,7 +205,7 @@ def _differs(pair: Pair, key: str, expected: str, found: str) -> Conflict:
     return Conflict(f"{pair.name}: {pair.target.location(key)}: expected {expected}, found {found}; run the move again")
 
 
-def bring_late(pair: Pair, note: Note) -> int:
+def bring_late(pair: Pair, note: MoveNote) -> int:
     """Bring the files that no pass has brought, into a storage that is in use. Nothing there is replaced.
 
     Returns:

@@ -24,18 +24,18 @@ from sqlmodel import col
 from adapters.database import copying
 from adapters.database.migration import migrate
 from adapters.database.transactions import engine
-from adapters.files.brought import Note, note_at
+from adapters.files.move_note import MoveNote, note_at
 from adapters.inbox import move_mark
 from adapters.peers import receiver
 from adapters.platform.locks import held
 from adapters.settings.settings import Settings, settings
 from models.errors import Conflict
-from models.runs.run import WorkerRow
+from models.runs.run import Leased, LeaseRow
 from models.store.moving import Amount, Mark, Moved, MovePlan, Phase
 from services.moving.files import OnBytes, Pair, bring, bring_late, is_whole, remove_surplus
 from services.moving.planning import Move, phase_of
 
-_WATCHED_S = 26  # a worker beats every 5 s; workers take each other for dead after 25 s
+_WATCHED_S = 26  # a worker renews its lease every 5 s, and its lease lasts 25 s
 
 
 @contextmanager
@@ -61,20 +61,20 @@ def _receivers(old: Settings) -> list[str]:
 
 
 def living_workers(database: Engine) -> list[str]:
-    """Return the ids of the workers that beat. If none of those that have not signed off does, looking takes 26 s."""
-    before, living = _beats(database), list[str]()
+    """Return the ids of the workers that renew their leases. If none that has not signed off does, it takes 26 s."""
+    before, living = _expiries(database), list[str]()
     for _ in range(_WATCHED_S if before else 0):
         time.sleep(1)
-        living = [each for each, beats in _beats(database).items() if beats != before.get(each)]
+        living = [each for each, expires_at in _expiries(database).items() if expires_at != before.get(each)]
         if living:
             break
     return living
 
 
-def _beats(database: Engine) -> dict[str, int]:
+def _expiries(database: Engine) -> dict[str, datetime]:
+    its = select(col(LeaseRow.subject), col(LeaseRow.expires_at)).where(col(LeaseRow.kind) == Leased.WORKER)
     with database.connect().execution_options(cellar_reading=True) as connection:
-        rows = connection.execute(select(col(WorkerRow.worker_id), col(WorkerRow.beats)))
-        return {row.worker_id: row.beats for row in rows}
+        return {row.subject: row.expires_at for row in connection.execute(its)}
 
 
 OnRows = Callable[[int], None]
@@ -112,7 +112,7 @@ def move_all(move: Move, planned: MovePlan, on_bytes: OnBytes, on_rows: OnRows) 
             return _closed(move, planned, note, on_bytes, on_rows)
 
 
-def _closed(move: Move, planned: MovePlan, note: Note, on_bytes: OnBytes, on_rows: OnRows) -> Moved:
+def _closed(move: Move, planned: MovePlan, note: MoveNote, on_bytes: OnBytes, on_rows: OnRows) -> Moved:
     """Make the last pass. The old inbox is marked before it is listed: what starts later reads the mark."""
     for inbox in (move.source.inbox, move.target.inbox):
         _put(move, Phase.CLOSED, inbox)
@@ -136,20 +136,26 @@ def _rows(move: Move, on_rows: OnRows) -> dict[str, int]:
     return copying.copy_rows(move.database, engine(), on_rows)
 
 
-def _late(move: Move, planned: MovePlan, note: Note) -> Moved:
+def _late(move: Move, planned: MovePlan, note: MoveNote) -> Moved:
     """Bring what has come into the old inbox since the move was complete. The new installation may be at work."""
     _put(move, Phase.COMPLETE, move.target.inbox)  # a kill between the two marks leaves the second undone
     late = sum(bring_late(pair, note) for pair in move.pairs if pair.name == "inbox")
     return Moved(plan=planned, is_complete=True, late=late)
 
 
-def _require_whole(pair: Pair, note: Note) -> None:
+def _require_whole(pair: Pair, note: MoveNote) -> None:
     if not is_whole(pair, note):
         raise Conflict(f"{pair.name}: the new place has other files than were brought; run the move again")
 
 
 def _moved(
-    move: Move, planned: MovePlan, note: Note, *, rows: dict[str, int] | None = None, unread: list[str], late: int = 0
+    move: Move,
+    planned: MovePlan,
+    note: MoveNote,
+    *,
+    rows: dict[str, int] | None = None,
+    unread: list[str],
+    late: int = 0,
 ) -> Moved:
     amounts = {pair.name: _amount(note, pair.name) for pair in move.pairs}
     return Moved(
@@ -163,7 +169,7 @@ def _moved(
     )
 
 
-def _amount(note: Note, name: str) -> Amount:
+def _amount(note: MoveNote, name: str) -> Amount:
     files, size_bytes = note.amount(name)
     return Amount(files=files, size_bytes=size_bytes)
 

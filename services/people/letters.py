@@ -15,7 +15,7 @@ from uuid import uuid4
 from adapters.peers import people
 from adapters.platform.cancellation import clock
 from adapters.settings.settings import settings
-from adapters.tables.people import letters, notices
+from adapters.tables.people import notices
 from domain.people.letters import Places, trial_text, words
 from domain.people.notices import Word, looked_at, next_attempt, opened, settled, told, word_due
 from models.errors import CellarError
@@ -86,7 +86,7 @@ def send_due(now: datetime) -> list[Sent]:
     """Send the letters that are due, and keep what came of each. An address that hangs delays no other address."""
     urls = {people.masked(url): url for url in settings().people_urls}
     due = defaultdict[str, list[LetterRow]](list)
-    for letter in letters.due(list(urls), now):
+    for letter in notices.due_letters(list(urls), now):
         due[letter.address].append(letter)
     with ThreadPoolExecutor(max(len(due), 1)) as threads:
         sent = threads.map(lambda address: _send_all(urls[address], due[address], now), due)
@@ -98,7 +98,7 @@ def _send_all(url: str, due: Sequence[LetterRow], now: datetime) -> list[Sent]:
     sent = []
     for letter in due:
         at = now + timedelta(seconds=clock() - began_s)
-        if letters.claim(letter, at + _CLAIMED_FOR):
+        if notices.claim_letter(letter, at + _CLAIMED_FOR):
             sent.append(_send(url, letter, at))
     return sent
 
@@ -108,9 +108,9 @@ def _send(url: str, letter: LetterRow, now: datetime) -> Sent:
         people.send(url, letter.title, letter.text)
     except CellarError as error:
         failure = str(error)
-        letters.keep_failed(letter, failure, next_attempt(letter.planned_at, letter.attempts + 1, now), now)
+        notices.keep_failed(letter, failure, next_attempt(letter.planned_at, letter.attempts + 1, now), now)
         return Sent(letter.address, letter.title, failure)
-    letters.keep_sent(letter, now)
+    notices.keep_sent(letter, now)
     return Sent(letter.address, letter.title, None)
 
 

@@ -11,8 +11,7 @@ from models.messages.event import Event
 from services.messages.events import announce, events_of
 from services.payments import recorded
 from services.processing.findings import PayloadFindings
-from services.receipts.leaving import leave_inbox
-from services.receipts.stored_archive import StoredArchive
+from services.receipts import StoredArchive, leave_inbox
 
 
 def complete(archived: StoredArchive, reconciled: PayloadFindings | None) -> list[Event]:

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 import structlog
 
 from adapters.platform.cancellation import checkpoint
-from adapters.store.objects.requests import StoredRequest, stored_request
 from adapters.tables.archives import archives
 from adapters.tables.runs import receipts
 from domain.archive.versions import newest_first
@@ -19,7 +18,7 @@ from services.payments.discrepancies import reconcile_version
 from services.payments.duplicates import reconcile_duplicates
 from services.payments.holds import reconcile_holds
 from services.payments.recorded import may_have_discrepancies
-from services.receipts.stored_archive import StoredArchive, stored_archive
+from services.receipts import StoredArchive, stored_archive
 from services.settlements.importing import rematch
 
 log = structlog.get_logger()
@@ -105,12 +104,5 @@ def _others(current: StoredArchive) -> Iterator[list[BookedPayment]]:
     for age in newest_first(archives.ages(reference)):
         if age.receipt_id != current.receipt_id:
             checkpoint()
-            request = _stored_request(reference, age.receipt_id)
-            yield booked(request.archive(), request.payment_terms)
-
-
-def _stored_request(reference: str, receipt_id: str) -> StoredRequest:
-    request = stored_request(reference, receipt_id)
-    if request is None:
-        raise Conflict(f"the store does not have receipt {receipt_id}; send the archive again", code="RECEIPT_LOST")
-    return request
+            other = stored_archive(reference, age.receipt_id)
+            yield booked(other.archive, other.request.payment_terms)

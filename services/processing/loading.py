@@ -9,7 +9,7 @@ from adapters.tables.archives import archives
 from adapters.tables.runs import receipts
 from domain.archive.versions import age_of
 from models.runs.receipt import VersionRow
-from services.receipts.stored_archive import StoredArchive, stored_archive
+from services.receipts import StoredArchive, stored_archive
 
 
 def load(archived: StoredArchive) -> int:

@@ -23,7 +23,7 @@ from domain.secrets.card_secrets import secret_ranges
 from domain.secrets.sealing import sealed
 from models.archive.content import ContentCut, Spelling, StoredContent
 from models.errors import Conflict, Refused
-from services.receipts.raw_body import RawBody, opened_raw_body
+from services.receipts import RawBody, opened_raw_body
 
 _READ_BYTES = 1 << 20
 

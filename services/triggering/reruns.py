@@ -1,4 +1,4 @@
-"""Starts the re-runs that people ask for. A re-run that was asked for happens, also if Prefect is away now."""
+"""Starts the re-runs that people ask for, also if Prefect is away now; and the next run of a wait whose run is gone."""
 
 import asyncio
 from collections.abc import Sequence
@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import structlog
 
 from adapters.database.transactions import writing
+from adapters.peers import prefect_api
 from adapters.peers.prefect_api import run_url
 from adapters.tables.runs import runs, waiting
 from models.errors import Conflict, System, Transient
@@ -15,7 +16,7 @@ from models.runs.cause import WaitingRow
 from models.runs.run import RunState, Trigger
 from models.views.archives.archives import RerunStarted
 from services.people.actions import record_within
-from services.receipts.lookup import latest_receipt_id
+from services.receipts import latest_receipt_id
 from services.triggering.trigger import start_run
 
 log = structlog.get_logger()
@@ -47,16 +48,44 @@ async def start_asked() -> int:
     Raises:
         Transient: the database or Prefect does not answer.
     """
-    started = 0
-    for row in await asyncio.to_thread(waiting.asked):
-        try:
-            if await asyncio.to_thread(waiting.of_run, row.flow_run_id):  # else another process was faster
-                await _start(row)
-                started += 1
-        except Conflict as conflict:
-            log.error("a re-run is not started", receipt_id=row.receipt_id, why=str(conflict))
-            await asyncio.to_thread(waiting.remove, row.flow_run_id)
-    return started
+    asked = await asyncio.to_thread(waiting.asked)
+    return sum([await _replaced(each, Trigger.RERUN) for each in asked])
+
+
+async def end_lost_waits() -> int:
+    """End the waits whose run does not come back: a person has cancelled or deleted it, or Prefect has lost it.
+
+    Start the next run of each such archive; a run that a person has cancelled has none. No worker executes a run that
+    waits, so nobody records its end. The sweep of the inbox misses the runs that wait for an endpoint, because their
+    receipts are complete and have left the inbox.
+
+    Returns:
+        How many waiting runs were gone. Where Prefect cannot take the next run, it is given up as by `start_asked`.
+
+    Raises:
+        Transient: the database or Prefect does not answer.
+    """
+    asked = set(await asyncio.to_thread(waiting.by_run))
+    gone = asked - await prefect_api.on_their_way(asked)
+    # Read again after Prefect's answer, because a run records its end before Prefect has it.
+    rows = await asyncio.to_thread(waiting.by_run)
+    lost = [rows[each] for each in gone if each in rows]
+    for row in lost:
+        await _replaced(row, Trigger.SWEEP)
+    return len(lost)
+
+
+async def _replaced(row: WaitingRow, why: Trigger) -> bool:
+    """Start a run in place of a wait, unless another process was faster, and return whether it is started."""
+    if await asyncio.to_thread(waiting.of_run, row.flow_run_id) is None:
+        return False
+    try:
+        await _start(row, why)
+    except Conflict as conflict:
+        log.error("a run is not started", receipt_id=row.receipt_id, why=str(conflict))
+        await asyncio.to_thread(waiting.remove, row.flow_run_id)
+        return False
+    return True
 
 
 async def begun(asked: Sequence[RerunStarted], since: datetime) -> list[RerunStarted]:
@@ -89,15 +118,15 @@ def _ask(reference: str, receipt_id: str, by: str, now: datetime) -> WaitingRow:
 
 async def _started(row: WaitingRow) -> RerunStarted:
     try:
-        return await _start(row)
+        return await _start(row, Trigger.RERUN)
     except Transient as error:
         if error.system is not System.PREFECT:
             raise
         return RerunStarted(reference=row.reference, flow_run_id=None, state=RunState.AWAITING_RETRY, url=None)
 
 
-async def _start(row: WaitingRow) -> RerunStarted:
-    run = await start_run(row.reference, row.receipt_id, Trigger.RERUN)
+async def _start(row: WaitingRow, why: Trigger) -> RerunStarted:
+    run = await start_run(row.reference, row.receipt_id, why)
     await asyncio.to_thread(waiting.remove, row.flow_run_id)
     url = run_url(run.flow_run_id)
     return RerunStarted(reference=row.reference, flow_run_id=run.flow_run_id, state=run.state, url=url)

@@ -1,12 +1,14 @@
 """Registers deliveries and starts their runs. Every step is idempotent."""
 
 import asyncio
+import logging
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import structlog
 
 from adapters.inbox import inbox
+from adapters.observation.log import bound
 from adapters.observation.metrics import run_ended
 from adapters.observation.tracing import TRACEPARENT, span
 from adapters.peers import prefect_api
@@ -18,17 +20,16 @@ from adapters.tables.runs import receipts, runs
 from adapters.tables.runs.receipts import Registration
 from domain.runs import CANCELLED
 from models.archive.archive import State
-from models.errors import Conflict, Locked
+from models.errors import Conflict, Locked, Transient, Unreadable
 from models.runs.receipt import Delivery
 from models.runs.run import RunRow, RunState, Trigger
-from services.receipts.leaving import leave_again
+from services.receipts import leave_again
 
 log = structlog.get_logger()
 
 _ANNOUNCED_WITHIN = timedelta(seconds=5)
 _MOST_ATTEMPTS_AT_ONCE = 100
 _MOST_TOGETHER = 100
-_SOON = timedelta(seconds=5)
 _not_repaired: set[str] = set()
 """The runs that left an archive damaged. Reading it again at each sweep would delay the other deliveries."""
 _locked: set[str] = set()
@@ -90,7 +91,8 @@ async def trigger(delivery: Delivery, why: Trigger, again: Sequence[Delivery] = 
     """Register a delivery and ensure that a run of its receipt is on its way, unless the receipt is archived and whole.
 
     A receipt with a recorded failure waits for a person or for the next delivery. A receipt that seems to be on its way
-    is checked: its run may have been killed, or Prefect may have forgotten it.
+    is checked: its run may have been killed, or Prefect may have forgotten it. An error of this receipt alone delays no
+    other receipt; each sweep logs it again.
 
     Args:
         again: further deliveries of the same receipt, which get the same run.
@@ -101,8 +103,19 @@ async def trigger(delivery: Delivery, why: Trigger, again: Sequence[Delivery] = 
     Raises:
         Transient: the database or Prefect does not answer; the sweep tries again.
     """
-    with span("trigger", delivery.headers.get(TRACEPARENT), receipt_id=delivery.receipt_id, trigger=why) as traced:
-        flow_run_id = await _trigger([delivery, *again], why)
+    about = {"receipt_id": delivery.receipt_id, "trigger": why}
+    with (
+        bound(delivery.reference, delivery.receipt_id),
+        span("trigger", delivery.headers.get(TRACEPARENT), **about) as traced,
+    ):
+        try:
+            flow_run_id = await _trigger([delivery, *again], why)
+        except Exception as error:  # whatever is wrong with this receipt, the other receipts go on
+            if isinstance(error, Transient) and not isinstance(error, Unreadable):
+                raise
+            # structlog's own trace would show values from payloads
+            logging.getLogger(__name__).exception("receipt %s is not triggered", delivery.receipt_id)
+            return False
         traced.note(flow_run_id=flow_run_id or "none")
         return flow_run_id is not None
 
@@ -202,9 +215,8 @@ async def start_run(reference: str, receipt_id: str, why: Trigger, *, repeats: b
         run = await prefect_api.create_run(identity, receipt_id, attempt, why)
         if not run.ended:
             await asyncio.to_thread(receipts.set_awaited, receipt_id)
-            # A run that is due soon starts by itself: its worker may be taking it now.
-            if why is not Trigger.SWEEP and run.waits_until and run.waits_until > datetime.now(UTC) + _SOON:
-                await prefect_api.make_due(run)
+            if why is not Trigger.SWEEP:
+                await prefect_api.make_due([run])
             return run
         if why is not Trigger.RERUN and not repeats and await asyncio.to_thread(_is_complete, receipt_id):
             return run  # it completed the receipt during the request
@@ -251,7 +263,7 @@ def _is_kept(reference: str, receipt_id: str) -> bool:
         return stored is not None and stored.is_whole() and not archives.is_accepted(receipt_id)
     except Locked:
         raise
-    except Conflict:
+    except (Conflict, Unreadable):
         return False
 
 

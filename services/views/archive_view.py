@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 import sqlalchemy as sql
@@ -18,11 +19,12 @@ from adapters.settings.settings import settings
 from adapters.store import ocfl
 from adapters.tables import conditions
 from domain.messages.endpoints import shown_url
+from domain.words.catalogue import warned, word
 from models.archive.archive import ArchiveRow, FormFieldRow, SignatureRow
 from models.archive.content import FileRow
 from models.archive.session import IntegrationRow, LabelRow, SessionRow
 from models.archive.verdict import SignedDocumentRow
-from models.archive.warning import WarningCode, WarningRow
+from models.archive.warning import WarningRow
 from models.completeness.processes import MissingProcessRow
 from models.messages.notification import NotificationAttemptRow, NotificationRow
 from models.payments import LEDGER, DiscrepancyRow, DiscrepancyState, PaymentRow
@@ -57,12 +59,6 @@ _Shown = Callable[[Session, Sequence[Any], int], Sequence[Any]]
 LISTED_AT_ONCE = 200
 WHOLE = (1 << 31) - 2
 """More items than any list has."""
-_DETAILS = {
-    WarningCode.SOURCES_DIFFER: "another source than that of the process has sent it; what it sent is set aside until "
-    "a person accepts it with `cellar quarantine release`",
-    WarningCode.VERSION_FROM_FUTURE: "the event.timestamp of a version is more than a day after its arrival; a version "
-    "that arrives later replaces it",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,11 +199,15 @@ def _as(view: type[BaseModel]) -> _Shown:
     return _each(lambda row: view.model_validate(row, from_attributes=True))
 
 
+def _warning(code: str, where: str = "", values: Mapping[str, Any] = MappingProxyType({})) -> WarningView:
+    return WarningView(code=code, where=where, detail=word(warned(code, values)), values=dict(values))
+
+
 def _of_deliveries(session: Session, reference: str) -> list[WarningView]:
     """Return the warnings that follow from what has arrived."""
     asked = sql.select(*OF_DELIVERIES.values()).where(col(ArchiveRow.reference) == reference)
     found = zip(OF_DELIVERIES, session.connection().execute(asked).one(), strict=True)
-    return [WarningView(code=code, where="", detail=_DETAILS[code]) for code, is_warned in found if is_warned]
+    return [_warning(code) for code, is_warned in found if is_warned]
 
 
 def _sessions(session: Session, rows: Sequence[SessionRow], most: int) -> list[ListedSession]:
@@ -316,7 +316,12 @@ LISTS: Mapping[str, _Rows | _Made] = {
     "sessions": _Rows(SessionRow, _by(SessionRow.position), _sessions),
     "signatures": _Rows(SignatureRow, _by(SignatureRow.position), _each(_signature)),
     "fields": _Rows(FormFieldRow, _by(FormFieldRow.position), _as(FieldView)),
-    "warnings": _Rows(WarningRow, _by(WarningRow.position), _as(WarningView), last=_of_deliveries),
+    "warnings": _Rows(
+        WarningRow,
+        _by(WarningRow.position),
+        _each(lambda row: _warning(row.code, row.where, row.values)),
+        last=_of_deliveries,
+    ),
     "payments": _Rows(PaymentRow, _by(PaymentRow.position), _payments),
     "discrepancies": _Rows(DiscrepancyRow, _BY_CODE, _discrepancies, where=(_NOT_CLOSED,)),
     "closed_discrepancies": _Rows(DiscrepancyRow, _BY_CODE, _discrepancies, where=(_CLOSED,)),

@@ -7,7 +7,7 @@ from adapters.tables.runs import receipts
 from domain.runs import cause_of
 from models.runs.cause import Cause
 from models.views.archives.archives import ArchiveQuery
-from services.receipts.lookup import latest_receipt_id
+from services.receipts import latest_receipt_id
 from services.views import archive_list
 from tests.advice.named import commands_in, plain_commands_in
 from tests.cli.conftest import Cellar, Ended

@@ -24,8 +24,7 @@ from services.processing.completion import complete
 from services.processing.findings import reconcile_findings
 from services.processing.loading import load
 from services.processing.persisting import persist
-from services.receipts.lookup import receipt_of
-from services.receipts.stored_archive import stored_archive
+from services.receipts import receipt_of, stored_archive
 from services.views import archive_view
 from tests.advice.following import followed, ran
 from tests.cli.conftest import Cellar

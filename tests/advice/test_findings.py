@@ -32,21 +32,22 @@ from models.messages.notification import NotificationRow, NotificationState
 from models.payments import Discrepancy, DiscrepancyCode
 from models.people import NoticeKind
 from models.runs.cause import Cause
-from models.runs.run import RunRow, RunState, Trigger
+from models.runs.run import RunState
 from models.store.fixity import Fault
 from services.completeness.finding_missing import find_missing
 from services.messages import endpoints
 from services.payments.discrepancies import reconcile
 from services.people.sightings import look, report_refusing, report_unverified
-from services.triggering.refusals import restore_refused
+from services.triggering.refused import restore_refused
 from services.views import archive_view
 from tests.advice.following import followed, ran
 from tests.cli.archives.test_quarantine_command import quarantined
 from tests.cli.conftest import Cellar
-from tests.domain.archive import test_warnings
+from tests.domain.archive.test_reading import FIRES
 from tests.domain.payloads import changed
 from tests.flows.conftest import received
 from tests.installations import archived, damaged_file
+from tests.records import run_row
 from tests.reported_events import SUBMITTED, archived_at, event, reported
 from tests.samples import sample_body, sample_document
 
@@ -222,9 +223,7 @@ def open_codes() -> list[str]:
 
 # warnings
 
-PAYLOADS: dict[str, Any] = {
-    code: changed(path, value) for code, path, value, _ in test_warnings.FIRES if path != "reference"
-}
+PAYLOADS: dict[str, Any] = {code: changed(path, value) for code, path, value, _ in FIRES if path != "reference"}
 WITHOUT_END = {
     WarningCode.DUPLICATE_KEY: "it asks for nothing",
     WarningCode.TEXT_REPLACED: "it asks for nothing",
@@ -321,10 +320,7 @@ def away(_cellar: Cellar) -> Mend:
     receipt_id = received(R, BODY).receipt_id
 
     def _begun(attempt: int) -> None:
-        run = RunRow(
-            flow_run_id="run", attempt=attempt, reference=R, receipt_id=receipt_id, trigger=Trigger.WEBHOOK,
-            state=RunState.RUNNING, started_at=NOW,
-        )  # fmt: skip
+        run = run_row("run", receipt_id, attempt=attempt, reference=R, started_at=NOW)  # fmt: skip
         runs.begin(run)
 
     def _next_attempt() -> None:
@@ -421,7 +417,9 @@ NOTICES: dict[NoticeKind, Callable[[Cellar], Mend]] = {
 OF_TIME = {
     NoticeKind.DELIVERIES_REFUSED: "it ends two hours after the last; what it says ends the refused bodies, above",
     NoticeKind.RECEIVER_REFUSING: "it ends two hours after the last report",
+    NoticeKind.CONDITION: "of a condition without a letter of its own; no other is known now",
     NoticeKind.STORE_UNVERIFIED: "it ends with the next check that comes to its end, of the flow",
+    NoticeKind.CONDITION: "its advice is that of its condition",
 }
 
 

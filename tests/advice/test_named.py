@@ -57,7 +57,7 @@ def test_check_of_commands_finds_what_does_not_exist() -> None:
 def test_every_text_of_the_console_names_commands_and_settings_that_exist_and_its_hebrew_names_the_same() -> None:
     for english, hebrew in pairs_of_console():
         assert [fault for each in plain_commands_in(english) if (fault := fault_of(each))] == []
-        assert sorted(plain_commands_in(hebrew)) == sorted({*plain_commands_in(english)}), english
+        assert {*plain_commands_in(hebrew)} == {*plain_commands_in(english)}, english
         assert settings_in(hebrew) == settings_in(english), english
 
 

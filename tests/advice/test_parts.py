@@ -15,7 +15,7 @@ from adapters.anchors.witness import keep_last, last_anchor
 from adapters.settings.settings import Settings, settings
 from adapters.store import seals
 from adapters.tables.runs import receipts
-from api.console.words.meanings import part_meaning
+from api.console.words.telling import part_meaning
 from cli.operation.status import prefect_yaml
 from models.runs.cause import Cause
 from models.sources import StatedTerms

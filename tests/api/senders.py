@@ -55,6 +55,12 @@ def peak_bytes(pid: int) -> int:
     return int(re.findall(r"VmHWM:\s+(\d+)", status)[0]) << 10
 
 
+def login_cookie(receiver: Receiver) -> str:
+    """Return the header of a browser that has seen the page of the login."""
+    answer = receiver.client.get("/console/login", headers={"cookie": ""})
+    return f"cookie: {answer.headers['set-cookie'].partition(';')[0]}"
+
+
 class Sender:
     """A sender on a plain socket, which reads the answer only when a test asks for it."""
 

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import pytest
 
 from cli.main import main
+from tests.prepared import prepared
+
+__all__ = ["prepared"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Receiver
 
 
 @needs_prometheus
+@pytest.mark.faults  # its repair is seen 15 s later
 def test_alerts_fire_for_a_fault_and_stop_after_its_repair(watched: tuple[Receiver, Prometheus]) -> None:
     receiver, prometheus = watched
     receiver.post(sample_body("before"))

@@ -1,10 +1,20 @@
-"""`cellar status` and `cellar doctor` beside a running `cellar up`."""
+"""Operators read the log of each run, its trace and its state, and import archives by one command."""
 
 import json
+import subprocess
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
 from subprocess import CompletedProcess
+from typing import Any
 
-from tests.conftest import wait_until
-from tests.end_to_end.conftest import Running, cellar
+import httpx
+
+from adapters.observation.log import reference_digest
+from tests.conftest import LONGEST_S, wait_until
+from tests.end_to_end.collector import Collector
+from tests.end_to_end.conftest import Endpoint, Running, cellar, have_ended
+from tests.samples import sample_body
 
 MAY_BE_LOW = {"disk of data"}
 
@@ -26,3 +36,129 @@ def test_running_installation_passes_every_check(up: Running) -> None:
     for name in ("sweep-inbox/scheduled", "find-missing/scheduled"):
         assert checks[name]["found"] == "current, its schedule is active"
     assert checks["settings"]["verdict"] == "warning"  # private endpoints are allowed
+
+
+_TASKS = {"persist-files", "load-metadata", "reconcile-payments", "notify-downstream"}
+
+
+def test_receipt_trigger_run_tasks_and_notification_are_one_trace(up: Running, collector: Collector) -> None:
+    receipt_id = up.send(sample_body("traced-reference"))["document"]["reference"]
+    archive = up.read_until("traced-reference", have_ended(runs=1))
+    wait_until(lambda: {"trigger", "run"} <= {each.name for each in collector.trace_of(receipt_id)})
+
+    spans = {each.name: each for each in collector.trace_of(receipt_id)}
+
+    assert set(spans) == {"receive", "trigger", "run", *_TASKS, "notification"}
+    assert {each.trace_id for each in spans.values()} == {spans["receive"].trace_id}
+    names = {each.span_id: name for name, each in spans.items()}
+    parents = {name: names.get(each.parent_id) for name, each in spans.items()}
+    assert parents == {
+        "receive": None,
+        "trigger": "receive",
+        "run": "receive",
+        **dict.fromkeys(_TASKS, "run"),
+        "notification": "notify-downstream",
+    }
+    flow_run_id = archive["runs"][0]["flow_run_id"]
+    assert {spans[name].attributes["cellar.flow_run_id"] for name in ("trigger", "run")} == {flow_run_id}
+    assert {each.service for each in spans.values()} == {"cellar"}
+    assert b"traced-reference" not in collector.received
+
+
+def test_span_of_a_refused_body_names_the_error_and_nothing_of_the_body(up: Running, collector: Collector) -> None:
+    up.send(b'{"event": {"type": "WHP_ARCHIVE"}, "reference": 7, "note": "a value of a payload"}')
+
+    wait_until(lambda: any(each.name == "receive" and each.is_error for each in collector.spans))
+
+    assert b"a value of a payload" not in collector.received
+
+
+def test_import_says_what_it_has_done_and_a_second_import_skips_it(up: Running, endpoint: Endpoint) -> None:
+    saved = up.folder / "saved"
+    saved.mkdir()
+    (saved / "saved.json").write_bytes(sample_body("saved"))
+
+    first, second = (cellar(up, "import", "saved", "--json") for _ in range(2))
+
+    told = [json.loads(each.stdout) for each in (first, second)]
+    assert [(each["state"], each["imported"], each["known"]) for each in told] == [
+        ("Completed", 1, 0),
+        ("Completed", 0, 1),
+    ]
+    assert (first.returncode, second.returncode) == (0, 0)
+    [run] = up.read("saved")["runs"]
+    assert (run["flow_run_id"], run["trigger"], run["state"]) == (told[0]["flow_run_id"], "import", "Completed")
+    assert up.read("saved")["state"] == "completed"
+    assert "saved" not in endpoint.confirmed
+
+
+def test_refused_payload_and_missing_path_are_named_and_exit_with_1(up: Running) -> None:
+    (up.folder / "wrong.json").write_bytes(b'{"reference": 1}')
+
+    refused, missing = (cellar(up, "import", each) for each in ("wrong.json", "nowhere"))
+
+    assert (refused.returncode, missing.returncode) == (1, 1)
+    assert f"{up.folder}/wrong.json" in refused.stdout
+    assert "0 imported, 0 already known, 1 refused, 0 failed" in refused.stdout
+    assert f"nothing at {up.folder}/nowhere" in missing.stderr
+
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_printed_commands_work_when_they_are_pasted_and_show_no_secret(up: Running) -> None:
+    printed = (up.folder / "up.log").read_text()
+    send, read = [line for line in printed.splitlines() if line.startswith("curl ")]
+
+    answer = json.loads(subprocess.check_output(["bash", "-c", send]))
+    of_the_readme = sha256((ROOT / "docs/hello.json").read_bytes()).hexdigest()
+    assert (answer["status"], answer["document"]["reference"]) == ("0", of_the_readme)
+    wait_until(lambda: up.read("hello-cellar").get("state") == "completed")
+    assert json.loads(subprocess.check_output(["bash", "-c", read]))["reference"] == "hello-cellar"
+    assert up.secret not in printed
+    assert up.token not in printed
+
+
+def test_lines_of_a_process_tell_its_way_and_carry_its_ids(up: Running) -> None:
+    receipt_id = up.send(sample_body("its way"))["document"]["reference"]
+    up.read_until("its way", lambda archive: archive.get("state") == "completed")
+    way = ["archive received", "run started", "message sent", "run ended"]
+    wait_until(lambda: {line["event"] for line in lines_about(up, "its way")} >= set(way))
+
+    lines = {line["event"]: line for line in lines_about(up, "its way")}
+
+    assert list(lines) in (way, [*way[:2], "run ended", "message sent"])  # an attempt may take longer than its run
+    ids = {(line["receipt_id"], line["reference_digest"]) for line in lines.values()}
+    assert ids == {(receipt_id, reference_digest("its way"))}
+    assert len({lines[event]["flow_run_id"] for event in way[1:]}) == 1
+    assert lines["run ended"]["process_number"] == up.read("its way")["process_number"]
+    assert lines["run ended"]["outcome"] in ("Completed", "Undelivered")
+    assert all(line["duration_s"] >= 0 for event, line in lines.items() if event != "run started")
+
+
+def test_failed_run_leaves_a_warning_with_the_digest_of_its_process(up: Running) -> None:
+    deployment = httpx.get(f"{up.prefect_url}/api/deployments/name/process-archive/archive", timeout=LONGEST_S).json()
+    parameters = {"reference": "unknown", "receipt_id": "0" * 64}
+    run = up.prefect(f"/deployments/{deployment['id']}/create_flow_run", {"parameters": parameters})
+
+    def _ended() -> list[dict[str, Any]]:
+        return [line for line in lines_about(up, "unknown", "--level", "warning") if line["event"] == "run ended"]
+
+    wait_until(lambda: bool(_ended()))
+    (line,) = _ended()
+    assert (line["outcome"], line["flow_run_id"]) == ("Failed", run["id"])
+    assert line["reference_digest"] == reference_digest("unknown")
+
+
+def test_each_line_of_each_log_is_json_with_zone_and_none_has_a_reference(up: Running) -> None:
+    up.send(sample_body("050-1234567"))
+    up.read_until("050-1234567", lambda archive: archive.get("state") == "completed")
+
+    for log in (up.folder / "data" / "logs").iterdir():
+        lines = log.read_text().splitlines()
+        assert all(datetime.fromisoformat(json.loads(line)["timestamp"]).tzinfo for line in lines), log
+        assert "050-1234567" not in log.read_text()
+
+
+def lines_about(up: Running, *arguments: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in cellar(up, "logs", *arguments).stdout.splitlines()]

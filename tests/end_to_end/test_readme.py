@@ -86,7 +86,7 @@ def test_make_commands_do_what_the_readme_says() -> None:
         for target in ("up", "test")
     }
     assert planned["up"].splitlines()[-1].endswith("cellar up")
-    assert " -m pytest " in planned["test"].splitlines()[-1]
+    assert all(f" {each}" in planned["test"] for each in ("-m pytest ", "lint "))
 
 
 def test_settings_table_matches_the_settings() -> None:

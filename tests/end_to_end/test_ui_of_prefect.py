@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from adapters.store import ocfl
-from adapters.tables.runs import runs
+from adapters.tables.runs import leases
 from tests.conftest import LONGEST_S, wait_until
 from tests.end_to_end.browser import needs_chromium, page
 from tests.end_to_end.conftest import FOR_RETRY_IN_UI, Endpoint, Running, have_ended
@@ -46,10 +46,10 @@ def complete(up: Running) -> None:
 def busy(up: Running) -> Iterator[None]:
     """Hold the lease of the process, so that its run waits until the test clicks Cancel."""
     with installed(up.folder):
-        assert runs.take_lease(LONG, "another", 3600)
+        assert leases.take([LONG], "another", 3600)
     yield
     with installed(up.folder):
-        runs.release_lease(LONG, "another")
+        leases.release([LONG], "another")
 
 
 def test_cancel_stops_a_run_and_the_sweep_does_not_restart_it(up: Running, browser: Page, busy: None) -> None:

@@ -3,10 +3,13 @@
 import subprocess
 from typing import Any
 
+import pytest
+
 from tests.conftest import wait_until
 from tests.end_to_end.conftest import AWAY, FOR_RETRY, PREFECT, Endpoint, Running, cellar, have_ended
 
 
+@pytest.mark.faults  # its pauses grow with the outage
 def test_unconfirmed_message_is_delivered_by_itself_and_its_run_is_completed_then(
     up: Running, endpoint: Endpoint
 ) -> None:

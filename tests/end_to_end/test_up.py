@@ -1,25 +1,34 @@
-"""`cellar up` starts, stops and starts again."""
+"""`cellar up` starts, stops and starts again, and keeps its files private under a umask that lets others read."""
 
 import os
 import signal
+import stat
 import subprocess
 import time
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.conftest import LONGEST_S, wait_until
-from tests.end_to_end.conftest import Running, have_ended, new_installation, up_in
+from tests.end_to_end.conftest import Running, cellar, have_ended, new_installation, up_in
 from tests.samples import sample_body
 from tests.scrapes import scraped
 
 
-def test_stop_leaves_no_process_and_the_next_start_finds_the_data(tmp_path: Path) -> None:
-    installation = new_installation(tmp_path)
+@pytest.mark.usefixtures("open_umask")
+def test_files_are_private_and_a_stop_leaves_no_process_and_the_next_start_finds_the_data(tmp_path: Path) -> None:
+    installation, data = new_installation(tmp_path), tmp_path / "data"
     with up_in(installation) as process:
         receipt_id = installation.send(sample_body("kept"))["document"]["reference"]
+        installation.send(b'{"reference": 1}')
         installation.read_until("kept", lambda archive: archive.get("state") == "completed")
+        wait_until(lambda: any((data / "inbox" / "quarantine").iterdir()))
+        assert cellar(installation, "verify").returncode == 0
+        while_up = open_to_others(data)
         _stop(process, signal.SIGINT, tmp_path)
+    assert while_up == open_to_others(data) == []
+    assert {each.name for each in data.iterdir()} >= {"inbox", "store", "secrets", "logs", "prefect", "cellar.db"}
 
     with up_in(installation) as process:
         archive = installation.read("kept")
@@ -65,6 +74,19 @@ def _processes_of(data: Path) -> list[int]:
                 continue
             if mark in environment.split(b"\0"):
                 found.append(int(entry.name))
+    return found
+
+
+def open_to_others(folder: Path) -> list[str]:
+    """Return the paths that others may read, write or enter. Files that disappear during the search are skipped."""
+    found = []
+    for path in [folder, *folder.rglob("*")]:
+        try:
+            bits = stat.S_IMODE(path.lstat().st_mode)
+        except FileNotFoundError:
+            continue
+        if bits & 0o077:
+            found.append(f"{path.relative_to(folder)} {bits:o}")
     return found
 
 

@@ -14,8 +14,6 @@ from services.custody.verifying import stored_objects
 from tests.conftest import MIGRATED, make_tables, url_of
 
 NOT_OF_ARCHIVES = {
-    "worker",
-    "claim",
     "lease",
     "endpoint",
     "task_result",

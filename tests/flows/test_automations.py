@@ -26,7 +26,7 @@ from pytest_httpserver import HTTPServer
 from adapters.observation.log import reference_digest
 from adapters.settings.environment import POOL
 from domain.messages.bodies import process_missing, store_damaged
-from flows.execution.events import emit
+from flows.execution.reporting import emit
 from flows.process_archive import process_archive
 from models.completeness.processes import MissingProcessRow, Why
 from models.messages.event import Event, EventType

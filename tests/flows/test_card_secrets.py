@@ -35,7 +35,7 @@ from models.errors import CellarError, Locked
 from services.custody.verifying import object_of, verify_object
 from services.processing.persisting import persist
 from services.processing.staging import stage, stage_what_rebuilds
-from services.receipts.raw_body import opened_raw_body
+from services.receipts import opened_raw_body
 from services.views import archive_view
 from tests.flows.card_secrets import (
     CLEAR,

@@ -5,13 +5,13 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import FlowRun, State
-from prefect.states import Scheduled
+from prefect.states import Running, Scheduled
 from pytest_httpserver import HTTPServer
 from sqlmodel import col, update
 from werkzeug import Request, Response
@@ -21,8 +21,7 @@ from adapters.files.store import store
 from adapters.settings.settings import Settings
 from adapters.store.objects import history
 from adapters.tables.messages import endpoints, notifications
-from flows.deliver_messages import deliver_messages
-from flows.execution.undelivered import settle, undelivered_runs
+from flows.deliver_messages import deliver_messages, settle, start_missing_runs, undelivered_runs
 from flows.process_archive import process_archive
 from models.messages.endpoint import EndpointRow
 from models.messages.event import Event, EventType
@@ -121,6 +120,26 @@ def test_run_with_an_unconfirmed_message_ends_as_undelivered_and_becomes_complet
 
 def _history_keys(receipt_id: str) -> list[str]:
     return [key for key, _ in store().listed("archives") if key.endswith(f"logs/history/{receipt_id}.json")]
+
+
+@pytest.mark.parametrize(("begun_h", "started"), [(0, 0), (2, 1)], ids=["just now", "two hours ago"])
+def test_endpoint_gets_a_run_beside_one_that_its_killed_worker_may_have_left(
+    prefect: str, sqlite_installation: Settings, begun_h: int, started: int
+) -> None:
+    """Nobody recovers the runs of a stock worker. Two runs of an endpoint share its messages, and send none twice."""
+
+    async def _check() -> int:
+        async with get_client() as client:
+            await client.create_deployment(await client.create_flow(deliver_messages), "scheduled")
+            begun: State[Any] = Scheduled(scheduled_time=datetime.now(UTC) - timedelta(hours=begun_h))
+            name = uuid4().hex
+            run = await client.create_flow_run(
+                deliver_messages, parameters={"endpoint": name}, tags=[f"endpoint:{name}"], state=begun
+            )
+            await client.set_flow_run_state(run.id, Running(), force=True)
+            return await start_missing_runs(client, [name])
+
+    assert asyncio.run(_check()) == started
 
 
 def test_failing_endpoint_is_not_tried_by_the_next_run(downstream: Downstream) -> None:

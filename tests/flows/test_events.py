@@ -26,9 +26,10 @@ from models.archive.archive import State as ArchiveState
 from models.messages.endpoint import EndpointRow
 from models.messages.event import EventRow
 from models.runs.cause import Cause
-from models.runs.run import RunRow, RunState, Trigger
+from models.runs.run import RunState
 from tests.flows.conftest import received, store_away
 from tests.messages import message_of
+from tests.records import run_row
 from tests.samples import sample_body, sample_document
 
 pytestmark = pytest.mark.usefixtures("prefect", "installation")
@@ -129,6 +130,7 @@ def test_failure_is_announced_once_and_again_when_the_archive_fails_again() -> N
     assert told["flow_run_id"]
 
 
+@pytest.mark.parametrize("installation", ["sqlite"], indirect=True)
 def test_run_that_waits_is_no_failure() -> None:
     received("process-1", sample_body())
 
@@ -141,8 +143,7 @@ def test_run_that_waits_is_no_failure() -> None:
 def test_sweep_announces_the_failure_of_a_worker_that_was_killed_before_it_said_so() -> None:
     delivery = received("process-1", sample_body())
     now = datetime.now(UTC)
-    run = RunRow(flow_run_id="killed", attempt=1, reference="process-1", receipt_id=delivery.receipt_id,
-                 trigger=Trigger.WEBHOOK, state=RunState.RUNNING, started_at=now)  # fmt: skip
+    run = run_row("killed", delivery.receipt_id, reference="process-1", started_at=now)  # fmt: skip
     runs.begin(run)
     runs.end(
         "killed", 1, RunState.FAILED, ArchiveState.FAILED, now, Cause("SPOILED", "persist-files", "Refused", "why")

@@ -24,7 +24,7 @@ from adapters.files.store import store
 from adapters.inbox import inbox, quarantine
 from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl
-from adapters.tables.runs import runs
+from adapters.tables.runs import leases
 from adapters.tables.runs.imports import ImportAttempt
 from flows.import_archives import import_archives
 from models.errors import Conflict, Refused
@@ -268,7 +268,7 @@ def _check_killed(saved: Path, writes: int) -> None:
     command = [sys.executable, "-c", code, str(saved), str(writes)]
     assert subprocess.run(command, env=environment, timeout=200, check=False, capture_output=True).returncode == -9
     for lease in rows(LeaseRow):  # as if the leases of the dead holder had expired
-        runs.release_lease(lease["reference"], lease["holder"])
+        leases.release([lease["subject"]], lease["holder"])
 
     asyncio.run(import_archives([str(saved)]))
 

@@ -19,9 +19,9 @@ from adapters.database import transactions
 from adapters.files.store import store
 from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl, seals
-from adapters.tables.runs.runs import release_lease
+from adapters.tables.runs import leases
 from flows.process_archive import process_archive
-from models.runs.run import LeaseRow
+from models.runs.run import Leased, LeaseRow
 from tests.conftest import LONGEST_S, make_tables
 from tests.flows.conftest import received
 from tests.flows.databases import rows_of_tables
@@ -126,9 +126,9 @@ def _killed_run(receipt_id: str, writes: int) -> bool:
 def _finish(receipt_id: str) -> None:
     """Run again, as if the dead holder's lease had expired."""
     with transactions.reading() as session:
-        lease = session.get(LeaseRow, "process-1")
+        lease = session.get(LeaseRow, (Leased.PROCESS, "process-1"))
     if lease:
-        release_lease("process-1", lease.holder)
+        leases.release(["process-1"], lease.holder)
     asyncio.run(process_archive("process-1", receipt_id))
 
 

@@ -15,7 +15,7 @@ from services.processing.completion import complete
 from services.processing.findings import reconcile_findings
 from services.processing.loading import load
 from services.processing.persisting import persist
-from services.receipts.stored_archive import stored_archive
+from services.receipts import stored_archive
 from services.views import archive_view
 from tests.flows.conftest import received
 from tests.work import work_of

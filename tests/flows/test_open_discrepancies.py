@@ -145,6 +145,7 @@ def test_failed_notification_does_not_hide_the_wrong_report(monkeypatch: pytest.
         asyncio.run(import_reports())
 
 
+@pytest.mark.parametrize("installation", ["sqlite"], indirect=True)
 def test_gone_or_refused_endpoint_is_not_retried_and_fails_no_flow(
     configure: Callable[..., Settings], httpserver: HTTPServer, tmp_path: Path
 ) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,7 +21,7 @@ from adapters.files.store import store
 from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl
 from adapters.tables import conditions
-from adapters.tables.runs import receipts, runs
+from adapters.tables.runs import leases, receipts
 from flows.process_archive import MOST_LOGGED, process_archive
 from models.errors import Refused
 from models.views.archives.archives import ArchiveQuery, ArchiveView
@@ -30,10 +29,9 @@ from models.views.archives.payments import Explanation
 from services.payments import discrepancies
 from services.views import archive_list, archive_view, overview
 from services.views.troubles import failures
-from tests.conftest import bucket_at
 from tests.flows.conftest import received
 from tests.flows.overheard import Overheard
-from tests.installations import checked, damaged_file, objects_below, stored_body, stored_file
+from tests.installations import checked, damaged_file, stored_file
 from tests.samples import PDF, PNG, sample_body, sample_document
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -133,34 +131,7 @@ def test_sample_becomes_a_complete_archive(installation: Settings) -> None:
     assert (run.state, run.trigger, run.attempt, run.failed_task) == ("Completed", "rerun", 1, None)
 
 
-def test_completed_receipt_leaves_the_inbox_and_its_body_can_be_rebuilt(sqlite_installation: Settings) -> None:
-    body = sample_body()
-    delivery = received("process-1", body)
-
-    archived("process-1", delivery.receipt_id)
-
-    assert list((Path(settings().inbox_location) / "waiting").iterdir()) == []
-    assert stored_body("process-1", delivery.receipt_id) == body
-
-
-def test_receipt_moves_from_a_bucket_inbox_to_a_bucket_store(
-    configure: Callable[..., Settings], sqlite_installation: Settings, s3_server: str
-) -> None:
-    home, body = f"s3://archives/{secrets.token_hex(8)}", sample_body()
-    configure(inbox_url=f"{home}/inbox", store_url=f"{home}/store", **bucket_at(s3_server))
-    delivery = received("process-1", body)
-    assert len(objects_below(f"{home}/inbox")) == 2
-
-    archive = archived("process-1", delivery.receipt_id)
-
-    assert (archive.state, archive.warnings) == ("completed", [])
-    assert objects_below(f"{home}/inbox") == {}
-    assert stored_body("process-1", delivery.receipt_id) == body
-    assert all(name.startswith(("archives/", "keys/", "results/")) for name in objects_below(f"{home}/store"))
-    assert list(settings().spool_dir.glob("*")) == []
-
-
-def test_second_run_changes_nothing(installation: Settings) -> None:
+def test_second_run_changes_nothing(sqlite_installation: Settings) -> None:
     received("process-1", sample_body())
     first = archived("process-1")
 
@@ -169,34 +140,6 @@ def test_second_run_changes_nothing(installation: Settings) -> None:
     history = {"runs", "runs_total", "timeline", "timeline_total"}
     assert second.model_dump(exclude=history) == first.model_dump(exclude=history)
     assert [each.state for each in second.runs] == ["Completed", "Completed"]
-
-
-def test_changed_delivery_becomes_the_next_version_and_replaces_the_rows(installation: Settings) -> None:
-    received("process-1", sample_body())
-    archived("process-1")
-    later = {"type": "WHP_ARCHIVE", "timestamp": "2024-01-01T00:00:00"}
-    changed = received("process-1", sample_body(event=later, attachments=[], payments=[]))
-
-    archive = archived("process-1", changed.receipt_id)
-
-    assert [each.version for each in archive.versions] == [1, 2]
-    assert [each.outcome for each in archive.deliveries] == ["new", "changed"]
-    assert [each.role for each in archive.files] == ["signed_document"]
-    assert (archive.payments, [each.code for each in archive.discrepancies]) == ([], ["FIELD_WITHOUT_PAYMENT"])
-
-
-def test_older_payload_that_arrives_late_becomes_a_version_but_replaces_no_rows(installation: Settings) -> None:
-    received("process-1", sample_body())
-    current = archived("process-1")
-    earlier = {"type": "WHP_ARCHIVE", "timestamp": "2001-01-01T00:00:00"}
-    late = received("process-1", sample_body(event=earlier, attachments=[]))
-
-    archive = archived("process-1", late.receipt_id)
-
-    assert [each.version for each in archive.versions] == [1, 2]
-    assert archive.files == current.files
-    assert archive.state == "completed"
-    assert receipts.current_receipt_id("process-1") == current.versions[0].receipt_id
 
 
 def test_run_of_a_receipt_of_another_process_is_refused(sqlite_installation: Settings) -> None:
@@ -254,34 +197,30 @@ async def _run_created(name: str, tags: set[str]) -> FlowRun:
         return await client.read_flow_run(run.id)
 
 
-@pytest.mark.parametrize(("tags", "updates"), [({"reference:process-1", "trigger:webhook"}, 1), (TAGS_OF_SAMPLE, 0)])
-def test_triggered_run_is_labelled_by_one_request_and_a_retry_by_none(
-    sqlite_installation: Settings, overheard_prefect: Overheard, tags: set[str], updates: int
+@pytest.mark.parametrize(
+    ("name", "tags", "updates"),
+    [
+        pytest.param("process-1", {"reference:process-1", "trigger:webhook"}, 1, id="triggered"),
+        pytest.param("process-1", TAGS_OF_SAMPLE, 0, id="retried"),
+        pytest.param("process-1", TAGS_OF_SAMPLE | {"attention"}, 1, id="retried after a failure"),
+        pytest.param("gentle-otter", {"mine"}, 3, id="started by a person"),
+    ],
+)
+def test_run_has_the_name_and_tags_of_its_archive_by_as_few_requests_as_change_them(
+    sqlite_installation: Settings, overheard_prefect: Overheard, name: str, tags: set[str], updates: int
 ) -> None:
     received("process-1", sample_body())
     overheard_prefect.forget()
 
     with temporary_settings({PREFECT_API_URL: overheard_prefect.url}):
-        run = asyncio.run(_run_created("process-1", tags))
+        run = asyncio.run(_run_created(name, tags))
 
-    assert (run.state_name, run.name, set(run.tags)) == ("Completed", "process-1", TAGS_OF_SAMPLE | tags)
+    assert (run.state_name, run.name, set(run.tags)) == (
+        "Completed",
+        "process-1",
+        TAGS_OF_SAMPLE | tags - {"attention"},
+    )
     assert len(overheard_prefect.labels()) == updates
-
-
-def test_completed_run_has_no_attention_left_of_an_attempt_that_failed(sqlite_installation: Settings) -> None:
-    received("process-1", sample_body())
-
-    run = asyncio.run(_run_created("process-1", TAGS_OF_SAMPLE | {"attention"}))
-
-    assert (run.state_name, set(run.tags)) == ("Completed", TAGS_OF_SAMPLE)
-
-
-def test_manually_started_run_gets_name_and_tags(sqlite_installation: Settings) -> None:
-    received("process-1", sample_body())
-
-    run = asyncio.run(_run_created("gentle-otter", {"mine"}))
-
-    assert (run.state_name, run.name, set(run.tags)) == ("Completed", "process-1", TAGS_OF_SAMPLE | {"mine"})
 
 
 def test_manually_started_run_is_tagged_even_if_it_fails_at_once(sqlite_installation: Settings) -> None:
@@ -305,7 +244,7 @@ def test_run_over_its_time_limit_fails_and_releases_its_lease(
     archive = archive_view.archive("process-1")
     assert archive
     assert [(each.state, each.failed_task) for each in archive.runs] == [("Failed", "persist-files")]
-    assert runs.take_lease("process-1", "the next run", 0)
+    assert leases.take(["process-1"], "the next run", 0)
 
     configure(run_timeout_s=3600)
     assert archived("process-1").state == "completed"
@@ -415,7 +354,7 @@ def test_message_to_a_gone_endpoint_is_dead_and_not_retried(
 def test_run_waits_for_the_lease_of_its_process(sqlite_installation: Settings) -> None:
     received("process-1", sample_body())
     now = datetime.now(UTC)
-    assert runs.take_lease("process-1", "another run", 3)
+    assert leases.take(["process-1"], "another run", 3)
 
     archive = archived("process-1")
 

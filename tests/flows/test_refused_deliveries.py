@@ -20,8 +20,7 @@ from flows.sweep_inbox import sweep_inbox
 from models.errors import Refused
 from models.views.troubles import RefusedQuery
 from services.messages.events import known_endpoints
-from services.triggering.refusals import list_all_refused
-from services.triggering.releases import release_all
+from services.triggering.refused import list_all_refused, release_all
 from services.views import troubles
 from tests.flows.conftest import due_now
 from tests.flows.databases import in_new_database

@@ -18,13 +18,16 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.exceptions import ObjectAlreadyExists
 from pytest_httpserver import HTTPServer
+from sqlmodel import select
 from werkzeug import Request, Response
 
+from adapters.database.transactions import reading
 from adapters.settings.environment import POOL, prefect_defaults, prefect_environment, settings_environment
 from adapters.settings.settings import settings
 from flows.execution.results import saved_block
 from flows.process_archive import process_archive
 from flows.worker.worker import Worker
+from models.runs.run import Leased, LeaseRow
 from tests.conftest import LONGEST_S, running, wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -111,6 +114,13 @@ def _log(name: str) -> Path:
     folder = settings().data_dir.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     return folder / f"{name}.log"
+
+
+def living() -> dict[str, datetime]:
+    """Return when the lease of each worker expires that has neither signed off nor been found dead."""
+    with reading() as session:
+        found = session.exec(select(LeaseRow).where(LeaseRow.kind == Leased.WORKER))
+        return {each.subject: each.expires_at for each in found}
 
 
 def log_of(name: str) -> str:

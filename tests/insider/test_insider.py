@@ -106,6 +106,7 @@ def test_rewrite_is_found_and_not_exported(cellar: Cellar, few: Copies, tmp_path
     assert result(cellar, case, few, tmp_path / "copy") == (True, False)
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(("table", "column"), ROWS)
 def test_rewritten_row_is_found_and_not_exported(
     cellar: Cellar, few: Copies, tmp_path: Path, table: str, column: str

@@ -33,11 +33,7 @@ _READ_AHEAD_BYTES = 4 << 20
 _DAMAGE = (ValueError, KeyError, TypeError, IndexError)
 """The errors that a flipped byte in cuts or skeleton causes."""
 Read = Callable[[str], Iterable[bytes]]
-_SECRETS_LOCKED = ArchiveWarning(
-    WarningCode.SECRETS_LOCKED,
-    "",
-    "sealed values are shown as null: the archive's key is missing; restore it, and re-run the archive",
-)
+_SECRETS_LOCKED = ArchiveWarning(WarningCode.SECRETS_LOCKED, "")
 
 
 @dataclass(frozen=True)

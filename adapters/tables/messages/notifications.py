@@ -29,12 +29,6 @@ def plan_within(session: Session, event: EventRow, messages: Iterable[Notificati
         insert_new(session, NotificationRow, message.model_dump())
 
 
-def event_of(message: NotificationRow) -> EventRow | None:
-    """Return the event of a message. None for a message of an earlier build, or of a group."""
-    with reading() as session:
-        return session.get(EventRow, message.event_id) if message.event_id else None
-
-
 def get(message_id: str) -> NotificationRow:
     with reading() as session:
         return session.get_one(NotificationRow, message_id)

@@ -19,7 +19,7 @@ from models.said import Said, moment, said, said_by
 EXPIRED = said("not_confirmed_in_time")
 UNDER_WAY = said("attempt_under_way")
 _CLAIMED_FOR = timedelta(seconds=25)
-"""Longer than an attempt takes. After that, the process that makes it is gone."""
+"""Longer than an attempt takes. After that, the process that makes it is gone. It is no lease: nobody renews it."""
 _PAGE_CLAIMED_FOR = timedelta(seconds=120)
 _PROBED_FOR = timedelta(seconds=30)
 _RESERVED_FOR = timedelta(seconds=20)

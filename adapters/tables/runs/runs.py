@@ -1,20 +1,21 @@
-"""The history of runs, and the lease that prevents two runs from working on one process at once."""
+"""The history of runs."""
 
-from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import or_
-from sqlmodel import Session, col, func, select, update
+from sqlalchemy import and_, or_
+from sqlmodel import Session, col, exists, func, select, update
 
 from adapters.database.transactions import insert_new, pages, reading, writing
 from adapters.tables.runs import waiting
 from adapters.tables.runs.receipts import cause_columns, set_state_within
-from models.archive.archive import State
+from models.archive.archive import ArchiveRow, State
 from models.errors import System
-from models.runs.cause import Cause, WaitingRow
+from models.messages.event import EventRow, EventType
+from models.runs.cause import Cause, FailedReceipt, WaitingRow
 from models.runs.receipt import DeliveryRow, ReceiptRow
-from models.runs.run import LeaseRow, RunRow, RunState
+from models.runs.run import RunRow, RunState
 
 _OF_AN_UNSEEN_END = {"state", "ended_at", "cause_code", "cause_error", "cause_sentence"}
 
@@ -130,20 +131,19 @@ def columns_of_end(state: RunState, now: datetime, cause: Cause | None) -> dict[
 
 
 def record_unseen(run: RunRow) -> bool:
-    """Record the end of a run whose process was killed, and return whether our history lacked that end."""
+    """Record the end of a run that no worker saw, and return whether our history lacked that end.
+
+    Its worker was killed, or a person cancelled it while it waited to be tried again.
+    """
+    its = (col(RunRow.flow_run_id) == run.flow_run_id, col(RunRow.receipt_id) == run.receipt_id)
+    last = select(func.max(RunRow.attempt)).where(*its).scalar_subquery()
+    waited = and_(col(RunRow.state) == RunState.AWAITING_RETRY, col(RunRow.attempt) == last)
+    unended = update(RunRow).where(*its, or_(col(RunRow.ended_at).is_(None), waited))
     with writing() as session:
         waiting.remove_within(session, [run.receipt_id], asked_too=False)
         if insert_new(session, RunRow, run.model_dump()):
             return True
-        ended = session.connection().execute(
-            update(RunRow)
-            .where(
-                col(RunRow.flow_run_id) == run.flow_run_id,
-                col(RunRow.receipt_id) == run.receipt_id,
-                col(RunRow.ended_at).is_(None),
-            )
-            .values(run.model_dump(include=_OF_AN_UNSEEN_END))
-        )
+        ended = session.connection().execute(unended.values(run.model_dump(include=_OF_AN_UNSEEN_END)))
         return ended.rowcount > 0
 
 
@@ -209,72 +209,42 @@ def has_failed(flow_run_id: str, receipt_id: str) -> bool:
         return session.exec(its.order_by(col(RunRow.attempt).desc())).first() in (RunState.FAILED, RunState.CANCELLED)
 
 
-def take_lease(reference: str, holder: str, lasts_s: float) -> bool:
-    """Take or renew the lease on a process, and return whether `holder` has it."""
-    return reference in take_leases([reference], holder, lasts_s)
-
-
-def take_leases(references: Iterable[str], holder: str, lasts_s: float) -> set[str]:
-    """Take or renew the leases on processes, and return the processes whose lease `holder` has.
-
-    Update and insert are one statement each, so of several holders that try, exactly one gets the lease.
-    """
-    with writing() as session:
-        now = _now(session)
-        # In order, so that two transactions cannot deadlock.
-        return {each for each in sorted(references) if _is_taken(session, each, holder, now, lasts_s)}
-
-
-def _is_taken(session: Session, reference: str, holder: str, now: datetime, lasts_s: float) -> bool:
-    row = {"reference": reference, "holder": holder, "expires_at": now + timedelta(seconds=lasts_s)}
-    taken = session.connection().execute(
-        update(LeaseRow)
-        .where(
-            col(LeaseRow.reference) == reference,
-            or_(col(LeaseRow.holder) == holder, col(LeaseRow.expires_at) < now),
-        )
-        .values(row)
-    )
-    return taken.rowcount == 1 or insert_new(session, LeaseRow, row)
-
-
-def release_lease(reference: str, holder: str) -> None:
-    """Release the lease on a process, so that the next run can take it."""
-    release_leases([reference], holder)
-
-
-def release_leases(references: Iterable[str], holder: str) -> None:
-    """Release the leases on processes, so that the next runs can take them."""
-    with writing() as session:
-        for page in pages(sorted(references)):
-            session.execute(
-                update(LeaseRow)
-                .where(col(LeaseRow.reference).in_(page), col(LeaseRow.holder) == holder)
-                .values(expires_at=_now(session) - timedelta(seconds=1))
-            )
-
-
-def release_leases_of(flow_run_id: str) -> None:
-    """Release the leases of the attempts of a run that is no longer executed."""
-    with writing() as session:
-        now = _now(session)
-        session.execute(
-            update(LeaseRow)
-            .where(col(LeaseRow.holder).startswith(f"{flow_run_id}:"), col(LeaseRow.expires_at) > now)
-            .values(expires_at=now - timedelta(seconds=1))
-        )
-
-
-def _now(session: Session) -> datetime:
-    """Return the database's own time, since clocks of hosts may differ. SQLite has no clock, but serves one host."""
-    if session.get_bind().dialect.name != "postgresql":
-        return datetime.now(UTC)
-    now: datetime = session.connection().execute(select(func.clock_timestamp())).scalar_one()
-    return now
-
-
-def lease_expiry(flow_run_id: str) -> datetime | None:
-    """Return when the newest lease of a run's attempts expires or expired. None: no lease, or another run has it."""
+def failure_of(receipt_id: str) -> FailedReceipt | None:
+    """Return the failure of a receipt; None if it has not failed for good."""
     with reading() as session:
-        held = select(LeaseRow.expires_at).where(col(LeaseRow.holder).startswith(f"{flow_run_id}:"))
-        return session.exec(held.order_by(col(LeaseRow.expires_at).desc())).first()
+        receipt = session.get(ReceiptRow, receipt_id)
+        return next(_failures(session, [receipt] if receipt else []), None)
+
+
+def failures_without_event(since: datetime, most: int) -> list[FailedReceipt]:
+    """Return the failures of archives since a time that are no events yet, oldest first."""
+    told = exists().where(
+        col(EventRow.reference) == col(ArchiveRow.reference),
+        col(EventRow.type) == EventType.ARCHIVE_FAILED,
+        col(EventRow.at) == col(ArchiveRow.cause_since),
+    )
+    of_archive = (
+        col(ReceiptRow.reference) == col(ArchiveRow.reference),
+        col(ReceiptRow.cause_since) == col(ArchiveRow.cause_since),
+    )
+    failed = (ArchiveRow.state == State.FAILED, col(ArchiveRow.cause_since) > since, ~told)
+    found = select(ReceiptRow).join(ArchiveRow, of_archive[0]).where(of_archive[1], *failed)
+    with reading() as session:
+        rows = session.exec(found.order_by(col(ReceiptRow.cause_since), col(ReceiptRow.receipt_id)).limit(most))
+        return list(_failures(session, list(rows)))
+
+
+def _failures(session: Session, receipts: list[ReceiptRow]) -> Iterator[FailedReceipt]:
+    for each in receipts:
+        if each.state != State.FAILED or each.cause_code is None or each.cause_since is None:
+            continue
+        its = select(RunRow.flow_run_id).where(RunRow.receipt_id == each.receipt_id)
+        cause = Cause(each.cause_code, each.cause_task, each.cause_error or "", each.cause_sentence or "")
+        yield FailedReceipt(
+            each.reference,
+            each.receipt_id,
+            each.cause_since,
+            cause,
+            each.cause_attempt or 1,
+            session.exec(its.order_by(col(RunRow.started_at).desc()).limit(1)).first(),
+        )

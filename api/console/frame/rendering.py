@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -17,7 +17,7 @@ from api.console.frame import cookies
 from api.console.frame.cookies import ROOT, Visitor
 from api.console.frame.static import static_url
 from api.console.frame.visits import sent_path, visit
-from api.console.words import codes, formats, languages, meanings, telling, values
+from api.console.words import formats, languages, telling, values
 from domain.runs import heals_by_rerun
 from domain.words.wording import N_, Language
 
@@ -60,30 +60,28 @@ _FILTERS: Mapping[str, Callable[..., Any]] = {
     "day": formats.day_text,
     "size": formats.size_text,
     "number": formats.number_text,
-    "code": codes.code_text,
-    "code_or_value": codes.value_text,
-    "part": codes.part_text,
-    "missing_why": codes.missing_text,
-    "waits_for": codes.waits_text,
+    "code": telling.code_text,
+    "code_or_value": telling.value_text,
+    "part": partial(telling.code_text, kind="part"),
+    "missing_why": partial(telling.code_text, kind="missing"),
+    "waits_for": partial(telling.code_text, kind="waits"),
     "duration": formats.duration_text,
     "hour": formats.hour_text,
     "day_in_zone": formats.day_in_zone_text,
-    "filter_name": codes.filter_text,
-    "tone": codes.tone,
+    "filter_name": telling.filter_text,
+    "tone": telling.tone,
     "worded": languages.worded,
-    "discrepancy": meanings.discrepancy_text,
-    "discrepancy_meaning": meanings.discrepancy_meaning,
-    "warning_meaning": meanings.warning_meaning,
-    "condition_meaning": meanings.condition_meaning,
-    "cause_meaning": meanings.cause_meaning,
-    "wait_meaning": meanings.wait_meaning,
-    "answer_meaning": meanings.answer_meaning,
-    "part_meaning": meanings.part_meaning,
+    "discrepancy": telling.discrepancy_text,
+    "meaning": telling.meaning,
+    "wait_meaning": telling.wait_meaning,
+    "answer_meaning": telling.answer_meaning,
+    "part_meaning": telling.part_meaning,
     "part_found": telling.part_found,
-    "choice": meanings.choice_text,
+    "choice": telling.choice_text,
     "english": telling.english,
     "told": telling.told,
     "happened": telling.happened,
+    "warned": telling.warning,
     "value": values.json_text,
     "in_path": lambda text: quote(str(text), safe=""),
 }

@@ -27,8 +27,8 @@ from services.bulk import planning
 from services.completeness import finding_missing
 from services.payments import discrepancies
 from services.people import actions
-from services.triggering import dismissals
-from services.triggering.releases import release_all
+from services.triggering import refused as triggering_refused
+from services.triggering.refused import release_all
 from services.views import troubles
 
 DISCREPANCIES = f"{ROOT}/discrepancies"
@@ -115,7 +115,7 @@ async def dismiss_refused(form: Posted, person: Person) -> Response:
 
 
 def _dismiss(receipt_id: str, said: Dismissal) -> None:
-    if dismissed := dismissals.dismiss(_of_body(receipt_id), said, datetime.now(UTC)):
+    if dismissed := triggering_refused.dismiss(_of_body(receipt_id), said, datetime.now(UTC)):
         refused.record(dismissed)  # so that the next page shows it; the sweep does the same
 
 

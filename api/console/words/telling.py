@@ -1,4 +1,4 @@
-"""What the services say, as a part of a page in its language."""
+"""What the services say, as parts of a page in its language: codes, what they mean, and sentences."""
 
 import unicodedata
 from collections.abc import Mapping
@@ -9,10 +9,89 @@ from markupsafe import Markup
 from adapters.words.languages import texts
 from api.console.words.languages import gettext, language
 from api.console.words.values import NO_VALUE, isolated, plain
-from domain.words.catalogue import word
+from domain.words import parts
+from domain.words.catalogue import MEANINGS, warned, word
+from domain.words.causes import ANSWERS, CAUSES
+from domain.words.codes import WORDS
+from domain.words.wording import Meaning, meant, translated
 from models.said import Said, said_of
-from models.views.archives.archives import TimelineEntry
+from models.store.condition import ConditionCode
+from models.views.archives.archives import TimelineEntry, WarningView
 from models.views.health import Check
+
+_TONES: Mapping[str, str] = {
+    **dict.fromkeys(
+        (
+            *("completed", "delivered", "Completed", "settled", "charged", "sound", "released"),
+            *("ok", "active", "done", "archived"),
+        ),
+        "green",
+    ),
+    **dict.fromkeys(ConditionCode, "red"),
+    **dict.fromkeys(("failed", "dead", "Failed", "Crashed", "broken", "refused", "open", "wrong", "deleted"), "red"),
+    **dict.fromkeys(
+        (
+            *("pending", "processing", "received", "AwaitingRetry", "Running", "held", "changed", "fields_changed"),
+            *("warning", "running", "paused", "queued", "started", "failing", "dismissed", "set_aside"),
+        ),
+        "orange",
+    ),
+}
+
+
+def code_text(code: str | None, kind: str = "") -> str:
+    """Return the words for a code, or for a name of one kind of thing; itself without words."""
+    known = WORDS.get(f"{kind}_{code}" if kind else code or "")
+    return gettext(known) if known else code or ""
+
+
+def value_text(value: object) -> str:
+    """Return the value of a filter: the words for a code, else the value itself."""
+    return code_text(value) if isinstance(value, str) else str(value)
+
+
+def filter_text(name: str) -> str:
+    """Return the label of a filter. A filter without words is named by its own name."""
+    known = WORDS.get(f"filter_{name}")
+    return gettext(known) if known else name.replace("_", " ").capitalize()
+
+
+def tone(code: str | None) -> str:
+    """Return the colour in which a code is shown: green, orange, red or grey."""
+    return _TONES.get(code or "", "secondary")
+
+
+def meaning(code: str | None) -> Meaning | None:
+    """Return what a cause, a refusal, a warning, a discrepancy or a condition means."""
+    return meant(MEANINGS, code, texts(language()))
+
+
+def wait_meaning(system: str) -> Meaning | None:
+    """Return why runs wait for a system, and what brings it back."""
+    return meaning(f"{system.upper().replace(' ', '_')}_AWAY")
+
+
+def answer_meaning(code: str) -> Meaning | None:
+    """Return why a page or an action fails."""
+    return meant(ANSWERS, code, texts(language()))
+
+
+def discrepancy_text(code: str) -> str:
+    """Return what a discrepancy means in a sentence; the code itself if it has no words."""
+    found = meaning(code)
+    return found.what if found else code
+
+
+def part_meaning(check: Check) -> Meaning | None:
+    """Return what is wrong with a part of the system, None if it is well."""
+    known = parts.part_meaning(check.name, check.code, check.verdict)
+    return known and translated(known, texts(language()))
+
+
+def choice_text(code: str) -> str:
+    """Return a choice of a filter: what a discrepancy, a warning or a condition means with its code, else its words."""
+    found = None if code in CAUSES else meaning(code)
+    return f"{found.what} ({isolated(code)})" if found else code_text(code)
 
 
 def told(said: Said | Mapping[str, Any] | None, text: str | None = None) -> Markup:
@@ -34,6 +113,11 @@ def told(said: Said | Mapping[str, Any] | None, text: str | None = None) -> Mark
 def happened(entry: TimelineEntry) -> Markup:
     """Return what an entry of a timeline says."""
     return told(Said(entry.code, entry.values))
+
+
+def warning(found: WarningView) -> Markup:
+    """Return what a warning says with its values."""
+    return told(warned(found.code, found.values))
 
 
 def part_found(check: Check) -> Markup:

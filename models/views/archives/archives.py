@@ -214,9 +214,12 @@ class FieldView(BaseModel):
 
 
 class WarningView(BaseModel):
+    """A warning. `detail` says in English what its code and values say in every language."""
+
     code: str
     where: str
     detail: str
+    values: dict[str, Any]
 
 
 class JudgementView(BaseModel):

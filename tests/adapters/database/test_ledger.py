@@ -11,8 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given
-from hypothesis import settings as hypothesis_settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Table, inspect, select, text
 
@@ -282,7 +281,6 @@ of_reports = st.fixed_dictionaries(
 
 
 @given(st.lists(st.tuples(made, st.lists(of_reports, max_size=3)), max_size=8))
-@hypothesis_settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @ON_BOTH
 def test_rows_are_payments_and_daily_totals_are_sums_of_rows(
     drawn: Sequence[tuple[dict[str, Any], Sequence[dict[str, Any]]]],

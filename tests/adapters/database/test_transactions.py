@@ -1,26 +1,35 @@
-"""Transactions of several processes on one database, and errors while the database is away."""
+"""Transactions on both databases: outages, pools, locks and counts."""
 
+import json
 import os
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from threading import Barrier
 
 import psycopg
 import pytest
+from sqlalchemy import Engine, text
 from sqlmodel import Session, select
 
+from adapters.database.counts import counts
+from adapters.database.migration import migrate
+from adapters.database.outages import Program, connect_as
 from adapters.database.transactions import engine, insert_new, insert_rows, is_reachable, reading, writing
 from adapters.settings.settings import Settings
 from adapters.tables.runs import receipts
 from models.archive.archive import ArchiveRow, FormFieldRow
-from models.errors import Transient
+from models.errors import Transient, Unusable
 from models.runs.receipt import ReceiptRow
-from tests.conftest import LONGEST_S
+from tests.conftest import LONGEST_S, url_of
+from tests.installations import archived, closed_url
 from tests.records import NOON, delivery, digest
+from tests.samples import sample_document
 
 Configure = Callable[..., Settings]
 ROW = {"receipt_id": "a", "reference": "r", "state": "received", "received_at": NOON, "size_bytes": 1}
@@ -160,3 +169,143 @@ def test_connection_that_breaks_during_a_transaction_is_transient(configure: Con
 
     with pytest.raises(Transient), reading() as session:
         session.connection().exec_driver_sql("SELECT pg_terminate_backend(pg_backend_pid())")
+
+
+def error_of_reading() -> str:
+    with pytest.raises(Transient) as failed, reading() as session:
+        session.connection().exec_driver_sql("SELECT * FROM receipt")
+    return in_full(failed.value)
+
+
+def in_full(error: Transient) -> str:
+    return " ".join([str(error), *error.__notes__])
+
+
+def test_missing_file_is_named_and_not_made(configure: Configure, tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    configure(data_dir="here")
+
+    said = error_of_reading()
+
+    assert f"the database does not exist {tmp_path}/here/cellar.db; " in said
+    assert f"CELLAR_DATA_DIR, which is 'here' in the working directory {tmp_path}" in said
+    assert not list((tmp_path / "here").iterdir())
+
+
+def test_relative_url_of_a_database_is_explained(configure: Configure, tmp_path: Path) -> None:
+    configure(database_url="sqlite:///rows.db")
+
+    assert f"CELLAR_DATABASE_URL in the working directory {tmp_path}" in error_of_reading()
+
+
+def test_file_of_another_kind_is_refused(configure: Configure, tmp_path: Path) -> None:
+    configure(database_url=f"sqlite:///{tmp_path}/notes.txt")
+    (tmp_path / "notes.txt").write_text("notes " * 500)
+
+    expected = f"the database is no SQLite file {tmp_path}/notes.txt; check CELLAR_DATABASE_URL"
+    assert expected in error_of_reading()
+    with pytest.raises(Unusable) as refused:
+        migrate()
+    assert expected in in_full(refused.value)
+
+
+def test_database_without_tables_is_named(configure: Configure, tmp_path: Path) -> None:
+    configure(database_url=f"sqlite:///{tmp_path}/rows.db")
+    (tmp_path / "rows.db").touch()
+
+    said = error_of_reading()
+
+    assert f"run `cellar migrate` {tmp_path}/rows.db; if it is the wrong database" in said
+
+
+def test_database_in_a_file_in_place_of_a_folder_cannot_be_made(configure: Configure, tmp_path: Path) -> None:
+    (tmp_path / "data").touch()
+
+    with pytest.raises(Unusable, match="cannot be made") as refused:
+        migrate()
+
+    assert f"{tmp_path}/data/cellar.db; check CELLAR_DATA_DIR" in in_full(refused.value)
+
+
+def test_server_that_is_away_is_named_without_user_and_password(configure: Configure) -> None:
+    host = closed_url().removeprefix("http://")
+    configure(database_url=f"postgresql://hidden:hidden@{host}/archives")
+
+    said = error_of_reading()
+
+    assert "the database does not answer: nothing listens at its address" in said
+    assert f"archives at {host}; check CELLAR_DATABASE_URL" in said
+    assert "hidden" not in said
+
+
+def test_missing_database_of_a_server_is_named(configure: Configure, postgres_server: str) -> None:
+    configure(database_url=url_of(postgres_server, "nowhere"))
+
+    assert "the server has no such database" in error_of_reading()
+
+
+_MOST = 5
+_NAMES = "SELECT application_name FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+
+
+def test_threads_beyond_the_connections_wait_for_one(
+    configure: Callable[..., Settings], postgres_installation: str
+) -> None:
+    configure(database_url=postgres_installation, worker_connections=_MOST)
+    connect_as(Program.COMMAND)  # another test may have run a receiver in this process
+    all_at_once = Barrier(4 * _MOST)
+
+    def _use(_: int) -> None:
+        all_at_once.wait()
+        with reading() as session:
+            session.connection().execute(text("SELECT pg_sleep(0.05)"))
+
+    with ThreadPoolExecutor(4 * _MOST) as threads:
+        list(threads.map(_use, range(4 * _MOST)))
+
+    with psycopg.connect(postgres_installation) as connection:
+        names = [name for (name,) in connection.execute(_NAMES)]
+    assert len(names) == _MOST  # it keeps what it has opened
+    assert all(name.startswith("cellar command ") for name in names)
+
+
+@pytest.fixture
+def _often_switched() -> Iterator[None]:
+    usual_s = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(usual_s)
+
+
+@pytest.mark.usefixtures("_often_switched")
+def test_threads_that_ask_first_at_the_same_time_share_one_pool(configure: Callable[..., Settings]) -> None:
+    for _ in range(20):
+        configure()
+        all_at_once = Barrier(8)
+
+        def _ask(_: int, all_at_once: Barrier = all_at_once) -> Engine:
+            all_at_once.wait()
+            return engine()
+
+        with ThreadPoolExecutor(8) as threads:
+            assert len(set(threads.map(_ask, range(8)))) == 1
+
+
+def test_empty_database_has_a_zero_for_each_label(installation: Settings) -> None:
+    found = counts()
+
+    assert found.archives == {(state,): 0 for state in ("received", "processing", "completed", "failed")}
+    assert found.notifications == {(state,): 0 for state in ("pending", "delivered", "dead", "skipped")}
+    assert ("AMOUNT_MISMATCH", "open") in found.discrepancies
+    assert set(found.discrepancies.values()) == {0}
+
+
+def test_archives_and_discrepancies_are_counted(installation: Settings) -> None:
+    document = sample_document()
+    document["payments"][0]["amount"] += 1
+    archived("counted", json.dumps(document | {"reference": "counted"}).encode())
+
+    found = counts()
+
+    assert found.archives["completed",] == 1
+    assert found.discrepancies["AMOUNT_MISMATCH", "open"] == 1

@@ -15,13 +15,18 @@ Judge = Callable[..., Verdict]
 
 @pytest.fixture
 def judge(tmp_path: Path) -> Judge:
-    """Return a function that writes a PDF and its root certificates, and examines the PDF."""
+    """Return a function that writes a PDF, its root certificates and a trust list, and examines the PDF."""
 
-    def _judge(pdf: bytes, roots: Sequence[pdfs.Identity] = (), now: datetime | None = None) -> Verdict:
+    def _judge(
+        pdf: bytes, roots: Sequence[pdfs.Identity] = (), now: datetime | None = None, trusted: str | None = None
+    ) -> Verdict:
         (tmp_path / "signed.pdf").write_bytes(pdf)
         files = [tmp_path / f"root-{number}.pem" for number in range(len(roots))]
         for file, root in zip(files, roots, strict=True):
             file.write_bytes(root.pem)
-        return examine(tmp_path / "signed.pdf", files, now=now or datetime.now(UTC))
+        lists = [tmp_path / "list"] if trusted is not None else []
+        for each in lists:
+            each.write_text(trusted or "")
+        return examine(tmp_path / "signed.pdf", files, lists=lists, now=now or datetime.now(UTC))
 
     return _judge

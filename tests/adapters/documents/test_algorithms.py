@@ -1,10 +1,9 @@
 # mypy: disable-error-code="no-untyped-call"
 """Signatures of unusual algorithms and spellings are judged rightly, or not judged and said to be so."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +11,6 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-from adapters.documents.examination import examine
 from adapters.documents.trust.algorithms import Algorithm
 from models.archive.verdict import Outcome, SignatureVerdict, Strength, TimeSource, Verdict
 from tests import pdfs, signers
@@ -100,18 +98,6 @@ COMPUTED: dict[str, tuple[Callable[[], bytes], str]] = {
     "Ed25519": (lambda: edwards(ed25519.Ed25519PrivateKey.generate(), "ed25519", "sha512"), "ed25519 sha512"),
     "Ed448": (lambda: edwards(ed448.Ed448PrivateKey.generate(), "ed448", "shake256"), "ed448 shake256"),
 }
-
-
-@pytest.fixture
-def judge(tmp_path: Path) -> Callable[..., Verdict]:
-    def _judge(pdf: bytes, roots: Sequence[pdfs.Identity] = ()) -> Verdict:
-        (tmp_path / "signed.pdf").write_bytes(pdf)
-        files = [tmp_path / f"root-{number}.pem" for number in range(len(roots))]
-        for file, root in zip(files, roots, strict=True):
-            file.write_bytes(root.pem)
-        return examine(tmp_path / "signed.pdf", files, now=datetime.now(UTC))
-
-    return _judge
 
 
 Judge = Callable[..., Verdict]

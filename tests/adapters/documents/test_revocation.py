@@ -7,30 +7,21 @@ from pathlib import Path
 import pytest
 
 from adapters.documents.examination import examine
-from models.archive.verdict import Outcome, RevocationStatus, SignatureVerdict, TimeSource, Verdict
+from models.archive.verdict import Outcome, RevocationStatus, SignatureVerdict, TimeSource
 from tests import authorities, pdfs
+from tests.adapters.documents.conftest import Judge
 
 DAY = timedelta(days=1)
 NOW = pdfs.NOW.replace(microsecond=0)
 SIGNED = NOW - 10 * DAY
 BEFORE, AFTER = SIGNED - DAY, SIGNED + DAY
 
-Judge = Callable[..., SignatureVerdict]
+SignatureOf = Callable[..., SignatureVerdict]
 
 
 @pytest.fixture
-def verdict_on(tmp_path: Path) -> Callable[[bytes], Verdict]:
-    def _verdict(pdf: bytes, root: str = "Test root") -> Verdict:
-        (tmp_path / "signed.pdf").write_bytes(pdf)
-        (tmp_path / "root.pem").write_bytes(pdfs.authority(root).pem)
-        return examine(tmp_path / "signed.pdf", [tmp_path / "root.pem"], now=datetime.now(UTC))
-
-    return _verdict
-
-
-@pytest.fixture
-def judge(verdict_on: Callable[..., Verdict]) -> Judge:
-    return lambda pdf, *root: verdict_on(pdf, *root).signatures[0]
+def signature_of(judge: Judge) -> SignatureOf:
+    return lambda pdf, root="Test root": judge(pdf, [pdfs.authority(root)]).signatures[0]
 
 
 def stamped() -> bytes:
@@ -43,13 +34,13 @@ def unstamped() -> bytes:
 
 
 @pytest.mark.parametrize("source", ["ocsp", "crl"])
-def test_good_certificate_is_trusted_and_names_its_source(judge: Judge, source: str) -> None:
+def test_good_certificate_is_trusted_and_names_its_source(signature_of: SignatureOf, source: str) -> None:
     evidence = {
         "ocsp": {"answers": [authorities.answer(pdfs.identity(), AFTER)]},
         "crl": {"crls": [authorities.crl(AFTER)]},
     }
 
-    signature = judge(authorities.with_evidence(stamped(), **evidence[source]))
+    signature = signature_of(authorities.with_evidence(stamped(), **evidence[source]))
 
     assert signature.revocation
     assert (signature.revocation.status, signature.revocation.source) == (RevocationStatus.GOOD, source)
@@ -58,15 +49,13 @@ def test_good_certificate_is_trusted_and_names_its_source(judge: Judge, source: 
 
 
 @pytest.mark.parametrize("source", ["ocsp", "crl"])
-def test_certificate_revoked_before_signing_is_not_trusted_and_not_broken(
-    verdict_on: Callable[[bytes], Verdict], source: str
-) -> None:
+def test_certificate_revoked_before_signing_is_not_trusted_and_not_broken(judge: Judge, source: str) -> None:
     evidence = {
         "ocsp": {"answers": [authorities.answer(pdfs.identity(), AFTER, revoked_at=BEFORE)]},
         "crl": {"crls": [authorities.crl(AFTER, [(pdfs.identity(), BEFORE)])]},
     }
 
-    verdict = verdict_on(authorities.with_evidence(stamped(), **evidence[source]))
+    verdict = judge(authorities.with_evidence(stamped(), **evidence[source]), [pdfs.authority()])
 
     (signature,) = verdict.signatures
     assert signature.revocation
@@ -75,10 +64,10 @@ def test_certificate_revoked_before_signing_is_not_trusted_and_not_broken(
     assert signature.trust_reason == "its certificate was revoked before it signed"
 
 
-def test_revocation_after_the_proven_time_of_signing_does_not_count(judge: Judge) -> None:
+def test_revocation_after_the_proven_time_of_signing_does_not_count(signature_of: SignatureOf) -> None:
     later = authorities.answer(pdfs.identity(), NOW - DAY, revoked_at=AFTER)
 
-    signature = judge(authorities.with_evidence(stamped(), answers=[later]))
+    signature = signature_of(authorities.with_evidence(stamped(), answers=[later]))
 
     assert signature.revocation
     assert (signature.revocation.status, signature.revocation.revoked_at) == (RevocationStatus.GOOD, AFTER)
@@ -112,9 +101,9 @@ UNUSABLE = {
 
 @pytest.mark.parametrize("evidence", UNUSABLE.values(), ids=UNUSABLE)
 def test_without_a_usable_answer_revocation_is_unknown_and_trust_remains(
-    judge: Judge, evidence: dict[str, list[bytes]]
+    signature_of: SignatureOf, evidence: dict[str, list[bytes]]
 ) -> None:
-    signature = judge(authorities.with_evidence(stamped(), **evidence))
+    signature = signature_of(authorities.with_evidence(stamped(), **evidence))
 
     assert signature.revocation
     assert signature.revocation.status is RevocationStatus.UNKNOWN
@@ -122,7 +111,7 @@ def test_without_a_usable_answer_revocation_is_unknown_and_trust_remains(
     assert signature.trusted is True
 
 
-def test_damaged_evidence_harms_no_verdict(judge: Judge) -> None:
+def test_damaged_evidence_harms_no_verdict(signature_of: SignatureOf) -> None:
     whole = authorities.answer(pdfs.identity(), AFTER)
     pdf = authorities.with_evidence(stamped(), answers=[whole])
     place = pdf.rindex(whole)
@@ -132,28 +121,28 @@ def test_damaged_evidence_harms_no_verdict(judge: Judge) -> None:
         bytes(len(whole)),
         whole[: len(whole) // 2].ljust(len(whole)),
     ):
-        signature = judge(pdf[:place] + damaged + pdf[place + len(whole) :])
+        signature = signature_of(pdf[:place] + damaged + pdf[place + len(whole) :])
         assert signature.revocation
         assert (signature.trusted, signature.revocation.status) == (True, RevocationStatus.UNKNOWN)
 
 
-def test_evidence_in_adobes_attribute_is_used(judge: Judge) -> None:
+def test_evidence_in_adobes_attribute_is_used(signature_of: SignatureOf) -> None:
     revoked_at = NOW - DAY
     pdf = authorities.signed_with_archival(
         pdfs.form(), pdfs._signer(pdfs.identity()), [], [authorities.crl(NOW, [(pdfs.identity(), revoked_at)])]
     )
 
-    signature = judge(pdf)
+    signature = signature_of(pdf)
 
     assert signature.revocation
     assert (signature.trusted, signature.revocation.source) == (False, "crl")
 
 
-def test_time_stamp_of_a_revoked_authority_proves_nothing(judge: Judge) -> None:
+def test_time_stamp_of_a_revoked_authority_proves_nothing(signature_of: SignatureOf) -> None:
     authority = pdfs._time_stamping_identity("Test root", pdfs._years()[0], 7300)
     revoked = authorities.answer(authority, AFTER, revoked_at=BEFORE)
 
-    signature = judge(authorities.with_evidence(stamped(), answers=[revoked]))
+    signature = signature_of(authorities.with_evidence(stamped(), answers=[revoked]))
 
     assert signature.time_source is TimeSource.SIGNER
 

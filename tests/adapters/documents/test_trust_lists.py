@@ -3,7 +3,7 @@
 
 import base64
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -17,11 +17,12 @@ from adapters.documents.trust.trust_lists import BadList, read_lists
 from models.archive.verdict import SignatureVerdict, Tier
 from models.errors import Transient
 from tests import authorities, pdfs, signers
+from tests.adapters.documents.conftest import Judge
 
 DAY = timedelta(days=1)
 COMPLIANT = bytes.fromhex("3008060604008e460101")  # QcCompliance
 DEVICE = bytes.fromhex("3008060604008e460104")  # QcSSCD
-Judge = Callable[[bytes, str], SignatureVerdict]
+JudgeBy = Callable[[bytes, str], SignatureVerdict]
 
 
 def toml(tier: str = "certified", root: str = "Test root", **more: str) -> str:
@@ -65,29 +66,23 @@ def qualified(*statements: bytes) -> bytes:
 
 
 @pytest.fixture
-def judge(tmp_path: Path) -> Judge:
-    def _judge(pdf: bytes, text: str) -> SignatureVerdict:
-        (tmp_path / "signed.pdf").write_bytes(pdf)
-        (tmp_path / "list").write_text(text)
-        verdict = examine(tmp_path / "signed.pdf", [], lists=[tmp_path / "list"], now=datetime.now(UTC))
-        return verdict.signatures[0]
-
-    return _judge
+def judge_by(judge: Judge) -> JudgeBy:
+    return lambda pdf, text: judge(pdf, trusted=text).signatures[0]
 
 
 @pytest.mark.parametrize("tier", ["secure", "certified"])
-def test_listed_authority_gives_its_tier_and_is_trusted(judge: Judge, tier: str) -> None:
-    signature = judge(pdfs.signed(pdfs.form()), toml(tier))
+def test_listed_authority_gives_its_tier_and_is_trusted(judge_by: JudgeBy, tier: str) -> None:
+    signature = judge_by(pdfs.signed(pdfs.form()), toml(tier))
 
     assert (signature.tier, signature.trusted) == (Tier(tier), True)
 
 
-def test_authority_of_two_lists_gives_the_higher_tier(judge: Judge) -> None:
-    assert judge(pdfs.signed(pdfs.form()), toml("secure") + toml("certified")).tier is Tier.CERTIFIED
+def test_authority_of_two_lists_gives_the_higher_tier(judge_by: JudgeBy) -> None:
+    assert judge_by(pdfs.signed(pdfs.form()), toml("secure") + toml("certified")).tier is Tier.CERTIFIED
 
 
-def test_unlisted_authority_is_plain_and_not_trusted(judge: Judge) -> None:
-    signature = judge(pdfs.signed(pdfs.form()), toml(root="Another root"))
+def test_unlisted_authority_is_plain_and_not_trusted(judge_by: JudgeBy) -> None:
+    signature = judge_by(pdfs.signed(pdfs.form()), toml(root="Another root"))
 
     assert (signature.tier, signature.trusted) == (Tier.PLAIN, False)
 
@@ -102,20 +97,20 @@ def test_unlisted_authority_is_plain_and_not_trusted(judge: Judge) -> None:
     ],
     ids=str,
 )
-def test_authority_counts_in_its_period(judge: Judge, period: dict[str, str], tier: Tier) -> None:
-    assert judge(pdfs.signed(pdfs.form()), toml(**period)).tier is tier
+def test_authority_counts_in_its_period(judge_by: JudgeBy, period: dict[str, str], tier: Tier) -> None:
+    assert judge_by(pdfs.signed(pdfs.form()), toml(**period)).tier is tier
 
 
-def test_authority_with_policies_gives_its_tier_only_to_certificates_that_have_one(judge: Judge) -> None:
-    signature = judge(pdfs.signed(pdfs.form()), toml(policies='["1.2.376.1"]'))
+def test_authority_with_policies_gives_its_tier_only_to_certificates_that_have_one(judge_by: JudgeBy) -> None:
+    signature = judge_by(pdfs.signed(pdfs.form()), toml(policies='["1.2.376.1"]'))
 
     assert (signature.tier, signature.trusted) == (Tier.PLAIN, True)
 
 
-def test_revoked_certificate_of_a_listed_authority_is_plain(judge: Judge) -> None:
+def test_revoked_certificate_of_a_listed_authority_is_plain(judge_by: JudgeBy) -> None:
     revoked = authorities.answer(pdfs.identity(), pdfs.NOW, revoked_at=pdfs.NOW.replace(microsecond=0) - DAY)
 
-    signature = judge(authorities.with_evidence(pdfs.signed(pdfs.form()), answers=[revoked]), toml())
+    signature = judge_by(authorities.with_evidence(pdfs.signed(pdfs.form()), answers=[revoked]), toml())
 
     assert (signature.tier, signature.trusted) == (Tier.PLAIN, False)
 
@@ -137,9 +132,9 @@ def test_without_a_list_the_tier_is_not_judged(tmp_path: Path) -> None:
     ids=["qualified, with device", "qualified", "device", "nothing said"],
 )
 def test_certificate_of_a_granted_service_says_itself_whether_it_is_qualified(
-    judge: Judge, document: Callable[[], bytes], tier: Tier
+    judge_by: JudgeBy, document: Callable[[], bytes], tier: Tier
 ) -> None:
-    assert judge(document(), xml()).tier is tier
+    assert judge_by(document(), xml()).tier is tier
 
 
 @pytest.mark.parametrize(
@@ -155,12 +150,12 @@ def test_certificate_of_a_granted_service_says_itself_whether_it_is_qualified(
     ],
     ids=["withdrawn", "granted later", "withdrawn later", "withdrawn before"],
 )
-def test_status_at_the_time_of_signing_counts(judge: Judge, listed: Callable[[], str], tier: Tier) -> None:
+def test_status_at_the_time_of_signing_counts(judge_by: JudgeBy, listed: Callable[[], str], tier: Tier) -> None:
     # A list without any granted service is an error, so another authority is granted in each.
     other = xml(root="Another root").split("<TrustServiceProviderList>")[1].split("</TrustServiceProviderList>")[0]
     text = listed().replace("</TrustServiceProviderList>", f"{other}</TrustServiceProviderList>")
 
-    assert judge(qualified(COMPLIANT, DEVICE), text).tier is tier
+    assert judge_by(qualified(COMPLIANT, DEVICE), text).tier is tier
 
 
 BAD = {
@@ -178,10 +173,10 @@ BAD = {
 
 
 @pytest.mark.parametrize("text", BAD.values(), ids=BAD)
-def test_bad_list_is_refused_and_stops_the_examination(judge: Judge, tmp_path: Path, text: str) -> None:
+def test_bad_list_is_refused_and_stops_the_examination(judge_by: JudgeBy, tmp_path: Path, text: str) -> None:
     (tmp_path / "bad").write_text(text)
 
     with pytest.raises(BadList, match=r"trust list|lists no authority"):
         read_lists([str(tmp_path / "bad")])
     with pytest.raises(Transient, match="CELLAR_TRUST_LISTS"):
-        judge(pdfs.signed(pdfs.form()), text)
+        judge_by(pdfs.signed(pdfs.form()), text)

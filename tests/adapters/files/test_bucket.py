@@ -1,17 +1,25 @@
-"""A storage in a bucket: refusals, broken connections and outages."""
+"""A bucket keeps objects whole and once, locks them, and takes uploads from a bounded spool."""
 
 import json
 import os
 import secrets
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from adapters.files.bucket import Bucket, client
+from adapters.files.spool import remove_leftovers, spooled, staging
+from adapters.files.store import store
 from adapters.settings.settings import Settings
 from models.errors import Transient
 from tests.adapters.files.keeping import keep
@@ -155,3 +163,93 @@ def test_bucket_keys_stay_below_the_prefix(configure: Configure, s3_server: str)
 
     listed = boto3.client("s3").list_objects_v2(Bucket="archives", Prefix="a-prefix/of-two")
     assert [each["Key"] for each in listed["Contents"]] == [f"a-prefix/of-two/{KEY}"]
+
+
+@pytest.fixture
+def locked(configure: Callable[..., Settings], s3_server: str) -> tuple[Any, str]:
+    name = f"locked-{secrets.token_hex(4)}"
+    configure(store_url=f"s3://{name}/store", store_lock_days=1, **bucket_at(s3_server))
+    client = boto3.Session("cellar-test", "cellar-test-secret", region_name="us-east-1").client(
+        "s3", endpoint_url=s3_server
+    )
+    client.create_bucket(Bucket=name, ObjectLockEnabledForBucket=True)
+    return client, name
+
+
+def test_what_is_written_once_is_locked(locked: tuple[Any, str]) -> None:
+    client, name = locked
+    keep(b"content", "archives/a/v1/content/small", store())
+    keep(bytes(20 << 20), "archives/a/v1/content/large", store())
+    assert store().keep_first(b"{}", "archives/a/v1/inventory.json")
+    store().overwrite_bytes(b"{}", "archives/a/inventory.json")
+    store().overwrite_bytes(b"[]", "archives/a/inventory.json")
+
+    for key in ("v1/content/small", "v1/content/large", "v1/inventory.json"):
+        found = client.head_object(Bucket=name, Key=f"store/archives/a/{key}")
+        assert found["ObjectLockMode"] == "COMPLIANCE", key
+        with pytest.raises(ClientError):
+            client.delete_object(Bucket=name, Key=f"store/archives/a/{key}", VersionId=found["VersionId"])
+    assert "ObjectLockMode" not in client.head_object(Bucket=name, Key="store/archives/a/inventory.json")
+    assert store().read_bytes("archives/a/inventory.json") == b"[]"
+
+
+BLOCKS = pytest.mark.parametrize("block", [spooled, staging])
+Block = Callable[[Path], AbstractContextManager[object]]
+
+
+@BLOCKS
+@pytest.mark.parametrize("error", [FileNotFoundError(), TimeoutError(), ConnectionResetError()])
+def test_error_of_the_block_is_raised_unchanged_and_leaves_nothing(
+    block: Block, error: OSError, tmp_path: Path
+) -> None:
+    with pytest.raises(type(error)) as raised, block(tmp_path):
+        raise error
+
+    assert raised.value is error
+    assert list(tmp_path.iterdir()) == []
+
+
+@BLOCKS
+def test_unwritable_folder_is_transient(block: Block, tmp_path: Path) -> None:
+    (tmp_path / "spool").write_bytes(b"a file where the folder should be")
+
+    with (
+        pytest.raises(Transient, match="the spool folder of the store does not take more: File exists"),
+        block(tmp_path / "spool"),
+    ):
+        pytest.fail("there is nothing to write into")
+
+
+FULL_DISK = """
+import resource, sys
+from pathlib import Path
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))  # writes fail as on a full disk
+from adapters.files.spool import spooled, write_spooled
+from models.errors import Transient
+folder = Path(sys.argv[1])
+try:
+    with spooled(folder) as file:
+        write_spooled(file, bytes(1_500_000))
+except Transient as error:
+    print(error, list(folder.iterdir()))
+"""
+
+
+def test_full_disk_is_transient_and_leaves_nothing(tmp_path: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
+    command = [sys.executable, "-c", FULL_DISK, str(tmp_path)]
+
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+
+    assert done.stdout == "the spool folder of the store does not take more: File too large []\n"
+
+
+def test_leftovers_are_removed_and_files_in_use_are_kept(tmp_path: Path) -> None:
+    with spooled(tmp_path) as dead, spooled(tmp_path) as living:
+        os.utime(dead.name, (0, 0))
+        (tmp_path / "dead" / "content").mkdir(parents=True)
+        os.utime(tmp_path / "dead", (0, 0))
+
+        assert remove_leftovers(tmp_path, datetime(2026, 1, 1, tzinfo=UTC)) == 2
+        assert [each.name for each in tmp_path.iterdir()] == [Path(living.name).name]
+        Path(dead.name).touch()  # because its block removes the file at its end

@@ -1,11 +1,15 @@
-"""A storage in a folder: files are whole and durable, even after a kill or on a full disk."""
+"""A folder keeps files durably, whole and once, also through kills and foreign files."""
 
+import gzip
+import io
 import os
 import signal
 import socket
 import subprocess
 import sys
+import tarfile
 import threading
+import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import chdir
@@ -16,11 +20,14 @@ from pathlib import Path
 import pytest
 
 from adapters.files.folder import Folder
+from adapters.files.new_files import new_file
+from adapters.files.saved import DAMAGE, payloads, saved_files
 from adapters.files.spool import spooled, staging
 from adapters.settings.settings import Settings
-from models.errors import Transient, Unreadable
+from models.errors import Refused, Transient, Unreadable
 from models.store.fixity import EMPTY_FOLDER
 from tests.adapters.files.keeping import keep
+from tests.conftest import LONGEST_S
 
 KEY = f"some/folder/{'ab' * 32}"
 
@@ -37,7 +44,7 @@ def storage(folder: Path) -> Folder:
 
 
 def test_file_that_comes_while_it_is_read_is_not_there_or_whole(storage: Folder) -> None:
-    keys = [f"{KEY}{number}" for number in range(2000)]
+    keys = [f"{KEY}{number}" for number in range(500)]
     with ThreadPoolExecutor(1) as pool:
         keeping = pool.map(partial(storage.overwrite_bytes, b"whole"), keys)
         for key in keys:
@@ -126,9 +133,11 @@ def test_removed_folder_leaves_no_empty_folder(folder: Path, storage: Folder) ->
 
 
 def test_file_from_another_file_system_is_copied_whole(folder: Path, storage: Folder) -> None:
-    source = Path("/dev/shm") / f"cellar-{os.getpid()}"
-    if not source.parent.is_dir() or source.parent.stat().st_dev == folder.parent.parent.stat().st_dev:
+    here = folder.parent.parent.stat().st_dev
+    others = [each for each in map(Path, ("/dev/shm", "/var/tmp")) if each.is_dir() and each.stat().st_dev != here]
+    if not others:
         pytest.skip("no second file system here")
+    source = others[0] / f"cellar-{os.getpid()}"
     source.write_bytes(b"from elsewhere")
     try:
         storage.keep(source, KEY)
@@ -304,3 +313,96 @@ def test_recently_written_file_is_not_at_rest(folder: Path, storage: Folder) -> 
     assert storage.at_rest(now - timedelta(minutes=1)) == [("link.csv", "")]
     os.utime(folder / "report.csv", (0, 0))
     assert sorted(storage.at_rest(now)) == [("link.csv", ""), ("report.csv", "1 0")]
+
+
+DIES_IN_THE_MIDDLE = """
+import os, signal, sys
+from pathlib import Path
+from adapters.files.new_files import new_file
+
+with new_file(Path(sys.argv[1])) as file:
+    file.write(b"half")
+    file.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_file_appears_once_it_is_whole(tmp_path: Path) -> None:
+    with new_file(tmp_path / "a") as file:
+        file.write(b"half")
+        assert not (tmp_path / "a").exists()
+        file.write(b", and the other")
+
+    assert {each.name: each.read_bytes() for each in tmp_path.iterdir()} == {"a": b"half, and the other"}
+
+
+def test_write_that_fails_halfway_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), new_file(tmp_path / "a") as file:
+        file.write(bytes(1 // 0))
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_killed_process_leaves_nothing_under_the_final_name(tmp_path: Path) -> None:
+    killed = subprocess.run([sys.executable, "-c", DIES_IN_THE_MIDDLE, tmp_path / "a"], check=False, timeout=LONGEST_S)
+
+    assert killed.returncode == -9
+    assert [each.suffix for each in tmp_path.iterdir()] == [".part"]
+
+
+def test_file_that_appears_during_the_write_is_not_overwritten(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="TARGET_EXISTS"), new_file(tmp_path / "a") as file:
+        file.write((tmp_path / "a").write_bytes(b"theirs") * b"x")
+
+    assert {each.name: each.read_bytes() for each in tmp_path.iterdir()} == {"a": b"theirs"}
+
+
+def test_missing_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="FOLDER_MISSING"), new_file(tmp_path / "nowhere" / "a"):
+        pass
+
+
+def found(*locations: Path) -> dict[str, bytes]:
+    files = saved_files([str(each) for each in locations])
+    return {each.name: each.stream.read() for file in files for each in payloads(file)}
+
+
+def test_members_are_read_and_never_unpacked(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "a.tar", "w") as made:
+        for name, kind in {"../escaped": tarfile.REGTYPE, "link": tarfile.SYMTYPE, "._fork": tarfile.REGTYPE}.items():
+            member = tarfile.TarInfo(name)
+            member.type, member.linkname, member.size = kind, "/etc/passwd", 4 * (kind == tarfile.REGTYPE)
+            made.addfile(member, io.BytesIO(b"text"))
+
+    assert found(tmp_path / "a.tar") == {f"{tmp_path}/a.tar!../escaped": b"text"}
+    assert not (tmp_path.parent / "escaped").exists()
+
+
+def test_member_in_gzip_is_decompressed(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as made:
+        made.writestr("__MACOSX/one.json.gz", b"of a file manager")
+        made.writestr("one.json.gz", gzip.compress(b"text"))
+
+    assert found(tmp_path) == {f"{tmp_path}/a.zip!one.json.gz": b"text"}
+
+
+def test_header_that_announces_gigabytes_is_damage(tmp_path: Path) -> None:
+    header = tarfile.TarInfo("long")
+    header.type, header.size = tarfile.GNUTYPE_LONGNAME, 1 << 32
+    (tmp_path / "a.tar").write_bytes(header.tobuf() + bytes(1024))
+
+    with pytest.raises(DAMAGE):
+        found(tmp_path)
+
+
+@pytest.mark.parametrize(("name", "data"), [("a.zip", b"no zip"), ("a.tgz", b"no gzip"), ("a.json.gz", b"\x1f\x8b")])
+def test_damaged_file_is_reported_as_damage(tmp_path: Path, name: str, data: bytes) -> None:
+    (tmp_path / name).write_bytes(data)
+
+    with pytest.raises(DAMAGE):
+        found(tmp_path)
+
+
+def test_location_of_another_kind_is_refused() -> None:
+    with pytest.raises(Refused, match="s3://"):
+        list(saved_files(["gs://bucket/prefix"]))

@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import given
 from hypothesis import settings as drawn_by
 from hypothesis import strategies as st
 from openpyxl import Workbook
@@ -210,7 +210,7 @@ def test_caller_that_wants_no_more_rows_ends_the_parser(file: Path) -> None:
     assert list(rows) == []
 
 
-@drawn_by(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@drawn_by(max_examples=15)
 @given(st.integers(0, 10_000))
 def test_damaged_workbook_has_rows_or_is_refused(file: Path, seed: int) -> None:
     chance = random.Random(seed)

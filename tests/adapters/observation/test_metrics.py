@@ -1,5 +1,6 @@
-"""Instruments count by names that cellar knows, and programs of one installation share their values."""
+"""Processes count for one another, and traces reach a collector."""
 
+import json
 import os
 import subprocess
 import sys
@@ -77,3 +78,41 @@ def test_folder_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
 
     with pytest.raises(Transient, match="cannot be made"):
         make_shared_folder(tmp_path / "a file" / "worker")
+
+
+# Says, for a process with each of the variables, whether it has imported the SDK, and whether its spans have a parent.
+_SPANS = """
+import json, os, sys
+import api.app, services.messages.attempts
+from adapters.observation.tracing import span
+for variables in json.loads(sys.argv[1]):
+    if child := os.fork():
+        os.waitpid(child, 0)
+        continue
+    os.environ |= variables
+    with span("a span", receipt_id="1") as made:
+        made.note(size_bytes=1)
+    print("opentelemetry.sdk" in sys.modules, made.traceparent is not None, flush=True)
+    os._exit(0)
+"""
+
+
+def _spanned(*variables: dict[str, str]) -> list[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
+    command = [sys.executable, "-c", _SPANS, json.dumps(variables)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=LONGEST_S)
+    return done.stdout.splitlines()
+
+
+def test_sdk_is_imported_only_with_an_endpoint_for_traces() -> None:
+    endpoint = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9", "OTEL_EXPORTER_OTLP_TIMEOUT": "1"}
+    for_traces = {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://127.0.0.1:9", "OTEL_EXPORTER_OTLP_TIMEOUT": "1"}
+    off = [
+        {},
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": ""},
+        endpoint | {"OTEL_TRACES_EXPORTER": "none"},
+        endpoint | {"OTEL_SDK_DISABLED": "true"},
+        {"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": "http://127.0.0.1:9"},
+    ]
+
+    assert _spanned(*off, endpoint, for_traces) == ["False False"] * 5 + ["True True"] * 2

@@ -50,6 +50,11 @@ async def _set(api_url: str, flow_run_id: str, state: State[Any]) -> None:
         await client.set_flow_run_state(UUID(flow_run_id), state, force=True)
 
 
+async def _delete(api_url: str, flow_run_id: str) -> None:
+    async with PrefectClient(api_url) as client:
+        await client.delete_flow_run(UUID(flow_run_id))
+
+
 def test_run_has_name_parameters_and_tags_to_search_by(deployment: str) -> None:
     run = created("named", reference="תהליך 1/x", trigger=Trigger.SWEEP)
 
@@ -160,7 +165,7 @@ def test_waiting_run_is_made_due_and_keeps_its_message(deployment: str) -> None:
     waits = created("waits").flow_run_id
     asyncio.run(_set(deployment, waits, AwaitingRetry(scheduled_time=later, message="Waiting for the store.")))
 
-    asyncio.run(prefect_api.make_due(asyncio.run(prefect_api.read_run(waits))))
+    assert asyncio.run(prefect_api.make_due([asyncio.run(prefect_api.read_run(waits))])) == 1
 
     run = asyncio.run(_read(deployment, waits))
     assert run.state
@@ -169,17 +174,23 @@ def test_waiting_run_is_made_due_and_keeps_its_message(deployment: str) -> None:
     assert run.next_scheduled_start_time < later
 
 
-@pytest.mark.parametrize("since", [Pending(), Running(), Completed(), Cancelled()], ids=lambda state: state.name)
-def test_run_that_waits_no_longer_stays_as_it_is(deployment: str, since: State[Any]) -> None:
-    """A worker, or a person, may be faster than the request that makes a run due."""
-    flow_run_id = created(f"taken {since.name}").flow_run_id
-    asyncio.run(_set(deployment, flow_run_id, AwaitingRetry()))
+@pytest.mark.parametrize(
+    "since",
+    [Pending(), Running(), Completed(), Cancelled(), None],
+    ids=lambda state: state.name if state else "deleted",
+)
+def test_run_that_waits_no_longer_stays_as_it_is(deployment: str, since: State[Any] | None) -> None:
+    """A worker, or a person, may be faster than the request that makes a run due. None: it is deleted."""
+    flow_run_id = created(f"taken {since and since.name}").flow_run_id
+    later = datetime.now(UTC) + timedelta(minutes=15)
+    asyncio.run(_set(deployment, flow_run_id, AwaitingRetry(scheduled_time=later)))
     waits = asyncio.run(prefect_api.read_run(flow_run_id))
-    asyncio.run(_set(deployment, flow_run_id, since))
+    asyncio.run(_set(deployment, flow_run_id, since) if since else _delete(deployment, flow_run_id))
 
-    asyncio.run(prefect_api.make_due(waits))
+    assert asyncio.run(prefect_api.make_due([waits])) == 1
 
-    assert asyncio.run(_read(deployment, flow_run_id)).state_name == since.name
+    if since:
+        assert asyncio.run(_read(deployment, flow_run_id)).state_name == since.name
 
 
 def test_server_is_healthy(deployment: str) -> None:

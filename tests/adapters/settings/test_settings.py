@@ -1,4 +1,4 @@
-"""Settings: their sources, and secrets that stay secret."""
+"""Settings come from the environment and from files, with defaults, and errors that name them."""
 
 import os
 import re
@@ -14,8 +14,9 @@ import pytest
 from pydantic import ValidationError
 
 from adapters.settings.environment import settings_environment
+from adapters.settings.setting_errors import in_words
 from adapters.settings.settings import Settings
-from models.errors import Locked
+from models.errors import Locked, WrongUse
 from models.payments import PaymentType, Standing
 from tests.conftest import LONGEST_S
 
@@ -375,3 +376,99 @@ def test_seal_keys_are_configured_or_generated_once(configure: Configure) -> Non
     assert stat.S_IMODE((made.data_dir / "secrets" / "seal").stat().st_mode) == 0o600
     assert configure().active_seal_keys() == (key,)
     assert configure(seal_keys=f"{'A' * 86}==, {'B' * 85}A==").active_seal_keys()[0] == bytes(64)
+
+
+SLACK, MAIL = "slack://a/b/c/#one,#two", "mailtos://u:p@example.com?to=d@example.com,e@example.com"
+
+
+def test_comma_before_a_scheme_parts_two_addresses(configure: Callable[..., Settings]) -> None:
+    made = configure(people_urls=f"{SLACK}, {MAIL},json://x")
+
+    assert made.people_urls == (SLACK, MAIL, "json://x")
+    assert settings_environment(made)["CELLAR_PEOPLE_URLS"] == f"{SLACK},{MAIL},json://x"
+
+
+@pytest.mark.parametrize("wrong", ["password-4711", "slack:password-4711", "://password-4711", f"{SLACK},mailto://"])
+def test_address_without_scheme_or_place_is_wrong_and_is_not_repeated(
+    configure: Callable[..., Settings], wrong: str
+) -> None:
+    with pytest.raises(ValidationError, match="CELLAR_PEOPLE_URLS: expected addresses of apprise") as raised:
+        configure(people_urls=wrong)
+
+    assert "4711" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("port", "http", "CELLAR_PORT: expected a whole number, got 'http'"),
+        ("prefect_port", "99999", "CELLAR_PREFECT_PORT: expected at most 65535, got '99999'"),
+        ("body_timeout_s", "0", "CELLAR_BODY_TIMEOUT_S: expected more than 0.0, got '0'"),
+        ("notify_allow_private", "perhaps", "CELLAR_NOTIFY_ALLOW_PRIVATE: expected true or false, got 'perhaps'"),
+        ("public_link", "no", "CELLAR_PUBLIC_LINK: expected token or none, got 'no'"),
+        ("timezone", "Asia/Nowhere", "CELLAR_TIMEZONE: expected a time zone such as Asia/Jerusalem"),
+    ],
+)
+def test_wrong_value_is_described(configure: Callable[..., Settings], name: str, value: str, words: str) -> None:
+    with pytest.raises(ValidationError) as wrong:
+        configure(**{name: value})
+
+    assert in_words(wrong.value) == words
+
+
+def test_port_that_kubernetes_has_set_is_explained(configure: Callable[..., Settings]) -> None:
+    with pytest.raises(ValidationError) as wrong:
+        configure(port="tcp://10.0.0.1:80")
+
+    assert "enableServiceLinks" in in_words(wrong.value)
+
+
+def test_wrong_url_of_the_database_is_described_without_its_password(configure: Callable[..., Settings]) -> None:
+    for url in ("mysql://user:hidden@db/cellar", "postgresql://user:hid@den@db", "postgresql://user:hid@den:1@db/d"):
+        with pytest.raises(ValidationError) as wrong:
+            configure(database_url=url)
+
+        assert in_words(wrong.value).startswith("CELLAR_DATABASE_URL: expected sqlite:///FILE")
+        assert not any(each in in_words(wrong.value) for each in ("hid", "den", "user:"))
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("CELLAR_NOTIFY_URL", "did you mean CELLAR_NOTIFY_URLS?"),
+        ("CELLAR_STORE_ULR", "did you mean CELLAR_STORE_URL?"),
+        ("CELLAR_WEBHOOK_SECRET", "did you mean CELLAR_WEBHOOK_SECRETS?"),
+        ("CELLAR_FOO", "remove it"),
+    ],
+)
+def test_unknown_variable_is_refused_with_the_nearest_setting(configure: Configure, name: str, nearest: str) -> None:
+    with pytest.raises(WrongUse, match=name) as refused:
+        configure(**{name: "hidden"})
+
+    assert nearest in str(refused.value)
+    assert "hidden" not in str(refused.value)
+
+
+def test_unknown_name_in_the_env_file_is_refused_with_its_path(configure: Configure, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("OTHER=1\ncellar_prot=1\n")
+
+    with pytest.raises(WrongUse, match=f"cellar_prot in {tmp_path}/.env .* CELLAR_PORT"):
+        configure()
+
+
+def test_env_file_that_is_no_text_is_refused_with_its_path(configure: Configure, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"\xff\xfe")
+
+    with pytest.raises(WrongUse, match=f"{tmp_path}/.env cannot be read"):
+        configure()
+
+
+def test_variables_of_services_in_kubernetes_are_no_settings(configure: Configure) -> None:
+    made = configure(
+        CELLAR_SERVICE_HOST="10.0.0.1",
+        CELLAR_SERVICE_PORT_HTTP="80",
+        CELLAR_PORT_80_TCP_ADDR="10.0.0.1",
+        CELLAR_DB_PORT="tcp://10.0.0.2:5432",
+    )
+
+    assert made.port == 8000

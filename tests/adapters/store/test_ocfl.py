@@ -77,17 +77,18 @@ def test_process_without_an_object_has_no_inventory() -> None:
     assert ocfl.inventory("another") is None
 
 
-@pytest.mark.parametrize(
-    "reference",
-    ["../../etc/passwd", "/etc", "a/b", "..", ".", "s3://other/x", "a\\b", "x" * 255, "ש" * 255, "%2e%2e", "\n", "a b"],
-)
-def test_hostile_reference_gets_an_ordinary_object(reference: str) -> None:
-    added(reference, b"one")
-    added(reference, b"two")
+HOSTILE = ["../../etc/passwd", "/etc", "a/b", "..", ".", "s3://other/x", "a\\b", "%2e%2e", "\n", "a b"]
+HOSTILE += ["x" * 255, "ש" * 255]
 
-    assert content(reference, 2) == [b"two"]
+
+def test_each_hostile_reference_gets_an_ordinary_object() -> None:
+    for reference in HOSTILE:
+        added(reference, b"one")
+        added(reference, b"two")
+
+    assert [content(each, 2) for each in HOSTILE] == [[b"two"]] * len(HOSTILE)
+    assert {ocfl.object_key(each).count("/") for each in HOSTILE} == {4}
     assert validation_errors() == []
-    assert ocfl.object_key(reference).count("/") == 4
 
 
 @given(st.text(min_size=1, max_size=255), st.text(min_size=1, max_size=255))

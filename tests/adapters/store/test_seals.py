@@ -10,7 +10,7 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator
 
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import given
 from hypothesis import settings as with_settings
 from hypothesis import strategies as st
 
@@ -143,7 +143,7 @@ def test_fingerprint_reveals_only_whether_secrets_are_equal() -> None:
 
 
 @given(st.lists(st.integers(0, 3 * MIB), max_size=3))
-@with_settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@with_settings(max_examples=10)
 def test_body_comes_back_whole_from_pieces_of_any_size(sizes: list[int]) -> None:
     pieces = [os.urandom(size) for size in sizes]
     body = b"".join(pieces)

@@ -8,17 +8,23 @@ from typing import get_args
 
 import pytest
 
+from adapters.tables.open_conditions import NOT_KEPT
 from adapters.words.languages import worded
 from domain.archive.verdict_text import document_text
-from domain.words.catalogue import MEANINGS, named
-from domain.words.causes import CAUSES
-from domain.words.findings import CONDITIONS, DISCREPANCIES, WARNINGS
+from domain.words.catalogue import MEANINGS, TEXTS, named
+from domain.words.causes import ANSWERS, CAUSES, REFUSALS
+from domain.words.codes import WORDS
+from domain.words.findings import CONDITIONS, DETAILS, DISCREPANCIES, WARNINGS
 from domain.words.sentences import SENTENCES, because
 from models.archive.verdict import UNREADABLE, LaterChange, Outcome, Strength, Tier, TimeSource, Verdict
-from models.completeness.processes import Why
-from models.errors import System
+from models.archive.warning import WarningCode
+from models.completeness.processes import Closing, Why
+from models.errors import AnswerCode, CauseCode, CellarError, RefusalCode, System, Transient
+from models.messages.notification import Stage
+from models.payments import DiscrepancyCode
 from models.said import Said, SentenceCode, moment, said, verbatim
 from models.settlements.settlement import EntryKind
+from models.views.health import Verdict as Health
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 
@@ -103,16 +109,35 @@ def test_every_code_of_a_sentence_is_in_the_catalogue() -> None:
     assert set(get_args(SentenceCode)) == set(SENTENCES)
 
 
-def test_every_member_by_which_a_code_is_made_has_words() -> None:
-    made: list[tuple[str, type[StrEnum]]] = [("document", Outcome), ("tier", Tier), ("strength", Strength)]
-    made += [("time_from", TimeSource), ("kind", EntryKind), ("missing", Why), ("waits", System)]
-    codes = [f"{prefix}_{each}" for prefix, members in made for each in members]
+def test_every_member_that_is_a_code_or_by_which_one_is_made_has_words() -> None:
+    made: list[tuple[str, type[StrEnum]]] = [("document_", Outcome), ("tier_", Tier), ("strength_", Strength)]
+    made += [("time_from_", TimeSource), ("kind_", EntryKind), ("missing_", Why), ("waits_", System)]
+    made += [
+        ("what_", WarningCode),
+        ("what_", DiscrepancyCode),
+        ("", Stage),
+        ("", Closing),
+        ("", Health),
+        ("", Outcome),
+    ]
+    codes = [f"{prefix}{each}" for prefix, members in made for each in members]
     codes += [f"change_{each}" for each in LaterChange if each is not LaterChange.NONE]
 
     assert [each for each in codes if worded(Said(each)) == each] == []
+
+
+def test_causes_refusals_and_answers_that_errors_may_have_are_those_that_have_words() -> None:
+    """mypy holds that an error has one of these codes, or a code that only the command line and programs meet."""
+    causes, refusals, answers = (set(get_args(each)) for each in (CauseCode, RefusalCode, AnswerCode))
+    of_systems = {Transient("", system=each).code for each in (*System, None)} | {CellarError.code}
+
+    assert (causes, refusals) == (CAUSES.keys() - {NOT_KEPT}, set(REFUSALS))
+    assert answers == ANSWERS.keys() - CAUSES.keys()
+    assert of_systems <= CAUSES.keys()
 
 
 def test_a_code_means_one_thing() -> None:
     parts: list[Mapping[str, object]] = [CAUSES, WARNINGS, DISCREPANCIES, CONDITIONS]
 
     assert len(MEANINGS) == sum(map(len, parts))
+    assert len(TEXTS) == sum(map(len, (WORDS, SENTENCES, MEANINGS, DETAILS)))

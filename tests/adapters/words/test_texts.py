@@ -15,7 +15,11 @@ import domain
 FOLDERS = tuple(Path(str(each.__file__)).parent for each in (api.console, domain))
 HEBREW = Path(adapters.words.__file__).parent / "texts" / "he" / "LC_MESSAGES"
 _ADVICE = "run `make console-texts`, and write the Hebrew into cellar.po"
-_MethodMap = [("**.py", "python"), ("**/templates/**.html", "jinja2")]
+_MethodMap = [
+    ("**/words/catalogue.py", "adapters.words.languages:extract"),
+    ("**.py", "python"),
+    ("**/templates/**.html", "jinja2"),
+]
 
 
 def texts() -> set[str | tuple[str, ...]]:

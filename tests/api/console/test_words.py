@@ -9,9 +9,12 @@ from hypothesis import strategies as st
 
 from adapters.settings.settings import Settings
 from api.console.pages.lists import asked
-from api.console.words import codes, formats, languages, telling, values
+from api.console.words import formats, languages, telling, values
+from domain.words.parts import PARTS
+from models.errors import System
 from models.said import said, verbatim
 from models.views.archives.archives import ArchiveQuery
+from services.health.systems import system_probes
 
 MOMENT = datetime(2026, 7, 1, 22, 30, 5, tzinfo=UTC)
 
@@ -78,8 +81,22 @@ def test_filters_of_any_link_are_read_or_marked(pairs: list[tuple[str, str]]) ->
     assert found.url("/x").startswith("/x")
 
 
-def test_code_without_words_shows_itself() -> None:
-    assert (codes.code_text("BRAND_NEW"), codes.filter_text("brand_new")) == ("BRAND_NEW", "Brand new")
+def test_code_without_words_shows_itself_and_means_nothing() -> None:
+    assert (telling.code_text("BRAND_NEW"), telling.filter_text("brand_new")) == ("BRAND_NEW", "Brand new")
+    assert [telling.meaning("BRAND_NEW"), telling.meaning(None), telling.answer_meaning("BRAND_NEW")] == [None] * 3
+
+
+def test_every_wait_has_words_and_says_what_to_do() -> None:
+    assert [each for each in System if not (found := telling.wait_meaning(each)) or not found.to_do] == []
+
+
+def test_every_part_of_the_system_has_words(configure: Callable[..., Settings]) -> None:
+    configure()
+    names = {each.name for each in system_probes()} | {"disk of inbox", "disk of store"}
+
+    assert [each for each in sorted(names) if each not in PARTS] == []
+    named = sorted(names - {"Prefect", "ClamAV"})
+    assert [each for each in named if telling.code_text(each, "part") == each] == []
 
 
 def test_text_of_others_is_marked_as_english_unless_it_is_not() -> None:

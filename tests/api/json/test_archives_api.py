@@ -92,7 +92,7 @@ class TestOneArchive:
                 *("id", "value", "type", "visible", "page", "top", "left", "width", "height", "meta"),
                 *("latitude", "longitude"),
             },
-            "warnings": {"code", "where", "detail"},
+            "warnings": {"code", "where", "detail", "values"},
             "payments": {
                 *("transaction_id", "session_id", "type", "status", "amount_minor", "currency", "card_mask"),
                 *("card_brand", "card_last4", "provider_reference", "standing", "attempts", "paid_on"),

@@ -7,7 +7,7 @@ import pytest
 
 from adapters.settings.settings import Settings
 from api.receiver.admission import Admission
-from api.receiver.fellows import Fellows
+from api.receiver.processes import Processes
 from models.errors import Transient
 
 
@@ -16,7 +16,7 @@ def test_address_gets_three_quarters_of_the_places_at_most_and_at_least_one(
     configure: Callable[..., Settings], places: int, own: int
 ) -> None:
     configure(max_requests_in_flight=places)
-    admission = Admission(Fellows.alone())
+    admission = Admission(Processes.alone())
     with ExitStack() as taken:
         for _ in range(own):
             taken.enter_context(admission.place("192.0.2.1", "default"))

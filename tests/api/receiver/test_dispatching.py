@@ -118,22 +118,22 @@ def test_receiver_with_its_log_on_a_full_disk_triggers_runs_after_an_outage(
             assert receiver.client.get("/readyz").status_code == 200
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of a database, for a receiver that migrates it."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/cellar.db"
-    url: str = request.getfixturevalue("postgres_installation")
-    return url
+@pytest.fixture(params=[("sqlite", "delivery", "outcome"), ("postgres", "archive", "state")], ids=lambda each: each[0])
+def column(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, str, str]:
+    """The URL of a database, for a receiver that migrates it, and a table with one of its columns."""
+    kind, table, name = request.param
+    if kind == "sqlite":
+        return f"sqlite:///{tmp_path}/cellar.db", table, name
+    return request.getfixturevalue("postgres_installation"), table, name
 
 
-@pytest.mark.parametrize(("table", "column"), [("delivery", "outcome"), ("archive", "state")])
 def test_readiness_check_reports_a_broken_sweep_until_it_works_again(
-    tmp_path: Path, runs: Runs, prefect_server: str, database: str, table: str, column: str
+    tmp_path: Path, runs: Runs, prefect_server: str, column: tuple[str, str, str]
 ) -> None:
     """A renamed column fails some queries and no connection. Once it has its old name, the sweep recovers by itself."""
+    database, table, name = column
     with receiving(tmp_path, database_url=database, PREFECT_API_URL=prefect_server, sweep_interval_s=0.5) as receiver:
-        _rename(database, table, column, "another")
+        _rename(database, table, name, "another")
         for number in range(3):
             assert receiver.post(sample_body(f"while the sweep is down {number}")).json()["status"] == "0"
         wait_until(lambda: receiver.client.get("/readyz").status_code == 503)
@@ -142,7 +142,7 @@ def test_readiness_check_reports_a_broken_sweep_until_it_works_again(
         assert "the sweep of the inbox has ended (the database has other tables" in reported["reason"]
         assert "run `cellar migrate`" in reported["reason"]
 
-        _rename(database, table, "another", column)
+        _rename(database, table, "another", name)
 
         wait_until(lambda: len(runs()) == 3)
         wait_until(lambda: receiver.client.get("/readyz").status_code == 200)

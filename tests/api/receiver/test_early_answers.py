@@ -13,7 +13,7 @@ from api.gate import Gate
 from benchmarks.hostile import send
 from models.errors import Refused
 from tests.api.conftest import TOKEN, Receiver
-from tests.api.senders import Sender, assert_refused, peak_bytes, receipt_id_of
+from tests.api.senders import Sender, assert_refused, login_cookie, peak_bytes, receipt_id_of
 from tests.samples import sample_body
 
 
@@ -113,20 +113,6 @@ class TestReader:
 
         assert (status, content["error"]["code"]) == (413, "TOO_LARGE")
 
-    def test_body_that_stops_or_is_too_slow_times_out(self, narrow: Receiver) -> None:
-        bearer = f"Bearer {narrow.token}"
-        lines = ("content-length: 1000", "content-type: application/json")
-        with (
-            Sender(narrow, *lines, secret=bearer, path="/api/bulk-reruns") as stops,
-            Sender(narrow, *lines, secret=bearer, path="/api/bulk-reruns") as drips,
-        ):
-            stops.send(b"{")
-            assert drips.drip()
-
-            answers = [each.answer() for each in (stops, drips)]
-
-        assert [(status, content["error"]["code"]) for status, content in answers] == [(408, "BODY_TIMEOUT")] * 2
-
     @pytest.mark.parametrize("path", ["/", "/healthz", "/d/forged", "/docs", "/console", "/api-docs"])
     def test_body_that_no_path_takes_never_arrives(self, receiver: Receiver, path: str) -> None:
         """The answer comes at once. Then the receiver waits for no more than a bounded rest of the body."""
@@ -147,7 +133,7 @@ class TestReader:
     def test_form_that_is_refused_while_it_comes_is_dropped(self, receiver: Receiver) -> None:
         """Its refusals wait, since they are many: meanwhile none of them is kept."""
         before_bytes, senders = peak_bytes(receiver.process.pid), 50
-        cookie = _cookie(receiver)
+        cookie = login_cookie(receiver)
         for _ in range(101):
             assert receiver.client.get("/nowhere").status_code == 404
         with ExitStack() as stack:
@@ -205,37 +191,21 @@ class TestForm:
     def test_without_a_cookie_or_a_login_is_answered_before_it_arrives(self, narrow: Receiver) -> None:
         with (
             Sender(narrow, "content-length: 1000", path="/console/login") as stranger,
-            Sender(narrow, "content-length: 1000", _cookie(narrow), path="/console/bulk/any/confirm") as visitor,
+            Sender(narrow, "content-length: 1000", login_cookie(narrow), path="/console/bulk/any/confirm") as visitor,
         ):
             assert stranger.read().startswith(b"HTTP/1.1 403 ")
             assert visitor.read().startswith(b"HTTP/1.1 303 ")
 
     def test_of_a_visitor_is_small(self, narrow: Receiver) -> None:
-        cookie = _cookie(narrow)
+        cookie = login_cookie(narrow)
         with Sender(narrow, "content-length: 16385", cookie, path="/console/login") as sender:
             assert sender.read().startswith(b"HTTP/1.1 413 ")
 
-    def test_that_stops_or_is_too_slow_times_out(self, narrow: Receiver) -> None:
-        lines = ("content-length: 1000", _cookie(narrow))
-        with (
-            Sender(narrow, *lines, path="/console/login") as stops,
-            Sender(narrow, *lines, path="/console/login") as drips,
-        ):
-            assert drips.drip()
-
-            assert [each.read()[:13] for each in (stops, drips)] == [b"HTTP/1.1 408 "] * 2
-
     def test_that_ends_early_is_no_unexpected_error(self, narrow: Receiver) -> None:
-        with Sender(narrow, "content-length: 1000", _cookie(narrow), path="/console/login"):
+        with Sender(narrow, "content-length: 1000", login_cookie(narrow), path="/console/login"):
             pass
         with Sender(narrow, "content-length: 1000", secret=f"Bearer {narrow.token}", path="/api/bulk-reruns"):
             pass
 
         assert narrow.client.get("/healthz").status_code == 200
         assert "Traceback" not in narrow.log.read_text()
-
-
-def _cookie(receiver: Receiver) -> str:
-    """Return the header of a browser that has seen the page of the login."""
-    answer = receiver.client.get("/console/login", headers={"cookie": ""})
-    return f"cookie: {answer.headers['set-cookie'].partition(';')[0]}"

@@ -4,12 +4,13 @@ import select
 import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import pytest
 
 from tests.api.conftest import Receiver, attachment, receiving
-from tests.api.senders import Sender, answer_on, assert_refused, head, peak_bytes, receipt_id_of
+from tests.api.senders import Sender, answer_on, assert_refused, head, login_cookie, peak_bytes, receipt_id_of
 from tests.conftest import LONGEST_S, wait_until
 from tests.samples import sample_body
 
@@ -35,25 +36,32 @@ class TestLimits:
 
         assert narrow.post(body).json()["document"]["reference"] == receipt_id_of(body)
 
-    def test_sender_that_stops_sending_times_out(self, narrow: Receiver) -> None:
-        before, body = narrow.kept(), sample_body()
-        with Sender(narrow, f"content-length: {len(body)}") as sender:
-            sender.send(body[:-1])
+    def test_sender_that_stops_or_sends_too_slowly_times_out(self, narrow: Receiver) -> None:
+        """Of an archive, of JSON to a reader's path, and of a form."""
+        before, length = narrow.kept(), "content-length: 1000"
+        to_json = {"secret": f"Bearer {narrow.token}", "path": "/api/bulk-reruns"}
+        form = (length, login_cookie(narrow))
+        with ExitStack() as stack, ThreadPoolExecutor(3) as threads:
+            senders = [
+                stack.enter_context(each)
+                for _ in range(2)
+                for each in (
+                    Sender(narrow, length),
+                    Sender(narrow, length, "content-type: application/json", **to_json),
+                    Sender(narrow, *form, path="/console/login"),
+                )
+            ]
+            for stopping in senders[:3]:
+                stopping.send(b"{")
+            assert all(threads.map(Sender.drip, senders[3:]))
 
-            status, content = sender.answer()
+            for archive, json, form_sender in (senders[:3], senders[3:]):
+                status, content = archive.answer()
+                assert (status, content["status"], content["errordesc"][:12]) == (408, "-1", "BODY_TIMEOUT")
+                status, content = json.answer()
+                assert (status, content["error"]["code"]) == (408, "BODY_TIMEOUT")
+                assert form_sender.read().startswith(b"HTTP/1.1 408 ")
 
-        assert (status, content["status"]) == (408, "-1")
-        assert content["errordesc"].startswith("BODY_TIMEOUT")
-        assert narrow.kept() == before
-
-    def test_sender_that_sends_too_slowly_times_out(self, narrow: Receiver) -> None:
-        before = narrow.kept()
-        with Sender(narrow, "content-length: 1000") as sender:
-            assert sender.drip()
-            status, content = sender.answer()
-
-        assert (status, content["status"]) == (408, "-1")
-        assert content["errordesc"].startswith("BODY_TIMEOUT")
         assert narrow.kept() == before
 
     def test_sender_that_pauses_for_nearly_the_limit_and_then_goes_on_is_accepted(self, narrow: Receiver) -> None:

@@ -195,7 +195,9 @@ def test_timeline_has_a_line_an_entry() -> None:
 
 
 def test_long_section_ends_with_the_number_of_rows_left() -> None:
-    warnings = [WarningView(code="WRONG_TYPE", where=f"data[{row}]", detail="kept as null") for row in range(1_051)]
+    warnings = [
+        WarningView(code="WRONG_TYPE", where=f"data[{row}]", detail="kept as null", values={}) for row in range(1_051)
+    ]
 
     lines = page(archive(warnings=warnings))
 

@@ -25,7 +25,7 @@ from adapters.store.objects.deliveries import delivery_path
 from adapters.tables.messages import notifications
 from adapters.tables.runs import runs
 from models.archive.archive import State
-from models.runs.run import RunRow, RunState, Trigger
+from models.runs.run import RunState
 from models.store.fixity import Fault, StoredObject
 from services.custody.verifying import object_of, stored_objects, verify_object
 from tests.cli.conftest import Cellar
@@ -35,7 +35,7 @@ from tests.flows.databases import in_new_database, rows
 from tests.flows.persisted import kill_before_write, writes_of
 from tests.installations import finished, stored_body
 from tests.ocfl_validator import validation_errors
-from tests.records import attempted
+from tests.records import attempted, run_row
 
 # On Python 3.13 bagit's own source warns.
 pytestmark = pytest.mark.filterwarnings("ignore:'count' is passed as positional argument")
@@ -133,15 +133,7 @@ def _received(reference: str, body: bytes, minute: int) -> str:
 def _run(reference: str, receipt_id: str) -> None:
     """Archive a receipt, and record what a run of the flow records: the run, and its notification of downstream."""
     now = datetime.now(UTC)
-    run = RunRow(
-        flow_run_id=str(uuid4()),
-        attempt=1,
-        reference=reference,
-        receipt_id=receipt_id,
-        trigger=Trigger.WEBHOOK,
-        state=RunState.RUNNING,
-        started_at=now,
-    )
+    run = run_row(str(uuid4()), receipt_id, reference=reference, started_at=now)
     runs.begin(run)
     finished(reference, receipt_id)
     for message_id in notifications.undelivered(receipt_id):

@@ -29,11 +29,19 @@ from tests.installations import (
     objects_below,
     store_that_does_not_answer,
 )
+from tests.prepared import Prepared
 from tests.samples import sample_body
+
+on_disk = pytest.mark.parametrize("store_kind", ["folder"], indirect=True)
+"""For what does not depend on the kind of the store."""
 
 
 @pytest.fixture(autouse=True)
-def _installation(sqlite_installation: Settings, store_kind: str) -> None:
+def _installation(sqlite_installation: Settings, store_kind: str, prepared: Prepared) -> None:
+    prepared.copy(two_archives)
+
+
+def two_archives() -> None:
     for reference in ("one", "two"):
         archived(reference, sample_body(reference))
 
@@ -82,6 +90,7 @@ def test_what_a_check_finds_is_remembered_until_a_check_finds_nothing(cellar: Ce
     assert "No archive matches." in cellar("list", "--condition", "FILE_DAMAGED").output
 
 
+@on_disk
 def test_what_to_do_follows_the_findings_once_for_each_fault(cellar: Cellar) -> None:
     store().remove(damaged_file("one"))
     damaged_file("two")
@@ -93,6 +102,7 @@ def test_what_to_do_follows_the_findings_once_for_each_fault(cellar: Cellar) -> 
     assert "let Cellosign send the archive again" in to_do[0]
 
 
+@on_disk
 def test_damage_comes_before_rows_that_are_stale_after_another_time_zone(
     cellar: Cellar, configure: Callable[..., Settings]
 ) -> None:
@@ -109,6 +119,7 @@ def test_damage_comes_before_rows_that_are_stale_after_another_time_zone(
     assert lines[4].endswith("NOT SOUND: 1 damaged, 1 stale")
 
 
+@on_disk
 def test_delivery_that_the_database_has_lost_is_no_matter_of_a_re_run(cellar: Cellar) -> None:
     with writing() as session:
         session.exec(delete(DeliveryRow).where(col(DeliveryRow.reference) == "one"))
@@ -129,6 +140,7 @@ def test_delivery_brings_back_an_archive_that_has_disappeared(cellar: Cellar) ->
     assert cellar("verify").status == 0
 
 
+@on_disk
 def test_single_archives_are_verified(cellar: Cellar) -> None:
     damaged_file("one")
 
@@ -164,6 +176,7 @@ def interrupted_check(**members: object) -> None:
     (settings().data_dir / "verify.json").write_text(json.dumps(note | members))
 
 
+@on_disk
 def test_interrupted_check_resumes_after_its_last_archive(cellar: Cellar) -> None:
     damaged_file("one")
     second = max(ocfl.object_key(each) for each in ("one", "two"))
@@ -186,6 +199,7 @@ def test_resumed_check_finds_files_outside_of_archives(cellar: Cellar) -> None:
     assert [each["key"] for each in reported["findings"]] == [f"{ocfl.ROOT}/000", f"{ocfl.ROOT}/zzz"]
 
 
+@on_disk
 @pytest.mark.parametrize("other", [{"share": 0.01}, {"store": "another"}])
 def test_check_of_another_store_or_share_is_not_resumed(cellar: Cellar, other: dict[str, object]) -> None:
     interrupted_check(**other)
@@ -207,7 +221,7 @@ def test_new_check_removes_the_note_of_the_previous_check(
     assert not (settings().data_dir / "verify.json").exists()
 
 
-@pytest.mark.parametrize("store_kind", ["folder"], indirect=True)
+@on_disk
 def test_killed_check_resumes_after_its_last_archive(cellar: Cellar) -> None:
     """The check is at the second archive for minutes, because one of its files has 64 GiB, all of them a hole."""
     first, second = sorted(("one", "two"), key=ocfl.object_key)
@@ -234,10 +248,12 @@ def test_killed_check_resumes_after_its_last_archive(cellar: Cellar) -> None:
     assert (reported["objects"], [each["key"] for each in reported["findings"]]) == (2, [damaged_key])
 
 
+@on_disk
 def test_smallest_sample_is_one_archive(cellar: Cellar) -> None:
     assert "1 of 2 archives" in cellar("verify", "--sample", "0.0000001").output
 
 
+@on_disk
 @pytest.mark.parametrize("arguments", [(), ("one",), ("--resume",)])
 def test_terminal_shows_the_progress_of_the_check(
     cellar: Cellar, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
@@ -252,12 +268,14 @@ def test_terminal_shows_the_progress_of_the_check(
     assert (done.status, "100%" in done.errors) == (0, True)
 
 
+@on_disk
 def test_empty_sample_is_refused(cellar: Cellar) -> None:
     done = cellar("verify", "--sample", "0")
 
     assert (done.status, "share" in done.errors) == (2, True)
 
 
+@on_disk
 def test_damaged_note_is_reported(cellar: Cellar) -> None:
     (settings().data_dir / "verify.json").write_text("{")
 
@@ -267,6 +285,7 @@ def test_damaged_note_is_reported(cellar: Cellar) -> None:
     assert cellar("verify").status == 0
 
 
+@on_disk
 def test_process_that_is_not_archived_is_reported(cellar: Cellar) -> None:
     done = cellar("verify", "unknown")
 
@@ -288,6 +307,7 @@ def test_unreadable_store_is_not_called_sound(
         assert to_do in done.errors
 
 
+@on_disk
 @pytest.mark.parametrize("is_reachable", [False, True], ids=["unreachable", "without tables"])
 def test_store_is_not_called_sound_without_a_usable_database(
     cellar: Cellar, configure: Callable[..., Settings], tmp_path: Path, is_reachable: bool
@@ -337,6 +357,7 @@ def test_store_that_is_not_there_is_never_sound_and_no_check_makes_it(
     assert (done.status, "NOT SOUND" in done.output, "will not know" in done.errors) == (1, True, True)
 
 
+@on_disk
 def test_no_check_makes_the_data_folder(cellar: Cellar, configure: Callable[..., Settings], tmp_path: Path) -> None:
     made = settings()
     configure(

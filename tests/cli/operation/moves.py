@@ -29,7 +29,7 @@ from services.completeness.taking_in import take_in_left
 from services.messages import endpoints
 from services.people import logins
 from services.people.actions import record
-from services.triggering.refusals import list_all_refused
+from services.triggering.refused import list_all_refused
 from tests.conftest import bucket_at, make_tables
 from tests.installations import archived
 from tests.samples import sample_body

@@ -11,11 +11,10 @@ from adapters.tables.runs import receipts, runs
 from cli.operation.failures import FailuresAndConditions, print_failures
 from models.errors import System
 from models.runs.cause import Cause
-from models.runs.run import RunRow, RunState, Trigger
 from models.store.condition import Severity, Subject
 from models.views.troubles import ConditionGroup, FailureGroup
 from tests.cli.conftest import Cellar
-from tests.records import NOON, registered
+from tests.records import NOON, registered, run_row
 
 SENTENCE = (
     "the store does not take a file: Read-only file system; mount the store so that cellar may write, and run the "
@@ -75,15 +74,7 @@ def test_without_a_failure_the_command_says_so() -> None:
 def test_failures_and_waits_are_json_for_scripts(cellar: Cellar) -> None:
     receipts.set_failed(registered("a", "a"), Cause("CONFLICT", "load-metadata", "Conflict", "two records"), NOON)
     waiting = registered("b", "b")
-    begun = RunRow(
-        flow_run_id="run",
-        attempt=1,
-        reference="b",
-        receipt_id=waiting,
-        trigger=Trigger.WEBHOOK,
-        state=RunState.RUNNING,
-        started_at=NOON,
-    )
+    begun = run_row("run", waiting, reference="b")
     runs.begin(begun)
     runs.wait("run", 1, System.STORE, NOON, Cause("STORE_AWAY", "persist-files", "Transient", "the store is away"))
 

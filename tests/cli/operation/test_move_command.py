@@ -19,7 +19,7 @@ from adapters.database.migration import migrate
 from adapters.files.store import storage_at
 from adapters.inbox import inbox, move_mark
 from adapters.settings.settings import Settings, settings
-from adapters.tables.runs import claims
+from adapters.tables.runs import leases
 from models.store.moving import Mark, Phase
 from tests.cli.conftest import Cellar
 from tests.cli.operation.moves import (
@@ -33,6 +33,7 @@ from tests.cli.operation.moves import (
     killed_moves,
 )
 from tests.conftest import wait_until
+from tests.flows.workers import living
 from tests.installations import installed
 from tests.samples import sample_body
 
@@ -116,18 +117,20 @@ def test_distributed_installation_becomes_embedded_again(cellar: Cellar, old: Pa
         assert (all_rows(), all_files()) == before
 
 
+@pytest.mark.faults  # a worker counts as dead after 25 s
 def test_files_are_brought_while_a_worker_lives_and_the_rest_once_it_has_ended(
     cellar: Cellar, old: Path, new: New
 ) -> None:
     with installed(old.parent):
-        claims.join("a worker")
+        leases.renew("w", 25)
+        [began] = living().values()
     beating = _beating(old)
     try:
-        wait_until(lambda: _has_beaten(old))
+        wait_until(lambda: _has_beaten(old, began))
         with new():
             first = cellar("move", "--from", str(old), "--yes", "--json")
             told = json.loads(first.output)
-            assert (first.status, told["is_complete"], told["plan"]["running"]) == (1, False, ["a worker"])
+            assert (first.status, told["is_complete"], told["plan"]["running"]) == (1, False, ["w"])
             assert told["store"]["files"] > 0
     finally:
         beating.kill()
@@ -143,14 +146,14 @@ def test_files_are_brought_while_a_worker_lives_and_the_rest_once_it_has_ended(
         assert "later" in [each.reference for each in inbox.deliveries()]
 
 
-def _has_beaten(old: Path) -> bool:
+def _has_beaten(old: Path, since: datetime) -> bool:
     with installed(old.parent):
-        return claims.beats()["a worker"] > 0
+        return living()["w"] > since
 
 
 def _beating(old: Path) -> "subprocess.Popen[bytes]":
     """Start a process that beats as a worker does."""
-    script = "import time; from adapters.tables.runs import claims\nwhile True: claims.beat('a worker'); time.sleep(1)"
+    script = "import time; from adapters.tables.runs import leases\nwhile True: leases.renew('w', 25); time.sleep(1)"
     with installed(old.parent):
         return subprocess.Popen([sys.executable, "-c", script], cwd=Path(__file__).parents[3], env=dict(os.environ))
 

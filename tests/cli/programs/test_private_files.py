@@ -1,10 +1,8 @@
 """Keeps cellar's files private to their owner under any umask, and exports files under the user's umask."""
 
-import os
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,14 +22,6 @@ def cellar(*arguments: str, umask: int = 0o022) -> None:
 
 def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
-
-
-@pytest.fixture
-def open_umask() -> Iterator[None]:
-    """Let other users read what this process makes, as an earlier cellar did."""
-    before = os.umask(0o022)
-    yield
-    os.umask(before)
 
 
 @pytest.mark.usefixtures("configure")

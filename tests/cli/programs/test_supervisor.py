@@ -193,14 +193,14 @@ def test_second_signal_kills_programs_without_waiting(start: Start) -> None:
 
 
 def test_descendants_in_their_own_session_are_ended_too(start: Start) -> None:
-    driver = start(("parent", ["60", "orphan"], 5)).wait_until_up()
+    driver = start(("parent", ["60", "orphan"], 1)).wait_until_up()
     assert len(driver.processes()) == 3
     driver.end()
     assert driver.processes() == []
 
 
 def test_leftovers_of_a_crashed_program_end_before_its_restart(start: Start) -> None:
-    driver = start(("parent", ["1", "orphan"], 5)).wait_until_up()
+    driver = start(("parent", ["1", "orphan"], 1)).wait_until_up()
     wait_for(lambda: len(driver.notes("started")) == 2)
     wait_for(lambda: len(driver.processes()) == 3)
     driver.end()
@@ -259,7 +259,7 @@ def test_large_log_is_renamed_and_the_last_words_are_still_found(start: Start, t
 def test_supervisor_restarts_and_stops_programs_while_its_output_disk_is_full(start: Start) -> None:
     with Path("/dev/full").open("w") as full:
         driver = start(("crashing", ["0.3"], 5), output=full.fileno()).wait_until_up()
-        wait_for(lambda: len(driver.notes("started")) == 3)
+        wait_for(lambda: len(driver.notes("started")) == 2)
         driver.process.terminate()
         driver.process.wait(LONGEST_S)
     assert driver.processes() == []
@@ -279,8 +279,7 @@ def test_restart_is_tried_until_it_succeeds(start: Start, tmp_path: Path) -> Non
         driver = start(("crashing", ["1"], 5), output=output.fileno()).wait_until_up()
         log.unlink()
         log.mkdir()
-        wait_for(lambda: "crashing cannot be started: Is a directory; again in 4 s" in output_file.read_text())
-        assert "crashing cannot be started: Is a directory; again in 2 s" in output_file.read_text()
+        wait_for(lambda: "crashing cannot be started: Is a directory; again in 2 s" in output_file.read_text())
         assert output_file.read_text().count("crashing ended with") == 1
         assert len(driver.notes("started")) == 1
 

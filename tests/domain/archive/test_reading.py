@@ -1,8 +1,10 @@
-"""Reading an archive: the vendor's sample is read whole, and junk in optional members never loses an archive."""
+"""Reads a payload into an archive, its warnings and its rows."""
 
+import base64
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -13,13 +15,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.archive.reading import reference_of
-from domain.archive.rows import discrepancy_rows, rows_of
+from domain.archive.rows import discrepancy_rows, label_text, rows_of
 from domain.payments.reconciliation import reconcile
-from models.archive.archive import Archive, FormField, Signature
-from models.archive.content import Content, Role
-from models.archive.session import Integration, Invitation
+from models.archive.archive import Archive, FormField, FormFieldRow, Signature, SignatureRow
+from models.archive.content import Content, FileRow, Role
+from models.archive.session import Integration, IntegrationRow, Invitation, InvitationRow, LabelRow, SessionRow
+from models.archive.verdict import SignedDocumentRow
+from models.archive.warning import WarningCode, WarningRow
 from models.errors import Refused
-from models.payments import Attempt
+from models.payments import Attempt, Discrepancy, DiscrepancyCode, DiscrepancyRow, PaymentKeyRow, PaymentRow
 from tests.domain.payloads import IN_MAJOR_UNITS, TERMS, changed, fingerprint, read, read_body
 from tests.samples import PDF, PNG, sample_document
 
@@ -464,8 +468,8 @@ def test_warnings_name_a_place_and_repeat_no_value(document: dict[str, Any]) -> 
         return
 
     for warning in archive.warnings:
-        assert MARK not in warning.where + warning.detail
-        assert "541234567" not in warning.where + warning.detail
+        assert MARK not in warning.where + str(warning.values)
+        assert "541234567" not in warning.where + str(warning.values)
         assert is_place(warning.where, document), warning
     for found in reconcile(archive, TERMS):
         assert MARK not in found.expected + found.found
@@ -562,3 +566,331 @@ def test_secrets_are_read_under_any_spelling_of_their_names() -> None:
     (attempt,) = read(document).payments[0].attempts
 
     assert (attempt.authorisation, attempt.cguid) == ("7", "8")
+
+
+HTML = base64.b64encode(b"<!doctype html><script>").decode()
+SESSION: dict[str, Any] = sample_document()["sessions"][0]
+FIRES: list[tuple[str, str, Any, str]] = [
+    ("ATTACHMENT_EMPTY", "attachments.0.content", "", "attachments[0].content"),
+    ("ATTACHMENT_EMPTY", "attachments.0.content", None, "attachments[0].content"),
+    ("ATTACHMENT_EMPTY", "attachments.0", {"filename": "a.png"}, "attachments[0].content"),
+    ("ATTACHMENT_EMPTY", "signed_document.content", " \n", "signed_document.content"),
+    ("INTEGRATION_FAILED", "sessions.0.integrations.0.status", "failed", "sessions[0].integrations[0].status"),
+    ("INTEGRATION_FAILED", "sessions.0.integrations.0.status", None, "sessions[0].integrations[0].status"),
+    ("MEDIA_TYPE_MISMATCH", "attachments.0.content", HTML, "attachments[0].mimetype"),
+    ("MEDIA_TYPE_MISMATCH", "signed_document.content", HTML, "signed_document.mimetype"),
+    ("MEDIA_TYPE_MISMATCH", "signed_document.mimetype", "image/png", "signed_document.mimetype"),
+    (
+        "OTP_NOT_SENT",
+        "sessions.0.recipient.otp_destination.status",
+        "failed",
+        "sessions[0].recipient.otp_destination.status",
+    ),
+    (
+        "OTP_NOT_SENT",
+        "sessions.0.recipient.otp_destination.status",
+        None,
+        "sessions[0].recipient.otp_destination.status",
+    ),
+    ("SESSION_NOT_SUBMITTED", "sessions.0.submitted_at", None, "sessions[0].submitted_at"),
+    ("SESSION_NOT_SUBMITTED", "sessions.0.submitted_at", "", "sessions[0].submitted_at"),
+    ("SESSION_REFERENCE_MISMATCH", "sessions.0.reference", "another", "sessions[0].reference"),
+    ("SESSION_REFERENCE_MISMATCH", "reference", "another", "sessions[0].reference"),
+    ("SIGNER_UNKNOWN", "signatures.0.signed_by.id", "2", "signatures[0].signed_by.id"),
+    ("SIGNER_UNKNOWN", "signatures.0.signed_by", None, "signatures[0].signed_by.id"),
+    ("SIGNER_UNKNOWN", "sessions", [], "signatures[0].signed_by.id"),
+    ("TEXT_REPLACED", "data.0.value", "half \ud83d an emoji", "data[0].value"),
+    ("TEXT_REPLACED", "sessions.0.labels", {"k\x00": "v"}, "sessions[0].labels"),
+    ("TIMESTAMP_UNREADABLE", "event.timestamp", "yesterday", "event.timestamp"),
+    ("TIMESTAMP_UNREADABLE", "sessions.0.submitted_at", "21/12/2022", "sessions[0].submitted_at"),
+    ("TIMESTAMP_UNREADABLE", "signatures.0.signed_at", 5, "signatures[0].signed_at"),
+    ("WRONG_TYPE", "sessions.0.author", 5, "sessions[0].author"),
+    ("WRONG_TYPE", "data.0.page", "one", "data[0].page"),
+    ("WRONG_TYPE", "payments", {}, "payments"),
+    ("WRONG_TYPE", "data.1", None, "data[1]"),
+    ("WRONG_TYPE", "signed_document", "aGVsbG8=", "signed_document"),
+]
+NEAR_MISSES: list[tuple[str, Any]] = [
+    ("attachments.0.content", "iVBORw0KGgo="),
+    ("attachments", []),
+    ("signed_document", None),
+    ("sessions.0.integrations", []),
+    ("sessions.0.integrations.0.status", "success"),
+    ("sessions.0.recipient.otp_destination", None),
+    ("sessions.0.recipient.invitations.0.status", "failed"),  # the invitation, not the one-time password
+    ("sessions.0.submitted_at", "2022-12-21"),
+    ("sessions.0.reference", None),
+    ("sessions.0.process_id", "another"),
+    ("signatures.0.signed_by.id", 1),
+    ("sessions.0.recipient.id", "1"),
+    ("signatures", []),
+    ("data.0.value", "a whole 🙂"),
+    ("event.timestamp", None),
+    ("sessions.0.author", None),
+    ("data.0.page", "1"),
+    ("payments", None),
+]
+
+
+@pytest.mark.parametrize(("code", "path", "value", "where"), FIRES)
+def test_warning_appears_once_and_names_its_place(code: str, path: str, value: Any, where: str) -> None:
+    warnings = read(changed(path, value)).warnings
+
+    assert [(each.code, each.where) for each in warnings if each.where == where or each.code == code] == [(code, where)]
+
+
+@pytest.mark.parametrize(("path", "value"), NEAR_MISSES)
+def test_near_miss_brings_no_warning(path: str, value: Any) -> None:
+    assert read(changed(path, value)).warnings == ()
+
+
+def test_every_code_has_a_case() -> None:
+    # From text, files, keys and deliveries.
+    others = (
+        "DUPLICATE_KEY",
+        "FILE_",
+        "MORE_WARNINGS",
+        "SIGNED_DOCUMENT_",
+        "SECRETS_LOCKED",
+        "SOURCES_DIFFER",
+        "VERSION_",
+    )
+    assert {code for code, *_ in FIRES} == {code for code in WarningCode if not code.startswith(others)}
+
+
+def test_place_counts_list_entries_that_are_not_objects() -> None:
+    document = sample_document()
+    failed = SESSION["integrations"][0] | {"status": "failed"}
+    document["sessions"] = [None, SESSION | {"submitted_at": "never", "reference": "x", "integrations": [0, failed]}]
+    document["signatures"] = ["x", {"signed_by": {"id": "2"}}]
+
+    warnings = read(document).warnings
+
+    assert [(each.code, each.where) for each in warnings] == [
+        ("WRONG_TYPE", "sessions[0]"),
+        ("TIMESTAMP_UNREADABLE", "sessions[1].submitted_at"),
+        ("WRONG_TYPE", "sessions[1].integrations[0]"),
+        ("WRONG_TYPE", "signatures[0]"),
+        ("SESSION_REFERENCE_MISMATCH", "sessions[1].reference"),
+        ("INTEGRATION_FAILED", "sessions[1].integrations[1].status"),
+        ("SIGNER_UNKNOWN", "signatures[1].signed_by.id"),
+    ]
+
+
+def test_signer_may_be_the_recipient_of_any_session() -> None:
+    document = sample_document()
+    document["sessions"].append(SESSION | {"recipient": {"id": 2}})
+    document["signatures"].append({"signed_by": {"id": "2"}})
+
+    assert read(document).warnings == ()
+
+
+def test_unreadable_submission_time_does_not_count_as_never_submitted() -> None:
+    warnings = read(changed("sessions.0.submitted_at", "21/12/2022")).warnings
+
+    assert [each.code for each in warnings] == ["TIMESTAMP_UNREADABLE"]
+
+
+def test_too_many_warnings_of_a_code_end_with_a_warning_that_counts_the_rest() -> None:
+    found = read(sample_document() | {"signatures": [{}] * 1000, "data": [3] * 200}).warnings
+
+    counts = Counter(each.code for each in found)
+    assert counts == {WarningCode.SIGNER_UNKNOWN: 200, WarningCode.WRONG_TYPE: 200, WarningCode.MORE_WARNINGS: 1}
+    assert (found[-1].where, found[-1].values) == ("", {"count": 800, "code": "SIGNER_UNKNOWN"})
+
+
+REFERENCE = sample_document()["reference"]
+
+
+def test_each_table_has_its_rows_of_the_sample() -> None:
+    rows = rows_of(read(sample_document()), TERMS, fingerprint)
+
+    assert {table: len(rows_of_table) for table, rows_of_table in rows.items()} == {
+        SessionRow: 1,
+        InvitationRow: 2,
+        IntegrationRow: 1,
+        LabelRow: 1,
+        SignatureRow: 1,
+        FormFieldRow: 5,
+        FileRow: 2,
+        SignedDocumentRow: 0,
+        PaymentRow: 1,
+        PaymentKeyRow: 0,
+        WarningRow: 0,
+    }
+
+
+def test_rows_have_exactly_the_columns_of_their_table() -> None:
+    archive = read(changed("sessions.0.submitted_at", None))
+
+    for table, rows_of_table in rows_of(archive, TERMS, fingerprint).items():
+        assert [set(row) for row in rows_of_table] == [set(table.model_fields)] * len(rows_of_table), table
+
+
+def test_position_follows_the_payload() -> None:
+    rows = rows_of(read(sample_document()), TERMS, fingerprint)[FormFieldRow]
+
+    assert [(row["position"], row["id"]) for row in rows] == [(i, f"SOMEFIELD{i + 1}") for i in range(5)]
+    assert {row["reference"] for row in rows} == {REFERENCE}
+
+
+def test_session_row_keeps_the_reference_of_its_archive() -> None:
+    rows = rows_of(read(changed("sessions.0.reference", "another")), TERMS, fingerprint)
+
+    assert [row["reference"] for row in rows[SessionRow]] == [REFERENCE]
+
+
+def test_rows_of_invitations_and_labels_name_their_session() -> None:
+    document = sample_document()
+    document["sessions"].append(document["sessions"][0])
+
+    rows = rows_of(read(document), TERMS, fingerprint)
+
+    assert [(row["session_position"], row["position"]) for row in rows[InvitationRow]] == [
+        (0, 0),
+        (0, 1),
+        (1, 0),
+        (1, 1),
+    ]
+    assert [(row["session_position"], row["position"]) for row in rows[LabelRow]] == [(0, 0), (1, 0)]
+
+
+def test_file_without_content_has_a_warning_but_no_row() -> None:
+    document = changed("signed_document.content", None)
+
+    rows = rows_of(read(document), TERMS, fingerprint)
+
+    (file,) = rows[FileRow]
+    assert (file["position"], file["role"], file["size_bytes"]) == (0, "attachment", len(PNG))
+    assert [row["code"] for row in rows[WarningRow]] == ["ATTACHMENT_EMPTY"]
+
+
+def test_empty_file_has_a_row() -> None:
+    rows = rows_of(read(changed("attachments.0.content", "")), TERMS, fingerprint)[FileRow]
+
+    assert [row["size_bytes"] for row in rows][1] == 0
+
+
+def test_payment_has_its_amount_in_minor_units_and_its_standing() -> None:
+    (minor,) = rows_of(read(sample_document()), TERMS, fingerprint)[PaymentRow]
+    (major,) = rows_of(read(sample_document()), IN_MAJOR_UNITS, fingerprint)[PaymentRow]
+
+    assert (minor["amount_minor"], minor["currency"], minor["standing"]) == (2100, "ILS", "verified")
+    assert major["amount_minor"] == 210000
+
+
+def test_secrets_used_for_matching_are_fingerprints() -> None:
+    (row,) = rows_of(read(sample_document()), TERMS, fingerprint)[PaymentRow]
+    (bare,) = rows_of(read(changed("payments.0.provider_transaction_result", None)), TERMS, fingerprint)[PaymentRow]
+
+    assert (row["cguid_fingerprint"], row["authorisation_fingerprint"]) == (
+        fingerprint("69796709"),
+        fingerprint("1579133"),
+    )
+    assert (bare["cguid_fingerprint"], bare["authorisation_fingerprint"]) == (None, None)
+
+
+def test_authorisation_has_one_fingerprint_however_it_is_spelled() -> None:
+    spelled = [changed("payments.0.provider_transaction_result.auth_number", each) for each in ("0ab12", "AB12 ")]
+
+    rows = [row for each in spelled for row in rows_of(read(each), TERMS, fingerprint)[PaymentRow]]
+
+    assert [row["authorisation_fingerprint"] for row in rows] == [fingerprint("ab12")] * 2
+
+
+def test_other_attempts_keep_their_matching_keys_standing_and_amounts() -> None:
+    document = sample_document()
+    (sent,) = document["payments"]
+    result = sent["provider_transaction_result"]
+    attempts = [
+        ("success", 1000, {"cguid": "1", "auth_number": "011", "card_no": "1111", "currency": "USD"}),
+        ("pending", 2100, {"cguid": "2", "auth_number": "", "numberOfPayments": "3", "periodicalPayment": "700"}),
+        ("failure", None, {"cguid": "3", "auth_number": ""}),
+        ("pending", 2100, {"cguid": "", "auth_number": ""}),
+        ("success", 2100, {"cguid": "4"}),
+    ]
+    document["payments"] = [
+        sent | {"type": "charge", "status": status, "amount": amount, "provider_transaction_result": result | members}
+        for status, amount, members in attempts
+    ]
+
+    rows = rows_of(read(document), TERMS, fingerprint)
+    (payment,) = rows[PaymentRow]
+    others = rows[PaymentKeyRow]
+
+    assert {row["payment_id"] for row in others} == {payment["payment_id"]}
+    assert [row["position"] for row in others] == [0, 1, 2]
+    assert [(row["cguid_fingerprint"], row["authorisation_fingerprint"], row["card_last4"]) for row in others] == [
+        (fingerprint("1"), fingerprint("11"), "1111"),
+        (fingerprint("2"), None, "4580"),
+        (fingerprint("3"), None, "4580"),
+    ]
+    assert [(row["standing"], row["amount_minor"], row["currency"]) for row in others] == [
+        ("charged", 1000, "USD"),
+        ("unknown", 2100, "ILS"),
+        ("failed", None, "ILS"),
+    ]
+    assert [(row["instalments"], row["periodical_minor"]) for row in others] == [(None, None), (3, 700), (None, None)]
+    assert [row["paid_on"] for row in others] == [date(2022, 12, 21)] * 3
+    assert (payment["cguid_fingerprint"], payment["amount_minor"]) == (fingerprint("4"), 2100)
+
+
+def test_payment_has_its_instalments_and_its_day() -> None:
+    document = changed("payments.0.amount", "2100")
+    document["payments"][0]["provider_transaction_result"] |= {
+        "numberOfPayments": "2",
+        "firstPayment": "1000",
+        "periodicalPayment": "550",
+    }
+
+    (row,) = rows_of(read(document), TERMS, fingerprint)[PaymentRow]
+
+    assert (row["instalments"], row["first_minor"], row["periodical_minor"]) == (3, 1000, 550)
+    assert (row["paid_on"], row["attempts"], row["card_last4"]) == (date(2022, 12, 21), 1, "4580")
+
+
+def test_payment_id_does_not_depend_on_other_payments() -> None:
+    document = sample_document()
+    (sent,) = document["payments"]
+    document["payments"] = [sent | {"transaction_id": each} for each in ("another", None, sent["transaction_id"], None)]
+
+    rows = rows_of(read(document), TERMS, fingerprint)[PaymentRow]
+    (alone,) = rows_of(read(sample_document()), TERMS, fingerprint)[PaymentRow]
+
+    assert [row["payment_id"] == alone["payment_id"] for row in rows] == [False, False, True, False]
+    assert len({row["payment_id"] for row in rows}) == 4
+
+
+def test_card_secrets_have_no_column() -> None:
+    sample = sample_document()["payments"][0]["provider_transaction_result"]
+
+    text = repr(rows_of(read(sample_document()), TERMS, fingerprint)[PaymentRow])
+
+    assert [name for name in ("card_id", "session_cd", "auth_number", "cguid") if sample[name] in text] == []
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [("v", "v"), ("", ""), (5, "5"), (None, "null"), (True, "true"), (["ש"], '["ש"]'), ({"a": 0.5}, '{"a": 0.5}')],
+)
+def test_label_is_always_text(value: object, text: str) -> None:
+    assert label_text(value) == text
+
+
+def test_number_of_any_length_in_a_label_is_exact() -> None:
+    body = json.dumps(changed("sessions.0.labels", {"k": "@"})).encode().replace(b'"@"', b"9" * 4000)
+
+    (row,) = rows_of(read_body(body), TERMS, fingerprint)[LabelRow]
+
+    assert row["value"] == "9" * 4000
+
+
+def test_discrepancy_id_does_not_depend_on_its_amounts() -> None:
+    def ids(*found: Discrepancy) -> list[str]:
+        return [row["discrepancy_id"] for row in discrepancy_rows("r", found)[DiscrepancyRow]]
+
+    code = DiscrepancyCode.AMOUNT_MISMATCH
+    one, other = Discrepancy(code, "a", "1", "2"), Discrepancy(code, "a", "1", "3")
+
+    assert ids(one) == ids(other)
+    assert len(set(ids(one, Discrepancy(code, None, "1", "2"), Discrepancy(code, "a", "1", "2", subject="s")))) == 3

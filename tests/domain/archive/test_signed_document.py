@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from domain.archive.signed_document import with_verdict
+from domain.words.catalogue import warned, word
 from models.archive.verdict import (
     UNREADABLE,
     Coverage,
@@ -63,7 +64,9 @@ def test_warning_about_trust_gives_the_reason() -> None:
 
     (warning,) = with_verdict(ARCHIVE, replace(SOUND, trusted=False, signatures=(signature,))).warnings
 
-    assert warning.detail == "a signature is not trusted: its certificate was revoked before it signed"
+    assert word(warned(warning.code, warning.values)) == (
+        "a signature is not trusted: its certificate was revoked before it signed"
+    )
 
 
 @pytest.mark.parametrize(
@@ -91,7 +94,7 @@ def test_warning_of_changed_fields_counts_fields_and_signers_and_names_none() ->
 
     (warning,) = with_verdict(ARCHIVE, verdict).warnings
 
-    assert warning.detail == "form fields filled again after a signature: 1; signers who did not see that: 3"
+    assert warning.values == {"fields": 1, "signers": 3}
 
 
 @pytest.mark.parametrize(

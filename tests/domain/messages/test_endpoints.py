@@ -48,7 +48,7 @@ def test_endpoint_hears_what_passes_each_of_its_filters(
     skipped = why_skipped(endpoint(events=types, sources=sources, templates=templates, labels=labels), event)
 
     assert (skipped is None) == all(passes.values())
-    assert skipped is None or not passes[skipped.code.removeprefix("filter_")]
+    assert skipped is None or not passes[skipped.code.removeprefix("unwanted_")]
 
 
 @given(events, LABELS)

@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.archive.rows import discrepancy_rows, rows_of
@@ -106,10 +106,6 @@ def with_payments(sent: list[dict[str, Any]]) -> dict[str, Any]:
     return changed("payments", sent) | {"attachments": [], "signed_document": None}
 
 
-few = settings(max_examples=60)
-
-
-@few
 @given(entries())
 def test_each_payment_has_one_standing_and_each_attempt_one_payment(
     sent: list[dict[str, Any]],
@@ -123,7 +119,6 @@ def test_each_payment_has_one_standing_and_each_attempt_one_payment(
     assert len({row["payment_id"] for row in rows}) == len(rows)
 
 
-@few
 @given(entries())
 def test_totals_by_standing_add_up_to_the_sum_of_the_amounts(sent: list[dict[str, Any]]) -> None:
     archive = read(with_payments(sent))
@@ -138,7 +133,6 @@ def test_totals_by_standing_add_up_to_the_sum_of_the_amounts(sent: list[dict[str
     assert sum(total for (_, of), total in totals.items() if of not in ("ILS", "JPY")) == 0
 
 
-@few
 @given(entries(), st.integers())
 def test_order_of_transactions_changes_only_positions(sent: list[dict[str, Any]], seed: int) -> None:
     """Entries without a transaction keep their order among themselves, like attempts at one transaction."""
@@ -158,7 +152,6 @@ def _everything(sent: list[dict[str, Any]]) -> list[str]:
     return sorted(json.dumps({**row, "position": None}, default=str, sort_keys=True) for row in everything)
 
 
-@few
 @given(entries())
 def test_rows_discrepancies_and_reprs_contain_no_secrets(sent: list[dict[str, Any]]) -> None:
     archive = read(with_payments(sent))
@@ -170,7 +163,6 @@ def test_rows_discrepancies_and_reprs_contain_no_secrets(sent: list[dict[str, An
     assert [each for each in ("SECRET", "458045804580") if each in shown] == []
 
 
-@few
 @given(entries())
 def test_each_discrepancy_has_its_own_id(sent: list[dict[str, Any]]) -> None:
     archive = read(with_payments(sent))

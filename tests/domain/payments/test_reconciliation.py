@@ -1,7 +1,7 @@
-"""Discrepancies within an archive's payments: cases of each code, and near misses."""
+"""Finds what does not add up between payments and form. Each code has cases and a sentence."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -13,8 +13,11 @@ from hypothesis import strategies as st
 from domain.payments.booking import booked
 from domain.payments.discrepancies import by_id
 from domain.payments.reconciliation import reconcile, vanished
+from domain.payments.sentences import sentence, shown_transaction
 from models.payments import DiscrepancyCode, PaymentTerms
 from tests.domain.payloads import IN_MAJOR_UNITS, TERMS, changed, read
+from tests.domain.payments import test_standing
+from tests.domain.settlements import test_matching
 from tests.samples import sample_document
 
 C = DiscrepancyCode
@@ -404,3 +407,65 @@ def test_an_archive_has_a_bounded_number_of_discrepancies() -> None:
 
     assert Counter(each.code for each in found).most_common(1)[0][1] == 200
     assert [each.found for each in found if each.subject == "more"] == ["2801 more"] * 4
+
+
+def cases() -> Iterator[tuple[str, bool]]:
+    """Yield the code of each case, and whether the case fires it."""
+    yield from ((case.about, case.about in case.found) for case in CASES)
+    yield from ((DiscrepancyCode.PAYMENT_VANISHED, bool(gone)) for *_, gone in VERSIONS)
+    yield from ((code, True) for code, *_ in test_standing.FIRES)
+    yield from ((code, False) for code, *_ in test_standing.NEAR_MISSES)
+    yield from ((DiscrepancyCode.AGING_HOLD, fires) for *_, fires in test_standing.HOLDS)
+    yield from ((case.code, case.fires) for case in test_matching.CASES)
+
+
+COUNTED = Counter(cases())
+
+
+@pytest.mark.parametrize("code", DiscrepancyCode)
+def test_code_has_three_cases_including_a_near_miss(code: DiscrepancyCode) -> None:
+    fires, near_misses = COUNTED[code, True], COUNTED[code, False]
+
+    assert (fires >= 2, near_misses >= 1, fires + near_misses >= 3) == (True, True, True)
+
+
+def test_cases_are_about_known_codes_only() -> None:
+    assert {code for code, _ in COUNTED} == set(DiscrepancyCode)
+
+
+@pytest.mark.parametrize("code", list(DiscrepancyCode))
+def test_every_code_has_a_sentence_of_its_own(code: DiscrepancyCode) -> None:
+    text = sentence(code, "THIS", "THAT")
+
+    assert text.endswith(" Expected: THIS. Found: THAT.")
+    assert [each for each in DiscrepancyCode if sentence(each, "THIS", "THAT") == text] == [code]
+
+
+def test_code_may_be_plain_text() -> None:
+    assert sentence("AMOUNT_MISMATCH", "21.00 ILS", "25.00 ILS") == (
+        "The amount of the payment differs from the amount that the provider states. "
+        "Expected: 21.00 ILS. Found: 25.00 ILS."
+    )
+
+
+TRANSACTION_ID = "4a45b2df-f7bd-48bf-a2b4-b8405eb51194"
+
+
+@pytest.mark.parametrize(
+    ("code", "transaction_id", "shown"),
+    [
+        ("FIELD_WITHOUT_PAYMENT", TRANSACTION_ID, TRANSACTION_ID),
+        ("FIELD_WITHOUT_PAYMENT", TRANSACTION_ID.upper(), TRANSACTION_ID.upper()),
+        ("FIELD_WITHOUT_PAYMENT", "Dana Levi, 054-1234567", None),
+        ("FIELD_WITHOUT_PAYMENT", f"{TRANSACTION_ID} Dana", None),
+        ("FIELD_WITHOUT_PAYMENT", "039337423", None),
+        ("FIELD_WITHOUT_PAYMENT", None, None),
+        ("AMOUNT_MISMATCH", "tx 7", "tx 7"),
+        ("AMOUNT_MISMATCH", "x" * 10_000_000, "x" * 100),
+        ("MISSING_IN_ARCHIVE", None, None),
+    ],
+)
+def test_only_transaction_ids_are_shown_of_payment_fields(
+    code: str, transaction_id: str | None, shown: str | None
+) -> None:
+    assert shown_transaction(code, transaction_id) == shown

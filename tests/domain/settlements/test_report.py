@@ -1,18 +1,22 @@
-"""Reports as banks write them become entries. A refusal names the wrong line and repeats nothing of it."""
+"""Reads settlement reports in their formats, and keeps them without card numbers."""
 
+import re
 from collections import Counter
 from contextlib import suppress
+from dataclasses import fields
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.settlements.matching import CODES
 from domain.settlements.report import entries_of, read_format
 from models.errors import Refused
-from models.settlements.report_format import ReportFormat
+from models.settlements.report_format import ReportColumns, ReportFormat
 from models.settlements.settlement import Entry, EntryKind
 
 COLUMNS = """
@@ -415,3 +419,34 @@ def test_minimal_form_has_the_defaults() -> None:
     columns: dict[str, Any] = {"amount": "a", "settled_on": "s", "cguid": "c"}
     assert form == ReportFormat(columns=columns, currency="ILS")  # type: ignore[arg-type]
     assert (form.terms.fee_tolerance_minor, form.terms.late_after_days) == (0, 7)
+
+
+DOCUMENT = (Path(__file__).parents[3] / "docs" / "settlement.md").read_text()
+
+
+def block(kind: str) -> str:
+    found = re.search(rf"```{kind}\n(.*?)```", DOCUMENT, re.DOTALL)
+    assert found
+    return found[1]
+
+
+def test_example_is_read_in_both_encodings() -> None:
+    form = read_format(block("toml"))
+    for encoding in ("utf-8-sig", "windows-1255"):
+        entries = list(entries_of(block("csv").encode(encoding), form, str.upper))
+        assert [(each.kind, each.amount_minor, each.fee_minor, each.instalment) for each in entries] == [
+            (EntryKind.CHARGE, 2100, 15, None),
+            (EntryKind.CHARGE, 120000, 840, 1),
+            (EntryKind.REFUND, 500, None, None),
+        ]
+
+
+def test_table_names_every_part_of_the_form() -> None:
+    named = set(re.findall(r"^\| `([a-z_.]+)` \|", DOCUMENT, re.MULTILINE))
+
+    parts = {each.name for each in fields(ReportFormat)} - {"columns"}
+    assert named == parts | {f"columns.{each.name}" for each in fields(ReportColumns)}
+
+
+def test_every_code_is_explained() -> None:
+    assert {code for code in CODES if f"`{code}`" not in DOCUMENT} == set()

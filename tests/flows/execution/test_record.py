@@ -11,10 +11,9 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 
 from adapters.settings.settings import Settings
-from flows.execution.attempts import attempt_at
 from flows.execution.record import Progress, Run, recorded
 from flows.execution.results import RESULTS
-from flows.execution.retries import RETRIED
+from flows.execution.tasks import RETRIED, attempt_at
 from models.runs.run import Trigger
 from services.views import archive_view
 from tests.flows.conftest import received

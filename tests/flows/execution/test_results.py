@@ -19,13 +19,14 @@ from flows.process_archive import process_archive
 from flows.reevaluate_payments import reevaluate_payments
 from models.messages.endpoint import EndpointRow
 from models.messages.notification import NotificationRow
-from models.runs.run import RunRow, RunState, Trigger
+from models.runs.run import Trigger
 from models.views.archives.archives import ArchiveView, RunView
 from models.views.messages.endpoints import NewEndpoint
 from services.messages import endpoints
 from services.views import archive_view
 from tests.flows.conftest import received
 from tests.flows.retried import kept, run_and_retried
+from tests.records import run_row
 from tests.samples import sample_body
 
 pytestmark = pytest.mark.usefixtures("prefect")
@@ -157,13 +158,12 @@ def test_results_without_a_retry_are_removed_after_a_month() -> None:
 
 def _begin_again(run: RunView, at: datetime) -> None:
     runs.begin(
-        RunRow(
-            flow_run_id=run.flow_run_id,
+        run_row(
+            run.flow_run_id,
+            _archive("process-2").versions[0].receipt_id,
             attempt=2,
             reference="process-2",
-            receipt_id=_archive("process-2").versions[0].receipt_id,
             trigger=Trigger.RETRY,
-            state=RunState.RUNNING,
             started_at=at,
         )
     )

@@ -12,8 +12,8 @@ from adapters.files.store import store
 from adapters.settings.settings import Settings
 from adapters.store import ocfl, seals
 from adapters.store.ocfl import SKELETON
+from flows.execution.reporting import optional_summary
 from flows.execution.results import RESULTS
-from flows.execution.summaries import optional_summary
 from services.views import archive_view
 from tests.flows.retried import run_and_retried
 

@@ -97,7 +97,7 @@ def test_due_runs_of_foreign_flows_hide_none_of_ours() -> None:
             await workers.make_pool(client)
             foreign = [await _due_since(client, FOREIGN, NOON + timedelta(seconds=second)) for second in range(40)]
             ours = await _due_since(client, process_archive, NOON + timedelta(minutes=1))
-            due = DueRuns(client, [ours.flow_id], {}, Outages(client, {}))
+            due = DueRuns(client, [ours.flow_id], {}, Outages({}))
 
             await due.look()
 
@@ -115,7 +115,7 @@ def test_more_than_a_page_of_simultaneous_runs_hides_no_later_run() -> None:
             await workers.make_pool(client)
             foreign = [await _due_since(client, FOREIGN, NOON) for _ in range(RUNS_PER_PAGE + 1)]
             ours = await _due_since(client, process_archive, NOON + timedelta(minutes=1))
-            due = DueRuns(client, [ours.flow_id], {}, Outages(client, {}))
+            due = DueRuns(client, [ours.flow_id], {}, Outages({}))
 
             await due.look()
 

@@ -6,35 +6,20 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
-import httpx
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.states import AwaitingRetry
 
 from adapters.database.transactions import writing
-from adapters.settings.environment import POOL
-from adapters.settings.settings import Settings
+from adapters.settings.settings import Settings, settings
 from adapters.tables.runs import waiting
 from flows.process_archive import process_archive
 from flows.worker.outages import Outages
-from models.errors import System
+from models.errors import System, Transient
 from models.runs.cause import WaitingRow
 from tests.flows.conftest import store_away
-from tests.flows.workers import make_pool
 
 pytestmark = pytest.mark.usefixtures("prefect", "sqlite_installation")
-
-
-class FailsAtFirstState(httpx.AsyncHTTPTransport):
-    """A server that fails at the first change of a state."""
-
-    has_failed = False
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        if request.url.path.endswith("/set_state") and not self.has_failed:
-            self.has_failed = True
-            return httpx.Response(500, request=request)
-        return await super().handle_async_request(request)
 
 
 def _waits(flow_run_id: str, system: System) -> None:
@@ -50,21 +35,23 @@ def _waits(flow_run_id: str, system: System) -> None:
         waiting.begin_within(session, row)
 
 
-def test_runs_of_a_system_that_is_back_become_due_though_prefect_failed_at_first() -> None:
-    later = datetime.now(UTC) + timedelta(minutes=15)
+def test_runs_of_a_system_that_is_back_become_due_though_prefect_failed_at_first(
+    configure: Callable[..., Settings],
+) -> None:
+    later, prefect_url = datetime.now(UTC) + timedelta(minutes=15), settings().prefect_url
 
     async def _due_at() -> datetime | None:
-        async with get_client(httpx_settings={"transport": FailsAtFirstState()}) as client:
-            await make_pool(client)
-            run = await client.create_flow_run(process_archive, parameters={"reference": "r"}, work_pool_name=POOL)
-            async with get_client() as other:
-                await other.set_flow_run_state(run.id, AwaitingRetry(scheduled_time=later), force=True)
+        async with get_client() as client:
+            run = await client.create_flow_run(process_archive, parameters={"reference": "r"})
+            await client.set_flow_run_state(run.id, AwaitingRetry(scheduled_time=later), force=True)
             await asyncio.to_thread(_waits, str(run.id), System.STORE)
-            outages = Outages(client, {})
+            outages = Outages({})
             with store_away():
                 await outages.look()
-            with pytest.raises(httpx.HTTPStatusError):
+            configure(PREFECT_API_URL="http://127.0.0.1:1/api")
+            with pytest.raises(Transient):
                 await outages.look()
+            configure(PREFECT_API_URL=prefect_url)
             await outages.look()
             return (await client.read_flow_run(run.id)).next_scheduled_start_time
 
@@ -84,12 +71,11 @@ def test_probe_that_hangs_occupies_one_thread(configure: Callable[..., Settings]
 
         async def _look() -> int:
             asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2))
-            async with get_client() as client:
-                outages = Outages(client, {})
-                await outages.look()
-                await outages.look()
-                free = await asyncio.wait_for(asyncio.to_thread(int, "1"), 5)
-                full.close()
-                return free
+            outages = Outages({})
+            await outages.look()
+            await outages.look()
+            free = await asyncio.wait_for(asyncio.to_thread(int, "1"), 5)
+            full.close()
+            return free
 
         assert asyncio.run(_look()) == 1

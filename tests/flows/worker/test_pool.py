@@ -10,11 +10,11 @@ import httpx
 import pytest
 from prefect import Flow
 from prefect.client.orchestration import PrefectClient, get_client
-from prefect.client.schemas.objects import State, StateType
-from prefect.states import AwaitingRetry, Cancelled, Completed, Pending, Running, Scheduled
+from prefect.client.schemas.objects import StateType
+from prefect.states import Completed, Pending, Running, Scheduled
 
 from adapters.settings.environment import POOL
-from flows.worker.pool import RUNS_PER_PAGE, is_taken_by_us, make_due, take, unended_runs
+from flows.worker.pool import RUNS_PER_PAGE, is_taken_by_us, take, unended_runs
 from tests.flows import workers
 
 pytestmark = pytest.mark.usefixtures("prefect")
@@ -69,33 +69,6 @@ def test_run_is_taken_by_one_worker_only() -> None:
             assert await take(client, flow_run_id)
             assert await is_taken_by_us(client, flow_run_id)
             assert not await take(other, flow_run_id)
-
-    asyncio.run(_check())
-
-
-@pytest.mark.parametrize("since", [Running(), Completed(), Cancelled()], ids=lambda state: state.name)
-def test_run_that_waits_no_longer_is_not_made_due(since: "State[Any]") -> None:
-    async def _check() -> None:
-        async with get_client() as client:
-            flow_run_id = await scheduled()
-            await client.set_flow_run_state(flow_run_id, AwaitingRetry(), force=True)
-            waits = await client.read_flow_run(flow_run_id)
-            await client.set_flow_run_state(flow_run_id, since, force=True)
-
-            await make_due(client, waits)
-
-            assert (await client.read_flow_run(flow_run_id)).state_name == since.name
-
-    asyncio.run(_check())
-
-
-def test_deleted_run_is_not_made_due() -> None:
-    async def _check() -> None:
-        async with get_client() as client:
-            waits = await client.read_flow_run(await scheduled())
-            await client.delete_flow_run(waits.id)
-
-            await make_due(client, waits)
 
     asyncio.run(_check())
 

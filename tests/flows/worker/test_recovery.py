@@ -1,4 +1,4 @@
-"""Runs without a worker are recovered. A worker is dead when its beats stand still."""
+"""Runs without a worker are recovered. The claims of a dead worker expire."""
 
 import asyncio
 import time
@@ -15,55 +15,43 @@ from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.states import Cancelling, Completed, Pending, Running, Scheduled
 
 from adapters.settings.environment import POOL
-from adapters.tables.runs import claims, runs
+from adapters.tables.runs import leases, runs
 from flows.process_archive import persist_files, process_archive
 from flows.verify_archives import verify_archives
 from flows.worker.due_runs import SUSPECT
 from flows.worker.pool import take
-from flows.worker.recovery import DeathWatch, recover, recover_strays, state_after
-from models.runs.run import RunRow, RunState, Trigger
+from flows.worker.recovery import Watch, recover, recover_strays, state_after
 from tests.flows.conftest import received
 from tests.flows.workers import make_pool
+from tests.records import run_row
 from tests.samples import sample_body
 
 ME = "worker-1"
 
 
-class TestDeathWatch:
-    def test_worker_without_beats_is_dead_after_the_time_limit_only(self) -> None:
-        watch = DeathWatch(after_s=25)
-        for now_s in range(100, 125, 5):
-            assert watch.dead({"w": 7}, now_s) == {}
-        assert watch.dead({"w": 7}, 125) == {"w": 7}
+class TestWatch:
+    def test_worker_takes_nothing_over_before_it_has_watched_as_long_as_claims_last(self) -> None:
+        watch = Watch(25, 100)
+        for now_s in range(105, 125, 5):
+            watch.renewed(now_s)
+            assert not watch.may_take_over(now_s)
+        watch.renewed(125)
+        assert watch.may_take_over(125)
 
-    def test_beating_worker_is_alive(self) -> None:
-        watch = DeathWatch(after_s=25)
-        assert all(watch.dead({"w": now_s // 20}, now_s) == {} for now_s in range(0, 500, 5))
-
-    def test_time_without_observation_does_not_count(self) -> None:
-        """While the database was away for a minute, no beats could move and no worker could watch."""
-        watch = DeathWatch(after_s=25)
-        watch.dead({"w": 7}, 100)
-        assert watch.dead({"w": 7}, 160) == {}
-
-    @given(st.lists(st.tuples(st.floats(0.1, 12), st.booleans()), max_size=60))
-    def test_worker_with_a_beat_within_the_time_limit_is_never_dead(self, looks: list[tuple[float, bool]]) -> None:
-        watch = DeathWatch(after_s=25)
-        now_s, count, moved_at_s = 0.0, 0, 0.0
-        for pause_s, beats in looks:
-            now_s += pause_s
-            if beats:
-                count, moved_at_s = count + 1, now_s
-            dead = watch.dead({"w": count}, now_s)
-            assert not dead or now_s - moved_at_s >= 25
+    @given(st.lists(st.floats(0.1, 60), max_size=60))
+    def test_gap_in_its_own_renewals_begins_the_watch_again(self, pauses_s: list[float]) -> None:
+        """While the database was away for a minute, no worker could renew its claims."""
+        watch, now_s, since_s = Watch(25, 0), 0.0, 0.0
+        for pause_s in pauses_s:
+            gap_s, now_s = (now_s + pause_s) - now_s, now_s + pause_s
+            if gap_s > 12.5:
+                assert not watch.may_take_over(now_s)
+                since_s = now_s
+            watch.renewed(now_s)
+            assert watch.may_take_over(now_s) == (now_s - since_s >= 25)
 
 
-@pytest.fixture
-def claimed(prefect: str, sqlite_installation: object) -> None:
-    claims.join(ME)
-
-
-@pytest.mark.usefixtures("claimed")
+@pytest.mark.usefixtures("prefect", "sqlite_installation")
 @pytest.mark.parametrize(
     ("left", "recovered"),
     [
@@ -77,25 +65,25 @@ def test_recovered_run_is_in_the_right_state_without_a_claim(left: "State[Any]",
     async def _check() -> None:
         async with get_client() as client:
             flow_run = await _run_in(client, left)
-            claims.claim([str(flow_run.id)], ME)
+            leases.claim([str(flow_run.id)], ME, 30)
 
             await recover(client, str(flow_run.id), ME)
             await recover(client, str(flow_run.id), ME)
 
             found = await client.read_flow_run(flow_run.id)
             assert (found.state_type, found.state_name) == recovered
-            assert claims.held_by(ME) == set()
+            assert leases.held_by(ME) == set()
 
     asyncio.run(_check())
 
 
-@pytest.mark.usefixtures("claimed")
+@pytest.mark.usefixtures("prefect", "sqlite_installation")
 def test_run_taken_but_not_begun_becomes_due_again() -> None:
     async def _check() -> None:
         async with get_client() as client:
             flow_run = await client.create_flow_run(process_archive, parameters={"reference": "r"}, state=Scheduled())
             assert await take(client, flow_run.id)
-            claims.claim([str(flow_run.id)], ME)
+            leases.claim([str(flow_run.id)], ME, 30)
 
             await recover(client, str(flow_run.id), ME)
 
@@ -104,7 +92,7 @@ def test_run_taken_but_not_begun_becomes_due_again() -> None:
     asyncio.run(_check())
 
 
-@pytest.mark.usefixtures("claimed")
+@pytest.mark.usefixtures("prefect", "sqlite_installation")
 @pytest.mark.parametrize("begun", [Pending(), Running()], ids=["Pending", "Running"])
 def test_run_taken_first_by_a_stock_worker_is_not_recovered(begun: "State[Any]") -> None:
     """A worker claims a run before it asks Prefect. If it is killed in between, only its claim remains."""
@@ -112,68 +100,67 @@ def test_run_taken_first_by_a_stock_worker_is_not_recovered(begun: "State[Any]")
     async def _check() -> None:
         async with get_client() as client:
             flow_run = await client.create_flow_run(process_archive, parameters={"reference": "r"}, state=Scheduled())
-            claims.claim([str(flow_run.id)], ME)
+            leases.claim([str(flow_run.id)], ME, 30)
             for state in (Pending(), begun):
                 await client.set_flow_run_state(flow_run.id, state)
-            runs.take_lease("process-1", f"{flow_run.id}:1", 30)
+            leases.take(["process-1"], f"{flow_run.id}:1", 30)
 
             await recover(client, str(flow_run.id), ME)
 
             assert (await client.read_flow_run(flow_run.id)).state_name == begun.name
-            assert not runs.take_lease("process-1", "the next", 30)
-            assert claims.held_by(ME) == set()
+            assert not leases.take(["process-1"], "the next", 30)
+            assert leases.held_by(ME) == set()
 
     asyncio.run(_check())
 
 
-@pytest.mark.usefixtures("claimed")
+@pytest.mark.usefixtures("prefect", "sqlite_installation")
 def test_run_now_claimed_by_another_worker_is_not_recovered() -> None:
     async def _check() -> None:
         async with get_client() as client:
             flow_run = await _run_in(client, Running())
-            claims.join("other")
-            claims.claim([str(flow_run.id)], "other")
+            leases.claim([str(flow_run.id)], "other", 30)
 
             await recover(client, str(flow_run.id), ME)
 
             assert (await client.read_flow_run(flow_run.id)).state_name == "Running"
-            assert claims.held_by("other") == {str(flow_run.id)}
+            assert leases.held_by("other") == {str(flow_run.id)}
 
     asyncio.run(_check())
 
 
-@pytest.mark.usefixtures("claimed")
+@pytest.mark.usefixtures("prefect", "sqlite_installation")
 def test_claim_of_a_deleted_run_is_dropped() -> None:
     async def _check() -> None:
         async with get_client() as client:
             gone = str(uuid4())
-            claims.claim([gone], ME)
+            leases.claim([gone], ME, 30)
 
             await recover(client, gone, ME)
 
-            assert claims.held_by(ME) == set()
+            assert leases.held_by(ME) == set()
 
     asyncio.run(_check())
 
 
-@pytest.mark.usefixtures("claimed")
+@pytest.mark.usefixtures("prefect", "sqlite_installation")
 def test_recovery_ends_the_tasks_of_a_run_and_leaves_its_lease() -> None:
     async def _check() -> None:
         async with get_client() as client:
             flow_run = await _run_in(client, Running())
             task_run = await client.create_task_run(persist_files, flow_run.id, "0", state=Running())
-            claims.claim([str(flow_run.id)], ME)
-            runs.take_lease("process-1", f"{flow_run.id}:1", 30)
+            leases.claim([str(flow_run.id)], ME, 30)
+            leases.take(["process-1"], f"{flow_run.id}:1", 30)
 
             await recover(client, str(flow_run.id), ME)
 
-            assert not runs.take_lease("process-1", "the next", 30)  # its worker may only have paused
+            assert not leases.take(["process-1"], "the next", 30)  # its worker may only have paused
             assert (await client.read_task_run(task_run.id)).state_type is StateType.CRASHED
 
     asyncio.run(_check())
 
 
-@pytest.mark.usefixtures("claimed")
+@pytest.mark.usefixtures("prefect", "sqlite_installation")
 def test_recovery_ends_all_tasks_of_a_run_with_more_than_a_page() -> None:
     async def _check() -> None:
         async with get_client() as client:
@@ -183,7 +170,7 @@ def test_recovery_ends_all_tasks_of_a_run_with_more_than_a_page() -> None:
             running = [
                 await client.create_task_run(persist_files, flow_run.id, f"{n}", state=Running()) for n in range(30)
             ]
-            claims.claim([str(flow_run.id)], ME)
+            leases.claim([str(flow_run.id)], ME, 30)
 
             await recover(client, str(flow_run.id), ME)
 
@@ -193,7 +180,7 @@ def test_recovery_ends_all_tasks_of_a_run_with_more_than_a_page() -> None:
     asyncio.run(_check())
 
 
-@pytest.mark.usefixtures("claimed")
+@pytest.mark.usefixtures("prefect", "sqlite_installation")
 def test_run_that_kills_its_workers_is_retried_ever_later_and_then_alone() -> None:
     receipt_id = received("r", sample_body("r")).receipt_id
 
@@ -203,7 +190,7 @@ def test_run_that_kills_its_workers_is_retried_ever_later_and_then_alone() -> No
             flow_run = await _run_in(client, Running())
             for attempt in range(1, 5):
                 _begin(flow_run, attempt, receipt_id)
-                claims.claim([str(flow_run.id)], ME)
+                leases.claim([str(flow_run.id)], ME, 30)
                 await recover(client, str(flow_run.id), ME)
                 state = (await client.read_flow_run(flow_run.id)).state
                 assert state
@@ -236,7 +223,7 @@ def test_pause_after_a_crash_is_an_hour_at_most(crashes: int) -> None:
     assert NOON <= due_at <= NOON + timedelta(hours=1)
 
 
-@pytest.mark.usefixtures("claimed")
+@pytest.mark.usefixtures("prefect", "sqlite_installation")
 def test_only_runs_without_a_sign_of_life_are_strays() -> None:
     """Runs of a stock worker have no claim. A lease or a recent start is their sign of life."""
     now = datetime.now(UTC) + timedelta(minutes=20)
@@ -247,9 +234,9 @@ def test_only_runs_without_a_sign_of_life_are_strays() -> None:
             dead = await _run_in(client, Running(), POOL)
             alive = await _run_in(client, Running(), POOL)
             ours = await _run_in(client, Running(), POOL)
-            claims.claim([str(ours.id)], ME)
-            runs.take_lease("r-dead", f"{dead.id}:1", 30)
-            runs.take_lease("r-alive", f"{alive.id}:1", 20 * 60)
+            leases.claim([str(ours.id)], ME, 30)
+            leases.take(["r-dead"], f"{dead.id}:1", 30)
+            leases.take(["r-alive"], f"{alive.id}:1", 20 * 60)
 
             await recover_strays(client, datetime.now(UTC))
             assert (await client.read_flow_run(dead.id)).state_name == "Running"
@@ -261,7 +248,7 @@ def test_only_runs_without_a_sign_of_life_are_strays() -> None:
     asyncio.run(_check())
 
 
-@pytest.mark.usefixtures("claimed")
+@pytest.mark.usefixtures("prefect", "sqlite_installation")
 @pytest.mark.parametrize("flow", [verify_archives, prefect.Flow(lambda: None, name="of-somebody-else")])
 def test_run_of_a_flow_without_leases_is_never_a_stray(flow: "prefect.Flow[..., Any]") -> None:
     async def _check() -> None:
@@ -287,14 +274,4 @@ async def _run_in(client: PrefectClient, state: "State[Any]", pool: str | None =
 
 
 def _begin(flow_run: FlowRun, attempt: int, receipt_id: str) -> None:
-    runs.begin(
-        RunRow(
-            flow_run_id=str(flow_run.id),
-            attempt=attempt,
-            reference="r",
-            receipt_id=receipt_id,
-            trigger=Trigger.WEBHOOK,
-            state=RunState.RUNNING,
-            started_at=datetime.now(UTC),
-        )
-    )
+    runs.begin(run_row(str(flow_run.id), receipt_id, attempt=attempt, started_at=datetime.now(UTC)))

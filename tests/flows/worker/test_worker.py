@@ -11,13 +11,13 @@ import httpx
 import pytest
 
 from adapters.settings.settings import settings
-from adapters.tables.runs import claims, receipts, runs, task_results
+from adapters.tables.runs import leases, receipts, task_results
 from domain.messages.summaries import UNDELIVERED_TAG
 from services.views import archive_view
 from tests.conftest import LONGEST_S, free_port, running, wait_until
 from tests.flows import workers
 from tests.flows.conftest import received
-from tests.flows.workers import Downstream, create_run, run_of, state_of, wait_for, worker
+from tests.flows.workers import Downstream, create_run, living, run_of, state_of, wait_for, worker
 from tests.samples import sample_body
 
 pytestmark = pytest.mark.usefixtures("prefect")
@@ -33,7 +33,7 @@ def started(reference: str, *tags: str, body: bytes | None = None) -> str:
 
 def held_up(reference: str) -> str:
     """Start a run that waits for its process until `let_go`."""
-    runs.take_lease(reference, "another", 300)
+    leases.take([reference], "another", 300)
     flow_run_id = started(reference)
     wait_for(flow_run_id, "Running")
     wait_until(lambda: _state_in_our_history(reference) == "Running")
@@ -41,7 +41,7 @@ def held_up(reference: str) -> str:
 
 
 def let_go(reference: str) -> None:
-    runs.release_lease(reference, "another")
+    leases.release([reference], "another")
 
 
 def held_at_its_end(downstream: Downstream, reference: str) -> str:
@@ -64,7 +64,7 @@ def test_run_cancelled_by_a_person_ends_cancelled_and_is_not_started_again() -> 
         archive = archive_view.archive("process-1")
         assert archive
         assert [each.state for each in archive.runs] == ["Cancelled"]
-        wait_until(lambda: claims.claimed() == set())
+        wait_until(lambda: leases.claimed() == set())
 
 
 @pytest.mark.usefixtures("downstream")
@@ -75,7 +75,7 @@ def test_stopped_worker_hands_back_its_run_and_the_next_finishes_it() -> None:
         process.send_signal(signal.SIGTERM)
         assert process.wait(LONGEST_S) == 0, workers.log_of("stopped")
         assert state_of(flow_run_id) == "AwaitingRetry"
-        assert (claims.claimed(), claims.beats()) == (set(), {})
+        assert (leases.claimed(), living()) == (set(), {})
 
     let_go("process-1")
     with worker("next"):
@@ -101,7 +101,7 @@ def test_worker_stops_at_a_signal_that_reaches_one_of_its_other_threads() -> Non
         threads = {int(each.name) for each in Path(f"/proc/{process.pid}/task").iterdir()} - {process.pid}
         _send_to_thread(process.pid, max(threads), signal.SIGTERM)
         assert process.wait(LONGEST_S) == 0, workers.log_of("stopped")
-    assert claims.beats() == {}
+    assert living() == {}
 
 
 @pytest.mark.faults  # drains for 8 s
@@ -112,7 +112,7 @@ def test_stopped_worker_hands_back_a_run_that_does_not_end_in_time() -> None:
         process.send_signal(signal.SIGTERM)
         assert process.wait(LONGEST_S) == 0, workers.log_of("stopped")
     assert state_of(flow_run_id) == "AwaitingRetry"
-    assert (claims.claimed(), claims.beats()) == (set(), {})
+    assert (leases.claimed(), living()) == (set(), {})
 
 
 @pytest.mark.faults
@@ -143,7 +143,7 @@ def test_living_worker_finishes_runs_of_a_killed_worker_beside_its_own(
         states = workers.task_states(dead)
         assert [states[name][-1] for name in ("persist-files", "load-metadata", "reconcile-payments")] == ["Cached"] * 3
         assert "Running" not in states["notify-downstream"]
-        wait_until(lambda: claims.claimed() == set())
+        wait_until(lambda: leases.claimed() == set())
 
 
 @pytest.mark.faults
@@ -162,7 +162,7 @@ def test_paused_worker_leaves_its_run_to_the_worker_that_recovered_it() -> None:
             paused.send_signal(signal.SIGCONT)
             wait_until(lambda: "taken for dead" in workers.log_of("paused"))
             wait_until(lambda: list(spool.iterdir()) == [])
-            wait_until(lambda: claims.claimed() == set())
+            wait_until(lambda: leases.claimed() == set())
 
         assert (state_of(flow_run_id), run_of(flow_run_id)["run_count"]) == ("Completed", 2)
         archive = archive_view.archive("process-1")
@@ -219,8 +219,8 @@ def test_worker_with_its_log_on_a_full_disk_survives_an_outage_of_prefect() -> N
             relay.kill()
             relay.wait(LONGEST_S)
             # The worker polls every 0.5 s, each failed poll logs a warning, and a beat comes every 5 s.
-            (seen,) = claims.beats().values()
-            wait_until(lambda: max(claims.beats().values(), default=0) >= seen + 3)
+            (seen,) = living().values()
+            wait_until(lambda: max(living().values()) >= seen + timedelta(seconds=10))
 
             with running(way, environment, log):
                 wait_for(started("process-1"), "Completed")
@@ -307,7 +307,7 @@ def _run_of_another(downstream: Downstream, than: str) -> str:
 
 
 def _holder(flow_run_id: str) -> str:
-    return next(worker_id for worker_id in claims.beats() if flow_run_id in claims.held_by(worker_id))
+    return next(worker_id for worker_id in living() if flow_run_id in leases.held_by(worker_id))
 
 
 def _state_in_our_history(reference: str) -> str | None:

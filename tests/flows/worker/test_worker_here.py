@@ -7,7 +7,7 @@ from prefect.client.orchestration import get_client
 from sqlmodel import delete
 
 from adapters.database.transactions import writing
-from adapters.tables.runs import claims, runs
+from adapters.tables.runs import leases
 from models.errors import Transient
 from models.search import SearchEntryRow, SearchFacetRow
 from models.views.archives.archives import ArchiveQuery
@@ -22,7 +22,7 @@ from tests.samples import sample_body
 
 @pytest.mark.usefixtures("downstream")
 def test_worker_whose_loop_ends_hands_back_its_runs() -> None:
-    runs.take_lease("process-1", "another", 300)
+    leases.take(["process-1"], "another", 300)
     receipt_id = received("process-1", sample_body("process-1")).receipt_id
 
     async def _run() -> str:
@@ -38,7 +38,7 @@ def test_worker_whose_loop_ends_hands_back_its_runs() -> None:
     with pytest.raises(Transient, match="has ended unexpectedly"):
         asyncio.run(_run())
 
-    assert claims.claimed() == set()
+    assert leases.claimed() == set()
 
 
 @pytest.mark.usefixtures("downstream")

@@ -17,7 +17,7 @@ from adapters.database import transactions
 from adapters.database.migration import migrate
 from adapters.inbox import inbox
 from adapters.settings.settings import Settings, settings
-from adapters.tables.runs import claims, receipts
+from adapters.tables.runs import leases, receipts
 from models.archive.archive import ArchiveRow, FormFieldRow
 from models.runs.receipt import VersionRow
 from models.runs.run import Trigger
@@ -61,7 +61,7 @@ def test_two_hundred_runs_complete_although_their_worker_is_killed_ten_times(
         assert _rows() == {"archives": ARCHIVES, "completed": ARCHIVES, "versions": ARCHIVES, "fields": _fields()}
         assert _files() == ARCHIVES * _files_of(references[0])
         assert list(inbox.deliveries()) == []
-        assert claims.claimed() == set()
+        assert leases.claimed() == set()
         # At least once: a POST in flight when its worker is killed is sent again under the same id.
         assert len(set(downstream.asked)) == ARCHIVES
         assert len(downstream.asked) - ARCHIVES <= KILLS * 16

@@ -23,7 +23,7 @@ from models.archive.archive import State
 from models.errors import WrongUse
 from models.messages.event import Event, EventType
 from models.messages.notification import NotificationRow, NotificationState
-from models.runs.run import RunRow, RunState, Trigger
+from models.runs.run import RunState, Trigger
 from models.store.fixity import Fault
 from models.store.inventory import Inventory
 from models.views.archives.payments import Explanation
@@ -35,7 +35,7 @@ from tests.conftest import make_tables
 from tests.flows.databases import in_new_database
 from tests.installations import archived, finished
 from tests.prepared import Prepared
-from tests.records import attempted
+from tests.records import attempted, run_row
 from tests.samples import sample_body
 from tests.settlements import imported, line, report
 
@@ -67,17 +67,7 @@ def two_archives() -> None:
 
 def ran(reference: str, receipt_id: str, flow_run_id: str) -> None:
     """Record a run of a complete receipt, and an attempt at a message."""
-    runs.begin(
-        RunRow(
-            flow_run_id=flow_run_id,
-            attempt=1,
-            reference=reference,
-            receipt_id=receipt_id,
-            trigger=Trigger.RERUN,
-            state=RunState.RUNNING,
-            started_at=NOW,
-        )
-    )
+    runs.begin(run_row(flow_run_id, receipt_id, reference=reference, trigger=Trigger.RERUN, started_at=NOW))
     runs.end(flow_run_id, 1, RunState.COMPLETED, State.COMPLETED, NOW)
     message = NotificationRow(
         message_id=f"message of {flow_run_id}",

@@ -15,13 +15,13 @@ from adapters.settings.settings import Settings
 from adapters.store import ocfl
 from adapters.store.objects import judgements
 from adapters.store.objects.requests import stored_version
-from adapters.tables.runs import runs
+from adapters.tables.runs import leases
 from models.archive.verdict import Change, Judged, Outcome
 from models.views.archives.archives import ArchiveView
 from services.custody.judging_again import count_due, due, judge_objects
 from services.custody.verifying import object_of, stored_objects, verify_objects
 from services.processing.loading import load
-from services.receipts.stored_archive import stored_archive
+from services.receipts import stored_archive
 from services.views import archive_view
 from tests import pdfs
 from tests.flows.databases import in_new_database, rows
@@ -272,12 +272,12 @@ def test_damaged_document_is_named_and_not_judged(configure: Callable[..., Setti
 def test_judgement_waits_while_a_run_works_on_the_archive(configure: Callable[..., Settings], tmp_path: Path) -> None:
     archived("process-1", body_with(PDF))
     with_root(configure, tmp_path)
-    runs.take_lease("process-1", "a run", 60)
+    leases.take(["process-1"], "a run", 60)
 
     assert (judged().kept, files_of_judgements()) == (0, {})
     assert "a run works on this archive" in judged().unkept[0][1]
 
-    runs.release_lease("process-1", "a run")
+    leases.release(["process-1"], "a run")
     assert judged().kept == 1
 
 

@@ -2,9 +2,11 @@
 
 import json
 import secrets
+from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from itertools import permutations
 from pathlib import Path
 
@@ -71,133 +73,252 @@ def test_sound_store_is_sound() -> None:
     assert fixity.size_bytes > 10_000
 
 
-@pytest.mark.parametrize("ending", ["skeleton.json", "cuts.json"])
-def test_flipped_byte_is_found(ending: str) -> None:
-    path = path_of("process-0", ending)
-    damaged = bytearray(store().read_bytes(key_of("process-0", path)))
-    damaged[len(damaged) // 2] ^= 1
-    store().overwrite_bytes(bytes(damaged), key_of("process-0", path))
-
-    assert findings() == [("damaged", path)]
-    assert not verified().is_sound
+# Damages, each to an archive of its own: functions that make and damage it, and return what is found
 
 
-def test_truncated_missing_and_extra_files_are_found_in_one_pass() -> None:
-    files = [path for path in ocfl.inventory("process-2").content_of(1).values() if "/files/" in path]  # type: ignore[union-attr]
-    truncated, missing = sorted(files)
-    store().overwrite_bytes(store().read_bytes(key_of("process-2", truncated))[:-1], key_of("process-2", truncated))
-    store().remove(key_of("process-2", missing))
-    store().overwrite_bytes(b"x", key_of("process-0", "v1/content/files/unknown"))
-    store().overwrite_bytes(b"x", f"{ocfl.ROOT}/README.txt")
-
-    found = {(each.fault, each.key) for each in verified().findings}
-
-    assert found == {
-        (Fault.DAMAGED, key_of("process-2", truncated)),
-        (Fault.MISSING, key_of("process-2", missing)),
-        (Fault.EXTRA, key_of("process-0", "v1/content/files/unknown")),
-        (Fault.EXTRA, f"{ocfl.ROOT}/README.txt"),
-    }
+Findings = set[tuple[str, str]]
+NAMES = ("inventory.json", "inventory.json.sha256")
 
 
-@pytest.mark.parametrize(
-    ("path", "expected"),
-    [
-        ("inventory.json", "inventory.json"),
-        ("v1/inventory.json", "v1/inventory.json"),
-        ("v2/inventory.json", "v2/inventory.json"),
-        ("inventory.json.sha256", "inventory.json.sha256"),
-    ],
-)
-def test_damaged_inventories_are_found(path: str, expected: str) -> None:
-    text = store().read_bytes(key_of("process-1", path))
-    store().overwrite_bytes(
-        text.replace(b"cellar", b"celler", 1) if b"cellar" in text else text[1:], key_of("process-1", path)
-    )
-
-    found = findings()
-
-    assert all(fault in ("damaged", "interrupted") for fault, _ in found)
-    assert expected in {where for _, where in found}
-    if path != "inventory.json.sha256":
-        assert ("damaged", expected) in found
+def paths(reference: str, start: str, part: str = "") -> list[str]:
+    return [path for path in object_of(reference).sizes if path.startswith(start) and part in path]
 
 
-@pytest.mark.parametrize("manifest", [[], {}])
-def test_inventory_without_content_is_damaged_despite_a_correct_sidecar(manifest: object) -> None:
-    text = json.dumps(json.loads(store().read_bytes(key_of("process-0", "inventory.json"))) | {"manifest": manifest})
+def read(reference: str, path: str) -> bytes:
+    return store().read_bytes(key_of(reference, path))
+
+
+def write(reference: str, path: str, data: bytes) -> None:
+    store().overwrite_bytes(data, key_of(reference, path))
+
+
+def remove(reference: str, *lost: str) -> None:
+    for path in lost:
+        store().remove(key_of(reference, path))
+
+
+def flip(reference: str, path: str) -> None:
+    data = bytearray(read(reference, path))
+    data[len(data) // 2] ^= 1
+    write(reference, path, bytes(data))
+
+
+def simple(reference: str, **members: object) -> None:
+    archived(reference, sample_body(reference, **members))
+
+
+def grown(reference: str) -> None:
+    """Make an archive with two versions, and a delivery that says nothing new."""
+    simple(reference)
+    simple(reference, data=[])
+    archived(reference, json.dumps(json.loads(sample_body(reference, data=[])), indent=1).encode())
+
+
+def flipped_content(reference: str, ending: str) -> Findings:
+    simple(reference)
+    path = path_of(reference, ending)
+    flip(reference, path)
+    return {("damaged", path)}
+
+
+def truncated_missing_and_extra_files(reference: str) -> Findings:
+    simple(reference)
+    truncated, lost = sorted(paths(reference, "v1/content/", "/files/"))
+    write(reference, truncated, read(reference, truncated)[:-1])
+    remove(reference, lost)
+    write(reference, "v1/content/files/unknown", b"x")
+    return {("damaged", truncated), ("missing", lost), ("extra", "v1/content/files/unknown")}
+
+
+def changed_inventory(reference: str, path: str) -> Findings:
+    grown(reference)
+    text = read(reference, path)
+    write(reference, path, text.replace(b"cellar", b"celler", 1) if b"cellar" in text else text[1:])
+    return {("damaged", path)}
+
+
+def inventory_without_content(reference: str, manifest: object) -> Findings:
+    """Its sidecar is correct."""
+    simple(reference)
+    text = json.dumps(json.loads(read(reference, "inventory.json")) | {"manifest": manifest}).encode()
     for folder in ("", "v1/"):
-        store().overwrite_bytes(text.encode(), key_of("process-0", f"{folder}inventory.json"))
-        store().overwrite_bytes(ocfl.sidecar(text.encode()), key_of("process-0", f"{folder}inventory.json.sha256"))
+        write(reference, f"{folder}inventory.json", text)
+        write(reference, f"{folder}inventory.json.sha256", ocfl.sidecar(text))
+    return {("damaged", "inventory.json")}
 
-    assert findings() == [("damaged", "inventory.json")]
 
-
-def test_inventory_of_a_later_version_in_place_of_an_earlier_is_damaged() -> None:
+def later_inventory_in_place_of_an_earlier(reference: str) -> Findings:
     """By itself, it matches its sidecar."""
-    for name in ("inventory.json", "inventory.json.sha256"):
-        store().overwrite_bytes(
-            store().read_bytes(key_of("process-1", f"v2/{name}")), key_of("process-1", f"v1/{name}")
-        )
-
-    assert findings() == [("damaged", "v1/inventory.json")]
+    grown(reference)
+    for name in NAMES:
+        write(reference, f"v1/{name}", read(reference, f"v2/{name}"))
+    return {("damaged", "v1/inventory.json")}
 
 
-def test_missing_and_malformed_inventories_are_found() -> None:
-    store().remove(key_of("process-0", "inventory.json"))
-    store().overwrite_bytes(b"{", key_of("process-2", "inventory.json"))
-
-    assert {each.key: each.fault for each in verified().findings} == {
-        key_of("process-0", "inventory.json"): Fault.MISSING,
-        key_of("process-2", "inventory.json"): Fault.DAMAGED,
-    }
+def missing_file(reference: str, path: str) -> Findings:
+    simple(reference)
+    remove(reference, path)
+    return {("missing", path)}
 
 
-def test_delivery_that_does_not_rebuild_its_request_is_found() -> None:
-    (skeleton,) = [path for path in object_of("process-1").sizes if path.startswith("logs/") and "skeleton" in path]
-    store().overwrite_bytes(b"{}", key_of("process-1", skeleton))
-
-    assert findings() == [("damaged", skeleton.rpartition("/")[0])]
-
-
-def test_delivery_that_lost_all_its_files_is_missing() -> None:
-    kept = [path for path in object_of("process-1").sizes if path.startswith("logs/receipts/")]
-    for path in kept:
-        store().remove(key_of("process-1", path))
-
-    (receipt,) = [path for path in kept if path.endswith("receipt.json")]
-    assert findings() == [("missing", receipt)]
+def other_bytes(reference: str, path: str) -> Findings:
+    simple(reference)
+    write(reference, path, b"{")
+    return {("damaged", path)}
 
 
-def test_lost_histories_are_missing() -> None:
+def delivery_that_does_not_rebuild_its_request(reference: str) -> Findings:
+    grown(reference)
+    (skeleton,) = paths(reference, "logs/", "skeleton")
+    write(reference, skeleton, b"{}")
+    return {("damaged", skeleton.rpartition("/")[0])}
+
+
+def delivery_without_its_files(reference: str) -> Findings:
+    grown(reference)
+    (receipt,) = paths(reference, "logs/receipts/", "receipt.json")
+    remove(reference, *paths(reference, "logs/receipts/"))
+    return {("missing", receipt)}
+
+
+def lost_histories(reference: str) -> Findings:
     """Without the database, only the histories record deliveries and runs."""
-    paths = [path for path in object_of("process-1").sizes if path.startswith("logs/history/")]
-    for path in paths:
-        store().remove(key_of("process-1", path))
+    grown(reference)
+    lost = paths(reference, "logs/history/")
+    assert len(lost) == 4  # of two versions, of a delivery, of discrepancies
+    remove(reference, *lost)
+    return {("missing", path) for path in lost}
 
-    assert len(paths) == 4  # of two versions, of a delivery, of discrepancies
-    assert sorted(findings()) == sorted(("missing", path) for path in paths)
 
-
-@pytest.mark.parametrize(("column", "value"), [("state", "closed"), ("code", "DUPLICATE_PAYMENT"), ("subject", "x")])
-def test_discrepancy_that_contradicts_its_events_is_damaged(column: str, value: str) -> None:
-    archived("process-3", sample_body("process-3", payments=None))
-    (path,) = [path for path in object_of("process-3").sizes if path.startswith("logs/history/discrepancies/")]
-    rows = history.kept_rows(key_of("process-3", path))
+def discrepancy_that_contradicts_its_events(reference: str, column: str, value: str) -> Findings:
+    simple(reference, payments=None)
+    (path,) = paths(reference, "logs/history/discrepancies/")
+    rows = history.kept_rows(key_of(reference, path))
     assert rows
     rows["discrepancy"][0][column] = value
-    history.write(rows, key_of("process-3", path))
+    history.write(rows, key_of(reference, path))
+    return {("damaged", path)}
 
-    assert findings() == [("damaged", path)]
+
+def lost_discrepancies(reference: str) -> Findings:
+    simple(reference, payments=[{"transaction_id": "1", "amount": "x"}])
+    (path,) = paths(reference, "logs/history/discrepancies/")
+    remove(reference, path)
+    return {("missing", path)}
 
 
-def test_lost_discrepancies_are_missing() -> None:
-    archived("process-3", sample_body("process-3", payments=[{"transaction_id": "1", "amount": "x"}]))
-    (path,) = [path for path in object_of("process-3").sizes if path.startswith("logs/history/discrepancies/")]
-    assert findings() == []
-    store().remove(key_of("process-3", path))
+def earlier_version(reference: str) -> Findings:
+    """Reset an object to its first version."""
+    simple(reference)
+    before = {path: read(reference, path) for path in object_of(reference).sizes}
+    receipt_id = archived(reference, sample_body(reference, data=[]))
+    remove(reference, *(path for path in object_of(reference).sizes if path not in before))
+    for path, data in before.items():
+        write(reference, path, data)
+    discrepancies = "logs/history/discrepancies/0000000001.json"
+    return {("missing", path) for path in ("v2/", history.path_of(receipt_id), discrepancies)}
 
-    assert findings() == [("missing", path)]
+
+def version_missing_from_the_root_inventory_with_lost_content(reference: str) -> Findings:
+    simple(reference)
+    before = {name: read(reference, name) for name in NAMES}
+    simple(reference, data=[])
+    found = ocfl.inventory(reference)
+    assert found
+    for name, data in before.items():
+        write(reference, name, data)
+    lost = next(iter(found.content_of(2).values()))
+    remove(reference, lost)
+    return {("missing", lost), ("missing", "v2/")}
+
+
+def flipped_history(reference: str) -> Findings:
+    simple(reference)
+    path, *_ = paths(reference, "logs/history/")
+    flip(reference, path)
+    return {("damaged", path)}
+
+
+def unknown_files(reference: str) -> Findings:
+    """In the logs, and in a version that no writer leaves."""
+    simple(reference)
+    receipts = (f"{'ab' * 32}/unknown", "loose", "unknown/receipt.json")
+    strange = [*(f"logs/receipts/{each}" for each in receipts), "logs/history/unknown.json.damaged", "logs/unknown"]
+    strange.append("v2/content/unknown")
+    for path in strange:
+        write(reference, path, b"x")
+    return {("extra", path) for path in strange}
+
+
+def inventory_of_a_version_that_no_writer_leaves(reference: str) -> Findings:
+    simple(reference)
+    write(reference, "v2/inventory.json", b"x")
+    return {("extra", "v2/inventory.json")}
+
+
+def object_of_another_process(reference: str) -> Findings:
+    simple(reference)
+    simple("whole")
+    for path in object_of("whole").sizes:
+        write(reference, path, read("whole", path))
+    return {("damaged", "inventory.json")}
+
+
+DAMAGES: dict[str, Callable[[str], Findings]] = {
+    **{each: partial(flipped_content, ending=each) for each in ("skeleton.json", "cuts.json")},
+    **{
+        each: partial(changed_inventory, path=each)
+        for each in ("inventory.json", *(f"v{n}/inventory.json" for n in (1, 2)))
+    },
+    "list of no content": partial(inventory_without_content, manifest=[]),
+    "no content": partial(inventory_without_content, manifest={}),
+    **{f"no {each}": partial(missing_file, path=each) for each in ("inventory.json", ocfl.OBJECT_DECLARATION)},
+    **{f"other {each}": partial(other_bytes, path=each) for each in (*NAMES, ocfl.OBJECT_DECLARATION)},
+    **{
+        each: partial(discrepancy_that_contradicts_its_events, column=each, value=value)
+        for each, value in (("state", "closed"), ("code", "DUPLICATE_PAYMENT"), ("subject", "x"))
+    },
+    **{
+        each.__name__: each
+        for each in (
+            truncated_missing_and_extra_files,
+            later_inventory_in_place_of_an_earlier,
+            delivery_that_does_not_rebuild_its_request,
+            delivery_without_its_files,
+            lost_histories,
+            lost_discrepancies,
+            earlier_version,
+            version_missing_from_the_root_inventory_with_lost_content,
+            flipped_history,
+            unknown_files,
+            inventory_of_a_version_that_no_writer_leaves,
+            object_of_another_process,
+        )
+    },
+}
+
+
+def test_each_damage_is_named_where_it_is_in_one_pass() -> None:
+    """The three archives of the other tests, and one that is whole, have no findings."""
+    layout = next(iter(ocfl.root_files())).rpartition("/")[0]
+    names = ("0=ocfl_1.0", "ocfl_layout.json.exe", "extensions/evil.exe", "README.txt")
+    strange = {f"{ocfl.ROOT}/{name}" for name in names} | {f"{layout}/evil.json"}
+    expected = {ocfl.object_key(name): damage(name) for name, damage in DAMAGES.items()}
+    for key in strange:
+        store().overwrite_bytes(b"x", key)
+
+    fixity = verified()
+
+    found = defaultdict[str, Findings](set)
+    for each in fixity.findings:
+        if each.found != EMPTY_FOLDER:
+            found["/".join(each.key.split("/")[:5])].add((each.fault, "/".join(each.key.split("/")[5:])))
+    assert {key: its for key, its in found.items() if key in expected} == expected
+    assert {each.key for each in fixity.findings if each.found != EMPTY_FOLDER} == strange | {
+        key if not path else f"{key}/{path}" for key, its in expected.items() for _, path in its
+    }
+    assert {each.fault for each in fixity.findings if each.key in strange} == {Fault.EXTRA}
+    assert not fixity.is_sound
 
 
 @pytest.mark.parametrize("key", ocfl.root_files())
@@ -207,24 +328,6 @@ def test_damaged_and_missing_files_of_the_storage_root_are_found(key: str) -> No
     assert [(each.fault, each.key) for each in verify_beside().findings] == [(Fault.DAMAGED, key)]
     store().remove(key)
     assert [(each.fault, each.key) for each in verify_beside().findings] == [(Fault.MISSING, key)]
-
-
-def test_unknown_files_in_the_storage_root_are_extra() -> None:
-    layout = next(iter(ocfl.root_files())).rpartition("/")[0]
-    strange = {f"{ocfl.ROOT}/{name}" for name in ("0=ocfl_1.0", "ocfl_layout.json.exe", "extensions/evil.exe")}
-    strange |= {f"{layout}/evil.json"}
-    for key in strange:
-        store().overwrite_bytes(b"x", key)
-
-    assert {(each.fault, each.key) for each in verified().findings} == {(Fault.EXTRA, key) for key in strange}
-
-
-def test_damaged_and_missing_declarations_of_objects_are_found() -> None:
-    key = key_of("process-0", ocfl.OBJECT_DECLARATION)
-    store().overwrite_bytes(b"x", key)
-    assert findings() == [("damaged", ocfl.OBJECT_DECLARATION)]
-    store().remove(key)
-    assert findings() == [("missing", ocfl.OBJECT_DECLARATION)]
 
 
 def test_discrepancies_of_no_archive_are_verified() -> None:
@@ -248,51 +351,6 @@ def test_missing_history_is_interrupted_while_the_inbox_has_the_body() -> None:
     finished("process-0", again.receipt_id)
 
     assert findings() == []
-
-
-def test_object_reset_to_an_earlier_version_is_not_sound() -> None:
-    key = ocfl.object_key("process-0")
-    before = {path: store().read_bytes(f"{key}/{path}") for path in object_of("process-0").sizes}
-    receipt_id = archived("process-0", sample_body("process-0", data=[]))
-    for path in object_of("process-0").sizes:
-        if path not in before:
-            store().remove(f"{key}/{path}")
-    for path, data in before.items():
-        store().overwrite_bytes(data, f"{key}/{path}")
-
-    assert {("missing", "v2/"), ("missing", history.path_of(receipt_id))} <= set(findings())
-
-
-def test_complete_version_missing_from_the_root_inventory_with_lost_content_is_not_sound() -> None:
-    key, names = ocfl.object_key("process-0"), ("inventory.json", "inventory.json.sha256")
-    before = {name: store().read_bytes(f"{key}/{name}") for name in names}
-    archived("process-0", sample_body("process-0", data=[]))
-    found = ocfl.inventory("process-0")
-    assert found
-    for name in names:
-        store().overwrite_bytes(before[name], f"{key}/{name}")
-    lost = next(iter(found.content_of(2).values()))
-    store().remove(f"{key}/{lost}")
-
-    assert findings() == [("missing", lost), ("missing", "v2/")]
-
-
-def test_flipped_byte_in_a_history_and_unknown_files_in_the_logs_are_found() -> None:
-    (path, *_) = [path for path in object_of("process-0").sizes if path.startswith("logs/history/")]
-    damaged = bytearray(store().read_bytes(key_of("process-0", path)))
-    damaged[-3] ^= 1
-    store().overwrite_bytes(bytes(damaged), key_of("process-0", path))
-    strange = [
-        "logs/history/unknown.json.damaged",
-        f"logs/receipts/{'ab' * 32}/unknown",
-        "logs/receipts/loose",
-        "logs/receipts/unknown/receipt.json",
-        "logs/unknown",
-    ]
-    for each in strange:
-        store().overwrite_bytes(b"x", key_of("process-2", each))
-
-    assert sorted(findings()) == [("damaged", path), *(("extra", each) for each in strange)]
 
 
 def test_history_in_the_place_of_another_is_damaged() -> None:
@@ -325,13 +383,6 @@ def test_old_copy_of_a_history_is_damaged() -> None:
         assert findings() == [("damaged", path)]
     received("process-0", sample_body("process-0", data=[]))
     assert findings() == []
-
-
-def test_remains_of_a_version_that_no_writer_leaves_are_extra() -> None:
-    store().overwrite_bytes(b"x", key_of("process-2", "v2/content/unknown"))
-    store().overwrite_bytes(b"x", key_of("process-0", "v2/inventory.json"))
-
-    assert sorted(findings()) == [("extra", "v2/content/unknown"), ("extra", "v2/inventory.json")]
 
 
 def test_store_is_sound_after_a_damaged_history_is_set_aside() -> None:
@@ -379,12 +430,6 @@ def test_version_of_a_killed_writer_is_interrupted_and_the_store_is_sound(store_
     assert findings() == []
 
 
-def test_sidecar_of_a_complete_version_is_damaged() -> None:
-    store().overwrite_bytes(b"x", key_of("process-0", "inventory.json.sha256"))
-
-    assert findings() == [("damaged", "inventory.json.sha256")]
-
-
 def test_first_version_without_a_root_inventory_is_interrupted_only_in_a_bucket(
     store_kind: str,
 ) -> None:
@@ -402,13 +447,6 @@ def test_first_version_without_a_root_inventory_is_interrupted_only_in_a_bucket(
         if path in names or path.startswith("logs/"):
             store().remove(key_of("process-3", path))
     assert findings() == [("missing", "inventory.json")]
-
-
-def test_object_of_another_process_is_damaged() -> None:
-    for path in object_of("process-0").sizes:
-        store().overwrite_bytes(store().read_bytes(key_of("process-0", path)), key_of("process-2", path))
-
-    assert findings() == [("damaged", "inventory.json")]
 
 
 def test_verification_reports_no_false_findings_during_writes() -> None:

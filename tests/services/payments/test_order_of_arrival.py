@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given
+from hypothesis import example, given
 from hypothesis import settings as drawn_by
 from hypothesis import strategies as st
 from sqlalchemy import delete, select
@@ -109,7 +109,7 @@ def outcome(steps_in_order: list[Step]) -> dict[str, Any]:
 
 
 @pytest.mark.usefixtures("installation")
-@drawn_by(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@drawn_by(max_examples=8)
 @given(steps)
 def test_order_of_archives_and_reports_does_not_matter(drawn: list[Step]) -> None:
     """Repeats and nightly runs do not matter either. In plain order, each comes once and archives come first."""
@@ -130,7 +130,7 @@ def all_but_deliveries() -> dict[str, Any]:
 
 
 @pytest.mark.usefixtures("installation")
-@drawn_by(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@drawn_by(max_examples=3)
 @example(sorted(ALL_STEPS, key=lambda step: step[1]))
 @given(steps)
 def test_repeating_all_steps_adds_only_deliveries(drawn: list[Step]) -> None:

@@ -17,7 +17,7 @@ from adapters.database.transactions import reading, writing
 from adapters.settings.settings import Settings
 from adapters.tables import conditions
 from adapters.tables.conditions import Found
-from adapters.tables.people import letters, notices
+from adapters.tables.people import notices
 from adapters.tables.runs import refused, runs
 from models.archive.archive import State
 from models.completeness.processes import Closing, MissingProcessRow, Why
@@ -369,7 +369,7 @@ def test_letter_of_a_killed_process_is_sent_by_the_next_and_once(chat_anywhere: 
     tell(at(0.1))
 
     assert chat_anywhere.titles == ["cellar: 1 archive has failed (NO_MEMBER)"] * 2
-    (letter,) = letters.newest().values()
+    (letter,) = notices.newest_letters().values()
     assert (letter.attempts, letter.failure, letter.next_at) == (2, None, None)
 
 

@@ -80,6 +80,7 @@ def test_each_address_that_takes_no_test_has_its_reason_and_no_secret_is_told(
     assert [secret for secret in ("4711", "dana") if secret in shown] == []
 
 
+@pytest.mark.faults  # an address has 20 s
 def test_address_that_hangs_is_given_up_and_delays_no_other(
     configure: Callable[..., Settings], httpserver: HTTPServer
 ) -> None:

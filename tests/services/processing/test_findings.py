@@ -19,7 +19,7 @@ from services.processing.completion import complete
 from services.processing.findings import payload_findings, reconcile_findings
 from services.processing.loading import load
 from services.processing.persisting import persist
-from services.receipts.stored_archive import stored_archive
+from services.receipts import stored_archive
 from services.views import archive_view
 from tests.flows.conftest import received
 from tests.installations import archived, finished, stored_discrepancies

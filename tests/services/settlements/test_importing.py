@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import given
 from hypothesis import settings as drawn_by
 from hypothesis import strategies as st
 from sqlalchemy import event
@@ -531,7 +531,7 @@ def in_plain_order(drawn: list[Step]) -> list[Step]:
 
 
 @pytest.mark.usefixtures("sqlite_installation")
-@drawn_by(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@drawn_by(max_examples=12)
 @given(steps)
 def test_order_of_archives_and_reports_does_not_matter(drawn: list[Step]) -> None:
     emptied()

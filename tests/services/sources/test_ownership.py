@@ -15,7 +15,7 @@ from models.runs.receipt import DEFAULT_SOURCE, VersionRow
 from models.views.archives.archives import ArchiveQuery, ArchiveView
 from services.custody.verifying import object_of, verify_object
 from services.processing.loading import load
-from services.receipts.stored_archive import stored_archive
+from services.receipts import stored_archive
 from services.views import archive_list, archive_view
 from tests.flows.databases import in_new_database, rows
 from tests.installations import accepted, archived, finished, received, stored_body

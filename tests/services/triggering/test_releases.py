@@ -11,7 +11,7 @@ from adapters.inbox.inbox import Intake
 from domain.archive.found_process import FoundProcess
 from models.errors import Refused
 from models.runs.receipt import RefusedDelivery
-from services.triggering.releases import Outcome, release_all
+from services.triggering.refused import Outcome, release_all
 from tests.conftest import LONGEST_S
 from tests.samples import sample_body
 

@@ -183,7 +183,7 @@ def test_a_payment_is_found_as_settled_once_a_report_has_it() -> None:
 def test_an_archive_is_found_by_the_newest_verdict_and_its_warnings() -> None:
     receipt_id = archived("r")
     document_row = {"reference": "r", "position": 0, "verdict": {}, "roots": None, "judgements": []}
-    warning = {"reference": "r", "position": 0, "where": "signed_document", "detail": "It was changed."}
+    warning = {"reference": "r", "position": 0, "where": "signed_document", "values": {}}
 
     for outcome, code in (("sound", "SIGNER_UNKNOWN"), ("changed", "SIGNED_DOCUMENT_CHANGED")):
         rows: Rows = {SignedDocumentRow: [document_row | {"outcome": outcome}], WarningRow: [warning | {"code": code}]}

@@ -30,8 +30,8 @@ from models.views.archives.payments import Explanation
 from models.views.parameters import Text
 from models.views.troubles import MissingQuery
 from services.payments import discrepancies
-from services.receipts.lookup import unknown_reference
-from services.triggering import releases, reruns
+from services.receipts import unknown_reference
+from services.triggering import refused, reruns
 from services.views import archive_view, troubles
 from services.views.differences import version_differences
 from services.views.timeline import timeline_of
@@ -101,7 +101,7 @@ async def rerun(reference: Reference, _form: Posted, person: Person) -> Redirect
 @router.post("/archives/{reference:path}/accept")
 async def accept(reference: Reference, form: Posted, person: Person) -> RedirectResponse:
     """Accept a version that another source than that of the process has sent."""
-    await in_thread(releases.accept, reference, form.text("receipt_id"), recorded(person))
+    await in_thread(refused.accept, reference, form.text("receipt_id"), recorded(person))
     return see(f"{archive_url(reference)}?said=accepted")
 
 

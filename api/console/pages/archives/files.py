@@ -28,7 +28,7 @@ from models.views.archives.archives import FieldView
 from services.evidence.bag import evidence, write_evidence
 from services.evidence.downloads import file_chunks, is_whole
 from services.people.actions import record
-from services.receipts.lookup import unknown_reference
+from services.receipts import unknown_reference
 from services.views import archive_view
 
 _IMAGES = {"image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp"}

@@ -29,8 +29,6 @@ from tests.domain.payloads import read
 from tests.records import NOON, archived, digest, document, loaded, registered
 from tests.samples import PDF, PNG
 
-pytestmark = pytest.mark.usefixtures("installation")
-
 
 def whole(reference: str = "r") -> ArchiveView:
     found = archive_view.archive(reference, archive_view.WHOLE)
@@ -196,6 +194,7 @@ def test_hundreds_of_fields_are_loaded_and_keep_their_order() -> None:
     assert [each.page for each in whole().fields] == list(range(500))
 
 
+@pytest.mark.usefixtures("installation")
 def test_values_that_are_hard_to_store_come_back_unchanged() -> None:
     hard = [
         "🙂\u200f\u202e",
@@ -239,6 +238,7 @@ def test_values_that_are_hard_to_store_come_back_unchanged() -> None:
     assert "\ufffd" in archive.model_dump_json()
 
 
+@pytest.mark.usefixtures("installation")
 def test_reader_sees_either_the_old_rows_or_the_new_rows() -> None:
     first, second = registered(body="a"), registered(body="b", minute=1)
     texts = [made_at(None, data=[{"id": "f", "value": name}] * 50) for name in ("a", "b")]

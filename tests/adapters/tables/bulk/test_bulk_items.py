@@ -14,8 +14,6 @@ from models.views.archives.archives import ArchiveFilter
 from services.bulk import planning
 from tests.bulk import fill, filled, receipt_id
 
-pytestmark = pytest.mark.usefixtures("installation")
-
 NOW = datetime.now(UTC)
 REFERENCE = "filled-000001"
 RECEIPT = receipt_id(REFERENCE)

@@ -17,7 +17,6 @@ from services.views import archive_view
 from tests.conftest import LONGEST_S
 from tests.records import NOON, attempted, registered
 
-pytestmark = pytest.mark.usefixtures("installation")
 PENDING, DELIVERED, DEAD = NotificationState.PENDING, NotificationState.DELIVERED, NotificationState.DEAD
 
 
@@ -112,6 +111,7 @@ def test_delivered_message_stays_delivered_after_a_slower_attempt() -> None:
     assert numbers("msg_1") == [1, 2, 3]
 
 
+@pytest.mark.usefixtures("installation")
 def test_concurrent_attempts_have_distinct_numbers() -> None:
     planned("msg_1")
     at_once, rounds = 8, 10

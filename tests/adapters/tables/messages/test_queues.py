@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from itertools import pairwise
 
@@ -24,9 +25,9 @@ from models.messages.notification import (
 )
 from models.said import Said
 from services.messages.events import event_row, message_to
+from tests.conftest import LONGEST_S
 from tests.records import NOON
 
-pytestmark = pytest.mark.usefixtures("installation")
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 DELIVERED, PENDING = NotificationState.DELIVERED, NotificationState.PENDING
 
@@ -221,6 +222,7 @@ def test_rate_spreads_messages_over_time() -> None:
     assert [(each.not_before - NOON).total_seconds() for each in page] == [2 * number for number in range(10)]
 
 
+@pytest.mark.usefixtures("installation")
 def test_taken_message_is_taken_once_until_its_claim_ends() -> None:
     added()
     message_id = announced(0, NOON)
@@ -247,6 +249,7 @@ def test_equal_answer_is_kept_once_and_a_new_one_again() -> None:
     assert all(each.next_attempt_at for each in made)
 
 
+@pytest.mark.usefixtures("installation")
 def test_message_whose_claim_has_ended_is_sent_by_the_process_alone_that_took_it_last() -> None:
     added()
     announced(0, NOON)
@@ -272,6 +275,7 @@ def test_message_that_was_taken_is_skipped_once_its_endpoint_has_left(column: st
     assert states() == {NotificationState.SKIPPED: 1}
 
 
+@pytest.mark.usefixtures("installation")
 def test_attempts_that_are_recorded_together_have_the_same_effect_as_one_by_one() -> None:
     added("crm")
     added("erp")
@@ -295,6 +299,7 @@ def test_attempts_that_are_recorded_together_have_the_same_effect_as_one_by_one(
     assert (endpoints.get("crm").failing_messages, endpoints.get("crm").pace_per_s) == (1, 5)
 
 
+@pytest.mark.usefixtures("installation")
 def test_two_attempts_at_a_message_that_are_recorded_together_have_numbers_of_their_own() -> None:
     added()
     message_id = announced(0, NOON)
@@ -321,3 +326,26 @@ def test_messages_to_an_endpoint_that_no_setting_names_any_longer_are_skipped() 
 
     assert states() == {NotificationState.SKIPPED: 1}
     assert queues.endpoints_with_due(NOON + HOUR) == []
+
+
+@pytest.mark.parametrize("status_code", [200, 410])
+def test_attempt_is_recorded_while_another_attempt_waits_for_the_endpoint(status_code: int) -> None:
+    """Two transactions about one endpoint do not wait for each other in a circle. SQLite has one writer at a time."""
+    added()
+    first, other = announced(1, NOON), announced(2, NOON)
+    with writing() as session:
+        endpoint = session.get_one(EndpointRow, "erp")
+        endpoint.failing_since, endpoint.failing_messages = NOON, 2
+        session.get_one(NotificationRow, other).next_attempt_at = NOON.replace(year=2030)
+    (taken,) = queues.take_due("erp", NOON, 1)
+    assert taken.message.message_id == first
+
+    with ThreadPoolExecutor() as threads, writing() as session:
+        session.get_one(NotificationRow, other, with_for_update=True)
+        recorded = threads.submit(answered, taken, NOON, status_code)
+        try:
+            recorded.result(timeout=LONGEST_S)  # else Postgres ends one of the two, and its attempt is not recorded
+        finally:
+            session.rollback()
+
+    assert notifications.get(first).state in (DELIVERED, NotificationState.DEAD)

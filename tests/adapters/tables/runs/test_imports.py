@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 
-import pytest
 from sqlmodel import select
 
 from adapters.database.transactions import reading
@@ -12,10 +11,9 @@ from models.archive.archive import State
 from models.errors import System
 from models.runs.cause import Cause
 from models.runs.receipt import Delivery
-from models.runs.run import RunRow, RunState, Trigger
+from models.runs.run import RunRow, RunState
 from services.views import archive_view
-
-pytestmark = pytest.mark.usefixtures("installation")
+from tests.records import run_row
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 FIRST = ImportAttempt("import-1", 1)
@@ -70,15 +68,7 @@ def test_archive_that_waits_for_its_import_says_why_and_stays_with_the_import() 
 def test_archive_that_an_import_completes_waits_for_nothing() -> None:
     [delivery, *_] = DELIVERIES
     receipts.register(delivery)
-    run = RunRow(
-        flow_run_id="run-1",
-        attempt=1,
-        reference=delivery.reference,
-        receipt_id=A,
-        trigger=Trigger.WEBHOOK,
-        state=RunState.RUNNING,
-        started_at=NOON,
-    )
+    run = run_row("run-1", A, reference=delivery.reference)
     runs.begin(run)
     runs.wait("run-1", 1, System.STORE, NOON, Cause("STORE_AWAY", "persist-files", "Transient", "why"))
     imports.begin(DELIVERIES, FIRST, NOON)

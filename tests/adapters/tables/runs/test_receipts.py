@@ -10,12 +10,11 @@ import pytest
 from adapters.tables.runs import receipts, runs
 from models.archive.archive import State
 from models.runs.receipt import Delivery, Outcome
-from models.runs.run import RunRow, RunState, Trigger
+from models.runs.run import RunState
 from models.views.archives.archives import ArchiveView
 from services.views import archive_view
-from tests.records import NOON, delivery, digest, registered
+from tests.records import NOON, delivery, digest, registered, run_row
 
-pytestmark = pytest.mark.usefixtures("installation")
 LATER = NOON + timedelta(hours=1)
 
 
@@ -43,17 +42,12 @@ def at_once(*calls: Callable[[], object]) -> None:
     assert failed == []
 
 
-def test_first_delivery_of_a_process_is_new() -> None:
-    registration = receipts.register(delivery())
-
-    assert (registration.outcome, registration.state, registration.flow_run_id) == (Outcome.NEW, "received", None)
-    assert (archive().state, archive().received_at, archive().completed_at) == ("received", NOON, None)
-
-
-def test_registering_the_same_delivery_again_changes_nothing() -> None:
+def test_first_delivery_of_a_process_is_new_however_often_it_is_registered() -> None:
     first = receipts.register(delivery())
-    before = archive()
 
+    assert (first.outcome, first.state, first.flow_run_id) == (Outcome.NEW, "received", None)
+    before = archive()
+    assert (before.state, before.received_at, before.completed_at) == ("received", NOON, None)
     assert receipts.register(delivery()) == first
     assert archive() == before
 
@@ -104,6 +98,7 @@ def test_completed_receipt_stays_completed(state: State) -> None:
     assert receipts.register(delivery(minute=9)).state is State.COMPLETED
 
 
+@pytest.mark.usefixtures("installation")
 def test_completed_receipt_stays_completed_despite_concurrent_writers() -> None:
     for number in range(15):
         receipt_id = registered(body=str(number))
@@ -161,12 +156,14 @@ def registered_at_once(deliveries: list[Delivery]) -> list[Outcome]:
     return outcomes
 
 
+@pytest.mark.usefixtures("installation")
 def test_exactly_one_of_many_concurrent_deliveries_is_new() -> None:
     outcomes = registered_at_once([delivery(number=number) for number in range(8)])
 
     assert sorted(outcomes) == ["duplicate"] * 7 + ["new"]
 
 
+@pytest.mark.usefixtures("installation")
 def test_exactly_one_of_many_concurrent_bodies_is_new() -> None:
     outcomes = registered_at_once([delivery(body=str(number)) for number in range(8)])
 
@@ -185,17 +182,7 @@ def test_earliest_delivery_sets_the_time_of_receipt_even_when_registered_late() 
 def test_started_receipt_keeps_its_time_while_its_archive_takes_the_earliest() -> None:
     """That time has already decided which version is current."""
     receipt_id = registered(minute=5)
-    runs.begin(
-        RunRow(
-            flow_run_id="run-1",
-            attempt=1,
-            reference="r",
-            receipt_id=receipt_id,
-            trigger=Trigger.WEBHOOK,
-            state=RunState.RUNNING,
-            started_at=NOON,
-        )
-    )
+    runs.begin(run_row("run-1", receipt_id))
     runs.end("run-1", 1, RunState.CRASHED, State.RECEIVED, NOON)
 
     registered(minute=1)

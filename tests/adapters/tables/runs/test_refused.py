@@ -3,8 +3,6 @@
 from dataclasses import replace
 from datetime import timedelta
 
-import pytest
-
 from adapters.tables.messages import notifications
 from adapters.tables.open_conditions import DerivedCode, open_numbers
 from adapters.tables.runs import refused
@@ -15,8 +13,6 @@ from models.views.troubles import RefusedQuery
 from services.messages.events import delivery_refused, event_row
 from services.views import archive_list, troubles
 from tests.records import NOON, digest, registered
-
-pytestmark = pytest.mark.usefixtures("installation")
 
 
 def delivery(number: int, *, body: str = "", code: str = "NOT_JSON", reference: str | None = None) -> RefusedDelivery:

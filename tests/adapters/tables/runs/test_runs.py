@@ -1,6 +1,5 @@
-"""Recorded runs, and the lease: two runs never work on the same process at once."""
+"""Recorded runs: how each attempt began, waited and ended."""
 
-import threading
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -12,12 +11,10 @@ from adapters.tables.runs.waiting import Wait
 from models.archive.archive import State
 from models.errors import System
 from models.runs.cause import Cause
-from models.runs.run import RunRow, RunState, Trigger
+from models.runs.run import RunState
 from models.views.archives.archives import ArchiveQuery, RunView
 from services.views import archive_list, archive_view
-from tests.records import NOON, delivery, registered
-
-pytestmark = pytest.mark.usefixtures("installation")
+from tests.records import NOON, delivery, registered, run_row
 
 
 def later(seconds: float) -> datetime:
@@ -25,17 +22,7 @@ def later(seconds: float) -> datetime:
 
 
 def begun(flow_run_id: str = "run-1", attempt: int = 1, at: float = 0) -> None:
-    runs.begin(
-        RunRow(
-            flow_run_id=flow_run_id,
-            attempt=attempt,
-            reference="r",
-            receipt_id=registered(),
-            trigger=Trigger.WEBHOOK,
-            state=RunState.RUNNING,
-            started_at=later(at),
-        )
-    )
+    runs.begin(run_row(flow_run_id, registered(), attempt=attempt, started_at=later(at)))
 
 
 def recorded() -> list[RunView]:
@@ -63,25 +50,19 @@ def test_run_is_recorded_from_begin_to_end() -> None:
     assert run.url is None  # Prefect has removed a run that ended so long ago
 
 
-def test_beginning_a_recorded_run_again_changes_nothing() -> None:
+def test_repeated_beginning_or_end_of_a_run_changes_nothing() -> None:
     begun()
     runs.end("run-1", 1, RunState.COMPLETED, State.COMPLETED, later(5))
     begun(at=9)
-
-    assert [(each.state, each.started_at) for each in recorded()] == [("Completed", NOON)]
-
-
-def test_ending_an_ended_run_changes_nothing() -> None:
-    begun()
-    runs.end("run-1", 1, RunState.COMPLETED, State.COMPLETED, later(5))
     runs.end("run-1", 1, RunState.CRASHED, State.FAILED, later(9))
 
-    assert [(each.state, each.ended_at) for each in recorded()] == [("Completed", later(5))]
+    assert [(each.state, each.started_at, each.ended_at) for each in recorded()] == [("Completed", NOON, later(5))]
 
 
-def test_killed_attempt_becomes_crashed_when_the_next_begins() -> None:
+def test_killed_attempt_crashes_when_the_next_begins_which_it_cannot_end() -> None:
     begun()
     begun(attempt=2, at=7)
+    runs.end("run-1", 1, RunState.CRASHED, State.RECEIVED, later(50))
 
     assert [(each.attempt, each.state, each.ended_at) for each in recorded()] == [
         (1, "Crashed", later(7)),
@@ -121,91 +102,6 @@ def test_any_attempt_since_a_time_counts_as_begun() -> None:
 
     assert runs.begun_since(["old", "retried", "new", "unknown"], later(8)) == {"retried", "new"}
     assert runs.begun_since([], later(0)) == set()
-
-
-def test_lease_has_one_holder() -> None:
-    assert runs.take_lease("r", "one", 30)
-    assert not runs.take_lease("r", "other", 30)
-    assert runs.take_lease("another", "other", 30)
-
-
-def test_holder_renews_its_lease() -> None:
-    runs.take_lease("r", "run-1:1", 30)
-    first = runs.lease_expiry("run-1")
-
-    assert runs.take_lease("r", "run-1:1", 30)
-
-    renewed = runs.lease_expiry("run-1")
-    assert first
-    assert renewed
-    assert first < renewed < first + timedelta(seconds=30)
-    assert not runs.take_lease("r", "other", 30)
-
-
-def test_lease_of_a_dead_holder_expires() -> None:
-    runs.take_lease("r", "dead", -0.001)
-
-    assert runs.take_lease("r", "next", 30)
-    assert not runs.take_lease("r", "dead", 30)
-
-
-def test_released_lease_is_free_at_once() -> None:
-    runs.take_lease("r", "one", 30)
-    runs.release_lease("r", "one")
-
-    assert runs.take_lease("r", "other", 30)
-
-
-def test_late_release_does_not_free_the_lease_of_the_next_holder() -> None:
-    runs.take_lease("r", "slow", -1)
-    runs.take_lease("r", "next", 30)
-
-    runs.release_lease("r", "slow")
-
-    assert not runs.take_lease("r", "third", 30)
-
-
-@pytest.mark.parametrize("expired", [False, True], ids=["none yet", "one expired"])
-def test_exactly_one_of_many_concurrent_holders_gets_the_lease(expired: bool) -> None:
-    for number in range(5):
-        reference = f"process {number}"
-        if expired:
-            runs.take_lease(reference, "dead", -3600)
-        start, got = threading.Barrier(6), list[str]()
-
-        def take(
-            holder: str, reference: str = reference, start: threading.Barrier = start, got: list[str] = got
-        ) -> None:
-            start.wait()
-            if runs.take_lease(reference, holder, 30):
-                got.append(holder)
-
-        threads = [threading.Thread(target=take, args=(f"holder {each}",)) for each in range(6)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert len(got) == 1
-
-
-def test_superseded_attempt_cannot_end_the_run() -> None:
-    begun(attempt=1)
-    begun(attempt=2, at=40)
-
-    runs.end("run-1", 1, RunState.CRASHED, State.RECEIVED, later(50))
-
-    assert [each.state for each in recorded()] == ["Crashed", "Running"]
-
-
-def test_only_the_leases_of_the_given_run_are_released() -> None:
-    runs.take_lease("r", "run-1:2", 30)
-    runs.take_lease("another", "run-10:1", 30)
-
-    runs.release_leases_of("run-1")
-
-    assert runs.take_lease("r", "run-2:1", 30)
-    assert not runs.take_lease("another", "run-2:1", 30)
-    assert runs.lease_expiry("run-1") is None
 
 
 AWAY = Cause("STORE_AWAY", "persist-files", "Transient", "the folder does not take a file: ENOSPC")
@@ -262,6 +158,20 @@ def test_next_run_of_a_receipt_ends_the_wait_of_a_run_that_prefect_forgot() -> N
     runs.end("run-2", 1, RunState.COMPLETED, State.COMPLETED, later(30))
 
     assert open_numbers(DerivedCode.SYSTEM_AWAY) == {}
+
+
+def test_run_that_a_person_cancels_while_it_waits_is_cancelled_in_the_history() -> None:
+    _waits(1, 5)
+    _waits(2, 20)
+
+    assert runs.record_unseen(run_row("run-1", registered(), state=RunState.CANCELLED, ended_at=later(60)))
+    assert not runs.record_unseen(run_row("run-1", registered(), state=RunState.CANCELLED, ended_at=later(90)))
+
+    assert [(each.state, each.ended_at) for each in recorded()] == [
+        ("AwaitingRetry", later(5)),
+        ("Cancelled", later(60)),
+    ]
+    assert (runs.ended_runs(registered()), open_numbers(DerivedCode.SYSTEM_AWAY)) == (1, {})
 
 
 def test_attempt_that_was_taken_for_dead_does_not_wait() -> None:

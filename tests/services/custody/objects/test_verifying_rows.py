@@ -22,7 +22,7 @@ from models.store.fixity import Fault
 from services.custody.verifying import object_of, stored_objects, verify_beside, verify_object, verify_objects
 from services.processing.loading import load
 from services.processing.persisting import persist
-from services.receipts.stored_archive import stored_archive
+from services.receipts import stored_archive
 from tests.flows.conftest import received
 from tests.flows.databases import in_new_database
 from tests.installations import archived

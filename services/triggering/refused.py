@@ -1,0 +1,188 @@
+"""Refused bodies: lists their records in the database, releases the sound ones, dismisses what is no archive.
+
+Releases and dismissals need neither database nor Prefect. The receiver, or the flow `sweep-inbox`, does the rest.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from adapters.database.transactions import pages
+from adapters.inbox import quarantine
+from adapters.inbox.inbox import Intake
+from adapters.tables.archives import archives
+from adapters.tables.runs import refused
+from domain.archive.reading import identity_of
+from domain.body.scan import Scanner
+from models.errors import Refused
+from models.runs.receipt import ACCEPTED_BY, RefusedDelivery
+from models.views.parameters import Dismissal
+from services.receipts import opened_raw_body, receipt_of
+
+MOST_LISTED_AT_ONCE = 1000
+
+
+async def list_all_refused() -> int:
+    """List the refused deliveries and releases that the database does not have yet. Return how many there were.
+
+    Raises:
+        Transient: the database or the inbox's bucket does not answer; the sweep tries again.
+    """
+    return await asyncio.to_thread(lambda: _list(quarantine.unlisted()))
+
+
+async def list_refused(announced: Sequence[RefusedDelivery]) -> int:
+    """List these refused deliveries, as `list_all_refused` does, unless that has listed them in the meantime."""
+    return await asyncio.to_thread(lambda: _list(filter(quarantine.is_unlisted, announced)))
+
+
+def restore_refused() -> int:
+    """Record every refused delivery of the quarantine in an empty database, and return how many there are.
+
+    Raises:
+        Transient: the database or the inbox's bucket does not answer.
+    """
+    deliveries = quarantine.refused()
+    for page in pages(deliveries, MOST_LISTED_AT_ONCE):
+        refused.record(page)
+    return len(deliveries)
+
+
+def _list(deliveries: Iterable[RefusedDelivery]) -> int:
+    """Record rows first: a record leaves the search only when its row is in the database."""
+    count = 0
+    for page in pages(deliveries, MOST_LISTED_AT_ONCE):
+        refused.record(page)
+        for delivery in page:
+            quarantine.set_listed(delivery)
+        quarantine.sync_listed()
+        for delivery in page:
+            quarantine.forget_unlisted(delivery)
+        count += len(page)
+    return count
+
+
+_CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a refused body: `fault` says why it is still refused, None if it is released."""
+
+    receipt_id: str
+    fault: Refused | None
+
+
+def release_all(bodies: Mapping[str, Sequence[RefusedDelivery]]) -> list[Outcome]:
+    """Check refused bodies again, all before the first is released, and release the sound ones.
+
+    Args:
+        bodies: The refused deliveries of each body, by its receipt id.
+
+    Raises:
+        Transient: the inbox does not answer, or does not take a body now. The bodies before it are released.
+    """
+    waiting = {receipt_id: [each for each in bodies[receipt_id] if not each.released_at] for receipt_id in bodies}
+    faults = {receipt_id: _fault_of(receipt_id) if waiting[receipt_id] else None for receipt_id in bodies}
+    for receipt_id, fault in faults.items():
+        if fault is None:
+            faults[receipt_id] = _release(receipt_id, waiting[receipt_id])
+    return [Outcome(receipt_id, fault) for receipt_id, fault in faults.items()]
+
+
+def _fault_of(receipt_id: str) -> Refused | None:
+    """Check a refused body again, as the receiver does. Return why it is still refused, None if it is sound."""
+    scanner, digest = Scanner(), hashlib.sha256()
+    try:
+        for chunk in _chunks(receipt_id):
+            digest.update(chunk)
+            scanner.feed(chunk)
+        identity_of(scanner.close().document)
+    except FileNotFoundError:
+        return _why_missing(receipt_id)
+    except Refused as refused:
+        return refused
+    if digest.hexdigest() != receipt_id:
+        return Refused("BODY_DAMAGED", "the body in quarantine no longer matches its receipt id", where="body")
+    return None
+
+
+def _why_missing(receipt_id: str) -> Refused | None:
+    """Return the fault of a body that is not in quarantine, None if another release has taken it in meanwhile."""
+    if all(each.released_at for each in quarantine.refused() if each.receipt_id == receipt_id):
+        return None
+    return Refused("BODY_MISSING", "its body is no longer in quarantine", where="body")
+
+
+def _release(receipt_id: str, deliveries: Sequence[RefusedDelivery]) -> Refused | None:
+    """Take a sound body into the inbox, record the release of its refused deliveries, and remove it from quarantine.
+
+    Killed before the record, it can be repeated: the archive gets one delivery more. Killed after it, a repetition only
+    removes the body.
+
+    Returns:
+        Why it is not released: its body is gone. None also where another release was faster.
+    """
+    now = datetime.now(UTC)
+    try:
+        if deliveries:
+            source = min(deliveries, key=lambda each: each.received_at).source
+            _take_in(_chunks(receipt_id), now, source, {"x-cellar-source": "quarantine"})
+    except FileNotFoundError:
+        return _why_missing(receipt_id)
+    for delivery in deliveries:
+        quarantine.set_released(delivery, now)
+    quarantine.remove_body(receipt_id)
+    return None
+
+
+def accept(reference: str, receipt_id: str, by: str) -> None:
+    """Take what another source sent into the inbox again, as a delivery in the name of the process's own source.
+
+    The delivery says who has accepted it, and the store keeps that with its history. The run that follows lets the
+    version count, so that the newest version is current.
+
+    Raises:
+        Refused: the process has no such receipt, or its body is gone.
+        Conflict: the archive is locked or damaged.
+        Transient: database, store or inbox does not answer, or the inbox does not take the body now.
+    """
+    found = receipt_of(reference, receipt_id)
+    headers = {"x-cellar-source": "accepted", ACCEPTED_BY: by}
+    with opened_raw_body(reference, found) as body:
+        _take_in(body.chunks, datetime.now(UTC), archives.get(reference).source, headers)
+
+
+def _take_in(chunks: Iterable[bytes], now: datetime, source: str, headers: dict[str, str]) -> None:
+    intake, scanner = Intake(), Scanner()
+    try:
+        for chunk in chunks:
+            scanner.feed(chunk)
+            intake.digest(chunk)
+            intake.write([chunk])
+        intake.accept(identity_of(scanner.close().document), now, headers, source)
+    finally:
+        intake.discard()
+
+
+def _chunks(receipt_id: str) -> Iterator[bytes]:
+    with quarantine.opened_body(receipt_id) as body:
+        while chunk := body.read(_CHUNK_BYTES):
+            yield chunk
+
+
+def dismiss(deliveries: Iterable[RefusedDelivery], dismissal: Dismissal, now: datetime) -> list[RefusedDelivery]:
+    """Record durably that refused deliveries need nobody any more, and return those that did until now.
+
+    Their bodies stay in quarantine, and can be released later. The sweep brings the records into the database.
+
+    Raises:
+        Transient: the inbox does not answer. The deliveries before it are dismissed.
+    """
+    return [
+        quarantine.set_dismissed(each, dismissal.by, dismissal.why, now)
+        for each in deliveries
+        if each.released_at is None and each.dismissed_at is None
+    ]

@@ -1,0 +1,140 @@
+"""A wait whose run does not come back ends: the next run takes over, or a person's Cancel stands."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.states import AwaitingRetry, Cancelled
+from pytest_httpserver import HTTPServer
+from sqlmodel import update
+
+from adapters.database.transactions import writing
+from adapters.settings.settings import Settings, settings
+from adapters.tables.open_conditions import DerivedCode, open_numbers
+from adapters.tables.runs import receipts, runs, waiting
+from models.archive.archive import State as Stands
+from models.errors import System, Transient
+from models.runs.cause import Cause
+from models.runs.receipt import Delivery, ReceiptRow
+from models.runs.run import RunState, Trigger
+from services.triggering.reruns import end_lost_waits, rerun, start_asked
+from services.triggering.trigger import start_run
+from tests.conftest import free_port
+from tests.records import NOON, delivery, run_row
+
+pytestmark = pytest.mark.usefixtures("deployment", "sqlite_installation")
+
+AWAY = Cause("ENDPOINT_AWAY", "notify-downstream", "Transient", "the endpoint does not answer")
+
+
+@pytest.fixture
+def complete() -> Delivery:
+    """Return a delivery that is complete and has left the inbox."""
+    made = delivery(uuid4().hex, uuid4().hex)
+    receipts.register(made)
+    receipts.set_state(made.receipt_id, Stands.COMPLETED, NOON)
+    return made
+
+
+def _waiting_run(of: Delivery) -> str:
+    """Return a run that waits for an endpoint, in Prefect and in our history."""
+    run_id = asyncio.run(start_run(of.reference, of.receipt_id, Trigger.WEBHOOK)).flow_run_id
+    row = run_row(run_id, of.receipt_id, reference=of.reference)
+    runs.begin(row)
+    runs.wait(run_id, 1, System.ENDPOINT, NOON, AWAY)
+    asyncio.run(_set(run_id, AwaitingRetry()))
+    return run_id
+
+
+async def _set(flow_run_id: str, state: State[Any]) -> None:
+    async with PrefectClient(settings().prefect_url) as client:
+        await client.set_flow_run_state(UUID(flow_run_id), state, force=True)
+
+
+async def _delete(flow_run_id: str) -> None:
+    async with PrefectClient(settings().prefect_url) as client:
+        await client.delete_flow_run(UUID(flow_run_id))
+
+
+async def _runs_of(of: Delivery) -> list[FlowRun]:
+    async with PrefectClient(settings().prefect_url) as client:
+        named = FlowRunFilter(name=FlowRunFilterName(any_=[of.reference]))  # the server has the runs of other tests too
+        return await client.read_flow_runs(flow_run_filter=named)
+
+
+def test_waiting_run_that_prefect_has_goes_on_waiting(complete: Delivery) -> None:
+    _waiting_run(complete)
+
+    assert asyncio.run(end_lost_waits()) == 0
+    assert list(open_numbers(DerivedCode.SYSTEM_AWAY)) == ["endpoint"]
+
+
+def test_cancelled_run_waits_no_longer_and_has_no_next_run(complete: Delivery) -> None:
+    run_id = _waiting_run(complete)
+    asyncio.run(_set(run_id, Cancelled()))
+
+    assert asyncio.run(end_lost_waits()) == 1
+    assert open_numbers(DerivedCode.SYSTEM_AWAY) == {}
+    assert [str(each.id) for each in asyncio.run(_runs_of(complete))] == [run_id]
+
+
+def test_deleted_run_is_replaced_by_the_next_run(complete: Delivery) -> None:
+    run_id = _waiting_run(complete)
+    asyncio.run(_delete(run_id))
+
+    assert asyncio.run(end_lost_waits()) == 1
+    assert open_numbers(DerivedCode.SYSTEM_AWAY) == {}
+    (following,) = asyncio.run(_runs_of(complete))
+    assert following.state_name == "Scheduled"
+
+
+def test_lost_run_that_prefect_cannot_replace_is_given_up_and_delays_no_other(
+    complete: Delivery, configure: Callable[..., Settings], httpserver: HTTPServer
+) -> None:
+    """Prefect reports each of its next runs as ended, so that no number of attempts helps."""
+    _waiting_run(complete)
+    configure(PREFECT_API_URL=httpserver.url_for("/api"))
+    ended = {"id": str(uuid4()), "state": {"name": "Crashed", "type": "CRASHED"}}
+    httpserver.expect_request("/api/flow_runs/filter").respond_with_json([])
+    httpserver.expect_request("/api/deployments/name/process-archive/archive").respond_with_json({"id": "d"})
+    httpserver.expect_request("/api/deployments/d/create_flow_run").respond_with_json(ended)
+    with writing() as session:
+        session.execute(update(ReceiptRow).values(state=Stands.PROCESSING))
+
+    assert asyncio.run(end_lost_waits()) == 1
+    assert waiting.systems() == set()
+
+
+def test_re_runs_asked_for_while_prefect_is_away_start_once_when_it_is_back(
+    complete: Delivery, configure: Callable[..., Settings]
+) -> None:
+    prefect_url = settings().prefect_url
+    configure(PREFECT_API_URL=f"http://127.0.0.1:{free_port()}/api")
+    (first,), (second,) = (asyncio.run(rerun([complete.reference], "dana@host")) for _ in range(2))
+    with pytest.raises(Transient):
+        asyncio.run(start_asked())
+
+    configure(PREFECT_API_URL=prefect_url)
+    started = [asyncio.run(start_asked()) for _ in range(2)]
+
+    assert (first.flow_run_id, second.flow_run_id, started) == (None, None, [1, 0])
+    (run,) = asyncio.run(_runs_of(complete))
+    assert "trigger:rerun" in run.tags
+    assert open_numbers(DerivedCode.SYSTEM_AWAY) == {}
+
+
+def test_asked_re_run_is_kept_while_the_end_of_an_earlier_run_is_recorded(complete: Delivery) -> None:
+    """Its asker may be killed between that record and the next run."""
+    with writing() as session:
+        waiting.ask_within(session, complete.reference, complete.receipt_id, NOON)
+    runs.record_unseen(
+        run_row(str(uuid4()), complete.receipt_id, reference=complete.reference, state=RunState.CRASHED, ended_at=NOON)
+    )
+
+    assert asyncio.run(end_lost_waits()) == 0
+    assert asyncio.run(start_asked()) == 1
