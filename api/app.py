@@ -24,14 +24,13 @@ from api.errors import CLIENTS_FAILURES, READERS_FAILURES, UNEXPECTED, challenge
 from api.gate import WEBHOOKS, Gate
 from api.json import (
     archives,
-    bulk_reruns,
+    batches,
     discrepancies,
     endpoints,
     messages,
     missing,
     overview,
     people,
-    redeliveries,
     refused,
     sources,
 )
@@ -103,7 +102,7 @@ app = FastAPIOffline(  # a page of FastAPI itself would load Swagger UI from the
     responses=failures(UNEXPECTED),
 )
 app.include_router(webhook.router)
-_OF_READERS = (archives, bulk_reruns, discrepancies, endpoints, failure_groups, messages, missing, redeliveries)
+_OF_READERS = (archives, batches, discrepancies, endpoints, failure_groups, messages, missing)
 for each in (*_OF_READERS, overview, refused, sources):
     app.include_router(
         each.router, dependencies=[Depends(API_TOKEN), Depends(check_parameters)], responses=READERS_FAILURES

@@ -24,15 +24,16 @@ from adapters.database import transactions
 from adapters.database.transactions import insert_rows, writing
 from adapters.settings.settings import Settings
 from adapters.settings.settings import settings as settings_here
-from adapters.tables.bulk import bulk_items
+from adapters.tables.batches import reruns
 from benchmarks import archives, engine_parts, machine
 from benchmarks.engine import set_up_process
 from benchmarks.installations import Installation, installation
 from benchmarks.postgres import Postgres, postgres
 from models.archive.archive import ArchiveRow, State
+from models.runs.batch import BatchAction, BatchKind
 from models.runs.receipt import ReceiptRow
 from models.views.archives.archives import ArchiveFilter
-from services.bulk import control, planning, records
+from services.batches import batches
 
 _CAUSES = ("STORE_AWAY", "RUN_TIMEOUT", "KEY_MISSING")
 _TEMPLATES = 40
@@ -80,16 +81,16 @@ async def plan_and_first_run(count: int) -> dict[str, float]:
     """
     await asyncio.to_thread(fill, count)
     began_s = time.perf_counter()
-    plan = await asyncio.to_thread(planning.plan, ArchiveFilter(state=State.FAILED), "benchmark")
+    plan = await asyncio.to_thread(batches.plan, BatchKind.RERUN, ArchiveFilter(state=State.FAILED), "benchmark")
     planned_s = time.perf_counter()
     assert plan.planned == count
-    await planning.confirm(plan.id, "benchmark")
+    await batches.confirm(plan.id, "benchmark")
     confirmed_s = time.perf_counter()
     while not await asyncio.to_thread(_has_begun, plan.id):
         assert time.perf_counter() < planned_s + _FIRST_RUN_WITHIN_S
         await asyncio.sleep(0.02)
     first_s = time.perf_counter()
-    await asyncio.to_thread(control.abort, plan.id, "benchmark")
+    await asyncio.to_thread(batches.change, BatchAction.ABORT, plan.id, "benchmark")
     return {
         "plan_s": planned_s - began_s,
         "confirm_s": confirmed_s - planned_s,
@@ -97,8 +98,8 @@ async def plan_and_first_run(count: int) -> dict[str, float]:
     }
 
 
-def _has_begun(bulk_id: str) -> bool:
-    return any(each.run_state for each in bulk_items.flights(bulk_id)) or records.view(bulk_id).failed > 0
+def _has_begun(batch_id: str) -> bool:
+    return any(each.last for each in reruns.flights(batch_id)) or batches.view(batch_id).failed > 0
 
 
 async def beside(site: Installation, template: bytes, new: int, rounds: int) -> dict[str, list[float]]:
@@ -132,26 +133,26 @@ class _bulk_runs:  # noqa: N801 -- reads as a verb
 
     async def __aexit__(self, *_: object) -> None:
         self._repeating.cancel()
-        found = [await asyncio.to_thread(records.view, each) for each in self._ids]
+        found = [await asyncio.to_thread(batches.view, each) for each in self._ids]
         self._pace.append(sum(each.done + each.failed for each in found) / (time.perf_counter() - self._began_s))
         for each in found:
             if each.state == "running":
-                await asyncio.to_thread(control.abort, each.id, "benchmark")
+                await asyncio.to_thread(batches.change, BatchAction.ABORT, each.id, "benchmark")
         await asyncio.to_thread(self._until_landed)
 
     def _until_landed(self) -> None:
-        while any(records.view(each).started for each in self._ids):
+        while any(batches.view(each).started for each in self._ids):
             time.sleep(0.2)
 
     async def _begin(self) -> None:
-        plan = await asyncio.to_thread(planning.plan, ArchiveFilter(state=State.COMPLETED), "benchmark")
-        await planning.confirm(plan.id, "benchmark")
+        plan = await asyncio.to_thread(batches.plan, BatchKind.RERUN, ArchiveFilter(state=State.COMPLETED), "benchmark")
+        await batches.confirm(plan.id, "benchmark")
         self._ids.append(plan.id)
 
     async def _repeat(self) -> None:
         while True:
             await asyncio.sleep(0.5)
-            if (await asyncio.to_thread(records.view, self._ids[-1])).state != "running":
+            if (await asyncio.to_thread(batches.view, self._ids[-1])).state != "running":
                 await self._begin()
 
 

@@ -76,7 +76,7 @@ _COMMANDS = [
     ),
     Later(
         "rerun",
-        "cli.bulk.rerun:rerun",
+        "cli.batches.rerun:rerun",
         "Run archives again: the latest receipt of each REFERENCE, or with --failed all that match.",
     ),
     Later(
@@ -155,7 +155,7 @@ _COMMANDS = [
         "cli.operation.migrate:migrate",
         "Upgrade the metadata database to the newest schema, and let workers index what archives lack.",
     ),
-    Later("bulk", "cli.bulk.bulk:app", "List, show, pause, resume and abort bulk re-runs."),
+    Later("bulk", "cli.batches.batches:app", "List, show, pause, resume and abort bulk re-runs and redeliveries."),
     Later(
         "endpoints",
         "cli.messages.endpoints:app",

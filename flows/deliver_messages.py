@@ -36,7 +36,6 @@ from flows.execution.tasks import without_text
 from models.messages.notification import NotificationState
 from services.messages.deliveries import Delivered, deliver_due, due_endpoints, give_up_expired
 from services.messages.endpoints import keep_disabled
-from services.redelivery.confirming import complete_confirmed
 
 RUNS_AT_ONCE = 200
 DEPLOYMENT = "deliver-messages/scheduled"
@@ -60,7 +59,6 @@ async def deliver_messages(endpoint: str | None = None) -> None:
 
 async def _start_runs() -> None:
     log = get_run_logger()
-    await in_thread(complete_confirmed)
     now = datetime.now(UTC)
     log.info("%d messages are given up", len(await give_up_expired(now)))
     names = await due_endpoints(now)

@@ -16,8 +16,8 @@ from flows.execution.results import RESULTS
 from flows.execution.tasks import without_text
 from models.runs.receipt import Delivery
 from models.runs.run import Trigger
-from services.bulk.control import restart_drivers
-from services.bulk.driving import complete_aborted
+from services.batches.batches import restart_drivers
+from services.batches.driving import settle_aborted
 from services.completeness.taking_in import take_in_left
 from services.messages.endpoints import forget_old_keys
 from services.messages.events import announce_failures, announce_refused
@@ -34,9 +34,9 @@ DEPLOYMENT = "sweep-inbox/scheduled"
 async def sweep_inbox() -> None:
     """Start a run for each delivery in the inbox that has no run, or whose run has ended or is unknown to Prefect.
 
-    A delivery whose run has failed, or was cancelled by a person, waits for a person or for the next delivery. A bulk
-    re-run whose driver is gone gets a new driver, and the record of an aborted bulk re-run is completed. A re-run that
-    waits for Prefect is started. A run that waits and is gone is replaced, or forgotten if a person cancelled it.
+    A delivery whose run has failed, or was cancelled by a person, waits for a person or for the next delivery. A batch
+    whose driver is gone gets a new driver, and the record of an aborted batch is completed. A re-run that waits for
+    Prefect is started. A run that waits and is gone is replaced, or forgotten if a person cancelled it.
     Failures and refused deliveries that no event has told are announced. Signing keys of endpoints are forgotten when
     their overlap is over.
     """
@@ -50,8 +50,8 @@ async def sweep_inbox() -> None:
     failures = await in_thread(announce_failures, datetime.now(UTC))
     log.info("%d failures of archives were not announced, and are now", len(failures))
     emit(failures + await in_thread(announce_refused, datetime.now(UTC)))
-    log.info("%d bulk re-runs had lost their driver and have a new driver", await restart_drivers())
-    await complete_aborted()
+    log.info("%d batches had lost their driver and have a new driver", await restart_drivers())
+    await settle_aborted()
     log.info("%d re-runs that people had asked for while Prefect was away have a run now", await start_asked())
     log.info("%d runs that waited to be tried again were gone", await end_lost_waits())
     await asyncio.to_thread(forget_old_keys, datetime.now(UTC))

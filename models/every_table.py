@@ -9,10 +9,9 @@ import models.completeness.processes
 import models.messages.endpoint
 import models.messages.event
 import models.messages.notification
-import models.messages.redelivery
 import models.payments
 import models.people
-import models.runs.bulk
+import models.runs.batch
 import models.runs.cause
 import models.runs.receipt
 import models.runs.run

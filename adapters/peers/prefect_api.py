@@ -22,9 +22,7 @@ from models.runs.run import Trigger
 
 DEPLOYMENT = "process-archive/archive"
 IMPORT_DEPLOYMENT = "import-archives/import-archives"
-BULK_DEPLOYMENT = "rerun-archives/rerun-archives"
-HANDED_OVER = "handed-over"
-"""The tag of a run that drives a bulk re-run which is confirmed elsewhere. It never confirms a plan itself."""
+BATCH_DEPLOYMENT = "drive-batch/batch"
 _TIMEOUT_S = 10
 # On SQLite, Prefect answers 503 to the creation of a run when another transaction was faster. So a retry is soon.
 _BUSY: dict[str, Any] = {"attempts": 11, "timeout": None, "wait_initial": 0.02, "wait_max": 0.05, "wait_jitter": 0.03}
@@ -175,20 +173,15 @@ async def read_run(flow_run_id: str) -> FlowRun:
         return _flow_run(await _call(_Run, client, "GET", f"/flow_runs/{flow_run_id}"))
 
 
-async def create_driver(bulk_id: str, number: int) -> FlowRun:
-    """Create the flow run that drives a bulk re-run, or return the existing run. `number` counts its drivers.
+async def create_driver(batch_id: str, name: str, number: int) -> FlowRun:
+    """Create the flow run that drives a batch, or return the existing run. `number` counts its drivers.
 
     Raises:
         Transient: Prefect is down, slow or hung, or does not have the deployment yet.
     """
-    new = {
-        "name": f"bulk-{bulk_id}",
-        "parameters": {"bulk": bulk_id, "dry_run": False},
-        "idempotency_key": f"{bulk_id}:{number}",
-        "tags": [HANDED_OVER],
-    }
+    new = {"name": name, "parameters": {"batch": batch_id}, "idempotency_key": f"{batch_id}:{number}"}
     async with _client() as client:
-        return _flow_run(await _create(client, BULK_DEPLOYMENT, new))
+        return _flow_run(await _create(client, BATCH_DEPLOYMENT, new))
 
 
 async def emit(event: dict[str, Any]) -> None:

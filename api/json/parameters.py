@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 
 from models.errors import Refused
-from models.views.bulk import Client
+from models.views.parameters import Client
 
 _NAMED_CHARACTERS = 60
 

@@ -4,16 +4,15 @@ from typing import Annotated
 
 import typer
 
+from cli.batches.batches import DryRun, Yes, print_list, print_record, propose
 from cli.messages.messages import AnyName, Event, Reference, Since, Source, Template, Until
-from cli.messages.redelivery_pages import print_plan, print_redeliveries, print_redelivery
-from cli.person import person
-from cli.results import print_found, print_page, say
-from cli.terminal import Json, can_ask, named_options, print_json
+from cli.results import print_found, say
+from cli.terminal import Json, print_json
 from models.errors import WrongUse
 from models.messages.notification import NotificationState
-from models.views.messages.messages import MessageFilter
-from models.views.parameters import PageQuery
-from services.redelivery import confirming, planning, records
+from models.runs.batch import BatchKind
+from models.views.batch import RedeliveryFilter
+from services.batches import batches
 
 _NOTHING = "No redelivery was planned. `cellar endpoints redeliver --dry-run` plans one."
 
@@ -34,35 +33,30 @@ def redeliver(  # noqa: PLR0913 -- an option per filter
     force: Annotated[
         bool, typer.Option("--force", help="With --state delivered: send confirmed messages once more.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and send nothing.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask. Required without a terminal.")] = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
     as_json: Json = False,
 ) -> None:
     """Deliver all matching messages again: show a plan, ask, freeze the list, and make its messages due.
 
     The flow deliver-messages sends them. Messages to disabled endpoints stay as they are.
     """
-    with named_options():
-        chosen = MessageFilter(
+
+    def _chosen() -> RedeliveryFilter:
+        found = RedeliveryFilter(
             endpoint=name, state=state or [], event=event, reference=reference, source=source, template=template,
-            since=since, until=until,
+            since=since, until=until, force=force,
         )  # fmt: skip
-    if NotificationState.DELIVERED in chosen.state and not force:
-        raise WrongUse("--state delivered: the endpoints have confirmed these messages; add --force to send them again")
-    if not (dry_run or yes or can_ask()):
-        raise WrongUse("no terminal can answer: add --yes to redeliver, or --dry-run to see the plan")
-    plan = records.view(planning.plan(chosen, person(), force=force).id)
-    if not as_json:
-        print_plan(plan)
-    if not (dry_run or not plan.planned):
-        if not yes and not typer.confirm(f"Deliver {plan.planned:,} messages again?", err=True):
-            say("Nothing was changed.")
-            return
-        confirming.confirm(plan.id, person())
-        if not as_json:
-            say(f"The messages are due. `cellar endpoints redeliveries {plan.id}` shows how far they are.")
-    if as_json:
-        print_json(records.view(plan.id))
+        if NotificationState.DELIVERED in found.state and not force:
+            told = "the endpoints have confirmed these messages; add --force to send them again"
+            raise WrongUse(f"--state delivered: {told}")
+        return found
+
+    batch_id = propose(BatchKind.REDELIVER, _chosen, dry_run=dry_run, yes=yes, as_json=as_json)
+    if batch_id and as_json:
+        print_json(batches.view(batch_id))
+    elif batch_id:
+        say(f"The messages become due. `cellar endpoints redeliveries {batch_id}` shows how far they are.")
 
 
 def list_redeliveries(
@@ -74,7 +68,6 @@ def list_redeliveries(
 ) -> None:
     """List redeliveries and plans, newest first, or show one: its plan, its author and its progress."""
     if redelivery_id is not None:
-        print_found(records.view(redelivery_id), print_redelivery, as_json=as_json)
-        return
-    page = records.page(PageQuery(cursor=cursor, limit=limit))
-    print_page(page, print_redeliveries, nothing=_NOTHING, as_json=as_json)
+        print_found(batches.view(redelivery_id), print_record, as_json=as_json)
+    else:
+        print_list(BatchKind.REDELIVER, cursor, limit, nothing=_NOTHING, as_json=as_json)

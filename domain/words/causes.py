@@ -176,7 +176,7 @@ ANSWERS: Mapping[str, Meaning] = {
         "A system that the page needs does not answer.", "Load the page again in a while. See the overview."
     ),
     "UNKNOWN_ARCHIVE": Meaning("There is no such archive.", _LOAD_AGAIN, says_all=True),
-    "UNKNOWN_BULK_RERUN": Meaning("There is no such bulk re-run.", _LOAD_AGAIN, says_all=True),
+    "UNKNOWN_BATCH": Meaning("There is no such bulk re-run or redelivery.", _LOAD_AGAIN, says_all=True),
     "UNKNOWN_DISCREPANCY": Meaning("The archive has no such discrepancy.", _LOAD_AGAIN, says_all=True),
     "UNKNOWN_ENDPOINT": Meaning("There is no such endpoint, or it was removed.", _LOAD_AGAIN, says_all=True),
     "UNKNOWN_FILE": Meaning("The archive has no such file.", _LOAD_AGAIN, says_all=True),
@@ -184,7 +184,6 @@ ANSWERS: Mapping[str, Meaning] = {
     "UNKNOWN_MESSAGE": Meaning("There is no such message.", _LOAD_AGAIN, says_all=True),
     "UNKNOWN_PATH": Meaning("There is no such page.", says_all=True),
     "UNKNOWN_RECEIPT": Meaning("No delivery has this receipt.", _LOAD_AGAIN, says_all=True),
-    "UNKNOWN_REDELIVERY": Meaning("There is no such redelivery.", _LOAD_AGAIN, says_all=True),
     "UNKNOWN_VERSION": Meaning("The archive has no such version.", "See the versions on its page."),
     "WRONG_METHOD": Meaning("This address takes a form of one of the console's pages.", says_all=True),
     "WRONG_STATE": Meaning("The state has changed since, and does not allow this action.", "Load the page again."),

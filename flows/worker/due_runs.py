@@ -17,8 +17,8 @@ _FIRST_PAGE = 32
 _MOMENT = timedelta(microseconds=1)  # the resolution of Prefect's times
 SUSPECT = "Its worker was killed repeatedly, so the run is executed alone."
 """The message of the state of a run that may be what kills its worker."""
-DRIVES_BULK = "bulk"
-"""The tag of runs that drive a bulk re-run. Each stop of a worker begins them again, and they read no archive."""
+DRIVES_BATCH = "batch"
+"""The tag of runs that drive a batch. Each stop of a worker begins them again, and they read no archive."""
 
 
 class DueRuns:
@@ -94,4 +94,4 @@ def _may_start_beside(flow_run: FlowRun, working: Collection[FlowRun]) -> bool:
 
 def _is_suspect(flow_run: FlowRun) -> bool:
     """Return whether a run may be what kills its worker, since its workers were killed repeatedly. It runs alone."""
-    return flow_run.state is not None and flow_run.state.message == SUSPECT and DRIVES_BULK not in flow_run.tags
+    return flow_run.state is not None and flow_run.state.message == SUSPECT and DRIVES_BATCH not in flow_run.tags

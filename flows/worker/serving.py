@@ -21,6 +21,7 @@ from adapters.files.spool import remove_leftovers
 from adapters.files.store import store
 from adapters.settings.settings import settings
 from flows.anchor_archives import anchor_archives
+from flows.batches import drive_batch, rerun_archives
 from flows.deliver_messages import deliver_messages
 from flows.execution.results import saved_block
 from flows.find_missing import find_missing
@@ -30,7 +31,6 @@ from flows.judge_signatures import judge_signatures
 from flows.notify_people import notify_people
 from flows.process_archive import process_archive
 from flows.reevaluate_payments import reevaluate_payments
-from flows.rerun_archives import rerun_archives
 from flows.sweep_inbox import DEPLOYMENT as SWEEP
 from flows.sweep_inbox import sweep_inbox
 from flows.verify_archives import verify_archives
@@ -54,6 +54,7 @@ _FLOWS: tuple[Flow[..., Any], ...] = (
     judge_signatures,
     anchor_archives,
     rerun_archives,
+    drive_batch,
 )
 _GIVE_UP_AFTER_S = 20
 _DEPLOYED_WITHIN_S = 90

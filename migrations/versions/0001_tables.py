@@ -35,16 +35,17 @@ CREATE TABLE archive (
     cause_attempt INTEGER, cause_since {moment}, source VARCHAR(64) NOT NULL DEFAULT 'default', read_on {json});
 CREATE INDEX ix_archive_failed ON archive (cause_code, cause_task, cause_since, received_at) WHERE state = 'failed';
 
-CREATE TABLE bulk_rerun (
-    id VARCHAR(36) NOT NULL PRIMARY KEY, state VARCHAR(16) NOT NULL, filter {json} NOT NULL, "plan" {json} NOT NULL,
+CREATE TABLE batch (
+    id VARCHAR(36) NOT NULL PRIMARY KEY, kind VARCHAR(16) NOT NULL, state VARCHAR(16) NOT NULL, filter {json} NOT NULL,
     planned INTEGER NOT NULL, "by" VARCHAR NOT NULL, created_at {moment} NOT NULL, confirmed_at {moment},
-    ended_at {moment}, flow_run_id VARCHAR(36), drivers INTEGER NOT NULL, actions {json} NOT NULL);
+    ended_at {moment}, "plan" {json} NOT NULL, flow_run_id VARCHAR(36), drivers INTEGER NOT NULL,
+    actions {json} NOT NULL);
 
-CREATE TABLE bulk_rerun_item (
-    bulk_id VARCHAR(36) NOT NULL, position INTEGER NOT NULL, reference VARCHAR(255) NOT NULL, receipt_id VARCHAR(64),
-    was VARCHAR(16) NOT NULL, state VARCHAR(16) NOT NULL, skipped VARCHAR(16), flow_run_id VARCHAR(36),
-    started_at {moment}, ended_at {moment}, PRIMARY KEY (bulk_id, position));
-CREATE INDEX ix_bulk_rerun_item_state ON bulk_rerun_item (state, bulk_id, position);
+CREATE TABLE batch_item (
+    batch_id VARCHAR(36) NOT NULL, position INTEGER NOT NULL, subject VARCHAR(255) NOT NULL, receipt_id VARCHAR(64),
+    was VARCHAR(16) NOT NULL, state VARCHAR(16) NOT NULL, skipped VARCHAR(16), cause VARCHAR, sentence VARCHAR,
+    flow_run_id VARCHAR(36), started_at {moment}, ended_at {moment}, PRIMARY KEY (batch_id, position));
+CREATE INDEX ix_batch_item_state ON batch_item (state, batch_id, position);
 
 CREATE TABLE condition (
     kind VARCHAR(16) NOT NULL, subject VARCHAR(255) NOT NULL, code VARCHAR(32) NOT NULL, since {moment} NOT NULL,
@@ -176,16 +177,6 @@ CREATE TABLE receipt (
     cause_since {moment}, source VARCHAR(64) NOT NULL DEFAULT 'default');
 CREATE INDEX ix_receipt_completed_at ON receipt (completed_at, received_at);
 
-CREATE TABLE redelivery (
-    id VARCHAR(36) NOT NULL PRIMARY KEY, filter {json} NOT NULL, "plan" {json} NOT NULL, planned INTEGER NOT NULL,
-    is_forced BOOLEAN NOT NULL, "by" VARCHAR NOT NULL, created_at {moment} NOT NULL, confirmed_by VARCHAR,
-    confirmed_at {moment});
-
-CREATE TABLE redelivery_message (
-    redelivery_id VARCHAR(36) NOT NULL, position INTEGER NOT NULL, message_id VARCHAR(64) NOT NULL,
-    was VARCHAR(16) NOT NULL, due_at {moment}, PRIMARY KEY (redelivery_id, position));
-CREATE INDEX ix_redelivery_message_due ON redelivery_message (due_at, redelivery_id, position);
-
 CREATE TABLE refused (
     delivery_id VARCHAR(64) NOT NULL PRIMARY KEY, receipt_id VARCHAR(64) NOT NULL, received_at {moment} NOT NULL,
     size_bytes BIGINT NOT NULL, code VARCHAR(64) NOT NULL, "where" VARCHAR NOT NULL, detail VARCHAR NOT NULL,
@@ -275,7 +266,7 @@ CREATE TABLE wrong_tokens (
 _INDEXED = {
     "action": ("reference",),
     "archive": ("cause_code", "process_number", "received_at", "source", "state"),
-    "bulk_rerun": ("created_at", "state"),
+    "batch": ("created_at", "state"),
     "delivery": ("received_at", "reference"),
     "discrepancy": ("code", "reference", "state"),
     "discrepancy_event": ("at",),
@@ -290,7 +281,6 @@ _INDEXED = {
     "payment": ("authorisation_fingerprint", "cguid_fingerprint", "paid_on", "payment_id"),
     "payment_key": ("authorisation_fingerprint", "cguid_fingerprint"),
     "receipt": ("reference",),
-    "redelivery": ("created_at",),
     "refused": ("message", "notified_at", "process_number", "receipt_id", "received_at", "reference"),
     "run": ("receipt_id", "reference"),
     "search_entry": ("version",),

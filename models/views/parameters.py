@@ -97,6 +97,20 @@ Statement = Annotated[
 ]
 
 
+class Client(RequestBody):
+    """The person or program that acts, for the record."""
+
+    by: Text | None = Field(None, max_length=100)
+
+
+class ActionView(BaseModel):
+    """Who did what, and when."""
+
+    at: datetime
+    by: str
+    what: str
+
+
 class Dismissal(RequestBody):
     """Why a process is not missing, or a refused body needs nobody, and the name of the person who says so."""
 

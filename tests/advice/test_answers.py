@@ -10,12 +10,13 @@ from adapters.settings.settings import Settings
 from domain.words.causes import ANSWERS, CAUSES
 from models.errors import Refused
 from models.payments import PAYLOAD_CODES, Discrepancy, DiscrepancyCode
+from models.runs.batch import BatchAction, BatchKind
 from models.views.archives.archives import ArchiveFilter
 from models.views.archives.payments import DiscrepancyQuery, Explanation
 from models.views.messages.endpoints import NewEndpoint
 from models.views.parameters import Dismissal
 from models.views.troubles import MissingQuery
-from services.bulk import control, planning, records
+from services.batches import batches
 from services.completeness import finding_missing
 from services.completeness.finding_missing import find_missing
 from services.messages import endpoints
@@ -32,13 +33,12 @@ NOW = datetime.now(UTC)
 Configure = Callable[..., Settings]
 UNKNOWN = {
     "UNKNOWN_ARCHIVE": ("export", "nosuch", "--to", "bag"),
-    "UNKNOWN_BULK_RERUN": ("bulk", "show", "nosuch"),
+    "UNKNOWN_BATCH": ("bulk", "show", "nosuch"),
     "UNKNOWN_DISCREPANCY": ("explain", "--id", "nosuch", "--why", "x"),
     "UNKNOWN_ENDPOINT": ("endpoints", "show", "nosuch"),
     "UNKNOWN_FINDING": ("missing", "dismiss", "nosuch", "--why", "x"),
     "UNKNOWN_MESSAGE": ("endpoints", "messages", "--id", "nosuch"),
     "UNKNOWN_RECEIPT": ("quarantine", "show", "nosuch"),
-    "UNKNOWN_REDELIVERY": ("endpoints", "redeliveries", "nosuch"),
     "UNKNOWN_REFERENCE": ("show", "nosuch"),
 }
 """Commands that name what is not there. The error names the command that lists what is."""
@@ -117,8 +117,8 @@ def test_action_on_what_has_changed_succeeds_after_it_is_read_again() -> None:
         finding_missing.dismiss(missing_id, Dismissal(by="a", why="b"), NOW)
     assert troubles.missing_page(MissingQuery()).items == []
 
-    plan = planning.plan(ArchiveFilter(), "a test")
-    control.abort(plan.id, "a test")
+    plan = batches.plan(BatchKind.RERUN, ArchiveFilter(), "a test")
+    batches.change(BatchAction.ABORT, plan.id, "a test")
     with pytest.raises(Refused, match="WRONG_STATE"):
-        control.abort(plan.id, "a test")
-    assert records.view(plan.id).state == "aborted"
+        batches.change(BatchAction.ABORT, plan.id, "a test")
+    assert batches.view(plan.id).state == "aborted"

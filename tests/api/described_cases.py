@@ -24,12 +24,13 @@ LIST = f"{ARCHIVE}/{{name}}"
 RERUN = "POST /api/archives/{reference}/rerun"
 EXPLANATION = "POST /api/archives/{reference}/discrepancies/{discrepancy_id}/explanation"
 DISCREPANCIES, ANY_EXPLANATION = "GET /api/discrepancies", "POST /api/discrepancies/{discrepancy_id}/explanation"
-BULK_RERUNS, PLAN = "GET /api/bulk-reruns", "POST /api/bulk-reruns"
-BULK_RERUN, BULK_ACTION = f"{BULK_RERUNS}/{{bulk_id}}", f"{PLAN}/{{bulk_id}}"
+BATCHES: dict[str, dict[str, Any]] = {
+    "/api/bulk-reruns": {"reference": "lost"},
+    "/api/redeliveries": {"reference": "contract", "state": ["pending"]},
+}
+"""The paths of batches, each with a filter that matches something."""
 LIST_ENDPOINTS, ADD_ENDPOINT, ENDPOINT = "GET /api/endpoints", "POST /api/endpoints", "GET /api/endpoints/{name}"
 MESSAGES, MESSAGE = "GET /api/messages", "GET /api/messages/{message_id}"
-REDELIVERIES, REDELIVER = "GET /api/redeliveries", "POST /api/redeliveries"
-REDELIVERY, REDELIVERY_CONFIRM = f"{REDELIVERIES}/{{redelivery_id}}", f"{REDELIVER}/{{redelivery_id}}/confirm"
 REFUSED, FAILURES, METRICS = "GET /api/refused", "GET /api/failures", "GET /metrics"
 SOURCES, OVERVIEW = "GET /api/sources", "GET /api/overview"
 MISSING, DISMISSAL = "GET /api/missing", "POST /api/missing/{missing_id}/dismiss"
@@ -80,19 +81,19 @@ def _explain(prefix: str, kind: str | None = "discrepancies", **members: str) ->
     return _case
 
 
-def _plan(**members: Any) -> Case:
-    """Plan a bulk re-run of one archive."""
-    return lambda world: _post_json(world.shelf.receiver, BULK, {"reference": "lost"} | members)
+def _plan(path: str, **members: Any) -> Case:
+    """Plan a batch."""
+    return lambda world: _post_json(world.shelf.receiver, path, BATCHES[path] | members)
 
 
-def _after(actions: str, case: Callable[[str], Case]) -> Case:
-    """Plan a bulk re-run and do some actions on it. Then the case is given its path."""
+def _after(path: str, actions: str, case: Callable[[str], Case]) -> Case:
+    """Plan a batch and do some actions on it. Then the case is given its path."""
 
     def _case(world: World) -> httpx.Response:
-        path = f"{BULK}/{_plan()(world).json()['id']}"
+        of_batch = f"{path}/{_plan(path)(world).json()['id']}"
         for action in actions.split():
-            world.shelf.post(f"{path}/{action}").raise_for_status()
-        return case(path)(world)
+            world.shelf.post(f"{of_batch}/{action}").raise_for_status()
+        return case(of_batch)(world)
 
     return _case
 
@@ -120,16 +121,6 @@ def _read_message(world: World) -> httpx.Response:
     """Read a message to the declared endpoint."""
     found = world.shelf.get("/api/messages?reference=contract").json()["items"][0]
     return world.shelf.get(f"/api/messages/{found['message_id']}")
-
-
-def _redeliver(case: Callable[[str], Case], **members: Any) -> Case:
-    """Plan a redelivery. Then the case is given its path."""
-
-    def _case(world: World) -> httpx.Response:
-        planned = _post_json(world.shelf.receiver, REDELIVER_PATH, {"reference": "contract"} | members)
-        return case(f"{REDELIVER_PATH}/{planned.json()['id']}")(world)
-
-    return _case
 
 
 def _send_json(path: str, **members: Any) -> Case:
@@ -205,9 +196,8 @@ def _broken(pattern: str, case: Case) -> Case:
     return _case
 
 
-BULK, EXPLAINED = "/api/bulk-reruns", {"by": "Dana", "why": "a tip"}
+EXPLAINED = {"by": "Dana", "why": "a tip"}
 OF_CONTRACT, OF_ANY = "/api/archives/contract/discrepancies", "/api/discrepancies"
-REDELIVER_PATH = "/api/redeliveries"
 ENDPOINTS, HOOK, DECLARED = "/api/endpoints", "https://erp.invalid/hook", "https://declared.invalid/hook"
 DECLARED_PATH = f"{ENDPOINTS}/{declared_name(DECLARED)}"
 WRONG_SECRET = "whsec_c2hvcnQ="
@@ -276,34 +266,29 @@ CASES: dict[tuple[str, int, str], Case] = {
             (503, "UNAVAILABLE", _without_database("POST", f"{prefix}/any/explanation", EXPLAINED)),
         )
     },
-    (BULK_RERUNS, 200, ""): _after("", lambda _: _get(BULK)),
-    (BULK_RERUNS, 401, "UNAUTHORIZED"): _plain("GET", BULK),
-    (BULK_RERUNS, 422, "BAD_PARAMETER"): _get(f"{BULK}?limit=0"),
-    (BULK_RERUNS, 503, "UNAVAILABLE"): _without_database("GET", BULK),
-    (PLAN, 200, ""): _plan(dry_run=False),
-    (PLAN, 401, "UNAUTHORIZED"): _plain("POST", BULK),
-    (PLAN, 422, "BAD_PARAMETER"): _plan(label=["no value"]),
-    (PLAN, 503, "UNAVAILABLE"): _without_database("POST", BULK, {}),
-    (BULK_RERUN, 200, ""): _after("confirm", _get),
-    (BULK_RERUN, 401, "UNAUTHORIZED"): _plain("GET", f"{BULK}/any"),
-    (BULK_RERUN, 404, "UNKNOWN_BULK_RERUN"): _get(f"{BULK}/unknown"),
-    (BULK_RERUN, 422, "BAD_PARAMETER"): _get(f"{BULK}/any?item_state=unknown"),
-    (BULK_RERUN, 503, "UNAVAILABLE"): _without_database("GET", f"{BULK}/any"),
     **{
-        (f"{BULK_ACTION}/{action}", status, code): case
-        for action, before, before_that_forbids in (
-            ("confirm", "", "abort"),
-            ("pause", "confirm", ""),
-            ("resume", "confirm pause", "confirm"),
-            ("abort", "confirm", "abort"),
-        )
-        for status, code, case in (
-            (200, "", _after(before, _act(action))),
-            (401, "UNAUTHORIZED", _plain("POST", f"{BULK}/any/{action}")),
-            (404, "UNKNOWN_BULK_RERUN", _post(f"{BULK}/unknown/{action}")),
-            (409, "WRONG_STATE", _after(before_that_forbids, _act(action))),
-            (422, "BAD_PARAMETER", _post(f"{BULK}/%00/{action}")),
-            (503, "UNAVAILABLE", _without_database("POST", f"{BULK}/any/{action}")),
+        (operation.replace(" ", f" {path}"), status, code): case
+        for path in BATCHES
+        for operation, status, code, case in (
+            ("GET ", 200, "", _after(path, "", lambda _, path=path: _get(path))),  # type: ignore[misc]
+            ("GET ", 401, "UNAUTHORIZED", _plain("GET", path)),
+            ("GET ", 422, "BAD_PARAMETER", _get(f"{path}?limit=0")),
+            ("GET ", 503, "UNAVAILABLE", _without_database("GET", path)),
+            ("POST ", 200, "", _plan(path, dry_run=False, by="ann")),
+            ("POST ", 401, "UNAUTHORIZED", _plain("POST", path)),
+            ("POST ", 422, "BAD_PARAMETER", _plan(path, state=["delivered"])),
+            ("POST ", 503, "UNAVAILABLE", _without_database("POST", path, {})),
+            ("GET /{batch_id}", 200, "", _after(path, "confirm", _get)),
+            ("GET /{batch_id}", 401, "UNAUTHORIZED", _plain("GET", f"{path}/any")),
+            ("GET /{batch_id}", 404, "UNKNOWN_BATCH", _get(f"{path}/unknown")),
+            ("GET /{batch_id}", 422, "BAD_PARAMETER", _get(f"{path}/any?item_state=unknown")),
+            ("GET /{batch_id}", 503, "UNAVAILABLE", _without_database("GET", f"{path}/any")),
+            ("POST /{batch_id}/{action}", 200, "", _after(path, "confirm pause resume", _act("abort"))),
+            ("POST /{batch_id}/{action}", 401, "UNAUTHORIZED", _plain("POST", f"{path}/any/confirm")),
+            ("POST /{batch_id}/{action}", 404, "UNKNOWN_BATCH", _post(f"{path}/unknown/pause")),
+            ("POST /{batch_id}/{action}", 409, "WRONG_STATE", _after(path, "abort", _act("confirm"))),
+            ("POST /{batch_id}/{action}", 422, "BAD_PARAMETER", _post(f"{path}/%00/resume")),
+            ("POST /{batch_id}/{action}", 503, "UNAVAILABLE", _without_database("POST", f"{path}/any/abort")),
         )
     },
     (LIST_ENDPOINTS, 200, ""): _get(ENDPOINTS),
@@ -348,25 +333,6 @@ CASES: dict[tuple[str, int, str], Case] = {
     (MESSAGE, 404, "UNKNOWN_MESSAGE"): _get("/api/messages/unknown"),
     (MESSAGE, 422, "BAD_PARAMETER"): _get("/api/messages/%00"),
     (MESSAGE, 503, "UNAVAILABLE"): _without_database("GET", "/api/messages/any"),
-    (REDELIVERIES, 200, ""): _redeliver(lambda _: _get(REDELIVER_PATH)),
-    (REDELIVERIES, 401, "UNAUTHORIZED"): _plain("GET", REDELIVER_PATH),
-    (REDELIVERIES, 422, "BAD_PARAMETER"): _get(f"{REDELIVER_PATH}?limit=0"),
-    (REDELIVERIES, 503, "UNAVAILABLE"): _without_database("GET", REDELIVER_PATH),
-    (REDELIVER, 200, ""): _send_json(REDELIVER_PATH, state=["dead"], event="store.damaged", by="ann"),
-    (REDELIVER, 401, "UNAUTHORIZED"): _plain("POST", REDELIVER_PATH),
-    (REDELIVER, 422, "BAD_PARAMETER"): _send_json(REDELIVER_PATH, state=["delivered"]),
-    (REDELIVER, 503, "UNAVAILABLE"): _without_database("POST", REDELIVER_PATH, {}),
-    (REDELIVERY, 200, ""): _redeliver(_get),
-    (REDELIVERY, 401, "UNAUTHORIZED"): _plain("GET", f"{REDELIVER_PATH}/any"),
-    (REDELIVERY, 404, "UNKNOWN_REDELIVERY"): _get(f"{REDELIVER_PATH}/unknown"),
-    (REDELIVERY, 422, "BAD_PARAMETER"): _get(f"{REDELIVER_PATH}/%00"),
-    (REDELIVERY, 503, "UNAVAILABLE"): _without_database("GET", f"{REDELIVER_PATH}/any"),
-    (REDELIVERY_CONFIRM, 200, ""): _redeliver(_act("confirm")),
-    (REDELIVERY_CONFIRM, 401, "UNAUTHORIZED"): _plain("POST", f"{REDELIVER_PATH}/any/confirm"),
-    (REDELIVERY_CONFIRM, 404, "UNKNOWN_REDELIVERY"): _post(f"{REDELIVER_PATH}/unknown/confirm"),
-    (REDELIVERY_CONFIRM, 409, "WRONG_STATE"): _redeliver(_act("confirm"), dry_run=False),
-    (REDELIVERY_CONFIRM, 422, "BAD_PARAMETER"): _post(f"{REDELIVER_PATH}/%00/confirm"),
-    (REDELIVERY_CONFIRM, 503, "UNAVAILABLE"): _without_database("POST", f"{REDELIVER_PATH}/any/confirm"),
     (REFUSED, 200, ""): _list_refused,
     (FAILURES, 200, ""): _get("/api/failures"),
     (FAILURES, 401, "UNAUTHORIZED"): _plain("GET", "/api/failures"),

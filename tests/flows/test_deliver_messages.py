@@ -26,11 +26,13 @@ from flows.process_archive import process_archive
 from models.messages.endpoint import EndpointRow
 from models.messages.event import Event, EventType
 from models.messages.notification import NotificationRow
-from models.views.messages.messages import MessageFilter
+from models.runs.batch import BatchKind
+from models.views.batch import RedeliveryFilter
+from services.batches import batches
 from services.messages.deliveries import give_up_expired
 from services.messages.events import announce, known_endpoints
-from services.redelivery import confirming, planning
 from services.views import archive_view
+from tests.batches import driven
 from tests.conftest import LONGEST_S
 from tests.flows.conftest import due_now, received
 from tests.flows.workers import worker_here
@@ -321,8 +323,9 @@ def test_undelivered_run_of_a_dead_message_is_completed_by_its_redelivery(downst
     asyncio.run(give_up_expired(datetime.now(UTC) + timedelta(hours=76)))
     downstream.status, downstream.asked[:] = 204, []
 
-    plan = planning.plan(MessageFilter(reference="process-1"), "dana@desk")
-    confirming.confirm(plan.id, "dana@desk")
+    plan = batches.plan(BatchKind.REDELIVER, RedeliveryFilter(reference="process-1"), "dana@desk")
+    batches.freeze(plan.id, "dana@desk")
+    driven(plan.id)
     deliver()
 
     (message,) = notifications.of_receipt(delivery.receipt_id)

@@ -40,7 +40,7 @@ PLACES: tuple[Place, ...] = (
     Place(N_("Refused"), f"{ROOT}/refused", "ban", "r"),
     Place(N_("Missing"), f"{ROOT}/missing", "calendar-question", "m"),
     Place(N_("Endpoints"), f"{ROOT}/endpoints", "webhook", "e"),
-    Place(N_("Bulk re-runs"), f"{ROOT}/bulk", "stack-2", "b"),
+    Place(N_("Bulk actions"), f"{ROOT}/bulk", "stack-2", "b"),
 )
 
 

@@ -17,10 +17,12 @@ from domain.words.wording import N_
 from models.errors import Refused
 from models.messages.event import EventType
 from models.messages.notification import NotificationState
+from models.runs.batch import BatchKind
+from models.views.batch import RedeliveryFilter
 from models.views.messages.endpoints import NewEndpoint, Rotation
-from models.views.messages.messages import MessageFilter, MessageQuery
+from models.views.messages.messages import MessageQuery
+from services.batches import batches
 from services.messages import endpoints
-from services.redelivery import confirming, planning, records
 from services.views import message_list
 
 PATH = f"{ROOT}/endpoints"
@@ -129,17 +131,6 @@ async def plan(form: Posted, person: Person) -> Response:
         states = [NotificationState(each) for each in form.texts("state")]
     except ValueError as error:
         raise Refused("BAD_PARAMETER", "expected states of messages", where="state") from error
-    chosen = MessageFilter(endpoint=form.text("endpoint") or None, state=states)
-    made = await in_thread(planning.plan, chosen, recorded(person))
-    return see(f"{ROOT}/redeliveries/{made.id}")
-
-
-@router.get("/redeliveries/{redelivery_id}")
-def read_redelivery(request: Request, redelivery_id: str, _person: Person) -> Response:
-    return render(request, "endpoints/redelivery.html", found=records.view(redelivery_id))
-
-
-@router.post("/redeliveries/{redelivery_id}/confirm")
-async def confirm(redelivery_id: str, _form: Posted, person: Person) -> Response:
-    await in_thread(confirming.confirm, redelivery_id, recorded(person))
-    return see(f"{ROOT}/redeliveries/{redelivery_id}")
+    chosen = RedeliveryFilter(endpoint=form.text("endpoint") or None, state=states)
+    made = await in_thread(batches.plan, BatchKind.REDELIVER, chosen, recorded(person))
+    return see(f"{ROOT}/bulk/{made.id}")

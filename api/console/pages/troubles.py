@@ -17,13 +17,14 @@ from api.console.pages.lists import listed
 from models.archive.archive import State
 from models.errors import Refused
 from models.people import ActionKind
+from models.runs.batch import BatchKind
 from models.runs.receipt import RefusedDelivery
 from models.store.condition import ConditionCode
 from models.views.archives.archives import ArchiveFilter
 from models.views.archives.payments import DiscrepancyQuery, Explanation
 from models.views.parameters import Dismissal
 from models.views.troubles import MissingQuery, RefusedQuery
-from services.bulk import planning
+from services.batches import batches
 from services.completeness import finding_missing
 from services.payments import discrepancies
 from services.people import actions
@@ -69,7 +70,7 @@ async def plan(form: Posted, person: Person) -> Response:
     chosen = ArchiveFilter(state=State.FAILED, cause=form.text("cause") or None)
     if form.text("condition"):
         chosen = ArchiveFilter(condition=ConditionCode.RUN_FAILED)
-    made = await in_thread(planning.plan, chosen, recorded(person))
+    made = await in_thread(batches.plan, BatchKind.RERUN, chosen, recorded(person))
     return see(f"{ROOT}/bulk/{made.id}")
 
 

@@ -8,8 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from models.messages.endpoint import Signature
 from models.messages.event import EventType
-from models.views.bulk import ActionView, Client
-from models.views.parameters import Text
+from models.views.parameters import ActionView, Client, Text
 
 _NAME = re.compile("[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")

@@ -13,7 +13,7 @@ from adapters.search import entries
 from models.search import DerivedRow
 from models.views.archives.archives import ArchiveQuery
 from services import derived
-from services.bulk import records
+from services.batches import batches
 from tests.api.console.conftest import CONTRACT, PERSON, PLAIN, Browser, Console, posted
 from tests.api.console.hostile import HOSTILE_REFERENCE, SCRIPT
 from tests.installations import installed
@@ -110,7 +110,7 @@ def test_plan_of_a_rerun_names_the_filter_and_the_person(console: Console, perso
     path, _, bulk_id = answer.headers["location"].rpartition("/")
     assert path == "/console/bulk"
     with installed(console.folder, **console.settings):
-        plan = records.view(bulk_id)
+        plan = batches.view(bulk_id)
     assert (plan.by, plan.planned, plan.state) == (f"console ({PERSON})", 1, "planned")
     assert plan.filter["q"] == CONTRACT
 

@@ -10,7 +10,7 @@ from playwright.sync_api import Page
 
 from models.views.archives.archives import ArchiveQuery
 from tests.api.console.conftest import CONTRACT, PLAIN, Browser, Console
-from tests.bulk import filled
+from tests.batches import filled
 from tests.installations import archived, installed
 from tests.samples import sample_body
 

@@ -270,10 +270,9 @@ def test_messages_given_up_are_sent_again(troubled: Console) -> None:
 
     act(troubled, f"{planned.url.path}/confirm")
 
-    found = of_api(troubled, "/api/messages/msg_dead")
-    assert found["state"] == "pending"
-    redelivery = of_api(troubled, planned.url.path.replace("/console", "/api"))
-    assert (redelivery["by"], redelivery["confirmed_by"]) == (BY, BY)
+    redelivery = of_api(troubled, planned.url.path.replace("/console/bulk", "/api/redeliveries"))
+    assert [(each["what"], each["by"]) for each in redelivery["actions"]] == [("planned", BY), ("confirmed", BY)]
+    assert (redelivery["state"], [each["subject"] for each in redelivery["items"]]) == ("running", ["msg_dead"])
 
 
 def test_actions_of_forms_from_elsewhere_are_refused(troubled: Console) -> None:

@@ -19,7 +19,7 @@ from models.runs.run import RunRow
 from models.store.condition import ConditionCode, Subject
 from models.views.messages.endpoints import NewEndpoint
 from services.messages import endpoints
-from tests.bulk import fill, filled, receipt_id
+from tests.batches import fill, filled, receipt_id
 from tests.records import digest
 
 NOW = datetime.now(UTC)

@@ -16,7 +16,7 @@ from prefect.states import AwaitingRetry, Scheduled
 from adapters.settings.environment import POOL
 from adapters.tables.runs import receipts
 from flows.process_archive import process_archive
-from flows.worker.due_runs import DRIVES_BULK, SLOTS, SUSPECT, DueRuns, startable
+from flows.worker.due_runs import DRIVES_BATCH, SLOTS, SUSPECT, DueRuns, startable
 from flows.worker.outages import Outages
 from flows.worker.pool import RUNS_PER_PAGE
 from models.runs.receipt import Delivery
@@ -68,8 +68,8 @@ class TestStartable:
         assert startable([first, second, sweep], [], FLOW_ID) == [first, sweep]
         assert startable([second, sweep], [first], FLOW_ID) == [sweep]
 
-    def test_driver_of_a_bulk_re_run_starts_beside_other_runs_however_often_its_worker_was_killed(self) -> None:
-        driver = run(None, SUSPECT, tags=(DRIVES_BULK,))
+    def test_driver_of_a_batch_starts_beside_other_runs_however_often_its_worker_was_killed(self) -> None:
+        driver = run(None, SUSPECT, tags=(DRIVES_BATCH,))
         assert startable([driver], [run("a")]) == [driver]
         assert len(startable([run("b")], [driver])) == 1
 

@@ -97,8 +97,8 @@ def test_rebuilt_database_equals_the_lost_database_row_for_row(configure: Callab
     asyncio.run(trigger(again, Trigger.WEBHOOK))
     before = rows()
     assert {name for name, found in before.items() if not found} == {
-        *("damaged_report", "refused", "waiting", "bulk_rerun", "bulk_rerun_item"),
-        *("session_event", "missing_process", "notice", "letter", "redelivery", "redelivery_message"),
+        *("damaged_report", "refused", "waiting", "batch", "batch_item"),
+        *("session_event", "missing_process", "notice", "letter"),
         *("derived", "condition", "stored_object"),
     }
     assert list(inbox.deliveries()) == []

@@ -11,16 +11,17 @@ from adapters.tables.archives import archives
 from adapters.tables.runs import receipts, refused
 from models.archive.archive import State
 from models.errors import Refused
+from models.runs.batch import BatchKind
 from models.runs.cause import Cause
 from models.runs.receipt import Identity, RefusedDelivery
 from models.sources import StatedTerms
 from models.views.archives.archives import ArchiveFilter, ArchiveQuery
 from models.views.archives.payments import DiscrepancyQuery
-from models.views.messages.messages import MessageFilter, MessageQuery
+from models.views.batch import RedeliveryFilter
+from models.views.messages.messages import MessageQuery
 from models.views.troubles import MissingQuery, RefusedQuery
 from services import sources
-from services.bulk import planning
-from services.redelivery import planning as redelivery
+from services.batches import batches
 from services.views import (
     archive_list,
     archive_view,
@@ -76,8 +77,8 @@ def test_source_that_nobody_knows_is_refused_with_those_that_are_known() -> None
         lambda source: troubles.discrepancy_page(DiscrepancyQuery(source=source)),
         lambda source: troubles.missing_page(MissingQuery(source=source)),
         lambda source: message_list.page(MessageQuery(source=source)),
-        lambda source: planning.plan(ArchiveFilter(source=source), "a test"),
-        lambda source: redelivery.plan(MessageFilter(source=source), "a test"),
+        lambda source: batches.plan(BatchKind.RERUN, ArchiveFilter(source=source), "a test"),
+        lambda source: batches.plan(BatchKind.REDELIVER, RedeliveryFilter(source=source), "a test"),
     ]
     for each in filters:
         for known in ("default", "retail", "leasing"):  # nothing came from leasing, and the record of retail is lost
@@ -102,7 +103,7 @@ def test_discrepancies_of_a_source() -> None:
 
 
 def test_bulk_re_run_of_a_source() -> None:
-    plan = planning.plan(ArchiveFilter(state=State.FAILED, source="retail"), "a test")
+    plan = batches.plan(BatchKind.RERUN, ArchiveFilter(state=State.FAILED, source="retail"), "a test")
 
     assert (plan.planned, plan.filter["source"]) == (1, "retail")
 

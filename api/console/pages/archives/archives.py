@@ -19,8 +19,9 @@ from api.console.pages.archives import saved_views
 from api.console.pages.lists import asked, listed
 from domain.words.wording import N_
 from models.errors import Refused
+from models.runs.batch import BatchKind
 from models.views.archives.archives import ArchiveFilter, ArchivePage, ArchiveQuery, ArchiveSummary
-from services.bulk import planning
+from services.batches import batches
 from services.views import archive_list
 
 FIELD = "column"
@@ -114,7 +115,7 @@ def list_archives(request: Request, _person: Person) -> Response:
 @router.post("/archives/plan")
 async def plan(form: Posted, person: Person) -> RedirectResponse:
     """Plan the re-run of all archives that match. Nothing runs before the plan is confirmed on its own page."""
-    made = await in_thread(planning.plan, _filter(form), recorded(person))
+    made = await in_thread(batches.plan, BatchKind.RERUN, _filter(form), recorded(person))
     return see(f"{ROOT}/bulk/{made.id}")
 
 

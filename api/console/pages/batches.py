@@ -1,0 +1,46 @@
+"""`/console/bulk`: batches: a plan, its confirmation, its progress, and what became of each item."""
+
+from fastapi import APIRouter, Request, Response
+
+from api.console.frame.cookies import ROOT
+from api.console.frame.entrance import see
+from api.console.frame.forms import Posted
+from api.console.frame.rendering import render
+from api.console.frame.visits import Person, recorded
+from api.console.pages.lists import asked, listed
+from domain.batches import duration_text
+from models.errors import Refused
+from models.runs.batch import BatchAction, ItemState
+from models.views.batch import ItemQuery
+from models.views.parameters import PageQuery
+from services.batches import batches
+
+PATH = f"{ROOT}/bulk"
+router = APIRouter()
+
+
+@router.get("/bulk")
+def list_batches(request: Request, _person: Person) -> Response:
+    return render(request, "batches/list.html", list=listed(request, PATH, PageQuery, batches.page))
+
+
+@router.get("/bulk/{batch_id}")
+def read(request: Request, batch_id: str, _person: Person) -> Response:
+    query = asked(ItemQuery, request.query_params.multi_items()).query
+    if query is None:
+        raise Refused("BAD_PARAMETER", "expected a state of items, and the place where the page begins")
+    found = batches.record(batch_id, query)
+    return render(
+        request,
+        "batches/batch.html",
+        found=found,
+        query=query,
+        states=tuple(ItemState),
+        duration=None if found.plan.seconds is None else duration_text(found.plan.seconds),
+    )
+
+
+@router.post("/bulk/{batch_id}/{action}")
+async def act(batch_id: str, action: BatchAction, _form: Posted, person: Person) -> Response:
+    await batches.act(action, batch_id, recorded(person))
+    return see(f"{PATH}/{batch_id}")

@@ -1,0 +1,105 @@
+"""`/api/bulk-reruns` and `/api/redeliveries`: plan, confirm, pause, resume, abort and show batches of either kind."""
+
+import asyncio
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+
+from api.errors import failures
+from api.json.parameters import By, named
+from models.runs.batch import BatchAction, BatchKind
+from models.views.batch import BatchPage, BatchRecord, BatchView, ItemQuery, RedeliveryRequest, RerunRequest
+from models.views.parameters import PageQuery, Text
+from services.batches import batches
+
+router = APIRouter()
+_RERUNS, _REDELIVERIES = "/api/bulk-reruns", "/api/redeliveries"
+_TAGS: dict[str, Any] = {_RERUNS: ["bulk re-runs"], _REDELIVERIES: ["redeliveries"]}
+_UNKNOWN = {404: {"UNKNOWN_BATCH": "no batch has this id."}}
+_PLANNED = "The plan, or the batch that was started."
+
+
+async def _planned(kind: BatchKind, request: RerunRequest | RedeliveryRequest) -> BatchView:
+    made = await asyncio.to_thread(batches.plan, kind, request.filter(), named(request.by))
+    if not request.dry_run:
+        await batches.confirm(made.id, named(request.by))
+    return await asyncio.to_thread(batches.view, made.id)
+
+
+@router.post(
+    _RERUNS,
+    tags=_TAGS[_RERUNS],
+    summary="Plan the re-run of all archives that match a filter",
+    response_description=_PLANNED,
+)
+async def plan_rerun(request: RerunRequest) -> BatchView:
+    """With `dry_run`, the default, nothing runs: `confirm` freezes the list of the plan and starts it. Without, both
+    happen at once.
+    """
+    return await _planned(BatchKind.RERUN, request)
+
+
+@router.post(
+    _REDELIVERIES,
+    tags=_TAGS[_REDELIVERIES],
+    summary="Plan the redelivery of all messages that match a filter",
+    response_description=_PLANNED,
+)
+async def plan_redelivery(request: RedeliveryRequest) -> BatchView:
+    """With `dry_run`, the default, nothing is sent: `confirm` freezes the list of the plan and makes it due. Without,
+    both happen at once. The messages keep their ids.
+    """
+    return await _planned(BatchKind.REDELIVER, request)
+
+
+@router.get(
+    _RERUNS,
+    tags=_TAGS[_RERUNS],
+    summary="A page of bulk re-runs and plans, newest first",
+    response_description="The page.",
+)
+def list_reruns(query: Annotated[PageQuery, Query()]) -> BatchPage:
+    return batches.page(query, BatchKind.RERUN)
+
+
+@router.get(
+    _REDELIVERIES,
+    tags=_TAGS[_REDELIVERIES],
+    summary="A page of redeliveries and plans, newest first",
+    response_description="The page.",
+)
+def list_redeliveries(query: Annotated[PageQuery, Query()]) -> BatchPage:
+    return batches.page(query, BatchKind.REDELIVER)
+
+
+def read(batch_id: Text, query: Annotated[ItemQuery, Query()]) -> BatchRecord:
+    return batches.record(batch_id, query)
+
+
+async def act(batch_id: Text, action: BatchAction, by: By) -> BatchView:
+    """`confirm` freezes the list of a plan and starts it. What failed or arrived after the plan is not in the list, and
+    the batch has ended if the list is empty. `pause` starts no further item until `resume`; what is on its way ends as
+    usual. `abort` ends the batch, or discards a plan; items that are not started stay untouched. 409 if its state does
+    not allow it.
+    """
+    return await batches.act(action, batch_id, by)
+
+
+for each, tags in _TAGS.items():
+    router.add_api_route(
+        f"{each}/{{batch_id}}",
+        read,
+        tags=tags,
+        summary="A batch with a page of what became of its items",
+        response_description="The batch and the page.",
+        responses=failures(_UNKNOWN),
+    )
+    router.add_api_route(
+        f"{each}/{{batch_id}}/{{action}}",
+        act,
+        methods=["POST"],
+        tags=tags,
+        summary="Confirm, pause, resume or abort a batch",
+        response_description="The batch after that.",
+        responses=failures(_UNKNOWN | {409: {"WRONG_STATE": "the state of the batch does not allow the action."}}),
+    )

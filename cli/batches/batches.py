@@ -1,0 +1,192 @@
+"""`cellar bulk`: lists, shows, pauses, resumes and aborts batches; and what plans of every kind share."""
+
+import asyncio
+import textwrap
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from cli.batches.following import detached, follow
+from cli.person import person
+from cli.results import print_found, print_page
+from cli.terminal import Json, can_ask, cell, console, named_options, print_json, table_of, time_text
+from domain.batches import WORDS, filter_text
+from models.errors import WrongUse
+from models.runs.batch import BatchAction, BatchKind, ItemState
+from models.views.batch import BatchItemView, BatchView, ItemQuery
+from models.views.parameters import PageQuery
+from services.batches import batches
+
+app = typer.Typer(help="List, show, pause, resume and abort bulk re-runs and redeliveries.", no_args_is_help=True)
+Id = Annotated[str, typer.Argument(help="The id of a bulk re-run or redelivery, as `cellar bulk list` shows it.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan and do nothing else.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask. Required without a terminal.")]
+_LISTED = ("id", "what", "state", "created", "by", "items", "done", "failed", "filter")
+_NOTHING = "Nothing was planned. `cellar rerun --failed --dry-run` plans a bulk re-run."
+_WIDTH = 100
+
+
+@app.command("list")
+def list_batches(
+    *,
+    cursor: Annotated[str | None, typer.Option(help="`next` of the previous page.")] = None,
+    limit: Annotated[int, typer.Option(help="Bulk re-runs and redeliveries per page, at most 500.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """List bulk re-runs, redeliveries and plans, newest first."""
+    print_list(None, cursor, limit, nothing=_NOTHING, as_json=as_json)
+
+
+@app.command()
+def show(
+    batch_id: Id,
+    *,
+    following: Annotated[bool, typer.Option("--follow", help="Follow it until it ends. Ctrl-C detaches.")] = False,
+    item_state: Annotated[
+        ItemState | None, typer.Option("--state", help="State of the archives or messages to list. Default: failed.")
+    ] = None,
+    after: Annotated[int, typer.Option(min=0, help="`next` of the previous page.")] = 0,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="Archives or messages per page.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """Show a bulk re-run or redelivery: its plan, who did what, and the results of its archives or messages."""
+    if following:
+        follow_to_end(batch_id, as_json=as_json)
+        return
+    chosen = item_state if as_json else item_state or ItemState.FAILED
+    found = batches.record(batch_id, ItemQuery(item_state=chosen, after=after, limit=limit))
+    if as_json:
+        print_json(found)
+        return
+    print_record(found, found.items)
+    if found.next is not None:
+        _say(f"More: --after {found.next}")
+
+
+@app.command()
+def pause(batch_id: Id, *, as_json: Json = False) -> None:
+    """Pause a bulk re-run or redelivery: start nothing until it is resumed. What is in progress ends as usual."""
+    _act(BatchAction.PAUSE, batch_id, as_json=as_json)
+
+
+@app.command()
+def resume(batch_id: Id, *, as_json: Json = False) -> None:
+    """Resume a paused bulk re-run or redelivery."""
+    _act(BatchAction.RESUME, batch_id, as_json=as_json)
+
+
+@app.command()
+def abort(batch_id: Id, *, as_json: Json = False) -> None:
+    """Abort a bulk re-run or redelivery, or discard a plan. What has not started stays untouched."""
+    _act(BatchAction.ABORT, batch_id, as_json=as_json)
+
+
+def propose(kind: BatchKind, chosen: Callable[[], Any], *, dry_run: bool, yes: bool, as_json: bool) -> str | None:
+    """Plan a batch, show the plan, ask, and confirm it.
+
+    Args:
+        chosen: makes the filter of the options.
+
+    Returns:
+        The id of the confirmed batch. None if nothing is done: then all is said.
+    """
+    with named_options():
+        wanted = chosen()
+    if not (dry_run or yes or can_ask()):
+        raise WrongUse("no terminal can answer: add --yes to do what is planned, or --dry-run to see the plan")
+    plan = batches.view(batches.plan(kind, wanted, person()).id)
+    if not as_json:
+        _say(f"Plan {plan.id}: {filter_text(plan.filter)}")
+        _print_plan(plan)
+    if dry_run or not plan.planned:
+        if as_json:
+            print_json(plan)
+        return None
+    if not yes and not typer.confirm(WORDS[kind].question.format(f"{plan.planned:,}"), err=True):
+        console().print("Nothing was changed.")
+        return None
+    asyncio.run(batches.confirm(plan.id, person()))
+    return plan.id
+
+
+def follow_to_end(batch_id: str, *, as_json: bool) -> None:
+    """Follow a batch to its end. Exits with 1 if items failed or it was aborted, with 130 if a person detached."""
+    found = follow(batch_id)
+    if found is None:
+        raise detached(batch_id)
+    print_found(found, _print_end, as_json=as_json)
+    if found.failed or found.state == "aborted":
+        raise typer.Exit(1)
+
+
+def print_list(kind: BatchKind | None, cursor: str | None, limit: int, *, nothing: str, as_json: bool) -> None:
+    """Print a page of batches, newest first."""
+    with named_options():
+        page = batches.page(PageQuery(cursor=cursor, limit=limit), kind)
+    print_page(page, _print_table, nothing=nothing, as_json=as_json)
+
+
+def print_record(found: BatchView, items: Sequence[BatchItemView] = ()) -> None:
+    """Print the record of a batch: what was planned, who did what, and what became of the items."""
+    _say(f"{WORDS[found.kind].batch.capitalize()} {found.id}: {found.state}")
+    _say(f"Filter: {filter_text(found.filter)}")
+    for each in found.actions:
+        _say(f"{time_text(each.at, 'seconds')}  {each.what} by {each.by}")
+    if found.ended_at and found.state == "done":
+        _say(f"{time_text(found.ended_at, 'seconds')}  done")
+    if found.url:
+        _say(f"Driven by {found.url}")
+    if found.state == "planned":
+        _print_plan(found)
+        return
+    _say(_counts_text(found))
+    if items:  # all in one state
+        heads = {**WORDS[found.kind].became, ItemState.QUEUED: "queued", ItemState.SKIPPED: "skipped"}
+        rows = [(each.subject, each.cause or each.skipped or each.sentence, each.flow_run_id) for each in items]
+        console().print(table_of((heads[ItemState(items[0].state)], "cause", "run"), rows))
+
+
+def _act(action: BatchAction, batch_id: str, *, as_json: bool) -> None:
+    batches.change(action, batch_id, person())
+    print_found(batches.view(batch_id), _print_end, as_json=as_json)
+
+
+def _print_end(found: BatchView) -> None:
+    _say(f"{WORDS[found.kind].batch.capitalize()} {found.id} is {found.state}: {_counts_text(found)}")
+    if found.failed:
+        _say(f"`cellar bulk show {found.id}` names the {WORDS[found.kind].items} that failed.")
+
+
+def _print_table(found: Sequence[BatchView]) -> None:
+    console().print(table_of(_LISTED, map(_listed, found)))
+
+
+def _listed(found: BatchView) -> list[object]:
+    about = (found.id, WORDS[found.kind].batch, found.state, time_text(found.created_at), found.by)
+    return [*about, found.planned, found.done, found.failed, filter_text(found.filter)]
+
+
+def _counts_text(found: BatchView) -> str:
+    words = WORDS[found.kind]
+    counts = {
+        **{what: getattr(found, state) for state, what in words.became.items()},
+        "untouched" if found.state == "aborted" else "queued": found.queued,
+    }
+    parts = [f"{number:,} {what}" for what, number in counts.items() if number]
+    return f"{found.planned:,} {words.items}: {', '.join(parts)}." if parts else f"no {words.items}."
+
+
+def _print_plan(found: BatchView) -> None:
+    words = WORDS[found.kind]
+    rows = [(f"{number:,}", what, which) for what, which, number in words.rows(found.plan)]
+    if rows:
+        console().print(table_of((words.items, "what", "which"), rows))
+    for sentence in words.sentences(found.plan):
+        _say(sentence)
+
+
+def _say(text: str) -> None:
+    """Print a line, wrapped between words. What people copy, like an address, is never cut."""
+    lines = textwrap.wrap(cell(text), _WIDTH, break_long_words=False, break_on_hyphens=False)
+    console().print("\n  ".join(lines), soft_wrap=True, highlight=False)

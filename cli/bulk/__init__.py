@@ -1,1 +1,0 @@
-"""Re-runs archives, singly and in bulk, and shows, pauses, resumes and aborts bulk re-runs."""

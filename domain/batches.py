@@ -1,0 +1,225 @@
+"""Decides what a batch does next and what became of its items, and words its plan for people."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+
+from models.archive.archive import State
+from models.runs.batch import BatchKind, ItemState, Skipped
+from models.runs.run import RunState
+from models.views.batch import Plan, RedeliveryPlan, RerunPlan
+
+Key = TypeVar("Key")
+_WORK = "files, data, payments, notifications"
+AT_ONCE = 2
+"""The runs of bulk re-runs that are on their way at once. A worker works on sixteen."""
+AT_ONCE_BESIDE_NEW = 1
+RUNNABLE = (State.FAILED, State.COMPLETED)
+"""An archive in another state has a run on its way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A plan that is not recorded yet, the filter that it follows from, and the number of its items."""
+
+    filter: BaseModel
+    plan: Plan
+    planned: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """How many started items are still on their way, and how many have ended."""
+
+    on_their_way: int
+    ended: int
+
+
+def end_of(run_state: str, receipt_state: str | None) -> ItemState | None:
+    """Return what became of a started archive by the newest attempt of its run, None while that is on its way. Pure.
+
+    A crashed attempt is followed by another attempt, unless it was the last and the receipt has failed.
+    """
+    if run_state == RunState.COMPLETED:
+        return ItemState.COMPLETED
+    if run_state in (RunState.FAILED, RunState.CANCELLED):
+        return ItemState.FAILED
+    return ItemState.FAILED if (run_state, receipt_state) == (RunState.CRASHED, State.FAILED) else None
+
+
+def room(in_flight: int, new_archives: int) -> int:
+    """Return how many further runs may start. New archives go first: beside them, the limit is one run. Pure."""
+    return max(0, (AT_ONCE_BESIDE_NEW if new_archives else AT_ONCE) - in_flight)
+
+
+def skipped(was: State, is_now: State | None) -> Skipped | None:
+    """Return why an archive of a frozen list no longer needs a run, None if it still needs a run. Pure."""
+    if is_now is None:
+        return Skipped.GONE
+    if is_now not in RUNNABLE:
+        return Skipped.ON_ITS_WAY
+    if is_now is State.COMPLETED and was is not State.COMPLETED:
+        return Skipped.COMPLETED_SINCE
+    return None
+
+
+def seconds_for(archives: int, durations_s: Sequence[float]) -> float | None:
+    """Return how long archives take at the pace of recent runs, None if there were none. Pure."""
+    return archives * median(durations_s) / AT_ONCE if durations_s else None
+
+
+def summed(numbers: Iterable[tuple[Key, int]]) -> dict[Key, int]:
+    """Add up numbers by key, the largest sum first. Pure."""
+    sums: Counter[Key] = Counter()
+    for key, number in numbers:
+        sums[key] += number
+    return dict(sums.most_common())
+
+
+def duration_text(seconds: float) -> str:
+    """Return a duration as people say it. Pure."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 90 * 60:
+        return f"{round(seconds / 60)} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def filter_text(chosen: Mapping[str, Any]) -> str:
+    """Return the filters that are set, such as `state=failed, cause=STORE_AWAY`. Pure."""
+    return ", ".join(f"{name}={value}" for name, value in chosen.items()) or "everything"
+
+
+def most_first(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Return counts in the order of people. The database keeps the members of a plan in an order of its own. Pure."""
+    return sorted(counts.items(), key=lambda each: (-each[1], each[0]))
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number and its noun, such as `1,024 messages`. Pure."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _rerun_rows(plan: RerunPlan) -> list[tuple[str, str, int]]:
+    """Return what a plan counts: kind, value and number of archives, the most frequent first. Pure."""
+    rows = [("state", state, archives) for state, archives in most_first(plan.states)]
+    rows += [
+        ("cause", f"{each.code} in {each.task}" if each.task else each.code, each.archives) for each in plan.causes
+    ]
+    rows += [("template", each.template_id or "(unknown)", each.archives) for each in plan.templates]
+    if plan.archives_of_other_templates:
+        rows.append(("template", "(other templates)", plan.archives_of_other_templates))
+    return rows
+
+
+def _rerun_sentences(plan: RerunPlan) -> Iterator[str]:
+    """Yield what would be done again, what stays, and how long it takes. Pure."""
+    if not plan.archives:
+        yield "No archive would be run again."
+    else:
+        yield f"{counted(plan.archives, 'archive')} would be run again, with all the work of a run: {_WORK}."
+        yield from (f"{each.code}: {each.sentence}" for each in plan.causes if each.sentence)
+        yield from _unchanged(plan)
+    if plan.on_their_way:
+        yield f"Left out: {counted(plan.on_their_way, 'archive')} whose run is on its way already."
+    if plan.archives:
+        yield f"Takes {_rerun_time(plan)}, at most {plan.at_once} at once. New archives go first."
+
+
+def _unchanged(plan: RerunPlan) -> Iterator[str]:
+    yield "Files, rows and findings that are right already stay as they are."
+    if plan.complete:
+        yield f"{counted(plan.complete, 'complete archive')} among these would stay complete if a run fails."
+    if plan.undelivered:
+        yield f"{counted(plan.undelivered, 'message')} that no endpoint has confirmed would be delivered."
+    if plan.endpoints and plan.archives > plan.complete:
+        first = plan.archives - plan.complete
+        yield f"{counted(first, 'archive')} would notify {counted(plan.endpoints, 'endpoint')} once complete."
+    yield "Messages that were delivered are not repeated."
+
+
+def _rerun_time(plan: RerunPlan) -> str:
+    if plan.seconds is None:
+        return "an unknown time (no run ended in the last 24 h)"
+    return f"about {duration_text(plan.seconds)} at the pace of {counted(plan.measured_runs, 'run')} of the last 24 h"
+
+
+def _redelivery_rows(plan: RedeliveryPlan) -> list[tuple[str, str, int]]:
+    """Return what a plan counts: kind, value and number of messages, the most frequent first. Pure."""
+    by_endpoint = {each.endpoint: each.messages for each in plan.endpoints}
+    kinds: Mapping[str, Mapping[str, int]] = {"endpoint": by_endpoint, "state": plan.states, "event": plan.events}
+    return [(kind, value, messages) for kind, counts in kinds.items() for value, messages in most_first(counts)]
+
+
+def _redelivery_sentences(plan: RedeliveryPlan) -> Iterator[str]:
+    """Yield what would be sent, what stays, and how long it takes. Pure."""
+    if plan.messages:
+        yield f"{counted(plan.messages, 'message')} would be sent again, each under its own id, and tried for 75 hours."
+    else:
+        yield "No message would be sent again."
+    if confirmed := plan.states.get("delivered", 0):
+        yield f"Confirmed before, and would arrive once more: {counted(confirmed, 'message')}."
+    if plan.left_out:
+        names = ", ".join(f"{name} ({counted(messages, 'message')})" for name, messages in plan.left_out.items())
+        yield f"Left out, since they are disabled or removed: the endpoints {names}."
+    if plan.filtered:
+        yield f"Left out, since the filters of their endpoints leave them out: {counted(plan.filtered, 'message')}."
+    if failing := [each.endpoint for each in plan.endpoints if each.failing]:
+        yield f"Fails now: {', '.join(failing)}. One message is tried at once; the others wait until one is confirmed."
+    if plan.messages:
+        yield f"Takes {_redelivery_time(plan)}. New messages go first."
+
+
+def _redelivery_time(plan: RedeliveryPlan) -> str:
+    rated = [each.endpoint for each in plan.endpoints if each.seconds is not None]
+    if plan.seconds is None:
+        return "as long as the endpoints need, four messages at a time"
+    others = ", longer if others need it" if len(rated) < len(plan.endpoints) else ""
+    return f"at least {duration_text(plan.seconds)} at the rate of {', '.join(rated)}{others}"
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """How people speak of a kind of batch: of the batch, of its items, and of what became of each."""
+
+    batch: str
+    items: str
+    rows: Callable[[Any], list[tuple[str, str, int]]]
+    sentences: Callable[[Any], Iterator[str]]
+    question: str
+    became: Mapping[ItemState, str]
+
+
+WORDS: Mapping[str, Words] = {
+    BatchKind.RERUN: Words(
+        batch="bulk re-run",
+        items="archives",
+        rows=_rerun_rows,
+        sentences=_rerun_sentences,
+        question="Run {} archives again?",
+        became={
+            ItemState.COMPLETED: "completed",
+            ItemState.SKIPPED: "skipped, since they no longer needed a run",
+            ItemState.FAILED: "failed again",
+            ItemState.STARTED: "on their way",
+        },
+    ),
+    BatchKind.REDELIVER: Words(
+        batch="redelivery",
+        items="messages",
+        rows=_redelivery_rows,
+        sentences=_redelivery_sentences,
+        question="Deliver {} messages again?",
+        became={
+            ItemState.COMPLETED: "delivered",
+            ItemState.SKIPPED: "skipped",
+            ItemState.FAILED: "dead",
+            ItemState.STARTED: "pending",
+        },
+    ),
+}
+"""By the kind of a batch."""

@@ -1,0 +1,137 @@
+"""Batches as the JSON API and the command line take and show them."""
+
+from pydantic import BaseModel, Field
+
+from models.runs.batch import BatchFacts, ItemFacts, ItemState
+from models.views.archives.archives import ArchiveFilter
+from models.views.messages.messages import MessageFilter
+from models.views.parameters import ActionView, Page, RequestBody, Text
+
+
+class Request(RequestBody):
+    """How a batch is asked for."""
+
+    dry_run: bool = Field(True, description="only plan; `confirm` then freezes the list and starts it")
+    by: Text | None = Field(None, max_length=100, description="your name or program, for the record")
+
+
+class RerunRequest(Request, ArchiveFilter):
+    """The filters of the archives to run again."""
+
+    def filter(self) -> ArchiveFilter:
+        return ArchiveFilter(**self.model_dump(exclude=set(Request.model_fields)))
+
+
+class RedeliveryFilter(MessageFilter):
+    """The filters of the messages to deliver again. Without `state`, those that are dead or skipped."""
+
+    force: bool = Field(False, description="also messages that were confirmed, if `state` names `delivered`")
+
+
+class RedeliveryRequest(Request, RedeliveryFilter):
+    """The filters of the messages to deliver again. Without `state`, those that are dead or skipped."""
+
+    def filter(self) -> RedeliveryFilter:
+        return RedeliveryFilter(**self.model_dump(exclude=set(Request.model_fields)))
+
+
+class CauseCount(BaseModel):
+    """The archives that failed for one cause in one task."""
+
+    code: str
+    task: str | None
+    sentence: str | None
+    archives: int
+
+
+class TemplateCount(BaseModel):
+    template_id: str | None
+    archives: int
+
+
+class RerunPlan(BaseModel):
+    """What a bulk re-run would do.
+
+    `archives` would be run again. `on_their_way` match the filter and are left out, since their run is on its way.
+    `complete` of the archives are complete and stay complete. `undelivered` messages would be tried again.
+    `seconds` is null while no run has ended in the last day.
+    """
+
+    archives: int
+    on_their_way: int
+    complete: int
+    states: dict[str, int]
+    causes: list[CauseCount]
+    templates: list[TemplateCount]
+    archives_of_other_templates: int
+    undelivered: int
+    endpoints: int
+    seconds: float | None
+    measured_runs: int
+    at_once: int
+
+
+class EndpointShare(BaseModel):
+    """The messages of a plan to one endpoint. `seconds`: how long they take at its rate, null without a rate."""
+
+    endpoint: str
+    messages: int
+    failing: bool
+    seconds: float | None
+
+
+class RedeliveryPlan(BaseModel):
+    """What a redelivery would send.
+
+    `messages` by endpoint, state and event. `left_out` are the messages by endpoint that match and stay as they are,
+    since their endpoint is disabled or removed; `filtered` those that the endpoint's filter leaves out. `seconds` is
+    the time of the slowest endpoint that has a rate, null if none has.
+    """
+
+    messages: int
+    endpoints: list[EndpointShare]
+    states: dict[str, int]
+    events: dict[str, int]
+    left_out: dict[str, int]
+    filtered: int
+    seconds: float | None
+
+
+Plan = RerunPlan | RedeliveryPlan
+
+
+class BatchView(BatchFacts):
+    """A batch and how far it is. `done` counts the items that ended well: `completed` and `skipped`."""
+
+    done: int
+    completed: int
+    skipped: int
+    failed: int
+    started: int
+    queued: int
+    url: str | None = Field(description="the flow run that drives it, in Prefect's UI")
+    actions: list[ActionView]
+    plan: Plan
+
+
+class BatchItemView(ItemFacts):
+    """What became of an item."""
+
+
+class BatchRecord(BatchView):
+    """A batch with a page of its items. `next` is the `after` of the following page."""
+
+    items: list[BatchItemView]
+    next: int | None
+
+
+class BatchPage(Page[BatchView]):
+    """Batches, newest first."""
+
+
+class ItemQuery(BaseModel):
+    """A page of the items of a batch."""
+
+    item_state: ItemState | None = Field(None, description="only items in this state")
+    after: int = Field(0, ge=0, lt=1 << 31, description="`next` of the page before")
+    limit: int = Field(50, ge=1, le=500)

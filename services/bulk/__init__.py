@@ -1,1 +1,0 @@
-"""Bulk re-runs: plans, confirms, drives, pauses and aborts them, and shows their record. Steps of a run stay out."""

@@ -1,0 +1,114 @@
+"""`/api/bulk-reruns` and `/api/redeliveries` over real HTTP. Prefect does not answer: a batch waits for its driver."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from models.archive.archive import State
+from models.views.batch import BatchView
+from tests.api.conftest import TOKEN, Receiver, receiving
+from tests.api.json.test_archives_api import assert_error
+from tests.batches import fill, filled
+from tests.installations import installed
+
+HEADERS = {"authorization": f"Bearer {TOKEN}"}
+PATH, REDELIVERIES = "/api/bulk-reruns", "/api/redeliveries"
+
+
+@pytest.fixture(scope="module")
+def receiver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
+    """A receiver with two failed archives and a complete archive."""
+    folder = tmp_path_factory.mktemp("bulk")
+    with receiving(folder, api_tokens=TOKEN) as receiver:
+        with installed(folder):
+            fill([filled(1), filled(2, cause="RUN_TIMEOUT"), filled(3, State.COMPLETED)])
+        receiver.client.headers.update(HEADERS)
+        yield receiver
+
+
+def post(receiver: Receiver, path: str = "", **body: Any) -> Any:
+    answer = receiver.client.post(f"{PATH}{path}", json=body)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_plan_is_the_default_and_answers_its_id(receiver: Receiver) -> None:
+    found = post(receiver, state="failed", cause="RUN_TIMEOUT", by="night shift")
+
+    assert BatchView.model_validate(found)
+    assert (found["state"], found["planned"], found["by"]) == ("planned", 1, "api (night shift)")
+    assert found["plan"]["states"] == {"failed": 1}
+    assert receiver.client.get(f"{PATH}/{found['id']}").json()["items"] == []
+
+
+def test_actions_answer_the_batch_and_are_recorded_with_the_client(receiver: Receiver) -> None:
+    begun = post(receiver, state="failed", dry_run=False)
+    assert (begun["state"], begun["planned"], begun["queued"]) == ("running", 2, 2)
+    path = f"/{post(receiver, state='failed')['id']}"
+
+    assert post(receiver, f"{path}/confirm", by="ann")["state"] == "running"
+    assert receiver.client.post(f"{PATH}{path}/pause").json()["state"] == "paused"
+    assert post(receiver, f"{path}/resume")["state"] == "running"
+    assert post(receiver, f"{path}/abort")["state"] == "aborted"
+
+    found = receiver.client.get(f"{PATH}{path}").json()
+    acted = [(each["what"], each["by"]) for each in found["actions"]]
+    assert acted[:3] == [("planned", "api"), ("confirmed", "api (ann)"), ("paused", "api")]
+    assert [each["state"] for each in found["items"]] == ["queued", "queued"]
+    refused = receiver.client.post(f"{PATH}{path}/confirm")
+    assert_error(refused, 409, "WRONG_STATE")
+    assert refused.json()["error"]["where"] == "batch_id"
+    assert_error(receiver.client.post(f"{PATH}{path}/stop"), 422, "BAD_PARAMETER")
+
+
+BODIES_OF_ANOTHER_TYPE: list[tuple[str, dict[str, Any]]] = [
+    *((PATH, {"dry_run": value}) for value in (0, 1, 0.0, "false", "0", "no", "off", [0], None)),
+    *((PATH, {"attention": value}) for value in (0, "true")),
+    *((PATH, {"process_number": value}) for value in ("100", 100.0, True)),
+    *((PATH, {"received_after": value}) for value in (0.5, 1764000000, "0.5", "1764000000", "1", True, "-1.5")),
+    *((PATH, {"label": value}) for value in ("a=b", {"a": 1})),
+    *((PATH, {"state": value}) for value in (["failed"], 1)),
+    (f"{PATH}/x/abort", {"by": 1}),
+    *((REDELIVERIES, {name: value}) for name in ("dry_run", "force") for value in (0, 1, "false", "true", None)),
+    ("/api/endpoints", {"name": "a", "url": "https://erp.example/", "rate_per_s": "5"}),
+    ("/api/endpoints", {"name": "a", "url": "https://erp.example/", "rate_per_s": True}),
+    ("/api/endpoints", {"name": "a", "url": "https://erp.example/", "headers": {"x": 1}}),
+    *(("/api/endpoints/a/rotate", {"overlap_h": value}) for value in ("1", True, None)),
+    ("/api/endpoints/a/disable", {"by": ["a"]}),
+    ("/api/discrepancies/1/explanation", {"by": "a", "why": "b", "expected": 1}),
+    ("/api/archives/a/discrepancies/1/explanation", {"by": "a", "why": "b", "because": "1"}),
+    ("/api/missing/1/dismiss", {"by": 1, "why": "b"}),
+]
+
+
+def test_value_of_another_type_than_described_is_refused_and_does_nothing(receiver: Receiver) -> None:
+    before = receiver.client.get(PATH).json()
+
+    answers = [(path, body, receiver.client.post(path, json=body)) for path, body in BODIES_OF_ANOTHER_TYPE]
+
+    assert [(path, body) for path, body, answer in answers if answer.status_code != 422] == []
+    assert {answer.json()["error"]["code"] for _, _, answer in answers} == {"BAD_PARAMETER"}
+    assert answers[0][2].json()["error"]["where"] == "body.dry_run"
+    assert receiver.client.get(PATH).json() == before
+
+
+@pytest.mark.parametrize("moment", ["0.5", "0", "1764000000", "-1", "+5", "1e9"])
+def test_number_is_no_time_in_a_filter(receiver: Receiver, moment: str) -> None:
+    answer = receiver.client.get("/api/archives", params={"received_after": moment})
+
+    assert_error(answer, 422, "BAD_PARAMETER")
+    assert "2026-" in answer.json()["error"]["detail"]
+
+
+def test_unknown_filter_is_refused_since_it_would_match_more(receiver: Receiver) -> None:
+    assert_error(receiver.client.post(PATH, json={"status": "failed"}), 422, "BAD_PARAMETER")
+
+
+def test_redelivery_is_listed_apart_with_its_plan_and_filter(receiver: Receiver) -> None:
+    found = receiver.client.post(REDELIVERIES, json={"event": "store.damaged", "force": True}).json()
+
+    assert (found["kind"], found["plan"]["messages"]) == ("redeliver", 0)
+    assert found["filter"] == {"event": "store.damaged", "force": True, "state": ["dead", "skipped"]}
+    assert [each["id"] for each in receiver.client.get(REDELIVERIES).json()["items"]] == [found["id"]]
+    assert found["id"] not in receiver.client.get(PATH).text

@@ -1,0 +1,108 @@
+"""Failed archives for tests of batches: rows alone, or waiting bodies that a run cannot find for a while. A driver."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from adapters.database.transactions import insert_rows, writing
+from adapters.settings.settings import settings
+from adapters.tables.batches import batches as rows
+from models.archive.archive import ArchiveRow, State
+from models.runs.receipt import ReceiptRow
+from models.views.batch import BatchView
+from services import derived
+from services.batches import batches, driving
+from tests.conftest import LONGEST_S
+
+UNKNOWN_DRIVER = str(UUID(int=0))
+"""A driver that Prefect does not know."""
+_DRIVE = """
+import sys
+from sqlalchemy import event
+from adapters.database.transactions import engine
+from services.batches import batches
+from tests.batches import driven
+from tests.flows.killed import Countdown
+event.listen(engine(), "commit", Countdown(int(sys.argv[2])).write)
+if batches.get(sys.argv[1]).state == "planned":
+    batches.freeze(sys.argv[1], "dana@desk")
+driven(sys.argv[1])
+"""
+HOUR_AGO = datetime.now(UTC) - timedelta(hours=1)
+
+
+def filled(number: int, state: State = State.FAILED, cause: str | None = None, **members: Any) -> dict[str, Any]:
+    """Return the members that the rows of an archive and of its only receipt share."""
+    failed = state is State.FAILED
+    shared = {
+        "reference": f"filled-{number:06}",
+        "state": state,
+        "received_at": HOUR_AGO + timedelta(seconds=number),
+        "completed_at": None,
+        "cause_code": (cause or "STORE_AWAY") if failed else None,
+        "cause_task": "persist-files" if failed else None,
+        "cause_error": "Transient" if failed else None,
+        "cause_sentence": "The store does not answer." if failed else None,
+        "cause_attempt": 1 if failed else None,
+        "cause_since": HOUR_AGO if failed else None,
+    }
+    return shared | members
+
+
+def fill(archives: Iterable[dict[str, Any]], template: str = "lease") -> None:
+    """Put archives into the tables, each with one receipt and the entry that it is found by."""
+    of_archive = {"template_id": template, "process_number": None, "current_receipt_id": None}
+    given = list(archives)
+    with writing() as session:
+        insert_rows(
+            session,
+            ReceiptRow,
+            [each | {"receipt_id": receipt_id(each["reference"]), "size_bytes": 1} for each in given],
+        )
+        insert_rows(session, ArchiveRow, [of_archive | each for each in given])
+    derived.begin()
+    while derived.fill():
+        pass
+
+
+def receipt_id(reference: str) -> str:
+    return reference.rjust(64, "0")
+
+
+@contextmanager
+def bodies_away(receipt_ids: Iterable[str]) -> Iterator[None]:
+    """Take bodies out of the inbox, a folder, until the end of the block. Runs fail meanwhile with BODY_MISSING."""
+    waiting = Path(settings().inbox_location) / "waiting"
+    away = settings().data_dir / "away"
+    away.mkdir(parents=True)
+    bodies = [waiting / f"{each}.body" for each in receipt_ids]
+    for body in bodies:
+        body.rename(away / body.name)
+    yield
+    for body in bodies:
+        (away / body.name).rename(body)
+
+
+def driven(batch_id: str) -> BatchView:
+    """Drive a confirmed batch, in place of its flow run, until no item waits to be started. Return how far it is."""
+    rows.set_driver(batch_id, UNKNOWN_DRIVER)
+    asyncio.run(driving.step(batch_id, UNKNOWN_DRIVER, thoroughly=True))
+    while batches.view(batch_id).queued:
+        asyncio.run(driving.step(batch_id, UNKNOWN_DRIVER))
+    return batches.view(batch_id)
+
+
+def driven_until_killed(batch_id: str, commits: int) -> None:
+    """Confirm a batch if it is planned, and drive it in a process that is killed right before the next commit."""
+    command = [sys.executable, "-c", _DRIVE, batch_id, str(commits)]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    killed = subprocess.run(command, env=environment, timeout=LONGEST_S, check=False)
+    assert killed.returncode == -signal.SIGKILL
