@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 unexport PYTHONDONTWRITEBYTECODE # with it, each process would compile Prefect again, which takes seconds
-# On 3.13 Prefect does not need pendulum, and a burst is 1.4 times as fast (benchmarks/README.md).
+# On 3.13 Prefect does not need pendulum, and a burst is 1.4 times as fast (benchmarks/engine.md).
 FIT := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(shell for each in python3.13 python3 python3.12 python3.11; do \
 	$$each -c '$(FIT)' 2>/dev/null && echo $$each && break; done)

@@ -1,4 +1,4 @@
-"""Draws two panels of bars as SVG for `docs/operation.md`, readable on light and dark pages."""
+"""Draws two panels of bars as SVG for `docs/operate.md`, readable on light and dark pages."""
 
 from collections.abc import Mapping
 from xml.sax.saxutils import escape

@@ -1,4 +1,4 @@
-"""Prints the figures of the engines as tables, and writes them into `benchmarks/README.md`.
+"""Prints the figures of the engines as tables, and writes them into `benchmarks/engine.md`.
 
 python -m benchmarks.engine_report
 """
@@ -9,7 +9,7 @@ from statistics import median, quantiles
 from typing import Any
 
 from benchmarks import engine
-from benchmarks.tables import GOALS, Rows, at_least, at_most, machine, publish
+from benchmarks.tables import GOALS, PAGES, Rows, at_least, at_most, machine, publish
 
 _NAMES = {"postgres": "Postgres", "sqlite": "embedded", "cellar": "cellar", "stock": "stock", "serve": "`flow.serve()`"}
 _ENGINES = [
@@ -29,7 +29,7 @@ def main() -> None:
         "engines": (_ENGINES, engines(measured)),
         "engine-minute": (_MINUTE, minutes(measured)),
     }
-    publish(tables, {"engine-machine": machine(measured)})
+    publish(tables, {"engine-machine": machine(measured)}, PAGES / "engine.md")
 
 
 def goals(measured: dict[str, Any]) -> Rows:

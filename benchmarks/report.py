@@ -1,4 +1,4 @@
-"""Prints the receiver's figures as tables, writes them into `benchmarks/README.md`, and draws the picture of the docs.
+"""Prints the receiver's figures as tables, writes them into `benchmarks/receiver.md`, and draws a picture.
 
 python -m benchmarks.report
 """
@@ -10,7 +10,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks import chart, receiver, scanner
-from benchmarks.tables import GOALS, Rows, at_least, at_most, machine, publish
+from benchmarks.tables import GOALS, PAGES, Rows, at_least, at_most, machine, publish
 
 _PICTURE = Path(__file__).parents[1] / "docs" / "images" / "receiver.svg"
 _ORDER = ("cellar", "floor", "nginx", "streaming", "whole", "parameter")
@@ -20,7 +20,7 @@ def main() -> None:
     measured = json.loads(receiver.MEASURED.read_text())
     goals = _goals(measured, json.loads(scanner.MEASURED.read_text()))
     tables = {"goals": (GOALS, goals), "matrix": (_head(measured), matrix(measured))}
-    publish(tables, {"machine": machine(measured)})
+    publish(tables, {"machine": machine(measured)}, PAGES / "receiver.md")
     _PICTURE.write_text(chart.drawn(_bars(measured, "mb_per_s"), _bars(measured, "growth_mb")))
 
 

@@ -22,7 +22,7 @@ from typing import Any
 
 from benchmarks import machine
 from benchmarks.postgres import postgres
-from benchmarks.tables import GOALS, at_most, publish
+from benchmarks.tables import GOALS, PAGES, at_most, publish
 
 MEASURED = Path(__file__).parent / "measured" / "settle.json"
 PAYMENTS, ROWS = 1_000_000, 100_000
@@ -80,7 +80,8 @@ def _publish(found: dict[str, Any]) -> None:
     on = found["machine"]
     described = f"{on['cores']} cores ({on['processor']}), {on['memory_gb']} GB, {on['system']}, "
     described += f"Python {on['python']}; one round."
-    publish({"settle-goals": (GOALS, goals), "settle": (heads, rows)}, {"settle-machine": described})
+    tables = {"settle-goals": (GOALS, goals), "settle": (heads, rows)}
+    publish(tables, {"settle-machine": described}, PAGES / "store.md")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Prints tables of figures, and writes them between their markers in `benchmarks/README.md` or another page."""
+"""Prints tables of figures, and writes them between their markers in a page."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +9,7 @@ from rich.table import Table
 
 Rows = list[list[str]]
 GOALS = ["what", "at least", "reached", ""]
-_README = Path(__file__).parent / "README.md"
+PAGES = Path(__file__).parent
 
 
 def at_least(what: str, goal: float, reached: float) -> list[str]:
@@ -20,7 +20,7 @@ def at_most(what: str, goal: float, reached: float, *, decimals: int = 0) -> lis
     return [what, f"at most {goal:g}", f"{reached:.{decimals}f}", "" if reached <= goal else "falls short"]
 
 
-def publish(tables: Mapping[str, tuple[list[str], Rows]], texts: Mapping[str, str], file: Path = _README) -> None:
+def publish(tables: Mapping[str, tuple[list[str], Rows]], texts: Mapping[str, str], file: Path) -> None:
     """Print tables, and write tables and texts into a page, each between the markers of its name."""
     page = file.read_text()
     for name, (head, rows) in tables.items():

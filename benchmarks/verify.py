@@ -19,8 +19,8 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks import machine
+from benchmarks.tables import PAGES, publish
 from benchmarks.tables import machine as machine_text
-from benchmarks.tables import publish
 
 MEASURED = Path(__file__).parent / "measured" / "verify.json"
 _ROUNDS = 5
@@ -33,7 +33,7 @@ def main() -> None:
     MEASURED.write_text(json.dumps(found, indent=1) + "\n")
     heads = ["store", "cellar verify: MB/s", "of `cat`", "of `sha256sum`"]
     rows = [_row(name, of_store, way) for name, of_store in measured.items() for way in ("cellar", "quick")]
-    publish({"verify": (heads, rows)}, {"verify-machine": machine_text(found)})
+    publish({"verify": (heads, rows)}, {"verify-machine": machine_text(found)}, PAGES / "store.md")
 
 
 def _row(name: str, of_store: dict[str, list[float]], way: str) -> list[str]:

@@ -25,8 +25,8 @@ import httpx
 
 from benchmarks import machine
 from benchmarks.servers import Server, cellar
+from benchmarks.tables import PAGES, publish
 from benchmarks.tables import machine as machine_text
-from benchmarks.tables import publish
 
 MEASURED = Path(__file__).parent / "measured" / "worst_bodies.json"
 _TOKEN = "the-token-of-the-benchmark-which-is-long"
@@ -80,7 +80,8 @@ def main(names: list[str]) -> None:
         return
     MEASURED.write_text(json.dumps(found, indent=1) + "\n")
     heads = ["body", "MB", "worker: s", "per MB", "MB", "database: MB", "per MB", "JSON: s", "MB", "dossier: s", "MB"]
-    publish({"worst": (heads, [_row(*each) for each in costs.items()])}, {"worst-machine": machine_text(found)})
+    rows = [_row(*each) for each in costs.items()]
+    publish({"worst": (heads, rows)}, {"worst-machine": machine_text(found)}, PAGES / "store.md")
 
 
 def _row(name: str, costs: Mapping[str, float]) -> list[str]:

@@ -50,24 +50,23 @@ _COMMANDS = [
     Later(
         "up",
         "cli.programs.up:up",
-        "Run the receiver, a Prefect server with deployments, and a worker in the foreground. Ctrl-C stops "
-        "all of them.",
+        "Run the receiver, a Prefect server and a worker in the foreground. Ctrl-C stops them all.",
     ),
     Later("api", "cli.programs.api:api", "Run the receiver: webhook, JSON API and public links."),
     Later(
         "worker",
         "cli.programs.worker:worker",
-        "Execute flow runs from Prefect's work pool `cellar`. Makes or updates the pool and its deployments first.",
+        "Execute flow runs from Prefect's work pool `cellar`. Creates or updates the pool and its deployments first.",
     ),
     Later(
         "logs",
         "cli.programs.logs:logs",
-        "Print the logs of all programs under `cellar up`, oldest line first. In a file or pipe, each line is JSON.",
+        "Print the logs of all programs of `cellar up`, oldest line first. To a file or pipe, prints lines of JSON.",
     ),
     Later(
         "simulate",
         "cli.simulation.simulate:simulate",
-        "Send realistic archives to a receiver, some of them faulty, and compare the outcome with the expectation.",
+        "Send realistic archives to a receiver, some of them faulty, and compare the results with what is expected.",
     ),
     Later("list", "cli.archives.archives:list_archives", "List archives, newest first."),
     Later(
@@ -83,12 +82,12 @@ _COMMANDS = [
     Later(
         "failures",
         "cli.operation.failures:failures",
-        "Show the archives whose last run failed, by cause, and those that wait and are tried again by themselves.",
+        "Show the archives whose last run failed, by cause, and the archives that wait and are retried automatically.",
     ),
     Later(
         "status",
         "cli.operation.status:status",
-        "Show whether all systems work, and what waits, runs and has failed. Exits with 1 if something is wrong.",
+        "Show whether all systems work, and what is waiting, running or failed. Exits with 1 if something is wrong.",
     ),
     Later(
         "doctor",
@@ -98,24 +97,27 @@ _COMMANDS = [
     Later(
         "move",
         "cli.operation.move:move",
-        "Move an installation into the empty places that the settings name: store, inbox and database.",
+        "Move an installation to the empty store, inbox and database that the settings name.",
     ),
-    Later("discrepancies", "cli.payments.discrepancies:app", "List discrepancies, also those of no archive."),
+    Later(
+        "discrepancies",
+        "cli.payments.discrepancies:app",
+        "List discrepancies, including those that belong to no archive.",
+    ),
     Later(
         "explain",
         "cli.payments.explain:explain",
-        "Explain a discrepancy. It stays explained until its values change or its cause is gone.",
+        "Record why a discrepancy is in order. It stays explained until its values change or its cause is gone.",
     ),
     Later(
         "import",
         "cli.archives.import_archives:import_archives",
-        "Import archives that an older receiver has saved. Payloads that are archived are skipped. Nobody is notified.",
+        "Import archives that an older receiver saved. Skips payloads that are archived already. Notifies nobody.",
     ),
     Later(
         "export",
         "cli.archives.export:export",
-        "Write an archive as a bag that proves itself: its files, a page to read, the proof, and a program to "
-        "check it.",
+        "Export an archive as a bag that proves itself: its files, a page, the proof and a program that checks it.",
     ),
     Later(
         "verify",
@@ -126,7 +128,7 @@ _COMMANDS = [
     Later(
         "anchor",
         "cli.custody.anchor:anchor",
-        "Sign what the store holds now, date it, and give it to the witness. Keep the root that it prints elsewhere.",
+        "Sign and date a statement of what the store holds, and copy it to the witness. Keep the root elsewhere.",
     ),
     Later(
         "settle",
@@ -136,22 +138,22 @@ _COMMANDS = [
     Later(
         "reconcile",
         "cli.archives.reconcile:reconcile",
-        "Compare Cellosign's list of its processes with the archives.",
+        "Compare Cellosign's list of processes with the archives.",
     ),
     Later(
         "rebuild",
         "cli.custody.rebuild:rebuild_database",
-        "Rebuild the metadata database from the store alone. The database must be empty, as after `cellar migrate`.",
+        "Rebuild the metadata database from the store. The database must be empty, as after `cellar migrate`.",
     ),
     Later(
         "rotate-keys",
         "cli.custody.keys:rotate_keys",
-        "Wrap every key of the store under the first of CELLAR_SEAL_KEYS.",
+        "Encrypt every key in the store again, with the first of CELLAR_SEAL_KEYS.",
     ),
     Later(
         "migrate",
         "cli.operation.migrate:migrate",
-        "Bring the metadata database to the newest schema, and let workers index what archives lack.",
+        "Upgrade the metadata database to the newest schema, and let workers index what archives lack.",
     ),
     Later("bulk", "cli.batches.batches:app", "List, show, pause, resume and abort bulk re-runs and redeliveries."),
     Later(
@@ -159,17 +161,17 @@ _COMMANDS = [
         "cli.messages.endpoints:app",
         "Add, show, test and change the endpoints that receive messages.",
     ),
-    Later("people", "cli.operation.people:app", "Try out whether people can be reached."),
-    Later("export-table", "cli.archives.export_table:app", "Write a table for data teams as a Parquet file."),
-    Later("quarantine", "cli.archives.quarantine:app", "List, show, release and dismiss payloads that were refused."),
+    Later("people", "cli.operation.people:app", "Test whether alerts reach people."),
+    Later("export-table", "cli.archives.export_table:app", "Export a table for data teams as a Parquet file."),
+    Later("quarantine", "cli.archives.quarantine:app", "List, show, release and dismiss refused payloads."),
     Later(
         "sources",
         "cli.sources:app",
-        "Add, list and change the projects of Cellosign that send to URLs of their own.",
+        "Add, list and change sources: projects of Cellosign that send to URLs of their own.",
     ),
     Later(
         "missing",
         "cli.operation.missing:app",
-        "List processes that should have been archived, and dismiss findings.",
+        "List processes whose archives are missing, and dismiss findings.",
     ),
 ]

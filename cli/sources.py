@@ -67,12 +67,12 @@ def _minute(moment: datetime | None) -> str:
 
 
 app = typer.Typer(
-    help="Add, list and change the projects of Cellosign that send to URLs of their own.", no_args_is_help=True
+    help="Add, list and change sources: projects of Cellosign that send to URLs of their own.", no_args_is_help=True
 )
 R = TypeVar("R")
 _UNSET = "settings"
 
-Name = Annotated[str, typer.Argument(help="The name of the source: small letters, digits, hyphens.")]
+Name = Annotated[str, typer.Argument(help="The name of the source: lower-case letters, digits and hyphens.")]
 Zone = Annotated[str | None, typer.Option(help="Time zone of its timestamps, like Asia/Jerusalem.")]
 Unit = Annotated[str | None, typer.Option(help="Unit of its amounts: minor (agorot) or major (shekels).")]
 SuccessPurge = Annotated[
@@ -84,8 +84,8 @@ FailurePurge = Annotated[
 Within = Annotated[
     str | None, typer.Option("--archived-within-s", help="Seconds after which a submitted process is missing.")
 ]
-Overlap = Annotated[float, typer.Option("--overlap-h", min=0, help="Hours that the secrets before it stay valid.")]
-Unknown = Annotated[str | None, typer.Option(help="What becomes of events of an unknown type: keep or refuse.")]
+Overlap = Annotated[float, typer.Option("--overlap-h", min=0, help="Hours for which earlier secrets stay valid.")]
+Unknown = Annotated[str | None, typer.Option(help="Whether to keep or to refuse session events of an unknown type.")]
 
 
 @app.command()
@@ -100,9 +100,9 @@ def add(  # noqa: PLR0913 -- an option per term
     unknown_events: Unknown = None,
     as_json: Json = False,
 ) -> None:
-    """Add a source. Prints its URL, and its secret this once. The receiver accepts it at once.
+    """Add a source. Prints its URL and its secret, which is not shown again. The receiver accepts it at once.
 
-    A term that is left out is that of the settings.
+    A term that is left out is taken from the settings.
     """
     given = _given(timezone, amount_unit, success_purge, failure_purge, archived_within, unknown_events)
     _show_secret(_used(lambda: sources.add(name, _terms(given), person(), _now())), as_json=as_json)
@@ -126,9 +126,9 @@ def set_terms(  # noqa: PLR0913 -- an option per term
     unknown_events: Unknown = None,
     as_json: Json = False,
 ) -> None:
-    """Change terms of a source. The value `settings` makes a term that of the settings again.
+    """Change terms of a source. The value `settings` returns a term to that of the settings.
 
-    Archives keep the times and amounts that they were read with until they are run again.
+    Existing archives keep their times and amounts until they are run again.
     """
     given = _given(timezone, amount_unit, success_purge, failure_purge, archived_within, unknown_events)
     if not given:
@@ -150,7 +150,7 @@ def rotate(
     overlap: Overlap = 72,
     as_json: Json = False,
 ) -> None:
-    """Make a new secret, and print it this once. The secrets before it stay valid for a while."""
+    """Create a new secret, and print it. It is not shown again. Earlier secrets stay valid for a while."""
     made = _used(lambda: sources.rotate(name, timedelta(hours=overlap), _now()))
     _show_secret(made, as_json=as_json)
 

@@ -78,7 +78,7 @@ class Revisions:
         """What to do about such a revision."""
         rebuild = "let CELLAR_DATABASE_URL name an empty database, then run `cellar migrate` and `cellar rebuild`"
         if self.database in _BEFORE_RELEASE:
-            return f"{rebuild}, which makes the rows from the store (docs/operate.md)"
+            return f"{rebuild}, which makes the rows from the store (docs/backup.md)"
         return f"start that version again, or restore the database of before its upgrade; without either, {rebuild}"
 
 

@@ -50,7 +50,7 @@ def check_not_moved() -> None:
         to = f"store {mark.target.store}, database {mark.target.database}"
         raise WrongUse(
             f"this installation has moved to {to}; set CELLAR_STORE_URL, CELLAR_INBOX_URL and CELLAR_DATABASE_URL. To "
-            f"go back to the data of {mark.at:%Y-%m-%d %H:%M} UTC, remove {where}; see docs/operate.md"
+            f"go back to the data of {mark.at:%Y-%m-%d %H:%M} UTC, remove {where}; see docs/backup.md"
         )
     if mark and mark.target == ours and mark.phase is not Phase.COMPLETE:
         raise WrongUse(

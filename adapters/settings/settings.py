@@ -40,10 +40,10 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,  # else an error in one setting prints all settings, secrets too
     )
 
-    data_dir: Path = Field(Path("data"), description="Folder of all data that has no location of its own.")
+    data_dir: Path = Field(Path("data"), description="Folder for all data whose location is not set elsewhere.")
     secrets_dir: Path | None = Field(
         None,
-        description="Folder of files, each named as a variable and holding its value: secrets of an orchestrator. The "
+        description="Folder with one file per secret, named after its variable, as orchestrators mount secrets. The "
         "environment takes precedence. Default: none.",
     )
     host: str = Field("127.0.0.1", description="Address that the receiver listens on.")
@@ -52,14 +52,14 @@ class Settings(BaseSettings):
         1,
         ge=1,
         le=64,
-        description="Processes that serve the receiver's port together; no more than the machine has cores.",
+        description="Number of receiver processes that share the port. Use at most one per core.",
     )
     prefect_port: int = Field(4200, ge=1, le=65535, description="Port of the embedded Prefect server.")
     prefect_api_url: str | None = Field(
         None,
         repr=False,
         validation_alias=AliasChoices("PREFECT_API_URL", "prefect_api_url"),
-        description="API of an existing Prefect server. If set, `cellar up` starts no server.",
+        description="API URL of an existing Prefect server. If set, `cellar up` starts no server.",
     )
     prefect_auth_string: str | None = Field(
         None,
@@ -72,7 +72,7 @@ class Settings(BaseSettings):
         ge=7,
         le=3650,
         description="Days after which the embedded Prefect server removes ended runs with their tasks and logs, and "
-        "after which results of tasks are removed from the store. The history of archives stays.",
+        "cellar removes the results of tasks. The history of archives stays.",
     )
     inbox_url: str | None = Field(
         None,
@@ -88,8 +88,8 @@ class Settings(BaseSettings):
         None,
         ge=1,
         le=36500,
-        description="Days for which contents, inventories of versions and anchors are locked in a bucket with Object "
-        "Lock (`COMPLIANCE`): nobody can remove them. Default: not locked.",
+        description="Days for which a bucket with Object Lock (`COMPLIANCE`) keeps file contents, version "
+        "inventories and anchors from being removed by anybody. Default: not locked.",
     )
     database_url: str | None = Field(
         None, repr=False, description="SQLAlchemy URL of the metadata database. Default: SQLite in the data folder."
@@ -98,17 +98,19 @@ class Settings(BaseSettings):
         16,
         ge=4,
         le=1000,
-        description="Most connections of each process of the receiver to the database; see docs/operation.md.",
+        description="Maximum database connections per receiver process; see docs/scale.md.",
     )
     worker_connections: int = Field(
-        32, ge=4, le=1000, description="Most connections of a worker, or of a command, to the database."
+        32, ge=4, le=1000, description="Maximum database connections per worker or command."
     )
-    public_url: str = Field("", description="Base of every link that cellar gives out. Default: from host and port.")
+    public_url: str = Field(
+        "", description="Base URL of the links that cellar gives out. Default: made of host and port."
+    )
     webhook_secrets: CommaSeparated = Field(
         (),
         repr=False,
-        description="Active secrets of the sender, each of at least 16 characters; several while rotating. Default: a "
-        "generated one.",
+        description="Secrets that the sender may use, each of at least 16 characters; several during a rotation. "
+        "Default: one, generated at the first start.",
     )
     api_tokens: CommaSeparated = Field(
         (),
@@ -119,94 +121,101 @@ class Settings(BaseSettings):
     link_secret: str = Field(
         "",
         repr=False,
-        description="Key that signs public links, of at least 32 characters. Default: generated at the first start.",
+        description="Key that signs public links, at least 32 characters. Default: generated at the first start.",
     )
     seal_keys: CommaSeparated = Field(
         (),
         repr=False,
-        description="Master keys for sealed values in the store, each 64 bytes in base64: the first seals, all open. "
-        "Default: one, generated at the first start.",
+        description="Master keys for sealed values in the store, each 64 bytes in base64. The first key seals; every "
+        "key opens. Default: one, generated at the first start.",
     )
     anchor_key: str = Field(
         "",
         repr=False,
-        description="Key that signs anchors, 32 bytes in base64; all machines of an installation share it. Default: "
+        description="Key that signs anchors, 32 bytes in base64, shared by all machines of an installation. Default: "
         "generated at the first anchor.",
     )
     witness_url: str | None = Field(
         None,
         repr=False,
-        description="Folder on other storage, or `s3://…` URL of a bucket with Object Lock, where anchors are written "
-        "beside the store; see docs/evidence.md. Default: none.",
+        description="Folder on other storage, or `s3://…` URL of a bucket with Object Lock, that keeps a second copy "
+        "of anchors; see docs/evidence.md. Default: none.",
     )
     time_stamp_urls: CommaSeparated = Field(
-        (), description="Time-stamp authorities (RFC 3161) that date each anchor. Default: none."
+        (), description="URLs of time-stamp authorities (RFC 3161) that date each anchor. Default: none."
     )
     time_stamp_roots: CommaSeparated = Field(
         (),
-        description="Files of the authorities' root certificates, as PEM. Without them, the signatures of time stamps "
-        "are not checked.",
+        description="PEM files with the root certificates of these authorities. Without them, signatures of time "
+        "stamps are not checked.",
     )
-    public_link: Literal["token", "none"] = Field("token", description="Whether answers carry a public link.")
-    holder: str = Field("", description="Name of the institution that holds the archives, for exports.")
-    public_link_days: int = Field(365, ge=1, description="Days that a public link stays valid.")
+    public_link: Literal["token", "none"] = Field(
+        "token", description="Whether answers to the sender contain a public link: `token` or `none`."
+    )
+    holder: str = Field("", description="Name of the institution that holds the archives, shown in exports.")
+    public_link_days: int = Field(365, ge=1, description="Days for which a public link is valid.")
     notify_urls: CommaSeparated = Field(
         (),
         repr=False,
-        description="Endpoints that are notified of completed archives, discrepancies and damage; see "
+        description="URLs of endpoints that receive messages about archives, discrepancies and damage; see "
         "docs/notifications.md.",
     )
     notify_secret: str = Field(
-        "", repr=False, description="Standard Webhooks secret (`whsec_…`) that signs notifications."
+        "", repr=False, description="Standard Webhooks secret (`whsec_…`) that signs the messages to these endpoints."
     )
-    notify_allow_private: bool = Field(
-        False, description="Whether endpoints on loopback and private addresses are allowed."
-    )
+    notify_allow_private: bool = Field(False, description="Whether endpoints may have loopback and private addresses.")
     people_urls: Addresses = Field(
         (),
         repr=False,
-        description="Addresses of people, as URLs of apprise (mail, Slack, Teams, …), who hear of failures, outages "
-        "and deadlines; see docs/people.md. Default: none.",
+        description="apprise URLs (mail, Slack, Teams, …) of the people who get alerts about failures, outages and "
+        "deadlines; see docs/people.md. Default: none.",
     )
-    max_body_bytes: int = Field(2 << 30, ge=1, description="Largest body. Larger requests are refused with 413.")
+    max_body_bytes: int = Field(
+        2 << 30, ge=1, description="Maximum size of a body. Larger requests are refused with 413."
+    )
     body_timeout_s: float = Field(
         60,
         gt=0,
-        description="Longest pause of a sender within a body. Over twice that time, 1 KiB a second must arrive.",
+        description="Longest pause that a sender may make within a body. Over twice that time, the mean must be at "
+        "least 1 KiB a second.",
     )
-    header_timeout_s: float = Field(20, gt=0, description="Longest time that the head of a request may take.")
+    header_timeout_s: float = Field(20, gt=0, description="Longest time that the headers of a request may take.")
     max_requests_in_flight: int = Field(
-        128, ge=1, description="Most requests received at the same time. Further senders are asked to send again later."
+        128,
+        ge=1,
+        description="Maximum number of requests received at the same time. Further senders get 503 and are asked to "
+        "retry later.",
     )
     max_bytes_in_flight: int = Field(
         8 << 30,
         ge=1,
-        description="Most bytes of these requests together. Further senders are asked to send again later.",
+        description="Maximum total size of these requests. Further senders get 503 and are asked to retry later.",
     )
     sweep_interval_s: float = Field(
-        15, gt=0, description="Seconds between two searches of the inbox for receipts without a run."
+        15, gt=0, description="Seconds between two scans of the inbox for receipts that have no run."
     )
     run_timeout_s: float = Field(
-        3600, gt=0, description="Longest time that a run may work on an archive. Then the run fails."
+        3600, gt=0, description="Longest time that a run may take for an archive before it fails."
     )
     trust_roots: CommaSeparated = Field(
         (),
-        description="Files of trusted root certificates for signed documents. Without them, `trusted` is null.",
+        description="Files of the root certificates that are trusted for signed documents. Without them, `trusted` "
+        "is null.",
     )
     trust_lists: CommaSeparated = Field(
         (),
-        description="Files that list authorities and the tier of their signatures: TOML, or XML of the EU. Their "
-        "certificates are trusted as roots are. See docs/archives.md.",
+        description="Files that list certificate authorities and the tier of their signatures, as TOML or as an EU "
+        "trusted list (XML). Their certificates are trusted like roots. See docs/archives.md.",
     )
     fetch_revocation: bool = Field(
         False,
-        description="Whether OCSP answers and CRLs that a signed document lacks are fetched at its arrival: from "
-        "public addresses, where its certificate leads to a trusted root.",
+        description="Whether to fetch the OCSP answers and CRLs that a signed document lacks when it arrives. They "
+        "are fetched from public addresses only, and only if its certificate leads to a trusted root.",
     )
     clamd: str | None = Field(
-        None, description="ClamAV daemon that scans files: `HOST:PORT`, or the path of its socket."
+        None, description="ClamAV daemon that scans files: `HOST:PORT` or the path of its socket. Default: none."
     )
-    timezone: str = Field("UTC", description="Time zone of Cellosign's timestamps, which have no zone.")
+    timezone: str = Field("UTC", description="Time zone of Cellosign's timestamps, which carry none.")
     success_purge_h: int = Field(
         48, ge=1, le=8760, description="Hours after which Cellosign deletes a process that succeeded."
     )
@@ -217,52 +226,53 @@ class Settings(BaseSettings):
         3600,
         gt=0,
         le=8760 * 3600,
-        description="Time after which a process that was submitted and is not archived is missing.",
+        description="Seconds after which a submitted process without an archive is missing.",
     )
     unknown_events: Literal["keep", "refuse"] = Field(
-        "keep", description="What becomes of events of a type that cellar does not know: kept and flagged, or refused."
+        "keep",
+        description="Whether session events of an unknown type are kept and flagged (`keep`) or refused (`refuse`).",
     )
     search_labels: CommaSeparated = Field(
         ("*",),
-        description="Labels by whose values archives are found, by key; `*` is all of them. See docs/search.md.",
+        description="Keys of the labels whose values are indexed for search; `*` for all. See docs/search.md.",
     )
     search_fields: CommaSeparated = Field(
         (),
-        description="Form fields by whose values archives are found, by id; `*` is all of them. Default: none, since "
-        "values of forms are people's data. After a change, `cellar migrate` lets workers apply it to the archives "
-        "that are there.",
+        description="Ids of the form fields whose values are indexed for search; `*` for all. Default: none, since "
+        "these values are personal data. After a change, run `cellar migrate`: workers apply it to existing archives.",
     )
     list_columns: Path | None = Field(
         None,
         description="TOML file that describes the columns of Cellosign's list of processes; see docs/reconcile.md. "
-        "Default: its own headings.",
+        "Default: Cellosign's own headings.",
     )
     business_timezone: str | None = Field(
         None,
-        description="Time zone of the days in the provider's reports, of days of payment, and of today. A re-run "
-        "applies a change to existing payments. Default: `CELLAR_TIMEZONE`.",
+        description="Time zone of the days in the provider's reports, of payment days, and of the current day. A "
+        "re-run applies a change to existing payments. Default: `CELLAR_TIMEZONE`.",
     )
     amount_unit: AmountUnit = Field(
         "minor", description="Unit of `payments[].amount`: agorot (`minor`) or shekels (`major`)."
     )
     payment_types: CommaSeparated = Field(
         ("charge=charged+auth", "verify_credit_card=verified", "hold=held"),
-        description="Standing of a successful payment, by its type: `charged`, `held` or `verified`. `+auth`: only "
-        "with an authorisation number. Other types are `unknown`.",
+        description="Standing of a successful payment by its type: `charged`, `held` or `verified`. `+auth` requires "
+        "an authorisation number. Other types are `unknown`.",
     )
-    payment_successes: CommaSeparated = Field(("success",), description="Statuses of payments that succeeded.")
+    payment_successes: CommaSeparated = Field(("success",), description="Statuses that mean success of a payment.")
     payment_failures: CommaSeparated = Field(
         ("failure", "failed", "error", "declined", "rejected", "refused", "cancelled", "canceled"),
-        description="Statuses of payments that failed. A payment with a status in neither list is `unknown`.",
+        description="Statuses that mean failure of a payment. A payment with any other status is `unknown`.",
     )
     payment_results: CommaSeparated = Field(
         ("result=000",),
-        description="Members of `provider_transaction_result` and their values in a success. A success with another "
-        "value is `unknown`. A missing member is not judged.",
+        description="Values that members of `provider_transaction_result` must have in a successful payment. With "
+        "another value, the payment is `unknown`. A missing member is ignored.",
     )
-    hold_days: int = Field(7, ge=0, le=3650, description="Days that money may stay held before a discrepancy opens.")
+    hold_days: int = Field(7, ge=0, le=3650, description="Days for which money may be held before a discrepancy opens.")
     settlement_columns: Path | None = Field(
-        None, description="TOML file that describes the format of settlement reports; see docs/settlement.md."
+        None,
+        description="TOML file that describes the format of settlement reports; see docs/settlement.md. Default: none.",
     )
     settlements_url: str | None = Field(
         None,
@@ -273,11 +283,11 @@ class Settings(BaseSettings):
         None,
         ge=1,
         le=65535,
-        description="Port on which `cellar worker` serves its metrics and `/healthz`, at `CELLAR_HOST`. Under `cellar "
-        "up`, the receiver shows the metrics too. Default: none.",
+        description="Port on which `cellar worker` serves its metrics and `/healthz`, at `CELLAR_HOST`. Under "
+        "`cellar up`, the receiver serves these metrics too. Default: none.",
     )
     error_http: Literal["mapped", "200"] = Field(
-        "mapped", description="HTTP status of errors: `mapped` to a status that fits, or always `200`."
+        "mapped", description="HTTP status of errors: a fitting status (`mapped`), or always `200`."
     )
 
     @model_validator(mode="after")

@@ -65,7 +65,7 @@ def _cause(found: ArchiveSummary) -> str | None:
 
 def list_archives(  # noqa: PLR0913 -- an option per filter
     *,
-    reference: Annotated[str | None, typer.Option(help="A process reference, whole.")] = None,
+    reference: Annotated[str | None, typer.Option(help="A full process reference.")] = None,
     process_number: Annotated[int | None, typer.Option(help="A process number.")] = None,
     transaction_number: Annotated[int | None, typer.Option(help="A transaction number.")] = None,
     session: Annotated[str | None, typer.Option(help="A session id.")] = None,
@@ -79,20 +79,20 @@ def list_archives(  # noqa: PLR0913 -- an option per filter
         bool | None,
         typer.Option(help="Archives with a failure, condition, warning, refused delivery or unexplained discrepancy."),
     ] = None,
-    condition: Annotated[str | None, typer.Option(help="What is wrong now: a code, like RUN_FAILED.")] = None,
+    condition: Annotated[str | None, typer.Option(help="A current condition: a code, like RUN_FAILED.")] = None,
     discrepancy: Annotated[str | None, typer.Option(help="A code, like AMOUNT_MISMATCH.")] = None,
     standing: Annotated[
-        str | None, typer.Option(help="verified, held, charged, settled, failed or unknown: a payment's standing.")
+        str | None, typer.Option(help="A payment's standing: verified, held, charged, settled, failed or unknown.")
     ] = None,
-    filename: Annotated[str | None, typer.Option(help="The name of a file, whole.")] = None,
-    signer: Annotated[str | None, typer.Option(help="The name of a signer or a recipient, whole.")] = None,
+    filename: Annotated[str | None, typer.Option(help="The full name of a file.")] = None,
+    signer: Annotated[str | None, typer.Option(help="The full name of a signer or a recipient.")] = None,
     warning: Annotated[str | None, typer.Option(help="A code, like SIGNER_UNKNOWN.")] = None,
-    verdict: Annotated[str | None, typer.Option(help="On the signed document: sound, changed, broken, …")] = None,
+    verdict: Annotated[str | None, typer.Option(help="Verdict on the document: sound, changed, broken, …")] = None,
     received_after: Annotated[datetime | None, time_option("Arrived after a time")] = None,
     received_before: Annotated[datetime | None, time_option("Arrived before a time")] = None,
-    q: Annotated[str | None, typer.Option(help="Words, each part of a reference, number, name, label or file.")] = None,
+    q: Annotated[str | None, typer.Option(help="Words to find in references, names, labels and file names.")] = None,
     cursor: Annotated[str | None, typer.Option(help="`next` of the previous page.")] = None,
-    limit: Annotated[int, typer.Option(help="Archives on a page, at most 500.")] = 50,
+    limit: Annotated[int, typer.Option(help="Archives per page, at most 500.")] = 50,
     as_json: Json = False,
 ) -> None:
     """List archives, newest first."""
@@ -122,7 +122,7 @@ def show(
 ) -> None:
     """Show a whole archive, or the differences between two of its versions.
 
-    Of a process without an archive, show what its session events say; the exit status is 1.
+    Of a process without an archive, show its session events; the exit status is 1.
     """
     if diff:
         _show_differences(reference, *diff, as_json=as_json)

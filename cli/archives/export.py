@@ -19,7 +19,7 @@ from services.evidence.bag import evidence, write_evidence
 from services.evidence.downloads import hand_out_request
 
 Damaged = Annotated[
-    bool, typer.Option("--damaged", help="Export an archive that does not prove; its page and check.py say so.")
+    bool, typer.Option("--damaged", help="Export the archive even if its proof fails; its page and check.py say so.")
 ]
 
 
@@ -32,9 +32,9 @@ def export(
     damaged: Damaged = False,
     as_json: Json = False,
 ) -> None:
-    """Write an archive as a bag that proves itself: its files, a page to read, the proof, and a program to check it.
+    """Export an archive as a bag that proves itself: its files, a page, the proof and a program that checks it.
 
-    The archive is proved first. An archive that does not prove is refused.
+    Checks the archive first, and refuses to export it if the proof fails.
     """
     if as_json and str(to) == "-":
         raise typer.BadParameter("--json: expected a file in --to, since the request takes the standard output")

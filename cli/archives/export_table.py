@@ -13,12 +13,12 @@ from adapters.files.private import persons_files
 from cli.terminal import Json
 from models.errors import WrongUse
 
-app = typer.Typer(help="Write a table for data teams as a Parquet file.", no_args_is_help=True)
+app = typer.Typer(help="Export a table for data teams as a Parquet file.", no_args_is_help=True)
 
 
 @app.callback()
 def export_table() -> None:
-    """Write a table for data teams as a Parquet file."""
+    """Export a table for data teams as a Parquet file."""
 
 
 @app.command()
@@ -28,7 +28,7 @@ def payments(
     template: Annotated[str | None, typer.Option(help="Only payments of archives of this template.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Write the ledger of payments. Amounts are integers of minor units."""
+    """Export the ledger of payments. Amounts are integers of minor units."""
     if to.suffix.lower() != ".parquet":
         raise WrongUse(
             f"--to: expected a name that ends in .parquet, got {str(to)!r}; cellar writes Parquet alone, which pandas, "

@@ -44,12 +44,12 @@ def import_archives(
         typer.Argument(help="Payload files, folders, tar and zip files that the worker can read, or s3:// prefixes."),
     ],
     *,
-    source: Annotated[str | None, typer.Option(help="The name of the source that they came from.")] = None,
+    source: Annotated[str | None, typer.Option(help="Name of the source that sent them.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Import archives that an older receiver has saved. Payloads that are archived are skipped. Nobody is notified.
+    """Import archives that an older receiver saved. Skips payloads that are archived already. Notifies nobody.
 
-    The worker imports, in a run of `import-archives`. Ctrl-C leaves the run at work.
+    The worker imports them in a run of `import-archives`, which continues after Ctrl-C.
     Exits with 1 if a payload was refused or has failed.
     """
     if source:

@@ -21,7 +21,7 @@ from models.views.troubles import RefusedQuery
 from services.sources import check_filter
 from services.triggering.refused import Outcome, accept, dismiss, release_all
 
-app = typer.Typer(help="List, show, release and dismiss payloads that were refused.", no_args_is_help=True)
+app = typer.Typer(help="List, show, release and dismiss refused payloads.", no_args_is_help=True)
 _SHOWN_OF_ID = 10
 _LISTED = ("reference", "process", "receipt", "received", "reason")
 _Bodies = dict[str, list[RefusedDelivery]]
@@ -34,9 +34,9 @@ def list_quarantined(
     source: Annotated[str | None, typer.Option(help="Payloads from one source.")] = None,
     as_json: Json = False,
 ) -> None:
-    """List the payloads in quarantine, the last refused first. With --json, each refused delivery.
+    """List the payloads in quarantine, the last refused first. --json lists each refused delivery.
 
-    First come those that are set aside, since another source owns their process (SOURCES_DIFFER).
+    Payloads that are set aside because another source owns their process (SOURCES_DIFFER) come first.
     """
     waiting = [each for each in [*_set_aside(), *_waiting()] if source in (None, each.source)]
     if not waiting:
@@ -67,7 +67,7 @@ def _row(deliveries: Sequence[RefusedDelivery]) -> list[object]:
 
 @app.command()
 def show(receipt_id: str, *, as_json: Json = False) -> None:
-    """Show why a payload was refused, how often, and where its raw bytes lie. The beginning of an id is enough."""
+    """Show why a payload was refused, how often, and where its raw bytes are. The beginning of an id is enough."""
     [deliveries] = _named([receipt_id]).values()
     last = deliveries[0]
     body = quarantine.location(last.receipt_id) if quarantine.has_body(last.receipt_id) else None
@@ -84,14 +84,14 @@ def release_bodies(
     receipt_ids: Annotated[list[str] | None, typer.Argument(help="Receipt ids, or their beginnings.")] = None,
     *,
     by: Annotated[str, typer.Option(help="Your name.", default_factory=person, show_default="your user and host")],
-    code: Annotated[str | None, typer.Option(help="Every payload that was refused with this code.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Every payload in quarantine.")] = False,
+    code: Annotated[str | None, typer.Option(help="All payloads that were refused with this code.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All payloads in quarantine.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Check payloads again, after a fix of cellar, and archive the payloads that are accepted now.
+    """Check payloads again, for example after an update of cellar, and archive the payloads that are accepted now.
 
-    Checks each payload before it releases the first. Exits with 1 if a payload is still refused; it stays. Accepts a
-    payload that is set aside, so that it may replace the archive; --all leaves these alone.
+    Checks each payload before it releases the first. Exits with 1 if a payload is still refused. A payload that is set
+    aside is accepted too, and may replace the archive; --all skips these payloads.
     """
     bodies = _chosen(receipt_ids or [], code, everything=everything)
     aside = [found[0] for found in bodies.values() if found[0].code == WarningCode.SOURCES_DIFFER]
@@ -111,13 +111,13 @@ def release_bodies(
 def dismiss_bodies(
     receipt_ids: Annotated[list[str] | None, typer.Argument(help="Receipt ids, or their beginnings.")] = None,
     *,
-    why: Annotated[str, typer.Option(help="Why the payloads need nobody.")],
+    why: Annotated[str, typer.Option(help="Why the payloads need no action.")],
     by: Annotated[str, typer.Option(help="Your name.", default_factory=person, show_default="your user and host")],
-    code: Annotated[str | None, typer.Option(help="Every payload that was refused with this code.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Every payload in quarantine.")] = False,
+    code: Annotated[str | None, typer.Option(help="All payloads that were refused with this code.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All payloads in quarantine.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Say that payloads need nobody: they are no archives, or will not come in order. They stay in quarantine."""
+    """Record that payloads need no action, for example since they are no archives. They stay in quarantine."""
     said = dismissal(by, why)
     bodies = _chosen(receipt_ids or [], code, everything=everything)
     dismissed = dismiss(chain.from_iterable(bodies.values()), said, datetime.now(UTC))

@@ -35,15 +35,15 @@ def reconcile(
     ],
     *,
     source: Annotated[
-        str | None, typer.Option(help="Source that the list stands for. Default: all sources.", show_default=False)
+        str | None, typer.Option(help="Source that the list is about. Default: all sources.", show_default=False)
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what differs. Records no finding.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what differs, and record nothing.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Compare Cellosign's list of its processes with the archives.
+    """Compare Cellosign's list of processes with the archives.
 
     Missing processes become findings with the time at which Cellosign deletes them. Exits with 1 if list and archives
-    differ or a row cannot be read, and with 2 if the file is no such list.
+    differ or a row cannot be read, and with 2 if the file is not such a list.
     """
     try:
         with _progress() as on_rows:

@@ -20,8 +20,8 @@ from services.batches import batches
 
 app = typer.Typer(help="List, show, pause, resume and abort bulk re-runs and redeliveries.", no_args_is_help=True)
 Id = Annotated[str, typer.Argument(help="The id of a bulk re-run or redelivery, as `cellar bulk list` shows it.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan. Nothing else is done.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask. Needed where no terminal can answer.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan and do nothing else.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask. Required without a terminal.")]
 _LISTED = ("id", "what", "state", "created", "by", "items", "done", "failed", "filter")
 _NOTHING = "Nothing was planned. `cellar rerun --failed --dry-run` plans a bulk re-run."
 _WIDTH = 100
@@ -31,7 +31,7 @@ _WIDTH = 100
 def list_batches(
     *,
     cursor: Annotated[str | None, typer.Option(help="`next` of the previous page.")] = None,
-    limit: Annotated[int, typer.Option(help="Bulk re-runs and redeliveries on a page, at most 500.")] = 50,
+    limit: Annotated[int, typer.Option(help="Bulk re-runs and redeliveries per page, at most 500.")] = 50,
     as_json: Json = False,
 ) -> None:
     """List bulk re-runs, redeliveries and plans, newest first."""
@@ -42,15 +42,15 @@ def list_batches(
 def show(
     batch_id: Id,
     *,
-    following: Annotated[bool, typer.Option("--follow", help="Follow it to its end. Ctrl-C detaches.")] = False,
+    following: Annotated[bool, typer.Option("--follow", help="Follow it until it ends. Ctrl-C detaches.")] = False,
     item_state: Annotated[
         ItemState | None, typer.Option("--state", help="State of the archives or messages to list. Default: failed.")
     ] = None,
     after: Annotated[int, typer.Option(min=0, help="`next` of the previous page.")] = 0,
-    limit: Annotated[int, typer.Option(min=1, max=500, help="Archives or messages on a page.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="Archives or messages per page.")] = 50,
     as_json: Json = False,
 ) -> None:
-    """Show a bulk re-run or redelivery: its plan, who did what, and what became of its archives or messages."""
+    """Show a bulk re-run or redelivery: its plan, who did what, and the results of its archives or messages."""
     if following:
         follow_to_end(batch_id, as_json=as_json)
         return
@@ -66,19 +66,19 @@ def show(
 
 @app.command()
 def pause(batch_id: Id, *, as_json: Json = False) -> None:
-    """Start nothing further until it is resumed. What is on its way ends as usual."""
+    """Pause a bulk re-run or redelivery: start nothing until it is resumed. What is in progress ends as usual."""
     _act(BatchAction.PAUSE, batch_id, as_json=as_json)
 
 
 @app.command()
 def resume(batch_id: Id, *, as_json: Json = False) -> None:
-    """Go on with what is paused."""
+    """Resume a paused bulk re-run or redelivery."""
     _act(BatchAction.RESUME, batch_id, as_json=as_json)
 
 
 @app.command()
 def abort(batch_id: Id, *, as_json: Json = False) -> None:
-    """End a bulk re-run or redelivery, or discard a plan. What is not started stays untouched."""
+    """Abort a bulk re-run or redelivery, or discard a plan. What has not started stays untouched."""
     _act(BatchAction.ABORT, batch_id, as_json=as_json)
 
 

@@ -24,22 +24,22 @@ def rerun(  # noqa: PLR0913 -- an option per filter
     references: Annotated[list[str] | None, typer.Argument(help="Process references.")] = None,
     *,
     failed: Annotated[
-        bool, typer.Option("--failed", help="All failed archives that match every option below.")
+        bool, typer.Option("--failed", help="Run all failed archives that match every option below.")
     ] = False,
     since: Annotated[datetime | None, time_option("Arrived after a time")] = None,
     until: Annotated[datetime | None, time_option("Arrived before a time")] = None,
     template: Annotated[str | None, typer.Option(help="A template id.")] = None,
     source: Annotated[str | None, typer.Option(help="The name of a source.")] = None,
-    cause: Annotated[str | None, typer.Option(help="The code of the cause of the failure.")] = None,
+    cause: Annotated[str | None, typer.Option(help="Code of the cause of the failure, like STORE_AWAY.")] = None,
     dry_run: DryRun = False,
     yes: Yes = False,
-    wait: Annotated[bool, typer.Option("--wait", help="Follow the runs of the references to their end.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until the runs of these references end.")] = False,
     as_json: Json = False,
 ) -> None:
     """Run archives again: the latest receipt of each REFERENCE, or with --failed all that match.
 
-    --failed shows a plan, asks, freezes the list, and follows it to its end. Ctrl-C detaches; what runs goes on. While
-    Prefect is away, a re-run is kept, and starts when Prefect is back. Exits with 1 if an archive that was followed
+    --failed shows a plan, asks, freezes the list, and follows it to its end. Ctrl-C detaches; the re-run continues.
+    While Prefect is away, a re-run waits and starts when it is back. Exits with 1 if an archive that was followed
     failed again or the bulk re-run was aborted.
     """
     filters: dict[str, Any] = {"template": template, "source": source, "cause": cause}

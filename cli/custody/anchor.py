@@ -17,11 +17,11 @@ from services.anchors.making import Made, make
 def anchor(
     *,
     whole: Annotated[
-        bool, typer.Option("--all", help="Anchor the whole store, not only what has changed since the last anchor.")
+        bool, typer.Option("--all", help="Anchor the whole store, not only what changed since the last anchor.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Sign what the store holds now, date it, and give it to the witness. Keep the root that it prints elsewhere.
+    """Sign and date a statement of what the store holds, and copy it to the witness. Keep the root elsewhere.
 
     Exits with 1 if the anchor lacks a damaged object, a time stamp or the witness.
     """

@@ -13,7 +13,7 @@ from models.errors import Locked
 
 
 def rotate_keys(*, as_json: Json = False) -> None:
-    """Wrap every key of the store under the first of CELLAR_SEAL_KEYS.
+    """Encrypt every key in the store again, with the first of CELLAR_SEAL_KEYS.
 
     First restart all processes with the new key in front of the old keys.
     When this exits with 0, the old keys may be removed. No archive changes.

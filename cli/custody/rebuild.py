@@ -14,7 +14,7 @@ from services.custody.verifying import stored_objects
 
 
 def rebuild_database(*, as_json: Json = False) -> None:
-    """Rebuild the metadata database from the store alone. The database must be empty, as after `cellar migrate`."""
+    """Rebuild the metadata database from the store. The database must be empty, as after `cellar migrate`."""
     require_store()
     check_empty()
     with Progress(SpinnerColumn(), MofNCompleteColumn(), console=Console(stderr=True), transient=True) as progress:

@@ -95,7 +95,7 @@ Against = Annotated[
     typer.Option(
         "--against",
         metavar="ROOT",
-        help="Hold the store against an anchor too: its root, or the path of its statement as the witness has it.",
+        help="Also compare the store with an anchor: its root, or the path of its statement as the witness has it.",
     ),
 ]
 
@@ -130,9 +130,11 @@ def verify(  # noqa: PLR0913 -- a parameter per option
         list[str] | None, typer.Argument(help="Archives to verify. Default: the whole store.")
     ] = None,
     *,
-    sample: Annotated[float, typer.Option(min=0, max=1, help="Verify a random share of the archives.")] = 1,
-    quick: Annotated[bool, typer.Option("--quick", help="Check digests alone: no request, no row.")] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where the last check was interrupted.")] = False,
+    sample: Annotated[
+        float, typer.Option(min=0, max=1, help="Verify only a random share of the archives, between 0 and 1.")
+    ] = 1,
+    quick: Annotated[bool, typer.Option("--quick", help="Check file digests only.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue where the last check was interrupted.")] = False,
     signatures: Annotated[
         bool, typer.Option("--signatures", help="Also judge the signed documents again, by today's trust roots.")
     ] = False,
@@ -142,8 +144,8 @@ def verify(  # noqa: PLR0913 -- a parameter per option
     """Check every file against its digest, every version against its receipt, and the rows of the database against
     the store. Exits with 1 if anything is damaged, missing, unknown or different.
 
-    With --signatures, a kept verdict that is better than its document counts too. With --against, so does whatever was
-    anchored and is no longer there, or is altered.
+    With --signatures, also if a recorded verdict is better than its document. With --against, also if something
+    that was anchored has disappeared or changed.
     """
     judged = held = None
     note, memory = None if references else Note(sample, resume=resume), Memory(is_quick=quick)

@@ -29,7 +29,7 @@ app = typer.Typer(help="Add, show, test and change the endpoints that receive me
 Name = Annotated[str, typer.Argument(help="The name of an endpoint, as `cellar endpoints list` shows it.")]
 SecretFile = Annotated[
     typer.FileText | None,
-    typer.Option("--secret-file", help="File with a secret of yours, `-` for standard input. Default: generated."),
+    typer.Option("--secret-file", help="File with your own secret, `-` for standard input. Default: generated."),
 ]
 Scheme = Annotated[
     Signature | None, typer.Option("--signature", help="How messages are signed. Default: hmac, or as before.")
@@ -41,23 +41,24 @@ _WRONG_USE = {"BAD_ENDPOINT", "BAD_SECRET"}
 def add(  # noqa: PLR0913 -- an option per filter
     url: Annotated[str, typer.Argument(help="Where messages are sent: http://… or https://….")],
     *,
-    name: Annotated[str, typer.Option(help="Lower-case letters, digits and hyphens. It is never used again.")],
+    name: Annotated[str, typer.Option(help="Lower-case letters, digits and hyphens. A name cannot be reused later.")],
     event: Annotated[list[str] | None, typer.Option(help="Only events of this type. Repeatable.")] = None,
     source: Annotated[list[str] | None, typer.Option(help="Only events of this source. Repeatable.")] = None,
     template: Annotated[list[str] | None, typer.Option(help="Only archives of this template. Repeatable.")] = None,
     label: Annotated[
-        list[str] | None, typer.Option(help="Only archives with this label, KEY=VALUE. Repeatable: all must be there.")
+        list[str] | None,
+        typer.Option(help="Only archives with this label, KEY=VALUE. Repeatable: all must match."),
     ] = None,
     header: Annotated[
         list[str] | None, typer.Option(help="A header of each message, 'Name: value'. Repeatable.")
     ] = None,
-    rate_per_s: Annotated[float | None, typer.Option(help="Most messages a second. Default: no limit.")] = None,
+    rate_per_s: Annotated[float | None, typer.Option(help="Maximum messages a second. Default: no limit.")] = None,
     signature: Scheme = None,
     secret_file: SecretFile = None,
     field: Annotated[
         list[str] | None,
         typer.Option(
-            help="A form field by its id, or label:KEY, whose value messages carry: personal data. Repeatable."
+            help="A form field (by id) or label:KEY whose value is added to messages: personal data. Repeatable."
         ),
     ] = None,
     as_json: Json = False,
@@ -94,13 +95,13 @@ def list_endpoints(*, as_json: Json = False) -> None:
 
 @app.command()
 def show(name: Name, *, as_json: Json = False) -> None:
-    """Show an endpoint: its filter, its keys, and who did what. A removed endpoint can be shown too."""
+    """Show an endpoint, or a removed one: its filter, its keys, and who changed what."""
     _show(name, as_json=as_json)
 
 
 @app.command("test")
 def send_test(name: Name, *, as_json: Json = False) -> None:
-    """Send an endpoint a message of type endpoint.test now, and print what became of it. Exits with 1 on failure."""
+    """Send an endpoint a message of type endpoint.test now, and print the result. Exits with 1 on failure."""
     made = asyncio.run(endpoints.send_test(name))
     print_found(made, print_test, as_json=as_json)
     if not made.delivered:
@@ -109,14 +110,14 @@ def send_test(name: Name, *, as_json: Json = False) -> None:
 
 @app.command()
 def disable(name: Name, *, as_json: Json = False) -> None:
-    """Stop sending messages to an endpoint. Messages that wait are skipped, and stay on record."""
+    """Stop sending messages to an endpoint. Skips its waiting messages, which stay on record."""
     endpoints.disable(name, person(), datetime.now(UTC))
     _show(name, as_json=as_json)
 
 
 @app.command()
 def enable(name: Name, *, as_json: Json = False) -> None:
-    """Send an endpoint messages again, from the next event on."""
+    """Resume sending messages to an endpoint, from the next event on."""
     endpoints.enable(name, person(), datetime.now(UTC))
     _show(name, as_json=as_json)
 
@@ -125,12 +126,12 @@ def enable(name: Name, *, as_json: Json = False) -> None:
 def rotate(
     name: Name,
     *,
-    overlap_h: Annotated[float, typer.Option(help="Hours in which the old key signs too.")] = 24,
+    overlap_h: Annotated[float, typer.Option(help="Hours for which the old key signs too.")] = 24,
     signature: Scheme = None,
     secret_file: SecretFile = None,
     as_json: Json = False,
 ) -> None:
-    """Give an endpoint a new signing key, and print it. Messages have two signatures until the old key goes."""
+    """Give an endpoint a new signing key, and print it. Until the old key expires, messages have two signatures."""
     with named_options():
         asked = Rotation(overlap_h=overlap_h, signature=signature, secret=_secret(secret_file))
     try:
@@ -143,7 +144,7 @@ def rotate(
 
 @app.command()
 def remove(name: Name, *, as_json: Json = False) -> None:
-    """Remove an endpoint and its secrets. Messages that wait are skipped; its history stays under its name."""
+    """Remove an endpoint and its secrets. Skips its waiting messages; its history stays under its name."""
     endpoints.remove(name, person(), datetime.now(UTC))
     if as_json:
         _show(name, as_json=True)

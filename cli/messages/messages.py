@@ -17,7 +17,7 @@ States = Annotated[
     list[str] | None, typer.Option("--state", help="pending, delivered, dead or skipped. Repeat for more states.")
 ]
 Event = Annotated[str | None, typer.Option(help="A type of event, like archive.completed.")]
-Reference = Annotated[str | None, typer.Option(help="A process reference, whole.")]
+Reference = Annotated[str | None, typer.Option(help="A full process reference.")]
 Source = Annotated[str | None, typer.Option(help="The name of a source, or default.")]
 Template = Annotated[str | None, typer.Option(help="A template id.")]
 Since = Annotated[datetime | None, time_option("The event happened at a time or later")]
@@ -36,10 +36,10 @@ def list_messages(  # noqa: PLR0913 -- an option per filter
     until: Until = None,
     message_id: Annotated[str | None, typer.Option("--id", help="Show this message with its attempts.")] = None,
     cursor: Annotated[str | None, typer.Option(help="`next` of the previous page.")] = None,
-    limit: Annotated[int, typer.Option(help="Messages on a page, at most 500.")] = 50,
+    limit: Annotated[int, typer.Option(help="Messages per page, at most 500.")] = 50,
     as_json: Json = False,
 ) -> None:
-    """List the messages to endpoints, newest first, or show one of them with its attempts."""
+    """List the messages to endpoints, newest first, or show one message with its attempts."""
     if message_id is not None:
         print_found(message_list.record(message_id), print_message, as_json=as_json)
         return

@@ -37,7 +37,7 @@ def redeliver(  # noqa: PLR0913 -- an option per filter
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Deliver again all messages that match: show a plan, ask, freeze the list, and make its messages due.
+    """Deliver all matching messages again: show a plan, ask, freeze the list, and make its messages due.
 
     The flow deliver-messages sends them. Messages to disabled endpoints stay as they are.
     """
@@ -63,10 +63,10 @@ def list_redeliveries(
     redelivery_id: Annotated[str | None, typer.Argument(help="Show this redelivery. Default: list all.")] = None,
     *,
     cursor: Annotated[str | None, typer.Option(help="`next` of the previous page.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=500, help="Redeliveries on a page.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="Redeliveries per page.")] = 50,
     as_json: Json = False,
 ) -> None:
-    """List redeliveries and plans, newest first, or show one: its plan, by whom, and how far it is."""
+    """List redeliveries and plans, newest first, or show one: its plan, its author and its progress."""
     if redelivery_id is not None:
         print_found(batches.view(redelivery_id), print_record, as_json=as_json)
     else:

@@ -46,10 +46,12 @@ class FailuresAndConditions(Failures):
 
 def failures(
     *,
-    source: Annotated[str | None, typer.Option(help="The failures of one source. Waiting archives are of all.")] = None,
+    source: Annotated[
+        str | None, typer.Option(help="Only failures of this source. Waiting archives are of all.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show the archives whose last run failed, by cause, and those that wait and are tried again by themselves."""
+    """Show the archives whose last run failed, by cause, and the archives that wait and are retried automatically."""
     wrong = open_conditions((*OF_CHECKS, DerivedCode.SYSTEM_AWAY))
     found = FailuresAndConditions(items=failures_by_cause(source).items, conditions=wrong)
     if as_json:

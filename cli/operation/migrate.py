@@ -13,7 +13,7 @@ from services import derived
 
 
 def migrate(*, as_json: Json = False) -> None:
-    """Bring the metadata database to the newest schema, and let workers index what archives lack."""
+    """Upgrade the metadata database to the newest schema, and let workers index what archives lack."""
     shut_folders(settings())
     migrate_database()
     derived.begin()

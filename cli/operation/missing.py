@@ -14,22 +14,22 @@ from models.views.troubles import FindingState, MissingQuery, MissingView
 from services.completeness import finding_missing
 from services.views import troubles
 
-app = typer.Typer(help="List processes that should have been archived, and dismiss findings.", no_args_is_help=True)
+app = typer.Typer(help="List processes whose archives are missing, and dismiss findings.", no_args_is_help=True)
 _LISTED = ("left", "source", "process", "transaction", "reference", "why", "deadline", "id")
 
 
 @app.command("list")
 def list_missing(  # noqa: PLR0913 -- an option per filter
     *,
-    source: Annotated[str | None, typer.Option(help="A source.")] = None,
-    reference: Annotated[str | None, typer.Option(help="A process reference, whole.")] = None,
+    source: Annotated[str | None, typer.Option(help="A source's name.")] = None,
+    reference: Annotated[str | None, typer.Option(help="A full process reference.")] = None,
     why: Annotated[str | None, typer.Option(help="submitted, deleted, expired or listed.")] = None,
     state: Annotated[str, typer.Option(help="open or closed.")] = FindingState.OPEN,
     cursor: Annotated[str | None, typer.Option(help="`next` of the previous page.")] = None,
-    limit: Annotated[int, typer.Option(help="Findings on a page, at most 500.")] = 50,
+    limit: Annotated[int, typer.Option(help="Findings per page, at most 500.")] = 50,
     as_json: Json = False,
 ) -> None:
-    """List processes that should have been archived, the nearest deadline first. `dismiss` dismisses one."""
+    """List processes whose archives are missing, the nearest deadline first."""
     with named_options():
         query = MissingQuery(source=source, reference=reference, why=why, state=state, cursor=cursor, limit=limit)
     nothing = "No process is missing." if query.state is FindingState.OPEN else "No finding matches."

@@ -23,14 +23,12 @@ _BAR = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), Tim
 
 def move(
     *,
-    source: Annotated[
-        Path, typer.Option("--from", help="Data folder of the old installation, or its file of settings.")
-    ],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan. Nothing is changed.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask. Needed where no terminal can answer.")] = False,
+    source: Annotated[Path, typer.Option("--from", help="Data folder of the old installation, or its settings file.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and change nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask. Required without a terminal.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Move an installation into the empty places that the settings name: store, inbox and database.
+    """Move an installation to the empty store, inbox and database that the settings name.
 
     While the old installation runs, its files are copied, and it goes on acknowledging. Once it is stopped, the same
     command completes the move. A killed move goes on where it was. Exits with 1 while the move is not complete.

@@ -10,17 +10,17 @@ from cli.terminal import Json, cell, console, print_json
 from models.people import PeopleTest
 from services.people.letters import try_people
 
-app = typer.Typer(help="Try out whether people can be reached.", no_args_is_help=True)
+app = typer.Typer(help="Test whether alerts reach people.", no_args_is_help=True)
 
 
 @app.callback()
 def people() -> None:
-    """Try out whether people can be reached by mail or chat."""
+    """Test whether alerts reach people by mail or chat."""
 
 
 @app.command("test")
 def send_test(*, as_json: Json = False) -> None:
-    """Send a test to each address of CELLAR_PEOPLE_URLS. Exits with 1 if one does not take it, or if none is set."""
+    """Send a test to each address of CELLAR_PEOPLE_URLS. Exits with 1 if an address fails, or if none is set."""
     found = try_people(datetime.now(UTC))
     if as_json:
         print_json(found)

@@ -60,7 +60,7 @@ class Status(Diagnosis):
 
 
 def status(*, as_json: Json = False) -> None:
-    """Show whether all systems work, and what waits, runs and has failed. Exits with 1 if something is wrong.
+    """Show whether all systems work, and what is waiting, running or failed. Exits with 1 if something is wrong.
 
     Failed archives, findings of checks and missing processes count as wrong, because a person has to act. Archives
     that wait go on by themselves.
@@ -103,7 +103,7 @@ def prefect_yaml() -> str:
 def _examined(
     probes: Sequence[Probe], questions: Mapping[str, Callable[[], Any]], within_s: float
 ) -> tuple[list[Check], dict[str, Any]]:
-    """Try out all probes and ask all questions at once. Return the checks, and the answers by the question's name."""
+    """Run all probes and ask all questions at once. Return the checks, and the answers by the question's name."""
     tried: dict[str, Callable[[], Any]] = {f"check {each.name}": each.try_out for each in probes}
     answers = answered(tried | dict(questions), within_s)
     return [checked(each, answers[f"check {each.name}"]) for each in probes], {

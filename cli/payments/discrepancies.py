@@ -10,12 +10,12 @@ from cli.terminal import Json, console, named_options, print_discrepancy
 from models.views.archives.payments import DiscrepancyQuery, ListedDiscrepancy
 from services.views import troubles
 
-app = typer.Typer(help="List discrepancies, also those of no archive.", no_args_is_help=True)
+app = typer.Typer(help="List discrepancies, including those that belong to no archive.", no_args_is_help=True)
 
 
 @app.callback()
 def discrepancies() -> None:
-    """List discrepancies, also those of no archive."""
+    """List discrepancies, including those that belong to no archive."""
 
 
 @app.command("list")
@@ -24,9 +24,9 @@ def list_discrepancies(  # noqa: PLR0913 -- an option per filter
     code: Annotated[str | None, typer.Option(help="A code, like AMOUNT_MISMATCH.")] = None,
     state: Annotated[str | None, typer.Option(help="open, explained or closed. Default: open and explained.")] = None,
     reference: Annotated[str | None, typer.Option(help="An archive; '' for discrepancies of no archive.")] = None,
-    source: Annotated[str | None, typer.Option(help="Discrepancies of archives of one source.")] = None,
+    source: Annotated[str | None, typer.Option(help="Only discrepancies of archives of this source.")] = None,
     cursor: Annotated[str | None, typer.Option(help="`next` of the previous page.")] = None,
-    limit: Annotated[int, typer.Option(help="Discrepancies on a page, at most 500.")] = 50,
+    limit: Annotated[int, typer.Option(help="Discrepancies per page, at most 500.")] = 50,
     as_json: Json = False,
 ) -> None:
     """List discrepancies, ordered by code."""

@@ -17,7 +17,7 @@ from services.views import troubles
 
 
 def explain(  # noqa: PLR0913 -- an option per value
-    reference: Annotated[str | None, typer.Argument(help="The archive. If the discrepancy has none, use --id.")] = None,
+    reference: Annotated[str | None, typer.Argument(help="A reference. If the discrepancy has none, use --id.")] = None,
     code: Annotated[str | None, typer.Argument(help="The code, or the id from `cellar show REFERENCE`.")] = None,
     *,
     why: Annotated[str, typer.Option(help="Why the discrepancy is in order.")],
@@ -26,11 +26,11 @@ def explain(  # noqa: PLR0913 -- an option per value
         str | None, typer.Option(help="The transaction, if several discrepancies have the code.")
     ] = None,
     discrepancy_id: Annotated[
-        str | None, typer.Option("--id", help="The id from `cellar discrepancies list`, in place of archive and code.")
+        str | None, typer.Option("--id", help="The id from `cellar discrepancies list`, instead of archive and code.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Explain a discrepancy. It stays explained until its values change or its cause is gone."""
+    """Record why a discrepancy is in order. It stays explained until its values change or its cause is gone."""
     said = _said(by, why)
     read: Discrepancy | ListedDiscrepancy
     if discrepancy_id is not None and (reference, code, transaction) == (None, None, None):

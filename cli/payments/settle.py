@@ -48,7 +48,7 @@ def settle(
     ],
     *,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what an import would find. Changes nothing.")
+        bool, typer.Option("--dry-run", help="Show what an import would find, and change nothing.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:

@@ -27,14 +27,14 @@ class Level(StrEnum):
 
 
 def logs(
-    reference: Annotated[str | None, typer.Argument(help="Only the lines about this process.")] = None,
+    reference: Annotated[str | None, typer.Argument(help="Print only lines about this process.")] = None,
     *,
-    follow: Annotated[bool, typer.Option(help="Go on with each line as it is written, until Ctrl-C.")] = False,
+    follow: Annotated[bool, typer.Option(help="Keep printing new lines until Ctrl-C.")] = False,
     since: Annotated[datetime | None, time_option("Lines since a time")] = None,
-    level: Annotated[Level, typer.Option(help="Lines of this level and above.")] = Level.INFO,
+    level: Annotated[Level, typer.Option(help="Print only lines of this level and above.")] = Level.INFO,
     as_json: Json = False,
 ) -> None:
-    """Print the logs of all programs under `cellar up`, oldest line first. In a file or pipe, each line is JSON."""
+    """Print the logs of all programs of `cellar up`, oldest line first. To a file or pipe, prints lines of JSON."""
     folder = settings().data_dir.absolute() / "logs"
     if not (folder.is_dir() and logs_in(folder)):
         raise WrongUse(

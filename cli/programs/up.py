@@ -47,7 +47,7 @@ _HELLO = "hello-cellar"  # the reference of docs/hello.json
 
 
 def up() -> None:
-    """Run the receiver, a Prefect server with deployments, and a worker in the foreground. Ctrl-C stops all of them."""
+    """Run the receiver, a Prefect server and a worker in the foreground. Ctrl-C stops them all."""
     console = Console(highlight=False, markup=False, soft_wrap=True)
     try:
         check_not_moved()

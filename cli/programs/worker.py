@@ -18,10 +18,11 @@ from models.errors import CellarError
 def worker(
     name: Annotated[str, typer.Option(help="The worker's name in Prefect. Default: host name and process id.")] = "",
     sole: Annotated[
-        bool, typer.Option(help="No other worker serves this pool: take over the runs of a killed worker at once.")
+        bool,
+        typer.Option(help="Take over a killed worker's runs at once. Only without other workers in this pool."),
     ] = False,
 ) -> None:
-    """Execute flow runs from Prefect's work pool `cellar`. Makes or updates the pool and its deployments first."""
+    """Execute flow runs from Prefect's work pool `cellar`. Creates or updates the pool and its deployments first."""
     shut_folders(settings())
     connect_as(Program.WORKER)
     check_not_moved()

@@ -57,7 +57,7 @@ def compare(  # noqa: PLR0913 -- what a person chose
 
 def simulate(  # noqa: PLR0913 - the options of a command
     *,
-    count: Annotated[int, typer.Option(min=1, help="Number of archives. 20 or more cover every scenario.")] = 20,
+    count: Annotated[int, typer.Option(min=1, help="Number of archives. 20 or more cover all scenarios.")] = 20,
     url: Annotated[str, typer.Option(help="The receiver's URL.", show_default="this installation's")] = "",
     source: Annotated[str, typer.Option(help="The source to send to, with its secret in --secret.")] = "",
     secret: Annotated[str, typer.Option(help="A webhook secret.", show_default="this installation's")] = "",
@@ -66,15 +66,16 @@ def simulate(  # noqa: PLR0913 - the options of a command
         int | None, typer.Option(help="The same seed sends the same archives. Default: a new seed.")
     ] = None,
     wait_s: Annotated[float, typer.Option(min=0, help="Longest time to wait for the archives.")] = 300,
-    wait: Annotated[bool, typer.Option(help="Wait for the archives; else compare only the answers.")] = True,
+    wait: Annotated[bool, typer.Option(help="Wait for the archives. Otherwise compare only the answers.")] = True,
     events: Annotated[bool, typer.Option("--events", help="Send the session events of each process first.")] = False,
     leave_out: Annotated[
-        int, typer.Option(min=0, help="Number of archives, the last, that are not sent, as if they were lost.")
+        int,
+        typer.Option(min=0, help="Do not send this many of the archives, as if they were lost: the last ones."),
     ] = 0,
-    yes: Annotated[bool, typer.Option("--yes", help="Send to a receiver of real archives too.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Send even to a receiver that holds real archives.")] = False,
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Send realistic archives to a receiver, some of them faulty, and compare the outcome with the expectation.
+    """Send realistic archives to a receiver, some of them faulty, and compare the results with what is expected.
 
     The exit status is 0 if every outcome is as expected, 1 if not, and 2 for wrong use.
     """

@@ -114,7 +114,7 @@ PARTS: Mapping[str, Meaning] = {
         Meaning("", "Synchronise the clocks of both machines, for example by systemd-timesyncd or chrony."),
     ),
     "Prefect retention": Meaning(
-        "", "Set PREFECT_SERVER_SERVICES_DB_VACUUM_… on the Prefect server as docs/operate.md says."
+        "", "Set PREFECT_SERVER_SERVICES_DB_VACUUM_… on the Prefect server as docs/backup.md says."
     ),
     "work pool": Meaning("", "Start cellar worker: it makes the work pool and its deployments."),
     "pool_is_paused": Meaning("", "Resume it in Prefect, on the page of the work pool."),

@@ -1,4 +1,4 @@
-"""Bodies of messages: the JSON that endpoints receive. docs/notifications.md and docs/events/ describe them."""
+"""Bodies of messages: the JSON that endpoints receive. docs/events.md and docs/events/ describe them."""
 
 from collections.abc import Mapping
 from datetime import datetime

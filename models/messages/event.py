@@ -11,7 +11,7 @@ from models.columns import Json, Moment
 
 
 class EventType(StrEnum):
-    """The types of events. `docs/notifications.md` says when each happens."""
+    """The types of events. `docs/events.md` says when each happens."""
 
     ARCHIVE_COMPLETED = "archive.completed"
     ARCHIVE_CHANGED = "archive.changed"

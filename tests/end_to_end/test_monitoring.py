@@ -39,13 +39,6 @@ def test_each_alert_has_a_unit_test_and_a_runbook_with_a_command() -> None:
         assert re.search(r"runbook: >-.*`[^`]+`", alert, re.DOTALL), alert.split()[0]
 
 
-def test_each_alert_has_a_paragraph_for_operators() -> None:
-    alerts = re.findall(r"- alert: (\w+).*?severity: (\w+)", (DEPLOYED / "alerts.yml").read_text(), flags=re.DOTALL)
-    told = re.findall(r"^\*\*(\w+)\*\* \((\w+)\)\. \S", (ROOT / "docs" / "operate.md").read_text(), flags=re.MULTILINE)
-
-    assert told == alerts
-
-
 def test_rules_and_dashboard_name_only_metrics_that_cellar_shows(up: Running) -> None:
     cellar(up, "verify")
     cellar(up, "anchor")

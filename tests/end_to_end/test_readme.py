@@ -12,8 +12,30 @@ from docs.settings_table import README, with_table
 from tests.end_to_end.conftest import Running
 
 ROOT = README.parent
-_RUN = ("archives", "payments", "sources", "session-events", "operation", "reconcile", "operate")
+_RUN = ("archives", "payments", "sources", "session-events", "operate", "reconcile", "backup", "deploy")
 PAGES = [README, *(ROOT / "docs" / f"{name}.md" for name in _RUN)]
+TEXT = README.read_text()
+SHORT_PAGES = [
+    ROOT / "ARCHITECTURE.md",
+    ROOT / "docs" / "decisions" / "README.md",
+    *sorted(path for room in ("docs", "docs/inside", "benchmarks") for path in (ROOT / room).glob("*.md")),
+]
+EVERY_PAGE = [README, *SHORT_PAGES, *sorted((ROOT / "docs" / "decisions").glob("[!R]*.md"))]
+_ROOMS = (
+    "adapters",
+    "api",
+    "benchmarks",
+    "cli",
+    "deploy",
+    "domain",
+    "flows",
+    "migrations",
+    "models",
+    "services",
+    "tests",
+)
+_MODULES = [path.relative_to(ROOT) for room in _ROOMS for path in (ROOT / room).rglob("*.py")]
+_MADE_BY_USERS = {"deploy/.env"}
 BLOCKS = [
     block
     for page in PAGES
@@ -68,14 +90,54 @@ def test_make_commands_do_what_the_readme_says() -> None:
 
 
 def test_settings_table_matches_the_settings() -> None:
-    assert with_table(README.read_text()) == README.read_text(), "run `make settings-table`"
+    assert with_table(TEXT) == TEXT, "run `make settings-table`"
 
 
-@pytest.mark.parametrize("page", [README, *sorted((ROOT / "docs").glob("*.md"))], ids=lambda page: page.name)
-def test_links_and_pictures_of_a_page_exist(page: Path) -> None:
-    targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text())
-    assert [target for target in targets if not (page.parent / target).exists()] == []
+@pytest.mark.parametrize("page", EVERY_PAGE, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_and_pictures_of_a_page_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)", page.read_text())
+    targets = [(page.parent / path if path else page, section) for path, section in links]
+
+    assert [str(target) for target, _ in targets if not target.exists()] == []
+    assert [section for target, section in targets if section and section not in _sections(target)] == []
+
+
+def _sections(page: Path) -> set[str]:
+    """Return the names by which links reach the sections of a page."""
+    heads = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", head).lower().replace(" ", "-") for head in heads}
+
+
+def test_each_page_says_first_who_it_is_for_and_has_at_most_250_lines() -> None:
+    pages = {str(page.relative_to(ROOT)): page.read_text().splitlines() for page in SHORT_PAGES}
+
+    assert [name for name, lines in pages.items() if not re.match(r"For |The map for ", lines[2])] == []
+    assert [name for name, lines in pages.items() if len(lines) > 250] == []
+    assert len(pages["ARCHITECTURE.md"]) <= 150
+
+
+@pytest.mark.parametrize("page", EVERY_PAGE, ids=lambda page: str(page.relative_to(ROOT)))
+def test_files_that_a_page_names_exist(page: Path) -> None:
+    """A path begins with the name of a room. A module may be named without its folder."""
+    paths = re.findall(rf"`((?:{'|'.join(_ROOMS)})/[\w./-]*[\w/])`", page.read_text())
+    modules = re.findall(r"`((?:\w+/)*\w+\.py)`", page.read_text())
+
+    assert [path for path in paths if not (ROOT / path).exists() and path not in _MADE_BY_USERS] == []
+    assert [name for name in modules if not any(f"/{file}".endswith(f"/{name}") for file in _MODULES)] == []
+
+
+@pytest.mark.parametrize("floor", ["models", "domain", "adapters", "services", "flows", "api", "cli"])
+def test_architecture_names_each_room_of_a_floor_and_no_other(floor: str) -> None:
+    row = re.search(rf"^\| `{floor}/` \| (.*) \|$", (ROOT / "ARCHITECTURE.md").read_text(), re.MULTILINE)
+    named = set(re.findall(r"`(\w+)`", row[1])) if row else set()
+
+    assert {path.parent.name for path in (ROOT / floor).glob("*/__init__.py")} <= named
+    assert named <= {path.stem for path in (ROOT / floor).iterdir()}
+
+
+def test_readme_lists_each_page() -> None:
+    assert [page.name for page in (ROOT / "docs").glob("*.md") if f"(docs/{page.name})" not in TEXT] == []
 
 
 def test_readme_stays_under_two_screens_before_its_settings() -> None:
-    assert len(README.read_text().partition("## Settings")[0].splitlines()) <= 110
+    assert len(TEXT.partition("## Settings")[0].splitlines()) < 110

@@ -209,6 +209,6 @@ async def repeated(cause: Callable[[], Awaitable[None]], is_seen: Callable[[], b
 
 
 def with_notification(text: str, block: str) -> str:
-    """Change a file as docs/notifications.md says: `sed -e /do-nothing/d -e 's/#|/  /' -e s/BLOCK_ID/ID/`."""
+    """Change a file as docs/events.md says: `sed -e /do-nothing/d -e 's/#|/  /' -e s/BLOCK_ID/ID/`."""
     lines = (each for each in text.splitlines() if "do-nothing" not in each)
     return "\n".join(each.replace("#|", "", 1) for each in lines).replace("BLOCK_ID", block)

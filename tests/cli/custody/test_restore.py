@@ -1,4 +1,4 @@
-"""The store and the seal key are a whole backup: docs/operate.md."""
+"""The store and the seal key are a whole backup: docs/backup.md."""
 
 import asyncio
 import shutil

@@ -1,4 +1,4 @@
-"""docs/notifications.md has a section for each event and names each member; docs/events has its schema."""
+"""docs/events.md has a section for each event and names each member; docs/events has its schema."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ from docs.event_schemas import FOLDER, schemas
 from models.messages.bodies import BODIES
 from models.messages.event import EventType
 
-PAGE = Path(__file__).parents[3] / "docs" / "notifications.md"
+PAGE = Path(__file__).parents[3] / "docs" / "events.md"
 SECTIONS = dict(re.findall(r"^## ([a-z.]+\.[a-z_]+)\n(.*?)(?=^## |\Z)", PAGE.read_text(), re.DOTALL | re.MULTILINE))
 
 
