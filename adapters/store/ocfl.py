@@ -102,7 +102,9 @@ def parsed(text: bytes, key: str) -> Inventory:
 
 
 def damaged(key: str) -> Conflict:
-    return Conflict(f"the object {key} is damaged; see `cellar verify`, and restore it from a copy of the store")
+    """Return the error of a damaged object, without the object's id: logs have the text, and the id has a reference."""
+    folder = key.rpartition("/")[0]
+    return Conflict(f"the object in {folder} is damaged; see `cellar verify`, and restore it from a copy of the store")
 
 
 def content_key(reference: str, found: Inventory, sha256: str) -> str:

@@ -18,7 +18,7 @@ from domain.search import COLUMNS
 from models.archive.archive import ArchiveRow, FormFieldRow, SignatureRow
 from models.archive.content import FileRow
 from models.archive.session import LabelRow, SessionRow
-from models.archive.verdict import SignedDocumentRow
+from models.archive.signed_document import SignedDocumentRow
 from models.archive.warning import WarningRow
 from models.payments import PaymentRow
 from models.search import Kind

@@ -13,7 +13,8 @@ from domain.payments.identity import discrepancy_id, payment_id, plain_authorisa
 from models.archive.archive import Archive, FormFieldRow, SignatureRow
 from models.archive.content import FileRow
 from models.archive.session import IntegrationRow, InvitationRow, LabelRow, SessionRow
-from models.archive.verdict import Judgement, SignedDocumentRow, verdict_as_json
+from models.archive.signed_document import SignedDocumentRow
+from models.archive.verdict import Judgement, verdict_as_json
 from models.archive.warning import WarningRow
 from models.payments import (
     Attempt,

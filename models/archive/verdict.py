@@ -1,4 +1,4 @@
-"""Verdicts on signed documents: at their arrival, in the database, and judged again later."""
+"""Verdicts on signed documents: at their arrival, and judged again later."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -6,10 +6,6 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
-
-from sqlmodel import Field, SQLModel
-
-from models.columns import Json
 
 
 class Outcome(StrEnum):
@@ -299,26 +295,6 @@ class Judged:
             self.unjudged + other.unjudged,
             self.unkept + other.unkept,
         )
-
-
-class SignedDocumentRow(SQLModel, table=True):
-    """One row for each archive with a signed document.
-
-    `verdict` is the JSON of the verdict at arrival. `judgements` is the JSON of the later judgements, oldest first.
-    `outcome` and `roots` are those of the last judgement, or of the arrival: the outcome, and the digest of the trust
-    roots, None where it was not recorded.
-    """
-
-    __tablename__ = "signed_document"
-
-    reference: str = Field(primary_key=True, max_length=255)
-    position: int = Field(primary_key=True)
-    outcome: str = Field(max_length=16, index=True)
-    verdict: dict[str, Any] = Field(sa_type=Json)
-    roots: str | None = Field(default=None, max_length=64)
-    judgements: list[dict[str, Any]] = Field(
-        default_factory=list, sa_type=Json, sa_column_kwargs={"server_default": "[]"}
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from adapters.database.transactions import pages
-from adapters.documents.trust.trust_lists import trust_digest
+from adapters.documents.trust_files import trust_digest
 from adapters.files.spool import spooled, write_spooled
 from adapters.files.store import store
 from adapters.platform.cancellation import checkpoint, one_fate
@@ -28,7 +28,8 @@ from domain.archive.rows import judged_rows
 from domain.archive.signed_document import contradictions, described, is_worse
 from models.archive.archive import Archive
 from models.archive.content import Role
-from models.archive.verdict import Change, Contradiction, Judged, Judgement, SignedDocumentRow, Verdict
+from models.archive.signed_document import SignedDocumentRow
+from models.archive.verdict import Change, Contradiction, Judged, Judgement, Verdict
 from models.errors import Conflict, Transient, Unreadable
 from models.store.fixity import StoredObject
 from services.processing.examining import Examined, examined_again

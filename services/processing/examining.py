@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 
 from adapters.documents.examination import examination, examine
-from adapters.documents.trust.trust_lists import trust_digest, trust_lists, trust_roots
+from adapters.documents.trust_files import trust_digest, trust_lists, trust_roots
 from adapters.files.spool import translated
 from adapters.peers.addresses import is_public
 from adapters.peers.revocation_servers import fetched

@@ -23,7 +23,7 @@ from domain.words.catalogue import warned, word
 from models.archive.archive import ArchiveRow, FormFieldRow, SignatureRow
 from models.archive.content import FileRow
 from models.archive.session import IntegrationRow, LabelRow, SessionRow
-from models.archive.verdict import SignedDocumentRow
+from models.archive.signed_document import SignedDocumentRow
 from models.archive.warning import WarningRow
 from models.completeness.processes import MissingProcessRow
 from models.messages.notification import NotificationAttemptRow, NotificationRow

@@ -417,7 +417,6 @@ NOTICES: dict[NoticeKind, Callable[[Cellar], Mend]] = {
 OF_TIME = {
     NoticeKind.DELIVERIES_REFUSED: "it ends two hours after the last; what it says ends the refused bodies, above",
     NoticeKind.RECEIVER_REFUSING: "it ends two hours after the last report",
-    NoticeKind.CONDITION: "of a condition without a letter of its own; no other is known now",
     NoticeKind.STORE_UNVERIFIED: "it ends with the next check that comes to its end, of the flow",
     NoticeKind.CONDITION: "its advice is that of its condition",
 }

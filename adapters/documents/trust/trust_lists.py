@@ -4,7 +4,6 @@ The lists are the operator's files. The XML's own signature is not verified: the
 """
 
 import base64
-import hashlib
 import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,9 +15,7 @@ from xml.etree import ElementTree
 
 from asn1crypto import core, pem, x509
 
-from adapters.settings.settings import settings
 from models.archive.verdict import Tier
-from models.errors import Transient
 
 _TSL = "{http://uri.etsi.org/02231/v2#}"
 _QUALIFIED_CA = "http://uri.etsi.org/TrstSvc/Svctype/CA/QC"
@@ -179,30 +176,3 @@ def _statements(certificate: x509.Certificate) -> set[str]:
                 each[0].dotted for each in core.SequenceOf.load(extension["extn_value"].contents, spec=core.Sequence)
             }
     return set()
-
-
-def trust_roots() -> list[Path]:
-    """Return the files of the trusted root certificates."""
-    return [Path(each) for each in settings().trust_roots]
-
-
-def trust_lists() -> list[Path]:
-    """Return the files of the trust lists."""
-    return [Path(each) for each in settings().trust_lists]
-
-
-def trust_digest() -> str:
-    """Return a digest of trust roots and trust lists. It changes with their content, not with their order or place.
-
-    Raises:
-        Transient: a file cannot be read.
-    """
-    try:
-        roots, lists = (
-            sorted({hashlib.sha256(file.read_bytes()).hexdigest() for file in files})
-            for files in (trust_roots(), trust_lists())
-        )
-    except OSError as error:
-        text = f"a file of CELLAR_TRUST_ROOTS or CELLAR_TRUST_LISTS cannot be read: {error.strerror}"
-        raise Transient(text) from error
-    return hashlib.sha256("\n".join([*roots, *(f"list {each}" for each in lists)]).encode()).hexdigest()

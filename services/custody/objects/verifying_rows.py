@@ -22,7 +22,7 @@ from domain.archive.rows import judged_rows, rows_of
 from models.archive.archive import Archive, ArchiveRow, FormFieldRow, SignatureRow
 from models.archive.content import FileRow
 from models.archive.session import IntegrationRow, InvitationRow, LabelRow, SessionRow
-from models.archive.verdict import SignedDocumentRow
+from models.archive.signed_document import SignedDocumentRow
 from models.errors import Conflict, Locked, Unreadable
 from models.payments import PaymentKeyRow, PaymentRow
 from models.runs.receipt import DeliveryRow, ReceiptRow, VersionRow

@@ -52,7 +52,7 @@ def test_list_has_all_open_and_explained_discrepancies_with_and_without_an_archi
     assert [each["code"] for each in found] == sorted(each["code"] for each in found)
     assert set(found[0]) == {
         *("reference", "discrepancy_id", "code", "transaction_id", "expected", "found", "sentence", "state"),
-        *("opened_at", "explanation", "closed_at"),
+        *("opened_at", "explanation", "closed_at", "values"),
     }
 
 

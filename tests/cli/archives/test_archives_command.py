@@ -199,7 +199,7 @@ class TestRerun:
 
         assert result.status == 0, result.errors
         assert f"{three[2]}: Prefect does not answer; the run will start when Prefect is back" in result.output
-        assert "1 archive waits for Prefect since" in cellar("status").output
+        assert "1 archive waits for the Prefect server since" in cellar("status").output
 
     def test_starts_a_run_or_reports_the_run_that_is_scheduled(
         self, cellar: Cellar, three: list[str], prefect_server: str, monkeypatch: pytest.MonkeyPatch

@@ -20,7 +20,7 @@ from domain.payments.reconciliation import reconcile
 from models.archive.archive import Archive, FormField, FormFieldRow, Signature, SignatureRow
 from models.archive.content import Content, FileRow, Role
 from models.archive.session import Integration, IntegrationRow, Invitation, InvitationRow, LabelRow, SessionRow
-from models.archive.verdict import SignedDocumentRow
+from models.archive.signed_document import SignedDocumentRow
 from models.archive.warning import WarningCode, WarningRow
 from models.errors import Refused
 from models.payments import Attempt, Discrepancy, DiscrepancyCode, DiscrepancyRow, PaymentKeyRow, PaymentRow
