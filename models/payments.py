@@ -14,6 +14,7 @@ from sqlalchemy import Column, Date, Integer, MetaData, String, Table
 from sqlmodel import BigInteger, Field, SQLModel
 
 from models.columns import Json, Moment, index_where, text_index
+from models.said import FindingCode, finding
 
 
 class Standing(StrEnum):
@@ -200,29 +201,77 @@ DAILY_TOTALS = Table(
 )
 
 
-class DiscrepancyCode(StrEnum):
-    AGING_HOLD = "AGING_HOLD"
-    AMBIGUOUS_MATCH = "AMBIGUOUS_MATCH"
-    AMOUNT_MISMATCH = "AMOUNT_MISMATCH"
-    BAD_AMOUNT = "BAD_AMOUNT"
-    BAD_CURRENCY = "BAD_CURRENCY"
-    CARD_CONFLICT = "CARD_CONFLICT"
-    CARD_EXPIRED = "CARD_EXPIRED"
-    CHARGED_BACK = "CHARGED_BACK"
-    DUPLICATE_PROVIDER_TRANSACTION = "DUPLICATE_PROVIDER_TRANSACTION"
-    DUPLICATE_TRANSACTION = "DUPLICATE_TRANSACTION"
-    FIELD_WITHOUT_PAYMENT = "FIELD_WITHOUT_PAYMENT"
-    MISSING_IN_ARCHIVE = "MISSING_IN_ARCHIVE"
-    MISSING_IN_SETTLEMENT = "MISSING_IN_SETTLEMENT"
-    PAYMENT_VANISHED = "PAYMENT_VANISHED"
-    PAYMENT_WITHOUT_FIELD = "PAYMENT_WITHOUT_FIELD"
-    REFUNDED = "REFUNDED"
-    SETTLED_AMOUNT_MISMATCH = "SETTLED_AMOUNT_MISMATCH"
-    SETTLED_CURRENCY_MISMATCH = "SETTLED_CURRENCY_MISMATCH"
-    SETTLED_LATE = "SETTLED_LATE"
-    STATUS_CONFLICT = "STATUS_CONFLICT"
-    UNIT_MISMATCH = "UNIT_MISMATCH"
-    UNKNOWN_SESSION = "UNKNOWN_SESSION"
+_WHETHER_CHARGED = "Check at the provider whether the customer was charged."
+_WHAT_FOR = "Check what was paid for, then explain it here."
+
+
+class DiscrepancyCode(FindingCode):
+    AGING_HOLD = finding(
+        "Money has been held on a card for too long, neither charged nor released.",
+        "Charge or release the amount at the provider.",
+    )
+    AMBIGUOUS_MATCH = finding(
+        "A row of the settlement report fits several payments, so it was matched to none.",
+        "Find out at the provider which payment was settled, then explain it here.",
+    )
+    AMOUNT_MISMATCH = finding(
+        "The amount of the payment differs from the amount that the provider states.",
+        "Find out at the provider which amount was charged, then correct or explain the difference.",
+    )
+    BAD_AMOUNT = finding(
+        "An amount of the payment is unusable, so it was not compared.",
+        "Look the amount up at the provider, then explain it here.",
+    )
+    BAD_CURRENCY = finding(
+        "The currency of the payment is unknown, so its amount is not counted.",
+        "Look the currency up at the provider, then explain it here.",
+    )
+    CARD_CONFLICT = finding(
+        "The payment names two different cards.",
+        "Find out at the provider which card was charged, then explain it here.",
+    )
+    CARD_EXPIRED = finding("The card had expired when the form was submitted.", _WHETHER_CHARGED)
+    CHARGED_BACK = finding(
+        "The cardholder has charged the payment back.",
+        "Contest it at the provider in time, or collect the money another way.",
+    )
+    DUPLICATE_PROVIDER_TRANSACTION = finding(
+        "Two payments are the same transaction at the provider.",
+        "Check at the provider that the customer was charged once.",
+    )
+    DUPLICATE_TRANSACTION = finding(
+        "Another archive has the same transaction.",
+        "Find out to which archive the transaction belongs, then explain it here.",
+    )
+    FIELD_WITHOUT_PAYMENT = finding("The form refers to a payment that the archive does not have.", _WHETHER_CHARGED)
+    MISSING_IN_ARCHIVE = finding(
+        "The provider has settled a payment that no archive has.",
+        "Find out at the provider what was paid for. See among the missing processes whether its archive is missing.",
+    )
+    MISSING_IN_SETTLEMENT = finding(
+        "The provider has not settled a payment that was charged.", "Ask the provider when the payment will be settled."
+    )
+    PAYMENT_VANISHED = finding(
+        "An earlier version of the archive has a charge that the current version lacks.", _WHETHER_CHARGED
+    )
+    PAYMENT_WITHOUT_FIELD = finding("The archive has a payment that no field of the form refers to.", _WHAT_FOR)
+    REFUNDED = finding("The payment was refunded.", "Check that the refund is right, then explain it here.")
+    SETTLED_AMOUNT_MISMATCH = finding(
+        "The provider has settled a different amount than was charged.", "Ask the provider about the difference."
+    )
+    SETTLED_CURRENCY_MISMATCH = finding(
+        "The provider has settled in a different currency than was charged.", "Ask the provider about the currency."
+    )
+    SETTLED_LATE = finding(
+        "The provider has settled the payment late.", "Ask the provider about the delay, then explain it here."
+    )
+    STATUS_CONFLICT = finding("The archive contradicts itself about whether the payment succeeded.", _WHETHER_CHARGED)
+    UNIT_MISMATCH = finding(
+        "The amount and the provider's total are in different units, such as agorot and shekels; check "
+        "CELLAR_AMOUNT_UNIT.",
+        "Correct the setting, then run the archive again.",
+    )
+    UNKNOWN_SESSION = finding("The payment does not belong to a session of this archive.", _WHAT_FOR)
 
 
 PAYLOAD_CODES = frozenset(

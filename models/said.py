@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any, Literal, TypeAlias, Union
+from enum import StrEnum, auto
+from typing import Any, Literal, Self, TypeAlias, Union
 
 Value: TypeAlias = Union[str, int, float, "Said", Mapping[str, Any], Sequence["Value"], None]
 """A text, a number, something said within it (or its JSON), or several of these: all that JSON knows."""
@@ -98,3 +99,36 @@ def said_by(values: Mapping[str, Any], name: str, text: str | None) -> Said | No
     if name in values:
         return said_of(values[name])
     return None if text is None else said("kept_before", text=text)
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What is wrong, and what to do, in English; `to_do` may be empty.
+
+    `says_all`: the detail that the services keep beside the code has no value that the words lack.
+    """
+
+    what: str
+    to_do: str = ""
+    says_all: bool = False
+
+
+class FindingCode(StrEnum):
+    """Codes of findings. Each is the name of a `finding`: what it means, and what it says with its values, if any."""
+
+    meaning: Meaning
+    detail: str
+
+    def __new__(cls, code: str, meaning: Meaning | None = None, detail: str = "") -> Self:
+        made = str.__new__(cls, code)
+        made._value_, made.meaning, made.detail = code, meaning or Meaning(code), detail
+        return made
+
+    @staticmethod
+    def _generate_next_value_(name: str, *_: object) -> str:
+        return name
+
+
+def finding(what: str, to_do: str, detail: str = "") -> tuple[Any, Meaning, str]:
+    """Return the declaration of a member of `FindingCode`, whose name is its code."""
+    return auto(), Meaning(what, to_do), detail

@@ -26,8 +26,8 @@ from adapters.database.transactions import engine, insert_new, insert_rows, page
 from adapters.search import entries
 from adapters.tables.archives import archives
 from domain.search import facets_of
-from domain.settlements.matching import CODES, MATCHED, MAY_BE_SETTLED, merged
-from models.payments import DiscrepancyRow, DiscrepancyState, PaymentKeyRow, PaymentRow, Standing
+from domain.settlements.matching import MATCHED, MAY_BE_SETTLED, merged
+from models.payments import SETTLEMENT_CODES, DiscrepancyRow, DiscrepancyState, PaymentKeyRow, PaymentRow, Standing
 from models.search import Kind
 from models.settlements.settlement import (
     Candidate,
@@ -193,7 +193,7 @@ def may_differ(session: Session, reference: str, last_missed: date) -> bool:
     fingerprints = _fingerprints(reference)
     paid_on = _PAYMENT.c.paid_on
     covered = (paid_on <= last_missed, paid_on.between(_REPORT.c.covers_from, _REPORT.c.covers_to))
-    told = (_DISCREPANCY.c.code.in_(sorted(CODES)), _DISCREPANCY.c.state != DiscrepancyState.CLOSED)
+    told = (_DISCREPANCY.c.code.in_(sorted(SETTLEMENT_CODES)), _DISCREPANCY.c.state != DiscrepancyState.CLOSED)
     reasons = (
         exists().where(_ENTRY.c.reference == reference),
         exists().where(_ENTRY.c.cguid_fingerprint.in_(fingerprints)),

@@ -8,7 +8,6 @@ from typing import Protocol, TypeVar
 
 from domain.payments.identity import discrepancy_id
 from domain.words.catalogue import word
-from domain.words.findings import DISCREPANCIES
 from models.payments import Discrepancy, DiscrepancyCode, DiscrepancyState
 from models.said import Said, said
 
@@ -36,7 +35,7 @@ def worded(about: Discrepancy, expected: Said, found: Said) -> Discrepancy:
 
 def sentence(code: str, expected: str, found: str) -> str:
     """Return the sentence for a discrepancy. It follows from stored members, so it is not stored itself. Pure."""
-    return f"{DISCREPANCIES[code].what} Expected: {expected}. Found: {found}."
+    return f"{DiscrepancyCode(code).meaning.what} Expected: {expected}. Found: {found}."
 
 
 def shown_transaction(code: str, transaction_id: str | None) -> str | None:

@@ -9,10 +9,10 @@ from domain.people.notices import Word
 from domain.runs import age_text, heals_by_rerun
 from domain.words.catalogue import word as worded
 from domain.words.findings import CONDITIONS
-from domain.words.wording import ENGLISH, N_, NN_, Meaning, Plural
+from domain.words.wording import ENGLISH, N_, NN_, Plural
 from models.errors import System
 from models.people import Notice, NoticeKind
-from models.said import Said
+from models.said import Meaning, Said
 
 _LONGEST_DETAIL = 240
 _AT, _SINCE = N_("At %(since)s."), N_("Since %(since)s, the last at %(last)s.")

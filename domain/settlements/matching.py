@@ -25,18 +25,6 @@ from models.settlements.settlement import (
     SettlementTerms,
 )
 
-CODES = frozenset(
-    {
-        DiscrepancyCode.AMBIGUOUS_MATCH,
-        DiscrepancyCode.CHARGED_BACK,
-        DiscrepancyCode.MISSING_IN_ARCHIVE,
-        DiscrepancyCode.MISSING_IN_SETTLEMENT,
-        DiscrepancyCode.REFUNDED,
-        DiscrepancyCode.SETTLED_AMOUNT_MISMATCH,
-        DiscrepancyCode.SETTLED_CURRENCY_MISMATCH,
-        DiscrepancyCode.SETTLED_LATE,
-    }
-)
 MAY_BE_SETTLED = frozenset({Standing.CHARGED, Standing.HELD, Standing.UNKNOWN})
 """A hold may have been charged since, and an unknown standing may be a charge. According to its archive, a verified or
 failed payment took no money: an entry for it contradicts the archive, and no match may hide that.

@@ -8,19 +8,22 @@ from typing import Any
 
 from domain.words.causes import ANSWERS, CAUSES
 from domain.words.codes import WORDS
-from domain.words.findings import CONDITIONS, DETAILS, DISCREPANCIES, WARNINGS
+from domain.words.findings import CONDITIONS
 from domain.words.parts import PARTS
 from domain.words.sentences import SENTENCES
-from domain.words.wording import ENGLISH, Meaning
-from models.said import Said, said, said_of, verbatim
+from domain.words.wording import ENGLISH
+from models.archive.warning import WarningCode
+from models.payments import DiscrepancyCode
+from models.said import Meaning, Said, said, said_of, verbatim
 
-MEANINGS: Mapping[str, Meaning] = {**CAUSES, **WARNINGS, **DISCREPANCIES, **CONDITIONS}
+FINDINGS = {str(code): code for codes in (WarningCode, DiscrepancyCode) for code in codes}
+MEANINGS: Mapping[str, Meaning] = {**CAUSES, **{code: each.meaning for code, each in FINDINGS.items()}, **CONDITIONS}
 """What a code means, wherever it is said. Codes of causes and of findings differ."""
 TEXTS: Mapping[str, str] = {
     **WORDS,
     **SENTENCES,
     **{f"what_{code}": each.what for code, each in MEANINGS.items()},
-    **{f"detail_{code}": text for code, text in DETAILS.items()},
+    **{f"detail_{code}": each.detail for code, each in FINDINGS.items() if each.detail},
 }
 """Every text by its code; `what_CODE` is what a code means, `detail_CODE` what it says with its values."""
 
@@ -59,7 +62,7 @@ def in_words(**told: Said | None) -> dict[str, Any]:
 
 def warned(code: str, values: Mapping[str, Any]) -> Said:
     """Return what a warning says, with its values if it has any. Pure."""
-    return Said(f"detail_{code}" if code in DETAILS else f"what_{code}", values)
+    return Said(detail if (detail := f"detail_{code}") in TEXTS else f"what_{code}", values)
 
 
 def named(code: str) -> Said:

@@ -5,7 +5,7 @@ A body is refused once and for all, until a fix of cellar. Running archives agai
 
 from collections.abc import Mapping
 
-from domain.words.wording import Meaning
+from models.said import Meaning
 
 _FROM_CELLOSIGN = "Check what has sent it. If it is Cellosign, let Cellosign send the archive again."
 _FORM = "Check what has sent it. If it is Cellosign, ask its support about this archive."

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from domain.words.causes import CAUSES
-from domain.words.wording import Meaning
+from models.said import Meaning
 from models.views.health import Verdict
 
 _NO_ROOM = Meaning("The disk has little room left.", "Free space, or move the folder to another disk.")

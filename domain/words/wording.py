@@ -1,9 +1,11 @@
 """The languages, and what a code means in each."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from gettext import NullTranslations
 from typing import Literal, TypeAlias
+
+from models.said import Meaning
 
 Language = Literal["en", "he"]
 
@@ -25,18 +27,6 @@ Plural: TypeAlias = tuple[str, str]
 def NN_(one: str, many: str) -> Plural:  # noqa: N802 -- as `N_`
     """Mark a text and its plural for translation, as `N_` does."""
     return one, many
-
-
-@dataclass(frozen=True, slots=True)
-class Meaning:
-    """What is wrong, and what to do; both are marked for translation, and `to_do` may be empty.
-
-    `says_all`: the detail that the services keep beside the code has no value that the words lack.
-    """
-
-    what: str
-    to_do: str = ""
-    says_all: bool = False
 
 
 def meant(meanings: Mapping[str, Meaning], code: str | None, texts: NullTranslations = ENGLISH) -> Meaning | None:

@@ -16,8 +16,8 @@ from adapters.tables import settlements
 from adapters.tables.settlements import Candidates
 from domain.payments.discrepancies import by_id
 from domain.payments.identity import discrepancy_id
-from domain.settlements.matching import CODES, ambiguous, judge_archive, last_missed, merged, unmatched
-from models.payments import Discrepancy, DiscrepancyCode, DiscrepancyRow, DiscrepancyState
+from domain.settlements.matching import ambiguous, judge_archive, last_missed, merged, unmatched
+from models.payments import SETTLEMENT_CODES, Discrepancy, DiscrepancyCode, DiscrepancyRow, DiscrepancyState
 from models.settlements.settlement import Days, DecidedEntry, Entry, Match
 from services.payments import discrepancies, recorded
 from services.payments.holds import reconcile_holds
@@ -80,7 +80,7 @@ def _with_what_may_stand(found: FoundByArchive) -> FoundByArchive:
         if not settlements.damaged_reports(session):
             return found
     return {
-        reference: list((by_id(reference, each) | recorded.not_closed_by_id(reference, CODES)).values())
+        reference: list((by_id(reference, each) | recorded.not_closed_by_id(reference, SETTLEMENT_CODES)).values())
         for reference, each in found.items()
     }
 
@@ -106,7 +106,7 @@ def unsettled_archives(covered: Iterable[Days], now: datetime) -> set[str]:
 def with_open_discrepancies() -> set[str]:
     """Return the archives with recorded discrepancies, which may no longer be right."""
     wanted = select(DiscrepancyRow.reference).where(
-        col(DiscrepancyRow.code).in_(sorted(CODES)),
+        col(DiscrepancyRow.code).in_(sorted(SETTLEMENT_CODES)),
         DiscrepancyRow.state != DiscrepancyState.CLOSED,
         col(DiscrepancyRow.reference).is_not(None),
     )
@@ -183,7 +183,7 @@ def _id(code: DiscrepancyCode, entry_id: str) -> str:
 def _written(find: Callable[[], FoundByArchive], now: datetime) -> FoundByArchive:
     found = find()
     while True:
-        discrepancies.reconcile_many(found, CODES, now)
+        discrepancies.reconcile_many(found, SETTLEMENT_CODES, now)
         again = find()
         if again == found:
             return found

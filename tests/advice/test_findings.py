@@ -23,7 +23,6 @@ from cli.custody.verify import _advice
 from domain.people.letters import Places, words
 from domain.people.notices import Word, opened
 from domain.words.causes import REFUSALS
-from domain.words.findings import DISCREPANCIES, WARNINGS
 from models.archive.archive import State
 from models.archive.warning import WarningCode
 from models.errors import RefusalCode, Refused, System
@@ -195,7 +194,7 @@ def test_advice_about_each_discrepancy_ends_it(cellar: Cellar) -> None:
     for code in DiscrepancyCode:
         reconcile(R, [code], [Discrepancy(code, None, "what was expected", "what was found")], NOW)
         assert code in open_codes()
-        if "explain" in DISCREPANCIES[code].to_do:
+        if "explain" in code.meaning.to_do:
             assert cellar("explain", R, code, "--why", "looked up at the provider").status == 0
         else:
             reconcile(R, [code], [], NOW)
@@ -207,7 +206,7 @@ def test_wrong_unit_of_amounts_ends_with_the_right_setting(configure: Configure)
     document["payments"][0]["amount"] = 21
     archived(R, json.dumps(document).encode())
     assert DiscrepancyCode.UNIT_MISMATCH in open_codes()
-    assert DISCREPANCIES[DiscrepancyCode.UNIT_MISMATCH].to_do == "Correct the setting, then run the archive again."
+    assert DiscrepancyCode.UNIT_MISMATCH.meaning.to_do == "Correct the setting, then run the archive again."
 
     configure(amount_unit="major")
     ran(R)
@@ -241,7 +240,6 @@ other trust roots. Another document ends each."""
 
 def test_every_warning_has_its_situation() -> None:
     assert set(WarningCode) == {*PAYLOADS, *WITHOUT_END, *ABOUT_DOCUMENTS, WarningCode.SECRETS_LOCKED}
-    assert [each for each in WarningCode if not WARNINGS[each].to_do] == []
 
 
 @pytest.mark.parametrize("code", sorted(PAYLOADS.keys() - WITHOUT_END.keys()))

@@ -13,8 +13,8 @@ from domain.words import parts
 from domain.words.catalogue import MEANINGS, warned, word
 from domain.words.causes import ANSWERS, CAUSES
 from domain.words.codes import WORDS
-from domain.words.wording import Meaning, meant, translated
-from models.said import Said, said_of
+from domain.words.wording import meant, translated
+from models.said import Meaning, Said, said_of
 from models.store.condition import ConditionCode
 from models.views.archives.archives import TimelineEntry, WarningView
 from models.views.health import Check

@@ -11,10 +11,10 @@ import pytest
 from adapters.tables.open_conditions import NOT_KEPT
 from adapters.words.languages import worded
 from domain.archive.verdict_text import document_text
-from domain.words.catalogue import MEANINGS, TEXTS, named
+from domain.words.catalogue import FINDINGS, MEANINGS, TEXTS, named
 from domain.words.causes import ANSWERS, CAUSES, REFUSALS
 from domain.words.codes import WORDS
-from domain.words.findings import CONDITIONS, DETAILS, DISCREPANCIES, WARNINGS
+from domain.words.findings import CONDITIONS
 from domain.words.sentences import SENTENCES, because
 from models.archive.verdict import UNREADABLE, LaterChange, Outcome, Strength, Tier, TimeSource, Verdict
 from models.archive.warning import WarningCode
@@ -113,8 +113,6 @@ def test_every_member_that_is_a_code_or_by_which_one_is_made_has_words() -> None
     made: list[tuple[str, type[StrEnum]]] = [("document_", Outcome), ("tier_", Tier), ("strength_", Strength)]
     made += [("time_from_", TimeSource), ("kind_", EntryKind), ("missing_", Why), ("waits_", System)]
     made += [
-        ("what_", WarningCode),
-        ("what_", DiscrepancyCode),
         ("", Stage),
         ("", Closing),
         ("", Health),
@@ -137,7 +135,8 @@ def test_causes_refusals_and_answers_that_errors_may_have_are_those_that_have_wo
 
 
 def test_a_code_means_one_thing() -> None:
-    parts: list[Mapping[str, object]] = [CAUSES, WARNINGS, DISCREPANCIES, CONDITIONS]
+    parts: list[Mapping[str, object]] = [CAUSES, WarningCode.__members__, DiscrepancyCode.__members__, CONDITIONS]
 
     assert len(MEANINGS) == sum(map(len, parts))
-    assert len(TEXTS) == sum(map(len, (WORDS, SENTENCES, MEANINGS, DETAILS)))
+    with_detail = [each for each in FINDINGS.values() if each.detail]
+    assert len(TEXTS) == sum(map(len, (WORDS, SENTENCES, MEANINGS, with_detail)))

@@ -31,7 +31,7 @@ PNG_SHA256, PDF_SHA256 = hashlib.sha256(PNG).hexdigest(), hashlib.sha256(PDF).he
 
 DISCREPANCY = {
     *("discrepancy_id", "code", "transaction_id", "expected", "found", "values", "sentence", "state", "opened_at"),
-    *("explanation", "closed_at", "values"),
+    *("explanation", "closed_at"),
 }
 
 

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.settlements.matching import CODES
 from domain.settlements.report import entries_of, read_format
 from models.errors import Refused
+from models.payments import SETTLEMENT_CODES
 from models.settlements.report_format import ReportColumns, ReportFormat
 from models.settlements.settlement import Entry, EntryKind
 
@@ -449,4 +449,4 @@ def test_table_names_every_part_of_the_form() -> None:
 
 
 def test_every_code_is_explained() -> None:
-    assert {code for code in CODES if f"`{code}`" not in DOCUMENT} == set()
+    assert {code for code in SETTLEMENT_CODES if f"`{code}`" not in DOCUMENT} == set()

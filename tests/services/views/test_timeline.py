@@ -9,10 +9,9 @@ from adapters.database.transactions import writing
 from adapters.inbox import session_events as inbox
 from adapters.settings.settings import Settings
 from domain.words.causes import CAUSES
-from domain.words.findings import DISCREPANCIES
 from models.completeness.processes import MissingProcessRow, SessionEventType
 from models.messages.notification import NotificationAttemptRow, NotificationRow
-from models.payments import DiscrepancyEventRow, DiscrepancyRow
+from models.payments import DiscrepancyCode, DiscrepancyEventRow, DiscrepancyRow
 from models.runs.receipt import DeliveryRow, RefusedRow, VersionRow
 from models.runs.run import RunRow
 from services.completeness.session_events import take_in
@@ -22,7 +21,7 @@ from tests.installations import archived
 from tests.samples import sample_body, sample_document
 from tests.session_events import NOON, PERSON, body, journaled
 
-MISMATCH = f"{DISCREPANCIES['AMOUNT_MISMATCH'].what} (AMOUNT_MISMATCH)"
+MISMATCH = f"{DiscrepancyCode.AMOUNT_MISMATCH.meaning.what} (AMOUNT_MISMATCH)"
 
 
 def write(session: Session, *rows: SQLModel) -> None:
