@@ -12,29 +12,6 @@ from adapters.settings.settings import settings
 from models.errors import Code, Refused
 
 UNAUTHORIZED: Code = "UNAUTHORIZED"
-
-
-def is_sender(headers: Headers) -> bool:
-    """Return whether a request presents a webhook secret of the settings."""
-    return _is_one_of(presented_secrets(headers), settings().active_webhook_secrets())
-
-
-def presented_secrets(headers: Headers) -> list[str]:
-    """Return what a request presents as its secret. Some may be empty.
-
-    It may stand in `Authorization` (with `Bearer`, bare, or as the password of Basic) or in `X-Cellar-Secret`: which of
-    these Cellosign sends depends on how its webhook is set up.
-    """
-    authorization = headers.get("authorization", "").strip()
-    scheme, _, rest = authorization.partition(" ")
-    presented = [authorization, headers.get("x-cellar-secret", "")]
-    if scheme.lower() == "bearer":
-        presented.append(rest.strip())
-    elif scheme.lower() == "basic":
-        presented.append(_password(rest.strip()))
-    return presented
-
-
 _ONE = "One of `CELLAR_WEBHOOK_SECRETS`, or of the secrets of the source that the URL names"
 SENDERS_SECRET: dict[str, dict[str, Any]] = {
     "secretAsBearer": {"type": "http", "scheme": "bearer", "description": f"{_ONE}."},
@@ -52,6 +29,29 @@ SENDERS_SECRET: dict[str, dict[str, Any]] = {
     "secretInHeader": {"type": "apiKey", "in": "header", "name": "X-Cellar-Secret", "description": f"{_ONE}."},
 }
 """The ways to present the sender's secret, of which a request needs one, as security schemes of OpenAPI."""
+SECRET_HEADERS = tuple(scheme["name"] for scheme in SENDERS_SECRET.values() if scheme["type"] == "apiKey")
+"""The headers in which a secret may stand alone."""
+
+
+def is_sender(headers: Headers) -> bool:
+    """Return whether a request presents a webhook secret of the settings."""
+    return _is_one_of(presented_secrets(headers), settings().active_webhook_secrets())
+
+
+def presented_secrets(headers: Headers) -> list[str]:
+    """Return what a request presents as its secret. Some may be empty.
+
+    It may stand alone in a header, or in `Authorization` with `Bearer` or as the password of Basic: which of these
+    Cellosign sends depends on how its webhook is set up.
+    """
+    presented = [headers.get(each, "").strip() for each in SECRET_HEADERS]
+    scheme, _, rest = headers.get("authorization", "").strip().partition(" ")
+    if scheme.lower() == "bearer":
+        presented.append(rest.strip())
+    elif scheme.lower() == "basic":
+        presented.append(_password(rest.strip()))
+    return presented
+
 
 API_TOKEN = HTTPBearer(auto_error=False, scheme_name="apiToken", description="One of `CELLAR_API_TOKENS`.")
 """The way to present an API token, for OpenAPI. `api/gate.py` has checked the token before any route."""

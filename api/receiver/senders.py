@@ -22,7 +22,7 @@ from starlette.datastructures import Headers
 from adapters.observation.metrics import begin_source
 from adapters.platform.loops import in_background, supervised
 from adapters.store import sources
-from api.authorization import UNAUTHORIZED, is_sender, presented_secrets
+from api.authorization import SECRET_HEADERS, UNAUTHORIZED, is_sender, presented_secrets
 from models.errors import CellarError, Refused, System, Transient
 from models.runs.receipt import DEFAULT_SOURCE
 from models.sources import Source
@@ -72,10 +72,8 @@ class Senders:
             Transient: the sources were never read, since the store is away; the request has to be sent again.
         """
         if not await self._is_sender(headers, source):
-            detail = (
-                "no active secret of this URL in Authorization or X-Cellar-Secret; see CELLAR_WEBHOOK_SECRETS and "
-                "`cellar sources`"
-            )
+            places = " or ".join(SECRET_HEADERS)
+            detail = f"no active secret of this URL in {places}; see CELLAR_WEBHOOK_SECRETS and `cellar sources`"
             raise Refused(UNAUTHORIZED, detail, where="Authorization", status=401)
 
     def label(self, source: str) -> str:
