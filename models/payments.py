@@ -10,7 +10,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Literal
 
-from sqlalchemy import Column, Date, Integer, MetaData, String, Table
+from sqlalchemy import Column, Date, Index, Integer, MetaData, String, Table
 from sqlmodel import BigInteger, Field, SQLModel
 
 from models.columns import Json, Moment, index_where, text_index
@@ -70,7 +70,34 @@ class Payment:
         return self.attempts[0].transaction_id
 
 
-class PaymentRow(SQLModel, table=True):
+class BookedAttempt(SQLModel):
+    """What settlement reports are compared with: an attempt, as it is or would be booked."""
+
+    card_last4: str | None = Field(default=None, max_length=4)
+    amount_minor: int | None = Field(default=None, sa_type=BigInteger)
+    currency: str | None = None
+    standing: str = Field(max_length=16)
+    paid_on: date | None = None
+    """The day on which its session was submitted, otherwise the day of the archive's event, in the settings' zone."""
+    instalments: int | None = None
+    first_minor: int | None = Field(default=None, sa_type=BigInteger)
+    periodical_minor: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class PaymentFacts(BookedAttempt):
+    """What the row of a payment and its view share. The members that `Attempt` also has are those of the payload."""
+
+    transaction_id: str | None = None
+    session_id: str | None = None
+    type: str | None = None
+    status: str | None = None
+    card_mask: str | None = None
+    card_brand: str | None = None
+    provider_reference: str | None = None
+    attempts: int = 1
+
+
+class PaymentRow(PaymentFacts, table=True):
     """A payment with all its attempts. `standing` is the standing by the payload.
 
     Card tokens and authorisation numbers are secrets. The secrets by which settlement reports are matched are stored as
@@ -78,33 +105,16 @@ class PaymentRow(SQLModel, table=True):
     """
 
     __tablename__ = "payment"
-    __table_args__ = (text_index("payment", "transaction_id"),)
+    __table_args__ = (text_index("payment", "transaction_id"), Index("ix_payment_paid_on", "paid_on"))
 
     reference: str = Field(primary_key=True, max_length=255)
     position: int = Field(primary_key=True)
     payment_id: str = Field(max_length=32, index=True)
-    transaction_id: str | None = None
-    session_id: str | None = None
-    type: str | None = None
-    status: str | None = None
-    amount_minor: int | None = Field(default=None, sa_type=BigInteger)
-    currency: str | None = None
-    card_mask: str | None = None
-    card_brand: str | None = None
-    card_last4: str | None = Field(default=None, max_length=4)
-    provider_reference: str | None = None
     cguid_fingerprint: str | None = Field(default=None, max_length=64, index=True)
     authorisation_fingerprint: str | None = Field(default=None, max_length=64, index=True)
-    standing: str = Field(max_length=16)
-    attempts: int = 1
-    paid_on: date | None = Field(default=None, index=True)
-    """The day on which its session was submitted, otherwise the day of the archive's event, in the settings' zone."""
-    instalments: int | None = None
-    first_minor: int | None = Field(default=None, sa_type=BigInteger)
-    periodical_minor: int | None = Field(default=None, sa_type=BigInteger)
 
 
-class PaymentKeyRow(SQLModel, table=True):
+class PaymentKeyRow(BookedAttempt, table=True):
     """An attempt that does not decide its payment, but that an entry of a report may match.
 
     Entries are matched to attempts that may have taken money. An attempt that took no money leads only to its archive.
@@ -117,14 +127,6 @@ class PaymentKeyRow(SQLModel, table=True):
     payment_id: str = Field(max_length=32)
     cguid_fingerprint: str | None = Field(default=None, max_length=64, index=True)
     authorisation_fingerprint: str | None = Field(default=None, max_length=64, index=True)
-    card_last4: str | None = Field(default=None, max_length=4)
-    amount_minor: int | None = Field(default=None, sa_type=BigInteger)
-    currency: str | None = None
-    standing: str = Field(max_length=16)
-    paid_on: date | None = None
-    instalments: int | None = None
-    first_minor: int | None = Field(default=None, sa_type=BigInteger)
-    periodical_minor: int | None = Field(default=None, sa_type=BigInteger)
 
 
 AmountUnit = Literal["minor", "major"]

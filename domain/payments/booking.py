@@ -1,7 +1,7 @@
 """Books payments: gives each payment its standing, its amounts and the day on which it was made."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
 from functools import partial
 from itertools import count
@@ -112,20 +112,16 @@ def card_last4(attempt: Attempt) -> str | None:
     return attempt.card_no_last4 or last_four(attempt.card_mask)
 
 
+_AS_READ = tuple(each.name for each in fields(Attempt) if each.name in PaymentView.model_fields)
+
+
 def shown(payment: BookedPayment) -> PaymentView:
     """Return the view of a payment. It contains nothing that could charge a card."""
     attempt, instalments = payment.attempt, payment.instalments
     return PaymentView(
-        transaction_id=attempt.transaction_id,
-        session_id=attempt.session_id,
-        type=attempt.type,
-        status=attempt.status,
+        **{name: getattr(attempt, name) for name in _AS_READ},
         amount_minor=payment.amounts.amount_minor,
-        currency=attempt.currency,
-        card_mask=attempt.card_mask,
-        card_brand=attempt.card_brand,
         card_last4=card_last4(attempt),
-        provider_reference=attempt.provider_reference,
         standing=payment.standing,
         attempts=len(payment.payment.attempts),
         paid_on=payment.paid_on,

@@ -1,31 +1,16 @@
 """Payments and discrepancies as the JSON API and the command line show them."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, Field
 
-from models.payments import DiscrepancyCode, DiscrepancyState
+from models.payments import DiscrepancyCode, DiscrepancyState, PaymentFacts
 from models.views.parameters import Page, PageQuery, RequestBody, Statement, Text
 
 
-class PaymentView(BaseModel):
-    transaction_id: str | None
-    session_id: str | None
-    type: str | None
-    status: str | None
-    amount_minor: int | None
-    currency: str | None
-    card_mask: str | None
-    card_brand: str | None
-    card_last4: str | None
-    provider_reference: str | None
-    standing: str
-    attempts: int
-    paid_on: date | None
-    instalments: int | None
-    first_minor: int | None
-    periodical_minor: int | None
+class PaymentView(PaymentFacts):
+    """A payment in an archive, with its standing in the ledger."""
 
 
 class Explanation(RequestBody):

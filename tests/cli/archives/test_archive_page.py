@@ -47,21 +47,12 @@ RUN = RunView(
 )
 PAYMENT = PaymentView(
     transaction_id=TRANSACTION,
-    session_id=None,
     type="verify_credit_card",
     status="success",
     amount_minor=540_000,
     currency="ILS",
-    card_mask=None,
-    card_brand=None,
     card_last4="2377",
-    provider_reference=None,
     standing="verified",
-    attempts=1,
-    paid_on=None,
-    instalments=None,
-    first_minor=None,
-    periodical_minor=None,
 )
 DISCREPANCY = DiscrepancyView(
     discrepancy_id="8224f8586fb83c2dc7f5a2bacb6b820d",
