@@ -168,7 +168,8 @@ def damaged_file(reference: str) -> str:
     """Damage a content of an archive in the store and return its key."""
     found = ocfl.inventory(reference)
     assert found
-    key = ocfl.content_key(reference, found, next(iter(found.manifest)))
+    keys = [ocfl.content_key(reference, found, each) for each in found.manifest]
+    key = min(keys, key=lambda each: (each.count("/"), each))  # in no folder of its own, which would be left empty
     store().overwrite_bytes(b"damaged", key)
     return key
 

@@ -5,11 +5,15 @@ from datetime import UTC, datetime
 
 from adapters.tables.runs import receipts
 from domain.runs import cause_of
+from models.runs.batch import BatchKind
 from models.runs.cause import Cause
 from models.views.archives.archives import ArchiveQuery
+from models.views.parameters import PageQuery
+from services.batches import batches
 from services.receipts import latest_receipt_id
 from services.views import archive_list
 from tests.advice.named import commands_in, plain_commands_in
+from tests.batches import driven
 from tests.cli.conftest import Cellar, Ended
 from tests.installations import finished
 
@@ -20,7 +24,7 @@ PROGRAMS = {"up", "api", "worker"}
 def followed(cellar: Cellar, advice: str, **values: str) -> dict[str, Ended]:
     """Run each command that an advice names, and return how each ended. `values` stand for `NAME`, `REFERENCE`, ….
 
-    A re-run is planned by the command, and executed as a worker does.
+    A re-run or redelivery is planned by the command, and executed as a worker does.
     """
     ended = {}
     for command in commands_in(advice) or plain_commands_in(advice):
@@ -34,6 +38,8 @@ def followed(cellar: Cellar, advice: str, **values: str) -> dict[str, Ended]:
             if "add --yes" in ended[command].errors:  # on a terminal it asks, and a person says yes
                 ended[command] = cellar(*words, "--yes")
             assert ended[command].status in (0, 1), ended[command].errors
+            if words[:2] == ["endpoints", "redeliver"]:
+                driven(batches.page(PageQuery(), BatchKind.REDELIVER).items[0].id)
     return ended
 
 
