@@ -17,7 +17,7 @@ from adapters.files.disks import Disk, disks
 from adapters.inbox.inbox import Backlog, backlog
 from adapters.observation.metrics import CONTENT_TYPE, process_metrics, shared_exposition
 from adapters.tables import conditions
-from adapters.tables.open_conditions import DerivedCode, every_label, open_conditions
+from adapters.tables.open_conditions import every_label, open_conditions
 from api.authorization import API_TOKEN
 from api.errors import READERS_FAILURES, Responses
 from api.receiver.health import why_not_ready
@@ -26,7 +26,7 @@ from models.completeness.processes import Why
 from models.errors import System
 from models.runs.receipt import DEFAULT_SOURCE
 from models.sources import ClockWarning
-from models.store.condition import OF_FAULTS
+from models.store.condition import OF_FAULTS, DerivedCode
 from models.views.troubles import ConditionGroup
 from services.health.recent import Recent
 from services.sources import clock_warnings

@@ -10,7 +10,7 @@ from prefect.runtime import flow_run
 from adapters.platform.cancellation import in_thread
 from adapters.settings.settings import settings
 from adapters.tables.messages import notifications
-from adapters.tables.open_conditions import DerivedCode, open_numbers
+from adapters.tables.open_conditions import open_numbers
 from domain.messages.bodies import MOST_REPORTED, payments_discrepancies
 from domain.messages.endpoints import message_id_of
 from domain.messages.summaries import open_discrepancies_summary
@@ -18,6 +18,7 @@ from flows.execution.reporting import emit, optional_summary
 from flows.execution.tasks import RETRIED, attempt_at
 from models.errors import Transient
 from models.messages.event import Event
+from models.store.condition import DerivedCode
 from models.views.archives.payments import ListedDiscrepancy
 from services.messages.attempts import check_confirmed, send, send_unrecorded
 from services.messages.events import announce

@@ -7,13 +7,14 @@ from prefect.artifacts import acreate_markdown_artifact
 
 from adapters.platform.cancellation import in_thread
 from adapters.tables.completeness import missing_processes
-from adapters.tables.open_conditions import DerivedCode, open_conditions
+from adapters.tables.open_conditions import open_conditions
 from domain.messages.summaries import MOST_SHOWN, missing_summary
 from flows.execution.reporting import emit, optional_summary
 from flows.execution.results import RESULTS
 from flows.execution.tasks import without_text
 from models.completeness.processes import Closing
 from models.errors import Transient
+from models.store.condition import DerivedCode
 from services.completeness import finding_missing
 from services.completeness.alerting import announce_missing
 

@@ -114,14 +114,18 @@ class Meaning:
 
 
 class FindingCode(StrEnum):
-    """Codes of findings. Each is the name of a `finding`: what it means, and what it says with its values, if any."""
+    """Codes of findings. Each is the name of a `finding`, with its English.
+
+    `detail` is what it says with its values, `short` what it means in a few words; either may be empty.
+    """
 
     meaning: Meaning
     detail: str
+    short: str
 
-    def __new__(cls, code: str, meaning: Meaning | None = None, detail: str = "") -> Self:
+    def __new__(cls, code: str, meaning: Meaning | None = None, detail: str = "", short: str = "") -> Self:
         made = str.__new__(cls, code)
-        made._value_, made.meaning, made.detail = code, meaning or Meaning(code), detail
+        made._value_, made.meaning, made.detail, made.short = code, meaning or Meaning(code), detail, short
         return made
 
     @staticmethod
@@ -129,6 +133,6 @@ class FindingCode(StrEnum):
         return name
 
 
-def finding(what: str, to_do: str, detail: str = "") -> tuple[Any, Meaning, str]:
+def finding(what: str, to_do: str, detail: str = "", *, short: str = "") -> tuple[Any, Meaning, str, str]:
     """Return the declaration of a member of `FindingCode`, whose name is its code."""
-    return auto(), Meaning(what, to_do), detail
+    return auto(), Meaning(what, to_do), detail, short

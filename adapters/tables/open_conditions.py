@@ -5,7 +5,6 @@ All faces read what is found here: status, failures, the overview, letters to pe
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from itertools import chain, product
 from typing import Any
 
@@ -25,28 +24,20 @@ from models.messages.notification import NotificationRow, NotificationState
 from models.payments import DiscrepancyRow, DiscrepancyState
 from models.runs.cause import WaitingRow
 from models.runs.receipt import RefusedRow
-from models.store.condition import OF_CHECKS, ConditionCode, ConditionRow, Severity, Subject
+from models.store.condition import (
+    ALL_CODES,
+    OF_CHECKS,
+    AnyCode,
+    ConditionCode,
+    ConditionRow,
+    DerivedCode,
+    Severity,
+    Subject,
+)
 from models.views.troubles import ConditionGroup
 
 NOT_KEPT = "UNKNOWN"
 """The cause of an archive that failed before causes were kept."""
-
-
-class DerivedCode(StrEnum):
-    """What is wrong by the rows of other tables, without a row of `condition`."""
-
-    ARCHIVE_FAILED = "ARCHIVE_FAILED"
-    PROCESS_MISSING = "PROCESS_MISSING"
-    SYSTEM_AWAY = "SYSTEM_AWAY"
-    DELIVERY_REFUSED = "DELIVERY_REFUSED"
-    DISCREPANCY_OPEN = "DISCREPANCY_OPEN"
-    ENDPOINT_FAILING = "ENDPOINT_FAILING"
-    ENDPOINT_DISABLED = "ENDPOINT_DISABLED"
-    MESSAGES_DEAD = "MESSAGES_DEAD"
-
-
-AnyCode = ConditionCode | DerivedCode
-ALL: tuple[AnyCode, ...] = (*DerivedCode, *ConditionCode)
 
 
 _NUMBER = func.count()
@@ -184,7 +175,7 @@ _ROWS: Mapping[AnyCode, _Rows] = {
 }
 
 
-def open_conditions(codes: Collection[AnyCode] = ALL, source: str | None = None) -> list[ConditionGroup]:
+def open_conditions(codes: Collection[AnyCode] = ALL_CODES, source: str | None = None) -> list[ConditionGroup]:
     """Return what is wrong now, by code in the order of the codes; of a code, what concerns most first.
 
     Args:
@@ -197,7 +188,7 @@ def open_conditions(codes: Collection[AnyCode] = ALL, source: str | None = None)
     with reading() as session:
         of_rows = [_found(session, code, _ROWS[code], source) for code in codes if code in _ROWS]
         found = [*chain(*of_rows), *_of_checks(session, codes)]
-    return sorted(found, key=lambda each: ALL.index(each.code))
+    return sorted(found, key=lambda each: ALL_CODES.index(each.code))
 
 
 def open_numbers(code: AnyCode) -> dict[str, int]:

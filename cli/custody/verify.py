@@ -26,7 +26,6 @@ from adapters.settings.settings import settings
 from adapters.tables.archives import archives
 from cli.custody.judged_again import judge_again, print_judged
 from cli.terminal import time_text
-from domain.words.findings import CONDITIONS
 from models.archive.verdict import Judged
 from models.errors import Conflict, Refused
 from models.store.condition import OF_FAULTS
@@ -244,6 +243,6 @@ def _advice(found: Iterable[Fault]) -> dict[str, list[Fault]]:
     advice: dict[str, list[Fault]] = {}
     for fault in Fault:
         if fault in found:
-            to_do = CONDITIONS[OF_FAULTS[fault]].to_do if fault in OF_FAULTS else _NOTHING_TO_DO
+            to_do = OF_FAULTS[fault].meaning.to_do if fault in OF_FAULTS else _NOTHING_TO_DO
             advice.setdefault(to_do, []).append(fault)
     return advice

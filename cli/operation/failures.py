@@ -8,13 +8,13 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from adapters.tables.open_conditions import NOT_KEPT, DerivedCode, open_conditions
+from adapters.tables.open_conditions import NOT_KEPT, open_conditions
 from cli.terminal import Json, cell, console, paragraph, print_json, time_text
 from domain.completeness.missing import left_text
 from domain.people.letters import count_text
 from domain.runs import heals_by_rerun, waits_text
 from domain.words.causes import CAUSES
-from models.store.condition import OF_CHECKS, ConditionCode, Subject
+from models.store.condition import OF_CHECKS, ConditionCode, DerivedCode, Subject
 from models.views.troubles import ConditionGroup, FailureGroup, Failures
 from services.views.troubles import failures as failures_by_cause
 

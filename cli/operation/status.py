@@ -16,12 +16,12 @@ import flows
 from adapters.database import facts
 from adapters.inbox.inbox import Backlog, backlog
 from adapters.peers import prefect_facts
-from adapters.tables.open_conditions import AnyCode, DerivedCode, open_conditions
+from adapters.tables.open_conditions import open_conditions
 from adapters.tables.runs import leases
 from cli.operation.failures import print_conditions
 from cli.terminal import Json, cell, console, print_json
 from domain.people import letters
-from models.store.condition import OF_CHECKS, Severity
+from models.store.condition import OF_CHECKS, AnyCode, DerivedCode, Severity
 from models.views.health import Check, Verdict
 from models.views.troubles import ConditionGroup
 from services.health.agreement import agreement_probes

@@ -7,8 +7,8 @@ from gettext import NullTranslations
 
 from domain.people.notices import Word
 from domain.runs import age_text, heals_by_rerun
+from domain.words.catalogue import MEANINGS
 from domain.words.catalogue import word as worded
-from domain.words.findings import CONDITIONS
 from domain.words.wording import ENGLISH, N_, NN_, Plural
 from models.errors import System
 from models.people import Notice, NoticeKind
@@ -187,7 +187,7 @@ def _values(notice: Notice, places: Places, now: datetime, texts: NullTranslatio
         to_do = _BRING_KEY if notice.key == System.KEY else _SEE_DOCTOR
     elif notice.kind is NoticeKind.CONDITION:  # its key begins with its code
         code = notice.key.partition(" ")[0]
-        meaning = CONDITIONS.get(code, Meaning(code))
+        meaning = MEANINGS.get(code, Meaning(code))
         what, to_do = meaning.what, meaning.to_do
     values = {
         "key": notice.key,

@@ -8,16 +8,16 @@ from typing import Any
 
 from domain.words.causes import ANSWERS, CAUSES
 from domain.words.codes import WORDS
-from domain.words.findings import CONDITIONS
 from domain.words.parts import PARTS
 from domain.words.sentences import SENTENCES
 from domain.words.wording import ENGLISH
 from models.archive.warning import WarningCode
 from models.payments import DiscrepancyCode
-from models.said import Meaning, Said, said, said_of, verbatim
+from models.said import FindingCode, Meaning, Said, said, said_of, verbatim
+from models.store.condition import ALL_CODES
 
-FINDINGS = {str(code): code for codes in (WarningCode, DiscrepancyCode) for code in codes}
-MEANINGS: Mapping[str, Meaning] = {**CAUSES, **{code: each.meaning for code, each in FINDINGS.items()}, **CONDITIONS}
+FINDINGS: Mapping[str, FindingCode] = {str(each): each for each in (*WarningCode, *DiscrepancyCode, *ALL_CODES)}
+MEANINGS: Mapping[str, Meaning] = {**CAUSES, **{code: each.meaning for code, each in FINDINGS.items()}}
 """What a code means, wherever it is said. Codes of causes and of findings differ."""
 TEXTS: Mapping[str, str] = {
     **WORDS,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from domain.words.findings import CONDITION_NAMES
+from models.store.condition import ALL_CODES
 
 WORDS: Mapping[str, str] = {
     # states of archives, receipts and messages
@@ -112,7 +112,7 @@ WORDS: Mapping[str, str] = {
     "broken": "Broken",
     "unsigned": "Unsigned",
     "unreadable": "Unreadable",
-    **CONDITION_NAMES,
+    **{str(each): each.short for each in ALL_CODES},
     # why a process is missing
     "missing_submitted": "submitted, and not archived",
     "missing_deleted": "deleted without an archive",

@@ -8,6 +8,7 @@ from typing import Any
 from sqlmodel import Field, SQLModel
 
 from models.columns import Json, Moment
+from models.said import FindingCode, finding
 from models.store.fixity import Fault
 
 
@@ -32,17 +33,86 @@ class Severity(StrEnum):
     INFO = "info"
 
 
-class ConditionCode(StrEnum):
+_RESTORE = "Restore it from a backup of the store, or let Cellosign send the archive again. Then run cellar verify."
+_CONFIRM = "Ask the operator of the endpoint. The page of the endpoint shows each attempt."
+
+
+class ConditionCode(FindingCode):
     """What is wrong with a complete archive or the store. `RUN_FAILED`: its last run failed. Checks find the others."""
 
-    RUN_FAILED = "RUN_FAILED"
-    FILE_DAMAGED = "FILE_DAMAGED"
-    FILE_MISSING = "FILE_MISSING"
-    FILE_EXTRA = "FILE_EXTRA"
-    FILE_UNREADABLE = "FILE_UNREADABLE"
-    ROWS_DIFFER = "ROWS_DIFFER"
-    ROWS_STALE = "ROWS_STALE"
-    STORE_ABSENT = "STORE_ABSENT"
+    RUN_FAILED = finding(
+        "The last run failed, so the archive may be damaged although it was complete.",
+        "Run cellar verify: it names each damaged file. Then run the archive again.",
+        short="Last run failed",
+    )
+    FILE_DAMAGED = finding("The store has other bytes than were written.", _RESTORE, short="Damaged")
+    FILE_MISSING = finding("The store has lost a file.", _RESTORE, short="File missing")
+    FILE_EXTRA = finding(
+        "The store has a file that cellar has not written.",
+        "Find out who made it, remove it, then run cellar verify.",
+        short="Unknown file",
+    )
+    FILE_UNREADABLE = finding(
+        "A file in the store cannot be read.",
+        "Check the disk or bucket, and put a file in the place of a link, pipe or device. Then run cellar verify.",
+        short="Unreadable",
+    )
+    ROWS_DIFFER = finding(
+        "The database says otherwise than the store, which is right.",
+        "Run the archive again (cellar rerun), which loads its rows from the store. Lost receipts and deliveries "
+        "come back by `cellar rebuild` alone, into an empty database.",
+        short="Data differs",
+    )
+    ROWS_STALE = finding(
+        "The data was read with other settings than those of today. Nothing is lost.",
+        "Run the archive again (cellar rerun), or set the settings back. Very many archives are read again by "
+        "cellar rebuild, into an empty database.",
+        short="Data of other settings",
+    )
+    STORE_ABSENT = finding(
+        "The store is not there: nothing was ever archived in its place.",
+        "Mount its disk, or correct CELLAR_STORE_URL, then run cellar verify.",
+        short="Store not there",
+    )
+
+
+class DerivedCode(FindingCode):
+    """What is wrong by the rows of other tables, without a row of `condition`."""
+
+    ARCHIVE_FAILED = finding(
+        "Runs have failed, and none is on its way.", "Run cellar failures.", short="Failed archives"
+    )
+    PROCESS_MISSING = finding(
+        "A process should have been archived, and Cellosign will delete it.",
+        "Let Cellosign send it again before that.",
+        short="Missing processes",
+    )
+    SYSTEM_AWAY = finding(
+        "Archives wait for a system, and go on by themselves once it is back.",
+        "Run cellar doctor.",
+        short="Runs wait for a system",
+    )
+    DELIVERY_REFUSED = finding(
+        "Deliveries were refused; their bodies are in quarantine.",
+        "Release or dismiss each of them.",
+        short="Refused bodies",
+    )
+    DISCREPANCY_OPEN = finding(
+        "Payments, forms or settlement reports contradict each other.",
+        "Explain each discrepancy.",
+        short="Open discrepancies",
+    )
+    ENDPOINT_FAILING = finding("An endpoint does not confirm its messages.", _CONFIRM, short="Endpoints that fail")
+    ENDPOINT_DISABLED = finding(
+        "An endpoint is disabled, and gets no messages.", "Enable it once it is well.", short="Disabled endpoints"
+    )
+    MESSAGES_DEAD = finding(
+        "Messages were given up.", "Send them again once their endpoint is well.", short="Messages given up"
+    )
+
+
+AnyCode = ConditionCode | DerivedCode
+ALL_CODES: tuple[AnyCode, ...] = (*DerivedCode, *ConditionCode)
 
 
 OF_FAULTS: Mapping[Fault, ConditionCode] = {

@@ -8,7 +8,6 @@ from adapters.files.store import store
 from adapters.store import seals
 from adapters.store.objects.requests import StoredRequest
 from adapters.store.ocfl import FILES, REQUEST
-from domain.words.findings import CONDITIONS
 from models.archive.archive import Archive
 from models.archive.content import ContentCut
 from models.errors import Conflict, Locked
@@ -82,7 +81,7 @@ def refuse_doubtful(findings: Sequence[FixityFinding]) -> None:
 
 def _remedy(findings: Sequence[FixityFinding]) -> str:
     if all(each.fault in (Fault.DIFFERS, Fault.STALE) for each in findings):
-        return CONDITIONS[ConditionCode.ROWS_DIFFER].to_do
+        return ConditionCode.ROWS_DIFFER.meaning.to_do
     return "restore the archive from a copy of the store"
 
 

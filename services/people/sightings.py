@@ -13,7 +13,7 @@ import structlog
 from sqlmodel import col, func, select
 
 from adapters.database.transactions import reading
-from adapters.tables.open_conditions import DerivedCode, open_conditions
+from adapters.tables.open_conditions import open_conditions
 from adapters.tables.people import notices
 from domain.people.letters import counts_text, ended_text, missing_text
 from domain.people.notices import MANNERS, opened
@@ -21,7 +21,7 @@ from models.completeness.processes import Closing, MissingProcessRow
 from models.errors import System, Transient
 from models.people import Notice, NoticeKind, Sighting
 from models.runs.receipt import RefusedRow
-from models.store.condition import OF_CHECKS, ConditionCode, Severity
+from models.store.condition import OF_CHECKS, ConditionCode, DerivedCode, Severity
 from models.views.troubles import ConditionGroup
 
 log = structlog.get_logger()

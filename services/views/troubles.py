@@ -8,13 +8,13 @@ from sqlmodel import Session, col, exists, func, select
 
 from adapters.database.listing import Order, equal_to, listed
 from adapters.database.transactions import reading
-from adapters.tables.open_conditions import AnyCode, DerivedCode, open_conditions
+from adapters.tables.open_conditions import open_conditions
 from domain.completeness.missing import hours_left
 from models.archive.archive import ArchiveRow
 from models.completeness.processes import MissingProcessRow
 from models.payments import DiscrepancyEventRow, DiscrepancyRow, DiscrepancyState
 from models.runs.receipt import RefusedRow
-from models.store.condition import ConditionCode
+from models.store.condition import AnyCode, ConditionCode, DerivedCode
 from models.views.archives.payments import DiscrepancyPage, DiscrepancyQuery, ListedDiscrepancy
 from models.views.troubles import (
     ConditionGroup,

@@ -16,7 +16,7 @@ from adapters.database.transactions import writing
 from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl
 from adapters.store.objects import history
-from adapters.tables.open_conditions import DerivedCode, open_numbers
+from adapters.tables.open_conditions import open_numbers
 from adapters.tables.people import notices
 from adapters.tables.runs import receipts, runs
 from cli.custody.verify import _advice
@@ -32,6 +32,7 @@ from models.payments import Discrepancy, DiscrepancyCode
 from models.people import NoticeKind
 from models.runs.cause import Cause
 from models.runs.run import RunState
+from models.store.condition import DerivedCode
 from models.store.fixity import Fault
 from services.completeness.finding_missing import find_missing
 from services.messages import endpoints

@@ -16,11 +16,12 @@ from pytest_httpserver import HTTPServer
 from standardwebhooks import Webhook
 
 from adapters.settings.settings import Settings
-from adapters.tables.open_conditions import DerivedCode, open_numbers
+from adapters.tables.open_conditions import open_numbers
 from flows import import_reports as flow_module
 from flows.import_reports import import_reports
 from flows.reevaluate_payments import reevaluate_payments
 from models.errors import Conflict, Transient
+from models.store.condition import DerivedCode
 from models.views.archives.payments import Explanation
 from services.payments.discrepancies import explain
 from services.views import troubles

@@ -13,11 +13,12 @@ from prefect.flow_engine import run_flow_async
 
 from adapters.database.transactions import writing
 from adapters.settings.settings import Settings
-from adapters.tables.open_conditions import DerivedCode, open_numbers
+from adapters.tables.open_conditions import open_numbers
 from adapters.tables.runs import waiting
 from flows.process_archive import process_archive
 from models.errors import System
 from models.runs.cause import WaitingRow
+from models.store.condition import DerivedCode
 from models.views.archives.archives import ArchiveView, CauseView
 from services.views import archive_view
 from tests.conftest import wait_until

@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
 
-from adapters.tables.open_conditions import DerivedCode, open_numbers
+from adapters.tables.open_conditions import open_numbers
 from api.console.frame.cookies import ROOT
 from api.console.frame.entrance import see
 from api.console.frame.forms import Form, Posted
@@ -18,6 +18,7 @@ from models.errors import Refused
 from models.messages.event import EventType
 from models.messages.notification import NotificationState
 from models.runs.batch import BatchKind
+from models.store.condition import DerivedCode
 from models.views.batch import RedeliveryFilter
 from models.views.messages.endpoints import NewEndpoint, Rotation
 from models.views.messages.messages import MessageQuery

@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
 
-from adapters.tables.open_conditions import NOT_KEPT, DerivedCode, open_conditions, open_numbers
+from adapters.tables.open_conditions import NOT_KEPT, open_conditions, open_numbers
 from adapters.tables.runs import refused
 from api.console.frame.cookies import ROOT
 from api.console.frame.entrance import see
@@ -19,7 +19,7 @@ from models.errors import Refused
 from models.people import ActionKind
 from models.runs.batch import BatchKind
 from models.runs.receipt import RefusedDelivery
-from models.store.condition import ConditionCode
+from models.store.condition import ConditionCode, DerivedCode
 from models.views.archives.archives import ArchiveFilter
 from models.views.archives.payments import DiscrepancyQuery, Explanation
 from models.views.parameters import Dismissal

@@ -11,7 +11,7 @@ from adapters.database.transactions import writing
 from adapters.settings.settings import Settings
 from adapters.tables import conditions
 from adapters.tables.conditions import Found
-from adapters.tables.open_conditions import DerivedCode, every_label, open_conditions
+from adapters.tables.open_conditions import every_label, open_conditions
 from adapters.tables.runs import receipts
 from models.archive.archive import State
 from models.completeness.processes import MissingProcessRow
@@ -20,7 +20,7 @@ from models.messages.notification import NotificationRow
 from models.payments import DiscrepancyRow
 from models.runs.cause import Cause, WaitingRow
 from models.runs.receipt import RefusedRow
-from models.store.condition import ConditionCode, Subject
+from models.store.condition import ConditionCode, DerivedCode, Subject
 from services.views.troubles import failures
 from tests.records import NOON, digest, registered
 

@@ -1,6 +1,5 @@
 """What is said is worded in every language, from its code and its values."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -14,7 +13,6 @@ from domain.archive.verdict_text import document_text
 from domain.words.catalogue import FINDINGS, MEANINGS, TEXTS, named
 from domain.words.causes import ANSWERS, CAUSES, REFUSALS
 from domain.words.codes import WORDS
-from domain.words.findings import CONDITIONS
 from domain.words.sentences import SENTENCES, because
 from models.archive.verdict import UNREADABLE, LaterChange, Outcome, Strength, Tier, TimeSource, Verdict
 from models.archive.warning import WarningCode
@@ -24,6 +22,7 @@ from models.messages.notification import Stage
 from models.payments import DiscrepancyCode
 from models.said import Said, SentenceCode, moment, said, verbatim
 from models.settlements.settlement import EntryKind
+from models.store.condition import ALL_CODES
 from models.views.health import Verdict as Health
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
@@ -135,8 +134,6 @@ def test_causes_refusals_and_answers_that_errors_may_have_are_those_that_have_wo
 
 
 def test_a_code_means_one_thing() -> None:
-    parts: list[Mapping[str, object]] = [CAUSES, WarningCode.__members__, DiscrepancyCode.__members__, CONDITIONS]
-
-    assert len(MEANINGS) == sum(map(len, parts))
+    assert len(MEANINGS) == sum(map(len, (CAUSES, WarningCode, DiscrepancyCode, ALL_CODES)))
     with_detail = [each for each in FINDINGS.values() if each.detail]
     assert len(TEXTS) == sum(map(len, (WORDS, SENTENCES, MEANINGS, with_detail)))

@@ -6,12 +6,11 @@ from datetime import UTC, datetime
 import pytest
 from rich.console import Console
 
-from adapters.tables.open_conditions import DerivedCode
 from adapters.tables.runs import receipts, runs
 from cli.operation.failures import FailuresAndConditions, print_failures
 from models.errors import System
 from models.runs.cause import Cause
-from models.store.condition import Severity, Subject
+from models.store.condition import DerivedCode, Severity, Subject
 from models.views.troubles import ConditionGroup, FailureGroup
 from tests.cli.conftest import Cellar
 from tests.records import NOON, registered, run_row

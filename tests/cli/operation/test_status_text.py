@@ -7,9 +7,8 @@ from datetime import UTC, datetime
 from rich.console import Console
 
 from adapters.inbox.inbox import Backlog
-from adapters.tables.open_conditions import AnyCode, DerivedCode
 from cli.operation.status import Status, print_checks, print_status
-from models.store.condition import ConditionCode, Severity, Subject
+from models.store.condition import AnyCode, ConditionCode, DerivedCode, Severity, Subject
 from models.views.health import Check, Verdict
 from models.views.troubles import ConditionGroup
 

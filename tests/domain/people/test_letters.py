@@ -7,9 +7,9 @@ import pytest
 from adapters.words.languages import texts
 from domain.people.letters import Places, counts_text, ended_text, missing_text, trial_text, words
 from domain.people.notices import Word, opened
-from domain.words.findings import CONDITIONS
 from domain.words.wording import LANGUAGES, Language
 from models.people import Notice, NoticeKind, Sighting
+from models.store.condition import ConditionCode
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 PLACES = Places("https://cellar.example", "https://prefect.example")
@@ -67,9 +67,9 @@ def test_deadlines_say_how_many_are_deleted_within_which_hours() -> None:
 def test_condition_without_a_letter_of_its_own_says_what_it_means_and_what_to_do() -> None:
     assert said(notice(NoticeKind.CONDITION, "FILE_MISSING", 3)) == [
         "cellar: FILE_MISSING (3)",
-        CONDITIONS["FILE_MISSING"].what,
+        ConditionCode.FILE_MISSING.meaning.what,
         "Since 2026-01-01 12:00 UTC, the last at 2026-01-01 14:00 UTC.",
-        CONDITIONS["FILE_MISSING"].to_do,
+        ConditionCode.FILE_MISSING.meaning.to_do,
         "https://cellar.example/console/",
     ]
 

@@ -15,13 +15,14 @@ from sqlmodel import update
 
 from adapters.database.transactions import writing
 from adapters.settings.settings import Settings, settings
-from adapters.tables.open_conditions import DerivedCode, open_numbers
+from adapters.tables.open_conditions import open_numbers
 from adapters.tables.runs import receipts, runs, waiting
 from models.archive.archive import State as Stands
 from models.errors import System, Transient
 from models.runs.cause import Cause
 from models.runs.receipt import Delivery, ReceiptRow
 from models.runs.run import RunState, Trigger
+from models.store.condition import DerivedCode
 from services.triggering.reruns import end_lost_waits, rerun, start_asked
 from services.triggering.trigger import start_run
 from tests.conftest import free_port

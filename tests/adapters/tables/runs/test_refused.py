@@ -4,10 +4,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 from adapters.tables.messages import notifications
-from adapters.tables.open_conditions import DerivedCode, open_numbers
+from adapters.tables.open_conditions import open_numbers
 from adapters.tables.runs import refused
 from models.messages.notification import NotificationRow
 from models.runs.receipt import RefusedDelivery
+from models.store.condition import DerivedCode
 from models.views.archives.archives import ArchiveQuery
 from models.views.troubles import RefusedQuery
 from services.messages.events import delivery_refused, event_row

@@ -5,13 +5,14 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from adapters.tables.open_conditions import DerivedCode, open_conditions, open_numbers
+from adapters.tables.open_conditions import open_conditions, open_numbers
 from adapters.tables.runs import receipts, runs
 from adapters.tables.runs.waiting import Wait
 from models.archive.archive import State
 from models.errors import System
 from models.runs.cause import Cause
 from models.runs.run import RunState
+from models.store.condition import DerivedCode
 from models.views.archives.archives import ArchiveQuery, RunView
 from services.views import archive_list, archive_view
 from tests.records import NOON, delivery, registered, run_row
