@@ -1,4 +1,6 @@
-"""Anchors in the store, and the same files at the witness.
+"""Anchors in the store, the same files at the witness, and the key that signs them.
+
+The key is ed25519 and lies outside the store, so that an insider of the store cannot sign.
 
 An anchor is a folder, `anchors/NUMBER`. Its `statement` is written last and once: it decides which of several writers
 made the anchor. All other files begin with the anchor's root, so writers do not mix theirs:

@@ -1,6 +1,9 @@
 """Says why the database cannot be used: which file or server cellar asked for, why there, and what to do.
 
 Users and passwords stay out. So do the drivers' texts about Postgres, which name the user.
+
+A server takes a bounded number of connections from all programs together. So each program keeps to a number of its own,
+which is a setting, and names its connections, so that they can be counted on the server.
 """
 
 import os

@@ -1,7 +1,7 @@
 """Resolves the host of a URL, and says which addresses are on the public internet.
 
 A connection goes to the address that was checked. A name that resolves to a public address first and to
-169.254.169.254 later gets no connection.
+169.254.169.254 later gets no connection. `fault_at` connects, sends nothing, and says why the connection fails.
 """
 
 import asyncio

@@ -1,4 +1,7 @@
-"""`cellar verify`: checks the store against its digests and its receipts, and the database against the store."""
+"""`cellar verify`: checks the store against its digests and its receipts, and the database against the store.
+
+A note in the data folder has the progress, so that an interrupted check can be resumed.
+"""
 
 import json
 import time

@@ -2,7 +2,8 @@
 
 A *receipt* is a distinct request body, named by its SHA-256. A *delivery* is one arrival of a receipt: first a small
 durable record in the inbox, then a row in the database. A *version* is a receipt that says something new about its
-process.
+process. A *refused delivery* is no well-formed archive: first a record in quarantine, then a row; its body may name its
+process even so.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,11 @@
-"""Holds an archive against the anchors of the store before it is handed out, and proves that an anchor has it.
+"""Holds archives against the anchors of the store, and proves that an anchor has an archive.
 
-Nobody names a root here. So what this installation knows outside the store stands in for it: the note of the last
-anchor, the key that signs, and the witness.
+`hold` takes the root that a person names: everything that the anchors up to it name must be there, unaltered. An object
+must fulfil each of its leaves, not only the last: an anchor made after a forgery does not make it right. The leaves of
+several anchors are merged by the objects that they name; a few leaves of each anchor are in memory.
+
+`against_newest` serves before an archive is handed out, where nobody names a root. So what this installation knows
+outside the store stands in for it: the note of the last anchor, the key that signs, and the witness.
 """
 
 import hashlib
@@ -42,8 +46,10 @@ from models.store.anchor import AnchorProof, Leaf
 from models.store.fixity import Fault, FixityFinding
 from services.anchors.chain import Link, chain, readable, target
 
-_AT_ONCE = 32  # anchors: each has a block of leaves in memory
+_ANCHORS_AT_ONCE = 32  # each has a block of leaves in memory
 _LINES_AT_ONCE = 1000
+_OBJECTS_AT_ONCE = 256
+_THREADS = 16
 Source = tuple[Storage, Anchor]
 
 
@@ -65,8 +71,8 @@ def named_objects(sources: Sequence[Source]) -> Iterator[Iterator[Named]]:
     """
     with ExitStack() as stack:
         streams = [_leaves(*each) for each in sources]
-        while len(streams) > _AT_ONCE:
-            streams = [*streams[_AT_ONCE:], stack.enter_context(_kept(streams[:_AT_ONCE]))]
+        while len(streams) > _ANCHORS_AT_ONCE:
+            streams = [*streams[_ANCHORS_AT_ONCE:], stack.enter_context(_kept(streams[:_ANCHORS_AT_ONCE]))]
         yield _grouped(_merged(streams))
 
 
@@ -279,10 +285,6 @@ def proof_of(reference: str) -> AnchorProof | None:
     return proof
 
 
-_HOLDING_AT_ONCE = 256
-_THREADS = 16
-
-
 @dataclass(frozen=True, slots=True)
 class Held:
     """The store, held against an anchor. `anchor` is None where no anchor with the root was found.
@@ -357,7 +359,7 @@ def _paired(names: Iterator[Named], objects: Iterator[Found]) -> Iterator[tuple[
 def _check(pairs: Iterable[tuple[Named, Found]], tally: _Tally) -> None:
     left = iter(pairs)
     with ThreadPoolExecutor(_THREADS) as threads:
-        while page := list(islice(left, _HOLDING_AT_ONCE)):
+        while page := list(islice(left, _OBJECTS_AT_ONCE)):
             checkpoint()
             if store().worth_a_thread_bytes:  # a folder: threads would wait for the interpreter
                 checked = [_checked(*each) for each in page]
