@@ -29,7 +29,8 @@ from models.archive.archive import Archive, FormField, Signature
 from models.archive.content import Content
 from models.archive.session import Session
 from models.archive.verdict import Verdict
-from models.payments import Discrepancy, PaymentTerms
+from models.discrepancies import Discrepancy
+from models.payments import PaymentTerms
 from models.said import Said
 from models.store.anchor import AnchorProof
 from models.store.condition import OF_FAULTS

@@ -73,7 +73,7 @@ async def _start_runs() -> None:
 async def start_missing_runs(client: PrefectClient, names: Collection[str]) -> int:
     """Start a run for each endpoint that has none. Two runs of an endpoint share its messages, and send none twice.
 
-    A run that was due an hour ago counts no longer: a stock worker that was killed leaves its run Running for ever.
+    A run that was due more than an hour ago is ignored: a killed stock worker leaves its run Running forever.
     """
     deployment = await client.read_deployment_by_name(DEPLOYMENT)
     unended = FlowRunFilter(

@@ -39,9 +39,9 @@ from flows.execution.reporting import emit, optional_summary
 from flows.execution.results import RESULTS, remove_results
 from flows.execution.tasks import RETRIED, RETRIED_SHORTLY, attempt_at
 from models.archive.verdict import Outcome
+from models.discrepancies import DiscrepancyState
 from models.errors import Refused, Transient
 from models.messages.notification import AttemptTrigger, NotificationState
-from models.payments import DiscrepancyState
 from models.runs.receipt import Identity
 from models.runs.run import Trigger
 from services.custody.remembering import check_again

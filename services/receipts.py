@@ -17,8 +17,8 @@ from domain.archive.rows import Rows, rows_of
 from domain.completeness.missing import missing_text
 from domain.payments.reconciliation import reconcile
 from models.archive.archive import Archive
+from models.discrepancies import Discrepancy
 from models.errors import Conflict, Locked, Refused
-from models.payments import Discrepancy
 
 
 def latest_receipt_id(reference: str) -> str:

@@ -14,8 +14,8 @@ from domain.archive.rows import rows_of
 from domain.archive.versions import age_of
 from domain.payments.reconciliation import reconcile
 from models.archive.archive import Archive
+from models.discrepancies import PAYLOAD_CODES
 from models.messages.endpoint import EndpointRow
-from models.payments import PAYLOAD_CODES
 from models.runs.receipt import DEFAULT_SOURCE, Delivery, VersionRow
 from models.runs.run import RunRow, RunState, Trigger
 from models.said import verbatim

@@ -14,7 +14,8 @@ from adapters.store.seals import fingerprint, previewed_fingerprints
 from adapters.store.settlement_reports import staged
 from domain.payments.identity import plain_authorisation
 from domain.settlements.report import read_format
-from models.payments import DiscrepancyEventRow, DiscrepancyLogRow, DiscrepancyRow, DiscrepancyState, PaymentRow
+from models.discrepancies import DiscrepancyEventRow, DiscrepancyLogRow, DiscrepancyRow, DiscrepancyState
+from models.payments import PaymentRow
 from models.settlements.settlement import (
     SettlementCandidateRow,
     SettlementEntryRow,

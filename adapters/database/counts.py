@@ -8,8 +8,8 @@ from sqlmodel import Session, col, func, select
 
 from adapters.database.transactions import reading
 from models.archive.archive import ArchiveRow, State
+from models.discrepancies import DiscrepancyCode, DiscrepancyRow, DiscrepancyState
 from models.messages.notification import NotificationRow, NotificationState
-from models.payments import DiscrepancyCode, DiscrepancyRow, DiscrepancyState
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from sqlmodel import SQLModel, col, exists
 
 from models.archive.archive import ArchiveRow, State
 from models.archive.warning import WarningCode, WarningRow
-from models.payments import DiscrepancyRow, DiscrepancyState
+from models.discrepancies import DiscrepancyRow, DiscrepancyState
 from models.runs.receipt import DeliveryRow, RefusedRow, VersionRow
 from models.store.condition import ConditionRow, Subject
 

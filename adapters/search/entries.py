@@ -36,7 +36,8 @@ from domain.search import (
     version_of,
 )
 from models.archive.archive import ArchiveRow, FormFieldRow
-from models.payments import DiscrepancyRow, DiscrepancyState, PaymentRow
+from models.discrepancies import DiscrepancyRow, DiscrepancyState
+from models.payments import PaymentRow
 from models.search import Kind, Searchable, SearchEntryRow, SearchFacetRow
 from models.store.condition import ConditionRow, Subject
 

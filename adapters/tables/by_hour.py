@@ -26,8 +26,8 @@ from sqlmodel import Session, col
 from adapters.tables.messages.notifications import IS_UNDELIVERED
 from models.columns import Moment
 from models.completeness.processes import MissingProcessRow
+from models.discrepancies import DiscrepancyEventRow, DiscrepancyRow, DiscrepancyState
 from models.messages.notification import NotificationRow
-from models.payments import DiscrepancyEventRow, DiscrepancyRow, DiscrepancyState
 from models.runs.receipt import DeliveryRow, ReceiptRow, RefusedRow
 from models.runs.run import RunRow
 from models.views.overview import Counted, Levels

@@ -19,9 +19,9 @@ from adapters.tables.messages.notifications import IS_UNDELIVERED
 from models.archive.archive import ArchiveRow, State
 from models.columns import Moment
 from models.completeness.processes import MissingProcessRow
+from models.discrepancies import DiscrepancyRow, DiscrepancyState
 from models.messages.endpoint import EndpointRow
 from models.messages.notification import NotificationRow, NotificationState
-from models.payments import DiscrepancyRow, DiscrepancyState
 from models.runs.cause import WaitingRow
 from models.runs.receipt import RefusedRow
 from models.store.condition import (

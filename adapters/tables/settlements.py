@@ -27,7 +27,8 @@ from adapters.search import entries
 from adapters.tables.archives import archives
 from domain.search import facets_of
 from domain.settlements.matching import MATCHED, MAY_BE_SETTLED, merged
-from models.payments import SETTLEMENT_CODES, DiscrepancyRow, DiscrepancyState, PaymentKeyRow, PaymentRow, Standing
+from models.discrepancies import SETTLEMENT_CODES, DiscrepancyRow, DiscrepancyState
+from models.payments import PaymentKeyRow, PaymentRow, Standing
 from models.search import Kind
 from models.settlements.settlement import (
     Candidate,

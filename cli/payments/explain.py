@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from cli.terminal import Json, cell, print_json
 from domain.secrets.cards import masked
+from models.discrepancies import Discrepancy
 from models.errors import Refused
-from models.payments import Discrepancy
 from models.views.archives.payments import Explanation, ListedDiscrepancy
 from services.payments import discrepancies, recorded
 from services.views import troubles

@@ -19,8 +19,8 @@ from adapters.store.seals import fingerprint, previewed_fingerprints
 from adapters.store.settlement_reports import Report, staged
 from domain.payments.amounts import amount_text, exponent_of
 from domain.settlements.report import Fingerprint
+from models.discrepancies import DiscrepancyCode
 from models.errors import Refused, WrongUse
-from models.payments import DiscrepancyCode
 from models.settlements.report_format import ReportFormat
 from models.settlements.settlement import DayTotal, SettlementSummary
 from services.settlements import importing

@@ -16,15 +16,8 @@ from models.archive.session import IntegrationRow, InvitationRow, LabelRow, Sess
 from models.archive.signed_document import SignedDocumentRow
 from models.archive.verdict import Judgement, verdict_as_json
 from models.archive.warning import WarningRow
-from models.payments import (
-    Attempt,
-    Discrepancy,
-    DiscrepancyRow,
-    DiscrepancyState,
-    PaymentKeyRow,
-    PaymentRow,
-    PaymentTerms,
-)
+from models.discrepancies import Discrepancy, DiscrepancyRow, DiscrepancyState
+from models.payments import Attempt, PaymentKeyRow, PaymentRow, PaymentTerms
 
 Rows = Mapping[type[SQLModel], Sequence[Mapping[str, Any]]]
 

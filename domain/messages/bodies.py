@@ -10,6 +10,7 @@ from domain.payments.discrepancies import sentence, shown_transaction
 from models.archive.archive import ArchiveRow, Change, Difference, DifferenceKind
 from models.archive.verdict import Change as JudgedChange
 from models.completeness.processes import MissingProcessRow
+from models.discrepancies import Discrepancy
 from models.messages.bodies import (
     BODIES,
     MOST_BYTES,
@@ -35,7 +36,6 @@ from models.messages.bodies import (
     cut,
 )
 from models.messages.event import Event, EventType, TurnedAway
-from models.payments import Discrepancy
 from models.runs.cause import FailedReceipt
 from models.runs.receipt import RefusedDelivery, VersionRow
 from models.views.archives.payments import ListedDiscrepancy

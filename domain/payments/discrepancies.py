@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 
 from domain.payments.identity import discrepancy_id
 from domain.words.catalogue import word
-from models.payments import Discrepancy, DiscrepancyCode, DiscrepancyState
+from models.discrepancies import Discrepancy, DiscrepancyCode, DiscrepancyState
 from models.said import Said, said
 
 _MOST_SIGNS = 100

@@ -6,7 +6,7 @@ from itertools import chain
 
 from domain.payments.discrepancies import discrepancy
 from domain.secrets.cards import masked
-from models.payments import Discrepancy, DiscrepancyCode
+from models.discrepancies import Discrepancy, DiscrepancyCode
 from models.said import Said, said
 
 MOST_NAMED = 3  # other archives in a message; naming all would change the message of each whenever an archive is added

@@ -3,7 +3,7 @@
 import hashlib
 import json
 
-from models.payments import Discrepancy
+from models.discrepancies import Discrepancy
 
 
 def payment_id(reference: str, transaction_id: str | None, name: str) -> str:

@@ -10,7 +10,8 @@ from domain.payments.identity import payment_id
 from domain.payments.standing import contradiction, is_failure, is_success, succeeded_type
 from domain.secrets.cards import last_four, masked
 from models.archive.archive import Archive, FormField
-from models.payments import Attempt, Discrepancy, DiscrepancyCode, PaymentTerms, Standing
+from models.discrepancies import Discrepancy, DiscrepancyCode
+from models.payments import Attempt, PaymentTerms, Standing
 from models.said import Said, said, said_of, verbatim
 
 

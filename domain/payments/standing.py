@@ -9,7 +9,8 @@ from datetime import date, timedelta
 
 from domain.payments.discrepancies import discrepancy
 from domain.secrets.cards import masked
-from models.payments import Attempt, Discrepancy, DiscrepancyCode, Payment, PaymentTerms, PaymentType, Standing
+from models.discrepancies import Discrepancy, DiscrepancyCode
+from models.payments import Attempt, Payment, PaymentTerms, PaymentType, Standing
 from models.said import said
 
 # An attempt that may have taken money is stronger: a verification must not hide an attempt of unknown standing.

@@ -12,7 +12,8 @@ from typing import Any
 from domain.payments.amounts import amount_text, exponent_of
 from domain.payments.discrepancies import discrepancy
 from domain.secrets.cards import masked
-from models.payments import Discrepancy, DiscrepancyCode, Standing
+from models.discrepancies import Discrepancy, DiscrepancyCode
+from models.payments import Standing
 from models.said import Said, said, verbatim
 from models.settlements.settlement import (
     Candidate,

@@ -6,7 +6,7 @@ from datetime import date
 
 from domain.payments.discrepancies import by_id
 from domain.settlements.matching import MATCHED
-from models.payments import Discrepancy
+from models.discrepancies import Discrepancy
 from models.settlements.settlement import DayTotal, EntryKind, SettlementFinding, SettlementSummary, TakenEntry
 
 

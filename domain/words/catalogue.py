@@ -12,7 +12,7 @@ from domain.words.parts import PARTS
 from domain.words.sentences import SENTENCES
 from domain.words.wording import ENGLISH
 from models.archive.warning import WarningCode
-from models.payments import DiscrepancyCode
+from models.discrepancies import DiscrepancyCode
 from models.said import FindingCode, Meaning, Said, said, said_of, verbatim
 from models.store.condition import ALL_CODES
 

@@ -7,7 +7,8 @@ from enum import StrEnum
 from sqlmodel import BigInteger, Field, SQLModel
 
 from models.columns import Moment
-from models.payments import Discrepancy, DiscrepancyCode, Standing
+from models.discrepancies import Discrepancy, DiscrepancyCode
+from models.payments import Standing
 
 
 class EntryKind(StrEnum):

@@ -23,13 +23,13 @@ class RerunRequest(Request, ArchiveFilter):
 
 
 class RedeliveryFilter(MessageFilter):
-    """The filters of the messages to deliver again. Without `state`, those that are dead or skipped."""
+    """Filters of the messages to deliver again. Without `state`, dead and skipped messages match."""
 
     force: bool = Field(False, description="also messages that were confirmed, if `state` names `delivered`")
 
 
 class RedeliveryRequest(Request, RedeliveryFilter):
-    """The filters of the messages to deliver again. Without `state`, those that are dead or skipped."""
+    """Filters of the messages to deliver again. Without `state`, dead and skipped messages match."""
 
     def filter(self) -> RedeliveryFilter:
         return RedeliveryFilter(**self.model_dump(exclude=set(Request.model_fields)))

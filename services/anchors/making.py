@@ -27,9 +27,9 @@ from adapters.store import ocfl
 from adapters.tables import conditions
 from domain.anchors import leaf_text, statement_text
 from models.archive.signed_document import SignedDocumentRow
+from models.discrepancies import DiscrepancyEventRow, DiscrepancyRow
 from models.errors import Locked, Transient
 from models.messages.notification import NotificationAttemptRow, NotificationRow
-from models.payments import DiscrepancyEventRow, DiscrepancyRow
 from models.runs.receipt import DeliveryRow, ReceiptRow
 from models.runs.run import RunRow
 from models.store.anchor import Statement

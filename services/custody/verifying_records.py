@@ -17,8 +17,8 @@ from adapters.tables.messages import endpoints
 from domain.completeness.batches import events_in
 from domain.payments.identity import discrepancy_id
 from models.completeness.processes import ReceivedEvent
+from models.discrepancies import DiscrepancyRow
 from models.errors import Conflict, Locked, Unreadable
-from models.payments import DiscrepancyRow
 from models.store.fixity import EMPTY_FOLDER, Fault, Fixity, FixityFinding, strange_thing
 from services.anchors.anchors import wrong_anchors
 from services.payments.recorded import discrepancy_of

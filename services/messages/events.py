@@ -30,12 +30,12 @@ from domain.messages.endpoints import declared_name, event_id_of, is_for, messag
 from domain.messages.summaries import MOST_ROWS, summary
 from domain.words.catalogue import in_words
 from models.archive.archive import ArchiveRow, Difference
+from models.discrepancies import DiscrepancyState
 from models.errors import Conflict
 from models.messages.bodies import AboutArchive
 from models.messages.endpoint import EndpointRow
 from models.messages.event import Event, EventRow, EventType
 from models.messages.notification import NotificationRow, NotificationState
-from models.payments import DiscrepancyState
 from models.runs.cause import FailedReceipt
 from models.runs.receipt import VersionRow
 from services.payments import recorded

@@ -19,8 +19,8 @@ from adapters.tables.archives import archives
 from domain.archive.rows import discrepancy_rows
 from domain.payments.discrepancies import Known, Transition, by_id, transitions
 from models.archive.archive import ArchiveRow
+from models.discrepancies import Discrepancy, DiscrepancyCode, DiscrepancyEventRow, DiscrepancyRow, DiscrepancyState
 from models.errors import Refused
-from models.payments import Discrepancy, DiscrepancyCode, DiscrepancyEventRow, DiscrepancyRow, DiscrepancyState
 from models.views.archives.payments import Explanation
 from services.payments.recorded import discrepancy_of, events_of, of_references
 

@@ -26,15 +26,8 @@ from sqlmodel import Session, col
 from adapters.database.transactions import pages, reading
 from domain.payments.duplicates import MOST_NEEDED, Booked, duplicates
 from domain.secrets.cards import masked
-from models.payments import (
-    DUPLICATE_CODES,
-    Discrepancy,
-    DiscrepancyCode,
-    DiscrepancyRow,
-    DiscrepancyState,
-    PaymentKeyRow,
-    PaymentRow,
-)
+from models.discrepancies import DUPLICATE_CODES, Discrepancy, DiscrepancyCode, DiscrepancyRow, DiscrepancyState
+from models.payments import PaymentKeyRow, PaymentRow
 from services.payments.discrepancies import AT_ONCE, reconcile_judged
 
 Groups = Mapping[str, Sequence[Booked]]

@@ -10,7 +10,8 @@ from sqlmodel import Session, col
 from adapters.database.transactions import reading
 from adapters.settings.settings import settings
 from domain.payments.standing import Hold, aging_holds, oldest_fresh_day
-from models.payments import HOLD_CODES, LEDGER, Discrepancy, DiscrepancyRow, DiscrepancyState, Standing
+from models.discrepancies import HOLD_CODES, Discrepancy, DiscrepancyRow, DiscrepancyState
+from models.payments import LEDGER, Standing
 from services.payments.discrepancies import reconcile_judged
 
 

@@ -10,15 +10,8 @@ from sqlmodel import Session, SQLModel, col, exists, func, or_, select
 
 from adapters.database.transactions import pages, reading, streamed
 from domain.payments.discrepancies import by_id, sentence, since_opened
-from models.payments import (
-    Discrepancy,
-    DiscrepancyCode,
-    DiscrepancyEventRow,
-    DiscrepancyRow,
-    DiscrepancyState,
-    PaymentRow,
-    Standing,
-)
+from models.discrepancies import Discrepancy, DiscrepancyCode, DiscrepancyEventRow, DiscrepancyRow, DiscrepancyState
+from models.payments import PaymentRow, Standing
 from models.views.archives.payments import DiscrepancyView, ExplanationView
 
 NOT_CLOSED = col(DiscrepancyRow.state) != DiscrepancyState.CLOSED

@@ -12,8 +12,9 @@ from adapters.tables.runs import receipts
 from domain.archive.versions import newest_first
 from domain.payments.booking import BookedPayment, booked
 from domain.payments.reconciliation import vanished
+from models.discrepancies import DUPLICATE_CODES, HOLD_CODES, PAYLOAD_CODES, Discrepancy, DiscrepancyCode
 from models.errors import Conflict, Locked
-from models.payments import DUPLICATE_CODES, HOLD_CODES, PAYLOAD_CODES, Discrepancy, DiscrepancyCode, Standing
+from models.payments import Standing
 from services.payments.discrepancies import reconcile_version
 from services.payments.duplicates import reconcile_duplicates
 from services.payments.holds import reconcile_holds

@@ -17,7 +17,7 @@ from adapters.tables.settlements import Candidates
 from domain.payments.discrepancies import by_id
 from domain.payments.identity import discrepancy_id
 from domain.settlements.matching import ambiguous, judge_archive, last_missed, merged, unmatched
-from models.payments import SETTLEMENT_CODES, Discrepancy, DiscrepancyCode, DiscrepancyRow, DiscrepancyState
+from models.discrepancies import SETTLEMENT_CODES, Discrepancy, DiscrepancyCode, DiscrepancyRow, DiscrepancyState
 from models.settlements.settlement import Days, DecidedEntry, Entry, Match
 from services.payments import discrepancies, recorded
 from services.payments.holds import reconcile_holds

@@ -13,7 +13,7 @@ from adapters.tables import conditions
 from models.archive.archive import ArchiveRow
 from models.archive.content import FileRow
 from models.archive.warning import WarningRow
-from models.payments import DiscrepancyRow, DiscrepancyState
+from models.discrepancies import DiscrepancyRow, DiscrepancyState
 from models.search import SearchEntryRow
 from models.views.archives.archives import ArchivePage, ArchiveQuery, ArchiveSummary, CauseView
 from services import derived

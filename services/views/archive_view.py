@@ -26,8 +26,9 @@ from models.archive.session import IntegrationRow, LabelRow, SessionRow
 from models.archive.signed_document import SignedDocumentRow
 from models.archive.warning import WarningRow
 from models.completeness.processes import MissingProcessRow
+from models.discrepancies import DiscrepancyRow, DiscrepancyState
 from models.messages.notification import NotificationAttemptRow, NotificationRow
-from models.payments import LEDGER, DiscrepancyRow, DiscrepancyState, PaymentRow
+from models.payments import LEDGER, PaymentRow
 from models.runs.cause import CauseColumns
 from models.runs.receipt import DeliveryRow, ReceiptRow, RefusedRow, VersionRow
 from models.runs.run import RunRow

@@ -11,8 +11,8 @@ from adapters.tables.completeness import session_events
 from adapters.tables.messages import queues
 from domain.words.catalogue import named, word
 from models.completeness.processes import MissingProcessRow
+from models.discrepancies import DiscrepancyEventRow, DiscrepancyRow, DiscrepancyState
 from models.messages.notification import NotificationAttemptRow, NotificationRow, NotificationState
-from models.payments import DiscrepancyEventRow, DiscrepancyRow, DiscrepancyState
 from models.people import ActionKind, ActionRow
 from models.runs.receipt import ACCEPTED_BY, DeliveryRow, RefusedRow, VersionRow
 from models.runs.run import RunRow

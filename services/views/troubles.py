@@ -12,7 +12,7 @@ from adapters.tables.open_conditions import open_conditions
 from domain.completeness.missing import hours_left
 from models.archive.archive import ArchiveRow
 from models.completeness.processes import MissingProcessRow
-from models.payments import DiscrepancyEventRow, DiscrepancyRow, DiscrepancyState
+from models.discrepancies import DiscrepancyEventRow, DiscrepancyRow, DiscrepancyState
 from models.runs.receipt import RefusedRow
 from models.store.condition import AnyCode, ConditionCode, DerivedCode
 from models.views.archives.payments import DiscrepancyPage, DiscrepancyQuery, ListedDiscrepancy

@@ -8,8 +8,8 @@ import pytest
 
 from adapters.settings.settings import Settings
 from domain.words.causes import ANSWERS, CAUSES
+from models.discrepancies import PAYLOAD_CODES, Discrepancy, DiscrepancyCode
 from models.errors import Refused
-from models.payments import PAYLOAD_CODES, Discrepancy, DiscrepancyCode
 from models.runs.batch import BatchAction, BatchKind
 from models.views.archives.archives import ArchiveFilter
 from models.views.archives.payments import DiscrepancyQuery, Explanation

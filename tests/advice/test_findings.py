@@ -25,10 +25,10 @@ from domain.people.notices import Word, opened
 from domain.words.causes import REFUSALS
 from models.archive.archive import State
 from models.archive.warning import WarningCode
+from models.discrepancies import Discrepancy, DiscrepancyCode
 from models.errors import RefusalCode, Refused, System
 from models.messages.endpoint import EndpointRow
 from models.messages.notification import NotificationRow, NotificationState
-from models.payments import Discrepancy, DiscrepancyCode
 from models.people import NoticeKind
 from models.runs.cause import Cause
 from models.runs.run import RunState

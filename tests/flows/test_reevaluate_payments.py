@@ -11,7 +11,7 @@ from adapters.settings.settings import Settings
 from adapters.store.objects import kept_discrepancies
 from flows.reevaluate_payments import reevaluate_payments
 from models.completeness.processes import SessionEventRow
-from models.payments import DiscrepancyEventRow
+from models.discrepancies import DiscrepancyEventRow
 from models.views.archives.payments import DiscrepancyView, Explanation
 from services.payments import discrepancies
 from services.views import archive_view

@@ -10,8 +10,8 @@ from sqlmodel import SQLModel, col, delete, select
 from adapters.database import transactions
 from adapters.database.transactions import writing
 from adapters.settings.settings import settings
+from models.discrepancies import DiscrepancyEventRow, DiscrepancyLogRow, DiscrepancyRow
 from models.messages.notification import NotificationAttemptRow, NotificationRow
-from models.payments import DiscrepancyEventRow, DiscrepancyLogRow, DiscrepancyRow
 from models.search import SearchEntryRow, SearchFacetRow
 from services.custody.rebuilding import rebuild, rebuild_object
 from services.custody.verifying import object_of, stored_objects

@@ -25,10 +25,10 @@ from adapters.store import ocfl
 from domain.messages.attempts import TRIED_FOR
 from domain.messages.endpoints import declared_name
 from models.archive.archive import State
+from models.discrepancies import DiscrepancyEventRow, DiscrepancyRow
 from models.errors import Conflict
 from models.messages.event import EventRow
 from models.messages.notification import NotificationAttemptRow, NotificationRow, NotificationState
-from models.payments import DiscrepancyEventRow, DiscrepancyRow
 from models.runs.receipt import DeliveryRow, ReceiptRow
 from models.runs.run import RunRow
 

@@ -25,7 +25,7 @@ from adapters.files.store import store
 from adapters.store import ocfl
 from adapters.store.objects import history
 from adapters.store.objects.history import Rows
-from models.payments import DiscrepancyEventRow, DiscrepancyLogRow, DiscrepancyRow
+from models.discrepancies import DiscrepancyEventRow, DiscrepancyLogRow, DiscrepancyRow
 
 OF_NO_ARCHIVE = "settlements/discrepancies"
 _AT_ONCE = 8

@@ -15,7 +15,7 @@ from adapters.tables.conditions import Found
 from domain.runs import CANCELLED
 from models.archive.archive import ArchiveRow, State
 from models.columns import Moment
-from models.payments import DiscrepancyLogRow, DiscrepancyRow
+from models.discrepancies import DiscrepancyLogRow, DiscrepancyRow
 from models.runs.cause import Cause, CauseColumns
 from models.runs.receipt import Delivery, DeliveryRow, Outcome, ReceiptRow, VersionRow
 from models.runs.run import RunRow

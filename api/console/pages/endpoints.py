@@ -1,4 +1,4 @@
-"""`/console/endpoints`, `/console/messages/ID` and `/console/redeliveries`: endpoints, messages, and sending again."""
+"""`/console/endpoints`, `/console/messages/ID`, `/console/redeliveries`: pages of endpoints, messages, redeliveries."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -9,8 +9,9 @@ from pydantic import BaseModel, Field, JsonValue, SerializeAsAny
 from models.archive.archive import State
 from models.archive.verdict import Outcome, Verdict
 from models.archive.warning import WarningCode
+from models.discrepancies import DiscrepancyCode
 from models.errors import CauseCode
-from models.payments import DiscrepancyCode, Standing
+from models.payments import Standing
 from models.runs.cause import CauseColumns
 from models.store.condition import OF_FILES, ConditionCode
 from models.views.archives.payments import DiscrepancyView, PaymentView

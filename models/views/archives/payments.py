@@ -5,7 +5,8 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from models.payments import DiscrepancyCode, DiscrepancyState, PaymentFacts
+from models.discrepancies import DiscrepancyCode, DiscrepancyState
+from models.payments import PaymentFacts
 from models.views.parameters import Page, PageQuery, RequestBody, Statement, Text
 
 

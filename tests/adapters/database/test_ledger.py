@@ -20,15 +20,8 @@ from adapters.database.transactions import engine, reading, writing
 from domain.payments.identity import payment_id
 from domain.settlements.matching import MATCHED, standing_after
 from models.archive.archive import ArchiveRow
-from models.payments import (
-    DAILY_TOTALS,
-    LEDGER,
-    PAYLOAD_CODES,
-    SETTLEMENT_CODES,
-    Discrepancy,
-    DiscrepancyCode,
-    Standing,
-)
+from models.discrepancies import PAYLOAD_CODES, SETTLEMENT_CODES, Discrepancy, DiscrepancyCode
+from models.payments import DAILY_TOTALS, LEDGER, Standing
 from models.settlements.settlement import EntryKind, Match
 from services.payments.discrepancies import reconcile
 from services.views import archive_view

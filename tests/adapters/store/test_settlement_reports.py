@@ -12,8 +12,8 @@ from adapters.database.transactions import writing
 from adapters.files.store import store
 from adapters.store import settlement_reports
 from adapters.store.seals import fingerprint
-from models.payments import DiscrepancyCode as C
-from models.payments import DiscrepancyRow
+from models.discrepancies import DiscrepancyCode as C
+from models.discrepancies import DiscrepancyRow
 from models.settlements.settlement import SettlementEntryRow, SettlementReportRow
 from services.settlements import importing
 from tests.conftest import bucket_at, make_tables

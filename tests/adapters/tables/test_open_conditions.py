@@ -15,9 +15,9 @@ from adapters.tables.open_conditions import every_label, open_conditions
 from adapters.tables.runs import receipts
 from models.archive.archive import State
 from models.completeness.processes import MissingProcessRow
+from models.discrepancies import DiscrepancyRow
 from models.messages.endpoint import EndpointRow
 from models.messages.notification import NotificationRow
-from models.payments import DiscrepancyRow
 from models.runs.cause import Cause, WaitingRow
 from models.runs.receipt import RefusedRow
 from models.store.condition import ConditionCode, DerivedCode, Subject

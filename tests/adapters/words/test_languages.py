@@ -17,9 +17,9 @@ from domain.words.sentences import SENTENCES, because
 from models.archive.verdict import UNREADABLE, LaterChange, Outcome, Strength, Tier, TimeSource, Verdict
 from models.archive.warning import WarningCode
 from models.completeness.processes import Closing, Why
+from models.discrepancies import DiscrepancyCode
 from models.errors import AnswerCode, CauseCode, CellarError, RefusalCode, System, Transient
 from models.messages.notification import Stage
-from models.payments import DiscrepancyCode
 from models.said import Said, SentenceCode, moment, said, verbatim
 from models.settlements.settlement import EntryKind
 from models.store.condition import ALL_CODES

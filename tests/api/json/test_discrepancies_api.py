@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from models.payments import SETTLEMENT_CODES, Discrepancy, DiscrepancyCode
+from models.discrepancies import SETTLEMENT_CODES, Discrepancy, DiscrepancyCode
 from services.payments.discrepancies import reconcile
 from tests.api.conftest import SECRET, TOKEN, Library, from_a_new_address
 from tests.api.json.test_archives_api import DISCREPANCY, assert_error

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from adapters.settings.settings import Settings
-from models.payments import SETTLEMENT_CODES, Discrepancy, DiscrepancyCode
+from models.discrepancies import SETTLEMENT_CODES, Discrepancy, DiscrepancyCode
 from services.payments.discrepancies import reconcile
 from tests.cli.conftest import Cellar
 from tests.records import NOON

@@ -22,8 +22,9 @@ from models.archive.content import Content, FileRow, Role
 from models.archive.session import Integration, IntegrationRow, Invitation, InvitationRow, LabelRow, SessionRow
 from models.archive.signed_document import SignedDocumentRow
 from models.archive.warning import WarningCode, WarningRow
+from models.discrepancies import Discrepancy, DiscrepancyCode, DiscrepancyRow
 from models.errors import Refused
-from models.payments import Attempt, Discrepancy, DiscrepancyCode, DiscrepancyRow, PaymentKeyRow, PaymentRow
+from models.payments import Attempt, PaymentKeyRow, PaymentRow
 from tests.domain.payloads import IN_MAJOR_UNITS, TERMS, changed, fingerprint, read, read_body
 from tests.samples import PDF, PNG, sample_document
 

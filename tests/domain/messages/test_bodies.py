@@ -17,9 +17,9 @@ from models.archive.archive import ArchiveRow, Change, Difference, DifferenceKin
 from models.archive.verdict import Change as JudgedChange
 from models.archive.warning import WarningCode
 from models.completeness.processes import MissingProcessRow, Why
+from models.discrepancies import Discrepancy, DiscrepancyCode
 from models.messages.bodies import BODIES, MOST_BYTES
 from models.messages.event import EventType, TurnedAway
-from models.payments import Discrepancy, DiscrepancyCode
 from models.runs.cause import Cause, FailedReceipt
 from models.runs.receipt import RefusedDelivery, VersionRow
 from models.views.archives.payments import ListedDiscrepancy

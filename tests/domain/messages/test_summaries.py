@@ -15,8 +15,9 @@ from domain.payments.amounts import amount_text
 from domain.payments.discrepancies import sentence
 from domain.payments.reconciliation import reconcile
 from models.archive.archive import Archive
+from models.discrepancies import Discrepancy, DiscrepancyCode
 from models.messages.notification import NotificationRow, NotificationState
-from models.payments import Discrepancy, DiscrepancyCode, Payment
+from models.payments import Payment
 from models.views.archives.payments import DiscrepancyView, ListedDiscrepancy
 from tests.domain.payloads import TERMS, changed, read
 from tests.samples import sample_document

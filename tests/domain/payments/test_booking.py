@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from domain.archive.rows import discrepancy_rows, rows_of
 from domain.payments.booking import booked
 from domain.payments.reconciliation import reconcile
-from models.payments import DiscrepancyRow, PaymentRow, Standing
+from models.discrepancies import DiscrepancyRow
+from models.payments import PaymentRow, Standing
 from tests.domain.payloads import TERMS, changed, fingerprint, read
 from tests.samples import sample_document
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.payments.discrepancies import Known, Transition, by_id, since_opened, transitions
-from models.payments import (
+from models.discrepancies import (
     DUPLICATE_CODES,
     HOLD_CODES,
     PAYLOAD_CODES,

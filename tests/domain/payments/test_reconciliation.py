@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from domain.payments.booking import booked
 from domain.payments.discrepancies import by_id, sentence, shown_transaction
 from domain.payments.reconciliation import reconcile, vanished
-from models.payments import DiscrepancyCode, PaymentTerms
+from models.discrepancies import DiscrepancyCode
+from models.payments import PaymentTerms
 from tests.domain.payloads import IN_MAJOR_UNITS, TERMS, changed, read
 from tests.domain.payments import test_standing
 from tests.domain.settlements import test_matching

@@ -24,7 +24,8 @@ from domain.settlements.matching import (
     unmatched,
 )
 from domain.settlements.tally import Tally
-from models.payments import Discrepancy, DiscrepancyCode, Standing
+from models.discrepancies import Discrepancy, DiscrepancyCode
+from models.payments import Standing
 from models.settlements.settlement import (
     Candidate,
     Days,

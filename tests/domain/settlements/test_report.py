@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.settlements.report import entries_of, read_format
+from models.discrepancies import SETTLEMENT_CODES
 from models.errors import Refused
-from models.payments import SETTLEMENT_CODES
 from models.settlements.report_format import ReportColumns, ReportFormat
 from models.settlements.settlement import Entry, EntryKind
 

@@ -17,8 +17,8 @@ from adapters.settings.kept_secrets import kept_secret
 from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl
 from adapters.store.objects import judgements
+from models.discrepancies import DiscrepancyEventRow
 from models.errors import Conflict, Locked
-from models.payments import DiscrepancyEventRow
 from models.runs.receipt import DeliveryRow, ReceiptRow
 from models.store.anchor import Leaf
 from services.anchors.anchors import hold, proof_of

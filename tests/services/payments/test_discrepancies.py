@@ -12,8 +12,7 @@ from sqlmodel import col, select
 from adapters.database.transactions import reading, writing
 from adapters.store.objects import kept_discrepancies
 from domain.payments.discrepancies import by_id
-from models.errors import Refused
-from models.payments import (
+from models.discrepancies import (
     HOLD_CODES,
     PAYLOAD_CODES,
     SETTLEMENT_CODES,
@@ -21,8 +20,9 @@ from models.payments import (
     DiscrepancyCode,
     DiscrepancyEventRow,
     DiscrepancyRow,
-    Standing,
 )
+from models.errors import Refused
+from models.payments import Standing
 from models.views.archives.archives import ArchiveQuery, ArchiveView
 from models.views.archives.payments import Explanation
 from services.payments import discrepancies, recorded

@@ -9,7 +9,7 @@ from sqlmodel import delete, select
 
 from adapters.database.transactions import reading, writing
 from domain.payments.duplicates import MOST_NEEDED
-from models.payments import DUPLICATE_CODES, Discrepancy, DiscrepancyEventRow, DiscrepancyLogRow, DiscrepancyRow
+from models.discrepancies import DUPLICATE_CODES, Discrepancy, DiscrepancyEventRow, DiscrepancyLogRow, DiscrepancyRow
 from services.payments import recorded
 from services.payments.duplicates import reconcile_all_duplicates, reconcile_duplicates
 from tests.payments import attempt, booked, payment

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from models.payments import HOLD_CODES
+from models.discrepancies import HOLD_CODES
 from services.payments import recorded
 from services.payments.holds import reconcile_all_holds, reconcile_holds
 from services.views import archive_view

@@ -23,8 +23,8 @@ from adapters.store.objects.kept_discrepancies import of_no_archive
 from adapters.tables.runs import receipts
 from cli.archives.export import export
 from models.archive.archive import State
+from models.discrepancies import DiscrepancyRow
 from models.errors import Conflict, Locked
-from models.payments import DiscrepancyRow
 from models.runs.receipt import Delivery
 from models.runs.run import Trigger
 from models.store.fixity import Fault

@@ -19,7 +19,8 @@ from adapters.files.store import store
 from adapters.settings.settings import settings
 from adapters.store import ocfl
 from adapters.store.objects import history
-from models.payments import LEDGER, DiscrepancyCode, DiscrepancyLogRow, PaymentRow
+from models.discrepancies import DiscrepancyCode, DiscrepancyLogRow
+from models.payments import LEDGER, PaymentRow
 from services.payments.duplicates import reconcile_all_duplicates
 from services.payments.holds import reconcile_all_holds
 from services.settlements.importing import reconcile_all_archives

@@ -12,8 +12,8 @@ import pytest
 from adapters.files.store import store
 from adapters.settings.settings import Settings
 from adapters.store import ocfl
+from models.discrepancies import DiscrepancyCode
 from models.errors import Conflict
-from models.payments import DiscrepancyCode
 from services.payments import recorded
 from services.processing.completion import complete
 from services.processing.findings import payload_findings, reconcile_findings

@@ -8,7 +8,7 @@ import pytest
 from adapters.files.store import store
 from adapters.settings.settings import Settings, settings
 from adapters.store.settlement_reports import report_key
-from models.payments import DiscrepancyRow
+from models.discrepancies import DiscrepancyRow
 from models.settlements.settlement import SettlementReportRow
 from models.views.archives.payments import Explanation
 from services.custody.rebuilding import Rebuilt, rebuild

@@ -32,8 +32,8 @@ from adapters.tables.settlements import (
     update_decisions,
 )
 from domain.settlements.matching import decide, standing_after
+from models.discrepancies import DiscrepancyCode as C
 from models.errors import Refused
-from models.payments import DiscrepancyCode as C
 from models.payments import PaymentRow, Standing
 from models.settlements.settlement import DecidedEntry, Decision, Match, SettlementEntryRow, SettlementReportRow
 from services.settlements import importing

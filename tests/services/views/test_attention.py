@@ -13,7 +13,7 @@ from adapters.search.attention import NEEDS_ATTENTION
 from adapters.tables.runs import receipts, refused
 from models.archive.archive import ArchiveRow, State
 from models.archive.warning import WarningCode
-from models.payments import PAYLOAD_CODES
+from models.discrepancies import PAYLOAD_CODES
 from models.runs.cause import Cause
 from models.runs.receipt import RefusedDelivery
 from models.views.archives.archives import ArchiveQuery

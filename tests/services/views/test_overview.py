@@ -14,9 +14,9 @@ from adapters.tables.runs import receipts
 from domain.overview import hours_until
 from models.archive.archive import State
 from models.completeness.processes import MissingProcessRow
+from models.discrepancies import DiscrepancyEventRow, DiscrepancyRow
 from models.messages.endpoint import EndpointRow
 from models.messages.notification import NotificationRow
-from models.payments import DiscrepancyEventRow, DiscrepancyRow
 from models.runs.cause import Cause
 from models.runs.receipt import Delivery, RefusedRow
 from models.runs.run import RunRow

@@ -10,8 +10,8 @@ from adapters.inbox import session_events as inbox
 from adapters.settings.settings import Settings
 from domain.words.causes import CAUSES
 from models.completeness.processes import MissingProcessRow, SessionEventType
+from models.discrepancies import DiscrepancyCode, DiscrepancyEventRow, DiscrepancyRow
 from models.messages.notification import NotificationAttemptRow, NotificationRow
-from models.payments import DiscrepancyCode, DiscrepancyEventRow, DiscrepancyRow
 from models.runs.receipt import DeliveryRow, RefusedRow, VersionRow
 from models.runs.run import RunRow
 from services.completeness.session_events import take_in

@@ -9,8 +9,8 @@ from adapters.files.store import store
 from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl
 from adapters.store.objects import kept_discrepancies
+from models.discrepancies import HOLD_CODES, Discrepancy, DiscrepancyCode
 from models.errors import Transient
-from models.payments import HOLD_CODES, Discrepancy, DiscrepancyCode
 from models.views.archives.payments import Explanation
 from services.payments import discrepancies, recorded
 from tests.conftest import make_tables
