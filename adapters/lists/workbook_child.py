@@ -3,7 +3,7 @@
 A workbook of a few kilobytes may name a cell in its last row and last column. The parser then asks for memory for all
 cells in between, and its process is aborted if there is not so much.
 
-Exit status: 0, or a status of `workbook.py` that says what is wrong. Nothing is written to standard error, where the
+Exit status: 0, or a status of `list_files.py` that says what is wrong. Nothing is written to standard error, where the
 parser could repeat a cell.
 """
 

@@ -9,7 +9,7 @@ What else is claimed is no lease, each for a reason:
 - A message to an endpoint (`messages/queues.py`) is claimed where it is found due and gets its place in the endpoint's
   rate, a hundred at once. Nobody renews the claim, since it outlasts any attempt.
 - A letter (`people/notices.py`) has no schedule to keep: its claim is its next time.
-- An archive of a bulk re-run (`bulk/bulk_items.py`) is taken once for good, by its state.
+- An item of a batch (`batches/`) is taken once for good, by its state.
 - One receiver process searches the inbox for all (`platform/shared_numbers.py`): the kernel's lock, without a database.
 """
 
