@@ -169,7 +169,7 @@ class DiscrepancyEventRow(SQLModel, table=True):
     state: str = Field(max_length=16)
     at: datetime = Field(index=True, sa_type=Moment)
     by: str | None = None
-    """The person who explained the discrepancy."""
+    """The person who explained the discrepancy, or took the explanation back."""
     why: str | None = None
 
 

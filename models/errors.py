@@ -17,9 +17,10 @@ people's data. Notes of an error name files and hosts, for a person at the comma
 """
 
 import traceback
+from collections.abc import Mapping
 from enum import StrEnum
 from http import HTTPStatus
-from typing import Literal
+from typing import Any, Literal
 
 RefusalCode = Literal[
     "BAD_REFERENCE", "COMPRESSED", "EMPTY_BODY", "EVENT_MISSING", "FORM_FIELD_CHANGED", "NOT_AN_OBJECT", "NOT_BASE64",
@@ -89,17 +90,24 @@ class Refused(CellarError):
     """The input is wrong and will stay wrong.
 
     `code` is stable (`NOT_BASE64`), `where` is a JSON path or the name of a header or parameter, `status` is the HTTP
-    status if the input came by HTTP.
+    status if the input came by HTTP. `values` says parts of `detail`, from which any language can be worded.
     """
 
     def __init__(
-        self, code: Code, detail: str, *, where: str = "", status: int = HTTPStatus.UNPROCESSABLE_ENTITY
+        self,
+        code: Code,
+        detail: str,
+        *,
+        where: str = "",
+        status: int = HTTPStatus.UNPROCESSABLE_ENTITY,
+        values: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(f"{code} at {where}: {detail}" if where else f"{code}: {detail}")
         self.code = code
         self.detail = detail
         self.where = where
         self.status = status
+        self.values = values or {}
 
 
 class Transient(CellarError):

@@ -15,7 +15,7 @@ SentenceCode = Literal[
     "body_refused", "version_made", "run_started", "run_ended", "run_failed", "finding_changed", "process_missing",
     "process_not_missing", "message_skipped", "message_skipped_because", "message_answered", "message_not_answered",
     "message_to", "event_unknown", "rerun_asked", "archive_exported", "body_accepted", "body_released",
-    "body_dismissed",
+    "body_dismissed", "dismissal_withdrawn",
     # what a discrepancy expected and found
     "none", "at_most", "more", "some_payment", "payment_field", "own_session", "missing_or_unknown", "not_a_number",
     "not_positive", "iso_currency", "whole_amount", "whole_total", "fraction_of_amount", "fraction_of_total",
@@ -53,6 +53,7 @@ SentenceCode = Literal[
     # why a message is skipped or given up, why an endpoint is disabled, why an attempt failed
     "by_a_person", "endpoint_removed", "endpoint_left", "endpoint_disabled", "unwanted_event", "unwanted_source",
     "unwanted_template", "unwanted_label", "endpoint_gone", "endpoint_answered", "not_confirmed_in_time",
+    "message_dismissed",
     "nothing_confirmed_since", "endpoint_fails_until", "delivered_already", "attempt_under_way",
     "other_message_waits", "not_answered_yet", "rate_used_up", "message_is_skipped", "name_unresolved",
     "connection_slow", "nothing_came", "bad_certificate", "no_listener", "bad_url", "private_address",

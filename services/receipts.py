@@ -70,7 +70,7 @@ def unknown_reference(reference: str) -> Refused:
         after = "it is in quarantine"
         if delivery.released_at:
             after = "it is released and waits for its run"
-        elif delivery.dismissed_at:
+        elif delivery.is_dismissed:
             after = "it is in quarantine, and a person has dismissed it"
         detail = (
             f"a delivery of this process was refused: {delivery.code}{place}: {delivery.detail}; {after}; "

@@ -110,6 +110,7 @@ class Intake:
         delivery = RefusedDelivery(
             _delivery_id(received_at), self._digest.hexdigest(), received_at, self.size_bytes,
             refused.code, refused.where, refused.detail, named.reference, named.process_number, source=source,
+            values=refused.values,
         )  # fmt: skip
         self._become(quarantine.place(), quarantine.name_of(delivery), quarantine.record_of(delivery))
         return delivery

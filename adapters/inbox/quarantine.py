@@ -13,7 +13,7 @@ import json
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -26,8 +26,9 @@ from adapters.inbox.records import body_name, readable
 from adapters.settings.settings import settings
 from models.runs.receipt import RefusedDelivery
 
-_MOMENTS = ("received_at", "released_at", "dismissed_at")
-_OF_DISMISSAL = ("dismissed_at", "dismissed_by", "dismissed_why")
+_MOMENTS = ("received_at", "released_at", "dismissed_at", "withdrawn_at")
+_LATER = ("dismissed_at", "dismissed_by", "dismissed_why", "withdrawn_at", "values")
+_NEVER = datetime.min.replace(tzinfo=UTC)
 _RECORDS = "[0-9a-f]*.json"
 
 
@@ -78,6 +79,13 @@ def set_dismissed(delivery: RefusedDelivery, by: str, why: str, now: datetime) -
     return dismissed
 
 
+def set_withdrawn(delivery: RefusedDelivery, now: datetime) -> RefusedDelivery:
+    """Record durably that the dismissal of a delivery counts no longer, and return it so. The search finds it again."""
+    withdrawn = replace(delivery, withdrawn_at=now)
+    _write_again(withdrawn)
+    return withdrawn
+
+
 def location(receipt_id: str) -> str:
     """Return the path or the URL of a refused body."""
     return place().location(body_name(receipt_id))
@@ -109,11 +117,9 @@ def name_of(delivery: RefusedDelivery) -> str:
 
 
 def record_of(delivery: RefusedDelivery) -> bytes:
-    """Return a record. What nobody dismissed has the members that an earlier cellar reads."""
+    """Return a record, without the members that an earlier cellar does not know and that say nothing here."""
     members = asdict(delivery)
-    return orjson.dumps(
-        {name: value for name, value in members.items() if name not in _OF_DISMISSAL or value is not None}
-    )
+    return orjson.dumps({name: value for name, value in members.items() if name not in _LATER or value})
 
 
 def _listed() -> Storage:
@@ -125,8 +131,8 @@ def _write_again(delivery: RefusedDelivery) -> None:
     place().sync()
 
 
-def _decided(delivery: RefusedDelivery) -> tuple[bool, bool]:
-    return delivery.released_at is not None, delivery.dismissed_at is not None
+def _decided(delivery: RefusedDelivery) -> tuple[bool, datetime]:
+    return delivery.released_at is not None, max(delivery.dismissed_at or _NEVER, delivery.withdrawn_at or _NEVER)
 
 
 def _read(storage: Storage, name: str) -> RefusedDelivery:

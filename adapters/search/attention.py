@@ -25,9 +25,14 @@ _REPEATS = (
 )
 _IS_OWN = col(_LATER.source) == col(ArchiveRow.source)
 _IS_ACCEPTED = exists().where(*_REPEATS, _IS_OWN).correlate(DeliveryRow, ArchiveRow)
-IS_FOREIGN = and_(col(DeliveryRow.source) != col(ArchiveRow.source), ~_IS_ACCEPTED)
+IS_DISMISSED = and_(
+    col(RefusedRow.dismissed_at).is_not(None),
+    or_(col(RefusedRow.withdrawn_at).is_(None), col(RefusedRow.withdrawn_at) < col(RefusedRow.dismissed_at)),
+)
+_IS_LEFT_ASIDE = exists().where(col(RefusedRow.delivery_id) == col(DeliveryRow.delivery_id), IS_DISMISSED)
+IS_FOREIGN = and_(col(DeliveryRow.source) != col(ArchiveRow.source), ~_IS_ACCEPTED, ~_IS_LEFT_ASIDE)
 """The condition that a delivery waits for a person: another source than that of the process has sent it. The source of
-the process has not sent the same body since, and nobody has accepted it.
+the process has not sent the same body since, and nobody has accepted or dismissed it.
 """
 OF_DELIVERIES: dict[WarningCode, ColumnElement[bool]] = {
     WarningCode.SOURCES_DIFFER: _has(DeliveryRow, IS_FOREIGN),
@@ -39,7 +44,7 @@ _ACCEPTED_LATER = exists().where(
     col(DeliveryRow.reference) == col(RefusedRow.reference),
     col(DeliveryRow.received_at) >= col(RefusedRow.received_at),
 )
-IS_OPEN = and_(col(RefusedRow.released_at).is_(None), col(RefusedRow.dismissed_at).is_(None), ~_ACCEPTED_LATER)
+IS_OPEN = and_(col(RefusedRow.released_at).is_(None), ~IS_DISMISSED, ~_ACCEPTED_LATER)
 """The condition that a refused delivery needs a person: nobody released or dismissed it, and its process has not been
 accepted since. A body that names no process stays open until a person dismisses it.
 """

@@ -19,7 +19,7 @@ from models.errors import Refused, Transient
 from models.runs.receipt import DEFAULT_SOURCE, RefusedDelivery
 from models.views.troubles import RefusedQuery
 from services.sources import check_filter
-from services.triggering.refused import Outcome, accept, dismiss, release_all
+from services.triggering.refused import Outcome, dismiss, release_chosen
 
 app = typer.Typer(help="List, show, release and dismiss refused payloads.", no_args_is_help=True)
 _SHOWN_OF_ID = 10
@@ -94,11 +94,7 @@ def release_bodies(
     aside is accepted too, and may replace the archive; --all skips these payloads.
     """
     bodies = _chosen(receipt_ids or [], code, everything=everything)
-    aside = [found[0] for found in bodies.values() if found[0].code == WarningCode.SOURCES_DIFFER]
-    for each in aside:
-        accept(str(each.reference), each.receipt_id, by)
-    refused_bodies = {key: found for key, found in bodies.items() if found[0] not in aside}
-    outcomes = [*(Outcome(each.receipt_id, None) for each in aside), *release_all(refused_bodies)]
+    outcomes = release_chosen(bodies, by)
     if as_json:
         _print_json([_record(each) for each in outcomes])
     else:
@@ -178,7 +174,7 @@ def _set_aside() -> list[RefusedDelivery]:
 
 
 def _waiting() -> list[RefusedDelivery]:
-    return [each for each in quarantine.refused() if each.released_at is None and each.dismissed_at is None]
+    return [each for each in quarantine.refused() if each.released_at is None and not each.is_dismissed]
 
 
 def _by_body(deliveries: Sequence[RefusedDelivery]) -> _Bodies:

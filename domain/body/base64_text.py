@@ -261,8 +261,9 @@ class Base64Text:
 
     def _refuse(self, code: RefusalCode, reason: str, place: int = 0) -> NoReturn:
         status = 422 if code == "NOT_BASE64" else 400
-        detail = f"at byte {self._offset + place} of the body: {reason}"
-        raise Refused(code, detail, where=self._where, status=status)
+        values = {"byte": self._offset + place, "reason": reason}
+        detail = f"at byte {values['byte']} of the body: {reason}"
+        raise Refused(code, detail, where=self._where, status=status, values=values)
 
 
 def data_uri_of(text: bytes) -> bytes:

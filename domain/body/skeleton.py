@@ -120,4 +120,5 @@ class Skeleton:
 
 def refuse(code: RefusalCode, reason: str, body_offset: int, *, where: str = "", status: int = 400) -> NoReturn:
     """Refuse a body because of the byte at an offset."""
-    raise Refused(code, f"at byte {body_offset} of the body: {reason}", where=where, status=status)
+    values = {"byte": body_offset, "reason": reason}
+    raise Refused(code, f"at byte {body_offset} of the body: {reason}", where=where, status=status, values=values)

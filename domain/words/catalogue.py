@@ -36,14 +36,27 @@ def every_text() -> Iterator[str]:
     yield from (each for each in texts if re.search("[A-Za-z]", re.sub(r"%\(\w+\)s", "", each)))
 
 
-def word(told: Said, texts: NullTranslations = ENGLISH, shown: Callable[[str], str] = lambda text: text) -> str:
+def moment_text(moment: datetime) -> str:
+    """Return a moment in UTC to the second. Pure."""
+    try:
+        return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except OverflowError:  # a payload or a signer may state any time, even at the end of the calendar
+        return moment.isoformat()
+
+
+def plain(value: str | datetime) -> str:
+    """Return a text as it is, and a moment in UTC. Pure."""
+    return value if isinstance(value, str) else moment_text(value)
+
+
+def word(told: Said, texts: NullTranslations = ENGLISH, shown: Callable[[str | datetime], str] = plain) -> str:
     """Return what is said as text. A code of another version of cellar shows itself. Pure.
 
     Several sentences are joined by semicolons, several values by commas. A number that is called `count` is written
-    with separators. `shown` shows a value that no language words.
+    with separators. `shown` shows a value that no language words, and a moment.
     """
     if told.code == "moment":
-        return shown(moment_text(datetime.fromisoformat(told.values["at"])))
+        return shown(datetime.fromisoformat(told.values["at"]))
     if told.code == "kept_before":
         return texts.gettext(told.values["text"])
     text = TEXTS.get(told.code)
@@ -70,7 +83,7 @@ def named(code: str) -> Said:
     return said("meant", what=Said(f"what_{code}"), code=code) if code in MEANINGS else verbatim(code)
 
 
-def _value(name: str, value: Any, texts: NullTranslations, shown: Callable[[str], str]) -> str:
+def _value(name: str, value: Any, texts: NullTranslations, shown: Callable[[str | datetime], str]) -> str:
     if isinstance(value, Said):
         return word(value, texts, shown)
     if isinstance(value, Mapping):
@@ -79,11 +92,3 @@ def _value(name: str, value: Any, texts: NullTranslations, shown: Callable[[str]
         sign = "; " if isinstance(next(iter(value), ""), Said | Mapping) else ", "
         return sign.join(_value(name, each, texts, shown) for each in value)
     return shown(f"{value:,}" if name == "count" else "" if value is None else str(value))
-
-
-def moment_text(moment: datetime) -> str:
-    """Return a moment in UTC to the second. Pure."""
-    try:
-        return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-    except OverflowError:  # a payload or a signer may state any time, even at the end of the calendar
-        return moment.isoformat()

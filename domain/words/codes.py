@@ -128,6 +128,7 @@ WORDS: Mapping[str, str] = {
     "waits_other run": "another run of the same process",
     # names of filters
     "filter_reference": "Reference",
+    "filter_message_id": "Chosen messages",
     "filter_process_number": "Process number",
     "filter_transaction_number": "Transaction number",
     "filter_session": "Session",

@@ -29,6 +29,7 @@ SENTENCES: Mapping[str, str] = {
     "body_accepted": "accepted what another source sent",
     "body_released": "released a refused body",
     "body_dismissed": "dismissed a refused body",
+    "dismissal_withdrawn": "took the dismissal back",
     # what a discrepancy expected and found
     "none": "none",
     "at_most": "at most %(number)s of this kind",
@@ -193,6 +194,7 @@ SENTENCES: Mapping[str, str] = {
     "time_from_none": "nothing: no time is stated",
     # why a message is skipped or given up, why an endpoint is disabled, why an attempt failed
     "by_a_person": "by a person",
+    "message_dismissed": "%(by)s has dismissed it: %(why)s",
     "endpoint_removed": "the endpoint was removed",
     "endpoint_left": "the endpoint is disabled or removed",
     "endpoint_disabled": "the endpoint is disabled: %(why)s",

@@ -36,7 +36,7 @@ class MissingProcessRow(SQLModel, table=True):
 
     `alerted_h` are the hours before the deadline of the last alert: 24, 12 or 2; None before the first alert.
     `announced_at`: when the endpoints were told that it is missing. `closed_by` and `closed_reason` are those of a
-    person.
+    person, also of a dismissal that the person withdrew at `withdrawn_at`.
     """
 
     __tablename__ = "missing_process"
@@ -58,6 +58,7 @@ class MissingProcessRow(SQLModel, table=True):
     closed_why: str | None = Field(default=None, max_length=16)
     closed_by: str | None = None
     closed_reason: str | None = None
+    withdrawn_at: datetime | None = Field(default=None, sa_type=Moment)
 
 
 AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)

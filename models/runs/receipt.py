@@ -6,9 +6,11 @@ process. A *refused delivery* is no well-formed archive: first a record in quara
 process even so.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import Index
 from sqlalchemy.orm import deferred
@@ -114,9 +116,12 @@ class VersionRow(SQLModel, table=True):
 @dataclass(frozen=True, slots=True)
 class RefusedDelivery:
     """One refused arrival of a body. `where` and `detail` state the reason and contain no value of the body.
+    `values` says the place in the body, and the reason, apart.
 
     `delivery_id` starts with the time of arrival, except in records of an earlier cellar. A person dismisses what is no
-    archive, or will not come in order: it needs nobody any more, and its body stays.
+    archive, or will not come in order: it needs nobody any more, and its body stays. A dismissal that was withdrawn at
+    `withdrawn_at` counts no longer, and stays on record.
+    A delivery that is set aside has a record once it is dismissed.
     """
 
     delivery_id: str
@@ -133,6 +138,12 @@ class RefusedDelivery:
     dismissed_at: datetime | None = None
     dismissed_by: str | None = None
     dismissed_why: str | None = None
+    withdrawn_at: datetime | None = None
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_dismissed(self) -> bool:
+        return self.dismissed_at is not None and (self.withdrawn_at is None or self.withdrawn_at < self.dismissed_at)
 
 
 class RefusedRow(SQLModel, table=True):
@@ -154,6 +165,8 @@ class RefusedRow(SQLModel, table=True):
     dismissed_at: datetime | None = Field(default=None, sa_type=Moment)
     dismissed_by: str | None = None
     dismissed_why: str | None = None
+    withdrawn_at: datetime | None = Field(default=None, sa_type=Moment)
+    values: dict[str, Any] | None = Field(default=None, sa_type=Json)
     notified_at: datetime | None = Field(default=None, index=True, sa_type=Moment)
     message: str | None = Field(default=None, index=True, max_length=64)
     source: str = Field(default=DEFAULT_SOURCE, max_length=64)

@@ -31,6 +31,7 @@ class MissingView(BaseModel):
 
     `hours_left` are full hours, 0 after the deadline. `alerted_h`: the last alert, 24, 12 or 2 hours before the
     deadline. `closed_why`: `archived`, `continued` (its process goes on), `deleted` (lost), or `dismissed` by a person.
+    `withdrawn_at`: when a person took the last dismissal back.
     """
 
     missing_id: str
@@ -49,6 +50,7 @@ class MissingView(BaseModel):
     closed_why: Closing | None
     closed_by: str | None
     closed_reason: str | None
+    withdrawn_at: datetime | None
 
 
 class MissingPage(Page[MissingView]):
@@ -64,13 +66,15 @@ class RefusedQuery(PageQuery):
     code: RefusalCode | None = None
     received_after: Moment | None = None
     received_before: Moment | None = None
+    state: FindingState | None = Field(None, description="whether they need a person")
 
 
 class RefusedView(BaseModel):
     """A refused delivery. `reference` and `process_number` are null where the body does not show them.
 
     `released_at`: the time at which a person released the body, which cellar accepted then. `dismissed_at`: the time at
-    which a person said, by `dismissed_by` and `dismissed_why`, that it needs nobody any more.
+    which a person said, by `dismissed_by` and `dismissed_why`, that it needs nobody any more. `withdrawn_at`: when the
+    person took the last dismissal back. `values` says `byte`, its place, and `reason`, if known.
     """
 
     receipt_id: str
@@ -86,6 +90,8 @@ class RefusedView(BaseModel):
     dismissed_at: datetime | None
     dismissed_by: str | None
     dismissed_why: str | None
+    withdrawn_at: datetime | None
+    values: dict[str, Any]
 
 
 class RefusedPage(Page[RefusedView]):

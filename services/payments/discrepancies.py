@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import bindparam, text
+from sqlalchemy import ColumnElement, bindparam, text
 from sqlmodel import Session, SQLModel, col, func, select, update
 
 from adapters.database.locked_archives import without_locked
@@ -138,6 +138,38 @@ def explain(discrepancy_id: str, explanation: Explanation, now: datetime) -> Non
                 entries.set_attention(session, row.reference)
             kept_discrepancies.count(session, [row.reference])
     kept_discrepancies.keep([row.reference])
+
+
+def withdraw(by: str, at: datetime, now: datetime) -> int:
+    """Take back what a person explained at a moment: what nothing has changed since is open again. Return the number.
+
+    Raises:
+        Transient: database or store does not answer. What is open again before it stays so.
+    """
+    events, its_id = DiscrepancyEventRow, col(DiscrepancyRow.discrepancy_id)
+    explained = its_id.in_(select(events.discrepancy_id).where(events.at == at, events.by == by))
+    with reading() as session:
+        references = session.exec(select(DiscrepancyRow.reference).where(explained).distinct()).all()
+    return sum(_withdraw(each, explained, by, at, now) for each in references)
+
+
+def _withdraw(reference: str | None, explained: ColumnElement[bool], by: str, at: datetime, now: datetime) -> int:
+    theirs = of_references([reference]), explained, DiscrepancyRow.state == DiscrepancyState.EXPLAINED
+    with writing() as session:
+        _lock(session, [reference])
+        rows = {row.discrepancy_id: row for row in session.exec(select(DiscrepancyRow).where(*theirs))}
+        last = {str(each.discrepancy_id): each for each in events_of(session, rows)}
+        opened = [each for each in last.values() if (each.at, each.by) == (at, by)]
+        for each in opened:
+            rows[each.discrepancy_id].state = DiscrepancyState.OPEN
+        again = {"state": DiscrepancyState.OPEN, "at": now, "by": by, "why": None}
+        numbered = ({"discrepancy_id": each.discrepancy_id, "number": each.number + 1} | again for each in opened)
+        insert_rows(session, DiscrepancyEventRow, numbered)
+        if reference is not None:
+            entries.set_attention(session, reference)
+        kept_discrepancies.count(session, [reference])
+    kept_discrepancies.keep([reference])
+    return len(opened)
 
 
 def _check_explainable(row: DiscrepancyRow, explanation: Explanation) -> None:

@@ -16,6 +16,7 @@ from adapters.tables.archives import archives
 from adapters.tables.runs import refused
 from domain.archive.reading import identity_of
 from domain.body.scan import Scanner
+from models.archive.warning import WarningCode
 from models.errors import Refused
 from models.runs.receipt import ACCEPTED_BY, RefusedDelivery
 from models.views.parameters import Dismissal
@@ -138,6 +139,18 @@ def _release(receipt_id: str, deliveries: Sequence[RefusedDelivery]) -> Refused 
     return None
 
 
+def release_chosen(bodies: Mapping[str, Sequence[RefusedDelivery]], by: str) -> list[Outcome]:
+    """Release refused bodies, and accept the deliveries that are set aside, for a person.
+
+    Raises as `release_all` and `accept` do.
+    """
+    aside = {key: found[0] for key, found in bodies.items() if found[0].code == WarningCode.SOURCES_DIFFER}
+    for key, each in aside.items():
+        accept(str(each.reference), key, by)
+    refused_bodies = {key: found for key, found in bodies.items() if key not in aside}
+    return [*(Outcome(key, None) for key in aside), *release_all(refused_bodies)]
+
+
 def accept(reference: str, receipt_id: str, by: str) -> None:
     """Take what another source sent into the inbox again, as a delivery in the name of the process's own source.
 
@@ -184,5 +197,17 @@ def dismiss(deliveries: Iterable[RefusedDelivery], dismissal: Dismissal, now: da
     return [
         quarantine.set_dismissed(each, dismissal.by, dismissal.why, now)
         for each in deliveries
-        if each.released_at is None and each.dismissed_at is None
+        if each.released_at is None and not each.is_dismissed
     ]
+
+
+def withdraw(by: str, at: datetime, now: datetime) -> int:
+    """Take back what a person dismissed at a moment, and return the number of bodies. Raises as `dismiss`, and:
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    withdrawn = [quarantine.set_withdrawn(each, now) for each in refused.dismissed_at(by, at)]
+    if withdrawn:
+        refused.record(withdrawn)
+    return len({each.receipt_id for each in withdrawn})

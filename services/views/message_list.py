@@ -66,6 +66,8 @@ def conditions_of(query: MessageFilter) -> list[ColumnElement[bool]]:
     conditions = equal_to(NotificationRow, query, "event", "reference")
     if query.endpoint is not None:
         conditions.append(col(NotificationRow.endpoint_name) == query.endpoint)
+    if query.message_id:
+        conditions.append(col(NotificationRow.message_id).in_(query.message_id))
     if query.state:
         if set(query.state) <= {NotificationState.PENDING, NotificationState.DEAD}:
             conditions.append(IS_UNDELIVERED)

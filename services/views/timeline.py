@@ -10,8 +10,9 @@ from adapters.database.transactions import reading
 from adapters.tables.completeness import session_events
 from adapters.tables.messages import queues
 from domain.words.catalogue import named, word
+from models.archive.warning import WarningCode
 from models.completeness.processes import MissingProcessRow
-from models.discrepancies import DiscrepancyEventRow, DiscrepancyRow, DiscrepancyState
+from models.discrepancies import DiscrepancyEventRow, DiscrepancyRow
 from models.messages.notification import NotificationAttemptRow, NotificationRow, NotificationState
 from models.people import ActionKind, ActionRow
 from models.runs.receipt import ACCEPTED_BY, DeliveryRow, RefusedRow, VersionRow
@@ -67,11 +68,12 @@ def _deliveries(session: Session, reference: str) -> Iterator[TimelineEntry]:
         else:
             yield _entry(each.received_at, TimelineKind.DELIVERY, Said(each.outcome), each.delivery_id)
     for each in _last(session, RefusedRow, RefusedRow.received_at, reference):
-        refused = said("body_refused", cause=named(each.code))
-        yield _entry(each.received_at, TimelineKind.DELIVERY, refused, each.delivery_id)
-        if each.dismissed_at:
-            done = said("body_dismissed")
-            yield _entry(each.dismissed_at, TimelineKind.ACTION, done, each.delivery_id, each.dismissed_by)
+        if each.code != WarningCode.SOURCES_DIFFER:
+            refused = said("body_refused", cause=named(each.code))
+            yield _entry(each.received_at, TimelineKind.DELIVERY, refused, each.delivery_id)
+        for at, code in ((each.dismissed_at, "body_dismissed"), (each.withdrawn_at, "dismissal_withdrawn")):
+            if at:
+                yield _entry(at, TimelineKind.ACTION, Said(code), each.delivery_id, each.dismissed_by)
 
 
 def _versions(session: Session, reference: str) -> Iterator[TimelineEntry]:
@@ -101,7 +103,7 @@ def _findings(session: Session, reference: str) -> Iterator[TimelineEntry]:
         .where(DiscrepancyRow.reference == reference)
     )
     for each, code in session.exec(theirs.order_by(col(DiscrepancyEventRow.at).desc()).limit(MOST_ENTRIES)):
-        kind = TimelineKind.ACTION if each.state == DiscrepancyState.EXPLAINED else TimelineKind.FINDING
+        kind = TimelineKind.ACTION if each.by else TimelineKind.FINDING
         yield _entry(
             each.at,
             kind,
@@ -117,6 +119,9 @@ def _findings(session: Session, reference: str) -> Iterator[TimelineEntry]:
             kind = TimelineKind.ACTION if missing.closed_by else TimelineKind.FINDING
             closed = said("process_not_missing", state=Said(missing.closed_why or ""))
             yield _entry(missing.closed_at, kind, closed, key, missing.closed_by)
+        if missing.withdrawn_at:
+            taken_back = said("dismissal_withdrawn")
+            yield _entry(missing.withdrawn_at, TimelineKind.ACTION, taken_back, key, missing.closed_by)
 
 
 def _messages(session: Session, reference: str) -> Iterator[TimelineEntry]:

@@ -8,6 +8,7 @@ from sqlmodel import Session, col, exists, func, select
 
 from adapters.database.listing import Order, equal_to, listed
 from adapters.database.transactions import reading
+from adapters.search.attention import IS_OPEN
 from adapters.tables.open_conditions import open_conditions
 from domain.completeness.missing import hours_left
 from models.archive.archive import ArchiveRow
@@ -74,7 +75,11 @@ def refused_page(query: RefusedQuery) -> RefusedPage:
         )
     if not rows:
         check_filter(query.source)
-    return RefusedPage(items=[RefusedView.model_validate(row.model_dump()) for row in rows], next=cursor)
+    return RefusedPage(items=[_refused_view(row) for row in rows], next=cursor)
+
+
+def _refused_view(row: RefusedRow) -> RefusedView:
+    return RefusedView.model_validate(row.model_dump() | {"values": row.values or {}})
 
 
 def _refused_conditions(query: RefusedQuery) -> list[ColumnElement[bool]]:
@@ -83,6 +88,8 @@ def _refused_conditions(query: RefusedQuery) -> list[ColumnElement[bool]]:
         conditions.append(col(RefusedRow.received_at) > query.received_after)
     if query.received_before is not None:
         conditions.append(col(RefusedRow.received_at) < query.received_before)
+    if query.state is not None:
+        conditions.append(IS_OPEN if query.state is FindingState.OPEN else ~IS_OPEN)
     return conditions
 
 

@@ -13,6 +13,7 @@ from domain.completeness.missing import ALERTS_H
 from models.completeness.processes import Closing, MissingProcessRow, SessionEventRow
 
 _MOST_OF_A_REFERENCE = 20
+_NAMES = ("reference", "transaction_number", "process_number")
 _IS_OPEN: ColumnElement[bool] = col(MissingProcessRow.closed_at).is_(None)
 _DECIDED = (
     sqlalchemy.update(SessionEventRow)
@@ -52,6 +53,23 @@ def dismiss(missing_id: str, by: str, reason: str, now: datetime) -> bool:
     said = {"closed_at": now, "closed_why": Closing.DISMISSED, "closed_by": by, "closed_reason": reason}
     with writing() as session:
         return change_within(session, missing_id, said)
+
+
+def withdraw(by: str, at: datetime, now: datetime) -> int:
+    """Open again what a person dismissed at a moment, and return the number. What its process reports is read again."""
+    theirs = update(MissingProcessRow).where(
+        col(MissingProcessRow.closed_at) == at,
+        col(MissingProcessRow.closed_why) == Closing.DISMISSED,
+        col(MissingProcessRow.closed_by) == by,
+    )
+    with writing() as session:
+        opened = theirs.values(closed_at=None, closed_why=None, withdrawn_at=now).returning(MissingProcessRow)
+        found = session.scalars(opened).all()
+        for each in found:
+            key = next(name for name in _NAMES if getattr(each, name) is not None)
+            its = (col(SessionEventRow.source) == each.source, getattr(SessionEventRow, key) == getattr(each, key))
+            session.execute(update(SessionEventRow).where(*its).values(is_answered=False, decide_at=now))
+        return len(found)
 
 
 def find(missing_id: str) -> MissingProcessRow | None:

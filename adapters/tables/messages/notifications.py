@@ -1,13 +1,17 @@
 """Notifications in the database: the messages about events."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, literal_column
 from sqlmodel import Session, col, func, select
 
 from adapters.database.transactions import insert_new, pages, reading, writing
+from domain.words.catalogue import in_words
 from models.messages.event import EventRow
 from models.messages.notification import NotificationRow, NotificationState
+from models.said import said
+from models.views.parameters import Dismissal
 
 IS_UNDELIVERED: ColumnElement[bool] = col(NotificationRow.state).in_(
     [literal_column(f"'{each}'") for each in (NotificationState.PENDING, NotificationState.DEAD)]
@@ -67,3 +71,32 @@ def of_receipt(receipt_id: str) -> list[NotificationRow]:
     with reading() as session:
         found = select(NotificationRow).where(NotificationRow.receipt_id == receipt_id)
         return list(session.exec(found.order_by(NotificationRow.message_id)))
+
+
+def dismiss(message_ids: Collection[str], dismissal: Dismissal, now: datetime) -> list[NotificationRow]:
+    """Skip messages that were given up, for a person, and return them. What the rows said before stays in them."""
+    theirs = col(NotificationRow.message_id).in_(message_ids), NotificationRow.state == NotificationState.DEAD
+    told = in_words(skipped_why=said("message_dismissed", by=dismissal.by, why=dismissal.why))
+    with writing() as session:
+        rows = session.exec(select(NotificationRow).where(*theirs).with_for_update()).all()
+        for row in rows:
+            before = {"skipped_why": row.skipped_why, "values": row.values}
+            of_person = {"by": dismissal.by, "at": now.isoformat(), "before": before}
+            row.state, row.skipped_why = NotificationState.SKIPPED, told["skipped_why"]
+            row.values = told["values"] | {"dismissed": of_person}
+        return list(rows)
+
+
+def withdraw(by: str, at: datetime, now: datetime) -> list[NotificationRow]:
+    """Take back what a person dismissed at a moment, and return the messages. They are given up as before."""
+    dismissed_at = col(NotificationRow.values)[("dismissed", "at")].as_string()
+    theirs = NotificationRow.state == NotificationState.SKIPPED, dismissed_at == at.isoformat()
+    with writing() as session:
+        rows = session.exec(select(NotificationRow).where(*theirs).with_for_update()).all()
+        opened = [row for row in rows if row.values and row.values["dismissed"]["by"] == by]
+        for row in opened:
+            before = (row.values or {})["dismissed"]["before"]
+            withdrawn = {"withdrawn": {"by": by, "at": now.isoformat(), "why": row.skipped_why}}
+            row.state, row.skipped_why = NotificationState.DEAD, before["skipped_why"]
+            row.values = (before["values"] or {}) | withdrawn
+        return opened

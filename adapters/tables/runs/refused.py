@@ -1,14 +1,15 @@
 """Refused deliveries in the database, and the groups in which messages report them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
+from typing import Any
 
 from sqlmodel import col, exists, func, select, update
 
 from adapters.database.transactions import reading, upsert, writing
 from adapters.search import entries
-from adapters.search.attention import IS_FOREIGN
+from adapters.search.attention import IS_DISMISSED, IS_FOREIGN
 from models.archive.archive import ArchiveRow
 from models.archive.warning import WarningCode
 from models.messages.event import EventRow, EventType
@@ -16,7 +17,7 @@ from models.messages.notification import NotificationRow, NotificationState
 from models.runs.receipt import DeliveryRow, ReceiptRow, RefusedDelivery, RefusedRow
 
 _COLUMNS = {each.name for each in fields(RefusedDelivery)}
-_DECIDED = ("released_at", "dismissed_at", "dismissed_by", "dismissed_why")
+_DECIDED = ("released_at", "dismissed_at", "dismissed_by", "dismissed_why", "withdrawn_at")
 
 
 def record(deliveries: Sequence[RefusedDelivery]) -> None:
@@ -47,11 +48,20 @@ def newest_of(reference: str) -> RefusedDelivery | None:
     return _delivery(row) if row else None
 
 
-def of_body(receipt_id: str) -> list[RefusedDelivery]:
-    """Return the refused deliveries of a body, newest first."""
-    found = select(RefusedRow).where(RefusedRow.receipt_id == receipt_id)
+def of_bodies(receipt_ids: Collection[str]) -> list[RefusedDelivery]:
+    """Return the refused deliveries of bodies, newest first."""
+    return _found(col(RefusedRow.receipt_id).in_(receipt_ids))
+
+
+def dismissed_at(by: str, at: datetime) -> list[RefusedDelivery]:
+    """Return what a person dismissed at a moment."""
+    return _found(IS_DISMISSED, RefusedRow.dismissed_at == at, RefusedRow.dismissed_by == by)
+
+
+def _found(*conditions: Any) -> list[RefusedDelivery]:
+    found = select(RefusedRow).where(*conditions).order_by(col(RefusedRow.received_at).desc())
     with reading() as session:
-        return [_delivery(row) for row in session.exec(found.order_by(col(RefusedRow.received_at).desc()))]
+        return [_delivery(row) for row in session.exec(found)]
 
 
 def set_aside() -> list[RefusedDelivery]:
@@ -72,7 +82,7 @@ def set_aside() -> list[RefusedDelivery]:
 
 def put_into_group(group: str, now: datetime) -> None:
     """Put the deliveries that are in no group into a group. One that a person has dealt with before needs no report."""
-    dealt_with = col(RefusedRow.released_at).is_not(None) | col(RefusedRow.dismissed_at).is_not(None)
+    dealt_with = col(RefusedRow.released_at).is_not(None) | IS_DISMISSED
     ungrouped = (col(RefusedRow.notified_at).is_(None), ~dealt_with)
     with writing() as session:
         session.execute(update(RefusedRow).where(*ungrouped).values(notified_at=now, message=group))
@@ -122,4 +132,4 @@ def group(message: str, limit: int) -> Group:
 
 
 def _delivery(row: RefusedRow) -> RefusedDelivery:
-    return RefusedDelivery(**row.model_dump(include=_COLUMNS))
+    return RefusedDelivery(**row.model_dump(include=_COLUMNS) | {"values": row.values or {}})

@@ -3,6 +3,7 @@
 import hmac
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated
 from urllib.parse import parse_qsl
 
@@ -14,12 +15,13 @@ from api.console.frame.visits import AnyVisitor, Person
 from api.gate import read_body
 from domain.words.wording import N_
 from models.errors import Refused
-from models.views.parameters import Statement
+from models.views.parameters import Moment, Statement
 
 _MOST_BYTES, _MOST_BYTES_OF_ANYBODY = 256 << 10, 16 << 10
 _MOST_FIELDS = 2000
 CSRF = "csrf"
 _REASON: TypeAdapter[str] = TypeAdapter(Statement)
+_MOMENT: TypeAdapter[datetime] = TypeAdapter(Moment)
 _NO_REASON = N_("Write a reason of at most 10,000 characters.")
 
 
@@ -34,15 +36,26 @@ class Form:
         return next((value.strip() for key, value in self.fields if key == name), "")
 
     def reason(self) -> str:
-        """Return why a person does something, from the field `why`.
+        """Return why a person does something, from the field `why`, or from the button `quick` that names a reason.
 
         Raises:
             Refused: it is empty, or has more than 10,000 characters.
         """
         try:
-            return _REASON.validate_python(self.text("why"))
+            return _REASON.validate_python(self.text("quick") or self.text("why"))
         except ValidationError as error:
             raise Refused("BAD_PARAMETER", _NO_REASON, where="why") from error
+
+    def moment(self, name: str) -> datetime:
+        """Return a field that a page of ours has filled with a time.
+
+        Raises:
+            Refused: it is no time.
+        """
+        try:
+            return _MOMENT.validate_python(self.text(name))
+        except ValidationError as error:
+            raise Refused("BAD_PARAMETER", "expected a time with zone", where=name) from error
 
     def number(self, name: str) -> float | str:
         """Return a field that has a number; as it stands if it has none, for a model to refuse."""

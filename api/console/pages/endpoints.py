@@ -13,6 +13,7 @@ from api.console.frame.forms import Form, Posted
 from api.console.frame.rendering import render
 from api.console.frame.threads import in_thread
 from api.console.frame.visits import Person, recorded
+from api.console.pages.lists import REASONS, grouped
 from domain.words.wording import N_
 from models.errors import Refused
 from models.messages.event import EventType
@@ -24,6 +25,7 @@ from models.views.messages.endpoints import NewEndpoint, Rotation
 from models.views.messages.messages import MessageQuery
 from services.batches import batches
 from services.messages import endpoints
+from services.triage import Trouble
 from services.views import message_list
 
 PATH = f"{ROOT}/endpoints"
@@ -70,14 +72,20 @@ def read(request: Request, name: str, _person: Person) -> Response:
     asked = request.query_params.get("state")
     known = [each.value for each in NotificationState]
     states = [NotificationState(asked)] if asked in known else [NotificationState.DEAD, NotificationState.PENDING]
+    dead = open_numbers(DerivedCode.MESSAGES_DEAD).get(name, 0)
+    messages = message_list.page(MessageQuery(endpoint=name, state=states, limit=_SHOWN))
     return render(
         request,
         "endpoints/endpoint.html",
         found=endpoints.view(name),
-        dead=open_numbers(DerivedCode.MESSAGES_DEAD).get(name, 0),
+        dead=dead,
         states=known,
         chosen=asked if asked in known else None,
-        messages=message_list.page(MessageQuery(endpoint=name, state=states, limit=_SHOWN)),
+        messages=messages,
+        groups=grouped(Trouble.MESSAGES, messages.items, {name: dead}) if asked == NotificationState.DEAD else [],
+        trouble=Trouble.MESSAGES,
+        is_open=True,
+        reasons=REASONS[Trouble.MESSAGES],
     )
 
 

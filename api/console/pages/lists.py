@@ -3,7 +3,7 @@
 Filters are fields of a form, made from the list's query model: a new filter there is a new field here.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -16,8 +16,10 @@ from pydantic import AwareDatetime, BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from adapters.settings.settings import settings
+from domain.words.wording import N_
 from models.errors import Refused
 from models.views.parameters import read_moment
+from services.triage import KINDS, Trouble
 
 Query = TypeVar("Query", bound=BaseModel)
 Pairs = Sequence[tuple[str, str]]
@@ -168,3 +170,29 @@ def listed(request: Request, path: str, model: type[Query], read: Callable[[Quer
         return Listed(path, found, read(found.query), None, is_later)
     except Refused as refused:
         return Listed(path, found, None, refused.detail, is_later)
+
+
+REASONS: Mapping[Trouble, tuple[str, ...]] = {
+    Trouble.REFUSED: (N_("Not an archive"), N_("A test"), N_("Sent again since")),
+    Trouble.DISCREPANCIES: (N_("Agreed with the customer"), N_("Corrected at the provider"), N_("A test")),
+    Trouble.MISSING: (N_("A test"), N_("Will not be submitted"), N_("Archived elsewhere")),
+    Trouble.MESSAGES: (N_("The receiver has it"), N_("No longer needed"), N_("A test")),
+}
+"""Reasons that people give most. Each is a button."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What is alike on a page, each with its mark. `number`: how many there are, None where filters leave some out."""
+
+    key: str
+    number: int | None
+    items: list[tuple[str, Any]]
+
+
+def grouped(trouble: Trouble, items: Iterable[Any], numbers: Mapping[str, int]) -> list[Group]:
+    """Return the items of a page in groups of what is alike, in the order of their first items."""
+    kind, found = KINDS[trouble], dict[str, list[tuple[str, Any]]]()
+    for each in items:
+        found.setdefault(getattr(each, kind.alike), []).append((kind.mark(each), each))
+    return [Group(key, numbers.get(key), its) for key, its in found.items()]

@@ -1,59 +1,96 @@
-"""What needs a person, a page for each kind: failed, refused and missing archives, and discrepancies."""
+"""What needs a person, a page for each kind: failed, refused and missing archives, and discrepancies.
 
+Lists of what is alike, with one reason for many, are decided by the same two routes; endpoints' messages too.
+"""
+
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from fastapi import APIRouter, Request, Response
+from pydantic import Field
 
 from adapters.tables.open_conditions import NOT_KEPT, open_conditions, open_numbers
-from adapters.tables.runs import refused
 from api.console.frame.cookies import ROOT
 from api.console.frame.entrance import see
-from api.console.frame.forms import Posted
+from api.console.frame.forms import Form, Posted
 from api.console.frame.rendering import render
 from api.console.frame.threads import in_thread
 from api.console.frame.visits import Person, own_path, recorded
-from api.console.pages.lists import listed
+from api.console.pages.lists import REASONS, asked, grouped, listed
+from domain.words.wording import N_
 from models.archive.archive import State
+from models.archive.warning import WarningCode
+from models.discrepancies import DiscrepancyState
 from models.errors import Refused
+from models.messages.notification import NotificationState
 from models.people import ActionKind
 from models.runs.batch import BatchKind
 from models.runs.receipt import RefusedDelivery
 from models.store.condition import ConditionCode, DerivedCode
 from models.views.archives.archives import ArchiveFilter
-from models.views.archives.payments import DiscrepancyQuery, Explanation
-from models.views.parameters import Dismissal
-from models.views.troubles import MissingQuery, RefusedQuery
+from models.views.archives.payments import DiscrepancyQuery
+from models.views.batch import RedeliveryFilter
+from models.views.messages.messages import MessageQuery
+from models.views.parameters import Dismissal, PageQuery
+from models.views.troubles import FindingState, MissingQuery, RefusedQuery
+from services import triage
 from services.batches import batches
-from services.completeness import finding_missing
-from services.payments import discrepancies
 from services.people import actions
-from services.triggering import refused as triggering_refused
-from services.triggering.refused import release_all
+from services.triage import KINDS, Trouble
+from services.triggering.refused import Outcome, release_chosen
 from services.views import troubles
 
-DISCREPANCIES = f"{ROOT}/discrepancies"
+_OUTCOME = {"undo", "number", "left", "more", "said", "still", "where"}
+_NOTHING_CHOSEN = N_("Choose at least one row, or all of a kind.")
 router = APIRouter()
+
+
+class _OpenDiscrepancies(DiscrepancyQuery):
+    state: DiscrepancyState = DiscrepancyState.OPEN
+
+
+class _OpenRefused(RefusedQuery):
+    state: FindingState = FindingState.OPEN
+
+
+class _Dead(MessageQuery):
+    state: list[NotificationState] = Field([NotificationState.DEAD])
+
+
+_QUERIES: Mapping[Trouble, type[PageQuery]] = {
+    Trouble.REFUSED: _OpenRefused,
+    Trouble.DISCREPANCIES: _OpenDiscrepancies,
+    Trouble.MISSING: MissingQuery,
+    Trouble.MESSAGES: _Dead,
+}
 
 
 @router.get("/discrepancies")
 def list_discrepancies(request: Request, _person: Person) -> Response:
-    found = listed(request, DISCREPANCIES, DiscrepancyQuery, troubles.discrepancy_page)
-    return render(
-        request, "troubles/discrepancies.html", list=found, open_by_code=open_numbers(DerivedCode.DISCREPANCY_OPEN)
-    )
+    return _list(request, Trouble.DISCREPANCIES, open_numbers(DerivedCode.DISCREPANCY_OPEN))
 
 
-@router.post("/discrepancies/{discrepancy_id}/explain")
-async def explain(discrepancy_id: str, form: Posted, person: Person) -> Response:
-    """Record why a discrepancy is in order, for exactly the values that the person has read."""
-    values = {name: form.optional(name) for name in ("expected", "found")}
-    said = Explanation(by=person, why=form.reason(), **values)
-    await in_thread(discrepancies.explain, discrepancy_id, said, datetime.now(UTC))
-    return see(own_path(form.text("then") or DISCREPANCIES))
+@router.get("/missing")
+def list_missing(request: Request, _person: Person) -> Response:
+    numbers = dict[str, int]()
+    for each in open_conditions((DerivedCode.PROCESS_MISSING,)):
+        numbers[each.values["why"]] = numbers.get(each.values["why"], 0) + each.subjects
+    return _list(request, Trouble.MISSING, numbers)
 
 
-FAILED = f"{ROOT}/failed"
+@router.get("/refused")
+def list_refused(request: Request, _person: Person) -> Response:
+    return _list(request, Trouble.REFUSED, open_numbers(DerivedCode.DELIVERY_REFUSED))
+
+
+def _list(request: Request, trouble: Trouble, numbers: Mapping[str, int]) -> Response:
+    found = listed(request, f"{ROOT}/{trouble}", _QUERIES[trouble], KINDS[trouble].page)
+    is_whole = {name for name, _ in found.asked.pairs} <= {"state", KINDS[trouble].alike}
+    groups = grouped(trouble, found.page.items if found.page else (), numbers if is_whole else {})
+    is_open = any(each.name == "state" and FindingState.OPEN in each.values for each in found.asked.fields)
+    given = {"list": found, "groups": groups, "is_open": is_open, "reasons": REASONS[trouble]}
+    return render(request, f"troubles/{trouble}.html", trouble=trouble, **given)
 
 
 @router.get("/failed")
@@ -74,62 +111,63 @@ async def plan(form: Posted, person: Person) -> Response:
     return see(f"{ROOT}/bulk/{made.id}")
 
 
-MISSING = f"{ROOT}/missing"
-
-
-@router.get("/missing")
-def list_missing(request: Request, _person: Person) -> Response:
-    return render(request, "troubles/missing.html", list=listed(request, MISSING, MissingQuery, troubles.missing_page))
-
-
-@router.post("/missing/{missing_id}/dismiss")
-async def dismiss_missing(missing_id: str, form: Posted, person: Person) -> Response:
-    """Close a finding: the process is not missing, or will not come."""
-    said = Dismissal(by=person, why=form.reason())
-    await in_thread(finding_missing.dismiss, missing_id, said, datetime.now(UTC))
-    return see(f"{MISSING}?said=dismissed")
-
-
-REFUSED = f"{ROOT}/refused"
-
-
-@router.get("/refused")
-def list_refused(request: Request, _person: Person) -> Response:
-    found = listed(request, REFUSED, RefusedQuery, troubles.refused_page)
-    return render(request, "troubles/refused.html", list=found, open_by_code=open_numbers(DerivedCode.DELIVERY_REFUSED))
-
-
 @router.post("/refused/release")
 async def release(form: Posted, person: Person) -> Response:
-    """Check a refused body again, and take it in if it is accepted now."""
-    fault = await in_thread(_release, form.text("receipt_id"), recorded(person))
-    outcome = [("still", fault.code), ("where", fault.where)] if fault else [("said", "released")]
-    return see(f"{REFUSED}?{urlencode(outcome)}")
+    """Check refused bodies again, and take in those that are accepted now. What is set aside is accepted."""
+    marks, _ = await _marks(Trouble.REFUSED, form)
+    outcomes = await in_thread(_release, marks, recorded(person))
+    faults = [each.fault for each in outcomes if each.fault]
+    still = [("still", faults[0].code), ("where", faults[0].where)] if faults else []
+    return _back(form, [("said", "released"), ("number", str(len(outcomes) - len(faults))), *still])
 
 
-@router.post("/refused/dismiss")
-async def dismiss_refused(form: Posted, person: Person) -> Response:
-    """Record that a refused body needs nobody any more, with a person's reason."""
-    said = Dismissal(by=recorded(person), why=form.reason())
-    await in_thread(_dismiss, form.text("receipt_id"), said)
-    return see(f"{REFUSED}?said=dismissed")
+def _release(receipt_ids: Collection[str], by: str) -> list[Outcome]:
+    bodies = dict[str, list[RefusedDelivery]]()
+    for each in triage.found_bodies(receipt_ids):
+        bodies.setdefault(each.receipt_id, []).append(each)
+    outcomes = release_chosen(bodies, by)
+    released = [each for outcome in outcomes if outcome.fault is None for each in bodies[outcome.receipt_id]]
+    named = {each.reference for each in released if each.reference and each.code != WarningCode.SOURCES_DIFFER}
+    actions.record(named, ActionKind.RELEASE, by, datetime.now(UTC))
+    return outcomes
 
 
-def _dismiss(receipt_id: str, said: Dismissal) -> None:
-    if dismissed := triggering_refused.dismiss(_of_body(receipt_id), said, datetime.now(UTC)):
-        refused.record(dismissed)  # so that the next page shows it; the sweep does the same
+@router.post("/messages/redeliver")
+async def redeliver(form: Posted, person: Person) -> Response:
+    """Send messages that were given up again, at once: the person has chosen them."""
+    marks, _ = await _marks(Trouble.MESSAGES, form)
+    chosen = RedeliveryFilter(state=[NotificationState.DEAD], message_id=marks)
+    made = await in_thread(batches.plan, BatchKind.REDELIVER, chosen, recorded(person))
+    await batches.confirm(made.id, recorded(person))
+    return see(f"{ROOT}/bulk/{made.id}")
 
 
-def _of_body(receipt_id: str) -> list[RefusedDelivery]:
-    if deliveries := refused.of_body(receipt_id):
-        return deliveries
-    raise Refused("UNKNOWN_RECEIPT", "no refused delivery has this receipt; load the list again", status=404)
+@router.post("/{trouble}/decide")
+async def decide(trouble: Trouble, form: Posted, person: Person) -> Response:
+    """Dismiss or explain all that is chosen, for one reason, and show what is next."""
+    now, said = datetime.now(UTC), Dismissal(by=person, why=form.reason())
+    marks, is_more = await _marks(trouble, form)
+    number = await in_thread(KINDS[trouble].decide, marks, said, now)
+    told = [("undo", now.isoformat()), ("number", str(number)), ("left", str(len(marks) - number))]
+    return _back(form, [*told, *([("more", "true")] if is_more else [])])
 
 
-def _release(receipt_id: str, by: str) -> Refused | None:
-    deliveries = _of_body(receipt_id)
-    [outcome] = release_all({receipt_id: deliveries})
-    if outcome.fault is None:
-        named = {each.reference for each in deliveries if each.reference}
-        actions.record(named, ActionKind.RELEASE, by, datetime.now(UTC))
-    return outcome.fault
+@router.post("/{trouble}/withdraw")
+async def withdraw(trouble: Trouble, form: Posted, person: Person) -> Response:
+    """Take back what the same person decided at a moment."""
+    number = await in_thread(KINDS[trouble].withdraw, person, form.moment("at"), datetime.now(UTC))
+    return _back(form, [("said", "withdrawn"), ("number", str(number))])
+
+
+async def _marks(trouble: Trouble, form: Form) -> tuple[list[str], bool]:
+    """Return the marks of all that is chosen, and whether there is more, by the filters of the form's page."""
+    filters = asked(_QUERIES[trouble], parse_qsl(form.text("then").partition("?")[2])).query or _QUERIES[trouble]()
+    chosen = form.texts("item"), form.texts("group"), form.moment("until")
+    if not any(chosen[:2]):
+        raise Refused("BAD_PARAMETER", _NOTHING_CHOSEN, where="item")
+    return await in_thread(triage.marks_of, trouble, *chosen, filters)
+
+
+def _back(form: Form, outcome: list[tuple[str, str]]) -> Response:
+    path, _, query = own_path(form.text("then")).partition("?")
+    return see(f"{path}?{urlencode([*(each for each in parse_qsl(query) if each[0] not in _OUTCOME), *outcome])}")

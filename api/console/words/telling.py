@@ -2,11 +2,13 @@
 
 import unicodedata
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from markupsafe import Markup
 
 from adapters.words.languages import texts
+from api.console.words.formats import moment_text
 from api.console.words.languages import gettext, language
 from api.console.words.values import NO_VALUE, isolated, plain
 from domain.words import parts
@@ -107,7 +109,11 @@ def told(said: Said | Mapping[str, Any] | None, text: str | None = None) -> Mark
         return english(str(said.values["text"]) if said else "")
     if said.code == "kept_before" and gettext(said.values["text"]) == said.values["text"]:
         return english(said.values["text"])
-    return Markup("<bdi>{}</bdi>").format(word(said, texts(language()), lambda value: isolated(plain(value))))
+    return Markup("<bdi>{}</bdi>").format(word(said, texts(language()), _isolated))
+
+
+def _isolated(value: str | datetime) -> str:
+    return isolated(plain(value) if isinstance(value, str) else moment_text(value))
 
 
 def happened(entry: TimelineEntry) -> Markup:

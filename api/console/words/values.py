@@ -13,13 +13,17 @@ _REVERSING = re.compile("[\u202a-\u202e\u2066-\u2069\x00-\x08\x0b-\x1f\x7f-\x9f]
 
 
 NO_VALUE = Markup("–")
+_LONGEST_WORD = 30
+"""What is longer is an identifier, and may be broken at any letter. Words are not."""
 
 
 def shown(value: object) -> Markup:
     """Return a value as text in a `<bdi>` of its own."""
     if value is None or value == "":
         return NO_VALUE
-    return Markup("<bdi>{}</bdi>").format(plain(value))
+    text = plain(value)
+    is_long = max(map(len, text.split()), default=0) > _LONGEST_WORD
+    return Markup("<bdi{}>{}</bdi>").format(Markup(' class="long"') if is_long else "", text)
 
 
 def plain(value: object) -> str:

@@ -15,6 +15,7 @@ class MessageFilter(BaseModel):
 
     endpoint: Text | None = Field(None, description="name of the endpoint")
     state: list[NotificationState] = Field([], description="one of these states")
+    message_id: list[Text] = Field([], max_length=500, description="one of these messages")
     event: EventType | None = None
     source: Text | None = None
     template: Text | None = None

@@ -1,6 +1,7 @@
 """Pages of troubles, and what people do there: each action is recorded with the person who did it."""
 
 import hashlib
+import json
 import re
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +16,7 @@ from models.runs.receipt import RefusedDelivery
 from services.views import archive_view
 from tests.api.conftest import TOKEN
 from tests.api.console.conftest import PERSON, Browser, Console, posted
-from tests.api.console.troubles import DAMAGED, ENDPOINT, HOSTILE, WRONG
+from tests.api.console.troubles import DAMAGED, ENDPOINT, HOSTILE, NOW, WRONG
 from tests.conftest import wait_until
 from tests.installations import installed
 from tests.samples import sample_body
@@ -36,6 +37,15 @@ def act(console: Console, path: str, **form: Any) -> httpx.Response:
     with console.person() as person:
         answer = posted(person, path, form)
         return person.get(answer.headers["location"]) if answer.status_code == 303 else answer
+
+
+OF_PAGE = {"until": NOW.isoformat(), "then": "/console/refused"}
+
+
+def decided(console: Console, trouble: str, **form: Any) -> httpx.Response:
+    """Decide as a person does whose page was made now."""
+    page = {"until": datetime.now(UTC).isoformat(), "then": f"/console/{trouble}", "why": "a test"}
+    return act(console, f"/console/{trouble}/decide", **page | form)
 
 
 def of_api(console: Console, path: str) -> Any:
@@ -99,21 +109,20 @@ def test_archives_that_wait_say_in_hebrew_what_brings_the_system_back(troubled: 
         ("/console/discrepancies", "בתיק יש תשלום שאף שדה בטופס אינו מפנה אליו.", "PAYMENT_WITHOUT_FIELD"),
     ],
 )
-def test_numbers_above_a_list_are_worded_and_lead_to_the_list_of_their_code(
+def test_what_is_alike_is_a_group_with_its_words_and_advice_once(
     troubled: Console, browser: Browser, path: str, words: str, code: str
 ) -> None:
     assert troubled
-    page = browser.open(path, "he")
-    chip = page.locator(".by-code a", has_text=code)
+    heads = browser.open(path, "he").locator(".triage-group", has_text=code)
 
-    assert words in chip.inner_text()
-    chip.click()
-    page.wait_for_url(f"**{path}?code={code}")
+    assert heads.count() == 1
+    assert words in heads.inner_text()
 
 
 def test_hostile_texts_are_shown_as_text(troubled: Console) -> None:
     with troubled.person() as person:
-        pages = [person.get(each).text for each in ("/console/refused", "/console/missing?state=closed", PATHS[-1])]
+        hostile = ("/console/refused", "/console/missing?state=closed", PATHS[-1])
+        pages = [person.get(each).text for each in hostile]
 
     for page in pages:
         assert "<script>alert(1)" not in page
@@ -123,23 +132,33 @@ def test_hostile_texts_are_shown_as_text(troubled: Console) -> None:
 
 def test_discrepancy_is_explained_for_the_values_that_were_read(troubled: Console, browser: Browser) -> None:
     page = browser.open("/console/discrepancies?code=AMOUNT_MISMATCH")
-    page.locator("details.reason summary").first.click()
-    page.locator("details.reason textarea").first.fill("הלקוח שילם בשתי פעימות")
-    browser.follow(page.locator("details.reason button").first)
+    page.locator("[name=item]").first.check()
+    page.locator("#why").fill("הלקוח שילם בשתי פעימות")
+    browser.follow(page.get_by_role("button", name="Explain", exact=True))
 
-    found = of_api(troubled, "/api/discrepancies?code=AMOUNT_MISMATCH")["items"][0]
-    assert (found["state"], found["explanation"]["by"]) == ("explained", PERSON)
-    assert "הלקוח שילם בשתי פעימות" in page.content()
+    found = of_api(troubled, "/api/discrepancies?code=AMOUNT_MISMATCH&state=explained")["items"][0]
+    assert (found["explanation"]["by"], found["explanation"]["why"]) == (PERSON, "הלקוח שילם בשתי פעימות")
+    assert "Explained: 1." in page.locator("main").inner_text()
+    assert browser.violations() == []
+
+    browser.follow(page.get_by_role("button", name="Undo"))
+
+    again = of_api(troubled, "/api/discrepancies?code=AMOUNT_MISMATCH")["items"][0]
+    assert (again["state"], again["explanation"]) == ("open", None)
+    assert "Taken back: 1." in page.locator("main").inner_text()
 
 
 def test_explanation_of_other_values_is_refused(troubled: Console) -> None:
     found = of_api(troubled, "/api/discrepancies?code=PAYMENT_WITHOUT_FIELD")["items"][0]
-    path = f"/console/discrepancies/{found['discrepancy_id']}/explain"
+    mark = json.dumps([found["discrepancy_id"], found["expected"], "another value"])
 
-    answer = act(troubled, path, why="in order", expected=found["expected"], found="another value")
+    answer = decided(troubled, "discrepancies", item=mark)
 
-    assert (answer.status_code, "DISCREPANCY_CHANGED" in answer.text) == (409, True)
-    assert act(troubled, path, why=" ").status_code == 422
+    assert "Explained: 0. Left out, since changed or decided meanwhile: 1." in answer.text
+    assert "Explained: 0." in decided(troubled, "discrepancies", item="no mark").text
+    assert decided(troubled, "discrepancies", item=mark, why=" ").status_code == 422
+    assert decided(troubled, "discrepancies").status_code == 422
+    assert decided(troubled, "discrepancies", item=mark, until="now").status_code == 422
 
 
 def test_failures_of_a_cause_are_planned_confirmed_paused_resumed_and_aborted(troubled: Console) -> None:
@@ -174,9 +193,9 @@ def test_body_that_is_accepted_now_is_released_and_its_timeline_says_by_whom(tro
     body = sample_body("released")
     receipt_id = refuse(troubled, body)
 
-    released = act(troubled, "/console/refused/release", receipt_id=receipt_id)
+    released = act(troubled, "/console/refused/release", item=receipt_id, **OF_PAGE)
 
-    assert "The body is accepted now" in released.text
+    assert "Accepted now: 1." in released.text
     with installed(troubled.folder, **troubled.settings):
         [waiting] = [each for each in inbox.deliveries() if each.receipt_id == receipt_id]
         receipts.register(waiting)  # as a sweep does; without Prefect it gets no further than the first that waits
@@ -191,8 +210,8 @@ def test_body_that_is_still_refused_says_why(troubled: Console) -> None:
     assert answer.json()["status"] == "-1"
     wait_until(lambda: listed(troubled, receipt_id))
 
-    assert "still refused: NOT_JSON" in act(troubled, "/console/refused/release", receipt_id=receipt_id).text
-    assert act(troubled, "/console/refused/release", receipt_id="0" * 64).status_code == 404
+    still = act(troubled, "/console/refused/release", item=receipt_id, **OF_PAGE)
+    assert "still refused: NOT_JSON" in still.text
 
 
 def counted(console: Console, key: str) -> int:
@@ -208,26 +227,26 @@ def test_refused_body_is_dismissed_with_a_reason_and_counted_no_more(troubled: C
     wait_until(lambda: listed(troubled, receipt_id), timeout_s=60)
     before = counted(troubled, "NOT_JSON")
     page = browser.open("/console/refused")
-    row = page.locator("tbody tr").first
-    row.locator("details.reason summary").click()
-    row.locator("details.reason textarea").fill("סורק רשת, לא ארכיון")
+    page.locator("[name=item]").first.check()
+    page.locator("#why").fill("סורק רשת, לא ארכיון")
 
-    row.locator("details.reason button").click()
+    page.keyboard.press("Enter")
 
-    page.wait_for_selector("text=The body needs nobody any more.")
-    assert f"{BY}: סורק רשת, לא ארכיון" in page.locator("tbody tr").first.inner_text()
-    assert browser.violations() == []
+    page.wait_for_selector("text=Dismissed: 1.")
     assert counted(troubled, "NOT_JSON") == before - 1
-    assert act(troubled, "/console/refused/dismiss", receipt_id=receipt_id, why=" ").status_code == 422
-    assert act(troubled, "/console/refused/dismiss", receipt_id="0" * 64, why="a test").status_code == 404
+    page = browser.open("/console/refused?state=closed")
+    assert f"{PERSON}: סורק רשת, לא ארכיון" in page.locator("main").inner_text()
+    assert browser.violations() == []
+    assert decided(troubled, "refused", item=receipt_id, why=" ").status_code == 422
+    assert "Dismissed: 0." in decided(troubled, "refused", item="0" * 64).text
 
 
 def test_missing_process_is_dismissed_with_a_reason(troubled: Console) -> None:
-    assert act(troubled, "/console/missing/m/dismiss", why="").status_code == 422
+    assert decided(troubled, "missing", item="m", why="").status_code == 422
 
-    answer = act(troubled, "/console/missing/m/dismiss", why="a test of the bank")
+    answer = decided(troubled, "missing", item="m", why="a test of the bank")
 
-    assert "The finding is closed" in answer.text
+    assert "Closed: 1." in answer.text
     closed = {each["missing_id"]: each for each in of_api(troubled, "/api/missing?state=closed")["items"]}
     assert (closed["m"]["closed_by"], closed["m"]["closed_reason"]) == (PERSON, "a test of the bank")
 
@@ -278,7 +297,15 @@ def test_messages_given_up_are_sent_again(troubled: Console) -> None:
 
 def test_actions_of_forms_from_elsewhere_are_refused(troubled: Console) -> None:
     with troubled.person() as person:
-        paths = ["failed/plan", "refused/release", "missing/n/dismiss", "endpoints/new", "redeliveries", "bulk/x/abort"]
+        paths = [
+            "failed/plan",
+            "refused/release",
+            "missing/decide",
+            "missing/withdraw",
+            "endpoints/new",
+            "redeliveries",
+            "bulk/x/abort",
+        ]
         answers = [person.post(f"/console/{each}", data={"csrf": "made up"}) for each in paths]
 
     assert {each.status_code for each in answers} == {403}

@@ -169,6 +169,25 @@ def test_dismissed_finding_stays_dismissed_until_a_later_submission() -> None:
     assert findings("closed_why") == [("dismissed",), (None,)]
 
 
+def test_withdrawn_dismissal_is_missing_again_until_its_archive_arrives() -> None:
+    """A search between the two has answered the submission, and an event comes afterwards."""
+    reported(event(SUBMITTED, at(0)))
+    find_missing(at(2))
+    [(missing_id,)] = findings("missing_id")
+    assert missing_processes.dismiss(missing_id, "dana", "a test", at(3))
+    reported(event(DELETED, at(4)))
+    find_missing(at(5))
+
+    assert missing_processes.withdraw("noa", at(3), at(6)) == 0
+    assert missing_processes.withdraw("dana", at(3), at(6)) == 1
+    reported(event(EXPIRED, at(7)))
+    find_missing(at(8))
+    assert findings("closed_why", "closed_by", "closed_reason", "withdrawn_at") == [(None, "dana", "a test", at(6))]
+    archived_at(at(9))
+    find_missing(at(10))
+    assert findings("closed_why") == [("archived",)]
+
+
 def test_sources_are_told_apart() -> None:
     """Two projects may use the same reference; the archive of one says nothing about the other."""
     reported(event(SUBMITTED, at(0)), event(SUBMITTED, at(0), source="leasing"))

@@ -46,6 +46,11 @@ def found(*these: Discrepancy, hour: int = 0, reference: str | None = "r") -> No
     reconcile(reference, PAYLOAD_CODES, these, NOON + timedelta(hours=hour))
 
 
+def explained(*discrepancy_ids: str, hour: int) -> None:
+    for each in discrepancy_ids:
+        discrepancies.explain(each, Explanation(by="Dana", why="in order"), NOON + timedelta(hours=hour))
+
+
 def whole(reference: str = "r") -> ArchiveView:
     view = archive_view.archive(reference)
     assert view
@@ -297,3 +302,19 @@ def test_changes_of_an_archive_without_an_object_stay_unkept() -> None:
     found(MISMATCH)
 
     assert kept_discrepancies.unkept() == ["r"]
+
+
+@ON_BOTH
+def test_withdrawn_explanations_are_open_again_unless_something_has_changed_since() -> None:
+    archived("r", document())
+    found(MISMATCH, ANOTHER)
+    other = next(each for each in by_id("r", [MISMATCH, ANOTHER]) if each != ID)
+    explained(ID, other, hour=1)
+    found(MISMATCH, hour=2)
+
+    assert discrepancies.withdraw("Noa", NOON + timedelta(hours=1), NOON + timedelta(hours=3)) == 0
+    assert discrepancies.withdraw("Dana", NOON + timedelta(hours=1), NOON + timedelta(hours=3)) == 1
+
+    assert history() == ["open 0", "explained 1", "open 3"]
+    assert history(other)[-1] == "closed 2"
+    assert kept_discrepancies.unkept() == []

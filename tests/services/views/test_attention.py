@@ -18,6 +18,7 @@ from models.runs.cause import Cause
 from models.runs.receipt import RefusedDelivery
 from models.views.archives.archives import ArchiveQuery
 from models.views.archives.payments import DiscrepancyQuery, Explanation
+from models.views.troubles import RefusedQuery
 from services.payments import discrepancies
 from services.views import archive_list, troubles
 from tests.domain.payloads import read
@@ -82,12 +83,16 @@ class Told:
         refused.record([self._refusal()])
 
     def be_released(self) -> None:
-        if its := refused.of_body(self._refusal().receipt_id):
+        if its := refused.of_bodies([self._refusal().receipt_id]):
             refused.record([replace(each, released_at=NOON) for each in its])
 
     def be_dismissed(self) -> None:
-        if its := refused.of_body(self._refusal().receipt_id):
+        if its := refused.of_bodies([self._refusal().receipt_id]):
             refused.record([replace(each, dismissed_at=NOON, dismissed_by="Dana") for each in its])
+
+    def take_the_dismissal_back(self) -> None:
+        for each in refused.dismissed_at("Dana", NOON):
+            refused.record([replace(each, withdrawn_at=NOON + timedelta(minutes=1))])
 
     def _refusal(self) -> RefusedDelivery:
         at = NOON + timedelta(minutes=self.minute)
@@ -127,6 +132,30 @@ def test_archive_of_two_sources_is_found_by_its_warning(told: Told) -> None:
     told.arrive_from_elsewhere()
 
     assert listed(attention=True) == listed(warning=WarningCode.SOURCES_DIFFER) == ["a"]
+
+
+def test_set_aside_delivery_that_is_dismissed_needs_nobody_until_the_dismissal_is_withdrawn(told: Told) -> None:
+    told.arrive_from_elsewhere()
+    [aside] = refused.set_aside()
+
+    refused.record([replace(aside, dismissed_at=NOON, dismissed_by="Dana", dismissed_why="theirs")])
+    assert (listed(attention=True), refused.set_aside()) == ([], [])
+    assert [each.dismissed_why for each in troubles.refused_page(RefusedQuery(state="closed")).items] == ["theirs"]
+    told.take_the_dismissal_back()
+    assert (listed(attention=True), refused.set_aside()) == (["a"], [aside])
+    assert troubles.refused_page(RefusedQuery(state="open")).items == []
+
+
+def test_withdrawn_dismissal_needs_attention_until_the_next(told: Told) -> None:
+    told.be_refused()
+    told.be_dismissed()
+    told.take_the_dismissal_back()
+    assert listed(attention=True) == ["a"]
+
+    [its] = refused.of_bodies([told.receipt_id and digest("a")])
+    refused.record([replace(its, dismissed_at=NOON + timedelta(minutes=2), dismissed_by="Noa")])
+
+    assert listed(attention=True) == []
 
 
 def test_refused_delivery_after_one_that_is_registered_later_needs_attention() -> None:

@@ -6,12 +6,13 @@ from threading import Barrier
 
 import pytest
 from sqlalchemy.exc import NoResultFound
-from sqlmodel import select
+from sqlmodel import col, select, update
 
-from adapters.database.transactions import reading
+from adapters.database.transactions import reading, writing
 from adapters.tables.messages import notifications
 from models.messages.event import Event, EventType
 from models.messages.notification import NotificationAttemptRow, NotificationRow, NotificationState
+from models.views.parameters import Dismissal
 from services.messages.events import event_row
 from services.views import archive_view
 from tests.conftest import LONGEST_S
@@ -132,3 +133,22 @@ def numbers(message_id: str) -> list[int]:
     with reading() as session:
         attempts = select(NotificationAttemptRow.attempt).where(NotificationAttemptRow.message_id == message_id)
         return list(session.exec(attempts.order_by("attempt")))
+
+
+def test_message_that_was_given_up_is_dismissed_and_that_is_withdrawn() -> None:
+    planned("msg_1", "msg_2")
+    with writing() as session:
+        its = update(NotificationRow).where(col(NotificationRow.message_id) == "msg_1")
+        session.execute(its.values(state=DEAD, skipped_why="too late", values={"skipped_why": {}}))
+    said = Dismissal(by="Dana", why="known there")
+
+    assert [each.message_id for each in notifications.dismiss(["msg_1", "msg_2"], said, NOON)] == ["msg_1"]
+    dismissed = notifications.get("msg_1")
+    assert (dismissed.state, dismissed.skipped_why) == ("skipped", "Dana has dismissed it: known there")
+
+    assert notifications.withdraw("Noa", NOON, NOON) == []
+    assert len(notifications.withdraw("Dana", NOON, NOON + timedelta(minutes=1))) == 1
+    again = notifications.get("msg_1")
+    assert (again.state, again.skipped_why) == ("dead", "too late")
+    assert again.values
+    assert again.values["withdrawn"]["by"] == "Dana"

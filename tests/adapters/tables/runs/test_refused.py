@@ -104,5 +104,5 @@ def test_open_bodies_are_those_that_nobody_released_or_dismissed_and_whose_proce
     refused.record([delivery(3)])  # as a sweep that was broken off does
 
     assert open_numbers(DerivedCode.DELIVERY_REFUSED) == {"NOT_JSON": 1}
-    [kept] = refused.of_body(delivery(3).receipt_id)
+    [kept] = refused.of_bodies([delivery(3).receipt_id])
     assert (kept.dismissed_by, kept.dismissed_why) == ("Dana", "a scanner")

@@ -1,0 +1,165 @@
+"""Decisions about many alike troubles at once, each for one reason, and how they are taken back.
+
+Every row that a decision changes bears its person and its moment. They are the name of the decision, by which it is
+taken back. What was decided, changed or is gone since the person has read it, is left out.
+"""
+
+import json
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from adapters.tables.completeness import missing_processes
+from adapters.tables.messages import notifications
+from adapters.tables.runs import refused as refused_rows
+from models.archive.warning import WarningCode
+from models.errors import Refused
+from models.messages.notification import NotificationRow
+from models.runs.receipt import RefusedDelivery
+from models.views.archives.payments import Explanation, ListedDiscrepancy
+from models.views.parameters import Dismissal, Page, PageQuery
+from models.views.troubles import FindingState, RefusedPage, RefusedQuery, RefusedView
+from services.messages.deliveries import keep_histories
+from services.payments import discrepancies
+from services.triggering import refused
+from services.views import message_list, troubles
+
+MOST_AT_ONCE = 500
+"""The most items of a group that one decision takes in: a person waits for its end, some seconds."""
+
+
+class Trouble(StrEnum):
+    REFUSED = "refused"
+    DISCREPANCIES = "discrepancies"
+    MISSING = "missing"
+    MESSAGES = "messages"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a kind of trouble does differently.
+
+    `page` lists what is open. `mark` names an item as it was read. Items are alike in the member `alike`, which is a
+    filter of the list too; `since` is when an item came. `decide` and `withdraw` return the number of items.
+    """
+
+    page: Callable[[Any], Page[Any]]
+    mark: Callable[[Any], str]
+    alike: str
+    since: str
+    decide: Callable[[Collection[str], Dismissal, datetime], int]
+    withdraw: Callable[[str, datetime, datetime], int]
+
+
+def marks_of(
+    trouble: Trouble, marks: Sequence[str], groups: Sequence[str], until: datetime, query: PageQuery
+) -> tuple[list[str], bool]:
+    """Return the marks of all that a person chose on a page, and whether a chosen group has more than are taken in.
+
+    Args:
+        marks: those of the chosen items.
+        groups: what is alike in the groups of which all is chosen.
+        until: when the page was made. What came later, nobody has read.
+        query: the filters of the page.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    kind, found, is_more = KINDS[trouble], list(marks), False
+    for group in groups:
+        page = kind.page(query.model_copy(update={kind.alike: group, "cursor": None, "limit": MOST_AT_ONCE}))
+        found += [kind.mark(each) for each in page.items if getattr(each, kind.since) <= until]
+        is_more = is_more or page.next is not None
+    return list(dict.fromkeys(found)), is_more
+
+
+def refused_page(query: RefusedQuery) -> RefusedPage:
+    """Return refused deliveries, newest first. Before those that need a person come deliveries that are set aside.
+
+    Raises as `troubles.refused_page` does.
+    """
+    aside = [each for each in refused_rows.set_aside() if _is_asked(query, asdict(each))]
+    if query.code == WarningCode.SOURCES_DIFFER:
+        return RefusedPage(items=_views(aside), next=None)
+    page = troubles.refused_page(query)
+    is_first = query.cursor is None and query.state is FindingState.OPEN and query.code is None
+    return RefusedPage(items=[*_views(aside if is_first else ()), *page.items], next=page.next)
+
+
+def _is_asked(query: RefusedQuery, members: Mapping[str, Any]) -> bool:
+    asked = query.model_dump(include={"reference", "process_number", "source"}, exclude_none=True)
+    return asked.items() <= members.items()
+
+
+def _views(deliveries: Sequence[RefusedDelivery]) -> list[RefusedView]:
+    return [RefusedView.model_validate(asdict(each)) for each in deliveries]
+
+
+def found_bodies(receipt_ids: Collection[str]) -> list[RefusedDelivery]:
+    """Return the deliveries of bodies that are set aside or refused.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    aside = [each for each in refused_rows.set_aside() if each.receipt_id in receipt_ids]
+    return [*aside, *refused_rows.of_bodies(receipt_ids)]
+
+
+def _dismiss_refused(receipt_ids: Collection[str], said: Dismissal, now: datetime) -> int:
+    dismissed = refused.dismiss(found_bodies(receipt_ids), said, now)
+    if dismissed:
+        refused_rows.record(dismissed)  # so that the next page shows it; the sweep does the same
+    return len({each.receipt_id for each in dismissed})
+
+
+def _mark_of(item: ListedDiscrepancy) -> str:
+    return json.dumps([item.discrepancy_id, item.expected, item.found])
+
+
+def _explain(marks: Collection[str], said: Dismissal, now: datetime) -> int:
+    number = 0
+    for mark in marks:
+        with suppress(Refused, ValueError):
+            discrepancy_id, expected, found = json.loads(mark)
+            explanation = Explanation(by=said.by, why=said.why, expected=expected, found=found)
+            discrepancies.explain(discrepancy_id, explanation, now)
+            number += 1
+    return number
+
+
+def _dismiss_missing(missing_ids: Collection[str], said: Dismissal, now: datetime) -> int:
+    return sum(missing_processes.dismiss(each, said.by, said.why, now) for each in missing_ids)
+
+
+def _dismiss_messages(message_ids: Collection[str], said: Dismissal, now: datetime) -> int:
+    return _kept(notifications.dismiss(message_ids, said, now))
+
+
+def _withdraw_messages(by: str, at: datetime, now: datetime) -> int:
+    return _kept(notifications.withdraw(by, at, now))
+
+
+def _kept(changed: Sequence[NotificationRow]) -> int:
+    keep_histories({each.receipt_id for each in changed})
+    return len(changed)
+
+
+KINDS: Mapping[Trouble, Kind] = {
+    Trouble.REFUSED: Kind(
+        refused_page, lambda each: str(each.receipt_id), "code", "received_at", _dismiss_refused, refused.withdraw
+    ),
+    Trouble.DISCREPANCIES: Kind(
+        troubles.discrepancy_page, _mark_of, "code", "opened_at", _explain, discrepancies.withdraw
+    ),
+    Trouble.MISSING: Kind(
+        troubles.missing_page, lambda each: str(each.missing_id), "why", "opened_at",
+        _dismiss_missing, missing_processes.withdraw,
+    ),
+    Trouble.MESSAGES: Kind(
+        message_list.page, lambda each: str(each.message_id), "endpoint", "planned_at",
+        _dismiss_messages, _withdraw_messages,
+    ),
+}  # fmt: skip
