@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlmodel import SQLModel
 
@@ -23,6 +23,7 @@ from models.archive.signed_document import SignedDocumentRow
 from models.archive.warning import WarningCode, WarningRow
 from models.payments import PaymentRow
 from models.search import MOST_FACETS, Kind, Searchable
+from models.views.archives.archives import ArchiveSummary
 
 Rows = Mapping[type[SQLModel], Sequence[Mapping[str, Any]]]
 Facets = Mapping[Kind, frozenset[int]]
@@ -41,6 +42,12 @@ COLUMNS: Mapping[type[SQLModel], Sequence[str]] = {
 MOST_ROWS = 2 * MOST_FACETS
 """The most rows of one table that texts and facets of an archive are made from."""
 ALL = "*"
+_PLACES_OF_SESSIONS = {
+    Kind.SESSION: "id",
+    "author": "author",
+    Kind.SIGNER: "recipient_name",
+    Kind.TRANSACTION_NUMBER: "transaction_number",
+}
 _FORM = 2
 """Grows when texts or facets are made in another way."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -49,7 +56,8 @@ _SLOTS = 256
 TRIGRAM = 3
 _MOST_TERMS = 16
 _MOST_TRIGRAMS = 64
-_MOST_VALUE = 300
+MOST_VALUE = 300
+"""The most characters of a value that a search looks in."""
 _MOST_TEXT = 8_000
 _BETWEEN = "  "
 """Stands before each value. A term of one character finds the values that begin with it, by the trigram of both."""
@@ -133,23 +141,38 @@ def text_of(archive: ArchiveRow, rows: Rows | None, searchable: Searchable) -> s
     """Return the text in which `q` finds an archive: numbers and names that people see in Cellosign, labels and file
     names. `rows` is None before the archive is loaded.
     """
-    return searched_text(str(each) for each in _texts(archive, rows, searchable) if each is not None)
+    return searched_text(str(each.value) for each in placed_texts(archive, rows, searchable))
 
 
 def is_searchable(name: str, names: frozenset[str]) -> bool:
     return ALL in names or name in names
 
 
-def _texts(archive: ArchiveRow, rows: Rows | None, searchable: Searchable) -> Iterator[Any]:
-    yield from (archive.reference, archive.process_number, archive.template_id)
-    if rows is None:
-        return
+class Placed(NamedTuple):
+    """A value that `q` looks in. `place` is what it is, as a filter or a column is named; `name` the key of a label or
+    the id of a form field.
+    """
+
+    place: str
+    name: str
+    value: Any
+
+
+def placed_texts(archive: ArchiveRow | ArchiveSummary, rows: Rows | None, searchable: Searchable) -> Iterator[Placed]:
+    """Yield the values of an archive that `q` looks in. `rows` is None before the archive is loaded."""
+    return (each for each in _placed(archive, rows or {}, searchable) if each.value is not None)
+
+
+def _placed(archive: ArchiveRow | ArchiveSummary, rows: Rows, searchable: Searchable) -> Iterator[Placed]:
+    yield Placed("reference", "", archive.reference)
+    yield Placed(Kind.PROCESS_NUMBER, "", archive.process_number)
+    yield Placed(Kind.TEMPLATE, "", archive.template_id)
     for each in _rows(rows, SessionRow):
-        yield from (each[name] for name in ("id", "author", "recipient_name", "transaction_number"))
-    yield from _signers(rows)
-    yield from (value for _, value in _labels(rows, searchable))
-    yield from _values(rows, FileRow, "filename")
-    yield from (value for _, value in _fields(rows, searchable))
+        yield from (Placed(place, "", each[name]) for place, name in _PLACES_OF_SESSIONS.items())
+    yield from (Placed(Kind.SIGNER, "", each) for each in _signers(rows))
+    yield from (Placed(Kind.LABEL, *each) for each in _labels(rows, searchable))
+    yield from (Placed(Kind.FILENAME, "", each) for each in _values(rows, FileRow, "filename"))
+    yield from (Placed(Kind.FIELD, *each) for each in _fields(rows, searchable))
 
 
 def _labels(rows: Rows, searchable: Searchable) -> Iterator[tuple[str, str]]:
@@ -248,7 +271,7 @@ def searched_text(values: Iterable[str]) -> str:
     """Return the text in which values are found: the values, normalised, and their words that follow a punctuation
     mark, so that a short term finds these too. At most 300 characters of a value and 8,000 in all.
     """
-    shown = dict.fromkeys(normalised(each[:_MOST_VALUE]) for each in values)
+    shown = dict.fromkeys(normalised(each[:MOST_VALUE]) for each in values)
     made = "".join(f"{_BETWEEN}{each}" for each in shown if each)
     hidden = dict.fromkeys(
         match[0] for match in _WORD.finditer(made) if match.start() and made[match.start() - 1] != " "

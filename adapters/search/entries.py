@@ -35,7 +35,9 @@ from domain.search import (
     text_of,
     version_of,
 )
-from models.archive.archive import ArchiveRow, FormFieldRow
+from models.archive.archive import ArchiveRow, FormFieldRow, SignatureRow
+from models.archive.content import FileRow
+from models.archive.session import LabelRow, SessionRow
 from models.discrepancies import DiscrepancyRow, DiscrepancyState
 from models.payments import PaymentRow
 from models.search import Kind, Searchable, SearchEntryRow, SearchFacetRow
@@ -312,13 +314,25 @@ def _payloads(
         each: {PaymentRow: [{"standing": its} for its in standings.get(each, ())]} for each in references
     }
     skipped = {PaymentRow, *(() if searchable().fields else (FormFieldRow,))}
-    for table, names in COLUMNS.items():
-        if table not in skipped:
-            its = SQLModel.metadata.tables[str(table.__tablename__)]
-            asked = select(its.c.reference, *(its.c[name] for name in names)).where(its.c.reference.in_(found))
-            rows = streamed(session, asked.order_by(*its.primary_key))
-            for reference, these in groupby(rows, key=lambda row: row[0]):
-                found[reference][table] = [each._mapping for each in islice(these, MOST_ROWS)]
+    return _fill_rows(session, found, COLUMNS.keys() - skipped)
+
+
+def first_rows(session: Session, references: Iterable[str], most: int) -> dict[str, dict[type[SQLModel], list[Any]]]:
+    """Return the rows of archives that texts are made from, `most` of a table at most."""
+    tables = {SessionRow, SignatureRow, LabelRow, FileRow, *((FormFieldRow,) if searchable().fields else ())}
+    return _fill_rows(session, {each: {} for each in references}, tables, most)
+
+
+def _fill_rows(
+    session: Session, found: dict[str, dict[type[SQLModel], list[Any]]], tables: Iterable[type[SQLModel]], most: int = 0
+) -> dict[str, dict[type[SQLModel], list[Any]]]:
+    for table in tables:
+        its = SQLModel.metadata.tables[str(table.__tablename__)]
+        asked = select(its.c.reference, *(its.c[name] for name in COLUMNS[table])).where(its.c.reference.in_(found))
+        first = [its.c.position < most] if most else []
+        rows = streamed(session, asked.where(*first).order_by(*its.primary_key))
+        for reference, these in groupby(rows, key=lambda row: row[0]):
+            found[reference][table] = [each._mapping for each in islice(these, most or MOST_ROWS)]
     return found
 
 

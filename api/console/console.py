@@ -22,7 +22,7 @@ console = FastAPI(
 )
 application = Policy(console)  # around all: the page of an unexpected error comes from outside of the middleware
 _TROUBLES = (troubles, endpoints, batches)
-_ARCHIVES = (archives, archives, saved_views, files, dossier)  # the dossier's path takes everything below it
+_ARCHIVES = (archives, saved_views, files, dossier)  # the dossier's path takes everything below it
 for each in (static, entrance, overview, *_TROUBLES, *_ARCHIVES):
     console.include_router(each.router)
 

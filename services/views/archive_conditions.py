@@ -46,7 +46,7 @@ class Filters:
 
     of_archives: dict[Kind, Any]
     of_payloads: tuple[int, ...]
-    reference: str | None
+    references: tuple[str, ...] | None
     terms: tuple[Term, ...]
     conditions: tuple[ColumnElement[bool], ...]
 
@@ -71,7 +71,7 @@ def filters_of(query: ArchiveFilter) -> Filters:
         of_payloads.append(facet(Kind.ATTENTION, True))
     # Most archives need nobody, so that the newest of these are found at once without an index.
     conditions = (~NEEDS_ATTENTION,) if query.attention is False else ()
-    return Filters(plain, tuple(of_payloads), query.reference, _terms(query.q or ""), conditions)
+    return Filters(plain, tuple(of_payloads), _references(query), _terms(query.q or ""), conditions)
 
 
 def conditions_of(query: ArchiveFilter) -> list[ColumnElement[bool]]:
@@ -83,8 +83,8 @@ def conditions_of(query: ArchiveFilter) -> list[ColumnElement[bool]]:
     """
     filters = filters_of(query)
     conditions = [col(_COLUMNS[kind]) == value for kind, value in filters.of_archives.items()]
-    if query.reference is not None:
-        conditions.append(col(ArchiveRow.reference) == query.reference)
+    if filters.references is not None:
+        conditions.append(col(ArchiveRow.reference).in_(filters.references))
     if query.received_after is not None:
         conditions.append(col(ArchiveRow.received_at) > query.received_after)
     if query.received_before is not None:
@@ -92,6 +92,13 @@ def conditions_of(query: ArchiveFilter) -> list[ColumnElement[bool]]:
     with reading() as session:
         found = pages.matching(session, filters.of_payloads, filters.terms)
     return [*conditions, *filters.conditions, *found]
+
+
+def _references(query: ArchiveFilter) -> tuple[str, ...] | None:
+    """Return the references of which an archive must have one; None if any will do."""
+    if query.reference is None:
+        return tuple(query.references) or None
+    return (query.reference,) if query.reference in (query.references or [query.reference]) else ()
 
 
 def _facet(kind: Kind, value: Any) -> int:

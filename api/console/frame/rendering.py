@@ -57,6 +57,7 @@ _FILTERS: Mapping[str, Callable[..., Any]] = {
     "plain": values.plain,
     "plain_lines": values.plain_lines,
     "moment": formats.moment_text,
+    "short_moment": formats.short_moment_text,
     "day": formats.day_text,
     "size": formats.size_text,
     "number": formats.number_text,
@@ -87,8 +88,11 @@ _FILTERS: Mapping[str, Callable[..., Any]] = {
 }
 
 
-def render(request: Request, template: str, status: int = 200, **context: Any) -> HTMLResponse:
-    """Return a page in the visitor's language.
+def render(
+    request: Request, template: str, status: int = 200, *, is_visit: bool = True, **context: Any
+) -> HTMLResponse:
+    """Return a page in the visitor's language. Unless it `is_visit`, the browser asks by itself, and the login of a
+    person who is away ends in time.
 
     Templates know, beside `context`: `visitor`, `csrf_token`, `places`, `here`, `language`, `direction`, `theme`,
     `now`, `root`, and the functions `static_url` and `archive_url`.
@@ -97,7 +101,7 @@ def render(request: Request, template: str, status: int = 200, **context: Any) -
         text = _environment().get_template(template).render(_frame(request) | context)
     response = HTMLResponse(text, status)
     visitor: Visitor = request.state.visitor
-    if visitor.is_new or visitor.person:
+    if is_visit and (visitor.is_new or visitor.person):
         cookies.keep_visitor(request, response, visitor.visitor_id)
     return response
 

@@ -23,6 +23,7 @@ class ArchiveFilter(BaseModel):
     """The filters of archives. An archive must match every filter that is set."""
 
     reference: Text | None = None
+    references: list[Text] = Field([], max_length=500, description="the references of which an archive must have one")
     process_number: Integer | None = None
     transaction_number: Integer | None = None
     session: Text | None = None
@@ -62,6 +63,39 @@ class ArchiveFilter(BaseModel):
 
 class ArchiveQuery(PageQuery, ArchiveFilter):
     """A page of the archives that match the filters."""
+
+
+class Sort(StrEnum):
+    """The order of a list: newest first, largest payment first, or nearest deadline of what is missing first."""
+
+    ARRIVAL = "arrival"
+    AMOUNT = "amount"
+    DEADLINE = "deadline"
+
+
+class ListQuery(ArchiveQuery):
+    """A page of the console's list. Only the newest 10,000 matches are sorted by anything else than arrival."""
+
+    sort: Sort = Sort.ARRIVAL
+
+
+class FacetValue(BaseModel):
+    """A value of a facet. `filter` and `sent` are what a search for it says; `archives` have it."""
+
+    filter: str
+    sent: str
+    value: str
+    archives: int
+
+
+class FacetCounts(BaseModel):
+    """How many of the newest `counted` matches have a value, by filter or by the name of a label or field; the most
+    frequent values first. `is_all`: no match is older than those.
+    """
+
+    facets: dict[str, list[FacetValue]]
+    counted: int
+    is_all: bool
 
 
 class CauseView(BaseModel):
