@@ -17,11 +17,12 @@ from sqlmodel import Session, SQLModel
 from domain.search import Term, first_id_after, first_id_at, fts_query, like_pattern, trigrams_of
 from models.archive.archive import ArchiveRow
 from models.completeness.processes import MissingProcessRow
-from models.search import Kind, SearchEntryRow, SearchFacetRow
+from models.search import FacetValueRow, Kind, SearchEntryRow, SearchFacetRow
 
 _ENTRY = SQLModel.metadata.tables[str(SearchEntryRow.__tablename__)]
 _FACET = SQLModel.metadata.tables[str(SearchFacetRow.__tablename__)]
 _ARCHIVE = SQLModel.metadata.tables[str(ArchiveRow.__tablename__)]
+_VALUE = SQLModel.metadata.tables[str(FacetValueRow.__tablename__)]
 _MISSING = SQLModel.metadata.tables[str(MissingProcessRow.__tablename__)]
 TEXT = table("search_text", column("rowid"), column("text"), column("search_text"))
 WINDOW, WINDOW_OF_TEXTS = 20_000, 4_000
@@ -102,6 +103,23 @@ def counted(session: Session, ids: Sequence[int], kinds: Iterable[Kind]) -> list
     )
     rows = session.connection().execute(found.group_by(its.kind, its.facet))
     return [Counted(*each) for each in rows]
+
+
+def counted_values(session: Session, ids: Sequence[int]) -> list[tuple[str, str, str, int]]:
+    """Return the values of labels and fields that are facets of templates: kind, name, value, how many archives."""
+    its, value = _FACET.c, _VALUE.c
+    found = select(value.kind, value.name, value.value, func.count()).join_from(
+        _FACET, _VALUE, its.facet == value.facet
+    )
+    wanted = _among(session, its.entry_id, ids), its.kind.in_([Kind.LABEL, Kind.FIELD])
+    rows = session.connection().execute(found.where(*wanted).group_by(value.facet))
+    return [(kind, name, value, archives) for kind, name, value, archives in rows]
+
+
+def titles(session: Session, ids: Sequence[int]) -> dict[int, str]:
+    """Return the titles of entries that have one, as JSON."""
+    found = select(_ENTRY.c.id, _ENTRY.c.title).where(_among(session, _ENTRY.c.id, ids), _ENTRY.c.title.is_not(None))
+    return dict(map(tuple, session.connection().execute(found)))
 
 
 def deadlines(session: Session, ids: Sequence[int]) -> dict[int, datetime]:

@@ -14,6 +14,8 @@ from models.errors import CauseCode
 from models.payments import Standing
 from models.runs.cause import CauseColumns
 from models.store.condition import OF_FILES, ConditionCode
+from models.templates import Names
+from models.titles import TitleView
 from models.views.archives.payments import DiscrepancyView, PaymentView
 from models.views.parameters import Integer, Moment, Page, PageQuery, Text
 from models.views.troubles import MissingView, RefusedView
@@ -80,20 +82,27 @@ class ListQuery(ArchiveQuery):
 
 
 class FacetValue(BaseModel):
-    """A value of a facet. `filter` and `sent` are what a search for it says; `archives` have it."""
+    """A value of a facet: the words for it, what a search for it says, and how many archives have it."""
 
-    filter: str
-    sent: str
     value: str
+    names: Names = Names()
+    sent: str
     archives: int
 
 
-class FacetCounts(BaseModel):
-    """How many of the newest `counted` matches have a value, by filter or by the name of a label or field; the most
-    frequent values first. `is_all`: no match is older than those.
-    """
+class FacetGroup(BaseModel):
+    """The most frequent values of a filter; of a label or a field, by its key or id `name` and what people call it."""
 
-    facets: dict[str, list[FacetValue]]
+    filter: str
+    name: str = ""
+    names: Names = Names()
+    values: list[FacetValue]
+
+
+class FacetCounts(BaseModel):
+    """How many of the newest `counted` matches have which values. `is_all`: no match is older than those."""
+
+    groups: list[FacetGroup]
     counted: int
     is_all: bool
 
@@ -135,6 +144,7 @@ class ConditionView(BaseModel):
 
 class _About(BaseModel):
     reference: str
+    title: TitleView = Field(description="What people recognise it by; personal.")
     state: str
     template_id: str | None
     process_number: int | None

@@ -10,23 +10,26 @@ from fastapi.responses import FileResponse, RedirectResponse, StreamingResponse
 from starlette.background import BackgroundTask
 
 from adapters.lists.list_files import line_of_csv
+from adapters.words.languages import texts
 from api.console.frame import cookies
 from api.console.frame.cookies import ROOT
 from api.console.frame.entrance import see
 from api.console.frame.forms import CSRF, Form, Posted
-from api.console.frame.rendering import render
+from api.console.frame.rendering import language_of, render
 from api.console.frame.threads import in_thread, in_thread_of_exports
 from api.console.frame.visits import Person, own_path, recorded
 from api.console.pages.archives import files, saved_views
 from api.console.pages.lists import Asked, Query, asked, listed
 from api.console.words.values import json_text
-from domain.words.wording import N_
+from domain.titles import title_text
+from domain.words.wording import N_, Language
 from models.errors import Refused
 from models.runs.batch import BatchKind
 from models.views.archives.archives import ArchiveFilter, ArchivePage, ArchiveQuery, ArchiveSummary, ListQuery, Sort
 from models.views.archives.payments import Explanation
 from services.batches import batches
 from services.payments import discrepancies
+from services.templates import name_of
 from services.views import archive_list
 
 FIELD = "column"
@@ -90,7 +93,8 @@ _ROWS_AT_ONCE, _ROWS_FOR_FIELDS, _MOST_FIELDS = 500, 1000, 500
 _MOST_BAGS, _MOST_EXPLAINED, _MOST_ARRIVED = 100, 500, 100
 _OTHER_FIELDS = "other_fields"
 _COLUMNS = (
-    *("reference", "state", "process_number", "template_id", "source", "received_at", "completed_at", "cause"),
+    *("reference", "title", "state", "process_number", "template_id", "template", "source"),
+    *("received_at", "completed_at", "cause"),
     *("files", "warnings", "discrepancies", "conditions"),
 )
 _NOTHING_CHOSEN = N_("Choose archives first, or all that match.")
@@ -110,6 +114,7 @@ def list_archives(request: Request, _person: Person) -> Response:
         asked=found.asked,
         page=page,
         matched=archive_list.matched(query.q, page.items) if query else {},
+        template_names={query.template: name_of(query.template)} if query and query.template else {},
         since=page.items[0].received_at if page.items and not (found.is_later or is_sorted) else None,
         is_sorted=is_sorted,
         most_counted=archive_list.MOST_COUNTED,
@@ -157,13 +162,17 @@ async def plan(form: Posted, person: Person) -> RedirectResponse:
 
 
 @router.post("/archives/export")
-async def export(form: Posted, _person: Person) -> StreamingResponse:
-    """Return the chosen archives as a CSV file, with a column for each form field of the newest of them."""
+async def export(request: Request, form: Posted, _person: Person) -> StreamingResponse:
+    """Return the chosen archives as a CSV file, with a column for each form field of the newest of them.
+
+    Titles and names of templates are in the visitor's language.
+    """
     query = ArchiveQuery(**_chosen(form).model_dump(), limit=_ROWS_AT_ONCE)
     first = await in_thread(archive_list.page, query)
     names = await in_thread(archive_list.field_names, query, _ROWS_FOR_FIELDS, _MOST_FIELDS)
     headers = {"content-disposition": f'attachment; filename="archives-{datetime.now(UTC):%Y-%m-%d}.csv"'}
-    return StreamingResponse(_lines(query, first, names), media_type="text/csv; charset=utf-8", headers=headers)
+    lines = _lines(query, first, names, language_of(request))
+    return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
 
 
 @router.post("/archives/bags")
@@ -210,20 +219,27 @@ def _references(chosen: ArchiveFilter, most: int) -> list[str]:
     return [each.reference for each in page.items]
 
 
-def _lines(query: ArchiveQuery, page: ArchivePage, names: Sequence[str]) -> Iterator[str]:
+def _lines(query: ArchiveQuery, page: ArchivePage, names: Sequence[str], language: Language) -> Iterator[str]:
     fields = [f"field {each}" for each in names]
     yield "\N{BYTE ORDER MARK}" + line_of_csv([*_COLUMNS, *fields, _OTHER_FIELDS])  # else Excel misreads Hebrew
     while True:
         values = archive_list.field_values([each.reference for each in page.items])
-        yield "".join(line_of_csv(_values(each, values[each.reference], names)) for each in page.items)
+        rows = ([*_values(each, language), *_fields(values[each.reference], names)] for each in page.items)
+        yield "".join(map(line_of_csv, rows))
         if page.next is None:
             return
         page = archive_list.page(query.model_copy(update={"cursor": page.next}))
 
 
-def _values(archive: ArchiveSummary, fields: dict[str, list[Any]], names: Sequence[str]) -> list[object]:
+def _values(archive: ArchiveSummary, language: Language) -> list[object]:
     row = archive.model_dump(mode="json") | {"cause": archive.cause.code if archive.cause else None}
     row["conditions"] = " ".join(archive.conditions)
-    texts = {name: "\n".join(map(json_text, values)) for name, values in fields.items()}
-    others = {name: value for name, value in texts.items() if name not in names}
-    return [*(row[name] for name in _COLUMNS), *(texts.get(name) for name in names), json_text(others or None)]
+    row["title"] = title_text(archive.title, language, texts(language))
+    row["template"] = archive.title.template.worded(language)
+    return [row[name] for name in _COLUMNS]
+
+
+def _fields(found: dict[str, list[Any]], names: Sequence[str]) -> list[str | None]:
+    fields = {name: "\n".join(map(json_text, values)) for name, values in found.items()}
+    others = {name: value for name, value in fields.items() if name not in names}
+    return [*(fields.get(name) for name in names), json_text(others or None)]
