@@ -9,16 +9,30 @@ from typing import Any
 
 from benchmarks.search.made import Made, made
 from models.search import Kind
+from models.views.archives.archives import ListQuery
+from services.views import archive_list
 
 Drawn = dict[str, Any]
 
 
+def shown(query: Drawn) -> None:
+    """Read a page as the console's list shows it: a search says which words stand where."""
+    found = archive_list.page(ListQuery(**query))
+    archive_list.matched(query.get("q"), found.items)
+
+
+def counted(query: Drawn) -> None:
+    archive_list.facets(ListQuery(**query))
+
+
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """A filter, and how its value is drawn."""
+    """A filter, how its value is drawn, what is asked with it, and how long that may take."""
 
     name: str
     draw: Callable[[Random], Drawn]
+    ask: Callable[[Drawn], None] = shown
+    goal_ms: int = 100
 
 
 def filters(count: int) -> list[Filter]:
@@ -53,6 +67,25 @@ def pairs(count: int) -> list[Filter]:
     return [Filter(f"{a.name} and {b.name}", _both(a, b)) for a, b in combinations(single, 2)]
 
 
+def seconds(count: int) -> list[Filter]:
+    """Return what a second request asks for: facets and orders, over the newest 10,000 matches of a filter."""
+    bases = [
+        *(each for each in filters(count) if each.name in _COUNTED_WITH),
+        Filter("state and label", _both(*(Filter(each, _of_an_archive(each, count)) for each in ("state", "label")))),
+    ]
+    orders = [(f"sorted by {each}", shown, {"sort": each}) for each in ("amount", "deadline")]
+    return [
+        Filter(f"{base.name}, {name}", _with(base, more), ask, 300)
+        for base in bases
+        for name, ask, more in [("facets", counted, {}), *orders]
+    ]
+
+
+def _with(base: Filter, more: Drawn) -> Callable[[Random], Drawn]:
+    return lambda drawn: base.draw(drawn) | more
+
+
+_COUNTED_WITH = {"none", "state", "template", "label", "attention", "dates", "q, frequent", "q, rare", "q, two words"}
 _NAMES = {
     "process_number": Kind.PROCESS_NUMBER,
     "transaction_number": Kind.TRANSACTION_NUMBER,

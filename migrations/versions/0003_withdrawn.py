@@ -6,7 +6,7 @@ from alembic import op
 from models.columns import Json, Moment
 
 revision = "0003_withdrawn"
-down_revision = "0001_tables"
+down_revision = "0002_templates"
 branch_labels = None
 depends_on = None
 

@@ -1,6 +1,7 @@
 """Opens, explains and closes discrepancies in the database, and keeps their history."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -138,6 +139,23 @@ def explain(discrepancy_id: str, explanation: Explanation, now: datetime) -> Non
                 entries.set_attention(session, row.reference)
             kept_discrepancies.count(session, [row.reference])
     kept_discrepancies.keep([row.reference])
+
+
+def explain_all(references: Collection[str], explanation: Explanation, now: datetime) -> int:
+    """Record an explanation of each open discrepancy of some archives, and return their number.
+
+    Raises:
+        Transient: database or store does not answer.
+    """
+    is_open = of_references(references), col(DiscrepancyRow.state) == DiscrepancyState.OPEN
+    with reading() as session:
+        found = session.exec(select(DiscrepancyRow.discrepancy_id).where(*is_open)).all()
+    explained = 0
+    for each in found:
+        with suppress(Refused):  # it has been closed in between
+            explain(each, explanation, now)
+            explained += 1
+    return explained
 
 
 def withdraw(by: str, at: datetime, now: datetime) -> int:

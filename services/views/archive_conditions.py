@@ -10,6 +10,7 @@ from adapters.database.transactions import reading
 from adapters.search import pages
 from adapters.search.attention import NEEDS_ATTENTION, OF_DELIVERIES
 from adapters.search.entries import searchable
+from adapters.search.templates import held
 from domain.search import Term, facet, field_text, is_searchable, normalised, terms_of
 from models.archive.archive import ArchiveRow
 from models.errors import Refused
@@ -46,7 +47,7 @@ class Filters:
 
     of_archives: dict[Kind, Any]
     of_payloads: tuple[int, ...]
-    reference: str | None
+    references: tuple[str, ...] | None
     terms: tuple[Term, ...]
     conditions: tuple[ColumnElement[bool], ...]
 
@@ -71,7 +72,7 @@ def filters_of(query: ArchiveFilter) -> Filters:
         of_payloads.append(facet(Kind.ATTENTION, True))
     # Most archives need nobody, so that the newest of these are found at once without an index.
     conditions = (~NEEDS_ATTENTION,) if query.attention is False else ()
-    return Filters(plain, tuple(of_payloads), query.reference, _terms(query.q or ""), conditions)
+    return Filters(plain, tuple(of_payloads), _references(query), _terms(query.q or ""), conditions)
 
 
 def conditions_of(query: ArchiveFilter) -> list[ColumnElement[bool]]:
@@ -83,8 +84,8 @@ def conditions_of(query: ArchiveFilter) -> list[ColumnElement[bool]]:
     """
     filters = filters_of(query)
     conditions = [col(_COLUMNS[kind]) == value for kind, value in filters.of_archives.items()]
-    if query.reference is not None:
-        conditions.append(col(ArchiveRow.reference) == query.reference)
+    if filters.references is not None:
+        conditions.append(col(ArchiveRow.reference).in_(filters.references))
     if query.received_after is not None:
         conditions.append(col(ArchiveRow.received_at) > query.received_after)
     if query.received_before is not None:
@@ -92,6 +93,13 @@ def conditions_of(query: ArchiveFilter) -> list[ColumnElement[bool]]:
     with reading() as session:
         found = pages.matching(session, filters.of_payloads, filters.terms)
     return [*conditions, *filters.conditions, *found]
+
+
+def _references(query: ArchiveFilter) -> tuple[str, ...] | None:
+    """Return the references of which an archive must have one; None if any will do."""
+    if query.reference is None:
+        return tuple(query.references) or None
+    return (query.reference,) if query.reference in (query.references or [query.reference]) else ()
 
 
 def _facet(kind: Kind, value: Any) -> int:
@@ -114,9 +122,10 @@ def _named(kind: Kind, sent: str) -> int:
     if not equals:
         expected = "KEY=VALUE" if kind is Kind.LABEL else "FIELD=VALUE"
         raise Refused("BAD_PARAMETER", f"expected {expected}", where=str(kind))
-    names = searchable().labels if kind is Kind.LABEL else searchable().fields
-    if not is_searchable(key, names):
+    with reading() as session:
+        wanted = searchable().with_parts(part for each in held(session).words.values() for part in each.found_by)
+    if not is_searchable(key, wanted.labels if kind is Kind.LABEL else wanted.fields):
         setting = f"CELLAR_SEARCH_{kind.upper()}S"
-        detail = f"archives are not found by this {kind}: add it to {setting}, then run `cellar migrate`"
+        detail = f"archives are not found by this {kind}: let it be a facet of their template, or add it to {setting}"
         raise Refused("BAD_PARAMETER", detail, where=str(kind))
     return facet(kind, value if kind is Kind.LABEL else field_text(value), key)

@@ -1,70 +1,210 @@
-"""Lists archives for people: filters, newest first, page by page."""
+"""Lists archives for people: filters, newest first, page by page; counts and sorts the newest matches."""
 
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 from sqlalchemy import case
-from sqlmodel import SQLModel, col, func, select
+from sqlmodel import Session, SQLModel, col, func, select
 
 from adapters.database.listing import id_cursor, id_of_cursor
 from adapters.database.transactions import reading
+from adapters.search import entries, pages
 from adapters.search.attention import OF_DELIVERIES
-from adapters.search.pages import Wanted, newest
+from adapters.search.pages import Counted, Wanted, newest
+from adapters.search.templates import held
 from adapters.tables import conditions
-from models.archive.archive import ArchiveRow
+from domain.matches import Match, matches
+from domain.payments.amounts import exponent_of
+from domain.search import facet, placed_texts, terms_of
+from models.archive.archive import ArchiveRow, FormFieldRow
 from models.archive.content import FileRow
 from models.archive.warning import WarningRow
 from models.discrepancies import DiscrepancyRow, DiscrepancyState
-from models.search import SearchEntryRow
-from models.views.archives.archives import ArchivePage, ArchiveQuery, ArchiveSummary, CauseView
+from models.payments import Standing
+from models.search import Kind, SearchEntryRow
+from models.templates import Names
+from models.views.archives.archives import (
+    ArchiveFilter,
+    ArchivePage,
+    ArchiveQuery,
+    ArchiveSummary,
+    CauseView,
+    FacetCounts,
+    FacetGroup,
+    FacetValue,
+    ListQuery,
+    Sort,
+)
 from services import derived
+from services.templates import name_of, titled
 from services.views.archive_conditions import filters_of
 
+MOST_COUNTED = 10_000
+"""The newest matches that are counted or sorted."""
+_MOST_VALUES = 8
+_MOST_ROWS_SEARCHED = 100
+_PLAIN = (Kind.TEMPLATE, Kind.STATE, Kind.STANDING, Kind.SOURCE)
+_OF_ARCHIVE = {Kind.TEMPLATE: ArchiveRow.template_id, Kind.SOURCE: ArchiveRow.source, Kind.STATE: ArchiveRow.state}
+_STANDINGS = {facet(Kind.STANDING, each): each.value for each in Standing}
 _NOT_CLOSED = col(DiscrepancyRow.state) != DiscrepancyState.CLOSED
 
 
 def page(query: ArchiveQuery) -> ArchivePage:
-    """Return archives, newest first.
+    """Return archives, newest first, or in the order of a `ListQuery`: of two that sort alike, the newest is first.
 
     Raises:
         Refused: the cursor is invalid, a label or a field has no `=`, or archives are not found by it.
         Transient: the database does not answer.
     """
-    filters = filters_of(query)
-    wanted = Wanted(
-        filters.facets,
-        filters.terms,
-        filters.conditions,
-        filters.reference,
-        query.received_after,
-        query.received_before,
-        None if query.cursor is None else id_of_cursor(query.cursor),
-    )
+    after, wanted = None if query.cursor is None else id_of_cursor(query.cursor), _wanted(query)
+    not_indexed = derived.lacking(derived.SEARCH) or 0
     with reading() as session:
-        ids = newest(session, wanted, query.limit + 1)
+        if isinstance(query, ListQuery) and query.sort is not Sort.ARRIVAL:
+            ids = _sorted(session, newest(session, wanted, MOST_COUNTED), query.sort, after)
+        else:
+            ids = newest(session, replace(wanted, before=after), query.limit + 1)
         rows = session.exec(_summaries(ids[: query.limit])).all()
         wrong = conditions.of_archives_within(session, [row[0].reference for row in rows])
-    items = [
-        ArchiveSummary(
+    items = {
+        number: ArchiveSummary(
             **archive.model_dump(),
+            title=titled(title, archive.template_id),
             cause=CauseView.of(archive),
             conditions=wrong.get(archive.reference, []),
             files=files,
             warnings=warnings,
             discrepancies=standing,
         )
-        for archive, files, warnings, standing in rows
-    ]
+        for archive, files, warnings, standing, title, number in rows
+    }
     later = id_cursor(ids[query.limit - 1]) if len(ids) > query.limit else None
-    return ArchivePage(items=items, next=later, not_indexed=derived.lacking(derived.SEARCH) or 0)
+    return ArchivePage(items=[items[each] for each in ids if each in items], next=later, not_indexed=not_indexed)
 
 
-def _summaries(ids: list[int]) -> Any:
-    """Select archives with the numbers of their files, warnings, and discrepancies that are not closed."""
+def facets(query: ArchiveFilter) -> FacetCounts:
+    """Return how many of the newest matches have each template, value that people chose, state, standing and source.
+
+    Raises:
+        Refused: as `page`.
+        Transient: the database does not answer.
+    """
+    with reading() as session:
+        ids = newest(session, _wanted(query), MOST_COUNTED + 1)
+        found = pages.counted(session, ids[:MOST_COUNTED], _PLAIN)
+        values = _values(session, found)
+        words = held(session).words
+        has_facets = any(each.facets for each in words.values())
+        named = pages.counted_values(session, ids[:MOST_COUNTED]) if has_facets else []
+    of_each = defaultdict[tuple[str, str], list[FacetValue]](list)
+    for each in found:
+        if value := values.get(each.facet):
+            names = name_of(value) if each.kind == Kind.TEMPLATE else Names()
+            of_each[each.kind, ""].append(FacetValue(value=value, names=names, sent=value, archives=each.archives))
+    for kind, name, value, archives in named:
+        of_each[kind, name].append(FacetValue(value=value, sent=f"{name}={value}", archives=archives))
+    parts = {part: its.name for each in words.values() for part, its in each.parts.items()}
+    order = ((Kind.TEMPLATE, ""), *sorted(each for each in of_each if each[1]), *((each, "") for each in _PLAIN[1:]))
+    groups = [
+        FacetGroup(
+            filter=kind,
+            name=name,
+            names=parts.get(f"{kind}:{name}", Names()),
+            values=sorted(of_each[kind, name], key=lambda each: (-each.archives, each.value))[:_MOST_VALUES],
+        )
+        for kind, name in order
+        if (kind, name) in of_each
+    ]
+    return FacetCounts(groups=groups, counted=min(len(ids), MOST_COUNTED), is_all=len(ids) <= MOST_COUNTED)
+
+
+def arrived(query: ArchiveFilter, since: datetime, most: int) -> int:
+    """Return how many archives that match have arrived after a time, `most` at most. Raises as `page`."""
+    after = max(since, query.received_after or since)
+    with reading() as session:
+        return len(newest(session, _wanted(query.model_copy(update={"received_after": after})), most))
+
+
+def matched(q: str | None, archives: Sequence[ArchiveSummary]) -> Mapping[str, Sequence[Match]]:
+    """Return where a search stands in each of some archives, by reference: in the first 100 rows of each table."""
+    if not (terms := terms_of(q or "")):
+        return {}
+    with reading() as session:
+        rows = entries.first_rows(session, [each.reference for each in archives], _MOST_ROWS_SEARCHED)
+        wanted = {each.reference: entries.searchable_of(each, held(session)) for each in archives}
+    return {
+        key: matches(terms, placed_texts(each, rows[key], wanted[key])) for each in archives for key in [each.reference]
+    }
+
+
+def field_names(query: ArchiveFilter, archives: int, most: int) -> list[str]:
+    """Return the ids of the form fields of the newest archives that match, in their order, `most` at most."""
+    with reading() as session:
+        ids = newest(session, _wanted(query), archives)
+        its = col(FormFieldRow.id)
+        found = select(its).join(SearchEntryRow, col(SearchEntryRow.reference) == FormFieldRow.reference)
+        named = found.where(col(SearchEntryRow.id).in_(ids), its.is_not(None)).group_by(its)
+        return [each or "" for each in session.exec(named.order_by(func.min(FormFieldRow.position), its).limit(most))]
+
+
+def field_values(references: Sequence[str]) -> dict[str, dict[str, list[Any]]]:
+    """Return the values of the form fields of archives, by reference and by id. A field may stand more than once."""
+    values: dict[str, dict[str, list[Any]]] = {each: {} for each in references}
+    its = FormFieldRow
+    found = select(its.reference, its.id, its.value).where(col(its.reference).in_(references))
+    with reading() as session:
+        for reference, name, value in session.exec(found.order_by(its.reference, col(its.position))):
+            values[reference].setdefault(name or "", []).append(value)
+    return values
+
+
+def _wanted(query: ArchiveFilter) -> Wanted:
+    filters = filters_of(query)
+    between = query.received_after, query.received_before
+    return Wanted(filters.facets, filters.terms, filters.conditions, filters.references, *between)
+
+
+def _sorted(session: Session, ids: Sequence[int], by: Sort, after: int | None) -> list[int]:
+    """Return entries in an order, those behind an entry: it may have left the newest since the page that it ends."""
+    newest_first = sorted({*ids, *([] if after is None else [after])}, reverse=True)
+    if by is Sort.DEADLINE:
+        deadlines = pages.deadlines(session, newest_first)
+        ordered = sorted(newest_first, key=lambda each: deadlines.get(each, datetime.max.replace(tzinfo=UTC)))
+    else:
+        titles = pages.titles(session, newest_first)
+        ordered = sorted(newest_first, key=lambda each: -_amount_of(titles.get(each)))
+    return ordered if after is None else ordered[ordered.index(after) + 1 :]
+
+
+def _amount_of(title: str | None) -> float:
+    """Return the amount of the payment that a title names, in units of its currency; -1 if it names none."""
+    paid = orjson.loads(title or "{}").get("payment") or {}
+    if (amount_minor := paid.get("amount_minor")) is None:
+        return -1
+    return float(amount_minor) / 10 ** (exponent_of(paid.get("currency")) or 0)
+
+
+def _values(session: Session, found: Sequence[Counted]) -> dict[int, str]:
+    """Return the values of facets, by the newest archive that has each."""
+    newest_of = {each.newest for each in found if each.facet not in _STANDINGS}
+    asked = select(*_OF_ARCHIVE.values()).join(SearchEntryRow, col(SearchEntryRow.reference) == ArchiveRow.reference)
+    values = dict(_STANDINGS)
+    for row in session.exec(asked.where(col(SearchEntryRow.id).in_(newest_of))):
+        values |= {facet(kind, value): value for kind, value in zip(_OF_ARCHIVE, row, strict=True) if value}
+    return values
+
+
+def _summaries(ids: Sequence[int]) -> Any:
+    """Select archives with the numbers of their files, warnings and discrepancies that are not closed; and titles."""
     warnings = sum((case((each, 1), else_=0) for each in OF_DELIVERIES.values()), _count(WarningRow))
     entry_id = col(SearchEntryRow.id)
-    found = select(ArchiveRow, _count(FileRow), warnings, _count(DiscrepancyRow, _NOT_CLOSED))
+    counted = (_count(FileRow), warnings, _count(DiscrepancyRow, _NOT_CLOSED))
+    found = select(ArchiveRow, *counted, col(SearchEntryRow.title), entry_id)
     joined = found.join(SearchEntryRow, col(SearchEntryRow.reference) == col(ArchiveRow.reference))
-    return joined.where(entry_id.in_(ids)).order_by(entry_id.desc())
+    return joined.where(entry_id.in_(ids))
 
 
 def _count(table: type[SQLModel], *conditions: Any) -> Any:

@@ -39,6 +39,7 @@ PLACES: tuple[Place, ...] = (
     Place(N_("Failed"), f"{ROOT}/failed", "circle-x", "f"),
     Place(N_("Refused"), f"{ROOT}/refused", "ban", "r"),
     Place(N_("Missing"), f"{ROOT}/missing", "calendar-question", "m"),
+    Place(N_("Templates"), f"{ROOT}/templates", "forms", "t"),
     Place(N_("Endpoints"), f"{ROOT}/endpoints", "webhook", "e"),
     Place(N_("Bulk actions"), f"{ROOT}/bulk", "stack-2", "b"),
 )
@@ -57,6 +58,7 @@ _FILTERS: Mapping[str, Callable[..., Any]] = {
     "plain": values.plain,
     "plain_lines": values.plain_lines,
     "moment": formats.moment_text,
+    "short_moment": formats.short_moment_text,
     "day": formats.day_text,
     "size": formats.size_text,
     "number": formats.number_text,
@@ -82,13 +84,19 @@ _FILTERS: Mapping[str, Callable[..., Any]] = {
     "told": telling.told,
     "happened": telling.happened,
     "warned": telling.warning,
+    "titled": telling.titled,
+    "titled_plain": telling.titled_plain,
+    "named": telling.named,
     "value": values.json_text,
     "in_path": lambda text: quote(str(text), safe=""),
 }
 
 
-def render(request: Request, template: str, status: int = 200, **context: Any) -> HTMLResponse:
-    """Return a page in the visitor's language.
+def render(
+    request: Request, template: str, status: int = 200, *, is_visit: bool = True, **context: Any
+) -> HTMLResponse:
+    """Return a page in the visitor's language. Unless it `is_visit`, the browser asks by itself, and the login of a
+    person who is away ends in time.
 
     Templates know, beside `context`: `visitor`, `csrf_token`, `places`, `here`, `language`, `direction`, `theme`,
     `now`, `root`, and the functions `static_url` and `archive_url`.
@@ -97,7 +105,7 @@ def render(request: Request, template: str, status: int = 200, **context: Any) -
         text = _environment().get_template(template).render(_frame(request) | context)
     response = HTMLResponse(text, status)
     visitor: Visitor = request.state.visitor
-    if visitor.is_new or visitor.person:
+    if is_visit and (visitor.is_new or visitor.person):
         cookies.keep_visitor(request, response, visitor.visitor_id)
     return response
 

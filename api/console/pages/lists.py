@@ -24,8 +24,6 @@ from services.triage import KINDS, Trouble
 Query = TypeVar("Query", bound=BaseModel)
 Pairs = Sequence[tuple[str, str]]
 _OF_PAGES = {"cursor", "limit"}
-_DECISIVE = {"q", "state", "template", "process_number", "attention", "received_after", "received_before"}
-"""The filters that a form shows at once; the rest waits behind `More filters`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +36,6 @@ class FilterField:
     choices: tuple[str, ...]
     hint: str
     is_repeatable: bool
-    is_decisive: bool
     is_wrong: bool
     is_decided: bool
     """Without a value, the list decides for its own choice, which the form shows."""
@@ -53,20 +50,27 @@ class Asked(Generic[Query]):
     pairs: tuple[tuple[str, str], ...]
     """The filters that are set, without the page."""
 
-    def url(self, path: str, cursor: str | None = None, beside: Pairs = ()) -> str:
-        """Return the address of a page of the list. `beside`: what the address says beside the filters."""
-        pairs = [*self.pairs, *beside, *([("cursor", cursor)] if cursor else [])]
+    def url(
+        self, path: str, cursor: str | None = None, beside: Pairs = (), without: tuple[str, str] | None = None
+    ) -> str:
+        """Return the address of a page of the list. `beside`: what the address says beside the filters, of which it
+        leaves out `without`.
+        """
+        pairs = [*(each for each in self.pairs if each != without), *beside, *([("cursor", cursor)] if cursor else [])]
         return f"{path}?{urlencode(pairs)}" if pairs else path
 
-    @property
-    def has_hidden_filters(self) -> bool:
-        return any((each.values or each.is_wrong) and not each.is_decisive for each in self.fields)
+    def field(self, name: str) -> FilterField:
+        return next(each for each in self.fields if each.name == name)
 
 
 def asked(model: type[Query], pairs: Pairs) -> Asked[Query]:
-    """Read the filters of a form or a link. Fields that are left empty set no filter; unknown names are left out."""
+    """Read the filters of a form or a link. Fields that are left empty set no filter; unknown names are left out. Of a
+    filter that takes one value, the last counts: a time has a field for the day and a field for words.
+    """
     known = model.model_fields
-    given = [(name, value) for name, value in pairs if name in known and value.strip()]
+    filled = [(name, value) for name, value in pairs if name in known and value.strip()]
+    last = dict(filled)
+    given = [(name, value) for name, value in dict.fromkeys(filled) if _is_list(known[name]) or value == last[name]]
     wrong: set[str] = set()
     query = None
     try:
@@ -75,7 +79,7 @@ def asked(model: type[Query], pairs: Pairs) -> Asked[Query]:
         wrong = {str(each["loc"][0]) for each in error.errors() if each["loc"]}
     kept = tuple(each for each in given if each[0] not in _OF_PAGES)
     fields = [_field(name, info, kept, wrong) for name, info in known.items() if name not in _OF_PAGES]
-    return Asked(query, tuple(sorted(fields, key=lambda each: each.name != "q")), kept)
+    return Asked(query, tuple(fields), kept)
 
 
 def _values(known: dict[str, FieldInfo], given: Pairs) -> dict[str, Any]:
@@ -102,7 +106,6 @@ def _field(name: str, info: FieldInfo, given: Pairs, wrong: set[str]) -> FilterF
         choices=choices,
         hint=info.description or "",
         is_repeatable=_is_list(info),
-        is_decisive=name in _DECISIVE,
         is_wrong=name in wrong,
         is_decided=default is not None,
     )

@@ -1,27 +1,67 @@
-// Makes the pages pleasant: keys, copying, choosing all rows. Every page works without it.
+// Makes the pages pleasant: keys, copying, choosing rows. Every page works without it.
 (() => {
   document.documentElement.classList.add("has-script");
-  const isTyping = (element) => element.matches("input, textarea, select, [contenteditable]");
+  const typed = "input:not([type=checkbox]), textarea, select, [contenteditable]";
+  const rows = () => [...document.querySelectorAll("main tbody tr")].filter((row) => row.querySelector("a, summary, button"));
+  const boxes = () => [...document.querySelectorAll("main tbody input[type=checkbox]")];
   let afterG = false;
+  let lastBox = null;
+
+  const search = () => {
+    const field = document.getElementById("search");
+    field?.focus();
+    field?.select();
+    return field;
+  };
+  const goTo = (step) => {
+    const all = rows();
+    const row = all[all.findIndex((each) => each.contains(document.activeElement)) + step] ?? (step > 0 ? null : all[0]);
+    row?.querySelector("a, summary, button").focus();
+    row?.scrollIntoView({ block: "nearest" });
+    return row;
+  };
+  // A box with Shift gives its state to all boxes since the last one.
+  const choose = (box, isRange) => {
+    const all = boxes();
+    const [first, last] = [all.indexOf(lastBox), all.indexOf(box)].sort((a, b) => a - b);
+    if (isRange && first >= 0) all.slice(first, last + 1).forEach((each) => { each.checked = box.checked; });
+    lastBox = box;
+    const shown = document.querySelector("[data-chosen]");
+    if (shown) shown.textContent = all.filter((each) => each.checked).length;
+  };
+  const toggle = (isRange) => {
+    const box = document.activeElement.closest("main tbody tr")?.querySelector("input[type=checkbox]");
+    if (!box) return false;
+    box.checked = !box.checked;
+    choose(box, isRange);
+    return true;
+  };
+  const open = () => {
+    const link = document.activeElement.matches("main tbody input") && document.activeElement.closest("tr").querySelector("a");
+    link?.click();
+    return link;
+  };
+  const place = (code) => {
+    const found = [...document.querySelectorAll("[data-key]")].find((each) => `Key${each.dataset.key.toUpperCase()}` === code);
+    found?.click();
+    return found;
+  };
+  // By the place on the keyboard, so that keys are the same in a Hebrew layout.
+  const keys = {
+    KeyJ: () => goTo(1), KeyK: () => goTo(-1), KeyX: toggle, Enter: open,
+    Slash: (isShift) => (isShift ? document.getElementById("keys")?.showModal() : search()),
+  };
 
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
-    const search = document.getElementById("search");
-    const keys = document.getElementById("keys");
-    if (event.key === "/" && search) {
-      event.preventDefault();
-      search.focus();
-      search.select();
-    } else if (event.key === "?" && keys && !keys.open) {
-      keys.showModal();
-    } else if (afterG) {
-      const place = [...document.querySelectorAll("[data-key]")].find((each) => each.dataset.key === event.key);
-      if (place) place.click();
-    }
-    afterG = event.key === "g";
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches(typed) || document.querySelector("dialog[open]")) return;
+    const code = ["/", "?"].includes(event.key) ? "Slash" : event.code; // other layouts have them elsewhere
+    const act = afterG ? () => place(code) : keys[code];
+    if (act && act(event.key !== "/" && (event.shiftKey || event.key === "?")) !== false) event.preventDefault();
+    afterG = !afterG && code === "KeyG";
   });
 
   document.addEventListener("click", async (event) => {
+    if (event.target.matches("main tbody input[type=checkbox]")) choose(event.target, event.shiftKey);
     const button = event.target.closest("[data-copy]");
     if (!button) return;
     await navigator.clipboard.writeText(button.dataset.copy);
@@ -29,4 +69,10 @@
     const status = button.querySelector("[role=status]");
     if (status) status.textContent = button.dataset.copiedText;
   });
+
+  // Of a day and the words for a time, the later counts.
+  document.addEventListener("change", (event) => {
+    const pair = event.target.closest(".moment");
+    if (pair && event.target.value) pair.querySelectorAll("input").forEach((each) => { if (each !== event.target) each.value = ""; });
+  }, true);
 })();

@@ -1,6 +1,6 @@
 """Dates, numbers, sizes and money as people of a language write them."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from babel import Locale
@@ -26,6 +26,13 @@ def moment_text(moment: datetime | None) -> str:
         return format_datetime(moment, "medium", tzinfo=settings().zone, locale=_locale())
     except (OverflowError, ValueError):  # the payload may state any time, even at the end of the calendar
         return moment.isoformat()
+
+
+def short_moment_text(moment: datetime, now: datetime) -> str:
+    """Return a point in time for a list: the minute within the last half year, before that the day."""
+    if abs(now - moment) > timedelta(days=180):
+        return format_date(moment.astimezone(settings().zone), "medium", locale=_locale())
+    return hour_text(moment)
 
 
 def day_text(day: date | None) -> str:

@@ -14,6 +14,8 @@ from models.errors import CauseCode
 from models.payments import Standing
 from models.runs.cause import CauseColumns
 from models.store.condition import OF_FILES, ConditionCode
+from models.templates import Names
+from models.titles import TitleView
 from models.views.archives.payments import DiscrepancyView, PaymentView
 from models.views.parameters import Integer, Moment, Page, PageQuery, Text
 from models.views.troubles import MissingView, RefusedView
@@ -23,6 +25,7 @@ class ArchiveFilter(BaseModel):
     """The filters of archives. An archive must match every filter that is set."""
 
     reference: Text | None = None
+    references: list[Text] = Field([], max_length=500, description="the references of which an archive must have one")
     process_number: Integer | None = None
     transaction_number: Integer | None = None
     session: Text | None = None
@@ -64,6 +67,46 @@ class ArchiveQuery(PageQuery, ArchiveFilter):
     """A page of the archives that match the filters."""
 
 
+class Sort(StrEnum):
+    """The order of a list: newest first, largest payment first, or nearest deadline of what is missing first."""
+
+    ARRIVAL = "arrival"
+    AMOUNT = "amount"
+    DEADLINE = "deadline"
+
+
+class ListQuery(ArchiveQuery):
+    """A page of the console's list. Only the newest 10,000 matches are sorted by anything else than arrival."""
+
+    sort: Sort = Sort.ARRIVAL
+
+
+class FacetValue(BaseModel):
+    """A value of a facet: the words for it, what a search for it says, and how many archives have it."""
+
+    value: str
+    names: Names = Names()
+    sent: str
+    archives: int
+
+
+class FacetGroup(BaseModel):
+    """The most frequent values of a filter; of a label or a field, by its key or id `name` and what people call it."""
+
+    filter: str
+    name: str = ""
+    names: Names = Names()
+    values: list[FacetValue]
+
+
+class FacetCounts(BaseModel):
+    """How many of the newest `counted` matches have which values. `is_all`: no match is older than those."""
+
+    groups: list[FacetGroup]
+    counted: int
+    is_all: bool
+
+
 class CauseView(BaseModel):
     """Why an archive failed or waits. `task`: null before the first task. `since`: the time of the failure, or the time
     since when the archive waits.
@@ -101,6 +144,7 @@ class ConditionView(BaseModel):
 
 class _About(BaseModel):
     reference: str
+    title: TitleView = Field(description="What people recognise it by; personal.")
     state: str
     template_id: str | None
     process_number: int | None

@@ -2,7 +2,9 @@
 
 import csv
 import io
+import json
 import re
+import zipfile
 from collections.abc import Iterator
 
 import httpx
@@ -10,10 +12,12 @@ import pytest
 
 from adapters.database.transactions import writing
 from adapters.search import entries
+from api.console.words.values import json_text
 from models.search import DerivedRow
-from models.views.archives.archives import ArchiveQuery
+from models.views.archives.archives import ListQuery
 from services import derived
 from services.batches import batches
+from services.views import archive_view
 from tests.api.console.conftest import CONTRACT, PERSON, PLAIN, Browser, Console, posted
 from tests.api.console.hostile import HOSTILE_REFERENCE, SCRIPT
 from tests.installations import installed
@@ -26,7 +30,10 @@ def person(console: Console) -> Iterator[httpx.Client]:
 
 
 def references(browser: Browser) -> list[str]:
-    return browser.page.locator("a.reference").all_inner_texts()
+    found: list[str] = browser.page.locator("tr[data-reference]").evaluate_all(
+        "rows => rows.map(row => row.dataset.reference)"
+    )
+    return found
 
 
 def titles(person: httpx.Client, path: str) -> list[str]:
@@ -37,9 +44,9 @@ def titles(person: httpx.Client, path: str) -> list[str]:
 def test_form_has_a_field_for_every_filter_of_the_api(browser: Browser) -> None:
     page = browser.open("/console/archives")
 
-    names = page.locator("form.card [name]").evaluate_all("fields => fields.map(field => field.name)")
+    names = page.locator("#filters").evaluate("form => [...form.elements].map(field => field.name).filter(Boolean)")
 
-    assert set(names) == set(ArchiveQuery.model_fields) - {"cursor", "limit"}
+    assert set(names) == set(ListQuery.model_fields) - {"cursor", "limit", "references"}
 
 
 @pytest.mark.parametrize(
@@ -83,12 +90,74 @@ def test_typing_into_a_filter_searches_without_leaving_the_page(browser: Browser
     page = browser.open("/console/archives")
     page.evaluate("window.stayed = true")
 
-    page.fill("#filter-q", CONTRACT)
-    page.press("#filter-q", "Enter")
-    page.wait_for_url("**/archives?*q=contract*")
+    page.fill("[name=process_number]", "100")
+    page.locator("[name=process_number]").dispatch_event("change")
+    page.wait_for_url("**/archives?*process_number=100*")
+    page.locator(".chip", has_text="Process number").wait_for()
 
-    page.wait_for_function("document.querySelectorAll('a.reference').length === 1")
     assert page.evaluate("window.stayed")
+
+
+def test_search_as_you_type_says_where_the_words_stand_and_keeps_the_focus(browser: Browser) -> None:
+    page = browser.open("/console/archives?state=completed")
+
+    page.locator("#search").press_sequentially("contr 10")
+    page.locator("mark").first.wait_for()
+    page.wait_for_function("document.querySelectorAll('tr[data-reference]').length === 1")
+
+    assert references(browser) == [CONTRACT]
+    assert page.locator("mark").all_inner_texts() == ["contr", "10"]
+    assert "Process number: 100" in page.locator(".match").all_inner_texts()
+    assert page.evaluate("document.activeElement.id") == "search"
+    assert page.url.endswith("q=contr+10")
+    assert browser.violations() == []
+
+
+def test_each_filter_is_a_chip_that_removes_it(browser: Browser) -> None:
+    page = browser.open(f"/console/archives?q={CONTRACT}&state=failed&label=a%3Db&sort=deadline")
+    assert [each.strip() for each in page.locator(".chip").all_inner_texts()] == ["State: Failed", "Label: a=b"]
+
+    browser.follow(page.locator(".chip", has_text="Failed"))
+    browser.follow(page.locator(".chip"))
+
+    assert page.url.endswith(f"/archives?q={CONTRACT}&sort=deadline")
+    assert references(browser) == [CONTRACT]
+
+
+def test_day_and_words_say_the_same_time_and_the_later_counts(browser: Browser) -> None:
+    page = browser.open("/console/archives?received_after=2026-01-02")
+    page.locator(".drawer summary").click()
+    day, words = page.locator("[name=received_after]").all()
+    assert (day.input_value(), words.input_value()) == ("2026-01-02", "")
+
+    words.fill("yesterday")
+    words.dispatch_event("change")
+    page.locator(".chip", has_text="yesterday").wait_for()
+
+    assert (day.input_value(), page.locator(".chip").count()) == ("", 1)
+
+
+def test_facets_count_what_matches_and_lead_to_it(browser: Browser) -> None:
+    page = browser.open("/console/archives")
+    standing = page.locator("#facets a", has_text="Verified")
+    standing.wait_for()
+    count = int(standing.locator(".count").inner_text())
+    assert browser.violations() == []
+
+    browser.follow(standing)
+
+    assert page.url.endswith("standing=verified")
+    assert len(references(browser)) == count > 0
+
+
+def test_arrivals_are_counted_without_renewing_the_login(person: httpx.Client) -> None:
+    since = "2001-01-01T00:00:00%2B00:00"
+    answer = person.get(f"/console/arrivals?since={since}&q={CONTRACT}")
+
+    assert "One new archive" in answer.text
+    assert "set-cookie" not in answer.headers
+    assert person.get(f"/console/arrivals?since={since}&q=nobody").text.strip() == ""
+    assert "every 15s" in person.get("/console/archives").text
 
 
 def test_pages_go_on_and_back_to_the_first(browser: Browser) -> None:
@@ -99,12 +168,12 @@ def test_pages_go_on_and_back_to_the_first(browser: Browser) -> None:
     rest = references(browser)
     browser.follow(page.get_by_role("link", name="First page"))
 
-    assert sorted([*first, *rest]) == sorted([PLAIN, CONTRACT, HOSTILE_REFERENCE.replace("\u202e", "⟨U+202E⟩")])
+    assert sorted([*first, *rest]) == sorted([PLAIN, CONTRACT, HOSTILE_REFERENCE])
     assert references(browser)[:2] == first
 
 
 def test_plan_of_a_rerun_names_the_filter_and_the_person(console: Console, person: httpx.Client) -> None:
-    answer = posted(person, "/console/archives/plan", {"q": CONTRACT, "state": ""})
+    answer = posted(person, "/console/archives/plan", {"q": CONTRACT, "state": "", "all": "yes"})
 
     assert answer.status_code == 303, answer.text
     path, _, bulk_id = answer.headers["location"].rpartition("/")
@@ -115,18 +184,44 @@ def test_plan_of_a_rerun_names_the_filter_and_the_person(console: Console, perso
     assert plan.filter["q"] == CONTRACT
 
 
-@pytest.mark.parametrize("path", ["plan", "export"])
-def test_wrong_filter_plans_and_exports_nothing(person: httpx.Client, path: str) -> None:
-    assert posted(person, f"/console/archives/{path}", {"state": "x"}).status_code == 422
+@pytest.mark.parametrize("path", ["plan", "export", "bags", "explain"])
+@pytest.mark.parametrize("form", [{"state": "x", "all": "yes"}, {"state": "completed"}])
+def test_wrong_filter_and_an_empty_choice_do_nothing(person: httpx.Client, path: str, form: dict[str, str]) -> None:
+    assert posted(person, f"/console/archives/{path}", {"why": "a reason", **form}).status_code == 422
 
 
-def test_export_has_every_match_and_no_formula(person: httpx.Client) -> None:
-    answer = posted(person, "/console/archives/export", {})
+def test_export_has_every_match_with_its_form_fields_and_no_formula(console: Console, person: httpx.Client) -> None:
+    answer = posted(person, "/console/archives/export", {"all": "yes"})
 
     rows = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
     assert {each["reference"] for each in rows} == {PLAIN, CONTRACT, HOSTILE_REFERENCE}
     assert answer.headers["content-disposition"].startswith('attachment; filename="archives-')
-    assert not [each for each in rows if each["template_id"].startswith(("=", "+", "-", "@"))]
+    assert not [value for each in rows for value in each.values() if (value or "").startswith(("=", "+", "-", "@"))]
+    [plain] = [each for each in rows if each["reference"] == PLAIN]
+    with installed(console.folder, **console.settings):
+        [field, *_] = archive_view.archive(PLAIN, archive_view.WHOLE).fields
+    assert plain[f"field {field.id}"] == json_text(field.value)
+    [hostile] = [each for each in rows if each["reference"] == HOSTILE_REFERENCE]
+    assert len(json.loads(hostile["other_fields"])) > 9000
+
+
+def test_chosen_archives_are_exported_as_bags_and_given_a_reason(console: Console, person: httpx.Client) -> None:
+    chosen = {"references": [PLAIN, CONTRACT], "q": "nobody"}
+
+    zipped = posted(person, "/console/archives/bags", chosen)
+    explained = posted(
+        person, "/console/archives/explain", {**chosen, "why": "agreed", "then": "/console/archives?q=contract"}
+    )
+
+    with zipfile.ZipFile(io.BytesIO(zipped.content)) as whole:
+        assert sorted(whole.namelist()) == [f"{CONTRACT}.zip", f"{PLAIN}.zip"]
+        with zipfile.ZipFile(io.BytesIO(whole.read(f"{PLAIN}.zip"))) as bag:
+            assert any(each.endswith("bagit.txt") for each in bag.namelist())
+    [number] = re.findall(r"/console/archives\?q=contract&explained=(\d+)$", explained.headers["location"])
+    with installed(console.folder, **console.settings):
+        its = archive_view.archive(CONTRACT, archive_view.WHOLE).discrepancies
+    assert [(each.explanation.by, each.explanation.why) for each in its] == [(PERSON, "agreed")] * int(number)
+    assert "explained." in person.get(explained.headers["location"]).text
 
 
 class TestColumns:
@@ -140,14 +235,14 @@ class TestColumns:
         posted(person, "/console/columns", {"default": "yes", "then": "/console/archives"})
 
         assert (chosen.status_code, chosen.headers["location"]) == (303, "/console/archives?q=a")
-        assert kept == ["Reference", "Source", "Completed"]
+        assert kept == ["Archive", "Source", "Completed"]
         assert titles(person, "/console/archives") == usual
-        assert usual == ["Reference", "State", "Process", "Template", "Received", "Files", "Remarks"]
+        assert usual == ["Archive", "State", "Received", "Remarks"]
 
-    def test_never_leave_out_the_reference(self, person: httpx.Client) -> None:
+    def test_never_leave_out_the_title(self, person: httpx.Client) -> None:
         posted(person, "/console/columns", {"then": "/console/archives"})
 
-        assert titles(person, "/console/archives") == ["Reference"]
+        assert titles(person, "/console/archives") == ["Archive"]
 
     def test_that_no_person_of_this_installation_chose_do_not_count(self, person: httpx.Client) -> None:
         person.cookies.set("cellar_columns", "source.forged", path="/console")
@@ -159,7 +254,7 @@ class TestColumns:
         following = re.search('href="([^"]*)" rel="next"', page)
         assert following
 
-        assert titles(person, following[1].replace("&amp;", "&")) == ["Reference", "Source"]
+        assert titles(person, following[1].replace("&amp;", "&")) == ["Archive", "Source"]
 
     def test_need_a_form_of_the_console(self, person: httpx.Client) -> None:
         assert person.post("/console/columns", data={"column": "source"}).status_code == 403
@@ -195,5 +290,5 @@ def test_hostile_search_is_text(browser: Browser) -> None:
     page.press("#search", "Enter")
     page.wait_for_url("**q=*")
 
-    assert page.locator("#filter-q").input_value() == SCRIPT
+    assert page.locator("#search").input_value() == SCRIPT
     assert page.title() == "Archives · cellar"

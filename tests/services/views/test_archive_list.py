@@ -13,8 +13,9 @@ from adapters.settings.settings import Settings
 from adapters.tables.runs import receipts
 from models.archive.archive import State
 from models.archive.content import FileRow
+from models.completeness.processes import MissingProcessRow
 from models.errors import Refused
-from models.views.archives.archives import ArchiveQuery, ListedSession
+from models.views.archives.archives import ArchiveQuery, ListedSession, ListQuery
 from services.views import archive_list, archive_view
 from tests.records import NOON, archived, digest, document, registered
 from tests.samples import PDF
@@ -65,6 +66,9 @@ def after(minute: float) -> str:
 FILTERS: list[tuple[dict[str, Any], list[str]]] = [
     ({"reference": "beta"}, ["beta"]),
     ({"reference": "bet"}, []),
+    ({"references": ["beta", "gamma/3", "nobody"]}, ["gamma/3", "beta"]),
+    ({"references": ["beta", "alpha"], "state": "completed"}, []),
+    ({"references": ["beta"], "reference": "alpha"}, []),
     ({"process_number": 205}, ["beta"]),
     ({"process_number": 100}, ["alpha"]),
     ({"process_number": 1}, []),
@@ -143,6 +147,62 @@ SEARCHES = [
 @pytest.mark.usefixtures("three")
 def test_search_finds_values_that_cellosign_displays() -> None:
     assert [(text, found(q=text)) for text, _ in SEARCHES] == SEARCHES
+
+
+@pytest.mark.usefixtures("three")
+def test_facets_count_the_archives_that_match() -> None:
+    def counts(**query: Any) -> dict[str, list[tuple[str, int]]]:
+        found = archive_list.facets(ArchiveQuery(**query))
+        assert found.is_all
+        return {each.filter: [(value.value, value.archives) for value in each.values] for each in found.groups}
+
+    assert counts() == {
+        "template": [("93a4b5c6d7e8f9010213243546576879", 2), ("template-b", 1)],
+        "source": [("default", 3)],
+        "state": [("received", 2), ("completed", 1)],
+        "standing": [("verified", 3)],
+    }
+    assert counts(q="דנה")["template"] == [("template-b", 1)]
+    assert counts(q="nobody") == {}
+
+
+@pytest.mark.usefixtures("three")
+@pytest.mark.parametrize(
+    ("sort", "expected"),
+    [
+        ("amount", ["gamma/3", "alpha", "beta"]),
+        ("deadline", ["alpha", "gamma/3", "beta"]),
+        ("arrival", ["gamma/3", "beta", "alpha"]),
+    ],
+)
+def test_sorted_pages_go_on_where_the_page_before_ended(sort: str, expected: list[str]) -> None:
+    its = {"source": "default", "reference": "alpha", "why": "submitted", "since": NOON, "opened_at": NOON}
+    with writing() as session:
+        session.add(MissingProcessRow(missing_id="m", deadline_at=NOON, **its))
+    found, cursor = [], None
+    for _ in expected:
+        page = archive_list.page(ListQuery(sort=sort, limit=1, cursor=cursor))
+        found += [each.reference for each in page.items]
+        cursor = page.next
+
+    assert (found, cursor) == (expected, None)
+
+
+@pytest.mark.usefixtures("three")
+def test_search_says_where_its_words_stand() -> None:
+    items = archive_list.page(ArchiveQuery(q="דנה")).items
+
+    assert {
+        reference: [(each.place, each.name, each.parts) for each in its]
+        for reference, its in archive_list.matched("דנה", items).items()
+    } == {"beta": [("signer", "", (("דנה", True), (" לוי", False)))]}
+
+
+@pytest.mark.usefixtures("three")
+def test_what_arrived_after_a_time_is_counted_up_to_a_limit() -> None:
+    assert archive_list.arrived(ArchiveQuery(), NOON + timedelta(minutes=1), 9) == 2
+    assert archive_list.arrived(ArchiveQuery(state="received"), NOON + timedelta(minutes=1), 9) == 1
+    assert archive_list.arrived(ArchiveQuery(), NOON, 2) == 2
 
 
 def test_numbers_of_64_bits_can_be_searched() -> None:

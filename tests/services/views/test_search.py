@@ -60,6 +60,7 @@ def many(installation: Settings, configure: Callable[..., Settings]) -> None:
 
 FILTERS: list[dict[str, Any]] = [
     {"reference": "p-003"},
+    {"references": ["p-003", "p-004", "p-009"]},
     {"process_number": 3},
     {"transaction_number": 3},
     {"session": "session-4"},
@@ -110,7 +111,7 @@ def test_each_filter_and_each_pair_of_filters_finds_the_same_in_pages_in_a_small
         assert (query, set(found)) == (query, by_conditions(query))
         assert len(found) == len(set(found))
         filters = filters_of(ArchiveFilter(**query))
-        wanted = Wanted(filters.facets, filters.terms, filters.conditions, filters.reference)
+        wanted = Wanted(filters.facets, filters.terms, filters.conditions, filters.references)
         with reading() as session:
             assert newest(session, wanted, 99, window=3) == newest(session, wanted, 99)
 

@@ -1,27 +1,35 @@
-"""`/console/archives`: searches archives in columns of choice; hands all that match to a bulk re-run or into a file."""
+"""`/console/archives`: searches archives in columns of choice, counts them by facets, and acts on those chosen."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import RedirectResponse, StreamingResponse
+from fastapi.responses import FileResponse, RedirectResponse, StreamingResponse
+from starlette.background import BackgroundTask
 
 from adapters.lists.list_files import line_of_csv
+from adapters.words.languages import texts
 from api.console.frame import cookies
 from api.console.frame.cookies import ROOT
 from api.console.frame.entrance import see
 from api.console.frame.forms import CSRF, Form, Posted
-from api.console.frame.rendering import render
-from api.console.frame.threads import in_thread
+from api.console.frame.rendering import language_of, render
+from api.console.frame.threads import in_thread, in_thread_of_exports
 from api.console.frame.visits import Person, own_path, recorded
-from api.console.pages.archives import saved_views
-from api.console.pages.lists import asked, listed
-from domain.words.wording import N_
+from api.console.pages.archives import files, saved_views
+from api.console.pages.lists import Asked, Query, asked, listed
+from api.console.words.values import json_text
+from domain.titles import title_text
+from domain.words.wording import N_, Language
 from models.errors import Refused
 from models.runs.batch import BatchKind
-from models.views.archives.archives import ArchiveFilter, ArchivePage, ArchiveQuery, ArchiveSummary
+from models.views.archives.archives import ArchiveFilter, ArchivePage, ArchiveQuery, ArchiveSummary, ListQuery, Sort
+from models.views.archives.payments import Explanation
 from services.batches import batches
+from services.payments import discrepancies
+from services.templates import name_of
 from services.views import archive_list
 
 FIELD = "column"
@@ -31,13 +39,14 @@ router = APIRouter()
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of the list. The reference has none of these, since it always stays."""
+    """A column of the list. The title is none of these, since it always stays."""
 
     name: str
     title: str
 
 
 COLUMNS = (
+    Column("reference", N_("Reference")),
     Column("state", N_("State")),
     Column("cause", N_("Cause")),
     Column("process_number", N_("Process")),
@@ -48,7 +57,7 @@ COLUMNS = (
     Column("files", N_("Files")),
     Column("remarks", N_("Remarks")),
 )
-_DEFAULT = {"state", "process_number", "template_id", "received_at", "files", "remarks"}
+_DEFAULT = {"state", "received_at", "remarks"}
 
 
 def columns_of(request: Request) -> tuple[Column, ...]:
@@ -59,8 +68,8 @@ def columns_of(request: Request) -> tuple[Column, ...]:
 
 
 def pairs_of(columns: Iterable[Column]) -> list[tuple[str, str]]:
-    """Return the fields by which a link names columns: the reference stands for no other column."""
-    return [(FIELD, each.name) for each in columns] or [(FIELD, "reference")]
+    """Return the fields by which a link names columns: the title stands for no other column."""
+    return [(FIELD, each.name) for each in columns] or [(FIELD, "title")]
 
 
 @router.post("/columns")
@@ -80,25 +89,35 @@ def _known(names: Iterable[str]) -> tuple[Column, ...]:
 
 
 PATH = f"{ROOT}/archives"
-_MOST_ROWS_AT_ONCE = 500
+_ROWS_AT_ONCE, _ROWS_FOR_FIELDS, _MOST_FIELDS = 500, 1000, 500
+_MOST_BAGS, _MOST_EXPLAINED, _MOST_ARRIVED = 100, 500, 100
+_OTHER_FIELDS = "other_fields"
 _COLUMNS = (
-    *("reference", "state", "process_number", "template_id", "source", "received_at", "completed_at", "cause"),
+    *("reference", "title", "state", "process_number", "template_id", "template", "source"),
+    *("received_at", "completed_at", "cause"),
     *("files", "warnings", "discrepancies", "conditions"),
 )
+_NOTHING_CHOSEN = N_("Choose archives first, or all that match.")
+_TOO_MANY = N_("These are too many archives to do this at once. Choose fewer of them.")
 
 
 @router.get("/archives")
 def list_archives(request: Request, _person: Person) -> Response:
     """Search archives. A filter that is wrong is marked, and nothing is searched."""
-    found = listed(request, PATH, ArchiveQuery, archive_list.page)
-    page = found.page or ArchivePage(items=[], next=None)
-    linked = [each for each in request.query_params.multi_items() if each[0] == FIELD]
-    views, chosen = saved_views.links_of(request), columns_of(request)
+    found = listed(request, PATH, ListQuery, archive_list.page)
+    page, query = found.page or ArchivePage(items=[], next=None), found.asked.query
+    linked, is_sorted = _linked(request), query is not None and query.sort is not Sort.ARRIVAL
+    views, chosen, explained = saved_views.links_of(request), columns_of(request), request.query_params.get("explained")
     return render(
         request,
         "archives.html",
         asked=found.asked,
         page=page,
+        matched=archive_list.matched(query.q, page.items) if query else {},
+        template_names={query.template: name_of(query.template)} if query and query.template else {},
+        since=page.items[0].received_at if page.items and not (found.is_later or is_sorted) else None,
+        is_sorted=is_sorted,
+        most_counted=archive_list.MOST_COUNTED,
         next_url=page.next and found.asked.url(PATH, page.next, linked),
         first_url=found.asked.url(PATH, beside=linked) if found.is_later else None,
         wrong=found.wrong,
@@ -106,46 +125,121 @@ def list_archives(request: Request, _person: Person) -> Response:
         columns=chosen,
         column_pairs=pairs_of(chosen),
         all_columns=COLUMNS,
-        here_url=found.asked.url(PATH),
+        here_url=found.asked.url(PATH, beside=linked),
         views=views,
         taken=saved_views.taken_name(request, views),
+        explained=int(explained) if explained and explained.isdecimal() and len(explained) < 10 else None,
     )
+
+
+def _linked(request: Request) -> list[tuple[str, str]]:
+    """Return the columns that the address of a page names."""
+    return [each for each in request.query_params.multi_items() if each[0] == FIELD]
+
+
+@router.get("/facets")
+def count_facets(request: Request, _person: Person) -> Response:
+    """Count the archives that match by the values that they have."""
+    found = asked(ListQuery, request.query_params.multi_items())
+    counts = archive_list.facets(_valid(found))
+    return render(request, "facets.html", asked=found, counts=counts, linked=_linked(request))
+
+
+@router.get("/arrivals")
+def count_arrivals(request: Request, _person: Person, since: datetime) -> Response:
+    """Say how many archives that match have arrived since a time. Pages ask for it again and again by themselves."""
+    found = asked(ListQuery, request.query_params.multi_items())
+    count = archive_list.arrived(_valid(found), since, _MOST_ARRIVED)
+    shown = {"asked": found, "count": count, "most": _MOST_ARRIVED, "linked": _linked(request)}
+    return render(request, "arrivals.html", is_visit=False, **shown)
 
 
 @router.post("/archives/plan")
 async def plan(form: Posted, person: Person) -> RedirectResponse:
-    """Plan the re-run of all archives that match. Nothing runs before the plan is confirmed on its own page."""
-    made = await in_thread(batches.plan, BatchKind.RERUN, _filter(form), recorded(person))
+    """Plan the re-run of the chosen archives. Nothing runs before the plan is confirmed on its own page."""
+    made = await in_thread(batches.plan, BatchKind.RERUN, _chosen(form), recorded(person))
     return see(f"{ROOT}/bulk/{made.id}")
 
 
 @router.post("/archives/export")
-async def export(form: Posted, _person: Person) -> StreamingResponse:
-    """Return the rows of all archives that match as a CSV file."""
-    query = ArchiveQuery(**_filter(form).model_dump(), limit=_MOST_ROWS_AT_ONCE)
+async def export(request: Request, form: Posted, _person: Person) -> StreamingResponse:
+    """Return the chosen archives as a CSV file, with a column for each form field of the newest of them.
+
+    Titles and names of templates are in the visitor's language.
+    """
+    query = ArchiveQuery(**_chosen(form).model_dump(), limit=_ROWS_AT_ONCE)
     first = await in_thread(archive_list.page, query)
+    names = await in_thread(archive_list.field_names, query, _ROWS_FOR_FIELDS, _MOST_FIELDS)
     headers = {"content-disposition": f'attachment; filename="archives-{datetime.now(UTC):%Y-%m-%d}.csv"'}
-    return StreamingResponse(_lines(query, first), media_type="text/csv; charset=utf-8", headers=headers)
+    lines = _lines(query, first, names, language_of(request))
+    return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
 
 
-def _filter(form: Form) -> ArchiveFilter:
-    found = asked(ArchiveFilter, [each for each in form.fields if each[0] != CSRF])
+@router.post("/archives/bags")
+async def export_bags(form: Posted, person: Person) -> Response:
+    """Return the chosen archives as a zip of bags, each of which proves itself."""
+    references = await in_thread(_references, _chosen(form), _MOST_BAGS)
+    path = await in_thread_of_exports(files.exported_bags, references, recorded(person))
+    name = f"archives-{datetime.now(UTC):%Y-%m-%d}.zip"
+    return FileResponse(
+        path, media_type="application/zip", filename=name, background=BackgroundTask(files.remove, path)
+    )
+
+
+@router.post("/archives/explain")
+async def explain(form: Posted, person: Person) -> Response:
+    """Record why all discrepancies of the chosen archives are in order."""
+    said = Explanation(by=person, why=form.reason())
+    references = await in_thread(_references, _chosen(form), _MOST_EXPLAINED)
+    number = await in_thread(discrepancies.explain_all, references, said, datetime.now(UTC))
+    then = own_path(form.text("then"))
+    return see(f"{then}{'&' if '?' in then else '?'}explained={number}")
+
+
+def _chosen(form: Form) -> ArchiveFilter:
+    """Return the filter of what a form acts on: the archives whose boxes are checked, or all that match."""
+    if not form.text("all"):
+        if not (references := form.texts("references")):
+            raise Refused("BAD_PARAMETER", _NOTHING_CHOSEN, where="references")
+        return _valid(asked(ArchiveFilter, [("references", each) for each in references]))
+    return _valid(asked(ArchiveFilter, [each for each in form.fields if each[0] not in (CSRF, "references")]))
+
+
+def _valid(found: Asked[Query]) -> Query:
     if found.query is None:
         named = ", ".join(each.name for each in found.fields if each.is_wrong)
         raise Refused("BAD_PARAMETER", f"expected valid filters; search first, then act; wrong: {named}", where=named)
     return found.query
 
 
-def _lines(query: ArchiveQuery, page: ArchivePage) -> Iterator[str]:
-    yield "\N{BYTE ORDER MARK}" + line_of_csv(_COLUMNS)  # without it, Excel takes Hebrew for another encoding
+def _references(chosen: ArchiveFilter, most: int) -> list[str]:
+    page = archive_list.page(ArchiveQuery(**chosen.model_dump(), limit=most))
+    if page.next:
+        raise Refused("BAD_PARAMETER", _TOO_MANY, where="all")
+    return [each.reference for each in page.items]
+
+
+def _lines(query: ArchiveQuery, page: ArchivePage, names: Sequence[str], language: Language) -> Iterator[str]:
+    fields = [f"field {each}" for each in names]
+    yield "\N{BYTE ORDER MARK}" + line_of_csv([*_COLUMNS, *fields, _OTHER_FIELDS])  # else Excel misreads Hebrew
     while True:
-        yield "".join(line_of_csv(_values(each)) for each in page.items)
+        values = archive_list.field_values([each.reference for each in page.items])
+        rows = ([*_values(each, language), *_fields(values[each.reference], names)] for each in page.items)
+        yield "".join(map(line_of_csv, rows))
         if page.next is None:
             return
         page = archive_list.page(query.model_copy(update={"cursor": page.next}))
 
 
-def _values(archive: ArchiveSummary) -> list[object]:
+def _values(archive: ArchiveSummary, language: Language) -> list[object]:
     row = archive.model_dump(mode="json") | {"cause": archive.cause.code if archive.cause else None}
     row["conditions"] = " ".join(archive.conditions)
+    row["title"] = title_text(archive.title, language, texts(language))
+    row["template"] = archive.title.template.worded(language)
     return [row[name] for name in _COLUMNS]
+
+
+def _fields(found: dict[str, list[Any]], names: Sequence[str]) -> list[str | None]:
+    fields = {name: "\n".join(map(json_text, values)) for name, values in found.items()}
+    others = {name: value for name, value in fields.items() if name not in names}
+    return [*(fields.get(name) for name in names), json_text(others or None)]

@@ -8,11 +8,13 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+from zipfile import ZipFile
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse, StreamingResponse
 from starlette.background import BackgroundTask
 
+from adapters.lists.list_files import line_of_csv
 from adapters.settings.settings import settings
 from adapters.tables.runs import receipts
 from api.console.frame.forms import Posted
@@ -22,7 +24,7 @@ from api.console.frame.visits import Person, recorded
 from api.references import Reference, RouteAsSent
 from domain.archive.file_names import safe_names
 from models.archive.content import FileRow
-from models.errors import Refused
+from models.errors import Conflict, Refused
 from models.people import ActionKind
 from models.views.archives.archives import FieldView
 from services.evidence.bag import evidence, write_evidence
@@ -85,7 +87,29 @@ async def export(reference: Reference, _form: Posted, person: Person) -> Respons
     """Return the archive as a zip that proves itself, as `cellar export` writes it."""
     path = await in_thread_of_exports(_exported, reference, recorded(person))
     [name] = safe_names([f"{reference}.zip"], ["application/zip"])
-    return FileResponse(path, media_type="application/zip", filename=name, background=BackgroundTask(_remove, path))
+    return FileResponse(path, media_type="application/zip", filename=name, background=BackgroundTask(remove, path))
+
+
+def exported_bags(references: Sequence[str], by: str) -> Path:
+    """Return a new zip with the bag of each archive, and with a list of those that do not prove."""
+    path = _new_export()
+    left_out = [("reference", "code")]
+    try:
+        with ZipFile(path, "w") as whole:
+            for reference, name in zip(references, safe_names([f"{each}.zip" for each in references]), strict=True):
+                try:
+                    bag = _exported(reference, by)
+                except (Refused, Conflict) as error:
+                    left_out.append((reference, error.code))
+                    continue
+                whole.write(bag, name)
+                remove(bag)
+            if len(left_out) > 1:
+                whole.writestr("left-out.csv", "".join(map(line_of_csv, left_out)))
+    except BaseException:
+        remove(path)
+        raise
+    return path
 
 
 def _exported(reference: str, by: str) -> Path:
@@ -93,19 +117,22 @@ def _exported(reference: str, by: str) -> Path:
     if receipt_id is None:
         raise unknown_reference(reference)
     now = datetime.now(UTC)
-    made = evidence(reference, receipt_id, now)
-    settings().spool_dir.mkdir(parents=True, exist_ok=True)
-    path = Path(tempfile.mkdtemp(prefix="export-", dir=settings().spool_dir)) / "archive.zip"
+    made, path = evidence(reference, receipt_id, now), _new_export()
     try:
         write_evidence(made, path, lambda _: None)
         record([reference], ActionKind.EXPORT, by, now)
     except BaseException:
-        _remove(path)
+        remove(path)
         raise
     return path
 
 
-def _remove(path: Path) -> None:
+def _new_export() -> Path:
+    settings().spool_dir.mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(prefix="export-", dir=settings().spool_dir)) / "archive.zip"
+
+
+def remove(path: Path) -> None:
     path.unlink(missing_ok=True)
     path.parent.rmdir()
 

@@ -19,7 +19,7 @@ from api.console.pages.lists import Pairs, asked
 from domain.words.wording import N_
 from models.errors import Refused
 from models.people import LONGEST_NAME, SavedViewRow
-from models.views.archives.archives import ArchiveFilter
+from models.views.archives.archives import ListQuery
 
 _LIST = f"{ROOT}/archives"
 TAKEN = "taken"
@@ -82,7 +82,7 @@ def _name(form: Form) -> str:
 
 def _pairs(form: Form) -> Pairs:
     """Return the filters and columns of a form, as the address of the list has them."""
-    found = asked(ArchiveFilter, form.fields)
+    found = asked(ListQuery, form.fields)
     if found.query is None:
         raise Refused(
             "BAD_PARAMETER", _WRONG_FILTER, where=", ".join(each.name for each in found.fields if each.is_wrong)

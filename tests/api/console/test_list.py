@@ -1,0 +1,153 @@
+"""The page of archives as a list of many: rows of one line, keys, choosing rows, and all of it without scripts."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page
+
+from models.archive.archive import State
+from tests.api.console.conftest import CONTRACT, Browser, Console
+from tests.batches import fill, filled
+from tests.installations import installed
+
+ROWS = 30
+LIST = "/console/archives?template=many"
+HEBREW = {"KeyJ": "ח", "KeyK": "ל", "KeyX": "ס"}
+
+
+@pytest.fixture(scope="module")
+def many(troubled: Console) -> Console:
+    """The console with 30 more archives of a template."""
+    with installed(troubled.folder, **troubled.settings):
+        fill((filled(1000 + number, State.COMPLETED) for number in range(ROWS)), template="many")
+    return troubled
+
+
+@pytest.fixture
+def page(many: Console, browser: Browser) -> Iterator[Page]:
+    assert many
+    yield browser.open(LIST)
+    browser.open("/console/archives", "en")
+
+
+def reference_at(page: Page) -> str:
+    """Return the reference of the row that has the focus."""
+    found: str = page.evaluate("document.activeElement.closest('tr').dataset.reference")
+    return found
+
+
+def chosen(page: Page) -> int:
+    return page.locator("tbody input:checked").count()
+
+
+def references(page: Page) -> list[str]:
+    found: list[str] = page.locator("tr[data-reference]").evaluate_all("rows => rows.map(row => row.dataset.reference)")
+    return found
+
+
+@pytest.mark.parametrize("language", ["en", "he"])
+def test_twenty_rows_of_one_line_fit_a_laptop(page: Page, browser: Browser, language: str) -> None:
+    page.set_viewport_size({"width": 1280, "height": 800})
+    browser.open(LIST, language)
+
+    boxes = [each.bounding_box() for each in page.locator("tr[data-reference]").all()]
+
+    assert sum(box is not None and box["y"] + box["height"] <= 800 for box in boxes) >= 20
+    assert {round(box["height"]) for box in boxes if box} <= {28, 29}
+    assert browser.overflow_px() == 0
+
+
+def test_three_tabs_lead_to_the_first_result(page: Page) -> None:
+    for _ in range(3):
+        page.keyboard.press("Tab")
+
+    assert page.evaluate("document.activeElement.matches('a.reference')")
+    assert reference_at(page) == references(page)[0]
+
+
+@pytest.mark.parametrize("layout", [{}, HEBREW])
+def test_keys_walk_choose_and_open_rows_in_each_layout(page: Page, browser: Browser, layout: dict[str, str]) -> None:
+    def press(code: str, *, shift: bool = False) -> None:
+        key = layout.get(code, code[-1].lower())
+        page.evaluate(
+            "([code, key, shiftKey]) => document.activeElement.dispatchEvent("
+            "new KeyboardEvent('keydown', {code, key, shiftKey, bubbles: true}))",
+            [code, key, shift],
+        )
+
+    rows = references(page)
+    for code in ("KeyJ", "KeyJ", "KeyJ", "KeyK"):
+        press(code)
+    assert reference_at(page) == rows[1]
+
+    press("KeyX")
+    press("KeyJ")
+    press("KeyJ")
+    press("KeyX", shift=True)
+    assert chosen(page) == 3
+    assert page.locator("[data-chosen]").inner_text() == "3"
+    assert browser.violations() == []
+    press("KeyX")
+    assert chosen(page) == 2
+
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    assert page.url.endswith(f"/archives/{rows[3]}")
+
+
+def test_boxes_choose_a_range_with_shift_and_the_plan_has_these_archives(page: Page, browser: Browser) -> None:
+    boxes = page.locator("tbody input[type=checkbox]")
+    boxes.nth(1).click()
+    boxes.nth(4).click(modifiers=["Shift"])
+
+    browser.follow(page.get_by_role("button", name="Plan a re-run"))
+
+    assert "Run 4 archives again" in page.locator("main").inner_text()
+
+
+def test_reference_is_copied_with_one_click(page: Page) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+
+    page.locator("[data-copy]").nth(2).click()
+    page.locator("[data-copied]").wait_for()
+
+    assert page.evaluate("navigator.clipboard.readText()") == references(page)[2]
+
+
+def test_new_archives_announce_themselves_and_the_page_stays_as_it_is(page: Page, many: Console) -> None:
+    before = references(page)
+    with installed(many.folder, **many.settings):
+        fill([filled(2000, State.COMPLETED)], template="many")
+
+    page.evaluate("htmx.trigger('[hx-get*=arrivals]', 'arrivals')")
+    page.locator(".chip-new").wait_for()
+
+    assert page.locator(".chip-new").inner_text() == "One new archive"
+    assert references(page) == before
+
+
+def test_without_scripts_a_person_searches_filters_counts_sorts_and_acts(many: Console, browser: Browser) -> None:
+    opened = browser.context.browser
+    assert opened
+    state = browser.context.storage_state()
+    context = opened.new_context(java_script_enabled=False, base_url=many.url, storage_state=state)
+    try:
+        page = context.new_page()
+        page.goto("/console/archives")
+        page.fill("#search", CONTRACT)
+        page.locator(".console-search button").click()
+        page.locator("mark").first.wait_for()
+        page.get_by_role("link", name="Count the archives that match").click()
+        page.locator("#facets a", has_text="Verified").click()
+        page.select_option("[name=sort]", "amount")
+        page.locator(".drawer summary").click()
+        page.locator(".drawer button").click()
+        assert page.locator(f"tr[data-reference='{CONTRACT}']").count() == 1
+        assert "sort=amount" in page.url
+
+        page.locator("tbody input").check()
+        page.get_by_role("button", name="Plan a re-run").click()
+        assert "archive" in page.locator("h1 + *, main").first.inner_text()
+        assert "/console/bulk/" in page.url
+    finally:
+        context.close()
