@@ -2,7 +2,8 @@
 (() => {
   document.documentElement.classList.add("has-script");
   const typed = "input:not([type=checkbox]), textarea, select, [contenteditable]";
-  const rows = () => [...document.querySelectorAll("main tbody tr")].filter((row) => row.querySelector("a, summary, button"));
+  const lead = "a, summary, button, input";
+  const rows = () => [...document.querySelectorAll("main tbody tr")].filter((row) => row.querySelector(lead));
   const boxes = () => [...document.querySelectorAll("main tbody input[type=checkbox]")];
   let afterG = false;
   let lastBox = null;
@@ -16,7 +17,7 @@
   const goTo = (step) => {
     const all = rows();
     const row = all[all.findIndex((each) => each.contains(document.activeElement)) + step] ?? (step > 0 ? null : all[0]);
-    row?.querySelector("a, summary, button").focus();
+    row?.querySelector(lead).focus();
     row?.scrollIntoView({ block: "nearest" });
     return row;
   };
@@ -46,6 +47,12 @@
     found?.click();
     return found;
   };
+  // What a page offers by a key of its own: a field gets the focus, a button is pressed.
+  const press = (code) => {
+    const found = document.querySelector(`[data-press="${code}"]`);
+    if (found) found[found.matches(typed) ? "focus" : "click"]();
+    return found;
+  };
   // By the place on the keyboard, so that keys are the same in a Hebrew layout.
   const keys = {
     KeyJ: () => goTo(1), KeyK: () => goTo(-1), KeyX: toggle, Enter: open,
@@ -55,8 +62,8 @@
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches(typed) || document.querySelector("dialog[open]")) return;
     const code = ["/", "?"].includes(event.key) ? "Slash" : event.code; // other layouts have them elsewhere
-    const act = afterG ? () => place(code) : keys[code];
-    if (act && act(event.key !== "/" && (event.shiftKey || event.key === "?")) !== false) event.preventDefault();
+    const act = afterG ? () => place(code) : keys[code] ?? (() => press(code) ?? false);
+    if (act(event.key !== "/" && (event.shiftKey || event.key === "?")) !== false) event.preventDefault();
     afterG = !afterG && code === "KeyG";
   });
 

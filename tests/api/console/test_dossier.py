@@ -179,7 +179,7 @@ def test_explanation_has_the_name_of_the_person(browser: Browser) -> None:
     page.get_by_label("Why this is in order").fill("בירור טלפוני <b>")
     browser.follow(page.get_by_role("button", name="Explain"))
 
-    assert "The discrepancy is explained." in page.get_by_role("status").first.inner_text()
+    assert "Explained: 1." in page.get_by_role("status").first.inner_text()
     assert f"{PERSON}, " in page.locator("#discrepancies").inner_text()
     assert "בירור טלפוני <b>" in page.locator("#discrepancies").inner_text()
     assert page.locator(".timeline-action").count() == 1
@@ -188,20 +188,10 @@ def test_explanation_has_the_name_of_the_person(browser: Browser) -> None:
 def test_empty_explanation_is_refused_in_words_of_both_languages(person: httpx.Client) -> None:
     said = "Write a reason of at most 10,000 characters."
 
-    answer = posted(person, f"{DOSSIER}/explain", {"why": " "})
+    answer = posted(person, "/console/discrepancies/decide", {"why": " "})
 
     assert languages.is_in_both_languages(said)
     assert (answer.status_code, said in answer.text, "A value that was sent" in answer.text) == (422, True, False)
-
-
-def test_explanation_of_values_that_have_changed_is_refused(person: httpx.Client) -> None:
-    shown = person.get(DOSSIER).text
-    discrepancy_id = shown.split('name="discrepancy_id" value="')[1].split('"')[0]
-    form = {"discrepancy_id": discrepancy_id, "why": "x", "expected": "1.00 ILS", "found": "2.00 ILS"}
-
-    answer = posted(person, f"{DOSSIER}/explain", form)
-
-    assert (answer.status_code, "DISCREPANCY_CHANGED" in answer.text) == (409, True)
 
 
 def test_export_proves_itself_and_is_in_the_timeline(person: httpx.Client) -> None:
@@ -238,6 +228,6 @@ def test_version_of_another_source_is_set_aside_until_a_person_accepts_it(consol
             assert waiting.read() == sample_body(PLAIN, data=[])
 
 
-@pytest.mark.parametrize("action", ["rerun", "accept", "explain", "export"])
+@pytest.mark.parametrize("action", ["rerun", "export"])
 def test_action_from_elsewhere_is_refused(person: httpx.Client, action: str) -> None:
     assert person.post(f"{DOSSIER}/{action}", data={"csrf": "x"}).status_code == 403

@@ -1,7 +1,6 @@
 """`/console/archives/REFERENCE`: everything about one archive, and what a person may do with it."""
 
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -10,9 +9,8 @@ from fastapi.responses import RedirectResponse
 from adapters.database.listing import cursor_after
 from adapters.settings.settings import settings
 from api.console.frame.entrance import see
-from api.console.frame.forms import Form, Posted
+from api.console.frame.forms import Posted
 from api.console.frame.rendering import archive_url, render
-from api.console.frame.threads import in_thread
 from api.console.frame.visits import Person, recorded
 from api.console.pages.archives.files import PAGE_HEIGHT, PAGE_WIDTH, drawn_pages
 from api.links import link_of
@@ -26,13 +24,11 @@ from domain.archive.verdict_text import (
 )
 from models.archive.verdict import Verdict
 from models.views.archives.archives import ArchiveView, DifferenceView, FieldView
-from models.views.archives.payments import Explanation
 from models.views.parameters import Text
 from models.views.troubles import MissingQuery
 from services import templates
-from services.payments import discrepancies
 from services.receipts import unknown_reference
-from services.triggering import refused, reruns
+from services.triggering import reruns
 from services.views import archive_view, troubles
 from services.views.differences import version_differences
 from services.views.timeline import timeline_of
@@ -100,20 +96,6 @@ async def rerun(reference: Reference, _form: Posted, person: Person) -> Redirect
     return see(f"{archive_url(reference)}?said={'rerun' if asked.flow_run_id else 'rerun_waits'}")
 
 
-@router.post("/archives/{reference:path}/accept")
-async def accept(reference: Reference, form: Posted, person: Person) -> RedirectResponse:
-    """Accept a version that another source than that of the process has sent."""
-    await in_thread(refused.accept, reference, form.text("receipt_id"), recorded(person))
-    return see(f"{archive_url(reference)}?said=accepted")
-
-
-@router.post("/archives/{reference:path}/explain")
-async def explain(reference: Reference, form: Posted, person: Person) -> RedirectResponse:
-    """Explain a discrepancy, for exactly the values that the page showed."""
-    await in_thread(discrepancies.explain, form.text("discrepancy_id"), _explanation(form, person), datetime.now(UTC))
-    return see(f"{archive_url(reference)}?said=explained")
-
-
 @router.get("/archives/{reference:path}")
 def show(
     request: Request,
@@ -139,10 +121,6 @@ def show(
         numbered=list(enumerate(archive.fields, 1)),
         list_behind=name if after else None,
     )
-
-
-def _explanation(form: Form, person: str) -> Explanation:
-    return Explanation(by=person, why=form.reason(), expected=form.optional("expected"), found=form.optional("found"))
 
 
 def _without_archive(request: Request, reference: str) -> Response:
