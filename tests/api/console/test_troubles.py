@@ -3,22 +3,27 @@
 import hashlib
 import json
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
+from sqlmodel import col, delete
 
+from adapters.database.transactions import pages, writing
 from adapters.inbox import inbox, quarantine
 from adapters.inbox.records import body_name
 from adapters.tables.runs import receipts, refused
-from models.runs.receipt import RefusedDelivery
+from models.runs.receipt import RefusedDelivery, RefusedRow
 from services.views import archive_view
 from tests.api.conftest import TOKEN
-from tests.api.console.conftest import PERSON, Browser, Console, posted
+from tests.api.console.conftest import CONTRACT, PERSON, Browser, Console, posted
+from tests.api.console.hostile import HOSTILE_REFERENCE
 from tests.api.console.troubles import DAMAGED, ENDPOINT, HOSTILE, NOW, WRONG
 from tests.conftest import wait_until
 from tests.installations import installed
+from tests.records import digest
 from tests.samples import sample_body
 
 PATHS = ["/console/discrepancies", "/console/failed", "/console/refused", "/console/missing", "/console/bulk"]
@@ -52,8 +57,14 @@ def of_api(console: Console, path: str) -> Any:
     return httpx.get(f"{console.url}{path}", headers={"authorization": f"Bearer {TOKEN}"}, trust_env=False).json()
 
 
-@pytest.mark.parametrize(("language", "theme"), [("en", "dark"), ("he", "light")])
-@pytest.mark.parametrize("path", ["/console/", *PATHS])
+EMPTY = [f"/console/{each}?source=default&reference=nobody" for each in ("discrepancies", "refused", "missing")]
+WRONG_FILTERS = ["/console/refused?process_number=x", "/console/discrepancies?source=nobody"]
+DEAD = f"/console/endpoints/{ENDPOINT}?state=dead"
+CLOSED = ["/console/refused?state=closed", "/console/missing?state=closed", "/console/discrepancies?state=explained"]
+
+
+@pytest.mark.parametrize(("language", "theme"), [("en", "light"), ("en", "dark"), ("he", "light"), ("he", "dark")])
+@pytest.mark.parametrize("path", ["/console/", *PATHS, *EMPTY, *WRONG_FILTERS, DEAD, *CLOSED])
 def test_page_of_a_trouble_is_accessible_and_fits(
     troubled: Console, browser: Browser, path: str, language: str, theme: str
 ) -> None:
@@ -63,6 +74,53 @@ def test_page_of_a_trouble_is_accessible_and_fits(
 
     assert browser.violations() == []
     assert browser.overflow_px() == 0
+
+
+@pytest.mark.parametrize("language", ["en", "he"])
+def test_every_page_fits_a_telephone(troubled: Console, browser: Browser, language: str) -> None:
+    """At 360 px, also with names and places that try to break the pages."""
+    assert troubled
+    dossiers = [f"/console/archives/{quote(each, safe='')}" for each in (CONTRACT, HOSTILE_REFERENCE)]
+    below = [f"{dossiers[0]}/{each}" for each in ("timeline", "fields", "differences?before=1&after=2")]
+    others = ["/console/", "/console/login", "/console/archives", "/console/templates", *dossiers, *below]
+    wide = browser.page.viewport_size
+    assert wide
+    browser.page.set_viewport_size({"width": 360, "height": 740})
+    try:
+        overflows = {}
+        for path in (*others, *PATHS, *EMPTY, DEAD, *CLOSED):
+            browser.open(path, language)
+            overflows[path] = browser.overflow_px()
+        assert {path: px for path, px in overflows.items() if px} == {}
+    finally:
+        browser.page.set_viewport_size(wide)
+
+
+def test_page_of_ten_thousand_shows_the_newest_and_decides_about_five_hundred_at_once(
+    troubled: Console, browser: Browser
+) -> None:
+    with installed(troubled.folder, **troubled.settings):
+        for many in pages(map(_refused, range(10_000)), 1000):
+            refused.record(many)
+    page = browser.open("/console/refused?code=TOO_DEEP", "he", "dark")
+    assert page.locator("[name=item]").count() == 50
+    assert "10,000" in page.locator(".triage-group").inner_text()
+    assert browser.violations() == []
+
+    page.locator("[name=group]").check()
+    browser.follow(page.locator("[name=quick]").first)
+
+    assert counted(troubled, "TOO_DEEP") == 9_500
+    assert "יש עוד מסוג זה." in page.locator(".alert-success").inner_text()
+    browser.follow(page.locator("[data-press=KeyU]"))
+    assert counted(troubled, "TOO_DEEP") == 10_000
+    with installed(troubled.folder, **troubled.settings), writing() as session:
+        session.execute(delete(RefusedRow).where(col(RefusedRow.code) == "TOO_DEEP"))
+
+
+def _refused(number: int) -> RefusedDelivery:
+    receipt_id, at = digest(f"many {number}"), NOW - timedelta(days=3, seconds=number)
+    return RefusedDelivery(f"{at:%Y%m%dT%H%M%S}-{number}", receipt_id, at, 9, "TOO_DEEP", "", "at byte 7: deep")
 
 
 _ENGLISH_SENTENCES = """() => {
