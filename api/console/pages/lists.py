@@ -198,4 +198,4 @@ def grouped(trouble: Trouble, items: Iterable[Any], numbers: Mapping[str, int]) 
     kind, found = KINDS[trouble], dict[str, list[tuple[str, Any]]]()
     for each in items:
         found.setdefault(getattr(each, kind.alike), []).append((kind.mark(each), each))
-    return [Group(key, numbers.get(key), its) for key, its in found.items()]
+    return [Group(key, numbers.get(key, len(its)) if numbers else None, its) for key, its in found.items()]
