@@ -44,7 +44,7 @@
   const place = (code) => {
     const found = [...document.querySelectorAll("[data-key]")].find((each) => `Key${each.dataset.key.toUpperCase()}` === code);
     found?.click();
-    return found;
+    return found ?? false;
   };
   // By the place on the keyboard, so that keys are the same in a Hebrew layout.
   const keys = {
