@@ -85,4 +85,4 @@ def test_share_of_archives_with_a_value_is_counted_by_archive() -> None:
         ("r2", "label:B", None, " "),
         ("r3", "field:A", "t", []),
     ]
-    assert [(each.part, each.filled) for each in learned_parts(rows, 4, {})] == [("label:B", 0.25), ("field:A", 0.25)]
+    assert [(each.part, each.filled) for each in learned_parts(rows, 4, {})] == [("label:B", 0.25), ("field:A", 0)]

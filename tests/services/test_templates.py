@@ -10,6 +10,7 @@ from adapters.database.transactions import reading, writing
 from adapters.files.store import store
 from adapters.search import templates as said
 from adapters.search.entries import version
+from adapters.settings.settings import Settings
 from adapters.store.templates import key_in_store
 from adapters.tables.settlements import index_standings
 from domain.titles import title_text
@@ -23,8 +24,6 @@ from services.custody.verifying import verify_beside
 from services.views import archive_list, archive_view
 from tests.records import NOON, archived, document
 
-pytestmark = pytest.mark.usefixtures("installation")
-
 LEASE, SAMPLE = "lease-template", "9fa70d4ccea84262b1ed2308a07a3fb4"
 BRANCHES = ("חיפה", "תל אביב", "חיפה")
 WORDS = TemplateWords(
@@ -36,8 +35,9 @@ WORDS = TemplateWords(
 
 
 @pytest.fixture(autouse=True)
-def _leases() -> None:
+def _leases(installation: Settings) -> None:
     """Load three leases of different people, and an archive of another template."""
+    assert installation
     for number, branch in enumerate(BRANCHES):
         its = lease(number, f"דייר {number}", branch)
         archived(f"p-{number}", minute=number, payload=its)
