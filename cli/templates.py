@@ -94,7 +94,7 @@ def export(to: Annotated[Path | None, typer.Option(help="File to write. Default:
 def import_templates(file: Annotated[Path, typer.Argument(help="A file of `cellar templates export`.")]) -> None:
     """Import what people say about templates. Templates that the file does not name keep their words."""
     try:
-        found = TemplateExport.model_validate_json(file.read_bytes())
+        found = TemplateExport.model_validate_json(file.read_bytes(), extra="forbid")
     except (OSError, ValueError) as error:
         raise typer.BadParameter(f"{file}: expected a file of `cellar templates export`: {error}") from error
     _name(found.templates)

@@ -47,7 +47,9 @@ def _spans(text: str, terms: Iterable[Term]) -> Iterator[tuple[int, int]]:
         words = r"\s+".join(map(re.escape, term.pattern.split()))
         if found := re.search(begins + words, folded):
             end = places[found.end() - 1] + 1
-            yield places[found.start()], next((at for at in range(end, len(text)) if normalised(text[at])), end)
+            while end < len(text) and not (text[end].isspace() or normalised(text[end])):
+                end += 1  # vowel points belong to their letter
+            yield places[found.start()], end
 
 
 def _parts(text: str, spans: Iterable[tuple[int, int]]) -> tuple[tuple[str, bool], ...]:

@@ -83,7 +83,7 @@ def learned_parts(
     for reference, part, type_, value in found:
         its = seen.setdefault(part, _Seen())
         its.types[type_ or ""] += 1
-        if text := short(value):
+        if value not in ([], {}) and (text := short(value)):
             its.filled_in.add(reference)
             if text in its.values or len(its.values) < _MOST_VALUES:
                 its.values[text] += 1

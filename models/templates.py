@@ -21,7 +21,7 @@ TitlePart = Literal["person", "template", "payment"] | PartId
 class Names(BaseModel):
     """A name in English and in Hebrew. Where one is missing, the other stands for both."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True)
 
     en: Name | None = None
     he: Name | None = None
@@ -42,7 +42,7 @@ class TemplateName(Names):
 class PartWords(BaseModel):
     """What people say about a field or a label. `personal`: null if nobody says; then its values decide."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True)
 
     name: Names = Names()
     personal: bool | None = None
@@ -55,7 +55,7 @@ class TemplateWords(BaseModel):
     payment. `facets`: what archives are counted and filtered by in lists.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True)
 
     name: Names = Names()
     parts: dict[PartId, PartWords] = Field({}, max_length=500)

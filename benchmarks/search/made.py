@@ -8,6 +8,7 @@ from typing import Any
 
 from domain.search import facet, first_id_at, normalised, searched_text
 from models.search import Kind
+from models.titles import Title, TitlePayment
 
 _NEWEST = datetime(2026, 11, 1, tzinfo=UTC)
 _APART = timedelta(seconds=31)  # a million archives a year
@@ -19,6 +20,17 @@ _STANDINGS = ("charged", "charged", "settled", "verified", "held", "failed")
 _MIX = 2_654_435_761  # spreads numbers, so that what archives have is not periodic
 
 
+COLUMNS = {
+    "session": (
+        *("reference", "position", "id", "author", "recipient_name", "transaction_number"),
+        *("recipient", "submission_details"),
+    ),
+    "label": ("reference", "session_position", "position", "key", "value"),
+    "file": ("reference", "position", "role", "filename", "size_bytes", "sha256"),
+    "signature": ("reference", "position", "signer_name", "labels"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Made:
     """An archive and what it is found by, as `kind, name, value`."""
@@ -26,7 +38,19 @@ class Made:
     row: dict[str, Any]
     entry_id: int
     text: str
+    title: str
     found_by: tuple[tuple[Kind, str, object], ...]
+
+    def rows(self) -> Iterator[tuple[str, tuple[Any, ...]]]:
+        """Yield the rows in which a search says that its words stand, by table, with the columns of `COLUMNS`."""
+        its = {(kind, name): value for kind, name, value in self.found_by}
+        at, signer = (self.row["reference"], 0), its[Kind.SIGNER, ""]
+        number = its[Kind.TRANSACTION_NUMBER, ""]
+        yield "session", (*at, its[Kind.SESSION, ""], "agent@example.com", signer, number, "{}", "{}")
+        yield "label", (*at, 0, "branch", its[Kind.LABEL, "branch"])
+        yield "label", (*at, 1, "customer", its[Kind.LABEL, "customer"])
+        yield "file", (*at, "signed_document", its[Kind.FILENAME, ""], 20_000, f"{self.entry_id:064x}")
+        yield "signature", (*at, signer, "{}")
 
     def facets(self) -> Iterator[tuple[int, str, int]]:
         for kind, name, value in dict.fromkeys(self.found_by):
@@ -44,7 +68,7 @@ def made(number: int, count: int) -> Made:
         "template_id": f"template-{_skewed(drawn >> 3, 40)}",
         "process_number": 1_000_000 + number,
         "source": ("default", "north", "south")[0 if drawn % 10 else 1 if drawn % 100 else 2],
-        "cause_code": ("STORE_AWAY", "RUN_TIMEOUT", "KEY_MISSING")[drawn % 3] if drawn % 100 == 7 else None,
+        "cause_code": ("STORE_AWAY", "RUN_TIMEOUT", "KEY_AWAY")[drawn % 3] if drawn % 100 == 7 else None,
     }
     name = f"{_FIRST[_skewed(drawn >> 5, 14)]} {_LAST[_skewed(drawn >> 7, 13)]} {drawn >> 20:x}"
     its = {
@@ -55,9 +79,15 @@ def made(number: int, count: int) -> Made:
         "filename": f"{_FILES[drawn >> 6 & 3]} {drawn % 5000}.pdf",
         "name": name,
     }
-    return Made(
-        row, first_id_at(received_at), _text(row, its), (*_of_archive(row), *_of_payload(drawn, number, count, its))
-    )
+    paid = TitlePayment(amount_minor=drawn % 9_999_991, currency="ILS", standing="charged")
+    title = Title(person=name, template_id=row["template_id"], facets=(its["branch"],), payment=paid)
+    found_by = (*_of_archive(row), *_of_payload(drawn, number, count, its))
+    return Made(row, first_id_at(received_at), _text(row, its), title.model_dump_json(), found_by)
+
+
+def branches() -> list[str]:
+    """Return all branches, whose label is a facet."""
+    return [f"{each} {number}" for each in _BRANCHES for number in range(4)]
 
 
 def _of_archive(row: dict[str, Any]) -> Iterator[tuple[Kind, str, object]]:

@@ -37,7 +37,7 @@ def verify_beside() -> Fixity:
     """
     strange: dict[str, str] = {}
     sizes = dict(store().listed(settlement_reports.FOLDER, strange))
-    for folder in (seals.ROOT, seals.ENDPOINTS, RESULTS_FOLDER):
+    for folder in (seals.ROOT, seals.ENDPOINTS, templates.FOLDER, RESULTS_FOLDER):
         for _ in store().listed(folder, strange):
             checkpoint()
     paths = (PurePosixPath(key) for key in sizes)

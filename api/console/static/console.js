@@ -45,7 +45,7 @@
   const place = (code) => {
     const found = [...document.querySelectorAll("[data-key]")].find((each) => `Key${each.dataset.key.toUpperCase()}` === code);
     found?.click();
-    return found;
+    return found ?? false;
   };
   // What a page offers by a key of its own: a field gets the focus, a button is pressed.
   const press = (code) => {

@@ -7,6 +7,7 @@ from rich.console import Console
 
 from cli.archives.archive_page import print_archive
 from cli.archives.archives import archive_table
+from models.titles import TitleView
 from models.views.archives.archives import (
     ArchiveSummary,
     ArchiveView,
@@ -88,6 +89,7 @@ def archive(**members: object) -> ArchiveView:
     lists: dict[str, object] = {name: [] for name in (*empty, *of_files)}
     head: dict[str, object] = {
         "reference": REFERENCE,
+        "title": {},
         "template_id": "9fa7",
         "process_number": 1037,
         "source": "default",
@@ -197,6 +199,7 @@ def test_long_section_ends_with_the_number_of_rows_left() -> None:
 
 def listed(cause: CauseView | None) -> ArchiveSummary:
     return ArchiveSummary(
+        title=TitleView(),
         reference=REFERENCE,
         state="failed" if cause else "completed",
         template_id="9fa70d4ccea84262b1ed2308a07a3fb4",

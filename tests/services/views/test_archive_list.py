@@ -157,7 +157,7 @@ def test_facets_count_the_archives_that_match() -> None:
         return {each.filter: [(value.value, value.archives) for value in each.values] for each in found.groups}
 
     assert counts() == {
-        "template": [("93a4b5c6d7e8f9010213243546576879", 2), ("template-b", 1)],
+        "template": [("9fa70d4ccea84262b1ed2308a07a3fb4", 2), ("template-b", 1)],
         "source": [("default", 3)],
         "state": [("received", 2), ("completed", 1)],
         "standing": [("verified", 3)],
