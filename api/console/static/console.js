@@ -38,9 +38,9 @@
     return true;
   };
   const open = () => {
-    const link = document.activeElement.matches("main tbody input") && document.activeElement.closest("tr").querySelector("a");
+    const link = document.activeElement.closest("main tbody input")?.closest("tr").querySelector("a");
     link?.click();
-    return link;
+    return link ?? false;
   };
   const place = (code) => {
     const found = [...document.querySelectorAll("[data-key]")].find((each) => `Key${each.dataset.key.toUpperCase()}` === code);
