@@ -50,7 +50,9 @@ def code_text(code: str | None, kind: str = "") -> str:
 
 
 def value_text(value: object) -> str:
-    """Return the value of a filter: the words for a code, else the value itself."""
+    """Return the value of a filter: the words for a code, else the value itself; of several, each."""
+    if isinstance(value, list):
+        return ", ".join(map(value_text, value))
     return code_text(value) if isinstance(value, str) else str(value)
 
 
