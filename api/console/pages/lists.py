@@ -65,12 +65,17 @@ class Asked(Generic[Query]):
 
 def asked(model: type[Query], pairs: Pairs) -> Asked[Query]:
     """Read the filters of a form or a link. Fields that are left empty set no filter; unknown names are left out. Of a
-    filter that takes one value, the last counts: a time has a field for the day and a field for words.
+    filter that takes one value, the last counts: a time has a field for the day and a field for words. A default is no
+    filter.
     """
     known = model.model_fields
     filled = [(name, value) for name, value in pairs if name in known and value.strip()]
     last = dict(filled)
-    given = [(name, value) for name, value in dict.fromkeys(filled) if _is_list(known[name]) or value == last[name]]
+    given = [
+        (name, value)
+        for name, value in dict.fromkeys(filled)
+        if _is_list(known[name]) or (value == last[name] and value != known[name].default)
+    ]
     wrong: set[str] = set()
     query = None
     try:

@@ -38,9 +38,8 @@
     return true;
   };
   const open = () => {
-    const link = document.activeElement.closest("main tbody input")?.closest("tr").querySelector("a");
-    link?.click();
-    return link ?? false;
+    if (!document.activeElement.matches("main tbody input")) return false;
+    return document.activeElement.closest("tr").querySelector("a")?.click();
   };
   const place = (code) => {
     const found = [...document.querySelectorAll("[data-key]")].find((each) => `Key${each.dataset.key.toUpperCase()}` === code);
@@ -75,6 +74,15 @@
     button.dataset.copied = "";
     const status = button.querySelector("[role=status]");
     if (status) status.textContent = button.dataset.copiedText;
+  });
+
+  // Filters that are left empty stay out of the address.
+  document.addEventListener("htmx:configRequest", ({ detail }) => {
+    [...detail.formData].filter(([, value]) => value === "").forEach(([name]) => {
+      const kept = detail.formData.getAll(name).filter(Boolean);
+      detail.formData.delete(name);
+      kept.forEach((value) => detail.formData.append(name, value));
+    });
   });
 
   // Of a day and the words for a time, the later counts.

@@ -57,7 +57,8 @@ def test_twenty_rows_of_one_line_fit_a_laptop(page: Page, browser: Browser, lang
     assert browser.overflow_px() == 0
 
 
-def test_three_tabs_lead_to_the_first_result(page: Page) -> None:
+def test_three_tabs_lead_to_the_first_result(page: Page, browser: Browser) -> None:
+    browser.open("/console/archives")
     for _ in range(3):
         page.keyboard.press("Tab")
 
@@ -139,7 +140,7 @@ def test_without_scripts_a_person_searches_filters_counts_sorts_and_acts(many: C
         page.locator("mark").first.wait_for()
         page.get_by_role("link", name="Count the archives that match").click()
         page.locator("#facets a", has_text="Verified").click()
-        page.select_option("[name=sort]", "amount")
+        page.select_option("select[name=sort]", "amount")
         page.locator(".drawer summary").click()
         page.locator(".drawer button").click()
         assert page.locator(f"tr[data-reference='{CONTRACT}']").count() == 1

@@ -93,10 +93,11 @@ async def export(reference: Reference, _form: Posted, person: Person) -> Respons
 def exported_bags(references: Sequence[str], by: str) -> Path:
     """Return a new zip with the bag of each archive, and with a list of those that do not prove."""
     path = _new_export()
+    names = safe_names([f"{each}.zip" for each in references], [None] * len(references))
     left_out = [("reference", "code")]
     try:
         with ZipFile(path, "w") as whole:
-            for reference, name in zip(references, safe_names([f"{each}.zip" for each in references]), strict=True):
+            for reference, name in zip(references, names, strict=True):
                 try:
                     bag = _exported(reference, by)
                 except (Refused, Conflict) as error:
