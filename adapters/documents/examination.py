@@ -26,10 +26,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from adapters.platform.cancellation import checkpoint
 from adapters.platform.processes import command_of_child
-from domain.words.sentences import because
 from models.archive.verdict import UNREADABLE, Verdict, Wanted
 from models.errors import Transient
-from models.said import said
+from models.sentences import Sentence, because
 
 log = structlog.get_logger()
 
@@ -228,7 +227,7 @@ def _examination(answer: bytes) -> Examination:
         return _EXAMINATION.validate_json(verdict)
     except ValidationError:
         log.warning("signed_document_unreadable", exit_status=status)
-        return Examination(replace(UNREADABLE, **because(reason=said("too_expensive"))))
+        return Examination(replace(UNREADABLE, **because(reason=Sentence.too_expensive())))
 
 
 _EXAMINATION = TypeAdapter(Examination)
