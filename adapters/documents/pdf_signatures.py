@@ -31,8 +31,7 @@ from adapters.documents.signature_verdict import judged
 from adapters.documents.trust.evidence import NO_EVIDENCE, Evidence, in_document
 from adapters.documents.trust.trust_lists import Listed
 from models.archive.verdict import UNREADABLE, Coverage, Outcome, SignatureVerdict, Verdict, Wanted
-from models.said import Said, said_of
-from models.sentences import Sentence, because
+from models.said import Said, Sentence, because, said_of
 
 _GOOD = {Outcome.SOUND, Outcome.FIELDS_CHANGED, Outcome.UNSIGNED}
 

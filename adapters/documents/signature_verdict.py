@@ -36,8 +36,7 @@ from adapters.documents.trust.certificates import common_name, described
 from adapters.documents.trust.revocation import Moment
 from adapters.documents.trust.signer_trust import Trust, tier_of, wanted_for
 from models.archive.verdict import Coverage, LaterChange, RevocationStatus, SignatureVerdict, Tier
-from models.said import Said
-from models.sentences import Sentence, because
+from models.said import Said, Sentence, because
 
 Status = PdfSignatureStatus | DocumentTimestampStatus
 

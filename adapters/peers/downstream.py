@@ -22,8 +22,7 @@ from adapters.settings.settings import settings
 from domain.words.catalogue import word
 from models.errors import Refused, Transient
 from models.messages.notification import Stage
-from models.said import Said, verbatim
-from models.sentences import Sentence
+from models.said import Said, Sentence, verbatim
 
 TIMEOUT_S = 15
 MOST_OF_ANSWER = 4096 + 128

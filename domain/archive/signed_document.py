@@ -18,8 +18,7 @@ from models.archive.verdict import (
     Verdict,
 )
 from models.archive.warning import ArchiveWarning, WarningCode
-from models.said import said_by
-from models.sentences import Sentence
+from models.said import Sentence, said_by
 
 _WHERE = str(Role.SIGNED_DOCUMENT)
 _BAD = {

@@ -5,8 +5,7 @@ from datetime import datetime
 
 from domain.words.wording import N_
 from models.archive.verdict import LaterChange, Revocation, RevocationStatus, SignatureVerdict, Verdict
-from models.said import Said, moment, said_by, verbatim
-from models.sentences import Sentence
+from models.said import Said, Sentence, moment, said_by, verbatim
 
 Judgements = Mapping[str, Said | None]
 """Judgements by their labels. None: nothing is known."""

@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any
 
 from models.archive.warning import ArchiveWarning, WarningCode
-from models.sentences import Sentence
+from models.said import Sentence
 
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _CELLOSIGNS_OWN_NAME = re.compile("[a-z][a-z_]{0,39}")

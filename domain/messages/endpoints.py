@@ -6,8 +6,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from models.messages.endpoint import EndpointRow
 from models.messages.event import Event, EventType
-from models.said import Said, said_by
-from models.sentences import Sentence
+from models.said import Said, Sentence, said_by
 
 
 def declared_name(url: str) -> str:

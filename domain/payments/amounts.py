@@ -7,7 +7,7 @@ from iso4217 import Currency
 
 from domain.payments.standing import succeeded_type
 from models.payments import AmountUnit, Attempt, PaymentTerms, Standing
-from models.sentences import Sentence
+from models.said import Sentence
 
 _INT64 = 1 << 63
 _EXACT = Context(prec=MAX_PREC)  # the default of 28 digits would round a tiny fraction away

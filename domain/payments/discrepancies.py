@@ -9,8 +9,7 @@ from typing import Protocol, TypeVar
 from domain.payments.identity import discrepancy_id
 from domain.words.catalogue import word
 from models.discrepancies import Discrepancy, DiscrepancyCode, DiscrepancyState
-from models.said import Said
-from models.sentences import Sentence
+from models.said import Said, Sentence
 
 _MOST_SIGNS = 100
 _CELLOSIGN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)

@@ -7,8 +7,7 @@ from itertools import chain
 from domain.payments.discrepancies import discrepancy
 from domain.secrets.cards import masked
 from models.discrepancies import Discrepancy, DiscrepancyCode
-from models.said import Said
-from models.sentences import Sentence
+from models.said import Said, Sentence
 
 MOST_NAMED = 3  # other archives in a message; naming all would change the message of each whenever an archive is added
 MOST_NEEDED = MOST_NAMED + 2

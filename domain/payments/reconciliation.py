@@ -12,8 +12,9 @@ from domain.secrets.cards import last_four, masked
 from models.archive.archive import Archive, FormField
 from models.discrepancies import Discrepancy, DiscrepancyCode
 from models.payments import Attempt, PaymentTerms, Standing
-from models.said import Said, said_of, verbatim
-from models.sentences import Sentence
+from models.said import Said, Sentence, said_of, verbatim
+
+_MISSING = Sentence.missing_or_unknown()
 
 
 def reconcile(archive: Archive, terms: PaymentTerms) -> list[Discrepancy]:
@@ -56,13 +57,8 @@ def _fields_without_payment(fields: Iterable[FormField], payments: Iterable[Book
         if _has_structure(field) or (transaction_id is not None and transaction_id not in made):
             # The client may have typed anything here, even a card number.
             shown = masked(transaction_id) if transaction_id else None
-            yield discrepancy(
-                DiscrepancyCode.FIELD_WITHOUT_PAYMENT,
-                shown,
-                Sentence.some_payment(),
-                Sentence.none(),
-                f"data[{position}]",
-            )
+            expected, found = Sentence.some_payment(), Sentence.none()
+            yield discrepancy(DiscrepancyCode.FIELD_WITHOUT_PAYMENT, shown, expected, found, f"data[{position}]")
 
 
 def _has_structure(field: FormField) -> bool:
@@ -105,18 +101,14 @@ def _of_attempt(number: int, its: Discrepancy) -> Discrepancy:
 
 def _judge_session(payment: BookedPayment, sessions: set[str]) -> Iterator[Discrepancy]:
     if payment.attempt.session_id not in sessions:
-        yield _discrepancy(
-            DiscrepancyCode.UNKNOWN_SESSION, payment, Sentence.own_session(), Sentence.missing_or_unknown()
-        )
+        yield _discrepancy(DiscrepancyCode.UNKNOWN_SESSION, payment, Sentence.own_session(), _MISSING)
 
 
 def _judge_amounts(payment: BookedPayment) -> Iterator[Discrepancy]:
     """Judge the amounts of a payment. A failed payment took no money, so it may lack amount and currency."""
     amounts, attempt, has_failed = payment.amounts, payment.attempt, payment.standing is Standing.FAILED
     if amounts.exponent is None and not (has_failed and attempt.currency is None):
-        yield _discrepancy(
-            DiscrepancyCode.BAD_CURRENCY, payment, Sentence.iso_currency(), Sentence.missing_or_unknown()
-        )
+        yield _discrepancy(DiscrepancyCode.BAD_CURRENCY, payment, Sentence.iso_currency(), _MISSING)
     if amounts.fault and not (has_failed and attempt.amount is None):
         yield _discrepancy(DiscrepancyCode.BAD_AMOUNT, payment, Sentence.whole_amount(), amounts.fault())
     if attempt.provider_total is not None and amounts.total_minor is None:

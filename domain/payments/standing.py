@@ -11,7 +11,7 @@ from domain.payments.discrepancies import discrepancy
 from domain.secrets.cards import masked
 from models.discrepancies import Discrepancy, DiscrepancyCode
 from models.payments import Attempt, Payment, PaymentTerms, PaymentType, Standing
-from models.sentences import Sentence
+from models.said import Sentence
 
 # An attempt that may have taken money is stronger: a verification must not hide an attempt of unknown standing.
 _WEAKEST_FIRST = (Standing.FAILED, Standing.VERIFIED, Standing.UNKNOWN, Standing.HELD, Standing.CHARGED)

@@ -14,8 +14,7 @@ from domain.payments.discrepancies import discrepancy
 from domain.secrets.cards import masked
 from models.discrepancies import Discrepancy, DiscrepancyCode
 from models.payments import Standing
-from models.said import Said, verbatim
-from models.sentences import Sentence
+from models.said import Said, Sentence, verbatim
 from models.settlements.settlement import (
     Candidate,
     Days,

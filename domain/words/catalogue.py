@@ -12,8 +12,7 @@ from domain.words.parts import PARTS
 from domain.words.wording import ENGLISH
 from models.archive.warning import WarningCode
 from models.discrepancies import DiscrepancyCode
-from models.said import FindingCode, Meaning, Said, said_of, verbatim
-from models.sentences import Sentence
+from models.said import FindingCode, Meaning, Said, Sentence, said_of, verbatim
 from models.store.condition import ALL_CODES
 
 FINDINGS: Mapping[str, FindingCode] = {str(each): each for each in (*WarningCode, *DiscrepancyCode, *ALL_CODES)}

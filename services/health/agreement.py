@@ -11,7 +11,7 @@ from adapters.peers import prefect_facts
 from adapters.settings.environment import POOL
 from adapters.settings.settings import settings
 from models.errors import System, Transient
-from models.sentences import Sentence
+from models.said import Sentence
 from models.views.health import Verdict
 from services.health.checks import Found, Probe, plain, warning, wrong
 

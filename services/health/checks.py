@@ -10,8 +10,7 @@ from typing import Generic, TypeVar
 from domain.words.catalogue import word
 from domain.words.parts import advice
 from models.errors import CellarError, System, Transient
-from models.said import Said, Value, verbatim
-from models.sentences import Sentence
+from models.said import Said, Sentence, Value, verbatim
 from models.views.health import Check, Verdict
 
 T = TypeVar("T")

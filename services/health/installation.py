@@ -14,7 +14,7 @@ from adapters.files.store import storage_at
 from adapters.peers import prefect_facts, receiver
 from adapters.settings.settings import settings
 from models.errors import System, Transient
-from models.sentences import Sentence
+from models.said import Sentence
 from models.views.health import Verdict
 from services.health.checks import Found, Probe, plain, wrong
 

@@ -25,8 +25,7 @@ from adapters.tables.people import notices
 from adapters.tables.runs import receipts
 from domain.runs import age_text
 from models.errors import System, Transient, Unusable
-from models.said import Value
-from models.sentences import Sentence
+from models.said import Sentence, Value
 from models.store.condition import OF_CHECKS
 from models.views.health import Verdict
 from services import derived

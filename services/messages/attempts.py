@@ -26,8 +26,7 @@ from models.errors import Code, Refused, System, Transient
 from models.messages.endpoint import EndpointRow
 from models.messages.event import EventType
 from models.messages.notification import AttemptTrigger, NotificationRow, NotificationState, Stage
-from models.said import Said
-from models.sentences import Sentence
+from models.said import Said, Sentence
 from services.messages.events import completed, delivery_refused
 from services.messages.signing import headers_of
 
@@ -193,9 +192,8 @@ def check_confirmed(message_id: str, made: Attempt) -> None:
         Unconfirmed: the endpoint does not confirm now.
     """
     if made.state is NotificationState.PENDING:
-        why = word(made.error or Sentence.endpoint_answered(status=made.status_code))
-        summary = f"an endpoint has not confirmed its message: {why}"
-        raise Unconfirmed(f"message {message_id} is not confirmed: {why}", system=System.ENDPOINT, summary=summary)
+        why = made.error or Sentence.endpoint_answered(status=made.status_code)
+        raise Unconfirmed(Sentence.endpoint_unconfirmed(why=why), system=System.ENDPOINT)
     if made.state is not NotificationState.DELIVERED:
         raise Refused(NOT_DELIVERABLE, f"message {message_id}: {word(made.error or Sentence.endpoint_gone())}")
 

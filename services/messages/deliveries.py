@@ -19,7 +19,7 @@ from adapters.tables.messages.queues import Taken
 from adapters.tables.runs import receipts
 from models.errors import CellarError
 from models.messages.notification import NotificationRow, NotificationState
-from models.sentences import Sentence
+from models.said import Sentence
 from services.messages.attempts import Attempt, send, send_taken
 from services.messages.events import known_endpoints
 

@@ -24,8 +24,7 @@ from domain.messages.signatures import SigningKey, key_of
 from domain.words.catalogue import in_words
 from models.errors import Conflict, Locked, Refused, Transient
 from models.messages.endpoint import EndpointKey, EndpointRow, Signature
-from models.said import verbatim
-from models.sentences import Sentence
+from models.said import Sentence, verbatim
 from models.views.messages.endpoints import (
     AddedEndpoint,
     EndpointList,

@@ -16,8 +16,7 @@ from models.messages.notification import NotificationAttemptRow, NotificationRow
 from models.people import ActionKind, ActionRow
 from models.runs.receipt import ACCEPTED_BY, DeliveryRow, RefusedRow, VersionRow
 from models.runs.run import RunRow
-from models.said import Said, verbatim
-from models.sentences import Sentence
+from models.said import Said, Sentence, verbatim
 from models.views.archives.archives import TimelineEntry, TimelineKind
 
 MOST_ENTRIES = 500
@@ -77,9 +76,8 @@ def _deliveries(session: Session, reference: str) -> Iterator[TimelineEntry]:
 
 def _versions(session: Session, reference: str) -> Iterator[TimelineEntry]:
     for each in _last(session, VersionRow, VersionRow.received_at, reference):
-        yield _entry(
-            each.received_at, TimelineKind.VERSION, Sentence.version_made(number=each.version), each.receipt_id
-        )
+        made = Sentence.version_made(number=each.version)
+        yield _entry(each.received_at, TimelineKind.VERSION, made, each.receipt_id)
 
 
 def _runs(session: Session, reference: str) -> Iterator[TimelineEntry]:

@@ -21,8 +21,7 @@ from pyhanko_certvalidator.sig_validate import (
 )
 
 from models.archive.verdict import Strength
-from models.said import Value
-from models.sentences import Sentence
+from models.said import Sentence, Value
 
 _NIST = "2.16.840.1.101.3.4.3"
 _PLAIN_ECDSA = "0.4.0.127.0.7.1.1.4.1"  # BSI TR-03111, 5.2.1

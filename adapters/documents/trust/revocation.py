@@ -21,7 +21,7 @@ from pyhanko_certvalidator.revinfo.validate_ocsp import verify_ocsp_response
 from adapters.documents.trust.algorithms import Policy, Validator
 from adapters.documents.trust.evidence import Evidence
 from models.archive.verdict import Revocation, RevocationStatus
-from models.sentences import Sentence, because
+from models.said import Sentence, because
 
 _UNUSABLE = (CRLValidationError, OCSPValidationError, ValidationError, PathError, ValueError, TypeError, KeyError)
 _SECOND = timedelta(seconds=1)

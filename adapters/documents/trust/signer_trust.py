@@ -16,8 +16,7 @@ from adapters.documents.trust.evidence import Evidence
 from adapters.documents.trust.revocation import Moment, context_at, is_issuer_revoked, revocation_of
 from adapters.documents.trust.trust_lists import Listed, best
 from models.archive.verdict import Revocation, RevocationStatus, Tier, Wanted
-from models.said import Said
-from models.sentences import Sentence, because
+from models.said import Said, Sentence, because
 
 _UNTRUSTED = Sentence.untrusted_root()
 _REASONS = {
@@ -53,9 +52,8 @@ async def trust_in(status: Any, evidence: Evidence, roots: Sequence[x509.Certifi
         why = _REASONS.get(status.trust_problem_indic, _UNTRUSTED)
         if not (status.intact and status.valid):
             why = Sentence.not_valid()
-        return Trust(
-            False, why, Revocation(RevocationStatus.UNKNOWN, **because(reason=Sentence.certificate_untrusted()))
-        )
+        untrusted = because(reason=Sentence.certificate_untrusted())
+        return Trust(False, why, Revocation(RevocationStatus.UNKNOWN, **untrusted))
     try:
         revocation = await revocation_of(status.validation_path, evidence, roots, moment)
         if await is_issuer_revoked(status.validation_path, evidence, roots, moment):

@@ -26,8 +26,7 @@ from models.messages.notification import (
     NotificationState,
     Stage,
 )
-from models.said import Said
-from models.sentences import Sentence
+from models.said import Said, Sentence
 
 _MOST_MESSAGES_WITH_LONG_ANSWERS = 20
 _LENGTH_OF_OTHER_ANSWERS = 200

@@ -14,8 +14,7 @@ from domain.words.catalogue import in_words, word
 from models.messages.endpoint import EndpointRow
 from models.messages.event import EventRow
 from models.messages.notification import AttemptTrigger, NotificationRow, NotificationState
-from models.said import Said, moment, said_by
-from models.sentences import Sentence
+from models.said import Said, Sentence, moment, said_by
 
 EXPIRED = Sentence.not_confirmed_in_time()
 UNDER_WAY = Sentence.attempt_under_way()

@@ -19,8 +19,7 @@ from models.completeness.processes import Closing, Why
 from models.discrepancies import DiscrepancyCode
 from models.errors import AnswerCode, CauseCode, CellarError, RefusalCode, System, Transient
 from models.messages.notification import Stage
-from models.said import Said, moment, verbatim
-from models.sentences import Sentence, because
+from models.said import Said, Sentence, because, moment, verbatim
 from models.settlements.settlement import EntryKind
 from models.store.condition import ALL_CODES
 from models.views.health import Verdict as Health

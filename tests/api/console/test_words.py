@@ -12,8 +12,7 @@ from api.console.pages.lists import asked
 from api.console.words import formats, languages, telling, values
 from domain.words.parts import PARTS
 from models.errors import System
-from models.said import verbatim
-from models.sentences import Sentence
+from models.said import Sentence, verbatim
 from models.views.archives.archives import ArchiveQuery
 from services.health.systems import system_probes
 

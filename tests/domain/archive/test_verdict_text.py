@@ -27,7 +27,7 @@ from models.archive.verdict import (
     TimeSource,
     Verdict,
 )
-from models.sentences import Sentence, because
+from models.said import Sentence, because
 from tests.domain.archive.test_signed_document import SIGNATURE, SOUND
 
 

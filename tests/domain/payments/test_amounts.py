@@ -17,7 +17,7 @@ from domain.payments.amounts import (
     minor_units,
 )
 from models.payments import Attempt
-from models.sentences import Sentence
+from models.said import Sentence
 from tests.domain.payloads import IN_MAJOR_UNITS, TERMS
 
 ATTEMPT = Attempt("t", "s", "charge", "success", Decimal(2100), "ILS", Decimal(2100), None, None, None)

@@ -3,8 +3,7 @@
 import threading
 
 from models.errors import System, Transient
-from models.said import verbatim
-from models.sentences import Sentence
+from models.said import Sentence, verbatim
 from models.views.health import Verdict
 from services.health.checks import Answer, Found, Probe, answered, checked, examined, ok, plain, warning
 

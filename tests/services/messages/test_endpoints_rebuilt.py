@@ -13,7 +13,7 @@ from adapters.tables.messages import endpoints as rows
 from adapters.tables.messages.queues import disable_by_itself
 from models.errors import Refused
 from models.messages.endpoint import EndpointRow
-from models.sentences import Sentence
+from models.said import Sentence
 from models.store.fixity import Fault
 from models.views.messages.endpoints import NewEndpoint
 from services.custody.rebuilding import rebuild
