@@ -21,7 +21,7 @@ from pydantic import StrictBool
 from adapters.platform.cancellation import in_thread
 from adapters.settings.settings import settings
 from adapters.tables.batches import batches as rows
-from domain.batches import WORDS
+from domain.batches import WORDS, explained
 from flows.execution.engine import is_cancelled_by_person, only_start_runs
 from flows.execution.reporting import optional_summary
 from flows.execution.results import RESULTS
@@ -201,7 +201,7 @@ class _Progress:
 async def _show_plan(found: BatchView) -> None:
     words = WORDS[found.kind]
     counted = [{"what": what, "which": which, words.items: number} for what, which, number in words.rows(found.plan)]
-    sentences = list(words.sentences(found.plan))
+    sentences = list(explained(found.kind, found.plan))
     for sentence in sentences:
         get_run_logger().info(sentence)
     with optional_summary():

@@ -332,6 +332,27 @@ class Sentence(Enum):
     count_deleted = "deleted by Cellosign: %(count)s"
     count_dismissed = "dismissed by a person: %(count)s"
     no_reason_kept = "no reason is kept"
+    # what a batch would do
+    archives_again = "Archives that would be run again, with files, data, payments and notifications: %(count)s."
+    no_archive_again = "No archive would be run again."
+    right_stays = "What is right already stays as it is. Delivered messages are not repeated."
+    complete_among = "Complete archives among these, which stay complete if their run fails: %(count)s."
+    undelivered_again = "Messages that no endpoint has confirmed, and that would be delivered: %(count)s."
+    archives_notify = "Archives that would notify endpoints (%(endpoints)s) once complete: %(count)s."
+    archives_on_way = "Archives that are left out, since their run is on its way already: %(count)s."
+    archives_take = (
+        "It takes about %(duration)s, by the runs of the last 24 h (%(count)s), at most %(at_once)s at once. "
+        "New archives go first."
+    )
+    archives_take_unknown = "It takes an unknown time, since no run has ended in the last 24 h. New archives go first."
+    messages_again = "Messages that would be sent again, each under its own id, and tried for 75 hours: %(count)s."
+    no_message_again = "No message would be sent again."
+    messages_confirmed = "Messages that were confirmed before, and would arrive once more: %(count)s."
+    messages_left_out = "Messages that are left out, since the endpoint %(name)s is disabled or removed: %(count)s."
+    messages_filtered = "Messages that are left out, since the filters of their endpoints leave them out: %(count)s."
+    endpoint_fails_now = "The endpoint %(name)s fails now: one message is tried at once, until one is confirmed."
+    messages_take = "It takes at least %(duration)s at the rate of %(names)s, or longer. New messages go first."
+    messages_take_unknown = "It takes as long as the endpoints need, four messages at a time. New messages go first."
     # kinds of values of a payload
     json_text = "text"
     json_other_text = "other text"
