@@ -31,6 +31,7 @@ from adapters.settings.settings import settings
 from domain.archive.found_process import FoundProcess
 from models.errors import Refused
 from models.runs.receipt import DEFAULT_SOURCE, Delivery, Identity, RefusedDelivery
+from models.said import Sentence
 
 _MOST_KNOWN_DELIVERIES = 20_000
 
@@ -110,7 +111,7 @@ class Intake:
         delivery = RefusedDelivery(
             _delivery_id(received_at), self._digest.hexdigest(), received_at, self.size_bytes,
             refused.code, refused.where, refused.detail, named.reference, named.process_number, source=source,
-            values=refused.values,
+            values=refused.said.values if refused.said.code == Sentence.at_byte.name else {},
         )  # fmt: skip
         self._become(quarantine.place(), quarantine.name_of(delivery), quarantine.record_of(delivery))
         return delivery

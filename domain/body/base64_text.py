@@ -26,6 +26,7 @@ from pybase64 import b64decode, b64encode
 
 from domain.body.json_text import JsonFault, parse
 from models.errors import RefusalCode, Refused
+from models.said import Sentence
 
 DATA_URI_BYTES = 1024
 BLOCK_BYTES = 256 * 1024
@@ -261,9 +262,8 @@ class Base64Text:
 
     def _refuse(self, code: RefusalCode, reason: str, place: int = 0) -> NoReturn:
         status = 422 if code == "NOT_BASE64" else 400
-        values = {"byte": self._offset + place, "reason": reason}
-        detail = f"at byte {values['byte']} of the body: {reason}"
-        raise Refused(code, detail, where=self._where, status=status, values=values)
+        detail = Sentence.at_byte(byte=self._offset + place, reason=reason)
+        raise Refused(code, detail, where=self._where, status=status)
 
 
 def data_uri_of(text: bytes) -> bytes:

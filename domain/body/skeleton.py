@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from domain.body.json_text import JsonFault, parse
 from models.errors import RefusalCode, Refused
+from models.said import Sentence
 
 MAX_SKELETON_BYTES = 16 * 1024 * 1024
 MAX_VALUES = 200_000
@@ -120,5 +121,4 @@ class Skeleton:
 
 def refuse(code: RefusalCode, reason: str, body_offset: int, *, where: str = "", status: int = 400) -> NoReturn:
     """Refuse a body because of the byte at an offset."""
-    values = {"byte": body_offset, "reason": reason}
-    raise Refused(code, f"at byte {body_offset} of the body: {reason}", where=where, status=status, values=values)
+    raise Refused(code, Sentence.at_byte(byte=body_offset, reason=reason), where=where, status=status)

@@ -10,7 +10,7 @@ from adapters.database.transactions import insert_new, pages, reading, writing
 from domain.words.catalogue import in_words
 from models.messages.event import EventRow
 from models.messages.notification import NotificationRow, NotificationState
-from models.said import said
+from models.said import Sentence
 from models.views.parameters import Dismissal
 
 IS_UNDELIVERED: ColumnElement[bool] = col(NotificationRow.state).in_(
@@ -76,7 +76,7 @@ def of_receipt(receipt_id: str) -> list[NotificationRow]:
 def dismiss(message_ids: Collection[str], dismissal: Dismissal, now: datetime) -> list[NotificationRow]:
     """Skip messages that were given up, for a person, and return them. What the rows said before stays in them."""
     theirs = col(NotificationRow.message_id).in_(message_ids), NotificationRow.state == NotificationState.DEAD
-    told = in_words(skipped_why=said("message_dismissed", by=dismissal.by, why=dismissal.why))
+    told = in_words(skipped_why=Sentence.message_dismissed(by=dismissal.by, why=dismissal.why))
     with writing() as session:
         rows = session.exec(select(NotificationRow).where(*theirs).with_for_update()).all()
         for row in rows:
