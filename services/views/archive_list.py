@@ -171,7 +171,7 @@ def _sorted(session: Session, ids: Sequence[int], by: Sort, after: int | None) -
     """Return entries in an order, those behind an entry: it may have left the newest since the page that it ends."""
     newest_first = sorted({*ids, *([] if after is None else [after])}, reverse=True)
     if by is Sort.DEADLINE:
-        deadlines = pages.deadlines(session, newest_first)
+        deadlines = pages.deadlines(session, MOST_COUNTED)
         ordered = sorted(newest_first, key=lambda each: deadlines.get(each, datetime.max.replace(tzinfo=UTC)))
     else:
         titles = pages.titles(session, newest_first)
