@@ -67,8 +67,8 @@ def test_form_keeps_what_it_does_not_change_and_says_what_is_wrong(console: Cons
             field: {"name": {"en": None, "he": None}, "personal": True},
             label: {"name": {"en": "Customer", "he": None}, "personal": None},
         },
-        "title": ("person", "template", "payment"),
-        "facets": (label,),
+        "title": ["person", "template", "payment"],
+        "facets": [label],
     }
 
 
