@@ -239,8 +239,8 @@ Definitions = tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]
 def definitions_of(words: Mapping[str, TemplateWords]) -> Definitions:
     """Return what entries are made by, of what people say about templates."""
     default = TemplateWords()
-    said = ((id_, each.title, each.facets) for id_, each in sorted(words.items()))
-    return tuple(each for each in said if each[1:] != (default.title, default.facets))
+    said = ((id_, tuple(each.title), tuple(each.facets)) for id_, each in sorted(words.items()))
+    return tuple(each for each in said if each[1:] != (tuple(default.title), tuple(default.facets)))
 
 
 @lru_cache

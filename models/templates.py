@@ -59,8 +59,8 @@ class TemplateWords(BaseModel):
 
     name: Names = Names()
     parts: dict[PartId, PartWords] = Field({}, max_length=500)
-    title: tuple[TitlePart, ...] = Field((PERSON, TEMPLATE, PAYMENT), max_length=7)
-    facets: tuple[PartId, ...] = Field((), max_length=8)
+    title: list[TitlePart] = Field([PERSON, TEMPLATE, PAYMENT], max_length=7)
+    facets: list[PartId] = Field([], max_length=8)
 
     @property
     def found_by(self) -> tuple[PartId, ...]:

@@ -24,7 +24,7 @@ from models.titles import TitleView
 from models.views.templates import PartView, Templates, TemplateSummary, TemplateView
 from services import derived
 
-_MOST_LISTED, _MOST_ROWS, _MOST_HELD = 500, 50_000, 1000
+_MOST_LISTED, _MOST_PARTS, _MOST_ROWS, _MOST_HELD = 500, 200, 50_000, 1000
 _HELD_FOR_S = 20.0
 _learned: dict[tuple[str, str], tuple[float, TemplateName]] = {}
 """Learned names, by database and template, until when each need not be learned again."""
@@ -95,12 +95,13 @@ def view(template_id: str) -> TemplateView:
         references = said.newest_of(session, template_id)
         file_name = usual_file(_signed_files(session, references))
         parts = _parts(session, references, words)
+    filled = {id(each) for each in sorted(parts, key=lambda each: -each.filled)[:_MOST_PARTS]}
     summary = _summary(*(counted or (template_id, 0, None, None)), words={template_id: words} if row else {})
     return TemplateView(
         **summary.model_dump(),
         learned_from=len(references),
         file_name=file_name,
-        parts=parts,
+        parts=[each for each in parts if id(each) in filled],
         words=words,
         changed_at=row and row["changed_at"],
         changed_by=row and row["changed_by"],
@@ -201,7 +202,7 @@ def _parts(session: Session, references: Sequence[str], words: TemplateWords) ->
 
 
 def _found(session: Session, references: Sequence[str]) -> Iterator[tuple[str, PartId, str | None, Any]]:
-    for kind, table, names in (("field", FormFieldRow, ("id", "type", "value")), ("label", LabelRow, ("key", "value"))):
+    for kind, table, names in (("label", LabelRow, ("key", "value")), ("field", FormFieldRow, ("id", "type", "value"))):
         its = SQLModel.metadata.tables[str(table.__tablename__)].c
         asked = select(its.reference, *(its[each] for each in names)).where(
             its.reference.in_(references), its.position < MOST_FACETS

@@ -122,13 +122,12 @@ def titles(session: Session, ids: Sequence[int]) -> dict[int, str]:
     return dict(map(tuple, session.connection().execute(found)))
 
 
-def deadlines(session: Session, ids: Sequence[int]) -> dict[int, datetime]:
-    """Return when Cellosign deletes what is missing of archives, for those of some archives that miss anything."""
-    found = select(_ENTRY.c.id, func.min(_MISSING.c.deadline_at)).join_from(
-        _MISSING, _ENTRY, _ENTRY.c.reference == _MISSING.c.reference
-    )
-    wanted = _MISSING.c.closed_at.is_(None), _among(session, _ENTRY.c.id, ids)
-    return dict(map(tuple, session.connection().execute(found.where(*wanted).group_by(_ENTRY.c.id))))
+def deadlines(session: Session, most: int) -> dict[int, datetime]:
+    """Return when Cellosign deletes what is missing of archives, by the ids of their entries: the nearest, at most."""
+    its = _MISSING.c
+    found = select(_ENTRY.c.id, its.deadline_at).join_from(_MISSING, _ENTRY, _ENTRY.c.reference == its.reference)
+    nearest = found.where(its.closed_at.is_(None)).order_by(its.deadline_at).limit(most)
+    return dict(map(tuple, reversed(session.connection().execute(nearest).all())))
 
 
 def _among(session: Session, its: Any, ids: Sequence[int]) -> ColumnElement[bool]:

@@ -41,7 +41,7 @@ class TemplateView(TemplateSummary):
 
     learned_from: int
     file_name: str | None
-    parts: list[PartView]
+    parts: list[PartView] = Field(description="the 200 that are filled most, labels first")
     words: TemplateWords = Field(description="what people say about it; `PUT` replaces it")
     changed_at: datetime | None
     changed_by: str | None

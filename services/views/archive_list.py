@@ -97,27 +97,23 @@ def facets(query: ArchiveFilter) -> FacetCounts:
         found = pages.counted(session, ids[:MOST_COUNTED], _PLAIN)
         values = _values(session, found)
         words = held(session).words
-        has_facets = any(each.facets for each in words.values())
-        named = pages.counted_values(session, ids[:MOST_COUNTED]) if has_facets else []
-    of_each = defaultdict[tuple[str, str], list[FacetValue]](list)
+        has_named = any(each.facets for each in words.values())
+        named = pages.counted_values(session, ids[:MOST_COUNTED]) if has_named else []
+    counts = defaultdict[tuple[str, str], list[tuple[int, str, str]]](list)
     for each in found:
         if value := values.get(each.facet):
-            names = name_of(value) if each.kind == Kind.TEMPLATE else Names()
-            of_each[each.kind, ""].append(FacetValue(value=value, names=names, sent=value, archives=each.archives))
+            counts[each.kind, ""].append((-each.archives, value, value))
     for kind, name, value, archives in named:
-        of_each[kind, name].append(FacetValue(value=value, sent=f"{name}={value}", archives=archives))
+        counts[kind, name].append((-archives, value, f"{name}={value}"))
     parts = {part: its.name for each in words.values() for part, its in each.parts.items()}
-    order = ((Kind.TEMPLATE, ""), *sorted(each for each in of_each if each[1]), *((each, "") for each in _PLAIN[1:]))
+    order = ((Kind.TEMPLATE, ""), *sorted(each for each in counts if each[1]), *((each, "") for each in _PLAIN[1:]))
     groups = [
-        FacetGroup(
-            filter=kind,
-            name=name,
-            names=parts.get(f"{kind}:{name}", Names()),
-            values=sorted(of_each[kind, name], key=lambda each: (-each.archives, each.value))[:_MOST_VALUES],
-        )
-        for kind, name in order
-        if (kind, name) in of_each
-    ]
+        FacetGroup(filter=kind, name=name, names=parts.get(f"{kind}:{name}", Names()), values=[
+            FacetValue(value=value, names=name_of(value if kind == Kind.TEMPLATE else None), sent=sent, archives=-less)
+            for less, value, sent in sorted(counts[kind, name])[:_MOST_VALUES]
+        ])
+        for kind, name in order if (kind, name) in counts
+    ]  # fmt: skip
     return FacetCounts(groups=groups, counted=min(len(ids), MOST_COUNTED), is_all=len(ids) <= MOST_COUNTED)
 
 
@@ -171,7 +167,7 @@ def _sorted(session: Session, ids: Sequence[int], by: Sort, after: int | None) -
     """Return entries in an order, those behind an entry: it may have left the newest since the page that it ends."""
     newest_first = sorted({*ids, *([] if after is None else [after])}, reverse=True)
     if by is Sort.DEADLINE:
-        deadlines = pages.deadlines(session, newest_first)
+        deadlines = pages.deadlines(session, MOST_COUNTED)
         ordered = sorted(newest_first, key=lambda each: deadlines.get(each, datetime.max.replace(tzinfo=UTC)))
     else:
         titles = pages.titles(session, newest_first)

@@ -17,7 +17,7 @@ from models.templates import Names, TemplateWords
 from models.titles import TitleView
 
 NAMES = Names(en="Loan agreement", he="הסכם הלוואה")
-CHOSEN = TemplateWords(title=("person", "template", "label:BRANCH", "field:KIND", "payment"))
+CHOSEN = TemplateWords(title=["person", "template", "label:BRANCH", "field:KIND", "payment"])
 ROWS: Rows = {
     SessionRow: [{"recipient_name": None}, {"recipient_name": " Noa\n Levi "}],
     SignatureRow: [{"signer_name": "somebody else"}],
@@ -42,9 +42,9 @@ def payment(standing: str, amount_minor: int | None = None, currency: str | None
         (ROWS, TemplateWords(), "en", "Noa Levi · Loan agreement · ₪60,000 charged"),
         (ROWS, CHOSEN, "en", "Noa Levi · Loan agreement · Haifa · true · ₪60,000 charged"),
         (ROWS, CHOSEN, "he", "Noa Levi · הסכם הלוואה · Haifa · true · ₪60,000 חויב"),
-        (ROWS, TemplateWords(title=("payment",)), "en", "₪60,000 charged"),
-        (ROWS, TemplateWords(title=()), "en", ""),
-        (ROWS | {SessionRow: []}, TemplateWords(title=("person",)), "en", "somebody else"),
+        (ROWS, TemplateWords(title=["payment"]), "en", "₪60,000 charged"),
+        (ROWS, TemplateWords(title=[]), "en", ""),
+        (ROWS | {SessionRow: []}, TemplateWords(title=["person"]), "en", "somebody else"),
         (None, CHOSEN, "en", "Loan agreement"),
         ({}, CHOSEN, "en", "Loan agreement"),
     ],
@@ -66,12 +66,12 @@ def test_title_has_what_people_chose(rows: Rows | None, words: TemplateWords, la
     ],
 )
 def test_title_names_the_largest_payment_whose_standing_says_most(payments: list[Any], words: str) -> None:
-    assert text({PaymentRow: payments}, TemplateWords(title=("payment",))) == words
+    assert text({PaymentRow: payments}, TemplateWords(title=["payment"])) == words
 
 
 @given(st.text())
 def test_part_of_a_title_is_one_line_of_80_characters(value: str) -> None:
     rows: Rows = {SessionRow: [{"recipient_name": value * 1000}]}
-    title = text(rows, TemplateWords(title=("person",)))
+    title = text(rows, TemplateWords(title=["person"]))
     assert len(title) <= 80
     assert title.splitlines() in ([], [title])

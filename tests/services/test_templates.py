@@ -29,8 +29,8 @@ BRANCHES = ("חיפה", "תל אביב", "חיפה")
 WORDS = TemplateWords(
     name=Names(en="Lease", he="חוזה שכירות"),
     parts={"field:KIND": PartWords(name=Names(en="Kind of flat"))},
-    title=("person", "template", "label:סניף", "payment"),
-    facets=("label:סניף", "field:KIND"),
+    title=["person", "template", "label:סניף", "payment"],
+    facets=["label:סניף", "field:KIND"],
 )
 
 
@@ -150,13 +150,13 @@ def test_title_follows_the_standing_of_the_payment() -> None:
 
 def test_personal_values_are_no_facet_unless_a_person_says_that_they_are_not() -> None:
     with pytest.raises(Refused, match="PERSONAL_FACET"):
-        name(TemplateWords(facets=("field:MAIL",)))
+        name(TemplateWords(facets=["field:MAIL"]))
     with pytest.raises(Refused, match="PERSONAL_FACET"):
-        name(TemplateWords(facets=("field:KIND",), parts={"field:KIND": PartWords(personal=True)}))
+        name(TemplateWords(facets=["field:KIND"], parts={"field:KIND": PartWords(personal=True)}))
     assert templates.every_template() == {}
 
-    name(TemplateWords(facets=("field:MAIL",), parts={"field:MAIL": PartWords(personal=False)}))
-    assert templates.words_of(LEASE).facets == ("field:MAIL",)
+    name(TemplateWords(facets=["field:MAIL"], parts={"field:MAIL": PartWords(personal=False)}))
+    assert templates.words_of(LEASE).facets == ["field:MAIL"]
 
 
 def test_verify_compares_words_of_the_database_with_those_of_the_store() -> None:

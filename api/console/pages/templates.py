@@ -21,7 +21,6 @@ from models.views.templates import TemplateView
 from services import templates
 
 PATH = f"{ROOT}/templates"
-_MOST_SHOWN = 200
 _PERSONAL = N_("Personal values cannot be a facet: they would stand in lists with their counts.")
 _WRONG = N_("A name has at most 100 characters, a title 7 parts, and a template 8 facets.")
 router = APIRouter(route_class=RouteAsSent)
@@ -60,7 +59,6 @@ def _page(request: Request, found: TemplateView, given: dict[str, Any], wrong: s
         422 if wrong else 200,
         found=found,
         given=given,
-        parts=found.parts[:_MOST_SHOWN],
         always=((PERSON, N_("Recipient or signer")), (TEMPLATE, N_("Template")), (PAYMENT, N_("Payment"))),
         wrong=wrong,
     )
@@ -70,7 +68,7 @@ def _given(form: Form, found: TemplateView) -> dict[str, Any]:
     """Return the words that a form gives. Parts that it did not show keep theirs."""
     words = found.words.model_dump()
     personal = form.texts("personal")
-    for each in found.parts[:_MOST_SHOWN]:
+    for each in found.parts:
         said = words["parts"].get(each.part, {"personal": None}) | {"name": _names(form, f" {each.part}")}
         if (each.part in personal) != each.personal:
             said["personal"] = not each.personal

@@ -77,13 +77,11 @@
   });
 
   // Filters that are left empty stay out of the address.
-  document.addEventListener("htmx:configRequest", ({ detail }) => {
-    [...detail.formData].filter(([, value]) => value === "").forEach(([name]) => {
-      const kept = detail.formData.getAll(name).filter(Boolean);
-      detail.formData.delete(name);
-      kept.forEach((value) => detail.formData.append(name, value));
-    });
-  });
+  document.addEventListener("htmx:configRequest", ({ detail: { formData } }) => new Set(formData.keys()).forEach((name) => {
+    const filled = formData.getAll(name).filter(Boolean);
+    formData.delete(name);
+    filled.forEach((value) => formData.append(name, value));
+  }));
 
   // Of a day and the words for a time, the later counts.
   document.addEventListener("change", (event) => {

@@ -18,12 +18,12 @@ _ADVICE = "run `make console-texts`, and write the Hebrew into cellar.po"
 _MethodMap = [
     ("**/words/catalogue.py", "adapters.words.languages:extract"),
     ("**.py", "python"),
-    ("**/templates/**.html", "jinja2"),
+    ("**.html", "jinja2"),
 ]
 
 
 def texts() -> set[str | tuple[str, ...]]:
-    options = {"**/templates/**.html": {"trimmed": "true"}}
+    options = {"**.html": {"trimmed": "true"}}
     keywords = DEFAULT_KEYWORDS | {"N_": None, "NN_": (1, 2)}
     found = [each for folder in FOLDERS for each in extract_from_dir(folder, _MethodMap, options, keywords)]
     return {message if isinstance(message, str) else tuple(message or ()) for _, _, message, _, _ in found}

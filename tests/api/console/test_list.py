@@ -1,16 +1,21 @@
 """The page of archives as a list of many: rows of one line, keys, choosing rows, and all of it without scripts."""
 
+import io
+import json
+import zipfile
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page
 
 from models.archive.archive import State
-from tests.api.console.conftest import CONTRACT, Browser, Console
+from services.views import archive_view
+from tests.api.console.conftest import CONTRACT, PERSON, PLAIN, Browser, Console, posted
 from tests.batches import fill, filled
-from tests.installations import installed
+from tests.installations import archived, installed
+from tests.samples import sample_body
 
-ROWS = 30
+ROWS, OWN = 30, "own"
 LIST = "/console/archives?template=many"
 HEBREW = {"KeyJ": "ח", "KeyK": "ל", "KeyX": "ס"}
 
@@ -19,6 +24,9 @@ HEBREW = {"KeyJ": "ח", "KeyK": "ל", "KeyX": "ס"}
 def many(troubled: Console) -> Console:
     """The console with 30 more archives of a template."""
     with installed(troubled.folder, **troubled.settings):
+        document = json.loads(sample_body(OWN))
+        document["payments"][0]["amount"], document["sessions"][0]["template"]["id"] = 1, OWN
+        archived(OWN, json.dumps(document).encode())
         fill((filled(1000 + number, State.COMPLETED) for number in range(ROWS)), template="many")
     return troubled
 
@@ -152,3 +160,26 @@ def test_without_scripts_a_person_searches_filters_counts_sorts_and_acts(many: C
         assert "/console/bulk/" in page.url
     finally:
         context.close()
+
+
+def test_chosen_archives_are_exported_as_bags_and_given_a_reason(many: Console) -> None:
+    chosen = {"references": [OWN, PLAIN], "q": "nobody"}
+
+    with many.person() as person:
+        zipped = posted(person, "/console/archives/bags", chosen)
+        given = {**chosen, "why": "agreed", "then": f"/console/archives?q={OWN}"}
+        explained = posted(person, "/console/archives/explain", given)
+        said = person.get(explained.headers["location"]).text
+
+    with zipfile.ZipFile(io.BytesIO(zipped.content)) as whole:
+        assert sorted(whole.namelist()) == [f"{OWN}.zip", f"{PLAIN}.zip"]
+        with zipfile.ZipFile(io.BytesIO(whole.read(f"{PLAIN}.zip"))) as bag:
+            assert any(each.endswith("bagit.txt") for each in bag.namelist())
+    with installed(many.folder, **many.settings):
+        view = archive_view.archive(OWN, archive_view.WHOLE)
+    assert view
+    assert {(each.explanation.by, each.explanation.why) for each in view.discrepancies if each.explanation} == {
+        (PERSON, "agreed")
+    }
+    assert explained.headers["location"].endswith(f"archives?q={OWN}&explained={len(view.discrepancies)}")
+    assert "explained." in said

@@ -13,8 +13,8 @@ from tests.installations import installed
 
 TEMPLATE = "9fa70d4ccea84262b1ed2308a07a3fb4"
 PATH, DOSSIER = f"/console/templates/{TEMPLATE}", f"/console/archives/{CONTRACT}"
-TITLE = "client · Loan agreement · ₪21.01 verified"
-STANDARD = {"title": ["person", "template", "payment"]}
+TITLE = "Marker-314159 · Loan agreement · ₪21.01 verified"
+STANDARD = {"title": ["person", "template", "payment"], "personal": ["field:SOMEFIELD5"]}
 
 
 @pytest.fixture
@@ -54,9 +54,18 @@ def test_name_that_is_typed_is_the_title_of_dossier_and_tab_and_stands_beside_it
 
 def test_form_keeps_what_it_does_not_change_and_says_what_is_wrong(console: Console, person: httpx.Client) -> None:
     field, label = "field:SOMEFIELD1", "label:CUSTOMER_TAG"
-    named = STANDARD | {"he": "חוזה", f"en {label}": "Customer", "facet": [label], "personal": [field]}
+    named = STANDARD | {
+        "he": "חוזה",
+        f"en {label}": "Customer",
+        "facet": [label],
+        "personal": [field, "field:SOMEFIELD5"],
+    }
     assert posted(person, PATH, named).status_code == 303
-    for wrong in ({"facet": [field], "personal": [field]}, {"en": "W" * 101}, {"title": ["colour"]}):
+    for wrong in (
+        {"facet": [field], "personal": [field, "field:SOMEFIELD5"]},
+        {"en": "W" * 101},
+        {"title": ["colour"]},
+    ):
         assert posted(person, PATH, STANDARD | wrong).status_code == 422
 
     with installed(console.folder, **console.settings):
@@ -67,8 +76,8 @@ def test_form_keeps_what_it_does_not_change_and_says_what_is_wrong(console: Cons
             field: {"name": {"en": None, "he": None}, "personal": True},
             label: {"name": {"en": "Customer", "he": None}, "personal": None},
         },
-        "title": ("person", "template", "payment"),
-        "facets": (label,),
+        "title": ["person", "template", "payment"],
+        "facets": [label],
     }
 
 

@@ -80,6 +80,8 @@ def test_refused_deliveries_are_logged_and_listed(tmp_path: Path, database: str)
         "dismissed_at": None,
         "dismissed_by": None,
         "dismissed_why": None,
+        "withdrawn_at": None,
+        "values": {"byte": 2452, "reason": "a character that base64 does not have"},
     }
     assert (items[2]["reference"], items[2]["process_number"], items[2]["code"]) == (None, None, "NOT_JSON")
     assert list(filtered.values()) == [

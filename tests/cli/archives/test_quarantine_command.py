@@ -1,5 +1,6 @@
 """`cellar quarantine list`, `show`, `release` and `dismiss`."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ from cli.archives.quarantine import list_table
 from domain.archive.found_process import FoundProcess
 from models.errors import Refused
 from models.runs.receipt import ACCEPTED_BY
+from services.triggering.refused import list_all_refused
 from tests.cli.conftest import Cellar
 from tests.installations import archived
 from tests.samples import sample_body
@@ -111,6 +113,8 @@ def test_list_is_json_for_scripts(cellar: Cellar, sound: str, broken: str) -> No
         "dismissed_at": None,
         "dismissed_by": None,
         "dismissed_why": None,
+        "withdrawn_at": None,
+        "values": {},
     }
 
 
@@ -248,6 +252,19 @@ def test_delivery_of_another_source_is_listed_shown_and_accepted_by_name(cellar:
     assert (delivery.receipt_id, delivery.source, delivery.headers[ACCEPTED_BY]) == (foreign, "default", "Dana")
     with inbox.opened_body(foreign) as waiting:
         assert waiting.read() == body
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_delivery_of_another_source_is_dismissed(cellar: Cellar) -> None:
+    archived(REFERENCE, sample_body(REFERENCE), NOW)
+    foreign = archived(REFERENCE, sample_body(REFERENCE, data=[]), NOW + timedelta(minutes=1), source="retail")
+
+    assert "dismissed by Dana" in cellar("quarantine", "dismiss", foreign, "--why", "theirs", "--by", "Dana").output
+    asyncio.run(list_all_refused())  # as the sweep does
+
+    assert json.loads(cellar("quarantine", "list", "--json").output) == []
+    for each in quarantine.refused():
+        assert (each.receipt_id, each.dismissed_by, each.dismissed_why) == (foreign, "Dana", "theirs")
 
 
 @pytest.mark.parametrize("command", ["list", "show"])
