@@ -82,7 +82,7 @@ def refused_page(query: RefusedQuery) -> RefusedPage:
     Raises as `troubles.refused_page` does.
     """
     aside = [each for each in refused_rows.set_aside() if _is_asked(query, asdict(each))]
-    if query.code == WarningCode.SOURCES_DIFFER:
+    if str(query.code) == WarningCode.SOURCES_DIFFER:
         return RefusedPage(items=_views(aside), next=None)
     page = troubles.refused_page(query)
     is_first = query.cursor is None and query.state is FindingState.OPEN and query.code is None

@@ -9,7 +9,7 @@ from itertools import chain
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import ColumnElement, bindparam, text
+from sqlalchemy import bindparam, text
 from sqlmodel import Session, SQLModel, col, func, select, update
 
 from adapters.database.locked_archives import without_locked
@@ -126,19 +126,21 @@ def explain(discrepancy_id: str, explanation: Explanation, now: datetime) -> Non
         _check_explainable(row, explanation)
         *_, last = events_of(session, [discrepancy_id])
         if (last.state, last.by, last.why) != (DiscrepancyState.EXPLAINED, explanation.by, explanation.why):
-            row.state = DiscrepancyState.EXPLAINED
-            told = {
-                "number": last.number + 1,
-                "state": row.state,
-                "at": now,
-                "by": explanation.by,
-                "why": explanation.why,
-            }
-            insert_rows(session, DiscrepancyEventRow, [{"discrepancy_id": discrepancy_id} | told])
-            if row.reference is not None:
-                entries.set_attention(session, row.reference)
-            kept_discrepancies.count(session, [row.reference])
+            said = {"at": now, "by": explanation.by, "why": explanation.why}
+            _record(session, row, last.number + 1, DiscrepancyState.EXPLAINED, said)
     kept_discrepancies.keep([row.reference])
+
+
+def _record(
+    session: Session, row: DiscrepancyRow, number: int, state: DiscrepancyState, said: Mapping[str, Any]
+) -> None:
+    """Record the next event of a discrepancy, by a person."""
+    row.state = state
+    event = {"discrepancy_id": row.discrepancy_id, "number": number, "state": state, **said}
+    insert_rows(session, DiscrepancyEventRow, [event])
+    if row.reference is not None:
+        entries.set_attention(session, row.reference)
+    kept_discrepancies.count(session, [row.reference])
 
 
 def explain_all(references: Collection[str], explanation: Explanation, now: datetime) -> int:
@@ -164,30 +166,23 @@ def withdraw(by: str, at: datetime, now: datetime) -> int:
     Raises:
         Transient: database or store does not answer. What is open again before it stays so.
     """
-    events, its_id = DiscrepancyEventRow, col(DiscrepancyRow.discrepancy_id)
-    explained = its_id.in_(select(events.discrepancy_id).where(events.at == at, events.by == by))
+    event = DiscrepancyEventRow
     with reading() as session:
-        references = session.exec(select(DiscrepancyRow.reference).where(explained).distinct()).all()
-    return sum(_withdraw(each, explained, by, at, now) for each in references)
+        found = session.exec(select(event.discrepancy_id).where(event.at == at, event.by == by)).all()
+    return sum(_withdraw(each, by, at, now) for each in found)
 
 
-def _withdraw(reference: str | None, explained: ColumnElement[bool], by: str, at: datetime, now: datetime) -> int:
-    theirs = of_references([reference]), explained, DiscrepancyRow.state == DiscrepancyState.EXPLAINED
+def _withdraw(discrepancy_id: str, by: str, at: datetime, now: datetime) -> bool:
     with writing() as session:
-        _lock(session, [reference])
-        rows = {row.discrepancy_id: row for row in session.exec(select(DiscrepancyRow).where(*theirs))}
-        last = {str(each.discrepancy_id): each for each in events_of(session, rows)}
-        opened = [each for each in last.values() if (each.at, each.by) == (at, by)]
-        for each in opened:
-            rows[each.discrepancy_id].state = DiscrepancyState.OPEN
-        again = {"state": DiscrepancyState.OPEN, "at": now, "by": by, "why": None}
-        numbered = ({"discrepancy_id": each.discrepancy_id, "number": each.number + 1} | again for each in opened)
-        insert_rows(session, DiscrepancyEventRow, numbered)
-        if reference is not None:
-            entries.set_attention(session, reference)
-        kept_discrepancies.count(session, [reference])
-    kept_discrepancies.keep([reference])
-    return len(opened)
+        row = session.get_one(DiscrepancyRow, discrepancy_id)
+        _lock(session, [row.reference])
+        session.refresh(row)
+        *_, last = events_of(session, [discrepancy_id])
+        is_last = (last.state, last.at, last.by) == (DiscrepancyState.EXPLAINED, at, by)
+        if is_last:
+            _record(session, row, last.number + 1, DiscrepancyState.OPEN, {"at": now, "by": by, "why": None})
+    kept_discrepancies.keep([row.reference])
+    return is_last
 
 
 def _check_explainable(row: DiscrepancyRow, explanation: Explanation) -> None:

@@ -5,6 +5,7 @@ Lists of what is alike, with one reason for many, are decided by the same two ro
 
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from fastapi import APIRouter, Request, Response
@@ -89,8 +90,8 @@ def _list(request: Request, trouble: Trouble, numbers: Mapping[str, int]) -> Res
     is_whole = {name for name, _ in found.asked.pairs} <= {"state", KINDS[trouble].alike}
     groups = grouped(trouble, found.page.items if found.page else (), numbers if is_whole else {})
     is_open = any(each.name == "state" and FindingState.OPEN in each.values for each in found.asked.fields)
-    given = {"list": found, "groups": groups, "is_open": is_open, "reasons": REASONS[trouble]}
-    return render(request, f"troubles/{trouble}.html", trouble=trouble, **given)
+    shown: dict[str, Any] = {"list": found, "groups": groups, "is_open": is_open, "reasons": REASONS[trouble]}
+    return render(request, f"troubles/{trouble}.html", trouble=trouble, **shown)
 
 
 @router.get("/failed")
