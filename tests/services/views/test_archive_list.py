@@ -176,9 +176,9 @@ def test_facets_count_the_archives_that_match() -> None:
     ],
 )
 def test_sorted_pages_go_on_where_the_page_before_ended(sort: str, expected: list[str]) -> None:
-    its = {"source": "default", "reference": "alpha", "why": "submitted", "since": NOON, "opened_at": NOON}
+    its: dict[str, Any] = {"source": "default", "reference": "alpha", "why": "submitted", "since": NOON}
     with writing() as session:
-        session.add(MissingProcessRow(missing_id="m", deadline_at=NOON, **its))
+        session.add(MissingProcessRow(missing_id="m", opened_at=NOON, deadline_at=NOON, **its))
     found, cursor = [], None
     for _ in expected:
         page = archive_list.page(ListQuery(sort=sort, limit=1, cursor=cursor))
