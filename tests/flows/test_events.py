@@ -26,6 +26,7 @@ from models.messages.endpoint import EndpointRow
 from models.messages.event import EventRow
 from models.runs.cause import Cause
 from models.runs.run import RunState
+from models.said import verbatim
 from tests.conftest import Configure
 from tests.flows.conftest import received, store_away
 from tests.installations import inventory_of
@@ -143,7 +144,12 @@ def test_sweep_announces_the_failure_of_a_worker_that_was_killed_before_it_said_
     run = run_row("killed", delivery.receipt_id, reference="process-1", started_at=now)  # fmt: skip
     runs.begin(run)
     runs.end(
-        "killed", 1, RunState.FAILED, ArchiveState.FAILED, now, Cause("SPOILED", "persist-files", "Refused", "why")
+        "killed",
+        1,
+        RunState.FAILED,
+        ArchiveState.FAILED,
+        now,
+        Cause("SPOILED", "persist-files", "Refused", verbatim("why")),
     )
 
     asyncio.run(sweep_inbox())
