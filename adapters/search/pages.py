@@ -132,9 +132,11 @@ def deadlines(session: Session, most: int) -> dict[int, datetime]:
 
 def _among(session: Session, its: Any, ids: Sequence[int]) -> ColumnElement[bool]:
     """Return the condition that an id is one of many, sent as one value: 10,000 values take 30 ms to compile."""
-    if is_sqlite(session):
-        return its.in_(select(func.json_each(json.dumps(list(ids))).table_valued("value").c.value))
-    return its == any_(bindparam(None, list(ids), type_=ARRAY(BigInteger)))
+    of_postgres: ColumnElement[bool] = its == any_(bindparam(None, list(ids), type_=ARRAY(BigInteger)))
+    of_sqlite: ColumnElement[bool] = its.in_(
+        select(func.json_each(json.dumps(list(ids))).table_valued("value").c.value)
+    )
+    return of_sqlite if is_sqlite(session) else of_postgres
 
 
 def _run(session: Session, statement: Any) -> list[int]:

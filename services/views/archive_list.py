@@ -48,7 +48,6 @@ MOST_COUNTED = 10_000
 _MOST_VALUES = 8
 _MOST_ROWS_SEARCHED = 100
 _PLAIN = (Kind.TEMPLATE, Kind.STATE, Kind.STANDING, Kind.SOURCE)
-_OF_ARCHIVE = {Kind.TEMPLATE: ArchiveRow.template_id, Kind.SOURCE: ArchiveRow.source, Kind.STATE: ArchiveRow.state}
 _STANDINGS = {facet(Kind.STANDING, each): each.value for each in Standing}
 _NOT_CLOSED = col(DiscrepancyRow.state) != DiscrepancyState.CLOSED
 
@@ -180,16 +179,18 @@ def _amount_of(title: str | None) -> float:
     paid = orjson.loads(title or "{}").get("payment") or {}
     if (amount_minor := paid.get("amount_minor")) is None:
         return -1
-    return float(amount_minor) / 10 ** (exponent_of(paid.get("currency")) or 0)
+    amount: float = amount_minor / 10 ** (exponent_of(paid.get("currency")) or 0)
+    return amount
 
 
 def _values(session: Session, found: Sequence[Counted]) -> dict[int, str]:
     """Return the values of facets, by the newest archive that has each."""
     newest_of = {each.newest for each in found if each.facet not in _STANDINGS}
-    asked = select(*_OF_ARCHIVE.values()).join(SearchEntryRow, col(SearchEntryRow.reference) == ArchiveRow.reference)
+    asked = select(ArchiveRow).join(SearchEntryRow, col(SearchEntryRow.reference) == ArchiveRow.reference)
     values = dict(_STANDINGS)
     for row in session.exec(asked.where(col(SearchEntryRow.id).in_(newest_of))):
-        values |= {facet(kind, value): value for kind, value in zip(_OF_ARCHIVE, row, strict=True) if value}
+        of_each = {Kind.TEMPLATE: row.template_id, Kind.SOURCE: row.source, Kind.STATE: row.state}
+        values |= {facet(kind, value): value for kind, value in of_each.items() if value}
     return values
 
 
@@ -197,9 +198,9 @@ def _summaries(ids: Sequence[int]) -> Any:
     """Select archives with the numbers of their files, warnings and discrepancies that are not closed; and titles."""
     warnings = sum((case((each, 1), else_=0) for each in OF_DELIVERIES.values()), _count(WarningRow))
     entry_id = col(SearchEntryRow.id)
-    counted = (_count(FileRow), warnings, _count(DiscrepancyRow, _NOT_CLOSED))
-    found = select(ArchiveRow, *counted, col(SearchEntryRow.title), entry_id)
-    joined = found.join(SearchEntryRow, col(SearchEntryRow.reference) == col(ArchiveRow.reference))
+    counted: tuple[Any, ...] = (_count(FileRow), warnings, _count(DiscrepancyRow, _NOT_CLOSED))
+    columns: tuple[Any, ...] = (ArchiveRow, *counted, col(SearchEntryRow.title), entry_id)
+    joined = select(*columns).join(SearchEntryRow, col(SearchEntryRow.reference) == col(ArchiveRow.reference))
     return joined.where(entry_id.in_(ids))
 
 

@@ -29,7 +29,7 @@ def refused(library: Library, path: str) -> tuple[str, str]:
         ("label=A=B&labels=C=D", "labels", "did you mean label?"),
         ("Process_Number=1", "Process_Number", "did you mean process_number?"),
         ("processNumber=1", "processNumber", "did you mean process_number?"),
-        ("until=", "until", "expected one of reference, process_number, "),
+        ("until=", "until", "expected one of reference, references, "),
         ("q%00=1", "q\0", "did you mean q?"),
         (f"{'x' * 1000}=1", "x" * 60, "expected one of reference, "),
     ],

@@ -17,6 +17,7 @@ from models.completeness.processes import MissingProcessRow
 from models.errors import Refused
 from models.views.archives.archives import ArchiveQuery, ListedSession, ListQuery
 from services.views import archive_list, archive_view
+from tests.installations import archive_of
 from tests.records import NOON, archived, digest, document, registered
 from tests.samples import PDF
 
@@ -176,9 +177,9 @@ def test_facets_count_the_archives_that_match() -> None:
     ],
 )
 def test_sorted_pages_go_on_where_the_page_before_ended(sort: str, expected: list[str]) -> None:
-    its = {"source": "default", "reference": "alpha", "why": "submitted", "since": NOON, "opened_at": NOON}
+    its: dict[str, Any] = {"source": "default", "reference": "alpha", "why": "submitted", "since": NOON}
     with writing() as session:
-        session.add(MissingProcessRow(missing_id="m", deadline_at=NOON, **its))
+        session.add(MissingProcessRow(missing_id="m", opened_at=NOON, deadline_at=NOON, **its))
     found, cursor = [], None
     for _ in expected:
         page = archive_list.page(ListQuery(sort=sort, limit=1, cursor=cursor))
@@ -272,8 +273,7 @@ def test_unknown_archive_is_none() -> None:
 def test_file_is_found_only_in_the_archive_that_holds_it() -> None:
     archived("one")
     registered("other", "other")
-    one = archive_view.archive("one")
-    assert one
+    one = archive_of("one")
     sha256 = one.files[0].sha256
 
     file = archive_view.file("one", sha256)

@@ -150,7 +150,7 @@ def count_arrivals(request: Request, _person: Person, since: datetime) -> Respon
     """Say how many archives that match have arrived since a time. Pages ask for it again and again by themselves."""
     found = asked(ListQuery, request.query_params.multi_items())
     count = archive_list.arrived(_valid(found), since, _MOST_ARRIVED)
-    shown = {"asked": found, "count": count, "most": _MOST_ARRIVED, "linked": _linked(request)}
+    shown: dict[str, Any] = {"asked": found, "count": count, "most": _MOST_ARRIVED, "linked": _linked(request)}
     return render(request, "arrivals.html", is_visit=False, **shown)
 
 
