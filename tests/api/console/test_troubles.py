@@ -292,7 +292,7 @@ def test_refused_body_is_dismissed_with_a_reason_and_counted_no_more(troubled: C
     wait_until(lambda: listed(troubled, receipt_id), timeout_s=60)
     before = counted(troubled, "NOT_JSON")
     page = browser.open("/console/refused")
-    page.locator("[name=item]").first.check()
+    page.locator(f"[name=item][value='{receipt_id}']").check()
     page.locator("#why").fill("סורק רשת, לא ארכיון")
 
     page.keyboard.press("Enter")
