@@ -82,8 +82,7 @@ class WarningCode(FindingCode):
     SIGNER_UNKNOWN = finding("A signer is not the recipient of any session.", "Check in Cellosign who has signed.")
     SOURCES_DIFFER = finding(
         "Another source than that of the process has sent it. What it sent is set aside.",
-        "If it is right, accept it, else dismiss it: on the page Refused, or with `cellar quarantine release` and "
-        "`cellar quarantine dismiss`.",
+        "If it is right, accept it, else dismiss it: on the page Refused, or with `cellar quarantine`.",
     )
     TEXT_REPLACED = finding("Characters that databases refuse were replaced. The original is kept.", _NOTHING)
     TIMESTAMP_UNREADABLE = finding("A time could not be read.", _IN_CELLOSIGN)
