@@ -125,7 +125,7 @@ def arrived(query: ArchiveFilter, since: datetime, most: int) -> int:
 
 def matched(q: str | None, archives: Sequence[ArchiveSummary]) -> Mapping[str, Sequence[Match]]:
     """Return where a search stands in each of some archives, by reference: in the first 100 rows of each table."""
-    if not (terms := terms_of(q or "")):
+    if not archives or not (terms := terms_of(q or "")):
         return {}
     with reading() as session:
         rows = entries.first_rows(session, [each.reference for each in archives], _MOST_ROWS_SEARCHED)

@@ -27,6 +27,7 @@ from models.errors import Refused
 from models.runs.batch import BatchKind
 from models.views.archives.archives import ArchiveFilter, ArchivePage, ArchiveQuery, ArchiveSummary, ListQuery, Sort
 from models.views.archives.payments import Explanation
+from models.views.parameters import Moment
 from services.batches import batches
 from services.payments import discrepancies
 from services.templates import name_of
@@ -146,7 +147,7 @@ def count_facets(request: Request, _person: Person) -> Response:
 
 
 @router.get("/arrivals")
-def count_arrivals(request: Request, _person: Person, since: datetime) -> Response:
+def count_arrivals(request: Request, _person: Person, since: Moment) -> Response:
     """Say how many archives that match have arrived since a time. Pages ask for it again and again by themselves."""
     found = asked(ListQuery, request.query_params.multi_items())
     count = archive_list.arrived(_valid(found), since, _MOST_ARRIVED)
