@@ -21,7 +21,7 @@ from models.archive.session import LabelRow, SessionRow
 from models.errors import Refused
 from models.search import MOST_FACETS
 from models.templates import Names, PartId, Template, TemplateName, TemplateRow, TemplateWords, is_part, key_of
-from models.titles import TitleView
+from models.titles import Title, TitleView
 from models.views.templates import PartView, Templates, TemplateSummary, TemplateView
 from services import derived
 
@@ -54,10 +54,16 @@ def name_of(template_id: str | None) -> TemplateName:
     return found
 
 
-def titled(text: str | None, template_id: str | None) -> TitleView:
-    """Return the title of an archive as its entry keeps it, with the name of its template. Raises as `name_of` does."""
-    title = TitleView.model_validate_json(text) if text else TitleView(template_id=template_id)
-    return title.model_copy(update={"template": _names(template_id)})
+def called(template_id: str | None) -> Names:
+    """Return what a template is called. Raises as `name_of` does."""
+    found = name_of(template_id)
+    return Names(en=found.en, he=found.he)
+
+
+def titled(text: str | None, template_id: str | None, template: Names) -> TitleView:
+    """Return the title of an archive as its entry keeps it, with what its template is called."""
+    title = Title.model_validate_json(text) if text else Title(template_id=template_id)
+    return TitleView(**dict(title), template=template)
 
 
 def words_of(template_id: str | None) -> TemplateWords:
@@ -177,13 +183,8 @@ def _summary(
 ) -> TemplateSummary:
     is_named = id_ in words and words[id_].name != Names()
     return TemplateSummary(
-        id=id_, name=_names(id_), is_named=is_named, archives=archives, first_at=first_at, last_at=last_at
+        id=id_, name=called(id_), is_named=is_named, archives=archives, first_at=first_at, last_at=last_at
     )
-
-
-def _names(template_id: str | None) -> Names:
-    found = name_of(template_id)
-    return Names(en=found.en, he=found.he)
 
 
 def _signed_files(session: Session, references: Sequence[str]) -> list[SignedFile]:

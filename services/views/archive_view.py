@@ -54,7 +54,7 @@ from models.views.archives.archives import (
 from models.views.archives.payments import DiscrepancyView, PaymentView
 from models.views.troubles import RefusedView
 from services.payments import recorded
-from services.templates import titled
+from services.templates import called, titled
 from services.views import troubles
 from services.views.timeline import timeline
 
@@ -136,7 +136,7 @@ def archive(
             found["next"] |= {name: page.next} if page.next else {}
         documents = select(SignedDocumentRow.verdict).where(SignedDocumentRow.reference == reference)
         found["signed_document_verdict"] = session.exec(documents).first()
-    return ArchiveView.model_validate(found | {"title": titled(title, row.template_id)})
+    return ArchiveView.model_validate(found | {"title": titled(title, row.template_id, called(row.template_id))})
 
 
 def items(reference: str, name: str, after: str | None = None, most: int = LISTED_AT_ONCE) -> ArchiveItems | None:
