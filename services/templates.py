@@ -208,7 +208,8 @@ def _found(session: Session, references: Sequence[str]) -> Iterator[tuple[str, P
     fields = select(field.reference, field.id, field.type, field.value)
     for kind, asked, columns in (("label", labels, its), ("field", fields, field)):
         theirs = asked.where(columns.reference.in_(references), columns.position < MOST_FACETS)
-        for reference, id_, type_, value in streamed(session, theirs.order_by(columns.position).limit(_MOST_ROWS)):
+        for row in streamed(session, theirs.order_by(columns.position).limit(_MOST_ROWS)):
+            reference, id_, type_, value = tuple(row)
             if id_ and is_part(part := f"{kind}:{id_}"):
                 yield reference, part, type_, value
 
