@@ -105,7 +105,9 @@ class Refused(CellarError):
 class Transient(CellarError):
     """An outside system failed this time. The same call may work later.
 
-    `system` is what failed, if that is known. `summary` is the message without what differs from archive to archive.
+    What asks store, inbox, database, witness or Prefect raises it when that does not answer. Docstrings name it only
+    where more is to say. `system` is what failed, if that is known. `summary` is the message without what differs from
+    archive to archive.
     """
 
     def __init__(self, message: str, *, system: System | None = None, summary: str | None = None) -> None:

@@ -72,16 +72,11 @@ class Reader:
 
         Raises:
             Refused: a location cannot be read.
-            Transient: a folder or a bucket does not answer.
         """
         self.progress.total_bytes = sum(file.size_bytes for file in saved_files(self.locations))
 
     def next_batch(self) -> Batch | None:
-        """Read, check and take in the next payloads; None after the last.
-
-        Raises:
-            Transient: a location, the inbox or the database does not answer.
-        """
+        """Read, check and take in the next payloads; None after the last."""
         read: list[_Read] = []
         try:
             problems = self._read_into(read)
@@ -298,11 +293,7 @@ class Leaving:
         self._left = deque(deliveries)
 
     def leave(self) -> None:
-        """Write the history of each receipt into the store, and remove the receipt from the inbox. Idempotent.
-
-        Raises:
-            Transient: database, store or inbox does not answer.
-        """
+        """Write the history of each receipt into the store, and remove the receipt from the inbox. Idempotent."""
         while self._left:
             checkpoint()
             try:
@@ -339,9 +330,6 @@ def kept_progress(flow_run_id: str) -> ImportProgress:
     """Return the progress of an import; at the beginning, and where it is damaged, that of a new import.
 
     An import that begins again changes nothing: what it has archived is known.
-
-    Raises:
-        Transient: the store does not answer.
     """
     text = store().found_bytes(_key(flow_run_id))
     try:

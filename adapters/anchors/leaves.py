@@ -40,9 +40,6 @@ def objects_in_folder(folder: LocalFolder, tuples: Iterable[str]) -> Iterator[Fo
     """Yield the objects of a folder whose keys begin with one of the tuples, in order of their keys.
 
     It visits the tuples and the logs of each object only: most files of an object are contents.
-
-    Raises:
-        Transient: the folder does not answer.
     """
     start = len(str(folder.path)) + 1
     try:
@@ -54,11 +51,7 @@ def objects_in_folder(folder: LocalFolder, tuples: Iterable[str]) -> Iterator[Fo
 
 
 def tuples_of(folder: LocalFolder) -> list[str]:
-    """Return the first tuples of the keys of all objects in a folder, in order.
-
-    Raises:
-        Transient: the folder does not answer.
-    """
+    """Return the first tuples of the keys of all objects in a folder, in order."""
     try:
         return sorted(filter(_TUPLE.fullmatch, _names(f"{folder.path}/{ROOT}")))
     except OSError as error:
@@ -66,11 +59,7 @@ def tuples_of(folder: LocalFolder) -> list[str]:
 
 
 def objects_in_bucket(bucket: Storage) -> Iterator[Found]:
-    """Yield the objects of a bucket in order of their keys, from one listing of all files.
-
-    Raises:
-        Transient: the bucket does not answer.
-    """
+    """Yield the objects of a bucket in order of their keys, from one listing of all files."""
     depth = _TUPLES + 2
     paths = (path.split("/", depth) for path, _ in bucket.listed(ROOT))
     objects = (parts for parts in paths if len(parts) > depth and all(map(_TUPLE.fullmatch, parts[1 : depth - 1])))
@@ -79,11 +68,7 @@ def objects_in_bucket(bucket: Storage) -> Iterator[Found]:
 
 
 def object_at(storage: Storage, key: str) -> Found:
-    """Return the object at a key, also if it does not exist.
-
-    Raises:
-        Transient: the storage does not answer.
-    """
+    """Return the object at a key, also if it does not exist."""
     start = len(key) + 1
     return key, [path[start:] for path, _ in storage.listed(f"{key}/{LOGS}")]
 
@@ -93,7 +78,6 @@ def text_of(storage: Storage, found: Found) -> bytes | None:
 
     Raises:
         Conflict: the inventory or a log is damaged.
-        Transient: the storage does not answer.
     """
     try:
         leaf = leaf_of(storage, found)
@@ -107,7 +91,6 @@ def leaf_of(storage: Storage, found: Found) -> Leaf | None:
 
     Raises:
         Conflict: the inventory or a log is damaged.
-        Transient: the store does not answer.
     """
     key, paths = found
     text = storage.found_bytes(f"{key}/{INVENTORY}")
@@ -130,7 +113,6 @@ def leaves_beside(storage: Storage, since: datetime | None = None) -> Iterator[L
 
     Raises:
         Conflict: a log is damaged.
-        Transient: the store does not answer.
     """
     keys = [key for key, _ in storage.listed(BESIDE)]
     old = {key.removesuffix(_IMPORTED) for key in keys if since and _is_older(storage, key, since)}

@@ -71,7 +71,6 @@ def read_leaves(storage: Storage, key: str, blocks: Sequence[Block]) -> Iterator
 
     Raises:
         Conflict: the file is missing, or its leaves are not those of the blocks.
-        Transient: the storage does not answer.
     """
     for block in blocks:
         checkpoint()
@@ -93,7 +92,6 @@ def found_leaf(
 
     Raises:
         Conflict: the file is missing, or its leaves are not those of the blocks.
-        Transient: the storage does not answer.
     """
     number = bisect_right(blocks, object_key, key=lambda block: block.first) - 1
     if number < 0:

@@ -31,11 +31,7 @@ OnDamaged = Callable[[str], None]
 
 
 def every_text(on_damaged: OnDamaged) -> Iterator[bytes]:
-    """Yield the texts of the leaves of all objects of the store, in order of their keys.
-
-    Raises:
-        Transient: the store does not answer.
-    """
+    """Yield the texts of the leaves of all objects of the store, in order of their keys."""
     there = store()
     yield from there.suited(
         folder=lambda it: _in_folder(there, it, on_damaged),
@@ -44,11 +40,7 @@ def every_text(on_damaged: OnDamaged) -> Iterator[bytes]:
 
 
 def texts_of(keys: Iterable[str], on_damaged: OnDamaged) -> Iterator[bytes]:
-    """Yield the texts of the leaves of some objects of the store, in the order of `keys`. Keys without one are skipped.
-
-    Raises:
-        Transient: the store does not answer.
-    """
+    """Yield the texts of the leaves of some objects of the store, in the order of `keys`. Keys without one are skipped."""
     there = store()
     found = (object_at(there, key) for key in keys)
     yield from there.suited(

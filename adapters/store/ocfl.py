@@ -78,7 +78,6 @@ def inventory(reference: str) -> Inventory | None:
 
     Raises:
         Conflict: the inventory cannot be read.
-        Transient: the store does not answer.
     """
     return inventory_at(object_key(reference))
 
@@ -304,11 +303,7 @@ def root_files() -> dict[str, bytes]:
 
 
 def has_root() -> bool:
-    """Return whether the store was ever used: the declaration of its root is there.
-
-    Raises:
-        Transient: the store does not answer.
-    """
+    """Return whether the store was ever used: the declaration of its root is there."""
     return store().size(ROOT_DECLARATION) is not None
 
 

@@ -92,7 +92,6 @@ def sealed_of_endpoint(name: str, what: str, clear: bytes) -> bytes:
 
     Raises:
         Locked: the settings do not unwrap the key, or the key is gone after it sealed something.
-        Transient: the store does not answer.
     """
     if store().size(ENDPOINTS_KEY) is None and not any(True for _ in store().listed(ENDPOINTS)):
         _fingerprint_key(settings().store_location, settings().seal_keys)
@@ -106,7 +105,6 @@ def opened_of_endpoint(name: str, what: str, ciphertext: bytes) -> bytes:
     Raises:
         Locked: the settings do not unwrap the key of all endpoints, or the key is gone.
         Conflict: the value is damaged, or was sealed with a key that is gone.
-        Transient: the store does not answer.
     """
     try:
         return _endpoints_key().decrypt(ciphertext, [name.encode(), what.encode()])
@@ -129,7 +127,6 @@ def fingerprint(text: str) -> str:
 
     Raises:
         Locked: the settings do not unwrap the key of the fingerprints, or the key is gone and fingerprints may exist.
-        Transient: the store does not answer.
     """
     return _keyed(_fingerprint_key(settings().store_location, settings().seal_keys), text)
 
@@ -137,9 +134,6 @@ def fingerprint(text: str) -> str:
 def previewed_fingerprints() -> Callable[[str], str]:
     """Return `fingerprint`, or a substitute that writes no key. It serves while there is no key, and so no fingerprint
     that its results could equal.
-
-    Raises:
-        Transient: the store does not answer.
     """
     if store().size(FINGERPRINT_KEY) is not None or _has_fingerprints():
         return fingerprint
@@ -160,7 +154,6 @@ def rewrap(location: str) -> bool:
 
     Raises:
         Locked: no master key unwraps the key.
-        Transient: the store does not answer.
     """
     before = store().found_bytes(location)
     if before is None:
@@ -172,11 +165,7 @@ def rewrap(location: str) -> bool:
 
 
 def has_sealed(reference: str) -> bool:
-    """Return whether the store has sealed values of a process's archive.
-
-    Raises:
-        Transient: the store does not answer.
-    """
+    """Return whether the store has sealed values of a process's archive."""
     return _has_sealed_below(ocfl.object_key(reference))
 
 
@@ -198,7 +187,6 @@ def check_key(reference: str) -> None:
 
     Raises:
         Locked: the key is not available.
-        Transient: the store does not answer.
     """
     _kept_key(key_location(reference))
 
@@ -208,7 +196,6 @@ def check_fingerprint_key() -> None:
 
     Raises:
         Locked: the key is not available.
-        Transient: the store does not answer.
     """
     if store().size(FINGERPRINT_KEY) is not None or _has_fingerprints():
         _kept_key(FINGERPRINT_KEY)

@@ -79,7 +79,6 @@ def stored(report_id: str) -> Iterator[Report]:
 
     Raises:
         Conflict: the report is missing or damaged.
-        Transient: the store does not answer.
     """
     with spooled(store().spool_folder) as spool:
         try:
@@ -109,11 +108,7 @@ def keep(report: Report, now: datetime) -> datetime:
 
 
 def kept(on_damaged: OnDamaged, but: Collection[str] = ()) -> list[tuple[str, datetime]]:
-    """Return the reports in the store except `but`, with their time of import, in order of that time.
-
-    Raises:
-        Transient: the store does not answer.
-    """
+    """Return the reports in the store except `but`, with their time of import, in order of that time."""
     times: dict[str, datetime] = {}
     for key, _ in store().listed(FOLDER):
         report_id = key.removeprefix(f"{FOLDER}/").removesuffix(_IMPORTED)

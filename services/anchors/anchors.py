@@ -67,7 +67,6 @@ def named_objects(sources: Sequence[Source]) -> Iterator[Iterator[Named]]:
 
     Raises:
         Conflict: the leaves of an anchor are damaged.
-        Transient: a storage does not answer.
     """
     with ExitStack() as stack:
         streams = [_leaves(*each) for each in sources]
@@ -117,11 +116,7 @@ def _read(path: Path) -> Iterator[tuple[int, Leaf]]:
 
 
 def faults(name: Named, found: Found) -> tuple[bool, list[FixityFinding]]:
-    """Return whether an object has versions after its last leaf, and how it breaks its leaves.
-
-    Raises:
-        Transient: the store does not answer.
-    """
+    """Return whether an object has versions after its last leaf, and how it breaks its leaves."""
     try:
         leaf = _present(name, found)
     except Conflict as error:
@@ -192,9 +187,6 @@ OnFinding = Callable[[FixityFinding], None]
 def against_newest(reference: str) -> tuple[FixityFinding, ...]:
     """Return what speaks against a process's object by the newest anchor, and against that anchor; nothing where there
     is no anchor.
-
-    Raises:
-        Transient: the store does not answer.
     """
     findings: list[FixityFinding] = []
     try:
@@ -208,11 +200,7 @@ def against_newest(reference: str) -> tuple[FixityFinding, ...]:
 
 
 def wrong_anchors() -> Iterator[FixityFinding]:
-    """Find what is wrong with the anchors of the store: the newest, their order, and the files of each.
-
-    Raises:
-        Transient: the store does not answer.
-    """
+    """Find what is wrong with the anchors of the store: the newest, their order, and the files of each."""
     findings: list[FixityFinding] = []
     found = list[Anchor]()
     for number, names in reversed(anchors.listed(store()).items()):
@@ -275,7 +263,6 @@ def proof_of(reference: str) -> AnchorProof | None:
 
     Raises:
         Conflict: an anchor is damaged.
-        Transient: the store does not answer.
     """
     key = ocfl.object_key(reference)
     inventory = store().found_bytes(f"{key}/{ocfl.INVENTORY}")
@@ -319,7 +306,6 @@ def hold(against: str, references: Sequence[str] = ()) -> Held:
 
     Raises:
         WrongUse: `against` is neither a root nor the path of a statement.
-        Transient: store or witness does not answer.
     """
     tally = _Tally()
     wanted = target(against)

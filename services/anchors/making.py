@@ -156,9 +156,6 @@ def _changed_since(at: datetime) -> set[str | None]:
     """Return the references of archives that have changed since an anchor, and None for discrepancies of no archive.
 
     Archives that changed shortly before may be among them.
-
-    Raises:
-        Transient: the database does not answer.
     """
     since = at - OVERLAP
     with reading() as session:

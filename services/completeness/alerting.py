@@ -30,9 +30,6 @@ def announce_missing(now: datetime) -> Alerted:
 
     An event is planned before the finding says so: a process that is killed in between repeats the event, which has the
     same message ids, so nobody hears it twice.
-
-    Raises:
-        Transient: the database does not answer.
     """
     opened, events = missing_processes.unannounced(now), list[Event]()
     for each in opened:

@@ -49,9 +49,6 @@ def find_missing(now: datetime) -> Found:
     """Decide about each process with an event that is new or due, and about each finding for which a body has arrived.
 
     Findings whose deadline has passed are closed. A repetition changes nothing, and two searches at once do no harm.
-
-    Raises:
-        Transient: the database or the inbox does not answer.
     """
     found = Found(0, dict.fromkeys(Closing, 0))
     search = _Search(now)
@@ -183,7 +180,6 @@ def dismiss(missing_id: str, dismissal: Dismissal, now: datetime) -> MissingView
 
     Raises:
         Refused: there is no such finding, or it is closed.
-        Transient: the database does not answer.
     """
     was_open = missing_processes.dismiss(missing_id, dismissal.by, dismissal.why, now)
     row = missing_processes.find(missing_id)

@@ -16,9 +16,6 @@ OnDamaged = Callable[[tuple[str, str]], None]
 def restore_events(on_damaged: OnDamaged) -> int:
     """Give each session event of the store its row, and return how many lines there are. A damaged file is passed to
     `on_damaged`; its sound lines are restored.
-
-    Raises:
-        Transient: store or database does not answer.
     """
     count = 0
     for key in [key for key, _ in session_events.files()]:

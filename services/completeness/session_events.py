@@ -52,11 +52,7 @@ async def take_in_announced(names: Sequence[str]) -> int:
 
 
 def take_in(names: Sequence[str]) -> int:
-    """Take in batches, and return how many events they held. A batch that cannot be taken in delays no other.
-
-    Raises:
-        Transient: inbox, store or database does not answer.
-    """
+    """Take in batches, and return how many events they held. A batch that cannot be taken in delays no other."""
     count = 0
     # A file has the batches of a minute: while the database is away, a repetition writes the same file again.
     for minute, of_minute in groupby(names, lambda name: inbox.arrival(name).replace(second=0, microsecond=0)):

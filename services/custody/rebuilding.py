@@ -35,7 +35,6 @@ def check_empty() -> None:
 
     Raises:
         Refused: the database has archives.
-        Transient: the database does not answer.
     """
     if next(archives.references(), None) is not None:
         raise Refused("NOT_EMPTY", "the database has archives; expected an empty database from `cellar migrate`")
@@ -87,7 +86,6 @@ def rebuild_object(stored: StoredObject, on_damaged: OnDamaged) -> bool:
 
     Raises:
         Conflict: the object's inventory is damaged.
-        Transient: store or database does not answer.
     """
     found = ocfl.inventory_at(stored.key) or ocfl.inventory_at(f"{stored.key}/v1")
     inventory = interrupted.repaired(ocfl.reference_of(found)) if found else None

@@ -69,9 +69,6 @@ class Memory:
 
         Returns:
             The findings, and the number of all archives.
-
-        Raises:
-            Transient: store or database does not answer.
         """
         seen: set[str] = set()
 
@@ -148,11 +145,7 @@ class Memory:
 
 
 def check_again(reference: str) -> bool:
-    """Check an archive that has an open condition, and return whether it still has one.
-
-    Raises:
-        Transient: store or database does not answer.
-    """
+    """Check an archive that has an open condition, and return whether it still has one."""
     if reference not in conditions.references(reference):
         return False
     Memory().check([object_of(reference)])

@@ -145,9 +145,6 @@ def _begun(threads: ThreadPoolExecutor, batch: Sequence[StoredObject], *, is_qui
 def verify_object(stored: StoredObject, *, is_quick: bool = False) -> Fixity:
     """Verify one object: inventories, contents, versions, unknown files, deliveries, histories, the key, everything
     that the database calls complete, and the rows of the database.
-
-    Raises:
-        Transient: store or database does not answer.
     """
     return verify_together([stored], is_quick=is_quick)[0]
 

@@ -30,9 +30,6 @@ def verify_beside() -> Fixity:
     """Verify the files beside the archives: the files of the OCFL storage root, the key of the fingerprints, the
     definitions of endpoints, the sources, the anchors, the settlement reports and session events, which are named by
     their digests, and the discrepancies that belong to no archive.
-
-    Raises:
-        Transient: the store does not answer.
     """
     strange: dict[str, str] = {}
     sizes = dict(store().listed(settlement_reports.FOLDER, strange))

@@ -47,7 +47,6 @@ def evidence(reference: str, receipt_id: str, now: datetime, *, even_damaged: bo
     Raises:
         Conflict: the archive does not prove, and not `even_damaged`; or its inventory cannot be read.
         Refused: there is no such archive or receipt.
-        Transient: store or database does not answer.
     """
     request, view = stored_request(reference, receipt_id), archive_view.archive(reference, archive_view.WHOLE)
     if request is None and archives.has_version(receipt_id):

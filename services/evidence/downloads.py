@@ -23,7 +23,6 @@ def hand_out_request(reference: str, receipt_id: str, target: BinaryIO, *, even_
     Raises:
         Conflict: the archive does not prove, or the body does not match the receipt and must not be used.
         Refused: neither store nor inbox has the body.
-        Transient: the store, the inbox or the database does not answer.
     """
     request = stored_request(reference, receipt_id)
     if request and not even_damaged:
@@ -51,7 +50,6 @@ def file_chunks(reference: str, sha256: str, size_bytes: int) -> Iterator[bytes]
 
     Raises:
         Conflict: the store has lost the file or a part of it, or has other bytes. Also raised for the last chunk.
-        Transient: the store does not answer.
     """
     stored = ocfl.inventory(reference)
     if stored is None or sha256 not in stored.manifest:

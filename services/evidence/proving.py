@@ -25,9 +25,6 @@ def doubts(request: StoredRequest) -> tuple[FixityFinding, ...]:
     Reads the whole object, rebuilds each request in it, and holds it against the anchors of the store. A finding names
     a file by its digest and its role, since its name is people's data. A lost key speaks against nothing: it may have
     been destroyed on purpose, and the stored parts prove without it. `is_locked` says that the request does not.
-
-    Raises:
-        Transient: store or database does not answer.
     """
     stored = object_of(request.reference)
     key = seals.key_location(request.reference)
@@ -40,11 +37,7 @@ def doubts(request: StoredRequest) -> tuple[FixityFinding, ...]:
 
 
 def is_locked(request: StoredRequest) -> bool:
-    """Return whether a request has sealed values that cannot be opened, so that it cannot be rebuilt.
-
-    Raises:
-        Transient: the store does not answer.
-    """
+    """Return whether a request has sealed values that cannot be opened, so that it cannot be rebuilt."""
     if is_in_clear(request):
         return False
     try:

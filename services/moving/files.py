@@ -55,7 +55,6 @@ def bring(pair: Pair, note: MoveNote, on_bytes: OnBytes) -> Found:
 
     Raises:
         Conflict: the new storage does not give back what was written.
-        Transient: a storage does not answer.
     """
     found, begun, strange = Found(), set[Future[bool | str]](), dict[str, str]()
     with ThreadPoolExecutor(_AT_ONCE) as threads, one_fate():
@@ -89,7 +88,6 @@ def remove_surplus(pair: Pair, note: MoveNote) -> int:
 
     Raises:
         Conflict: a file of the new storage has another size than was brought.
-        Transient: a storage does not answer.
     """
     missed = 0
     for key, size_bytes in files(pair.target):
@@ -210,9 +208,6 @@ def bring_late(pair: Pair, note: MoveNote) -> int:
 
     Returns:
         How many files were brought.
-
-    Raises:
-        Transient: a storage does not answer.
     """
     late = 0
     for key, size_bytes in list(files(pair.source)):

@@ -94,9 +94,6 @@ def keep(reference: str, receipt_id: str) -> None:
     """Write a receipt's history from the database into its object, if the object exists; else the receipt still waits.
 
     A damaged history is set aside beside the new history, and blocks nothing.
-
-    Raises:
-        Transient: database or store does not answer.
     """
     object_key = ocfl.object_key(reference)
     before = found_rows(f"{object_key}/{path_of(receipt_id)}")
@@ -142,7 +139,6 @@ def restore(key: str) -> None:
 
     Raises:
         Conflict: the history is damaged, or belongs to another receipt or process.
-        Transient: database or store does not answer.
     """
     kept = completed(parsed(store().read_bytes(key), key), datetime.now(UTC))
     with writing() as session:
@@ -165,7 +161,6 @@ def kept_rows(key: str) -> Rows | None:
 
     Raises:
         Conflict: the history is damaged, or belongs to another receipt or process.
-        Transient: the store does not answer.
     """
     text = store().found_bytes(key)
     return None if text is None else parsed(text, key)

@@ -64,7 +64,6 @@ def repaired(reference: str) -> Inventory | None:
 
     Raises:
         Conflict: the object is damaged.
-        Transient: the store does not answer.
     """
     key = ocfl.object_key(reference)
     text = store().found_bytes(f"{key}/{INVENTORY}")

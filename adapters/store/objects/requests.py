@@ -64,11 +64,7 @@ class StoredRequest:
 
     @property
     def payment_terms(self) -> PaymentTerms:
-        """The terms on which the payments of the request are read.
-
-        Raises:
-            Transient: the store does not answer.
-        """
+        """The terms on which the payments of the request are read."""
         if self.read_on is not None:
             return read_terms(sources.with_defaults(self.read_on))
         return sources.payment_terms_of(self.source)
@@ -83,7 +79,6 @@ class StoredRequest:
         Raises:
             Locked: the archive's key is not available.
             Conflict: part of the request is missing or damaged.
-            Transient: the store does not answer.
         """
         return unsealed(self.skeleton(), self.all_cuts(), self._opener)
 
@@ -107,7 +102,6 @@ class StoredRequest:
         Raises:
             Locked: the archive's key is not available.
             Conflict: part of the request is missing or damaged.
-            Transient: the store does not answer.
         """
         return self._archive_in(self.clear_skeleton)
 
@@ -140,7 +134,6 @@ class StoredRequest:
 
         Raises:
             Conflict: the skeleton is missing or damaged.
-            Transient: the store does not answer.
         """
         try:
             return event_at_of(parse(self.skeleton()), self._zone())
@@ -171,7 +164,6 @@ class StoredRequest:
         Raises:
             Locked: the archive's key is not available.
             Conflict: part of the request is missing or damaged.
-            Transient: the store does not answer.
         """
         try:
             if REQUEST in self.keys:
@@ -189,7 +181,6 @@ class StoredRequest:
 
         Raises:
             Conflict: part of the request is missing or damaged.
-            Transient: the store does not answer.
         """
         if REQUEST in self.keys:
             return seals.clear_size_bytes(store().size(self.keys[REQUEST]) or 0)
@@ -203,7 +194,6 @@ class StoredRequest:
 
         Raises:
             Locked: the archive's key is not available, so the answer is unknown.
-            Transient: the store does not answer.
         """
         if any(store().digest_of(self.keys[name]) != sha256 for name, sha256 in self.digests.items()):
             return False
@@ -276,7 +266,6 @@ def stored_request(reference: str, receipt_id: str) -> StoredRequest | None:
 
     Raises:
         Conflict: the object is damaged.
-        Transient: the store does not answer.
     """
     inventory = ocfl.inventory(reference)
     return request_in(inventory, receipt_id) if inventory else None
@@ -306,7 +295,6 @@ def stored_version(reference: str, number: int) -> StoredRequest:
     Raises:
         Refused: the archive has no such version.
         Conflict: the object is damaged.
-        Transient: the store does not answer.
     """
     inventory = ocfl.inventory(reference)
     if inventory is None or not 1 <= number <= inventory.head:

@@ -13,9 +13,6 @@ from models.store.fixity import EMPTY_FOLDER, StoredObject
 def stored_objects() -> Iterator[StoredObject]:
     """Yield the objects of the store in the order of their keys. What lies outside objects comes as objects without a
     key.
-
-    Raises:
-        Transient: the store does not answer.
     """
     strange: dict[str, str] = {}
     found = store().listed(ocfl.ROOT, strange)

@@ -52,11 +52,7 @@ _MOST_NAMED = 3
 
 
 def differing_rows(opened: Sequence[Opened]) -> dict[str, list[FixityFinding]]:
-    """Find the rows of the database that say otherwise than the store, by the key of the object.
-
-    Raises:
-        Transient: the database does not answer.
-    """
+    """Find the rows of the database that say otherwise than the store, by the key of the object."""
     tables = (ArchiveRow, ReceiptRow, DeliveryRow, VersionRow, *_OF_THE_PAYLOAD)
     rows = recorded([each.reference for each in opened], tables)
     fingerprints = cache(seals.previewed_fingerprints)
