@@ -26,8 +26,8 @@ from adapters.store.objects.requests import stored_request
 from adapters.tables.runs import receipts
 from models.runs.receipt import DEFAULT_SOURCE, Identity
 from models.views.health import Check
+from services.custody.objects import object_of
 from services.custody.remembering import Memory
-from services.custody.verifying import object_of
 from services.health.checks import examined
 from services.health.systems import system_probes
 from services.processing.completion import complete

@@ -13,8 +13,7 @@ from contextvars import copy_context
 from itertools import cycle, islice
 from typing import BinaryIO, cast
 
-from adapters.anchors.leaf_reader import DAMAGED
-from adapters.anchors.leaves import Found, object_at, objects_in_bucket, objects_in_folder, text_of, tuples_of
+from adapters.anchors.leaves import DAMAGED, Found, object_at, objects_in_bucket, objects_in_folder, text_of, tuples_of
 from adapters.files.storage import LocalFolder, Storage
 from adapters.files.store import store
 from adapters.platform.cancellation import checkpoint
@@ -40,7 +39,7 @@ def every_text(on_damaged: OnDamaged) -> Iterator[bytes]:
 
 
 def texts_of(keys: Iterable[str], on_damaged: OnDamaged) -> Iterator[bytes]:
-    """Yield the texts of the leaves of some objects of the store, in the order of `keys`. Keys without one are skipped."""
+    """Yield the texts of the leaves of some objects of the store, in the order of `keys`, where there is one."""
     there = store()
     found = (object_at(there, key) for key in keys)
     yield from there.suited(
@@ -110,7 +109,7 @@ def _lines(output: BinaryIO) -> list[bytes]:
 def _reader(folder: LocalFolder, number: int, of: int) -> Iterator[BinaryIO]:
     process = subprocess.Popen(  # noqa: S603 -- our own program
         command_of_child(
-            [sys.executable, "-P", "-m", "adapters.anchors.leaf_reader", str(folder.path), str(number), str(of)]
+            [sys.executable, "-P", "-m", "adapters.anchors.leaves", str(folder.path), str(number), str(of)]
         ),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 
 from adapters.peers.addresses import addresses_of, host_and_port, is_public
-from adapters.platform.tls import tls_context
+from adapters.peers.answers import tls_context
 from adapters.settings.settings import settings
 from domain.words.catalogue import word
 from models.errors import Refused, Transient

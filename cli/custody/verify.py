@@ -6,7 +6,7 @@ A note in the data folder has the progress, so that an interrupted check can be 
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -17,8 +17,10 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     DownloadColumn,
+    MofNCompleteColumn,
     Progress,
     TaskProgressColumn,
+    TextColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
@@ -27,15 +29,64 @@ from adapters.files import bucket
 from adapters.platform.durable import write_file
 from adapters.settings.settings import settings
 from adapters.tables.archives import archives
-from cli.custody.judged_again import judge_again, print_judged
-from cli.terminal import time_text
+from cli.terminal import cell, time_text
 from models.archive.verdict import Judged
 from models.errors import Conflict, Refused
 from models.store.condition import OF_FAULTS
 from models.store.fixity import NOTHING, Fault, Fixity, FixityFinding, StoredObject
 from services.anchors.anchors import Held, hold
+from services.custody.judging_again import judge_objects
+from services.custody.objects import drawn, object_of, stored_objects
 from services.custody.remembering import Memory
-from services.custody.verifying import absent_store, drawn, object_of, stored_objects
+from services.custody.verifying import absent_store
+
+_MOST_SHOWN = 50
+
+
+def judge_again(objects: Sequence[StoredObject] | None, share: float) -> Judged:
+    """Judge the signed documents of objects again; without `objects`, of a random share of the store.
+
+    Raises as `judge_objects` does.
+    """
+    seed = time.time_ns()
+
+    def chosen() -> Iterator[StoredObject]:
+        return drawn(stored_objects(), share, seed) if objects is None else iter(objects)
+
+    with _bar(chosen) as advance:
+        return judge_objects(chosen(), lambda _, __: advance())
+
+
+@contextmanager
+def _bar(objects: Callable[[], Iterator[StoredObject]]) -> Iterator[Callable[[], None]]:
+    """Show the progress on a terminal. For this, the objects are listed once before they are judged."""
+    console = Console(stderr=True)
+    columns = (TextColumn("signatures"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        total = sum(1 for each in objects() if each.key) if console.is_terminal else 0
+        task = progress.add_task("signatures", total=total)
+        yield lambda: progress.advance(task)
+
+
+def print_judged(console: Console, judged: Judged) -> None:
+    for wrong in judged.contradictions:
+        console.print(
+            f"contradicted: {wrong.key}: {wrong.about}: the kept verdict says {wrong.kept}, found {wrong.found}; a "
+            "person must look at the document, since neither time nor trust roots explain it"
+        )
+    for key, reason in judged.unjudged:
+        console.print(f"not judged: {key}: {reason}")
+    for key, reason in judged.unkept:
+        console.print(f"not kept: {key}: {reason}")
+    for change in judged.changes[:_MOST_SHOWN]:
+        said = f"{change.before} → {change.now}{' (worse)' if change.is_worse else ''}"
+        console.print(f"judged differently: {cell(change.reference)}, version {change.version}: {said}")
+    if judged.changes_in_all > _MOST_SHOWN:
+        more = judged.changes_in_all - _MOST_SHOWN
+        console.print(f"and {more:,} more judged differently; `cellar show REFERENCE` shows each")
+    result = "no contradiction" if judged.is_sound else "NOT SOUND"
+    console.print(f"{judged.documents} signed documents judged again, {judged.kept} new judgements kept: {result}")
+
 
 _NOTED_EVERY_S = 2
 
@@ -174,7 +225,7 @@ def verify(  # noqa: PLR0913 -- a parameter per option
 
 def _verify_some(references: Iterable[str], memory: Memory) -> tuple[Fixity, int]:
     objects = _objects_of(references)
-    with _bar(lambda: objects) as advance:
+    with _verify_bar(lambda: objects) as advance:
         return memory.check(objects, lambda verified, _: advance(verified)), len(objects)
 
 
@@ -195,7 +246,7 @@ def _objects_of(references: Iterable[str]) -> list[StoredObject]:
 def _verify_store(note: Note, share: float, memory: Memory) -> tuple[Fixity, int]:
     """Verify a share of the store, and return the findings and the number of all archives."""
     seed, after, earlier = note.seed, note.last_key, note.fixity
-    with _bar(lambda: drawn(stored_objects(), share, seed, after), earlier.size_bytes) as advance:
+    with _verify_bar(lambda: drawn(stored_objects(), share, seed, after), earlier.size_bytes) as advance:
 
         def take(verified: StoredObject, fixity: Fixity) -> None:
             note.take(verified, fixity)
@@ -207,7 +258,7 @@ def _verify_store(note: Note, share: float, memory: Memory) -> tuple[Fixity, int
 
 
 @contextmanager
-def _bar(
+def _verify_bar(
     objects: Callable[[], Iterable[StoredObject]], done_bytes: int = 0
 ) -> Iterator[Callable[[StoredObject], None]]:
     """Show the progress on a terminal. For this, the objects are listed once before they are read."""

@@ -16,11 +16,10 @@ from rich.progress import Progress
 from rich.table import Column, Table
 
 from adapters.settings.settings import settings
-from cli.simulation.comparison import Comparison, Events, Sent
 from cli.simulation.payloads.forms import TEMPLATE_IDS
 from cli.simulation.payloads.scenarios import Outcome, Values
 from cli.simulation.payloads.session_events import events_before
-from cli.simulation.receiver import NoComparison, Receiver, wait_for_all
+from cli.simulation.receiver import Comparison, Events, NoComparison, Receiver, Sent, wait_for_all
 from models.errors import WrongUse
 from models.runs.receipt import DEFAULT_SOURCE
 

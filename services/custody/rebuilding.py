@@ -17,7 +17,7 @@ from models.errors import Conflict, Refused
 from models.runs.receipt import ReceiptRow
 from models.store.fixity import StoredObject
 from models.store.inventory import Inventory
-from services.completeness.restoring import restore_events
+from services.completeness.session_events import restore_events
 from services.messages.endpoints import restore_endpoints
 from services.payments.duplicates import reconcile_all_duplicates
 from services.payments.holds import reconcile_all_holds

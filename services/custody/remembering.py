@@ -15,7 +15,9 @@ from adapters.tables.conditions import Found
 from models.errors import Transient
 from models.store.condition import OF_CHECKS, OF_FAULTS, ConditionCode, Subject
 from models.store.fixity import NOTHING, Fault, Fixity, FixityFinding, StoredObject
-from services.custody.verifying import drawn, missing, object_of, stored_objects, verify_beside, verify_objects
+from services.custody.objects import drawn, object_of, stored_objects
+from services.custody.verifying import missing, verify_objects
+from services.custody.verifying_records import verify_beside
 
 OnVerified = Callable[[StoredObject, Fixity], None]
 log = structlog.get_logger()

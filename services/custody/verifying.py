@@ -28,36 +28,24 @@ from models.store.fixity import (
     strange_thing,
     unnamed,
 )
-from services.custody.objects.listing import drawn, listed, object_of, stored_objects
-from services.custody.objects.losses import losses, lost_rows, wrong_judgements
-from services.custody.objects.opened import Files, Opened
-from services.custody.objects.verifying_inventories import (
+from services.custody.object_checks import (
+    MOST_BYTES,
     extras,
     is_begun_object,
-    wrong_declaration,
-    wrong_inventories,
-    wrong_sidecar,
-)
-from services.custody.objects.verifying_rows import differing_rows
-from services.custody.objects.verifying_versions import (
-    MOST_BYTES,
+    losses,
+    lost_rows,
     wrong_contents,
+    wrong_declaration,
     wrong_deliveries,
+    wrong_inventories,
+    wrong_judgements,
+    wrong_sidecar,
     wrong_times,
     wrong_versions,
 )
-from services.custody.verifying_records import contradicts_itself, findings, verify_beside, wrong_key
-
-__all__ = [
-    "absent_store",
-    "drawn",
-    "missing",
-    "object_of",
-    "stored_objects",
-    "verify_beside",
-    "verify_object",
-    "verify_objects",
-]
+from services.custody.object_rows import differing_rows
+from services.custody.objects import Files, Opened, listed, stored_objects
+from services.custody.verifying_records import contradicts_itself, findings, wrong_key
 
 _MARK = "the mark of the store, which its first archive makes"
 _AT_ONCE = 4
@@ -118,7 +106,7 @@ def _batches(objects: Iterable[StoredObject]) -> Iterator[list[StoredObject]]:
             yield batch
             batch, size_bytes = [], 0
         batch.append(each)
-        size_bytes += _size_bytes(each)
+        size_bytes += each.size_bytes
         if _is_large(each):
             yield batch
             batch, size_bytes = [], 0
@@ -127,11 +115,7 @@ def _batches(objects: Iterable[StoredObject]) -> Iterator[list[StoredObject]]:
 
 
 def _is_large(stored: StoredObject) -> bool:
-    return _size_bytes(stored) >= store().worth_a_thread_bytes
-
-
-def _size_bytes(stored: StoredObject) -> int:
-    return sum(stored.sizes.values())
+    return stored.size_bytes >= store().worth_a_thread_bytes
 
 
 def _begun(threads: ThreadPoolExecutor, batch: Sequence[StoredObject], *, is_quick: bool) -> Future[list[Fixity]]:
@@ -190,7 +174,7 @@ def _verified(objects: Sequence[StoredObject], *, is_quick: bool) -> list[Fixity
         for key, its in differing_rows(sound).items():
             found[key] += its
     return [
-        Fixity(1, len(each.sizes), _size_bytes(each), tuple(_with_strange(each, found[each.key]))) for each in objects
+        Fixity(1, len(each.sizes), each.size_bytes, tuple(_with_strange(each, found[each.key]))) for each in objects
     ]
 
 

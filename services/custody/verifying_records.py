@@ -14,7 +14,7 @@ from adapters.store.objects.history import Rows
 from adapters.tables.archives import archives
 from adapters.tables.completeness import session_events as table
 from adapters.tables.messages import endpoints
-from domain.completeness.batches import events_in
+from domain.completeness.session_events import events_in
 from domain.payments.identity import discrepancy_id
 from models.completeness.processes import ReceivedEvent
 from models.discrepancies import DiscrepancyRow

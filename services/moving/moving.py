@@ -27,7 +27,7 @@ from adapters.database.transactions import engine
 from adapters.files.move_note import MoveNote, note_at
 from adapters.inbox import move_mark
 from adapters.peers import receiver
-from adapters.platform.locks import held
+from adapters.platform.durable import held
 from adapters.settings.settings import Settings, settings
 from models.errors import Conflict
 from models.runs.run import Leased, LeaseRow

@@ -12,7 +12,8 @@ import pytest
 
 from adapters.settings.settings import Settings
 from adapters.store.objects import judgements
-from services.custody.verifying import object_of, stored_objects, verify_objects
+from services.custody.objects import object_of, stored_objects
+from services.custody.verifying import verify_objects
 from tests import pdfs
 from tests.cli.conftest import Cellar
 from tests.conftest import LONGEST_S

@@ -17,8 +17,7 @@ from models.completeness.processes import Closing, MissingProcessRow, SessionEve
 from models.errors import Refused
 from models.messages.event import EventRow
 from models.runs.receipt import Delivery, DeliveryRow
-from services.completeness.alerting import announce_missing
-from services.completeness.finding_missing import find_missing
+from services.completeness.finding_missing import announce_missing, find_missing
 from services.completeness.reconciling import Reconciled, reconcile_list
 from tests.flows.workers import SECRET
 from tests.lists import DESTINATION, HEADS, local, workbook

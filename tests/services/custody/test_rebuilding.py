@@ -21,8 +21,9 @@ from flows.process_archive import process_archive
 from models.errors import Refused
 from models.runs.run import Trigger
 from models.views.archives.payments import Explanation
+from services.custody.objects import object_of, stored_objects
 from services.custody.rebuilding import Rebuilt, check_empty, rebuild
-from services.custody.verifying import missing, object_of, stored_objects
+from services.custody.verifying import missing
 from services.payments import discrepancies, recorded
 from services.processing.persisting import persist
 from services.triggering.trigger import trigger

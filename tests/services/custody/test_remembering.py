@@ -17,8 +17,9 @@ from models.runs.cause import Cause
 from models.store.condition import OF_CHECKS
 from models.store.fixity import NOTHING, Fault, Fixity, FixityFinding, StoredObject, unnamed
 from models.views.archives.archives import ArchiveQuery
+from services.custody.objects import object_of
 from services.custody.remembering import Memory, check_again
-from services.custody.verifying import missing, object_of, verify_object
+from services.custody.verifying import missing, verify_object
 from services.views import archive_list, archive_view
 from services.views.troubles import failures
 from tests.installations import archived, checked, damaged_file, database_that_is_away

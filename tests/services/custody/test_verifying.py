@@ -19,7 +19,9 @@ from adapters.store import ocfl
 from adapters.store.objects import history, kept_discrepancies
 from models.errors import Refused, Transient
 from models.store.fixity import EMPTY_FOLDER, Fault, Fixity, StoredObject
-from services.custody.verifying import drawn, missing, object_of, stored_objects, verify_beside, verify_objects
+from services.custody.objects import drawn, object_of, stored_objects
+from services.custody.verifying import missing, verify_objects
+from services.custody.verifying_records import verify_beside
 from services.processing.persisting import persist
 from tests.flows.conftest import received
 from tests.installations import archived, finished

@@ -16,7 +16,8 @@ from models.sources import StatedTerms
 from models.store.fixity import Fault
 from models.views.archives.archives import ArchiveQuery, ArchiveView
 from services import sources
-from services.custody.verifying import object_of, verify_object
+from services.custody.objects import object_of
+from services.custody.verifying import verify_object
 from services.views import archive_list, archive_view
 from services.views.differences import version_differences
 from tests.flows.databases import in_new_database
