@@ -4,7 +4,6 @@ Progress is kept in the store, beside the results of the run, so that every work
 """
 
 import logging
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -261,47 +260,25 @@ class Failure:
     is_transient: bool
 
 
-class Work:
-    """The deliveries of a batch, for several threads. The deliveries of one process stay together and in order."""
-
-    def __init__(self, deliveries: Iterable[Delivery]) -> None:
-        in_order = sorted(deliveries, key=lambda each: (each.reference, each.delivery_id))
-        self._left = deque([list(its) for _, its in groupby(in_order, lambda each: each.reference)])
-        self.done: list[Delivery] = []
-        self.failures: list[Failure] = []
-
-    def archive(self) -> None:
-        """Archive the deliveries of one process after the other, until none is left. A failure stops no other."""
-        while self._left:
-            try:
-                its = self._left.popleft()
-            except IndexError:
-                return  # another thread was faster
-            for delivery in its:
-                checkpoint()
-                failure = _failure(delivery)
-                if failure:
-                    self.failures.append(failure)
-                else:
-                    self.done.append(delivery)
+def by_process(deliveries: Iterable[Delivery]) -> list[list[Delivery]]:
+    """Return deliveries with those of one process together and in order."""
+    in_order = sorted(deliveries, key=lambda each: (each.reference, each.delivery_id))
+    return [list(its) for _, its in groupby(in_order, lambda each: each.reference)]
 
 
-class Leaving:
-    """The complete deliveries of a batch, for several threads."""
+def archive(its: Iterable[Delivery]) -> list[Delivery | Failure]:
+    """Archive the deliveries of a process one after the other. A failure, in place of its delivery, stops no other."""
+    done = list[Delivery | Failure]()
+    for delivery in its:
+        checkpoint()
+        done.append(_failure(delivery) or delivery)
+    return done
 
-    def __init__(self, deliveries: Iterable[Delivery]) -> None:
-        self._left = deque(deliveries)
 
-    def leave(self) -> None:
-        """Write the history of each receipt into the store, and remove the receipt from the inbox. Idempotent."""
-        while self._left:
-            checkpoint()
-            try:
-                delivery = self._left.popleft()
-            except IndexError:
-                return
-            history.keep(delivery.reference, delivery.receipt_id)
-            leave_inbox(delivery.receipt_id)
+def leave(delivery: Delivery) -> None:
+    """Write the history of a complete receipt into the store, and remove the receipt from the inbox. Idempotent."""
+    history.keep(delivery.reference, delivery.receipt_id)
+    leave_inbox(delivery.receipt_id)
 
 
 def _failure(delivery: Delivery) -> Failure | None:

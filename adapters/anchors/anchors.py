@@ -29,7 +29,7 @@ from adapters.anchors import leaves_file
 from adapters.anchors.leaves_file import LeavesFile, tree_root
 from adapters.files.storage import Storage
 from adapters.settings.settings import settings
-from domain.anchors import anchor_root, index_text, is_included, read_index, read_statement, statement_text
+from domain.anchors import anchor_root, index_text, is_included, read_index, read_leaf, read_statement, statement_text
 from models.errors import Conflict, Transient
 from models.store.anchor import AnchorProof, Block, Inclusion, Leaf, Statement
 
@@ -209,14 +209,14 @@ def leaves_of(storage: Storage, anchor: Anchor) -> Iterator[Leaf]:
     Raises:
         Conflict: leaves or index are missing or damaged.
     """
-    blocks = blocks_of(storage, anchor)
-    if blocks:
-        yield from leaves_file.read_leaves(storage, anchor.key("leaves.gz"), blocks)
+    for block in blocks_of(storage, anchor):
+        yield from map(read_leaf, leaves_file.texts_of(storage, anchor.key("leaves.gz"), block))
 
 
 def check_leaves(storage: Storage, anchor: Anchor) -> None:
     """Check that a storage has the leaves that an anchor's statement names. Raises as `leaves_of`."""
-    leaves_file.check_leaves(storage, anchor.key("leaves.gz"), blocks_of(storage, anchor))
+    for block in blocks_of(storage, anchor):
+        leaves_file.texts_of(storage, anchor.key("leaves.gz"), block)
 
 
 def leaf_in(storage: Storage, anchor: Anchor, object_key: str) -> Leaf | None:

@@ -40,6 +40,8 @@ _JUDGEMENT = re.compile(rf"{LOGS}/verdicts/.+")
 _TUPLES = 3
 _TUPLE = re.compile(r"[0-9a-f]{3}")
 
+DAMAGED = b"!"
+
 Found = tuple[str, list[str]]
 """An object: its key, and the paths in it of the files of its logs."""
 
@@ -82,15 +84,16 @@ def object_at(storage: Storage, key: str) -> Found:
 
 
 def text_of(storage: Storage, found: Found) -> bytes | None:
-    """Return the text of an object's leaf as it is now; None where it has no whole version yet.
-
-    Raises:
-        Conflict: the inventory or a log is damaged.
+    """Return the text of an object's leaf as it is now; `!` and the key of a damaged object; None where it has no whole
+    version yet.
     """
     try:
         leaf = leaf_of(storage, found)
     except Conflict:  # or a writer has replaced the log since it was listed
-        leaf = leaf_of(storage, object_at(storage, found[0]))
+        try:
+            leaf = leaf_of(storage, object_at(storage, found[0]))
+        except Conflict:
+            return DAMAGED + found[0].encode()
     return leaf_text(leaf) if leaf else None
 
 
@@ -221,26 +224,13 @@ def _transient(error: OSError) -> Transient:
     return Transient(summary, system=System.STORE)
 
 
-DAMAGED = b"!"
-
-
 def main(folder: Folder, number: int, of: int) -> None:
     gc.disable()  # nothing here makes cycles, and there are many small objects
-    for each in tuples_of(folder)[number::of]:
-        lines = b"".join(_lines(folder, each))
+    for first in tuples_of(folder)[number::of]:
+        texts = (text_of(folder, each) for each in objects_in_folder(folder, [first]))
+        lines = b"".join(each + b"\n" for each in texts if each is not None)
         sys.stdout.buffer.write(b"%d\n%b" % (len(lines), lines))
     sys.stdout.buffer.flush()
-
-
-def _lines(folder: Folder, first: str) -> Iterator[bytes]:
-    for found in objects_in_folder(folder, [first]):
-        try:
-            text = text_of(folder, found)
-        except Conflict:
-            yield b"%b%b\n" % (DAMAGED, found[0].encode())
-        else:
-            if text is not None:
-                yield text + b"\n"
 
 
 if __name__ == "__main__":

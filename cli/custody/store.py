@@ -57,12 +57,12 @@ def anchor(
     require_store()
     with bucket.patient():
         made = make(datetime.now(UTC), whole=whole)
-    _print(made, as_json=as_json)
+    _print_anchor(made, as_json=as_json)
     if not made.is_whole:
         raise typer.Exit(1)
 
 
-def _print(made: Made, *, as_json: bool) -> None:
+def _print_anchor(made: Made, *, as_json: bool) -> None:
     statement = made.anchor.statement
     if as_json:
         found = {
@@ -99,12 +99,12 @@ def rebuild_database(*, as_json: Json = False) -> None:
         damaged = [{"key": key, "reason": reason} for key, reason in rebuilt.damaged]
         typer.echo(json.dumps(asdict(rebuilt) | {"damaged": damaged}))
     else:
-        _rebuild_print(rebuilt)
+        _print_rebuilt(rebuilt)
     if rebuilt.damaged:
         raise typer.Exit(1)
 
 
-def _rebuild_print(rebuilt: Rebuilt) -> None:
+def _print_rebuilt(rebuilt: Rebuilt) -> None:
     typer.echo(f"{rebuilt.archives} archives are in the database again; the sweep archives the deliveries in the inbox")
     others = {"settlement reports": rebuilt.reports, "session events": rebuilt.events}
     others |= {"refused deliveries": rebuilt.refused, "endpoints": rebuilt.endpoints}

@@ -29,7 +29,7 @@ from adapters.files import bucket
 from adapters.platform.durable import write_file
 from adapters.settings.settings import settings
 from adapters.tables.archives import archives
-from cli.terminal import cell, time_text
+from cli.terminal import Json, cell, time_text
 from models.archive.verdict import Judged
 from models.errors import Conflict, Refused
 from models.store.condition import OF_FAULTS
@@ -53,19 +53,8 @@ def judge_again(objects: Sequence[StoredObject] | None, share: float) -> Judged:
     def chosen() -> Iterator[StoredObject]:
         return drawn(stored_objects(), share, seed) if objects is None else iter(objects)
 
-    with _bar(chosen) as advance:
-        return judge_objects(chosen(), lambda _, __: advance())
-
-
-@contextmanager
-def _bar(objects: Callable[[], Iterator[StoredObject]]) -> Iterator[Callable[[], None]]:
-    """Show the progress on a terminal. For this, the objects are listed once before they are judged."""
-    console = Console(stderr=True)
-    columns = (TextColumn("signatures"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        total = sum(1 for each in objects() if each.key) if console.is_terminal else 0
-        task = progress.add_task("signatures", total=total)
-        yield lambda: progress.advance(task)
+    with _bar(chosen, is_counted=True) as advance:
+        return judge_objects(chosen(), lambda judged, _: advance(judged))
 
 
 def print_judged(console: Console, judged: Judged) -> None:
@@ -175,7 +164,6 @@ def json_of(held: Held | None) -> dict[str, object]:
 
 _NOTHING_TO_DO = "Nothing to do: the next run of the archive completes it."
 _console = Console(markup=False, emoji=False, soft_wrap=True)
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
 def verify(  # noqa: PLR0913 -- a parameter per option
@@ -225,7 +213,7 @@ def verify(  # noqa: PLR0913 -- a parameter per option
 
 def _verify_some(references: Iterable[str], memory: Memory) -> tuple[Fixity, int]:
     objects = _objects_of(references)
-    with _verify_bar(lambda: objects) as advance:
+    with _bar(lambda: objects) as advance:
         return memory.check(objects, lambda verified, _: advance(verified)), len(objects)
 
 
@@ -246,7 +234,7 @@ def _objects_of(references: Iterable[str]) -> list[StoredObject]:
 def _verify_store(note: Note, share: float, memory: Memory) -> tuple[Fixity, int]:
     """Verify a share of the store, and return the findings and the number of all archives."""
     seed, after, earlier = note.seed, note.last_key, note.fixity
-    with _verify_bar(lambda: drawn(stored_objects(), share, seed, after), earlier.size_bytes) as advance:
+    with _bar(lambda: drawn(stored_objects(), share, seed, after), earlier.size_bytes) as advance:
 
         def take(verified: StoredObject, fixity: Fixity) -> None:
             note.take(verified, fixity)
@@ -258,20 +246,22 @@ def _verify_store(note: Note, share: float, memory: Memory) -> tuple[Fixity, int
 
 
 @contextmanager
-def _verify_bar(
-    objects: Callable[[], Iterable[StoredObject]], done_bytes: int = 0
+def _bar(
+    objects: Callable[[], Iterable[StoredObject]], done: int = 0, *, is_counted: bool = False
 ) -> Iterator[Callable[[StoredObject], None]]:
-    """Show the progress on a terminal. For this, the objects are listed once before they are read."""
+    """Show the progress on a terminal, in objects or in bytes. For this, the objects are listed once before."""
     console = Console(stderr=True)
-    columns = (BarColumn(), TaskProgressColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    of_bytes = (TaskProgressColumn(), DownloadColumn(), TransferSpeedColumn())
+    amounts = (TextColumn("signatures"), MofNCompleteColumn()) if is_counted else of_bytes
+
+    def size(each: StoredObject) -> int:
+        return bool(each.key) if is_counted else each.size_bytes
+
+    columns = (BarColumn(), *amounts, TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        left_bytes = sum(map(_size_bytes, objects())) if console.is_terminal else 0
-        task = progress.add_task("verify", total=done_bytes + left_bytes, completed=done_bytes)
-        yield lambda verified: progress.advance(task, _size_bytes(verified))
-
-
-def _size_bytes(stored: StoredObject) -> int:
-    return sum(stored.sizes.values())
+        left = sum(map(size, objects())) if console.is_terminal else 0
+        task = progress.add_task("verify", total=done + left, completed=done)
+        yield lambda each: progress.advance(task, size(each))
 
 
 def _print(fixity: Fixity, in_all: int, judged: Judged | None, held: Held | None, *, as_json: bool) -> None:

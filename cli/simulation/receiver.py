@@ -34,33 +34,20 @@ def differences(expectation: Outcome, found: Outcome, *, waited: bool) -> list[s
     return [name for name, value in expected.items() if getattr(found, name) != value]
 
 
-@dataclass(frozen=True)
-class Events:
-    """The session events that were sent and acknowledged, and the references of the archives that were left out."""
-
-    sent: int = 0
-    acknowledged: int = 0
-    left_out: tuple[str, ...] = ()
-
-    def after(self, statuses: Sequence[str]) -> "Events":
-        """Return what became of all events, after the answers to further events, by their status."""
-        acknowledged = sum(each == "0" for each in statuses)
-        return replace(self, sent=self.sent + len(statuses), acknowledged=self.acknowledged + acknowledged)
-
-    def without(self, reference: str) -> "Events":
-        return replace(self, left_out=(*self.left_out, reference))
-
-
-@dataclass(frozen=True)
+@dataclass
 class Comparison:
-    """The outcomes of all archives, or the `error` that prevents a comparison."""
+    """The outcomes of all archives, or the `error` that prevents a comparison; how many session events were sent and
+    acknowledged; and the references of the archives that were left out.
+    """
 
     url: str
     seed: int
     waited: bool
-    sent: Sequence[Sent]
     error: str = ""
-    events: Events = field(default_factory=Events)
+    sent: Sequence[Sent] = ()
+    events: int = 0
+    acknowledged: int = 0
+    left_out: list[str] = field(default_factory=list)
 
     def differences(self, one: Sent) -> list[str]:
         return differences(one.expectation, one.found, waited=self.waited)
@@ -71,8 +58,7 @@ class Comparison:
 
     @property
     def is_good(self) -> bool:
-        are_acknowledged = self.events.sent == self.events.acknowledged
-        return not self.error and are_acknowledged and self.as_expected == len(self.sent)
+        return not self.error and self.events == self.acknowledged and self.as_expected == len(self.sent)
 
 
 _POLL_INTERVAL_S = 0.5

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from contextvars import copy_context
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby, islice, pairwise
 from pathlib import Path
@@ -44,7 +44,7 @@ from domain.anchors import leaf_text, read_leaf
 from models.errors import Conflict, Transient, Unreadable
 from models.store.anchor import AnchorProof, Leaf
 from models.store.fixity import Fault, FixityFinding
-from services.anchors.chain import Link, chain, readable, target
+from services.anchors.chain import chain, readable, target
 
 _ANCHORS_AT_ONCE = 32  # each has a block of leaves in memory
 _LINES_AT_ONCE = 1000
@@ -272,29 +272,21 @@ def proof_of(reference: str) -> AnchorProof | None:
     return proof
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Held:
-    """The store, held against an anchor. `anchor` is None where no anchor with the root was found.
+    """The store, held against an anchor. `number` and `at` are None where no anchor with the root was found.
 
     `covered` counts the objects that the anchor names, `newer` those of them that have later versions, and `uncovered`
     the objects of the store that it does not name.
     """
 
     root: str
-    number: int | None
-    at: datetime | None
-    covered: int
-    newer: int
-    uncovered: int
-    findings: tuple[FixityFinding, ...]
-
-
-@dataclass(slots=True)
-class _Tally:
+    number: int | None = None
+    at: datetime | None = None
     covered: int = 0
     newer: int = 0
     uncovered: int = 0
-    findings: list[FixityFinding] = field(default_factory=list)
+    findings: tuple[FixityFinding, ...] = ()
 
 
 def hold(against: str, references: Sequence[str] = ()) -> Held:
@@ -307,23 +299,20 @@ def hold(against: str, references: Sequence[str] = ()) -> Held:
     Raises:
         WrongUse: `against` is neither a root nor the path of a statement.
     """
-    tally = _Tally()
     wanted = target(against)
-    links = chain(wanted, tally.findings.append)
-    sources = readable(links, tally.findings.append)
+    held, findings = Held(wanted.root), list[FixityFinding]()
+    links = chain(wanted, findings.append)
+    if links:
+        held.number, held.at = links[0].anchor.statement.number, links[0].anchor.statement.at
+    sources = readable(links, findings.append)
     if references:
-        _check(((named(sources, key), object_at(store(), key)) for key in map(ocfl.object_key, references)), tally)
+        keys = map(ocfl.object_key, references)
+        _check(((named(sources, key), object_at(store(), key)) for key in keys), held, findings)
     else:
         with named_objects(sources) as names:
-            _check(_paired(names, _objects()), tally)
-    return _held(wanted.root, links, tally)
-
-
-def _held(root: str, links: Sequence[Link], tally: _Tally) -> Held:
-    statement = links[0].anchor.statement if links else None
-    findings = tuple(dict.fromkeys(tally.findings))
-    number, at = (statement.number, statement.at) if statement else (None, None)
-    return Held(root, number, at, tally.covered, tally.newer, tally.uncovered, findings)
+            _check(_paired(names, _objects()), held, findings)
+    held.findings = tuple(dict.fromkeys(findings))
+    return held
 
 
 def _objects() -> Iterator[Found]:
@@ -342,7 +331,7 @@ def _paired(names: Iterator[Named], objects: Iterator[Found]) -> Iterator[tuple[
         found = next(objects, None) if found and found[0] == key else found
 
 
-def _check(pairs: Iterable[tuple[Named, Found]], tally: _Tally) -> None:
+def _check(pairs: Iterable[tuple[Named, Found]], held: Held, findings: list[FixityFinding]) -> None:
     left = iter(pairs)
     with ThreadPoolExecutor(_THREADS) as threads:
         while page := list(islice(left, _OBJECTS_AT_ONCE)):
@@ -353,10 +342,10 @@ def _check(pairs: Iterable[tuple[Named, Found]], tally: _Tally) -> None:
                 reading = [threads.submit(copy_context().run, _checked, name, found) for name, found in page]
                 checked = [each.result() for each in reading]
             for (name, _), (newer, found) in zip(page, checked, strict=True):
-                tally.covered += bool(name.leaves)
-                tally.uncovered += not name.leaves
-                tally.newer += newer
-                tally.findings += found
+                held.covered += bool(name.leaves)
+                held.uncovered += not name.leaves
+                held.newer += newer
+                findings += found
 
 
 def _checked(name: Named, found: Found) -> tuple[bool, list[FixityFinding]]:

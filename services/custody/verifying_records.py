@@ -129,7 +129,7 @@ def _wrong_sources() -> Iterator[FixityFinding]:
 
 def _wrong_report(report_id: str) -> Iterator[FixityFinding]:
     key = settlement_reports.report_key(report_id)
-    found = _digest(key)
+    found = store().digest_of(key)
     if found is None:
         yield FixityFinding(key, Fault.MISSING, "a settlement report", "nothing")
     elif found != report_id:
@@ -155,17 +155,6 @@ def _is_whole(key: str) -> bool:
         return rows is None or not contradicts_itself(rows, None)  # none: it may be set aside
     except Conflict:
         return False
-
-
-def _digest(key: str) -> str | None:
-    digest = hashlib.sha256()
-    try:
-        for chunk in store().chunks(key):
-            checkpoint()
-            digest.update(chunk)
-    except FileNotFoundError:
-        return None
-    return digest.hexdigest()
 
 
 def _verify_events() -> Fixity:

@@ -13,6 +13,7 @@ from adapters.files.bag import BagFile, write_bag
 from adapters.files.store import store
 from adapters.settings.settings import settings
 from adapters.store import ocfl
+from adapters.store.objects import judgements
 from adapters.store.objects.deliveries import delivery_path
 from adapters.store.objects.requests import StoredRequest, stored_request, stored_version
 from adapters.store.ocfl import CUTS, SCANS, SKELETON, VERDICT
@@ -33,9 +34,6 @@ from models.views.archives.archives import ArchiveView, DeliveryView
 from services.anchors.anchors import proof_of
 from services.evidence.downloads import doubts, is_in_clear, is_locked, readable, refuse_doubtful
 from services.views import archive_view
-
-_JUDGEMENTS = "verdicts"
-"""The folder in an object's logs with later judgements on signed documents, by the receipt of their version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +78,7 @@ def parts(request: StoredRequest, *, are_whole: bool) -> Iterator[BagFile]:
     if not request.is_version:
         yield _of_key("delivery.json", f"{key}/{delivery_path(request.receipt_id)}")
     judged = stored_version(request.reference, request.version).receipt_id
-    for judgement, _ in store().listed(f"{key}/{ocfl.LOGS}/{_JUDGEMENTS}/{judged}"):
+    for judgement, _ in store().listed(f"{key}/{ocfl.LOGS}/{judgements.FOLDER}/{judged}"):
         yield _of_key(f"judgements/{PurePosixPath(judgement).name}", judgement)
 
 
