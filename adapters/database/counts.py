@@ -22,11 +22,7 @@ class Counts:
 
 
 def counts() -> Counts:
-    """Count archives and notifications by state, and discrepancies by code and state.
-
-    Raises:
-        Transient: the database does not answer.
-    """
+    """Count archives and notifications by state, and discrepancies by code and state."""
     with reading() as session:
         return Counts(
             archives=_zeros((state,) for state in State) | _by(session, ArchiveRow.state),

@@ -48,7 +48,6 @@ def archives_by_state() -> dict[str, int]:
     """Return the number of archives in each state that occurs.
 
     Raises:
-        Transient: the database does not answer.
         Unusable: it has other tables than expected, or is not made yet.
     """
     check_file()
@@ -67,11 +66,7 @@ def clock() -> datetime | None:
 
 
 def connections() -> Connections | None:
-    """Return the connections of the database's server; None for a file, which has none.
-
-    Raises:
-        Transient: the database does not answer.
-    """
+    """Return the connections of the database's server; None for a file, which has none."""
     if engine().dialect.name == "sqlite":
         return None
     with reading() as session:

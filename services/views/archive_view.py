@@ -118,7 +118,6 @@ def archive(
 
     Raises:
         Refused: a cursor is invalid.
-        Transient: the database does not answer.
     """
     with reading() as session:
         row = session.get(ArchiveRow, reference)
@@ -166,11 +165,7 @@ class PublicState:
 
 
 def public_state(receipt_id: str) -> PublicState | None:
-    """Return the state of a receipt and its archive; None before the receipt is registered.
-
-    Raises:
-        Transient: the database does not answer.
-    """
+    """Return the state of a receipt and its archive; None before the receipt is registered."""
     with reading() as session:
         receipt = session.get(ReceiptRow, receipt_id)
         if receipt is None:
