@@ -119,7 +119,6 @@ def leaves_beside(storage: Storage, since: datetime | None = None) -> Iterator[L
     in order of their keys. The discrepancies have facts, and no digest, since their file is replaced.
 
     Args:
-        storage: the store.
         since: leaves out the settlement reports that were imported before.
 
     Raises:

@@ -128,7 +128,6 @@ def add_version(
     Args:
         reference: the reference of the process. One writer at a time works on it.
         before: the inventory that `interrupted.repaired` returned.
-        version: the version.
         stage: a folder of `spool.staging` whose folder `content` holds at least the new contents. It is used up.
         contents: the paths in `content`, by their digests.
 
@@ -148,8 +147,6 @@ def publish(key: str, number: int, before: bytes | None) -> Inventory:
     """Write a whole version, of any writer, into the root inventory of the object at a key, and return the inventory.
 
     Args:
-        key: the key of the object.
-        number: the number of the version.
         before: the root inventory that the object has.
 
     Raises:
@@ -166,8 +163,6 @@ def withdraw(key: str, number: int, text: bytes) -> None:
     """Remove inventory and sidecar of a version that is not in the root inventory. Another writer may then win it.
 
     Args:
-        key: the key of the object.
-        number: the number of the version.
         text: the inventory that won the version.
 
     Raises:

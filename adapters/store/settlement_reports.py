@@ -55,8 +55,6 @@ def staged(data: bytes, form: ReportFormat, fingerprint: Fingerprint = seals.fin
     """Read a report to its end, and provide it in its stored form until the end of the block.
 
     Args:
-        data: the file.
-        form: the format of the file.
         fingerprint: the function whose result replaces a secret.
 
     Raises:

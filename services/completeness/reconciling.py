@@ -100,7 +100,6 @@ def reconcile_list(path: Path, source: str | None, now: datetime, on_rows: OnRow
     Args:
         source: the source that the list stands for; None means all sources.
         now: decides which processes are due, and which Cellosign has deleted.
-        dry_run: whether to record nothing.
 
     Raises:
         Refused: the file is no list, or there is no such source; nothing was recorded.

@@ -16,13 +16,23 @@ from pathlib import PurePosixPath
 from adapters.files.store import store
 from adapters.inbox import inbox
 from adapters.platform.cancellation import checkpoint
-from adapters.store import ocfl
+from adapters.store import ocfl, seals
 from adapters.store.objects import history, interrupted, judgements, kept_discrepancies
 from adapters.store.objects.deliveries import delivered, delivery_of, delivery_path
 from adapters.store.objects.history import Rows
 from adapters.store.objects.interrupted import Begun
 from adapters.store.objects.requests import StoredRequest, request_in, stored_request, version_in
-from adapters.store.ocfl import CUTS, DELIVERIES, INVENTORY, LOGS, OBJECT_DECLARATION, SIDECAR, SKELETON, reference_of
+from adapters.store.ocfl import (
+    CUTS,
+    DELIVERIES,
+    INVENTORY,
+    LOGS,
+    OBJECT_DECLARATION,
+    REQUEST,
+    SIDECAR,
+    SKELETON,
+    reference_of,
+)
 from adapters.tables.runs import receipts
 from adapters.tables.runs.receipts import Completed
 from models.archive.archive import State
@@ -30,9 +40,55 @@ from models.errors import Conflict, Locked, Unreadable
 from models.store.fixity import Fault, FixityFinding, StoredObject
 from models.store.inventory import Inventory
 from services.custody.objects import Opened
+from services.custody.verifying_records import contradicts_itself, findings, wrong_key
 
 
-def wrong_inventories(opened: Opened) -> Iterator[FixityFinding]:
+def wrong(opened: Opened, completed: Completed, *, is_quick: bool) -> Iterator[FixityFinding]:
+    """Find everything that is wrong with an object. With `is_quick`, only digests are compared."""
+    yield from findings(
+        [
+            _wrong_inventories(opened),
+            _wrong_sidecar(opened, completed),
+            _wrong_declaration(opened),
+            *([] if is_quick else [_wrong_versions(opened), _wrong_times(opened)]),
+            _wrong_contents(opened),
+            _extras(opened.stored, opened.inventory),
+            _losses(opened.stored, opened.inventory, completed),
+            _wrong_deliveries(opened),
+            _wrong_key(opened),
+            *(_wrong_history(opened, path, completed) for path in opened.stored.sizes),
+            _wrong_judgements(opened.stored),
+        ]
+    )
+
+
+def _wrong_key(opened: Opened) -> Iterator[FixityFinding]:
+    """Check an archive's key. Without it, sealed values are lost although their digests are right."""
+    sizes = opened.stored.sizes
+    if any(
+        (path.endswith(REQUEST) or size <= _MOST_BYTES) and seals.is_sealed(f"{opened.stored.key}/{path}")
+        for path, size in sizes.items()
+    ):
+        reference = opened.reference
+        yield from wrong_key(seals.key_location(reference), lambda: seals.check_key(reference))
+
+
+def _wrong_history(opened: Opened, path: str, completed: Completed) -> Iterator[FixityFinding]:
+    if not history.is_history(path) or path.endswith(history.PUT_ASIDE):
+        return
+    rows = opened.histories.get(path)
+    if rows is not None:
+        yield from _lost_rows(opened.stored, path, rows, completed)
+        if "/discrepancies/" in path and contradicts_itself(rows, opened.reference):
+            yield opened.stored.damaged(path, "states and ids that follow from the events", "others")
+        return
+    try:
+        opened.history(path)
+    except Conflict:
+        yield opened.stored.damaged(path, "the history as it was written", "a damaged or foreign history")
+
+
+def _wrong_inventories(opened: Opened) -> Iterator[FixityFinding]:
     """Find the inventories of versions that are missing, or differ from their sidecar or from the root inventory."""
     stored, inventory, files = opened.stored, opened.inventory, opened.files
     for number in range(1, inventory.head + 1):
@@ -48,7 +104,7 @@ def wrong_inventories(opened: Opened) -> Iterator[FixityFinding]:
             yield stored.damaged(path, "the root inventory up to that version", "another inventory")
 
 
-def wrong_sidecar(opened: Opened, completed: Completed) -> Iterator[FixityFinding]:
+def _wrong_sidecar(opened: Opened, completed: Completed) -> Iterator[FixityFinding]:
     """Check the sidecar of the root inventory. It is written last, so before that no run can complete the version."""
     stored, inventory, files = opened.stored, opened.inventory, opened.files
     if files.found(SIDECAR) == ocfl.sidecar(opened.text):
@@ -60,7 +116,7 @@ def wrong_sidecar(opened: Opened, completed: Completed) -> Iterator[FixityFindin
         yield stored.interrupted(SIDECAR, "the digest of the inventory", "another digest")
 
 
-def wrong_declaration(opened: Opened) -> Iterator[FixityFinding]:
+def _wrong_declaration(opened: Opened) -> Iterator[FixityFinding]:
     """Check the file that declares the object."""
     path = OBJECT_DECLARATION
     text = opened.files.found(path)
@@ -70,7 +126,7 @@ def wrong_declaration(opened: Opened) -> Iterator[FixityFinding]:
         yield opened.stored.damaged(path, "the same as its name", "different content")
 
 
-def extras(stored: StoredObject, inventory: Inventory) -> Iterator[FixityFinding]:
+def _extras(stored: StoredObject, inventory: Inventory) -> Iterator[FixityFinding]:
     """Find the files that no inventory of an object names, and the next version if it was begun."""
     begun = interrupted.begun(stored.key, inventory.head + 1, stored.sizes)
     if begun:
@@ -104,11 +160,11 @@ def _of_begun(stored: StoredObject, begun: Begun) -> Iterator[FixityFinding]:
         yield stored.interrupted(f"v{begun.number}/", "a whole version", "not yet in the root inventory")
 
 
-MOST_BYTES = 64 << 20
+_MOST_BYTES = 64 << 20
 """The most bytes of a skeleton or of cuts, which are read at once. No request of ours has as many."""
 
 
-def wrong_versions(opened: Opened) -> Iterator[FixityFinding]:
+def _wrong_versions(opened: Opened) -> Iterator[FixityFinding]:
     """Find the versions that do not rebuild their request. Damaged contents explain it, and are named by themselves."""
     for number, version in enumerate(opened.inventory.versions, 1):
         request = version_in(opened.inventory, number, opened.files.chunks)
@@ -116,7 +172,7 @@ def wrong_versions(opened: Opened) -> Iterator[FixityFinding]:
             yield opened.stored.damaged(f"v{number}", f"receipt {version.message}", "files that do not rebuild it")
 
 
-def wrong_times(opened: Opened) -> Iterator[FixityFinding]:
+def _wrong_times(opened: Opened) -> Iterator[FixityFinding]:
     """Find the versions with another time than the arrival of their receipt, in the receipt's history.
 
     Both are written from the same row, which no longer changes once a run has begun, so they are equal to the digit.
@@ -127,7 +183,7 @@ def wrong_times(opened: Opened) -> Iterator[FixityFinding]:
             yield opened.stored.damaged(f"v{number}/{INVENTORY}", "the time of its receipt", "another time")
 
 
-def wrong_contents(opened: Opened) -> Iterator[FixityFinding]:
+def _wrong_contents(opened: Opened) -> Iterator[FixityFinding]:
     """Find the contents that are missing or have another digest. An unreadable content hides no other."""
     for sha256, path in opened.inventory.manifest.items():
         try:
@@ -136,7 +192,7 @@ def wrong_contents(opened: Opened) -> Iterator[FixityFinding]:
             yield FixityFinding(error.key, Fault.UNREADABLE, "a readable file", error.reason)
 
 
-def wrong_deliveries(opened: Opened) -> Iterator[FixityFinding]:
+def _wrong_deliveries(opened: Opened) -> Iterator[FixityFinding]:
     """Find the deliveries that do not rebuild their request."""
     for receipt_id in delivered(opened.stored.sizes):
         path = f"{LOGS}/{DELIVERIES}/{receipt_id}"
@@ -168,7 +224,7 @@ def _is_rebuilt(opened: Opened, request: StoredRequest) -> bool:
     """
     start, digest = len(opened.stored.key) + 1, hashlib.sha256()
     whole = [request.keys[name][start:] for name in (SKELETON, CUTS) if name in request.keys]
-    if any(opened.stored.sizes.get(path, 0) > MOST_BYTES for path in whole):
+    if any(opened.stored.sizes.get(path, 0) > _MOST_BYTES for path in whole):
         return False
     try:
         for piece in request.body():
@@ -196,7 +252,7 @@ def _are_whole(opened: Opened, digests: Iterable[str]) -> bool:
         return False
 
 
-def losses(stored: StoredObject, inventory: Inventory, completed: Completed) -> Iterator[FixityFinding]:
+def _losses(stored: StoredObject, inventory: Inventory, completed: Completed) -> Iterator[FixityFinding]:
     """Find the complete receipts, histories and discrepancies that an object has lost."""
     reference = reference_of(inventory)
     told = {version.message for version in inventory.versions}
@@ -209,7 +265,7 @@ def losses(stored: StoredObject, inventory: Inventory, completed: Completed) -> 
         yield from _lost_discrepancies(stored, kept_discrepancies.key_of(reference, completed.kept_changes))
 
 
-def lost_rows(stored: StoredObject, path: str, rows: Rows, completed: Completed) -> Iterator[FixityFinding]:
+def _lost_rows(stored: StoredObject, path: str, rows: Rows, completed: Completed) -> Iterator[FixityFinding]:
     """Find a history that lacks deliveries or the completion of its receipt: an old copy has a valid digest too.
 
     While the body is in the inbox, a run is about to write the whole history again.
@@ -220,7 +276,7 @@ def lost_rows(stored: StoredObject, path: str, rows: Rows, completed: Completed)
         yield stored.damaged(path, f"{expected} deliveries of a complete receipt", str(found))
 
 
-def wrong_judgements(stored: StoredObject) -> Iterator[FixityFinding]:
+def _wrong_judgements(stored: StoredObject) -> Iterator[FixityFinding]:
     """Find judgements that are damaged, that belong elsewhere, or that lack an earlier judgement."""
     for receipt_id, numbers in judgements.numbers_of(stored.sizes).items():
         for number in range(1, max(numbers) + 1):

@@ -63,9 +63,7 @@ class Memory:
         """Verify a random share of the store, and everything beside the archives.
 
         Args:
-            share: the share of the archives.
             seed: draws the same archives again.
-            on_verified: called with each object and its findings.
             after: the key of the object after which an interrupted check goes on.
             earlier: what the interrupted check has found.
 

@@ -49,7 +49,6 @@ def documents(request: StoredRequest, archive: Archive | None, *, are_whole: boo
     """Return the contents of a request, under their own names where the archive names them.
 
     Args:
-        request: the request.
         archive: what it says; None if that cannot be read.
         are_whole: the contents must match their digests. Otherwise missing contents are left out, and others are taken
             as they are.
@@ -123,7 +122,6 @@ def proof_files(proof: AnchorProof | None, roots: Sequence[Path]) -> Iterator[Ba
     """Yield the files of a proof. Leaf and statement are what was hashed, signed and stamped, byte for byte.
 
     Args:
-        proof: the proof, if there is one.
         roots: the files of the root certificates of time-stamp authorities, as PEM.
     """
     if proof is None:

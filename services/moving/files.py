@@ -49,7 +49,6 @@ def bring(pair: Pair, note: MoveNote, on_bytes: OnBytes) -> Found:
     Programs may be at work in the old storage: a file that disappears meanwhile is left to the next pass.
 
     Args:
-        pair: the two storages.
         note: what earlier passes have brought.
         on_bytes: called with the size of each file that is done.
 
@@ -73,7 +72,6 @@ def files(storage: Storage, strange: dict[str, str] | None = None) -> Iterator[t
     """Yield the keys of a storage with their sizes, without temporary files and the mark of a move.
 
     Args:
-        storage: the storage.
         strange: takes what is no file, as `Storage.listed` does.
     """
     found = storage.listed("", strange)

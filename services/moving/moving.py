@@ -86,8 +86,6 @@ def move_all(move: Move, planned: MovePlan, on_bytes: OnBytes, on_rows: OnRows) 
     A complete move brings what has come into the old inbox since.
 
     Args:
-        move: the move, whose plan has refused nothing.
-        planned: the plan.
         on_bytes: called with the size of each file that is done, in each pass.
         on_rows: called with the number of rows that are done, twice for each row.
 
