@@ -25,9 +25,8 @@ from domain.archive.difference import row_differences
 from domain.archive.rows import judged_rows, rows_of
 from domain.archive.versions import Age, age_of, newest_first, repeated
 from models.archive.archive import Archive, ArchiveRow, FormFieldRow, SignatureRow, State
-from models.archive.content import FileRow
+from models.archive.content import FileRow, SignedDocumentRow
 from models.archive.session import IntegrationRow, InvitationRow, LabelRow, SessionRow
-from models.archive.signed_document import SignedDocumentRow
 from models.errors import Conflict, Locked, Unreadable
 from models.payments import PaymentKeyRow, PaymentRow
 from models.runs.receipt import DEFAULT_SOURCE, DeliveryRow, ReceiptRow, VersionRow

@@ -21,9 +21,8 @@ from adapters.tables import conditions
 from domain.messages.endpoints import shown_url
 from domain.words.catalogue import warned, word
 from models.archive.archive import ArchiveRow, FormFieldRow, SignatureRow
-from models.archive.content import FileRow
+from models.archive.content import FileRow, SignedDocumentRow
 from models.archive.session import IntegrationRow, LabelRow, SessionRow
-from models.archive.signed_document import SignedDocumentRow
 from models.archive.warning import WarningRow
 from models.completeness.processes import MissingProcessRow
 from models.discrepancies import DiscrepancyRow, DiscrepancyState

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from adapters.database.transactions import reading
 from adapters.settings.settings import Settings
 from adapters.tables.people import logins
-from api.unauthorized import Unauthorized
+from api.authorization import Unauthorized
 from models.people import WrongTokensRow
 from tests.api.conftest import Receiver, started
 from tests.conftest import free_port, make_tables, wait_until
