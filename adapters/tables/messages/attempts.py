@@ -59,9 +59,6 @@ def record_all(attempts: Sequence[tuple[Taken, Made]]) -> list[NotificationState
 
     Two attempts may end at once, and the slower may have failed. Each locks the message's row in turn, so each has a
     number of its own. A delivered message stays delivered.
-
-    Raises:
-        Transient: the database does not answer.
     """
     message_ids = {taken.message.message_id for taken, _ in attempts}
     by_message = select(NotificationRow).where(col(NotificationRow.message_id).in_(message_ids))
