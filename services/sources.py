@@ -167,11 +167,6 @@ def terms_of(source: str) -> SourceTerms:
     return sources.terms_of(source)
 
 
-def default_terms() -> SourceTerms:
-    """Return the terms of the settings, which every source has that states none of its own."""
-    return sources.default_terms()
-
-
 _LOOKED_BACK = timedelta(days=14)
 
 

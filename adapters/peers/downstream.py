@@ -116,12 +116,6 @@ async def line(timeout_s: float = TIMEOUT_S) -> AsyncIterator[Line]:
         yield Line(client)
 
 
-async def post(url: str, headers: Mapping[str, str], body: bytes, *, timeout_s: float = TIMEOUT_S) -> Answer:
-    """POST a single message. See `Line.post`."""
-    async with line(timeout_s) as one:
-        return await one.post(url, headers, body, timeout_s=timeout_s)
-
-
 async def public_addresses(url: str) -> list[str]:
     """Return the addresses of the endpoint's host. All of them may be called.
 

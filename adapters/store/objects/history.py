@@ -147,15 +147,6 @@ def restore(key: str) -> None:
                 session.merge(_RESTORED[name].model_validate(row))
 
 
-def is_whole(key: str) -> bool:
-    """Return whether the history under a key is as it was written. True if it is missing: it may be set aside."""
-    try:
-        kept_rows(key)
-    except Conflict:
-        return False
-    return True
-
-
 def kept_rows(key: str) -> Rows | None:
     """Return the rows of the history under a key; None where there is no history.
 

@@ -49,11 +49,6 @@ class Made:
     jitter: float = 0
 
 
-def record(taken: Taken, made: Made) -> NotificationState:
-    """Record an attempt as `record_all` does, and return the state of its message."""
-    return record_all([(taken, made)])[0]
-
-
 def record_all(attempts: Sequence[tuple[Taken, Made]]) -> list[NotificationState]:
     """Record attempts together, and what follows for their messages and endpoints. Return the states of the messages.
 

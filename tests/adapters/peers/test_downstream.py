@@ -14,7 +14,7 @@ import trustme
 from pytest_httpserver import HTTPServer
 
 from adapters.peers.addresses import fault_at
-from adapters.peers.downstream import MOST_OF_ANSWER, Answer, Unanswered, line, post, public_addresses
+from adapters.peers.downstream import MOST_OF_ANSWER, Answer, Unanswered, line, public_addresses
 from adapters.settings.settings import Settings
 from models.errors import Refused
 from models.messages.notification import Stage
@@ -32,8 +32,13 @@ def private_allowed(configure: Configure) -> None:
     configure(notify_allow_private="true")
 
 
+async def post(url: str, timeout_s: float) -> Answer:
+    async with line(timeout_s) as one:
+        return await one.post(url, HEADERS, BODY, timeout_s=timeout_s)
+
+
 def answered(url: str, *, timeout_s: float = 5) -> Answer:
-    return asyncio.run(post(url, HEADERS, BODY, timeout_s=timeout_s))
+    return asyncio.run(post(url, timeout_s))
 
 
 def sent(url: str) -> int:
@@ -228,7 +233,7 @@ async def reset(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
 def test_peer_without_an_answer_fails_after_the_connection_was_made(peer: Peer) -> None:
     async def call() -> Answer:
         async with listening(peer) as url:
-            return await post(url, HEADERS, BODY, timeout_s=3)
+            return await post(url, 3)
 
     with pytest.raises(Unanswered) as failure:
         asyncio.run(call())
@@ -239,7 +244,7 @@ def test_peer_without_an_answer_fails_after_the_connection_was_made(peer: Peer) 
 def test_peer_that_hangs_before_tls_fails_at_tls() -> None:
     async def call() -> Answer:
         async with listening(hang) as url:
-            return await post(url.replace("http:", "https:"), HEADERS, BODY, timeout_s=3)
+            return await post(url.replace("http:", "https:"), 3)
 
     with pytest.raises(Unanswered) as failure:
         asyncio.run(call())
@@ -261,7 +266,7 @@ async def confirm_and_drip(reader: asyncio.StreamReader, writer: asyncio.StreamW
 def test_endless_answer_confirms_by_its_status_and_only_its_beginning_is_read(peer: Peer) -> None:
     async def call() -> Answer:
         async with listening(peer) as url:
-            return await post(url, HEADERS, BODY, timeout_s=10)
+            return await post(url, 10)
 
     answer = asyncio.run(call())
 

@@ -184,7 +184,7 @@ def test_damaged_history_is_replaced_and_stays_beside_its_replacement() -> None:
 
     history.keep("process-1", receipt_id)
 
-    assert history.is_whole(key)
+    assert history.kept_rows(key)
     assert store().read_bytes(f"{key}.damaged") == b"{"
 
 
