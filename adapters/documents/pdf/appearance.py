@@ -11,7 +11,7 @@ from typing import Any
 from pyhanko.pdf_utils.generic import DictionaryObject, IndirectObject, Reference, StreamObject
 
 from adapters.documents.pdf.document import entry
-from adapters.documents.pdf.page_text import Decoder, decoder_of, string_bytes
+from adapters.documents.pdf.fonts import Decoder, decoder_of, string_bytes
 
 _HIDDEN = 2 | 32  # flags Hidden and NoView
 _DEEPEST = 8

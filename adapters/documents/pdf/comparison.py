@@ -36,7 +36,7 @@ from pyhanko.sign.fields import FieldMDPSpec, MDPPerm
 from adapters.documents.pdf.annotations import AnnotationsRule
 from adapters.documents.pdf.appearance import is_hidden
 from adapters.documents.pdf.document import entry
-from adapters.documents.pdf.page_text import is_of_every_viewer
+from adapters.documents.pdf.fonts import is_of_every_viewer
 from adapters.documents.pdf.sections import Sections
 from adapters.documents.pdf.structure_tree import StructureTreeRule
 

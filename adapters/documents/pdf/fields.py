@@ -23,7 +23,8 @@ from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 
 from adapters.documents.pdf.appearance import Drawing, drawing_of, is_hidden, is_pale, shown_stream, tokens_of
 from adapters.documents.pdf.document import Document, all_fields, entry
-from adapters.documents.pdf.page_text import cut_off_words, is_of_every_viewer
+from adapters.documents.pdf.fonts import is_of_every_viewer
+from adapters.documents.pdf.page_text import cut_off_words
 from adapters.documents.trust.certificates import storable
 from models.archive.verdict import FieldChange
 
