@@ -4,6 +4,7 @@ import base64
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator
 from pydantic_settings import NoDecode
@@ -49,7 +50,11 @@ def is_location(text: str) -> bool:
 
 
 def is_http_url(text: str) -> bool:
-    return re.match(r"https?://[^/?#\s]+", text) is not None
+    try:
+        port = urlsplit(text).port
+    except ValueError:  # a bracket is not closed, or the port is no number
+        return False
+    return port != 0 and re.match(r"https?://[^/?#\s]+", text) is not None
 
 
 def is_certificate(path: Path) -> bool:
@@ -147,10 +152,10 @@ def _check_urls(made: "Settings") -> None:
             )
     for name, url in (("CELLAR_PUBLIC_URL", made.public_url), ("PREFECT_API_URL", made.prefect_api_url)):
         if url and not is_http_url(url):
-            raise ValueError(f"{name}: expected a URL that begins with http:// or https://")
+            raise ValueError(f"{name}: expected a URL like http://HOST:PORT or https://HOST")
     for name in ("notify_urls", "time_stamp_urls"):
         if not all(map(is_http_url, getattr(made, name))):
-            raise ValueError(f"{_variable(name)}: expected URLs that begin with http:// or https://, between commas")
+            raise ValueError(f"{_variable(name)}: expected URLs like http://HOST:PORT or https://HOST, between commas")
     if not all(map(is_address, made.people_urls)):
         raise ValueError("CELLAR_PEOPLE_URLS: expected addresses of apprise such as mailto://…, between commas")
     if made.clamd and not (made.clamd.startswith("/") or is_host_and_port(made.clamd)):
