@@ -11,7 +11,7 @@ from cli.batches.following import detached, follow
 from cli.person import person
 from cli.results import print_found, print_page
 from cli.terminal import Json, can_ask, cell, console, named_options, print_json, table_of, time_text
-from domain.batches import WORDS, filter_text
+from domain.batches import WORDS, explained, filter_text
 from models.errors import WrongUse
 from models.runs.batch import BatchAction, BatchKind, ItemState
 from models.views.batch import BatchItemView, BatchView, ItemQuery
@@ -182,7 +182,7 @@ def _print_plan(found: BatchView) -> None:
     rows = [(f"{number:,}", what, which) for what, which, number in words.rows(found.plan)]
     if rows:
         console().print(table_of((words.items, "what", "which"), rows))
-    for sentence in words.sentences(found.plan):
+    for sentence in explained(found.kind, found.plan):
         _say(sentence)
 
 
