@@ -32,11 +32,7 @@ _learned: dict[tuple[str, str], tuple[float, TemplateName]] = {}
 
 
 def name_of(template_id: str | None) -> TemplateName:
-    """Return what people call a template, else what most of its signed documents are called. Held for some seconds.
-
-    Raises:
-        Transient: the database does not answer.
-    """
+    """Return what people call a template, else what most of its signed documents are called. Held for some seconds."""
     if template_id is None:
         return TemplateName()
     place, now = (settings().database_location, template_id), time.monotonic()
@@ -55,7 +51,7 @@ def name_of(template_id: str | None) -> TemplateName:
 
 
 def called(template_id: str | None) -> Names:
-    """Return what a template is called. Raises as `name_of` does."""
+    """Return what a template is called."""
     found = name_of(template_id)
     return Names(en=found.en, he=found.he)
 
@@ -67,17 +63,13 @@ def titled(text: str | None, template_id: str | None, template: Names) -> TitleV
 
 
 def words_of(template_id: str | None) -> TemplateWords:
-    """Return what people say about a template. Raises as `name_of` does."""
+    """Return what people say about a template."""
     with reading() as session:
         return said.held(session).of(template_id)
 
 
 def listed() -> Templates:
-    """Return the templates with the most archives, and all that people have named.
-
-    Raises:
-        Transient: the database does not answer.
-    """
+    """Return the templates with the most archives, and all that people have named."""
     with reading() as session:
         words = said.held(session).words
         counted = session.connection().execute(_counted().limit(_MOST_LISTED)).all()
@@ -147,18 +139,14 @@ def _check_facets(session: Session, template_id: str, words: TemplateWords) -> N
 
 
 def every_template() -> dict[str, Template]:
-    """Return what people say about all templates, by id. Raises as `name_of` does."""
+    """Return what people say about all templates, by id."""
     with reading() as session:
         rows = session.exec(sqlmodel.select(TemplateRow)).all()
     return {each.id: Template.model_validate(each.model_dump()) for each in rows}
 
 
 def restore_templates(on_damaged: Callable[[str, str], None]) -> int:
-    """Restore what people say about templates from the store into the database, and return their number.
-
-    Raises:
-        Transient: database or store does not answer.
-    """
+    """Restore what people say about templates from the store into the database, and return their number."""
     found = list(kept.kept(lambda key: on_damaged(key, "a damaged template; restore it from a copy of the store")))
     with writing() as session:
         for each in found:

@@ -31,7 +31,7 @@ from xdist.scheduler import LoadFileScheduling
 from adapters.database import transactions
 from adapters.database.migration import migrate
 from adapters.files import bucket
-from adapters.platform import tls
+from adapters.peers import answers as peers_answers
 from adapters.settings.environment import prefect_server_defaults
 from adapters.settings.settings import Settings, settings
 from benchmarks.guardian import guard
@@ -48,6 +48,10 @@ _LONGEST_FIRST = (
     "tests/cli",
     "tests/adapters/store",
 )
+
+
+Configure = Callable[..., Settings]
+"""Sets settings by name: what the fixture `configure` is."""
 
 
 def pytest_configure() -> None:
@@ -85,7 +89,7 @@ def pytest_unconfigure() -> None:
 
 
 @pytest.fixture
-def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Settings]]:
+def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Configure]:
     """Return a function that sets settings by name, as environment variables, in a folder of the test."""
     for name in set(os.environ) - {"PREFECT_HOME"}:
         if name.startswith(("CELLAR_", "PREFECT_")):
@@ -109,7 +113,7 @@ def _forget() -> None:
     _settle()
     if transactions.made_engine.cache_info().currsize:
         transactions.engine().dispose()
-    for cached in (settings, transactions.made_engine, bucket._client, tls.tls_context, overview._measured):
+    for cached in (settings, transactions.made_engine, bucket._client, peers_answers.tls_context, overview._measured):
         cached.cache_clear()
 
 
@@ -128,7 +132,7 @@ def open_umask() -> Iterator[None]:
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def installation(request: pytest.FixtureRequest, configure: Callable[..., Settings]) -> Settings:
+def installation(request: pytest.FixtureRequest, configure: Configure) -> Settings:
     """Return settings with a migrated database; the test runs once on each kind."""
     if request.param == "postgres":
         return configure(database_url=request.getfixturevalue("postgres_installation"))
@@ -148,7 +152,7 @@ def bucket_at(endpoint: str) -> dict[str, str]:
 
 
 @pytest.fixture(params=["folder", "bucket"])
-def store_kind(request: pytest.FixtureRequest, configure: Callable[..., Settings]) -> str:
+def store_kind(request: pytest.FixtureRequest, configure: Configure) -> str:
     """Configure an empty store; the test runs once on each kind."""
     if request.param == "bucket":
         url = f"s3://archives/{secrets.token_hex(8)}"
@@ -157,7 +161,7 @@ def store_kind(request: pytest.FixtureRequest, configure: Callable[..., Settings
 
 
 @pytest.fixture
-def sqlite_installation(configure: Callable[..., Settings]) -> Settings:
+def sqlite_installation(configure: Configure) -> Settings:
     """Return settings with a migrated SQLite database, for tests that do not depend on the kind."""
     make_tables()
     return settings()

@@ -28,7 +28,6 @@ def page(query: ArchiveQuery) -> ArchivePage:
 
     Raises:
         Refused: the cursor is invalid, a label or a field has no `=`, or archives are not found by it.
-        Transient: the database does not answer.
     """
     filters = filters_of(query)
     wanted = Wanted(
