@@ -30,7 +30,7 @@ from models.views.archives.payments import Explanation
 from models.views.parameters import Moment
 from services.batches import batches
 from services.payments import discrepancies
-from services.templates import name_of
+from services.templates import called
 from services.views import archive_list
 
 FIELD = "column"
@@ -115,7 +115,7 @@ def list_archives(request: Request, _person: Person) -> Response:
         asked=found.asked,
         page=page,
         matched=archive_list.matched(query.q, page.items) if query else {},
-        template_names={query.template: name_of(query.template)} if query and query.template else {},
+        template_names={query.template: called(query.template)} if query and query.template else {},
         since=page.items[0].received_at if page.items and not (found.is_later or is_sorted) else None,
         is_sorted=is_sorted,
         most_counted=archive_list.MOST_COUNTED,
