@@ -40,7 +40,7 @@ from models.views.archives.archives import (
     Sort,
 )
 from services import derived
-from services.templates import name_of, titled
+from services.templates import called, titled
 from services.views.archive_conditions import filters_of
 
 MOST_COUNTED = 10_000
@@ -57,7 +57,6 @@ def page(query: ArchiveQuery) -> ArchivePage:
 
     Raises:
         Refused: the cursor is invalid, a label or a field has no `=`, or archives are not found by it.
-        Transient: the database does not answer.
     """
     after, wanted = None if query.cursor is None else id_of_cursor(query.cursor), _wanted(query)
     not_indexed = derived.lacking(derived.SEARCH) or 0
@@ -68,10 +67,11 @@ def page(query: ArchiveQuery) -> ArchivePage:
             ids = newest(session, replace(wanted, before=after), query.limit + 1)
         rows = session.exec(_summaries(ids[: query.limit])).all()
         wrong = conditions.of_archives_within(session, [row[0].reference for row in rows])
+    names = {each: called(each) for each in {row[0].template_id for row in rows}}
     items = {
         number: ArchiveSummary(
             **archive.model_dump(),
-            title=titled(title, archive.template_id),
+            title=titled(title, archive.template_id, names[archive.template_id]),
             cause=CauseView.of(archive),
             conditions=wrong.get(archive.reference, []),
             files=files,
@@ -108,7 +108,7 @@ def facets(query: ArchiveFilter) -> FacetCounts:
     order = ((Kind.TEMPLATE, ""), *sorted(each for each in counts if each[1]), *((each, "") for each in _PLAIN[1:]))
     groups = [
         FacetGroup(filter=kind, name=name, names=parts.get(f"{kind}:{name}", Names()), values=[
-            FacetValue(value=value, names=name_of(value if kind == Kind.TEMPLATE else None), sent=sent, archives=-less)
+            FacetValue(value=value, names=called(value if kind == Kind.TEMPLATE else None), sent=sent, archives=-less)
             for less, value, sent in sorted(counts[kind, name])[:_MOST_VALUES]
         ])
         for kind, name in order if (kind, name) in counts
@@ -125,7 +125,7 @@ def arrived(query: ArchiveFilter, since: datetime, most: int) -> int:
 
 def matched(q: str | None, archives: Sequence[ArchiveSummary]) -> Mapping[str, Sequence[Match]]:
     """Return where a search stands in each of some archives, by reference: in the first 100 rows of each table."""
-    if not (terms := terms_of(q or "")):
+    if not archives or not (terms := terms_of(q or "")):
         return {}
     with reading() as session:
         rows = entries.first_rows(session, [each.reference for each in archives], _MOST_ROWS_SEARCHED)

@@ -27,9 +27,10 @@ from models.errors import Refused
 from models.runs.batch import BatchKind
 from models.views.archives.archives import ArchiveFilter, ArchivePage, ArchiveQuery, ArchiveSummary, ListQuery, Sort
 from models.views.archives.payments import Explanation
+from models.views.parameters import Moment
 from services.batches import batches
 from services.payments import discrepancies
-from services.templates import name_of
+from services.templates import called
 from services.views import archive_list
 
 FIELD = "column"
@@ -114,7 +115,7 @@ def list_archives(request: Request, _person: Person) -> Response:
         asked=found.asked,
         page=page,
         matched=archive_list.matched(query.q, page.items) if query else {},
-        template_names={query.template: name_of(query.template)} if query and query.template else {},
+        template_names={query.template: called(query.template)} if query and query.template else {},
         since=page.items[0].received_at if page.items and not (found.is_later or is_sorted) else None,
         is_sorted=is_sorted,
         most_counted=archive_list.MOST_COUNTED,
@@ -146,7 +147,7 @@ def count_facets(request: Request, _person: Person) -> Response:
 
 
 @router.get("/arrivals")
-def count_arrivals(request: Request, _person: Person, since: datetime) -> Response:
+def count_arrivals(request: Request, _person: Person, since: Moment) -> Response:
     """Say how many archives that match have arrived since a time. Pages ask for it again and again by themselves."""
     found = asked(ListQuery, request.query_params.multi_items())
     count = archive_list.arrived(_valid(found), since, _MOST_ARRIVED)
