@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from adapters.database.outages import Program, connect_as
 from adapters.observation.log import set_up_log
+from adapters.platform.imports import uncollected
 from adapters.settings.settings import settings
 
 STOP_WITHIN_S = 10
@@ -18,12 +19,14 @@ STOP_WITHIN_S = 10
 def serve(listening: Sequence[socket.socket] = ()) -> None:
     """Serve until a signal comes: on sockets that listen already, or on the port of the settings."""
     connect_as(Program.RECEIVER)
-    import uvicorn  # noqa: PLC0415  # slow to import, and no other command needs it
+    with uncollected():
+        import uvicorn  # noqa: PLC0415  # slow to import, and no other command needs it
 
-    from api.receiver.protocol import Protocol  # noqa: PLC0415
+        from api.app import app  # noqa: PLC0415
+        from api.receiver.protocol import Protocol  # noqa: PLC0415
 
     configured = uvicorn.Config(
-        "api.app:app",
+        app,
         host=settings().host,
         port=settings().port,
         http=Protocol,
