@@ -35,7 +35,7 @@ from models.runs.receipt import ReceiptRow
 from models.views.archives.archives import ArchiveFilter
 from services.batches import batches
 
-_CAUSES = ("STORE_AWAY", "RUN_TIMEOUT", "KEY_MISSING")
+_CAUSES = ("STORE_AWAY", "RUN_TIMEOUT", "KEY_AWAY")
 _TEMPLATES = 40
 _FIRST_RUN_WITHIN_S = 60
 _REPEATED = 60

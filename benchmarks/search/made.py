@@ -44,7 +44,7 @@ def made(number: int, count: int) -> Made:
         "template_id": f"template-{_skewed(drawn >> 3, 40)}",
         "process_number": 1_000_000 + number,
         "source": ("default", "north", "south")[0 if drawn % 10 else 1 if drawn % 100 else 2],
-        "cause_code": ("STORE_AWAY", "RUN_TIMEOUT", "KEY_MISSING")[drawn % 3] if drawn % 100 == 7 else None,
+        "cause_code": ("STORE_AWAY", "RUN_TIMEOUT", "KEY_AWAY")[drawn % 3] if drawn % 100 == 7 else None,
     }
     name = f"{_FIRST[_skewed(drawn >> 5, 14)]} {_LAST[_skewed(drawn >> 7, 13)]} {drawn >> 20:x}"
     its = {
