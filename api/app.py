@@ -33,6 +33,7 @@ from api.json import (
     people,
     refused,
     sources,
+    templates,
 )
 from api.json import failures as failure_groups
 from api.json.parameters import check_parameters
@@ -103,7 +104,7 @@ app = FastAPIOffline(  # a page of FastAPI itself would load Swagger UI from the
 )
 app.include_router(webhook.router)
 _OF_READERS = (archives, batches, discrepancies, endpoints, failure_groups, messages, missing)
-for each in (*_OF_READERS, overview, refused, sources):
+for each in (*_OF_READERS, overview, refused, sources, templates):
     app.include_router(
         each.router, dependencies=[Depends(API_TOKEN), Depends(check_parameters)], responses=READERS_FAILURES
     )

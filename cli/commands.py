@@ -173,6 +173,7 @@ _COMMANDS = [
         "cli.sources:app",
         "Add, list and change sources: projects of Cellosign that send to URLs of their own.",
     ),
+    Later("templates", "cli.templates:app", "List, show and name templates: the forms of Cellosign."),
     Later(
         "missing",
         "cli.operation.missing:app",

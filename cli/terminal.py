@@ -89,7 +89,7 @@ def print_fitted(
     table, left_out = fitted(heads, rows, terminal.width)
     terminal.print(table)
     if left_out:
-        terminal.print(Text(f"No room for: {', '.join(left_out)}; {all_by} shows all", style="dim"))
+        terminal.print(Text(f"{all_by} also shows: {', '.join(left_out)}", style="dim"))
 
 
 def fitted(heads: Sequence[str], rows: Iterable[Sequence[object]], width: int) -> tuple[Table, list[str]]:

@@ -23,6 +23,7 @@ from models.archive.signed_document import SignedDocumentRow
 from models.archive.warning import WarningCode, WarningRow
 from models.payments import PaymentRow
 from models.search import MOST_FACETS, Kind, Searchable
+from models.templates import PartId, TemplateWords
 
 Rows = Mapping[type[SQLModel], Sequence[Mapping[str, Any]]]
 Facets = Mapping[Kind, frozenset[int]]
@@ -33,16 +34,16 @@ COLUMNS: Mapping[type[SQLModel], Sequence[str]] = {
     FileRow: ("filename",),
     SignatureRow: ("signer_name",),
     FormFieldRow: ("id", "value"),
-    PaymentRow: ("standing",),
+    PaymentRow: ("standing", "amount_minor", "currency"),
     SignedDocumentRow: ("outcome",),
     WarningRow: ("code",),
 }
-"""The columns that texts and facets of a payload are made from, by table."""
+"""The columns that texts, titles and facets of a payload are made from, by table."""
 MOST_ROWS = 2 * MOST_FACETS
-"""The most rows of one table that texts and facets of an archive are made from."""
+"""The most rows of one table that text, title and facets of an archive are made from."""
 ALL = "*"
-_FORM = 2
-"""Grows when texts or facets are made in another way."""
+_FORM = 3
+"""Grows when texts, titles or facets are made in another way."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SLOTS = 256
 """Numbers per millisecond. Numbers that lie close together take little room in the text index."""
@@ -51,6 +52,7 @@ _MOST_TERMS = 16
 _MOST_TRIGRAMS = 64
 _MOST_VALUE = 300
 _MOST_TEXT = 8_000
+_MOST_SHOWN = 80
 _BETWEEN = "  "
 """Stands before each value. A term of one character finds the values that begin with it, by the trigram of both."""
 _DROPPED = ("Mn", "Cf", "Cc")  # vowel points and accents, marks of direction, control characters
@@ -71,7 +73,17 @@ def facet(kind: Kind, value: object, name: str = "") -> int:
 
 def field_text(value: Any) -> str:
     """Return the text by which the value of a form field is found."""
-    return normalised(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+    return normalised(_as_text(value))
+
+
+def _as_text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def short(value: Any) -> str:
+    """Return a value of a payload in one line of at most 80 characters, empty if it is none."""
+    line = "" if value is None else " ".join(_as_text(value)[: 4 * _MOST_SHOWN].split())
+    return line if len(line) <= _MOST_SHOWN else f"{line[: _MOST_SHOWN - 1]}…"
 
 
 _FAILED = facet(Kind.STATE, State.FAILED)
@@ -115,6 +127,18 @@ def judged_facets(rows: Rows) -> Facets:
     }
 
 
+def facet_values(rows: Rows, parts: Iterable[PartId]) -> dict[int, dict[str, Any]]:
+    """Return the values of fields and labels as rows of `FacetValueRow`, by their facets."""
+    wanted = Searchable(frozenset(), frozenset()).with_parts(parts)
+    found = [(Kind.LABEL, key, value, value) for key, value in _labels(rows, wanted)]
+    values = ((each["id"], each["value"]) for each in rows_of(rows, FormFieldRow) if each["id"] in wanted.fields)
+    found += [(Kind.FIELD, id_, value, field_text(value)) for id_, value in values]
+    return {
+        (its := facet(kind, compared, name)): {"facet": its, "kind": kind, "name": name, "value": short(value)}
+        for kind, name, value, compared in islice(found, MOST_FACETS)
+    }
+
+
 def attention_facets(is_needed: bool, warnings: Iterable[WarningCode]) -> Facets:
     """Return the facets that say whether a person should look at an archive, and the warnings about what arrived."""
     return {
@@ -144,7 +168,7 @@ def _texts(archive: ArchiveRow, rows: Rows | None, searchable: Searchable) -> It
     yield from (archive.reference, archive.process_number, archive.template_id)
     if rows is None:
         return
-    for each in _rows(rows, SessionRow):
+    for each in rows_of(rows, SessionRow):
         yield from (each[name] for name in ("id", "author", "recipient_name", "transaction_number"))
     yield from _signers(rows)
     yield from (value for _, value in _labels(rows, searchable))
@@ -153,12 +177,12 @@ def _texts(archive: ArchiveRow, rows: Rows | None, searchable: Searchable) -> It
 
 
 def _labels(rows: Rows, searchable: Searchable) -> Iterator[tuple[str, str]]:
-    labels = ((each["key"], each["value"]) for each in _rows(rows, LabelRow))
+    labels = ((each["key"], each["value"]) for each in rows_of(rows, LabelRow))
     return ((key, value) for key, value in labels if is_searchable(key, searchable.labels))
 
 
 def _fields(rows: Rows, searchable: Searchable) -> Iterator[tuple[str, str]]:
-    fields = ((each["id"], each["value"]) for each in _rows(rows, FormFieldRow))
+    fields = ((each["id"], each["value"]) for each in rows_of(rows, FormFieldRow))
     return ((id_, field_text(value)) for id_, value in fields if id_ and is_searchable(id_, searchable.fields))
 
 
@@ -168,10 +192,11 @@ def _signers(rows: Rows) -> Iterator[str]:
 
 
 def _values(rows: Rows, table: type[SQLModel], name: str) -> Iterator[Any]:
-    return (each[name] for each in _rows(rows, table) if each[name] is not None)
+    return (each[name] for each in rows_of(rows, table) if each[name] is not None)
 
 
-def _rows(rows: Rows, table: type[SQLModel]) -> Iterable[Mapping[str, Any]]:
+def rows_of(rows: Rows, table: type[SQLModel]) -> Iterable[Mapping[str, Any]]:
+    """Return the rows of a table that text, title and facets are made from, the first 4,000."""
     return islice(rows.get(table, ()), MOST_ROWS)
 
 
@@ -184,10 +209,21 @@ def _named(kind: Kind, pairs: Iterable[tuple[str, str]]) -> frozenset[int]:
     return frozenset(facet(kind, value, name) for name, value in islice(dict.fromkeys(pairs), MOST_FACETS))
 
 
+Definitions = tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]
+"""The ids of templates with their titles and facets, in order, where these are not the default."""
+
+
+def definitions_of(words: Mapping[str, TemplateWords]) -> Definitions:
+    """Return what entries are made by, of what people say about templates."""
+    default = TemplateWords()
+    said = ((id_, tuple(each.title), tuple(each.facets)) for id_, each in sorted(words.items()))
+    return tuple(each for each in said if each[1:] != (tuple(default.title), tuple(default.facets)))
+
+
 @lru_cache
-def version_of(searchable: Searchable) -> int:
-    """Return the version of entries: a digest of the settings and of how entries are made. Never 0."""
-    text = json.dumps([_FORM, sorted(searchable.labels), sorted(searchable.fields)])
+def version_of(searchable: Searchable, definitions: Definitions) -> int:
+    """Return the version of entries: a digest of how they are made, by settings and by templates. Never 0."""
+    text = json.dumps([_FORM, sorted(searchable.labels), sorted(searchable.fields), definitions])
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], signed=True) or 1
 
 

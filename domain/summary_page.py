@@ -1,7 +1,7 @@
 """Makes the HTML pages of an export: one archive for people to read, without scripts or external resources."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from gettext import NullTranslations
 from pathlib import Path
@@ -35,11 +35,12 @@ from models.said import Said
 from models.store.anchor import AnchorProof
 from models.store.condition import OF_FAULTS
 from models.store.fixity import FixityFinding
+from models.templates import Names, TemplateWords
 from models.views.archives.archives import DeliveryView, VersionView
 
 _Row = tuple[str | None, ...]
 _TEMPLATES = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    loader=FileSystemLoader(Path(__file__).parent),
     autoescape=True,
     undefined=StrictUndefined,
     trim_blocks=True,
@@ -74,7 +75,9 @@ class ExportedFile:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a page shows of one version of an archive, and all known versions and deliveries of its process."""
+    """What a page shows of one version of an archive, and all known versions and deliveries of its process. `template`
+    is what its template is called, `words` is what people say about it.
+    """
 
     archive: Archive
     files: Sequence[ExportedFile]
@@ -82,6 +85,8 @@ class Shown:
     version: int
     versions: Sequence[VersionView]
     deliveries: Sequence[DeliveryView]
+    template: Names = field(default_factory=Names)
+    words: TemplateWords = field(default_factory=TemplateWords)
 
 
 def page_name(language: Language) -> str:
@@ -123,7 +128,7 @@ def summary_page(
         faults=faults,
         statement=statement,
         root=anchor_root(statement) if statement else None,
-        **(_archive_shown(shown, terms, texts) if shown else {"archive": None}),
+        **(_archive_shown(shown, terms, language, texts) if shown else {"archive": None}),
     )
 
 
@@ -131,10 +136,12 @@ def _worded(code: str, texts: NullTranslations) -> str:
     return word(Said(code), texts)
 
 
-def _archive_shown(shown: Shown, terms: PaymentTerms, texts: NullTranslations) -> dict[str, Any]:
+def _archive_shown(shown: Shown, terms: PaymentTerms, language: Language, texts: NullTranslations) -> dict[str, Any]:
     archive = shown.archive
+    names = {part: each.name.worded(language) for part, each in shown.words.parts.items()}
     return {
         "archive": archive,
+        "template": shown.template.worded(language),
         "version": shown.version,
         "files": shown.files,
         "signed_document": _signed_document(archive.signed_document_verdict, texts),
@@ -146,7 +153,7 @@ def _archive_shown(shown: Shown, terms: PaymentTerms, texts: NullTranslations) -
         ],
         "warnings": [(each.code, each.where, word(warned(each.code, each.values), texts)) for each in archive.warnings],
         "signatures": [_signature_row(each) for each in archive.signatures],
-        "fields": [_field_row(each, texts) for each in archive.fields],
+        "fields": [_field_row(each, names, texts) for each in archive.fields],
         "versions": [(str(each.version), time_text(each.received_at), each.receipt_id) for each in shown.versions],
         "deliveries": [
             (time_text(each.received_at), _worded(each.outcome, texts), each.receipt_id) for each in shown.deliveries
@@ -180,10 +187,18 @@ def _signature_row(signature: Signature) -> _Row:
     return (signature.id, time_text(signature.signed_at), signature.signer_name, signature.signer_id, labels)
 
 
-def _field_row(field: FormField, texts: NullTranslations) -> _Row:
-    visible = None if field.visible is None else texts.gettext(N_("yes") if field.visible else N_("no"))
-    page = None if field.page is None else str(field.page)
-    return (field.id, field.type, _text(field.value), page, visible, _lines(field.meta))
+def _field_row(its: FormField, names: Mapping[str, str | None], texts: NullTranslations) -> _Row:
+    name = names.get(f"field:{its.id}")
+    visible = None if its.visible is None else texts.gettext(N_("yes") if its.visible else N_("no"))
+    page = None if its.page is None else str(its.page)
+    return (
+        f"{name} ({its.id})" if name else its.id,
+        its.type,
+        _text(its.value),
+        page,
+        visible,
+        _lines(its.meta),
+    )
 
 
 def _payment_row(payment: BookedPayment) -> _Row:

@@ -18,4 +18,5 @@ import models.runs.receipt
 import models.runs.run
 import models.search
 import models.settlements.settlement
-import models.store.condition  # noqa: F401
+import models.store.condition
+import models.templates  # noqa: F401

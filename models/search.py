@@ -1,10 +1,13 @@
 """What archives are found by: a text and facets for each archive, in the order of the list; and what is filled in."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
 from sqlalchemy import BigInteger, Index, Integer
 from sqlmodel import Field, SQLModel
+
+from models.templates import PartId
 
 MOST_FACETS = 2000
 """The most facets of one kind that an archive is found by. An archive may have 100,000 values."""
@@ -46,11 +49,19 @@ class Searchable:
     labels: frozenset[str]
     fields: frozenset[str]
 
+    def with_parts(self, parts: Iterable[PartId]) -> "Searchable":
+        """Return what archives are found by that are also found by some fields and labels."""
+        named: dict[str, set[str]] = {"label": set(), "field": set()}
+        for kind, _, name in (each.partition(":") for each in parts):
+            named[kind].add(name)
+        return Searchable(self.labels | named["label"], self.fields | named["field"])
+
 
 class SearchEntryRow(SQLModel, table=True):
     """The entry of an archive. `id` grows with the time at which the archive was received (`domain/search.py`).
 
-    `text` is what `q` looks in, normalised. `version` says how text and facets were made; 0 is none of the versions.
+    `text` is what `q` looks in, normalised. `title` is the JSON of a `Title`. `version` says how text, title and facets
+    were made; 0 is none of the versions.
     """
 
     __tablename__ = "search_entry"
@@ -58,6 +69,7 @@ class SearchEntryRow(SQLModel, table=True):
     id: int = Field(primary_key=True, sa_type=EntryId, sa_column_kwargs={"autoincrement": False})
     reference: str = Field(max_length=255, unique=True)
     text: str = ""
+    title: str | None = None
     version: int = Field(index=True, sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})
 
 
@@ -74,6 +86,20 @@ class SearchFacetRow(SQLModel, table=True):
     entry_id: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
     kind: str = Field(primary_key=True, max_length=24)
     facet: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+
+
+class FacetValueRow(SQLModel, table=True):
+    """The value of a field or a label that is a facet of a template, as lists show it. `name`: its id or key.
+
+    It stands here once, however many archives have it; an archive's facet is its digest.
+    """
+
+    __tablename__ = "facet_value"
+
+    facet: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    kind: str = Field(max_length=24)
+    name: str
+    value: str
 
 
 class DerivedRow(SQLModel, table=True):

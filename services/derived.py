@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 from adapters.database.transactions import reading, upsert, writing
 from adapters.search import entries
 from adapters.tables.archives import archives
-from adapters.tables.settlements import standings_of
+from adapters.tables.settlements import payments_by_standing
 from models.archive.archive import ArchiveRow
 from models.search import DerivedRow
 
@@ -31,7 +31,7 @@ class Derived:
     """
 
     kind: str
-    version: Callable[[], int]
+    version: Callable[[Session], int]
     lacking: Callable[[Session], int]
     others: Callable[[Session, int], Sequence[str]]
     fill: Callable[[Session, Sequence[str]], int]
@@ -41,7 +41,7 @@ def _fill_search(session: Session, references: Sequence[str]) -> int:
     lacking = entries.lacking_of(session, references)
     if lacking:
         archives.lock(session, lacking)
-        entries.write(session, lacking, standings_of(session, lacking))
+        entries.write(session, lacking, payments_by_standing(session, lacking))
     return len(lacking)
 
 
@@ -54,12 +54,17 @@ def begin() -> None:
     Raises:
         Transient: the database does not answer.
     """
+    with writing() as session:
+        begin_within(session)
+
+
+def begin_within(session: Session) -> None:
+    """Do so in a transaction, with what it has changed."""
     for each in DERIVED:
-        with writing() as session:
-            lacks = each.lacking(session)
-            its = {"version": each.version(), "last": "" if lacks else None, "lacking": lacks}
-            begun = upsert(session, DerivedRow).values(kind=each.kind, **its)
-            session.connection().execute(begun.on_conflict_do_update(index_elements=["kind"], set_=its))
+        lacks = each.lacking(session)
+        its = {"version": each.version(session), "last": "" if lacks else None, "lacking": lacks}
+        begun = upsert(session, DerivedRow).values(kind=each.kind, **its)
+        session.connection().execute(begun.on_conflict_do_update(index_elements=["kind"], set_=its))
 
 
 def fill(at_once: int = _AT_ONCE) -> int:
@@ -76,15 +81,15 @@ def fill(at_once: int = _AT_ONCE) -> int:
 def _is_due(derived: Derived) -> bool:
     with reading() as session:
         row = session.get(DerivedRow, derived.kind)
-        if row is None or row.version != derived.version():
+        if row is None or row.version != derived.version(session):
             return False
         return row.last is not None or bool(derived.others(session, 1))
 
 
 def _fill(derived: Derived, at_once: int) -> int:
     """Fill in the next batch. Its row is locked meanwhile, and changes with the batch or not at all."""
-    its = select(DerivedRow).where(DerivedRow.kind == derived.kind, DerivedRow.version == derived.version())
     with writing() as session:
+        its = select(DerivedRow).where(DerivedRow.kind == derived.kind, DerivedRow.version == derived.version(session))
         row = session.exec(its.with_for_update(skip_locked=True)).first()
         if row is None:
             return 0
@@ -108,5 +113,5 @@ def lacking(kind: str) -> int | None:
     """
     with reading() as session:
         row = session.get(DerivedRow, kind)
-    is_own = row is not None and any(each.kind == kind and each.version() == row.version for each in DERIVED)
+        is_own = row is not None and any(each.kind == kind and each.version(session) == row.version for each in DERIVED)
     return row.lacking if row is not None and is_own else None

@@ -17,6 +17,7 @@ from sqlmodel import Session, SQLModel, col
 
 from adapters.database.transactions import streamed, upsert
 from adapters.search.attention import NEEDS_ATTENTION, OF_DELIVERIES
+from adapters.search.templates import Held, held
 from adapters.settings.settings import settings
 from domain.search import (
     COLUMNS,
@@ -26,6 +27,7 @@ from domain.search import (
     archive_facets,
     attention_facets,
     facet,
+    facet_values,
     facets_of,
     first_id_after,
     first_id_at,
@@ -35,11 +37,13 @@ from domain.search import (
     text_of,
     version_of,
 )
+from domain.titles import title_of, title_payment
 from models.archive.archive import ArchiveRow, FormFieldRow
 from models.discrepancies import DiscrepancyRow, DiscrepancyState
 from models.payments import PaymentRow
-from models.search import Kind, Searchable, SearchEntryRow, SearchFacetRow
+from models.search import FacetValueRow, Kind, Searchable, SearchEntryRow, SearchFacetRow
 from models.store.condition import ConditionRow, Subject
+from models.titles import Title
 
 _ENTRY = SQLModel.metadata.tables[str(SearchEntryRow.__tablename__)]
 _FACET = SQLModel.metadata.tables[str(SearchFacetRow.__tablename__)]
@@ -65,42 +69,66 @@ _REMOVED = delete(_FACET).where(
 _IS_CURRENT = _ENTRY.c.version == bindparam("its_version", type_=sqlalchemy.BigInteger())
 _TEXT = (
     update(_ENTRY)
-    .where(_ENTRY.c.id == bindparam("its_entry"), (_ENTRY.c.text != bindparam("new_text")) | ~_IS_CURRENT)
-    .values(text=bindparam("new_text"), version=case((_IS_CURRENT, _ENTRY.c.version), else_=0))
+    .where(
+        _ENTRY.c.id == bindparam("its_entry"),
+        (_ENTRY.c.text != bindparam("new_text"))
+        | _ENTRY.c.title.is_distinct_from(bindparam("new_title", type_=sqlalchemy.String()))
+        | ~_IS_CURRENT,
+    )
+    .values(
+        text=bindparam("new_text"),
+        title=bindparam("new_title"),
+        version=case((_IS_CURRENT, _ENTRY.c.version), else_=0),
+    )
 )
 """An entry of another version gets none: some of its facets are still as that version made them."""
 _REWRITTEN = (
     update(_ENTRY)
     .where(_ENTRY.c.id == bindparam("its_entry"))
-    .values(text=bindparam("new_text"), version=bindparam("its_version"))
+    .values(text=bindparam("new_text"), title=bindparam("new_title"), version=bindparam("its_version"))
 )
+_TITLE = select(_ENTRY.c.title).where(_ENTRY.c.reference == bindparam("its_reference", type_=sqlalchemy.String()))
+_Texts = Mapping[str, tuple[str, str]]
+"""The text and the title of each entry, by the reference of its archive."""
 
 
 def searchable() -> Searchable:
-    """Return which labels and form fields archives are found by, as the settings say."""
+    """Return which labels and form fields all archives are found by, as the settings say."""
     made = settings()
     return Searchable(frozenset(made.search_labels), frozenset(made.search_fields))
 
 
-def version() -> int:
+def version(session: Session) -> int:
     """Return the version of the entries that this program makes."""
-    return version_of(searchable())
+    return version_of(searchable(), held(session).definitions)
 
 
 def add(session: Session, archive: ArchiveRow) -> None:
     """Add the entry of an archive that has none, with what is known before it is loaded."""
-    numbers = _add(session, [archive], {archive.reference: text_of(archive, None, searchable())})
+    numbers = _add(session, [archive], {archive.reference: _texts(archive, None, held(session))})
     _replace(session, numbers[archive.reference], set(), archive_facets(archive))
 
 
-def _add(session: Session, archives: Iterable[ArchiveRow], texts: Mapping[str, str]) -> dict[str, int]:
+def _searchable(archive: ArchiveRow, templates: Held) -> Searchable:
+    """Return which labels and form fields an archive is found by."""
+    return searchable().with_parts(templates.of(archive.template_id).found_by)
+
+
+def _texts(archive: ArchiveRow, rows: Rows | None, templates: Held) -> tuple[str, str]:
+    title = title_of(archive.template_id, rows, templates.of(archive.template_id))
+    return text_of(archive, rows, _searchable(archive, templates)), title.model_dump_json(exclude_defaults=True)
+
+
+def _add(session: Session, archives: Iterable[ArchiveRow], texts: _Texts) -> dict[str, int]:
     """Add entries, and return their ids. Of two archives of the same moment, one gets the id, the other the next."""
     numbers: dict[str, int] = {}
     left = {each.reference: ids_for(each.reference, each.received_at) for each in archives}
     statement = upsert(session, SearchEntryRow).on_conflict_do_nothing(index_elements=["id"])
+    its = version(session)
     while left:
         rows = [
-            {"id": next(ids), "reference": reference, "text": texts[reference], "version": version()}
+            {"id": next(ids), "reference": reference, "version": its}
+            | dict(zip(("text", "title"), texts[reference], strict=True))
             for reference, ids in left.items()
         ]
         added = session.connection().execute(statement.returning(_ENTRY.c.reference, _ENTRY.c.id), rows)
@@ -115,14 +143,35 @@ def set_archive(session: Session, archive: ArchiveRow) -> None:
 
 
 def set_payload(session: Session, archive: ArchiveRow, rows: Rows) -> None:
-    """Make the text and the facets of an archive those of the rows of its current version."""
+    """Make text, title and facets of an archive those of the rows of its current version."""
     number, known = _known(session, archive.reference)
     if number is None:
         return
-    wanted = searchable()
-    made = {"new_text": text_of(archive, rows, wanted), "its_version": version_of(wanted)}
+    templates = held(session)
+    text, title = _texts(archive, rows, templates)
+    made = {"new_text": text, "new_title": title, "its_version": version(session)}
     session.connection().execute(_TEXT, {"its_entry": number, **made})
+    wanted = _searchable(archive, templates)
     _set(session, archive.reference, number, known, {**archive_facets(archive), **payload_facets(rows, wanted)})
+    _add_values(session, facet_values(rows, templates.of(archive.template_id).facets))
+
+
+def set_payments(session: Session, reference: str, payments: Sequence[Mapping[str, Any]]) -> None:
+    """Make the facets of an archive those of the standings of its payments, and let its title name one of these."""
+    set_facets(session, reference, facets_of(Kind.STANDING, (each["standing"] for each in payments)))
+    found = session.connection().execute(_TITLE, {"its_reference": reference}).scalar()
+    title = Title.model_validate_json(found or "{}")
+    if title.payment:
+        changed = title.model_copy(update={"payment": title_payment(payments)}).model_dump_json(exclude_defaults=True)
+        its = _ENTRY.c.reference == reference, _ENTRY.c.title != changed
+        session.connection().execute(update(_ENTRY).where(*its).values(title=changed))
+
+
+def _add_values(session: Session, values: Mapping[int, Mapping[str, Any]]) -> None:
+    """Add the values that lists show for facets, in order, so that two transactions cannot deadlock."""
+    if values:
+        added = upsert(session, FacetValueRow).on_conflict_do_nothing()
+        session.connection().execute(added, [values[each] for each in sorted(values)])
 
 
 def set_discrepancies(session: Session, references: Iterable[str]) -> None:
@@ -234,7 +283,7 @@ def _is_taken(session: Session, number: int) -> bool:
 
 def lacking(session: Session) -> int:
     """Return how many archives have no entry of the present version."""
-    entries = select(func.count()).select_from(_ENTRY).where(_ENTRY.c.version == version())
+    entries = select(func.count()).select_from(_ENTRY).where(_ENTRY.c.version == version(session))
     archives = select(func.count()).select_from(ArchiveRow)
     counted = select(archives.scalar_subquery() - entries.scalar_subquery())
     found: int = session.connection().execute(counted).scalar_one()
@@ -243,27 +292,28 @@ def lacking(session: Session) -> int:
 
 def others(session: Session, most: int) -> list[str]:
     """Return archives whose entries have another version, as programs of before an upgrade write them after it."""
-    its = _ENTRY.c.version
-    found = select(_ENTRY.c.reference).where((its < version()) | (its > version())).limit(most)
+    its, own = _ENTRY.c.version, version(session)
+    found = select(_ENTRY.c.reference).where((its < own) | (its > own)).limit(most)
     return list(session.connection().execute(found).scalars())
 
 
 def lacking_of(session: Session, references: Sequence[str]) -> list[str]:
     """Return those of some archives that have no entry of the present version."""
-    current = select(_ENTRY.c.reference).where(_ENTRY.c.reference.in_(references), _ENTRY.c.version == version())
+    its = _ENTRY.c.reference.in_(references), _ENTRY.c.version == version(session)
+    current = select(_ENTRY.c.reference).where(*its)
     return sorted({*references}.difference(session.connection().execute(current).scalars()))
 
 
-def write(session: Session, references: Sequence[str], standings: Mapping[str, Sequence[str]]) -> None:
+def write(session: Session, references: Sequence[str], payments: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     """Make the entries of archives exactly those that follow from their rows. The caller has locked the archives.
 
     Args:
-        standings: those of the archives' payments, with the settlement reports counted in.
+        payments: those of the archives, as `payments_by_standing` returns them.
     """
     archives = session.exec(sqlmodel.select(ArchiveRow).where(col(ArchiveRow.reference).in_(references))).all()
-    wanted, rows = searchable(), _payloads(session, references, standings)
+    templates, rows = held(session), _payloads(session, references, payments)
     loaded = {each.reference: rows[each.reference] if each.current_receipt_id else None for each in archives}
-    texts = {each.reference: text_of(each, loaded[each.reference], wanted) for each in archives}
+    texts = {each.reference: _texts(each, loaded[each.reference], templates) for each in archives}
     numbers = _write_texts(session, archives, texts)
     # Read before what they follow from: a facet that another transaction adds in between is kept.
     known = session.connection().execute(select(_FACET).where(_FACET.c.entry_id.in_(numbers.values()))).all()
@@ -273,45 +323,50 @@ def write(session: Session, references: Sequence[str], standings: Mapping[str, S
     conditions = _values(session, ConditionRow.subject, references, ConditionRow.code, is_archive)
     asked = _ASKED_OF_MANY.where(col(ArchiveRow.reference).in_(references))
     needed = {reference: found for reference, *found in session.connection().execute(asked)}
-    facets = set[tuple[int, str, int]]()
+    facets, values = set[tuple[int, str, int]](), dict[int, Any]()
     for each in archives:
+        found = loaded[each.reference] or {}
+        values |= facet_values(found, templates.of(each.template_id).facets)
         its: Facets = {
             **archive_facets(each),
-            **payload_facets(loaded[each.reference] or {}, wanted),
+            **payload_facets(found, _searchable(each, templates)),
             **facets_of(Kind.DISCREPANCY, discrepancies[each.reference]),
             **facets_of(Kind.CONDITION, conditions[each.reference]),
             **_attention_facets(needed[each.reference]),
         }
         facets |= _listed(numbers[each.reference], its)
     _change(session, {tuple(each) for each in known}, facets)
+    _add_values(session, values)
 
 
-def _write_texts(session: Session, archives: Iterable[ArchiveRow], texts: Mapping[str, str]) -> dict[str, int]:
-    """Make texts and versions of entries the present ones, lock the entries, and return their ids."""
-    asked = select(_ENTRY.c.reference, _ENTRY.c.id, _ENTRY.c.text).where(_ENTRY.c.reference.in_(texts))
+def _write_texts(session: Session, archives: Iterable[ArchiveRow], texts: _Texts) -> dict[str, int]:
+    """Make texts, titles and versions of entries the present ones, lock the entries, and return their ids."""
+    names = (_ENTRY.c.reference, _ENTRY.c.id, _ENTRY.c.text, _ENTRY.c.title)
+    asked = select(*names).where(_ENTRY.c.reference.in_(texts))
     known = session.connection().execute(asked.order_by(_ENTRY.c.reference).with_for_update()).all()
-    its = version()
+    its = version(session)
     changed = [
-        {"its_entry": number, "new_text": texts[reference], "its_version": its}
-        for reference, number, text in known
-        if text != texts[reference]
+        {"its_entry": number, "new_text": texts[reference][0], "new_title": texts[reference][1], "its_version": its}
+        for reference, number, *before in known
+        if tuple(before) != texts[reference]
     ]
     if changed:
         session.connection().execute(_REWRITTEN, changed)
-    numbers = {reference: number for reference, number, _ in known}
+    numbers = {reference: number for reference, number, *_ in known}
     others = _ENTRY.c.id.in_(numbers.values()), _ENTRY.c.version != its
     session.connection().execute(update(_ENTRY).where(*others).values(version=its))
     return numbers | _add(session, (each for each in archives if each.reference not in numbers), texts)
 
 
 def _payloads(
-    session: Session, references: Iterable[str], standings: Mapping[str, Sequence[str]]
+    session: Session, references: Iterable[str], payments: Mapping[str, Sequence[Mapping[str, Any]]]
 ) -> dict[str, dict[type[SQLModel], list[Any]]]:
     """Return the rows of archives that entries are made from. Of a table, the first rows of an archive."""
     found: dict[str, dict[type[SQLModel], list[Any]]] = {
-        each: {PaymentRow: [{"standing": its} for its in standings.get(each, ())]} for each in references
+        each: {PaymentRow: list(payments.get(each, ()))} for each in references
     }
-    skipped = {PaymentRow, *(() if searchable().fields else (FormFieldRow,))}
+    has_fields = searchable().fields or held(session).definitions
+    skipped = {PaymentRow, *(() if has_fields else (FormFieldRow,))}
     for table, names in COLUMNS.items():
         if table not in skipped:
             its = SQLModel.metadata.tables[str(table.__tablename__)]

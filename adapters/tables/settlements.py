@@ -1,7 +1,7 @@
 """Entries and settlement reports in the database, and the payments that entries may belong to."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from datetime import date
@@ -15,6 +15,7 @@ from sqlalchemy import (
     bindparam,
     case,
     exists,
+    func,
     or_,
     select,
     text,
@@ -25,11 +26,9 @@ from sqlmodel import Session, SQLModel
 from adapters.database.transactions import engine, insert_new, insert_rows, pages, reading, upsert, writing
 from adapters.search import entries
 from adapters.tables.archives import archives
-from domain.search import facets_of
 from domain.settlements.matching import MATCHED, MAY_BE_SETTLED, merged
 from models.discrepancies import SETTLEMENT_CODES, DiscrepancyRow, DiscrepancyState
 from models.payments import PaymentKeyRow, PaymentRow, Standing
-from models.search import Kind
 from models.settlements.settlement import (
     Candidate,
     DamagedReportRow,
@@ -108,17 +107,22 @@ def index_standings(references: Iterable[str]) -> None:
     for page in pages(sorted(references), _INDEXED_AT_ONCE):
         with writing() as session:
             archives.lock(session, page)
-            for reference, standings in standings_of(session, page).items():
-                entries.set_facets(session, reference, facets_of(Kind.STANDING, standings))
+            for reference, payments in payments_by_standing(session, page).items():
+                entries.set_payments(session, reference, payments)
 
 
-def standings_of(session: Session, references: Sequence[str]) -> dict[str, list[str]]:
-    """Return the standings of the payments of archives, by reference, with the reports counted in."""
-    standing = case((is_settled(), Standing.SETTLED), else_=_PAYMENT.c.standing)
-    asked = select(_PAYMENT.c.reference, standing).where(_PAYMENT.c.reference.in_(references)).distinct()
-    found: dict[str, list[str]] = {each: [] for each in references}
-    for reference, each in session.connection().execute(asked):
-        found[reference].append(each)
+def payments_by_standing(session: Session, references: Sequence[str]) -> dict[str, list[Mapping[str, Any]]]:
+    """Return the payments of archives by reference, with the reports counted in: of each standing and currency, the
+    largest.
+    """
+    standing = case((is_settled(), Standing.SETTLED), else_=_PAYMENT.c.standing).label("standing")
+    names = (_PAYMENT.c.reference, standing, _PAYMENT.c.currency, _PAYMENT.c.amount_minor)
+    its = select(*names).where(_PAYMENT.c.reference.in_(references)).subquery().c
+    of_each = (its.reference, its.standing, its.currency)
+    largest = select(*of_each, func.max(its.amount_minor).label("amount_minor")).group_by(*of_each)
+    found: dict[str, list[Mapping[str, Any]]] = {each: [] for each in references}
+    for row in session.connection().execute(largest):
+        found[row.reference].append(row._mapping)
     return found
 
 

@@ -10,7 +10,7 @@ from api.console.frame import entrance, static
 from api.console.frame.policy import Policy
 from api.console.frame.rendering import render
 from api.console.frame.visits import SignInFirst
-from api.console.pages import batches, endpoints, overview, troubles
+from api.console.pages import batches, endpoints, overview, templates, troubles
 from api.console.pages.archives import archives, dossier, files, saved_views
 from domain.words.wording import N_
 from models.errors import Conflict, Refused, Transient
@@ -21,7 +21,7 @@ console = FastAPI(
     redirect_slashes=False,
 )
 application = Policy(console)  # around all: the page of an unexpected error comes from outside of the middleware
-_TROUBLES = (troubles, endpoints, batches)
+_TROUBLES = (troubles, endpoints, batches, templates)
 _ARCHIVES = (archives, archives, saved_views, files, dossier)  # the dossier's path takes everything below it
 for each in (static, entrance, overview, *_TROUBLES, *_ARCHIVES):
     console.include_router(each.router)

@@ -29,6 +29,7 @@ from domain.archive.verdict_text import (
 from domain.completeness.missing import missing_text
 from domain.payments.amounts import amount_text, exponent_of
 from domain.runs import age_text, heals_by_rerun
+from domain.titles import title_text
 from domain.words.catalogue import word
 from domain.words.causes import CAUSES
 from models.archive.archive import State
@@ -122,7 +123,9 @@ def _show_differences(reference: str, before: int, after: int, *, as_json: bool)
 
 
 def print_archive(terminal: Console, archive: ArchiveView, now: datetime) -> None:
-    terminal.print(Text(cell(archive.reference), style="bold"), soft_wrap=True)
+    if title := title_text(archive.title):
+        terminal.print(Text(cell(title), style="bold"), soft_wrap=True)
+    terminal.print(Text(cell(archive.reference), style="" if title else "bold"), soft_wrap=True)
     terminal.print(Text(_head(archive)))
     terminal.print(Text(_times(archive)))
     if archive.cause:
@@ -162,7 +165,8 @@ def _print_missing(terminal: Console, title: str, missing: Sequence[MissingView]
 
 
 def _head(archive: ArchiveView) -> str:
-    described = f"process {archive.process_number or '–'}, template {archive.template_id or '–'}"
+    called = f" ({name})" if (name := archive.title.template.worded("en")) else ""
+    described = f"process {archive.process_number or '–'}, template {archive.template_id or '–'}{called}"
     source = "" if archive.source == DEFAULT_SOURCE else f", source {archive.source}"
     wrong = f" ({', '.join(each.code for each in archive.conditions)})" if archive.conditions else ""
     return cell(f"{archive.state}{wrong}, {described}{source}")

@@ -17,6 +17,7 @@ from cli.terminal import (
     time_option,
     time_text,
 )
+from domain.titles import title_text
 from models.runs.receipt import DEFAULT_SOURCE
 from models.views.archives.archives import ArchiveQuery, ArchiveSummary
 from services.views import archive_list
@@ -25,6 +26,7 @@ LISTED = (
     "reference",
     "state",
     Folds("cause"),
+    Folds("title"),
     "received",
     "process",
     "source",
@@ -39,9 +41,9 @@ def row(found: ArchiveSummary) -> tuple[object, ...]:
     """Return an archive as a row of `LISTED`."""
     cause = [f"{found.cause.code} {found.cause.task or ''}".rstrip()] if found.cause else []
     source = None if found.source == DEFAULT_SOURCE else found.source
-    head = (found.reference, found.state, ", ".join([*cause, *found.conditions]), time_text(found.received_at))
+    head = (found.reference, found.state, ", ".join([*cause, *found.conditions]), title_text(found.title))
     counts = (found.files, found.warnings, found.discrepancies)
-    return *head, found.process_number, source, found.template_id, *counts
+    return *head, time_text(found.received_at), found.process_number, source, found.template_id, *counts
 
 
 def list_archives(  # noqa: PLR0913 -- an option per filter

@@ -4,12 +4,12 @@ from pathlib import Path
 
 from adapters.files.store import store
 from adapters.settings.settings import settings
-from adapters.store import session_events, settlement_reports, sources
+from adapters.store import session_events, settlement_reports, sources, templates
 from models.errors import WrongUse
 from services.custody.verifying import absent_store
 from services.health.probes import found_root
 
-_BEFORE_ARCHIVES = (session_events.FOLDER, settlement_reports.FOLDER, sources.FOLDER)
+_BEFORE_ARCHIVES = (session_events.FOLDER, settlement_reports.FOLDER, sources.FOLDER, templates.FOLDER)
 
 
 def require_store() -> None:

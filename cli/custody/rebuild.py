@@ -35,6 +35,7 @@ def _print(rebuilt: Rebuilt) -> None:
     typer.echo(f"{rebuilt.archives} archives are in the database again; the sweep archives the deliveries in the inbox")
     others = {"settlement reports": rebuilt.reports, "session events": rebuilt.events}
     others |= {"refused deliveries": rebuilt.refused, "endpoints": rebuilt.endpoints}
+    others["names of templates"] = rebuilt.templates
     for what, count in others.items():
         if count:
             typer.echo(f"{count} {what} are in the database again")

@@ -31,7 +31,7 @@ class RequestBody(BaseModel):
     @classmethod
     def _check_strictly(cls, sent: Any, info: ValidationInfo) -> Any:
         if info.mode == "python" and isinstance(sent, dict):
-            cls.model_validate_json(to_json(sent, inf_nan_mode="constants"), strict=True)
+            cls.model_validate_json(to_json(sent, inf_nan_mode="constants"), strict=True, extra="forbid")
         return sent
 
 

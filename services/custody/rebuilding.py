@@ -1,4 +1,6 @@
-"""Rebuilds the metadata database: archives, events and endpoints from the store, refused deliveries from quarantine."""
+"""Rebuilds the metadata database: archives, events, endpoints and names of templates from the store, refused deliveries
+from quarantine.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -25,6 +27,7 @@ from services.processing.findings import reconcile_payload
 from services.processing.loading import load
 from services.receipts import StoredArchive, stored_archive
 from services.settlements.importing import restore_reports
+from services.templates import restore_templates
 from services.triggering.refused import restore_refused
 
 OnDamaged = Callable[[tuple[str, str]], None]
@@ -50,6 +53,7 @@ class Rebuilt:
     events: int
     refused: int
     endpoints: int
+    templates: int
     damaged: tuple[tuple[str, str], ...]
 
 
@@ -60,6 +64,7 @@ def rebuild(objects: Iterable[StoredObject], on_rebuilt: Callable[[StoredObject]
         Transient: store or database does not answer. Start again with an empty database.
     """
     count, damaged = 0, list[tuple[str, str]]()
+    templates = restore_templates(lambda key, reason: damaged.append((key, reason)))  # entries are made by them
     _restore_histories(kept_discrepancies.of_no_archive(), damaged.append)
     kept_discrepancies.restore_count(None, kept_discrepancies.of_no_archive())
     for each in objects:
@@ -75,7 +80,7 @@ def rebuild(objects: Iterable[StoredObject], on_rebuilt: Callable[[StoredObject]
     reconcile_all_holds(now)
     events = restore_events(damaged.append)
     endpoints = restore_endpoints(lambda key, reason: damaged.append((key, reason)))
-    return Rebuilt(count, reports, events, restore_refused(), endpoints, tuple(damaged))
+    return Rebuilt(count, reports, events, restore_refused(), endpoints, templates, tuple(damaged))
 
 
 def rebuild_object(stored: StoredObject, on_damaged: OnDamaged) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 from adapters.files.store import RESULTS_FOLDER, store
 from adapters.inbox import session_events as inbox
 from adapters.platform.cancellation import checkpoint
-from adapters.store import kept_endpoints, ocfl, seals, session_events, settlement_reports, sources
+from adapters.store import kept_endpoints, ocfl, seals, session_events, settlement_reports, sources, templates
 from adapters.store.objects import history, kept_discrepancies
 from adapters.store.objects.history import Rows
 from adapters.tables.archives import archives
@@ -22,21 +22,22 @@ from models.errors import Conflict, Locked, Unreadable
 from models.store.fixity import EMPTY_FOLDER, Fault, Fixity, FixityFinding, strange_thing
 from services.anchors.anchors import wrong_anchors
 from services.payments.recorded import discrepancy_of
+from services.templates import every_template
 
 _DEFINITION = "the sealed definition of an endpoint"
 
 
 def verify_beside() -> Fixity:
     """Verify the files beside the archives: the files of the OCFL storage root, the key of the fingerprints, the
-    definitions of endpoints, the sources, the anchors, the settlement reports and session events, which are named by
-    their digests, and the discrepancies that belong to no archive.
+    definitions of endpoints, the sources, the words of templates, the anchors, the settlement reports and session
+    events, which are named by their digests, and the discrepancies that belong to no archive.
 
     Raises:
         Transient: the store does not answer.
     """
     strange: dict[str, str] = {}
     sizes = dict(store().listed(settlement_reports.FOLDER, strange))
-    for folder in (seals.ROOT, seals.ENDPOINTS, RESULTS_FOLDER):
+    for folder in (seals.ROOT, seals.ENDPOINTS, templates.FOLDER, RESULTS_FOLDER):
         for _ in store().listed(folder, strange):
             checkpoint()
     paths = (PurePosixPath(key) for key in sizes)
@@ -48,6 +49,7 @@ def verify_beside() -> Fixity:
             wrong_key(seals.FINGERPRINT_KEY, seals.check_fingerprint_key),
             _wrong_endpoints(),
             _wrong_sources(),
+            _wrong_templates(),
             wrong_anchors(),
             *map(_wrong_report, report_ids),
             _lost_discrepancies_of_no_archive(sizes),
@@ -128,6 +130,20 @@ def _wrong_sources() -> Iterator[FixityFinding]:
     for key in (f"{sources.FOLDER}/{name}.json" for name in archives.every_source() if name not in known):
         if key not in damaged and store().size(key) is None:
             yield FixityFinding(key, Fault.MISSING, "the source of archives", "nothing")
+
+
+def _wrong_templates() -> Iterator[FixityFinding]:
+    """Find what people say about templates that is damaged or missing in the store, or differs from the database."""
+    damaged = list[str]()
+    said, found = every_template(), {each.id: each for each in templates.kept(damaged.append)}
+    for key in damaged:
+        yield FixityFinding(key, Fault.DAMAGED, "what people say about a template", "other content")
+    for id_ in sorted(said.keys() | found.keys()):
+        key = templates.key_in_store(id_)
+        if id_ not in found and key not in damaged:
+            yield FixityFinding(key, Fault.MISSING, "what people say about a template", "nothing")
+        elif id_ in found and said.get(id_) != found[id_]:
+            yield FixityFinding(key, Fault.DIFFERS, "the words of the database; name the template again", "other words")
 
 
 def _wrong_report(report_id: str) -> Iterator[FixityFinding]:

@@ -23,6 +23,7 @@ from models.views.archives.archives import ArchiveView
 from services.anchors.anchors import proof_of
 from services.evidence.parts import Document, documents, of_bytes, of_json, parts, proof_files, receipt_file
 from services.evidence.proving import doubts, is_in_clear, is_locked, readable, refuse_doubtful
+from services.templates import words_of
 from services.views import archive_view
 
 CHECK = "check.py"
@@ -96,7 +97,8 @@ def _shown(
     terms = request.payment_terms
     discrepancies = [] if archive.is_locked else reconcile(archive, terms)
     files = [each.exported for each in found if each.exported]
-    return Shown(archive, files, discrepancies, request.version, view.versions, view.deliveries)
+    names, words = view.title.template, words_of(view.template_id)
+    return Shown(archive, files, discrepancies, request.version, view.versions, view.deliveries, names, words)
 
 
 def _pages(shown: Shown | None, proof: Proof, terms: PaymentTerms) -> Iterator[BagFile]:

@@ -10,6 +10,7 @@ from adapters.database.transactions import reading
 from adapters.search import pages
 from adapters.search.attention import NEEDS_ATTENTION, OF_DELIVERIES
 from adapters.search.entries import searchable
+from adapters.search.templates import held
 from domain.search import Term, facet, field_text, is_searchable, normalised, terms_of
 from models.archive.archive import ArchiveRow
 from models.errors import Refused
@@ -114,9 +115,10 @@ def _named(kind: Kind, sent: str) -> int:
     if not equals:
         expected = "KEY=VALUE" if kind is Kind.LABEL else "FIELD=VALUE"
         raise Refused("BAD_PARAMETER", f"expected {expected}", where=str(kind))
-    names = searchable().labels if kind is Kind.LABEL else searchable().fields
-    if not is_searchable(key, names):
+    with reading() as session:
+        wanted = searchable().with_parts(part for each in held(session).words.values() for part in each.found_by)
+    if not is_searchable(key, wanted.labels if kind is Kind.LABEL else wanted.fields):
         setting = f"CELLAR_SEARCH_{kind.upper()}S"
-        detail = f"archives are not found by this {kind}: add it to {setting}, then run `cellar migrate`"
+        detail = f"archives are not found by this {kind}: let it be a facet of their template, or add it to {setting}"
         raise Refused("BAD_PARAMETER", detail, where=str(kind))
     return facet(kind, value if kind is Kind.LABEL else field_text(value), key)

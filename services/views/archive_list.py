@@ -17,6 +17,7 @@ from models.discrepancies import DiscrepancyRow, DiscrepancyState
 from models.search import SearchEntryRow
 from models.views.archives.archives import ArchivePage, ArchiveQuery, ArchiveSummary, CauseView
 from services import derived
+from services.templates import titled
 from services.views.archive_conditions import filters_of
 
 _NOT_CLOSED = col(DiscrepancyRow.state) != DiscrepancyState.CLOSED
@@ -46,23 +47,25 @@ def page(query: ArchiveQuery) -> ArchivePage:
     items = [
         ArchiveSummary(
             **archive.model_dump(),
+            title=titled(title, archive.template_id),
             cause=CauseView.of(archive),
             conditions=wrong.get(archive.reference, []),
             files=files,
             warnings=warnings,
             discrepancies=standing,
         )
-        for archive, files, warnings, standing in rows
+        for archive, files, warnings, standing, title in rows
     ]
     later = id_cursor(ids[query.limit - 1]) if len(ids) > query.limit else None
     return ArchivePage(items=items, next=later, not_indexed=derived.lacking(derived.SEARCH) or 0)
 
 
 def _summaries(ids: list[int]) -> Any:
-    """Select archives with the numbers of their files, warnings, and discrepancies that are not closed."""
+    """Select archives with the numbers of their files, warnings and discrepancies that are not closed; and titles."""
     warnings = sum((case((each, 1), else_=0) for each in OF_DELIVERIES.values()), _count(WarningRow))
     entry_id = col(SearchEntryRow.id)
-    found = select(ArchiveRow, _count(FileRow), warnings, _count(DiscrepancyRow, _NOT_CLOSED))
+    counted = (_count(FileRow), warnings, _count(DiscrepancyRow, _NOT_CLOSED))
+    found = select(ArchiveRow, *counted, col(SearchEntryRow.title))
     joined = found.join(SearchEntryRow, col(SearchEntryRow.reference) == col(ArchiveRow.reference))
     return joined.where(entry_id.in_(ids)).order_by(entry_id.desc())
 

@@ -32,6 +32,7 @@ from models.payments import LEDGER, PaymentRow
 from models.runs.cause import CauseColumns
 from models.runs.receipt import DeliveryRow, ReceiptRow, RefusedRow, VersionRow
 from models.runs.run import RunRow
+from models.search import SearchEntryRow
 from models.store.condition import StoredObjectRow
 from models.views.archives.archives import (
     ArchiveItems,
@@ -53,6 +54,7 @@ from models.views.archives.archives import (
 from models.views.archives.payments import DiscrepancyView, PaymentView
 from models.views.troubles import RefusedView
 from services.payments import recorded
+from services.templates import titled
 from services.views import troubles
 from services.views.timeline import timeline
 
@@ -127,12 +129,14 @@ def archive(
         stored = session.get(StoredObjectRow, ocfl.object_key(reference)) or StoredObjectRow(key="")
         found: dict[str, Any] = row.model_dump() | {"cause": CauseView.of(row), "next": {}}
         found |= {"checked_at": stored.checked_at, "anchored_at": stored.anchored_at}
+        title = session.exec(select(SearchEntryRow.title).where(SearchEntryRow.reference == reference)).first()
         for name, its in LISTS.items():
             page = its.page(session, reference, (after or {}).get(name), most, newest_first=newest_first)
             found |= {name: page.items, f"{name}_total": page.total}
             found["next"] |= {name: page.next} if page.next else {}
         documents = select(SignedDocumentRow.verdict).where(SignedDocumentRow.reference == reference)
-        return ArchiveView.model_validate(found | {"signed_document_verdict": session.exec(documents).first()})
+        found["signed_document_verdict"] = session.exec(documents).first()
+    return ArchiveView.model_validate(found | {"title": titled(title, row.template_id)})
 
 
 def items(reference: str, name: str, after: str | None = None, most: int = LISTED_AT_ONCE) -> ArchiveItems | None:

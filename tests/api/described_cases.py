@@ -35,6 +35,11 @@ REFUSED, FAILURES, METRICS = "GET /api/refused", "GET /api/failures", "GET /metr
 SOURCES, OVERVIEW = "GET /api/sources", "GET /api/overview"
 MISSING, DISMISSAL = "GET /api/missing", "POST /api/missing/{missing_id}/dismiss"
 PEOPLE = "POST /api/people/test"
+TEMPLATES, TEMPLATE, NAMING = (
+    "GET /api/templates",
+    *(f"{each} /api/templates/{{template_id}}" for each in ("GET", "PUT")),
+)
+FORM, F1 = "/api/templates/9fa70d4ccea84262b1ed2308a07a3fb4", "field:SOMEFIELD1"
 LINK, ALIVE, READY = "GET /d/{token}", "GET /healthz", "GET /readyz"
 READER = {"authorization": f"Bearer {TOKEN}"}
 NEWEST, LOST = contract(event={"type": "WHP_ARCHIVE", "timestamp": "2024-01-01T00:00:00"}), sample_body("lost")
@@ -177,6 +182,10 @@ def _without_database(method: str, path: str, body: dict[str, str] | None = None
 
 def _post_json(receiver: Receiver, path: str, body: dict[str, Any]) -> httpx.Response:
     return receiver.client.post(path, json=body, headers=READER)
+
+
+def _name(words: dict[str, Any]) -> Case:
+    return lambda world: world.shelf.receiver.client.put(FORM, json=words, headers=READER)
 
 
 def _broken(pattern: str, case: Case) -> Case:
@@ -349,6 +358,20 @@ CASES: dict[tuple[str, int, str], Case] = {
     (SOURCES, 401, "UNAUTHORIZED"): _plain("GET", "/api/sources"),
     (SOURCES, 422, "BAD_PARAMETER"): _get("/api/sources?name=retail"),
     (SOURCES, 503, "UNAVAILABLE"): _without_database("GET", "/api/sources"),
+    (TEMPLATES, 200, ""): _get("/api/templates"),
+    (TEMPLATES, 401, "UNAUTHORIZED"): _plain("GET", "/api/templates"),
+    (TEMPLATES, 422, "BAD_PARAMETER"): _get("/api/templates?name=lease"),
+    (TEMPLATES, 503, "UNAVAILABLE"): _without_database("GET", "/api/templates"),
+    (TEMPLATE, 200, ""): _get(FORM),
+    (TEMPLATE, 401, "UNAUTHORIZED"): _plain("GET", FORM),
+    (TEMPLATE, 404, "UNKNOWN_TEMPLATE"): _get("/api/templates/unknown"),
+    (TEMPLATE, 422, "BAD_PARAMETER"): _get(f"{FORM}?name=lease"),
+    (TEMPLATE, 503, "UNAVAILABLE"): _without_database("GET", FORM),
+    (NAMING, 200, ""): _name({"name": {"en": "Lease", "he": "חוזה שכירות"}, "facets": ["label:CUSTOMER_TAG"]}),
+    (NAMING, 401, "UNAUTHORIZED"): _plain("PUT", FORM),
+    (NAMING, 422, "BAD_PARAMETER"): _name({"name": {"fr": "Bail"}}),
+    (NAMING, 422, "PERSONAL_FACET"): _name({"facets": [F1], "parts": {F1: {"personal": True}}}),
+    (NAMING, 503, "UNAVAILABLE"): _without_database("PUT", FORM, {}),
     (MISSING, 200, ""): _get("/api/missing?why=expired&source=default"),
     (MISSING, 401, "UNAUTHORIZED"): _plain("GET", "/api/missing"),
     (MISSING, 422, "BAD_PARAMETER"): _get("/api/missing?state=lost"),

@@ -66,6 +66,7 @@ def test_commands_that_change_the_installation_report_it_as_json(cellar: Cellar,
         "refused": 0,
         "endpoints": 0,
         "events": 0,
+        "templates": 0,
         "damaged": [],
     }
     receipt_id = archived("r", sample_body("r"))

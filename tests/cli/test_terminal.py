@@ -36,7 +36,7 @@ def test_columns_without_room_are_left_out_and_named_and_no_word_is_cut() -> Non
     assert on_a_terminal(80, ROW) == [
         "reference                             state      process  received",
         f"{REFERENCE}  completed     1037  2026-01-01 12:00:00",
-        "No room for: template, files; --wide shows all",
+        "--wide also shows: template, files",
     ]
     assert on_a_terminal(120, ROW)[1].split() == [str(each) for cell in ROW if cell for each in str(cell).split()]
 
@@ -58,7 +58,7 @@ def test_first_column_is_whole_and_no_line_is_longer_than_the_terminal(first: st
     lines = on_a_terminal(width, (first, *ROW[1:]))
 
     column = lines[0].index(" state") if " state" in lines[0] else width
-    rows = takewhile(lambda line: not line.startswith("No room for: "), lines[1:])
+    rows = takewhile(lambda line: not line.startswith("--wide also"), lines[1:])
     assert "".join(line[:column].strip() for line in rows) == first
     assert max(map(cell_len, lines)) <= width
 

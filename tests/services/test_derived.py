@@ -29,7 +29,7 @@ from services.views import archive_list
 from tests.conftest import LONGEST_S
 from tests.records import NOON, archived, delivery, digest, document, registered
 
-Entries = tuple[set[tuple[int, str, str, int]], set[tuple[int, str, int]]]
+Entries = tuple[set[tuple[int, str, str, str | None, int]], set[tuple[int, str, int]]]
 ARCHIVES = 9
 CAUSE = Cause("STORE_AWAY", None, "Transient", "The store is away.")
 _POLL_S = 0.05
@@ -54,7 +54,8 @@ while fill(at_once):
 
 def entries() -> Entries:
     with reading() as session:
-        found = {(each.id, each.reference, each.text, each.version) for each in session.exec(select(SearchEntryRow))}
+        rows = session.exec(select(SearchEntryRow))
+        found = {(each.id, each.reference, each.text, each.title, each.version) for each in rows}
         facets = {(each.entry_id, each.kind, each.facet) for each in session.exec(select(SearchFacetRow))}
     return found, facets
 
@@ -99,7 +100,7 @@ def lose() -> None:
 def make_others() -> None:
     """Leave entries as a program of another version makes them."""
     with writing() as session:
-        session.execute(update(SearchEntryRow).values(text="other", version=1))
+        session.execute(update(SearchEntryRow).values(text="other", title=None, version=1))
         session.execute(update(SearchFacetRow).values(facet=SearchFacetRow.facet + 1))
 
 

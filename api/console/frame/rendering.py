@@ -39,6 +39,7 @@ PLACES: tuple[Place, ...] = (
     Place(N_("Failed"), f"{ROOT}/failed", "circle-x", "f"),
     Place(N_("Refused"), f"{ROOT}/refused", "ban", "r"),
     Place(N_("Missing"), f"{ROOT}/missing", "calendar-question", "m"),
+    Place(N_("Templates"), f"{ROOT}/templates", "forms", "t"),
     Place(N_("Endpoints"), f"{ROOT}/endpoints", "webhook", "e"),
     Place(N_("Bulk actions"), f"{ROOT}/bulk", "stack-2", "b"),
 )
@@ -82,6 +83,9 @@ _FILTERS: Mapping[str, Callable[..., Any]] = {
     "told": telling.told,
     "happened": telling.happened,
     "warned": telling.warning,
+    "titled": telling.titled,
+    "titled_plain": telling.titled_plain,
+    "named": telling.named,
     "value": values.json_text,
     "in_path": lambda text: quote(str(text), safe=""),
 }

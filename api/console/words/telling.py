@@ -8,7 +8,8 @@ from markupsafe import Markup
 
 from adapters.words.languages import texts
 from api.console.words.languages import gettext, language
-from api.console.words.values import NO_VALUE, isolated, plain
+from api.console.words.values import NO_VALUE, isolated, plain, shown
+from domain.titles import title_parts
 from domain.words import parts
 from domain.words.catalogue import MEANINGS, warned, word
 from domain.words.causes import ANSWERS, CAUSES
@@ -16,7 +17,8 @@ from domain.words.codes import WORDS
 from domain.words.wording import meant, translated
 from models.said import Meaning, Said, said_of
 from models.store.condition import ConditionCode
-from models.views.archives.archives import TimelineEntry, WarningView
+from models.templates import Names
+from models.views.archives.archives import ArchiveSummary, ArchiveView, TimelineEntry, WarningView
 from models.views.health import Check
 
 _TONES: Mapping[str, str] = {
@@ -132,3 +134,20 @@ def english(text: str) -> Markup:
     if any(unicodedata.bidirectional(each) in ("R", "AL") for each in text):
         return Markup("<bdi>{}</bdi>").format(plain(text))
     return Markup('<bdi lang="en" dir="ltr">{}</bdi>').format(plain(text))
+
+
+def titled(archive: ArchiveSummary | ArchiveView) -> Markup:
+    """Return the title of an archive, each part isolated; its reference if nothing says what the archive is."""
+    found = title_parts(archive.title, language(), texts(language()))
+    return Markup(" · ").join(map(shown, found or [archive.reference]))
+
+
+def titled_plain(archive: ArchiveSummary | ArchiveView) -> str:
+    """Return the title of an archive, or its reference, where no element can isolate its parts."""
+    found = title_parts(archive.title, language(), texts(language()))
+    return " · ".join(isolated(plain(each)) for each in found or [archive.reference])
+
+
+def named(names: Names) -> str | None:
+    """Return a name that people gave, in the page's language if there is one."""
+    return names.worded(language())

@@ -14,6 +14,7 @@ from models.errors import CauseCode
 from models.payments import Standing
 from models.runs.cause import CauseColumns
 from models.store.condition import OF_FILES, ConditionCode
+from models.titles import TitleView
 from models.views.archives.payments import DiscrepancyView, PaymentView
 from models.views.parameters import Integer, Moment, Page, PageQuery, Text
 from models.views.troubles import MissingView, RefusedView
@@ -101,6 +102,7 @@ class ConditionView(BaseModel):
 
 class _About(BaseModel):
     reference: str
+    title: TitleView = Field(description="What people recognise it by; personal.")
     state: str
     template_id: str | None
     process_number: int | None

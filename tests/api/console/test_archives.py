@@ -62,7 +62,7 @@ def test_filters_find_what_the_api_finds(browser: Browser, query: str, found: li
 def test_search_says_how_many_archives_are_not_indexed_until_all_are(console: Console, person: httpx.Client) -> None:
     said = "Archives that a search may miss until they are indexed: 1"
     with installed(console.folder, **console.settings), writing() as session:
-        session.merge(DerivedRow(kind=derived.SEARCH, version=entries.version(), last="", lacking=1))
+        session.merge(DerivedRow(kind=derived.SEARCH, version=entries.version(session), last="", lacking=1))
     assert said in person.get("/console/archives?state=failed").text
 
     with installed(console.folder, **console.settings):

@@ -23,6 +23,8 @@ from tests.samples import sample_body
 PATHS = ["/console/discrepancies", "/console/failed", "/console/refused", "/console/missing", "/console/bulk"]
 PATHS += [
     f"/console/archives/{WRONG}",
+    "/console/templates",
+    "/console/templates/9fa70d4ccea84262b1ed2308a07a3fb4",
     "/console/endpoints",
     "/console/endpoints/new",
     f"/console/endpoints/{ENDPOINT}",

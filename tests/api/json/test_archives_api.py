@@ -55,6 +55,7 @@ class TestOneArchive:
         assert set(archive) == {
             *(
                 "reference",
+                "title",
                 "state",
                 "template_id",
                 "process_number",
@@ -234,6 +235,13 @@ class TestPages:
 
         assert item | {"received_at": "", "completed_at": ""} == {
             "reference": "contract",
+            "title": item["title"]
+            | {
+                "person": "Marker-314159",
+                "template_id": "9fa70d4ccea84262b1ed2308a07a3fb4",
+                "facets": [],
+                "payment": {"amount_minor": 2101, "currency": "ILS", "standing": "verified"},
+            },
             "state": "completed",
             "template_id": "9fa70d4ccea84262b1ed2308a07a3fb4",
             "process_number": 100,

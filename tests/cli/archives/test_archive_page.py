@@ -8,6 +8,8 @@ from rich.console import Console
 from cli.archives.archive_page import print_archive
 from cli.archives.archives import LISTED, row
 from cli.terminal import print_fitted
+from models.templates import Names
+from models.titles import TitleView
 from models.views.archives.archives import (
     ArchiveSummary,
     ArchiveView,
@@ -89,6 +91,7 @@ def archive(**members: object) -> ArchiveView:
     lists: dict[str, object] = {name: [] for name in (*empty, *of_files)}
     head: dict[str, object] = {
         "reference": REFERENCE,
+        "title": {},
         "template_id": "9fa7",
         "process_number": 1037,
         "source": "default",
@@ -176,7 +179,7 @@ def test_page_in_80_columns_leaves_columns_out_and_cuts_no_word() -> None:
     assert lines[-3:] == [
         "transaction                           standing       amount  status   card",
         f"{TRANSACTION}  verified  5400.00 ILS  success  2377",
-        "No room for: type; --json shows all",
+        "--json also shows: type",
     ]
     assert "…" not in "".join(lines)
 
@@ -210,6 +213,7 @@ def test_long_section_ends_with_the_number_of_rows_left() -> None:
 
 def listed(cause: CauseView | None) -> ArchiveSummary:
     return ArchiveSummary(
+        title=TitleView(),
         reference=REFERENCE,
         state="failed" if cause else "completed",
         template_id="9fa70d4ccea84262b1ed2308a07a3fb4",
@@ -236,7 +240,18 @@ def test_list_in_80_columns_shows_cause_and_task_of_a_failure() -> None:
     assert listing(listed(CAUSE), width=80) == [
         "reference                             state   cause                     process",
         f"{REFERENCE}  failed  STORE_AWAY persist-files     1037",
-        "No room for: received, template, files, warnings, discrepancies; --wide shows all",
+        "--wide also shows: received, template, files, warnings, discrepancies",
+    ]
+
+
+def test_list_in_80_columns_shows_whole_references_and_whole_words_of_titles() -> None:
+    loan = TitleView(person="Noa Levi", template_id="1", template=Names(en="Loan agreement"), facets=("Haifa",))
+
+    assert listing(listed(None).model_copy(update={"title": loan}), width=80) == [
+        "reference                             state      title",
+        f"{REFERENCE}  completed  Noa Levi · Loan agreement ·",
+        f"{'Haifa':>54}",
+        "--wide also shows: received, process, template, files, warnings, discrepancies",
     ]
 
 

@@ -20,8 +20,9 @@ from adapters.inbox import session_events
 from adapters.settings.settings import settings
 from adapters.store import ocfl, seals
 from models.sources import StatedTerms
+from models.templates import Names, TemplateWords, key_of
 from models.views.messages.endpoints import NewEndpoint
-from services import sources
+from services import sources, templates
 from services.anchors.making import make
 from services.completeness.session_events import take_in
 from services.custody.verifying import verify_beside
@@ -174,6 +175,8 @@ BESIDE: Mapping[str, Damage] = {
     "sources/shop.json": flip,
     "sources/lost.json": delete,
     "endpoints/crm.json": append,
+    f"templates/{key_of('lease')}.json": flip,
+    f"templates/{key_of('lost')}.json": delete,
     "events/*/*/*/*.jsonl": zeros,
 }
 """What is damaged beside the archives."""
@@ -278,6 +281,7 @@ def _make_beside() -> None:
         sources.add(name, StatedTerms(), "a test", NOW)
     archived("of-lost", sample_body("of-lost"), source="lost")
     endpoints.add(NewEndpoint(url="https://books.example.com/hook", name="crm"), "a test", NOW)
+    templates.name(dict.fromkeys(("lease", "lost"), TemplateWords(name=Names(en="Lease"))), "a test", NOW)
     journaled([event_body()])
     take_in(session_events.batches())
     for _ in ANCHORS:

@@ -8,16 +8,18 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 
 from adapters.lists.list_files import line_of_csv
+from adapters.words.languages import texts
 from api.console.frame import cookies
 from api.console.frame.cookies import ROOT
 from api.console.frame.entrance import see
 from api.console.frame.forms import CSRF, Form, Posted
-from api.console.frame.rendering import render
+from api.console.frame.rendering import language_of, render
 from api.console.frame.threads import in_thread
 from api.console.frame.visits import Person, own_path, recorded
 from api.console.pages.archives import saved_views
 from api.console.pages.lists import asked, listed
-from domain.words.wording import N_
+from domain.titles import title_text
+from domain.words.wording import N_, Language
 from models.errors import Refused
 from models.runs.batch import BatchKind
 from models.views.archives.archives import ArchiveFilter, ArchivePage, ArchiveQuery, ArchiveSummary
@@ -82,7 +84,8 @@ def _known(names: Iterable[str]) -> tuple[Column, ...]:
 PATH = f"{ROOT}/archives"
 _MOST_ROWS_AT_ONCE = 500
 _COLUMNS = (
-    *("reference", "state", "process_number", "template_id", "source", "received_at", "completed_at", "cause"),
+    *("reference", "title", "state", "process_number", "template_id", "template", "source"),
+    *("received_at", "completed_at", "cause"),
     *("files", "warnings", "discrepancies", "conditions"),
 )
 
@@ -120,12 +123,13 @@ async def plan(form: Posted, person: Person) -> RedirectResponse:
 
 
 @router.post("/archives/export")
-async def export(form: Posted, _person: Person) -> StreamingResponse:
-    """Return the rows of all archives that match as a CSV file."""
+async def export(request: Request, form: Posted, _person: Person) -> StreamingResponse:
+    """Return the rows of all archives that match as a CSV file, with titles and names in the visitor's language."""
     query = ArchiveQuery(**_filter(form).model_dump(), limit=_MOST_ROWS_AT_ONCE)
     first = await in_thread(archive_list.page, query)
     headers = {"content-disposition": f'attachment; filename="archives-{datetime.now(UTC):%Y-%m-%d}.csv"'}
-    return StreamingResponse(_lines(query, first), media_type="text/csv; charset=utf-8", headers=headers)
+    lines = _lines(query, first, language_of(request))
+    return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
 
 
 def _filter(form: Form) -> ArchiveFilter:
@@ -136,16 +140,18 @@ def _filter(form: Form) -> ArchiveFilter:
     return found.query
 
 
-def _lines(query: ArchiveQuery, page: ArchivePage) -> Iterator[str]:
+def _lines(query: ArchiveQuery, page: ArchivePage, language: Language) -> Iterator[str]:
     yield "\N{BYTE ORDER MARK}" + line_of_csv(_COLUMNS)  # without it, Excel takes Hebrew for another encoding
     while True:
-        yield "".join(line_of_csv(_values(each)) for each in page.items)
+        yield "".join(line_of_csv(_values(each, language)) for each in page.items)
         if page.next is None:
             return
         page = archive_list.page(query.model_copy(update={"cursor": page.next}))
 
 
-def _values(archive: ArchiveSummary) -> list[object]:
+def _values(archive: ArchiveSummary, language: Language) -> list[object]:
     row = archive.model_dump(mode="json") | {"cause": archive.cause.code if archive.cause else None}
     row["conditions"] = " ".join(archive.conditions)
+    row["title"] = title_text(archive.title, language, texts(language))
+    row["template"] = archive.title.template.worded(language)
     return [row[name] for name in _COLUMNS]

@@ -29,6 +29,7 @@ from models.views.archives.archives import ArchiveView, DifferenceView, FieldVie
 from models.views.archives.payments import Explanation
 from models.views.parameters import Text
 from models.views.troubles import MissingQuery
+from services import templates
 from services.payments import discrepancies
 from services.receipts import unknown_reference
 from services.triggering import refused, reruns
@@ -64,6 +65,7 @@ def show_fields(request: Request, reference: Reference, _person: Person, start: 
         request,
         "fields.html",
         archive=archive,
+        words=templates.words_of(archive.template_id),
         fields=list(enumerate(fields, begin + 1)),
         pages=drawn_pages(fields),
         page_size=(PAGE_WIDTH, PAGE_HEIGHT),
@@ -130,6 +132,7 @@ def show(
         request,
         "dossier.html",
         archive=archive,
+        words=templates.words_of(archive.template_id),
         verdict=_verdict_texts(newest) if newest else None,
         judged_at=archive.judgements[0].at if archive.judgements else None,
         public_link=None if after and name == "versions" else _public_link(archive),

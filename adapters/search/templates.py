@@ -1,0 +1,77 @@
+"""What people say about templates, held in memory since every entry is made by it; and the newest archives of one."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from sqlalchemy import select
+from sqlmodel import Session, SQLModel
+
+from adapters.database.transactions import upsert
+from adapters.settings.settings import settings
+from domain.search import Definitions, definitions_of, facet
+from models.search import Kind, SearchEntryRow, SearchFacetRow
+from models.templates import Template, TemplateRow, TemplateWords, key_of
+
+_HELD_FOR_S = 5.0
+_SAMPLE = 200
+"""How many archives of a template its facts are learned from, the newest."""
+_ENTRY = SQLModel.metadata.tables[str(SearchEntryRow.__tablename__)]
+_FACET = SQLModel.metadata.tables[str(SearchFacetRow.__tablename__)]
+_TEMPLATE = SQLModel.metadata.tables[str(TemplateRow.__tablename__)]
+NOTHING_SAID = TemplateWords()
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What people say about templates, by their ids, and what follows from it for entries."""
+
+    words: Mapping[str, TemplateWords] = MappingProxyType({})
+    definitions: Definitions = ()
+    location: str = ""
+    until_s: float = 0.0
+
+    def of(self, template_id: str | None) -> TemplateWords:
+        """Return what people say about a template."""
+        return self.words.get(template_id or "", NOTHING_SAID)
+
+
+_held = Held()
+
+
+def held(session: Session) -> Held:
+    """Return what people say about templates, as it was at most 5 s ago."""
+    location = settings().database_location
+    if _held.location == location and time.monotonic() < _held.until_s:
+        return _held
+    asked = select(_TEMPLATE.c.id, _TEMPLATE.c.words)
+    words = {id_: TemplateWords.model_validate(each) for id_, each in session.connection().execute(asked)}
+    return _hold(Held(words, definitions_of(words), location, time.monotonic() + _HELD_FOR_S))
+
+
+def forget() -> None:
+    """Let the next question ask the database, since this process has changed the answer."""
+    _hold(Held())
+
+
+def put(session: Session, template: Template) -> None:
+    """Write what people say about a template in place of what they said before."""
+    row = TemplateRow(key=key_of(template.id), **template.model_dump(mode="json") | {"changed_at": template.changed_at})
+    its = row.model_dump()
+    put = upsert(session, TemplateRow).values(**its)
+    session.connection().execute(put.on_conflict_do_update(index_elements=["key"], set_=its))
+
+
+def newest_of(session: Session, template_id: str) -> list[str]:
+    """Return the references of the newest archives of a template, 200 at most."""
+    its = select(_FACET.c.entry_id).where(_FACET.c.facet == facet(Kind.TEMPLATE, template_id))
+    ids = its.order_by(_FACET.c.entry_id.desc()).limit(_SAMPLE).subquery()
+    found = select(_ENTRY.c.reference).join(ids, ids.c.entry_id == _ENTRY.c.id).order_by(_ENTRY.c.id.desc())
+    return list(session.connection().execute(found).scalars())
+
+
+def _hold(found: Held) -> Held:
+    global _held  # noqa: PLW0603 -- one cache per process
+    _held = found
+    return found

@@ -1,0 +1,83 @@
+"""`/console/templates`: the templates, what was learned of each, and a form to name it."""
+
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Request, Response
+from pydantic import ValidationError
+
+from api.console.frame.cookies import ROOT
+from api.console.frame.entrance import see
+from api.console.frame.forms import Form, Posted
+from api.console.frame.rendering import render
+from api.console.frame.threads import in_thread
+from api.console.frame.visits import Person, recorded
+from api.references import Reference, RouteAsSent
+from domain.words.wording import N_
+from models.errors import Refused
+from models.templates import PAYMENT, PERSON, TEMPLATE, TemplateWords
+from models.views.templates import TemplateView
+from services import templates
+
+PATH = f"{ROOT}/templates"
+_PERSONAL = N_("Personal values cannot be a facet: they would stand in lists with their counts.")
+_WRONG = N_("A name has at most 100 characters, a title 7 parts, and a template 8 facets.")
+router = APIRouter(route_class=RouteAsSent)
+
+
+@router.get("/templates")
+def list_templates(request: Request, _person: Person) -> Response:
+    return render(request, "templates/list.html", templates=templates.listed().items)
+
+
+@router.get("/templates/{template_id:path}")
+def show(request: Request, template_id: Reference, _person: Person) -> Response:
+    found = templates.view(template_id)
+    return _page(request, found, found.words.model_dump())
+
+
+@router.post("/templates/{template_id:path}")
+async def name(request: Request, template_id: Reference, form: Posted, person: Person) -> Response:
+    """Replace what people say about the template by what the form says. What is wrong is shown again."""
+    found = await in_thread(templates.view, template_id)
+    given = _given(form, found)
+    try:
+        words = TemplateWords.model_validate(given)
+        await in_thread(templates.name, {template_id: words}, recorded(person), datetime.now(UTC))
+    except ValidationError:
+        return _page(request, found, given, _WRONG)
+    except Refused:
+        return _page(request, found, given, _PERSONAL)
+    return see(f"{PATH}/{quote(template_id, safe='')}?said=named")
+
+
+def _page(request: Request, found: TemplateView, given: dict[str, Any], wrong: str | None = None) -> Response:
+    return render(
+        request,
+        "templates/template.html",
+        422 if wrong else 200,
+        found=found,
+        given=given,
+        always=((PERSON, N_("Recipient or signer")), (TEMPLATE, N_("Template")), (PAYMENT, N_("Payment"))),
+        wrong=wrong,
+    )
+
+
+def _given(form: Form, found: TemplateView) -> dict[str, Any]:
+    """Return the words that a form gives. Parts that it did not show keep theirs."""
+    words = found.words.model_dump()
+    personal = form.texts("personal")
+    for each in found.parts:
+        said = words["parts"].get(each.part, {"personal": None}) | {"name": _names(form, f" {each.part}")}
+        if (each.part in personal) != each.personal:
+            said["personal"] = not each.personal
+        if any(said["name"].values()) or said["personal"] is not None:
+            words["parts"][each.part] = said
+        else:
+            words["parts"].pop(each.part, None)
+    return words | {"name": _names(form, ""), "title": form.texts("title"), "facets": form.texts("facet")}
+
+
+def _names(form: Form, of: str) -> dict[str, str | None]:
+    return {language: form.text(f"{language}{of}") or None for language in ("en", "he")}

@@ -1,0 +1,48 @@
+"""`/api/templates`: templates, what was learned of them, and what people say about them."""
+
+from datetime import UTC, datetime
+
+from fastapi import APIRouter
+
+from api.errors import failures
+from api.json.parameters import named
+from api.references import Reference, RouteAsSent
+from models.views.templates import TemplateNaming, Templates, TemplateView
+from services import templates
+
+router = APIRouter(prefix="/api/templates", tags=["templates"], route_class=RouteAsSent)
+_UNKNOWN = failures({404: {"UNKNOWN_TEMPLATE": "no archive has this template, and nobody has named it."}})
+_PERSONAL = failures(
+    {
+        422: {
+            "BAD_PARAMETER": "a parameter, or a member of the body, is unknown, missing, repeated or invalid.",
+            "PERSONAL_FACET": "a facet is personal: its values would stand in lists with their counts.",
+        }
+    }
+)
+
+
+@router.get("", summary="The templates", response_description="The templates, those with the most archives first.")
+def list_templates() -> Templates:
+    """At most 500 by their archives, and all that people have named."""
+    return templates.listed()
+
+
+@router.get("/{template_id:path}", summary="One template", response_description="The template.", responses=_UNKNOWN)
+def read_template(template_id: Reference) -> TemplateView:
+    """File name and parts are learned from its newest archives, 200 at most."""
+    return templates.view(template_id)
+
+
+@router.put(
+    "/{template_id:path}",
+    summary="Name a template",
+    response_description="The template with its new words.",
+    responses=_PERSONAL,
+)
+def name_template(template_id: Reference, words: TemplateNaming) -> TemplateView:
+    """Replaces all that people say about the template. If title or facets change, workers make the entries of archives
+    again, and lists may miss some until then.
+    """
+    templates.name({template_id: words}, named(None), datetime.now(UTC))
+    return templates.view(template_id)

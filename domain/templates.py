@@ -1,0 +1,117 @@
+"""Learns what a template is from its newest archives: its usual file name, its fields and its labels. Pure."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from domain.search import short
+from models.templates import PartId, PartWords, TemplateName
+from models.views.templates import PartView
+
+_ENDING = re.compile(r"\.[A-Za-z0-9]{1,5}$")
+_BETWEEN = re.compile(r"[\s_.,;()\[\]{}\-–—+]+")
+_MOST_NAME, _MOST_CHOICES, _MOST_VALUES = 100, 20, 50
+_SHARED_BY = 3
+"""So many processes of different people share a name that names nobody."""
+_PERSONAL_TYPES = frozenset({"location", "geolocation", "signature", "initials", "email", "phone"})
+_CHOSEN_TYPES = frozenset({"select", "radio", "dropdown", "list", "checkbox", "combo"})
+_PERSONAL = re.compile(
+    r"[^@\s]+@[^@\s]+\.\w+"  # a mail address
+    r"|\+?\(?\d[\d\s().\-]{7,16}\d"  # a phone number, also an identity number
+    r"|-?\d{1,3}\.\d{3,},\s*-?\d{1,3}\.\d{3,}"  # coordinates
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SignedFile:
+    """The name of a signed document, and the people of its archive."""
+
+    filename: str
+    people: tuple[str, ...] = ()
+
+
+def learned_name(files: Sequence[SignedFile]) -> TemplateName:
+    """Return what most of some signed documents are called: the words that more than half of them share.
+
+    Endings, words with digits and the names of their people are left out.
+    """
+    called = [_words_of(each) for each in files]
+    counts = Counter(word for words in called for word in set(words))
+    shared = {word for word, number in counts.items() if number * 2 > len(files)}
+    whole = [words for words in called if shared and shared <= set(words)]
+    text = " ".join(dict.fromkeys(each for each in whole[0] if each in shared))[:_MOST_NAME] if whole else None
+    sharing = {each.people for each, words in zip(files, called, strict=True) if shared <= set(words)}
+    language = "he" if any("\u0590" <= each <= "\u05ff" for each in text or "") else "en"
+    return TemplateName.model_validate({language: text, "is_public": text is not None and len(sharing) >= _SHARED_BY})
+
+
+def usual_file(files: Iterable[SignedFile]) -> str | None:
+    """Return the file name that most signed documents have."""
+    counted = Counter(short(each.filename) for each in files)
+    return counted.most_common(1)[0][0] if counted else None
+
+
+def _words_of(file: SignedFile) -> list[str]:
+    people = {word.casefold() for each in file.people for word in _BETWEEN.split(each)}
+    words = _BETWEEN.split(_ENDING.sub("", short(file.filename)))
+    return [each for each in words if each and not re.search(r"\d", each) and each.casefold() not in people]
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What was seen of a field or a label."""
+
+    types: Counter[str] = field(default_factory=Counter)
+    filled_in: set[str] = field(default_factory=set)
+    values: Counter[str] = field(default_factory=Counter)
+    is_varied: bool = False
+
+
+def learned_parts(
+    found: Iterable[tuple[str, PartId, str | None, Any]], archives: int, words: Mapping[PartId, PartWords]
+) -> list[PartView]:
+    """Return the fields and labels of a template, in the order in which they were found.
+
+    Args:
+        found: reference, part, type and value of each field and label of some archives.
+        archives: the number of these archives.
+        words: what people say about parts.
+    """
+    seen: dict[PartId, _Seen] = {}
+    for reference, part, type_, value in found:
+        its = seen.setdefault(part, _Seen())
+        its.types[type_ or ""] += 1
+        if value not in ([], {}) and (text := short(value)):
+            its.filled_in.add(reference)
+            if text in its.values or len(its.values) < _MOST_VALUES:
+                its.values[text] += 1
+            else:
+                its.is_varied = True
+    return [_part(part, its, archives, words.get(part, PartWords())) for part, its in seen.items()]
+
+
+def _part(part: PartId, seen: _Seen, archives: int, words: PartWords) -> PartView:
+    type_ = seen.types.most_common(1)[0][0] or None
+    is_personal = words.personal if words.personal is not None else _looks_personal(type_, seen.values)
+    return PartView(
+        part=part,
+        name=words.name,
+        type=type_,
+        filled=round(len(seen.filled_in) / archives, 3),
+        choices=[] if is_personal else _choices(type_, seen),
+        personal=is_personal,
+    )
+
+
+def _looks_personal(type_: str | None, values: Counter[str]) -> bool:
+    alike = sum(number for text, number in values.items() if _PERSONAL.fullmatch(text))
+    return (type_ or "").lower() in _PERSONAL_TYPES or alike * 2 > values.total()
+
+
+def _choices(type_: str | None, seen: _Seen) -> list[str]:
+    """Return the values of a part that takes few: by its type, or since each occurs four times on average."""
+    few = len(seen.values) <= _MOST_CHOICES and not seen.is_varied
+    is_chosen = (type_ or "").lower() in _CHOSEN_TYPES or seen.values.total() >= 4 * len(seen.values)
+    return sorted(seen.values) if few and is_chosen else []

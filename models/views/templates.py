@@ -1,0 +1,57 @@
+"""Templates as the JSON API, the command line and the console show them."""
+
+from datetime import datetime
+
+from pydantic import BaseModel, Field
+
+from models.templates import Names, TemplateWords
+from models.views.parameters import RequestBody
+
+
+class PartView(BaseModel):
+    """A field or a label of a template, as its newest archives have it. `filled`: the share of them with a value."""
+
+    part: str = Field(description="`field:ID` or `label:KEY`")
+    name: Names
+    type: str | None
+    filled: float
+    choices: list[str] = Field(description="the values, if there are few and they are not personal")
+    personal: bool = Field(description="what people say, else whether its values look personal")
+
+
+class TemplateSummary(BaseModel):
+    """A template in a list. `name`: what people call it, else what most of its signed documents are called."""
+
+    id: str
+    name: Names
+    is_named: bool = Field(description="whether a person has named it")
+    archives: int
+    first_at: datetime | None
+    last_at: datetime | None
+
+
+class Templates(BaseModel):
+    """The templates with the most archives, 500 at most, and those that people have named."""
+
+    items: list[TemplateSummary]
+
+
+class TemplateView(TemplateSummary):
+    """A template. `learned_from`: the number of its newest archives that file name and parts were learned from."""
+
+    learned_from: int
+    file_name: str | None
+    parts: list[PartView] = Field(description="the 200 that are filled most, labels first")
+    words: TemplateWords = Field(description="what people say about it; `PUT` replaces it")
+    changed_at: datetime | None
+    changed_by: str | None
+
+
+class TemplateNaming(RequestBody, TemplateWords):
+    """What people say about a template from now on."""
+
+
+class TemplateExport(RequestBody):
+    """What people say about templates, by their ids, as one installation exports it and another imports it."""
+
+    templates: dict[str, TemplateWords]

@@ -1,0 +1,212 @@
+"""Lists templates, learns what they are, and keeps what people say about them, in database and store."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlmodel
+from sqlalchemy import select
+from sqlmodel import Session, SQLModel, col, func
+
+from adapters.database.transactions import reading, streamed, writing
+from adapters.search import templates as said
+from adapters.settings.settings import settings
+from adapters.store import templates as kept
+from domain.templates import SignedFile, learned_name, learned_parts, usual_file
+from models.archive.archive import ArchiveRow, FormFieldRow
+from models.archive.content import FileRow, Role
+from models.archive.session import LabelRow, SessionRow
+from models.errors import Refused
+from models.search import MOST_FACETS
+from models.templates import Names, PartId, Template, TemplateName, TemplateRow, TemplateWords
+from models.titles import TitleView
+from models.views.templates import PartView, Templates, TemplateSummary, TemplateView
+from services import derived
+
+_MOST_LISTED, _MOST_PARTS, _MOST_ROWS, _MOST_HELD = 500, 200, 50_000, 1000
+_HELD_FOR_S = 20.0
+_learned: dict[tuple[str, str], tuple[float, TemplateName]] = {}
+"""Learned names, by database and template, until when each need not be learned again."""
+
+
+def name_of(template_id: str | None) -> TemplateName:
+    """Return what people call a template, else what most of its signed documents are called. Held for some seconds.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    if template_id is None:
+        return TemplateName()
+    place, now = (settings().database_location, template_id), time.monotonic()
+    with reading() as session:
+        given = said.held(session).of(template_id).name
+        if given != Names():
+            return TemplateName(**given.model_dump(), is_public=True)
+        until_s, found = _learned.get(place, (0.0, TemplateName()))
+        if now < until_s:
+            return found
+        found = learned_name(_signed_files(session, said.newest_of(session, template_id)))
+    if len(_learned) >= _MOST_HELD:
+        _learned.clear()
+    _learned[place] = now + _HELD_FOR_S, found
+    return found
+
+
+def titled(text: str | None, template_id: str | None) -> TitleView:
+    """Return the title of an archive as its entry keeps it, with the name of its template. Raises as `name_of` does."""
+    title = TitleView.model_validate_json(text) if text else TitleView(template_id=template_id)
+    return title.model_copy(update={"template": _names(template_id)})
+
+
+def words_of(template_id: str | None) -> TemplateWords:
+    """Return what people say about a template. Raises as `name_of` does."""
+    with reading() as session:
+        return said.held(session).of(template_id)
+
+
+def listed() -> Templates:
+    """Return the templates with the most archives, and all that people have named.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    with reading() as session:
+        words = said.held(session).words
+        counted = session.connection().execute(_counted().limit(_MOST_LISTED)).all()
+    found = {row[0]: _summary(*row, words=words) for row in counted}
+    others = (_summary(id_, 0, None, None, words=words) for id_ in sorted(words) if id_ not in found)
+    return Templates(items=[*found.values(), *others])
+
+
+def view(template_id: str) -> TemplateView:
+    """Return a template with what was learned of it, and what people say.
+
+    Raises:
+        Refused: no archive has it, and nobody has named it.
+        Transient: the database does not answer.
+    """
+    with reading() as session:
+        row = session.connection().execute(select(_ROW).where(_ROW.c.id == template_id)).mappings().first()
+        counted = session.connection().execute(_counted().where(col(ArchiveRow.template_id) == template_id)).first()
+        if row is None and counted is None:
+            raise Refused("UNKNOWN_TEMPLATE", "no archive has this template, and nobody has named it", status=404)
+        words = TemplateWords.model_validate(row["words"] if row else {})
+        references = said.newest_of(session, template_id)
+        file_name = usual_file(_signed_files(session, references))
+        parts = _parts(session, references, words)
+    filled = {id(each) for each in sorted(parts, key=lambda each: -each.filled)[:_MOST_PARTS]}
+    summary = _summary(*(counted or (template_id, 0, None, None)), words={template_id: words} if row else {})
+    return TemplateView(
+        **summary.model_dump(),
+        learned_from=len(references),
+        file_name=file_name,
+        parts=[each for each in parts if id(each) in filled],
+        words=words,
+        changed_at=row and row["changed_at"],
+        changed_by=row and row["changed_by"],
+    )
+
+
+def name(given: Mapping[str, TemplateWords], by: str, now: datetime) -> None:
+    """Replace what people say about templates, by id. If titles or facets change, entries are made again.
+
+    Raises:
+        Refused: a facet is personal.
+        Transient: database or store does not answer. What was written stays; repeat it.
+    """
+    said.forget()
+    try:
+        with writing() as session:
+            before = said.held(session).definitions
+            for template_id, words in given.items():
+                _check_facets(session, template_id, words)
+                template = Template(id=template_id, words=words, changed_at=now, changed_by=by)
+                said.put(session, template)
+                kept.keep(template)
+            said.forget()
+            if said.held(session).definitions != before:
+                derived.begin_within(session)
+    finally:
+        said.forget()
+
+
+def _check_facets(session: Session, template_id: str, words: TemplateWords) -> None:
+    parts = _parts(session, said.newest_of(session, template_id), words) if words.facets else []
+    if personal := sorted(each.part for each in parts if each.personal and each.part in words.facets):
+        detail = f"a facet shows its values to all; these are personal: {', '.join(personal)}"
+        raise Refused("PERSONAL_FACET", detail, where="facets")
+
+
+def every_template() -> dict[str, Template]:
+    """Return what people say about all templates, by id. Raises as `name_of` does."""
+    with reading() as session:
+        rows = session.exec(sqlmodel.select(TemplateRow)).all()
+    return {each.id: Template.model_validate(each.model_dump()) for each in rows}
+
+
+def restore_templates(on_damaged: Callable[[str, str], None]) -> int:
+    """Restore what people say about templates from the store into the database, and return their number.
+
+    Raises:
+        Transient: database or store does not answer.
+    """
+    found = list(kept.kept(lambda key: on_damaged(key, "a damaged template; restore it from a copy of the store")))
+    with writing() as session:
+        for each in found:
+            said.put(session, each)
+    said.forget()
+    return len(found)
+
+
+_ROW = SQLModel.metadata.tables[str(TemplateRow.__tablename__)]
+
+
+def _counted() -> Any:
+    """Return a query of templates with the number of their archives, and the times of the first and the last."""
+    its, at = col(ArchiveRow.template_id), col(ArchiveRow.received_at)
+    counted = select(its, func.count(), func.min(at), func.max(at)).where(its.is_not(None)).group_by(its)
+    return counted.order_by(func.count().desc(), its)
+
+
+def _summary(
+    id_: str, archives: int, first_at: datetime | None, last_at: datetime | None, words: Mapping[str, TemplateWords]
+) -> TemplateSummary:
+    is_named = id_ in words and words[id_].name != Names()
+    return TemplateSummary(
+        id=id_, name=_names(id_), is_named=is_named, archives=archives, first_at=first_at, last_at=last_at
+    )
+
+
+def _names(template_id: str | None) -> Names:
+    found = name_of(template_id)
+    return Names(en=found.en, he=found.he)
+
+
+def _signed_files(session: Session, references: Sequence[str]) -> list[SignedFile]:
+    its, people = FileRow.__table__.c, dict[str, set[str]]()  # type: ignore[attr-defined]  # SQLModel adds it
+    asked = select(col(SessionRow.reference), col(SessionRow.recipient_name)).where(
+        col(SessionRow.reference).in_(references), col(SessionRow.recipient_name).is_not(None)
+    )
+    for reference, each in session.connection().execute(asked.limit(_MOST_ROWS)):
+        people.setdefault(reference, set()).add(each)
+    named = select(its.reference, its.filename).where(
+        its.reference.in_(references), its.role == Role.SIGNED_DOCUMENT, its.filename.is_not(None)
+    )
+    found = session.connection().execute(named.limit(_MOST_ROWS))
+    return [SignedFile(filename, tuple(sorted(people.get(reference, ())))) for reference, filename in found]
+
+
+def _parts(session: Session, references: Sequence[str], words: TemplateWords) -> list[PartView]:
+    return learned_parts(_found(session, references), len(references), words.parts)
+
+
+def _found(session: Session, references: Sequence[str]) -> Iterator[tuple[str, PartId, str | None, Any]]:
+    for kind, table, names in (("label", LabelRow, ("key", "value")), ("field", FormFieldRow, ("id", "type", "value"))):
+        its = SQLModel.metadata.tables[str(table.__tablename__)].c
+        asked = select(its.reference, *(its[each] for each in names)).where(
+            its.reference.in_(references), its.position < MOST_FACETS
+        )
+        for reference, name_, *type_, value in streamed(session, asked.order_by(its.position).limit(_MOST_ROWS)):
+            if name_ and len(name_) <= 300 and name_.isprintable():
+                yield reference, f"{kind}:{name_}", next(iter(type_), None), value

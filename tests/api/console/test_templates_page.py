@@ -1,0 +1,100 @@
+"""People name a template on its page, by keyboard too; titles, fields and exports say it; hostile names are text."""
+
+import re
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from services import templates
+from tests.api.console.conftest import CONTRACT, PERSON, Browser, Console, posted
+from tests.api.console.hostile import HOSTILE_REFERENCE, REVERSING, SCRIPT
+from tests.installations import installed
+
+TEMPLATE = "9fa70d4ccea84262b1ed2308a07a3fb4"
+PATH, DOSSIER = f"/console/templates/{TEMPLATE}", f"/console/archives/{CONTRACT}"
+TITLE = "Marker-314159 · Loan agreement · ₪21.01 verified"
+STANDARD = {"title": ["person", "template", "payment"], "personal": ["field:SOMEFIELD5"]}
+
+
+@pytest.fixture
+def person(console: Console) -> Iterator[httpx.Client]:
+    """A person who is signed in. Afterwards nobody has named the template."""
+    with console.person() as client:
+        yield client
+        assert posted(client, PATH, STANDARD).status_code == 303
+
+
+def test_name_that_is_typed_is_the_title_of_dossier_and_tab_and_stands_beside_its_fields(
+    console: Console, browser: Browser, person: httpx.Client
+) -> None:
+    page = browser.open("/console/")
+    page.keyboard.press("g")
+    with page.expect_navigation():
+        page.keyboard.press("t")
+    browser.follow(page.get_by_role("link", name=TEMPLATE))
+    page.get_by_label("Name in English", exact=True).focus()
+    page.keyboard.type("Loan agreement")
+    page.get_by_label("Name in Hebrew: field:SOMEFIELD1").focus()
+    page.keyboard.type("סכום ההלוואה")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    assert "Saved." in page.locator("main").inner_text()
+
+    page = browser.open(DOSSIER)
+    shown = [page.title(), page.locator("h1").inner_text(), page.locator("#form").inner_text()]
+    assert re.sub("[\u2066-\u2069]", "", shown[0]) == f"{TITLE} · cellar"
+    assert shown[1] == TITLE
+    assert "סכום ההלוואה" in shown[2]
+    assert CONTRACT in page.locator("#summary").inner_text()
+    assert ",Loan agreement," in posted(person, "/console/archives/export", {"reference": CONTRACT}).text
+    with installed(console.folder, **console.settings):
+        assert templates.view(TEMPLATE).changed_by == f"console ({PERSON})"
+
+
+def test_form_keeps_what_it_does_not_change_and_says_what_is_wrong(console: Console, person: httpx.Client) -> None:
+    field, label = "field:SOMEFIELD1", "label:CUSTOMER_TAG"
+    named = STANDARD | {
+        "he": "חוזה",
+        f"en {label}": "Customer",
+        "facet": [label],
+        "personal": [field, "field:SOMEFIELD5"],
+    }
+    assert posted(person, PATH, named).status_code == 303
+    for wrong in (
+        {"facet": [field], "personal": [field, "field:SOMEFIELD5"]},
+        {"en": "W" * 101},
+        {"title": ["colour"]},
+    ):
+        assert posted(person, PATH, STANDARD | wrong).status_code == 422
+
+    with installed(console.folder, **console.settings):
+        words = templates.view(TEMPLATE).words
+    assert words.model_dump() == {
+        "name": {"en": None, "he": "חוזה"},
+        "parts": {
+            field: {"name": {"en": None, "he": None}, "personal": True},
+            label: {"name": {"en": "Customer", "he": None}, "personal": None},
+        },
+        "title": ["person", "template", "payment"],
+        "facets": [label],
+    }
+
+
+@pytest.mark.parametrize("language", ["en", "he"])
+def test_hostile_names_are_text_and_the_layout_stays_whole(
+    browser: Browser, person: httpx.Client, language: str
+) -> None:
+    assert posted(person, PATH, STANDARD | {"en": SCRIPT, "he": f"{REVERSING}{'ש' * 60}"}).status_code == 303
+
+    for path in ("/console/templates", PATH, DOSSIER, "/console/archives", f"/console/archives/{CONTRACT}/fields"):
+        page = browser.open(path, language)
+        assert browser.overflow_px() == 0, path
+        assert page.title() != "broken"
+        assert page.locator("main img[src=x], main script").count() == 0
+        assert "\u202e" not in page.title()
+
+
+def test_unknown_template_is_not_found(person: httpx.Client) -> None:
+    assert person.get("/console/templates/unknown").status_code == 404
+    assert person.get(f"/console/templates/{HOSTILE_REFERENCE[:5]}%2Fx").status_code == 404

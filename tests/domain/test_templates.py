@@ -1,0 +1,88 @@
+"""A template is called what most of its signed documents share, and values that look personal are no choices."""
+
+from typing import Any
+
+import pytest
+
+from domain.templates import SignedFile, learned_name, learned_parts, usual_file
+from models.templates import PartWords, TemplateName
+from models.views.templates import PartView
+
+
+@pytest.mark.parametrize(
+    ("files", "name"),
+    [
+        ([], TemplateName()),
+        ([("loan_agreement-2026-11-03 (v2).pdf", "a")], TemplateName(en="loan agreement")),
+        ([("חוזה שכירות.PDF", "a")], TemplateName(he="חוזה שכירות")),
+        ([("Loan Noa Levi 4711.pdf", "Noa Levi"), ("Loan Dan Cohen.pdf", "Dan Cohen")], TemplateName(en="Loan")),
+        ([("Noa Levi.pdf", "Noa Levi")] * 3, TemplateName()),
+        ([("Visa Dana.pdf", "a"), ("Visa Dana.pdf", "b"), ("Visa Dana.pdf", "a")], TemplateName(en="Visa Dana")),
+        ([("Lease.pdf", each) for each in "abc"], TemplateName(en="Lease", is_public=True)),
+        ([("Lease.pdf", "")] * 3, TemplateName(en="Lease")),
+        ([("first.pdf", "a"), ("second.pdf", "b"), ("third.pdf", "c")], TemplateName()),
+        ([("12345.pdf", "a"), ("a8f1c0.pdf", "b")], TemplateName()),
+        ([("W" * 100_000, "a")], TemplateName(en="W" * 79 + "…")),
+    ],
+)
+def test_name_is_what_most_signed_documents_share_and_public_once_three_people_share_it(
+    files: list[tuple[str, str]], name: TemplateName
+) -> None:
+    assert learned_name([SignedFile(filename, (person,) if person else ()) for filename, person in files]) == name
+
+
+def test_usual_file_name_is_the_most_frequent() -> None:
+    assert usual_file([SignedFile(each) for each in ("a.pdf", "b.pdf", "b.pdf")]) == "b.pdf"
+    assert usual_file([]) is None
+
+
+def learned(part: str, type_: str | None, *values: Any, words: PartWords | None = None) -> PartView:
+    found = ((f"r{number}", part, type_, value) for number, value in enumerate(values))
+    (view,) = learned_parts(found, len(values), {part: words} if words else {})
+    return view
+
+
+@pytest.mark.parametrize(
+    ("part", "type_", "values"),
+    [
+        ("field:MAIL", "text", ["noa@example.com", "dan@example.co.il", ""]),
+        ("field:PHONE", "text", ["052-1234567", "+972 52 765 4321", "none"]),
+        ("label:CUSTOMER", None, ["123456782", "000000018"]),
+        ("field:WHERE", "location", ["somewhere"]),
+        ("field:PLACE", "text", ["32.79412,34.98956"]),
+        ("field:PAD", "signature", ["x"]),
+    ],
+)
+def test_mails_phones_identity_numbers_signatures_and_coordinates_are_personal(
+    part: str, type_: str | None, values: list[str]
+) -> None:
+    assert learned(part, type_, *values).personal
+    assert learned(part, type_, *values, words=PartWords(personal=False)).personal is False
+
+
+@pytest.mark.parametrize(
+    ("type_", "values", "choices"),
+    [
+        ("select", ["car", "home"], ["car", "home"]),
+        ("text", ["car", "home"], []),
+        ("text", ["car", "home"] * 4, ["car", "home"]),
+        ("select", [f"choice {number}" for number in range(21)], []),
+        ("text", [f"value {number}" for number in range(60)] * 5, []),
+        (None, [True, None, 4], []),
+    ],
+)
+def test_choices_are_the_values_of_a_part_that_takes_few(
+    type_: str | None, values: list[Any], choices: list[str]
+) -> None:
+    found = learned("field:F", type_, *values)
+    assert (found.choices, found.personal, found.type) == (choices, False, type_)
+
+
+def test_share_of_archives_with_a_value_is_counted_by_archive() -> None:
+    rows = [
+        ("r1", "label:B", None, "x"),
+        ("r1", "label:B", None, "y"),
+        ("r2", "label:B", None, " "),
+        ("r3", "field:A", "t", []),
+    ]
+    assert [(each.part, each.filled) for each in learned_parts(rows, 4, {})] == [("label:B", 0.25), ("field:A", 0)]
