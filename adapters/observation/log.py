@@ -21,7 +21,6 @@ import stamina
 import structlog
 from structlog.typing import Processor
 
-from adapters.observation.counting import FAILED_LOG_WRITES
 from adapters.observation.log_files import LOG_FILE_VARIABLE, follow_rotation
 from adapters.observation.log_lines import human_renderer
 from adapters.observation.printed_lines import PrintedLines
@@ -56,6 +55,8 @@ class _StandardError(io.StringIO):
             self._count()
 
     def _count(self) -> None:
+        from adapters.observation.counting import FAILED_LOG_WRITES  # noqa: PLC0415 -- slow, and commands have no metrics
+
         self.failures += 1
         FAILED_LOG_WRITES.inc()
 

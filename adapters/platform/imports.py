@@ -7,9 +7,13 @@ from contextlib import contextmanager
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Import in this block without garbage collections: they free next to nothing, and take a sixth of the time."""
+    """Import in this block without garbage collections, and let later collections pass over what is there.
+
+    They would free next to nothing. They take a sixth of the time of imports, and a third of that of a short command.
+    """
     gc.disable()
     try:
         yield
     finally:
+        gc.freeze()
         gc.enable()
