@@ -4,6 +4,7 @@ Queries are written in one way: table rows by `session.exec(select(Row))`, chang
 plain tuples, without the ORM, by `session.connection().execute`.
 """
 
+import atexit
 import math
 import sqlite3
 import threading
@@ -134,6 +135,13 @@ def engine() -> Engine:
 @lru_cache
 def made_engine() -> Engine:
     return connected(settings().database_location)
+
+
+@atexit.register
+def _close() -> None:
+    """Close the connections of this process: SQLite leaves its log beside a database that nobody has closed."""
+    if made_engine.cache_info().currsize:
+        made_engine().dispose()
 
 
 def connected(location: str) -> Engine:
