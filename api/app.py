@@ -47,6 +47,7 @@ from api.receiver.senders import STATES, Senders
 from api.unauthorized import TOO_MANY_WRONG_TOKENS, Unauthorized
 from models.errors import Conflict, Refused, Transient
 from models.runs.receipt import DEFAULT_SOURCE
+from models.said import Said, in_english, verbatim
 
 _REFUSED_EACH_TIME = {413, 422}
 _OUTCOMES = dict.fromkeys(_REFUSED_EACH_TIME, "refused") | {401: "unauthorised"}
@@ -176,7 +177,7 @@ async def _refused(request: Request, refused: Refused) -> JSONResponse:
             answer = _failure(request, HTTPStatus.TOO_MANY_REQUESTS, TOO_MANY_WRONG_TOKENS, detail, refused.where)
             answer.headers["retry-after"] = str(again_s)
             return answer
-    return _failure(request, refused.status, refused.code, refused.detail, refused.where)
+    return _failure(request, refused.status, refused.code, refused.said, refused.where)
 
 
 app.add_middleware(Gate, refuse=_refused)
@@ -184,12 +185,12 @@ app.add_middleware(Gate, refuse=_refused)
 
 @app.exception_handler(Transient)
 async def _transient(request: Request, error: Transient) -> JSONResponse:
-    return _failure(request, 503, "UNAVAILABLE", str(error))
+    return _failure(request, 503, "UNAVAILABLE", error.said)
 
 
 @app.exception_handler(Conflict)
 async def _conflict(request: Request, error: Conflict) -> JSONResponse:
-    return _failure(request, 500, "CONFLICT", str(error))
+    return _failure(request, 500, "CONFLICT", error.said)
 
 
 @app.exception_handler(HTTPException)
@@ -219,8 +220,10 @@ async def _unexpected(request: Request, _error: Exception) -> JSONResponse:
     return _failure(request, 500, "INTERNAL", "an unexpected error of cellar; its log has the trace")
 
 
-def _failure(request: Request, status: int, code: str, detail: str, where: str = "") -> JSONResponse:
+def _failure(request: Request, status: int, code: str, told: str | Said, where: str = "") -> JSONResponse:
     """Return a failure, to Cellosign in the shape that Cellosign documents, to all other clients in cellar's own."""
+    said = told if isinstance(told, Said) else verbatim(told)
+    detail = in_english(said)
     if request.url.path.startswith(WEBHOOKS):
         DELIVERIES.labels(status, code).inc()
         request.app.state.refusing.count(status, code)
@@ -231,4 +234,5 @@ def _failure(request: Request, status: int, code: str, detail: str, where: str =
             SOURCE_DELIVERIES.labels(source, _OUTCOMES.get(status, "failed")).inc()
         return webhook.failure(status, f"{code} at {where}: {detail}" if where else f"{code}: {detail}")
     headers = challenge("Bearer") if status == HTTPStatus.UNAUTHORIZED else None
-    return JSONResponse({"error": {"code": code, "where": where, "detail": detail}}, status, headers)
+    error = {"code": code, "where": where, "detail": detail, "values": {"detail": said.as_json()}}
+    return JSONResponse({"error": error}, status, headers)

@@ -18,6 +18,7 @@ class Failure(BaseModel):
     code: str = Field(description="Stable, for programs.")
     where: str = Field(description="The parameter, header or member that is wrong. Empty if no part of the request is.")
     detail: str = Field(description="What was expected and what to do next, for people.")
+    values: dict[str, Any] = Field(description="What the detail says by code and values, for every language.")
 
 
 class ErrorAnswer(BaseModel):

@@ -8,13 +8,14 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
+from domain.words.catalogue import word
 from models.archive.archive import State
 from models.runs.batch import BatchKind, ItemState, Skipped
 from models.runs.run import RunState
+from models.said import Said, Sentence
 from models.views.batch import Plan, RedeliveryPlan, RerunPlan
 
 Key = TypeVar("Key")
-_WORK = "files, data, payments, notifications"
 AT_ONCE = 2
 """The runs of bulk re-runs that are on their way at once. A worker works on sixteen."""
 AT_ONCE_BESIDE_NEW = 1
@@ -99,11 +100,6 @@ def most_first(counts: Mapping[str, int]) -> list[tuple[str, int]]:
     return sorted(counts.items(), key=lambda each: (-each[1], each[0]))
 
 
-def counted(number: int, noun: str) -> str:
-    """Return a number and its noun, such as `1,024 messages`. Pure."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
 def _rerun_rows(plan: RerunPlan) -> list[tuple[str, str, int]]:
     """Return what a plan counts: kind, value and number of archives, the most frequent first. Pure."""
     rows = [("state", state, archives) for state, archives in most_first(plan.states)]
@@ -116,36 +112,25 @@ def _rerun_rows(plan: RerunPlan) -> list[tuple[str, str, int]]:
     return rows
 
 
-def _rerun_sentences(plan: RerunPlan) -> Iterator[str]:
+def _rerun_sentences(plan: RerunPlan) -> Iterator[Said]:
     """Yield what would be done again, what stays, and how long it takes. Pure."""
-    if not plan.archives:
-        yield "No archive would be run again."
-    else:
-        yield f"{counted(plan.archives, 'archive')} would be run again, with all the work of a run: {_WORK}."
-        yield from (f"{each.code}: {each.sentence}" for each in plan.causes if each.sentence)
-        yield from _unchanged(plan)
-    if plan.on_their_way:
-        yield f"Left out: {counted(plan.on_their_way, 'archive')} whose run is on its way already."
     if plan.archives:
-        yield f"Takes {_rerun_time(plan)}, at most {plan.at_once} at once. New archives go first."
-
-
-def _unchanged(plan: RerunPlan) -> Iterator[str]:
-    yield "Files, rows and findings that are right already stay as they are."
-    if plan.complete:
-        yield f"{counted(plan.complete, 'complete archive')} among these would stay complete if a run fails."
-    if plan.undelivered:
-        yield f"{counted(plan.undelivered, 'message')} that no endpoint has confirmed would be delivered."
-    if plan.endpoints and plan.archives > plan.complete:
-        first = plan.archives - plan.complete
-        yield f"{counted(first, 'archive')} would notify {counted(plan.endpoints, 'endpoint')} once complete."
-    yield "Messages that were delivered are not repeated."
-
-
-def _rerun_time(plan: RerunPlan) -> str:
-    if plan.seconds is None:
-        return "an unknown time (no run ended in the last 24 h)"
-    return f"about {duration_text(plan.seconds)} at the pace of {counted(plan.measured_runs, 'run')} of the last 24 h"
+        yield Sentence.archives_again(count=plan.archives)
+        yield Sentence.right_stays()
+    else:
+        yield Sentence.no_archive_again()
+    of_archives = {
+        Sentence.complete_among: plan.complete,
+        Sentence.undelivered_again: plan.undelivered,
+        Sentence.archives_notify: plan.archives - plan.complete if plan.endpoints else 0,
+    }
+    counts = (of_archives if plan.archives else {}) | {Sentence.archives_on_way: plan.on_their_way}
+    yield from (sentence(count=count, endpoints=plan.endpoints) for sentence, count in counts.items() if count)
+    if plan.archives and plan.seconds is None:
+        yield Sentence.archives_take_unknown()
+    elif plan.archives and plan.seconds is not None:
+        duration = duration_text(plan.seconds)
+        yield Sentence.archives_take(duration=duration, count=plan.measured_runs, at_once=plan.at_once)
 
 
 def _redelivery_rows(plan: RedeliveryPlan) -> list[tuple[str, str, int]]:
@@ -155,31 +140,20 @@ def _redelivery_rows(plan: RedeliveryPlan) -> list[tuple[str, str, int]]:
     return [(kind, value, messages) for kind, counts in kinds.items() for value, messages in most_first(counts)]
 
 
-def _redelivery_sentences(plan: RedeliveryPlan) -> Iterator[str]:
+def _redelivery_sentences(plan: RedeliveryPlan) -> Iterator[Said]:
     """Yield what would be sent, what stays, and how long it takes. Pure."""
-    if plan.messages:
-        yield f"{counted(plan.messages, 'message')} would be sent again, each under its own id, and tried for 75 hours."
-    else:
-        yield "No message would be sent again."
+    yield Sentence.messages_again(count=plan.messages) if plan.messages else Sentence.no_message_again()
     if confirmed := plan.states.get("delivered", 0):
-        yield f"Confirmed before, and would arrive once more: {counted(confirmed, 'message')}."
-    if plan.left_out:
-        names = ", ".join(f"{name} ({counted(messages, 'message')})" for name, messages in plan.left_out.items())
-        yield f"Left out, since they are disabled or removed: the endpoints {names}."
+        yield Sentence.messages_confirmed(count=confirmed)
+    yield from (Sentence.messages_left_out(name=name, count=count) for name, count in plan.left_out.items())
     if plan.filtered:
-        yield f"Left out, since the filters of their endpoints leave them out: {counted(plan.filtered, 'message')}."
-    if failing := [each.endpoint for each in plan.endpoints if each.failing]:
-        yield f"Fails now: {', '.join(failing)}. One message is tried at once; the others wait until one is confirmed."
-    if plan.messages:
-        yield f"Takes {_redelivery_time(plan)}. New messages go first."
-
-
-def _redelivery_time(plan: RedeliveryPlan) -> str:
-    rated = [each.endpoint for each in plan.endpoints if each.seconds is not None]
-    if plan.seconds is None:
-        return "as long as the endpoints need, four messages at a time"
-    others = ", longer if others need it" if len(rated) < len(plan.endpoints) else ""
-    return f"at least {duration_text(plan.seconds)} at the rate of {', '.join(rated)}{others}"
+        yield Sentence.messages_filtered(count=plan.filtered)
+    yield from (Sentence.endpoint_fails_now(name=each.endpoint) for each in plan.endpoints if each.failing)
+    if plan.seconds is not None:
+        rated = [each.endpoint for each in plan.endpoints if each.seconds is not None]
+        yield Sentence.messages_take(duration=duration_text(plan.seconds), names=rated)
+    elif plan.messages:
+        yield Sentence.messages_take_unknown()
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +163,7 @@ class Words:
     batch: str
     items: str
     rows: Callable[[Any], list[tuple[str, str, int]]]
-    sentences: Callable[[Any], Iterator[str]]
+    sentences: Callable[[Any], Iterator[Said]]
     question: str
     became: Mapping[ItemState, str]
 
@@ -223,3 +197,10 @@ WORDS: Mapping[str, Words] = {
     ),
 }
 """By the kind of a batch."""
+
+
+def explained(kind: str, plan: Plan) -> Iterator[str]:
+    """Yield in English what a plan says, and its causes, which a page shows in a table. Pure."""
+    yield from map(word, WORDS[kind].sentences(plan))
+    if isinstance(plan, RerunPlan):
+        yield from (f"{each.code}: {each.sentence}" for each in plan.causes if each.sentence)

@@ -4,20 +4,12 @@ from datetime import datetime, timedelta
 from typing import get_args
 
 from domain.words.catalogue import word
-from models.errors import CellarError, Locked, RefusalCode, Refused, System, Transient, Unexpected
+from models.errors import CellarError, Locked, RefusalCode, System, Transient, Unexpected
 from models.runs.cause import Cause
-from models.said import Said
+from models.said import Said, Sentence
 
-CANCELLED = Cause(
-    "CANCELLED", None, "Cancelled", "a person cancelled the run in Prefect; go on with `cellar rerun REFERENCE`"
-)
-CRASHED = Cause(
-    "CRASHED",
-    None,
-    "Crashed",
-    "the run has killed its worker for three days, or was killed with its worker; see the log of the worker, give it "
-    "more memory, and run the archive again with `cellar rerun REFERENCE`",
-)
+CANCELLED = Cause("CANCELLED", None, "Cancelled", Sentence.run_cancelled())
+CRASHED = Cause("CRASHED", None, "Crashed", Sentence.run_crashed())
 _LACKS_ITS_BODY = {"BODY_DAMAGED", "BODY_MISSING", "NOT_REPAIRABLE", *get_args(RefusalCode)}
 
 
@@ -32,7 +24,7 @@ def cause_of(error: Exception, task: str | None) -> Cause:
     """Return why an attempt failed. Its sentence repeats no value of a payload, also where the error is unexpected."""
     told = error if isinstance(error, CellarError) else Unexpected(error)
     name = told.error_class if isinstance(told, Unexpected) else type(told).__name__
-    return Cause(told.code, task, name, _sentence_of(told))
+    return Cause(told.code, task, name, told.at_place())
 
 
 def system_of(error: Exception) -> System | None:
@@ -42,12 +34,6 @@ def system_of(error: Exception) -> System | None:
     if isinstance(error, Transient):
         return error.system or System.OTHER_RUN
     return None
-
-
-def _sentence_of(error: CellarError) -> str:
-    if isinstance(error, Refused):
-        return f"{error.where}: {error.detail}" if error.where else error.detail
-    return error.summary if isinstance(error, Transient) else str(error)
 
 
 WAITS_FOR = timedelta(days=3)

@@ -9,10 +9,9 @@ import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Literal
-from uuid import UUID
 
 from prefect import flow, get_run_logger
-from prefect.artifacts import acreate_progress_artifact, acreate_table_artifact, aupdate_progress_artifact
+from prefect.artifacts import acreate_table_artifact
 from prefect.context import FlowRunContext
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
@@ -21,9 +20,9 @@ from pydantic import StrictBool
 from adapters.platform.cancellation import in_thread
 from adapters.settings.settings import settings
 from adapters.tables.batches import batches as rows
-from domain.batches import WORDS
+from domain.batches import WORDS, explained
 from flows.execution.engine import is_cancelled_by_person, only_start_runs
-from flows.execution.reporting import optional_summary
+from flows.execution.reporting import ProgressArtifact, optional_summary
 from flows.execution.results import RESULTS
 from flows.execution.tasks import without_text
 from models.archive.archive import State
@@ -37,7 +36,6 @@ from services.batches import batches, driving
 _PREFECT = "prefect"
 _CONFIRMED_WITHIN_S = 60
 _CONFIRMED_LOOK_S = 0.1
-_SHOWN_EACH_S = 3
 _THOROUGH_EACH_S = 30
 _AWAY_PAUSE_S = 2
 
@@ -122,16 +120,16 @@ def _moment(name: str, text: str | None) -> datetime | None:
 async def _drive(batch_id: str) -> Any:
     log = get_run_logger()
     await in_thread(rows.set_driver, batch_id, flow_run.id)  # an earlier driver notices, and ends
-    progress = _Progress(batch_id)
+    progress = ProgressArtifact(f"batch-{batch_id}")
     try:
         await _until_over(batch_id, progress)
     except asyncio.CancelledError:
         if is_cancelled_by_person():
             with suppress(Refused, Transient):  # aborted before; or the sweep aborts it, as its driver is Cancelled
                 await asyncio.to_thread(batches.change, BatchAction.ABORT, batch_id, _PREFECT)
-                await progress.show()
+                await _show(progress, batch_id)
         raise
-    found = await progress.show()
+    found = await _show(progress, batch_id)
     log.info("Batch %s is %s: %s", batch_id, found.state, _counts(found))
     if found.state not in (BatchState.ABORTED, BatchState.DONE):
         return Completed(message=f"Another run drives batch {batch_id} now.")
@@ -144,7 +142,7 @@ async def _drive(batch_id: str) -> Any:
     return None
 
 
-async def _until_over(batch_id: str, progress: "_Progress") -> None:
+async def _until_over(batch_id: str, progress: ProgressArtifact) -> None:
     """Take step after step. While database or Prefect are away, nothing is lost, and the steps go on later."""
     thorough_at_s = 0.0
     while True:
@@ -153,7 +151,8 @@ async def _until_over(batch_id: str, progress: "_Progress") -> None:
             standing = await driving.step(batch_id, flow_run.id, thoroughly=is_thorough)
             if is_thorough:
                 thorough_at_s = time.monotonic() + _THOROUGH_EACH_S
-            await progress.show_at_times()
+            if progress.is_due():
+                await _show(progress, batch_id)
         except Transient as error:
             get_run_logger().warning("A step is tried again: %s", error)
             thorough_at_s = 0.0  # a request for a run may have been interrupted
@@ -164,44 +163,18 @@ async def _until_over(batch_id: str, progress: "_Progress") -> None:
         await asyncio.sleep(standing.pause_s)
 
 
-class _Progress:
-    """The progress artifact of a batch."""
-
-    def __init__(self, batch_id: str) -> None:
-        self._batch_id = batch_id
-        self._artifact: UUID | None = None
-        self._shown: tuple[str, str] | None = None
-        self._shown_s = 0.0
-
-    async def show_at_times(self) -> None:
-        if time.monotonic() - self._shown_s > _SHOWN_EACH_S:
-            self._shown_s = time.monotonic()
-            await self.show()
-
-    async def show(self) -> BatchView:
-        """Show how far the batch is, if that has changed, and return it."""
-        found = await in_thread(batches.view, self._batch_id)
-        shown = (found.state, _counts(found))
-        if shown != self._shown:
-            with optional_summary():
-                await self._write(found)
-                self._shown = shown
-        return found
-
-    async def _write(self, found: BatchView) -> None:
-        share = 100 * (found.done + found.failed) / found.planned if found.planned else 100.0
-        description = f"{found.state}: {_counts(found)}"
-        if self._artifact is None:
-            made = await acreate_progress_artifact(share, key=f"batch-{self._batch_id}", description=description)
-            self._artifact = made if isinstance(made, UUID) else UUID(str(made))
-        else:
-            await aupdate_progress_artifact(self._artifact, share, description=description)
+async def _show(artifact: ProgressArtifact, batch_id: str) -> BatchView:
+    """Show how far the batch is, and return it."""
+    found = await in_thread(batches.view, batch_id)
+    share = (found.done + found.failed) / found.planned if found.planned else 1.0
+    await artifact.show(share, f"{found.state}: {_counts(found)}")
+    return found
 
 
 async def _show_plan(found: BatchView) -> None:
     words = WORDS[found.kind]
     counted = [{"what": what, "which": which, words.items: number} for what, which, number in words.rows(found.plan)]
-    sentences = list(words.sentences(found.plan))
+    sentences = list(explained(found.kind, found.plan))
     for sentence in sentences:
         get_run_logger().info(sentence)
     with optional_summary():

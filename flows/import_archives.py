@@ -6,15 +6,13 @@ years of old archives would flood the endpoints.
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated, Any
-from uuid import UUID
 
 from prefect import flow, get_run_logger
-from prefect.artifacts import acreate_progress_artifact, acreate_table_artifact, aupdate_progress_artifact
+from prefect.artifacts import acreate_table_artifact
 from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
 from prefect.runtime import flow_run
@@ -29,7 +27,7 @@ from adapters.tables.runs.imports import ImportAttempt
 from domain.runs import cause_of, next_try
 from flows.execution.engine import is_cancelled_by_person
 from flows.execution.lease import Busy, sole_work_on_free
-from flows.execution.reporting import optional_summary
+from flows.execution.reporting import ProgressArtifact, optional_summary
 from flows.execution.results import RESULTS
 from flows.execution.tasks import without_text
 from models.errors import CellarError, Conflict, Transient
@@ -42,7 +40,6 @@ from services.custody.remembering import check_again
 from services.imports import Batch, Failure, Leaving, Reader, Work, keep_progress, kept_progress
 
 _THREADS = 2  # one waits for the disk while the other works; more only wait for the interpreter
-_SHOWN_EACH_S = 2
 _POLL_S = 1
 _LONGEST_WAIT_S = 600
 _PAUSES_S = (2, 4, 8)
@@ -94,16 +91,18 @@ async def _import_all(paths: Sequence[str], by: ImportAttempt, source: str) -> I
         await in_thread(sources.check_known, source)
         reader = Reader(paths, by, await in_thread(kept_progress, by.flow_run_id), source)
         await in_thread(reader.measure)
-        shown = _Shown(reader.progress)
-        await shown.begin()
+        shown = ProgressArtifact("import-progress")
+        await shown.show(reader.progress.share, str(reader.progress))
         try:
             while batch := await in_thread(reader.next_batch):
                 reader.progress = await _import(batch, by)
                 await in_thread(keep_progress, by.flow_run_id, reader.progress)
-                await shown.update(reader.progress)
+                if shown.is_due():
+                    await shown.show(reader.progress.share, str(reader.progress))
         finally:
             reader.close()
-            await shown.end(reader.progress)
+            await shown.show(reader.progress.share, str(reader.progress))
+            await _report(reader.progress)
     return reader.progress
 
 
@@ -199,36 +198,10 @@ def _problem(failure: Failure, names: dict[str, str]) -> ImportProblem:
     )
 
 
-class _Shown:
-    """The progress and the report in Prefect. They only show what is kept elsewhere."""
-
-    def __init__(self, progress: ImportProgress) -> None:
-        self._artifact: UUID | None = None
-        self._shown_at_s = 0.0
-        self._progress = progress
-
-    async def begin(self) -> None:
+async def _report(progress: ImportProgress) -> None:
+    """Show which files are not imported."""
+    rows = [each.model_dump(mode="json", exclude={"receipt_id"}) for each in progress.problems]
+    if rows:
         with optional_summary():
-            made = await acreate_progress_artifact(
-                self._percent, key="import-progress", description=str(self._progress)
-            )
-            self._artifact = made if isinstance(made, UUID) else None
-
-    async def update(self, progress: ImportProgress, *, at_once: bool = False) -> None:
-        self._progress = progress
-        if self._artifact and (at_once or time.monotonic() - self._shown_at_s >= _SHOWN_EACH_S):
-            self._shown_at_s = time.monotonic()
-            with optional_summary():
-                await aupdate_progress_artifact(self._artifact, self._percent, description=str(progress))
-
-    async def end(self, progress: ImportProgress) -> None:
-        await self.update(progress, at_once=True)
-        if progress.problems:
-            rows = [each.model_dump(mode="json", exclude={"receipt_id"}) for each in progress.problems]
-            with optional_summary():
-                more = "; the first are listed" if len(rows) == MOST_PROBLEMS else ""
-                await acreate_table_artifact(rows, key="import-report", description=f"{progress}{more}")
-
-    @property
-    def _percent(self) -> float:
-        return round(100 * self._progress.share, 1)
+            more = "; the first are listed" if len(rows) == MOST_PROBLEMS else ""
+            await acreate_table_artifact(rows, key="import-report", description=f"{progress}{more}")

@@ -44,6 +44,7 @@ from models.errors import Refused, Transient
 from models.messages.notification import AttemptTrigger, NotificationState
 from models.runs.receipt import Identity
 from models.runs.run import Trigger
+from models.said import Sentence
 from services.custody.remembering import check_again
 from services.messages.attempts import check_confirmed, is_of_endpoint, send
 from services.messages.deliveries import send_from_run
@@ -262,8 +263,7 @@ async def _time_limit() -> AsyncIterator[None]:
     except TimeoutError as error:
         if not limit.expired():
             raise
-        reason = f"the run has worked for {limit_s:g} s; set CELLAR_RUN_TIMEOUT_S higher and run the archive again"
-        raise Refused("RUN_TIMEOUT", reason) from error
+        raise Refused("RUN_TIMEOUT", Sentence.run_too_long(seconds=f"{limit_s:g}")) from error
 
 
 async def _run(reference: str, receipt_id: str | None) -> Run:

@@ -10,16 +10,19 @@ CellarError
 │   └── Locked     values cannot be sealed or opened: a key is gone, damaged or not in the settings
 └── Unexpected     a fault of cellar, told without the text of the error
 
-Every error has a stable `code`, which groups failures.
+Every error has a stable `code`, which groups failures, and what is `said` of it, from which any language can be worded.
 
 Messages say what, which, expected, got and what to do next. They never repeat a value from a payload, since values are
-people's data. Notes of an error name files and hosts, for a person at the command line; HTTP answers leave them out.
+people's data, nor a key in the store, since keys have references. Notes of an error name files and hosts, for a person
+at the command line; HTTP answers leave them out.
 """
 
 import traceback
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Literal
+
+from models.said import Said, Sentence, in_english, verbatim
 
 RefusalCode = Literal[
     "BAD_REFERENCE", "COMPRESSED", "EMPTY_BODY", "EVENT_MISSING", "FORM_FIELD_CHANGED", "NOT_AN_OBJECT", "NOT_BASE64",
@@ -71,13 +74,22 @@ class System(StrEnum):
 
 
 class CellarError(Exception):
-    """Base of every error that cellar raises on purpose."""
+    """Base of every error that cellar raises on purpose. `key`: its place in the store, which no log may show."""
 
     code = "UNEXPECTED"
+    key = ""
+
+    def __init__(self, text: str | Said) -> None:
+        self.said = text if isinstance(text, Said) else verbatim(text)
+        super().__init__(in_english(self.said))
+
+    def at_place(self) -> Said:
+        """Return what is said with the place that it is about."""
+        return self.said
 
     def in_full(self) -> str:
-        """Return the text of the error with its notes, which name files and hosts."""
-        notes = "; ".join(getattr(self, "__notes__", []))
+        """Return the text of the error with its key and its notes, which name files and hosts."""
+        notes = "; ".join(filter(None, [self.key, *getattr(self, "__notes__", [])]))
         return f"{self} ({notes})" if notes else str(self)
 
 
@@ -93,25 +105,31 @@ class Refused(CellarError):
     """
 
     def __init__(
-        self, code: Code, detail: str, *, where: str = "", status: int = HTTPStatus.UNPROCESSABLE_ENTITY
+        self, code: Code, detail: str | Said, *, where: str = "", status: int = HTTPStatus.UNPROCESSABLE_ENTITY
     ) -> None:
-        super().__init__(f"{code} at {where}: {detail}" if where else f"{code}: {detail}")
+        super().__init__(detail)
         self.code = code
-        self.detail = detail
+        self.detail = in_english(self.said)
         self.where = where
         self.status = status
+
+    def at_place(self) -> Said:
+        return Sentence.at_place(where=self.where, detail=self.said) if self.where else self.said
+
+    def __str__(self) -> str:
+        return f"{self.code} at {self.where}: {self.detail}" if self.where else f"{self.code}: {self.detail}"
 
 
 class Transient(CellarError):
     """An outside system failed this time. The same call may work later.
 
-    `system` is what failed, if that is known. `summary` is the message without what differs from archive to archive.
+    `system` is what failed, if that is known.
     """
 
-    def __init__(self, message: str, *, system: System | None = None, summary: str | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, text: str | Said, *, system: System | None = None, key: str = "") -> None:
+        super().__init__(text)
         self.system = system
-        self.summary = summary or message
+        self.key = key
         self.code = f"{system.name}_AWAY" if system else "INTERRUPTED"
 
 
@@ -119,28 +137,25 @@ class Unreadable(Transient):
     """A storage cannot read an existing key. Other keys may be readable."""
 
     def __init__(self, key: str, reason: str) -> None:
-        super().__init__(
-            f"{key} cannot be read: {reason}", system=System.STORE, summary=f"a file cannot be read: {reason}"
-        )
+        super().__init__(Sentence.file_unreadable(reason=reason), system=System.STORE, key=key)
         self.code = "STORE_UNREADABLE"
-        self.key = key
         self.reason = reason
 
 
 class Unusable(Transient):
     """The database answers, and no call works until a person changes its tables or rights."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message, system=System.DATABASE)
+    def __init__(self, text: str | Said) -> None:
+        super().__init__(text, system=System.DATABASE)
         self.code = "DATABASE_UNUSABLE"
 
 
 class Conflict(CellarError):
     """Two records disagree and no rule says which is right."""
 
-    def __init__(self, message: str, *, code: str = "CONFLICT") -> None:
-        super().__init__(message)
-        self.code = code
+    def __init__(self, text: str | Said, *, code: str = "CONFLICT", key: str = "") -> None:
+        super().__init__(text)
+        self.code, self.key = code, key
 
 
 class Locked(Conflict):
@@ -149,8 +164,8 @@ class Locked(Conflict):
     The sealed values are not damaged: with the key they can be opened again.
     """
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message, code="KEY_AWAY")
+    def __init__(self, text: str | Said) -> None:
+        super().__init__(text, code="KEY_AWAY")
 
 
 class Unexpected(CellarError):
@@ -161,8 +176,5 @@ class Unexpected(CellarError):
 
     def __init__(self, error: BaseException) -> None:
         self.error_class = type(error).__name__
-        super().__init__(
-            f"an unexpected {self.error_class}, which is a fault of cellar; report the trace in the run's log, and run "
-            "the archive again after an update"
-        )
+        super().__init__(Sentence.fault_of_cellar(name=self.error_class))
         self.frames = "".join(traceback.format_tb(error.__traceback__))

@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from pydantic import BaseModel
 from sqlalchemy import Index, text
 from sqlmodel import Field, SQLModel
 
-from models.columns import Moment
+from models.columns import Json, Moment
+from models.said import Said
 
 _OPEN = text("closed_at IS NULL")
 
@@ -36,7 +38,7 @@ class Sighting:
 
     `key` tells it from other things of its kind: a cause, a system, a source, an endpoint. `count` is the number of
     archives, deliveries or messages that it concerns, since `since`; `last_at` is the time of the newest of them.
-    `level` grows with urgency. `detail` is a sentence for people. With a count of 0, the thing is over, and `detail`
+    `level` grows with urgency. `detail` is what is said of it. With a count of 0, the thing is over, and `detail`
     says how it ended.
     """
 
@@ -45,7 +47,7 @@ class Sighting:
     count: int
     since: datetime
     last_at: datetime
-    detail: str = ""
+    detail: Said | None = None
     level: int = 0
 
 
@@ -59,7 +61,7 @@ class Notice(SQLModel):
     notice_id: str = Field(primary_key=True, max_length=32)
     kind: NoticeKind
     key: str = Field(max_length=255)
-    detail: str
+    detail: dict[str, Any] | None = Field(default=None, sa_type=Json)
     level: int
     count: int
     most: int

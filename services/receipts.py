@@ -19,6 +19,7 @@ from domain.payments.reconciliation import reconcile
 from models.archive.archive import Archive
 from models.discrepancies import Discrepancy
 from models.errors import Conflict, Locked, Refused
+from models.said import Sentence
 
 
 def latest_receipt_id(reference: str) -> str:
@@ -52,7 +53,7 @@ def receipt_of(reference: str, receipt_id: str | None) -> str:
         return current_receipt_id(reference)
     receipt = receipts.find(receipt_id)
     if receipt is None or receipt.reference != reference:
-        raise Refused("UNKNOWN_RECEIPT", "expected a receipt of this process; leave it out for the current one")
+        raise Refused("UNKNOWN_RECEIPT", Sentence.receipt_unknown())
     return receipt_id
 
 
@@ -141,7 +142,7 @@ def opened_raw_body(reference: str, receipt_id: str) -> Iterator[RawBody]:
 def _stored(reference: str, receipt_id: str) -> Iterator[bytes]:
     stored = stored_request(reference, receipt_id)
     if stored is None:
-        raise Refused("BODY_MISSING", f"neither inbox nor store has the body of receipt {receipt_id}")
+        raise Refused("BODY_MISSING", Sentence.body_missing(receipt=receipt_id))
     return stored.body()
 
 
@@ -190,7 +191,7 @@ def stored_archive(reference: str, receipt_id: str, *, even_locked: bool = False
     """
     request = stored_request(reference, receipt_id)
     if request is None:
-        raise Conflict(f"the store does not have receipt {receipt_id}; run the archive again", code="RECEIPT_LOST")
+        raise Conflict(Sentence.receipt_lost(receipt=receipt_id), code="RECEIPT_LOST")
     return _even_locked(request) if even_locked else StoredArchive(request, request.archive())
 
 

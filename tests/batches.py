@@ -17,6 +17,7 @@ from adapters.settings.settings import settings
 from adapters.tables.batches import batches as rows
 from models.archive.archive import ArchiveRow, State
 from models.runs.receipt import ReceiptRow
+from models.said import verbatim
 from models.views.batch import BatchView
 from services import derived
 from services.batches import batches, driving
@@ -51,6 +52,7 @@ def filled(number: int, state: State = State.FAILED, cause: str | None = None, *
         "cause_task": "persist-files" if failed else None,
         "cause_error": "Transient" if failed else None,
         "cause_sentence": "The store does not answer." if failed else None,
+        "cause_values": {"sentence": verbatim("The store does not answer.").as_json()} if failed else None,
         "cause_attempt": 1 if failed else None,
         "cause_since": HOUR_AGO if failed else None,
     }

@@ -19,6 +19,7 @@ from adapters.files.storage import LocalFolder, Storage
 from adapters.store.ocfl import DELIVERIES, INVENTORY, LOGS, ROOT
 from domain.anchors import fact_of_delivery, fact_of_judgement, facts_of_discrepancies, facts_of_receipt, leaf_text
 from models.errors import Conflict, System, Transient
+from models.said import Sentence
 from models.store.anchor import Leaf
 
 BESIDE = "settlements"
@@ -171,7 +172,7 @@ def _repeated(storage: Storage, key: str) -> int:
     try:
         return int(orjson.loads(storage.found_bytes(key) or b"")["version"])
     except (ValueError, KeyError, TypeError) as error:
-        raise Conflict(f"the delivery record {key} is damaged; see `cellar verify`") from error
+        raise Conflict("a delivery record is damaged; see `cellar verify`", key=key) from error
 
 
 def _messages(text: bytes, key: str) -> list[str]:
@@ -180,13 +181,13 @@ def _messages(text: bytes, key: str) -> list[str]:
         versions = orjson.loads(text)["versions"]
         return [versions[f"v{number}"]["message"] for number in range(1, len(versions) + 1)]
     except (ValueError, KeyError, TypeError) as error:
-        raise Conflict(f"the inventory of {key} is damaged; see `cellar verify`") from error
+        raise Conflict("an inventory is damaged; see `cellar verify`", key=key) from error
 
 
 def _rows(storage: Storage, key: str) -> dict[str, list[dict[str, Any]]]:
     digest, _, text = (storage.found_bytes(key) or b"").partition(b"\n")
     if _digest(text).encode() != digest:
-        raise Conflict(f"the history {key} is damaged; see `cellar verify`")
+        raise Conflict(Sentence.history_damaged(), key=key)
     rows: dict[str, list[dict[str, Any]]]
     try:
         rows = orjson.loads(text)

@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from adapters.settings.database_urls import database_place
 from adapters.settings.settings import settings
 from models.errors import System, Transient, Unusable
+from models.said import Sentence
 
 Failure = TypeVar("Failure", bound=Transient)
 
@@ -40,11 +41,13 @@ _REASONS = {
 def unanswered(error: DBAPIError) -> Transient:
     """Return the error of a database that does not answer."""
     if _is_file():  # SQLite's texts repeat no values
-        return _noted(Transient(f"the database does not answer: {error.orig}", system=System.DATABASE), location_hint())
+        return _noted(
+            Transient(Sentence.database_silent(reason=str(error.orig)), system=System.DATABASE), location_hint()
+        )
     said = str(error.orig).lower()
     reason = next((reason for part, reason in _REASONS.items() if part in said), type(error.orig).__name__)
     return _noted(
-        Transient(f"the database does not answer: {reason}", system=System.DATABASE),
+        Transient(Sentence.database_silent(reason=reason), system=System.DATABASE),
         "check CELLAR_DATABASE_URL and the server",
     )
 
@@ -56,12 +59,12 @@ def missing_file(location: str) -> Unusable | None:
 
 def no_database() -> Unusable:
     is_there = Path(database_place(settings().database_location)).exists()
-    error = Unusable("the database is no SQLite file" if is_there else "the database does not exist")
+    error = Unusable(Sentence.database_no_file() if is_there else Sentence.database_absent())
     return _noted(error, f"{location_hint()}; `cellar migrate` makes a new database")
 
 
 def other_tables() -> Unusable:
-    error = Unusable("the database has other tables than this cellar expects: run `cellar migrate`")
+    error = Unusable(Sentence.database_differs())
     return _noted(error, f"if it is the wrong database, {location_hint()}")
 
 

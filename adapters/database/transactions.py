@@ -39,6 +39,7 @@ from adapters.database.outages import (
 )
 from adapters.settings.settings import settings
 from models.errors import System, Transient, Unusable
+from models.said import Sentence
 
 Item = TypeVar("Item")
 
@@ -207,12 +208,12 @@ def translated() -> Iterator[None]:
     try:
         yield
     except PoolTimeout as error:
-        raise Transient("every connection to the database is in use", system=System.DATABASE) from error
+        raise Transient(Sentence.database_busy(), system=System.DATABASE) from error
     except (OperationalError, InterfaceError, ProgrammingError) as error:
         if _has_other_tables(error):
             raise other_tables() from error
         if _code(error) == _DENIED:
-            raise Unusable("the database denies access to a table: grant its user all rights on every table") from error
+            raise Unusable(Sentence.database_denies()) from error
         if isinstance(error, ProgrammingError):
             raise
         raise unanswered(error) from error

@@ -12,6 +12,7 @@ from typing import BinaryIO
 from adapters.platform.cancellation import checkpoint
 from adapters.settings.settings import settings
 from models.errors import System, Transient
+from models.said import Sentence
 
 _COPY_BYTES = 256 << 10
 _TIMEOUT_S = 120
@@ -50,7 +51,7 @@ def scanned(path: Path) -> Scanned:
         return Scanned(answer.removeprefix("stream: ").removesuffix(" FOUND"), True)
     if "size limit exceeded" in answer:
         return Scanned(None, False)
-    raise Transient(f"clamd at {address} could not scan: {answer}", system=System.CLAMAV)
+    raise Transient(Sentence.clamd_fails(address=address, answer=answer), system=System.CLAMAV)
 
 
 def ping() -> None:
@@ -74,7 +75,7 @@ def ping() -> None:
 
 
 def _away(address: str, reason: str) -> Transient:
-    return Transient(f"clamd at {address} does not answer: {reason}", system=System.CLAMAV)
+    return Transient(Sentence.clamd_silent(address=address, reason=reason), system=System.CLAMAV)
 
 
 def _connected(address: str) -> socket.socket:

@@ -26,10 +26,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from adapters.platform.cancellation import checkpoint
 from adapters.platform.processes import command_of_child
-from domain.words.sentences import because
 from models.archive.verdict import UNREADABLE, Verdict, Wanted
 from models.errors import Transient
-from models.said import said
+from models.said import Sentence, because
 
 log = structlog.get_logger()
 
@@ -104,7 +103,7 @@ def examination(
             answer = _answered(asked, deadline)
         return _examination(answer)
     except OSError as error:
-        raise Transient(f"the examination of a signed document could not be started: {error.strerror}") from error
+        raise Transient(Sentence.examiner_not_started(reason=error.strerror)) from error
     finally:
         _PLACES.release()
 
@@ -219,16 +218,16 @@ def _examination(answer: bytes) -> Examination:
     verdict, _, status_text = answer.partition(b"\n")[2].rpartition(b"\n")
     status = int(status_text) if _STATUS.fullmatch(status_text) else None  # the keeper ended first
     if status is None or status in _FROM_OUTSIDE:
-        raise Transient("the process that examines a signed document was killed; try again")
+        raise Transient(Sentence.examiner_killed())
     if status == os.EX_CONFIG:
-        raise Transient("a file of CELLAR_TRUST_ROOTS contains no certificate; expected PEM or DER")
+        raise Transient(Sentence.no_trust_root())
     if status == os.EX_DATAERR:
-        raise Transient("a file of CELLAR_TRUST_LISTS is no trust list; see docs/archives.md")
+        raise Transient(Sentence.no_trust_list())
     try:
         return _EXAMINATION.validate_json(verdict)
     except ValidationError:
         log.warning("signed_document_unreadable", exit_status=status)
-        return Examination(replace(UNREADABLE, **because(reason=said("too_expensive"))))
+        return Examination(replace(UNREADABLE, **because(reason=Sentence.too_expensive())))
 
 
 _EXAMINATION = TypeAdapter(Examination)

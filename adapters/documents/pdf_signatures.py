@@ -30,9 +30,8 @@ from adapters.documents.pdf.fields import field_changes
 from adapters.documents.signature_verdict import judged
 from adapters.documents.trust.evidence import NO_EVIDENCE, Evidence, in_document
 from adapters.documents.trust.trust_lists import Listed
-from domain.words.sentences import because
 from models.archive.verdict import UNREADABLE, Coverage, Outcome, SignatureVerdict, Verdict, Wanted
-from models.said import Said, said, said_of
+from models.said import Said, Sentence, because, said_of
 
 _GOOD = {Outcome.SOUND, Outcome.FIELDS_CHANGED, Outcome.UNSIGNED}
 
@@ -50,11 +49,11 @@ async def judge(
             document = replace(document, evidence=in_document(document.reader) + fetched, listed=listed)
             return await _verdict(document), document.wanted
         except PasswordNeeded:
-            return replace(UNREADABLE, **because(reason=said("password_needed"))), ()
+            return replace(UNREADABLE, **because(reason=Sentence.password_needed())), ()
         except (MemoryError, RecursionError):
             raise
         except Exception:  # noqa: BLE001 -- a malformed file may make pyHanko raise any exception
-            return replace(UNREADABLE, **because(reason=said("no_pdf"))), ()
+            return replace(UNREADABLE, **because(reason=Sentence.no_pdf())), ()
 
 
 async def _verdict(document: Document) -> Verdict:
@@ -64,7 +63,7 @@ async def _verdict(document: Document) -> Verdict:
     verdict = _with_field_changes(document, fields, _summary(signatures, is_one_gone=bool(earlier - here)))
     known = {value for _, value in here | earlier}
     if verdict.outcome in _GOOD and has_stray_signature(document, known):
-        return replace(verdict, outcome=Outcome.UNREADABLE, **because(reason=said("stray_signature")))
+        return replace(verdict, outcome=Outcome.UNREADABLE, **because(reason=Sentence.stray_signature()))
     return verdict
 
 
@@ -82,7 +81,7 @@ def _with_field_changes(
         raise
     except Exception:  # noqa: BLE001 -- an update may be crafted to break the comparison
         if verdict.outcome in _GOOD:
-            return replace(verdict, outcome=Outcome.UNREADABLE, **because(reason=said("fields_not_compared")))
+            return replace(verdict, outcome=Outcome.UNREADABLE, **because(reason=Sentence.fields_not_compared()))
         return verdict
     outcome = Outcome.FIELDS_CHANGED if changes and verdict.outcome is Outcome.SOUND else verdict.outcome
     return replace(verdict, outcome=outcome, field_changes=changes)

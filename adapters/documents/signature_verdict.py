@@ -35,9 +35,8 @@ from adapters.documents.trust.algorithms import CannotCompute
 from adapters.documents.trust.certificates import common_name, described
 from adapters.documents.trust.revocation import Moment
 from adapters.documents.trust.signer_trust import Trust, tier_of, wanted_for
-from domain.words.sentences import because
 from models.archive.verdict import Coverage, LaterChange, RevocationStatus, SignatureVerdict, Tier
-from models.said import Said, said
+from models.said import Said, Sentence, because
 
 Status = PdfSignatureStatus | DocumentTimestampStatus
 
@@ -63,12 +62,12 @@ async def judged(document: Document, name: str, field: DictionaryObject) -> Sign
     """Return the verdict on the signature of a field. What cannot be judged has a reason, and is never broken."""
     try:
         if entry(field["/V"], "/SubFilter") not in _KNOWN_KINDS:
-            return _unjudged(document, name, said("unknown_kind"))
+            return _unjudged(document, name, Sentence.unknown_kind())
         return await _judged_or_uncomputed(document, signature_in(document, field, name))
     except (MemoryError, RecursionError):
         raise
     except Exception:  # noqa: BLE001 -- a damaged signature may make pyHanko raise any exception
-        return _unjudged(document, name, said("signature_damaged"))
+        return _unjudged(document, name, Sentence.signature_damaged())
 
 
 def _unjudged(document: Document, name: str, why: Said) -> SignatureVerdict:
@@ -142,7 +141,7 @@ async def _judged_signature(document: Document, signature: Signature) -> Signatu
         strength=algorithm.strength(moment.at if moment.is_proven else moment.known),
         time_source=source,
         revocation=trust.revocation,
-        **because(trust_reason=trust.why, reason=None if change else said("update_not_compared")),
+        **because(trust_reason=trust.why, reason=None if change else Sentence.update_not_compared()),
     )
 
 

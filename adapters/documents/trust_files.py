@@ -5,6 +5,7 @@ from pathlib import Path
 
 from adapters.settings.settings import settings
 from models.errors import Transient
+from models.said import Sentence
 
 
 def trust_roots() -> list[Path]:
@@ -29,6 +30,5 @@ def trust_digest() -> str:
             for files in (trust_roots(), trust_lists())
         )
     except OSError as error:
-        text = f"a file of CELLAR_TRUST_ROOTS or CELLAR_TRUST_LISTS cannot be read: {error.strerror}"
-        raise Transient(text) from error
+        raise Transient(Sentence.trust_unreadable(reason=error.strerror)) from error
     return hashlib.sha256("\n".join([*roots, *(f"list {each}" for each in lists)]).encode()).hexdigest()

@@ -22,6 +22,7 @@ from adapters.files.storage import LocalFolder, R, Storage
 from adapters.platform.cancellation import at_once
 from adapters.settings.settings import settings
 from models.errors import System, Transient, Unreadable, WrongUse
+from models.said import Sentence
 
 _PART_SIZE_BYTES = 8 << 20
 _COPY_BYTES = 1 << 20
@@ -307,8 +308,8 @@ def _ours(verb: str, key: str) -> Iterator[None]:
 
 def _transient(verb: str, key: str, error: Exception) -> Transient:
     reason = _reason(error)
-    summary = f"the bucket does not {verb} a file: {reason}"
-    failed = Transient(f"the bucket does not {verb} {key}: {reason}", system=System.STORE, summary=summary)
+    text = Sentence[f"storage_{verb}"](storage=Sentence.the_bucket(), reason=reason)
+    failed = Transient(text, system=System.STORE, key=key)
     if verb in ("describe", "return") and reason in _REFUSED:
         failed = Unreadable(key, reason)
     if reason in _WHAT_TO_DO:

@@ -17,6 +17,7 @@ from adapters.files.spool import spooled, write_spooled
 from adapters.files.storage import LocalFolder, R, Storage
 from adapters.platform.durable import make_folder, sync_folder, write_file
 from models.errors import System, Transient, Unreadable
+from models.said import Sentence
 from models.store.fixity import EMPTY_FOLDER
 
 _COPY_BYTES = 1 << 20
@@ -123,8 +124,8 @@ class Folder(Storage):
         except FileNotFoundError:
             return  # nothing was ever written there, or a part has just been removed
         except OSError as error:
-            failed = _transient("list", folder[root_length:], error)
-            failed.add_note(f"{folder}; check {_PLACES}, and that this user may read there")
+            failed = _transient("list", folder, error)
+            failed.add_note(f"check {_PLACES}, and that this user may read there")
             raise failed from error
 
     def names(self, pattern: str) -> list[str]:
@@ -343,5 +344,5 @@ def _transient(verb: str, key: str, error: OSError) -> Transient:
     reason = error.strerror or type(error).__name__
     if verb == "return" and error.errno in _OF_ONE_FILE:
         return Unreadable(key, reason)
-    summary = f"the folder does not {verb} a file: {reason}"
-    return Transient(f"the folder does not {verb} {key}: {reason}", system=System.STORE, summary=summary)
+    failed = Sentence[f"storage_{verb}"](storage=Sentence.the_folder(), reason=reason)
+    return Transient(failed, system=System.STORE, key=key)

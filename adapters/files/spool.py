@@ -10,6 +10,7 @@ from typing import BinaryIO, cast
 
 from adapters.platform.durable import make_folder, write_whole
 from models.errors import System, Transient
+from models.said import Sentence
 
 
 @contextmanager
@@ -67,7 +68,7 @@ def translated() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = f"the spool folder of the store does not take more: {error.strerror or type(error).__name__}"
+        reason = Sentence.spool_full(reason=error.strerror or type(error).__name__)
         raise Transient(reason, system=System.STORE) from error
 
 

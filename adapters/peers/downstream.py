@@ -22,7 +22,7 @@ from adapters.settings.settings import settings
 from domain.words.catalogue import word
 from models.errors import Refused, Transient
 from models.messages.notification import Stage
-from models.said import Said, said, verbatim
+from models.said import Said, Sentence, verbatim
 
 TIMEOUT_S = 15
 MOST_OF_ANSWER = 4096 + 128
@@ -133,13 +133,13 @@ async def public_addresses(url: str) -> list[str]:
     try:
         host_and_port(url)
     except ValueError as error:
-        raise Refused("BAD_ENDPOINT", word(said("bad_url"))) from error
+        raise Refused("BAD_ENDPOINT", word(Sentence.bad_url())) from error
     try:
         addresses = await addresses_of(url)
     except OSError as error:
-        raise Unanswered(Stage.RESOLVE, said("name_unresolved", error=type(error).__name__)) from error
+        raise Unanswered(Stage.RESOLVE, Sentence.name_unresolved(error=type(error).__name__)) from error
     if not settings().notify_allow_private and not all(map(is_public, addresses)):
-        raise Refused("PRIVATE_ENDPOINT", word(said("private_address")))
+        raise Refused("PRIVATE_ENDPOINT", word(Sentence.private_address()))
     return addresses
 
 
@@ -171,14 +171,14 @@ async def _beginning(answer: httpx.Response) -> bytes:
 def _why(error: Exception, timeout_s: float) -> Said:
     """Return what failed, without the addresses that the texts of errors have."""
     if isinstance(error, httpx.ConnectTimeout):
-        return said("connection_slow")
+        return Sentence.connection_slow()
     if isinstance(error, TimeoutError | httpx.TimeoutException):
-        return said("nothing_came", seconds=f"{timeout_s:g}")
+        return Sentence.nothing_came(seconds=f"{timeout_s:g}")
     cause: BaseException | None = error
     while cause:
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return said("bad_certificate", fault=cause.verify_message.partition(",")[0])
+            return Sentence.bad_certificate(fault=cause.verify_message.partition(",")[0])
         if isinstance(cause, ConnectionRefusedError):
-            return said("no_listener")
+            return Sentence.no_listener()
         cause = cause.__cause__ or cause.__context__
     return verbatim(type(error).__name__)

@@ -19,6 +19,7 @@ from adapters.settings.settings import settings
 from models.errors import System, Transient
 from models.runs.receipt import DEFAULT_SOURCE, Identity
 from models.runs.run import Trigger
+from models.said import Sentence
 
 DEPLOYMENT = "process-archive/archive"
 IMPORT_DEPLOYMENT = "import-archives/import-archives"
@@ -273,22 +274,22 @@ async def _call(
     try:
         return shape.model_validate_json(content)
     except ValidationError:
-        raise Transient(
-            f"the server at {settings().prefect_ui_url} does not answer as Prefect's API; check PREFECT_API_URL",
-            system=System.PREFECT,
-        ) from None
+        reason = Sentence.prefect_no_api(url=settings().prefect_ui_url)
+        raise Transient(reason, system=System.PREFECT) from None
 
 
 async def _answered(client: httpx.AsyncClient, method: str, path: str, body: Any) -> bytes:
     try:
         answer = await client.request(method, path, json=body)
     except httpx.HTTPError as error:
-        reason = f"Prefect at {settings().prefect_ui_url} does not answer: {type(error).__name__}"
+        reason = Sentence.prefect_silent(url=settings().prefect_ui_url, reason=type(error).__name__)
         raise Transient(reason, system=System.PREFECT) from error
     if answer.is_success:
         return answer.content
     failure = _FAILURES.get(answer.status_code, Transient)
-    reason = f"Prefect at {settings().prefect_ui_url} answered {answer.status_code} to {method} {path}"
+    reason = Sentence.prefect_answered(
+        url=settings().prefect_ui_url, status=answer.status_code, asked=f"{method} {path}"
+    )
     raise failure(reason, system=System.PREFECT)
 
 

@@ -11,6 +11,7 @@ from functools import partial
 from typing import ParamSpec, TypeVar
 
 from models.errors import Transient
+from models.said import Sentence
 
 P = ParamSpec("P")
 Result = TypeVar("Result")
@@ -51,7 +52,7 @@ class Deadline:
             Transient: the deadline has passed.
         """
         if clock() > self.at_s:
-            raise Transient("this process stood still for so long that another process may have taken over its work")
+            raise Transient(Sentence.stood_still())
 
 
 class Stopped(Exception):

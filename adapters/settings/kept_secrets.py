@@ -10,6 +10,7 @@ from tempfile import NamedTemporaryFile
 
 from adapters.platform.durable import make_folder, sync_folder
 from models.errors import Locked
+from models.said import Sentence
 
 _KEY_BYTES = {"seal": 64, "anchor": 32}
 """The sizes of the secrets that are keys, in base64; any other secret is text."""
@@ -32,7 +33,7 @@ def kept_secret(path: Path) -> str:
         least = LEAST_CHARACTERS[path.name]
         raise Locked(f"{path} has fewer than {least} characters; restore it from a backup, or remove it for a new one")
     if path.name in _KEY_BYTES and not is_key(path.name, text):
-        raise Locked(f"{path} is damaged; restore the file from a backup")
+        raise Locked(Sentence.file_damaged(path=str(path)))
     return text
 
 

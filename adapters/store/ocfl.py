@@ -24,6 +24,7 @@ from adapters.files.store import store
 from adapters.platform.cancellation import at_once, checkpoint
 from adapters.platform.durable import sync_tree
 from models.errors import Conflict, Transient
+from models.said import Sentence
 from models.store.inventory import DIGEST_ALGORITHM, Inventory, ObjectVersion
 
 ROOT = "archives"
@@ -104,7 +105,7 @@ def parsed(text: bytes, key: str) -> Inventory:
 def damaged(key: str) -> Conflict:
     """Return the error of a damaged object, without the object's id: logs have the text, and the id has a reference."""
     folder = key.rpartition("/")[0]
-    return Conflict(f"the object in {folder} is damaged; see `cellar verify`, and restore it from a copy of the store")
+    return Conflict(Sentence.object_damaged(folder=folder))
 
 
 def content_key(reference: str, found: Inventory, sha256: str) -> str:
@@ -279,7 +280,7 @@ def _made_way(key: str, after: Inventory) -> bool:
 
 
 def _other_writer(number: int) -> Transient:
-    return Transient(f"another run has written version {number} of this archive; this run starts again")
+    return Transient(Sentence.written_by_other(number=number))
 
 
 def _remove_known(content: Path, after: Inventory) -> None:

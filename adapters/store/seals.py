@@ -30,6 +30,7 @@ from adapters.store.ocfl import CUTS, REQUEST
 from domain.body.cuts import SEALED, read_cuts
 from models.archive.content import SealedCut
 from models.errors import Conflict, Locked
+from models.said import Sentence
 
 ROOT = "keys"
 SETTLEMENTS = "settlements"
@@ -258,7 +259,7 @@ def _kept_key(location: str) -> bytes:
 
 def _unwrapped_key(wrapped: bytes | None, location: str) -> bytes:
     if wrapped is None:
-        raise Locked(f"the key {location} is gone, so its sealed values cannot be opened; restore it from a backup")
+        raise Locked(Sentence.key_gone(key=location))
     return _key_of(wrapped, location)
 
 
@@ -268,9 +269,9 @@ def _key_of(wrapped: bytes, location: str) -> bytes:
         ciphertext = b64decode(document["wrapped"], validate=True)
         is_ours = document["format"] == _FORMAT
     except (ValueError, KeyError, TypeError) as error:
-        raise Locked(f"the key {location} is damaged; restore it from a backup") from error
+        raise Locked(Sentence.key_damaged(key=location)) from error
     if not is_ours:
-        raise Locked(f"expected the key {location} in format {_FORMAT}, got a newer format; use a newer cellar")
+        raise Locked(Sentence.key_newer(key=location, number=_FORMAT))
     return _unwrapped(ciphertext, location)
 
 
@@ -295,16 +296,14 @@ def _unwrapped(ciphertext: bytes, location: str) -> bytes:
 
 
 def _without_master(location: str) -> Locked:
-    return Locked(
-        f"no key of CELLAR_SEAL_KEYS opens {location}; add the key that wrapped it, or restore `secrets/seal`"
-    )
+    return Locked(Sentence.key_not_opened(key=location))
 
 
 def _opened(key: AESSIV, ciphertext: bytes, associated: list[bytes]) -> bytes:
     try:
         return key.decrypt(ciphertext, associated)
     except InvalidTag as error:
-        raise Conflict("a sealed value is damaged, or its key was replaced; send the archive again") from error
+        raise Conflict(Sentence.sealed_damaged()) from error
 
 
 def _place(reference: str, receipt_id: str, index: int, *, is_last: bool) -> list[bytes]:

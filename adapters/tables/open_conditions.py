@@ -3,6 +3,7 @@
 All faces read what is found here: status, failures, the overview, letters to people, and metrics.
 """
 
+import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain, product
@@ -38,6 +39,8 @@ from models.views.troubles import ConditionGroup
 
 NOT_KEPT = "UNKNOWN"
 """The cause of an archive that failed before causes were kept."""
+_SAID = ("sentence", "why")
+"""Values that the rows keep as JSON of what is said."""
 
 
 _NUMBER = func.count()
@@ -75,7 +78,7 @@ _OTHER = aliased(ArchiveRow)
 _IS_FAILED: ColumnElement[str] = literal_column(f"'{State.FAILED}'")
 """A literal, as an index on these rows has it: a parameter would not use it."""
 _LAST_SENTENCE = (
-    select(_OTHER.cause_sentence)
+    select(col(_OTHER.cause_values)["sentence"].as_string())
     .where(
         _OTHER.state == _IS_FAILED,
         col(_OTHER.cause_code).is_not_distinct_from(ArchiveRow.cause_code),
@@ -163,7 +166,7 @@ _ROWS: Mapping[AnyCode, _Rows] = {
         (_IS_THERE, _IS_DISABLED),
         _span(EndpointRow.disabled_at),
         Severity.INFO,
-        values={"why": func.max(EndpointRow.disabled_why)},
+        values={"why": func.max(col(EndpointRow.values)["disabled_why"].as_string())},
     ),
     DerivedCode.MESSAGES_DEAD: _Rows(
         Subject.MESSAGE,
@@ -211,8 +214,9 @@ def _found(session: Session, code: AnyCode, of: _Rows, source: str | None) -> It
     asked = sqlalchemy.select(*columns).where(*where).group_by(*its.values())
     ordered = asked.order_by(of.subjects.desc(), *its.values())
     for row in session.execute(ordered, {"its_source": source}).mappings():
-        told = {name: row.get(f"its_{name}") for name in its | found}
+        told: dict[str, Any] = {name: row.get(f"its_{name}") for name in its | found}
         shown = {name: told.pop(name) for name in (*of.by, *of.values)}
+        shown |= {name: json.loads(shown[name]) for name in of.values if name in _SAID and shown[name]}
         told["count"] = told["subjects"] if told["count"] is None else told["count"]
         told["key"] = told["key"] or NOT_KEPT
         yield ConditionGroup(code=code, kind=of.kind, severity=of.severity, values=shown, **told)

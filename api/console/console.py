@@ -14,6 +14,7 @@ from api.console.pages import batches, endpoints, overview, templates, troubles
 from api.console.pages.archives import archives, dossier, files, saved_views
 from domain.words.wording import N_
 from models.errors import Conflict, Refused, Transient
+from models.said import Said
 
 console = FastAPI(
     openapi_url=None,
@@ -39,17 +40,17 @@ async def _sign_in_first(_request: Request, first: SignInFirst) -> Response:
 
 @console.exception_handler(Refused)
 async def _refused(request: Request, refused: Refused) -> Response:
-    return _failure(request, refused.status, refused.code, refused.detail)
+    return _failure(request, refused.status, refused.code, refused.said)
 
 
 @console.exception_handler(Transient)
 async def _transient(request: Request, error: Transient) -> Response:
-    return _failure(request, 503, "UNAVAILABLE", str(error))
+    return _failure(request, 503, "UNAVAILABLE", error.said)
 
 
 @console.exception_handler(Conflict)
 async def _conflict(request: Request, error: Conflict) -> Response:
-    return _failure(request, 500, error.code, str(error))
+    return _failure(request, 500, error.code, error.said)
 
 
 @console.exception_handler(RequestValidationError)
@@ -71,5 +72,6 @@ async def _unexpected(request: Request, _error: Exception) -> Response:
     return _failure(request, 500, "INTERNAL", _UNEXPECTED)
 
 
-def _failure(request: Request, status: int, code: str, detail: str) -> Response:
+def _failure(request: Request, status: int, code: str, said: str | Said) -> Response:
+    detail = said.values["text"] if isinstance(said, Said) and said.code == "text" else said
     return render(request, "failure.html", status, code=code, detail=detail)

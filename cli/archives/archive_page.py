@@ -17,6 +17,7 @@ from rich.filesize import decimal
 from rich.text import Text
 
 from adapters.settings.settings import settings
+from adapters.words.languages import worded
 from cli.terminal import Folds, Json, cell, console, paragraph, print_discrepancy, print_fitted, print_json, time_text
 from domain.archive.signed_document import described
 from domain.archive.verdict_text import (
@@ -35,6 +36,7 @@ from domain.words.causes import CAUSES
 from models.archive.archive import State
 from models.archive.verdict import Verdict
 from models.runs.receipt import DEFAULT_SOURCE
+from models.said import said_of
 from models.views.archives.archives import (
     ArchiveView,
     CauseView,
@@ -133,7 +135,8 @@ def print_archive(terminal: Console, archive: ArchiveView, now: datetime) -> Non
     for each in archive.conditions:
         _print_title(terminal, f"{each.code} since {_moment(each.since)}, last found {_moment(each.found_at)}")
         values = each.values
-        terminal.print(paragraph("\n".join(values.get("files", [])) or f"{values['cause']}: {values['sentence']}"))
+        failed = f"{values['cause']}: {worded(said_of(values['sentence']))}" if "cause" in values else ""
+        terminal.print(paragraph("\n".join(values.get("files", [])) or failed))
         terminal.print(paragraph(f"What is wrong and what to do: cellar verify {shlex.quote(archive.reference)}"))
     _print_missing(terminal, "A later submission is missing", archive.missing, now)
     _print_deliveries(terminal, archive)

@@ -24,7 +24,7 @@ from cli.terminal import (
     print_table,
     time_text,
 )
-from domain.batches import WORDS, filter_text
+from domain.batches import WORDS, explained, filter_text
 from models.errors import WrongUse
 from models.runs.batch import BatchAction, BatchKind, ItemState
 from models.views.batch import BatchItemView, BatchView, ItemQuery
@@ -199,7 +199,7 @@ def _print_plan(found: BatchView) -> None:
     rows = [(f"{number:,}", what, which) for what, which, number in words.rows(found.plan)]
     if rows:
         print_fitted(console(), (words.items, Folds("what"), Folds("which")), rows)
-    for sentence in words.sentences(found.plan):
+    for sentence in explained(found.kind, found.plan):
         _say(sentence)
 
 

@@ -18,7 +18,7 @@ from models.archive.verdict import (
     Verdict,
 )
 from models.archive.warning import ArchiveWarning, WarningCode
-from models.said import said, said_by
+from models.said import Sentence, said_by
 
 _WHERE = str(Role.SIGNED_DOCUMENT)
 _BAD = {
@@ -69,7 +69,7 @@ def _untrusted(verdict: Verdict) -> list[dict[str, Any]]:
     untrusted = [each for each in verdict.signatures if each.trusted is False]
     reasons = {each.trust_reason: said_by(each.values, "trust_reason", each.trust_reason) for each in untrusted}
     known = [reason.as_json() for _, reason in sorted(reasons.items(), key=str) if reason]
-    return known or [said("untrusted_root").as_json()]
+    return known or [Sentence.untrusted_root().as_json()]
 
 
 def _fields_changed(verdict: Verdict) -> dict[str, int]:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from domain.words.wording import N_
 from models.archive.verdict import LaterChange, Revocation, RevocationStatus, SignatureVerdict, Verdict
-from models.said import Said, moment, said, said_by, verbatim
+from models.said import Said, Sentence, moment, said_by, verbatim
 
 Judgements = Mapping[str, Said | None]
 """Judgements by their labels. None: nothing is known."""
@@ -14,7 +14,7 @@ Judgements = Mapping[str, Said | None]
 def document_text(verdict: Verdict) -> Judgements:
     """Return the judgements on the document. Pure."""
     return {
-        "outcome": said("document_is", outcome=Said(verdict.outcome), judged=judged(verdict)),
+        "outcome": Sentence.document_is(outcome=Said(verdict.outcome), judged=judged(verdict)),
         "locked": _answer(verdict.locked),
         "covers the whole file": _answer(verdict.covers_whole_file),
         "trusted": _trust(verdict),
@@ -24,7 +24,7 @@ def document_text(verdict: Verdict) -> Judgements:
 def judged(verdict: Verdict) -> Said:
     """Return what the outcome means, with its reason. Pure."""
     what, why = Said(f"document_{verdict.outcome}"), said_by(verdict.values, "reason", verdict.reason)
-    return said("document_unjudged", what=what, why=why) if why else said("document_judged", what=what)
+    return Sentence.document_unjudged(what=what, why=why) if why else Sentence.document_judged(what=what)
 
 
 def field_change_texts(verdict: Verdict) -> list[dict[str, str]]:
@@ -53,7 +53,7 @@ def signature_texts(verdict: Verdict) -> list[Judgements]:
 
 def _signature_text(signature: SignatureVerdict) -> Judgements:
     return {
-        N_("kind"): said("kind_time_stamp" if signature.is_document_time_stamp else "kind_signature"),
+        N_("kind"): (Sentence.kind_time_stamp if signature.is_document_time_stamp else Sentence.kind_signature)(),
         N_("signer"): verbatim(signature.signer_name) if signature.signer_name else None,
         N_("organization"): verbatim(signature.signer_organization) if signature.signer_organization else None,
         N_("signed at"): _time(signature.signed_at),
@@ -74,7 +74,7 @@ def _certificate_text(signature: SignatureVerdict) -> Judgements:
         N_("valid until"): _time(signature.certificate.valid_until) if signature.certificate else None,
         N_("trusted"): _because(_answer(signature.trusted), [_why_untrusted(signature)]),
         N_("revoked"): _revocation(signature.revocation),
-        N_("tier"): Said(f"tier_{signature.tier}") if signature.tier else said("not_judged"),
+        N_("tier"): Said(f"tier_{signature.tier}") if signature.tier else Sentence.not_judged(),
         N_("algorithm"): _algorithm(signature),
         N_("time from"): Said(f"time_from_{signature.time_source}") if signature.time_source else _answer(None),
         N_("not judged because"): said_by(signature.values, "reason", signature.reason),
@@ -86,49 +86,51 @@ def _certificate(signature: SignatureVerdict) -> Said | None:
     if certificate is None:
         return None
     if certificate.issuer is None:
-        return said("certificate_of_nobody", serial=certificate.serial)
-    return said("certificate_of", serial=certificate.serial, issuer=certificate.issuer)
+        return Sentence.certificate_of_nobody(serial=certificate.serial)
+    return Sentence.certificate_of(serial=certificate.serial, issuer=certificate.issuer)
 
 
 def _algorithm(signature: SignatureVerdict) -> Said | None:
     if signature.algorithm is None:
         return None
     strength = Said(f"strength_{signature.strength or 'unknown'}")
-    return said("algorithm_is", algorithm=signature.algorithm, strength=strength)
+    return Sentence.algorithm_is(algorithm=signature.algorithm, strength=strength)
 
 
 def _revocation(revocation: Revocation | None) -> Said:
     if revocation is None or revocation.status is RevocationStatus.UNKNOWN:
         return _because(_answer(None), [said_by(revocation.values, "reason", revocation.reason)] if revocation else [])
-    source = said("by_ocsp" if revocation.source == "ocsp" else "by_crl")
+    source = Sentence.by_ocsp() if revocation.source == "ocsp" else Sentence.by_crl()
     said_at = _time(revocation.said_at)
     if revocation.revoked_at is None:
-        return said("not_revoked", source=source, said_at=said_at)
+        return Sentence.not_revoked(source=source, said_at=said_at)
     is_revoked = revocation.status is RevocationStatus.REVOKED
     at = moment(revocation.revoked_at)
-    return said("revoked" if is_revoked else "revoked_later", at=at, source=source, said_at=said_at)
+    sentence = Sentence.revoked if is_revoked else Sentence.revoked_later
+    return sentence(at=at, source=source, said_at=said_at)
 
 
 def _because(answer: Said, reasons: Iterable[Said | None]) -> Said:
     """Return an answer with its reasons, each once."""
     known: Sequence[Said] = [each for each in reasons if each]
     once = [each for number, each in enumerate(known) if each not in known[:number]]
-    return said("answer_because", answer=answer, why=once) if once else answer
+    return Sentence.answer_because(answer=answer, why=once) if once else answer
 
 
 def _changes(signature: SignatureVerdict) -> Said:
     is_none = signature.change in (LaterChange.NONE, None)
-    change = said("none") if signature.change is LaterChange.NONE else Said(f"change_{signature.change}")
+    change = Sentence.none() if signature.change is LaterChange.NONE else Said(f"change_{signature.change}")
     change = change if signature.change else _answer(None)
     if is_none and signature.change_permitted is not False:
         return change
-    return said("change_forbidden" if signature.change_permitted is False else "change_permitted", change=change)
+    is_forbidden = signature.change_permitted is False
+    return (Sentence.change_forbidden if is_forbidden else Sentence.change_permitted)(change=change)
 
 
 def _trust(verdict: Verdict) -> Said:
     reasons = [_why_untrusted(each) for each in verdict.signatures]
     if verdict.trusted is None and verdict.signatures:
-        return _because(said("not_judged"), reasons if any(reasons) else [said("no_roots")])
+        return _because(Sentence.not_judged(), reasons if any(reasons) else [Sentence.no_roots()])
     return _because(_answer(verdict.trusted), [] if verdict.trusted else reasons)
 
 
@@ -141,4 +143,4 @@ def _time(at: datetime | None) -> Said | None:
 
 
 def _answer(answer: bool | None) -> Said:
-    return said("answer_unknown" if answer is None else "answer_yes" if answer else "answer_no")
+    return (Sentence.answer_unknown if answer is None else Sentence.answer_yes if answer else Sentence.answer_no)()

@@ -10,6 +10,7 @@ from typing import Any
 from domain.body.spelling import spelled
 from models.archive.content import ContentCut, SealedCut, Spelling, StoredContent
 from models.errors import Conflict
+from models.said import Sentence
 
 FORMAT = 1
 CONTENT = "content"
@@ -65,11 +66,11 @@ def read_cuts(text: bytes) -> list[Cut]:
     try:
         document = json.loads(text)
         if document["format"] != FORMAT or any(cut["kind"] not in (CONTENT, SEALED) for cut in document["cuts"]):
-            raise Conflict(f"expected cuts of format {FORMAT}, got a newer format; use a newer cellar")
+            raise Conflict(Sentence.cuts_newer(number=FORMAT))
         indices = count()
         return [_sealed(cut) if cut["kind"] == SEALED else _cut(next(indices), cut) for cut in document["cuts"]]
     except (ValueError, KeyError, TypeError) as error:
-        raise Conflict("the cuts of an archived request are damaged; verify the archive") from error
+        raise Conflict(Sentence.cuts_damaged()) from error
 
 
 def rebuilt(

@@ -4,10 +4,9 @@ import hashlib
 import re
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from domain.words.catalogue import word
 from models.messages.endpoint import EndpointRow
 from models.messages.event import Event, EventType
-from models.said import Said, SentenceCode, said, said_by
+from models.said import Said, Sentence, said_by
 
 
 def declared_name(url: str) -> str:
@@ -15,8 +14,8 @@ def declared_name(url: str) -> str:
     return f"settings-{hashlib.sha256(url.encode()).hexdigest()[:8]}"
 
 
-_FILTERS: tuple[SentenceCode, ...] = ("unwanted_event", "unwanted_source", "unwanted_template", "unwanted_label")
-BY_FILTER = tuple(word(said(each)) for each in _FILTERS)
+_FILTERS = (Sentence.unwanted_event, Sentence.unwanted_source, Sentence.unwanted_template, Sentence.unwanted_label)
+BY_FILTER = tuple(each.english for each in _FILTERS)
 """The reasons of a message that a filter leaves out."""
 _SAID_BY_COMPLETED = {EventType.ARCHIVE_CHANGED, EventType.ARCHIVE_ATTENTION}
 
@@ -35,23 +34,23 @@ def why_skipped(endpoint: EndpointRow, event: Event) -> Said | None:
     if endpoint.disabled_at:
         return why_disabled(endpoint)
     refusing = _refusing(endpoint, event)
-    return said(refusing) if refusing else None
+    return refusing() if refusing else None
 
 
 def why_disabled(endpoint: EndpointRow) -> Said:
     """Return why a disabled endpoint gets no messages. Pure."""
     why = said_by(endpoint.values or {}, "disabled_why", endpoint.disabled_why)
-    return said("endpoint_disabled", why=why)
+    return Sentence.endpoint_disabled(why=why)
 
 
-def _refusing(wanted: EndpointRow, event: Event) -> SentenceCode | None:
+def _refusing(wanted: EndpointRow, event: Event) -> Sentence | None:
     if wanted.events and event.type not in wanted.events:
-        return "unwanted_event"
+        return Sentence.unwanted_event
     if wanted.sources and event.source not in wanted.sources:
-        return "unwanted_source"
+        return Sentence.unwanted_source
     if wanted.templates and event.template_id not in wanted.templates:
-        return "unwanted_template"
-    return None if wanted.labels.items() <= event.labels else "unwanted_label"
+        return Sentence.unwanted_template
+    return None if wanted.labels.items() <= event.labels else Sentence.unwanted_label
 
 
 def message_id_of(subject: str, endpoint: str, event: str = EventType.ARCHIVE_COMPLETED) -> str:

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 from decimal import MAX_PREC, ROUND_DOWN, Context, Decimal
-from typing import Literal
 
 from iso4217 import Currency
 
 from domain.payments.standing import succeeded_type
 from models.payments import AmountUnit, Attempt, PaymentTerms, Standing
+from models.said import Sentence
 
 _INT64 = 1 << 63
 _EXACT = Context(prec=MAX_PREC)  # the default of 28 digits would round a tiny fraction away
@@ -45,9 +45,6 @@ def amount_text(amount_minor: int | None, currency: str | None, exponent: int | 
 _MOST_INSTALMENTS = 999  # a larger number is no count of instalments, and must not make the archive fail
 
 
-AmountFault = Literal["not_a_number", "fraction_of_amount", "not_positive"]
-
-
 @dataclass(frozen=True, slots=True)
 class Amounts:
     """A payment's amount and the provider's total in minor units; `fault` says why `amount_minor` is None."""
@@ -55,7 +52,7 @@ class Amounts:
     amount_minor: int | None
     total_minor: int | None
     exponent: int | None
-    fault: AmountFault | None
+    fault: Sentence | None
 
 
 def amounts_of(attempt: Attempt, terms: PaymentTerms) -> Amounts:
@@ -68,12 +65,12 @@ def amounts_of(attempt: Attempt, terms: PaymentTerms) -> Amounts:
     exponent = exponent_of(attempt.currency)
     total_minor = _whole(attempt.provider_total)
     if attempt.amount is None:
-        return Amounts(None, total_minor, exponent, "not_a_number")
+        return Amounts(None, total_minor, exponent, Sentence.not_a_number)
     amount_minor = minor_units(_judgeable(attempt.amount, exponent, terms), exponent or 0, terms.unit)
     if amount_minor is None:
-        return Amounts(None, total_minor, exponent, "fraction_of_amount")
+        return Amounts(None, total_minor, exponent, Sentence.fraction_of_amount)
     if attempt.amount <= 0 and _is_charge(attempt, terms):
-        return Amounts(None, total_minor, exponent, "not_positive")
+        return Amounts(None, total_minor, exponent, Sentence.not_positive)
     return Amounts(None if exponent is None else amount_minor, total_minor, exponent, None)
 
 

@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 from domain.payments.identity import discrepancy_id
 from domain.words.catalogue import word
 from models.discrepancies import Discrepancy, DiscrepancyCode, DiscrepancyState
-from models.said import Said, said
+from models.said import Said, Sentence
 
 _MOST_SIGNS = 100
 _CELLOSIGN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -135,7 +135,7 @@ def bounded(found: Iterable[Discrepancy]) -> Iterator[Discrepancy]:
             last.setdefault(each.code, each)
     for code, each in last.items():
         more = counts[code] - MOST_OF_A_CODE + 1
-        expected, found_more = said("at_most", number=MOST_OF_A_CODE - 1), said("more", number=more)
+        expected, found_more = Sentence.at_most(number=MOST_OF_A_CODE - 1), Sentence.more(number=more)
         yield each if more == 1 else discrepancy(code, None, expected, found_more, "more")
 
 

@@ -7,7 +7,7 @@ from itertools import chain
 from domain.payments.discrepancies import discrepancy
 from domain.secrets.cards import masked
 from models.discrepancies import Discrepancy, DiscrepancyCode
-from models.said import Said, said
+from models.said import Said, Sentence
 
 MOST_NAMED = 3  # other archives in a message; naming all would change the message of each whenever an archive is added
 MOST_NEEDED = MOST_NAMED + 2
@@ -49,7 +49,7 @@ def _of_transaction(payment: Booked, by_transaction: Mapping[str, Sequence[Booke
     same = by_transaction.get(payment.transaction_id or "", ())
     elsewhere = {each.reference for each in same if each.reference != payment.reference}
     if elsewhere:
-        expected = said("in_one_archive")
+        expected = Sentence.in_one_archive()
         yield _found(DiscrepancyCode.DUPLICATE_TRANSACTION, payment, expected, elsewhere, "")
 
 
@@ -57,7 +57,7 @@ def _of_provider(payment: Booked, by_provider: Mapping[str, Sequence[Booked]]) -
     subject = payment.cguid_fingerprint or ""
     twice = {each.reference for each in by_provider.get(subject, ()) if _is_another(payment, each)}
     if twice:
-        expected = said("in_one_payment")
+        expected = Sentence.in_one_payment()
         yield _found(DiscrepancyCode.DUPLICATE_PROVIDER_TRANSACTION, payment, expected, twice, subject)
 
 
@@ -71,5 +71,6 @@ def _found(
     code: DiscrepancyCode, payment: Booked, expected: Said, references: Collection[str], subject: str
 ) -> Discrepancy:
     transaction_id = masked(payment.transaction_id) if payment.transaction_id else None
-    found = said("also_in_more" if len(references) > MOST_NAMED else "also_in", named=sorted(references)[:MOST_NAMED])
+    also = Sentence.also_in_more if len(references) > MOST_NAMED else Sentence.also_in
+    found = also(named=sorted(references)[:MOST_NAMED])
     return discrepancy(code, transaction_id, expected, found, subject, payment.payment_id)

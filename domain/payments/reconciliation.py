@@ -12,7 +12,9 @@ from domain.secrets.cards import last_four, masked
 from models.archive.archive import Archive, FormField
 from models.discrepancies import Discrepancy, DiscrepancyCode
 from models.payments import Attempt, PaymentTerms, Standing
-from models.said import Said, said, said_of, verbatim
+from models.said import Said, Sentence, said_of, verbatim
+
+_MISSING = Sentence.missing_or_unknown()
 
 
 def reconcile(archive: Archive, terms: PaymentTerms) -> list[Discrepancy]:
@@ -55,9 +57,8 @@ def _fields_without_payment(fields: Iterable[FormField], payments: Iterable[Book
         if _has_structure(field) or (transaction_id is not None and transaction_id not in made):
             # The client may have typed anything here, even a card number.
             shown = masked(transaction_id) if transaction_id else None
-            yield discrepancy(
-                DiscrepancyCode.FIELD_WITHOUT_PAYMENT, shown, said("some_payment"), said("none"), f"data[{position}]"
-            )
+            expected, found = Sentence.some_payment(), Sentence.none()
+            yield discrepancy(DiscrepancyCode.FIELD_WITHOUT_PAYMENT, shown, expected, found, f"data[{position}]")
 
 
 def _has_structure(field: FormField) -> bool:
@@ -69,7 +70,7 @@ def _judge_field(payment: BookedPayment, referred: set[str | None]) -> Iterator[
     attempt = payment.attempt
     is_referred_to = attempt.transaction_id is not None and attempt.transaction_id in referred
     if not is_referred_to and payment.standing is not Standing.FAILED:
-        yield _discrepancy(DiscrepancyCode.PAYMENT_WITHOUT_FIELD, payment, said("payment_field"), said("none"))
+        yield _discrepancy(DiscrepancyCode.PAYMENT_WITHOUT_FIELD, payment, Sentence.payment_field(), Sentence.none())
 
 
 def _judge_attempt(payment: BookedPayment, sessions: set[str]) -> Iterator[Discrepancy]:
@@ -93,25 +94,25 @@ def _judge_others(payment: BookedPayment, sessions: set[str]) -> Iterator[Discre
 
 def _of_attempt(number: int, its: Discrepancy) -> Discrepancy:
     """Name the attempt in a discrepancy, because the view of its payment shows another attempt."""
-    found = said("in_attempt", found=its.values["found"], number=number)
+    found = Sentence.in_attempt(found=its.values["found"], number=number)
     subject = f"{its.subject} attempt {number}".strip()
     return worded(replace(its, subject=subject), said_of(its.values["expected"]), found)
 
 
 def _judge_session(payment: BookedPayment, sessions: set[str]) -> Iterator[Discrepancy]:
     if payment.attempt.session_id not in sessions:
-        yield _discrepancy(DiscrepancyCode.UNKNOWN_SESSION, payment, said("own_session"), said("missing_or_unknown"))
+        yield _discrepancy(DiscrepancyCode.UNKNOWN_SESSION, payment, Sentence.own_session(), _MISSING)
 
 
 def _judge_amounts(payment: BookedPayment) -> Iterator[Discrepancy]:
     """Judge the amounts of a payment. A failed payment took no money, so it may lack amount and currency."""
     amounts, attempt, has_failed = payment.amounts, payment.attempt, payment.standing is Standing.FAILED
     if amounts.exponent is None and not (has_failed and attempt.currency is None):
-        yield _discrepancy(DiscrepancyCode.BAD_CURRENCY, payment, said("iso_currency"), said("missing_or_unknown"))
+        yield _discrepancy(DiscrepancyCode.BAD_CURRENCY, payment, Sentence.iso_currency(), _MISSING)
     if amounts.fault and not (has_failed and attempt.amount is None):
-        yield _discrepancy(DiscrepancyCode.BAD_AMOUNT, payment, said("whole_amount"), said(amounts.fault))
+        yield _discrepancy(DiscrepancyCode.BAD_AMOUNT, payment, Sentence.whole_amount(), amounts.fault())
     if attempt.provider_total is not None and amounts.total_minor is None:
-        expected, found = said("whole_total"), said("fraction_of_total")
+        expected, found = Sentence.whole_total(), Sentence.fraction_of_total()
         yield _discrepancy(DiscrepancyCode.BAD_AMOUNT, payment, expected, found, "total")
     if amounts.amount_minor is None or amounts.total_minor is None or amounts.amount_minor == amounts.total_minor:
         return
@@ -127,8 +128,8 @@ def _judge_instalments(payment: BookedPayment) -> Iterator[Discrepancy]:
     if sums:
         total = amounts.amount_minor if amounts.total_minor is None else amounts.total_minor
         amount, *more = [payment.text_of(each) for each in dict.fromkeys(sums)]
-        expected = said("in_instalments", amount=payment.text_of(total))
-        found = said("in_instalments", amount=said("either", amount=amount, more=more) if more else amount)
+        expected = Sentence.in_instalments(amount=payment.text_of(total))
+        found = Sentence.in_instalments(amount=Sentence.either(amount=amount, more=more) if more else amount)
         yield _discrepancy(DiscrepancyCode.AMOUNT_MISMATCH, payment, expected, found, "instalments")
 
 
@@ -145,25 +146,25 @@ def _conflicts(attempt: Attempt, terms: PaymentTerms) -> Iterator[tuple[Said, Sa
     type_, contrary = succeeded_type(attempt, terms), contradiction(attempt, terms)
     if contrary and is_success(attempt, terms):
         expected = " or ".join(sorted(terms.results[contrary]))
-        found = said("success_with", member=contrary, result=attempt.results[contrary])
-        yield said("success_with", member=contrary, result=expected), found
+        found = Sentence.success_with(member=contrary, result=attempt.results[contrary])
+        yield Sentence.success_with(member=contrary, result=expected), found
     elif type_ and type_.needs_authorisation and attempt.authorisation is None:
-        yield said("success_authorised"), said("success_unauthorised")
+        yield Sentence.success_authorised(), Sentence.success_unauthorised()
     if is_failure(attempt, terms) and attempt.authorisation is not None:
-        yield said("failure_unauthorised"), said("failure_authorised")
+        yield Sentence.failure_unauthorised(), Sentence.failure_authorised()
 
 
 def _judge_card(payment: BookedPayment) -> Iterator[Discrepancy]:
     attempt = payment.attempt
     in_mask, in_number = last_four(attempt.card_mask), attempt.card_no_last4
     if in_mask and in_number and in_mask != in_number:
-        expected, found = (said("card_ends_in", digits=each) for each in (in_mask, in_number))
+        expected, found = (Sentence.card_ends_in(digits=each) for each in (in_mask, in_number))
         yield _discrepancy(DiscrepancyCode.CARD_CONFLICT, payment, expected, found)
     if payment.standing is Standing.FAILED or attempt.card_expires is None or payment.paid_on is None:
         return
     if attempt.card_expires < payment.paid_on.replace(day=1):
-        expected = said("card_valid_in", month=f"{payment.paid_on:%Y-%m}")
-        found = said("valid_until", month=f"{attempt.card_expires:%Y-%m}")
+        expected = Sentence.card_valid_in(month=f"{payment.paid_on:%Y-%m}")
+        found = Sentence.valid_until(month=f"{attempt.card_expires:%Y-%m}")
         yield _discrepancy(DiscrepancyCode.CARD_EXPIRED, payment, expected, found)
 
 
@@ -190,14 +191,14 @@ def vanished(current: Sequence[BookedPayment], older: Iterable[Sequence[BookedPa
                 gone.append(payment)
     # Payments of two versions may share a name, so the vanished payments are named anew.
     return [
-        _discrepancy(DiscrepancyCode.PAYMENT_VANISHED, replace(payment, name=name), _charge(payment), said("none"))
+        _discrepancy(DiscrepancyCode.PAYMENT_VANISHED, replace(payment, name=name), _charge(payment), Sentence.none())
         for payment, name in zip(gone, names(each.payment for each in gone), strict=True)
     ]
 
 
 def _charge(payment: BookedPayment) -> Said:
     is_known = payment.amounts.amount_minor is not None
-    return said("charge_of", amount=payment.amount_text()) if is_known else said("charge_unknown")
+    return Sentence.charge_of(amount=payment.amount_text()) if is_known else Sentence.charge_unknown()
 
 
 def _identities(*attempts: Attempt) -> set[tuple[str, str]]:

@@ -11,7 +11,7 @@ from domain.payments.discrepancies import discrepancy
 from domain.secrets.cards import masked
 from models.discrepancies import Discrepancy, DiscrepancyCode
 from models.payments import Attempt, Payment, PaymentTerms, PaymentType, Standing
-from models.said import said
+from models.said import Sentence
 
 # An attempt that may have taken money is stronger: a verification must not hide an attempt of unknown standing.
 _WEAKEST_FIRST = (Standing.FAILED, Standing.VERIFIED, Standing.UNKNOWN, Standing.HELD, Standing.CHARGED)
@@ -82,8 +82,8 @@ def aging_holds(holds: Iterable[Hold], today: date, hold_days: int) -> list[Disc
         discrepancy(
             DiscrepancyCode.AGING_HOLD,
             masked(each.transaction_id) if each.transaction_id else None,
-            said("released_within", days=hold_days),
-            said("held_since", day=str(each.held_since)),
+            Sentence.released_within(days=hold_days),
+            Sentence.held_since(day=str(each.held_since)),
             "" if each.transaction_id else each.payment_id,
             each.payment_id,
         )

@@ -12,7 +12,7 @@ from domain.words.catalogue import word as worded
 from domain.words.wording import ENGLISH, N_, NN_, Plural
 from models.errors import System
 from models.people import Notice, NoticeKind
-from models.said import Meaning, Said
+from models.said import Meaning, Said, Sentence, said_of
 
 _LONGEST_DETAIL = 240
 _AT, _SINCE = N_("At %(since)s."), N_("Since %(since)s, the last at %(last)s.")
@@ -164,7 +164,7 @@ def trial_text(now: datetime, texts: NullTranslations = ENGLISH) -> Text:
 
 
 def words(notice: Notice, word: Word, places: Places, now: datetime, texts: NullTranslations = ENGLISH) -> Text:
-    """Return title and text of a letter about a notice in a language. A detail stays as it was found. Pure."""
+    """Return title and text of a letter about a notice in a language. Pure."""
     letter = _LETTERS[notice.kind]
     count = notice.most if word is Word.OVER else notice.count
     values = _values(notice, places, now, texts) | {"count": f"{count:,}"}
@@ -191,7 +191,7 @@ def _values(notice: Notice, places: Places, now: datetime, texts: NullTranslatio
         what, to_do = meaning.what, meaning.to_do
     values = {
         "key": notice.key,
-        "detail": _short(notice.detail),
+        "detail": _short(worded(said_of(notice.detail), texts)) if notice.detail else "",
         "since": _moment(notice.opened_at),
         "last": _moment(notice.last_at),
         "until": _moment(notice.gone_at or now),
@@ -215,24 +215,24 @@ def counts_text(by_code: Sequence[tuple[str, int]]) -> str:
     return ", ".join(f"{code} {count:,}" for code, count in by_code) + "."
 
 
-def missing_text(deadlines: Sequence[datetime], now: datetime) -> str:
-    """Return when missing processes are deleted: `2 within 2 h, 9 within 24 h; the first at … UTC.`
+def missing_text(deadlines: Sequence[datetime], now: datetime) -> Said:
+    """Return when missing processes are deleted: `2 within 2 h; 9 within 24 h; the first at … UTC.`
 
     A wider time that adds no process is left out.
     """
     within: dict[int, int] = {}
     for hours in (2, 12, 24):
         within.setdefault(sum(each - now <= timedelta(hours=hours) for each in deadlines), hours)
-    parts = [f"{count:,} within {hours} h" for count, hours in within.items() if count]
+    parts = [Sentence.within_hours(count=count, hours=hours) for count, hours in within.items() if count]
     first = min(deadlines)
-    return f"To be deleted: {', '.join(parts)}; the first in {age_text(first - now)}, at {_moment(first)}."
+    return Sentence.missing_soon(within=parts, age=age_text(first - now), at=_moment(first))
 
 
-def ended_text(archived: int, deleted: int, dismissed: int) -> str:
-    """Return what became of missing processes: `5 were archived, 1 was deleted by Cellosign.`"""
-    counts = ((archived, "archived"), (deleted, "deleted by Cellosign"), (dismissed, "dismissed by a person"))
-    parts = [f"{count:,} {'was' if count == 1 else 'were'} {what}" for count, what in counts if count]
-    return ", ".join(parts) + "." if parts else ""
+def ended_text(archived: int, deleted: int, dismissed: int) -> Said | None:
+    """Return what became of missing processes: `archived: 5; deleted by Cellosign: 1.`"""
+    counts = {Sentence.count_archived: archived, Sentence.count_deleted: deleted, Sentence.count_dismissed: dismissed}
+    parts = [sentence(count=count) for sentence, count in counts.items() if count]
+    return Sentence.became_of_missing(each=parts) if parts else None
 
 
 def _moment(at: datetime) -> str:

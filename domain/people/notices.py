@@ -6,6 +6,7 @@ A letter that was not taken is sent again for three days.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from models.people import Notice, NoticeKind, Sighting
 
@@ -61,7 +62,7 @@ def opened(seen: Sighting, notice_id: str) -> Notice:
         notice_id=notice_id,
         kind=seen.kind,
         key=seen.key,
-        detail=seen.detail,
+        detail=_kept(seen),
         level=seen.level,
         count=seen.count,
         most=seen.count,
@@ -73,7 +74,7 @@ def opened(seen: Sighting, notice_id: str) -> Notice:
 def looked_at(known: Notice, seen: Sighting | None, now: datetime) -> Notice:
     """Return an open notice after a look at the installation, which has found its thing again, or has not."""
     if seen is None or seen.count == 0:
-        return _not_found(known, now, seen.detail if seen else known.detail)
+        return _not_found(known, now, _kept(seen) if seen else known.detail)
     return settled(found_again(known, seen), now)
 
 
@@ -87,7 +88,7 @@ def settled(known: Notice, now: datetime) -> Notice:
 def found_again(known: Notice, seen: Sighting) -> Notice:
     """Return an open notice after its thing was found again."""
     found = {
-        "detail": seen.detail,
+        "detail": _kept(seen),
         "level": seen.level,
         "count": seen.count,
         "most": max(known.most, seen.count),
@@ -98,7 +99,11 @@ def found_again(known: Notice, seen: Sighting) -> Notice:
     return known.model_copy(update=found)
 
 
-def _not_found(known: Notice, now: datetime, detail: str) -> Notice:
+def _kept(seen: Sighting) -> dict[str, Any] | None:
+    return seen.detail.as_json() if seen.detail else None
+
+
+def _not_found(known: Notice, now: datetime, detail: dict[str, Any] | None) -> Notice:
     gone_at = known.gone_at or now
     closed_at = now if now - gone_at >= MANNERS[known.kind].settles_in else None
     return known.model_copy(update={"gone_at": gone_at, "closed_at": closed_at, "detail": detail})

@@ -7,6 +7,7 @@ from json import JSONDecoder
 from domain.body.cuts import SEALED_VALUE, Cut
 from models.archive.content import ContentCut, SealedCut
 from models.errors import Conflict
+from models.said import Sentence
 
 _VALUE = JSONDecoder(parse_int=str, parse_float=str, strict=False)
 
@@ -78,7 +79,7 @@ def ranges_between(skeleton: bytes, left: bytes) -> list[tuple[int, int]]:
         except ValueError:
             end = position
         if end == position or left[place : place + len(SEALED_VALUE)] != SEALED_VALUE:
-            raise Conflict("the skeleton of an archived request is damaged; verify the archive")
+            raise Conflict(Sentence.skeleton_damaged())
         ranges.append((position, end))
         position, place = end, place + len(SEALED_VALUE)
 

@@ -14,7 +14,7 @@ from domain.payments.discrepancies import discrepancy
 from domain.secrets.cards import masked
 from models.discrepancies import Discrepancy, DiscrepancyCode
 from models.payments import Standing
-from models.said import Said, said, verbatim
+from models.said import Said, Sentence, verbatim
 from models.settlements.settlement import (
     Candidate,
     Days,
@@ -33,7 +33,7 @@ failed payment took no money: an entry for it contradicts the archive, and no ma
 MATCHED = frozenset({Match.CGUID, Match.AUTHORISATION})
 _ONE_DAY = timedelta(days=1)
 _MOST_NAMED = 3
-NONE = said("none")
+NONE = Sentence.none()
 
 
 def standing_after(standing: Standing, *, has_charge: bool) -> Standing:
@@ -153,7 +153,7 @@ def judge_archive(
         else:
             found.extend(_judge_charges(payment, charges, terms))
         found.extend(_taken_back(payment, its))
-    return found + [unmatched(entry, said("no_money")) for entry in of_payment[None]]
+    return found + [unmatched(entry, Sentence.no_money()) for entry in of_payment[None]]
 
 
 def _missed(payment: Candidate, coverage: Sequence[Days], terms: SettlementTerms, today: date) -> Iterator[Discrepancy]:
@@ -165,8 +165,8 @@ def _missed(payment: Candidate, coverage: Sequence[Days], terms: SettlementTerms
     ):
         return
     if any(days.first <= payment.paid_on <= days.last for days in coverage):
-        expected = said("settled_by", amount=_amount(payment), day=str(_due(payment.paid_on, terms)))
-        yield _about(DiscrepancyCode.MISSING_IN_SETTLEMENT, payment, expected, said("none"))
+        expected = Sentence.settled_by(amount=_amount(payment), day=str(_due(payment.paid_on, terms)))
+        yield _about(DiscrepancyCode.MISSING_IN_SETTLEMENT, payment, expected, Sentence.none())
 
 
 def _taken_back(payment: Candidate, entries: Sequence[Entry]) -> Iterator[Discrepancy]:
@@ -176,7 +176,7 @@ def _taken_back(payment: Candidate, entries: Sequence[Entry]) -> Iterator[Discre
     ):
         back = [each for each in entries if each.kind is kind]
         if any(amount_minor > 0 for amount_minor in _by_currency(back).values()):
-            found = said("amount_on", amount=_sums(back), day=str(back[-1].settled_on))
+            found = Sentence.amount_on(amount=_sums(back), day=str(back[-1].settled_on))
             yield _about(code, payment, verbatim(_amount(payment)), found)
 
 
@@ -185,7 +185,7 @@ def _judge_charges(payment: Candidate, charges: Sequence[Entry], terms: Settleme
     first = next((each for each in charges if not _is_later_instalment(each)), None)
     paid_on = payment.paid_on or (first and first.paid_on)
     if first and paid_on and _is_late(paid_on, first.settled_on, terms):
-        due = said("by_day", day=str(_due(paid_on, terms)))
+        due = Sentence.by_day(day=str(_due(paid_on, terms)))
         yield _about(DiscrepancyCode.SETTLED_LATE, payment, due, verbatim(str(first.settled_on)))
     if payment.currency is None or payment.amount_minor is None:
         return  # a missing amount or currency is a discrepancy of its own
@@ -265,15 +265,16 @@ def _brings(amount_minor: int | None, entries: Sequence[Entry], terms: Settlemen
 
 def unmatched(entry: Entry, found: Said = NONE) -> Discrepancy:
     """Return the discrepancy of an entry without a matched payment."""
-    expected = said("payment_for", **_row(entry))
+    expected = Sentence.payment_for(**_row(entry))
     return discrepancy(DiscrepancyCode.MISSING_IN_ARCHIVE, None, expected, found, entry.entry_id)
 
 
 def ambiguous(entry: Entry, payments: Sequence[Candidate], terms: SettlementTerms) -> Discrepancy:
     """Return the discrepancy of an entry that fits several payments."""
     fitting = sorted({each.reference for each in _fitting(entry, payments, terms)[1]})
-    expected = said("one_payment_for", **_row(entry))
-    found = said("several_in_more" if len(fitting) > _MOST_NAMED else "several_in", named=fitting[:_MOST_NAMED])
+    expected = Sentence.one_payment_for(**_row(entry))
+    several = Sentence.several_in_more if len(fitting) > _MOST_NAMED else Sentence.several_in
+    found = several(named=fitting[:_MOST_NAMED])
     return discrepancy(DiscrepancyCode.AMBIGUOUS_MATCH, None, expected, found, entry.entry_id)
 
 

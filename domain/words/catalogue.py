@@ -9,11 +9,10 @@ from typing import Any
 from domain.words.causes import ANSWERS, CAUSES
 from domain.words.codes import WORDS
 from domain.words.parts import PARTS
-from domain.words.sentences import SENTENCES
 from domain.words.wording import ENGLISH
 from models.archive.warning import WarningCode
 from models.discrepancies import DiscrepancyCode
-from models.said import FindingCode, Meaning, Said, said, said_of, verbatim
+from models.said import FindingCode, Meaning, Said, Sentence, said_of, verbatim
 from models.store.condition import ALL_CODES
 
 FINDINGS: Mapping[str, FindingCode] = {str(each): each for each in (*WarningCode, *DiscrepancyCode, *ALL_CODES)}
@@ -21,7 +20,7 @@ MEANINGS: Mapping[str, Meaning] = {**CAUSES, **{code: each.meaning for code, eac
 """What a code means, wherever it is said. Codes of causes and of findings differ."""
 TEXTS: Mapping[str, str] = {
     **WORDS,
-    **SENTENCES,
+    **{each.name: each.english for each in Sentence},
     **{f"what_{code}": each.what for code, each in MEANINGS.items()},
     **{f"detail_{code}": each.detail for code, each in FINDINGS.items() if each.detail},
 }
@@ -67,7 +66,7 @@ def warned(code: str, values: Mapping[str, Any]) -> Said:
 
 def named(code: str) -> Said:
     """Return what a code means, followed by the code itself. Pure."""
-    return said("meant", what=Said(f"what_{code}"), code=code) if code in MEANINGS else verbatim(code)
+    return Sentence.meant(what=Said(f"what_{code}"), code=code) if code in MEANINGS else verbatim(code)
 
 
 def _value(name: str, value: Any, texts: NullTranslations, shown: Callable[[str], str]) -> str:

@@ -10,6 +10,7 @@ from adapters.platform.loops import in_background
 from adapters.tables.runs import leases
 from flows.execution.engine import give_up
 from models.errors import System, Transient
+from models.said import Sentence
 
 _LEASE_S = 30
 _RENEWAL_S = 10
@@ -21,8 +22,7 @@ class Busy(Transient):
     """Another run works on the process."""
 
     def __init__(self) -> None:
-        reason = f"another run has worked on this process for {_LONGEST_WAIT_S} s"
-        super().__init__(reason, system=System.OTHER_RUN)
+        super().__init__(Sentence.process_busy(seconds=_LONGEST_WAIT_S), system=System.OTHER_RUN)
 
 
 @asynccontextmanager

@@ -4,14 +4,19 @@ Prefect's client keeps events in a queue of this process and sends them from a t
 task runs. So an event costs a run no request.
 """
 
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from uuid import UUID
 
 from prefect import get_run_logger
+from prefect.artifacts import acreate_progress_artifact, aupdate_progress_artifact
 from prefect.events import emit_event
 
 from models.messages.event import Event
 from services.messages.events import prefect_event
+
+_SHOWN_EACH_S = 2
 
 
 def emit(events: Iterable[Event]) -> None:
@@ -31,3 +36,30 @@ def optional_summary() -> Iterator[None]:
     except Exception as error:  # noqa: BLE001 -- a summary renders any archive, and no list of errors is complete
         # Only the class: the message of an unknown error may repeat a value from a payload.
         get_run_logger().warning("The run has no summary: %s", type(error).__name__)
+
+
+class ProgressArtifact:
+    """The progress artifact of a run. It only shows what is recorded elsewhere."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+        self._artifact: UUID | None = None
+        self._shown: tuple[float, str] | None = None
+        self._shown_s = float("-inf")
+
+    def is_due(self) -> bool:
+        """Return whether it was not shown for some seconds."""
+        return time.monotonic() - self._shown_s >= _SHOWN_EACH_S
+
+    async def show(self, share: float, description: str) -> None:
+        """Show which share of a whole is done, if that has changed."""
+        self._shown_s, percent = time.monotonic(), round(100 * share, 1)
+        if (percent, description) == self._shown:
+            return
+        with optional_summary():
+            if self._artifact is None:
+                made = await acreate_progress_artifact(percent, key=self._key, description=description)
+                self._artifact = UUID(str(made))
+            else:
+                await aupdate_progress_artifact(self._artifact, percent, description=description)
+            self._shown = percent, description

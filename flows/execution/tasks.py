@@ -14,6 +14,7 @@ from prefect.tasks import Task, exponential_backoff
 from adapters.observation.metrics import TASK_SECONDS
 from adapters.observation.tracing import span
 from models.errors import CellarError, System, Transient, Unexpected
+from models.said import Sentence
 
 P = ParamSpec("P")
 Result = TypeVar("Result")
@@ -69,7 +70,7 @@ def told(error: Exception) -> CellarError:
     if isinstance(error, CellarError):
         return error
     if isinstance(error, (PrefectException, httpx.HTTPError)):
-        return Transient(f"Prefect does not answer: {type(error).__name__}", system=System.PREFECT)
+        return Transient(Sentence.client_of_prefect(reason=type(error).__name__), system=System.PREFECT)
     return Unexpected(error)
 
 

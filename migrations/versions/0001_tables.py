@@ -31,8 +31,9 @@ CREATE TABLE action (
 CREATE TABLE archive (
     reference VARCHAR(255) NOT NULL PRIMARY KEY, state VARCHAR(16) NOT NULL, received_at {moment} NOT NULL,
     completed_at {moment}, template_id VARCHAR, process_number BIGINT, current_receipt_id VARCHAR(64),
-    cause_code VARCHAR(64), cause_error VARCHAR(64), cause_sentence VARCHAR, cause_task VARCHAR(64),
-    cause_attempt INTEGER, cause_since {moment}, source VARCHAR(64) NOT NULL DEFAULT 'default', read_on {json});
+    cause_code VARCHAR(64), cause_error VARCHAR(64), cause_sentence VARCHAR, cause_values {json},
+    cause_task VARCHAR(64), cause_attempt INTEGER, cause_since {moment},
+    source VARCHAR(64) NOT NULL DEFAULT 'default', read_on {json});
 CREATE INDEX ix_archive_failed ON archive (cause_code, cause_task, cause_since, received_at) WHERE state = 'failed';
 
 CREATE TABLE batch (
@@ -44,7 +45,7 @@ CREATE TABLE batch (
 CREATE TABLE batch_item (
     batch_id VARCHAR(36) NOT NULL, position INTEGER NOT NULL, subject VARCHAR(255) NOT NULL, receipt_id VARCHAR(64),
     was VARCHAR(16) NOT NULL, state VARCHAR(16) NOT NULL, skipped VARCHAR(16), cause VARCHAR, sentence VARCHAR,
-    flow_run_id VARCHAR(36), started_at {moment}, ended_at {moment}, PRIMARY KEY (batch_id, position));
+    "values" {json}, flow_run_id VARCHAR(36), started_at {moment}, ended_at {moment}, PRIMARY KEY (batch_id, position));
 CREATE INDEX ix_batch_item_state ON batch_item (state, batch_id, position);
 
 CREATE TABLE condition (
@@ -134,7 +135,7 @@ CREATE INDEX ix_missing_process_open ON missing_process (closed_at, deadline_at)
 
 CREATE TABLE notice (
     notice_id VARCHAR(32) NOT NULL PRIMARY KEY, kind VARCHAR(32) NOT NULL, "key" VARCHAR(255) NOT NULL,
-    detail VARCHAR NOT NULL, level INTEGER NOT NULL, count INTEGER NOT NULL, most INTEGER NOT NULL,
+    detail {json}, level INTEGER NOT NULL, count INTEGER NOT NULL, most INTEGER NOT NULL,
     opened_at {moment} NOT NULL, last_at {moment} NOT NULL, gone_at {moment}, closed_at {moment},
     told_times INTEGER NOT NULL, told_at {moment}, told_count INTEGER NOT NULL, told_level INTEGER NOT NULL,
     told_last_at {moment});
@@ -173,8 +174,8 @@ CREATE TABLE payment_key (
 CREATE TABLE receipt (
     receipt_id VARCHAR(64) NOT NULL PRIMARY KEY, reference VARCHAR(255) NOT NULL, state VARCHAR(16) NOT NULL,
     received_at {moment} NOT NULL, completed_at {moment}, size_bytes BIGINT NOT NULL, cause_code VARCHAR(64),
-    cause_error VARCHAR(64), cause_sentence VARCHAR, cause_task VARCHAR(64), cause_attempt INTEGER,
-    cause_since {moment}, source VARCHAR(64) NOT NULL DEFAULT 'default');
+    cause_error VARCHAR(64), cause_sentence VARCHAR, cause_values {json}, cause_task VARCHAR(64),
+    cause_attempt INTEGER, cause_since {moment}, source VARCHAR(64) NOT NULL DEFAULT 'default');
 CREATE INDEX ix_receipt_completed_at ON receipt (completed_at, received_at);
 
 CREATE TABLE refused (
@@ -188,7 +189,7 @@ CREATE TABLE run (
     flow_run_id VARCHAR(36) NOT NULL, attempt INTEGER NOT NULL, reference VARCHAR(255) NOT NULL,
     receipt_id VARCHAR(64) NOT NULL, "trigger" VARCHAR(16) NOT NULL, state VARCHAR(16) NOT NULL, failed_task VARCHAR,
     started_at {moment} NOT NULL, ended_at {moment}, cause_code VARCHAR(64), cause_error VARCHAR(64),
-    cause_sentence VARCHAR, PRIMARY KEY (flow_run_id, attempt, receipt_id));
+    cause_sentence VARCHAR, cause_values {json}, PRIMARY KEY (flow_run_id, attempt, receipt_id));
 CREATE INDEX ix_run_failed ON run (ended_at, cause_code) WHERE state = 'Failed';
 
 CREATE TABLE saved_view (

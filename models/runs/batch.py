@@ -85,7 +85,7 @@ class ItemFacts(SQLModel):
     """What the row of an item and its view share. `subject` is the reference of an archive or the id of a message.
 
     `was` is the state of the subject when the list was frozen. `skipped` says why nothing was done for it, `cause` and
-    `sentence` why it failed.
+    `sentence` why it failed; `values` say the sentence by code.
     """
 
     position: int = Field(primary_key=True)
@@ -96,6 +96,7 @@ class ItemFacts(SQLModel):
     skipped: str | None = Field(default=None, max_length=16)
     cause: str | None = None
     sentence: str | None = None
+    values: dict[str, Any] | None = Field(default=None, sa_type=Json)
     flow_run_id: str | None = Field(default=None, max_length=36)
     started_at: datetime | None = Field(default=None, sa_type=Moment)
     ended_at: datetime | None = Field(default=None, sa_type=Moment)

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlmodel import Field, SQLModel
 
-from models.columns import Moment
+from models.columns import Json, Moment
+from models.said import Said, in_english, said_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,13 +15,21 @@ class Cause:
     """Why an attempt of a run ended without its archive.
 
     `code` is stable and groups failures (`STORE_AWAY`). `task` is the task that failed, None before the first task.
-    `error_class` is the class of the error. `sentence` says what is wrong and what to do, without a value of a payload.
+    `error_class` is the class of the error. `said` is what is wrong and what to do, without a value of a payload.
     """
 
     code: str
     task: str | None
     error_class: str
-    sentence: str
+    said: Said
+
+    @property
+    def sentence(self) -> str:
+        return in_english(self.said)
+
+    @property
+    def values(self) -> dict[str, Any]:
+        return {"sentence": self.said.as_json()}
 
     def __str__(self) -> str:
         return f"{self.code} in {self.task}: {self.sentence}" if self.task else f"{self.code}: {self.sentence}"
@@ -38,7 +48,8 @@ class FailedReceipt:
 
 
 class CauseColumns(SQLModel):
-    """The cause of a failed or waiting receipt. All columns are null in any other state.
+    """The cause of a failed or waiting receipt; `cause_values` say the sentence by code. All are null in any other
+    state.
 
     `cause_since` is the time of the failure; of a waiting receipt, the time since when it waits.
     """
@@ -47,8 +58,14 @@ class CauseColumns(SQLModel):
     cause_task: str | None = Field(default=None, max_length=64)
     cause_error: str | None = Field(default=None, max_length=64)
     cause_sentence: str | None = None
+    cause_values: dict[str, Any] | None = Field(default=None, sa_type=Json)
     cause_attempt: int | None = None
     cause_since: datetime | None = Field(default=None, sa_type=Moment)
+
+    def told(self) -> Said:
+        """Return what the sentence says; as it is where an earlier build kept it alone."""
+        kept = {"text": self.cause_sentence or ""}
+        return said_of(self.cause_values["sentence"]) if self.cause_values else Said("kept_before", kept)
 
 
 class WaitingRow(SQLModel, table=True):

@@ -2,10 +2,11 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlmodel import Field, LargeBinary, SQLModel
 
-from models.columns import Moment, index_where
+from models.columns import Json, Moment, index_where
 
 
 class Trigger(StrEnum):
@@ -35,7 +36,8 @@ class RunState(StrEnum):
 class RunRow(SQLModel, table=True):
     """One attempt of a flow run at a receipt. `attempt` begins at 1 and grows with each Retry in Prefect.
 
-    The cause of an attempt that failed or waits: its code, the class of the error, and a sentence that says what to do.
+    The cause of an attempt that failed or waits: its code, the class of the error, and a sentence that says what to do,
+    beside the `values` that say it by code.
     """
 
     __tablename__ = "run"
@@ -51,6 +53,7 @@ class RunRow(SQLModel, table=True):
     cause_code: str | None = Field(default=None, max_length=64)
     cause_error: str | None = Field(default=None, max_length=64)
     cause_sentence: str | None = None
+    cause_values: dict[str, Any] | None = Field(default=None, sa_type=Json)
     started_at: datetime = Field(sa_type=Moment)
     ended_at: datetime | None = Field(default=None, sa_type=Moment)
 

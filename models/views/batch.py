@@ -1,5 +1,7 @@
 """Batches as the JSON API and the command line take and show them."""
 
+from typing import Any
+
 from pydantic import BaseModel, Field
 
 from models.runs.batch import BatchFacts, ItemFacts, ItemState
@@ -36,11 +38,12 @@ class RedeliveryRequest(Request, RedeliveryFilter):
 
 
 class CauseCount(BaseModel):
-    """The archives that failed for one cause in one task."""
+    """The archives that failed for one cause in one task. `values` say the sentence by code."""
 
     code: str
     task: str | None
-    sentence: str | None
+    sentence: str | None = None
+    values: dict[str, Any] = {}
     archives: int
 
 

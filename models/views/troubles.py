@@ -99,7 +99,8 @@ class FailureQuery(BaseModel):
 
 
 class FailureGroup(BaseModel):
-    """The failed archives of one cause. `task`: null before the first task. `sentence`: of the last failure.
+    """The failed archives of one cause. `task`: null before the first task. `sentence`: of the last failure, which
+    `values` say by code.
 
     `condition` is null, or `RUN_FAILED` where the archives are complete and their last run has failed.
     """
@@ -108,6 +109,7 @@ class FailureGroup(BaseModel):
     code: str
     task: str | None
     sentence: str
+    values: dict[str, Any]
     archives: int
     first_at: datetime
     last_at: datetime

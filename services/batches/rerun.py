@@ -17,10 +17,12 @@ from adapters.tables.batches.reruns import Group
 from adapters.tables.runs import receipts
 from domain.batches import AT_ONCE, RUNNABLE, Draft, Settled, room, seconds_for, skipped, summed
 from domain.runs import CANCELLED
+from domain.words.catalogue import in_words
 from models.archive.archive import ArchiveRow, State
 from models.errors import Conflict
 from models.runs.batch import BatchItemRow, BatchRow, ItemState, Skipped
 from models.runs.run import RunState, Trigger
+from models.said import said_of
 from models.views.archives.archives import ArchiveFilter
 from models.views.batch import CauseCount, RerunPlan, TemplateCount
 from services.messages.events import known_endpoints
@@ -66,9 +68,10 @@ def settle(batch_id: str, now: datetime) -> Settled:
     flights = reruns.flights(batch_id)
     over = [(each, became) for each in flights if (became := each.became())]
     for flight, became in over:
-        known: dict[str, str | None] = {"flow_run_id": flight.flow_run_id}
+        known: dict[str, Any] = {"flow_run_id": flight.flow_run_id}
         if became is ItemState.FAILED and flight.last:
-            known |= {"cause": flight.last.cause_code, "sentence": flight.last.cause_sentence}
+            last = flight.last
+            known |= {"cause": last.cause_code, "sentence": last.cause_sentence, "values": last.cause_values}
         batches.end_item(batch_id, flight.item.position, became, now, **known)
     return Settled(len(flights) - len(over), len(over))
 
@@ -135,7 +138,7 @@ async def _ask_for_run(item: BatchItemRow, receipt_id: str) -> None:
         run = await start_run(item.subject, receipt_id, Trigger.BULK, repeats=item.was == State.COMPLETED)
     except Conflict as conflict:
         log.error("not started; a person must examine it", receipt_id=receipt_id, why=str(conflict))
-        became |= {"state": ItemState.FAILED}
+        became |= {"state": ItemState.FAILED, "cause": conflict.code, **in_words(sentence=conflict.said)}
     else:
         if run.ended:  # another run completed the receipt in between
             became |= {"state": ItemState.SKIPPED, "skipped": Skipped.COMPLETED_SINCE}
@@ -155,7 +158,7 @@ async def _settle_lost(item: BatchItemRow, run: FlowRun | None) -> None:
     if run is None or run.state != RunState.CANCELLED:
         await _ask_for_run(item, receipt_id)
         return
-    why = {"cause": CANCELLED.code, "sentence": CANCELLED.sentence}
+    why = {"cause": CANCELLED.code, "sentence": CANCELLED.sentence, "values": CANCELLED.values}
     await record_ended(run, item.subject, receipt_id, Trigger.BULK)
     await asyncio.to_thread(receipts.set_failed, receipt_id, CANCELLED, now)
     await asyncio.to_thread(batches.end_item, item.batch_id, item.position, ItemState.FAILED, now, **why)
@@ -193,6 +196,7 @@ def _by_cause(groups: list[Group]) -> list[CauseCount]:
     causes: dict[tuple[str, str | None], CauseCount] = {}
     for each in groups:
         if each.cause_code:
-            first = CauseCount(code=each.cause_code, task=each.cause_task, sentence=each.sentence, archives=0)
+            told = in_words(sentence=said_of(each.sentence) if each.sentence else None)
+            first = CauseCount(code=each.cause_code, task=each.cause_task, archives=0, **told)
             causes.setdefault((each.cause_code, each.cause_task), first).archives += each.archives
     return sorted(causes.values(), key=lambda each: -each.archives)

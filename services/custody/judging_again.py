@@ -125,7 +125,7 @@ def _opened(key: str, sha256: str) -> Iterator[Path]:
         except OSError as error:
             raise Unreadable(key, error.strerror or type(error).__name__) from error
         if found != sha256:
-            raise Conflict(f"the document {key} is damaged or missing; see `cellar verify`")
+            raise Conflict("a document is damaged or missing; see `cellar verify`", key=key)
         yield path
 
 
@@ -145,7 +145,7 @@ def _copied(key: str) -> Iterator[Path]:
                 checkpoint()
                 write_spooled(spool, chunk)
         except FileNotFoundError as error:
-            raise Conflict(f"the document {key} is missing; see `cellar verify`") from error
+            raise Conflict("a document is missing; see `cellar verify`", key=key) from error
         yield Path(spool.name)
 
 

@@ -11,6 +11,7 @@ from adapters.peers import prefect_facts
 from adapters.settings.environment import POOL
 from adapters.settings.settings import settings
 from models.errors import System, Transient
+from models.said import Sentence
 from models.views.health import Verdict
 from services.health.checks import Found, Probe, plain, warning, wrong
 
@@ -145,7 +146,7 @@ def _pool() -> Found:
     if pool is None:
         raise Transient(f"Prefect has no work pool {POOL}")
     if pool.is_paused:
-        return wrong("pool_is_paused", pool=POOL)
+        return wrong(Sentence.pool_is_paused, pool=POOL)
     return plain(Verdict.OK, f"{POOL} is there and not paused")
 
 
@@ -157,7 +158,7 @@ def _deployment(expected: Expected) -> Callable[[], Found]:
         if (found.entrypoint, found.work_pool_name) != (expected.entrypoint, POOL):
             raise Transient(f"it is of another version: {found.entrypoint} in {found.work_pool_name}")
         if found.paused or (expected.is_scheduled and not any(each.active for each in found.schedules)):
-            return warning("schedule_is_paused")
+            return warning(Sentence.schedule_is_paused)
         schedule = "current, its schedule is active" if expected.is_scheduled else "current"
         return plain(Verdict.OK, schedule)
 

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 from domain.words.catalogue import word
 from domain.words.parts import advice
 from models.errors import CellarError, System, Transient
-from models.said import Said, SentenceCode, Value, said, verbatim
+from models.said import Said, Sentence, Value, verbatim
 from models.views.health import Check, Verdict
 
 T = TypeVar("T")
@@ -36,20 +36,20 @@ class Found:
     to_do: str = ""
 
 
-def ok(code: SentenceCode, /, **values: Value) -> Found:
-    return Found(Verdict.OK, Said(code, values))
+def ok(sentence: Sentence, /, **values: Value) -> Found:
+    return Found(Verdict.OK, sentence(**values))
 
 
-def off(code: SentenceCode, /, **values: Value) -> Found:
-    return Found(Verdict.OFF, Said(code, values))
+def off(sentence: Sentence, /, **values: Value) -> Found:
+    return Found(Verdict.OFF, sentence(**values))
 
 
-def warning(code: SentenceCode, /, **values: Value) -> Found:
-    return Found(Verdict.WARNING, Said(code, values))
+def warning(sentence: Sentence, /, **values: Value) -> Found:
+    return Found(Verdict.WARNING, sentence(**values))
 
 
-def wrong(code: SentenceCode, /, **values: Value) -> Found:
-    return Found(Verdict.WRONG, Said(code, values))
+def wrong(sentence: Sentence, /, **values: Value) -> Found:
+    return Found(Verdict.WRONG, sentence(**values))
 
 
 def plain(verdict: Verdict, english: str, to_do: str = "") -> Found:
@@ -79,7 +79,7 @@ def checked(probe: Probe, answer: Answer[Found]) -> Check:
     """Return the result of a probe from its answer. Pure."""
     found = answer.value or Found(Verdict.WRONG, answer.failure)
     if answer.value is None and answer.system in probe.needs:
-        found = off("unknown_without", system=Said(f"waits_{answer.system}"))
+        found = off(Sentence.unknown_without, system=Said(f"waits_{answer.system}"))
     code = "not_this_user" if answer.is_denied else found.said.code
     return Check(
         name=probe.name,
@@ -107,7 +107,7 @@ def answered(questions: Mapping[str, Callable[[], T]], within_s: float) -> dict[
         except Empty:
             break
         answers[name] = answer
-    silent = Answer[T](None, said("no_answer_within", seconds=f"{within_s:g}"))
+    silent = Answer[T](None, Sentence.no_answer_within(seconds=f"{within_s:g}"))
     return {name: answers.get(name, silent) for name in questions}
 
 

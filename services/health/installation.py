@@ -14,6 +14,7 @@ from adapters.files.store import storage_at
 from adapters.peers import prefect_facts, receiver
 from adapters.settings.settings import settings
 from models.errors import System, Transient
+from models.said import Sentence
 from models.views.health import Verdict
 from services.health.checks import Found, Probe, plain, wrong
 
@@ -61,7 +62,7 @@ def _data_folder() -> Found:
         if not _is_kept_in(folder):
             text = f"{folder} does not exist, and nothing is kept there: data and secrets lie elsewhere"
             return plain(Verdict.OFF, text)
-        return wrong("no_data_folder", path=str(folder))
+        return wrong(Sentence.no_data_folder, path=str(folder))
     probe = folder / ".probe"
     try:
         probe.write_bytes(b"probe")

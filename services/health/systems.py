@@ -25,7 +25,7 @@ from adapters.tables.people import notices
 from adapters.tables.runs import receipts
 from domain.runs import age_text
 from models.errors import System, Transient, Unusable
-from models.said import Value, said
+from models.said import Sentence, Value
 from models.store.condition import OF_CHECKS
 from models.views.health import Verdict
 from services import derived
@@ -69,21 +69,21 @@ def _receiver() -> Found:
         raise Transient(f"{found.url} is not ready: {found.reason}")
     if found.processes < settings().receiver_processes:
         of_all = {"count": found.processes, "expected": settings().receiver_processes}
-        return warning("receiver_lacks_processes", url=found.url, **of_all)
+        return warning(Sentence.receiver_lacks_processes, url=found.url, **of_all)
     if found.processes > 1:
-        return ok("receiver_processes", url=found.url, count=found.processes)
-    return ok("receiver_ready", url=found.url)
+        return ok(Sentence.receiver_processes, url=found.url, count=found.processes)
+    return ok(Sentence.receiver_ready, url=found.url)
 
 
 def _prefect() -> Found:
-    return ok("prefect_answers", url=settings().prefect_ui_url, version=prefect_facts.server().version)
+    return ok(Sentence.prefect_answers, url=settings().prefect_ui_url, version=prefect_facts.server().version)
 
 
 def _workers() -> Found:
     online = prefect_facts.online_workers()
     if not online:
         raise Transient("no worker is online")
-    return ok("workers_online", count=len(online), names=sorted(online)[:5])
+    return ok(Sentence.workers_online, count=len(online), names=sorted(online)[:5])
 
 
 def _database() -> Found:
@@ -97,11 +97,11 @@ def _database() -> Found:
 def _search() -> Found:
     """Check that all archives are found by the present settings, and that an index of trigrams finds them soon."""
     if not has_text_index():
-        return warning("search_without_index")
+        return warning(Sentence.search_without_index)
     lacking = derived.lacking(derived.SEARCH)
     if lacking is None:
-        return warning("search_incomplete")
-    return warning("search_fills_in", count=lacking) if lacking else ok("search_complete")
+        return warning(Sentence.search_incomplete)
+    return warning(Sentence.search_fills_in, count=lacking) if lacking else ok(Sentence.search_complete)
 
 
 def _store() -> Found:
@@ -118,10 +118,10 @@ def _inbox() -> Found:
     inbox.try_out()
     waits = backlog()
     if not waits.receipts or waits.oldest_at is None:
-        return ok("nothing_waits")
+        return ok(Sentence.nothing_waits)
     age = datetime.now(UTC) - waits.oldest_at
     waiting: dict[str, Value] = {"count": waits.receipts, "age": age_text(age)}
-    return ok("inbox_waits", **waiting) if age < _LATE else warning("inbox_is_late", **waiting)
+    return ok(Sentence.inbox_waits, **waiting) if age < _LATE else warning(Sentence.inbox_is_late, **waiting)
 
 
 def _unmade(location: str) -> Found | None:
@@ -133,7 +133,7 @@ def _unmade(location: str) -> Found | None:
             raise Transient(f"{path} does not exist; check the working directory and CELLAR_DATA_DIR")
         if not os.access(path.parent, os.W_OK | os.X_OK):
             raise Transient(f"{path} does not exist, and this user may not make it")
-        return ok("made_by_next_delivery", path=str(path))
+        return ok(Sentence.made_by_next_delivery, path=str(path))
     return None
 
 
@@ -148,9 +148,9 @@ def _check_not_lost() -> None:
 
 def _clamav() -> Found:
     if not settings().clamd:
-        return off("no_clamav")
+        return off(Sentence.no_clamav)
     clamd.ping()
-    return ok("clamav_answers", address=settings().clamd)
+    return ok(Sentence.clamav_answers, address=settings().clamd)
 
 
 def _disks() -> dict[str, Path]:
@@ -170,8 +170,8 @@ def _disk_of(path: Path) -> Callable[[], Found]:
             "path": str(path),
         }
         if usage.free < _TOO_LITTLE_BYTES:
-            return wrong("disk_free", **free)
-        return warning("disk_free", **free) if usage.free < _LITTLE_BYTES else ok("disk_free", **free)
+            return wrong(Sentence.disk_free, **free)
+        return warning(Sentence.disk_free, **free) if usage.free < _LITTLE_BYTES else ok(Sentence.disk_free, **free)
 
     return _look
 
@@ -180,16 +180,16 @@ def _sources() -> Found:
     """Report sources without any delivery, and disabled sources whose senders go on."""
     known = sources.refresh()
     if not known:
-        return off("no_source")
+        return off(Sentence.no_source)
     disabled = {name for name, each in known.items() if each.disabled_at}
     refused = _refused_by_source() if disabled else {}
     still = sorted(name for name in disabled if refused.get(name))
     if still:
-        return warning("disabled_source_sends", names=[f"{name} {refused[name]}" for name in still])
+        return warning(Sentence.disabled_source_sends, names=[f"{name} {refused[name]}" for name in still])
     silent = sorted(known.keys() - disabled - receipts.last_deliveries().keys())
     if silent:
-        return warning("source_is_silent", names=silent)
-    return ok("sources_known", count=len(known), disabled=len(disabled))
+        return warning(Sentence.source_is_silent, names=silent)
+    return ok(Sentence.sources_known, count=len(known), disabled=len(disabled))
 
 
 def _refused_by_source() -> dict[str, int]:
@@ -203,12 +203,12 @@ def _refused_by_source() -> dict[str, int]:
 def _last_verify() -> Found:
     """Check what checks have found, and that the last scheduled check came to its end: then it left its time."""
     checked_at = conditions.stored_object().checked_at
-    last = said("store_verified", at=_minute(checked_at)) if checked_at else said("never_verified")
+    last = Sentence.store_verified(at=_minute(checked_at)) if checked_at else Sentence.never_verified()
     if damage := open_conditions(OF_CHECKS):
-        return wrong("damage_found", last=last, damage=[f"{each.code} {each.count:,}" for each in damage])
+        return wrong(Sentence.damage_found, last=last, damage=[f"{each.code} {each.count:,}" for each in damage])
     run = _last_scheduled_check()
     if run and run.state_type != "COMPLETED" and (checked_at is None or checked_at < (run.start_time or run.end_time)):
-        return wrong("check_broke_off", last=last, at=_minute(run.end_time))
+        return wrong(Sentence.check_broke_off, last=last, at=_minute(run.end_time))
     return Found(Verdict.OK if checked_at else Verdict.OFF, last)
 
 
@@ -228,26 +228,27 @@ def _seal_key() -> Found:
     """Check that the master keys open the keys of the store, by the key that is made before all others."""
     seals.check_fingerprint_key()
     if not settings().known_seal_keys():
-        return off("no_key_yet")
+        return off(Sentence.no_key_yet)
     return plain(Verdict.OK, "CELLAR_SEAL_KEYS" if settings().seal_keys else str(settings().secret_path("seal")))
 
 
 def _last_anchor() -> Found:
     found = last_anchor()
     if found is None:
-        return off("no_anchor")
+        return off(Sentence.no_anchor)
     at = _minute(found.at)
     if found.lacks or datetime.now(UTC) - found.at > _OLD_ANCHOR:
-        return warning("anchor_lacks" if found.lacks else "anchored", number=found.number, at=at, lacks=found.lacks)
-    return ok("anchored", number=found.number, at=at)
+        sentence = Sentence.anchor_lacks if found.lacks else Sentence.anchored
+        return warning(sentence, number=found.number, at=at, lacks=found.lacks)
+    return ok(Sentence.anchored, number=found.number, at=at)
 
 
 def _anchor_key() -> Found:
     """Check the key, but generate none: the first anchor does."""
     if not settings().anchor_key and not settings().secret_path("anchor").exists():
         if last_anchor():
-            return warning("anchor_key_gone", path=str(settings().secret_path("anchor")))
-        return off("no_key_yet")
+            return warning(Sentence.anchor_key_gone, path=str(settings().secret_path("anchor")))
+        return off(Sentence.no_key_yet)
     settings().active_anchor_key()
     return plain(Verdict.OK, "CELLAR_ANCHOR_KEY" if settings().anchor_key else str(settings().secret_path("anchor")))
 
@@ -255,7 +256,7 @@ def _anchor_key() -> Found:
 def _witness() -> Found:
     there = witness()
     if there is None:
-        return off("no_witness")
+        return off(Sentence.no_witness)
     require_place(there)
     there.size("anchors/000001/statement")
     return plain(Verdict.OK, str(settings().witness_location))
@@ -264,7 +265,7 @@ def _witness() -> Found:
 def _time_zones() -> Found:
     warnings = clock_warnings()
     if not warnings:
-        return ok("clocks_right")
+        return ok(Sentence.clocks_right)
     found, to_do = ("; ".join(each) for each in zip(*((each.found, each.to_do) for each in warnings), strict=True))
     return plain(Verdict.WARNING, found, to_do)
 
@@ -273,10 +274,10 @@ def _people() -> Found:
     """Report addresses that are set and did not take their last letter. Prefect's UI alone shows that too."""
     count = len(settings().people_urls)
     if not count:
-        return off("no_people")
+        return off(Sentence.no_people)
     newest, addresses = notices.newest_letters(), map(masked, settings().people_urls)
     failed = {each: newest[each] for each in addresses if each in newest and newest[each].failure}
     if failed:
         failures = [f"{name} at {each.failed_at:%Y-%m-%d %H:%M} UTC: {each.failure}" for name, each in failed.items()]
         return plain(Verdict.WARNING, "; ".join(failures))
-    return ok("people_hear", count=count)
+    return ok(Sentence.people_hear, count=count)

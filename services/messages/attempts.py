@@ -26,7 +26,7 @@ from models.errors import Code, Refused, System, Transient
 from models.messages.endpoint import EndpointRow
 from models.messages.event import EventType
 from models.messages.notification import AttemptTrigger, NotificationRow, NotificationState, Stage
-from models.said import Said, said
+from models.said import Said, Sentence
 from services.messages.events import completed, delivery_refused
 from services.messages.signing import headers_of
 
@@ -36,7 +36,7 @@ NOT_DELIVERABLE: Code = "NOT_DELIVERABLE"
 _LONGEST_WAIT_S = 30
 _LOOK_AGAIN_S = 1
 _SHORTEST_PART = 8
-_UNCALLED = {"BAD_ENDPOINT": said("bad_url"), "PRIVATE_ENDPOINT": said("private_address")}
+_UNCALLED = {"BAD_ENDPOINT": Sentence.bad_url(), "PRIVATE_ENDPOINT": Sentence.private_address()}
 _CHECKED_AFTER = timedelta(seconds=1)
 
 _recorder = Grouped(attempts.record_all, most=200)
@@ -163,7 +163,7 @@ async def _answered(
         now,
         answer.status_code,
         stage=None if confirmed else Stage.STATUS,
-        error=None if confirmed else said("endpoint_answered", status=answer.status_code),
+        error=None if confirmed else Sentence.endpoint_answered(status=answer.status_code),
         # It may repeat the message, and people's data with it.
         answer=None if endpoint.fields else kept_text(answer.body, _secrets(endpoint.url, headers)),
         retry_after=None if confirmed else retry_after(answer.retry_after, now),
@@ -192,11 +192,10 @@ def check_confirmed(message_id: str, made: Attempt) -> None:
         Unconfirmed: the endpoint does not confirm now.
     """
     if made.state is NotificationState.PENDING:
-        why = word(made.error or said("endpoint_answered", status=made.status_code))
-        summary = f"an endpoint has not confirmed its message: {why}"
-        raise Unconfirmed(f"message {message_id} is not confirmed: {why}", system=System.ENDPOINT, summary=summary)
+        why = made.error or Sentence.endpoint_answered(status=made.status_code)
+        raise Unconfirmed(Sentence.endpoint_unconfirmed(why=why), system=System.ENDPOINT)
     if made.state is not NotificationState.DELIVERED:
-        raise Refused(NOT_DELIVERABLE, f"message {message_id}: {word(made.error or said('endpoint_gone'))}")
+        raise Refused(NOT_DELIVERABLE, f"message {message_id}: {word(made.error or Sentence.endpoint_gone())}")
 
 
 def is_of_endpoint(error: BaseException) -> bool:

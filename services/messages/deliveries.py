@@ -19,7 +19,7 @@ from adapters.tables.messages.queues import Taken
 from adapters.tables.runs import receipts
 from models.errors import CellarError
 from models.messages.notification import NotificationRow, NotificationState
-from models.said import said
+from models.said import Sentence
 from services.messages.attempts import Attempt, send, send_taken
 from services.messages.events import known_endpoints
 
@@ -86,7 +86,7 @@ async def send_from_run(message_id: str) -> Attempt:
         Locked: the endpoint's keys cannot be opened.
     """
     if _going_on and await _endpoint_of(message_id) in _going_on.values():
-        return Attempt(NotificationState.PENDING, error=said("other_message_waits"), was_made=False)
+        return Attempt(NotificationState.PENDING, error=Sentence.other_message_waits(), was_made=False)
     sending = asyncio.create_task(send(message_id, unless_paused=True))
     try:
         await asyncio.wait({sending}, timeout=_RUN_WAITS_S)
@@ -99,7 +99,7 @@ async def send_from_run(message_id: str) -> Attempt:
     rest = asyncio.create_task(_go_on(sending, message_id))
     _going_on[rest] = await _endpoint_of(message_id)
     rest.add_done_callback(_going_on.pop)
-    return Attempt(NotificationState.PENDING, error=said("not_answered_yet"), was_made=False)
+    return Attempt(NotificationState.PENDING, error=Sentence.not_answered_yet(), was_made=False)
 
 
 async def _endpoint_of(message_id: str) -> str:

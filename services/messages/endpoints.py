@@ -24,7 +24,7 @@ from domain.messages.signatures import SigningKey, key_of
 from domain.words.catalogue import in_words
 from models.errors import Conflict, Locked, Refused, Transient
 from models.messages.endpoint import EndpointKey, EndpointRow, Signature
-from models.said import said, verbatim
+from models.said import Sentence, verbatim
 from models.views.messages.endpoints import (
     AddedEndpoint,
     EndpointList,
@@ -83,7 +83,7 @@ def disable(name: str, by: str, now: datetime, why: str | None = None) -> None:
     def _disable(row: EndpointRow, session: Session) -> bool:
         if row.disabled_at:
             return False
-        queues.disable_within(session, row, now, verbatim(why) if why else said("by_a_person"))
+        queues.disable_within(session, row, now, verbatim(why) if why else Sentence.by_a_person())
         return True
 
     _change(name, by, "disabled", now, _disable)
@@ -138,7 +138,7 @@ def remove(name: str, by: str, now: datetime) -> None:
     def _remove(row: EndpointRow, session: Session) -> bool:
         _check_added(row, "take its URL out of CELLAR_NOTIFY_URLS and restart, or disable it")
         row.removed_at, row.keys, row.headers, row.url = now, [], None, shown_url(row.url)
-        queues.empty_queue(session, name, said("endpoint_removed"))
+        queues.empty_queue(session, name, Sentence.endpoint_removed())
         return True
 
     _change(name, by, "removed", now, _remove)

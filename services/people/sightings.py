@@ -21,6 +21,7 @@ from models.completeness.processes import Closing, MissingProcessRow
 from models.errors import System, Transient
 from models.people import Notice, NoticeKind, Sighting
 from models.runs.receipt import RefusedRow
+from models.said import Said, Sentence, said_of, verbatim
 from models.store.condition import OF_CHECKS, ConditionCode, DerivedCode, Severity
 from models.views.troubles import ConditionGroup
 
@@ -85,10 +86,10 @@ def _count(group: ConditionGroup) -> int:
     return group.count if group.code in OF_CHECKS or group.code == DerivedCode.ENDPOINT_FAILING else group.subjects
 
 
-def _detail(group: ConditionGroup) -> str:
-    if group.code == DerivedCode.ENDPOINT_DISABLED:
-        return group.values["why"] or "no reason is kept"
-    return group.values.get("sentence") or ""
+def _detail(group: ConditionGroup) -> Said | None:
+    if kept := group.values.get("why" if group.code == DerivedCode.ENDPOINT_DISABLED else "sentence"):
+        return said_of(kept)
+    return Sentence.no_reason_kept() if group.code == DerivedCode.ENDPOINT_DISABLED else None
 
 
 def _refusals(known: Known, now: datetime) -> Iterator[Sighting]:
@@ -105,7 +106,9 @@ def _refusals(known: Known, now: datetime) -> Iterator[Sighting]:
     if rows:
         by_code, firsts, lasts = [(row[0], row[1]) for row in rows], [row[2] for row in rows], [row[3] for row in rows]
         count = sum(each for _, each in by_code)
-        yield Sighting(NoticeKind.DELIVERIES_REFUSED, "", count, min(firsts), max(lasts), counts_text(by_code))
+        yield Sighting(
+            NoticeKind.DELIVERIES_REFUSED, "", count, min(firsts), max(lasts), verbatim(counts_text(by_code))
+        )
 
 
 def _missing(known: Known, now: datetime) -> Iterator[Sighting]:
@@ -131,7 +134,7 @@ def _missing(known: Known, now: datetime) -> Iterator[Sighting]:
             yield Sighting(NoticeKind.PROCESSES_MISSING, source, 0, now, now, _ended(known[kind, source]))
 
 
-def _ended(notice: Notice) -> str:
+def _ended(notice: Notice) -> Said | None:
     """Return what became of the processes that people were told of."""
     closed_at, deadline_at = col(MissingProcessRow.closed_at), col(MissingProcessRow.deadline_at)
     closed = select(MissingProcessRow.closed_why, closed_at, deadline_at).where(
@@ -161,7 +164,7 @@ def report_refusing(by_code: Mapping[str, int], now: datetime) -> None:
 
     It counts as over after two hours without another report.
     """
-    said = counts_text(sorted(by_code.items(), key=lambda each: (-each[1], each[0])))
+    said = verbatim(counts_text(sorted(by_code.items(), key=lambda each: (-each[1], each[0]))))
     _report(Sighting(NoticeKind.RECEIVER_REFUSING, "", sum(by_code.values()), now, now, said))
 
 

@@ -8,6 +8,7 @@ from adapters.tables.runs import receipts
 from models.archive.archive import State
 from models.errors import Conflict
 from models.messages.event import Event
+from models.said import Said, Sentence
 from services.messages.events import announce, events_of
 from services.payments import recorded
 from services.processing.findings import PayloadFindings
@@ -43,27 +44,24 @@ def read_back(archived: StoredArchive, reconciled: PayloadFindings | None) -> bo
     Raises as `complete` does.
     """
     if not archived.request.is_whole():  # byte for byte, since the body leaves the inbox
-        raise _not_read_back(f"the body in the store does not match receipt {archived.receipt_id}")
+        raise _not_read_back(Sentence.body_differs(receipt=archived.receipt_id))
     if not archived.request.is_version:  # it has no rows of its own
         return False
     if archives.skeleton(archived.receipt_id) != archived.skeleton:
-        raise _not_read_back(f"the skeleton in the database is not of receipt {archived.receipt_id}")
+        raise _not_read_back(Sentence.skeleton_differs(receipt=archived.receipt_id))
     if archives.get(archived.archive.reference).current_receipt_id != archived.receipt_id:
         return False
     for table, found in archives.row_counts(archived.archive.reference, list(archived.rows)).items():
         expected = len(archived.rows[table])
         if found != expected:
-            raise _not_read_back(f"expected {expected} rows in {table.__tablename__}, got {found}")
+            raise _not_read_back(Sentence.rows_differ(expected=expected, table=str(table.__tablename__), found=found))
     if reconciled is None:
-        raise _not_read_back("the current version changed while its archive was completed")
+        raise _not_read_back(Sentence.version_changed())
     # Discrepancies with other codes change independently of the payload.
     if not recorded.are_not_closed(archived.archive.reference, reconciled.codes, reconciled.found):
-        number = len(reconciled.found)
-        raise _not_read_back(
-            f"expected {number} discrepancies of the payload, got different ones or a different number"
-        )
+        raise _not_read_back(Sentence.discrepancies_differ(expected=len(reconciled.found)))
     return True
 
 
-def _not_read_back(what: str) -> Conflict:
-    return Conflict(f"{what}; run the archive again", code="NOT_READ_BACK")
+def _not_read_back(what: Said) -> Conflict:
+    return Conflict(what, code="NOT_READ_BACK")

@@ -24,6 +24,7 @@ from domain.secrets.card_secrets import secret_ranges
 from domain.secrets.sealing import ranges_between, ranges_of
 from models.archive.content import ContentCut, Role, StoredContent
 from models.errors import Conflict, Locked
+from models.said import Sentence
 from models.store.inventory import Inventory, ObjectVersion
 from services.health.probes import found_root
 from services.processing.examining import examined
@@ -53,10 +54,7 @@ def repair(reference: str, known: StoredRequest, staged: Staged) -> None:
     if not known.is_version:
         keep_delivery(reference, known.receipt_id, known.version, staged.content)
     if not replace(known).is_whole():
-        raise Conflict(
-            f"receipt {known.receipt_id} cannot be repaired; `cellar verify` names the damaged files",
-            code="NOT_REPAIRABLE",
-        )
+        raise Conflict(Sentence.not_repairable(receipt=known.receipt_id), code="NOT_REPAIRABLE")
 
 
 def _is_as_archived(known: StoredRequest, staged: Staged) -> bool:

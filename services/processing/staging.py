@@ -23,6 +23,7 @@ from domain.secrets.card_secrets import secret_ranges
 from domain.secrets.sealing import sealed
 from models.archive.content import ContentCut, Spelling, StoredContent
 from models.errors import Conflict, Refused
+from models.said import Sentence
 from services.receipts import RawBody, opened_raw_body
 
 _READ_BYTES = 1 << 20
@@ -73,7 +74,7 @@ def stage(body: RawBody, content: Path, reference: str, receipt_id: str) -> Stag
         raise _damaged(receipt_id)
     scan = scanner.close()
     if reference_of(scan.document) != reference:
-        raise Refused("WRONG_REFERENCE", f"receipt {receipt_id} is an archive of another process, not of this one")
+        raise Refused("WRONG_REFERENCE", Sentence.receipt_of_other(receipt=receipt_id))
     cuts = [
         ContentCut(each, cut.skeleton_offset, spelling)
         for each, cut, spelling in zip(sink.stored, scan.cuts, sink.spellings, strict=True)
@@ -126,9 +127,7 @@ def _damage_reported(body: RawBody, receipt_id: str) -> Iterator[None]:
 
 
 def _damaged(receipt_id: str) -> Conflict:
-    return Conflict(
-        f"receipt {receipt_id} is damaged: its body does not match the receipt id; send it again", code="BODY_DAMAGED"
-    )
+    return Conflict(Sentence.body_damaged(receipt=receipt_id), code="BODY_DAMAGED")
 
 
 def _digest(pieces: Iterator[bytes]) -> str:

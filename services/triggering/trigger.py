@@ -23,6 +23,7 @@ from models.archive.archive import State
 from models.errors import Conflict, Locked, Transient, Unreadable
 from models.runs.receipt import Delivery
 from models.runs.run import RunRow, RunState, Trigger
+from models.said import Sentence
 from services.receipts import leave_again
 
 log = structlog.get_logger()
@@ -225,7 +226,7 @@ async def start_run(reference: str, receipt_id: str, why: Trigger, *, repeats: b
         if is_left and not await prefect_api.is_attempted(receipt_id, attempt + 1):
             await asyncio.to_thread(receipts.set_failed, receipt_id, CANCELLED, datetime.now(UTC))
             return run
-    raise Conflict(f"{_MOST_ATTEMPTS_AT_ONCE} runs of receipt {receipt_id} ended unseen; examine them in Prefect")
+    raise Conflict(Sentence.ended_unseen(count=_MOST_ATTEMPTS_AT_ONCE, receipt=receipt_id))
 
 
 async def record_ended(run: FlowRun, reference: str, receipt_id: str, why: Trigger) -> None:
@@ -233,7 +234,7 @@ async def record_ended(run: FlowRun, reference: str, receipt_id: str, why: Trigg
     row = _ended(run, reference, receipt_id, why)
     if run.state == RunState.CANCELLED:
         row.cause_code, row.cause_error = CANCELLED.code, CANCELLED.error_class
-        row.cause_sentence = CANCELLED.sentence
+        row.cause_sentence, row.cause_values = CANCELLED.sentence, CANCELLED.values
     if await asyncio.to_thread(runs.record_unseen, row):
         run_ended(run.state, row.cause_code)
 

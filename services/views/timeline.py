@@ -16,14 +16,14 @@ from models.messages.notification import NotificationAttemptRow, NotificationRow
 from models.people import ActionKind, ActionRow
 from models.runs.receipt import ACCEPTED_BY, DeliveryRow, RefusedRow, VersionRow
 from models.runs.run import RunRow
-from models.said import Said, SentenceCode, said, verbatim
+from models.said import Said, Sentence, verbatim
 from models.views.archives.archives import TimelineEntry, TimelineKind
 
 MOST_ENTRIES = 500
-_DONE: Mapping[ActionKind, SentenceCode] = {
-    ActionKind.RERUN: "rerun_asked",
-    ActionKind.EXPORT: "archive_exported",
-    ActionKind.RELEASE: "body_released",
+_DONE: Mapping[ActionKind, Sentence] = {
+    ActionKind.RERUN: Sentence.rerun_asked,
+    ActionKind.EXPORT: Sentence.archive_exported,
+    ActionKind.RELEASE: Sentence.body_released,
 }
 
 
@@ -63,25 +63,26 @@ def _entry(at: datetime, kind: TimelineKind, what: Said, key: str, by: str | Non
 def _deliveries(session: Session, reference: str) -> Iterator[TimelineEntry]:
     for each in _last(session, DeliveryRow, DeliveryRow.received_at, reference):
         if by := each.headers.get(ACCEPTED_BY):
-            yield _entry(each.received_at, TimelineKind.ACTION, said("body_accepted"), each.delivery_id, by)
+            yield _entry(each.received_at, TimelineKind.ACTION, Sentence.body_accepted(), each.delivery_id, by)
         else:
             yield _entry(each.received_at, TimelineKind.DELIVERY, Said(each.outcome), each.delivery_id)
     for each in _last(session, RefusedRow, RefusedRow.received_at, reference):
-        refused = said("body_refused", cause=named(each.code))
+        refused = Sentence.body_refused(cause=named(each.code))
         yield _entry(each.received_at, TimelineKind.DELIVERY, refused, each.delivery_id)
         if each.dismissed_at:
-            done = said("body_dismissed")
+            done = Sentence.body_dismissed()
             yield _entry(each.dismissed_at, TimelineKind.ACTION, done, each.delivery_id, each.dismissed_by)
 
 
 def _versions(session: Session, reference: str) -> Iterator[TimelineEntry]:
     for each in _last(session, VersionRow, VersionRow.received_at, reference):
-        yield _entry(each.received_at, TimelineKind.VERSION, said("version_made", number=each.version), each.receipt_id)
+        made = Sentence.version_made(number=each.version)
+        yield _entry(each.received_at, TimelineKind.VERSION, made, each.receipt_id)
 
 
 def _runs(session: Session, reference: str) -> Iterator[TimelineEntry]:
     for each in _last(session, RunRow, RunRow.started_at, reference):
-        started = said("run_started", number=each.attempt, trigger=Said(each.trigger))
+        started = Sentence.run_started(number=each.attempt, trigger=Said(each.trigger))
         yield _entry(each.started_at, TimelineKind.RUN, started, each.flow_run_id)
         if each.ended_at:
             yield _entry(each.ended_at, TimelineKind.RUN, _ended(each), each.flow_run_id)
@@ -90,8 +91,8 @@ def _runs(session: Session, reference: str) -> Iterator[TimelineEntry]:
 def _ended(run: RunRow) -> Said:
     state = Said(run.state)
     if run.cause_code is None:
-        return said("run_ended", number=run.attempt, state=state)
-    return said("run_failed", number=run.attempt, state=state, cause=named(run.cause_code))
+        return Sentence.run_ended(number=run.attempt, state=state)
+    return Sentence.run_failed(number=run.attempt, state=state, cause=named(run.cause_code))
 
 
 def _findings(session: Session, reference: str) -> Iterator[TimelineEntry]:
@@ -105,17 +106,17 @@ def _findings(session: Session, reference: str) -> Iterator[TimelineEntry]:
         yield _entry(
             each.at,
             kind,
-            said("finding_changed", state=Said(each.state), discrepancy=named(code)),
+            Sentence.finding_changed(state=Said(each.state), discrepancy=named(code)),
             each.discrepancy_id,
             each.by,
         )
     for missing in _last(session, MissingProcessRow, MissingProcessRow.opened_at, reference):
         key = missing.missing_id
-        opened = said("process_missing", missing=Said(f"missing_{missing.why}"))
+        opened = Sentence.process_missing(missing=Said(f"missing_{missing.why}"))
         yield _entry(missing.opened_at, TimelineKind.FINDING, opened, key)
         if missing.closed_at:
             kind = TimelineKind.ACTION if missing.closed_by else TimelineKind.FINDING
-            closed = said("process_not_missing", state=Said(missing.closed_why or ""))
+            closed = Sentence.process_not_missing(state=Said(missing.closed_why or ""))
             yield _entry(missing.closed_at, kind, closed, key, missing.closed_by)
 
 
@@ -137,30 +138,30 @@ def _messages(session: Session, reference: str) -> Iterator[TimelineEntry]:
 def _skipped(message: NotificationRow) -> Said:
     why = queues.why_not(message)
     if why is None:
-        return said("message_skipped", message=_message(message))
-    return said("message_skipped_because", message=_message(message), why=why)
+        return Sentence.message_skipped(message=_message(message))
+    return Sentence.message_skipped_because(message=_message(message), why=why)
 
 
 def _tried(attempt: NotificationAttemptRow, message: NotificationRow) -> Said:
     number, named = attempt.attempt, _message(message)
     if attempt.status_code:
-        return said("message_answered", message=named, number=number, status=attempt.status_code)
-    return said("message_not_answered", message=named, number=number, stage=Said(attempt.stage or "failed"))
+        return Sentence.message_answered(message=named, number=number, status=attempt.status_code)
+    return Sentence.message_not_answered(message=named, number=number, stage=Said(attempt.stage or "failed"))
 
 
 def _message(message: NotificationRow) -> Said:
     """Name a message without the URL of its endpoint, which may hold a token."""
     if not message.endpoint_name:
         return verbatim(message.event)
-    return said("message_to", event=message.event, endpoint=message.endpoint_name)
+    return Sentence.message_to(event=message.event, endpoint=message.endpoint_name)
 
 
 def _events(session: Session, reference: str) -> Iterator[TimelineEntry]:
     for each in session_events.of_process(session, reference, MOST_ENTRIES):
-        what = verbatim(each.type) if each.is_known else said("event_unknown", event=each.type)
+        what = verbatim(each.type) if each.is_known else Sentence.event_unknown(event=each.type)
         yield _entry(each.event_at or each.received_at, TimelineKind.EVENT, what, each.event_id)
 
 
 def _actions(session: Session, reference: str) -> Iterator[TimelineEntry]:
     for each in _last(session, ActionRow, ActionRow.at, reference):
-        yield _entry(each.at, TimelineKind.ACTION, said(_DONE[ActionKind(each.kind)]), each.action_id, each.by)
+        yield _entry(each.at, TimelineKind.ACTION, _DONE[ActionKind(each.kind)](), each.action_id, each.by)

@@ -10,10 +10,12 @@ from adapters.database.listing import Order, equal_to, listed
 from adapters.database.transactions import reading
 from adapters.tables.open_conditions import open_conditions
 from domain.completeness.missing import hours_left
+from domain.words.catalogue import in_words
 from models.archive.archive import ArchiveRow
 from models.completeness.processes import MissingProcessRow
 from models.discrepancies import DiscrepancyEventRow, DiscrepancyRow, DiscrepancyState
 from models.runs.receipt import RefusedRow
+from models.said import Sentence, said_of
 from models.store.condition import AnyCode, ConditionCode, DerivedCode
 from models.views.archives.payments import DiscrepancyPage, DiscrepancyQuery, ListedDiscrepancy
 from models.views.troubles import (
@@ -32,7 +34,6 @@ from services.payments.recorded import views_of
 from services.sources import check_filter
 
 _OF_RUNS: tuple[AnyCode, ...] = (DerivedCode.ARCHIVE_FAILED, ConditionCode.RUN_FAILED)
-_WHY_NOT_KEPT = "the archive failed before cellar kept causes; `cellar show REFERENCE` gives the address of its run"
 
 
 def failures(source: str | None = None) -> Failures:
@@ -51,7 +52,7 @@ def _failure(found: ConditionGroup) -> FailureGroup:
         condition=ConditionCode.RUN_FAILED if found.code == ConditionCode.RUN_FAILED else None,
         code=found.key,
         task=found.values["task"],
-        sentence=found.values["sentence"] or _WHY_NOT_KEPT,
+        **in_words(sentence=said_of(kept) if (kept := found.values["sentence"]) else Sentence.cause_not_kept()),
         archives=found.subjects,
         first_at=found.first_at,
         last_at=found.last_at,

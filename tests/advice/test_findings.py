@@ -32,6 +32,7 @@ from models.messages.notification import NotificationRow, NotificationState
 from models.people import NoticeKind
 from models.runs.cause import Cause
 from models.runs.run import RunState
+from models.said import verbatim
 from models.store.condition import DerivedCode
 from models.store.fixity import Fault
 from services.completeness.finding_missing import find_missing
@@ -310,7 +311,7 @@ def test_refused_body_is_ended_by_a_person_as_the_letter_says(cellar: Cellar, co
 
 def failed(_cellar: Cellar) -> Mend:
     receipts.set_failed(
-        received(R, BODY).receipt_id, Cause("CANCELLED", None, "Cancelled", "a person cancelled the run"), NOW
+        received(R, BODY).receipt_id, Cause("CANCELLED", None, "Cancelled", verbatim("a person cancelled the run")), NOW
     )
     return lambda: None
 
@@ -328,7 +329,9 @@ def away(_cellar: Cellar) -> Mend:
         runs.end("run", 2, RunState.COMPLETED, State.COMPLETED, NOW)
 
     _begun(1)
-    runs.wait("run", 1, System.STORE, NOW, Cause("STORE_AWAY", "persist-files", "Transient", "the store is away"))
+    runs.wait(
+        "run", 1, System.STORE, NOW, Cause("STORE_AWAY", "persist-files", "Transient", verbatim("the store is away"))
+    )
     return _next_attempt
 
 

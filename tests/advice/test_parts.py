@@ -18,6 +18,7 @@ from adapters.tables.runs import receipts
 from api.console.words.telling import part_meaning
 from cli.operation.status import prefect_yaml
 from models.runs.cause import Cause
+from models.said import verbatim
 from models.sources import StatedTerms
 from models.views.health import Check, Verdict
 from services import derived, sources
@@ -202,7 +203,7 @@ def time_zone(world: World) -> Mend:
 
 def people(world: World) -> Mend:
     world.configure(people_urls=closed_url().replace("http", "json"))
-    receipts.set_failed(registered("r"), Cause("CONFLICT", None, "Conflict", "two records"), NOW)
+    receipts.set_failed(registered("r"), Cause("CONFLICT", None, "Conflict", verbatim("two records")), NOW)
     tell(NOW)
     return lambda: world.configure(people_urls=world.chat)
 

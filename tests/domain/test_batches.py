@@ -13,13 +13,16 @@ from domain.batches import (
     WORDS,
     duration_text,
     end_of,
+    explained,
     room,
     seconds_for,
     skipped,
 )
+from domain.words.catalogue import word
 from models.archive.archive import State
 from models.runs.batch import BatchKind, ItemState, Skipped
 from models.runs.run import RunState
+from models.said import Sentence
 from models.views.batch import CauseCount, EndpointShare, RedeliveryPlan, RerunPlan, TemplateCount
 
 RERUN, REDELIVER = WORDS[BatchKind.RERUN], WORDS[BatchKind.REDELIVER]
@@ -28,7 +31,7 @@ PLAN = RerunPlan(
     on_their_way=1,
     complete=500,
     states={"completed": 500, "failed": 1500, "processing": 1},
-    causes=[CauseCount(code="STORE_AWAY", task="persist-files", sentence=None, archives=1500)],
+    causes=[CauseCount(code="STORE_AWAY", task="persist-files", archives=1500)],
     templates=[TemplateCount(template_id="lease", archives=1999), TemplateCount(template_id=None, archives=1)],
     archives_of_other_templates=0,
     undelivered=13,
@@ -89,22 +92,22 @@ def test_time_follows_from_the_median_of_recent_runs() -> None:
 
 
 def worded(**changed: Any) -> str:
-    return " ".join(RERUN.sentences(PLAN.model_copy(update=changed)))
+    return " ".join(map(word, RERUN.sentences(PLAN.model_copy(update=changed))))
 
 
 def test_plan_of_a_bulk_re_run_says_what_is_done_again_and_what_stays() -> None:
     text = worded()
 
-    assert "2,000 archives would be run again" in text
-    assert "500 complete archives among these would stay complete if a run fails" in text
-    assert "13 messages that no endpoint has confirmed would be delivered" in text
-    assert "1,500 archives would notify 2 endpoints once complete" in text
-    assert "Messages that were delivered are not repeated" in text
-    assert "Left out: 1 archive whose run is on its way already" in text
+    assert "would be run again, with files, data, payments and notifications: 2,000." in text
+    assert "Complete archives among these, which stay complete if their run fails: 500." in text
+    assert "Messages that no endpoint has confirmed, and that would be delivered: 13." in text
+    assert "Archives that would notify endpoints (2) once complete: 1,500." in text
+    assert "Delivered messages are not repeated." in text
+    assert "Archives that are left out, since their run is on its way already: 1." in text
 
 
 def test_plan_of_a_bulk_re_run_says_how_long_it_takes_or_that_this_is_unknown() -> None:
-    assert "about 5 min at the pace of 40 runs of the last 24 h" in worded()
+    assert "about 5 min, by the runs of the last 24 h (40)" in worded()
     assert "an unknown time" in worded(seconds=None, measured_runs=0)
 
 
@@ -142,26 +145,25 @@ def test_plan_of_a_redelivery_says_what_is_sent_what_stays_and_how_long_it_takes
     shares = (share("erp", 1200, seconds=240), share("crm", 3, failing=True))
     states = {"dead": 1202, "delivered": 1}
 
-    told = list(REDELIVER.sentences(plan(*shares, states=states, left_out={"old": 5}, filtered=2, seconds=240)))
+    found = plan(*shares, states=states, left_out={"old": 5}, filtered=2, seconds=240)
+    told = list(explained(BatchKind.REDELIVER, found))
 
     assert told == [
-        "1,203 messages would be sent again, each under its own id, and tried for 75 hours.",
-        "Confirmed before, and would arrive once more: 1 message.",
-        "Left out, since they are disabled or removed: the endpoints old (5 messages).",
-        "Left out, since the filters of their endpoints leave them out: 2 messages.",
-        "Fails now: crm. One message is tried at once; the others wait until one is confirmed.",
-        "Takes at least 4 min at the rate of erp, longer if others need it. New messages go first.",
+        "Messages that would be sent again, each under its own id, and tried for 75 hours: 1,203.",
+        "Messages that were confirmed before, and would arrive once more: 1.",
+        "Messages that are left out, since the endpoint old is disabled or removed: 5.",
+        "Messages that are left out, since the filters of their endpoints leave them out: 2.",
+        "The endpoint crm fails now: one message is tried at once, until one is confirmed.",
+        "It takes at least 4 min at the rate of erp, or longer. New messages go first.",
     ]
 
 
 def test_plan_of_a_redelivery_without_messages_says_so_alone() -> None:
-    assert list(REDELIVER.sentences(plan())) == ["No message would be sent again."]
+    assert list(REDELIVER.sentences(plan())) == [Sentence.no_message_again()]
 
 
 def test_plan_of_a_redelivery_without_a_rate_takes_as_long_as_the_endpoints_need() -> None:
-    assert list(REDELIVER.sentences(plan(share("crm", 3))))[-1] == (
-        "Takes as long as the endpoints need, four messages at a time. New messages go first."
-    )
+    assert list(REDELIVER.sentences(plan(share("crm", 3))))[-1] == Sentence.messages_take_unknown()
 
 
 def test_rows_of_a_redelivery_count_messages_by_endpoint_state_and_event() -> None:

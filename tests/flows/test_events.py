@@ -27,6 +27,7 @@ from models.messages.endpoint import EndpointRow
 from models.messages.event import EventRow
 from models.runs.cause import Cause
 from models.runs.run import RunState
+from models.said import verbatim
 from tests.flows.conftest import received, store_away
 from tests.messages import message_of
 from tests.records import run_row
@@ -146,7 +147,12 @@ def test_sweep_announces_the_failure_of_a_worker_that_was_killed_before_it_said_
     run = run_row("killed", delivery.receipt_id, reference="process-1", started_at=now)  # fmt: skip
     runs.begin(run)
     runs.end(
-        "killed", 1, RunState.FAILED, ArchiveState.FAILED, now, Cause("SPOILED", "persist-files", "Refused", "why")
+        "killed",
+        1,
+        RunState.FAILED,
+        ArchiveState.FAILED,
+        now,
+        Cause("SPOILED", "persist-files", "Refused", verbatim("why")),
     )
 
     asyncio.run(sweep_inbox())

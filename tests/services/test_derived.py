@@ -22,6 +22,7 @@ from models.archive.session import LabelRow
 from models.payments import PaymentRow, Standing
 from models.runs.cause import Cause
 from models.runs.receipt import RefusedDelivery
+from models.said import verbatim
 from models.search import DerivedRow, SearchEntryRow, SearchFacetRow
 from models.views.archives.archives import ArchiveQuery
 from services import derived
@@ -31,7 +32,7 @@ from tests.records import NOON, archived, delivery, digest, document, registered
 
 Entries = tuple[set[tuple[int, str, str, str | None, int]], set[tuple[int, str, int]]]
 ARCHIVES = 9
-CAUSE = Cause("STORE_AWAY", None, "Transient", "The store is away.")
+CAUSE = Cause("STORE_AWAY", None, "Transient", verbatim("The store is away."))
 _POLL_S = 0.05
 _WAITING = text(
     "SELECT count(*) FROM pg_stat_activity "

@@ -21,7 +21,7 @@ from pyhanko_certvalidator.sig_validate import (
 )
 
 from models.archive.verdict import Strength
-from models.said import SentenceCode, Value, said
+from models.said import Sentence, Value
 
 _NIST = "2.16.840.1.101.3.4.3"
 _PLAIN_ECDSA = "0.4.0.127.0.7.1.1.4.1"  # BSI TR-03111, 5.2.1
@@ -65,9 +65,9 @@ after 2013. ETSI TS 119 312, the European catalogue, recommends none of them eit
 class CannotCompute(ValueError):
     """The signature is of a kind that cannot be computed here; `why` says which."""
 
-    def __init__(self, code: SentenceCode, **values: Value) -> None:
-        super().__init__(code)
-        self.why = said(code, **values)
+    def __init__(self, sentence: Sentence, **values: Value) -> None:
+        super().__init__(sentence.name)
+        self.why = sentence(**values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +136,9 @@ class Validator(SignatureValidator):
             elif isinstance(key, dsa.DSAPublicKey) and kind == "dsa":
                 _verify_pair(lambda value: key.verify(value, signed_data, hashed), signature, key.key_size)
             else:
-                raise CannotCompute("key_of_other_kind", kind=kind)
+                raise CannotCompute(Sentence.key_of_other_kind, kind=kind)
         except UnsupportedAlgorithm as error:
-            raise CannotCompute("kind_not_computed", kind=kind, digest=digest) from error
+            raise CannotCompute(Sentence.kind_not_computed, kind=kind, digest=digest) from error
 
 
 class Policy(DisallowWeakAlgorithmsPolicy):
@@ -162,7 +162,7 @@ def hash_named(name: str | None) -> hashes.HashAlgorithm:
     """
     found = _HASHES.get(name or "")
     if found is None:
-        raise CannotCompute("digest_unknown", name=name) if name else CannotCompute("digest_not_named")
+        raise CannotCompute(Sentence.digest_unknown, name=name) if name else CannotCompute(Sentence.digest_not_named)
     return found
 
 
@@ -178,9 +178,9 @@ def _scheme(algorithm: Any, key: keys.PublicKeyInfo, digest: str | None) -> tupl
         own = algos.DigestAlgorithmId(identifier).native
         if own in _HASHES and key.algorithm in _BY_KEY:
             return _BY_KEY[key.algorithm], own
-        raise CannotCompute("algorithm_unknown", name=identifier) from error
+        raise CannotCompute(Sentence.algorithm_unknown, name=identifier) from error
     if kind == "rsassa_pss" and not isinstance(algorithm["parameters"], algos.RSASSAPSSParams):
-        raise CannotCompute("no_pss_parameters")
+        raise CannotCompute(Sentence.no_pss_parameters)
     try:
         return kind, algorithm.hash_algo
     except ValueError:
@@ -208,7 +208,7 @@ def _loaded(key: keys.PublicKeyInfo) -> Any:
             return rsa.RSAPublicNumbers(exponent, _modulus(key)).public_key()
         return serialization.load_der_public_key(key.dump())
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise CannotCompute("key_unusable") from error
+        raise CannotCompute(Sentence.key_unusable) from error
 
 
 def _padding(kind: str, algorithm: algos.SignedDigestAlgorithm) -> Any:
@@ -217,7 +217,7 @@ def _padding(kind: str, algorithm: algos.SignedDigestAlgorithm) -> Any:
     parameters = algorithm["parameters"]
     generation = parameters["mask_gen_algorithm"]
     if generation["algorithm"].native != "mgf1":
-        raise CannotCompute("not_mgf1")
+        raise CannotCompute(Sentence.not_mgf1)
     mask = hash_named(generation["parameters"]["algorithm"].native)
     return padding.PSS(mgf=padding.MGF1(mask), salt_length=int(parameters["salt_length"].native))
 
@@ -227,12 +227,12 @@ def _verify_rsa(key: rsa.RSAPublicKey, pad: Any, signature: bytes, data: bytes, 
     try:
         key.verify(signature.rjust((key.key_size + 7) // 8, b"\0"), data, pad, hashed)
     except ValueError as error:  # a digest longer than the key
-        raise CannotCompute("key_too_short") from error
+        raise CannotCompute(Sentence.key_too_short) from error
 
 
 def _verify_edwards(key: Any, kind: str, signature: bytes, data: bytes, *, is_hashed: bool) -> None:
     if is_hashed or not isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
-        raise CannotCompute("kind_needs_attributes", kind=kind)
+        raise CannotCompute(Sentence.kind_needs_attributes, kind=kind)
     key.verify(signature, data)
 
 

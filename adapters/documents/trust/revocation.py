@@ -20,9 +20,8 @@ from pyhanko_certvalidator.revinfo.validate_ocsp import verify_ocsp_response
 
 from adapters.documents.trust.algorithms import Policy, Validator
 from adapters.documents.trust.evidence import Evidence
-from domain.words.sentences import because
 from models.archive.verdict import Revocation, RevocationStatus
-from models.said import said
+from models.said import Sentence, because
 
 _UNUSABLE = (CRLValidationError, OCSPValidationError, ValidationError, PathError, ValueError, TypeError, KeyError)
 _SECOND = timedelta(seconds=1)
@@ -85,9 +84,9 @@ async def revocation_of(
     if usable:
         last = max(usable, key=lambda each: each.said_at)
         return Revocation(RevocationStatus.GOOD, last.source, last.said_at, last.revoked_at)
-    why = said("no_revocation_data")
+    why = Sentence.no_revocation_data()
     if answers:
-        why = said("old_revocation_data")
+        why = Sentence.old_revocation_data()
     return Revocation(RevocationStatus.UNKNOWN, **because(reason=why))
 
 

@@ -15,18 +15,17 @@ from pyhanko_certvalidator.path import ValidationPath
 from adapters.documents.trust.evidence import Evidence
 from adapters.documents.trust.revocation import Moment, context_at, is_issuer_revoked, revocation_of
 from adapters.documents.trust.trust_lists import Listed, best
-from domain.words.sentences import because
 from models.archive.verdict import Revocation, RevocationStatus, Tier, Wanted
-from models.said import Said, said
+from models.said import Said, Sentence, because
 
-_UNTRUSTED = said("untrusted_root")
+_UNTRUSTED = Sentence.untrusted_root()
 _REASONS = {
     AdESIndeterminate.NO_CERTIFICATE_CHAIN_FOUND: _UNTRUSTED,
-    AdESIndeterminate.OUT_OF_BOUNDS_NO_POE: said("invalid_then"),
-    AdESIndeterminate.EXPIRED: said("expired_then"),
-    AdESIndeterminate.NOT_YET_VALID: said("not_valid_yet"),
-    AdESIndeterminate.CRYPTO_CONSTRAINTS_FAILURE: said("weak_algorithm"),
-    AdESIndeterminate.CHAIN_CONSTRAINTS_FAILURE: said("not_for_this_use"),
+    AdESIndeterminate.OUT_OF_BOUNDS_NO_POE: Sentence.invalid_then(),
+    AdESIndeterminate.EXPIRED: Sentence.expired_then(),
+    AdESIndeterminate.NOT_YET_VALID: Sentence.not_valid_yet(),
+    AdESIndeterminate.CRYPTO_CONSTRAINTS_FAILURE: Sentence.weak_algorithm(),
+    AdESIndeterminate.CHAIN_CONSTRAINTS_FAILURE: Sentence.not_for_this_use(),
 }
 
 
@@ -47,21 +46,22 @@ async def trust_in(status: Any, evidence: Evidence, roots: Sequence[x509.Certifi
         roots: Trusted certificates; None if trust is not judged, since none are configured.
     """
     if roots is None:
-        why = said("no_roots_for_revocation")
-        return Trust(None, said("no_roots"), Revocation(RevocationStatus.UNKNOWN, **because(reason=why)))
+        why = Sentence.no_roots_for_revocation()
+        return Trust(None, Sentence.no_roots(), Revocation(RevocationStatus.UNKNOWN, **because(reason=why)))
     if not status.trusted:
         why = _REASONS.get(status.trust_problem_indic, _UNTRUSTED)
         if not (status.intact and status.valid):
-            why = said("not_valid")
-        return Trust(False, why, Revocation(RevocationStatus.UNKNOWN, **because(reason=said("certificate_untrusted"))))
+            why = Sentence.not_valid()
+        untrusted = because(reason=Sentence.certificate_untrusted())
+        return Trust(False, why, Revocation(RevocationStatus.UNKNOWN, **untrusted))
     try:
         revocation = await revocation_of(status.validation_path, evidence, roots, moment)
         if await is_issuer_revoked(status.validation_path, evidence, roots, moment):
-            return Trust(False, said("issuer_revoked"), revocation)
+            return Trust(False, Sentence.issuer_revoked(), revocation)
     except (MemoryError, RecursionError):
         raise
     except Exception:  # noqa: BLE001 -- an OCSP answer or CRL may be crafted to make asn1crypto raise any exception
-        why = said("revocation_unreadable")
+        why = Sentence.revocation_unreadable()
         revocation = Revocation(RevocationStatus.UNKNOWN, **because(reason=why))
     return _trust(status.validation_path.last, revocation, moment)
 
@@ -94,11 +94,11 @@ async def _leads_to(
 def _trust(certificate: x509.Certificate, revocation: Revocation, moment: Moment) -> Trust:
     if revocation.status is RevocationStatus.REVOKED:
         if revocation.revoked_at and revocation.revoked_at <= moment.at:
-            return Trust(False, said("revoked_before"), revocation)
-        why = said("revoked_unproven")
+            return Trust(False, Sentence.revoked_before(), revocation)
+        why = Sentence.revoked_unproven()
         return Trust(None, why, revocation)
     if not moment.is_proven and certificate.not_valid_after < moment.known:
-        why = said("expired_unproven")
+        why = Sentence.expired_unproven()
         return Trust(None, why, revocation)
     return Trust(True, None, revocation)
 

@@ -15,6 +15,7 @@ from adapters.files.store import store
 from adapters.store import ocfl
 from adapters.store.ocfl import CUTS, DELIVERIES, REQUEST, SKELETON
 from models.errors import Conflict
+from models.said import Sentence
 
 _RECEIPT = "receipt.json"
 _FILES = (SKELETON, CUTS, REQUEST)
@@ -52,7 +53,7 @@ def kept_delivery(reference: str, receipt_id: str) -> KeptDelivery | None:
 
 
 def damaged_delivery(receipt_id: str) -> Conflict:
-    return Conflict(f"the delivery record of receipt {receipt_id} is damaged; send the archive again")
+    return Conflict(Sentence.delivery_damaged(receipt=receipt_id))
 
 
 def delivery_of(path: str) -> str | None:

@@ -31,6 +31,7 @@ from models.messages.event import EventRow
 from models.messages.notification import NotificationAttemptRow, NotificationRow, NotificationState
 from models.runs.receipt import DeliveryRow, ReceiptRow
 from models.runs.run import RunRow
+from models.said import Sentence
 
 Rows = dict[str, list[dict[str, Any]]]
 
@@ -205,7 +206,7 @@ def found_rows(key: str) -> Rows:
     try:
         return parsed(text, key) if text is not None else {}
     except Conflict:
-        log.error("a history is damaged; it is set aside", key=key)
+        log.error("a history is damaged; it is set aside", receipt=key.rpartition("/")[2])
         store().overwrite_bytes(text or b"", f"{key}{PUT_ASIDE}")
         store().remove(key)
         return {}
@@ -219,10 +220,10 @@ def parsed(text: bytes, key: str) -> Rows:
     """
     digest, _, rows_text = text.partition(b"\n")
     if hashlib.sha256(rows_text).hexdigest().encode() != digest:
-        raise Conflict(f"the history {key} is damaged; remove it to continue without its rows")
+        raise Conflict(Sentence.history_damaged(), key=key)
     rows: Rows = json.loads(rows_text)
     if not _is_of(rows, key):
-        raise Conflict(f"the history {key} belongs to another receipt or process; remove it to continue without it")
+        raise Conflict(Sentence.history_of_other(), key=key)
     return rows
 
 

@@ -17,6 +17,7 @@ from adapters.files.store import store
 from adapters.store import ocfl
 from models.archive.verdict import Judgement, Verdict, verdict_as_json
 from models.errors import Conflict
+from models.said import Sentence
 
 log = structlog.get_logger()
 
@@ -41,7 +42,7 @@ def recorded_verdict(text: bytes) -> tuple[Verdict, str | None]:
     try:
         verdict, roots = _VERDICT.validate_json(text), json.loads(text).get("roots")
     except ValidationError as error:
-        raise Conflict("the verdict on a signed document cannot be read") from error
+        raise Conflict(Sentence.verdict_unreadable()) from error
     return verdict, roots if isinstance(roots, str) and _DIGEST.fullmatch(roots) else None
 
 
@@ -104,7 +105,7 @@ def read(object_key: str, path: str) -> Judgement | None:
         judgement = None
     is_whole = hashlib.sha256(text).hexdigest().encode() == digest
     if not judgement or not is_whole or not _is_of(judgement, name[1], int(name[2])):
-        raise Conflict(f"the judgement {key} is damaged, or belongs to another version")
+        raise Conflict(Sentence.judgement_damaged(), key=key)
     return judgement
 
 

@@ -26,6 +26,7 @@ from models.archive.verdict import UNREADABLE, Judgement, Verdict
 from models.archive.warning import ArchiveWarning, WarningCode
 from models.errors import Conflict, Locked, Refused
 from models.payments import PaymentTerms
+from models.said import Sentence
 from models.store.inventory import Inventory
 
 _READ_AHEAD_BYTES = 4 << 20
@@ -268,7 +269,7 @@ class StoredRequest:
         return self._parts[name]
 
     def _gone(self) -> Conflict:
-        return Conflict(f"part of receipt {self.receipt_id} is missing or damaged; send the archive again")
+        return Conflict(Sentence.part_damaged(receipt=self.receipt_id))
 
 
 def stored_request(reference: str, receipt_id: str) -> StoredRequest | None:

@@ -19,6 +19,7 @@ from models.archive.session import LabelRow
 from models.archive.signed_document import SignedDocumentRow
 from models.errors import Conflict
 from models.runs.receipt import DEFAULT_SOURCE, DeliveryRow, Identity, Outcome, VersionRow
+from models.said import Sentence
 
 _REFERENCES_PER_PAGE = 10_000
 
@@ -136,10 +137,7 @@ def _known(session: Session, version: VersionRow) -> VersionRow:
 
 
 def _numbered_otherwise(number: int) -> Conflict:
-    return Conflict(
-        f"version {number} is a different receipt in the database than in the store; rebuild the database with "
-        "`cellar rebuild`"
-    )
+    return Conflict(Sentence.version_differs(number=number))
 
 
 def row_counts(reference: str, tables: Sequence[type[SQLModel]]) -> dict[type[SQLModel], int]:

@@ -155,7 +155,7 @@ def change_items(batch_id: str, positions: Collection[int], before: ItemState, *
         return session.connection().execute(changed).rowcount
 
 
-def end_item(batch_id: str, position: int, state: ItemState, now: datetime, **known: str | None) -> None:
+def end_item(batch_id: str, position: int, state: ItemState, now: datetime, **known: Any) -> None:
     """Record what became of a started item, with what is `known` besides, such as its `cause`."""
     change_items(batch_id, [position], ItemState.STARTED, state=state, ended_at=now, **known)
 

@@ -11,9 +11,11 @@ from sqlmodel import Session, col, func, select, update
 
 from adapters.database.transactions import reading, writing
 from domain.messages.attempts import TRIED_FOR
+from domain.words.catalogue import in_words
 from models.messages.endpoint import EndpointRow
 from models.messages.notification import AttemptTrigger, NotificationRow, NotificationState
 from models.runs.batch import BatchItemRow, BatchRow, ItemState, Skipped
+from models.said import said_by
 
 _PAGE = 1000
 _BECAME = {
@@ -91,23 +93,28 @@ def settle(batch_id: str, now: datetime) -> tuple[int, int]:
     """
     on_way = (col(BatchItemRow.state) == ItemState.STARTED, col(BatchItemRow.batch_id) == batch_id)
     over = (
-        select(BatchItemRow.position, NotificationRow.state, NotificationRow.skipped_why)
+        select(BatchItemRow.position, NotificationRow.state, NotificationRow.skipped_why, NotificationRow.values)
         .join(NotificationRow, col(NotificationRow.message_id) == col(BatchItemRow.subject), isouter=True)
         .where(*on_way, col(NotificationRow.state).is_distinct_from(NotificationState.PENDING))
         .limit(_PAGE)
     )
     with reading() as session:
         started = session.exec(select(func.count()).select_from(BatchItemRow).where(*on_way)).one()
-        ended = [_ended(batch_id, position, state, why, now) for position, state, why in session.exec(over)]
+        ended = [_ended(batch_id, now, *each) for each in session.exec(over)]
     if ended:
         with writing() as session:
             session.execute(update(BatchItemRow), ended)
     return started - len(ended), len(ended)
 
 
-def _ended(batch_id: str, position: int, state: str | None, why: str | None, now: datetime) -> dict[str, Any]:
+def _ended(
+    batch_id: str, now: datetime, position: int, state: str | None, why: str | None, values: dict[str, Any] | None
+) -> dict[str, Any]:
     became = {"state": _BECAME[state] if state else ItemState.SKIPPED, "skipped": None if state else Skipped.GONE}
-    return {"batch_id": batch_id, "position": position, "sentence": why, "ended_at": now} | became
+    told = in_words(sentence=said_by(values or {}, "skipped_why", why)) if why else {}
+    return (
+        {"batch_id": batch_id, "position": position, "sentence": None, "values": None, "ended_at": now} | became | told
+    )
 
 
 def _states_of_free(session: Session, message_ids: Collection[str]) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """What bulk re-runs read: archives by what a plan counts, started archives, and how many hold a place."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,20 +23,21 @@ _NEW_WITHIN = timedelta(minutes=10)
 """An archive that has been on its way for longer waits for a person, and delays no bulk re-run."""
 _HOLDS_PLACE_FOR = timedelta(minutes=5)
 _HOLDS_PLACE_AT_MOST = timedelta(hours=1)
+_SENTENCE = col(ArchiveRow.cause_values)["sentence"].as_string()
 _IS_ARCHIVE = col(BatchItemRow.receipt_id).is_not(None)
 """A started item of a bulk re-run has the receipt of its run. Messages have none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Archives with the same state, cause and template, and how many they are."""
+    """Archives with the same state, cause and template, and how many they are. `sentence`: of one of them, by code."""
 
     state: str
     cause_code: str | None
     cause_task: str | None
-    sentence: str | None
     template_id: str | None
     archives: int
+    sentence: dict[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +62,14 @@ def groups(conditions: Sequence[ColumnElement[bool]]) -> list[Group]:
     """Count archives by state, cause and template, the most frequent first. One pass over the archives."""
     keys = [ArchiveRow.state, ArchiveRow.cause_code, ArchiveRow.cause_task, ArchiveRow.template_id]
     count = func.count()
-    counted: Any = select(*keys, func.min(ArchiveRow.cause_sentence), count)  # type: ignore[call-overload]
+    counted: Any = select(*keys, func.min(_SENTENCE), count)  # type: ignore[call-overload]
     counted = counted.where(*conditions).group_by(*keys)
     with reading() as session:
         found = session.connection().execute(counted.order_by(count.desc())).all()
-    return [Group(state, code, task, sentence, template, n) for state, code, task, template, sentence, n in found]
+    return [
+        Group(state, code, task, template, n, json.loads(said) if said else None)
+        for state, code, task, template, said, n in found
+    ]
 
 
 def undelivered(conditions: Sequence[ColumnElement[bool]]) -> int:

@@ -26,11 +26,11 @@ from models.messages.notification import (
     NotificationState,
     Stage,
 )
-from models.said import Said, said
+from models.said import Said, Sentence
 
 _MOST_MESSAGES_WITH_LONG_ANSWERS = 20
 _LENGTH_OF_OTHER_ANSWERS = 200
-_GONE = said("endpoint_gone")
+_GONE = Sentence.endpoint_gone()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,10 @@ from domain.words.catalogue import in_words, word
 from models.messages.endpoint import EndpointRow
 from models.messages.event import EventRow
 from models.messages.notification import AttemptTrigger, NotificationRow, NotificationState
-from models.said import Said, moment, said, said_by
+from models.said import Said, Sentence, moment, said_by
 
-EXPIRED = said("not_confirmed_in_time")
-UNDER_WAY = said("attempt_under_way")
+EXPIRED = Sentence.not_confirmed_in_time()
+UNDER_WAY = Sentence.attempt_under_way()
 _CLAIMED_FOR = timedelta(seconds=25)
 """Longer than an attempt takes. After that, the process that makes it is gone. It is no lease: nobody renews it."""
 _PAGE_CLAIMED_FOR = timedelta(seconds=120)
@@ -60,7 +60,7 @@ def take(message_id: str, now: datetime, trigger: AttemptTrigger, *, unless_paus
         if unless_paused and endpoint.failing_since and endpoint.paused_until:
             endpoint.paused_until = now + _PROBED_FOR
         if unless_paused and free_at - now > _RESERVED_FOR:
-            return said("rate_used_up")
+            return Sentence.rate_used_up()
         (starts_at,) = _reserved(endpoint, 1, now)
         message.claimed_until = starts_at + _CLAIMED_FOR
         return Taken(message, endpoint, _bodies(session, [message]).get(message.event_id), starts_at, now)
@@ -78,7 +78,7 @@ def take_due(endpoint_name: str, now: datetime, limit: int) -> list[Taken]:
     with writing() as session:
         endpoint = session.get(EndpointRow, endpoint_name, with_for_update=True)
         if not endpoint:  # an earlier build planned them, and the settings no longer name the URL
-            empty_queue(session, endpoint_name, said("endpoint_removed"))
+            empty_queue(session, endpoint_name, Sentence.endpoint_removed())
             return []
         if _has_left(session, endpoint, now) or _why_paused(endpoint, now):
             return []
@@ -202,22 +202,22 @@ def _why_not(
     session: Session, message: NotificationRow, endpoint: EndpointRow, trigger: AttemptTrigger, now: datetime
 ) -> Said | None:
     if message.state == NotificationState.DELIVERED and trigger is not AttemptTrigger.FORCED:
-        return said("delivered_already")
+        return Sentence.delivered_already()
     if _has_left(session, endpoint, now):
-        return said("endpoint_left")
+        return Sentence.endpoint_left()
     if message.state == NotificationState.SKIPPED and trigger is AttemptTrigger.AUTOMATIC:
-        return why_not(message) or said("message_is_skipped")
+        return why_not(message) or Sentence.message_is_skipped()
     return UNDER_WAY if message.claimed_until and message.claimed_until > now else None
 
 
 def _has_left(session: Session, endpoint: EndpointRow, now: datetime) -> bool:
     """Return whether an endpoint receives nothing any longer. Its queue is empty then."""
     if endpoint.removed_at:
-        empty_queue(session, endpoint.name, said("endpoint_removed"))
+        empty_queue(session, endpoint.name, Sentence.endpoint_removed())
         return True
     if not endpoint.disabled_at and is_given_up(health_of(endpoint), now):
         since = f"{endpoint.failing_since:%Y-%m-%d %H:%M} UTC"
-        disable_by_itself(session, endpoint, now, said("nothing_confirmed_since", since=since))
+        disable_by_itself(session, endpoint, now, Sentence.nothing_confirmed_since(since=since))
     elif endpoint.disabled_at:
         empty_queue(session, endpoint.name, why_disabled(endpoint))
     return endpoint.disabled_at is not None
@@ -225,7 +225,7 @@ def _has_left(session: Session, endpoint: EndpointRow, now: datetime) -> bool:
 
 def _why_paused(endpoint: EndpointRow, now: datetime) -> Said | None:
     if endpoint.failing_since and endpoint.paused_until and endpoint.paused_until > now:
-        return said("endpoint_fails_until", at=moment(endpoint.paused_until))
+        return Sentence.endpoint_fails_until(at=moment(endpoint.paused_until))
     return None
 
 

@@ -119,6 +119,7 @@ def cause_columns(cause: Cause, attempt: int, since: datetime) -> CauseColumns:
         cause_task=cause.task,
         cause_error=cause.error_class,
         cause_sentence=cause.sentence,
+        cause_values=cause.values,
         cause_attempt=attempt,
         cause_since=since,
     )
@@ -147,7 +148,7 @@ def set_state_within(
 def _open_run_failed(session: Session, reference: str, cause: CauseColumns, now: datetime) -> None:
     """Record that the last run of a complete archive failed: the archive stays complete, and may be damaged now."""
     before = session.get(ConditionRow, (Subject.ARCHIVE, reference, ConditionCode.RUN_FAILED))
-    values = {"cause": cause.cause_code, "task": cause.cause_task, "sentence": cause.cause_sentence}
+    values = {"cause": cause.cause_code, "task": cause.cause_task, **(cause.cause_values or {})}
     found = Found(before.count + 1 if before else 1, values)
     conditions.set_within(session, Subject.ARCHIVE, reference, {ConditionCode.RUN_FAILED: found}, now)
 

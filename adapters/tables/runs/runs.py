@@ -17,7 +17,7 @@ from models.runs.cause import Cause, FailedReceipt, WaitingRow
 from models.runs.receipt import DeliveryRow, ReceiptRow
 from models.runs.run import RunRow, RunState
 
-_OF_AN_UNSEEN_END = {"state", "ended_at", "cause_code", "cause_error", "cause_sentence"}
+_OF_AN_UNSEEN_END = {"state", "ended_at", "cause_code", "cause_error", "cause_sentence", "cause_values"}
 
 
 def begin(run: RunRow) -> None:
@@ -126,7 +126,7 @@ def columns_of_end(state: RunState, now: datetime, cause: Cause | None) -> dict[
     values: dict[str, Any] = {"state": state, "ended_at": now}
     if cause:
         values |= {"failed_task": cause.task, "cause_code": cause.code}
-        values |= {"cause_error": cause.error_class, "cause_sentence": cause.sentence}
+        values |= {"cause_error": cause.error_class, "cause_sentence": cause.sentence, "cause_values": cause.values}
     return values
 
 
@@ -239,7 +239,7 @@ def _failures(session: Session, receipts: list[ReceiptRow]) -> Iterator[FailedRe
         if each.state != State.FAILED or each.cause_code is None or each.cause_since is None:
             continue
         its = select(RunRow.flow_run_id).where(RunRow.receipt_id == each.receipt_id)
-        cause = Cause(each.cause_code, each.cause_task, each.cause_error or "", each.cause_sentence or "")
+        cause = Cause(each.cause_code, each.cause_task, each.cause_error or "", each.told())
         yield FailedReceipt(
             each.reference,
             each.receipt_id,

@@ -8,7 +8,7 @@ from api.console.frame.forms import Posted
 from api.console.frame.rendering import render
 from api.console.frame.visits import Person, recorded
 from api.console.pages.lists import asked, listed
-from domain.batches import duration_text
+from domain.batches import WORDS
 from models.errors import Refused
 from models.runs.batch import BatchAction, ItemState
 from models.views.batch import ItemQuery
@@ -30,14 +30,8 @@ def read(request: Request, batch_id: str, _person: Person) -> Response:
     if query is None:
         raise Refused("BAD_PARAMETER", "expected a state of items, and the place where the page begins")
     found = batches.record(batch_id, query)
-    return render(
-        request,
-        "batches/batch.html",
-        found=found,
-        query=query,
-        states=tuple(ItemState),
-        duration=None if found.plan.seconds is None else duration_text(found.plan.seconds),
-    )
+    sentences = WORDS[found.kind].sentences(found.plan)
+    return render(request, "batches/batch.html", found=found, query=query, states=tuple(ItemState), sentences=sentences)
 
 
 @router.post("/bulk/{batch_id}/{action}")

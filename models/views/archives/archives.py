@@ -67,13 +67,14 @@ class ArchiveQuery(PageQuery, ArchiveFilter):
 
 class CauseView(BaseModel):
     """Why an archive failed or waits. `task`: null before the first task. `since`: the time of the failure, or the time
-    since when the archive waits.
+    since when the archive waits. `values` say by code what the sentence says in English.
     """
 
     code: str
     task: str | None
     error_class: str
     sentence: str
+    values: dict[str, Any]
     attempt: int
     since: datetime
 
@@ -83,14 +84,15 @@ class CauseView(BaseModel):
         if found.cause_code is None or found.cause_error is None or found.cause_sentence is None:
             return None
         members = {name.removeprefix("cause_"): getattr(found, name) for name in CauseColumns.model_fields}
-        return cls.model_validate(members | {"error_class": found.cause_error})
+        told = {"sentence": found.told().as_json()}
+        return cls.model_validate(members | {"error_class": found.cause_error, "values": told})
 
 
 class ConditionView(BaseModel):
     """What is wrong now with an archive, although it may be complete. `count`: findings, or failed runs in a row.
 
-    `values`: of `RUN_FAILED` the `cause`, `task` and `sentence`; of all others the first `files`, and whether a `quick`
-    check found it.
+    `values`: of `RUN_FAILED` the `cause`, the `task` and, by code, the `sentence`; of all others the first `files`, and
+    whether a `quick` check found it.
     """
 
     code: ConditionCode

@@ -239,8 +239,9 @@ def test_existing_file_that_cannot_be_read_is_unreadable(folder: Path, storage: 
 
     for each in (storage, Folder(folder, follows_links=True)):
         for name in [path.name for path in folder.iterdir()]:
-            with pytest.raises(Unreadable):
+            with pytest.raises(Unreadable) as found:
                 each.read_bytes(name)
+            assert (name in str(found.value), name in found.value.in_full()) == (False, True)
             with pytest.raises(Unreadable):
                 list(each.chunks(name))
             with pytest.raises(Unreadable), each.opened(name) as stream:

@@ -13,6 +13,7 @@ from adapters.tables import conditions
 from adapters.tables.conditions import Found
 from adapters.tables.open_conditions import every_label, open_conditions
 from adapters.tables.runs import receipts
+from domain.words.catalogue import in_words
 from models.archive.archive import State
 from models.completeness.processes import MissingProcessRow
 from models.discrepancies import DiscrepancyRow
@@ -20,6 +21,7 @@ from models.messages.endpoint import EndpointRow
 from models.messages.notification import NotificationRow
 from models.runs.cause import Cause, WaitingRow
 from models.runs.receipt import RefusedRow
+from models.said import Sentence, verbatim
 from models.store.condition import ConditionCode, DerivedCode, Subject
 from services.views.troubles import failures
 from tests.records import NOON, digest, registered
@@ -34,7 +36,7 @@ def put(*rows: SQLModel) -> None:
 
 
 def failed(reference: str, code: str, task: str | None, sentence: str, *, minute: int, source: str = "default") -> None:
-    cause = Cause(code, task, "Transient", sentence)
+    cause = Cause(code, task, "Transient", verbatim(sentence))
     receipts.set_failed(registered(reference, reference, source=source), cause, AT[minute])
 
 
@@ -80,7 +82,14 @@ def runs_failed() -> None:
     registered("two", "two", source="retail")
     with writing() as session:
         for each in ("one", "two"):
-            _condition(session, ConditionCode.RUN_FAILED, each, cause="CONFLICT", task=None, sentence="two records")
+            _condition(
+                session,
+                ConditionCode.RUN_FAILED,
+                each,
+                cause="CONFLICT",
+                task=None,
+                sentence=verbatim("two records").as_json(),
+            )
 
 
 def damage() -> None:
@@ -116,7 +125,7 @@ def discrepancies() -> None:
 
 def endpoints() -> None:
     put(endpoint("fails", failing_since=AT[1]), endpoint("well"), endpoint("gone", failing_since=NOON, removed_at=NOON))
-    put(endpoint("off", failing_since=NOON, disabled_at=AT[2], disabled_why="410"))
+    put(endpoint("off", failing_since=NOON, disabled_at=AT[2], **in_words(disabled_why=Sentence.endpoint_gone())))
     put(message("p", "fails", "pending"), message("q", "well", "pending"), message("d", "fails", "delivered"))
     put(message("x", "fails", "dead", 1), message("y", "fails", "dead", 2), message("z", "gone", "dead"))
 
@@ -127,14 +136,43 @@ CASES: dict[str, tuple[Callable[[], None], list[Line]]] = {
     "archives": (
         archives_failed,
         [
-            (ARCHIVE, "archive", STORE_AWAY, 2, 2, AT[1], AT[3], {"task": "persist-files", "sentence": STORE}),
-            (ARCHIVE, "archive", STORE_AWAY, 1, 1, AT[2], AT[2], {"task": "load-metadata", "sentence": "another task"}),
+            (
+                ARCHIVE,
+                "archive",
+                STORE_AWAY,
+                2,
+                2,
+                AT[1],
+                AT[3],
+                {"task": "persist-files", "sentence": verbatim(STORE).as_json()},
+            ),
+            (
+                ARCHIVE,
+                "archive",
+                STORE_AWAY,
+                1,
+                1,
+                AT[2],
+                AT[2],
+                {"task": "load-metadata", "sentence": verbatim("another task").as_json()},
+            ),
             (ARCHIVE, "archive", "UNKNOWN", 1, 1, AT[5], AT[5], {"task": None, "sentence": None}),
         ],
     ),
     "runs": (
         runs_failed,
-        [("RUN_FAILED", "archive", "CONFLICT", 2, 4, NOON, NOON, {"task": None, "sentence": "two records"})],
+        [
+            (
+                "RUN_FAILED",
+                "archive",
+                "CONFLICT",
+                2,
+                4,
+                NOON,
+                NOON,
+                {"task": None, "sentence": verbatim("two records").as_json()},
+            )
+        ],
     ),
     "damage": (
         damage,
@@ -160,7 +198,7 @@ CASES: dict[str, tuple[Callable[[], None], list[Line]]] = {
         endpoints,
         [
             ("ENDPOINT_FAILING", "endpoint", "fails", 1, 1, AT[1], AT[1], {}),
-            ("ENDPOINT_DISABLED", "endpoint", "off", 1, 1, AT[2], AT[2], {"why": "410"}),
+            ("ENDPOINT_DISABLED", "endpoint", "off", 1, 1, AT[2], AT[2], {"why": Sentence.endpoint_gone().as_json()}),
             ("MESSAGES_DEAD", "message", "fails", 2, 2, AT[1], AT[2], {}),
         ],
     ),

@@ -11,6 +11,7 @@ import pytest
 from adapters.inbox import inbox, quarantine
 from adapters.inbox.records import body_name
 from adapters.tables.runs import receipts, refused
+from api.console.words.values import isolated
 from models.runs.receipt import RefusedDelivery
 from services.views import archive_view
 from tests.api.conftest import TOKEN
@@ -148,7 +149,7 @@ def test_failures_of_a_cause_are_planned_confirmed_paused_resumed_and_aborted(tr
     planned = act(troubled, "/console/failed/plan", cause="STORE_AWAY")
     path = planned.url.path
 
-    assert "2 archives would be run again" in planned.text
+    assert f"data, payments and notifications: {isolated('2')}." in planned.text
     assert "Pause" in act(troubled, f"{path}/confirm").text
     assert "Resume" in act(troubled, f"{path}/pause").text
     assert "Pause" in act(troubled, f"{path}/resume").text

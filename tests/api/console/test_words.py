@@ -12,7 +12,7 @@ from api.console.pages.lists import asked
 from api.console.words import formats, languages, telling, values
 from domain.words.parts import PARTS
 from models.errors import System
-from models.said import said, verbatim
+from models.said import Sentence, verbatim
 from models.views.archives.archives import ArchiveQuery
 from services.health.systems import system_probes
 
@@ -114,7 +114,7 @@ def test_text_of_an_earlier_build_is_looked_up_whole() -> None:
 @given(st.text())
 def test_value_within_a_sentence_is_shown_as_text(text: str) -> None:
     with languages.speaking("he"):
-        shown = str(telling.told(said("endpoint_disabled", why=verbatim(text)).as_json()))
+        shown = str(telling.told(Sentence.endpoint_disabled(why=verbatim(text)).as_json()))
 
     inner = shown.removeprefix("<bdi>").removesuffix("</bdi>").replace("\u2068", "").replace("\u2069", "")
     assert "<" not in inner

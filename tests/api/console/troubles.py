@@ -16,6 +16,7 @@ from models.messages.notification import NotificationAttemptRow, NotificationRow
 from models.runs.cause import WaitingRow
 from models.runs.receipt import RefusedRow
 from models.runs.run import RunRow
+from models.said import verbatim
 from models.store.condition import ConditionCode, Subject
 from models.views.messages.endpoints import NewEndpoint
 from services.messages import endpoints
@@ -63,7 +64,9 @@ def fill_with_troubles() -> None:
         ]
     )
     found = {
-        ConditionCode.RUN_FAILED: Found(1, {"cause": "CONFLICT", "task": "persist-files", "sentence": HOSTILE}),
+        ConditionCode.RUN_FAILED: Found(
+            1, {"cause": "CONFLICT", "task": "persist-files", "sentence": verbatim(HOSTILE).as_json()}
+        ),
         ConditionCode.FILE_DAMAGED: Found(2, {"files": [DAMAGED], "quick": False}),
     }
     with writing() as session:

@@ -11,6 +11,8 @@ import pytest
 
 from adapters.files.store import store
 from adapters.store import ocfl
+from adapters.words.languages import worded
+from models.said import said_of
 from models.views.archives.archives import ArchiveView
 from models.views.archives.payments import PaymentView
 from tests.api.conftest import (
@@ -44,8 +46,9 @@ def path_of(reference: str, rest: str = "") -> str:
 def assert_error(answer: httpx.Response, status: int, code: str) -> None:
     assert answer.status_code == status, answer.text
     error = answer.json()["error"]
-    assert set(error) == {"code", "where", "detail"}
+    assert set(error) == {"code", "where", "detail", "values"}
     assert (error["code"], bool(error["detail"])) == (code, True)
+    assert worded(said_of(error["values"]["detail"])) == error["detail"]
 
 
 class TestOneArchive:

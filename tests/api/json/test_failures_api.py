@@ -8,6 +8,7 @@ from sqlmodel import SQLModel, delete
 from adapters.database.transactions import writing
 from adapters.tables.runs import receipts
 from models.runs.cause import Cause
+from models.said import verbatim
 from tests.api.conftest import Library
 from tests.api.json.test_archives_api import assert_error
 from tests.installations import installed
@@ -17,7 +18,9 @@ from tests.records import NOON, registered
 @pytest.fixture(autouse=True)
 def _a_failed_archive(library: Library) -> Iterator[None]:
     with installed(library.folder, **library.settings):
-        receipts.set_failed(registered("f", "f"), Cause("CONFLICT", "load-metadata", "Conflict", "two records"), NOON)
+        receipts.set_failed(
+            registered("f", "f"), Cause("CONFLICT", "load-metadata", "Conflict", verbatim("two records")), NOON
+        )
     yield
     tables = SQLModel.metadata.tables
     with installed(library.folder, **library.settings), writing() as session:
@@ -36,6 +39,7 @@ def test_failed_archives_are_grouped_by_cause_for_readers_alone(library: Library
             "code": "CONFLICT",
             "task": "load-metadata",
             "sentence": "two records",
+            "values": {"sentence": {"code": "text", "values": {"text": "two records"}}},
             "archives": 1,
             "first_at": "2026-01-01T12:00:00Z",
             "last_at": "2026-01-01T12:00:00Z",

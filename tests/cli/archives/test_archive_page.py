@@ -34,6 +34,7 @@ CAUSE = CauseView(
     task="persist-files",
     error_class="Transient",
     sentence="the store does not take a file: Read-only file system; mount the store so that cellar may write to it",
+    values={},
     attempt=3,
     since=NOON,
 )

@@ -10,6 +10,7 @@ from adapters.tables.runs import receipts, runs
 from cli.operation.failures import FailuresAndConditions, print_failures
 from models.errors import System
 from models.runs.cause import Cause
+from models.said import verbatim
 from models.store.condition import DerivedCode, Severity, Subject
 from models.views.troubles import ConditionGroup, FailureGroup
 from tests.cli.conftest import Cellar
@@ -31,7 +32,13 @@ def printed(found: FailuresAndConditions) -> str:
 
 def test_each_cause_has_its_count_its_sentence_and_the_commands_that_list_and_re_run_its_archives() -> None:
     group = FailureGroup(
-        code="STORE_AWAY", task="persist-files", sentence=SENTENCE, archives=97, first_at=AT[1], last_at=AT[9]
+        code="STORE_AWAY",
+        task="persist-files",
+        sentence=SENTENCE,
+        values={},
+        archives=97,
+        first_at=AT[1],
+        last_at=AT[9],
     )
     waits = ConditionGroup(
         code=DerivedCode.SYSTEM_AWAY,
@@ -60,7 +67,7 @@ def test_each_cause_has_its_count_its_sentence_and_the_commands_that_list_and_re
 
 @pytest.mark.parametrize("code", ["BODY_DAMAGED", "BODY_MISSING", "NOT_REPAIRABLE", "NOT_JSON"])
 def test_re_run_is_not_offered_where_it_would_meet_the_same_body_again(code: str) -> None:
-    found = FailureGroup(code=code, task=None, sentence="", archives=1, first_at=NOON, last_at=NOON)
+    found = FailureGroup(code=code, task=None, sentence="", values={}, archives=1, first_at=NOON, last_at=NOON)
 
     assert "cellar rerun" not in printed(FailuresAndConditions(items=[found], conditions=[]))
 
@@ -71,11 +78,15 @@ def test_without_a_failure_the_command_says_so() -> None:
 
 @pytest.mark.usefixtures("sqlite_installation")
 def test_failures_and_waits_are_json_for_scripts(cellar: Cellar) -> None:
-    receipts.set_failed(registered("a", "a"), Cause("CONFLICT", "load-metadata", "Conflict", "two records"), NOON)
+    receipts.set_failed(
+        registered("a", "a"), Cause("CONFLICT", "load-metadata", "Conflict", verbatim("two records")), NOON
+    )
     waiting = registered("b", "b")
     begun = run_row("run", waiting, reference="b")
     runs.begin(begun)
-    runs.wait("run", 1, System.STORE, NOON, Cause("STORE_AWAY", "persist-files", "Transient", "the store is away"))
+    runs.wait(
+        "run", 1, System.STORE, NOON, Cause("STORE_AWAY", "persist-files", "Transient", verbatim("the store is away"))
+    )
 
     found = json.loads(cellar("failures", "--json").output)
 

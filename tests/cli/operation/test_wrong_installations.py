@@ -14,6 +14,7 @@ from adapters.database.migration import migrate
 from adapters.store import seals
 from adapters.tables.runs import receipts
 from models.runs.cause import Cause
+from models.said import verbatim
 from tests.cli.conftest import Cellar, Ended
 from tests.installations import archived, deployed, installed, store_that_does_not_answer
 from tests.records import NOON, registered
@@ -167,7 +168,7 @@ def test_another_program_at_the_address_of_prefect_is_one_fault(cellar: Cellar, 
 
 def test_failed_archive_makes_the_status_1(cellar: Cellar, folder: Path) -> None:
     with installed(folder):
-        receipts.set_failed(registered(), Cause("CONFLICT", "load-metadata", "Conflict", "two records"), NOON)
+        receipts.set_failed(registered(), Cause("CONFLICT", "load-metadata", "Conflict", verbatim("two records")), NOON)
         ended, found = cellar("status"), json.loads(cellar("status", "--json").output)
 
     assert (ended.status, found["is_well"]) == (1, False)

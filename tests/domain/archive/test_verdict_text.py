@@ -13,7 +13,6 @@ from domain.archive.verdict_text import (
     signature_texts,
 )
 from domain.words.catalogue import word
-from domain.words.sentences import because
 from models.archive.verdict import (
     UNREADABLE,
     FieldChange,
@@ -28,7 +27,7 @@ from models.archive.verdict import (
     TimeSource,
     Verdict,
 )
-from models.said import said
+from models.said import Sentence, because
 from tests.domain.archive.test_signed_document import SIGNATURE, SOUND
 
 
@@ -84,7 +83,7 @@ def test_change_text_says_whether_the_signature_permits_it(
 
 
 def test_reason_completes_the_outcome() -> None:
-    text = document(replace(UNREADABLE, **because(reason=said("password_needed"))))["outcome"]
+    text = document(replace(UNREADABLE, **because(reason=Sentence.password_needed())))["outcome"]
 
     assert text is not None
     assert text.endswith("cannot be judged, because it opens with a password only.")
@@ -180,7 +179,7 @@ def test_revocation_text_names_its_source(revocation: Revocation, text: str) -> 
 
 
 def test_trust_text_gives_the_reason() -> None:
-    signature = replace(SIGNATURE, trusted=False, **because(trust_reason=said("revoked_before")))
+    signature = replace(SIGNATURE, trusted=False, **because(trust_reason=Sentence.revoked_before()))
     verdict = replace(SOUND, trusted=False, signatures=(signature,))
 
     assert document(verdict)["trusted"] == "no: its certificate was revoked before it signed"

@@ -22,6 +22,7 @@ from models.messages.bodies import BODIES, MOST_BYTES
 from models.messages.event import EventType, TurnedAway
 from models.runs.cause import Cause, FailedReceipt
 from models.runs.receipt import RefusedDelivery, VersionRow
+from models.said import verbatim
 from models.views.archives.payments import ListedDiscrepancy
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -79,7 +80,9 @@ CHANGES = [
     Difference(DifferenceKind.PAYMENT, "t", Change.ADDED, {}, ()),
 ]
 REFUSED = RefusedDelivery("d", A, NOON, 1, "TRUNCATED", "", "the body ends", "r-1", 4711)
-FAILURE = FailedReceipt("תהליך 1", A, NOON, Cause("NOT_READ_BACK", "reconcile-payments", "Conflict", "why"), 2, "f-1")
+FAILURE = FailedReceipt(
+    "תהליך 1", A, NOON, Cause("NOT_READ_BACK", "reconcile-payments", "Conflict", verbatim("why")), 2, "f-1"
+)
 FOUND = {"code": "AMOUNT_MISMATCH", "transaction_id": "t", "expected": "21.00 ILS", "found": "25.00 ILS"}
 CASES: dict[EventType, tuple[bytes, dict[str, Any]]] = {
     EventType.ARCHIVE_COMPLETED: (
@@ -263,7 +266,7 @@ def test_no_body_is_larger_than_20_kb_and_each_fits_its_model(reference: str, lo
     differences = [Difference(kind, long, change, {}, ()) for kind in DifferenceKind for change in Change]
     lost = missing(NOON)
     lost.reference, lost.process_number, lost.transaction_number = reference, 10**18, 10**18
-    failed = FailedReceipt(reference, A, NOON, Cause("C" * 64, "t" * 64, "E", long), 10**9, "f" * 36)
+    failed = FailedReceipt(reference, A, NOON, Cause("C" * 64, "t" * 64, "E", verbatim(long)), 10**9, "f" * 36)
     worse = [JudgedChange(reference, 10**9, "fields_changed, not trusted", "unreadable", True)] * 500
     of_all = listed(found, reference).model_copy(update={"sentence": found.expected + found.found})
     made = {

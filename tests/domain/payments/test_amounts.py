@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.payments.amounts import (
-    AmountFault,
     Amounts,
     Instalments,
     amounts_of,
@@ -18,6 +17,7 @@ from domain.payments.amounts import (
     minor_units,
 )
 from models.payments import Attempt
+from models.said import Sentence
 from tests.domain.payloads import IN_MAJOR_UNITS, TERMS
 
 ATTEMPT = Attempt("t", "s", "charge", "success", Decimal(2100), "ILS", Decimal(2100), None, None, None)
@@ -30,12 +30,12 @@ ATTEMPT = Attempt("t", "s", "charge", "success", Decimal(2100), "ILS", Decimal(2
         ({"amount": Decimal("2100.0")}, Amounts(2100, 2100, 2, None)),
         ({"amount": Decimal(-5), "type": "refund"}, Amounts(-5, 2100, 2, None)),
         ({"amount": Decimal(0), "type": "verify_credit_card"}, Amounts(0, 2100, 2, None)),
-        ({"amount": Decimal(0)}, Amounts(None, 2100, 2, "not_positive")),
+        ({"amount": Decimal(0)}, Amounts(None, 2100, 2, Sentence.not_positive)),
         ({"amount": Decimal(0), "status": "failure"}, Amounts(0, 2100, 2, None)),
-        ({"amount": None}, Amounts(None, 2100, 2, "not_a_number")),
+        ({"amount": None}, Amounts(None, 2100, 2, Sentence.not_a_number)),
         ({"currency": None}, Amounts(None, 2100, None, None)),
-        ({"currency": None, "amount": Decimal("21.5")}, Amounts(None, 2100, None, "fraction_of_amount")),
-        ({"currency": None, "amount": Decimal(-1)}, Amounts(None, 2100, None, "not_positive")),
+        ({"currency": None, "amount": Decimal("21.5")}, Amounts(None, 2100, None, Sentence.fraction_of_amount)),
+        ({"currency": None, "amount": Decimal(-1)}, Amounts(None, 2100, None, Sentence.not_positive)),
         ({"provider_total": Decimal("0.5")}, Amounts(2100, None, 2, None)),
     ],
 )
@@ -56,14 +56,14 @@ def test_amount_with_a_fraction_of_a_minor_unit_is_none() -> None:
         ("21.5", None),  # whole minor units in some currencies only
         ("0.5", None),
         ("9223372036854775807.5", None),
-        ("9223372036854775808", "fraction_of_amount"),
-        ("1e400", "fraction_of_amount"),
-        ("-0.5", "not_positive"),
-        ("0", "not_positive"),
+        ("9223372036854775808", Sentence.fraction_of_amount),
+        ("1e400", Sentence.fraction_of_amount),
+        ("-0.5", Sentence.not_positive),
+        ("0", Sentence.not_positive),
     ],
 )
 def test_major_amount_of_unknown_currency_has_only_faults_common_to_all_currencies(
-    amount: str, fault: AmountFault | None
+    amount: str, fault: Sentence | None
 ) -> None:
     attempt = replace(ATTEMPT, currency="NIS", amount=Decimal(amount))
 
@@ -117,7 +117,7 @@ def test_instalments_are_compared_with_the_amount_without_a_provider_total() -> 
     )
 
     assert instalments_of(attempt, amounts_of(attempt, TERMS)).count == 3
-    assert instalments_of(attempt, Amounts(None, None, 2, "not_a_number")).sums_minor == ()
+    assert instalments_of(attempt, Amounts(None, None, 2, Sentence.not_a_number)).sums_minor == ()
 
 
 def test_payment_of_zero_has_no_instalments() -> None:

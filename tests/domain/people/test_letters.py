@@ -4,19 +4,21 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from adapters.words.languages import texts
+from adapters.words.languages import texts, worded
 from domain.people.letters import Places, counts_text, ended_text, missing_text, trial_text, words
 from domain.people.notices import Word, opened
 from domain.words.wording import LANGUAGES, Language
 from models.people import Notice, NoticeKind, Sighting
+from models.said import Sentence, verbatim
 from models.store.condition import ConditionCode
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+LATER = NOON + timedelta(hours=2)
 PLACES = Places("https://cellar.example", "https://prefect.example")
 
 
 def notice(kind: NoticeKind, key: str = "", count: int = 12, detail: str = "") -> Notice:
-    seen = Sighting(kind, key, count, NOON, NOON + timedelta(hours=2), detail)
+    seen = Sighting(kind, key, count, NOON, LATER, verbatim(detail) if detail else None)
     return opened(seen, "n").model_copy(update={"most": 500})
 
 
@@ -57,11 +59,12 @@ def test_end_says_how_long_and_how_many() -> None:
 def test_deadlines_say_how_many_are_deleted_within_which_hours() -> None:
     deadlines = [NOON + timedelta(hours=hours) for hours in (1.5, 11, 23, 24)]
 
-    assert missing_text(deadlines, NOON) == (
-        "To be deleted: 1 within 2 h, 2 within 12 h, 4 within 24 h; the first in 90 min, at 2026-01-01 13:30 UTC."
+    assert worded(missing_text(deadlines, NOON)) == (
+        "To be deleted: 1 within 2 h; 2 within 12 h; 4 within 24 h; the first in 90 min, at 2026-01-01 13:30 UTC."
     )
-    assert ended_text(5, 1, 0) == "5 were archived, 1 was deleted by Cellosign."
-    assert ended_text(0, 0, 0) == ""
+    assert (ended := ended_text(5, 1, 0))
+    assert worded(ended) == "archived: 5; deleted by Cellosign: 1."
+    assert ended_text(0, 0, 0) is None
 
 
 def test_condition_without_a_letter_of_its_own_says_what_it_means_and_what_to_do() -> None:
@@ -79,11 +82,12 @@ def test_refusals_say_their_codes() -> None:
 
 
 def test_letter_speaks_hebrew_where_it_is_asked_to() -> None:
-    failed = notice(NoticeKind.ARCHIVES_FAILED, "NO_MEMBER", 2, "sessions[0]: expected an id")
+    why = Sentence.file_unreadable(reason="EIO")
+    failed = opened(Sighting(NoticeKind.ARCHIVES_FAILED, "STORE_UNREADABLE", 2, NOON, LATER, why), "n")
 
     assert said(failed, language="he")[:3] == [
-        "cellar: שני תיקים נכשלו (NO_MEMBER)",
-        "sessions[0]: expected an id",
+        "cellar: שני תיקים נכשלו (STORE_UNREADABLE)",
+        "אי אפשר לקרוא קובץ: EIO",
         "מאז 2026-01-01 12:00 UTC, האחרון ב-2026-01-01 14:00 UTC.",
     ]
 

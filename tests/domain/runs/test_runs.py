@@ -42,7 +42,7 @@ def test_unexpected_error_shows_its_class_and_not_its_message() -> None:
 def test_failures_of_different_archives_in_one_store_have_the_same_sentence() -> None:
     errors = [Unreadable(f"archives/{name}", "EIO") for name in "ab"]
 
-    assert len({cause_of(each, "load-metadata") for each in errors}) == 1
+    assert len({cause_of(each, "load-metadata").sentence for each in errors}) == 1
 
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

@@ -11,6 +11,7 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 
 from adapters.settings.settings import Settings
+from adapters.store.objects import history
 from flows.execution.record import Progress, Run, recorded
 from flows.execution.results import RESULTS
 from flows.execution.tasks import RETRIED, attempt_at
@@ -27,25 +28,27 @@ VALUE = "4580458045804580"
 
 @task(name="persist-files", **RETRIED)
 @attempt_at("persist-files")
-async def _fails() -> None:
+async def _fails(with_key: bool) -> None:
+    if with_key:
+        history.parsed(b"damaged", f"archives/{VALUE}/history.json")
     raise KeyError(VALUE)
 
 
 @flow(name="fails", result_storage=RESULTS, persist_result=False)
-async def _failing(receipt_id: str) -> State[Any] | None:
+async def _failing(receipt_id: str, with_key: bool) -> State[Any] | None:
     async def begun() -> Run:
         return Run(flow_run.id, 1, "process-1", receipt_id, Trigger.WEBHOOK)
 
     async def work(_run: Run, progress: Progress) -> None:
         progress.task = "persist-files"
-        await _fails()
+        await _fails(with_key)
 
     ended = await recorded(Progress(), begun(), work)
     return ended[0] if ended else None
 
 
-async def _state_of(receipt_id: str) -> State[Any]:
-    return await _failing(receipt_id, return_state=True)
+async def _state_of(receipt_id: str, *, with_key: bool = False) -> State[Any]:
+    return await _failing(receipt_id, with_key, return_state=True)
 
 
 def test_unexpected_error_of_a_task_has_its_trace_in_the_log_below_the_cause(
@@ -68,15 +71,18 @@ def test_unexpected_error_of_a_task_has_its_trace_in_the_log_below_the_cause(
 
 
 @pytest.mark.usefixtures("prefect_logs")
-def test_text_of_an_unexpected_error_is_nowhere(
-    sqlite_installation: Settings, caplog: pytest.LogCaptureFixture, prefect_home: Path
+@pytest.mark.parametrize("with_key", [False, True])
+def test_text_of_an_unexpected_error_and_the_key_of_a_damaged_file_are_nowhere(
+    with_key: bool, sqlite_installation: Settings, caplog: pytest.LogCaptureFixture, prefect_home: Path
 ) -> None:
     caplog.set_level(logging.DEBUG)
     delivery = received("process-1", sample_body("process-1"))
 
-    state = asyncio.run(_state_of(delivery.receipt_id))
+    state = asyncio.run(_state_of(delivery.receipt_id, with_key=with_key))
 
     archive = archive_view.archive("process-1")
     assert archive
+    assert archive.cause
+    assert archive.cause.code == ("CONFLICT" if with_key else "UNEXPECTED")
     assert VALUE not in f"{state} {archive.cause} {caplog.text}"
     assert having(VALUE, kept_by_prefect(prefect_home)) == set()

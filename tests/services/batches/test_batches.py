@@ -17,6 +17,7 @@ from models.errors import Refused, System
 from models.runs.batch import BatchAction, BatchKind, BatchRow, ItemState
 from models.runs.cause import Cause
 from models.runs.run import RunRow, RunState, Trigger
+from models.said import verbatim
 from models.views.archives.archives import ArchiveFilter
 from models.views.batch import ItemQuery, RedeliveryFilter, RerunPlan
 from models.views.parameters import PageQuery
@@ -27,7 +28,7 @@ from tests.installations import closed_url
 FAILED = ArchiveFilter(state=State.FAILED)
 NOW = datetime.now(UTC)
 FIRST = "filled-000001"
-LOCKED = Cause("KEY_AWAY", "persist-files", "Locked", "the key of the archive is not there")
+LOCKED = Cause("KEY_AWAY", "persist-files", "Locked", verbatim("the key of the archive is not there"))
 
 
 @pytest.fixture(autouse=True)

@@ -14,6 +14,7 @@ from adapters.tables.runs import receipts
 from domain.runs import CANCELLED
 from models.archive.archive import State
 from models.runs.cause import Cause
+from models.said import verbatim
 from models.store.condition import OF_CHECKS
 from models.store.fixity import NOTHING, Fault, Fixity, FixityFinding, StoredObject, unnamed
 from models.views.archives.archives import ArchiveQuery
@@ -136,7 +137,7 @@ def test_store_is_absent_until_an_archive_is_complete_in_it() -> None:
 
 def test_failed_run_of_a_complete_archive_is_a_condition_until_a_check_or_a_run_succeeds() -> None:
     receipt_id = archived("one", sample_body("one"))
-    failed = Cause("CONFLICT", "persist-files", "Conflict", "the inventory is damaged")
+    failed = Cause("CONFLICT", "persist-files", "Conflict", verbatim("the inventory is damaged"))
 
     receipts.set_failed(receipt_id, failed, NOW)
     receipts.set_failed(receipt_id, failed, NOW)
@@ -163,7 +164,9 @@ def test_run_that_fails_while_a_check_reads_is_still_a_condition_after_the_check
     memory, stored = Memory(), object_of("one")
     fixity = verify_object(stored)
     receipts.set_failed(
-        archived("one", sample_body("one")), Cause("CONFLICT", None, "Conflict", "two records"), datetime.now(UTC)
+        archived("one", sample_body("one")),
+        Cause("CONFLICT", None, "Conflict", verbatim("two records")),
+        datetime.now(UTC),
     )
 
     memory.take(stored, fixity)

@@ -3,7 +3,7 @@
 import threading
 
 from models.errors import System, Transient
-from models.said import said, verbatim
+from models.said import Sentence, verbatim
 from models.views.health import Verdict
 from services.health.checks import Answer, Found, Probe, answered, checked, examined, ok, plain, warning
 
@@ -17,7 +17,7 @@ def full() -> Found:
 
 
 def fine() -> Found:
-    return ok("nothing_waits")
+    return ok(Sentence.nothing_waits)
 
 
 def test_question_that_hangs_leaves_the_answers_of_the_other_questions() -> None:
@@ -26,14 +26,14 @@ def test_question_that_hangs_leaves_the_answers_of_the_other_questions() -> None
     answers = answered({"hangs": never.wait, "quick": lambda: True}, within_s=2)
     never.set()
 
-    assert answers == {"hangs": Answer(None, said("no_answer_within", seconds="2")), "quick": Answer(True)}
+    assert answers == {"hangs": Answer(None, Sentence.no_answer_within(seconds="2")), "quick": Answer(True)}
 
 
 def test_each_check_keeps_its_place_and_says_what_to_do_when_it_fails() -> None:
     tried = {
         "Prefect": away,
         "store": full,
-        "inbox": lambda: warning("inbox_is_late", count=12, age="9 min"),
+        "inbox": lambda: warning(Sentence.inbox_is_late, count=12, age="9 min"),
         "file modes": lambda: plain(Verdict.WRONG, "open", "run `chmod`"),
         "receiver": fine,
         "flow/scheduled": away,

@@ -13,7 +13,7 @@ from adapters.tables.messages import endpoints as rows
 from adapters.tables.messages.queues import disable_by_itself
 from models.errors import Refused
 from models.messages.endpoint import EndpointRow
-from models.said import said
+from models.said import Sentence
 from models.store.fixity import Fault
 from models.views.messages.endpoints import NewEndpoint
 from services.custody.rebuilding import rebuild
@@ -54,7 +54,7 @@ def test_rebuilt_endpoint_signs_as_before(configure: Configure) -> None:
 def test_endpoint_that_its_answer_has_disabled_is_kept_so_once_and_says_who_did_it(configure: Configure) -> None:
     added("erp")
     with writing() as session:
-        disable_by_itself(session, session.get_one(EndpointRow, "erp"), NOW, said("endpoint_gone"))
+        disable_by_itself(session, session.get_one(EndpointRow, "erp"), NOW, Sentence.endpoint_gone())
 
     assert (endpoints.keep_disabled(), endpoints.keep_disabled()) == (["erp"], [])
 

@@ -28,6 +28,7 @@ from models.people import LetterRow, NoticeKind
 from models.runs.cause import Cause
 from models.runs.receipt import RefusedDelivery
 from models.runs.run import RunRow, RunState, Trigger
+from models.said import verbatim
 from models.store.condition import ConditionCode, Subject
 from services.people.letters import tell
 from services.people.sightings import look, report_refusing, report_unverified, report_verified
@@ -36,8 +37,8 @@ from tests.installations import check
 from tests.records import NOON, digest, registered
 from tests.services.people.conftest import Chat
 
-WRONG = Cause("NO_MEMBER", "load-metadata", "Refused", "sessions[0]: expected an id")
-AWAY = Cause("STORE_AWAY", "persist-files", "Transient", "the store does not answer")
+WRONG = Cause("NO_MEMBER", "load-metadata", "Refused", verbatim("sessions[0]: expected an id"))
+AWAY = Cause("STORE_AWAY", "persist-files", "Transient", verbatim("the store does not answer"))
 
 
 def at(hours: float) -> datetime:
@@ -173,8 +174,8 @@ def test_missing_processes_are_told_at_24_12_and_2_hours_and_their_end(chat: Cha
         "cellar: 3 processes are missing",  # 38 h
         "cellar: no process is missing any longer (loans)",
     ]
-    assert chat.texts[3].startswith("To be deleted: 1 within 12 h, 3 within 24 h; the first in 12 h, at")
-    assert "3 were archived." in chat.texts[-1]
+    assert chat.texts[3].startswith("To be deleted: 1 within 12 h; 3 within 24 h; the first in 12 h, at")
+    assert "archived: 3." in chat.texts[-1]
 
 
 def endpoint(name: str, **values: Any) -> EndpointRow:
@@ -225,7 +226,7 @@ def test_endpoint_that_fails_is_told_then_its_dead_messages_and_its_disabling(ch
         ),
         (
             ConditionCode.RUN_FAILED,
-            Found(1, {"cause": "CONFLICT", "task": "persist-files", "sentence": "why"}),
+            Found(1, {"cause": "CONFLICT", "task": "persist-files", "sentence": verbatim("why").as_json()}),
             [
                 "cellar: last run of 1 archive failed (CONFLICT in persist-files)",
                 "cellar: no archive's last run is failed any longer (CONFLICT in persist-files)",

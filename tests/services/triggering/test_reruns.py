@@ -22,6 +22,7 @@ from models.errors import System, Transient
 from models.runs.cause import Cause
 from models.runs.receipt import Delivery, ReceiptRow
 from models.runs.run import RunState, Trigger
+from models.said import verbatim
 from models.store.condition import DerivedCode
 from services.triggering.reruns import end_lost_waits, rerun, start_asked
 from services.triggering.trigger import start_run
@@ -30,7 +31,7 @@ from tests.records import NOON, delivery, run_row
 
 pytestmark = pytest.mark.usefixtures("deployment", "sqlite_installation")
 
-AWAY = Cause("ENDPOINT_AWAY", "notify-downstream", "Transient", "the endpoint does not answer")
+AWAY = Cause("ENDPOINT_AWAY", "notify-downstream", "Transient", verbatim("the endpoint does not answer"))
 
 
 @pytest.fixture

@@ -39,6 +39,7 @@ from models.errors import Conflict, System, Transient
 from models.runs.cause import Cause
 from models.runs.receipt import DEFAULT_SOURCE, Delivery, Identity
 from models.runs.run import RunState, Trigger
+from models.said import verbatim
 from services.processing.persisting import persist
 from services.receipts import leave_inbox
 from services.triggering import refused
@@ -262,7 +263,7 @@ def test_failed_receipt_delivered_again_starts_a_new_attempt(body: bytes) -> Non
 def test_archive_that_waits_after_a_failed_import_gets_no_second_run(body: bytes) -> None:
     delivery, import_attempt = arrived(body), ImportAttempt("import-1", 1)
     imports.begin([delivery], import_attempt, NOON)
-    away = Cause("STORE_AWAY", "persist-files", "Transient", "the store is away")
+    away = Cause("STORE_AWAY", "persist-files", "Transient", verbatim("the store is away"))
     imports.give_up({delivery.receipt_id: away}, import_attempt, RunState.FAILED, NOON)
     flow_run_id = triggered(delivery, Trigger.SWEEP)
     assert flow_run_id

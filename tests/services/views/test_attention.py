@@ -16,6 +16,7 @@ from models.archive.warning import WarningCode
 from models.discrepancies import PAYLOAD_CODES
 from models.runs.cause import Cause
 from models.runs.receipt import RefusedDelivery
+from models.said import verbatim
 from models.views.archives.archives import ArchiveQuery
 from models.views.archives.payments import DiscrepancyQuery, Explanation
 from services.payments import discrepancies
@@ -25,7 +26,7 @@ from tests.records import NOON, delivery, digest, document, loaded
 
 pytestmark = pytest.mark.usefixtures("installation")
 
-CAUSE = Cause("STORE_AWAY", None, "Transient", "The store is away.")
+CAUSE = Cause("STORE_AWAY", None, "Transient", verbatim("The store is away."))
 REFERENCES = ("a", "b", "c")
 
 

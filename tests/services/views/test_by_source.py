@@ -14,6 +14,7 @@ from models.errors import Refused
 from models.runs.batch import BatchKind
 from models.runs.cause import Cause
 from models.runs.receipt import Identity, RefusedDelivery
+from models.said import verbatim
 from models.sources import StatedTerms
 from models.views.archives.archives import ArchiveFilter, ArchiveQuery
 from models.views.archives.payments import DiscrepancyQuery
@@ -31,7 +32,7 @@ from services.views import (
 from tests.domain.payloads import read
 from tests.records import NOON, delivery, document, loaded
 
-CAUSE = Cause("CONFLICT", "load-metadata", "Conflict", "two records")
+CAUSE = Cause("CONFLICT", "load-metadata", "Conflict", verbatim("two records"))
 
 
 @pytest.fixture(autouse=True)

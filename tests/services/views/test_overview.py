@@ -20,6 +20,7 @@ from models.messages.notification import NotificationRow
 from models.runs.cause import Cause
 from models.runs.receipt import Delivery, RefusedRow
 from models.runs.run import RunRow
+from models.said import verbatim
 from models.views.overview import Counted
 from services.views.overview import overview
 from tests.conftest import wait_until
@@ -79,7 +80,9 @@ def discrepancy(name: str, state: str, *events: tuple[str, datetime]) -> list[SQ
 
 @pytest.mark.usefixtures("installation")
 def test_attention_names_what_needs_a_person_and_nothing_that_goes_on_by_itself() -> None:
-    receipts.set_failed(arrived("failed", NOW), Cause("CONFLICT", "load-metadata", "Conflict", "two records"), NOW)
+    receipts.set_failed(
+        arrived("failed", NOW), Cause("CONFLICT", "load-metadata", "Conflict", verbatim("two records")), NOW
+    )
     put(refusal("a", NOW), missing("m", NOW), *discrepancy("d", "open", ("open", NOW)), message("p", "pending", NOW))
     put(EndpointRow(name="erp", url="https://erp.example", created_at=NOW, disabled_at=NOW))
 

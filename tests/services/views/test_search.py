@@ -19,6 +19,7 @@ from models.archive.signed_document import SignedDocumentRow
 from models.archive.warning import WarningRow
 from models.errors import Refused
 from models.runs.cause import Cause
+from models.said import verbatim
 from models.views.archives.archives import ArchiveFilter, ArchiveQuery
 from services.settlements import judging
 from services.views import archive_list
@@ -54,7 +55,9 @@ def many(installation: Settings, configure: Callable[..., Settings]) -> None:
         if number % 3 == 0:
             receipts.set_state(receipt_id, State.COMPLETED, NOON)
         elif number % 8 == 1:
-            receipts.set_failed(receipt_id, Cause("STORE_AWAY", None, "Transient", "The store is away."), NOON)
+            receipts.set_failed(
+                receipt_id, Cause("STORE_AWAY", None, "Transient", verbatim("The store is away.")), NOON
+            )
     registered("p-registered", minute=COUNT)
 
 

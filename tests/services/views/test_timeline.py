@@ -42,7 +42,7 @@ def happened(reference: str = "r") -> None:
     }
     message |= {"endpoint": "https://token@example.com/secret", "endpoint_name": "crm", "state": "delivered"}
     skipped = message | {"message_id": "s", "state": "skipped", "skipped_why": "filter: event"}
-    run = {"flow_run_id": "f", "reference": reference, "receipt_id": "x", "trigger": "webhook"}
+    run: dict[str, Any] = {"flow_run_id": "f", "reference": reference, "receipt_id": "x", "trigger": "webhook"}
     discrepancy: dict[str, Any] = {"discrepancy_id": "d", "reference": reference, "code": "AMOUNT_MISMATCH"}
     missing: dict[str, Any] = {"missing_id": "p", "source": "default", "reference": reference, "why": "submitted"}
     missing |= {"since": at[0], "deadline_at": at[19], "opened_at": at[1], "closed_at": at[3], "closed_why": "archived"}

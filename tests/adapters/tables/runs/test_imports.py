@@ -12,6 +12,7 @@ from models.errors import System
 from models.runs.cause import Cause
 from models.runs.receipt import Delivery
 from models.runs.run import RunRow, RunState
+from models.said import verbatim
 from services.views import archive_view
 from tests.records import run_row
 
@@ -21,7 +22,7 @@ DELIVERIES = [
     Delivery(f"20260101T120000.000000Z-{each}", each * 64, f"r-{each}", NOON, 2, {"x-cellar-source": "import"})
     for each in "abc"
 ]
-DAMAGED = Cause("CONFLICT", "load-metadata", "Conflict", "the object is damaged")
+DAMAGED = Cause("CONFLICT", "load-metadata", "Conflict", verbatim("the object is damaged"))
 A, B, C = (each.receipt_id for each in DELIVERIES)
 
 
@@ -70,7 +71,7 @@ def test_archive_that_an_import_completes_waits_for_nothing() -> None:
     receipts.register(delivery)
     run = run_row("run-1", A, reference=delivery.reference)
     runs.begin(run)
-    runs.wait("run-1", 1, System.STORE, NOON, Cause("STORE_AWAY", "persist-files", "Transient", "why"))
+    runs.wait("run-1", 1, System.STORE, NOON, Cause("STORE_AWAY", "persist-files", "Transient", verbatim("why")))
     imports.begin(DELIVERIES, FIRST, NOON)
     assert waiting.systems() == {"store"}
 

@@ -12,6 +12,7 @@ from models.archive.archive import State
 from models.errors import System
 from models.runs.cause import Cause
 from models.runs.run import RunState
+from models.said import verbatim
 from models.store.condition import DerivedCode
 from models.views.archives.archives import ArchiveQuery, RunView
 from services.views import archive_list, archive_view
@@ -42,7 +43,12 @@ def test_run_is_recorded_from_begin_to_end() -> None:
     assert [(each.state, each.ended_at) for each in recorded()] == [("Running", None)]
 
     runs.end(
-        "run-1", 1, RunState.FAILED, State.FAILED, later(5), Cause("NOT_BASE64", "load-metadata", "Refused", "why")
+        "run-1",
+        1,
+        RunState.FAILED,
+        State.FAILED,
+        later(5),
+        Cause("NOT_BASE64", "load-metadata", "Refused", verbatim("why")),
     )
 
     (run,) = recorded()
@@ -89,7 +95,7 @@ def test_run_that_waits_has_not_ended() -> None:
     begun()
     runs.end("run-1", 1, RunState.FAILED, State.FAILED, later(1))
     begun("run-2")
-    runs.wait("run-2", 1, System.STORE, later(2), Cause("STORE_AWAY", None, "Transient", "why"))
+    runs.wait("run-2", 1, System.STORE, later(2), Cause("STORE_AWAY", None, "Transient", verbatim("why")))
 
     assert runs.ended_runs(registered()) == 1
 
@@ -105,7 +111,7 @@ def test_any_attempt_since_a_time_counts_as_begun() -> None:
     assert runs.begun_since([], later(0)) == set()
 
 
-AWAY = Cause("STORE_AWAY", "persist-files", "Transient", "the folder does not take a file: ENOSPC")
+AWAY = Cause("STORE_AWAY", "persist-files", "Transient", verbatim("the folder does not take a file: ENOSPC"))
 
 
 def _waits(attempt: int, at: float) -> None:
