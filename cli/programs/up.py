@@ -238,6 +238,9 @@ Read it back:
 
 curl -H {reader} {url}/api/archives/{_HELLO}
 
+See it in the console: {settings.dossier_url(_HELLO)}
+What needs a person, and all archives: cellar status, cellar list
+
 Ctrl-C stops all programs.
 """
 
