@@ -9,7 +9,6 @@ from typing import Any
 from asn1crypto import crl as asn1_crl
 from asn1crypto import ocsp as asn1_ocsp
 from asn1crypto import pdf as asn1_pdf
-from asn1crypto import x509 as asn1
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -89,7 +88,3 @@ def signed_with_archival(pdf: bytes, signer: SimpleSigner, answers: Sequence[byt
         bytes_reserved=16384,
     )
     return output.getvalue()
-
-
-def as_asn1(owner: pdfs.Identity) -> asn1.Certificate:
-    return asn1.Certificate.load(owner.certificate.public_bytes(Encoding.DER))

@@ -50,6 +50,10 @@ _LONGEST_FIRST = (
 )
 
 
+Configure = Callable[..., Settings]
+"""Sets settings by name: what the fixture `configure` is."""
+
+
 def pytest_configure() -> None:
     guard()
     share_compiled_statements()
@@ -85,7 +89,7 @@ def pytest_unconfigure() -> None:
 
 
 @pytest.fixture
-def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Settings]]:
+def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Configure]:
     """Return a function that sets settings by name, as environment variables, in a folder of the test."""
     for name in set(os.environ) - {"PREFECT_HOME"}:
         if name.startswith(("CELLAR_", "PREFECT_")):
@@ -128,7 +132,7 @@ def open_umask() -> Iterator[None]:
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def installation(request: pytest.FixtureRequest, configure: Callable[..., Settings]) -> Settings:
+def installation(request: pytest.FixtureRequest, configure: Configure) -> Settings:
     """Return settings with a migrated database; the test runs once on each kind."""
     if request.param == "postgres":
         return configure(database_url=request.getfixturevalue("postgres_installation"))
@@ -148,7 +152,7 @@ def bucket_at(endpoint: str) -> dict[str, str]:
 
 
 @pytest.fixture(params=["folder", "bucket"])
-def store_kind(request: pytest.FixtureRequest, configure: Callable[..., Settings]) -> str:
+def store_kind(request: pytest.FixtureRequest, configure: Configure) -> str:
     """Configure an empty store; the test runs once on each kind."""
     if request.param == "bucket":
         url = f"s3://archives/{secrets.token_hex(8)}"
@@ -157,7 +161,7 @@ def store_kind(request: pytest.FixtureRequest, configure: Callable[..., Settings
 
 
 @pytest.fixture
-def sqlite_installation(configure: Callable[..., Settings]) -> Settings:
+def sqlite_installation(configure: Configure) -> Settings:
     """Return settings with a migrated SQLite database, for tests that do not depend on the kind."""
     make_tables()
     return settings()

@@ -22,9 +22,11 @@ from adapters.inbox.inbox import Intake
 from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl
 from adapters.store.objects import history, kept_discrepancies
-from adapters.store.objects.requests import stored_request
+from adapters.store.objects.requests import StoredRequest, stored_request
 from adapters.tables.runs import receipts
 from models.runs.receipt import DEFAULT_SOURCE, Identity
+from models.store.inventory import Inventory
+from models.views.archives.archives import ArchiveView
 from models.views.health import Check
 from services.custody.remembering import Memory
 from services.custody.verifying import object_of
@@ -36,6 +38,7 @@ from services.processing.loading import load
 from services.processing.persisting import persist
 from services.receipts import stored_archive
 from services.triggering import refused
+from services.views import archive_view
 from tests.conftest import LONGEST_S, _forget, free_port
 
 
@@ -107,16 +110,32 @@ def deployed(prefect_url: str) -> Iterator[Callable[[], list[dict[str, Any]]]]:
         client.delete(f"/deployments/{made['id']}").raise_for_status()
 
 
+def archive_of(reference: str, most: int = archive_view.LISTED_AT_ONCE) -> ArchiveView:
+    """Return an archive as the API and the console show it."""
+    found = archive_view.archive(reference, most)
+    assert found
+    return found
+
+
+def inventory_of(reference: str) -> Inventory:
+    found = ocfl.inventory(reference)
+    assert found
+    return found
+
+
+def request_of(reference: str, receipt_id: str) -> StoredRequest:
+    found = stored_request(reference, receipt_id)
+    assert found
+    return found
+
+
 def stored_body(reference: str, receipt_id: str) -> bytes:
     """Return the request as rebuilt from the store."""
-    stored = stored_request(reference, receipt_id)
-    assert stored
-    return b"".join(stored.body())
+    return b"".join(request_of(reference, receipt_id).body())
 
 
 def stored_file(reference: str, sha256: str) -> bytes:
-    found = ocfl.inventory(reference)
-    assert found
+    found = inventory_of(reference)
     return store().read_bytes(ocfl.content_key(reference, found, sha256))
 
 

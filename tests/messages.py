@@ -1,15 +1,24 @@
-"""Holds the messages that cellar sends against what docs/events says of them."""
+"""Has messages sent to an endpoint, and holds them against what docs/events says of them."""
 
 import json
 from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft202012Validator
+from pytest_httpserver import HTTPServer
 
 from models.messages.bodies import BODIES
 from models.messages.event import EventType
+from tests.conftest import Configure
 
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 SCHEMAS = Path(__file__).parents[1] / "docs" / "events"
+
+
+def notify(configure: Configure, server: HTTPServer, status: int = 200) -> None:
+    """Let an endpoint answer with a status, and be notified of every event."""
+    server.expect_request("/hook").respond_with_data("", status=status)
+    configure(notify_urls=server.url_for("/hook"), notify_secret=SECRET, notify_allow_private="true")
 
 
 def message_of(body: str | bytes) -> dict[str, Any]:

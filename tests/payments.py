@@ -11,7 +11,7 @@ from domain.payments.identity import payment_id
 from models.archive.archive import ArchiveRow
 from models.payments import PaymentKeyRow, PaymentRow
 from models.settlements.settlement import SettlementEntryRow
-from tests.records import NOON, digest
+from tests.records import NOON, change, digest
 
 
 def payment(reference: str, transaction_id: str | None, position: int = 0, **members: Any) -> dict[str, Any]:
@@ -62,8 +62,7 @@ def settled(payment_id: str, amount_minor: int, settled_on: date, **members: Any
 
 def unsettled() -> None:
     """Delete all entries, as if no report had been imported."""
-    with writing() as session:
-        session.execute(delete(SettlementEntryRow))
+    change(delete(SettlementEntryRow))
 
 
 def _empty(table: type[SQLModel]) -> dict[str, None]:

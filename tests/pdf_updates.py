@@ -6,24 +6,23 @@ from collections.abc import Mapping, Sequence
 from tests.pdfs import stream
 
 FONT = b"<</Type /Font /Subtype /Type1 /BaseFont /Helvetica>>"
-_CATALOGUE, _PAGES, _PAGE, _CONTENTS, _FORM, _FONT, FIELD, APPEARANCE, BOX = range(1, 10)
+_CATALOGUE, _PAGES, _PAGE, _CONTENTS, _FORM, _FONT, FIELD, APPEARANCE = range(1, 9)
 
 
 def form(
     value: bytes = b"(World Health Organisation)", text: bytes | None = None, extra: Mapping[int, bytes] | None = None
 ) -> list[bytes]:
-    """Return the objects of a form with a text field and a box. `text` is what the field's appearance shows."""
+    """Return the objects of a form with a text field. `text` is what the field's appearance shows."""
     objects = [
         b"<</Type /Catalog /Pages 2 0 R /AcroForm 5 0 R>>",
         b"<</Type /Pages /Kids [3 0 R] /Count 1>>",
         b"<</Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R /Resources <</Font <</F1 6 0 R>>>>"
-        b" /Annots [7 0 R 9 0 R]>>",
+        b" /Annots [7 0 R]>>",
         stream(b"", b"BT /F1 12 Tf 72 720 Td (I owe you 100) Tj ET"),
-        b"<</Fields [7 0 R 9 0 R] /DR <</Font <</F1 6 0 R>>>> /DA (/F1 12 Tf 0 g)>>",
+        b"<</Fields [7 0 R] /DR <</Font <</F1 6 0 R>>>> /DA (/F1 12 Tf 0 g)>>",
         FONT,
         text_field(value),
         appearance(value if text is None else text),
-        box(b"/Off"),
     ]
     for number, body in sorted((extra or {}).items()):
         objects[number - 1 : number] = [body]
@@ -34,13 +33,6 @@ def text_field(value: bytes, appearance_number: int = APPEARANCE, entries: bytes
     return (
         b"<</Type /Annot /Subtype /Widget /FT /Tx /T (Payee) /Rect [72 600 300 620] /P 3 0 R /DA (/F1 12 Tf 0 g)"
         b" /V %b /AP <</N %d 0 R>> %b>>" % (value, appearance_number, entries)
-    )
-
-
-def box(state: bytes) -> bytes:
-    return b"<</Type /Annot /Subtype /Widget /FT /Btn /T (Agreed) /Rect [72 500 90 518] /P 3 0 R /V %b /AS %b>>" % (
-        state,
-        state,
     )
 
 
@@ -97,27 +89,3 @@ def _with_hidden(pdf: bytes, hidden: Mapping[int, bytes], size: int) -> tuple[by
     number = max(size, *(each + 1 for each in hidden))
     described = b"/Type /XRef /W [1 4 2] /Size %d /Index [%b] /Root 1 0 R" % (number + 1, index)
     return pdf + b"%d 0 obj\n%b\nendobj\n" % (number, stream(described, entries)), number
-
-
-def linearized(objects: Sequence[bytes]) -> bytes:
-    """Return a PDF as Acrobat linearizes it: the table of the first page's objects comes first, and the second table,
-    at the end of the file, has a trailer without a catalogue.
-    """
-    size = len(objects) + 2  # the last object is the dictionary of the linearization
-    early = range(1, 5)  # catalogue and first page
-    head = b"%%PDF-1.7\n%d 0 obj\n<</Linearized 1 /L 0000000000 /O 3 /E 0 /N 1 /T 0000000000>>\nendobj\n" % (size - 1)
-    first = len(head)
-    table_bytes = len(b"xref\n1 4\n") + 20 * len(early)
-    last_row = b"%d 1\n%010d 00000 n \n" % (size - 1, len(b"%PDF-1.7\n"))
-    trailer = b"trailer\n<</Size %d /Root 1 0 R /Prev %%010d>>\nstartxref\n0\n%%%%%%%%EOF\n" % size
-    body_at = first + table_bytes + len(last_row) + len(trailer % 0)
-    body, places = b"", {}
-    for number, content in enumerate(objects, start=1):
-        places[number] = body_at + len(body)
-        body += b"%d 0 obj\n%b\nendobj\n" % (number, content)
-    main = body_at + len(body)
-    first_table = b"xref\n1 4\n" + b"".join(b"%010d 00000 n \n" % places[number] for number in early) + last_row
-    rows = b"".join(b"%010d 00000 n \n" % places[number] for number in range(5, size - 1))
-    main_table = b"xref\n0 1\n0000000000 65535 f \n5 %d\n%b" % (size - 6, rows)
-    main_table += b"trailer\n<</Size %d>>\nstartxref\n%d\n%%%%EOF\n" % (size - 1, first)
-    return head + first_table + trailer % main + body + main_table

@@ -13,6 +13,7 @@ from io import BytesIO
 from typing import Any
 
 from asn1crypto import cms
+from asn1crypto import x509 as asn1
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -23,7 +24,7 @@ from pyhanko.pdf_utils.generic import TextStringObject as Text
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.pdf_utils.writer import PageObject, PdfFileWriter, copy_into_new_writer
-from pyhanko.sign.fields import FieldMDPAction, FieldMDPSpec, MDPPerm, SigFieldSpec, append_signature_field
+from pyhanko.sign.fields import MDPPerm
 from pyhanko.sign.signers import PdfSignatureMetadata, PdfTimeStamper, SimpleSigner, sign_pdf
 from pyhanko.sign.timestamps import DummyTimeStamper
 from pyhanko.sign.validation import DocumentSecurityStore, validate_pdf_signature
@@ -104,9 +105,9 @@ def time_stamper(
 
 
 @cache
-def form(*, filler_bytes: int = 0, with_xref_stream: bool = False) -> bytes:
+def form(*, filler_bytes: int = 0) -> bytes:
     """Return a PDF of one page with a text field; `filler_bytes` of it are a stream that does not compress."""
-    writer = PdfFileWriter(stream_xrefs=with_xref_stream)
+    writer = PdfFileWriter(stream_xrefs=False)
     contents = writer.add_object(StreamObject(stream_data=b"BT /F1 12 Tf 72 720 Td (I owe you 100) Tj ET"))
     page = PageObject(contents, (0, 0, 595, 842), _fonts())
     page_reference = writer.insert_page(page)
@@ -134,13 +135,10 @@ def signed(
     *,
     by: Identity | None = None,
     certify: MDPPerm | None = None,
-    lock: FieldMDPSpec | None = None,
     stamper: DummyTimeStamper | None = None,
 ) -> bytes:
     """Sign a PDF. With `certify`, sign as its author, and permit these changes."""
-    writer = _writer(pdf)
-    if lock:
-        append_signature_field(writer, SigFieldSpec(field, field_mdp_spec=lock))
+    writer = writer_of(pdf)
     metadata = PdfSignatureMetadata(
         field_name=field,
         md_algorithm="sha256",
@@ -159,10 +157,6 @@ def signed_over(pdf: bytes, digest: str) -> bytes:
         IncrementalPdfFileWriter(BytesIO(pdf)), metadata, _signer(identity()), bytes_reserved=_SIGNATURE_HEX_DIGITS
     )
     return output.getvalue()
-
-
-def text_field_locked() -> FieldMDPSpec:
-    return FieldMDPSpec(FieldMDPAction.INCLUDE, [_TEXT_FIELD])
 
 
 def time_stamped(pdf: bytes) -> bytes:
@@ -196,9 +190,9 @@ def with_validation_data(pdf: bytes) -> bytes:
     return output.getvalue()
 
 
-def updated(pdf: bytes, update: Callable[[IncrementalPdfFileWriter], None]) -> bytes:
+def updated(pdf: bytes, update: Callable[[IncrementalPdfFileWriter], object]) -> bytes:
     """Append a revision."""
-    writer = _writer(pdf)
+    writer = writer_of(pdf)
     update(writer)
     return _written(writer)
 
@@ -295,18 +289,18 @@ def _another_document() -> Sequence[bytes]:
     )
 
 
-def bottom_line(pdf: bytes) -> bool:
-    """Return pyHanko's own verdict on the first signature, with the root of all signers trusted."""
+def bottom_line(pdf: bytes, root: asn1.Certificate) -> bool:
+    """Return pyHanko's own verdict on the first signature, with this root trusted."""
     signature = PdfFileReader(BytesIO(pdf)).embedded_signatures[0]
-    context = ValidationContext(trust_roots=[_signer(authority()).signing_cert])
+    context = ValidationContext(trust_roots=[root])
     said: bool = validate_pdf_signature(signature, context).bottom_line
     return said
 
 
-def encrypted_for_all(*, has_mac: bool) -> bytes:
-    """Return the form, encrypted (AES-256) so that it opens without a password; pyHanko defaults to `has_mac`."""
+def encrypted_for_all() -> bytes:
+    """Return the form, encrypted (AES-256, with a MAC) so that it opens without a password."""
     writer = copy_into_new_writer(PdfFileReader(BytesIO(form())))
-    writer.encrypt(_PASSWORD, "", pdf_mac=has_mac)
+    writer.encrypt(_PASSWORD, "")
     return _written(writer)
 
 
@@ -378,7 +372,7 @@ def _moved(update: bytes, above: int, by: int) -> bytes:
     return re.sub(rb"startxref\n(\d+)", lambda start: b"startxref\n%d" % (int(start[1]) + by), update)
 
 
-def _writer(pdf: bytes) -> IncrementalPdfFileWriter:
+def writer_of(pdf: bytes) -> IncrementalPdfFileWriter:
     """Return a writer of an update, also for a document that opens without a password."""
     writer = IncrementalPdfFileWriter(BytesIO(pdf), strict=False)
     if writer.prev.encrypted:

@@ -3,8 +3,13 @@
 import hashlib
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
+from sqlalchemy.sql.dml import UpdateBase
+from sqlmodel import SQLModel
+from sqlmodel.sql.expression import SelectOfScalar
+
+from adapters.database.transactions import reading, writing
 from adapters.tables.archives import archives
 from adapters.tables.messages import attempts, notifications
 from adapters.tables.messages.attempts import Made
@@ -24,7 +29,23 @@ from services.views import archive_view
 from tests.domain.payloads import TERMS, fingerprint, read
 from tests.samples import sample_document
 
+Found = TypeVar("Found")
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def all_of(statement: SelectOfScalar[Found]) -> list[Found]:
+    with reading() as session:
+        return list(session.exec(statement))
+
+
+def change(statement: UpdateBase) -> None:
+    with writing() as session:
+        session.execute(statement)
+
+
+def put(*rows: SQLModel) -> None:
+    with writing() as session:
+        session.add_all(rows)
 
 
 def digest(name: str) -> str:

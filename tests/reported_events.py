@@ -6,11 +6,11 @@ from typing import Any
 
 from sqlmodel import select
 
-from adapters.database.transactions import insert_new, reading, writing
+from adapters.database.transactions import insert_new, writing
 from adapters.tables.runs import receipts
 from models.completeness.processes import MissingProcessRow, SessionEventRow, SessionEventType
 from tests.domain.payloads import read
-from tests.records import delivery, digest, document, loaded
+from tests.records import all_of, delivery, digest, document, loaded
 
 CREATED, SUBMITTED = SessionEventType.CREATED, SessionEventType.FORM_SUBMITTED
 DELETED, EXPIRED = SessionEventType.DELETED, SessionEventType.EXPIRED
@@ -57,7 +57,6 @@ def archived_at(
 
 def findings(*columns: str) -> Iterable[tuple[Any, ...]]:
     """Return columns of all findings, in the order of their deadlines."""
-    with reading() as session:
-        rows = session.exec(select(MissingProcessRow)).all()
+    rows = all_of(select(MissingProcessRow))
     ordered = sorted(rows, key=lambda each: (each.deadline_at, each.missing_id))
     return [tuple(getattr(each, name) for name in columns) for each in ordered]

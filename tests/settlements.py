@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlmodel import SQLModel, col, delete, select
 
-from adapters.database.transactions import reading, writing
+from adapters.database.transactions import writing
 from adapters.files.store import store
 from adapters.store.seals import fingerprint, previewed_fingerprints
 from adapters.store.settlement_reports import staged
@@ -24,6 +24,7 @@ from models.settlements.settlement import (
 )
 from services.settlements import importing
 from tests.domain.settled import day, payment
+from tests.records import all_of, change
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 COLUMNS = """
@@ -69,8 +70,7 @@ def paid(reference: str, cguid: str | None = None, **values: Any) -> None:
 
 
 def unpaid(reference: str) -> None:
-    with writing() as session:
-        session.execute(delete(PaymentRow).where(col(PaymentRow.reference) == reference))
+    change(delete(PaymentRow).where(col(PaymentRow.reference) == reference))
 
 
 def emptied() -> None:
@@ -78,8 +78,7 @@ def emptied() -> None:
     for key, _ in list(store().listed("settlements")):
         store().remove(key)
     forgotten()
-    with writing() as session:
-        session.execute(delete(PaymentRow))
+    change(delete(PaymentRow))
 
 
 def forgotten() -> None:
@@ -107,8 +106,7 @@ def imported(*reports: bytes, now: datetime = NOW, preview: bool = False) -> Set
 
 def rows(table: type[SQLModel], *but: str) -> list[dict[str, Any]]:
     """Return all rows of a table in a stable order, without closed discrepancies."""
-    with reading() as session:
-        found = [each.model_dump(exclude=set(but)) for each in session.exec(select(table))]
+    found = [each.model_dump(exclude=set(but)) for each in all_of(select(table))]
     return sorted((each for each in found if each.get("state") != DiscrepancyState.CLOSED), key=str)
 
 

@@ -1,12 +1,10 @@
 """What a refused action says to do is possible, and the action succeeds afterwards."""
 
 from base64 import b64encode
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
 
-from adapters.settings.settings import Settings
 from domain.words.causes import ANSWERS, CAUSES
 from models.discrepancies import PAYLOAD_CODES, Discrepancy, DiscrepancyCode
 from models.errors import Refused
@@ -25,12 +23,12 @@ from services.payments import discrepancies
 from services.views import troubles
 from tests.advice.following import followed
 from tests.cli.conftest import Cellar
+from tests.conftest import Configure
 from tests.installations import archived
 from tests.reported_events import SUBMITTED, event, findings, reported
 from tests.samples import sample_body
 
 NOW = datetime.now(UTC)
-Configure = Callable[..., Settings]
 UNKNOWN = {
     "UNKNOWN_ARCHIVE": ("export", "nosuch", "--to", "bag"),
     "UNKNOWN_BATCH": ("bulk", "show", "nosuch"),

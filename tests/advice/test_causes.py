@@ -25,17 +25,16 @@ from services.processing.findings import reconcile_findings
 from services.processing.loading import load
 from services.processing.persisting import persist
 from services.receipts import receipt_of, stored_archive
-from services.views import archive_view
 from tests.advice.following import followed, ran
 from tests.cli.conftest import Cellar
+from tests.conftest import Configure
 from tests.flows.conftest import received
-from tests.installations import archived, closed_url, damaged_file, database_that_is_away, finished
+from tests.installations import archive_of, archived, closed_url, damaged_file, database_that_is_away, finished
 from tests.samples import sample_body
 from tests.services.processing import test_repairing
 
 R = "process-1"
 BODY = sample_body(R, signed_document=None)
-Configure = Callable[..., Settings]
 Mend = Callable[[], object]
 Situation = tuple[Cause | None, Mend]
 
@@ -257,8 +256,7 @@ def test_advice_about_a_cause_completes_the_archive(world: World, code: str) -> 
 
 
 def state() -> str:
-    found = archive_view.archive(R)
-    assert found
+    found = archive_of(R)
     return found.state
 
 

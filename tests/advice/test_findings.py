@@ -12,7 +12,6 @@ from typing import Any, get_args
 
 import pytest
 
-from adapters.database.transactions import writing
 from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl
 from adapters.store.objects import history
@@ -40,22 +39,21 @@ from services.messages import endpoints
 from services.payments.discrepancies import reconcile
 from services.people.sightings import look, report_refusing, report_unverified
 from services.triggering.refused import restore_refused
-from services.views import archive_view
 from tests.advice.following import followed, ran
 from tests.cli.archives.test_quarantine_command import quarantined
 from tests.cli.conftest import Cellar
+from tests.conftest import Configure
 from tests.domain.archive.test_reading import FIRES
 from tests.domain.payloads import changed
 from tests.flows.conftest import received
-from tests.installations import archived, damaged_file
-from tests.records import run_row
+from tests.installations import archive_of, archived, damaged_file
+from tests.records import put, run_row
 from tests.reported_events import SUBMITTED, archived_at, event, reported
 from tests.samples import sample_body, sample_document
 
 R = "process-1"
 BODY = sample_body(R, signed_document=None)
 NOW = datetime.now(UTC)
-Configure = Callable[..., Settings]
 Mend = Callable[[], object]
 
 
@@ -217,8 +215,7 @@ def test_wrong_unit_of_amounts_ends_with_the_right_setting(configure: Configure)
 
 
 def open_codes() -> list[str]:
-    found = archive_view.archive(R)
-    assert found
+    found = archive_of(R)
     return [each.code for each in found.discrepancies if each.state == "open"]
 
 
@@ -257,8 +254,7 @@ def test_warning_ends_when_cellosign_sends_the_archive_without_its_cause(code: s
 
 
 def warnings() -> list[str]:
-    found = archive_view.archive(R)
-    assert found
+    found = archive_of(R)
     return [each.code for each in found.warnings]
 
 
@@ -375,8 +371,7 @@ def processes_missing(_cellar: Cellar) -> Mend:
 
 def endpoint(**members: Any) -> Callable[[Cellar], Mend]:
     def _there(_cellar: Cellar) -> Mend:
-        with writing() as session:
-            session.add(EndpointRow(name="erp", url="https://erp.example", created_at=NOW, **members))
+        put(EndpointRow(name="erp", url="https://erp.example", created_at=NOW, **members))
 
         def _is_well() -> None:
             endpoints.disable("erp", "its operator", NOW)
@@ -389,20 +384,19 @@ def endpoint(**members: Any) -> Callable[[Cellar], Mend]:
 
 def messages_dead(cellar: Cellar) -> Mend:
     endpoint()(cellar)
-    with writing() as session:
-        session.add(
-            NotificationRow(
-                message_id="m",
-                reference=R,
-                receipt_id="1",
-                endpoint="https://erp.example",
-                endpoint_name="erp",
-                event="archive.completed",
-                state=NotificationState.DEAD,
-                planned_at=NOW,
-                skipped_why="not in time",
-            )
+    put(
+        NotificationRow(
+            message_id="m",
+            reference=R,
+            receipt_id="1",
+            endpoint="https://erp.example",
+            endpoint_name="erp",
+            event="archive.completed",
+            state=NotificationState.DEAD,
+            planned_at=NOW,
+            skipped_why="not in time",
         )
+    )
     return lambda: None
 
 

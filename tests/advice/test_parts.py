@@ -30,14 +30,13 @@ from services.health.systems import system_probes
 from services.people.letters import tell
 from tests.advice.following import followed, ran
 from tests.cli.conftest import Cellar
-from tests.conftest import free_port
+from tests.conftest import Configure, free_port
 from tests.flows.conftest import received
 from tests.installations import archived, closed_url, database_that_is_away, finished
 from tests.records import registered
 from tests.samples import sample_body
 
 NOW = datetime.now(UTC)
-Configure = Callable[..., Settings]
 Mend = Callable[[], object]
 
 

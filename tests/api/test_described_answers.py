@@ -17,7 +17,7 @@ from api.app import app
 from services.completeness.finding_missing import find_missing
 from tests.api.conftest import LINK_KEY, SECRET, TOKEN, Library, Receiver, earlier_contract, receiving
 from tests.api.described_cases import CASES, DECLARED, LOST, NEWEST, WEBHOOK, WIDE, World
-from tests.installations import archived, deployed, installed
+from tests.installations import archived, deployed, installed, inventory_of
 from tests.reported_events import EXPIRED, event, reported
 from tests.samples import sample_body
 
@@ -41,8 +41,7 @@ def world(
             now = datetime.now(UTC)
             reported(*(event(EXPIRED, now, reference) for reference in ("gone", "gone twice")))
             find_missing(now)
-            found = ocfl.inventory("lost")
-            assert found
+            found = inventory_of("lost")
             for content in found.manifest:
                 store().overwrite_bytes(b"", ocfl.content_key("lost", found, content))
         yield World(Library(receiver, folder, values, []), narrow, without_database)

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,13 +10,12 @@ import pytest
 from sqlmodel import select
 from structlog.testing import capture_logs
 
-from adapters.database.transactions import reading
-from adapters.settings.settings import Settings
 from adapters.tables.people import logins
 from api.unauthorized import Unauthorized
 from models.people import WrongTokensRow
 from tests.api.conftest import Receiver, started
-from tests.conftest import free_port, make_tables, wait_until
+from tests.conftest import Configure, free_port, make_tables, wait_until
+from tests.records import all_of
 
 ONE = "a request without a valid secret or token is refused"
 MANY = "requests without a valid secret or token were refused"
@@ -39,7 +37,7 @@ def test_flood_of_wrong_secrets_is_one_line_for_each_door_and_a_summary() -> Non
 
 
 def test_flood_of_wrong_tokens_is_limited_for_all_receivers_and_locks_nobody_out(
-    configure: Callable[..., Settings],
+    configure: Configure,
 ) -> None:
     """The address of a client stands in X-Forwarded-For: this machine is a proxy that is trusted."""
     make_tables()
@@ -64,8 +62,7 @@ def test_flood_of_wrong_tokens_is_limited_for_all_receivers_and_locks_nobody_out
 
 
 def _counted(network: str) -> int:
-    with reading() as session:
-        return max((row.number for row in session.exec(select(WrongTokensRow)) if network in row.key), default=0)
+    return max((row.number for row in all_of(select(WrongTokensRow)) if network in row.key), default=0)
 
 
 def _ask(receiver: Receiver, token: str | None, address: str = "203.0.113.7") -> int:
@@ -86,8 +83,7 @@ def test_counts_of_receivers_add_up_until_their_span_of_time_ends() -> None:
     assert logins.add_wrong_tokens(many, now)["7"] == (1, ends_at)
     assert logins.add_wrong_tokens({"7": (4, ends_at + timedelta(seconds=5))}, now) == {"7": (5, ends_at)}
     assert logins.add_wrong_tokens({"7": (2, ends_at + timedelta(minutes=1))}, ends_at)["7"][0] == 2
-    with reading() as session:
-        assert len(session.exec(select(WrongTokensRow)).all()) == 1
+    assert len(all_of(select(WrongTokensRow))) == 1
 
 
 def lines(receiver: Receiver) -> list[dict[str, Any]]:

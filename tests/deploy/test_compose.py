@@ -1,13 +1,12 @@
 """compose.yaml: its variables are settings, its secrets are files, and its containers are hardened."""
 
 import stat
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from prefect.settings.models.root import Settings as PrefectSettings
 
-from adapters.settings.settings import Settings
+from tests.conftest import Configure
 from tests.deploy.forms import (
     DEPLOY,
     REDIS,
@@ -18,8 +17,6 @@ from tests.deploy.forms import (
     unknown,
     variables_in,
 )
-
-Configure = Callable[..., Settings]
 
 SERVICES = composed()["services"]
 ROLES = ("receiver", "worker", "migrate")

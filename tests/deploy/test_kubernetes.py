@@ -2,7 +2,7 @@
 
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,9 @@ import pytest
 import yaml
 from prefect.settings.models.root import Settings as PrefectSettings
 
-from adapters.settings.settings import Settings
-from tests.conftest import LONGEST_S
+from tests.conftest import LONGEST_S, Configure
 from tests.deploy.forms import DEPLOY, secret_names, unknown, variables_in
 
-Configure = Callable[..., Settings]
 Document = dict[str, Any]
 
 KUBERNETES = DEPLOY / "kubernetes"

@@ -3,17 +3,13 @@
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from prefect.settings.models.root import Settings as PrefectSettings
 
-from adapters.settings.settings import Settings
-from tests.conftest import LONGEST_S
+from tests.conftest import LONGEST_S, Configure
 from tests.deploy.forms import DEPLOY, secret_names, unknown, variables_in
-
-Configure = Callable[..., Settings]
 
 UNITS = DEPLOY / "systemd"
 SERVICES = sorted(path.name for path in UNITS.glob("*.service"))

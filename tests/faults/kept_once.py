@@ -13,13 +13,12 @@ from sqlmodel import col, select
 
 from adapters.database import transactions
 from adapters.inbox import inbox
-from adapters.store import ocfl
 from models.archive.archive import ArchiveRow
 from models.archive.content import FileRow
 from models.payments import PaymentRow
 from models.runs.receipt import DeliveryRow, ReceiptRow, VersionRow
 from tests.faults.load import Sent
-from tests.installations import stored_body, stored_file
+from tests.installations import inventory_of, stored_body, stored_file
 from tests.ocfl_validator import validation_errors
 
 _AT_ONCE = 500
@@ -75,8 +74,7 @@ def _check_versions(reference: str, acknowledged: set[str], known: set[str]) -> 
     versions = [each.receipt_id for each in _rows(VersionRow, "reference", [reference])]
     assert len(versions) == len(set(versions)), f"{reference}: {versions}"
     assert acknowledged <= set(versions) <= known, reference
-    found = ocfl.inventory(reference)
-    assert found
+    found = inventory_of(reference)
     assert len(found.versions) == len(versions), f"{reference}: {len(found.versions)} versions in the store"
     outcomes = Counter(
         each.receipt_id for each in _rows(DeliveryRow, "reference", [reference]) if each.outcome != "duplicate"

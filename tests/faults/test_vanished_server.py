@@ -4,7 +4,7 @@ Needs root and iptables, to drop the packets of one port on loopback.
 """
 
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -12,9 +12,8 @@ import psycopg
 import pytest
 
 from adapters.database.transactions import reading
-from adapters.settings.settings import Settings
 from models.errors import Transient
-from tests.conftest import wait_until
+from tests.conftest import Configure, wait_until
 from tests.faults.postgres import leader
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
@@ -24,7 +23,7 @@ _SLEEPERS = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(1
 
 
 def test_a_query_ends_as_transient_when_the_machine_of_the_database_vanishes(
-    configure: Callable[..., Settings],
+    configure: Configure,
 ) -> None:
     with leader() as server, ThreadPoolExecutor(1) as pool:
         configure(database_url=server.url())

@@ -22,9 +22,10 @@ from flows.execution.results import save_block
 from models.messages.endpoint import EndpointRow
 from models.messages.notification import NotificationRow
 from models.runs.receipt import Delivery, Identity
-from tests.conftest import bucket_at
+from tests.conftest import Configure, bucket_at
 from tests.flows import workers
 from tests.flows.overheard import Overheard, overheard
+from tests.messages import SECRET
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +37,7 @@ def server_with_block(prefect_server: str) -> str:
 
 
 @pytest.fixture
-def prefect(configure: Callable[..., Settings], server_with_block: str) -> Iterator[str]:
+def prefect(configure: Configure, server_with_block: str) -> Iterator[str]:
     """Let flows of this process report to the Prefect server of the session."""
     configure(PREFECT_API_URL=server_with_block)
     with temporary_settings({PREFECT_API_URL: server_with_block, PREFECT_LOGGING_TO_API_ENABLED: False}):
@@ -44,13 +45,11 @@ def prefect(configure: Callable[..., Settings], server_with_block: str) -> Itera
 
 
 @pytest.fixture
-def downstream(
-    configure: Callable[..., Settings], prefect: str, sqlite_installation: Settings
-) -> Iterator[workers.Downstream]:
+def downstream(configure: Configure, prefect: str, sqlite_installation: Settings) -> Iterator[workers.Downstream]:
     """An installation that notifies a downstream system of its archives."""
     with HTTPServer(threaded=True) as server:
         made = workers.Downstream(server)
-        notified = {"notify_urls": made.url, "notify_secret": workers.SECRET, "notify_allow_private": "true"}
+        notified = {"notify_urls": made.url, "notify_secret": SECRET, "notify_allow_private": "true"}
         configure(**notified, PREFECT_API_URL=prefect)
         workers.forget_runs()
         yield made
@@ -86,7 +85,7 @@ def received(reference: str, body: bytes, at: datetime | None = None) -> Deliver
 
 
 @pytest.fixture(params=["SQLite and a folder", "Postgres and a bucket"])
-def kinds(request: pytest.FixtureRequest, configure: Callable[..., Settings]) -> str:
+def kinds(request: pytest.FixtureRequest, configure: Configure) -> str:
     """The flow's settings with a migrated database and an empty store, in two kinds."""
     if request.param.startswith("Postgres"):
         url, bucket = f"s3://archives/{secrets.token_hex(8)}", bucket_at(request.getfixturevalue("s3_server"))

@@ -1,17 +1,17 @@
 """Compares and rebuilds whole databases."""
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 
 import psycopg
 from sqlalchemy import MetaData
 
 from adapters.database import transactions
-from adapters.settings.settings import Settings, settings
+from adapters.settings.settings import settings
 from models.search import TEXT_INDEX
 from services.custody.rebuilding import check_empty, rebuild
 from services.custody.verifying import stored_objects
-from tests.conftest import MIGRATED, make_tables, url_of
+from tests.conftest import MIGRATED, Configure, make_tables, url_of
 
 NOT_OF_ARCHIVES = {
     "lease",
@@ -45,7 +45,7 @@ def rows_of_tables(without: Collection[str] = ()) -> dict[str, list[str]]:
         }
 
 
-def in_new_database(configure: Callable[..., Settings]) -> int:
+def in_new_database(configure: Configure) -> int:
     """Rebuild into an empty database beside the current one, and return the number of archives."""
     configure(database_url=_new_database_beside(settings().database_location))
     make_tables()

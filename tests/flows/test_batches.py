@@ -39,7 +39,7 @@ from tests.conftest import LONGEST_S, make_tables, wait_until
 from tests.flows import workers
 from tests.flows.conftest import received
 from tests.flows.workers import wait_for, worker
-from tests.installations import installed
+from tests.installations import archive_of, installed
 from tests.samples import sample_body
 
 ALL = ItemQuery(limit=500)
@@ -162,8 +162,7 @@ def test_dry_run_leaves_a_table_of_the_plan_and_runs_nothing() -> None:
     assert "would be run again" in table["description"]
     assert (plan.state, plan.by) == ("planned", "prefect")
     for reference in ("dry-1", "dry-2"):
-        archive = archive_view.archive(reference)
-        assert archive
+        archive = archive_of(reference)
         assert [each.trigger for each in archive.runs] == ["webhook"]
 
 
@@ -217,8 +216,7 @@ def test_cancel_aborts_and_leaves_the_other_archives_untouched() -> None:
     assert found.completed + found.queued + found.failed == found.planned
     for item in found.items:
         if item.state == "queued":
-            archive = archive_view.archive(item.subject)
-            assert archive
+            archive = archive_of(item.subject)
             assert archive.state == "failed"
 
 
@@ -310,8 +308,7 @@ def test_archive_whose_run_a_person_cancelled_has_that_cause() -> None:
     asyncio.run(driving.settle_aborted())
 
     [item] = batches.record(batch_id, ItemQuery()).items
-    archive = archive_view.archive("run-cancelled")
-    assert archive
+    archive = archive_of("run-cancelled")
     assert archive.cause
     assert (item.state, item.cause, archive.cause.code) == ("failed", "CANCELLED", "CANCELLED")
 

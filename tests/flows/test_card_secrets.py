@@ -24,7 +24,6 @@ from adapters.files.store import store
 from adapters.inbox import inbox
 from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl, seals
-from adapters.store.objects.requests import stored_request
 from adapters.store.ocfl import CUTS, REQUEST
 from adapters.tables.runs import task_results
 from api.app import app
@@ -37,6 +36,7 @@ from services.processing.persisting import persist
 from services.processing.staging import stage, stage_what_rebuilds
 from services.receipts import opened_raw_body
 from services.views import archive_view
+from tests.conftest import Configure
 from tests.flows.card_secrets import (
     CLEAR,
     ITS_ROW,
@@ -55,7 +55,7 @@ from tests.flows.conftest import received
 from tests.flows.databases import in_new_database
 from tests.flows.prefect_database import kept_by_prefect
 from tests.flows.test_import_reports import at_rest
-from tests.installations import stored_body
+from tests.installations import archive_of, request_of, stored_body
 from tests.ocfl_validator import validation_errors
 from tests.settlements import COLUMNS, line, report
 
@@ -78,7 +78,7 @@ def test_secrets_are_in_the_bodies_that_are_sent() -> None:
 
 @pytest.mark.usefixtures("kinds", "prefect_logs")
 def test_no_output_shows_a_secret_in_clear(
-    configure: Callable[..., Settings],
+    configure: Configure,
     httpserver: HTTPServer,
     prefect_home: Path,
     caplog: pytest.LogCaptureFixture,
@@ -109,16 +109,14 @@ def test_no_output_shows_a_secret_in_clear(
     path.write_bytes(path.read_bytes().replace(b"SIGNATURE1", b"SIGNATURE2"))
     run(rotten.receipt_id)  # fails for good, and the body stays in the inbox
     path.unlink()
-    repaired = stored_request("process-1", receipts[0])
-    assert repaired
+    repaired = request_of("process-1", receipts[0])
     store().overwrite_bytes(b"damaged", repaired.keys[CUTS])
     run(received("process-1", bodies[0]).receipt_id)
     for scheduled in (import_reports, reevaluate_payments):
         with suppress(CellarError):  # one report is wrong
             asyncio.run(scheduled())
 
-    archive = archive_view.archive("process-1")
-    assert archive
+    archive = archive_of("process-1")
     assert [each.version for each in archive.versions] == [1, 2, 3]
     assert {each.state for each in archive.runs} == {"Failed", "Completed"}
     assert [stored_body("process-1", each) for each in receipts] == bodies
@@ -155,7 +153,7 @@ def test_no_output_shows_a_secret_in_clear(
         assert cellar("export", "process-1", "--raw", "--receipt", receipt_id, "--to", "-") == sent
 
 
-def watch_for_reports(configure: Callable[..., Settings], folder: Path) -> None:
+def watch_for_reports(configure: Configure, folder: Path) -> None:
     """Put a report with secrets of the archive and of no archive, and a wrong report, into the watched folder."""
     (folder / "columns.toml").write_text(COLUMNS)
     at_rest(folder / "report.csv", report(ITS_ROW, OF_NOBODY))
@@ -187,9 +185,7 @@ def test_staging_writes_no_secret_in_clear(sqlite_installation: Settings) -> Non
     assert {name: found_in(text) for name, text in written.items() if found_in(text)} == {}
 
 
-def test_missing_master_key_damages_nothing_and_is_reported_as_such(
-    configure: Callable[..., Settings], kinds: str
-) -> None:
+def test_missing_master_key_damages_nothing_and_is_reported_as_such(configure: Configure, kinds: str) -> None:
     receipts = [
         received("process-1", body(each)).receipt_id for each in ("2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z")
     ]
@@ -200,8 +196,7 @@ def test_missing_master_key_damages_nothing_and_is_reported_as_such(
     configure(seal_keys=b64encode(bytes(64)).decode())
     again = received("process-1", body())
 
-    request = stored_request("process-1", receipts[0])
-    assert request
+    request = request_of("process-1", receipts[0])
     assert json.loads(request.skeleton())["data"][0]["value"] is None
     for use in (request.archive, request.clear_skeleton, lambda: persist("process-1", again.receipt_id)):
         with pytest.raises(Locked, match="CELLAR_SEAL_KEYS"):
@@ -213,7 +208,7 @@ def test_missing_master_key_damages_nothing_and_is_reported_as_such(
 
 
 def test_rotation_changes_no_archive_and_makes_the_old_key_unnecessary(
-    configure: Callable[..., Settings], kinds: str, cellar: Callable[..., bytes]
+    configure: Configure, kinds: str, cellar: Callable[..., bytes]
 ) -> None:
     old, new = (b64encode(secrets.token_bytes(64)).decode() for _ in range(2))
     configure(seal_keys=old)
@@ -237,9 +232,7 @@ def test_rotation_changes_no_archive_and_makes_the_old_key_unnecessary(
     assert b"no key of CELLAR_SEAL_KEYS opens" in cellar("rotate-keys")
 
 
-def test_database_is_rebuilt_from_sealed_archives(
-    configure: Callable[..., Settings], sqlite_installation: Settings
-) -> None:
+def test_database_is_rebuilt_from_sealed_archives(configure: Configure, sqlite_installation: Settings) -> None:
     run(received("process-1", body()).receipt_id)
     before: Any = archive_view.archive("process-1")
 

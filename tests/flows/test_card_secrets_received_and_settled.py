@@ -13,13 +13,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from adapters.inbox import inbox, quarantine
-from adapters.settings.settings import Settings, settings
+from adapters.settings.settings import settings
 from adapters.store import ocfl, seals
 from adapters.tables.runs.receipts import register
 from services.payments import recorded
-from services.views import archive_view
 from tests.api.conftest import TOKEN, Receiver, started
-from tests.conftest import free_port
+from tests.conftest import Configure, free_port
 from tests.flows.card_secrets import (
     CLEAR,
     ITS_ROW,
@@ -32,7 +31,7 @@ from tests.flows.card_secrets import (
     rows,
     stored,
 )
-from tests.installations import closed_url, finished
+from tests.installations import archive_of, closed_url, finished
 from tests.settlements import COLUMNS, line, report
 
 FOLDERS = (ocfl.ROOT, seals.ROOT, "settlements")
@@ -40,7 +39,7 @@ FOLDERS = (ocfl.ROOT, seals.ROOT, "settlements")
 
 def test_no_output_about_receipts_or_settlements_shows_a_secret_in_clear(
     request: pytest.FixtureRequest,
-    configure: Callable[..., Settings],
+    configure: Configure,
     kinds: str,
     caplog: pytest.LogCaptureFixture,
     cellar: Callable[..., bytes],
@@ -80,8 +79,7 @@ def test_no_output_about_receipts_or_settlements_shows_a_secret_in_clear(
     outputs |= {str(each): each.read_bytes() for each in files_of_the_installation() if not is_refused_body(each)}
 
     assert {name: found for name, text in outputs.items() if (found := found_in(text))} == {}
-    archive = archive_view.archive("process-1")
-    assert archive
+    archive = archive_of("process-1")
     assert archive.payments[0].standing == "settled"
     assert len([each for each in files_of_the_installation() if is_refused_body(each)]) == 2
 

@@ -31,14 +31,13 @@ from models.views.batch import RedeliveryFilter
 from services.batches import batches
 from services.messages.deliveries import give_up_expired
 from services.messages.events import announce, known_endpoints
-from services.views import archive_view
 from tests.batches import driven
-from tests.conftest import LONGEST_S
+from tests.conftest import LONGEST_S, Configure
 from tests.flows.conftest import due_now, received
 from tests.flows.workers import worker_here
+from tests.installations import archive_of
+from tests.messages import SECRET
 from tests.samples import sample_body
-
-SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
 class Downstream:
@@ -55,9 +54,7 @@ class Downstream:
 
 
 @pytest.fixture
-def downstream(
-    configure: Callable[..., Settings], prefect: str, sqlite_installation: Settings, httpserver: HTTPServer
-) -> Downstream:
+def downstream(configure: Configure, prefect: str, sqlite_installation: Settings, httpserver: HTTPServer) -> Downstream:
     configure(notify_urls=httpserver.url_for("/hook"), notify_secret=SECRET, notify_allow_private="true")
     return Downstream(httpserver)
 
@@ -79,8 +76,7 @@ async def _run(flow_run_id: str) -> FlowRun:
 
 
 def run_of(reference: str) -> FlowRun:
-    archive = archive_view.archive(reference)
-    assert archive
+    archive = archive_of(reference)
     return asyncio.run(_run(archive.runs[-1].flow_run_id))
 
 
@@ -99,8 +95,7 @@ def test_run_with_an_unconfirmed_message_ends_as_undelivered_and_becomes_complet
     assert downstream.asked == [message.message_id] * 3
     run = run_of("process-1")
     assert "undelivered" in run.tags
-    archive = archive_view.archive("process-1")
-    assert archive
+    archive = archive_of("process-1")
     assert (archive.state, [each.state for each in archive.runs]) == ("completed", ["Completed"])
     assert [(each.state, each.attempts) for each in archive.notifications] == [("pending", 3)]
     assert store().listed(f"results/{run.id}")
@@ -280,8 +275,7 @@ def test_retry_of_an_undelivered_run_delivers_now_and_repeats_no_finished_task(d
         "load-metadata": ["Cached", "Completed"],
         "reconcile-payments": ["Cached", "Completed"],
     }
-    archive = archive_view.archive("process-1")
-    assert archive
+    archive = archive_of("process-1")
     assert [(each.state, each.trigger) for each in archive.runs] == [("Completed", "rerun"), ("Completed", "retry")]
 
 

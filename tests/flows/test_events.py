@@ -4,7 +4,6 @@ schema.
 
 import asyncio
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from prefect.client.schemas.objects import State
 from pytest_httpserver import HTTPServer
 from sqlmodel import col, select
 
-from adapters.database.transactions import reading, writing
+from adapters.database.transactions import writing
 from adapters.files.store import store
 from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl
@@ -28,24 +27,24 @@ from models.messages.event import EventRow
 from models.runs.cause import Cause
 from models.runs.run import RunState
 from models.said import verbatim
+from tests.conftest import Configure
 from tests.flows.conftest import received, store_away
-from tests.messages import message_of
-from tests.records import run_row
+from tests.installations import inventory_of
+from tests.messages import SECRET, message_of
+from tests.records import all_of, put, run_row
 from tests.samples import sample_body, sample_document
 
 pytestmark = pytest.mark.usefixtures("prefect", "installation")
 
-SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 DEAR = [sample_document()["payments"][0] | {"amount": 2500}]
 
 
 @pytest.fixture(autouse=True)
-def _endpoint(configure: Callable[..., Settings], installation: Settings, httpserver: HTTPServer) -> None:
+def _endpoint(configure: Configure, installation: Settings, httpserver: HTTPServer) -> None:
     """An endpoint that people added, which has no filter, and confirms each message."""
     httpserver.expect_request("/hook").respond_with_data("")
     configure(notify_secret=SECRET, notify_allow_private="true")
-    with writing() as session:
-        session.add(EndpointRow(name="erp", url=httpserver.url_for("/hook"), created_at=datetime.now(UTC)))
+    put(EndpointRow(name="erp", url=httpserver.url_for("/hook"), created_at=datetime.now(UTC)))
 
 
 def archive(reference: str = "process-1", receipt_id: str | None = None) -> None:
@@ -57,8 +56,7 @@ def archive(reference: str = "process-1", receipt_id: str | None = None) -> None
 
 def announced() -> list[tuple[str, dict[str, Any]]]:
     """Return the data of the events, oldest first, each held against its schema."""
-    with reading() as session:
-        rows = session.exec(select(EventRow).order_by(col(EventRow.at), col(EventRow.type))).all()
+    rows = all_of(select(EventRow).order_by(col(EventRow.at), col(EventRow.type)))
     return [(each.type, message_of(each.body)["data"]) for each in rows]
 
 
@@ -93,8 +91,7 @@ def test_changed_archive_is_announced_in_numbers_and_once(httpserver: HTTPServer
 def test_version_after_a_damaged_one_is_announced_without_its_changes() -> None:
     first = received("process-1", sample_body())
     archive(receipt_id=first.receipt_id)
-    found = ocfl.inventory("process-1")
-    assert found
+    found = inventory_of("process-1")
     keys = [ocfl.content_key("process-1", found, each) for each in found.manifest]
     store().overwrite_bytes(b"damaged", next(each for each in keys if each.endswith(SKELETON)))
     second = received("process-1", sample_body(payments=DEAR))
@@ -104,7 +101,7 @@ def test_version_after_a_damaged_one_is_announced_without_its_changes() -> None:
     assert dict(announced())["archive.changed"]["changes"] is None
 
 
-def test_declared_endpoint_hears_of_a_version_once(configure: Callable[..., Settings], httpserver: HTTPServer) -> None:
+def test_declared_endpoint_hears_of_a_version_once(configure: Configure, httpserver: HTTPServer) -> None:
     with writing() as session:
         session.get_one(EndpointRow, "erp").removed_at = datetime.now(UTC)
     configure(notify_urls=httpserver.url_for("/hook"))

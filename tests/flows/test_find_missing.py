@@ -1,7 +1,6 @@
 """The flow that finds missing processes, against a real Prefect server, on both databases."""
 
 import asyncio
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from secrets import token_hex
@@ -10,15 +9,15 @@ import httpx
 import pytest
 from sqlmodel import select
 
-from adapters.database.transactions import reading, writing
+from adapters.database.transactions import writing
 from adapters.observation.log import reference_digest
-from adapters.settings.settings import Settings
 from flows.find_missing import find_missing
 from models.completeness.processes import MissingProcessRow
 from models.errors import Transient
 from models.messages.notification import NotificationRow
-from tests.conftest import LONGEST_S, wait_until
-from tests.flows.workers import SECRET
+from tests.conftest import LONGEST_S, Configure, wait_until
+from tests.messages import SECRET
+from tests.records import all_of
 from tests.reported_events import SUBMITTED, archived_at, event, findings, reported
 
 pytestmark = pytest.mark.usefixtures("prefect", "installation")
@@ -51,7 +50,7 @@ def heard(prefect_server: str, reference: str) -> list[str]:
 
 
 def test_flow_announces_a_missing_process_and_closes_it_when_its_archive_has_arrived(
-    configure: Callable[..., Settings], prefect_server: str
+    configure: Configure, prefect_server: str
 ) -> None:
     configure(notify_urls="https://erp.example/hook", notify_secret=SECRET)
     lost = f"lost-{token_hex(4)}"  # Prefect's server keeps the events of other tests
@@ -64,8 +63,7 @@ def test_flow_announces_a_missing_process_and_closes_it_when_its_archive_has_arr
     searched()
 
     assert findings("reference", "why", "alerted_h", "closed_why") == [(lost, "submitted", 24, None)]
-    with reading() as session:
-        messages = session.exec(select(NotificationRow)).all()
+    messages = all_of(select(NotificationRow))
     assert [(each.event, each.reference, each.state) for each in messages] == [("process.missing", lost, "pending")] * 2
     assert heard(prefect_server, lost) == ["cellar.process.missing"] * 2  # found, and 24 hours before the deadline
     assert f"| 17 hours left | default | 100 | 30 | {lost} |" in summary(prefect_server)
@@ -76,9 +74,7 @@ def test_flow_announces_a_missing_process_and_closes_it_when_its_archive_has_arr
     assert lost not in summary(prefect_server)
 
 
-def test_alert_that_is_due_is_announced_while_the_store_is_away(
-    configure: Callable[..., Settings], tmp_path: Path
-) -> None:
+def test_alert_that_is_due_is_announced_while_the_store_is_away(configure: Configure, tmp_path: Path) -> None:
     configure(notify_urls="https://erp.example/hook", notify_secret=SECRET)
     now = datetime.now(UTC)
     reported(event(SUBMITTED, now - timedelta(hours=20), "lost-1"))

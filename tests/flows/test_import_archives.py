@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,10 +19,9 @@ import pytest
 from prefect.client.schemas.objects import State
 from sqlmodel import SQLModel, select
 
-from adapters.database.transactions import reading
 from adapters.files.store import store
 from adapters.inbox import inbox, quarantine
-from adapters.settings.settings import Settings, settings
+from adapters.settings.settings import settings
 from adapters.store import ocfl
 from adapters.tables.runs import leases
 from adapters.tables.runs.imports import ImportAttempt
@@ -35,9 +34,11 @@ from models.runs.run import LeaseRow, RunRow
 from models.sources import StatedTerms
 from services import sources
 from services.imports import Reader, kept_progress
-from tests.flows.workers import SECRET
+from tests.conftest import Configure
 from tests.installations import archived, stored_body
+from tests.messages import SECRET
 from tests.ocfl_validator import validation_errors
+from tests.records import all_of
 from tests.samples import sample_body
 
 pytestmark = pytest.mark.usefixtures("prefect")
@@ -57,8 +58,7 @@ def _imports() -> set[str]:
 
 
 def rows(table: type[SQLModel]) -> list[dict[str, Any]]:
-    with reading() as session:
-        return sorted((each.model_dump() for each in session.exec(select(table))), key=str)
+    return sorted((each.model_dump() for each in all_of(select(table))), key=str)
 
 
 def zipped(path: Path, members: Mapping[str, bytes]) -> None:
@@ -90,9 +90,7 @@ def saved(tmp_path: Path) -> Path:
     return folder
 
 
-def test_every_form_is_imported_as_the_webhook_would(
-    configure: Callable[..., Settings], kinds: str, saved: Path
-) -> None:
+def test_every_form_is_imported_as_the_webhook_would(configure: Configure, kinds: str, saved: Path) -> None:
     configure(notify_urls="https://endpoint.example", notify_secret=SECRET)
 
     progress = run(saved)
@@ -144,7 +142,7 @@ def test_second_import_changes_nothing(saved: Path) -> None:
 
 @pytest.mark.usefixtures("sqlite_installation")
 def test_what_is_refused_is_reported_and_quarantined_and_stops_nothing_else(
-    configure: Callable[..., Settings], tmp_path: Path
+    configure: Configure, tmp_path: Path
 ) -> None:
     saved = tmp_path / "saved"
     saved.mkdir()

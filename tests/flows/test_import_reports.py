@@ -15,7 +15,7 @@ from adapters.settings.settings import Settings
 from flows.import_reports import import_reports
 from models.errors import Conflict, Transient
 from models.settlements.settlement import SettlementEntryRow
-from tests.conftest import bucket_at
+from tests.conftest import Configure, bucket_at
 from tests.settlements import COLUMNS, NOW, line, report, reported, rows
 
 pytestmark = pytest.mark.usefixtures("prefect")
@@ -24,13 +24,13 @@ AN_HOUR_S = 3600
 
 
 @pytest.fixture(autouse=True)
-def _installation(configure: Callable[..., Settings], sqlite_installation: Settings, tmp_path: Path) -> None:
+def _installation(configure: Configure, sqlite_installation: Settings, tmp_path: Path) -> None:
     (tmp_path / "columns.toml").write_text(COLUMNS)
     configure(settlement_columns="columns.toml")
 
 
 @pytest.fixture(params=["folder", "bucket"])
-def put(request: pytest.FixtureRequest, configure: Callable[..., Settings], tmp_path: Path) -> Put:
+def put(request: pytest.FixtureRequest, configure: Configure, tmp_path: Path) -> Put:
     """Put a report into the watched folder or bucket."""
     if request.param == "folder":
         (tmp_path / "reports").mkdir()
@@ -87,9 +87,7 @@ def test_wrong_report_is_named_and_delays_no_other_report(put: Put) -> None:
 
 
 @pytest.mark.parametrize("target", ["nowhere.csv", "a.csv"], ids=["to nothing", "to itself"])
-def test_broken_link_is_named_and_delays_no_other_report(
-    target: str, configure: Callable[..., Settings], tmp_path: Path
-) -> None:
+def test_broken_link_is_named_and_delays_no_other_report(target: str, configure: Configure, tmp_path: Path) -> None:
     configure(settlements_url=str(tmp_path))
     (tmp_path / "a.csv").symlink_to(tmp_path / target)
     (tmp_path / "folder.csv").mkdir()
@@ -101,7 +99,7 @@ def test_broken_link_is_named_and_delays_no_other_report(
     assert amounts() == [2100]
 
 
-def test_report_removed_before_reading_is_not_found(configure: Callable[..., Settings], tmp_path: Path) -> None:
+def test_report_removed_before_reading_is_not_found(configure: Configure, tmp_path: Path) -> None:
     configure(settlements_url=str(tmp_path))
     at_rest(tmp_path / "a.csv", report(line("c1")))
     (file,) = new_files(datetime.now(UTC))
@@ -111,7 +109,7 @@ def test_report_removed_before_reading_is_not_found(configure: Callable[..., Set
         file.read()
 
 
-def test_report_that_is_still_being_written_waits(configure: Callable[..., Settings], tmp_path: Path) -> None:
+def test_report_that_is_still_being_written_waits(configure: Configure, tmp_path: Path) -> None:
     configure(settlements_url=str(tmp_path))
     (tmp_path / "report.csv").write_bytes(report(line("c1")))
 
@@ -126,7 +124,7 @@ def test_nothing_is_imported_without_a_watched_place() -> None:
     assert amounts() == []
 
 
-def test_missing_watched_place_is_transient(configure: Callable[..., Settings], tmp_path: Path) -> None:
+def test_missing_watched_place_is_transient(configure: Configure, tmp_path: Path) -> None:
     configure(settlements_url=str(tmp_path / "nowhere"))
 
     with pytest.raises(Transient):

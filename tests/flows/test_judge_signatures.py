@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,9 @@ from adapters.settings.settings import Settings
 from flows.judge_signatures import judge_signatures
 from services.custody.judging_again import count_due
 from tests import pdfs
+from tests.conftest import Configure
 from tests.installations import archived
-from tests.messages import message_of
+from tests.messages import SECRET, message_of, notify
 from tests.samples import PDF
 from tests.services.custody.test_judging_again import (
     BROKEN,
@@ -30,13 +30,10 @@ from tests.services.custody.test_judging_again import (
 
 pytestmark = pytest.mark.usefixtures("prefect")
 
-SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-
 
 @pytest.fixture(autouse=True)
-def _installation(configure: Callable[..., Settings], sqlite_installation: Settings, httpserver: HTTPServer) -> None:
-    httpserver.expect_request("/hook").respond_with_data("")
-    configure(notify_urls=httpserver.url_for("/hook"), notify_secret=SECRET, notify_allow_private="true")
+def _installation(configure: Configure, sqlite_installation: Settings, httpserver: HTTPServer) -> None:
+    notify(configure, httpserver)
 
 
 def judged(most: int = 10_000) -> list[Any]:
@@ -67,7 +64,7 @@ def test_unchanged_roots_judge_nothing(httpserver: HTTPServer) -> None:
 
 
 def test_new_roots_are_applied_to_some_archives_each_night(
-    configure: Callable[..., Settings], tmp_path: Path, httpserver: HTTPServer
+    configure: Configure, tmp_path: Path, httpserver: HTTPServer
 ) -> None:
     for number in range(3):
         archived(f"process-{number}", body_with(pdfs.signed(pdfs.form()), f"process-{number}"))
@@ -83,7 +80,7 @@ def test_new_roots_are_applied_to_some_archives_each_night(
 
 
 def test_document_that_is_judged_worse_is_listed_and_notified(
-    configure: Callable[..., Settings], tmp_path: Path, httpserver: HTTPServer
+    configure: Configure, tmp_path: Path, httpserver: HTTPServer
 ) -> None:
     with_root(configure, tmp_path)
     archived("process-1", body_with(pdfs.signed(pdfs.form())))
@@ -100,7 +97,7 @@ def test_document_that_is_judged_worse_is_listed_and_notified(
 
 
 def test_rewritten_verdict_is_notified_even_if_nothing_became_worse(
-    configure: Callable[..., Settings], tmp_path: Path, httpserver: HTTPServer
+    configure: Configure, tmp_path: Path, httpserver: HTTPServer
 ) -> None:
     archived("process-1", body_with(BROKEN))
     with_root(configure, tmp_path, "Another root")

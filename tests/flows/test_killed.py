@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -22,16 +22,16 @@ from adapters.store import ocfl, seals
 from adapters.tables.runs import leases
 from flows.process_archive import process_archive
 from models.runs.run import Leased, LeaseRow
-from tests.conftest import LONGEST_S, make_tables
+from tests.conftest import LONGEST_S, Configure, make_tables
 from tests.flows.conftest import received
 from tests.flows.databases import rows_of_tables
+from tests.messages import SECRET
 from tests.ocfl_validator import validation_errors
 from tests.samples import sample_body
 
 pytestmark = pytest.mark.usefixtures("prefect")
 
 MOST_WRITES = 60
-SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 HISTORY = {"run", "lease", "notification_attempt", "task_result"}  # has rows for every attempt, and must differ
 WRITER = re.compile("/content/[0-9a-f]{8}/")
 TIMES = {
@@ -53,7 +53,7 @@ TIMES = {
     ("store_kind", "writes"), [("folder", 4), ("folder", 10), ("folder", 16), ("bucket", 12)], indirect=["store_kind"]
 )
 def test_next_run_finishes_a_run_killed_before_a_write(
-    configure: Callable[..., Settings],
+    configure: Configure,
     sqlite_installation: Settings,
     store_kind: str,
     httpserver: HTTPServer,
@@ -72,7 +72,7 @@ def test_next_run_finishes_a_run_killed_before_a_write(
 @pytest.mark.faults
 @pytest.mark.timeout(1800)
 def test_next_run_finishes_a_run_killed_before_every_single_write(
-    configure: Callable[..., Settings],
+    configure: Configure,
     sqlite_installation: Settings,
     store_kind: str,
     httpserver: HTTPServer,
@@ -93,7 +93,7 @@ def test_next_run_finishes_a_run_killed_before_every_single_write(
     pytest.fail(f"more than {MOST_WRITES} writes; raise the bound")
 
 
-def _expect_notifications(configure: Callable[..., Settings], httpserver: HTTPServer) -> None:
+def _expect_notifications(configure: Configure, httpserver: HTTPServer) -> None:
     httpserver.expect_request("/hook").respond_with_data("")
     seal_key = b64encode(bytes(64)).decode()  # the same everywhere, or no two stores would be equal
     urls = {"notify_urls": httpserver.url_for("/hook"), "notify_secret": SECRET}
@@ -132,7 +132,7 @@ def _finish(receipt_id: str) -> None:
     asyncio.run(process_archive("process-1", receipt_id))
 
 
-def _undisturbed(configure: Callable[..., Settings]) -> dict[str, Any]:
+def _undisturbed(configure: Configure) -> dict[str, Any]:
     """Return the end state of a run that is not killed, in another data folder."""
     before = settings().data_dir
     back = {"store_url": settings().store_location} if _is_in_bucket() else {}

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import logging
-from collections.abc import Callable
 
 import pytest
 from pytest_httpserver import HTTPServer
@@ -12,6 +11,7 @@ from adapters.settings.settings import Settings
 from flows.notify_people import notify_people
 from flows.process_archive import process_archive
 from flows.verify_archives import verify_archives
+from tests.conftest import Configure
 from tests.flows.conftest import received, store_away
 from tests.installations import archived, damaged_file
 from tests.samples import sample_body
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("prefect")
 
 
 @pytest.fixture(autouse=True)
-def _address(configure: Callable[..., Settings], sqlite_installation: Settings, httpserver: HTTPServer) -> None:
+def _address(configure: Configure, sqlite_installation: Settings, httpserver: HTTPServer) -> None:
     httpserver.expect_request("/chat").respond_with_data("")
     configure(people_urls=httpserver.url_for("/chat").replace("http", "json"))
 
@@ -41,7 +41,7 @@ def check() -> None:
     asyncio.run(_checked())
 
 
-def test_what_flows_leave_behind_is_told_once(configure: Callable[..., Settings], httpserver: HTTPServer) -> None:
+def test_what_flows_leave_behind_is_told_once(configure: Configure, httpserver: HTTPServer) -> None:
     """An archive that fails for good, a damaged store, and a check that breaks off."""
     delivery = received("process-1", sample_body("process-1"))
 

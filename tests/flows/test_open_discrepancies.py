@@ -3,7 +3,6 @@
 import asyncio
 import os
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,22 +24,20 @@ from models.store.condition import DerivedCode
 from models.views.archives.payments import Explanation
 from services.payments.discrepancies import explain
 from services.views import troubles
+from tests.conftest import Configure
 from tests.installations import archived
-from tests.messages import message_of
+from tests.messages import SECRET, message_of
 from tests.payments import booked, payment
 from tests.samples import sample_body
 from tests.settlements import COLUMNS, line, report
 
 pytestmark = pytest.mark.usefixtures("prefect")
 
-SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 AN_HOUR_S = 3600
 
 
 @pytest.fixture(autouse=True)
-def _installation(
-    configure: Callable[..., Settings], installation: Settings, httpserver: HTTPServer, tmp_path: Path
-) -> None:
+def _installation(configure: Configure, installation: Settings, httpserver: HTTPServer, tmp_path: Path) -> None:
     httpserver.expect_request("/hook").respond_with_data("")
     (tmp_path / "columns.toml").write_text(COLUMNS)
     (tmp_path / "reports").mkdir()
@@ -148,7 +145,7 @@ def test_failed_notification_does_not_hide_the_wrong_report(monkeypatch: pytest.
 
 @pytest.mark.parametrize("installation", ["sqlite"], indirect=True)
 def test_gone_or_refused_endpoint_is_not_retried_and_fails_no_flow(
-    configure: Callable[..., Settings], httpserver: HTTPServer, tmp_path: Path
+    configure: Configure, httpserver: HTTPServer, tmp_path: Path
 ) -> None:
     httpserver.expect_request("/gone").respond_with_data("", status=410)
     configure(notify_urls=f"{httpserver.url_for('/gone')},http://127.0.0.1:99999/hook", notify_secret=SECRET)

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,23 +26,22 @@ from models.errors import Refused
 from models.views.archives.archives import ArchiveQuery, ArchiveView
 from models.views.archives.payments import Explanation
 from services.payments import discrepancies
-from services.views import archive_list, archive_view, overview
+from services.views import archive_list, overview
 from services.views.troubles import failures
+from tests.conftest import Configure
 from tests.flows.conftest import received
 from tests.flows.overheard import Overheard
-from tests.installations import checked, damaged_file, stored_file
+from tests.installations import archive_of, checked, damaged_file, stored_file
+from tests.messages import SECRET, notify
 from tests.samples import PDF, PNG, sample_body, sample_document
 
-SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 pytestmark = pytest.mark.usefixtures("prefect")
 
 
 def archived(reference: str, receipt_id: str | None = None) -> ArchiveView:
     """Run the flow and return the archive."""
     asyncio.run(process_archive(reference, receipt_id))
-    archive = archive_view.archive(reference)
-    assert archive
-    return archive
+    return archive_of(reference)
 
 
 def failed_run(reference: str) -> str | None:
@@ -72,8 +70,7 @@ def test_re_run_that_meets_damage_is_a_condition_until_a_re_run_succeeds(sqlite_
     assert (group.condition, group.code, group.task) == ("RUN_FAILED", "CONFLICT", "persist-files")
     [condition] = overview.overview(datetime.now(UTC)).attention.conditions
     assert (condition.code, condition.subjects) == ("RUN_FAILED", 1)
-    shown = archive_view.archive("process-1")
-    assert shown
+    shown = archive_of("process-1")
     assert (shown.state, shown.conditions[0].values["cause"]) == ("completed", "CONFLICT")
 
     store().overwrite_bytes(before, key)
@@ -156,8 +153,7 @@ def test_damaged_body_in_the_inbox_fails_the_run_and_is_kept(sqlite_installation
 
     state = failed_run("process-1")
 
-    archive = archive_view.archive("process-1")
-    assert archive
+    archive = archive_of("process-1")
     assert (state, archive.state, archive.files) == ("Failed", "failed", [])
     assert [(each.state, each.failed_task) for each in archive.runs] == [("Failed", "persist-files")]
     assert path.exists()
@@ -230,7 +226,7 @@ def test_manually_started_run_is_tagged_even_if_it_fails_at_once(sqlite_installa
 
 
 def test_run_over_its_time_limit_fails_and_releases_its_lease(
-    configure: Callable[..., Settings], sqlite_installation: Settings
+    configure: Configure, sqlite_installation: Settings
 ) -> None:
     configure(run_timeout_s=0.05)
     delivery = received("process-1", sample_body(signed_document={"content": "QUJD" * (25 << 20)}))
@@ -241,8 +237,7 @@ def test_run_over_its_time_limit_fails_and_releases_its_lease(
     assert "RUN_TIMEOUT in persist-files: the run has worked for 0.05 s; set CELLAR_RUN" in str(state.message)
     assert list((Path(settings().store_location) / "spool").glob("*")) == []
     assert receipts.get(delivery.receipt_id).state == "failed"  # the sweep does not start it again
-    archive = archive_view.archive("process-1")
-    assert archive
+    archive = archive_of("process-1")
     assert [(each.state, each.failed_task) for each in archive.runs] == [("Failed", "persist-files")]
     assert leases.take(["process-1"], "the next run", 0)
 
@@ -278,10 +273,9 @@ def test_artifact_describes_the_archive_without_people_or_secrets(sqlite_install
 
 
 def test_endpoint_gets_one_signed_message(
-    configure: Callable[..., Settings], sqlite_installation: Settings, httpserver: HTTPServer
+    configure: Configure, sqlite_installation: Settings, httpserver: HTTPServer
 ) -> None:
-    httpserver.expect_request("/hook", method="POST").respond_with_data("")
-    configure(notify_urls=httpserver.url_for("/hook"), notify_secret=SECRET, notify_allow_private="true")
+    notify(configure, httpserver)
     received("process-1", sample_body())
 
     archive = archived("process-1")
@@ -296,10 +290,9 @@ def test_endpoint_gets_one_signed_message(
 
 
 def test_discrepancy_is_in_artifact_and_message_until_it_is_explained(
-    configure: Callable[..., Settings], sqlite_installation: Settings, httpserver: HTTPServer
+    configure: Configure, sqlite_installation: Settings, httpserver: HTTPServer
 ) -> None:
-    httpserver.expect_request("/hook", method="POST").respond_with_data("")
-    configure(notify_urls=httpserver.url_for("/hook"), notify_secret=SECRET, notify_allow_private="true")
+    notify(configure, httpserver)
     dear = [sample_document()["payments"][0] | {"amount": 2500}]
     received("process-1", sample_body(payments=dear))
 
@@ -336,16 +329,14 @@ def _shown(markdown: str) -> str:
 
 
 def test_message_to_a_gone_endpoint_is_dead_and_not_retried(
-    configure: Callable[..., Settings], sqlite_installation: Settings, httpserver: HTTPServer
+    configure: Configure, sqlite_installation: Settings, httpserver: HTTPServer
 ) -> None:
-    httpserver.expect_request("/hook").respond_with_data("", status=410)
-    configure(notify_urls=httpserver.url_for("/hook"), notify_secret=SECRET, notify_allow_private="true")
+    notify(configure, httpserver, 410)
     received("process-1", sample_body())
 
     state = failed_run("process-1")
 
-    archive = archive_view.archive("process-1")
-    assert archive
+    archive = archive_of("process-1")
     assert (state, archive.state) == ("Undelivered", "completed")
     assert [(each.state, each.attempts) for each in archive.notifications] == [("dead", 1)]
     assert [(each.state, each.failed_task) for each in archive.runs] == [("Completed", None)]

@@ -1,7 +1,6 @@
 """The nightly flow judges what time changes, and completes what a killed process has left undone."""
 
 import asyncio
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,8 +13,8 @@ from models.completeness.processes import SessionEventRow
 from models.discrepancies import DiscrepancyEventRow
 from models.views.archives.payments import DiscrepancyView, Explanation
 from services.payments import discrepancies
-from services.views import archive_view
-from tests.installations import archived, stored_discrepancies
+from tests.conftest import Configure
+from tests.installations import archive_of, archived, stored_discrepancies
 from tests.payments import booked, payment, settled
 from tests.records import NOON
 from tests.samples import sample_body
@@ -31,8 +30,7 @@ def nightly() -> None:
 
 
 def shown(reference: str = "process-1") -> list[DiscrepancyView]:
-    archive = archive_view.archive(reference)
-    assert archive
+    archive = archive_of(reference)
     return archive.discrepancies
 
 
@@ -41,7 +39,7 @@ def held(days: int) -> dict[str, object]:
     return payment("process-1", "t", standing="held", paid_on=TODAY - timedelta(days=days))
 
 
-def test_aging_hold_stays_explained(configure: Callable[..., Settings], installation: Settings) -> None:
+def test_aging_hold_stays_explained(configure: Configure, installation: Settings) -> None:
     archived("process-1", sample_body())
     booked("process-1", held(8), payment("process-1", "u", 1, standing="held", paid_on=TODAY - timedelta(days=7)))
     nightly()

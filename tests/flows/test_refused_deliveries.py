@@ -1,7 +1,6 @@
 """The flow `sweep-inbox` announces refused deliveries, once, and the flow `deliver-messages` tells each endpoint."""
 
 import asyncio
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,23 +21,22 @@ from models.views.troubles import RefusedQuery
 from services.messages.events import known_endpoints
 from services.triggering.refused import list_all_refused, release_all
 from services.views import troubles
+from tests.conftest import Configure
 from tests.flows.conftest import due_now
 from tests.flows.databases import in_new_database
-from tests.messages import message_of
+from tests.messages import SECRET, message_of, notify
 from tests.samples import sample_body
 
 pytestmark = pytest.mark.usefixtures("prefect")
 
-SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 TRUNCATED = Refused("TRUNCATED", "the body ends")
 NOT_BASE64 = Refused("NOT_BASE64", "expected base64", where="attachments[0].content")
 
 
 @pytest.fixture(autouse=True)
-def _installation(configure: Callable[..., Settings], installation: Settings, httpserver: HTTPServer) -> None:
-    httpserver.expect_request("/hook").respond_with_data("")
-    configure(notify_urls=httpserver.url_for("/hook"), notify_secret=SECRET, notify_allow_private="true")
+def _installation(configure: Configure, installation: Settings, httpserver: HTTPServer) -> None:
+    notify(configure, httpserver)
 
 
 def refuse(body: bytes, reason: Refused, minute: int, named: FoundProcess | None = None) -> str:
@@ -102,7 +100,7 @@ def test_flood_is_one_message_and_is_reported_once(httpserver: HTTPServer) -> No
 
 
 def test_message_is_repeated_with_its_id_until_each_endpoint_has_confirmed(
-    configure: Callable[..., Settings], httpserver: HTTPServer
+    configure: Configure, httpserver: HTTPServer
 ) -> None:
     statuses = iter((500, 500, 200))
     httpserver.expect_request("/slow").respond_with_handler(lambda _: Response(status=next(statuses)))
@@ -118,7 +116,7 @@ def test_message_is_repeated_with_its_id_until_each_endpoint_has_confirmed(
 
 
 def test_message_of_a_process_that_was_killed_before_announcing_is_sent(
-    configure: Callable[..., Settings], httpserver: HTTPServer
+    configure: Configure, httpserver: HTTPServer
 ) -> None:
     """The group is made, and a delivery is refused before the next sweep: two messages, none lost."""
     refuse(b"{", TRUNCATED, 0)
@@ -132,9 +130,7 @@ def test_message_of_a_process_that_was_killed_before_announcing_is_sent(
     assert [message["data"]["deliveries_in_all"] for _, message in sent(httpserver)] == [1, 1]
 
 
-def test_without_endpoints_deliveries_wait_for_the_first_endpoint(
-    configure: Callable[..., Settings], httpserver: HTTPServer
-) -> None:
+def test_without_endpoints_deliveries_wait_for_the_first_endpoint(configure: Configure, httpserver: HTTPServer) -> None:
     configure(notify_urls="")
     refuse(b"{", TRUNCATED, 0)
     sweep()
@@ -145,9 +141,7 @@ def test_without_endpoints_deliveries_wait_for_the_first_endpoint(
     assert len(sent(httpserver)) == 1
 
 
-def test_gone_endpoint_is_disabled_and_fails_no_flow(
-    configure: Callable[..., Settings], httpserver: HTTPServer
-) -> None:
+def test_gone_endpoint_is_disabled_and_fails_no_flow(configure: Configure, httpserver: HTTPServer) -> None:
     httpserver.expect_request("/gone").respond_with_data("", status=410)
     configure(notify_urls=httpserver.url_for("/gone"))
     refuse(b"{", TRUNCATED, 0)
@@ -159,7 +153,7 @@ def test_gone_endpoint_is_disabled_and_fails_no_flow(
     assert [each.disabled_why for each in known_endpoints()] == ["the endpoint answered 410 Gone"]
 
 
-def test_release_is_in_the_history_and_in_a_rebuilt_database(configure: Callable[..., Settings]) -> None:
+def test_release_is_in_the_history_and_in_a_rebuilt_database(configure: Configure) -> None:
     sound = refuse(sample_body("r-1"), NOT_BASE64, 0, FoundProcess("r-1", 100))
     refuse(b"{", TRUNCATED, 1)
     sweep()

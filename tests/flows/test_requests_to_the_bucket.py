@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -12,7 +12,7 @@ from adapters.tables.runs import receipts
 from benchmarks.bucket_requests import CountedBucket, counted
 from flows.process_archive import process_archive
 from models.archive.archive import State
-from tests.conftest import bucket_at
+from tests.conftest import Configure, bucket_at
 from tests.flows.conftest import received
 from tests.samples import PNG, sample_body
 
@@ -46,9 +46,7 @@ pytestmark = pytest.mark.usefixtures("prefect")
 
 
 @pytest.fixture
-def counted_bucket(
-    configure: Callable[..., Settings], sqlite_installation: Settings, s3_server: str
-) -> Iterator[CountedBucket]:
+def counted_bucket(configure: Configure, sqlite_installation: Settings, s3_server: str) -> Iterator[CountedBucket]:
     """An installation with inbox and store in a bucket that counts requests."""
     with counted(s3_server) as bucket:
         url = f"s3://archives/{secrets.token_hex(8)}"

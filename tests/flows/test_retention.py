@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +17,6 @@ from sqlmodel import select
 from adapters.database.transactions import writing
 from adapters.peers import prefect_facts
 from adapters.settings.environment import prefect_server_defaults
-from adapters.settings.settings import Settings
 from adapters.tables.runs import receipts
 from cli.archives.archive_page import print_archive
 from flows.execution.results import save_block
@@ -25,9 +24,9 @@ from flows.process_archive import process_archive
 from models.runs.run import RunRow
 from models.views.archives.archives import RunView
 from services.triggering.trigger import forgotten, untriggered
-from services.views import archive_view
-from tests.conftest import LONGEST_S, free_port, serving_prefect, wait_until
+from tests.conftest import LONGEST_S, Configure, free_port, serving_prefect, wait_until
 from tests.flows.conftest import received
+from tests.installations import archive_of
 from tests.samples import sample_body
 
 _DAYS = 8
@@ -41,7 +40,7 @@ _STATES = {
 
 
 @pytest.fixture
-def prefect_that_forgets(configure: Callable[..., Settings], tmp_path: Path) -> Iterator[httpx.Client]:
+def prefect_that_forgets(configure: Configure, tmp_path: Path) -> Iterator[httpx.Client]:
     """A server as `cellar up` starts it, except that it looks for old runs, and for what they left, every two seconds.
 
     Lines of a run's log that reach the server after the run was removed stay until the second look, daily by default.
@@ -156,15 +155,13 @@ def _rows_of(flow_run_ids: set[str], prefect_database: Path) -> set[str]:
 
 
 def _only_run(reference: str) -> RunView:
-    archive = archive_view.archive(reference)
-    assert archive
+    archive = archive_of(reference)
     (run,) = archive.runs
     return run
 
 
 def _page(reference: str) -> str:
-    archive = archive_view.archive(reference)
-    assert archive
+    archive = archive_of(reference)
     terminal = Console(width=200, record=True)
     print_archive(terminal, archive, datetime.now(UTC))
     return terminal.export_text()

@@ -4,7 +4,6 @@ import asyncio
 import base64
 import hashlib
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -20,16 +19,15 @@ from adapters.store import ocfl
 from api.app import app
 from flows.process_archive import process_archive
 from models.archive.verdict import Outcome
-from services.views import archive_view
 from tests import pdfs
 from tests.adapters.documents.test_clamd import BAD, running_clamd
+from tests.conftest import Configure
 from tests.flows.conftest import received
 from tests.flows.databases import in_new_database, rows
-from tests.installations import archived
+from tests.installations import archive_of, archived, inventory_of
+from tests.messages import notify
 from tests.ocfl_validator import validation_errors
 from tests.samples import PDF, PNG, sample_body
-
-SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
 def body_with(document: bytes | None, **members: Any) -> bytes:
@@ -57,14 +55,12 @@ def test_verdict_is_kept_and_leaves_the_document_unchanged(outcome: str) -> None
 
     archived("process-1", body_with(document))
 
-    view = archive_view.archive("process-1")
-    assert view
+    view = archive_of("process-1")
     assert view.state == "completed"
     assert view.signed_document_verdict
     assert view.signed_document_verdict.outcome == Outcome(outcome)
     assert [each.code for each in view.warnings] == codes
-    found = ocfl.inventory("process-1")
-    assert found
+    found = inventory_of("process-1")
     key = ocfl.content_key("process-1", found, hashlib.sha256(document).hexdigest())
     assert store().read_bytes(key) == document
     assert validation_errors() == []
@@ -75,8 +71,7 @@ def test_verdict_is_kept_and_leaves_the_document_unchanged(outcome: str) -> None
 def test_archive_without_a_signed_document_has_no_verdict(document: bytes | None) -> None:
     archived("process-1", body_with(document))
 
-    view = archive_view.archive("process-1")
-    assert view
+    view = archive_of("process-1")
     assert view.signed_document_verdict is None
 
 
@@ -85,8 +80,7 @@ def test_delivery_has_the_verdict_of_its_version() -> None:
     archived("process-1", body_with(PDF))
     archived("process-1", json.dumps(json.loads(body_with(PDF)), indent=1).encode())
 
-    view = archive_view.archive("process-1")
-    assert view
+    view = archive_of("process-1")
     assert (len(view.versions), len(view.deliveries)) == (1, 2)
     assert view.signed_document_verdict
     assert view.signed_document_verdict.outcome is Outcome.SOUND
@@ -98,7 +92,7 @@ def test_delivery_has_the_verdict_of_its_version() -> None:
     [(None, None, []), ("Test root", True, []), ("Another root", False, ["SIGNED_DOCUMENT_NOT_TRUSTED"])],
 )
 def test_configured_roots_decide_whether_a_signer_is_trusted(
-    configure: Callable[..., Settings], tmp_path: Path, root: str | None, is_trusted: bool | None, codes: list[str]
+    configure: Configure, tmp_path: Path, root: str | None, is_trusted: bool | None, codes: list[str]
 ) -> None:
     """Without roots, trust is not judged."""
     if root:
@@ -107,8 +101,7 @@ def test_configured_roots_decide_whether_a_signer_is_trusted(
 
     archived("process-1", body_with(pdfs.signed(pdfs.form())))
 
-    view = archive_view.archive("process-1")
-    assert view
+    view = archive_of("process-1")
     assert view.signed_document_verdict
     assert (view.signed_document_verdict.outcome, view.signed_document_verdict.trusted) == (Outcome.SOUND, is_trusted)
     assert (view.state, [each.code for each in view.warnings]) == ("completed", codes)
@@ -117,11 +110,10 @@ def test_configured_roots_decide_whether_a_signer_is_trusted(
 @pytest.mark.usefixtures("prefect")
 @pytest.mark.parametrize("outcome", DOCUMENTS)
 def test_bad_verdict_is_a_tag_of_the_run_and_part_of_the_message(
-    configure: Callable[..., Settings], sqlite_installation: Settings, httpserver: HTTPServer, outcome: str
+    configure: Configure, sqlite_installation: Settings, httpserver: HTTPServer, outcome: str
 ) -> None:
     """No verdict refuses the archive. An unsigned document is a finding without a tag of its own."""
-    httpserver.expect_request("/hook").respond_with_data("")
-    configure(notify_urls=httpserver.url_for("/hook"), notify_secret=SECRET, notify_allow_private="true")
+    notify(configure, httpserver)
     document, codes = DOCUMENTS[outcome]
     receipt_id = received("process-1", body_with(document)).receipt_id
 
@@ -130,8 +122,7 @@ def test_bad_verdict_is_a_tag_of_the_run_and_part_of_the_message(
     ((request, _),) = httpserver.log
     data = json.loads(request.data)["data"]
     assert (data["signed_document"], data["attention"]) == (outcome, bool(codes))
-    view = archive_view.archive("process-1")
-    assert view
+    view = archive_of("process-1")
     assert (view.state, [each.state for each in view.runs]) == ("completed", ["Completed"])
 
     async def tags() -> list[str]:
@@ -146,17 +137,14 @@ def test_bad_verdict_is_a_tag_of_the_run_and_part_of_the_message(
 
 
 @pytest.mark.usefixtures("sqlite_installation", "store_kind")
-def test_infected_file_brings_a_warning_and_can_only_be_downloaded(
-    configure: Callable[..., Settings], tmp_path: Path
-) -> None:
+def test_infected_file_brings_a_warning_and_can_only_be_downloaded(configure: Configure, tmp_path: Path) -> None:
     content = base64.b64encode(BAD).decode()
     attachment = {"id": "a", "filename": "דף.html", "mimetype": "text/html", "content": content}
     with running_clamd(tmp_path) as (address, _):
         configure(clamd=address, api_tokens="token-" * 6)
         archived("process-1", body_with(PDF, attachments=[attachment]))
 
-    view = archive_view.archive("process-1")
-    assert view
+    view = archive_of("process-1")
     assert [(each.code, each.where) for each in view.warnings] == [("FILE_INFECTED", "attachments[0].content")]
     assert "Test.Bad" in view.warnings[0].detail
     for data in (BAD, PDF):
@@ -168,9 +156,7 @@ def test_infected_file_brings_a_warning_and_can_only_be_downloaded(
 
 
 @pytest.mark.usefixtures("sqlite_installation")
-def test_detected_type_and_infection_of_files_are_shown_and_rebuilt(
-    configure: Callable[..., Settings], tmp_path: Path
-) -> None:
+def test_detected_type_and_infection_of_files_are_shown_and_rebuilt(configure: Configure, tmp_path: Path) -> None:
     attachments = [
         {"id": name, "filename": name, "mimetype": "application/pdf", "content": base64.b64encode(data).decode()}
         for name, data in (("bad.txt", BAD), ("scan.pdf", PNG))

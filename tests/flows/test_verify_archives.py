@@ -3,7 +3,6 @@
 import asyncio
 import json
 import secrets
-from collections.abc import Callable
 from math import nan
 from pathlib import Path
 from typing import Any
@@ -24,22 +23,17 @@ from flows import endpoints
 from flows.endpoints import notify_endpoint
 from flows.verify_archives import verify_archives
 from models.errors import Conflict, Transient
-from tests.conftest import make_tables
+from tests.conftest import Configure, make_tables
 from tests.installations import archived, closed_url, damaged_file, database_that_is_away, store_that_does_not_answer
-from tests.messages import message_of
+from tests.messages import SECRET, message_of, notify
 from tests.samples import sample_body
 
 pytestmark = pytest.mark.usefixtures("prefect")
 
-SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-
 
 @pytest.fixture(autouse=True)
-def _installation(
-    configure: Callable[..., Settings], sqlite_installation: Settings, store_kind: str, httpserver: HTTPServer
-) -> None:
-    httpserver.expect_request("/hook").respond_with_data("")
-    configure(notify_urls=httpserver.url_for("/hook"), notify_secret=SECRET, notify_allow_private="true")
+def _installation(configure: Configure, sqlite_installation: Settings, store_kind: str, httpserver: HTTPServer) -> None:
+    notify(configure, httpserver)
     archived("process-1", sample_body("process-1"))
 
 
@@ -128,9 +122,7 @@ def test_prefect_refuses_a_run_with_a_wrong_share(share: Any) -> None:
         asyncio.run(_create())
 
 
-def test_failed_notification_does_not_hide_the_findings(
-    configure: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_notification_does_not_hide_the_findings(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(endpoints, "notify_endpoint", notify_endpoint.with_options(retries=0))
     configure(notify_urls=f"{closed_url()}/hook")
     damaged_file("process-1")
@@ -141,7 +133,7 @@ def test_failed_notification_does_not_hide_the_findings(
 
 @pytest.mark.parametrize("away", ["store", "database"])
 def test_incomplete_check_fails_the_run_and_notifies_the_endpoints(
-    configure: Callable[..., Settings], store_kind: str, tmp_path: Path, httpserver: HTTPServer, away: str
+    configure: Configure, store_kind: str, tmp_path: Path, httpserver: HTTPServer, away: str
 ) -> None:
     if away == "store":
         configure(**store_that_does_not_answer(store_kind, tmp_path))
@@ -155,7 +147,7 @@ def test_incomplete_check_fails_the_run_and_notifies_the_endpoints(
 
 
 def test_store_that_is_not_there_is_damage_from_the_first_archive_on(
-    configure: Callable[..., Settings], store_kind: str, tmp_path: Path, httpserver: HTTPServer
+    configure: Configure, store_kind: str, tmp_path: Path, httpserver: HTTPServer
 ) -> None:
     elsewhere = f"s3://archives/{secrets.token_hex(8)}" if store_kind == "bucket" else str(tmp_path / "elsewhere")
     configure(store_url=elsewhere)

@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -19,25 +18,19 @@ from flows.process_archive import process_archive
 from models.errors import System
 from models.runs.cause import WaitingRow
 from models.store.condition import DerivedCode
-from models.views.archives.archives import ArchiveView, CauseView
-from services.views import archive_view
-from tests.conftest import wait_until
+from models.views.archives.archives import CauseView
+from tests.conftest import Configure, wait_until
 from tests.flows import workers
 from tests.flows.conftest import received, store_away
+from tests.installations import archive_of
 from tests.samples import sample_body
 
 pytestmark = pytest.mark.usefixtures("prefect")
 
 
-def _archive(reference: str) -> ArchiveView:
-    found = archive_view.archive(reference)
-    assert found
-    return found
-
-
 def _cause(reference: str) -> CauseView:
-    wait_until(lambda: _archive(reference).cause is not None)
-    found = _archive(reference).cause
+    wait_until(lambda: archive_of(reference).cause is not None)
+    found = archive_of(reference).cause
     assert found
     return found
 
@@ -58,7 +51,7 @@ def test_archive_waits_for_the_store_and_is_completed_when_it_is_back(sqlite_ins
                 run_id = await _started(client, deployment_id, "process-1", delivery.receipt_id)
                 cause = await asyncio.to_thread(_cause, "process-1")
                 assert (cause.code, cause.task, cause.attempt) == ("STORE_AWAY", "persist-files", 1)
-                assert _archive("process-1").state == "processing"
+                assert archive_of("process-1").state == "processing"
                 assert open_numbers(DerivedCode.SYSTEM_AWAY) == {"store": 1}
                 await asyncio.to_thread(workers.wait_for, str(run_id), "AwaitingRetry")
                 waits = await client.read_flow_run(run_id)
@@ -69,7 +62,7 @@ def test_archive_waits_for_the_store_and_is_completed_when_it_is_back(sqlite_ins
 
     run = asyncio.run(_run())
 
-    archive = _archive("process-1")
+    archive = archive_of("process-1")
     assert (archive.state, archive.cause) == ("completed", None)
     assert open_numbers(DerivedCode.SYSTEM_AWAY) == {}
     assert [archive.runs[0].state, archive.runs[-1].state] == ["AwaitingRetry", "Completed"]
@@ -77,7 +70,7 @@ def test_archive_waits_for_the_store_and_is_completed_when_it_is_back(sqlite_ins
 
 
 def test_archive_waits_for_clamav_and_is_completed_when_it_is_back(
-    configure: Callable[..., Settings], sqlite_installation: Settings
+    configure: Configure, sqlite_installation: Settings
 ) -> None:
     with socket.socket() as taken:  # a port on which nothing listens as long as this socket has it
         taken.bind(("127.0.0.1", 0))
@@ -96,7 +89,7 @@ def test_archive_waits_for_clamav_and_is_completed_when_it_is_back(
 
 
 def test_archive_that_has_waited_for_three_days_fails_and_waits_no_longer(
-    configure: Callable[..., Settings], sqlite_installation: Settings
+    configure: Configure, sqlite_installation: Settings
 ) -> None:
     delivery = received("process-1", sample_body("process-1"))
     since = datetime.now(UTC) - timedelta(days=3, hours=1)
@@ -115,7 +108,7 @@ def test_archive_that_has_waited_for_three_days_fails_and_waits_no_longer(
         configure(clamd=f"127.0.0.1:{taken.getsockname()[1]}")
         run = asyncio.run(_run())
 
-    archive = _archive("process-1")
+    archive = archive_of("process-1")
     assert (run.state_name, archive.state) == ("Failed", "failed")
     assert archive.cause
     assert archive.cause.code == "CLAMAV_AWAY"

@@ -31,7 +31,6 @@ from models.runs.run import Leased, LeaseRow
 from tests.conftest import LONGEST_S, running, wait_until
 
 ROOT = Path(__file__).parents[2]
-SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
 class Downstream:

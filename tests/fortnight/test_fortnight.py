@@ -2,7 +2,6 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
@@ -10,7 +9,6 @@ from typing import TypeVar
 import pytest
 from sqlmodel import SQLModel, select
 
-from adapters.database.transactions import reading
 from adapters.settings.settings import Settings
 from domain.messages.endpoints import declared_name
 from models.archive.archive import ArchiveRow
@@ -20,15 +18,16 @@ from models.messages.notification import NotificationRow, NotificationState
 from models.people import LetterRow
 from models.sources import StatedTerms
 from services import sources
-from tests.conftest import free_port
+from tests.conftest import Configure, free_port
 from tests.fortnight.downstream import Downstream, served
 from tests.fortnight.driver import Player
 from tests.fortnight.expected import Expected, expected
 from tests.fortnight.expected_letters import LONGEST_PAUSE, TRIED_FOR, Endpoints, given_up, letters, planned
 from tests.fortnight.plan import BEGIN, ROUNDS_EACH, Fortnight, Victim, drawn
 from tests.installations import closed_url
+from tests.messages import SECRET
+from tests.records import all_of
 
-SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 CONFIRMING = ("/well", "/down", "/slow")
 SEED, PROCESSES = 15, int(os.environ.get("FORTNIGHT", "2000"))
 Row = TypeVar("Row", bound=SQLModel)
@@ -36,9 +35,7 @@ Row = TypeVar("Row", bound=SQLModel)
 
 @pytest.mark.faults
 @pytest.mark.timeout(3600)
-def test_fortnight_ends_as_counted(
-    configure: Callable[..., Settings], sqlite_installation: Settings, tmp_path: Path
-) -> None:
+def test_fortnight_ends_as_counted(configure: Configure, sqlite_installation: Settings, tmp_path: Path) -> None:
     downstream, plan = Downstream(), drawn(SEED, PROCESSES)
     with served(downstream) as base:
         configure(
@@ -65,8 +62,7 @@ def test_fortnight_ends_as_counted(
 
 
 def rows(table: type[Row]) -> list[Row]:
-    with reading() as session:
-        return list(session.exec(select(table)))
+    return list(all_of(select(table)))
 
 
 def check_findings(counted: Expected) -> None:

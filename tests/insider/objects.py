@@ -1,7 +1,7 @@
 """An object of the store in memory. It is changed, and then written with inventories that fit."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -39,6 +39,15 @@ class OpenedObject:
     def change(self, number: int, **values: Any) -> None:
         """Change members of a version."""
         self.versions[number - 1] = replace(self.versions[number - 1], **values)
+
+    def replace_content(self, number: int, name: str, change: Callable[[bytes], bytes]) -> None:
+        """Change a content of a version, in every version that has it."""
+        old = self.versions[number - 1].state[name]
+        data = change(self.contents[old])
+        self.contents[digest(data)] = data
+        for each, version in enumerate(list(self.versions), 1):
+            state = {path: digest(data) if its == old else its for path, its in version.state.items()}
+            self.change(each, state=state)
 
     def replace_file(self, old: str, data: bytes) -> str:
         """Replace a file in every version that has it, and return its new digest."""

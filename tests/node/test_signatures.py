@@ -11,7 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,12 +25,11 @@ from models.messages.endpoint import Signature
 from models.views.messages.endpoints import NewEndpoint, Rotation
 from services.messages import endpoints
 from services.messages.endpoints import send_test
-from tests.conftest import LONGEST_S, free_port, running, wait_until
+from tests.conftest import LONGEST_S, Configure, free_port, running, wait_until
 
 HERE = Path(__file__).parent
 DOCS = HERE.parents[1] / "docs" / "notifications.md"
 PACKAGES = ("standardwebhooks", "svix")
-Configure = Callable[..., Settings]
 
 
 @pytest.fixture(scope="module")

@@ -27,8 +27,8 @@ from models.search import DerivedRow, SearchEntryRow, SearchFacetRow
 from models.views.archives.archives import ArchiveQuery
 from services import derived
 from services.views import archive_list
-from tests.conftest import LONGEST_S
-from tests.records import NOON, archived, delivery, digest, document, registered
+from tests.conftest import LONGEST_S, Configure
+from tests.records import NOON, archived, change, delivery, digest, document, registered
 
 Entries = tuple[set[tuple[int, str, str, str | None, int]], set[tuple[int, str, int]]]
 ARCHIVES = 9
@@ -135,8 +135,7 @@ def test_filling_in_that_is_killed_within_a_batch_goes_on_after_the_batches_befo
 
 
 def test_what_is_there_already_is_not_made_again(written: Entries) -> None:
-    with writing() as session:
-        session.execute(delete(SearchEntryRow).where(col(SearchEntryRow.reference) == "p-3"))
+    change(delete(SearchEntryRow).where(col(SearchEntryRow.reference) == "p-3"))
     derived.begin()
     assert not_indexed() == 1
 
@@ -148,7 +147,7 @@ def test_what_is_there_already_is_not_made_again(written: Entries) -> None:
 
 
 def test_other_settings_fill_in_all_archives_once_migrate_has_begun(
-    written: Entries, installation: Settings, configure: Callable[..., Settings]
+    written: Entries, installation: Settings, configure: Configure
 ) -> None:
     derived.begin()
     configure(search_labels="none", database_url=installation.database_location)
@@ -161,7 +160,7 @@ def test_other_settings_fill_in_all_archives_once_migrate_has_begun(
 
 
 def test_entries_that_a_program_of_another_version_writes_later_are_made_again(
-    written: Entries, installation: Settings, configure: Callable[..., Settings]
+    written: Entries, installation: Settings, configure: Configure
 ) -> None:
     derived.begin()
     configure(search_labels="none", database_url=installation.database_location)
@@ -177,7 +176,7 @@ def test_entries_that_a_program_of_another_version_writes_later_are_made_again(
 
 
 @pytest.fixture
-def beside(configure: Callable[..., Settings], postgres_installation: str) -> Iterator[ThreadPoolExecutor]:
+def beside(configure: Configure, postgres_installation: str) -> Iterator[ThreadPoolExecutor]:
     """Yield threads beside an archive on Postgres, since SQLite has one writer at a time."""
     configure(database_url=postgres_installation)
     archived("p-1", minute=1, payload=document("p-1", labels={"branch": "before"}))

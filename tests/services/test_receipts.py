@@ -1,7 +1,6 @@
 """The raw body of a receipt is read from the inbox or rebuilt from the store."""
 
 import secrets
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ from adapters.settings.settings import Settings
 from models.errors import Refused, Transient
 from services.processing.persisting import persist
 from services.receipts import opened_raw_body
-from tests.conftest import bucket_at
+from tests.conftest import Configure, bucket_at
 from tests.flows.conftest import received
 from tests.samples import sample_body
 
@@ -31,7 +30,7 @@ def store_kind(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(autouse=True)
 def receipt_id(
     request: pytest.FixtureRequest,
-    configure: Callable[..., Settings],
+    configure: Configure,
     sqlite_installation: Settings,
     inbox_kind: str,
     store_kind: str,

@@ -1,6 +1,5 @@
 """The migrations make the tables of the models, and refuse a database that another build has migrated."""
 
-from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
@@ -14,9 +13,9 @@ from sqlmodel import SQLModel
 import migrations
 from adapters.database.migration import migrate, revisions
 from adapters.database.transactions import engine, reading
-from adapters.settings.settings import Settings
 from models.errors import Conflict, Transient
 from models.search import TEXT_INDEX
+from tests.conftest import Configure
 
 FOLDER = Path(migrations.__file__).parent
 RELEASED = {
@@ -51,7 +50,7 @@ def test_migrations_are_one_line_and_each_is_named_like_its_file() -> None:
     assert max(len(each.revision) for each in known) <= 32  # the width of Alembic's column
 
 
-def test_migrate_creates_the_folder_of_the_database(configure: Callable[..., Settings], tmp_path: Path) -> None:
+def test_migrate_creates_the_folder_of_the_database(configure: Configure, tmp_path: Path) -> None:
     configure(database_url=f"sqlite:///{tmp_path}/a/b/c.db")
 
     migrate()
@@ -85,7 +84,7 @@ def test_database_of_another_build_is_refused_with_advice_and_stays_as_it_is(rev
         assert session.scalar(text("SELECT count(*) FROM archive")) == 0
 
 
-def test_unreachable_database_is_transient(configure: Callable[..., Settings]) -> None:
+def test_unreachable_database_is_transient(configure: Configure) -> None:
     configure(database_url="postgresql://u@127.0.0.1:1/cellar")
 
     with pytest.raises(Transient):

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -26,12 +26,11 @@ from adapters.tables.runs import receipts
 from models.archive.archive import ArchiveRow, FormFieldRow
 from models.errors import Transient, Unusable
 from models.runs.receipt import ReceiptRow
-from tests.conftest import LONGEST_S, url_of
+from tests.conftest import LONGEST_S, Configure, url_of
 from tests.installations import archived, closed_url
-from tests.records import NOON, delivery, digest
+from tests.records import NOON, all_of, delivery, digest
 from tests.samples import sample_document
 
-Configure = Callable[..., Settings]
 ROW = {"receipt_id": "a", "reference": "r", "state": "received", "received_at": NOON, "size_bytes": 1}
 
 WRITER = """
@@ -110,8 +109,7 @@ def test_times_come_back_in_utc_to_the_microsecond() -> None:
     with writing() as session:
         insert_new(session, ArchiveRow, {"reference": "r", "state": "received", "received_at": in_jerusalem})
 
-    with reading() as session:
-        (row,) = session.exec(select(ArchiveRow)).all()
+    (row,) = all_of(select(ArchiveRow))
     assert row.received_at == datetime(2022, 12, 21, 20, 29, 17, 603248, UTC)
     assert (row.received_at.tzinfo, row.completed_at) == (UTC, None)
 
@@ -248,9 +246,7 @@ _MOST = 5
 _NAMES = "SELECT application_name FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 
 
-def test_threads_beyond_the_connections_wait_for_one(
-    configure: Callable[..., Settings], postgres_installation: str
-) -> None:
+def test_threads_beyond_the_connections_wait_for_one(configure: Configure, postgres_installation: str) -> None:
     configure(database_url=postgres_installation, worker_connections=_MOST)
     connect_as(Program.COMMAND)  # another test may have run a receiver in this process
     all_at_once = Barrier(4 * _MOST)
@@ -278,7 +274,7 @@ def _often_switched() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_often_switched")
-def test_threads_that_ask_first_at_the_same_time_share_one_pool(configure: Callable[..., Settings]) -> None:
+def test_threads_that_ask_first_at_the_same_time_share_one_pool(configure: Configure) -> None:
     for _ in range(20):
         configure()
         all_at_once = Barrier(8)

@@ -3,7 +3,7 @@
 import hashlib
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,9 +12,8 @@ import pytest
 from adapters.documents import clamd
 from adapters.documents.clamd import Scanned, scanned
 from adapters.platform.cancellation import limited
-from adapters.settings.settings import Settings
 from models.errors import Transient
-from tests.conftest import free_port, wait_until
+from tests.conftest import Configure, free_port, wait_until
 
 BAD = b"what the only signature of these tests finds"
 LARGEST_BYTES = 1 << 20
@@ -47,7 +46,7 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]
 
 
 @pytest.fixture(params=[0, 1], ids=["socket", "port"])
-def address(request: pytest.FixtureRequest, daemon: tuple[str, str], configure: Callable[..., Settings]) -> str:
+def address(request: pytest.FixtureRequest, daemon: tuple[str, str], configure: Configure) -> str:
     configure(clamd=daemon[request.param])
     return daemon[request.param]
 
@@ -73,14 +72,14 @@ def test_file_too_large_for_the_daemon_is_not_reported_as_clean(tmp_path: Path) 
     assert look_through(tmp_path, bytes(20 * LARGEST_BYTES)) == Scanned(None, False)
 
 
-def test_nothing_is_scanned_without_a_configured_daemon(tmp_path: Path, configure: Callable[..., Settings]) -> None:
+def test_nothing_is_scanned_without_a_configured_daemon(tmp_path: Path, configure: Configure) -> None:
     configure()
 
     assert look_through(tmp_path, BAD) == Scanned(None, True)
 
 
 @pytest.mark.parametrize("missing", ["/nowhere/socket", "127.0.0.1:{port}"])
-def test_unreachable_daemon_is_transient(tmp_path: Path, configure: Callable[..., Settings], missing: str) -> None:
+def test_unreachable_daemon_is_transient(tmp_path: Path, configure: Configure, missing: str) -> None:
     configure(clamd=missing.format(port=free_port()))
 
     with pytest.raises(Transient):

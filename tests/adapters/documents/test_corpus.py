@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from adapters.documents.examination import examine
-from models.archive.verdict import Outcome
+from models.archive.verdict import Outcome, Verdict
 from tests.adapters.documents.corpus.clock import JUDGED_AT
 from tests.adapters.documents.corpus.recipes import Row, made, rows
 
-Judge = Callable[[Row], Outcome]
+Judge = Callable[[Row], Verdict]
 
 
 @pytest.fixture(scope="module")
@@ -20,29 +20,39 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Judge:
     folder: Path = tmp_path_factory.mktemp("corpus")
 
     @cache
-    def _judged(row: Row) -> Outcome:
+    def _judged(row: Row) -> Verdict:
         path = folder / row.file_name
         path.write_bytes(made(row.name))
-        return examine(path, [], now=JUDGED_AT).outcome
+        return examine(path, [], now=JUDGED_AT)
 
     return _judged
 
 
 @pytest.mark.parametrize("row", rows(), ids=lambda row: row.name)
 def test_verdict_is_the_expected(judged: Judge, row: Row) -> None:
-    assert judged(row) in row.expected, row.why
+    verdict = judged(row)
+    outcome, integrity = verdict.outcome, (verdict.intact, verdict.valid)
+
+    assert outcome in row.expected, row.why
+    assert (False in integrity) is (outcome is Outcome.BROKEN)
+    assert integrity == (True, True) or outcome not in (Outcome.SOUND, Outcome.FIELDS_CHANGED)
+    assert verdict.changed_after_signing is (outcome is Outcome.CHANGED) or outcome in (
+        Outcome.BROKEN,
+        Outcome.UNREADABLE,
+    )
+    assert bool(verdict.reason) is (outcome is Outcome.UNREADABLE)
 
 
 def test_no_forged_file_is_called_sound(judged: Judge) -> None:
     forged = [row for row in rows() if not row.is_legitimate]
 
-    assert [row.name for row in forged if judged(row) is Outcome.SOUND] == []
+    assert [row.name for row in forged if judged(row).outcome is Outcome.SOUND] == []
 
 
 def test_at_most_one_legitimate_file_in_a_hundred_is_called_anything_else(judged: Judge) -> None:
     legitimate = [row for row in rows() if row.is_legitimate]
 
-    assert len([row for row in legitimate if judged(row) not in row.expected]) <= len(legitimate) / 100
+    assert len([row for row in legitimate if judged(row).outcome not in row.expected]) <= len(legitimate) / 100
 
 
 def test_corpus_has_files_of_every_outcome_and_no_two_of_one_name() -> None:

@@ -13,7 +13,8 @@ from tests.adapters.documents.conftest import Judge
 from tests.adapters.documents.corpus import forms, layouts
 from tests.adapters.documents.corpus.edits import annotated, appearance
 from tests.adapters.documents.corpus.signatures import signed
-from tests.adapters.documents.corpus.writing import Writer, field, names, page, updated
+from tests.adapters.documents.corpus.writing import Writer, field, names, page
+from tests.pdfs import updated
 
 Box = tuple[int, int, int, int]
 

@@ -8,7 +8,7 @@ from pyhanko.sign.fields import MDPPerm
 from models.archive.verdict import FieldChange, LaterChange, Outcome
 from tests import pdf_updates, pdfs
 from tests.adapters.documents.conftest import Judge
-from tests.pdf_updates import APPEARANCE, BOX, FIELD, appearance, appended, box, text_field
+from tests.pdf_updates import APPEARANCE, FIELD, appearance, appended, text_field
 
 SEEN = b"(World Health Organisation)"
 FORGED = b"(Attacker)"
@@ -27,13 +27,6 @@ def test_field_filled_again_after_an_approval_is_shown_with_the_signer_that_did_
     assert verdict.field_changes == (FieldChange("Payee", "World Health Organisation", "Attacker", ("First",)),)
     assert [(one.change, one.change_permitted) for one in verdict.signatures] == [(LaterChange.FORM_FILLING, True)]
     assert not verdict.changed_after_signing
-
-
-def test_field_filled_again_in_a_linearized_document_is_shown(judge: Judge) -> None:
-    pdf = pdfs.signed(pdf_updates.linearized(pdf_updates.form(SEEN)))
-
-    assert judge(pdf).outcome is Outcome.SOUND
-    assert judge(appended(pdf, REFILLED)).outcome is Outcome.FIELDS_CHANGED
 
 
 def test_signer_who_saw_the_last_value_is_not_named(judge: Judge) -> None:
@@ -68,17 +61,9 @@ def test_changed_page_counts_more_than_a_changed_field(judge: Judge) -> None:
     assert (verdict.outcome, len(verdict.field_changes)) == (Outcome.CHANGED, 1)
 
 
-@pytest.mark.parametrize("value", [b"()", b"null", b"(  )"], ids=["empty", "null", "blank"])
+@pytest.mark.parametrize("value", [b"null", b"(  )"], ids=["null", "blank"])
 def test_field_filled_for_the_first_time_is_sound(judge: Judge, value: bytes) -> None:
     assert judge(appended(signed(value), REFILLED)).outcome is Outcome.SOUND
-
-
-@pytest.mark.parametrize(("before", "outcome"), [(b"/Yes", Outcome.FIELDS_CHANGED), (b"/Off", Outcome.SOUND)])
-def test_box_that_was_ticked_counts_as_filled(judge: Judge, before: bytes, outcome: Outcome) -> None:
-    after = b"/Off" if before == b"/Yes" else b"/Yes"
-    pdf = pdfs.signed(pdf_updates.document(pdf_updates.form(extra={BOX: box(before)})))
-
-    assert judge(appended(pdf, {BOX: box(after)})).outcome is outcome
 
 
 EMBEDDED = NEW + 1
@@ -150,13 +135,13 @@ def test_hebrew_that_is_drawn_from_its_end_is_sound(judge: Judge) -> None:
         len(letters),
         b"".join(b"<%04x> <%04x>\n" % (code, ord(letter)) for code, letter in letters.items()),
     )
-    font = b"<</Type /Font /Subtype /Type0 /BaseFont /X /Encoding /Identity-H /ToUnicode 11 0 R>>"
+    font = b"<</Type /Font /Subtype /Type0 /BaseFont /X /Encoding /Identity-H /ToUnicode 10 0 R>>"
     objects = [*pdf_updates.form(value, b"()"), font, pdfs.stream(b"", table)]
     drawn = b"<%b>" % b"".join(b"%04x" % code for code in letters)
     pdf = pdfs.signed(pdf_updates.document(objects))
 
-    rebuilt = {FIELD: text_field(value, NEW), NEW: appearance(drawn, font=b"10 0 R")}
+    rebuilt = {FIELD: text_field(value, NEW), NEW: appearance(drawn, font=b"9 0 R")}
     assert judge(appended(pdf, rebuilt)).outcome is Outcome.SOUND
 
-    other = {FIELD: text_field(value, NEW), NEW: appearance(drawn.replace(b"00010002", b"00020001"), font=b"10 0 R")}
+    other = {FIELD: text_field(value, NEW), NEW: appearance(drawn.replace(b"00010002", b"00020001"), font=b"9 0 R")}
     assert judge(appended(pdf, other)).outcome is Outcome.FIELDS_CHANGED

@@ -13,7 +13,8 @@ from tests.adapters.documents.corpus import forms, layouts
 from tests.adapters.documents.corpus.edits import appearance, font_named, ticked
 from tests.adapters.documents.corpus.recipes import made
 from tests.adapters.documents.corpus.signatures import signed
-from tests.adapters.documents.corpus.writing import Writer, field, names, updated
+from tests.adapters.documents.corpus.writing import Writer, field, names
+from tests.pdfs import updated
 
 Make = Callable[[], bytes]
 

@@ -216,28 +216,26 @@ def test_memory_stays_flat(target: Path) -> None:
     assert peak_bytes < 8 * MIB
 
 
-@pytest.mark.parametrize("content", [b"", b"truncated"])
-def test_file_that_does_not_match_its_digest_is_a_conflict_and_leaves_nothing(target: Path, content: bytes) -> None:
-    expected = hashlib.sha256(b"whole").hexdigest()
-
-    with pytest.raises(Conflict, match=expected):
-        write_bag(target, [*sample_files(), bag_file("files/דנה.pdf", content, expected)], INFO)
-
-    assert left_in(target.parent) == []
-
-
-def test_source_that_fails_while_read_leaves_nothing(target: Path) -> None:
-    with pytest.raises(Transient, match="the store does not answer"):
-        write_bag(target, [*sample_files(), failing_file()], INFO)
-
-    assert left_in(target.parent) == []
+GONE, WHOLE = Path("gone"), hashlib.sha256(b"whole").hexdigest()
+WRONG: dict[str, tuple[BagFile, type[Exception], str]] = {
+    "nothing for its digest": (bag_file("files/דנה.pdf", b"", WHOLE), Conflict, WHOLE),
+    "a part for its digest": (bag_file("files/דנה.pdf", b"truncated", WHOLE), Conflict, WHOLE),
+    "source that fails": (failing_file(), Transient, "the store does not answer"),
+    "source that is gone": (BagFile("files/b.pdf", lambda: GONE.open("rb")), FileNotFoundError, "gone"),
+    "path of another file": (bag_file("files/empty", b"2"), Refused, "BAD_PATH"),
+    **{
+        f"path {path!r}": (bag_file(path, b"x"), Refused, "BAD_PATH")
+        for path in ("", ".", "/etc/passwd", "../x", "a/../../x", "a//b", "a/", "a\\..\\b", "a\0b")
+    },
+}
 
 
-def test_missing_source_leaves_nothing(target: Path) -> None:
-    gone = target.parent / "gone"
-
-    with pytest.raises(FileNotFoundError):
-        write_bag(target, [*sample_files(), BagFile("files/b.pdf", lambda: gone.open("rb"))], INFO)
+@pytest.mark.parametrize(("wrong", "error", "said"), WRONG.values(), ids=WRONG)
+def test_wrong_file_fails_the_export_which_leaves_nothing(
+    target: Path, wrong: BagFile, error: type[Exception], said: str
+) -> None:
+    with pytest.raises(error, match=said):
+        write_bag(target, [*sample_files(), wrong], INFO)
 
     assert left_in(target.parent) == []
 
@@ -286,21 +284,6 @@ def test_target_that_appears_during_the_export_is_untouched(target: Path) -> Non
 def test_target_in_a_missing_folder_is_refused(target: Path) -> None:
     with pytest.raises(Refused, match="FOLDER_MISSING"):
         write_bag(target.parent / "missing" / target.name, [], {})
-
-
-@pytest.mark.parametrize("path", ["", ".", "/etc/passwd", "../x", "a/../../x", "a//b", "a/", "a\\..\\b", "a\0b"])
-def test_path_that_would_leave_the_bag_is_refused(target: Path, path: str) -> None:
-    with pytest.raises(Refused, match="BAD_PATH"):
-        write_bag(target, [bag_file(path, b"x")], {})
-
-    assert left_in(target.parent) == []
-
-
-def test_two_files_with_the_same_path_are_refused(target: Path) -> None:
-    with pytest.raises(Refused, match="BAD_PATH"):
-        write_bag(target, [bag_file("a", b"1"), bag_file("a", b"2")], {})
-
-    assert left_in(target.parent) == []
 
 
 @contextmanager

@@ -20,12 +20,10 @@ from botocore.exceptions import ClientError
 from adapters.files.bucket import Bucket, client
 from adapters.files.spool import remove_leftovers, spooled, staging
 from adapters.files.store import store
-from adapters.settings.settings import Settings
 from models.errors import Transient
 from tests.adapters.files.keeping import keep
-from tests.conftest import bucket_at
+from tests.conftest import Configure, bucket_at
 
-Configure = Callable[..., Settings]
 KEY = f"some/folder/{'ab' * 32}"
 
 
@@ -166,7 +164,7 @@ def test_bucket_keys_stay_below_the_prefix(configure: Configure, s3_server: str)
 
 
 @pytest.fixture
-def locked(configure: Callable[..., Settings], s3_server: str) -> tuple[Any, str]:
+def locked(configure: Configure, s3_server: str) -> tuple[Any, str]:
     name = f"locked-{secrets.token_hex(4)}"
     configure(store_url=f"s3://{name}/store", store_lock_days=1, **bucket_at(s3_server))
     client = boto3.Session("cellar-test", "cellar-test-secret", region_name="us-east-1").client(

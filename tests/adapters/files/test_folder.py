@@ -10,7 +10,6 @@ import sys
 import tarfile
 import threading
 import zipfile
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import chdir
 from datetime import UTC, datetime, timedelta
@@ -23,17 +22,16 @@ from adapters.files.folder import Folder
 from adapters.files.new_files import new_file
 from adapters.files.saved import DAMAGE, payloads, saved_files
 from adapters.files.spool import spooled, staging
-from adapters.settings.settings import Settings
 from models.errors import Refused, Transient, Unreadable
 from models.store.fixity import EMPTY_FOLDER
 from tests.adapters.files.keeping import keep
-from tests.conftest import LONGEST_S
+from tests.conftest import LONGEST_S, Configure
 
 KEY = f"some/folder/{'ab' * 32}"
 
 
 @pytest.fixture
-def folder(configure: Callable[..., Settings]) -> Path:
+def folder(configure: Configure) -> Path:
     """Return the folder of the store in the settings, for programs that use it."""
     return Path(configure().store_location)
 
@@ -221,7 +219,7 @@ except Transient:
 """
 
 
-def test_full_disk_is_transient_and_leaves_no_partial_file(configure: Callable[..., Settings]) -> None:
+def test_full_disk_is_transient_and_leaves_no_partial_file(configure: Configure) -> None:
     configure()
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
 

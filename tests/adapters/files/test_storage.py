@@ -4,7 +4,6 @@ import hashlib
 import os
 import secrets
 import threading
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,15 +12,14 @@ import pytest
 from adapters.files.storage import Storage
 from adapters.files.store import storage_at
 from adapters.platform.durable import open_part
-from adapters.settings.settings import Settings
 from tests.adapters.files.keeping import keep
-from tests.conftest import bucket_at
+from tests.conftest import Configure, bucket_at
 
 KEY = f"some/folder/{'ab' * 32}"
 
 
 @pytest.fixture(params=["folder", "bucket"])
-def storage(request: pytest.FixtureRequest, configure: Callable[..., Settings], tmp_path: Path) -> Storage:
+def storage(request: pytest.FixtureRequest, configure: Configure, tmp_path: Path) -> Storage:
     """Return an empty storage of each kind."""
     if request.param == "folder":
         return storage_at(str(tmp_path / "storage"))

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -21,19 +20,16 @@ import pytest
 from adapters.files.store import storage_at
 from adapters.inbox import inbox, quarantine
 from adapters.inbox.inbox import Intake
-from adapters.settings.settings import Settings, settings
+from adapters.settings.settings import settings
 from domain.archive.found_process import FoundProcess
 from models.errors import Refused, Transient
 from models.runs.receipt import DEFAULT_SOURCE, Delivery, Identity, RefusedDelivery
-from tests.conftest import bucket_at
+from tests.conftest import Configure, bucket_at
 from tests.installations import closed_url, objects_below
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 BODY = b'{"reference": "r"}' * 1000
 DIGEST = hashlib.sha256(BODY).hexdigest()
-
-
-Configure = Callable[..., Settings]
 
 
 @pytest.fixture

@@ -1,17 +1,16 @@
 """Provides a deployment on the session's Prefect server, like that of `cellar worker` but without a worker."""
 
 import asyncio
-from collections.abc import Callable
 
 import pytest
 from prefect.client.orchestration import PrefectClient
 
 from adapters.peers.prefect_api import DEPLOYMENT
-from adapters.settings.settings import Settings
+from tests.conftest import Configure
 
 
 @pytest.fixture
-def deployment(configure: Callable[..., Settings], prefect_server: str) -> str:
+def deployment(configure: Configure, prefect_server: str) -> str:
     """Return the URL of a Prefect server that has our deployment, and point the settings to it."""
     configure(PREFECT_API_URL=prefect_server)
     asyncio.run(_deploy(prefect_server))

@@ -13,13 +13,11 @@ import pytest
 
 from adapters.peers import prefect_api, prefect_facts, receiver, revocation_servers, time_stamps
 from adapters.peers.answers import bounded, bounded_async
-from adapters.settings.settings import Settings
 from models.archive.verdict import Wanted
 from models.errors import Transient
-from tests.conftest import LONGEST_S, wait_until
+from tests.conftest import LONGEST_S, Configure, wait_until
 
 _LARGE_BYTES = 96 << 20
-Configure = Callable[..., Settings]
 
 
 class Sending:

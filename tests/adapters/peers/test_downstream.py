@@ -5,7 +5,6 @@ import gzip
 import socket
 import ssl
 import struct
-from collections.abc import Callable
 from ipaddress import IPv4Address, ip_address
 from pathlib import Path
 
@@ -15,14 +14,13 @@ from pytest_httpserver import HTTPServer
 
 from adapters.peers.addresses import fault_at
 from adapters.peers.downstream import MOST_OF_ANSWER, Answer, Unanswered, line, post, public_addresses
-from adapters.settings.settings import Settings
 from models.errors import Refused
 from models.messages.notification import Stage
+from tests.conftest import Configure
 from tests.installations import closed_url
 from tests.peers import Answer as Peer
 from tests.peers import break_off, drip, gush, hang, listening
 
-Configure = Callable[..., Settings]
 HEADERS = {"content-type": "application/json", "webhook-id": "msg_1"}
 BODY = '{"reference":"תהליך"}'.encode()
 
@@ -207,14 +205,15 @@ def test_malformed_endpoint_url_is_refused(url: str) -> None:
 
 
 @pytest.mark.usefixtures("private_allowed")
-@pytest.mark.parametrize("host", ["no-such-name.invalid", "a..b", "x" * 64 + ".example"])
-def test_name_that_does_not_resolve_fails_at_resolve(host: str) -> None:
-    assert failed_at(f"http://{host}/hook") is Stage.RESOLVE
-
-
-@pytest.mark.usefixtures("private_allowed")
-def test_peer_that_is_down_fails_at_connect() -> None:
-    assert failed_at("http://127.0.0.1:1/hook") is Stage.CONNECT
+@pytest.mark.parametrize(
+    ("host", "stage"),
+    [
+        *((host, Stage.RESOLVE) for host in ("no-such-name.invalid", "a..b", "x" * 64 + ".example")),
+        ("127.0.0.1:1", Stage.CONNECT),
+    ],
+)
+def test_name_that_does_not_resolve_and_peer_that_is_down_fail_before_any_byte(host: str, stage: Stage) -> None:
+    assert failed_at(f"http://{host}/hook") is stage
 
 
 async def reset(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -224,26 +223,24 @@ async def reset(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
 
 
 @pytest.mark.usefixtures("private_allowed")
-@pytest.mark.parametrize("peer", [hang, drip, break_off, reset])
-def test_peer_without_an_answer_fails_after_the_connection_was_made(peer: Peer) -> None:
+@pytest.mark.parametrize(
+    ("peer", "scheme", "stages"),
+    [
+        *((peer, "http", {Stage.ANSWER}) for peer in (hang, drip, break_off)),
+        (reset, "http", {Stage.ANSWER, Stage.WRITE}),
+        (hang, "https", {Stage.TLS}),
+    ],
+)
+def test_peer_without_an_answer_fails_after_the_connection_was_made(
+    peer: Peer, scheme: str, stages: set[Stage]
+) -> None:
     async def call() -> Answer:
         async with listening(peer) as url:
-            return await post(url, HEADERS, BODY, timeout_s=3)
+            return await post(url.replace("http", scheme, 1), HEADERS, BODY, timeout_s=3)
 
     with pytest.raises(Unanswered) as failure:
         asyncio.run(call())
-    assert failure.value.stage in ({Stage.ANSWER, Stage.WRITE} if peer is reset else {Stage.ANSWER})
-
-
-@pytest.mark.usefixtures("private_allowed")
-def test_peer_that_hangs_before_tls_fails_at_tls() -> None:
-    async def call() -> Answer:
-        async with listening(hang) as url:
-            return await post(url.replace("http:", "https:"), HEADERS, BODY, timeout_s=3)
-
-    with pytest.raises(Unanswered) as failure:
-        asyncio.run(call())
-    assert failure.value.stage is Stage.TLS
+    assert failure.value.stage in stages
 
 
 async def confirm_and_drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -352,7 +349,7 @@ def test_port_without_a_server_refuses_the_connection() -> None:
     ],
 )
 def test_certificate_must_be_trusted_and_match_the_name(
-    configure: Callable[..., Settings], tmp_path: Path, name: str, is_trusted: bool, said: str | None
+    configure: Configure, tmp_path: Path, name: str, is_trusted: bool, said: str | None
 ) -> None:
     context = certificate(tmp_path, name)
     configure(**{"SSL_CERT_FILE": tmp_path / "authority.pem"} if is_trusted else {})

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -17,14 +16,12 @@ from werkzeug import Request, Response
 
 from adapters.peers import prefect_api
 from adapters.peers.prefect_api import FlowRun
-from adapters.settings.settings import Settings
 from models.errors import Transient
 from models.runs.receipt import Identity
 from models.runs.run import Trigger
+from tests.conftest import Configure
 from tests.peers import Answer, break_off, hang, listening
 from tests.records import digest
-
-Configure = Callable[..., Settings]
 
 
 @pytest.fixture(autouse=True)
@@ -141,13 +138,6 @@ def test_on_their_way_handles_more_runs_than_a_page_of_prefect(deployment: str) 
     assert asyncio.run(prefect_api.on_their_way(many)) == {first, last}
 
 
-def test_on_their_way_is_transient_when_the_server_is_down(configure: Configure) -> None:
-    configure(PREFECT_API_URL="http://127.0.0.1:1/api")
-
-    with pytest.raises(Transient):
-        asyncio.run(prefect_api.on_their_way({str(uuid4())}))
-
-
 @pytest.mark.parametrize(
     ("state", "ended"),
     [(Completed(), True), (Failed(), True), (Crashed(), True), (Cancelled(), True), (Running(), False)],
@@ -198,20 +188,13 @@ def test_server_is_healthy(deployment: str) -> None:
     assert asyncio.run(prefect_api.is_healthy())
 
 
-def test_missing_deployment_is_transient(configure: Configure, httpserver: HTTPServer) -> None:
-    """The worker creates the deployment, and may start after the first archive arrives."""
-    configure(PREFECT_API_URL=httpserver.url_for("/api"))
-    httpserver.expect_request(LOOK_UP).respond_with_json({}, status=404)
-
-    with pytest.raises(Transient, match="404"):
-        created("a")
-
-
 def test_server_that_is_down_is_transient(configure: Configure) -> None:
     configure(PREFECT_API_URL="http://127.0.0.1:1/api")
 
     with pytest.raises(Transient):
         created("a")
+    with pytest.raises(Transient):
+        asyncio.run(prefect_api.on_their_way({str(uuid4())}))
     assert not asyncio.run(prefect_api.is_healthy())
 
 
@@ -282,13 +265,21 @@ def test_other_refusal_is_transient_and_not_retried(configure: Configure, httpse
     assert len(log) == 1
 
 
-@pytest.mark.parametrize("text", ["<html>Welcome</html>", "{}", "[]", "null", '{"id": "run-1", "state": null}'])
-def test_server_other_than_prefect_is_transient(configure: Configure, httpserver: HTTPServer, text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ("{}", 404),  # the worker makes the deployment, and may start after the first archive arrives
+        *((text, 200) for text in ("<html>Welcome</html>", "{}", "[]", "null", '{"id": "run-1", "state": null}')),
+    ],
+)
+def test_server_without_the_deployment_or_other_than_prefect_is_transient(
+    configure: Configure, httpserver: HTTPServer, text: str, status: int
+) -> None:
     configure(PREFECT_API_URL=httpserver.url_for("/api"))
-    httpserver.expect_request(LOOK_UP).respond_with_data(text)
+    httpserver.expect_request(LOOK_UP).respond_with_data(text, status)
     httpserver.expect_request("/api/deployments/run-1/create_flow_run").respond_with_data(text)
 
-    with pytest.raises(Transient):
+    with pytest.raises(Transient, match="404" if status == 404 else None):
         created("a")
 
 

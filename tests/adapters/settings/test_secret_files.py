@@ -1,16 +1,12 @@
 """Secrets in files: a folder with one file for each variable, as orchestrators and systemd make it."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from adapters.settings.environment import settings_environment
-from adapters.settings.settings import Settings
 from models.errors import WrongUse
-
-Configure = Callable[..., Settings]
-
+from tests.conftest import Configure
 
 NEW, OLD, TOKEN = "the new secret of the sender", "the old secret of the sender", "a token " * 4 + "!"
 

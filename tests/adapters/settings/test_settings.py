@@ -6,7 +6,6 @@ import stat
 import subprocess
 import sys
 from base64 import b64encode
-from collections.abc import Callable
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -18,9 +17,7 @@ from adapters.settings.setting_errors import in_words
 from adapters.settings.settings import Settings
 from models.errors import Locked, WrongUse
 from models.payments import PaymentType, Standing
-from tests.conftest import LONGEST_S
-
-Configure = Callable[..., Settings]
+from tests.conftest import LONGEST_S, Configure
 
 
 def test_defaults_do_not_change(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -381,7 +378,7 @@ def test_seal_keys_are_configured_or_generated_once(configure: Configure) -> Non
 SLACK, MAIL = "slack://a/b/c/#one,#two", "mailtos://u:p@example.com?to=d@example.com,e@example.com"
 
 
-def test_comma_before_a_scheme_parts_two_addresses(configure: Callable[..., Settings]) -> None:
+def test_comma_before_a_scheme_parts_two_addresses(configure: Configure) -> None:
     made = configure(people_urls=f"{SLACK}, {MAIL},json://x")
 
     assert made.people_urls == (SLACK, MAIL, "json://x")
@@ -389,9 +386,7 @@ def test_comma_before_a_scheme_parts_two_addresses(configure: Callable[..., Sett
 
 
 @pytest.mark.parametrize("wrong", ["password-4711", "slack:password-4711", "://password-4711", f"{SLACK},mailto://"])
-def test_address_without_scheme_or_place_is_wrong_and_is_not_repeated(
-    configure: Callable[..., Settings], wrong: str
-) -> None:
+def test_address_without_scheme_or_place_is_wrong_and_is_not_repeated(configure: Configure, wrong: str) -> None:
     with pytest.raises(ValidationError, match="CELLAR_PEOPLE_URLS: expected addresses of apprise") as raised:
         configure(people_urls=wrong)
 
@@ -409,21 +404,21 @@ def test_address_without_scheme_or_place_is_wrong_and_is_not_repeated(
         ("timezone", "Asia/Nowhere", "CELLAR_TIMEZONE: expected a time zone such as Asia/Jerusalem"),
     ],
 )
-def test_wrong_value_is_described(configure: Callable[..., Settings], name: str, value: str, words: str) -> None:
+def test_wrong_value_is_described(configure: Configure, name: str, value: str, words: str) -> None:
     with pytest.raises(ValidationError) as wrong:
         configure(**{name: value})
 
     assert in_words(wrong.value) == words
 
 
-def test_port_that_kubernetes_has_set_is_explained(configure: Callable[..., Settings]) -> None:
+def test_port_that_kubernetes_has_set_is_explained(configure: Configure) -> None:
     with pytest.raises(ValidationError) as wrong:
         configure(port="tcp://10.0.0.1:80")
 
     assert "enableServiceLinks" in in_words(wrong.value)
 
 
-def test_wrong_url_of_the_database_is_described_without_its_password(configure: Callable[..., Settings]) -> None:
+def test_wrong_url_of_the_database_is_described_without_its_password(configure: Configure) -> None:
     for url in ("mysql://user:hidden@db/cellar", "postgresql://user:hid@den@db", "postgresql://user:hid@den:1@db/d"):
         with pytest.raises(ValidationError) as wrong:
             configure(database_url=url)

@@ -7,7 +7,7 @@ import secrets
 import threading
 import tracemalloc
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -15,12 +15,10 @@ from hypothesis import settings as with_settings
 from hypothesis import strategies as st
 
 from adapters.files.store import store
-from adapters.settings.settings import Settings
 from adapters.store import ocfl, seals
 from models.errors import Conflict, Locked
-from tests.conftest import bucket_at
+from tests.conftest import Configure, bucket_at
 
-Configure = Callable[..., Settings]
 MIB = 1 << 20
 
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlmodel import Session, SQLModel
+from sqlmodel import Session
 
 from adapters.database.transactions import writing
 from adapters.settings.settings import Settings
@@ -24,15 +24,10 @@ from models.runs.receipt import RefusedRow
 from models.said import Sentence, verbatim
 from models.store.condition import ConditionCode, DerivedCode, Subject
 from services.views.troubles import failures
-from tests.records import NOON, digest, registered
+from tests.records import NOON, digest, put, registered
 
 AT = [NOON + timedelta(minutes=minute) for minute in range(10)]
 STORE = "the store does not take a file"
-
-
-def put(*rows: SQLModel) -> None:
-    with writing() as session:
-        session.add_all(rows)
 
 
 def failed(reference: str, code: str, task: str | None, sentence: str, *, minute: int, source: str = "default") -> None:

@@ -26,7 +26,7 @@ from tests.api.conftest import (
     attachment,
     from_a_new_address,
 )
-from tests.installations import archived, installed
+from tests.installations import archived, installed, inventory_of
 from tests.samples import PDF, PNG, sample_body
 
 Json = dict[str, Any]
@@ -560,7 +560,6 @@ class TestDamagedFile:
         self.archived(library, reference, data)
         sha256 = hashlib.sha256(data).hexdigest()
         with installed(library.folder, **library.settings):
-            found = ocfl.inventory(reference)
-            assert found
+            found = inventory_of(reference)
             store().overwrite_bytes(b"x" + data[1:], ocfl.content_key(reference, found, sha256))
         return sha256

@@ -17,7 +17,7 @@ from adapters.inbox.inbox import Intake
 from adapters.settings.settings import Settings
 from models.runs.receipt import Identity
 from tests.api.conftest import TOKEN, Receiver, receiving, started
-from tests.conftest import LONGEST_S, free_port, running, wait_until
+from tests.conftest import LONGEST_S, Configure, free_port, running, wait_until
 from tests.installations import deployed, installed
 from tests.samples import sample_body
 
@@ -99,7 +99,7 @@ def test_sweep_tries_prefect_once_and_every_archive_gets_its_run_after_the_outag
 
 
 def test_receiver_with_its_log_on_a_full_disk_triggers_runs_after_an_outage(
-    runs: Runs, prefect_server: str, sqlite_installation: Settings, configure: Callable[..., Settings]
+    runs: Runs, prefect_server: str, sqlite_installation: Settings, configure: Configure
 ) -> None:
     port = free_port()
     configure(PREFECT_API_URL=f"http://127.0.0.1:{port}/api", port=free_port(), sweep_interval_s=1)

@@ -6,7 +6,6 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,14 +13,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from adapters.settings.settings import Settings
 from cli.programs.api import MALLOC
 from tests.api.conftest import Receiver, receiving
 from tests.api.senders import Sender, assert_refused, receipt_id_of
-from tests.conftest import LONGEST_S, answers, free_port, running, wait_until
+from tests.conftest import LONGEST_S, Configure, answers, free_port, running, wait_until
 from tests.samples import sample_body
-
-Configure = Callable[..., Settings]
 
 
 def assert_logged_as_not_stored(receiver: Receiver, why: str) -> None:

@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,11 +14,10 @@ from pydantic import ValidationError
 
 from adapters.inbox.inbox import Intake
 from adapters.settings.setting_errors import in_words
-from adapters.settings.settings import Settings
 from models.runs.receipt import Identity
 from tests.api.conftest import TOKEN, Receiver, receiving
 from tests.api.senders import Sender, assert_refused
-from tests.conftest import LONGEST_S, wait_until
+from tests.conftest import LONGEST_S, Configure, wait_until
 from tests.installations import deployed, installed
 from tests.samples import sample_body
 from tests.scrapes import Scrape, scraped
@@ -202,7 +201,7 @@ def not_listening(receiver: Receiver) -> bool:
 
 
 @pytest.mark.parametrize("value", ["0", "65", "two", ""])
-def test_wrong_number_of_processes_is_named(configure: Callable[..., Settings], value: str) -> None:
+def test_wrong_number_of_processes_is_named(configure: Configure, value: str) -> None:
     with pytest.raises(ValidationError) as error:
         configure(receiver_processes=value)
 

@@ -6,12 +6,12 @@ from typing import Any
 
 from sqlmodel import select
 
-from adapters.database.transactions import reading
 from api.receiver.refusing import MANY
 from models.messages.event import EventRow, EventType
 from tests.api.conftest import Receiver, receiving
 from tests.conftest import wait_until
 from tests.installations import installed
+from tests.records import all_of
 from tests.samples import sample_body
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -19,8 +19,7 @@ NOTIFIED: dict[str, Any] = {"notify_urls": "https://erp.example/hook", "notify_s
 
 
 def told() -> list[dict[str, Any]]:
-    with reading() as session:
-        found = session.exec(select(EventRow.body).where(EventRow.type == EventType.RECEIVER_REFUSING)).all()
+    found = all_of(select(EventRow.body).where(EventRow.type == EventType.RECEIVER_REFUSING))
     return [json.loads(each)["data"] for each in found]
 
 

@@ -27,6 +27,7 @@ from tests.api.conftest import TOKEN, Receiver, receiving
 from tests.api.senders import assert_refused, head, receipt_id_of
 from tests.conftest import LONGEST_S, bucket_at, wait_until
 from tests.installations import database_that_is_away, installed
+from tests.records import all_of
 from tests.samples import sample_body
 from tests.session_events import PERSON, body, large_body
 
@@ -165,8 +166,7 @@ def test_receivers_that_share_an_inbox_and_are_killed_lose_no_acknowledged_event
 
     with installed(tmp_path, **shared):
         take_in(session_events.batches())
-        with reading() as session:
-            rows = set(session.exec(select(SessionEventRow.reference)).all())
+        rows = {each.reference for each in all_of(select(SessionEventRow))}
     assert len(acknowledged) > 20
     assert {json.loads(content)["session"]["reference"] for content in acknowledged} <= rows
 

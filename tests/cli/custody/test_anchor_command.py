@@ -1,7 +1,6 @@
 """`cellar anchor` prints what to keep elsewhere, and `cellar verify --against` holds the store against it."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ from adapters.files.store import store
 from adapters.settings.settings import Settings
 from adapters.store import ocfl
 from tests.cli.conftest import Cellar
+from tests.conftest import Configure
 from tests.installations import archived
 from tests.samples import sample_body
 
@@ -37,7 +37,7 @@ def test_removed_archive_is_found_by_the_printed_root(cellar: Cellar) -> None:
 
 
 def test_empty_folder_in_place_of_the_store_is_never_anchored(
-    cellar: Cellar, configure: Callable[..., Settings], tmp_path: Path
+    cellar: Cellar, configure: Configure, tmp_path: Path
 ) -> None:
     place = tmp_path / "not mounted"
     (place / "sources").mkdir(parents=True)
@@ -50,9 +50,7 @@ def test_empty_folder_in_place_of_the_store_is_never_anchored(
     assert not (place / "anchors").exists()
 
 
-def test_anchor_without_its_witness_exits_with_1(
-    cellar: Cellar, configure: Callable[..., Settings], tmp_path: Path
-) -> None:
+def test_anchor_without_its_witness_exits_with_1(cellar: Cellar, configure: Configure, tmp_path: Path) -> None:
     (tmp_path / "away").write_text("no folder")
     configure(witness_url=str(tmp_path / "away"))
 

@@ -10,8 +10,9 @@ from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl
 from services.views import archive_view
 from tests.cli.conftest import Cellar
+from tests.conftest import Configure
 from tests.flows.databases import rows
-from tests.installations import archived
+from tests.installations import archived, inventory_of
 from tests.samples import sample_body
 
 
@@ -22,7 +23,7 @@ def _installation(sqlite_installation: Settings) -> None:
 
 
 @pytest.fixture
-def new_database(cellar: Cellar, configure: Callable[..., Settings], tmp_path: Path) -> Callable[[], None]:
+def new_database(cellar: Cellar, configure: Configure, tmp_path: Path) -> Callable[[], None]:
     def _new_database() -> None:
         configure(database_url=f"sqlite:///{tmp_path}/new.db")
         assert cellar("migrate").status == 0
@@ -52,8 +53,7 @@ def test_database_with_archives_is_refused_and_unchanged(cellar: Cellar) -> None
 
 def test_damaged_version_is_named_and_others_are_rebuilt(cellar: Cellar, new_database: Callable[[], None]) -> None:
     other = archive_view.archive("two")
-    found = ocfl.inventory("one")
-    assert found
+    found = inventory_of("one")
     store().overwrite_bytes(b"{", ocfl.content_key("one", found, found.versions[0].state["skeleton.json"]))
     new_database()
 
@@ -64,7 +64,7 @@ def test_damaged_version_is_named_and_others_are_rebuilt(cellar: Cellar, new_dat
     assert archive_view.archive("two") == other
 
 
-def test_database_without_tables_is_refused(cellar: Cellar, configure: Callable[..., Settings], tmp_path: Path) -> None:
+def test_database_without_tables_is_refused(cellar: Cellar, configure: Configure, tmp_path: Path) -> None:
     configure(database_url=f"sqlite:///{tmp_path}/new.db")
 
     done = cellar("rebuild")
@@ -75,7 +75,7 @@ def test_database_without_tables_is_refused(cellar: Cellar, configure: Callable[
 @pytest.mark.parametrize("command", ["rebuild", "rotate-keys", "anchor"])
 @pytest.mark.usefixtures("sqlite_installation", "store_kind")
 def test_missing_store_is_refused_with_its_place(
-    cellar: Cellar, configure: Callable[..., Settings], tmp_path: Path, command: str
+    cellar: Cellar, configure: Configure, tmp_path: Path, command: str
 ) -> None:
     (tmp_path / "wrong").mkdir()
     (tmp_path / "wrong" / "letter.txt").touch()

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,11 +20,12 @@ from adapters.store import ocfl
 from models.runs.receipt import DeliveryRow
 from services.custody.verifying import object_of
 from tests.cli.conftest import Cellar
-from tests.conftest import make_tables
+from tests.conftest import Configure, make_tables
 from tests.installations import (
     archived,
     damaged_file,
     database_that_is_away,
+    inventory_of,
     objects_below,
     store_that_does_not_answer,
 )
@@ -103,9 +103,7 @@ def test_what_to_do_follows_the_findings_once_for_each_fault(cellar: Cellar) -> 
 
 
 @on_disk
-def test_damage_comes_before_rows_that_are_stale_after_another_time_zone(
-    cellar: Cellar, configure: Callable[..., Settings]
-) -> None:
+def test_damage_comes_before_rows_that_are_stale_after_another_time_zone(cellar: Cellar, configure: Configure) -> None:
     last = max(("one", "two"), key=ocfl.object_key)
     key = damaged_file(last)
     configure(timezone="Asia/Jerusalem")
@@ -211,7 +209,7 @@ def test_check_of_another_store_or_share_is_not_resumed(cellar: Cellar, other: d
 
 
 def test_new_check_removes_the_note_of_the_previous_check(
-    cellar: Cellar, configure: Callable[..., Settings], store_kind: str, tmp_path: Path
+    cellar: Cellar, configure: Configure, store_kind: str, tmp_path: Path
 ) -> None:
     """The new check removes it even if it fails before its own first note."""
     interrupted_check()
@@ -226,8 +224,7 @@ def test_killed_check_resumes_after_its_last_archive(cellar: Cellar) -> None:
     """The check is at the second archive for minutes, because one of its files has 64 GiB, all of them a hole."""
     first, second = sorted(("one", "two"), key=ocfl.object_key)
     damaged_key = damaged_file(first)
-    found = ocfl.inventory(second)
-    assert found
+    found = inventory_of(second)
     sha256 = next(sha256 for sha256, path in found.manifest.items() if "/files/" in path)
     path = Path(settings().store_location) / ocfl.content_key(second, found, sha256)
     content = path.read_bytes()
@@ -293,7 +290,7 @@ def test_process_that_is_not_archived_is_reported(cellar: Cellar) -> None:
 
 
 def test_unreadable_store_is_not_called_sound(
-    cellar: Cellar, configure: Callable[..., Settings], store_kind: str, tmp_path: Path
+    cellar: Cellar, configure: Configure, store_kind: str, tmp_path: Path
 ) -> None:
     assert cellar("verify").status == 0
     configure(**store_that_does_not_answer(store_kind, tmp_path))
@@ -310,7 +307,7 @@ def test_unreadable_store_is_not_called_sound(
 @on_disk
 @pytest.mark.parametrize("is_reachable", [False, True], ids=["unreachable", "without tables"])
 def test_store_is_not_called_sound_without_a_usable_database(
-    cellar: Cellar, configure: Callable[..., Settings], tmp_path: Path, is_reachable: bool
+    cellar: Cellar, configure: Configure, tmp_path: Path, is_reachable: bool
 ) -> None:
     configure(database_url=f"sqlite:///{tmp_path}/new.db" if is_reachable else database_that_is_away())
 
@@ -332,7 +329,7 @@ def everything(store_kind: str, folder: Path) -> set[str]:
 
 @pytest.mark.parametrize("is_new", [False, True], ids=["archives", "no archives"])
 def test_store_that_is_not_there_is_never_sound_and_no_check_makes_it(
-    cellar: Cellar, configure: Callable[..., Settings], store_kind: str, tmp_path: Path, is_new: bool
+    cellar: Cellar, configure: Configure, store_kind: str, tmp_path: Path, is_new: bool
 ) -> None:
     (tmp_path / "elsewhere").mkdir()
     database = {"database_url": f"sqlite:///{tmp_path}/new.db"} if is_new else {}
@@ -358,7 +355,7 @@ def test_store_that_is_not_there_is_never_sound_and_no_check_makes_it(
 
 
 @on_disk
-def test_no_check_makes_the_data_folder(cellar: Cellar, configure: Callable[..., Settings], tmp_path: Path) -> None:
+def test_no_check_makes_the_data_folder(cellar: Cellar, configure: Configure, tmp_path: Path) -> None:
     made = settings()
     configure(
         database_url=made.database_location,

@@ -5,17 +5,15 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from adapters.settings.settings import Settings
 from adapters.store.objects import judgements
 from services.custody.verifying import object_of, stored_objects, verify_objects
 from tests import pdfs
 from tests.cli.conftest import Cellar
-from tests.conftest import LONGEST_S
+from tests.conftest import LONGEST_S, Configure
 from tests.installations import archived
 from tests.samples import PDF
 from tests.services.custody.test_judging_again import BROKEN, body_with, recorded_verdict_on, rewritten, with_root
@@ -48,7 +46,7 @@ def test_rewritten_verdict_exits_with_1_only_with_signatures(cellar: Cellar) -> 
 
 
 def test_news_is_printed_and_shown_beside_the_verdict_of_the_arrival(
-    cellar: Cellar, configure: Callable[..., Settings], tmp_path: Path
+    cellar: Cellar, configure: Configure, tmp_path: Path
 ) -> None:
     archived("process-1", body_with(pdfs.signed(pdfs.form())))
     with_root(configure, tmp_path)
@@ -66,7 +64,7 @@ def test_news_is_printed_and_shown_beside_the_verdict_of_the_arrival(
 
 @pytest.mark.parametrize("kills", [3])
 def test_killed_command_leaves_whole_judgements_and_the_next_one_completes_them(
-    cellar: Cellar, configure: Callable[..., Settings], tmp_path: Path, kills: int
+    cellar: Cellar, configure: Configure, tmp_path: Path, kills: int
 ) -> None:
     references = [f"process-{number}" for number in range(12)]
     for reference in references:

@@ -1,7 +1,6 @@
 """`cellar endpoints`, with a real endpoint that receives what it sends."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,10 @@ from standardwebhooks import Webhook
 from adapters.settings.settings import Settings
 from cli.person import person
 from tests.cli.conftest import Cellar
+from tests.conftest import Configure
 from tests.installations import closed_url
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-Configure = Callable[..., Settings]
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
@@ -16,12 +15,11 @@ from services.messages import endpoints
 from services.messages.attempts import send
 from services.messages.events import announce
 from tests.cli.conftest import Cellar
+from tests.conftest import Configure
 
 
 @pytest.fixture
-def message_id(
-    sqlite_installation: Settings, configure: Callable[..., Settings], httpserver: HTTPServer, cellar: Cellar
-) -> str:
+def message_id(sqlite_installation: Settings, configure: Configure, httpserver: HTTPServer, cellar: Cellar) -> str:
     """A message that its endpoint has refused twice."""
     configure(notify_allow_private="true")
     httpserver.expect_request("/h3xT0ken9").respond_with_data("out of order", status=500)

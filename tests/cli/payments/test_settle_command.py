@@ -11,12 +11,13 @@ import pytest
 from adapters.settings.settings import Settings, settings
 from adapters.store import seals
 from tests.cli.conftest import Cellar
+from tests.conftest import Configure
 from tests.domain.settled import day
 from tests.settlements import COLUMNS, everything, forgotten, line, paid, report
 
 
 @pytest.fixture(autouse=True)
-def _installation(configure: Callable[..., Settings], sqlite_installation: Settings, tmp_path: Path) -> None:
+def _installation(configure: Configure, sqlite_installation: Settings, tmp_path: Path) -> None:
     (tmp_path / "columns.toml").write_text(COLUMNS)
     configure(settlement_columns="columns.toml")
     paid("right", "c1")
@@ -140,7 +141,7 @@ def test_wrong_line_is_named_and_no_file_is_imported(cellar: Cellar, write: Call
 
 
 def test_missing_setting_of_columns_exits_with_2(
-    cellar: Cellar, write: Callable[..., str], monkeypatch: pytest.MonkeyPatch, configure: Callable[..., Settings]
+    cellar: Cellar, write: Callable[..., str], monkeypatch: pytest.MonkeyPatch, configure: Configure
 ) -> None:
     monkeypatch.delenv("CELLAR_SETTLEMENT_COLUMNS")
     configure()
@@ -155,9 +156,7 @@ def test_wrong_use_exits_with_2(cellar: Cellar, arguments: list[str]) -> None:
     assert cellar("settle", *arguments).status == 2
 
 
-def test_wrong_columns_are_refused_at_the_start(
-    cellar: Cellar, tmp_path: Path, configure: Callable[..., Settings]
-) -> None:
+def test_wrong_columns_are_refused_at_the_start(cellar: Cellar, tmp_path: Path, configure: Configure) -> None:
     (tmp_path / "wrong.toml").write_text("amount_unit = 'pounds'")
 
     with pytest.raises(ValueError, match="CELLAR_SETTLEMENT_COLUMNS: BAD_SETTLEMENT_COLUMNS at"):

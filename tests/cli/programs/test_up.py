@@ -5,16 +5,15 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
-from adapters.settings.settings import Settings
 from cli.programs.supervisor import sole_use
-from tests.conftest import LONGEST_S, free_port, running, wait_until
+from tests.conftest import LONGEST_S, Configure, free_port, running, wait_until
 from tests.installations import closed_url
 from tests.samples import sample_body
 from tests.scrapes import scraped
@@ -63,9 +62,7 @@ def send(url: str, reference: str) -> None:
 
 @pytest.mark.faults
 @pytest.mark.timeout(900)
-def test_killed_receiver_starts_again_and_its_counters_go_on(
-    tmp_path: Path, configure: Callable[..., Settings]
-) -> None:
+def test_killed_receiver_starts_again_and_its_counters_go_on(tmp_path: Path, configure: Configure) -> None:
     made = configure(
         receiver_processes=2, port=free_port(), webhook_secrets=SECRET, api_tokens=TOKEN, PREFECT_API_URL=closed_url()
     )

@@ -120,9 +120,31 @@ def test_hebrew_report_is_read_in_each_encoding(encoding: str, mark: bytes) -> N
     assert (second.line, second.amount_minor, second.currency, second.kind) == (5, 2100, "ILS", EntryKind.REFUND)
 
 
-@pytest.mark.parametrize("text", ["2000-01-01", "2100-12-31"])
-def test_earliest_and_latest_accepted_days_are_read(text: str) -> None:
-    assert one(settled=text).settled_on == date.fromisoformat(text)
+AUTHORISATIONS = ("0123456", "123456", " 0123 456 ", '="0123456"', '"=""0123456"""')
+NEGATIVES = ("-21.00", "21.00-", "(21.00)", "−21.00", "-₪21.00", "\u200e-21.00")
+CELLS: list[tuple[dict[str, str], dict[str, Any]]] = [
+    *(({"settled": day}, {"settled_on": date.fromisoformat(day)}) for day in ("2000-01-01", "2100-12-31")),
+    ({"currency": "JPY", "amount": "21"}, {"amount_minor": 21}),
+    ({"currency": "KWD", "amount": "2.100"}, {"amount_minor": 2100}),
+    *(({"amount": text}, {"kind": EntryKind.REFUND, "amount_minor": 2100}) for text in NEGATIVES),
+    *(({"fee": text}, {"fee_minor": fee}) for text, fee in (("0.42", 42), ("-0.42", -42), ("(0.42)", -42), ("0", 0))),
+    *(({"auth": text}, {"authorisation_fingerprint": "<123456>"}) for text in AUTHORISATIONS),
+    ({"cguid": '="012"', "part": '=""'}, {"cguid_fingerprint": "<012>", "instalment": None}),
+    ({"card": '="0042"', "paid": '="2026-01-01"'}, {"card_last4": "0042", "paid_on": date(2026, 1, 1)}),
+    *(({"card": text}, {"card_last4": text[-4:].zfill(4)}) for text in ("1234", "42", "XXXX-XXXX-XXXX-1234")),
+    *(({"part": text}, {"instalment": 3, "instalments": 12}) for text in ("3/12", "3 מתוך 12", "3 of 12 parts")),
+    *(({"part": text}, {"instalment": 3, "instalments": None}) for text in ("3", "3/2", "3.0")),
+    *(({"part": text}, {"instalment": 1, "instalments": None}) for text in ("1 01/02/2026", "1/12345")),
+    ({"part": "1/1"}, {"instalment": 1, "instalments": 1}),
+    ({"part": "0/0"}, {"instalment": 0, "instalments": None}),
+]
+
+
+@pytest.mark.parametrize(("cells", "expected"), CELLS)
+def test_cell_is_read_in_any_notation(cells: dict[str, str], expected: dict[str, Any]) -> None:
+    entry = one(**cells)
+
+    assert {name: getattr(entry, name) for name in expected} == expected
 
 
 def test_only_the_declared_encoding_is_tried() -> None:
@@ -155,18 +177,6 @@ def test_amount_is_read_exactly(text: str, form: str, amount_minor: int) -> None
     assert one(f"{form}\n{COLUMNS}", amount=text).amount_minor == amount_minor
 
 
-@pytest.mark.parametrize(("currency", "text", "minor"), [("JPY", "21", 21), ("KWD", "2.100", 2100)])
-def test_amount_has_the_digits_of_its_currency(currency: str, text: str, minor: int) -> None:
-    assert one(currency=currency, amount=text).amount_minor == minor
-
-
-@pytest.mark.parametrize("text", ["-21.00", "21.00-", "(21.00)", "−21.00", "-₪21.00", "\u200e-21.00"])
-def test_negative_amount_is_a_refund(text: str) -> None:
-    entry = one(amount=text)
-
-    assert (entry.kind, entry.amount_minor) == (EntryKind.REFUND, 2100)
-
-
 @pytest.mark.parametrize("amount", ["21.00", "-21.00"])
 @pytest.mark.parametrize(
     ("word", "kind", "amount_minor"),
@@ -182,46 +192,6 @@ def test_kind_word_decides_the_direction_whatever_the_sign(
     entry = one(amount=amount, kind=word)
 
     assert (entry.kind, entry.amount_minor) == (kind, amount_minor)
-
-
-@pytest.mark.parametrize(("text", "fee_minor"), [("0.42", 42), ("-0.42", -42), ("(0.42)", -42), ("0", 0)])
-def test_fee_keeps_its_sign(text: str, fee_minor: int) -> None:
-    assert one(fee=text).fee_minor == fee_minor
-
-
-@pytest.mark.parametrize("text", ["0123456", "123456", " 0123 456 ", '="0123456"', '"=""0123456"""'])
-def test_authorisation_is_the_same_in_any_spreadsheet_notation(text: str) -> None:
-    assert one(auth=text).authorisation_fingerprint == "<123456>"
-
-
-def test_text_in_a_spreadsheet_formula_is_unwrapped() -> None:
-    assert one(cguid='="012"', card='="0042"', paid='="2026-01-01"', part='=""') == one(cguid="012", card="0042")
-
-
-@pytest.mark.parametrize(("text", "last4"), [("1234", "1234"), ("42", "0042"), ("XXXX-XXXX-XXXX-1234", "1234")])
-def test_card_keeps_only_its_last_four_digits(text: str, last4: str) -> None:
-    assert one(card=text).card_last4 == last4
-
-
-@pytest.mark.parametrize(
-    ("text", "number", "count"),
-    [
-        ("3", 3, None),
-        ("3/12", 3, 12),
-        ("3 מתוך 12", 3, 12),
-        ("3 of 12 parts", 3, 12),
-        ("1/1", 1, 1),
-        ("0/0", 0, None),
-        ("3/2", 3, None),
-        ("1 01/02/2026", 1, None),
-        ("1/12345", 1, None),
-        ("3.0", 3, None),
-    ],
-)
-def test_instalment_has_its_number_and_the_count_of_all(text: str, number: int, count: int | None) -> None:
-    entry = one(part=text)
-
-    assert (entry.instalment, entry.instalments) == (number, count)
 
 
 @pytest.mark.parametrize(

@@ -1,20 +1,16 @@
 """Only one run at a time works on a process, as long as its lease is renewed."""
 
 import asyncio
-from collections.abc import Callable
 
 import psycopg
 import pytest
 from psycopg.sql import SQL
 
-from adapters.settings.settings import Settings
 from flows.execution.lease import sole_work_on
-from tests.conftest import LONGEST_S
+from tests.conftest import LONGEST_S, Configure
 
 
-def test_run_stops_when_its_lease_cannot_be_renewed(
-    configure: Callable[..., Settings], postgres_installation: str
-) -> None:
+def test_run_stops_when_its_lease_cannot_be_renewed(configure: Configure, postgres_installation: str) -> None:
     """The database refuses a renewal unexpectedly. Without the stop, the run would go on beside the next holder."""
     configure(database_url=postgres_installation)
 

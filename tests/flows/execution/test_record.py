@@ -16,9 +16,9 @@ from flows.execution.record import Progress, Run, recorded
 from flows.execution.results import RESULTS
 from flows.execution.tasks import RETRIED, attempt_at
 from models.runs.run import Trigger
-from services.views import archive_view
 from tests.flows.conftest import received
 from tests.flows.prefect_database import having, kept_by_prefect
+from tests.installations import archive_of
 from tests.samples import sample_body
 
 pytestmark = pytest.mark.usefixtures("prefect")
@@ -58,8 +58,7 @@ def test_unexpected_error_of_a_task_has_its_trace_in_the_log_below_the_cause(
 
     state = asyncio.run(_state_of(delivery.receipt_id))
 
-    archive = archive_view.archive("process-1")
-    assert archive
+    archive = archive_of("process-1")
     assert archive.cause
     assert (archive.state, archive.cause.code, archive.cause.error_class) == ("failed", "UNEXPECTED", "KeyError")
     assert state.message == str(archive.cause.code) + " in persist-files: " + archive.cause.sentence
@@ -80,8 +79,7 @@ def test_text_of_an_unexpected_error_and_the_key_of_a_damaged_file_are_nowhere(
 
     state = asyncio.run(_state_of(delivery.receipt_id, with_key=with_key))
 
-    archive = archive_view.archive("process-1")
-    assert archive
+    archive = archive_of("process-1")
     assert archive.cause
     assert archive.cause.code == ("CONFLICT" if with_key else "UNEXPECTED")
     assert VALUE not in f"{state} {archive.cause} {caplog.text}"

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,7 +10,6 @@ from sqlmodel import select
 
 from adapters.database.transactions import writing
 from adapters.files.store import RESULTS_FOLDER, result_key, store
-from adapters.settings.settings import Settings
 from adapters.store import kept_endpoints
 from adapters.tables.runs import runs, task_results
 from flows.execution.results import remove_forgotten_results
@@ -23,20 +21,21 @@ from models.runs.run import Trigger
 from models.views.archives.archives import ArchiveView, RunView
 from models.views.messages.endpoints import NewEndpoint
 from services.messages import endpoints
-from services.views import archive_view
+from tests.conftest import Configure
 from tests.flows.conftest import received
 from tests.flows.retried import kept, run_and_retried
+from tests.installations import archive_of
+from tests.messages import notify
 from tests.records import run_row
 from tests.samples import sample_body
 
 pytestmark = pytest.mark.usefixtures("prefect")
 
-SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 DONE_BEFORE = ("persist-files", "load-metadata", "reconcile-payments")
 
 
 @pytest.fixture
-def damaged_key(configure: Callable[..., Settings], kinds: str, httpserver: HTTPServer) -> None:
+def damaged_key(configure: Configure, kinds: str, httpserver: HTTPServer) -> None:
     """The signing key of the endpoint is damaged in the database, so the last task of a run fails at once."""
     httpserver.expect_request("/hook").respond_with_data("")
     configure(notify_allow_private="true")
@@ -60,17 +59,11 @@ def archived(reference: str) -> ArchiveView:
     """Return an archive after a run, whatever the end of the run."""
     received(reference, sample_body(reference))
     asyncio.run(_run(reference))
-    return _archive(reference)
+    return archive_of(reference)
 
 
 async def _run(reference: str) -> None:
     await process_archive(reference, return_state=True)
-
-
-def _archive(reference: str) -> ArchiveView:
-    archive = archive_view.archive(reference)
-    assert archive
-    return archive
 
 
 @pytest.mark.usefixtures("kinds")
@@ -98,18 +91,15 @@ def test_retry_of_a_failed_run_resumes_at_the_failed_task(httpserver: HTTPServer
     assert [states[name] for name in DONE_BEFORE] == [["Completed", "Cached"]] * 3
     assert states["notify-downstream"] == ["Failed", "Completed"]
     assert len(httpserver.log) == 1
-    assert kept(_archive("process-1").runs[-1].flow_run_id) == []
+    assert kept(archive_of("process-1").runs[-1].flow_run_id) == []
 
 
-def test_retry_of_an_undelivered_run_only_delivers(
-    configure: Callable[..., Settings], kinds: str, httpserver: HTTPServer
-) -> None:
-    httpserver.expect_request("/hook").respond_with_data("", status=500)
-    configure(notify_urls=httpserver.url_for("/hook"), notify_secret=SECRET, notify_allow_private="true")
+def test_retry_of_an_undelivered_run_only_delivers(configure: Configure, kinds: str, httpserver: HTTPServer) -> None:
+    notify(configure, httpserver, 500)
     kept_before: list[tuple[str, str]] = []
 
     def come_back() -> None:
-        kept_before.extend(kept(_archive("process-1").runs[-1].flow_run_id))
+        kept_before.extend(kept(archive_of("process-1").runs[-1].flow_run_id))
         httpserver.clear()
         httpserver.expect_request("/hook").respond_with_data("")
 
@@ -119,25 +109,24 @@ def test_retry_of_an_undelivered_run_only_delivers(
     assert [states[name] for name in DONE_BEFORE] == [["Completed", "Cached"]] * 3
     assert states["notify-downstream"] == ["Failed", "Completed"]
     assert len(httpserver.log) == 1
-    assert kept(_archive("process-1").runs[-1].flow_run_id) == []
+    assert kept(archive_of("process-1").runs[-1].flow_run_id) == []
 
 
 def test_retry_of_a_completed_run_repeats_all_tasks_with_the_same_end(
-    configure: Callable[..., Settings], kinds: str, httpserver: HTTPServer
+    configure: Configure, kinds: str, httpserver: HTTPServer
 ) -> None:
-    httpserver.expect_request("/hook").respond_with_data("")
-    configure(notify_urls=httpserver.url_for("/hook"), notify_secret=SECRET, notify_allow_private="true")
+    notify(configure, httpserver)
     first: list[ArchiveView] = []
 
-    states = asyncio.run(run_and_retried("process-1", "Completed", lambda: first.append(_archive("process-1"))))
+    states = asyncio.run(run_and_retried("process-1", "Completed", lambda: first.append(archive_of("process-1"))))
 
     assert {*map(tuple, states.values())} == {("Completed", "Completed")}
-    again = _archive("process-1")
+    again = archive_of("process-1")
     history = {"runs", "runs_total", "timeline", "timeline_total"}
     assert again.model_dump(exclude=history) == first[0].model_dump(exclude=history)
     assert [(each.attempt, each.state) for each in again.runs] == [(1, "Completed"), (2, "Completed")]
     assert len(httpserver.log) == 1
-    assert kept(_archive("process-1").runs[-1].flow_run_id) == []
+    assert kept(archive_of("process-1").runs[-1].flow_run_id) == []
 
 
 @pytest.mark.usefixtures("damaged_key")
@@ -160,7 +149,7 @@ def _begin_again(run: RunView, at: datetime) -> None:
     runs.begin(
         run_row(
             run.flow_run_id,
-            _archive("process-2").versions[0].receipt_id,
+            archive_of("process-2").versions[0].receipt_id,
             attempt=2,
             reference="process-2",
             trigger=Trigger.RETRY,

@@ -9,17 +9,16 @@ from prefect.artifacts import acreate_markdown_artifact
 from pytest_httpserver import HTTPServer
 
 from adapters.files.store import store
-from adapters.settings.settings import Settings
 from adapters.store import ocfl, seals
 from adapters.store.ocfl import SKELETON
 from flows.execution.reporting import optional_summary
 from flows.execution.results import RESULTS
-from services.views import archive_view
+from tests.conftest import Configure
 from tests.flows.retried import run_and_retried
+from tests.installations import archive_of
+from tests.messages import notify
 
 pytestmark = pytest.mark.usefixtures("prefect", "sqlite_installation")
-
-SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
 def lose_key() -> None:
@@ -47,7 +46,7 @@ def _skeleton() -> str:
     ],
 )
 def test_retry_ends_as_it_would_without_its_summary(
-    configure: Callable[..., Settings],
+    configure: Configure,
     httpserver: HTTPServer,
     caplog: pytest.LogCaptureFixture,
     harm: Callable[[], None],
@@ -55,8 +54,7 @@ def test_retry_ends_as_it_would_without_its_summary(
     status: int,
 ) -> None:
     """A run reads the archive once. Retry takes the results of finished tasks, so its summary is the first to read."""
-    httpserver.expect_request("/hook").respond_with_data("", status=500)
-    configure(notify_urls=httpserver.url_for("/hook"), notify_secret=SECRET, notify_allow_private="true")
+    notify(configure, httpserver, 500)
 
     def harm_between() -> None:
         harm()
@@ -66,8 +64,7 @@ def test_retry_ends_as_it_would_without_its_summary(
     again = "Completed" if status == 200 else "Undelivered"
     asyncio.run(run_and_retried("process-1", "Undelivered", harm_between, again=again))
 
-    archive = archive_view.archive("process-1")
-    assert archive
+    archive = archive_of("process-1")
     assert (archive.state, archive.runs[-1].state) == ("completed", "Completed")
     assert f"The run has no summary: {error}" in caplog.text
 

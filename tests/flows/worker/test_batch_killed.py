@@ -14,7 +14,6 @@ from sqlmodel import col, select
 from adapters.database.migration import migrate
 from adapters.database.transactions import reading
 from adapters.inbox import inbox
-from adapters.settings.settings import Settings
 from models.archive.archive import ArchiveRow, State
 from models.runs.batch import BatchKind
 from models.runs.receipt import VersionRow
@@ -25,9 +24,10 @@ from services.batches import batches
 from tests.api.conftest import Receiver
 from tests.api.conftest import started as receiver
 from tests.batches import bodies_away
-from tests.conftest import LONGEST_S, free_port, wait_until
+from tests.conftest import LONGEST_S, Configure, free_port, wait_until
 from tests.flows import workers
 from tests.flows.workers import worker
+from tests.records import all_of
 from tests.samples import sample_body
 
 ARCHIVES = int(os.environ.get("BULK_ARCHIVES", "2000"))
@@ -39,7 +39,7 @@ _WITHIN_S = ARCHIVES * 3 + 120
 @pytest.mark.faults
 @pytest.mark.timeout(4 * _WITHIN_S)
 def test_bulk_re_run_completes_each_archive_once_although_worker_and_receiver_are_killed(
-    configure: Callable[..., Settings], prefect: str
+    configure: Configure, prefect: str
 ) -> None:
     configure(PREFECT_API_URL=prefect, port=free_port(), webhook_secrets="the sender's secret")
     migrate()
@@ -81,8 +81,7 @@ def _post(receiving: Receiver, references: list[str]) -> None:
 
 
 def _states() -> dict[str, int]:
-    with reading() as session:
-        return dict(Counter(session.exec(select(ArchiveRow.state))))
+    return dict(Counter(all_of(select(ArchiveRow.state))))
 
 
 def _until(batch_id: str, is_so: Callable[[BatchView], bool]) -> BatchView:
@@ -115,5 +114,4 @@ def _runs_of_the_record(batch_id: str) -> dict[str, str | None]:
 
 
 def _versions() -> list[str]:
-    with reading() as session:
-        return list(session.exec(select(VersionRow.reference)))
+    return list(all_of(select(VersionRow.reference)))

@@ -1,23 +1,21 @@
 """The worker's metrics are served on a port, to readers with a token; its health to everybody."""
 
 import time
-from collections.abc import Callable
 
 import httpx
 import pytest
 
 from adapters.observation.metrics import WORKER_BEAT
-from adapters.settings.settings import Settings
 from flows.worker.metrics_listener import metrics_listening
 from models.errors import Conflict
-from tests.conftest import LONGEST_S, free_port
+from tests.conftest import LONGEST_S, Configure, free_port
 from tests.scrapes import scraped
 
 TOKENS = ("the readers' token of 32 characters", "the next token of 32 characters too")
 
 
 @pytest.fixture
-def port(configure: Callable[..., Settings]) -> int:
+def port(configure: Configure) -> int:
     configure(api_tokens=", ".join(TOKENS))
     return free_port()
 
@@ -60,7 +58,7 @@ def test_worker_is_healthy_while_its_event_loop_beats(port: int) -> None:
         assert answer() == (503, "the worker stands still since 60 s; start it again\n")
 
 
-def test_metrics_are_served_where_the_receiver_listens(port: int, configure: Callable[..., Settings]) -> None:
+def test_metrics_are_served_where_the_receiver_listens(port: int, configure: Configure) -> None:
     configure(host="::1")
     with metrics_listening(port):
         assert httpx.get(f"http://[::1]:{port}/healthz", trust_env=False, timeout=LONGEST_S).status_code in {200, 503}

@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -11,12 +10,13 @@ from prefect.client.orchestration import get_client
 from prefect.states import AwaitingRetry
 
 from adapters.database.transactions import writing
-from adapters.settings.settings import Settings, settings
+from adapters.settings.settings import settings
 from adapters.tables.runs import waiting
 from flows.process_archive import process_archive
 from flows.worker.outages import Outages
 from models.errors import System, Transient
 from models.runs.cause import WaitingRow
+from tests.conftest import Configure
 from tests.flows.conftest import store_away
 
 pytestmark = pytest.mark.usefixtures("prefect", "sqlite_installation")
@@ -36,7 +36,7 @@ def _waits(flow_run_id: str, system: System) -> None:
 
 
 def test_runs_of_a_system_that_is_back_become_due_though_prefect_failed_at_first(
-    configure: Callable[..., Settings],
+    configure: Configure,
 ) -> None:
     later, prefect_url = datetime.now(UTC) + timedelta(minutes=15), settings().prefect_url
 
@@ -62,7 +62,7 @@ def test_runs_of_a_system_that_is_back_become_due_though_prefect_failed_at_first
 
 
 @pytest.mark.faults
-def test_probe_that_hangs_occupies_one_thread(configure: Callable[..., Settings]) -> None:
+def test_probe_that_hangs_occupies_one_thread(configure: Configure) -> None:
     """Else the threads of a worker run out after minutes, and without beats it is taken for dead."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full, socket.socket() as filler:
         filler.connect(full.getsockname())  # the queue of connections is full: the next connection hangs

@@ -18,6 +18,7 @@ from tests.conftest import LONGEST_S, free_port, running, wait_until
 from tests.flows import workers
 from tests.flows.conftest import received
 from tests.flows.workers import Downstream, create_run, living, run_of, state_of, wait_for, worker
+from tests.installations import archive_of
 from tests.samples import sample_body
 
 pytestmark = pytest.mark.usefixtures("prefect")
@@ -61,8 +62,7 @@ def test_run_cancelled_by_a_person_ends_cancelled_and_is_not_started_again() -> 
         workers.set_state(flow_run_id, "CANCELLING")
         wait_for(flow_run_id, "Cancelled")
 
-        archive = archive_view.archive("process-1")
-        assert archive
+        archive = archive_of("process-1")
         assert [each.state for each in archive.runs] == ["Cancelled"]
         wait_until(lambda: leases.claimed() == set())
 
@@ -165,8 +165,7 @@ def test_paused_worker_leaves_its_run_to_the_worker_that_recovered_it() -> None:
             wait_until(lambda: leases.claimed() == set())
 
         assert (state_of(flow_run_id), run_of(flow_run_id)["run_count"]) == ("Completed", 2)
-        archive = archive_view.archive("process-1")
-        assert archive
+        archive = archive_of("process-1")
         assert (archive.state, len(archive.versions)) == ("completed", 1)
         assert [each.state for each in archive.runs] == ["Crashed", "Completed"]
     assert "Traceback" not in workers.log_of("paused")

@@ -5,7 +5,6 @@ import json
 import random
 import time
 from collections import Counter
-from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -16,16 +15,16 @@ from sqlmodel import col, func, select
 from adapters.database import transactions
 from adapters.database.migration import migrate
 from adapters.inbox import inbox
-from adapters.settings.settings import Settings, settings
+from adapters.settings.settings import settings
 from adapters.tables.runs import leases, receipts
 from models.archive.archive import ArchiveRow, FormFieldRow
 from models.runs.receipt import VersionRow
 from models.runs.run import Trigger
 from services.triggering.trigger import trigger
-from tests.conftest import LONGEST_S
-from tests.flows import workers
+from tests.conftest import LONGEST_S, Configure
 from tests.flows.conftest import received
 from tests.flows.workers import Downstream, worker
+from tests.messages import SECRET
 from tests.samples import sample_body
 
 ARCHIVES = 200
@@ -35,11 +34,11 @@ KILLS = 10
 @pytest.mark.faults
 @pytest.mark.timeout(1200)
 def test_two_hundred_runs_complete_although_their_worker_is_killed_ten_times(
-    configure: Callable[..., Settings], prefect: str
+    configure: Configure, prefect: str
 ) -> None:
     with HTTPServer(threaded=True) as server:
         downstream = Downstream(server)
-        notified = {"notify_urls": downstream.url, "notify_secret": workers.SECRET, "notify_allow_private": "true"}
+        notified = {"notify_urls": downstream.url, "notify_secret": SECRET, "notify_allow_private": "true"}
         configure(**notified, PREFECT_API_URL=prefect)
         migrate()
         with worker("first"):

@@ -1,7 +1,7 @@
 """Anchors are dated by time-stamp authorities, at once or later, and only time stamps that prove them are kept."""
 
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from models.errors import Refused
 from models.store.fixity import Fault
 from services.anchors.anchors import hold, proof_of
 from services.anchors.making import Made, make
+from tests.conftest import Configure
 from tests.installations import archived, closed_url
 from tests.samples import sample_body
 from tests.time_stamp_authorities import Authority, served_authority
@@ -28,7 +29,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Authority]:
 
 
 @pytest.fixture(autouse=True)
-def _dated(configure: Callable[..., Settings], sqlite_installation: Settings, served: Authority) -> None:
+def _dated(configure: Configure, sqlite_installation: Settings, served: Authority) -> None:
     configure(time_stamp_urls=served.url, time_stamp_roots=str(served.root))
     archived("process-1", sample_body("process-1"))
 
@@ -52,7 +53,7 @@ def test_anchor_is_dated_and_openssl_accepts_the_time_stamp(served: Authority, t
     assert hold(anchor.root).findings == ()
 
 
-def test_authority_that_was_away_dates_the_anchor_later(configure: Callable[..., Settings], served: Authority) -> None:
+def test_authority_that_was_away_dates_the_anchor_later(configure: Configure, served: Authority) -> None:
     configure(time_stamp_urls=closed_url())
     lacking = made()
     assert lacking.lacks == ("the time-stamp authority 127.0.0.1 does not answer: ConnectError",)
@@ -62,9 +63,7 @@ def test_authority_that_was_away_dates_the_anchor_later(configure: Callable[...,
     assert [len(each.tokens) for each in anchors.anchors(store())] == [1, 1]
 
 
-def test_time_stamp_of_another_authority_is_not_kept(
-    configure: Callable[..., Settings], served: Authority, tmp_path: Path
-) -> None:
+def test_time_stamp_of_another_authority_is_not_kept(configure: Configure, served: Authority, tmp_path: Path) -> None:
     with served_authority(tmp_path / "other") as other:
         configure(time_stamp_roots=str(other.root))
         [lack] = made().lacks

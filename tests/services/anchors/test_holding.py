@@ -25,14 +25,15 @@ from models.messages.event import Event, EventType
 from models.messages.notification import NotificationRow, NotificationState
 from models.runs.run import RunState, Trigger
 from models.store.fixity import Fault
-from models.store.inventory import Inventory
 from models.views.archives.payments import Explanation
 from services.anchors.anchors import Held, hold
 from services.anchors.making import make
 from services.messages.events import event_row
 from services.payments import discrepancies, recorded
-from tests.conftest import make_tables
+from tests.conftest import Configure, make_tables
 from tests.flows.databases import in_new_database
+from tests.insider.objects import opened
+from tests.insider.stores import place_of
 from tests.installations import archived, finished
 from tests.prepared import Prepared
 from tests.records import attempted, run_row
@@ -110,7 +111,7 @@ def test_untouched_store_fulfils_its_anchor() -> None:
 
 
 @pytest.mark.usefixtures("store_kind")
-def test_what_cellar_does_itself_is_not_wrong(configure: Callable[..., Settings]) -> None:
+def test_what_cellar_does_itself_is_not_wrong(configure: Configure) -> None:
     imported(report(line("of nobody")))
     root = anchored()
     archived("process-1", BODY)  # a known body again
@@ -131,7 +132,7 @@ def test_what_cellar_does_itself_is_not_wrong(configure: Callable[..., Settings]
     assert hold(root).findings == hold(later).findings == hold(anchored(2)).findings == ()
 
 
-def test_lost_database_that_is_not_rebuilt_alters_no_told_fact_of_a_receipt(configure: Callable[..., Settings]) -> None:
+def test_lost_database_that_is_not_rebuilt_alters_no_told_fact_of_a_receipt(configure: Configure) -> None:
     """The same body is delivered again to an empty database: the earlier times stay in the store."""
 
     root = anchored()
@@ -143,35 +144,10 @@ def test_lost_database_that_is_not_rebuilt_alters_no_told_fact_of_a_receipt(conf
 
 
 def rewritten(reference: str, number: int, change: Callable[[bytes], bytes], name: str = "skeleton.json") -> None:
-    """Rewrite a content of a version consistently, as an insider does who knows the formats: inventories and sidecars.
-
-    Later versions name it too.
-    """
-    found = ocfl.inventory(reference)
-    assert found
-    before = found.versions[number - 1].state[name]
-    text = change(store().read_bytes(key_of(reference, found.manifest[before])))
-    after = hashlib.sha256(text).hexdigest()
-    store().overwrite_bytes(text, key_of(reference, found.manifest[before]))
-    changed = {sha256: after if sha256 == before else sha256 for sha256 in found.manifest}
-    versions = tuple(
-        replace(each, state={path: changed[sha256] for path, sha256 in each.state.items()}) for each in found.versions
-    )
-    put(
-        reference,
-        replace(found, manifest={changed[each]: path for each, path in found.manifest.items()}, versions=versions),
-    )
-
-
-def put(reference: str, inventory: Inventory) -> None:
-    for each in range(1, inventory.head + 1):
-        written(reference, f"v{each}/", inventory.as_of(each))
-    written(reference, "", inventory)
-
-
-def written(reference: str, folder: str, inventory: Inventory) -> None:
-    store().overwrite_bytes(inventory.to_json(), key_of(reference, f"{folder}inventory.json"))
-    store().overwrite_bytes(ocfl.sidecar(inventory.to_json()), key_of(reference, f"{folder}{ocfl.SIDECAR}"))
+    """Rewrite a content of a version consistently, as an insider does who knows the formats."""
+    its = opened(place_of(reference))
+    its.replace_content(number, name, change)
+    its.write()
 
 
 def test_rewritten_contents_are_found() -> None:
@@ -192,16 +168,15 @@ def test_forgery_stays_wrong_after_a_later_anchor() -> None:
 
 def test_altered_time_of_a_version_is_found() -> None:
     root = anchored()
-    found = ocfl.inventory("process-1")
-    assert found
-    first = replace(found.versions[0], created_at=NOW - timedelta(days=400))
-    put("process-1", replace(found, versions=(first, *found.versions[1:])))
+    its = opened(place_of("process-1"))
+    its.change(1, created_at=NOW - timedelta(days=400))
+    its.write()
 
     assert wrong(hold(root)) == [("damaged", "inventory.json")]
 
 
 @pytest.mark.parametrize("rebuilt", [False, True])
-def test_object_that_was_rolled_back_whole_is_found(configure: Callable[..., Settings], *, rebuilt: bool) -> None:
+def test_object_that_was_rolled_back_whole_is_found(configure: Configure, *, rebuilt: bool) -> None:
     archived("process-3", sample_body("process-3"))
     before = {key: store().read_bytes(key) for key, _ in store().listed(ocfl.object_key("process-3"))}
     archived("process-3", sample_body("process-3", data=[]))
@@ -217,7 +192,7 @@ def test_object_that_was_rolled_back_whole_is_found(configure: Callable[..., Set
 
 
 @pytest.mark.parametrize("rebuilt", [False, True])
-def test_removed_object_is_found(configure: Callable[..., Settings], *, rebuilt: bool) -> None:
+def test_removed_object_is_found(configure: Configure, *, rebuilt: bool) -> None:
     root = anchored()
     store().remove_folder(ocfl.object_key("process-2"))
     if rebuilt:
@@ -295,7 +270,7 @@ def test_settlement_report_that_was_altered_or_removed_is_found() -> None:
 
 @pytest.mark.usefixtures("store_kind")
 def test_anchors_that_were_removed_or_rewritten_are_found_and_the_witness_stands_in(
-    configure: Callable[..., Settings], tmp_path: Path
+    configure: Configure, tmp_path: Path
 ) -> None:
     (tmp_path / "witness").mkdir()
     configure(witness_url=str(tmp_path / "witness"))

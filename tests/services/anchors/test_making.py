@@ -1,7 +1,6 @@
 """An anchor names what has changed, is dated by the authorities, and comes to the witness, also after an outage."""
 
 import hashlib
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from services.custody.judging_again import judge_object
 from services.custody.objects.listing import object_of
 from services.views import archive_view
 from tests import pdfs
+from tests.conftest import Configure
 from tests.installations import archived
 from tests.prepared import Prepared
 from tests.samples import sample_body
@@ -146,7 +146,7 @@ def test_other_processes_read_the_same_leaves_and_damage_as_this_process(monkeyp
 
 
 @pytest.mark.usefixtures("store_kind")
-def test_witness_has_the_same_files_also_after_it_was_away(configure: Callable[..., Settings], tmp_path: Path) -> None:
+def test_witness_has_the_same_files_also_after_it_was_away(configure: Configure, tmp_path: Path) -> None:
     away = tmp_path / "away"
     away.write_text("no folder")
     configure(witness_url=str(away))
@@ -174,9 +174,7 @@ def removed(anchor: Anchor) -> None:
             store().remove(key)
 
 
-def test_removed_anchor_is_noticed_by_this_machine_and_by_the_witness(
-    configure: Callable[..., Settings], tmp_path: Path
-) -> None:
+def test_removed_anchor_is_noticed_by_this_machine_and_by_the_witness(configure: Configure, tmp_path: Path) -> None:
     (tmp_path / "witness").mkdir()
     configure(witness_url=str(tmp_path / "witness"))
     make(later(0))
@@ -190,7 +188,7 @@ def test_removed_anchor_is_noticed_by_this_machine_and_by_the_witness(
         make(later(2))
 
 
-def test_rewritten_anchor_is_noticed(configure: Callable[..., Settings], tmp_path: Path) -> None:
+def test_rewritten_anchor_is_noticed(configure: Configure, tmp_path: Path) -> None:
     (tmp_path / "witness").mkdir()
     configure(witness_url=str(tmp_path / "witness"))
     removed(make(later(0)).anchor)
@@ -204,7 +202,7 @@ def test_rewritten_anchor_is_noticed(configure: Callable[..., Settings], tmp_pat
 
 
 def test_anchor_names_an_archive_whose_only_news_is_a_judgement(
-    installation: Settings, configure: Callable[..., Settings], tmp_path: Path
+    installation: Settings, configure: Configure, tmp_path: Path
 ) -> None:
     archived("process-1", sample_body("process-1"))
     archived("process-2", sample_body("process-2"))

@@ -5,7 +5,6 @@ import json
 import secrets
 import shutil
 from collections import deque
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +16,7 @@ from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl
 from services.anchors.anchors import against_newest
 from services.anchors.making import make
+from tests.conftest import Configure
 from tests.installations import archived
 from tests.prepared import Prepared
 from tests.samples import sample_body
@@ -68,13 +68,11 @@ def test_nothing_speaks_against_anchored_changed_and_new_archives() -> None:
     assert (found(), against_newest("process-2")) == ([], ())
 
 
-def test_nothing_speaks_against_an_archive_while_anchors_are_made(
-    configure: Callable[..., Settings], tmp_path: Path
-) -> None:
+def test_nothing_speaks_against_an_archive_while_anchors_are_made(configure: Configure, tmp_path: Path) -> None:
     (tmp_path / "witness").mkdir()
     configure(witness_url=tmp_path / "witness")
     with ThreadPoolExecutor(1) as threads:
-        making = threads.submit(lambda: deque(map(anchored, [0] * 60)))
+        making = threads.submit(lambda: deque(map(anchored, [0] * 20)))
         while not making.done():
             assert against_newest("process-1") == ()
         making.result()
@@ -91,7 +89,7 @@ def test_rewritten_object_is_found_also_after_the_next_anchor() -> None:
 
 @pytest.mark.parametrize("has_witness", [False, True])
 def test_removed_anchor_is_found_by_the_note_of_this_machine_or_by_the_witness(
-    configure: Callable[..., Settings], tmp_path: Path, has_witness: bool
+    configure: Configure, tmp_path: Path, has_witness: bool
 ) -> None:
     (tmp_path / "witness").mkdir()
     configure(**({"witness_url": tmp_path / "witness"} if has_witness else {}))
@@ -105,7 +103,7 @@ def test_removed_anchor_is_found_by_the_note_of_this_machine_or_by_the_witness(
     assert found() == [expected]
 
 
-def test_anchor_of_another_key_is_found_by_a_machine_that_has_not_made_it(configure: Callable[..., Settings]) -> None:
+def test_anchor_of_another_key_is_found_by_a_machine_that_has_not_made_it(configure: Configure) -> None:
     anchored()
     forget_note()
     assert found() == []

@@ -1,7 +1,6 @@
 """What batches of every kind share, and bulk re-runs, on both databases. Prefect does not answer."""
 
 import asyncio
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -23,6 +22,7 @@ from models.views.batch import ItemQuery, RedeliveryFilter, RerunPlan
 from models.views.parameters import PageQuery
 from services.batches import batches
 from tests.batches import fill, filled, receipt_id
+from tests.conftest import Configure
 from tests.installations import closed_url
 
 FAILED = ArchiveFilter(state=State.FAILED)
@@ -32,7 +32,7 @@ LOCKED = Cause("KEY_AWAY", "persist-files", "Locked", verbatim("the key of the a
 
 
 @pytest.fixture(autouse=True)
-def without_prefect(installation: Settings, configure: Callable[..., Settings]) -> None:
+def without_prefect(installation: Settings, configure: Configure) -> None:
     assert installation
     configure(PREFECT_API_URL=closed_url())
 

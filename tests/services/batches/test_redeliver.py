@@ -1,7 +1,6 @@
 """Redelivery on both databases, to a real endpoint that recovers."""
 
 import asyncio
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,7 +9,7 @@ from pytest_httpserver import HTTPServer
 from sqlmodel import select, update
 from werkzeug import Request, Response
 
-from adapters.database.transactions import reading, writing
+from adapters.database.transactions import writing
 from adapters.settings.settings import Settings
 from adapters.tables.batches import batches as rows
 from adapters.tables.batches import redeliveries
@@ -30,6 +29,8 @@ from services.messages.deliveries import deliver_due, give_up_expired
 from services.messages.events import announce
 from services.views import message_list
 from tests.batches import driven
+from tests.conftest import Configure
+from tests.records import all_of, change
 
 NOW = datetime.now(UTC)
 HOUR_AGO = NOW - timedelta(hours=1)
@@ -55,7 +56,7 @@ class Peer:
 
 
 @pytest.fixture
-def peer(installation: Settings, configure: Callable[..., Settings], httpserver: HTTPServer) -> Peer:
+def peer(installation: Settings, configure: Configure, httpserver: HTTPServer) -> Peer:
     configure(database_url=installation.database_location, notify_allow_private="true")
     return Peer(httpserver)
 
@@ -186,8 +187,7 @@ def test_confirmed_messages_are_sent_once_more_by_force_alone(peer: Peer) -> Non
 def test_redelivered_message_that_fails_again_begins_its_schedule_anew(peer: Peer) -> None:
     peer.add("erp")
     happened(1)
-    with writing() as session:
-        session.execute(update(NotificationRow).values(attempts=50, state=NotificationState.DEAD))
+    change(update(NotificationRow).values(attempts=50, state=NotificationState.DEAD))
 
     redelivered()
     deliver()
@@ -286,5 +286,4 @@ def test_message_that_is_being_sent_does_not_hold_up_the_list(peer: Peer) -> Non
         assert redeliveries.make_page_due(row.id, "dana@desk", NOW) == 2
     assert redeliveries.make_page_due(row.id, "dana@desk", NOW) == 1
     assert redeliveries.make_page_due(row.id, "dana@desk", NOW) is None
-    with reading() as session:
-        assert set(session.exec(select(NotificationRow.state))) == {"pending"}
+    assert set(all_of(select(NotificationRow.state))) == {"pending"}

@@ -1,6 +1,5 @@
 """Findings about missing processes, on both databases: opened, moved, closed, and told once."""
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from itertools import permutations
@@ -10,7 +9,6 @@ from sqlmodel import select
 
 from adapters.database.transactions import reading, writing
 from adapters.inbox.inbox import Intake
-from adapters.settings.settings import Settings
 from adapters.tables.completeness import missing_processes
 from adapters.tables.runs import receipts
 from models.archive.archive import State
@@ -20,7 +18,8 @@ from models.messages.notification import NotificationRow
 from models.runs.receipt import Identity
 from services.completeness.alerting import announce_missing
 from services.completeness.finding_missing import find_missing
-from tests.flows.workers import SECRET
+from tests.conftest import Configure
+from tests.messages import SECRET
 from tests.records import NOON, registered
 from tests.reported_events import CREATED, DELETED, EXPIRED, SUBMITTED, archived_at, event, findings, reported
 
@@ -68,7 +67,7 @@ def test_archive_before_its_events_leaves_no_finding_in_any_order() -> None:
     assert findings("reference") == []
 
 
-def test_archive_that_waits_in_the_inbox_has_arrived(configure: Callable[..., Settings]) -> None:
+def test_archive_that_waits_in_the_inbox_has_arrived(configure: Configure) -> None:
     """Its row may come later, when the database was away at its arrival."""
     reported(event(SUBMITTED, NOON))
     intake = Intake()
@@ -145,7 +144,7 @@ def test_submission_that_was_deleted_too_when_its_process_was_lost_opens_no_othe
 
 
 def test_process_whose_deadline_has_passed_before_its_first_event_is_lost_without_an_alert(
-    configure: Callable[..., Settings],
+    configure: Configure,
 ) -> None:
     configure(notify_urls="https://erp.example/hook", notify_secret=SECRET)
     reported(event(SUBMITTED, at(0)))
@@ -212,7 +211,7 @@ def messages() -> list[str]:
         return [each.body for each in session.exec(select(EventRow).order_by(EventRow.at))]  # type: ignore[arg-type]
 
 
-def test_finding_is_announced_once_and_alerted_three_times(configure: Callable[..., Settings]) -> None:
+def test_finding_is_announced_once_and_alerted_three_times(configure: Configure) -> None:
     configure(notify_urls="https://erp.example/hook", notify_secret=SECRET)
     reported(event(SUBMITTED, at(0)))
     heard = []
@@ -233,7 +232,7 @@ def test_finding_that_opens_late_has_the_nearest_alert_alone() -> None:
     assert (again.opened, again.alerts) == ([], [])
 
 
-def test_search_that_was_killed_after_an_event_repeats_no_message(configure: Callable[..., Settings]) -> None:
+def test_search_that_was_killed_after_an_event_repeats_no_message(configure: Configure) -> None:
     """The event is planned, and the finding does not say so: as a killed process leaves it."""
     configure(notify_urls="https://erp.example/hook", notify_secret=SECRET)
     reported(event(SUBMITTED, at(0)))

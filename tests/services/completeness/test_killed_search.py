@@ -6,21 +6,19 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from sqlmodel import select
 
 from adapters.database.transactions import reading
-from adapters.settings.settings import Settings
 from models.completeness.processes import MissingProcessRow
 from models.messages.notification import NotificationRow
 from services.completeness.alerting import announce_missing
 from services.completeness.finding_missing import find_missing
-from tests.conftest import LONGEST_S
-from tests.flows.workers import SECRET
-from tests.records import NOON
+from tests.conftest import LONGEST_S, Configure
+from tests.messages import SECRET
+from tests.records import NOON, all_of
 from tests.reported_events import SUBMITTED, event, findings, reported
 
 pytestmark = pytest.mark.usefixtures("installation")
@@ -48,11 +46,10 @@ def killed_after(messages: int) -> None:
 
 
 def planned() -> int:
-    with reading() as session:
-        return len(session.exec(select(NotificationRow.message_id)).all())
+    return len(all_of(select(NotificationRow.message_id)))
 
 
-def test_search_that_is_killed_again_and_again_tells_everything_once(configure: Callable[..., Settings]) -> None:
+def test_search_that_is_killed_again_and_again_tells_everything_once(configure: Configure) -> None:
     configure(notify_urls="https://erp.example/hook", notify_secret=SECRET)
     reported(*(event(SUBMITTED, NOON, f"r{number}") for number in range(PROCESSES)))
 

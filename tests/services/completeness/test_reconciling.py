@@ -1,14 +1,13 @@
 """A list is compared with the archives of the database, and its missing processes become findings."""
 
 import json
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlmodel import col, select, update
 
-from adapters.database.transactions import reading, writing
+from adapters.database.transactions import writing
 from adapters.settings.settings import Settings
 from adapters.tables.runs import receipts
 from models.archive.archive import ArchiveRow
@@ -20,9 +19,10 @@ from models.runs.receipt import Delivery, DeliveryRow
 from services.completeness.alerting import announce_missing
 from services.completeness.finding_missing import find_missing
 from services.completeness.reconciling import Reconciled, reconcile_list
-from tests.flows.workers import SECRET
+from tests.conftest import Configure
 from tests.lists import DESTINATION, HEADS, local, workbook
-from tests.records import NOON, archived, digest
+from tests.messages import SECRET
+from tests.records import NOON, all_of, archived, digest, put
 from tests.reported_events import DELETED, SUBMITTED, archived_at, event, reported
 
 CREATED = local(2026, 1, 1, 9)
@@ -49,8 +49,7 @@ def reconciled(file: Path, source: str | None = None, *, now: datetime = NOW, dr
 
 
 def findings() -> list[MissingProcessRow]:
-    with reading() as session:
-        return list(session.exec(select(MissingProcessRow).order_by(col(MissingProcessRow.process_number))))
+    return list(all_of(select(MissingProcessRow).order_by(col(MissingProcessRow.process_number))))
 
 
 def kinds(done: Reconciled) -> list[tuple[K, int | None]]:
@@ -130,8 +129,7 @@ def test_process_that_its_events_show_to_be_missing_is_no_second_finding(file: P
         deadline_at=NOON + timedelta(hours=48),
         opened_at=NOON,
     )
-    with writing() as session:
-        session.add(known)
+    put(known)
     done = reconciled(written(file, listed(101)))
     (found,) = done.compared.differences
     assert [each.missing_id for each in findings()] == ["by-its-events"]
@@ -198,13 +196,12 @@ def test_process_that_is_still_listed_after_its_deadline_is_found_again(file: Pa
     assert sorted(of_lists, key=str) == [None, Closing.DELETED]
 
 
-def test_finding_of_a_list_is_announced_and_alerted_once_each(file: Path, configure: Callable[..., Settings]) -> None:
+def test_finding_of_a_list_is_announced_and_alerted_once_each(file: Path, configure: Configure) -> None:
     configure(notify_urls="https://example.com/hook", notify_secret=SECRET)
     reconciled(written(file, listed(101)))
     for hours in (0, 0, 30, 40, 44, 44.5):
         announce_missing(NOW + timedelta(hours=hours))
-    with reading() as session:
-        bodies = [json.loads(each.body)["data"] for each in session.exec(select(EventRow).order_by(col(EventRow.at)))]
+    bodies = [json.loads(each.body)["data"] for each in all_of(select(EventRow).order_by(col(EventRow.at)))]
     # 42 hours are left when it is found: 3 hours after noon it was over for 6 hours.
     assert [(each["why"], each["process_number"], int(each["hours_left"])) for each in bodies] == [
         ("listed", 101, 42),
@@ -231,8 +228,7 @@ def test_session_events_say_that_a_process_is_open(file: Path) -> None:
         process_number=101,
         received_at=NOON,
     )
-    with writing() as session:
-        session.add(event)
+    put(event)
     done = reconciled(written(file, listed(101)))
     assert (kinds(done), done.compared.not_due) == ([], 1)
 
@@ -280,7 +276,7 @@ def test_unread_row_is_named_and_the_others_count(file: Path) -> None:
     assert DESTINATION not in repr(done) + repr(findings())
 
 
-def test_columns_of_the_settings_are_read(file: Path, configure: Callable[..., Settings], tmp_path: Path) -> None:
+def test_columns_of_the_settings_are_read(file: Path, configure: Configure, tmp_path: Path) -> None:
     (tmp_path / "columns.toml").write_text(
         'timezone = "Asia/Jerusalem"\n[columns]\nprocess_number = "Nr"\ncreated = "Start"\n'
     )

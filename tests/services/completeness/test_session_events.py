@@ -5,14 +5,12 @@ import hashlib
 import json
 import random
 import shutil
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlmodel import select
 
-from adapters.database.transactions import reading
 from adapters.files.store import store
 from adapters.inbox import session_events as inbox
 from adapters.settings.settings import Settings
@@ -21,12 +19,11 @@ from domain.completeness.batches import events_in
 from models.completeness.processes import ReceivedEvent, SessionEventRow, SessionEventType
 from models.errors import Transient
 from services.completeness.session_events import take_in, take_in_left
-from tests.conftest import bucket_at, make_tables
+from tests.conftest import Configure, bucket_at, make_tables
 from tests.installations import database_that_is_away, installed
+from tests.records import all_of
 from tests.services.completeness.taken_in import kill_before_write, writes_of_taking_in
 from tests.session_events import NOON, PERSON, body, journaled, large_body
-
-Configure = Callable[..., Settings]
 
 
 def take_in_all() -> int:
@@ -34,8 +31,7 @@ def take_in_all() -> int:
 
 
 def rows() -> dict[str, SessionEventRow]:
-    with reading() as session:
-        return {each.event_id: each for each in session.exec(select(SessionEventRow)).all()}
+    return {each.event_id: each for each in all_of(select(SessionEventRow))}
 
 
 def kept() -> dict[str, bytes]:
@@ -152,9 +148,7 @@ def test_time_is_read_in_the_zone_of_the_source(sqlite_installation: Settings, c
     assert one.event_at == datetime(2026, 7, 1, 9, tzinfo=UTC)
 
 
-def test_store_does_not_grow_with_each_sweep_while_the_database_is_away(
-    configure: Callable[..., Settings], tmp_path: Path
-) -> None:
+def test_store_does_not_grow_with_each_sweep_while_the_database_is_away(configure: Configure, tmp_path: Path) -> None:
     configure(database_url=database_that_is_away())
     ocfl.make_root()  # the store is in use
     for minute in range(5):

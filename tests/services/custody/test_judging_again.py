@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from adapters.files.store import store
-from adapters.settings.settings import Settings
 from adapters.store import ocfl
 from adapters.store.objects import judgements
 from adapters.store.objects.requests import stored_version
@@ -22,10 +21,12 @@ from services.custody.judging_again import count_due, due, judge_objects
 from services.custody.verifying import object_of, stored_objects, verify_objects
 from services.processing.loading import load
 from services.receipts import stored_archive
-from services.views import archive_view
 from tests import pdfs
+from tests.conftest import Configure
 from tests.flows.databases import in_new_database, rows
-from tests.installations import archived
+from tests.insider.objects import opened
+from tests.insider.stores import place_of
+from tests.installations import archive_of, archived
 from tests.ocfl_validator import validation_errors
 from tests.samples import PDF, sample_body
 
@@ -43,9 +44,7 @@ def judged() -> Judged:
 
 
 def shown(reference: str = "process-1") -> ArchiveView:
-    view = archive_view.archive(reference)
-    assert view
-    return view
+    return archive_of(reference)
 
 
 def files_of_judgements(reference: str = "process-1") -> dict[str, bytes]:
@@ -54,7 +53,7 @@ def files_of_judgements(reference: str = "process-1") -> dict[str, bytes]:
     return {path: store().read_bytes(f"{stored.key}/{path}") for path in paths}
 
 
-def with_root(configure: Callable[..., Settings], tmp_path: Path, name: str = "Test root") -> None:
+def with_root(configure: Configure, tmp_path: Path, name: str = "Test root") -> None:
     (tmp_path / f"{name}.pem").write_bytes(pdfs.authority(name).pem)
     configure(trust_roots=str(tmp_path / f"{name}.pem"))
 
@@ -63,20 +62,11 @@ def rewritten(**members: object) -> str:
     """Rewrite the recorded verdict on version 1, consistently with inventories, sidecars and rows, as an insider would.
     Return the key of the verdict.
     """
-    found, key = ocfl.inventory("process-1"), ocfl.object_key("process-1")
-    assert found
-    sha256 = found.versions[0].state["signatures.json"]
-    path = found.manifest[sha256]
-    forged = json.loads(store().read_bytes(f"{key}/{path}")) | members
-    text = json.dumps(forged).encode()
-    store().overwrite_bytes(text, f"{key}/{path}")
-    for folder in ("", "v1/"):
-        inventory = store().read_bytes(f"{key}/{folder}inventory.json")
-        inventory = inventory.replace(sha256.encode(), hashlib.sha256(text).hexdigest().encode())
-        store().overwrite_bytes(inventory, f"{key}/{folder}inventory.json")
-        store().overwrite_bytes(ocfl.sidecar(inventory), f"{key}/{folder}inventory.json.sha256")
-    load(stored_archive("process-1", found.versions[0].message))
-    return f"{key}/{path}"
+    its = opened(place_of("process-1"))
+    its.replace_content(1, "signatures.json", lambda text: json.dumps(json.loads(text) | members).encode())
+    its.write()
+    load(stored_archive("process-1", its.versions[0].message))
+    return stored_version("process-1", 1).keys["signatures.json"]
 
 
 def recorded_verdict_on(document: bytes) -> Mapping[str, object]:
@@ -88,7 +78,7 @@ def recorded_verdict_on(document: bytes) -> Mapping[str, object]:
 
 
 @pytest.mark.usefixtures("installation", "store_kind")
-def test_roots_that_are_added_later_make_a_signer_trusted(configure: Callable[..., Settings], tmp_path: Path) -> None:
+def test_roots_that_are_added_later_make_a_signer_trusted(configure: Configure, tmp_path: Path) -> None:
     archived("process-1", body_with(pdfs.signed(pdfs.form())))
     before = set(object_of("process-1").sizes)
     with_root(configure, tmp_path)
@@ -107,9 +97,7 @@ def test_roots_that_are_added_later_make_a_signer_trusted(configure: Callable[..
 
 
 @pytest.mark.usefixtures("sqlite_installation")
-def test_certificate_that_has_expired_since_the_arrival_is_still_trusted(
-    configure: Callable[..., Settings], tmp_path: Path
-) -> None:
+def test_certificate_that_has_expired_since_the_arrival_is_still_trusted(configure: Configure, tmp_path: Path) -> None:
     days_ago = [pdfs.NOW - timedelta(days=days) for days in (100, 80)]
     signer = pdfs.identity("Expired", valid_from=days_ago[0], valid_days=50)
     archived("process-1", body_with(pdfs.signed(pdfs.form(), by=signer)), days_ago[1])
@@ -119,7 +107,7 @@ def test_certificate_that_has_expired_since_the_arrival_is_still_trusted(
 
 
 @pytest.mark.usefixtures("sqlite_installation", "store_kind")
-def test_document_that_is_judged_as_before_leaves_nothing(configure: Callable[..., Settings], tmp_path: Path) -> None:
+def test_document_that_is_judged_as_before_leaves_nothing(configure: Configure, tmp_path: Path) -> None:
     archived("process-1", body_with(PDF))
 
     assert (judged(), files_of_judgements()) == (Judged(1), {})
@@ -131,9 +119,7 @@ def test_document_that_is_judged_as_before_leaves_nothing(configure: Callable[..
 
 
 @pytest.mark.usefixtures("sqlite_installation")
-def test_each_version_is_judged_and_its_judgements_are_numbered(
-    configure: Callable[..., Settings], tmp_path: Path
-) -> None:
+def test_each_version_is_judged_and_its_judgements_are_numbered(configure: Configure, tmp_path: Path) -> None:
     first = archived("process-1", body_with(PDF))
     second = archived("process-1", body_with(BROKEN))
     for name in ("Test root", "Another root"):
@@ -147,7 +133,7 @@ def test_each_version_is_judged_and_its_judgements_are_numbered(
 
 
 @pytest.mark.usefixtures("sqlite_installation")
-def test_warnings_follow_the_newest_judgement(configure: Callable[..., Settings], tmp_path: Path) -> None:
+def test_warnings_follow_the_newest_judgement(configure: Configure, tmp_path: Path) -> None:
     archived("process-1", body_with(pdfs.signed(pdfs.form())))
 
     with_root(configure, tmp_path, "Another root")
@@ -161,9 +147,7 @@ def test_warnings_follow_the_newest_judgement(configure: Callable[..., Settings]
 
 
 @pytest.mark.usefixtures("sqlite_installation")
-def test_signer_who_is_no_longer_trusted_is_a_change_for_the_worse(
-    configure: Callable[..., Settings], tmp_path: Path
-) -> None:
+def test_signer_who_is_no_longer_trusted_is_a_change_for_the_worse(configure: Configure, tmp_path: Path) -> None:
     with_root(configure, tmp_path)
     archived("process-1", body_with(pdfs.signed(pdfs.form())))
     with_root(configure, tmp_path, "Another root")
@@ -174,7 +158,7 @@ def test_signer_who_is_no_longer_trusted_is_a_change_for_the_worse(
     assert found.contradictions == ()
 
 
-@pytest.mark.usefixtures("sqlite_installation", "store_kind")
+@pytest.mark.usefixtures("sqlite_installation")
 def test_verdict_that_was_rewritten_from_broken_to_sound_is_found() -> None:
     archived("process-1", body_with(BROKEN))
     key = rewritten(**recorded_verdict_on(PDF))
@@ -243,20 +227,15 @@ def test_forged_judgement_is_found() -> None:
 @pytest.mark.usefixtures("sqlite_installation")
 def test_verdict_that_is_gone_is_found() -> None:
     archived("process-1", body_with(BROKEN))
-    found, key = ocfl.inventory("process-1"), ocfl.object_key("process-1")
-    assert found
-    sha256 = found.versions[0].state["signatures.json"]
-    text = json.loads(store().read_bytes(f"{key}/inventory.json"))
-    store().remove(f"{key}/{found.manifest[sha256]}")
-    del text["manifest"][sha256], text["versions"]["v1"]["state"][sha256]
-    for folder in ("", "v1/"):
-        store().overwrite_bytes(json.dumps(text).encode(), f"{key}/{folder}inventory.json")
+    its = opened(place_of("process-1"))
+    its.change(1, state={name: sha256 for name, sha256 in its.versions[0].state.items() if name != "signatures.json"})
+    its.write()
 
     assert [each.found for each in judged().contradictions] == ["none"]
 
 
 @pytest.mark.usefixtures("sqlite_installation", "store_kind")
-def test_damaged_document_is_named_and_not_judged(configure: Callable[..., Settings], tmp_path: Path) -> None:
+def test_damaged_document_is_named_and_not_judged(configure: Configure, tmp_path: Path) -> None:
     archived("process-1", body_with(PDF))
     with_root(configure, tmp_path)
     store().overwrite_bytes(BROKEN, stored_version("process-1", 1).files[hashlib.sha256(PDF).hexdigest()])
@@ -269,7 +248,7 @@ def test_damaged_document_is_named_and_not_judged(configure: Callable[..., Setti
 
 
 @pytest.mark.usefixtures("sqlite_installation")
-def test_judgement_waits_while_a_run_works_on_the_archive(configure: Callable[..., Settings], tmp_path: Path) -> None:
+def test_judgement_waits_while_a_run_works_on_the_archive(configure: Configure, tmp_path: Path) -> None:
     archived("process-1", body_with(PDF))
     with_root(configure, tmp_path)
     leases.take(["process-1"], "a run", 60)
@@ -282,7 +261,7 @@ def test_judgement_waits_while_a_run_works_on_the_archive(configure: Callable[..
 
 
 @pytest.mark.usefixtures("kinds")
-def test_rebuilt_database_has_the_judgements(configure: Callable[..., Settings], tmp_path: Path) -> None:
+def test_rebuilt_database_has_the_judgements(configure: Configure, tmp_path: Path) -> None:
     archived("process-1", body_with(pdfs.signed(pdfs.form())))
     archived("process-1", body_with(pdfs.signed(pdfs.form()), event={"type": "WHP_ARCHIVE"}))
     with_root(configure, tmp_path, "Another root")
@@ -297,9 +276,7 @@ def test_rebuilt_database_has_the_judgements(configure: Callable[..., Settings],
 
 
 @pytest.mark.usefixtures("installation")
-def test_archives_are_due_until_they_are_judged_with_the_present_roots(
-    configure: Callable[..., Settings], tmp_path: Path
-) -> None:
+def test_archives_are_due_until_they_are_judged_with_the_present_roots(configure: Configure, tmp_path: Path) -> None:
     for number in range(3):
         archived(f"process-{number}", body_with(PDF, f"process-{number}"))
     archived("without", sample_body("without", signed_document=None))
@@ -314,9 +291,7 @@ def test_archives_are_due_until_they_are_judged_with_the_present_roots(
 
 
 @pytest.mark.usefixtures("sqlite_installation")
-def test_row_that_a_killed_process_has_not_replaced_is_replaced_later(
-    configure: Callable[..., Settings], tmp_path: Path
-) -> None:
+def test_row_that_a_killed_process_has_not_replaced_is_replaced_later(configure: Configure, tmp_path: Path) -> None:
     receipt_id = archived("process-1", body_with(PDF))
     with_root(configure, tmp_path, "Another root")
     judged()
@@ -334,9 +309,7 @@ def test_row_that_a_killed_process_has_not_replaced_is_replaced_later(
 
 @pytest.mark.usefixtures("sqlite_installation", "store_kind")
 @pytest.mark.parametrize("damage", [b"", b"{}", b"0" * 64 + b"\n{}"])
-def test_damaged_judgement_is_found_and_hides_no_other(
-    configure: Callable[..., Settings], tmp_path: Path, damage: bytes
-) -> None:
+def test_damaged_judgement_is_found_and_hides_no_other(configure: Configure, tmp_path: Path, damage: bytes) -> None:
     receipt_id = archived("process-1", body_with(PDF))
     for name in ("Test root", "Another root"):
         with_root(configure, tmp_path, name)
@@ -352,7 +325,7 @@ def test_damaged_judgement_is_found_and_hides_no_other(
 
 
 @pytest.mark.usefixtures("sqlite_installation")
-def test_judgement_of_another_version_is_found(configure: Callable[..., Settings], tmp_path: Path) -> None:
+def test_judgement_of_another_version_is_found(configure: Configure, tmp_path: Path) -> None:
     first, second = archived("process-1", body_with(BROKEN)), archived("process-1", body_with(PDF))
     with_root(configure, tmp_path)
     judged()
@@ -365,7 +338,7 @@ def test_judgement_of_another_version_is_found(configure: Callable[..., Settings
 
 
 @pytest.mark.usefixtures("sqlite_installation")
-def test_verdict_of_an_earlier_build_without_its_roots_is_due(configure: Callable[..., Settings]) -> None:
+def test_verdict_of_an_earlier_build_without_its_roots_is_due(configure: Configure) -> None:
     archived("process-1", body_with(PDF))
     rewritten(roots=None)
     in_new_database(configure)

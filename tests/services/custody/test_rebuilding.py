@@ -3,7 +3,6 @@
 import asyncio
 import json
 import shutil
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -26,10 +25,11 @@ from services.custody.verifying import missing, object_of, stored_objects
 from services.payments import discrepancies, recorded
 from services.processing.persisting import persist
 from services.triggering.trigger import trigger
-from services.views import archive_view
-from tests.conftest import make_tables
+from tests.conftest import Configure, make_tables
 from tests.flows.conftest import received
 from tests.flows.databases import in_new_database, rows
+from tests.installations import archive_of, inventory_of
+from tests.messages import SECRET
 from tests.ocfl_validator import validation_errors
 from tests.samples import sample_body
 from tests.settlements import imported, line, report
@@ -37,11 +37,10 @@ from tests.settlements import imported, line, report
 pytestmark = pytest.mark.usefixtures("prefect")
 
 AUTHORISATION = "0123456"
-SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
 @pytest.fixture(autouse=True)
-def _installation(configure: Callable[..., Settings], sqlite_installation: Settings, httpserver: HTTPServer) -> None:
+def _installation(configure: Configure, sqlite_installation: Settings, httpserver: HTTPServer) -> None:
     httpserver.expect_request("/hook").respond_with_data("")
     httpserver.expect_request("/gone").respond_with_data("", status=410)
     urls = f"{httpserver.url_for('/hook')},{httpserver.url_for('/gone')}"
@@ -77,7 +76,7 @@ def explain_one(reference: str | None) -> None:
 
 
 @pytest.mark.usefixtures("kinds")
-def test_rebuilt_database_equals_the_lost_database_row_for_row(configure: Callable[..., Settings]) -> None:
+def test_rebuilt_database_equals_the_lost_database_row_for_row(configure: Configure) -> None:
     long_ago = datetime(2026, 1, 1, tzinfo=UTC)
     run("process-1", body_at("2026-03-01T00:00:00Z"), long_ago)
     run("process-1", body_at("2026-05-01T00:00:00Z", data=[]), long_ago + timedelta(days=1))
@@ -115,7 +114,7 @@ def test_rebuilt_database_equals_the_lost_database_row_for_row(configure: Callab
 
 
 def test_delivery_registered_out_of_order_does_not_change_the_current_version(
-    configure: Callable[..., Settings],
+    configure: Configure,
 ) -> None:
     """It waited for the database. No payload has an event time, so times of receipt decide which version is current."""
     first, second, third = (datetime(2026, 1, day, tzinfo=UTC) for day in (1, 2, 3))
@@ -130,7 +129,7 @@ def test_delivery_registered_out_of_order_does_not_change_the_current_version(
     assert rows() == before
 
 
-def test_version_without_a_history_gets_a_receipt(configure: Callable[..., Settings]) -> None:
+def test_version_without_a_history_gets_a_receipt(configure: Configure) -> None:
     receipt_id = run("process-1", sample_body("process-1"))
     for path in object_of("process-1").sizes:
         if path.startswith("logs/history/"):
@@ -149,7 +148,7 @@ def test_database_with_archives_is_not_rebuilt() -> None:
         check_empty()
 
 
-def test_damaged_history_is_named_and_nothing_else_is_lost(configure: Callable[..., Settings]) -> None:
+def test_damaged_history_is_named_and_nothing_else_is_lost(configure: Configure) -> None:
     for reference in ("process-1", "process-2"):
         run(reference, sample_body(reference))
     stored = object_of("process-1")
@@ -163,7 +162,7 @@ def test_damaged_history_is_named_and_nothing_else_is_lost(configure: Callable[.
 
 
 def test_damaged_discrepancies_of_no_archive_are_named_and_block_no_archive(
-    configure: Callable[..., Settings],
+    configure: Configure,
 ) -> None:
     run("process-1", sample_body("process-1"))
     explain_one(None)
@@ -187,19 +186,18 @@ def test_damaged_history_is_replaced_and_stays_beside_its_replacement() -> None:
     assert store().read_bytes(f"{key}.damaged") == b"{"
 
 
-def rebuilt_in_new_database(configure: Callable[..., Settings]) -> Rebuilt:
+def rebuilt_in_new_database(configure: Configure) -> Rebuilt:
     configure(database_url=settings().database_location.replace("cellar.db", "again.db"))
     make_tables()
     return rebuild(stored_objects(), lambda _: None)
 
 
 def damage(reference: str, number: int, name: str) -> None:
-    found = ocfl.inventory(reference)
-    assert found
+    found = inventory_of(reference)
     store().overwrite_bytes(b"{", ocfl.content_key(reference, found, found.versions[number - 1].state[name]))
 
 
-def test_damaged_skeleton_and_lost_inventory_block_no_other_archive(configure: Callable[..., Settings]) -> None:
+def test_damaged_skeleton_and_lost_inventory_block_no_other_archive(configure: Configure) -> None:
     """The history of the damaged archive restores its state and its deliveries."""
     receipt_ids = [run(f"process-{number}", sample_body(f"process-{number}")) for number in range(3)]
     before = rows()
@@ -211,8 +209,7 @@ def test_damaged_skeleton_and_lost_inventory_block_no_other_archive(configure: C
     assert (rebuilt.archives, [key for key, _ in rebuilt.damaged]) == (2, [f"{ocfl.object_key('process-0')}/v1"])
     assert [each.fault for each in missing({ocfl.object_key(f"process-{each}") for each in range(3)}).findings] == []
     assert all(rows()[name] == before[name] for name in ("receipt", "delivery", "run", "notification"))
-    found = archive_view.archive("process-0")
-    assert found
+    found = archive_of("process-0")
     assert (found.state, found.versions) == ("completed", [])
 
     with suppress(Refused):
@@ -223,7 +220,7 @@ def test_damaged_skeleton_and_lost_inventory_block_no_other_archive(configure: C
 @pytest.mark.usefixtures("store_kind")
 @pytest.mark.parametrize(("number", "name"), [(1, "cuts.json"), (2, "skeleton.json")])
 def test_damaged_version_is_named_and_the_other_versions_are_rebuilt(
-    configure: Callable[..., Settings], number: int, name: str
+    configure: Configure, number: int, name: str
 ) -> None:
     run("process-1", body_at("2026-01-01T00:00:00Z"))
     run("process-1", body_at("2026-02-01T00:00:00Z", data=[], attachments=[]))
@@ -241,7 +238,7 @@ def test_damaged_version_is_named_and_the_other_versions_are_rebuilt(
         assert after[table] == before[table], table
 
 
-def test_damaged_delivery_is_named_and_its_version_is_rebuilt(configure: Callable[..., Settings]) -> None:
+def test_damaged_delivery_is_named_and_its_version_is_rebuilt(configure: Configure) -> None:
     run("process-1", body_at("2026-01-01T00:00:00Z"))
     receipt_id = run("process-1", body_at("2026-02-01T00:00:00Z"))
     folder = f"{ocfl.object_key('process-1')}/logs/receipts/{receipt_id}"
@@ -254,7 +251,7 @@ def test_damaged_delivery_is_named_and_its_version_is_rebuilt(configure: Callabl
     assert len(rows()["receipt"]) == len(rows()["delivery"]) == 2
 
 
-def test_version_without_history_that_has_lost_a_file_is_named(configure: Callable[..., Settings]) -> None:
+def test_version_without_history_that_has_lost_a_file_is_named(configure: Configure) -> None:
     run("process-1", sample_body("process-1"))
     run("process-2", sample_body("process-2"))
     lost = [path for path in object_of("process-1").sizes if path.startswith(("logs/history/", "v1/content/files/"))]
@@ -267,7 +264,7 @@ def test_version_without_history_that_has_lost_a_file_is_named(configure: Callab
 
 
 @pytest.mark.parametrize("has_history", [True, False])
-def test_incomplete_receipt_is_awaited_after_a_rebuild(configure: Callable[..., Settings], has_history: bool) -> None:
+def test_incomplete_receipt_is_awaited_after_a_rebuild(configure: Configure, has_history: bool) -> None:
     """Its run was killed after it wrote the version or the delivery; the inbox has the body."""
     run("process-1", sample_body("process-1"))
     again = received("process-1", json.dumps(json.loads(sample_body("process-1")), indent=1).encode())

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
@@ -13,18 +12,19 @@ from adapters.settings.settings import Settings
 from flows.process_archive import process_archive
 from models.errors import Refused
 from services.messages.events import announce_failures
+from tests.conftest import Configure
 from tests.flows.conftest import received
 from tests.flows.databases import in_new_database, rows
+from tests.messages import notify
 from tests.samples import sample_body
-from tests.services.custody.test_rebuilding import SECRET, body_at, run
+from tests.services.custody.test_rebuilding import body_at, run
 
 pytestmark = pytest.mark.usefixtures("prefect")
 
 
 @pytest.fixture(autouse=True)
-def _installation(configure: Callable[..., Settings], sqlite_installation: Settings, httpserver: HTTPServer) -> None:
-    httpserver.expect_request("/hook").respond_with_data("")
-    configure(notify_urls=httpserver.url_for("/hook"), notify_secret=SECRET, notify_allow_private="true")
+def _installation(configure: Configure, sqlite_installation: Settings, httpserver: HTTPServer) -> None:
+    notify(configure, httpserver)
 
 
 def fail(reference: str, body: bytes, at: datetime | None = None) -> None:
@@ -43,7 +43,7 @@ def without_failures(every: dict[str, list[str]]) -> dict[str, list[str]]:
     }
 
 
-def test_receipt_that_failed_before_the_first_object_is_rebuilt(configure: Callable[..., Settings]) -> None:
+def test_receipt_that_failed_before_the_first_object_is_rebuilt(configure: Configure) -> None:
     fail("process-1", body_at("2026-01-01T00:00:00Z", data=[]), datetime(2026, 1, 1, tzinfo=UTC))
     run("process-1", sample_body("process-1"))
     before = rows()
@@ -55,7 +55,7 @@ def test_receipt_that_failed_before_the_first_object_is_rebuilt(configure: Calla
 
 
 def test_failure_of_these_days_is_announced_again_after_a_rebuild_as_the_same_event(
-    configure: Callable[..., Settings],
+    configure: Configure,
 ) -> None:
     run("process-1", sample_body("process-1"))
     fail("process-1", body_at("2026-06-01T00:00:00Z", data=[]))

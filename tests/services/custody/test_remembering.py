@@ -20,9 +20,10 @@ from models.store.fixity import NOTHING, Fault, Fixity, FixityFinding, StoredObj
 from models.views.archives.archives import ArchiveQuery
 from services.custody.remembering import Memory, check_again
 from services.custody.verifying import missing, object_of, verify_object
-from services.views import archive_list, archive_view
+from services.views import archive_list
 from services.views.troubles import failures
-from tests.installations import archived, checked, damaged_file, database_that_is_away
+from tests.conftest import Configure
+from tests.installations import archive_of, archived, checked, damaged_file, database_that_is_away
 from tests.samples import sample_body
 
 NOW = datetime.now(UTC)
@@ -38,8 +39,7 @@ def _installation(installation: Settings) -> None:
 def wrong(reference: str) -> list[str]:
     """Return the open conditions of an archive, which its list and its page both show."""
     listed = archive_list.page(ArchiveQuery(reference=reference)).items[0].conditions
-    shown = archive_view.archive(reference)
-    assert shown
+    shown = archive_of(reference)
     assert sorted(each.code for each in shown.conditions) == listed
     return [str(each) for each in listed]
 
@@ -63,8 +63,7 @@ def test_finding_is_a_condition_until_a_check_finds_nothing() -> None:
 
     assert (wrong("one"), wrong("two")) == (["FILE_DAMAGED"], [])
     assert needing_a_person() == needing_a_person(condition="FILE_DAMAGED") == ["one"]
-    shown = archive_view.archive("one")
-    assert shown
+    shown = archive_of("one")
     assert shown.is_damaged
     assert shown.conditions[0].values["files"][0].startswith("v1/content/")
     assert shown.checked_at
@@ -148,8 +147,7 @@ def test_failed_run_of_a_complete_archive_is_a_condition_until_a_check_or_a_run_
     )
     [group] = failures().items
     assert (group.condition, group.code, group.task, group.archives) == ("RUN_FAILED", "CONFLICT", "persist-files", 1)
-    shown = archive_view.archive("one")
-    assert shown
+    shown = archive_of("one")
     assert (shown.conditions[0].count, shown.conditions[0].values["cause"]) == (2, "CONFLICT")
 
     receipts.set_state(receipt_id, State.COMPLETED, NOW)
@@ -183,7 +181,7 @@ def test_cancelled_run_of_a_complete_archive_is_no_condition() -> None:
     assert wrong("one") == []
 
 
-def test_check_whose_database_is_away_says_that_it_remembers_nothing(configure: Callable[..., Settings]) -> None:
+def test_check_whose_database_is_away_says_that_it_remembers_nothing(configure: Configure) -> None:
     stored = object_of("one")
     fixity = verify_object(stored)
     configure(database_url=database_that_is_away())

@@ -6,7 +6,6 @@ from datetime import timedelta
 import pytest
 from sqlmodel import delete, select
 
-from adapters.database.transactions import reading, writing
 from adapters.files.store import store
 from adapters.inbox import session_events as inbox
 from adapters.settings.settings import Settings
@@ -15,6 +14,7 @@ from models.store.fixity import Fault
 from services.completeness.session_events import take_in
 from services.custody.rebuilding import rebuild
 from services.custody.verifying_records import verify_beside
+from tests.records import all_of, change
 from tests.session_events import NOON, body, journaled, large_body
 
 LARGE = large_body()
@@ -31,13 +31,11 @@ def batch(installation: Settings, store_kind: str) -> str:
 
 
 def rows() -> list[dict[str, object]]:
-    with reading() as session:
-        return [each.model_dump() for each in session.exec(select(SessionEventRow).order_by("event_id")).all()]
+    return [each.model_dump() for each in all_of(select(SessionEventRow).order_by("event_id"))]
 
 
 def empty() -> None:
-    with writing() as session:
-        session.execute(delete(SessionEventRow))
+    change(delete(SessionEventRow))
 
 
 def found() -> list[tuple[Fault, str]]:

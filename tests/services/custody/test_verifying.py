@@ -21,8 +21,9 @@ from models.errors import Refused, Transient
 from models.store.fixity import EMPTY_FOLDER, Fault, Fixity, StoredObject
 from services.custody.verifying import drawn, missing, object_of, stored_objects, verify_beside, verify_objects
 from services.processing.persisting import persist
+from tests.conftest import Configure
 from tests.flows.conftest import received
-from tests.installations import archived, finished
+from tests.installations import archived, finished, inventory_of
 from tests.prepared import Prepared
 from tests.refusals import refusing
 from tests.samples import sample_body
@@ -55,8 +56,7 @@ def findings() -> list[tuple[str, str]]:
 
 def path_of(reference: str, ending: str) -> str:
     """Return the path, in its object, of the only content of version 1 that ends with `ending`."""
-    found = ocfl.inventory(reference)
-    assert found
+    found = inventory_of(reference)
     (path,) = [path for path in found.content_of(1).values() if path.endswith(ending)]
     return path
 
@@ -223,8 +223,7 @@ def version_missing_from_the_root_inventory_with_lost_content(reference: str) ->
     simple(reference)
     before = {name: read(reference, name) for name in NAMES}
     simple(reference, data=[])
-    found = ocfl.inventory(reference)
-    assert found
+    found = inventory_of(reference)
     for name, data in before.items():
         write(reference, name, data)
     lost = next(iter(found.content_of(2).values()))
@@ -489,9 +488,7 @@ def test_unreadable_file_is_named_and_the_other_files_are_verified(how: str) -> 
 
 
 @pytest.mark.parametrize("store_kind", ["bucket"], indirect=True)
-def test_refused_object_is_named_and_a_temporary_refusal_is_retried(
-    configure: Callable[..., Settings], s3_server: str
-) -> None:
+def test_refused_object_is_named_and_a_temporary_refusal_is_retried(configure: Configure, s3_server: str) -> None:
     skeleton, once = path_of("process-0", "skeleton.json"), set[str]()
 
     def status_of(path: str) -> int | None:
@@ -525,7 +522,7 @@ def test_sample_is_a_share_of_the_objects_and_at_least_one_object() -> None:
 
 
 def test_empty_store_is_not_sound_when_the_database_has_archives(
-    store_kind: str, configure: Callable[..., Settings], tmp_path: Path
+    store_kind: str, configure: Configure, tmp_path: Path
 ) -> None:
     configure(
         store_url=f"s3://archives/{secrets.token_hex(8)}" if store_kind == "bucket" else str(tmp_path / "unmounted")
@@ -535,7 +532,7 @@ def test_empty_store_is_not_sound_when_the_database_has_archives(
 
 
 def test_store_that_does_not_answer_is_never_reported_as_sound(
-    store_kind: str, configure: Callable[..., Settings], tmp_path: Path
+    store_kind: str, configure: Configure, tmp_path: Path
 ) -> None:
     if store_kind == "bucket":
         configure(AWS_ENDPOINT_URL="http://127.0.0.1:9")

@@ -1,7 +1,7 @@
 """`cellar doctor` expects the deployments of `prefect.yaml`, and finds servers that share no events, or record none."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import cycle
 from pathlib import Path
@@ -11,10 +11,10 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from adapters.settings.settings import Settings
 from models.views.health import Check, Verdict
 from services.health.agreement import Expected, agreement_probes, expected_deployments
 from services.health.checks import examined
+from tests.conftest import Configure
 
 ROOT = Path(__file__).parents[3]
 SHARED = ("Prefect servers", "Prefect events")
@@ -38,7 +38,7 @@ RUN = {"id": "5f1c8f0e-0000-4000-8000-000000000001", "end_time": "2026-01-01T12:
 
 
 @pytest.fixture
-def prefect(configure: Callable[..., Settings]) -> Iterator[HTTPServer]:
+def prefect(configure: Configure) -> Iterator[HTTPServer]:
     """Serve what Prefect's API answers: a server with shared parts, a run that has ended, and its event."""
     with HTTPServer() as server:
         configure(PREFECT_API_URL=server.url_for("/api"))

@@ -1,6 +1,5 @@
 """`cellar doctor` compares the connections that cellar may open with the connections that the server takes."""
 
-from collections.abc import Callable
 from contextlib import ExitStack
 
 import psycopg
@@ -12,6 +11,7 @@ from domain.words.catalogue import word
 from models.views.health import Check, Verdict
 from services.health.checks import examined
 from services.health.installation import installation_probes, judged
+from tests.conftest import Configure
 
 _EACH = {Program.RECEIVER: 16, Program.WORKER: 32}
 
@@ -43,7 +43,7 @@ def test_sum_beyond_the_server_is_a_warning_that_names_a_number_that_suffices() 
 
 
 def test_processes_that_are_connected_count_once_however_many_connections_they_have(
-    configure: Callable[..., Settings], postgres_installation: str
+    configure: Configure, postgres_installation: str
 ) -> None:
     configure(database_url=postgres_installation, receiver_processes=2)
     connect_as(Program.COMMAND)  # another test may have run a receiver in this process
@@ -73,7 +73,7 @@ def others(check: Check) -> int:
 
 
 def test_setting_that_asks_for_more_than_the_server_takes_is_found(
-    configure: Callable[..., Settings], postgres_installation: str
+    configure: Configure, postgres_installation: str
 ) -> None:
     configure(database_url=postgres_installation, worker_connections=1000)
 

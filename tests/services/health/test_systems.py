@@ -1,6 +1,5 @@
 """The checks of the last verify, of anchors and of sources, as `cellar status` and `cellar doctor` show them."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +16,7 @@ from services import sources
 from services.anchors.making import make
 from services.custody.remembering import Memory
 from tests.api.conftest import started
-from tests.conftest import make_tables, wait_until
+from tests.conftest import Configure, make_tables, wait_until
 from tests.installations import archived, check, installed
 from tests.records import delivery
 from tests.samples import sample_body
@@ -38,7 +37,7 @@ def scheduled_check(server: HTTPServer, state: str, hours: int) -> None:
 
 
 def test_findings_stand_and_a_check_that_broke_off_is_said(
-    sqlite_installation: Settings, configure: Callable[..., Settings], httpserver: HTTPServer
+    sqlite_installation: Settings, configure: Configure, httpserver: HTTPServer
 ) -> None:
     assert last_verify().verdict is Verdict.OFF  # Prefect is away, and that is said elsewhere
 

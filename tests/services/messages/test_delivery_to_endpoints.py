@@ -4,7 +4,6 @@ import asyncio
 import json
 import time
 from collections import Counter
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,7 +15,6 @@ from structlog.contextvars import bound_contextvars, merge_contextvars
 from structlog.testing import capture_logs
 from werkzeug import Request, Response
 
-from adapters.database.transactions import reading
 from adapters.observation.log import reference_digest
 from adapters.settings.settings import Settings
 from adapters.tables.messages import notifications
@@ -27,12 +25,12 @@ from services.messages import endpoints
 from services.messages.attempts import check_confirmed, send
 from services.messages.deliveries import deliver_due
 from services.messages.events import announce
-from services.views import archive_view
-from tests.installations import archived
+from tests.conftest import Configure
+from tests.installations import archive_of, archived
+from tests.records import all_of
 from tests.samples import sample_body
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
-Configure = Callable[..., Settings]
 
 
 @pytest.fixture(autouse=True)
@@ -69,8 +67,7 @@ def test_each_endpoint_gets_its_own_signature_headers_and_fields(httpserver: HTT
     assert requests.keys() == {"/erp", "/crm"}
     Webhook(erp).verify(requests["/erp"].data, dict(requests["/erp"].headers))
     assert told(httpserver, "/erp") == asked
-    with reading() as session:
-        kept = [*session.exec(select(EventRow.body)), *map(str, session.exec(select(NotificationRow)))]
+    kept = [*all_of(select(EventRow.body)), *map(str, all_of(select(NotificationRow)))]
     not_asked = ("SOMEVALUE1", "SOMEVALUE2", "client@example.com", "john@example.com", "Best browser")
     assert [each for each in not_asked if each in requests["/erp"].data.decode()] == []
     elsewhere = "".join([requests["/crm"].data.decode(), *kept])
@@ -102,8 +99,7 @@ def test_message_that_another_attempt_has_delivered_is_not_sent_again(httpserver
     assert (second.state, second.status_code) == (NotificationState.DELIVERED, None)
     check_confirmed(message_id, second)
     assert len(httpserver.log) == 1
-    archive = archive_view.archive("process-1")
-    assert archive
+    archive = archive_of("process-1")
     assert [(each.state, each.attempts) for each in archive.notifications] == [("delivered", 1)]
 
 
@@ -113,8 +109,7 @@ def test_answer_of_an_endpoint_that_asks_for_values_is_not_kept(httpserver: HTTP
 
     delivered("process-1")
 
-    with reading() as session:
-        kept = {each.url: each.answer for each in session.exec(select(NotificationAttemptRow))}
+    kept = {each.url: each.answer for each in all_of(select(NotificationAttemptRow))}
     assert kept == {httpserver.url_for("/erp"): None, httpserver.url_for("/crm"): "SOMEVALUE3 taken"}
 
 
@@ -142,8 +137,7 @@ def test_endpoint_that_is_disabled_hears_nothing_of_what_still_waits_for_its_tur
 
     asyncio.run(deliver_due("slow"))
 
-    with reading() as session:
-        states = Counter(session.exec(select(NotificationRow.state)))
+    states = Counter(all_of(select(NotificationRow.state)))
     assert states == {
         NotificationState.DELIVERED: len(httpserver.log),
         NotificationState.SKIPPED: 8 - len(httpserver.log),
@@ -165,9 +159,8 @@ def test_kept_answer_has_no_token_of_the_url_and_of_the_headers(httpserver: HTTP
 
     asyncio.run(send(message_id))
 
-    with reading() as session:
-        (kept,) = session.exec(select(NotificationAttemptRow.answer))
-    assert kept == "no *** at /services/***/***?key=*** of ***"
+    (kept,) = all_of(select(NotificationAttemptRow))
+    assert kept.answer == "no *** at /services/***/***?key=*** of ***"
 
 
 def test_log_line_of_a_message_that_is_delivered_later_names_its_process_and_no_run_of_many(

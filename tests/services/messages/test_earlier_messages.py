@@ -1,7 +1,6 @@
 """Messages that an earlier build has kept in the store are delivered after a rebuild."""
 
 import asyncio
-from collections.abc import Callable
 
 from pytest_httpserver import HTTPServer
 
@@ -13,20 +12,20 @@ from adapters.tables.messages import notifications
 from models.messages.notification import NotificationState
 from services.messages.deliveries import deliver_due
 from services.messages.events import known_endpoints
+from tests.conftest import Configure
 from tests.flows.databases import in_new_database
 from tests.installations import archived
+from tests.messages import notify
 from tests.samples import sample_body
 
-SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 OF_A_MESSAGE = ("message_id", "reference", "receipt_id", "endpoint", "event", "state", "planned_at")
 OF_AN_ATTEMPT = {"attempt": 1, "attempted_at": "2026-11-20T12:00:00Z", "status_code": 503, "error": None}
 
 
 def test_pending_message_of_an_earlier_build_is_delivered_after_a_rebuild(
-    sqlite_installation: Settings, configure: Callable[..., Settings], httpserver: HTTPServer
+    sqlite_installation: Settings, configure: Configure, httpserver: HTTPServer
 ) -> None:
-    httpserver.expect_request("/hook", method="POST").respond_with_data("")
-    configure(notify_urls=httpserver.url_for("/hook"), notify_secret=SECRET, notify_allow_private="true")
+    notify(configure, httpserver)
     receipt_id = archived("process-1", sample_body("process-1"))
     history.keep("process-1", receipt_id)
     key = f"{ocfl.object_key('process-1')}/{history.path_of(receipt_id)}"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from adapters.files.store import store
-from adapters.settings.settings import Settings, settings
+from adapters.settings.settings import settings
 from adapters.store import kept_endpoints, seals
 from adapters.tables.messages import endpoints as rows
 from adapters.tables.messages import notifications
@@ -22,12 +22,12 @@ from models.views.messages.endpoints import NewEndpoint, Rotation
 from services.messages import endpoints
 from services.messages.events import announce
 from services.messages.signing import headers_of
+from tests.conftest import Configure
+from tests.messages import SECRET
 from tests.records import attempted
 
-Configure = Callable[..., Settings]
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 URL = "https://erp.example/hook"
 
 ON_SQLITE = pytest.mark.usefixtures("sqlite_installation")

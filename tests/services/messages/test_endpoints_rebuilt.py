@@ -1,13 +1,12 @@
 """Endpoints come back from the store, when the database is lost."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
 
 from adapters.database.transactions import writing
 from adapters.files.store import store
-from adapters.settings.settings import Settings, settings
+from adapters.settings.settings import settings
 from adapters.store import seals
 from adapters.tables.messages import endpoints as rows
 from adapters.tables.messages.queues import disable_by_itself
@@ -20,12 +19,11 @@ from services.custody.rebuilding import rebuild
 from services.custody.verifying_records import verify_beside
 from services.messages import endpoints
 from services.messages.signing import headers_of
-from tests.conftest import make_tables
+from tests.conftest import Configure, make_tables
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 
 pytestmark = pytest.mark.usefixtures("sqlite_installation", "store_kind")
-Configure = Callable[..., Settings]
 
 
 def added(name: str) -> None:

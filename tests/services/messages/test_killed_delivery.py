@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,16 +15,15 @@ from pytest_httpserver import HTTPServer
 from sqlmodel import select, update
 from werkzeug import Request, Response
 
-from adapters.database.transactions import reading, writing
-from adapters.settings.settings import Settings
 from adapters.tables.messages import queues
 from models.messages.event import Event, EventType
 from models.messages.notification import NotificationRow, NotificationState
 from services.messages.deliveries import deliver_due
 from services.messages.events import announce, known_endpoints
-from tests.conftest import LONGEST_S, wait_until
+from tests.conftest import LONGEST_S, Configure, wait_until
+from tests.messages import SECRET
+from tests.records import all_of, change
 
-SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 MESSAGES, AT_ONCE = 12, 4
 DELIVERS = (
     "import asyncio, sys; from services.messages.deliveries import deliver_due; asyncio.run(deliver_due(sys.argv[1]))"
@@ -43,7 +42,7 @@ def threaded() -> Iterator[HTTPServer]:
 
 @pytest.mark.usefixtures("installation")
 def test_messages_of_a_killed_delivery_are_due_again_and_each_is_delivered(
-    configure: Callable[..., Settings], threaded: HTTPServer
+    configure: Configure, threaded: HTTPServer
 ) -> None:
     asked: list[str] = []
     may_answer = threading.Event()
@@ -67,13 +66,11 @@ def test_messages_of_a_killed_delivery_are_due_again_and_each_is_delivered(
         process.kill()
     may_answer.set()
     assert queues.endpoints_with_due(datetime.now(UTC) + timedelta(minutes=3)) == [endpoint.name]
-    with writing() as session:  # let three minutes pass
-        session.execute(update(NotificationRow).values(claimed_until=now))
+    change(update(NotificationRow).values(claimed_until=now))  # let three minutes pass
 
     asyncio.run(deliver_due(endpoint.name))
 
-    with reading() as session:
-        messages = session.exec(select(NotificationRow)).all()
+    messages = all_of(select(NotificationRow))
     assert Counter(each.state for each in messages) == {NotificationState.DELIVERED: MESSAGES}
     assert set(asked) == {each.message_id for each in messages}
     assert sorted(Counter(asked).values()) == [1] * (MESSAGES - AT_ONCE) + [2] * AT_ONCE

@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.views import archive_view
-from tests.installations import archived
+from tests.installations import archive_of, archived
 from tests.samples import sample_body, sample_document
 from tests.settlements import imported, line, matches, report, reported
 
@@ -38,8 +37,7 @@ def settled_by(*lines: str) -> None:
 
 
 def standings() -> list[str]:
-    archive = archive_view.archive("process-1")
-    assert archive
+    archive = archive_of("process-1")
     return [each.standing for each in archive.payments]
 
 

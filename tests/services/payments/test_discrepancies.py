@@ -28,8 +28,9 @@ from models.views.archives.payments import Explanation
 from services.payments import discrepancies, recorded
 from services.payments.discrepancies import reconcile, reconcile_judged, reconcile_many, reconcile_version
 from services.payments.recorded import may_have_discrepancies
-from services.views import archive_list, archive_view
-from tests.records import NOON, archived, document
+from services.views import archive_list
+from tests.installations import archive_of
+from tests.records import NOON, all_of, archived, document
 
 ON_BOTH = pytest.mark.usefixtures("installation")
 ON_SQLITE = pytest.mark.usefixtures("sqlite_installation")
@@ -47,9 +48,7 @@ def found(*these: Discrepancy, hour: int = 0, reference: str | None = "r") -> No
 
 
 def whole(reference: str = "r") -> ArchiveView:
-    view = archive_view.archive(reference)
-    assert view
-    return view
+    return archive_of(reference)
 
 
 def history(discrepancy_id: str = ID) -> list[str]:
@@ -218,8 +217,7 @@ def test_many_archives_are_reconciled_at_once() -> None:
     reconcile_many(found | {None: [UNASSIGNED]}, set(DiscrepancyCode), NOON)
     reconcile_many({reference: [LATE] for reference in references[:1100]}, set(DiscrepancyCode), NOON)
 
-    with reading() as session:
-        states = [(row.code, row.state) for row in session.exec(select(DiscrepancyRow))]
+    states = [(row.code, row.state) for row in all_of(select(DiscrepancyRow))]
     assert len(states) == 2401
     assert states.count(("AMOUNT_MISMATCH", "closed")) == 1100
     assert states.count(("SETTLED_LATE", "open")) == 1200

@@ -7,13 +7,13 @@ from itertools import permutations
 import pytest
 from sqlmodel import delete, select
 
-from adapters.database.transactions import reading, writing
+from adapters.database.transactions import writing
 from domain.payments.duplicates import MOST_NEEDED
 from models.discrepancies import DUPLICATE_CODES, Discrepancy, DiscrepancyEventRow, DiscrepancyLogRow, DiscrepancyRow
 from services.payments import recorded
 from services.payments.duplicates import reconcile_all_duplicates, reconcile_duplicates
 from tests.payments import attempt, booked, payment
-from tests.records import NOON
+from tests.records import NOON, all_of
 
 ON_BOTH = pytest.mark.usefixtures("installation")
 ON_SQLITE = pytest.mark.usefixtures("sqlite_installation")
@@ -157,8 +157,7 @@ def test_duplicate_in_very_many_archives_changes_only_the_new_archive() -> None:
     references = [f"r{number:02}" for number in range(2 * MOST_NEEDED)]
     for reference in references:
         arrived(reference, ("t", "f"))
-    with reading() as session:
-        before = {each.reference: each.changes for each in session.exec(select(DiscrepancyLogRow))}
+    before = {each.reference: each.changes for each in all_of(select(DiscrepancyLogRow))}
 
     arrived("r99", ("t", "f"))
 
@@ -167,8 +166,7 @@ def test_duplicate_in_very_many_archives_changes_only_the_new_archive() -> None:
         "r09": ["transaction t also in r00, r01, r02 and others"],
         "r99": ["transaction t also in r00, r01, r02 and others"],
     }
-    with reading() as session:
-        after = {each.reference: each.changes for each in session.exec(select(DiscrepancyLogRow))}
+    after = {each.reference: each.changes for each in all_of(select(DiscrepancyLogRow))}
     assert after == {**before, "r99": 1}
 
     for reference in references[1:]:

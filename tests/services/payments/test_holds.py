@@ -8,8 +8,7 @@ import pytest
 from models.discrepancies import HOLD_CODES
 from services.payments import recorded
 from services.payments.holds import reconcile_all_holds, reconcile_holds
-from services.views import archive_view
-from tests.installations import archived
+from tests.installations import archive_of, archived
 from tests.samples import sample_body, sample_document
 from tests.settlements import imported, line, report
 
@@ -21,8 +20,7 @@ def test_settled_hold_is_no_longer_aged() -> None:
     hold = sample_document()["payments"][0] | HELD
     archived("process-1", sample_body("process-1", payments=[hold]))
     assert [each.code for each in recorded.not_closed_by_id("process-1", HOLD_CODES).values()] == ["AGING_HOLD"]
-    archive = archive_view.archive("process-1")
-    assert archive
+    archive = archive_of("process-1")
     paid_on = archive.payments[0].paid_on
 
     imported(report(line(hold["provider_transaction_result"]["cguid"], paid=paid_on, settled=paid_on)))
@@ -68,8 +66,7 @@ def dateless(reference: str) -> bytes:
 @pytest.mark.usefixtures("sqlite_installation")
 def test_hold_without_a_day_ages_from_the_receipt_of_its_archive() -> None:
     archived("process-1", dateless("process-1"))
-    archive = archive_view.archive("process-1")
-    assert archive
+    archive = archive_of("process-1")
     came_at = archive.received_at
 
     reconcile_all_holds(came_at + timedelta(days=7))

@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 import json
 from base64 import b64encode
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +16,7 @@ from adapters.database.transactions import reading
 from adapters.files.store import store
 from adapters.inbox import inbox
 from adapters.settings.kept_secrets import kept_secret
-from adapters.settings.settings import Settings, settings
+from adapters.settings.settings import settings
 from adapters.store import ocfl, seals
 from adapters.store.objects.kept_discrepancies import of_no_archive
 from adapters.tables.runs import receipts
@@ -37,10 +36,10 @@ from services.payments.recorded import not_closed_by_id, views_of
 from services.processing.persisting import persist
 from services.settlements.importing import reconcile_all_archives
 from services.triggering.trigger import trigger
-from services.views import archive_view
+from tests.conftest import Configure
 from tests.flows.conftest import received
 from tests.flows.databases import in_new_database
-from tests.installations import archived, finished, stored_body
+from tests.installations import archive_of, archived, finished, inventory_of, stored_body
 from tests.ocfl_validator import validation_errors
 from tests.samples import PDF, sample_document
 from tests.settlements import imported, line, report
@@ -151,9 +150,7 @@ def test_lost_fingerprint_key_is_not_replaced_while_settlement_reports_exist() -
 
 
 @pytest.mark.parametrize("damage", [None, "", "A" * 87 + "\n=", "\udcff"])
-def test_lost_or_damaged_master_key_locks_and_is_not_replaced(
-    configure: Callable[..., Settings], damage: str | None
-) -> None:
+def test_lost_or_damaged_master_key_locks_and_is_not_replaced(configure: Configure, damage: str | None) -> None:
     receipt_id = archived("process-1", body())
     before, master = in_store(), settings().data_dir.absolute() / "secrets" / "seal"
     whole = master.read_text()
@@ -245,9 +242,7 @@ def test_discrepancies_of_no_archive_are_compared_with_their_digests() -> None:
 
 
 def view() -> ArchiveView:
-    found = archive_view.archive("process-1")
-    assert found
-    return found
+    return archive_of("process-1")
 
 
 def transaction(sent: bytes) -> bytes:
@@ -256,9 +251,7 @@ def transaction(sent: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("lost", ["archive", "archive, without its history", "fingerprints"])
-def test_rebuilding_without_a_key_keeps_the_archive_and_its_discrepancies(
-    configure: Callable[..., Settings], lost: str
-) -> None:
+def test_rebuilding_without_a_key_keeps_the_archive_and_its_discrepancies(configure: Configure, lost: str) -> None:
     sent = body()
     receipt_id = archived("process-1", sent)
     delivery = archived("process-1", newer := body("2026-02-01T00:00:00Z", content=b"QR=="))
@@ -297,7 +290,7 @@ def test_rebuilding_without_a_key_keeps_the_archive_and_its_discrepancies(
 @pytest.mark.parametrize("types", ["charge=charged+auth", "charge=charged"])
 @pytest.mark.parametrize("lost", ["archive", "fingerprints"])
 def test_rebuilding_without_a_key_keeps_the_discrepancies_of_reports(
-    configure: Callable[..., Settings], types: str, lost: str
+    configure: Configure, types: str, lost: str
 ) -> None:
     configure(payment_types=types)
     receipt_id, now = archived("process-1", body()), datetime.now(UTC)
@@ -328,7 +321,7 @@ def of_nobody() -> list[DiscrepancyView]:
 
 
 def test_unmatched_row_is_not_reported_while_it_may_belong_to_a_locked_archive(
-    configure: Callable[..., Settings],
+    configure: Configure,
 ) -> None:
     receipt_id, now = archived("process-1", body()), datetime.now(UTC)
     backup = lose(seals.key_location("process-1"))
@@ -375,8 +368,7 @@ def test_bag_without_a_key_proves_the_stored_parts_and_says_so(
 def test_damaged_file_of_an_archive_without_a_key_is_not_exported(tmp_path: Path) -> None:
     archived("process-1", body())
     lose(seals.key_location("process-1"))
-    inventory = ocfl.inventory("process-1")
-    assert inventory
+    inventory = inventory_of("process-1")
     key = ocfl.content_key("process-1", inventory, hashlib.sha256(PDF).hexdigest())
     store().overwrite_bytes(b"damaged", key)
 

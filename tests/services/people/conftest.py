@@ -1,7 +1,7 @@
 """People's addresses: a chat that takes JSON by HTTP, and a mail server."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
@@ -10,7 +10,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from pytest_httpserver import HTTPServer
 
 from adapters.settings.settings import Settings
-from tests.conftest import free_port
+from tests.conftest import Configure, free_port
 
 
 @dataclass
@@ -33,16 +33,16 @@ class Chat:
 
 
 @pytest.fixture
-def chat(configure: Callable[..., Settings], sqlite_installation: Settings, httpserver: HTTPServer) -> Chat:
+def chat(configure: Configure, sqlite_installation: Settings, httpserver: HTTPServer) -> Chat:
     return chatting(configure, httpserver)
 
 
 @pytest.fixture
-def chat_anywhere(configure: Callable[..., Settings], installation: Settings, httpserver: HTTPServer) -> Chat:
+def chat_anywhere(configure: Configure, installation: Settings, httpserver: HTTPServer) -> Chat:
     return chatting(configure, httpserver)
 
 
-def chatting(configure: Callable[..., Settings], httpserver: HTTPServer) -> Chat:
+def chatting(configure: Configure, httpserver: HTTPServer) -> Chat:
     httpserver.expect_request("/chat").respond_with_data("")
     made = Chat(httpserver)
     configure(people_urls=made.url)

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,8 +12,7 @@ from pytest_httpserver import HTTPServer
 from sqlmodel import SQLModel, col, select, update
 from werkzeug import Response
 
-from adapters.database.transactions import reading, writing
-from adapters.settings.settings import Settings
+from adapters.database.transactions import writing
 from adapters.tables import conditions
 from adapters.tables.conditions import Found
 from adapters.tables.people import notices
@@ -32,9 +30,9 @@ from models.said import verbatim
 from models.store.condition import ConditionCode, Subject
 from services.people.letters import tell
 from services.people.sightings import look, report_refusing, report_unverified, report_verified
-from tests.conftest import wait_until
+from tests.conftest import Configure, wait_until
 from tests.installations import check
-from tests.records import NOON, digest, registered
+from tests.records import NOON, all_of, change, digest, put, registered
 from tests.services.people.conftest import Chat
 
 WRONG = Cause("NO_MEMBER", "load-metadata", "Refused", verbatim("sessions[0]: expected an id"))
@@ -67,13 +65,7 @@ def succeed(reference: str, hours: float) -> None:
 
 
 def changed(row: type[SQLModel], **values: Any) -> None:
-    with writing() as session:
-        session.execute(update(row).values(values))
-
-
-def put(*rows: SQLModel) -> None:
-    with writing() as session:
-        session.add_all(rows)
+    change(update(row).values(values))
 
 
 def test_failures_for_one_cause_are_three_letters(chat_anywhere: Chat) -> None:
@@ -274,7 +266,7 @@ def test_receiver_that_turns_requests_away_is_told_with_the_number_of_requests(c
 
 
 def test_letter_that_is_not_taken_is_sent_again_and_shown_meanwhile(
-    configure: Callable[..., Settings], chat: Chat, httpserver: HTTPServer
+    configure: Configure, chat: Chat, httpserver: HTTPServer
 ) -> None:
     statuses = iter((500, 500, 200))
     httpserver.expect_request("/slow").respond_with_handler(lambda _: Response(status=next(statuses)))
@@ -308,12 +300,11 @@ def test_newer_letter_replaces_one_that_was_not_taken(chat_anywhere: Chat, https
 
     assert chat_anywhere.titles[-1] == "cellar: no archive is failed by NO_MEMBER any longer"
     assert chat_anywhere.titles.count("cellar: 1 archive has failed (NO_MEMBER)") <= 2
-    with reading() as session:
-        assert session.exec(select(LetterRow).where(col(LetterRow.next_at).is_not(None))).all() == []
+    assert all_of(select(LetterRow).where(col(LetterRow.next_at).is_not(None))) == []
 
 
 def test_without_addresses_nothing_is_told_and_the_first_address_hears_what_is_wrong_then(
-    configure: Callable[..., Settings], chat: Chat
+    configure: Configure, chat: Chat
 ) -> None:
     configure(people_urls="")
     fail("r-1", 0)
@@ -374,7 +365,7 @@ def test_letter_of_a_killed_process_is_sent_by_the_next_and_once(chat_anywhere: 
     assert (letter.attempts, letter.failure, letter.next_at) == (2, None, None)
 
 
-def test_report_never_fails_its_caller(configure: Callable[..., Settings]) -> None:
+def test_report_never_fails_its_caller(configure: Configure) -> None:
     configure(database_url="postgresql://nobody@127.0.0.1:1/cellar")
 
     report_unverified(at(0))

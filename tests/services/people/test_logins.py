@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlmodel import select
 
-from adapters.database.transactions import reading
 from models.people import ActionKind, LoginRow
 from models.views.archives.archives import TimelineKind
 from services.people import logins
 from services.people.actions import record
 from services.views.timeline import timeline_of
+from tests.records import all_of
 
 pytestmark = pytest.mark.usefixtures("sqlite_installation")
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
@@ -44,8 +44,7 @@ def test_database_has_neither_the_session_nor_the_token_and_forgets_ended_logins
     ended = logins.begin(PERSON, TOKEN, NOW - logins.LASTS)
     session_id = logins.begin(PERSON, TOKEN, NOW)
 
-    with reading() as session:
-        [row] = session.exec(select(LoginRow)).all()
+    [row] = all_of(select(LoginRow))
     assert not {session_id, ended, TOKEN} & {row.session, row.token}
     assert logins.person_of(ended, [TOKEN], NOW - timedelta(seconds=1)) is None
 

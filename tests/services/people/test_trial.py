@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from io import StringIO
 
@@ -11,9 +11,8 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from adapters.peers.people import masked
-from adapters.settings.settings import Settings
 from services.people.letters import try_people
-from tests.conftest import wait_until
+from tests.conftest import Configure, wait_until
 from tests.installations import closed_url
 from tests.peers import hang, listening
 from tests.services.people.conftest import Mailbox
@@ -34,9 +33,7 @@ def outcomes() -> list[str]:
     return [each.why for each in try_people(NOON).addresses]
 
 
-def test_chat_and_mail_take_a_test(
-    configure: Callable[..., Settings], httpserver: HTTPServer, mailbox: Mailbox
-) -> None:
+def test_chat_and_mail_take_a_test(configure: Configure, httpserver: HTTPServer, mailbox: Mailbox) -> None:
     httpserver.expect_request("/chat").respond_with_data("")
     configure(people_urls=f"{httpserver.url_for('/chat').replace('http', 'json')},{mailbox.url}")
 
@@ -50,7 +47,7 @@ def test_chat_and_mail_take_a_test(
 
 
 def test_each_address_that_takes_no_test_has_its_reason_and_no_secret_is_told(
-    configure: Callable[..., Settings],
+    configure: Configure,
     httpserver: HTTPServer,
     mailbox: Mailbox,
     root_log: StringIO,
@@ -81,9 +78,7 @@ def test_each_address_that_takes_no_test_has_its_reason_and_no_secret_is_told(
 
 
 @pytest.mark.faults  # an address has 20 s
-def test_address_that_hangs_is_given_up_and_delays_no_other(
-    configure: Callable[..., Settings], httpserver: HTTPServer
-) -> None:
+def test_address_that_hangs_is_given_up_and_delays_no_other(configure: Configure, httpserver: HTTPServer) -> None:
     httpserver.expect_request("/chat").respond_with_data("")
 
     async def _tested() -> list[str]:
@@ -101,7 +96,7 @@ def test_address_that_hangs_is_given_up_and_delays_no_other(
     assert (first_again, second_again) == ("an earlier letter to this address still hangs", "")
 
 
-def test_without_addresses_nobody_is_reached(configure: Callable[..., Settings]) -> None:
+def test_without_addresses_nobody_is_reached(configure: Configure) -> None:
     configure()
 
     assert not try_people(NOON).is_well

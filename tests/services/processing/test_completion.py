@@ -1,14 +1,13 @@
 """Completion of receipts, from each kind of inbox into each kind of store."""
 
 import secrets
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from adapters.inbox import inbox
-from adapters.settings.settings import Settings, settings
-from tests.conftest import bucket_at
+from adapters.settings.settings import settings
+from tests.conftest import Configure, bucket_at
 from tests.installations import archived, objects_below, stored_body
 from tests.samples import sample_body
 
@@ -18,7 +17,7 @@ from tests.samples import sample_body
 @pytest.mark.parametrize("inbox_kind", ["folder", "bucket"])
 @pytest.mark.parametrize("note_bytes", [10, 9_000_000])
 def test_completed_receipt_leaves_the_inbox_and_its_body_can_be_rebuilt(
-    configure: Callable[..., Settings], s3_server: str, inbox_kind: str, store_kind: str, note_bytes: int
+    configure: Configure, s3_server: str, inbox_kind: str, store_kind: str, note_bytes: int
 ) -> None:
     home, kinds = f"s3://archives/{secrets.token_hex(8)}", {"inbox": inbox_kind, "store": store_kind}
     configure(**{f"{name}_url": f"{home}/{name}" for name, kind in kinds.items() if kind == "bucket"})

@@ -1,7 +1,6 @@
 """What a signed document lacks is fetched at its arrival, from public addresses only, and kept."""
 
 import gzip
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,10 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from adapters.documents.examination import examine
-from adapters.settings.settings import Settings
 from models.archive.verdict import Outcome, Revocation, RevocationStatus, Verdict
 from services.processing.examining import examined
 from tests import authorities, pdfs, signers
+from tests.conftest import Configure
 
 NOW = pdfs.NOW.replace(microsecond=0)
 REVOKED_AT = NOW - timedelta(days=2)
@@ -27,7 +26,7 @@ KEY = ec.generate_private_key(ec.SECP256R1())
 
 
 @pytest.fixture
-def roots(configure: Callable[..., Settings], tmp_path: Path) -> None:
+def roots(configure: Configure, tmp_path: Path) -> None:
     (tmp_path / "root.pem").write_bytes(pdfs.authority().pem)
     configure(trust_roots=str(tmp_path / "root.pem"), fetch_revocation="true")
 
@@ -185,9 +184,7 @@ def test_packed_answer_is_not_unpacked(httpserver: HTTPServer, tmp_path: Path) -
     assert httpserver.log[0][0].headers["accept-encoding"] == "identity"
 
 
-def test_nothing_is_fetched_by_default(
-    configure: Callable[..., Settings], httpserver: HTTPServer, tmp_path: Path
-) -> None:
+def test_nothing_is_fetched_by_default(configure: Configure, httpserver: HTTPServer, tmp_path: Path) -> None:
     (tmp_path / "root.pem").write_bytes(pdfs.authority().pem)
     configure(trust_roots=str(tmp_path / "root.pem"))
 
@@ -197,7 +194,7 @@ def test_nothing_is_fetched_by_default(
 
 
 def test_document_without_a_trusted_root_chooses_no_address(
-    configure: Callable[..., Settings], httpserver: HTTPServer, tmp_path: Path
+    configure: Configure, httpserver: HTTPServer, tmp_path: Path
 ) -> None:
     (tmp_path / "root.pem").write_bytes(pdfs.authority("Another root").pem)
     configure(trust_roots=str(tmp_path / "root.pem"), fetch_revocation="true")

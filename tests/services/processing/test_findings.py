@@ -2,7 +2,6 @@
 
 import copy
 import json
-from collections.abc import Callable
 from datetime import UTC, date, datetime
 from itertools import permutations
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 import pytest
 
 from adapters.files.store import store
-from adapters.settings.settings import Settings
 from adapters.store import ocfl
 from models.discrepancies import DiscrepancyCode
 from models.errors import Conflict
@@ -20,9 +18,9 @@ from services.processing.findings import payload_findings, reconcile_findings
 from services.processing.loading import load
 from services.processing.persisting import persist
 from services.receipts import stored_archive
-from services.views import archive_view
+from tests.conftest import Configure
 from tests.flows.conftest import received
-from tests.installations import archived, finished, stored_discrepancies
+from tests.installations import archive_of, archived, finished, inventory_of, stored_discrepancies
 from tests.samples import sample_body, sample_document
 from tests.settlements import imported, line, report
 
@@ -38,8 +36,7 @@ def body(year: int, **members: Any) -> bytes:
 
 
 def codes(reference: str = "process-1") -> list[str]:
-    archive = archive_view.archive(reference)
-    assert archive
+    archive = archive_of(reference)
     return [each.code for each in archive.discrepancies]
 
 
@@ -102,8 +99,7 @@ def test_vanished_payment_does_not_depend_on_the_order_of_arrival() -> None:
 
 
 def damage(version: int) -> None:
-    inventory = ocfl.inventory("process-1")
-    assert inventory
+    inventory = inventory_of("process-1")
     skeleton = inventory.versions[version - 1].state["skeleton.json"]
     store().overwrite_bytes(b"{", ocfl.content_key("process-1", inventory, skeleton))
 
@@ -128,8 +124,7 @@ def test_damaged_current_version_keeps_its_discrepancies_and_fails_no_late_versi
 
     late = archived("process-1", body(2023))
 
-    archive = archive_view.archive("process-1")
-    assert archive
+    archive = archive_of("process-1")
     assert (archive.state, [each.receipt_id for each in archive.versions][1:], codes()) == (
         "completed",
         [late],
@@ -156,7 +151,7 @@ def test_duplicate_is_recorded_in_the_object_of_a_completed_peer() -> None:
     [("Asia/Jerusalem", date(2023, 1, 1), {"CARD_EXPIRED"}), ("", date(2022, 12, 31), {"MISSING_IN_SETTLEMENT"})],
 )
 def test_days_of_payments_are_in_the_time_zone_of_the_provider(
-    configure: Callable[..., Settings], zone: str, paid_on: date, found: set[str]
+    configure: Configure, zone: str, paid_on: date, found: set[str]
 ) -> None:
     """There, it was January: no December report has the payment, and the card, valid until 12/22, has expired."""
     configure(business_timezone=zone)
@@ -167,8 +162,7 @@ def test_days_of_payments_are_in_the_time_zone_of_the_provider(
 
     imported(report(line("the last of december", paid="2022-12-31", settled="2023-01-02")))
 
-    archive = archive_view.archive("process-1")
-    assert archive
+    archive = archive_of("process-1")
     assert archive.sessions[0].submitted_at == datetime(2022, 12, 31, 22, 30, tzinfo=UTC)
     assert [each.paid_on for each in archive.payments] == [paid_on]
     assert {"CARD_EXPIRED", "MISSING_IN_SETTLEMENT"} & set(codes()) == found

@@ -24,9 +24,8 @@ from models.errors import Conflict, Transient
 from models.views.archives.archives import ArchiveView
 from services.custody.verifying import object_of, verify_object
 from services.processing.persisting import persist
-from services.views import archive_view
 from tests.flows.conftest import received
-from tests.installations import archived, stored_body, stored_file
+from tests.installations import archive_of, archived, inventory_of, request_of, stored_body, stored_file
 from tests.ocfl_validator import validation_errors
 from tests.samples import PDF, sample_body
 
@@ -41,9 +40,7 @@ def body_at(timestamp: str, *, indent: int | None = None, **members: Any) -> byt
 
 
 def view(reference: str = "process-1") -> ArchiveView:
-    found = archive_view.archive(reference)
-    assert found
-    return found
+    return archive_of(reference)
 
 
 JANUARY, FEBRUARY, MARCH = ("2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z", "2026-03-01T00:00:00Z")
@@ -57,8 +54,7 @@ def test_request_is_rebuilt_from_skeleton_and_files_and_kept_only_once() -> None
     receipt_id = archived("process-1", body)
 
     assert stored_body("process-1", receipt_id) == body
-    stored = stored_request("process-1", receipt_id)
-    assert stored
+    stored = request_of("process-1", receipt_id)
     assert REQUEST not in stored.keys
     assert not inbox.has_body(receipt_id)
     assert validation_errors() == []
@@ -104,8 +100,7 @@ def test_request_that_cannot_be_rebuilt_is_kept_whole(content: str) -> None:
     receipt_id = archived("process-1", body)
 
     assert stored_body("process-1", receipt_id) == body
-    stored = stored_request("process-1", receipt_id)
-    assert stored
+    stored = request_of("process-1", receipt_id)
     assert REQUEST in stored.keys
     assert validation_errors() == []
 
@@ -120,8 +115,7 @@ def test_repeated_content_is_a_delivery_and_no_version(again: bytes) -> None:
     assert [(each.version, each.receipt_id) for each in view().versions] == [(1, first)]
     assert [(each.receipt_id, each.outcome) for each in view().deliveries] == [(first, "new"), (second, "duplicate")]
     assert view().state == "completed"
-    found = ocfl.inventory("process-1")
-    assert found
+    found = inventory_of("process-1")
     assert found.head == 1
     assert (stored_body("process-1", first), stored_body("process-1", second)) == (first_body, again)
     assert validation_errors() == []
@@ -149,8 +143,7 @@ def test_changed_body_is_the_next_version_and_stores_equal_files_once() -> None:
 
     assert [(each.version, each.receipt_id) for each in view().versions] == [(1, first), (2, second)]
     assert view().fields == []
-    found = ocfl.inventory("process-1")
-    assert found
+    found = inventory_of("process-1")
     brought = sorted(path.rpartition("/")[2] for path in found.content_of(2).values())
     assert brought == ["cuts.json", "skeleton.json"]
     assert validation_errors() == []
@@ -208,8 +201,7 @@ def test_persisting_again_changes_nothing() -> None:
 def test_damaged_files_are_repaired_by_another_delivery() -> None:
     body = body_at(JANUARY)
     receipt_id = archived("process-1", body)
-    stored = stored_request("process-1", receipt_id)
-    assert stored
+    stored = request_of("process-1", receipt_id)
     for key in [*stored.files.values()]:
         store().overwrite_bytes(b"damaged", key)
     with pytest.raises(Conflict):
@@ -241,13 +233,11 @@ def test_damaged_record_of_a_delivery_is_repaired_by_another_delivery() -> None:
 
 def test_request_is_whole_without_its_scans() -> None:
     receipt_id = archived("process-1", body_at(JANUARY))
-    stored = stored_request("process-1", receipt_id)
-    assert stored
+    stored = request_of("process-1", receipt_id)
     assert stored.cuts()[0].content.looks_like
     store().overwrite_bytes(b"{", stored.keys[SCANS])
-    stored = stored_request("process-1", receipt_id)  # a request reads each part once
+    stored = request_of("process-1", receipt_id)  # a request reads each part once
 
-    assert stored
     assert stored.is_whole()
     assert not any(cut.content.is_scanned for cut in stored.cuts())
     assert {"FILE_NOT_SCANNED"} == {warning.code for warning in stored.archive().warnings}
@@ -286,15 +276,13 @@ def test_file_that_differs_from_its_declared_type_is_kept_with_a_warning() -> No
     (file,) = (each for each in view().files if each.role == "attachment")
     assert file.media_type == "image/png"
     assert stored_file("process-1", file.sha256) == page
-    stored = stored_request("process-1", receipt_id)
-    assert stored
+    stored = request_of("process-1", receipt_id)
     assert stored.is_whole()
 
 
 def test_damaged_file_is_a_conflict_when_the_request_is_rebuilt() -> None:
     receipt_id = archived("process-1", body_at(JANUARY))
-    stored = stored_request("process-1", receipt_id)
-    assert stored
+    stored = request_of("process-1", receipt_id)
     (key,) = [stored.files[cut.content.sha256] for cut in stored.cuts()][:1]
     store().overwrite_bytes(b"damaged", key)
 
@@ -318,8 +306,7 @@ def test_time_of_a_version_is_the_time_of_its_receipt() -> None:
 
     persist("process-1", delivery.receipt_id)
 
-    found = ocfl.inventory("process-1")
-    assert found
+    found = inventory_of("process-1")
     assert (found.versions[0].created_at, found.versions[0].message) == (at, delivery.receipt_id)
 
 

@@ -8,8 +8,6 @@ from pathlib import Path
 import pytest
 
 from adapters.files.store import store
-from adapters.settings.settings import Settings
-from adapters.store.objects.requests import stored_request
 from adapters.store.ocfl import CUTS, SCANS, SKELETON
 from domain.secrets.card_secrets import secret_ranges
 from models.errors import Conflict
@@ -17,8 +15,9 @@ from services.custody.verifying import object_of, verify_object
 from services.processing import staging
 from services.processing.persisting import persist
 from tests.adapters.documents.test_clamd import BAD, running_clamd
+from tests.conftest import Configure
 from tests.flows.conftest import received
-from tests.installations import archived, stored_body
+from tests.installations import archived, request_of, stored_body
 from tests.ocfl_validator import validation_errors
 from tests.samples import sample_document
 
@@ -50,8 +49,7 @@ def archived_by(rule: Rule, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def damage(receipt_id: str, names: Collection[str]) -> None:
-    request = stored_request("process-1", receipt_id)
-    assert request
+    request = request_of("process-1", receipt_id)
     for name in names:
         store().overwrite_bytes(store().read_bytes(request.keys[name])[:-5], request.keys[name])
 
@@ -86,14 +84,11 @@ def test_archive_with_unknown_sealing_rules_is_a_conflict(monkeypatch: pytest.Mo
         persist("process-1", received("process-1", body()).receipt_id)
 
 
-def test_damaged_cuts_are_repaired_although_clamav_has_changed_its_result(
-    configure: Callable[..., Settings], tmp_path: Path
-) -> None:
+def test_damaged_cuts_are_repaired_although_clamav_has_changed_its_result(configure: Configure, tmp_path: Path) -> None:
     content = base64.b64encode(BAD).decode()
     sent = body(attachments=[{"id": "1", "filename": "a.txt", "mimetype": "text/plain", "content": content}])
     receipt_id = archived("process-1", sent)
-    request = stored_request("process-1", receipt_id)
-    assert request
+    request = request_of("process-1", receipt_id)
     scans = store().read_bytes(request.keys[SCANS])
     damage(receipt_id, {CUTS})
 

@@ -1,12 +1,11 @@
 """Discrepancies of a damaged settlement report stay open until it is imported again or removed."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
 
 from adapters.files.store import store
-from adapters.settings.settings import Settings, settings
+from adapters.settings.settings import settings
 from adapters.store.settlement_reports import report_key
 from models.discrepancies import DiscrepancyRow
 from models.settlements.settlement import SettlementReportRow
@@ -16,9 +15,8 @@ from services.custody.verifying import stored_objects
 from services.payments.discrepancies import explain
 from services.payments.recorded import not_closed_by_id
 from services.settlements.importing import reconcile_all_archives
-from services.views import archive_view
-from tests.conftest import make_tables
-from tests.installations import archived, finished
+from tests.conftest import Configure, make_tables
+from tests.installations import archive_of, archived, finished
 from tests.samples import sample_body, sample_document
 from tests.settlements import imported, line, report, reported, rows
 
@@ -53,16 +51,14 @@ def damaged(kind: str) -> str:
     return key
 
 
-def rebuilt(configure: Callable[..., Settings]) -> Rebuilt:
+def rebuilt(configure: Configure) -> Rebuilt:
     configure(database_url=settings().database_location.replace("cellar.db", "again.db"))
     make_tables()
     return rebuild(stored_objects(), lambda _: None)
 
 
 @pytest.mark.parametrize("kind", [".json", ".imported"])
-def test_damaged_report_closes_nothing_until_it_is_imported_again(
-    configure: Callable[..., Settings], kind: str
-) -> None:
+def test_damaged_report_closes_nothing_until_it_is_imported_again(configure: Configure, kind: str) -> None:
     receipt_id = archived("process-1", body())
     imported(REPORT, now=NOW)
     for discrepancy_id in (*not_closed_by_id("process-1"), *not_closed_by_id(None)):
@@ -84,7 +80,7 @@ def test_damaged_report_closes_nothing_until_it_is_imported_again(
 
 
 def test_discrepancies_close_once_the_damaged_report_is_removed(
-    configure: Callable[..., Settings],
+    configure: Configure,
 ) -> None:
     archived("process-1", body())
     imported(REPORT, now=NOW)
@@ -99,7 +95,7 @@ def test_discrepancies_close_once_the_damaged_report_is_removed(
     assert reported() == []
 
 
-def test_discrepancies_close_again_after_a_damaged_report_is_repaired(configure: Callable[..., Settings]) -> None:
+def test_discrepancies_close_again_after_a_damaged_report_is_repaired(configure: Configure) -> None:
     archived("process-1", body())
     imported(REPORT, now=NOW)
     damaged(".json")
@@ -109,6 +105,5 @@ def test_discrepancies_close_again_after_a_damaged_report_is_repaired(configure:
     archived("process-1", body("2026-02-01T00:00:00Z", amount=2000))
 
     assert reported() == [(None, "MISSING_IN_ARCHIVE")]
-    archive = archive_view.archive("process-1")
-    assert archive
+    archive = archive_of("process-1")
     assert [each.standing for each in archive.payments] == ["settled"]

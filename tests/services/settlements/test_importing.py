@@ -3,7 +3,7 @@
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from sqlalchemy import event
 from sqlmodel import func, select
 
 from adapters.database.transactions import engine, reading
-from adapters.settings.settings import Settings, settings
+from adapters.settings.settings import settings
 from adapters.store import settlement_reports
 from adapters.store.seals import fingerprint
 from adapters.store.settlement_reports import staged
@@ -37,9 +37,10 @@ from models.errors import Refused
 from models.payments import PaymentRow, Standing
 from models.settlements.settlement import DecidedEntry, Decision, Match, SettlementEntryRow, SettlementReportRow
 from services.settlements import importing
-from tests.conftest import LONGEST_S, make_tables
+from tests.conftest import LONGEST_S, Configure, make_tables
 from tests.domain.settled import day
 from tests.installations import installed
+from tests.records import all_of
 from tests.settlements import (
     COLUMNS,
     FORM,
@@ -411,7 +412,7 @@ def killed_at(beginning: str) -> Iterator[None]:
 
 @pytest.mark.usefixtures("installation")
 def test_instalments_minus_fees_and_tolerance_settle_a_payment_to_the_agora(
-    configure: Callable[..., Settings], tmp_path: Path
+    configure: Configure, tmp_path: Path
 ) -> None:
     """1,200.00 ILS are paid as 500.00 and twice 350.00, and each row may be short by ten agorot."""
     (tmp_path / "columns.toml").write_text(COLUMNS.replace("fee_tolerance_minor = 0", "fee_tolerance_minor = 10"))
@@ -431,8 +432,7 @@ def test_instalments_minus_fees_and_tolerance_settle_a_payment_to_the_agora(
 
     assert reported() == [("short", C.SETTLED_AMOUNT_MISMATCH)]
     assert matches() == [("cguid", f"payment of {each}") for each in ("full", "short") for _ in range(3)]
-    with reading() as session:
-        assert set(session.exec(select(PaymentRow.reference).where(is_settled()))) == {"full", "short"}
+    assert set(all_of(select(PaymentRow.reference).where(is_settled()))) == {"full", "short"}
 
 
 @pytest.mark.usefixtures("empty")

@@ -1,12 +1,10 @@
 """A source replaces only its own archives: what another sends is kept, and set aside until a person accepts it."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlmodel import update
 
-from adapters.database.transactions import writing
 from adapters.settings.settings import Settings
 from adapters.tables.archives import archives
 from adapters.tables.runs import refused
@@ -16,9 +14,11 @@ from models.views.archives.archives import ArchiveQuery, ArchiveView
 from services.custody.verifying import object_of, verify_object
 from services.processing.loading import load
 from services.receipts import stored_archive
-from services.views import archive_list, archive_view
+from services.views import archive_list
+from tests.conftest import Configure
 from tests.flows.databases import in_new_database, rows
-from tests.installations import accepted, archived, finished, received, stored_body
+from tests.installations import accepted, archive_of, archived, finished, received, stored_body
+from tests.records import change
 from tests.samples import sample_body
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -35,9 +35,7 @@ def sent(hour: int, made_at: str, source: str = DEFAULT_SOURCE, **members: Any) 
 
 
 def view() -> ArchiveView:
-    found = archive_view.archive("r")
-    assert found
-    return found
+    return archive_of("r")
 
 
 def current() -> str | None:
@@ -67,9 +65,7 @@ def sound() -> bool:
     return verify_object(object_of("r")).findings == ()
 
 
-def test_other_source_replaces_nothing_until_a_person_accepts_it(
-    installation: Settings, configure: Callable[..., Settings]
-) -> None:
+def test_other_source_replaces_nothing_until_a_person_accepts_it(installation: Settings, configure: Configure) -> None:
     sent(0, "2026-01-01T11:00:00")
     before = shown()
     foreign = sent(1, "2026-01-01T12:30:00", OTHER, data=[], attachments=[])
@@ -92,7 +88,7 @@ def test_other_source_replaces_nothing_until_a_person_accepts_it(
 
 
 def test_source_of_the_process_goes_on_beside_what_is_set_aside(
-    sqlite_installation: Settings, configure: Callable[..., Settings]
+    sqlite_installation: Settings, configure: Configure
 ) -> None:
     sent(0, "2026-01-01T11:00:00")
     sent(1, "2026-01-01T12:30:00", OTHER, data=[])
@@ -121,7 +117,7 @@ def test_source_whose_receipt_is_archived_first_owns_the_process(sqlite_installa
 
 
 def test_version_from_the_future_is_current_until_a_later_arrival(
-    sqlite_installation: Settings, configure: Callable[..., Settings]
+    sqlite_installation: Settings, configure: Configure
 ) -> None:
     sent(0, "2026-01-01T11:00:00")
     future = sent(1, "2099-01-01T00:00:00", data=[])
@@ -142,8 +138,7 @@ def test_row_that_lets_a_version_count_although_it_is_set_aside_differs_from_the
 ) -> None:
     sent(0, "2026-01-01T11:00:00")
     foreign = sent(1, "2026-01-01T12:30:00", OTHER, data=[])
-    with writing() as session:
-        session.execute(update(VersionRow).values(is_set_aside=False))
+    change(update(VersionRow).values(is_set_aside=False))
     load(stored_archive("r", sent(2, "2026-01-01T11:30:00")))
 
     assert current() == foreign

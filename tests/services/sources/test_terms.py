@@ -1,7 +1,6 @@
 """Archives are read on the terms of the source that brought them, in both databases and both kinds of store."""
 
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,13 +13,14 @@ from adapters.store.objects import history
 from models.archive.warning import WarningCode
 from models.sources import StatedTerms
 from models.store.fixity import Fault
-from models.views.archives.archives import ArchiveQuery, ArchiveView
+from models.views.archives.archives import ArchiveQuery
 from services import sources
 from services.custody.verifying import object_of, verify_object
-from services.views import archive_list, archive_view
+from services.views import archive_list
 from services.views.differences import version_differences
+from tests.conftest import Configure
 from tests.flows.databases import in_new_database
-from tests.installations import accepted, archived, finished, stored_body
+from tests.installations import accepted, archive_of, archived, finished, stored_body
 from tests.samples import sample_body
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -34,15 +34,9 @@ def _sources(installation: Settings, store_kind: str) -> None:
     sources.add("jerusalem", terms, "a test", NOON)
 
 
-def view(reference: str) -> ArchiveView:
-    found = archive_view.archive(reference)
-    assert found
-    return found
-
-
 def read(reference: str) -> tuple[Any, ...]:
     """Return how an archive was read: the time of submission, the amount, and its source."""
-    found = view(reference)
+    found = archive_of(reference)
     return found.sessions[0].submitted_at, found.payments[0].amount_minor, found.source
 
 
@@ -71,7 +65,7 @@ def test_inventory_of_the_source_default_is_that_of_earlier_builds() -> None:
     assert inventory["versions"]["v1"]["user"] == {"name": "cellar", "address": "urn:cellar"}
 
 
-def test_archive_of_an_earlier_build_verifies_and_is_rebuilt_as_the_default(configure: Callable[..., Settings]) -> None:
+def test_archive_of_an_earlier_build_verifies_and_is_rebuilt_as_the_default(configure: Configure) -> None:
     """Its inventory names no source already; its history lacks the column."""
     receipt_id = archived("in-utc", sample_body("in-utc"))
     key = f"{ocfl.object_key('in-utc')}/{history.path_of(receipt_id)}"
@@ -102,17 +96,17 @@ def test_changed_terms_make_rows_stale_until_the_archive_is_run_again() -> None:
 def test_same_body_from_two_sources_is_one_receipt_of_the_first_and_the_process_has_a_warning() -> None:
     body = sample_body("shared")
     first = archived("shared", body, NOON, source="jerusalem")
-    before = view("shared").warnings
+    before = archive_of("shared").warnings
 
     second = archived("shared", body, NOON + timedelta(minutes=1))
 
     assert first == second
     assert read("shared") == (HERE - timedelta(hours=2), 210_000, "jerusalem")
-    assert [each.source for each in view("shared").deliveries] == ["jerusalem", "default"]
-    codes = {each.code for each in view("shared").warnings} - {each.code for each in before}
+    assert [each.source for each in archive_of("shared").deliveries] == ["jerusalem", "default"]
+    codes = {each.code for each in archive_of("shared").warnings} - {each.code for each in before}
     assert codes == {WarningCode.SOURCES_DIFFER}
     [listed] = archive_list.page(ArchiveQuery(attention=True, source="jerusalem")).items
-    assert (listed.reference, listed.warnings) == ("shared", len(view("shared").warnings))
+    assert (listed.reference, listed.warnings) == ("shared", len(archive_of("shared").warnings))
 
 
 def test_versions_of_two_sources_are_each_read_on_their_own_terms() -> None:
@@ -128,7 +122,7 @@ def test_versions_of_two_sources_are_each_read_on_their_own_terms() -> None:
     assert [each.reference for each in archive_list.page(ArchiveQuery(source="default")).items] == ["moved"]
 
 
-def test_rebuild_keeps_sources_with_and_without_the_histories(configure: Callable[..., Settings]) -> None:
+def test_rebuild_keeps_sources_with_and_without_the_histories(configure: Configure) -> None:
     archived("in-utc", sample_body("in-utc"), NOON)
     receipt_id = archived("in-jerusalem", sample_body("in-jerusalem"), NOON, source="jerusalem")
     kept = archived("kept", sample_body("kept"), NOON, source="jerusalem")
@@ -138,5 +132,5 @@ def test_rebuild_keeps_sources_with_and_without_the_histories(configure: Callabl
     assert in_new_database(configure) == 3
 
     assert {each: read(each) for each in before} == before
-    assert [each.source for each in view("kept").deliveries] == ["jerusalem"]
-    assert kept == view("kept").deliveries[0].receipt_id
+    assert [each.source for each in archive_of("kept").deliveries] == ["jerusalem"]
+    assert kept == archive_of("kept").deliveries[0].receipt_id

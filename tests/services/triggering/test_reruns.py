@@ -1,7 +1,6 @@
 """A wait whose run does not come back ends: the next run takes over, or a person's Cancel stands."""
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,7 +13,7 @@ from pytest_httpserver import HTTPServer
 from sqlmodel import update
 
 from adapters.database.transactions import writing
-from adapters.settings.settings import Settings, settings
+from adapters.settings.settings import settings
 from adapters.tables.open_conditions import open_numbers
 from adapters.tables.runs import receipts, runs, waiting
 from models.archive.archive import State as Stands
@@ -26,8 +25,8 @@ from models.said import verbatim
 from models.store.condition import DerivedCode
 from services.triggering.reruns import end_lost_waits, rerun, start_asked
 from services.triggering.trigger import start_run
-from tests.conftest import free_port
-from tests.records import NOON, delivery, run_row
+from tests.conftest import Configure, free_port
+from tests.records import NOON, change, delivery, run_row
 
 pytestmark = pytest.mark.usefixtures("deployment", "sqlite_installation")
 
@@ -96,7 +95,7 @@ def test_deleted_run_is_replaced_by_the_next_run(complete: Delivery) -> None:
 
 
 def test_lost_run_that_prefect_cannot_replace_is_given_up_and_delays_no_other(
-    complete: Delivery, configure: Callable[..., Settings], httpserver: HTTPServer
+    complete: Delivery, configure: Configure, httpserver: HTTPServer
 ) -> None:
     """Prefect reports each of its next runs as ended, so that no number of attempts helps."""
     _waiting_run(complete)
@@ -105,15 +104,14 @@ def test_lost_run_that_prefect_cannot_replace_is_given_up_and_delays_no_other(
     httpserver.expect_request("/api/flow_runs/filter").respond_with_json([])
     httpserver.expect_request("/api/deployments/name/process-archive/archive").respond_with_json({"id": "d"})
     httpserver.expect_request("/api/deployments/d/create_flow_run").respond_with_json(ended)
-    with writing() as session:
-        session.execute(update(ReceiptRow).values(state=Stands.PROCESSING))
+    change(update(ReceiptRow).values(state=Stands.PROCESSING))
 
     assert asyncio.run(end_lost_waits()) == 1
     assert waiting.systems() == set()
 
 
 def test_re_runs_asked_for_while_prefect_is_away_start_once_when_it_is_back(
-    complete: Delivery, configure: Callable[..., Settings]
+    complete: Delivery, configure: Configure
 ) -> None:
     prefect_url = settings().prefect_url
     configure(PREFECT_API_URL=f"http://127.0.0.1:{free_port()}/api")

@@ -28,7 +28,7 @@ from adapters.database.transactions import engine
 from adapters.files.store import store
 from adapters.inbox import inbox
 from adapters.inbox.inbox import Intake
-from adapters.settings.settings import Settings, settings
+from adapters.settings.settings import settings
 from adapters.store import ocfl
 from adapters.store.objects import history
 from adapters.tables.runs import imports, receipts, runs
@@ -45,8 +45,8 @@ from services.receipts import leave_inbox
 from services.triggering import refused
 from services.triggering.trigger import forgotten, start_run, together, trigger, untriggered
 from services.views import archive_view
-from tests.conftest import LONGEST_S
-from tests.installations import archived, finished
+from tests.conftest import LONGEST_S, Configure
+from tests.installations import archive_of, archived, finished
 from tests.records import NOON, run_row
 from tests.samples import sample_body
 
@@ -85,6 +85,12 @@ def recorded(flow_run_id: str, delivery: Delivery, state: RunState | None) -> No
         runs.end(flow_run_id, 1, state, Stands.FAILED, NOON)
 
 
+def run_of(delivery: Delivery, why: Trigger = Trigger.WEBHOOK) -> str:
+    found = triggered(delivery, why)
+    assert found
+    return found
+
+
 async def _set(flow_run_id: str, state: State[Any]) -> None:
     async with PrefectClient(settings().prefect_url) as client:
         await client.set_flow_run_state(UUID(flow_run_id), state, force=True)
@@ -105,7 +111,7 @@ def completed(delivery: Delivery) -> None:
 
 
 @contextmanager
-def counted(httpserver: HTTPServer, configure: Callable[..., Settings]) -> Iterator[list[str]]:
+def counted(httpserver: HTTPServer, configure: Configure) -> Iterator[list[str]]:
     """Yield a log of the requests to Prefect, by way of a proxy, and of the queries to the database."""
     prefect_url, log = settings().prefect_url, list[str]()
 
@@ -129,8 +135,7 @@ def test_delivery_is_registered_and_gets_a_run_once(body: bytes) -> None:
     first = triggered(delivery)
 
     assert first
-    before = archive_view.archive("r")
-    assert before
+    before = archive_of("r")
     assert [(each.receipt_id, each.outcome) for each in before.deliveries] == [(delivery.receipt_id, "new")]
     assert len(waiting()) == 2
     assert triggered(delivery, Trigger.SWEEP) == first
@@ -152,8 +157,7 @@ def test_two_deliveries_of_one_body_share_the_pending_run(body: bytes) -> None:
 
 def test_duplicate_of_a_completed_receipt_leaves_the_inbox_and_starts_no_run(body: bytes) -> None:
     first = arrived(body)
-    run = triggered(first)
-    assert run
+    run = run_of(first)
     recorded(run, first, RunState.COMPLETED)
     persist("r", first.receipt_id)
     receipts.set_state(first.receipt_id, ArchiveState.COMPLETED, NOON)
@@ -163,8 +167,7 @@ def test_duplicate_of_a_completed_receipt_leaves_the_inbox_and_starts_no_run(bod
     assert triggered(arrived(body, minute=1)) is None
 
     assert waiting() == []
-    archive = archive_view.archive("r")
-    assert archive
+    archive = archive_of("r")
     assert [each.outcome for each in archive.deliveries] == ["new", "duplicate"]
     assert (archive.state, len(archive.runs)) == ("completed", 1)
 
@@ -178,8 +181,7 @@ def test_version_that_a_person_accepts_gets_a_run_and_leaves_the_inbox_after_it(
     refused.accept("r", foreign, "Dana")
     [accepted] = inbox.deliveries()
 
-    run = triggered(accepted)
-    assert run
+    run = run_of(accepted)
     assert triggered(accepted, Trigger.SWEEP) == run
     assert len(waiting()) == 2
     finished("r", foreign)
@@ -197,8 +199,7 @@ def test_deliveries_that_wait_together_share_a_run(body: bytes) -> None:
 
 def test_repeated_delivery_costs_as_much_after_200_repetitions_as_before(body: bytes) -> None:
     first = arrived(body)
-    run = triggered(first)
-    assert run
+    run = run_of(first)
     recorded(run, first, RunState.COMPLETED)
     persist("r", first.receipt_id)
     receipts.set_state(first.receipt_id, ArchiveState.COMPLETED, NOON)
@@ -209,8 +210,7 @@ def test_repeated_delivery_costs_as_much_after_200_repetitions_as_before(body: b
 
     assert waiting() == []
     assert _calls_of([arrived(body, minute=minute) for minute in (301, 302)]) == few
-    archive = archive_view.archive("r", archive_view.WHOLE)
-    assert archive
+    archive = archive_of("r", archive_view.WHOLE)
     assert Counter(each.outcome for each in archive.deliveries) == {"new": 1, "duplicate": 204}
     kept = history.kept_rows(f"{ocfl.object_key('r')}/{history.path_of(first.receipt_id)}")
     assert kept
@@ -247,8 +247,7 @@ def test_deliveries_are_grouped_by_receipt_in_the_order_of_the_first_ones(receip
 
 def test_failed_receipt_delivered_again_starts_a_new_attempt(body: bytes) -> None:
     first = arrived(body)
-    run = triggered(first)
-    assert run
+    run = run_of(first)
     recorded(run, first, RunState.FAILED)
     receipts.set_state(first.receipt_id, ArchiveState.FAILED, NOON)
     asyncio.run(_set(run, Failed()))
@@ -265,8 +264,7 @@ def test_archive_that_waits_after_a_failed_import_gets_no_second_run(body: bytes
     imports.begin([delivery], import_attempt, NOON)
     away = Cause("STORE_AWAY", "persist-files", "Transient", verbatim("the store is away"))
     imports.give_up({delivery.receipt_id: away}, import_attempt, RunState.FAILED, NOON)
-    flow_run_id = triggered(delivery, Trigger.SWEEP)
-    assert flow_run_id
+    flow_run_id = run_of(delivery, Trigger.SWEEP)
     recorded(flow_run_id, delivery, None)
     runs.wait(flow_run_id, 1, System.STORE, NOON, away)
 
@@ -277,11 +275,9 @@ def test_archive_that_waits_after_a_failed_import_gets_no_second_run(body: bytes
 
 def test_sweep_restarts_runs_that_crashed_or_were_deleted(body: bytes) -> None:
     delivery = arrived(body)
-    run = triggered(delivery)
-    assert run
+    run = run_of(delivery)
     asyncio.run(_set(run, Crashed()))
-    second = triggered(delivery, Trigger.SWEEP)
-    assert second
+    second = run_of(delivery, Trigger.SWEEP)
     assert second != run
     asyncio.run(_delete(second))
 
@@ -290,8 +286,7 @@ def test_sweep_restarts_runs_that_crashed_or_were_deleted(body: bytes) -> None:
 
 def test_sweep_does_not_restart_cancelled_runs(body: bytes) -> None:
     delivery = arrived(body)
-    run = triggered(delivery)
-    assert run
+    run = run_of(delivery)
     asyncio.run(_set(run, Cancelled()))
 
     assert asyncio.run(forgotten()) == [delivery]
@@ -304,8 +299,7 @@ def test_sweep_does_not_restart_cancelled_runs(body: bytes) -> None:
 
 def test_sweep_leaves_an_archive_alone_that_a_person_has_run_again_after_a_cancel(body: bytes) -> None:
     delivery = arrived(body)
-    run = triggered(delivery)
-    assert run
+    run = run_of(delivery)
     asyncio.run(_set(run, Cancelled()))
     assert triggered(delivery, Trigger.SWEEP) == run
     again = asyncio.run(start_run("r", delivery.receipt_id, Trigger.RERUN))
@@ -320,21 +314,19 @@ def test_sweep_leaves_an_archive_alone_that_a_person_has_run_again_after_a_cance
 def test_run_of_a_killed_worker_is_replaced(body: bytes) -> None:
     """Prefect knows that it crashed, but our history has it running."""
     delivery = arrived(body)
-    run = triggered(delivery)
-    assert run
+    run = run_of(delivery)
     recorded(run, delivery, None)
     asyncio.run(_set(run, Crashed()))
 
     again = asyncio.run(start_run("r", delivery.receipt_id, Trigger.RERUN))
 
     assert again.flow_run_id != run
-    archive = archive_view.archive("r")
-    assert archive
+    archive = archive_of("r")
     assert [(each.flow_run_id, each.state) for each in archive.runs] == [(run, "Crashed")]
 
 
 def test_delivery_stays_registered_for_the_sweep_while_prefect_is_down(
-    configure: Callable[..., Settings], body: bytes, deployment: str
+    configure: Configure, body: bytes, deployment: str
 ) -> None:
     delivery = arrived(body)
     configure(PREFECT_API_URL="http://127.0.0.1:1/api")
@@ -359,7 +351,7 @@ def test_unregistered_delivery_stays_in_the_inbox_when_its_receipt_leaves(body: 
 
 
 def test_receipt_whose_runs_always_end_unrecorded_is_a_conflict(
-    configure: Callable[..., Settings], httpserver: HTTPServer, body: bytes
+    configure: Configure, httpserver: HTTPServer, body: bytes
 ) -> None:
     """Each attempt is a new run, and Prefect reports each as ended."""
     delivery = arrived(body)
@@ -421,15 +413,13 @@ def test_new_delivery_of_a_failed_receipt_is_untriggered(body: bytes) -> None:
 def damaged(body: bytes) -> str:
     """Complete an archive and damage it in the store. Return its run."""
     first = arrived(body)
-    run = triggered(first)
-    assert run
+    run = run_of(first)
     recorded(run, first, RunState.COMPLETED)
     asyncio.run(_set(run, Completed()))
     persist("r", first.receipt_id)
     completed(first)
     leave_inbox(first.receipt_id)
-    found = ocfl.inventory("r")
-    assert found
+    assert ocfl.inventory("r")
     store().overwrite_bytes(b"damaged", SKELETON_OF_R)
     return run
 
@@ -471,8 +461,7 @@ def test_duplicate_of_a_damaged_receipt_starts_runs_until_a_run_repairs_it_or_fa
 def test_new_delivery_beside_one_whose_repair_has_failed_starts_another_run(body: bytes) -> None:
     run = damaged(body)
     old, new = arrived(body, minute=1), arrived(body, minute=2)
-    failed = triggered(old)
-    assert failed
+    failed = run_of(old)
     recorded(failed, old, RunState.FAILED)
     asyncio.run(_set(failed, Failed()))
     assert not asyncio.run(trigger(old, Trigger.SWEEP))
@@ -499,7 +488,7 @@ def test_forgotten_lists_deliveries_whose_run_ended_or_is_unknown_oldest_first(b
 
 
 def test_hundreds_of_waiting_deliveries_cost_two_queries_and_two_requests(
-    configure: Callable[..., Settings], httpserver: HTTPServer, body: bytes
+    configure: Configure, httpserver: HTTPServer, body: bytes
 ) -> None:
     async def all_triggered() -> list[bool]:
         return [await trigger(arrived(body + b"%d" % each), Trigger.WEBHOOK) for each in range(210)]
@@ -515,9 +504,7 @@ def test_hundreds_of_waiting_deliveries_cost_two_queries_and_two_requests(
 
 
 @pytest.mark.parametrize("find", [untriggered, forgotten])
-def test_sweep_without_a_database_is_transient(
-    configure: Callable[..., Settings], body: bytes, find: Callable[[], Any]
-) -> None:
+def test_sweep_without_a_database_is_transient(configure: Configure, body: bytes, find: Callable[[], Any]) -> None:
     arrived(body)
     configure(database_url="postgresql://nobody@127.0.0.1:1/cellar")
 
@@ -526,7 +513,7 @@ def test_sweep_without_a_database_is_transient(
 
 
 def test_history_has_a_run_that_completes_before_its_delivery_records_it(
-    configure: Callable[..., Settings], httpserver: HTTPServer, body: bytes
+    configure: Configure, httpserver: HTTPServer, body: bytes
 ) -> None:
     """The worker was faster than Prefect's answer."""
     delivery = arrived(body)
@@ -551,8 +538,7 @@ def test_history_has_a_run_that_completes_before_its_delivery_records_it(
 def test_run_that_completes_while_it_is_requested_is_not_repeated(body: bytes) -> None:
     """The state was read before Prefect answered. Only a rerun starts another run."""
     delivery = arrived(body)
-    flow_run_id = triggered(delivery)
-    assert flow_run_id
+    flow_run_id = run_of(delivery)
     recorded(flow_run_id, delivery, None)
     completed(delivery)
     asyncio.run(_set(flow_run_id, Completed()))

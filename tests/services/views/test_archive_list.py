@@ -16,6 +16,7 @@ from models.archive.content import FileRow
 from models.errors import Refused
 from models.views.archives.archives import ArchiveQuery, ListedSession
 from services.views import archive_list, archive_view
+from tests.installations import archive_of
 from tests.records import NOON, archived, digest, document, registered
 from tests.samples import PDF
 
@@ -212,8 +213,7 @@ def test_unknown_archive_is_none() -> None:
 def test_file_is_found_only_in_the_archive_that_holds_it() -> None:
     archived("one")
     registered("other", "other")
-    one = archive_view.archive("one")
-    assert one
+    one = archive_of("one")
     sha256 = one.files[0].sha256
 
     file = archive_view.file("one", sha256)

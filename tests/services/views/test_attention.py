@@ -8,7 +8,6 @@ from datetime import timedelta
 import pytest
 from sqlmodel import select
 
-from adapters.database.transactions import reading
 from adapters.search.attention import NEEDS_ATTENTION
 from adapters.tables.runs import receipts, refused
 from models.archive.archive import ArchiveRow, State
@@ -22,7 +21,7 @@ from models.views.archives.payments import DiscrepancyQuery, Explanation
 from services.payments import discrepancies
 from services.views import archive_list, troubles
 from tests.domain.payloads import read
-from tests.records import NOON, delivery, digest, document, loaded
+from tests.records import NOON, all_of, delivery, digest, document, loaded
 
 pytestmark = pytest.mark.usefixtures("installation")
 
@@ -35,8 +34,7 @@ def listed(**filters: object) -> list[str]:
 
 
 def as_the_tables_say() -> list[str]:
-    with reading() as session:
-        return sorted(session.exec(select(ArchiveRow.reference).where(NEEDS_ATTENTION)))
+    return sorted(all_of(select(ArchiveRow.reference).where(NEEDS_ATTENTION)))
 
 
 class Told:

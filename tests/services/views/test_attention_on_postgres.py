@@ -2,22 +2,21 @@
 writer at a time.
 """
 
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
 from adapters.database.transactions import writing
 from adapters.search import entries
-from adapters.settings.settings import Settings
 from adapters.tables.runs import receipts, refused
 from models.runs.receipt import RefusedDelivery
+from tests.conftest import Configure
 from tests.records import delivery, digest, registered
 from tests.services.test_derived import found, wait_for_lock
 
 
 @pytest.fixture(autouse=True)
-def _installation(configure: Callable[..., Settings], postgres_installation: str) -> None:
+def _installation(configure: Configure, postgres_installation: str) -> None:
     configure(database_url=postgres_installation)
 
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import event
 from sqlmodel import SQLModel
 
-from adapters.database.transactions import engine, reading, writing
+from adapters.database.transactions import engine, reading
 from adapters.settings.settings import Settings
 from adapters.tables import by_hour
 from adapters.tables.runs import receipts
@@ -24,15 +24,10 @@ from models.said import verbatim
 from models.views.overview import Counted
 from services.views.overview import overview
 from tests.conftest import wait_until
-from tests.records import digest
+from tests.records import digest, put
 
 NOW = datetime.now(UTC).replace(minute=30, second=0, microsecond=0)
 HOUR = timedelta(hours=1)
-
-
-def put(*rows: SQLModel) -> None:
-    with writing() as session:
-        session.add_all(rows)
 
 
 def arrived(name: str, at: datetime) -> str:

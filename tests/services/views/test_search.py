@@ -1,6 +1,5 @@
 """Archives are found by every filter and by every pair of filters, and no search is an error."""
 
-from collections.abc import Callable
 from datetime import timedelta
 from itertools import combinations
 from typing import Any
@@ -24,8 +23,9 @@ from models.views.archives.archives import ArchiveFilter, ArchiveQuery
 from services.settlements import judging
 from services.views import archive_list
 from services.views.archive_conditions import conditions_of, filters_of
+from tests.conftest import Configure
 from tests.payments import booked, payment, settled
-from tests.records import NOON, archived, document, registered
+from tests.records import NOON, all_of, archived, document, registered
 
 pytestmark = pytest.mark.usefixtures("installation")
 
@@ -34,7 +34,7 @@ BRANCHES = ("חיפה", "תל אביב", "Haifa")
 
 
 @pytest.fixture
-def many(installation: Settings, configure: Callable[..., Settings]) -> None:
+def many(installation: Settings, configure: Configure) -> None:
     """Load archives that differ in what they are found by. The last is registered only."""
     assert installation
     configure(search_fields="*", database_url=installation.database_location)
@@ -101,8 +101,7 @@ def by_pages(query: dict[str, Any], limit: int) -> list[str]:
 
 
 def by_conditions(query: dict[str, Any]) -> set[str]:
-    with reading() as session:
-        return set(session.exec(select(ArchiveRow.reference).where(*conditions_of(ArchiveFilter(**query)))))
+    return set(all_of(select(ArchiveRow.reference).where(*conditions_of(ArchiveFilter(**query)))))
 
 
 @pytest.mark.usefixtures("many")

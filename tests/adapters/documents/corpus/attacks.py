@@ -134,6 +134,7 @@ STEPS: Mapping[str, Callable[[bytes], bytes]] = {
     "newline appended": lambda pdf: pdf + b"\n",
     "CRLF appended": lambda pdf: pdf + b"\r\n",
     "newlines appended": lambda pdf: pdf + b"\n\n\n",
+    "a hundred newlines appended": lambda pdf: pdf + b"\n" * 100,
     "another document appended": lambda pdf: pdf + pdfs.document([b"<</Type/Catalog/Pages 2 0 R>>", pdfs.PAGES]),
     "objects appended without a table": _without_table,
     "old end appended": _with_end_repeated,

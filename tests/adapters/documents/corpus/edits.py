@@ -10,7 +10,8 @@ from pyhanko.pdf_utils.writer import PageObject
 
 from adapters.documents.pdf.document import entry
 from tests.adapters.documents.corpus.forms import XMP
-from tests.adapters.documents.corpus.writing import Writer, field, names, page, updated
+from tests.adapters.documents.corpus.writing import Writer, field, names, page
+from tests.pdfs import updated
 
 
 def appearance(writer: Writer, drawing: bytes, box: tuple[int, int], resources: Any = None) -> Any:

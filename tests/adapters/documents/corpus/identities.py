@@ -1,7 +1,6 @@
 # mypy: disable-error-code="no-untyped-call"
 """The signers of the corpus. Their keys were generated once (`keys/`), are worthless, and sign nothing else."""
 
-import base64
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -52,9 +51,3 @@ def time_stamper() -> DummyTimeStamper:
     owner, store = signer("time"), SimpleCertificateStore()
     store.register_multiple([owner.certificate, signer("root").certificate])
     return DummyTimeStamper(owner.certificate, owner.key_info, store, fixed_dt=STAMPED_AT)
-
-
-def armored(kind: str, der: bytes) -> bytes:
-    body = base64.encodebytes(der).replace(b"\n", b"")
-    lines = b"\n".join(body[start : start + 64] for start in range(0, len(body), 64))
-    return b"-----BEGIN %b-----\n%b\n-----END %b-----\n" % (kind.encode(), lines, kind.encode())

@@ -62,10 +62,6 @@ class Row:
     def file_name(self) -> str:
         return re.sub("[^0-9A-Za-z]+", "-", self.name) + ".pdf"
 
-    @property
-    def expected_text(self) -> str:
-        return " or ".join(sorted(self.expected))
-
 
 @cache
 def rows() -> tuple[Row, ...]:

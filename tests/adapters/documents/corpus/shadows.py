@@ -14,7 +14,8 @@ from pyhanko.sign.fields import SigFieldSpec, append_signature_field
 from tests.adapters.documents.corpus import forms, layouts
 from tests.adapters.documents.corpus.edits import annotated, appearance, filled
 from tests.adapters.documents.corpus.signatures import signed
-from tests.adapters.documents.corpus.writing import Writer, appended, field, names, page, updated
+from tests.adapters.documents.corpus.writing import Writer, appended, field, names, page
+from tests.pdfs import updated
 
 _OVER_TEXT = (60, 690, 400, 740)
 _COVER = b"1 g 0 0 340 50 re f 0 g BT /Helv 12 Tf 12 30 Td (I owe you 900) Tj ET"

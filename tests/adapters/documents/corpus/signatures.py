@@ -21,7 +21,8 @@ from pyhanko.sign.validation import DocumentSecurityStore
 
 from tests.adapters.documents.corpus.clock import SIGNED_AT
 from tests.adapters.documents.corpus.identities import pyhanko_signer, signer, time_stamper
-from tests.adapters.documents.corpus.writing import Writer, field, updated, writer_of
+from tests.adapters.documents.corpus.writing import Writer, field
+from tests.pdfs import updated, writer_of
 
 _DIGITS = 8192
 _PADES = SigSeedSubFilter.PADES

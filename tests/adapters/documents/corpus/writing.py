@@ -2,8 +2,7 @@
 """Appends updates to a PDF: by pyHanko, and byte by byte where pyHanko would not write such an update."""
 
 import re
-from collections.abc import Callable, Mapping
-from io import BytesIO
+from collections.abc import Mapping
 from typing import Any
 
 from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject, NameObject, NumberObject
@@ -13,22 +12,6 @@ from adapters.documents.pdf.document import entry
 from tests.adapters.documents.corpus.layouts import end, put
 
 Writer = IncrementalPdfFileWriter
-
-
-def writer_of(pdf: bytes) -> Writer:
-    writer = IncrementalPdfFileWriter(BytesIO(pdf), strict=False)
-    if writer.prev.encrypted:
-        writer.encrypt("")
-    return writer
-
-
-def updated(pdf: bytes, update: Callable[[Writer], object]) -> bytes:
-    """Append what `update` changes, as an update."""
-    writer = writer_of(pdf)
-    update(writer)
-    output = BytesIO()
-    writer.write(output)
-    return output.getvalue()
 
 
 def field(writer: Writer, name: str) -> DictionaryObject:

@@ -1,19 +1,18 @@
 """Kept discrepancies are not lost to late writers or new databases."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
 
 from adapters.files.store import store
-from adapters.settings.settings import Settings, settings
+from adapters.settings.settings import settings
 from adapters.store import ocfl
 from adapters.store.objects import kept_discrepancies
 from models.discrepancies import HOLD_CODES, Discrepancy, DiscrepancyCode
 from models.errors import Transient
 from models.views.archives.payments import Explanation
 from services.payments import discrepancies, recorded
-from tests.conftest import make_tables
+from tests.conftest import Configure, make_tables
 from tests.installations import archived, finished, stored_discrepancies
 from tests.samples import sample_body
 
@@ -67,7 +66,7 @@ def test_store_holds_only_the_last_two_states() -> None:
     assert len(stored_discrepancies("process-1")["discrepancy_event"]) == 6
 
 
-def test_new_database_continues_the_numbers_of_the_lost_database(configure: Callable[..., Settings]) -> None:
+def test_new_database_continues_the_numbers_of_the_lost_database(configure: Configure) -> None:
     receipt_id = archived("process-1", sample_body("process-1"))
     found(HELD)
     explain("a long trip")

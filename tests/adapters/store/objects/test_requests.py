@@ -14,7 +14,7 @@ from adapters.store.objects.deliveries import delivery_path
 from adapters.store.objects.requests import StoredRequest, stored_request
 from adapters.store.ocfl import CUTS
 from models.errors import Conflict
-from tests.installations import archived
+from tests.installations import archived, request_of
 from tests.samples import sample_body
 
 
@@ -48,8 +48,7 @@ def test_any_flipped_bit_of_a_delivery_is_damage(delivery: str) -> None:
 
 
 def test_file_that_the_body_does_not_need_is_checked_against_its_digest(delivery: str) -> None:
-    request = stored_request("process-1", delivery)
-    assert request
+    request = request_of("process-1", delivery)
     assert request.is_whole()
     cuts = store().read_bytes(request.keys[CUTS])
     store().overwrite_bytes(cuts.replace(b"{", b"{ ", 1), request.keys[CUTS])

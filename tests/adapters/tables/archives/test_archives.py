@@ -26,14 +26,13 @@ from models.runs.receipt import VersionRow
 from models.views.archives.archives import ArchiveView
 from services.views import archive_view
 from tests.domain.payloads import read
+from tests.installations import archive_of
 from tests.records import NOON, archived, digest, document, loaded, registered
 from tests.samples import PDF, PNG
 
 
 def whole(reference: str = "r") -> ArchiveView:
-    found = archive_view.archive(reference, archive_view.WHOLE)
-    assert found
-    return found
+    return archive_of(reference, archive_view.WHOLE)
 
 
 def made_at(timestamp: str | None, **members: Any) -> dict[str, Any]:

@@ -13,9 +13,9 @@ from adapters.tables.messages import notifications
 from models.messages.event import Event, EventType
 from models.messages.notification import NotificationAttemptRow, NotificationRow, NotificationState
 from services.messages.events import event_row
-from services.views import archive_view
 from tests.conftest import LONGEST_S
-from tests.records import NOON, attempted, registered
+from tests.installations import archive_of
+from tests.records import NOON, all_of, attempted, registered
 
 PENDING, DELIVERED, DEAD = NotificationState.PENDING, NotificationState.DELIVERED, NotificationState.DEAD
 
@@ -72,15 +72,13 @@ def test_every_attempt_is_kept_and_the_last_sets_the_state() -> None:
     attempted("msg_1", 503)
     attempted("msg_1", 204)
 
-    with reading() as session:
-        attempts = session.exec(select(NotificationAttemptRow).order_by("attempt")).all()
+    attempts = all_of(select(NotificationAttemptRow).order_by("attempt"))
     assert [(each.attempt, each.status_code, each.error) for each in attempts] == [
         (1, None, "no answer"),
         (2, 503, None),
         (3, 204, None),
     ]
-    archive = archive_view.archive("r")
-    assert archive
+    archive = archive_of("r")
     assert [(each.state, each.attempts) for each in archive.notifications] == [("delivered", 3)]
 
 
@@ -95,8 +93,7 @@ def test_unknown_message_has_no_attempts() -> None:
     with pytest.raises(NoResultFound):
         attempted("unknown", 200)
 
-    with reading() as session:
-        assert session.exec(select(NotificationAttemptRow)).all() == []
+    assert all_of(select(NotificationAttemptRow)) == []
 
 
 def test_delivered_message_stays_delivered_after_a_slower_attempt() -> None:

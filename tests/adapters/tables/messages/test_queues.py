@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 from sqlmodel import select
 
-from adapters.database.transactions import reading, writing
+from adapters.database.transactions import writing
 from adapters.tables.messages import attempts, endpoints, notifications, queues
 from adapters.tables.messages.attempts import Made
 from domain.messages.attempts import MOST_ATTEMPTS, TRIED_FOR
@@ -26,7 +26,7 @@ from models.messages.notification import (
 from models.said import Said
 from services.messages.events import event_row, message_to
 from tests.conftest import LONGEST_S
-from tests.records import NOON
+from tests.records import NOON, all_of
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 DELIVERED, PENDING = NotificationState.DELIVERED, NotificationState.PENDING
@@ -62,13 +62,11 @@ def delivered(at: datetime, status_code: int | None, limit: int = 16, **made: ob
 
 
 def states() -> Counter[str]:
-    with reading() as session:
-        return Counter(session.exec(select(NotificationRow.state)))
+    return Counter(all_of(select(NotificationRow.state)))
 
 
 def attempts_made() -> Sequence[NotificationAttemptRow]:
-    with reading() as session:
-        return session.exec(select(NotificationAttemptRow)).all()
+    return all_of(select(NotificationAttemptRow))
 
 
 def test_outage_of_a_weekend_loses_nothing_and_ends_at_once_in_order() -> None:
@@ -161,10 +159,7 @@ def test_message_that_one_endpoint_never_takes_delays_no_other_message_and_dies(
     assert (dead.message_id, dead.skipped_why) == (poison, word(queues.EXPIRED))
     assert dead.attempts <= MOST_ATTEMPTS
     assert endpoints.get("erp").disabled_at is None
-    with reading() as session:
-        late = [
-            each.delivered_at - each.planned_at for each in session.exec(select(NotificationRow)) if each.delivered_at
-        ]
+    late = [each.delivered_at - each.planned_at for each in all_of(select(NotificationRow)) if each.delivered_at]
     assert max(late) <= 30 * MINUTE  # the queue is looked at every ten minutes, and the other message is older
 
 

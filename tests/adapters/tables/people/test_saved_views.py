@@ -5,10 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlmodel import select
 
-from adapters.database.transactions import reading
 from adapters.tables.people import saved_views
 from models.people import SavedViewRow
-from tests.records import NOON
+from tests.records import NOON, all_of
 
 PEOPLE = ["dana", "noa", "omer", "tal"]
 
@@ -36,8 +35,7 @@ def test_of_views_that_replace_each_other_at_once_one_is_shown(is_there_before: 
     with ThreadPoolExecutor(len(PEOPLE)) as threads:
         kept = list(threads.map(lambda by: saved_views.save(view("failed", by), replace=True), PEOPLE))
 
-    with reading() as session:
-        rows = session.exec(select(SavedViewRow)).all()
+    rows = all_of(select(SavedViewRow))
     assert [each.ended_at for each in rows].count(None) == 1
     assert any(kept)
     assert {each.saved_by for each in rows} - {"first"} == {

@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 
 from sqlmodel import select
 
-from adapters.database.transactions import reading
 from adapters.tables.runs import imports, receipts, runs, waiting
 from adapters.tables.runs.imports import ImportAttempt
 from models.archive.archive import State
@@ -13,8 +12,8 @@ from models.runs.cause import Cause
 from models.runs.receipt import Delivery
 from models.runs.run import RunRow, RunState
 from models.said import verbatim
-from services.views import archive_view
-from tests.records import run_row
+from tests.installations import archive_of
+from tests.records import all_of, run_row
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 FIRST = ImportAttempt("import-1", 1)
@@ -27,8 +26,7 @@ A, B, C = (each.receipt_id for each in DELIVERIES)
 
 
 def states_of_runs() -> dict[str, tuple[str, str | None]]:
-    with reading() as session:
-        return {each.receipt_id: (each.state, each.failed_task) for each in session.exec(select(RunRow))}
+    return {each.receipt_id: (each.state, each.failed_task) for each in all_of(select(RunRow))}
 
 
 def test_one_flow_run_has_a_run_of_each_receipt() -> None:
@@ -47,8 +45,7 @@ def test_failure_has_its_cause_in_the_history() -> None:
 
     imports.give_up({B: DAMAGED}, FIRST, RunState.FAILED, NOON)
 
-    archive = archive_view.archive("r-b")
-    assert archive
+    archive = archive_of("r-b")
     [cause] = [each.cause for each in archive.runs]
     assert cause
     assert (cause.code, cause.task, cause.sentence) == (DAMAGED.code, DAMAGED.task, DAMAGED.sentence)
@@ -59,8 +56,7 @@ def test_archive_that_waits_for_its_import_says_why_and_stays_with_the_import() 
 
     imports.wait({B: DAMAGED}, FIRST, NOON)
 
-    archive = archive_view.archive("r-b")
-    assert archive
+    archive = archive_of("r-b")
     assert (archive.state, archive.cause and archive.cause.code) == ("processing", DAMAGED.code)
     assert [each.state for each in archive.runs] == ["AwaitingRetry"]
     assert imports.known([B], "import-1")[B].delivery == DELIVERIES[1]

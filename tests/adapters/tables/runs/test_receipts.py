@@ -12,16 +12,14 @@ from models.archive.archive import State
 from models.runs.receipt import Delivery, Outcome
 from models.runs.run import RunState
 from models.views.archives.archives import ArchiveView
-from services.views import archive_view
+from tests.installations import archive_of
 from tests.records import NOON, delivery, digest, registered, run_row
 
 LATER = NOON + timedelta(hours=1)
 
 
 def archive(reference: str = "r") -> ArchiveView:
-    found = archive_view.archive(reference)
-    assert found
-    return found
+    return archive_of(reference)
 
 
 def at_once(*calls: Callable[[], object]) -> None:

@@ -15,7 +15,8 @@ from models.runs.run import RunState
 from models.said import verbatim
 from models.store.condition import DerivedCode
 from models.views.archives.archives import ArchiveQuery, RunView
-from services.views import archive_list, archive_view
+from services.views import archive_list
+from tests.installations import archive_of
 from tests.records import NOON, delivery, registered, run_row
 
 
@@ -29,8 +30,7 @@ def begun(flow_run_id: str = "run-1", attempt: int = 1, at: float = 0) -> None:
 
 def recorded() -> list[RunView]:
     registered()
-    archive = archive_view.archive("r")
-    assert archive
+    archive = archive_of("r")
     return archive.runs
 
 
@@ -122,8 +122,7 @@ def _waits(attempt: int, at: float) -> None:
 def test_waiting_run_leaves_its_archive_processing_with_a_cause() -> None:
     _waits(1, 5)
 
-    archive = archive_view.archive("r")
-    assert archive
+    archive = archive_of("r")
     assert archive.cause
     assert (archive.state, archive.cause.code, archive.cause.since) == ("processing", "STORE_AWAY", later(5))
     assert [each.state for each in archive.runs] == ["AwaitingRetry"]
@@ -138,33 +137,25 @@ def test_run_that_waits_again_has_waited_since_its_first_attempt() -> None:
     assert waits() == [("ClamAV", 1, later(5))]
 
 
-@pytest.mark.parametrize("state", [RunState.COMPLETED, RunState.FAILED])
-def test_run_that_ends_waits_no_longer(state: RunState) -> None:
+@pytest.mark.parametrize(
+    ("flow_run_id", "attempt", "ended", "receipt", "waits"),
+    [
+        ("run-1", 2, RunState.COMPLETED, State.COMPLETED, 0),
+        ("run-1", 2, RunState.FAILED, State.FAILED, 0),
+        ("run-1", 2, RunState.CRASHED, State.RECEIVED, 1),  # it goes on
+        ("run-1", 2, RunState.CRASHED, State.FAILED, 0),
+        ("run-2", 1, RunState.COMPLETED, State.COMPLETED, 0),  # Prefect has forgotten the first run
+    ],
+)
+def test_run_waits_until_it_or_the_next_run_of_its_receipt_ends(
+    flow_run_id: str, attempt: int, ended: RunState, receipt: State, waits: int
+) -> None:
     _waits(1, 5)
-    begun(attempt=2, at=20)
+    begun(flow_run_id, attempt, at=20)
 
-    runs.end("run-1", 2, state, State(state.lower()), later(30))
-
-    assert open_numbers(DerivedCode.SYSTEM_AWAY) == {}
-
-
-@pytest.mark.parametrize(("receipt", "waits"), [(State.RECEIVED, 1), (State.FAILED, 0)])
-def test_run_that_crashed_waits_only_if_it_goes_on(receipt: State, waits: int) -> None:
-    _waits(1, 5)
-    begun(attempt=2, at=20)
-
-    runs.end("run-1", 2, RunState.CRASHED, receipt, later(30))
+    runs.end(flow_run_id, attempt, ended, receipt, later(30))
 
     assert len(open_numbers(DerivedCode.SYSTEM_AWAY)) == waits
-
-
-def test_next_run_of_a_receipt_ends_the_wait_of_a_run_that_prefect_forgot() -> None:
-    _waits(1, 5)
-    begun("run-2", at=20)
-
-    runs.end("run-2", 1, RunState.COMPLETED, State.COMPLETED, later(30))
-
-    assert open_numbers(DerivedCode.SYSTEM_AWAY) == {}
 
 
 def test_run_that_a_person_cancels_while_it_waits_is_cancelled_in_the_history() -> None:

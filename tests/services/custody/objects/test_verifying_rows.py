@@ -1,6 +1,5 @@
 """Verification finds rows that say otherwise than the store, and what an insider who knows the formats rewrites."""
 
-import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -13,20 +12,21 @@ import pytest
 from sqlmodel import SQLModel
 
 from adapters.database.transactions import writing
-from adapters.files.store import store
 from adapters.inbox import inbox
 from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl
-from adapters.tables.runs import receipts
 from models.store.fixity import Fault
 from services.custody.verifying import object_of, stored_objects, verify_beside, verify_object, verify_objects
 from services.processing.loading import load
 from services.processing.persisting import persist
 from services.receipts import stored_archive
+from tests.conftest import Configure
 from tests.flows.conftest import received
 from tests.flows.databases import in_new_database
+from tests.insider.objects import opened
+from tests.insider.stores import place_of
 from tests.installations import archived
-from tests.samples import sample_body
+from tests.samples import PNG, sample_body
 
 REFERENCE = "process-1"
 
@@ -119,7 +119,7 @@ def test_rows_that_one_side_lacks_and_an_older_current_version_are_found(receipt
 
 
 def test_after_another_time_zone_a_run_ends_the_findings_and_no_older_version_becomes_current_unseen(
-    sqlite_installation: Settings, configure: Callable[..., Settings]
+    sqlite_installation: Settings, configure: Configure
 ) -> None:
     bodies = [sample_body(), json.dumps(json.loads(sample_body()), indent=1).encode(), sample_body(signatures=[])]
     first, _, last = [archived(REFERENCE, body) for body in bodies]
@@ -142,7 +142,7 @@ def test_after_another_time_zone_a_run_ends_the_findings_and_no_older_version_be
     "terms", [{"timezone": "Asia/Jerusalem"}, {"amount_unit": "major"}, {"payment_types": "x=held"}]
 )
 def test_rows_that_were_read_on_other_terms_are_stale_and_what_was_rewritten_among_them_differs(
-    sqlite_installation: Settings, configure: Callable[..., Settings], terms: dict[str, str]
+    sqlite_installation: Settings, configure: Configure, terms: dict[str, str]
 ) -> None:
     archived(REFERENCE, sample_body(REFERENCE))
     archived("process-2", sample_body("process-2"))
@@ -181,43 +181,15 @@ def test_a_run_that_is_at_work_or_has_failed_causes_no_finding(receipt_ids: list
     assert list(inbox.deliveries())
 
 
-def content_of(path: str) -> str:
-    """Return the digest of a content of the first version by its logical path."""
-    found = ocfl.inventory(REFERENCE)
-    assert found
-    return next(sha256 for name, sha256 in found.versions[0].state.items() if name.startswith(path))
-
-
-def rewrite_content(path: str, change: Callable[[bytes], bytes]) -> None:
+def rewrite_content(name: str, change: Callable[[bytes], bytes]) -> None:
     """Change a content as an insider does who knows the format: its names, inventories and sidecars agree with it."""
-    key, before = ocfl.object_key(REFERENCE), content_of(path)
-    found = ocfl.inventory(REFERENCE)
-    assert found
-    data = change(store().read_bytes(f"{key}/{found.manifest[before]}"))
-    after = hashlib.sha256(data).hexdigest()
-    store().overwrite_bytes(data, f"{key}/{found.manifest[before].replace(before, after)}")
-    if before in found.manifest[before]:
-        store().remove(f"{key}/{found.manifest[before]}")
-    rewrite_inventories(lambda text: text.replace(before.encode(), after.encode()))
-    if path == "files/":
-        rewrite_content("cuts.json", lambda text: text.replace(before.encode(), after.encode()))
-
-
-def rewrite_inventories(change: Callable[[bytes], bytes]) -> None:
-    key, found = ocfl.object_key(REFERENCE), ocfl.inventory(REFERENCE)
-    assert found
-    for folder in ("", *(f"v{number}/" for number in range(1, found.head + 1))):
-        text = change(store().read_bytes(f"{key}/{folder}inventory.json"))
-        for name, data in (("inventory.json", text), ("inventory.json.sha256", ocfl.sidecar(text))):
-            store().overwrite_bytes(data, f"{key}/{folder}{name}")
-    text = ocfl.inventory(REFERENCE).to_json()  # type: ignore[union-attr]  # digests are sorted
-    for folder in ("", f"v{found.head}/"):
-        store().overwrite_bytes(text, f"{key}/{folder}inventory.json")
-        store().overwrite_bytes(ocfl.sidecar(text), f"{key}/{folder}inventory.json.sha256")
-    for number in range(1, found.head):
-        text = ocfl.inventory(REFERENCE).as_of(number).to_json()  # type: ignore[union-attr]
-        store().overwrite_bytes(text, f"{key}/v{number}/inventory.json")
-        store().overwrite_bytes(ocfl.sidecar(text), f"{key}/v{number}/inventory.json.sha256")
+    its = opened(place_of(REFERENCE))
+    if name == "files/":
+        before = its.files(PNG)[0]
+        after = its.replace_file(before, change(its.contents[before]))
+        name, change = "cuts.json", lambda text: text.replace(before.encode(), after.encode())
+    its.replace_content(1, name, change)
+    its.write()
 
 
 @pytest.mark.parametrize(
@@ -243,10 +215,10 @@ def test_contents_rewritten_with_inventories_and_sidecars_contradict_the_receipt
 
 @pytest.mark.usefixtures("sqlite_installation")
 def test_version_with_another_time_than_its_receipt_is_damaged() -> None:
-    receipt_id = archived(REFERENCE, sample_body(), datetime(2026, 3, 1, 12, tzinfo=UTC))
-    assert receipts.get(receipt_id).received_at.year == 2026
-
-    rewrite_inventories(lambda text: text.replace(b"2026-03-01T12", b"2026-03-01T11"))
+    archived(REFERENCE, sample_body(), datetime(2026, 3, 1, 12, tzinfo=UTC))
+    its = opened(place_of(REFERENCE))
+    its.change(1, created_at=datetime(2026, 3, 1, 11, tzinfo=UTC))
+    its.write()
 
     assert verify_object(object_of(REFERENCE), is_quick=True).findings == ()
     assert findings() == [(Fault.DAMAGED, "v1/inventory.json", "another time")]
