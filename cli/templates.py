@@ -10,7 +10,6 @@ import typer
 from cli.person import person
 from cli.results import print_found, say
 from cli.terminal import Csv, Folds, Json, Wide, console, print_fitted, print_table, time_text
-from models.errors import Refused
 from models.templates import TemplateWords
 from models.views.templates import TemplateExport, Templates, TemplateView
 from services import templates
@@ -54,7 +53,7 @@ def list_templates(*, wide: Wide = False, as_csv: Csv = False, as_json: Json = F
 @app.command()
 def show(template: Id, *, as_json: Json = False) -> None:
     """Show what was learned of a template, and what people say about it."""
-    print_found(_view(template), print_template, as_json=as_json)
+    print_found(templates.view(template), print_template, as_json=as_json)
 
 
 @app.command()
@@ -76,7 +75,7 @@ def name(
     given = {language: text or None for language, text in (("en", en), ("he", he)) if text is not None}
     named["name"] = named.get("name", {}) | given
     _name({template: words})
-    print_found(_view(template), print_template, as_json=as_json)
+    print_found(templates.view(template), print_template, as_json=as_json)
 
 
 @app.command()
@@ -101,18 +100,9 @@ def import_templates(file: Annotated[Path, typer.Argument(help="A file of `cella
     typer.echo(f"{len(found.templates)} templates are named")
 
 
-def _view(template: str) -> TemplateView:
-    try:
-        return templates.view(template)
-    except Refused as refused:
-        raise typer.BadParameter(refused.detail) from refused
-
-
 def _name(given: Mapping[str, object]) -> None:
     try:
         words = {id_: TemplateWords.model_validate(each) for id_, each in given.items()}
-        templates.name(words, person(), datetime.now(UTC))
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
-    except Refused as refused:
-        raise typer.BadParameter(refused.detail) from refused
+    templates.name(words, person(), datetime.now(UTC))

@@ -46,7 +46,7 @@ def title_payment(payments: Iterable[Mapping[str, Any]]) -> TitlePayment | None:
         return _BY_IMPORTANCE.index(payment["standing"]), amount is None, -(amount or 0), payment["currency"] or ""
 
     best = min(payments, key=_place, default=None)
-    return best and TitlePayment(**{name: best[name] for name in TitlePayment.model_fields})
+    return TitlePayment.model_validate({**best}) if best else None
 
 
 def title_parts(title: TitleView, language: Language = "en", texts: NullTranslations = ENGLISH) -> list[str]:

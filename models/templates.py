@@ -1,6 +1,7 @@
 """Templates: the forms of Cellosign by which archives are made, and what people say about them."""
 
 import hashlib
+import re
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -95,6 +96,11 @@ class TemplateRow(SQLModel, table=True):
 def key_of(template_id: str) -> str:
     """Return under which key a template is kept."""
     return hashlib.sha256(template_id.encode()).hexdigest()
+
+
+def is_part(text: str) -> bool:
+    """Return whether a field or a label can be named: its id or key is one line of at most 300 characters."""
+    return re.fullmatch(f"(field|label):{_LINE}{{1,300}}", text) is not None
 
 
 def name_in(part: PartId) -> str:

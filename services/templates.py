@@ -1,12 +1,13 @@
 """Lists templates, learns what they are, and keeps what people say about them, in database and store."""
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import sqlmodel
-from sqlalchemy import select
+from sqlalchemy import null, select
 from sqlmodel import Session, SQLModel, col, func
 
 from adapters.database.transactions import reading, streamed, writing
@@ -19,7 +20,7 @@ from models.archive.content import FileRow, Role
 from models.archive.session import LabelRow, SessionRow
 from models.errors import Refused
 from models.search import MOST_FACETS
-from models.templates import Names, PartId, Template, TemplateName, TemplateRow, TemplateWords
+from models.templates import Names, PartId, Template, TemplateName, TemplateRow, TemplateWords, is_part, key_of
 from models.titles import TitleView
 from models.views.templates import PartView, Templates, TemplateSummary, TemplateView
 from services import derived
@@ -74,8 +75,8 @@ def listed() -> Templates:
     with reading() as session:
         words = said.held(session).words
         counted = session.connection().execute(_counted().limit(_MOST_LISTED)).all()
-    found = {row[0]: _summary(*row, words=words) for row in counted}
-    others = (_summary(id_, 0, None, None, words=words) for id_ in sorted(words) if id_ not in found)
+    found = {row[0]: _summary(words, *row) for row in counted}
+    others = (_summary(words, id_) for id_ in sorted(words) if id_ not in found)
     return Templates(items=[*found.values(), *others])
 
 
@@ -87,24 +88,25 @@ def view(template_id: str) -> TemplateView:
         Transient: the database does not answer.
     """
     with reading() as session:
-        row = session.connection().execute(select(_ROW).where(_ROW.c.id == template_id)).mappings().first()
+        row = session.get(TemplateRow, key_of(template_id))
         counted = session.connection().execute(_counted().where(col(ArchiveRow.template_id) == template_id)).first()
         if row is None and counted is None:
-            raise Refused("UNKNOWN_TEMPLATE", "no archive has this template, and nobody has named it", status=404)
-        words = TemplateWords.model_validate(row["words"] if row else {})
+            detail = "no archive has this template, and nobody named it; `cellar templates list` names the templates"
+            raise Refused("UNKNOWN_TEMPLATE", detail, status=404)
+        words = TemplateWords.model_validate(row.words if row else {})
         references = said.newest_of(session, template_id)
         file_name = usual_file(_signed_files(session, references))
         parts = _parts(session, references, words)
     filled = {id(each) for each in sorted(parts, key=lambda each: -each.filled)[:_MOST_PARTS]}
-    summary = _summary(*(counted or (template_id, 0, None, None)), words={template_id: words} if row else {})
+    summary = _summary({template_id: words} if row else {}, *(counted or (template_id,)))
     return TemplateView(
         **summary.model_dump(),
         learned_from=len(references),
         file_name=file_name,
         parts=[each for each in parts if id(each) in filled],
         words=words,
-        changed_at=row and row["changed_at"],
-        changed_by=row and row["changed_by"],
+        changed_at=row and row.changed_at,
+        changed_by=row and row.changed_by,
     )
 
 
@@ -159,9 +161,6 @@ def restore_templates(on_damaged: Callable[[str, str], None]) -> int:
     return len(found)
 
 
-_ROW = SQLModel.metadata.tables[str(TemplateRow.__tablename__)]
-
-
 def _counted() -> Any:
     """Return a query of templates with the number of their archives, and the times of the first and the last."""
     its, at = col(ArchiveRow.template_id), col(ArchiveRow.received_at)
@@ -170,7 +169,11 @@ def _counted() -> Any:
 
 
 def _summary(
-    id_: str, archives: int, first_at: datetime | None, last_at: datetime | None, words: Mapping[str, TemplateWords]
+    words: Mapping[str, TemplateWords],
+    id_: str,
+    archives: int = 0,
+    first_at: datetime | None = None,
+    last_at: datetime | None = None,
 ) -> TemplateSummary:
     is_named = id_ in words and words[id_].name != Names()
     return TemplateSummary(
@@ -184,17 +187,14 @@ def _names(template_id: str | None) -> Names:
 
 
 def _signed_files(session: Session, references: Sequence[str]) -> list[SignedFile]:
-    its, people = FileRow.__table__.c, dict[str, set[str]]()  # type: ignore[attr-defined]  # SQLModel adds it
-    asked = select(col(SessionRow.reference), col(SessionRow.recipient_name)).where(
-        col(SessionRow.reference).in_(references), col(SessionRow.recipient_name).is_not(None)
-    )
-    for reference, each in session.connection().execute(asked.limit(_MOST_ROWS)):
-        people.setdefault(reference, set()).add(each)
-    named = select(its.reference, its.filename).where(
-        its.reference.in_(references), its.role == Role.SIGNED_DOCUMENT, its.filename.is_not(None)
-    )
-    found = session.connection().execute(named.limit(_MOST_ROWS))
-    return [SignedFile(filename, tuple(sorted(people.get(reference, ())))) for reference, filename in found]
+    its, of_session, people = _columns(FileRow), _columns(SessionRow), defaultdict[str, set[str]](set)
+    named = select(of_session.reference, of_session.recipient_name).where(of_session.reference.in_(references))
+    for reference, each in session.connection().execute(named.where(of_session.recipient_name.is_not(None))):
+        people[reference].add(each)
+    is_named = its.role == Role.SIGNED_DOCUMENT, its.filename.is_not(None)
+    asked = select(its.reference, its.filename).where(its.reference.in_(references), *is_named)
+    found = session.connection().execute(asked.limit(_MOST_ROWS))
+    return [SignedFile(filename, tuple(sorted(people[reference]))) for reference, filename in found]
 
 
 def _parts(session: Session, references: Sequence[str], words: TemplateWords) -> list[PartView]:
@@ -202,11 +202,15 @@ def _parts(session: Session, references: Sequence[str], words: TemplateWords) ->
 
 
 def _found(session: Session, references: Sequence[str]) -> Iterator[tuple[str, PartId, str | None, Any]]:
-    for kind, table, names in (("label", LabelRow, ("key", "value")), ("field", FormFieldRow, ("id", "type", "value"))):
-        its = SQLModel.metadata.tables[str(table.__tablename__)].c
-        asked = select(its.reference, *(its[each] for each in names)).where(
-            its.reference.in_(references), its.position < MOST_FACETS
-        )
-        for reference, name_, *type_, value in streamed(session, asked.order_by(its.position).limit(_MOST_ROWS)):
-            if name_ and len(name_) <= 300 and name_.isprintable():
-                yield reference, f"{kind}:{name_}", next(iter(type_), None), value
+    its, field = _columns(LabelRow), _columns(FormFieldRow)
+    labels = select(its.reference, its.key, null(), its.value)
+    fields = select(field.reference, field.id, field.type, field.value)
+    for kind, asked, columns in (("label", labels, its), ("field", fields, field)):
+        theirs = asked.where(columns.reference.in_(references), columns.position < MOST_FACETS)
+        for reference, id_, type_, value in streamed(session, theirs.order_by(columns.position).limit(_MOST_ROWS)):
+            if id_ and is_part(part := f"{kind}:{id_}"):
+                yield reference, part, type_, value
+
+
+def _columns(table: type[SQLModel]) -> Any:
+    return SQLModel.metadata.tables[str(table.__tablename__)].c

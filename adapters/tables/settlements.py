@@ -122,7 +122,7 @@ def payments_by_standing(session: Session, references: Sequence[str]) -> dict[st
     largest = select(*of_each, func.max(its.amount_minor).label("amount_minor")).group_by(*of_each)
     found: dict[str, list[Mapping[str, Any]]] = {each: [] for each in references}
     for row in session.connection().execute(largest):
-        found[row.reference].append(row._mapping)
+        found[row.reference].append(row._asdict())
     return found
 
 

@@ -184,6 +184,7 @@ ANSWERS: Mapping[str, Meaning] = {
     "UNKNOWN_MESSAGE": Meaning("There is no such message.", _LOAD_AGAIN, says_all=True),
     "UNKNOWN_PATH": Meaning("There is no such page.", says_all=True),
     "UNKNOWN_RECEIPT": Meaning("No delivery has this receipt.", _LOAD_AGAIN, says_all=True),
+    "UNKNOWN_TEMPLATE": Meaning("No archive has this template, and nobody named it.", _LOAD_AGAIN, says_all=True),
     "UNKNOWN_VERSION": Meaning("The archive has no such version.", "See the versions on its page."),
     "WRONG_METHOD": Meaning("This address takes a form of one of the console's pages.", says_all=True),
     "WRONG_STATE": Meaning("The state has changed since, and does not allow this action.", "Load the page again."),

@@ -64,10 +64,10 @@ def _summaries(ids: list[int]) -> Any:
     """Select archives with the numbers of their files, warnings and discrepancies that are not closed; and titles."""
     warnings = sum((case((each, 1), else_=0) for each in OF_DELIVERIES.values()), _count(WarningRow))
     entry_id = col(SearchEntryRow.id)
-    counted = (_count(FileRow), warnings, _count(DiscrepancyRow, _NOT_CLOSED))
-    found = select(ArchiveRow, *counted, col(SearchEntryRow.title))
+    found = select(ArchiveRow, _count(FileRow), warnings, _count(DiscrepancyRow, _NOT_CLOSED))
     joined = found.join(SearchEntryRow, col(SearchEntryRow.reference) == col(ArchiveRow.reference))
-    return joined.where(entry_id.in_(ids)).order_by(entry_id.desc())
+    titled = joined.add_columns(col(SearchEntryRow.title))
+    return titled.where(entry_id.in_(ids)).order_by(entry_id.desc())
 
 
 def _count(table: type[SQLModel], *conditions: Any) -> Any:

@@ -38,6 +38,7 @@ UNKNOWN = {
     "UNKNOWN_MESSAGE": ("endpoints", "messages", "--id", "nosuch"),
     "UNKNOWN_RECEIPT": ("quarantine", "show", "nosuch"),
     "UNKNOWN_REFERENCE": ("show", "nosuch"),
+    "UNKNOWN_TEMPLATE": ("templates", "show", "nosuch"),
 }
 """Commands that name what is not there. The error names the command that lists what is."""
 DONE_DIFFERENTLY = {

@@ -41,7 +41,6 @@ def test_name_is_listed_shown_exported_and_imported(cellar: Cellar, tmp_path: Pa
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("show", "unknown"),
         ("name", "unknown"),
         ("name", "unknown", "--en", "W" * 101),
         ("name", "unknown", "--part", "colour:red", "--en", "Red"),

@@ -44,7 +44,7 @@ def payment(standing: str, amount_minor: int | None = None, currency: str | None
         (ROWS, CHOSEN, "he", "Noa Levi · הסכם הלוואה · Haifa · true · ₪60,000 חויב"),
         (ROWS, TemplateWords(title=["payment"]), "en", "₪60,000 charged"),
         (ROWS, TemplateWords(title=[]), "en", ""),
-        (ROWS | {SessionRow: []}, TemplateWords(title=["person"]), "en", "somebody else"),
+        ({**ROWS, SessionRow: []}, TemplateWords(title=["person"]), "en", "somebody else"),
         (None, CHOSEN, "en", "Loan agreement"),
         ({}, CHOSEN, "en", "Loan agreement"),
     ],

@@ -85,6 +85,7 @@ class Endpoint:
     def __init__(self, server: HTTPServer) -> None:
         self.down = {AWAY, FOR_RETRY, FOR_RETRY_IN_UI}
         self.confirmed: list[str] = []
+        self.messages: list[bytes] = []
         self.of_partners: list[tuple[str, str]] = []
         self.url = server.url_for("/hook")
         server.expect_request("/hook", method="POST").respond_with_handler(self._confirm)
@@ -97,6 +98,7 @@ class Endpoint:
         self.down.remove(partner)
 
     def _confirm(self, request: Request) -> Response:
+        self.messages.append(request.data)
         reference = json.loads(request.data)["data"].get("reference")
         if reference:
             self.confirmed.append(reference)

@@ -19,7 +19,9 @@ from adapters.tables.runs import receipts
 from flows.process_archive import process_archive
 from models.errors import Refused
 from models.runs.run import Trigger
+from models.templates import Names, TemplateWords
 from models.views.archives.payments import Explanation
+from services import templates
 from services.custody.rebuilding import Rebuilt, check_empty, rebuild
 from services.custody.verifying import missing, object_of, stored_objects
 from services.payments import discrepancies, recorded
@@ -78,6 +80,8 @@ def explain_one(reference: str | None) -> None:
 @pytest.mark.usefixtures("kinds")
 def test_rebuilt_database_equals_the_lost_database_row_for_row(configure: Configure) -> None:
     long_ago = datetime(2026, 1, 1, tzinfo=UTC)
+    words = TemplateWords(name=Names(en="Lease"), title=["person", "label:CUSTOMER_TAG"], facets=["label:CUSTOMER_TAG"])
+    templates.name({"9fa70d4ccea84262b1ed2308a07a3fb4": words}, "a person", long_ago)
     run("process-1", body_at("2026-03-01T00:00:00Z"), long_ago)
     run("process-1", body_at("2026-05-01T00:00:00Z", data=[]), long_ago + timedelta(days=1))
     run("process-1", body_at("2026-05-02T00:00:00Z", data=[]), long_ago + timedelta(days=2))
@@ -95,10 +99,11 @@ def test_rebuilt_database_equals_the_lost_database_row_for_row(configure: Config
     again = received("process-2", sample_body("process-2", payments=[{"transaction_id": "1", "amount": "x"}]))
     asyncio.run(trigger(again, Trigger.WEBHOOK))
     before = rows()
+    del before["derived"]  # a filling in that was begun, and found nothing to do
     assert {name for name, found in before.items() if not found} == {
         *("damaged_report", "refused", "waiting", "batch", "batch_item"),
         *("session_event", "missing_process", "notice", "letter"),
-        *("derived", "condition", "stored_object"),
+        *("condition", "stored_object"),
     }
     assert list(inbox.deliveries()) == []
     shutil.rmtree(settings().inbox_location)
