@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from adapters.inbox import inbox
 from adapters.observation.metrics import DELIVERIES, REFUSED_DELIVERIES, SOURCE_DELIVERIES, begin_source
 from api import metrics
-from api.authorization import API_TOKEN, SENDERS_SECRET, UNAUTHORIZED
+from api.authorization import API_TOKEN, SENDERS_SECRET, TOO_MANY_WRONG_TOKENS, UNAUTHORIZED, Unauthorized
 from api.errors import CLIENTS_FAILURES, READERS_FAILURES, UNEXPECTED, challenge, failures
 from api.gate import WEBHOOKS, Gate
 from api.json import (
@@ -44,7 +44,6 @@ from api.receiver.journal import Journal
 from api.receiver.processes import Processes
 from api.receiver.refusing import Refusing
 from api.receiver.senders import STATES, Senders
-from api.unauthorized import TOO_MANY_WRONG_TOKENS, Unauthorized
 from models.errors import Conflict, Refused, Transient
 from models.runs.receipt import DEFAULT_SOURCE
 from models.said import Said, in_english, verbatim

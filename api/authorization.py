@@ -1,15 +1,47 @@
-"""Checks the secrets of senders and the tokens of readers."""
+"""Checks secrets of senders and tokens of readers, counts and logs requests without them, and limits wrong tokens.
 
+A flood must not fill the disk. Nobody locks out anybody: a right token is let in wherever it comes from, and so is a
+person who is signed in. A request without a token counts nothing. An address that has sent too many wrong tokens learns
+only when to come back. An address is an IPv4 address, or a /64 of IPv6; `api/receiver/admission.py` says how it is
+known.
+"""
+
+import asyncio
 import base64
 import hmac
+import math
+import time
+from collections import Counter
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from ipaddress import IPv6Address, ip_address
 from typing import Any
 
+import structlog
 from fastapi.security import HTTPBearer
+from limits import parse_many
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter
 from starlette.datastructures import Headers
 
+from adapters.observation.metrics import UNAUTHORISED_REQUESTS
 from adapters.settings.settings import settings
-from models.errors import Code, Refused
+from adapters.tables.people import logins
+from models.errors import Code, Refused, Transient
+
+log = structlog.get_logger()
+
+TOO_MANY_WRONG_TOKENS = "TOO_MANY_WRONG_TOKENS"
+_LIMITS = parse_many("200/day; 60/hour; 20/minute")
+"""How many wrong tokens of an address are answered as such. Going on costs ever longer pauses."""
+_MOST_COUNTS = 3000
+_EXCHANGE_S = 1.0
+_THREAD = ThreadPoolExecutor(1, thread_name_prefix="wrong-tokens")  # a hanging database holds no thread of asyncio
+_WINDOW_S = 60.0
+_MOST_CLIENTS = 50
+_FURTHER = "further addresses"
 
 UNAUTHORIZED: Code = "UNAUTHORIZED"
 _ONE = "One of `CELLAR_WEBHOOK_SECRETS`, or of the secrets of the source that the URL names"
@@ -84,3 +116,89 @@ def _is_one_of(presented: Iterable[str], secrets: Iterable[str]) -> bool:
     """Compare all pairs, each in constant time, so that the time reveals nothing."""
     pairs = [(each.encode(), secret.encode()) for each in presented for secret in secrets if each]
     return sum(hmac.compare_digest(each, secret) for each, secret in pairs) > 0
+
+
+@dataclass(slots=True)
+class Unauthorized:
+    """The requests of this process that were refused for their secret or token, by client since the last summary.
+
+    Logs the first request of a client in a minute, and after the minute how many came. Clients beyond the fiftieth
+    share one summary.
+    """
+
+    _by_client: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _end: asyncio.TimerHandle | None = None
+    _counts: MemoryStorage = field(default_factory=MemoryStorage)
+    _new: Counter[str] = field(default_factory=Counter)
+    """Wrong tokens that the other receivers do not know of yet, by their key in `_counts`."""
+    _exchanging: asyncio.Task[None] | None = None
+
+    def count(self, address: str, door: str) -> None:
+        """Count a request from the address to a door: `webhook`, `api` or `console`. Runs in the event loop."""
+        UNAUTHORISED_REQUESTS.labels(door).inc()
+        client = (address, door)
+        if client not in self._by_client and len(self._by_client) >= _MOST_CLIENTS:
+            client = (_FURTHER, door)
+        elif client not in self._by_client:
+            log.warning("a request without a valid secret or token is refused", client=address, door=door, status=401)
+        self._by_client[client] += 1
+        if self._end is None:
+            self._end = asyncio.get_running_loop().call_later(_WINDOW_S, self.summarise)
+
+    def summarise(self) -> None:
+        """Log how many requests came since the last summary, for each client with more than one, and begin anew."""
+        message = "requests without a valid secret or token were refused"
+        for (address, door), requests in self._by_client.items():
+            if requests > 1 or address == _FURTHER:
+                log.warning(message, client=address, door=door, status=401, requests=requests, within_s=_WINDOW_S)
+        self._by_client.clear()
+        if self._end:
+            self._end.cancel()
+            self._end = None
+
+    def wrong_token(self, address: str) -> int:
+        """Count a wrong token of an address. Return for how many seconds it has come too often, 0 if it has not.
+
+        What comes too often is not counted: a flood costs no query, and makes no pause longer than its span of time.
+        """
+        limiter, network = FixedWindowRateLimiter(self._counts), network_of(address)
+        if len(self._counts.storage) >= _MOST_COUNTS:
+            network = _FURTHER
+        for each in _LIMITS:
+            if not limiter.test(each, network):
+                return math.ceil(limiter.get_window_stats(each, network).reset_time - time.time())
+        for each in _LIMITS:
+            limiter.hit(each, network)
+            self._new[each.key_for(network)] += 1
+        if self._exchanging is None:
+            self._exchanging = asyncio.create_task(self._exchange())
+        return 0
+
+    async def _exchange(self) -> None:
+        """Tell the other receivers of the wrong tokens of a second, and learn of theirs: all share the database."""
+        await asyncio.sleep(_EXCHANGE_S)
+        new, self._new, self._exchanging = self._new, Counter(), None
+        ends_s = self._counts.expirations
+        added = {key: (new[key], datetime.fromtimestamp(ends_s[key], UTC)) for key in new if key in ends_s}
+        try:
+            work = asyncio.get_running_loop().run_in_executor(
+                _THREAD, logins.add_wrong_tokens, added, datetime.now(UTC)
+            )
+            totals = await work
+        except Transient:  # this receiver counts alone until the next wrong token
+            self._new += new
+            return
+        for key, (number, ends_at) in totals.items():
+            self._counts.storage[key] = number + self._new[key]
+            self._counts.expirations[key] = ends_at.timestamp()
+
+
+def network_of(address: str) -> str:
+    """Return what stands for a client: its IPv4 address, or its /64 of IPv6."""
+    try:
+        known = ip_address(address.partition("%")[0])
+    except ValueError:
+        return "unknown"
+    if isinstance(known, IPv6Address) and not known.ipv4_mapped:
+        return f"{IPv6Address(int(known) >> 64 << 64)}/64"
+    return str(getattr(known, "ipv4_mapped", None) or known)

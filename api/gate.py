@@ -24,8 +24,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters.settings.settings import settings
-from api.authorization import check_reader
-from api.unauthorized import network_of
+from api.authorization import check_reader, network_of
 from models.errors import Refused
 
 WEBHOOKS = "/webhooks"

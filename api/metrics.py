@@ -12,8 +12,8 @@ from fastapi import APIRouter, Depends, Request, Response
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
 from adapters.anchors.witness import LastAnchor, last_anchor
-from adapters.database.counts import Counts, counts
-from adapters.files.disks import Disk, disks
+from adapters.database.facts import Counts, counts
+from adapters.files.store import Disk, disks
 from adapters.inbox.inbox import Backlog, backlog
 from adapters.observation.metrics import CONTENT_TYPE, process_metrics, shared_exposition
 from adapters.tables import conditions

@@ -131,7 +131,7 @@ _COMMANDS = [
     ),
     Later(
         "anchor",
-        "cli.custody.anchor:anchor",
+        "cli.custody.store:anchor",
         "Sign and date a statement of what the store holds, and copy it to the witness. Keep the root elsewhere.",
     ),
     Later(
@@ -146,12 +146,12 @@ _COMMANDS = [
     ),
     Later(
         "rebuild",
-        "cli.custody.rebuild:rebuild_database",
+        "cli.custody.store:rebuild_database",
         "Rebuild the metadata database from the store. The database must be empty, as after `cellar migrate`.",
     ),
     Later(
         "rotate-keys",
-        "cli.custody.keys:rotate_keys",
+        "cli.custody.store:rotate_keys",
         "Encrypt every key in the store again, with the first of CELLAR_SEAL_KEYS.",
     ),
     Later(

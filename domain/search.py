@@ -17,9 +17,8 @@ from typing import Any
 from sqlmodel import SQLModel
 
 from models.archive.archive import ArchiveRow, FormFieldRow, SignatureRow, State
-from models.archive.content import FileRow
+from models.archive.content import FileRow, SignedDocumentRow
 from models.archive.session import LabelRow, SessionRow
-from models.archive.signed_document import SignedDocumentRow
 from models.archive.warning import WarningCode, WarningRow
 from models.payments import PaymentRow
 from models.search import MOST_FACETS, Kind, Searchable

@@ -68,7 +68,6 @@ async def rerun_archives(  # noqa: PLR0913, PLR0917 -- a parameter per field of 
 
     Raises:
         Refused: `bulk` is no batch, or a time is no time.
-        Transient: the database does not answer.
     """
     only_start_runs()
     if bulk is None:
@@ -98,7 +97,6 @@ async def drive_batch(batch: Text) -> Any:
 
     Raises:
         Refused: there is no such batch, or its plan stays a plan: its confirmation was killed or came too late.
-        Transient: the database does not answer.
     """
     only_start_runs()
     deadline = time.monotonic() + _CONFIRMED_WITHIN_S

@@ -58,9 +58,6 @@ async def report_open_discrepancies() -> None:
     """Leave a summary of all open discrepancies, of archives and of none, and notify the endpoints if there are any.
 
     Each message lists the open discrepancies again, newest first, so a process that was killed leaves no gap.
-
-    Raises:
-        Transient: the database does not answer.
     """
     found, by_code = await in_thread(_found)
     with optional_summary():

@@ -16,7 +16,7 @@ from models.completeness.processes import Closing
 from models.errors import Transient
 from models.store.condition import DerivedCode
 from services.completeness import finding_missing
-from services.completeness.alerting import announce_missing
+from services.completeness.finding_missing import announce_missing
 
 
 @flow(name="find-missing", result_storage=RESULTS, persist_result=False)

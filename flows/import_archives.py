@@ -6,10 +6,12 @@ years of old archives would flood the endpoints.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from itertools import chain
+from typing import Annotated, Any, TypeVar
 
 from prefect import flow, get_run_logger
 from prefect.artifacts import acreate_table_artifact
@@ -20,7 +22,7 @@ from prefect.states import AwaitingRetry, Failed
 from pydantic import Field
 
 from adapters.files import bucket
-from adapters.platform.cancellation import in_thread
+from adapters.platform.cancellation import checkpoint, in_thread
 from adapters.tables import conditions
 from adapters.tables.runs import imports
 from adapters.tables.runs.imports import ImportAttempt
@@ -37,7 +39,10 @@ from models.runs.run import RunState
 from models.views.parameters import Text
 from services import sources
 from services.custody.remembering import check_again
-from services.imports import Batch, Failure, Leaving, Reader, Work, keep_progress, kept_progress
+from services.imports import Batch, Failure, Reader, archive, by_process, keep_progress, kept_progress, leave
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 _THREADS = 2  # one waits for the disk while the other works; more only wait for the interpreter
 _POLL_S = 1
@@ -167,15 +172,15 @@ async def _work_on(mine: Collection[Delivery], waiting: dict[str, Delivery], by:
     todo = list(mine)
     for pause_s in (0, *_PAUSES_S):
         await asyncio.sleep(pause_s)
-        work = Work(todo)
-        await _in_threads(work.archive)
-        done += work.done
-        lasting += [each for each in work.failures if not each.is_transient]
-        transient = [each for each in work.failures if each.is_transient]
+        archived = list(chain.from_iterable(await _in_threads(archive, by_process(todo))))
+        done += (each for each in archived if isinstance(each, Delivery))
+        failures = [each for each in archived if isinstance(each, Failure)]
+        lasting += (each for each in failures if not each.is_transient)
+        transient = [each for each in failures if each.is_transient]
         if not (todo := [each.delivery for each in transient]):
             break
     await in_thread(imports.complete, [each.receipt_id for each in done], by, datetime.now(UTC))
-    await _in_threads(Leaving(done).leave)
+    await _in_threads(leave, done)
     for reference in sorted({each.reference for each in done} & await in_thread(conditions.references)):
         await in_thread(check_again, reference)
     for each in done:
@@ -183,8 +188,21 @@ async def _work_on(mine: Collection[Delivery], waiting: dict[str, Delivery], by:
     return lasting + transient
 
 
-async def _in_threads(work: Callable[[], None]) -> None:
-    await asyncio.gather(*(in_thread(work) for _ in range(_THREADS)))
+async def _in_threads(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+    """Do work for items, each in the next thread that is free."""
+    left, results = deque(items), list[Result]()
+
+    def take() -> None:
+        while left:
+            checkpoint()
+            try:
+                item = left.popleft()
+            except IndexError:
+                return  # another thread was faster
+            results.append(work(item))
+
+    await asyncio.gather(*(in_thread(take) for _ in range(_THREADS)))
+    return results
 
 
 def _problem(failure: Failure, names: dict[str, str]) -> ImportProblem:

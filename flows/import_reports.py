@@ -29,7 +29,6 @@ async def import_reports() -> None:
 
     Raises:
         Conflict: some reports are wrong; the message names them, with their lines.
-        Transient: the folder, the store or the database does not answer.
     """
     taken = _Taken()
     try:

@@ -34,9 +34,6 @@ async def judge_signatures(most: Annotated[int, Field(strict=True, ge=1)] = 10_0
 
     List the documents that are judged differently in an artifact. Notify the endpoints if some are judged worse, or if
     a kept verdict is better than its document.
-
-    Raises:
-        Transient: the store or the database does not answer.
     """
     log, whole = get_run_logger(), Judged()
     chosen = await in_thread(due, most)

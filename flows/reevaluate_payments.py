@@ -25,9 +25,6 @@ async def reevaluate_payments() -> None:
     remove the results of runs that Prefect no longer keeps. A second run changes nothing.
 
     A source whose clock is wrong by a time zone has a warning in the log, since days of payment depend on it.
-
-    Raises:
-        Transient: the database or the store does not answer.
     """
     log, now = get_run_logger(), datetime.now(UTC)
     await in_thread(reconcile_all_holds, now)

@@ -35,7 +35,6 @@ async def verify_archives(share: Annotated[float, Field(strict=True, gt=0, le=1)
 
     Raises:
         Conflict: the store is damaged; `cellar verify` reports the same at the command line.
-        Transient: the store or the database does not answer.
     """
     log = get_run_logger()
     try:

@@ -123,7 +123,8 @@ class Refused(CellarError):
 class Transient(CellarError):
     """An outside system failed this time. The same call may work later.
 
-    `system` is what failed, if that is known.
+    What asks store, inbox, database, witness or Prefect raises it when that does not answer. Docstrings name it only
+    where more is to say. `system` is what failed, if that is known.
     """
 
     def __init__(self, text: str | Said, *, system: System | None = None, key: str = "") -> None:

@@ -4,7 +4,7 @@ Migrations compare the database with them, and a move copies them.
 """
 
 import models.archive.archive
-import models.archive.signed_document
+import models.archive.content
 import models.completeness.processes
 import models.discrepancies
 import models.messages.endpoint

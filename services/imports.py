@@ -4,7 +4,6 @@ Progress is kept in the store, beside the results of the run, so that every work
 """
 
 import logging
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -72,16 +71,11 @@ class Reader:
 
         Raises:
             Refused: a location cannot be read.
-            Transient: a folder or a bucket does not answer.
         """
         self.progress.total_bytes = sum(file.size_bytes for file in saved_files(self.locations))
 
     def next_batch(self) -> Batch | None:
-        """Read, check and take in the next payloads; None after the last.
-
-        Raises:
-            Transient: a location, the inbox or the database does not answer.
-        """
+        """Read, check and take in the next payloads; None after the last."""
         read: list[_Read] = []
         try:
             problems = self._read_into(read)
@@ -266,51 +260,25 @@ class Failure:
     is_transient: bool
 
 
-class Work:
-    """The deliveries of a batch, for several threads. The deliveries of one process stay together and in order."""
-
-    def __init__(self, deliveries: Iterable[Delivery]) -> None:
-        in_order = sorted(deliveries, key=lambda each: (each.reference, each.delivery_id))
-        self._left = deque([list(its) for _, its in groupby(in_order, lambda each: each.reference)])
-        self.done: list[Delivery] = []
-        self.failures: list[Failure] = []
-
-    def archive(self) -> None:
-        """Archive the deliveries of one process after the other, until none is left. A failure stops no other."""
-        while self._left:
-            try:
-                its = self._left.popleft()
-            except IndexError:
-                return  # another thread was faster
-            for delivery in its:
-                checkpoint()
-                failure = _failure(delivery)
-                if failure:
-                    self.failures.append(failure)
-                else:
-                    self.done.append(delivery)
+def by_process(deliveries: Iterable[Delivery]) -> list[list[Delivery]]:
+    """Return deliveries with those of one process together and in order."""
+    in_order = sorted(deliveries, key=lambda each: (each.reference, each.delivery_id))
+    return [list(its) for _, its in groupby(in_order, lambda each: each.reference)]
 
 
-class Leaving:
-    """The complete deliveries of a batch, for several threads."""
+def archive(its: Iterable[Delivery]) -> list[Delivery | Failure]:
+    """Archive the deliveries of a process one after the other. A failure, in place of its delivery, stops no other."""
+    done = list[Delivery | Failure]()
+    for delivery in its:
+        checkpoint()
+        done.append(_failure(delivery) or delivery)
+    return done
 
-    def __init__(self, deliveries: Iterable[Delivery]) -> None:
-        self._left = deque(deliveries)
 
-    def leave(self) -> None:
-        """Write the history of each receipt into the store, and remove the receipt from the inbox. Idempotent.
-
-        Raises:
-            Transient: database, store or inbox does not answer.
-        """
-        while self._left:
-            checkpoint()
-            try:
-                delivery = self._left.popleft()
-            except IndexError:
-                return
-            history.keep(delivery.reference, delivery.receipt_id)
-            leave_inbox(delivery.receipt_id)
+def leave(delivery: Delivery) -> None:
+    """Write the history of a complete receipt into the store, and remove the receipt from the inbox. Idempotent."""
+    history.keep(delivery.reference, delivery.receipt_id)
+    leave_inbox(delivery.receipt_id)
 
 
 def _failure(delivery: Delivery) -> Failure | None:
@@ -339,9 +307,6 @@ def kept_progress(flow_run_id: str) -> ImportProgress:
     """Return the progress of an import; at the beginning, and where it is damaged, that of a new import.
 
     An import that begins again changes nothing: what it has archived is known.
-
-    Raises:
-        Transient: the store does not answer.
     """
     text = store().found_bytes(_key(flow_run_id))
     try:

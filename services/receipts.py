@@ -27,7 +27,6 @@ def latest_receipt_id(reference: str) -> str:
 
     Raises:
         Refused: no archive of the process was received.
-        Transient: the database does not answer.
     """
     return _known(reference, receipts.newest_receipt_id(reference))
 
@@ -37,7 +36,6 @@ def current_receipt_id(reference: str) -> str:
 
     Raises:
         Refused: no archive of the process was received.
-        Transient: the database does not answer.
     """
     return _known(reference, receipts.current_receipt_id(reference))
 
@@ -47,7 +45,6 @@ def receipt_of(reference: str, receipt_id: str | None) -> str:
 
     Raises:
         Refused: the receipt is unknown or belongs to another process, or no archive of the process was received.
-        Transient: the database does not answer.
     """
     if receipt_id is None:
         return current_receipt_id(reference)
@@ -60,9 +57,6 @@ def receipt_of(reference: str, receipt_id: str | None) -> str:
 def unknown_reference(reference: str) -> Refused:
     """Return the error for a process without an archive. It says if the process is missing, and
     names the last delivery of the process that was refused.
-
-    Raises:
-        Transient: the database does not answer.
     """
     detail = "no archive of this process was received; `cellar list` shows the archives"
     delivery = refused.newest_of(reference)
@@ -128,7 +122,6 @@ def opened_raw_body(reference: str, receipt_id: str) -> Iterator[RawBody]:
 
     Raises:
         Refused: neither inbox nor store has the body.
-        Transient: the inbox or the store does not answer.
     """
     with ExitStack() as stack:
         try:
@@ -187,7 +180,6 @@ def stored_archive(reference: str, receipt_id: str, *, even_locked: bool = False
     Raises:
         Locked: the archive's key is not available.
         Conflict: `persist-files` has stored nothing, or its files are damaged.
-        Transient: the store does not answer.
     """
     request = stored_request(reference, receipt_id)
     if request is None:

@@ -37,7 +37,6 @@ def add(name: str, terms: StatedTerms, by: str, now: datetime) -> WithSecret:
     Raises:
         Refused: the name is no name, or taken.
         Conflict: somebody else adds it at the same time.
-        Transient: the store does not answer.
     """
     _check_name(name)
     secret = _new_secret()
@@ -66,7 +65,6 @@ def rotate(name: str, overlap: timedelta, now: datetime) -> WithSecret:
     Raises:
         Refused: there is no such source.
         Conflict: the record is damaged, or somebody else changes the source at the same time.
-        Transient: the store does not answer.
     """
     secret, end = _new_secret(), now + overlap
 
@@ -96,7 +94,6 @@ def check_known(name: str) -> None:
 
     Raises:
         Refused: it does not.
-        Transient: the store does not answer.
     """
     if name != DEFAULT_SOURCE and name not in sources.refresh():
         raise _unknown(name)
@@ -107,7 +104,6 @@ def check_filter(name: str | None) -> None:
 
     Raises:
         Refused: there is no such source; the error names those that are there.
-        Transient: the database or the store does not answer.
     """
     if name in (None, DEFAULT_SOURCE) or archives.has_source(name) or name in (known := sources.refresh()):
         return
@@ -167,38 +163,22 @@ def terms_of(source: str) -> SourceTerms:
     """Return the terms of a source: its own, and those of the settings where it states none or is unknown.
 
     In a receiver it asks nobody: it is answered from memory.
-
-    Raises:
-        Transient: the store does not answer.
     """
     return sources.terms_of(source)
-
-
-def default_terms() -> SourceTerms:
-    """Return the terms of the settings, which every source has that states none of its own."""
-    return sources.default_terms()
 
 
 _LOOKED_BACK = timedelta(days=14)
 
 
 def clock_warning(source: str, now: datetime | None = None) -> ClockWarning | None:
-    """Return the warning that the clock of a source is wrong by a zone, None if there is none.
-
-    Raises:
-        Transient: the database or the store does not answer.
-    """
+    """Return the warning that the clock of a source is wrong by a zone, None if there is none."""
     zone = terms_of(source).timezone
     fault = clock_fault(clocks.arrivals(source, (now or datetime.now(UTC)) - _LOOKED_BACK), zone)
     return _warning(source, fault) if fault else None
 
 
 def clock_warnings(now: datetime | None = None) -> list[ClockWarning]:
-    """Return the warnings of all sources, by name.
-
-    Raises:
-        Transient: the database or the store does not answer.
-    """
+    """Return the warnings of all sources, by name."""
     at = now or datetime.now(UTC)
     found = (clock_warning(source, at) for source in clocks.active_sources(at - _LOOKED_BACK))
     return [each for each in found if each is not None]

@@ -21,7 +21,7 @@ from models.archive.session import LabelRow, SessionRow
 from models.errors import Refused
 from models.search import MOST_FACETS
 from models.templates import Names, PartId, Template, TemplateName, TemplateRow, TemplateWords, is_part, key_of
-from models.titles import TitleView
+from models.titles import Title, TitleView
 from models.views.templates import PartView, Templates, TemplateSummary, TemplateView
 from services import derived
 
@@ -32,11 +32,7 @@ _learned: dict[tuple[str, str], tuple[float, TemplateName]] = {}
 
 
 def name_of(template_id: str | None) -> TemplateName:
-    """Return what people call a template, else what most of its signed documents are called. Held for some seconds.
-
-    Raises:
-        Transient: the database does not answer.
-    """
+    """Return what people call a template, else what most of its signed documents are called. Held for some seconds."""
     if template_id is None:
         return TemplateName()
     place, now = (settings().database_location, template_id), time.monotonic()
@@ -54,24 +50,26 @@ def name_of(template_id: str | None) -> TemplateName:
     return found
 
 
-def titled(text: str | None, template_id: str | None) -> TitleView:
-    """Return the title of an archive as its entry keeps it, with the name of its template. Raises as `name_of` does."""
-    title = TitleView.model_validate_json(text) if text else TitleView(template_id=template_id)
-    return title.model_copy(update={"template": _names(template_id)})
+def called(template_id: str | None) -> Names:
+    """Return what a template is called."""
+    found = name_of(template_id)
+    return Names(en=found.en, he=found.he)
+
+
+def titled(text: str | None, template_id: str | None, template: Names) -> TitleView:
+    """Return the title of an archive as its entry keeps it, with what its template is called."""
+    title = Title.model_validate_json(text) if text else Title(template_id=template_id)
+    return TitleView(**dict(title), template=template)
 
 
 def words_of(template_id: str | None) -> TemplateWords:
-    """Return what people say about a template. Raises as `name_of` does."""
+    """Return what people say about a template."""
     with reading() as session:
         return said.held(session).of(template_id)
 
 
 def listed() -> Templates:
-    """Return the templates with the most archives, and all that people have named.
-
-    Raises:
-        Transient: the database does not answer.
-    """
+    """Return the templates with the most archives, and all that people have named."""
     with reading() as session:
         words = said.held(session).words
         counted = session.connection().execute(_counted().limit(_MOST_LISTED)).all()
@@ -141,18 +139,14 @@ def _check_facets(session: Session, template_id: str, words: TemplateWords) -> N
 
 
 def every_template() -> dict[str, Template]:
-    """Return what people say about all templates, by id. Raises as `name_of` does."""
+    """Return what people say about all templates, by id."""
     with reading() as session:
         rows = session.exec(sqlmodel.select(TemplateRow)).all()
     return {each.id: Template.model_validate(each.model_dump()) for each in rows}
 
 
 def restore_templates(on_damaged: Callable[[str, str], None]) -> int:
-    """Restore what people say about templates from the store into the database, and return their number.
-
-    Raises:
-        Transient: database or store does not answer.
-    """
+    """Restore what people say about templates from the store into the database, and return their number."""
     found = list(kept.kept(lambda key: on_damaged(key, "a damaged template; restore it from a copy of the store")))
     with writing() as session:
         for each in found:
@@ -177,13 +171,8 @@ def _summary(
 ) -> TemplateSummary:
     is_named = id_ in words and words[id_].name != Names()
     return TemplateSummary(
-        id=id_, name=_names(id_), is_named=is_named, archives=archives, first_at=first_at, last_at=last_at
+        id=id_, name=called(id_), is_named=is_named, archives=archives, first_at=first_at, last_at=last_at
     )
-
-
-def _names(template_id: str | None) -> Names:
-    found = name_of(template_id)
-    return Names(en=found.en, he=found.he)
 
 
 def _signed_files(session: Session, references: Sequence[str]) -> list[SignedFile]:
@@ -207,7 +196,8 @@ def _found(session: Session, references: Sequence[str]) -> Iterator[tuple[str, P
     fields = select(field.reference, field.id, field.type, field.value)
     for kind, asked, columns in (("label", labels, its), ("field", fields, field)):
         theirs = asked.where(columns.reference.in_(references), columns.position < MOST_FACETS)
-        for reference, id_, type_, value in streamed(session, theirs.order_by(columns.position).limit(_MOST_ROWS)):
+        for row in streamed(session, theirs.order_by(columns.position).limit(_MOST_ROWS)):
+            reference, id_, type_, value = tuple(row)
             if id_ and is_part(part := f"{kind}:{id_}"):
                 yield reference, part, type_, value
 

@@ -28,8 +28,8 @@ from models.runs.receipt import DEFAULT_SOURCE, Identity
 from models.store.inventory import Inventory
 from models.views.archives.archives import ArchiveView
 from models.views.health import Check
+from services.custody.objects import object_of
 from services.custody.remembering import Memory
-from services.custody.verifying import object_of
 from services.health.checks import examined
 from services.health.systems import system_probes
 from services.processing.completion import complete

@@ -113,6 +113,5 @@ def attempted(message_id: str, status_code: int | None, at: datetime = NOON, err
     """Record an attempt at a message, which ends at once."""
     message = notifications.get(message_id)
     endpoint = EndpointRow(name=message.endpoint_name, url=message.endpoint, created_at=at)
-    attempts.record(
-        Taken(message, endpoint, None, at, at), Made(at, at, status_code, error=verbatim(error) if error else None)
-    )
+    made = Made(at, at, status_code, error=verbatim(error) if error else None)
+    attempts.record_all([(Taken(message, endpoint, None, at, at), made)])

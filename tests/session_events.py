@@ -9,7 +9,7 @@ from typing import Any
 from adapters.inbox import session_events
 from adapters.inbox.inbox import Intake
 from cli.simulation.payloads.session_events import event_body
-from domain.completeness.batches import MOST_BYTES_IN_A_LINE
+from domain.completeness.session_events import MOST_BYTES_IN_A_LINE
 from models.completeness.processes import ReceivedEvent, SessionEventType
 
 PERSON = "Marker-314159"

@@ -29,7 +29,7 @@ from adapters.anchors import leaves_file
 from adapters.anchors.leaves_file import LeavesFile, tree_root
 from adapters.files.storage import Storage
 from adapters.settings.settings import settings
-from domain.anchors import anchor_root, index_text, is_included, read_index, read_statement, statement_text
+from domain.anchors import anchor_root, index_text, is_included, read_index, read_leaf, read_statement, statement_text
 from models.errors import Conflict, Transient
 from models.store.anchor import AnchorProof, Block, Inclusion, Leaf, Statement
 
@@ -112,11 +112,7 @@ def token_name(authority: str) -> str:
 
 
 def listed(storage: Storage) -> dict[int, set[str]]:
-    """Return the names of all files of the anchors in a storage, by the anchors' numbers, in order.
-
-    Raises:
-        Transient: the storage does not answer.
-    """
+    """Return the names of all files of the anchors in a storage, by the anchors' numbers, in order."""
     files: dict[int, set[str]] = {}
     for key, _ in storage.listed(FOLDER):
         if found := _FILE.fullmatch(key):
@@ -129,7 +125,6 @@ def anchor_at(storage: Storage, number: int, names: set[str]) -> Anchor | None:
 
     Raises:
         Conflict: the statement is damaged.
-        Transient: the storage does not answer.
     """
     text = storage.found_bytes(statement_key(number))
     if text is None:
@@ -144,7 +139,6 @@ def anchors(storage: Storage) -> Iterator[Anchor]:
 
     Raises:
         Conflict: a statement is damaged.
-        Transient: the storage does not answer.
     """
     for number, names in reversed(listed(storage).items()):
         if found := anchor_at(storage, number, names):
@@ -197,7 +191,6 @@ def blocks_of(storage: Storage, anchor: Anchor) -> list[Block]:
 
     Raises:
         Conflict: the index is missing or damaged.
-        Transient: the storage does not answer.
     """
     key = anchor.key("index")
     text = storage.found_bytes(key)
@@ -215,16 +208,15 @@ def leaves_of(storage: Storage, anchor: Anchor) -> Iterator[Leaf]:
 
     Raises:
         Conflict: leaves or index are missing or damaged.
-        Transient: the storage does not answer.
     """
-    blocks = blocks_of(storage, anchor)
-    if blocks:
-        yield from leaves_file.read_leaves(storage, anchor.key("leaves.gz"), blocks)
+    for block in blocks_of(storage, anchor):
+        yield from map(read_leaf, leaves_file.texts_of(storage, anchor.key("leaves.gz"), block))
 
 
 def check_leaves(storage: Storage, anchor: Anchor) -> None:
     """Check that a storage has the leaves that an anchor's statement names. Raises as `leaves_of`."""
-    leaves_file.check_leaves(storage, anchor.key("leaves.gz"), blocks_of(storage, anchor))
+    for block in blocks_of(storage, anchor):
+        leaves_file.texts_of(storage, anchor.key("leaves.gz"), block)
 
 
 def leaf_in(storage: Storage, anchor: Anchor, object_key: str) -> Leaf | None:
@@ -244,7 +236,6 @@ def proof_of(storage: Storage, object_key: str) -> AnchorProof | None:
 
     Raises:
         Conflict: an anchor is damaged.
-        Transient: the storage does not answer.
     """
     for anchor in anchors(storage):
         found = leaves_file.found_leaf(storage, anchor.key("leaves.gz"), blocks_of(storage, anchor), object_key)

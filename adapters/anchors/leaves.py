@@ -2,19 +2,27 @@
 
 The store is read, not the database: an anchor says what the store held. For a million objects every call counts, so
 inventories and histories are read here without their models.
+
+Run as a program, it reads a share of a folder's leaves: `python -m adapters.anchors.leaves FOLDER NUMBER OF`. Of the
+objects' first tuples it reads each OF-th, beginning with the NUMBER-th. For each tuple it writes a line with the number
+of bytes, and then a line for each object: the text of its leaf, or `!` and the key of a damaged object.
 """
 
+import gc
 import hashlib
 import json
 import os
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import orjson
 
+from adapters.files.folder import Folder
 from adapters.files.storage import LocalFolder, Storage
 from adapters.store.ocfl import DELIVERIES, INVENTORY, LOGS, ROOT
 from domain.anchors import fact_of_delivery, fact_of_judgement, facts_of_discrepancies, facts_of_receipt, leaf_text
@@ -33,6 +41,8 @@ _JUDGEMENT = re.compile(rf"{LOGS}/verdicts/.+")
 _TUPLES = 3
 _TUPLE = re.compile(r"[0-9a-f]{3}")
 
+DAMAGED = b"!"
+
 Found = tuple[str, list[str]]
 """An object: its key, and the paths in it of the files of its logs."""
 
@@ -41,9 +51,6 @@ def objects_in_folder(folder: LocalFolder, tuples: Iterable[str]) -> Iterator[Fo
     """Yield the objects of a folder whose keys begin with one of the tuples, in order of their keys.
 
     It visits the tuples and the logs of each object only: most files of an object are contents.
-
-    Raises:
-        Transient: the folder does not answer.
     """
     start = len(str(folder.path)) + 1
     try:
@@ -55,11 +62,7 @@ def objects_in_folder(folder: LocalFolder, tuples: Iterable[str]) -> Iterator[Fo
 
 
 def tuples_of(folder: LocalFolder) -> list[str]:
-    """Return the first tuples of the keys of all objects in a folder, in order.
-
-    Raises:
-        Transient: the folder does not answer.
-    """
+    """Return the first tuples of the keys of all objects in a folder, in order."""
     try:
         return sorted(filter(_TUPLE.fullmatch, _names(f"{folder.path}/{ROOT}")))
     except OSError as error:
@@ -67,11 +70,7 @@ def tuples_of(folder: LocalFolder) -> list[str]:
 
 
 def objects_in_bucket(bucket: Storage) -> Iterator[Found]:
-    """Yield the objects of a bucket in order of their keys, from one listing of all files.
-
-    Raises:
-        Transient: the bucket does not answer.
-    """
+    """Yield the objects of a bucket in order of their keys, from one listing of all files."""
     depth = _TUPLES + 2
     paths = (path.split("/", depth) for path, _ in bucket.listed(ROOT))
     objects = (parts for parts in paths if len(parts) > depth and all(map(_TUPLE.fullmatch, parts[1 : depth - 1])))
@@ -80,26 +79,22 @@ def objects_in_bucket(bucket: Storage) -> Iterator[Found]:
 
 
 def object_at(storage: Storage, key: str) -> Found:
-    """Return the object at a key, also if it does not exist.
-
-    Raises:
-        Transient: the storage does not answer.
-    """
+    """Return the object at a key, also if it does not exist."""
     start = len(key) + 1
     return key, [path[start:] for path, _ in storage.listed(f"{key}/{LOGS}")]
 
 
 def text_of(storage: Storage, found: Found) -> bytes | None:
-    """Return the text of an object's leaf as it is now; None where it has no whole version yet.
-
-    Raises:
-        Conflict: the inventory or a log is damaged.
-        Transient: the storage does not answer.
+    """Return the text of an object's leaf as it is now; `!` and the key of a damaged object; None where it has no whole
+    version yet.
     """
     try:
         leaf = leaf_of(storage, found)
     except Conflict:  # or a writer has replaced the log since it was listed
-        leaf = leaf_of(storage, object_at(storage, found[0]))
+        try:
+            leaf = leaf_of(storage, object_at(storage, found[0]))
+        except Conflict:
+            return DAMAGED + found[0].encode()
     return leaf_text(leaf) if leaf else None
 
 
@@ -108,7 +103,6 @@ def leaf_of(storage: Storage, found: Found) -> Leaf | None:
 
     Raises:
         Conflict: the inventory or a log is damaged.
-        Transient: the store does not answer.
     """
     key, paths = found
     text = storage.found_bytes(f"{key}/{INVENTORY}")
@@ -126,12 +120,10 @@ def leaves_beside(storage: Storage, since: datetime | None = None) -> Iterator[L
     in order of their keys. The discrepancies have facts, and no digest, since their file is replaced.
 
     Args:
-        storage: the store.
         since: leaves out the settlement reports that were imported before.
 
     Raises:
         Conflict: a log is damaged.
-        Transient: the store does not answer.
     """
     keys = [key for key, _ in storage.listed(BESIDE)]
     old = {key.removesuffix(_IMPORTED) for key in keys if since and _is_older(storage, key, since)}
@@ -230,3 +222,19 @@ def _names(folder: str) -> list[str]:
 def _transient(error: OSError) -> Transient:
     summary = f"the folder does not list the archives: {error.strerror or type(error).__name__}"
     return Transient(summary, system=System.STORE)
+
+
+def main(folder: Folder, number: int, of: int) -> None:
+    gc.disable()  # nothing here makes cycles, and there are many small objects
+    for first in tuples_of(folder)[number::of]:
+        texts = (text_of(folder, each) for each in objects_in_folder(folder, [first]))
+        lines = b"".join(each + b"\n" for each in texts if each is not None)
+        sys.stdout.buffer.write(b"%d\n%b" % (len(lines), lines))
+    sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    try:
+        main(Folder(Path(sys.argv[1])), int(sys.argv[2]), int(sys.argv[3]))
+    except Transient as error:
+        sys.exit(str(error))

@@ -66,26 +66,6 @@ def written(texts: Iterable[bytes]) -> Iterator[LeavesFile]:
         yield LeavesFile(Path(spool.name), tuple(blocks))
 
 
-def read_leaves(storage: Storage, key: str, blocks: Sequence[Block]) -> Iterator[Leaf]:
-    """Yield the leaves of a file in order, each proved by the root of its block.
-
-    Raises:
-        Conflict: the file is missing, or its leaves are not those of the blocks.
-        Transient: the storage does not answer.
-    """
-    for block in blocks:
-        checkpoint()
-        # Opened for each block: leaves of many anchors are read side by side, and a bucket closes what rests.
-        yield from map(read_leaf, _block(storage, key, block))
-
-
-def check_leaves(storage: Storage, key: str, blocks: Sequence[Block]) -> None:
-    """Check that a file has the leaves of the blocks. Raises as `read_leaves`."""
-    for block in blocks:
-        checkpoint()
-        _block(storage, key, block)
-
-
 def found_leaf(
     storage: Storage, key: str, blocks: Sequence[Block], object_key: str
 ) -> tuple[Leaf, int, list[str]] | None:
@@ -93,12 +73,11 @@ def found_leaf(
 
     Raises:
         Conflict: the file is missing, or its leaves are not those of the blocks.
-        Transient: the storage does not answer.
     """
     number = bisect_right(blocks, object_key, key=lambda block: block.first) - 1
     if number < 0:
         return None
-    lines = _block(storage, key, blocks[number])
+    lines = texts_of(storage, key, blocks[number])
     for index, leaf in enumerate(map(read_leaf, lines)):
         if leaf.key == object_key:
             path = path_to(list(map(leaf_hash, lines)), index)
@@ -107,7 +86,15 @@ def found_leaf(
     return None
 
 
-def _block(storage: Storage, key: str, block: Block) -> list[bytes]:
+def texts_of(storage: Storage, key: str, block: Block) -> list[bytes]:
+    """Return the texts of the leaves of a block, proved by its root.
+
+    The file is opened for each block: leaves of many anchors are read side by side, and a bucket closes what rests.
+
+    Raises:
+        Conflict: the file is missing, or its leaves are not those of the block.
+    """
+    checkpoint()
     try:
         with storage.opened(key) as stream:
             stream.seek(block.offset)

@@ -13,13 +13,12 @@ from contextvars import copy_context
 from itertools import cycle, islice
 from typing import BinaryIO, cast
 
-from adapters.anchors.leaf_reader import DAMAGED
-from adapters.anchors.leaves import Found, object_at, objects_in_bucket, objects_in_folder, text_of, tuples_of
+from adapters.anchors.leaves import DAMAGED, object_at, objects_in_bucket, objects_in_folder, text_of, tuples_of
 from adapters.files.storage import LocalFolder, Storage
 from adapters.files.store import store
 from adapters.platform.cancellation import checkpoint
 from adapters.platform.processes import command_of_child
-from models.errors import Conflict, System, Transient
+from models.errors import System, Transient
 
 _THREADS = 16
 _AT_ONCE = 256
@@ -31,11 +30,7 @@ OnDamaged = Callable[[str], None]
 
 
 def every_text(on_damaged: OnDamaged) -> Iterator[bytes]:
-    """Yield the texts of the leaves of all objects of the store, in order of their keys.
-
-    Raises:
-        Transient: the store does not answer.
-    """
+    """Yield the texts of the leaves of all objects of the store, in order of their keys."""
     there = store()
     yield from there.suited(
         folder=lambda it: _in_folder(there, it, on_damaged),
@@ -44,15 +39,11 @@ def every_text(on_damaged: OnDamaged) -> Iterator[bytes]:
 
 
 def texts_of(keys: Iterable[str], on_damaged: OnDamaged) -> Iterator[bytes]:
-    """Yield the texts of the leaves of some objects of the store, in the order of `keys`. Keys without one are skipped.
-
-    Raises:
-        Transient: the store does not answer.
-    """
+    """Yield the texts of the leaves of some objects of the store, in the order of `keys`, where there is one."""
     there = store()
     found = (object_at(there, key) for key in keys)
     yield from there.suited(
-        folder=lambda _: _texts((_tried(there, each) for each in found), on_damaged),
+        folder=lambda _: _texts((text_of(there, each) for each in found), on_damaged),
         bucket=lambda _: _by_threads(there, ((key, None) for key in keys), on_damaged),
     )
 
@@ -68,19 +59,11 @@ def _texts(tried: Iterable[bytes | None], on_damaged: OnDamaged) -> Iterator[byt
             yield each
 
 
-def _tried(storage: Storage, found: Found) -> bytes | None:
-    """Return the text of a leaf; `!` and the key where the object is damaged; None where there is no object."""
-    try:
-        return text_of(storage, found)
-    except Conflict:
-        return DAMAGED + found[0].encode()
-
-
 def _by_threads(
     storage: Storage, objects: Iterable[tuple[str, list[str] | None]], on_damaged: OnDamaged
 ) -> Iterator[bytes]:
     def _read(key: str, paths: list[str] | None) -> bytes | None:
-        return _tried(storage, object_at(storage, key) if paths is None else (key, paths))
+        return text_of(storage, object_at(storage, key) if paths is None else (key, paths))
 
     left = iter(objects)
     with ThreadPoolExecutor(_THREADS) as threads:
@@ -94,7 +77,7 @@ def _in_folder(there: Storage, folder: LocalFolder, on_damaged: OnDamaged) -> It
     tuples = tuples_of(folder)
     if len(tuples) > _FEW_TUPLES:
         return _by_processes(folder, tuples, on_damaged)
-    return _texts((_tried(there, each) for each in objects_in_folder(folder, tuples)), on_damaged)
+    return _texts((text_of(there, each) for each in objects_in_folder(folder, tuples)), on_damaged)
 
 
 def _by_processes(folder: LocalFolder, tuples: Sequence[str], on_damaged: OnDamaged) -> Iterator[bytes]:
@@ -118,7 +101,7 @@ def _lines(output: BinaryIO) -> list[bytes]:
 def _reader(folder: LocalFolder, number: int, of: int) -> Iterator[BinaryIO]:
     process = subprocess.Popen(  # noqa: S603 -- our own program
         command_of_child(
-            [sys.executable, "-P", "-m", "adapters.anchors.leaf_reader", str(folder.path), str(number), str(of)]
+            [sys.executable, "-P", "-m", "adapters.anchors.leaves", str(folder.path), str(number), str(of)]
         ),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -45,7 +45,6 @@ def check_same(there: Storage) -> None:
 
     Raises:
         Conflict: it has another anchor than the store, or an anchor that the store lacks.
-        Transient: store or witness does not answer.
     """
     has = anchors.listed(there)  # first: what another process makes meanwhile is in the store before the witness
     _check_same(there, anchors.listed(store()), has)
@@ -57,7 +56,6 @@ def copy_anchors(there: Storage) -> int:
 
     Raises:
         Conflict: the witness has another anchor than the store, or an anchor that the store lacks.
-        Transient: store or witness does not answer.
     """
     require_place(there)
     has = anchors.listed(there)  # first, as in `check_same`
@@ -121,11 +119,7 @@ class LastAnchor:
 
 
 def last_anchor() -> LastAnchor | None:
-    """Return the last anchor, None if there was none or its record is unreadable.
-
-    Raises:
-        Transient: the store does not answer.
-    """
+    """Return the last anchor, None if there was none or its record is unreadable."""
     try:
         record = json.loads(store().found_bytes(_KEY) or b"")
         at = datetime.fromisoformat(record["at"])
@@ -160,7 +154,6 @@ def check_noted() -> None:
 
     Raises:
         Conflict: the store lacks that anchor, or has another one of its number.
-        Transient: the store does not answer.
     """
     noted = _noted()
     if noted is None or noted["store"] != settings().store_location:

@@ -73,7 +73,6 @@ def copy_rows(source: Engine, target: Engine, on_rows: Callable[[int], None]) ->
 
     Raises:
         Conflict: the target has other rows than the source.
-        Transient: a database does not answer.
     """
     copied = {}
     for table in tables():

@@ -1,17 +1,21 @@
-"""Reads how the database is: where it is, its clock, and how many archives it has in each state."""
+"""Reads how the database is: where it is, its clock and its connections, and how many rows of each kind it has."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import text
-from sqlmodel import func, select
+from sqlmodel import Session, col, func, select
 
 from adapters.database.outages import NAME, Program
 from adapters.database.transactions import engine, reading
-from models.archive.archive import ArchiveRow
+from models.archive.archive import ArchiveRow, State
+from models.discrepancies import DiscrepancyCode, DiscrepancyRow, DiscrepancyState
 from models.errors import Unusable
+from models.messages.notification import NotificationRow, NotificationState
 
 _LIMITS = text(
     "SELECT current_setting('max_connections')::int, current_setting('superuser_reserved_connections')::int"
@@ -48,7 +52,6 @@ def archives_by_state() -> dict[str, int]:
     """Return the number of archives in each state that occurs.
 
     Raises:
-        Transient: the database does not answer.
         Unusable: it has other tables than expected, or is not made yet.
     """
     check_file()
@@ -67,11 +70,7 @@ def clock() -> datetime | None:
 
 
 def connections() -> Connections | None:
-    """Return the connections of the database's server; None for a file, which has none.
-
-    Raises:
-        Transient: the database does not answer.
-    """
+    """Return the connections of the database's server; None for a file, which has none."""
     if engine().dialect.name == "sqlite":
         return None
     with reading() as session:
@@ -91,3 +90,32 @@ def check_file() -> None:
     url = engine().url
     if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
         raise Unusable(f"the database {url.database} does not exist: run `cellar migrate`, or check CELLAR_DATA_DIR")
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """The number of rows by their labels. Every known label is there, with 0 where there is no row."""
+
+    archives: dict[tuple[str, ...], int]
+    discrepancies: dict[tuple[str, ...], int]
+    notifications: dict[tuple[str, ...], int]
+
+
+def counts() -> Counts:
+    """Count archives and notifications by state, and discrepancies by code and state."""
+    with reading() as session:
+        return Counts(
+            archives=_zeros((state,) for state in State) | _by(session, ArchiveRow.state),
+            discrepancies=_zeros((code, state) for code in DiscrepancyCode for state in DiscrepancyState)
+            | _by(session, DiscrepancyRow.code, DiscrepancyRow.state),
+            notifications=_zeros((state,) for state in NotificationState) | _by(session, NotificationRow.state),
+        )
+
+
+def _by(session: Session, *columns: Any) -> dict[tuple[str, ...], int]:
+    grouped = select(func.count(), *map(col, columns)).group_by(*map(col, columns))
+    return {tuple(row[1:]): row[0] for row in session.connection().execute(grouped)}
+
+
+def _zeros(labels: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], int]:
+    return dict.fromkeys((tuple(map(str, each)) for each in labels), 0)

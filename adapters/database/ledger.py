@@ -30,9 +30,6 @@ def write_payments(file: BinaryIO, template_id: str | None, on_written: Callable
         file: The target.
         template_id: If given, only payments of archives of this template are written.
         on_written: Gets the number of rows of each batch.
-
-    Raises:
-        Transient: the database does not answer.
     """
     wanted = select(*LEDGER.columns).order_by(LEDGER.c.reference, LEDGER.c.position)
     if template_id is not None:

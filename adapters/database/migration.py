@@ -27,7 +27,6 @@ def migrate() -> None:
     Raises:
         Conflict: the database is from another build, whose migrations this one does not have. It stays as it is.
         Unusable: the file of the database cannot be made.
-        Transient: the database does not answer.
     """
     location = settings().database_location
     if location.startswith("sqlite"):
@@ -83,11 +82,7 @@ class Revisions:
 
 
 def revisions(of: Engine | None = None) -> Revisions:
-    """Return which schema the database has, or another database, and which schema this build expects.
-
-    Raises:
-        Transient: the database does not answer.
-    """
+    """Return which schema the database has, or another database, and which schema this build expects."""
     ours = ScriptDirectory.from_config(_config())
     with translated(), (of or engine()).connect() as connection:
         found = MigrationContext.configure(connection).get_current_revision()

@@ -27,11 +27,7 @@ def make_text_index(connection: Connection) -> None:
 
 
 def has_text_index() -> bool:
-    """Return whether texts are searched by an index.
-
-    Raises:
-        Transient: the database does not answer.
-    """
+    """Return whether texts are searched by an index."""
     with reading() as session:
         return session.get_bind().dialect.name != "postgresql" or _is_there(session.connection())
 

@@ -80,7 +80,6 @@ def reading() -> Iterator[Session]:
     """Yield a transaction that only reads. It never waits for writers.
 
     Raises:
-        Transient: the database does not answer.
         Unusable: it has other tables than expected, or forbids them.
     """
     options: dict[str, Any] = {"cellar_reading": True}

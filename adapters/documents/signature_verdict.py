@@ -1,6 +1,5 @@
 """Judges one signature of a PDF: the bytes that it covers, its value, and what came after it."""
 
-import re
 from dataclasses import replace
 from datetime import datetime
 
@@ -32,7 +31,7 @@ from adapters.documents.pdf.document import (
 from adapters.documents.pdf.embedded_signature import Signature, signature_in
 from adapters.documents.time_stamps import context_of, moment_of, time_of_signing, time_stamps, trust_of
 from adapters.documents.trust.algorithms import CannotCompute
-from adapters.documents.trust.certificates import common_name, described
+from adapters.documents.trust.certificates import common_name, described, storable, text
 from adapters.documents.trust.revocation import Moment
 from adapters.documents.trust.signer_trust import Trust, tier_of, wanted_for
 from models.archive.verdict import Coverage, LaterChange, RevocationStatus, SignatureVerdict, Tier
@@ -54,8 +53,6 @@ _CHANGE = {
     ModificationLevel.ANNOTATIONS: LaterChange.ANNOTATIONS,
     ModificationLevel.OTHER: LaterChange.OTHER,
 }
-_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
-_LONGEST_TEXT = 256
 
 
 async def judged(document: Document, name: str, field: DictionaryObject) -> SignatureVerdict:
@@ -72,7 +69,7 @@ async def judged(document: Document, name: str, field: DictionaryObject) -> Sign
 
 def _unjudged(document: Document, name: str, why: Said) -> SignatureVerdict:
     return SignatureVerdict(
-        field=_text(name) or "",
+        field=storable(name),
         is_document_time_stamp=False,
         intact=None,
         valid=None,
@@ -122,7 +119,7 @@ async def _judged_signature(document: Document, signature: Signature) -> Signatu
     change = _change(document, signature, status, coverage)
     subject = signature.signer_cert.subject.native
     return SignatureVerdict(
-        field=_text(signature.field_name) or "",
+        field=storable(signature.field_name),
         is_document_time_stamp=isinstance(status, DocumentTimestampStatus),
         intact=status.intact,
         valid=status.valid and stamps_fit,
@@ -130,8 +127,8 @@ async def _judged_signature(document: Document, signature: Signature) -> Signatu
         change=change,
         change_permitted=None if change is None else change is not LaterChange.OTHER and status.docmdp_ok is not False,
         locks=signature.docmdp_level is MDPPerm.NO_CHANGES,
-        signer_name=_text(subject.get("common_name")),
-        signer_organization=_text(subject.get("organization_name")),
+        signer_name=text(subject.get("common_name")),
+        signer_organization=text(subject.get("organization_name")),
         signed_at=signed_at,
         trusted=trust.trusted if stamps_fit or not document.judges_trust else False,
         digest=status.md_algorithm,
@@ -224,9 +221,3 @@ def _rest_is_updates(document: Document, signature: EmbeddedPdfSignature) -> boo
         and last_update(document) == document.reader.last_startxref
         and all(is_unambiguous(document, revision) for revision in revisions)
     )
-
-
-def _text(value: object) -> str | None:
-    """Return text that every database accepts. A certificate may contain a name more than once; join the names."""
-    parts = [part for part in (value if isinstance(value, list) else [value]) if isinstance(part, str)]
-    return _UNSTORABLE.sub("\ufffd", ", ".join(parts))[:_LONGEST_TEXT] if parts else None

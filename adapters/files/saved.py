@@ -64,7 +64,6 @@ def saved_files(locations: Iterable[str]) -> Iterator[SavedFile]:
 
     Raises:
         Refused: there is nothing at a location that this process can read.
-        Transient: a folder or a bucket does not answer.
     """
     for location in locations:
         if _is_url(location) and not location.startswith("s3://"):

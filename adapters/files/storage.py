@@ -12,6 +12,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Protocol, TypeVar
 
+from adapters.platform.cancellation import checkpoint
+
 R = TypeVar("R")
 
 
@@ -98,6 +100,7 @@ class Storage(ABC):
         digest = hashlib.sha256()
         try:
             for chunk in self.chunks(key):
+                checkpoint()
                 digest.update(chunk)
         except FileNotFoundError:
             return None

@@ -206,11 +206,7 @@ class Backlog:
 
 
 def backlog() -> Backlog:
-    """Return what waits in the inbox.
-
-    Raises:
-        Transient: the inbox does not answer.
-    """
+    """Return what waits in the inbox."""
     names = storage_at(f"{settings().inbox_location}/waiting").names("*")
     oldest = min((name for name in names if name.endswith(".json") and name[0].isdigit()), default=None)
     return Backlog(sum(name.endswith(".body") for name in names), _arrival(oldest) if oldest else None)

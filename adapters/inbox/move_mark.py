@@ -18,17 +18,13 @@ def places_of(made: Settings) -> Places:
 
 
 def find(inbox: str) -> Mark | None:
-    """Return the mark in an inbox; None if it has none.
-
-    Raises:
-        Transient: the inbox does not answer.
-    """
+    """Return the mark in an inbox; None if it has none."""
     data = storage_at(inbox).found_bytes(NAME)
     return None if data is None else Mark.model_validate_json(data)
 
 
 def put(inbox: str, mark: Mark) -> None:
-    """Write a mark into an inbox, durably. Raises as `find` does."""
+    """Write a mark into an inbox, durably."""
     storage = storage_at(inbox)
     storage.write(mark.model_dump_json(indent=2).encode(), NAME)
     storage.sync()

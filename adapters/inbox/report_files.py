@@ -39,11 +39,7 @@ class ReportFile:
 
 
 def new_files(now: datetime) -> list[ReportFile]:
-    """Return the reports that were not imported yet, by name. Return none if no place is watched.
-
-    Raises:
-        Transient: the folder, the bucket or the store does not answer.
-    """
+    """Return the reports that were not imported yet, by name. Return none if no place is watched."""
     location = settings().settlements_location
     if location is None:
         return []

@@ -16,7 +16,7 @@ from adapters.files.store import storage_at
 from adapters.inbox.inbox import Intake
 from adapters.inbox.records import ARRIVED_AT, body_name
 from adapters.settings.settings import settings
-from domain.completeness.batches import lines_of
+from domain.completeness.session_events import lines_of
 from models.completeness.processes import ReceivedEvent
 
 _ENDING = ".jsonl"

@@ -4,6 +4,7 @@ Lines of structlog and of the standard library's logging have one format. Both c
 `bind_contextvars` has set for a request or a run. No line has a process's reference: it may be somebody's number.
 """
 
+import atexit
 import hashlib
 import io
 import json
@@ -11,6 +12,7 @@ import logging
 import os
 import stat
 import sys
+import threading
 from collections.abc import MutableMapping
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -23,7 +25,37 @@ from structlog.typing import Processor
 
 from adapters.observation.log_files import LOG_FILE_VARIABLE, follow_rotation
 from adapters.observation.log_lines import human_renderer
-from adapters.observation.printed_lines import PrintedLines
+
+
+class PrintedLines(io.TextIOBase):
+    """A stream in place of standard output or standard error. Each line that ends becomes a line of the log."""
+
+    encoding = "utf-8"
+    errors = "backslashreplace"
+
+    def __init__(self, descriptor: int, level: int) -> None:
+        self._descriptor = descriptor
+        self._level = level
+        self._log = structlog.get_logger()
+        self._begun = ""
+        self._lock = threading.RLock()
+        atexit.register(self.write, "\n")
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        """Return the descriptor behind it, for traces of the interpreter itself (`faulthandler`)."""
+        return self._descriptor
+
+    def write(self, text: str) -> int:
+        with self._lock:
+            *ended, self._begun = (self._begun + text).split("\n")
+        for line in ended:
+            if line.strip():
+                self._log.log(self._level, line.rstrip())
+        return len(text)
+
 
 _LOST = (OSError, ValueError, AttributeError)
 """What a write raises. `sys.stderr` is None, which has no `write`, in a process that was started with `2>&-`."""

@@ -11,7 +11,7 @@ import ssl
 
 import httpx
 
-from adapters.platform.tls import tls_context
+from adapters.peers.answers import tls_context
 
 _PORTS = {"http": 80, "https": 443}
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")

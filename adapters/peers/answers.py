@@ -1,12 +1,21 @@
-"""Bounds the answers of peers while they are read: size and time, whatever the peer announces or sends."""
+"""TLS for calls to peers, and bounds of their answers while they are read: size and time, whatever a peer sends."""
 
+import ssl
 import time
 from collections.abc import AsyncIterator, Iterator
+from functools import lru_cache
 from typing import Any
 
 import httpx
 
-from adapters.platform.tls import tls_context
+
+@lru_cache
+def tls_context() -> ssl.SSLContext:
+    """Return the TLS context with the trusted authorities. Loading it takes 30 ms of a core; httpx would load it for
+    each client.
+    """
+    return httpx.create_ssl_context()
+
 
 MOST_BYTES_OF_PREFECT = 16 << 20
 

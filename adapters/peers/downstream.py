@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 
 from adapters.peers.addresses import addresses_of, host_and_port, is_public
-from adapters.platform.tls import tls_context
+from adapters.peers.answers import tls_context
 from adapters.settings.settings import settings
 from domain.words.catalogue import word
 from models.errors import Refused, Transient
@@ -114,12 +114,6 @@ async def line(timeout_s: float = TIMEOUT_S) -> AsyncIterator[Line]:
     timeout = httpx.Timeout(timeout_s, connect=timeout_s / 3)
     async with httpx.AsyncClient(timeout=timeout, verify=tls_context(), limits=limits) as client:
         yield Line(client)
-
-
-async def post(url: str, headers: Mapping[str, str], body: bytes, *, timeout_s: float = TIMEOUT_S) -> Answer:
-    """POST a single message. See `Line.post`."""
-    async with line(timeout_s) as one:
-        return await one.post(url, headers, body, timeout_s=timeout_s)
 
 
 async def public_addresses(url: str) -> list[str]:

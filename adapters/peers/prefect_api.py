@@ -113,9 +113,6 @@ async def make_due(flow_runs: Iterable[FlowRun]) -> int:
     A run that a worker took in between, has ended or is deleted stays as it is. Late is the only state that Prefect's
     server gives to scheduled runs alone: any other scheduled state would replace Running or Cancelled too. A run keeps
     the message of its state, which says why it waits, or that it runs alone.
-
-    Raises:
-        Transient: Prefect is down, slow or hung.
     """
     soon = datetime.now(UTC) + _SOON
     later = [each for each in flow_runs if each.waits_until and each.waits_until > soon]
@@ -139,11 +136,7 @@ def tags_of(identity: Identity) -> list[str]:
 
 
 async def is_attempted(receipt_id: str, attempt: int) -> bool:
-    """Return whether Prefect has the run of an attempt at a receipt.
-
-    Raises:
-        Transient: Prefect is down, slow or hung.
-    """
+    """Return whether Prefect has the run of an attempt at a receipt."""
     wanted = {"flow_runs": {"idempotency_key": {"any_": [_key_of(receipt_id, attempt)]}}, "limit": 1}
     async with _client() as client:
         return bool((await _call(_Runs, client, "POST", "/flow_runs/filter", wanted)).root)
@@ -186,11 +179,7 @@ async def create_driver(batch_id: str, name: str, number: int) -> FlowRun:
 
 
 async def emit(event: dict[str, Any]) -> None:
-    """Send an event to Prefect. Flows emit theirs by Prefect's client.
-
-    Raises:
-        Transient: Prefect is down, slow or hung.
-    """
+    """Send an event to Prefect. Flows emit theirs by Prefect's client."""
     related: dict[str, Any] = {"related": []}
     worded = {"occurred": event["occurred"].isoformat(), "id": str(event["id"])}
     async with _client() as client:
@@ -203,21 +192,13 @@ def run_url(flow_run_id: str) -> str:
 
 
 async def on_their_way(flow_run_ids: Collection[str]) -> set[str]:
-    """Return which of these runs have not ended. Runs that Prefect does not know, or no longer knows, are left out.
-
-    Raises:
-        Transient: Prefect is down, slow or hung.
-    """
+    """Return which of these runs have not ended. Runs that Prefect does not know, or no longer knows, are left out."""
     unended = {"state": {"type": {"not_any_": sorted(_ENDED)}}}
     return {run.id for run in await _filtered(flow_run_ids, unended)}
 
 
 async def known(flow_run_ids: Collection[str]) -> dict[str, FlowRun]:
-    """Return those of the runs that Prefect knows, by id.
-
-    Raises:
-        Transient: Prefect is down, slow or hung.
-    """
+    """Return those of the runs that Prefect knows, by id."""
     return {run.id: _flow_run(run) for run in await _filtered(flow_run_ids, {})}
 
 

@@ -7,6 +7,8 @@ every file.
 import fcntl
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -113,3 +115,15 @@ def _is_removed(part: Path) -> bool:
     except (FileNotFoundError, BlockingIOError):  # its living owner has just finished with it, or is using it
         return False
     return True
+
+
+@contextmanager
+def held(path: Path) -> Iterator[bool]:
+    """Hold the lock of a file, if no other process has it, and yield whether it is held. The file is made."""
+    with path.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True

@@ -1,21 +1,80 @@
-"""Checks the values of settings beyond their types."""
+"""The forms that values of settings must have, and checks beyond their types."""
 
+import base64
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator
+from pydantic_settings import NoDecode
 
 from adapters.settings.database_urls import database_url_fault
-from adapters.settings.forms import (
-    is_address,
-    is_certificate,
-    is_host_and_port,
-    is_http_url,
-    is_location,
-    is_signing_secret,
-)
 from adapters.settings.kept_secrets import LEAST_CHARACTERS, is_key, is_long
 from domain.payments.terms import read_results, read_statuses, read_types
 from models.errors import Refused
 from models.sources import is_zone
+
+
+def _split(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+
+
+def _split_addresses(value: object) -> object:
+    """Split where a comma precedes the next scheme: addresses of apprise may have commas in them."""
+    parts = re.split(r",\s*(?=[a-zA-Z][a-zA-Z0-9+.-]*://)", value) if isinstance(value, str) else None
+    return value if parts is None else [part.strip() for part in parts if part.strip()]
+
+
+Addresses = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_addresses)]
+
+
+_LEAST_BYTES = 24  # of Standard Webhooks
+
+
+def is_signing_secret(text: str) -> bool:
+    key = text.removeprefix("whsec_")
+    try:
+        return key != text and len(base64.b64decode(key, validate=True)) >= _LEAST_BYTES
+    except ValueError:
+        return False
+
+
+def is_location(text: str) -> bool:
+    """Check for a folder or a bucket. `s3:/typo` and `file:x` would be folders of these names."""
+    is_bucket = re.fullmatch(r"s3://[a-zA-Z0-9][a-zA-Z0-9._-]*(/.*)?", text) is not None
+    return is_bucket or re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*:|.*://", text) is None
+
+
+def is_http_url(text: str) -> bool:
+    try:
+        port = urlsplit(text).port
+    except ValueError:  # a bracket is not closed, or the port is no number
+        return False
+    return port != 0 and re.match(r"https?://[^/?#\s]+", text) is not None
+
+
+def is_certificate(path: Path) -> bool:
+    """Check for a certificate in PEM or DER: a wrong path would delay every archive that has a signed document."""
+    try:
+        text = path.read_bytes()
+    except OSError:
+        return False
+    return b"-----BEGIN CERTIFICATE-----" in text or text.startswith(b"\x30")  # DER begins with a sequence
+
+
+def is_host_and_port(text: str) -> bool:
+    host, _, port = text.rpartition(":")
+    return bool(host) and re.fullmatch(r"[0-9]{1,5}", port) is not None and 0 < int(port) < 1 << 16
+
+
+def is_address(text: str) -> bool:
+    """Check for an address of apprise, as far as its form shows. `cellar people test` checks the rest."""
+    return re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*://\S", text) is not None
+
 
 if TYPE_CHECKING:
     from adapters.settings.settings import Settings
@@ -94,10 +153,10 @@ def _check_urls(made: "Settings") -> None:
             )
     for name, url in (("CELLAR_PUBLIC_URL", made.public_url), ("PREFECT_API_URL", made.prefect_api_url)):
         if url and not is_http_url(url):
-            raise ValueError(f"{name}: expected a URL that begins with http:// or https://")
+            raise ValueError(f"{name}: expected a URL like http://HOST:PORT or https://HOST")
     for name in ("notify_urls", "time_stamp_urls"):
         if not all(map(is_http_url, getattr(made, name))):
-            raise ValueError(f"{_variable(name)}: expected URLs that begin with http:// or https://, between commas")
+            raise ValueError(f"{_variable(name)}: expected URLs like http://HOST:PORT or https://HOST, between commas")
     if not all(map(is_address, made.people_urls)):
         raise ValueError("CELLAR_PEOPLE_URLS: expected addresses of apprise such as mailto://…, between commas")
     if made.clamd and not (made.clamd.startswith("/") or is_host_and_port(made.clamd)):

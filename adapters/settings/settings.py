@@ -14,8 +14,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AliasChoices, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from adapters.settings.checks import check
-from adapters.settings.forms import Addresses, CommaSeparated
+from adapters.settings.checks import Addresses, CommaSeparated, check
 from adapters.settings.kept_secrets import kept_secret
 from adapters.settings.setting_names import check_file_names, check_names, secrets_folder
 from domain.payments.terms import SETTINGS, read_terms

@@ -39,7 +39,6 @@ def keep(row: EndpointRow) -> None:
 
     Raises:
         Locked: the key of all endpoints is not available.
-        Transient: the store does not answer.
     """
     definition = sealed(row.name, "definition", row.model_dump_json(exclude=_NOT_KEPT))
     store().overwrite_bytes(json.dumps({"format": _FORMAT, "sealed": definition}).encode(), key_of(row.name))
@@ -50,7 +49,6 @@ def find(name: str) -> EndpointRow | None:
 
     Raises:
         Conflict: it is damaged or locked.
-        Transient: the store does not answer.
     """
     return _read(key_of(name)) if store().size(key_of(name)) is not None else None
 
@@ -58,9 +56,6 @@ def find(name: str) -> EndpointRow | None:
 def kept(on_damaged: OnDamaged) -> Iterator[EndpointRow]:
     """Yield the endpoints whose definitions are in the store, by name. A damaged or locked one is passed to
     `on_damaged`, and blocks no other.
-
-    Raises:
-        Transient: the store does not answer.
     """
     for key, _ in list(store().listed(seals.ENDPOINTS)):
         try:

@@ -79,7 +79,6 @@ def inventory(reference: str) -> Inventory | None:
 
     Raises:
         Conflict: the inventory cannot be read.
-        Transient: the store does not answer.
     """
     return inventory_at(object_key(reference))
 
@@ -130,7 +129,6 @@ def add_version(
     Args:
         reference: the reference of the process. One writer at a time works on it.
         before: the inventory that `interrupted.repaired` returned.
-        version: the version.
         stage: a folder of `spool.staging` whose folder `content` holds at least the new contents. It is used up.
         contents: the paths in `content`, by their digests.
 
@@ -150,8 +148,6 @@ def publish(key: str, number: int, before: bytes | None) -> Inventory:
     """Write a whole version, of any writer, into the root inventory of the object at a key, and return the inventory.
 
     Args:
-        key: the key of the object.
-        number: the number of the version.
         before: the root inventory that the object has.
 
     Raises:
@@ -168,8 +164,6 @@ def withdraw(key: str, number: int, text: bytes) -> None:
     """Remove inventory and sidecar of a version that is not in the root inventory. Another writer may then win it.
 
     Args:
-        key: the key of the object.
-        number: the number of the version.
         text: the inventory that won the version.
 
     Raises:
@@ -305,11 +299,7 @@ def root_files() -> dict[str, bytes]:
 
 
 def has_root() -> bool:
-    """Return whether the store was ever used: the declaration of its root is there.
-
-    Raises:
-        Transient: the store does not answer.
-    """
+    """Return whether the store was ever used: the declaration of its root is there."""
     return store().size(ROOT_DECLARATION) is not None
 
 

@@ -93,7 +93,6 @@ def sealed_of_endpoint(name: str, what: str, clear: bytes) -> bytes:
 
     Raises:
         Locked: the settings do not unwrap the key, or the key is gone after it sealed something.
-        Transient: the store does not answer.
     """
     if store().size(ENDPOINTS_KEY) is None and not any(True for _ in store().listed(ENDPOINTS)):
         _fingerprint_key(settings().store_location, settings().seal_keys)
@@ -107,7 +106,6 @@ def opened_of_endpoint(name: str, what: str, ciphertext: bytes) -> bytes:
     Raises:
         Locked: the settings do not unwrap the key of all endpoints, or the key is gone.
         Conflict: the value is damaged, or was sealed with a key that is gone.
-        Transient: the store does not answer.
     """
     try:
         return _endpoints_key().decrypt(ciphertext, [name.encode(), what.encode()])
@@ -130,7 +128,6 @@ def fingerprint(text: str) -> str:
 
     Raises:
         Locked: the settings do not unwrap the key of the fingerprints, or the key is gone and fingerprints may exist.
-        Transient: the store does not answer.
     """
     return _keyed(_fingerprint_key(settings().store_location, settings().seal_keys), text)
 
@@ -138,9 +135,6 @@ def fingerprint(text: str) -> str:
 def previewed_fingerprints() -> Callable[[str], str]:
     """Return `fingerprint`, or a substitute that writes no key. It serves while there is no key, and so no fingerprint
     that its results could equal.
-
-    Raises:
-        Transient: the store does not answer.
     """
     if store().size(FINGERPRINT_KEY) is not None or _has_fingerprints():
         return fingerprint
@@ -161,7 +155,6 @@ def rewrap(location: str) -> bool:
 
     Raises:
         Locked: no master key unwraps the key.
-        Transient: the store does not answer.
     """
     before = store().found_bytes(location)
     if before is None:
@@ -173,11 +166,7 @@ def rewrap(location: str) -> bool:
 
 
 def has_sealed(reference: str) -> bool:
-    """Return whether the store has sealed values of a process's archive.
-
-    Raises:
-        Transient: the store does not answer.
-    """
+    """Return whether the store has sealed values of a process's archive."""
     return _has_sealed_below(ocfl.object_key(reference))
 
 
@@ -199,7 +188,6 @@ def check_key(reference: str) -> None:
 
     Raises:
         Locked: the key is not available.
-        Transient: the store does not answer.
     """
     _kept_key(key_location(reference))
 
@@ -209,7 +197,6 @@ def check_fingerprint_key() -> None:
 
     Raises:
         Locked: the key is not available.
-        Transient: the store does not answer.
     """
     if store().size(FINGERPRINT_KEY) is not None or _has_fingerprints():
         _kept_key(FINGERPRINT_KEY)

@@ -55,8 +55,6 @@ def staged(data: bytes, form: ReportFormat, fingerprint: Fingerprint = seals.fin
     """Read a report to its end, and provide it in its stored form until the end of the block.
 
     Args:
-        data: the file.
-        form: the format of the file.
         fingerprint: the function whose result replaces a secret.
 
     Raises:
@@ -79,7 +77,6 @@ def stored(report_id: str) -> Iterator[Report]:
 
     Raises:
         Conflict: the report is missing or damaged.
-        Transient: the store does not answer.
     """
     with spooled(store().spool_folder) as spool:
         try:
@@ -109,11 +106,7 @@ def keep(report: Report, now: datetime) -> datetime:
 
 
 def kept(on_damaged: OnDamaged, but: Collection[str] = ()) -> list[tuple[str, datetime]]:
-    """Return the reports in the store except `but`, with their time of import, in order of that time.
-
-    Raises:
-        Transient: the store does not answer.
-    """
+    """Return the reports in the store except `but`, with their time of import, in order of that time."""
     times: dict[str, datetime] = {}
     for key, _ in store().listed(FOLDER):
         report_id = key.removeprefix(f"{FOLDER}/").removesuffix(_IMPORTED)

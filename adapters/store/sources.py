@@ -41,11 +41,7 @@ _held: _Held | None = None
 
 
 def all_sources(on_damaged: Callable[[str], None] = lambda _: None) -> dict[str, Source]:
-    """Read the sources, by name. A damaged source is logged and left out, and `on_damaged` is called with its key.
-
-    Raises:
-        Transient: the store does not answer.
-    """
+    """Read the sources, by name. A damaged source is logged and left out, and `on_damaged` is called with its key."""
     return {each.name: each for each in _readable(on_damaged)}
 
 
@@ -66,11 +62,7 @@ def refresh(for_s: float = _HELD_FOR_S) -> Mapping[str, Source]:
 
 
 def held() -> Mapping[str, Source]:
-    """Return the sources, as they were at most 5 s ago; in a receiver, as its loop has read them last.
-
-    Raises:
-        Transient: the store does not answer.
-    """
+    """Return the sources, as they were at most 5 s ago; in a receiver, as its loop has read them last."""
     if _held and _held.location == settings().store_location and time.monotonic() < _held.until_s:
         return _held.sources
     return refresh()
@@ -81,7 +73,6 @@ def change(name: str, changed: Callable[[Source | None], Source]) -> Source:
 
     Raises:
         Conflict: the record is damaged, or somebody else changes the source at the same time.
-        Transient: the store does not answer.
     """
     key = f"{FOLDER}/{name}.json"
     before = store().found_bytes(key)
@@ -109,11 +100,7 @@ def default_terms() -> SourceTerms:
 
 
 def terms_of(source: str) -> SourceTerms:
-    """Return the terms of a source: its own, and those of the settings where it states none or is unknown.
-
-    Raises:
-        Transient: the store does not answer.
-    """
+    """Return the terms of a source: its own, and those of the settings where it states none or is unknown."""
     terms = default_terms()
     if source == DEFAULT_SOURCE or (found := held().get(source)) is None:
         return terms
@@ -129,11 +116,7 @@ def terms_of(source: str) -> SourceTerms:
 
 
 def payment_terms_of(source: str) -> PaymentTerms:
-    """Return the terms of payments of a source: its unit of amounts, and its days without CELLAR_BUSINESS_TIMEZONE.
-
-    Raises:
-        Transient: the store does not answer.
-    """
+    """Return the terms of payments of a source: its unit of amounts, and its days without CELLAR_BUSINESS_TIMEZONE."""
     made = settings().payment_terms
     if source == DEFAULT_SOURCE:
         return made
@@ -143,11 +126,7 @@ def payment_terms_of(source: str) -> PaymentTerms:
 
 
 def stated_terms_of(source: str) -> dict[str, Any]:
-    """Return the terms on which archives of a source are read now, where they are no defaults: settings by name.
-
-    Raises:
-        Transient: the store does not answer.
-    """
+    """Return the terms on which archives of a source are read now, where they are no defaults: settings by name."""
     terms = terms_of(source)
     made = {name: getattr(settings(), name) for name in SETTINGS}
     made |= {"timezone": terms.timezone, "amount_unit": terms.amount_unit}

@@ -10,20 +10,12 @@ FOLDER = "templates"
 
 
 def keep(template: Template) -> None:
-    """Keep what people say about a template in place of what they said before.
-
-    Raises:
-        Transient: the store does not answer.
-    """
+    """Keep what people say about a template in place of what they said before."""
     store().overwrite_bytes(template.model_dump_json(indent=1).encode(), key_in_store(template.id))
 
 
 def kept(on_damaged: Callable[[str], None]) -> Iterator[Template]:
-    """Yield the templates in the store. A damaged one is passed to `on_damaged` by its key, and blocks no other.
-
-    Raises:
-        Transient: the store does not answer.
-    """
+    """Yield the templates in the store. A damaged one is passed to `on_damaged` by its key, and blocks no other."""
     for key, _ in list(store().listed(FOLDER)):
         try:
             found = Template.model_validate_json(store().read_bytes(key))

@@ -43,11 +43,7 @@ _NOT_KEPT = "UNKNOWN"
 
 
 def counted(session: Session, hours: Sequence[datetime]) -> dict[datetime, Counted]:
-    """Return what happened within each of some hours, by its begin.
-
-    Raises:
-        Transient: the database does not answer.
-    """
+    """Return what happened within each of some hours, by its begin."""
     if not hours:
         return {}
     them = _Hours(session, hours)

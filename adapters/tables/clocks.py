@@ -17,9 +17,6 @@ _NEWEST = 100
 def arrivals(source: str, since: datetime) -> list[Arrival]:
     """Return the newest arrivals of a source. Archives that came several times are left out: a later delivery may have
     changed their time.
-
-    Raises:
-        Transient: the database does not answer.
     """
     with reading() as session:
         once = (
@@ -48,11 +45,7 @@ def arrivals(source: str, since: datetime) -> list[Arrival]:
 
 
 def active_sources(since: datetime) -> list[str]:
-    """Return the sources of which something has arrived, by name.
-
-    Raises:
-        Transient: the database does not answer.
-    """
+    """Return the sources of which something has arrived, by name."""
     with reading() as session:
         receipts = select(ReceiptRow.source).where(ReceiptRow.received_at >= since).distinct()
         events = select(SessionEventRow.source).where(SessionEventRow.received_at >= since).distinct()

@@ -92,11 +92,7 @@ def note_within(session: Session, keys: Iterable[str], **moments: datetime) -> N
 
 
 def note_anchored(keys: Iterable[str], at: datetime) -> None:
-    """Note the objects that an anchor has.
-
-    Raises:
-        Transient: the database does not answer.
-    """
+    """Note the objects that an anchor has."""
     for page in pages(keys):
         with writing() as session:
             note_within(session, page, anchored_at=at)

@@ -184,9 +184,6 @@ def open_conditions(codes: Collection[AnyCode] = ALL_CODES, source: str | None =
     Args:
         codes: what is looked for.
         source: a source, to which failures of archives and runs are limited. All else is of all sources.
-
-    Raises:
-        Transient: the database does not answer.
     """
     with reading() as session:
         of_rows = [_found(session, code, _ROWS[code], source) for code in codes if code in _ROWS]
@@ -195,7 +192,7 @@ def open_conditions(codes: Collection[AnyCode] = ALL_CODES, source: str | None =
 
 
 def open_numbers(code: AnyCode) -> dict[str, int]:
-    """Return of how many subjects a condition is open, by key. Raises as `open_conditions`."""
+    """Return of how many subjects a condition is open, by key."""
     return dict(sorted((each.key, each.subjects) for each in open_conditions((code,))))
 
 

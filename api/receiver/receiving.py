@@ -21,8 +21,7 @@ from domain.archive.found_process import MOST_BYTES, process_in
 from domain.archive.reading import identity_of
 from domain.body.scan import Scanner
 from domain.body.skeleton import NOT_COMPRESSED
-from domain.completeness.batches import MOST_BYTES_IN_A_LINE
-from domain.completeness.session_events import check_event, is_archive, read_event
+from domain.completeness.session_events import MOST_BYTES_IN_A_LINE, check_event, is_archive, read_event
 from models.completeness.processes import ReceivedEvent, SessionEvent
 from models.errors import Refused
 from models.runs.receipt import Delivery, Identity, RefusedDelivery

@@ -16,9 +16,8 @@ from benchmarks.search.made import Made, made
 from domain.archive.rows import rows_of
 from domain.search import COLUMNS
 from models.archive.archive import ArchiveRow, FormFieldRow, SignatureRow
-from models.archive.content import FileRow
+from models.archive.content import FileRow, SignedDocumentRow
 from models.archive.session import LabelRow, SessionRow
-from models.archive.signed_document import SignedDocumentRow
 from models.archive.warning import WarningRow
 from models.payments import PaymentRow
 from models.search import Kind

@@ -6,7 +6,7 @@ A note in the data folder has the progress, so that an interrupted check can be 
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -17,8 +17,10 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     DownloadColumn,
+    MofNCompleteColumn,
     Progress,
     TaskProgressColumn,
+    TextColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
@@ -27,15 +29,53 @@ from adapters.files import bucket
 from adapters.platform.durable import write_file
 from adapters.settings.settings import settings
 from adapters.tables.archives import archives
-from cli.custody.judged_again import judge_again, print_judged
-from cli.terminal import time_text
+from cli.terminal import Json, cell, time_text
 from models.archive.verdict import Judged
 from models.errors import Conflict, Refused
 from models.store.condition import OF_FAULTS
 from models.store.fixity import NOTHING, Fault, Fixity, FixityFinding, StoredObject
 from services.anchors.anchors import Held, hold
+from services.custody.judging_again import judge_objects
+from services.custody.objects import drawn, object_of, stored_objects
 from services.custody.remembering import Memory
-from services.custody.verifying import absent_store, drawn, object_of, stored_objects
+from services.custody.verifying import absent_store
+
+_MOST_SHOWN = 50
+
+
+def judge_again(objects: Sequence[StoredObject] | None, share: float) -> Judged:
+    """Judge the signed documents of objects again; without `objects`, of a random share of the store.
+
+    Raises as `judge_objects` does.
+    """
+    seed = time.time_ns()
+
+    def chosen() -> Iterator[StoredObject]:
+        return drawn(stored_objects(), share, seed) if objects is None else iter(objects)
+
+    with _bar(chosen, is_counted=True) as advance:
+        return judge_objects(chosen(), lambda judged, _: advance(judged))
+
+
+def print_judged(console: Console, judged: Judged) -> None:
+    for wrong in judged.contradictions:
+        console.print(
+            f"contradicted: {wrong.key}: {wrong.about}: the kept verdict says {wrong.kept}, found {wrong.found}; a "
+            "person must look at the document, since neither time nor trust roots explain it"
+        )
+    for key, reason in judged.unjudged:
+        console.print(f"not judged: {key}: {reason}")
+    for key, reason in judged.unkept:
+        console.print(f"not kept: {key}: {reason}")
+    for change in judged.changes[:_MOST_SHOWN]:
+        said = f"{change.before} → {change.now}{' (worse)' if change.is_worse else ''}"
+        console.print(f"judged differently: {cell(change.reference)}, version {change.version}: {said}")
+    if judged.changes_in_all > _MOST_SHOWN:
+        more = judged.changes_in_all - _MOST_SHOWN
+        console.print(f"and {more:,} more judged differently; `cellar show REFERENCE` shows each")
+    result = "no contradiction" if judged.is_sound else "NOT SOUND"
+    console.print(f"{judged.documents} signed documents judged again, {judged.kept} new judgements kept: {result}")
+
 
 _NOTED_EVERY_S = 2
 
@@ -124,7 +164,6 @@ def json_of(held: Held | None) -> dict[str, object]:
 
 _NOTHING_TO_DO = "Nothing to do: the next run of the archive completes it."
 _console = Console(markup=False, emoji=False, soft_wrap=True)
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
 def verify(  # noqa: PLR0913 -- a parameter per option
@@ -208,19 +247,21 @@ def _verify_store(note: Note, share: float, memory: Memory) -> tuple[Fixity, int
 
 @contextmanager
 def _bar(
-    objects: Callable[[], Iterable[StoredObject]], done_bytes: int = 0
+    objects: Callable[[], Iterable[StoredObject]], done: int = 0, *, is_counted: bool = False
 ) -> Iterator[Callable[[StoredObject], None]]:
-    """Show the progress on a terminal. For this, the objects are listed once before they are read."""
+    """Show the progress on a terminal, in objects or in bytes. For this, the objects are listed once before."""
     console = Console(stderr=True)
-    columns = (BarColumn(), TaskProgressColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    of_bytes = (TaskProgressColumn(), DownloadColumn(), TransferSpeedColumn())
+    amounts = (TextColumn("signatures"), MofNCompleteColumn()) if is_counted else of_bytes
+
+    def size(each: StoredObject) -> int:
+        return bool(each.key) if is_counted else each.size_bytes
+
+    columns = (BarColumn(), *amounts, TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        left_bytes = sum(map(_size_bytes, objects())) if console.is_terminal else 0
-        task = progress.add_task("verify", total=done_bytes + left_bytes, completed=done_bytes)
-        yield lambda verified: progress.advance(task, _size_bytes(verified))
-
-
-def _size_bytes(stored: StoredObject) -> int:
-    return sum(stored.sizes.values())
+        left = sum(map(size, objects())) if console.is_terminal else 0
+        task = progress.add_task("verify", total=done + left, completed=done)
+        yield lambda each: progress.advance(task, size(each))
 
 
 def _print(fixity: Fixity, in_all: int, judged: Judged | None, held: Held | None, *, as_json: bool) -> None:

@@ -1,16 +1,65 @@
-"""Sends archives to the webhook of a running receiver, and looks them up in its JSON API."""
+"""Sends archives to the webhook of a running receiver, looks them up in its JSON API, and compares the outcomes."""
 
 import time
 from collections.abc import Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from urllib.parse import quote
 
 import httpx
 from rich.progress import Progress
 
-from cli.simulation.comparison import Sent
 from cli.simulation.payloads.scenarios import Outcome
+
+_FINAL_STATES = ("completed", "failed")
+
+
+@dataclass(frozen=True)
+class Sent:
+    """An archive that was sent, without its body, so that many large archives fit into memory."""
+
+    scenario: str
+    reference: str
+    expectation: Outcome
+    found: Outcome
+
+    @property
+    def is_awaited(self) -> bool:
+        return self.found.status == "0" and self.found.state not in _FINAL_STATES
+
+
+def differences(expectation: Outcome, found: Outcome, *, waited: bool) -> list[str]:
+    """Return the names of the values that differ. If not `waited`, only the answer can be compared. Pure."""
+    expected = expectation.comparable(waited=waited)
+    return [name for name, value in expected.items() if getattr(found, name) != value]
+
+
+@dataclass
+class Comparison:
+    """The outcomes of all archives, or the `error` that prevents a comparison; how many session events were sent and
+    acknowledged; and the references of the archives that were left out.
+    """
+
+    url: str
+    seed: int
+    waited: bool
+    error: str = ""
+    sent: Sequence[Sent] = ()
+    events: int = 0
+    acknowledged: int = 0
+    left_out: list[str] = field(default_factory=list)
+
+    def differences(self, one: Sent) -> list[str]:
+        return differences(one.expectation, one.found, waited=self.waited)
+
+    @property
+    def as_expected(self) -> int:
+        return sum(not self.differences(one) for one in self.sent)
+
+    @property
+    def is_good(self) -> bool:
+        return not self.error and self.events == self.acknowledged and self.as_expected == len(self.sent)
+
 
 _POLL_INTERVAL_S = 0.5
 _ARCHIVES_PER_PAGE = 500

@@ -4,7 +4,7 @@ import json
 import secrets
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -13,12 +13,12 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from adapters.settings.checks import is_http_url
 from adapters.settings.settings import settings
-from cli.simulation.comparison import Comparison, Events, Sent
 from cli.simulation.payloads.forms import TEMPLATE_IDS
-from cli.simulation.payloads.scenarios import Outcome, Values
+from cli.simulation.payloads.scenarios import Outcome, Values, simulated_archives
 from cli.simulation.payloads.session_events import events_before
-from cli.simulation.receiver import NoComparison, Receiver, wait_for_all
+from cli.simulation.receiver import Comparison, NoComparison, Receiver, Sent, wait_for_all
 from cli.terminal import Folds, console, print_fitted
 from models.errors import WrongUse
 from models.runs.receipt import DEFAULT_SOURCE
@@ -28,29 +28,28 @@ _TIMEOUT = httpx.Timeout(60, connect=5)
 
 
 def compare(  # noqa: PLR0913 -- what a person chose
-    receiver: Receiver, count: int, seed: int, wait_s: float | None, progress: Progress, *, events: bool, leave_out: int
-) -> tuple[Sequence[Sent], Events]:
-    """Send `count` archives, but the last `leave_out` of them, and return their outcomes, and what became of events.
+    receiver: Receiver, made: Comparison, count: int, wait_s: float, progress: Progress, *, events: bool, leave_out: int
+) -> None:
+    """Send `count` archives, but the last `leave_out` of them, and note their outcomes, and what became of events.
 
-    If `wait_s` is None, the outcomes are only the answers. With `events`, each process sends its session events first.
+    With `events`, each process sends its session events first.
 
     Raises:
         NoComparison: nothing can be compared.
     """
-    from cli.simulation.payloads.scenarios import simulated_archives  # noqa: PLC0415 -- pyHanko takes a second to import
-
-    sent, told = list[Sent](), Events()
-    archives = simulated_archives(count, seed=seed, now=datetime.now(UTC))
+    sent = list[Sent]()
+    archives = simulated_archives(count, seed=made.seed, now=datetime.now(UTC))
     for number, one in enumerate(progress.track(archives, total=count, description="Sending")):
         left_out = number - (count - leave_out)
         if events:
             its = events_before(one.body, left_out=left_out if left_out >= 0 else None)
-            told = told.after([receiver.send(each).status for each in its])
+            made.events += len(its)
+            made.acknowledged += sum(receiver.send(each).status == "0" for each in its)
         if left_out < 0:
             sent.append(Sent(one.scenario, one.reference, one.expectation, receiver.send(one.body)))
         else:
-            told = told.without(one.reference)
-    return (sent if wait_s is None else wait_for_all(receiver, sent, wait_s, progress)), told
+            made.left_out.append(one.reference)
+    made.sent = wait_for_all(receiver, sent, wait_s, progress) if made.waited else sent
 
 
 def simulate(  # noqa: PLR0913 - the options of a command
@@ -78,14 +77,14 @@ def simulate(  # noqa: PLR0913 - the options of a command
     The exit status is 0 if every outcome is as expected, 1 if not, and 2 for wrong use.
     """
     url = url or settings().receiver_url
-    if not _is_http_url(url):
+    if not is_http_url(url):
         raise WrongUse(f"--url: expected the URL of a receiver, like http://127.0.0.1:8000, got {url!r}")
     if source not in ("", DEFAULT_SOURCE) and not secret:
         made = f"`cellar sources add {source}` or `cellar sources rotate {source}`"
         raise WrongUse(f"--secret: expected the secret of the source {source}, which {made} shows once")
     seed = secrets.randbelow(1_000_000) if seed is None else seed
     bars = Console(stderr=True)
-    comparison = Comparison(url, seed, wait, [])
+    comparison = Comparison(url, seed, wait)
     with httpx.Client(timeout=_TIMEOUT) as client, Progress(console=bars, disable=not bars.is_terminal) as progress:
         secret = secret or settings().active_webhook_secrets()[0]
         api_token = api_token or settings().active_api_tokens()[0]
@@ -93,12 +92,9 @@ def simulate(  # noqa: PLR0913 - the options of a command
         try:
             if not yes:
                 _ask_before_mixing(receiver, url, progress)
-            sent, told = compare(
-                receiver, count, seed, wait_s if wait else None, progress, events=events, leave_out=leave_out
-            )
-            comparison = replace(comparison, sent=sent, events=told)
+            compare(receiver, comparison, count, wait_s, progress, events=events, leave_out=leave_out)
         except NoComparison as error:
-            comparison = replace(comparison, error=str(error))
+            comparison = Comparison(url, seed, wait, str(error))
     _print_json(comparison) if json_output else _print_table(comparison)
     if not comparison.is_good:
         raise typer.Exit(1)
@@ -124,14 +120,6 @@ def _ask_before_mixing(receiver: Receiver, url: str, progress: Progress) -> None
     progress.start()
 
 
-def _is_http_url(url: str) -> bool:
-    try:
-        parsed = httpx.URL(url)
-    except httpx.InvalidURL:
-        return False
-    return parsed.scheme in ("http", "https") and parsed.host != ""
-
-
 def _print_json(comparison: Comparison) -> None:
     archives = [
         {
@@ -149,8 +137,8 @@ def _print_json(comparison: Comparison) -> None:
         "waited": comparison.waited,
         "ok": comparison.is_good,
         "error": comparison.error,
-        "events": {"sent": comparison.events.sent, "acknowledged": comparison.events.acknowledged},
-        "left_out": comparison.events.left_out,
+        "events": {"sent": comparison.events, "acknowledged": comparison.acknowledged},
+        "left_out": comparison.left_out,
         "archives": archives,
     }
     typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
@@ -163,9 +151,9 @@ def _print_table(comparison: Comparison) -> None:
     heads = ("scenario", "ok", Folds("found"), Folds("expected"), "reference")
     print_fitted(console(), heads, [_row(comparison, one) for one in comparison.sent])
     typer.echo(f"{len(comparison.sent)} sent, {comparison.as_expected} as expected, seed {comparison.seed}")
-    if comparison.events.sent:
-        typer.echo(f"{comparison.events.sent} session events sent, {comparison.events.acknowledged} acknowledged")
-    for reference in comparison.events.left_out:
+    if comparison.events:
+        typer.echo(f"{comparison.events} session events sent, {comparison.acknowledged} acknowledged")
+    for reference in comparison.left_out:
         typer.echo(f"left out: {reference}")
 
 

@@ -96,8 +96,6 @@ def decide(
         events: the events of the process, answered events too.
         arrivals: what has arrived for its reference, from its source.
         answered_at: up to when its earlier findings answer its submissions, dismissed or lost.
-        terms: those of its source.
-        now: the present time.
     """
     known = sorted({each.event_id: each for each in events}.values(), key=_order)
     live = [each for each in known if not each.is_answered]

@@ -1,11 +1,20 @@
-"""Reads session events from the parsed skeleton of a request, and tells them apart from archives."""
+"""Reads session events from the parsed skeleton of a request, and tells them apart from archives.
 
-from datetime import tzinfo
+A batch of events is lines of JSON: `{"source", "received_at", "receipt_id", "size_bytes", "body"}`. The body is as it
+was sent, UTF-8, as the scanner has checked, so text keeps each byte. It is null where it is a file of its own.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from datetime import datetime, tzinfo
 from typing import Any
+
+import orjson
 
 from domain.archive.reading import MAX_REFERENCE_CHARACTERS
 from domain.body.node import UNSTORABLE, Node, Reading
-from models.completeness.processes import SessionEvent, SessionEventType
+from models.completeness.processes import ReceivedEvent, SessionEvent, SessionEventType
 from models.errors import Refused
 
 ARCHIVE = "WHP_ARCHIVE"
@@ -85,3 +94,40 @@ def _key(place: Node) -> str | None:
     if found is None or not 0 < len(found) <= MAX_REFERENCE_CHARACTERS:
         return None
     return None if isinstance(place.value, str) and UNSTORABLE.search(place.value) else found
+
+
+MOST_BYTES_IN_A_LINE = 64 << 10
+"""A larger body is a file of its own, so that a batch stays small."""
+
+
+def lines_of(events: Iterable[ReceivedEvent]) -> bytes:
+    """Return events as the lines of a batch."""
+    return b"".join(map(_line, events))
+
+
+def events_in(lines: bytes) -> Iterator[ReceivedEvent | None]:
+    """Yield the event of each line; None for a line that is damaged: it is no event, or its body has another digest."""
+    return map(_event, lines.splitlines())
+
+
+def _line(event: ReceivedEvent) -> bytes:
+    said = {
+        "source": event.source,
+        "received_at": event.received_at.isoformat(),
+        "receipt_id": event.receipt_id,
+        "size_bytes": event.size_bytes,
+        "body": None if event.body is None else event.body.decode(),
+    }
+    return orjson.dumps(said) + b"\n"
+
+
+def _event(line: bytes) -> ReceivedEvent | None:
+    try:
+        said = json.loads(line)
+        body = None if said["body"] is None else said["body"].encode()
+        received_at = datetime.fromisoformat(said["received_at"])
+        event = ReceivedEvent(str(said["source"]), received_at, said["receipt_id"], int(said["size_bytes"]), body)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+    is_whole = received_at.tzinfo and (body is None or hashlib.sha256(body).hexdigest() == event.receipt_id)
+    return event if is_whole else None

@@ -85,7 +85,6 @@ def transitions(
     Args:
         known: recorded discrepancies by id.
         found: discrepancies by id, all with a code of `codes`.
-        codes: the codes that were checked.
     """
     opened = [_opened(key, known.get(key), each) for key, each in found.items()]
     closed = [

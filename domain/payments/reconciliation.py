@@ -176,7 +176,6 @@ def vanished(current: Sequence[BookedPayment], older: Iterable[Sequence[BookedPa
     vanished. If several older versions have a payment, the newest version counts.
 
     Args:
-        current: the payments of the current version.
         older: the payments of each version that it superseded, newest first.
     """
     seen = _identities(*(attempt for payment in current for attempt in payment.payment.attempts))

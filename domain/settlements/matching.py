@@ -48,9 +48,7 @@ def decide(entry: Entry, payments: Sequence[Candidate], terms: SettlementTerms) 
     last four digits, amount and day. A refund or chargeback may be later and take back a part.
 
     Args:
-        entry: an entry of a report.
         payments: at least all payments with the entry's cguid or authorisation number.
-        terms: the terms of the report.
     """
     match, fitting = _fitting(entry, payments, terms)
     if len({each.payment_id for each in fitting}) > 1:
@@ -138,7 +136,6 @@ def judge_archive(
         payments: the payments of one archive, each once.
         entries: all entries that lead to the archive.
         coverage: the days whose charges are in the reports.
-        terms: the terms of the reports.
         today: the current day. A payment whose settlement is not late yet is not reported as missing.
     """
     of_payment: dict[str | None, list[Entry]] = defaultdict(list)

@@ -74,9 +74,6 @@ def remove_forgotten_results(now: datetime) -> int:
 
     A run that our history does not know resumes nothing: its results are errors. The store has the progress of imports,
     and the results of earlier builds.
-
-    Raises:
-        Transient: the store or the database does not answer.
     """
     since = now - timedelta(days=settings().prefect_retention_days)
     kept = task_results.flow_run_ids()

@@ -66,7 +66,6 @@ async def recover(client: PrefectClient, flow_run_id: str, worker_id: str) -> No
     A claim does not prove that the run was begun under it: a stock worker may have taken the run in Prefect first.
 
     Raises:
-        Transient: the database does not answer.
         HTTPError, PrefectException: Prefect does not answer.
     """
     try:

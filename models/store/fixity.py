@@ -50,6 +50,10 @@ class StoredObject:
     sizes: Mapping[str, int]
     strange: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def size_bytes(self) -> int:
+        return sum(self.sizes.values())
+
     def damaged(self, path: str, expected: str, found: str) -> FixityFinding:
         return FixityFinding(f"{self.key}/{path}", Fault.DAMAGED, expected, found)
 

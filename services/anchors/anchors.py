@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from contextvars import copy_context
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby, islice, pairwise
 from pathlib import Path
@@ -44,7 +44,7 @@ from domain.anchors import leaf_text, read_leaf
 from models.errors import Conflict, Transient, Unreadable
 from models.store.anchor import AnchorProof, Leaf
 from models.store.fixity import Fault, FixityFinding
-from services.anchors.chain import Link, chain, readable, target
+from services.anchors.chain import chain, readable, target
 
 _ANCHORS_AT_ONCE = 32  # each has a block of leaves in memory
 _LINES_AT_ONCE = 1000
@@ -67,7 +67,6 @@ def named_objects(sources: Sequence[Source]) -> Iterator[Iterator[Named]]:
 
     Raises:
         Conflict: the leaves of an anchor are damaged.
-        Transient: a storage does not answer.
     """
     with ExitStack() as stack:
         streams = [_leaves(*each) for each in sources]
@@ -117,11 +116,7 @@ def _read(path: Path) -> Iterator[tuple[int, Leaf]]:
 
 
 def faults(name: Named, found: Found) -> tuple[bool, list[FixityFinding]]:
-    """Return whether an object has versions after its last leaf, and how it breaks its leaves.
-
-    Raises:
-        Transient: the store does not answer.
-    """
+    """Return whether an object has versions after its last leaf, and how it breaks its leaves."""
     try:
         leaf = _present(name, found)
     except Conflict as error:
@@ -192,9 +187,6 @@ OnFinding = Callable[[FixityFinding], None]
 def against_newest(reference: str) -> tuple[FixityFinding, ...]:
     """Return what speaks against a process's object by the newest anchor, and against that anchor; nothing where there
     is no anchor.
-
-    Raises:
-        Transient: the store does not answer.
     """
     findings: list[FixityFinding] = []
     try:
@@ -208,11 +200,7 @@ def against_newest(reference: str) -> tuple[FixityFinding, ...]:
 
 
 def wrong_anchors() -> Iterator[FixityFinding]:
-    """Find what is wrong with the anchors of the store: the newest, their order, and the files of each.
-
-    Raises:
-        Transient: the store does not answer.
-    """
+    """Find what is wrong with the anchors of the store: the newest, their order, and the files of each."""
     findings: list[FixityFinding] = []
     found = list[Anchor]()
     for number, names in reversed(anchors.listed(store()).items()):
@@ -275,7 +263,6 @@ def proof_of(reference: str) -> AnchorProof | None:
 
     Raises:
         Conflict: an anchor is damaged.
-        Transient: the store does not answer.
     """
     key = ocfl.object_key(reference)
     inventory = store().found_bytes(f"{key}/{ocfl.INVENTORY}")
@@ -285,29 +272,21 @@ def proof_of(reference: str) -> AnchorProof | None:
     return proof
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Held:
-    """The store, held against an anchor. `anchor` is None where no anchor with the root was found.
+    """The store, held against an anchor. `number` and `at` are None where no anchor with the root was found.
 
     `covered` counts the objects that the anchor names, `newer` those of them that have later versions, and `uncovered`
     the objects of the store that it does not name.
     """
 
     root: str
-    number: int | None
-    at: datetime | None
-    covered: int
-    newer: int
-    uncovered: int
-    findings: tuple[FixityFinding, ...]
-
-
-@dataclass(slots=True)
-class _Tally:
+    number: int | None = None
+    at: datetime | None = None
     covered: int = 0
     newer: int = 0
     uncovered: int = 0
-    findings: list[FixityFinding] = field(default_factory=list)
+    findings: tuple[FixityFinding, ...] = ()
 
 
 def hold(against: str, references: Sequence[str] = ()) -> Held:
@@ -319,25 +298,21 @@ def hold(against: str, references: Sequence[str] = ()) -> Held:
 
     Raises:
         WrongUse: `against` is neither a root nor the path of a statement.
-        Transient: store or witness does not answer.
     """
-    tally = _Tally()
     wanted = target(against)
-    links = chain(wanted, tally.findings.append)
-    sources = readable(links, tally.findings.append)
+    held, findings = Held(wanted.root), list[FixityFinding]()
+    links = chain(wanted, findings.append)
+    if links:
+        held.number, held.at = links[0].anchor.statement.number, links[0].anchor.statement.at
+    sources = readable(links, findings.append)
     if references:
-        _check(((named(sources, key), object_at(store(), key)) for key in map(ocfl.object_key, references)), tally)
+        keys = map(ocfl.object_key, references)
+        _check(((named(sources, key), object_at(store(), key)) for key in keys), held, findings)
     else:
         with named_objects(sources) as names:
-            _check(_paired(names, _objects()), tally)
-    return _held(wanted.root, links, tally)
-
-
-def _held(root: str, links: Sequence[Link], tally: _Tally) -> Held:
-    statement = links[0].anchor.statement if links else None
-    findings = tuple(dict.fromkeys(tally.findings))
-    number, at = (statement.number, statement.at) if statement else (None, None)
-    return Held(root, number, at, tally.covered, tally.newer, tally.uncovered, findings)
+            _check(_paired(names, _objects()), held, findings)
+    held.findings = tuple(dict.fromkeys(findings))
+    return held
 
 
 def _objects() -> Iterator[Found]:
@@ -356,7 +331,7 @@ def _paired(names: Iterator[Named], objects: Iterator[Found]) -> Iterator[tuple[
         found = next(objects, None) if found and found[0] == key else found
 
 
-def _check(pairs: Iterable[tuple[Named, Found]], tally: _Tally) -> None:
+def _check(pairs: Iterable[tuple[Named, Found]], held: Held, findings: list[FixityFinding]) -> None:
     left = iter(pairs)
     with ThreadPoolExecutor(_THREADS) as threads:
         while page := list(islice(left, _OBJECTS_AT_ONCE)):
@@ -367,10 +342,10 @@ def _check(pairs: Iterable[tuple[Named, Found]], tally: _Tally) -> None:
                 reading = [threads.submit(copy_context().run, _checked, name, found) for name, found in page]
                 checked = [each.result() for each in reading]
             for (name, _), (newer, found) in zip(page, checked, strict=True):
-                tally.covered += bool(name.leaves)
-                tally.uncovered += not name.leaves
-                tally.newer += newer
-                tally.findings += found
+                held.covered += bool(name.leaves)
+                held.uncovered += not name.leaves
+                held.newer += newer
+                findings += found
 
 
 def _checked(name: Named, found: Found) -> tuple[bool, list[FixityFinding]]:

@@ -73,9 +73,6 @@ def chain(wanted: Target, on_finding: OnFinding) -> list[Link]:
     """Return the anchors from the wanted one back to the first, and report what is wrong with them.
 
     A statement that the store lacks, or has otherwise, is a finding; the witness stands in for it.
-
-    Raises:
-        Transient: store or witness does not answer.
     """
     names = {each: anchors.listed(each) for each in wanted.storages}
     number = next((number for each in wanted.storages for number in _numbers(each, wanted.root, names[each])), None)
@@ -96,11 +93,7 @@ def chain(wanted: Target, on_finding: OnFinding) -> list[Link]:
 
 
 def readable(links: Sequence[Link], on_finding: OnFinding) -> list[tuple[Storage, Anchor]]:
-    """Return the anchors of a chain whose leaves are whole, each with a storage that has them. Reports damage.
-
-    Raises:
-        Transient: store or witness does not answer.
-    """
+    """Return the anchors of a chain whose leaves are whole, each with a storage that has them. Reports damage."""
     return [found for link in links if (found := _whole(link, on_finding))]
 
 

@@ -26,7 +26,7 @@ from adapters.settings.settings import settings
 from adapters.store import ocfl
 from adapters.tables import conditions
 from domain.anchors import leaf_text, statement_text
-from models.archive.signed_document import SignedDocumentRow
+from models.archive.content import SignedDocumentRow
 from models.discrepancies import DiscrepancyEventRow, DiscrepancyRow
 from models.errors import Locked, Transient
 from models.messages.notification import NotificationAttemptRow, NotificationRow
@@ -156,9 +156,6 @@ def _changed_since(at: datetime) -> set[str | None]:
     """Return the references of archives that have changed since an anchor, and None for discrepancies of no archive.
 
     Archives that changed shortly before may be among them.
-
-    Raises:
-        Transient: the database does not answer.
     """
     since = at - OVERLAP
     with reading() as session:

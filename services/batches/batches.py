@@ -70,7 +70,6 @@ def plan(kind: BatchKind, chosen: Any, by: str, batch_id: str | None = None) -> 
 
     Raises:
         Refused: the filter is wrong, as `draft` of the kind says.
-        Transient: the database does not answer.
     """
     known = batches.find(batch_id) if batch_id else None
     if known:
@@ -100,7 +99,6 @@ async def confirm(batch_id: str, by: str) -> None:
 
     Raises:
         Refused: there is no such plan, or it was confirmed or aborted before.
-        Transient: the database does not answer.
     """
     if (await asyncio.to_thread(get, batch_id)).state != BatchState.PLANNED:
         raise _wrong_state(batch_id, BatchState.PLANNED)
@@ -135,7 +133,6 @@ def change(action: BatchAction, batch_id: str, by: str) -> None:
 
     Raises:
         Refused: it is unknown, or its state does not allow the action.
-        Transient: the database does not answer.
     """
     before, after, what = _CHANGES[action]
     get(batch_id)
@@ -150,7 +147,6 @@ def get(batch_id: str) -> BatchRow:
 
     Raises:
         Refused: it is unknown.
-        Transient: the database does not answer.
     """
     row = batches.find(batch_id)
     if row is None:
@@ -181,7 +177,6 @@ def page(query: PageQuery, kind: BatchKind | None = None) -> BatchPage:
 
     Raises:
         Refused: the cursor is invalid.
-        Transient: the database does not answer.
     """
     rows, cursor = batches.page(kind, query.cursor, query.limit)
     return BatchPage(items=[_view(each) for each in rows], next=cursor)
@@ -192,7 +187,6 @@ async def start_driver(batch_id: str) -> None:
 
     Raises:
         Refused: there is no such batch.
-        Transient: the database or Prefect does not answer.
     """
     row = await asyncio.to_thread(get, batch_id)
     number = row.drivers + 1
@@ -206,9 +200,6 @@ async def restart_drivers() -> int:
     """Start drivers for batches whose flow run has ended early or is unknown to Prefect. Return their number.
 
     A driver that a person cancelled while no worker executed it aborts its batch.
-
-    Raises:
-        Transient: the database or Prefect does not answer.
     """
     unended = await asyncio.to_thread(batches.in_states, _UNENDED)
     known = await prefect_api.known([each.flow_run_id for each in unended if each.flow_run_id])

@@ -31,7 +31,6 @@ async def step(batch_id: str, driver: str, *, thoroughly: bool = False) -> Stand
 
     Raises:
         Refused: there is no such batch.
-        Transient: the database or Prefect does not answer.
     """
     row = await asyncio.to_thread(get, batch_id)
     state, kind = BatchState(row.state), KINDS[row.kind]
@@ -54,9 +53,6 @@ async def settle_aborted(kind: str | None = None) -> None:
     go on with what is lost.
 
     Started archives would keep their places, and no later bulk re-run could start an archive.
-
-    Raises:
-        Transient: the database or Prefect does not answer.
     """
     for each in await asyncio.to_thread(batches.aborted_in_flight):
         if kind in (None, each.kind):

@@ -32,7 +32,6 @@ def draft(chosen: RedeliveryFilter, _: datetime) -> Draft:
 
     Raises:
         Refused: there is no such endpoint or source; or the filter names delivered messages, and it is not forced.
-        Transient: the database does not answer.
     """
     check_endpoint(chosen.endpoint)
     check_source(chosen.source)
@@ -57,11 +56,7 @@ def selection(row: BatchRow) -> Selection:
 
 
 def settle(batch_id: str, now: datetime) -> Settled:
-    """Record which messages are delivered, dead or skipped.
-
-    Raises:
-        Transient: the database does not answer.
-    """
+    """Record which messages are delivered, dead or skipped."""
     return Settled(*redeliveries.settle(batch_id, now))
 
 
@@ -70,7 +65,7 @@ async def recover(_: str) -> None:
 
 
 async def start_next(row: BatchRow, now: datetime) -> int | None:
-    """Make the next page of messages due. Raises as `settle` does."""
+    """Make the next page of messages due."""
     by = next(each["by"] for each in row.actions if each["what"] == "confirmed")
     return await asyncio.to_thread(redeliveries.make_page_due, row.id, by, now)
 

@@ -44,7 +44,6 @@ def draft(chosen: ArchiveFilter, now: datetime) -> Draft:
 
     Raises:
         Refused: the label of the filter has no `=`.
-        Transient: the database does not answer.
     """
     conditions = conditions_of(chosen)
     plan = _plan(reruns.groups(conditions), conditions, now)
@@ -60,11 +59,7 @@ def selection(row: BatchRow) -> Selection:
 
 
 def settle(batch_id: str, now: datetime) -> Settled:
-    """Record the ends of started archives, as far as the history of runs knows.
-
-    Raises:
-        Transient: the database does not answer.
-    """
+    """Record the ends of started archives, as far as the history of runs knows."""
     flights = reruns.flights(batch_id)
     over = [(each, became) for each in flights if (became := each.became())]
     for flight, became in over:
@@ -79,9 +74,6 @@ def settle(batch_id: str, now: datetime) -> Settled:
 async def recover(batch_id: str) -> None:
     """Ask again for the runs whose request was interrupted, and ask Prefect about runs that take long: a run may have
     been cancelled before it began, or be gone.
-
-    Raises:
-        Transient: the database or Prefect does not answer.
     """
     before = datetime.now(UTC) - _LOST_AFTER
     old = {
@@ -102,11 +94,7 @@ async def recover(batch_id: str) -> None:
 
 
 async def start_next(row: BatchRow, now: datetime) -> int | None:
-    """Start as many queued archives as there is room for, and skip archives that no longer need a run.
-
-    Raises:
-        Transient: the database or Prefect does not answer.
-    """
+    """Start as many queued archives as there is room for, and skip archives that no longer need a run."""
     in_flight = await asyncio.to_thread(reruns.in_flight, now)
     free = room(in_flight, await asyncio.to_thread(reruns.new_archives, now))
     if not free:

@@ -1,4 +1,7 @@
-"""Finds processes that are missing, and closes findings whose process has arrived, goes on, or is too late."""
+"""Finds processes that are missing, and closes findings whose process has arrived, goes on, or is too late.
+
+Each finding is announced once when it opens, and once at each alert before its deadline.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,10 +15,11 @@ from sqlmodel import Session
 from adapters.database.transactions import pages, writing
 from adapters.inbox import inbox
 from adapters.platform.cancellation import checkpoint
+from adapters.settings.settings import settings
 from adapters.tables.completeness import missing_processes, process_evidence
 from adapters.tables.completeness.process_evidence import Evidence, Names
 from domain.completeness.changes import Change, answered_at, change_of, change_without_events
-from domain.completeness.missing import Arrival, Decision, decide
+from domain.completeness.missing import Arrival, Decision, alert_due, decide
 from domain.completeness.processes import (
     Numbered,
     ProcessId,
@@ -25,10 +29,13 @@ from domain.completeness.processes import (
     process_of,
     processes,
 )
+from domain.messages.bodies import process_missing
 from models.completeness.processes import Closing, MissingProcessRow, SessionEventRow
 from models.errors import Refused
+from models.messages.event import Event, EventType
 from models.views.parameters import Dismissal
 from models.views.troubles import MissingView
+from services.messages.events import announce
 from services.sources import terms_of
 from services.views import troubles
 
@@ -49,9 +56,6 @@ def find_missing(now: datetime) -> Found:
     """Decide about each process with an event that is new or due, and about each finding for which a body has arrived.
 
     Findings whose deadline has passed are closed. A repetition changes nothing, and two searches at once do no harm.
-
-    Raises:
-        Transient: the database or the inbox does not answer.
     """
     found = Found(0, dict.fromkeys(Closing, 0))
     search = _Search(now)
@@ -183,7 +187,6 @@ def dismiss(missing_id: str, dismissal: Dismissal, now: datetime) -> MissingView
 
     Raises:
         Refused: there is no such finding, or it is closed.
-        Transient: the database does not answer.
     """
     was_open = missing_processes.dismiss(missing_id, dismissal.by, dismissal.why, now)
     row = missing_processes.find(missing_id)
@@ -192,3 +195,55 @@ def dismiss(missing_id: str, dismissal: Dismissal, now: datetime) -> MissingView
     if not was_open:
         raise Refused("FINDING_CLOSED", f"the finding is closed already: {row.closed_why}", status=409)
     return troubles.missing_view(row, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Alerted:
+    """What a round announced: findings that are new, findings with the hours of their alert (24, 12 or 2), and the
+    events about all of them.
+    """
+
+    opened: Sequence[MissingProcessRow]
+    alerts: Sequence[tuple[MissingProcessRow, int]]
+    events: Sequence[Event]
+
+
+def announce_missing(now: datetime) -> Alerted:
+    """Announce the new findings and the alerts that are due, the nearest deadline first, and return them.
+
+    An event is planned before the finding says so: a process that is killed in between repeats the event, which has the
+    same message ids, so nobody hears it twice.
+    """
+    opened, events = missing_processes.unannounced(now), list[Event]()
+    for each in opened:
+        checkpoint()
+        events.append(_event(each, "opened", now))
+        announce(events[-1])
+        missing_processes.set_announced(each.missing_id, now)
+    alerts = []
+    for each in missing_processes.nearing(now):
+        checkpoint()
+        hours = alert_due(each.deadline_at, each.alerted_h, now)
+        if hours is not None:
+            events.append(_event(each, f"{each.deadline_at:%Y%m%dT%H%M%S}.{hours}h", now))
+            announce(events[-1])
+            missing_processes.set_alerted(each.missing_id, hours, each.deadline_at)
+            alerts.append((each, hours))
+    return Alerted(opened, alerts, events)
+
+
+def missing_url() -> str:
+    """Return the address of the open findings in the JSON API."""
+    return f"{settings().receiver_url}/api/missing?state=open"
+
+
+def _event(finding: MissingProcessRow, what: str, now: datetime) -> Event:
+    """Return the event about a finding. Its subject tells the opening and the alerts of each deadline apart."""
+    return Event(
+        EventType.PROCESS_MISSING,
+        f"{finding.missing_id}.{what}",
+        now,
+        process_missing(finding, url=missing_url(), at=now),
+        finding.reference or "",
+        finding.source,
+    )

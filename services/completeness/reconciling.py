@@ -43,9 +43,6 @@ def open_listed(missing: Iterable[ListedFinding], now: datetime, *, dry_run: boo
     A process that is missing already, by its session events or by an earlier list, keeps its finding, and so does a
     process that a person has dismissed. A finding whose deadline has passed does not count: the list shows that
     Cellosign still has the process. The search closes the findings whose archive arrives.
-
-    Raises:
-        Transient: the database does not answer.
     """
     findings: list[ListedFinding] = []
     new = 0
@@ -103,7 +100,6 @@ def reconcile_list(path: Path, source: str | None, now: datetime, on_rows: OnRow
     Args:
         source: the source that the list stands for; None means all sources.
         now: decides which processes are due, and which Cellosign has deleted.
-        dry_run: whether to record nothing.
 
     Raises:
         Refused: the file is no list, or there is no such source; nothing was recorded.
@@ -138,11 +134,7 @@ def _with_findings(
 
 
 def compare_list(processes: list[ListedProcess], form: ListFormat, source: str | None, now: datetime) -> Comparison:
-    """Return how processes of a list and the archives differ.
-
-    Raises:
-        Transient: the database does not answer.
-    """
+    """Return how processes of a list and the archives differ."""
     terms = ListTerms(now, cache(terms_of), form.timezone, timedelta(seconds=form.tolerance_s))
     numbers = {each.process_number for each in processes if each.process_number is not None}
     transactions = {each.transaction_number for each in processes if each.process_number is None} - {None}

@@ -6,8 +6,9 @@ each event once.
 """
 
 import asyncio
+import hashlib
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
@@ -18,13 +19,13 @@ import structlog
 from adapters.files.store import store
 from adapters.inbox import session_events as inbox
 from adapters.inbox.records import body_name
+from adapters.platform.cancellation import checkpoint
 from adapters.settings.settings import settings
 from adapters.store import session_events
 from adapters.tables.completeness import session_events as table
 from adapters.tables.completeness.session_events import EventRow
 from domain.body.scan import Scanner
-from domain.completeness.batches import events_in, lines_of
-from domain.completeness.session_events import read_event
+from domain.completeness.session_events import events_in, lines_of, read_event
 from models.completeness.processes import ReceivedEvent, SessionEvent
 from models.errors import Refused, Transient
 from services.health.probes import found_root
@@ -52,11 +53,7 @@ async def take_in_announced(names: Sequence[str]) -> int:
 
 
 def take_in(names: Sequence[str]) -> int:
-    """Take in batches, and return how many events they held. A batch that cannot be taken in delays no other.
-
-    Raises:
-        Transient: inbox, store or database does not answer.
-    """
+    """Take in batches, and return how many events they held. A batch that cannot be taken in delays no other."""
     count = 0
     # A file has the batches of a minute: while the database is away, a repetition writes the same file again.
     for minute, of_minute in groupby(names, lambda name: inbox.arrival(name).replace(second=0, microsecond=0)):
@@ -135,3 +132,28 @@ def _has_body(event: ReceivedEvent) -> bool:
     except FileNotFoundError:
         pass  # another taking in was faster
     return store().digest_of(session_events.body_key(event.receipt_id)) == event.receipt_id
+
+
+OnDamaged = Callable[[tuple[str, str]], None]
+
+
+def restore_events(on_damaged: OnDamaged) -> int:
+    """Give each session event of the store its row, and return how many lines there are. A damaged file is passed to
+    `on_damaged`; its sound lines are restored.
+    """
+    count = 0
+    for key in [key for key, _ in session_events.files()]:
+        checkpoint()
+        batch = session_events.batch_at(key)
+        if batch is None:
+            continue  # a large body, which the line of its event names
+        lines = store().read_bytes(key)
+        if hashlib.sha256(lines).hexdigest() != session_events.digest_named_by(key):
+            on_damaged((key, "the session events differ from the digest that names them"))
+        events = [each for each in events_in(lines) if each]
+        rows = list(rows_of(events, batch))
+        if len(rows) < len(events):
+            on_damaged((key, f"{len(events) - len(rows)} session events have an unreadable or missing body"))
+        table.record(rows)
+        count += len(rows)
+    return count

@@ -27,8 +27,7 @@ from adapters.tables.runs import leases
 from domain.archive.rows import judged_rows
 from domain.archive.signed_document import contradictions, described, is_worse
 from models.archive.archive import Archive
-from models.archive.content import Role
-from models.archive.signed_document import SignedDocumentRow
+from models.archive.content import Role, SignedDocumentRow
 from models.archive.verdict import Change, Contradiction, Judged, Judgement, Verdict
 from models.errors import Conflict, Transient, Unreadable
 from models.store.fixity import StoredObject

@@ -19,7 +19,7 @@ from models.errors import Conflict, Refused
 from models.runs.receipt import ReceiptRow
 from models.store.fixity import StoredObject
 from models.store.inventory import Inventory
-from services.completeness.restoring import restore_events
+from services.completeness.session_events import restore_events
 from services.messages.endpoints import restore_endpoints
 from services.payments.duplicates import reconcile_all_duplicates
 from services.payments.holds import reconcile_all_holds
@@ -38,7 +38,6 @@ def check_empty() -> None:
 
     Raises:
         Refused: the database has archives.
-        Transient: the database does not answer.
     """
     if next(archives.references(), None) is not None:
         raise Refused("NOT_EMPTY", "the database has archives; expected an empty database from `cellar migrate`")
@@ -92,7 +91,6 @@ def rebuild_object(stored: StoredObject, on_damaged: OnDamaged) -> bool:
 
     Raises:
         Conflict: the object's inventory is damaged.
-        Transient: store or database does not answer.
     """
     found = ocfl.inventory_at(stored.key) or ocfl.inventory_at(f"{stored.key}/v1")
     inventory = interrupted.repaired(ocfl.reference_of(found)) if found else None

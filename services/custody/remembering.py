@@ -15,7 +15,9 @@ from adapters.tables.conditions import Found
 from models.errors import Transient
 from models.store.condition import OF_CHECKS, OF_FAULTS, ConditionCode, Subject
 from models.store.fixity import NOTHING, Fault, Fixity, FixityFinding, StoredObject
-from services.custody.verifying import drawn, missing, object_of, stored_objects, verify_beside, verify_objects
+from services.custody.objects import drawn, object_of, stored_objects
+from services.custody.verifying import missing, verify_objects
+from services.custody.verifying_records import verify_beside
 
 OnVerified = Callable[[StoredObject, Fixity], None]
 log = structlog.get_logger()
@@ -61,17 +63,12 @@ class Memory:
         """Verify a random share of the store, and everything beside the archives.
 
         Args:
-            share: the share of the archives.
             seed: draws the same archives again.
-            on_verified: called with each object and its findings.
             after: the key of the object after which an interrupted check goes on.
             earlier: what the interrupted check has found.
 
         Returns:
             The findings, and the number of all archives.
-
-        Raises:
-            Transient: store or database does not answer.
         """
         seen: set[str] = set()
 
@@ -148,11 +145,7 @@ class Memory:
 
 
 def check_again(reference: str) -> bool:
-    """Check an archive that has an open condition, and return whether it still has one.
-
-    Raises:
-        Transient: store or database does not answer.
-    """
+    """Check an archive that has an open condition, and return whether it still has one."""
     if reference not in conditions.references(reference):
         return False
     Memory().check([object_of(reference)])

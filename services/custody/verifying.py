@@ -11,12 +11,10 @@ from itertools import chain
 from adapters.files.store import store
 from adapters.platform.cancellation import checkpoint, one_fate
 from adapters.settings.settings import settings
-from adapters.store import ocfl, seals
-from adapters.store.objects import history
-from adapters.store.ocfl import INVENTORY, REQUEST
+from adapters.store import ocfl
+from adapters.store.ocfl import INVENTORY
 from adapters.tables.archives import archives
 from adapters.tables.runs import receipts
-from adapters.tables.runs.receipts import Completed
 from models.errors import Conflict, Unreadable
 from models.store.fixity import (
     EMPTY_FOLDER,
@@ -28,36 +26,9 @@ from models.store.fixity import (
     strange_thing,
     unnamed,
 )
-from services.custody.objects.listing import drawn, listed, object_of, stored_objects
-from services.custody.objects.losses import losses, lost_rows, wrong_judgements
-from services.custody.objects.opened import Files, Opened
-from services.custody.objects.verifying_inventories import (
-    extras,
-    is_begun_object,
-    wrong_declaration,
-    wrong_inventories,
-    wrong_sidecar,
-)
-from services.custody.objects.verifying_rows import differing_rows
-from services.custody.objects.verifying_versions import (
-    MOST_BYTES,
-    wrong_contents,
-    wrong_deliveries,
-    wrong_times,
-    wrong_versions,
-)
-from services.custody.verifying_records import contradicts_itself, findings, verify_beside, wrong_key
-
-__all__ = [
-    "absent_store",
-    "drawn",
-    "missing",
-    "object_of",
-    "stored_objects",
-    "verify_beside",
-    "verify_object",
-    "verify_objects",
-]
+from services.custody.object_checks import is_begun_object, wrong
+from services.custody.object_rows import differing_rows
+from services.custody.objects import Files, Opened, listed, stored_objects
 
 _MARK = "the mark of the store, which its first archive makes"
 _AT_ONCE = 4
@@ -89,8 +60,6 @@ def verify_objects(
     """Verify objects, several at once, and report each when it is done, in the order of `objects`.
 
     Args:
-        objects: the objects.
-        on_verified: called with each object and its findings.
         is_quick: check digests alone, and neither the versions against their receipts nor the rows of the database.
 
     Raises:
@@ -118,7 +87,7 @@ def _batches(objects: Iterable[StoredObject]) -> Iterator[list[StoredObject]]:
             yield batch
             batch, size_bytes = [], 0
         batch.append(each)
-        size_bytes += _size_bytes(each)
+        size_bytes += each.size_bytes
         if _is_large(each):
             yield batch
             batch, size_bytes = [], 0
@@ -127,11 +96,7 @@ def _batches(objects: Iterable[StoredObject]) -> Iterator[list[StoredObject]]:
 
 
 def _is_large(stored: StoredObject) -> bool:
-    return _size_bytes(stored) >= store().worth_a_thread_bytes
-
-
-def _size_bytes(stored: StoredObject) -> int:
-    return sum(stored.sizes.values())
+    return stored.size_bytes >= store().worth_a_thread_bytes
 
 
 def _begun(threads: ThreadPoolExecutor, batch: Sequence[StoredObject], *, is_quick: bool) -> Future[list[Fixity]]:
@@ -145,9 +110,6 @@ def _begun(threads: ThreadPoolExecutor, batch: Sequence[StoredObject], *, is_qui
 def verify_object(stored: StoredObject, *, is_quick: bool = False) -> Fixity:
     """Verify one object: inventories, contents, versions, unknown files, deliveries, histories, the key, everything
     that the database calls complete, and the rows of the database.
-
-    Raises:
-        Transient: store or database does not answer.
     """
     return verify_together([stored], is_quick=is_quick)[0]
 
@@ -187,13 +149,13 @@ def _verified(objects: Sequence[StoredObject], *, is_quick: bool) -> list[Fixity
     opened = [each for stored in objects if (each := _opened(stored, found[stored.key].append))]
     completed = receipts.completed([each.reference for each in opened])
     for each in opened:
-        found[each.stored.key] += _wrong(each, completed[each.reference], is_quick=is_quick)
+        found[each.stored.key] += wrong(each, completed[each.reference], is_quick=is_quick)
     if not is_quick:  # a damaged object says nothing about its rows
         sound = [each for each in opened if all(it.fault is Fault.INTERRUPTED for it in found[each.stored.key])]
         for key, its in differing_rows(sound).items():
             found[key] += its
     return [
-        Fixity(1, len(each.sizes), _size_bytes(each), tuple(_with_strange(each, found[each.key]))) for each in objects
+        Fixity(1, len(each.sizes), each.size_bytes, tuple(_with_strange(each, found[each.key]))) for each in objects
     ]
 
 
@@ -232,35 +194,6 @@ def _opened(stored: StoredObject, on_finding: Callable[[FixityFinding], None]) -
     return opened
 
 
-def _wrong(opened: Opened, completed: Completed, *, is_quick: bool) -> Iterator[FixityFinding]:
-    yield from findings(
-        [
-            wrong_inventories(opened),
-            wrong_sidecar(opened, completed),
-            wrong_declaration(opened),
-            *([] if is_quick else [wrong_versions(opened), wrong_times(opened)]),
-            wrong_contents(opened),
-            extras(opened.stored, opened.inventory),
-            losses(opened.stored, opened.inventory, completed),
-            wrong_deliveries(opened),
-            _wrong_key(opened),
-            *(_wrong_history(opened, path, completed) for path in opened.stored.sizes),
-            wrong_judgements(opened.stored),
-        ]
-    )
-
-
-def _wrong_key(opened: Opened) -> Iterator[FixityFinding]:
-    """Check an archive's key. Without it, sealed values are lost although their digests are right."""
-    sizes = opened.stored.sizes
-    if any(
-        (path.endswith(REQUEST) or size <= MOST_BYTES) and seals.is_sealed(f"{opened.stored.key}/{path}")
-        for path, size in sizes.items()
-    ):
-        reference = opened.reference
-        yield from wrong_key(seals.key_location(reference), lambda: seals.check_key(reference))
-
-
 def _without_inventory(stored: StoredObject) -> FixityFinding:
     """Return the finding for an object without an inventory. In a bucket a version is won before the root inventory."""
     if is_begun_object(stored):
@@ -277,18 +210,3 @@ def missing(seen: Collection[str]) -> Fixity:
     keys = [key for reference in archives.references() if (key := ocfl.object_key(reference)) not in seen]
     gone = [key for key in keys if store().size(f"{key}/{INVENTORY}") is None]
     return Fixity(0, 0, 0, tuple(FixityFinding(key, Fault.MISSING, "an archived object", "nothing") for key in gone))
-
-
-def _wrong_history(opened: Opened, path: str, completed: Completed) -> Iterator[FixityFinding]:
-    if not history.is_history(path) or path.endswith(history.PUT_ASIDE):
-        return
-    rows = opened.histories.get(path)
-    if rows is not None:
-        yield from lost_rows(opened.stored, path, rows, completed)
-        if "/discrepancies/" in path and contradicts_itself(rows, opened.reference):
-            yield opened.stored.damaged(path, "states and ids that follow from the events", "others")
-        return
-    try:
-        opened.history(path)
-    except Conflict:
-        yield opened.stored.damaged(path, "the history as it was written", "a damaged or foreign history")

@@ -14,7 +14,7 @@ from adapters.store.objects.history import Rows
 from adapters.tables.archives import archives
 from adapters.tables.completeness import session_events as table
 from adapters.tables.messages import endpoints
-from domain.completeness.batches import events_in
+from domain.completeness.session_events import events_in
 from domain.payments.identity import discrepancy_id
 from models.completeness.processes import ReceivedEvent
 from models.discrepancies import DiscrepancyRow
@@ -31,9 +31,6 @@ def verify_beside() -> Fixity:
     """Verify the files beside the archives: the files of the OCFL storage root, the key of the fingerprints, the
     definitions of endpoints, the sources, the words of templates, the anchors, the settlement reports and session
     events, which are named by their digests, and the discrepancies that belong to no archive.
-
-    Raises:
-        Transient: the store does not answer.
     """
     strange: dict[str, str] = {}
     sizes = dict(store().listed(settlement_reports.FOLDER, strange))
@@ -148,7 +145,7 @@ def _wrong_templates() -> Iterator[FixityFinding]:
 
 def _wrong_report(report_id: str) -> Iterator[FixityFinding]:
     key = settlement_reports.report_key(report_id)
-    found = _digest(key)
+    found = store().digest_of(key)
     if found is None:
         yield FixityFinding(key, Fault.MISSING, "a settlement report", "nothing")
     elif found != report_id:
@@ -174,17 +171,6 @@ def _is_whole(key: str) -> bool:
         return rows is None or not contradicts_itself(rows, None)  # none: it may be set aside
     except Conflict:
         return False
-
-
-def _digest(key: str) -> str | None:
-    digest = hashlib.sha256()
-    try:
-        for chunk in store().chunks(key):
-            checkpoint()
-            digest.update(chunk)
-    except FileNotFoundError:
-        return None
-    return digest.hexdigest()
 
 
 def _verify_events() -> Fixity:

@@ -10,8 +10,7 @@ from adapters.anchors.witness import last_anchor, require_place, witness
 from adapters.database import facts
 from adapters.database.text_index import has_text_index
 from adapters.documents import clamd
-from adapters.files.disks import folders
-from adapters.files.store import storage_at
+from adapters.files.store import folders, storage_at
 from adapters.inbox import inbox
 from adapters.inbox.inbox import backlog
 from adapters.peers import prefect_facts, receiver

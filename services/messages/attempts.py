@@ -77,7 +77,6 @@ async def send(
         unless_paused: make no attempt while the endpoint fails and another message probes it.
 
     Raises:
-        Transient: the database does not answer.
         Locked: the endpoint's keys cannot be opened.
     """
     until_s = time.monotonic() + _LONGEST_WAIT_S
@@ -126,7 +125,6 @@ async def try_once(endpoint: EndpointRow, message_id: str, body: bytes, line: do
     """Send a message to an endpoint, once, and record nothing.
 
     Raises:
-        Transient: the store does not answer.
         Locked: the endpoint's keys cannot be opened.
     """
     began_at = datetime.now(UTC)
@@ -215,9 +213,6 @@ def body_to(endpoint: EndpointRow, message: NotificationRow, body: bytes) -> byt
 
     Values are those of the current version; they are read at each attempt and kept nowhere. A field that the archive
     does not have is null.
-
-    Raises:
-        Transient: the database does not answer.
     """
     if not endpoint.fields or message.event not in ABOUT_ARCHIVES:
         return body

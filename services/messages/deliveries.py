@@ -45,11 +45,7 @@ class Delivered:
 
 
 async def due_endpoints(now: datetime) -> list[str]:
-    """Return the names of the endpoints that have a message to send now.
-
-    Raises:
-        Transient: the database does not answer.
-    """
+    """Return the names of the endpoints that have a message to send now."""
     await in_thread(known_endpoints)  # the settings may have changed
     return await in_thread(queues.endpoints_with_due, now)
 
@@ -60,7 +56,6 @@ async def deliver_due(endpoint_name: str) -> Delivered:
     The first failure ends a page: the endpoint may be down, and then one message at a time is tried.
 
     Raises:
-        Transient: database or store does not answer.
         Locked: the endpoint's keys cannot be opened.
     """
     delivered, until_s = Delivered(), time.monotonic() + _WORKS_FOR_S
@@ -82,7 +77,6 @@ async def send_from_run(message_id: str) -> Attempt:
     before, the message is due again when its claim has ended.
 
     Raises:
-        Transient: database or store does not answer.
         Locked: the endpoint's keys cannot be opened.
     """
     if _going_on and await _endpoint_of(message_id) in _going_on.values():
@@ -117,11 +111,7 @@ async def _go_on(sending: asyncio.Task[Attempt], message_id: str) -> None:
 
 
 async def give_up_expired(now: datetime) -> list[NotificationRow]:
-    """Make the messages dead that no endpoint has confirmed in time, and return them.
-
-    Raises:
-        Transient: database or store does not answer.
-    """
+    """Make the messages dead that no endpoint has confirmed in time, and return them."""
     dead = await in_thread(queues.give_up_expired, now)
     for each in dead:
         log.error(
@@ -132,11 +122,7 @@ async def give_up_expired(now: datetime) -> list[NotificationRow]:
 
 
 def keep_histories(receipt_ids: Collection[str]) -> None:
-    """Write the attempts about receipts into the store, once no message about the receipt waits any longer.
-
-    Raises:
-        Transient: database or store does not answer.
-    """
+    """Write the attempts about receipts into the store, once no message about the receipt waits any longer."""
     known = receipts.references(receipt_ids)  # the subject of an event may be no receipt
     for receipt_id in sorted(known.keys() - notifications.with_pending(known)):
         history.keep(known[receipt_id], receipt_id)

@@ -50,7 +50,6 @@ def add(asked: NewEndpoint, by: str, now: datetime) -> SigningKey:
     Raises:
         Refused: its name was used before, or its secret is no secret.
         Locked: the key that seals secrets is not available.
-        Transient: database or store does not answer.
     """
     key = _chosen(asked, asked.signature or Signature.HMAC)
     row = EndpointRow(
@@ -77,7 +76,6 @@ def disable(name: str, by: str, now: datetime, why: str | None = None) -> None:
     Raises:
         Refused: it is unknown.
         Locked: the key that seals secrets is not available.
-        Transient: database or store does not answer.
     """
 
     def _disable(row: EndpointRow, session: Session) -> bool:
@@ -108,7 +106,6 @@ def rotate(name: str, asked: Rotation, by: str, now: datetime) -> SigningKey:
     Raises:
         Refused: it is unknown or declared, or its new secret is no secret.
         Locked: the key that seals secrets is not available.
-        Transient: database or store does not answer.
     """
     until = now + timedelta(hours=asked.overlap_h)
     made: list[SigningKey] = []
@@ -132,7 +129,6 @@ def remove(name: str, by: str, now: datetime) -> None:
     Raises:
         Refused: it is unknown or declared.
         Locked: the key that seals secrets is not available.
-        Transient: database or store does not answer.
     """
 
     def _remove(row: EndpointRow, session: Session) -> bool:
@@ -149,9 +145,6 @@ def keep_disabled() -> list[str]:
 
     A message is sent, and its attempt recorded, without the store. A definition that is damaged or locked stays as it
     is, and `cellar verify` reports it.
-
-    Raises:
-        Transient: database or store does not answer.
     """
     found = []
     for name in [each.name for each in endpoints.known() if each.disabled_at]:
@@ -191,9 +184,6 @@ def restore_endpoints(on_damaged: OnDamaged) -> int:
     """Restore the endpoints of the store into the database, removed ones too, and return their number.
 
     A damaged or locked definition is passed to `on_damaged`, and blocks no other.
-
-    Raises:
-        Transient: database or store does not answer.
     """
     kept = list(kept_endpoints.kept(on_damaged))
     endpoints.restore(kept)
@@ -205,7 +195,6 @@ def get(name: str) -> EndpointRow:
 
     Raises:
         Refused: it is unknown.
-        Transient: the database does not answer.
     """
     found = endpoints.find(name)
     if found is None and name in map(declared_name, settings().notify_urls):
@@ -221,7 +210,6 @@ def check_filter(name: str | None) -> None:
 
     Raises:
         Refused: there is no such endpoint; the error names those that are there.
-        Transient: the database does not answer.
     """
     if name is None:
         return
@@ -281,11 +269,7 @@ def _action(by: str, what: str, now: datetime) -> dict[str, str]:
 
 
 def listed() -> EndpointList:
-    """Return the endpoints that are not removed, by name. Those that the settings declare are in it before any event.
-
-    Raises:
-        Transient: the database does not answer.
-    """
+    """Return the endpoints that are not removed, by name, those of the settings before any event too."""
     known = {each.name: each for each in endpoints.known()}
     now = datetime.now(UTC)
     for url in settings().notify_urls:  # nothing is written: another machine may have other settings
@@ -300,7 +284,6 @@ def view(name: str) -> EndpointView:
 
     Raises:
         Refused: it is unknown.
-        Transient: the database does not answer.
     """
     return _view(get(name), notifications.pending_by_endpoint().get(name, 0), datetime.now(UTC))
 
@@ -355,7 +338,6 @@ async def send_test(name: str) -> EndpointTest:
     Raises:
         Refused: the endpoint is unknown.
         Locked: the endpoint's keys cannot be opened.
-        Transient: database or store does not answer.
     """
     endpoint = await asyncio.to_thread(get, name)
     if endpoint.removed_at:

@@ -52,9 +52,6 @@ def announce(event: Event) -> None:
     """Plan the messages about an event. A repetition changes nothing: the same event has the same messages.
 
     Without an endpoint that it is for, nothing is kept.
-
-    Raises:
-        Transient: the database does not answer.
     """
     hearing = [each for each in known_endpoints() if is_for(each, event)]
     if hearing:
@@ -62,11 +59,7 @@ def announce(event: Event) -> None:
 
 
 def known_endpoints() -> list[EndpointRow]:
-    """Return the endpoints, disabled ones too. `CELLAR_NOTIFY_URLS` may have changed since the last call.
-
-    Raises:
-        Transient: the database does not answer.
-    """
+    """Return the endpoints, disabled ones too. `CELLAR_NOTIFY_URLS` may have changed since the last call."""
     declared = {declared_name(url): url for url in settings().notify_urls}
     known = endpoints.known()
     if {each.name for each in known if each.is_declared} != declared.keys():
@@ -124,7 +117,6 @@ def events_of(archived: StoredArchive, at: datetime) -> list[Event]:
 
     Raises:
         Locked: the key of an earlier version is not available.
-        Transient: database or store does not answer.
     """
     version = _version(archived.archive.reference, archived.receipt_id)
     events = [_completed(version, at)]
@@ -143,11 +135,7 @@ def events_of(archived: StoredArchive, at: datetime) -> list[Event]:
 
 
 def completed(reference: str, receipt_id: str, at: datetime) -> Event:
-    """Return the event that a version is complete and current.
-
-    Raises:
-        Transient: the database does not answer.
-    """
+    """Return the event that a version is complete and current."""
     return _completed(_version(reference, receipt_id), at)
 
 
@@ -187,11 +175,7 @@ def _differences(archived: StoredArchive, before: VersionRow) -> list[Difference
 
 
 def failed(failure: FailedReceipt) -> Event:
-    """Return the event that a receipt has failed for good. Each failure of a receipt is an event of its own.
-
-    Raises:
-        Transient: the database does not answer.
-    """
+    """Return the event that a receipt has failed for good. Each failure of a receipt is an event of its own."""
     archive = archives.get(failure.reference)
     body = bodies.archive_failed(archive, failure, url=archive_url(failure.reference))
     identity = f"{failure.receipt_id}\n{failure.at.isoformat()}".encode()
@@ -209,11 +193,7 @@ def archive_url(reference: str) -> str:
 
 
 def archive_summary(archived: StoredArchive, version: int) -> str:
-    """Return the summary of a run of an archive, for Prefect's UI.
-
-    Raises:
-        Transient: the database does not answer.
-    """
+    """Return the summary of a run of an archive, for Prefect's UI."""
     reference, receipt_id = archived.archive.reference, archived.receipt_id
     return summary(
         archived.archive,
@@ -227,21 +207,13 @@ def archive_summary(archived: StoredArchive, version: int) -> str:
 
 
 def delivery_refused(group: str, at: datetime) -> Event:
-    """Return the event that a group of deliveries was refused. A group never changes.
-
-    Raises:
-        Transient: the database does not answer.
-    """
+    """Return the event that a group of deliveries was refused. A group never changes."""
     found = refused.group(group, bodies.MOST_REFUSED_REPORTED)
     return bodies.delivery_refused(group, found.newest, found.by_code, found.first_at, at, settings().receiver_url)
 
 
 def announce_failure(receipt_id: str) -> list[Event]:
-    """Announce that a receipt has failed for good, and return the event; none if it has not. Idempotent.
-
-    Raises:
-        Transient: the database does not answer.
-    """
+    """Announce that a receipt has failed for good, and return the event; none if it has not. Idempotent."""
     failure = runs.failure_of(receipt_id)
     return [_announced(failed(failure))] if failure else []
 
@@ -250,9 +222,6 @@ def announce_failures(now: datetime) -> list[Event]:
     """Announce the failures of the last days that no event tells: of killed workers, and of cancelled runs.
 
     Without endpoints no event is kept, so each call would find the same failures again: nothing happens then.
-
-    Raises:
-        Transient: the database does not answer.
     """
     if not known_endpoints():
         return []
@@ -269,9 +238,6 @@ def announce_refused(now: datetime) -> list[Event]:
 
     The deliveries are grouped first, and a group without an event is announced by the next call. Without endpoints
     nothing happens, and the deliveries wait for the first endpoint.
-
-    Raises:
-        Transient: the database does not answer.
     """
     if all(each.disabled_at for each in known_endpoints()):
         return []

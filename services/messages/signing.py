@@ -21,7 +21,6 @@ def headers_of(endpoint: EndpointRow, message_id: str, body: bytes, now: datetim
     Raises:
         Locked: the endpoint's keys cannot be opened.
         Conflict: a key or the headers are damaged.
-        Transient: the store does not answer.
     """
     timestamp_s = int(now.timestamp())
     return own_headers(endpoint) | {

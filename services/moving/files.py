@@ -49,13 +49,11 @@ def bring(pair: Pair, note: MoveNote, on_bytes: OnBytes) -> Found:
     Programs may be at work in the old storage: a file that disappears meanwhile is left to the next pass.
 
     Args:
-        pair: the two storages.
         note: what earlier passes have brought.
         on_bytes: called with the size of each file that is done.
 
     Raises:
         Conflict: the new storage does not give back what was written.
-        Transient: a storage does not answer.
     """
     found, begun, strange = Found(), set[Future[bool | str]](), dict[str, str]()
     with ThreadPoolExecutor(_AT_ONCE) as threads, one_fate():
@@ -74,7 +72,6 @@ def files(storage: Storage, strange: dict[str, str] | None = None) -> Iterator[t
     """Yield the keys of a storage with their sizes, without temporary files and the mark of a move.
 
     Args:
-        storage: the storage.
         strange: takes what is no file, as `Storage.listed` does.
     """
     found = storage.listed("", strange)
@@ -89,7 +86,6 @@ def remove_surplus(pair: Pair, note: MoveNote) -> int:
 
     Raises:
         Conflict: a file of the new storage has another size than was brought.
-        Transient: a storage does not answer.
     """
     missed = 0
     for key, size_bytes in files(pair.target):
@@ -210,9 +206,6 @@ def bring_late(pair: Pair, note: MoveNote) -> int:
 
     Returns:
         How many files were brought.
-
-    Raises:
-        Transient: a storage does not answer.
     """
     late = 0
     for key, size_bytes in list(files(pair.source)):

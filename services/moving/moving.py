@@ -27,7 +27,7 @@ from adapters.database.transactions import engine
 from adapters.files.move_note import MoveNote, note_at
 from adapters.inbox import move_mark
 from adapters.peers import receiver
-from adapters.platform.locks import held
+from adapters.platform.durable import held
 from adapters.settings.settings import Settings, settings
 from models.errors import Conflict
 from models.runs.run import Leased, LeaseRow
@@ -86,8 +86,6 @@ def move_all(move: Move, planned: MovePlan, on_bytes: OnBytes, on_rows: OnRows) 
     A complete move brings what has come into the old inbox since.
 
     Args:
-        move: the move, whose plan has refused nothing.
-        planned: the plan.
         on_bytes: called with the size of each file that is done, in each pass.
         on_rows: called with the number of rows that are done, twice for each row.
 

@@ -77,7 +77,6 @@ def plan(move: Move) -> MovePlan:
     Raises:
         WrongUse: the new places are not empty and hold no half of this move, the schemas differ, or a key is missing.
         Conflict: one of the databases is of something else.
-        Transient: a storage or a database does not answer.
     """
     phase = phase_of(move)
     if phase is None:

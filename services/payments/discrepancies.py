@@ -114,7 +114,6 @@ def explain(discrepancy_id: str, explanation: Explanation, now: datetime) -> Non
 
     Raises:
         Refused: the discrepancy does not exist, is closed, or its amounts have changed since they were explained.
-        Transient: database or store does not answer.
     """
     with writing() as session:
         row = session.get(DiscrepancyRow, discrepancy_id)

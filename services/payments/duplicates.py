@@ -53,9 +53,6 @@ def reconcile_duplicates(reference: str, now: datetime) -> None:
     """Reconcile the duplicates of an archive whose payments were loaded, and those of its peers.
 
     Peers come first or together with the archive, because the archive's recorded discrepancies still name its peers.
-
-    Raises:
-        Transient: database or store does not answer.
     """
     with reading() as session:
         peers = _peers(session, reference) - {reference}
@@ -65,11 +62,7 @@ def reconcile_duplicates(reference: str, now: datetime) -> None:
 
 
 def reconcile_all_duplicates(now: datetime) -> None:
-    """Reconcile the duplicates of all archives.
-
-    Raises:
-        Transient: database or store does not answer.
-    """
+    """Reconcile the duplicates of all archives."""
     booked = union_all(*(each.where(col(row.cguid_fingerprint) != "") for row, each in _BY_PROVIDER)).subquery().c
     archives, identities = (func.count(func.distinct(each)) for each in (_REFERENCE, _identity(booked)))
     shared = select(_TRANSACTION).where(_TRANSACTION != "").group_by(_TRANSACTION).having(archives > 1)

@@ -16,20 +16,12 @@ from services.payments.discrepancies import reconcile_judged
 
 
 def reconcile_holds(references: Collection[str], now: datetime) -> None:
-    """Reconcile the old holds of some archives.
-
-    Raises:
-        Transient: database or store does not answer.
-    """
+    """Reconcile the old holds of some archives."""
     reconcile_judged(references, HOLD_CODES, partial(_judge, now=now), now)
 
 
 def reconcile_all_holds(now: datetime) -> None:
-    """Reconcile the old holds of all archives.
-
-    Raises:
-        Transient: database or store does not answer.
-    """
+    """Reconcile the old holds of all archives."""
     columns = LEDGER.c
     oldest_fresh = oldest_fresh_day(_today(now), settings().hold_days)
     came_before = datetime.combine(oldest_fresh, time.min, settings().payment_terms.zone)

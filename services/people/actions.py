@@ -11,11 +11,7 @@ from models.people import ActionKind, ActionRow
 
 
 def record(references: Iterable[str], kind: ActionKind, by: str, now: datetime) -> None:
-    """Record that a person did something with archives; their timelines show it.
-
-    Raises:
-        Transient: the database does not answer.
-    """
+    """Record that a person did something with archives; their timelines show it."""
     with writing() as session:
         record_within(session, references, kind, by, now)
 

@@ -38,9 +38,6 @@ def tell(now: datetime) -> list[Sent]:
     """Look at the installation, plan the letters that are due, and send them, also letters that failed before.
 
     Without addresses nothing happens: people are told of what is wrong when the first is set.
-
-    Raises:
-        Transient: the database does not answer.
     """
     if not settings().people_urls:
         return []

@@ -14,11 +14,7 @@ LASTS = timedelta(hours=12)
 
 
 def begin(person: str, token: str, now: datetime) -> str:
-    """Sign a person in who has presented an API token, and return the secret id of the session.
-
-    Raises:
-        Transient: the database does not answer.
-    """
+    """Sign a person in who has presented an API token, and return the secret id of the session."""
     session_id = secrets.token_urlsafe(32)
     login = LoginRow(session=_digest(session_id), person=person, token=_mark(token), began_at=now, ends_at=now + LASTS)
     logins.add(login, now)
@@ -26,11 +22,7 @@ def begin(person: str, token: str, now: datetime) -> str:
 
 
 def person_of(session_id: str, tokens: Sequence[str], now: datetime) -> str | None:
-    """Return the name of the person who is signed in; None if nobody is, or if the token is no longer one of `tokens`.
-
-    Raises:
-        Transient: the database does not answer.
-    """
+    """Return the name of the person who is signed in; None if nobody is, or the token is no longer one of `tokens`."""
     login = logins.find(_digest(session_id))
     if login is None or login.ends_at <= now or login.token not in map(_mark, tokens):
         return None

@@ -51,11 +51,7 @@ class Look:
 
 
 def look(known: Known, now: datetime) -> Look:
-    """Return what is wrong now. `known` are the open notices.
-
-    Raises:
-        Transient: the database does not answer.
-    """
+    """Return what is wrong now. `known` are the open notices."""
     sightings = [*_conditions(), *_refusals(known, now), *_missing(known, now)]
     return Look(sightings, set(NoticeKind) - _REPORTED)
 

@@ -49,7 +49,6 @@ def reconcile_findings(archived: StoredArchive) -> Reconciled:
 
     Raises:
         Locked: the archive's key is not available.
-        Transient: store or database does not answer.
     """
     reference, now = archived.archive.reference, datetime.now(UTC)
     current = _current(archived)

@@ -72,9 +72,6 @@ def restore_reports(now: datetime, on_damaged: OnDamaged) -> int:
     """Restore the reports of the store into a database that has its archives already, and return their number.
 
     A damaged report is passed to `on_damaged`, and blocks no other report.
-
-    Raises:
-        Transient: store or database does not answer.
     """
     count = _finish(now, on_damaged)
     _judge(judging.with_open_discrepancies(), now)
@@ -156,11 +153,7 @@ def _log_damaged(report_id: str, reason: str) -> None:
 
 
 def preview_reports(reports: Sequence[Report], now: datetime, on_progress: OnProgress) -> SettlementSummary:
-    """Return the summary that `import_reports` would return, and change nothing.
-
-    Raises:
-        Transient: the database does not answer.
-    """
+    """Return the summary that `import_reports` would return, and change nothing."""
     tally = Tally()
     pending: dict[str, dict[str, DecidedEntry]] = defaultdict(dict)
     total = sum(report.entries for report in reports)
@@ -182,11 +175,7 @@ def preview_reports(reports: Sequence[Report], now: datetime, on_progress: OnPro
 
 
 def reconcile_all_archives(now: datetime) -> None:
-    """Record the payments that have become late since the last import, and finish the work of killed processes.
-
-    Raises:
-        Transient: store or database does not answer.
-    """
+    """Record the payments that have become late since the last import, and finish the work of killed processes."""
     _finish(now, _log_damaged)
     _judge(judging.unsettled_archives(judging.coverage(), now) | judging.with_open_discrepancies(), now)
 
@@ -196,9 +185,6 @@ def rematch(reference: str, now: datetime) -> None:
     record the discrepancies.
 
     Idempotent; it also finishes the work of a killed run.
-
-    Raises:
-        Transient: the database does not answer.
     """
     if not judging.may_be_settled_differently(reference, now):
         return

@@ -35,11 +35,7 @@ def in_batches(references: Iterable[str]) -> Iterator[list[str]]:
 
 
 def reconcile_archives(references: Sequence[str], now: datetime) -> FoundByArchive:
-    """Record the discrepancies between archives and settlement reports, and return them.
-
-    Raises:
-        Transient: the database does not answer.
-    """
+    """Record the discrepancies between archives and settlement reports, and return them."""
     found = _written(lambda: discrepancies_of(references, now), now)
     reconcile_holds(references, now)  # a settled payment is no longer held
     settlements.index_standings(references)
@@ -92,11 +88,7 @@ def may_be_settled_differently(reference: str, now: datetime) -> bool:
 
 
 def unsettled_archives(covered: Iterable[Days], now: datetime) -> set[str]:
-    """Return the archives with a charge of these days that no report has, and that is old enough to be missed.
-
-    Raises:
-        Transient: the database does not answer.
-    """
+    """Return the archives with a charge of these days that no report has, and that is old enough to be missed."""
     until = _last_missed(now)
     old_enough = [Days(days.first, min(days.last, until)) for days in covered]
     with reading() as session:
@@ -121,11 +113,7 @@ def coverage() -> list[Days]:
 
 
 def reconcile_unmatched(now: datetime) -> None:
-    """Record the entries that lead to no archive.
-
-    Raises:
-        Transient: the database does not answer.
-    """
+    """Record the entries that lead to no archive."""
 
     def _found() -> FoundByArchive:
         with reading() as session:

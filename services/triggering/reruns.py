@@ -30,7 +30,6 @@ async def rerun(references: Sequence[str], by: str) -> list[RerunStarted]:
 
     Raises:
         Refused: no archive of one of the processes was received.
-        Transient: the database does not answer.
     """
     receipt_ids = [await asyncio.to_thread(latest_receipt_id, reference) for reference in references]
     return [
@@ -44,9 +43,6 @@ async def start_asked() -> int:
 
     Returns:
         How many were started. A re-run that Prefect cannot take is given up and logged: a person must examine it.
-
-    Raises:
-        Transient: the database or Prefect does not answer.
     """
     asked = await asyncio.to_thread(waiting.asked)
     return sum([await _replaced(each, Trigger.RERUN) for each in asked])
@@ -61,9 +57,6 @@ async def end_lost_waits() -> int:
 
     Returns:
         How many waiting runs were gone. Where Prefect cannot take the next run, it is given up as by `start_asked`.
-
-    Raises:
-        Transient: the database or Prefect does not answer.
     """
     asked = set(await asyncio.to_thread(waiting.by_run))
     gone = asked - await prefect_api.on_their_way(asked)
@@ -89,11 +82,7 @@ async def _replaced(row: WaitingRow, why: Trigger) -> bool:
 
 
 async def begun(asked: Sequence[RerunStarted], since: datetime) -> list[RerunStarted]:
-    """Return re-runs that were asked for at `since`. Those that wait for Prefect are started if Prefect is back.
-
-    Raises:
-        Transient: the database does not answer.
-    """
+    """Return re-runs that were asked for at `since`. Those that wait for Prefect are started if Prefect is back."""
     waits = {each.reference: each for each in await asyncio.to_thread(waiting.asked)}
     return [each if each.flow_run_id else await _begun(each, waits.get(each.reference), since) for each in asked]
 

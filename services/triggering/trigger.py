@@ -206,9 +206,6 @@ async def start_run(reference: str, receipt_id: str, why: Trigger, *, repeats: b
 
     Args:
         repeats: whether a complete receipt is run again, as a re-run always does.
-
-    Raises:
-        Transient: the database or Prefect does not answer.
     """
     identity = await asyncio.to_thread(archives.identity, reference)
     last = max(1, await asyncio.to_thread(runs.ended_runs, receipt_id))

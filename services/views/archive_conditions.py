@@ -80,7 +80,6 @@ def conditions_of(query: ArchiveFilter) -> list[ColumnElement[bool]]:
 
     Raises:
         Refused: as `filters_of`.
-        Transient: the database does not answer.
     """
     filters = filters_of(query)
     conditions = [col(_COLUMNS[kind]) == value for kind, value in filters.of_archives.items()]

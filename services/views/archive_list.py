@@ -17,7 +17,7 @@ from models.discrepancies import DiscrepancyRow, DiscrepancyState
 from models.search import SearchEntryRow
 from models.views.archives.archives import ArchivePage, ArchiveQuery, ArchiveSummary, CauseView
 from services import derived
-from services.templates import titled
+from services.templates import called, titled
 from services.views.archive_conditions import filters_of
 
 _NOT_CLOSED = col(DiscrepancyRow.state) != DiscrepancyState.CLOSED
@@ -28,7 +28,6 @@ def page(query: ArchiveQuery) -> ArchivePage:
 
     Raises:
         Refused: the cursor is invalid, a label or a field has no `=`, or archives are not found by it.
-        Transient: the database does not answer.
     """
     filters = filters_of(query)
     wanted = Wanted(
@@ -44,10 +43,11 @@ def page(query: ArchiveQuery) -> ArchivePage:
         ids = newest(session, wanted, query.limit + 1)
         rows = session.exec(_summaries(ids[: query.limit])).all()
         wrong = conditions.of_archives_within(session, [row[0].reference for row in rows])
+    names = {each: called(each) for each in {row[0].template_id for row in rows}}
     items = [
         ArchiveSummary(
             **archive.model_dump(),
-            title=titled(title, archive.template_id),
+            title=titled(title, archive.template_id, names[archive.template_id]),
             cause=CauseView.of(archive),
             conditions=wrong.get(archive.reference, []),
             files=files,

@@ -21,9 +21,8 @@ from adapters.tables import conditions
 from domain.messages.endpoints import shown_url
 from domain.words.catalogue import warned, word
 from models.archive.archive import ArchiveRow, FormFieldRow, SignatureRow
-from models.archive.content import FileRow
+from models.archive.content import FileRow, SignedDocumentRow
 from models.archive.session import IntegrationRow, LabelRow, SessionRow
-from models.archive.signed_document import SignedDocumentRow
 from models.archive.warning import WarningRow
 from models.completeness.processes import MissingProcessRow
 from models.discrepancies import DiscrepancyRow, DiscrepancyState
@@ -54,7 +53,7 @@ from models.views.archives.archives import (
 from models.views.archives.payments import DiscrepancyView, PaymentView
 from models.views.troubles import RefusedView
 from services.payments import recorded
-from services.templates import titled
+from services.templates import called, titled
 from services.views import troubles
 from services.views.timeline import timeline
 
@@ -120,7 +119,6 @@ def archive(
 
     Raises:
         Refused: a cursor is invalid.
-        Transient: the database does not answer.
     """
     with reading() as session:
         row = session.get(ArchiveRow, reference)
@@ -136,7 +134,7 @@ def archive(
             found["next"] |= {name: page.next} if page.next else {}
         documents = select(SignedDocumentRow.verdict).where(SignedDocumentRow.reference == reference)
         found["signed_document_verdict"] = session.exec(documents).first()
-    return ArchiveView.model_validate(found | {"title": titled(title, row.template_id)})
+    return ArchiveView.model_validate(found | {"title": titled(title, row.template_id, called(row.template_id))})
 
 
 def items(reference: str, name: str, after: str | None = None, most: int = LISTED_AT_ONCE) -> ArchiveItems | None:
@@ -170,11 +168,7 @@ class PublicState:
 
 
 def public_state(receipt_id: str) -> PublicState | None:
-    """Return the state of a receipt and its archive; None before the receipt is registered.
-
-    Raises:
-        Transient: the database does not answer.
-    """
+    """Return the state of a receipt and its archive; None before the receipt is registered."""
     with reading() as session:
         receipt = session.get(ReceiptRow, receipt_id)
         if receipt is None:

@@ -21,7 +21,6 @@ def version_differences(
         Refused: the archive has no such version, or a version has more values.
         Locked: the archive's key is not available.
         Conflict: the store does not give a version back.
-        Transient: the store does not answer.
     """
     one, other = (stored_version(reference, number) for number in (before, after))
     if most_values is not None and max(each.skeleton().count(b",") for each in (one, other)) >= most_values:

@@ -34,7 +34,6 @@ def page(query: MessageQuery) -> MessagePage:
 
     Raises:
         Refused: there is no such source, or the cursor is invalid.
-        Transient: the database does not answer.
     """
     with reading() as session:
         found = _WITH_SOURCE.where(*conditions_of(query))
@@ -49,7 +48,6 @@ def record(message_id: str) -> MessageRecord:
 
     Raises:
         Refused: it is unknown.
-        Transient: the database does not answer.
     """
     with reading() as session:
         found = session.exec(_WITH_SOURCE.where(NotificationRow.message_id == message_id)).first()

@@ -33,11 +33,7 @@ _NOT_WELL = (Verdict.WARNING, Verdict.WRONG)
 
 
 def overview(now: datetime) -> Overview:
-    """Return the overview. What cannot be known within a second is None, and is known at a later request.
-
-    Raises:
-        Transient: the database does not answer.
-    """
+    """Return the overview. What cannot be known within a second is None, and is known at a later request."""
     measured = _measured(settings().database_location)
     measured.begin()
     with reading() as session:

@@ -17,11 +17,7 @@ _HOUR_S = 3600
 
 
 def all_sources() -> Sources:
-    """Return the sources, `default` first.
-
-    Raises:
-        Transient: store or database does not answer.
-    """
+    """Return the sources, `default` first."""
     known = sources.refresh()
     archives, deliveries = _archives(), receipts.last_deliveries()
     clocks = {each.source: f"{each.found}; {each.to_do}" for each in clock_warnings()}
@@ -46,11 +42,7 @@ def _archives() -> dict[str, int]:
 
 
 def view_of(source: Source | None) -> SourceView:
-    """Return a source; for None, the source `default`.
-
-    Raises:
-        Transient: the store does not answer.
-    """
+    """Return a source; for None, the source `default`."""
     now = datetime.now(UTC)
     name = source.name if source else DEFAULT_SOURCE
     secrets = [each for each in (source.secrets if source else ()) if each.until is None or each.until > now]

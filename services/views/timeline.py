@@ -42,11 +42,7 @@ def timeline(session: Session, reference: str) -> list[TimelineEntry]:
 
 
 def timeline_of(reference: str) -> list[TimelineEntry]:
-    """Return the timeline of a process, which may have no archive.
-
-    Raises:
-        Transient: the database does not answer.
-    """
+    """Return the timeline of a process, which may have no archive."""
     with reading() as session:
         return timeline(session, reference)
 

@@ -41,7 +41,6 @@ def failures(source: str | None = None) -> Failures:
 
     Raises:
         Refused: there is no such source.
-        Transient: the database does not answer.
     """
     check_filter(source)
     return Failures(items=[*map(_failure, open_conditions(_OF_RUNS, source))])
@@ -67,7 +66,6 @@ def refused_page(query: RefusedQuery) -> RefusedPage:
 
     Raises:
         Refused: there is no such source, or the cursor is invalid.
-        Transient: the database does not answer.
     """
     with reading() as session:
         rows, cursor = listed(
@@ -95,7 +93,6 @@ def missing_page(query: MissingQuery) -> MissingPage:
 
     Raises:
         Refused: there is no such source, or the cursor is invalid.
-        Transient: the database does not answer.
     """
     now = datetime.now(UTC)
     with reading() as session:
@@ -129,7 +126,6 @@ def discrepancy_page(query: DiscrepancyQuery) -> DiscrepancyPage:
 
     Raises:
         Refused: there is no such source, or the cursor is invalid.
-        Transient: the database does not answer.
     """
     check_filter(query.source)
     found = select(DiscrepancyRow).where(*_discrepancy_conditions(query))
@@ -146,11 +142,7 @@ def find_discrepancy(discrepancy_id: str) -> ListedDiscrepancy | None:
 
 
 def newest_discrepancies(limit: int) -> list[ListedDiscrepancy]:
-    """Return the open discrepancies, the last opened first.
-
-    Raises:
-        Transient: the database does not answer.
-    """
+    """Return the open discrepancies, the last opened first."""
     its_events = DiscrepancyEventRow.discrepancy_id == DiscrepancyRow.discrepancy_id
     # Per open discrepancy: closed discrepancies are never deleted, and would be read each time.
     opened_at = (

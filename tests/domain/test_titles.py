@@ -26,6 +26,8 @@ ROWS: Rows = {
     PaymentRow: [{"standing": "charged", "amount_minor": 6_000_000, "currency": "ILS"}],
 }
 
+OF_A_SIGNER: Rows = {SignatureRow: ROWS[SignatureRow]}
+
 
 def text(rows: Rows | None, words: TemplateWords, language: Language = "en", names: Names = NAMES) -> str:
     title = title_of("T", rows, words)
@@ -44,7 +46,7 @@ def payment(standing: str, amount_minor: int | None = None, currency: str | None
         (ROWS, CHOSEN, "he", "Noa Levi · הסכם הלוואה · Haifa · true · ₪60,000 חויב"),
         (ROWS, TemplateWords(title=["payment"]), "en", "₪60,000 charged"),
         (ROWS, TemplateWords(title=[]), "en", ""),
-        ({**ROWS, SessionRow: []}, TemplateWords(title=["person"]), "en", "somebody else"),
+        (OF_A_SIGNER, TemplateWords(title=["person"]), "en", "somebody else"),
         (None, CHOSEN, "en", "Loan agreement"),
         ({}, CHOSEN, "en", "Loan agreement"),
     ],

@@ -9,8 +9,8 @@ from sqlalchemy import MetaData
 from adapters.database import transactions
 from adapters.settings.settings import settings
 from models.search import TEXT_INDEX
+from services.custody.objects import stored_objects
 from services.custody.rebuilding import check_empty, rebuild
-from services.custody.verifying import stored_objects
 from tests.conftest import MIGRATED, Configure, make_tables, url_of
 
 NOT_OF_ARCHIVES = {

@@ -31,7 +31,8 @@ from flows.import_reports import import_reports
 from flows.process_archive import process_archive
 from flows.reevaluate_payments import reevaluate_payments
 from models.errors import CellarError, Locked
-from services.custody.verifying import object_of, verify_object
+from services.custody.objects import object_of
+from services.custody.verifying import verify_object
 from services.processing.persisting import persist
 from services.processing.staging import stage, stage_what_rebuilds
 from services.receipts import opened_raw_body

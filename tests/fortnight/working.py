@@ -15,8 +15,7 @@ from pathlib import Path
 
 from adapters.inbox import inbox
 from adapters.tables.runs import receipts
-from services.completeness.alerting import announce_missing
-from services.completeness.finding_missing import find_missing
+from services.completeness.finding_missing import announce_missing, find_missing
 from services.completeness.session_events import take_in_left
 from services.messages.deliveries import deliver_due, due_endpoints, give_up_expired
 from services.people.letters import tell

@@ -13,8 +13,8 @@ from adapters.settings.settings import settings
 from models.discrepancies import DiscrepancyEventRow, DiscrepancyLogRow, DiscrepancyRow
 from models.messages.notification import NotificationAttemptRow, NotificationRow
 from models.search import SearchEntryRow, SearchFacetRow
+from services.custody.objects import object_of, stored_objects
 from services.custody.rebuilding import rebuild, rebuild_object
-from services.custody.verifying import object_of, stored_objects
 
 
 def database_file() -> Path:

@@ -18,7 +18,7 @@ from models.messages.notification import NotificationAttemptRow, NotificationRow
 from models.runs.run import RunRow
 from models.views.archives.payments import Explanation
 from services.custody.judging_again import judge_objects
-from services.custody.verifying import stored_objects
+from services.custody.objects import stored_objects
 from services.payments import discrepancies, recorded
 from tests.installations import archived
 from tests.pdfs import authority, edited, filled, form, signed

@@ -25,15 +25,14 @@ from adapters.documents.pdf.appearance import Drawing, drawing_of, is_hidden, is
 from adapters.documents.pdf.document import Document, all_fields, entry
 from adapters.documents.pdf.fonts import is_of_every_viewer
 from adapters.documents.pdf.page_text import cut_off_words
+from adapters.documents.trust.certificates import storable
 from models.archive.verdict import FieldChange
 
 _OFF = "Off"
 _MOST_CHANGES = 100
-_LONGEST_TEXT = 256
 _MOST_OF_A_BORDER = 8  # lines or curves
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufefc]")
 _NUMBER = re.compile(r"\d[\d.,]*")
-_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _TAG = re.compile(r"<[^>]*>")
 _AMOUNT = re.compile(r"([\d.,]*?)(?:[.,](\d{1,2}))?")
 _PARTS_OF_A_DATE = 3
@@ -76,10 +75,10 @@ def field_changes(document: Document, signatures: Iterable[EmbeddedPdfSignature]
             after = fields_in(last).get(name)
             change = _change(document, signed, before, after) if after else None
             if change:
-                unseen.setdefault((name, *change), []).append(_stored(signature.field_name))
+                unseen.setdefault((name, *change), []).append(storable(signature.field_name))
     changes = list(unseen.items())[:_MOST_CHANGES]
     return tuple(
-        FieldChange(_stored(name), _stored(before), _stored(after), tuple(signers))
+        FieldChange(storable(name), storable(before), storable(after), tuple(signers))
         for (name, before, after), signers in changes
     )
 
@@ -291,7 +290,3 @@ def _bare(text: str) -> str:
 
 def _packed(text: str) -> str:
     return "".join(text.split())
-
-
-def _stored(text: str) -> str:
-    return _UNSTORABLE.sub("\ufffd", text)[:_LONGEST_TEXT]

@@ -32,7 +32,11 @@ def common_name(name: Any) -> str | None:
 def text(value: object) -> str | None:
     """Return text that every database accepts. A certificate may contain a name more than once; join the names."""
     parts = [part for part in (value if isinstance(value, list) else [value]) if isinstance(part, str)]
-    return _UNSTORABLE.sub("\ufffd", ", ".join(parts))[:_LONGEST_TEXT] if parts else None
+    return storable(", ".join(parts)) if parts else None
+
+
+def storable(name: str) -> str:
+    return _UNSTORABLE.sub("\ufffd", name)[:_LONGEST_TEXT]
 
 
 def _time(moment: Any) -> datetime | None:

@@ -37,7 +37,6 @@ def kept_delivery(reference: str, receipt_id: str) -> KeptDelivery | None:
 
     Raises:
         Conflict: the record is damaged.
-        Transient: the store does not answer.
     """
     kept = store().found_bytes(kept_key(reference, receipt_id, _RECEIPT))
     if kept is None:

@@ -95,9 +95,6 @@ def keep(reference: str, receipt_id: str) -> None:
     """Write a receipt's history from the database into its object, if the object exists; else the receipt still waits.
 
     A damaged history is set aside beside the new history, and blocks nothing.
-
-    Raises:
-        Transient: database or store does not answer.
     """
     object_key = ocfl.object_key(reference)
     before = found_rows(f"{object_key}/{path_of(receipt_id)}")
@@ -143,7 +140,6 @@ def restore(key: str) -> None:
 
     Raises:
         Conflict: the history is damaged, or belongs to another receipt or process.
-        Transient: database or store does not answer.
     """
     kept = completed(parsed(store().read_bytes(key), key), datetime.now(UTC))
     with writing() as session:
@@ -152,21 +148,11 @@ def restore(key: str) -> None:
                 session.merge(_RESTORED[name].model_validate(row))
 
 
-def is_whole(key: str) -> bool:
-    """Return whether the history under a key is as it was written. True if it is missing: it may be set aside."""
-    try:
-        kept_rows(key)
-    except Conflict:
-        return False
-    return True
-
-
 def kept_rows(key: str) -> Rows | None:
     """Return the rows of the history under a key; None where there is no history.
 
     Raises:
         Conflict: the history is damaged, or belongs to another receipt or process.
-        Transient: the store does not answer.
     """
     text = store().found_bytes(key)
     return None if text is None else parsed(text, key)

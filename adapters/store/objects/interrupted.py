@@ -38,8 +38,6 @@ def begun(key: str, number: int, paths: Collection[str]) -> Begun | None:
     """Return a version that is not in the root inventory of the object at a key; None where it has no file.
 
     Args:
-        key: the key of the object.
-        number: the number of the version.
         paths: all paths in the object, or in that version.
     """
     there = {path for path in paths if path.startswith(f"v{number}/")}
@@ -64,7 +62,6 @@ def repaired(reference: str) -> Inventory | None:
 
     Raises:
         Conflict: the object is damaged.
-        Transient: the store does not answer.
     """
     key = ocfl.object_key(reference)
     text = store().found_bytes(f"{key}/{INVENTORY}")

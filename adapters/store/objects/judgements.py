@@ -65,11 +65,7 @@ def numbers_of(paths: Iterable[str]) -> dict[str, set[int]]:
 
 
 def kept_judgements(reference: str, receipt_id: str) -> tuple[Judgement, ...]:
-    """Return the judgements on the version that a receipt made, oldest first. A damaged judgement is left out.
-
-    Raises:
-        Transient: the store does not answer.
-    """
+    """Return the judgements on the version that a receipt made, oldest first. A damaged judgement is left out."""
     return tuple(_whole(ocfl.object_key(reference), receipt_id, _numbers(reference, receipt_id)))
 
 
@@ -92,7 +88,6 @@ def read(object_key: str, path: str) -> Judgement | None:
 
     Raises:
         Conflict: the judgement is damaged, or belongs to another version.
-        Transient: the store does not answer.
     """
     key, name = f"{object_key}/{path}", _NAME.fullmatch(path)
     found = store().found_bytes(key)

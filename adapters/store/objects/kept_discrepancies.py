@@ -46,11 +46,7 @@ def count(session: Session, references: Collection[str | None]) -> None:
 
 
 def keep(references: Collection[str | None]) -> None:
-    """Write the discrepancies of the processes that have changes the store lacks. A failed write blocks no other write.
-
-    Raises:
-        Transient: database or store does not answer.
-    """
+    """Write the discrepancies of the processes that have changes the store lacks. A failed write blocks no other."""
     names = [_name(each) for each in references]
     while found := _found(names):
         with ThreadPoolExecutor(min(_AT_ONCE, len(found))) as threads:

@@ -65,11 +65,7 @@ class StoredRequest:
 
     @property
     def payment_terms(self) -> PaymentTerms:
-        """The terms on which the payments of the request are read.
-
-        Raises:
-            Transient: the store does not answer.
-        """
+        """The terms on which the payments of the request are read."""
         if self.read_on is not None:
             return read_terms(sources.with_defaults(self.read_on))
         return sources.payment_terms_of(self.source)
@@ -84,7 +80,6 @@ class StoredRequest:
         Raises:
             Locked: the archive's key is not available.
             Conflict: part of the request is missing or damaged.
-            Transient: the store does not answer.
         """
         return unsealed(self.skeleton(), self.all_cuts(), self._opener)
 
@@ -108,7 +103,6 @@ class StoredRequest:
         Raises:
             Locked: the archive's key is not available.
             Conflict: part of the request is missing or damaged.
-            Transient: the store does not answer.
         """
         return self._archive_in(self.clear_skeleton)
 
@@ -141,7 +135,6 @@ class StoredRequest:
 
         Raises:
             Conflict: the skeleton is missing or damaged.
-            Transient: the store does not answer.
         """
         try:
             return event_at_of(parse(self.skeleton()), self._zone())
@@ -172,7 +165,6 @@ class StoredRequest:
         Raises:
             Locked: the archive's key is not available.
             Conflict: part of the request is missing or damaged.
-            Transient: the store does not answer.
         """
         try:
             if REQUEST in self.keys:
@@ -190,7 +182,6 @@ class StoredRequest:
 
         Raises:
             Conflict: part of the request is missing or damaged.
-            Transient: the store does not answer.
         """
         if REQUEST in self.keys:
             return seals.clear_size_bytes(store().size(self.keys[REQUEST]) or 0)
@@ -204,7 +195,6 @@ class StoredRequest:
 
         Raises:
             Locked: the archive's key is not available, so the answer is unknown.
-            Transient: the store does not answer.
         """
         if any(store().digest_of(self.keys[name]) != sha256 for name, sha256 in self.digests.items()):
             return False
@@ -277,7 +267,6 @@ def stored_request(reference: str, receipt_id: str) -> StoredRequest | None:
 
     Raises:
         Conflict: the object is damaged.
-        Transient: the store does not answer.
     """
     inventory = ocfl.inventory(reference)
     return request_in(inventory, receipt_id) if inventory else None
@@ -307,7 +296,6 @@ def stored_version(reference: str, number: int) -> StoredRequest:
     Raises:
         Refused: the archive has no such version.
         Conflict: the object is damaged.
-        Transient: the store does not answer.
     """
     inventory = ocfl.inventory(reference)
     if inventory is None or not 1 <= number <= inventory.head:

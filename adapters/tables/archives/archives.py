@@ -15,8 +15,8 @@ from adapters.search.attention import IS_WARNED
 from domain.archive.versions import Age, newest_first, repeated
 from domain.search import judged_facets
 from models.archive.archive import ArchiveRow, FormFieldRow, State
+from models.archive.content import SignedDocumentRow
 from models.archive.session import LabelRow
-from models.archive.signed_document import SignedDocumentRow
 from models.errors import Conflict
 from models.runs.receipt import DEFAULT_SOURCE, DeliveryRow, Identity, Outcome, VersionRow
 from models.said import Sentence

@@ -19,11 +19,7 @@ _SKELETONS_AT_ONCE = 4  # each may have 16 MiB
 
 
 def recorded(references: Sequence[str], tables: Sequence[type[SQLModel]]) -> dict[str, Recorded]:
-    """Return the rows of archives in some tables, by reference.
-
-    Raises:
-        Transient: the database does not answer.
-    """
+    """Return the rows of archives in some tables, by reference."""
     with reading() as session:
         return recorded_within(session, references, tables)
 

@@ -31,9 +31,6 @@ def archived(
 
     Args:
         source: None means all sources.
-
-    Raises:
-        Transient: the database does not answer.
     """
     created_at, number = col(SessionRow.created_at), col(SessionRow.process_number)
     found: dict[tuple[str, int], ArchivedProcess] = {}
@@ -94,11 +91,7 @@ def _without_sessions(
 
 
 def heard(process_numbers: Collection[int], source: str | None) -> dict[int, Heard]:
-    """Return what session events say of processes, by number.
-
-    Raises:
-        Transient: the database does not answer.
-    """
+    """Return what session events say of processes, by number."""
     found: dict[int, Heard] = {}
     columns: tuple[Any, ...] = (
         SessionEventRow.process_number,

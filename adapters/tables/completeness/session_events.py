@@ -17,11 +17,7 @@ EventRow = Mapping[str, Any]
 
 
 def record(rows: Iterable[EventRow]) -> None:
-    """Record session events. Of an event that comes twice, the earliest arrival is kept, whatever comes first.
-
-    Raises:
-        Transient: the database does not answer.
-    """
+    """Record session events. Of an event that comes twice, the earliest arrival is kept, whatever comes first."""
     with writing() as session:
         for page in pages(_earliest(rows), _ROWS_AT_ONCE):
             new = upsert(session, SessionEventRow)

@@ -49,19 +49,11 @@ class Made:
     jitter: float = 0
 
 
-def record(taken: Taken, made: Made) -> NotificationState:
-    """Record an attempt as `record_all` does, and return the state of its message."""
-    return record_all([(taken, made)])[0]
-
-
 def record_all(attempts: Sequence[tuple[Taken, Made]]) -> list[NotificationState]:
     """Record attempts together, and what follows for their messages and endpoints. Return the states of the messages.
 
     Two attempts may end at once, and the slower may have failed. Each locks the message's row in turn, so each has a
     number of its own. A delivered message stays delivered.
-
-    Raises:
-        Transient: the database does not answer.
     """
     message_ids = {taken.message.message_id for taken, _ in attempts}
     by_message = select(NotificationRow).where(col(NotificationRow.message_id).in_(message_ids))

@@ -44,9 +44,6 @@ def take(message_id: str, now: datetime, trigger: AttemptTrigger, *, unless_paus
 
     Args:
         unless_paused: leave the message alone while its endpoint fails and is not to be tried yet.
-
-    Raises:
-        Transient: the database does not answer.
     """
     with writing() as session:
         message = session.get_one(NotificationRow, message_id, with_for_update=True)
@@ -71,9 +68,6 @@ def take_due(endpoint_name: str, now: datetime, limit: int) -> list[Taken]:
 
     Messages that a person redelivers follow the others: they may be very many, and new messages do not wait for them.
     Returns no message while the endpoint is paused. An endpoint that has failed for too long is disabled here.
-
-    Raises:
-        Transient: the database does not answer.
     """
     with writing() as session:
         endpoint = session.get(EndpointRow, endpoint_name, with_for_update=True)
@@ -104,9 +98,6 @@ def take_due(endpoint_name: str, now: datetime, limit: int) -> list[Taken]:
 def taken_still(taken: Taken, now: datetime) -> Taken | None:
     """Return a message that was taken some time ago with its endpoint as it is now. None if it may not be sent now: its
     endpoint has left, or the claim ended and another process has taken it.
-
-    Raises:
-        Transient: the database does not answer.
     """
     with writing() as session:
         message = session.get_one(NotificationRow, taken.message.message_id, with_for_update=True)
@@ -140,11 +131,7 @@ def endpoints_with_due(now: datetime) -> list[str]:
 
 
 def give_up_expired(now: datetime) -> list[NotificationRow]:
-    """Make the messages dead that have expired, and return them.
-
-    Raises:
-        Transient: the database does not answer.
-    """
+    """Make the messages dead that have expired, and return them."""
     expired = col(NotificationRow.expires_at) < now - _LAST_ATTEMPT_WITHIN
     with writing() as session:
         found = select(NotificationRow).where(NotificationRow.state == NotificationState.PENDING, expired)

@@ -27,11 +27,7 @@ def remove(session_digest: str) -> None:
 
 
 def add_wrong_tokens(new: Mapping[str, tuple[int, datetime]], now: datetime) -> dict[str, tuple[int, datetime]]:
-    """Add wrong tokens to those of all receivers, and return all, by key: their number, and when it ends to count.
-
-    Raises:
-        Transient: the database does not answer.
-    """
+    """Add wrong tokens to those of all receivers, and return all, by key: their number, and when it ends to count."""
     rows = [{"key": key, "number": number, "ends_at": ends_at} for key, (number, ends_at) in sorted(new.items())]
     with writing() as session:
         session.execute(delete(WrongTokensRow).where(col(WrongTokensRow.ends_at) <= now))

@@ -16,11 +16,7 @@ _IS_OPEN = col(NoticeRow.closed_at).is_(None)
 
 
 def open_notices() -> list[Notice]:
-    """Return the notices that are not closed, the oldest first.
-
-    Raises:
-        Transient: the database does not answer.
-    """
+    """Return the notices that are not closed, the oldest first."""
     with reading() as session:
         rows = session.exec(select(NoticeRow).where(_IS_OPEN).order_by(col(NoticeRow.opened_at), NoticeRow.notice_id))
         return [Notice.model_validate(row, from_attributes=True) for row in rows]
@@ -71,11 +67,7 @@ def _is_changed(session: Session, before: Notice, after: Notice) -> bool:
 
 
 def report(notice: Notice) -> None:
-    """Keep a new notice, or add its count to the open notice of the same thing.
-
-    Raises:
-        Transient: the database does not answer.
-    """
+    """Keep a new notice, or add its count to the open notice of the same thing."""
     with writing() as session:
         insert = upsert(session, NoticeRow).values(**notice.model_dump())
         table: Any = NoticeRow.__table__  # type: ignore[attr-defined]

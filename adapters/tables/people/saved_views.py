@@ -22,9 +22,6 @@ def save(view: SavedViewRow, *, replace: bool = False) -> bool:
 
     It is not either if somebody else replaced that view in the same moment: two such updates see one row, and the index
     takes one of their inserts.
-
-    Raises:
-        Transient: the database does not answer.
     """
     with writing() as session:
         if replace:

@@ -34,11 +34,7 @@ class Registration:
 
 
 def register(delivery: Delivery) -> Registration:
-    """Register a delivery. A repetition changes nothing and returns the same outcome.
-
-    Raises:
-        Transient: the database does not answer.
-    """
+    """Register a delivery. A repetition changes nothing and returns the same outcome."""
     with writing() as session:
         register_within(session, delivery)
         row = session.get_one(DeliveryRow, delivery.delivery_id)
@@ -258,11 +254,7 @@ def delivery_ids(receipt_id: str) -> list[str]:
 
 
 def last_deliveries() -> dict[str, datetime]:
-    """Return the time of the last delivery of each source that has any.
-
-    Raises:
-        Transient: the database does not answer.
-    """
+    """Return the time of the last delivery of each source that has any."""
     last = func.max(col(DeliveryRow.received_at), type_=Moment())
     with reading() as session:
         return dict(session.exec(select(DeliveryRow.source, last).group_by(col(DeliveryRow.source))).all())

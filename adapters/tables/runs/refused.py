@@ -24,9 +24,6 @@ def record(deliveries: Sequence[RefusedDelivery]) -> None:
 
     Each archive has a transaction of its own: with many entries locked at once, this and others could wait for each
     other in a circle. The caller repeats a recording that was broken off.
-
-    Raises:
-        Transient: the database does not answer.
     """
     with writing() as session:
         new = upsert(session, RefusedRow)

@@ -5,14 +5,13 @@ from datetime import UTC, datetime
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from api.authorization import is_api_token
+from api.authorization import Unauthorized, is_api_token
 from api.console.frame import cookies
 from api.console.frame.cookies import ROOT
 from api.console.frame.forms import PostedByAnybody
 from api.console.frame.rendering import render
 from api.console.frame.threads import in_thread
 from api.console.frame.visits import AnyVisitor, own_path
-from api.unauthorized import Unauthorized
 from domain.words.wording import LANGUAGES
 from services.people import logins
 

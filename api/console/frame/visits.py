@@ -42,7 +42,6 @@ def signed_in(request: Request, visitor: Annotated[Visitor, Depends(visit)]) -> 
     Raises:
         SignInFirst: nobody is.
         Refused: the path has NUL, which Postgres does not accept.
-        Transient: the database does not answer.
     """
     person = None
     if not visitor.is_new:

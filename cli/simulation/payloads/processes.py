@@ -1,16 +1,109 @@
-"""Makes a process as Cellosign archives it: its sessions, signatures, form and signed document."""
+"""Makes a process as Cellosign archives it: its sessions, signatures, form, payments and signed document.
 
+A payment is Cellosign's record around a result of the provider (Credit Guard MPI, now Hyp).
+"""
+
+import string
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
-from typing import Any
+from typing import Any, Literal
+from uuid import UUID
 
-from cli.simulation.payloads import payments, signed_documents
+from cli.simulation.payloads import documents
 from cli.simulation.payloads.documents import Document, standard
 from cli.simulation.payloads.forms import Form, filled
-from cli.simulation.payloads.identifiers import session_token, uuid4_text
 from cli.simulation.payloads.people import Person, people
+
+
+def uuid4_text(rng: Random) -> str:
+    return str(UUID(bytes=rng.randbytes(16), version=4))
+
+
+def session_token(rng: Random) -> str:
+    """Return ten letters and digits, like `wSYqmI4xsE`."""
+    return "".join(rng.choices(string.ascii_letters + string.digits, k=10))
+
+
+PaymentType = Literal["charge", "verify_credit_card", "hold"]
+
+
+# brand, credit company, first digits
+_CARDS = (
+    ("Visa", "Visa", "458045"),
+    ("Mastercard", "Isracard", "532610"),
+    ("Diners", "Diners", "36453"),
+    ("Isracard", "Isracard", "458000"),
+)
+
+
+def payment(  # noqa: PLR0913 - all are named, and scenarios vary each of them
+    rng: Random,
+    *,
+    transaction_id: str,
+    session_id: str,
+    kind: PaymentType,
+    amount: int,
+    currency: str = "ILS",
+    provider_total: int | None = None,
+    succeeds: bool = True,
+) -> dict[str, Any]:
+    """Return an element of an archive's `payments`.
+
+    `amount` and `provider_total` are minor units of `currency`; without `provider_total` the provider's total is the
+    amount, as it should be.
+    """
+    result = _provider_result(rng, currency, amount if provider_total is None else provider_total)
+    if not succeeds:
+        result |= {"result_code": "004", "result_text": "Refused by the card company", "auth_number": ""}
+    return {
+        "status": "success" if succeeds else "failure",
+        "type": kind,
+        "transaction_id": transaction_id,
+        "session_id": session_id,
+        "provider_transaction_reference": uuid4_text(rng),
+        "provider_transaction_result": result,
+        "amount": amount,
+    }
+
+
+def _provider_result(rng: Random, currency: str, total: int) -> dict[str, str]:
+    brand, company, prefix = rng.choice(_CARDS)
+    last_four = f"{rng.randrange(10_000):04}"
+    return {
+        "currency": currency,
+        "card_mask": f"{prefix:*<12}{last_four}",
+        "internal_transaction_id": str(rng.randrange(10_000_000, 99_999_999)),
+        "club_code": "",
+        "credit_company": company,
+        "club_id": "",
+        "card_id": _card_token(rng, last_four),
+        "session_cd": rng.randbytes(32).hex(),
+        "card_expiration": f"{rng.randrange(1, 13):02}{rng.randrange(27, 33)}",
+        "card_brand": brand,
+        "card_aquirer": "Alphacard",  # spelt like this by the provider
+        "total": str(total),
+        "card_no": f"{'x' * 12}{last_four}",
+        "life_style": "1",
+        "cguid": str(rng.randrange(10_000_000, 99_999_999)),
+        "auth_number": f"{rng.randrange(10_000_000):07}",
+    }
+
+
+def _card_token(rng: Random, last_four: str) -> str:
+    """Return 16 digits that pass the Luhn check and end in the card's last four, like the provider's token.
+
+    They begin with 1080, which no card company issues.
+    """
+    head = f"1080{rng.randrange(10_000_000):07}"
+    return next(token for digit in "0123456789" if _passes_luhn(token := f"{head}{digit}{last_four}"))
+
+
+def _passes_luhn(digits: str) -> bool:
+    doubled = (sum(divmod(2 * int(digit), 10)) for digit in digits[-2::-2])
+    return (sum(doubled) + sum(int(digit) for digit in digits[-1::-2])) % 10 == 0
+
 
 Json = dict[str, Any]
 
@@ -55,10 +148,10 @@ def attach(archive: Json, element_id: str, document: Document, spell: Callable[[
     archive["attachments"].append({"id": element_id, **_file(document, spell)})
 
 
-def pay(archive: Json, case: Case, kind: payments.PaymentType, amount: int, **details: Any) -> None:
+def pay(archive: Json, case: Case, kind: PaymentType, amount: int, **details: Any) -> None:
     """Add a payment of the first session, to which the form's payment element points. `details`: see `payment`."""
     told = {"transaction_id": case.transaction_id, "session_id": archive["sessions"][0]["id"], **details}
-    archive["payments"].append(payments.payment(case.rng, kind=kind, amount=amount, **told))
+    archive["payments"].append(payment(case.rng, kind=kind, amount=amount, **told))
 
 
 def field(archive: Json, field_id: str) -> Json:
@@ -168,7 +261,7 @@ def _signed_document(form: Form, signers: Sequence[Person], answers: dict[str, s
     printed = answers | {"name": signers[0].latin_name, "hebrew_address": answers["address"], "remark": "none"}
     pages = [_page_lines(form, page, printed) for page in range(1, form.page_count + 1)]
     pages[-1] += ["", *(f"Signed by {signer.latin_name} <{signer.mail}>, {answers['today']}" for signer in signers)]
-    content = signed_documents.signed_pdf(form.english_title, pages)
+    content = documents.signed_pdf(form.english_title, pages)
     return Document(f"{form.title}.pdf", "application/pdf", content)
 
 

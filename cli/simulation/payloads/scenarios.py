@@ -11,10 +11,9 @@ from datetime import datetime
 from itertools import cycle, islice
 from random import Random
 
-from cli.simulation.payloads import documents, forms, signed_documents
+from cli.simulation.payloads import documents, forms
 from cli.simulation.payloads.documents import Document
-from cli.simulation.payloads.identifiers import uuid4_text
-from cli.simulation.payloads.processes import Case, Json, attach, field, pay, process
+from cli.simulation.payloads.processes import Case, Json, attach, field, pay, process, uuid4_text
 
 Values = dict[str, str | int | tuple[str, ...] | None]
 
@@ -151,7 +150,7 @@ def _charge_amount_mismatch(archive: Json, case: Case) -> None:
 @_scenario(forms.LOAN_HE, _completed(2), amount="60,000.00", signers=2, write=_utf8)
 def _loan(archive: Json, case: Case) -> None:
     """A workflow of two sessions: the borrower signs, then the guarantor. No payment."""
-    guarantee = signed_documents.pdf("Guarantee", [["The guarantor answers for the whole of the loan."]])
+    guarantee = documents.pdf("Guarantee", [["The guarantor answers for the whole of the loan."]])
     attach(archive, "GUARANTEE", Document("ערבות.pdf", "application/pdf", guarantee))
 
 

@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlmodel import Session, select
 
-from adapters.database.counts import counts
+from adapters.database.facts import counts
 from adapters.database.migration import migrate
 from adapters.database.outages import Program, connect_as
 from adapters.database.transactions import engine, insert_new, insert_rows, is_reachable, reading, writing

@@ -13,7 +13,7 @@ import trustme
 from pytest_httpserver import HTTPServer
 
 from adapters.peers.addresses import fault_at
-from adapters.peers.downstream import MOST_OF_ANSWER, Answer, Unanswered, line, post, public_addresses
+from adapters.peers.downstream import MOST_OF_ANSWER, Answer, Unanswered, line, public_addresses
 from models.errors import Refused
 from models.messages.notification import Stage
 from tests.conftest import Configure
@@ -30,8 +30,13 @@ def private_allowed(configure: Configure) -> None:
     configure(notify_allow_private="true")
 
 
+async def post(url: str, timeout_s: float) -> Answer:
+    async with line(timeout_s) as one:
+        return await one.post(url, HEADERS, BODY, timeout_s=timeout_s)
+
+
 def answered(url: str, *, timeout_s: float = 5) -> Answer:
-    return asyncio.run(post(url, HEADERS, BODY, timeout_s=timeout_s))
+    return asyncio.run(post(url, timeout_s))
 
 
 def sent(url: str) -> int:
@@ -236,7 +241,7 @@ def test_peer_without_an_answer_fails_after_the_connection_was_made(
 ) -> None:
     async def call() -> Answer:
         async with listening(peer) as url:
-            return await post(url.replace("http", scheme, 1), HEADERS, BODY, timeout_s=3)
+            return await post(url.replace("http", scheme, 1), 3)
 
     with pytest.raises(Unanswered) as failure:
         asyncio.run(call())
@@ -258,7 +263,7 @@ async def confirm_and_drip(reader: asyncio.StreamReader, writer: asyncio.StreamW
 def test_endless_answer_confirms_by_its_status_and_only_its_beginning_is_read(peer: Peer) -> None:
     async def call() -> Answer:
         async with listening(peer) as url:
-            return await post(url, HEADERS, BODY, timeout_s=10)
+            return await post(url, 10)
 
     answer = asyncio.run(call())
 

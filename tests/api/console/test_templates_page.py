@@ -32,7 +32,7 @@ def test_name_that_is_typed_is_the_title_of_dossier_and_tab_and_stands_beside_it
     page.keyboard.press("g")
     with page.expect_navigation():
         page.keyboard.press("t")
-    browser.follow(page.get_by_role("link", name=TEMPLATE))
+    browser.follow(page.locator("main a.reference"))
     page.get_by_label("Name in English", exact=True).focus()
     page.keyboard.type("Loan agreement")
     page.get_by_label("Name in Hebrew: field:SOMEFIELD1").focus()

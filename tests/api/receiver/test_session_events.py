@@ -19,7 +19,7 @@ from sqlmodel import select
 from adapters.database.transactions import reading
 from adapters.files.store import store
 from adapters.inbox import session_events
-from domain.completeness.batches import events_in
+from domain.completeness.session_events import events_in
 from models.completeness.processes import ReceivedEvent, SessionEventRow, SessionEventType
 from models.runs.receipt import DeliveryRow
 from services.completeness.session_events import take_in

@@ -27,7 +27,8 @@ from adapters.tables.runs import runs
 from models.archive.archive import State
 from models.runs.run import RunState
 from models.store.fixity import Fault, StoredObject
-from services.custody.verifying import object_of, stored_objects, verify_object
+from services.custody.objects import object_of, stored_objects
+from services.custody.verifying import verify_object
 from tests.cli.conftest import Cellar
 from tests.cli.deliveries import bodies_of
 from tests.flows.conftest import received

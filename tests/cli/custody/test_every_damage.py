@@ -25,7 +25,7 @@ from models.views.messages.endpoints import NewEndpoint
 from services import sources, templates
 from services.anchors.making import make
 from services.completeness.session_events import take_in
-from services.custody.verifying import verify_beside
+from services.custody.verifying_records import verify_beside
 from services.messages import endpoints
 from tests.api.conftest import TOKEN, started
 from tests.api.console.conftest import Console

@@ -18,7 +18,7 @@ from adapters.files.store import store
 from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl
 from models.runs.receipt import DeliveryRow
-from services.custody.verifying import object_of
+from services.custody.objects import object_of
 from tests.cli.conftest import Cellar
 from tests.conftest import Configure, make_tables
 from tests.installations import (

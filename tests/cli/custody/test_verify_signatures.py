@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from adapters.store.objects import judgements
-from services.custody.verifying import object_of, stored_objects, verify_objects
+from services.custody.objects import object_of, stored_objects
+from services.custody.verifying import verify_objects
 from tests import pdfs
 from tests.cli.conftest import Cellar
 from tests.conftest import LONGEST_S, Configure

@@ -10,9 +10,9 @@ from pytest_httpserver import HTTPServer
 from typer.testing import CliRunner
 from werkzeug import Request, Response
 
-from cli.simulation.comparison import differences
 from cli.simulation.payloads.forms import DONATION
 from cli.simulation.payloads.scenarios import Outcome, SimulatedArchive, simulated_archives
+from cli.simulation.receiver import differences
 from cli.simulation.simulate import simulate
 from models.errors import WrongUse
 

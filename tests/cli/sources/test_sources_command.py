@@ -11,7 +11,7 @@ from adapters.store import sources
 from adapters.tables.runs import receipts
 from cli.person import person
 from models.completeness.processes import SessionEventRow
-from services.sources import default_terms, digest_of, terms_of
+from services.sources import digest_of, terms_of
 from tests.cli.conftest import Cellar
 from tests.records import NOON, delivery, digest
 
@@ -83,8 +83,8 @@ def test_stated_terms_apply_and_the_others_are_those_of_the_settings(cellar: Cel
 
     terms = terms_of("retail-il")
     assert (terms.timezone, terms.keeps_unknown_events) == ("Asia/Jerusalem", False)
-    assert terms.purged_after_success == default_terms().purged_after_success
-    assert terms_of("never-added") == terms_of("default") == default_terms()
+    assert terms.purged_after_success == sources.default_terms().purged_after_success
+    assert terms_of("never-added") == terms_of("default") == sources.default_terms()
 
 
 def test_change_of_the_time_zone_says_how_archives_follow(cellar: Cellar) -> None:

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.completeness.batches import events_in, lines_of
-from domain.completeness.session_events import check_event, is_archive, read_event
+from domain.completeness.session_events import check_event, events_in, is_archive, lines_of, read_event
 from models.completeness.processes import ReceivedEvent, SessionEvent, SessionEventType
 from models.errors import Refused
 from tests.samples import sample_document

@@ -23,7 +23,7 @@ from models.store.anchor import Leaf
 from services.anchors.anchors import hold, proof_of
 from services.anchors.making import Made, make
 from services.custody.judging_again import judge_object
-from services.custody.objects.listing import object_of
+from services.custody.objects import object_of
 from services.views import archive_view
 from tests import pdfs
 from tests.conftest import Configure

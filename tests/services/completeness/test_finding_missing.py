@@ -16,8 +16,7 @@ from models.completeness.processes import Closing, SessionEventRow
 from models.messages.event import EventRow
 from models.messages.notification import NotificationRow
 from models.runs.receipt import Identity
-from services.completeness.alerting import announce_missing
-from services.completeness.finding_missing import find_missing
+from services.completeness.finding_missing import announce_missing, find_missing
 from tests.conftest import Configure
 from tests.messages import SECRET
 from tests.records import NOON, registered

@@ -14,8 +14,7 @@ from sqlmodel import select
 from adapters.database.transactions import reading
 from models.completeness.processes import MissingProcessRow
 from models.messages.notification import NotificationRow
-from services.completeness.alerting import announce_missing
-from services.completeness.finding_missing import find_missing
+from services.completeness.finding_missing import announce_missing, find_missing
 from tests.conftest import LONGEST_S, Configure
 from tests.messages import SECRET
 from tests.records import NOON, all_of
@@ -27,7 +26,7 @@ NOW = NOON + timedelta(hours=30)
 SEARCH = """
 import sys
 from datetime import datetime
-from services.completeness.alerting import announce_missing
+from services.completeness.finding_missing import announce_missing
 from services.completeness.finding_missing import find_missing
 now = datetime.fromisoformat(sys.argv[1])
 find_missing(now)

@@ -16,8 +16,7 @@ from models.completeness.processes import Closing, MissingProcessRow, SessionEve
 from models.errors import Refused
 from models.messages.event import EventRow
 from models.runs.receipt import Delivery, DeliveryRow
-from services.completeness.alerting import announce_missing
-from services.completeness.finding_missing import find_missing
+from services.completeness.finding_missing import announce_missing, find_missing
 from services.completeness.reconciling import Reconciled, reconcile_list
 from tests.conftest import Configure
 from tests.lists import DESTINATION, HEADS, local, workbook

@@ -15,7 +15,7 @@ from adapters.files.store import store
 from adapters.inbox import session_events as inbox
 from adapters.settings.settings import Settings
 from adapters.store import ocfl
-from domain.completeness.batches import events_in
+from domain.completeness.session_events import events_in
 from models.completeness.processes import ReceivedEvent, SessionEventRow, SessionEventType
 from models.errors import Transient
 from services.completeness.session_events import take_in, take_in_left

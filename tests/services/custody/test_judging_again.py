@@ -18,7 +18,8 @@ from adapters.tables.runs import leases
 from models.archive.verdict import Change, Judged, Outcome
 from models.views.archives.archives import ArchiveView
 from services.custody.judging_again import count_due, due, judge_objects
-from services.custody.verifying import object_of, stored_objects, verify_objects
+from services.custody.objects import object_of, stored_objects
+from services.custody.verifying import verify_objects
 from services.processing.loading import load
 from services.receipts import stored_archive
 from tests import pdfs

@@ -22,8 +22,9 @@ from models.runs.run import Trigger
 from models.templates import Names, TemplateWords
 from models.views.archives.payments import Explanation
 from services import templates
+from services.custody.objects import object_of, stored_objects
 from services.custody.rebuilding import Rebuilt, check_empty, rebuild
-from services.custody.verifying import missing, object_of, stored_objects
+from services.custody.verifying import missing
 from services.payments import discrepancies, recorded
 from services.processing.persisting import persist
 from services.triggering.trigger import trigger
@@ -187,7 +188,7 @@ def test_damaged_history_is_replaced_and_stays_beside_its_replacement() -> None:
 
     history.keep("process-1", receipt_id)
 
-    assert history.is_whole(key)
+    assert history.kept_rows(key)
     assert store().read_bytes(f"{key}.damaged") == b"{"
 
 

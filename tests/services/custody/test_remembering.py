@@ -18,8 +18,9 @@ from models.said import verbatim
 from models.store.condition import OF_CHECKS
 from models.store.fixity import NOTHING, Fault, Fixity, FixityFinding, StoredObject, unnamed
 from models.views.archives.archives import ArchiveQuery
+from services.custody.objects import object_of
 from services.custody.remembering import Memory, check_again
-from services.custody.verifying import missing, object_of, verify_object
+from services.custody.verifying import missing, verify_object
 from services.views import archive_list
 from services.views.troubles import failures
 from tests.conftest import Configure

@@ -10,7 +10,8 @@ from adapters.settings.settings import Settings
 from models.completeness.processes import SessionEventType
 from models.errors import System, Transient
 from services.completeness.session_events import take_in
-from services.custody.verifying import object_of, verify_object
+from services.custody.objects import object_of
+from services.custody.verifying import verify_object
 from services.health.probes import try_out
 from tests.flows.conftest import received
 from tests.installations import archived, finished

@@ -29,7 +29,9 @@ from models.runs.run import Trigger
 from models.store.fixity import Fault
 from models.views.archives.archives import ArchiveView
 from models.views.archives.payments import DiscrepancyView, Explanation
-from services.custody.verifying import object_of, stored_objects, verify_beside, verify_object, verify_objects
+from services.custody.objects import object_of, stored_objects
+from services.custody.verifying import verify_object, verify_objects
+from services.custody.verifying_records import verify_beside
 from services.evidence import check
 from services.payments.discrepancies import explain
 from services.payments.recorded import not_closed_by_id, views_of

@@ -22,7 +22,8 @@ from adapters.store.objects.requests import stored_request
 from adapters.store.ocfl import REQUEST, SCANS
 from models.errors import Conflict, Transient
 from models.views.archives.archives import ArchiveView
-from services.custody.verifying import object_of, verify_object
+from services.custody.objects import object_of
+from services.custody.verifying import verify_object
 from services.processing.persisting import persist
 from tests.flows.conftest import received
 from tests.installations import archive_of, archived, inventory_of, request_of, stored_body, stored_file

@@ -11,7 +11,8 @@ from adapters.files.store import store
 from adapters.store.ocfl import CUTS, SCANS, SKELETON
 from domain.secrets.card_secrets import secret_ranges
 from models.errors import Conflict
-from services.custody.verifying import object_of, verify_object
+from services.custody.objects import object_of
+from services.custody.verifying import verify_object
 from services.processing import staging
 from services.processing.persisting import persist
 from tests.adapters.documents.test_clamd import BAD, running_clamd

@@ -10,8 +10,8 @@ from adapters.store.settlement_reports import report_key
 from models.discrepancies import DiscrepancyRow
 from models.settlements.settlement import SettlementReportRow
 from models.views.archives.payments import Explanation
+from services.custody.objects import stored_objects
 from services.custody.rebuilding import Rebuilt, rebuild
-from services.custody.verifying import stored_objects
 from services.payments.discrepancies import explain
 from services.payments.recorded import not_closed_by_id
 from services.settlements.importing import reconcile_all_archives

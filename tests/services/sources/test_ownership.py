@@ -11,7 +11,8 @@ from adapters.tables.runs import refused
 from models.archive.warning import WarningCode
 from models.runs.receipt import DEFAULT_SOURCE, VersionRow
 from models.views.archives.archives import ArchiveQuery, ArchiveView
-from services.custody.verifying import object_of, verify_object
+from services.custody.objects import object_of
+from services.custody.verifying import verify_object
 from services.processing.loading import load
 from services.receipts import stored_archive
 from services.views import archive_list

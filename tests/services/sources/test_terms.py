@@ -15,7 +15,8 @@ from models.sources import StatedTerms
 from models.store.fixity import Fault
 from models.views.archives.archives import ArchiveQuery
 from services import sources
-from services.custody.verifying import object_of, verify_object
+from services.custody.objects import object_of
+from services.custody.verifying import verify_object
 from services.views import archive_list
 from services.views.differences import version_differences
 from tests.conftest import Configure

@@ -14,7 +14,7 @@ from adapters.tables.archives import archives
 from adapters.tables.runs import receipts
 from domain.search import Rows
 from models.archive.archive import ArchiveRow, State
-from models.archive.signed_document import SignedDocumentRow
+from models.archive.content import SignedDocumentRow
 from models.archive.warning import WarningRow
 from models.errors import Refused
 from models.runs.cause import Cause

@@ -48,7 +48,8 @@ def announced(number: int, at: datetime, endpoint: str = "erp") -> str:
 
 def answered(taken: queues.Taken, at: datetime, status_code: int | None, **made: object) -> NotificationState:
     stage = None if status_code == 200 else Stage.STATUS if status_code else Stage.ANSWER
-    return attempts.record(taken, Made(at, at, status_code, stage=stage, jitter=0.5, **made))  # type: ignore[arg-type]
+    attempt = Made(at, at, status_code, stage=stage, jitter=0.5, **made)  # type: ignore[arg-type]
+    return attempts.record_all([(taken, attempt)])[0]
 
 
 def delivered(at: datetime, status_code: int | None, limit: int = 16, **made: object) -> list[str]:
@@ -101,7 +102,7 @@ def test_dead_endpoint_is_probed_by_one_message_at_a_time() -> None:
         announced(number, NOON)
     (taken,) = queues.take_due("erp", NOON, 1)
     hung = Made(NOON, NOON + timedelta(seconds=15), None, stage=Stage.ANSWER)
-    assert attempts.record(taken, hung) == PENDING
+    assert attempts.record_all([(taken, hung)]) == [PENDING]
 
     assert queues.take_due("erp", NOON + timedelta(seconds=29), 16) == []
     assert queues.endpoints_with_due(NOON + timedelta(seconds=29)) == []

@@ -16,7 +16,9 @@ from adapters.inbox import inbox
 from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl
 from models.store.fixity import Fault
-from services.custody.verifying import object_of, stored_objects, verify_beside, verify_object, verify_objects
+from services.custody.objects import object_of, stored_objects
+from services.custody.verifying import verify_object, verify_objects
+from services.custody.verifying_records import verify_beside
 from services.processing.loading import load
 from services.processing.persisting import persist
 from services.receipts import stored_archive

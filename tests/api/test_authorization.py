@@ -11,7 +11,7 @@ from sqlmodel import select
 from structlog.testing import capture_logs
 
 from adapters.tables.people import logins
-from api.unauthorized import Unauthorized
+from api.authorization import Unauthorized
 from models.people import WrongTokensRow
 from tests.api.conftest import Receiver, started
 from tests.conftest import Configure, free_port, make_tables, wait_until
