@@ -23,6 +23,7 @@ from adapters.settings.settings import settings
 from flows.anchor_archives import anchor_archives
 from flows.batches import drive_batch, rerun_archives
 from flows.deliver_messages import deliver_messages
+from flows.execution.engine import BY_ITSELF
 from flows.execution.results import saved_block
 from flows.find_missing import find_missing
 from flows.import_archives import import_archives
@@ -174,5 +175,5 @@ async def _deploy(client: PrefectClient) -> dict[UUID, Flow[..., Any]]:
         (await client.read_flow_by_name(flow.name)).id: flow.with_options(result_storage=results) for flow in _FLOWS
     }
     sweep = await client.read_deployment_by_name(SWEEP)
-    await client.create_flow_run_from_deployment(sweep.id)
+    await client.create_flow_run_from_deployment(sweep.id, tags=[BY_ITSELF])
     return flows

@@ -27,6 +27,7 @@ from adapters.platform.cancellation import clock
 from adapters.tables.runs import leases
 from flows.execution.engine import Execution, Interrupted, Interruption
 from flows.worker.due_runs import DueRuns
+from flows.worker.housekeeping import Housekeeping
 from flows.worker.outages import Outages
 from flows.worker.pool import cancelled_runs, scheduled_runs, show_worker, take
 from flows.worker.recovery import Watch, recover, recover_strays
@@ -66,6 +67,7 @@ class Worker:
         self._live: dict[str, Execution] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._outages = Outages(flows)
+        self._housekeeping = Housekeeping(client)
         self._due = DueRuns(client, flows, self._live, self._outages)
         self._wake = asyncio.Event()
         self._watch = Watch(_DEAD_AFTER_S, clock())
@@ -179,7 +181,8 @@ class Worker:
         began_s = time.monotonic()
         try:
             with _surviving("the end of a run is not reported to Prefect; the run is recovered"):
-                is_ours = await take(self._client, execution.flow_run.id)
+                is_ours = not await self._housekeeping.leaves_no_run(execution)
+                is_ours = is_ours and await take(self._client, execution.flow_run.id)
                 if is_ours:
                     with suppress(Abort, Pause, Interrupted):
                         await execution.run()
@@ -189,6 +192,8 @@ class Worker:
                 else:  # as when a person cancels it between Pending and Running
                     await recover(self._client, flow_run_id, self._id)
         finally:
+            if execution.begun:
+                await end_tasks([execution.begun])
             self._live.pop(flow_run_id, None)
             self._wake.set()
 

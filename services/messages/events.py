@@ -192,6 +192,11 @@ def archive_url(reference: str) -> str:
     return f"{settings().receiver_url}/api/archives/{quote(reference, safe='')}"
 
 
+def dossier_url(reference: str) -> str:
+    """Return the address of an archive in the console."""
+    return f"{settings().receiver_url}/console/archives/{quote(reference, safe='')}"
+
+
 def archive_summary(archived: StoredArchive, version: int) -> str:
     """Return the summary of a run of an archive, for Prefect's UI."""
     reference, receipt_id = archived.archive.reference, archived.receipt_id
@@ -201,7 +206,7 @@ def archive_summary(archived: StoredArchive, version: int) -> str:
         notifications.of_receipt(receipt_id),
         discrepancies_in_all=sum(recorded.count_not_closed(reference).values()),
         version=version,
-        archive_url=f"{settings().receiver_url}/console/archives/{quote(reference, safe='')}",
+        archive_url=dossier_url(reference),
         terms=archived.request.payment_terms,
     )
 
