@@ -20,7 +20,7 @@ from models.store.fixity import Fault
 from models.templates import Names, PartWords, TemplateRow, TemplateWords
 from models.views.archives.archives import ArchiveQuery
 from services import derived, templates
-from services.custody.verifying import verify_beside
+from services.custody.verifying_records import verify_beside
 from services.views import archive_list, archive_view
 from tests.records import NOON, archived, document
 
