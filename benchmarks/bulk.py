@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
 from typing import Any
 
 from adapters.database import transactions
@@ -102,21 +102,28 @@ def _has_begun(batch_id: str) -> bool:
     return any(each.last for each in reruns.flights(batch_id)) or batches.view(batch_id).failed > 0
 
 
-async def beside(site: Installation, template: bytes, new: int, rounds: int) -> dict[str, list[float]]:
-    """Measure new archives in turns, without a bulk re-run and beside it. Return p50s and their ratio by round."""
+async def beside(site: Installation, template: bytes, new: int, rounds: int) -> dict[str, Any]:
+    """Measure new archives in turns, without a bulk re-run and beside it. Return p50s and their ratio by round, and the
+    ratio of the p95s of all rounds.
+    """
     await engine_parts.burst(site, template, _REPEATED)
     idle, busy, pace = list[float](), list[float](), list[float]()
+    all_idle, all_busy = list[float](), list[float]()
     for number in range(rounds):
         for is_busy in (False, True) if number % 2 == 0 else (True, False):
             if not is_busy:
-                idle.append(median((await engine_parts.idle(site, template, new)).latencies_s))
+                all_idle += (await engine_parts.idle(site, template, new)).latencies_s
+                idle.append(median(all_idle[-new:]))
                 continue
             async with _bulk_runs() as ended:
-                busy.append(median((await engine_parts.idle(site, template, new)).latencies_s))
+                all_busy += (await engine_parts.idle(site, template, new)).latencies_s
+            busy.append(median(all_busy[-new:]))
             pace.append(ended[0])
         print(f"round {number}: idle {idle[-1]:.3f} s, beside {busy[-1]:.3f} s, ratio {busy[-1] / idle[-1]:.2f}")
     ratios = [there / here for here, there in zip(idle, busy, strict=True)]
-    return {"idle_p50_s": idle, "beside_p50_s": busy, "ratio": ratios, "bulk_runs_per_s": pace}
+    p95s = [quantiles(each, n=20)[18] for each in (all_idle, all_busy)]
+    p95 = {"p95_s": p95s, "ratio_p95": p95s[1] / p95s[0]}
+    return {"idle_p50_s": idle, "beside_p50_s": busy, "ratio": ratios, "bulk_runs_per_s": pace} | p95
 
 
 class _bulk_runs:  # noqa: N801 -- reads as a verb

@@ -1,5 +1,7 @@
 """`make bench-import`: compares an import with posting the same archives to the webhook until they are Completed.
 
+With `--new`, it measures how soon new archives are Completed at rest, and in turn during an import of `--count`.
+
 Both are one installation on embedded defaults, on 2 cores. Each round imports and posts as many archives of 20 KB, in
 turn, and the median of the ratios within the rounds counts.
 
@@ -14,7 +16,8 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
+from typing import Any
 
 import httpx
 
@@ -22,12 +25,13 @@ from adapters.peers.prefect_api import IMPORT_DEPLOYMENT
 from benchmarks import bodies, machine
 from benchmarks.archives import references
 from benchmarks.engine import set_up_process
-from benchmarks.engine_parts import burst
+from benchmarks.engine_parts import burst, idle
 from benchmarks.installations import Installation, installation
 
 _SIZE_BYTES = 20_000
 _PLACEHOLDER = b"@reference@"
 _LOOK_AGAIN_S = 0.25
+_BEGUN_WITHIN_S = 3
 _WARMING_UP = 8
 _ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 
@@ -77,6 +81,29 @@ async def _round(site: Installation, folder: Path, made: bytes, count: int, *, i
     return Round(posted.runs_per_s, imported or await _imported_per_s(site, folder, made, count))
 
 
+async def beside(folder: Path, count: int, rounds: int, new: int) -> dict[str, Any]:
+    """Measure new archives in turns, at rest and during an import of `count`, until Completed."""
+    made = template()
+    found: dict[str, list[float]] = {"at rest": [], "during an import": []}
+    imported = []
+    async with installation(folder / "site", "cellar", None) as site:
+        await burst(site, made, _WARMING_UP)
+        for number in range(rounds):
+            for is_beside in (False, True) if number % 2 == 0 else (True, False):
+                if not is_beside:
+                    found["at rest"] += (await idle(site, made, new)).latencies_s
+                    continue
+                importing = asyncio.create_task(_imported_per_s(site, folder / str(number), made, count))
+                await asyncio.sleep(_BEGUN_WITHIN_S)
+                found["during an import"] += (await idle(site, made, new)).latencies_s
+                print(f"the import was {'over too early' if importing.done() else 'under way all the time'}")
+                imported.append(round(await importing, 1))
+    told = {name: [round(median(s), 3), round(quantiles(s, n=20)[18], 3)] for name, s in found.items()}
+    at_rest, during = told.values()
+    ratios = {"ratio p50": round(during[0] / at_rest[0], 2), "ratio p95": round(during[1] / at_rest[1], 2)}
+    return told | ratios | {"imported per s": imported, "new": len(found["at rest"])}
+
+
 async def _imported_per_s(site: Installation, folder: Path, made: bytes, count: int) -> float:
     """Save archives into a folder, import it, and return how many were imported a second, from the request on."""
     await asyncio.to_thread(_save, folder, made, count)
@@ -110,6 +137,10 @@ def main(arguments: argparse.Namespace) -> None:
     set_up_process()
     folder = Path(tempfile.mkdtemp(prefix="cellar-benchmark-", dir=Path.cwd()))
     try:
+        if arguments.new:
+            told = asyncio.run(beside(folder, arguments.count, arguments.rounds, arguments.new))
+            print(json.dumps({"machine": machine.described(), "count": arguments.count} | told, indent=1))
+            return
         found = asyncio.run(measure(folder, arguments.count, arguments.rounds))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -122,4 +153,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--count", type=int, default=500, help="archives in each round, of either way")
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--new", type=int, default=0, help="new archives of each half of a round; 0 leaves them out")
     main(parser.parse_args())

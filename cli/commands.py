@@ -10,6 +10,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command, get_group
 
+from adapters.platform.imports import uncollected
+
 
 class Later(TyperCommand):
     """A subcommand before its import. `place` is a function, or the Typer of a group: `module:name`."""
@@ -21,7 +23,8 @@ class Later(TyperCommand):
     def imported(self) -> Any:
         """Return the subcommand itself, as Typer makes it."""
         module, _, name = self._place.partition(":")
-        found = getattr(import_module(module), name)
+        with uncollected():
+            found = getattr(import_module(module), name)
         if isinstance(found, typer.Typer):
             return get_group(found)
         alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -71,9 +74,10 @@ _COMMANDS = [
     Later("list", "cli.archives.archives:list_archives", "List archives, newest first."),
     Later(
         "show",
-        "cli.archives.archives:show",
+        "cli.archives.archive_page:show",
         "Show a whole archive, or the differences between two of its versions.",
     ),
+    Later("open", "cli.archives.archive_page:open_archive", "Print the address of an archive in the console."),
     Later(
         "rerun",
         "cli.batches.rerun:rerun",

@@ -1,7 +1,7 @@
 """The `cellar` command with all its subcommands."""
 
+import logging
 import sys
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
@@ -14,6 +14,8 @@ from cli.commands import Commands
 from models.errors import CellarError, Refused, Unusable, WrongUse
 
 _WRONG_USE = 2
+_PROGRAMS = {"up", "api", "worker"}
+"""Commands whose log is read. Of others, a person reads the output."""
 
 app = typer.Typer(
     cls=Commands,
@@ -25,6 +27,8 @@ app = typer.Typer(
 
 def _print_version(*, is_version: bool) -> None:
     if is_version:
+        from importlib.metadata import version  # noqa: PLC0415 -- slow
+
         typer.echo(f"cellar {version('cellosign-cellar')}")
         raise typer.Exit
 
@@ -51,7 +55,7 @@ def _run() -> None:
 
 def main() -> None:
     """Run the command. Exit with 0 if all is well, with 1 if something is wrong, and with 2 for wrong use."""
-    set_up_log()
+    set_up_log(logging.INFO if _PROGRAMS.intersection(sys.argv[1:2]) else logging.WARNING)
     try:
         with private_files():
             _run()

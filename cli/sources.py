@@ -9,7 +9,7 @@ from rich.text import Text
 
 from cli.person import person
 from cli.results import print_found, say
-from cli.terminal import Json, console, named_options, table_of, time_text
+from cli.terminal import Csv, Folds, Json, Wide, cell, console, named_options, print_table, time_text
 from models.errors import Refused
 from models.sources import Source, StatedTerms
 from models.views.sources import ListedSource, NewSecret, Sources, SourceView
@@ -17,14 +17,7 @@ from services import sources
 from services.sources import WithSecret
 from services.views import source_list
 
-_HEADS = ("source", "state", "archives", "last delivery", "time zone", "amounts", "purge h", "secrets")
-
-
-def print_sources(found: Sources) -> None:
-    console().print(table_of(_HEADS, map(_row, found.items)))
-    for each in found.items:
-        if each.clock_warning:
-            say(f"warning: {each.clock_warning}")
+_LISTED = ("source", Folds("state"), "archives", "last delivery", "time zone", "amounts", "purge h", "secrets")
 
 
 def print_source(found: SourceView) -> None:
@@ -109,9 +102,16 @@ def add(  # noqa: PLR0913 -- an option per term
 
 
 @app.command("list")
-def list_sources(*, as_json: Json = False) -> None:
+def list_sources(*, wide: Wide = False, as_csv: Csv = False, as_json: Json = False) -> None:
     """List the sources with their terms."""
-    print_found(source_list.all_sources(), print_sources, as_json=as_json)
+
+    def _print(found: Sources) -> None:
+        print_table(_LISTED, map(_row, found.items), wide=wide, as_csv=as_csv)
+        for each in found.items:
+            if each.clock_warning:
+                typer.echo(cell(f"warning: {each.clock_warning}"), err=as_csv)
+
+    print_found(source_list.all_sources(), _print, as_json=as_json)
 
 
 @app.command("set")

@@ -9,21 +9,13 @@ import typer
 
 from cli.person import person
 from cli.results import print_found, say
-from cli.terminal import Json, console, table_of, time_text
+from cli.terminal import Csv, Folds, Json, Wide, console, print_fitted, print_table, time_text
 from models.templates import TemplateWords
 from models.views.templates import TemplateExport, Templates, TemplateView
 from services import templates
 
 app = typer.Typer(help="List, show and name templates: the forms of Cellosign.", no_args_is_help=True)
 Id = Annotated[str, typer.Argument(metavar="TEMPLATE", help="The id of the template.")]
-
-
-def print_templates(found: Templates) -> None:
-    rows = [
-        (each.id, each.name.worded("en"), each.archives, time_text(each.last_at) if each.last_at else "–")
-        for each in found.items
-    ]
-    console().print(table_of(("template", "name", "archives", "last"), rows))
 
 
 def print_template(found: TemplateView) -> None:
@@ -40,14 +32,22 @@ def print_template(found: TemplateView) -> None:
             (each.part, each.name.worded("en"), each.type, f"{each.filled:.0%}", "yes" if each.personal else "")
             for each in found.parts
         ]
-        console().print(table_of(("part", "name", "type", "filled", "personal"), rows))
+        print_fitted(console(), ("part", Folds("name"), "type", "filled", "personal"), rows)
         say(f"Parts are learned from its newest archives ({found.learned_from}).")
 
 
 @app.command("list")
-def list_templates(*, as_json: Json = False) -> None:
+def list_templates(*, wide: Wide = False, as_csv: Csv = False, as_json: Json = False) -> None:
     """List the templates with the most archives, and all that people have named."""
-    print_found(templates.listed(), print_templates, as_json=as_json)
+
+    def _print(found: Templates) -> None:
+        rows = [
+            (each.id, each.name.worded("en"), each.archives, time_text(each.last_at) if each.last_at else "–")
+            for each in found.items
+        ]
+        print_table(("template", Folds("name"), "archives", "last"), rows, wide=wide, as_csv=as_csv)
+
+    print_found(templates.listed(), _print, as_json=as_json)
 
 
 @app.command()

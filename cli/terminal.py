@@ -1,7 +1,7 @@
-"""Prints tables and JSON. In a file or pipe, a line of a table is as long as needed.
+"""Prints tables, CSV and JSON. In a file or pipe, a line of a table is as long as needed.
 
-On a narrow terminal the first column is folded and never cut, because people copy it. Other columns end in an ellipsis:
-half a number in the next line would read as another number.
+A terminal gets the columns for which it has room, those on the left first. No cell is cut: half a number reads as
+another number. The first column always stays, and folds, because people copy it.
 """
 
 import re
@@ -15,10 +15,10 @@ from typing import Annotated, Any
 import typer
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
+from rich.cells import cell_len
+from rich.console import Console, JustifyMethod
 from rich.padding import Padding
-from rich.table import Column, Table
+from rich.table import Table
 from rich.text import Text
 
 from adapters.settings.settings import settings
@@ -26,9 +26,20 @@ from models.views.archives.payments import DiscrepancyView
 from models.views.parameters import Dismissal, read_moment
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+Csv = Annotated[bool, typer.Option("--csv", help="Print all columns as CSV, for spreadsheets.")]
+Wide = Annotated[bool, typer.Option("--wide", help="Print all columns, even if a terminal breaks their lines.")]
 
 _WIDTH_IN_FILES = 1_000_000  # a table uses as much of it as it needs
+_GAP = 2
 _UNFOLDED = 36  # the length of a reference
+_UNFOLDED_TEXT = 25
+_NUMBER = re.compile(r"|–|[\d,.]*\d( [A-Z]{3})?")
+
+
+class Folds(str):
+    """The head of a column of texts: they fold between words where the terminal is narrower than they are."""
+
+    __slots__ = ()
 
 
 def time_option(about: str) -> Any:
@@ -51,22 +62,62 @@ def time_text(moment: datetime, timespec: str = "minutes") -> str:
     return text.replace("+00:00", "Z").removesuffix(":00")
 
 
-def console() -> Console:
+def console(*, wide: bool = False) -> Console:
     """Return a console without markup: text from a payload may look like markup and is printed as it is."""
     terminal = Console(markup=False, emoji=False)
-    return terminal if terminal.file.isatty() else Console(markup=False, emoji=False, width=_WIDTH_IN_FILES)
+    is_narrow = terminal.file.isatty() and not wide
+    return terminal if is_narrow else Console(markup=False, emoji=False, width=_WIDTH_IN_FILES)
 
 
-def table_of(heads: Iterable[str], rows: Iterable[Sequence[object]], title: str | None = None) -> Table:
-    first, *others = heads
-    shown = [[cell(each) for each in row] for row in rows]
-    longest = max((len(row[0]) for row in shown), default=0)
-    # Without `no_wrap`, rich would narrow the first column below its least width, and cut the last column instead.
-    whole = Column(first, overflow="fold", min_width=min(longest, _UNFOLDED), no_wrap=longest <= _UNFOLDED)
-    table = Table(whole, *others, title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for row in shown:
+def print_table(
+    heads: Sequence[str], rows: Iterable[Sequence[object]], *, wide: bool = False, as_csv: bool = False
+) -> None:
+    """Print the table of a list as CSV, or as far as it fits; with `wide`, all of it."""
+    if not as_csv:
+        print_fitted(console(wide=wide), heads, rows, all_by="--wide")
+        return
+    from adapters.lists.list_files import line_of_csv  # noqa: PLC0415 -- for CSV alone
+
+    for each in (heads, *rows):
+        typer.echo(line_of_csv(each), nl=False)
+
+
+def print_fitted(
+    terminal: Console, heads: Sequence[str], rows: Iterable[Sequence[object]], *, all_by: str = "--json"
+) -> None:
+    """Print the columns of a table for which a terminal has room, and the names of the others."""
+    table, left_out = fitted(heads, rows, terminal.width)
+    terminal.print(table)
+    if left_out:
+        terminal.print(Text(f"{all_by} also shows: {', '.join(left_out)}", style="dim"))
+
+
+def fitted(heads: Sequence[str], rows: Iterable[Sequence[object]], width: int) -> tuple[Table, list[str]]:
+    """Return the table of the columns that fit, and the heads of the others.
+
+    A column has its place if there is room for it beside the columns before it. A column without any value has none.
+    """
+    first, *others = zip(heads, *([cell(each) for each in row] for row in rows), strict=True)
+    kept, left_out, room = list[tuple[tuple[str, ...], int, int]](), list[str](), width + _GAP
+    for column in (first, *(each for each in others if any(each[1:]))):
+        most = max(map(cell_len, column))
+        least = min(most, _UNFOLDED_TEXT) if isinstance(column[0], Folds) else most
+        least = min(least, _UNFOLDED, width) if column is first else least
+        if column is first or least + _GAP <= room:
+            kept.append((column, least, most))
+            room -= least + _GAP
+        else:
+            left_out.append(column[0])
+    table = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False)
+    for (head, *cells), least, most in kept:
+        more = min(most - least, max(room, 0))
+        room -= more
+        is_amount = head is not first[0] and all(map(_NUMBER.fullmatch, cells))
+        justify: JustifyMethod = "right" if is_amount else "left"
+        table.add_column(head, width=least + more, overflow="fold", justify=justify)
+    for row in zip(*(column[1:] for column, _, _ in kept), strict=True):
         table.add_row(*row)
-    return table
+    return table, left_out
 
 
 def cell(value: object) -> str:

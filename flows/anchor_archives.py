@@ -7,7 +7,7 @@ from prefect.artifacts import acreate_markdown_artifact
 
 from adapters.files import bucket
 from adapters.platform.cancellation import in_thread
-from flows.execution.reporting import optional_summary
+from flows.execution.reporting import counted, name_run, optional_summary
 from flows.execution.results import RESULTS
 from flows.execution.tasks import without_text
 from models.errors import Conflict, Transient
@@ -17,7 +17,7 @@ from services.health.probes import found_root
 _MOST_SHOWN = 100
 
 
-@flow(name="anchor-archives", result_storage=RESULTS, persist_result=False)
+@flow(name="anchor-archives", flow_run_name="anchor archives", result_storage=RESULTS, persist_result=False)
 @without_text
 async def anchor_archives(whole: bool = False) -> None:
     """Make the next anchor, of the changed archives or of the whole store. Fail if it lacks anything.
@@ -31,6 +31,7 @@ async def anchor_archives(whole: bool = False) -> None:
     made = await in_thread(_made, whole)
     statement = made.anchor.statement
     log.info("anchor %d with %d leaves has the root %s", statement.number, statement.leaves, made.anchor.root)
+    await name_run([f"anchored {counted(statement.leaves, 'object')} as anchor {statement.number}"])
     with optional_summary():
         await acreate_markdown_artifact(key="anchor", markdown=_page(made), description="The anchor that this run made")
     for key in made.damaged[:_MOST_SHOWN]:

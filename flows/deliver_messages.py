@@ -8,8 +8,7 @@ from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from prefect import flow, get_run_logger
-from prefect.artifacts import acreate_markdown_artifact
+from prefect import flow
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.filters import (
     FlowRunFilter,
@@ -29,21 +28,32 @@ from adapters.platform.cancellation import in_thread
 from adapters.tables.messages import notifications
 from adapters.tables.runs import runs
 from domain.messages.summaries import UNDELIVERED, UNDELIVERED_TAG, undelivered_text
-from flows.execution.engine import leave_slot
-from flows.execution.reporting import optional_summary
+from flows.execution.engine import BY_ITSELF, done_by, leave_slot
+from flows.execution.reporting import counted, name_run
 from flows.execution.results import RESULTS, remove_results_of
 from flows.execution.tasks import without_text
 from models.messages.notification import NotificationState
-from services.messages.deliveries import Delivered, deliver_due, due_endpoints, give_up_expired
+from services.messages.deliveries import deliver_due, due_endpoints, give_up_expired
 from services.messages.endpoints import keep_disabled
 
 RUNS_AT_ONCE = 200
 DEPLOYMENT = "deliver-messages/scheduled"
 _COUNTS_FOR = timedelta(hours=1)
 _UNENDED = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING]
+_VERBS = {
+    NotificationState.DELIVERED: "delivered",
+    NotificationState.PENDING: "could not deliver",
+    NotificationState.DEAD: "gave up",
+    NotificationState.SKIPPED: "skipped",
+}
 
 
-@flow(name="deliver-messages", result_storage=RESULTS, persist_result=False)
+@flow(
+    name="deliver-messages",
+    flow_run_name=lambda: f"deliver to {flow_run.parameters.get('endpoint') or 'endpoints'}",
+    result_storage=RESULTS,
+    persist_result=False,
+)
 @without_text
 async def deliver_messages(endpoint: str | None = None) -> None:
     """Deliver the messages to an endpoint that are due, or start such a run for each endpoint that has any.
@@ -51,23 +61,26 @@ async def deliver_messages(endpoint: str | None = None) -> None:
     Args:
         endpoint: The name of an endpoint. None: all endpoints, each in a run of its own.
     """
-    if endpoint is None:
-        await _start_runs()
-    else:
-        await _deliver(endpoint)
+    await name_run(await done_by(deliver, endpoint))
 
 
-async def _start_runs() -> None:
-    log = get_run_logger()
+async def deliver(endpoint: str | None = None) -> list[str]:
+    """Deliver as `deliver_messages` says, and return what that did. Runs that it starts say so themselves."""
+    return await (_start_runs() if endpoint is None else _deliver(endpoint))
+
+
+async def _start_runs() -> list[str]:
     now = datetime.now(UTC)
-    log.info("%d messages are given up", len(await give_up_expired(now)))
+    given_up = len(await give_up_expired(now))
     names = await due_endpoints(now)
-    for each in await in_thread(keep_disabled):
-        log.error("The endpoint %s is disabled; see `cellar endpoints show NAME`", each)
+    disabled = await in_thread(keep_disabled)
     async with get_client() as client:
-        started = await start_missing_runs(client, names) if names else 0
-        log.info("%d endpoints have messages to send; %d runs are started", len(names), started)
-        log.info("%d runs are delivered now", await settle_all(client))
+        if names:
+            await start_missing_runs(client, names)
+        settled = await settle_all(client)
+    did = [f"gave up {counted(given_up, 'message')}"] if given_up else []
+    did += [f"disabled {each}" for each in disabled]
+    return did + ([f"completed {counted(settled, 'undelivered run')}"] if settled else [])
 
 
 async def start_missing_runs(client: PrefectClient, names: Collection[str]) -> int:
@@ -85,7 +98,7 @@ async def start_missing_runs(client: PrefectClient, names: Collection[str]) -> i
     missing = [each for each in names if each not in running]
     for each in missing:
         await client.create_flow_run_from_deployment(
-            deployment.id, parameters={"endpoint": each}, name=f"deliver to {each}", tags=[_tag(each)]
+            deployment.id, parameters={"endpoint": each}, name=f"deliver to {each}", tags=[_tag(each), BY_ITSELF]
         )
     return len(missing)
 
@@ -94,27 +107,15 @@ def _tag(endpoint: str) -> str:
     return f"endpoint:{endpoint}"
 
 
-async def _deliver(endpoint: str) -> None:
+async def _deliver(endpoint: str) -> list[str]:
     leave_slot()
     delivered = await deliver_due(endpoint)
-    counts = {state.value: delivered.by_state[state] for state in NotificationState}
-    get_run_logger().info("Endpoint %s: %s", endpoint, counts)
-    await _publish(endpoint, delivered)
     flow_run_ids = await in_thread(runs.ids_of_receipts, delivered.receipt_ids)
     async with get_client() as client:
         for page in pages(map(UUID, flow_run_ids), RUNS_AT_ONCE):
             await settle(client, await undelivered_runs(client, page))
-
-
-async def _publish(endpoint: str, delivered: Delivered) -> None:
-    rows = "\n".join(f"| {state.value} | {delivered.by_state[state]} |" for state in NotificationState)
-    markdown = f"## Messages to `{endpoint}`\n\n| state after the attempt | attempts |\n| --- | --- |\n{rows}\n"
-    with optional_summary():
-        await acreate_markdown_artifact(markdown, key=f"messages-{_key(endpoint)}", description=f"Run {flow_run.id}")
-
-
-def _key(endpoint: str) -> str:
-    return "".join(each if each.isascii() and each.isalnum() else "-" for each in endpoint.lower())
+    counts = ((verb, delivered.by_state[state]) for state, verb in _VERBS.items())
+    return [f"{verb} {counted(number, 'message')} to {endpoint}" for verb, number in counts if number]
 
 
 async def undelivered_runs(

@@ -2,24 +2,25 @@
 
 from datetime import UTC, datetime
 
-from prefect import flow, get_run_logger
+from prefect import flow
 from prefect.artifacts import acreate_markdown_artifact
 
 from adapters.platform.cancellation import in_thread
 from adapters.tables.completeness import missing_processes
 from adapters.tables.open_conditions import open_conditions
 from domain.messages.summaries import MOST_SHOWN, missing_summary
-from flows.execution.reporting import emit, optional_summary
+from flows.execution.engine import done_by
+from flows.execution.reporting import emit, name_run, optional_summary
 from flows.execution.results import RESULTS
 from flows.execution.tasks import without_text
 from models.completeness.processes import Closing
 from models.errors import Transient
 from models.store.condition import DerivedCode
 from services.completeness import finding_missing
-from services.completeness.finding_missing import announce_missing
+from services.completeness.finding_missing import Alerted, announce_missing
 
 
-@flow(name="find-missing", result_storage=RESULTS, persist_result=False)
+@flow(name="find-missing", flow_run_name="find missing processes", result_storage=RESULTS, persist_result=False)
 @without_text
 async def find_missing() -> None:
     """Find processes that were submitted or have ended without an archive, and close findings that have arrived.
@@ -30,23 +31,32 @@ async def find_missing() -> None:
     Raises:
         Transient: the database, the inbox or the store does not answer. Alerts that are due are announced all the same.
     """
-    log, now = get_run_logger(), datetime.now(UTC)
+    await name_run(await done_by(search))
+    await _summarise(datetime.now(UTC))
+
+
+async def search() -> list[str]:
+    """Find and announce missing processes as `find_missing` says, and return what that did, with its numbers."""
+    now = datetime.now(UTC)
     try:
         found = await in_thread(finding_missing.find_missing, now)
     except Transient:
         await _announce(now)
         raise
-    log.info("%d processes are newly missing; %d have arrived", found.opened, found.closed[Closing.ARCHIVED])
-    if found.closed[Closing.DELETED]:
-        log.error("%d processes were not archived before their deadline: they are lost", found.closed[Closing.DELETED])
-    await _announce(now)
-    await _summarise(now)
+    told = await _announce(now)
+    did = (
+        (len(told.opened), "found"),
+        (found.closed[Closing.ARCHIVED], "arrived"),
+        (found.closed[Closing.DELETED], "lost: not archived before their deadline"),
+        (len(told.alerts), "alerted"),
+    )
+    return [f"missing processes: {number:,} {what}" for number, what in did if number]
 
 
-async def _announce(now: datetime) -> None:
+async def _announce(now: datetime) -> Alerted:
     told = await in_thread(announce_missing, now)
     emit(told.events)
-    get_run_logger().info("%d findings and %d alerts are announced", len(told.opened), len(told.alerts))
+    return told
 
 
 async def _summarise(now: datetime) -> None:

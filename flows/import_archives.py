@@ -29,7 +29,7 @@ from adapters.tables.runs.imports import ImportAttempt
 from domain.runs import cause_of, next_try
 from flows.execution.engine import is_cancelled_by_person
 from flows.execution.lease import Busy, sole_work_on_free
-from flows.execution.reporting import ProgressArtifact, optional_summary
+from flows.execution.reporting import ProgressArtifact, name_run, optional_summary
 from flows.execution.results import RESULTS
 from flows.execution.tasks import without_text
 from models.errors import CellarError, Conflict, Transient
@@ -50,7 +50,7 @@ _LONGEST_WAIT_S = 600
 _PAUSES_S = (2, 4, 8)
 
 
-@flow(name="import-archives", result_storage=RESULTS, persist_result=False)
+@flow(name="import-archives", flow_run_name="import archives", result_storage=RESULTS, persist_result=False)
 @without_text
 async def import_archives(
     paths: Annotated[list[str], Field(min_length=1)], source: Text | None = None
@@ -69,7 +69,7 @@ async def import_archives(
         progress = await _import_all(paths, by, source or DEFAULT_SOURCE)
     except CellarError as error:  # returned, so that no trace hides the sentence
         return _ended_by(error, by)
-    get_run_logger().info("%s", progress)
+    await name_run([str(progress)])
     if progress.is_clean:
         return None
     why = f"{progress}; the artifact `import-report` of this run names the files, and says why"

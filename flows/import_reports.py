@@ -12,6 +12,8 @@ from adapters.platform.cancellation import checkpoint, in_thread
 from adapters.settings.settings import settings
 from adapters.store.settlement_reports import staged
 from flows.endpoints import report_open_discrepancies
+from flows.execution.engine import done_by
+from flows.execution.reporting import counted, name_run
 from flows.execution.results import RESULTS
 from flows.execution.tasks import without_text
 from models.errors import CellarError, Conflict, Refused
@@ -20,7 +22,7 @@ from services.settlements import importing
 
 
 # The flow keeps no result. For `result_storage` see `sweep_inbox`.
-@flow(name="import-reports", result_storage=RESULTS, persist_result=False)
+@flow(name="import-reports", flow_run_name="import settlement reports", result_storage=RESULTS, persist_result=False)
 @without_text
 async def import_reports() -> None:
     """Import each new report. Report the open discrepancies if an import has left some that nobody has explained.
@@ -32,20 +34,26 @@ async def import_reports() -> None:
     """
     taken = _Taken()
     try:
-        for file in await in_thread(report_files.new_files, datetime.now(UTC)):
+        for file in await done_by(new_reports):
             await _take(file, taken)
     finally:
         if taken.unexplained:
             await _report_open_discrepancies()
     if taken.wrong:
         raise Conflict(f"{len(taken.wrong)} settlement reports are wrong and not imported: {'; '.join(taken.wrong)}")
+    await name_run([f"imported {counted(taken.imported, 'settlement report')}"] if taken.imported else [])
+
+
+async def new_reports() -> list[ReportFile]:
+    return await in_thread(report_files.new_files, datetime.now(UTC))
 
 
 @dataclass
 class _Taken:
-    """The reports that were wrong, and the number of unexplained discrepancies from the other reports."""
+    """The reports that were wrong, and of the others their number and that of their unexplained discrepancies."""
 
     wrong: list[str] = field(default_factory=list)
+    imported: int = 0
     unexplained: int = 0
 
 
@@ -59,6 +67,7 @@ async def _take(file: ReportFile, taken: _Taken) -> None:
         log.error("%s is not imported: %s", file.name, refused)
         taken.wrong.append(f"{file.name}: {refused}")
         return
+    taken.imported += 1
     taken.unexplained += summary.unexplained
     told = "%s: %d rows, %d new, %d matched, %d discrepancies, %d of them not explained"
     counts = (summary.entries, summary.new, summary.matched, len(summary.findings), summary.unexplained)

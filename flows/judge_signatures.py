@@ -16,7 +16,7 @@ from adapters.settings.settings import settings
 from domain.messages.bodies import documents_judged_worse
 from domain.messages.endpoints import subject_of
 from flows.endpoints import notify_endpoints
-from flows.execution.reporting import optional_summary
+from flows.execution.reporting import counted, name_run, optional_summary
 from flows.execution.results import RESULTS
 from flows.execution.tasks import without_text
 from models.archive.verdict import Change, Judged
@@ -27,7 +27,7 @@ _PAGE = 500
 _MOST_SHOWN = 100
 
 
-@flow(name="judge-signatures", result_storage=RESULTS, persist_result=False)
+@flow(name="judge-signatures", flow_run_name="judge documents again", result_storage=RESULTS, persist_result=False)
 @without_text
 async def judge_signatures(most: Annotated[int, Field(strict=True, ge=1)] = 10_000) -> None:
     """Judge the signed documents again that were judged last with other trust roots than today's, at most `most`.
@@ -47,6 +47,8 @@ async def judge_signatures(most: Annotated[int, Field(strict=True, ge=1)] = 10_0
     for wrong in whole.contradictions[:_MOST_SHOWN]:
         log.warning("contradicted: %s: %s: %s, found %s", wrong.key, wrong.about, wrong.kept, wrong.found)
     log.info("%d archives wait for the next nights", await in_thread(count_due))
+    changed = [f"{counted(whole.changes_in_all, 'judgement')} changed"] if whole.changes else []
+    await name_run([f"judged {counted(whole.documents, 'document')} again", *changed])
     if whole.changes:
         await _show(whole)
 

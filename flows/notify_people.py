@@ -5,21 +5,27 @@ from datetime import UTC, datetime
 from prefect import flow, get_run_logger
 
 from adapters.platform.cancellation import in_thread
+from flows.execution.engine import done_by
+from flows.execution.reporting import counted, name_run
 from flows.execution.results import RESULTS
 from flows.execution.tasks import without_text
-from services.people.letters import tell
+from services.people.letters import Sent, tell
 
 
-@flow(name="notify-people", result_storage=RESULTS, persist_result=False)
+@flow(name="notify-people", flow_run_name="notify people", result_storage=RESULTS, persist_result=False)
 @without_text
 async def notify_people() -> None:
     """Look at the installation, and tell people what has begun, has grown or is over. Nothing is told twice.
 
     What an address does not take is sent again for three days, ever more rarely. `cellar doctor` shows it too.
     """
-    log = get_run_logger()
-    for each in await in_thread(tell, datetime.now(UTC)):
-        if each.failure:
-            log.error("%s has not taken “%s”: %s", each.address, each.title, each.failure)
-        else:
-            log.info("%s has taken “%s”", each.address, each.title)
+    sent = await done_by(send_letters)
+    failed = [each for each in sent if each.failure]
+    for each in failed:
+        get_run_logger().error("%s has not taken “%s”: %s", each.address, each.title, each.failure)
+    counts = (("sent", len(sent) - len(failed)), ("could not send", len(failed)))
+    await name_run([f"{what} {counted(number, 'letter')}" for what, number in counts if number])
+
+
+async def send_letters() -> list[Sent]:
+    return await in_thread(tell, datetime.now(UTC))

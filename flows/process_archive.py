@@ -55,6 +55,7 @@ from services.processing.findings import reconcile_findings
 from services.processing.loading import load
 from services.processing.persisting import persist
 from services.receipts import StoredArchive, receipt_of, stored_archive
+from services.templates import form_tags
 
 MOST_LOGGED = 20  # warnings or discrepancies: each line is a row in Prefect's database; the archive has them all
 _BAD_DOCUMENTS = {Outcome.CHANGED, Outcome.BROKEN, Outcome.UNREADABLE, Outcome.FIELDS_CHANGED}
@@ -108,9 +109,9 @@ async def process_archive(reference: str, receipt_id: str | None = None) -> Stat
         return Completed(name=UNDELIVERED, message=progress.undelivered) if progress.undelivered else None
     state, cause = ended
     if state.is_failed():
-        await _label(reference, progress, {"attention"})
+        await _label(reference, progress, {"attention", f"cause:{cause.code}"}, _named(progress.tags, "cause:"))
     if cause.task != notify_downstream.name:  # else the summary of the archive is there
-        await _publish(reference, cause_summary(cause, state.message or ""))
+        await _publish(reference, cause_summary(cause, state.message or "", settings().dossier_url(reference)))
     await end_own_process(state)
     return state
 
@@ -130,7 +131,8 @@ async def _archive(run: Run, progress: Progress) -> None:
         _describe(persisted, loaded)
         progress.task = reconcile_payments.name
         reconciled = await reconcile_payments(reference, run.receipt_id, read)
-        await _label(reference, progress, _tags_of(reference, loaded, reconciled), {"attention"})
+        found = _tags_of(reference, loaded, reconciled) | set(await in_thread(form_tags, loaded.template_id))
+        await _label(reference, progress, found, _named(progress.tags, "attention", "cause:", "form:"))
     # The archive is complete. An endpoint that is down delays no other archive, and no newer receipt of this one.
     leave_slot()
     progress.task = notify_downstream.name
@@ -293,6 +295,10 @@ def _tags_of(reference: str, loaded: MetadataLoaded, reconciled: PaymentsReconci
     if loaded.warnings or reconciled.discrepancies or reconciled.is_damaged:
         tags.add("attention")
     return tags
+
+
+def _named(tags: Collection[str], *beginnings: str) -> set[str]:
+    return {each for each in tags if each.startswith(beginnings)}
 
 
 async def _label(reference: str, progress: Progress, found: set[str], outdated: Collection[str] = ()) -> None:

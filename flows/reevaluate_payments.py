@@ -16,7 +16,7 @@ from services.settlements.importing import reconcile_all_archives
 from services.sources import clock_warnings
 
 
-@flow(name="reevaluate-payments", result_storage=RESULTS, persist_result=False)
+@flow(name="reevaluate-payments", flow_run_name="judge payments again", result_storage=RESULTS, persist_result=False)
 @without_text
 async def reevaluate_payments() -> None:
     """Judge holds, duplicates and missing settlements of all archives again.

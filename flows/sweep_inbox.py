@@ -8,10 +8,11 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from prefect import flow, get_run_logger
+from prefect import flow
 
 from adapters.platform.cancellation import in_thread
-from flows.execution.reporting import emit
+from flows.execution.engine import done_by
+from flows.execution.reporting import counted, emit, name_run
 from flows.execution.results import RESULTS
 from flows.execution.tasks import without_text
 from models.runs.receipt import Delivery
@@ -29,7 +30,7 @@ DEPLOYMENT = "sweep-inbox/scheduled"
 
 
 # The flow keeps no result. Without `result_storage`, Prefect would ask its server for a storage, which blocks the loop.
-@flow(name="sweep-inbox", result_storage=RESULTS, persist_result=False)
+@flow(name="sweep-inbox", flow_run_name="sweep the inbox", result_storage=RESULTS, persist_result=False)
 @without_text
 async def sweep_inbox() -> None:
     """Start a run for each delivery in the inbox that has no run, or whose run has ended or is unknown to Prefect.
@@ -40,23 +41,36 @@ async def sweep_inbox() -> None:
     Failures and refused deliveries that no event has told are announced. Signing keys of endpoints are forgotten when
     their overlap is over.
     """
-    log = get_run_logger()
-    log.info("%d deliveries had no run and have one now", await _trigger_all(await untriggered()))
-    log.info(
-        "%d deliveries had a run that is over or unknown to Prefect, and have a new run",
-        await _trigger_all(await forgotten()),
-    )
-    log.info("%d records of refused deliveries are in the database now", await list_all_refused())
+    await name_run(await done_by(sweep))
+
+
+async def sweep() -> list[str]:
+    """Sweep the inbox as `sweep_inbox` says, and return what that did, with its numbers."""
+    started = await _trigger_all(await untriggered())
+    replaced = await _trigger_all(await forgotten())
+    listed = await list_all_refused()
     failures = await in_thread(announce_failures, datetime.now(UTC))
-    log.info("%d failures of archives were not announced, and are now", len(failures))
-    emit(failures + await in_thread(announce_refused, datetime.now(UTC)))
-    log.info("%d batches had lost their driver and have a new driver", await restart_drivers())
+    refused = await in_thread(announce_refused, datetime.now(UTC))
+    emit(failures + refused)
+    drivers = await restart_drivers()
     await settle_aborted()
-    log.info("%d re-runs that people had asked for while Prefect was away have a run now", await start_asked())
-    log.info("%d runs that waited to be tried again were gone", await end_lost_waits())
-    await asyncio.to_thread(forget_old_keys, datetime.now(UTC))
-    # Last, since no other step needs the store.
-    log.info("%d session events that no receiver had taken in are in store and database now", await take_in_left())
+    asked = await start_asked()
+    lost = await end_lost_waits()
+    keys = await asyncio.to_thread(forget_old_keys, datetime.now(UTC))
+    did = (
+        ("started", started, "run"),
+        ("replaced", replaced, "run"),
+        ("listed", listed, "refusal"),
+        ("announced", len(failures), "failure"),
+        ("announced", len(refused), "refusal message"),
+        ("restarted", drivers, "batch driver"),
+        ("started", asked, "re-run"),
+        ("replaced", lost, "waiting run"),
+        ("forgot the old keys of", keys, "endpoint"),
+        # Last, since no other step needs the store.
+        ("took in", await take_in_left(), "session event"),
+    )
+    return [f"{verb} {counted(number, noun)}" for verb, number, noun in did if number]
 
 
 async def _trigger_all(deliveries: Sequence[Delivery]) -> int:

@@ -14,7 +14,7 @@ from adapters.platform.cancellation import in_thread
 from adapters.tables.archives import archives
 from domain.messages.bodies import store_damaged, store_unverified
 from flows.endpoints import notify_endpoints
-from flows.execution.reporting import optional_summary
+from flows.execution.reporting import counted, name_run, optional_summary
 from flows.execution.results import RESULTS
 from flows.execution.tasks import without_text
 from models.errors import Conflict
@@ -26,7 +26,7 @@ from services.people.sightings import report_unverified, report_verified
 _MOST_SHOWN = 100
 
 
-@flow(name="verify-archives", result_storage=RESULTS, persist_result=False)
+@flow(name="verify-archives", flow_run_name="verify archives", result_storage=RESULTS, persist_result=False)
 @without_text
 async def verify_archives(share: Annotated[float, Field(strict=True, gt=0, le=1)] = 1.0) -> None:
     """Verify a random share of the archives. Fail, and notify the endpoints, if damage is found or the check breaks.
@@ -47,6 +47,8 @@ async def verify_archives(share: Annotated[float, Field(strict=True, gt=0, le=1)
     log.info("%d archives, %d files, %d bytes were read", fixity.objects, fixity.files, fixity.size_bytes)
     for finding in fixity.gravest_first[:_MOST_SHOWN]:
         log.warning("%s: %s: expected %s, found %s", finding.fault, finding.key, finding.expected, finding.found)
+    findings = [f"found {counted(len(fixity.findings), 'fault')}"] if fixity.findings else []
+    await name_run([f"verified {counted(fixity.objects, 'archive')}", *findings])
     if fixity.is_sound:
         return
     shown = [{"file": each.key, "fault": each.fault} for each in fixity.gravest_first[:_MOST_SHOWN]]

@@ -6,6 +6,10 @@ from typing import Any
 from sqlalchemy import JSON, DateTime, Dialect, Index, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator
+from sqlmodel import SQLModel
+
+# Few rows are ever validated. Pydantic makes the validator of a class of rows once it is asked for, and not at import.
+SQLModel.model_config["defer_build"] = True
 
 Json = JSON().with_variant(JSONB(), "postgresql")
 

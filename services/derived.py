@@ -11,7 +11,6 @@ from sqlmodel import Session, col, select
 from adapters.database.transactions import reading, upsert, writing
 from adapters.search import entries
 from adapters.tables.archives import archives
-from adapters.tables.settlements import payments_by_standing
 from models.archive.archive import ArchiveRow
 from models.search import DerivedRow
 
@@ -38,6 +37,8 @@ class Derived:
 
 
 def _fill_search(session: Session, references: Sequence[str]) -> int:
+    from adapters.tables.settlements import payments_by_standing  # noqa: PLC0415 -- slow, and for workers alone
+
     lacking = entries.lacking_of(session, references)
     if lacking:
         archives.lock(session, lacking)

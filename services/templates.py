@@ -50,6 +50,16 @@ def name_of(template_id: str | None) -> TemplateName:
     return found
 
 
+def form_tags(template_id: str | None) -> list[str]:
+    """Return the tag of runs with what people call their template; none if that may name somebody.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    found = name_of(template_id)
+    return [f"form:{found.worded('en')}"] if found.is_public else []
+
+
 def called(template_id: str | None) -> Names:
     """Return what a template is called."""
     found = name_of(template_id)

@@ -4,6 +4,7 @@ Queries are written in one way: table rows by `session.exec(select(Row))`, chang
 plain tuples, without the ORM, by `session.connection().execute`.
 """
 
+import atexit
 import math
 import sqlite3
 import threading
@@ -14,7 +15,6 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any, TypeVar
 
-import psycopg
 from sqlalchemy import Engine, Executable, Row, create_engine, event, inspect
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import (
@@ -58,6 +58,8 @@ _VALUES_PER_QUERY = 10_000  # Postgres takes 65,535 parameters, SQLite 32,766
 _ROWS_AT_ONCE = 1000
 _TRUSTED_S = 1
 """A connection that was used within this time is not pinged. Pinging each use would cost up to 40 pings a run."""
+_DENIED, _NO_TABLE, _NO_COLUMN = "42501", "42P01", "42703"
+"""Postgres' codes of errors. Its driver is imported where it connects: it is slow to import, and SQLite needs none."""
 _MAKING = threading.Lock()
 
 
@@ -135,6 +137,13 @@ def made_engine() -> Engine:
     return connected(settings().database_location)
 
 
+@atexit.register
+def _close() -> None:
+    """Close the connections of this process: SQLite leaves its log beside a database that nobody has closed."""
+    if made_engine.cache_info().currsize:
+        made_engine().dispose()
+
+
 def connected(location: str) -> Engine:
     """Return new connections to a database. Errors hide the values to be written, since these are people's data."""
     if location.startswith("sqlite"):
@@ -151,6 +160,7 @@ def connected(location: str) -> Engine:
 
 def _ask_idle_connections(engine: Engine) -> None:
     """Ping connections that were idle: a restart of the server breaks them. `pool_pre_ping` would ping each use."""
+    import psycopg  # noqa: PLC0415 -- for Postgres alone
 
     @event.listens_for(engine, "checkin")
     def _note(_connection: Any, record: ConnectionPoolEntry) -> None:
@@ -201,7 +211,7 @@ def translated() -> Iterator[None]:
     except (OperationalError, InterfaceError, ProgrammingError) as error:
         if _has_other_tables(error):
             raise other_tables() from error
-        if isinstance(error.orig, psycopg.errors.InsufficientPrivilege):
+        if _code(error) == _DENIED:
             raise Unusable(Sentence.database_denies()) from error
         if isinstance(error, ProgrammingError):
             raise
@@ -214,9 +224,13 @@ def translated() -> Iterator[None]:
 
 def _has_other_tables(error: DBAPIError) -> bool:
     """Return whether tables or columns are missing. SQLite reports an unreachable database by the same error class."""
-    if isinstance(error.orig, (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn)):
-        return True
-    return any(said in str(error.orig) for said in ("no such table", "no such column", "has no column"))
+    return _code(error) in (_NO_TABLE, _NO_COLUMN) or any(
+        said in str(error.orig) for said in ("no such table", "no such column", "has no column")
+    )
+
+
+def _code(error: DBAPIError) -> str | None:
+    return getattr(error.orig, "sqlstate", None)
 
 
 def is_reachable() -> bool:

@@ -23,7 +23,6 @@ import stamina
 import structlog
 from structlog.typing import Processor
 
-from adapters.observation.counting import FAILED_LOG_WRITES
 from adapters.observation.log_files import LOG_FILE_VARIABLE, follow_rotation
 from adapters.observation.log_lines import human_renderer
 
@@ -88,6 +87,8 @@ class _StandardError(io.StringIO):
             self._count()
 
     def _count(self) -> None:
+        from adapters.observation.counting import FAILED_LOG_WRITES  # noqa: PLC0415 -- slow, and commands have no metrics
+
         self.failures += 1
         FAILED_LOG_WRITES.inc()
 
@@ -110,8 +111,8 @@ def bound(reference: str, receipt_id: str) -> AbstractContextManager[None]:
     return structlog.contextvars.bound_contextvars(receipt_id=receipt_id, reference_digest=reference_digest(reference))
 
 
-def set_up_log() -> None:
-    """Configure structlog and the standard library's logging for this process.
+def set_up_log(lowest: int = logging.INFO) -> None:
+    """Configure structlog and the standard library's logging for this process, for lines of the `lowest` level on.
 
     structlog's default is a developer's console: it colours even the output of commands and takes 50 µs a line.
     """
@@ -125,7 +126,7 @@ def set_up_log() -> None:
     _PROCESSORS[:] = [*shared, renderer]
     structlog.configure(
         processors=_PROCESSORS,
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(lowest),
         logger_factory=structlog.WriteLoggerFactory(_STANDARD_ERROR),
         cache_logger_on_first_use=True,
     )

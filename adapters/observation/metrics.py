@@ -103,6 +103,13 @@ WORKER_BEAT = Gauge(
     registry=WORKER,
     multiprocess_mode="max",
 )
+HOUSEKEEPING = Gauge(
+    "cellar_housekeeping_timestamp_seconds",
+    "Time at which housekeeping last looked for something to do and ended well, by flow.",
+    ["flow"],
+    registry=WORKER,
+    multiprocess_mode="max",
+)
 
 _SESSION_EVENT_TYPES = (*SessionEventType, "other")
 

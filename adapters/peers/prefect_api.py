@@ -88,7 +88,13 @@ class FlowRun:
 
 
 async def create_run(
-    identity: Identity, receipt_id: str, attempt: int, trigger: Trigger, *, timeout_s: float = _TIMEOUT_S
+    identity: Identity,
+    receipt_id: str,
+    attempt: int,
+    trigger: Trigger,
+    more_tags: Iterable[str] = (),
+    *,
+    timeout_s: float = _TIMEOUT_S,
 ) -> FlowRun:
     """Create the run of an attempt at a receipt, or return the existing run. The attempt makes its idempotency key.
 
@@ -101,7 +107,7 @@ async def create_run(
         "name": identity.reference,
         "parameters": {"reference": identity.reference, "receipt_id": receipt_id},
         "idempotency_key": _key_of(receipt_id, attempt),
-        "tags": [*tags_of(identity), f"trigger:{trigger}"],
+        "tags": [*tags_of(identity), f"trigger:{trigger}", *more_tags],
     }
     async with _client(timeout_s) as client:
         return _flow_run(await _create(client, DEPLOYMENT, new))

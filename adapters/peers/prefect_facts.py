@@ -75,6 +75,10 @@ class EndedRun(BaseModel):
     end_time: datetime
 
 
+class PlannedRun(BaseModel):
+    expected_start_time: datetime
+
+
 class RunWithId(BaseModel):
     id: str
     end_time: datetime
@@ -137,6 +141,14 @@ def last_run(flow: str) -> EndedRun | None:
     ended = {"state": {"type": {"any_": ["COMPLETED", "FAILED", "CRASHED"]}}}
     wanted = {"flows": {"name": {"any_": [flow]}}, "flow_runs": ended, "sort": "END_TIME_DESC", "limit": 1}
     runs = _read(list[EndedRun], _answered("POST", "/flow_runs/filter", wanted))
+    return runs[0] if runs else None
+
+
+def next_run(tag: str) -> PlannedRun | None:
+    """Return the run with a tag that is due first, or overdue; None if none is planned."""
+    planned = {"tags": {"all_": [tag]}, "state": {"type": {"any_": ["SCHEDULED"]}}}
+    wanted = {"flow_runs": planned, "sort": "EXPECTED_START_TIME_ASC", "limit": 1}
+    runs = _read(list[PlannedRun], _answered("POST", "/flow_runs/filter", wanted))
     return runs[0] if runs else None
 
 

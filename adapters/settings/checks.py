@@ -138,7 +138,8 @@ def _check_terms(made: "Settings") -> None:
 def _check_formats(made: "Settings") -> None:
     for name, format_ in (("settlement_columns", "report_format"), ("list_columns", "list_format")):
         try:
-            getattr(made, format_)  # reads the file
+            if getattr(made, name):
+                getattr(made, format_)  # reads the file
         except (OSError, UnicodeDecodeError, Refused) as error:
             raise ValueError(f"{_variable(name)}: {error}") from error
 

@@ -7,7 +7,8 @@ import base64
 import os
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from pydantic import AliasChoices, Field, model_validator
@@ -16,13 +17,13 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from adapters.settings.checks import Addresses, CommaSeparated, check
 from adapters.settings.kept_secrets import kept_secret
 from adapters.settings.setting_names import check_file_names, check_names, secrets_folder
-from domain.completeness.list_rows import read_list_format
 from domain.payments.terms import SETTINGS, read_terms
-from domain.settlements.report import read_format
-from models.completeness.list_format import ListFormat
 from models.payments import AmountUnit, PaymentTerms
-from models.settlements.report_format import ReportFormat
-from models.settlements.settlement import SettlementTerms
+
+if TYPE_CHECKING:
+    from models.completeness.list_format import ListFormat
+    from models.settlements.report_format import ReportFormat
+    from models.settlements.settlement import SettlementTerms
 
 _ENV_FILE = ".env"
 
@@ -295,17 +296,23 @@ class Settings(BaseSettings):
         return self
 
     @cached_property  # used for each archive that settlement reports concern
-    def report_format(self) -> ReportFormat | None:
+    def report_format(self) -> "ReportFormat | None":
         """The format of settlement reports, None where none is set."""
+        from domain.settlements.report import read_format  # noqa: PLC0415 -- few programs read reports
+
         return read_format(self.settlement_columns.read_text("utf-8-sig")) if self.settlement_columns else None
 
     @cached_property
-    def list_format(self) -> ListFormat:
+    def list_format(self) -> "ListFormat":
         """The format of Cellosign's list of processes."""
+        from domain.completeness.list_rows import read_list_format  # noqa: PLC0415 -- few programs read lists
+
         return read_list_format(self.list_columns.read_text("utf-8-sig") if self.list_columns else "")
 
     @property
-    def settlement_terms(self) -> SettlementTerms:
+    def settlement_terms(self) -> "SettlementTerms":
+        from models.settlements.settlement import SettlementTerms  # noqa: PLC0415 -- few programs read reports
+
         return self.report_format.terms if self.report_format else SettlementTerms()
 
     @property
@@ -336,6 +343,10 @@ class Settings(BaseSettings):
     @property
     def receiver_url(self) -> str:
         return self.public_url.rstrip("/") or f"http://{self.host}:{self.port}"
+
+    def dossier_url(self, reference: str) -> str:
+        """Return the address of an archive in the console."""
+        return f"{self.receiver_url}/console/archives/{quote(reference, safe='')}"
 
     @property
     def prefect_url(self) -> str:

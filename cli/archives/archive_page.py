@@ -1,21 +1,24 @@
-"""The page of `cellar show`: an archive as a person reads it in 100 columns.
+"""`cellar show`, `cellar open`: shows an archive as a person reads it on a terminal, or where the console shows it.
 
 Ids that people copy, and URLs, are whole. Texts fold between words. A long section shows its first rows, and how many
 rows are left.
 """
 
+import json
 import shlex
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
 
+import typer
 from rich.console import Console
 from rich.filesize import decimal
-from rich.table import Column, Table
 from rich.text import Text
 
 from adapters.settings.settings import settings
 from adapters.words.languages import worded
-from cli.terminal import cell, paragraph, print_discrepancy, time_text
+from cli.terminal import Folds, Json, cell, console, paragraph, print_discrepancy, print_fitted, print_json, time_text
 from domain.archive.signed_document import described
 from domain.archive.verdict_text import (
     Judgements,
@@ -42,13 +45,83 @@ from models.views.archives.archives import (
     JudgementView,
     RunView,
     TimelineEntry,
+    TimelineKind,
 )
 from models.views.archives.payments import PaymentView
-from models.views.troubles import MissingView, RefusedView
+from models.views.troubles import MissingQuery, MissingView, RefusedView
+from services.receipts import latest_receipt_id, unknown_reference
+from services.views import archive_view, troubles
+from services.views.differences import version_differences
+from services.views.timeline import timeline_of
 
 _MOST_SHOWN = 50
 _SHOWN_OF_RECEIPT = 12  # enough for `cellar quarantine show`
 _SHOWN_OF_DIGEST = 12
+
+
+def open_archive(reference: Annotated[str, typer.Argument(help="A process reference.")]) -> None:
+    """Print the address of an archive in the console."""
+    latest_receipt_id(reference)
+    typer.echo(settings().dossier_url(reference))
+
+
+def show(
+    reference: Annotated[str, typer.Argument(help="A process reference.")],
+    *,
+    diff: Annotated[
+        tuple[int, int] | None, typer.Option(help="Show only the differences between two versions.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show a whole archive, or the differences between two of its versions.
+
+    Of a process without an archive, show its session events; the exit status is 1.
+    """
+    if diff:
+        _show_differences(reference, *diff, as_json=as_json)
+        return
+    archive = archive_view.archive(reference, archive_view.WHOLE)
+    if archive is None:
+        _show_without_archive(reference, as_json=as_json)
+        raise typer.Exit(1)
+    if as_json:
+        print_json(archive)
+        return
+    print_archive(console(), archive, datetime.now(UTC))
+
+
+def _show_without_archive(reference: str, *, as_json: bool) -> None:
+    """Show the timeline of a process of which only session events came.
+
+    Raises:
+        Refused: nothing of the process came; or only refused deliveries, which the error names.
+    """
+    found, missing = timeline_of(reference), troubles.missing_page(MissingQuery(reference=reference)).items
+    if all(each.kind is TimelineKind.DELIVERY for each in found):
+        raise unknown_reference(reference)
+    if as_json:
+        findings = [each.model_dump(mode="json") for each in missing]
+        timeline = [each.model_dump(mode="json") for each in found]
+        typer.echo(json.dumps({"reference": reference, "state": None, "missing": findings, "timeline": timeline}))
+        return
+    print_process_without_archive(console(), reference, missing, found, datetime.now(UTC))
+
+
+def _show_differences(reference: str, before: int, after: int, *, as_json: bool) -> None:
+    found = version_differences(reference, before, after, most_values=None)
+    if as_json:
+        typer.echo(json.dumps([asdict(each) for each in found]))
+        return
+    if not found:
+        console().print("Nothing differs between the two versions.")
+        return
+    rows = []
+    for each in found:
+        what = (each.kind, each.key, each.change)
+        rows += [(*what, member, values.before, values.after) for member, values in each.members.items()]
+        rows += [(*what, member, "(not shown)", "(not shown)") for member in each.withheld]
+    heads = ("kind", Folds("key"), "change", "member", Folds(f"version {before}"), Folds(f"version {after}"))
+    print_fitted(console(), heads, rows)
 
 
 def print_archive(terminal: Console, archive: ArchiveView, now: datetime) -> None:
@@ -128,38 +201,36 @@ def _print_deliveries(terminal: Console, archive: ArchiveView) -> None:
     def version_or_outcome(each: DeliveryView) -> object:
         return made.pop(each.receipt_id, each.outcome)
 
-    rows = [(version_or_outcome(each), _moment(each.received_at), each.receipt_id) for each in archive.deliveries]
-    _print_table(terminal, "deliveries", ["version", "received", Column("receipt", no_wrap=True)], rows)
+    rows = [(each.receipt_id, version_or_outcome(each), _moment(each.received_at)) for each in archive.deliveries]
+    _print_table(terminal, "deliveries", ("receipt", "version", "received"), rows)
 
 
 def _print_refused(terminal: Console, refused: Sequence[RefusedView]) -> None:
     rows = [
         (
             each.code,
+            each.receipt_id[:_SHOWN_OF_RECEIPT],
             each.where or "–",
             "released" if each.released_at else "dismissed" if each.dismissed_at else "refused",
             _moment(each.received_at),
-            each.receipt_id[:_SHOWN_OF_RECEIPT],
         )
         for each in refused
     ]
-    _print_table(terminal, "refused deliveries", ["code", "where", "state", "received", "receipt"], rows)
+    _print_table(terminal, "refused deliveries", ("code", "receipt", Folds("where"), "state", "received"), rows)
 
 
 def _print_files(terminal: Console, files: Sequence[FileView]) -> None:
-    infected = any(each.infection for each in files)
-    columns: list[str | Column] = [
-        Column("role", no_wrap=True),
-        Column("name", overflow="fold"),
-        Column("size", justify="right", no_wrap=True),
-        Column("type", overflow="ellipsis"),
-    ]
     rows = [
-        (each.role, each.filename or "–", decimal(each.size_bytes), each.media_type or each.looks_like or "–")
-        + ((each.infection,) if infected else ())
+        (
+            each.role,
+            each.filename or "–",
+            decimal(each.size_bytes),
+            each.infection,
+            each.media_type or each.looks_like or "–",
+        )
         for each in files
     ]
-    _print_table(terminal, "files", [*columns, *(["infection"] if infected else [])], rows)
+    _print_table(terminal, "files", ("role", Folds("name"), "size", Folds("infection"), Folds("type")), rows)
 
 
 def _print_verdict(terminal: Console, verdict: Verdict, *, is_damaged: bool) -> None:
@@ -170,10 +241,8 @@ def _print_verdict(terminal: Console, verdict: Verdict, *, is_damaged: bool) -> 
     terminal.print(paragraph(outcome[1] or ""))
     terminal.print(paragraph("; ".join(f"{label}: {answer}" for label, answer in others)))
     changes = [tuple(each.values()) for each in field_change_texts(verdict)]
-    columns: list[str | Column] = [
-        Column(name, overflow="fold") for name in ("field", "before", "after", "not seen by")
-    ]
-    _print_table(terminal, "fields changed after signing", columns, changes)
+    heads = ("field", Folds("before"), Folds("after"), Folds("not seen by"))
+    _print_table(terminal, "fields changed after signing", heads, changes)
     texts = [
         _in_english({**about, **certificate})
         for about, certificate in zip(signature_texts(verdict), certificate_texts(verdict), strict=True)
@@ -200,7 +269,8 @@ def _print_judgements(terminal: Console, arrival: Verdict, judgements: Sequence[
         (_moment(each.at), described(each.verdict), each.cellar, each.pyhanko, each.roots[:_SHOWN_OF_DIGEST])
         for each in judgements
     ]
-    _print_rows(terminal, ["judged", "verdict", "cellar", "pyHanko", "trust roots"], rows[-_MOST_SHOWN:])
+    heads = ("judged", Folds("verdict"), "cellar", "pyHanko", "trust roots")
+    print_fitted(terminal, heads, rows[-_MOST_SHOWN:])
     _print_left(terminal, len(rows))
     said = described(judgements[-1].verdict)
     if said != described(arrival):
@@ -220,15 +290,8 @@ def _print_payments(terminal: Console, payments: Sequence[PaymentView]) -> None:
         )
         for each in payments
     ]
-    columns: list[str | Column] = [
-        Column("transaction", overflow="fold", min_width=min(36, max((len(row[0]) for row in rows), default=0))),
-        Column("standing", no_wrap=True),
-        Column("amount", justify="right", overflow="fold"),
-        "status",
-        Column("type", no_wrap=True),
-        "card",
-    ]
-    _print_table(terminal, "payments", columns, rows)
+    heads = ("transaction", "standing", "amount", "status", "type", "card")
+    _print_table(terminal, "payments", heads, rows)
 
 
 def _print_discrepancies(terminal: Console, archive: ArchiveView) -> None:
@@ -250,8 +313,7 @@ def _print_remarks(terminal: Console, archive: ArchiveView) -> None:
         terminal.print(paragraph(f"{each.code} at {each.where}: {each.detail}"))
     _print_left(terminal, len(archive.warnings))
     rows = [(each.state, each.event, each.attempts, each.endpoint) for each in archive.notifications]
-    columns: list[str | Column] = ["state", "event", "attempts", Column("endpoint", overflow="fold")]
-    _print_table(terminal, "notifications", columns, rows)
+    _print_table(terminal, "notifications", ("state", "event", "attempts", Folds("endpoint")), rows)
 
 
 def _print_timeline(terminal: Console, timeline: Sequence[TimelineEntry]) -> None:
@@ -259,7 +321,7 @@ def _print_timeline(terminal: Console, timeline: Sequence[TimelineEntry]) -> Non
     rows = [(_moment(each.at), each.kind, each.what, each.by or "") for each in timeline]
     if rows:
         _print_title(terminal, "timeline")
-        _print_rows(terminal, ["time", "kind", Column("what", overflow="fold"), "by"], rows[-_MOST_SHOWN:])
+        print_fitted(terminal, ("time", "kind", Folds("what"), "by"), rows[-_MOST_SHOWN:])
         _print_left(terminal, len(rows))
 
 
@@ -288,21 +350,12 @@ def _duration(took: timedelta) -> str:
     return f"{took.total_seconds():.1f} s" if took < timedelta(minutes=2) else age_text(took)
 
 
-def _print_table(
-    terminal: Console, title: str, columns: Sequence[str | Column], rows: Sequence[Sequence[object]]
-) -> None:
+def _print_table(terminal: Console, title: str, heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     if not rows:
         return
     _print_title(terminal, title)
-    _print_rows(terminal, columns, rows[:_MOST_SHOWN])
+    print_fitted(terminal, heads, rows[:_MOST_SHOWN])
     _print_left(terminal, len(rows))
-
-
-def _print_rows(terminal: Console, columns: Sequence[str | Column], rows: Sequence[Sequence[object]]) -> None:
-    table = Table(*columns, box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
-    for row in rows:
-        table.add_row(*map(cell, row))
-    terminal.print(table)
 
 
 def _print_title(terminal: Console, title: str) -> None:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from adapters.peers.prefect_api import FlowRun, create_import, read_run, run_url
-from cli.terminal import Json, cell, console, print_json, table_of
+from cli.terminal import Folds, Json, cell, console, print_fitted, print_json
 from models.errors import Refused, Transient
 from models.runs.imports import ImportProblem, ImportProgress
 from services import sources
@@ -22,7 +22,7 @@ _LOOK_S = 1.0
 _SAID_EACH_S = 10
 _PATIENCE_S = 300
 _INTERRUPTED = 130
-_HEADS = ("outcome", "path", "code", "where", "detail")
+_HEADS = ("path", "outcome", "code", Folds("where"), Folds("detail"))
 
 
 class ImportSummary(BaseModel):
@@ -137,8 +137,8 @@ def _print(run: FlowRun, progress: ImportProgress, *, as_json: bool) -> None:
         print_json(ImportSummary(**place, **counts))
         return
     if progress.problems:
-        rows = [(each.outcome, each.path, each.code, each.where, each.detail) for each in progress.problems]
-        console().print(table_of(_HEADS, rows))
+        rows = [(each.path, each.outcome, each.code, each.where, each.detail) for each in progress.problems]
+        print_fitted(console(), _HEADS, rows)
     if progress.refused + progress.failed > len(progress.problems):
         console().print("These are the first. `cellar quarantine list` shows every refused payload.")
     console().print(f"{progress}.", highlight=False)

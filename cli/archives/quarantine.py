@@ -8,12 +8,11 @@ from itertools import chain
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from adapters.inbox import quarantine
 from adapters.tables.runs import refused
 from cli.person import person
-from cli.terminal import Json, cell, console, dismissal, named_options, table_of, time_text
+from cli.terminal import Csv, Folds, Json, Wide, cell, console, dismissal, named_options, print_table, time_text
 from models.archive.warning import WarningCode
 from models.errors import Refused, Transient
 from models.runs.receipt import DEFAULT_SOURCE, RefusedDelivery
@@ -23,7 +22,7 @@ from services.triggering.refused import Outcome, accept, dismiss, release_all
 
 app = typer.Typer(help="List, show, release and dismiss refused payloads.", no_args_is_help=True)
 _SHOWN_OF_ID = 10
-_LISTED = ("reference", "process", "receipt", "received", "reason")
+_LISTED = ("reference", "receipt", Folds("reason"), "received", "process", "source")
 _Bodies = dict[str, list[RefusedDelivery]]
 """The refused deliveries of each body, newest first, by its receipt id."""
 
@@ -32,6 +31,8 @@ _Bodies = dict[str, list[RefusedDelivery]]
 def list_quarantined(
     *,
     source: Annotated[str | None, typer.Option(help="Payloads from one source.")] = None,
+    wide: Wide = False,
+    as_csv: Csv = False,
     as_json: Json = False,
 ) -> None:
     """List the payloads in quarantine, the last refused first. --json lists each refused delivery.
@@ -43,18 +44,10 @@ def list_quarantined(
         check_filter(source)
     if as_json:
         _print_json([asdict(each) for each in waiting])
-        return
-    if waiting:
-        console().print(list_table(waiting))
+    elif waiting or as_csv:
+        print_table(_LISTED, map(_row, _by_body(waiting).values()), wide=wide, as_csv=as_csv)
     else:
         typer.echo("No refused payload is in quarantine.")
-
-
-def list_table(deliveries: Sequence[RefusedDelivery]) -> Table:
-    """Return the table of refused bodies, from their deliveries. In 100 columns it shows each place of a file whole."""
-    has_sources = any(each.source != DEFAULT_SOURCE for each in deliveries)
-    rows = [[*_row(found), *([found[0].source] if has_sources else [])] for found in _by_body(deliveries).values()]
-    return table_of([*_LISTED, *(["source"] if has_sources else [])], rows)
 
 
 def _row(deliveries: Sequence[RefusedDelivery]) -> list[object]:
@@ -62,7 +55,8 @@ def _row(deliveries: Sequence[RefusedDelivery]) -> list[object]:
     times = f"{len(deliveries)} × " if len(deliveries) > 1 else ""
     reason = f"{times}{last.code} at {last.where}" if last.where else times + last.code
     received = time_text(last.received_at)[len("2026-") :]
-    return [last.reference or "–", last.process_number, last.receipt_id[:_SHOWN_OF_ID], received, reason]
+    source = None if last.source == DEFAULT_SOURCE else last.source
+    return [last.reference or "–", last.receipt_id[:_SHOWN_OF_ID], reason, received, last.process_number, source]
 
 
 @app.command()

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from cli.terminal import Json, console, table_of, time_text
+from cli.terminal import Folds, Json, console, print_fitted, time_text
 from models.completeness.listed import DifferenceKind, ListDifference, UnreadRow
 from models.errors import Refused
 from services.completeness.reconciling import OnRows, Reconciled, reconcile_list
@@ -90,8 +90,8 @@ def _shown(done: Reconciled) -> dict[str, object]:
 def _print(done: Reconciled, *, dry_run: bool) -> None:
     terminal, compared, read = console(), done.compared, done.read
     if compared.differences:
-        heads = ("what", "process", "transaction", "rows", "in the list", "archived", "reference or deadline")
-        terminal.print(table_of(heads, map(_line, compared.differences[:_MOST_SHOWN])))
+        heads = ("what", "process", "transaction", "rows", "in the list", "archived", Folds("reference or deadline"))
+        print_fitted(terminal, heads, map(_line, compared.differences[:_MOST_SHOWN]))
     for each in read.unread[:_MOST_SHOWN]:
         terminal.print(_unread_line(each), soft_wrap=True)
     hidden = max(len(compared.differences) - _MOST_SHOWN, 0) + max(read.unread_count - _MOST_SHOWN, 0)

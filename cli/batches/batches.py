@@ -10,7 +10,20 @@ import typer
 from cli.batches.following import detached, follow
 from cli.person import person
 from cli.results import print_found, print_page
-from cli.terminal import Json, can_ask, cell, console, named_options, print_json, table_of, time_text
+from cli.terminal import (
+    Csv,
+    Folds,
+    Json,
+    Wide,
+    can_ask,
+    cell,
+    console,
+    named_options,
+    print_fitted,
+    print_json,
+    print_table,
+    time_text,
+)
 from domain.batches import WORDS, explained, filter_text
 from models.errors import WrongUse
 from models.runs.batch import BatchAction, BatchKind, ItemState
@@ -22,7 +35,7 @@ app = typer.Typer(help="List, show, pause, resume and abort bulk re-runs and red
 Id = Annotated[str, typer.Argument(help="The id of a bulk re-run or redelivery, as `cellar bulk list` shows it.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan and do nothing else.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask. Required without a terminal.")]
-_LISTED = ("id", "what", "state", "created", "by", "items", "done", "failed", "filter")
+_LISTED = ("id", "what", "state", "items", "done", "failed", Folds("filter"), "created", "by")
 _NOTHING = "Nothing was planned. `cellar rerun --failed --dry-run` plans a bulk re-run."
 _WIDTH = 100
 
@@ -32,10 +45,12 @@ def list_batches(
     *,
     cursor: Annotated[str | None, typer.Option(help="`next` of the previous page.")] = None,
     limit: Annotated[int, typer.Option(help="Bulk re-runs and redeliveries per page, at most 500.")] = 50,
+    wide: Wide = False,
+    as_csv: Csv = False,
     as_json: Json = False,
 ) -> None:
     """List bulk re-runs, redeliveries and plans, newest first."""
-    print_list(None, cursor, limit, nothing=_NOTHING, as_json=as_json)
+    print_list(None, cursor, limit, nothing=_NOTHING, wide=wide, as_csv=as_csv, as_json=as_json)
 
 
 @app.command()
@@ -120,11 +135,17 @@ def follow_to_end(batch_id: str, *, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def print_list(kind: BatchKind | None, cursor: str | None, limit: int, *, nothing: str, as_json: bool) -> None:
+def print_list(  # noqa: PLR0913 -- the options of a list
+    kind: BatchKind | None, cursor: str | None, limit: int, *, nothing: str, wide: bool, as_csv: bool, as_json: bool
+) -> None:
     """Print a page of batches, newest first."""
+
+    def _print(found: Sequence[BatchView]) -> None:
+        print_table(_LISTED, map(_listed, found), wide=wide, as_csv=as_csv)
+
     with named_options():
         page = batches.page(PageQuery(cursor=cursor, limit=limit), kind)
-    print_page(page, _print_table, nothing=nothing, as_json=as_json)
+    print_page(page, _print, nothing=nothing, as_json=as_json, as_csv=as_csv)
 
 
 def print_record(found: BatchView, items: Sequence[BatchItemView] = ()) -> None:
@@ -144,7 +165,7 @@ def print_record(found: BatchView, items: Sequence[BatchItemView] = ()) -> None:
     if items:  # all in one state
         heads = {**WORDS[found.kind].became, ItemState.QUEUED: "queued", ItemState.SKIPPED: "skipped"}
         rows = [(each.subject, each.cause or each.skipped or each.sentence, each.flow_run_id) for each in items]
-        console().print(table_of((heads[ItemState(items[0].state)], "cause", "run"), rows))
+        print_fitted(console(), (heads[ItemState(items[0].state)], Folds("cause"), "run"), rows)
 
 
 def _act(action: BatchAction, batch_id: str, *, as_json: bool) -> None:
@@ -158,13 +179,9 @@ def _print_end(found: BatchView) -> None:
         _say(f"`cellar bulk show {found.id}` names the {WORDS[found.kind].items} that failed.")
 
 
-def _print_table(found: Sequence[BatchView]) -> None:
-    console().print(table_of(_LISTED, map(_listed, found)))
-
-
 def _listed(found: BatchView) -> list[object]:
-    about = (found.id, WORDS[found.kind].batch, found.state, time_text(found.created_at), found.by)
-    return [*about, found.planned, found.done, found.failed, filter_text(found.filter)]
+    about = (found.id, WORDS[found.kind].batch, found.state, found.planned, found.done, found.failed)
+    return [*about, filter_text(found.filter), time_text(found.created_at), found.by]
 
 
 def _counts_text(found: BatchView) -> str:
@@ -181,7 +198,7 @@ def _print_plan(found: BatchView) -> None:
     words = WORDS[found.kind]
     rows = [(f"{number:,}", what, which) for what, which, number in words.rows(found.plan)]
     if rows:
-        console().print(table_of((words.items, "what", "which"), rows))
+        print_fitted(console(), (words.items, Folds("what"), Folds("which")), rows)
     for sentence in explained(found.kind, found.plan):
         _say(sentence)
 

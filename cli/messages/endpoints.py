@@ -11,7 +11,7 @@ from cli.messages.messages import list_messages
 from cli.messages.redeliver import list_redeliveries, redeliver
 from cli.person import person
 from cli.results import print_found, say
-from cli.terminal import Json, console, named_options, table_of, time_text
+from cli.terminal import Csv, Folds, Json, Wide, named_options, print_table, time_text
 from models.errors import Refused, WrongUse
 from models.messages.endpoint import Signature
 from models.views.messages.endpoints import (
@@ -88,9 +88,16 @@ def add(  # noqa: PLR0913 -- an option per filter
 
 
 @app.command("list")
-def list_endpoints(*, as_json: Json = False) -> None:
+def list_endpoints(*, wide: Wide = False, as_csv: Csv = False, as_json: Json = False) -> None:
     """List the endpoints. Tokens in their URLs are masked."""
-    print_found(endpoints.listed(), print_endpoints, as_json=as_json)
+
+    def _print(found: EndpointList) -> None:
+        if found.items or as_csv:
+            print_table(_LISTED, map(_listed, found.items), wide=wide, as_csv=as_csv)
+        else:
+            say("No endpoint receives messages. `cellar endpoints add URL --name NAME` adds one.")
+
+    print_found(endpoints.listed(), _print, as_json=as_json)
 
 
 @app.command()
@@ -180,16 +187,8 @@ app.command()(redeliver)
 app.command("redeliveries")(list_redeliveries)
 
 
-_LISTED = ("name", "state", "waiting", "events", "signed by", "url")
+_LISTED = ("name", "state", "waiting", Folds("url"), Folds("events"), "signed by")
 _LINES_OF_ANSWER = 10
-
-
-def print_endpoints(found: EndpointList) -> None:
-    """Print a table of endpoints."""
-    if not found.items:
-        say("No endpoint receives messages. `cellar endpoints add URL --name NAME` adds one.")
-        return
-    console().print(table_of(_LISTED, map(_listed, found.items)))
 
 
 def print_endpoint(found: EndpointView) -> None:
@@ -233,7 +232,7 @@ def print_test(made: EndpointTest) -> None:
 def _listed(found: EndpointView) -> list[object]:
     state = f"{found.state}, declared" if found.declared else found.state
     signed_by = " + ".join(dict.fromkeys(key.signature for key in found.keys)) or found.signature
-    return [found.name, state, f"{found.pending:,}", ", ".join(found.events) or "all", signed_by, found.url]
+    return [found.name, state, f"{found.pending:,}", found.url, ", ".join(found.events) or "all", signed_by]
 
 
 def _state(found: EndpointView) -> str:

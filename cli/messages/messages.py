@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from cli.results import print_found, print_page, say
-from cli.terminal import Json, console, named_options, table_of, time_option, time_text
+from cli.terminal import Csv, Json, Wide, named_options, print_table, time_option, time_text
 from models.views.messages.messages import AttemptView, MessageQuery, MessageRecord, MessageView
 from services.messages import endpoints
 from services.views import message_list
@@ -37,6 +37,8 @@ def list_messages(  # noqa: PLR0913 -- an option per filter
     message_id: Annotated[str | None, typer.Option("--id", help="Show this message with its attempts.")] = None,
     cursor: Annotated[str | None, typer.Option(help="`next` of the previous page.")] = None,
     limit: Annotated[int, typer.Option(help="Messages per page, at most 500.")] = 50,
+    wide: Wide = False,
+    as_csv: Csv = False,
     as_json: Json = False,
 ) -> None:
     """List the messages to endpoints, newest first, or show one message with its attempts."""
@@ -49,16 +51,15 @@ def list_messages(  # noqa: PLR0913 -- an option per filter
             since=since, until=until, cursor=cursor, limit=limit,
         )  # fmt: skip
     endpoints.check_filter(name)
-    print_page(message_list.page(query), print_messages, nothing="No message matches.", as_json=as_json)
+
+    def _print(found: Sequence[MessageView]) -> None:
+        print_table(_LISTED, map(_listed, found), wide=wide, as_csv=as_csv)
+
+    print_page(message_list.page(query), _print, nothing="No message matches.", as_json=as_json, as_csv=as_csv)
 
 
-_LISTED = ("message", "endpoint", "event", "state", "attempts", "planned", "next attempt", "reference")
-_ATTEMPTS = ("attempt", "started", "trigger", "by", "status", "failed at", "duration", "next attempt")
-
-
-def print_messages(found: Sequence[MessageView]) -> None:
-    """Print a table of messages."""
-    console().print(table_of(_LISTED, map(_listed, found)))
+_LISTED = ("message", "state", "endpoint", "event", "reference", "attempts", "next attempt", "planned")
+_ATTEMPTS = ("attempt", "started", "trigger", "status", "failed at", "duration", "next attempt", "by")
 
 
 def print_message(found: MessageRecord) -> None:
@@ -78,7 +79,7 @@ def print_message(found: MessageRecord) -> None:
         if value:
             say(f"  {title:<10} {value}")
     if found.history:
-        console().print(table_of(_ATTEMPTS, map(_attempt, found.history)))
+        print_table(_ATTEMPTS, map(_attempt, found.history))
     for each in found.history:
         if each.error:
             say(f"  attempt {each.number}: {each.error}")
@@ -86,15 +87,14 @@ def print_message(found: MessageRecord) -> None:
 
 def _listed(found: MessageView) -> list[object]:
     planned, following = _moment(found.planned_at), _moment(found.next_attempt_at)
-    return [
-        found.message_id, found.endpoint, found.event, found.state, found.attempts, planned, following, found.reference
-    ]  # fmt: skip
+    about = [found.message_id, found.state, found.endpoint, found.event, found.reference]
+    return [*about, found.attempts, following, planned]
 
 
 def _attempt(made: AttemptView) -> list[object]:
     took = None if made.duration_s is None else f"{made.duration_s:.3f} s"
     started, following = _moment(made.started_at), _moment(made.next_attempt_at)
-    return [made.number, started, made.trigger, made.by, made.status_code, made.stage, took, following]
+    return [made.number, started, made.trigger, made.status_code, made.stage, took, following, made.by]
 
 
 def _moment(moment: datetime | None) -> str | None:

@@ -7,7 +7,7 @@ import typer
 from cli.batches.batches import DryRun, Yes, print_list, print_record, propose
 from cli.messages.messages import AnyName, Event, Reference, Since, Source, Template, Until
 from cli.results import print_found, say
-from cli.terminal import Json, print_json
+from cli.terminal import Csv, Json, Wide, print_json
 from models.errors import WrongUse
 from models.messages.notification import NotificationState
 from models.runs.batch import BatchKind
@@ -64,10 +64,12 @@ def list_redeliveries(
     *,
     cursor: Annotated[str | None, typer.Option(help="`next` of the previous page.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=500, help="Redeliveries per page.")] = 50,
+    wide: Wide = False,
+    as_csv: Csv = False,
     as_json: Json = False,
 ) -> None:
     """List redeliveries and plans, newest first, or show one: its plan, its author and its progress."""
     if redelivery_id is not None:
         print_found(batches.view(redelivery_id), print_record, as_json=as_json)
     else:
-        print_list(BatchKind.REDELIVER, cursor, limit, nothing=_NOTHING, as_json=as_json)
+        print_list(BatchKind.REDELIVER, cursor, limit, nothing=_NOTHING, wide=wide, as_csv=as_csv, as_json=as_json)

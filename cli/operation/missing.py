@@ -8,14 +8,14 @@ import typer
 
 from cli.person import person
 from cli.results import print_page
-from cli.terminal import Json, cell, console, dismissal, named_options, print_json, table_of, time_text
+from cli.terminal import Csv, Folds, Json, Wide, cell, dismissal, named_options, print_json, print_table, time_text
 from domain.completeness.missing import left_text, why_text
 from models.views.troubles import FindingState, MissingQuery, MissingView
 from services.completeness import finding_missing
 from services.views import troubles
 
 app = typer.Typer(help="List processes whose archives are missing, and dismiss findings.", no_args_is_help=True)
-_LISTED = ("left", "source", "process", "transaction", "reference", "why", "deadline", "id")
+_LISTED = ("reference", "left", Folds("why"), "process", "source", "deadline", "transaction", "id")
 
 
 @app.command("list")
@@ -27,13 +27,20 @@ def list_missing(  # noqa: PLR0913 -- an option per filter
     state: Annotated[str, typer.Option(help="open or closed.")] = FindingState.OPEN,
     cursor: Annotated[str | None, typer.Option(help="`next` of the previous page.")] = None,
     limit: Annotated[int, typer.Option(help="Findings per page, at most 500.")] = 50,
+    wide: Wide = False,
+    as_csv: Csv = False,
     as_json: Json = False,
 ) -> None:
     """List processes whose archives are missing, the nearest deadline first."""
     with named_options():
         query = MissingQuery(source=source, reference=reference, why=why, state=state, cursor=cursor, limit=limit)
     nothing = "No process is missing." if query.state is FindingState.OPEN else "No finding matches."
-    print_page(troubles.missing_page(query), _print_findings, nothing=nothing, as_json=as_json)
+    now = datetime.now(UTC)
+
+    def _print(found: Sequence[MissingView]) -> None:
+        print_table(_LISTED, [_row(each, now) for each in found], wide=wide, as_csv=as_csv)
+
+    print_page(troubles.missing_page(query), _print, nothing=nothing, as_json=as_json, as_csv=as_csv)
 
 
 @app.command()
@@ -52,13 +59,7 @@ def dismiss(
         typer.echo(cell(f"{found.missing_id} is dismissed by {found.closed_by}: {found.closed_reason}"))
 
 
-def _print_findings(found: Sequence[MissingView]) -> None:
-    now = datetime.now(UTC)
-    console().print(table_of(_LISTED, [_row(each, now) for each in found]))
-
-
 def _row(found: MissingView, now: datetime) -> tuple[object, ...]:
     left = found.closed_why or left_text(found.deadline_at, now)
-    numbers = (found.process_number, found.transaction_number)
-    deadline = time_text(found.deadline_at)
-    return left, found.source, *numbers, found.reference, why_text(found.why), deadline, found.missing_id
+    about = (found.reference, left, why_text(found.why), found.process_number, found.source)
+    return *about, time_text(found.deadline_at), found.transaction_number, found.missing_id

@@ -3,11 +3,9 @@
 from datetime import UTC, datetime
 
 import typer
-from rich.table import Column, Table
-from rich.text import Text
 
-from cli.terminal import Json, cell, console, print_json
-from models.people import PeopleTest
+from cli.results import say
+from cli.terminal import Folds, Json, console, print_fitted, print_json
 from services.people.letters import try_people
 
 app = typer.Typer(help="Test whether alerts reach people.", no_args_is_help=True)
@@ -24,14 +22,10 @@ def send_test(*, as_json: Json = False) -> None:
     found = try_people(datetime.now(UTC))
     if as_json:
         print_json(found)
+    elif found.addresses:
+        rows = [(each.address, "taken" if each.is_taken else each.why) for each in found.addresses]
+        print_fitted(console(), ("address", Folds("test")), rows)
     else:
-        console().print(_table(found) if found.addresses else Text("No address is set: see CELLAR_PEOPLE_URLS."))
+        say("No address is set: see CELLAR_PEOPLE_URLS.")
     if not found.is_well:
         raise typer.Exit(1)
-
-
-def _table(found: PeopleTest) -> Table:
-    table = Table(Column("address", no_wrap=True), Column("test", overflow="fold"), box=None, pad_edge=False)
-    for each in found.addresses:
-        table.add_row(cell(each.address), Text("taken") if each.is_taken else Text(cell(each.why), style="bold red"))
-    return table

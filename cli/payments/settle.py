@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.box import SIMPLE
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from adapters.settings.settings import settings
 from adapters.store.seals import fingerprint, previewed_fingerprints
 from adapters.store.settlement_reports import Report, staged
+from cli.terminal import console, print_fitted
 from domain.payments.amounts import amount_text, exponent_of
 from domain.settlements.report import Fingerprint
 from models.discrepancies import DiscrepancyCode
@@ -39,6 +38,7 @@ _SIDES = {
     ),
     "taken_back": (DiscrepancyCode.REFUNDED, DiscrepancyCode.CHARGED_BACK),
 }
+_TOTALS = ("settled on", "currency", "rows", "unmatched", "charged", "refunded", "charged back", "fees")
 _console = Console(markup=False, emoji=False, soft_wrap=True)
 
 
@@ -118,21 +118,14 @@ def _print(summary: SettlementSummary, *, dry_run: bool) -> None:
         _console.print(f"{told.code}{state}: {where}: expected {told.expected}, found {told.found}")
     if len(summary.findings) > _MOST_SHOWN:
         _console.print(f"and {len(summary.findings) - _MOST_SHOWN} more; --json prints all")
-    _console.print(_table(summary.totals))
+    print_fitted(console(), _TOTALS, map(_day, summary.totals))
     sides = ", ".join(f"{summary.count(*codes)} {name.replace('_', ' ')}" for name, codes in _SIDES.items())
     _console.print(f"{summary.entries} rows, {summary.new} of them new: {summary.matched} matched, {sides}")
     if dry_run:
         _console.print("This was a dry run: nothing has changed.")
 
 
-def _table(totals: Sequence[DayTotal]) -> Table:
-    table = Table(box=SIMPLE)
-    for head in ("settled on", "currency"):
-        table.add_column(head, no_wrap=True)
-    for head in ("rows", "unmatched", "charged", "refunded", "charged back", "fees"):
-        table.add_column(head, justify="right", overflow="fold")  # no digit may be cut off
-    for each in totals:
-        amounts = (each.charged_minor, each.refunded_minor, each.charged_back_minor, each.fees_minor)
-        shown = [amount_text(minor, "", exponent_of(each.currency)).strip() for minor in amounts]
-        table.add_row(str(each.settled_on), each.currency, str(each.entries), str(each.unmatched), *shown)
-    return table
+def _day(total: DayTotal) -> tuple[object, ...]:
+    amounts = (total.charged_minor, total.refunded_minor, total.charged_back_minor, total.fees_minor)
+    shown = [amount_text(minor, "", exponent_of(total.currency)).strip() for minor in amounts]
+    return total.settled_on, total.currency, total.entries, total.unmatched, *shown

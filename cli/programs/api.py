@@ -6,6 +6,8 @@ The receiver is imported behind the settings: they start the process again, whic
 import os
 import sys
 
+from adapters.platform.imports import uncollected
+
 # Bodies are large and short-lived. Blocks below 64 MiB come from the heap, which keeps up to 256 MiB, instead of a new
 # mmap each: 1.13-1.35 times as fast at 200 MB.
 MALLOC = {"MALLOC_MMAP_THRESHOLD_": "67108864", "MALLOC_TRIM_THRESHOLD_": "268435456"}
@@ -14,7 +16,8 @@ MALLOC = {"MALLOC_MMAP_THRESHOLD_": "67108864", "MALLOC_TRIM_THRESHOLD_": "26843
 def api() -> None:
     """Run the receiver: webhook, JSON API and public links."""
     _set_up_malloc()
-    from cli.programs.receiver import run  # noqa: PLC0415 -- after the process has started again
+    with uncollected():
+        from cli.programs.receiver import run  # noqa: PLC0415 -- after the process has started again
 
     run()
 

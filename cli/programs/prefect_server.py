@@ -18,18 +18,20 @@ from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
-from prefect.cli import app
-from prefect.server.api import server
-from prefect.server.database.configurations import AioSqliteConfiguration
-from prefect.settings import PREFECT_SERVER_CORS_ALLOWED_ORIGINS
-from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
-from starlette.datastructures import Headers
-from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.responses import PlainTextResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
-from uvicorn.config import LOGGING_CONFIG
-
 from adapters.observation.log import set_up_log
+from adapters.platform.imports import uncollected
+
+with uncollected():
+    from prefect.cli import app
+    from prefect.server.api import server
+    from prefect.server.database.configurations import AioSqliteConfiguration
+    from prefect.settings import PREFECT_SERVER_CORS_ALLOWED_ORIGINS
+    from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
+    from starlette.datastructures import Headers
+    from starlette.middleware.trustedhost import TrustedHostMiddleware
+    from starlette.responses import PlainTextResponse
+    from starlette.types import ASGIApp, Receive, Scope, Send
+    from uvicorn.config import LOGGING_CONFIG
 
 
 def begin_immediately() -> None:

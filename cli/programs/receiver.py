@@ -25,6 +25,7 @@ from adapters.files.private import shut_folders
 from adapters.inbox.move_mark import check_not_moved
 from adapters.observation.log import set_up_log
 from adapters.observation.metrics import folders_of_processes
+from adapters.platform.imports import uncollected
 from adapters.platform.loops import next_pause
 from adapters.platform.processes import command_of_child
 from adapters.settings.environment import settings_environment
@@ -46,12 +47,14 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 def serve(listening: Sequence[socket.socket] = ()) -> None:
     """Serve until a signal comes: on sockets that listen already, or on the port of the settings."""
     connect_as(Program.RECEIVER)
-    import uvicorn  # noqa: PLC0415  # slow to import, and no other command needs it
+    with uncollected():
+        import uvicorn  # noqa: PLC0415  # slow to import, and no other command needs it
 
-    from api.receiver.protocol import Protocol  # noqa: PLC0415
+        from api.app import app  # noqa: PLC0415
+        from api.receiver.protocol import Protocol  # noqa: PLC0415
 
     configured = uvicorn.Config(
-        "api.app:app",
+        app,
         host=settings().host,
         port=settings().port,
         http=Protocol,

@@ -20,7 +20,6 @@ from rich.console import Console
 from adapters.inbox.move_mark import check_not_moved
 from adapters.observation.metrics import make_shared_folder
 from adapters.peers import downstream
-from adapters.peers.prefect_api import DEPLOYMENT
 from adapters.peers.receiver import local_url
 from adapters.platform.processes import end_marked
 from adapters.settings.environment import (
@@ -89,6 +88,7 @@ async def _start(settings: Settings, supervisor: Supervisor, console: Console) -
     ):
         since = datetime.now(UTC) if embedded else await _time_of(prefect)
         if embedded:
+            _bring_prefect_database(settings)
             await supervisor.start(_prefect_server(settings))
         with _step(console, "Database"):
             await supervisor.run(_cellar(settings, "migrate"))
@@ -101,6 +101,15 @@ async def _start(settings: Settings, supervisor: Supervisor, console: Console) -
             await supervisor.until("api", lambda: _answers(receiver, "/readyz"), _READY_WITHIN_S)
         with _step(console, "Deployment and worker"), _advised(_about_the_worker(settings)):
             await supervisor.until("worker", lambda: _serves(prefect, since), _READY_WITHIN_S)
+
+
+def _bring_prefect_database(settings: Settings) -> None:
+    """Give a new Prefect server the empty database that `make` has made: making it takes half of a first start."""
+    made = Path(sys.prefix, "prefect", "prefect.db")
+    place = Path(prefect_environment(settings)["PREFECT_HOME"], made.name)
+    if made.exists() and not place.exists():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(made, place.with_suffix(".new")).rename(place)
 
 
 def _prefect_server(settings: Settings) -> Program:
@@ -175,13 +184,12 @@ async def _time_of(prefect: httpx.AsyncClient) -> datetime:
 
 
 async def _serves(prefect: httpx.AsyncClient, since: datetime) -> bool:
-    """Return whether the deployment exists and our worker is ONLINE with a heartbeat after `since`."""
+    """Return whether our worker is ONLINE with a heartbeat after `since`. It makes the deployments before the first."""
     try:
-        deployment = await prefect.get(f"/deployments/name/{DEPLOYMENT}")
         workers = await prefect.post(f"/work_pools/{POOL}/workers/filter", json={})
     except httpx.HTTPError:
         return False
-    if not (deployment.is_success and workers.is_success):
+    if not workers.is_success:
         return False
     ours = [worker for worker in workers.json() if worker["name"] == socket.gethostname()]
     return any(
@@ -229,6 +237,9 @@ curl -H {sender} -H 'Content-Type: application/json' {url}/webhooks/cellosign --
 Read it back:
 
 curl -H {reader} {url}/api/archives/{_HELLO}
+
+See it in the console: {settings.dossier_url(_HELLO)}
+What needs a person, and all archives: cellar status, cellar list
 
 Ctrl-C stops all programs.
 """

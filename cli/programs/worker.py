@@ -10,6 +10,7 @@ from adapters.database.outages import Program, connect_as
 from adapters.files.private import shut_folders
 from adapters.inbox.move_mark import check_not_moved
 from adapters.observation.log import adopt_loggers
+from adapters.platform.imports import uncollected
 from adapters.settings.environment import prefect_defaults, prefect_environment, settings_environment
 from adapters.settings.settings import settings
 from models.errors import CellarError
@@ -30,8 +31,9 @@ def worker(
     for variable, value in prefect_defaults().items():
         os.environ.setdefault(variable, value)
     os.environ.update(settings_environment(settings()) | prefect_environment(settings()))
-    from flows.worker.metrics_listener import metrics_listening  # noqa: PLC0415
-    from flows.worker.serving import serve  # noqa: PLC0415
+    with uncollected():
+        from flows.worker.metrics_listener import metrics_listening  # noqa: PLC0415
+        from flows.worker.serving import serve  # noqa: PLC0415
 
     adopt_loggers()  # Prefect has configured its own
     try:

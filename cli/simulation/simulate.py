@@ -11,9 +11,7 @@ from typing import Annotated
 import httpx
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import Progress
-from rich.table import Column, Table
 
 from adapters.settings.checks import is_http_url
 from adapters.settings.settings import settings
@@ -21,12 +19,12 @@ from cli.simulation.payloads.forms import TEMPLATE_IDS
 from cli.simulation.payloads.scenarios import Outcome, Values, simulated_archives
 from cli.simulation.payloads.session_events import events_before
 from cli.simulation.receiver import Comparison, NoComparison, Receiver, Sent, wait_for_all
+from cli.terminal import Folds, console, print_fitted
 from models.errors import WrongUse
 from models.runs.receipt import DEFAULT_SOURCE
 
 _HELLO = "hello-cellar"  # the reference of docs/hello.json
 _TIMEOUT = httpx.Timeout(60, connect=5)
-_WIDTH_IN_FILES = 200
 
 
 def compare(  # noqa: PLR0913 -- what a person chose
@@ -150,19 +148,19 @@ def _print_table(comparison: Comparison) -> None:
     if comparison.error:
         typer.echo(comparison.error, err=True)
         return
-    table = Table("scenario", Column("reference", overflow="fold"), "expected", "found", "ok")
-    for one in comparison.sent:
-        wrong = comparison.differences(one)
-        expected = one.expectation.comparable(waited=comparison.waited)
-        row = (one.scenario, one.reference, _in_words(_not_empty(expected)), _found_in_words(one.found, wrong))
-        table.add_row(*(escape(cell) for cell in row), "[red]no" if wrong else "[green]yes")
-    terminal = Console()
-    (terminal if terminal.is_terminal else Console(width=_WIDTH_IN_FILES)).print(table)
+    heads = ("scenario", "ok", Folds("found"), Folds("expected"), "reference")
+    print_fitted(console(), heads, [_row(comparison, one) for one in comparison.sent])
     typer.echo(f"{len(comparison.sent)} sent, {comparison.as_expected} as expected, seed {comparison.seed}")
     if comparison.events:
         typer.echo(f"{comparison.events} session events sent, {comparison.acknowledged} acknowledged")
     for reference in comparison.left_out:
         typer.echo(f"left out: {reference}")
+
+
+def _row(comparison: Comparison, one: Sent) -> tuple[str, ...]:
+    wrong = comparison.differences(one)
+    expected = _in_words(_not_empty(one.expectation.comparable(waited=comparison.waited)))
+    return one.scenario, "no" if wrong else "yes", _found_in_words(one.found, wrong), expected, one.reference
 
 
 def _not_empty(told: Values) -> Values:

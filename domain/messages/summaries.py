@@ -64,10 +64,11 @@ def summary(  # noqa: PLR0913 -- one for each section
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def cause_summary(cause: Cause, what_now: str) -> str:
+def cause_summary(cause: Cause, what_now: str, archive_url: str) -> str:
     """Return the Markdown summary of a run that failed or waits. `what_now` says so, and what happens next. Pure."""
     row = (cause.code, cause.task or "before the first task", cause.error_class)
-    return f"# {cause.code}\n\n{_cell(what_now)}\n\n{section('Cause', ('code', 'task', 'error'), [row])}\n"
+    told = section("Cause", ("code", "task", "error"), [row])
+    return f"# {cause.code}\n\n{_cell(what_now)}\n\n[The whole archive]({archive_url})\n\n{told}\n"
 
 
 def open_discrepancies_summary(newest: Sequence[ListedDiscrepancy], by_code: Mapping[str, int]) -> str:

@@ -161,6 +161,7 @@ WORDS: Mapping[str, str] = {
     # names of the parts of the system
     "part_receiver": "Receiver",
     "part_workers": "Workers",
+    "part_housekeeping": "Housekeeping",
     "part_database": "Database",
     "part_search": "Search",
     "part_store": "Store",

@@ -18,6 +18,10 @@ PARTS: Mapping[str, Meaning] = {
         "Start cellar up or cellar worker. Archives wait meanwhile, and none is lost.",
         says_all=True,
     ),
+    "housekeeping": Meaning(
+        "Housekeeping stands still: messages, deadlines and lost runs wait.",
+        "See whether a worker is online, the work pool is not paused, and Prefect's services run.",
+    ),
     "database": CAUSES["DATABASE_AWAY"],
     "search": Meaning(
         "The search is slow, or does not find all archives.",

@@ -5,9 +5,10 @@ Prefect is pinned, and `tests/flows/execution/test_engine.py` fails on a release
 """
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from contextvars import ContextVar
 from enum import Enum
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 from uuid import UUID
 
 from prefect import Flow
@@ -20,6 +21,11 @@ from prefect.runtime import flow_run as this_run
 from prefect.states import AwaitingRetry, Cancelled, Pending
 
 from models.errors import CellarError
+
+P = ParamSpec("P")
+Result = TypeVar("Result")
+BY_ITSELF = "auto-scheduled"
+"""The tag of runs that nobody asked for. Prefect's scheduler gives it to its runs."""
 
 
 class Interruption(Enum):
@@ -42,6 +48,7 @@ class Execution:
         self.interruption: Interruption | None = None
         self.holds_slot = True
         self.only_starts_runs = False
+        self.begun: asyncio.Task[Any] | None = None
         # With a `deployment_id` the engine would start a thread and a websocket per run to watch for Suspend, and block
         # the loop at both ends. It reads the run again before it calls the flow, so the flow sees its deployment.
         # The state is Pending because a run is executed only after it was taken.
@@ -49,6 +56,13 @@ class Execution:
         self._engine.taken = flow_run.model_copy(update={"deployment_id": None, "state": Pending()})
         self._engine.execution = self
         self._task: asyncio.Task[None] | None = None
+
+    def begin(self, work: Coroutine[Any, Any, Result]) -> "asyncio.Task[Result]":
+        """Begin the work of the run before the run itself, which then waits for it by `done_by`."""
+        token = _current.set(self)
+        self.begun = begun = asyncio.create_task(work)
+        _current.reset(token)
+        return begun
 
     async def run(self) -> None:
         """Execute the run to its end, in the calling task. Prefect then knows the end.
@@ -105,6 +119,15 @@ class Execution:
             self.interruption = why
             if self._task:
                 self._task.cancel()
+
+
+async def done_by(work: Callable[P, Coroutine[Any, Any, Result]], *args: P.args, **kwargs: P.kwargs) -> Result:
+    """Do the work of the calling run, or wait for it where the worker has begun it, and return what it did."""
+    execution = _current.get()
+    if execution and execution.begun:
+        begun: asyncio.Task[Result] = execution.begun
+        return await begun
+    return await work(*args, **kwargs)
 
 
 def give_up() -> bool:

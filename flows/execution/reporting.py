@@ -1,17 +1,21 @@
-"""Shows people in Prefect what happened: events and summaries. Neither fails a run.
+"""Shows people in Prefect what happened: events, summaries and names of runs. None of them fails a run.
 
 Prefect's client keeps events in a queue of this process and sends them from a thread of its own, beside the events of
 task runs. So an event costs a run no request.
 """
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from uuid import UUID
 
+import httpx
 from prefect import get_run_logger
 from prefect.artifacts import acreate_progress_artifact, aupdate_progress_artifact
+from prefect.client.orchestration import get_client
 from prefect.events import emit_event
+from prefect.exceptions import PrefectException
+from prefect.runtime import flow_run
 
 from models.messages.event import Event
 from services.messages.events import prefect_event
@@ -63,3 +67,19 @@ class ProgressArtifact:
             else:
                 await aupdate_progress_artifact(self._artifact, percent, description=description)
             self._shown = percent, description
+
+
+async def name_run(did: Sequence[str]) -> None:
+    """Log what the calling run did, and give it that name. Lists of runs show names, so they have no personal data."""
+    for each in did:
+        get_run_logger().info("%s", each)
+    try:
+        async with get_client() as client:
+            await client.update_flow_run(UUID(flow_run.id), name="; ".join(did) or "nothing to do")
+    except (PrefectException, httpx.HTTPError) as error:
+        get_run_logger().warning("The run could not be given its name: %s", type(error).__name__)
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number and its noun, such as `1,024 messages`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

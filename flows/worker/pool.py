@@ -1,18 +1,19 @@
 """The work pool `cellar`: makes it and its deployments; finds its due and cancelled runs; takes runs."""
 
 import asyncio
-import sys
 import time
-from asyncio.subprocess import DEVNULL, PIPE, STDOUT
 from collections.abc import Collection
 from contextlib import suppress
 from copy import deepcopy
 from datetime import UTC, datetime
+from io import StringIO
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import structlog
+from prefect.cli.deploy._config import _load_deploy_configs_and_actions
+from prefect.cli.deploy._core import _run_multi_deploy
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.filters import (
@@ -27,9 +28,11 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.responses import OrchestrationResult, SetStateStatus, WorkerFlowRunResponse
+from prefect.deployments.steps.core import StepExecutionError
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.states import Pending
 from prefect.workers.process import ProcessWorker
+from rich.console import Console
 
 from adapters.settings.environment import POOL
 from adapters.settings.settings import settings
@@ -179,17 +182,21 @@ def _job_template() -> dict[str, Any]:
 
 
 async def _deploy() -> None:
-    """Make or update the deployments of `prefect.yaml`, by Prefect's own command, so that the file has one reader."""
-    prefect = [sys.executable, "-P", "-m", "prefect", "--no-prompt"]
-    deploy = ["deploy", "--all", "--prefect-file", str(_prefect_file())]
-    process = await asyncio.create_subprocess_exec(*prefect, *deploy, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT)
+    """Make or update the deployments of `prefect.yaml`, by the functions of Prefect's own command, so that the file has
+    one reader. The command itself would import Prefect and all flows again, which takes as long as the worker's start.
+    """
+    output = Console(file=StringIO())
+    found, actions = _load_deploy_configs_and_actions(_prefect_file(), console=output)
+    deploying = asyncio.create_task(
+        _run_multi_deploy(found, actions, deploy_all=True, console=output, is_interactive=lambda: False)
+    )
     try:
-        output, _ = await process.communicate()
+        await asyncio.shield(deploying)
     except asyncio.CancelledError:
-        await process.wait()  # half a deployment is of no use
+        await asyncio.wait([deploying])  # half a deployment is of no use
         raise
-    if process.returncode:
-        raise Transient(f"Prefect refused the deployment:\n{output.decode(errors='replace')}")
+    except (ValueError, StepExecutionError) as error:
+        raise Transient(f"Prefect refused the deployment: {error.__cause__ or error}") from error
 
 
 def _prefect_file() -> Path:

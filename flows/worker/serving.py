@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import sys
 import time
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -23,6 +24,7 @@ from adapters.settings.settings import settings
 from flows.anchor_archives import anchor_archives
 from flows.batches import drive_batch, rerun_archives
 from flows.deliver_messages import deliver_messages
+from flows.execution.engine import BY_ITSELF
 from flows.execution.results import saved_block
 from flows.find_missing import find_missing
 from flows.import_archives import import_archives
@@ -60,6 +62,8 @@ _GIVE_UP_AFTER_S = 20
 _DEPLOYED_WITHIN_S = 90
 _PAUSE_S = 2
 _SIGNALS_LOOK_S = 0.5
+_INTERPRETER_TURN_S = 0.001
+"""How long a thread keeps the interpreter while the event loop waits for it. With Python's 5 ms, a run begins late."""
 _LEFTOVER_AFTER = timedelta(days=1)  # no file takes that long to write and upload
 
 
@@ -77,6 +81,7 @@ def serve(name: str, *, sole: bool) -> None:
         Transient: Prefect does not answer, or refuses the deployments.
     """
     remove_leftovers(store().spool_folder, datetime.now(UTC) - _LEFTOVER_AFTER)
+    sys.setswitchinterval(_INTERPRETER_TURN_S)
     stop = _Stop()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop.asked)
@@ -174,5 +179,5 @@ async def _deploy(client: PrefectClient) -> dict[UUID, Flow[..., Any]]:
         (await client.read_flow_by_name(flow.name)).id: flow.with_options(result_storage=results) for flow in _FLOWS
     }
     sweep = await client.read_deployment_by_name(SWEEP)
-    await client.create_flow_run_from_deployment(sweep.id)
+    await client.create_flow_run_from_deployment(sweep.id, tags=[BY_ITSELF])
     return flows

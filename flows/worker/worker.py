@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -23,12 +23,14 @@ from prefect.events.filters import EventFilter, EventNameFilter
 from prefect.exceptions import Abort, Pause, PrefectException
 
 from adapters.observation.metrics import RUNS_IN_PROGRESS, WORKER_BEAT
-from adapters.platform.cancellation import clock
+from adapters.platform.cancellation import clock, limited
 from adapters.tables.runs import leases
 from flows.execution.engine import Execution, Interrupted, Interruption
 from flows.worker.due_runs import DueRuns
+from flows.worker.housekeeping import Housekeeping
 from flows.worker.outages import Outages
 from flows.worker.pool import cancelled_runs, scheduled_runs, show_worker, take
+from flows.worker.priority import GivingWay, is_in_bulk
 from flows.worker.recovery import Watch, recover, recover_strays
 from models.errors import Transient
 from services import derived
@@ -66,7 +68,9 @@ class Worker:
         self._live: dict[str, Execution] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._outages = Outages(flows)
+        self._housekeeping = Housekeeping(client)
         self._due = DueRuns(client, flows, self._live, self._outages)
+        self._giving_way = GivingWay(self._live)
         self._wake = asyncio.Event()
         self._watch = Watch(_DEAD_AFTER_S, clock())
 
@@ -179,9 +183,11 @@ class Worker:
         began_s = time.monotonic()
         try:
             with _surviving("the end of a run is not reported to Prefect; the run is recovered"):
-                is_ours = await take(self._client, execution.flow_run.id)
+                is_ours = not await self._housekeeping.leaves_no_run(execution)
+                is_ours = is_ours and await take(self._client, execution.flow_run.id)
                 if is_ours:
-                    with suppress(Abort, Pause, Interrupted):
+                    way = limited(self._giving_way.pause) if is_in_bulk(execution) else nullcontext()
+                    with suppress(Abort, Pause, Interrupted), way:
                         await execution.run()
                     _log_end(execution, time.monotonic() - began_s)
                 if execution.is_over or not is_ours:
@@ -189,6 +195,8 @@ class Worker:
                 else:  # as when a person cancels it between Pending and Running
                     await recover(self._client, flow_run_id, self._id)
         finally:
+            if execution.begun:
+                await end_tasks([execution.begun])
             self._live.pop(flow_run_id, None)
             self._wake.set()
 

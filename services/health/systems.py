@@ -45,6 +45,7 @@ def system_probes() -> list[Probe]:
         Probe("receiver", _receiver),
         Probe("Prefect", _prefect),
         Probe("workers", _workers, prefect),
+        Probe("housekeeping", _housekeeping, prefect),
         Probe("database", _database),
         Probe("search", _search, database),
         Probe("store", _store),
@@ -83,6 +84,17 @@ def _workers() -> Found:
     if not online:
         raise Transient("no worker is online")
     return ok(Sentence.workers_online, count=len(online), names=sorted(online)[:5])
+
+
+def _housekeeping() -> Found:
+    """Check that workers keep up with the schedules. A run that is done, or had nothing to do, is planned no longer."""
+    planned = prefect_facts.next_run("housekeeping")
+    if planned is None:
+        return warning(Sentence.housekeeping_unplanned)
+    at = planned.expected_start_time
+    if datetime.now(UTC) - at > _LATE:
+        return warning(Sentence.housekeeping_is_late, at=_minute(at))
+    return ok(Sentence.housekeeping_in_time, at=_minute(at))
 
 
 def _database() -> Found:

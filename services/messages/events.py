@@ -201,7 +201,7 @@ def archive_summary(archived: StoredArchive, version: int) -> str:
         notifications.of_receipt(receipt_id),
         discrepancies_in_all=sum(recorded.count_not_closed(reference).values()),
         version=version,
-        archive_url=f"{settings().receiver_url}/console/archives/{quote(reference, safe='')}",
+        archive_url=settings().dossier_url(reference),
         terms=archived.request.payment_terms,
     )
 

@@ -25,6 +25,7 @@ from models.runs.receipt import Delivery
 from models.runs.run import RunRow, RunState, Trigger
 from models.said import Sentence
 from services.receipts import leave_again
+from services.templates import form_tags
 
 log = structlog.get_logger()
 
@@ -208,9 +209,10 @@ async def start_run(reference: str, receipt_id: str, why: Trigger, *, repeats: b
         repeats: whether a complete receipt is run again, as a re-run always does.
     """
     identity = await asyncio.to_thread(archives.identity, reference)
+    tags = await asyncio.to_thread(form_tags, identity.template_id)
     last = max(1, await asyncio.to_thread(runs.ended_runs, receipt_id))
     for attempt in range(last, last + _MOST_ATTEMPTS_AT_ONCE):
-        run = await prefect_api.create_run(identity, receipt_id, attempt, why)
+        run = await prefect_api.create_run(identity, receipt_id, attempt, why, tags)
         if not run.ended:
             await asyncio.to_thread(receipts.set_awaited, receipt_id)
             if why is not Trigger.SWEEP:

@@ -252,9 +252,15 @@ SITUATIONS: dict[str, list[Callable[[World], Mend]]] = {
 }
 """What makes each part not well. Each returns what a person does, besides the commands that the advice names."""
 
-OF_PROGRAMS = {"receiver", "Prefect", "workers", "Prefect version", "Prefect servers", "Prefect events"} | {
-    *("Prefect clock", "Prefect retention", "work pool", "last verify")
-}
+OF_PROGRAMS = {
+    "receiver",
+    "Prefect",
+    "workers",
+    "housekeeping",
+    "Prefect version",
+    "Prefect servers",
+    "Prefect events",
+} | {*("Prefect clock", "Prefect retention", "work pool", "last verify")}
 """`cellar up` ends these: `tests/end_to_end/test_operation.py` finds every part well beside it."""
 OF_MACHINES = {"Python", "database clock", "disk of data", "disk of inbox", "disk of store", "connections"}
 """Of another Python, clock, disk or server. `tests/faults/test_disks.py` fills a disk and frees it."""

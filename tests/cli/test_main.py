@@ -20,8 +20,9 @@ from tests.samples import sample_body
 
 CELLAR = Path(sys.executable).with_name("cellar")
 COMMANDS = commands()
-WITHOUT_JSON = {"up", "api", "worker", "explain"}
-"""Programs that run until they are stopped, and a command that changes a row and reads nothing."""
+WITHOUT_JSON = {"up", "api", "worker", "explain", "open"}
+"""Programs that run until they are stopped, a command that changes a row and reads nothing, and one that prints a URL.
+"""
 
 
 def test_version_is_that_of_the_distribution(cellar: Cellar) -> None:

@@ -144,7 +144,8 @@ def up(
     with up_in(installation):
         for partner in sorted(endpoint.down):
             added = ("--name", partner, "--label", f"partner={partner}", "--event", "archive.completed")
-            assert cellar(installation, "endpoints", "add", endpoint.url_of(partner), *added).returncode == 0
+            ended = cellar(installation, "endpoints", "add", endpoint.url_of(partner), *added)
+            assert (ended.returncode, ended.stderr) == (0, "")  # no line of a log either
             session = sample_document()["sessions"][0] | {"labels": {"partner": partner}}
             installation.send(sample_body(partner, sessions=[session]))
         yield installation

@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 
 from adapters.store import ocfl
 from adapters.tables.runs import leases
+from flows.execution.engine import BY_ITSELF
 from tests.conftest import LONGEST_S, wait_until
 from tests.end_to_end.browser import needs_chromium, page
 from tests.end_to_end.conftest import FOR_RETRY_IN_UI, Endpoint, Running, have_ended
@@ -140,6 +141,18 @@ def test_undelivered_run_shows_state_and_tag_and_retry_delivers_without_repeatin
         "reconcile-payments": ["Completed", "Cached"],
     }
     assert endpoint.of_partners.count((FOR_RETRY_IN_UI, FOR_RETRY_IN_UI)) == 1
+
+
+def test_list_of_runs_shows_archives_and_no_housekeeping_that_found_nothing(up: Running, browser: Page) -> None:
+    deployment_id = _deployment_id(up, "find-missing/scheduled")
+    planned = up.prefect(f"/deployments/{deployment_id}/create_flow_run", {"tags": [BY_ITSELF]})
+    of_it = {"flow_runs": {"id": {"any_": [planned["id"]]}}}
+    wait_until(lambda: up.prefect("/flow_runs/filter", of_it) == [])
+
+    browser.goto(f"{up.prefect_url}/runs")
+
+    expect(browser.get_by_text(COMPLETE, exact=True).first).to_be_visible()
+    expect(browser.get_by_text("find-missing")).to_have_count(0)
 
 
 def test_ui_calls_only_its_own_server(up: Running, browser: Page, called: set[str | None]) -> None:

@@ -97,6 +97,7 @@ def test_printed_console_opens_and_the_artifact_of_a_run_leads_to_it(up: Running
     artifacts = up.prefect("/artifacts/filter", {"limit": 200})
 
     assert f"{up.url}/console/\n" in (up.folder / "up.log").read_text()
+    assert f"{up.url}/console/archives/hello-cellar\n" in (up.folder / "up.log").read_text()
     assert "Sign in" in httpx.get(f"{up.url}/console/", follow_redirects=True, timeout=60).text
     assert any(f"]({up.url}/console/archives/looked%20at)" in str(each["data"]) for each in artifacts)
 

@@ -23,8 +23,10 @@ from adapters.tables import conditions
 from adapters.tables.runs import leases, receipts
 from flows.process_archive import MOST_LOGGED, process_archive
 from models.errors import Refused
+from models.templates import Names, TemplateWords
 from models.views.archives.archives import ArchiveQuery, ArchiveView
 from models.views.archives.payments import Explanation
+from services import templates
 from services.payments import discrepancies
 from services.views import archive_list, overview
 from services.views.troubles import failures
@@ -161,6 +163,8 @@ def test_damaged_body_in_the_inbox_fails_the_run_and_is_kept(sqlite_installation
 
 def test_run_has_a_name_and_tags_to_search_by(sqlite_installation: Settings, prefect: str) -> None:
     received("process-1", sample_body(payments=[]))
+    words = TemplateWords(name=Names(en="Sale", he="מכר"))
+    templates.name({"9fa70d4ccea84262b1ed2308a07a3fb4": words}, "a test", datetime.now(UTC))
 
     archive = archived("process-1")
 
@@ -170,6 +174,7 @@ def test_run_has_a_name_and_tags_to_search_by(sqlite_installation: Settings, pre
         "reference:process-1",
         "process:100",
         "template:9fa70d4ccea84262b1ed2308a07a3fb4",
+        "form:Sale",
         "attention",
     }
     assert set(run.parameters) == {"reference", "receipt_id"}
@@ -198,7 +203,8 @@ async def _run_created(name: str, tags: set[str]) -> FlowRun:
     [
         pytest.param("process-1", {"reference:process-1", "trigger:webhook"}, 1, id="triggered"),
         pytest.param("process-1", TAGS_OF_SAMPLE, 0, id="retried"),
-        pytest.param("process-1", TAGS_OF_SAMPLE | {"attention"}, 1, id="retried after a failure"),
+        pytest.param("process-1", TAGS_OF_SAMPLE | {"attention", "cause:KEY_AWAY"}, 1, id="retried after a failure"),
+        pytest.param("process-1", TAGS_OF_SAMPLE | {"form:Old name"}, 1, id="retried after its template lost its name"),
         pytest.param("gentle-otter", {"mine"}, 3, id="started by a person"),
     ],
 )
@@ -214,7 +220,7 @@ def test_run_has_the_name_and_tags_of_its_archive_by_as_few_requests_as_change_t
     assert (run.state_name, run.name, set(run.tags)) == (
         "Completed",
         "process-1",
-        TAGS_OF_SAMPLE | tags - {"attention"},
+        TAGS_OF_SAMPLE | tags - {"attention", "cause:KEY_AWAY", "form:Old name"},
     )
     assert len(overheard_prefect.labels()) == updates
 
@@ -222,7 +228,8 @@ def test_run_has_the_name_and_tags_of_its_archive_by_as_few_requests_as_change_t
 def test_manually_started_run_is_tagged_even_if_it_fails_at_once(sqlite_installation: Settings) -> None:
     run = asyncio.run(_run_created("gentle-otter", set()))
 
-    assert (run.state_name, run.name, run.tags) == ("Failed", "process-1", ["attention", "reference:process-1"])
+    tags = ["attention", "cause:UNKNOWN_REFERENCE", "reference:process-1"]
+    assert (run.state_name, run.name, run.tags) == ("Failed", "process-1", tags)
 
 
 def test_run_over_its_time_limit_fails_and_releases_its_lease(

@@ -22,6 +22,8 @@ from flows.sweep_inbox import DEPLOYMENT, sweep_inbox
 from models.archive.archive import State
 from models.runs.receipt import Delivery, Identity
 from models.runs.run import Trigger
+from services.health.checks import examined
+from services.health.systems import system_probes
 from services.processing.persisting import persist
 from services.triggering.trigger import trigger
 from tests.conftest import LONGEST_S
@@ -123,18 +125,18 @@ def test_sweep_starts_the_runs_that_deliveries_lack_once(runs: Runs, api: Api) -
     assert {each.delivery_id for each in inbox.deliveries()} == {each.delivery_id for each in (*left, deleted, alive)}
 
 
-def test_second_deployment_keeps_one_schedule_and_removes_overdue_runs(
-    api: Api, prefect_server: str, tmp_path: Path
-) -> None:
+def test_second_deployment_keeps_one_schedule_and_removes_overdue_runs(api: Api, prefect: str, tmp_path: Path) -> None:
     with suppress(httpx.HTTPStatusError):  # another test has created it
         api("POST", "/work_pools/", name="cellar", type="process")
-    _deploy(prefect_server, tmp_path)
+    _deploy(prefect, tmp_path)
     first = api("GET", f"/deployments/name/{DEPLOYMENT}")
     missed = {"start_time": "2026-01-01T00:00:00Z", "end_time": "2026-01-01T02:00:00Z"}
     api("POST", f"/deployments/{first['id']}/schedule", **missed)
     assert _due(api, first["id"])
+    [housekeeping] = examined([each for each in system_probes() if each.name == "housekeeping"], LONGEST_S)
+    assert (housekeeping.verdict, housekeeping.found) == ("warning", "overdue since 2026-01-01 00:00 UTC")
 
-    _deploy(prefect_server, tmp_path)
+    _deploy(prefect, tmp_path)
 
     made = api("GET", f"/deployments/name/{DEPLOYMENT}")
     assert (made["id"], made["paused"], made["tags"]) == (first["id"], False, ["housekeeping"])

@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+from prefect import Flow
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.exceptions import ObjectAlreadyExists
@@ -75,12 +76,12 @@ async def make_pool(client: PrefectClient) -> None:
 
 
 @asynccontextmanager
-async def worker_here(client: PrefectClient) -> AsyncIterator[UUID]:
-    """Run a worker inside this process, for `process-archive` alone. Yields the id of its deployment."""
+async def worker_here(client: PrefectClient, flow: Flow[..., Any] = process_archive) -> AsyncIterator[UUID]:
+    """Run a worker inside this process, for one flow alone. Yields the id of its deployment `archive`."""
     await make_pool(client)
-    flow_id = await client.create_flow(process_archive)
+    flow_id = await client.create_flow(flow)
     made = await client.create_deployment(flow_id, "archive", work_pool_name=POOL, entrypoint="flows.process_archive")
-    here = Worker(client, "here", {flow_id: process_archive.with_options(result_storage=await saved_block())})
+    here = Worker(client, "here", {flow_id: flow.with_options(result_storage=await saved_block())})
     await here.join(sole=False)
     stop = asyncio.Event()
     working = asyncio.create_task(here.work_until(asyncio.create_task(stop.wait())))  # type: ignore[arg-type]

@@ -1,12 +1,19 @@
-"""Registers, begins and ends the many receipts of an import, each time in one transaction for all of them."""
+"""Registers, begins and ends the many receipts of an import, a page of them in a transaction.
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+On SQLite, nobody else writes during a transaction, and waiting is no queue: whoever waits tries again now and then. So
+between two pages there is a pause as long as a page, in which new archives are registered.
+"""
+
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from sqlmodel import Session, col, select, update
 
 from adapters.database.transactions import pages, reading, writing
+from adapters.platform.cancellation import checkpoint
 from adapters.tables.runs import waiting
 from adapters.tables.runs.receipts import cause_columns, register_within, set_state_within
 from adapters.tables.runs.runs import begin_within, columns_of_end, end_crashed_within
@@ -14,6 +21,9 @@ from models.archive.archive import State
 from models.runs.cause import Cause
 from models.runs.receipt import Delivery, DeliveryRow, ReceiptRow
 from models.runs.run import RunRow, RunState, Trigger
+
+Item = TypeVar("Item")
+_PAGE = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +67,29 @@ def begin(deliveries: Iterable[Delivery], by: ImportAttempt, now: datetime) -> N
     """Register deliveries, and record that the import works on their receipts. Idempotent."""
     with writing() as session:
         end_crashed_within(session, by.flow_run_id, by.attempt, now)
-        for delivery in sorted(deliveries, key=lambda each: (each.reference, each.delivery_id)):
-            register_within(session, delivery, by.flow_run_id)
-            begin_within(session, _run(delivery, by, now))
+    for page in _with_pauses(sorted(deliveries, key=lambda each: (each.reference, each.delivery_id))):
+        with writing() as session:
+            for delivery in page:
+                register_within(session, delivery, by.flow_run_id)
+                begin_within(session, _run(delivery, by, now))
 
 
 def complete(receipt_ids: Iterable[str], by: ImportAttempt, now: datetime) -> None:
     """Record that receipts are complete, and that the import's work on them has ended."""
-    with writing() as session:
-        done = sorted(receipt_ids)
-        _end(session, done, by, columns_of_end(RunState.COMPLETED, now, None))
-        for receipt_id in done:
-            set_state_within(session, receipt_id, State.COMPLETED, now)
-        waiting.remove_within(session, done)  # a run of the webhook's may wait
+    for page in _with_pauses(sorted(receipt_ids)):
+        with writing() as session:
+            _end(session, page, by, columns_of_end(RunState.COMPLETED, now, None))
+            for receipt_id in page:
+                set_state_within(session, receipt_id, State.COMPLETED, now)
+            waiting.remove_within(session, page)  # a run of the webhook's may wait
+
+
+def _with_pauses(items: Sequence[Item]) -> Iterator[list[Item]]:
+    for page in pages(items, _PAGE):
+        checkpoint()
+        began_s = time.monotonic()
+        yield page
+        time.sleep(time.monotonic() - began_s)
 
 
 def wait(left: Mapping[str, Cause], by: ImportAttempt, now: datetime) -> None:

@@ -1,4 +1,4 @@
-"""`cellar show` and `cellar list` in 100 columns: literal pages of archives that failed, wait and are complete."""
+"""`cellar show` and `cellar list` in 80 and 100 columns: pages of archives that failed, wait and are complete."""
 
 import re
 from datetime import UTC, datetime
@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 from rich.console import Console
 
 from cli.archives.archive_page import print_archive
-from cli.archives.archives import archive_table
+from cli.archives.archives import LISTED, row
+from cli.terminal import print_fitted
+from models.templates import Names
 from models.titles import TitleView
 from models.views.archives.archives import (
     ArchiveSummary,
@@ -108,8 +110,8 @@ def archive(**members: object) -> ArchiveView:
     return ArchiveView.model_validate(lists | head | rest | members)
 
 
-def page(shown: ArchiveView) -> list[str]:
-    terminal = Console(width=100, force_terminal=True, color_system=None, markup=False, emoji=False)
+def page(shown: ArchiveView, width: int = 100) -> list[str]:
+    terminal = Console(width=width, force_terminal=True, color_system=None, markup=False, emoji=False)
     with terminal.capture() as captured:
         print_archive(terminal, shown, NOON.replace(hour=15))
     return [re.sub("\x1b\\[[0-9;]*m", "", line).rstrip() for line in captured.get().splitlines()]
@@ -144,7 +146,7 @@ def test_delivery_names_the_version_that_it_made() -> None:
     lines = page(archive(versions=versions, deliveries=DELIVERIES))
 
     assert [line.split() for line in lines[lines.index("deliveries") + 2 :]] == [
-        [version, "2026-01-01", "12:00:00Z", receipt]
+        [receipt, version, "2026-01-01", "12:00:00Z"]
         for version, receipt in (("1", RECEIPT), ("duplicate", RECEIPT), ("changed", LATER))
     ]
 
@@ -169,6 +171,18 @@ def test_page_fits_100_columns_with_ids_whole_and_hebrew_names_folded() -> None:
     assert all(each in text for each in (RECEIPT, LATER, DISCREPANCY.discrepancy_id, "168.8 kB", "5400.00 ILS"))
     assert sum(line.count("הסכם") for line in lines) == 12
     assert f"{TRANSACTION}  verified  5400.00 ILS  success  verify_credit_card  2377" in lines
+
+
+def test_page_in_80_columns_leaves_columns_out_and_cuts_no_word() -> None:
+    lines = page(archive(payments=[PAYMENT], deliveries=DELIVERIES), width=80)
+
+    assert max(map(len, lines)) == 80
+    assert lines[-3:] == [
+        "transaction                           standing       amount  status   card",
+        f"{TRANSACTION}  verified  5400.00 ILS  success  2377",
+        "--json also shows: type",
+    ]
+    assert "…" not in "".join(lines)
 
 
 def test_timeline_has_a_line_an_entry() -> None:
@@ -216,19 +230,37 @@ def listed(cause: CauseView | None) -> ArchiveSummary:
     )
 
 
-def rows(archives: list[ArchiveSummary]) -> list[str]:
-    terminal = Console(width=100, force_terminal=True, color_system=None)
+def listing(*archives: ArchiveSummary, width: int) -> list[str]:
+    terminal = Console(width=width, force_terminal=True, color_system=None)
     with terminal.capture() as captured:
-        terminal.print(archive_table(archives, 100))
-    return [re.sub("\x1b\\[[0-9;]*m", "", line).rstrip() for line in captured.get().splitlines()][2:]
+        print_fitted(terminal, LISTED, map(row, archives), all_by="--wide")
+    return [re.sub("\x1b\\[[0-9;]*m", "", line).rstrip() for line in captured.get().splitlines()]
 
 
-def test_list_shows_cause_and_task_in_one_line_of_100_columns() -> None:
-    assert rows([listed(CAUSE)]) == [f"{REFERENCE} failed 1037    2026-01-01 12:00Z STORE_AWAY persist-files"]
+def test_list_in_80_columns_shows_cause_and_task_of_a_failure() -> None:
+    assert listing(listed(CAUSE), width=80) == [
+        "reference                             state   cause                     process",
+        f"{REFERENCE}  failed  STORE_AWAY persist-files     1037",
+        "--wide also shows: received, template, files, warnings, discrepancies",
+    ]
 
 
-def test_list_without_a_cause_shows_the_template_cut_and_the_counts_whole() -> None:
-    assert rows([listed(None)]) == [f"{REFERENCE} completed 1037    2026-01-01 12:00Z 9fa70d4c… 2     3     10"]
+def test_list_in_80_columns_shows_whole_references_and_whole_words_of_titles() -> None:
+    loan = TitleView(person="Noa Levi", template_id="1", template=Names(en="Loan agreement"), facets=("Haifa",))
+
+    assert listing(listed(None).model_copy(update={"title": loan}), width=80) == [
+        "reference                             state      title",
+        f"{REFERENCE}  completed  Noa Levi · Loan agreement ·",
+        f"{'Haifa':>54}",
+        "--wide also shows: received, process, template, files, warnings, discrepancies",
+    ]
+
+
+def test_list_in_150_columns_shows_all() -> None:
+    (line,) = listing(listed(None), width=150)[1:]
+
+    cells = (REFERENCE, "completed", "2026-01-01", "12:00Z", "1037", "9fa70d4ccea84262b1ed2308a07a3fb4", "2", "3", "10")
+    assert tuple(line.split()) == cells
 
 
 def test_head_names_the_source_unless_it_is_the_default() -> None:
@@ -236,7 +268,7 @@ def test_head_names_the_source_unless_it_is_the_default() -> None:
     assert page(archive(source="retail"))[1].endswith("source retail")
 
 
-def test_table_has_a_column_of_sources_where_an_archive_has_one() -> None:
-    assert "source" not in [each.header for each in archive_table([listed(None)], 100).columns]
+def test_list_has_a_column_of_sources_where_an_archive_has_one() -> None:
+    assert "source" not in listing(listed(None), width=200)[0]
     of_retail = listed(None).model_copy(update={"source": "retail"})
-    assert "source" in [each.header for each in archive_table([listed(None), of_retail], 100).columns]
+    assert "source" in listing(listed(None), of_retail, width=200)[0]

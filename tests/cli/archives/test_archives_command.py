@@ -1,5 +1,6 @@
 """`cellar list`, `show` and `rerun`, with archives on SQLite. Prefect does not answer, unless a test starts it."""
 
+import csv
 import json
 import os
 import re
@@ -17,6 +18,7 @@ from pytest_httpserver import HTTPServer
 from adapters.inbox import session_events
 from adapters.settings.settings import Settings, settings
 from adapters.tables.runs import refused
+from cli.archives.archives import LISTED
 from cli.commands import Later, commands
 from models.completeness.processes import SessionEventType
 from models.runs.receipt import RefusedDelivery
@@ -66,6 +68,14 @@ class TestList:
         page = ArchivePage.model_validate_json(cellar("list", "--json").output)
 
         assert ([each.reference for each in page.items], page.next) == (three, None)
+
+    def test_is_csv_for_spreadsheets_with_the_next_page_beside_it(self, cellar: Cellar, three: list[str]) -> None:
+        result = cellar("list", "--csv", "--limit", "2")
+
+        rows = list(csv.DictReader(result.output.splitlines()))
+        assert [tuple(each) for each in rows] == [LISTED] * 2
+        assert [each["template"] for each in rows] == ["9fa70d4ccea84262b1ed2308a07a3fb4"] * 2
+        assert "More: --cursor" in result.errors
 
     def test_continues_from_page_to_page(self, cellar: Cellar, three: list[str]) -> None:
         first = json.loads(cellar("list", "--json", "--limit", "2").output)
@@ -128,6 +138,12 @@ class TestList:
 
         assert (result.status, result.output) == (2, "")
         assert option in result.errors
+
+
+def test_open_prints_the_address_in_the_console(cellar: Cellar, three: list[str]) -> None:
+    hostile = "%5B%2Fbold%5D%20%1B%5B31mred%1B%5B0m%20%E2%80%AE%3Asmile%3A"
+    assert cellar("open", three[0]).output == f"{settings().receiver_url}/console/archives/{hostile}\n"
+    assert (cellar("open", "no such").status, cellar("open", "no such").output) == (1, "")
 
 
 class TestShow:

@@ -3,16 +3,13 @@
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from io import StringIO
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from adapters.inbox import inbox, quarantine
 from adapters.inbox.inbox import Intake
 from adapters.settings.settings import Settings
-from cli.archives.quarantine import list_table
 from domain.archive.found_process import FoundProcess
 from models.errors import Refused
 from models.runs.receipt import ACCEPTED_BY
@@ -62,18 +59,6 @@ def test_list_shows_process_and_reason_of_each_payload_the_last_refused_first(
     assert result.output.index(broken[:10]) < result.output.index(sound[:10])
     shown = ("NOT_BASE64 at attachments[0].content", REFERENCE, "4711", "11-24 00:00Z")
     assert [each for each in shown if each not in result.output] == []
-
-
-def test_line_of_the_list_fits_a_terminal_of_100_columns(cellar: Cellar, sound: str, broken: str) -> None:
-    table = list_table(quarantine.refused())
-    printed = StringIO()
-    Console(width=100, file=printed).print(table)
-    text = printed.getvalue()
-
-    assert max(map(len, text.splitlines())) <= 100
-    assert all(
-        each in text for each in (sound[:10], broken[:10], REFERENCE, "4711", "NOT_BASE64 at", "attachments[0].content")
-    )
 
 
 def test_payload_that_was_refused_again_is_one_line_and_several_deliveries(cellar: Cellar, broken: str) -> None:

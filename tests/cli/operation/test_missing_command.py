@@ -34,8 +34,8 @@ def test_list_begins_with_the_nearest_deadline(cellar: Cellar) -> None:
     ended = cellar("missing", "list")
     assert ended.status == 0
     first, second = (line.split() for line in ended.output.splitlines() if "default" in line or "leasing" in line)
-    assert " ".join(first).startswith("17 hours left default 100 30 first submitted, and not archived")
-    assert " ".join(second).startswith("6 days left leasing 100 30 second expired without an archive")
+    assert " ".join(first).startswith("first 17 hours left submitted, and not archived 100 default")
+    assert " ".join(second).startswith("second 6 days left expired without an archive 100 leasing")
 
 
 @pytest.mark.usefixtures("two_missing")

@@ -1,0 +1,97 @@
+"""Housekeeping begins before its run, in a worker inside the test's process."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.exceptions import ObjectNotFound
+
+from adapters.observation.metrics import WORKER
+from adapters.settings.settings import Settings
+from flows.deliver_messages import deliver_messages
+from flows.execution.engine import BY_ITSELF
+from flows.import_reports import import_reports
+from flows.sweep_inbox import sweep_inbox
+from models.messages.event import Event, EventType
+from services.messages.events import announce, known_endpoints
+from tests.conftest import LONGEST_S, wait_until
+from tests.flows.test_refused_deliveries import NOON, TRUNCATED, refuse
+from tests.flows.workers import Downstream, wait_for, worker_here
+
+pytestmark = pytest.mark.usefixtures("downstream")
+
+
+def ended_well_at_s() -> float:
+    return WORKER.get_sample_value("cellar_housekeeping_timestamp_seconds", {"flow": import_reports.name}) or 0
+
+
+async def end_of(client: PrefectClient, deployment_id: UUID, *tags: str) -> tuple[str, str] | None:
+    """Make a run and return its name and state at its end; None if it is gone."""
+    made = await client.create_flow_run_from_deployment(deployment_id, tags=tags)
+    async with asyncio.timeout(LONGEST_S):
+        while True:
+            try:
+                run = await client.read_flow_run(made.id)
+            except ObjectNotFound:
+                return None
+            if run.state and run.state.is_final():
+                return run.name, run.state.name or ""
+            await asyncio.sleep(0.1)
+
+
+def test_only_housekeeping_that_did_something_or_was_asked_for_leaves_a_run_with_a_name_that_says_what_it_did() -> None:
+    async def _ends() -> list[tuple[str, str] | None]:
+        async with get_client() as client, worker_here(client, sweep_inbox) as sweep:
+            ends = [await end_of(client, sweep, BY_ITSELF), await end_of(client, sweep)]
+            refuse(b"<", TRUNCATED, 0)
+            return [*ends, await end_of(client, sweep, BY_ITSELF)]
+
+    nothing, asked, refused = asyncio.run(_ends())
+
+    assert (nothing, asked) == (None, ("nothing to do", "Completed"))
+    assert refused == ("listed 1 refusal; announced 1 refusal message", "Completed")
+
+
+def test_outage_shows_once(configure: Callable[..., Settings], tmp_path: Path) -> None:
+    reports = tmp_path / "reports"
+    reports.touch()  # as a mount that has gone leaves something else there
+    configure(settlements_url=reports)
+
+    def _restore() -> None:
+        reports.unlink()
+        reports.mkdir()
+
+    async def _ends() -> list[tuple[str, str] | None]:
+        async with get_client() as client, worker_here(client, import_reports) as look:
+            before_s = ended_well_at_s()
+            ends = [await end_of(client, look, BY_ITSELF), await end_of(client, look, BY_ITSELF)]
+            assert ended_well_at_s() == before_s
+            await asyncio.to_thread(_restore)
+            ends.append(await end_of(client, look, BY_ITSELF))
+            assert ended_well_at_s() > before_s
+            return ends
+
+    assert asyncio.run(_ends()) == [("import settlement reports", "Failed"), None, None]
+
+
+def test_work_that_takes_longer_is_a_run_meanwhile(downstream: Downstream) -> None:
+    [endpoint] = known_endpoints()
+    announce(Event(EventType.STORE_DAMAGED, "found-1", NOON, b'{"type":"store.damaged"}'))
+    downstream.hold()
+
+    async def _name() -> str:
+        async with get_client() as client, worker_here(client, deliver_messages) as deliver:
+            made = await client.create_flow_run_from_deployment(
+                deliver, parameters={"endpoint": endpoint.name}, tags=[BY_ITSELF]
+            )
+            await asyncio.to_thread(wait_for, str(made.id), "Running")
+            assert (await client.read_flow_run(made.id)).name == f"deliver to {endpoint.name}"
+            downstream.let_go()
+            await asyncio.to_thread(wait_for, str(made.id), "Completed")
+            return (await client.read_flow_run(made.id)).name
+
+    assert asyncio.run(_name()) == f"delivered 1 message to {endpoint.name}"
+    wait_until(lambda: len(downstream.asked) == 1)
