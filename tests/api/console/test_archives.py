@@ -199,6 +199,8 @@ def test_export_has_every_match_with_its_form_fields_and_no_formula(console: Con
     assert {each["reference"] for each in rows} == {PLAIN, CONTRACT, HOSTILE_REFERENCE}
     assert answer.headers["content-disposition"].startswith('attachment; filename="archives-')
     assert not [value for each in rows for value in each.values() if (value or "").startswith(("=", "+", "-", "@"))]
+    named = posted(person, "/console/archives/export", {"all": "yes", "references": [PLAIN, "nobody"]}).text
+    assert [each["reference"] for each in csv.DictReader(io.StringIO(named.lstrip("\ufeff")))] == [PLAIN]
     [plain] = [each for each in rows if each["reference"] == PLAIN]
     with installed(console.folder, **console.settings):
         view = archive_view.archive(PLAIN, archive_view.WHOLE)

@@ -163,7 +163,7 @@ def test_without_scripts_a_person_searches_filters_counts_sorts_and_acts(many: C
 
 
 def test_chosen_archives_are_exported_as_bags_and_given_a_reason(many: Console) -> None:
-    chosen = {"references": [OWN, PLAIN], "q": "nobody"}
+    chosen = {"chosen": [OWN, PLAIN], "references": "nobody", "q": "nobody"}
 
     with many.person() as person:
         zipped = posted(person, "/console/archives/bags", chosen)

@@ -14,7 +14,7 @@ from adapters.words.languages import texts
 from api.console.frame import cookies
 from api.console.frame.cookies import ROOT
 from api.console.frame.entrance import see
-from api.console.frame.forms import CSRF, Form, Posted
+from api.console.frame.forms import Form, Posted
 from api.console.frame.rendering import language_of, render
 from api.console.frame.threads import in_thread, in_thread_of_exports
 from api.console.frame.visits import Person, own_path, recorded
@@ -199,11 +199,11 @@ async def explain(form: Posted, person: Person) -> Response:
 
 def _chosen(form: Form) -> ArchiveFilter:
     """Return the filter of what a form acts on: the archives whose boxes are checked, or all that match."""
-    if not form.text("all"):
-        if not (references := form.texts("references")):
-            raise Refused("BAD_PARAMETER", _NOTHING_CHOSEN, where="references")
-        return _valid(asked(ArchiveFilter, [("references", each) for each in references]))
-    return _valid(asked(ArchiveFilter, [each for each in form.fields if each[0] not in (CSRF, "references")]))
+    if form.text("all"):
+        return _valid(asked(ArchiveFilter, form.fields))
+    if not (chosen := form.texts("chosen")):
+        raise Refused("BAD_PARAMETER", _NOTHING_CHOSEN, where="chosen")
+    return _valid(asked(ArchiveFilter, [("references", each) for each in chosen]))
 
 
 def _valid(found: Asked[Query]) -> Query:
