@@ -103,12 +103,18 @@ def searchable() -> Searchable:
 
 def version(session: Session) -> int:
     """Return the version of the entries that this program makes."""
-    return version_of(searchable(), held(session).definitions)
+    return _version_by(held(session))
+
+
+def _version_by(templates: Held) -> int:
+    return version_of(searchable(), templates.definitions)
 
 
 def add(session: Session, archive: ArchiveRow) -> None:
     """Add the entry of an archive that has none, with what is known before it is loaded."""
-    numbers = _add(session, [archive], {archive.reference: _texts(archive, None, held(session))})
+    templates = held(session)
+    made = {archive.reference: _texts(archive, None, templates)}
+    numbers = _add(session, [archive], made, _version_by(templates))
     _replace(session, numbers[archive.reference], set(), archive_facets(archive))
 
 
@@ -122,12 +128,11 @@ def _texts(archive: ArchiveRow, rows: Rows | None, templates: Held) -> tuple[str
     return text_of(archive, rows, searchable_of(archive, templates)), title.model_dump_json(exclude_defaults=True)
 
 
-def _add(session: Session, archives: Iterable[ArchiveRow], texts: _Texts) -> dict[str, int]:
+def _add(session: Session, archives: Iterable[ArchiveRow], texts: _Texts, its: int) -> dict[str, int]:
     """Add entries, and return their ids. Of two archives of the same moment, one gets the id, the other the next."""
     numbers: dict[str, int] = {}
     left = {each.reference: ids_for(each.reference, each.received_at) for each in archives}
     statement = upsert(session, SearchEntryRow).on_conflict_do_nothing(index_elements=["id"])
-    its = version(session)
     while left:
         rows = [
             {"id": next(ids), "reference": reference, "version": its}
@@ -152,7 +157,7 @@ def set_payload(session: Session, archive: ArchiveRow, rows: Rows) -> None:
         return
     templates = held(session)
     text, title = _texts(archive, rows, templates)
-    made = {"new_text": text, "new_title": title, "its_version": version(session)}
+    made = {"new_text": text, "new_title": title, "its_version": _version_by(templates)}
     session.connection().execute(_TEXT, {"its_entry": number, **made})
     wanted = searchable_of(archive, templates)
     _set(session, archive.reference, number, known, {**archive_facets(archive), **payload_facets(rows, wanted)})
@@ -317,7 +322,7 @@ def write(session: Session, references: Sequence[str], payments: Mapping[str, Se
     templates, rows = held(session), _payloads(session, references, payments)
     loaded = {each.reference: rows[each.reference] if each.current_receipt_id else None for each in archives}
     texts = {each.reference: _texts(each, loaded[each.reference], templates) for each in archives}
-    numbers = _write_texts(session, archives, texts)
+    numbers = _write_texts(session, archives, texts, _version_by(templates))
     # Read before what they follow from: a facet that another transaction adds in between is kept.
     known = session.connection().execute(select(_FACET).where(_FACET.c.entry_id.in_(numbers.values()))).all()
     is_open = col(DiscrepancyRow.state) != DiscrepancyState.CLOSED
@@ -342,12 +347,11 @@ def write(session: Session, references: Sequence[str], payments: Mapping[str, Se
     _add_values(session, values)
 
 
-def _write_texts(session: Session, archives: Iterable[ArchiveRow], texts: _Texts) -> dict[str, int]:
+def _write_texts(session: Session, archives: Iterable[ArchiveRow], texts: _Texts, its: int) -> dict[str, int]:
     """Make texts, titles and versions of entries the present ones, lock the entries, and return their ids."""
     names = (_ENTRY.c.reference, _ENTRY.c.id, _ENTRY.c.text, _ENTRY.c.title)
     asked = select(*names).where(_ENTRY.c.reference.in_(texts))
     known = session.connection().execute(asked.order_by(_ENTRY.c.reference).with_for_update()).all()
-    its = version(session)
     changed = [
         {"its_entry": number, "new_text": texts[reference][0], "new_title": texts[reference][1], "its_version": its}
         for reference, number, *before in known
@@ -358,7 +362,7 @@ def _write_texts(session: Session, archives: Iterable[ArchiveRow], texts: _Texts
     numbers = {reference: number for reference, number, *_ in known}
     others = _ENTRY.c.id.in_(numbers.values()), _ENTRY.c.version != its
     session.connection().execute(update(_ENTRY).where(*others).values(version=its))
-    return numbers | _add(session, (each for each in archives if each.reference not in numbers), texts)
+    return numbers | _add(session, (each for each in archives if each.reference not in numbers), texts, its)
 
 
 def _payloads(

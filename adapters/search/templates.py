@@ -43,8 +43,9 @@ _held = Held()
 def held(session: Session) -> Held:
     """Return what people say about templates, as it was at most 5 s ago."""
     location = settings().database_location
-    if _held.location == location and time.monotonic() < _held.until_s:
-        return _held
+    known = _held  # another thread may forget it between two looks
+    if known.location == location and time.monotonic() < known.until_s:
+        return known
     asked = select(_TEMPLATE.c.id, _TEMPLATE.c.words)
     words = {id_: TemplateWords.model_validate(each) for id_, each in session.connection().execute(asked)}
     return _hold(Held(words, definitions_of(words), location, time.monotonic() + _HELD_FOR_S))

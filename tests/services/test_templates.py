@@ -9,15 +9,16 @@ from sqlmodel import select
 from adapters.database.transactions import reading, writing
 from adapters.files.store import store
 from adapters.search import templates as said
-from adapters.search.entries import version
+from adapters.search.entries import set_payload, version
 from adapters.settings.settings import Settings
 from adapters.store.templates import key_in_store
 from adapters.tables.settlements import index_standings
 from domain.titles import title_text
+from models.archive.archive import ArchiveRow
 from models.errors import Refused
 from models.search import FacetValueRow, SearchEntryRow
 from models.store.fixity import Fault
-from models.templates import Names, PartWords, TemplateRow, TemplateWords
+from models.templates import Names, PartWords, Template, TemplateRow, TemplateWords
 from models.views.archives.archives import ArchiveQuery
 from services import derived, templates
 from services.custody.verifying_records import verify_beside
@@ -137,6 +138,23 @@ def test_entry_that_a_program_made_with_other_words_is_made_again() -> None:
     assert titles()["p-4"] == "דייר 4 · Lease · אילת · ₪21 verified"
     with reading() as session:
         assert set(session.exec(select(SearchEntryRow.version))) == {version(session)}
+
+
+def test_entry_that_is_made_while_a_template_is_named_is_made_again() -> None:
+    class NamedMeanwhile(dict[Any, Any]):
+        def get(self, table: Any, default: Any = ()) -> Any:
+            said.put(session, Template(id=LEASE, words=WORDS, changed_at=NOON, changed_by="a test"))
+            said.forget()
+            return super().get(table, default)
+
+    fill()
+    with writing() as session:
+        set_payload(session, session.get_one(ArchiveRow, "p-0"), NamedMeanwhile())
+    with writing() as session:
+        derived.begin_within(session)
+
+    assert fill() == 4
+    assert titles()["p-0"] == "דייר 0 · Lease · חיפה · ₪21 verified"
 
 
 def test_title_follows_the_standing_of_the_payment() -> None:
