@@ -12,6 +12,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from adapters.tables.completeness import missing_processes
 from adapters.tables.messages import notifications
 from adapters.tables.runs import refused as refused_rows
@@ -20,7 +22,7 @@ from models.errors import Refused
 from models.messages.notification import NotificationRow
 from models.runs.receipt import RefusedDelivery
 from models.views.archives.payments import Explanation, ListedDiscrepancy
-from models.views.parameters import Dismissal, Page, PageQuery
+from models.views.parameters import Dismissal, Page, PageQuery, Text
 from models.views.troubles import FindingState, RefusedPage, RefusedQuery, RefusedView
 from services.messages.deliveries import keep_histories
 from services.payments import discrepancies
@@ -115,6 +117,9 @@ def _dismiss_refused(receipt_ids: Collection[str], said: Dismissal, now: datetim
     return len({each.receipt_id for each in dismissed})
 
 
+_MARK: TypeAdapter[tuple[Text, Text, Text]] = TypeAdapter(tuple[Text, Text, Text])
+
+
 def _mark_of(item: ListedDiscrepancy) -> str:
     return json.dumps([item.discrepancy_id, item.expected, item.found])
 
@@ -122,11 +127,10 @@ def _mark_of(item: ListedDiscrepancy) -> str:
 def _explain(marks: Collection[str], said: Dismissal, now: datetime) -> int:
     number = 0
     for mark in marks:
-        with suppress(Refused, ValueError):
-            discrepancy_id, expected, found = json.loads(mark)
+        with suppress(Refused, ValueError):  # no mark, or of what has changed since
+            discrepancy_id, expected, found = _MARK.validate_json(mark)
             explanation = Explanation(by=said.by, why=said.why, expected=expected, found=found)
-            discrepancies.explain(discrepancy_id, explanation, now)
-            number += 1
+            number += discrepancies.explain(discrepancy_id, explanation, now, only_open=True)
     return number
 
 

@@ -110,8 +110,11 @@ def reconcile_version(
     return is_current
 
 
-def explain(discrepancy_id: str, explanation: Explanation, now: datetime) -> None:
-    """Record a person's explanation of a discrepancy. Idempotent.
+def explain(discrepancy_id: str, explanation: Explanation, now: datetime, *, only_open: bool = False) -> bool:
+    """Record a person's explanation of a discrepancy, and return whether it is new. Idempotent.
+
+    Args:
+        only_open: what somebody has explained stays as it is.
 
     Raises:
         Refused: the discrepancy does not exist, is closed, or its amounts have changed since they were explained.
@@ -124,10 +127,13 @@ def explain(discrepancy_id: str, explanation: Explanation, now: datetime) -> Non
         session.refresh(row)
         _check_explainable(row, explanation)
         *_, last = events_of(session, [discrepancy_id])
-        if (last.state, last.by, last.why) != (DiscrepancyState.EXPLAINED, explanation.by, explanation.why):
+        is_other = (last.by, last.why) != (explanation.by, explanation.why)
+        is_new = last.state == DiscrepancyState.OPEN or (is_other and not only_open)
+        if is_new:
             said = {"at": now, "by": explanation.by, "why": explanation.why}
             _record(session, row, last.number + 1, DiscrepancyState.EXPLAINED, said)
     kept_discrepancies.keep([row.reference])
+    return is_new
 
 
 def _record(
@@ -154,8 +160,7 @@ def explain_all(references: Collection[str], explanation: Explanation, now: date
     explained = 0
     for each in found:
         with suppress(Refused):  # it has been closed in between
-            explain(each, explanation, now)
-            explained += 1
+            explained += explain(each, explanation, now, only_open=True)
     return explained
 
 

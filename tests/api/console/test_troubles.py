@@ -220,7 +220,10 @@ def test_explanation_of_other_values_is_refused(troubled: Console) -> None:
     answer = decided(troubled, "discrepancies", item=mark)
 
     assert "Explained: 0. Left out, since changed or decided meanwhile: 1." in answer.text
-    assert "Explained: 0." in decided(troubled, "discrepancies", item="no mark").text
+    forged = ["no mark", "7", "[]", '[["x"], 1, null]', "[" * 20_000]
+    assert "Explained: 0. Left out, since changed or decided meanwhile: 5." in decided(
+        troubled, "discrepancies", item=forged
+    ).text
     assert decided(troubled, "discrepancies", item=mark, why=" ").status_code == 422
     assert decided(troubled, "discrepancies").status_code == 422
     assert decided(troubled, "discrepancies", item=mark, until="now").status_code == 422

@@ -315,3 +315,14 @@ def test_withdrawn_explanations_are_open_again_unless_something_has_changed_sinc
 
     assert history() == ["open 0", "explained 1", "open 3"]
     assert history(other)[-1] == "closed 2"
+
+
+@ON_BOTH
+def test_what_somebody_has_explained_meanwhile_is_left_out_of_a_decision_about_many() -> None:
+    archived()
+    found(MISMATCH)
+    said = [Explanation(by=by, why="in order") for by in ("Dana", "Dana", "Noa")]
+
+    new = [discrepancies.explain(ID, each, NOON + timedelta(hours=at), only_open=True) for at, each in enumerate(said)]
+
+    assert (new, history()) == ([True, False, False], ["open 0", "explained 0"])
