@@ -168,7 +168,9 @@ def _set_aside() -> list[RefusedDelivery]:
 
 
 def _waiting() -> list[RefusedDelivery]:
-    return [each for each in quarantine.refused() if each.released_at is None and not each.is_dismissed]
+    """Return the refused deliveries that wait. What is set aside has a record too, if its dismissal was taken back."""
+    open_ones = [each for each in quarantine.refused() if each.released_at is None and not each.is_dismissed]
+    return [each for each in open_ones if each.code != WarningCode.SOURCES_DIFFER]
 
 
 def _by_body(deliveries: Sequence[RefusedDelivery]) -> _Bodies:

@@ -80,6 +80,7 @@ def set_aside() -> list[RefusedDelivery]:
 def put_into_group(group: str, now: datetime) -> None:
     """Put the deliveries that are in no group into a group. One that a person has dealt with before needs no report."""
     dealt_with = col(RefusedRow.released_at).is_not(None) | IS_DISMISSED
+    dealt_with |= col(RefusedRow.code) == WarningCode.SOURCES_DIFFER  # accepted, and set aside
     ungrouped = (col(RefusedRow.notified_at).is_(None), ~dealt_with)
     with writing() as session:
         session.execute(update(RefusedRow).where(*ungrouped).values(notified_at=now, message=group))
