@@ -6,10 +6,14 @@ record. A release or a dismissal writes the record again, as new: the row learns
 
 An earlier cellar kept one record per body, RECEIPT_ID.json. It counts as a new record of a delivery with that id.
 
+Cellar 1.0.0, beside which this one may work, takes a record with a member that it does not know for damaged. So records
+have its members alone, and one that says a withdrawal is wDELIVERY_ID.json, over which 1.0.0 passes.
+
 Failures raise Transient.
 """
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
@@ -27,9 +31,11 @@ from adapters.settings.settings import settings
 from models.runs.receipt import RefusedDelivery
 
 _MOMENTS = ("received_at", "released_at", "dismissed_at", "withdrawn_at")
-_LATER = ("dismissed_at", "dismissed_by", "dismissed_why", "withdrawn_at", "values")
+_LATER = ("dismissed_at", "dismissed_by", "dismissed_why", "withdrawn_at")
+_AT_BYTE = re.compile(r"at byte ([0-9]+) of the body: (.*)", re.DOTALL)
+"""How `Sentence.at_byte` is worded in `detail`, from which its values are read."""
 _NEVER = datetime.min.replace(tzinfo=UTC)
-_RECORDS = "[0-9a-f]*.json"
+_RECORDS = "[0-9a-fw]*.json"
 
 
 def refused() -> list[RefusedDelivery]:
@@ -65,6 +71,12 @@ def forget_unlisted(delivery: RefusedDelivery) -> None:
 
 def sync_listed() -> None:
     _listed().sync()
+
+
+def newest(delivery: RefusedDelivery) -> RefusedDelivery:
+    """Return a delivery as its newest record says, of which the database may not have learned yet."""
+    records = map(place().found_bytes, (f"{delivery.delivery_id}.json", f"w{delivery.delivery_id}.json"))
+    return max([delivery, *(_parsed(each) for each in records if each is not None)], key=_decided)
 
 
 def set_released(delivery: RefusedDelivery, now: datetime) -> None:
@@ -113,13 +125,14 @@ def part_folders() -> set[Path]:
 
 
 def name_of(delivery: RefusedDelivery) -> str:
-    return f"{delivery.delivery_id}.json"
+    return f"{'w' if delivery.withdrawn_at else ''}{delivery.delivery_id}.json"
 
 
 def record_of(delivery: RefusedDelivery) -> bytes:
-    """Return a record, without the members that an earlier cellar does not know and that say nothing here."""
-    members = asdict(delivery)
-    return orjson.dumps({name: value for name, value in members.items() if name not in _LATER or value})
+    """Return a record, without the members that say nothing here. The values follow from the detail."""
+    members = {name: value for name, value in asdict(delivery).items() if name not in _LATER or value}
+    del members["values"]
+    return orjson.dumps(members)
 
 
 def _listed() -> Storage:
@@ -142,4 +155,7 @@ def _read(storage: Storage, name: str) -> RefusedDelivery:
 def _parsed(data: bytes) -> RefusedDelivery:
     record: dict[str, Any] = {"delivery_id": "", "released_at": None} | json.loads(data)
     moments = {name: datetime.fromisoformat(record[name]) for name in _MOMENTS if record.get(name)}
-    return RefusedDelivery(**record | moments | {"delivery_id": record["delivery_id"] or record["receipt_id"]})
+    at = _AT_BYTE.fullmatch(record["detail"])
+    values = {"byte": int(at[1]), "reason": at[2]} if at else {}
+    delivery_id = record["delivery_id"] or record["receipt_id"]
+    return RefusedDelivery(**record | moments | {"delivery_id": delivery_id, "values": values})

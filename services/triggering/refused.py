@@ -196,7 +196,7 @@ def dismiss(deliveries: Iterable[RefusedDelivery], dismissal: Dismissal, now: da
     """
     return [
         quarantine.set_dismissed(each, dismissal.by, dismissal.why, now)
-        for each in deliveries
+        for each in map(quarantine.newest, deliveries)
         if each.released_at is None and not each.is_dismissed
     ]
 
@@ -207,7 +207,12 @@ def withdraw(by: str, at: datetime, now: datetime) -> int:
     Raises:
         Transient: the database does not answer.
     """
-    withdrawn = [quarantine.set_withdrawn(each, now) for each in refused.dismissed_at(by, at)]
+    theirs = map(quarantine.newest, refused.dismissed_at(by, at))
+    withdrawn = [
+        quarantine.set_withdrawn(each, now)
+        for each in theirs
+        if (each.dismissed_by, each.dismissed_at) == (by, at) and each.is_dismissed and each.released_at is None
+    ]
     if withdrawn:
         refused.record(withdrawn)
     return len({each.receipt_id for each in withdrawn})

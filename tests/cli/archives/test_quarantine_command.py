@@ -7,21 +7,30 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlmodel import select
 
 from adapters.inbox import inbox, quarantine
 from adapters.inbox.inbox import Intake
 from adapters.settings.settings import Settings
+from adapters.tables.runs.refused import put_into_group
 from domain.archive.found_process import FoundProcess
 from models.errors import Refused
-from models.runs.receipt import ACCEPTED_BY
-from services.triggering.refused import list_all_refused
+from models.runs.receipt import ACCEPTED_BY, RefusedRow
+from models.said import Sentence
+from models.views.parameters import Dismissal
+from services.triggering.refused import dismiss, list_all_refused, withdraw
 from tests.cli.conftest import Cellar
 from tests.installations import archived
+from tests.records import all_of
 from tests.samples import sample_body
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 
+OF_1_0_0 = {
+    *"delivery_id receipt_id received_at size_bytes code where detail reference process_number".split(),
+    *"released_at source dismissed_at dismissed_by dismissed_why".split(),
+}
 REFERENCE = "f51c66ba-d33a-4c59-b63a-aa270383fb9e"
 
 
@@ -250,6 +259,12 @@ def test_delivery_of_another_source_is_dismissed(cellar: Cellar) -> None:
     assert json.loads(cellar("quarantine", "list", "--json").output) == []
     for each in quarantine.refused():
         assert (each.receipt_id, each.dismissed_by, each.dismissed_why) == (foreign, "Dana", "theirs")
+        assert withdraw("Dana", each.dismissed_at or NOW, datetime.now(UTC)) == 1
+
+    assert [each["code"] for each in json.loads(cellar("quarantine", "list", "--json").output)] == ["SOURCES_DIFFER"]
+    assert json.loads(cellar("quarantine", "release", "--all", "--json").output) == []
+    put_into_group("a group", datetime.now(UTC))
+    assert [each.message for each in all_of(select(RefusedRow))] == [None]
 
 
 @pytest.mark.parametrize("command", ["list", "show"])
@@ -320,8 +335,19 @@ def test_dismissal_without_a_reason_is_wrong_use(cellar: Cellar, broken: str, wh
     assert {each.dismissed_at for each in quarantine.refused()} == {None}
 
 
-def test_record_of_what_nobody_dismissed_has_the_members_that_an_earlier_cellar_reads(
-    broken: str,
-) -> None:
-    for record in Path(quarantine.location(broken)).parent.glob("*.json"):
-        assert not {name for name in json.loads(record.read_bytes()) if name.startswith("dismissed")}
+@pytest.mark.usefixtures("sqlite_installation")
+def test_records_that_an_earlier_cellar_looks_for_have_the_members_that_it_reads() -> None:
+    """As a receiver or a worker of 1.0.0 does during an upgrade: of any other member it logs an error."""
+    refused_at = Refused("TRUNCATED", Sentence.at_byte(byte=7, reason="the body\nends"))
+    receipt_id = quarantined(b"{", refused_at)
+    [delivery] = quarantine.refused()
+    [dismissed] = dismiss([delivery], Dismissal(by="Dana", why="a test"), NOW)
+    withdrawn = quarantine.set_withdrawn(dismissed, NOW + timedelta(minutes=1))
+
+    records = Path(quarantine.location(receipt_id)).parent.glob("[0-9a-f]*.json")
+    assert {name for each in records for name in json.loads(each.read_bytes())} == OF_1_0_0
+    assert quarantine.refused() == [withdrawn]
+    assert withdrawn.values == {"byte": 7, "reason": "the body\nends"}
+    assert quarantine.newest(delivery) == withdrawn
+    assert asyncio.run(list_all_refused()) == 2
+    assert quarantine.refused() == [withdrawn]

@@ -1,17 +1,19 @@
-"""Releases of refused bodies by two people at once."""
+"""Releases and dismissals of refused bodies by two people at once."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from threading import Barrier
 
 import pytest
 
 from adapters.inbox import inbox, quarantine
 from adapters.inbox.inbox import Intake
+from adapters.tables.runs import refused
 from domain.archive.found_process import FoundProcess
 from models.errors import Refused
 from models.runs.receipt import RefusedDelivery
-from services.triggering.refused import Outcome, release_all
+from models.views.parameters import Dismissal
+from services.triggering.refused import Outcome, dismiss, release_all, withdraw
 from tests.conftest import LONGEST_S
 from tests.samples import sample_body
 
@@ -50,3 +52,20 @@ def test_body_that_was_removed_by_hand_is_not_released() -> None:
     assert outcome.fault
     assert outcome.fault.code == "BODY_MISSING"
     assert [each.released_at for each in quarantine.refused()] == [None]
+
+
+def test_decision_that_the_database_does_not_have_yet_is_not_overwritten() -> None:
+    released, dismissed = quarantined(sample_body("r")), quarantined(b"{")
+    refused.record([released, dismissed])
+    now, said = datetime.now(UTC), Dismissal(by="Dana", why="a test")
+    release_all({released.receipt_id: [released]})
+    assert dismiss(refused.of_bodies([released.receipt_id]), said, now) == []
+    refused.record(dismiss([dismissed], said, now))
+    quarantine.set_dismissed(dismissed, "Noa", "no archive", now + timedelta(seconds=1))
+
+    assert withdraw("Dana", now, now + timedelta(seconds=2)) == 0
+
+    kept = {each.receipt_id: each for each in quarantine.refused()}
+    assert kept[released.receipt_id].released_at
+    assert kept[dismissed.receipt_id].dismissed_by == "Noa"
+    assert kept[dismissed.receipt_id].is_dismissed
