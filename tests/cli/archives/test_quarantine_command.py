@@ -28,8 +28,8 @@ NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 
 OF_1_0_0 = {
-    *"delivery_id receipt_id received_at size_bytes code where detail reference process_number".split(),
-    *"released_at source dismissed_at dismissed_by dismissed_why".split(),
+    *("delivery_id", "receipt_id", "received_at", "size_bytes", "code", "where", "detail", "reference"),
+    *("process_number", "released_at", "source", "dismissed_at", "dismissed_by", "dismissed_why"),
 }
 REFERENCE = "f51c66ba-d33a-4c59-b63a-aa270383fb9e"
 
