@@ -59,6 +59,7 @@
   };
 
   document.addEventListener("keydown", (event) => {
+    if (event.repeat && !["KeyJ", "KeyK"].includes(event.code)) return; // a key that is held decides once
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches(typed) || document.querySelector("dialog[open]")) return;
     const code = ["/", "?"].includes(event.key) ? "Slash" : event.code; // other layouts have them elsewhere
     const act = afterG ? () => place(code) : keys[code] ?? (() => press(code) ?? false);

@@ -103,8 +103,10 @@ def exported_bags(references: Sequence[str], by: str) -> Path:
                 except (Refused, Conflict) as error:
                     left_out.append((reference, error.code))
                     continue
-                whole.write(bag, name)
-                remove(bag)
+                try:
+                    whole.write(bag, name)
+                finally:
+                    remove(bag)
             if len(left_out) > 1:
                 whole.writestr("left-out.csv", "".join(map(line_of_csv, left_out)))
     except BaseException:
