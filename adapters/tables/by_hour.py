@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
-from adapters.tables.messages.notifications import IS_UNDELIVERED
+from adapters.tables.messages.notifications import IS_SKIPPED, IS_UNDELIVERED
 from models.columns import Moment
 from models.completeness.processes import MissingProcessRow
 from models.discrepancies import DiscrepancyEventRow, DiscrepancyRow, DiscrepancyState
@@ -38,7 +38,6 @@ _TENTHS = 10
 _S_PER_DAY = 86_400
 # Literals, not parameters: only then both databases use the indexes that have these conditions.
 _FAILED: ColumnElement[bool] = col(RunRow.state) == literal_column("'Failed'")
-_SKIPPED: ColumnElement[bool] = col(NotificationRow.state) == literal_column("'skipped'")
 _NOT_KEPT = "UNKNOWN"
 
 
@@ -92,7 +91,7 @@ class _Hours:
             self._number(MissingProcessRow.opened_at).label("opened"),
             self._number(MissingProcessRow.closed_at).label("closed"),
             self._number(NotificationRow.planned_at).label("planned"),
-            self._number(NotificationRow.planned_at, _SKIPPED).label("skipped"),
+            self._number(NotificationRow.planned_at, IS_SKIPPED).label("skipped"),
             self._number(NotificationRow.delivered_at).label("delivered"),
         ]
         return {row.since: row for row in self._rows(select(self._table.c.since, *numbers))}

@@ -16,7 +16,8 @@ from models.views.parameters import Dismissal
 IS_UNDELIVERED: ColumnElement[bool] = col(NotificationRow.state).in_(
     [literal_column(f"'{each}'") for each in (NotificationState.PENDING, NotificationState.DEAD)]
 )
-"""With literals, as an index on these rows has them: a parameter would not use it."""
+IS_SKIPPED: ColumnElement[bool] = col(NotificationRow.state) == literal_column(f"'{NotificationState.SKIPPED}'")
+"""With literals, as indexes on these rows have them: a parameter would not use one."""
 _SETTLED = (NotificationState.DELIVERED, NotificationState.SKIPPED)
 
 
@@ -89,11 +90,13 @@ def dismiss(message_ids: Collection[str], dismissal: Dismissal, now: datetime) -
 
 def withdraw(by: str, at: datetime, now: datetime) -> list[NotificationRow]:
     """Take back what a person dismissed at a moment, and return the messages. They are given up as before."""
-    dismissed_at = col(NotificationRow.values)[("dismissed", "at")].as_string()
-    theirs = NotificationRow.state == NotificationState.SKIPPED, dismissed_at == at.isoformat()
+    its, dismissed_at = col(NotificationRow.message_id), col(NotificationRow.values)[("dismissed", "at")].as_string()
+    theirs = {"by": by, "at": at.isoformat()}
+    with reading() as session:  # it reads every skipped message, and no writer waits for it
+        found = session.exec(select(its).where(IS_SKIPPED, dismissed_at == theirs["at"])).all()
     with writing() as session:
-        rows = session.exec(select(NotificationRow).where(*theirs).with_for_update()).all()
-        opened = [row for row in rows if row.values and row.values["dismissed"]["by"] == by]
+        rows = session.exec(select(NotificationRow).where(its.in_(found), IS_SKIPPED).with_for_update()).all()
+        opened = [row for row in rows if theirs.items() <= (row.values or {}).get("dismissed", {}).items()]
         for row in opened:
             before = (row.values or {})["dismissed"]["before"]
             withdrawn = {"withdrawn": {"by": by, "at": now.isoformat(), "why": row.skipped_why}}
