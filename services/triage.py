@@ -72,9 +72,10 @@ def marks_of(
     """
     kind, found, is_more = KINDS[trouble], list(marks), False
     for group in groups:
-        page = kind.page(query.model_copy(update={kind.alike: group, "cursor": None, "limit": MOST_AT_ONCE}))
-        found += [kind.mark(each) for each in page.items if getattr(each, kind.since) <= until]
-        is_more = is_more or page.next is not None
+        alike = {kind.alike: group, "cursor": None, "limit": MOST_AT_ONCE + 1}
+        items = kind.page(query.model_copy(update=alike)).items
+        is_more = is_more or len(items) > MOST_AT_ONCE
+        found += [kind.mark(each) for each in items[:MOST_AT_ONCE] if getattr(each, kind.since) <= until]
     return list(dict.fromkeys(found)), is_more
 
 
@@ -83,7 +84,7 @@ def refused_page(query: RefusedQuery) -> RefusedPage:
 
     Raises as `troubles.refused_page` does.
     """
-    aside = [each for each in refused_rows.set_aside() if _is_asked(query, asdict(each))]
+    aside = [each for each in refused_rows.set_aside() if _is_asked(query, asdict(each))][: query.limit]
     if str(query.code) == WarningCode.SOURCES_DIFFER:
         return RefusedPage(items=_views(aside), next=None)
     page = troubles.refused_page(query)

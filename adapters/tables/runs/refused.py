@@ -10,13 +10,17 @@ from sqlmodel import col, exists, func, select, update
 from adapters.database.transactions import reading, upsert, writing
 from adapters.search import entries
 from adapters.search.attention import IS_DISMISSED, IS_FOREIGN
+from adapters.search.pages import matching
+from domain.search import facet
 from models.archive.archive import ArchiveRow
 from models.archive.warning import WarningCode
 from models.messages.event import EventRow, EventType
 from models.messages.notification import NotificationRow, NotificationState
 from models.runs.receipt import DeliveryRow, ReceiptRow, RefusedDelivery, RefusedRow
+from models.search import Kind
 
 _COLUMNS = {each.name for each in fields(RefusedDelivery)}
+_SOURCES_DIFFER = facet(Kind.SOURCES, WarningCode.SOURCES_DIFFER)
 _DECIDED = ("released_at", "dismissed_at", "dismissed_by", "dismissed_why", "withdrawn_at")
 
 
@@ -62,11 +66,15 @@ def _found(*conditions: Any) -> list[RefusedDelivery]:
 
 
 def set_aside() -> list[RefusedDelivery]:
-    """Return the deliveries of other sources that wait for a person, newest first, in the form of refused ones."""
+    """Return the deliveries of other sources that wait for a person, newest first, in the form of refused ones.
+
+    Archives with this warning are found by the search: comparing all deliveries with their archives takes seconds.
+    """
     owned = select(DeliveryRow, ReceiptRow, ArchiveRow).where(
         DeliveryRow.reference == ArchiveRow.reference, DeliveryRow.receipt_id == ReceiptRow.receipt_id, IS_FOREIGN
     )
     with reading() as session:
+        owned = owned.where(*matching(session, [_SOURCES_DIFFER], ()))
         return [
             RefusedDelivery(
                 row.delivery_id, row.receipt_id, row.received_at, receipt.size_bytes, WarningCode.SOURCES_DIFFER, "",

@@ -19,7 +19,9 @@ from models.said import verbatim
 from models.views.archives.archives import ArchiveQuery
 from models.views.archives.payments import DiscrepancyQuery, Explanation
 from models.views.troubles import RefusedQuery
+from services import triage
 from services.payments import discrepancies
+from services.triage import Trouble
 from services.views import archive_list, troubles
 from tests.domain.payloads import read
 from tests.records import NOON, all_of, delivery, digest, document, loaded
@@ -143,6 +145,16 @@ def test_set_aside_delivery_that_is_dismissed_needs_nobody_until_the_dismissal_i
     told.take_the_dismissal_back()
     assert (listed(attention=True), refused.set_aside()) == (["a"], [aside])
     assert troubles.refused_page(RefusedQuery(state="open")).items == []
+
+
+def test_page_and_group_of_what_is_set_aside_are_bounded_like_those_of_refused_bodies(told: Told) -> None:
+    told.arrive_from_elsewhere()
+    told.arrive_from_elsewhere()
+    page = RefusedQuery(limit=1)
+
+    assert len(triage.refused_page(page).items) == 1
+    marks, is_more = triage.marks_of(Trouble.REFUSED, [], ["SOURCES_DIFFER"], NOON + timedelta(days=1), page)
+    assert (len(marks), is_more) == (2, False)
 
 
 def test_withdrawn_dismissal_needs_attention_until_the_next(told: Told) -> None:
