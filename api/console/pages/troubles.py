@@ -137,7 +137,9 @@ def _release(receipt_ids: Collection[str], by: str) -> list[Outcome]:
 async def redeliver(form: Posted, person: Person) -> Response:
     """Send messages that were given up again, at once: the person has chosen them."""
     marks, _ = await _marks(Trouble.MESSAGES, form)
-    chosen = RedeliveryFilter(state=[NotificationState.DEAD], message_id=marks)
+    if not marks:  # all are decided meanwhile; a filter without ids would match every message
+        return _back(form, [])
+    chosen = RedeliveryFilter(state=[NotificationState.DEAD], message_id=marks[: triage.MOST_AT_ONCE])
     made = await in_thread(batches.plan, BatchKind.REDELIVER, chosen, recorded(person))
     await batches.confirm(made.id, recorded(person))
     return see(f"{ROOT}/bulk/{made.id}")

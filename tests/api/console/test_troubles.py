@@ -221,9 +221,10 @@ def test_explanation_of_other_values_is_refused(troubled: Console) -> None:
 
     assert "Explained: 0. Left out, since changed or decided meanwhile: 1." in answer.text
     forged = ["no mark", "7", "[]", '[["x"], 1, null]', "[" * 20_000]
-    assert "Explained: 0. Left out, since changed or decided meanwhile: 5." in decided(
-        troubled, "discrepancies", item=forged
-    ).text
+    assert (
+        "Explained: 0. Left out, since changed or decided meanwhile: 5."
+        in decided(troubled, "discrepancies", item=forged).text
+    )
     assert decided(troubled, "discrepancies", item=mark, why=" ").status_code == 422
     assert decided(troubled, "discrepancies").status_code == 422
     assert decided(troubled, "discrepancies", item=mark, until="now").status_code == 422
@@ -353,6 +354,8 @@ def test_wrong_field_of_a_new_endpoint_is_marked(troubled: Console, form: dict[s
 
 
 def test_messages_given_up_are_sent_again(troubled: Console) -> None:
+    late = {"group": ENDPOINT, "until": "2020-01-01T00:00Z", "then": f"/console/endpoints/{ENDPOINT}"}
+    assert act(troubled, "/console/messages/redeliver", **late).url.path == late["then"]
     planned = act(troubled, "/console/redeliveries", endpoint=ENDPOINT, state="dead")
     assert "Send one message again" in planned.text
 
