@@ -5,6 +5,7 @@ import io
 import json
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -186,8 +187,8 @@ def test_plan_of_a_rerun_names_the_filter_and_the_person(console: Console, perso
 
 
 @pytest.mark.parametrize("path", ["plan", "export", "bags", "explain"])
-@pytest.mark.parametrize("form", [{"state": "x", "all": "yes"}, {"state": "completed"}])
-def test_wrong_filter_and_an_empty_choice_do_nothing(person: httpx.Client, path: str, form: dict[str, str]) -> None:
+@pytest.mark.parametrize("form", [{"state": "x", "all": "yes"}, {"state": "completed"}, {"chosen": ["a"] * 501}])
+def test_wrong_filter_and_an_empty_choice_do_nothing(person: httpx.Client, path: str, form: dict[str, Any]) -> None:
     assert posted(person, f"/console/archives/{path}", {"why": "a reason", **form}).status_code == 422
 
 
@@ -199,6 +200,8 @@ def test_export_has_every_match_with_its_form_fields_and_no_formula(console: Con
     assert {each["reference"] for each in rows} == {PLAIN, CONTRACT, HOSTILE_REFERENCE}
     assert answer.headers["content-disposition"].startswith('attachment; filename="archives-')
     assert not [value for each in rows for value in each.values() if (value or "").startswith(("=", "+", "-", "@"))]
+    blank = posted(person, "/console/archives/export", {"chosen": "\N{EM SPACE}"})
+    assert len(blank.text.splitlines()) == 1
     named = posted(person, "/console/archives/export", {"all": "yes", "references": [PLAIN, "nobody"]}).text
     assert [each["reference"] for each in csv.DictReader(io.StringIO(named.lstrip("\ufeff")))] == [PLAIN]
     [plain] = [each for each in rows if each["reference"] == PLAIN]

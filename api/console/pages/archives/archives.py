@@ -91,7 +91,7 @@ def _known(names: Iterable[str]) -> tuple[Column, ...]:
 
 PATH = f"{ROOT}/archives"
 _ROWS_AT_ONCE, _ROWS_FOR_FIELDS, _MOST_FIELDS = 500, 1000, 500
-_MOST_BAGS, _MOST_EXPLAINED, _MOST_ARRIVED = 100, 500, 100
+_MOST_CHOSEN, _MOST_BAGS, _MOST_EXPLAINED, _MOST_ARRIVED = 500, 100, 500, 100
 _OTHER_FIELDS = "other_fields"
 _COLUMNS = (
     *("reference", "title", "state", "process_number", "template_id", "template", "source"),
@@ -203,7 +203,9 @@ def _chosen(form: Form) -> ArchiveFilter:
         return _valid(asked(ArchiveFilter, form.fields))
     if not (chosen := form.texts("chosen")):
         raise Refused("BAD_PARAMETER", _NOTHING_CHOSEN, where="chosen")
-    return _valid(asked(ArchiveFilter, [("references", each) for each in chosen]))
+    if len(chosen) > _MOST_CHOSEN:
+        raise Refused("BAD_PARAMETER", _TOO_MANY, where="chosen")
+    return ArchiveFilter(references=chosen)
 
 
 def _valid(found: Asked[Query]) -> Query:
