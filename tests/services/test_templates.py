@@ -117,6 +117,9 @@ def test_titles_and_facets_that_people_choose_are_filled_in_and_found_without_se
     with reading() as session:
         values = {(each.kind, each.name, each.value) for each in session.exec(select(FacetValueRow))}
     assert values == {("label", "סניף", "חיפה"), ("label", "סניף", "תל אביב"), ("field", "KIND", "Large flat")}
+    assert {"סניף", "KIND"} <= {each.name for each in archive_list.facets(ArchiveQuery()).groups}
+    name(WORDS.model_copy(update={"facets": ["label:סניף"]}))
+    assert "KIND" not in {each.name for each in archive_list.facets(ArchiveQuery()).groups}
 
     archived("p-3", minute=20, payload=lease(3, "דייר 3", "אילת"))
     assert titles()["p-3"] == "דייר 3 · Lease · אילת · ₪21 verified"
