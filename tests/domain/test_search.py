@@ -12,6 +12,7 @@ from domain.search import (
     TRIGRAM,
     Rows,
     facet,
+    facet_values,
     field_text,
     first_id_after,
     first_id_at,
@@ -39,6 +40,18 @@ ARCHIVE = ArchiveRow(reference="r", state="completed", received_at=NOON)
 
 def searchable(labels: str, fields: str) -> Searchable:
     return Searchable(frozenset(labels.split()), frozenset(fields.split()))
+
+
+def test_values_that_are_counted_are_those_that_their_shown_text_finds() -> None:
+    labels = [{"key": "branch", "value": each} for each in ("Haifa  port", "", "x" * 81)]
+    fields = [{"id": "plan", "value": each} for each in ("Gold\t card", None, "y " * 60, 7)]
+    found = facet_values({LabelRow: labels, FormFieldRow: fields}, ["label:branch", "field:plan"])
+
+    assert {number: each["value"] for number, each in found.items()} == {
+        facet(Kind.LABEL, "Haifa  port", "branch"): "Haifa  port",
+        facet(Kind.FIELD, field_text("Gold card"), "plan"): "Gold card",
+        facet(Kind.FIELD, field_text("7"), "plan"): "7",
+    }
 
 
 def test_only_named_labels_and_fields_are_found_and_a_star_names_all() -> None:
