@@ -11,7 +11,7 @@ from adapters.tables.completeness import session_events
 from adapters.tables.messages import queues
 from domain.words.catalogue import named, word
 from models.archive.warning import WarningCode
-from models.completeness.processes import MissingProcessRow
+from models.completeness.processes import Closing, MissingProcessRow
 from models.discrepancies import DiscrepancyEventRow, DiscrepancyRow
 from models.messages.notification import NotificationAttemptRow, NotificationRow, NotificationState
 from models.people import ActionKind, ActionRow
@@ -69,8 +69,9 @@ def _deliveries(session: Session, reference: str) -> Iterator[TimelineEntry]:
             yield _entry(each.received_at, TimelineKind.DELIVERY, refused, each.delivery_id)
         decided = (each.dismissed_at, Sentence.body_dismissed), (each.withdrawn_at, Sentence.dismissal_withdrawn)
         for at, done in decided:
-            if at:
-                yield _entry(at, TimelineKind.ACTION, done(), each.delivery_id, each.dismissed_by)
+            if at and each.dismissed_at:
+                by = each.dismissed_by if at >= each.dismissed_at else None  # an earlier dismissal was another person's
+                yield _entry(at, TimelineKind.ACTION, done(), each.delivery_id, by)
 
 
 def _versions(session: Session, reference: str) -> Iterator[TimelineEntry]:
@@ -113,13 +114,14 @@ def _findings(session: Session, reference: str) -> Iterator[TimelineEntry]:
         key = missing.missing_id
         opened = Sentence.process_missing(missing=Said(f"missing_{missing.why}"))
         yield _entry(missing.opened_at, TimelineKind.FINDING, opened, key)
+        is_dismissed = missing.closed_why == Closing.DISMISSED  # else `closed_by` is who took a dismissal back
         if missing.closed_at:
-            kind = TimelineKind.ACTION if missing.closed_by else TimelineKind.FINDING
+            kind = TimelineKind.ACTION if is_dismissed else TimelineKind.FINDING
             closed = Sentence.process_not_missing(state=Said(missing.closed_why or ""))
-            yield _entry(missing.closed_at, kind, closed, key, missing.closed_by)
+            yield _entry(missing.closed_at, kind, closed, key, missing.closed_by if is_dismissed else None)
         if missing.withdrawn_at:
-            taken_back = Sentence.dismissal_withdrawn()
-            yield _entry(missing.withdrawn_at, TimelineKind.ACTION, taken_back, key, missing.closed_by)
+            by = None if is_dismissed else missing.closed_by
+            yield _entry(missing.withdrawn_at, TimelineKind.ACTION, Sentence.dismissal_withdrawn(), key, by)
 
 
 def _messages(session: Session, reference: str) -> Iterator[TimelineEntry]:

@@ -17,12 +17,14 @@ from models.messages.event import EventRow
 from models.messages.notification import NotificationRow
 from models.runs.receipt import Identity
 from services.completeness.finding_missing import announce_missing, find_missing
+from services.views.timeline import timeline_of
 from tests.conftest import Configure
 from tests.messages import SECRET
 from tests.records import NOON, registered
 from tests.reported_events import CREATED, DELETED, EXPIRED, SUBMITTED, archived_at, event, findings, reported
 
 pytestmark = pytest.mark.usefixtures("installation")
+BACK = "dismissal_withdrawn"
 STATE = ("why", "deadline_at", "closed_why")
 
 
@@ -184,6 +186,8 @@ def test_withdrawn_dismissal_is_missing_again_until_its_archive_arrives() -> Non
     archived_at(at(9))
     find_missing(at(10))
     assert findings("closed_why") == [("archived",)]
+    told = [(each.what, each.by) for each in timeline_of("r") if each.code in ("process_not_missing", BACK)]
+    assert [by for _, by in told] == ["dana", None]
 
 
 def test_sources_are_told_apart() -> None:
