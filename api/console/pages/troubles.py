@@ -87,9 +87,9 @@ def list_refused(request: Request, _person: Person) -> Response:
 
 def _list(request: Request, trouble: Trouble, numbers: Mapping[str, int]) -> Response:
     found = listed(request, f"{ROOT}/{trouble}", _QUERIES[trouble], KINDS[trouble].page)
-    is_whole = {name for name, _ in found.asked.pairs} <= {"state", KINDS[trouble].alike}
-    groups = grouped(trouble, found.page.items if found.page else (), numbers if is_whole else {})
     is_open = any(each.name == "state" and FindingState.OPEN in each.values for each in found.asked.fields)
+    is_counted = is_open and {name for name, _ in found.asked.pairs} <= {"state", KINDS[trouble].alike}
+    groups = grouped(trouble, found.page.items if found.page else (), numbers if is_counted else {})
     shown: dict[str, Any] = {"list": found, "groups": groups, "is_open": is_open, "reasons": REASONS[trouble]}
     return render(request, f"troubles/{trouble}.html", trouble=trouble, **shown)
 

@@ -305,6 +305,7 @@ def test_refused_body_is_dismissed_with_a_reason_and_counted_no_more(troubled: C
     assert counted(troubled, "NOT_JSON") == before - 1
     page = browser.open("/console/refused?state=closed")
     assert f"{PERSON}: סורק רשת, לא ארכיון" in page.locator("main").inner_text()
+    assert set(page.locator(".triage-group .count").all_inner_texts()) == {"all that match"}
     assert browser.violations() == []
     assert decided(troubled, "refused", item=receipt_id, why=" ").status_code == 422
     assert "Dismissed: 0." in decided(troubled, "refused", item="0" * 64).text
