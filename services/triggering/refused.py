@@ -142,13 +142,19 @@ def _release(receipt_id: str, deliveries: Sequence[RefusedDelivery]) -> Refused 
 def release_chosen(bodies: Mapping[str, Sequence[RefusedDelivery]], by: str) -> list[Outcome]:
     """Release refused bodies, and accept the deliveries that are set aside, for a person.
 
-    Raises as `release_all` and `accept` do.
+    Raises as `release_all` does, and as `accept`, except that what is refused is an outcome.
     """
     aside = {key: found[0] for key, found in bodies.items() if found[0].code == WarningCode.SOURCES_DIFFER}
-    for key, each in aside.items():
-        accept(str(each.reference), key, by)
     refused_bodies = {key: found for key, found in bodies.items() if key not in aside}
-    return [*(Outcome(key, None) for key in aside), *release_all(refused_bodies)]
+    return [*(_accepted(key, each, by) for key, each in aside.items()), *release_all(refused_bodies)]
+
+
+def _accepted(receipt_id: str, delivery: RefusedDelivery, by: str) -> Outcome:
+    try:
+        accept(str(delivery.reference), receipt_id, by)
+    except Refused as fault:
+        return Outcome(receipt_id, fault)
+    return Outcome(receipt_id, None)
 
 
 def accept(reference: str, receipt_id: str, by: str) -> None:
