@@ -154,7 +154,7 @@ def test_set_aside_delivery_that_is_dismissed_needs_nobody_until_the_dismissal_i
 def test_page_and_group_of_what_is_set_aside_are_bounded_like_those_of_refused_bodies(told: Told) -> None:
     told.arrive_from_elsewhere()
     told.arrive_from_elsewhere()
-    page = RefusedQuery(limit=1)
+    page = RefusedQuery(limit=1, state="open")
 
     assert len(triage.refused_page(page).items) == 1
     marks, is_more = triage.marks_of(Trouble.REFUSED, [], ["SOURCES_DIFFER"], NOON + timedelta(days=1), page)
