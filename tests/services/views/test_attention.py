@@ -147,8 +147,8 @@ def test_set_aside_delivery_that_is_dismissed_needs_nobody_until_the_dismissal_i
     assert (listed(attention=True), refused.set_aside()) == (["a"], [aside])
     assert troubles.refused_page(RefusedQuery(state="open")).items == []
     refused.record([replace(aside, dismissed_at=NOON + timedelta(hours=1), dismissed_by="Noa", dismissed_why="test")])
-    told = [(each.code, each.by) for each in timeline_of("a") if each.kind == "action"]
-    assert told == [("dismissal_withdrawn", None), ("body_dismissed", "Noa")]
+    entries = [(each.code, each.by) for each in timeline_of("a") if each.kind == "action"]
+    assert entries == [("dismissal_withdrawn", None), ("body_dismissed", "Noa")]
 
 
 def test_page_and_group_of_what_is_set_aside_are_bounded_like_those_of_refused_bodies(told: Told) -> None:
