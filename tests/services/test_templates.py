@@ -9,12 +9,11 @@ from sqlmodel import select
 from adapters.database.transactions import reading, writing
 from adapters.files.store import store
 from adapters.search import templates as said
-from adapters.search.entries import set_payload, version
+from adapters.search.entries import version, write
 from adapters.settings.settings import Settings
 from adapters.store.templates import key_in_store
 from adapters.tables.settlements import index_standings
 from domain.titles import title_text
-from models.archive.archive import ArchiveRow
 from models.errors import Refused
 from models.search import FacetValueRow, SearchEntryRow
 from models.store.fixity import Fault
@@ -145,14 +144,14 @@ def test_entry_that_a_program_made_with_other_words_is_made_again() -> None:
 
 def test_entry_that_is_made_while_a_template_is_named_is_made_again() -> None:
     class NamedMeanwhile(dict[Any, Any]):
-        def get(self, table: Any, default: Any = ()) -> Any:
+        def get(self, reference: Any, default: Any = ()) -> Any:
             said.put(session, Template(id=LEASE, words=WORDS, changed_at=NOON, changed_by="a test"))
             said.forget()
-            return super().get(table, default)
+            return super().get(reference, default)
 
     fill()
     with writing() as session:
-        set_payload(session, session.get_one(ArchiveRow, "p-0"), NamedMeanwhile())
+        write(session, ["p-0"], NamedMeanwhile())
     with writing() as session:
         derived.begin_within(session)
 
