@@ -123,26 +123,30 @@ def name(given: Mapping[str, TemplateWords], by: str, now: datetime) -> None:
 
     Raises:
         Refused: a facet is personal.
-        Transient: database or store does not answer. What was written stays; repeat it.
+        Transient: database or store does not answer. The store may have some of it; repeat it.
     """
-    said.forget()
+    templates = [Template(id=each, words=given[each], changed_at=now, changed_by=by) for each in sorted(given)]
+    for each in templates:
+        _check_facets(each.id, each.words)
     try:
         with writing() as session:
-            before = said.held(session).definitions
-            for template_id, words in given.items():
-                _check_facets(session, template_id, words)
-                template = Template(id=template_id, words=words, changed_at=now, changed_by=by)
-                said.put(session, template)
-                kept.keep(template)
-            said.forget()
-            if said.held(session).definitions != before:
+            derived.lock(session)  # else two people at once would each begin a filling in without the other's words
+            before = said.read(session).definitions
+            for each in templates:
+                said.put(session, each)
+            if said.read(session).definitions != before:
                 derived.begin_within(session)
     finally:
+            for each in templates:  # last: what the database refuses is not in the store
+                kept.keep(each)
         said.forget()
 
 
-def _check_facets(session: Session, template_id: str, words: TemplateWords) -> None:
-    parts = _parts(session, said.newest_of(session, template_id), words) if words.facets else []
+def _check_facets(template_id: str, words: TemplateWords) -> None:
+    if not words.facets:
+        return
+    with reading() as session:
+        parts = _parts(session, said.newest_of(session, template_id), words)
     if personal := sorted(each.part for each in parts if each.personal and each.part in words.facets):
         detail = f"a facet shows its values to all; these are personal: {', '.join(personal)}"
         raise Refused("PERSONAL_FACET", detail, where="facets")
@@ -162,6 +166,9 @@ def restore_templates(on_damaged: Callable[[str, str], None]) -> int:
         for each in found:
             said.put(session, each)
     said.forget()
+        if found:  # archives are rebuilt by them, so that the version of before would fill in nothing
+            said.read(session)
+            derived.begin_within(session)
     return len(found)
 
 
