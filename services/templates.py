@@ -15,7 +15,7 @@ from adapters.search import templates as said
 from adapters.settings.settings import settings
 from adapters.store import templates as kept
 from domain.templates import SignedFile, learned_name, learned_parts, usual_file
-from models.archive.archive import ArchiveRow, FormFieldRow
+from models.archive.archive import ArchiveRow, FormFieldRow, SignatureRow
 from models.archive.content import FileRow, Role
 from models.archive.session import LabelRow, SessionRow
 from models.errors import Refused
@@ -25,7 +25,8 @@ from models.titles import Title, TitleView
 from models.views.templates import PartView, Templates, TemplateSummary, TemplateView
 from services import derived
 
-_MOST_LISTED, _MOST_PARTS, _MOST_ROWS, _MOST_HELD = 500, 200, 50_000, 1000
+_MOST_LISTED, _MOST_PARTS, _MOST_ROWS, _MOST_HELD = 500, 200, 50_000, 5000
+_MOST_PEOPLE = 50
 _HELD_FOR_S = 20.0
 _learned: dict[tuple[str, str], tuple[float, TemplateName]] = {}
 """Learned names, by database and template, until when each need not be learned again."""
@@ -136,9 +137,9 @@ def name(given: Mapping[str, TemplateWords], by: str, now: datetime) -> None:
                 said.put(session, each)
             if said.read(session).definitions != before:
                 derived.begin_within(session)
-    finally:
             for each in templates:  # last: what the database refuses is not in the store
                 kept.keep(each)
+    finally:
         said.forget()
 
 
@@ -165,10 +166,10 @@ def restore_templates(on_damaged: Callable[[str, str], None]) -> int:
     with writing() as session:
         for each in found:
             said.put(session, each)
-    said.forget()
         if found:  # archives are rebuilt by them, so that the version of before would fill in nothing
             said.read(session)
             derived.begin_within(session)
+    said.forget()
     return len(found)
 
 
@@ -193,14 +194,24 @@ def _summary(
 
 
 def _signed_files(session: Session, references: Sequence[str]) -> list[SignedFile]:
-    its, of_session, people = _columns(FileRow), _columns(SessionRow), defaultdict[str, set[str]](set)
-    named = select(of_session.reference, of_session.recipient_name).where(of_session.reference.in_(references))
-    for reference, each in session.connection().execute(named.where(of_session.recipient_name.is_not(None))):
-        people[reference].add(each)
+    its, of_session = _columns(FileRow), _columns(SessionRow)
+    people = _names(session, references, of_session.recipient_name)
+    others = _names(session, references, of_session.author, _columns(SignatureRow).signer_name)
     is_named = its.role == Role.SIGNED_DOCUMENT, its.filename.is_not(None)
     asked = select(its.reference, its.filename).where(its.reference.in_(references), *is_named)
     found = session.connection().execute(asked.limit(_MOST_ROWS))
-    return [SignedFile(filename, tuple(sorted(people[reference]))) for reference, filename in found]
+    return [SignedFile(filename, tuple(sorted(people[each])), tuple(sorted(others[each]))) for each, filename in found]
+
+
+def _names(session: Session, references: Sequence[str], *columns: Any) -> defaultdict[str, set[str]]:
+    """Return the names in some columns of archives, by reference: in the first 50 rows of each table."""
+    names = defaultdict[str, set[str]](set)
+    for column in columns:
+        its = column.table.c
+        first = its.reference.in_(references), its.position < _MOST_PEOPLE, column.is_not(None)
+        for reference, name in session.connection().execute(select(its.reference, column).where(*first)):
+            names[reference].add(name)
+    return names
 
 
 def _parts(session: Session, references: Sequence[str], words: TemplateWords) -> list[PartView]:
