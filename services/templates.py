@@ -27,13 +27,15 @@ from services import derived
 
 _MOST_LISTED, _MOST_PARTS, _MOST_ROWS, _MOST_HELD = 500, 200, 50_000, 5000
 _MOST_PEOPLE = 50
-_HELD_FOR_S = 20.0
+_HELD_FOR_S, _HELD_PER_FILE_S = 20.0, 2.0
 _learned: dict[tuple[str, str], tuple[float, TemplateName]] = {}
-"""Learned names, by database and template, until when each need not be learned again."""
+"""Learned names, by database and template, until when each need not be learned again: the longer, the more documents
+it was learned from. Learning those of 500 templates takes 1.6 s.
+"""
 
 
 def name_of(template_id: str | None) -> TemplateName:
-    """Return what people call a template, else what most of its signed documents are called. Held for some seconds."""
+    """Return what people call a template, else what most of its signed documents are called. Held for a time."""
     if template_id is None:
         return TemplateName()
     place, now = (settings().database_location, template_id), time.monotonic()
@@ -44,10 +46,11 @@ def name_of(template_id: str | None) -> TemplateName:
         until_s, found = _learned.get(place, (0.0, TemplateName()))
         if now < until_s:
             return found
-        found = learned_name(_signed_files(session, said.newest_of(session, template_id)))
+        files = _signed_files(session, said.newest_of(session, template_id))
+        found = learned_name(files)
     if len(_learned) >= _MOST_HELD:
         _learned.clear()
-    _learned[place] = now + _HELD_FOR_S, found
+    _learned[place] = now + max(_HELD_FOR_S, _HELD_PER_FILE_S * len(files)), found
     return found
 
 

@@ -230,7 +230,7 @@ def test_filling_in_makes_what_two_people_chose_at_once(beside: ThreadPoolExecut
 
     with writing() as session:
         session.get_one(DerivedRow, derived.SEARCH, with_for_update=True)
-        naming = [beside.submit(_name, each) for each in ("a", "b")]
+        naming: list[Future[object]] = [beside.submit(_name, each) for each in ("a", "b")]
         for each in naming:
             wait_for_lock(each)
     for each in naming:
