@@ -135,18 +135,18 @@ def judged_facets(rows: Rows) -> Facets:
 
 
 def facet_values(rows: Rows, parts: Iterable[PartId]) -> dict[int, dict[str, Any]]:
-    """Return the values of fields and labels as rows of `FacetValueRow`, by their facets.
-
-    A value that is empty, or too long to be shown whole, has no row: the link of its shown text would find nothing.
+    """Return the values of fields and labels as rows of `FacetValueRow`, by their facets. Each is whole, since archives
+    are found by it: what is longer than 80 characters, or empty, is none.
     """
     wanted = Searchable(frozenset(), frozenset()).with_parts(parts)
     found = [(Kind.LABEL, key, value, value) for key, value in _labels(rows, wanted)]
-    values = ((each["id"], each["value"]) for each in rows_of(rows, FormFieldRow) if each["id"] in wanted.fields)
-    found += [(Kind.FIELD, id_, short(value), field_text(value)) for id_, value in values]
+    fields = ((each["id"], each["value"]) for each in rows_of(rows, FormFieldRow) if each["id"] in wanted.fields)
+    values = ((id_, _as_text(value)) for id_, value in fields if value is not None)
+    found += [(Kind.FIELD, id_, value, normalised(value)) for id_, value in values]
     return {
-        (its := facet(kind, compared, name)): {"facet": its, "kind": kind, "name": name, "value": text}
-        for kind, name, text, compared in islice(found, MOST_FACETS)
-        if 0 < len(text) <= _MOST_SHOWN and compared in (text, field_text(text))
+        (its := facet(kind, compared, name)): {"facet": its, "kind": kind, "name": name, "value": value}
+        for kind, name, value, compared in islice(found, MOST_FACETS)
+        if compared.strip() and len(value) <= _MOST_SHOWN
     }
 
 

@@ -6,15 +6,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from domain.search import short
+from domain.search import normalised, short
 from models.templates import PartId, PartWords, TemplateName
 from models.views.templates import PartView
 
 _ENDING = re.compile(r"\.[A-Za-z0-9]{1,5}$")
+_MAIL = re.compile(r"\S+@\S+")
 _BETWEEN = re.compile(r"[\s_.,;()\[\]{}\-–—+]+")
 _MOST_NAME, _MOST_CHOICES, _MOST_VALUES = 100, 20, 50
 _SHARED_BY = 3
-"""So many processes of different people share a name that names nobody."""
+"""So many processes of strangers share a name that names nobody."""
 _PERSONAL_TYPES = frozenset({"location", "geolocation", "signature", "initials", "email", "phone"})
 _CHOSEN_TYPES = frozenset({"select", "radio", "dropdown", "list", "checkbox", "combo"})
 _PERSONAL = re.compile(
@@ -26,25 +27,26 @@ _PERSONAL = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class SignedFile:
-    """The name of a signed document, and the people of its archive."""
+    """The name of a signed document, the recipients of its archive, and other people that the archive names."""
 
     filename: str
     people: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
 
 
 def learned_name(files: Sequence[SignedFile]) -> TemplateName:
     """Return what most of some signed documents are called: the words that more than half of them share.
 
-    Endings, words with digits and the names of their people are left out.
+    Endings, mail addresses, words with digits, names of people, and characters that do not show are left out.
     """
     called = [_words_of(each) for each in files]
     counts = Counter(word for words in called for word in set(words))
     shared = {word for word, number in counts.items() if number * 2 > len(files)}
     whole = [words for words in called if shared and shared <= set(words)]
     text = " ".join(dict.fromkeys(each for each in whole[0] if each in shared))[:_MOST_NAME] if whole else None
-    sharing = {each.people for each, words in zip(files, called, strict=True) if shared <= set(words)}
+    sharing = (each.people for each, words in zip(files, called, strict=True) if shared <= set(words))
     language = "he" if any("\u0590" <= each <= "\u05ff" for each in text or "") else "en"
-    return TemplateName.model_validate({language: text, "is_public": text is not None and len(sharing) >= _SHARED_BY})
+    return TemplateName.model_validate({language: text, "is_public": text is not None and _are_strangers(sharing)})
 
 
 def usual_file(files: Iterable[SignedFile]) -> str | None:
@@ -54,9 +56,25 @@ def usual_file(files: Iterable[SignedFile]) -> str | None:
 
 
 def _words_of(file: SignedFile) -> list[str]:
-    people = {word.casefold() for each in file.people for word in _BETWEEN.split(each)}
-    words = _BETWEEN.split(_ENDING.sub("", short(file.filename)))
-    return [each for each in words if each and not re.search(r"\d", each) and each.casefold() not in people]
+    people = _words_in((*file.people, *file.others))
+    shown = "".join(filter(str.isprintable, short(file.filename)))
+    words = _BETWEEN.split(_MAIL.sub(" ", _ENDING.sub("", shown)))
+    return [each for each in words if each and not re.search(r"\d", each) and normalised(each) not in people]
+
+
+def _words_in(names: Iterable[str]) -> set[str]:
+    return {normalised(word) for each in names for word in _BETWEEN.split(each)} - {""}
+
+
+def _are_strangers(groups: Iterable[tuple[str, ...]]) -> bool:
+    """Return whether some groups of people have not even a word of a name in common. One person may be spelled in
+    several ways, and sign with several others.
+    """
+    strangers, known = 0, set[str]()
+    for words in map(_words_in, groups):
+        if words and known.isdisjoint(words):
+            strangers, known = strangers + 1, known | words
+    return strangers >= _SHARED_BY
 
 
 @dataclass(slots=True)

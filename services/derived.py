@@ -59,6 +59,11 @@ def begin() -> None:
         begin_within(session)
 
 
+def lock(session: Session) -> None:
+    """Wait for transactions that begin a filling in or do a batch of it, and let others wait for this one."""
+    session.exec(select(DerivedRow.kind).order_by(DerivedRow.kind).with_for_update()).all()
+
+
 def begin_within(session: Session) -> None:
     """Do so in a transaction, with what it has changed."""
     for each in DERIVED:

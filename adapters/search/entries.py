@@ -103,18 +103,18 @@ def searchable() -> Searchable:
 
 def version(session: Session) -> int:
     """Return the version of the entries that this program makes."""
-    return _version_by(held(session))
+    return _version(held(session))
 
 
-def _version_by(templates: Held) -> int:
+def _version(templates: Held) -> int:
     return version_of(searchable(), templates.definitions)
 
 
 def add(session: Session, archive: ArchiveRow) -> None:
     """Add the entry of an archive that has none, with what is known before it is loaded."""
     templates = held(session)
-    made = {archive.reference: _texts(archive, None, templates)}
-    numbers = _add(session, [archive], made, _version_by(templates))
+    texts = {archive.reference: _texts(archive, None, templates)}
+    numbers = _add(session, [archive], texts, _version(templates))
     _replace(session, numbers[archive.reference], set(), archive_facets(archive))
 
 
@@ -128,14 +128,14 @@ def _texts(archive: ArchiveRow, rows: Rows | None, templates: Held) -> tuple[str
     return text_of(archive, rows, searchable_of(archive, templates)), title.model_dump_json(exclude_defaults=True)
 
 
-def _add(session: Session, archives: Iterable[ArchiveRow], texts: _Texts, its: int) -> dict[str, int]:
+def _add(session: Session, archives: Iterable[ArchiveRow], texts: _Texts, version: int) -> dict[str, int]:
     """Add entries, and return their ids. Of two archives of the same moment, one gets the id, the other the next."""
     numbers: dict[str, int] = {}
     left = {each.reference: ids_for(each.reference, each.received_at) for each in archives}
     statement = upsert(session, SearchEntryRow).on_conflict_do_nothing(index_elements=["id"])
     while left:
         rows = [
-            {"id": next(ids), "reference": reference, "version": its}
+            {"id": next(ids), "reference": reference, "version": version}
             | dict(zip(("text", "title"), texts[reference], strict=True))
             for reference, ids in left.items()
         ]
@@ -157,7 +157,7 @@ def set_payload(session: Session, archive: ArchiveRow, rows: Rows) -> None:
         return
     templates = held(session)
     text, title = _texts(archive, rows, templates)
-    made = {"new_text": text, "new_title": title, "its_version": _version_by(templates)}
+    made = {"new_text": text, "new_title": title, "its_version": _version(templates)}
     session.connection().execute(_TEXT, {"its_entry": number, **made})
     wanted = searchable_of(archive, templates)
     _set(session, archive.reference, number, known, {**archive_facets(archive), **payload_facets(rows, wanted)})
@@ -319,10 +319,11 @@ def write(session: Session, references: Sequence[str], payments: Mapping[str, Se
         payments: those of the archives, as `payments_by_standing` returns them.
     """
     archives = session.exec(sqlmodel.select(ArchiveRow).where(col(ArchiveRow.reference).in_(references))).all()
-    templates, rows = held(session), _payloads(session, references, payments)
+    templates = held(session)  # asked once: entries have the version of what they were made by
+    rows = _payloads(session, references, payments, templates)
     loaded = {each.reference: rows[each.reference] if each.current_receipt_id else None for each in archives}
     texts = {each.reference: _texts(each, loaded[each.reference], templates) for each in archives}
-    numbers = _write_texts(session, archives, texts, _version_by(templates))
+    numbers = _write_texts(session, archives, texts, _version(templates))
     # Read before what they follow from: a facet that another transaction adds in between is kept.
     known = session.connection().execute(select(_FACET).where(_FACET.c.entry_id.in_(numbers.values()))).all()
     is_open = col(DiscrepancyRow.state) != DiscrepancyState.CLOSED
@@ -347,42 +348,45 @@ def write(session: Session, references: Sequence[str], payments: Mapping[str, Se
     _add_values(session, values)
 
 
-def _write_texts(session: Session, archives: Iterable[ArchiveRow], texts: _Texts, its: int) -> dict[str, int]:
-    """Make texts, titles and versions of entries the present ones, lock the entries, and return their ids."""
+def _write_texts(session: Session, archives: Iterable[ArchiveRow], texts: _Texts, version: int) -> dict[str, int]:
+    """Make texts, titles and versions of entries the given ones, lock the entries, and return their ids."""
     names = (_ENTRY.c.reference, _ENTRY.c.id, _ENTRY.c.text, _ENTRY.c.title)
     asked = select(*names).where(_ENTRY.c.reference.in_(texts))
     known = session.connection().execute(asked.order_by(_ENTRY.c.reference).with_for_update()).all()
     changed = [
-        {"its_entry": number, "new_text": texts[reference][0], "new_title": texts[reference][1], "its_version": its}
+        {"its_entry": number, "new_text": texts[reference][0], "new_title": texts[reference][1], "its_version": version}
         for reference, number, *before in known
         if tuple(before) != texts[reference]
     ]
     if changed:
         session.connection().execute(_REWRITTEN, changed)
     numbers = {reference: number for reference, number, *_ in known}
-    others = _ENTRY.c.id.in_(numbers.values()), _ENTRY.c.version != its
-    session.connection().execute(update(_ENTRY).where(*others).values(version=its))
-    return numbers | _add(session, (each for each in archives if each.reference not in numbers), texts, its)
+    others = _ENTRY.c.id.in_(numbers.values()), _ENTRY.c.version != version
+    session.connection().execute(update(_ENTRY).where(*others).values(version=version))
+    return numbers | _add(session, (each for each in archives if each.reference not in numbers), texts, version)
 
 
 def _payloads(
-    session: Session, references: Iterable[str], payments: Mapping[str, Sequence[Mapping[str, Any]]]
+    session: Session,
+    references: Iterable[str],
+    payments: Mapping[str, Sequence[Mapping[str, Any]]],
+    templates: Held,
 ) -> dict[str, dict[type[SQLModel], list[Any]]]:
     """Return the rows of archives that entries are made from. Of a table, the first rows of an archive."""
     found: dict[str, dict[type[SQLModel], list[Any]]] = {
         each: {PaymentRow: list(payments.get(each, ()))} for each in references
     }
-    return _fill_rows(session, found, _read_tables(session))
+    return _fill_rows(session, found, _read_tables(templates))
 
 
 def first_rows(session: Session, references: Iterable[str], most: int) -> dict[str, dict[type[SQLModel], list[Any]]]:
     """Return the rows of archives that texts are made from, `most` of a table at most."""
-    tables = _read_tables(session) & {SessionRow, SignatureRow, LabelRow, FileRow, FormFieldRow}
+    tables = _read_tables(held(session)) & {SessionRow, SignatureRow, LabelRow, FileRow, FormFieldRow}
     return _fill_rows(session, {each: {} for each in references}, tables, most)
 
 
-def _read_tables(session: Session) -> set[type[SQLModel]]:
-    has_fields = searchable().fields or held(session).definitions
+def _read_tables(templates: Held) -> set[type[SQLModel]]:
+    has_fields = searchable().fields or templates.definitions
     return COLUMNS.keys() - {PaymentRow, *(() if has_fields else (FormFieldRow,))}
 
 

@@ -15,6 +15,8 @@ from models.search import Kind, SearchEntryRow, SearchFacetRow
 from models.templates import Template, TemplateRow, TemplateWords, key_of
 
 _HELD_FOR_S = 5.0
+_OWN = "templates"
+"""Under which name a transaction has what it has read itself."""
 _SAMPLE = 200
 """How many archives of a template its facts are learned from, the newest."""
 _ENTRY = SQLModel.metadata.tables[str(SearchEntryRow.__tablename__)]
@@ -34,21 +36,33 @@ class Held:
 
     def of(self, template_id: str | None) -> TemplateWords:
         """Return what people say about a template."""
-        return self.words.get(template_id or "", NOTHING_SAID)
+        return NOTHING_SAID if template_id is None else self.words.get(template_id, NOTHING_SAID)
 
 
 _held = Held()
 
 
 def held(session: Session) -> Held:
-    """Return what people say about templates, as it was at most 5 s ago."""
-    location = settings().database_location
+    """Return what people say about templates, as it was at most 5 s ago; as `read` returned it in this transaction."""
+    own: Held | None = session.info.get(_OWN)
+    if own:
+        return own
     known = _held  # another thread may forget it between two looks
-    if known.location == location and time.monotonic() < known.until_s:
+    if known.location == settings().database_location and time.monotonic() < known.until_s:
         return known
+    return _hold(_read(session))
+
+
+def read(session: Session) -> Held:
+    """Read what people say about templates for a transaction that changes it. Others see it once it is committed."""
+    found = session.info[_OWN] = _read(session)
+    return found
+
+
+def _read(session: Session) -> Held:
     asked = select(_TEMPLATE.c.id, _TEMPLATE.c.words)
     words = {id_: TemplateWords.model_validate(each) for id_, each in session.connection().execute(asked)}
-    return _hold(Held(words, definitions_of(words), location, time.monotonic() + _HELD_FOR_S))
+    return Held(words, definitions_of(words), settings().database_location, time.monotonic() + _HELD_FOR_S)
 
 
 def forget() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
+from adapters.database.transactions import writing
 from adapters.files.store import RESULTS_FOLDER, store
 from adapters.inbox import session_events as inbox
 from adapters.platform.cancellation import checkpoint
@@ -20,6 +21,7 @@ from models.completeness.processes import ReceivedEvent
 from models.discrepancies import DiscrepancyRow
 from models.errors import Conflict, Locked, Unreadable
 from models.store.fixity import EMPTY_FOLDER, Fault, Fixity, FixityFinding, strange_thing
+from services import derived
 from services.anchors.anchors import wrong_anchors
 from services.payments.recorded import discrepancy_of
 from services.templates import every_template
@@ -130,6 +132,15 @@ def _wrong_sources() -> Iterator[FixityFinding]:
 
 
 def _wrong_templates() -> Iterator[FixityFinding]:
+    found = list(_differing_templates())
+    if found:  # perhaps only because somebody names a template at this moment
+        with writing() as session:
+            derived.lock(session)
+            found = list(_differing_templates())
+    yield from found
+
+
+def _differing_templates() -> Iterator[FixityFinding]:
     """Find what people say about templates that is damaged or missing in the store, or differs from the database."""
     damaged = list[str]()
     said, found = every_template(), {each.id: each for each in templates.kept(damaged.append)}

@@ -96,14 +96,15 @@ def facets(query: ArchiveFilter) -> FacetCounts:
         found = pages.counted(session, ids[:MOST_COUNTED], _PLAIN)
         values = _values(session, found)
         words = held(session).words
-        chosen = {part for each in words.values() for part in each.facets}
+        # A filter is `KEY=VALUE`.
+        chosen = {part for each in words.values() for part in each.facets if "=" not in part}
         named = pages.counted_values(session, ids[:MOST_COUNTED]) if chosen else []
     counts = defaultdict[tuple[str, str], list[tuple[int, str, str]]](list)
     for each in found:
         if value := values.get(each.facet):
             counts[each.kind, ""].append((-each.archives, value, value))
     for kind, name, value, archives in named:
-        if f"{kind}:{name}" in chosen:
+        if f"{kind}:{name}" in chosen:  # values of what was a facet stay, and titles may still show them
             counts[kind, name].append((-archives, value, f"{name}={value}"))
     parts = {part: its.name for each in words.values() for part, its in each.parts.items()}
     order = ((Kind.TEMPLATE, ""), *sorted(each for each in counts if each[1]), *((each, "") for each in _PLAIN[1:]))

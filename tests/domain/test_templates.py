@@ -18,6 +18,10 @@ from models.views.templates import PartView
         ([("Loan Noa Levi 4711.pdf", "Noa Levi"), ("Loan Dan Cohen.pdf", "Dan Cohen")], TemplateName(en="Loan")),
         ([("Noa Levi.pdf", "Noa Levi")] * 3, TemplateName()),
         ([("Visa Dana.pdf", "a"), ("Visa Dana.pdf", "b"), ("Visa Dana.pdf", "a")], TemplateName(en="Visa Dana")),
+        ([("Loan נועה.pdf", each) for each in ("Noa Levi", "Levy Noa", "Levi N.")], TemplateName(he="Loan נועה")),
+        ([("Loan נועה.pdf", f"Noa & {each}") for each in "abc"], TemplateName(he="Loan נועה")),
+        ([("Lease \u200fנוֹעה\u200f x@y.com.pdf", "\u200eנועה")], TemplateName(en="Lease")),
+        ([("Le\x01ase\u202e.pdf", "a")], TemplateName(en="Lease")),
         ([("Lease.pdf", each) for each in "abc"], TemplateName(en="Lease", is_public=True)),
         ([("Lease.pdf", "")] * 3, TemplateName(en="Lease")),
         ([("first.pdf", "a"), ("second.pdf", "b"), ("third.pdf", "c")], TemplateName()),
@@ -25,10 +29,16 @@ from models.views.templates import PartView
         ([("W" * 100_000, "a")], TemplateName(en="W" * 79 + "…")),
     ],
 )
-def test_name_is_what_most_signed_documents_share_and_public_once_three_people_share_it(
+def test_name_is_what_most_signed_documents_share_and_public_once_three_strangers_share_it(
     files: list[tuple[str, str]], name: TemplateName
 ) -> None:
-    assert learned_name([SignedFile(filename, (person,) if person else ()) for filename, person in files]) == name
+    signed = [SignedFile(filename, tuple(filter(None, people.split(" & ")))) for filename, people in files]
+    assert learned_name(signed) == name
+
+
+def test_name_of_who_made_the_process_is_no_name_of_its_template() -> None:
+    signed = [SignedFile("Lease by Dana.pdf", (person,), ("Dana",)) for person in "abc"]
+    assert learned_name(signed) == TemplateName(en="Lease by", is_public=True)
 
 
 def test_usual_file_name_is_the_most_frequent() -> None:

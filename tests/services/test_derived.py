@@ -8,13 +8,16 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from sqlalchemy import text, update
 from sqlmodel import col, delete, select
 
 from adapters.database.transactions import reading, writing
+from adapters.search import templates as said
 from adapters.settings.settings import Settings
+from adapters.store import templates as kept
 from adapters.tables.runs import receipts, refused
 from adapters.tables.settlements import index_standings
 from models.archive.archive import ArchiveRow, State
@@ -24,8 +27,10 @@ from models.runs.cause import Cause
 from models.runs.receipt import RefusedDelivery
 from models.said import verbatim
 from models.search import DerivedRow, SearchEntryRow, SearchFacetRow
+from models.templates import Template, TemplateWords
 from models.views.archives.archives import ArchiveQuery
-from services import derived
+from services import derived, templates
+from services.custody.verifying_records import verify_beside
 from services.views import archive_list
 from tests.conftest import LONGEST_S, Configure
 from tests.records import NOON, archived, change, delivery, digest, document, registered
@@ -217,6 +222,33 @@ def test_standings_are_those_of_the_payments_that_a_run_has_just_replaced(beside
     indexing.result()
 
     assert found(standing=Standing.HELD) == ["p-1"]
+
+
+def test_filling_in_makes_what_two_people_chose_at_once(beside: ThreadPoolExecutor) -> None:
+    def _name(template_id: str) -> None:
+        templates.name({template_id: TemplateWords(title=["person"])}, "a test", NOON)
+
+    with writing() as session:
+        session.get_one(DerivedRow, derived.SEARCH, with_for_update=True)
+        naming: list[Future[object]] = [beside.submit(_name, each) for each in ("a", "b")]
+        for each in naming:
+            wait_for_lock(each)
+    for each in naming:
+        each.result()
+
+    assert derived.lacking(derived.SEARCH) == 1
+
+
+def test_verify_finds_nothing_wrong_with_a_template_that_somebody_names_meanwhile(beside: ThreadPoolExecutor) -> None:
+    template = Template(id="a", words=TemplateWords(), changed_at=NOON, changed_by="a test")
+    with writing() as session:
+        derived.lock(session)
+        said.put(session, template)
+        kept.keep(template)
+        verifying: Future[Any] = beside.submit(verify_beside)
+        wait_for_lock(verifying)
+
+    assert [each for each in verifying.result().findings if each.key == kept.key_in_store("a")] == []
 
 
 def test_one_program_fills_in_at_a_time_and_no_other_waits_for_it(beside: ThreadPoolExecutor) -> None:

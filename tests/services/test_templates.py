@@ -3,22 +3,22 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, event, text
 from sqlmodel import select
 
-from adapters.database.transactions import reading, writing
+from adapters.database.transactions import engine, reading, writing
 from adapters.files.store import store
 from adapters.search import templates as said
-from adapters.search.entries import version, write
+from adapters.search.entries import version
 from adapters.settings.settings import Settings
-from adapters.store.templates import key_in_store
+from adapters.store.templates import FOLDER, key_in_store
 from adapters.tables.settlements import index_standings
 from domain.titles import title_text
 from models.errors import Refused
 from models.search import FacetValueRow, SearchEntryRow
 from models.store.fixity import Fault
-from models.templates import Names, PartWords, Template, TemplateRow, TemplateWords
-from models.views.archives.archives import ArchiveQuery
+from models.templates import Names, PartWords, TemplateRow, TemplateWords
+from models.views.archives.archives import ArchiveFilter, ArchiveQuery, FacetGroup
 from services import derived, templates
 from services.custody.verifying_records import verify_beside
 from services.views import archive_list, archive_view
@@ -39,7 +39,7 @@ def _leases(installation: Settings) -> None:
     """Load three leases of different people, and an archive of another template."""
     assert installation
     for number, branch in enumerate(BRANCHES):
-        its = lease(number, f"דייר {number}", branch)
+        its = lease(number, f"דייר{number}", branch)
         archived(f"p-{number}", minute=number, payload=its)
     archived("other", minute=9)
 
@@ -64,6 +64,10 @@ def found(**filters: object) -> list[str]:
     return sorted(each.reference for each in archive_list.page(ArchiveQuery.model_validate(filters)).items)
 
 
+def counts() -> list[FacetGroup]:
+    return archive_list.facets(ArchiveFilter()).groups
+
+
 def fill() -> int:
     return sum(iter(lambda: derived.fill(2), 0))
 
@@ -79,7 +83,7 @@ def test_template_without_a_person_is_named_by_its_documents_and_says_what_it_ha
     assert parts["label:סניף"] == (1, [], False)
     assert templates.name_of(LEASE).is_public
     assert {each.id: each.archives for each in templates.listed().items} == {LEASE: 3, SAMPLE: 1}
-    assert titles()["p-1"] == "דייר 1 · Lease of · ₪21 verified"
+    assert titles()["p-1"] == "דייר1 · Lease of · ₪21 verified"
 
 
 def test_unknown_template_is_refused_and_a_name_may_come_before_the_first_archive() -> None:
@@ -96,7 +100,7 @@ def test_name_that_people_give_is_shown_at_once_and_makes_no_entry_anew() -> Non
     derived.begin()
     name(TemplateWords(name=Names(he="חוזה")))
 
-    assert titles("he")["p-0"].startswith("דייר 0 · חוזה · ")
+    assert titles("he")["p-0"].startswith("דייר0 · חוזה · ")
     assert archive_view.archive("p-0").title.template == Names(he="חוזה")  # type: ignore[union-attr]  # it is there
     assert (derived.lacking(derived.SEARCH), fill()) == (0, 0)
 
@@ -110,21 +114,22 @@ def test_titles_and_facets_that_people_choose_are_filled_in_and_found_without_se
     assert derived.lacking(derived.SEARCH) == 4
     fill()
 
-    assert titles()["p-0"] == "דייר 0 · Lease · חיפה · ₪21 verified"
+    assert titles()["p-0"] == "דייר0 · Lease · חיפה · ₪21 verified"
     assert found(field=["KIND=Large  Flat"]) == found(q="large") == ["p-0", "p-1", "p-2"]
     assert found(label=["סניף=חיפה"]) == ["p-0", "p-2"]
     with reading() as session:
         values = {(each.kind, each.name, each.value) for each in session.exec(select(FacetValueRow))}
-    assert values == {("label", "סניף", "חיפה"), ("label", "סניף", "תל אביב"), ("field", "KIND", "Large flat")}
-    assert {"סניף", "KIND"} <= {each.name for each in archive_list.facets(ArchiveQuery()).groups}
-    name(WORDS.model_copy(update={"facets": ["label:סניף"]}))
-    assert "KIND" not in {each.name for each in archive_list.facets(ArchiveQuery()).groups}
+    assert values == {("label", "סניף", "חיפה"), ("label", "סניף", "תל אביב"), ("field", "KIND", "Large\tflat")}
 
-    archived("p-3", minute=20, payload=lease(3, "דייר 3", "אילת"))
-    assert titles()["p-3"] == "דייר 3 · Lease · אילת · ₪21 verified"
+    archived("p-3", minute=20, payload=lease(3, "דייר3", "אילת"))
+    assert titles()["p-3"] == "דייר3 · Lease · אילת · ₪21 verified"
+    assert [each.name for each in counts() if each.name] == ["KIND", "סניף"]
+    name(WORDS.model_copy(update={"facets": ["field:KIND"]}))
+    fill()
+    assert [each.name for each in counts() if each.name] == ["KIND"]
     name(TemplateWords())
     fill()
-    assert (titles()["p-0"], found(q="large")) == ("דייר 0 · Lease of · ₪21 verified", [])
+    assert (titles()["p-0"], found(q="large")) == ("דייר0 · Lease of · ₪21 verified", [])
 
 
 def test_entry_that_a_program_made_with_other_words_is_made_again() -> None:
@@ -133,30 +138,45 @@ def test_entry_that_a_program_made_with_other_words_is_made_again() -> None:
     with writing() as session:
         session.execute(text("DELETE FROM template"))
     said.forget()
-    archived("p-4", minute=21, payload=lease(4, "דייר 4", "אילת"))
+    archived("p-4", minute=21, payload=lease(4, "דייר4", "אילת"))
     restored = templates.restore_templates(lambda *_: None)
 
-    assert (restored, fill()) == (1, 1)
-    assert titles()["p-4"] == "דייר 4 · Lease · אילת · ₪21 verified"
+    fill()
+    assert restored == 1
+    assert titles()["p-4"] == "דייר4 · Lease · אילת · ₪21 verified"
     with reading() as session:
         assert set(session.exec(select(SearchEntryRow.version))) == {version(session)}
 
 
-def test_entry_that_is_made_while_a_template_is_named_is_made_again() -> None:
-    class NamedMeanwhile(dict[Any, Any]):
-        def get(self, reference: Any, default: Any = ()) -> Any:
-            said.put(session, Template(id=LEASE, words=WORDS, changed_at=NOON, changed_by="a test"))
-            said.forget()
-            return super().get(reference, default)
-
+def test_value_of_a_facet_finds_the_archives_that_it_counts() -> None:
+    for number, branch in enumerate(("North  bank\n", "W" * 81, " "), 3):
+        archived(f"p-{number}", minute=number, payload=lease(number, f"דייר{number}", branch))
+    name(WORDS)
     fill()
-    with writing() as session:
-        write(session, ["p-0"], NamedMeanwhile())
-    with writing() as session:
-        derived.begin_within(session)
 
-    assert fill() == 4
-    assert titles()["p-0"] == "דייר 0 · Lease · חיפה · ₪21 verified"
+    values = [(its.filter, each) for its in counts() for each in its.values]
+    assert {each.value for kind, each in values if kind == "label"} == {"North  bank\n", "חיפה", "תל אביב"}
+    for kind, each in values:
+        assert len(found(**{kind: [each.sent] if kind in ("label", "field") else each.sent})) == each.archives
+
+
+def test_entries_that_are_made_while_words_change_have_no_version_of_words_that_they_were_not_made_by() -> None:
+    name(WORDS)
+    taken = list[str]()
+
+    def _take_back(connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
+        if "FROM label" in statement and not taken:
+            taken.append(statement)
+            connection.exec_driver_sql("DELETE FROM template")
+            said.forget()
+
+    event.listen(engine(), "before_cursor_execute", _take_back)
+    fill()
+    derived.begin()
+    fill()
+
+    assert taken
+    assert titles()["p-0"] == "דייר0 · Lease of · ₪21 verified"
 
 
 def test_title_follows_the_standing_of_the_payment() -> None:
@@ -173,7 +193,10 @@ def test_personal_values_are_no_facet_unless_a_person_says_that_they_are_not() -
         name(TemplateWords(facets=["field:MAIL"]))
     with pytest.raises(Refused, match="PERSONAL_FACET"):
         name(TemplateWords(facets=["field:KIND"], parts={"field:KIND": PartWords(personal=True)}))
+    with pytest.raises(Refused, match="PERSONAL_FACET"):
+        templates.name({"a": WORDS, LEASE: TemplateWords(facets=["field:MAIL"])}, "a test", NOON)
     assert templates.every_template() == {}
+    assert list(store().listed(FOLDER)) == []
 
     name(TemplateWords(facets=["field:MAIL"], parts={"field:MAIL": PartWords(personal=False)}))
     assert templates.words_of(LEASE).facets == ["field:MAIL"]

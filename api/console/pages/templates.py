@@ -65,8 +65,8 @@ def _page(request: Request, found: TemplateView, given: dict[str, Any], wrong: s
 
 
 def _given(form: Form, found: TemplateView) -> dict[str, Any]:
-    """Return the words that a form gives. Parts that it did not show keep theirs."""
-    words = found.words.model_dump()
+    """Return the words that a form gives. Parts that it did not show keep theirs, and so does the order."""
+    words, shown = found.words.model_dump(), {PERSON, TEMPLATE, PAYMENT, *(each.part for each in found.parts)}
     personal = form.texts("personal")
     for each in found.parts:
         said = words["parts"].get(each.part, {"personal": None}) | {"name": _names(form, f" {each.part}")}
@@ -76,7 +76,15 @@ def _given(form: Form, found: TemplateView) -> dict[str, Any]:
             words["parts"][each.part] = said
         else:
             words["parts"].pop(each.part, None)
-    return words | {"name": _names(form, ""), "title": form.texts("title"), "facets": form.texts("facet")}
+    chosen = {
+        name: _chosen(words[name], form.texts(box), shown) for name, box in (("title", "title"), ("facets", "facet"))
+    }
+    return words | chosen | {"name": _names(form, "")}
+
+
+def _chosen(before: list[str], ticked: list[str], shown: set[str]) -> list[str]:
+    kept = [each for each in before if each in ticked or each not in shown]
+    return [*kept, *(each for each in ticked if each not in before)]
 
 
 def _names(form: Form, of: str) -> dict[str, str | None]:

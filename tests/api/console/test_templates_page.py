@@ -6,10 +6,12 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from models.templates import TemplateWords
 from services import templates
 from tests.api.console.conftest import CONTRACT, PERSON, Browser, Console, posted
 from tests.api.console.hostile import HOSTILE_REFERENCE, REVERSING, SCRIPT
 from tests.installations import installed
+from tests.records import NOON
 
 TEMPLATE = "9fa70d4ccea84262b1ed2308a07a3fb4"
 PATH, DOSSIER = f"/console/templates/{TEMPLATE}", f"/console/archives/{CONTRACT}"
@@ -22,6 +24,7 @@ def person(console: Console) -> Iterator[httpx.Client]:
     """A person who is signed in. Afterwards nobody has named the template."""
     with console.person() as client:
         yield client
+        name(console, TemplateWords())
         assert posted(client, PATH, STANDARD).status_code == 303
 
 
@@ -52,8 +55,14 @@ def test_name_that_is_typed_is_the_title_of_dossier_and_tab_and_stands_beside_it
         assert templates.view(TEMPLATE).changed_by == f"console ({PERSON})"
 
 
+def name(console: Console, words: TemplateWords) -> None:
+    with installed(console.folder, **console.settings):
+        templates.name({TEMPLATE: words}, "a test", NOON)
+
+
 def test_form_keeps_what_it_does_not_change_and_says_what_is_wrong(console: Console, person: httpx.Client) -> None:
     field, label = "field:SOMEFIELD1", "label:CUSTOMER_TAG"
+    name(console, TemplateWords(title=["payment", "label:OLD", "template", "person"], facets=["label:OLD"]))
     named = STANDARD | {
         "he": "חוזה",
         f"en {label}": "Customer",
@@ -76,8 +85,8 @@ def test_form_keeps_what_it_does_not_change_and_says_what_is_wrong(console: Cons
             field: {"name": {"en": None, "he": None}, "personal": True},
             label: {"name": {"en": "Customer", "he": None}, "personal": None},
         },
-        "title": ["person", "template", "payment"],
-        "facets": [label],
+        "title": ["payment", "label:OLD", "template", "person"],
+        "facets": ["label:OLD", label],
     }
 
 
