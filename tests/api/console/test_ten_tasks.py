@@ -188,6 +188,11 @@ def test_leases_of_haifa_with_a_failed_payment_by_two_clicks(troubled: Console, 
     while derived.fill():
         pass
     hands.follow("g", "a")
+    haifa = hands.page.locator(f"#facets a[href*='{quote('חיפה')}']")
+    hands.page.locator("#facets a[href*='template=']").first.wait_for()
+    while not haifa.count():  # a receiver knows new facets of a template within 5 s
+        hands.page.reload()
+        hands.page.locator("#facets a[href*='template=']").first.wait_for()
     for facet in (quote("חיפה"), "standing=failed"):
         with hands.page.expect_navigation():
             hands.page.locator(f"#facets a[href*='{facet}']").click()
