@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -34,11 +35,13 @@ def ended_well_at_s() -> float:
     return WORKER.get_sample_value("cellar_housekeeping_timestamp_seconds", {"flow": import_reports.name}) or 0
 
 
-async def end_of(
-    client: PrefectClient, deployment_id: UUID, *tags: str, state: "State[None] | None" = None
-) -> tuple[str, str] | None:
+def due_in(hours: int) -> "State[Any]":
+    return Scheduled(scheduled_time=datetime.now(UTC) + timedelta(hours=hours))
+
+
+async def end_of(client: PrefectClient, deployment_id: UUID, *tags: str, **of_run: Any) -> tuple[str, str] | None:
     """Make a run and return its name and state at its end; None if it is gone."""
-    made = await client.create_flow_run_from_deployment(deployment_id, tags=tags, state=state)
+    made = await client.create_flow_run_from_deployment(deployment_id, tags=tags, **of_run)
     async with asyncio.timeout(LONGEST_S):
         while True:
             try:
@@ -98,8 +101,7 @@ def test_run_that_was_due_before_the_same_work_began_leaves_nothing(
 
     async def _ends() -> list[tuple[str, str] | None]:
         async with get_client() as client, worker_here(client, import_reports) as look:
-            hours = [Scheduled(scheduled_time=datetime.now(UTC) - timedelta(hours=each)) for each in (3, 2, 1)]
-            late = [await end_of(client, look, BY_ITSELF, state=each) for each in hours]
+            late = [await end_of(client, look, BY_ITSELF, state=due_in(hours)) for hours in (-3, -2, -1)]
             now = await end_of(client, look, BY_ITSELF)
             await asyncio.to_thread(report.unlink)
             return [*late, now, await end_of(client, look, BY_ITSELF)]
@@ -108,11 +110,20 @@ def test_run_that_was_due_before_the_same_work_began_leaves_nothing(
     assert asyncio.run(_ends()) == [failed, None, None, failed, ("nothing to do", "Completed")]
 
 
+def test_parameters_that_the_work_does_not_take_fail_the_run() -> None:
+    async def _end() -> tuple[str, str] | None:
+        async with get_client() as client, worker_here(client, sweep_inbox) as sweep:
+            return await end_of(client, sweep, BY_ITSELF, parameters={"nobody": 1})
+
+    end = asyncio.run(_end())
+    assert end
+    assert end[1] == "Failed"
+
+
 def test_run_that_another_worker_may_execute_is_not_deleted() -> None:
     async def _is_left() -> bool:
         async with get_client() as client, worker_here(client, find_missing) as find:
-            later = Scheduled(scheduled_time=datetime.now(UTC) + timedelta(hours=1))
-            planned = await client.create_flow_run_from_deployment(find, tags=[BY_ITSELF], state=later)
+            planned = await client.create_flow_run_from_deployment(find, tags=[BY_ITSELF], state=due_in(1))
             execution = Execution(find_missing, planned)
             execution.interrupt(Interruption.LOST)
             leaves_none = await Housekeeping(client).leaves_no_run(execution)
