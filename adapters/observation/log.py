@@ -123,10 +123,11 @@ def set_up_log(lowest: int = logging.INFO) -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso"),
     ]
-    _PROCESSORS[:] = [*shared, renderer]
+    # A processor, since a logger that has written a line keeps the class that was configured then.
+    _PROCESSORS[:] = [*([_from(lowest)] if lowest > logging.INFO else []), *shared, renderer]
     structlog.configure(
         processors=_PROCESSORS,
-        wrapper_class=structlog.make_filtering_bound_logger(lowest),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.WriteLoggerFactory(_STANDARD_ERROR),
         cache_logger_on_first_use=True,
     )
@@ -138,6 +139,15 @@ def set_up_log(lowest: int = logging.INFO) -> None:
         _STANDARD_ERROR.stream = sys.stderr
         sys.stdout, sys.stderr = PrintedLines(1, logging.INFO), PrintedLines(2, logging.WARNING)
         follow_rotation(Path(log))
+
+
+def _from(lowest: int) -> Processor:
+    def drop(_logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        if structlog.processors.NAME_TO_LEVEL[method] < lowest:
+            raise structlog.DropEvent
+        return event
+
+    return drop
 
 
 # One list for good: a logger that has written a line keeps the list that was configured then.

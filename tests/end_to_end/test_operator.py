@@ -64,7 +64,7 @@ def test_failures_groups_them_by_cause_and_says_what_to_do(after_a_bad_night: Ru
     said = _said(after_a_bad_night, "failures")
 
     assert "CONFLICT" in said
-    assert "3 archives" in said
+    assert any(line.startswith("3 ") for line in said.splitlines())
     assert "do what the detail says" in said.lower()
 
 
@@ -100,7 +100,7 @@ def test_logs_show_the_way_of_one_process(after_a_bad_night: Running) -> None:
 def test_dry_run_shows_what_a_bulk_re_run_would_do(after_a_bad_night: Running) -> None:
     said = _said(after_a_bad_night, "rerun", "--failed", "--cause", "CONFLICT", "--dry-run")
 
-    assert "3 archives" in said
+    assert any(line.startswith("3 ") for line in said.splitlines())
     assert {after_a_bad_night.read(each)["state"] for each in FAILED} == {"failed"}
 
 

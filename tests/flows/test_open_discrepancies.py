@@ -148,7 +148,7 @@ def test_gone_or_refused_endpoint_is_not_retried_and_fails_no_flow(
     configure: Configure, httpserver: HTTPServer, tmp_path: Path
 ) -> None:
     httpserver.expect_request("/gone").respond_with_data("", status=410)
-    configure(notify_urls=f"{httpserver.url_for('/gone')},http://127.0.0.1:99999/hook", notify_secret=SECRET)
+    configure(notify_urls=f"{httpserver.url_for('/gone')},http://☃.example/hook", notify_secret=SECRET)
     put("one.csv", report(line("of nobody")), tmp_path)
 
     asyncio.run(import_reports())

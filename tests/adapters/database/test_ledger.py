@@ -253,22 +253,22 @@ def test_discrepancies_of_an_archive_appear_on_its_payments() -> None:
     assert ["UNKNOWN_SESSION" in each for each in reported] == [True, True]
 
 
-amounts = st.none() | st.integers(-5, 5_000_000_000) | st.integers(MOST - 3, MOST) | st.integers(-MOST, -MOST + 3)
-currencies = st.sampled_from([None, "ILS", "JPY"])
+numbers = st.integers(-5, 5_000_000_000) | st.integers(MOST - 3, MOST) | st.integers(-MOST, -MOST + 3)
+currencies = st.sampled_from(["ILS", "JPY"])
 made = st.fixed_dictionaries(
     {
         "paid_on": st.sampled_from([None, date(2026, 1, 1), date(2026, 1, 2)]),
-        "currency": currencies,
+        "currency": st.none() | currencies,
         "standing": st.sampled_from(Standing),
-        "amount_minor": amounts,
+        "amount_minor": st.none() | numbers,
     }
 )
 of_reports = st.fixed_dictionaries(
     {
         "kind": st.sampled_from(EntryKind),
-        "currency": currencies.filter(bool),
+        "currency": currencies,
         "match": st.sampled_from(Match),
-        "amount_minor": amounts.filter(lambda each: each is not None),
+        "amount_minor": numbers,
     }
 )
 
