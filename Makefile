@@ -128,7 +128,10 @@ console-vendor: .venv/development
 .venv/runtime: .venv/python requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	PREFECT_HOME=$(abspath .venv/prefect) DO_NOT_TRACK=1 $(BIN)/prefect server database upgrade --yes >/dev/null
+	rm -rf .venv/prefect # it may be of a newer Prefect
+	env -i PREFECT_HOME=$(abspath .venv/prefect) DO_NOT_TRACK=1 \
+	  PREFECT_SERVER_DATABASE_CONNECTION_URL=sqlite+aiosqlite:///$(abspath .venv/prefect/prefect.db) \
+	  $(BIN)/prefect server database upgrade --yes >/dev/null
 	touch $@
 
 .venv/development: .venv/runtime requirements-dev.lock

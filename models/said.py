@@ -119,6 +119,7 @@ class Sentence(Enum):
     workers_online = "online: %(count)s (%(names)s)"
     housekeeping_in_time = "nothing is overdue, the next is due at %(at)s"
     housekeeping_is_late = "overdue since %(at)s"
+    housekeeping_fails = "failed at its last run: %(names)s"
     housekeeping_unplanned = "Prefect has planned none: its schedules are paused, or its services do not run"
     search_complete = "archives are found by all filters and by text"
     search_fills_in = "archives that are not indexed yet: %(count)s"

@@ -189,7 +189,7 @@ def _answer(output: int, deadline: float) -> bytes:
     readable.register(output, select.POLLIN)
     try:
         while time.monotonic() < deadline and len(answer) <= ANSWER_LIMIT_BYTES:
-            checkpoint()
+            checkpoint(may_pause=False)  # other work waits for this place
             if readable.poll(1000 * _LOOK_AGAIN_S):
                 part = os.read(output, ANSWER_LIMIT_BYTES)
                 if not part:

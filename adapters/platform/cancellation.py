@@ -22,6 +22,7 @@ _THREADS = ThreadPoolExecutor(64, thread_name_prefix="archive")
 _AT_ONCE = 8  # requests of one run
 _stop: ContextVar[threading.Event | None] = ContextVar("stop", default=None)
 _limits: ContextVar[tuple[Callable[[], None], ...]] = ContextVar("limits", default=())
+_pause: ContextVar[Callable[[], None] | None] = ContextVar("pause", default=None)
 
 
 def clock() -> float:
@@ -37,6 +38,16 @@ def limited(limit: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         _limits.reset(token)
+
+
+@contextmanager
+def pausing(pause: Callable[[], None]) -> Iterator[None]:
+    """Let `checkpoint` call `pause` first within the block and its threads; `pause` returns when the work may go on."""
+    token = _pause.set(pause)
+    try:
+        yield
+    finally:
+        _pause.reset(token)
 
 
 class Deadline:
@@ -112,15 +123,20 @@ def at_once(works: Iterable[Callable[[], object]]) -> None:
         threads.shutdown(cancel_futures=True)
 
 
-def checkpoint() -> None:
+def checkpoint(*, may_pause: bool = True) -> None:
     """End the work if its caller was cancelled or one of its limits raises. Call it between two chunks of long work.
 
-    Outside `in_thread` and `limited` it does nothing.
+    Outside `in_thread`, `limited` and `pausing` it does nothing.
+
+    Args:
+        may_pause: False where the work holds what other work needs, such as a place or a lock.
 
     Raises:
         Stopped: the caller that waits for the work was cancelled.
         Transient: a deadline has passed.
     """
+    if may_pause and (pause := _pause.get()):
+        pause()
     stop = _stop.get()
     if stop and stop.is_set():
         raise Stopped

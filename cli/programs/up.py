@@ -8,7 +8,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -107,9 +107,10 @@ def _bring_prefect_database(settings: Settings) -> None:
     """Give a new Prefect server the empty database that `make` has made: making it takes half of a first start."""
     made = Path(sys.prefix, "prefect", "prefect.db")
     place = Path(prefect_environment(settings)["PREFECT_HOME"], made.name)
-    if made.exists() and not place.exists():
-        place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(made, place.with_suffix(".new")).rename(place)
+    with suppress(OSError):  # the server makes its own, or says what is wrong with the folder
+        if made.exists() and not place.exists():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(made, place.with_suffix(".new")).rename(place)
 
 
 def _prefect_server(settings: Settings) -> Program:

@@ -65,6 +65,10 @@ PARTS: Mapping[str, Meaning] = {
         "Run `cellar people test`, and check the address in CELLAR_PEOPLE_URLS.",
     ),
     # what was found, where that is another thing than the failure of the part
+    "housekeeping_fails": Meaning(
+        "Housekeeping fails: messages, deadlines, letters or lost runs wait.",
+        "Open the last failed run with the tag housekeeping in Prefect's UI: it says why. It is tried again by itself.",
+    ),
     "receiver_lacks_processes": Meaning(
         "Some processes of the receiver do not run.",
         "They are started again. If this stays so, see the log of the receiver.",

@@ -19,7 +19,7 @@ def is_in_bulk(execution: Execution) -> bool:
 
 
 class GivingWay:
-    """What the runs in bulk of a worker do at each checkpoint. They hold no transaction there.
+    """What the runs in bulk of a worker do at each checkpoint that may pause. They hold no transaction there.
 
     Under a stream of new archives that never ends, they pause for two seconds, and go on for half a second.
     """

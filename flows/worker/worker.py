@@ -23,7 +23,7 @@ from prefect.events.filters import EventFilter, EventNameFilter
 from prefect.exceptions import Abort, Pause, PrefectException
 
 from adapters.observation.metrics import RUNS_IN_PROGRESS, WORKER_BEAT
-from adapters.platform.cancellation import clock, limited
+from adapters.platform.cancellation import clock, pausing
 from adapters.tables.runs import leases
 from flows.execution.engine import Execution, Interrupted, Interruption
 from flows.worker.due_runs import DueRuns
@@ -186,7 +186,7 @@ class Worker:
                 is_ours = not await self._housekeeping.leaves_no_run(execution)
                 is_ours = is_ours and await take(self._client, execution.flow_run.id)
                 if is_ours:
-                    way = limited(self._giving_way.pause) if is_in_bulk(execution) else nullcontext()
+                    way = pausing(self._giving_way.pause) if is_in_bulk(execution) else nullcontext()
                     with suppress(Abort, Pause, Interrupted), way:
                         await execution.run()
                     _log_end(execution, time.monotonic() - began_s)

@@ -37,6 +37,8 @@ _LITTLE_BYTES, _TOO_LITTLE_BYTES = 10 * _GIB, _GIB
 _LATE = timedelta(minutes=5)
 _OLD_ANCHOR = timedelta(days=2)
 _VERIFY = "verify-archives"
+_FREQUENT = ("sweep-inbox", "deliver-messages", "find-missing", "notify-people", "import-reports")
+"""Housekeeping that leaves a run only of what it did, of its first failure, and of the first success after that."""
 
 
 def system_probes() -> list[Probe]:
@@ -87,13 +89,19 @@ def _workers() -> Found:
 
 
 def _housekeeping() -> Found:
-    """Check that workers keep up with the schedules. A run that is done, or had nothing to do, is planned no longer."""
+    """Check that workers keep up with the schedules, and that the last run of each kind has not failed.
+
+    A run that is done, or had nothing to do, is planned no longer.
+    """
     planned = prefect_facts.next_run("housekeeping")
     if planned is None:
         return warning(Sentence.housekeeping_unplanned)
     at = planned.expected_start_time
     if datetime.now(UTC) - at > _LATE:
         return warning(Sentence.housekeeping_is_late, at=_minute(at))
+    last = {each: prefect_facts.last_run(each) for each in _FREQUENT}
+    if failing := [name for name, run in last.items() if run and run.state_type != "COMPLETED"]:
+        return warning(Sentence.housekeeping_fails, names=failing)
     return ok(Sentence.housekeeping_in_time, at=_minute(at))
 
 

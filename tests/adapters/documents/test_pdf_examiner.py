@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 
 from adapters.documents import examination
 from adapters.documents.examination import examine
-from adapters.platform.cancellation import limited
+from adapters.platform.cancellation import limited, pausing
 from models.archive.verdict import Outcome, Verdict
 from models.errors import Transient
 from tests import pdfs
@@ -106,6 +106,15 @@ def test_document_can_be_examined_in_a_thread(honest: Path) -> None:
     work.join()
 
     assert [verdict.outcome for verdict in verdicts] == [Outcome.SOUND]
+
+
+def test_examination_does_not_pause_while_it_holds_a_place_that_new_archives_need(honest: Path) -> None:
+    pauses = list[str]()
+
+    with pausing(lambda: pauses.append("pause")):
+        examine(honest, [], now=pdfs.NOW)
+
+    assert not pauses
 
 
 def test_hanging_child_is_killed_and_its_document_is_unreadable(

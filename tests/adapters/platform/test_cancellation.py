@@ -11,7 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from adapters.platform.cancellation import Deadline, Stopped, at_once, checkpoint, clock, in_thread, limited, one_fate
+from adapters.platform.cancellation import (
+    Deadline,
+    Stopped,
+    at_once,
+    checkpoint,
+    clock,
+    in_thread,
+    limited,
+    one_fate,
+    pausing,
+)
 from adapters.settings.settings import settings
 from adapters.store.objects.requests import stored_request
 from models.errors import Transient
@@ -115,6 +125,30 @@ def test_work_past_its_deadline_stops_and_can_be_retried() -> None:
 
     asyncio.run(run())
     assert work.has_ended
+
+
+def test_work_that_is_cancelled_in_a_pause_does_not_go_on() -> None:
+    pauses, may_go_on, went_on = threading.Event(), threading.Event(), list[str]()
+
+    def _pause() -> None:
+        pauses.set()
+        may_go_on.wait(LONGEST_S)
+
+    def _work() -> None:
+        went_on.append("went on")
+
+    async def run() -> None:
+        with pausing(_pause):
+            waiting = asyncio.create_task(in_thread(_work))
+        await asyncio.to_thread(pauses.wait, LONGEST_S)
+        waiting.cancel()
+        await asyncio.sleep(0.02)
+        may_go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+    asyncio.run(run())
+    assert not went_on
 
 
 def test_cancelling_one_work_does_not_stop_another() -> None:

@@ -29,9 +29,10 @@ def last_verify() -> Check:
     return check("last verify")
 
 
-def scheduled_check(server: HTTPServer, state: str, hours: int) -> None:
-    """Let Prefect say that the last scheduled check began some hours after now, and ended so."""
+def last_run(server: HTTPServer, state: str, hours: int) -> None:
+    """Let Prefect say that the last run of each flow began some hours after now, and ended so."""
     times = {"start_time": f"{NOW + timedelta(hours=hours):%Y-%m-%dT%H:%M:%SZ}", "end_time": "2030-01-01T00:00:00Z"}
+    times["expected_start_time"] = "2030-01-01T00:00:00Z"  # of the next run
     server.clear()
     server.expect_request("/api/flow_runs/filter").respond_with_json([{"state_type": state, **times}])
 
@@ -43,15 +44,15 @@ def test_findings_stand_and_a_check_that_broke_off_is_said(
 
     configure(PREFECT_API_URL=httpserver.url_for("/api"))
     Memory().end_of_store(DAMAGED)
-    scheduled_check(httpserver, "FAILED", -1)
+    last_run(httpserver, "FAILED", -1)
     assert (last_verify().verdict, "FILE_EXTRA 1" in last_verify().found) == (Verdict.WRONG, True)
 
     Memory().end_of_store(NOTHING)
     assert last_verify().verdict is Verdict.OK  # the failed check has left its findings, which are gone
 
-    scheduled_check(httpserver, "CRASHED", 1)
+    last_run(httpserver, "CRASHED", 1)
     assert (last_verify().verdict, "broke off" in last_verify().found) == (Verdict.WRONG, True)
-    scheduled_check(httpserver, "COMPLETED", 1)
+    last_run(httpserver, "COMPLETED", 1)
     assert last_verify().verdict is Verdict.OK
 
 
@@ -64,6 +65,20 @@ def test_key_that_is_gone_after_the_first_anchor_is_a_warning(sqlite_installatio
     sqlite_installation.secret_path("anchor").unlink()
 
     assert check("anchor key").verdict is Verdict.WARNING
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_housekeeping_that_fails_is_a_warning_though_none_is_overdue(
+    configure: Configure, httpserver: HTTPServer
+) -> None:
+    configure(PREFECT_API_URL=httpserver.url_for("/api"))
+    last_run(httpserver, "FAILED", -1)
+
+    found = check("housekeeping")
+
+    assert (found.verdict, "find-missing" in found.found, "Open" in found.to_do) == (Verdict.WARNING, True, True)
+    last_run(httpserver, "COMPLETED", -1)
+    assert check("housekeeping").verdict is Verdict.OK
 
 
 @pytest.mark.usefixtures("installation")
