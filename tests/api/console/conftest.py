@@ -137,6 +137,7 @@ class Browser:
 
     def violations(self, rules: Mapping[str, list[str]] = RULES) -> list[str]:
         """Return what axe-core finds on the open page: the rule, and the elements that break it."""
+        self.page.locator("main").first.wait_for(state="attached")
         self.page.evaluate(_AXE)
         found = self.page.evaluate("rules => axe.run(document, rules)", rules)
         return [

@@ -16,12 +16,16 @@ from adapters.inbox import inbox, quarantine
 from adapters.inbox.records import body_name
 from adapters.tables.runs import receipts, refused
 from api.console.words.values import isolated
+from models.archive.archive import State
+from models.discrepancies import Discrepancy, DiscrepancyCode
 from models.runs.receipt import RefusedDelivery, RefusedRow
+from services.payments.discrepancies import reconcile_many
 from services.views import archive_view
 from tests.api.conftest import TOKEN
 from tests.api.console.conftest import CONTRACT, OF_COLOURS, PERSON, Browser, Console, posted
 from tests.api.console.hostile import HOSTILE_REFERENCE
 from tests.api.console.troubles import DAMAGED, ENDPOINT, HOSTILE, NOW, WRONG
+from tests.batches import fill, filled
 from tests.conftest import wait_until
 from tests.installations import installed
 from tests.records import digest
@@ -196,19 +200,22 @@ def test_hostile_texts_are_shown_as_text(troubled: Console) -> None:
 
 
 def test_discrepancy_is_explained_for_the_values_that_were_read(troubled: Console, browser: Browser) -> None:
-    page = browser.open("/console/discrepancies?code=AMOUNT_MISMATCH")
+    fill([filled(1, State.COMPLETED, reference="unit")])
+    wrong = Discrepancy(DiscrepancyCode.UNIT_MISMATCH, "t", "21.00 ILS", "2100.00 ILS")
+    reconcile_many({"unit": [wrong]}, frozenset({DiscrepancyCode.UNIT_MISMATCH}), datetime.now(UTC))
+    page = browser.open("/console/discrepancies?code=UNIT_MISMATCH")
     page.locator("[name=item]").first.check()
     page.locator("#why").fill("הלקוח שילם בשתי פעימות")
     browser.follow(page.get_by_role("button", name="Explain", exact=True))
 
-    found = of_api(troubled, "/api/discrepancies?code=AMOUNT_MISMATCH&state=explained")["items"][0]
+    found = of_api(troubled, "/api/discrepancies?code=UNIT_MISMATCH&state=explained")["items"][0]
     assert (found["explanation"]["by"], found["explanation"]["why"]) == (PERSON, "הלקוח שילם בשתי פעימות")
     assert "Explained: 1." in page.locator("main").inner_text()
     assert browser.violations() == []
 
     browser.follow(page.get_by_role("button", name="Undo"))
 
-    again = of_api(troubled, "/api/discrepancies?code=AMOUNT_MISMATCH")["items"][0]
+    again = of_api(troubled, "/api/discrepancies?code=UNIT_MISMATCH")["items"][0]
     assert (again["state"], again["explanation"]) == ("open", None)
     assert "Taken back: 1." in page.locator("main").inner_text()
 
