@@ -49,7 +49,7 @@ def test_values_that_are_counted_are_those_that_their_shown_text_finds() -> None
 
     assert {number: each["value"] for number, each in found.items()} == {
         facet(Kind.LABEL, "Haifa  port", "branch"): "Haifa  port",
-        facet(Kind.FIELD, field_text("Gold card"), "plan"): "Gold card",
+        facet(Kind.FIELD, field_text("Gold card"), "plan"): "Gold\t card",
         facet(Kind.FIELD, field_text("7"), "plan"): "7",
     }
 
