@@ -114,7 +114,7 @@ async def plan(form: Posted, person: Person) -> Response:
 
 @router.post("/refused/release")
 async def release(form: Posted, person: Person) -> Response:
-    """Check refused bodies again, and take in those that are accepted now. What is set aside is accepted."""
+    """Check refused bodies again and archive those that pass now. Accept deliveries that are set aside."""
     marks, _ = await _marks(Trouble.REFUSED, form)
     outcomes = await in_thread(_release, marks, recorded(person))
     faults = [each.fault for each in outcomes if each.fault]
