@@ -1,1 +1,1 @@
-"""Who calls, and what is kept of it. The rules themselves stay out: they are pure, in `domain/access.py`."""
+"""Who calls, what they may reach, and the log of what they did. The rules are those of `domain/access.py`."""

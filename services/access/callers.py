@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from adapters.settings.settings import settings
 from models.access import Caller, Role
-from services.people import logins
+from services.access import logins
 
 OF_SETTINGS = "CELLAR_API_TOKENS"
 """The name of a caller with a token of the settings."""

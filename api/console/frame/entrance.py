@@ -14,8 +14,7 @@ from api.console.frame.rendering import render
 from api.console.frame.threads import in_thread
 from api.console.frame.visits import AnyVisitor, own_path
 from domain.words.wording import LANGUAGES
-from services.access import callers
-from services.people import logins
+from services.access import callers, logins
 
 _MOST_SIGNS_OF_NAME = 60
 router = APIRouter()
