@@ -65,3 +65,7 @@ class Caller:
     def is_masked(self) -> bool:
         """Whether personal values are masked for this caller, and no personal value is searched for it."""
         return self.role is Role.VIEWER
+
+
+CELLAR = Caller("cellar", Role.OWNER)
+"""Cellar itself, where no person asks: the steps of its flows."""

@@ -13,6 +13,7 @@ from api.json.discrepancies import EXPLANATION_FAILURES
 from api.json.discrepancies import explain as explain_any
 from api.references import Reference, RouteAsSent
 from domain.archive.file_names import safe_names
+from models.access import CELLAR
 from models.errors import Refused
 from models.views.archives.archives import (
     ArchiveItems,
@@ -59,7 +60,7 @@ _UNKNOWN_REFERENCE = failures({404: {"UNKNOWN_REFERENCE": "no archive of this pr
 
 @router.get("", summary="A page of archives, newest first", response_description="The page.")
 def list_archives(query: Annotated[ArchiveQuery, Query()]) -> ArchivePage:
-    return archive_list.page(query)
+    return archive_list.page(query, CELLAR)
 
 
 # The longer paths come first: `:path` matches slashes too, since not every client or proxy encodes them.
@@ -74,7 +75,7 @@ def read_file(reference: Reference, sha256: str) -> StreamingResponse:
     The name of the download is made safe for the reader's computer; `filename` in the archive is the name as sent.
     The end of a damaged file is never sent: the connection ends before the last bytes.
     """
-    file = archive_view.file(reference, sha256)
+    file = archive_view.file(reference, CELLAR, sha256)
     if file is None:
         raise Refused("UNKNOWN_FILE", "the archive has no file with this digest", where="sha256", status=404)
     [filename] = safe_names([file.filename or f"{sha256}.bin"], [file.media_type])
@@ -101,7 +102,7 @@ def read_file(reference: Reference, sha256: str) -> StreamingResponse:
     ),
 )
 def read_differences(reference: Reference, before: int, after: int) -> list[DifferenceView]:
-    return [DifferenceView(**asdict(each)) for each in version_differences(reference, before, after)]
+    return [DifferenceView(**asdict(each)) for each in version_differences(reference, CELLAR, before, after)]
 
 
 @router.post(
@@ -144,7 +145,7 @@ def read_list(
     after: Annotated[Text | None, Query(description="`next` of the page before, or of the archive")] = None,
 ) -> ArchiveItems:
     """200 items of one of the lists of an archive, as `GET /api/archives/{reference}` has them."""
-    found = archive_view.items(reference, name, after)
+    found = archive_view.items(reference, CELLAR, name, after)
     if found is None:
         raise unknown_reference(reference)
     return found
@@ -157,7 +158,7 @@ def read_list(
     responses=_UNKNOWN_REFERENCE,
 )
 def read_archive(reference: Reference) -> ArchiveView:
-    archive = archive_view.archive(reference)
+    archive = archive_view.archive(reference, CELLAR)
     if archive is None:
         raise unknown_reference(reference)
     return archive

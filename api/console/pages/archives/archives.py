@@ -23,6 +23,7 @@ from api.console.pages.lists import Asked, Query, asked, listed
 from api.console.words.values import json_text
 from domain.titles import title_text
 from domain.words.wording import N_, Language
+from models.access import CELLAR
 from models.errors import Refused
 from models.runs.batch import BatchKind
 from models.views.archives.archives import ArchiveFilter, ArchivePage, ArchiveQuery, ArchiveSummary, ListQuery, Sort
@@ -105,7 +106,7 @@ _TOO_MANY = N_("These are too many archives to do this at once. Choose fewer of 
 @router.get("/archives")
 def list_archives(request: Request, _person: Person) -> Response:
     """Search archives. A filter that is wrong is marked, and nothing is searched."""
-    found = listed(request, PATH, ListQuery, archive_list.page)
+    found = listed(request, PATH, ListQuery, lambda query: archive_list.page(query, CELLAR))
     page, query = found.page or ArchivePage(items=[], next=None), found.asked.query
     linked, is_sorted = _linked(request), query is not None and query.sort is not Sort.ARRIVAL
     views, chosen, explained = saved_views.links_of(request), columns_of(request), request.query_params.get("explained")
@@ -142,7 +143,7 @@ def _linked(request: Request) -> list[tuple[str, str]]:
 def count_facets(request: Request, _person: Person) -> Response:
     """Count the archives that match by the values that they have."""
     found = asked(ListQuery, request.query_params.multi_items())
-    counts = archive_list.facets(_valid(found))
+    counts = archive_list.facets(_valid(found), CELLAR)
     return render(request, "facets.html", asked=found, counts=counts, linked=_linked(request))
 
 
@@ -150,7 +151,7 @@ def count_facets(request: Request, _person: Person) -> Response:
 def count_arrivals(request: Request, _person: Person, since: Moment) -> Response:
     """Say how many archives that match have arrived since a time. Pages ask for it again and again by themselves."""
     found = asked(ListQuery, request.query_params.multi_items())
-    count = archive_list.arrived(_valid(found), since, _MOST_ARRIVED)
+    count = archive_list.arrived(_valid(found), CELLAR, since, _MOST_ARRIVED)
     shown: dict[str, Any] = {"asked": found, "count": count, "most": _MOST_ARRIVED, "linked": _linked(request)}
     return render(request, "arrivals.html", is_visit=False, **shown)
 
@@ -169,8 +170,8 @@ async def export(request: Request, form: Posted, _person: Person) -> StreamingRe
     Titles and names of templates are in the visitor's language.
     """
     query = ArchiveQuery(**_chosen(form).model_dump(), limit=_ROWS_AT_ONCE)
-    first = await in_thread(archive_list.page, query)
-    names = await in_thread(archive_list.field_names, query, _ROWS_FOR_FIELDS, _MOST_FIELDS)
+    first = await in_thread(archive_list.page, query, CELLAR)
+    names = await in_thread(archive_list.field_names, query, CELLAR, _ROWS_FOR_FIELDS, _MOST_FIELDS)
     headers = {"content-disposition": f'attachment; filename="archives-{datetime.now(UTC):%Y-%m-%d}.csv"'}
     lines = _lines(query, first, names, language_of(request))
     return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
@@ -216,7 +217,7 @@ def _valid(found: Asked[Query]) -> Query:
 
 
 def _references(chosen: ArchiveFilter, most: int) -> list[str]:
-    page = archive_list.page(ArchiveQuery(**chosen.model_dump(), limit=most))
+    page = archive_list.page(ArchiveQuery(**chosen.model_dump(), limit=most), CELLAR)
     if page.next:
         raise Refused("BAD_PARAMETER", _TOO_MANY, where="all")
     return [each.reference for each in page.items]
@@ -231,7 +232,7 @@ def _lines(query: ArchiveQuery, page: ArchivePage, names: Sequence[str], languag
         yield "".join(map(line_of_csv, rows))
         if page.next is None:
             return
-        page = archive_list.page(query.model_copy(update={"cursor": page.next}))
+        page = archive_list.page(query.model_copy(update={"cursor": page.next}), CELLAR)
 
 
 def _values(archive: ArchiveSummary, language: Language) -> list[object]:

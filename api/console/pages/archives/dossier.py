@@ -22,6 +22,7 @@ from domain.archive.verdict_text import (
     judged,
     signature_texts,
 )
+from models.access import CELLAR
 from models.archive.verdict import Verdict
 from models.views.archives.archives import ArchiveView, DifferenceView, FieldView
 from models.views.parameters import Text
@@ -42,7 +43,7 @@ router = APIRouter(route_class=RouteAsSent)
 @router.get("/archives/{reference:path}/timeline")
 def show_timeline(request: Request, reference: Reference, _person: Person) -> Response:
     """Show all that happened, newest first; also of a process without an archive."""
-    entries = timeline_of(reference)
+    entries = timeline_of(reference, CELLAR)
     if not entries:
         raise unknown_reference(reference)
     return render(request, "timeline.html", reference=reference, entries=entries[::-1])
@@ -52,8 +53,8 @@ def show_timeline(request: Request, reference: Reference, _person: Person) -> Re
 def show_fields(request: Request, reference: Reference, _person: Person, start: int = 0) -> Response:
     """Show the form's fields as a list, a page at a time, and where these stand on the document."""
     begin = max(start, 0)
-    archive = archive_view.archive(reference, 1)
-    page = archive_view.items(reference, "fields", cursor_after(begin - 1, begin - 1), FIELDS_AT_ONCE)
+    archive = archive_view.archive(reference, CELLAR, 1)
+    page = archive_view.items(reference, CELLAR, "fields", cursor_after(begin - 1, begin - 1), FIELDS_AT_ONCE)
     if archive is None or page is None:
         raise unknown_reference(reference)
     fields = [FieldView.model_validate(each) for each in page.items]
@@ -76,7 +77,7 @@ def show_differences(
 ) -> Response:
     """Show what differs between two versions, a page at a time."""
     begin, end = max(start, 0), max(start, 0) + FIELDS_AT_ONCE
-    differences = version_differences(reference, before, after)
+    differences = version_differences(reference, CELLAR, before, after)
     url = f"{archive_url(reference, 'differences')}?before={before}&after={after}"
     return render(
         request,
@@ -106,7 +107,7 @@ def show(
 ) -> Response:
     """Show the first items of each list, the newest of a history. Of the list `name`, show the items behind `after`."""
     begin = {name: after} if after else {}
-    archive = archive_view.archive(reference, ITEMS_AT_ONCE, begin, newest_first=True)
+    archive = archive_view.archive(reference, CELLAR, ITEMS_AT_ONCE, begin, newest_first=True)
     if archive is None:
         return _without_archive(request, reference)
     newest = archive.judgements[0].verdict if archive.judgements else archive.signed_document_verdict
@@ -125,7 +126,7 @@ def show(
 
 def _without_archive(request: Request, reference: str) -> Response:
     """Show what is known of a process of which no archive was received."""
-    entries = timeline_of(reference)
+    entries = timeline_of(reference, CELLAR)
     if not entries:
         raise unknown_reference(reference)
     missing = troubles.missing_page(MissingQuery(reference=reference)).items

@@ -23,6 +23,7 @@ from api.console.frame.threads import in_thread_of_exports
 from api.console.frame.visits import Person, recorded
 from api.references import Reference, RouteAsSent
 from domain.archive.file_names import safe_names
+from models.access import CELLAR
 from models.archive.content import FileRow
 from models.errors import Conflict, Refused
 from models.people import ActionKind
@@ -141,7 +142,7 @@ def remove(path: Path) -> None:
 
 
 def _file(reference: str, sha256: str) -> FileRow:
-    file = archive_view.file(reference, sha256)
+    file = archive_view.file(reference, CELLAR, sha256)
     if file is None:
         raise Refused("UNKNOWN_FILE", "the archive has no file with this digest", where="sha256", status=404)
     return file
