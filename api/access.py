@@ -18,6 +18,7 @@ from models.access import Action, Caller
 from models.errors import Refused
 from models.said import Said, Sentence
 from services.access.log import record, searched
+from services.access.scope import check_visible
 
 Route = TypeVar("Route", bound=Callable[..., Any])
 
@@ -40,7 +41,7 @@ class Acts:
         """Check the rules for a request, and record it.
 
         Raises:
-            Refused: the caller's role may not act.
+            Refused: the caller's role may not act, or the caller sees no such archive.
             Transient: the record is not on stable storage, so nothing is shown.
         """
         caller: Caller = request.state.caller
@@ -48,6 +49,8 @@ class Acts:
         reference = None if sent is None else unquote(sent)
         try:
             check_role(caller, self.action)
+            if reference is not None:
+                check_visible(caller, reference)
         except Refused:
             record(caller, self.action, outcome="denied", reference=reference, detail=_detail(request))
             raise
