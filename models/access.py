@@ -74,6 +74,10 @@ class Caller:
         return self.role is Role.VIEWER
 
 
+CELLAR = Caller("cellar", Role.OWNER)
+"""Cellar itself, where no person asks: the steps of its flows."""
+
+
 Outcome = Literal["allowed", "denied"]
 
 
