@@ -249,6 +249,12 @@ _COMMANDS = [
         {"list": "read_troubles", "show": "read_troubles", "release": "release", "dismiss": "decide"},
     ),
     Later(
+        "access",
+        "cli.operation.access:access",
+        "Show who saw, searched, took and changed what, newest first. `cellar verify` checks that nothing was altered.",
+        "read_access",
+    ),
+    Later(
         "sources",
         "cli.sources:app",
         "Add, list and change sources: projects of Cellosign that send to URLs of their own.",
