@@ -1,0 +1,249 @@
+"""Local users: people with a password, for a small installation, or for the day on which the provider is away."""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+
+import pyotp
+from pwdlib import PasswordHash
+from pydantic import TypeAdapter, ValidationError
+
+from adapters.settings.settings import settings
+from adapters.store import users
+from domain.access import check_scope
+from models.access import Caller, Role, SignedInBy, User, UserName
+from models.errors import Conflict, Refused
+from services.access import logins
+
+FIRST = "admin"
+LINK_LASTS = timedelta(hours=24)
+SHORTEST, LONGEST = 12, 200
+_STEP_S = 30
+_HASHES = PasswordHash.recommended()
+_NAME: TypeAdapter[str] = TypeAdapter(UserName)
+
+
+@dataclass(frozen=True, slots=True)
+class WithLink:
+    """A user, and the link by which they set their password once, which nobody can show again."""
+
+    user: User
+    link: str
+
+
+def add(user: User, now: datetime) -> WithLink:
+    """Add a user, without a password.
+
+    Raises:
+        Refused: the name is no name, or taken; or the role does not go with the scope.
+    """
+    _check(user.name, user.role, user.scope)
+    secret = secrets.token_urlsafe(32)
+
+    def _added(before: User | None) -> User:
+        if before:
+            raise Refused("NAME_TAKEN", f"the user {user.name} exists", where="name", status=409)
+        return _linked(user, secret, now)
+
+    return WithLink(users.change(user.name, _added), _url(user.name, secret))
+
+
+def add_first(now: datetime) -> str | None:
+    """Make the first administrator, where nobody could sign in by name otherwise; return the link for the password."""
+    if settings().oidc_issuer or users.every():
+        return None
+    first = User(name=FIRST, role=Role.ADMINISTRATOR, created_at=now, created_by="cellar")
+    try:
+        return add(first, now).link
+    except (Conflict, Refused):  # another process of this start has made it
+        return None
+
+
+def set_role(name: str, role: Role, scope: str | None, now: datetime) -> User:
+    """Give a user another role, which ends their logins.
+
+    Raises:
+        Refused: there is no such user, or the role does not go with the scope.
+        Conflict: the record is damaged, or somebody else changes the user at the same time.
+    """
+    _check(name, role, scope)
+    return _changed(name, lambda user: user.model_copy(update={"role": role, "scope": scope}), now)
+
+
+def disable(name: str, by: str, now: datetime) -> User:
+    """End a user's logins, and let them sign in no more. Raises as `set_role` does."""
+    return _changed(name, lambda user: user.model_copy(update={"disabled_at": now, "disabled_by": by}), now)
+
+
+def enable(name: str, now: datetime) -> User:
+    """Let a user sign in again. Raises as `set_role` does."""
+    return _changed(name, lambda user: user.model_copy(update={"disabled_at": None, "disabled_by": None}), now)
+
+
+def reset(name: str, now: datetime) -> WithLink:
+    """Take password and one-time codes away from a user, and make a link for a new password. Raises as `set_role`."""
+    secret, gone = secrets.token_urlsafe(32), {"password": None, "code": None}
+    user = _changed(name, lambda user: _linked(user.model_copy(update=gone), secret, now), now)
+    return WithLink(user, _url(name, secret))
+
+
+def user_of_link(link: str, now: datetime) -> User | None:
+    """Return whose password a link sets, by the last part of its path; None if it is used, old or wrong."""
+    name, _, secret = link.rpartition(".")
+    user = _found(name)
+    is_theirs = hmac.compare_digest(_digest(secret), (user and user.link) or _digest(""))
+    return user if user and user.link_until and is_theirs and now < user.link_until else None
+
+
+def set_password_by(link: str, password: str, now: datetime) -> User:
+    """Set a password by a link, which works once.
+
+    Raises:
+        Refused: the link is used, old or wrong; or the password is too short or too long.
+    """
+    user = user_of_link(link, now)
+    if user is None:
+        raise Refused("LINK_USED", "the link is used, replaced or older than a day", status=404)
+    set_, unused = _hashed(password, user.name), user.link
+
+    def _set(before: User) -> User:
+        if before.link != unused:
+            raise Refused("LINK_USED", "the link is used, replaced or older than a day", status=404)
+        return before.model_copy(update={"password": set_, "link": None, "link_until": None})
+
+    return _changed(user.name, _set, now)
+
+
+def change_password(name: str, password: str, now: datetime, session_id: str) -> None:
+    """Set a new password for a user who has shown the old one; their other logins end. Raises as `set_password_by`."""
+    set_ = _hashed(password, name)
+    users.change(name, lambda user: _known(user).model_copy(update={"password": set_}))
+    logins.end_all(name, now, but=session_id)
+
+
+def new_code_secret() -> str:
+    return pyotp.random_base32()
+
+
+def code_uri(name: str, secret: str) -> str:
+    """Return the address that sets up an authenticator."""
+    return pyotp.TOTP(secret).provisioning_uri(name, issuer_name="cellar")
+
+
+def turn_codes_on(name: str, secret: str, code: str, now: datetime) -> bool:
+    """Let a user sign in only with a one-time code too, if they show one made with the secret; return whether."""
+    step = _step_of(secret, code, now)
+    if step is not None:
+        sealed = users.sealed_code(name, secret)
+        users.change(name, lambda user: _known(user).model_copy(update={"code": sealed, "code_step": step}))
+    return step is not None
+
+
+def sign_in(name: str, password: str, code: str, address: str, now: datetime) -> str | None:
+    """Sign a user in whom `checked` returns, and return the secret id of the session; None if it returns nobody."""
+    user = checked(name, password, code, now)
+    if user is None:
+        return None
+    by = SignedInBy.BREAK_GLASS if settings().oidc_issuer else SignedInBy.PASSWORD
+    session_id = logins.begin(Caller(user.name, user.role, user.scope, address), by, now)
+    if users.find(name) != user:  # disabled or changed meanwhile, when there was no login to end yet
+        logins.end(session_id, now)
+        return None
+    return session_id
+
+
+def checked(name: str, password: str, code: str, now: datetime) -> User | None:
+    """Return the user who signs in with a name, a password and, if they have turned them on, a one-time code; else None.
+
+    A name that nobody has, or that may not sign in, takes as long as a wrong password. A code works once.
+    """
+    user = _found(name)
+    may_enter = user is not None and not user.disabled_at and (user.is_break_glass or not settings().oidc_issuer)
+    nobodys, expected = _nobodys(), user.password if may_enter and user else None
+    is_right = _HASHES.verify(password[:LONGEST], expected or nobodys)
+    if user is None or expected is None or not is_right:
+        return None
+    return user if user.code is None else _with_code_used(user, code, now)
+
+
+def _with_code_used(user: User, code: str, now: datetime) -> User | None:
+    step = _step_of(users.opened_code(user.name, user.code or ""), code, now)
+    if step is None or step <= user.code_step:
+        return None
+    try:
+        return users.change(user.name, lambda before: _before(before, user).model_copy(update={"code_step": step}))
+    except Conflict:  # the same code came twice at once
+        return None
+
+
+def _before(now: User | None, read: User) -> User:
+    if now != read:
+        raise Conflict("the user has changed meanwhile")
+    return read
+
+
+def _changed(name: str, changed: Callable[[User], User], now: datetime) -> User:
+    """Change a user, then end their logins. A login that begins meanwhile is ended by whoever begins it."""
+    user = users.change(name, lambda before: changed(_known(before)))
+    logins.end_all(name, now)
+    return user
+
+
+def _known(user: User | None) -> User:
+    if user is None:
+        raise Refused("UNKNOWN_USER", "no user has this name; `cellar users list` shows the names", status=404)
+    return user
+
+
+def _found(name: str) -> User | None:
+    try:
+        return users.find(_NAME.validate_python(name))
+    except ValidationError:
+        return None
+
+
+def _check(name: str, role: Role, scope: str | None) -> None:
+    try:
+        _NAME.validate_python(name)
+    except ValidationError:
+        expected = "expected small letters, digits, dots, hyphens and underscores, at most 40, like dana.levy"
+        raise Refused("BAD_NAME", expected, where="name") from None
+    try:
+        check_scope(role, scope)
+    except ValueError as error:
+        raise Refused("BAD_PARAMETER", str(error), where="role") from error
+
+
+def _linked(user: User, secret: str, now: datetime) -> User:
+    return user.model_copy(update={"link": _digest(secret), "link_until": now + LINK_LASTS})
+
+
+def _url(name: str, secret: str) -> str:
+    return f"{settings().receiver_url}/console/password/{name}.{secret}"
+
+
+def _hashed(password: str, name: str) -> str:
+    if not SHORTEST <= len(password) <= LONGEST or password == name:
+        raise Refused("BAD_PASSWORD", f"expected {SHORTEST} to {LONGEST} characters", where="password")
+    return _HASHES.hash(password)
+
+
+@lru_cache
+def _nobodys() -> str:
+    return _HASHES.hash(secrets.token_urlsafe(16))
+
+
+def _step_of(secret: str, code: str, now: datetime) -> int | None:
+    """Return the step of 30 s that a code belongs to; None if it is none of now, of the step before or after."""
+    codes, now_step = pyotp.TOTP(secret), int(now.timestamp()) // _STEP_S
+    typed = code.replace(" ", "").encode()
+    steps = (now_step - 1, now_step, now_step + 1)
+    return next((each for each in steps if hmac.compare_digest(typed, codes.generate_otp(each).encode())), None)
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
