@@ -19,7 +19,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from adapters.inbox import inbox
 from adapters.observation.metrics import DELIVERIES, REFUSED_DELIVERIES, SOURCE_DELIVERIES, begin_source
 from api import metrics
-from api.authorization import API_TOKEN, SENDERS_SECRET, TOO_MANY_WRONG_TOKENS, UNAUTHORIZED, Unauthorized
+from api.access import open_to_anybody
+from api.authorization import API_TOKEN, SENDERS_SECRET, TOO_MANY_WRONG_TOKENS, UNAUTHORIZED, Unauthorized, address_of
 from api.errors import CLIENTS_FAILURES, READERS_FAILURES, UNEXPECTED, challenge, failures
 from api.gate import WEBHOOKS, Gate
 from api.json import (
@@ -137,6 +138,7 @@ app.mount("/console", _Console())
 
 
 @app.get("/console", include_in_schema=False)
+@open_to_anybody("it leads to the login")
 def _first_page() -> RedirectResponse:
     return RedirectResponse("/console/", 307)
 
@@ -155,6 +157,7 @@ app.openapi = _openapi  # type: ignore[method-assign]
 _building = asyncio.Lock()
 
 
+@open_to_anybody("it describes the API")
 async def _described(_request: Request) -> JSONResponse:
     """Return the schema. It is built in a thread, once: it takes 0.2 s, and anybody may ask for it."""
     async with _building:
@@ -168,7 +171,7 @@ app.router.routes.insert(0, Route("/openapi.json", _described))  # instead of Fa
 async def _refused(request: Request, refused: Refused) -> JSONResponse:
     if refused.code == UNAUTHORIZED:
         door = "webhook" if request.url.path.startswith(WEBHOOKS) else "api"
-        address = request.client.host if request.client else ""
+        address = address_of(request)
         request.app.state.unauthorized.count(address, door)
         is_guess = door == "api" and "authorization" in request.headers
         if is_guess and (again_s := request.app.state.unauthorized.wrong_token(address)):

@@ -8,11 +8,13 @@ from fastapi import APIRouter, Path, Query
 from fastapi.responses import StreamingResponse
 from starlette.convertors import StringConvertor, register_url_convertor
 
+from api.access import CallerOf, acts
 from api.errors import Responses, failures
 from api.json.discrepancies import EXPLANATION_FAILURES
 from api.json.discrepancies import explain as explain_any
 from api.references import Reference, RouteAsSent
 from domain.archive.file_names import safe_names
+from models.access import Action
 from models.errors import Refused
 from models.views.archives.archives import (
     ArchiveItems,
@@ -57,7 +59,12 @@ _FILE: Responses = failures(
 _UNKNOWN_REFERENCE = failures({404: {"UNKNOWN_REFERENCE": "no archive of this process was received."}})
 
 
-@router.get("", summary="A page of archives, newest first", response_description="The page.")
+@router.get(
+    "",
+    summary="A page of archives, newest first",
+    response_description="The page.",
+    dependencies=[acts(Action.LIST_ARCHIVES)],
+)
 def list_archives(query: Annotated[ArchiveQuery, Query()]) -> ArchivePage:
     return archive_list.page(query)
 
@@ -68,6 +75,7 @@ def list_archives(query: Annotated[ArchiveQuery, Query()]) -> ArchivePage:
     summary="A file's bytes",
     response_class=StreamingResponse,
     responses=_FILE,
+    dependencies=[acts(Action.DOWNLOAD_FILE)],
 )
 def read_file(reference: Reference, sha256: str) -> StreamingResponse:
     """Always a download, because an attached file may be a page with a script.
@@ -99,6 +107,7 @@ def read_file(reference: Reference, sha256: str) -> StreamingResponse:
             500: {"CONFLICT": "the store has lost a part of a version, or the archive's key; run `cellar verify`."},
         }
     ),
+    dependencies=[acts(Action.READ_ARCHIVE)],
 )
 def read_differences(reference: Reference, before: int, after: int) -> list[DifferenceView]:
     return [DifferenceView(**asdict(each)) for each in version_differences(reference, before, after)]
@@ -111,9 +120,10 @@ def read_differences(reference: Reference, before: int, after: int) -> list[Diff
     response_description="The flow run that was started, or that was already on its way; without an id while Prefect is"
     " away: it will start when Prefect is back.",
     responses=_UNKNOWN_REFERENCE,
+    dependencies=[acts(Action.RERUN)],
 )
-async def rerun(reference: Reference) -> RerunStarted:
-    return (await reruns.rerun([reference], "api"))[0]
+async def rerun(reference: Reference, caller: CallerOf) -> RerunStarted:
+    return (await reruns.rerun([reference], caller.name))[0]
 
 
 @router.post(
@@ -121,15 +131,16 @@ async def rerun(reference: Reference) -> RerunStarted:
     summary="Explain a discrepancy",
     response_description="The discrepancy with its explanation.",
     responses=EXPLANATION_FAILURES,
+    dependencies=[acts(Action.DECIDE)],
 )
-def explain(reference: Reference, discrepancy_id: str, explanation: Explanation) -> DiscrepancyView:
+def explain(reference: Reference, discrepancy_id: str, explanation: Explanation, caller: CallerOf) -> DiscrepancyView:
     """The discrepancy stays explained until its values change or its cause is gone; 409 if that has already happened.
     Pass `expected` and `found` as you read them.
     """
     found = troubles.find_discrepancy(discrepancy_id)
     if found is None or found.reference != reference:
         raise discrepancies.unknown()
-    return explain_any(discrepancy_id, explanation)
+    return explain_any(discrepancy_id, explanation, caller)
 
 
 @router.get(
@@ -137,6 +148,7 @@ def explain(reference: Reference, discrepancy_id: str, explanation: Explanation)
     summary="A page of a list of an archive",
     response_description="The page.",
     responses=_UNKNOWN_REFERENCE,
+    dependencies=[acts(Action.READ_ARCHIVE)],
 )
 def read_list(
     reference: Reference,
@@ -155,6 +167,7 @@ def read_list(
     summary="An archive",
     response_description="The archive.",
     responses=_UNKNOWN_REFERENCE,
+    dependencies=[acts(Action.READ_ARCHIVE)],
 )
 def read_archive(reference: Reference) -> ArchiveView:
     archive = archive_view.archive(reference)
