@@ -66,7 +66,9 @@ def check_scope(role: Role, scope: str | None) -> None:
     if role is Role.OWNER:
         raise ValueError("expected another role than owner, which whoever has the shell is")
     if (role is Role.CLERK) != (scope is not None) or not (scope is None or _SCOPE.fullmatch(scope)):
-        raise ValueError("expected a scope such as source=NAME or label:branch=Haifa for a clerk, and for no other role")
+        raise ValueError(
+            "expected a scope such as source=NAME or label:branch=Haifa for a clerk, and for no other role"
+        )
 
 
 def read_group_roles(lines: Sequence[str]) -> list[GroupRole]:

@@ -5,6 +5,7 @@ Endpoints and keys of the provider are read at each login: logins are few, and a
 Source: OpenID Connect Core 1.0, section 3.1; RFC 7636, "Proof Key for Code Exchange by OAuth Public Clients".
 """
 
+import hmac
 import secrets
 from collections.abc import Mapping
 from typing import Any
@@ -37,6 +38,9 @@ class Begun(BaseModel):
     nonce: str
     verifier: str
     then: str
+
+    def is_answered_by(self, state: str) -> bool:
+        return hmac.compare_digest(state.encode(), self.state.encode())
 
 
 def begin(then: str) -> Begun:

@@ -1,7 +1,6 @@
 """Signs people in whom an OpenID Connect provider knows."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 

@@ -15,13 +15,15 @@ from pydantic import TypeAdapter, ValidationError
 from adapters.settings.settings import settings
 from adapters.store import users
 from domain.access import check_scope
-from models.access import Caller, Role, SignedInBy, User, UserName
+from models.access import Action, Caller, Role, SignedInBy, User, UserName
 from models.errors import Conflict, Refused
 from services.access import logins
+from services.access.log import record
 
 FIRST = "admin"
 LINK_LASTS = timedelta(hours=24)
 SHORTEST, LONGEST = 12, 200
+_OLD_LINK = "the link is used, replaced or older than a day; an administrator makes another"
 _STEP_S = 30
 _HASHES = PasswordHash.recommended()
 _NAME: TypeAdapter[str] = TypeAdapter(UserName)
@@ -35,30 +37,33 @@ class WithLink:
     link: str
 
 
-def add(user: User, now: datetime) -> WithLink:
+def add(
+    name: str, role: Role, by: str, now: datetime, *, scope: str | None = None, is_break_glass: bool = False
+) -> WithLink:
     """Add a user, without a password.
 
     Raises:
         Refused: the name is no name, or taken; or the role does not go with the scope.
+        Conflict: somebody else adds the user at the same time.
     """
-    _check(user.name, user.role, user.scope)
+    _check(name, role, scope)
     secret = secrets.token_urlsafe(32)
 
     def _added(before: User | None) -> User:
         if before:
-            raise Refused("NAME_TAKEN", f"the user {user.name} exists", where="name", status=409)
-        return _linked(user, secret, now)
+            raise Refused("USER_EXISTS", f"the user {name} exists", where="name", status=409)
+        made = User(name=name, role=role, scope=scope, created_at=now, created_by=by, is_break_glass=is_break_glass)
+        return _linked(made, secret, now)
 
-    return WithLink(users.change(user.name, _added), _url(user.name, secret))
+    return WithLink(users.change(name, _added), _url(name, secret))
 
 
 def add_first(now: datetime) -> str | None:
     """Make the first administrator, where nobody could sign in by name otherwise; return the link for the password."""
     if settings().oidc_issuer or users.every():
         return None
-    first = User(name=FIRST, role=Role.ADMINISTRATOR, created_at=now, created_by="cellar")
     try:
-        return add(first, now).link
+        return add(FIRST, Role.ADMINISTRATOR, "cellar", now).link
     except (Conflict, Refused):  # another process of this start has made it
         return None
 
@@ -91,28 +96,32 @@ def reset(name: str, now: datetime) -> WithLink:
     return WithLink(user, _url(name, secret))
 
 
-def user_of_link(link: str, now: datetime) -> User | None:
-    """Return whose password a link sets, by the last part of its path; None if it is used, old or wrong."""
+def user_of_link(link: str, now: datetime) -> User:
+    """Return whose password a link sets, by the last part of its path.
+
+    Raises:
+        Refused: the link is used, old or wrong.
+    """
     name, _, secret = link.rpartition(".")
     user = _found(name)
-    is_theirs = hmac.compare_digest(_digest(secret), (user and user.link) or _digest(""))
-    return user if user and user.link_until and is_theirs and now < user.link_until else None
+    is_theirs = user and user.link and hmac.compare_digest(_digest(secret), user.link)
+    if not (user and is_theirs and user.link_until and now < user.link_until):
+        raise Refused("LINK_USED", _OLD_LINK, status=404)
+    return user
 
 
 def set_password_by(link: str, password: str, now: datetime) -> User:
     """Set a password by a link, which works once.
 
     Raises:
-        Refused: the link is used, old or wrong; or the password is too short or too long.
+        Refused: the link is used, old or wrong; or the password has fewer than 12 or more than 200 characters.
     """
     user = user_of_link(link, now)
-    if user is None:
-        raise Refused("LINK_USED", "the link is used, replaced or older than a day", status=404)
     set_, unused = _hashed(password, user.name), user.link
 
     def _set(before: User) -> User:
         if before.link != unused:
-            raise Refused("LINK_USED", "the link is used, replaced or older than a day", status=404)
+            raise Refused("LINK_USED", _OLD_LINK, status=404)
         return before.model_copy(update={"password": set_, "link": None, "link_until": None})
 
     return _changed(user.name, _set, now)
@@ -156,8 +165,15 @@ def sign_in(name: str, password: str, code: str, address: str, now: datetime) ->
     return session_id
 
 
+def record_denied(name: str, address: str) -> None:
+    """Record that somebody was not let in under a name. A name that nobody has may be a password: it is not kept."""
+    user = _found(name)
+    if user:
+        record(Caller(user.name, user.role, user.scope, address), Action.ENTER, outcome="denied")
+
+
 def checked(name: str, password: str, code: str, now: datetime) -> User | None:
-    """Return the user who signs in with a name, a password and, if they have turned them on, a one-time code; else None.
+    """Return the user who shows name, password and, if they have turned codes on, a one-time code; None if nobody does.
 
     A name that nobody has, or that may not sign in, takes as long as a wrong password. A code works once.
     """
