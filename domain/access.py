@@ -44,8 +44,10 @@ def is_allowed(role: Role, action: Action) -> bool:
     return role is Role.OWNER or role in _RULES[action].split()
 
 
-_SCOPE = re.compile(r"source=[a-z0-9-]+|(?:label|field):[^=]+=.+", re.DOTALL)
-_GIVEN = re.compile(rf"(?P<group>.+?)=(?P<role>{'|'.join(set(Role) - {Role.OWNER})})(?:@(?P<scope>.+))?")
+_UNSCOPED = "|".join(sorted(set(Role) - {Role.CLERK, Role.OWNER}))
+_GIVEN = re.compile(
+    rf"(?P<group>.+?)=(?:(?P<role>{_UNSCOPED})|clerk@(?P<scope>source=[a-z0-9-]+|(?:label|field):[^=]+=.+))"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,20 +57,6 @@ class GroupRole:
     group: str
     role: Role
     scope: str | None
-
-
-def check_scope(role: Role, scope: str | None) -> None:
-    """Check that a role can be given with a scope: clerks have one such as `label:branch=Haifa`, and nobody else.
-
-    Raises:
-        ValueError: it cannot.
-    """
-    if role is Role.OWNER:
-        raise ValueError("expected another role than owner, which whoever has the shell is")
-    if (role is Role.CLERK) != (scope is not None) or not (scope is None or _SCOPE.fullmatch(scope)):
-        raise ValueError(
-            "expected a scope such as source=NAME or label:branch=Haifa for a clerk, and for no other role"
-        )
 
 
 def read_group_roles(lines: Sequence[str]) -> list[GroupRole]:
@@ -82,8 +70,7 @@ def read_group_roles(lines: Sequence[str]) -> list[GroupRole]:
         given = _GIVEN.fullmatch(line)
         if given is None:
             raise ValueError("expected GROUP=ROLE, or GROUP=clerk@SCOPE such as tellers=clerk@label:branch=Haifa")
-        found.append(GroupRole(given["group"], Role(given["role"]), given["scope"]))
-        check_scope(found[-1].role, found[-1].scope)
+        found.append(GroupRole(given["group"], Role(given["role"] or Role.CLERK), given["scope"]))
     return found
 
 

@@ -65,8 +65,8 @@ _UNKNOWN_REFERENCE = failures({404: {"UNKNOWN_REFERENCE": "no archive of this pr
     response_description="The page.",
     dependencies=[acts(Action.LIST_ARCHIVES)],
 )
-def list_archives(query: Annotated[ArchiveQuery, Query()]) -> ArchivePage:
-    return archive_list.page(query)
+def list_archives(query: Annotated[ArchiveQuery, Query()], caller: CallerOf) -> ArchivePage:
+    return archive_list.page(query, caller)
 
 
 # The longer paths come first: `:path` matches slashes too, since not every client or proxy encodes them.
@@ -77,12 +77,12 @@ def list_archives(query: Annotated[ArchiveQuery, Query()]) -> ArchivePage:
     responses=_FILE,
     dependencies=[acts(Action.DOWNLOAD_FILE)],
 )
-def read_file(reference: Reference, sha256: str) -> StreamingResponse:
+def read_file(reference: Reference, sha256: str, caller: CallerOf) -> StreamingResponse:
     """Always a download, because an attached file may be a page with a script.
     The name of the download is made safe for the reader's computer; `filename` in the archive is the name as sent.
     The end of a damaged file is never sent: the connection ends before the last bytes.
     """
-    file = archive_view.file(reference, sha256)
+    file = archive_view.file(reference, caller, sha256)
     if file is None:
         raise Refused("UNKNOWN_FILE", "the archive has no file with this digest", where="sha256", status=404)
     [filename] = safe_names([file.filename or f"{sha256}.bin"], [file.media_type])
@@ -109,8 +109,8 @@ def read_file(reference: Reference, sha256: str) -> StreamingResponse:
     ),
     dependencies=[acts(Action.READ_ARCHIVE)],
 )
-def read_differences(reference: Reference, before: int, after: int) -> list[DifferenceView]:
-    return [DifferenceView(**asdict(each)) for each in version_differences(reference, before, after)]
+def read_differences(reference: Reference, before: int, after: int, caller: CallerOf) -> list[DifferenceView]:
+    return [DifferenceView(**asdict(each)) for each in version_differences(reference, caller, before, after)]
 
 
 @router.post(
@@ -152,11 +152,12 @@ def explain(reference: Reference, discrepancy_id: str, explanation: Explanation,
 )
 def read_list(
     reference: Reference,
+    caller: CallerOf,
     name: Annotated[str, Path(json_schema_extra={"enum": [*archive_view.LISTS]})],
     after: Annotated[Text | None, Query(description="`next` of the page before, or of the archive")] = None,
 ) -> ArchiveItems:
     """200 items of one of the lists of an archive, as `GET /api/archives/{reference}` has them."""
-    found = archive_view.items(reference, name, after)
+    found = archive_view.items(reference, caller, name, after)
     if found is None:
         raise unknown_reference(reference)
     return found
@@ -169,8 +170,8 @@ def read_list(
     responses=_UNKNOWN_REFERENCE,
     dependencies=[acts(Action.READ_ARCHIVE)],
 )
-def read_archive(reference: Reference) -> ArchiveView:
-    archive = archive_view.archive(reference)
+def read_archive(reference: Reference, caller: CallerOf) -> ArchiveView:
+    archive = archive_view.archive(reference, caller)
     if archive is None:
         raise unknown_reference(reference)
     return archive

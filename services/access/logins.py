@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from sqlmodel import col
 
 from adapters.settings.settings import settings
+from adapters.store import tokens
 from adapters.tables.people import logins
 from models.access import Caller, Role, SignedInBy
 from models.errors import Transient
@@ -28,7 +29,7 @@ def begin(caller: Caller, by: SignedInBy, now: datetime, token: str | None = Non
         scope=caller.scope,
         signed_in_by=by,
         address=caller.address[:64],
-        token=token and _mark(token),
+        token=token and _mark(_digest(token)),
         began_at=now,
         seen_at=now,
         ends_at=now + LASTS,
@@ -43,7 +44,7 @@ def caller_of(session_id: str, address: str, now: datetime, *, is_visit: bool = 
     Unless it `is_visit`, the browser asks by itself.
     """
     login = logins.find(_digest(session_id))
-    if login is None or login.ends_at <= now or not _is_open(login.token):
+    if login is None or login.ends_at <= now or not _is_open(login, now):
         return None
     if is_visit and now - login.seen_at >= _SEEN_EVERY:
         _see(login.session, now)
@@ -81,14 +82,18 @@ def _see(session_digest: str, now: datetime) -> None:
         return
 
 
-def _is_open(token: str | None) -> bool:
-    return token is None or token in map(_mark, settings().active_api_tokens())
+def _is_open(login: LoginRow, now: datetime) -> bool:
+    """Return whether the token of a login, if it has one, still lets in whoever presents it."""
+    if login.token is None or login.token in map(_mark, map(_digest, settings().active_api_tokens())):
+        return True
+    token = tokens.RECORDS.known().get(login.person)
+    return token is not None and token.is_open(now) and login.token == _mark(token.sha256)
 
 
-def _digest(session_id: str) -> str:
-    return hashlib.sha256(session_id.encode()).hexdigest()
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def _mark(token: str) -> str:
+def _mark(digest: str) -> str:
     """Return a keyed digest: a token that a person chose could be guessed from a plain one."""
-    return hmac.digest(settings().active_link_secret().encode(), token.encode(), "sha256").hex()
+    return hmac.digest(settings().active_link_secret().encode(), digest.encode(), "sha256").hex()

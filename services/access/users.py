@@ -13,12 +13,12 @@ from pwdlib import PasswordHash
 from pydantic import TypeAdapter, ValidationError
 
 from adapters.settings.settings import settings
-from adapters.store import users
-from domain.access import check_scope
+from adapters.store import tokens, users
 from models.access import Action, Caller, Role, SignedInBy, User, UserName
 from models.errors import Conflict, Refused
 from services.access import logins
 from services.access.log import record
+from services.access.scope import check_scope
 
 FIRST = "admin"
 LINK_LASTS = timedelta(hours=24)
@@ -46,21 +46,22 @@ def add(
         Refused: the name is no name, or taken; or the role does not go with the scope.
         Conflict: somebody else adds the user at the same time.
     """
-    _check(name, role, scope)
-    secret = secrets.token_urlsafe(32)
+    kept_scope, secret = _scope(name, role, scope), secrets.token_urlsafe(32)
 
     def _added(before: User | None) -> User:
-        if before:
-            raise Refused("USER_EXISTS", f"the user {name} exists", where="name", status=409)
-        made = User(name=name, role=role, scope=scope, created_at=now, created_by=by, is_break_glass=is_break_glass)
+        if before or tokens.RECORDS.find(name):
+            raise Refused("USER_EXISTS", f"a user or a token has the name {name}", where="name", status=409)
+        made = User(
+            name=name, role=role, scope=kept_scope, created_at=now, created_by=by, is_break_glass=is_break_glass
+        )
         return _linked(made, secret, now)
 
-    return WithLink(users.change(name, _added), _url(name, secret))
+    return WithLink(users.RECORDS.change(name, _added), _url(name, secret))
 
 
 def add_first(now: datetime) -> str | None:
     """Make the first administrator, where nobody could sign in by name otherwise; return the link for the password."""
-    if settings().oidc_issuer or users.every():
+    if settings().oidc_issuer or next(users.RECORDS.readable(), None):
         return None
     try:
         return add(FIRST, Role.ADMINISTRATOR, "cellar", now).link
@@ -75,8 +76,8 @@ def set_role(name: str, role: Role, scope: str | None, now: datetime) -> User:
         Refused: there is no such user, or the role does not go with the scope.
         Conflict: the record is damaged, or somebody else changes the user at the same time.
     """
-    _check(name, role, scope)
-    return _changed(name, lambda user: user.model_copy(update={"role": role, "scope": scope}), now)
+    update = {"role": role, "scope": _scope(name, role, scope)}
+    return _changed(name, lambda user: user.model_copy(update=update), now)
 
 
 def disable(name: str, by: str, now: datetime) -> User:
@@ -130,7 +131,7 @@ def set_password_by(link: str, password: str, now: datetime) -> User:
 def change_password(name: str, password: str, now: datetime, session_id: str) -> None:
     """Set a new password for a user who has shown the old one; their other logins end. Raises as `set_password_by`."""
     set_ = _hashed(password, name)
-    users.change(name, lambda user: _known(user).model_copy(update={"password": set_}))
+    users.RECORDS.change(name, lambda user: _known(user).model_copy(update={"password": set_}))
     logins.end_all(name, now, but=session_id)
 
 
@@ -148,7 +149,7 @@ def turn_codes_on(name: str, secret: str, code: str, now: datetime) -> bool:
     step = _step_of(secret, code, now)
     if step is not None:
         sealed = users.sealed_code(name, secret)
-        users.change(name, lambda user: _known(user).model_copy(update={"code": sealed, "code_step": step}))
+        users.RECORDS.change(name, lambda user: _known(user).model_copy(update={"code": sealed, "code_step": step}))
     return step is not None
 
 
@@ -159,7 +160,7 @@ def sign_in(name: str, password: str, code: str, address: str, now: datetime) ->
         return None
     by = SignedInBy.BREAK_GLASS if settings().oidc_issuer else SignedInBy.PASSWORD
     session_id = logins.begin(Caller(user.name, user.role, user.scope, address), by, now)
-    if users.find(name) != user:  # disabled or changed meanwhile, when there was no login to end yet
+    if users.RECORDS.find(name) != user:  # disabled or changed meanwhile, when there was no login to end yet
         logins.end(session_id, now)
         return None
     return session_id
@@ -190,21 +191,21 @@ def _with_code_used(user: User, code: str, now: datetime) -> User | None:
     step = _step_of(users.opened_code(user.name, user.code or ""), code, now)
     if step is None or step <= user.code_step:
         return None
+
+    def _used(before: User | None) -> User:
+        if before != user:
+            raise Conflict("the user has changed meanwhile")
+        return user.model_copy(update={"code_step": step})
+
     try:
-        return users.change(user.name, lambda before: _before(before, user).model_copy(update={"code_step": step}))
+        return users.RECORDS.change(user.name, _used)
     except Conflict:  # the same code came twice at once
         return None
 
 
-def _before(now: User | None, read: User) -> User:
-    if now != read:
-        raise Conflict("the user has changed meanwhile")
-    return read
-
-
 def _changed(name: str, changed: Callable[[User], User], now: datetime) -> User:
     """Change a user, then end their logins. A login that begins meanwhile is ended by whoever begins it."""
-    user = users.change(name, lambda before: changed(_known(before)))
+    user = users.RECORDS.change(name, lambda before: changed(_known(before)))
     logins.end_all(name, now)
     return user
 
@@ -217,21 +218,21 @@ def _known(user: User | None) -> User:
 
 def _found(name: str) -> User | None:
     try:
-        return users.find(_NAME.validate_python(name))
+        return users.RECORDS.find(_NAME.validate_python(name))
     except ValidationError:
         return None
 
 
-def _check(name: str, role: Role, scope: str | None) -> None:
+def _scope(name: str, role: Role, scope: str | None) -> str | None:
+    """Return the scope of a user as it is kept. Raises as `add` does."""
     try:
         _NAME.validate_python(name)
     except ValidationError:
         expected = "expected small letters, digits, dots, hyphens and underscores, at most 40, like dana.levy"
         raise Refused("BAD_NAME", expected, where="name") from None
-    try:
-        check_scope(role, scope)
-    except ValueError as error:
-        raise Refused("BAD_PARAMETER", str(error), where="role") from error
+    if role is Role.OWNER:
+        raise Refused("BAD_PARAMETER", "owner is whoever has the shell; choose another role", where="role")
+    return check_scope(role, scope)
 
 
 def _linked(user: User, secret: str, now: datetime) -> User:

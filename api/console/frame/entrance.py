@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse
 from adapters.peers import oidc
 from adapters.settings.settings import settings
 from api.access import open_to_anybody
-from api.authorization import Unauthorized, address_of
+from api.authorization import Unauthorized, address_of, caller_with
 from api.console.frame import cookies
 from api.console.frame.cookies import ROOT, Visitor
 from api.console.frame.forms import PostedByAnybody
@@ -40,7 +40,7 @@ async def login(request: Request, form: PostedByAnybody, visitor: AnyVisitor) ->
     then, now, token, name = own_path(form.text("then")), datetime.now(UTC), form.text("token"), form.text("name")
     address = address_of(request)
     if token:
-        caller = callers.of_token(token, address)
+        caller = await caller_with(request, token)
         if caller is None:
             again_s = _unauthorized(request).guess(address)
             return _denied(request, then, "token", again_s)

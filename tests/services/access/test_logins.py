@@ -7,7 +7,7 @@ import pytest
 from sqlmodel import select
 
 from adapters.settings.settings import Settings
-from models.access import Caller, Role, SignedInBy
+from models.access import CELLAR, Caller, Role, SignedInBy
 from models.people import ActionKind, LoginRow
 from models.views.archives.archives import TimelineKind
 from services.access import logins
@@ -87,7 +87,7 @@ def test_timeline_says_who_did_what() -> None:
     record(["process-1", "process-2"], ActionKind.EXPORT, "console (Dana)", NOW)
     record(["process-1"], ActionKind.RERUN, "dana@host", NOW + timedelta(seconds=1))
 
-    found = [(each.kind, each.what, each.by) for each in timeline_of("process-1")]
+    found = [(each.kind, each.what, each.by) for each in timeline_of("process-1", CELLAR)]
 
     assert found == [
         (TimelineKind.ACTION, "exported the archive", "console (Dana)"),

@@ -24,7 +24,7 @@ from api.console.pages.lists import Asked, Query, asked, listed
 from api.console.words.values import json_text
 from domain.titles import title_text
 from domain.words.wording import N_, Language
-from models.access import Action
+from models.access import Action, Caller
 from models.errors import Refused
 from models.runs.batch import BatchKind
 from models.views.archives.archives import ArchiveFilter, ArchivePage, ArchiveQuery, ArchiveSummary, ListQuery, Sort
@@ -105,9 +105,9 @@ _TOO_MANY = N_("These are too many archives to do this at once. Choose fewer of 
 
 
 @router.get("/archives", dependencies=[acts(Action.LIST_ARCHIVES)])
-def list_archives(request: Request) -> Response:
+def list_archives(request: Request, caller: CallerOf) -> Response:
     """Search archives. A filter that is wrong is marked, and nothing is searched."""
-    found = listed(request, PATH, ListQuery, archive_list.page)
+    found = listed(request, PATH, ListQuery, lambda query: archive_list.page(query, caller))
     page, query = found.page or ArchivePage(items=[], next=None), found.asked.query
     linked, is_sorted = _linked(request), query is not None and query.sort is not Sort.ARRIVAL
     views, chosen, explained = saved_views.links_of(request), columns_of(request), request.query_params.get("explained")
@@ -141,18 +141,18 @@ def _linked(request: Request) -> list[tuple[str, str]]:
 
 
 @router.get("/facets", dependencies=[acts(Action.LIST_ARCHIVES)])
-def count_facets(request: Request) -> Response:
+def count_facets(request: Request, caller: CallerOf) -> Response:
     """Count the archives that match by the values that they have."""
     found = asked(ListQuery, request.query_params.multi_items())
-    counts = archive_list.facets(_valid(found))
+    counts = archive_list.facets(_valid(found), caller)
     return render(request, "facets.html", asked=found, counts=counts, linked=_linked(request))
 
 
 @router.get("/arrivals", dependencies=[acts(Action.LIST_ARCHIVES)])
-def count_arrivals(request: Request, since: Moment) -> Response:
+def count_arrivals(request: Request, since: Moment, caller: CallerOf) -> Response:
     """Say how many archives that match have arrived since a time. Pages ask for it again and again by themselves."""
     found = asked(ListQuery, request.query_params.multi_items())
-    count = archive_list.arrived(_valid(found), since, _MOST_ARRIVED)
+    count = archive_list.arrived(_valid(found), caller, since, _MOST_ARRIVED)
     shown: dict[str, Any] = {"asked": found, "count": count, "most": _MOST_ARRIVED, "linked": _linked(request)}
     return render(request, "arrivals.html", is_visit=False, **shown)
 
@@ -165,24 +165,24 @@ async def plan(form: Posted, caller: CallerOf) -> RedirectResponse:
 
 
 @router.post("/archives/export", dependencies=[acts(Action.EXPORT_TABLE)])
-async def export(request: Request, form: Posted) -> StreamingResponse:
+async def export(request: Request, form: Posted, caller: CallerOf) -> StreamingResponse:
     """Return the chosen archives as a CSV file, with a column for each form field of the newest of them.
 
     Titles and names of templates are in the visitor's language.
     """
     query = ArchiveQuery(**_chosen(form).model_dump(), limit=_ROWS_AT_ONCE)
-    first = await in_thread(archive_list.page, query)
-    names = await in_thread(archive_list.field_names, query, _ROWS_FOR_FIELDS, _MOST_FIELDS)
+    first = await in_thread(archive_list.page, query, caller)
+    names = await in_thread(archive_list.field_names, query, caller, _ROWS_FOR_FIELDS, _MOST_FIELDS)
     headers = {"content-disposition": f'attachment; filename="archives-{datetime.now(UTC):%Y-%m-%d}.csv"'}
-    lines = _lines(query, first, names, language_of(request))
+    lines = _lines(query, caller, first, names, language_of(request))
     return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
 
 
 @router.post("/archives/bags", dependencies=[acts(Action.EXPORT_ARCHIVE)])
 async def export_bags(form: Posted, caller: CallerOf) -> Response:
     """Return the chosen archives as a zip of bags, each of which proves itself."""
-    references = await in_thread(_references, _chosen(form), _MOST_BAGS)
-    path = await in_thread_of_exports(files.exported_bags, references, caller.name)
+    references = await in_thread(_references, _chosen(form), caller, _MOST_BAGS)
+    path = await in_thread_of_exports(files.exported_bags, references, caller)
     name = f"archives-{datetime.now(UTC):%Y-%m-%d}.zip"
     return FileResponse(
         path, media_type="application/zip", filename=name, background=BackgroundTask(files.remove, path)
@@ -193,7 +193,7 @@ async def export_bags(form: Posted, caller: CallerOf) -> Response:
 async def explain(form: Posted, caller: CallerOf) -> Response:
     """Record why all discrepancies of the chosen archives are in order."""
     said = Explanation(by=caller.name, why=form.reason())
-    references = await in_thread(_references, _chosen(form), _MOST_EXPLAINED)
+    references = await in_thread(_references, _chosen(form), caller, _MOST_EXPLAINED)
     number = await in_thread(discrepancies.explain_all, references, said, datetime.now(UTC))
     then = own_path(form.text("then"))
     return see(f"{then}{'&' if '?' in then else '?'}explained={number}")
@@ -217,14 +217,16 @@ def _valid(found: Asked[Query]) -> Query:
     return found.query
 
 
-def _references(chosen: ArchiveFilter, most: int) -> list[str]:
-    page = archive_list.page(ArchiveQuery(**chosen.model_dump(), limit=most))
+def _references(chosen: ArchiveFilter, caller: Caller, most: int) -> list[str]:
+    page = archive_list.page(ArchiveQuery(**chosen.model_dump(), limit=most), caller)
     if page.next:
         raise Refused("BAD_PARAMETER", _TOO_MANY, where="all")
     return [each.reference for each in page.items]
 
 
-def _lines(query: ArchiveQuery, page: ArchivePage, names: Sequence[str], language: Language) -> Iterator[str]:
+def _lines(
+    query: ArchiveQuery, caller: Caller, page: ArchivePage, names: Sequence[str], language: Language
+) -> Iterator[str]:
     fields = [f"field {each}" for each in names]
     yield "\N{BYTE ORDER MARK}" + line_of_csv([*_COLUMNS, *fields, _OTHER_FIELDS])  # else Excel misreads Hebrew
     while True:
@@ -233,7 +235,7 @@ def _lines(query: ArchiveQuery, page: ArchivePage, names: Sequence[str], languag
         yield "".join(map(line_of_csv, rows))
         if page.next is None:
             return
-        page = archive_list.page(query.model_copy(update={"cursor": page.next}))
+        page = archive_list.page(query.model_copy(update={"cursor": page.next}), caller)
 
 
 def _values(archive: ArchiveSummary, language: Language) -> list[object]:
