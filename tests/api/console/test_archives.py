@@ -183,7 +183,7 @@ def test_plan_of_a_rerun_names_the_filter_and_the_person(console: Console, perso
     assert path == "/console/bulk"
     with installed(console.folder, **console.settings):
         plan = batches.view(bulk_id)
-    assert (plan.by, plan.planned, plan.state) == (f"console ({PERSON})", 1, "planned")
+    assert (plan.by, plan.planned, plan.state) == (PERSON, 1, "planned")
     assert plan.filter["q"] == CONTRACT
 
 

@@ -42,7 +42,7 @@ PATHS += [
     f"/console/endpoints/{ENDPOINT}",
     "/console/messages/msg_dead",
 ]
-BY = f"console ({PERSON})"
+BY = PERSON
 
 
 def act(console: Console, path: str, **form: Any) -> httpx.Response:

@@ -17,13 +17,12 @@ from starlette.background import BackgroundTask
 from adapters.lists.list_files import line_of_csv
 from adapters.settings.settings import settings
 from adapters.tables.runs import receipts
-from api.console.frame.forms import Posted
+from api.access import CallerOf, acts
 from api.console.frame.rendering import archive_url, render
 from api.console.frame.threads import in_thread_of_exports
-from api.console.frame.visits import Person, recorded
 from api.references import Reference, RouteAsSent
 from domain.archive.file_names import safe_names
-from models.access import CELLAR
+from models.access import Action, Caller
 from models.archive.content import FileRow
 from models.errors import Conflict, Refused
 from models.people import ActionKind
@@ -56,9 +55,9 @@ def preview_kind(file: FileRow) -> str | None:
     return "text" if is_text else None
 
 
-@router.get("/archives/{reference:path}/files/{sha256}/view")
-def view(request: Request, reference: Reference, sha256: str, _person: Person) -> Response:
-    file = _file(reference, sha256)
+@router.get("/archives/{reference:path}/files/{sha256}/view", dependencies=[acts(Action.DOWNLOAD_FILE)])
+def view(request: Request, reference: Reference, sha256: str, caller: CallerOf) -> Response:
+    file = _file(reference, caller, sha256)
     is_lost = file.size_bytes <= _MOST_PREVIEWED_BYTES and not is_whole(reference, sha256, file.size_bytes)
     kind = None if is_lost else preview_kind(file)
     text = _text(reference, file) if kind == "text" else None
@@ -67,10 +66,10 @@ def view(request: Request, reference: Reference, sha256: str, _person: Person) -
     return render(request, "file.html", reference=reference, **shown)
 
 
-@router.get("/archives/{reference:path}/files/{sha256}")
-def read(reference: Reference, sha256: str, _person: Person, download: bool = False) -> Response:
+@router.get("/archives/{reference:path}/files/{sha256}", dependencies=[acts(Action.DOWNLOAD_FILE)])
+def read(reference: Reference, sha256: str, caller: CallerOf, download: bool = False) -> Response:
     """Return a file's bytes: an image as such, where its first bytes show one; everything else as a download."""
-    file = _file(reference, sha256)
+    file = _file(reference, caller, sha256)
     shows = preview_kind(file) == "image" and not download
     [name] = safe_names([file.filename or f"{sha256}.bin"], [file.media_type])
     headers = {
@@ -83,10 +82,10 @@ def read(reference: Reference, sha256: str, _person: Person, download: bool = Fa
     return StreamingResponse(file_chunks(reference, sha256, file.size_bytes), media_type=media_type, headers=headers)
 
 
-@router.post("/archives/{reference:path}/export")
-async def export(reference: Reference, _form: Posted, person: Person) -> Response:
+@router.post("/archives/{reference:path}/export", dependencies=[acts(Action.EXPORT_ARCHIVE)])
+async def export(reference: Reference, caller: CallerOf) -> Response:
     """Return the archive as a zip that proves itself, as `cellar export` writes it."""
-    path = await in_thread_of_exports(_exported, reference, recorded(person))
+    path = await in_thread_of_exports(_exported, reference, caller.name)
     [name] = safe_names([f"{reference}.zip"], ["application/zip"])
     return FileResponse(path, media_type="application/zip", filename=name, background=BackgroundTask(remove, path))
 
@@ -141,8 +140,8 @@ def remove(path: Path) -> None:
     path.parent.rmdir()
 
 
-def _file(reference: str, sha256: str) -> FileRow:
-    file = archive_view.file(reference, CELLAR, sha256)
+def _file(reference: str, caller: Caller, sha256: str) -> FileRow:
+    file = archive_view.file(reference, caller, sha256)
     if file is None:
         raise Refused("UNKNOWN_FILE", "the archive has no file with this digest", where="sha256", status=404)
     return file

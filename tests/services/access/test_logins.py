@@ -8,7 +8,7 @@ from sqlmodel import select
 from models.access import CELLAR
 from models.people import ActionKind, LoginRow
 from models.views.archives.archives import TimelineKind
-from services.people import logins
+from services.access import logins
 from services.people.actions import record
 from services.views.timeline import timeline_of
 from tests.records import all_of
