@@ -149,7 +149,7 @@ def count_facets(request: Request, caller: CallerOf) -> Response:
 
 
 @router.get("/arrivals", dependencies=[acts(Action.LIST_ARCHIVES)])
-def count_arrivals(request: Request, caller: CallerOf, since: Moment) -> Response:
+def count_arrivals(request: Request, since: Moment, caller: CallerOf) -> Response:
     """Say how many archives that match have arrived since a time. Pages ask for it again and again by themselves."""
     found = asked(ListQuery, request.query_params.multi_items())
     count = archive_list.arrived(_valid(found), caller, since, _MOST_ARRIVED)
@@ -182,7 +182,7 @@ async def export(request: Request, form: Posted, caller: CallerOf) -> StreamingR
 async def export_bags(form: Posted, caller: CallerOf) -> Response:
     """Return the chosen archives as a zip of bags, each of which proves itself."""
     references = await in_thread(_references, _chosen(form), caller, _MOST_BAGS)
-    path = await in_thread_of_exports(files.exported_bags, references, caller.name)
+    path = await in_thread_of_exports(files.exported_bags, references, caller)
     name = f"archives-{datetime.now(UTC):%Y-%m-%d}.zip"
     return FileResponse(
         path, media_type="application/zip", filename=name, background=BackgroundTask(files.remove, path)

@@ -27,9 +27,10 @@ from models.archive.content import FileRow
 from models.errors import Conflict, Refused
 from models.people import ActionKind
 from models.views.archives.archives import FieldView
+from services.access.log import record
 from services.evidence.bag import evidence, write_evidence
 from services.evidence.downloads import file_chunks, is_whole
-from services.people.actions import record
+from services.people import actions
 from services.receipts import unknown_reference
 from services.views import archive_view
 
@@ -85,12 +86,12 @@ def read(reference: Reference, sha256: str, caller: CallerOf, download: bool = F
 @router.post("/archives/{reference:path}/export", dependencies=[acts(Action.EXPORT_ARCHIVE)])
 async def export(reference: Reference, caller: CallerOf) -> Response:
     """Return the archive as a zip that proves itself, as `cellar export` writes it."""
-    path = await in_thread_of_exports(_exported, reference, caller.name)
+    path = await in_thread_of_exports(_exported, reference, caller)
     [name] = safe_names([f"{reference}.zip"], ["application/zip"])
     return FileResponse(path, media_type="application/zip", filename=name, background=BackgroundTask(remove, path))
 
 
-def exported_bags(references: Sequence[str], by: str) -> Path:
+def exported_bags(references: Sequence[str], caller: Caller) -> Path:
     """Return a new zip with the bag of each archive, and with a list of those that do not prove."""
     path = _new_export()
     names = safe_names([f"{each}.zip" for each in references], [None] * len(references))
@@ -99,7 +100,8 @@ def exported_bags(references: Sequence[str], by: str) -> Path:
         with ZipFile(path, "w") as whole:
             for reference, name in zip(references, names, strict=True):
                 try:
-                    bag = _exported(reference, by)
+                    record(caller, Action.EXPORT_ARCHIVE, reference=reference)
+                    bag = _exported(reference, caller)
                 except (Refused, Conflict) as error:
                     left_out.append((reference, error.code))
                     continue
@@ -115,7 +117,7 @@ def exported_bags(references: Sequence[str], by: str) -> Path:
     return path
 
 
-def _exported(reference: str, by: str) -> Path:
+def _exported(reference: str, caller: Caller) -> Path:
     receipt_id = receipts.current_receipt_id(reference)
     if receipt_id is None:
         raise unknown_reference(reference)
@@ -123,7 +125,7 @@ def _exported(reference: str, by: str) -> Path:
     made, path = evidence(reference, receipt_id, now), _new_export()
     try:
         write_evidence(made, path, lambda _: None)
-        record([reference], ActionKind.EXPORT, by, now)
+        actions.record([reference], ActionKind.EXPORT, caller.name, now)
     except BaseException:
         remove(path)
         raise
