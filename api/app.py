@@ -24,7 +24,7 @@ from adapters.store import tokens
 from api import metrics
 from api.access import open_to_anybody
 from api.authorization import API_TOKEN, SENDERS_SECRET, TOO_MANY_WRONG_TOKENS, UNAUTHORIZED, Unauthorized, address_of
-from api.errors import CLIENTS_FAILURES, READERS_FAILURES, UNEXPECTED, challenge, failures
+from api.errors import READERS_FAILURES, UNEXPECTED, challenge, failures
 from api.gate import WEBHOOKS, Gate
 from api.json import (
     access,
@@ -96,7 +96,8 @@ async def _record_uses() -> None:
 _DESCRIPTION = """
 Receives Cellosign archives, and serves them as JSON.
 
-- Routes below `/api` need an API token. A failure has a stable `code`, and says in `detail` what to do.
+- Routes below `/api` need an API token, whose role may do some of it. A failure has a stable `code`, and says in
+  `detail` what to do.
 - Times are in UTC. A time in a request needs a zone.
 - A reference may have any characters: percent-encode it in a path, slashes too.
 - The token is checked first, on unknown paths below `/api` too. Then a body may have 1 MB, else it gets 413
@@ -123,13 +124,10 @@ app = FastAPIOffline(  # a page of FastAPI itself would load Swagger UI from the
 )
 app.include_router(webhook.router)
 _OF_READERS = (access, archives, batches, discrepancies, endpoints, failure_groups, messages, missing)
-for each in (*_OF_READERS, overview, refused, sources, templates):
+for each in (*_OF_READERS, overview, people, refused, sources, templates):
     app.include_router(
         each.router, dependencies=[Depends(API_TOKEN), Depends(check_parameters)], responses=READERS_FAILURES
     )
-app.include_router(  # it needs neither database nor store
-    people.router, dependencies=[Depends(API_TOKEN), Depends(check_parameters)], responses=CLIENTS_FAILURES
-)
 app.include_router(public_link.router)
 app.include_router(health.router)
 app.include_router(metrics.router)

@@ -54,6 +54,8 @@ class World:
     shelf: Library
     narrow: Receiver
     away: Receiver
+    tokens: list[str]
+    """Of roles that may do little, each of them something else."""
 
 
 Case = Callable[[World], httpx.Response]
@@ -177,6 +179,21 @@ def _plain(method: str, path: str, receiver: str = "shelf.receiver") -> Case:
     return lambda world: attrgetter(receiver)(world).client.request(method, path)
 
 
+def _of_a_role(case: Case) -> Case:
+    """Send a request that has no credentials with a token whose role may not do this."""
+
+    def _asked(world: World) -> httpx.Response:
+        client = world.shelf.receiver.client
+        answers = []
+        for token in world.tokens:
+            client.headers["authorization"] = f"Bearer {token}"
+            answers.append(case(world))
+            del client.headers["authorization"]
+        return max(answers, key=lambda answer: answer.status_code == 403)
+
+    return _asked
+
+
 def _without_database(method: str, path: str, body: dict[str, str] | None = None) -> Case:
     return lambda world: world.away.client.request(method, path, json=body, headers=READER)
 
@@ -272,7 +289,7 @@ CASES: dict[tuple[str, int, str], Case] = {
             (404, "UNKNOWN_DISCREPANCY", _explain(prefix, None)),
             (409, "DISCREPANCY_CLOSED", _explain(prefix, "closed_discrepancies")),
             (409, "DISCREPANCY_CHANGED", _explain(prefix, found="1.00 ILS")),
-            (422, "BAD_PARAMETER", _explain(prefix, by=" ")),
+            (422, "BAD_PARAMETER", _explain(prefix, why=" ")),
             (503, "UNAVAILABLE", _without_database("POST", f"{prefix}/any/explanation", EXPLAINED)),
         )
     },
@@ -390,6 +407,7 @@ CASES: dict[tuple[str, int, str], Case] = {
     (PEOPLE, 200, ""): _post("/api/people/test"),
     (PEOPLE, 401, "UNAUTHORIZED"): _plain("POST", "/api/people/test"),
     (PEOPLE, 422, "BAD_PARAMETER"): _post("/api/people/test?address=all"),
+    (PEOPLE, 503, "UNAVAILABLE"): _without_database("POST", "/api/people/test"),
     (METRICS, 200, ""): _get("/metrics"),
     (METRICS, 401, "UNAUTHORIZED"): _plain("GET", "/metrics"),
     (LINK, 200, ""): _follow(token_of(NEWEST)),
@@ -400,4 +418,9 @@ CASES: dict[tuple[str, int, str], Case] = {
     (ALIVE, 200, ""): _plain("GET", "/healthz"),
     (READY, 200, ""): _plain("GET", "/readyz"),
     (READY, 503, ""): _broken("inbox", _plain("GET", "/readyz")),
+}
+CASES |= {
+    (operation, 403, "FORBIDDEN"): _of_a_role(case)
+    for (operation, status, _), case in CASES.items()
+    if status == 401 and operation != WEBHOOK
 }
