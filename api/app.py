@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from adapters.inbox import inbox
 from adapters.observation.metrics import DELIVERIES, REFUSED_DELIVERIES, SOURCE_DELIVERIES, begin_source
 from adapters.platform.loops import in_background, supervised
+from adapters.store import tokens
 from api import metrics
 from api.access import open_to_anybody
 from api.authorization import API_TOKEN, SENDERS_SECRET, TOO_MANY_WRONG_TOKENS, UNAUTHORIZED, Unauthorized, address_of
@@ -45,9 +46,10 @@ from api.receiver import health, public_link, webhook
 from api.receiver.admission import Admission
 from api.receiver.dispatching import Dispatcher
 from api.receiver.journal import Journal
+from api.receiver.known import STATES, Known
 from api.receiver.processes import Processes
 from api.receiver.refusing import Refusing
-from api.receiver.senders import STATES, Senders
+from api.receiver.senders import Senders
 from models.errors import Conflict, Refused, Transient
 from models.runs.receipt import DEFAULT_SOURCE
 from models.said import Said, in_english, verbatim
@@ -68,12 +70,14 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.journal = Journal(app.state.dispatcher.announce_events)
     app.state.unauthorized = Unauthorized()
     app.state.senders = Senders()
+    app.state.tokens = Known(tokens.RECORDS, "tokens")
     app.state.refusing = Refusing(processes)
     begin_source(DEFAULT_SOURCE)
     state = app.state
     async with (
         state.dispatcher.running(),
         state.senders.running(),
+        state.tokens.running(),
         state.refusing.reporting(),
         processes.beating(lambda: STATES.index(state.senders.state)),
         in_background(supervised("the record of uses", _record_uses)),

@@ -25,7 +25,7 @@ from limits import parse_many
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 from starlette.datastructures import Headers
-from starlette.requests import HTTPConnection
+from starlette.requests import HTTPConnection, Request
 
 from adapters.observation.metrics import UNAUTHORISED_REQUESTS
 from adapters.settings.settings import settings
@@ -88,21 +88,32 @@ def presented_secrets(headers: Headers) -> list[str]:
     return presented
 
 
-API_TOKEN = HTTPBearer(auto_error=False, scheme_name="apiToken", description="One of `CELLAR_API_TOKENS`.")
+API_TOKEN = HTTPBearer(
+    auto_error=False, scheme_name="apiToken", description="One of `CELLAR_API_TOKENS`, or of `cellar tokens`."
+)
 """The way to present an API token, for OpenAPI. `api/gate.py` has checked the token before any route."""
 
 
-def reader_of(headers: Headers, address: str) -> Caller:
+async def reader_of(request: Request) -> Caller:
     """Return who presents the API token of a request.
 
     Raises:
         Refused: the token is missing or wrong.
     """
-    scheme, _, presented = headers.get("authorization", "").partition(" ")
-    caller = callers.of_token(presented.strip(), address) if scheme.lower() == "bearer" else None
+    scheme, _, presented = request.headers.get("authorization", "").partition(" ")
+    caller = await caller_with(request, presented.strip()) if scheme.lower() == "bearer" else None
     if caller is None:
-        detail = "expected Authorization: Bearer and one of CELLAR_API_TOKENS"
+        detail = "expected Authorization: Bearer and a token of CELLAR_API_TOKENS or of `cellar tokens`"
         raise Refused(UNAUTHORIZED, detail, where="Authorization", status=401)
+    return caller
+
+
+async def caller_with(request: Request, token: str) -> Caller | None:
+    """Return who presents a token, None if it is no token. The store is asked once more for an unknown token."""
+    caller = callers.of_token(token, address_of(request))
+    if caller is None and token:
+        await request.app.state.tokens.read_in_time()
+        caller = callers.of_token(token, address_of(request))
     return caller
 
 

@@ -24,7 +24,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters.settings.settings import settings
-from api.authorization import address_of, network_of, reader_of
+from api.authorization import network_of, reader_of
 from models.errors import Refused
 
 WEBHOOKS = "/webhooks"
@@ -66,7 +66,7 @@ class Gate:
             if not _is_for_readers(scope["path"]):
                 await self._app(scope, exchange.receive, exchange.send)
                 return
-            scope.setdefault("state", {})["caller"] = reader_of(request.headers, address_of(request))
+            scope.setdefault("state", {})["caller"] = await reader_of(request)
             if not exchange.is_read:
                 receive = _again(await read_body(request, _MOST_BYTES), receive)
         except Refused as refused:

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints
 from sqlalchemy import BigInteger, Index
 from sqlmodel import Field, SQLModel
 
@@ -76,6 +77,53 @@ class Caller:
 
 CELLAR = Caller("cellar", Role.OWNER)
 """Cellar itself, where no person asks: the steps of its flows."""
+
+
+TokenName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$")]
+
+
+class TokenFacts(BaseModel):
+    """What is known of a token of a machine, beside the token itself."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: TokenName
+    role: Role
+    scope: str | None = None
+    created_at: AwareDatetime
+    created_by: str
+    expires_at: AwareDatetime | None = None
+    revoked_at: AwareDatetime | None = None
+    revoked_by: str | None = None
+
+    def is_open(self, now: datetime) -> bool:
+        """Return whether the token still lets its machine in."""
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+
+class Token(TokenFacts):
+    """A token as the store keeps it: its digest opens nothing."""
+
+    sha256: str
+
+
+class TokenView(TokenFacts):
+    """A token in a list, with its last use."""
+
+    last_used_at: AwareDatetime | None = None
+
+
+class Tokens(BaseModel):
+    """All tokens, those that are not revoked first."""
+
+    items: list[TokenView]
+
+
+class NewToken(BaseModel):
+    """A new token, which is shown once."""
+
+    name: str
+    token: str
 
 
 Outcome = Literal["allowed", "denied"]

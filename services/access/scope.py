@@ -45,5 +45,31 @@ def check_visible(caller: Caller, reference: str) -> None:
                 raise Refused("UNKNOWN_REFERENCE", detail, where="reference", status=404)
 
 
+def check_scope(role: Role, scope: str | None) -> str | None:
+    """Return the scope of a new login or token as it is kept: `source=NAME`, `label:KEY=VALUE` or `field:KEY=VALUE`.
+
+    `KEY=VALUE` stands for a label or a field, if archives are found by exactly one of them that has this name.
+
+    Raises:
+        Refused: a clerk has no scope, another role has one, or archives are not found by it.
+    """
+    if role is not Role.CLERK:
+        if scope:
+            detail = f"only a clerk sees the archives of one facet; the role {role} sees lists of all archives"
+            raise Refused("BAD_PARAMETER", detail, where="facet")
+        return None
+    found = _SCOPE.fullmatch(scope or "")
+    if found and found[1]:
+        return scope
+    kinds = [Kind(found[3])] if found else [Kind.LABEL, Kind.FIELD]
+    name, equals, value = (scope or "").removeprefix(f"{kinds[0]}:" if found else "").partition("=")
+    with reading() as session:
+        known = [each for each in kinds if name and equals and is_found_by(session, each, name)]
+    if len(known) != 1:
+        detail = "expected a source, or a facet like label:branch=Haifa of a template that shows it as a facet"
+        raise Refused("BAD_PARAMETER", detail, where="facet")
+    return f"{known[0]}:{name}={value}"
+
+
 def _sees_none(why: str) -> Refused:
     return Refused("NO_SCOPE", f"this login sees no archive: {why}", where="scope", status=403)

@@ -11,7 +11,7 @@ from adapters.files.store import store
 from adapters.search import templates as said
 from adapters.search.entries import version
 from adapters.settings.settings import Settings
-from adapters.store.templates import FOLDER, key_in_store
+from adapters.store.templates import RECORDS, key_in_store
 from adapters.tables.settlements import index_standings
 from domain.titles import title_text
 from models.access import CELLAR
@@ -199,7 +199,7 @@ def test_personal_values_are_no_facet_unless_a_person_says_that_they_are_not() -
     with pytest.raises(Refused, match="PERSONAL_FACET"):
         templates.name({"a": WORDS, LEASE: TemplateWords(facets=["field:MAIL"])}, "a test", NOON)
     assert templates.every_template() == {}
-    assert list(store().listed(FOLDER)) == []
+    assert list(store().listed(RECORDS.folder)) == []
 
     name(TemplateWords(facets=["field:MAIL"], parts={"field:MAIL": PartWords(personal=False)}))
     assert templates.words_of(LEASE).facets == ["field:MAIL"]

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
 from api.access import open_to_anybody
-from api.authorization import Unauthorized, address_of
+from api.authorization import Unauthorized, address_of, caller_with
 from api.console.frame import cookies
 from api.console.frame.cookies import ROOT
 from api.console.frame.forms import PostedByAnybody
@@ -14,7 +14,7 @@ from api.console.frame.rendering import render
 from api.console.frame.threads import in_thread
 from api.console.frame.visits import AnyVisitor, own_path
 from domain.words.wording import LANGUAGES
-from services.access import callers, logins
+from services.access import logins
 
 _MOST_SIGNS_OF_NAME = 60
 router = APIRouter()
@@ -34,7 +34,7 @@ async def login(request: Request, form: PostedByAnybody, visitor: AnyVisitor) ->
     is_named = bool(name) and name.isprintable() and len(name) <= _MOST_SIGNS_OF_NAME
     if not is_named:
         return render(request, "login.html", 422, then=then, wrong="name", name=name)
-    if not callers.of_token(form.text("token")):
+    if await caller_with(request, form.text("token")) is None:
         return _wrong_token(request, then, name)
     session_id = await in_thread(logins.begin, name, form.text("token"), datetime.now(UTC))
     await in_thread(logins.end, visitor.visitor_id)
