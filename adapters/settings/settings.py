@@ -118,6 +118,21 @@ class Settings(BaseSettings):
         description="Tokens for JSON API, metrics and console, each of at least 32 characters. Default: one, generated "
         "at the first start.",
     )
+    oidc_issuer: str = Field(
+        "",
+        description="URL of the OpenID Connect provider by which people sign in to the console; see docs/access.md. "
+        "Default: local users, see `cellar users`.",
+    )
+    oidc_client_id: str = Field("", description="Id of cellar as a client of that provider.")
+    oidc_client_secret: str = Field("", repr=False, description="Secret of cellar as a client of that provider.")
+    oidc_roles: CommaSeparated = Field(
+        (),
+        description="Role of each group of the provider, as `GROUP=ROLE`, or `GROUP=clerk@SCOPE`; the first that fits "
+        "a person counts.",
+    )
+    idle_minutes: int = Field(
+        30, ge=5, le=720, description="Minutes without a page after which a login to the console ends."
+    )
     link_secret: str = Field(
         "",
         repr=False,
@@ -176,6 +191,13 @@ class Settings(BaseSettings):
         "", repr=False, description="Standard Webhooks secret (`whsec_…`) that signs the messages to these endpoints."
     )
     notify_allow_private: bool = Field(False, description="Whether endpoints may have loopback and private addresses.")
+    outgoing_proxy: str | None = Field(
+        None,
+        repr=False,
+        description="Proxy (`http://[USER:PASSWORD@]HOST:PORT`) that leads to public addresses: endpoints, people, "
+        "time-stamp authorities, revocation servers, the provider of logins. Private addresses, Prefect, buckets and "
+        "databases are reached directly. See docs/deploy.md. Default: none.",
+    )
     people_urls: Addresses = Field(
         (),
         repr=False,
