@@ -71,7 +71,7 @@ def test_syslog_server_gets_what_was_recorded_while_it_was_away_and_each_row_onc
         send_waiting()
     with syslog(port, trustme.CA()), pytest.raises(Transient, match="SSLCertVerificationError"):
         send_waiting()
-    with syslog(port, authority, dies=True), pytest.raises(Transient, match="takes nothing: [CB]"):
+    with syslog(port, authority, dies=True), pytest.raises(Transient, match=r"takes nothing: [CB]"):
         send_waiting()
     with syslog(port, authority) as got:
         send_waiting()
