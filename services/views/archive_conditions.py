@@ -13,7 +13,9 @@ from adapters.search.entries import is_found_by
 from domain.search import Term, facet, named_facet, normalised, terms_of
 from models.access import CELLAR, Caller
 from models.archive.archive import ArchiveRow
+from models.discrepancies import DUPLICATE_CODES
 from models.errors import Refused
+from models.said import Sentence
 from models.search import Kind
 from models.views.archives.archives import ArchiveFilter
 from services.access.scope import facets_of_scope
@@ -62,10 +64,11 @@ def filters_of(query: ArchiveFilter, caller: Caller) -> Filters:
 
     Raises:
         Refused: there is no such source; a label or a field has no `=`, or the settings do not let archives be found by
-            it; `q` has no word; the caller's scope is no facet.
+            it; `q` has no word; the caller sees the archives of one facet, and it is none, or does not suffice.
     """
-    scope = facets_of_scope(caller)
-    if not scope:  # the refusal names sources
+    if caller.is_scoped:
+        _check_follows_from_one(query)
+    else:  # the refusal names sources
         check_filter(query.source)
     plain = {kind: getattr(query, kind) for kind in _COLUMNS if getattr(query, kind) is not None}
     of_payloads = [_facet(kind, value) for kind in _OF_PAYLOAD if (value := getattr(query, kind)) is not None]
@@ -75,7 +78,8 @@ def filters_of(query: ArchiveFilter, caller: Caller) -> Filters:
         of_payloads.append(facet(Kind.ATTENTION, True))
     # Most archives need nobody, so that the newest of these are found at once without an index.
     conditions = (~NEEDS_ATTENTION,) if query.attention is False else ()
-    return Filters(plain, (*scope, *of_payloads), _references(query), _terms(query.q or ""), conditions)
+    facets = (*facets_of_scope(caller), *of_payloads)
+    return Filters(plain, facets, _references(query), _terms(query.q or ""), conditions)
 
 
 def conditions_of(query: ArchiveFilter) -> list[ColumnElement[bool]]:
@@ -96,6 +100,14 @@ def conditions_of(query: ArchiveFilter) -> list[ColumnElement[bool]]:
     with reading() as session:
         found = pages.matching(session, filters.of_payloads, filters.terms)
     return [*conditions, *filters.conditions, *found]
+
+
+def _check_follows_from_one(query: ArchiveFilter) -> None:
+    """Check that a filter tells nothing of other archives: a duplicate is one of several, and needs attention."""
+    wrong = ["attention"] if query.attention is not None else []
+    wrong += ["discrepancy"] if query.discrepancy in DUPLICATE_CODES else []
+    if wrong:
+        raise Refused("BAD_PARAMETER", Sentence.filter_of_others(), where=", ".join(wrong))
 
 
 def _references(query: ArchiveFilter) -> tuple[str, ...] | None:
