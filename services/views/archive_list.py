@@ -69,7 +69,7 @@ def page(query: ArchiveQuery, caller: Caller) -> ArchivePage:
             ids = newest(session, replace(wanted, before=after), query.limit + 1)
         rows = session.exec(_summaries(ids[: query.limit], caller)).all()
         wrong = conditions.of_archives_within(session, [row[0].reference for row in rows])
-    names = {each: called(each) for each in {row[0].template_id for row in rows}}
+    names = {each: called(each, caller) for each in {row[0].template_id for row in rows}}
     items = {
         number: ArchiveSummary(
             **archive.model_dump(),
@@ -97,7 +97,8 @@ def facets(query: ArchiveFilter, caller: Caller) -> FacetCounts:
         ids = newest(session, _wanted(query, caller), MOST_COUNTED + 1)
         found = pages.counted(session, ids[:MOST_COUNTED], _PLAIN)
         values = _values(session, found)
-        words = held(session).words
+        its = {values[each.facet] for each in found if each.kind == Kind.TEMPLATE and each.facet in values}
+        words = {id_: each for id_, each in held(session).words.items() if id_ in its}
         # A filter is `KEY=VALUE`.
         chosen = {part for each in words.values() for part in each.facets if "=" not in part}
         named = pages.counted_values(session, ids[:MOST_COUNTED]) if chosen else []
@@ -112,7 +113,8 @@ def facets(query: ArchiveFilter, caller: Caller) -> FacetCounts:
     order = ((Kind.TEMPLATE, ""), *sorted(each for each in counts if each[1]), *((each, "") for each in _PLAIN[1:]))
     groups = [
         FacetGroup(filter=kind, name=name, names=parts.get(f"{kind}:{name}", Names()), values=[
-            FacetValue(value=value, names=called(value if kind == Kind.TEMPLATE else None), sent=sent, archives=-less)
+            FacetValue(value=value, names=called(value, caller) if kind == Kind.TEMPLATE else Names(), sent=sent,
+                       archives=-less)
             for less, value, sent in sorted(counts[kind, name])[:_MOST_VALUES]
         ])
         for kind, name in order if (kind, name) in counts

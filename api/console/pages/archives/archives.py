@@ -119,7 +119,7 @@ def list_archives(request: Request, caller: CallerOf) -> Response:
         asked=found.asked,
         page=page,
         matched=archive_list.matched(query.q, page.items) if query else {},
-        template_names={template: called(template)} if template else {},
+        template_names={template: called(template, caller)} if template else {},
         since=page.items[0].received_at if page.items and not (found.is_later or is_sorted) else None,
         is_sorted=is_sorted,
         most_counted=archive_list.MOST_COUNTED,
