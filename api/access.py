@@ -55,7 +55,8 @@ class Acts:
             record(caller, self.action, outcome="denied", reference=reference, detail=_detail(request))
             raise
         page, now = _page(request, caller), time.monotonic()
-        is_again = "hx-request" in request.headers and now - _shown.get(page, -math.inf) < _ASKS_AGAIN_S
+        asks_by_itself = "hx-request" in request.headers or self.action is Action.READ_PREFECT
+        is_again = asks_by_itself and now - _shown.get(page, -math.inf) < _ASKS_AGAIN_S
         if self.action in _UNRECORDED or is_again:
             return
         record(caller, self.action, reference=reference, detail=_detail(request))
