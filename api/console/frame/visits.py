@@ -12,6 +12,8 @@ from domain.words.wording import N_
 from models.errors import Refused
 from services.access import callers
 
+_ASKED_BY_THEMSELVES = (f"{ROOT}/arrivals", f"{ROOT}/prefect-access")
+"""What an open page asks for again and again, nobody visits: such a login ends for idleness."""
 _NO_SUCH_PAGE = N_("There is no such page.")
 
 
@@ -42,7 +44,9 @@ def sign_in(request: Request, visitor: Visitor) -> None:
         SignInFirst: nobody is.
         Refused: the path has NUL, which Postgres does not accept.
     """
-    caller = None if visitor.is_new else callers.of_login(visitor.visitor_id, address_of(request))
+    is_visit = request.url.path not in _ASKED_BY_THEMSELVES
+    address = address_of(request)
+    caller = None if visitor.is_new else callers.of_login(visitor.visitor_id, address, is_visit=is_visit)
     if caller is None:
         raise SignInFirst(sent_path(request) if request.method == "GET" else "")
     request.state.caller = caller
