@@ -26,7 +26,7 @@ from models.views.messages.messages import MessageQuery
 from services.batches import batches
 from services.messages import endpoints
 from services.triage import Trouble
-from services.views import message_list
+from services.views import archive_list, message_list
 
 PATH = f"{ROOT}/endpoints"
 _SHOWN = 50
@@ -82,6 +82,7 @@ def read(request: Request, name: str, _person: Person) -> Response:
         states=known,
         chosen=asked if asked in known else None,
         messages=messages,
+        titles=archive_list.titles(each.reference for each in messages.items),
         groups=grouped(Trouble.MESSAGES, messages.items, {name: dead}) if asked == NotificationState.DEAD else [],
         trouble=Trouble.MESSAGES,
         is_open=True,
@@ -130,7 +131,8 @@ def _rotation(form: Form) -> Rotation:
 
 @router.get("/messages/{message_id}")
 def read_message(request: Request, message_id: str, _person: Person) -> Response:
-    return render(request, "endpoints/message.html", found=message_list.record(message_id))
+    found = message_list.record(message_id)
+    return render(request, "endpoints/message.html", found=found, titles=archive_list.titles([found.reference]))
 
 
 @router.post("/redeliveries")
