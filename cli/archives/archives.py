@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from cli.person import shell
 from cli.results import print_page
 from cli.terminal import (
     Csv,
@@ -93,4 +94,4 @@ def list_archives(  # noqa: PLR0913 -- an option per filter
     def _print(found: Sequence[ArchiveSummary]) -> None:
         print_table(LISTED, map(row, found), wide=wide, as_csv=as_csv)
 
-    print_page(archive_list.page(query), _print, nothing="No archive matches.", as_json=as_json, as_csv=as_csv)
+    print_page(archive_list.page(query, shell()), _print, nothing="No archive matches.", as_json=as_json, as_csv=as_csv)

@@ -22,6 +22,7 @@ from models.discrepancies import DiscrepancyRow
 from models.errors import Conflict, Locked, Unreadable
 from models.store.fixity import EMPTY_FOLDER, Fault, Fixity, FixityFinding, strange_thing
 from services import derived
+from services.access.heads import wrong_access
 from services.anchors.anchors import wrong_anchors
 from services.payments.recorded import discrepancy_of
 from services.templates import every_template
@@ -31,12 +32,12 @@ _DEFINITION = "the sealed definition of an endpoint"
 
 def verify_beside() -> Fixity:
     """Verify the files beside the archives: the files of the OCFL storage root, the key of the fingerprints, the
-    definitions of endpoints, the sources, the words of templates, the anchors, the settlement reports and session
-    events, which are named by their digests, and the discrepancies that belong to no archive.
+    definitions of endpoints, the sources, the words of templates, the anchors, the access log, the settlement reports
+    and session events, which are named by their digests, and the discrepancies that belong to no archive.
     """
     strange: dict[str, str] = {}
     sizes = dict(store().listed(settlement_reports.FOLDER, strange))
-    for folder in (seals.ROOT, seals.ENDPOINTS, templates.FOLDER, RESULTS_FOLDER):
+    for folder in (seals.ROOT, seals.ENDPOINTS, templates.RECORDS.folder, RESULTS_FOLDER):
         for _ in store().listed(folder, strange):
             checkpoint()
     paths = (PurePosixPath(key) for key in sizes)
@@ -50,6 +51,7 @@ def verify_beside() -> Fixity:
             _wrong_sources(),
             _wrong_templates(),
             wrong_anchors(),
+            wrong_access(),
             *map(_wrong_report, report_ids),
             _lost_discrepancies_of_no_archive(sizes),
             *map(_wrong_discrepancies_of_no_archive, sizes),
@@ -123,10 +125,10 @@ def _wrong_endpoints() -> Iterator[FixityFinding]:
 def _wrong_sources() -> Iterator[FixityFinding]:
     """Find damaged sources, and lost sources of archives. Without a source, its archives are read on other terms."""
     damaged = list[str]()
-    known = sources.all_sources(damaged.append)
+    known = sources.RECORDS.all(damaged.append)
     for key in damaged:
         yield FixityFinding(key, Fault.DAMAGED, "a source as it was written", "other content")
-    for key in (f"{sources.FOLDER}/{name}.json" for name in archives.every_source() if name not in known):
+    for key in (sources.RECORDS.key_of(name) for name in archives.every_source() if name not in known):
         if key not in damaged and store().size(key) is None:
             yield FixityFinding(key, Fault.MISSING, "the source of archives", "nothing")
 
@@ -143,7 +145,7 @@ def _wrong_templates() -> Iterator[FixityFinding]:
 def _differing_templates() -> Iterator[FixityFinding]:
     """Find what people say about templates that is damaged or missing in the store, or differs from the database."""
     damaged = list[str]()
-    said, found = every_template(), {each.id: each for each in templates.kept(damaged.append)}
+    said, found = every_template(), {each.id: each for each in templates.RECORDS.readable(damaged.append)}
     for key in damaged:
         yield FixityFinding(key, Fault.DAMAGED, "what people say about a template", "other content")
     for id_ in sorted(said.keys() | found.keys()):

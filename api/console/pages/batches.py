@@ -4,13 +4,13 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from api.access import CallerOf, acts
 from api.console.frame.cookies import ROOT
 from api.console.frame.entrance import see
-from api.console.frame.forms import Posted
 from api.console.frame.rendering import render
-from api.console.frame.visits import Person, recorded
 from api.console.pages.lists import asked, listed
 from domain.batches import WORDS
+from models.access import Action
 from models.errors import Refused
 from models.runs.batch import BatchAction, BatchKind, ItemState
 from models.views.batch import ItemQuery
@@ -22,24 +22,24 @@ PATH = f"{ROOT}/bulk"
 router = APIRouter()
 
 
-@router.get("/bulk")
-def list_batches(request: Request, _person: Person) -> Response:
+@router.get("/bulk", dependencies=[acts(Action.READ_TROUBLES)])
+def list_batches(request: Request) -> Response:
     return render(request, "batches/list.html", list=listed(request, PATH, PageQuery, batches.page))
 
 
-@router.get("/bulk/{batch_id}")
-def read(request: Request, batch_id: str, _person: Person) -> Response:
+@router.get("/bulk/{batch_id}", dependencies=[acts(Action.READ_TROUBLES)])
+def read(request: Request, batch_id: str, caller: CallerOf) -> Response:
     query = asked(ItemQuery, request.query_params.multi_items()).query
     if query is None:
         raise Refused("BAD_PARAMETER", "expected a state of items, and the place where the page begins")
     found = batches.record(batch_id, query)
     sentences = WORDS[found.kind].sentences(found.plan)
-    titles = archive_list.titles(each.subject for each in found.items if found.kind is BatchKind.RERUN)
+    titles = archive_list.titles((each.subject for each in found.items if found.kind is BatchKind.RERUN), caller)
     shown: dict[str, Any] = {"found": found, "query": query, "sentences": sentences, "titles": titles}
     return render(request, "batches/batch.html", states=tuple(ItemState), **shown)
 
 
-@router.post("/bulk/{batch_id}/{action}")
-async def act(batch_id: str, action: BatchAction, _form: Posted, person: Person) -> Response:
-    await batches.act(action, batch_id, recorded(person))
+@router.post("/bulk/{batch_id}/{action}", dependencies=[acts(Action.RERUN)])
+async def act(batch_id: str, action: BatchAction, caller: CallerOf) -> Response:
+    await batches.act(action, batch_id, caller.name)
     return see(f"{PATH}/{batch_id}")

@@ -12,14 +12,16 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from adapters.tables.open_conditions import NOT_KEPT, open_conditions, open_numbers
+from api.access import CallerOf, acts
 from api.console.frame.cookies import ROOT
 from api.console.frame.entrance import see
 from api.console.frame.forms import Form, Posted
 from api.console.frame.rendering import render
 from api.console.frame.threads import in_thread
-from api.console.frame.visits import Person, own_path, recorded
+from api.console.frame.visits import own_path
 from api.console.pages.lists import REASONS, asked, grouped, listed
 from domain.words.wording import N_
+from models.access import Action, Caller
 from models.archive.archive import State
 from models.archive.warning import WarningCode
 from models.discrepancies import DiscrepancyState
@@ -69,75 +71,71 @@ _QUERIES: Mapping[Trouble, type[PageQuery]] = {
 }
 
 
-@router.get("/discrepancies")
-def list_discrepancies(request: Request, _person: Person) -> Response:
-    return _list(request, Trouble.DISCREPANCIES, open_numbers(DerivedCode.DISCREPANCY_OPEN))
+@router.get("/discrepancies", dependencies=[acts(Action.READ_TROUBLES)])
+def list_discrepancies(request: Request, caller: CallerOf) -> Response:
+    return _list(request, caller, Trouble.DISCREPANCIES, open_numbers(DerivedCode.DISCREPANCY_OPEN))
 
 
-@router.get("/missing")
-def list_missing(request: Request, _person: Person) -> Response:
+@router.get("/missing", dependencies=[acts(Action.READ_TROUBLES)])
+def list_missing(request: Request, caller: CallerOf) -> Response:
     numbers = dict[str, int]()
     for each in open_conditions((DerivedCode.PROCESS_MISSING,)):
         numbers[each.values["why"]] = numbers.get(each.values["why"], 0) + each.subjects
-    return _list(request, Trouble.MISSING, numbers)
+    return _list(request, caller, Trouble.MISSING, numbers)
 
 
-@router.get("/refused")
-def list_refused(request: Request, _person: Person) -> Response:
-    return _list(request, Trouble.REFUSED, open_numbers(DerivedCode.DELIVERY_REFUSED))
+@router.get("/refused", dependencies=[acts(Action.READ_TROUBLES)])
+def list_refused(request: Request, caller: CallerOf) -> Response:
+    return _list(request, caller, Trouble.REFUSED, open_numbers(DerivedCode.DELIVERY_REFUSED))
 
 
-def _list(request: Request, trouble: Trouble, numbers: Mapping[str, int]) -> Response:
+def _list(request: Request, caller: Caller, trouble: Trouble, numbers: Mapping[str, int]) -> Response:
     found = listed(request, f"{ROOT}/{trouble}", _QUERIES[trouble], KINDS[trouble].page)
     is_open = any(each.name == "state" and FindingState.OPEN in each.values for each in found.asked.fields)
     is_counted = is_open and {name for name, _ in found.asked.pairs} <= {"state", KINDS[trouble].alike}
     items = found.page.items if found.page else []
-    groups, titles = (
-        grouped(trouble, items, numbers if is_counted else {}),
-        archive_list.titles(each.reference for each in items),
-    )
     shown: dict[str, Any] = {
         "list": found,
-        "groups": groups,
-        "titles": titles,
+        "groups": grouped(trouble, items, numbers if is_counted else {}),
+        "titles": archive_list.titles((each.reference for each in items), caller),
         "is_open": is_open,
         "reasons": REASONS[trouble],
     }
     return render(request, f"troubles/{trouble}.html", trouble=trouble, **shown)
 
 
-@router.get("/failed")
-def list_failed(request: Request, _person: Person) -> Response:
+@router.get("/failed", dependencies=[acts(Action.READ_TROUBLES)])
+def list_failed(request: Request, caller: CallerOf) -> Response:
     causes = troubles.failures().items
-    groups = [(each, _newest(each, max(_LEAST_NAMED, _MOST_NAMED // len(causes)))) for each in causes]
+    groups = [(each, _newest(each, caller, max(_LEAST_NAMED, _MOST_NAMED // len(causes)))) for each in causes]
     waits = open_conditions((DerivedCode.SYSTEM_AWAY,))
     return render(request, "troubles/failed.html", groups=groups, waits=waits, unkept=NOT_KEPT)
 
 
-def _newest(group: FailureGroup, most: int) -> list[ArchiveSummary]:
+def _newest(group: FailureGroup, caller: Caller, most: int) -> list[ArchiveSummary]:
     """Return the newest archives of a cause; none where no filter finds them."""
     if group.condition or group.code == NOT_KEPT:
         return []
-    return archive_list.page(ArchiveQuery(state=State.FAILED, cause=group.code, limit=most)).items
+    return archive_list.page(ArchiveQuery(state=State.FAILED, cause=group.code, limit=most), caller).items
 
 
-@router.post("/failed/plan")
-async def plan(form: Posted, person: Person) -> Response:
+@router.post("/failed/plan", dependencies=[acts(Action.RERUN)])
+async def plan(form: Posted, caller: CallerOf) -> Response:
     """Plan to run all failed archives again, of a cause or of every cause; or complete archives whose last run failed.
     Nothing runs before a confirmation.
     """
     chosen = ArchiveFilter(state=State.FAILED, cause=form.text("cause") or None)
     if form.text("condition"):
         chosen = ArchiveFilter(condition=ConditionCode.RUN_FAILED)
-    made = await in_thread(batches.plan, BatchKind.RERUN, chosen, recorded(person))
+    made = await in_thread(batches.plan, BatchKind.RERUN, chosen, caller.name)
     return see(f"{ROOT}/bulk/{made.id}")
 
 
-@router.post("/refused/release")
-async def release(form: Posted, person: Person) -> Response:
+@router.post("/refused/release", dependencies=[acts(Action.RELEASE)])
+async def release(form: Posted, caller: CallerOf) -> Response:
     """Check refused bodies again and archive those that pass now. Accept deliveries that are set aside."""
     marks, _ = await _marks(Trouble.REFUSED, form)
-    outcomes = await in_thread(_release, marks, recorded(person))
+    outcomes = await in_thread(_release, marks, caller.name)
     faults = [each.fault for each in outcomes if each.fault]
     still = [("still", faults[0].code), ("where", faults[0].where)] if faults else []
     return _back(form, [("said", "released"), ("number", str(len(outcomes) - len(faults))), *still])
@@ -154,32 +152,32 @@ def _release(receipt_ids: Collection[str], by: str) -> list[Outcome]:
     return outcomes
 
 
-@router.post("/messages/redeliver")
-async def redeliver(form: Posted, person: Person) -> Response:
+@router.post("/messages/redeliver", dependencies=[acts(Action.REDELIVER)])
+async def redeliver(form: Posted, caller: CallerOf) -> Response:
     """Send messages that were given up again, at once: the person has chosen them."""
     marks, _ = await _marks(Trouble.MESSAGES, form)
     if not marks:  # all are decided meanwhile; a filter without ids would match every message
         return _back(form, [])
     chosen = RedeliveryFilter(state=[NotificationState.DEAD], message_id=marks[: triage.MOST_AT_ONCE])
-    made = await in_thread(batches.plan, BatchKind.REDELIVER, chosen, recorded(person))
-    await batches.confirm(made.id, recorded(person))
+    made = await in_thread(batches.plan, BatchKind.REDELIVER, chosen, caller.name)
+    await batches.confirm(made.id, caller.name)
     return see(f"{ROOT}/bulk/{made.id}")
 
 
-@router.post("/{trouble}/decide")
-async def decide(trouble: Trouble, form: Posted, person: Person) -> Response:
+@router.post("/{trouble}/decide", dependencies=[acts(Action.DECIDE)])
+async def decide(trouble: Trouble, form: Posted, caller: CallerOf) -> Response:
     """Dismiss or explain all that is chosen, for one reason, and show what is next."""
-    now, said = datetime.now(UTC), Dismissal(by=person, why=form.reason())
+    now, said = datetime.now(UTC), Dismissal(by=caller.name, why=form.reason())
     marks, is_more = await _marks(trouble, form)
     number = await in_thread(KINDS[trouble].decide, marks, said, now)
     told = [("undo", now.isoformat()), ("number", str(number)), ("left", str(len(marks) - number))]
     return _back(form, [*told, *([("more", "true")] if is_more else [])])
 
 
-@router.post("/{trouble}/withdraw")
-async def withdraw(trouble: Trouble, form: Posted, person: Person) -> Response:
+@router.post("/{trouble}/withdraw", dependencies=[acts(Action.DECIDE)])
+async def withdraw(trouble: Trouble, form: Posted, caller: CallerOf) -> Response:
     """Take back what the same person decided at a moment."""
-    number = await in_thread(KINDS[trouble].withdraw, person, form.moment("at"), datetime.now(UTC))
+    number = await in_thread(KINDS[trouble].withdraw, caller.name, form.moment("at"), datetime.now(UTC))
     return _back(form, [("said", "withdrawn"), ("number", str(number))])
 
 

@@ -17,6 +17,7 @@ from adapters.inbox import inbox, quarantine
 from adapters.inbox.records import body_name
 from adapters.tables.runs import receipts, refused
 from api.console.words.values import isolated
+from models.access import CELLAR
 from models.archive.archive import State
 from models.discrepancies import Discrepancy, DiscrepancyCode
 from models.runs.receipt import RefusedDelivery, RefusedRow
@@ -41,8 +42,9 @@ PATHS += [
     "/console/endpoints/new",
     f"/console/endpoints/{ENDPOINT}",
     "/console/messages/msg_dead",
+    "/console/access",
 ]
-BY = f"console ({PERSON})"
+BY = PERSON
 
 
 def act(console: Console, path: str, **form: Any) -> httpx.Response:
@@ -66,7 +68,7 @@ def of_api(console: Console, path: str) -> Any:
 
 
 EMPTY = [f"/console/{each}?source=default&reference=nobody" for each in ("discrepancies", "refused", "missing")]
-WRONG_FILTERS = ["/console/refused?process_number=x", "/console/discrepancies?source=nobody"]
+WRONG_FILTERS = ["/console/refused?process_number=x", "/console/access?since=x", "/console/discrepancies?source=nobody"]
 DEAD = f"/console/endpoints/{ENDPOINT}?state=dead"
 CLOSED = ["/console/refused?state=closed", "/console/missing?state=closed", "/console/discrepancies?state=explained"]
 
@@ -276,7 +278,7 @@ def test_body_that_is_accepted_now_is_released_and_its_timeline_says_by_whom(tro
     with installed(troubled.folder, **troubled.settings):
         [waiting] = [each for each in inbox.deliveries() if each.receipt_id == receipt_id]
         receipts.register(waiting)  # as a sweep does; without Prefect it gets no further than the first that waits
-        archive = archive_view.archive("released")
+        archive = archive_view.archive("released", CELLAR)
     assert archive
     assert [each.by for each in archive.timeline if each.what == "released a refused body"] == [BY]
 
