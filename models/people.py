@@ -1,4 +1,4 @@
-"""What concerns people: notices and letters, logins and wrong tokens, their actions and saved views."""
+"""What concerns people: notices and letters, logins, wrong tokens and last uses, their actions and saved views."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -157,6 +157,20 @@ class WrongTokensRow(SQLModel, table=True):
     key: str = Field(primary_key=True, max_length=100)
     number: int
     ends_at: datetime = Field(index=True, sa_type=Moment)
+
+
+class LastUseRow(SQLModel, table=True):
+    """How often something that lets its holder in was used, and when last. `name` is no secret: `kind` says what it is.
+
+    The receivers write it every few seconds, so the last seconds before a crash may be missing.
+    """
+
+    __tablename__ = "last_use"
+
+    kind: str = Field(primary_key=True, max_length=16)
+    name: str = Field(primary_key=True, max_length=255)
+    at: datetime = Field(sa_type=Moment)
+    times: int
 
 
 LONGEST_NAME = 60

@@ -19,6 +19,7 @@ NOT_OF_ARCHIVES = {
     "task_result",
     "login",
     "wrong_tokens",
+    "last_use",
     "action",
     "saved_view",
 }

@@ -1,0 +1,35 @@
+"""The last uses of secrets, tokens and public links, in the database."""
+
+from collections.abc import Iterable, Mapping
+
+from sqlmodel import col, func, select
+
+from adapters.database.transactions import pages, reading, upsert, writing
+from models.people import LastUseRow
+
+_ROWS_AT_ONCE = 1000
+
+
+def add(rows: Iterable[LastUseRow]) -> None:
+    """Add uses to those that are known, in one transaction.
+
+    Raises:
+        Transient: the database does not answer. None is added.
+    """
+    with writing() as session:
+        for page in pages([each.model_dump() for each in rows], _ROWS_AT_ONCE):
+            new = upsert(session, LastUseRow).values(page)
+            later = func.max if session.get_bind().dialect.name == "sqlite" else func.greatest
+            changed = {
+                "at": later(col(LastUseRow.at), new.excluded.at),
+                "times": col(LastUseRow.times) + new.excluded.times,
+            }
+            session.execute(new.on_conflict_do_update(index_elements=["kind", "name"], set_=changed))
+
+
+def of(kind: str, names: Iterable[str]) -> Mapping[str, LastUseRow]:
+    """Return the uses of those of the names that were ever used, by name."""
+    asked = select(LastUseRow).where(LastUseRow.kind == kind)
+    with reading() as session:
+        found = (session.exec(asked.where(col(LastUseRow.name).in_(page))) for page in pages(names))
+        return {row.name: row for rows in found for row in rows}
