@@ -27,6 +27,9 @@ from models.views.archives.archives import (
     WarningView,
 )
 from models.views.archives.payments import DiscrepancyView, PaymentView
+from models.views.batch import BatchView
+from models.views.messages.messages import MessageRecord
+from models.views.templates import PartView, TemplateView
 from models.views.troubles import MissingView, RefusedView
 
 MASK = "•••"
@@ -41,6 +44,8 @@ _WORD = re.compile(r"[^\W_]{2,}")
 _OF_PEOPLE = frozenset(
     ["author", "card_last4", "card_mask", "filename", "integrations", "recipient", "signed_by", "submission_details"]
 )
+FILTERS_OF_PEOPLE = frozenset(["q", "signer", "filename", "label", "field"])
+"""The filters of archives whose values may be personal."""
 _OF_CARDS = frozenset({DiscrepancyCode.CARD_CONFLICT, DiscrepancyCode.CARD_EXPIRED})
 
 
@@ -86,7 +91,7 @@ def masked_archive(archive: ArchiveView, lists: Iterable[str], personal: Persona
 
 
 def masked(item: Item, personal: Personal) -> Item:
-    """Return an item of a list of an archive, or of discrepancies or findings, as viewers see it."""
+    """Return an item of a list of an archive, or something beside archives, as viewers see it."""
     changed: dict[str, Any] = {}
     match item:
         case FieldView():
@@ -104,17 +109,33 @@ def masked(item: Item, personal: Personal) -> Item:
             changed = {"card_mask": MASK, "card_last4": MASK}
         case WarningView() if item.values:
             changed = {"detail": MASK, "values": {}}
+        case JudgementView():
+            changed = {"verdict": _masked_verdict(item.verdict)}
+        case _:
+            changed = _masked_beside(item)
+    return item.model_copy(update=changed)
+
+
+def _masked_beside(item: BaseModel) -> dict[str, Any]:
+    """Return what viewers see otherwise of findings, of remarks of people, and of what they searched."""
+    changed: dict[str, Any] = {}
+    match item:
         case DiscrepancyView():
             changed = {"explanation": item.explanation and item.explanation.model_copy(update={"why": MASK})}
             if item.code in _OF_CARDS:
                 changed |= dict.fromkeys(("expected", "found", "sentence"), MASK) | {"values": {}}
-        case JudgementView():
-            changed = {"verdict": _masked_verdict(item.verdict)}
         case MissingView() if item.closed_reason:
             changed = {"closed_reason": MASK}
         case RefusedView() if item.dismissed_why:
             changed = {"dismissed_why": MASK}
-    return item.model_copy(update=changed)
+        case TemplateView():
+            parts = [each if item.words.is_public(each.part) else _without_values(each) for each in item.parts]
+            changed = {"file_name": None, "parts": parts}
+        case BatchView():
+            changed = {"filter": item.filter | dict.fromkeys(FILTERS_OF_PEOPLE & item.filter.keys(), MASK)}
+        case MessageRecord():
+            changed = {"history": [each.model_copy(update={"answer": MASK}) for each in item.history]}
+    return changed
 
 
 def masked_difference(found: Difference, personal: Personal) -> Difference:
@@ -139,6 +160,10 @@ def _is_personal(name: str, values: Values, personal: Personal) -> bool:
     if member == "labels":
         return personal.has(f"label:{key}", [values.before, values.after])
     return member in _OF_PEOPLE
+
+
+def _without_values(part: PartView) -> PartView:
+    return part.model_copy(update={"choices": []})
 
 
 def _labels(labels: Mapping[str, Any], personal: Personal) -> dict[str, Any]:

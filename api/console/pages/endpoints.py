@@ -28,6 +28,7 @@ from services.batches import batches
 from services.messages import endpoints
 from services.triage import Trouble
 from services.views import message_list
+from services.views.masks import shown_to
 
 PATH = f"{ROOT}/endpoints"
 _SHOWN = 50
@@ -130,8 +131,8 @@ def _rotation(form: Form) -> Rotation:
 
 
 @router.get("/messages/{message_id}", dependencies=[acts(Action.READ_TROUBLES)])
-def read_message(request: Request, message_id: str) -> Response:
-    return render(request, "endpoints/message.html", found=message_list.record(message_id))
+def read_message(request: Request, message_id: str, caller: CallerOf) -> Response:
+    return render(request, "endpoints/message.html", found=shown_to(caller, message_list.record(message_id)))
 
 
 @router.post("/redeliveries", dependencies=[acts(Action.REDELIVER)])

@@ -21,7 +21,7 @@ from api.console.frame.threads import in_thread
 from api.console.frame.visits import own_path
 from api.console.pages.lists import REASONS, asked, grouped, listed
 from domain.words.wording import N_
-from models.access import Action
+from models.access import Action, Caller
 from models.archive.archive import State
 from models.archive.warning import WarningCode
 from models.discrepancies import DiscrepancyState
@@ -43,6 +43,7 @@ from services.people import actions
 from services.triage import KINDS, Trouble
 from services.triggering.refused import Outcome, release_chosen
 from services.views import troubles
+from services.views.masks import shown_to
 
 _OUTCOME = {"undo", "number", "left", "more", "said", "still", "where"}
 _NOTHING_CHOSEN = N_("Choose at least one row, or all of a kind.")
@@ -88,7 +89,10 @@ def list_refused(request: Request) -> Response:
 
 
 def _list(request: Request, trouble: Trouble, numbers: Mapping[str, int]) -> Response:
-    found = listed(request, f"{ROOT}/{trouble}", _QUERIES[trouble], KINDS[trouble].page)
+    caller: Caller = request.state.caller
+    found = listed(
+        request, f"{ROOT}/{trouble}", _QUERIES[trouble], lambda query: shown_to(caller, KINDS[trouble].page(query))
+    )
     is_open = any(each.name == "state" and FindingState.OPEN in each.values for each in found.asked.fields)
     is_counted = is_open and {name for name, _ in found.asked.pairs} <= {"state", KINDS[trouble].alike}
     groups = grouped(trouble, found.page.items if found.page else (), numbers if is_counted else {})

@@ -31,6 +31,7 @@ from services.receipts import unknown_reference
 from services.triggering import reruns
 from services.views import archive_view, troubles
 from services.views.differences import version_differences
+from services.views.masks import shown_to
 from services.views.timeline import timeline_of
 
 FIELDS_AT_ONCE = 500
@@ -128,7 +129,7 @@ def _without_archive(request: Request, reference: str, caller: Caller) -> Respon
     entries = timeline_of(reference, caller)
     if not entries:
         raise unknown_reference(reference)
-    missing = troubles.missing_page(MissingQuery(reference=reference)).items
+    missing = shown_to(caller, troubles.missing_page(MissingQuery(reference=reference))).items
     return render(request, "process.html", reference=reference, entries=entries[::-1], missing=missing)
 
 
