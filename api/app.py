@@ -191,7 +191,7 @@ async def _refused(request: Request, refused: Refused) -> JSONResponse:
         address = address_of(request)
         request.app.state.unauthorized.count(address, door)
         is_guess = door == "api" and "authorization" in request.headers
-        if is_guess and (again_s := request.app.state.unauthorized.wrong_token(address)):
+        if is_guess and (again_s := request.app.state.unauthorized.guess(address)):
             detail = f"wrong tokens came too often from this address; a right token is let in at once; {refused.detail}"
             answer = _failure(request, HTTPStatus.TOO_MANY_REQUESTS, TOO_MANY_WRONG_TOKENS, detail, refused.where)
             answer.headers["retry-after"] = str(again_s)

@@ -118,6 +118,21 @@ class Settings(BaseSettings):
         description="Tokens for JSON API, metrics and console, each of at least 32 characters. Default: one, generated "
         "at the first start.",
     )
+    oidc_issuer: str = Field(
+        "",
+        description="URL of the OpenID Connect provider by which people sign in to the console; see docs/access.md. "
+        "Default: local users, see `cellar users`.",
+    )
+    oidc_client_id: str = Field("", description="Id of cellar as a client of that provider.")
+    oidc_client_secret: str = Field("", repr=False, description="Secret of cellar as a client of that provider.")
+    oidc_roles: CommaSeparated = Field(
+        (),
+        description="Role of each group of the provider, as `GROUP=ROLE`, or `GROUP=clerk@SCOPE`; the first that fits "
+        "a person counts.",
+    )
+    idle_minutes: int = Field(
+        30, ge=5, le=720, description="Minutes without a page after which a login to the console ends."
+    )
     link_secret: str = Field(
         "",
         repr=False,

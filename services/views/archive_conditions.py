@@ -14,7 +14,9 @@ from adapters.search.templates import held
 from domain.search import Term, facet, named_facet, normalised, terms_of
 from models.access import CELLAR, Caller
 from models.archive.archive import ArchiveRow
+from models.discrepancies import DUPLICATE_CODES
 from models.errors import Refused
+from models.said import Sentence
 from models.search import Kind
 from models.views.archives.archives import ArchiveFilter
 from services.access.scope import facets_of_scope
@@ -63,10 +65,12 @@ def filters_of(query: ArchiveFilter, caller: Caller) -> Filters:
 
     Raises:
         Refused: there is no such source; a label or a field has no `=`, or the settings do not let archives be found by
-            it; `q` has no word; the caller's scope is no facet; a viewer filters by what is personal.
+            it; `q` has no word; the caller sees the archives of one facet, and it is none, or does not suffice; a
+            viewer filters by what is personal.
     """
-    scope = facets_of_scope(caller)
-    if not scope:  # the refusal names sources
+    if caller.is_scoped:
+        _check_follows_from_one(query)
+    else:  # the refusal names sources
         check_filter(query.source)
     plain = {kind: getattr(query, kind) for kind in _COLUMNS if getattr(query, kind) is not None}
     of_payloads = [_facet(kind, value) for kind in _OF_PAYLOAD if (value := getattr(query, kind)) is not None]
@@ -76,10 +80,10 @@ def filters_of(query: ArchiveFilter, caller: Caller) -> Filters:
         of_payloads.append(facet(Kind.ATTENTION, True))
     # Most archives need nobody, so that the newest of these are found at once without an index.
     conditions: tuple[ColumnElement[bool], ...] = (~NEEDS_ATTENTION,) if query.attention is False else ()
-    terms = _terms(query.q or "", in_public=caller.is_masked)
     if caller.is_masked:
         conditions += _public(query)
-    return Filters(plain, (*scope, *of_payloads), _references(query), terms, conditions)
+    facets, terms = (*facets_of_scope(caller), *of_payloads), _terms(query.q or "", in_public=caller.is_masked)
+    return Filters(plain, facets, _references(query), terms, conditions)
 
 
 def conditions_of(query: ArchiveFilter) -> list[ColumnElement[bool]]:
@@ -100,6 +104,14 @@ def conditions_of(query: ArchiveFilter) -> list[ColumnElement[bool]]:
     with reading() as session:
         found = pages.matching(session, filters.of_payloads, filters.terms)
     return [*conditions, *filters.conditions, *found]
+
+
+def _check_follows_from_one(query: ArchiveFilter) -> None:
+    """Check that a filter tells nothing of other archives: a duplicate is one of several, and needs attention."""
+    wrong = ["attention"] if query.attention is not None else []
+    wrong += ["discrepancy"] if query.discrepancy in DUPLICATE_CODES else []
+    if wrong:
+        raise Refused("BAD_PARAMETER", Sentence.filter_of_others(), where=", ".join(wrong))
 
 
 def _references(query: ArchiveFilter) -> tuple[str, ...] | None:

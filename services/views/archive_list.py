@@ -41,6 +41,7 @@ from models.views.archives.archives import (
     Sort,
 )
 from services import derived
+from services.access.scope import facets_of_scope, findings_seen
 from services.templates import called, titled
 from services.views.archive_conditions import filters_of
 from services.views.masks import personal_of
@@ -61,13 +62,13 @@ def page(query: ArchiveQuery, caller: Caller) -> ArchivePage:
         Refused: the cursor is invalid, a label or a field has no `=`, or archives are not found by it.
     """
     after, wanted = None if query.cursor is None else id_of_cursor(query.cursor), _wanted(query, caller)
-    not_indexed = derived.lacking(derived.SEARCH) or 0
+    not_indexed = 0 if caller.is_scoped else derived.lacking(derived.SEARCH) or 0
     with reading() as session:
         if isinstance(query, ListQuery) and query.sort is not Sort.ARRIVAL:
-            ids = _sorted(session, newest(session, wanted, MOST_COUNTED), query.sort, after)
+            ids = _sorted(session, newest(session, wanted, MOST_COUNTED), query.sort, after, facets_of_scope(caller))
         else:
             ids = newest(session, replace(wanted, before=after), query.limit + 1)
-        rows = session.exec(_summaries(ids[: query.limit])).all()
+        rows = session.exec(_summaries(ids[: query.limit], caller)).all()
         wrong = conditions.of_archives_within(session, [row[0].reference for row in rows])
     names = {each: called(each, caller) for each in {row[0].template_id for row in rows}}
     items = {
@@ -176,8 +177,15 @@ def _wanted(query: ArchiveFilter, caller: Caller) -> Wanted:
     return Wanted(filters.facets, filters.terms, filters.conditions, filters.references, *between)
 
 
-def _sorted(session: Session, ids: Sequence[int], by: Sort, after: int | None) -> list[int]:
-    """Return entries in an order, those behind an entry: it may have left the newest since the page that it ends."""
+def _sorted(
+    session: Session, ids: Sequence[int], by: Sort, after: int | None, scope: tuple[int, ...] = ()
+) -> list[int]:
+    """Return entries in an order, those behind an entry: it may have left the newest since the page that it ends.
+
+    Nothing is behind an entry outside of the scope, since its place would tell its amount.
+    """
+    if scope and after is not None and not {*scope} & {each.facet for each in pages.counted(session, [after], Kind)}:
+        return []
     newest_first = sorted({*ids, *([] if after is None else [after])}, reverse=True)
     if by is Sort.DEADLINE:
         deadlines = pages.deadlines(session, MOST_COUNTED)
@@ -208,11 +216,12 @@ def _values(session: Session, found: Sequence[Counted]) -> dict[int, str]:
     return values
 
 
-def _summaries(ids: Sequence[int]) -> Any:
+def _summaries(ids: Sequence[int], caller: Caller) -> Any:
     """Select archives with the numbers of their files, warnings and discrepancies that are not closed; and titles."""
     warnings = sum((case((each, 1), else_=0) for each in OF_DELIVERIES.values()), _count(WarningRow))
     entry_id = col(SearchEntryRow.id)
-    counted: tuple[Any, ...] = (_count(FileRow), warnings, _count(DiscrepancyRow, _NOT_CLOSED))
+    discrepancies = _count(DiscrepancyRow, _NOT_CLOSED, *findings_seen(caller))
+    counted: tuple[Any, ...] = (_count(FileRow), warnings, discrepancies)
     columns: tuple[Any, ...] = (ArchiveRow, *counted, col(SearchEntryRow.title), entry_id)
     joined = select(*columns).join(SearchEntryRow, col(SearchEntryRow.reference) == col(ArchiveRow.reference))
     return joined.where(entry_id.in_(ids))

@@ -42,7 +42,9 @@ def sign_in(request: Request, visitor: Visitor) -> None:
         SignInFirst: nobody is.
         Refused: the path has NUL, which Postgres does not accept.
     """
-    caller = None if visitor.is_new else callers.of_login(visitor.visitor_id, address_of(request))
+    is_visit = request.url.path != f"{ROOT}/arrivals"  # for which the browser asks by itself
+    address = address_of(request)
+    caller = None if visitor.is_new else callers.of_login(visitor.visitor_id, address, is_visit=is_visit)
     if caller is None:
         raise SignInFirst(sent_path(request) if request.method == "GET" else "")
     request.state.caller = caller

@@ -110,15 +110,16 @@ def list_archives(request: Request, caller: CallerOf) -> Response:
     found = listed(request, PATH, ListQuery, lambda query: archive_list.page(query, caller))
     page, query = found.page or ArchivePage(items=[], next=None), found.asked.query
     linked, is_sorted = _linked(request), query is not None and query.sort is not Sort.ARRIVAL
-    views, chosen = saved_views.links_of(request, caller), columns_of(request)
-    explained = request.query_params.get("explained")
+    template = query.template if query and (page.items or not caller.is_scoped) else None
+    views = [] if caller.is_scoped else saved_views.links_of(request, caller)  # their names are of all archives
+    chosen, explained = columns_of(request), request.query_params.get("explained")
     return render(
         request,
         "archives.html",
         asked=found.asked,
         page=page,
         matched=archive_list.matched(query.q, page.items, caller) if query else {},
-        template_names={query.template: called(query.template, caller)} if query and query.template else {},
+        template_names={template: called(template, caller)} if template else {},
         since=page.items[0].received_at if page.items and not (found.is_later or is_sorted) else None,
         is_sorted=is_sorted,
         most_counted=archive_list.MOST_COUNTED,
