@@ -27,6 +27,7 @@ from api.authorization import API_TOKEN, SENDERS_SECRET, TOO_MANY_WRONG_TOKENS, 
 from api.errors import CLIENTS_FAILURES, READERS_FAILURES, UNEXPECTED, challenge, failures
 from api.gate import WEBHOOKS, Gate
 from api.json import (
+    access,
     archives,
     batches,
     discrepancies,
@@ -121,7 +122,7 @@ app = FastAPIOffline(  # a page of FastAPI itself would load Swagger UI from the
     responses=failures(UNEXPECTED),
 )
 app.include_router(webhook.router)
-_OF_READERS = (archives, batches, discrepancies, endpoints, failure_groups, messages, missing)
+_OF_READERS = (access, archives, batches, discrepancies, endpoints, failure_groups, messages, missing)
 for each in (*_OF_READERS, overview, refused, sources, templates):
     app.include_router(
         each.router, dependencies=[Depends(API_TOKEN), Depends(check_parameters)], responses=READERS_FAILURES

@@ -165,6 +165,11 @@ _COMMANDS = [
         "cli.messages.endpoints:app",
         "Add, show, test and change the endpoints that receive messages.",
     ),
+    Later(
+        "access",
+        "cli.operation.access:access",
+        "Show who saw, searched, took and changed what, newest first. `cellar verify` checks that nothing was altered.",
+    ),
     Later("people", "cli.operation.people:app", "Test whether alerts reach people."),
     Later("export-table", "cli.archives.export_table:app", "Export a table for data teams as a Parquet file."),
     Later("quarantine", "cli.archives.quarantine:app", "List, show, release and dismiss refused payloads."),

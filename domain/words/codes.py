@@ -162,6 +162,10 @@ WORDS: Mapping[str, str] = {
     "waits_other run": "another run of the same process",
     # names of filters
     "filter_reference": "Reference",
+    "filter_person": "Person",
+    "filter_action": "Action",
+    "filter_since": "Since",
+    "filter_until": "Until",
     "filter_message_id": "Chosen messages",
     "filter_process_number": "Process number",
     "filter_transaction_number": "Transaction number",

@@ -35,6 +35,7 @@ REFUSED, FAILURES, METRICS = "GET /api/refused", "GET /api/failures", "GET /metr
 SOURCES, OVERVIEW = "GET /api/sources", "GET /api/overview"
 MISSING, DISMISSAL = "GET /api/missing", "POST /api/missing/{missing_id}/dismiss"
 PEOPLE = "POST /api/people/test"
+ACCESS = "GET /api/access"
 TEMPLATES, TEMPLATE, NAMING = (
     "GET /api/templates",
     *(f"{each} /api/templates/{{template_id}}" for each in ("GET", "PUT")),
@@ -347,6 +348,10 @@ CASES: dict[tuple[str, int, str], Case] = {
     (FAILURES, 401, "UNAUTHORIZED"): _plain("GET", "/api/failures"),
     (FAILURES, 422, "BAD_PARAMETER"): _get("/api/failures?cause=unknown"),
     (FAILURES, 503, "UNAVAILABLE"): _without_database("GET", "/api/failures"),
+    (ACCESS, 200, ""): _get("/api/access?action=read_archive&since=2026-01-01T00:00Z"),
+    (ACCESS, 401, "UNAUTHORIZED"): _plain("GET", "/api/access"),
+    (ACCESS, 422, "BAD_PARAMETER"): _get("/api/access?action=look"),
+    (ACCESS, 503, "UNAVAILABLE"): _without_database("GET", "/api/access"),
     (REFUSED, 401, "UNAUTHORIZED"): _plain("GET", "/api/refused"),
     (REFUSED, 422, "BAD_PARAMETER"): _get("/api/refused?cursor=unknown"),
     (REFUSED, 503, "UNAVAILABLE"): _without_database("GET", "/api/refused"),

@@ -94,10 +94,12 @@ def part_meaning(check: Check) -> Meaning | None:
     return known and translated(known, texts(language()))
 
 
-def choice_text(code: str) -> str:
-    """Return a choice of a filter: what a discrepancy, a warning or a condition means with its code, else its words."""
+def choice_text(code: str, of: str = "") -> str:
+    """Return a choice of the filter `of`: what a discrepancy, a warning or a condition means with its code, else its
+    words.
+    """
     found = None if code in CAUSES else meaning(code)
-    return f"{found.what} ({isolated(code)})" if found else code_text(code)
+    return f"{found.what} ({isolated(code)})" if found else code_text(code, of if f"{of}_{code}" in WORDS else "")
 
 
 def told(said: Said | Mapping[str, Any] | None, text: str | None = None) -> Markup:

@@ -41,6 +41,7 @@ PATHS += [
     "/console/endpoints/new",
     f"/console/endpoints/{ENDPOINT}",
     "/console/messages/msg_dead",
+    "/console/access",
 ]
 BY = PERSON
 
@@ -66,7 +67,7 @@ def of_api(console: Console, path: str) -> Any:
 
 
 EMPTY = [f"/console/{each}?source=default&reference=nobody" for each in ("discrepancies", "refused", "missing")]
-WRONG_FILTERS = ["/console/refused?process_number=x", "/console/discrepancies?source=nobody"]
+WRONG_FILTERS = ["/console/refused?process_number=x", "/console/access?since=x", "/console/discrepancies?source=nobody"]
 DEAD = f"/console/endpoints/{ENDPOINT}?state=dead"
 CLOSED = ["/console/refused?state=closed", "/console/missing?state=closed", "/console/discrepancies?state=explained"]
 

@@ -14,6 +14,7 @@ from api.console.frame.rendering import archive_url, render
 from api.console.pages.archives.files import PAGE_HEIGHT, PAGE_WIDTH, drawn_pages
 from api.links import link_of
 from api.references import Reference, RouteAsSent
+from domain.access import is_allowed
 from domain.archive.verdict_text import (
     certificate_texts,
     document_text,
@@ -23,13 +24,14 @@ from domain.archive.verdict_text import (
 )
 from models.access import Action, Caller
 from models.archive.verdict import Verdict
+from models.views.access import AccessQuery
 from models.views.archives.archives import ArchiveView, DifferenceView, FieldView
 from models.views.parameters import Text
 from models.views.troubles import MissingQuery
 from services import templates
 from services.receipts import unknown_reference
 from services.triggering import reruns
-from services.views import archive_view, troubles
+from services.views import access_list, archive_view, troubles
 from services.views.differences import version_differences
 from services.views.masks import shown_to
 from services.views.timeline import timeline_of
@@ -37,6 +39,8 @@ from services.views.timeline import timeline_of
 FIELDS_AT_ONCE = 500
 ITEMS_AT_ONCE = 50
 """The most items of each list in a dossier."""
+_OPENED = 10
+"""The most records of the access log in a dossier."""
 router = APIRouter(route_class=RouteAsSent)
 
 
@@ -110,6 +114,7 @@ def show(
     archive = archive_view.archive(reference, caller, ITEMS_AT_ONCE, begin, newest_first=True)
     if archive is None:
         return _without_archive(request, reference, caller)
+    may_read_access = is_allowed(caller.role, Action.READ_ACCESS)
     newest = archive.judgements[0].verdict if archive.judgements else archive.signed_document_verdict
     return render(
         request,
@@ -121,6 +126,7 @@ def show(
         public_link=None if after and name == "versions" else _public_link(archive),
         numbered=list(enumerate(archive.fields, 1)),
         list_behind=name if after else None,
+        opened=access_list.page(AccessQuery(reference=reference, limit=_OPENED)).items if may_read_access else (),
     )
 
 
