@@ -6,7 +6,7 @@ looks so, or if it names a person of the archive. People, their texts and their 
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeVar
 
@@ -33,6 +33,8 @@ from models.views.templates import PartView, TemplateView
 from models.views.troubles import MissingView, RefusedView
 
 MASK = "•••"
+UNMASKABLE = ("fields", "files", "payments", "sessions", "signatures")
+"""The lists of an archive of which a viewer is given single values."""
 PERSONAL_TYPES = frozenset({"location", "geolocation", "signature", "initials", "email", "phone"})
 PERSONAL = re.compile(
     r"[^@\s]+@[^@\s]+\.\w+"  # a mail address
@@ -81,6 +83,27 @@ class Personal:
 def words_of_names(names: Iterable[str | None]) -> frozenset[str]:
     """Return the words of names of people, as texts are compared with these."""
     return frozenset(word for each in names for word in _WORD.findall(normalised(each or "")))
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """A masked value of an archive: its place, the member that it is in, and what tells it from others there."""
+
+    place: str
+    member: str
+    name: str
+
+
+def hidden_values(archive: ArchiveView, lists: Iterable[str]) -> Iterator[Hidden]:
+    """Yield the masked values of the lists of an archive that a viewer sees."""
+    for its in lists:
+        for number, item in enumerate(getattr(archive, its)):
+            shown = item.model_dump(mode="json")
+            for member, value in shown.items():
+                if value == MASK:
+                    yield Hidden(f"{its}[{number}].{member}", member, shown.get("id") or str(number + 1))
+                for key in [key for key, each in value.items() if each == MASK] if isinstance(value, dict) else ():
+                    yield Hidden(f"{its}[{number}].{member}.{key}", member, key)
 
 
 def masked_archive(archive: ArchiveView, lists: Iterable[str], personal: Personal) -> ArchiveView:
