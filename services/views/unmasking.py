@@ -12,6 +12,7 @@ from models.errors import Refused
 from models.views.access import AccessQuery
 from models.views.archives.archives import Unmasked
 from services.access.log import record
+from services.receipts import unknown_reference
 from services.views import access_list, archive_view
 
 MOST = 30
@@ -25,7 +26,7 @@ def unmask(reference: str, place: str, why: str, caller: Caller, now: datetime) 
     """Return a masked value of an archive, once the reason is recorded. The record never has the value.
 
     Raises:
-        Refused: the archive has no such place, or the caller was given too many values.
+        Refused: there is no such archive, or no such place in it; or the caller was given too many values.
         Transient: the reason cannot be recorded.
     """
     value = _value(reference, place, caller)
@@ -42,7 +43,9 @@ def _value(reference: str, place: str, caller: Caller) -> Any:
         name, number, member, key = found[1], int(found[2]), found[3], found[4]
         unmasked = replace(caller, role=Role.OWNER)
         page = archive_view.items(reference, unmasked, name, cursor_after(number - 1, number - 1))
-        value: Any = page.items[0].model_dump(mode="json") if page and page.items else {}
+        if page is None:
+            raise unknown_reference(reference)
+        value: Any = page.items[0].model_dump(mode="json") if page.items else {}
         for each in (member, *([key] if key else ())):
             value = value.get(each) if isinstance(value, dict) else None
         if value is not None:
