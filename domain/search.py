@@ -176,10 +176,10 @@ def text_of(archive: ArchiveRow, rows: Rows | None, searchable: Searchable, word
     names. `rows` is None before the archive is loaded. Personal text stands behind a mark, beyond which viewers do not
     find anything.
     """
-    placed = list(placed_texts(archive, rows, searchable))
-    public = searched_text(str(each.value) for each in placed if is_public(each, words))[: _MOST_TEXT // 2]
-    personal = searched_text(str(each.value) for each in placed if not is_public(each, words))
-    return f"{public}{PERSONAL_FROM_HERE}{personal}"[:_MOST_TEXT]
+    divided: dict[bool, list[str]] = {True: [], False: []}
+    for each in placed_texts(archive, rows, searchable):
+        divided[is_public(each, words)].append(str(each.value))
+    return divided_text(divided[True], divided[False])
 
 
 def is_searchable(name: str, names: frozenset[str]) -> bool:
@@ -338,6 +338,11 @@ def searched_text(values: Iterable[str]) -> str:
         match[0] for match in _WORD.finditer(made) if match.start() and made[match.start() - 1] != " "
     )
     return "".join([made, *(f" {each}" for each in hidden)])[:_MOST_TEXT]
+
+
+def divided_text(public: Iterable[str], personal: Iterable[str]) -> str:
+    """Return the text in which values are found, the public ones first, in half of its length at most."""
+    return f"{searched_text(public)[: _MOST_TEXT // 2]}{PERSONAL_FROM_HERE}{searched_text(personal)}"[:_MOST_TEXT]
 
 
 def terms_of(q: str, *, in_public: bool = False) -> tuple[Term, ...]:
