@@ -73,7 +73,11 @@ def _detail(request: Request) -> dict[str, Any]:
     """Return what the record keeps of a request: its route, what its path names, and what it searches."""
     form = request.state.form.fields if hasattr(request.state, "form") else ()
     query = [each for each in (*request.query_params.multi_items(), *form) if each[0] not in _NO_FILTERS]
-    named = {name: str(value)[:100] for name, value in request.path_params.items() if name != "reference"}
+    named = {
+        name: str(value)[:100].replace("\0", "\ufffd")
+        for name, value in request.path_params.items()
+        if name != "reference"
+    }
     found = {"route": f"{request.method} {request.scope['route'].path}", **named, "searched": searched(query)}
     return {name: value for name, value in found.items() if value}
 

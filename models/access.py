@@ -157,6 +157,12 @@ class TokenView(TokenFacts):
     last_used_at: AwareDatetime | None = None
 
 
+class Tokens(BaseModel):
+    """All tokens, those that are not revoked first."""
+
+    items: list[TokenView]
+
+
 class NewToken(BaseModel):
     """A new token, which is shown once."""
 

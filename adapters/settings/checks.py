@@ -159,6 +159,8 @@ def _check_urls(made: "Settings") -> None:
     for name in ("notify_urls", "time_stamp_urls"):
         if not all(map(is_http_url, getattr(made, name))):
             raise ValueError(f"{_variable(name)}: expected URLs like http://HOST:PORT or https://HOST, between commas")
+    if made.outgoing_proxy and not is_http_url(made.outgoing_proxy):
+        raise ValueError("CELLAR_OUTGOING_PROXY: expected a URL like http://HOST:PORT")
     if not all(map(is_address, made.people_urls)):
         raise ValueError("CELLAR_PEOPLE_URLS: expected addresses of apprise such as mailto://…, between commas")
     if not re.fullmatch(r"(file:///[^/].*|syslog\+tls://[^/?#@\s]+:[0-9]{1,5})?", made.access_log_url):

@@ -191,6 +191,13 @@ class Settings(BaseSettings):
         "", repr=False, description="Standard Webhooks secret (`whsec_…`) that signs the messages to these endpoints."
     )
     notify_allow_private: bool = Field(False, description="Whether endpoints may have loopback and private addresses.")
+    outgoing_proxy: str | None = Field(
+        None,
+        repr=False,
+        description="Proxy (`http://[USER:PASSWORD@]HOST:PORT`) that leads to public addresses: endpoints, people, "
+        "time-stamp authorities, revocation servers, the provider of logins. Private addresses, Prefect, buckets and "
+        "databases are reached directly. See docs/deploy.md. Default: none.",
+    )
     people_urls: Addresses = Field(
         (),
         repr=False,

@@ -42,16 +42,13 @@ def _named(routes: Iterable[Any], prefix: str) -> Iterator[Named]:
     for each in routes:
         if isinstance(each, Route):
             path = f"{prefix}{each.path}"
-            actions = [made.dependency.action for made in _dependencies(each) if isinstance(made.dependency, Acts)]
+            made = each.dependencies if isinstance(each, APIRoute) else []
+            [action] = [one.dependency.action for one in made if isinstance(one.dependency, Acts)] or [None]
             why = getattr(each.endpoint, "open_to_anybody", "FastAPI's own" if path in OF_FASTAPI else "")
             for method in (each.methods or set()) - {"HEAD"}:
-                yield Named(f"{method} {path}", *(actions or [None]), why)
+                yield Named(f"{method} {path}", action, why)
         elif not isinstance(each, Mount):  # a router that is included
             yield from _named(each.original_router.routes, prefix)
-
-
-def _dependencies(route: Route) -> list[Any]:
-    return [*route.dependencies] if isinstance(route, APIRoute) else []
 
 
 def test_each_route_names_its_action_or_why_anybody_may_ask() -> None:
