@@ -17,7 +17,7 @@ from adapters.store import templates as kept
 from domain.masking import Personal, masked
 from domain.templates import SignedFile, learned_name, learned_parts, usual_file
 from domain.titles import masked_title
-from models.access import Caller
+from models.access import CELLAR, Caller
 from models.archive.archive import ArchiveRow, FormFieldRow, SignatureRow
 from models.archive.content import FileRow, Role
 from models.archive.session import LabelRow, SessionRow
@@ -27,24 +27,27 @@ from models.templates import Names, PartId, Template, TemplateName, TemplateRow,
 from models.titles import Title, TitleView
 from models.views.templates import PartView, Templates, TemplateSummary, TemplateView
 from services import derived
+from services.access.scope import facets_of_scope
 
 _MOST_LISTED, _MOST_PARTS, _MOST_ROWS, _MOST_HELD = 500, 200, 50_000, 5000
 _MOST_PEOPLE = 50
 _HELD_FOR_S, _HELD_PER_FILE_S = 20.0, 2.0
-_Place = tuple[str, str]
+_Place = tuple[str, str, tuple[int, ...]]
 Learned = TypeVar("Learned")
 _personal: dict[_Place, tuple[float, frozenset[PartId]]] = {}
 _learned: dict[_Place, tuple[float, TemplateName]] = {}
-"""Learned names, and personal parts, by database and template, until when each need not be learned again: the longer,
-the more archives it was learned from. Learning the names of 500 templates takes 1.6 s.
+"""Learned names, and personal parts, by database, template and scope, until when each need not be learned again: the
+longer, the more archives it was learned from. Learning the names of 500 templates takes 1.6 s.
 """
 
 
-def name_of(template_id: str | None) -> TemplateName:
-    """Return what people call a template, else what most of its signed documents are called. Held for a time."""
+def name_of(template_id: str | None, caller: Caller = CELLAR) -> TemplateName:
+    """Return what people call a template, else what most of its signed documents are called that a caller sees. Held
+    for a time.
+    """
     if template_id is None:
         return TemplateName()
-    place, now = (settings().database_location, template_id), time.monotonic()
+    place, now = (settings().database_location, template_id, facets_of_scope(caller)), time.monotonic()
     with reading() as session:
         given = said.held(session).of(template_id).name
         if given != Names():
@@ -52,7 +55,7 @@ def name_of(template_id: str | None) -> TemplateName:
         until_s, found = _learned.get(place, (0.0, TemplateName()))
         if now < until_s:
             return found
-        files = _signed_files(session, said.newest_of(session, template_id))
+        files = _signed_files(session, said.newest_of(session, template_id, place[-1]))
         found = learned_name(files)
     return _hold(_learned, place, found, len(files))
 
@@ -75,8 +78,8 @@ def form_tags(template_id: str | None) -> list[str]:
 
 
 def called(template_id: str | None, caller: Caller) -> Names:
-    """Return what a template is called. A learned name that may name somebody is for no viewer."""
-    found = name_of(template_id)
+    """Return what a template is called, as far as a caller sees: no learned name that may name somebody, for viewers."""
+    found = name_of(template_id, caller)
     return Names() if caller.is_masked and not found.is_public else Names(en=found.en, he=found.he)
 
 
@@ -91,7 +94,7 @@ def personal_parts(template_id: str | None) -> frozenset[PartId]:
     """Return the fields and labels of a template that are personal, as its page says. Held for a time."""
     if template_id is None:
         return frozenset()
-    place = settings().database_location, template_id
+    place = settings().database_location, template_id, ()
     until_s, found = _personal.get(place, (0.0, frozenset[PartId]()))
     if time.monotonic() < until_s:
         return found

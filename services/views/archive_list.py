@@ -98,7 +98,8 @@ def facets(query: ArchiveFilter, caller: Caller) -> FacetCounts:
         ids = newest(session, _wanted(query, caller), MOST_COUNTED + 1)
         found = pages.counted(session, ids[:MOST_COUNTED], _PLAIN)
         values = _values(session, found)
-        words = held(session).words
+        its = {values[each.facet] for each in found if each.kind == Kind.TEMPLATE and each.facet in values}
+        words = {id_: each for id_, each in held(session).words.items() if id_ in its}
         # A filter is `KEY=VALUE`.
         chosen = {part for each in words.values() for part in each.facets if "=" not in part}
         if caller.is_masked:  # a label may be a facet of one template and personal in another
