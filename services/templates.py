@@ -78,7 +78,7 @@ def form_tags(template_id: str | None) -> list[str]:
 
 
 def called(template_id: str | None, caller: Caller) -> Names:
-    """Return what a template is called, as far as a caller sees: no learned name that may name somebody, for viewers."""
+    """Return what a template is called for a caller. For viewers, no learned name that may name a person."""
     found = name_of(template_id, caller)
     return Names() if caller.is_masked and not found.is_public else Names(en=found.en, he=found.he)
 

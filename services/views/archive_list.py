@@ -1,7 +1,7 @@
 """Lists archives for people: filters, newest first, page by page; counts and sorts the newest matches."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -28,6 +28,7 @@ from models.discrepancies import DiscrepancyRow, DiscrepancyState
 from models.payments import Standing
 from models.search import Kind, SearchEntryRow
 from models.templates import Names
+from models.titles import TitleView
 from models.views.archives.archives import (
     ArchiveFilter,
     ArchivePage,
@@ -85,6 +86,24 @@ def page(query: ArchiveQuery, caller: Caller) -> ArchivePage:
     }
     later = id_cursor(ids[query.limit - 1]) if len(ids) > query.limit else None
     return ArchivePage(items=[items[each] for each in ids if each in items], next=later, not_indexed=not_indexed)
+
+
+def titles(references: Iterable[str | None], caller: Caller) -> dict[str, TitleView]:
+    """Return the titles of archives by reference. References that no archive has are left out.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    if caller.is_masked:
+        return {}
+    its, entry = ArchiveRow, SearchEntryRow
+    found = select(its.reference, its.template_id, col(entry.title)).outerjoin(
+        entry, col(entry.reference) == its.reference
+    )
+    with reading() as session:
+        rows = session.exec(found.where(col(its.reference).in_({each for each in references if each}))).all()
+    names = {each: called(each) for each in {row[1] for row in rows}}
+    return {reference: titled(title, template, names[template]) for reference, template, title in rows}
 
 
 def facets(query: ArchiveFilter, caller: Caller) -> FacetCounts:
