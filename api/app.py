@@ -127,7 +127,7 @@ Receives Cellosign archives, and serves them as JSON.
 - The token is checked first, on unknown paths below `/api` too. Then a body may have 1 MB, else it gets 413
   (`TOO_LARGE`). If it stops or is too slow, it gets 408 (`BODY_TIMEOUT`).
 - After 20 wrong tokens in a minute, 60 in an hour or 200 in a day, further wrong tokens of an address get 429
-  (`TOO_MANY_WRONG_TOKENS`) with `Retry-After`. A right token is always let in.
+  (`TOO_MANY_WRONG_TOKENS`) with `Retry-After`. After 50 in a minute, a token is let in only if it was right before.
 - An unknown path gets 404 (`UNKNOWN_PATH`), a wrong method 405 (`WRONG_METHOD`), and a URL of more than 16 KiB or 500
   parameters 414 (`URL_TOO_LONG`).
 - Bytes that are no HTTP request, and paths with the segment `.` or `..`, encoded or not, get the failure of the
@@ -215,7 +215,7 @@ async def _refused(request: Request, refused: Refused) -> JSONResponse:
         request.app.state.unauthorized.count(address, door)
         is_guess = door == "api" and "authorization" in request.headers
         if is_guess and (again_s := request.app.state.unauthorized.guess(address)):
-            detail = f"wrong tokens came too often from this address; a right token is let in at once; {refused.detail}"
+            detail = f"wrong tokens came too often from this address; {refused.detail}"
             answer = _failure(request, HTTPStatus.TOO_MANY_REQUESTS, TOO_MANY_WRONG_TOKENS, detail, refused.where)
             answer.headers["retry-after"] = str(again_s)
             return answer

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from domain.messages.endpoints import declared_name
-from tests.api.conftest import TOKEN, Library, Receiver, contract
+from tests.api.conftest import TOKEN, Library, Receiver, contract, from_a_new_address
 from tests.api.receiver.test_bad_input import BAD_INPUT
 from tests.api.receiver.test_public_link import LongAgo, token_of
 from tests.api.senders import answer_on
@@ -173,6 +173,16 @@ def _speak(data: bytes) -> Case:
             return httpx.Response(status, json=content)
 
     return _case
+
+
+def _follow_many(world: World) -> httpx.Response:
+    """Follow wrong links until their network has to wait."""
+    address = from_a_new_address()
+    for _ in range(60):
+        answer = world.shelf.receiver.client.get("/d/forged", headers=address)
+        if answer.status_code == 429:
+            break
+    return answer
 
 
 def _follow(token: str) -> Case:
@@ -425,6 +435,7 @@ CASES: dict[tuple[str, int, str], Case] = {
     (LINK, 202, ""): _follow(token_of(b"not yet registered")),
     (LINK, 404, ""): _follow("forged"),
     (LINK, 410, ""): _follow(token_of(NEWEST, LongAgo)),
+    (LINK, 429, ""): _follow_many,
     (LINK, 503, ""): _plain("GET", f"/d/{token_of(NEWEST)}", "away"),
     (ALIVE, 200, ""): _plain("GET", "/healthz"),
     (READY, 200, ""): _plain("GET", "/readyz"),

@@ -136,7 +136,7 @@ def _role(form: Form) -> Role:
 def _people(request: Request, refused: Refused | None = None) -> Response:
     now = datetime.now(UTC)
     shown: dict[str, Any] = {"users": sorted(RECORDS.readable(), key=lambda each: each.name), "roles": _GIVEN}
-    shown |= {"tokens": tokens.listed(), "logins": logins.listed(now), "wrong": refused and refused.code}
+    shown |= {"tokens": tokens.listed().items, "logins": logins.listed(now), "wrong": refused and refused.code}
     return render(request, "people/people.html", refused.status if refused else 200, **shown)
 
 
