@@ -27,6 +27,7 @@ def staffed(console: Console) -> Console:
         for role in set(Role) - {Role.OWNER}:
             scope = {"scope": "source=haifa"} if role is Role.CLERK else {}
             link = users.add(role.value, role, "owner", datetime.now(UTC), **scope).link
+            assert link
             users.set_password_by(link.rpartition("/")[2], PASSWORD, datetime.now(UTC))
     return console
 
