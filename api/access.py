@@ -56,8 +56,10 @@ class Acts:
             record(caller, self.action, outcome="denied", reference=reference, detail=self._detail(request))
             raise
         page, now = _page(request, caller), time.monotonic()
-        is_again = request.method == "GET" and "hx-request" in request.headers
-        if self.action in _UNRECORDED or (is_again and now - _shown.get(page, -math.inf) < _ASKS_AGAIN_S):
+        is_read = request.method == "GET" and "hx-request" in request.headers
+        asks_by_itself = is_read or self.action is Action.READ_PREFECT
+        is_again = asks_by_itself and now - _shown.get(page, -math.inf) < _ASKS_AGAIN_S
+        if self.action in _UNRECORDED or is_again:
             return
         record(caller, self.action, reference=reference, detail=self._detail(request))
         if len(_shown) >= _MOST_SHOWN:

@@ -6,7 +6,7 @@ from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from api.console.frame import entrance, static
+from api.console.frame import entrance, prefect_access, static
 from api.console.frame.forms import enter
 from api.console.frame.policy import Policy
 from api.console.frame.rendering import render
@@ -27,7 +27,7 @@ _TROUBLES = (troubles, endpoints, batches, templates, access, people)
 _ARCHIVES = (archives, saved_views, files, dossier)  # the dossier's path takes everything below it
 for each in (static, entrance):
     console.include_router(each.router)
-for each in (overview, *_TROUBLES, *_ARCHIVES):
+for each in (prefect_access, overview, *_TROUBLES, *_ARCHIVES):
     console.include_router(each.router, dependencies=[Depends(enter)])
 
 _UNKNOWN_PATH = N_("There is no such page.")
@@ -36,7 +36,9 @@ _UNEXPECTED = N_("An unexpected error of cellar; its log has the trace.")
 
 
 @console.exception_handler(SignInFirst)
-async def _sign_in_first(_request: Request, first: SignInFirst) -> Response:
+async def _sign_in_first(request: Request, first: SignInFirst) -> Response:
+    if request.url.path.endswith(prefect_access.PATH):  # nginx asks, and leads to the login itself
+        return Response(status_code=401)
     return entrance.see(first.login_path)
 
 

@@ -39,7 +39,8 @@ def visit(request: Request) -> Visitor:
 
 def is_visit(request: Request) -> bool:
     """Return whether a person asks, and not an open page by itself: the login of a person who is away ends in time."""
-    return request.headers.get("hx-trigger") not in _ASK_BY_THEMSELVES
+    of_prefect = request.url.path == f"{ROOT}/prefect-access"  # its page asks every few seconds
+    return not of_prefect and request.headers.get("hx-trigger") not in _ASK_BY_THEMSELVES
 
 
 def sign_in(request: Request, visitor: Visitor) -> None:
