@@ -26,7 +26,7 @@ from tests.api.conftest import Receiver, receiving
 from tests.api.console.conftest import posted
 from tests.conftest import Configure, answers, free_port, running, wait_until
 
-CLIENT = {
+CLIENT: dict[str, Any] = {
     "oidc_client_id": "cellar",
     "oidc_client_secret": "a secret: with + signs",
     "oidc_roles": "ops=operator,tellers=clerk@label:branch=Haifa,staff=viewer",
@@ -108,7 +108,7 @@ def test_answer_of_the_provider_fits_one_login_of_one_browser_once(door: Door) -
         other.get("/console/login/provider")
         assert other.get(back).status_code == 403
 
-        kept = next(each.value for each in client.cookies.jar if each.name == "cellar_provider")
+        kept = next(each.value or "" for each in client.cookies.jar if each.name == "cellar_provider")
         statuses = []
         for address in (wrong_state, back, back):
             client.cookies.delete("cellar_provider", path="/console")

@@ -25,8 +25,8 @@ def staffed(console: Console) -> Console:
     """The console with a user of each role."""
     with installed(console.folder, **console.settings):
         for role in set(Role) - {Role.OWNER}:
-            scope = {"scope": "source=haifa"} if role is Role.CLERK else {}
-            link = users.add(role.value, role, "owner", datetime.now(UTC), **scope).link
+            scope = "source=haifa" if role is Role.CLERK else None
+            link = users.add(role.value, role, "owner", datetime.now(UTC), scope=scope).link
             assert link
             users.set_password_by(link.rpartition("/")[2], PASSWORD, datetime.now(UTC))
     return console

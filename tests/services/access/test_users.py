@@ -8,6 +8,7 @@ import pytest
 
 from adapters.files.store import store
 from adapters.settings.settings import Settings
+from adapters.store import seals
 from adapters.store import users as records
 from models.access import Caller, Role, SignedInBy, User, UserView
 from models.errors import Conflict, Refused
@@ -43,7 +44,7 @@ def signed_in(name: str = "dana", password: str = PASSWORD, code: str = "", now:
 
 
 def caller_of(session_id: str | None) -> Caller | None:
-    return session_id and logins.caller_of(session_id, ADDRESS, NOW)
+    return None if session_id is None else logins.caller_of(session_id, ADDRESS, NOW)
 
 
 def test_link_sets_a_password_once_within_a_day() -> None:
@@ -117,8 +118,8 @@ def test_key_of_the_codes_that_is_gone_is_not_replaced() -> None:
     with_password()
     secret = users.new_code_secret()
     users.turn_codes_on("dana", secret, pyotp.TOTP(secret).at(NOW), NOW)
-    records.seals._kept_key_of_records.cache_clear()
-    store().remove(records.seals.USERS_KEY)
+    seals._kept_key_of_records.cache_clear()
+    store().remove(seals.USERS_KEY)
 
     with pytest.raises(Conflict):
         records.sealed_code("ruth", secret)
