@@ -207,6 +207,23 @@ def test_claims_name_a_person_and_their_role(
     assert (caller.name, caller.role if has_role else None) == (name, role)
 
 
+@pytest.mark.parametrize(("subject", "role"), [("7", Role.OPERATOR), ("8", None)])
+def test_groups_of_the_userinfo_endpoint_are_those_of_the_same_person(
+    httpserver: HTTPServer, issuer: str, subject: str, role: Role | None
+) -> None:
+    userinfo = {"userinfo_endpoint": f"{issuer}/userinfo"}
+    httpserver.clear()
+    known = {each: f"{issuer}/{each}" for each in ("authorization_endpoint", "token_endpoint", "jwks_uri")}
+    metadata = {"issuer": issuer, **known, **userinfo}
+    httpserver.expect_request("/.well-known/openid-configuration").respond_with_json(metadata)
+    httpserver.expect_request("/jwks_uri").respond_with_json(KeySet([KEY]).as_dict(private=False))
+    httpserver.expect_request("/userinfo").respond_with_json({"sub": subject, "groups": ["ops"]})
+
+    caller, has_role = caller_of(httpserver, signed(claims(issuer, groups=None)))
+
+    assert (caller.role if has_role else None) == role
+
+
 @pytest.mark.parametrize("metadata", [{}, {"issuer": "https://other.example.com"}, []])
 def test_provider_that_states_another_issuer_is_not_asked(
     httpserver: HTTPServer, issuer: str, metadata: object

@@ -68,6 +68,12 @@ def test_wrong_login_says_the_same_of_a_known_and_an_unknown_name(staffed: Conso
         sent = [posted(client, "/console/login", {"name": name, "password": "wrong"}) for name in ("viewer", "nobody")]
 
     assert [each.status_code for each in sent] == [403, 403]
+    recorded = staffed.receiver.client.get(
+        "/api/access?action=enter", headers={"authorization": f"Bearer {staffed.receiver.token}"}
+    ).json()["items"]
+    denied = {(each["person"], each["address"]) for each in recorded if each["outcome"] == "denied"}
+    assert ("viewer", "192.0.2.2") in denied
+    assert "nobody" not in str(recorded)
     assert len({re.sub(r'value="[^"]*"', "", each.text) for each in sent}) == 1
 
 
