@@ -288,4 +288,10 @@ _COMMANDS = [
         "Add, list and revoke tokens of machines, each with a role.",
         dict.fromkeys(("add", "list", "revoke"), "change_people"),
     ),
+    Later(
+        "users",
+        "cli.users:app",
+        "Add, list and change people who sign in by a password; list and end logins.",
+        dict.fromkeys(("add", "list", "set", "disable", "enable", "reset", "sessions", "sign-out"), "change_people"),
+    ),
 ]
