@@ -27,7 +27,7 @@ DANA = Caller("Dana", Role.AUDITOR, None, "192.0.2.7")
 
 
 @pytest.mark.usefixtures("installation")
-def test_rows_of_many_threads_are_one_chain() -> None:
+def test_rows_of_many_threads_are_one_chain(configure: Configure) -> None:
     with ThreadPoolExecutor(8) as threads:
         asked = [f"process-{number}" for number in range(40)]
         list(threads.map(lambda each: record(DANA, Action.READ_ARCHIVE, reference=each), asked))
@@ -53,6 +53,9 @@ def test_rows_of_many_threads_are_one_chain() -> None:
     assert list(last.detail["filters"]) == ["q"]
     assert len(last.detail["filters"]["q"]) == 2
     assert "כהן" not in str(last.detail)
+    marks = searched([("q", "1234")]), searched([("label", "1234")])
+    configure(link_secret="another secret of 32 characters!")
+    assert marks[0]["q"] == marks[1]["label"] != searched([("q", "1234")])["q"]
 
 
 @pytest.mark.usefixtures("installation")
