@@ -15,6 +15,7 @@ from adapters.search import templates as said
 from adapters.settings.settings import settings
 from adapters.store import templates as kept
 from domain.templates import SignedFile, learned_name, learned_parts, usual_file
+from models.access import CELLAR, Caller
 from models.archive.archive import ArchiveRow, FormFieldRow, SignatureRow
 from models.archive.content import FileRow, Role
 from models.archive.session import LabelRow, SessionRow
@@ -24,21 +25,24 @@ from models.templates import Names, PartId, Template, TemplateName, TemplateRow,
 from models.titles import Title, TitleView
 from models.views.templates import PartView, Templates, TemplateSummary, TemplateView
 from services import derived
+from services.access.scope import facets_of_scope
 
 _MOST_LISTED, _MOST_PARTS, _MOST_ROWS, _MOST_HELD = 500, 200, 50_000, 5000
 _MOST_PEOPLE = 50
 _HELD_FOR_S, _HELD_PER_FILE_S = 20.0, 2.0
-_learned: dict[tuple[str, str], tuple[float, TemplateName]] = {}
-"""Learned names, by database and template, until when each need not be learned again: the longer, the more documents
-it was learned from. Learning those of 500 templates takes 1.6 s.
+_learned: dict[tuple[str, str, tuple[int, ...]], tuple[float, TemplateName]] = {}
+"""Learned names, by database, template and scope, until when each need not be learned again: the longer, the more
+documents it was learned from. Learning those of 500 templates takes 1.6 s.
 """
 
 
-def name_of(template_id: str | None) -> TemplateName:
-    """Return what people call a template, else what most of its signed documents are called. Held for a time."""
+def name_of(template_id: str | None, caller: Caller = CELLAR) -> TemplateName:
+    """Return what people call a template, else what most of its signed documents are called that a caller sees. Held
+    for a time.
+    """
     if template_id is None:
         return TemplateName()
-    place, now = (settings().database_location, template_id), time.monotonic()
+    place, now = (settings().database_location, template_id, facets_of_scope(caller)), time.monotonic()
     with reading() as session:
         given = said.held(session).of(template_id).name
         if given != Names():
@@ -46,7 +50,7 @@ def name_of(template_id: str | None) -> TemplateName:
         until_s, found = _learned.get(place, (0.0, TemplateName()))
         if now < until_s:
             return found
-        files = _signed_files(session, said.newest_of(session, template_id))
+        files = _signed_files(session, said.newest_of(session, template_id, place[-1]))
         found = learned_name(files)
     if len(_learned) >= _MOST_HELD:
         _learned.clear()
@@ -64,9 +68,9 @@ def form_tags(template_id: str | None) -> list[str]:
     return [f"form:{found.worded('en')}"] if found.is_public else []
 
 
-def called(template_id: str | None) -> Names:
-    """Return what a template is called."""
-    found = name_of(template_id)
+def called(template_id: str | None, caller: Caller = CELLAR) -> Names:
+    """Return what a template is called, as far as a caller sees."""
+    found = name_of(template_id, caller)
     return Names(en=found.en, he=found.he)
 
 

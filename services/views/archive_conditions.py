@@ -72,8 +72,8 @@ def filters_of(query: ArchiveFilter, caller: Caller) -> Filters:
         check_filter(query.source)
     plain = {kind: getattr(query, kind) for kind in _COLUMNS if getattr(query, kind) is not None}
     of_payloads = [_facet(kind, value) for kind in _OF_PAYLOAD if (value := getattr(query, kind)) is not None]
-    of_payloads += [_named(Kind.LABEL, each) for each in query.label]
-    of_payloads += [_named(Kind.FIELD, each) for each in query.field]
+    of_payloads += [_named(Kind.LABEL, each, caller) for each in query.label]
+    of_payloads += [_named(Kind.FIELD, each, caller) for each in query.field]
     if query.attention:
         of_payloads.append(facet(Kind.ATTENTION, True))
     # Most archives need nobody, so that the newest of these are found at once without an index.
@@ -131,7 +131,7 @@ def _terms(q: str) -> tuple[Term, ...]:
     return terms
 
 
-def _named(kind: Kind, sent: str) -> int:
+def _named(kind: Kind, sent: str, caller: Caller) -> int:
     """Return the facet of a label or a field, from `KEY=VALUE`. The key of a label may not contain `=`."""
     key, equals, value = sent.partition("=")
     if not equals:
@@ -139,7 +139,7 @@ def _named(kind: Kind, sent: str) -> int:
         raise Refused("BAD_PARAMETER", f"expected {expected}", where=str(kind))
     with reading() as session:
         is_known = is_found_by(session, kind, key)
-    if not is_known:
+    if not is_known and not caller.is_scoped:  # archives of others may have made it a facet
         setting = f"CELLAR_SEARCH_{kind.upper()}S"
         detail = f"archives are not found by this {kind}: let it be a facet of their template, or add it to {setting}"
         raise Refused("BAD_PARAMETER", detail, where=str(kind))

@@ -1,7 +1,7 @@
 """Lists archives for people: filters, newest first, page by page; counts and sorts the newest matches."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -28,6 +28,7 @@ from models.discrepancies import DiscrepancyRow, DiscrepancyState
 from models.payments import Standing
 from models.search import Kind, SearchEntryRow
 from models.templates import Names
+from models.titles import TitleView
 from models.views.archives.archives import (
     ArchiveFilter,
     ArchivePage,
@@ -69,7 +70,7 @@ def page(query: ArchiveQuery, caller: Caller) -> ArchivePage:
             ids = newest(session, replace(wanted, before=after), query.limit + 1)
         rows = session.exec(_summaries(ids[: query.limit], caller)).all()
         wrong = conditions.of_archives_within(session, [row[0].reference for row in rows])
-    names = {each: called(each) for each in {row[0].template_id for row in rows}}
+    names = {each: called(each, caller) for each in {row[0].template_id for row in rows}}
     items = {
         number: ArchiveSummary(
             **archive.model_dump(),
@@ -86,6 +87,24 @@ def page(query: ArchiveQuery, caller: Caller) -> ArchivePage:
     return ArchivePage(items=[items[each] for each in ids if each in items], next=later, not_indexed=not_indexed)
 
 
+def titles(references: Iterable[str | None], caller: Caller) -> dict[str, TitleView]:
+    """Return the titles of archives by reference. References that no archive has are left out.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    if caller.is_masked:
+        return {}
+    its, entry = ArchiveRow, SearchEntryRow
+    found = select(its.reference, its.template_id, col(entry.title)).outerjoin(
+        entry, col(entry.reference) == its.reference
+    )
+    with reading() as session:
+        rows = session.exec(found.where(col(its.reference).in_({each for each in references if each}))).all()
+    names = {each: called(each) for each in {row[1] for row in rows}}
+    return {reference: titled(title, template, names[template]) for reference, template, title in rows}
+
+
 def facets(query: ArchiveFilter, caller: Caller) -> FacetCounts:
     """Return how many of the newest matches have each template, value that people chose, state, standing and source.
 
@@ -97,7 +116,8 @@ def facets(query: ArchiveFilter, caller: Caller) -> FacetCounts:
         ids = newest(session, _wanted(query, caller), MOST_COUNTED + 1)
         found = pages.counted(session, ids[:MOST_COUNTED], _PLAIN)
         values = _values(session, found)
-        words = held(session).words
+        its = {values[each.facet] for each in found if each.kind == Kind.TEMPLATE and each.facet in values}
+        words = {id_: each for id_, each in held(session).words.items() if id_ in its}
         # A filter is `KEY=VALUE`.
         chosen = {part for each in words.values() for part in each.facets if "=" not in part}
         named = pages.counted_values(session, ids[:MOST_COUNTED]) if chosen else []
@@ -112,7 +132,8 @@ def facets(query: ArchiveFilter, caller: Caller) -> FacetCounts:
     order = ((Kind.TEMPLATE, ""), *sorted(each for each in counts if each[1]), *((each, "") for each in _PLAIN[1:]))
     groups = [
         FacetGroup(filter=kind, name=name, names=parts.get(f"{kind}:{name}", Names()), values=[
-            FacetValue(value=value, names=called(value if kind == Kind.TEMPLATE else None), sent=sent, archives=-less)
+            FacetValue(value=value, names=called(value, caller) if kind == Kind.TEMPLATE else Names(), sent=sent,
+                       archives=-less)
             for less, value, sent in sorted(counts[kind, name])[:_MOST_VALUES]
         ])
         for kind, name in order if (kind, name) in counts

@@ -155,7 +155,9 @@ def archive(
             found["next"] |= {name: page.next} if page.next else {}
         documents = select(SignedDocumentRow.verdict).where(SignedDocumentRow.reference == reference)
         found["signed_document_verdict"] = session.exec(documents).first()
-    return ArchiveView.model_validate(found | {"title": titled(title, row.template_id, called(row.template_id))})
+    return ArchiveView.model_validate(
+        found | {"title": titled(title, row.template_id, called(row.template_id, caller))}
+    )
 
 
 def items(

@@ -6,10 +6,12 @@ archive that has no branch, or of no branch at all, sees nothing.
 
 import hashlib
 import json
+import random
 import re
 import shutil
+import time
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -36,6 +38,8 @@ from services import templates
 from services.access import tokens
 from services.access.scope import check_visible
 from services.views import archive_list, archive_view
+from services.views.differences import version_differences
+from services.views.timeline import timeline_of
 from tests.api.conftest import LINK_KEY, SECRET, TOKEN, started
 from tests.api.console.conftest import csrf_of
 from tests.api.console.troubles import fill_with_troubles
@@ -64,7 +68,8 @@ def body(reference: str, branch: str | None, number: int, **members: Any) -> byt
     session = sample_document()["sessions"][0]
     session |= {"id": f"session-{number}", "template": {"id": f"template-{number // 10}"}, "author": f"author{number}"}
     session |= {"process_number": 4710 + number, "transaction_number": 8810 + number}
-    session |= {"recipient": {"name": f"Signer{number}"}, "labels": {"branch": branch} if branch else {"vip": "yes"}}
+    labels = {"branch": branch, "vip": "yes"} if branch else {"vip": "yes"}
+    session |= {"recipient": {"name": f"Signer{number}"}, "labels": labels}
     field = {"id": "SOMEFIELD1", "value": f"value{number}", "type": "text"}
     files = [b"a file %d" % number, SHARED] if branch == "Haifa" else [b"a file %d" % number, SHARED, THEIRS]
     attachments = [
@@ -150,18 +155,22 @@ def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worlds]:
 
 def _fill_with_others() -> dict[str, str]:
     """Add what the clerk must not learn of. A payment of theirs is that of an archive of the clerk's."""
+    words = TemplateWords(name=Names(en="Mortgage of Tel Aviv"), facets=["label:vip", "label:kind"])
+    templates.name({"template-1": words}, "dana", AT)
+    for number in range(5, 9):  # of the template of the clerk's archives, but with another name
+        merger = sample_document()["signed_document"] | {"filename": "Merger.pdf"}
+        archived(f"merger {number}", body(f"merger {number}", "Tel Aviv", number, signed_document=merger))
     for number, (reference, branch) in enumerate(((OTHER, "Tel Aviv"), ("tel-aviv 2", "Tel Aviv"), ("no", None)), 11):
         made = body(reference, branch, number, payments=sample_document()["payments"])
         archived(reference, made, AT.replace(second=number), source="default" if branch else "south")
     archived(OTHER, body(OTHER, "Tel Aviv", 21, event={"type": "WHP_ARCHIVE", "timestamp": "2023-01-01T00:00:00"}))
     twin = body("tel-aviv 3", "Tel Aviv", 13, payments=json.loads(sample_body(OWN))["payments"])
     archived("tel-aviv 3", twin)
-    received("waits", body("waits", "Haifa", 5))  # of the branch, as far as nobody knows yet
+    received("waits", body("waits", "Haifa", 9))  # of the branch, as far as nobody knows yet
     fill_with_troubles()
     saved_views.save(
         SavedViewRow(view_id="v", name="Tel Aviv", query="label=branch%3DTel+Aviv", saved_by="dana", saved_at=AT)
     )
-    templates.name({"template-1": TemplateWords(name=Names(en="Mortgage of Tel Aviv"))}, "dana", AT)
     change(update(SearchEntryRow).where(col(SearchEntryRow.reference) == OTHER).values(version=1))
     with reading() as session:
         number = entries.entry_id(session, OTHER)
@@ -185,7 +194,7 @@ FILTERS = [
     *("attention=false", "condition=RUN_FAILED", "discrepancy=DUPLICATE_TRANSACTION", "discrepancy=AMOUNT_MISMATCH"),
     *("standing=verified", "filename=name11-0.png", "signer=Signer11", "warning=SOURCES_DIFFER", "verdict=sound"),
     *("received_after=2023-05-01T12:00:10Z", "received_before=2023-05-01T12:00:20Z", "q=Signer11", "q=tel-aviv"),
-    *("q=te", "q=Signer", "q=author", "cursor={cursor}", "q=%22%22", "label=wrong", "label=other%3Dx"),
+    *("q=te", "q=Signer", "q=author", "cursor={cursor}", "q=%22%22", "label=wrong", "label=kind%3Dx"),
 ]
 SORTS = ["sort=amount", "sort=deadline", "sort=amount&cursor={cursor}", "sort=deadline&cursor={cursor}"]
 ALL_LISTS = [f"/{name}" for name in archive_view.LISTS]
@@ -269,6 +278,21 @@ def test_unknown_and_invisible_archives_are_one_answer(worlds: Worlds) -> None:
     assert [each["reference"] for each in listed] == ["haifa 3", "haifa 2", OWN]
 
 
+def test_no_service_reads_an_archive_for_a_clerk_who_does_not_see_it(worlds: Worlds) -> None:
+    clerk = Caller("teller", Role.CLERK, "label:branch=Haifa")
+    reads: list[Callable[[], object]] = [
+        lambda: archive_view.archive(OTHER, clerk),
+        lambda: archive_view.items(OTHER, clerk, "files"),
+        lambda: archive_view.file(OTHER, clerk, digest(SHARED)),
+        lambda: version_differences(OTHER, clerk, 1, 2),
+        lambda: timeline_of(OTHER, clerk),
+    ]
+    with installed(worlds.folder, **VALUES):
+        for read in reads:
+            with pytest.raises(Refused, match="UNKNOWN_REFERENCE"):
+                read()
+
+
 @pytest.mark.parametrize("scope", [None, "", "branch=Haifa", "source=", "label:color=red", "field:other=x"])
 def test_a_clerk_without_a_facet_sees_nothing(worlds: Worlds, scope: str | None) -> None:
     clerk = Caller("teller", Role.CLERK, scope)
@@ -284,7 +308,7 @@ def test_a_clerk_without_a_facet_sees_nothing(worlds: Worlds, scope: str | None)
     [
         ("source=south", ["no"]),
         ("source=east", []),
-        ("label:branch=Tel Aviv", [OTHER, "tel-aviv 3", "tel-aviv 2"]),
+        ("label:branch=Tel Aviv", [OTHER, "tel-aviv 3", "tel-aviv 2", *(f"merger {each}" for each in range(5, 9))]),
         ("label:branch=haifa", []),
         ("field:SOMEFIELD1=VALUE2", ["haifa 2"]),
     ],
@@ -297,3 +321,39 @@ def test_a_clerk_sees_the_archives_of_a_facet(worlds: Worlds, scope: str, seen: 
             check_visible(clerk, reference)
 
     assert sorted(found) == sorted(seen)
+
+
+TIMED = {
+    "GET /api/archives/{}": ("tel-aviv%2F1", "tel-aviv%2F9", "haifa%2F1"),
+    "GET /console/archives/{}": ("tel-aviv%2F1", "tel-aviv%2F9", "haifa%2F1"),
+    "GET /api/archives/{}/files": ("tel-aviv%2F1", "tel-aviv%2F9", "haifa%2F1"),
+    "GET /api/archives?process_number={}": ("4721", "5555", "4711"),
+    "GET /api/archives?q={}": ("Signer11", "Signer99", "Signer1"),
+}
+"""Ways with what another branch has, what nobody has, and what the clerk's branch has."""
+_ASKED, _MOST_Z = 1000, 4.0
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("way", TIMED)
+def test_times_tell_nothing_of_other_branches(worlds: Worlds, way: str) -> None:
+    """Of two lists of 1,000 times that are alike, the sums of ranks lie farther apart once in 16,000 times."""
+    client, path = worlds.clients[1], way.removeprefix("GET ")
+    headers = {} if "console" in path else {"authorization": f"Bearer {worlds.token}"}
+    taken_s: dict[str, list[float]] = {each: [] for each in TIMED[way]}
+    for each in random.Random(7).sample([*TIMED[way]] * _ASKED, 3 * _ASKED):
+        began = time.perf_counter()
+        client.get(path.format(each), headers=headers)
+        taken_s[each].append(time.perf_counter() - began)
+    theirs, nobodys, own = taken_s.values()
+
+    assert abs(rank_distance(theirs, nobodys)) < _MOST_Z
+    assert abs(rank_distance(own, nobodys)) > _MOST_Z  # else the times say nothing at all
+
+
+def rank_distance(one: Sequence[float], other: Sequence[float]) -> float:
+    """Return by how many standard deviations the ranks of one list differ from those of another (Mann and Whitney)."""
+    ranked = sorted([(each, True) for each in one] + [(each, False) for each in other])
+    ranks = sum(rank for rank, (_, is_one) in enumerate(ranked, 1) if is_one)
+    n, m = len(one), len(other)
+    return float((ranks - n * (n + m + 1) / 2) / (n * m * (n + m + 1) / 12) ** 0.5)

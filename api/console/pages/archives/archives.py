@@ -119,7 +119,7 @@ def list_archives(request: Request, caller: CallerOf) -> Response:
         asked=found.asked,
         page=page,
         matched=archive_list.matched(query.q, page.items) if query else {},
-        template_names={template: called(template)} if template else {},
+        template_names={template: called(template, caller)} if template else {},
         since=page.items[0].received_at if page.items and not (found.is_later or is_sorted) else None,
         is_sorted=is_sorted,
         most_counted=archive_list.MOST_COUNTED,
@@ -156,7 +156,7 @@ def count_arrivals(request: Request, since: Moment, caller: CallerOf) -> Respons
     found = asked(ListQuery, request.query_params.multi_items())
     count = archive_list.arrived(_valid(found), caller, since, _MOST_ARRIVED)
     shown: dict[str, Any] = {"asked": found, "count": count, "most": _MOST_ARRIVED, "linked": _linked(request)}
-    return render(request, "arrivals.html", is_visit=False, **shown)
+    return render(request, "arrivals.html", **shown)
 
 
 @router.post("/archives/plan", dependencies=[acts(Action.RERUN)])
