@@ -86,6 +86,7 @@ def _altered(a: list[dict[str, Any]], b: list[dict[str, Any]]) -> dict[str, tupl
         "changed with its whole chain": ([*a[:2], *forged, *b], {"a5"}),
         "removed": ([*a[:2], *a[3:], *b], {"a3"}),
         "first one removed": ([*a[1:], *b], {"a1"}),
+        "cut at a row that an anchor has": ([a[5], *b], {"a1"}),
         "last ones removed": ([*a[:3], *b], {"a4"}),
         "chain removed": (a, {"b1"}),
         "all removed": ([], {"a1", "b1"}),
