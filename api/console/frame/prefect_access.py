@@ -1,4 +1,4 @@
-"""Says to nginx whether a request to Prefect's UI and API may pass (`auth_request` of deploy/nginx/prefect-people.conf)."""
+"""Says to nginx whether a request to Prefect may pass: `auth_request` of deploy/nginx/prefect-people.conf."""
 
 from urllib.parse import urlsplit
 
