@@ -173,13 +173,13 @@ def _fill_with_others() -> dict[str, str]:
     )
     change(update(SearchEntryRow).where(col(SearchEntryRow.reference) == OTHER).values(version=1))
     with reading() as session:
-        number = entries.entry_id(session, OTHER)
-    assert number
+        entry_id = entries.entry_id(session, OTHER)
+    assert entry_id
     own = archive_view.archive(OWN, Caller("teller", Role.OWNER))
     assert own
     assert {each.code for each in own.discrepancies} >= {"DUPLICATE_TRANSACTION"}  # the twin is seen by others
     return {
-        "cursor": id_cursor(number),
+        "cursor": id_cursor(entry_id),
         "theirs": digest(THEIRS),
         "shared": digest(SHARED),
         "finding": own.discrepancies[0].discrepancy_id,
