@@ -14,7 +14,15 @@ from typing import Any
 from sqlalchemy import ARRAY, BigInteger, ColumnElement, any_, bindparam, column, func, select, table
 from sqlmodel import Session, SQLModel
 
-from domain.search import Term, first_id_after, first_id_at, fts_query, like_pattern, trigrams_of
+from domain.search import (
+    PERSONAL_FROM_HERE,
+    Term,
+    first_id_after,
+    first_id_at,
+    fts_query,
+    like_pattern,
+    trigrams_of,
+)
 from models.archive.archive import ArchiveRow
 from models.completeness.processes import MissingProcessRow
 from models.search import FacetValueRow, Kind, SearchEntryRow, SearchFacetRow
@@ -250,12 +258,25 @@ def is_sqlite(session: Session) -> bool:
 
 
 def text_tests(session: Session, terms: Sequence[Term], text: Any = None) -> list[ColumnElement[bool]]:
-    """Return the conditions that a text contains each term. On SQLite, `instr` is faster than LIKE."""
+    """Return the conditions that a text contains each term. On SQLite, `instr` is faster than LIKE.
+
+    Public text comes first, so a term stands in it exactly if the first place of the term is before its end.
+    """
+    place = func.instr if is_sqlite(session) else func.strpos
     if is_sqlite(session):
         text = TEXT.c.text if text is None else text
-        return [func.instr(text, each.pattern) > 0 for each in terms]
-    text = _ENTRY.c.text if text is None else text
-    return [text.like(like_pattern(each), escape="\\") for each in terms]
+        tests = [place(text, each.pattern) > 0 for each in terms]
+    else:
+        text = _ENTRY.c.text if text is None else text
+        tests = [text.like(like_pattern(each), escape="\\") for each in terms]
+    end = place(text, PERSONAL_FROM_HERE)
+    return tests + [place(text, each.pattern) < end for each in terms if each.in_public]
+
+
+def is_current(version: int) -> ColumnElement[bool]:
+    """Return the condition on `ArchiveRow` that its entry was made by the present words and settings."""
+    its = _ENTRY.c.reference == _ARCHIVE.c.reference, _ENTRY.c.version == version
+    return select(1).where(*its).correlate(_ARCHIVE).exists()
 
 
 def may_match(session: Session, terms: Sequence[Term]) -> ColumnElement[bool]:

@@ -7,9 +7,10 @@ from sqlalchemy import ColumnElement
 from sqlmodel import col
 
 from adapters.database.transactions import reading
-from adapters.search import pages
+from adapters.search import entries, pages
 from adapters.search.attention import NEEDS_ATTENTION, OF_DELIVERIES
 from adapters.search.entries import is_found_by
+from adapters.search.templates import held
 from domain.search import Term, facet, named_facet, normalised, terms_of
 from models.access import CELLAR, Caller
 from models.archive.archive import ArchiveRow
@@ -64,7 +65,8 @@ def filters_of(query: ArchiveFilter, caller: Caller) -> Filters:
 
     Raises:
         Refused: there is no such source; a label or a field has no `=`, or the settings do not let archives be found by
-            it; `q` has no word; the caller sees the archives of one facet, and it is none, or does not suffice.
+            it; `q` has no word; the caller sees the archives of one facet, and it is none, or does not suffice; a
+            viewer filters by what is personal.
     """
     if caller.is_scoped:
         _check_follows_from_one(query)
@@ -77,9 +79,11 @@ def filters_of(query: ArchiveFilter, caller: Caller) -> Filters:
     if query.attention:
         of_payloads.append(facet(Kind.ATTENTION, True))
     # Most archives need nobody, so that the newest of these are found at once without an index.
-    conditions = (~NEEDS_ATTENTION,) if query.attention is False else ()
-    facets = (*facets_of_scope(caller), *of_payloads)
-    return Filters(plain, facets, _references(query), _terms(query.q or ""), conditions)
+    conditions: tuple[ColumnElement[bool], ...] = (~NEEDS_ATTENTION,) if query.attention is False else ()
+    if caller.is_masked:
+        conditions += _public(query)
+    facets, terms = (*facets_of_scope(caller), *of_payloads), _terms(query.q or "", in_public=caller.is_masked)
+    return Filters(plain, facets, _references(query), terms, conditions)
 
 
 def conditions_of(query: ArchiveFilter) -> list[ColumnElement[bool]]:
@@ -123,9 +127,25 @@ def _facet(kind: Kind, value: Any) -> int:
     return facet(kind, normalised(value) if kind in _NORMALISED else value)
 
 
-def _terms(q: str) -> tuple[Term, ...]:
+def _public(query: ArchiveFilter) -> tuple[ColumnElement[bool], ...]:
+    """Return what archives must be for a viewer to find them by labels, fields and text: of templates whose labels and
+    fields people called public, and with an entry that knows what they say now.
+    """
+    named = [f"{kind}:{sent.partition('=')[0]}" for kind in (Kind.LABEL, Kind.FIELD) for sent in getattr(query, kind)]
+    with reading() as session:
+        words, version = held(session).words, entries.version(session)
+    shown = {part: [id_ for id_, each in words.items() if each.is_public(part)] for part in named}
+    of_people = [each for each in _NORMALISED if getattr(query, each) is not None]
+    if hidden := [*of_people, *(part for part in named if not shown[part])]:
+        detail = "a viewer finds no archive by what is personal; ask whoever names the templates which fields are not"
+        raise Refused("BAD_PARAMETER", detail, where=hidden[0].partition(":")[0])
+    conditions = [col(ArchiveRow.template_id).in_(each) for each in shown.values()]
+    return (*conditions, *([pages.is_current(version)] if query.q else []))
+
+
+def _terms(q: str, *, in_public: bool) -> tuple[Term, ...]:
     """Return the terms of a search. A search without a word would find everything, also for a bulk re-run."""
-    terms = terms_of(q)
+    terms = terms_of(q, in_public=in_public)
     if q and not terms:
         raise Refused("BAD_PARAMETER", "expected a word; got only spaces or signs that do not count", where="q")
     return terms

@@ -18,6 +18,7 @@ from adapters.search.attention import OF_DELIVERIES
 from adapters.settings.settings import settings
 from adapters.store import ocfl
 from adapters.tables import conditions
+from domain.masking import masked, masked_archive
 from domain.messages.endpoints import shown_url
 from domain.words.catalogue import warned, word
 from models.access import Caller
@@ -57,6 +58,7 @@ from services.access.scope import check_visible, findings_seen
 from services.payments import recorded
 from services.templates import called, titled
 from services.views import troubles
+from services.views.masks import personal_of
 from services.views.timeline import timeline
 
 _Shown = Callable[[Session, Sequence[Any], int], Sequence[Any]]
@@ -155,9 +157,9 @@ def archive(
             found["next"] |= {name: page.next} if page.next else {}
         documents = select(SignedDocumentRow.verdict).where(SignedDocumentRow.reference == reference)
         found["signed_document_verdict"] = session.exec(documents).first()
-    return ArchiveView.model_validate(
-        found | {"title": titled(title, row.template_id, called(row.template_id, caller))}
-    )
+    found["title"] = titled(title, row.template_id, called(row.template_id, caller), caller)
+    view = ArchiveView.model_validate(found)
+    return masked_archive(view, LISTS, personal_of([reference])[reference]) if caller.is_masked else view
 
 
 def items(
@@ -172,7 +174,10 @@ def items(
         if session.get(ArchiveRow, reference) is None:
             return None
         page = LISTS[name].page(session, _Asked(reference, caller, after, most))
-        return ArchiveItems(items=page.items, next=page.next)
+    if caller.is_masked:
+        personal = personal_of([reference])[reference]
+        return ArchiveItems(items=[masked(each, personal) for each in page.items], next=page.next)
+    return ArchiveItems(items=page.items, next=page.next)
 
 
 def file(reference: str, caller: Caller, sha256: str) -> FileRow | None:
