@@ -74,6 +74,11 @@ class Caller:
         """Whether personal values are masked for this caller, and no personal value is searched for it."""
         return self.role is Role.VIEWER
 
+    @property
+    def is_scoped(self) -> bool:
+        """Whether the caller sees the archives of one facet, and nothing that follows from any other archive."""
+        return self.scope is not None or self.role is Role.CLERK
+
 
 class SignedInBy(StrEnum):
     """How a person signed in: by a password, by the provider of `CELLAR_OIDC_ISSUER`, by a password although there is a
@@ -150,6 +155,12 @@ class TokenView(TokenFacts):
     """A token in a list, with its last use."""
 
     last_used_at: AwareDatetime | None = None
+
+
+class Tokens(BaseModel):
+    """All tokens, those that are not revoked first."""
+
+    items: list[TokenView]
 
 
 class NewToken(BaseModel):

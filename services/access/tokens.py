@@ -7,7 +7,7 @@ from datetime import datetime
 from pydantic import TypeAdapter, ValidationError
 
 from adapters.store import tokens, users
-from models.access import NewToken, Role, Token, TokenName, TokenView
+from models.access import NewToken, Role, Token, TokenName, Tokens, TokenView
 from models.errors import Refused
 from services.access import logins, uses
 from services.access.scope import check_scope
@@ -53,18 +53,18 @@ def revoke(name: str, by: str, now: datetime) -> TokenView:
 
     tokens.RECORDS.change(name, _revoked)
     logins.end_all(name, now)
-    return next(each for each in listed() if each.name == name)
+    return next(each for each in listed().items if each.name == name)
 
 
-def listed() -> list[TokenView]:
-    """Return all tokens, those that are open first, with their last uses."""
+def listed() -> Tokens:
+    """Return all tokens with their last uses."""
     found = tokens.RECORDS.refresh().values()
     used = uses.last_uses("token", [each.name for each in found])
     views = [
         TokenView(**each.model_dump(exclude={"sha256"}), last_used_at=used[each.name].at if each.name in used else None)
         for each in found
     ]
-    return sorted(views, key=lambda each: (each.revoked_at is not None, each.name))
+    return Tokens(items=sorted(views, key=lambda each: (each.revoked_at is not None, each.name)))
 
 
 def digest_of(token: str) -> str:
