@@ -84,7 +84,12 @@ def test_cellar_accepts_the_environment_and_the_secrets(
 ) -> None:
     given = tmp_path / "given"
     given.mkdir()
-    for path in [*secrets.glob("CELLAR_*"), secrets / "ca.pem", secrets / "PREFECT_API_AUTH_STRING", secrets / "aws-credentials"]:
+    for path in [
+        *secrets.glob("CELLAR_*"),
+        secrets / "ca.pem",
+        secrets / "PREFECT_API_AUTH_STRING",
+        secrets / "aws-credentials",
+    ]:
         shutil.copy(path, given)
 
     programs = list(using(documents, "cellar"))
