@@ -1,7 +1,6 @@
 """Two users of Postgres: one owns the tables and migrates them, the other runs cellar and changes no table itself.
 
-The user who runs adds to the access log and reads it. That user changes no row of it, and removes none that is younger
-than the 24 months for which the law wants the log: the database refuses, whatever a program of cellar is made to do.
+So whatever a program of cellar is made to do, it drops no trigger that keeps the rows of the access log.
 """
 
 from sqlalchemy import Connection, make_url, text
@@ -12,13 +11,6 @@ _STATEMENTS = (
     "GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {user}",
     "REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {user}",
     "REVOKE UPDATE ON access FROM {user}",
-    "ALTER TABLE access ENABLE ROW LEVEL SECURITY",
-    "DROP POLICY IF EXISTS access_is_read ON access",
-    "DROP POLICY IF EXISTS access_is_added ON access",
-    "DROP POLICY IF EXISTS access_is_old ON access",
-    "CREATE POLICY access_is_read ON access FOR SELECT USING (true)",
-    "CREATE POLICY access_is_added ON access FOR INSERT WITH CHECK (true)",
-    "CREATE POLICY access_is_old ON access FOR DELETE USING (at < now() - interval '731 days')",
 )
 
 

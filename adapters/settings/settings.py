@@ -103,7 +103,7 @@ class Settings(BaseSettings):
         None,
         repr=False,
         description="The same database for `cellar migrate` alone, as the Postgres user who owns its tables. The user "
-        "of `CELLAR_DATABASE_URL` then changes no table and removes no young row of the access log. Default: the same.",
+        "of `CELLAR_DATABASE_URL` then changes no table, nor the triggers of the access log. Default: the same.",
     )
     receiver_connections: int = Field(
         16,
