@@ -17,14 +17,16 @@ from models.views.batch import ItemQuery
 from models.views.parameters import PageQuery
 from services.batches import batches
 from services.views import archive_list
+from services.views.masks import shown_to
 
 PATH = f"{ROOT}/bulk"
 router = APIRouter()
 
 
 @router.get("/bulk", dependencies=[acts(Action.READ_TROUBLES)])
-def list_batches(request: Request) -> Response:
-    return render(request, "batches/list.html", list=listed(request, PATH, PageQuery, batches.page))
+def list_batches(request: Request, caller: CallerOf) -> Response:
+    found = listed(request, PATH, PageQuery, lambda query: shown_to(caller, batches.page(query)))
+    return render(request, "batches/list.html", list=found)
 
 
 @router.get("/bulk/{batch_id}", dependencies=[acts(Action.READ_TROUBLES)])
@@ -32,7 +34,7 @@ def read(request: Request, batch_id: str, caller: CallerOf) -> Response:
     query = asked(ItemQuery, request.query_params.multi_items()).query
     if query is None:
         raise Refused("BAD_PARAMETER", "expected a state of items, and the place where the page begins")
-    found = batches.record(batch_id, query)
+    found = shown_to(caller, batches.record(batch_id, query))
     sentences = WORDS[found.kind].sentences(found.plan)
     titles = archive_list.titles((each.subject for each in found.items if found.kind == BatchKind.RERUN), caller)
     shown: dict[str, Any] = {"found": found, "query": query, "sentences": sentences, "titles": titles}

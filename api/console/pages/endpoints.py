@@ -28,6 +28,7 @@ from services.batches import batches
 from services.messages import endpoints
 from services.triage import Trouble
 from services.views import archive_list, message_list
+from services.views.masks import shown_to
 
 PATH = f"{ROOT}/endpoints"
 _SHOWN = 50
@@ -132,7 +133,7 @@ def _rotation(form: Form) -> Rotation:
 
 @router.get("/messages/{message_id}", dependencies=[acts(Action.READ_TROUBLES)])
 def read_message(request: Request, message_id: str, caller: CallerOf) -> Response:
-    found = message_list.record(message_id)
+    found = shown_to(caller, message_list.record(message_id))
     return render(request, "endpoints/message.html", found=found, titles=archive_list.titles([found.reference], caller))
 
 

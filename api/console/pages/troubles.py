@@ -43,6 +43,7 @@ from services.people import actions
 from services.triage import KINDS, Trouble
 from services.triggering.refused import Outcome, release_chosen
 from services.views import archive_list, troubles
+from services.views.masks import shown_to
 
 _OUTCOME = {"undo", "number", "left", "more", "said", "still", "where"}
 _NOTHING_CHOSEN = N_("Choose at least one row, or all of a kind.")
@@ -90,7 +91,8 @@ def list_refused(request: Request, caller: CallerOf) -> Response:
 
 
 def _list(request: Request, caller: Caller, trouble: Trouble, numbers: Mapping[str, int]) -> Response:
-    found = listed(request, f"{ROOT}/{trouble}", _QUERIES[trouble], KINDS[trouble].page)
+    path, query, page = f"{ROOT}/{trouble}", _QUERIES[trouble], KINDS[trouble].page
+    found = listed(request, path, query, lambda query: shown_to(caller, page(query)))
     is_open = any(each.name == "state" and FindingState.OPEN in each.values for each in found.asked.fields)
     is_counted = is_open and {name for name, _ in found.asked.pairs} <= {"state", KINDS[trouble].alike}
     items = found.page.items if found.page else []
