@@ -9,6 +9,7 @@ from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any
 
+import structlog
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
@@ -20,6 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from adapters.inbox import inbox
 from adapters.observation.metrics import DELIVERIES, REFUSED_DELIVERIES, SOURCE_DELIVERIES, begin_source
 from adapters.platform.loops import in_background, supervised
+from adapters.settings.settings import settings
 from adapters.store import tokens
 from api import metrics
 from api.access import open_to_anybody
@@ -54,9 +56,11 @@ from models.errors import Conflict, Refused, Transient
 from models.runs.receipt import DEFAULT_SOURCE
 from models.said import Said, in_english, verbatim
 from services.access import uses
+from services.access.sending import send_waiting
 
+log = structlog.get_logger()
 _REFUSED_EACH_TIME = {413, 422}
-_USES_PAUSE_S = 3.0
+_USES_PAUSE_S, _SENDING_PAUSE_S = 3.0, 2.0
 _THREAD = ThreadPoolExecutor(1, thread_name_prefix="uses")  # a hanging database holds no thread of asyncio
 _OUTCOMES = dict.fromkeys(_REFUSED_EACH_TIME, "refused") | {401: "unauthorised"}
 
@@ -80,7 +84,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         state.tokens.running(),
         state.refusing.reporting(),
         processes.beating(lambda: STATES.index(state.senders.state)),
-        in_background(supervised("the record of uses", _record_uses)),
+        in_background(
+            supervised("the record of uses", _record_uses),
+            supervised("the sending of the access log", _send_access_log),
+        ),
     ):
         yield
     app.state.unauthorized.summarise()
@@ -91,6 +98,23 @@ async def _record_uses() -> None:
     while True:
         await asyncio.sleep(_USES_PAUSE_S)
         await asyncio.get_running_loop().run_in_executor(_THREAD, uses.flush)
+
+
+async def _send_access_log() -> None:
+    """Send the access log elsewhere. While it is not taken, say so once."""
+    is_taken = True
+    while True:
+        await asyncio.sleep(_SENDING_PAUSE_S)
+        if not settings().access_log_url:
+            continue
+        try:
+            await asyncio.to_thread(send_waiting)
+        except Transient as error:
+            if is_taken:
+                log.warning("the access log is not taken, and is sent later", why=str(error))
+            is_taken = False
+        else:
+            is_taken = True
 
 
 _DESCRIPTION = """

@@ -44,6 +44,26 @@ def is_allowed(role: Role, action: Action) -> bool:
     return role is Role.OWNER or role in _RULES[action].split()
 
 
+_READ_BY_GET = re.compile(
+    r"(?!/api/(admin/s|block_documents|block_types/slug/[^/]*/block_documents))(/[\w.@:~-]+)*/?", re.ASCII
+)
+_READ_BY_POST = re.compile(
+    r"/api/(?!block_documents/)[\w/-]+/(count|concurrency_status|filter|history|lateness|paginate)"
+    r"|/api/ui/[\w/-]+|/api/events/count-by/[\w-]+",
+    re.ASCII,
+)
+
+
+def action_in_prefect(method: str, path: str) -> Action:
+    """Return what a request to Prefect's server does: it reads what is known to read only, and acts otherwise.
+
+    Blocks may hold secrets, so whoever only reads does not see them. `path` is as it was sent: one with encoded
+    characters, which could hide another path, is not known.
+    """
+    known = {"GET": _READ_BY_GET, "HEAD": _READ_BY_GET, "POST": _READ_BY_POST}.get(method)
+    return Action.READ_PREFECT if known and known.fullmatch(path) else Action.ACT_IN_PREFECT
+
+
 _UNSCOPED = "|".join(sorted(set(Role) - {Role.CLERK, Role.OWNER}))
 _GIVEN = re.compile(
     rf"(?P<group>.+?)=(?:(?P<role>{_UNSCOPED})|clerk@(?P<scope>source=[a-z0-9-]+|(?:label|field):[^=]+=.+))"

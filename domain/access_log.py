@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
-from models.access import AccessHead
+from models.access import AccessHead, AccessRow
 from models.store.fixity import Fault, FixityFinding
 
 KEY = "access"
@@ -41,6 +41,30 @@ def read_heads(text: bytes) -> tuple[list[AccessHead], datetime]:
     (kept_since,), *lines = map(json.loads, text.splitlines())
     heads = [AccessHead(chain, number, datetime.fromisoformat(at), digest) for chain, number, at, digest in lines]
     return heads, datetime.fromisoformat(kept_since)
+
+
+def ecs_line(row: AccessRow) -> bytes:
+    """Return a row as a line of JSON in ASCII, with names of the Elastic Common Schema. `event.id` is unique."""
+    source = {"source": {"ip": row.address}} if row.address else {}
+    archive = {"reference": row.reference} if row.reference else {}
+    event = {
+        "id": f"{row.chain}-{row.number}",
+        "kind": "event",
+        "dataset": "cellar.access",
+        "action": row.action,
+        "type": [row.outcome],
+        "outcome": "success" if row.outcome == "allowed" else "failure",
+    }
+    found = {
+        "@timestamp": row.at.astimezone(UTC).isoformat(timespec="microseconds"),
+        "ecs": {"version": "8.11.0"},
+        "service": {"name": "cellar"},
+        "event": event,
+        "user": {"name": row.person, "roles": [row.role]},
+        **source,
+        "cellar": {**archive, "detail": row.detail, "digest": row.digest},
+    }
+    return json.dumps(found, separators=(",", ":")).encode()
 
 
 Heads = Mapping[str, Mapping[int, AccessHead]]

@@ -5,6 +5,7 @@ Endpoints and keys of the provider are read at each login: logins are few, and a
 Source: OpenID Connect Core 1.0, section 3.1; RFC 7636, "Proof Key for Code Exchange by OAuth Public Clients".
 """
 
+import asyncio
 import hmac
 import secrets
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 from pydantic import BaseModel
 
+from adapters.peers.addresses import proxy_to
 from adapters.peers.answers import bounded_async
 from adapters.settings.settings import settings
 from models.errors import Refused, Transient
@@ -55,7 +57,7 @@ async def login_url(begun: Begun, back_url: str) -> str:
     Raises:
         Transient: the provider does not answer, or not as one.
     """
-    async with _client() as client:
+    async with await _client() as client:
         metadata = await _metadata(client)
     asks_for_groups = " groups" if "groups" in metadata.get("scopes_supported", ()) else ""
     url: str = prepare_grant_uri(
@@ -81,7 +83,7 @@ async def claims_of(begun: Begun, code: str, back_url: str) -> Mapping[str, Any]
     """
     form = {"grant_type": "authorization_code", "code": code, "redirect_uri": back_url, "code_verifier": begun.verifier}
     us = quote(settings().oidc_client_id, safe=""), quote(settings().oidc_client_secret, safe="")
-    async with _client() as client:
+    async with await _client() as client:
         metadata = await _metadata(client)
         answer = await _asked(client, "POST", metadata["token_endpoint"], data=form, auth=us)
         keys = await _asked(client, "GET", metadata["jwks_uri"])
@@ -113,8 +115,9 @@ def _refused(why: str) -> Refused:
     return Refused("SIGN_IN_FAILED", f"the provider's answer is not for this login ({why}); sign in again", status=403)
 
 
-def _client() -> httpx.AsyncClient:
-    return httpx.AsyncClient(trust_env=False, **bounded_async(_MOST_BYTES, _WITHIN_S))
+async def _client() -> httpx.AsyncClient:
+    proxy = await asyncio.to_thread(proxy_to, settings().oidc_issuer)
+    return httpx.AsyncClient(proxy=proxy, trust_env=False, **bounded_async(_MOST_BYTES, _WITHIN_S))
 
 
 async def _metadata(client: httpx.AsyncClient) -> Mapping[str, Any]:

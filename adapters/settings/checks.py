@@ -153,7 +153,8 @@ def _check_urls(made: "Settings") -> None:
                 f"{_variable(name)}: expected a folder, or s3://BUCKET/PREFIX without credentials; cellar knows no "
                 "other kinds of storage"
             )
-    for name, url in (("CELLAR_PUBLIC_URL", made.public_url), ("PREFECT_API_URL", made.prefect_api_url)):
+    places = {"CELLAR_PUBLIC_URL": made.public_url, "PREFECT_API_URL": made.prefect_api_url}
+    for name, url in {**places, "PREFECT_UI_URL": made.prefect_site}.items():
         if url and not is_http_url(url):
             raise ValueError(f"{name}: expected a URL like http://HOST:PORT or https://HOST")
     for name in ("notify_urls", "time_stamp_urls"):

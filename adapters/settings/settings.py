@@ -61,6 +61,11 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("PREFECT_API_URL", "prefect_api_url"),
         description="API URL of an existing Prefect server. If set, `cellar up` starts no server.",
     )
+    prefect_site: str | None = Field(
+        None,
+        validation_alias=AliasChoices("PREFECT_UI_URL", "prefect_site"),
+        description="URL of Prefect's UI for people, to which pages and letters link. Default: made of its API URL.",
+    )
     prefect_auth_string: str | None = Field(
         None,
         repr=False,
@@ -389,6 +394,8 @@ class Settings(BaseSettings):
     @property
     def prefect_ui_url(self) -> str:
         """The URL of Prefect's UI for people, without the user and password of the API's URL."""
+        if self.prefect_site:
+            return self.prefect_site.rstrip("/")
         scheme, _, place = self.prefect_url.removesuffix("/api").partition("://")
         return f"{scheme}://{place.rpartition('@')[2]}"
 

@@ -23,6 +23,21 @@ def add(rows: Sequence[Mapping[str, Any]]) -> None:
             insert_rows(session, UnsentAccessRow, [{"chain": row["chain"], "number": row["number"]} for row in rows])
 
 
+def unsent(most: int) -> list[AccessRow]:
+    """Return rows that are still to be sent, oldest first."""
+    is_unsent = and_(UnsentAccessRow.chain == AccessRow.chain, UnsentAccessRow.number == AccessRow.number)
+    with reading() as session:
+        found = select(AccessRow).join(UnsentAccessRow, is_unsent).order_by(col(AccessRow.at)).limit(most)
+        return list(session.exec(found))
+
+
+def sent(rows: Iterable[AccessRow]) -> None:
+    """Note that rows were sent."""
+    key = tuple_(col(UnsentAccessRow.chain), col(UnsentAccessRow.number))
+    with writing() as session:
+        session.execute(delete(UnsentAccessRow).where(key.in_([(row.chain, row.number) for row in rows])))
+
+
 def every() -> Iterator[Mapping[str, Any]]:
     """Yield all rows by chain and number. No transaction stays open between its pages."""
     key, after = tuple_(col(AccessRow.chain), col(AccessRow.number)), ("", 0)

@@ -75,6 +75,11 @@ def listed(now: datetime, person: str | None = None) -> Sequence[LoginRow]:
     return logins.lasting(now, col(LoginRow.seen_at) > since, *whose)
 
 
+def id_of(session_id: str) -> str:
+    """Return the id under which `listed` has a login."""
+    return _digest(session_id)
+
+
 def _see(session_digest: str, now: datetime) -> None:
     try:
         logins.seen(session_digest, now)

@@ -104,7 +104,7 @@ def user_of_link(link: str, now: datetime) -> User:
         Refused: the link is used, old or wrong.
     """
     name, _, secret = link.rpartition(".")
-    user = _found(name)
+    user = user_named(name)
     is_theirs = user and user.link and hmac.compare_digest(_digest(secret), user.link)
     if not (user and is_theirs and user.link_until and now < user.link_until):
         raise Refused("LINK_USED", _OLD_LINK, status=404)
@@ -139,9 +139,9 @@ def new_code_secret() -> str:
     return pyotp.random_base32()
 
 
-def code_uri(name: str, secret: str) -> str:
+def code_url(name: str, secret: str) -> str:
     """Return the address that sets up an authenticator."""
-    return pyotp.TOTP(secret).provisioning_uri(name, issuer_name="cellar")
+    return pyotp.TOTP(secret).provisioning_uri(name=name, issuer_name="cellar")
 
 
 def turn_codes_on(name: str, secret: str, code: str, now: datetime) -> bool:
@@ -168,7 +168,7 @@ def sign_in(name: str, password: str, code: str, address: str, now: datetime) ->
 
 def record_denied(name: str, address: str) -> None:
     """Record that somebody was not let in under a name. A name that nobody has may be a password: it is not kept."""
-    user = _found(name)
+    user = user_named(name)
     if user:
         record(Caller(user.name, user.role, user.scope, address), Action.ENTER, outcome="denied")
 
@@ -178,7 +178,7 @@ def checked(name: str, password: str, code: str, now: datetime) -> User | None:
 
     A name that nobody has, or that may not sign in, takes as long as a wrong password. A code works once.
     """
-    user = _found(name)
+    user = user_named(name)
     may_enter = user is not None and not user.disabled_at and (user.is_break_glass or not settings().oidc_issuer)
     nobodys, expected = _nobodys(), user.password if may_enter and user else None
     is_right = _HASHES.verify(password[:LONGEST], expected or nobodys)
@@ -216,7 +216,8 @@ def _known(user: User | None) -> User:
     return user
 
 
-def _found(name: str) -> User | None:
+def user_named(name: str) -> User | None:
+    """Return the user of a name, None if there is none. Raises Conflict if the record is damaged."""
     try:
         return users.RECORDS.find(_NAME.validate_python(name))
     except ValidationError:

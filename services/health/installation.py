@@ -138,7 +138,8 @@ def _is_sticky(path: Path) -> bool:
 
 def _outgoing_proxy() -> Found:
     """Let the proxy connect to each host that it leads to. Letters are tried by `cellar people test`."""
-    urls = [*settings().time_stamp_urls, *(each.url for each in endpoints.known() if not each.disabled_at)]
+    logins = [settings().oidc_issuer] if settings().oidc_issuer else []
+    urls = [*logins, *settings().time_stamp_urls, *(each.url for each in endpoints.known() if not each.disabled_at)]
     outside = {host_and_port(each)[0]: each for each in urls if proxy_to(each)}
     faults = {host: asyncio.run(fault_at(url, None)) for host, url in sorted(outside.items())}
     found = "; ".join(f"{host}: {fault}" for host, fault in faults.items() if fault)

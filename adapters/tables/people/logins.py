@@ -14,14 +14,14 @@ SHOWN_FOR = timedelta(days=1)
 """How long a login by break-glass is a condition after its end."""
 
 
-_BREAK_GLASS = col(LoginRow.signed_in_by) == SignedInBy.BREAK_GLASS
+IS_BREAK_GLASS = col(LoginRow.signed_in_by) == SignedInBy.BREAK_GLASS
 
 
 def add(login: LoginRow, now: datetime) -> None:
     """Keep a login, and remove the logins that have ended; those by break-glass a day later."""
     with writing() as session:
         is_over = col(LoginRow.ends_at) <= now
-        session.execute(delete(LoginRow).where(is_over, or_(~_BREAK_GLASS, col(LoginRow.ends_at) <= now - SHOWN_FOR)))
+        session.execute(delete(LoginRow).where(is_over, or_(~IS_BREAK_GLASS, col(LoginRow.ends_at) <= now - SHOWN_FOR)))
         session.add(login)
 
 
@@ -40,7 +40,7 @@ def end(now: datetime, *where: ColumnElement[bool]) -> int:
     """End the logins that meet all conditions, and return their number."""
     with writing() as session:
         lasting = (col(LoginRow.ends_at) > now, *where)
-        ended = session.execute(update(LoginRow).where(*lasting, _BREAK_GLASS).values(ends_at=now))
+        ended = session.execute(update(LoginRow).where(*lasting, IS_BREAK_GLASS).values(ends_at=now))
         return ended.rowcount + session.execute(delete(LoginRow).where(*lasting)).rowcount
 
 

@@ -156,7 +156,7 @@ def count_arrivals(request: Request, since: Moment, caller: CallerOf) -> Respons
     found = asked(ListQuery, request.query_params.multi_items())
     count = archive_list.arrived(_valid(found), caller, since, _MOST_ARRIVED)
     shown: dict[str, Any] = {"asked": found, "count": count, "most": _MOST_ARRIVED, "linked": _linked(request)}
-    return render(request, "arrivals.html", is_visit=False, **shown)
+    return render(request, "arrivals.html", **shown)
 
 
 @router.post("/archives/plan", dependencies=[acts(Action.RERUN)])
