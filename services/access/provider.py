@@ -35,7 +35,8 @@ async def caller_of(begun: Begun, code: str, address: str) -> tuple[Caller, bool
 def _name_of(claims: Mapping[str, Any]) -> str:
     """Return how records name a person. It has an `@`, so it is the name of no local user and of no token."""
     told = (claims.get(each) for each in _NAMES)
-    name = next(each for each in told if isinstance(each, str) and each.strip() and each.isprintable())
+    readable = (each for each in told if isinstance(each, str) and each.strip() and each.isprintable())
+    name = next(readable, ascii(claims["sub"]))
     return name[:_LONGEST] if "@" in name else f"{name[:_LONGEST]}@{urlsplit(settings().oidc_issuer).hostname}"
 
 

@@ -196,6 +196,7 @@ def test_token_that_is_not_for_this_login_lets_nobody_in(httpserver: HTTPServer,
         ({"preferred_username": "דנה@example.com"}, "דנה@example.com", Role.OPERATOR),
         ({"preferred_username": None, "email": "d@example.com", "groups": "ops"}, "d@example.com", Role.OPERATOR),
         ({"preferred_username": "\u202ex", "groups": ["other", "staff"]}, "7@127.0.0.1", Role.VIEWER),
+        ({"preferred_username": None, "sub": "\n"}, "'\\n'@127.0.0.1", Role.OPERATOR),
         ({"aud": ["cellar"], "groups": []}, "dana@127.0.0.1", None),
     ],
 )

@@ -24,6 +24,7 @@ from services.access.log import record
 
 _NOBODY = "nobody is signed in yet"
 _OFTEN = 429
+_LONGEST_IN_COOKIE = 2000
 router = APIRouter()
 
 
@@ -65,7 +66,7 @@ async def login(request: Request, form: PostedByAnybody, visitor: AnyVisitor) ->
 async def ask_provider(request: Request, _visitor: AnyVisitor, then: str = "") -> Response:
     """Send a browser to the provider. It alone can come back: it keeps what the provider's answer must fit."""
     _require_provider()
-    begun = oidc.begin(own_path(then))
+    begun = oidc.begin(own_path(then if len(then) < _LONGEST_IN_COOKIE else ""))
     answer = see(await provider.login_url(begun))
     cookies.keep_begun(request, answer, begun.model_dump_json())
     return answer
