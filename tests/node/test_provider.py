@@ -161,6 +161,7 @@ BAD: dict[str, Callable[[str], object]] = {
     "another issuer": lambda issuer: signed(claims(issuer, iss="https://other.example.com")),
     "another client": lambda issuer: signed(claims(issuer, aud="other")),
     "several clients, none authorised": lambda issuer: signed(claims(issuer, aud=["cellar", "other"], azp="other")),
+    "another client, for us": lambda issuer: signed(claims(issuer, aud="other", azp="cellar")),
     "another login": lambda issuer: signed(claims(issuer, nonce="other")),
     "no nonce": lambda issuer: signed(claims(issuer, nonce=None)),
     "expired": lambda issuer: signed(claims(issuer, exp=int(time.time()) - 120)),
