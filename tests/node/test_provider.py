@@ -226,12 +226,15 @@ def test_groups_of_the_userinfo_endpoint_are_those_of_the_same_person(
     assert (caller.role if has_role else None) == role
 
 
-@pytest.mark.parametrize("metadata", [{}, {"issuer": "https://other.example.com"}, []])
-def test_provider_that_states_another_issuer_is_not_asked(
-    httpserver: HTTPServer, issuer: str, metadata: object
+@pytest.mark.parametrize("changed", [{"issuer": "https://other.example.com"}, {"token_endpoint": None}])
+def test_provider_that_states_another_issuer_or_no_endpoints_is_not_asked(
+    httpserver: HTTPServer, issuer: str, changed: dict[str, Any]
 ) -> None:
+    known = {each: f"{issuer}/{each}" for each in ("authorization_endpoint", "token_endpoint", "jwks_uri")}
+    metadata = {name: each for name, each in ({"issuer": issuer, **known} | changed).items() if each}
     httpserver.clear()
     httpserver.expect_request("/.well-known/openid-configuration").respond_with_json(metadata)
+    httpserver.expect_request("/jwks_uri").respond_with_json(KeySet([KEY]).as_dict(private=False))
 
     with pytest.raises(Transient):
         caller_of(httpserver, signed(claims(issuer)))
