@@ -43,6 +43,8 @@ PATHS += [
     f"/console/endpoints/{ENDPOINT}",
     "/console/messages/msg_dead",
     "/console/access",
+    "/console/people",
+    "/console/me",
 ]
 BY = PERSON
 
