@@ -126,7 +126,7 @@ class Settings(BaseSettings):
     api_tokens: CommaSeparated = Field(
         (),
         repr=False,
-        description="Tokens for JSON API, metrics and console, each of at least 32 characters. They open everything, and "
+        description="Tokens for JSON API, metrics and console, each of at least 32 characters. They open everything; "
         "`cellar tokens` makes others with a role. Default: one, generated at the first start.",
     )
     oidc_issuer: str = Field(
