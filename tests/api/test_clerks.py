@@ -23,7 +23,7 @@ from zipfile import ZipFile, is_zipfile
 
 import httpx
 import pytest
-from sqlmodel import col, update
+from sqlmodel import update
 
 from adapters.database.listing import id_cursor
 from adapters.database.transactions import reading
@@ -32,7 +32,7 @@ from adapters.tables.people import saved_views
 from models.access import Caller, Role
 from models.errors import Refused
 from models.people import SavedViewRow
-from models.search import SearchEntryRow
+from models.search import DerivedRow
 from models.templates import Names, TemplateWords
 from models.views.archives.archives import ArchiveQuery
 from services import templates
@@ -174,7 +174,7 @@ def _fill_with_others() -> dict[str, str]:
     saved_views.save(
         SavedViewRow(view_id="v", name="Tel Aviv", query="label=branch%3DTel+Aviv", saved_by="dana", saved_at=AT)
     )
-    change(update(SearchEntryRow).where(col(SearchEntryRow.reference) == OTHER).values(version=1))
+    change(update(DerivedRow).values(lacking=7, last=""))  # archives that are not indexed
     with reading() as session:
         entry_id = entries.entry_id(session, OTHER)
     assert entry_id
