@@ -225,7 +225,10 @@ WAYS: dict[str, list[str]] = {
     ],
     "what is of all archives": [
         *(f"GET /api/{each}" for each in ("sources", "endpoints", "templates", "failures", "refused", "missing")),
-        *(f"GET /api/{each}" for each in ("messages", "overview", "access", "changes", "templates/template-1")),
+        *(
+            f"GET /api/{each}"
+            for each in ("messages", "overview", "access", "changes", "links", "templates/template-1")
+        ),
         *(
             f"GET /console/{each}"
             for each in ("", "failed", "refused", "missing", "discrepancies", "templates", "bulk")
