@@ -138,7 +138,8 @@ def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worlds]:
         make_tables()
         for number, reference in enumerate((OWN, "haifa 2", "haifa 3"), 1):
             archived(reference, body(reference, "Haifa", number), AT.replace(minute=number))
-        archived(OWN, body(OWN, "Haifa", 1, event={"type": "WHP_ARCHIVE", "timestamp": "2023-01-01T00:00:00"}), LATER)
+        later: dict[str, Any] = {"event": {"type": "WHP_ARCHIVE", "timestamp": "2023-01-01T00:00:00"}}
+        archived(OWN, body(OWN, "Haifa", 1, data=[{"id": "SOMEFIELD1", "value": "later"}], **later), LATER)
         made = tokens.add("teller", Role.CLERK, "label:branch=Haifa", None, "a test", AT)
     shutil.copytree(alone, others)
     with installed(others, **VALUES):
@@ -197,7 +198,7 @@ FILTERS = [
     *("attention=false", "condition=RUN_FAILED", "discrepancy=DUPLICATE_TRANSACTION", "discrepancy=AMOUNT_MISMATCH"),
     *("standing=verified", "filename=name11-0.png", "signer=Signer11", "warning=SOURCES_DIFFER", "verdict=sound"),
     *("received_after=2023-05-01T12:00:10Z", "received_before=2023-05-01T12:00:20Z", "q=Signer11", "q=tel-aviv"),
-    *("q=te", "q=Signer", "q=author", "cursor={cursor}", "q=%22%22", "label=wrong", "label=kind%3Dx"),
+    *("q=Si", "q=Signer", "q=author", "cursor={cursor}", "q=%22%22", "label=wrong", "label=kind%3Dx"),
 ]
 SORTS = ["sort=amount", "sort=deadline", "sort=amount&cursor={cursor}", "sort=deadline&cursor={cursor}"]
 ALL_LISTS = [f"/{name}" for name in archive_view.LISTS]
