@@ -147,6 +147,8 @@ def test_value_and_its_absence_look_the_same() -> None:
     assert full.fields == empty.fields
     assert full.sessions[0].recipient == empty.sessions[0].recipient
     assert full.signatures[0].signed_by == empty.signatures[0].signed_by
+    tables = [archive_list.field_values([each], VIEWER)[each] for each in ("full", "empty")]
+    assert tables == [{"f0": [MASK]}] * 2
 
 
 @pytest.mark.parametrize(
