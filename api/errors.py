@@ -55,6 +55,9 @@ CLIENTS_FAILURES = failures(
     }
 )
 """The failures of all routes below `/api` that are the client's."""
+NAMES_NOTHING = {"BAD_PARAMETER": "a parameter names what is not there: a source, an endpoint, a facet, a page."}
+LISTS_FAILURES = failures({404: NAMES_NOTHING})
+"""The failures of the lists below `/api`, beside those of all that read."""
 READERS_FAILURES = CLIENTS_FAILURES | failures(
     {503: {"UNAVAILABLE": "the database, the store or Prefect does not answer; try again later."}}
 )
