@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from fastapi import APIRouter
 
 from api.access import CallerOf, acts
-from api.errors import failures
+from api.errors import FORBIDDEN, failures
 from models.access import Action
 from models.views.messages.endpoints import (
     AddedEndpoint,
@@ -30,7 +30,8 @@ _BAD_ADDRESS = {
     "BAD_ENDPOINT": "`url` is no URL.",
 }
 _PRIVATE = {
-    403: {"PRIVATE_ENDPOINT": "`url` is on a private address, and `CELLAR_NOTIFY_ALLOW_PRIVATE` is not set."},
+    403: FORBIDDEN
+    | {"PRIVATE_ENDPOINT": "`url` is on a private address, and `CELLAR_NOTIFY_ALLOW_PRIVATE` is not set."},
 }
 
 

@@ -14,6 +14,7 @@ from itsdangerous import BadSignature, SignatureExpired
 
 from adapters.settings.settings import settings
 from api.access import open_to_anybody
+from api.authorization import address_of
 from api.errors import UNEXPECTED, Responses
 from api.links import signer
 from models.errors import Transient
@@ -25,6 +26,7 @@ _PAGES: Responses = {
     202: {**_PAGE, "description": "The archive was received and is still processing."},
     404: {**_PAGE, "description": "The link is not valid."},
     410: {**_PAGE, "description": "The link has expired, after `CELLAR_PUBLIC_LINK_DAYS`."},
+    429: {**_PAGE, "description": "Too many links of the network are not valid; try again in a minute."},
     503: {**_PAGE, "description": "The database does not answer; try again later."},
     "default": {
         "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorAnswer"}}},
@@ -47,12 +49,17 @@ def public_page(request: Request, token: str) -> HTMLResponse:
 
     The webhook answers with a link to it. The token in the link is all that is needed.
     """
+    unauthorized, address = request.app.state.unauthorized, address_of(request)
+    if not unauthorized.may_try(address, token):
+        return _page(request, "Too many links of your network are not valid. Try again in a minute.", status=429)
     try:
         name = signer().unsign(token, max_age=settings().public_link_days * 86_400)
     except SignatureExpired:
         return _page(request, "This link has expired.", status=410)
     except BadSignature:
+        unauthorized.tried(address, token, is_right=False)
         return _page(request, "This link is not valid.", status=404)
+    unauthorized.tried(address, token, is_right=True)
     receipt_id = base64.urlsafe_b64decode(name + b"=").hex()
     try:
         shown = archive_view.public_state(receipt_id)
