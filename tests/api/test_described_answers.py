@@ -165,7 +165,7 @@ def test_schemathesis_finds_no_answer_that_the_schema_does_not_describe(tmp_path
     key = "a secret of the sender and a token of the API"
     hooks = {"SCHEMATHESIS_HOOKS": "tests.api.schemathesis_hooks", "PYTHONPATH": str(ROOT)}
     run = [str(Path(sys.executable).with_name("schemathesis")), "run", "--no-color", "--seed", "1", "--checks", "all"]
-    run += ["--phases", "examples,coverage,fuzzing", "--max-examples", "2", "--suppress-health-check", "all"]
+    run += ["--phases", "examples,coverage,fuzzing", "--max-examples", "1", "--suppress-health-check", "all"]
     with receiving(tmp_path, webhook_secrets=key, api_tokens=key) as receiver:
         with installed(tmp_path, webhook_secrets=key, api_tokens=key):
             archived("contract", NEWEST)
