@@ -20,7 +20,7 @@ from tests.installations import archived, installed
 __all__ = ["cellar"]
 
 MARKER = "Marker-314159"
-VALUES = {"webhook_secrets": SECRET, "api_tokens": TOKEN, "link_secret": LINK_KEY}
+VALUES: dict[str, Any] = {"webhook_secrets": SECRET, "api_tokens": TOKEN, "link_secret": LINK_KEY}
 NUL, LONG, HUGE = "%00", "x" * 2000, "9" * 30
 ARCHIVES, BULK, REDELIVERIES, ENDPOINTS = "/api/archives", "/api/bulk-reruns", "/api/redeliveries", "/api/endpoints"
 FORM, NOBODY = "/api/templates/lease", "/api/archives/nobody"
@@ -104,6 +104,7 @@ QUERIES: dict[str, tuple[int, str, str]] = {
 
 def bodies() -> Iterator[tuple[str, str, Any, tuple[int, str, str]]]:
     """Yield requests with a body: method, path, body (text is sent as it is), and the answer."""
+    body: Any
     explain = "/api/discrepancies/nobody/explanation"
     for text, at in (
         (MARKER, ".0"),
