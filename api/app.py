@@ -16,7 +16,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
-from starlette.routing import Route
+from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adapters.inbox import inbox
@@ -129,7 +129,7 @@ Receives Cellosign archives, and serves them as JSON.
   (`TOO_LARGE`). If it stops or is too slow, it gets 408 (`BODY_TIMEOUT`).
 - After 20 wrong tokens in a minute, 60 in an hour or 200 in a day, further wrong tokens of an address get 429
   (`TOO_MANY_WRONG_TOKENS`) with `Retry-After`. After 50 in a minute, a token is let in only if it was right before.
-- An unknown path gets 404 (`UNKNOWN_PATH`), a wrong method 405 (`WRONG_METHOD`), and a URL of more than 16 KiB or 500
+- An unknown path gets 404 (`UNKNOWN_PATH`), a wrong method 405 (`WRONG_METHOD`), and a URL of more than 16 KiB or 1,000
   parameters 414 (`URL_TOO_LONG`).
 - Bytes that are no HTTP request, and paths with the segment `.` or `..`, encoded or not, get the failure of the
   webhook, on any path: 400, 408 or 431. The filter `reference` finds references that have such segments.
@@ -196,7 +196,17 @@ def _openapi() -> dict[str, Any]:
     with _one_thread:
         schema = FastAPI.openapi(app)
         schema["components"]["securitySchemes"].update(SENDERS_SECRET)
+        _make_exact(schema)
         return schema
+
+
+def _make_exact(schema: Any) -> None:
+    """Give the limits of integers their values: FastAPI's are floats, of which the largest is greater by one."""
+    for each in schema.values() if isinstance(schema, dict) else schema:
+        if isinstance(each, dict) and each.get("maximum") == 1 << 63:
+            each |= {"maximum": (1 << 63) - 1, "minimum": -(1 << 63)}
+        if isinstance(each, dict | list):
+            _make_exact(each)
 
 
 app.openapi = _openapi  # type: ignore[method-assign]
@@ -241,10 +251,17 @@ async def _conflict(request: Request, error: Conflict) -> JSONResponse:
     return _failure(request, 500, "CONFLICT", error.said)
 
 
+def _methods_at(request: Request) -> set[str]:
+    routes = [each for each in app.routes if isinstance(each, Route) and each.matches(request.scope)[0] != Match.NONE]
+    return {method for each in routes for method in each.methods or ()}
+
+
 @app.exception_handler(HTTPException)
 async def _http_exception(request: Request, error: HTTPException) -> JSONResponse:
     if error.status_code == HTTPStatus.BAD_REQUEST:  # FastAPI cannot decode the body of a request to the API
         return _failure(request, 422, "BAD_PARAMETER", "expected JSON in UTF-8", "body")
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:  # Starlette names those of the first route of the path
+        error.headers = {"Allow": ", ".join(sorted(_methods_at(request)))}
     allowed = (error.headers or {}).get("Allow", "GET")
     code, detail = {
         HTTPStatus.NOT_FOUND: ("UNKNOWN_PATH", "no such path; /docs lists the paths"),

@@ -48,12 +48,16 @@ _HEADERS: Responses = {
     401: {"WWW-Authenticate": {"description": "How to present a secret.", "schema": {"type": "string"}}},
 }
 UNEXPECTED = {"default": {"INTERNAL": "an unexpected error of cellar, with status 500; its log has the trace."}}
+FORBIDDEN = {"FORBIDDEN": "the role of the token may not do this."}
 READERS_FAILURES = failures(
     {
         401: {"UNAUTHORIZED": "the API token is missing or wrong, or has expired or was revoked."},
-        403: {"FORBIDDEN": "the role of the token may not do this."},
+        403: FORBIDDEN,
         422: {"BAD_PARAMETER": "a parameter, or a member of the body, is unknown, missing, repeated or invalid."},
         503: {"UNAVAILABLE": "the database, the store or Prefect does not answer; try again later."},
     }
 )
 """The failures of all routes below `/api`: each request is recorded in the database before its answer."""
+NAMES_NOTHING = {"BAD_PARAMETER": "a parameter names what is not there: a source, an endpoint, a facet, a page."}
+LISTS_FAILURES = failures({404: NAMES_NOTHING})
+"""The failures of the lists below `/api`, beside those of all routes."""

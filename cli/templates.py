@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 
 from cli.person import person
 from cli.results import print_found, say
@@ -95,8 +96,11 @@ def import_templates(file: Annotated[Path, typer.Argument(help="A file of `cella
     """Import what people say about templates. Templates that the file does not name keep their words."""
     try:
         found = TemplateExport.model_validate_json(file.read_bytes(), extra="forbid")
-    except (OSError, ValueError) as error:
-        raise typer.BadParameter(f"{file}: expected a file of `cellar templates export`: {error}") from error
+    except ValidationError as error:  # its own text would repeat what is in the file
+        wrong = "; ".join(": ".join([*map(str, each["loc"]), each["msg"]]) for each in error.errors())
+        raise typer.BadParameter(f"{file}: expected a file of `cellar templates export`; {wrong}") from error
+    except OSError as error:
+        raise typer.BadParameter(f"{file} cannot be read: {error.strerror}") from error
     _name(found.templates)
     typer.echo(f"{len(found.templates)} templates are named")
 

@@ -5,7 +5,7 @@ import re
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 from sqlmodel import Field as Column
 from sqlmodel import SQLModel
 
@@ -19,10 +19,15 @@ PERSON, TEMPLATE, PAYMENT = "person", "template", "payment"
 TitlePart = Literal["person", "template", "payment"] | PartId
 
 
+_CLOSED: dict[str, JsonValue] = {"additionalProperties": False}
+_WORDS = ConfigDict(frozen=True, json_schema_extra=_CLOSED)
+"""An unknown member is refused where a person sends it, not where the store has it: a later cellar wrote it."""
+
+
 class Names(BaseModel):
     """A name in English and in Hebrew. Where one is missing, the other stands for both."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = _WORDS
 
     en: Name | None = None
     he: Name | None = None
@@ -43,7 +48,7 @@ class TemplateName(Names):
 class PartWords(BaseModel):
     """What people say about a field or a label. `personal`: null if nobody says; then its values decide."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = _WORDS
 
     name: Names = Names()
     personal: bool | None = None
@@ -56,10 +61,10 @@ class TemplateWords(BaseModel):
     payment. `facets`: what archives are counted and filtered by in lists.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = _WORDS
 
     name: Names = Names()
-    parts: dict[PartId, PartWords] = Field({}, max_length=500)
+    parts: dict[PartId, PartWords] = Field({}, max_length=500, json_schema_extra=_CLOSED)
     title: list[TitlePart] = Field([PERSON, TEMPLATE, PAYMENT], max_length=7)
     facets: list[PartId] = Field([], max_length=8)
 

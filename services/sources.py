@@ -108,7 +108,7 @@ def check_filter(name: str | None) -> None:
     if name in (None, DEFAULT_SOURCE) or archives.has_source(name) or name in (known := sources.RECORDS.refresh()):
         return
     names = ", ".join(sorted({DEFAULT_SOURCE, *known}))
-    raise Refused("BAD_PARAMETER", f"no source has this name; known are {names}", where="source")
+    raise Refused("BAD_PARAMETER", f"no source has this name; known are {names}", where="source", status=404)
 
 
 def url_of(name: str) -> str:

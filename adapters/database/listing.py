@@ -106,4 +106,4 @@ def id_of_cursor(cursor: str) -> int:
 
 
 def _no_cursor() -> Refused:
-    return Refused("BAD_PARAMETER", "expected a cursor from `next` of the previous page", where="cursor")
+    return Refused("BAD_PARAMETER", "expected a cursor from `next` of the previous page", where="cursor", status=404)

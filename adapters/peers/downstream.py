@@ -135,7 +135,7 @@ async def public_addresses(url: str) -> list[str]:
     except ValueError as error:
         raise Refused("BAD_ENDPOINT", word(Sentence.bad_url())) from error
     except PermissionError as error:
-        raise Refused("PRIVATE_ENDPOINT", word(Sentence.private_address())) from error
+        raise Refused("PRIVATE_ENDPOINT", word(Sentence.private_address()), status=403) from error
     except OSError as error:
         raise Unanswered(Stage.RESOLVE, Sentence.name_unresolved(error=type(error).__name__)) from error
 

@@ -10,7 +10,7 @@ from fastapi.responses import StreamingResponse
 from starlette.convertors import StringConvertor, register_url_convertor
 
 from api.access import CallerOf, acts
-from api.errors import Responses, failures
+from api.errors import LISTS_FAILURES, NAMES_NOTHING, Responses, failures
 from api.json.discrepancies import EXPLANATION_FAILURES
 from api.json.discrepancies import explain as explain_any
 from api.references import Reference, RouteAsSent
@@ -59,13 +59,15 @@ _FILE: Responses = failures(
         },
     }
 }
-_UNKNOWN_REFERENCE = failures({404: {"UNKNOWN_REFERENCE": "no archive of this process was received."}})
+_NO_ARCHIVE = {"UNKNOWN_REFERENCE": "no archive of this process was received."}
+_UNKNOWN_REFERENCE = failures({404: _NO_ARCHIVE})
 
 
 @router.get(
     "",
     summary="A page of archives, newest first",
     response_description="The page.",
+    responses=LISTS_FAILURES,
     dependencies=[acts(Action.LIST_ARCHIVES)],
 )
 def list_archives(query: Annotated[ArchiveQuery, Query()], caller: CallerOf) -> ArchivePage:
@@ -150,8 +152,12 @@ def explain(reference: Reference, discrepancy_id: str, explanation: Explanation,
     "/{reference:path}/unmask",
     summary="Read one masked value",
     response_description="The value.",
-    responses=_UNKNOWN_REFERENCE
-    | failures({429: {"TOO_MANY_REQUESTS": "a viewer is given 30 masked values an hour; try again later."}}),
+    responses=failures(
+        {
+            404: _NO_ARCHIVE | NAMES_NOTHING,
+            429: {"TOO_MANY_REQUESTS": "a viewer is given 30 masked values an hour; try again later."},
+        }
+    ),
     dependencies=[acts(Action.UNMASK)],
 )
 def unmask(reference: Reference, asked: Unmasking, caller: CallerOf) -> Unmasked:
@@ -163,7 +169,7 @@ def unmask(reference: Reference, asked: Unmasking, caller: CallerOf) -> Unmasked
     "/{reference:path}/{name:archive_list}",
     summary="A page of a list of an archive",
     response_description="The page.",
-    responses=_UNKNOWN_REFERENCE,
+    responses=failures({404: _NO_ARCHIVE | NAMES_NOTHING}),
     dependencies=[acts(Action.READ_ARCHIVE)],
 )
 def read_list(

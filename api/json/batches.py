@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from api.access import CallerOf, acts
-from api.errors import failures
+from api.errors import LISTS_FAILURES, failures
 from models.access import Action
 from models.runs.batch import BatchAction, BatchKind
 from models.views.batch import BatchPage, BatchRecord, BatchView, ItemQuery, RedeliveryRequest, RerunRequest
@@ -33,6 +33,7 @@ async def _planned(kind: BatchKind, request: RerunRequest | RedeliveryRequest, b
     tags=_TAGS[_RERUNS],
     summary="Plan the re-run of all archives that match a filter",
     response_description=_PLANNED,
+    responses=LISTS_FAILURES,
     dependencies=[acts(Action.RERUN)],
 )
 async def plan_rerun(request: RerunRequest, caller: CallerOf) -> BatchView:
@@ -47,6 +48,7 @@ async def plan_rerun(request: RerunRequest, caller: CallerOf) -> BatchView:
     tags=_TAGS[_REDELIVERIES],
     summary="Plan the redelivery of all messages that match a filter",
     response_description=_PLANNED,
+    responses=LISTS_FAILURES,
     dependencies=[acts(Action.REDELIVER)],
 )
 async def plan_redelivery(request: RedeliveryRequest, caller: CallerOf) -> BatchView:
@@ -61,6 +63,7 @@ async def plan_redelivery(request: RedeliveryRequest, caller: CallerOf) -> Batch
     tags=_TAGS[_RERUNS],
     summary="A page of bulk re-runs and plans, newest first",
     response_description="The page.",
+    responses=LISTS_FAILURES,
     dependencies=[acts(Action.READ_TROUBLES)],
 )
 def list_reruns(query: Annotated[PageQuery, Query()], caller: CallerOf) -> BatchPage:
@@ -72,6 +75,7 @@ def list_reruns(query: Annotated[PageQuery, Query()], caller: CallerOf) -> Batch
     tags=_TAGS[_REDELIVERIES],
     summary="A page of redeliveries and plans, newest first",
     response_description="The page.",
+    responses=LISTS_FAILURES,
     dependencies=[acts(Action.READ_TROUBLES)],
 )
 def list_redeliveries(query: Annotated[PageQuery, Query()], caller: CallerOf) -> BatchPage:

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from api.access import CallerOf, acts
-from api.errors import failures
+from api.errors import LISTS_FAILURES, failures
 from models.access import Action
 from models.views.archives.payments import DiscrepancyPage, DiscrepancyQuery, Explanation, ListedDiscrepancy
 from models.views.parameters import Text
@@ -30,6 +30,7 @@ EXPLANATION_FAILURES = failures(
     "",
     summary="A page of discrepancies, in the order of their codes",
     response_description="The page.",
+    responses=LISTS_FAILURES,
     dependencies=[acts(Action.READ_TROUBLES)],
 )
 def list_discrepancies(query: Annotated[DiscrepancyQuery, Query()], caller: CallerOf) -> DiscrepancyPage:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from fastapi import APIRouter
 
 from api.access import CallerOf, acts
-from api.errors import failures
+from api.errors import FORBIDDEN, failures
 from models.access import Action
 from models.views.messages.endpoints import (
     AddedEndpoint,
@@ -28,7 +28,10 @@ _BAD_MEMBERS = {
 }
 _BAD_ADDRESS = {
     "BAD_ENDPOINT": "`url` is no URL.",
-    "PRIVATE_ENDPOINT": "`url` is on a private address, and `CELLAR_NOTIFY_ALLOW_PRIVATE` is not set.",
+}
+_PRIVATE = {
+    403: FORBIDDEN
+    | {"PRIVATE_ENDPOINT": "`url` is on a private address, and `CELLAR_NOTIFY_ALLOW_PRIVATE` is not set."},
 }
 
 
@@ -46,7 +49,9 @@ def list_endpoints() -> EndpointList:
     "",
     summary="Add an endpoint",
     response_description="The endpoint with its secret, which is shown this once.",
-    responses=failures({409: {"NAME_TAKEN": "an endpoint has or had this name."}, 422: _BAD_MEMBERS | _BAD_ADDRESS}),
+    responses=failures(
+        {409: {"NAME_TAKEN": "an endpoint has or had this name."}, 422: _BAD_MEMBERS | _BAD_ADDRESS} | _PRIVATE
+    ),
     dependencies=[acts(Action.CHANGE_SETTINGS)],
 )
 async def add(asked: NewEndpoint, caller: CallerOf) -> AddedEndpoint:

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from api.access import acts
+from api.errors import LISTS_FAILURES
 from models.access import Action
 from models.views.troubles import FailureQuery, Failures
 from services.views import troubles
@@ -12,7 +13,12 @@ from services.views import troubles
 router = APIRouter(prefix="/api/failures", tags=["failures"])
 
 
-@router.get("", summary="Failed archives, grouped by cause", dependencies=[acts(Action.READ_TROUBLES)])
+@router.get(
+    "",
+    summary="Failed archives, grouped by cause",
+    responses=LISTS_FAILURES,
+    dependencies=[acts(Action.READ_TROUBLES)],
+)
 def list_failures(query: Annotated[FailureQuery, Query()]) -> Failures:
     """The cause of most archives comes first. Archives that wait to be tried again are not failed."""
     return troubles.failures(query.source)

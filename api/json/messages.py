@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from api.access import CallerOf, acts
-from api.errors import failures
+from api.errors import LISTS_FAILURES, failures
 from models.access import Action
 from models.views.messages.messages import MessagePage, MessageQuery, MessageRecord
 from models.views.parameters import Text
@@ -20,6 +20,7 @@ router = APIRouter(prefix="/api/messages", tags=["messages"])
     "",
     summary="A page of messages, newest first",
     response_description="The page.",
+    responses=LISTS_FAILURES,
     dependencies=[acts(Action.READ_TROUBLES)],
 )
 def list_messages(query: Annotated[MessageQuery, Query()]) -> MessagePage:

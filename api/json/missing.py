@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from api.access import CallerOf, acts
-from api.errors import failures
+from api.errors import LISTS_FAILURES, failures
 from models.access import Action
 from models.views.parameters import Dismissal, Text
 from models.views.troubles import MissingPage, MissingQuery, MissingView
@@ -27,6 +27,7 @@ _DISMISSAL_FAILURES = failures(
     "",
     summary="A page of missing processes, the nearest deadline first",
     response_description="The page.",
+    responses=LISTS_FAILURES,
     dependencies=[acts(Action.READ_TROUBLES)],
 )
 def list_missing(query: Annotated[MissingQuery, Query()], caller: CallerOf) -> MissingPage:

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from api.access import CallerOf, acts
+from api.errors import LISTS_FAILURES
 from models.access import Action
 from models.views.troubles import RefusedPage, RefusedQuery
 from services.views import troubles
@@ -17,6 +18,7 @@ router = APIRouter(prefix="/api/refused", tags=["refused deliveries"])
     "",
     summary="A page of refused deliveries, newest first",
     response_description="The page.",
+    responses=LISTS_FAILURES,
     dependencies=[acts(Action.READ_TROUBLES)],
 )
 def list_refused(query: Annotated[RefusedQuery, Query()], caller: CallerOf) -> RefusedPage:

@@ -36,7 +36,7 @@ router = APIRouter(prefix=WEBHOOKS, tags=["webhook"])
 log = structlog.get_logger()
 
 _KEPT_HEADERS = ("content-type", "content-encoding", "user-agent", "x-request-id")
-_ARCHIVE = {
+_ARCHIVE: dict[str, Any] = {
     "type": "object",
     "required": ["event", "reference", "sessions"],
     "properties": {
@@ -48,7 +48,19 @@ _ARCHIVE = {
     " type: then the archive has warnings.",
     "example": {"event": {"type": "WHP_ARCHIVE"}, "reference": "hello-cellar", "sessions": []},
 }
-_BODY = {"content": {"application/json": {"schema": _ARCHIVE}}, "required": True}
+_OTHER = {
+    "type": "object",
+    "required": ["event"],
+    "properties": {
+        "event": {
+            "type": "object",
+            "required": ["type"],
+            "properties": {"type": {"type": "string", "minLength": 1, "not": {"const": "WHP_ARCHIVE"}}},
+        }
+    },
+    "description": "Another event: it is kept, or refused as `CELLAR_UNKNOWN_EVENTS` says.",
+}
+_BODY = {"content": {"application/json": {"schema": {"anyOf": [_ARCHIVE, _OTHER]}}}, "required": True}
 
 
 @router.post(

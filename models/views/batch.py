@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from models.runs.batch import BatchFacts, ItemFacts, ItemState
 from models.views.archives.archives import ArchiveFilter
@@ -27,11 +27,29 @@ class RerunRequest(Request, ArchiveFilter):
 class RedeliveryFilter(MessageFilter):
     """Filters of the messages to deliver again. Without `state`, dead and skipped messages match."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"properties": {"state": {"items": {"not": {"const": "delivered"}}}}},
+                {"properties": {"force": {"const": True}}, "required": ["force"]},
+            ]
+        }
+    )
+
     force: bool = Field(False, description="also messages that were confirmed, if `state` names `delivered`")
 
 
 class RedeliveryRequest(Request, RedeliveryFilter):
     """Filters of the messages to deliver again. Without `state`, dead and skipped messages match."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"properties": {"state": {"items": {"not": {"const": "delivered"}}}}},
+                {"properties": {"force": {"const": True}}, "required": ["force"]},
+            ]
+        }
+    )
 
     def filter(self) -> RedeliveryFilter:
         return RedeliveryFilter(**self.model_dump(exclude=set(Request.model_fields)))

@@ -12,6 +12,8 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    TypeAdapter,
+    ValidationError,
     ValidationInfo,
     model_validator,
 )
@@ -39,10 +41,18 @@ _DATED = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ]|$)")
 """How a time begins. Python reads 1712101612345, the milliseconds since 1970 of a day in 2024, as one of 1712."""
 
 
-def _not_a_number(sent: object) -> object:
-    """Refuse what pydantic would take for the seconds since 1970."""
-    if isinstance(sent, datetime) or (isinstance(sent, str) and _DATED.match(sent.strip())):
+_TIME = TypeAdapter(datetime)
+
+
+def _read_time(sent: object) -> object:
+    """Read a time, also where bodies are read strictly. Refuse what pydantic would take for the seconds since 1970."""
+    if isinstance(sent, datetime):
         return sent
+    if isinstance(sent, str) and _DATED.match(sent.strip()):
+        try:
+            return _TIME.validate_python(sent)
+        except ValidationError:  # pydantic says it with its place
+            return sent
     raise PydanticCustomError("datetime_form", "expected a time with zone, like 2026-11-24T00:00Z")
 
 
@@ -82,10 +92,10 @@ def _in_utc(moment: datetime) -> datetime:
         raise ValueError("expected a time between the years 1 and 9999 in UTC") from None
 
 
-Moment = Annotated[AwareDatetime, BeforeValidator(_not_a_number), AfterValidator(_in_utc)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_read_time), AfterValidator(_in_utc)]
 
 
-Integer = Annotated[int, Field(ge=-(1 << 63), lt=1 << 63)]
+Integer = Annotated[int, Field(ge=-(1 << 63), le=(1 << 63) - 1)]
 
 
 Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]

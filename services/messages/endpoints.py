@@ -216,7 +216,7 @@ def check_filter(name: str | None) -> None:
     names = {each.name for each in [*known_endpoints(), *endpoints.every()]}
     if name not in names:
         known = ", ".join(sorted(names)) or "none"
-        raise Refused("BAD_PARAMETER", f"no endpoint has this name; known are {known}", where="endpoint")
+        raise Refused("BAD_PARAMETER", f"no endpoint has this name; known are {known}", where="endpoint", status=404)
 
 
 def _change(name: str, by: str, what: str, now: datetime, change: Callable[[EndpointRow, Session], bool]) -> None:

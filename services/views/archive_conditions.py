@@ -162,5 +162,5 @@ def _named(kind: Kind, sent: str, caller: Caller) -> int:
     if not is_known and not caller.is_scoped:  # archives of others may have made it a facet
         setting = f"CELLAR_SEARCH_{kind.upper()}S"
         detail = f"archives are not found by this {kind}: let it be a facet of their template, or add it to {setting}"
-        raise Refused("BAD_PARAMETER", detail, where=str(kind))
+        raise Refused("BAD_PARAMETER", detail, where=str(kind), status=404)
     return named_facet(kind, key, value)

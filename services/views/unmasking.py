@@ -51,4 +51,4 @@ def _value(reference: str, place: str, caller: Caller) -> Any:
         if value is not None:
             return value
     detail = "nothing is there; a place is like fields[0].value or sessions[0].recipient.name"
-    raise Refused("BAD_PARAMETER", detail, where="place", status=422)
+    raise Refused("BAD_PARAMETER", detail, where="place", status=404)

@@ -271,7 +271,8 @@ CASES: dict[tuple[str, int, str], Case] = {
     (LIST, 200, ""): _get("/api/archives/contract/payments"),
     (LIST, 401, "UNAUTHORIZED"): _plain("GET", "/api/archives/contract/payments"),
     (LIST, 404, "UNKNOWN_REFERENCE"): _get("/api/archives/nowhere/payments"),
-    (LIST, 422, "BAD_PARAMETER"): _get("/api/archives/contract/payments?after=x"),
+    (LIST, 404, "BAD_PARAMETER"): _get("/api/archives/contract/payments?after=x"),
+    (LIST, 422, "BAD_PARAMETER"): _get("/api/archives/contract/payments?limit=9"),
     (LIST, 503, "UNAVAILABLE"): _without_database("GET", "/api/archives/contract/payments"),
     (FILE, 200, ""): _file("contract"),
     (FILE, 401, "UNAUTHORIZED"): _plain("GET", "/api/archives/contract/files/x"),
@@ -294,7 +295,8 @@ CASES: dict[tuple[str, int, str], Case] = {
     (UNMASK, 200, ""): _unmask("sessions[0].author"),
     (UNMASK, 401, "UNAUTHORIZED"): _plain("POST", "/api/archives/contract/unmask"),
     (UNMASK, 404, "UNKNOWN_REFERENCE"): _unmask("sessions[0].author", of="nowhere"),
-    (UNMASK, 422, "BAD_PARAMETER"): _unmask("sessions[9].author"),
+    (UNMASK, 404, "BAD_PARAMETER"): _unmask("sessions[9].author"),
+    (UNMASK, 422, "BAD_PARAMETER"): _unmask("\0"),
     (UNMASK, 429, "TOO_MANY_REQUESTS"): lambda world: [_unmask("sessions[0].id")(world) for _ in range(30)][-1],
     (UNMASK, 503, "UNAVAILABLE"): _without_database("POST", "/api/archives/contract/unmask", WHY),
     (DISCREPANCIES, 200, ""): _get("/api/discrepancies"),
@@ -349,7 +351,7 @@ CASES: dict[tuple[str, int, str], Case] = {
     (ADD_ENDPOINT, 422, "BAD_PARAMETER"): _add(headers={"Host": "elsewhere"}),
     (ADD_ENDPOINT, 422, "BAD_ENDPOINT"): _add(url="ftp://erp.invalid"),
     (ADD_ENDPOINT, 422, "BAD_SECRET"): _add(secret=WRONG_SECRET),
-    (ADD_ENDPOINT, 422, "PRIVATE_ENDPOINT"): _add(url="http://169.254.169.254/latest"),
+    (ADD_ENDPOINT, 403, "PRIVATE_ENDPOINT"): _add(url="http://169.254.169.254/latest"),
     (ADD_ENDPOINT, 503, "UNAVAILABLE"): _without_database("POST", ENDPOINTS, {"url": HOOK, "name": "erp"}),
     (ENDPOINT, 200, ""): _added(_get),
     (ENDPOINT, 401, "UNAUTHORIZED"): _plain("GET", f"{ENDPOINTS}/erp"),
@@ -391,7 +393,7 @@ CASES: dict[tuple[str, int, str], Case] = {
     (ACCESS, 422, "BAD_PARAMETER"): _get("/api/access?action=look"),
     (ACCESS, 503, "UNAVAILABLE"): _without_database("GET", "/api/access"),
     (REFUSED, 401, "UNAUTHORIZED"): _plain("GET", "/api/refused"),
-    (REFUSED, 422, "BAD_PARAMETER"): _get("/api/refused?cursor=unknown"),
+    (REFUSED, 422, "BAD_PARAMETER"): _get("/api/refused?code=unknown"),
     (REFUSED, 503, "UNAVAILABLE"): _without_database("GET", "/api/refused"),
     (OVERVIEW, 200, ""): _get("/api/overview"),
     (OVERVIEW, 401, "UNAUTHORIZED"): _plain("GET", "/api/overview"),
@@ -439,6 +441,15 @@ CASES: dict[tuple[str, int, str], Case] = {
     (LINK, 503, ""): _plain("GET", f"/d/{token_of(NEWEST)}", "away"),
     (ALIVE, 200, ""): _plain("GET", "/healthz"),
     (READY, 200, ""): _plain("GET", "/readyz"),
+    **{
+        (operation, 404, "BAD_PARAMETER"): _get(f"{operation.partition(' ')[2]}?{nothing}")
+        for operation, nothing in (
+            *((each, "source=nobody") for each in (ARCHIVES, DISCREPANCIES, FAILURES, MISSING, REFUSED)),
+            *((f"GET {each}", "cursor=nowhere") for each in ("/api/access", *BATCHES)),
+            (MESSAGES, "endpoint=nowhere"),
+        )
+    },
+    **{(f"POST {each}", 404, "BAD_PARAMETER"): _plan(each, source="nobody") for each in BATCHES},
     (READY, 503, ""): _broken("inbox", _plain("GET", "/readyz")),
 }
 CASES |= {

@@ -1,10 +1,14 @@
 """The OpenAPI schema describes exactly the answers that a real receiver gives: status, code, headers and shape."""
 
+import os
 import re
+import subprocess
+import sys
 from base64 import b64encode
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -23,6 +27,7 @@ from tests.installations import archived, deployed, installed, inventory_of
 from tests.reported_events import EXPIRED, event, reported
 from tests.samples import sample_body
 
+ROOT = Path(__file__).parents[2]
 SIGNING = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
@@ -153,3 +158,18 @@ def _presented(scheme: dict[str, Any]) -> tuple[str, str]:
     if scheme["type"] == "apiKey":
         return scheme["name"], "SECRET"
     return "Authorization", f"{scheme['scheme'].title()} SECRET"
+
+
+def test_schemathesis_finds_no_answer_that_the_schema_does_not_describe(tmp_path: Path) -> None:
+    """All checks, on requests that the schema allows and on requests that it does not allow, the same in each run."""
+    key = "a secret of the sender and a token of the API"
+    hooks = {"SCHEMATHESIS_HOOKS": "tests.api.schemathesis_hooks", "PYTHONPATH": str(ROOT)}
+    run = [str(Path(sys.executable).with_name("schemathesis")), "run", "--no-color", "--seed", "1", "--checks", "all"]
+    run += ["--phases", "examples,coverage,fuzzing", "--max-examples", "1", "--suppress-health-check", "all"]
+    with receiving(tmp_path, webhook_secrets=key, api_tokens=key) as receiver:
+        with installed(tmp_path, webhook_secrets=key, api_tokens=key):
+            archived("contract", NEWEST)
+        run += ["-H", f"Authorization: Bearer {key}", f"{receiver.url}/openapi.json"]
+        made = subprocess.run(run, cwd=tmp_path, env=os.environ | hooks, capture_output=True, text=True, check=False)
+
+    assert made.returncode == 0, made.stdout[-5000:] + made.stderr[-1000:]

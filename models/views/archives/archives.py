@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, JsonValue, SerializeAsAny
 
@@ -20,6 +20,8 @@ from models.views.archives.payments import DiscrepancyView, PaymentView
 from models.views.parameters import Integer, Moment, Page, PageQuery, RequestBody, Statement, Text
 from models.views.troubles import MissingView, RefusedView
 
+Pair = Annotated[Text, Field(json_schema_extra={"pattern": r"^[^\x00=]*=[^\x00]*$"})]
+
 
 class ArchiveFilter(BaseModel):
     """The filters of archives. An archive must match every filter that is set."""
@@ -29,8 +31,8 @@ class ArchiveFilter(BaseModel):
     process_number: Integer | None = None
     transaction_number: Integer | None = None
     session: Text | None = None
-    label: list[Text] = Field([], description="`KEY=VALUE`; an archive must have each label that is named")
-    field: list[Text] = Field(
+    label: list[Pair] = Field([], description="`KEY=VALUE`; an archive must have each label that is named")
+    field: list[Pair] = Field(
         [],
         description="`FIELD=VALUE`: the id of a form field and its value; an archive must have each that is named. Only"
         " fields of `CELLAR_SEARCH_FIELDS`",

@@ -4,7 +4,7 @@ import re
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
 from models.messages.endpoint import Signature
 from models.messages.event import EventType
@@ -49,12 +49,39 @@ Slug = Annotated[
     AfterValidator(_checked_name),
     Field(json_schema_extra={"pattern": f"^{_NAME.pattern}$"}),
 ]
-Headers = Annotated[dict[str, str], AfterValidator(_checked_headers)]
+Headers = Annotated[
+    dict[str, str],
+    AfterValidator(_checked_headers),
+    Field(
+        json_schema_extra={
+            "propertyNames": {"pattern": f"^{_TOKEN.pattern}$", "not": {"pattern": f"^({_OURS.pattern})$"}},
+            "additionalProperties": {"type": "string", "pattern": f"^{_VALUE.pattern}$"},
+            "maxProperties": _MOST_HEADERS,
+        }
+    ),
+]
 Member = Annotated[Text, Field(min_length=1, max_length=255)]
+
+
+_BASE64 = "[A-Za-z0-9+/]"
+_SECRETS: list[JsonValue] = [
+    {
+        "properties": {
+            "signature": {"enum": [signature, None]},
+            "secret": {"anyOf": [{"type": "string", "pattern": pattern}, {"type": "null"}]},
+        }
+    }
+    for signature, pattern in (
+        ("hmac", f"^whsec_({_BASE64}{{4}}){{8,20}}({_BASE64}{{4}}|{_BASE64}{{3}}=|{_BASE64}{{2}}==)?$"),
+        ("ed25519", f"^whsk_{_BASE64}{{42}}[AEIMQUYcgkosw048]=$"),
+    )
+]
 
 
 class SecretChoice(Client):
     """How an endpoint's messages are signed. Without `secret`, one is generated."""
+
+    model_config = ConfigDict(json_schema_extra={"anyOf": _SECRETS})
 
     signature: Signature | None = Field(
         None, description="`hmac` (`v1`, the default) or `ed25519` (`v1a`); of `secret`, if that is given"
@@ -62,12 +89,17 @@ class SecretChoice(Client):
     secret: Text | None = Field(None, repr=False, max_length=200, description="`whsec_…` or `whsk_…`")
 
 
+_URL = r"^https?://([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)*[A-Za-z]{2,24}(:[1-9][0-9]{0,3})?(/[!-~]*)?$"
+
+
 class NewEndpoint(SecretChoice):
     """An endpoint to add. An empty filter lets everything pass."""
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
-    url: Text = Field(repr=False, max_length=2000, description="`http://…` or `https://…`")
+    url: Text = Field(
+        repr=False, max_length=2000, description="`http://…` or `https://…`", json_schema_extra={"pattern": _URL}
+    )
     name: Slug = Field(description="lower-case letters, digits and hyphens; it is never used again")
     events: list[EventType] = Field([])
     sources: list[Member] = Field([])
