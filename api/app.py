@@ -21,7 +21,14 @@ from adapters.inbox import inbox
 from adapters.observation.metrics import DELIVERIES, REFUSED_DELIVERIES, SOURCE_DELIVERIES, begin_source
 from adapters.platform.loops import in_background, supervised
 from api import metrics
-from api.authorization import API_TOKEN, SENDERS_SECRET, TOO_MANY_WRONG_TOKENS, UNAUTHORIZED, Unauthorized
+from api.authorization import (
+    ADDRESS_NOT_ALLOWED,
+    API_TOKEN,
+    SENDERS_SECRET,
+    TOO_MANY_WRONG_TOKENS,
+    UNAUTHORIZED,
+    Unauthorized,
+)
 from api.errors import CLIENTS_FAILURES, READERS_FAILURES, UNEXPECTED, challenge, failures
 from api.gate import WEBHOOKS, Gate
 from api.json import (
@@ -39,7 +46,7 @@ from api.json import (
 )
 from api.json import failures as failure_groups
 from api.json.parameters import check_parameters
-from api.receiver import health, public_link, webhook
+from api.receiver import health, oauth, public_link, webhook
 from api.receiver.admission import Admission
 from api.receiver.dispatching import Dispatcher
 from api.receiver.journal import Journal
@@ -54,7 +61,7 @@ from services.access import uses
 _REFUSED_EACH_TIME = {413, 422}
 _USES_PAUSE_S = 3.0
 _THREAD = ThreadPoolExecutor(1, thread_name_prefix="uses")  # a hanging database holds no thread of asyncio
-_OUTCOMES = dict.fromkeys(_REFUSED_EACH_TIME, "refused") | {401: "unauthorised"}
+_OUTCOMES = dict.fromkeys(_REFUSED_EACH_TIME, "refused") | dict.fromkeys((401, 403), "unauthorised")
 
 
 @asynccontextmanager
@@ -124,6 +131,7 @@ for each in (*_OF_READERS, overview, refused, sources, templates):
 app.include_router(  # it needs neither database nor store
     people.router, dependencies=[Depends(API_TOKEN), Depends(check_parameters)], responses=CLIENTS_FAILURES
 )
+app.include_router(oauth.router)
 app.include_router(public_link.router)
 app.include_router(health.router)
 app.include_router(metrics.router)
@@ -157,7 +165,7 @@ def _first_page() -> RedirectResponse:
 def _openapi() -> dict[str, Any]:
     """Return FastAPI's schema, and the ways to present the sender's secret.
 
-    FastAPI itself knows only ways that are dependencies of a route. These four would cost each archive 60 µs.
+    FastAPI itself knows only ways that are dependencies of a route. These would cost each archive 60 µs.
     """
     schema = FastAPI.openapi(app)
     schema["components"]["securitySchemes"].update(SENDERS_SECRET)
@@ -179,10 +187,10 @@ app.router.routes.insert(0, Route("/openapi.json", _described))  # instead of Fa
 
 @app.exception_handler(Refused)
 async def _refused(request: Request, refused: Refused) -> JSONResponse:
-    if refused.code == UNAUTHORIZED:
+    if refused.code in (UNAUTHORIZED, ADDRESS_NOT_ALLOWED):
         door = "webhook" if request.url.path.startswith(WEBHOOKS) else "api"
         address = request.client.host if request.client else ""
-        request.app.state.unauthorized.count(address, door)
+        request.app.state.unauthorized.count(address, door, refused.code)
         is_guess = door == "api" and "authorization" in request.headers
         if is_guess and (again_s := request.app.state.unauthorized.wrong_token(address)):
             detail = f"wrong tokens came too often from this address; a right token is let in at once; {refused.detail}"

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
 import structlog
@@ -44,7 +44,8 @@ _MOST_CLIENTS = 50
 _FURTHER = "further addresses"
 
 UNAUTHORIZED: Code = "UNAUTHORIZED"
-_ONE = "One of `CELLAR_WEBHOOK_SECRETS`, or of the secrets of the source that the URL names"
+ADDRESS_NOT_ALLOWED: Code = "ADDRESS_NOT_ALLOWED"
+_ONE = "One of `CELLAR_WEBHOOK_SECRETS`, or of the secrets of the source that the URL names, or a token"
 SENDERS_SECRET: dict[str, dict[str, Any]] = {
     "secretAsBearer": {"type": "http", "scheme": "bearer", "description": f"{_ONE}."},
     "secretAsPassword": {
@@ -59,15 +60,15 @@ SENDERS_SECRET: dict[str, dict[str, Any]] = {
         "description": f"{_ONE}, without a scheme.",
     },
     "secretInHeader": {"type": "apiKey", "in": "header", "name": "X-Cellar-Secret", "description": f"{_ONE}."},
+    "token": {
+        "type": "oauth2",
+        "flows": {"clientCredentials": {"tokenUrl": "/oauth/token", "scopes": {}}},
+        "description": "A token of `POST /oauth/token`, with or without the word Bearer.",
+    },
 }
 """The ways to present the sender's secret, of which a request needs one, as security schemes of OpenAPI."""
 SECRET_HEADERS = tuple(scheme["name"] for scheme in SENDERS_SECRET.values() if scheme["type"] == "apiKey")
 """The headers in which a secret may stand alone."""
-
-
-def is_sender(headers: Headers) -> bool:
-    """Return whether a request presents a webhook secret of the settings."""
-    return _is_one_of(presented_secrets(headers), settings().active_webhook_secrets())
 
 
 def presented_secrets(headers: Headers) -> list[str]:
@@ -126,21 +127,21 @@ class Unauthorized:
     share one summary.
     """
 
-    _by_client: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _by_client: Counter[tuple[str, str, Code]] = field(default_factory=Counter)
     _end: asyncio.TimerHandle | None = None
     _counts: MemoryStorage = field(default_factory=MemoryStorage)
     _new: Counter[str] = field(default_factory=Counter)
     """Wrong tokens that the other receivers do not know of yet, by their key in `_counts`."""
     _exchanging: asyncio.Task[None] | None = None
 
-    def count(self, address: str, door: str) -> None:
-        """Count a request from the address to a door: `webhook`, `api` or `console`. Runs in the event loop."""
+    def count(self, address: str, door: str, code: Code = UNAUTHORIZED) -> None:
+        """Count a request from the address to a door: webhook, oauth, api or console. Runs in the event loop."""
         UNAUTHORISED_REQUESTS.labels(door).inc()
-        client = (address, door)
+        client = (address, door, code)
         if client not in self._by_client and len(self._by_client) >= _MOST_CLIENTS:
-            client = (_FURTHER, door)
+            client = (_FURTHER, door, code)
         elif client not in self._by_client:
-            log.warning("a request without a valid secret or token is refused", client=address, door=door, status=401)
+            log.warning("a request without a valid secret or token is refused", client=address, door=door, code=code)
         self._by_client[client] += 1
         if self._end is None:
             self._end = asyncio.get_running_loop().call_later(_WINDOW_S, self.summarise)
@@ -148,9 +149,9 @@ class Unauthorized:
     def summarise(self) -> None:
         """Log how many requests came since the last summary, for each client with more than one, and begin anew."""
         message = "requests without a valid secret or token were refused"
-        for (address, door), requests in self._by_client.items():
+        for (address, door, code), requests in self._by_client.items():
             if requests > 1 or address == _FURTHER:
-                log.warning(message, client=address, door=door, status=401, requests=requests, within_s=_WINDOW_S)
+                log.warning(message, client=address, door=door, code=code, requests=requests, within_s=_WINDOW_S)
         self._by_client.clear()
         if self._end:
             self._end.cancel()
@@ -193,12 +194,16 @@ class Unauthorized:
             self._counts.expirations[key] = ends_at.timestamp()
 
 
-def network_of(address: str) -> str:
-    """Return what stands for a client: its IPv4 address, or its /64 of IPv6."""
+def ip_of(address: str) -> IPv4Address | IPv6Address | None:
+    """Return a client's address; None if it is none, as that of a socket in a file."""
     try:
         known = ip_address(address.partition("%")[0])
     except ValueError:
-        return "unknown"
-    if isinstance(known, IPv6Address) and not known.ipv4_mapped:
-        return f"{IPv6Address(int(known) >> 64 << 64)}/64"
-    return str(getattr(known, "ipv4_mapped", None) or known)
+        return None
+    return getattr(known, "ipv4_mapped", None) or known
+
+
+def network_of(address: str) -> str:
+    """Return what stands for a client: its IPv4 address, or its /64 of IPv6."""
+    known = ip_of(address)
+    return f"{IPv6Address(int(known) >> 64 << 64)}/64" if isinstance(known, IPv6Address) else str(known or "unknown")

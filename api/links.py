@@ -1,8 +1,9 @@
-"""Public links: their tokens are made from a receipt id alone, so no database is needed to make one."""
+"""Public links, and the tokens of senders: both are signed, so no database is needed to make or to check one."""
 
 import base64
 import hmac
 from functools import lru_cache
+from hashlib import sha256
 
 from itsdangerous import TimestampSigner
 from itsdangerous.encoding import want_bytes
@@ -25,3 +26,8 @@ def link_of(receipt_id: str) -> str:
 @lru_cache
 def signer() -> _ExactSigner:
     return _ExactSigner(settings().active_link_secret(), salt="public-link")
+
+
+@lru_cache
+def senders_signer() -> _ExactSigner:
+    return _ExactSigner(settings().active_link_secret(), salt="sender", digest_method=sha256)
