@@ -10,14 +10,14 @@ from typing import Any
 import httpx
 
 from domain.messages.endpoints import declared_name
-from tests.api.conftest import TOKEN, Library, Receiver, contract
+from tests.api.conftest import SECRET, TOKEN, Library, Receiver, contract, from_a_new_address
 from tests.api.receiver.test_bad_input import BAD_INPUT
 from tests.api.receiver.test_public_link import LongAgo, token_of
 from tests.api.senders import answer_on
 from tests.conftest import LONGEST_S, wait_until
 from tests.samples import sample_body
 
-WEBHOOK = "POST /webhooks/cellosign"
+WEBHOOK, GIVE_TOKEN = "POST /webhooks/cellosign", "POST /oauth/token"
 ARCHIVES, ARCHIVE = "GET /api/archives", "GET /api/archives/{reference}"
 FILE, DIFFERENCES = f"{ARCHIVE}/files/{{sha256}}", f"{ARCHIVE}/differences"
 LIST = f"{ARCHIVE}/{{name}}"
@@ -155,6 +155,17 @@ def _send(body: bytes) -> Case:
     return lambda world: world.shelf.receiver.post(body)
 
 
+def _ask_token(name: str = "default", secret: str = SECRET, times: int = 1, **members: str) -> Case:
+    """Ask for a token of a source, from a new address."""
+
+    def _case(world: World) -> httpx.Response:
+        given, headers = {"client_id": name, "client_secret": secret} | members, from_a_new_address()
+        client = world.shelf.receiver.client
+        return [client.post("/oauth/token", data=given, headers=headers) for _ in range(times)][-1]
+
+    return _case
+
+
 def _speak(data: bytes) -> Case:
     """Send bytes to the receiver with narrow limits on a plain socket."""
 
@@ -226,6 +237,23 @@ CASES: dict[tuple[str, int, str], Case] = {
     (WEBHOOK, 431, "HEAD_TOO_LARGE"): _speak(HEAD + b"x: 1\r\n" * 100 + b"\r\n"),
     (WEBHOOK, 503, "UNAVAILABLE"): _broken("inbox", _send(sample_body("later"))),
     **{(WEBHOOK, status, code): _send(body) for body, status, code in BAD_INPUT.values() if not code.endswith("_")},
+    (WEBHOOK, 403, "ADDRESS_NOT_ALLOWED"): lambda world: world.shelf.receiver.client.post(
+        "/webhooks/cellosign/far", headers={"authorization": SECRET}
+    ),
+    (GIVE_TOKEN, 200, ""): _ask_token(),
+    (GIVE_TOKEN, 400, "invalid_request"): _ask_token(secret=""),
+    (GIVE_TOKEN, 400, "invalid_grant"): _ask_token(secret="", username="default", password="wrong"),
+    (GIVE_TOKEN, 400, "unsupported_grant_type"): _ask_token(grant_type="authorization_code"),
+    (GIVE_TOKEN, 401, "invalid_client"): _ask_token(secret="wrong"),
+    (GIVE_TOKEN, 403, "unauthorized_client"): _ask_token("far"),
+    (GIVE_TOKEN, 408, "invalid_request"): _speak(
+        b"POST /oauth/token HTTP/1.1\r\nhost: cellar\r\ncontent-length: 10\r\n\r\n{"
+    ),
+    (GIVE_TOKEN, 413, "invalid_request"): _ask_token(scope="x" * 20_000),
+    (GIVE_TOKEN, 429, "invalid_client"): _ask_token(secret="wrong", times=21),
+    (GIVE_TOKEN, 503, "temporarily_unavailable"): lambda world: world.away.client.post(
+        "/oauth/token", data={"client_id": "named", "client_secret": "wrong"}
+    ),
     (ARCHIVES, 200, ""): _get("/api/archives"),
     (ARCHIVES, 401, "UNAUTHORIZED"): _plain("GET", "/api/archives"),
     (ARCHIVES, 422, "BAD_PARAMETER"): _get("/api/archives?state=unknown"),
