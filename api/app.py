@@ -20,7 +20,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from adapters.inbox import inbox
 from adapters.observation.metrics import DELIVERIES, REFUSED_DELIVERIES, SOURCE_DELIVERIES, begin_source
 from adapters.platform.loops import in_background, supervised
+from adapters.store import tokens
 from api import metrics
+from api.access import open_to_anybody
 from api.authorization import (
     ADDRESS_NOT_ALLOWED,
     API_TOKEN,
@@ -28,6 +30,7 @@ from api.authorization import (
     TOO_MANY_WRONG_TOKENS,
     UNAUTHORIZED,
     Unauthorized,
+    address_of,
 )
 from api.errors import CLIENTS_FAILURES, READERS_FAILURES, UNEXPECTED, challenge, failures
 from api.gate import WEBHOOKS, Gate
@@ -50,9 +53,10 @@ from api.receiver import health, oauth, public_link, webhook
 from api.receiver.admission import Admission
 from api.receiver.dispatching import Dispatcher
 from api.receiver.journal import Journal
+from api.receiver.known import STATES, Known
 from api.receiver.processes import Processes
 from api.receiver.refusing import Refusing
-from api.receiver.senders import STATES, Senders
+from api.receiver.senders import Senders
 from models.errors import Conflict, Refused, Transient
 from models.runs.receipt import DEFAULT_SOURCE
 from models.said import Said, in_english, verbatim
@@ -73,12 +77,14 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.journal = Journal(app.state.dispatcher.announce_events)
     app.state.unauthorized = Unauthorized()
     app.state.senders = Senders()
+    app.state.tokens = Known(tokens.RECORDS, "tokens")
     app.state.refusing = Refusing(processes)
     begin_source(DEFAULT_SOURCE)
     state = app.state
     async with (
         state.dispatcher.running(),
         state.senders.running(),
+        state.tokens.running(),
         state.refusing.reporting(),
         processes.beating(lambda: STATES.index(state.senders.state)),
         in_background(supervised("the record of uses", _record_uses)),
@@ -158,6 +164,7 @@ app.mount("/console", _Console())
 
 
 @app.get("/console", include_in_schema=False)
+@open_to_anybody("it leads to the login")
 def _first_page() -> RedirectResponse:
     return RedirectResponse("/console/", 307)
 
@@ -176,6 +183,7 @@ app.openapi = _openapi  # type: ignore[method-assign]
 _building = asyncio.Lock()
 
 
+@open_to_anybody("it describes the API")
 async def _described(_request: Request) -> JSONResponse:
     """Return the schema. It is built in a thread, once: it takes 0.2 s, and anybody may ask for it."""
     async with _building:
@@ -189,7 +197,7 @@ app.router.routes.insert(0, Route("/openapi.json", _described))  # instead of Fa
 async def _refused(request: Request, refused: Refused) -> JSONResponse:
     if refused.code in (UNAUTHORIZED, ADDRESS_NOT_ALLOWED):
         door = "webhook" if request.url.path.startswith(WEBHOOKS) else "api"
-        address = request.client.host if request.client else ""
+        address = address_of(request)
         request.app.state.unauthorized.count(address, door, refused.code)
         is_guess = door == "api" and "authorization" in request.headers
         if is_guess and (again_s := request.app.state.unauthorized.wrong_token(address)):

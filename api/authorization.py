@@ -8,11 +8,9 @@ known.
 
 import asyncio
 import base64
-import hmac
 import math
 import time
 from collections import Counter
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -25,11 +23,13 @@ from limits import parse_many
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection, Request
 
 from adapters.observation.metrics import UNAUTHORISED_REQUESTS
-from adapters.settings.settings import settings
 from adapters.tables.people import logins
+from models.access import Caller
 from models.errors import Code, Refused, Transient
+from services.access import callers
 
 log = structlog.get_logger()
 
@@ -86,24 +86,38 @@ def presented_secrets(headers: Headers) -> list[str]:
     return presented
 
 
-API_TOKEN = HTTPBearer(auto_error=False, scheme_name="apiToken", description="One of `CELLAR_API_TOKENS`.")
+API_TOKEN = HTTPBearer(
+    auto_error=False, scheme_name="apiToken", description="One of `CELLAR_API_TOKENS`, or of `cellar tokens`."
+)
 """The way to present an API token, for OpenAPI. `api/gate.py` has checked the token before any route."""
 
 
-def check_reader(headers: Headers) -> None:
-    """Check that a request presents an API token.
+async def reader_of(request: Request) -> Caller:
+    """Return who presents the API token of a request.
 
     Raises:
         Refused: the token is missing or wrong.
     """
-    scheme, _, presented = headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not is_api_token(presented.strip()):
-        detail = "expected Authorization: Bearer and one of CELLAR_API_TOKENS"
+    scheme, _, presented = request.headers.get("authorization", "").partition(" ")
+    caller = await caller_with(request, presented.strip()) if scheme.lower() == "bearer" else None
+    if caller is None:
+        detail = "expected Authorization: Bearer and a token of CELLAR_API_TOKENS or of `cellar tokens`"
         raise Refused(UNAUTHORIZED, detail, where="Authorization", status=401)
+    return caller
 
 
-def is_api_token(presented: str) -> bool:
-    return _is_one_of([presented], settings().active_api_tokens())
+async def caller_with(request: Request, token: str) -> Caller | None:
+    """Return who presents a token, None if it is no token. The store is asked once more for an unknown token."""
+    caller = callers.of_token(token, address_of(request))
+    if caller is None and token:
+        await request.app.state.tokens.read_in_time()
+        caller = callers.of_token(token, address_of(request))
+    return caller
+
+
+def address_of(request: HTTPConnection) -> str:
+    """Return the address of a client, as `api/receiver/admission.py` says; empty if it is not known."""
+    return request.client.host if request.client else ""
 
 
 def _password(credentials: str) -> str:
@@ -111,12 +125,6 @@ def _password(credentials: str) -> str:
         return base64.b64decode(credentials, validate=True).decode().partition(":")[2]
     except ValueError:  # not base64, not ASCII, or not UTF-8
         return ""
-
-
-def _is_one_of(presented: Iterable[str], secrets: Iterable[str]) -> bool:
-    """Compare all pairs, each in constant time, so that the time reveals nothing."""
-    pairs = [(each.encode(), secret.encode()) for each in presented for secret in secrets if each]
-    return sum(hmac.compare_digest(each, secret) for each, secret in pairs) > 0
 
 
 @dataclass(slots=True)

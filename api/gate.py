@@ -1,8 +1,8 @@
 """Stands before all routes, and decides what a request may cost before it has shown a secret.
 
-FastAPI parses the body of a request before it looks at the token. So the token of a reader is checked here, and a body
-is read here only for a reader: as a whole, up to 1 MB. The webhook and the console's forms read bodies themselves, once
-they know their sender. All other bodies stay unread.
+FastAPI parses the body of a request before it looks at the token. So the token of a reader is checked here, which says
+who calls, and a body is read here only for a reader: as a whole, up to 1 MB. The webhook and the console's forms read
+bodies themselves, once they know their sender. All other bodies stay unread.
 
 An answer goes out before the body has ended, if nobody has asked for the rest. Then a bounded rest is read and dropped:
 if the connection were closed while the client still sends, it would be reset, and the client might miss the answer.
@@ -24,7 +24,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters.settings.settings import settings
-from api.authorization import check_reader, network_of
+from api.authorization import network_of, reader_of
 from models.errors import Refused
 
 WEBHOOKS = "/webhooks"
@@ -66,7 +66,7 @@ class Gate:
             if not _is_for_readers(scope["path"]):
                 await self._app(scope, exchange.receive, exchange.send)
                 return
-            check_reader(request.headers)
+            scope.setdefault("state", {})["caller"] = await reader_of(request)
             if not exchange.is_read:
                 receive = _again(await read_body(request, _MOST_BYTES), receive)
         except Refused as refused:

@@ -18,10 +18,12 @@ from adapters.inbox.inbox import Backlog, backlog
 from adapters.observation.metrics import CONTENT_TYPE, process_metrics, shared_exposition
 from adapters.tables import conditions
 from adapters.tables.open_conditions import every_label, open_conditions
+from api.access import acts
 from api.authorization import API_TOKEN
 from api.errors import READERS_FAILURES, Responses
 from api.receiver.health import why_not_ready
 from api.receiver.processes import Processes
+from models.access import Action
 from models.completeness.processes import Why
 from models.errors import System
 from models.runs.receipt import DEFAULT_SOURCE
@@ -57,7 +59,13 @@ _clocks = _recent(clock_warnings)
 _ALL = (_database, _inbox, _disks, _conditions, _anchors, _clocks)
 
 
-@router.get("/metrics", summary="Metrics for Prometheus", response_class=Response, responses=_ANSWERS)
+@router.get(
+    "/metrics",
+    summary="Metrics for Prometheus",
+    response_class=Response,
+    responses=_ANSWERS,
+    dependencies=[acts(Action.READ_METRICS)],
+)
 async def metrics(request: Request) -> Response:
     """Values that cannot be measured within seconds are missing: of a database that is away, for example."""
     processes: Processes = request.app.state.processes

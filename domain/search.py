@@ -83,6 +83,11 @@ def field_text(value: Any) -> str:
     return normalised(_as_text(value))
 
 
+def named_facet(kind: Kind, name: str, value: str) -> int:
+    """Return the facet of a value of a label or a field."""
+    return facet(kind, value if kind is Kind.LABEL else field_text(value), name)
+
+
 def _as_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 

@@ -1,7 +1,15 @@
 """Who uses cellar, in which role, and what they do with it."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints
+from sqlalchemy import BigInteger, Index
+from sqlmodel import Field, SQLModel
+
+from models.columns import Json, Moment, index_where
 
 
 class Role(StrEnum):
@@ -65,3 +73,98 @@ class Caller:
     def is_masked(self) -> bool:
         """Whether personal values are masked for this caller, and no personal value is searched for it."""
         return self.role is Role.VIEWER
+
+
+CELLAR = Caller("cellar", Role.OWNER)
+"""Cellar itself, where no person asks: the steps of its flows."""
+
+
+TokenName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$")]
+
+
+class TokenFacts(BaseModel):
+    """What is known of a token of a machine, beside the token itself."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: TokenName
+    role: Role
+    scope: str | None = None
+    created_at: AwareDatetime
+    created_by: str
+    expires_at: AwareDatetime | None = None
+    revoked_at: AwareDatetime | None = None
+    revoked_by: str | None = None
+
+    def is_open(self, now: datetime) -> bool:
+        """Return whether the token still lets its machine in."""
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+
+class Token(TokenFacts):
+    """A token as the store keeps it: its digest opens nothing."""
+
+    sha256: str
+
+
+class TokenView(TokenFacts):
+    """A token in a list, with its last use."""
+
+    last_used_at: AwareDatetime | None = None
+
+
+class NewToken(BaseModel):
+    """A new token, which is shown once."""
+
+    name: str
+    token: str
+
+
+Outcome = Literal["allowed", "denied"]
+
+
+@dataclass(frozen=True, slots=True)
+class AccessHead:
+    """The last row of a chain of the access log at some time: its number, its time and its digest."""
+
+    chain: str
+    number: int
+    at: datetime
+    digest: str
+
+
+class AccessRow(SQLModel, table=True):
+    """What somebody did or was denied. Rows are added, and leave after years; no row is ever changed.
+
+    The rows that a process adds are a chain: `number` counts them from 1, and `digest` covers the row and the digest
+    of the row before. `person` and `role` are those of the caller. `reference` is the archive, if it is about one.
+    """
+
+    __tablename__ = "access"
+    __table_args__ = (
+        Index("ix_access_at", "at"),
+        Index("ix_access_person", "person", "at"),
+        Index("ix_access_action", "action", "at"),
+        index_where("ix_access_reference", "reference IS NOT NULL", "reference", "at"),
+    )
+
+    chain: str = Field(primary_key=True, max_length=16)
+    number: int = Field(primary_key=True, sa_type=BigInteger)
+    at: datetime = Field(sa_type=Moment)
+    person: str = Field(max_length=255)
+    role: str = Field(max_length=16)
+    action: str = Field(max_length=32)
+    reference: str | None = Field(default=None, max_length=255)
+    outcome: str = Field(max_length=16)
+    address: str = Field(max_length=64)
+    detail: dict[str, Any] = Field(sa_type=Json)
+    digest: str = Field(max_length=64)
+
+
+class UnsentAccessRow(SQLModel, table=True):
+    """A row of the access log that `CELLAR_ACCESS_LOG_URL` has not taken yet."""
+
+    __tablename__ = "unsent_access"
+
+    chain: str = Field(primary_key=True, max_length=16)
+    number: int = Field(primary_key=True, sa_type=BigInteger)

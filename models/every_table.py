@@ -3,6 +3,7 @@
 Migrations compare the database with them, and a move copies them.
 """
 
+import models.access
 import models.archive.archive
 import models.archive.content
 import models.completeness.processes

@@ -62,6 +62,8 @@ class Sentence(Enum):
     body_released = "released a refused body"
     body_dismissed = "dismissed a refused body"
     dismissal_withdrawn = "took the dismissal back"
+    # who may do what
+    forbidden = "the role %(role)s may not do this: %(action)s; an administrator gives another role"
     # why a body is refused
     at_byte = "at byte %(byte)s of the body: %(reason)s"
     # what a discrepancy expected and found

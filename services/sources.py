@@ -47,7 +47,7 @@ def add(name: str, terms: StatedTerms, by: str, now: datetime) -> WithSecret:
             raise Refused("SOURCE_EXISTS", f"the source {name} exists; `cellar sources rotate NAME` makes a secret")
         return Source(name=name, created_at=now, created_by=by, secrets=(_kept(secret, now),), terms=terms)
 
-    return WithSecret(sources.change(name, _added), secret)
+    return WithSecret(sources.RECORDS.change(name, _added), secret)
 
 
 def set_terms(name: str, stated: Mapping[str, object]) -> Source:
@@ -96,7 +96,7 @@ def check_known(name: str) -> None:
     Raises:
         Refused: it does not.
     """
-    if name != DEFAULT_SOURCE and name not in sources.refresh():
+    if name != DEFAULT_SOURCE and name not in sources.RECORDS.refresh():
         raise _unknown(name)
 
 
@@ -106,7 +106,7 @@ def check_filter(name: str | None) -> None:
     Raises:
         Refused: there is no such source; the error names those that are there.
     """
-    if name in (None, DEFAULT_SOURCE) or archives.has_source(name) or name in (known := sources.refresh()):
+    if name in (None, DEFAULT_SOURCE) or archives.has_source(name) or name in (known := sources.RECORDS.refresh()):
         return
     names = ", ".join(sorted({DEFAULT_SOURCE, *known}))
     raise Refused("BAD_PARAMETER", f"no source has this name; known are {names}", where="source")
@@ -144,7 +144,7 @@ def signing_keys(name: str) -> list[str]:
         Refused: there is no such source.
     """
     check_known(name)
-    found = None if name == DEFAULT_SOURCE else sources.held()[name]
+    found = None if name == DEFAULT_SOURCE else sources.RECORDS.held()[name]
     now = datetime.now(UTC)
     return [signing_key_of(each.sha256) for each in secrets_of(found) if each.until is None or each.until > now]
 
@@ -174,7 +174,7 @@ def _change(name: str, changed: Callable[[Source], Source]) -> Source:
             raise _unknown(name)
         return changed(before)
 
-    return sources.change(name, _of_a_known)
+    return sources.RECORDS.change(name, _of_a_known)
 
 
 def _unknown(name: str) -> Refused:

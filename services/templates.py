@@ -165,7 +165,9 @@ def every_template() -> dict[str, Template]:
 
 def restore_templates(on_damaged: Callable[[str, str], None]) -> int:
     """Restore what people say about templates from the store into the database, and return their number."""
-    found = list(kept.kept(lambda key: on_damaged(key, "a damaged template; restore it from a copy of the store")))
+    found = list(
+        kept.RECORDS.readable(lambda key: on_damaged(key, "a damaged template; restore it from a copy of the store"))
+    )
     with writing() as session:
         for each in found:
             said.put(session, each)

@@ -35,6 +35,7 @@ from adapters.peers import answers as peers_answers
 from adapters.settings.environment import prefect_server_defaults
 from adapters.settings.settings import Settings, settings
 from benchmarks.guardian import guard
+from services.access import log as access_log
 from services.views import overview
 from tests.compiled import share_compiled_statements, share_descriptions_of_services
 
@@ -113,7 +114,8 @@ def _forget() -> None:
     _settle()
     if transactions.made_engine.cache_info().currsize:
         transactions.engine().dispose()
-    for cached in (settings, transactions.made_engine, bucket._client, peers_answers.tls_context, overview._measured):
+    caches = (settings, transactions.made_engine, bucket._client, peers_answers.tls_context, overview._measured)
+    for cached in (*caches, access_log._rows):
         cached.cache_clear()
 
 

@@ -24,6 +24,7 @@ from adapters.store import ocfl
 from adapters.store.objects import history, kept_discrepancies
 from adapters.store.objects.requests import StoredRequest, stored_request
 from adapters.tables.runs import receipts
+from models.access import CELLAR
 from models.runs.receipt import DEFAULT_SOURCE, Identity
 from models.store.inventory import Inventory
 from models.views.archives.archives import ArchiveView
@@ -112,7 +113,7 @@ def deployed(prefect_url: str) -> Iterator[Callable[[], list[dict[str, Any]]]]:
 
 def archive_of(reference: str, most: int = archive_view.LISTED_AT_ONCE) -> ArchiveView:
     """Return an archive as the API and the console show it."""
-    found = archive_view.archive(reference, most)
+    found = archive_view.archive(reference, CELLAR, most)
     assert found
     return found
 

@@ -18,6 +18,7 @@ from adapters.tables.runs import receipts
 from domain.archive.rows import rows_of
 from domain.archive.versions import age_of
 from domain.payments.reconciliation import reconcile
+from models.access import CELLAR
 from models.archive.archive import Archive
 from models.discrepancies import PAYLOAD_CODES
 from models.messages.endpoint import EndpointRow
@@ -95,7 +96,7 @@ def loaded(archive: Archive, receipt_id: str) -> int:
 
 def _number(reference: str, receipt_id: str) -> int:
     """Return the version number that the store would assign."""
-    found = archive_view.archive(reference)
+    found = archive_view.archive(reference, CELLAR)
     numbers = {each.receipt_id: each.version for each in found.versions} if found else {}
     return numbers.get(receipt_id, len(numbers) + 1)
 

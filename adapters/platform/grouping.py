@@ -41,6 +41,18 @@ class Grouped(Generic[Item, Result]):
 
         An item is done even if its caller is cancelled: cancellation continues after that.
         """
+        result = asyncio.wrap_future(self._begun(item))
+        try:
+            return await asyncio.shield(result)
+        except asyncio.CancelledError:
+            await until_ended(result)
+            raise
+
+    def done_in_thread(self, item: Item) -> Result:
+        """Do as `done`, for a caller that is a thread and may wait."""
+        return self._begun(item).result()
+
+    def _begun(self, item: Item) -> "Future[Result]":
         waiting = _Waiting[Item, Result](item)
         waiting.result.set_running_or_notify_cancel()  # nobody can cancel it now
         with self._lock:
@@ -48,12 +60,7 @@ class Grouped(Generic[Item, Result]):
             if not self._is_working:
                 self._is_working = True
                 self._thread.submit(self._do_all)
-        result = asyncio.wrap_future(waiting.result)
-        try:
-            return await asyncio.shield(result)
-        except asyncio.CancelledError:
-            await until_ended(result)
-            raise
+        return waiting.result
 
     def _do_all(self) -> None:
         while group := self._next():

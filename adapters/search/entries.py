@@ -32,6 +32,7 @@ from domain.search import (
     first_id_after,
     first_id_at,
     ids_for,
+    is_searchable,
     may_need_attention,
     payload_facets,
     text_of,
@@ -116,6 +117,12 @@ def add(session: Session, archive: ArchiveRow) -> None:
     texts = {archive.reference: _texts(archive, None, templates)}
     numbers = _add(session, [archive], texts, _version(templates))
     _replace(session, numbers[archive.reference], set(), archive_facets(archive))
+
+
+def is_found_by(session: Session, kind: Kind, name: str) -> bool:
+    """Return whether archives, be it of one template alone, are found by a label or a field."""
+    wanted = searchable().with_parts(part for each in held(session).words.values() for part in each.found_by)
+    return is_searchable(name, wanted.labels if kind is Kind.LABEL else wanted.fields)
 
 
 def searchable_of(archive: ArchiveRow | ArchiveSummary, templates: Held) -> Searchable:

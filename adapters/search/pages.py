@@ -70,6 +70,13 @@ def newest(session: Session, wanted: Wanted, most: int, window: int | None = Non
     return found + _run(session, _by_facet(session, wanted, driver.facet, rest, below=driver.oldest))
 
 
+def has_facets(session: Session, reference: str, facets: Sequence[int]) -> bool:
+    """Return whether an archive is found by all of some facets. An archive without an entry is not."""
+    its = _ENTRY.c.id
+    found = select(its).where(_ENTRY.c.reference == reference, *(_has_facet(its, each) for each in facets))
+    return bool(_run(session, found))
+
+
 def matching(session: Session, facets: Sequence[int], terms: Sequence[Term]) -> list[ColumnElement[bool]]:
     """Return conditions on `ArchiveRow`: it has each facet, and its text has all terms. For counts and lists of all."""
     its = _ARCHIVE.c.reference

@@ -159,6 +159,8 @@ def _check_urls(made: "Settings") -> None:
             raise ValueError(f"{_variable(name)}: expected URLs like http://HOST:PORT or https://HOST, between commas")
     if not all(map(is_address, made.people_urls)):
         raise ValueError("CELLAR_PEOPLE_URLS: expected addresses of apprise such as mailto://…, between commas")
+    if not re.fullmatch(r"(file:///[^/].*|syslog\+tls://[^/?#@\s]+:[0-9]{1,5})?", made.access_log_url):
+        raise ValueError("CELLAR_ACCESS_LOG_URL: expected file:///PATH or syslog+tls://HOST:PORT")
     if made.clamd and not (made.clamd.startswith("/") or is_host_and_port(made.clamd)):
         raise ValueError(f"CELLAR_CLAMD: expected HOST:PORT, or the absolute path of a socket, got {made.clamd!r}")
     if made.database_url and (fault := database_url_fault(made.database_url)):

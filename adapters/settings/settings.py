@@ -162,6 +162,18 @@ class Settings(BaseSettings):
     public_link: Literal["token", "none"] = Field(
         "token", description="Whether answers to the sender contain a public link: `token` or `none`."
     )
+    access_kept_days: int = Field(
+        2557,
+        ge=731,
+        le=36500,
+        description="Days for which the access log is kept: at least the 24 months of the Israeli regulations. "
+        "Default: seven years.",
+    )
+    access_log_url: str = Field(
+        "",
+        description="Where the access log is also sent, as JSON lines with names of ECS: `file:///PATH`, or "
+        "`syslog+tls://HOST:PORT`. Default: nowhere.",
+    )
     holder: str = Field("", description="Name of the institution that holds the archives, shown in exports.")
     public_link_days: int = Field(30, ge=1, description="Days for which a public link is valid.")
     notify_urls: CommaSeparated = Field(

@@ -4,86 +4,21 @@ The store has them because the receiver may not ask the database before an ackno
 archives on the terms of their source. Only digests of secrets are kept.
 """
 
-import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import structlog
-from pydantic import ValidationError
-
-from adapters.files.store import store
 from adapters.settings.settings import Settings, settings
+from adapters.store.records import Records
 from domain.payments.terms import SETTINGS
-from models.errors import Conflict, Unreadable
 from models.payments import PaymentTerms
 from models.runs.receipt import DEFAULT_SOURCE
 from models.sources import NO_SIGNATURE, Source, SourceTerms
 
-log = structlog.get_logger()
-
-FOLDER = "sources"
-_HELD_FOR_S = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Held:
-    """The sources as they were read last, and until when nobody needs to read them again."""
-
-    location: str
-    sources: Mapping[str, Source]
-    until_s: float
-
-
-_held: _Held | None = None
-
-
-def all_sources(on_damaged: Callable[[str], None] = lambda _: None) -> dict[str, Source]:
-    """Read the sources, by name. A damaged source is logged and left out, and `on_damaged` is called with its key."""
-    return {each.name: each for each in _readable(on_damaged)}
-
-
-def refresh(for_s: float = _HELD_FOR_S) -> Mapping[str, Source]:
-    """Read the sources again, and hold them for a time.
-
-    A source that is damaged now, or gone with a disk that is not mounted, stays as it was held: sources are disabled
-    and never removed.
-
-    Raises:
-        Transient: the store does not answer. What is held stays.
-    """
-    global _held  # noqa: PLW0603 -- one cache per process
-    location = settings().store_location
-    before = _held.sources if _held and _held.location == location else {}
-    _held = _Held(location, {**before, **all_sources()}, time.monotonic() + for_s)
-    return _held.sources
-
-
-def held() -> Mapping[str, Source]:
-    """Return the sources, as they were at most 5 s ago; in a receiver, as its loop has read them last."""
-    if _held and _held.location == settings().store_location and time.monotonic() < _held.until_s:
-        return _held.sources
-    return refresh()
-
-
-def change(name: str, changed: Callable[[Source | None], Source]) -> Source:
-    """Replace a source by what `changed` makes of it, durably, and return that. None stands for no source.
-
-    Raises:
-        Conflict: the record is damaged, or somebody else changes the source at the same time.
-    """
-    key = f"{FOLDER}/{name}.json"
-    before = store().found_bytes(key)
-    try:
-        after = changed(None if before is None else Source.model_validate_json(before))
-    except ValidationError as error:
-        raise Conflict(f"the record {key} of the store is damaged; restore it from a copy of the store") from error
-    if not store().replace_bytes(before, after.model_dump_json(indent=1).encode(), key):
-        raise Conflict(f"somebody else changes the source {name} at this moment; repeat the command")
-    refresh()
-    return after
+RECORDS = Records("sources", Source, "source", lambda each: each.name)
+"""The sources by name. They are disabled and never removed."""
 
 
 def default_terms() -> SourceTerms:
@@ -104,7 +39,7 @@ def default_terms() -> SourceTerms:
 def terms_of(source: str) -> SourceTerms:
     """Return the terms of a source: its own, and those of the settings where it states none or is unknown."""
     terms = default_terms()
-    if source == DEFAULT_SOURCE or (found := held().get(source)) is None:
+    if source == DEFAULT_SOURCE or (found := RECORDS.held().get(source)) is None:
         return terms
     own, signature = found.terms, found.terms.signature or terms.signature
     return SourceTerms(
@@ -144,17 +79,3 @@ def with_defaults(stated: Mapping[str, Any]) -> dict[str, Any]:
 
 def _hours(number: int | None) -> timedelta | None:
     return timedelta(hours=number) if number else None
-
-
-def _readable(on_damaged: Callable[[str], None]) -> Iterator[Source]:
-    for key, _ in store().listed(FOLDER):
-        try:
-            record = store().found_bytes(key)
-            source = record and Source.model_validate_json(record)
-            if source and key == f"{FOLDER}/{source.name}.json":
-                yield source
-            elif source:
-                raise ValueError("a source has the name of another")
-        except (ValueError, Unreadable) as error:
-            on_damaged(key)
-            log.error("a source is damaged; restore it from a copy of the store", key=key, why=type(error).__name__)

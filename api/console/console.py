@@ -2,11 +2,12 @@
 
 from http import HTTPStatus
 
-from fastapi import FastAPI, Request, Response
+from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from api.console.frame import entrance, static
+from api.console.frame.forms import enter
 from api.console.frame.policy import Policy
 from api.console.frame.rendering import render
 from api.console.frame.visits import SignInFirst
@@ -24,9 +25,10 @@ console = FastAPI(
 application = Policy(console)  # around all: the page of an unexpected error comes from outside of the middleware
 _TROUBLES = (troubles, endpoints, batches, templates)
 _ARCHIVES = (archives, saved_views, files, dossier)  # the dossier's path takes everything below it
-for each in (static, entrance, overview, *_TROUBLES, *_ARCHIVES):
+for each in (static, entrance):
     console.include_router(each.router)
-
+for each in (overview, *_TROUBLES, *_ARCHIVES):
+    console.include_router(each.router, dependencies=[Depends(enter)])
 
 _UNKNOWN_PATH = N_("There is no such page.")
 _WRONG_METHOD = N_("This address takes a form of one of the console's pages.")

@@ -8,11 +8,13 @@ from fastapi import APIRouter, Path, Query
 from fastapi.responses import StreamingResponse
 from starlette.convertors import StringConvertor, register_url_convertor
 
+from api.access import CallerOf, acts
 from api.errors import Responses, failures
 from api.json.discrepancies import EXPLANATION_FAILURES
 from api.json.discrepancies import explain as explain_any
 from api.references import Reference, RouteAsSent
 from domain.archive.file_names import safe_names
+from models.access import Action
 from models.errors import Refused
 from models.views.archives.archives import (
     ArchiveItems,
@@ -57,9 +59,14 @@ _FILE: Responses = failures(
 _UNKNOWN_REFERENCE = failures({404: {"UNKNOWN_REFERENCE": "no archive of this process was received."}})
 
 
-@router.get("", summary="A page of archives, newest first", response_description="The page.")
-def list_archives(query: Annotated[ArchiveQuery, Query()]) -> ArchivePage:
-    return archive_list.page(query)
+@router.get(
+    "",
+    summary="A page of archives, newest first",
+    response_description="The page.",
+    dependencies=[acts(Action.LIST_ARCHIVES)],
+)
+def list_archives(query: Annotated[ArchiveQuery, Query()], caller: CallerOf) -> ArchivePage:
+    return archive_list.page(query, caller)
 
 
 # The longer paths come first: `:path` matches slashes too, since not every client or proxy encodes them.
@@ -68,13 +75,14 @@ def list_archives(query: Annotated[ArchiveQuery, Query()]) -> ArchivePage:
     summary="A file's bytes",
     response_class=StreamingResponse,
     responses=_FILE,
+    dependencies=[acts(Action.DOWNLOAD_FILE)],
 )
-def read_file(reference: Reference, sha256: str) -> StreamingResponse:
+def read_file(reference: Reference, sha256: str, caller: CallerOf) -> StreamingResponse:
     """Always a download, because an attached file may be a page with a script.
     The name of the download is made safe for the reader's computer; `filename` in the archive is the name as sent.
     The end of a damaged file is never sent: the connection ends before the last bytes.
     """
-    file = archive_view.file(reference, sha256)
+    file = archive_view.file(reference, caller, sha256)
     if file is None:
         raise Refused("UNKNOWN_FILE", "the archive has no file with this digest", where="sha256", status=404)
     [filename] = safe_names([file.filename or f"{sha256}.bin"], [file.media_type])
@@ -99,9 +107,10 @@ def read_file(reference: Reference, sha256: str) -> StreamingResponse:
             500: {"CONFLICT": "the store has lost a part of a version, or the archive's key; run `cellar verify`."},
         }
     ),
+    dependencies=[acts(Action.READ_ARCHIVE)],
 )
-def read_differences(reference: Reference, before: int, after: int) -> list[DifferenceView]:
-    return [DifferenceView(**asdict(each)) for each in version_differences(reference, before, after)]
+def read_differences(reference: Reference, before: int, after: int, caller: CallerOf) -> list[DifferenceView]:
+    return [DifferenceView(**asdict(each)) for each in version_differences(reference, caller, before, after)]
 
 
 @router.post(
@@ -111,9 +120,10 @@ def read_differences(reference: Reference, before: int, after: int) -> list[Diff
     response_description="The flow run that was started, or that was already on its way; without an id while Prefect is"
     " away: it will start when Prefect is back.",
     responses=_UNKNOWN_REFERENCE,
+    dependencies=[acts(Action.RERUN)],
 )
-async def rerun(reference: Reference) -> RerunStarted:
-    return (await reruns.rerun([reference], "api"))[0]
+async def rerun(reference: Reference, caller: CallerOf) -> RerunStarted:
+    return (await reruns.rerun([reference], caller.name))[0]
 
 
 @router.post(
@@ -121,15 +131,16 @@ async def rerun(reference: Reference) -> RerunStarted:
     summary="Explain a discrepancy",
     response_description="The discrepancy with its explanation.",
     responses=EXPLANATION_FAILURES,
+    dependencies=[acts(Action.DECIDE)],
 )
-def explain(reference: Reference, discrepancy_id: str, explanation: Explanation) -> DiscrepancyView:
+def explain(reference: Reference, discrepancy_id: str, explanation: Explanation, caller: CallerOf) -> DiscrepancyView:
     """The discrepancy stays explained until its values change or its cause is gone; 409 if that has already happened.
     Pass `expected` and `found` as you read them.
     """
     found = troubles.find_discrepancy(discrepancy_id)
     if found is None or found.reference != reference:
         raise discrepancies.unknown()
-    return explain_any(discrepancy_id, explanation)
+    return explain_any(discrepancy_id, explanation, caller)
 
 
 @router.get(
@@ -137,14 +148,16 @@ def explain(reference: Reference, discrepancy_id: str, explanation: Explanation)
     summary="A page of a list of an archive",
     response_description="The page.",
     responses=_UNKNOWN_REFERENCE,
+    dependencies=[acts(Action.READ_ARCHIVE)],
 )
 def read_list(
     reference: Reference,
+    caller: CallerOf,
     name: Annotated[str, Path(json_schema_extra={"enum": [*archive_view.LISTS]})],
     after: Annotated[Text | None, Query(description="`next` of the page before, or of the archive")] = None,
 ) -> ArchiveItems:
     """200 items of one of the lists of an archive, as `GET /api/archives/{reference}` has them."""
-    found = archive_view.items(reference, name, after)
+    found = archive_view.items(reference, caller, name, after)
     if found is None:
         raise unknown_reference(reference)
     return found
@@ -155,9 +168,10 @@ def read_list(
     summary="An archive",
     response_description="The archive.",
     responses=_UNKNOWN_REFERENCE,
+    dependencies=[acts(Action.READ_ARCHIVE)],
 )
-def read_archive(reference: Reference) -> ArchiveView:
-    archive = archive_view.archive(reference)
+def read_archive(reference: Reference, caller: CallerOf) -> ArchiveView:
+    archive = archive_view.archive(reference, caller)
     if archive is None:
         raise unknown_reference(reference)
     return archive

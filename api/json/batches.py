@@ -5,11 +5,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
+from api.access import CallerOf, acts
 from api.errors import failures
-from api.json.parameters import By, named
+from models.access import Action
 from models.runs.batch import BatchAction, BatchKind
 from models.views.batch import BatchPage, BatchRecord, BatchView, ItemQuery, RedeliveryRequest, RerunRequest
-from models.views.parameters import PageQuery, Text
+from models.views.parameters import Client, PageQuery, Text
 from services.batches import batches
 
 router = APIRouter()
@@ -19,10 +20,10 @@ _UNKNOWN = {404: {"UNKNOWN_BATCH": "no batch has this id."}}
 _PLANNED = "The plan, or the batch that was started."
 
 
-async def _planned(kind: BatchKind, request: RerunRequest | RedeliveryRequest) -> BatchView:
-    made = await asyncio.to_thread(batches.plan, kind, request.filter(), named(request.by))
+async def _planned(kind: BatchKind, request: RerunRequest | RedeliveryRequest, by: str) -> BatchView:
+    made = await asyncio.to_thread(batches.plan, kind, request.filter(), by)
     if not request.dry_run:
-        await batches.confirm(made.id, named(request.by))
+        await batches.confirm(made.id, by)
     return await asyncio.to_thread(batches.view, made.id)
 
 
@@ -31,12 +32,13 @@ async def _planned(kind: BatchKind, request: RerunRequest | RedeliveryRequest) -
     tags=_TAGS[_RERUNS],
     summary="Plan the re-run of all archives that match a filter",
     response_description=_PLANNED,
+    dependencies=[acts(Action.RERUN)],
 )
-async def plan_rerun(request: RerunRequest) -> BatchView:
+async def plan_rerun(request: RerunRequest, caller: CallerOf) -> BatchView:
     """With `dry_run`, the default, nothing runs: `confirm` freezes the list of the plan and starts it. Without, both
     happen at once.
     """
-    return await _planned(BatchKind.RERUN, request)
+    return await _planned(BatchKind.RERUN, request, caller.name)
 
 
 @router.post(
@@ -44,12 +46,13 @@ async def plan_rerun(request: RerunRequest) -> BatchView:
     tags=_TAGS[_REDELIVERIES],
     summary="Plan the redelivery of all messages that match a filter",
     response_description=_PLANNED,
+    dependencies=[acts(Action.REDELIVER)],
 )
-async def plan_redelivery(request: RedeliveryRequest) -> BatchView:
+async def plan_redelivery(request: RedeliveryRequest, caller: CallerOf) -> BatchView:
     """With `dry_run`, the default, nothing is sent: `confirm` freezes the list of the plan and makes it due. Without,
     both happen at once. The messages keep their ids.
     """
-    return await _planned(BatchKind.REDELIVER, request)
+    return await _planned(BatchKind.REDELIVER, request, caller.name)
 
 
 @router.get(
@@ -57,6 +60,7 @@ async def plan_redelivery(request: RedeliveryRequest) -> BatchView:
     tags=_TAGS[_RERUNS],
     summary="A page of bulk re-runs and plans, newest first",
     response_description="The page.",
+    dependencies=[acts(Action.READ_TROUBLES)],
 )
 def list_reruns(query: Annotated[PageQuery, Query()]) -> BatchPage:
     return batches.page(query, BatchKind.RERUN)
@@ -67,6 +71,7 @@ def list_reruns(query: Annotated[PageQuery, Query()]) -> BatchPage:
     tags=_TAGS[_REDELIVERIES],
     summary="A page of redeliveries and plans, newest first",
     response_description="The page.",
+    dependencies=[acts(Action.READ_TROUBLES)],
 )
 def list_redeliveries(query: Annotated[PageQuery, Query()]) -> BatchPage:
     return batches.page(query, BatchKind.REDELIVER)
@@ -76,30 +81,32 @@ def read(batch_id: Text, query: Annotated[ItemQuery, Query()]) -> BatchRecord:
     return batches.record(batch_id, query)
 
 
-async def act(batch_id: Text, action: BatchAction, by: By) -> BatchView:
+async def act(batch_id: Text, action: BatchAction, caller: CallerOf, _client: Client | None = None) -> BatchView:
     """`confirm` freezes the list of a plan and starts it. What failed or arrived after the plan is not in the list, and
     the batch has ended if the list is empty. `pause` starts no further item until `resume`; what is on its way ends as
     usual. `abort` ends the batch, or discards a plan; items that are not started stay untouched. 409 if its state does
     not allow it.
     """
-    return await batches.act(action, batch_id, by)
+    return await batches.act(action, batch_id, caller.name)
 
 
-for each, tags in _TAGS.items():
+for each, acting in ((_RERUNS, Action.RERUN), (_REDELIVERIES, Action.REDELIVER)):
     router.add_api_route(
         f"{each}/{{batch_id}}",
         read,
-        tags=tags,
+        tags=_TAGS[each],
         summary="A batch with a page of what became of its items",
         response_description="The batch and the page.",
         responses=failures(_UNKNOWN),
+        dependencies=[acts(Action.READ_TROUBLES)],
     )
     router.add_api_route(
         f"{each}/{{batch_id}}/{{action}}",
         act,
         methods=["POST"],
-        tags=tags,
+        tags=_TAGS[each],
         summary="Confirm, pause, resume or abort a batch",
         response_description="The batch after that.",
         responses=failures(_UNKNOWN | {409: {"WRONG_STATE": "the state of the batch does not allow the action."}}),
+        dependencies=[acts(acting)],
     )

@@ -5,7 +5,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from api.access import CallerOf, acts
 from api.errors import failures
+from models.access import Action
 from models.views.archives.payments import DiscrepancyPage, DiscrepancyQuery, Explanation, ListedDiscrepancy
 from models.views.parameters import Text
 from services.payments import discrepancies
@@ -23,7 +25,12 @@ EXPLANATION_FAILURES = failures(
 )
 
 
-@router.get("", summary="A page of discrepancies, in the order of their codes", response_description="The page.")
+@router.get(
+    "",
+    summary="A page of discrepancies, in the order of their codes",
+    response_description="The page.",
+    dependencies=[acts(Action.READ_TROUBLES)],
+)
 def list_discrepancies(query: Annotated[DiscrepancyQuery, Query()]) -> DiscrepancyPage:
     return troubles.discrepancy_page(query)
 
@@ -33,12 +40,13 @@ def list_discrepancies(query: Annotated[DiscrepancyQuery, Query()]) -> Discrepan
     summary="Explain a discrepancy, of an archive or of none",
     response_description="The discrepancy with its explanation.",
     responses=EXPLANATION_FAILURES,
+    dependencies=[acts(Action.DECIDE)],
 )
-def explain(discrepancy_id: Text, explanation: Explanation) -> ListedDiscrepancy:
+def explain(discrepancy_id: Text, explanation: Explanation, caller: CallerOf) -> ListedDiscrepancy:
     """The discrepancy stays explained until its values change or its cause is gone; 409 if that has already happened.
     Pass `expected` and `found` as you read them.
     """
-    discrepancies.explain(discrepancy_id, explanation, datetime.now(UTC))
+    discrepancies.explain(discrepancy_id, explanation.model_copy(update={"by": caller.name}), datetime.now(UTC))
     found = troubles.find_discrepancy(discrepancy_id)
     if found is None:
         raise discrepancies.unknown()

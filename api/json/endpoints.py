@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 
 from fastapi import APIRouter
 
+from api.access import CallerOf, acts
 from api.errors import failures
-from api.json.parameters import By, named
+from models.access import Action
 from models.views.messages.endpoints import (
     AddedEndpoint,
     EndpointList,
@@ -15,7 +16,7 @@ from models.views.messages.endpoints import (
     NewEndpoint,
     Rotation,
 )
-from models.views.parameters import Text
+from models.views.parameters import Client, Text
 from services.messages import endpoints
 
 router = APIRouter(prefix="/api/endpoints", tags=["endpoints"])
@@ -31,7 +32,12 @@ _BAD_ADDRESS = {
 }
 
 
-@router.get("", summary="The endpoints, by name", response_description="The endpoints, without their secrets.")
+@router.get(
+    "",
+    summary="The endpoints, by name",
+    response_description="The endpoints, without their secrets.",
+    dependencies=[acts(Action.READ_SETTINGS)],
+)
 def list_endpoints() -> EndpointList:
     return endpoints.listed()
 
@@ -41,11 +47,12 @@ def list_endpoints() -> EndpointList:
     summary="Add an endpoint",
     response_description="The endpoint with its secret, which is shown this once.",
     responses=failures({409: {"NAME_TAKEN": "an endpoint has or had this name."}, 422: _BAD_MEMBERS | _BAD_ADDRESS}),
+    dependencies=[acts(Action.CHANGE_SETTINGS)],
 )
-async def add(asked: NewEndpoint) -> AddedEndpoint:
+async def add(asked: NewEndpoint, caller: CallerOf) -> AddedEndpoint:
     """`warnings` say what was found at the address: no answer, a wrong certificate. Nothing is sent to it."""
     warnings = await endpoints.warnings_at(asked.url)
-    key = await asyncio.to_thread(endpoints.add, asked, named(asked.by), datetime.now(UTC))
+    key = await asyncio.to_thread(endpoints.add, asked, caller.name, datetime.now(UTC))
     return await asyncio.to_thread(endpoints.with_secret, asked.name, key, warnings)
 
 
@@ -54,6 +61,7 @@ async def add(asked: NewEndpoint) -> AddedEndpoint:
     summary="An endpoint, a removed one too",
     response_description="The endpoint, without its secrets.",
     responses=failures({404: {"UNKNOWN_ENDPOINT": "no endpoint has this name."}}),
+    dependencies=[acts(Action.READ_SETTINGS)],
 )
 def read(name: Text) -> EndpointView:
     return endpoints.view(name)
@@ -64,6 +72,7 @@ def read(name: Text) -> EndpointView:
     summary="Send a test message now",
     response_description="What became of the message.",
     responses=failures(_UNKNOWN),
+    dependencies=[acts(Action.CHANGE_SETTINGS)],
 )
 async def send_test(name: Text) -> EndpointTest:
     """A message of type `endpoint.test`, also to a disabled endpoint. It is tried once."""
@@ -75,10 +84,11 @@ async def send_test(name: Text) -> EndpointTest:
     summary="Send it no more messages",
     response_description="The disabled endpoint.",
     responses=failures(_UNKNOWN),
+    dependencies=[acts(Action.CHANGE_SETTINGS)],
 )
-def disable(name: Text, by: By) -> EndpointView:
+def disable(name: Text, caller: CallerOf, _client: Client | None = None) -> EndpointView:
     """Messages that wait are skipped, and stay on record."""
-    endpoints.disable(name, by, datetime.now(UTC))
+    endpoints.disable(name, caller.name, datetime.now(UTC))
     return endpoints.view(name)
 
 
@@ -87,9 +97,10 @@ def disable(name: Text, by: By) -> EndpointView:
     summary="Send it messages again, from the next event on",
     response_description="The enabled endpoint.",
     responses=failures(_UNKNOWN),
+    dependencies=[acts(Action.CHANGE_SETTINGS)],
 )
-def enable(name: Text, by: By) -> EndpointView:
-    endpoints.enable(name, by, datetime.now(UTC))
+def enable(name: Text, caller: CallerOf, _client: Client | None = None) -> EndpointView:
+    endpoints.enable(name, caller.name, datetime.now(UTC))
     return endpoints.view(name)
 
 
@@ -98,11 +109,12 @@ def enable(name: Text, by: By) -> EndpointView:
     summary="Give it a new signing key",
     response_description="The endpoint with its new secret, which is shown this once.",
     responses=failures(_UNKNOWN | _DECLARED | {422: _BAD_MEMBERS}),
+    dependencies=[acts(Action.CHANGE_SETTINGS)],
 )
-def rotate(name: Text, asked: Rotation | None = None) -> AddedEndpoint:
+def rotate(name: Text, caller: CallerOf, asked: Rotation | None = None) -> AddedEndpoint:
     """The old key signs too for `overlap_h` hours, so messages have two signatures."""
     rotation = asked or Rotation.model_validate({})
-    key = endpoints.rotate(name, rotation, named(rotation.by), datetime.now(UTC))
+    key = endpoints.rotate(name, rotation, caller.name, datetime.now(UTC))
     return endpoints.with_secret(name, key)
 
 
@@ -111,8 +123,9 @@ def rotate(name: Text, asked: Rotation | None = None) -> AddedEndpoint:
     summary="Remove it",
     response_description="The removed endpoint.",
     responses=failures(_UNKNOWN | _DECLARED),
+    dependencies=[acts(Action.CHANGE_SETTINGS)],
 )
-def remove(name: Text, by: By) -> EndpointView:
+def remove(name: Text, caller: CallerOf, _client: Client | None = None) -> EndpointView:
     """Its secrets go. Messages that wait are skipped; its history stays under its name, which is never used again."""
-    endpoints.remove(name, by, datetime.now(UTC))
+    endpoints.remove(name, caller.name, datetime.now(UTC))
     return endpoints.view(name)

@@ -4,7 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from api.access import acts
 from api.errors import failures
+from models.access import Action
 from models.views.messages.messages import MessagePage, MessageQuery, MessageRecord
 from models.views.parameters import Text
 from services.messages.endpoints import check_filter
@@ -13,7 +15,12 @@ from services.views import message_list
 router = APIRouter(prefix="/api/messages", tags=["messages"])
 
 
-@router.get("", summary="A page of messages, newest first", response_description="The page.")
+@router.get(
+    "",
+    summary="A page of messages, newest first",
+    response_description="The page.",
+    dependencies=[acts(Action.READ_TROUBLES)],
+)
 def list_messages(query: Annotated[MessageQuery, Query()]) -> MessagePage:
     """`state` can be repeated: a message in any of these states matches."""
     check_filter(query.endpoint)
@@ -25,6 +32,7 @@ def list_messages(query: Annotated[MessageQuery, Query()]) -> MessagePage:
     summary="A message with its attempts",
     response_description="The message and its attempts, in their order.",
     responses=failures({404: {"UNKNOWN_MESSAGE": "no message has this id."}}),
+    dependencies=[acts(Action.READ_TROUBLES)],
 )
 def read(message_id: Text) -> MessageRecord:
     """An attempt has a number, its trigger, its time and duration, the status, and the stage at which it failed."""

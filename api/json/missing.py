@@ -5,7 +5,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from api.access import CallerOf, acts
 from api.errors import failures
+from models.access import Action
 from models.views.parameters import Dismissal, Text
 from models.views.troubles import MissingPage, MissingQuery, MissingView
 from services.completeness import finding_missing
@@ -20,7 +22,12 @@ _DISMISSAL_FAILURES = failures(
 )
 
 
-@router.get("", summary="A page of missing processes, the nearest deadline first", response_description="The page.")
+@router.get(
+    "",
+    summary="A page of missing processes, the nearest deadline first",
+    response_description="The page.",
+    dependencies=[acts(Action.READ_TROUBLES)],
+)
 def list_missing(query: Annotated[MissingQuery, Query()]) -> MissingPage:
     """Without `state`, the open findings; closed findings are the history."""
     return troubles.missing_page(query)
@@ -31,7 +38,8 @@ def list_missing(query: Annotated[MissingQuery, Query()]) -> MissingPage:
     summary="Dismiss a missing process",
     response_description="The finding, closed.",
     responses=_DISMISSAL_FAILURES,
+    dependencies=[acts(Action.DECIDE)],
 )
-def dismiss(missing_id: Text, dismissal: Dismissal) -> MissingView:
+def dismiss(missing_id: Text, dismissal: Dismissal, caller: CallerOf) -> MissingView:
     """The finding stays in the history with the reason. A later submission of the process opens another finding."""
-    return finding_missing.dismiss(missing_id, dismissal, datetime.now(UTC))
+    return finding_missing.dismiss(missing_id, dismissal.model_copy(update={"by": caller.name}), datetime.now(UTC))

@@ -1,31 +1,14 @@
-"""Refuses query parameters that a route does not have, so that a misspelled filter never finds everything.
-
-And names who asks, for the record.
-"""
+"""Refuses query parameters that a route does not have, so that a misspelled filter never finds everything."""
 
 from collections import Counter
 from difflib import get_close_matches
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import Depends, Request
+from fastapi import Request
 
 from models.errors import Refused
-from models.views.parameters import Client
 
 _NAMED_CHARACTERS = 60
-
-
-def named(name: str | None) -> str:
-    """Return what the record says of a client that may have given its name."""
-    return f"api ({name})" if name else "api"
-
-
-async def _by(client: Client | None = None) -> str:
-    return named(client.by if client else None)
-
-
-By = Annotated[str, Depends(_by)]
-"""Who acts, by the body of the request, which may be absent."""
 
 
 def check_parameters(request: Request) -> None:

@@ -4,9 +4,10 @@ from datetime import UTC, datetime
 
 from fastapi import APIRouter
 
+from api.access import CallerOf, acts
 from api.errors import failures
-from api.json.parameters import named
 from api.references import Reference, RouteAsSent
+from models.access import Action
 from models.views.templates import TemplateNaming, Templates, TemplateView
 from services import templates
 
@@ -22,13 +23,24 @@ _PERSONAL = failures(
 )
 
 
-@router.get("", summary="The templates", response_description="The templates, those with the most archives first.")
+@router.get(
+    "",
+    summary="The templates",
+    response_description="The templates, those with the most archives first.",
+    dependencies=[acts(Action.READ_TEMPLATES)],
+)
 def list_templates() -> Templates:
     """At most 500 by their archives, and all that people have named."""
     return templates.listed()
 
 
-@router.get("/{template_id:path}", summary="One template", response_description="The template.", responses=_UNKNOWN)
+@router.get(
+    "/{template_id:path}",
+    summary="One template",
+    response_description="The template.",
+    responses=_UNKNOWN,
+    dependencies=[acts(Action.READ_TEMPLATES)],
+)
 def read_template(template_id: Reference) -> TemplateView:
     """File name and parts are learned from its newest archives, 200 at most."""
     return templates.view(template_id)
@@ -39,10 +51,11 @@ def read_template(template_id: Reference) -> TemplateView:
     summary="Name a template",
     response_description="The template with its new words.",
     responses=_PERSONAL,
+    dependencies=[acts(Action.CHANGE_TEMPLATES)],
 )
-def name_template(template_id: Reference, words: TemplateNaming) -> TemplateView:
+def name_template(template_id: Reference, words: TemplateNaming, caller: CallerOf) -> TemplateView:
     """Replaces all that people say about the template. If title or facets change, workers make the entries of archives
     again, and lists may miss some until then.
     """
-    templates.name({template_id: words}, named(None), datetime.now(UTC))
+    templates.name({template_id: words}, caller.name, datetime.now(UTC))
     return templates.view(template_id)

@@ -11,9 +11,11 @@ from adapters.database.transactions import is_reachable
 from adapters.inbox import inbox
 from adapters.peers import prefect_api
 from adapters.platform.loops import loops_down
+from api.access import open_to_anybody
+from api.receiver.known import STATES, State
 from api.receiver.processes import FAILED_LOG_WRITES, LOOPS_DOWN, SOURCES_STATE, Processes
 from api.receiver.receiving import on_disk
-from api.receiver.senders import STATES, Senders, State
+from api.receiver.senders import Senders
 from models.errors import Transient
 
 _PATIENCE_S = 2
@@ -44,6 +46,7 @@ class Readiness(BaseModel):
 
 
 @router.get("/healthz", summary="200 while the process lives", response_description="The process lives.")
+@open_to_anybody("probes have no token")
 def healthz() -> Health:
     return Health()
 
@@ -54,6 +57,7 @@ def healthz() -> Health:
     response_description="Payloads can be stored, and are triggered.",
     responses={503: {"model": Readiness, "description": "Not ready; `reason` says why."}},
 )
+@open_to_anybody("probes have no token")
 async def readyz(request: Request, response: Response) -> Readiness:
     """An unreachable database or Prefect is reported but is no reason for 503: stored payloads wait for them."""
     state = request.app.state

@@ -13,7 +13,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
-from api.authorization import TOO_MANY_WRONG_TOKENS, UNAUTHORIZED, Unauthorized
+from api.access import open_to_anybody
+from api.authorization import TOO_MANY_WRONG_TOKENS, UNAUTHORIZED, Unauthorized, address_of
 from api.errors import UNEXPECTED, challenge, failures
 from api.gate import read_body
 from api.receiver.senders import TOKEN_LASTS_S, Senders
@@ -70,6 +71,7 @@ _FAILURES = failures(
     responses=_FAILURES,
 )
 @router.post("/oauth/token/", include_in_schema=False)
+@open_to_anybody("a secret of a source is checked by the route itself")
 async def give_token(request: Request) -> JSONResponse:
     """Present the name of a source as `client_id` or `username`, and a secret of it as `client_secret` or `password`.
 
@@ -107,7 +109,7 @@ async def _given(request: Request, given: dict[str, str]) -> JSONResponse:
 
 def _wrong(request: Request, *, is_client: bool) -> JSONResponse:
     unauthorized: Unauthorized = request.app.state.unauthorized
-    address = request.client.host if request.client else ""
+    address = address_of(request)
     unauthorized.count(address, "oauth")
     detail = "expected the name of a source and one of its active secrets; see `cellar sources`"
     if again_s := unauthorized.wrong_token(address):

@@ -13,6 +13,7 @@ from fastapi.templating import Jinja2Templates
 from itsdangerous import BadSignature, SignatureExpired
 
 from adapters.settings.settings import settings
+from api.access import open_to_anybody
 from api.errors import UNEXPECTED, Responses
 from api.links import signer
 from models.errors import Transient
@@ -40,6 +41,7 @@ _templates = Jinja2Templates(Path(__file__).parent / "templates")
     response_description="The archive is completed or has failed.",
     responses=_PAGES,
 )
+@open_to_anybody("the signed link opens it")
 def public_page(request: Request, token: str) -> HTMLResponse:
     """Show a page that tells the state, versions and digests of one archive and nothing personal.
 

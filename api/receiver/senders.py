@@ -1,46 +1,31 @@
 """Knows the sources and their secrets, in memory: no request of a sender waits for the store. Decides who may send.
 
-They are read at the start and every few seconds, and once more when a name or secret is unknown, so that a source works
-as soon as it is added. While the store is away, the receiver keeps what it knows. A receiver that has read no sources
-yet asks named sources to send again later; the source `default` has its secrets in the settings.
+A receiver that has read no sources yet asks named sources to send again later; the source `default` has its secrets in
+the settings.
 """
 
-import asyncio
 import base64
 import hmac
-import math
-import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from ipaddress import ip_network
-from typing import Literal, get_args
 
-import structlog
 from fastapi import Request
 from itsdangerous import BadSignature
 
 from adapters.observation.metrics import begin_source
-from adapters.platform.loops import in_background, supervised
 from adapters.settings.settings import settings
 from adapters.store import sources
-from api.authorization import ADDRESS_NOT_ALLOWED, SECRET_HEADERS, UNAUTHORIZED, ip_of, presented_secrets
+from api.authorization import ADDRESS_NOT_ALLOWED, SECRET_HEADERS, UNAUTHORIZED, address_of, ip_of, presented_secrets
 from api.links import senders_signer
-from models.errors import CellarError, Refused, System, Transient
+from api.receiver.known import Known, State
+from models.errors import Refused, System, Transient
 from models.runs.receipt import DEFAULT_SOURCE
 from models.sources import Source
 from services.access import uses
 from services.sources import digest_of, mark_of, signing_key_of, terms_of
 
-log = structlog.get_logger()
-
-State = Literal["ok", "kept", "unknown"]
-STATES: tuple[State, ...] = get_args(State)
-"""How current the known sources are, the best first."""
-_PAUSE_S = 5.0
-_LEAST_PAUSE_S = 0.25
-_PATIENCE_S = 2.0
 UNKNOWN, FURTHER = "(unknown)", "(further)"
 """The labels of names that are no source, and of sources beyond the hundredth: labels have few values, however many
 names somebody tries. No source can have such a name.
@@ -48,28 +33,19 @@ names somebody tries. No source can have such a name.
 _MOST_LABELS = 100
 _NO_SECRET = ("0" * 64,)
 TOKEN_LASTS_S = 3600
-_THREAD = ThreadPoolExecutor(1, thread_name_prefix="sources")  # a hanging database can occupy all threads of asyncio
 
 
 class Senders:
     """The sources as this receiver knows them."""
 
     def __init__(self) -> None:
-        self._known: Mapping[str, Source] | None = None
         self._labels = {DEFAULT_SOURCE}
-        self._next: asyncio.Task[None] | None = None
-        self._reading: asyncio.Task[None] | None = None
-        self._one_at_a_time = asyncio.Lock()
-        self._began_s = -math.inf
-        self._why_not: str | None = None
-        """Why the sources could not be read the last time."""
+        self._sources = Known(sources.RECORDS, "sources", self._label)
 
     @property
     def state(self) -> State:
         """How current the sources are that this receiver knows."""
-        if self._known is None:
-            return "unknown"
-        return "ok" if self._why_not is None else "kept"
+        return self._sources.state
 
     async def admit(self, request: Request, source: str) -> AsyncIterator[bytes]:
         """Check that a request presents a secret of a source, or a token of one, and return its body. It ends with
@@ -90,7 +66,7 @@ class Senders:
         header = terms_of(source).signature
         if not header:
             return request.stream()
-        keys = [signing_key_of(each).encode() for each in self._digests(source)]
+        keys = [signing_key_of(each).encode() for each in _digests(source)]
         return _signed(request.stream(), header, request.headers.get(header, ""), keys)
 
     async def token(self, request: Request, source: str, secret: str) -> str:
@@ -103,72 +79,45 @@ class Senders:
         """Return the label of a source in a metric or a log."""
         if source in self._labels:
             return source
-        return FURTHER if source in (self._known or {}) else UNKNOWN
+        return FURTHER if source in sources.RECORDS.known() else UNKNOWN
 
     def running(self) -> AbstractAsyncContextManager[None]:
-        return in_background(supervised("the reading of the sources", self._refresh_repeatedly))
-
-    async def _refresh_repeatedly(self) -> None:
-        while True:
-            async with self._one_at_a_time:
-                await self._read()
-            await asyncio.sleep(_PAUSE_S)
+        return self._sources.running()
 
     async def _check(self, request: Request, source: str, is_presented: Callable[[str], bool]) -> str:
         """Return the digest of the secret of a source that is presented, and count its use."""
-        digest = self._found(source, is_presented)
+        digest = _found(source, is_presented)
         if digest is None and source != DEFAULT_SOURCE:
-            await self._read_in_time()
-            if self._known is None:
+            await self._sources.read_in_time()
+            if self.state == "unknown":
                 why = "the store does not answer, so the secrets of sources are not known yet; send it again later"
                 raise Transient(why, system=System.STORE)
-            digest = self._found(source, is_presented)
+            digest = _found(source, is_presented)
         if digest is None:
             places = " or ".join(SECRET_HEADERS)
             detail = f"no active secret of this URL in {places}; see CELLAR_WEBHOOK_SECRETS and `cellar sources`"
             raise Refused(UNAUTHORIZED, detail, where="Authorization", status=401)
-        _check_address(request.client.host if request.client else "", terms_of(source).addresses)
+        _check_address(address_of(request), terms_of(source).addresses)
         uses.used("secret", mark_of(digest), datetime.now(UTC))
         return digest
 
-    def _found(self, source: str, is_presented: Callable[[str], bool]) -> str | None:
-        """Look at all secrets, each in constant time. A source without secrets takes as long."""
-        found = [each for each in self._digests(source) or _NO_SECRET if is_presented(each)]
-        return found[0] if found else None
+    def _label(self, known: Mapping[str, Source]) -> None:
+        for name in sorted(known.keys() - self._labels)[: _MOST_LABELS - len(self._labels)]:
+            self._labels.add(name)
+            begin_source(name)
 
-    def _digests(self, source: str) -> list[str]:
-        if source == DEFAULT_SOURCE:
-            return list(map(digest_of, settings().active_webhook_secrets()))
-        known = (self._known or {}).get(source)
-        return known.digests_at(datetime.now(UTC)) if known else []
 
-    async def _read_in_time(self) -> None:
-        """Wait for a reading of the sources that begins now or soon, no longer than 2 s in a store that hangs.
+def _found(source: str, is_presented: Callable[[str], bool]) -> str | None:
+    """Look at all secrets, each in constant time. A source without secrets takes as long."""
+    found = [each for each in _digests(source) or _NO_SECRET if is_presented(each)]
+    return found[0] if found else None
 
-        All requests that arrive before it share it: a flood of wrong secrets reads the store four times a second.
-        """
-        if self._next is None:
-            self._next = asyncio.create_task(self._read_soon())
-        await asyncio.wait([self._next], timeout=_PATIENCE_S)
 
-    async def _read_soon(self) -> None:
-        async with self._one_at_a_time:  # a store that hangs occupies one thread
-            await asyncio.sleep(max(0.0, self._began_s + _LEAST_PAUSE_S - time.monotonic()))
-            self._next, self._reading = None, self._next
-            await self._read()
-
-    async def _read(self) -> None:
-        self._began_s = time.monotonic()
-        try:
-            self._known = await asyncio.get_running_loop().run_in_executor(_THREAD, sources.refresh, math.inf)
-            self._why_not = None
-            for name in sorted(self._known.keys() - self._labels)[: _MOST_LABELS - len(self._labels)]:
-                self._labels.add(name)
-                begin_source(name)
-        except CellarError as error:
-            if self._why_not is None:
-                log.warning("the sources cannot be read; those that are known stay", why=str(error))
-            self._why_not = str(error)
+def _digests(source: str) -> list[str]:
+    if source == DEFAULT_SOURCE:
+        return list(map(digest_of, settings().active_webhook_secrets()))
+    known = sources.RECORDS.known().get(source)
+    return known.digests_at(datetime.now(UTC)) if known else []
 
 
 async def _signed(

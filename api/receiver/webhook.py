@@ -19,7 +19,8 @@ from adapters.observation.metrics import (
 )
 from adapters.observation.tracing import TRACEPARENT, span
 from adapters.settings.settings import settings
-from api.authorization import SENDERS_SECRET
+from api.access import open_to_anybody
+from api.authorization import SENDERS_SECRET, address_of
 from api.errors import challenge
 from api.gate import WEBHOOKS, disconnected
 from api.links import link_of
@@ -60,6 +61,7 @@ _BODY = {"content": {"application/json": {"schema": _ARCHIVE}}, "required": True
 @router.post("/cellosign/{source}", include_in_schema=False)  # the same answers: the schema would say them twice
 @router.post("/cellosign/", include_in_schema=False)  # for a webhook that was set up with a slash at the end
 @router.post("/cellosign/{source}/", include_in_schema=False)
+@open_to_anybody("senders present a secret of their source")
 async def webhook(request: Request, source: str = DEFAULT_SOURCE) -> JSONResponse:
     """Send the JSON of an ended process as the body, with the secret of its source in any of the four ways.
 
@@ -80,7 +82,7 @@ async def webhook(request: Request, source: str = DEFAULT_SOURCE) -> JSONRespons
     admission: Admission = request.app.state.admission
     dispatcher: Dispatcher = request.app.state.dispatcher
     try:
-        with admission.place(request.client.host if request.client else "", source) as place:
+        with admission.place(address_of(request), source) as place:
             place.reserve(announced_bytes)
             with span("receive", request.headers.get(TRACEPARENT)) as traced:
                 if traced.traceparent:

@@ -28,6 +28,7 @@ from benchmarks.search import content
 from benchmarks.search.asked import Filter, filters, pairs, seconds
 from benchmarks.search.filling import fill
 from benchmarks.search.plans import plans_of
+from models.access import CELLAR
 from models.views.archives.archives import ArchiveQuery
 from services.views import archive_list
 
@@ -97,7 +98,7 @@ def _url(kind: str, folder: Path, url: str | None, server: Postgres | None) -> s
 
 def _filled(count: int) -> None:
     migrate()
-    if not archive_list.page(ArchiveQuery(limit=1)).items:
+    if not archive_list.page(ArchiveQuery(limit=1), CELLAR).items:
         started = time.monotonic()
         fill(count)
         print(f"filled {count:,} archives in {time.monotonic() - started:.0f} s", flush=True)

@@ -8,6 +8,7 @@ from random import Random
 from typing import Any
 
 from benchmarks.search.made import Made, made
+from models.access import CELLAR
 from models.search import Kind
 from models.views.archives.archives import ListQuery
 from services.views import archive_list
@@ -17,12 +18,12 @@ Drawn = dict[str, Any]
 
 def shown(query: Drawn) -> None:
     """Read a page as the console's list shows it: a search says which words stand where."""
-    found = archive_list.page(ListQuery(**query))
+    found = archive_list.page(ListQuery(**query), CELLAR)
     archive_list.matched(query.get("q"), found.items)
 
 
 def counted(query: Drawn) -> None:
-    archive_list.facets(ListQuery(**query))
+    archive_list.facets(ListQuery(**query), CELLAR)
 
 
 @dataclass(frozen=True, slots=True)

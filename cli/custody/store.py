@@ -23,7 +23,7 @@ from services.custody.rebuilding import Rebuilt, check_empty, rebuild
 from services.custody.verifying import absent_store
 from services.health.probes import found_root
 
-_BEFORE_ARCHIVES = (session_events.FOLDER, settlement_reports.FOLDER, sources.FOLDER, templates.FOLDER)
+_BEFORE_ARCHIVES = (session_events.FOLDER, settlement_reports.FOLDER, sources.RECORDS.folder, templates.RECORDS.folder)
 
 
 def require_store() -> None:

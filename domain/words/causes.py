@@ -155,6 +155,7 @@ ANSWERS: Mapping[str, Meaning] = {
     ),
     "DISCREPANCY_CLOSED": Meaning("The discrepancy is closed already: its cause is gone.", _LOAD_AGAIN, says_all=True),
     "FINDING_CLOSED": Meaning("The finding is closed already.", _LOAD_AGAIN),
+    "FORBIDDEN": Meaning("Your role may not do this.", "Ask an administrator for another role."),
     "FORM_FROM_ELSEWHERE": Meaning(
         "The form did not come from this page, or the page is old.", "Load the page again, and repeat the action."
     ),

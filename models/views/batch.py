@@ -7,14 +7,14 @@ from pydantic import BaseModel, Field
 from models.runs.batch import BatchFacts, ItemFacts, ItemState
 from models.views.archives.archives import ArchiveFilter
 from models.views.messages.messages import MessageFilter
-from models.views.parameters import ActionView, Page, RequestBody, Text
+from models.views.parameters import NOT_KEPT, ActionView, Page, RequestBody, Text
 
 
 class Request(RequestBody):
     """How a batch is asked for."""
 
     dry_run: bool = Field(True, description="only plan; `confirm` then freezes the list and starts it")
-    by: Text | None = Field(None, max_length=100, description="your name or program, for the record")
+    by: Text | None = Field(None, max_length=100, description=NOT_KEPT)
 
 
 class RerunRequest(Request, ArchiveFilter):

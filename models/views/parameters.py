@@ -97,10 +97,13 @@ Statement = Annotated[
 ]
 
 
-class Client(RequestBody):
-    """The person or program that acts, for the record."""
+NOT_KEPT = "a name for your own logs; the record names the token"
 
-    by: Text | None = Field(None, max_length=100)
+
+class Client(RequestBody):
+    """The person or program that acts."""
+
+    by: Text | None = Field(None, max_length=100, description=NOT_KEPT)
 
 
 class ActionView(BaseModel):
@@ -112,9 +115,9 @@ class ActionView(BaseModel):
 
 
 class Dismissal(RequestBody):
-    """Why a process is not missing, or a refused body needs nobody, and the name of the person who says so."""
+    """Why a process is not missing, or a refused body needs nobody, and who says so."""
 
-    by: Statement
+    by: Text = Field("", description=NOT_KEPT)
     why: Statement
 
 

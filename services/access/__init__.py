@@ -1,1 +1,1 @@
-"""Who gets in: callers, their rights, and the record of what they do. HTTP and its headers stay out."""
+"""Who calls, what they may reach, and the log of what they did. The rules are those of `domain/access.py`."""

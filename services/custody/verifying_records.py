@@ -36,7 +36,7 @@ def verify_beside() -> Fixity:
     """
     strange: dict[str, str] = {}
     sizes = dict(store().listed(settlement_reports.FOLDER, strange))
-    for folder in (seals.ROOT, seals.ENDPOINTS, templates.FOLDER, RESULTS_FOLDER):
+    for folder in (seals.ROOT, seals.ENDPOINTS, templates.RECORDS.folder, RESULTS_FOLDER):
         for _ in store().listed(folder, strange):
             checkpoint()
     paths = (PurePosixPath(key) for key in sizes)
@@ -123,10 +123,10 @@ def _wrong_endpoints() -> Iterator[FixityFinding]:
 def _wrong_sources() -> Iterator[FixityFinding]:
     """Find damaged sources, and lost sources of archives. Without a source, its archives are read on other terms."""
     damaged = list[str]()
-    known = sources.all_sources(damaged.append)
+    known = sources.RECORDS.all(damaged.append)
     for key in damaged:
         yield FixityFinding(key, Fault.DAMAGED, "a source as it was written", "other content")
-    for key in (f"{sources.FOLDER}/{name}.json" for name in archives.every_source() if name not in known):
+    for key in (sources.RECORDS.key_of(name) for name in archives.every_source() if name not in known):
         if key not in damaged and store().size(key) is None:
             yield FixityFinding(key, Fault.MISSING, "the source of archives", "nothing")
 
@@ -143,7 +143,7 @@ def _wrong_templates() -> Iterator[FixityFinding]:
 def _differing_templates() -> Iterator[FixityFinding]:
     """Find what people say about templates that is damaged or missing in the store, or differs from the database."""
     damaged = list[str]()
-    said, found = every_template(), {each.id: each for each in templates.kept(damaged.append)}
+    said, found = every_template(), {each.id: each for each in templates.RECORDS.readable(damaged.append)}
     for key in damaged:
         yield FixityFinding(key, Fault.DAMAGED, "what people say about a template", "other content")
     for id_ in sorted(said.keys() | found.keys()):

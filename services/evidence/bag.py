@@ -24,6 +24,7 @@ from domain.archive.file_names import safe_names
 from domain.payments.reconciliation import reconcile
 from domain.summary_page import ExportedFile, Proof, Shown, page_name, summary_page
 from domain.words.wording import LANGUAGES
+from models.access import CELLAR
 from models.archive.archive import Archive
 from models.archive.content import ContentCut
 from models.errors import Conflict, Refused
@@ -162,7 +163,7 @@ def evidence(reference: str, receipt_id: str, now: datetime, *, even_damaged: bo
         Conflict: the archive does not prove, and not `even_damaged`; or its inventory cannot be read.
         Refused: there is no such archive or receipt.
     """
-    request, view = stored_request(reference, receipt_id), archive_view.archive(reference, archive_view.WHOLE)
+    request, view = stored_request(reference, receipt_id), archive_view.archive(reference, CELLAR, archive_view.WHOLE)
     if request is None and archives.has_version(receipt_id):
         text = "the archive does not prove, so nothing was exported: the store has lost it; see `cellar verify`"
         raise Conflict(f"{text}, and restore it from a copy of the store", code="NOT_PROVEN")

@@ -197,7 +197,7 @@ def _disk_of(path: Path) -> Callable[[], Found]:
 
 def _sources() -> Found:
     """Report sources without any delivery, and disabled sources whose senders go on."""
-    known = sources.refresh()
+    known = sources.RECORDS.refresh()
     if not known:
         return off(Sentence.no_source)
     disabled = {name for name, each in known.items() if each.disabled_at}

@@ -9,13 +9,14 @@ from sqlmodel import col
 from adapters.database.transactions import reading
 from adapters.search import pages
 from adapters.search.attention import NEEDS_ATTENTION, OF_DELIVERIES
-from adapters.search.entries import searchable
-from adapters.search.templates import held
-from domain.search import Term, facet, field_text, is_searchable, normalised, terms_of
+from adapters.search.entries import is_found_by
+from domain.search import Term, facet, named_facet, normalised, terms_of
+from models.access import CELLAR, Caller
 from models.archive.archive import ArchiveRow
 from models.errors import Refused
 from models.search import Kind
 from models.views.archives.archives import ArchiveFilter
+from services.access.scope import facets_of_scope
 from services.sources import check_filter
 
 _COLUMNS = {
@@ -56,14 +57,16 @@ class Filters:
         return (*(facet(kind, value) for kind, value in self.of_archives.items()), *self.of_payloads)
 
 
-def filters_of(query: ArchiveFilter) -> Filters:
-    """Return what a filter means.
+def filters_of(query: ArchiveFilter, caller: Caller) -> Filters:
+    """Return what a filter means for a caller, whose scope is one more facet.
 
     Raises:
         Refused: there is no such source; a label or a field has no `=`, or the settings do not let archives be found by
-            it; `q` has no word.
+            it; `q` has no word; the caller's scope is no facet.
     """
-    check_filter(query.source)
+    scope = facets_of_scope(caller)
+    if not scope:  # the refusal names sources
+        check_filter(query.source)
     plain = {kind: getattr(query, kind) for kind in _COLUMNS if getattr(query, kind) is not None}
     of_payloads = [_facet(kind, value) for kind in _OF_PAYLOAD if (value := getattr(query, kind)) is not None]
     of_payloads += [_named(Kind.LABEL, each) for each in query.label]
@@ -72,16 +75,17 @@ def filters_of(query: ArchiveFilter) -> Filters:
         of_payloads.append(facet(Kind.ATTENTION, True))
     # Most archives need nobody, so that the newest of these are found at once without an index.
     conditions = (~NEEDS_ATTENTION,) if query.attention is False else ()
-    return Filters(plain, tuple(of_payloads), _references(query), _terms(query.q or ""), conditions)
+    return Filters(plain, (*scope, *of_payloads), _references(query), _terms(query.q or ""), conditions)
 
 
 def conditions_of(query: ArchiveFilter) -> list[ColumnElement[bool]]:
-    """Return the conditions on `ArchiveRow` that a filter means, for counts and lists of all that match.
+    """Return the conditions on `ArchiveRow` that a filter means, for counts and lists of all that match. They are for
+    plans of batches: whoever may plan one sees all archives.
 
     Raises:
         Refused: as `filters_of`.
     """
-    filters = filters_of(query)
+    filters = filters_of(query, CELLAR)
     conditions = [col(_COLUMNS[kind]) == value for kind, value in filters.of_archives.items()]
     if filters.references is not None:
         conditions.append(col(ArchiveRow.reference).in_(filters.references))
@@ -122,9 +126,9 @@ def _named(kind: Kind, sent: str) -> int:
         expected = "KEY=VALUE" if kind is Kind.LABEL else "FIELD=VALUE"
         raise Refused("BAD_PARAMETER", f"expected {expected}", where=str(kind))
     with reading() as session:
-        wanted = searchable().with_parts(part for each in held(session).words.values() for part in each.found_by)
-    if not is_searchable(key, wanted.labels if kind is Kind.LABEL else wanted.fields):
+        is_known = is_found_by(session, kind, key)
+    if not is_known:
         setting = f"CELLAR_SEARCH_{kind.upper()}S"
         detail = f"archives are not found by this {kind}: let it be a facet of their template, or add it to {setting}"
         raise Refused("BAD_PARAMETER", detail, where=str(kind))
-    return facet(kind, value if kind is Kind.LABEL else field_text(value), key)
+    return named_facet(kind, key, value)

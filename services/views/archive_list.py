@@ -20,6 +20,7 @@ from adapters.tables import conditions
 from domain.matches import Match, matches
 from domain.payments.amounts import exponent_of
 from domain.search import facet, placed_texts, terms_of
+from models.access import Caller
 from models.archive.archive import ArchiveRow, FormFieldRow
 from models.archive.content import FileRow
 from models.archive.warning import WarningRow
@@ -52,13 +53,13 @@ _STANDINGS = {facet(Kind.STANDING, each): each.value for each in Standing}
 _NOT_CLOSED = col(DiscrepancyRow.state) != DiscrepancyState.CLOSED
 
 
-def page(query: ArchiveQuery) -> ArchivePage:
+def page(query: ArchiveQuery, caller: Caller) -> ArchivePage:
     """Return archives, newest first, or in the order of a `ListQuery`: of two that sort alike, the newest is first.
 
     Raises:
         Refused: the cursor is invalid, a label or a field has no `=`, or archives are not found by it.
     """
-    after, wanted = None if query.cursor is None else id_of_cursor(query.cursor), _wanted(query)
+    after, wanted = None if query.cursor is None else id_of_cursor(query.cursor), _wanted(query, caller)
     not_indexed = derived.lacking(derived.SEARCH) or 0
     with reading() as session:
         if isinstance(query, ListQuery) and query.sort is not Sort.ARRIVAL:
@@ -84,7 +85,7 @@ def page(query: ArchiveQuery) -> ArchivePage:
     return ArchivePage(items=[items[each] for each in ids if each in items], next=later, not_indexed=not_indexed)
 
 
-def facets(query: ArchiveFilter) -> FacetCounts:
+def facets(query: ArchiveFilter, caller: Caller) -> FacetCounts:
     """Return how many of the newest matches have each template, value that people chose, state, standing and source.
 
     Raises:
@@ -92,7 +93,7 @@ def facets(query: ArchiveFilter) -> FacetCounts:
         Transient: the database does not answer.
     """
     with reading() as session:
-        ids = newest(session, _wanted(query), MOST_COUNTED + 1)
+        ids = newest(session, _wanted(query, caller), MOST_COUNTED + 1)
         found = pages.counted(session, ids[:MOST_COUNTED], _PLAIN)
         values = _values(session, found)
         words = held(session).words
@@ -118,11 +119,11 @@ def facets(query: ArchiveFilter) -> FacetCounts:
     return FacetCounts(groups=groups, counted=min(len(ids), MOST_COUNTED), is_all=len(ids) <= MOST_COUNTED)
 
 
-def arrived(query: ArchiveFilter, since: datetime, most: int) -> int:
+def arrived(query: ArchiveFilter, caller: Caller, since: datetime, most: int) -> int:
     """Return how many archives that match have arrived after a time, `most` at most. Raises as `page`."""
     after = max(since, query.received_after or since)
     with reading() as session:
-        return len(newest(session, _wanted(query.model_copy(update={"received_after": after})), most))
+        return len(newest(session, _wanted(query.model_copy(update={"received_after": after}), caller), most))
 
 
 def matched(q: str | None, archives: Sequence[ArchiveSummary]) -> Mapping[str, Sequence[Match]]:
@@ -137,10 +138,10 @@ def matched(q: str | None, archives: Sequence[ArchiveSummary]) -> Mapping[str, S
     }
 
 
-def field_names(query: ArchiveFilter, archives: int, most: int) -> list[str]:
+def field_names(query: ArchiveFilter, caller: Caller, archives: int, most: int) -> list[str]:
     """Return the ids of the form fields of the newest archives that match, in their order, `most` at most."""
     with reading() as session:
-        ids = newest(session, _wanted(query), archives)
+        ids = newest(session, _wanted(query, caller), archives)
         its = col(FormFieldRow.id)
         found = select(its).join(SearchEntryRow, col(SearchEntryRow.reference) == FormFieldRow.reference)
         named = found.where(col(SearchEntryRow.id).in_(ids), its.is_not(None)).group_by(its)
@@ -158,8 +159,8 @@ def field_values(references: Sequence[str]) -> dict[str, dict[str, list[Any]]]:
     return values
 
 
-def _wanted(query: ArchiveFilter) -> Wanted:
-    filters = filters_of(query)
+def _wanted(query: ArchiveFilter, caller: Caller) -> Wanted:
+    filters = filters_of(query, caller)
     between = query.received_after, query.received_before
     return Wanted(filters.facets, filters.terms, filters.conditions, filters.references, *between)
 

@@ -20,6 +20,7 @@ from adapters.store import ocfl
 from adapters.tables import conditions
 from domain.messages.endpoints import shown_url
 from domain.words.catalogue import warned, word
+from models.access import Caller
 from models.archive.archive import ArchiveRow, FormFieldRow, SignatureRow
 from models.archive.content import FileRow, SignedDocumentRow
 from models.archive.session import IntegrationRow, LabelRow, SessionRow
@@ -52,6 +53,7 @@ from models.views.archives.archives import (
 )
 from models.views.archives.payments import DiscrepancyView, PaymentView
 from models.views.troubles import RefusedView
+from services.access.scope import check_visible
 from services.payments import recorded
 from services.templates import called, titled
 from services.views import troubles
@@ -108,7 +110,12 @@ class _Made:
 
 
 def archive(
-    reference: str, most: int = LISTED_AT_ONCE, after: Mapping[str, str] | None = None, *, newest_first: bool = False
+    reference: str,
+    caller: Caller,
+    most: int = LISTED_AT_ONCE,
+    after: Mapping[str, str] | None = None,
+    *,
+    newest_first: bool = False,
 ) -> ArchiveView | None:
     """Return the view of an archive with the first items of each list; None if the database has no such archive.
 
@@ -118,8 +125,9 @@ def archive(
         newest_first: lists that are a history are in the order of a page for people.
 
     Raises:
-        Refused: a cursor is invalid.
+        Refused: a cursor is invalid, or the caller does not see the archive.
     """
+    check_visible(caller, reference)
     with reading() as session:
         row = session.get(ArchiveRow, reference)
         if row is None:
@@ -137,11 +145,14 @@ def archive(
     return ArchiveView.model_validate(found | {"title": titled(title, row.template_id, called(row.template_id))})
 
 
-def items(reference: str, name: str, after: str | None = None, most: int = LISTED_AT_ONCE) -> ArchiveItems | None:
+def items(
+    reference: str, caller: Caller, name: str, after: str | None = None, most: int = LISTED_AT_ONCE
+) -> ArchiveItems | None:
     """Return a page of a list of an archive, by its name in `LISTS`; None if there is no such archive.
 
     Raises as `archive` does.
     """
+    check_visible(caller, reference)
     with reading() as session:
         if session.get(ArchiveRow, reference) is None:
             return None
@@ -149,8 +160,9 @@ def items(reference: str, name: str, after: str | None = None, most: int = LISTE
         return ArchiveItems(items=page.items, next=page.next)
 
 
-def file(reference: str, sha256: str) -> FileRow | None:
-    """Return a file of an archive by its digest; None unless the archive has it."""
+def file(reference: str, caller: Caller, sha256: str) -> FileRow | None:
+    """Return a file of an archive by its digest; None unless the archive has it. Raises as `check_visible` does."""
+    check_visible(caller, reference)
     with reading() as session:
         return session.exec(select(FileRow).where(FileRow.reference == reference, FileRow.sha256 == sha256)).first()
 

@@ -22,7 +22,7 @@ _HOUR_S = 3600
 
 def all_sources() -> Sources:
     """Return the sources, `default` first."""
-    known = sources.refresh()
+    known = sources.RECORDS.refresh()
     archives, deliveries = _archives(), receipts.last_deliveries()
     clocks = {each.source: f"{each.found}; {each.to_do}" for each in clock_warnings()}
     named = [None, *(known[name] for name in sorted(known))]

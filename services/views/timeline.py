@@ -10,6 +10,7 @@ from adapters.database.transactions import reading
 from adapters.tables.completeness import session_events
 from adapters.tables.messages import queues
 from domain.words.catalogue import named, word
+from models.access import Caller
 from models.archive.warning import WarningCode
 from models.completeness.processes import Closing, MissingProcessRow
 from models.discrepancies import DiscrepancyEventRow, DiscrepancyRow
@@ -19,6 +20,7 @@ from models.runs.receipt import ACCEPTED_BY, DeliveryRow, RefusedRow, VersionRow
 from models.runs.run import RunRow
 from models.said import Said, Sentence, verbatim
 from models.views.archives.archives import TimelineEntry, TimelineKind
+from services.access.scope import check_visible
 
 MOST_ENTRIES = 500
 _DONE: Mapping[ActionKind, Sentence] = {
@@ -42,8 +44,9 @@ def timeline(session: Session, reference: str) -> list[TimelineEntry]:
     return sorted(found, key=lambda each: (each.at, each.kind, each.id))[-MOST_ENTRIES:]
 
 
-def timeline_of(reference: str) -> list[TimelineEntry]:
-    """Return the timeline of a process, which may have no archive."""
+def timeline_of(reference: str, caller: Caller) -> list[TimelineEntry]:
+    """Return the timeline of a process, which may have no archive. Raises as `check_visible` does."""
+    check_visible(caller, reference)
     with reading() as session:
         return timeline(session, reference)
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from adapters.tables.runs import receipts
 from domain.runs import cause_of
+from models.access import CELLAR
 from models.runs.batch import BatchKind
 from models.runs.cause import Cause
 from models.views.archives.archives import ArchiveQuery
@@ -61,6 +62,8 @@ def _rerun(cellar: Cellar, arguments: list[str]) -> None:
         planned = cellar("rerun", *arguments, "--dry-run", "--json")
         assert planned.status == 0, planned.errors
         cause = arguments[arguments.index("--cause") + 1]
-        references = [each.reference for each in archive_list.page(ArchiveQuery(state="failed", cause=cause)).items]
+        references = [
+            each.reference for each in archive_list.page(ArchiveQuery(state="failed", cause=cause), CELLAR).items
+        ]
     for each in references:
         ran(each)

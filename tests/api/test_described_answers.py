@@ -46,7 +46,7 @@ def world(
             near = SourceSecret(sha256=digest_of(SECRET), made_at=now)
             terms = StatedTerms(addresses=("192.0.2.1/32",))
             far = Source(name="far", created_at=now, created_by="a test", secrets=(near,), terms=terms)
-            sources.change("far", lambda _: far)
+            sources.RECORDS.change("far", lambda _: far)
             found = inventory_of("lost")
             for content in found.manifest:
                 store().overwrite_bytes(b"", ocfl.content_key("lost", found, content))
@@ -72,8 +72,9 @@ def _code_of(answer: httpx.Response) -> str:
     content = answer.json() if "json" in answer.headers["content-type"] else {}
     if "errordesc" in content:
         return str(re.split(r" at |: ", content["errordesc"])[0])
-    found = content["error"] if "error" in content else ""
-    return str(found if isinstance(found, str) else found["code"])
+    if "error" not in content:
+        return ""
+    return str(content["error"] if isinstance(content["error"], str) else content["error"]["code"])
 
 
 def test_every_described_answer_has_a_case() -> None:

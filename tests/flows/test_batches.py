@@ -21,6 +21,7 @@ from adapters.tables.runs import receipts, runs
 from flows.batches import rerun_archives
 from flows.judge_signatures import judge_signatures
 from flows.verify_archives import verify_archives
+from models.access import CELLAR
 from models.archive.archive import State
 from models.messages.event import Event, EventType
 from models.runs.batch import BatchAction, BatchKind, ItemState
@@ -133,7 +134,7 @@ def frozen(**members: Any) -> str:
 
 def runs_of(batch_id: str) -> list[list[tuple[str, str]]]:
     """Return the bulk runs of each archive of a bulk re-run, in the order of the list."""
-    found = [archive_view.archive(each.subject) for each in batches.record(batch_id, ALL).items]
+    found = [archive_view.archive(each.subject, CELLAR) for each in batches.record(batch_id, ALL).items]
     return [[(run.flow_run_id, run.state) for run in each.runs if run.trigger == "bulk"] for each in found if each]
 
 
@@ -318,14 +319,14 @@ def test_complete_archives_are_run_again_and_stay_complete() -> None:
     for each in ("complete-1", "complete-2"):
         received(each, sample_body(each))
         wait_for(workers.create_run(each), "Completed")
-    before = [archive_view.archive(each) for each in ("complete-1", "complete-2")]
+    before = [archive_view.archive(each, CELLAR) for each in ("complete-1", "complete-2")]
     plan = batches.plan(BatchKind.RERUN, ArchiveFilter(state=State.COMPLETED, q="complete-"), "ann@host")
 
     asyncio.run(batches.confirm(plan.id, "ann@host"))
     wait_until(lambda: batches.view(plan.id).state == "done")
 
     assert batches.view(plan.id).completed == 2
-    after = [archive_view.archive(each) for each in ("complete-1", "complete-2")]
+    after = [archive_view.archive(each, CELLAR) for each in ("complete-1", "complete-2")]
     assert [
         each and each.model_dump(exclude={"runs", "runs_total", "timeline", "timeline_total"}) for each in after
     ] == [each and each.model_dump(exclude={"runs", "runs_total", "timeline", "timeline_total"}) for each in before]

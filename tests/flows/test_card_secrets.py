@@ -30,6 +30,7 @@ from api.app import app
 from flows.import_reports import import_reports
 from flows.process_archive import process_archive
 from flows.reevaluate_payments import reevaluate_payments
+from models.access import CELLAR
 from models.errors import CellarError, Locked
 from services.custody.objects import object_of
 from services.custody.verifying import verify_object
@@ -235,8 +236,8 @@ def test_rotation_changes_no_archive_and_makes_the_old_key_unnecessary(
 
 def test_database_is_rebuilt_from_sealed_archives(configure: Configure, sqlite_installation: Settings) -> None:
     run(received("process-1", body()).receipt_id)
-    before: Any = archive_view.archive("process-1")
+    before: Any = archive_view.archive("process-1", CELLAR)
 
     in_new_database(configure)
 
-    assert archive_view.archive("process-1") == before
+    assert archive_view.archive("process-1", CELLAR) == before

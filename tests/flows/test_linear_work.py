@@ -10,6 +10,7 @@ from adapters.settings.settings import Settings, settings
 from domain.archive.reading import reference_of
 from domain.body.scan import Scanner
 from domain.messages.summaries import MOST_ROWS, summary
+from models.access import CELLAR
 from services.payments import recorded
 from services.processing.completion import complete
 from services.processing.findings import reconcile_findings
@@ -84,7 +85,7 @@ def _steps(reference: str, body: bytes) -> Iterator[tuple[str, int]]:
     reconciled = reconcile_findings(archived)
     yield "complete", work_of(lambda: complete(archived, reconciled.payload))
     yield "summary", work_of(lambda: _summary(reference, receipt_id))
-    yield "show", work_of(lambda: archive_view.archive(reference))
+    yield "show", work_of(lambda: archive_view.archive(reference, CELLAR))
 
 
 def _summary(reference: str, receipt_id: str) -> str:

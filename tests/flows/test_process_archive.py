@@ -22,6 +22,7 @@ from adapters.store import ocfl
 from adapters.tables import conditions
 from adapters.tables.runs import leases, receipts
 from flows.process_archive import MOST_LOGGED, process_archive
+from models.access import CELLAR
 from models.errors import Refused
 from models.templates import Names, TemplateWords
 from models.views.archives.archives import ArchiveQuery, ArchiveView
@@ -67,7 +68,7 @@ def test_re_run_that_meets_damage_is_a_condition_until_a_re_run_succeeds(sqlite_
     ended = _state_after("process-1")
 
     assert ended.is_failed()
-    assert [each.reference for each in archive_list.page(ArchiveQuery(attention=True)).items] == ["process-1"]
+    assert [each.reference for each in archive_list.page(ArchiveQuery(attention=True), CELLAR).items] == ["process-1"]
     [group] = failures().items
     assert (group.condition, group.code, group.task) == ("RUN_FAILED", "CONFLICT", "persist-files")
     [condition] = overview.overview(datetime.now(UTC)).attention.conditions

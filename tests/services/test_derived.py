@@ -20,6 +20,7 @@ from adapters.settings.settings import Settings
 from adapters.store import templates as kept
 from adapters.tables.runs import receipts, refused
 from adapters.tables.settlements import index_standings
+from models.access import CELLAR
 from models.archive.archive import ArchiveRow, State
 from models.archive.session import LabelRow
 from models.payments import PaymentRow, Standing
@@ -67,11 +68,11 @@ def entries() -> Entries:
 
 
 def found(**filters: object) -> list[str]:
-    return [each.reference for each in archive_list.page(ArchiveQuery.model_validate(filters)).items]
+    return [each.reference for each in archive_list.page(ArchiveQuery.model_validate(filters), CELLAR).items]
 
 
 def not_indexed() -> int:
-    return archive_list.page(ArchiveQuery()).not_indexed
+    return archive_list.page(ArchiveQuery(), CELLAR).not_indexed
 
 
 def filled(at_once: int = 4) -> int:

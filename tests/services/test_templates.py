@@ -11,9 +11,10 @@ from adapters.files.store import store
 from adapters.search import templates as said
 from adapters.search.entries import version
 from adapters.settings.settings import Settings
-from adapters.store.templates import FOLDER, key_in_store
+from adapters.store.templates import RECORDS, key_in_store
 from adapters.tables.settlements import index_standings
 from domain.titles import title_text
+from models.access import CELLAR
 from models.errors import Refused
 from models.search import FacetValueRow, SearchEntryRow
 from models.store.fixity import Fault
@@ -57,15 +58,17 @@ def name(words: TemplateWords, template: str = LEASE) -> None:
 
 
 def titles(language: Any = "en") -> dict[str, str]:
-    return {each.reference: title_text(each.title, language) for each in archive_list.page(ArchiveQuery()).items}
+    return {
+        each.reference: title_text(each.title, language) for each in archive_list.page(ArchiveQuery(), CELLAR).items
+    }
 
 
 def found(**filters: object) -> list[str]:
-    return sorted(each.reference for each in archive_list.page(ArchiveQuery.model_validate(filters)).items)
+    return sorted(each.reference for each in archive_list.page(ArchiveQuery.model_validate(filters), CELLAR).items)
 
 
 def counts() -> list[FacetGroup]:
-    return archive_list.facets(ArchiveFilter()).groups
+    return archive_list.facets(ArchiveFilter(), CELLAR).groups
 
 
 def fill() -> int:
@@ -101,7 +104,7 @@ def test_name_that_people_give_is_shown_at_once_and_makes_no_entry_anew() -> Non
     name(TemplateWords(name=Names(he="חוזה")))
 
     assert titles("he")["p-0"].startswith("דייר0 · חוזה · ")
-    assert archive_view.archive("p-0").title.template == Names(he="חוזה")  # type: ignore[union-attr]  # it is there
+    assert archive_view.archive("p-0", CELLAR).title.template == Names(he="חוזה")  # type: ignore[union-attr]  # it is there
     assert (derived.lacking(derived.SEARCH), fill()) == (0, 0)
 
 
@@ -196,7 +199,7 @@ def test_personal_values_are_no_facet_unless_a_person_says_that_they_are_not() -
     with pytest.raises(Refused, match="PERSONAL_FACET"):
         templates.name({"a": WORDS, LEASE: TemplateWords(facets=["field:MAIL"])}, "a test", NOON)
     assert templates.every_template() == {}
-    assert list(store().listed(FOLDER)) == []
+    assert list(store().listed(RECORDS.folder)) == []
 
     name(TemplateWords(facets=["field:MAIL"], parts={"field:MAIL": PartWords(personal=False)}))
     assert templates.words_of(LEASE).facets == ["field:MAIL"]

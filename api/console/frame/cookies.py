@@ -17,6 +17,7 @@ from fastapi import Request, Response
 from itsdangerous import BadSignature, Signer, TimestampSigner
 
 from adapters.settings.settings import settings
+from models.access import Caller
 
 _VISITOR, _LANGUAGE, _THEME = "cellar_visitor", "cellar_language", "cellar_theme"
 _COLUMNS = "cellar_columns"
@@ -27,11 +28,11 @@ Kind = TypeVar("Kind", bound=Signer)
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """A browser that visits the console. `person`: the name of the person who is signed in."""
+    """A browser that visits the console. `caller`: who is signed in."""
 
     visitor_id: str
     is_new: bool
-    person: str | None = None
+    caller: Caller | None = None
 
     @property
     def csrf_token(self) -> str:

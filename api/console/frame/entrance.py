@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from api.authorization import Unauthorized, is_api_token
+from api.access import open_to_anybody
+from api.authorization import Unauthorized, address_of, caller_with
 from api.console.frame import cookies
 from api.console.frame.cookies import ROOT
 from api.console.frame.forms import PostedByAnybody
@@ -13,25 +14,27 @@ from api.console.frame.rendering import render
 from api.console.frame.threads import in_thread
 from api.console.frame.visits import AnyVisitor, own_path
 from domain.words.wording import LANGUAGES
-from services.people import logins
+from services.access import logins
 
 _MOST_SIGNS_OF_NAME = 60
 router = APIRouter()
 
 
 @router.get("/login")
+@open_to_anybody("nobody is signed in yet")
 def login_page(request: Request, _visitor: AnyVisitor, then: str = "") -> Response:
     return render(request, "login.html", then=own_path(then), wrong=None, name="")
 
 
 @router.post("/login")
+@open_to_anybody("nobody is signed in yet")
 async def login(request: Request, form: PostedByAnybody, visitor: AnyVisitor) -> Response:
     """Sign a person in. A login that the browser has already ends: its cookie is replaced."""
     name, then = form.text("name"), own_path(form.text("then"))
     is_named = bool(name) and name.isprintable() and len(name) <= _MOST_SIGNS_OF_NAME
     if not is_named:
         return render(request, "login.html", 422, then=then, wrong="name", name=name)
-    if not is_api_token(form.text("token")):
+    if await caller_with(request, form.text("token")) is None:
         return _wrong_token(request, then, name)
     session_id = await in_thread(logins.begin, name, form.text("token"), datetime.now(UTC))
     await in_thread(logins.end, visitor.visitor_id)
@@ -41,6 +44,7 @@ async def login(request: Request, form: PostedByAnybody, visitor: AnyVisitor) ->
 
 
 @router.post("/logout")
+@open_to_anybody("nobody is signed in yet")
 async def logout(request: Request, _form: PostedByAnybody, visitor: AnyVisitor) -> Response:
     await in_thread(logins.end, visitor.visitor_id)
     response = see(f"{ROOT}/login")
@@ -49,6 +53,7 @@ async def logout(request: Request, _form: PostedByAnybody, visitor: AnyVisitor) 
 
 
 @router.post("/choices")
+@open_to_anybody("nobody is signed in yet")
 async def choose(request: Request, form: PostedByAnybody) -> Response:
     """Keep the choice of a language or of colours, and show the page again."""
     response = see(own_path(form.text("then")))
@@ -64,7 +69,7 @@ async def choose(request: Request, form: PostedByAnybody) -> Response:
 
 def _wrong_token(request: Request, then: str, name: str) -> Response:
     unauthorized: Unauthorized = request.app.state.unauthorized
-    address = request.client.host if request.client else ""
+    address = address_of(request)
     unauthorized.count(address, "console")
     again_s = unauthorized.wrong_token(address)
     if not again_s:

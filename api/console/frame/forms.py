@@ -8,10 +8,11 @@ from typing import Annotated
 from urllib.parse import parse_qsl
 
 from fastapi import Depends, Request
+from fastapi.concurrency import run_in_threadpool
 from pydantic import TypeAdapter, ValidationError
 
 from api.console.frame.cookies import Visitor
-from api.console.frame.visits import AnyVisitor, Person
+from api.console.frame.visits import AnyVisitor, sign_in
 from api.gate import read_body
 from domain.words.wording import N_
 from models.errors import Refused
@@ -84,21 +85,31 @@ def from_a_page(request: Request, visitor: AnyVisitor) -> Visitor:
 FromAPage = Annotated[Visitor, Depends(from_a_page)]
 
 
-async def posted(request: Request, visitor: FromAPage, _person: Person) -> Form:
-    """Return the form of a person who is signed in.
+async def enter(request: Request, visitor: AnyVisitor) -> None:
+    """Find who is signed in, and read the form that they post, before the action of a route is checked.
 
     Raises:
-        Refused: it comes from elsewhere, is too large or too slow, or is no form.
+        SignInFirst: nobody is signed in.
+        Refused: the form comes from elsewhere, is too large or too slow, or is no form.
     """
-    return await _read(request, visitor, _MOST_BYTES)
+    if request.method == "POST":
+        from_a_page(request, visitor)
+    await run_in_threadpool(sign_in, request, visitor)
+    if request.method == "POST":
+        request.state.form = await _read(request, visitor, _MOST_BYTES)
+
+
+async def _posted(request: Request) -> Form:
+    form: Form = request.state.form
+    return form
 
 
 async def posted_by_anybody(request: Request, visitor: FromAPage) -> Form:
-    """Return the small form of a visitor, as `posted` does."""
+    """Return the small form of a visitor. Raises as `enter` does."""
     return await _read(request, visitor, _MOST_BYTES_OF_ANYBODY)
 
 
-Posted = Annotated[Form, Depends(posted)]
+Posted = Annotated[Form, Depends(_posted)]
 PostedByAnybody = Annotated[Form, Depends(posted_by_anybody)]
 
 

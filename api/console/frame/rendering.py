@@ -18,29 +18,35 @@ from api.console.frame.cookies import ROOT, Visitor
 from api.console.frame.static import static_url
 from api.console.frame.visits import sent_path, visit
 from api.console.words import formats, languages, telling, values
+from domain.access import is_allowed
 from domain.runs import heals_by_rerun
 from domain.words.wording import N_, Language
+from models.access import Action
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A page of the navigation. `key` goes to its address after `g`; `icon` is the name of a symbol of icons.svg."""
+    """A page of the navigation, for those who may do its action.
+
+    `key` goes to its address after `g`; `icon` is the name of a symbol of icons.svg.
+    """
 
     name: str
     path: str
     icon: str
     key: str
+    action: Action = Action.READ_TROUBLES
 
 
 PLACES: tuple[Place, ...] = (
     Place(N_("Overview"), f"{ROOT}/", "layout-dashboard", "o"),
-    Place(N_("Archives"), f"{ROOT}/archives", "archive", "a"),
+    Place(N_("Archives"), f"{ROOT}/archives", "archive", "a", Action.LIST_ARCHIVES),
     Place(N_("Discrepancies"), f"{ROOT}/discrepancies", "scale", "d"),
     Place(N_("Failed"), f"{ROOT}/failed", "circle-x", "f"),
     Place(N_("Refused"), f"{ROOT}/refused", "ban", "r"),
     Place(N_("Missing"), f"{ROOT}/missing", "calendar-question", "m"),
-    Place(N_("Templates"), f"{ROOT}/templates", "forms", "t"),
-    Place(N_("Endpoints"), f"{ROOT}/endpoints", "webhook", "e"),
+    Place(N_("Templates"), f"{ROOT}/templates", "forms", "t", Action.READ_TEMPLATES),
+    Place(N_("Endpoints"), f"{ROOT}/endpoints", "webhook", "e", Action.READ_SETTINGS),
     Place(N_("Bulk actions"), f"{ROOT}/bulk", "stack-2", "b"),
 )
 
@@ -98,14 +104,14 @@ def render(
     """Return a page in the visitor's language. Unless it `is_visit`, the browser asks by itself, and the login of a
     person who is away ends in time.
 
-    Templates know, beside `context`: `visitor`, `csrf_token`, `places`, `here`, `language`, `direction`, `theme`,
-    `now`, `root`, and the functions `static_url` and `archive_url`.
+    Templates know, beside `context`: `visitor`, `csrf_token`, `may`, `places`, `here`, `language`, `direction`,
+    `theme`, `now`, `root`, and the functions `static_url` and `archive_url`.
     """
     with languages.speaking(language_of(request)):
         text = _environment().get_template(template).render(_frame(request) | context)
     response = HTMLResponse(text, status)
     visitor: Visitor = request.state.visitor
-    if is_visit and (visitor.is_new or visitor.person):
+    if is_visit and (visitor.is_new or visitor.caller):
         cookies.keep_visitor(request, response, visitor.visitor_id)
     return response
 
@@ -122,11 +128,16 @@ def archive_url(reference: str, *parts: str) -> str:
 def _frame(request: Request) -> dict[str, Any]:
     visitor = getattr(request.state, "visitor", None) or visit(request)
     path = request.url.path
+
+    def _may(action: str) -> bool:
+        return visitor.caller is not None and is_allowed(visitor.caller.role, Action(action))
+
     return {
         "request": request,
         "visitor": visitor,
         "csrf_token": visitor.csrf_token,
-        "places": PLACES,
+        "may": _may,
+        "places": [each for each in PLACES if _may(each.action)],
         "here": next((each for each in PLACES if is_here(each, path)), None),
         "language": languages.language(),
         "direction": languages.direction(),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
 
+from api.access import open_to_anybody
 from api.console.frame.cookies import ROOT
 from models.errors import Refused
 
@@ -30,6 +31,7 @@ def static_url(name: str) -> str:
 
 
 @router.get("/static/{digest}/{name:path}")
+@open_to_anybody("the page of the login needs them")
 def read_static(request: Request, digest: str, name: str) -> Response:
     path = _files().get(name)
     if path is None or digest != _digest():

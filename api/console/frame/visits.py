@@ -1,17 +1,16 @@
 """Who visits a page: dependencies of the routes, which lead to the login if nobody is signed in."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import Depends, Request
 
-from adapters.settings.settings import settings
+from api.authorization import address_of
 from api.console.frame.cookies import ROOT, Visitor, new_visitor_id, visitor_id_of
 from api.references import is_ambiguous
 from domain.words.wording import N_
 from models.errors import Refused
-from services.people import logins
+from services.access import callers
 
 _NO_SUCH_PAGE = N_("There is no such page.")
 
@@ -36,22 +35,20 @@ def visit(request: Request) -> Visitor:
     return visitor
 
 
-def signed_in(request: Request, visitor: Annotated[Visitor, Depends(visit)]) -> str:
-    """Return the name of the person who is signed in.
+def sign_in(request: Request, visitor: Visitor) -> None:
+    """Find who is signed in, and leave the caller for `api/access.py`.
 
     Raises:
         SignInFirst: nobody is.
         Refused: the path has NUL, which Postgres does not accept.
     """
-    person = None
-    if not visitor.is_new:
-        person = logins.person_of(visitor.visitor_id, settings().active_api_tokens(), datetime.now(UTC))
-    if person is None:
+    caller = None if visitor.is_new else callers.of_login(visitor.visitor_id, address_of(request))
+    if caller is None:
         raise SignInFirst(sent_path(request) if request.method == "GET" else "")
-    request.state.visitor = Visitor(visitor.visitor_id, is_new=False, person=person)
+    request.state.caller = caller
+    request.state.visitor = Visitor(visitor.visitor_id, is_new=False, caller=caller)
     if any("\0" in each for each in request.path_params.values()):
         raise Refused("UNKNOWN_PATH", _NO_SUCH_PAGE, status=404)
-    return person
 
 
 def own_path(sent: str) -> str:
@@ -62,16 +59,10 @@ def own_path(sent: str) -> str:
     return sent if is_own and not leads_away else f"{ROOT}/"
 
 
-def recorded(person: str) -> str:
-    """Return how records name a person who acts in the console, as they name clients of the API."""
-    return f"console ({person})"
-
-
 def sent_path(request: Request) -> str:
     """Return the path of a request, encoded as it came, and the query of a page."""
     path: str = request.scope["raw_path"].decode("latin-1")
     return f"{path}?{request.url.query}" if request.method == "GET" and request.url.query else path
 
 
-Person = Annotated[str, Depends(signed_in)]
 AnyVisitor = Annotated[Visitor, Depends(visit)]

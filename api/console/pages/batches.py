@@ -2,13 +2,13 @@
 
 from fastapi import APIRouter, Request, Response
 
+from api.access import CallerOf, acts
 from api.console.frame.cookies import ROOT
 from api.console.frame.entrance import see
-from api.console.frame.forms import Posted
 from api.console.frame.rendering import render
-from api.console.frame.visits import Person, recorded
 from api.console.pages.lists import asked, listed
 from domain.batches import WORDS
+from models.access import Action
 from models.errors import Refused
 from models.runs.batch import BatchAction, ItemState
 from models.views.batch import ItemQuery
@@ -19,13 +19,13 @@ PATH = f"{ROOT}/bulk"
 router = APIRouter()
 
 
-@router.get("/bulk")
-def list_batches(request: Request, _person: Person) -> Response:
+@router.get("/bulk", dependencies=[acts(Action.READ_TROUBLES)])
+def list_batches(request: Request) -> Response:
     return render(request, "batches/list.html", list=listed(request, PATH, PageQuery, batches.page))
 
 
-@router.get("/bulk/{batch_id}")
-def read(request: Request, batch_id: str, _person: Person) -> Response:
+@router.get("/bulk/{batch_id}", dependencies=[acts(Action.READ_TROUBLES)])
+def read(request: Request, batch_id: str) -> Response:
     query = asked(ItemQuery, request.query_params.multi_items()).query
     if query is None:
         raise Refused("BAD_PARAMETER", "expected a state of items, and the place where the page begins")
@@ -34,7 +34,7 @@ def read(request: Request, batch_id: str, _person: Person) -> Response:
     return render(request, "batches/batch.html", found=found, query=query, states=tuple(ItemState), sentences=sentences)
 
 
-@router.post("/bulk/{batch_id}/{action}")
-async def act(batch_id: str, action: BatchAction, _form: Posted, person: Person) -> Response:
-    await batches.act(action, batch_id, recorded(person))
+@router.post("/bulk/{batch_id}/{action}", dependencies=[acts(Action.RERUN)])
+async def act(batch_id: str, action: BatchAction, caller: CallerOf) -> Response:
+    await batches.act(action, batch_id, caller.name)
     return see(f"{PATH}/{batch_id}")

@@ -7,14 +7,15 @@ from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
 
 from adapters.tables.open_conditions import open_numbers
+from api.access import CallerOf, acts
 from api.console.frame.cookies import ROOT
 from api.console.frame.entrance import see
 from api.console.frame.forms import Form, Posted
 from api.console.frame.rendering import render
 from api.console.frame.threads import in_thread
-from api.console.frame.visits import Person, recorded
 from api.console.pages.lists import REASONS, grouped
 from domain.words.wording import N_
+from models.access import Action
 from models.errors import Refused
 from models.messages.event import EventType
 from models.messages.notification import NotificationState
@@ -34,20 +35,20 @@ _WRONG_HOURS = N_("Write a number of hours from 0 to 2160.")
 router = APIRouter()
 
 
-@router.get("/endpoints")
-def list_endpoints(request: Request, _person: Person) -> Response:
+@router.get("/endpoints", dependencies=[acts(Action.READ_SETTINGS)])
+def list_endpoints(request: Request) -> Response:
     return render(
         request, "endpoints/list.html", endpoints=endpoints.listed().items, dead=open_numbers(DerivedCode.MESSAGES_DEAD)
     )
 
 
-@router.get("/endpoints/new")
-def new(request: Request, _person: Person) -> Response:
+@router.get("/endpoints/new", dependencies=[acts(Action.CHANGE_SETTINGS)])
+def new(request: Request) -> Response:
     return render(request, "endpoints/new.html", events=tuple(EventType), given={}, wrong={})
 
 
-@router.post("/endpoints/new")
-async def add(request: Request, form: Posted, person: Person) -> Response:
+@router.post("/endpoints/new", dependencies=[acts(Action.CHANGE_SETTINGS)])
+async def add(request: Request, form: Posted, caller: CallerOf) -> Response:
     """Add an endpoint, and show its secret this once. A wrong field is marked, and nothing is added."""
     given: dict[str, Any] = {name: form.text(name) for name in ("name", "url", "rate_per_s")}
     given |= {"events": form.texts("events")}
@@ -55,7 +56,7 @@ async def add(request: Request, form: Posted, person: Person) -> Response:
         read = given | {"rate_per_s": form.number("rate_per_s")}
         asked = NewEndpoint.model_validate({name: value for name, value in read.items() if value not in ("", [])})
         warnings = await endpoints.warnings_at(asked.url)
-        key = await in_thread(endpoints.add, asked, recorded(person), datetime.now(UTC))
+        key = await in_thread(endpoints.add, asked, caller.name, datetime.now(UTC))
     except ValidationError as error:
         wrong = {str(each["loc"][0]): each["msg"].removeprefix("Value error, ") for each in error.errors()}
     except Refused as refused:
@@ -66,8 +67,8 @@ async def add(request: Request, form: Posted, person: Person) -> Response:
     return render(request, "endpoints/new.html", 422, events=tuple(EventType), given=given, wrong=wrong)
 
 
-@router.get("/endpoints/{name}")
-def read(request: Request, name: str, _person: Person) -> Response:
+@router.get("/endpoints/{name}", dependencies=[acts(Action.READ_SETTINGS)])
+def read(request: Request, name: str) -> Response:
     """Show an endpoint with its newest messages that are not delivered, or in the state that is asked for."""
     asked = request.query_params.get("state")
     known = [each.value for each in NotificationState]
@@ -89,35 +90,35 @@ def read(request: Request, name: str, _person: Person) -> Response:
     )
 
 
-@router.post("/endpoints/{name}/test")
-async def send_test(request: Request, name: str, _form: Posted, _person: Person) -> Response:
+@router.post("/endpoints/{name}/test", dependencies=[acts(Action.CHANGE_SETTINGS)])
+async def send_test(request: Request, name: str) -> Response:
     return render(request, "endpoints/test.html", tested=await endpoints.send_test(name))
 
 
-@router.post("/endpoints/{name}/disable")
-async def disable(name: str, form: Posted, person: Person) -> Response:
+@router.post("/endpoints/{name}/disable", dependencies=[acts(Action.CHANGE_SETTINGS)])
+async def disable(name: str, form: Posted, caller: CallerOf) -> Response:
     why = form.text("why") or None
-    await in_thread(endpoints.disable, name, recorded(person), datetime.now(UTC), why)
+    await in_thread(endpoints.disable, name, caller.name, datetime.now(UTC), why)
     return see(f"{PATH}/{name}")
 
 
-@router.post("/endpoints/{name}/enable")
-async def enable(name: str, _form: Posted, person: Person) -> Response:
-    await in_thread(endpoints.enable, name, recorded(person), datetime.now(UTC))
+@router.post("/endpoints/{name}/enable", dependencies=[acts(Action.CHANGE_SETTINGS)])
+async def enable(name: str, caller: CallerOf) -> Response:
+    await in_thread(endpoints.enable, name, caller.name, datetime.now(UTC))
     return see(f"{PATH}/{name}")
 
 
-@router.post("/endpoints/{name}/rotate")
-async def rotate(request: Request, name: str, form: Posted, person: Person) -> Response:
+@router.post("/endpoints/{name}/rotate", dependencies=[acts(Action.CHANGE_SETTINGS)])
+async def rotate(request: Request, name: str, form: Posted, caller: CallerOf) -> Response:
     """Give an endpoint a new signing key, and show its secret this once."""
     rotation = _rotation(form)
-    key = await in_thread(endpoints.rotate, name, rotation, recorded(person), datetime.now(UTC))
+    key = await in_thread(endpoints.rotate, name, rotation, caller.name, datetime.now(UTC))
     return render(request, "endpoints/secret.html", added=await in_thread(endpoints.with_secret, name, key, None))
 
 
-@router.post("/endpoints/{name}/remove")
-async def remove(name: str, _form: Posted, person: Person) -> Response:
-    await in_thread(endpoints.remove, name, recorded(person), datetime.now(UTC))
+@router.post("/endpoints/{name}/remove", dependencies=[acts(Action.CHANGE_SETTINGS)])
+async def remove(name: str, caller: CallerOf) -> Response:
+    await in_thread(endpoints.remove, name, caller.name, datetime.now(UTC))
     return see(PATH)
 
 
@@ -128,18 +129,18 @@ def _rotation(form: Form) -> Rotation:
         raise Refused("BAD_PARAMETER", _WRONG_HOURS, where="overlap_h") from error
 
 
-@router.get("/messages/{message_id}")
-def read_message(request: Request, message_id: str, _person: Person) -> Response:
+@router.get("/messages/{message_id}", dependencies=[acts(Action.READ_TROUBLES)])
+def read_message(request: Request, message_id: str) -> Response:
     return render(request, "endpoints/message.html", found=message_list.record(message_id))
 
 
-@router.post("/redeliveries")
-async def plan(form: Posted, person: Person) -> Response:
+@router.post("/redeliveries", dependencies=[acts(Action.REDELIVER)])
+async def plan(form: Posted, caller: CallerOf) -> Response:
     """Plan to send the messages of an endpoint again that are in some states. Nothing is sent before a confirmation."""
     try:
         states = [NotificationState(each) for each in form.texts("state")]
     except ValueError as error:
         raise Refused("BAD_PARAMETER", "expected states of messages", where="state") from error
     chosen = RedeliveryFilter(endpoint=form.text("endpoint") or None, state=states)
-    made = await in_thread(batches.plan, BatchKind.REDELIVER, chosen, recorded(person))
+    made = await in_thread(batches.plan, BatchKind.REDELIVER, chosen, caller.name)
     return see(f"{ROOT}/bulk/{made.id}")

@@ -4,9 +4,12 @@ from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request, Response
 
+from api.access import Acts, CallerOf, acts
 from api.console.frame.cookies import ROOT
-from api.console.frame.rendering import render
-from api.console.frame.visits import Person
+from api.console.frame.entrance import see
+from api.console.frame.rendering import PLACES, render
+from domain.access import is_allowed
+from models.access import Action
 from models.views.overview import Period
 from services.views import overview
 
@@ -14,8 +17,12 @@ PATH = f"{ROOT}/"
 router = APIRouter()
 
 
-@router.get("/")
-def read(request: Request, _person: Person) -> Response:
+@router.get("/", dependencies=[acts(Action.ENTER)])
+def read(request: Request, caller: CallerOf) -> Response:
+    """Show the overview. Who may not read it is sent to the first page that they may read."""
+    if not is_allowed(caller.role, Action.READ_TROUBLES):
+        return see(next(each.path for each in PLACES if is_allowed(caller.role, each.action)))
+    Acts(Action.READ_TROUBLES)(request)
     is_month = request.query_params.get("span") == "month"
     found = overview.overview(datetime.now(UTC))
     periods = found.days if is_month else found.hours

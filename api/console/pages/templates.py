@@ -7,14 +7,15 @@ from urllib.parse import quote
 from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
 
+from api.access import CallerOf, acts
 from api.console.frame.cookies import ROOT
 from api.console.frame.entrance import see
 from api.console.frame.forms import Form, Posted
 from api.console.frame.rendering import render
 from api.console.frame.threads import in_thread
-from api.console.frame.visits import Person, recorded
 from api.references import Reference, RouteAsSent
 from domain.words.wording import N_
+from models.access import Action
 from models.errors import Refused
 from models.templates import PAYMENT, PERSON, TEMPLATE, TemplateWords
 from models.views.templates import TemplateView
@@ -26,25 +27,25 @@ _WRONG = N_("A name has at most 100 characters, a title 7 parts, and a template 
 router = APIRouter(route_class=RouteAsSent)
 
 
-@router.get("/templates")
-def list_templates(request: Request, _person: Person) -> Response:
+@router.get("/templates", dependencies=[acts(Action.READ_TEMPLATES)])
+def list_templates(request: Request) -> Response:
     return render(request, "templates/list.html", templates=templates.listed().items)
 
 
-@router.get("/templates/{template_id:path}")
-def show(request: Request, template_id: Reference, _person: Person) -> Response:
+@router.get("/templates/{template_id:path}", dependencies=[acts(Action.READ_TEMPLATES)])
+def show(request: Request, template_id: Reference) -> Response:
     found = templates.view(template_id)
     return _page(request, found, found.words.model_dump())
 
 
-@router.post("/templates/{template_id:path}")
-async def name(request: Request, template_id: Reference, form: Posted, person: Person) -> Response:
+@router.post("/templates/{template_id:path}", dependencies=[acts(Action.CHANGE_TEMPLATES)])
+async def name(request: Request, template_id: Reference, form: Posted, caller: CallerOf) -> Response:
     """Replace what people say about the template by what the form says. What is wrong is shown again."""
     found = await in_thread(templates.view, template_id)
     given = _given(form, found)
     try:
         words = TemplateWords.model_validate(given)
-        await in_thread(templates.name, {template_id: words}, recorded(person), datetime.now(UTC))
+        await in_thread(templates.name, {template_id: words}, caller.name, datetime.now(UTC))
     except ValidationError:
         return _page(request, found, given, _WRONG)
     except Refused:

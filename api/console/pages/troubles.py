@@ -12,14 +12,16 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from adapters.tables.open_conditions import NOT_KEPT, open_conditions, open_numbers
+from api.access import CallerOf, acts
 from api.console.frame.cookies import ROOT
 from api.console.frame.entrance import see
 from api.console.frame.forms import Form, Posted
 from api.console.frame.rendering import render
 from api.console.frame.threads import in_thread
-from api.console.frame.visits import Person, own_path, recorded
+from api.console.frame.visits import own_path
 from api.console.pages.lists import REASONS, asked, grouped, listed
 from domain.words.wording import N_
+from models.access import Action
 from models.archive.archive import State
 from models.archive.warning import WarningCode
 from models.discrepancies import DiscrepancyState
@@ -67,21 +69,21 @@ _QUERIES: Mapping[Trouble, type[PageQuery]] = {
 }
 
 
-@router.get("/discrepancies")
-def list_discrepancies(request: Request, _person: Person) -> Response:
+@router.get("/discrepancies", dependencies=[acts(Action.READ_TROUBLES)])
+def list_discrepancies(request: Request) -> Response:
     return _list(request, Trouble.DISCREPANCIES, open_numbers(DerivedCode.DISCREPANCY_OPEN))
 
 
-@router.get("/missing")
-def list_missing(request: Request, _person: Person) -> Response:
+@router.get("/missing", dependencies=[acts(Action.READ_TROUBLES)])
+def list_missing(request: Request) -> Response:
     numbers = dict[str, int]()
     for each in open_conditions((DerivedCode.PROCESS_MISSING,)):
         numbers[each.values["why"]] = numbers.get(each.values["why"], 0) + each.subjects
     return _list(request, Trouble.MISSING, numbers)
 
 
-@router.get("/refused")
-def list_refused(request: Request, _person: Person) -> Response:
+@router.get("/refused", dependencies=[acts(Action.READ_TROUBLES)])
+def list_refused(request: Request) -> Response:
     return _list(request, Trouble.REFUSED, open_numbers(DerivedCode.DELIVERY_REFUSED))
 
 
@@ -94,29 +96,29 @@ def _list(request: Request, trouble: Trouble, numbers: Mapping[str, int]) -> Res
     return render(request, f"troubles/{trouble}.html", trouble=trouble, **shown)
 
 
-@router.get("/failed")
-def list_failed(request: Request, _person: Person) -> Response:
+@router.get("/failed", dependencies=[acts(Action.READ_TROUBLES)])
+def list_failed(request: Request) -> Response:
     groups, waits = troubles.failures().items, open_conditions((DerivedCode.SYSTEM_AWAY,))
     return render(request, "troubles/failed.html", groups=groups, waits=waits, unkept=NOT_KEPT)
 
 
-@router.post("/failed/plan")
-async def plan(form: Posted, person: Person) -> Response:
+@router.post("/failed/plan", dependencies=[acts(Action.RERUN)])
+async def plan(form: Posted, caller: CallerOf) -> Response:
     """Plan to run all failed archives again, of a cause or of every cause; or complete archives whose last run failed.
     Nothing runs before a confirmation.
     """
     chosen = ArchiveFilter(state=State.FAILED, cause=form.text("cause") or None)
     if form.text("condition"):
         chosen = ArchiveFilter(condition=ConditionCode.RUN_FAILED)
-    made = await in_thread(batches.plan, BatchKind.RERUN, chosen, recorded(person))
+    made = await in_thread(batches.plan, BatchKind.RERUN, chosen, caller.name)
     return see(f"{ROOT}/bulk/{made.id}")
 
 
-@router.post("/refused/release")
-async def release(form: Posted, person: Person) -> Response:
+@router.post("/refused/release", dependencies=[acts(Action.RELEASE)])
+async def release(form: Posted, caller: CallerOf) -> Response:
     """Check refused bodies again and archive those that pass now. Accept deliveries that are set aside."""
     marks, _ = await _marks(Trouble.REFUSED, form)
-    outcomes = await in_thread(_release, marks, recorded(person))
+    outcomes = await in_thread(_release, marks, caller.name)
     faults = [each.fault for each in outcomes if each.fault]
     still = [("still", faults[0].code), ("where", faults[0].where)] if faults else []
     return _back(form, [("said", "released"), ("number", str(len(outcomes) - len(faults))), *still])
@@ -133,32 +135,32 @@ def _release(receipt_ids: Collection[str], by: str) -> list[Outcome]:
     return outcomes
 
 
-@router.post("/messages/redeliver")
-async def redeliver(form: Posted, person: Person) -> Response:
+@router.post("/messages/redeliver", dependencies=[acts(Action.REDELIVER)])
+async def redeliver(form: Posted, caller: CallerOf) -> Response:
     """Send messages that were given up again, at once: the person has chosen them."""
     marks, _ = await _marks(Trouble.MESSAGES, form)
     if not marks:  # all are decided meanwhile; a filter without ids would match every message
         return _back(form, [])
     chosen = RedeliveryFilter(state=[NotificationState.DEAD], message_id=marks[: triage.MOST_AT_ONCE])
-    made = await in_thread(batches.plan, BatchKind.REDELIVER, chosen, recorded(person))
-    await batches.confirm(made.id, recorded(person))
+    made = await in_thread(batches.plan, BatchKind.REDELIVER, chosen, caller.name)
+    await batches.confirm(made.id, caller.name)
     return see(f"{ROOT}/bulk/{made.id}")
 
 
-@router.post("/{trouble}/decide")
-async def decide(trouble: Trouble, form: Posted, person: Person) -> Response:
+@router.post("/{trouble}/decide", dependencies=[acts(Action.DECIDE)])
+async def decide(trouble: Trouble, form: Posted, caller: CallerOf) -> Response:
     """Dismiss or explain all that is chosen, for one reason, and show what is next."""
-    now, said = datetime.now(UTC), Dismissal(by=person, why=form.reason())
+    now, said = datetime.now(UTC), Dismissal(by=caller.name, why=form.reason())
     marks, is_more = await _marks(trouble, form)
     number = await in_thread(KINDS[trouble].decide, marks, said, now)
     told = [("undo", now.isoformat()), ("number", str(number)), ("left", str(len(marks) - number))]
     return _back(form, [*told, *([("more", "true")] if is_more else [])])
 
 
-@router.post("/{trouble}/withdraw")
-async def withdraw(trouble: Trouble, form: Posted, person: Person) -> Response:
+@router.post("/{trouble}/withdraw", dependencies=[acts(Action.DECIDE)])
+async def withdraw(trouble: Trouble, form: Posted, caller: CallerOf) -> Response:
     """Take back what the same person decided at a moment."""
-    number = await in_thread(KINDS[trouble].withdraw, person, form.moment("at"), datetime.now(UTC))
+    number = await in_thread(KINDS[trouble].withdraw, caller.name, form.moment("at"), datetime.now(UTC))
     return _back(form, [("said", "withdrawn"), ("number", str(number))])
 
 

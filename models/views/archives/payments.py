@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from models.discrepancies import DiscrepancyCode, DiscrepancyState
 from models.payments import PaymentFacts
-from models.views.parameters import Page, PageQuery, RequestBody, Statement, Text
+from models.views.parameters import NOT_KEPT, Page, PageQuery, RequestBody, Statement, Text
 
 
 class PaymentView(PaymentFacts):
@@ -17,7 +17,7 @@ class PaymentView(PaymentFacts):
 class Explanation(RequestBody):
     """A person's reason why a discrepancy is in order. `expected` and `found` limit it to exactly these values."""
 
-    by: Statement
+    by: Text = Field("", description=NOT_KEPT)
     why: Statement
     expected: str | None = None
     found: str | None = None

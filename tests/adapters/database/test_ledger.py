@@ -19,6 +19,7 @@ from adapters.database.ledger import SCHEMA, write_payments
 from adapters.database.transactions import engine, reading, writing
 from domain.payments.identity import payment_id
 from domain.settlements.matching import MATCHED, standing_after
+from models.access import CELLAR
 from models.archive.archive import ArchiveRow
 from models.discrepancies import PAYLOAD_CODES, SETTLEMENT_CODES, Discrepancy, DiscrepancyCode
 from models.payments import DAILY_TOTALS, LEDGER, Standing
@@ -97,7 +98,7 @@ def test_only_a_matched_charge_settles() -> None:
         booked(f"r{number}", payment(f"r{number}", "t"))
         settled(payment_id(f"r{number}", "t", ""), 2100, date(2026, 1, 3), **members)
 
-    shown = [archive_view.archive(f"r{number}") for number in range(len(ENTRIES))]
+    shown = [archive_view.archive(f"r{number}", CELLAR) for number in range(len(ENTRIES))]
     assert [row["standing"] for row in rows()] == [expected for _, expected in ENTRIES]
     assert [each.payments[0].standing for each in shown if each] == [expected for _, expected in ENTRIES]
 

@@ -13,6 +13,7 @@ import pytest
 from adapters.database.transactions import writing
 from adapters.search import entries
 from api.console.words.values import json_text
+from models.access import CELLAR
 from models.search import DerivedRow
 from models.views.archives.archives import ListQuery
 from services import derived
@@ -182,7 +183,7 @@ def test_plan_of_a_rerun_names_the_filter_and_the_person(console: Console, perso
     assert path == "/console/bulk"
     with installed(console.folder, **console.settings):
         plan = batches.view(bulk_id)
-    assert (plan.by, plan.planned, plan.state) == (f"console ({PERSON})", 1, "planned")
+    assert (plan.by, plan.planned, plan.state) == (PERSON, 1, "planned")
     assert plan.filter["q"] == CONTRACT
 
 
@@ -206,7 +207,7 @@ def test_export_has_every_match_with_its_form_fields_and_no_formula(console: Con
     assert [each["reference"] for each in csv.DictReader(io.StringIO(named.lstrip("\ufeff")))] == [PLAIN]
     [plain] = [each for each in rows if each["reference"] == PLAIN]
     with installed(console.folder, **console.settings):
-        view = archive_view.archive(PLAIN, archive_view.WHOLE)
+        view = archive_view.archive(PLAIN, CELLAR, archive_view.WHOLE)
     assert view
     field = view.fields[0]
     assert plain[f"field {field.id}"] == json_text(field.value)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page
 
+from models.access import CELLAR
 from models.archive.archive import State
 from services.views import archive_view
 from tests.api.console.conftest import CONTRACT, PERSON, PLAIN, Browser, Console, posted
@@ -176,7 +177,7 @@ def test_chosen_archives_are_exported_as_bags_and_given_a_reason(many: Console) 
         with zipfile.ZipFile(io.BytesIO(whole.read(f"{PLAIN}.zip"))) as bag:
             assert any(each.endswith("bagit.txt") for each in bag.namelist())
     with installed(many.folder, **many.settings):
-        view = archive_view.archive(OWN, archive_view.WHOLE)
+        view = archive_view.archive(OWN, CELLAR, archive_view.WHOLE)
     assert view
     assert {(each.explanation.by, each.explanation.why) for each in view.discrepancies if each.explanation} == {
         (PERSON, "agreed")

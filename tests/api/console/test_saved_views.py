@@ -16,7 +16,7 @@ from tests.api.console.conftest import CONTRACT, PERSON, Browser, Console, poste
 from tests.api.console.hostile import SCRIPT
 from tests.installations import installed
 
-BY = f"console ({PERSON})"
+BY = PERSON
 LIST = "/console/archives"
 
 

@@ -52,7 +52,7 @@ def test_name_that_is_typed_is_the_title_of_dossier_and_tab_and_stands_beside_it
     assert CONTRACT in page.locator("#summary").inner_text()
     assert ",Loan agreement," in posted(person, "/console/archives/export", {"reference": CONTRACT, "all": "yes"}).text
     with installed(console.folder, **console.settings):
-        assert templates.view(TEMPLATE).changed_by == f"console ({PERSON})"
+        assert templates.view(TEMPLATE).changed_by == PERSON
 
 
 def name(console: Console, words: TemplateWords) -> None:

@@ -16,6 +16,7 @@ from adapters.inbox import inbox, quarantine
 from adapters.inbox.records import body_name
 from adapters.tables.runs import receipts, refused
 from api.console.words.values import isolated
+from models.access import CELLAR
 from models.archive.archive import State
 from models.discrepancies import Discrepancy, DiscrepancyCode
 from models.runs.receipt import RefusedDelivery, RefusedRow
@@ -41,7 +42,7 @@ PATHS += [
     f"/console/endpoints/{ENDPOINT}",
     "/console/messages/msg_dead",
 ]
-BY = f"console ({PERSON})"
+BY = PERSON
 
 
 def act(console: Console, path: str, **form: Any) -> httpx.Response:
@@ -275,7 +276,7 @@ def test_body_that_is_accepted_now_is_released_and_its_timeline_says_by_whom(tro
     with installed(troubled.folder, **troubled.settings):
         [waiting] = [each for each in inbox.deliveries() if each.receipt_id == receipt_id]
         receipts.register(waiting)  # as a sweep does; without Prefect it gets no further than the first that waits
-        archive = archive_view.archive("released")
+        archive = archive_view.archive("released", CELLAR)
     assert archive
     assert [each.by for each in archive.timeline if each.what == "released a refused body"] == [BY]
 

@@ -7,6 +7,7 @@ import pytest
 
 from models.archive.archive import State
 from models.views.batch import BatchView
+from services.access.callers import OF_SETTINGS
 from tests.api.conftest import TOKEN, Receiver, receiving
 from tests.api.json.test_archives_api import assert_error
 from tests.batches import fill, filled
@@ -37,12 +38,12 @@ def test_plan_is_the_default_and_answers_its_id(receiver: Receiver) -> None:
     found = post(receiver, state="failed", cause="RUN_TIMEOUT", by="night shift")
 
     assert BatchView.model_validate(found)
-    assert (found["state"], found["planned"], found["by"]) == ("planned", 1, "api (night shift)")
+    assert (found["state"], found["planned"], found["by"]) == ("planned", 1, OF_SETTINGS)
     assert found["plan"]["states"] == {"failed": 1}
     assert receiver.client.get(f"{PATH}/{found['id']}").json()["items"] == []
 
 
-def test_actions_answer_the_batch_and_are_recorded_with_the_client(receiver: Receiver) -> None:
+def test_actions_answer_the_batch_and_are_recorded_with_the_token(receiver: Receiver) -> None:
     begun = post(receiver, state="failed", dry_run=False)
     assert (begun["state"], begun["planned"], begun["queued"]) == ("running", 2, 2)
     path = f"/{post(receiver, state='failed')['id']}"
@@ -54,7 +55,7 @@ def test_actions_answer_the_batch_and_are_recorded_with_the_client(receiver: Rec
 
     found = receiver.client.get(f"{PATH}{path}").json()
     acted = [(each["what"], each["by"]) for each in found["actions"]]
-    assert acted[:3] == [("planned", "api"), ("confirmed", "api (ann)"), ("paused", "api")]
+    assert acted[:3] == [(each, OF_SETTINGS) for each in ("planned", "confirmed", "paused")]
     assert [each["state"] for each in found["items"]] == ["queued", "queued"]
     refused = receiver.client.post(f"{PATH}{path}/confirm")
     assert_error(refused, 409, "WRONG_STATE")

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from models.discrepancies import SETTLEMENT_CODES, Discrepancy, DiscrepancyCode
+from services.access.callers import OF_SETTINGS
 from services.payments.discrepancies import reconcile
 from tests.api.conftest import SECRET, TOKEN, Library, from_a_new_address
 from tests.api.json.test_archives_api import DISCREPANCY, assert_error
@@ -85,7 +86,7 @@ def test_discrepancy_without_an_archive_is_explained(library: Library) -> None:
 
     assert answer.status_code == 200, answer.text
     assert [answer.json()] == listed(library, "code=AMBIGUOUS_MATCH&state=explained")
-    assert answer.json()["explanation"]["by"] == "Dana"
+    assert answer.json()["explanation"]["by"] == OF_SETTINGS
 
 
 @pytest.mark.parametrize(("discrepancy_id", "status"), [("unknown", 404), ("%00", 422)])

@@ -192,7 +192,7 @@ def test_deliveries_are_counted_by_known_sources_alone(receiver: Receiver, folde
 def test_damaged_source_stays_as_it_was_known_and_harms_no_other(receiver: Receiver, folder: Path) -> None:
     secret, other = added(folder, "damaged"), added(folder, "sound")
     assert status(receiver, "damaged", secret) == 200
-    (folder / "data" / "store" / sources.FOLDER / "damaged.json").write_bytes(b"{")
+    (folder / "data" / "store" / sources.RECORDS.folder / "damaged.json").write_bytes(b"{")
 
     assert status(receiver, "sound", other) == 200
     assert status(receiver, "damaged", secret) == 200

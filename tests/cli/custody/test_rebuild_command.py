@@ -8,6 +8,7 @@ import pytest
 from adapters.files.store import store
 from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl
+from models.access import CELLAR
 from services.views import archive_view
 from tests.cli.conftest import Cellar
 from tests.conftest import Configure
@@ -52,7 +53,7 @@ def test_database_with_archives_is_refused_and_unchanged(cellar: Cellar) -> None
 
 
 def test_damaged_version_is_named_and_others_are_rebuilt(cellar: Cellar, new_database: Callable[[], None]) -> None:
-    other = archive_view.archive("two")
+    other = archive_view.archive("two", CELLAR)
     found = inventory_of("one")
     store().overwrite_bytes(b"{", ocfl.content_key("one", found, found.versions[0].state["skeleton.json"]))
     new_database()
@@ -61,7 +62,7 @@ def test_damaged_version_is_named_and_others_are_rebuilt(cellar: Cellar, new_dat
 
     assert (done.status, f"not rebuilt: {ocfl.object_key('one')}/v1: " in done.errors) == (1, True)
     assert "1 archives are in the database again" in done.output
-    assert archive_view.archive("two") == other
+    assert archive_view.archive("two", CELLAR) == other
 
 
 def test_database_without_tables_is_refused(cellar: Cellar, configure: Configure, tmp_path: Path) -> None:

@@ -25,9 +25,9 @@ from models.errors import Refused
 from models.people import ActionKind, SavedViewRow
 from models.runs.receipt import Delivery, Identity
 from models.views.messages.endpoints import NewEndpoint
+from services.access import logins
 from services.completeness.session_events import take_in_left
 from services.messages import endpoints
-from services.people import logins
 from services.people.actions import record
 from services.triggering.refused import list_all_refused
 from tests.conftest import bucket_at, make_tables

@@ -28,7 +28,7 @@ def added(cellar: Cellar, name: str = "retail-il", *options: str) -> dict[str, s
 def test_added_source_is_in_the_store_with_the_digest_of_its_secret_and_who_added_it(cellar: Cellar) -> None:
     made = added(cellar, "retail-il", "--timezone", "Asia/Jerusalem", "--amount-unit", "major")
 
-    kept = sources.all_sources()["retail-il"]
+    kept = sources.RECORDS.all()["retail-il"]
     assert [each.sha256 for each in kept.secrets] == [digest_of(made["secret"])]
     assert (kept.created_by, kept.terms.timezone, kept.terms.amount_unit) == (person(), "Asia/Jerusalem", "major")
     assert kept.created_at <= datetime.now(UTC)
@@ -39,7 +39,7 @@ def test_secret_and_url_are_printed_once(cellar: Cellar) -> None:
     *_, url, secret = shown.split()
 
     assert url == "http://127.0.0.1:8000/webhooks/cellosign/retail-il"
-    assert sources.all_sources()["retail-il"].secrets[0].sha256 == digest_of(secret)
+    assert sources.RECORDS.all()["retail-il"].secrets[0].sha256 == digest_of(secret)
     assert secret not in cellar("sources", "list").output + cellar("sources", "list", "--json").output
 
 
@@ -113,7 +113,7 @@ def test_rotation_keeps_the_secrets_before_it_until_the_overlap_ends(cellar: Cel
     first = added(cellar)["secret"]
     second = json.loads(cellar("sources", "rotate", "retail-il", "--overlap-h", "1", "--json").output)["secret"]
 
-    kept = sources.all_sources()["retail-il"]
+    kept = sources.RECORDS.all()["retail-il"]
     assert [each.sha256 for each in kept.secrets] == [digest_of(second), digest_of(first)]
     assert kept.secrets[0].until is None
     assert kept.secrets[1].until
@@ -124,10 +124,10 @@ def test_disabled_source_has_no_secret_that_opens_and_names_who_disabled_it(cell
     added(cellar)
     cellar("sources", "disable", "retail-il")
 
-    disabled = sources.all_sources()["retail-il"]
+    disabled = sources.RECORDS.all()["retail-il"]
     assert (disabled.disabled_by, disabled.digests_at(datetime.now(UTC))) == (person(), [])
     cellar("sources", "enable", "retail-il")
-    assert len(sources.all_sources()["retail-il"].digests_at(datetime.now(UTC))) == 1
+    assert len(sources.RECORDS.all()["retail-il"].digests_at(datetime.now(UTC))) == 1
 
 
 @pytest.mark.parametrize(
@@ -157,9 +157,9 @@ def test_wrong_use_exits_with_2_says_what_is_expected_and_changes_nothing(
     cellar: Cellar, arguments: tuple[str, ...], words: str
 ) -> None:
     added(cellar, "known")
-    before = sources.all_sources()
+    before = sources.RECORDS.all()
 
     ended = cellar("sources", *arguments)
 
-    assert (ended.status, sources.all_sources()) == (2, before)
+    assert (ended.status, sources.RECORDS.all()) == (2, before)
     assert words in " ".join(ended.errors.replace("│", " ").split())

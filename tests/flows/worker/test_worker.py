@@ -13,6 +13,7 @@ import pytest
 from adapters.settings.settings import settings
 from adapters.tables.runs import leases, receipts, task_results
 from domain.messages.summaries import UNDELIVERED_TAG
+from models.access import CELLAR
 from services.views import archive_view
 from tests.conftest import LONGEST_S, free_port, running, wait_until
 from tests.flows import workers
@@ -310,7 +311,7 @@ def _holder(flow_run_id: str) -> str:
 
 
 def _state_in_our_history(reference: str) -> str | None:
-    archive = archive_view.archive(reference)
+    archive = archive_view.archive(reference, CELLAR)
     return archive.runs[-1].state if archive and archive.runs else None
 
 

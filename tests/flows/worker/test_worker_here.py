@@ -8,6 +8,7 @@ from sqlmodel import delete
 
 from adapters.database.transactions import writing
 from adapters.tables.runs import leases
+from models.access import CELLAR
 from models.errors import Transient
 from models.search import SearchEntryRow, SearchFacetRow
 from models.views.archives.archives import ArchiveQuery
@@ -57,4 +58,4 @@ def test_worker_fills_in_what_archives_lack_beside_its_runs() -> None:
 
     asyncio.run(_run())
 
-    assert [each.reference for each in archive_list.page(ArchiveQuery(reference="p-249")).items] == ["p-249"]
+    assert [each.reference for each in archive_list.page(ArchiveQuery(reference="p-249"), CELLAR).items] == ["p-249"]

@@ -16,6 +16,7 @@ from adapters.settings.kept_secrets import kept_secret
 from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl
 from adapters.store.objects import judgements
+from models.access import CELLAR
 from models.discrepancies import DiscrepancyEventRow
 from models.errors import Conflict, Locked
 from models.runs.receipt import DeliveryRow, ReceiptRow
@@ -63,7 +64,7 @@ def test_archive_knows_the_newest_anchor_that_has_it() -> None:
 
 
 def anchored_at(reference: str) -> datetime | None:
-    archive = archive_view.archive(reference)
+    archive = archive_view.archive(reference, CELLAR)
     return archive.anchored_at if archive else None
 
 

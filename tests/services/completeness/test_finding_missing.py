@@ -11,6 +11,7 @@ from adapters.database.transactions import reading, writing
 from adapters.inbox.inbox import Intake
 from adapters.tables.completeness import missing_processes
 from adapters.tables.runs import receipts
+from models.access import CELLAR
 from models.archive.archive import State
 from models.completeness.processes import Closing, SessionEventRow
 from models.messages.event import EventRow
@@ -186,7 +187,7 @@ def test_withdrawn_dismissal_is_missing_again_until_its_archive_arrives() -> Non
     archived_at(at(9))
     find_missing(at(10))
     assert findings("closed_why") == [("archived",)]
-    told = [(each.what, each.by) for each in timeline_of("r") if each.code in ("process_not_missing", BACK)]
+    told = [(each.what, each.by) for each in timeline_of("r", CELLAR) if each.code in ("process_not_missing", BACK)]
     assert [by for _, by in told] == ["dana", None]
 
 

@@ -12,6 +12,7 @@ from adapters.store import ocfl
 from adapters.tables.open_conditions import open_conditions
 from adapters.tables.runs import receipts
 from domain.runs import CANCELLED
+from models.access import CELLAR
 from models.archive.archive import State
 from models.runs.cause import Cause
 from models.said import verbatim
@@ -39,14 +40,14 @@ def _installation(installation: Settings) -> None:
 
 def wrong(reference: str) -> list[str]:
     """Return the open conditions of an archive, which its list and its page both show."""
-    listed = archive_list.page(ArchiveQuery(reference=reference)).items[0].conditions
+    listed = archive_list.page(ArchiveQuery(reference=reference), CELLAR).items[0].conditions
     shown = archive_of(reference)
     assert sorted(each.code for each in shown.conditions) == listed
     return [str(each) for each in listed]
 
 
 def needing_a_person(**filters: str) -> list[str]:
-    found = archive_list.page(ArchiveQuery.model_validate(filters or {"attention": True})).items
+    found = archive_list.page(ArchiveQuery.model_validate(filters or {"attention": True}), CELLAR).items
     return [each.reference for each in found]
 
 
@@ -142,7 +143,7 @@ def test_failed_run_of_a_complete_archive_is_a_condition_until_a_check_or_a_run_
     receipts.set_failed(receipt_id, failed, NOW)
     receipts.set_failed(receipt_id, failed, NOW)
 
-    assert (wrong("one"), archive_list.page(ArchiveQuery(reference="one")).items[0].state) == (
+    assert (wrong("one"), archive_list.page(ArchiveQuery(reference="one"), CELLAR).items[0].state) == (
         ["RUN_FAILED"],
         "completed",
     )

@@ -12,6 +12,7 @@ from sqlmodel import col, select
 from adapters.database.transactions import reading, writing
 from adapters.store.objects import kept_discrepancies
 from domain.payments.discrepancies import by_id
+from models.access import CELLAR
 from models.discrepancies import (
     HOLD_CODES,
     PAYLOAD_CODES,
@@ -192,9 +193,9 @@ def test_lists_count_and_find_discrepancies_that_are_not_closed() -> None:
     found(MISMATCH, reference="s")
     found(reference="s")
 
-    page = archive_list.page(ArchiveQuery())
+    page = archive_list.page(ArchiveQuery(), CELLAR)
     assert [(each.reference, each.discrepancies) for each in page.items] == [("s", 0), ("r", 1)]
-    narrowed = archive_list.page(ArchiveQuery(discrepancy=DiscrepancyCode.AMOUNT_MISMATCH))
+    narrowed = archive_list.page(ArchiveQuery(discrepancy=DiscrepancyCode.AMOUNT_MISMATCH), CELLAR)
     assert [each.reference for each in narrowed.items] == ["r"]
 
 

@@ -8,6 +8,7 @@ from sqlmodel import update
 from adapters.settings.settings import Settings
 from adapters.tables.archives import archives
 from adapters.tables.runs import refused
+from models.access import CELLAR
 from models.archive.warning import WarningCode
 from models.runs.receipt import DEFAULT_SOURCE, VersionRow
 from models.views.archives.archives import ArchiveQuery, ArchiveView
@@ -47,7 +48,7 @@ def shown() -> dict[str, Any]:
     """Return what must stay as it is while a delivery is set aside."""
     lists = {"versions", "deliveries", "timeline", "warnings", "runs"}
     members = {"completed_at", *lists, *(f"{each}_total" for each in lists)}
-    found = [each.reference for each in archive_list.page(ArchiveQuery(q="Jane")).items]
+    found = [each.reference for each in archive_list.page(ArchiveQuery(q="Jane"), CELLAR).items]
     return view().model_dump(exclude=members) | {"found": found, "current": current()}
 
 
@@ -55,9 +56,9 @@ def warned() -> list[str]:
     """Return the codes of the warnings, which the list and its filters must agree with."""
     its = [each.code for each in view().warnings if each.code in ("SOURCES_DIFFER", "VERSION_FROM_FUTURE")]
     for code in (WarningCode.SOURCES_DIFFER, WarningCode.VERSION_FROM_FUTURE):
-        assert bool(archive_list.page(ArchiveQuery(warning=code, attention=True)).items) == (code in its)
+        assert bool(archive_list.page(ArchiveQuery(warning=code, attention=True), CELLAR).items) == (code in its)
     assert archives.has_warnings("r") == bool(view().warnings)
-    [listed] = archive_list.page(ArchiveQuery()).items
+    [listed] = archive_list.page(ArchiveQuery(), CELLAR).items
     assert listed.warnings == len(view().warnings)
     return its
 

@@ -10,6 +10,7 @@ from adapters.files.store import store
 from adapters.settings.settings import Settings
 from adapters.store import ocfl
 from adapters.store.objects import history
+from models.access import CELLAR
 from models.archive.warning import WarningCode
 from models.sources import StatedTerms
 from models.store.fixity import Fault
@@ -106,7 +107,7 @@ def test_same_body_from_two_sources_is_one_receipt_of_the_first_and_the_process_
     assert [each.source for each in archive_of("shared").deliveries] == ["jerusalem", "default"]
     codes = {each.code for each in archive_of("shared").warnings} - {each.code for each in before}
     assert codes == {WarningCode.SOURCES_DIFFER}
-    [listed] = archive_list.page(ArchiveQuery(attention=True, source="jerusalem")).items
+    [listed] = archive_list.page(ArchiveQuery(attention=True, source="jerusalem"), CELLAR).items
     assert (listed.reference, listed.warnings) == ("shared", len(archive_of("shared").warnings))
 
 
@@ -119,8 +120,8 @@ def test_versions_of_two_sources_are_each_read_on_their_own_terms() -> None:
 
     assert read("moved") == (HERE - timedelta(hours=2), 210_000, "default")
     assert verify_object(object_of("moved")).findings == ()
-    assert version_differences("moved", 1, 2)
-    assert [each.reference for each in archive_list.page(ArchiveQuery(source="default")).items] == ["moved"]
+    assert version_differences("moved", CELLAR, 1, 2)
+    assert [each.reference for each in archive_list.page(ArchiveQuery(source="default"), CELLAR).items] == ["moved"]
 
 
 def test_rebuild_keeps_sources_with_and_without_the_histories(configure: Configure) -> None:

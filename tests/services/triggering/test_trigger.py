@@ -33,6 +33,7 @@ from adapters.store import ocfl
 from adapters.store.objects import history
 from adapters.tables.runs import imports, receipts, runs
 from adapters.tables.runs.imports import ImportAttempt
+from models.access import CELLAR
 from models.archive.archive import State as ArchiveState
 from models.archive.archive import State as Stands
 from models.errors import Conflict, System, Transient
@@ -139,7 +140,7 @@ def test_delivery_is_registered_and_gets_a_run_once(body: bytes) -> None:
     assert [(each.receipt_id, each.outcome) for each in before.deliveries] == [(delivery.receipt_id, "new")]
     assert len(waiting()) == 2
     assert triggered(delivery, Trigger.SWEEP) == first
-    assert archive_view.archive("r") == before
+    assert archive_view.archive("r", CELLAR) == before
 
 
 def test_delivery_whose_trigger_was_killed_gets_the_existing_run(body: bytes) -> None:

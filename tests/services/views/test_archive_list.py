@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from adapters.database.transactions import insert_rows, writing
 from adapters.settings.settings import Settings
 from adapters.tables.runs import receipts
+from models.access import CELLAR
 from models.archive.archive import State
 from models.archive.content import FileRow
 from models.completeness.processes import MissingProcessRow
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("installation")
 
 def found(**query: Any) -> list[str]:
     """Return the references that a query finds, newest first."""
-    return [each.reference for each in archive_list.page(ArchiveQuery(**query)).items]
+    return [each.reference for each in archive_list.page(ArchiveQuery(**query), CELLAR).items]
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def three(installation: Settings) -> None:
 
 @pytest.mark.usefixtures("three")
 def test_list_shows_the_newest_first_with_counts() -> None:
-    page = archive_list.page(ArchiveQuery())
+    page = archive_list.page(ArchiveQuery(), CELLAR)
 
     assert [each.reference for each in page.items] == ["gamma/3", "beta", "alpha"]
     assert [(each.files, each.warnings, each.discrepancies) for each in page.items] == [(2, 0, 0), (2, 0, 2), (2, 0, 0)]
@@ -153,7 +154,7 @@ def test_search_finds_values_that_cellosign_displays() -> None:
 @pytest.mark.usefixtures("three")
 def test_facets_count_the_archives_that_match() -> None:
     def counts(**query: Any) -> dict[str, list[tuple[str, int]]]:
-        found = archive_list.facets(ArchiveQuery(**query))
+        found = archive_list.facets(ArchiveQuery(**query), CELLAR)
         assert found.is_all
         return {each.filter: [(value.value, value.archives) for value in each.values] for each in found.groups}
 
@@ -182,7 +183,7 @@ def test_sorted_pages_go_on_where_the_page_before_ended(sort: str, expected: lis
         session.add(MissingProcessRow(missing_id="m", opened_at=NOON, deadline_at=NOON, **its))
     found, cursor = [], None
     for _ in expected:
-        page = archive_list.page(ListQuery(sort=sort, limit=1, cursor=cursor))
+        page = archive_list.page(ListQuery(sort=sort, limit=1, cursor=cursor), CELLAR)
         found += [each.reference for each in page.items]
         cursor = page.next
 
@@ -191,7 +192,7 @@ def test_sorted_pages_go_on_where_the_page_before_ended(sort: str, expected: lis
 
 @pytest.mark.usefixtures("three")
 def test_search_says_where_its_words_stand() -> None:
-    items = archive_list.page(ArchiveQuery(q="דנה")).items
+    items = archive_list.page(ArchiveQuery(q="דנה"), CELLAR).items
 
     assert {
         reference: [(each.place, each.name, each.parts) for each in its]
@@ -201,9 +202,9 @@ def test_search_says_where_its_words_stand() -> None:
 
 @pytest.mark.usefixtures("three")
 def test_what_arrived_after_a_time_is_counted_up_to_a_limit() -> None:
-    assert archive_list.arrived(ArchiveQuery(), NOON + timedelta(minutes=1), 9) == 2
-    assert archive_list.arrived(ArchiveQuery(state="received"), NOON + timedelta(minutes=1), 9) == 1
-    assert archive_list.arrived(ArchiveQuery(), NOON, 2) == 2
+    assert archive_list.arrived(ArchiveQuery(), CELLAR, NOON + timedelta(minutes=1), 9) == 2
+    assert archive_list.arrived(ArchiveQuery(state="received"), CELLAR, NOON + timedelta(minutes=1), 9) == 1
+    assert archive_list.arrived(ArchiveQuery(), CELLAR, NOON, 2) == 2
 
 
 def test_numbers_of_64_bits_can_be_searched() -> None:
@@ -228,7 +229,7 @@ def turned(limit: int) -> Iterator[list[str]]:
     """Yield the references of each page."""
     cursor = None
     while True:
-        page = archive_list.page(ArchiveQuery(limit=limit, cursor=cursor))
+        page = archive_list.page(ArchiveQuery(limit=limit, cursor=cursor), CELLAR)
         yield [each.reference for each in page.items]
         if page.next is None:
             return
@@ -238,7 +239,7 @@ def turned(limit: int) -> Iterator[list[str]]:
 def test_archive_that_arrives_between_pages_does_not_shift_them() -> None:
     for number in range(4):
         registered(f"r{number}", f"r{number}", minute=number)
-    first = archive_list.page(ArchiveQuery(limit=2))
+    first = archive_list.page(ArchiveQuery(limit=2), CELLAR)
 
     registered("new", "new", minute=9)
 
@@ -266,7 +267,7 @@ def test_label_without_a_value_is_refused() -> None:
 
 
 def test_unknown_archive_is_none() -> None:
-    assert archive_view.archive("unknown") is None
+    assert archive_view.archive("unknown", CELLAR) is None
     assert archive_view.public_state(digest("unknown")) is None
 
 
@@ -276,12 +277,12 @@ def test_file_is_found_only_in_the_archive_that_holds_it() -> None:
     one = archive_of("one")
     sha256 = one.files[0].sha256
 
-    file = archive_view.file("one", sha256)
+    file = archive_view.file("one", CELLAR, sha256)
 
     assert file
     assert (file.filename, file.size_bytes) == ("SIGNEDDOCUMENT.pdf", len(PDF))
-    assert archive_view.file("other", sha256) is None
-    assert archive_view.file("one", digest("unknown")) is None
+    assert archive_view.file("other", CELLAR, sha256) is None
+    assert archive_view.file("one", CELLAR, digest("unknown")) is None
 
 
 def test_same_bytes_twice_in_one_archive_are_found_once() -> None:
@@ -290,7 +291,7 @@ def test_same_bytes_twice_in_one_archive_are_found_once() -> None:
         row = {"reference": "one", "position": 9, "role": "attachment", "size_bytes": 1, "sha256": digest("x")}
         insert_rows(session, FileRow, [row, row | {"position": 10}])
 
-    file = archive_view.file("one", digest("x"))
+    file = archive_view.file("one", CELLAR, digest("x"))
 
     assert file
     assert file.position == 9
@@ -329,18 +330,18 @@ def _many() -> str:
 
 
 def _paged(name: str) -> list[BaseModel]:
-    page = archive_view.items("many", name)
+    page = archive_view.items("many", CELLAR, name)
     assert page is not None
     found = page.items
     while page.next:
-        page = archive_view.items("many", name, page.next)
+        page = archive_view.items("many", CELLAR, name, page.next)
         assert page is not None
         found += page.items
     return found
 
 
 def test_archive_shows_the_first_200_of_each_list_and_pages_have_all_in_order() -> None:
-    archive = archive_view.archive(_many())
+    archive = archive_view.archive(_many(), CELLAR)
 
     assert archive is not None
     assert (len(archive.payments), archive.payments_total, len(archive.files), archive.files_total) == (200, 450, 2, 2)
@@ -349,16 +350,16 @@ def test_archive_shows_the_first_200_of_each_list_and_pages_have_all_in_order() 
         assert paged[:200] == getattr(archive, name)
         assert len(paged) == getattr(archive, f"{name}_total")
         assert (name in archive.next) == (len(paged) > 200)
-    whole = archive_view.archive("many", archive_view.WHOLE)
+    whole = archive_view.archive("many", CELLAR, archive_view.WHOLE)
     assert whole is not None
     assert [each.transaction_id for each in whole.payments] == [f"t{number}" for number in range(450)]
     assert whole.next == {}
 
 
 def test_session_shows_its_first_labels_and_integrations_and_their_numbers() -> None:
-    archive = archive_view.archive(_many())
+    archive = archive_view.archive(_many(), CELLAR)
     assert archive is not None
-    page = archive_view.items("many", "sessions", archive.next["sessions"])
+    page = archive_view.items("many", CELLAR, "sessions", archive.next["sessions"])
 
     assert page is not None
     session = page.items[50]
@@ -373,4 +374,4 @@ def test_cursor_of_another_list_is_refused(name: str, cursor: str) -> None:
     archived("one")
 
     with pytest.raises(Refused, match="expected a cursor"):
-        archive_view.items("one", name, cursor)
+        archive_view.items("one", CELLAR, name, cursor)

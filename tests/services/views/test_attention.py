@@ -10,6 +10,7 @@ from sqlmodel import select
 
 from adapters.search.attention import NEEDS_ATTENTION
 from adapters.tables.runs import receipts, refused
+from models.access import CELLAR
 from models.archive.archive import ArchiveRow, State
 from models.archive.warning import WarningCode
 from models.discrepancies import PAYLOAD_CODES
@@ -34,7 +35,7 @@ REFERENCES = ("a", "b", "c")
 
 
 def listed(**filters: object) -> list[str]:
-    return sorted(each.reference for each in archive_list.page(ArchiveQuery(**filters)).items)
+    return sorted(each.reference for each in archive_list.page(ArchiveQuery(**filters), CELLAR).items)
 
 
 def as_the_tables_say() -> list[str]:
@@ -147,7 +148,7 @@ def test_set_aside_delivery_that_is_dismissed_needs_nobody_until_the_dismissal_i
     assert (listed(attention=True), refused.set_aside()) == (["a"], [aside])
     assert troubles.refused_page(RefusedQuery(state="open")).items == []
     refused.record([replace(aside, dismissed_at=NOON + timedelta(hours=1), dismissed_by="Noa", dismissed_why="test")])
-    entries = [(each.code, each.by) for each in timeline_of("a") if each.kind == "action"]
+    entries = [(each.code, each.by) for each in timeline_of("a", CELLAR) if each.kind == "action"]
     assert entries == [("dismissal_withdrawn", None), ("body_dismissed", "Noa")]
 
 

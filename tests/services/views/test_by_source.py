@@ -9,6 +9,7 @@ from adapters.peers.prefect_api import tags_of
 from adapters.settings.settings import Settings
 from adapters.tables.archives import archives
 from adapters.tables.runs import receipts, refused
+from models.access import CELLAR
 from models.archive.archive import State
 from models.errors import Refused
 from models.runs.batch import BatchKind
@@ -53,15 +54,15 @@ def archives_of_two_sources(installation: Settings) -> None:
 
 @pytest.mark.parametrize(("source", "expected"), [("default", ["here"]), ("retail", ["there"])])
 def test_archives_of_a_source(source: str, expected: list[str]) -> None:
-    assert [each.reference for each in archive_list.page(ArchiveQuery(source=source)).items] == expected
+    assert [each.reference for each in archive_list.page(ArchiveQuery(source=source), CELLAR).items] == expected
 
 
 def test_archive_shows_its_source_and_that_of_each_delivery() -> None:
-    found = archive_view.archive("there")
+    found = archive_view.archive("there", CELLAR)
 
     assert found
     assert (found.source, [each.source for each in found.deliveries]) == ("retail", ["retail"])
-    assert [each.source for each in archive_list.page(ArchiveQuery(reference="there")).items] == ["retail"]
+    assert [each.source for each in archive_list.page(ArchiveQuery(reference="there"), CELLAR).items] == ["retail"]
 
 
 def test_failures_of_a_source() -> None:
@@ -72,7 +73,7 @@ def test_failures_of_a_source() -> None:
 def test_source_that_nobody_knows_is_refused_with_those_that_are_known() -> None:
     sources.add("leasing", StatedTerms(), "a test", NOON)
     filters: list[Callable[[str], object]] = [
-        lambda source: archive_list.page(ArchiveQuery(source=source)),
+        lambda source: archive_list.page(ArchiveQuery(source=source), CELLAR),
         troubles.failures,
         lambda source: troubles.refused_page(RefusedQuery(source=source)),
         lambda source: troubles.discrepancy_page(DiscrepancyQuery(source=source)),
@@ -125,9 +126,13 @@ def test_earlier_delivery_that_is_registered_later_decides_on_the_source() -> No
 
 
 def test_two_sources_need_attention() -> None:
-    before = {each.reference for each in archive_list.page(ArchiveQuery(attention=True, state=State.RECEIVED)).items}
+    before = {
+        each.reference for each in archive_list.page(ArchiveQuery(attention=True, state=State.RECEIVED), CELLAR).items
+    }
     receipts.register(delivery("moved", "one"))
     receipts.register(replace(delivery("moved", "two", minute=1), source="retail"))
 
-    after = {each.reference for each in archive_list.page(ArchiveQuery(attention=True, state=State.RECEIVED)).items}
+    after = {
+        each.reference for each in archive_list.page(ArchiveQuery(attention=True, state=State.RECEIVED), CELLAR).items
+    }
     assert after - before == {"moved"}

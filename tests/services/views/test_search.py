@@ -13,6 +13,7 @@ from adapters.settings.settings import Settings
 from adapters.tables.archives import archives
 from adapters.tables.runs import receipts
 from domain.search import Rows
+from models.access import CELLAR
 from models.archive.archive import ArchiveRow, State
 from models.archive.content import SignedDocumentRow
 from models.archive.warning import WarningRow
@@ -94,7 +95,7 @@ FILTERS: list[dict[str, Any]] = [
 def by_pages(query: dict[str, Any], limit: int) -> list[str]:
     found, cursor = list[str](), None
     while True:
-        page = archive_list.page(ArchiveQuery(**query, cursor=cursor, limit=limit))
+        page = archive_list.page(ArchiveQuery(**query, cursor=cursor, limit=limit), CELLAR)
         found += [each.reference for each in page.items]
         if page.next is None:
             return found
@@ -112,7 +113,7 @@ def test_each_filter_and_each_pair_of_filters_finds_the_same_in_pages_in_a_small
         found = by_pages(query, 50 if query in pairs else 7)
         assert (query, set(found)) == (query, by_conditions(query))
         assert len(found) == len(set(found))
-        filters = filters_of(ArchiveFilter(**query))
+        filters = filters_of(ArchiveFilter(**query), CELLAR)
         wanted = Wanted(filters.facets, filters.terms, filters.conditions, filters.references)
         with reading() as session:
             assert newest(session, wanted, 99, window=3) == newest(session, wanted, 99)

@@ -9,6 +9,7 @@ from adapters.database.transactions import writing
 from adapters.inbox import session_events as inbox
 from adapters.settings.settings import Settings
 from domain.words.causes import CAUSES
+from models.access import CELLAR
 from models.completeness.processes import MissingProcessRow, SessionEventType
 from models.discrepancies import DiscrepancyCode, DiscrepancyEventRow, DiscrepancyRow
 from models.messages.notification import NotificationAttemptRow, NotificationRow
@@ -77,7 +78,7 @@ def happened(reference: str = "r") -> None:
 def test_each_kind_is_in_the_timeline_in_the_order_of_time(installation: Settings) -> None:
     happened()
 
-    assert [(each.kind, each.what, each.by, each.id) for each in timeline_of("r")][2:] == [
+    assert [(each.kind, each.what, each.by, each.id) for each in timeline_of("r", CELLAR)][2:] == [
         ("finding", "the process is missing: submitted, and not archived", None, "p"),
         ("delivery", "refused: The content of a file is damaged: it is not base64. (NOT_BASE64)", None, "0"),
         ("finding", "the process is no longer missing: Archived", None, "p"),
@@ -91,13 +92,16 @@ def test_each_kind_is_in_the_timeline_in_the_order_of_time(installation: Setting
         ("message", "archive.completed to crm, attempt 2: HTTP 200", "ops", "m"),
         ("action", f"Explained: {MISMATCH}", "dana", "d"),
     ]
-    assert {each.what for each in timeline_of("r")[:2]} == {"WHEF_SESSION_CREATED", "WHP_ELSE (an unknown type)"}
+    assert {each.what for each in timeline_of("r", CELLAR)[:2]} == {
+        "WHEF_SESSION_CREATED",
+        "WHP_ELSE (an unknown type)",
+    }
 
 
 def test_timeline_shows_no_client_recipient_or_endpoint(sqlite_installation: Settings) -> None:
     happened()
 
-    shown = repr(timeline_of("r"))
+    shown = repr(timeline_of("r", CELLAR))
 
     assert not [each for each in (PERSON, "192.0.2.77", "example.com", "secret") if each in shown]
 
@@ -107,7 +111,7 @@ def test_timeline_keeps_its_last_entries(sqlite_installation: Settings) -> None:
     take_in(inbox.batches())
     happened()
 
-    found = timeline_of("r")
+    found = timeline_of("r", CELLAR)
 
     assert len(found) == MOST_ENTRIES
     assert found[-1].what == f"Explained: {MISMATCH}"
@@ -119,7 +123,7 @@ def test_event_without_a_reference_belongs_to_the_archive_of_its_session(sqlite_
     journaled([body(session={"id": session["id"]}), body(reference="of another process")])
     take_in(inbox.batches())
 
-    view = archive("r")
+    view = archive("r", CELLAR)
 
     assert view
     assert [each.what for each in view.timeline if each.kind == "event"] == ["WHEF_SESSION_CREATED"]
@@ -127,4 +131,4 @@ def test_event_without_a_reference_belongs_to_the_archive_of_its_session(sqlite_
 
 
 def test_process_of_which_nothing_came_has_an_empty_timeline(sqlite_installation: Settings) -> None:
-    assert timeline_of("nobody") == []
+    assert timeline_of("nobody", CELLAR) == []

@@ -11,18 +11,20 @@ from starlette.background import BackgroundTask
 
 from adapters.lists.list_files import line_of_csv
 from adapters.words.languages import texts
+from api.access import CallerOf, acts
 from api.console.frame import cookies
 from api.console.frame.cookies import ROOT
 from api.console.frame.entrance import see
 from api.console.frame.forms import Form, Posted
 from api.console.frame.rendering import language_of, render
 from api.console.frame.threads import in_thread, in_thread_of_exports
-from api.console.frame.visits import Person, own_path, recorded
+from api.console.frame.visits import own_path
 from api.console.pages.archives import files, saved_views
 from api.console.pages.lists import Asked, Query, asked, listed
 from api.console.words.values import json_text
 from domain.titles import title_text
 from domain.words.wording import N_, Language
+from models.access import Action, Caller
 from models.errors import Refused
 from models.runs.batch import BatchKind
 from models.views.archives.archives import ArchiveFilter, ArchivePage, ArchiveQuery, ArchiveSummary, ListQuery, Sort
@@ -73,8 +75,8 @@ def pairs_of(columns: Iterable[Column]) -> list[tuple[str, str]]:
     return [(FIELD, each.name) for each in columns] or [(FIELD, "title")]
 
 
-@router.post("/columns")
-async def choose(request: Request, form: Posted, _person: Person) -> Response:
+@router.post("/columns", dependencies=[acts(Action.ENTER)])
+async def choose(request: Request, form: Posted) -> Response:
     """Keep a person's choice of columns in their browser, and show the list again."""
     response = see(own_path(form.text("then")))
     if form.text("default"):
@@ -102,10 +104,10 @@ _NOTHING_CHOSEN = N_("Choose archives first, or all that match.")
 _TOO_MANY = N_("These are too many archives to do this at once. Choose fewer of them.")
 
 
-@router.get("/archives")
-def list_archives(request: Request, _person: Person) -> Response:
+@router.get("/archives", dependencies=[acts(Action.LIST_ARCHIVES)])
+def list_archives(request: Request, caller: CallerOf) -> Response:
     """Search archives. A filter that is wrong is marked, and nothing is searched."""
-    found = listed(request, PATH, ListQuery, archive_list.page)
+    found = listed(request, PATH, ListQuery, lambda query: archive_list.page(query, caller))
     page, query = found.page or ArchivePage(items=[], next=None), found.asked.query
     linked, is_sorted = _linked(request), query is not None and query.sort is not Sort.ARRIVAL
     views, chosen, explained = saved_views.links_of(request), columns_of(request), request.query_params.get("explained")
@@ -138,60 +140,60 @@ def _linked(request: Request) -> list[tuple[str, str]]:
     return [each for each in request.query_params.multi_items() if each[0] == FIELD]
 
 
-@router.get("/facets")
-def count_facets(request: Request, _person: Person) -> Response:
+@router.get("/facets", dependencies=[acts(Action.LIST_ARCHIVES)])
+def count_facets(request: Request, caller: CallerOf) -> Response:
     """Count the archives that match by the values that they have."""
     found = asked(ListQuery, request.query_params.multi_items())
-    counts = archive_list.facets(_valid(found))
+    counts = archive_list.facets(_valid(found), caller)
     return render(request, "facets.html", asked=found, counts=counts, linked=_linked(request))
 
 
-@router.get("/arrivals")
-def count_arrivals(request: Request, _person: Person, since: Moment) -> Response:
+@router.get("/arrivals", dependencies=[acts(Action.LIST_ARCHIVES)])
+def count_arrivals(request: Request, since: Moment, caller: CallerOf) -> Response:
     """Say how many archives that match have arrived since a time. Pages ask for it again and again by themselves."""
     found = asked(ListQuery, request.query_params.multi_items())
-    count = archive_list.arrived(_valid(found), since, _MOST_ARRIVED)
+    count = archive_list.arrived(_valid(found), caller, since, _MOST_ARRIVED)
     shown: dict[str, Any] = {"asked": found, "count": count, "most": _MOST_ARRIVED, "linked": _linked(request)}
     return render(request, "arrivals.html", is_visit=False, **shown)
 
 
-@router.post("/archives/plan")
-async def plan(form: Posted, person: Person) -> RedirectResponse:
+@router.post("/archives/plan", dependencies=[acts(Action.RERUN)])
+async def plan(form: Posted, caller: CallerOf) -> RedirectResponse:
     """Plan the re-run of the chosen archives. Nothing runs before the plan is confirmed on its own page."""
-    made = await in_thread(batches.plan, BatchKind.RERUN, _chosen(form), recorded(person))
+    made = await in_thread(batches.plan, BatchKind.RERUN, _chosen(form), caller.name)
     return see(f"{ROOT}/bulk/{made.id}")
 
 
-@router.post("/archives/export")
-async def export(request: Request, form: Posted, _person: Person) -> StreamingResponse:
+@router.post("/archives/export", dependencies=[acts(Action.EXPORT_TABLE)])
+async def export(request: Request, form: Posted, caller: CallerOf) -> StreamingResponse:
     """Return the chosen archives as a CSV file, with a column for each form field of the newest of them.
 
     Titles and names of templates are in the visitor's language.
     """
     query = ArchiveQuery(**_chosen(form).model_dump(), limit=_ROWS_AT_ONCE)
-    first = await in_thread(archive_list.page, query)
-    names = await in_thread(archive_list.field_names, query, _ROWS_FOR_FIELDS, _MOST_FIELDS)
+    first = await in_thread(archive_list.page, query, caller)
+    names = await in_thread(archive_list.field_names, query, caller, _ROWS_FOR_FIELDS, _MOST_FIELDS)
     headers = {"content-disposition": f'attachment; filename="archives-{datetime.now(UTC):%Y-%m-%d}.csv"'}
-    lines = _lines(query, first, names, language_of(request))
+    lines = _lines(query, caller, first, names, language_of(request))
     return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
 
 
-@router.post("/archives/bags")
-async def export_bags(form: Posted, person: Person) -> Response:
+@router.post("/archives/bags", dependencies=[acts(Action.EXPORT_ARCHIVE)])
+async def export_bags(form: Posted, caller: CallerOf) -> Response:
     """Return the chosen archives as a zip of bags, each of which proves itself."""
-    references = await in_thread(_references, _chosen(form), _MOST_BAGS)
-    path = await in_thread_of_exports(files.exported_bags, references, recorded(person))
+    references = await in_thread(_references, _chosen(form), caller, _MOST_BAGS)
+    path = await in_thread_of_exports(files.exported_bags, references, caller)
     name = f"archives-{datetime.now(UTC):%Y-%m-%d}.zip"
     return FileResponse(
         path, media_type="application/zip", filename=name, background=BackgroundTask(files.remove, path)
     )
 
 
-@router.post("/archives/explain")
-async def explain(form: Posted, person: Person) -> Response:
+@router.post("/archives/explain", dependencies=[acts(Action.DECIDE)])
+async def explain(form: Posted, caller: CallerOf) -> Response:
     """Record why all discrepancies of the chosen archives are in order."""
-    said = Explanation(by=person, why=form.reason())
-    references = await in_thread(_references, _chosen(form), _MOST_EXPLAINED)
+    said = Explanation(by=caller.name, why=form.reason())
+    references = await in_thread(_references, _chosen(form), caller, _MOST_EXPLAINED)
     number = await in_thread(discrepancies.explain_all, references, said, datetime.now(UTC))
     then = own_path(form.text("then"))
     return see(f"{then}{'&' if '?' in then else '?'}explained={number}")
@@ -215,14 +217,16 @@ def _valid(found: Asked[Query]) -> Query:
     return found.query
 
 
-def _references(chosen: ArchiveFilter, most: int) -> list[str]:
-    page = archive_list.page(ArchiveQuery(**chosen.model_dump(), limit=most))
+def _references(chosen: ArchiveFilter, caller: Caller, most: int) -> list[str]:
+    page = archive_list.page(ArchiveQuery(**chosen.model_dump(), limit=most), caller)
     if page.next:
         raise Refused("BAD_PARAMETER", _TOO_MANY, where="all")
     return [each.reference for each in page.items]
 
 
-def _lines(query: ArchiveQuery, page: ArchivePage, names: Sequence[str], language: Language) -> Iterator[str]:
+def _lines(
+    query: ArchiveQuery, caller: Caller, page: ArchivePage, names: Sequence[str], language: Language
+) -> Iterator[str]:
     fields = [f"field {each}" for each in names]
     yield "\N{BYTE ORDER MARK}" + line_of_csv([*_COLUMNS, *fields, _OTHER_FIELDS])  # else Excel misreads Hebrew
     while True:
@@ -231,7 +235,7 @@ def _lines(query: ArchiveQuery, page: ArchivePage, names: Sequence[str], languag
         yield "".join(map(line_of_csv, rows))
         if page.next is None:
             return
-        page = archive_list.page(query.model_copy(update={"cursor": page.next}))
+        page = archive_list.page(query.model_copy(update={"cursor": page.next}), caller)
 
 
 def _values(archive: ArchiveSummary, language: Language) -> list[object]:

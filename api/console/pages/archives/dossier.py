@@ -8,10 +8,9 @@ from fastapi.responses import RedirectResponse
 
 from adapters.database.listing import cursor_after
 from adapters.settings.settings import settings
+from api.access import CallerOf, acts
 from api.console.frame.entrance import see
-from api.console.frame.forms import Posted
 from api.console.frame.rendering import archive_url, render
-from api.console.frame.visits import Person, recorded
 from api.console.pages.archives.files import PAGE_HEIGHT, PAGE_WIDTH, drawn_pages
 from api.links import link_of
 from api.references import Reference, RouteAsSent
@@ -22,6 +21,7 @@ from domain.archive.verdict_text import (
     judged,
     signature_texts,
 )
+from models.access import Action, Caller
 from models.archive.verdict import Verdict
 from models.views.archives.archives import ArchiveView, DifferenceView, FieldView
 from models.views.parameters import Text
@@ -39,21 +39,21 @@ ITEMS_AT_ONCE = 50
 router = APIRouter(route_class=RouteAsSent)
 
 
-@router.get("/archives/{reference:path}/timeline")
-def show_timeline(request: Request, reference: Reference, _person: Person) -> Response:
+@router.get("/archives/{reference:path}/timeline", dependencies=[acts(Action.READ_ARCHIVE)])
+def show_timeline(request: Request, reference: Reference, caller: CallerOf) -> Response:
     """Show all that happened, newest first; also of a process without an archive."""
-    entries = timeline_of(reference)
+    entries = timeline_of(reference, caller)
     if not entries:
         raise unknown_reference(reference)
     return render(request, "timeline.html", reference=reference, entries=entries[::-1])
 
 
-@router.get("/archives/{reference:path}/fields")
-def show_fields(request: Request, reference: Reference, _person: Person, start: int = 0) -> Response:
+@router.get("/archives/{reference:path}/fields", dependencies=[acts(Action.READ_ARCHIVE)])
+def show_fields(request: Request, reference: Reference, caller: CallerOf, start: int = 0) -> Response:
     """Show the form's fields as a list, a page at a time, and where these stand on the document."""
     begin = max(start, 0)
-    archive = archive_view.archive(reference, 1)
-    page = archive_view.items(reference, "fields", cursor_after(begin - 1, begin - 1), FIELDS_AT_ONCE)
+    archive = archive_view.archive(reference, caller, 1)
+    page = archive_view.items(reference, caller, "fields", cursor_after(begin - 1, begin - 1), FIELDS_AT_ONCE)
     if archive is None or page is None:
         raise unknown_reference(reference)
     fields = [FieldView.model_validate(each) for each in page.items]
@@ -70,13 +70,13 @@ def show_fields(request: Request, reference: Reference, _person: Person, start: 
     )
 
 
-@router.get("/archives/{reference:path}/differences")
+@router.get("/archives/{reference:path}/differences", dependencies=[acts(Action.READ_ARCHIVE)])
 def show_differences(
-    request: Request, reference: Reference, _person: Person, before: int, after: int, start: int = 0
+    request: Request, reference: Reference, caller: CallerOf, before: int, after: int, start: int = 0
 ) -> Response:
     """Show what differs between two versions, a page at a time."""
     begin, end = max(start, 0), max(start, 0) + FIELDS_AT_ONCE
-    differences = version_differences(reference, before, after)
+    differences = version_differences(reference, caller, before, after)
     url = f"{archive_url(reference, 'differences')}?before={before}&after={after}"
     return render(
         request,
@@ -90,25 +90,25 @@ def show_differences(
     )
 
 
-@router.post("/archives/{reference:path}/rerun")
-async def rerun(reference: Reference, _form: Posted, person: Person) -> RedirectResponse:
-    [asked] = await reruns.rerun([reference], recorded(person))
+@router.post("/archives/{reference:path}/rerun", dependencies=[acts(Action.RERUN)])
+async def rerun(reference: Reference, caller: CallerOf) -> RedirectResponse:
+    [asked] = await reruns.rerun([reference], caller.name)
     return see(f"{archive_url(reference)}?said={'rerun' if asked.flow_run_id else 'rerun_waits'}")
 
 
-@router.get("/archives/{reference:path}")
+@router.get("/archives/{reference:path}", dependencies=[acts(Action.READ_ARCHIVE)])
 def show(
     request: Request,
     reference: Reference,
-    _person: Person,
+    caller: CallerOf,
     name: Annotated[str, Query(alias="list")] = "",
     after: Text = "",
 ) -> Response:
     """Show the first items of each list, the newest of a history. Of the list `name`, show the items behind `after`."""
     begin = {name: after} if after else {}
-    archive = archive_view.archive(reference, ITEMS_AT_ONCE, begin, newest_first=True)
+    archive = archive_view.archive(reference, caller, ITEMS_AT_ONCE, begin, newest_first=True)
     if archive is None:
-        return _without_archive(request, reference)
+        return _without_archive(request, reference, caller)
     newest = archive.judgements[0].verdict if archive.judgements else archive.signed_document_verdict
     return render(
         request,
@@ -123,9 +123,9 @@ def show(
     )
 
 
-def _without_archive(request: Request, reference: str) -> Response:
+def _without_archive(request: Request, reference: str, caller: Caller) -> Response:
     """Show what is known of a process of which no archive was received."""
-    entries = timeline_of(reference)
+    entries = timeline_of(reference, caller)
     if not entries:
         raise unknown_reference(reference)
     missing = troubles.missing_page(MissingQuery(reference=reference)).items

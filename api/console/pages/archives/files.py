@@ -17,19 +17,20 @@ from starlette.background import BackgroundTask
 from adapters.lists.list_files import line_of_csv
 from adapters.settings.settings import settings
 from adapters.tables.runs import receipts
-from api.console.frame.forms import Posted
+from api.access import CallerOf, acts
 from api.console.frame.rendering import archive_url, render
 from api.console.frame.threads import in_thread_of_exports
-from api.console.frame.visits import Person, recorded
 from api.references import Reference, RouteAsSent
 from domain.archive.file_names import safe_names
+from models.access import Action, Caller
 from models.archive.content import FileRow
 from models.errors import Conflict, Refused
 from models.people import ActionKind
 from models.views.archives.archives import FieldView
+from services.access.log import record
 from services.evidence.bag import evidence, write_evidence
 from services.evidence.downloads import file_chunks, is_whole
-from services.people.actions import record
+from services.people import actions
 from services.receipts import unknown_reference
 from services.views import archive_view
 
@@ -55,9 +56,9 @@ def preview_kind(file: FileRow) -> str | None:
     return "text" if is_text else None
 
 
-@router.get("/archives/{reference:path}/files/{sha256}/view")
-def view(request: Request, reference: Reference, sha256: str, _person: Person) -> Response:
-    file = _file(reference, sha256)
+@router.get("/archives/{reference:path}/files/{sha256}/view", dependencies=[acts(Action.DOWNLOAD_FILE)])
+def view(request: Request, reference: Reference, sha256: str, caller: CallerOf) -> Response:
+    file = _file(reference, caller, sha256)
     is_lost = file.size_bytes <= _MOST_PREVIEWED_BYTES and not is_whole(reference, sha256, file.size_bytes)
     kind = None if is_lost else preview_kind(file)
     text = _text(reference, file) if kind == "text" else None
@@ -66,10 +67,10 @@ def view(request: Request, reference: Reference, sha256: str, _person: Person) -
     return render(request, "file.html", reference=reference, **shown)
 
 
-@router.get("/archives/{reference:path}/files/{sha256}")
-def read(reference: Reference, sha256: str, _person: Person, download: bool = False) -> Response:
+@router.get("/archives/{reference:path}/files/{sha256}", dependencies=[acts(Action.DOWNLOAD_FILE)])
+def read(reference: Reference, sha256: str, caller: CallerOf, download: bool = False) -> Response:
     """Return a file's bytes: an image as such, where its first bytes show one; everything else as a download."""
-    file = _file(reference, sha256)
+    file = _file(reference, caller, sha256)
     shows = preview_kind(file) == "image" and not download
     [name] = safe_names([file.filename or f"{sha256}.bin"], [file.media_type])
     headers = {
@@ -82,15 +83,15 @@ def read(reference: Reference, sha256: str, _person: Person, download: bool = Fa
     return StreamingResponse(file_chunks(reference, sha256, file.size_bytes), media_type=media_type, headers=headers)
 
 
-@router.post("/archives/{reference:path}/export")
-async def export(reference: Reference, _form: Posted, person: Person) -> Response:
+@router.post("/archives/{reference:path}/export", dependencies=[acts(Action.EXPORT_ARCHIVE)])
+async def export(reference: Reference, caller: CallerOf) -> Response:
     """Return the archive as a zip that proves itself, as `cellar export` writes it."""
-    path = await in_thread_of_exports(_exported, reference, recorded(person))
+    path = await in_thread_of_exports(_exported, reference, caller)
     [name] = safe_names([f"{reference}.zip"], ["application/zip"])
     return FileResponse(path, media_type="application/zip", filename=name, background=BackgroundTask(remove, path))
 
 
-def exported_bags(references: Sequence[str], by: str) -> Path:
+def exported_bags(references: Sequence[str], caller: Caller) -> Path:
     """Return a new zip with the bag of each archive, and with a list of those that do not prove."""
     path = _new_export()
     names = safe_names([f"{each}.zip" for each in references], [None] * len(references))
@@ -99,7 +100,8 @@ def exported_bags(references: Sequence[str], by: str) -> Path:
         with ZipFile(path, "w") as whole:
             for reference, name in zip(references, names, strict=True):
                 try:
-                    bag = _exported(reference, by)
+                    record(caller, Action.EXPORT_ARCHIVE, reference=reference)
+                    bag = _exported(reference, caller)
                 except (Refused, Conflict) as error:
                     left_out.append((reference, error.code))
                     continue
@@ -115,7 +117,7 @@ def exported_bags(references: Sequence[str], by: str) -> Path:
     return path
 
 
-def _exported(reference: str, by: str) -> Path:
+def _exported(reference: str, caller: Caller) -> Path:
     receipt_id = receipts.current_receipt_id(reference)
     if receipt_id is None:
         raise unknown_reference(reference)
@@ -123,7 +125,7 @@ def _exported(reference: str, by: str) -> Path:
     made, path = evidence(reference, receipt_id, now), _new_export()
     try:
         write_evidence(made, path, lambda _: None)
-        record([reference], ActionKind.EXPORT, by, now)
+        actions.record([reference], ActionKind.EXPORT, caller.name, now)
     except BaseException:
         remove(path)
         raise
@@ -140,8 +142,8 @@ def remove(path: Path) -> None:
     path.parent.rmdir()
 
 
-def _file(reference: str, sha256: str) -> FileRow:
-    file = archive_view.file(reference, sha256)
+def _file(reference: str, caller: Caller, sha256: str) -> FileRow:
+    file = archive_view.file(reference, caller, sha256)
     if file is None:
         raise Refused("UNKNOWN_FILE", "the archive has no file with this digest", where="sha256", status=404)
     return file

@@ -10,13 +10,14 @@ from urllib.parse import parse_qsl, urlencode
 from fastapi import APIRouter, Request, Response
 
 from adapters.tables.people import saved_views
+from api.access import CallerOf, acts
 from api.console.frame.cookies import ROOT
 from api.console.frame.entrance import see
 from api.console.frame.forms import Form, Posted
-from api.console.frame.visits import Person, recorded
 from api.console.pages.archives import archives
 from api.console.pages.lists import Pairs, asked
 from domain.words.wording import N_
+from models.access import Action
 from models.errors import Refused
 from models.people import LONGEST_NAME, SavedViewRow
 from models.views.archives.archives import ListQuery
@@ -56,20 +57,20 @@ def taken_name(request: Request, links: Iterable[ViewLink]) -> str | None:
     return name if any(each.view.name == name for each in links) else None
 
 
-@router.post("/views")
-async def save(form: Posted, person: Person) -> Response:
+@router.post("/views", dependencies=[acts(Action.SAVE_VIEW)])
+async def save(form: Posted, caller: CallerOf) -> Response:
     """Save a search. If its name is taken, the page asks whether to replace that view or to choose another name."""
     name, pairs = _name(form), _pairs(form)
-    by, replace = recorded(person), form.text("replace") == name
+    by, replace = caller.name, form.text("replace") == name
     query, now = urlencode(pairs), datetime.now(UTC)
     view = SavedViewRow(view_id=secrets.token_hex(16), name=name, query=query, saved_by=by, saved_at=now)
     is_kept = await to_thread(saved_views.save, view, replace=replace)
     return see(f"{_LIST}?{urlencode(pairs if is_kept else [*pairs, (TAKEN, name)])}")
 
 
-@router.post("/views/{view_id}/remove")
-async def remove(view_id: str, _form: Posted, person: Person) -> Response:
-    await to_thread(saved_views.remove, view_id, recorded(person), datetime.now(UTC))
+@router.post("/views/{view_id}/remove", dependencies=[acts(Action.SAVE_VIEW)])
+async def remove(view_id: str, caller: CallerOf) -> Response:
+    await to_thread(saved_views.remove, view_id, caller.name, datetime.now(UTC))
     return see(_LIST)
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from adapters.tables.messages import notifications
 from adapters.tables.open_conditions import open_numbers
 from adapters.tables.runs import refused
+from models.access import CELLAR
 from models.messages.notification import NotificationRow
 from models.runs.receipt import RefusedDelivery
 from models.store.condition import DerivedCode
@@ -93,7 +94,9 @@ def test_process_needs_attention_until_its_refused_delivery_is_released_or_sent_
     refused.record([delivery(number, reference=name) for number, name in enumerate(("refused last", "sent again"), 10)])
     refused.record([replace(delivery(12, reference="released"), released_at=NOON)])
 
-    assert [each.reference for each in archive_list.page(ArchiveQuery(attention=True)).items] == ["refused last"]
+    assert [each.reference for each in archive_list.page(ArchiveQuery(attention=True), CELLAR).items] == [
+        "refused last"
+    ]
 
 
 def test_open_bodies_are_those_that_nobody_released_or_dismissed_and_whose_process_was_not_accepted_since() -> None:

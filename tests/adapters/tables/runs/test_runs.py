@@ -8,6 +8,7 @@ import pytest
 from adapters.tables.open_conditions import open_conditions, open_numbers
 from adapters.tables.runs import receipts, runs
 from adapters.tables.runs.waiting import Wait
+from models.access import CELLAR
 from models.archive.archive import State
 from models.errors import System
 from models.runs.cause import Cause
@@ -196,5 +197,5 @@ def test_run_crashes_since_the_first_of_its_last_attempts_that_crashed() -> None
 def test_archive_that_failed_before_its_first_task_has_the_numbers_of_its_delivery() -> None:
     receipts.register(replace(delivery("failed"), process_number=205, template_id="lease"))
 
-    (found,) = archive_list.page(ArchiveQuery(process_number=205, template="lease")).items
+    (found,) = archive_list.page(ArchiveQuery(process_number=205, template="lease"), CELLAR).items
     assert found.reference == "failed"

@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlmodel import select
 
+from models.access import CELLAR
 from models.people import ActionKind, LoginRow
 from models.views.archives.archives import TimelineKind
-from services.people import logins
+from services.access import logins
 from services.people.actions import record
 from services.views.timeline import timeline_of
 from tests.records import all_of
@@ -53,7 +54,7 @@ def test_timeline_says_who_did_what() -> None:
     record(["process-1", "process-2"], ActionKind.EXPORT, "console (Dana)", NOW)
     record(["process-1"], ActionKind.RERUN, "dana@host", NOW + timedelta(seconds=1))
 
-    found = [(each.kind, each.what, each.by) for each in timeline_of("process-1")]
+    found = [(each.kind, each.what, each.by) for each in timeline_of("process-1", CELLAR)]
 
     assert found == [
         (TimelineKind.ACTION, "exported the archive", "console (Dana)"),

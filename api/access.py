@@ -1,0 +1,113 @@
+"""Says what each route does, and lets a caller do it whose role and scope permit: the rules are in `domain/access.py`.
+
+A route names its action by `dependencies=[acts(Action.X)]`, or is marked by `open_to_anybody`. Who calls is known
+before: `api/gate.py` finds the token of the API, `api/console/frame/forms.py` the login of the console.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
+from urllib.parse import unquote
+
+from fastapi import Depends, Request
+
+from domain.access import is_allowed
+from models.access import Action, Caller
+from models.errors import Refused
+from models.said import Said, Sentence
+from services.access.log import record, searched
+from services.access.scope import check_visible
+
+Route = TypeVar("Route", bound=Callable[..., Any])
+
+
+_UNRECORDED = {Action.ENTER, Action.READ_METRICS}
+"""What shows nothing of archives or of people."""
+_NO_FILTERS = {"csrf", "then"}
+_ASKS_AGAIN_S, _MOST_SHOWN = 3600, 10_000
+_shown: dict[tuple[str, ...], float] = {}
+"""When a page was recorded last. A page that is open asks again by itself, some every two seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Acts:
+    """A dependency that checks whether the caller may act, and records that before the route answers."""
+
+    action: Action
+
+    def __call__(self, request: Request) -> None:
+        """Check the rules for a request, and record it.
+
+        Raises:
+            Refused: the caller's role may not act, or the caller sees no such archive.
+            Transient: the record is not on stable storage, so nothing is shown.
+        """
+        caller: Caller = request.state.caller
+        sent = request.path_params.get("reference")
+        reference = None if sent is None else unquote(sent)
+        try:
+            check_role(caller, self.action)
+            if reference is not None:
+                check_visible(caller, reference)
+        except Refused:
+            record(caller, self.action, outcome="denied", reference=reference, detail=_detail(request))
+            raise
+        page, now = _page(request, caller), time.monotonic()
+        is_again = "hx-request" in request.headers and now - _shown.get(page, -math.inf) < _ASKS_AGAIN_S
+        if self.action in _UNRECORDED or is_again:
+            return
+        record(caller, self.action, reference=reference, detail=_detail(request))
+        if len(_shown) >= _MOST_SHOWN:
+            _shown.clear()
+        _shown[page] = now
+
+
+def _page(request: Request, caller: Caller) -> tuple[str, ...]:
+    query = [f"{name}={value}" for name, value in request.query_params.multi_items() if name != "since"]
+    return caller.name, caller.address, request.url.path, *query
+
+
+def _detail(request: Request) -> dict[str, Any]:
+    """Return what the record keeps of a request: its route, what its path names, and what it searches."""
+    form = request.state.form.fields if hasattr(request.state, "form") else ()
+    query = [each for each in (*request.query_params.multi_items(), *form) if each[0] not in _NO_FILTERS]
+    named = {name: str(value)[:100] for name, value in request.path_params.items() if name != "reference"}
+    found = {"route": f"{request.method} {request.scope['route'].path}", **named, "searched": searched(query)}
+    return {name: value for name, value in found.items() if value}
+
+
+def acts(action: Action) -> Any:
+    """Return the dependency of a route that does something."""
+    return Depends(Acts(action))
+
+
+def check_role(caller: Caller, action: Action) -> None:
+    """Check that the role of a caller may act.
+
+    Raises:
+        Refused: it may not.
+    """
+    if not is_allowed(caller.role, action):
+        said = Sentence.forbidden(role=Said(f"role_{caller.role}"), action=Said(f"action_{action}"))
+        raise Refused("FORBIDDEN", said, status=403)
+
+
+def open_to_anybody(why: str) -> Callable[[Route], Route]:
+    """Mark the function of a route that has no action, and say why it needs none."""
+
+    def _marked(route: Route) -> Route:
+        route.open_to_anybody = why  # type: ignore[attr-defined]
+        return route
+
+    return _marked
+
+
+def _caller(request: Request) -> Caller:
+    caller: Caller = request.state.caller
+    return caller
+
+
+CallerOf = Annotated[Caller, Depends(_caller)]
+"""Who calls a route that names an action."""

@@ -1,0 +1,105 @@
+"""Records who saw, searched, took and changed what.
+
+A row is on stable storage before `record` returns, so nothing is shown unrecorded. The rows that wait at the same time
+share a commit. The rows of a process are a chain of hashes; the anchors of the store hold the heads of all chains.
+"""
+
+import hmac
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+from adapters.platform.grouping import Grouped
+from adapters.settings.settings import settings
+from adapters.tables import access
+from domain.access_log import FIRST, digest_of
+from models.access import Action, Caller, Outcome
+
+_MOST_PER_COMMIT = 500
+_LONGEST = 255
+_DIGEST_DIGITS = 16
+_NO_FILTERS = {"cursor", "limit", "page", "sort", "columns"}
+
+
+def record(
+    caller: Caller,
+    action: Action,
+    *,
+    outcome: Outcome = "allowed",
+    reference: str | None = None,
+    detail: Mapping[str, Any] | None = None,
+) -> None:
+    """Record what a caller does, and return when the record is on stable storage.
+
+    Args:
+        detail: what else an auditor needs, as JSON, such as `searched`; no personal value.
+
+    Raises:
+        Transient: the database does not take the record.
+    """
+    _rows().done_in_thread(
+        {
+            "at": datetime.now(UTC),
+            "person": _stored(caller.name),
+            "role": caller.role.value,
+            "action": action.value,
+            "reference": None if reference is None else _stored(reference),
+            "outcome": outcome,
+            "address": caller.address[:64],
+            "detail": dict(detail or {}),
+        }
+    )
+
+
+def searched(query: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """Return what the record keeps of a search: the names of its filters, and keyed digests of their terms.
+
+    An auditor who knows a term finds its searches; nobody reads a term out of them.
+    """
+    found: dict[str, list[str]] = {}
+    for name, value in query:
+        if name not in _NO_FILTERS:
+            found.setdefault(_stored(name), []).extend(map(_mark, value.split() if name == "q" else [value]))
+    return found
+
+
+def _mark(term: str) -> str:
+    key = hmac.digest(settings().active_link_secret().encode(), b"terms of the access log", "sha256")
+    return hmac.digest(key, term.casefold().encode(errors="replace"), "sha256").hex()[:_DIGEST_DIGITS]
+
+
+def _stored(text: str) -> str:
+    """Return text that both databases store. What a client sends as a reference may be none."""
+    return text.replace("\0", "\ufffd").encode(errors="replace").decode()[:_LONGEST]
+
+
+class _Chain:
+    """The chain of this process: its name, and number and digest of its last row. It begins with the first row."""
+
+    def __init__(self) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
+        self._name, self._number, self._digest = secrets.token_hex(8), 0, FIRST
+
+    def add(self, entries: Sequence[Mapping[str, Any]]) -> Sequence[None]:
+        """Add rows. After a failure nobody knows whether they are there: the next rows are another chain."""
+        rows, digest = [], self._digest
+        for number, entry in enumerate(entries, self._number + 1):
+            row = {"chain": self._name, "number": number, **entry}
+            digest = digest_of(digest, row)
+            rows.append({**row, "digest": digest})
+        try:
+            access.add(rows)
+        except BaseException:
+            self._begin()
+            raise
+        self._number, self._digest = self._number + len(rows), digest
+        return [None] * len(rows)
+
+
+@lru_cache
+def _rows() -> Grouped[Mapping[str, Any], None]:
+    return Grouped(_Chain().add, _MOST_PER_COMMIT)

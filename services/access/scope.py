@@ -1,0 +1,75 @@
+"""Which archives a caller sees: those with the facet of its scope, which is one more filter of each list."""
+
+import re
+
+from adapters.database.transactions import reading
+from adapters.search.entries import is_found_by
+from adapters.search.pages import has_facets
+from domain.search import facet, named_facet
+from models.access import Caller, Role
+from models.errors import Refused
+from models.search import Kind
+
+_SCOPE = re.compile(r"(source)=(.+)|(label|field):([^=]+)=(.*)", re.DOTALL)
+
+
+def facets_of_scope(caller: Caller) -> tuple[int, ...]:
+    """Return the facet that an archive must have for a caller to see it; none if the caller sees all archives.
+
+    Raises:
+        Refused: a clerk has no scope, or archives are not found by it, so that the caller sees none.
+    """
+    if caller.scope is None and caller.role is not Role.CLERK:
+        return ()
+    if (scope := _SCOPE.fullmatch(caller.scope or "")) is None:
+        raise _sees_none(f"{caller.role} {caller.name} has no facet, such as source=haifa or label:branch=Haifa")
+    source, named, name, value = scope[2], scope[3], scope[4], scope[5]
+    if source is not None:
+        return (facet(Kind.SOURCE, source),)
+    with reading() as session:
+        if is_found_by(session, Kind(named), name):
+            return (named_facet(Kind(named), name, value),)
+    raise _sees_none(f"archives are not found by the {named} {name}; let it be a facet of their template again")
+
+
+def check_visible(caller: Caller, reference: str) -> None:
+    """Check that a caller with a scope sees an archive. For whoever sees all archives, nothing is asked.
+
+    Raises:
+        Refused: no archive with the caller's facet has this reference. An archive that is there, and none, are alike.
+    """
+    if scope := facets_of_scope(caller):
+        with reading() as session:
+            if not has_facets(session, reference, scope):
+                detail = "no archive of this process was received; `cellar list` shows the archives"
+                raise Refused("UNKNOWN_REFERENCE", detail, where="reference", status=404)
+
+
+def check_scope(role: Role, scope: str | None) -> str | None:
+    """Return the scope of a new login or token as it is kept: `source=NAME`, `label:KEY=VALUE` or `field:KEY=VALUE`.
+
+    `KEY=VALUE` stands for a label or a field, if archives are found by exactly one of them that has this name.
+
+    Raises:
+        Refused: a clerk has no scope, another role has one, or archives are not found by it.
+    """
+    if role is not Role.CLERK:
+        if scope:
+            detail = f"only a clerk sees the archives of one facet; the role {role} sees lists of all archives"
+            raise Refused("BAD_PARAMETER", detail, where="facet")
+        return None
+    found = _SCOPE.fullmatch(scope or "")
+    if found and found[1]:
+        return scope
+    kinds = [Kind(found[3])] if found else [Kind.LABEL, Kind.FIELD]
+    name, equals, value = (scope or "").removeprefix(f"{kinds[0]}:" if found else "").partition("=")
+    with reading() as session:
+        known = [each for each in kinds if name and equals and is_found_by(session, each, name)]
+    if len(known) != 1:
+        detail = "expected a source, or a facet like label:branch=Haifa of a template that shows it as a facet"
+        raise Refused("BAD_PARAMETER", detail, where="facet")
+    return f"{known[0]}:{name}={value}"
+
+
+def _sees_none(why: str) -> Refused:
+    return Refused("NO_SCOPE", f"this login sees no archive: {why}", where="scope", status=403)

@@ -1,0 +1,78 @@
+"""Adds, lists and revokes the tokens of machines. A token is random, shown once, and kept as a digest alone."""
+
+import hashlib
+import secrets
+from datetime import datetime
+
+from pydantic import TypeAdapter, ValidationError
+
+from adapters.store import tokens
+from models.access import NewToken, Role, Token, TokenName, TokenView
+from models.errors import Refused
+from services.access import uses
+from services.access.scope import check_scope
+
+
+def add(name: str, role: Role, scope: str | None, expires_at: datetime | None, by: str, now: datetime) -> NewToken:
+    """Add a token, and return it. A receiver lets it in at once.
+
+    Raises:
+        Refused: the name is no name, or was taken by a token before; or the scope does not fit the role.
+        Conflict: somebody else adds it at the same time.
+    """
+    _check_name(name)
+    if role is Role.OWNER:
+        raise Refused("BAD_PARAMETER", "owner is whoever has the shell; choose another role", where="role")
+    found = check_scope(role, scope)
+    token = secrets.token_urlsafe(32)
+
+    def _added(before: Token | None) -> Token:
+        if before:
+            raise Refused("NAME_TAKEN", f"a token has or had the name {name}; choose another name", where="name")
+        made = {"created_at": now, "created_by": by, "expires_at": expires_at, "sha256": digest_of(token)}
+        return Token.model_validate({"name": name, "role": role, "scope": found} | made)
+
+    tokens.RECORDS.change(name, _added)
+    return NewToken(name=name, token=token)
+
+
+def revoke(name: str, by: str, now: datetime) -> TokenView:
+    """Let a token open nothing from now on: here at once, elsewhere within 5 s.
+
+    Raises:
+        Refused: there is no such token.
+        Conflict: the record is damaged, or somebody else changes it at the same time.
+    """
+    _check_name(name)
+
+    def _revoked(before: Token | None) -> Token:
+        if before is None:
+            raise Refused("UNKNOWN_TOKEN", f"no token has the name {name}; `cellar tokens list` shows them", status=404)
+        return before if before.revoked_at else before.model_copy(update={"revoked_at": now, "revoked_by": by})
+
+    tokens.RECORDS.change(name, _revoked)
+    return next(each for each in listed() if each.name == name)
+
+
+def listed() -> list[TokenView]:
+    """Return all tokens, those that are open first, with their last uses."""
+    found = tokens.RECORDS.refresh().values()
+    used = uses.last_uses("token", [each.name for each in found])
+    views = [
+        TokenView(**each.model_dump(exclude={"sha256"}), last_used_at=used[each.name].at if each.name in used else None)
+        for each in found
+    ]
+    return sorted(views, key=lambda each: (each.revoked_at is not None, each.name))
+
+
+def digest_of(token: str) -> str:
+    """Return the digest of a token. Tokens are random, so a plain digest hides them."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _check_name(name: str) -> None:
+    try:
+        TypeAdapter(TokenName).validate_python(name)
+    except ValidationError:
+        expected = "expected a name of letters, digits, dots, hyphens and underscores, at most 60, like power-bi"
+        raise Refused("BAD_NAME", expected, where="name") from None
