@@ -39,6 +39,7 @@ from api.json import (
     batches,
     discrepancies,
     endpoints,
+    links,
     messages,
     missing,
     overview,
@@ -130,7 +131,7 @@ app = FastAPIOffline(  # a page of FastAPI itself would load Swagger UI from the
 )
 app.include_router(webhook.router)
 _OF_READERS = (archives, batches, discrepancies, endpoints, failure_groups, messages, missing)
-for each in (*_OF_READERS, overview, refused, sources, templates):
+for each in (*_OF_READERS, links, overview, refused, sources, templates):
     app.include_router(
         each.router, dependencies=[Depends(API_TOKEN), Depends(check_parameters)], responses=READERS_FAILURES
     )

@@ -115,7 +115,7 @@ async def webhook(request: Request, source: str = DEFAULT_SOURCE) -> JSONRespons
         dispatcher.announce(received)
     document = {"reference": received.receipt_id}
     if settings().public_link == "token":
-        document["public_link"] = link_of(received.receipt_id)
+        document["public_link"] = link_of(received.receipt_id, received.received_at)
     return JSONResponse({"status": "0", "document": document, "errordesc": ""})
 
 

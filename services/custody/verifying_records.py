@@ -9,9 +9,20 @@ from adapters.database.transactions import writing
 from adapters.files.store import RESULTS_FOLDER, store
 from adapters.inbox import session_events as inbox
 from adapters.platform.cancellation import checkpoint
-from adapters.store import kept_endpoints, ocfl, seals, session_events, settlement_reports, sources, templates
+from adapters.store import (
+    kept_endpoints,
+    ocfl,
+    revoked_links,
+    seals,
+    session_events,
+    settlement_reports,
+    sources,
+    templates,
+    tokens,
+)
 from adapters.store.objects import history, kept_discrepancies
 from adapters.store.objects.history import Rows
+from adapters.store.records import Records
 from adapters.tables.archives import archives
 from adapters.tables.completeness import session_events as table
 from adapters.tables.messages import endpoints
@@ -48,6 +59,8 @@ def verify_beside() -> Fixity:
             wrong_key(seals.FINGERPRINT_KEY, seals.check_fingerprint_key),
             _wrong_endpoints(),
             _wrong_sources(),
+            _damaged_records(revoked_links.RECORDS, "a revoked link as it was written"),
+            _damaged_records(tokens.RECORDS, "a token as it was written"),
             _wrong_templates(),
             wrong_anchors(),
             *map(_wrong_report, report_ids),
@@ -129,6 +142,13 @@ def _wrong_sources() -> Iterator[FixityFinding]:
     for key in (sources.RECORDS.key_of(name) for name in archives.every_source() if name not in known):
         if key not in damaged and store().size(key) is None:
             yield FixityFinding(key, Fault.MISSING, "the source of archives", "nothing")
+
+
+def _damaged_records(records: Records[Any], what: str) -> Iterator[FixityFinding]:
+    damaged = list[str]()
+    records.all(damaged.append)
+    for key in damaged:
+        yield FixityFinding(key, Fault.DAMAGED, what, "other content")
 
 
 def _wrong_templates() -> Iterator[FixityFinding]:

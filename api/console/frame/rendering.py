@@ -47,6 +47,7 @@ PLACES: tuple[Place, ...] = (
     Place(N_("Missing"), f"{ROOT}/missing", "calendar-question", "m"),
     Place(N_("Templates"), f"{ROOT}/templates", "forms", "t", Action.READ_TEMPLATES),
     Place(N_("Endpoints"), f"{ROOT}/endpoints", "webhook", "e", Action.READ_SETTINGS),
+    Place(N_("Links"), f"{ROOT}/links", "link", "l"),
     Place(N_("Bulk actions"), f"{ROOT}/bulk", "stack-2", "b"),
 )
 

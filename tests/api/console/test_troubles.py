@@ -41,6 +41,7 @@ PATHS += [
     "/console/endpoints/new",
     f"/console/endpoints/{ENDPOINT}",
     "/console/messages/msg_dead",
+    "/console/links",
 ]
 BY = PERSON
 
@@ -50,6 +51,20 @@ def act(console: Console, path: str, **form: Any) -> httpx.Response:
     with console.person() as person:
         answer = posted(person, path, form)
         return person.get(answer.headers["location"]) if answer.status_code == 303 else answer
+
+
+def test_link_is_revoked_on_its_page_for_a_reason(troubled: Console, browser: Browser) -> None:
+    """In both languages, and without a script."""
+    with troubled.person() as person:
+        receipt_id = re.findall(r'name="receipt_id" value="(\w+)"', person.get("/console/links").text)[-1]
+    assert act(troubled, "/console/links/revoke", receipt_id=receipt_id, why=" ").status_code == 422
+
+    page = act(troubled, "/console/links/revoke", receipt_id=receipt_id, why="sent to the wrong address")
+
+    assert "sent to the wrong address" in page.text
+    assert f'value="{receipt_id}"' not in page.text
+    browser.open("/console/links", "he")
+    assert "sent to the wrong address" in browser.page.locator("main").inner_text()
 
 
 OF_PAGE = {"until": NOW.isoformat(), "then": "/console/refused"}
