@@ -25,6 +25,7 @@ Route = TypeVar("Route", bound=Callable[..., Any])
 
 _UNRECORDED = {Action.ENTER, Action.READ_METRICS}
 """What shows nothing of archives or of people."""
+_SEARCH_BY_FORM = {Action.EXPORT_TABLE, Action.EXPORT_ARCHIVE}
 _NO_FILTERS = {"csrf", "then"}
 _ASKS_AGAIN_S, _MOST_SHOWN = 3600, 10_000
 _shown: dict[tuple[str, ...], float] = {}
@@ -52,30 +53,33 @@ class Acts:
             if reference is not None:
                 check_visible(caller, reference)
         except Refused:
-            record(caller, self.action, outcome="denied", reference=reference, detail=_detail(request))
+            record(caller, self.action, outcome="denied", reference=reference, detail=self._detail(request))
             raise
         page, now = _page(request, caller), time.monotonic()
-        is_again = "hx-request" in request.headers and now - _shown.get(page, -math.inf) < _ASKS_AGAIN_S
+        is_read = request.method == "GET" and "hx-request" in request.headers
+        asks_by_itself = is_read or self.action is Action.READ_PREFECT
+        is_again = asks_by_itself and now - _shown.get(page, -math.inf) < _ASKS_AGAIN_S
         if self.action in _UNRECORDED or is_again:
             return
-        record(caller, self.action, reference=reference, detail=_detail(request))
+        record(caller, self.action, reference=reference, detail=self._detail(request))
         if len(_shown) >= _MOST_SHOWN:
             _shown.clear()
         _shown[page] = now
+
+    def _detail(self, request: Request) -> dict[str, Any]:
+        """Return what the record keeps of a request: its route, what its path names, and what it searches."""
+        query = request.query_params.multi_items()
+        if self.action in _SEARCH_BY_FORM:
+            query += [each for each in request.state.form.fields if each[0] not in _NO_FILTERS]
+        named = {name: str(value)[:100].replace("\0", "\ufffd") for name, value in request.path_params.items()}
+        named.pop("reference", None)
+        found = {"route": f"{request.method} {request.scope['route'].path}", **named, "searched": searched(query)}
+        return {name: value for name, value in found.items() if value}
 
 
 def _page(request: Request, caller: Caller) -> tuple[str, ...]:
     query = [f"{name}={value}" for name, value in request.query_params.multi_items() if name != "since"]
     return caller.name, caller.address, request.url.path, *query
-
-
-def _detail(request: Request) -> dict[str, Any]:
-    """Return what the record keeps of a request: its route, what its path names, and what it searches."""
-    form = request.state.form.fields if hasattr(request.state, "form") else ()
-    query = [each for each in (*request.query_params.multi_items(), *form) if each[0] not in _NO_FILTERS]
-    named = {name: str(value)[:100] for name, value in request.path_params.items() if name != "reference"}
-    found = {"route": f"{request.method} {request.scope['route'].path}", **named, "searched": searched(query)}
-    return {name: value for name, value in found.items() if value}
 
 
 def acts(action: Action) -> Any:

@@ -9,6 +9,7 @@ from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any
 
+import structlog
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
@@ -20,6 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from adapters.inbox import inbox
 from adapters.observation.metrics import DELIVERIES, REFUSED_DELIVERIES, SOURCE_DELIVERIES, begin_source
 from adapters.platform.loops import in_background, supervised
+from adapters.settings.settings import settings
 from adapters.store import tokens
 from api import metrics
 from api.access import open_to_anybody
@@ -35,6 +37,7 @@ from api.authorization import (
 from api.errors import CLIENTS_FAILURES, READERS_FAILURES, UNEXPECTED, challenge, failures
 from api.gate import WEBHOOKS, Gate
 from api.json import (
+    access,
     archives,
     batches,
     discrepancies,
@@ -62,9 +65,11 @@ from models.errors import Conflict, Refused, Transient
 from models.runs.receipt import DEFAULT_SOURCE
 from models.said import Said, in_english, verbatim
 from services.access import uses
+from services.access.sending import send_waiting
 
+log = structlog.get_logger()
 _REFUSED_EACH_TIME = {413, 422}
-_USES_PAUSE_S = 3.0
+_USES_PAUSE_S, _SENDING_PAUSE_S = 3.0, 2.0
 _THREAD = ThreadPoolExecutor(1, thread_name_prefix="uses")  # a hanging database holds no thread of asyncio
 _OUTCOMES = dict.fromkeys(_REFUSED_EACH_TIME, "refused") | dict.fromkeys((401, 403), "unauthorised")
 
@@ -88,7 +93,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         state.tokens.running(),
         state.refusing.reporting(),
         processes.beating(lambda: STATES.index(state.senders.state)),
-        in_background(supervised("the record of uses", _record_uses)),
+        in_background(
+            supervised("the record of uses", _record_uses),
+            supervised("the sending of the access log", _send_access_log),
+        ),
     ):
         yield
     app.state.unauthorized.summarise()
@@ -99,6 +107,23 @@ async def _record_uses() -> None:
     while True:
         await asyncio.sleep(_USES_PAUSE_S)
         await asyncio.get_running_loop().run_in_executor(_THREAD, uses.flush)
+
+
+async def _send_access_log() -> None:
+    """Send the access log elsewhere. While it is not taken, say so once."""
+    is_taken = True
+    while True:
+        await asyncio.sleep(_SENDING_PAUSE_S)
+        if not settings().access_log_url:
+            continue
+        try:
+            await asyncio.to_thread(send_waiting)
+        except Transient as error:
+            if is_taken:
+                log.warning("the access log is not taken, and is sent later", why=str(error))
+            is_taken = False
+        else:
+            is_taken = True
 
 
 _DESCRIPTION = """
@@ -130,7 +155,7 @@ app = FastAPIOffline(  # a page of FastAPI itself would load Swagger UI from the
     responses=failures(UNEXPECTED),
 )
 app.include_router(webhook.router)
-_OF_READERS = (archives, batches, discrepancies, endpoints, failure_groups, messages, missing)
+_OF_READERS = (access, archives, batches, discrepancies, endpoints, failure_groups, messages, missing)
 for each in (*_OF_READERS, links, overview, refused, sources, templates):
     app.include_router(
         each.router, dependencies=[Depends(API_TOKEN), Depends(check_parameters)], responses=READERS_FAILURES
@@ -201,7 +226,7 @@ async def _refused(request: Request, refused: Refused) -> JSONResponse:
         address = address_of(request)
         request.app.state.unauthorized.count(address, door, refused.code)
         is_guess = door == "api" and "authorization" in request.headers
-        if is_guess and (again_s := request.app.state.unauthorized.wrong_token(address)):
+        if is_guess and (again_s := request.app.state.unauthorized.guess(address)):
             detail = f"wrong tokens came too often from this address; a right token is let in at once; {refused.detail}"
             answer = _failure(request, HTTPStatus.TOO_MANY_REQUESTS, TOO_MANY_WRONG_TOKENS, detail, refused.where)
             answer.headers["retry-after"] = str(again_s)

@@ -8,6 +8,7 @@ known.
 
 import asyncio
 import base64
+import hashlib
 import math
 import time
 from collections import Counter
@@ -19,7 +20,7 @@ from typing import Any
 
 import structlog
 from fastapi.security import HTTPBearer
-from limits import parse_many
+from limits import RateLimitItem, parse, parse_many
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 from starlette.datastructures import Headers
@@ -36,6 +37,8 @@ log = structlog.get_logger()
 TOO_MANY_WRONG_TOKENS = "TOO_MANY_WRONG_TOKENS"
 _LIMITS = parse_many("200/day; 60/hour; 20/minute")
 """How many wrong tokens of an address are answered as such. Going on costs ever longer pauses."""
+_LIMIT_OF_NAME = parse("60/minute")
+"""How many passwords for a name are checked, from all addresses."""
 _MOST_COUNTS = 3000
 _EXCHANGE_S = 1.0
 _THREAD = ThreadPoolExecutor(1, thread_name_prefix="wrong-tokens")  # a hanging database holds no thread of asyncio
@@ -165,23 +168,38 @@ class Unauthorized:
             self._end.cancel()
             self._end = None
 
-    def wrong_token(self, address: str) -> int:
-        """Count a wrong token of an address. Return for how many seconds it has come too often, 0 if it has not.
+    def guess(self, address: str, name: str = "", browser: str = "") -> int:
+        """Count a wrong token, or a password before it is checked. Return for how many seconds such a guess has come
+        too often, 0 if it has not.
 
-        What comes too often is not counted: a flood costs no query, and makes no pause longer than its span of time.
+        A browser in which the user of a name has signed in before counts for itself. Else the address counts, and the
+        name, whatever address it comes from. What comes too often is not counted: a flood costs no query, and makes no
+        pause longer than its span of time.
         """
-        limiter, network = FixedWindowRateLimiter(self._counts), network_of(address)
-        if len(self._counts.storage) >= _MOST_COUNTS:
-            network = _FURTHER
-        for each in _LIMITS:
-            if not limiter.test(each, network):
-                return math.ceil(limiter.get_window_stats(each, network).reset_time - time.time())
-        for each in _LIMITS:
-            limiter.hit(each, network)
-            self._new[each.key_for(network)] += 1
+        limiter, counted = FixedWindowRateLimiter(self._counts), self._counted(address, name, browser)
+        for each, subject in counted:
+            if not limiter.test(each, subject):
+                return math.ceil(limiter.get_window_stats(each, subject).reset_time - time.time())
+        for each, subject in counted:
+            limiter.hit(each, subject)
+            self._new[each.key_for(subject)] += 1
         if self._exchanging is None:
             self._exchanging = asyncio.create_task(self._exchange())
         return 0
+
+    def was_right(self, address: str, name: str = "", browser: str = "") -> None:
+        """Take back a guess that `guess` has counted."""
+        for each, subject in self._counted(address, name, browser):
+            key = each.key_for(subject)
+            self._counts.decr(key)
+            self._new[key] -= 1
+
+    def _counted(self, address: str, name: str, browser: str) -> list[tuple[RateLimitItem, str]]:
+        if browser:
+            return [(each, f"browser {browser}") for each in _LIMITS]
+        is_full = len(self._counts.storage) >= _MOST_COUNTS
+        counted = [(each, _FURTHER if is_full else network_of(address)) for each in _LIMITS]
+        return [*counted, (_LIMIT_OF_NAME, f"name {_digest(name)}")] if name and not is_full else counted
 
     async def _exchange(self) -> None:
         """Tell the other receivers of the wrong tokens of a second, and learn of theirs: all share the database."""
@@ -200,6 +218,11 @@ class Unauthorized:
         for key, (number, ends_at) in totals.items():
             self._counts.storage[key] = number + self._new[key]
             self._counts.expirations[key] = ends_at.timestamp()
+
+
+def _digest(name: str) -> str:
+    """Return what stands for a name: somebody may have typed a password in its place."""
+    return hashlib.sha256(name.encode()).hexdigest()[:16]
 
 
 def ip_of(address: str) -> IPv4Address | IPv6Address | None:

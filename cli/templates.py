@@ -10,6 +10,7 @@ import typer
 from cli.person import person
 from cli.results import print_found, say
 from cli.terminal import Csv, Folds, Json, Wide, console, print_fitted, print_table, time_text
+from models.access import CELLAR
 from models.templates import TemplateWords
 from models.views.templates import TemplateExport, Templates, TemplateView
 from services import templates
@@ -47,13 +48,13 @@ def list_templates(*, wide: Wide = False, as_csv: Csv = False, as_json: Json = F
         ]
         print_table(("template", Folds("name"), "archives", "last"), rows, wide=wide, as_csv=as_csv)
 
-    print_found(templates.listed(), _print, as_json=as_json)
+    print_found(templates.listed(CELLAR), _print, as_json=as_json)
 
 
 @app.command()
 def show(template: Id, *, as_json: Json = False) -> None:
     """Show what was learned of a template, and what people say about it."""
-    print_found(templates.view(template), print_template, as_json=as_json)
+    print_found(templates.view(template, CELLAR), print_template, as_json=as_json)
 
 
 @app.command()
@@ -75,7 +76,7 @@ def name(
     given = {language: text or None for language, text in (("en", en), ("he", he)) if text is not None}
     named["name"] = named.get("name", {}) | given
     _name({template: words})
-    print_found(templates.view(template), print_template, as_json=as_json)
+    print_found(templates.view(template, CELLAR), print_template, as_json=as_json)
 
 
 @app.command()

@@ -48,7 +48,7 @@ _PLACES_OF_SESSIONS = {
     Kind.SIGNER: "recipient_name",
     Kind.TRANSACTION_NUMBER: "transaction_number",
 }
-_FORM = 3
+_FORM = 4
 """Grows when texts, titles or facets are made in another way."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SLOTS = 256
@@ -60,6 +60,8 @@ MOST_VALUE = 300
 """The most characters of a value that a search looks in."""
 _MOST_TEXT = 8_000
 _MOST_SHOWN = 80
+PERSONAL_FROM_HERE = "\x1f"
+"""Stands between the public and the personal text of an archive. No normalised text has it, so no term has it."""
 _BETWEEN = "  "
 """Stands before each value. A term of one character finds the values that begin with it, by the trigram of both."""
 _DROPPED = ("Mn", "Cf", "Cc")  # vowel points and accents, marks of direction, control characters
@@ -169,11 +171,15 @@ def may_need_attention(facets: Facets) -> bool:
     return bool(is_warned) or _FAILED in facets.get(Kind.STATE, ())
 
 
-def text_of(archive: ArchiveRow, rows: Rows | None, searchable: Searchable) -> str:
+def text_of(archive: ArchiveRow, rows: Rows | None, searchable: Searchable, words: TemplateWords) -> str:
     """Return the text in which `q` finds an archive: numbers and names that people see in Cellosign, labels and file
-    names. `rows` is None before the archive is loaded.
+    names. `rows` is None before the archive is loaded. Personal text stands behind a mark, beyond which viewers do not
+    find anything.
     """
-    return searched_text(str(each.value) for each in placed_texts(archive, rows, searchable))
+    divided: dict[bool, list[str]] = {True: [], False: []}
+    for each in placed_texts(archive, rows, searchable):
+        divided[is_public(each, words)].append(str(each.value))
+    return divided_text(divided[True], divided[False])
 
 
 def is_searchable(name: str, names: frozenset[str]) -> bool:
@@ -188,6 +194,13 @@ class Placed(NamedTuple):
     place: str
     name: str
     value: Any
+
+
+def is_public(placed: Placed, words: TemplateWords) -> bool:
+    """Return whether a value that `q` looks in is not personal. Of labels and fields, people say so."""
+    if placed.place in (Kind.LABEL, Kind.FIELD):
+        return words.is_public(f"{placed.place}:{placed.name}")
+    return placed.place not in ("author", Kind.SIGNER, Kind.FILENAME)
 
 
 def placed_texts(archive: ArchiveRow | ArchiveSummary, rows: Rows | None, searchable: Searchable) -> Iterator[Placed]:
@@ -240,15 +253,18 @@ def _named(kind: Kind, pairs: Iterable[tuple[str, str]]) -> frozenset[int]:
     return frozenset(facet(kind, value, name) for name, value in islice(dict.fromkeys(pairs), MOST_FACETS))
 
 
-Definitions = tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]
-"""The ids of templates with their titles and facets, in order, where these are not the default."""
+Definitions = tuple[tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]], ...]
+"""The ids of templates with their titles, facets and public parts, in order, where these are not the default."""
 
 
 def definitions_of(words: Mapping[str, TemplateWords]) -> Definitions:
     """Return what entries are made by, of what people say about templates."""
     default = TemplateWords()
-    said = ((id_, tuple(each.title), tuple(each.facets)) for id_, each in sorted(words.items()))
-    return tuple(each for each in said if each[1:] != (tuple(default.title), tuple(default.facets)))
+    said = (
+        (id_, tuple(each.title), tuple(each.facets), tuple(part for part in sorted(each.parts) if each.is_public(part)))
+        for id_, each in sorted(words.items())
+    )
+    return tuple(each for each in said if each[1:] != (tuple(default.title), (), ()))
 
 
 @lru_cache
@@ -286,10 +302,11 @@ def ids_for(reference: str, received_at: datetime) -> Iterator[int]:
 @dataclass(frozen=True, slots=True)
 class Term:
     """A text that an archive must contain. `pattern` is what to look for in the normalised text: a term of one or two
-    characters begins a value or a word.
+    characters begins a value or a word. `in_public`: only text that is not personal counts.
     """
 
     pattern: str
+    in_public: bool = False
 
     @property
     def trigrams(self) -> tuple[str, ...]:
@@ -323,13 +340,18 @@ def searched_text(values: Iterable[str]) -> str:
     return "".join([made, *(f" {each}" for each in hidden)])[:_MOST_TEXT]
 
 
-def terms_of(q: str) -> tuple[Term, ...]:
+def divided_text(public: Iterable[str], personal: Iterable[str]) -> str:
+    """Return the text in which values are found, the public ones first, in half of its length at most."""
+    return f"{searched_text(public)[: _MOST_TEXT // 2]}{PERSONAL_FROM_HERE}{searched_text(personal)}"[:_MOST_TEXT]
+
+
+def terms_of(q: str, *, in_public: bool = False) -> tuple[Term, ...]:
     """Return the terms of a search: its words, and what stands in quotation marks as a whole. The first 16.
 
     A quotation mark within a word belongs to the word, as in צה"ל.
     """
     found = (normalised(quoted or word) for quoted, word in _TERM.findall(q.translate(_AS_TYPED)))
-    return tuple(Term(_pattern(each)) for each in dict.fromkeys(found) if each)[:_MOST_TERMS]
+    return tuple(Term(_pattern(each), in_public) for each in dict.fromkeys(found) if each)[:_MOST_TERMS]
 
 
 def _pattern(term: str) -> str:

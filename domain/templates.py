@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from domain.masking import PERSONAL, PERSONAL_TYPES
 from domain.search import normalised, short
 from models.templates import PartId, PartWords, TemplateName
 from models.views.templates import PartView
@@ -16,13 +17,7 @@ _BETWEEN = re.compile(r"[\s_.,;()\[\]{}\-–—+]+")
 _MOST_NAME, _MOST_CHOICES, _MOST_VALUES = 100, 20, 50
 _SHARED_BY = 3
 """So many processes of strangers share a name that names nobody."""
-_PERSONAL_TYPES = frozenset({"location", "geolocation", "signature", "initials", "email", "phone"})
 _CHOSEN_TYPES = frozenset({"select", "radio", "dropdown", "list", "checkbox", "combo"})
-_PERSONAL = re.compile(
-    r"[^@\s]+@[^@\s]+\.\w+"  # a mail address
-    r"|\+?\(?\d[\d\s().\-]{7,16}\d"  # a phone number, also an identity number
-    r"|-?\d{1,3}\.\d{3,},\s*-?\d{1,3}\.\d{3,}"  # coordinates
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +119,8 @@ def _part(part: PartId, seen: _Seen, archives: int, words: PartWords) -> PartVie
 
 
 def _looks_personal(type_: str | None, values: Counter[str]) -> bool:
-    alike = sum(number for text, number in values.items() if _PERSONAL.fullmatch(text))
-    return (type_ or "").lower() in _PERSONAL_TYPES or alike * 2 > values.total()
+    alike = sum(number for text, number in values.items() if PERSONAL.fullmatch(text))
+    return (type_ or "").lower() in PERSONAL_TYPES or alike * 2 > values.total()
 
 
 def _choices(type_: str | None, seen: _Seen) -> list[str]:

@@ -29,13 +29,22 @@ def title_of(template_id: str | None, rows: Rows | None, words: TemplateWords) -
         return Title(template_id=its)
     people = (short(each["recipient_name"]) for each in rows_of(rows, SessionRow))
     signers = (short(each["signer_name"]) for each in rows_of(rows, SignatureRow))
-    values = (_value(rows, each) for each in words.title if each not in (PERSON, TEMPLATE, PAYMENT))
+    values = {each: _value(rows, each) for each in words.title if each not in (PERSON, TEMPLATE, PAYMENT)}
+    shown = {part: value for part, value in values.items() if value}
     return Title(
         person=next(filter(None, chain(people, signers)), None) if PERSON in words.title else None,
         template_id=its,
-        facets=tuple(filter(None, values)),
+        facets=tuple(shown.values()),
+        parts=tuple(shown),
         payment=title_payment(rows.get(PaymentRow, ())) if PAYMENT in words.title else None,
     )
+
+
+def masked_title(title: Title, words: TemplateWords) -> Title:
+    """Return what viewers see of a title: no person, and of fields and labels those that people called public."""
+    found = zip(title.parts, title.facets, strict=False)  # titles of earlier builds do not say their parts
+    shown = {part: value for part, value in found if words.is_public(part)}
+    return title.model_copy(update={"person": None, "facets": tuple(shown.values()), "parts": tuple(shown)})
 
 
 def title_payment(payments: Iterable[Mapping[str, Any]]) -> TitlePayment | None:

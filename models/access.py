@@ -74,6 +74,50 @@ class Caller:
         """Whether personal values are masked for this caller, and no personal value is searched for it."""
         return self.role is Role.VIEWER
 
+    @property
+    def is_scoped(self) -> bool:
+        """Whether the caller sees the archives of one facet, and nothing that follows from any other archive."""
+        return self.scope is not None or self.role is Role.CLERK
+
+
+class SignedInBy(StrEnum):
+    """How a person signed in: by a password, by the provider of `CELLAR_OIDC_ISSUER`, by a password although there is a
+    provider, or by a token.
+    """
+
+    PASSWORD = "password"  # noqa: S105 -- no password
+    PROVIDER = "provider"
+    BREAK_GLASS = "break_glass"
+    TOKEN = "token"  # noqa: S105 -- no token
+
+
+UserName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9._-]{0,38}[a-z0-9])?$")]
+"""A short name without `@`, which the names of a provider's people have."""
+
+
+class User(BaseModel):
+    """A person with a password, as the store keeps them.
+
+    `link` is the SHA-256 of the secret in the link that sets the password once, until `link_until`. `code` is the
+    sealed secret of the one-time codes; `code_step` counts the steps of 30 s up to the last code that was used.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: UserName
+    role: Role
+    scope: str | None = None
+    created_at: AwareDatetime
+    created_by: str
+    is_break_glass: bool = False
+    password: str | None = None
+    link: str | None = None
+    link_until: AwareDatetime | None = None
+    code: str | None = None
+    code_step: int = 0
+    disabled_at: AwareDatetime | None = None
+    disabled_by: str | None = None
+
 
 CELLAR = Caller("cellar", Role.OWNER)
 """Cellar itself, where no person asks: the steps of its flows."""
@@ -111,6 +155,12 @@ class TokenView(TokenFacts):
     """A token in a list, with its last use."""
 
     last_used_at: AwareDatetime | None = None
+
+
+class Tokens(BaseModel):
+    """All tokens, those that are not revoked first."""
+
+    items: list[TokenView]
 
 
 class NewToken(BaseModel):

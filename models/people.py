@@ -131,18 +131,24 @@ class ActionRow(SQLModel, table=True):
 
 
 class LoginRow(SQLModel, table=True):
-    """A person who is signed in, until `ends_at`.
+    """A person who is signed in, until `ends_at`: name, role and scope as they were then.
 
     `session` is the digest of the id in the person's cookie, so a copy of the database signs nobody in. `token` is a
-    keyed digest of the API token that was presented: the login ends with the token.
+    keyed digest of the token that was presented: the login ends with the token. `seen_at` is the time of a page of the
+    last minute. A login by break-glass stays for a day after its end.
     """
 
     __tablename__ = "login"
 
     session: str = Field(primary_key=True, max_length=64)
-    person: str = Field(max_length=100)
-    token: str = Field(max_length=64)
+    person: str = Field(index=True, max_length=255)
+    role: str = Field(max_length=16)
+    scope: str | None = None
+    signed_in_by: str = Field(max_length=16)
+    address: str = Field(max_length=64)
+    token: str | None = Field(default=None, max_length=64)
     began_at: datetime = Field(sa_type=Moment)
+    seen_at: datetime = Field(sa_type=Moment)
     ends_at: datetime = Field(index=True, sa_type=Moment)
 
 

@@ -64,6 +64,9 @@ class Sentence(Enum):
     dismissal_withdrawn = "took the dismissal back"
     # who may do what
     forbidden = "the role %(role)s may not do this: %(action)s; an administrator gives another role"
+    filter_of_others = "this filter is not for a login that sees the archives of one facet: it may tell of others"
+    scope_missing = "no archive is seen by this login: it lacks a facet, such as source=haifa or label:branch=Haifa"
+    scope_unsearchable = "no archive is seen by this login: %(facet)s is no longer a facet; let it be one again"
     # why a body is refused
     at_byte = "at byte %(byte)s of the body: %(reason)s"
     # what a discrepancy expected and found

@@ -69,6 +69,11 @@ class TemplateWords(BaseModel):
         shown = (each for each in self.title if each not in (PERSON, TEMPLATE, PAYMENT))
         return tuple(dict.fromkeys((*self.facets, *shown)))
 
+    def is_public(self, part: str) -> bool:
+        """Return whether people said that the values of a part are not personal: of it, or by making it a facet."""
+        said = self.parts.get(part, PartWords()).personal
+        return said is False or (said is None and part in self.facets)
+
 
 class Template(BaseModel):
     """A template that a person has named, as the store keeps it."""

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict
 
-from models.templates import Names
+from models.templates import Names, PartId
 
 
 class TitlePayment(BaseModel):
@@ -17,7 +17,7 @@ class TitlePayment(BaseModel):
 
 class Title(BaseModel):
     """What the title of an archive says, in no language. `facets`: values of fields and labels that people chose.
-    `template_id`: null if the template's name is no part of the title.
+    `parts`: which fields and labels these are. `template_id`: null if the template's name is no part of the title.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -25,6 +25,7 @@ class Title(BaseModel):
     person: str | None = None
     template_id: str | None = None
     facets: tuple[str, ...] = ()
+    parts: tuple[PartId, ...] = ()
     payment: TitlePayment | None = None
 
 

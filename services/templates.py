@@ -4,7 +4,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlmodel
 from sqlalchemy import null, select
@@ -14,7 +14,10 @@ from adapters.database.transactions import reading, streamed, writing
 from adapters.search import templates as said
 from adapters.settings.settings import settings
 from adapters.store import templates as kept
+from domain.masking import Personal, masked
 from domain.templates import SignedFile, learned_name, learned_parts, usual_file
+from domain.titles import masked_title
+from models.access import CELLAR, Caller
 from models.archive.archive import ArchiveRow, FormFieldRow, SignatureRow
 from models.archive.content import FileRow, Role
 from models.archive.session import LabelRow, SessionRow
@@ -24,21 +27,27 @@ from models.templates import Names, PartId, Template, TemplateName, TemplateRow,
 from models.titles import Title, TitleView
 from models.views.templates import PartView, Templates, TemplateSummary, TemplateView
 from services import derived
+from services.access.scope import facets_of_scope
 
 _MOST_LISTED, _MOST_PARTS, _MOST_ROWS, _MOST_HELD = 500, 200, 50_000, 5000
 _MOST_PEOPLE = 50
 _HELD_FOR_S, _HELD_PER_FILE_S = 20.0, 2.0
-_learned: dict[tuple[str, str], tuple[float, TemplateName]] = {}
-"""Learned names, by database and template, until when each need not be learned again: the longer, the more documents
-it was learned from. Learning those of 500 templates takes 1.6 s.
+_Place = tuple[str, str, tuple[int, ...]]
+Learned = TypeVar("Learned")
+_personal: dict[_Place, tuple[float, frozenset[PartId]]] = {}
+_learned: dict[_Place, tuple[float, TemplateName]] = {}
+"""Learned names, and personal parts, by database, template and scope, until when each need not be learned again: the
+longer, the more archives it was learned from. Learning the names of 500 templates takes 1.6 s.
 """
 
 
-def name_of(template_id: str | None) -> TemplateName:
-    """Return what people call a template, else what most of its signed documents are called. Held for a time."""
+def name_of(template_id: str | None, caller: Caller = CELLAR) -> TemplateName:
+    """Return what people call a template, else what most of its signed documents are called that a caller sees. Held
+    for a time.
+    """
     if template_id is None:
         return TemplateName()
-    place, now = (settings().database_location, template_id), time.monotonic()
+    place, now = (settings().database_location, template_id, facets_of_scope(caller)), time.monotonic()
     with reading() as session:
         given = said.held(session).of(template_id).name
         if given != Names():
@@ -46,11 +55,15 @@ def name_of(template_id: str | None) -> TemplateName:
         until_s, found = _learned.get(place, (0.0, TemplateName()))
         if now < until_s:
             return found
-        files = _signed_files(session, said.newest_of(session, template_id))
+        files = _signed_files(session, said.newest_of(session, template_id, place[-1]))
         found = learned_name(files)
-    if len(_learned) >= _MOST_HELD:
-        _learned.clear()
-    _learned[place] = now + max(_HELD_FOR_S, _HELD_PER_FILE_S * len(files)), found
+    return _hold(_learned, place, found, len(files))
+
+
+def _hold(held: dict[_Place, tuple[float, Learned]], place: _Place, found: Learned, seen: int) -> Learned:
+    if len(held) >= _MOST_HELD:
+        held.clear()
+    held[place] = time.monotonic() + max(_HELD_FOR_S, _HELD_PER_FILE_S * seen), found
     return found
 
 
@@ -64,16 +77,31 @@ def form_tags(template_id: str | None) -> list[str]:
     return [f"form:{found.worded('en')}"] if found.is_public else []
 
 
-def called(template_id: str | None) -> Names:
-    """Return what a template is called."""
-    found = name_of(template_id)
-    return Names(en=found.en, he=found.he)
+def called(template_id: str | None, caller: Caller) -> Names:
+    """Return what a template is called for a caller. For viewers, no learned name that may name a person."""
+    found = name_of(template_id, caller)
+    return Names() if caller.is_masked and not found.is_public else Names(en=found.en, he=found.he)
 
 
-def titled(text: str | None, template_id: str | None, template: Names) -> TitleView:
-    """Return the title of an archive as its entry keeps it, with what its template is called."""
+def titled(text: str | None, template_id: str | None, template: Names, caller: Caller) -> TitleView:
+    """Return the title of an archive as its entry keeps it, with what its template is called for a caller."""
     title = Title.model_validate_json(text) if text else Title(template_id=template_id)
+    title = masked_title(title, words_of(template_id)) if caller.is_masked else title
     return TitleView(**dict(title), template=template)
+
+
+def personal_parts(template_id: str | None) -> frozenset[PartId]:
+    """Return the fields and labels of a template that are personal, as its page says. Held for a time."""
+    if template_id is None:
+        return frozenset()
+    place = settings().database_location, template_id, ()
+    until_s, found = _personal.get(place, (0.0, frozenset[PartId]()))
+    if time.monotonic() < until_s:
+        return found
+    with reading() as session:
+        references = said.newest_of(session, template_id)
+        parts = _parts(session, references, said.held(session).of(template_id))
+    return _hold(_personal, place, frozenset(each.part for each in parts if each.personal), len(references))
 
 
 def words_of(template_id: str | None) -> TemplateWords:
@@ -82,17 +110,17 @@ def words_of(template_id: str | None) -> TemplateWords:
         return said.held(session).of(template_id)
 
 
-def listed() -> Templates:
+def listed(caller: Caller) -> Templates:
     """Return the templates with the most archives, and all that people have named."""
     with reading() as session:
         words = said.held(session).words
         counted = session.connection().execute(_counted().limit(_MOST_LISTED)).all()
-    found = {row[0]: _summary(words, *row) for row in counted}
-    others = (_summary(words, id_) for id_ in sorted(words) if id_ not in found)
+    found = {row[0]: _summary(caller, words, *row) for row in counted}
+    others = (_summary(caller, words, id_) for id_ in sorted(words) if id_ not in found)
     return Templates(items=[*found.values(), *others])
 
 
-def view(template_id: str) -> TemplateView:
+def view(template_id: str, caller: Caller) -> TemplateView:
     """Return a template with what was learned of it, and what people say.
 
     Raises:
@@ -110,8 +138,8 @@ def view(template_id: str) -> TemplateView:
         file_name = usual_file(_signed_files(session, references))
         parts = _parts(session, references, words)
     filled = {id(each) for each in sorted(parts, key=lambda each: -each.filled)[:_MOST_PARTS]}
-    summary = _summary({template_id: words} if row else {}, *(counted or (template_id,)))
-    return TemplateView(
+    summary = _summary(caller, {template_id: words} if row else {}, *(counted or (template_id,)))
+    found = TemplateView(
         **summary.model_dump(),
         learned_from=len(references),
         file_name=file_name,
@@ -120,6 +148,7 @@ def view(template_id: str) -> TemplateView:
         changed_at=row and row.changed_at,
         changed_by=row and row.changed_by,
     )
+    return masked(found, Personal(words)) if caller.is_masked else found
 
 
 def name(given: Mapping[str, TemplateWords], by: str, now: datetime) -> None:
@@ -186,6 +215,7 @@ def _counted() -> Any:
 
 
 def _summary(
+    caller: Caller,
     words: Mapping[str, TemplateWords],
     id_: str,
     archives: int = 0,
@@ -194,7 +224,7 @@ def _summary(
 ) -> TemplateSummary:
     is_named = id_ in words and words[id_].name != Names()
     return TemplateSummary(
-        id=id_, name=called(id_), is_named=is_named, archives=archives, first_at=first_at, last_at=last_at
+        id=id_, name=called(id_, caller), is_named=is_named, archives=archives, first_at=first_at, last_at=last_at
     )
 
 

@@ -114,9 +114,9 @@ def _forget() -> None:
     _settle()
     if transactions.made_engine.cache_info().currsize:
         transactions.engine().dispose()
-    caches = (settings, transactions.made_engine, bucket._client, peers_answers.tls_context, overview._measured)
-    for cached in (*caches, access_log._rows):
+    for cached in (settings, transactions.made_engine, bucket._client, peers_answers.tls_context, overview._measured):
         cached.cache_clear()
+    access_log._chain.begin()
 
 
 def _settle() -> None:

@@ -11,7 +11,7 @@ from asyncio import StreamReader, StreamWriter
 async def _relay(port: int, server: str) -> None:
     async def _connected(reader: StreamReader, writer: StreamWriter) -> None:
         server_reader, server_writer = await _connection(server)
-        await asyncio.gather(_pass(reader, server_writer), _pass(server_reader, writer))
+        await asyncio.gather(passed(reader, server_writer), passed(server_reader, writer))
 
     async with await asyncio.start_server(_connected, "127.0.0.1", port) as listener:
         await listener.serve_forever()
@@ -23,7 +23,7 @@ async def _connection(server: str) -> tuple[StreamReader, StreamWriter]:
     return await asyncio.open_unix_connection(server)
 
 
-async def _pass(reader: StreamReader, writer: StreamWriter) -> None:
+async def passed(reader: StreamReader, writer: StreamWriter) -> None:
     while data := await reader.read(1 << 16):
         writer.write(data)
         await writer.drain()

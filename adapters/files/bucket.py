@@ -27,7 +27,7 @@ from models.said import Sentence
 _PART_SIZE_BYTES = 8 << 20
 _COPY_BYTES = 1 << 20
 _MOST_CONNECTIONS = 64
-_LOCKED = ("archives/", "anchors/", "settlements/", "events/")
+_LOCKED = ("archives/", "anchors/", "settlements/", "events/", "access/")
 _MAKING = Lock()
 _NOT_SO = {"404", "NoSuchKey", "PreconditionFailed"}
 _REFUSED = {"403", "AccessDenied", "InvalidObjectState"}

@@ -1,17 +1,22 @@
-"""Resolves the host of a URL, and says which addresses are on the public internet.
+"""Resolves the host of a URL, and says which addresses are on the public internet, and whether a proxy leads there.
 
 A connection goes to the address that was checked. A name that resolves to a public address first and to
-169.254.169.254 later gets no connection. `fault_at` connects, sends nothing, and says why the connection fails.
+169.254.169.254 later gets no connection. Behind `CELLAR_OUTGOING_PROXY`, the proxy resolves names itself: what resolves
+to a private address here is refused or reached directly as without it, and the proxy alone can refuse what it resolves
+otherwise. `fault_at` connects, sends nothing, and says why the connection fails.
 """
 
 import asyncio
 import ipaddress
 import socket
 import ssl
+from base64 import b64encode
+from collections.abc import Callable
 
 import httpx
 
 from adapters.peers.answers import tls_context
+from adapters.settings.settings import settings
 
 _PORTS = {"http": 80, "https": 443}
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
@@ -33,19 +38,34 @@ _WITHOUT_ENDPOINTS = [
 """Networks that Python calls global, all or some, and on which no endpoint is."""
 
 
-async def addresses_of(url: str) -> list[str]:
-    """Return the addresses of the host of a URL.
+def addresses_of(url: str, may_call: Callable[[str], bool]) -> list[str]:
+    """Return the addresses of the host of a URL, all of which may be called; none if the outgoing proxy leads there.
 
     Raises:
         ValueError: it is no URL of http or https with a host.
+        PermissionError: an address may not be called.
         OSError: the name does not resolve.
     """
     host, port = host_and_port(url)
+    proxy = settings().outgoing_proxy
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except UnicodeError as error:
         raise OSError("the name cannot be encoded") from error
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    except OSError:
+        if proxy:
+            return []
+        raise
+    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    if not all(map(may_call, addresses)):
+        raise PermissionError("the address is private")
+    return [] if proxy and all(map(is_public, addresses)) else addresses
+
+
+def proxy_to(url: str) -> str | None:
+    """Return the proxy that leads to a URL; None if it is reached directly: all clients of what lies outside ask."""
+    proxy = settings().outgoing_proxy
+    return proxy if proxy and not addresses_of(url, lambda _: True) else None
 
 
 def host_and_port(url: str) -> tuple[str, int]:
@@ -82,26 +102,53 @@ def is_public(address: str) -> bool:
 _TIMEOUT_S = 5
 
 
-async def fault_at(url: str, address: str) -> str | None:
+async def fault_at(url: str, address: str | None) -> str | None:
     """Return why no connection to an address of a URL's host can be made now; None if one can.
 
     Args:
-        address: an address that was checked, see `downstream.public_addresses`.
+        address: an address that was checked, see `downstream.public_addresses`; None: by the outgoing proxy.
     """
     host, port = host_and_port(url)
     is_tls = httpx.URL(url).scheme == "https"
     try:
         async with asyncio.timeout(_TIMEOUT_S):
-            _, writer = await asyncio.open_connection(
-                address, port, ssl=tls_context() if is_tls else None, server_hostname=host if is_tls else None
-            )
-    except ssl.SSLCertVerificationError as error:
-        return f"its certificate is refused: {error.verify_message}"
-    except ConnectionRefusedError:
-        return "the connection is refused: no server listens at its port"
-    except TimeoutError:
-        return f"no connection within {_TIMEOUT_S} s"
-    except OSError as error:
-        return f"no connection: {type(error).__name__}"
+            _, writer = await (asyncio.open_connection(address, port) if address else _tunnel(host, port))
+            if is_tls:
+                await writer.start_tls(tls_context(), server_hostname=host)
+    except (OSError, ValueError) as error:
+        return _fault(error)
     writer.transport.abort()
     return None
+
+
+def _fault(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is refused: {error.verify_message}"
+    if isinstance(error, ConnectionRefusedError):
+        return "the connection is refused: no server listens at its port"
+    if isinstance(error, TimeoutError):
+        return f"no connection within {_TIMEOUT_S} s"
+    return str(error) if isinstance(error, _ProxyRefusal) else f"no connection: {type(error).__name__}"
+
+
+class _ProxyRefusal(OSError):
+    """The outgoing proxy makes no connection."""
+
+
+async def _tunnel(host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Return a connection to a host that the outgoing proxy has made."""
+    proxy = httpx.Proxy(settings().outgoing_proxy or "")
+    place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    tls = tls_context() if proxy.url.scheme == "https" else None
+    reader, writer = await asyncio.open_connection(*host_and_port(str(proxy.url)), ssl=tls)
+    lines = [f"CONNECT {place} HTTP/1.1", f"host: {place}"]
+    if proxy.raw_auth:
+        lines.append(f"proxy-authorization: Basic {b64encode(b':'.join(proxy.raw_auth)).decode()}")
+    writer.write("\r\n".join([*lines, "", ""]).encode())
+    status = (await reader.readline())[9:12]
+    if status != b"200":
+        writer.transport.abort()
+        raise _ProxyRefusal(f"the outgoing proxy answers {status.decode(errors='replace') or 'nothing'}")
+    while await reader.readline() not in (b"\r\n", b""):
+        pass
+    return reader, writer

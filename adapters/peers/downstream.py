@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 
-from adapters.peers.addresses import addresses_of, host_and_port, is_public
+from adapters.peers.addresses import addresses_of, is_public
 from adapters.peers.answers import tls_context
 from adapters.settings.settings import settings
 from domain.words.catalogue import word
@@ -59,8 +59,9 @@ class Unanswered(Transient):
 class Line:
     """Connections to one endpoint, kept for a few seconds between two messages, and its addresses for as long."""
 
-    def __init__(self, client: httpx.AsyncClient) -> None:
-        self._client = client
+    def __init__(self, direct: httpx.AsyncClient, by_proxy: httpx.AsyncClient) -> None:
+        self._direct = direct
+        self._by_proxy = by_proxy
         self._checked: tuple[str, list[str], float] = ("", [], -math.inf)
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes, *, timeout_s: float = TIMEOUT_S) -> Answer:
@@ -94,15 +95,17 @@ class Line:
     ) -> Answer:
         """Return the answer from the first address that accepts: `localhost` may be ::1, where no server listens."""
         request["extensions"] = {"sni_hostname": endpoint.raw_host.decode(), "trace": reached.note}
+        if not addresses:
+            return await self._answer(self._by_proxy, endpoint, request)
         for address in addresses[:-1]:
             with suppress(httpx.ConnectError, httpx.ConnectTimeout):
-                return await self._answer(endpoint.copy_with(host=address), request)
-        return await self._answer(endpoint.copy_with(host=addresses[-1]), request)
+                return await self._answer(self._direct, endpoint.copy_with(host=address), request)
+        return await self._answer(self._direct, endpoint.copy_with(host=addresses[-1]), request)
 
-    async def _answer(self, pinned: httpx.URL, request: dict[str, Any]) -> Answer:
-        async with self._client.stream("POST", pinned, **request) as answer:
+    async def _answer(self, client: httpx.AsyncClient, url: httpx.URL, request: dict[str, Any]) -> Answer:
+        async with client.stream("POST", url, **request) as answer:
             body = await _beginning(answer)
-            self._client.cookies.clear()
+            client.cookies.clear()
             return Answer(answer.status_code, body, answer.headers.get("retry-after"))
 
 
@@ -112,29 +115,29 @@ async def line(timeout_s: float = TIMEOUT_S) -> AsyncIterator[Line]:
     limits = httpx.Limits(max_keepalive_connections=8, keepalive_expiry=_KEPT_S)
     # The connection's own time-out ends first: httpcore leaves a socket open that is cancelled during a TLS handshake.
     timeout = httpx.Timeout(timeout_s, connect=timeout_s / 3)
-    async with httpx.AsyncClient(timeout=timeout, verify=tls_context(), limits=limits) as client:
-        yield Line(client)
+    options: dict[str, Any] = {"timeout": timeout, "verify": tls_context(), "limits": limits, "trust_env": False}
+    proxy = settings().outgoing_proxy
+    async with httpx.AsyncClient(**options) as direct, httpx.AsyncClient(**options, proxy=proxy) as by_proxy:
+        yield Line(direct, by_proxy)
 
 
 async def public_addresses(url: str) -> list[str]:
-    """Return the addresses of the endpoint's host. All of them may be called.
+    """Return the addresses of the endpoint's host, all of which may be called; none if the outgoing proxy leads there.
 
     Raises:
         Refused: the endpoint is no URL, or is on loopback or a private network and `CELLAR_NOTIFY_ALLOW_PRIVATE` is
             not set.
         Unanswered: the name does not resolve.
     """
+    allows_private = settings().notify_allow_private
     try:
-        host_and_port(url)
+        return await asyncio.to_thread(addresses_of, url, lambda address: allows_private or is_public(address))
     except ValueError as error:
         raise Refused("BAD_ENDPOINT", word(Sentence.bad_url())) from error
-    try:
-        addresses = await addresses_of(url)
+    except PermissionError as error:
+        raise Refused("PRIVATE_ENDPOINT", word(Sentence.private_address())) from error
     except OSError as error:
         raise Unanswered(Stage.RESOLVE, Sentence.name_unresolved(error=type(error).__name__)) from error
-    if not settings().notify_allow_private and not all(map(is_public, addresses)):
-        raise Refused("PRIVATE_ENDPOINT", word(Sentence.private_address()))
-    return addresses
 
 
 @dataclass(slots=True)

@@ -1,13 +1,21 @@
-"""Sends letters to people by apprise: mail, Slack, Teams, …. Addresses hold secrets and are never repeated."""
+"""Sends letters to people by apprise: mail, Slack, Teams, …. Addresses hold secrets and are never repeated.
+
+apprise sends each letter in a process of its own (`letter.py`). So a service that answers byte by byte is ended,
+apprise's log, which repeats hosts and answers of services, goes nowhere else, and the outgoing proxy, which apprise
+takes from the environment alone, is that of no other client of this process.
+"""
 
 import hashlib
-import logging
+import json
+import os
 import re
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from queue import Empty, SimpleQueue
+import subprocess
+import sys
 
+from adapters.peers import letter
+from adapters.peers.addresses import proxy_to
+from adapters.peers.letter import NOT_UNDERSTOOD, TAKEN
+from adapters.platform.processes import command_of_child
 from models.errors import Refused, Transient
 
 _WITHIN_S = 20
@@ -15,7 +23,6 @@ _REASONS = (
     (r"error=(\d{3})", "the service answered with status {}"),
     (r"(?i)connection error|socket", "no connection"),
 )
-_busy: set[str] = set()
 
 
 def masked(url: str) -> str:
@@ -31,71 +38,34 @@ def send(url: str, title: str, text: str) -> None:
         Refused: apprise does not understand the address.
         Transient: the service does not take the letter, or hangs.
     """
-    address = masked(url)
-    if address in _busy:
-        raise Transient("an earlier letter to this address still hangs")
-    _busy.add(address)
-    came_of_it = SimpleQueue[Exception | None]()
-    # A daemon: a service that answers byte by byte occupies the thread without end.
-    threading.Thread(target=_send, args=(address, url, title, text, came_of_it), daemon=True).start()
+    command = command_of_child([sys.executable, "-I", letter.__file__])
     try:
-        failure = came_of_it.get(timeout=_WITHIN_S)
-    except Empty:
+        sent = subprocess.run(  # noqa: S603 -- its words are ours
+            command,
+            input=json.dumps([url, title, text]).encode(),
+            env=os.environ | _proxy(url),
+            capture_output=True,
+            timeout=_WITHIN_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
         raise Transient(f"the service hangs: no answer within {_WITHIN_S} s") from None
-    if failure:
-        raise failure
+    if sent.returncode == NOT_UNDERSTOOD:
+        raise Refused("BAD_ADDRESS", "apprise does not understand the address; check CELLAR_PEOPLE_URLS")
+    if sent.returncode != TAKEN:
+        raise Transient(_reason(sent.stderr.decode(errors="replace")))
 
 
-def _send(address: str, url: str, title: str, text: str, came_of_it: "SimpleQueue[Exception | None]") -> None:
-    try:
-        came_of_it.put(_failure(url, title, text))
-    except Exception as error:  # noqa: BLE001 -- whatever a plugin of apprise raises, its text may repeat the address
-        came_of_it.put(Transient(f"apprise fails with {type(error).__name__}"))
-    finally:
-        _busy.discard(address)
+def _proxy(url: str) -> dict[str, str]:
+    """Return the variables of the proxy that leads to an address. A token in the place of a host resolves nowhere."""
+    host = re.sub(r"[^\w.-]", "-", url.partition("://")[2].rpartition("@")[2].split("/")[0].split(":")[0])
+    proxy = proxy_to(f"https://{host or 'service'}")
+    return {"http_proxy": proxy, "https_proxy": proxy} if proxy else {}
 
 
-def _failure(url: str, title: str, text: str) -> Exception | None:
-    """Send a letter, and return why the service has not taken it."""
-    with _heard() as lines:
-        import apprise  # noqa: PLC0415 -- slow to import, and the receiver seldom needs it
-
-        service = apprise.Apprise.instantiate(url, asset=apprise.AppriseAsset(app_id="cellar", app_desc="cellar"))
-        if service is None:
-            return Refused("BAD_ADDRESS", "apprise does not understand the address; check CELLAR_PEOPLE_URLS")
-        if service.notify(body=text, title=title, body_format=apprise.NotifyFormat.TEXT):
-            return None
-        return Transient(_reason(lines))
-
-
-class _Lines(logging.Handler):
-    """Keeps the lines that the current thread logs."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self.lines: list[str] = []
-        self._thread = threading.get_ident()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if record.thread == self._thread:
-            self.lines.append(record.getMessage())
-
-
-@contextmanager
-def _heard() -> Iterator[list[str]]:
-    """Yield what apprise logs in this thread. It goes nowhere else, since it repeats hosts and answers of services."""
-    logger, handler = logging.getLogger("apprise"), _Lines()
-    logger.propagate = False
-    logger.addHandler(handler)
-    try:
-        yield handler.lines
-    finally:
-        logger.removeHandler(handler)
-
-
-def _reason(lines: Sequence[str]) -> str:
+def _reason(log: str) -> str:
     """Return why a letter was not taken, from apprise's log, without a text of the service."""
     for pattern, reason in _REASONS:
-        if found := re.search(pattern, "\n".join(lines)):
+        if found := re.search(pattern, log):
             return reason.format(*found.groups())
     return "the service has not taken it"

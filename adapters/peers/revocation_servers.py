@@ -12,6 +12,7 @@ import structlog
 
 from adapters.peers.addresses import addresses_of, is_public
 from adapters.peers.answers import bounded_async
+from adapters.settings.settings import settings
 from models.archive.verdict import Wanted
 
 log = structlog.get_logger()
@@ -35,23 +36,24 @@ async def fetched(wanted: Sequence[Wanted], *, may_call: Callable[[str], bool] =
 async def _answer(wanted: Wanted, may_call: Callable[[str], bool]) -> bytes | None:
     try:
         async with asyncio.timeout(_WITHIN_S):
-            addresses = await addresses_of(wanted.url)
-            if not addresses or not all(map(may_call, addresses)):
-                raise ValueError("the address is private")
-            async with httpx.AsyncClient(trust_env=False, **bounded_async(_MOST_BYTES, _WITHIN_S)) as client:
-                return await _body(client, httpx.URL(wanted.url), addresses[0], bytes.fromhex(wanted.request))
+            addresses = await asyncio.to_thread(addresses_of, wanted.url, may_call)
+            proxy = None if addresses else settings().outgoing_proxy
+            options = bounded_async(_MOST_BYTES, _WITHIN_S)
+            async with httpx.AsyncClient(proxy=proxy, trust_env=False, **options) as client:
+                address = addresses[0] if addresses else None
+                return await _body(client, httpx.URL(wanted.url), address, bytes.fromhex(wanted.request))
     except (httpx.HTTPError, OSError, ValueError, TimeoutError) as error:
         log.warning("no revocation data", kind="ocsp" if wanted.request else "crl", error=type(error).__name__)
         return None
 
 
-async def _body(client: httpx.AsyncClient, url: httpx.URL, address: str, request: bytes) -> bytes:
+async def _body(client: httpx.AsyncClient, url: httpx.URL, address: str | None, request: bytes) -> bytes:
     headers = {"host": url.netloc.decode(), "user-agent": "cellar"}
     if request:
         headers["content-type"] = "application/ocsp-request"
     answer = await client.request(
         "POST" if request else "GET",
-        url.copy_with(host=address),
+        url.copy_with(host=address) if address else url,
         content=request or None,
         headers=headers,
         extensions={"sni_hostname": url.raw_host.decode()},

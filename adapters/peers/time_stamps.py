@@ -18,6 +18,7 @@ from rfc3161_client import (
     decode_timestamp_response,
 )
 
+from adapters.peers.addresses import proxy_to
 from adapters.peers.answers import bounded
 from models.errors import Refused, Transient
 
@@ -91,7 +92,8 @@ def _check(found: TimeStampResponse, request: TimeStampRequest | None, text: byt
 def _answered(authority: str, request: bytes) -> bytes:
     headers = {"content-type": "application/timestamp-query", "user-agent": "cellar"}
     try:
-        with httpx.Client(**bounded(_LARGEST_BYTES, _TIMEOUT_S)) as client:
+        options = bounded(_LARGEST_BYTES, _TIMEOUT_S)
+        with httpx.Client(proxy=proxy_to(authority), trust_env=False, **options) as client:
             answer = client.post(authority, content=request, headers=headers)
     except httpx.HTTPError as error:
         raise Transient(

@@ -131,8 +131,9 @@ def searchable_of(archive: ArchiveRow | ArchiveSummary, templates: Held) -> Sear
 
 
 def _texts(archive: ArchiveRow, rows: Rows | None, templates: Held) -> tuple[str, str]:
-    title = title_of(archive.template_id, rows, templates.of(archive.template_id))
-    return text_of(archive, rows, searchable_of(archive, templates)), title.model_dump_json(exclude_defaults=True)
+    words = templates.of(archive.template_id)
+    title = title_of(archive.template_id, rows, words).model_dump_json(exclude_defaults=True)
+    return text_of(archive, rows, searchable_of(archive, templates), words), title
 
 
 def _add(session: Session, archives: Iterable[ArchiveRow], texts: _Texts, version: int) -> dict[str, int]:

@@ -14,7 +14,15 @@ from typing import Any
 from sqlalchemy import ARRAY, BigInteger, ColumnElement, any_, bindparam, column, func, select, table
 from sqlmodel import Session, SQLModel
 
-from domain.search import Term, first_id_after, first_id_at, fts_query, like_pattern, trigrams_of
+from domain.search import (
+    PERSONAL_FROM_HERE,
+    Term,
+    first_id_after,
+    first_id_at,
+    fts_query,
+    like_pattern,
+    trigrams_of,
+)
 from models.archive.archive import ArchiveRow
 from models.completeness.processes import MissingProcessRow
 from models.search import FacetValueRow, Kind, SearchEntryRow, SearchFacetRow
@@ -58,8 +66,6 @@ def newest(session: Session, wanted: Wanted, most: int, window: int | None = Non
     if len(wanted.facets) == 1 and not (wanted.terms or wanted.conditions):
         return _run(session, _by_facet(session, wanted, wanted.facets[0], most))
     driver, shared = _driver(session, wanted, window)
-    if shared is None:
-        return []
     wanted = replace(wanted, before=shared + 1)
     found = _run(session, _by_facet(session, wanted, driver.facet, most, least=driver.oldest))
     if driver.count < window or len(found) == most:
@@ -68,13 +74,6 @@ def newest(session: Session, wanted: Wanted, most: int, window: int | None = Non
     if wanted.terms:
         return found + _run(session, _by_text(session, wanted, rest, below=driver.oldest))
     return found + _run(session, _by_facet(session, wanted, driver.facet, rest, below=driver.oldest))
-
-
-def has_facets(session: Session, reference: str, facets: Sequence[int]) -> bool:
-    """Return whether an archive is found by all of some facets. An archive without an entry is not."""
-    its = _ENTRY.c.id
-    found = select(its).where(_ENTRY.c.reference == reference, *(_has_facet(its, each) for each in facets))
-    return bool(_run(session, found))
 
 
 def matching(session: Session, facets: Sequence[int], terms: Sequence[Term]) -> list[ColumnElement[bool]]:
@@ -160,8 +159,9 @@ class _Listed:
     newest: int
 
 
-def _driver(session: Session, wanted: Wanted, window: int) -> tuple[_Listed, int | None]:
-    """Return the list that is walked, and the newest id that all lists may share; None if they share none.
+def _driver(session: Session, wanted: Wanted, window: int) -> tuple[_Listed, int]:
+    """Return the list that is walked, and the newest id that all lists may share. An empty list is walked too: else a
+    clerk could tell by the time whether an archive that they do not see has a value.
 
     A short list is better than a long one. Of two long lists, the one whose window reaches further back is sparser.
     """
@@ -174,8 +174,7 @@ def _driver(session: Session, wanted: Wanted, window: int) -> tuple[_Listed, int
         lists.append(_Listed(each, row[0], row[1] or 0, row[2] or 0))
         if row[0] * _FEW < window:
             break
-    driver = min(lists, key=lambda each: (each.count, each.oldest))
-    return driver, min(each.newest for each in lists) if driver.count else None
+    return min(lists, key=lambda each: (each.count, each.oldest)), min(each.newest for each in lists)
 
 
 def _by_facet(
@@ -259,12 +258,25 @@ def is_sqlite(session: Session) -> bool:
 
 
 def text_tests(session: Session, terms: Sequence[Term], text: Any = None) -> list[ColumnElement[bool]]:
-    """Return the conditions that a text contains each term. On SQLite, `instr` is faster than LIKE."""
+    """Return the conditions that a text contains each term. On SQLite, `instr` is faster than LIKE.
+
+    Public text comes first, so a term stands in it exactly if the first place of the term is before its end.
+    """
+    place = func.instr if is_sqlite(session) else func.strpos
     if is_sqlite(session):
         text = TEXT.c.text if text is None else text
-        return [func.instr(text, each.pattern) > 0 for each in terms]
-    text = _ENTRY.c.text if text is None else text
-    return [text.like(like_pattern(each), escape="\\") for each in terms]
+        tests = [place(text, each.pattern) > 0 for each in terms]
+    else:
+        text = _ENTRY.c.text if text is None else text
+        tests = [text.like(like_pattern(each), escape="\\") for each in terms]
+    end = place(text, PERSONAL_FROM_HERE)
+    return tests + [place(text, each.pattern) < end for each in terms if each.in_public]
+
+
+def is_current(version: int) -> ColumnElement[bool]:
+    """Return the condition on `ArchiveRow` that its entry was made by the present words and settings."""
+    its = _ENTRY.c.reference == _ARCHIVE.c.reference, _ENTRY.c.version == version
+    return select(1).where(*its).correlate(_ARCHIVE).exists()
 
 
 def may_match(session: Session, terms: Sequence[Term]) -> ColumnElement[bool]:

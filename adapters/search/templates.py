@@ -9,9 +9,10 @@ from sqlalchemy import select
 from sqlmodel import Session, SQLModel
 
 from adapters.database.transactions import upsert
+from adapters.search.pages import Wanted, newest
 from adapters.settings.settings import settings
 from domain.search import Definitions, definitions_of, facet
-from models.search import Kind, SearchEntryRow, SearchFacetRow
+from models.search import Kind, SearchEntryRow
 from models.templates import Template, TemplateRow, TemplateWords, key_of
 
 _HELD_FOR_S = 5.0
@@ -20,7 +21,6 @@ _OWN = "templates"
 _SAMPLE = 200
 """How many archives of a template its facts are learned from, the newest."""
 _ENTRY = SQLModel.metadata.tables[str(SearchEntryRow.__tablename__)]
-_FACET = SQLModel.metadata.tables[str(SearchFacetRow.__tablename__)]
 _TEMPLATE = SQLModel.metadata.tables[str(TemplateRow.__tablename__)]
 NOTHING_SAID = TemplateWords()
 
@@ -78,11 +78,10 @@ def put(session: Session, template: Template) -> None:
     session.connection().execute(put.on_conflict_do_update(index_elements=["key"], set_=its))
 
 
-def newest_of(session: Session, template_id: str) -> list[str]:
-    """Return the references of the newest archives of a template, 200 at most."""
-    its = select(_FACET.c.entry_id).where(_FACET.c.facet == facet(Kind.TEMPLATE, template_id))
-    ids = its.order_by(_FACET.c.entry_id.desc()).limit(_SAMPLE).subquery()
-    found = select(_ENTRY.c.reference).join(ids, ids.c.entry_id == _ENTRY.c.id).order_by(_ENTRY.c.id.desc())
+def newest_of(session: Session, template_id: str, scope: tuple[int, ...] = ()) -> list[str]:
+    """Return the references of the newest archives of a template that have all facets of a scope, 200 at most."""
+    ids = newest(session, Wanted((facet(Kind.TEMPLATE, template_id), *scope)), _SAMPLE)
+    found = select(_ENTRY.c.reference).where(_ENTRY.c.id.in_(ids)).order_by(_ENTRY.c.id.desc())
     return list(session.connection().execute(found).scalars())
 
 

@@ -11,6 +11,7 @@ from pydantic_settings import NoDecode
 
 from adapters.settings.database_urls import database_url_fault
 from adapters.settings.kept_secrets import LEAST_CHARACTERS, is_key, is_long
+from domain.access import read_group_roles
 from domain.payments.terms import read_results, read_statuses, read_types
 from models.errors import Refused
 from models.sources import is_zone
@@ -91,6 +92,7 @@ def check(made: "Settings") -> None:
     _check_terms(made)
     _check_formats(made)
     _check_urls(made)
+    _check_provider(made)
 
 
 def _check_secrets(made: "Settings") -> None:
@@ -151,12 +153,15 @@ def _check_urls(made: "Settings") -> None:
                 f"{_variable(name)}: expected a folder, or s3://BUCKET/PREFIX without credentials; cellar knows no "
                 "other kinds of storage"
             )
-    for name, url in (("CELLAR_PUBLIC_URL", made.public_url), ("PREFECT_API_URL", made.prefect_api_url)):
+    places = {"CELLAR_PUBLIC_URL": made.public_url, "PREFECT_API_URL": made.prefect_api_url}
+    for name, url in {**places, "PREFECT_UI_URL": made.prefect_site}.items():
         if url and not is_http_url(url):
             raise ValueError(f"{name}: expected a URL like http://HOST:PORT or https://HOST")
     for name in ("notify_urls", "time_stamp_urls"):
         if not all(map(is_http_url, getattr(made, name))):
             raise ValueError(f"{_variable(name)}: expected URLs like http://HOST:PORT or https://HOST, between commas")
+    if made.outgoing_proxy and not is_http_url(made.outgoing_proxy):
+        raise ValueError("CELLAR_OUTGOING_PROXY: expected a URL like http://HOST:PORT")
     if not all(map(is_address, made.people_urls)):
         raise ValueError("CELLAR_PEOPLE_URLS: expected addresses of apprise such as mailto://…, between commas")
     if not re.fullmatch(r"(file:///[^/].*|syslog\+tls://[^/?#@\s]+:[0-9]{1,5})?", made.access_log_url):
@@ -165,6 +170,21 @@ def _check_urls(made: "Settings") -> None:
         raise ValueError(f"CELLAR_CLAMD: expected HOST:PORT, or the absolute path of a socket, got {made.clamd!r}")
     if made.database_url and (fault := database_url_fault(made.database_url)):
         raise ValueError(f"CELLAR_DATABASE_URL: {fault}")
+
+
+def _check_provider(made: "Settings") -> None:
+    """Check what signs people in. A provider without TLS could be anybody: only tests have one, on this machine."""
+    url, named = urlsplit(made.oidc_issuer), (made.oidc_client_id, made.oidc_client_secret, made.oidc_roles)
+    is_safe = url.scheme == "https" or url.hostname in ("127.0.0.1", "localhost")
+    if made.oidc_issuer and not (is_http_url(made.oidc_issuer) and is_safe and all(named)):
+        raise ValueError(
+            "CELLAR_OIDC_ISSUER: expected a URL like https://HOST, and CELLAR_OIDC_CLIENT_ID, "
+            "CELLAR_OIDC_CLIENT_SECRET and CELLAR_OIDC_ROLES beside it"
+        )
+    try:
+        read_group_roles(made.oidc_roles)
+    except ValueError as error:
+        raise ValueError(f"CELLAR_OIDC_ROLES: {error}") from error
 
 
 def _variable(name: str) -> str:

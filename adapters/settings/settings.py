@@ -62,6 +62,11 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("PREFECT_API_URL", "prefect_api_url"),
         description="API URL of an existing Prefect server. If set, `cellar up` starts no server.",
     )
+    prefect_site: str | None = Field(
+        None,
+        validation_alias=AliasChoices("PREFECT_UI_URL", "prefect_site"),
+        description="URL of Prefect's UI for people, to which pages and letters link. Default: made of its API URL.",
+    )
     prefect_auth_string: str | None = Field(
         None,
         repr=False,
@@ -127,6 +132,21 @@ class Settings(BaseSettings):
         description="Tokens for JSON API, metrics and console, each of at least 32 characters. Default: one, generated "
         "at the first start.",
     )
+    oidc_issuer: str = Field(
+        "",
+        description="URL of the OpenID Connect provider by which people sign in to the console; see docs/access.md. "
+        "Default: local users, see `cellar users`.",
+    )
+    oidc_client_id: str = Field("", description="Id of cellar as a client of that provider.")
+    oidc_client_secret: str = Field("", repr=False, description="Secret of cellar as a client of that provider.")
+    oidc_roles: CommaSeparated = Field(
+        (),
+        description="Role of each group of the provider, as `GROUP=ROLE`, or `GROUP=clerk@SCOPE`; the first that fits "
+        "a person counts.",
+    )
+    idle_minutes: int = Field(
+        30, ge=5, le=720, description="Minutes without a page after which a login to the console ends."
+    )
     link_secret: str = Field(
         "",
         repr=False,
@@ -186,6 +206,13 @@ class Settings(BaseSettings):
         "", repr=False, description="Standard Webhooks secret (`whsec_…`) that signs the messages to these endpoints."
     )
     notify_allow_private: bool = Field(False, description="Whether endpoints may have loopback and private addresses.")
+    outgoing_proxy: str | None = Field(
+        None,
+        repr=False,
+        description="Proxy (`http://[USER:PASSWORD@]HOST:PORT`) that leads to public addresses: endpoints, people, "
+        "time-stamp authorities, revocation servers, the provider of logins. Private addresses, Prefect, buckets and "
+        "databases are reached directly. See docs/deploy.md. Default: none.",
+    )
     people_urls: Addresses = Field(
         (),
         repr=False,
@@ -377,6 +404,8 @@ class Settings(BaseSettings):
     @property
     def prefect_ui_url(self) -> str:
         """The URL of Prefect's UI for people, without the user and password of the API's URL."""
+        if self.prefect_site:
+            return self.prefect_site.rstrip("/")
         scheme, _, place = self.prefect_url.removesuffix("/api").partition("://")
         return f"{scheme}://{place.rpartition('@')[2]}"
 

@@ -21,17 +21,21 @@ _NOT_KEPT = {"failing_since", "failing_messages", "paused_until", "pace_per_s", 
 
 
 def sealed(name: str, what: str, clear: str) -> str:
-    """Return a value of an endpoint, sealed, as base64. Raises as `seals.sealed_of_endpoint` does."""
-    return b64encode(seals.sealed_of_endpoint(name, what, clear.encode())).decode()
+    """Return a value of an endpoint, sealed, as base64. Raises as `seals.sealed_of_record` does."""
+    return b64encode(seals.sealed_of_record(seals.ENDPOINTS_KEY, name, what, clear.encode(), _has_any)).decode()
 
 
 def opened(name: str, what: str, text: str) -> str:
-    """Return a value that `sealed` has sealed. Raises as `seals.opened_of_endpoint` does."""
+    """Return a value that `sealed` has sealed. Raises as `seals.opened_of_record` does."""
     try:
         ciphertext = b64decode(text, validate=True)
     except ValueError as error:
         raise Conflict(f"a sealed value of the endpoint {name} is no base64; restore a backup") from error
-    return seals.opened_of_endpoint(name, what, ciphertext).decode()
+    return seals.opened_of_record(seals.ENDPOINTS_KEY, name, what, ciphertext).decode()
+
+
+def _has_any() -> bool:
+    return next(store().listed(seals.ENDPOINTS), None) is not None
 
 
 def keep(row: EndpointRow) -> None:

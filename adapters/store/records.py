@@ -72,6 +72,14 @@ class Records(Generic[Record]):
             return self._held
         return self.refresh()
 
+    def find(self, name: str) -> Record | None:
+        """Read a record; None if there is none.
+
+        Raises:
+            Conflict: it is damaged.
+        """
+        return self._read(store().found_bytes(self.key_of(name)), name)
+
     def change(self, name: str, changed: Callable[[Record | None], Record]) -> Record:
         """Replace a record by what `changed` makes of it, durably, and return that. None stands for no record.
 
@@ -80,11 +88,15 @@ class Records(Generic[Record]):
         """
         key = self.key_of(name)
         before = store().found_bytes(key)
-        try:
-            after = changed(None if before is None else self._kind.model_validate_json(before))
-        except ValidationError as error:
-            raise Conflict(f"the record {key} of the store is damaged; restore it from a copy of the store") from error
+        after = changed(self._read(before, name))
         if not store().replace_bytes(before, after.model_dump_json(indent=1).encode(), key):
             raise Conflict(f"somebody else changes the {self._what} {name} at this moment; repeat the command")
         self.refresh()
         return after
+
+    def _read(self, content: bytes | None, name: str) -> Record | None:
+        try:
+            return None if content is None else self._kind.model_validate_json(content)
+        except ValidationError as error:
+            text = f"the record {self.key_of(name)} of the store is damaged; restore it from a copy of the store"
+            raise Conflict(text) from error

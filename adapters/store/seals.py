@@ -39,6 +39,7 @@ ENDPOINTS = "endpoints"
 """The folder of the definitions of endpoints, which are sealed."""
 FINGERPRINT_KEY = f"{ROOT}/fingerprint.json"
 ENDPOINTS_KEY = f"{ROOT}/endpoints.json"
+USERS_KEY = f"{ROOT}/users.json"
 _KEY_BYTES = 64
 _TAG_BYTES = 16
 _CHUNK_BYTES = 1 << 20
@@ -88,29 +89,30 @@ def opened_chunks(reference: str, receipt_id: str, pieces: Iterable[bytes]) -> I
         yield _opened(key, chunk, _place(reference, receipt_id, index, is_last=is_last))
 
 
-def sealed_of_endpoint(name: str, what: str, clear: bytes) -> bytes:
-    """Seal a value of an endpoint. The key of all endpoints is made at the first value.
+def sealed_of_record(key: str, name: str, what: str, clear: bytes, has_sealed: Callable[[], bool]) -> bytes:
+    """Seal a value of a record of that name beside the archives. The key of all such records is made at the first
+    value: while nothing `has_sealed`.
 
     Raises:
         Locked: the settings do not unwrap the key, or the key is gone after it sealed something.
     """
-    if store().size(ENDPOINTS_KEY) is None and not any(True for _ in store().listed(ENDPOINTS)):
+    if store().size(key) is None and not has_sealed():
         _fingerprint_key(settings().store_location, settings().seal_keys)
-        store().keep_first(_new_key(ENDPOINTS_KEY, settings().known_seal_keys()), ENDPOINTS_KEY)
-    return _endpoints_key().encrypt(clear, [name.encode(), what.encode()])
+        store().keep_first(_new_key(key, settings().known_seal_keys()), key)
+    return _key_of_records(key).encrypt(clear, [name.encode(), what.encode()])
 
 
-def opened_of_endpoint(name: str, what: str, ciphertext: bytes) -> bytes:
-    """Open a value of an endpoint.
+def opened_of_record(key: str, name: str, what: str, ciphertext: bytes) -> bytes:
+    """Open a value that `sealed_of_record` has sealed.
 
     Raises:
-        Locked: the settings do not unwrap the key of all endpoints, or the key is gone.
+        Locked: the settings do not unwrap the key of all such records, or the key is gone.
         Conflict: the value is damaged, or was sealed with a key that is gone.
     """
     try:
-        return _endpoints_key().decrypt(ciphertext, [name.encode(), what.encode()])
+        return _key_of_records(key).decrypt(ciphertext, [name.encode(), what.encode()])
     except InvalidTag as error:
-        raise Conflict(f"a sealed value of the endpoint {name} is damaged; rotate it, or restore a backup") from error
+        raise Conflict(f"a sealed value of {name} is damaged; make a new one, or restore a backup") from error
 
 
 def stand_in(ciphertext: bytes) -> bytes:
@@ -210,14 +212,14 @@ def _fingerprint_key(_store: str, _master_keys: tuple[str, ...]) -> bytes:
     return _kept_key(FINGERPRINT_KEY)
 
 
-def _endpoints_key() -> AESSIV:
-    return _kept_endpoints_key(settings().store_location, settings().seal_keys)
+def _key_of_records(key: str) -> AESSIV:
+    return _kept_key_of_records(key, settings().store_location, settings().seal_keys)
 
 
-@lru_cache(4)
-def _kept_endpoints_key(_store: str, _master_keys: tuple[str, ...]) -> AESSIV:
+@lru_cache(8)
+def _kept_key_of_records(key: str, _store: str, _master_keys: tuple[str, ...]) -> AESSIV:
     """Return the cached key: each message is signed with what it opens, and nobody destroys it."""
-    return AESSIV(_kept_key(ENDPOINTS_KEY))
+    return AESSIV(_kept_key(key))
 
 
 def _has_fingerprints() -> bool:

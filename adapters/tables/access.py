@@ -1,11 +1,18 @@
 """Rows of the access log."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from adapters.database.transactions import insert_rows, writing
+from sqlalchemy import ColumnElement, func, true, tuple_
+from sqlmodel import and_, col, delete, select
+
+from adapters.database.transactions import insert_rows, reading, writing
 from adapters.settings.settings import settings
-from models.access import AccessRow, UnsentAccessRow
+from models.access import AccessHead, AccessRow, UnsentAccessRow
+
+_AT_ONCE = 2000
+_COLUMNS = AccessRow.__table__.columns  # type: ignore[attr-defined]  # SQLModel does not say that a table has it
 
 
 def add(rows: Sequence[Mapping[str, Any]]) -> None:
@@ -14,3 +21,60 @@ def add(rows: Sequence[Mapping[str, Any]]) -> None:
         insert_rows(session, AccessRow, rows)
         if settings().access_log_url:
             insert_rows(session, UnsentAccessRow, [{"chain": row["chain"], "number": row["number"]} for row in rows])
+
+
+def unsent(most: int) -> list[AccessRow]:
+    """Return rows that are still to be sent, oldest first."""
+    is_unsent = and_(UnsentAccessRow.chain == AccessRow.chain, UnsentAccessRow.number == AccessRow.number)
+    with reading() as session:
+        found = select(AccessRow).join(UnsentAccessRow, is_unsent).order_by(col(AccessRow.at)).limit(most)
+        return list(session.exec(found))
+
+
+def sent(rows: Iterable[AccessRow]) -> None:
+    """Note that rows were sent."""
+    key = tuple_(col(UnsentAccessRow.chain), col(UnsentAccessRow.number))
+    with writing() as session:
+        session.execute(delete(UnsentAccessRow).where(key.in_([(row.chain, row.number) for row in rows])))
+
+
+def every() -> Iterator[Mapping[str, Any]]:
+    """Yield all rows by chain and number. No transaction stays open between its pages."""
+    key, after = tuple_(col(AccessRow.chain), col(AccessRow.number)), ("", 0)
+    while True:
+        query = select(*_COLUMNS).where(key > after).order_by(col(AccessRow.chain), col(AccessRow.number))
+        with reading() as session:
+            page = session.connection().execute(query.limit(_AT_ONCE)).mappings().all()
+        yield from page
+        if len(page) < _AT_ONCE:
+            return
+        after = page[-1]["chain"], page[-1]["number"]
+
+
+def heads(since: datetime | None = None) -> list[AccessHead]:
+    """Return the last row of each chain that has a row since a time."""
+    if since is None:
+        return _last(true())
+    return _last(col(AccessRow.chain).in_(select(AccessRow.chain).where(col(AccessRow.at) >= since)))
+
+
+def heads_before(at: datetime) -> list[AccessHead]:
+    """Return the last row of each chain that is older than a time."""
+    return _last(col(AccessRow.at) < at)
+
+
+def _last(condition: ColumnElement[bool]) -> list[AccessHead]:
+    number = func.max(AccessRow.number).label("last")
+    last = select(AccessRow.chain, number).where(condition).group_by(col(AccessRow.chain)).subquery()
+    joined = and_(last.c.chain == col(AccessRow.chain), last.c.last == col(AccessRow.number))
+    query = select(AccessRow.chain, AccessRow.number, AccessRow.at, AccessRow.digest).join(last, joined)
+    with reading() as session:
+        return [AccessHead(*row) for row in session.connection().execute(query)]
+
+
+def remove_until(heads: Iterable[AccessHead]) -> None:
+    """Remove the rows of chains up to heads."""
+    for each in heads:
+        with writing() as session:
+            of_chain = col(AccessRow.chain) == each.chain, col(AccessRow.number) <= each.number
+            session.execute(delete(AccessRow).where(*of_chain))

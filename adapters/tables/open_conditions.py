@@ -6,6 +6,7 @@ All faces read what is found here: status, failures, the overview, letters to pe
 import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import chain, product
 from typing import Any
 
@@ -17,12 +18,14 @@ from sqlmodel import Session, col, func, select
 from adapters.database.transactions import reading
 from adapters.search.attention import IS_OPEN
 from adapters.tables.messages.notifications import IS_UNDELIVERED
+from adapters.tables.people.logins import IS_BREAK_GLASS, SHOWN_FOR
 from models.archive.archive import ArchiveRow, State
 from models.columns import Moment
 from models.completeness.processes import MissingProcessRow
 from models.discrepancies import DiscrepancyRow, DiscrepancyState
 from models.messages.endpoint import EndpointRow
 from models.messages.notification import NotificationRow, NotificationState
+from models.people import LoginRow
 from models.runs.cause import WaitingRow
 from models.runs.receipt import RefusedRow
 from models.store.condition import (
@@ -67,6 +70,10 @@ class _Rows:
 
 def _span(at: Any) -> tuple[Any, Any]:
     return func.min(at, type_=Moment()), func.max(at, type_=Moment())
+
+
+def _a_day_ago() -> datetime:
+    return datetime.now(UTC) - SHOWN_FOR
 
 
 def _in_row(name: str) -> Any:
@@ -167,6 +174,13 @@ _ROWS: Mapping[AnyCode, _Rows] = {
         _span(EndpointRow.disabled_at),
         Severity.INFO,
         values={"why": func.max(col(EndpointRow.values)["disabled_why"].as_string())},
+    ),
+    DerivedCode.BREAK_GLASS_USED: _Rows(
+        Subject.SYSTEM,
+        col(LoginRow.person),
+        (IS_BREAK_GLASS, col(LoginRow.ends_at) > bindparam("ended", callable_=_a_day_ago, type_=Moment())),
+        _span(LoginRow.began_at),
+        Severity.WARNING,
     ),
     DerivedCode.MESSAGES_DEAD: _Rows(
         Subject.MESSAGE,

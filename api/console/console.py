@@ -6,12 +6,12 @@ from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from api.console.frame import entrance, static
+from api.console.frame import entrance, prefect_access, static
 from api.console.frame.forms import enter
 from api.console.frame.policy import Policy
 from api.console.frame.rendering import render
 from api.console.frame.visits import SignInFirst
-from api.console.pages import batches, endpoints, links, overview, templates, troubles
+from api.console.pages import access, batches, endpoints, links, overview, people, templates, troubles
 from api.console.pages.archives import archives, dossier, files, saved_views
 from domain.words.wording import N_
 from models.errors import Conflict, Refused, Transient
@@ -23,11 +23,11 @@ console = FastAPI(
     redirect_slashes=False,
 )
 application = Policy(console)  # around all: the page of an unexpected error comes from outside of the middleware
-_TROUBLES = (troubles, endpoints, links, batches, templates)
+_TROUBLES = (troubles, endpoints, links, batches, templates, access, people)
 _ARCHIVES = (archives, saved_views, files, dossier)  # the dossier's path takes everything below it
 for each in (static, entrance):
     console.include_router(each.router)
-for each in (overview, *_TROUBLES, *_ARCHIVES):
+for each in (prefect_access, overview, *_TROUBLES, *_ARCHIVES):
     console.include_router(each.router, dependencies=[Depends(enter)])
 
 _UNKNOWN_PATH = N_("There is no such page.")
@@ -36,7 +36,9 @@ _UNEXPECTED = N_("An unexpected error of cellar; its log has the trace.")
 
 
 @console.exception_handler(SignInFirst)
-async def _sign_in_first(_request: Request, first: SignInFirst) -> Response:
+async def _sign_in_first(request: Request, first: SignInFirst) -> Response:
+    if request.url.path.endswith(prefect_access.PATH):  # nginx asks, and leads to the login itself
+        return Response(status_code=401)
     return entrance.see(first.login_path)
 
 

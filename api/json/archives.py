@@ -1,6 +1,7 @@
 """`/api/archives`: archives as JSON, their files, and re-runs."""
 
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Annotated
 from urllib.parse import quote
 
@@ -23,6 +24,8 @@ from models.views.archives.archives import (
     ArchiveView,
     DifferenceView,
     RerunStarted,
+    Unmasked,
+    Unmasking,
 )
 from models.views.archives.payments import DiscrepancyView, Explanation
 from models.views.parameters import Text
@@ -30,7 +33,7 @@ from services.evidence.downloads import file_chunks
 from services.payments import discrepancies
 from services.receipts import unknown_reference
 from services.triggering import reruns
-from services.views import archive_list, archive_view, troubles
+from services.views import archive_list, archive_view, troubles, unmasking
 from services.views.differences import version_differences
 
 
@@ -141,6 +144,19 @@ def explain(reference: Reference, discrepancy_id: str, explanation: Explanation,
     if found is None or found.reference != reference:
         raise discrepancies.unknown()
     return explain_any(discrepancy_id, explanation, caller)
+
+
+@router.post(
+    "/{reference:path}/unmask",
+    summary="Read one masked value",
+    response_description="The value.",
+    responses=_UNKNOWN_REFERENCE
+    | failures({429: {"TOO_MANY_REQUESTS": "a viewer is given 30 masked values an hour; try again later."}}),
+    dependencies=[acts(Action.UNMASK)],
+)
+def unmask(reference: Reference, asked: Unmasking, caller: CallerOf) -> Unmasked:
+    """For viewers, who read `•••` in place of personal values. The access log keeps place and reason, not the value."""
+    return unmasking.unmask(reference, asked.place, asked.why, caller, datetime.now(UTC))
 
 
 @router.get(

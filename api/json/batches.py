@@ -12,6 +12,7 @@ from models.runs.batch import BatchAction, BatchKind
 from models.views.batch import BatchPage, BatchRecord, BatchView, ItemQuery, RedeliveryRequest, RerunRequest
 from models.views.parameters import Client, PageQuery, Text
 from services.batches import batches
+from services.views.masks import shown_to
 
 router = APIRouter()
 _RERUNS, _REDELIVERIES = "/api/bulk-reruns", "/api/redeliveries"
@@ -62,8 +63,8 @@ async def plan_redelivery(request: RedeliveryRequest, caller: CallerOf) -> Batch
     response_description="The page.",
     dependencies=[acts(Action.READ_TROUBLES)],
 )
-def list_reruns(query: Annotated[PageQuery, Query()]) -> BatchPage:
-    return batches.page(query, BatchKind.RERUN)
+def list_reruns(query: Annotated[PageQuery, Query()], caller: CallerOf) -> BatchPage:
+    return shown_to(caller, batches.page(query, BatchKind.RERUN))
 
 
 @router.get(
@@ -73,12 +74,12 @@ def list_reruns(query: Annotated[PageQuery, Query()]) -> BatchPage:
     response_description="The page.",
     dependencies=[acts(Action.READ_TROUBLES)],
 )
-def list_redeliveries(query: Annotated[PageQuery, Query()]) -> BatchPage:
-    return batches.page(query, BatchKind.REDELIVER)
+def list_redeliveries(query: Annotated[PageQuery, Query()], caller: CallerOf) -> BatchPage:
+    return shown_to(caller, batches.page(query, BatchKind.REDELIVER))
 
 
-def read(batch_id: Text, query: Annotated[ItemQuery, Query()]) -> BatchRecord:
-    return batches.record(batch_id, query)
+def read(batch_id: Text, query: Annotated[ItemQuery, Query()], caller: CallerOf) -> BatchRecord:
+    return shown_to(caller, batches.record(batch_id, query))
 
 
 async def act(batch_id: Text, action: BatchAction, caller: CallerOf, _client: Client | None = None) -> BatchView:

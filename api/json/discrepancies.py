@@ -12,6 +12,7 @@ from models.views.archives.payments import DiscrepancyPage, DiscrepancyQuery, Ex
 from models.views.parameters import Text
 from services.payments import discrepancies
 from services.views import troubles
+from services.views.masks import shown_to
 
 router = APIRouter(prefix="/api/discrepancies", tags=["discrepancies"])
 EXPLANATION_FAILURES = failures(
@@ -31,8 +32,8 @@ EXPLANATION_FAILURES = failures(
     response_description="The page.",
     dependencies=[acts(Action.READ_TROUBLES)],
 )
-def list_discrepancies(query: Annotated[DiscrepancyQuery, Query()]) -> DiscrepancyPage:
-    return troubles.discrepancy_page(query)
+def list_discrepancies(query: Annotated[DiscrepancyQuery, Query()], caller: CallerOf) -> DiscrepancyPage:
+    return shown_to(caller, troubles.discrepancy_page(query))
 
 
 @router.post(

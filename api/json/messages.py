@@ -4,13 +4,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.access import acts
+from api.access import CallerOf, acts
 from api.errors import failures
 from models.access import Action
 from models.views.messages.messages import MessagePage, MessageQuery, MessageRecord
 from models.views.parameters import Text
 from services.messages.endpoints import check_filter
 from services.views import message_list
+from services.views.masks import shown_to
 
 router = APIRouter(prefix="/api/messages", tags=["messages"])
 
@@ -34,6 +35,6 @@ def list_messages(query: Annotated[MessageQuery, Query()]) -> MessagePage:
     responses=failures({404: {"UNKNOWN_MESSAGE": "no message has this id."}}),
     dependencies=[acts(Action.READ_TROUBLES)],
 )
-def read(message_id: Text) -> MessageRecord:
+def read(message_id: Text, caller: CallerOf) -> MessageRecord:
     """An attempt has a number, its trigger, its time and duration, the status, and the stage at which it failed."""
-    return message_list.record(message_id)
+    return shown_to(caller, message_list.record(message_id))

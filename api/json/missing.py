@@ -12,6 +12,7 @@ from models.views.parameters import Dismissal, Text
 from models.views.troubles import MissingPage, MissingQuery, MissingView
 from services.completeness import finding_missing
 from services.views import troubles
+from services.views.masks import shown_to
 
 router = APIRouter(prefix="/api/missing", tags=["missing processes"])
 _DISMISSAL_FAILURES = failures(
@@ -28,9 +29,9 @@ _DISMISSAL_FAILURES = failures(
     response_description="The page.",
     dependencies=[acts(Action.READ_TROUBLES)],
 )
-def list_missing(query: Annotated[MissingQuery, Query()]) -> MissingPage:
+def list_missing(query: Annotated[MissingQuery, Query()], caller: CallerOf) -> MissingPage:
     """Without `state`, the open findings; closed findings are the history."""
-    return troubles.missing_page(query)
+    return shown_to(caller, troubles.missing_page(query))
 
 
 @router.post(

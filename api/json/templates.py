@@ -29,9 +29,9 @@ _PERSONAL = failures(
     response_description="The templates, those with the most archives first.",
     dependencies=[acts(Action.READ_TEMPLATES)],
 )
-def list_templates() -> Templates:
+def list_templates(caller: CallerOf) -> Templates:
     """At most 500 by their archives, and all that people have named."""
-    return templates.listed()
+    return templates.listed(caller)
 
 
 @router.get(
@@ -41,9 +41,9 @@ def list_templates() -> Templates:
     responses=_UNKNOWN,
     dependencies=[acts(Action.READ_TEMPLATES)],
 )
-def read_template(template_id: Reference) -> TemplateView:
+def read_template(template_id: Reference, caller: CallerOf) -> TemplateView:
     """File name and parts are learned from its newest archives, 200 at most."""
-    return templates.view(template_id)
+    return templates.view(template_id, caller)
 
 
 @router.put(
@@ -58,4 +58,4 @@ def name_template(template_id: Reference, words: TemplateNaming, caller: CallerO
     again, and lists may miss some until then.
     """
     templates.name({template_id: words}, caller.name, datetime.now(UTC))
-    return templates.view(template_id)
+    return templates.view(template_id, caller)

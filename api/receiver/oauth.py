@@ -112,7 +112,7 @@ def _wrong(request: Request, *, is_client: bool) -> JSONResponse:
     address = address_of(request)
     unauthorized.count(address, "oauth")
     detail = "expected the name of a source and one of its active secrets; see `cellar sources`"
-    if again_s := unauthorized.wrong_token(address):
+    if again_s := unauthorized.guess(address):
         too_often = f"{TOO_MANY_WRONG_TOKENS}: a right secret is let in at once; {detail}"
         return _failed(HTTPStatus.TOO_MANY_REQUESTS, "invalid_client", too_often, {"retry-after": str(again_s)})
     if is_client:

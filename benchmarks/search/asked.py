@@ -19,7 +19,7 @@ Drawn = dict[str, Any]
 def shown(query: Drawn) -> None:
     """Read a page as the console's list shows it: a search says which words stand where."""
     found = archive_list.page(ListQuery(**query), CELLAR)
-    archive_list.matched(query.get("q"), found.items)
+    archive_list.matched(query.get("q"), found.items, CELLAR)
 
 
 def counted(query: Drawn) -> None:

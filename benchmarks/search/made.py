@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from domain.search import facet, first_id_at, normalised, searched_text
+from domain.search import divided_text, facet, first_id_at, normalised
 from models.search import Kind
 from models.titles import Title, TitlePayment
 
@@ -125,8 +125,9 @@ def _of_payload(drawn: int, number: int, count: int, its: dict[str, Any]) -> Ite
 
 
 def _text(row: dict[str, Any], its: dict[str, Any]) -> str:
-    known = [row["reference"], str(row["process_number"]), row["template_id"]]
-    return searched_text([*known, *(str(each) for each in its.values()), "agent@example.com"])
+    known = [row["reference"], row["process_number"], row["template_id"], its["session"], its["transaction"]]
+    people = (str(its[each]) for each in ("name", "branch", "customer", "filename"))
+    return divided_text(map(str, known), [*people, "agent@example.com"])
 
 
 def _skewed(drawn: int, count: int) -> int:

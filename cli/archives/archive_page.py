@@ -18,6 +18,7 @@ from rich.text import Text
 
 from adapters.settings.settings import settings
 from adapters.words.languages import worded
+from cli.person import shell
 from cli.terminal import Folds, Json, cell, console, paragraph, print_discrepancy, print_fitted, print_json, time_text
 from domain.archive.signed_document import described
 from domain.archive.verdict_text import (
@@ -33,7 +34,6 @@ from domain.runs import age_text, heals_by_rerun
 from domain.titles import title_text
 from domain.words.catalogue import word
 from domain.words.causes import CAUSES
-from models.access import CELLAR
 from models.archive.archive import State
 from models.archive.verdict import Verdict
 from models.runs.receipt import DEFAULT_SOURCE
@@ -81,7 +81,7 @@ def show(
     if diff:
         _show_differences(reference, *diff, as_json=as_json)
         return
-    archive = archive_view.archive(reference, CELLAR, archive_view.WHOLE)
+    archive = archive_view.archive(reference, shell(), archive_view.WHOLE)
     if archive is None:
         _show_without_archive(reference, as_json=as_json)
         raise typer.Exit(1)
@@ -97,7 +97,7 @@ def _show_without_archive(reference: str, *, as_json: bool) -> None:
     Raises:
         Refused: nothing of the process came; or only refused deliveries, which the error names.
     """
-    found, missing = timeline_of(reference, CELLAR), troubles.missing_page(MissingQuery(reference=reference)).items
+    found, missing = timeline_of(reference, shell()), troubles.missing_page(MissingQuery(reference=reference)).items
     if all(each.kind is TimelineKind.DELIVERY for each in found):
         raise unknown_reference(reference)
     if as_json:
@@ -109,7 +109,7 @@ def _show_without_archive(reference: str, *, as_json: bool) -> None:
 
 
 def _show_differences(reference: str, before: int, after: int, *, as_json: bool) -> None:
-    found = version_differences(reference, CELLAR, before, after, most_values=None)
+    found = version_differences(reference, shell(), before, after, most_values=None)
     if as_json:
         typer.echo(json.dumps([asdict(each) for each in found]))
         return

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from cli.person import shell
 from cli.results import print_page
 from cli.terminal import (
     Csv,
@@ -18,7 +19,6 @@ from cli.terminal import (
     time_text,
 )
 from domain.titles import title_text
-from models.access import CELLAR
 from models.runs.receipt import DEFAULT_SOURCE
 from models.views.archives.archives import ArchiveQuery, ArchiveSummary
 from services.views import archive_list
@@ -94,4 +94,4 @@ def list_archives(  # noqa: PLR0913 -- an option per filter
     def _print(found: Sequence[ArchiveSummary]) -> None:
         print_table(LISTED, map(row, found), wide=wide, as_csv=as_csv)
 
-    print_page(archive_list.page(query, CELLAR), _print, nothing="No archive matches.", as_json=as_json, as_csv=as_csv)
+    print_page(archive_list.page(query, shell()), _print, nothing="No archive matches.", as_json=as_json, as_csv=as_csv)

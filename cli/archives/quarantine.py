@@ -11,7 +11,7 @@ import typer
 
 from adapters.inbox import quarantine
 from adapters.tables.runs import refused
-from cli.person import person
+from cli.person import NotKept, person
 from cli.terminal import Csv, Folds, Json, Wide, cell, console, dismissal, named_options, print_table, time_text
 from models.archive.warning import WarningCode
 from models.errors import Refused, Transient
@@ -77,7 +77,7 @@ def show(receipt_id: str, *, as_json: Json = False) -> None:
 def release_bodies(
     receipt_ids: Annotated[list[str] | None, typer.Argument(help="Receipt ids, or their beginnings.")] = None,
     *,
-    by: Annotated[str, typer.Option(help="Your name.", default_factory=person, show_default="your user and host")],
+    _by: NotKept = None,
     code: Annotated[str | None, typer.Option(help="All payloads that were refused with this code.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="All payloads in quarantine.")] = False,
     as_json: Json = False,
@@ -88,7 +88,7 @@ def release_bodies(
     aside is accepted too, and may replace the archive; --all skips these payloads.
     """
     bodies = _chosen(receipt_ids or [], code, everything=everything)
-    outcomes = release_chosen(bodies, by)
+    outcomes = release_chosen(bodies, person())
     if as_json:
         _print_json([_record(each) for each in outcomes])
     else:
@@ -102,19 +102,19 @@ def dismiss_bodies(
     receipt_ids: Annotated[list[str] | None, typer.Argument(help="Receipt ids, or their beginnings.")] = None,
     *,
     why: Annotated[str, typer.Option(help="Why the payloads need no action.")],
-    by: Annotated[str, typer.Option(help="Your name.", default_factory=person, show_default="your user and host")],
+    _by: NotKept = None,
     code: Annotated[str | None, typer.Option(help="All payloads that were refused with this code.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="All payloads in quarantine.")] = False,
     as_json: Json = False,
 ) -> None:
     """Record that payloads need no action, for example since they are no archives. They stay in quarantine."""
-    said = dismissal(by, why)
+    said = dismissal(person(), why)
     bodies = _chosen(receipt_ids or [], code, everything=everything)
     dismissed = dismiss(chain.from_iterable(bodies.values()), said, datetime.now(UTC))
     if as_json:
         _print_json([asdict(each) for each in dismissed])
     else:
-        lines = [cell(f"{receipt_id}: dismissed by {by}: {why}") for receipt_id in _by_body(dismissed)]
+        lines = [cell(f"{receipt_id}: dismissed by {said.by}: {why}") for receipt_id in _by_body(dismissed)]
         typer.echo("\n".join(lines) or "No payload in quarantine matches.")
 
 

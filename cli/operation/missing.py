@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli.person import person
+from cli.person import NotKept, person
 from cli.results import print_page
 from cli.terminal import Csv, Folds, Json, Wide, cell, dismissal, named_options, print_json, print_table, time_text
 from domain.completeness.missing import left_text, why_text
@@ -48,11 +48,11 @@ def dismiss(
     missing_id: Annotated[str, typer.Argument(help="The id of a finding, as `cellar missing list` shows it.")],
     *,
     why: Annotated[str, typer.Option(help="Why the process is not missing, or will not come.")],
-    by: Annotated[str, typer.Option(help="Your name.", default_factory=person, show_default="your user and host")],
+    _by: NotKept = None,
     as_json: Json = False,
 ) -> None:
     """Dismiss a finding. It stays in the history; a later submission of the process opens another finding."""
-    found = finding_missing.dismiss(missing_id, dismissal(by, why), datetime.now(UTC))
+    found = finding_missing.dismiss(missing_id, dismissal(person(), why), datetime.now(UTC))
     if as_json:
         print_json(found)
     else:

@@ -1,12 +1,12 @@
-"""`cellar explain`: records why a discrepancy is in order, and the name of the person who explains it."""
+"""`cellar explain`: records why a discrepancy is in order."""
 
-import getpass
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 from pydantic import ValidationError
 
+from cli.person import NotKept, person
 from cli.terminal import Json, cell, print_json
 from domain.secrets.cards import masked
 from models.discrepancies import Discrepancy
@@ -16,12 +16,12 @@ from services.payments import discrepancies, recorded
 from services.views import troubles
 
 
-def explain(  # noqa: PLR0913 -- an option per value
+def explain(
     reference: Annotated[str | None, typer.Argument(help="A reference. If the discrepancy has none, use --id.")] = None,
     code: Annotated[str | None, typer.Argument(help="The code, or the id from `cellar show REFERENCE`.")] = None,
     *,
     why: Annotated[str, typer.Option(help="Why the discrepancy is in order.")],
-    by: Annotated[str, typer.Option(help="Your name.", default_factory=getpass.getuser, show_default="your user")],
+    _by: NotKept = None,
     transaction: Annotated[
         str | None, typer.Option(help="The transaction, if several discrepancies have the code.")
     ] = None,
@@ -31,7 +31,7 @@ def explain(  # noqa: PLR0913 -- an option per value
     as_json: Json = False,
 ) -> None:
     """Record why a discrepancy is in order. It stays explained until its values change or its cause is gone."""
-    said = _said(by, why)
+    said = _said(person(), why)
     read: Discrepancy | ListedDiscrepancy
     if discrepancy_id is not None and (reference, code, transaction) == (None, None, None):
         found_id, read = discrepancy_id, _with_id(discrepancy_id)

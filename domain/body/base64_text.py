@@ -25,6 +25,7 @@ import orjson
 from pybase64 import b64decode, b64encode
 
 from domain.body.json_text import JsonFault, parse
+from domain.words.wording import N_
 from models.errors import RefusalCode, Refused
 from models.said import Sentence
 
@@ -98,11 +99,11 @@ class Base64Text:
         if self._held:
             # The text ends within an escape. After a lone backslash, the quote is part of the string.
             if self._held == b"\\":
-                self._refuse("NOT_BASE64", "an escaped quote, which base64 does not have")
-            self._refuse("NOT_JSON", "an escape that JSON does not know")
+                self._refuse("NOT_BASE64", N_("an escaped quote, which base64 does not have"))
+            self._refuse("NOT_JSON", N_("an escape that JSON does not know"))
         self.is_plain = self.is_plain and not self._carry
         if len(self._carry) == 1:
-            self._refuse("NOT_BASE64", "one character too many or too few")
+            self._refuse("NOT_BASE64", N_("one character too many or too few"))
         if self._carry:
             self._emit(b64decode(self._carry.ljust(4, b"="), validate=True))
 
@@ -147,7 +148,7 @@ class Base64Text:
         except JsonFault as fault:
             self._refuse(fault.code, fault.reason, fault.offset - 1)
         if not text.lower().endswith(";base64,"):
-            self._refuse("NOT_BASE64", "a data URI without ';base64,'")
+            self._refuse("NOT_BASE64", N_("a data URI without ';base64,'"))
 
     def _consume(self, block: bytes | memoryview) -> None:
         if not block:
@@ -219,7 +220,7 @@ class Base64Text:
         if allowed is None:
             allowed = _padding_of(len(data)) if pads else None
         elif data:
-            raise ValueError("data after padding")
+            raise ValueError(N_("data after padding"))
         if allowed is None:
             end = len(data) - len(data) % 4
             if data[end:].translate(None, _STANDARD):
@@ -246,17 +247,17 @@ class Base64Text:
         for token in _TOKENS.finditer(raw):
             kind = _kind_of(token)
             if kind == "invalid":
-                self._refuse("NOT_JSON", "a control character or an unknown escape in a string", token.start())
+                self._refuse("NOT_JSON", N_("a control character or an unknown escape in a string"), token.start())
             if kind == "foreign":
-                self._refuse("NOT_BASE64", "a character that base64 does not have", token.start())
+                self._refuse("NOT_BASE64", N_("a character that base64 does not have"), token.start())
             if kind == "data":
                 if allowed is not None:
-                    self._refuse("NOT_BASE64", "data after padding", token.start())
+                    self._refuse("NOT_BASE64", N_("data after padding"), token.start())
                 characters += 1 if token.lastgroup == "escape" else len(token[0])
             if kind == "pad":
                 allowed = _padding_of(characters) if allowed is None else allowed
                 if not allowed:
-                    self._refuse("NOT_BASE64", "padding in the wrong place", token.start())
+                    self._refuse("NOT_BASE64", N_("padding in the wrong place"), token.start())
                 allowed -= 1
         raise AssertionError("decoding base64 failed, but no fault was found in it")
 

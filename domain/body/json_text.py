@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn
 
+from domain.words.wording import N_
 from models.errors import RefusalCode
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -24,6 +25,15 @@ _TOKENS = re.compile(
     """,
     re.DOTALL | re.VERBOSE,
 )
+
+
+REASONS_OF_PYTHON = (
+    *(N_("Expecting value"), N_("Expecting ',' delimiter"), N_("Expecting ':' delimiter"), N_("Extra data")),
+    *(N_("Expecting property name enclosed in double quotes"), N_("Illegal trailing comma before end of object")),
+    *(N_("Illegal trailing comma before end of array"), N_("Unterminated string starting at")),
+    *(N_("Invalid control character at"), N_("Invalid \\escape"), N_("Invalid \\uXXXX escape")),
+)
+"""What the standard library says of a text, so that a page can word it."""
 
 
 class JsonFault(Exception):
@@ -87,15 +97,15 @@ def _parsed(text: bytes, decoder: json.JSONDecoder) -> Any:
     try:
         characters = text[begin:].decode()
     except UnicodeDecodeError as error:
-        raise JsonFault("NOT_UTF8", "not UTF-8", begin + error.start) from None
+        raise JsonFault("NOT_UTF8", N_("not UTF-8"), begin + error.start) from None
     try:
         return decoder.decode(characters)
     except json.JSONDecodeError as error:
         reason, place = error.msg.partition(":")[0], error.pos  # older Pythons repeat the text after the colon
     except _Constant:
-        reason, place = "NaN and Infinity are not JSON", _first(characters, _is_constant)
+        reason, place = N_("NaN and Infinity are not JSON"), _first(characters, _is_constant)
     except InvalidOperation:
-        reason, place = "a number's exponent is too large", _first(characters, _is_beyond_decimal)
+        reason, place = N_("a number's exponent is too large"), _first(characters, _is_beyond_decimal)
     raise JsonFault("NOT_JSON", reason, begin + len(characters[:place].encode()))
 
 

@@ -21,6 +21,7 @@ from typing import Any, NoReturn, Protocol
 from domain.body.base64_text import Base64Text
 from domain.body.json_text import BLANK, BYTE_ORDER_MARK
 from domain.body.skeleton import MAX_SKELETON_BYTES, Cut, Skeleton, refuse
+from domain.words.wording import N_
 
 __all__ = ["MAX_DEPTH", "MAX_FILES", "MAX_SKELETON_BYTES", "ContentSink", "Cut", "Scan", "Scanner"]
 
@@ -209,14 +210,14 @@ class Scanner:
         """
         skeleton = bytes(self._skeleton)
         if self._content or self._is_in_string or self._depth:
-            refuse("TRUNCATED", "the body ends within a string, an array or an object", self._offset)
+            refuse("TRUNCATED", N_("the body ends within a string, an array or an object"), self._offset)
         if not skeleton.removeprefix(BYTE_ORDER_MARK).strip(BLANK):
-            refuse("EMPTY_BODY", "the body is empty", 0)
+            refuse("EMPTY_BODY", N_("the body is empty"), 0)
         document = self._skeleton.parse()
         if not isinstance(document, dict):
             begin = len(BYTE_ORDER_MARK) if skeleton.startswith(BYTE_ORDER_MARK) else 0
             begin = _past(_BLANKS, skeleton, begin)
-            refuse("NOT_AN_OBJECT", "expected a JSON object, got another JSON value", begin)
+            refuse("NOT_AN_OBJECT", N_("expected a JSON object, got another JSON value"), begin)
         return Scan(skeleton, document, tuple(self._skeleton.cuts), self._offset)
 
     def _read_members(self, chunk: bytes, start: int) -> int:
@@ -254,7 +255,7 @@ class Scanner:
     def _refuse_mark(self, offset: int) -> NoReturn:
         """Refuse the body for its first fault, at the latest the mark that was just read."""
         self._skeleton.parse(end=-1)
-        refuse("NOT_JSON", "something follows the JSON value", offset)
+        refuse("NOT_JSON", N_("something follows the JSON value"), offset)
 
     def _begin_value(self, mark: bytes, offset: int) -> None:
         if self._container is _Container.ATTACHMENTS:

@@ -160,6 +160,9 @@ ANSWERS: Mapping[str, Meaning] = {
         "The form did not come from this page, or the page is old.", "Load the page again, and repeat the action."
     ),
     "INTERNAL": Meaning("An unexpected error of cellar; its log has the trace.", says_all=True),
+    "LINK_USED": Meaning(
+        "This link is used, replaced or older than a day.", "Ask an administrator for another.", says_all=True
+    ),
     "NAME_TAKEN": Meaning(
         "An endpoint has or had this name.", "Choose another name: old messages stay under the old name.", says_all=True
     ),
@@ -186,6 +189,7 @@ ANSWERS: Mapping[str, Meaning] = {
     "UNKNOWN_PATH": Meaning("There is no such page.", says_all=True),
     "UNKNOWN_RECEIPT": Meaning("No delivery has this receipt.", _LOAD_AGAIN, says_all=True),
     "UNKNOWN_TEMPLATE": Meaning("No archive has this template, and nobody named it.", _LOAD_AGAIN, says_all=True),
+    "UNKNOWN_USER": Meaning("There is no such user.", _LOAD_AGAIN, says_all=True),
     "UNKNOWN_VERSION": Meaning("The archive has no such version.", "See the versions on its page."),
     "WRONG_METHOD": Meaning("This address takes a form of one of the console's pages.", says_all=True),
     "WRONG_STATE": Meaning("The state has changed since, and does not allow this action.", "Load the page again."),

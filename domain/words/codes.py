@@ -118,6 +118,11 @@ WORDS: Mapping[str, str] = {
     "missing_deleted": "deleted without an archive",
     "missing_expired": "expired without an archive",
     "missing_listed": "on Cellosign's list, and not archived",
+    # how a person signed in
+    "by_password": "Password",
+    "by_provider": "Provider",
+    "by_break_glass": "Break-glass",
+    "by_token": "Token",
     # roles, actions and outcomes of access
     "role_viewer": "Viewer",
     "role_clerk": "Clerk",
@@ -162,6 +167,10 @@ WORDS: Mapping[str, str] = {
     "waits_other run": "another run of the same process",
     # names of filters
     "filter_reference": "Reference",
+    "filter_person": "Person",
+    "filter_action": "Action",
+    "filter_since": "Since",
+    "filter_until": "Until",
     "filter_message_id": "Chosen messages",
     "filter_process_number": "Process number",
     "filter_transaction_number": "Transaction number",

@@ -105,6 +105,9 @@ PARTS: Mapping[str, Meaning] = {
     "ports": Meaning("", "Stop the other program, or set the port to a free port."),
     "file modes": Meaning("", "Check that this user may look into data, inbox and store."),
     "connections": Meaning("", "Check the database first."),
+    "outgoing proxy": Meaning(
+        "", "Check CELLAR_OUTGOING_PROXY, and let the proxy connect to each host that is named, at the port of its URL."
+    ),
     "schema": Meaning("", "Stop cellar, run cellar migrate, and start it again."),
     "Prefect version": Meaning(
         "", "Let server and cellar have the same version of Prefect: cellar up starts the server that fits."

@@ -6,7 +6,7 @@ from alembic import op
 from models.columns import Moment
 
 revision = "0006_links"
-down_revision = "0004_access"
+down_revision = "0005_logins"
 branch_labels = None
 depends_on = None
 

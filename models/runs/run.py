@@ -59,11 +59,14 @@ class RunRow(SQLModel, table=True):
 
 
 class Leased(StrEnum):
-    """What a lease is of: a process, which one run works on; a flow run, which one worker executes; a worker itself."""
+    """What a lease is of: a process, which one run works on; a flow run, which one worker executes; a worker
+    itself; and the access log, which one receiver sends elsewhere.
+    """
 
     PROCESS = "process"
     RUN = "run"
     WORKER = "worker"
+    ACCESS = "access"
 
 
 class LeaseRow(SQLModel, table=True):

@@ -106,6 +106,11 @@ class DerivedCode(FindingCode):
     ENDPOINT_DISABLED = finding(
         "An endpoint is disabled, and gets no messages.", "Enable it once it is well.", short="Disabled endpoints"
     )
+    BREAK_GLASS_USED = finding(
+        "Somebody signed in by break-glass, past the provider.",
+        "Ask why, and see what they did with cellar access. This ends a day after their login.",
+        short="Logins by break-glass",
+    )
     MESSAGES_DEAD = finding(
         "Messages were given up.", "Send them again once their endpoint is well.", short="Messages given up"
     )

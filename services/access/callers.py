@@ -30,7 +30,6 @@ def of_token(presented: str, address: str = "") -> Caller | None:
     return Caller(found[0].name, found[0].role, found[0].scope, address)
 
 
-def of_login(session_id: str, address: str = "") -> Caller | None:
+def of_login(session_id: str, address: str = "", *, is_visit: bool = True) -> Caller | None:
     """Return who is signed in with a session of a browser, None if nobody is."""
-    person = logins.person_of(session_id, settings().active_api_tokens(), datetime.now(UTC))
-    return Caller(person, Role.OWNER, address=address) if person else None
+    return logins.caller_of(session_id, address, datetime.now(UTC), is_visit=is_visit)

@@ -8,7 +8,6 @@ import hmac
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any
 
 from adapters.platform.grouping import Grouped
@@ -39,16 +38,16 @@ def record(
     Raises:
         Transient: the database does not take the record.
     """
-    _rows().done_in_thread(
+    _rows.done_in_thread(
         {
             "at": datetime.now(UTC),
             "person": _stored(caller.name),
             "role": caller.role.value,
             "action": action.value,
-            "reference": None if reference is None else _stored(reference),
+            "reference": _stored(reference),
             "outcome": outcome,
             "address": caller.address[:64],
-            "detail": dict(detail or {}),
+            "detail": _stored(detail or {}),
         }
     )
 
@@ -70,18 +69,23 @@ def _mark(term: str) -> str:
     return hmac.digest(key, term.casefold().encode(errors="replace"), "sha256").hex()[:_DIGEST_DIGITS]
 
 
-def _stored(text: str) -> str:
-    """Return text that both databases store. What a client sends as a reference may be none."""
-    return text.replace("\0", "\ufffd").encode(errors="replace").decode()[:_LONGEST]
+def _stored(value: Any) -> Any:
+    """Return a value whose texts both databases store. What a client sends as a reference may be none."""
+    if isinstance(value, str):
+        return value.replace("\0", "\ufffd").encode(errors="replace").decode()[:_LONGEST]
+    if isinstance(value, Mapping):
+        return {_stored(name): _stored(each) for name, each in value.items()}
+    return [_stored(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 class _Chain:
     """The chain of this process: its name, and number and digest of its last row. It begins with the first row."""
 
     def __init__(self) -> None:
-        self._begin()
+        self.begin()
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
+        """Begin another chain."""
         self._name, self._number, self._digest = secrets.token_hex(8), 0, FIRST
 
     def add(self, entries: Sequence[Mapping[str, Any]]) -> Sequence[None]:
@@ -94,12 +98,11 @@ class _Chain:
         try:
             access.add(rows)
         except BaseException:
-            self._begin()
+            self.begin()
             raise
         self._number, self._digest = self._number + len(rows), digest
         return [None] * len(rows)
 
 
-@lru_cache
-def _rows() -> Grouped[Mapping[str, Any], None]:
-    return Grouped(_Chain().add, _MOST_PER_COMMIT)
+_chain = _Chain()
+_rows = Grouped(_chain.add, _MOST_PER_COMMIT)

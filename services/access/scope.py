@@ -2,12 +2,17 @@
 
 import re
 
+from sqlalchemy import ColumnElement
+from sqlmodel import col
+
 from adapters.database.transactions import reading
 from adapters.search.entries import is_found_by
-from adapters.search.pages import has_facets
+from adapters.search.pages import Wanted, newest
 from domain.search import facet, named_facet
 from models.access import Caller, Role
+from models.discrepancies import DUPLICATE_CODES, DiscrepancyRow
 from models.errors import Refused
+from models.said import Sentence
 from models.search import Kind
 
 _SCOPE = re.compile(r"(source)=(.+)|(label|field):([^=]+)=(.*)", re.DOTALL)
@@ -19,17 +24,17 @@ def facets_of_scope(caller: Caller) -> tuple[int, ...]:
     Raises:
         Refused: a clerk has no scope, or archives are not found by it, so that the caller sees none.
     """
-    if caller.scope is None and caller.role is not Role.CLERK:
+    if not caller.is_scoped:
         return ()
     if (scope := _SCOPE.fullmatch(caller.scope or "")) is None:
-        raise _sees_none(f"{caller.role} {caller.name} has no facet, such as source=haifa or label:branch=Haifa")
+        raise Refused("FORBIDDEN", Sentence.scope_missing(), where="scope", status=403)
     source, named, name, value = scope[2], scope[3], scope[4], scope[5]
     if source is not None:
         return (facet(Kind.SOURCE, source),)
     with reading() as session:
         if is_found_by(session, Kind(named), name):
             return (named_facet(Kind(named), name, value),)
-    raise _sees_none(f"archives are not found by the {named} {name}; let it be a facet of their template again")
+    raise Refused("FORBIDDEN", Sentence.scope_unsearchable(facet=f"{named}:{name}"), where="scope", status=403)
 
 
 def check_visible(caller: Caller, reference: str) -> None:
@@ -40,9 +45,14 @@ def check_visible(caller: Caller, reference: str) -> None:
     """
     if scope := facets_of_scope(caller):
         with reading() as session:
-            if not has_facets(session, reference, scope):
+            if not newest(session, Wanted(scope, references=(reference,)), 1):
                 detail = "no archive of this process was received; `cellar list` shows the archives"
                 raise Refused("UNKNOWN_REFERENCE", detail, where="reference", status=404)
+
+
+def findings_seen(caller: Caller) -> tuple[ColumnElement[bool], ...]:
+    """Return the condition on the discrepancies that a caller sees: a duplicate names another archive."""
+    return (col(DiscrepancyRow.code).not_in(DUPLICATE_CODES),) if caller.is_scoped else ()
 
 
 def check_scope(role: Role, scope: str | None) -> str | None:
@@ -69,7 +79,3 @@ def check_scope(role: Role, scope: str | None) -> str | None:
         detail = "expected a source, or a facet like label:branch=Haifa of a template that shows it as a facet"
         raise Refused("BAD_PARAMETER", detail, where="facet")
     return f"{known[0]}:{name}={value}"
-
-
-def _sees_none(why: str) -> Refused:
-    return Refused("NO_SCOPE", f"this login sees no archive: {why}", where="scope", status=403)

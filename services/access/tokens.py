@@ -6,10 +6,10 @@ from datetime import datetime
 
 from pydantic import TypeAdapter, ValidationError
 
-from adapters.store import tokens
-from models.access import NewToken, Role, Token, TokenName, TokenView
+from adapters.store import tokens, users
+from models.access import NewToken, Role, Token, TokenName, Tokens, TokenView
 from models.errors import Refused
-from services.access import uses
+from services.access import logins, uses
 from services.access.scope import check_scope
 
 
@@ -27,8 +27,9 @@ def add(name: str, role: Role, scope: str | None, expires_at: datetime | None, b
     token = secrets.token_urlsafe(32)
 
     def _added(before: Token | None) -> Token:
-        if before:
-            raise Refused("NAME_TAKEN", f"a token has or had the name {name}; choose another name", where="name")
+        if before or users.RECORDS.find(name):
+            detail = f"a token or a user has or had the name {name}; choose another name"
+            raise Refused("NAME_TAKEN", detail, where="name")
         made = {"created_at": now, "created_by": by, "expires_at": expires_at, "sha256": digest_of(token)}
         return Token.model_validate({"name": name, "role": role, "scope": found} | made)
 
@@ -37,7 +38,7 @@ def add(name: str, role: Role, scope: str | None, expires_at: datetime | None, b
 
 
 def revoke(name: str, by: str, now: datetime) -> TokenView:
-    """Let a token open nothing from now on: here at once, elsewhere within 5 s.
+    """Let a token open nothing from now on: here at once, elsewhere within 5 s. Its logins end.
 
     Raises:
         Refused: there is no such token.
@@ -51,18 +52,19 @@ def revoke(name: str, by: str, now: datetime) -> TokenView:
         return before if before.revoked_at else before.model_copy(update={"revoked_at": now, "revoked_by": by})
 
     tokens.RECORDS.change(name, _revoked)
-    return next(each for each in listed() if each.name == name)
+    logins.end_all(name, now)
+    return next(each for each in listed().items if each.name == name)
 
 
-def listed() -> list[TokenView]:
-    """Return all tokens, those that are open first, with their last uses."""
+def listed() -> Tokens:
+    """Return all tokens with their last uses."""
     found = tokens.RECORDS.refresh().values()
     used = uses.last_uses("token", [each.name for each in found])
     views = [
         TokenView(**each.model_dump(exclude={"sha256"}), last_used_at=used[each.name].at if each.name in used else None)
         for each in found
     ]
-    return sorted(views, key=lambda each: (each.revoked_at is not None, each.name))
+    return Tokens(items=sorted(views, key=lambda each: (each.revoked_at is not None, each.name)))
 
 
 def digest_of(token: str) -> str:

@@ -25,6 +25,7 @@ from adapters.peers import time_stamps
 from adapters.settings.settings import settings
 from adapters.store import ocfl
 from adapters.tables import conditions
+from adapters.tables.access import remove_until
 from domain.anchors import leaf_text, statement_text
 from models.archive.content import SignedDocumentRow
 from models.discrepancies import DiscrepancyEventRow, DiscrepancyRow
@@ -33,6 +34,7 @@ from models.messages.notification import NotificationAttemptRow, NotificationRow
 from models.runs.receipt import DeliveryRow, ReceiptRow
 from models.runs.run import RunRow
 from models.store.anchor import Statement
+from services.access import heads
 
 log = structlog.get_logger()
 OVERLAP = timedelta(hours=2)
@@ -74,11 +76,13 @@ def make(now: datetime, *, whole: bool = False) -> Made:
     damaged: list[str] = []
     # If the clock was ahead when the anchor before was made, what has changed since does not follow from its time.
     since = before.statement.at if before and not whole and before.statement.at <= now else None
+    access, old_access = heads.keep(since, now)
     texts = _changed(since, damaged.append) if since else _whole(damaged.append)
-    with written(texts) as leaves:
+    with written(chain(map(leaf_text, access), texts)) as leaves:
         number, root = (before.statement.number + 1, before.root) if before else (1, None)
         anchor = anchors.keep(store(), Statement(number, now, leaves.leaves, leaves.root, root), leaves)
     anchors_witness.note(anchor)
+    remove_until(old_access)
     _note_objects(anchor)
     lacks = (*_date(), *_bring_to_witness())
     anchors_witness.keep_last(LastAnchor(anchor.statement.number, now, anchor.root, lacks))

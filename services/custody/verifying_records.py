@@ -33,6 +33,7 @@ from models.discrepancies import DiscrepancyRow
 from models.errors import Conflict, Locked, Unreadable
 from models.store.fixity import EMPTY_FOLDER, Fault, Fixity, FixityFinding, strange_thing
 from services import derived
+from services.access.heads import wrong_access
 from services.anchors.anchors import wrong_anchors
 from services.payments.recorded import discrepancy_of
 from services.templates import every_template
@@ -42,8 +43,8 @@ _DEFINITION = "the sealed definition of an endpoint"
 
 def verify_beside() -> Fixity:
     """Verify the files beside the archives: the files of the OCFL storage root, the key of the fingerprints, the
-    definitions of endpoints, the sources, the words of templates, the anchors, the settlement reports and session
-    events, which are named by their digests, and the discrepancies that belong to no archive.
+    definitions of endpoints, the sources, the words of templates, the anchors, the access log, the settlement reports
+    and session events, which are named by their digests, and the discrepancies that belong to no archive.
     """
     strange: dict[str, str] = {}
     sizes = dict(store().listed(settlement_reports.FOLDER, strange))
@@ -63,6 +64,7 @@ def verify_beside() -> Fixity:
             _damaged_records(tokens.RECORDS, "a token as it was written"),
             _wrong_templates(),
             wrong_anchors(),
+            wrong_access(),
             *map(_wrong_report, report_ids),
             _lost_discrepancies_of_no_archive(sizes),
             *map(_wrong_discrepancies_of_no_archive, sizes),

@@ -1,5 +1,6 @@
 """Checks what cellar is given: Python, settings, the modes of files, ports, and the connections of the database."""
 
+import asyncio
 import shlex
 import socket
 import stat
@@ -12,7 +13,9 @@ from adapters.database.facts import Connections
 from adapters.database.outages import Program, most_connections
 from adapters.files.store import storage_at
 from adapters.peers import prefect_facts, receiver
+from adapters.peers.addresses import fault_at, host_and_port, proxy_to
 from adapters.settings.settings import settings
+from adapters.tables.messages import endpoints
 from models.errors import System, Transient
 from models.said import Sentence
 from models.views.health import Verdict
@@ -36,6 +39,7 @@ def installation_probes() -> list[Probe]:
         Probe("ports", _ports),
         Probe("file modes", _modes),
         *([] if is_file else [Probe("connections", _connections, (System.DATABASE,))]),
+        *([Probe("outgoing proxy", _outgoing_proxy, (System.DATABASE,))] if settings().outgoing_proxy else []),
     ]
 
 
@@ -130,6 +134,16 @@ def _private_paths() -> list[Path]:
 
 def _is_sticky(path: Path) -> bool:
     return bool(path.stat().st_mode & stat.S_ISVTX)
+
+
+def _outgoing_proxy() -> Found:
+    """Let the proxy connect to each host that it leads to. Letters are tried by `cellar people test`."""
+    logins = [settings().oidc_issuer] if settings().oidc_issuer else []
+    urls = [*logins, *settings().time_stamp_urls, *(each.url for each in endpoints.known() if not each.disabled_at)]
+    outside = {host_and_port(each)[0]: each for each in urls if proxy_to(each)}
+    faults = {host: asyncio.run(fault_at(url, None)) for host, url in sorted(outside.items())}
+    found = "; ".join(f"{host}: {fault}" for host, fault in faults.items() if fault)
+    return plain(Verdict.WARNING, found) if found else plain(Verdict.OK, f"leads to {', '.join(faults) or 'no host'}")
 
 
 def _connections() -> Found:

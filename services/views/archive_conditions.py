@@ -7,13 +7,16 @@ from sqlalchemy import ColumnElement
 from sqlmodel import col
 
 from adapters.database.transactions import reading
-from adapters.search import pages
+from adapters.search import entries, pages
 from adapters.search.attention import NEEDS_ATTENTION, OF_DELIVERIES
 from adapters.search.entries import is_found_by
+from adapters.search.templates import held
 from domain.search import Term, facet, named_facet, normalised, terms_of
 from models.access import CELLAR, Caller
 from models.archive.archive import ArchiveRow
+from models.discrepancies import DUPLICATE_CODES
 from models.errors import Refused
+from models.said import Sentence
 from models.search import Kind
 from models.views.archives.archives import ArchiveFilter
 from services.access.scope import facets_of_scope
@@ -62,20 +65,25 @@ def filters_of(query: ArchiveFilter, caller: Caller) -> Filters:
 
     Raises:
         Refused: there is no such source; a label or a field has no `=`, or the settings do not let archives be found by
-            it; `q` has no word; the caller's scope is no facet.
+            it; `q` has no word; the caller sees the archives of one facet, and it is none, or does not suffice; a
+            viewer filters by what is personal.
     """
-    scope = facets_of_scope(caller)
-    if not scope:  # the refusal names sources
+    if caller.is_scoped:
+        _check_follows_from_one(query)
+    else:  # the refusal names sources
         check_filter(query.source)
     plain = {kind: getattr(query, kind) for kind in _COLUMNS if getattr(query, kind) is not None}
     of_payloads = [_facet(kind, value) for kind in _OF_PAYLOAD if (value := getattr(query, kind)) is not None]
-    of_payloads += [_named(Kind.LABEL, each) for each in query.label]
-    of_payloads += [_named(Kind.FIELD, each) for each in query.field]
+    of_payloads += [_named(Kind.LABEL, each, caller) for each in query.label]
+    of_payloads += [_named(Kind.FIELD, each, caller) for each in query.field]
     if query.attention:
         of_payloads.append(facet(Kind.ATTENTION, True))
     # Most archives need nobody, so that the newest of these are found at once without an index.
-    conditions = (~NEEDS_ATTENTION,) if query.attention is False else ()
-    return Filters(plain, (*scope, *of_payloads), _references(query), _terms(query.q or ""), conditions)
+    conditions: tuple[ColumnElement[bool], ...] = (~NEEDS_ATTENTION,) if query.attention is False else ()
+    if caller.is_masked:
+        conditions += _public(query)
+    facets, terms = (*facets_of_scope(caller), *of_payloads), _terms(query.q or "", in_public=caller.is_masked)
+    return Filters(plain, facets, _references(query), terms, conditions)
 
 
 def conditions_of(query: ArchiveFilter) -> list[ColumnElement[bool]]:
@@ -98,6 +106,14 @@ def conditions_of(query: ArchiveFilter) -> list[ColumnElement[bool]]:
     return [*conditions, *filters.conditions, *found]
 
 
+def _check_follows_from_one(query: ArchiveFilter) -> None:
+    """Check that a filter tells nothing of other archives: a duplicate is one of several, and needs attention."""
+    wrong = ["attention"] if query.attention is not None else []
+    wrong += ["discrepancy"] if query.discrepancy in DUPLICATE_CODES else []
+    if wrong:
+        raise Refused("BAD_PARAMETER", Sentence.filter_of_others(), where=", ".join(wrong))
+
+
 def _references(query: ArchiveFilter) -> tuple[str, ...] | None:
     """Return the references of which an archive must have one; None if any will do."""
     if query.reference is None:
@@ -111,15 +127,31 @@ def _facet(kind: Kind, value: Any) -> int:
     return facet(kind, normalised(value) if kind in _NORMALISED else value)
 
 
-def _terms(q: str) -> tuple[Term, ...]:
+def _public(query: ArchiveFilter) -> tuple[ColumnElement[bool], ...]:
+    """Return what archives must be for a viewer to find them by labels, fields and text: of templates whose labels and
+    fields people called public, and with an entry that knows what they say now.
+    """
+    named = [f"{kind}:{sent.partition('=')[0]}" for kind in (Kind.LABEL, Kind.FIELD) for sent in getattr(query, kind)]
+    with reading() as session:
+        words, version = held(session).words, entries.version(session)
+    shown = {part: [id_ for id_, each in words.items() if each.is_public(part)] for part in named}
+    of_people = [each for each in _NORMALISED if getattr(query, each) is not None]
+    if hidden := [*of_people, *(part for part in named if not shown[part])]:
+        detail = "a viewer finds no archive by what is personal; ask whoever names the templates which fields are not"
+        raise Refused("BAD_PARAMETER", detail, where=hidden[0].partition(":")[0])
+    conditions = [col(ArchiveRow.template_id).in_(each) for each in shown.values()]
+    return (*conditions, *([pages.is_current(version)] if query.q else []))
+
+
+def _terms(q: str, *, in_public: bool) -> tuple[Term, ...]:
     """Return the terms of a search. A search without a word would find everything, also for a bulk re-run."""
-    terms = terms_of(q)
+    terms = terms_of(q, in_public=in_public)
     if q and not terms:
         raise Refused("BAD_PARAMETER", "expected a word; got only spaces or signs that do not count", where="q")
     return terms
 
 
-def _named(kind: Kind, sent: str) -> int:
+def _named(kind: Kind, sent: str, caller: Caller) -> int:
     """Return the facet of a label or a field, from `KEY=VALUE`. The key of a label may not contain `=`."""
     key, equals, value = sent.partition("=")
     if not equals:
@@ -127,7 +159,7 @@ def _named(kind: Kind, sent: str) -> int:
         raise Refused("BAD_PARAMETER", f"expected {expected}", where=str(kind))
     with reading() as session:
         is_known = is_found_by(session, kind, key)
-    if not is_known:
+    if not is_known and not caller.is_scoped:  # archives of others may have made it a facet
         setting = f"CELLAR_SEARCH_{kind.upper()}S"
         detail = f"archives are not found by this {kind}: let it be a facet of their template, or add it to {setting}"
         raise Refused("BAD_PARAMETER", detail, where=str(kind))

@@ -1,7 +1,7 @@
 """Lists archives for people: filters, newest first, page by page; counts and sorts the newest matches."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -19,7 +19,7 @@ from adapters.search.templates import held
 from adapters.tables import conditions
 from domain.matches import Match, matches
 from domain.payments.amounts import exponent_of
-from domain.search import facet, placed_texts, terms_of
+from domain.search import facet, is_public, placed_texts, terms_of
 from models.access import Caller
 from models.archive.archive import ArchiveRow, FormFieldRow
 from models.archive.content import FileRow
@@ -28,6 +28,7 @@ from models.discrepancies import DiscrepancyRow, DiscrepancyState
 from models.payments import Standing
 from models.search import Kind, SearchEntryRow
 from models.templates import Names
+from models.titles import TitleView
 from models.views.archives.archives import (
     ArchiveFilter,
     ArchivePage,
@@ -41,8 +42,10 @@ from models.views.archives.archives import (
     Sort,
 )
 from services import derived
+from services.access.scope import facets_of_scope, findings_seen
 from services.templates import called, titled
 from services.views.archive_conditions import filters_of
+from services.views.masks import personal_of
 
 MOST_COUNTED = 10_000
 """The newest matches that are counted or sorted."""
@@ -60,19 +63,19 @@ def page(query: ArchiveQuery, caller: Caller) -> ArchivePage:
         Refused: the cursor is invalid, a label or a field has no `=`, or archives are not found by it.
     """
     after, wanted = None if query.cursor is None else id_of_cursor(query.cursor), _wanted(query, caller)
-    not_indexed = derived.lacking(derived.SEARCH) or 0
+    not_indexed = 0 if caller.is_scoped else derived.lacking(derived.SEARCH) or 0
     with reading() as session:
         if isinstance(query, ListQuery) and query.sort is not Sort.ARRIVAL:
-            ids = _sorted(session, newest(session, wanted, MOST_COUNTED), query.sort, after)
+            ids = _sorted(session, newest(session, wanted, MOST_COUNTED), query.sort, after, facets_of_scope(caller))
         else:
             ids = newest(session, replace(wanted, before=after), query.limit + 1)
-        rows = session.exec(_summaries(ids[: query.limit])).all()
+        rows = session.exec(_summaries(ids[: query.limit], caller)).all()
         wrong = conditions.of_archives_within(session, [row[0].reference for row in rows])
-    names = {each: called(each) for each in {row[0].template_id for row in rows}}
+    names = {each: called(each, caller) for each in {row[0].template_id for row in rows}}
     items = {
         number: ArchiveSummary(
             **archive.model_dump(),
-            title=titled(title, archive.template_id, names[archive.template_id]),
+            title=titled(title, archive.template_id, names[archive.template_id], caller),
             cause=CauseView.of(archive),
             conditions=wrong.get(archive.reference, []),
             files=files,
@@ -83,6 +86,22 @@ def page(query: ArchiveQuery, caller: Caller) -> ArchivePage:
     }
     later = id_cursor(ids[query.limit - 1]) if len(ids) > query.limit else None
     return ArchivePage(items=[items[each] for each in ids if each in items], next=later, not_indexed=not_indexed)
+
+
+def titles(references: Iterable[str | None], caller: Caller) -> dict[str, TitleView]:
+    """Return the titles of archives by reference. References that no archive has are left out.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    its, entry = ArchiveRow, SearchEntryRow
+    found = select(its.reference, its.template_id, col(entry.title)).outerjoin(
+        entry, col(entry.reference) == its.reference
+    )
+    with reading() as session:
+        rows = session.exec(found.where(col(its.reference).in_({each for each in references if each}))).all()
+    names = {each: called(each, caller) for each in {row[1] for row in rows}}
+    return {reference: titled(title, template, names[template], caller) for reference, template, title in rows}
 
 
 def facets(query: ArchiveFilter, caller: Caller) -> FacetCounts:
@@ -96,9 +115,12 @@ def facets(query: ArchiveFilter, caller: Caller) -> FacetCounts:
         ids = newest(session, _wanted(query, caller), MOST_COUNTED + 1)
         found = pages.counted(session, ids[:MOST_COUNTED], _PLAIN)
         values = _values(session, found)
-        words = held(session).words
+        its = {values[each.facet] for each in found if each.kind == Kind.TEMPLATE and each.facet in values}
+        words = {id_: each for id_, each in held(session).words.items() if id_ in its}
         # A filter is `KEY=VALUE`.
         chosen = {part for each in words.values() for part in each.facets if "=" not in part}
+        if caller.is_masked:  # a label may be a facet of one template and personal in another
+            chosen -= {part for each in words.values() for part, its in each.parts.items() if its.personal}
         named = pages.counted_values(session, ids[:MOST_COUNTED]) if chosen else []
     counts = defaultdict[tuple[str, str], list[tuple[int, str, str]]](list)
     for each in found:
@@ -111,8 +133,9 @@ def facets(query: ArchiveFilter, caller: Caller) -> FacetCounts:
     order = ((Kind.TEMPLATE, ""), *sorted(each for each in counts if each[1]), *((each, "") for each in _PLAIN[1:]))
     groups = [
         FacetGroup(filter=kind, name=name, names=parts.get(f"{kind}:{name}", Names()), values=[
-            FacetValue(value=value, names=called(value if kind == Kind.TEMPLATE else None), sent=sent, archives=-less)
+            FacetValue(value=value, names=names, sent=sent, archives=-less)
             for less, value, sent in sorted(counts[kind, name])[:_MOST_VALUES]
+            for names in [called(value if kind == Kind.TEMPLATE else None, caller)]
         ])
         for kind, name in order if (kind, name) in counts
     ]  # fmt: skip
@@ -126,16 +149,21 @@ def arrived(query: ArchiveFilter, caller: Caller, since: datetime, most: int) ->
         return len(newest(session, _wanted(query.model_copy(update={"received_after": after}), caller), most))
 
 
-def matched(q: str | None, archives: Sequence[ArchiveSummary]) -> Mapping[str, Sequence[Match]]:
-    """Return where a search stands in each of some archives, by reference: in the first 100 rows of each table."""
+def matched(q: str | None, archives: Sequence[ArchiveSummary], caller: Caller) -> Mapping[str, Sequence[Match]]:
+    """Return where a search stands in each of some archives, by reference: in the first 100 rows of each table, and for
+    viewers in no personal value.
+    """
     if not archives or not (terms := terms_of(q or "")):
         return {}
     with reading() as session:
         rows = entries.first_rows(session, [each.reference for each in archives], _MOST_ROWS_SEARCHED)
-        wanted = {each.reference: entries.searchable_of(each, held(session)) for each in archives}
-    return {
-        key: matches(terms, placed_texts(each, rows[key], wanted[key])) for each in archives for key in [each.reference]
-    }
+        templates = held(session)
+    found = dict[str, Sequence[Match]]()
+    for each in archives:
+        placed = placed_texts(each, rows[each.reference], entries.searchable_of(each, templates))
+        words = templates.of(each.template_id)
+        found[each.reference] = matches(terms, (it for it in placed if not caller.is_masked or is_public(it, words)))
+    return found
 
 
 def field_names(query: ArchiveFilter, caller: Caller, archives: int, most: int) -> list[str]:
@@ -148,14 +176,16 @@ def field_names(query: ArchiveFilter, caller: Caller, archives: int, most: int) 
         return [each or "" for each in session.exec(named.order_by(func.min(FormFieldRow.position), its).limit(most))]
 
 
-def field_values(references: Sequence[str]) -> dict[str, dict[str, list[Any]]]:
+def field_values(references: Sequence[str], caller: Caller) -> dict[str, dict[str, list[Any]]]:
     """Return the values of the form fields of archives, by reference and by id. A field may stand more than once."""
+    personal = personal_of(references) if caller.is_masked else {}
     values: dict[str, dict[str, list[Any]]] = {each: {} for each in references}
     its = FormFieldRow
-    found = select(its.reference, its.id, its.value).where(col(its.reference).in_(references))
+    found = select(its.reference, its.id, its.value, its.type).where(col(its.reference).in_(references))
     with reading() as session:
-        for reference, name, value in session.exec(found.order_by(its.reference, col(its.position))):
-            values[reference].setdefault(name or "", []).append(value)
+        for reference, name, value, type_ in session.exec(found.order_by(its.reference, col(its.position))):
+            shown = personal[reference].shown(f"field:{name}", value, type_) if personal else value
+            values[reference].setdefault(name or "", []).append(shown)
     return values
 
 
@@ -165,8 +195,15 @@ def _wanted(query: ArchiveFilter, caller: Caller) -> Wanted:
     return Wanted(filters.facets, filters.terms, filters.conditions, filters.references, *between)
 
 
-def _sorted(session: Session, ids: Sequence[int], by: Sort, after: int | None) -> list[int]:
-    """Return entries in an order, those behind an entry: it may have left the newest since the page that it ends."""
+def _sorted(
+    session: Session, ids: Sequence[int], by: Sort, after: int | None, scope: tuple[int, ...] = ()
+) -> list[int]:
+    """Return entries in an order, those behind an entry: it may have left the newest since the page that it ends.
+
+    Nothing is behind an entry outside of the scope, since its place would tell its amount.
+    """
+    if scope and after is not None and not {*scope} & {each.facet for each in pages.counted(session, [after], Kind)}:
+        return []
     newest_first = sorted({*ids, *([] if after is None else [after])}, reverse=True)
     if by is Sort.DEADLINE:
         deadlines = pages.deadlines(session, MOST_COUNTED)
@@ -197,11 +234,12 @@ def _values(session: Session, found: Sequence[Counted]) -> dict[int, str]:
     return values
 
 
-def _summaries(ids: Sequence[int]) -> Any:
+def _summaries(ids: Sequence[int], caller: Caller) -> Any:
     """Select archives with the numbers of their files, warnings and discrepancies that are not closed; and titles."""
     warnings = sum((case((each, 1), else_=0) for each in OF_DELIVERIES.values()), _count(WarningRow))
     entry_id = col(SearchEntryRow.id)
-    counted: tuple[Any, ...] = (_count(FileRow), warnings, _count(DiscrepancyRow, _NOT_CLOSED))
+    discrepancies = _count(DiscrepancyRow, _NOT_CLOSED, *findings_seen(caller))
+    counted: tuple[Any, ...] = (_count(FileRow), warnings, discrepancies)
     columns: tuple[Any, ...] = (ArchiveRow, *counted, col(SearchEntryRow.title), entry_id)
     joined = select(*columns).join(SearchEntryRow, col(SearchEntryRow.reference) == col(ArchiveRow.reference))
     return joined.where(entry_id.in_(ids))

@@ -18,6 +18,7 @@ from adapters.search.attention import OF_DELIVERIES
 from adapters.settings.settings import settings
 from adapters.store import ocfl
 from adapters.tables import conditions
+from domain.masking import masked, masked_archive
 from domain.messages.endpoints import shown_url
 from domain.words.catalogue import warned, word
 from models.access import Caller
@@ -53,10 +54,11 @@ from models.views.archives.archives import (
 )
 from models.views.archives.payments import DiscrepancyView, PaymentView
 from models.views.troubles import RefusedView
-from services.access.scope import check_visible
+from services.access.scope import check_visible, findings_seen
 from services.payments import recorded
 from services.templates import called, titled
 from services.views import troubles
+from services.views.masks import personal_of
 from services.views.timeline import timeline
 
 _Shown = Callable[[Session, Sequence[Any], int], Sequence[Any]]
@@ -75,23 +77,36 @@ class _Page:
 
 
 @dataclass(frozen=True, slots=True)
+class _Asked:
+    """Of which archive a page of a list is, for whom, behind which cursor, and with how many items at most."""
+
+    reference: str
+    caller: Caller
+    after: str | None
+    most: int
+    newest_first: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class _Rows:
-    """A list of an archive: the rows of a table, and how they are shown. `last` makes items behind the last row."""
+    """A list of an archive: the rows of a table, and how they are shown. `where` says which of them a caller sees.
+    `last` makes items behind the last row.
+    """
 
     table: type[SQLModel]
     order: Order
     shown: _Shown
-    where: tuple[Any, ...] = ()
+    where: Callable[[Caller], tuple[Any, ...]] = lambda _caller: ()
     is_history: bool = False
     last: Callable[[Session, str], list[Any]] = lambda _session, _reference: []
 
-    def page(self, session: Session, reference: str, after: str | None, most: int, *, newest_first: bool) -> _Page:
-        its = _columns(self.table).reference == reference, *self.where
-        order = replace(self.order, is_descending=newest_first and self.is_history)
-        rows, cursor = listed(session, select(self.table).where(*its), order, after, most)
-        shown, last = list(self.shown(session, rows, most)) if rows else [], self.last(session, reference)
+    def page(self, session: Session, asked: _Asked) -> _Page:
+        its = _columns(self.table).reference == asked.reference, *self.where(asked.caller)
+        order = replace(self.order, is_descending=asked.newest_first and self.is_history)
+        rows, cursor = listed(session, select(self.table).where(*its), order, asked.after, asked.most)
+        shown, last = list(self.shown(session, rows, asked.most)) if rows else [], self.last(session, asked.reference)
         total = len(rows)
-        if after or cursor:
+        if asked.after or cursor:
             total = session.exec(select(func.count()).select_from(self.table).where(*its)).one()
         return _Page(shown if cursor else shown + last, cursor, total + len(last))
 
@@ -100,12 +115,12 @@ class _Rows:
 class _Made:
     """A list of an archive that is made as a whole, since it is short. It is a history."""
 
-    items: Callable[[Session, str], Sequence[Any]]
+    items: Callable[[Session, str, Caller], Sequence[Any]]
 
-    def page(self, session: Session, reference: str, after: str | None, most: int, *, newest_first: bool) -> _Page:
-        items = self.items(session, reference)[:: -1 if newest_first else 1]
-        begin = 0 if after is None else max(0, id_of_cursor(after))
-        end = begin + most
+    def page(self, session: Session, asked: _Asked) -> _Page:
+        items = self.items(session, asked.reference, asked.caller)[:: -1 if asked.newest_first else 1]
+        begin = 0 if asked.after is None else max(0, id_of_cursor(asked.after))
+        end = begin + asked.most
         return _Page(list(items[begin:end]), id_cursor(end) if end < len(items) else None, len(items))
 
 
@@ -137,12 +152,14 @@ def archive(
         found |= {"checked_at": stored.checked_at, "anchored_at": stored.anchored_at}
         title = session.exec(select(SearchEntryRow.title).where(SearchEntryRow.reference == reference)).first()
         for name, its in LISTS.items():
-            page = its.page(session, reference, (after or {}).get(name), most, newest_first=newest_first)
+            page = its.page(session, _Asked(reference, caller, (after or {}).get(name), most, newest_first))
             found |= {name: page.items, f"{name}_total": page.total}
             found["next"] |= {name: page.next} if page.next else {}
         documents = select(SignedDocumentRow.verdict).where(SignedDocumentRow.reference == reference)
         found["signed_document_verdict"] = session.exec(documents).first()
-    return ArchiveView.model_validate(found | {"title": titled(title, row.template_id, called(row.template_id))})
+    found["title"] = titled(title, row.template_id, called(row.template_id, caller), caller)
+    view = ArchiveView.model_validate(found)
+    return masked_archive(view, LISTS, personal_of([reference])[reference]) if caller.is_masked else view
 
 
 def items(
@@ -156,8 +173,11 @@ def items(
     with reading() as session:
         if session.get(ArchiveRow, reference) is None:
             return None
-        page = LISTS[name].page(session, reference, after, most, newest_first=False)
-        return ArchiveItems(items=page.items, next=page.next)
+        page = LISTS[name].page(session, _Asked(reference, caller, after, most))
+    if caller.is_masked:
+        personal = personal_of([reference])[reference]
+        return ArchiveItems(items=[masked(each, personal) for each in page.items], next=page.next)
+    return ArchiveItems(items=page.items, next=page.next)
 
 
 def file(reference: str, caller: Caller, sha256: str) -> FileRow | None:
@@ -281,7 +301,7 @@ def _discrepancies(session: Session, rows: Sequence[DiscrepancyRow], _most: int)
     return recorded.views_of(session, rows)
 
 
-def _judgements(session: Session, reference: str) -> list[JudgementView]:
+def _judgements(session: Session, reference: str, _caller: Caller) -> list[JudgementView]:
     found = select(SignedDocumentRow.judgements).where(SignedDocumentRow.reference == reference)
     return [JudgementView.model_validate(each) for each in session.exec(found).first() or []]
 
@@ -306,7 +326,11 @@ _NOT_CLOSED = col(DiscrepancyRow.state).not_in((DiscrepancyState.CLOSED,))
 _CLOSED = col(DiscrepancyRow.state).not_in((DiscrepancyState.OPEN, DiscrepancyState.EXPLAINED))
 
 
-def _conditions(session: Session, reference: str) -> list[ConditionView]:
+def _discrepancies_where(state: Any) -> Callable[[Caller], tuple[Any, ...]]:
+    return lambda caller: (state, *findings_seen(caller))
+
+
+def _conditions(session: Session, reference: str, _caller: Caller) -> list[ConditionView]:
     return [ConditionView(**each.model_dump()) for each in conditions.of_archive_within(session, reference)]
 
 
@@ -321,7 +345,7 @@ LISTS: Mapping[str, _Rows | _Made] = {
         MissingProcessRow,
         _by(MissingProcessRow.deadline_at, MissingProcessRow.missing_id),
         _each(lambda row: troubles.missing_view(row, datetime.now(UTC))),
-        where=(col(MissingProcessRow.closed_at).is_(None),),
+        where=lambda _caller: (col(MissingProcessRow.closed_at).is_(None),),
     ),
     "files": _Rows(FileRow, _by(FileRow.position), _as(FileView)),
     "sessions": _Rows(SessionRow, _by(SessionRow.position), _sessions),
@@ -334,8 +358,8 @@ LISTS: Mapping[str, _Rows | _Made] = {
         last=_of_deliveries,
     ),
     "payments": _Rows(PaymentRow, _by(PaymentRow.position), _payments),
-    "discrepancies": _Rows(DiscrepancyRow, _BY_CODE, _discrepancies, where=(_NOT_CLOSED,)),
-    "closed_discrepancies": _Rows(DiscrepancyRow, _BY_CODE, _discrepancies, where=(_CLOSED,)),
+    "discrepancies": _Rows(DiscrepancyRow, _BY_CODE, _discrepancies, _discrepancies_where(_NOT_CLOSED)),
+    "closed_discrepancies": _Rows(DiscrepancyRow, _BY_CODE, _discrepancies, _discrepancies_where(_CLOSED)),
     "judgements": _Made(_judgements),
     "notifications": _Rows(
         NotificationRow, _by(NotificationRow.planned_at, NotificationRow.message_id), _notifications, is_history=True

@@ -2,10 +2,12 @@
 
 from adapters.store.objects.requests import stored_version
 from domain.archive.difference import differences
+from domain.masking import masked_difference
 from models.access import Caller
 from models.archive.archive import Difference
 from models.errors import Refused
 from services.access.scope import check_visible
+from services.views.masks import personal_of
 
 MOST_VALUES = 20_000
 """The most values of a version that the receiver compares. The comparison of 99,000 takes 8 s of its processor."""
@@ -29,4 +31,8 @@ def version_differences(
     if most_values is not None and max(each.skeleton().count(b",") for each in (one, other)) >= most_values:
         what = f"expected versions of at most {most_values:,} values; run `cellar show REF --diff {before} {after}`"
         raise Refused("TOO_LARGE_TO_COMPARE", what, where="version", status=413)
-    return differences(one.archive(), other.archive(), other.payment_terms)
+    found = differences(one.archive(), other.archive(), other.payment_terms)
+    if not caller.is_masked:
+        return found
+    personal = personal_of([reference])[reference]
+    return [masked_difference(each, personal) for each in found]

@@ -20,7 +20,7 @@ from models.runs.receipt import ACCEPTED_BY, DeliveryRow, RefusedRow, VersionRow
 from models.runs.run import RunRow
 from models.said import Said, Sentence, verbatim
 from models.views.archives.archives import TimelineEntry, TimelineKind
-from services.access.scope import check_visible
+from services.access.scope import check_visible, findings_seen
 
 MOST_ENTRIES = 500
 _DONE: Mapping[ActionKind, Sentence] = {
@@ -30,13 +30,13 @@ _DONE: Mapping[ActionKind, Sentence] = {
 }
 
 
-def timeline(session: Session, reference: str) -> list[TimelineEntry]:
+def timeline(session: Session, reference: str, caller: Caller) -> list[TimelineEntry]:
     """Return the last 500 entries of a process, oldest first. No person who signs is in it."""
     found = [
         *_deliveries(session, reference),
         *_versions(session, reference),
         *_runs(session, reference),
-        *_findings(session, reference),
+        *_findings(session, reference, caller),
         *_messages(session, reference),
         *_events(session, reference),
         *_actions(session, reference),
@@ -48,7 +48,7 @@ def timeline_of(reference: str, caller: Caller) -> list[TimelineEntry]:
     """Return the timeline of a process, which may have no archive. Raises as `check_visible` does."""
     check_visible(caller, reference)
     with reading() as session:
-        return timeline(session, reference)
+        return timeline(session, reference, caller)
 
 
 def _last(session: Session, table: type[SQLModel], by: Any, reference: str) -> Sequence[Any]:
@@ -98,11 +98,11 @@ def _ended(run: RunRow) -> Said:
     return Sentence.run_failed(number=run.attempt, state=state, cause=named(run.cause_code))
 
 
-def _findings(session: Session, reference: str) -> Iterator[TimelineEntry]:
+def _findings(session: Session, reference: str, caller: Caller) -> Iterator[TimelineEntry]:
     theirs = (
         select(DiscrepancyEventRow, DiscrepancyRow.code)
         .join(DiscrepancyRow, col(DiscrepancyRow.discrepancy_id) == col(DiscrepancyEventRow.discrepancy_id))
-        .where(DiscrepancyRow.reference == reference)
+        .where(DiscrepancyRow.reference == reference, *findings_seen(caller))
     )
     for each, code in session.exec(theirs.order_by(col(DiscrepancyEventRow.at).desc()).limit(MOST_ENTRIES)):
         kind = TimelineKind.ACTION if each.by else TimelineKind.FINDING

@@ -57,12 +57,13 @@ def world(
     sqlite_installation: Settings, configure: Configure, cellar: Cellar, tmp_path: Path, httpserver: HTTPServer
 ) -> World:
     """A migrated installation of which no program runs."""
-    configure(PREFECT_API_URL=closed_url(), port=free_port())
+    chat = httpserver.url_for("/chat").replace("http", "json")
+    configure(PREFECT_API_URL=closed_url(), port=free_port(), outgoing_proxy=httpserver.url_for(""))
     derived.begin()
     for each in (sqlite_installation.data_dir, *sqlite_installation.data_dir.iterdir()):
         each.chmod(0o700)
     httpserver.expect_request("/chat").respond_with_data("")
-    return World(configure, cellar, tmp_path, httpserver.url_for("/chat").replace("http", "json"))
+    return World(configure, cellar, tmp_path, chat)
 
 
 def probes() -> list[Probe]:
@@ -231,6 +232,11 @@ def file_modes(_world: World) -> Mend:
     return lambda: subprocess.run(command[1], shell=True, check=True)
 
 
+def proxy_that_refuses(world: World) -> Mend:
+    world.configure(time_stamp_urls="https://stamps.invalid")
+    return lambda: world.configure(time_stamp_urls="")
+
+
 SITUATIONS: dict[str, list[Callable[[World], Mend]]] = {
     "database": [database, not_migrated],
     "schema": [not_migrated],
@@ -249,6 +255,7 @@ SITUATIONS: dict[str, list[Callable[[World], Mend]]] = {
     "data folder": [data_folder],
     "ports": [ports],
     "file modes": [file_modes],
+    "outgoing proxy": [proxy_that_refuses],
 }
 """What makes each part not well. Each returns what a person does, besides the commands that the advice names."""
 

@@ -22,6 +22,7 @@ ARCHIVES, ARCHIVE = "GET /api/archives", "GET /api/archives/{reference}"
 FILE, DIFFERENCES = f"{ARCHIVE}/files/{{sha256}}", f"{ARCHIVE}/differences"
 LIST = f"{ARCHIVE}/{{name}}"
 RERUN = "POST /api/archives/{reference}/rerun"
+UNMASK, WHY = "POST /api/archives/{reference}/unmask", {"place": "sessions[0].author", "why": "a call"}
 EXPLANATION = "POST /api/archives/{reference}/discrepancies/{discrepancy_id}/explanation"
 DISCREPANCIES, ANY_EXPLANATION = "GET /api/discrepancies", "POST /api/discrepancies/{discrepancy_id}/explanation"
 BATCHES: dict[str, dict[str, Any]] = {
@@ -36,6 +37,7 @@ LINKS, REVOKE = "GET /api/links", "POST /api/links/{receipt_id}/revoke"
 SOURCES, OVERVIEW = "GET /api/sources", "GET /api/overview"
 MISSING, DISMISSAL = "GET /api/missing", "POST /api/missing/{missing_id}/dismiss"
 PEOPLE = "POST /api/people/test"
+ACCESS = "GET /api/access"
 TEMPLATES, TEMPLATE, NAMING = (
     "GET /api/templates",
     *(f"{each} /api/templates/{{template_id}}" for each in ("GET", "PUT")),
@@ -75,6 +77,10 @@ def _file(reference: str, sha256: str | None = None) -> Case:
         return world.shelf.get(f"{path}/files/{sha256 or world.shelf.get(path).json()['files'][0]['sha256']}")
 
     return _case
+
+
+def _unmask(place: str, of: str = "contract") -> Case:
+    return lambda world: _post_json(world.shelf.receiver, f"/api/archives/{of}/unmask", WHY | {"place": place})
 
 
 def _explain(prefix: str, kind: str | None = "discrepancies", **members: str) -> Case:
@@ -287,6 +293,12 @@ CASES: dict[tuple[str, int, str], Case] = {
     (RERUN, 404, "UNKNOWN_REFERENCE"): _post("/api/archives/nowhere/rerun"),
     (RERUN, 422, "BAD_PARAMETER"): _post("/api/archives/contract/rerun?force=true"),
     (RERUN, 503, "UNAVAILABLE"): _without_database("POST", "/api/archives/contract/rerun"),
+    (UNMASK, 200, ""): _unmask("sessions[0].author"),
+    (UNMASK, 401, "UNAUTHORIZED"): _plain("POST", "/api/archives/contract/unmask"),
+    (UNMASK, 404, "UNKNOWN_REFERENCE"): _unmask("sessions[0].author", of="nowhere"),
+    (UNMASK, 422, "BAD_PARAMETER"): _unmask("sessions[9].author"),
+    (UNMASK, 429, "TOO_MANY_REQUESTS"): lambda world: [_unmask("sessions[0].id")(world) for _ in range(30)][-1],
+    (UNMASK, 503, "UNAVAILABLE"): _without_database("POST", "/api/archives/contract/unmask", WHY),
     (DISCREPANCIES, 200, ""): _get("/api/discrepancies"),
     (DISCREPANCIES, 401, "UNAUTHORIZED"): _plain("GET", "/api/discrepancies"),
     (DISCREPANCIES, 422, "BAD_PARAMETER"): _get("/api/discrepancies?code=unknown"),
@@ -385,6 +397,10 @@ CASES: dict[tuple[str, int, str], Case] = {
     (REVOKE, 404, "UNKNOWN_RECEIPT"): _send_json("/api/links/x/revoke", why="a test"),
     (REVOKE, 422, "BAD_PARAMETER"): _send_json("/api/links/x/revoke", why=" "),
     (REVOKE, 503, "UNAVAILABLE"): _without_database("POST", "/api/links/x/revoke", {"why": "a test"}),
+    (ACCESS, 200, ""): _get("/api/access?action=read_archive&since=2026-01-01T00:00Z"),
+    (ACCESS, 401, "UNAUTHORIZED"): _plain("GET", "/api/access"),
+    (ACCESS, 422, "BAD_PARAMETER"): _get("/api/access?action=look"),
+    (ACCESS, 503, "UNAVAILABLE"): _without_database("GET", "/api/access"),
     (REFUSED, 401, "UNAUTHORIZED"): _plain("GET", "/api/refused"),
     (REFUSED, 422, "BAD_PARAMETER"): _get("/api/refused?cursor=unknown"),
     (REFUSED, 503, "UNAVAILABLE"): _without_database("GET", "/api/refused"),

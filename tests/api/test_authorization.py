@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+import time_machine
 from sqlmodel import select
 from structlog.testing import capture_logs
 
@@ -103,3 +104,29 @@ def test_clients_beyond_the_fiftieth_share_a_summary() -> None:
 
     assert len(said) == 51
     assert said[-1]["requests"] == 950
+
+
+@time_machine.travel(datetime(2026, 11, 29, 12, tzinfo=UTC), tick=False)
+def test_hundred_thousand_guesses_of_a_name_are_sixty_checks_a_minute_and_hinder_nobody_else() -> None:
+    async def _guessed() -> tuple[int, list[int]]:
+        unauthorized = Unauthorized()
+        checked = sum(unauthorized.guess(f"203.0.{number % 200}.1", "dana") == 0 for number in range(100_000))
+        honest = [("198.51.100.1", "ruth"), ("203.0.113.1", "dana", "her browser"), ("198.51.100.1", "dana")]
+        return checked, [unauthorized.guess(*each) for each in honest]
+
+    checked, waits_s = asyncio.run(_guessed())
+
+    assert checked == 60
+    assert waits_s == [0, 0, 60]
+
+
+def test_right_password_counts_as_no_guess() -> None:
+    async def _waits_s() -> set[int]:
+        unauthorized = Unauthorized()
+        waits_s = set()
+        for _ in range(100):
+            waits_s.add(unauthorized.guess("198.51.100.1", "dana"))
+            unauthorized.was_right("198.51.100.1", "dana")
+        return waits_s
+
+    assert asyncio.run(_waits_s()) == {0}

@@ -29,6 +29,7 @@ from domain.search import (
 from models.archive.archive import ArchiveRow, FormFieldRow
 from models.archive.session import LabelRow
 from models.search import MOST_FACETS, Kind, Searchable
+from models.templates import TemplateWords
 from tests.records import NOON
 
 ROWS: Rows = {
@@ -65,9 +66,9 @@ def test_only_named_labels_and_fields_are_found_and_a_star_names_all() -> None:
 
 
 def test_the_text_has_no_value_that_is_not_to_be_found() -> None:
-    assert "hidden" not in text_of(ARCHIVE, ROWS, searchable("branch", ""))
-    assert "gold" not in text_of(ARCHIVE, ROWS, searchable("*", ""))
-    assert "gold" in text_of(ARCHIVE, ROWS, searchable("", "plan"))
+    assert "hidden" not in text_of(ARCHIVE, ROWS, searchable("branch", ""), TemplateWords())
+    assert "gold" not in text_of(ARCHIVE, ROWS, searchable("*", ""), TemplateWords())
+    assert "gold" in text_of(ARCHIVE, ROWS, searchable("", "plan"), TemplateWords())
 
 
 def test_values_of_fields_are_compared_as_text() -> None:

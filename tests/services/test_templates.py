@@ -76,7 +76,7 @@ def fill() -> int:
 
 
 def test_template_without_a_person_is_named_by_its_documents_and_says_what_it_has() -> None:
-    view = templates.view(LEASE)
+    view = templates.view(LEASE, CELLAR)
 
     assert (view.name, view.is_named, view.archives, view.learned_from) == (Names(en="Lease of"), False, 3, 3)
     assert (view.first_at, view.changed_at, view.words) == (NOON, None, TemplateWords())
@@ -85,18 +85,18 @@ def test_template_without_a_person_is_named_by_its_documents_and_says_what_it_ha
     assert parts["field:MAIL"] == (1, [], True)
     assert parts["label:סניף"] == (1, [], False)
     assert templates.name_of(LEASE).is_public
-    assert {each.id: each.archives for each in templates.listed().items} == {LEASE: 3, SAMPLE: 1}
+    assert {each.id: each.archives for each in templates.listed(CELLAR).items} == {LEASE: 3, SAMPLE: 1}
     assert titles()["p-1"] == "דייר1 · Lease of · ₪21 verified"
 
 
 def test_unknown_template_is_refused_and_a_name_may_come_before_the_first_archive() -> None:
     with pytest.raises(Refused, match="UNKNOWN_TEMPLATE"):
-        templates.view("new")
+        templates.view("new", CELLAR)
 
     name(WORDS, "new")
 
-    assert templates.view("new").archives == 0
-    assert [each.id for each in templates.listed().items][-1] == "new"
+    assert templates.view("new", CELLAR).archives == 0
+    assert [each.id for each in templates.listed(CELLAR).items][-1] == "new"
 
 
 def test_name_that_people_give_is_shown_at_once_and_makes_no_entry_anew() -> None:

@@ -1,18 +1,27 @@
 """Logins to the console, and the wrong tokens of all receivers, in the database."""
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 
-from sqlmodel import col, delete
+from sqlalchemy import ColumnElement, or_
+from sqlmodel import col, delete, select, update
 
 from adapters.database.transactions import reading, upsert, writing
+from models.access import SignedInBy
 from models.people import LoginRow, WrongTokensRow
+
+SHOWN_FOR = timedelta(days=1)
+"""How long a login by break-glass is a condition after its end."""
+
+
+IS_BREAK_GLASS = col(LoginRow.signed_in_by) == SignedInBy.BREAK_GLASS
 
 
 def add(login: LoginRow, now: datetime) -> None:
-    """Keep a login, and remove the logins that have ended."""
+    """Keep a login, and remove the logins that have ended; those by break-glass a day later."""
     with writing() as session:
-        session.execute(delete(LoginRow).where(col(LoginRow.ends_at) <= now))
+        is_over = col(LoginRow.ends_at) <= now
+        session.execute(delete(LoginRow).where(is_over, or_(~IS_BREAK_GLASS, col(LoginRow.ends_at) <= now - SHOWN_FOR)))
         session.add(login)
 
 
@@ -21,9 +30,25 @@ def find(session_digest: str) -> LoginRow | None:
         return session.get(LoginRow, session_digest)
 
 
-def remove(session_digest: str) -> None:
+def seen(session_digest: str, now: datetime) -> None:
+    """Keep that a person who is signed in has opened a page."""
     with writing() as session:
-        session.execute(delete(LoginRow).where(col(LoginRow.session) == session_digest))
+        session.execute(update(LoginRow).where(col(LoginRow.session) == session_digest).values(seen_at=now))
+
+
+def end(now: datetime, *where: ColumnElement[bool]) -> int:
+    """End the logins that meet all conditions, and return their number."""
+    with writing() as session:
+        lasting = (col(LoginRow.ends_at) > now, *where)
+        ended = session.execute(update(LoginRow).where(*lasting, IS_BREAK_GLASS).values(ends_at=now))
+        return ended.rowcount + session.execute(delete(LoginRow).where(*lasting)).rowcount
+
+
+def lasting(now: datetime, *where: ColumnElement[bool]) -> Sequence[LoginRow]:
+    """Return the logins that have not ended and meet all conditions, the newest first."""
+    with reading() as session:
+        asked = select(LoginRow).where(col(LoginRow.ends_at) > now, *where)
+        return session.exec(asked.order_by(col(LoginRow.began_at).desc())).all()
 
 
 def add_wrong_tokens(new: Mapping[str, tuple[int, datetime]], now: datetime) -> dict[str, tuple[int, datetime]]:

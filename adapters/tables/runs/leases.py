@@ -37,6 +37,12 @@ def take(references: Iterable[str], holder: str, lasts_s: float) -> set[str]:
         return {each for each in sorted(references) if _is_taken(session, Leased.PROCESS, each, holder, lasts_s)}
 
 
+def take_access(holder: str, lasts_s: float) -> bool:
+    """Take or renew the lease on what is sent of the access log, and return whether `holder` has it."""
+    with writing() as session:
+        return _is_taken(session, Leased.ACCESS, "", holder, lasts_s)
+
+
 def release(references: Iterable[str], holder: str) -> None:
     """Release the leases on processes, so that the next runs can take them."""
     with writing() as session:

@@ -1,7 +1,8 @@
 """The console's cookies: who visits, in which language and colours, with which columns. Scripts never see them.
 
 A visitor has an id before signing in, so that the form of the login has a CSRF token too. Signing in gives a new id.
-The id is signed with the time of the last page: a browser that opens none for two hours is nobody's.
+The id is signed with the time of the last page: a browser that opens none for
+`CELLAR_IDLE_MINUTES` is nobody's.
 
 Where `CELLAR_PUBLIC_URL` is https, names begin with `__Host-`: browsers take such a cookie over TLS from this host
 alone, so no other host of the domain, and nobody on the network, plants one.
@@ -21,7 +22,8 @@ from models.access import Caller
 
 _VISITOR, _LANGUAGE, _THEME = "cellar_visitor", "cellar_language", "cellar_theme"
 _COLUMNS = "cellar_columns"
-_CHOICE_LASTS_S, _IDLE_S = 365 * 86_400, 2 * 3600
+_KNOWN, _PROVIDER = "cellar_known", "cellar_provider"
+_CHOICE_LASTS_S, _KNOWN_FOR_S, _PROVIDER_WITHIN_S = 365 * 86_400, 180 * 86_400, 600
 ROOT = "/console"
 Kind = TypeVar("Kind", bound=Signer)
 
@@ -41,10 +43,7 @@ class Visitor:
 
 def visitor_id_of(request: Request) -> str | None:
     """Return the id that a visitor's cookie holds; None if there is no cookie of ours."""
-    try:
-        return _signer("visitor", TimestampSigner).unsign(_get(request, _VISITOR) or "", max_age=_IDLE_S).decode()
-    except (BadSignature, UnicodeDecodeError):
-        return None
+    return _unsigned(request, _VISITOR, "visitor", _idle_s())
 
 
 def new_visitor_id() -> str:
@@ -52,11 +51,34 @@ def new_visitor_id() -> str:
 
 
 def keep_visitor(request: Request, response: Response, visitor_id: str) -> None:
-    _set(request, response, (_VISITOR, _signer("visitor", TimestampSigner).sign(visitor_id).decode()), _IDLE_S)
+    _set(request, response, (_VISITOR, _signer("visitor", TimestampSigner).sign(visitor_id).decode()), _idle_s())
 
 
 def forget_visitor(request: Request, response: Response) -> None:
     _set(request, response, (_VISITOR, ""), 0)
+
+
+def known_browser(request: Request, name: str) -> str:
+    """Return the id of a browser in which the user of a name has signed in before; empty in any other browser."""
+    known, _, browser = (_unsigned(request, _KNOWN, "known", _KNOWN_FOR_S) or "").partition(":")
+    return browser if known == name else ""
+
+
+def keep_known(request: Request, response: Response, name: str) -> None:
+    browser = known_browser(request, name) or secrets.token_urlsafe(16)
+    signed = _signer("known", TimestampSigner).sign(f"{name}:{browser}").decode()
+    _set(request, response, (_KNOWN, signed), _KNOWN_FOR_S)
+
+
+def begun_at_provider(request: Request) -> str | None:
+    """Return what `keep_begun` has kept in this browser in the last ten minutes."""
+    return _unsigned(request, _PROVIDER, "provider", _PROVIDER_WITHIN_S)
+
+
+def keep_begun(request: Request, response: Response, begun: str) -> None:
+    """Keep a login that a browser ends when it comes back from the provider; an empty one is forgotten."""
+    signed = _signer("provider", TimestampSigner).sign(begun).decode() if begun else ""
+    _set(request, response, (_PROVIDER, signed), _PROVIDER_WITHIN_S if begun else 0)
 
 
 def language_choice(request: Request) -> str | None:
@@ -108,6 +130,17 @@ def _set(request: Request, response: Response, cookie: tuple[str, str], lasts_s:
         httponly=True,
         samesite="lax",
     )
+
+
+def _unsigned(request: Request, name: str, purpose: str, within_s: int) -> str | None:
+    try:
+        return _signer(purpose, TimestampSigner).unsign(_get(request, name) or "", max_age=within_s).decode()
+    except (BadSignature, UnicodeDecodeError):
+        return None
+
+
+def _idle_s() -> int:
+    return settings().idle_minutes * 60
 
 
 def _prefix() -> str:

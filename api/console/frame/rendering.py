@@ -16,7 +16,7 @@ from adapters.settings.settings import settings
 from api.console.frame import cookies
 from api.console.frame.cookies import ROOT, Visitor
 from api.console.frame.static import static_url
-from api.console.frame.visits import sent_path, visit
+from api.console.frame.visits import is_visit, sent_path, visit
 from api.console.words import formats, languages, telling, values
 from domain.access import is_allowed
 from domain.runs import heals_by_rerun
@@ -47,8 +47,10 @@ PLACES: tuple[Place, ...] = (
     Place(N_("Missing"), f"{ROOT}/missing", "calendar-question", "m"),
     Place(N_("Templates"), f"{ROOT}/templates", "forms", "t", Action.READ_TEMPLATES),
     Place(N_("Endpoints"), f"{ROOT}/endpoints", "webhook", "e", Action.READ_SETTINGS),
-    Place(N_("Links"), f"{ROOT}/links", "link", "l"),
+    Place(N_("Links"), f"{ROOT}/links", "link", "l", Action.READ_LINKS),
+    Place(N_("People"), f"{ROOT}/people", "user-check", "p", Action.CHANGE_PEOPLE),
     Place(N_("Bulk actions"), f"{ROOT}/bulk", "stack-2", "b"),
+    Place(N_("Access"), f"{ROOT}/access", "eye", "w", Action.READ_ACCESS),
 )
 
 
@@ -99,11 +101,8 @@ _FILTERS: Mapping[str, Callable[..., Any]] = {
 }
 
 
-def render(
-    request: Request, template: str, status: int = 200, *, is_visit: bool = True, **context: Any
-) -> HTMLResponse:
-    """Return a page in the visitor's language. Unless it `is_visit`, the browser asks by itself, and the login of a
-    person who is away ends in time.
+def render(request: Request, template: str, status: int = 200, **context: Any) -> HTMLResponse:
+    """Return a page in the visitor's language.
 
     Templates know, beside `context`: `visitor`, `csrf_token`, `may`, `places`, `here`, `language`, `direction`,
     `theme`, `now`, `root`, and the functions `static_url` and `archive_url`.
@@ -112,7 +111,7 @@ def render(
         text = _environment().get_template(template).render(_frame(request) | context)
     response = HTMLResponse(text, status)
     visitor: Visitor = request.state.visitor
-    if is_visit and (visitor.is_new or visitor.caller):
+    if is_visit(request) and (visitor.is_new or visitor.caller):
         cookies.keep_visitor(request, response, visitor.visitor_id)
     return response
 

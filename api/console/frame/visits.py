@@ -12,6 +12,8 @@ from domain.words.wording import N_
 from models.errors import Refused
 from services.access import callers
 
+_ASK_BY_THEMSELVES = {"now", "batch", "arrivals"}
+"""The ids of the parts of pages that are loaded again every few seconds."""
 _NO_SUCH_PAGE = N_("There is no such page.")
 
 
@@ -35,6 +37,12 @@ def visit(request: Request) -> Visitor:
     return visitor
 
 
+def is_visit(request: Request) -> bool:
+    """Return whether a person asks, and not an open page by itself: the login of a person who is away ends in time."""
+    of_prefect = request.url.path == f"{ROOT}/prefect-access"  # its page asks every few seconds
+    return not of_prefect and request.headers.get("hx-trigger") not in _ASK_BY_THEMSELVES
+
+
 def sign_in(request: Request, visitor: Visitor) -> None:
     """Find who is signed in, and leave the caller for `api/access.py`.
 
@@ -42,7 +50,8 @@ def sign_in(request: Request, visitor: Visitor) -> None:
         SignInFirst: nobody is.
         Refused: the path has NUL, which Postgres does not accept.
     """
-    caller = None if visitor.is_new else callers.of_login(visitor.visitor_id, address_of(request))
+    address = address_of(request)
+    caller = None if visitor.is_new else callers.of_login(visitor.visitor_id, address, is_visit=is_visit(request))
     if caller is None:
         raise SignInFirst(sent_path(request) if request.method == "GET" else "")
     request.state.caller = caller

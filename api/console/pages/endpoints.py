@@ -27,7 +27,8 @@ from models.views.messages.messages import MessageQuery
 from services.batches import batches
 from services.messages import endpoints
 from services.triage import Trouble
-from services.views import message_list
+from services.views import archive_list, message_list
+from services.views.masks import shown_to
 
 PATH = f"{ROOT}/endpoints"
 _SHOWN = 50
@@ -68,7 +69,7 @@ async def add(request: Request, form: Posted, caller: CallerOf) -> Response:
 
 
 @router.get("/endpoints/{name}", dependencies=[acts(Action.READ_SETTINGS)])
-def read(request: Request, name: str) -> Response:
+def read(request: Request, name: str, caller: CallerOf) -> Response:
     """Show an endpoint with its newest messages that are not delivered, or in the state that is asked for."""
     asked = request.query_params.get("state")
     known = [each.value for each in NotificationState]
@@ -83,6 +84,7 @@ def read(request: Request, name: str) -> Response:
         states=known,
         chosen=asked if asked in known else None,
         messages=messages,
+        titles=archive_list.titles((each.reference for each in messages.items), caller),
         groups=grouped(Trouble.MESSAGES, messages.items, {name: dead}) if asked == NotificationState.DEAD else [],
         trouble=Trouble.MESSAGES,
         is_open=True,
@@ -130,8 +132,9 @@ def _rotation(form: Form) -> Rotation:
 
 
 @router.get("/messages/{message_id}", dependencies=[acts(Action.READ_TROUBLES)])
-def read_message(request: Request, message_id: str) -> Response:
-    return render(request, "endpoints/message.html", found=message_list.record(message_id))
+def read_message(request: Request, message_id: str, caller: CallerOf) -> Response:
+    found = shown_to(caller, message_list.record(message_id))
+    return render(request, "endpoints/message.html", found=found, titles=archive_list.titles([found.reference], caller))
 
 
 @router.post("/redeliveries", dependencies=[acts(Action.REDELIVER)])

@@ -28,20 +28,20 @@ router = APIRouter(route_class=RouteAsSent)
 
 
 @router.get("/templates", dependencies=[acts(Action.READ_TEMPLATES)])
-def list_templates(request: Request) -> Response:
-    return render(request, "templates/list.html", templates=templates.listed().items)
+def list_templates(request: Request, caller: CallerOf) -> Response:
+    return render(request, "templates/list.html", templates=templates.listed(caller).items)
 
 
 @router.get("/templates/{template_id:path}", dependencies=[acts(Action.READ_TEMPLATES)])
-def show(request: Request, template_id: Reference) -> Response:
-    found = templates.view(template_id)
+def show(request: Request, template_id: Reference, caller: CallerOf) -> Response:
+    found = templates.view(template_id, caller)
     return _page(request, found, found.words.model_dump())
 
 
 @router.post("/templates/{template_id:path}", dependencies=[acts(Action.CHANGE_TEMPLATES)])
 async def name(request: Request, template_id: Reference, form: Posted, caller: CallerOf) -> Response:
     """Replace what people say about the template by what the form says. What is wrong is shown again."""
-    found = await in_thread(templates.view, template_id)
+    found = await in_thread(templates.view, template_id, caller)
     given = _given(form, found)
     try:
         words = TemplateWords.model_validate(given)

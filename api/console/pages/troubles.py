@@ -21,7 +21,7 @@ from api.console.frame.threads import in_thread
 from api.console.frame.visits import own_path
 from api.console.pages.lists import REASONS, asked, grouped, listed
 from domain.words.wording import N_
-from models.access import Action
+from models.access import Action, Caller
 from models.archive.archive import State
 from models.archive.warning import WarningCode
 from models.discrepancies import DiscrepancyState
@@ -31,21 +31,24 @@ from models.people import ActionKind
 from models.runs.batch import BatchKind
 from models.runs.receipt import RefusedDelivery
 from models.store.condition import ConditionCode, DerivedCode
-from models.views.archives.archives import ArchiveFilter
+from models.views.archives.archives import ArchiveFilter, ArchiveQuery, ArchiveSummary
 from models.views.archives.payments import DiscrepancyQuery
 from models.views.batch import RedeliveryFilter
 from models.views.messages.messages import MessageQuery
 from models.views.parameters import Dismissal, PageQuery
-from models.views.troubles import FindingState, MissingQuery, RefusedQuery
+from models.views.troubles import FailureGroup, FindingState, MissingQuery, RefusedQuery
 from services import triage
 from services.batches import batches
 from services.people import actions
 from services.triage import KINDS, Trouble
 from services.triggering.refused import Outcome, release_chosen
-from services.views import troubles
+from services.views import archive_list, troubles
+from services.views.masks import shown_to
 
 _OUTCOME = {"undo", "number", "left", "more", "said", "still", "where"}
 _NOTHING_CHOSEN = N_("Choose at least one row, or all of a kind.")
+_MOST_NAMED, _LEAST_NAMED = 20, 3
+"""How many failed archives their page names, of all causes alike, and at least of each."""
 router = APIRouter()
 
 
@@ -70,36 +73,52 @@ _QUERIES: Mapping[Trouble, type[PageQuery]] = {
 
 
 @router.get("/discrepancies", dependencies=[acts(Action.READ_TROUBLES)])
-def list_discrepancies(request: Request) -> Response:
-    return _list(request, Trouble.DISCREPANCIES, open_numbers(DerivedCode.DISCREPANCY_OPEN))
+def list_discrepancies(request: Request, caller: CallerOf) -> Response:
+    return _list(request, caller, Trouble.DISCREPANCIES, open_numbers(DerivedCode.DISCREPANCY_OPEN))
 
 
 @router.get("/missing", dependencies=[acts(Action.READ_TROUBLES)])
-def list_missing(request: Request) -> Response:
+def list_missing(request: Request, caller: CallerOf) -> Response:
     numbers = dict[str, int]()
     for each in open_conditions((DerivedCode.PROCESS_MISSING,)):
         numbers[each.values["why"]] = numbers.get(each.values["why"], 0) + each.subjects
-    return _list(request, Trouble.MISSING, numbers)
+    return _list(request, caller, Trouble.MISSING, numbers)
 
 
 @router.get("/refused", dependencies=[acts(Action.READ_TROUBLES)])
-def list_refused(request: Request) -> Response:
-    return _list(request, Trouble.REFUSED, open_numbers(DerivedCode.DELIVERY_REFUSED))
+def list_refused(request: Request, caller: CallerOf) -> Response:
+    return _list(request, caller, Trouble.REFUSED, open_numbers(DerivedCode.DELIVERY_REFUSED))
 
 
-def _list(request: Request, trouble: Trouble, numbers: Mapping[str, int]) -> Response:
-    found = listed(request, f"{ROOT}/{trouble}", _QUERIES[trouble], KINDS[trouble].page)
+def _list(request: Request, caller: Caller, trouble: Trouble, numbers: Mapping[str, int]) -> Response:
+    path, query, page = f"{ROOT}/{trouble}", _QUERIES[trouble], KINDS[trouble].page
+    found = listed(request, path, query, lambda query: shown_to(caller, page(query)))
     is_open = any(each.name == "state" and FindingState.OPEN in each.values for each in found.asked.fields)
     is_counted = is_open and {name for name, _ in found.asked.pairs} <= {"state", KINDS[trouble].alike}
-    groups = grouped(trouble, found.page.items if found.page else (), numbers if is_counted else {})
-    shown: dict[str, Any] = {"list": found, "groups": groups, "is_open": is_open, "reasons": REASONS[trouble]}
+    items = found.page.items if found.page else []
+    shown: dict[str, Any] = {
+        "list": found,
+        "groups": grouped(trouble, items, numbers if is_counted else {}),
+        "titles": archive_list.titles((each.reference for each in items), caller),
+        "is_open": is_open,
+        "reasons": REASONS[trouble],
+    }
     return render(request, f"troubles/{trouble}.html", trouble=trouble, **shown)
 
 
 @router.get("/failed", dependencies=[acts(Action.READ_TROUBLES)])
-def list_failed(request: Request) -> Response:
-    groups, waits = troubles.failures().items, open_conditions((DerivedCode.SYSTEM_AWAY,))
+def list_failed(request: Request, caller: CallerOf) -> Response:
+    causes = troubles.failures().items
+    groups = [(each, _newest(each, caller, max(_LEAST_NAMED, _MOST_NAMED // len(causes)))) for each in causes]
+    waits = open_conditions((DerivedCode.SYSTEM_AWAY,))
     return render(request, "troubles/failed.html", groups=groups, waits=waits, unkept=NOT_KEPT)
+
+
+def _newest(group: FailureGroup, caller: Caller, most: int) -> list[ArchiveSummary]:
+    """Return the newest archives of a cause; none where no filter finds them."""
+    if group.condition or group.code == NOT_KEPT:
+        return []
+    return archive_list.page(ArchiveQuery(state=State.FAILED, cause=group.code, limit=most), caller).items
 
 
 @router.post("/failed/plan", dependencies=[acts(Action.RERUN)])

@@ -20,7 +20,8 @@ from domain.words.wording import meant, translated
 from models.said import Meaning, Said, said_of
 from models.store.condition import ConditionCode
 from models.templates import Names
-from models.views.archives.archives import ArchiveSummary, ArchiveView, TimelineEntry, WarningView
+from models.titles import TitleView
+from models.views.archives.archives import TimelineEntry, WarningView
 from models.views.health import Check
 
 _TONES: Mapping[str, str] = {
@@ -94,10 +95,12 @@ def part_meaning(check: Check) -> Meaning | None:
     return known and translated(known, texts(language()))
 
 
-def choice_text(code: str) -> str:
-    """Return a choice of a filter: what a discrepancy, a warning or a condition means with its code, else its words."""
+def choice_text(code: str, of: str = "") -> str:
+    """Return a choice of the filter `of`: what a discrepancy, a warning or a condition means with its code, else its
+    words.
+    """
     found = None if code in CAUSES else meaning(code)
-    return f"{found.what} ({isolated(code)})" if found else code_text(code)
+    return f"{found.what} ({isolated(code)})" if found else code_text(code, of if f"{of}_{code}" in WORDS else "")
 
 
 def told(said: Said | Mapping[str, Any] | None, text: str | None = None) -> Markup:
@@ -144,16 +147,18 @@ def english(text: str) -> Markup:
     return Markup('<bdi lang="en" dir="ltr">{}</bdi>').format(plain(text))
 
 
-def titled(archive: ArchiveSummary | ArchiveView) -> Markup:
+def titled(reference: str, title: TitleView | None) -> Markup:
     """Return the title of an archive, each part isolated; its reference if nothing says what the archive is."""
-    found = title_parts(archive.title, language(), texts(language()))
-    return Markup(" · ").join(map(shown, found or [archive.reference]))
+    return Markup(" · ").join(map(shown, _title_parts(reference, title)))
 
 
-def titled_plain(archive: ArchiveSummary | ArchiveView) -> str:
+def titled_plain(reference: str, title: TitleView | None) -> str:
     """Return the title of an archive, or its reference, where no element can isolate its parts."""
-    found = title_parts(archive.title, language(), texts(language()))
-    return " · ".join(isolated(plain(each)) for each in found or [archive.reference])
+    return " · ".join(isolated(plain(each)) for each in _title_parts(reference, title))
+
+
+def _title_parts(reference: str, title: TitleView | None) -> list[str]:
+    return (title and title_parts(title, language(), texts(language()))) or [reference]
 
 
 def named(names: Names) -> str | None:

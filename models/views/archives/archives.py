@@ -17,7 +17,7 @@ from models.store.condition import OF_FILES, ConditionCode
 from models.templates import Names
 from models.titles import TitleView
 from models.views.archives.payments import DiscrepancyView, PaymentView
-from models.views.parameters import Integer, Moment, Page, PageQuery, Text
+from models.views.parameters import Integer, Moment, Page, PageQuery, RequestBody, Statement, Text
 from models.views.troubles import MissingView, RefusedView
 
 
@@ -173,6 +173,20 @@ class ArchivePage(Page[ArchiveSummary]):
     """
 
     not_indexed: int = 0
+
+
+class Unmasking(RequestBody):
+    """Which masked value a viewer wants, and why: `fields[3].value`, `sessions[0].recipient.name`."""
+
+    place: Text = Field(max_length=500, description="list, number from 0, member, and the member's own member if any")
+    why: Statement = Field(max_length=255)
+
+
+class Unmasked(BaseModel):
+    """A value that is masked for viewers otherwise."""
+
+    place: str
+    value: JsonValue
 
 
 class VersionView(BaseModel):

@@ -1,7 +1,7 @@
 """What is wrong with the installation is found by its rows, on both databases, and all faces read what is found."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -19,6 +19,7 @@ from models.completeness.processes import MissingProcessRow
 from models.discrepancies import DiscrepancyRow
 from models.messages.endpoint import EndpointRow
 from models.messages.notification import NotificationRow
+from models.people import LoginRow
 from models.runs.cause import Cause, WaitingRow
 from models.runs.receipt import RefusedRow
 from models.said import Sentence, verbatim
@@ -127,6 +128,25 @@ def endpoints() -> None:
 
 ARCHIVE, STORE_AWAY = DerivedCode.ARCHIVE_FAILED, "STORE_AWAY"
 Line = tuple[str, str, str, int, int, datetime | None, datetime | None, dict[str, Any]]
+
+
+def broke_glass() -> None:
+    """A login that lasts, one that has ended within a day, and those of which nobody is warned."""
+    later = datetime.now(UTC)
+    for name, by, ends_at in (
+        ("glass", "break_glass", later + timedelta(hours=1)),
+        ("glass", "break_glass", later - timedelta(hours=23)),
+        ("long ago", "break_glass", later - timedelta(hours=25)),
+        ("dana", "password", later + timedelta(hours=1)),
+    ):
+        put(
+            LoginRow(
+                session=digest(f"{name} {ends_at}"), person=name, role="operator", signed_in_by=by, address="",
+                began_at=AT[1], seen_at=AT[1], ends_at=ends_at,
+            )
+        )  # fmt: skip
+
+
 CASES: dict[str, tuple[Callable[[], None], list[Line]]] = {
     "archives": (
         archives_failed,
@@ -189,6 +209,7 @@ CASES: dict[str, tuple[Callable[[], None], list[Line]]] = {
         discrepancies,
         [("DISCREPANCY_OPEN", "discrepancy", "AMOUNT_MISMATCH", 2, 2, None, None, {})],
     ),
+    "break-glass": (broke_glass, [("BREAK_GLASS_USED", "system", "glass", 2, 2, AT[1], AT[1], {})]),
     "endpoints": (
         endpoints,
         [

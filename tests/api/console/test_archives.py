@@ -155,7 +155,7 @@ def test_facets_count_what_matches_and_lead_to_it(browser: Browser) -> None:
 
 def test_arrivals_are_counted_without_renewing_the_login(person: httpx.Client) -> None:
     since = "2001-01-01T00:00:00%2B00:00"
-    answer = person.get(f"/console/arrivals?since={since}&q={CONTRACT}")
+    answer = person.get(f"/console/arrivals?since={since}&q={CONTRACT}", headers={"hx-trigger": "arrivals"})
 
     assert "One new archive" in answer.text
     assert "set-cookie" not in answer.headers

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from models.access import CELLAR
 from models.templates import TemplateWords
 from services import templates
 from tests.api.console.conftest import CONTRACT, PERSON, Browser, Console, posted
@@ -52,7 +53,7 @@ def test_name_that_is_typed_is_the_title_of_dossier_and_tab_and_stands_beside_it
     assert CONTRACT in page.locator("#summary").inner_text()
     assert ",Loan agreement," in posted(person, "/console/archives/export", {"reference": CONTRACT, "all": "yes"}).text
     with installed(console.folder, **console.settings):
-        assert templates.view(TEMPLATE).changed_by == PERSON
+        assert templates.view(TEMPLATE, CELLAR).changed_by == PERSON
 
 
 def name(console: Console, words: TemplateWords) -> None:
@@ -78,7 +79,7 @@ def test_form_keeps_what_it_does_not_change_and_says_what_is_wrong(console: Cons
         assert posted(person, PATH, STANDARD | wrong).status_code == 422
 
     with installed(console.folder, **console.settings):
-        words = templates.view(TEMPLATE).words
+        words = templates.view(TEMPLATE, CELLAR).words
     assert words.model_dump() == {
         "name": {"en": None, "he": "חוזה"},
         "parts": {

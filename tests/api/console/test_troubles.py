@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -25,10 +26,10 @@ from services.views import archive_view
 from tests.api.conftest import TOKEN
 from tests.api.console.conftest import CONTRACT, OF_COLOURS, PERSON, Browser, Console, posted
 from tests.api.console.hostile import HOSTILE_REFERENCE
-from tests.api.console.troubles import DAMAGED, ENDPOINT, HOSTILE, NOW, WRONG
+from tests.api.console.troubles import DAMAGED, ENDPOINT, HOSTILE, NOW, WRONG, message, missing, put
 from tests.batches import fill, filled
 from tests.conftest import wait_until
-from tests.installations import installed
+from tests.installations import archived, installed
 from tests.records import digest
 from tests.samples import sample_body
 
@@ -42,6 +43,7 @@ PATHS += [
     f"/console/endpoints/{ENDPOINT}",
     "/console/messages/msg_dead",
     "/console/links",
+    "/console/access",
 ]
 BY = PERSON
 
@@ -81,7 +83,7 @@ def of_api(console: Console, path: str) -> Any:
 
 
 EMPTY = [f"/console/{each}?source=default&reference=nobody" for each in ("discrepancies", "refused", "missing")]
-WRONG_FILTERS = ["/console/refused?process_number=x", "/console/discrepancies?source=nobody"]
+WRONG_FILTERS = ["/console/refused?process_number=x", "/console/access?since=x", "/console/discrepancies?source=nobody"]
 DEAD = f"/console/endpoints/{ENDPOINT}?state=dead"
 CLOSED = ["/console/refused?state=closed", "/console/missing?state=closed", "/console/discrepancies?state=explained"]
 
@@ -442,3 +444,34 @@ def test_complete_archives_whose_last_run_failed_are_planned_to_run_again(troubl
     page = act(troubled, "/console/failed/plan", condition="RUN_FAILED")
 
     assert "Last run failed" in page.text
+
+
+@pytest.mark.parametrize("language", ["en", "he"])
+def test_twenty_alike_troubles_are_rows_of_one_line_that_say_the_title_of_their_archive(
+    troubled: Console, browser: Browser, language: str
+) -> None:
+    named = f"noa-{language}"
+    with installed(troubled.folder, **troubled.settings):
+        archived(named, sample_body(named))
+        fill([filled(number, cause="KEY_AWAY", reference=f"{language}-{number}") for number in range(300, 320)])
+        held = [Discrepancy(DiscrepancyCode.AMBIGUOUS_MATCH, f"t{each}", "charged", "held") for each in range(20)]
+        reconcile_many({named: held}, {DiscrepancyCode.AMBIGUOUS_MATCH}, NOW)
+        refused.record([replace(_refused(each), code="TOO_MANY_VALUES") for each in range(20)])
+        put([missing(f"{named}-{each}", each, "expired", reference=named) for each in range(20)])
+        put([message(f"{named}-{each}", "dead", 1, reference=named) for each in range(20)])
+    page, wide, found = browser.page, browser.page.viewport_size, dict[str, int]()
+    assert wide
+    page.set_viewport_size({"width": 1280, "height": 800})
+    pages = {"discrepancies?code=AMBIGUOUS_MATCH": "client", "missing?why=expired": "client", DEAD[9:]: "client"}
+    for path, text in (pages | {"refused?code=TOO_MANY_VALUES": "default"}).items():
+        browser.open(f"/console/{path}", language)
+        boxes = [each.bounding_box() for each in page.locator(".triage tbody tr", has_text=text).all()]
+        bar = page.locator(".triage-decide").bounding_box()
+        assert bar
+        found[path] = sum(box["y"] + box["height"] <= bar["y"] for box in boxes if box)
+        assert {round(box["height"]) for box in boxes if box} <= {28, 29}
+        assert browser.overflow_px() == 0
+    page.set_viewport_size(wide)
+    assert {path: number for path, number in found.items() if number < 15} == {}
+    failed = browser.open("/console/failed", language).locator(".triage tr a.reference")
+    assert f"{language}-319" in failed.all_inner_texts()

@@ -35,23 +35,23 @@ def fill_with_troubles() -> None:
     """
     fill([filled(1), filled(2), filled(3, cause="CONFLICT"), filled(4, State.COMPLETED)])
     endpoints.add(NewEndpoint(url="http://127.0.0.1:9/hook?token=secret", name=ENDPOINT), "dana@desk", NOW)
-    _put(
+    put(
         [
             *(_failed_run(number, hours) for number, hours in ((1, 3), (2, 5), (3, 5))),
             _refusal("a", 2, reference="process-a", process_number=7),
             _refusal("b", 30, where=HOSTILE, code="NOT_BASE64"),
-            _missing("m", 5, "submitted", reference="process-m"),
-            _missing("n", 50, "listed", transaction_number=31),
-            _missing(
+            missing("m", 5, "submitted", reference="process-m"),
+            missing("n", 50, "listed", transaction_number=31),
+            missing(
                 "closed", 50, "expired", closed_at=NOW, closed_why="dismissed", closed_by="ann", closed_reason=HOSTILE
             ),
-            _message("dead", "dead", 40),
-            _message("pending", "pending", 3, next_attempt_at=NOW + timedelta(hours=1)),
-            _message("delivered", "delivered", 4, delivered_at=NOW - timedelta(hours=3)),
+            message("dead", "dead", 40),
+            message("pending", "pending", 3, next_attempt_at=NOW + timedelta(hours=1)),
+            message("delivered", "delivered", 4, delivered_at=NOW - timedelta(hours=3)),
             *(_attempt("dead", number) for number in (1, 2)),
         ]
     )
-    _put(
+    put(
         [
             WaitingRow(
                 flow_run_id="waits",
@@ -76,7 +76,7 @@ def fill_with_troubles() -> None:
         session.merge(row)
 
 
-def _put(rows: Sequence[SQLModel]) -> None:
+def put(rows: Sequence[SQLModel]) -> None:
     with writing() as session:
         session.add_all(rows)
 
@@ -98,7 +98,7 @@ def _refusal(name: str, hours: int, **members: Any) -> RefusedRow:
     )
 
 
-def _missing(name: str, hours_left: int, why: str, **members: Any) -> MissingProcessRow:
+def missing(name: str, hours_left: int, why: str, **members: Any) -> MissingProcessRow:
     since = NOW - timedelta(hours=20)
     plain: dict[str, Any] = {
         "source": "default",
@@ -108,11 +108,11 @@ def _missing(name: str, hours_left: int, why: str, **members: Any) -> MissingPro
     return MissingProcessRow(missing_id=name, why=why, since=since, opened_at=since, **plain | members)
 
 
-def _message(name: str, state: str, hours: int, **members: Any) -> NotificationRow:
+def message(name: str, state: str, hours: int, **members: Any) -> NotificationRow:
     return NotificationRow(
-        message_id=f"msg_{name}", reference=filled(4)["reference"], receipt_id=name, endpoint="http://127.0.0.1:9/hook",
+        message_id=f"msg_{name}", receipt_id=name, endpoint="http://127.0.0.1:9/hook", attempts=2,
         endpoint_name=ENDPOINT, event="archive.completed", state=state, planned_at=NOW - timedelta(hours=hours),
-        attempts=2, **members,
+        **{"reference": WRONG} | members,
     )  # fmt: skip
 
 

@@ -1,13 +1,26 @@
 """The access log: what is recorded, and that nothing is lost or altered unseen."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlmodel import col, select
+from sqlalchemy.exc import DBAPIError
+from sqlmodel import col, delete, insert, select, update
 
+from adapters.database.transactions import engine
+from adapters.settings.settings import settings
+from adapters.tables import access
 from domain.access_log import FIRST, digest_of
 from models.access import AccessRow, Action, Caller, Role
+from models.store.fixity import Fault
+from services.access import log
+from services.access.heads import wrong_access
 from services.access.log import record, searched
+from services.anchors.making import make
+from services.custody.verifying_records import verify_beside
+from tests.conftest import Configure
 from tests.records import all_of
 
 DANA = Caller("Dana", Role.AUDITOR, None, "192.0.2.7")
@@ -44,7 +57,121 @@ def test_rows_of_many_threads_are_one_chain() -> None:
 
 @pytest.mark.usefixtures("installation")
 def test_reference_that_no_database_stores_is_recorded_as_far_as_it_can_be() -> None:
-    record(DANA, Action.READ_ARCHIVE, reference="a\0b\ud800" + "c" * 300, outcome="denied")
+    record(DANA, Action.READ_ARCHIVE, reference="a\0b\ud800" + "c" * 300, detail={"name": ["\0"]})
 
     [row] = all_of(select(AccessRow))
-    assert row.reference == "a\ufffdb?" + "c" * 251
+    assert (row.reference, row.detail) == ("a\ufffdb?" + "c" * 251, {"name": ["\ufffd"]})
+
+
+def _rewritten(row: dict[str, Any], before: str, **changes: object) -> dict[str, Any]:
+    changed = row | changes
+    return changed | {"digest": digest_of(before, changed)}
+
+
+def _altered(a: list[dict[str, Any]], b: list[dict[str, Any]]) -> dict[str, tuple[list[dict[str, Any]], set[str]]]:
+    """Return the rows after each alteration of the chains `a` and `b`, and the rows that must be found, as `a3`.
+
+    The last row of `a`, and all of chain `c`, came after the anchor.
+    """
+    forged = [_rewritten(a[2], a[1]["digest"], person="Nobody")]
+    for row in a[3:]:
+        forged.append(_rewritten(row, forged[-1]["digest"]))
+    moved = [row | {"number": row["number"] + 1} for row in a]
+    return {
+        "changed": ([*a[:2], a[2] | {"person": "Nobody"}, *a[3:], *b], {"a3"}),
+        "changed with its digest": ([*a[:2], forged[0], *a[3:], *b], {"a4"}),
+        "changed with its whole chain": ([*a[:2], *forged, *b], {"a5"}),
+        "removed": ([*a[:2], *a[3:], *b], {"a3"}),
+        "first one removed": ([*a[1:], *b], {"a1"}),
+        "last ones removed": ([*a[:3], *b], {"a4"}),
+        "chain removed": (a, {"b1"}),
+        "all removed": ([], {"a1", "b1"}),
+        "exchanged": ([a[0], a[2] | {"number": 2}, a[1] | {"number": 3}, *a[3:], *b], {"a2", "a3", "a4"}),
+        "exchanged between chains": ([b[0] | {"chain": a[0]["chain"]}, *a[1:], *b], {"a1", "a2"}),
+        "added": ([*a, a[5] | {"number": 7}, *b], {"a7"}),
+        "put in": ([a[0], *moved, *b], {f"a{number}" for number in range(2, 8)}),
+        "time changed": ([*a[:2], a[2] | {"at": a[2]["at"] - timedelta(hours=1)}, *a[3:], *b], {"a3"}),
+    }  # fmt: skip
+
+
+def _replace_all(rows: list[dict[str, Any]]) -> None:
+    """Rewrite the table as somebody does who owns the database."""
+    with engine().begin() as connection:
+        if engine().dialect.name == "sqlite":
+            connection.exec_driver_sql("DROP TRIGGER IF EXISTS access_kept")
+        else:
+            connection.exec_driver_sql("DROP TRIGGER IF EXISTS access_kept ON access")
+        connection.execute(delete(AccessRow))
+        if rows:
+            connection.execute(insert(AccessRow), rows)
+
+
+def _found(a: str, b: str) -> set[str]:
+    names = {a: "a", b: "b"}
+    return {f"{names[chain]}{number}" for _, chain, number in (each.key.split("/") for each in wrong_access())}
+
+
+def _rows() -> list[dict[str, Any]]:
+    return [row.model_dump() for row in all_of(select(AccessRow).order_by(col(AccessRow.number)))]
+
+
+@pytest.mark.usefixtures("installation")
+def test_every_altered_row_is_found_and_no_other() -> None:
+    for _ in range(3):
+        record(DANA, Action.LIST_ARCHIVES)
+    b = _rows()
+    log._chain.begin()  # what follows is of another process
+    for _ in range(5):
+        record(DANA, Action.READ_ARCHIVE, reference="process-1", detail={"z": 1, "a": [1.5, "é"]})
+    make(datetime.now(UTC))
+    record(DANA, Action.READ_ARCHIVE, reference="process-1")
+    a = [row for row in _rows() if row["chain"] != b[0]["chain"]]
+    names = a[0]["chain"], b[0]["chain"]
+
+    assert _found(*names) == set()
+    for how, (rows, expected) in _altered(a, b).items():
+        _replace_all(rows)
+        assert (how, _found(*names)) == (how, expected)
+
+    _replace_all([*a, *b])
+    [heads] = Path(settings().store_location).glob("access/*.jsonl")
+    heads.write_bytes(heads.read_bytes().replace(b[-1]["digest"].encode(), a[0]["digest"].encode()))
+    assert [each.key for each in wrong_access()] == [f"access/{heads.name}"]
+    heads.unlink()
+    assert {each.fault for each in verify_beside().findings} == {Fault.MISSING}
+
+
+@pytest.mark.usefixtures("installation")
+def test_no_program_changes_a_row_or_removes_one_within_24_months() -> None:
+    record(DANA, Action.READ_ARCHIVE)
+
+    for statement in (update(AccessRow).values(person="Nobody"), delete(AccessRow)):
+        with pytest.raises(DBAPIError, match="access is"), engine().begin() as connection:
+            connection.execute(statement)
+
+
+def _chain(name: str, ages_days: list[int], now: datetime) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for number, age in enumerate(ages_days, 1):
+        row = AccessRow(
+            chain=name, number=number, at=now - timedelta(days=age), person="Dana", role="auditor", action="unmask",
+            outcome="allowed", address="", detail={}, digest="",
+        )  # fmt: skip
+        rows.append(_rewritten(row.model_dump(), rows[-1]["digest"] if rows else FIRST))
+    return rows
+
+
+@pytest.mark.usefixtures("installation")
+def test_rows_leave_when_their_time_is_over_and_what_is_left_is_verified(configure: Configure) -> None:
+    configure(access_kept_days=740)
+    now = datetime.now(UTC)
+    a, b = _chain("a", [800, 750, 739, 10], now), _chain("b", [900, 800], now)
+    access.add([*a, *b])
+
+    make(now)
+
+    left = _rows()
+    assert [(row["chain"], row["number"]) for row in left] == [("a", 3), ("a", 4)]
+    assert _found("a", "b") == set()
+    _replace_all(left[1:])
+    assert _found("a", "b") == {"a1"}

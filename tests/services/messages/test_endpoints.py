@@ -257,7 +257,7 @@ class TestMasterKey:
     def test_lost_key_is_not_replaced_while_endpoints_are_sealed_with_it(self) -> None:
         added()
         store().remove(seals.ENDPOINTS_KEY)
-        seals._kept_endpoints_key.cache_clear()
+        seals._kept_key_of_records.cache_clear()
 
         with pytest.raises(Locked, match="restore it from a backup"):
             added("crm")

@@ -196,7 +196,7 @@ def test_search_says_where_its_words_stand() -> None:
 
     assert {
         reference: [(each.place, each.name, each.parts) for each in its]
-        for reference, its in archive_list.matched("דנה", items).items()
+        for reference, its in archive_list.matched("דנה", items, CELLAR).items()
     } == {"beta": [("signer", "", (("דנה", True), (" לוי", False)))]}
 
 

@@ -110,14 +110,16 @@ def list_archives(request: Request, caller: CallerOf) -> Response:
     found = listed(request, PATH, ListQuery, lambda query: archive_list.page(query, caller))
     page, query = found.page or ArchivePage(items=[], next=None), found.asked.query
     linked, is_sorted = _linked(request), query is not None and query.sort is not Sort.ARRIVAL
-    views, chosen, explained = saved_views.links_of(request), columns_of(request), request.query_params.get("explained")
+    template = query.template if query and (page.items or not caller.is_scoped) else None
+    views = [] if caller.is_scoped else saved_views.links_of(request, caller)  # their names are of all archives
+    chosen, explained = columns_of(request), request.query_params.get("explained")
     return render(
         request,
         "archives.html",
         asked=found.asked,
         page=page,
-        matched=archive_list.matched(query.q, page.items) if query else {},
-        template_names={query.template: called(query.template)} if query and query.template else {},
+        matched=archive_list.matched(query.q, page.items, caller) if query else {},
+        template_names={template: called(template, caller)} if template else {},
         since=page.items[0].received_at if page.items and not (found.is_later or is_sorted) else None,
         is_sorted=is_sorted,
         most_counted=archive_list.MOST_COUNTED,
@@ -154,7 +156,7 @@ def count_arrivals(request: Request, since: Moment, caller: CallerOf) -> Respons
     found = asked(ListQuery, request.query_params.multi_items())
     count = archive_list.arrived(_valid(found), caller, since, _MOST_ARRIVED)
     shown: dict[str, Any] = {"asked": found, "count": count, "most": _MOST_ARRIVED, "linked": _linked(request)}
-    return render(request, "arrivals.html", is_visit=False, **shown)
+    return render(request, "arrivals.html", **shown)
 
 
 @router.post("/archives/plan", dependencies=[acts(Action.RERUN)])
@@ -230,7 +232,7 @@ def _lines(
     fields = [f"field {each}" for each in names]
     yield "\N{BYTE ORDER MARK}" + line_of_csv([*_COLUMNS, *fields, _OTHER_FIELDS])  # else Excel misreads Hebrew
     while True:
-        values = archive_list.field_values([each.reference for each in page.items])
+        values = archive_list.field_values([each.reference for each in page.items], caller)
         rows = ([*_values(each, language), *_fields(values[each.reference], names)] for each in page.items)
         yield "".join(map(line_of_csv, rows))
         if page.next is None:

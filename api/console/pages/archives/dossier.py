@@ -1,6 +1,7 @@
 """`/console/archives/REFERENCE`: everything about one archive, and what a person may do with it."""
 
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -10,10 +11,13 @@ from adapters.database.listing import cursor_after
 from adapters.settings.settings import settings
 from api.access import CallerOf, acts
 from api.console.frame.entrance import see
+from api.console.frame.forms import Posted
 from api.console.frame.rendering import archive_url, render
+from api.console.frame.threads import in_thread
 from api.console.pages.archives.files import PAGE_HEIGHT, PAGE_WIDTH, drawn_pages
 from api.links import link_of
 from api.references import Reference, RouteAsSent
+from domain.access import is_allowed
 from domain.archive.verdict_text import (
     certificate_texts,
     document_text,
@@ -21,21 +25,26 @@ from domain.archive.verdict_text import (
     judged,
     signature_texts,
 )
+from domain.masking import UNMASKABLE, hidden_values
 from models.access import Action, Caller
 from models.archive.verdict import Verdict
-from models.views.archives.archives import ArchiveView, DifferenceView, FieldView
+from models.views.access import AccessQuery
+from models.views.archives.archives import ArchiveView, DifferenceView, FieldView, Unmasked
 from models.views.parameters import Text
 from models.views.troubles import MissingQuery
 from services import templates
 from services.receipts import unknown_reference
 from services.triggering import reruns
-from services.views import archive_view, link_list, troubles
+from services.views import access_list, archive_view, link_list, troubles, unmasking
 from services.views.differences import version_differences
+from services.views.masks import shown_to
 from services.views.timeline import timeline_of
 
 FIELDS_AT_ONCE = 500
 ITEMS_AT_ONCE = 50
 """The most items of each list in a dossier."""
+_OPENED = 10
+"""The most records of the access log in a dossier."""
 router = APIRouter(route_class=RouteAsSent)
 
 
@@ -105,10 +114,26 @@ def show(
     after: Text = "",
 ) -> Response:
     """Show the first items of each list, the newest of a history. Of the list `name`, show the items behind `after`."""
+    return _dossier(request, reference, caller, name, after)
+
+
+@router.post("/archives/{reference:path}/unmask", dependencies=[acts(Action.UNMASK)])
+async def unmask(request: Request, reference: Reference, form: Posted, caller: CallerOf) -> Response:
+    """Show the dossier with one masked value. The value is in no address, and in no page that is asked for again."""
+    place, why = form.text("place"), form.reason()
+    found = await in_thread(unmasking.unmask, reference, place, why, caller, datetime.now(UTC))
+    return await in_thread(_dossier, request, reference, caller, "", "", found)
+
+
+def _dossier(
+    request: Request, reference: str, caller: Caller, name: str, after: str, unmasked: Unmasked | None = None
+) -> Response:
     begin = {name: after} if after else {}
     archive = archive_view.archive(reference, caller, ITEMS_AT_ONCE, begin, newest_first=True)
     if archive is None:
         return _without_archive(request, reference, caller)
+    numbered_from_0 = [each for each in UNMASKABLE if each not in begin]
+    may_read_access = is_allowed(caller.role, Action.READ_ACCESS)
     newest = archive.judgements[0].verdict if archive.judgements else archive.signed_document_verdict
     return render(
         request,
@@ -120,6 +145,9 @@ def show(
         public_link=None if after and name == "versions" else _public_link(archive),
         numbered=list(enumerate(archive.fields, 1)),
         list_behind=name if after else None,
+        hidden=list(hidden_values(archive, numbered_from_0)) if caller.is_masked else (),
+        unmasked=unmasked,
+        opened=access_list.page(AccessQuery(reference=reference, limit=_OPENED)).items if may_read_access else (),
     )
 
 
@@ -128,7 +156,7 @@ def _without_archive(request: Request, reference: str, caller: Caller) -> Respon
     entries = timeline_of(reference, caller)
     if not entries:
         raise unknown_reference(reference)
-    missing = troubles.missing_page(MissingQuery(reference=reference)).items
+    missing = shown_to(caller, troubles.missing_page(MissingQuery(reference=reference))).items
     return render(request, "process.html", reference=reference, entries=entries[::-1], missing=missing)
 
 

@@ -1,0 +1,58 @@
+"""Gives lines of the access log to a file, or to a syslog server over TLS (RFC 5424 in the frames of RFC 5425)."""
+
+import os
+import socket
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from adapters.observation.log_files import open_log
+from adapters.peers.answers import tls_context
+from models.errors import Transient
+
+_TIMEOUT_S = 10
+_PRIORITY = 110
+"""Facility 13, log audit, and severity 6, informational."""
+Line = tuple[datetime, bytes]
+
+
+def give(url: str, lines: Sequence[Line]) -> None:
+    """Give lines to the place that a URL names, and return when it has them.
+
+    Raises:
+        Transient: the place does not take them. It may have some.
+    """
+    parts = urlsplit(url)
+    try:
+        if parts.scheme == "file":
+            _append(Path(parts.path), b"".join(line + b"\n" for _, line in lines))
+        else:
+            _send(str(parts.hostname), int(parts.port or 0), b"".join(_frame(*each) for each in lines))
+    except OSError as error:
+        raise Transient(f"{parts.scheme} of CELLAR_ACCESS_LOG_URL takes nothing: {type(error).__name__}") from error
+
+
+def _append(path: Path, data: bytes) -> None:
+    with os.fdopen(open_log(path), "ab", buffering=0) as file:
+        file.write(data)
+        os.fsync(file.fileno())
+
+
+def _frame(at: datetime, line: bytes) -> bytes:
+    head = f"<{_PRIORITY}>1 {at:%Y-%m-%dT%H:%M:%S.%fZ} {socket.gethostname()} cellar - access - "
+    message = head.encode() + line
+    return b"%d %b" % (len(message), message)
+
+
+def _send(host: str, port: int, data: bytes) -> None:
+    """Send data, and wait until the server has closed: syslog answers nothing, and a server that died has reset."""
+    plain = socket.create_connection((host, port), _TIMEOUT_S)
+    with plain, tls_context().wrap_socket(plain, server_hostname=host) as stream:
+        stream.sendall(data)
+        try:
+            stream.unwrap()
+        except ConnectionError:
+            raise
+        except OSError:
+            return  # it has closed without a farewell, or keeps its end open

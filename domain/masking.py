@@ -1,0 +1,207 @@
+"""Which values of an archive are personal, and how viewers see these: as the same mark, also where there is none.
+
+People say of fields and labels. Where nobody says, a part is personal if its template's values are, if its own value
+looks so, or if it names a person of the archive. People, their texts and their files are always personal. Pure.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+
+from domain.search import normalised
+from models.archive.archive import Difference, DifferenceKind, Values
+from models.archive.verdict import SignatureVerdict, Verdict
+from models.discrepancies import DiscrepancyCode
+from models.templates import PartId, TemplateWords
+from models.views.archives.archives import (
+    ArchiveView,
+    FieldView,
+    FileView,
+    JudgementView,
+    SessionView,
+    SignatureView,
+    WarningView,
+)
+from models.views.archives.payments import DiscrepancyView, PaymentView
+from models.views.batch import BatchView
+from models.views.messages.messages import MessageRecord
+from models.views.templates import PartView, TemplateView
+from models.views.troubles import MissingView, RefusedView
+
+MASK = "•••"
+UNMASKABLE = ("fields", "files", "payments", "sessions", "signatures")
+"""The lists of an archive of which a viewer is given single values."""
+PERSONAL_TYPES = frozenset({"location", "geolocation", "signature", "initials", "email", "phone"})
+PERSONAL = re.compile(
+    r"[^@\s]+@[^@\s]+\.\w+"  # a mail address
+    r"|\+?\(?\d[\d\s().\-]{7,16}\d"  # a phone number, also an identity number
+    r"|-?\d{1,3}\.\d{3,},\s*-?\d{1,3}\.\d{3,}"  # coordinates
+)
+Item = TypeVar("Item", bound=BaseModel)
+_WORD = re.compile(r"[^\W_]{2,}")
+_OF_PEOPLE = frozenset(
+    ["author", "card_last4", "card_mask", "filename", "integrations", "recipient", "signed_by", "submission_details"]
+)
+FILTERS_OF_PEOPLE = frozenset(["q", "signer", "filename", "label", "field"])
+"""The filters of archives whose values may be personal."""
+_OF_CARDS = frozenset({DiscrepancyCode.CARD_CONFLICT, DiscrepancyCode.CARD_EXPIRED})
+
+
+@dataclass(frozen=True, slots=True)
+class Personal:
+    """What is personal in an archive, by what people say about its template, what its newest archives show (`learned`),
+    and the words of the names of its people.
+    """
+
+    words: TemplateWords
+    learned: frozenset[PartId] = frozenset()
+    people: frozenset[str] = frozenset()
+
+    def has(self, part: str, value: Any, type_: str | None = None) -> bool:
+        """Return whether the value of a field or a label is personal."""
+        if self.words.is_public(part):
+            return False
+        said = self.words.parts.get(part)
+        is_said = said is not None and bool(said.personal)
+        return is_said or part in self.learned or (type_ or "").lower() in PERSONAL_TYPES or self._looks_so(value)
+
+    def _looks_so(self, value: Any) -> bool:
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        found = normalised(text)
+        words = set(_WORD.findall(found))
+        return bool(PERSONAL.search(text)) or any(each in (found if len(each) > 2 else words) for each in self.people)
+
+    def shown(self, part: str, value: Any, type_: str | None = None) -> Any:
+        """Return the value of a field or a label as viewers see it."""
+        return MASK if self.has(part, value, type_) else value
+
+
+def words_of_names(names: Iterable[str | None]) -> frozenset[str]:
+    """Return the words of names of people, as texts are compared with these."""
+    return frozenset(word for each in names for word in _WORD.findall(normalised(each or "")))
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """A masked value of an archive: its place, the member that it is in, and what tells it from others there."""
+
+    place: str
+    member: str
+    name: str
+
+
+def hidden_values(archive: ArchiveView, lists: Iterable[str]) -> Iterator[Hidden]:
+    """Yield the masked values of the lists of an archive that a viewer sees."""
+    for its in lists:
+        for number, item in enumerate(getattr(archive, its)):
+            shown = item.model_dump(mode="json")
+            for member, value in shown.items():
+                if value == MASK:
+                    yield Hidden(f"{its}[{number}].{member}", member, shown.get("id") or str(number + 1))
+                for key in [key for key, each in value.items() if each == MASK] if isinstance(value, dict) else ():
+                    yield Hidden(f"{its}[{number}].{member}.{key}", member, key)
+
+
+def masked_archive(archive: ArchiveView, lists: Iterable[str], personal: Personal) -> ArchiveView:
+    """Return an archive as viewers see it. `lists` are the names of its lists. Its title is masked already."""
+    changed: dict[str, Any] = {name: [masked(each, personal) for each in getattr(archive, name)] for name in lists}
+    verdict = archive.signed_document_verdict
+    return archive.model_copy(update=changed | {"signed_document_verdict": verdict and _masked_verdict(verdict)})
+
+
+def masked(item: Item, personal: Personal) -> Item:
+    """Return an item of a list of an archive, or something beside archives, as viewers see it."""
+    changed: dict[str, Any] = {}
+    match item:
+        case FieldView():
+            if personal.has(f"field:{item.id}", [item.value, item.meta], item.type):
+                changed = {"value": MASK, "meta": {}, "latitude": None, "longitude": None}
+        case SessionView():
+            changed = {name: _all_masked(getattr(item, name)) for name in ("recipient", "submission_details")}
+            changed |= {"author": MASK, "labels": _labels(item.labels, personal)}
+            changed["integrations"] = [each.model_copy(update={"error": MASK}) for each in item.integrations]
+        case SignatureView():
+            changed = {"signed_by": _all_masked(item.signed_by), "labels": _labels(item.labels, personal)}
+        case FileView():
+            changed = {"filename": MASK}
+        case PaymentView():
+            changed = {"card_mask": MASK, "card_last4": MASK}
+        case WarningView() if item.values:
+            changed = {"detail": MASK, "values": {}}
+        case JudgementView():
+            changed = {"verdict": _masked_verdict(item.verdict)}
+        case _:
+            changed = _masked_beside(item)
+    return item.model_copy(update=changed)
+
+
+def _masked_beside(item: BaseModel) -> dict[str, Any]:
+    """Return what viewers see otherwise of findings, of remarks of people, and of what they searched."""
+    changed: dict[str, Any] = {}
+    match item:
+        case DiscrepancyView():
+            changed = {"explanation": item.explanation and item.explanation.model_copy(update={"why": MASK})}
+            if item.code in _OF_CARDS:
+                changed |= dict.fromkeys(("expected", "found", "sentence"), MASK) | {"values": {}}
+        case MissingView() if item.closed_reason:
+            changed = {"closed_reason": MASK}
+        case RefusedView() if item.dismissed_why:
+            changed = {"dismissed_why": MASK}
+        case TemplateView():
+            parts = [each if item.words.is_public(each.part) else _without_values(each) for each in item.parts]
+            changed = {"file_name": None, "parts": parts}
+        case BatchView():
+            changed = {"filter": item.filter | dict.fromkeys(FILTERS_OF_PEOPLE & item.filter.keys(), MASK)}
+        case MessageRecord():
+            changed = {"history": [each.model_copy(update={"answer": MASK}) for each in item.history]}
+    return changed
+
+
+def masked_difference(found: Difference, personal: Personal) -> Difference:
+    """Return a difference between two versions as viewers see it: that a personal member differs, not from what."""
+    types = found.members.get("type", Values(None, None))
+    values = [[each.before, each.after] for name, each in found.members.items() if _is_of_value(name)]
+    is_field = found.kind is DifferenceKind.FIELD
+    hidden = is_field and any(personal.has(f"field:{found.key}", values, str(each)) for each in asdict(types).values())
+    members = {
+        name: Values(MASK, MASK) if (hidden and _is_of_value(name)) or _is_personal(name, each, personal) else each
+        for name, each in found.members.items()
+    }
+    return replace(found, members=members)
+
+
+def _is_of_value(name: str) -> bool:
+    return name.partition(".")[0] in ("value", "meta", "latitude", "longitude")
+
+
+def _is_personal(name: str, values: Values, personal: Personal) -> bool:
+    member, _, key = name.partition(".")
+    if member == "labels":
+        return personal.has(f"label:{key}", [values.before, values.after])
+    return member in _OF_PEOPLE
+
+
+def _without_values(part: PartView) -> PartView:
+    return part.model_copy(update={"choices": []})
+
+
+def _labels(labels: Mapping[str, Any], personal: Personal) -> dict[str, Any]:
+    return {key: personal.shown(f"label:{key}", value) for key, value in labels.items()}
+
+
+def _all_masked(members: Mapping[str, Any]) -> dict[str, str]:
+    return dict.fromkeys(members, MASK)
+
+
+def _masked_verdict(verdict: Verdict) -> Verdict:
+    changes = tuple(replace(each, before=MASK, after=MASK) for each in verdict.field_changes)
+    return replace(verdict, field_changes=changes, signatures=tuple(map(_masked_signature, verdict.signatures)))
+
+
+def _masked_signature(signature: SignatureVerdict) -> SignatureVerdict:
+    certificate = signature.certificate and replace(signature.certificate, subject=MASK, serial=MASK, sha256=MASK)
+    return replace(signature, signer_name=MASK, signer_organization=MASK, certificate=certificate)

@@ -1,0 +1,40 @@
+"""The access log as the JSON API, the console and the command line show it."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from models.access import Action, Outcome, Role
+from models.views.parameters import Moment, Page, PageQuery, Text
+
+
+class AccessQuery(PageQuery):
+    """The filters of the access log. A record must match every filter that is set."""
+
+    person: Text | None = Field(None, description="the name of a login or a token")
+    reference: Text | None = None
+    action: Action | None = None
+    since: Moment | None = None
+    until: Moment | None = None
+
+
+class AccessView(BaseModel):
+    """What somebody did or was denied. `reference` is null where it is about no single archive.
+
+    `address` is the client's, empty for a command. `detail` has what else is known: the `route` or the command, and of
+    a search the names of its filters with keyed digests of their terms.
+    """
+
+    at: datetime
+    person: str
+    role: Role
+    action: Action
+    reference: str | None
+    outcome: Outcome
+    address: str
+    detail: dict[str, Any]
+
+
+class AccessPage(Page[AccessView]):
+    """A page of the access log, newest first. `next` is the cursor of the following page."""

@@ -1,0 +1,267 @@
+"""Local users: people with a password, for a small installation, or for the day on which the provider is away."""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+
+import pyotp
+from pwdlib import PasswordHash
+from pydantic import TypeAdapter, ValidationError
+
+from adapters.settings.settings import settings
+from adapters.store import tokens, users
+from models.access import Action, Caller, Role, SignedInBy, User, UserName
+from models.errors import Conflict, Refused
+from services.access import logins
+from services.access.log import record
+from services.access.scope import check_scope
+
+FIRST = "admin"
+LINK_LASTS = timedelta(hours=24)
+SHORTEST, LONGEST = 12, 200
+_OLD_LINK = "the link is used, replaced or older than a day; an administrator makes another"
+_STEP_S = 30
+_HASHES = PasswordHash.recommended()
+_NAME: TypeAdapter[str] = TypeAdapter(UserName)
+
+
+@dataclass(frozen=True, slots=True)
+class WithLink:
+    """A user, and the link by which they set their password once, which nobody can show again."""
+
+    user: User
+    link: str
+
+
+def add(
+    name: str, role: Role, by: str, now: datetime, *, scope: str | None = None, is_break_glass: bool = False
+) -> WithLink:
+    """Add a user, without a password.
+
+    Raises:
+        Refused: the name is no name, or taken; or the role does not go with the scope.
+        Conflict: somebody else adds the user at the same time.
+    """
+    kept_scope, secret = _scope(name, role, scope), secrets.token_urlsafe(32)
+
+    def _added(before: User | None) -> User:
+        if before or tokens.RECORDS.find(name):
+            raise Refused("USER_EXISTS", f"a user or a token has the name {name}", where="name", status=409)
+        made = User(
+            name=name, role=role, scope=kept_scope, created_at=now, created_by=by, is_break_glass=is_break_glass
+        )
+        return _linked(made, secret, now)
+
+    return WithLink(users.RECORDS.change(name, _added), _url(name, secret))
+
+
+def add_first(now: datetime) -> str | None:
+    """Make the first administrator, where nobody could sign in by name otherwise; return the link for the password."""
+    if settings().oidc_issuer or next(users.RECORDS.readable(), None):
+        return None
+    try:
+        return add(FIRST, Role.ADMINISTRATOR, "cellar", now).link
+    except (Conflict, Refused):  # another process of this start has made it
+        return None
+
+
+def set_role(name: str, role: Role, scope: str | None, now: datetime) -> User:
+    """Give a user another role, which ends their logins.
+
+    Raises:
+        Refused: there is no such user, or the role does not go with the scope.
+        Conflict: the record is damaged, or somebody else changes the user at the same time.
+    """
+    update = {"role": role, "scope": _scope(name, role, scope)}
+    return _changed(name, lambda user: user.model_copy(update=update), now)
+
+
+def disable(name: str, by: str, now: datetime) -> User:
+    """End a user's logins, and let them sign in no more. Raises as `set_role` does."""
+    return _changed(name, lambda user: user.model_copy(update={"disabled_at": now, "disabled_by": by}), now)
+
+
+def enable(name: str, now: datetime) -> User:
+    """Let a user sign in again. Raises as `set_role` does."""
+    return _changed(name, lambda user: user.model_copy(update={"disabled_at": None, "disabled_by": None}), now)
+
+
+def reset(name: str, now: datetime) -> WithLink:
+    """Take password and one-time codes away from a user, and make a link for a new password. Raises as `set_role`."""
+    secret, gone = secrets.token_urlsafe(32), {"password": None, "code": None}
+    user = _changed(name, lambda user: _linked(user.model_copy(update=gone), secret, now), now)
+    return WithLink(user, _url(name, secret))
+
+
+def user_of_link(link: str, now: datetime) -> User:
+    """Return whose password a link sets, by the last part of its path.
+
+    Raises:
+        Refused: the link is used, old or wrong.
+    """
+    name, _, secret = link.rpartition(".")
+    user = user_named(name)
+    is_theirs = user and user.link and hmac.compare_digest(_digest(secret), user.link)
+    if not (user and is_theirs and user.link_until and now < user.link_until):
+        raise Refused("LINK_USED", _OLD_LINK, status=404)
+    return user
+
+
+def set_password_by(link: str, password: str, now: datetime) -> User:
+    """Set a password by a link, which works once.
+
+    Raises:
+        Refused: the link is used, old or wrong; or the password has fewer than 12 or more than 200 characters.
+    """
+    user = user_of_link(link, now)
+    set_, unused = _hashed(password, user.name), user.link
+
+    def _set(before: User) -> User:
+        if before.link != unused:
+            raise Refused("LINK_USED", _OLD_LINK, status=404)
+        return before.model_copy(update={"password": set_, "link": None, "link_until": None})
+
+    return _changed(user.name, _set, now)
+
+
+def change_password(name: str, password: str, now: datetime, session_id: str) -> None:
+    """Set a new password for a user who has shown the old one; their other logins end. Raises as `set_password_by`."""
+    set_ = _hashed(password, name)
+    users.RECORDS.change(name, lambda user: _known(user).model_copy(update={"password": set_}))
+    logins.end_all(name, now, but=session_id)
+
+
+def new_code_secret() -> str:
+    return pyotp.random_base32()
+
+
+def code_url(name: str, secret: str) -> str:
+    """Return the address that sets up an authenticator."""
+    return pyotp.TOTP(secret).provisioning_uri(name=name, issuer_name="cellar")
+
+
+def turn_codes_on(name: str, secret: str, code: str, now: datetime) -> bool:
+    """Let a user sign in only with a one-time code too, if they show one made with the secret; return whether."""
+    step = _step_of(secret, code, now)
+    if step is not None:
+        sealed = users.sealed_code(name, secret)
+        users.RECORDS.change(name, lambda user: _known(user).model_copy(update={"code": sealed, "code_step": step}))
+    return step is not None
+
+
+def sign_in(name: str, password: str, code: str, address: str, now: datetime) -> str | None:
+    """Sign a user in whom `checked` returns, and return the secret id of the session; None if it returns nobody."""
+    user = checked(name, password, code, now)
+    if user is None:
+        return None
+    by = SignedInBy.BREAK_GLASS if settings().oidc_issuer else SignedInBy.PASSWORD
+    session_id = logins.begin(Caller(user.name, user.role, user.scope, address), by, now)
+    if users.RECORDS.find(name) != user:  # disabled or changed meanwhile, when there was no login to end yet
+        logins.end(session_id, now)
+        return None
+    return session_id
+
+
+def record_denied(name: str, address: str) -> None:
+    """Record that somebody was not let in under a name. A name that nobody has may be a password: it is not kept."""
+    user = user_named(name)
+    if user:
+        record(Caller(user.name, user.role, user.scope, address), Action.ENTER, outcome="denied")
+
+
+def checked(name: str, password: str, code: str, now: datetime) -> User | None:
+    """Return the user who shows name, password and, if they have turned codes on, a one-time code; None if nobody does.
+
+    A name that nobody has, or that may not sign in, takes as long as a wrong password. A code works once.
+    """
+    user = user_named(name)
+    may_enter = user is not None and not user.disabled_at and (user.is_break_glass or not settings().oidc_issuer)
+    nobodys, expected = _nobodys(), user.password if may_enter and user else None
+    is_right = _HASHES.verify(password[:LONGEST], expected or nobodys)
+    if user is None or expected is None or not is_right:
+        return None
+    return user if user.code is None else _with_code_used(user, code, now)
+
+
+def _with_code_used(user: User, code: str, now: datetime) -> User | None:
+    step = _step_of(users.opened_code(user.name, user.code or ""), code, now)
+    if step is None or step <= user.code_step:
+        return None
+
+    def _used(before: User | None) -> User:
+        if before != user:
+            raise Conflict("the user has changed meanwhile")
+        return user.model_copy(update={"code_step": step})
+
+    try:
+        return users.RECORDS.change(user.name, _used)
+    except Conflict:  # the same code came twice at once
+        return None
+
+
+def _changed(name: str, changed: Callable[[User], User], now: datetime) -> User:
+    """Change a user, then end their logins. A login that begins meanwhile is ended by whoever begins it."""
+    user = users.RECORDS.change(name, lambda before: changed(_known(before)))
+    logins.end_all(name, now)
+    return user
+
+
+def _known(user: User | None) -> User:
+    if user is None:
+        raise Refused("UNKNOWN_USER", "no user has this name; `cellar users list` shows the names", status=404)
+    return user
+
+
+def user_named(name: str) -> User | None:
+    """Return the user of a name, None if there is none. Raises Conflict if the record is damaged."""
+    try:
+        return users.RECORDS.find(_NAME.validate_python(name))
+    except ValidationError:
+        return None
+
+
+def _scope(name: str, role: Role, scope: str | None) -> str | None:
+    """Return the scope of a user as it is kept. Raises as `add` does."""
+    try:
+        _NAME.validate_python(name)
+    except ValidationError:
+        expected = "expected small letters, digits, dots, hyphens and underscores, at most 40, like dana.levy"
+        raise Refused("BAD_NAME", expected, where="name") from None
+    if role is Role.OWNER:
+        raise Refused("BAD_PARAMETER", "owner is whoever has the shell; choose another role", where="role")
+    return check_scope(role, scope)
+
+
+def _linked(user: User, secret: str, now: datetime) -> User:
+    return user.model_copy(update={"link": _digest(secret), "link_until": now + LINK_LASTS})
+
+
+def _url(name: str, secret: str) -> str:
+    return f"{settings().receiver_url}/console/password/{name}.{secret}"
+
+
+def _hashed(password: str, name: str) -> str:
+    if not SHORTEST <= len(password) <= LONGEST or password == name:
+        raise Refused("BAD_PASSWORD", f"expected {SHORTEST} to {LONGEST} characters", where="password")
+    return _HASHES.hash(password)
+
+
+@lru_cache
+def _nobodys() -> str:
+    return _HASHES.hash(secrets.token_urlsafe(16))
+
+
+def _step_of(secret: str, code: str, now: datetime) -> int | None:
+    """Return the step of 30 s that a code belongs to; None if it is none of now, of the step before or after."""
+    codes, now_step = pyotp.TOTP(secret), int(now.timestamp()) // _STEP_S
+    typed = code.replace(" ", "").encode()
+    steps = (now_step - 1, now_step, now_step + 1)
+    return next((each for each in steps if hmac.compare_digest(typed, codes.generate_otp(each).encode())), None)
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,0 +1,160 @@
+"""Local users sign in, people see and end logins, and an administrator decides who may sign in."""
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
+
+import httpx
+import pyotp
+import pytest
+
+from models.access import Role
+from services.access import users
+from tests.api.console.conftest import Browser, Console, posted
+from tests.installations import installed
+
+PASSWORD = "four words nobody knows"
+_LINK = re.compile(r"http://[^<\"]+/console/password/[^<\"]+")
+
+
+@pytest.fixture(scope="module")
+def staffed(console: Console) -> Console:
+    """The console with a user of each role."""
+    with installed(console.folder, **console.settings):
+        for role in set(Role) - {Role.OWNER}:
+            scope = {"scope": "source=haifa"} if role is Role.CLERK else {}
+            link = users.add(role.value, role, "owner", datetime.now(UTC), **scope).link
+            users.set_password_by(link.rpartition("/")[2], PASSWORD, datetime.now(UTC))
+    return console
+
+
+@contextmanager
+def signed_in(
+    console: Console, name: str, address: str = "192.0.2.1", password: str = PASSWORD
+) -> Iterator[httpx.Client]:
+    with console.visitor() as client:
+        client.headers["x-forwarded-for"] = address
+        entered = posted(client, "/console/login", {"name": name, "password": PASSWORD})
+        assert entered.status_code == 303, entered.text
+        yield client
+
+
+def tried(client: httpx.Client, name: str, password: str, address: str, code: str = "") -> int:
+    client.headers["x-forwarded-for"] = address
+    return posted(client, "/console/login", {"name": name, "password": password, "code": code}).status_code
+
+
+@pytest.mark.parametrize(
+    ("role", "pages"),
+    [
+        ("administrator", {"/people": 200, "/archives": 403, "/me": 200}),
+        ("operator", {"/people": 403, "/archives": 200, "/me": 200}),
+        ("viewer", {"/people": 403, "/archives": 200, "/me": 200}),
+    ],
+)
+def test_login_carries_the_role_of_the_user(staffed: Console, role: str, pages: dict[str, int]) -> None:
+    with signed_in(staffed, role) as client:
+        assert {path: client.get(f"/console{path}").status_code for path in pages} == pages
+        assert f">{role}</bdi>" in client.get("/console/me").text
+
+
+def test_wrong_login_says_the_same_of_a_known_and_an_unknown_name(staffed: Console) -> None:
+    with staffed.visitor() as client:
+        client.headers["x-forwarded-for"] = "192.0.2.2"
+        sent = [posted(client, "/console/login", {"name": name, "password": "wrong"}) for name in ("viewer", "nobody")]
+
+    assert [each.status_code for each in sent] == [403, 403]
+    assert len({re.sub(r'value="[^"]*"', "", each.text) for each in sent}) == 1
+
+
+def test_known_and_unknown_names_take_the_same_time(staffed: Console) -> None:
+    """With `checked` itself, since a page takes longer than what a difference would be."""
+    took: dict[str, list[float]] = {"viewer": [], "nobody": [], "": []}
+    with installed(staffed.folder, **staffed.settings):
+        for _ in range(6):
+            for name, times in took.items():
+                began = time.thread_time()
+                assert users.checked(name, "wrong", "", datetime.now(UTC)) is None
+                times.append(time.thread_time() - began)
+
+    least = [min(each) for each in took.values()]
+    assert max(least) < 2 * min(least)
+
+
+def test_passwords_are_limited_by_address_and_no_honest_person_is_locked_out(staffed: Console) -> None:
+    with staffed.visitor() as thief, signed_in(staffed, "auditor", "198.51.100.9") as known, staffed.visitor() as new:
+        assert [tried(thief, "auditor", "wrong", "203.0.113.1") for _ in range(22)] == [403] * 20 + [429] * 2
+        assert tried(thief, "auditor", PASSWORD, "203.0.113.1") == 429
+        assert tried(new, "auditor", PASSWORD, "198.51.100.10") == 303
+        assert tried(known, "auditor", PASSWORD, "203.0.113.1") == 303
+
+
+def test_administrator_adds_a_user_who_sets_a_password_once(staffed: Console) -> None:
+    with signed_in(staffed, "administrator") as boss, staffed.visitor() as visitor:
+        added = posted(boss, "/console/people", {"name": "ruth", "role": "operator"})
+        found = _LINK.search(added.text)
+        assert found
+        path = urlsplit(found[0]).path
+        assert posted(visitor, path, {"password": "short", "again": "short"}).status_code == 422
+        assert posted(visitor, path, {"password": PASSWORD, "again": "another"}).status_code == 422
+        assert posted(visitor, path, {"password": PASSWORD, "again": PASSWORD}).status_code == 303
+        assert [visitor.get(path).status_code, visitor.get(f"{path}x").status_code] == [404, 404]
+        with signed_in(staffed, "ruth") as ruth:
+            assert ruth.get("/console/archives").status_code == 200
+            assert posted(boss, "/console/people/ruth/role", {"role": "viewer"}).status_code == 303
+            assert ruth.get("/console/archives").status_code == 303
+        with signed_in(staffed, "ruth") as ruth:
+            assert posted(boss, "/console/people/ruth/disable", {}).status_code == 303
+            assert ruth.get("/console/me").status_code == 303
+            assert tried(visitor, "ruth", PASSWORD, "192.0.2.3") == 403
+        wrong = [{"name": "ruth", "role": "viewer"}, {"name": "R", "role": "viewer"}, {"name": "x", "role": "clerk"}]
+        assert [posted(boss, "/console/people", each).status_code for each in wrong] == [409, 422, 422]
+        assert posted(boss, "/console/people/nobody/enable", {}).status_code == 404
+
+
+def test_people_end_their_own_logins_alone(staffed: Console) -> None:
+    with signed_in(staffed, "operator") as one, signed_in(staffed, "operator") as second:
+        login = re.findall(r'name="login" value="([0-9a-f]{64})"', one.get("/console/me").text)[0]
+        with signed_in(staffed, "viewer") as other:
+            assert posted(other, "/console/me/sign-out", {"login": login}).status_code == 303
+        assert second.get("/console/me").status_code == 200
+        posted(one, "/console/me/sign-out", {"login": login})
+        assert sorted(each.get("/console/me").status_code for each in (one, second)) == [200, 303]
+
+
+def test_person_changes_the_password_and_turns_codes_on_by_showing_the_old_one(staffed: Console) -> None:
+    new, secret = "another four words", pyotp.random_base32()
+    with signed_in(staffed, "data") as person, signed_in(staffed, "data") as elsewhere, staffed.visitor() as visitor:
+        change = {"password": PASSWORD, "new": new, "again": new}
+        for wrong in ({"password": "wrong"}, {"again": "other"}, {"new": "short", "again": "short"}):
+            assert posted(person, "/console/me/password", {**change, **wrong}).status_code == 422
+        assert posted(person, "/console/me/password", change).status_code == 303
+        assert (person.get("/console/me").status_code, elsewhere.get("/console/me").status_code) == (200, 303)
+
+        code = pyotp.TOTP(secret).now()
+        assert posted(person, "/console/me/code", {"password": new, "secret": secret, "first": "1"}).status_code == 422
+        kept = posted(person, "/console/me/code", {"password": new, "secret": secret, "first": code})
+        assert kept.status_code == 303
+        assert tried(visitor, "data", new, "192.0.2.4") == 403
+        assert (
+            tried(visitor, "data", new, "192.0.2.4", pyotp.TOTP(secret).at(datetime.now(UTC) + timedelta(seconds=30)))
+            == 303
+        )
+
+
+@pytest.mark.parametrize("language", ["en", "he"])
+@pytest.mark.parametrize("path", ["/console/people", "/console/me"])
+def test_pages_of_people_fit_a_phone_and_all_readers(
+    staffed: Console, browser: Browser, path: str, language: str
+) -> None:
+    for theme in ("light", "dark"):
+        page = browser.open(path, language, theme)
+        for each in page.locator("main summary").all():
+            each.click()
+        assert browser.violations() == []
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert browser.overflow_px() == 0
+    page.set_viewport_size({"width": 1280, "height": 800})

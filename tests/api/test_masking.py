@@ -1,0 +1,125 @@
+"""A viewer reads no personal value by any page or list, and a single one for a reason, which the access log keeps."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+
+from models.access import Role
+from services.access import tokens
+from services.views import archive_view
+from services.views.unmasking import MOST
+from tests.api.conftest import LINK_KEY, PERSON, SECRET, TOKEN, Receiver, contract, earlier_contract, receiving
+from tests.api.console.conftest import csrf_of, posted
+from tests.installations import archived, installed
+
+READER = {"authorization": f"Bearer {TOKEN}"}
+PAGES = [
+    *("/console/archives", f"/console/archives?q={PERSON}", "/console/facets", "/console/", "/console/templates"),
+    *(f"/console/archives/contract{each}" for each in ("", "/fields", "/timeline", "/differences?before=1&after=2")),
+    *("/console/discrepancies", "/console/discrepancies?state=explained", "/console/refused", "/console/missing"),
+    "/console/templates/9fa70d4ccea84262b1ed2308a07a3fb4",
+]
+ANSWERS = [
+    *("/api/archives", "/api/archives/contract", "/api/archives/contract/differences?before=1&after=2"),
+    *(f"/api/archives/contract/{each}" for each in archive_view.LISTS),
+    *("/api/templates", "/api/templates/9fa70d4ccea84262b1ed2308a07a3fb4", "/api/discrepancies", "/api/refused"),
+    f"/api/archives?q={PERSON}",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """A receiver with an archive of a person, and the token of a viewer."""
+
+    receiver: Receiver
+    token: str
+
+    def get(self, path: str) -> httpx.Response:
+        return self.receiver.client.get(path, headers={"authorization": f"Bearer {self.token}"})
+
+    def unmask(self, place: str, why: str = "the customer calls") -> httpx.Response:
+        headers = {"authorization": f"Bearer {self.token}"}
+        body = {"place": place, "why": why}
+        return self.receiver.client.post("/api/archives/contract/unmask", headers=headers, json=body)
+
+    def records(self) -> list[dict[str, object]]:
+        """Return what the access log keeps of unmasked values, the first first."""
+        found = self.receiver.client.get("/api/access?action=unmask&limit=500", headers=READER).json()["items"]
+        return [each["detail"] for each in reversed(found) if "place" in each["detail"]]
+
+
+def _named(body: bytes) -> bytes:
+    made = json.loads(body)
+    made["sessions"][0]["labels"] = {"customer": PERSON, "branch": "Haifa"}
+    made["data"][0]["value"] += PERSON
+    return json.dumps(made).encode()
+
+
+@pytest.fixture(scope="module")
+def viewer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Viewer]:
+    folder: Path = tmp_path_factory.mktemp("masked")
+    values = {"webhook_secrets": SECRET, "api_tokens": TOKEN, "link_secret": LINK_KEY}
+    with receiving(folder, **values) as receiver:
+        with installed(folder, **values):
+            archived("contract", _named(earlier_contract()), datetime(2023, 3, 1, tzinfo=UTC))
+            archived("contract", _named(contract(event={"type": "WHP_ARCHIVE", "timestamp": "2024-01-01T00:00:00"})))
+            made = tokens.add("vera", Role.VIEWER, None, None, "a test", datetime.now(UTC))
+        explained = receiver.client.get("/api/archives/contract", headers=READER).json()["discrepancies"][0]
+        path = f"/api/discrepancies/{explained['discrepancy_id']}/explanation"
+        assert receiver.client.post(path, headers=READER, json={"by": "x", "why": PERSON}).status_code == 200
+        yield Viewer(receiver, made.token)
+
+
+def test_no_answer_to_a_viewer_has_a_personal_value(viewer: Viewer) -> None:
+    for path in ANSWERS:
+        answer = viewer.get(path)
+        assert (path, answer.status_code) == (path, 200)
+        assert (path, PERSON in answer.text) == (path, False)
+    everything = "".join(viewer.receiver.client.get(path, headers=READER).text for path in ANSWERS)
+    assert everything.count(PERSON) > 10
+
+
+@pytest.mark.parametrize("language", ["en", "he"])
+def test_no_page_and_no_table_of_a_viewer_has_a_personal_value(viewer: Viewer, language: str) -> None:
+    with httpx.Client(base_url=viewer.receiver.url, timeout=120, trust_env=False) as client:
+        assert posted(client, "/console/login", {"token": viewer.token}).status_code == 303
+        client.cookies.set("cellar_language", language, path="/console")
+        for path in PAGES:
+            page = client.get(path, follow_redirects=True)
+            assert (path, page.status_code) == (path, 200)
+            assert (path, PERSON in page.text.replace(f"{path}", "").replace(f'value="{PERSON}"', "")) == (path, False)
+        table = posted(client, "/console/archives/export", {"all": "yes"})
+        assert PERSON not in table.text
+        assert "•••" in table.text
+        dossier = client.get("/console/archives/contract").text
+        assert "/rerun" not in dossier
+        assert "download=true" not in dossier
+        form = {"place": "sessions[0].recipient.name", "why": f"asked in {language}", "csrf": csrf_of(client)}
+        assert PERSON in posted(client, "/console/archives/contract/unmask", form).text
+        assert PERSON not in client.get("/console/archives/contract").text
+    assert {"place": "sessions[0].recipient.name", "why": f"asked in {language}"} in viewer.records()
+
+
+def test_single_value_is_read_for_a_reason_that_is_recorded_without_the_value_and_not_too_often(viewer: Viewer) -> None:
+    assert viewer.unmask("sessions[0].labels.customer").json() == {
+        "place": "sessions[0].labels.customer",
+        "value": PERSON,
+    }
+    assert viewer.records()[-1] == {"place": "sessions[0].labels.customer", "why": "the customer calls"}
+    assert viewer.unmask("files[1].filename").json()["value"]
+    assert viewer.unmask("fields[4].meta").json()["value"] == {"geocoder": "Arlozorov St 160, Tel Aviv-Yafo, Israel"}
+    for place in ("sessions[9].author", "sessions[0].nothing", "sessions[0].labels.other", "runs[0].url", "x", "\0"):
+        assert viewer.unmask(place).json()["error"]["code"] == "BAD_PARAMETER"
+    assert viewer.unmask("sessions[0].author", " ").status_code == 422
+
+    while len(viewer.records()) < MOST:
+        assert viewer.unmask("sessions[0].author").status_code == 200
+
+    assert viewer.unmask("sessions[0].author").json()["error"]["code"] == "TOO_MANY_REQUESTS"
+    assert len(viewer.records()) == MOST
+    assert all(PERSON not in json.dumps(each) for each in viewer.records())

@@ -1,0 +1,166 @@
+"""Local users: links, passwords, one-time codes, and what ends their logins."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pyotp
+import pytest
+
+from adapters.files.store import store
+from adapters.settings.settings import Settings
+from adapters.store import users as records
+from models.access import Caller, Role, SignedInBy, User
+from models.errors import Conflict, Refused
+from services.access import logins, users
+from tests.conftest import Configure
+
+pytestmark = pytest.mark.usefixtures("sqlite_installation")
+NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
+PASSWORD, ADDRESS = "four words nobody knows", "192.0.2.1"
+PROVIDER = {
+    "oidc_issuer": "https://login.example.com",
+    "oidc_client_id": "cellar",
+    "oidc_client_secret": "secret",
+    "oidc_roles": "ops=operator,tellers=clerk@label:branch=Haifa",
+}
+
+
+def added(name: str = "dana", role: Role = Role.OPERATOR, **members: Any) -> users.WithLink:
+    return users.add(name, role, "admin", NOW, **members)
+
+
+def with_password(name: str = "dana", **members: Any) -> User:
+    return users.set_password_by(added(name, **members).link.rpartition("/")[2], PASSWORD, NOW)
+
+
+def signed_in(name: str = "dana", password: str = PASSWORD, code: str = "", now: datetime = NOW) -> str | None:
+    return users.sign_in(name, password, code, ADDRESS, now)
+
+
+def caller_of(session_id: str | None) -> Caller | None:
+    return session_id and logins.caller_of(session_id, ADDRESS, NOW)
+
+
+def test_link_sets_a_password_once_within_a_day() -> None:
+    made = added()
+    link = made.link.rpartition("/")[2]
+    assert "/console/password/dana." in made.link
+    assert signed_in(password="") is None
+
+    assert users.user_of_link(link, NOW + users.LINK_LASTS - timedelta(seconds=1)).name == "dana"
+    for wrong, now in ((link, NOW + users.LINK_LASTS), (f"{link}x", NOW), ("dana.", NOW), ("", NOW), ("../x.y", NOW)):
+        with pytest.raises(Refused, match="LINK_USED"):
+            users.user_of_link(wrong, now)
+    with pytest.raises(Refused, match="BAD_PASSWORD"):
+        users.set_password_by(link, "too short", NOW)
+    users.set_password_by(link, PASSWORD, NOW)
+    with pytest.raises(Refused, match="LINK_USED"):
+        users.set_password_by(link, "another long password", NOW)
+
+    assert caller_of(signed_in()) == Caller("dana", Role.OPERATOR, None, ADDRESS)
+    assert [signed_in(*each) for each in (("dana", f"{PASSWORD}x"), ("nobody", PASSWORD), ("", ""))] == [None] * 3
+    assert PASSWORD not in store().read_bytes("users/dana.json").decode()
+    assert link.rpartition(".")[2] not in store().read_bytes("users/dana.json").decode()
+
+
+@pytest.mark.parametrize("change", ["disable", "role", "reset", "password"])
+def test_logins_of_a_user_end_with_what_they_began_with(change: str) -> None:
+    with_password()
+    session_id = signed_in()
+    others = logins.begin(Caller("ruth", Role.AUDITOR), SignedInBy.PASSWORD, NOW)
+    assert caller_of(session_id)
+
+    if change == "disable":
+        users.disable("dana", "admin", NOW)
+    elif change == "role":
+        users.set_role("dana", Role.CLERK, "source=haifa", NOW)
+    elif change == "reset":
+        users.reset("dana", NOW)
+    else:
+        users.change_password("dana", "another long password", NOW, "another session")
+
+    assert (caller_of(session_id), caller_of(others) is None) == (None, False)
+    assert (signed_in() is None) is (change != "role")
+
+
+def test_disabled_user_enters_after_being_enabled() -> None:
+    with_password()
+    users.disable("dana", "admin", NOW)
+    assert signed_in() is None
+    users.enable("dana", NOW)
+    assert signed_in()
+
+
+def test_one_time_code_is_needed_works_once_and_is_sealed() -> None:
+    with_password()
+    secret = users.new_code_secret()
+    codes = pyotp.TOTP(secret)
+
+    assert not users.turn_codes_on("dana", secret, "000000" if codes.at(NOW) != "000000" else "1", NOW)
+    assert signed_in()
+    assert users.turn_codes_on("dana", secret, codes.at(NOW), NOW)
+
+    then = NOW + timedelta(seconds=30)
+    typed = ["", codes.at(NOW), codes.at(NOW + timedelta(minutes=5)), codes.at(then), codes.at(then)]
+    assert [signed_in(code=each, now=then) is not None for each in typed] == [False, False, False, True, False]
+    assert secret not in store().read_bytes("users/dana.json").decode()
+    users.reset("dana", NOW)
+    kept = records.RECORDS.find("dana")
+    assert kept is not None
+    assert (kept.code, kept.password) == (None, None)
+
+
+def test_key_of_the_codes_that_is_gone_is_not_replaced() -> None:
+    with_password()
+    secret = users.new_code_secret()
+    users.turn_codes_on("dana", secret, pyotp.TOTP(secret).at(NOW), NOW)
+    records.seals._kept_key_of_records.cache_clear()
+    store().remove(records.seals.USERS_KEY)
+
+    with pytest.raises(Conflict):
+        records.sealed_code("ruth", secret)
+
+
+def test_first_start_makes_one_administrator(configure: Configure) -> None:
+    link = users.add_first(NOW)
+
+    assert link
+    assert users.user_of_link(link.rpartition("/")[2], NOW).role == Role.ADMINISTRATOR
+    assert users.add_first(NOW) is None
+    store().remove("users/admin.json")
+    configure(**PROVIDER)
+    assert users.add_first(NOW) is None
+
+
+def test_only_break_glass_enters_beside_a_provider(configure: Configure) -> None:
+    with_password()
+    with_password("glass", is_break_glass=True)
+    configure(**PROVIDER)
+
+    assert (signed_in(), caller_of(signed_in("glass")) is not None) == (None, True)
+    assert logins.listed(NOW, "glass")[0].signed_in_by == SignedInBy.BREAK_GLASS
+
+
+@pytest.mark.parametrize(
+    ("name", "role", "scope", "code"),
+    [
+        ("Dana", Role.VIEWER, None, "BAD_NAME"),
+        ("a/b", Role.VIEWER, None, "BAD_NAME"),
+        ("dana@example.com", Role.VIEWER, None, "BAD_NAME"),
+        ("dana", Role.CLERK, None, "BAD_PARAMETER"),
+        ("dana", Role.VIEWER, "source=haifa", "BAD_PARAMETER"),
+        ("dana", Role.CLERK, "branch", "BAD_PARAMETER"),
+        ("dana", Role.OWNER, None, "BAD_PARAMETER"),
+        ("taken", Role.VIEWER, None, "USER_EXISTS"),
+    ],
+)
+def test_user_that_cannot_be_is_refused(name: str, role: Role, scope: str | None, code: str) -> None:
+    added("taken")
+    with pytest.raises(Refused, match=code):
+        added(name, role, scope=scope)
+
+
+def test_damaged_user_lets_nobody_in(sqlite_installation: Settings) -> None:
+    store().overwrite_bytes(b"{}", "users/dana.json")
+    with pytest.raises(Conflict):
+        signed_in()

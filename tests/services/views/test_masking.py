@@ -1,0 +1,197 @@
+"""No personal value is in what a viewer reads, and none is found, whatever an archive says and people call personal."""
+
+import json
+from dataclasses import asdict
+from itertools import count
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from adapters.settings.settings import Settings
+from domain.masking import MASK
+from domain.search import normalised
+from models.access import CELLAR, Caller, Role
+from models.errors import Refused
+from models.templates import PartWords, TemplateWords
+from models.views.archives.archives import ArchiveFilter, ArchiveQuery
+from services import derived, templates
+from services.views import archive_list, archive_view
+from tests.conftest import Configure
+from tests.records import NOON, archived, document
+
+VIEWER = Caller("vera", Role.VIEWER)
+TEMPLATE = "lease-template"
+PARTS = ("label:k0", "label:k1", "label:k2", "field:f0", "field:f1", "field:f2")
+NUMBERS = count()
+
+
+@pytest.fixture(autouse=True)
+def _searched_by_all_fields(installation: Settings, configure: Configure) -> None:
+    configure(search_fields="*", database_url=installation.database_location)
+
+
+def name(words: TemplateWords, template: str = TEMPLATE) -> None:
+    templates.name({template: words}, "a test", NOON)
+    while derived.fill(20):
+        pass
+
+
+def lease(reference: str, values: dict[str, Any], template: str = TEMPLATE, person: str = "דנה לוי") -> dict[str, Any]:
+    """Return an archive whose labels and fields have values, by part."""
+    its = document(
+        reference,
+        template={"id": template},
+        recipient={"id": 1, "name": person, "phone": f"{person}-phone"},
+        submission_details={"ip": f"{person}-ip"},
+        author=f"{person}-author",
+        labels={part[6:]: value for part, value in values.items() if part.startswith("label:")},
+    )
+    its["signatures"][0] |= {"signed_by": {"id": f"{person}-id", "name": f"{person}-signer"}, "labels": {}}
+    its["attachments"][0]["filename"] = its["signed_document"]["filename"] = f"{person}-file.pdf"
+    fields = {part[6:]: value for part, value in values.items() if part.startswith("field:")}
+    its["data"] = [its["data"][0] | {"id": id_, "value": value} for id_, value in fields.items()]
+    return its
+
+
+def answers(reference: str, caller: Caller, searches: list[str]) -> str:
+    """Return all that a caller reads of an archive, and finds by searches, as one text."""
+    page = archive_list.page(ArchiveQuery(reference=reference), caller)
+    view = archive_view.archive(reference, caller)
+    assert view
+    lists = [archive_view.items(reference, caller, name) for name in archive_view.LISTS]
+    found = [page, view, *lists, archive_list.facets(ArchiveFilter(reference=reference), caller)]
+    said = [each.model_dump(mode="json") for each in found if each]
+    said += [archive_list.field_values([reference], caller)]
+    for q in searches:
+        said += [[asdict(each) for each in its] for its in archive_list.matched(q, page.items, caller).values()]
+    return json.dumps(said, ensure_ascii=False)
+
+
+def references_of(caller: Caller, **query: Any) -> list[str]:
+    return [each.reference for each in archive_list.page(ArchiveQuery(**query), caller).items]
+
+
+TEXTS = st.text(st.characters(codec="utf-8", categories=["L", "M", "P", "S"], exclude_characters='"'), max_size=12)
+
+
+@settings(max_examples=settings().max_examples // 5)
+@given(st.lists(TEXTS, min_size=7, max_size=7), st.lists(st.sampled_from([True, False, None]), min_size=6, max_size=6))
+def test_no_personal_value_is_in_an_answer_to_a_viewer(texts: list[str], said: list[bool | None]) -> None:
+    number = next(NUMBERS)
+    reference, template = f"r-{number}", f"t-{number}"
+    person, *values = (f"{text}x{number}y{place}z" for place, text in enumerate(texts))
+    its = dict(zip(PARTS, values, strict=True))
+    archived(reference, payload=lease(reference, its, template, person))
+    parts = {part: PartWords(personal=each) for part, each in zip(PARTS, said, strict=True)}
+    name(TemplateWords(parts=parts, title=["person", "template", "label:k0", "field:f0", "payment"]), template)
+    public = {value for part, value in its.items() if parts[part].personal is False}
+    personal = {value for part, value in its.items() if parts[part].personal} | {person}
+
+    shown, whole = answers(reference, VIEWER, [*values, person]), answers(reference, CELLAR, [*values, person])
+    for value in personal:
+        for text in (json.dumps(value, ensure_ascii=False)[1:-1], normalised(value)):
+            assert text not in shown
+        assert json.dumps(value, ensure_ascii=False)[1:-1] in whole
+    assert all(json.dumps(value, ensure_ascii=False)[1:-1] in shown for value in public)
+    for value in (*its.values(), person):
+        assert references_of(CELLAR, q=f'"{value}"') == [reference]
+        assert references_of(VIEWER, q=f'"{value}"') == ([reference] if value in public else [])
+        assert archive_list.arrived(ArchiveFilter(q=f'"{value}"'), VIEWER, NOON.replace(year=2000), 9) == (
+            value in public
+        )
+    assert references_of(VIEWER, q=reference) == [reference]
+
+
+@pytest.mark.parametrize(
+    ("value", "type_"),
+    [
+        ("noa@example.com", "text"),
+        ("mail to noa@example.com today", "text"),
+        ("050-1234567 (work)", "text"),
+        ("123456782", "text"),
+        ("32.0853, 34.7818", "text"),
+        ("לדנה", "text"),
+        ("data:image/png", "signature"),
+        ({"of": ["Dana", "דנה"]}, "text"),
+    ],
+)
+def test_what_nobody_called_public_is_masked_if_it_looks_personal_or_names_a_person(value: Any, type_: str) -> None:
+    its = lease("r", {"field:f0": value, "field:f1": "Large flat", "label:k0": value})
+    its["data"][0]["type"] = type_
+    archived(payload=its)
+    view = archive_view.archive("r", VIEWER)
+
+    assert view
+    assert [each.value for each in view.fields] == [MASK, "Large flat"]
+    assert (view.sessions[0].labels["k0"] == MASK) is (type_ == "text")
+
+
+def test_part_whose_values_are_mostly_personal_is_masked_in_all_archives() -> None:
+    for number, value in enumerate(("050-1234567", "050-1234568", "none")):
+        archived(f"r-{number}", payload=lease(f"r-{number}", {"field:f0": value}))
+
+    assert archive_list.field_values(["r-2"], VIEWER) == {"r-2": {"f0": [MASK]}}
+    assert archive_list.field_values(["r-2"], CELLAR) == {"r-2": {"f0": ["none"]}}
+
+
+def test_value_and_its_absence_look_the_same() -> None:
+    archived("full", payload=lease("full", {"field:f0": "secret"}))
+    archived("empty", payload=lease("empty", {"field:f0": None}, person=""))
+    name(TemplateWords(parts={"field:f0": PartWords(personal=True)}))
+    full, empty = (archive_view.archive(each, VIEWER) for each in ("full", "empty"))
+
+    assert full
+    assert empty
+    assert full.fields == empty.fields
+    assert full.sessions[0].recipient == empty.sessions[0].recipient
+    assert full.signatures[0].signed_by == empty.signatures[0].signed_by
+
+
+@pytest.mark.parametrize(
+    "query",
+    [{"signer": "דנה לוי"}, {"filename": "דנה לוי-file.pdf"}, {"label": ["k0=a"]}, {"field": ["f0=b"]}],
+    ids=str,
+)
+def test_viewer_may_not_filter_by_what_is_personal(query: dict[str, Any]) -> None:
+    archived(payload=lease("r", {"label:k0": "a", "field:f0": "b"}))
+    name(TemplateWords(parts={"label:k0": PartWords(personal=True)}))
+
+    assert references_of(CELLAR, **query) == ["r"]
+    with pytest.raises(Refused, match="a viewer finds no archive by what is personal"):
+        references_of(VIEWER, **query)
+
+
+def test_viewer_filters_and_counts_by_a_label_only_where_it_is_public() -> None:
+    archived("r-public", payload=lease("r-public", {"label:k0": "Haifa"}))
+    archived("r-personal", payload=lease("r-personal", {"label:k0": "Haifa"}, "other-template"))
+    name(TemplateWords(facets=["label:k0"]))
+
+    assert references_of(CELLAR, label=["k0=Haifa"]) == ["r-personal", "r-public"]
+    assert references_of(VIEWER, label=["k0=Haifa"]) == ["r-public"]
+    assert "k0" in {each.name for each in archive_list.facets(ArchiveFilter(), VIEWER).groups}
+    name(TemplateWords(parts={"label:k0": PartWords(personal=True)}), "other-template")
+    assert "k0" in {each.name for each in archive_list.facets(ArchiveFilter(), CELLAR).groups}
+    assert "k0" not in {each.name for each in archive_list.facets(ArchiveFilter(), VIEWER).groups}
+
+
+def test_viewer_finds_nothing_by_what_became_personal_before_entries_are_made_again() -> None:
+    archived(payload=lease("r", {"label:k0": "Haifa"}))
+    name(TemplateWords(parts={"label:k0": PartWords(personal=False)}, title=["label:k0"]))
+    assert references_of(VIEWER, q="haifa") == ["r"]
+
+    templates.name({TEMPLATE: TemplateWords(title=["label:k0"])}, "a test", NOON)
+
+    assert references_of(VIEWER, q="haifa") == []
+    assert references_of(CELLAR, q="haifa") == ["r"]
+    assert "Haifa" not in answers("r", VIEWER, ["haifa"]).replace('"k0": "Haifa"', "")
+
+
+def test_template_is_named_for_a_viewer_only_if_its_name_cannot_name_a_person() -> None:
+    archived(payload=lease("r", {}))
+
+    assert templates.view(TEMPLATE, CELLAR).file_name == "דנה לוי-file.pdf"
+    assert templates.view(TEMPLATE, VIEWER).file_name is None
+    assert "file" in str(templates.listed(CELLAR).items[0].name)
+    assert "file" not in str(templates.listed(VIEWER).items[0].name)
