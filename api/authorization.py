@@ -84,8 +84,8 @@ def presented_secrets(headers: Headers) -> list[str]:
     scheme, _, rest = headers.get("authorization", "").strip().partition(" ")
     if scheme.lower() == "bearer":
         presented.append(rest.strip())
-    elif scheme.lower() == "basic":
-        presented.append(_password(rest.strip()))
+    elif basic := basic_of(headers):
+        presented.append(basic[1])
     return presented
 
 
@@ -123,11 +123,16 @@ def address_of(request: HTTPConnection) -> str:
     return request.client.host if request.client else ""
 
 
-def _password(credentials: str) -> str:
+def basic_of(headers: Headers) -> tuple[str, str] | None:
+    """Return the name and the password of Basic; None if a request presents none."""
+    scheme, _, credentials = headers.get("authorization", "").strip().partition(" ")
+    if scheme.lower() != "basic":
+        return None
     try:
-        return base64.b64decode(credentials, validate=True).decode().partition(":")[2]
+        name, _, password = base64.b64decode(credentials.strip(), validate=True).decode().partition(":")
     except ValueError:  # not base64, not ASCII, or not UTF-8
-        return ""
+        return None
+    return name, password
 
 
 @dataclass(slots=True)

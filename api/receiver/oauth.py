@@ -3,7 +3,6 @@
 Source: RFC 6749, sections 2.3, 4.3, 4.4 and 5.
 """
 
-import base64
 import json
 from http import HTTPStatus
 from typing import Literal
@@ -14,7 +13,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from api.access import open_to_anybody
-from api.authorization import TOO_MANY_WRONG_TOKENS, UNAUTHORIZED, Unauthorized, address_of
+from api.authorization import TOO_MANY_WRONG_TOKENS, UNAUTHORIZED, Unauthorized, address_of, basic_of
 from api.errors import UNEXPECTED, challenge, failures
 from api.gate import read_body
 from api.receiver.senders import TOKEN_LASTS_S, Senders
@@ -91,7 +90,7 @@ async def give_token(request: Request) -> JSONResponse:
 
 async def _given(request: Request, given: dict[str, str]) -> JSONResponse:
     senders: Senders = request.app.state.senders
-    as_client = _basic(request) or (given.get("client_id", ""), given.get("client_secret", ""))
+    as_client = basic_of(request.headers) or (given.get("client_id", ""), given.get("client_secret", ""))
     as_user = given.get("username", ""), given.get("password", "")
     presented = [(source, secret) for source, secret in (as_client, as_user) if secret]
     if not presented:
@@ -118,17 +117,6 @@ def _wrong(request: Request, *, is_client: bool) -> JSONResponse:
     if is_client:
         return _failed(401, "invalid_client", detail, challenge("Basic"))
     return _failed(400, "invalid_grant", detail)
-
-
-def _basic(request: Request) -> tuple[str, str] | None:
-    scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "basic":
-        return None
-    try:
-        name, _, secret = base64.b64decode(credentials.strip(), validate=True).decode().partition(":")
-    except ValueError:
-        return None
-    return name, secret
 
 
 def _members(body: bytes) -> dict[str, str]:
