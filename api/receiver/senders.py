@@ -63,7 +63,7 @@ class Senders:
         await self._check(
             request,
             source,
-            lambda digest: _is_one_of(digest, digests) or (bool(marks) and _is_one_of(_marked(source, digest), marks)),
+            lambda digest: _is_one_of(digest, digests) or (bool(marks) and _is_one_of(mark_of(digest), marks)),
         )
         header = terms_of(source).signature
         if not header:
@@ -75,7 +75,7 @@ class Senders:
         """Return a token that is let in as a secret is, for an hour, while that secret is. Raises as `admit` does."""
         presented = [digest_of(secret)]
         digest = await self._check(request, source, lambda digest: _is_one_of(digest, presented))
-        return senders_signer().sign(_marked(source, digest)).decode()
+        return senders_signer().sign(mark_of(digest)).decode()
 
     def label(self, source: str) -> str:
         """Return the label of a source in a metric or a log."""
@@ -146,12 +146,8 @@ def _check_address(address: str, networks: tuple[str, ...]) -> None:
         raise Refused(ADDRESS_NOT_ALLOWED, detail, where="address", status=403)
 
 
-def _marked(source: str, digest: str) -> str:
-    return f"{source}.{mark_of(digest)}"
-
-
 def _mark_in(token: str) -> str | None:
-    """Return what a token stands for; None if it is none, or too old."""
+    """Return the mark of the secret for which a token was given; None if it is no token, or too old."""
     if "." not in token:  # as in almost all secrets
         return None
     try:
