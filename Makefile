@@ -60,12 +60,13 @@ wheel: .venv/development
 	$(BIN)/python deploy/sbom.py wheel > $(NAME).wheel.cdx.json
 
 release: wheel
+	@test -r "$(RELEASE_KEY)" || { echo "make release RELEASE_KEY=FILE; docs/release.md says how to make the key" >&2; exit 1; }
 	podman build --format docker --timestamp $(SOURCE_DATE_EPOCH) $(BUILD_OPTIONS) --tag $(IMAGE) .
 	podman create --replace --name cellar-release --network none $(IMAGE)
 	set -o pipefail; podman export cellar-release | $(BIN)/python deploy/sbom.py image > $(NAME).image.cdx.json
 	podman rm cellar-release
 	podman save --output $(NAME).image.tar $(IMAGE)
-	cd $(DIST) && sha256sum cellosign_cellar-$(VERSION)* > SHA256SUMS
+	deploy/sign $(DIST) $(RELEASE_KEY)
 
 bench-receiver: .venv/development
 	$(BIN)/python -m benchmarks.receiver

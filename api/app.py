@@ -34,7 +34,7 @@ from api.authorization import (
     Unauthorized,
     address_of,
 )
-from api.errors import CLIENTS_FAILURES, READERS_FAILURES, UNEXPECTED, challenge, failures
+from api.errors import READERS_FAILURES, UNEXPECTED, challenge, failures
 from api.gate import WEBHOOKS, Gate
 from api.json import (
     access,
@@ -129,13 +129,14 @@ async def _send_access_log() -> None:
 _DESCRIPTION = """
 Receives Cellosign archives, and serves them as JSON.
 
-- Routes below `/api` need an API token. A failure has a stable `code`, and says in `detail` what to do.
+- Routes below `/api` need an API token, whose role may do some of it. A failure has a stable `code`, and says in
+  `detail` what to do.
 - Times are in UTC. A time in a request needs a zone.
 - A reference may have any characters: percent-encode it in a path, slashes too.
 - The token is checked first, on unknown paths below `/api` too. Then a body may have 1 MB, else it gets 413
   (`TOO_LARGE`). If it stops or is too slow, it gets 408 (`BODY_TIMEOUT`).
 - After 20 wrong tokens in a minute, 60 in an hour or 200 in a day, further wrong tokens of an address get 429
-  (`TOO_MANY_WRONG_TOKENS`) with `Retry-After`. A right token is always let in.
+  (`TOO_MANY_WRONG_TOKENS`) with `Retry-After`. After 50 in a minute, a token is let in only if it was right before.
 - An unknown path gets 404 (`UNKNOWN_PATH`), a wrong method 405 (`WRONG_METHOD`), and a URL of more than 16 KiB or 500
   parameters 414 (`URL_TOO_LONG`).
 - Bytes that are no HTTP request, and paths with the segment `.` or `..`, encoded or not, get the failure of the
@@ -156,13 +157,10 @@ app = FastAPIOffline(  # a page of FastAPI itself would load Swagger UI from the
 )
 app.include_router(webhook.router)
 _OF_READERS = (access, archives, batches, discrepancies, endpoints, failure_groups, messages, missing)
-for each in (*_OF_READERS, links, overview, refused, sources, templates):
+for each in (*_OF_READERS, links, overview, people, refused, sources, templates):
     app.include_router(
         each.router, dependencies=[Depends(API_TOKEN), Depends(check_parameters)], responses=READERS_FAILURES
     )
-app.include_router(  # it needs neither database nor store
-    people.router, dependencies=[Depends(API_TOKEN), Depends(check_parameters)], responses=CLIENTS_FAILURES
-)
 app.include_router(oauth.router)
 app.include_router(public_link.router)
 app.include_router(health.router)
@@ -227,7 +225,7 @@ async def _refused(request: Request, refused: Refused) -> JSONResponse:
         request.app.state.unauthorized.count(address, door, refused.code)
         is_guess = door == "api" and "authorization" in request.headers
         if is_guess and (again_s := request.app.state.unauthorized.guess(address)):
-            detail = f"wrong tokens came too often from this address; a right token is let in at once; {refused.detail}"
+            detail = f"wrong tokens came too often from this address; {refused.detail}"
             answer = _failure(request, HTTPStatus.TOO_MANY_REQUESTS, TOO_MANY_WRONG_TOKENS, detail, refused.where)
             answer.headers["retry-after"] = str(again_s)
             return answer

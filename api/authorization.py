@@ -1,7 +1,7 @@
 """Checks secrets of senders and tokens of readers, counts and logs requests without them, and limits wrong tokens.
 
-A flood must not fill the disk. Nobody locks out anybody: a right token is let in wherever it comes from, and so is a
-person who is signed in. A request without a token counts nothing. An address that has sent too many wrong tokens learns
+A flood must not fill the disk. Nobody locks out anybody elsewhere, nor a token that was right before, nor a person who
+is signed in. A request without a token counts nothing. An address that has sent too many wrong tokens learns
 only when to come back. An address is an IPv4 address, or a /64 of IPv6; `api/receiver/admission.py` says how it is
 known.
 """
@@ -39,7 +39,10 @@ _LIMITS = parse_many("200/day; 60/hour; 20/minute")
 """How many wrong tokens of an address are answered as such. Going on costs ever longer pauses."""
 _LIMIT_OF_NAME = parse("60/minute")
 """How many passwords for a name are checked, from all addresses."""
+_COMPARED = parse("50/minute")
+"""How many wrong tokens and links of an address are compared at all: less than 100 in any 60 seconds."""
 _MOST_COUNTS = 3000
+_MOST_RIGHT = 1000
 _EXCHANGE_S = 1.0
 _THREAD = ThreadPoolExecutor(1, thread_name_prefix="wrong-tokens")  # a hanging database holds no thread of asyncio
 _WINDOW_S = 60.0
@@ -111,10 +114,14 @@ async def reader_of(request: Request) -> Caller:
 
 async def caller_with(request: Request, token: str) -> Caller | None:
     """Return who presents a token, None if it is no token. The store is asked once more for an unknown token."""
-    caller = callers.of_token(token, address_of(request))
-    if caller is None and token:
+    unauthorized, address = request.app.state.unauthorized, address_of(request)
+    if not (token and unauthorized.may_try(address, token)):
+        return None
+    caller = callers.of_token(token, address)
+    if caller is None:
         await request.app.state.tokens.read_in_time()
-        caller = callers.of_token(token, address_of(request))
+        caller = callers.of_token(token, address)
+    unauthorized.tried(address, token, is_right=caller is not None)
     return caller
 
 
@@ -149,6 +156,25 @@ class Unauthorized:
     _new: Counter[str] = field(default_factory=Counter)
     """Wrong tokens that the other receivers do not know of yet, by their key in `_counts`."""
     _exchanging: asyncio.Task[None] | None = None
+    _right: dict[str, None] = field(default_factory=dict)
+    """Digests of tokens and links that were right."""
+
+    def may_try(self, address: str, secret: str) -> bool:
+        """Return whether a token or a link is compared: it was right before, or few of the address were wrong."""
+        limiter = FixedWindowRateLimiter(self._counts)
+        return _digest(secret) in self._right or limiter.test(_COMPARED, self._network(address))
+
+    def tried(self, address: str, secret: str, *, is_right: bool) -> None:
+        """Remember a secret that was right, or count one that was wrong. A flood of either takes no memory."""
+        if not is_right:
+            FixedWindowRateLimiter(self._counts).hit(_COMPARED, self._network(address))
+        elif (digest := _digest(secret)) not in self._right:
+            if len(self._right) >= _MOST_RIGHT:
+                self._right.clear()
+            self._right[digest] = None
+
+    def _network(self, address: str) -> str:
+        return _FURTHER if len(self._counts.storage) >= _MOST_COUNTS else network_of(address)
 
     def count(self, address: str, door: str, code: Code = UNAUTHORIZED) -> None:
         """Count a request from the address to a door: webhook, oauth, api or console. Runs in the event loop."""
@@ -202,9 +228,9 @@ class Unauthorized:
     def _counted(self, address: str, name: str, browser: str) -> list[tuple[RateLimitItem, str]]:
         if browser:
             return [(each, f"browser {browser}") for each in _LIMITS]
-        is_full = len(self._counts.storage) >= _MOST_COUNTS
-        counted = [(each, _FURTHER if is_full else network_of(address)) for each in _LIMITS]
-        return [*counted, (_LIMIT_OF_NAME, f"name {_digest(name)}")] if name and not is_full else counted
+        network = self._network(address)
+        counted = [(each, network) for each in _LIMITS]
+        return [*counted, (_LIMIT_OF_NAME, f"name {_digest(name)}")] if name and network != _FURTHER else counted
 
     async def _exchange(self) -> None:
         """Tell the other receivers of the wrong tokens of a second, and learn of theirs: all share the database."""
@@ -225,9 +251,9 @@ class Unauthorized:
             self._counts.expirations[key] = ends_at.timestamp()
 
 
-def _digest(name: str) -> str:
-    """Return what stands for a name: somebody may have typed a password in its place."""
-    return hashlib.sha256(name.encode()).hexdigest()[:16]
+def _digest(text: str) -> str:
+    """Return what stands for a name, since somebody may have typed a password in its place, or for a secret."""
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def ip_of(address: str) -> IPv4Address | IPv6Address | None:

@@ -48,14 +48,12 @@ _HEADERS: Responses = {
     401: {"WWW-Authenticate": {"description": "How to present a secret.", "schema": {"type": "string"}}},
 }
 UNEXPECTED = {"default": {"INTERNAL": "an unexpected error of cellar, with status 500; its log has the trace."}}
-CLIENTS_FAILURES = failures(
+READERS_FAILURES = failures(
     {
-        401: {"UNAUTHORIZED": "the API token is missing or wrong."},
+        401: {"UNAUTHORIZED": "the API token is missing or wrong, or has expired or was revoked."},
+        403: {"FORBIDDEN": "the role of the token may not do this."},
         422: {"BAD_PARAMETER": "a parameter, or a member of the body, is unknown, missing, repeated or invalid."},
+        503: {"UNAVAILABLE": "the database, the store or Prefect does not answer; try again later."},
     }
 )
-"""The failures of all routes below `/api` that are the client's."""
-READERS_FAILURES = CLIENTS_FAILURES | failures(
-    {503: {"UNAVAILABLE": "the database, the store or Prefect does not answer; try again later."}}
-)
-"""The failures of the routes below `/api` that read."""
+"""The failures of all routes below `/api`: each request is recorded in the database before its answer."""

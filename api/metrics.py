@@ -42,6 +42,7 @@ _ANSWERS: Responses = {
         "content": {CONTENT_TYPE: {"schema": {"type": "string"}}},
     },
     401: READERS_FAILURES[401],
+    403: READERS_FAILURES[403],
 }
 
 

@@ -8,11 +8,15 @@ from functools import wraps
 from importlib import import_module
 from typing import Any
 
+import structlog
 import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command, get_group
 
 from adapters.platform.imports import uncollected
+from models.errors import Transient
+
+log = structlog.get_logger()
 
 Actions = str | Mapping[str, str] | None
 """The name of a command's action, or that of each subcommand of a group; None: none is named yet."""
@@ -35,22 +39,22 @@ class Later(TyperCommand):
         if isinstance(found, typer.Typer):
             group = get_group(found)
             for word, each in group.commands.items():
-                _let_record(each, self.actions[word] if isinstance(self.actions, Mapping) else "")
+                _let_record(
+                    each, f"{self.word} {word}", self.actions[word] if isinstance(self.actions, Mapping) else ""
+                )
             return group
         alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
         alone.command(self.word)(found)
         command = get_command(alone)
-        _let_record(command, self.actions if isinstance(self.actions, str) else "")
+        _let_record(command, self.word, self.actions if isinstance(self.actions, str) else "")
         return command
 
 
-def _let_record(command: Any, action: str) -> None:
-    if action and command.callback:
-        command.callback = _recording(command.name or "", command.callback, action)
-
-
-def _recording(name: str, callback: Callable[..., Any], action: str) -> Callable[..., Any]:
-    """Return what does the same, after a row of the access log: one for each reference that is given, at least one."""
+def _let_record(command: Any, name: str, action: str) -> None:
+    """Let a command write a row of the access log before it acts: one for each reference that is given, or one."""
+    callback: Callable[..., Any] = command.callback
+    if not action:
+        return
 
     @wraps(callback)
     def _recorded(**given: Any) -> Any:
@@ -59,13 +63,18 @@ def _recording(name: str, callback: Callable[..., Any], action: str) -> Callable
         from services.access.log import record, searched  # noqa: PLC0415
 
         references = given.get("references") or [given.get("reference")]
-        others = [(name, str(each)) for name, each in given.items() if each and not name.startswith("reference")]
+        others = [(key, str(each)) for key, each in given.items() if each and not key.startswith("reference")]
         detail = {"command": name, "searched": searched(others)}
-        for each in references:
-            record(shell(), Action(action), reference=each, detail=detail)
+        try:
+            for each in references:
+                record(shell(), Action(action), reference=each, detail=detail)
+        except Transient:
+            if not name.startswith("quarantine "):  # which is there while the database is away
+                raise
+            log.warning("this command is not in the access log: the database does not answer", command=name)
         return callback(**given)
 
-    return _recorded
+    command.callback = _recorded
 
 
 class Commands(TyperGroup):
@@ -278,5 +287,11 @@ _COMMANDS = [
         "cli.tokens:app",
         "Add, list and revoke tokens of machines, each with a role.",
         dict.fromkeys(("add", "list", "revoke"), "change_people"),
+    ),
+    Later(
+        "users",
+        "cli.users:app",
+        "Add, list and change people who sign in by a password; list and end logins.",
+        dict.fromkeys(("add", "list", "set", "disable", "enable", "reset", "sessions", "sign-out"), "change_people"),
     ),
 ]

@@ -159,10 +159,10 @@ def named_options() -> Iterator[None]:
 
 
 def dismissal(by: str, why: str) -> Dismissal:
-    """Return what the options `--by` and `--why` say.
+    """Return what a person says by the option `--why`.
 
     Raises:
-        BadParameter: the name or the reason is empty, or too long.
+        BadParameter: the reason is empty, or too long.
     """
     with named_options():
         return Dismissal(by=by, why=why)

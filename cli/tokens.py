@@ -21,16 +21,28 @@ _LISTED = ("token", "role", "scope", Folds("state"), "last use", "created", "by"
 
 Name = Annotated[str, typer.Argument(help="The name of the token, which records show: letters, digits, . _ and -.")]
 
+OfSource = Annotated[str | None, typer.Option("--source", help="A clerk sees the archives of this source alone.")]
+OfFacet = Annotated[
+    str | None, typer.Option("--facet", help="A clerk sees the archives with this value alone, like branch=Haifa.")
+]
+
+
+def given_scope(source: str | None, facet: str | None) -> str | None:
+    """Return the scope that `--source` or `--facet` names."""
+    if source and facet:
+        raise typer.BadParameter("expected --source or --facet, not both")
+    if source:
+        sources.check_known(source)
+    return f"source={source}" if source else facet
+
 
 @app.command()
 def add(
     name: Name,
     *,
     role: Annotated[Role, typer.Option(help="What the machine may do; docs/access.md has the rules.")],
-    source: Annotated[str | None, typer.Option(help="A clerk's token: sees the archives of this source alone.")] = None,
-    facet: Annotated[
-        str | None, typer.Option(help="A clerk's token: sees the archives with this value alone, like branch=Haifa.")
-    ] = None,
+    source: OfSource = None,
+    facet: OfFacet = None,
     expires: Annotated[
         str | None, typer.Option(help="How long it lasts: 12h, 30d or 52w. Default: until it is revoked.")
     ] = None,
@@ -38,11 +50,7 @@ def add(
 ) -> None:
     """Add a token, and print it. It is not shown again, and works at once."""
     now = datetime.now(UTC)
-    if source and facet:
-        raise typer.BadParameter("expected --source or --facet, not both")
-    if source:
-        sources.check_known(source)
-    made = tokens.add(name, role, f"source={source}" if source else facet, _end(expires, now), person(), now)
+    made = tokens.add(name, role, given_scope(source, facet), _end(expires, now), person(), now)
     print_found(made, _show, as_json=as_json)
 
 

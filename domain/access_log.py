@@ -31,7 +31,7 @@ def digest_of(before: str, row: Mapping[str, Any]) -> str:
 
 def heads_text(heads: Iterable[AccessHead], kept_since: datetime) -> bytes:
     """Return the file of heads that an anchor holds: since when rows are kept, and a line for each head."""
-    lines = [[kept_since.astimezone(UTC).isoformat()]]
+    lines: list[list[Any]] = [[kept_since.astimezone(UTC).isoformat()]]
     lines += sorted([each.chain, each.number, each.at.astimezone(UTC).isoformat(), each.digest] for each in heads)
     return b"".join(json.dumps(line).encode() + b"\n" for line in lines)
 
@@ -82,9 +82,10 @@ def wrong_rows(rows: Iterable[Mapping[str, Any]], heads: Heads, kept_since: date
     for chain, its in groupby(rows, key=lambda row: str(row["chain"])):
         seen.add(chain)
         yield from _wrong_in_chain(chain, its, heads.get(chain, {}), kept_since)
-    for chain, its in heads.items():
-        if chain not in seen and its[max(its)].at >= kept_since:
-            yield _missing(chain, 1, max(its))
+    for chain in heads.keys() - seen:
+        last = max(heads[chain])
+        if heads[chain][last].at >= kept_since:
+            yield _missing(chain, 1, last)
 
 
 def _wrong_in_chain(

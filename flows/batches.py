@@ -12,7 +12,6 @@ from typing import Any, Literal
 
 from prefect import flow, get_run_logger
 from prefect.artifacts import acreate_table_artifact
-from prefect.context import FlowRunContext
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
 from pydantic import StrictBool
@@ -22,9 +21,10 @@ from adapters.settings.settings import settings
 from adapters.tables.batches import batches as rows
 from domain.batches import WORDS, explained
 from flows.execution.engine import is_cancelled_by_person, only_start_runs
-from flows.execution.reporting import ProgressArtifact, optional_summary
+from flows.execution.reporting import PREFECT, ProgressArtifact, optional_summary, record_start, starter
 from flows.execution.results import RESULTS
 from flows.execution.tasks import without_text
+from models.access import Action
 from models.archive.archive import State
 from models.errors import Refused, Transient
 from models.runs.batch import BatchAction, BatchKind, BatchState
@@ -33,7 +33,6 @@ from models.views.batch import BatchView
 from models.views.parameters import Text, read_moment
 from services.batches import batches, driving
 
-_PREFECT = "prefect"
 _CONFIRMED_WITHIN_S = 60
 _CONFIRMED_LOOK_S = 0.1
 _THOROUGH_EACH_S = 30
@@ -70,18 +69,19 @@ async def rerun_archives(  # noqa: PLR0913, PLR0917 -- a parameter per field of 
         Refused: `bulk` is no batch, or a time is no time.
     """
     only_start_runs()
+    await in_thread(record_start, Action.RERUN)
     if bulk is None:
         filters = {"cause": cause, "template": template, "source": source}
         after, before = _moment("since", since), _moment("until", until)
         chosen = ArchiveFilter(state=State(state), received_after=after, received_before=before, **filters)
-        bulk = (await in_thread(batches.plan, BatchKind.RERUN, chosen, _person(), _id_of_this_run())).id
+        bulk = (await in_thread(batches.plan, BatchKind.RERUN, chosen, starter().name, _id_of_this_run())).id
     found = await in_thread(batches.view, bulk)
     await _show_plan(found)
     if dry_run:
         return None
     if found.state == BatchState.PLANNED:
         with suppress(Refused):  # confirmed before: by an earlier attempt of this run, or by a person
-            await in_thread(batches.freeze, bulk, _person())
+            await in_thread(batches.freeze, bulk, starter().name)
     return await _drive(bulk)
 
 
@@ -124,7 +124,7 @@ async def _drive(batch_id: str) -> Any:
     except asyncio.CancelledError:
         if is_cancelled_by_person():
             with suppress(Refused, Transient):  # aborted before; or the sweep aborts it, as its driver is Cancelled
-                await asyncio.to_thread(batches.change, BatchAction.ABORT, batch_id, _PREFECT)
+                await asyncio.to_thread(batches.change, BatchAction.ABORT, batch_id, PREFECT)
                 await _show(progress, batch_id)
         raise
     found = await _show(progress, batch_id)
@@ -198,11 +198,3 @@ def _counts(found: BatchView) -> str:
 def _id_of_this_run() -> str:
     """Return the id of the plan of this run. A later attempt finds its plan again."""
     return str(flow_run.id).replace("-", "")[-12:]
-
-
-def _person() -> str:
-    """Return the name of the person who started this run, as far as Prefect knows."""
-    context = FlowRunContext.get()
-    creator = context.flow_run.created_by if context and context.flow_run else None
-    name = creator.display_value if creator else None
-    return f"{_PREFECT} ({name})" if name else _PREFECT

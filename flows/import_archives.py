@@ -29,9 +29,10 @@ from adapters.tables.runs.imports import ImportAttempt
 from domain.runs import cause_of, next_try
 from flows.execution.engine import is_cancelled_by_person
 from flows.execution.lease import Busy, sole_work_on_free
-from flows.execution.reporting import ProgressArtifact, name_run, optional_summary
+from flows.execution.reporting import ProgressArtifact, name_run, optional_summary, record_start
 from flows.execution.results import RESULTS
 from flows.execution.tasks import without_text
+from models.access import Action
 from models.errors import CellarError, Conflict, Transient
 from models.runs.imports import MOST_PROBLEMS, ImportOutcome, ImportProblem, ImportProgress
 from models.runs.receipt import DEFAULT_SOURCE, Delivery
@@ -66,6 +67,7 @@ async def import_archives(
     """
     by = ImportAttempt(flow_run.id, flow_run.run_count)
     try:
+        await in_thread(record_start, Action.RELEASE)
         progress = await _import_all(paths, by, source or DEFAULT_SOURCE)
     except CellarError as error:  # returned, so that no trace hides the sentence
         return _ended_by(error, by)

@@ -95,12 +95,8 @@ UserName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9._-]{0,
 """A short name without `@`, which the names of a provider's people have."""
 
 
-class User(BaseModel):
-    """A person with a password, as the store keeps them.
-
-    `link` is the SHA-256 of the secret in the link that sets the password once, until `link_until`. `code` is the
-    sealed secret of the one-time codes; `code_step` counts the steps of 30 s up to the last code that was used.
-    """
+class UserFacts(BaseModel):
+    """What is known of a person with a password, beside what is secret."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -110,13 +106,36 @@ class User(BaseModel):
     created_at: AwareDatetime
     created_by: str
     is_break_glass: bool = False
+    disabled_at: AwareDatetime | None = None
+    disabled_by: str | None = None
+
+
+class User(UserFacts):
+    """A user as the store keeps them.
+
+    `link` is the SHA-256 of the secret in the link that sets the password once, until `link_until`. `code` is the
+    sealed secret of the one-time codes; `code_step` counts the steps of 30 s up to the last code that was used.
+    """
+
     password: str | None = None
     link: str | None = None
     link_until: AwareDatetime | None = None
     code: str | None = None
     code_step: int = 0
-    disabled_at: AwareDatetime | None = None
-    disabled_by: str | None = None
+
+
+class UserView(UserFacts):
+    """A user in a list. `link` is that which sets the password, where it was made just now."""
+
+    has_password: bool
+    has_code: bool
+    link: str | None = None
+
+
+class Users(BaseModel):
+    """All users, by name."""
+
+    items: list[UserView]
 
 
 CELLAR = Caller("cellar", Role.OWNER)

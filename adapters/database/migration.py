@@ -11,8 +11,9 @@ from sqlalchemy import Engine
 
 import migrations
 from adapters.database.outages import not_made
+from adapters.database.rights import let_run
 from adapters.database.text_index import make_text_index
-from adapters.database.transactions import engine, translated
+from adapters.database.transactions import connected, engine, translated
 from adapters.settings.database_urls import database_place
 from adapters.settings.settings import settings
 from models.errors import Conflict
@@ -22,7 +23,7 @@ _BEFORE_RELEASE = {f"{number:04}" for number in range(1, 23)}
 
 
 def migrate() -> None:
-    """Apply the missing migrations, if any.
+    """Apply the missing migrations, if any, as the user who owns the tables, and let the user who runs use them.
 
     Raises:
         Conflict: the database is from another build, whose migrations this one does not have. It stays as it is.
@@ -31,15 +32,21 @@ def migrate() -> None:
     location = settings().database_location
     if location.startswith("sqlite"):
         _make_file(Path(database_place(location)))
-    found = revisions()
+    owner = settings().migration_database_url
+    database = connected(owner) if owner else engine()
+    found = revisions(database)
     if not found.is_known:
         raise Conflict(f"{found.unknown}; {found.advice}")
     config = _config()
-    with translated(), engine().connect() as connection:
+    with translated(), database.connect() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         make_text_index(connection)
+        if owner:
+            let_run(connection, location)
         connection.commit()
+    if owner:
+        database.dispose()
 
 
 def _make_file(path: Path) -> None:

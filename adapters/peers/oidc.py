@@ -96,7 +96,7 @@ async def claims_of(begun: Begun, code: str, back_url: str) -> Mapping[str, Any]
         return {**told, **claims} if told.get("sub") == claims["sub"] else claims
 
 
-def _checked(token: Any, keys: Mapping[str, Any], nonce: str, access_token: Any) -> Mapping[str, Any]:
+def _checked(token: Any, keys: Any, nonce: str, access_token: Any) -> dict[str, Any]:
     try:
         decoded = jwt.decode(token, KeySet.import_key_set(keys), algorithms=_ALGORITHMS)
         params = {"client_id": settings().oidc_client_id, "nonce": nonce, "access_token": access_token}
@@ -108,7 +108,7 @@ def _checked(token: Any, keys: Mapping[str, Any], nonce: str, access_token: Any)
         claims.validate(leeway=_LEEWAY_S)
     except (JoseError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise _refused(type(error).__name__) from error
-    return claims
+    return dict(claims)
 
 
 def _refused(why: str) -> Refused:

@@ -168,8 +168,15 @@ def _check_urls(made: "Settings") -> None:
         raise ValueError("CELLAR_ACCESS_LOG_URL: expected file:///PATH or syslog+tls://HOST:PORT")
     if made.clamd and not (made.clamd.startswith("/") or is_host_and_port(made.clamd)):
         raise ValueError(f"CELLAR_CLAMD: expected HOST:PORT, or the absolute path of a socket, got {made.clamd!r}")
-    if made.database_url and (fault := database_url_fault(made.database_url)):
-        raise ValueError(f"CELLAR_DATABASE_URL: {fault}")
+    _check_databases(made)
+
+
+def _check_databases(made: "Settings") -> None:
+    for name in ("database_url", "migration_database_url"):
+        if (url := getattr(made, name)) and (fault := database_url_fault(url)):
+            raise ValueError(f"{_variable(name)}: {fault}")
+    if made.migration_database_url and (made.database_url or "sqlite").startswith("sqlite"):
+        raise ValueError("CELLAR_MIGRATION_DATABASE_URL: only a Postgres of CELLAR_DATABASE_URL has two users")
 
 
 def _check_provider(made: "Settings") -> None:

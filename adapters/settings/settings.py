@@ -100,6 +100,12 @@ class Settings(BaseSettings):
     database_url: str | None = Field(
         None, repr=False, description="SQLAlchemy URL of the metadata database. Default: SQLite in the data folder."
     )
+    migration_database_url: str | None = Field(
+        None,
+        repr=False,
+        description="The same database for `cellar migrate` alone, as the Postgres user who owns its tables. The user "
+        "of `CELLAR_DATABASE_URL` then changes no table, nor the triggers of the access log. Default: the same.",
+    )
     receiver_connections: int = Field(
         16,
         ge=4,

@@ -12,6 +12,7 @@ from adapters.settings.settings import settings
 from models.access import AccessHead, AccessRow, UnsentAccessRow
 
 _AT_ONCE = 2000
+_row_key = tuple_(col(AccessRow.chain), col(AccessRow.number))
 _COLUMNS = AccessRow.__table__.columns  # type: ignore[attr-defined]  # SQLModel does not say that a table has it
 
 
@@ -24,11 +25,12 @@ def add(rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def unsent(most: int) -> list[AccessRow]:
-    """Return rows that are still to be sent, oldest first."""
-    is_unsent = and_(UnsentAccessRow.chain == AccessRow.chain, UnsentAccessRow.number == AccessRow.number)
-    with reading() as session:
-        found = select(AccessRow).join(UnsentAccessRow, is_unsent).order_by(col(AccessRow.at)).limit(most)
-        return list(session.exec(found))
+    """Return rows that are still to be sent, in the order of their times."""
+    with reading() as session:  # the keys first: a join might read the whole log
+        keys = session.exec(select(UnsentAccessRow.chain, UnsentAccessRow.number).limit(most)).all()
+        return (
+            list(session.exec(select(AccessRow).where(_row_key.in_(keys)).order_by(col(AccessRow.at)))) if keys else []
+        )
 
 
 def sent(rows: Iterable[AccessRow]) -> None:
@@ -40,11 +42,11 @@ def sent(rows: Iterable[AccessRow]) -> None:
 
 def every() -> Iterator[Mapping[str, Any]]:
     """Yield all rows by chain and number. No transaction stays open between its pages."""
-    key, after = tuple_(col(AccessRow.chain), col(AccessRow.number)), ("", 0)
+    after = ("", 0)
     while True:
-        query = select(*_COLUMNS).where(key > after).order_by(col(AccessRow.chain), col(AccessRow.number))
+        query = select(*_COLUMNS).where(_row_key > after).order_by(col(AccessRow.chain), col(AccessRow.number))
         with reading() as session:
-            page = session.connection().execute(query.limit(_AT_ONCE)).mappings().all()
+            page = [dict(each) for each in session.connection().execute(query.limit(_AT_ONCE)).mappings()]
         yield from page
         if len(page) < _AT_ONCE:
             return

@@ -4,7 +4,6 @@ Source: RFC 6749, sections 2.3, 4.3, 4.4 and 5.
 """
 
 import json
-from http import HTTPStatus
 from typing import Literal
 from urllib.parse import parse_qsl
 
@@ -13,7 +12,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from api.access import open_to_anybody
-from api.authorization import TOO_MANY_WRONG_TOKENS, UNAUTHORIZED, Unauthorized, address_of, basic_of
+from api.authorization import UNAUTHORIZED, Unauthorized, address_of, basic_of
 from api.errors import UNEXPECTED, challenge, failures
 from api.gate import read_body
 from api.receiver.senders import TOKEN_LASTS_S, Senders
@@ -53,7 +52,7 @@ _FAILURES = failures(
         403: {"unauthorized_client": "the source does not take archives from this address."},
         408: {"invalid_request": "the body stops or comes too slowly."},
         413: {"invalid_request": "the body has more than 16 KiB."},
-        429: {"invalid_client": "wrong secrets came too often from this address; a right one is let in at once."},
+        429: {"invalid_client": "wrong secrets came too often from this address; one that was right before is let in."},
         503: {"temporarily_unavailable": "the secrets of the sources are not known yet; try again later."},
         **UNEXPECTED,
     },
@@ -95,28 +94,25 @@ async def _given(request: Request, given: dict[str, str]) -> JSONResponse:
     presented = [(source, secret) for source, secret in (as_client, as_user) if secret]
     if not presented:
         return _failed(400, "invalid_request", "expected client_id and client_secret, or username and password")
+    unauthorized: Unauthorized = request.app.state.unauthorized
+    address, expected = address_of(request), "expected the name of a source and one of its active secrets"
     for source, secret in presented:
+        if not unauthorized.may_try(address, secret):
+            again = {"retry-after": "60"}
+            return _failed(429, "invalid_client", f"wrong secrets came too often from this address; {expected}", again)
         try:
             token = await senders.token(request, source, secret)
         except Refused as refused:
             if refused.code != UNAUTHORIZED:
                 return _failed(403, "unauthorized_client", refused.detail)
+            unauthorized.tried(address, secret, is_right=False)
         else:
+            unauthorized.tried(address, secret, is_right=True)
             return JSONResponse(Token(access_token=token).model_dump(), headers=_UNKEPT)
-    return _wrong(request, is_client=bool(as_client[1]))
-
-
-def _wrong(request: Request, *, is_client: bool) -> JSONResponse:
-    unauthorized: Unauthorized = request.app.state.unauthorized
-    address = address_of(request)
     unauthorized.count(address, "oauth")
-    detail = "expected the name of a source and one of its active secrets; see `cellar sources`"
-    if again_s := unauthorized.guess(address):
-        too_often = f"{TOO_MANY_WRONG_TOKENS}: a right secret is let in at once; {detail}"
-        return _failed(HTTPStatus.TOO_MANY_REQUESTS, "invalid_client", too_often, {"retry-after": str(again_s)})
-    if is_client:
-        return _failed(401, "invalid_client", detail, challenge("Basic"))
-    return _failed(400, "invalid_grant", detail)
+    if as_client[1]:
+        return _failed(401, "invalid_client", expected, challenge("Basic"))
+    return _failed(400, "invalid_grant", expected)
 
 
 def _members(body: bytes) -> dict[str, str]:

@@ -16,6 +16,7 @@ from itsdangerous import BadSignature, SignatureExpired
 from adapters.settings.settings import settings
 from adapters.store.revoked_links import is_revoked
 from api.access import open_to_anybody
+from api.authorization import address_of
 from api.errors import UNEXPECTED, Responses
 from api.links import signer
 from models.errors import Transient
@@ -28,6 +29,7 @@ _PAGES: Responses = {
     202: {**_PAGE, "description": "The archive was received and is still processing."},
     404: {**_PAGE, "description": "The link is not valid."},
     410: {**_PAGE, "description": "The link has expired, after `CELLAR_PUBLIC_LINK_DAYS`, or was revoked."},
+    429: {**_PAGE, "description": "Too many links of the network are not valid; try again in a minute."},
     503: {**_PAGE, "description": "The database does not answer; try again later."},
     "default": {
         "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorAnswer"}}},
@@ -50,12 +52,17 @@ def public_page(request: Request, token: str) -> HTMLResponse:
 
     The webhook answers with a link to it. The token in the link is all that is needed.
     """
+    unauthorized, address = request.app.state.unauthorized, address_of(request)
+    if not unauthorized.may_try(address, token):
+        return _page(request, "Too many links of your network are not valid. Try again in a minute.", status=429)
     try:
         name = signer().unsign(token, max_age=settings().public_link_days * 86_400)
     except SignatureExpired:
         return _page(request, "This link has expired.", status=410)
     except BadSignature:
+        unauthorized.tried(address, token, is_right=False)
         return _page(request, "This link is not valid.", status=404)
+    unauthorized.tried(address, token, is_right=True)
     receipt_id = base64.urlsafe_b64decode(name + b"=").hex()
     try:
         if is_revoked(receipt_id):
@@ -64,9 +71,10 @@ def public_page(request: Request, token: str) -> HTMLResponse:
     except Transient:
         return _page(request, "The archive's state cannot be read right now.", status=503)
     uses.used("link", receipt_id, datetime.now(UTC))
-    if shown is None or shown.state in {"received", "processing"}:
-        return _page(request, "The archive was received and is still processing.", status=202, shown=shown)
-    return _page(request, f"The archive is {shown.state}.", status=200, shown=shown)
+    message, status = "The archive was received and is still processing.", 202
+    if shown and shown.state not in {"received", "processing"}:
+        message, status = f"The archive is {shown.state}.", 200
+    return _page(request, message, status=status, shown=shown)
 
 
 def _page(

@@ -14,7 +14,7 @@ from adapters.anchors import anchors
 from adapters.files import bucket
 from adapters.files.store import store
 from adapters.settings.settings import settings
-from adapters.store import seals, session_events, settlement_reports, sources, templates
+from adapters.store import seals, session_events, settlement_reports, sources, templates, tokens, users
 from cli.terminal import Json, time_text
 from models.errors import Locked, WrongUse
 from services.anchors.making import Made, make
@@ -23,7 +23,10 @@ from services.custody.rebuilding import Rebuilt, check_empty, rebuild
 from services.custody.verifying import absent_store
 from services.health.probes import found_root
 
-_BEFORE_ARCHIVES = (session_events.FOLDER, settlement_reports.FOLDER, sources.RECORDS.folder, templates.RECORDS.folder)
+_BEFORE_ARCHIVES = (
+    *(session_events.FOLDER, settlement_reports.FOLDER, templates.RECORDS.folder),
+    *(each.RECORDS.folder for each in (sources, tokens, users)),
+)
 
 
 def require_store() -> None:

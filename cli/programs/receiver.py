@@ -12,10 +12,12 @@ import os
 import signal
 import socket
 import sys
+import threading
 import time
 from asyncio.subprocess import DEVNULL, Process
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
+from datetime import UTC, datetime
 
 import structlog
 import typer
@@ -32,7 +34,7 @@ from adapters.settings.environment import settings_environment
 from adapters.settings.settings import settings
 from api.receiver.processes import BEATS, Processes, made_memory
 from cli.programs.supervisor import Listener, require_free
-from models.errors import Refused, WrongUse
+from models.errors import CellarError, Refused, WrongUse
 
 log = structlog.get_logger()
 
@@ -65,6 +67,7 @@ def serve(listening: Sequence[socket.socket] = ()) -> None:
         timeout_graceful_shutdown=_STOP_WITHIN_S,
     )
     server = uvicorn.Server(configured)
+    threading.Thread(target=print_first_login, daemon=True).start()  # a system that does not answer delays no start
     with suppress(KeyboardInterrupt):  # uvicorn repeats the signal when it has drained
         server.run(list(listening) or None)
     if not server.started:
@@ -235,6 +238,17 @@ def run() -> None:
         serve()
     elif status := asyncio.run(run_processes(processes)):
         raise typer.Exit(status)
+
+
+def print_first_login() -> None:
+    """At the first start of an installation, make its administrator, and print the link that sets the password."""
+    from services.access import users  # noqa: PLC0415 -- for the process that serves
+    from services.health.probes import found_root  # noqa: PLC0415
+
+    with suppress(CellarError):  # whoever may sign in then is added by `cellar users`
+        found_root()
+        if link := users.add_first(datetime.now(UTC)):
+            typer.echo(f"First login: {link}\nIt sets the password of {users.FIRST}, once, within a day.")
 
 
 def _require_port() -> None:

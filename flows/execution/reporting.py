@@ -13,14 +13,31 @@ import httpx
 from prefect import get_run_logger
 from prefect.artifacts import acreate_progress_artifact, aupdate_progress_artifact
 from prefect.client.orchestration import get_client
+from prefect.context import FlowRunContext
 from prefect.events import emit_event
 from prefect.exceptions import PrefectException
 from prefect.runtime import flow_run
 
+from models.access import Action, Caller, Role
 from models.messages.event import Event
+from services.access.log import record
 from services.messages.events import prefect_event
 
+PREFECT = "prefect"
 _SHOWN_EACH_S = 2
+
+
+def starter() -> Caller:
+    """Return the person who started this run, as far as Prefect knows. Prefect stands behind the login."""
+    context = FlowRunContext.get()
+    creator = context.flow_run.created_by if context and context.flow_run else None
+    name = creator.display_value if creator else None
+    return Caller(f"{PREFECT} ({name})" if name else PREFECT, Role.OWNER)
+
+
+def record_start(action: Action) -> None:
+    """Record that a person started this run, in which they choose archives. Raises Transient, as a page does."""
+    record(starter(), action, detail={"flow": flow_run.flow_name, "flow_run_id": flow_run.id})
 
 
 def emit(events: Iterable[Event]) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import signal
 import sys
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -38,26 +38,28 @@ from flows.sweep_inbox import sweep_inbox
 from flows.verify_archives import verify_archives
 from flows.worker.pool import set_up, until_answered
 from flows.worker.worker import AWAY, Worker, end_tasks
+from models.access import Action
 from models.errors import Transient
 
 log = structlog.get_logger()
 Result = TypeVar("Result")
 
-_FLOWS: tuple[Flow[..., Any], ...] = (
-    process_archive,
-    reevaluate_payments,
-    import_reports,
-    import_archives,
-    sweep_inbox,
-    deliver_messages,
-    find_missing,
-    notify_people,
-    verify_archives,
-    judge_signatures,
-    anchor_archives,
-    rerun_archives,
-    drive_batch,
-)
+FLOWS: Mapping[Flow[..., Any], Action] = {
+    process_archive: Action.RERUN,
+    reevaluate_payments: Action.DECIDE,
+    import_reports: Action.DECIDE,
+    import_archives: Action.RELEASE,
+    sweep_inbox: Action.RERUN,
+    deliver_messages: Action.REDELIVER,
+    find_missing: Action.DECIDE,
+    notify_people: Action.READ_TROUBLES,
+    verify_archives: Action.READ_TROUBLES,
+    judge_signatures: Action.DECIDE,
+    anchor_archives: Action.READ_TROUBLES,
+    rerun_archives: Action.RERUN,
+    drive_batch: Action.RERUN,
+}
+"""The flows, and what each does for cellar itself, or for whoever may act in Prefect and starts it there."""
 _GIVE_UP_AFTER_S = 20
 _DEPLOYED_WITHIN_S = 90
 _PAUSE_S = 2
@@ -176,7 +178,7 @@ async def _deploy(client: PrefectClient) -> dict[UUID, Flow[..., Any]]:
     await set_up(client)
     results = await saved_block()
     flows = {
-        (await client.read_flow_by_name(flow.name)).id: flow.with_options(result_storage=results) for flow in _FLOWS
+        (await client.read_flow_by_name(flow.name)).id: flow.with_options(result_storage=results) for flow in FLOWS
     }
     sweep = await client.read_deployment_by_name(SWEEP)
     await client.create_flow_run_from_deployment(sweep.id, tags=[BY_ITSELF])

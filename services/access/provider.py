@@ -25,8 +25,8 @@ async def caller_of(begun: Begun, code: str, address: str) -> tuple[Caller, bool
     Raises as `oidc.claims_of` does.
     """
     claims = await oidc.claims_of(begun, code, _back_url())
-    groups = claims.get("groups")
-    given = role_of(groups if isinstance(groups, list) else [groups], read_group_roles(settings().oidc_roles))
+    told = claims.get("groups", [])
+    given = role_of(told if isinstance(told, list) else [told], read_group_roles(settings().oidc_roles))
     if given is None:
         return Caller(_name_of(claims), Role.VIEWER, address=address), False
     return Caller(_name_of(claims), given.role, given.scope, address), True

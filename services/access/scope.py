@@ -45,7 +45,8 @@ def check_visible(caller: Caller, reference: str) -> None:
     """
     if scope := facets_of_scope(caller):
         with reading() as session:
-            if not newest(session, Wanted(scope, references=(reference,)), 1):
+            # Postgres refuses NUL in text.
+            if "\0" in reference or not newest(session, Wanted(scope, references=(reference,)), 1):
                 detail = "no archive of this process was received; `cellar list` shows the archives"
                 raise Refused("UNKNOWN_REFERENCE", detail, where="reference", status=404)
 

@@ -4,7 +4,6 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 
@@ -14,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from adapters.settings.settings import settings
 from adapters.store import tokens, users
-from models.access import Action, Caller, Role, SignedInBy, User, UserName
+from models.access import Action, Caller, Role, SignedInBy, User, UserFacts, UserName, Users, UserView
 from models.errors import Conflict, Refused
 from services.access import logins
 from services.access.log import record
@@ -29,18 +28,10 @@ _HASHES = PasswordHash.recommended()
 _NAME: TypeAdapter[str] = TypeAdapter(UserName)
 
 
-@dataclass(frozen=True, slots=True)
-class WithLink:
-    """A user, and the link by which they set their password once, which nobody can show again."""
-
-    user: User
-    link: str
-
-
 def add(
     name: str, role: Role, by: str, now: datetime, *, scope: str | None = None, is_break_glass: bool = False
-) -> WithLink:
-    """Add a user, without a password.
+) -> UserView:
+    """Add a user, and return them with the link by which they set their password, which nobody can show again.
 
     Raises:
         Refused: the name is no name, or taken; or the role does not go with the scope.
@@ -56,7 +47,7 @@ def add(
         )
         return _linked(made, secret, now)
 
-    return WithLink(users.RECORDS.change(name, _added), _url(name, secret))
+    return _view(users.RECORDS.change(name, _added), _url(name, secret))
 
 
 def add_first(now: datetime) -> str | None:
@@ -69,7 +60,12 @@ def add_first(now: datetime) -> str | None:
         return None
 
 
-def set_role(name: str, role: Role, scope: str | None, now: datetime) -> User:
+def listed() -> Users:
+    found = sorted(users.RECORDS.readable(), key=lambda each: each.name)
+    return Users(items=[_view(each) for each in found])
+
+
+def set_role(name: str, role: Role, scope: str | None, now: datetime) -> UserView:
     """Give a user another role, which ends their logins.
 
     Raises:
@@ -77,24 +73,24 @@ def set_role(name: str, role: Role, scope: str | None, now: datetime) -> User:
         Conflict: the record is damaged, or somebody else changes the user at the same time.
     """
     update = {"role": role, "scope": _scope(name, role, scope)}
-    return _changed(name, lambda user: user.model_copy(update=update), now)
+    return _view(_changed(name, lambda user: user.model_copy(update=update), now))
 
 
-def disable(name: str, by: str, now: datetime) -> User:
+def disable(name: str, by: str, now: datetime) -> UserView:
     """End a user's logins, and let them sign in no more. Raises as `set_role` does."""
-    return _changed(name, lambda user: user.model_copy(update={"disabled_at": now, "disabled_by": by}), now)
+    return _view(_changed(name, lambda user: user.model_copy(update={"disabled_at": now, "disabled_by": by}), now))
 
 
-def enable(name: str, now: datetime) -> User:
+def enable(name: str, now: datetime) -> UserView:
     """Let a user sign in again. Raises as `set_role` does."""
-    return _changed(name, lambda user: user.model_copy(update={"disabled_at": None, "disabled_by": None}), now)
+    return _view(_changed(name, lambda user: user.model_copy(update={"disabled_at": None, "disabled_by": None}), now))
 
 
-def reset(name: str, now: datetime) -> WithLink:
+def reset(name: str, now: datetime) -> UserView:
     """Take password and one-time codes away from a user, and make a link for a new password. Raises as `set_role`."""
     secret, gone = secrets.token_urlsafe(32), {"password": None, "code": None}
     user = _changed(name, lambda user: _linked(user.model_copy(update=gone), secret, now), now)
-    return WithLink(user, _url(name, secret))
+    return _view(user, _url(name, secret))
 
 
 def user_of_link(link: str, now: datetime) -> User:
@@ -234,6 +230,11 @@ def _scope(name: str, role: Role, scope: str | None) -> str | None:
     if role is Role.OWNER:
         raise Refused("BAD_PARAMETER", "owner is whoever has the shell; choose another role", where="role")
     return check_scope(role, scope)
+
+
+def _view(user: User, link: str | None = None) -> UserView:
+    facts = user.model_dump(include=set(UserFacts.model_fields))
+    return UserView(**facts, has_password=user.password is not None, has_code=user.code is not None, link=link)
 
 
 def _linked(user: User, secret: str, now: datetime) -> User:

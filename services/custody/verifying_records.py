@@ -19,6 +19,7 @@ from adapters.store import (
     sources,
     templates,
     tokens,
+    users,
 )
 from adapters.store.objects import history, kept_discrepancies
 from adapters.store.objects.history import Rows
@@ -60,8 +61,7 @@ def verify_beside() -> Fixity:
             wrong_key(seals.FINGERPRINT_KEY, seals.check_fingerprint_key),
             _wrong_endpoints(),
             _wrong_sources(),
-            _damaged_records(revoked_links.RECORDS, "a revoked link as it was written"),
-            _damaged_records(tokens.RECORDS, "a token as it was written"),
+            *map(_damaged, (revoked_links.RECORDS, tokens.RECORDS, users.RECORDS)),
             _wrong_templates(),
             wrong_anchors(),
             wrong_access(),
@@ -146,11 +146,11 @@ def _wrong_sources() -> Iterator[FixityFinding]:
             yield FixityFinding(key, Fault.MISSING, "the source of archives", "nothing")
 
 
-def _damaged_records(records: Records[Any], what: str) -> Iterator[FixityFinding]:
-    damaged = list[str]()
-    records.all(damaged.append)
-    for key in damaged:
-        yield FixityFinding(key, Fault.DAMAGED, what, "other content")
+def _damaged(records: Records[Any]) -> Iterator[FixityFinding]:
+    keys = list[str]()
+    records.all(keys.append)
+    for key in keys:
+        yield FixityFinding(key, Fault.DAMAGED, f"a record of the folder {records.folder}", "other content")
 
 
 def _wrong_templates() -> Iterator[FixityFinding]:

@@ -56,6 +56,8 @@ class World:
     shelf: Library
     narrow: Receiver
     away: Receiver
+    tokens: list[str]
+    """Of roles that may do little, each of them something else."""
 
 
 Case = Callable[[World], httpx.Response]
@@ -185,6 +187,16 @@ def _speak(data: bytes) -> Case:
     return _case
 
 
+def _follow_many(world: World) -> httpx.Response:
+    """Follow wrong links until their network has to wait."""
+    address = from_a_new_address()
+    for _ in range(60):
+        answer = world.shelf.receiver.client.get("/d/forged", headers=address)
+        if answer.status_code == 429:
+            break
+    return answer
+
+
 def _follow(token: str) -> Case:
     return lambda world: world.shelf.receiver.client.get(f"/d/{token}")
 
@@ -192,6 +204,21 @@ def _follow(token: str) -> Case:
 def _plain(method: str, path: str, receiver: str = "shelf.receiver") -> Case:
     """Send a request without credentials."""
     return lambda world: attrgetter(receiver)(world).client.request(method, path)
+
+
+def _of_a_role(case: Case) -> Case:
+    """Send a request that has no credentials with a token whose role may not do this."""
+
+    def _asked(world: World) -> httpx.Response:
+        client = world.shelf.receiver.client
+        answers = []
+        for token in world.tokens:
+            client.headers["authorization"] = f"Bearer {token}"
+            answers.append(case(world))
+            del client.headers["authorization"]
+        return max(answers, key=lambda answer: answer.status_code == 403)
+
+    return _asked
 
 
 def _without_database(method: str, path: str, body: dict[str, str] | None = None) -> Case:
@@ -257,7 +284,7 @@ CASES: dict[tuple[str, int, str], Case] = {
         b"POST /oauth/token HTTP/1.1\r\nhost: cellar\r\ncontent-length: 10\r\n\r\n{"
     ),
     (GIVE_TOKEN, 413, "invalid_request"): _ask_token(scope="x" * 20_000),
-    (GIVE_TOKEN, 429, "invalid_client"): _ask_token(secret="wrong", times=21),
+    (GIVE_TOKEN, 429, "invalid_client"): _ask_token(secret="wrong", times=51),
     (GIVE_TOKEN, 503, "temporarily_unavailable"): lambda world: world.away.client.post(
         "/oauth/token", data={"client_id": "named", "client_secret": "wrong"}
     ),
@@ -312,7 +339,7 @@ CASES: dict[tuple[str, int, str], Case] = {
             (404, "UNKNOWN_DISCREPANCY", _explain(prefix, None)),
             (409, "DISCREPANCY_CLOSED", _explain(prefix, "closed_discrepancies")),
             (409, "DISCREPANCY_CHANGED", _explain(prefix, found="1.00 ILS")),
-            (422, "BAD_PARAMETER", _explain(prefix, by=" ")),
+            (422, "BAD_PARAMETER", _explain(prefix, why=" ")),
             (503, "UNAVAILABLE", _without_database("POST", f"{prefix}/any/explanation", EXPLAINED)),
         )
     },
@@ -439,14 +466,21 @@ CASES: dict[tuple[str, int, str], Case] = {
     (PEOPLE, 200, ""): _post("/api/people/test"),
     (PEOPLE, 401, "UNAUTHORIZED"): _plain("POST", "/api/people/test"),
     (PEOPLE, 422, "BAD_PARAMETER"): _post("/api/people/test?address=all"),
+    (PEOPLE, 503, "UNAVAILABLE"): _without_database("POST", "/api/people/test"),
     (METRICS, 200, ""): _get("/metrics"),
     (METRICS, 401, "UNAUTHORIZED"): _plain("GET", "/metrics"),
     (LINK, 200, ""): _follow(token_of(NEWEST)),
     (LINK, 202, ""): _follow(token_of(b"not yet registered")),
     (LINK, 404, ""): _follow("forged"),
     (LINK, 410, ""): _follow(token_of(NEWEST, LongAgo)),
+    (LINK, 429, ""): _follow_many,
     (LINK, 503, ""): _plain("GET", f"/d/{token_of(NEWEST)}", "away"),
     (ALIVE, 200, ""): _plain("GET", "/healthz"),
     (READY, 200, ""): _plain("GET", "/readyz"),
     (READY, 503, ""): _broken("inbox", _plain("GET", "/readyz")),
+}
+CASES |= {
+    (operation, 403, "FORBIDDEN"): _of_a_role(case)
+    for (operation, status, _), case in CASES.items()
+    if status == 401 and operation != WEBHOOK
 }

@@ -130,3 +130,18 @@ def test_right_password_counts_as_no_guess() -> None:
         return waits_s
 
     assert asyncio.run(_waits_s()) == {0}
+
+
+@time_machine.travel(datetime(2026, 11, 29, 12, tzinfo=UTC), tick=False)
+def test_hundred_thousand_wrong_tokens_or_links_are_compared_fifty_times_a_minute_and_hinder_nobody_elsewhere() -> None:
+    unauthorized, attacker, compared = Unauthorized(), "203.0.113.7", 0
+    unauthorized.tried(attacker, "the token of a neighbour", is_right=True)
+    for number in range(100_000):
+        if unauthorized.may_try(attacker, f"guess {number}"):
+            unauthorized.tried(attacker, f"guess {number}", is_right=False)
+            compared += 1
+
+    assert compared == 50
+    assert unauthorized.may_try(attacker, "the token of a neighbour")
+    assert unauthorized.may_try("198.51.100.1", "a token of another network")
+    assert not unauthorized.may_try(attacker, "a new token")

@@ -14,7 +14,9 @@ from jsonschema import Draft202012Validator
 from adapters.files.store import store
 from adapters.store import ocfl, sources
 from api.app import app
+from models.access import Role
 from models.sources import Source, SourceSecret, StatedTerms
+from services.access import tokens
 from services.completeness.finding_missing import find_missing
 from services.sources import digest_of
 from tests.api.conftest import LINK_KEY, SECRET, TOKEN, Library, Receiver, earlier_contract, receiving
@@ -50,7 +52,9 @@ def world(
             found = inventory_of("lost")
             for content in found.manifest:
                 store().overwrite_bytes(b"", ocfl.content_key("lost", found, content))
-        yield World(Library(receiver, folder, values, []), narrow, without_database)
+            roles = ((Role.CLERK, "label:BRANCH=Haifa"), (Role.ADMINISTRATOR, None))
+            made = [tokens.add(role, role, scope, None, "a test", now).token for role, scope in roles]
+        yield World(Library(receiver, folder, values, []), narrow, without_database, made)
 
 
 @cache

@@ -36,6 +36,11 @@ def _asked(receiver: Receiver, references: "count[int]", answered: list[str]) ->
             answered.append(reference)
 
 
+def _wait_for_more(answered: list[str]) -> None:
+    before = len(answered)
+    wait_until(lambda: len(answered) > before)
+
+
 @pytest.mark.parametrize("kills", [3, pytest.param(200, marks=[pytest.mark.faults, pytest.mark.timeout(3600)])])
 def test_each_answered_request_has_its_row_when_receivers_are_killed(tmp_path: Path, kills: int) -> None:
     chance, references, answered = random.Random(_SEED), count(), list[str]()
@@ -48,8 +53,7 @@ def test_each_answered_request_has_its_row_when_receivers_are_killed(tmp_path: P
                 ]
                 for each in readers:
                     each.start()
-                before = len(answered)
-                wait_until(lambda before=before: len(answered) > before)
+                _wait_for_more(answered)
                 time.sleep(chance.uniform(0, 0.3))
                 receiver.process.kill()
                 for each in readers:

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -12,7 +13,8 @@ import pytest
 from typer.core import TyperGroup
 
 from adapters.store import ocfl
-from cli.commands import commands
+from cli.commands import NO_CONTENT, commands
+from models.access import Action
 from tests.cli.conftest import Cellar
 from tests.conftest import LONGEST_S
 from tests.installations import archived
@@ -23,6 +25,11 @@ COMMANDS = commands()
 WITHOUT_JSON = {"up", "api", "worker", "explain", "open"}
 """Programs that run until they are stopped, a command that changes a row and reads nothing, and one that prints a URL.
 """
+
+OF_NO_CONTENT = {
+    *("up", "api", "worker", "logs", "simulate", "open", "status", "doctor", "migrate", "move", "people test"),
+    *("verify", "anchor", "rebuild", "rotate-keys"),
+}
 
 
 def test_version_is_that_of_the_distribution(cellar: Cellar) -> None:
@@ -41,6 +48,19 @@ def test_help_shows_of_each_command_the_first_sentences_of_its_own_help() -> Non
     assert {name: " ".join(text.split("\n\n")[0].split()) for name, text in own.items()} == {
         name: later.help for name, later in COMMANDS.items()
     }
+
+
+def test_each_command_names_its_action_or_that_it_has_no_content() -> None:
+    named = dict[str, object]()
+    for name, later in COMMANDS.items():
+        found = later.imported()
+        if isinstance(found, TyperGroup) and isinstance(later.actions, Mapping):
+            named |= {f"{name} {word}": later.actions.get(word) for word in found.commands}
+        else:
+            named[name] = later.actions
+
+    assert {name for name, action in named.items() if action not in {*Action, NO_CONTENT}} == set()
+    assert {name for name, action in named.items() if action == NO_CONTENT} == OF_NO_CONTENT
 
 
 @pytest.mark.parametrize("arguments", [("--help",), ("--version",), ("no-such-command",)])

@@ -27,12 +27,16 @@ REDIS = {
 }
 PREFECT = _get_valid_setting_names(PrefectSettings) | REDIS
 OTHERS = {
+    "AWS_CA_BUNDLE",
     "AWS_DEFAULT_REGION",
     "AWS_ENDPOINT_URL",
     "AWS_REGION",
     "AWS_SHARED_CREDENTIALS_FILE",
     "DO_NOT_TRACK",
     "FORWARDED_ALLOW_IPS",  # uvicorn's
+    "PGSSLMODE",
+    "PGSSLROOTCERT",
+    "SSL_CERT_FILE",
 }
 """Variables that neither cellar nor Prefect reads as a setting, but that their libraries read."""
 
@@ -71,7 +75,7 @@ def secret_names(environment: Collection[str]) -> set[str]:
     return {name for name in environment if _SECRET.search(name) and name not in _NO_SECRET}
 
 
-def made_secrets(folder: Path) -> Path:
-    """Run `deploy/make-secrets`, and return its folder."""
-    subprocess.run([DEPLOY / "make-secrets", folder], check=True, capture_output=True, timeout=LONGEST_S)
+def made_secrets(folder: Path, *hosts: str) -> Path:
+    """Run `deploy/make-secrets`, and return its folder. `hosts`: of Postgres and Redis."""
+    subprocess.run([DEPLOY / "make-secrets", folder, *hosts], check=True, capture_output=True, timeout=LONGEST_S)
     return folder

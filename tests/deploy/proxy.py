@@ -30,6 +30,7 @@ http {{
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
     include cellar.conf;
+    {prefect}
     server {{
         listen 127.0.0.1:{ingress_port};
         access_log off;
@@ -46,6 +47,26 @@ ssl_certificate_key {folder}/cellar.pem;
 access_log {folder}/access.log cellar;
 error_log {folder}/error.log crit;
 """
+_PEOPLE = """
+listen 127.0.0.1:{port} ssl;
+set $cellar_console https://127.0.0.1:{console_port};
+ssl_certificate {folder}/cellar.pem;
+ssl_certificate_key {folder}/cellar.pem;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Prefect:
+    """The port of a Prefect server, the folder with the secrets of its login, and the port at which people reach it."""
+
+    port: int
+    secrets: Path
+    people_port: int
+
+    @property
+    def url(self) -> str:
+        """The URL of Prefect for people."""
+        return f"https://127.0.0.1:{self.people_port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +81,10 @@ class Proxy:
     def url(self) -> str:
         return f"https://127.0.0.1:{self.port}"
 
-    def client(self, address: str = "127.0.0.1") -> httpx.Client:
+    def client(self, address: str = "127.0.0.1", url: str = "") -> httpx.Client:
         """Return a client of the proxy that calls from an address of this machine."""
         transport = httpx.HTTPTransport(verify=self.tls, local_address=address)
-        return httpx.Client(base_url=self.url, transport=transport, timeout=LONGEST_S, trust_env=False)
+        return httpx.Client(base_url=url or self.url, transport=transport, timeout=LONGEST_S, trust_env=False)
 
     def post(self, body: bytes, *, secret: str = SECRET, **headers: str) -> httpx.Response:
         with self.client() as client:
@@ -71,11 +92,16 @@ class Proxy:
 
 
 @contextmanager
-def proxied(folder: Path, receivers: int = 2, operators: str = "allow 127.0.0.1; deny all;") -> Iterator[Proxy]:
-    """Run receivers that share an inbox, and nginx in front of them. Prefect does not answer."""
+def proxied(
+    folder: Path,
+    receivers: int = 2,
+    operators: str = "allow 127.0.0.1; deny all;",
+    prefect: tuple[int, Path] | None = None,
+) -> Iterator[Proxy]:
+    """Run receivers that share an inbox, and nginx in front of them and of a Prefect server, if there is one."""
     with ExitStack() as stack:
-        ran = tuple(stack.enter_context(_receiver(folder, number)) for number in range(receivers))
         port, ingress_port, made = free_port(), free_port(), folder / "nginx"
+        ran = tuple(stack.enter_context(_receiver(folder, number, port)) for number in range(receivers))
         made.mkdir()
         shutil.copy(NGINX / "cellar.conf", made)
         (made / "cellar").mkdir()
@@ -84,7 +110,11 @@ def proxied(folder: Path, receivers: int = 2, operators: str = "allow 127.0.0.1;
         (made / "cellar" / "receivers.conf").write_text(lines)
         (made / "cellar" / "site.conf").write_text(_SITE.format(folder=made, port=port))
         (made / "cellar" / "operators.conf").write_text(operators)
-        text = _LEAD.format(folder=made, ingress_port=ingress_port, ingress=_locations_of_ingress())
+        if prefect:
+            _let_people_in(made, prefect, port)
+        included = "include prefect.conf; include prefect-people.conf;" if prefect else ""
+        ingress = _locations_of_ingress()
+        text = _LEAD.format(folder=made, ingress_port=ingress_port, ingress=ingress, prefect=included)
         (made / "nginx.conf").write_text(text)
         authority, tls = trustme.CA(), ssl.create_default_context()
         authority.configure_trust(tls)
@@ -96,6 +126,16 @@ def proxied(folder: Path, receivers: int = 2, operators: str = "allow 127.0.0.1;
         wait_until(lambda: process.poll() is not None or _is_ready(proxy))
         assert process.poll() is None, (made / "output.log").read_text()
         yield proxy
+
+
+def _let_people_in(made: Path, prefect: Prefect, console_port: int) -> None:
+    for name in ("prefect.conf", "prefect-people.conf"):
+        shutil.copy(NGINX / name, made)
+    people = _PEOPLE.format(folder=made, port=prefect.people_port, console_port=console_port)
+    (made / "cellar" / "prefect-people-site.conf").write_text(people)
+    (made / "cellar" / "prefect-site.conf").write_text(f"listen 127.0.0.1:{free_port()};")
+    (made / "cellar" / "prefects.conf").write_text(f"server 127.0.0.1:{prefect.port};")
+    (made / "cellar" / "prefect-login.conf").write_text(f"include {prefect.secrets}/prefect-login.conf;")
 
 
 def _locations_of_ingress() -> str:
@@ -125,7 +165,7 @@ def _as_root_may_leave(folder: Path) -> None:
 
 
 @contextmanager
-def _receiver(folder: Path, number: int) -> Iterator[Receiver]:
+def _receiver(folder: Path, number: int, port: int) -> Iterator[Receiver]:
     home = folder / f"receiver-{number}"
     home.mkdir()
     with (
@@ -136,6 +176,7 @@ def _receiver(folder: Path, number: int) -> Iterator[Receiver]:
             api_tokens=TOKEN,
             link_secret=LINK_KEY,
             error_http="mapped",
+            public_url=f"https://127.0.0.1:{port}",
         ),
         started() as receiver,
     ):

@@ -33,6 +33,7 @@ def test_cellar_accepts_the_environment_and_the_secrets_of_each_role(
 
     made = configure(**environment_of(SERVICES[role]) | {"CELLAR_SECRETS_DIR": str(given)})
 
+    assert bool(made.migration_database_url) is (role == "migrate")
     assert made.database_location == (secrets / "CELLAR_DATABASE_URL").read_text().strip()
     assert made.prefect_auth_string == (secrets / "PREFECT_API_AUTH_STRING").read_text().strip()
     assert len(made.active_seal_keys()[0]) == 64

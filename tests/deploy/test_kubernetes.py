@@ -57,7 +57,8 @@ def environment_of(documents: list[Document], program: Document) -> dict[str, st
 def using(documents: list[Document], secret: str) -> Iterator[Document]:
     for program in of_kind(documents, *PROGRAMS).values():
         (volume,) = [each for each in pod_of(program)["volumes"] if each["name"] == "secrets"]
-        if volume["secret"]["secretName"] == secret:
+        names = {each["secret"]["name"] for each in volume.get("projected", {}).get("sources", ())}
+        if secret in names | {volume.get("secret", {}).get("secretName")}:
             yield program
 
 
@@ -83,7 +84,12 @@ def test_cellar_accepts_the_environment_and_the_secrets(
 ) -> None:
     given = tmp_path / "given"
     given.mkdir()
-    for path in [*secrets.glob("CELLAR_*"), secrets / "PREFECT_API_AUTH_STRING", secrets / "aws-credentials"]:
+    for path in [
+        *secrets.glob("CELLAR_*"),
+        secrets / "ca.pem",
+        secrets / "PREFECT_API_AUTH_STRING",
+        secrets / "aws-credentials",
+    ]:
         shutil.copy(path, given)
 
     programs = list(using(documents, "cellar"))
@@ -97,6 +103,10 @@ def test_cellar_accepts_the_environment_and_the_secrets(
         assert environment["CELLAR_DATA_DIR"] == mounts["data"]
         made = configure(**environment | {"CELLAR_SECRETS_DIR": str(given)})
         assert made.database_location == (secrets / "CELLAR_DATABASE_URL").read_text().strip()
+
+
+def test_migration_alone_has_the_user_who_owns_the_tables(documents: list[Document]) -> None:
+    assert [each["metadata"]["name"] for each in using(documents, "cellar-migrate")] == ["migrate"]
 
 
 def test_prefect_accepts_the_environment_and_the_secrets(

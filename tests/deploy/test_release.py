@@ -111,3 +111,34 @@ def _described(name: str, content: bytes) -> tarfile.TarInfo:
     described = tarfile.TarInfo(name)
     described.size = len(content)
     return described
+
+
+def test_signature_covers_each_file_of_a_release(tmp_path: Path) -> None:
+    """The commands are those of docs/release.md."""
+    documented = re.findall(
+        r"^(openssl pkeyutl.*|sha256sum --check.*)$", (ROOT / "docs" / "release.md").read_text(), re.M
+    )
+    assert len(documented) == 2
+    files = [
+        tmp_path / f"cellosign_cellar-1.0.0{end}" for end in ("-py3-none-any.whl", ".image.tar", ".image.cdx.json")
+    ]
+    for each in files:
+        each.write_bytes(each.name.encode())
+    for name in ("key", "other"):
+        subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", tmp_path / name], check=True)
+    sign = [ROOT / "deploy" / "sign", tmp_path]
+    subprocess.run([*sign, tmp_path / "key"], check=True)
+
+    def is_sound() -> bool:
+        return all(subprocess.run(each, shell=True, cwd=tmp_path, check=False).returncode == 0 for each in documented)
+
+    assert is_sound()
+    for each in (*files, tmp_path / "SHA256SUMS"):
+        before = each.read_bytes()
+        each.write_bytes(before.replace(b"cellosign", b"Cellosign", 1))
+        assert not is_sound()
+        each.write_bytes(before)
+    public = (tmp_path / "release-key.pem").read_bytes()
+    subprocess.run([*sign, tmp_path / "other"], check=True)
+    (tmp_path / "release-key.pem").write_bytes(public)
+    assert not is_sound()

@@ -83,6 +83,7 @@ def test_cellar_accepts_the_environment_and_the_credentials(
 
     made = configure(**environment | {"CELLAR_SECRETS_DIR": str(given)})
 
+    assert bool(made.migration_database_url) is (unit == "cellar-migrate.service")
     assert made.database_location == (secrets / "CELLAR_DATABASE_URL").read_text().strip()
     assert [f"/var/lib/{each}" for each in values_of(unit, "StateDirectory")] == [environment["CELLAR_DATA_DIR"]]
 

@@ -47,7 +47,16 @@ def build(folder: Path) -> Image:
     _run(folder, "podman", "import", "--quiet", str(_base(folder)), _BASE)
     options = ["--pull=never", "--layers=false", f"--from={_BASE}", *_LIMITS, *_pip_of_this_machine(folder)]
     dist = folder / "dist"
-    _run(folder, "make", "release", f"DIST={dist}", f"IMAGE={_NAME}", f"BUILD_OPTIONS={' '.join(options)}")
+    _run(folder, "openssl", "genpkey", "-algorithm", "ed25519", "-out", str(folder / "key"))
+    _run(
+        folder,
+        "make",
+        "release",
+        f"RELEASE_KEY={folder / 'key'}",
+        f"DIST={dist}",
+        f"IMAGE={_NAME}",
+        f"BUILD_OPTIONS={' '.join(options)}",
+    )
     (described,) = json.loads(_run(folder, "podman", "image", "inspect", _NAME))
     return Image(
         root=Path(_run(folder, "podman", "image", "mount", _NAME)),

@@ -8,7 +8,6 @@ import base64
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -30,20 +29,6 @@ from tests.conftest import LONGEST_S, Configure, free_port, running, wait_until
 HERE = Path(__file__).parent
 DOCS = HERE.parents[1] / "docs" / "notifications.md"
 PACKAGES = ("standardwebhooks", "svix")
-
-
-@pytest.fixture(scope="module")
-def node_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with the packages of the lock."""
-    assert shutil.which("node"), "apt-get install nodejs npm"
-    assert shutil.which("npm"), "apt-get install nodejs npm"
-    folder = tmp_path_factory.mktemp("node")
-    for name in ("package.json", "package-lock.json", "verify.mjs"):
-        shutil.copy(HERE / name, folder)
-    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"]
-    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=240, check=False)
-    assert ended.returncode == 0, ended.stderr
-    return folder
 
 
 @pytest.fixture(autouse=True)

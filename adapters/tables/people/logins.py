@@ -40,8 +40,9 @@ def end(now: datetime, *where: ColumnElement[bool]) -> int:
     """End the logins that meet all conditions, and return their number."""
     with writing() as session:
         lasting = (col(LoginRow.ends_at) > now, *where)
-        ended = session.execute(update(LoginRow).where(*lasting, IS_BREAK_GLASS).values(ends_at=now))
-        return ended.rowcount + session.execute(delete(LoginRow).where(*lasting)).rowcount
+        connection = session.connection()
+        ended = connection.execute(update(LoginRow).where(*lasting, IS_BREAK_GLASS).values(ends_at=now)).rowcount
+        return ended + connection.execute(delete(LoginRow).where(*lasting)).rowcount
 
 
 def lasting(now: datetime, *where: ColumnElement[bool]) -> Sequence[LoginRow]:

@@ -26,9 +26,10 @@ def may_pass(request: Request, caller: CallerOf) -> Response:
     if action is Action.READ_PREFECT:
         return Response(status_code=204)
     detail = {"route": f"{method} {url.path}"[:200]}
-    origin = urlsplit(request.headers.get("origin", "")).netloc
+    own = f"{url.scheme}://{url.netloc}"
+    is_own_page = request.headers.get("sec-fetch-site", "same-origin") == "same-origin"
     try:
-        if request.headers.get("sec-fetch-site", "same-origin") != "same-origin" or origin not in ("", url.netloc):
+        if not is_own_page or request.headers.get("origin", own) != own:
             raise Refused("FORM_FROM_ELSEWHERE", "the request does not come from a page of Prefect here", status=403)
         check_role(caller, action)
     except Refused:

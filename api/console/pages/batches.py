@@ -36,7 +36,7 @@ def read(request: Request, batch_id: str, caller: CallerOf) -> Response:
         raise Refused("BAD_PARAMETER", "expected a state of items, and the place where the page begins")
     found = shown_to(caller, batches.record(batch_id, query))
     sentences = WORDS[found.kind].sentences(found.plan)
-    titles = archive_list.titles((each.subject for each in found.items if found.kind is BatchKind.RERUN), caller)
+    titles = archive_list.titles((each.subject for each in found.items if found.kind == BatchKind.RERUN), caller)
     shown: dict[str, Any] = {"found": found, "query": query, "sentences": sentences, "titles": titles}
     return render(request, "batches/batch.html", states=tuple(ItemState), **shown)
 

@@ -5,7 +5,6 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from adapters.store.users import RECORDS
 from api.access import CallerOf, acts
 from api.authorization import Unauthorized
 from api.console.frame.cookies import ROOT
@@ -38,7 +37,7 @@ async def add(request: Request, form: Posted, caller: CallerOf) -> Response:
         made = await in_thread(users.add, *asked, scope=form.text("scope") or None, is_break_glass=is_break_glass)
     except Refused as refused:
         return await in_thread(_people, request, refused)
-    detail = {"added": made.user.name, "given_role": made.user.role}
+    detail = {"added": made.name, "given_role": made.role}
     await in_thread(record, caller, Action.CHANGE_PEOPLE, detail=detail)
     return render(request, "people/link.html", made=made)
 
@@ -135,8 +134,8 @@ def _role(form: Form) -> Role:
 
 def _people(request: Request, refused: Refused | None = None) -> Response:
     now = datetime.now(UTC)
-    shown: dict[str, Any] = {"users": sorted(RECORDS.readable(), key=lambda each: each.name), "roles": _GIVEN}
-    shown |= {"tokens": tokens.listed(), "logins": logins.listed(now), "wrong": refused and refused.code}
+    shown: dict[str, Any] = {"users": users.listed().items, "roles": _GIVEN}
+    shown |= {"tokens": tokens.listed().items, "logins": logins.listed(now), "wrong": refused and refused.code}
     return render(request, "people/people.html", refused.status if refused else 200, **shown)
 
 

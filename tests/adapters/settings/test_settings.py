@@ -137,6 +137,12 @@ def test_lists_are_separated_by_commas(configure: Configure, text: str, expected
         ("notify_urls", "erp.example/hook"),
         ("PREFECT_API_URL", "prefect:4200/api"),
         ("PREFECT_API_URL", "http://prefect:port/api"),
+        ("oidc_issuer", "https://login.example.com"),  # without a client
+        ("oidc_roles", "ops"),
+        ("oidc_roles", "ops=owner"),
+        ("oidc_roles", "tellers=clerk"),
+        ("oidc_roles", "ops=operator@source=haifa"),
+        ("idle_minutes", "4"),
         ("port", "0"),
         ("port", "99999"),
         ("prefect_port", "-1"),
@@ -149,6 +155,14 @@ def test_lists_are_separated_by_commas(configure: Configure, text: str, expected
 def test_wrong_setting_is_reported_at_start(configure: Configure, name: str, value: str) -> None:
     with pytest.raises(ValidationError, match=name.split("_", maxsplit=1)[0] + r"|CELLAR_|PREFECT_"):
         configure(**{name: value})
+
+
+@pytest.mark.parametrize("issuer", ["http://login.example.com", "login.example.com", "file:///etc"])
+def test_provider_of_logins_needs_tls(configure: Configure, issuer: str) -> None:
+    client = {"oidc_client_id": "cellar", "oidc_client_secret": "secret", "oidc_roles": "ops=operator"}
+    configure(oidc_issuer="https://login.example.com", **client)
+    with pytest.raises(ValidationError, match="CELLAR_OIDC_ISSUER"):
+        configure(oidc_issuer=issuer, **client)
 
 
 def test_payments_are_booked_by_a_table_of_types(configure: Configure) -> None:
@@ -206,6 +220,7 @@ def test_repr_shows_no_secret(configure: Configure) -> None:
         notify_urls="https://hidden-5:hidden-6@erp.example/hidden-7",
         database_url="postgresql://u:hidden-8@db/cellar",
         PREFECT_API_AUTH_STRING="admin:hidden-9",
+        oidc_client_secret="hidden-14",
         store_url="hidden-10",
         inbox_url="hidden-13",
         PREFECT_API_URL="https://u:hidden-12@prefect.example/api",

@@ -12,7 +12,7 @@ from tests.api.console.conftest import CONTRACT, PERSON, Browser, Console
 
 ROOT = Path(__file__).parents[3]
 LOOKS = [("en", "light"), ("en", "dark"), ("he", "light"), ("he", "dark")]
-PAGES = ["/console/archives", "/console/archives?state=wrong", "/console/nowhere"]
+PAGES = ["/console/archives", "/console/refused", "/console/archives?state=wrong", "/console/nowhere"]
 
 
 @pytest.mark.parametrize(("language", "theme"), LOOKS)

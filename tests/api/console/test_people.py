@@ -25,8 +25,9 @@ def staffed(console: Console) -> Console:
     """The console with a user of each role."""
     with installed(console.folder, **console.settings):
         for role in set(Role) - {Role.OWNER}:
-            scope = {"scope": "source=haifa"} if role is Role.CLERK else {}
-            link = users.add(role.value, role, "owner", datetime.now(UTC), **scope).link
+            scope = "source=haifa" if role is Role.CLERK else None
+            link = users.add(role.value, role, "owner", datetime.now(UTC), scope=scope).link
+            assert link
             users.set_password_by(link.rpartition("/")[2], PASSWORD, datetime.now(UTC))
     return console
 
@@ -67,6 +68,12 @@ def test_wrong_login_says_the_same_of_a_known_and_an_unknown_name(staffed: Conso
         sent = [posted(client, "/console/login", {"name": name, "password": "wrong"}) for name in ("viewer", "nobody")]
 
     assert [each.status_code for each in sent] == [403, 403]
+    recorded = staffed.receiver.client.get(
+        "/api/access?action=enter", headers={"authorization": f"Bearer {staffed.receiver.token}"}
+    ).json()["items"]
+    denied = {(each["person"], each["address"]) for each in recorded if each["outcome"] == "denied"}
+    assert ("viewer", "192.0.2.2") in denied
+    assert "nobody" not in str(recorded)
     assert len({re.sub(r'value="[^"]*"', "", each.text) for each in sent}) == 1
 
 

@@ -19,10 +19,12 @@ from adapters.database.transactions import engine
 from adapters.inbox import session_events
 from adapters.settings.settings import settings
 from adapters.store import ocfl, seals
+from models.access import Role
 from models.sources import StatedTerms
 from models.templates import Names, TemplateWords, key_of
 from models.views.messages.endpoints import NewEndpoint
 from services import sources, templates
+from services.access import tokens
 from services.anchors.making import make
 from services.completeness.session_events import take_in
 from services.custody.verifying_records import verify_beside
@@ -173,6 +175,7 @@ BESIDE: Mapping[str, Damage] = {
     "archives": extra_file,
     "keys/fingerprint.json": truncate,
     "sources/shop.json": flip,
+    "tokens/bi.json": truncate,
     "sources/lost.json": delete,
     "endpoints/crm.json": append,
     f"templates/{key_of('lease')}.json": flip,
@@ -279,6 +282,7 @@ def _damaged_beside(damages: Mapping[str, Damage]) -> Iterator[Damaged]:
 def _make_beside() -> None:
     for name in ("shop", "lost"):
         sources.add(name, StatedTerms(), "a test", NOW)
+    tokens.add("bi", Role.DATA, None, None, "a test", NOW)
     archived("of-lost", sample_body("of-lost"), source="lost")
     endpoints.add(NewEndpoint(url="https://books.example.com/hook", name="crm"), "a test", NOW)
     templates.name(dict.fromkeys(("lease", "lost"), TemplateWords(name=Names(en="Lease"))), "a test", NOW)

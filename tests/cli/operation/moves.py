@@ -21,6 +21,7 @@ from adapters.settings.settings import settings
 from adapters.tables.people import saved_views
 from adapters.tables.runs import receipts
 from domain.archive.found_process import FoundProcess
+from models.access import CELLAR, SignedInBy
 from models.errors import Refused
 from models.people import ActionKind, SavedViewRow
 from models.runs.receipt import Delivery, Identity
@@ -53,7 +54,7 @@ async def filled() -> None:
     saved_views.save(
         SavedViewRow(view_id="v", name="Failed", query="state=failed", saved_by="Dana", saved_at=datetime.now(UTC))
     )
-    logins.begin("Dana", "token", datetime.now(UTC))
+    logins.begin(CELLAR, SignedInBy.TOKEN, datetime.now(UTC))
     await take_in_left()
     journaled([body(reference="process-2")])
     refused(b"no JSON")

@@ -6,10 +6,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from adapters.settings.settings import Settings
+from cli.person import person
 from services.completeness.finding_missing import find_missing
 from tests.cli.conftest import Cellar
 from tests.reported_events import EXPIRED, SUBMITTED, archived_at, event, findings, reported
 
+ME = person()
 pytestmark = pytest.mark.usefixtures("installation")
 NOW = datetime.now(UTC)
 
@@ -58,7 +60,7 @@ def test_wrong_filter_is_wrong_use(cellar: Cellar, wrong: tuple[str, str]) -> No
 def test_dismissed_finding_leaves_the_list_and_keeps_person_and_reason(cellar: Cellar) -> None:
     [first, _] = [missing_id for (missing_id,) in findings("missing_id")]
     ended = cellar("missing", "dismiss", first, "--why", "a test form", "--by", "Dana")
-    assert (ended.status, ended.output) == (0, f"{first} is dismissed by Dana: a test form\n")
+    assert (ended.status, ended.output) == (0, f"{first} is dismissed by {ME}: a test form\n")
     assert listed(cellar) == ["second"]
     assert listed(cellar, "--state", "closed") == ["first"]
     again = cellar("missing", "dismiss", first, "--why", "again")

@@ -1,6 +1,7 @@
 """`cellar explain` records why a discrepancy is in order, and `cellar show` shows the explanation."""
 
 import json
+import socket
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from tests.cli.conftest import Cellar
 from tests.installations import archived
 from tests.samples import sample_body, sample_document
 
+ME = f"dana@{socket.gethostname()}"
 FIELD = {"type": "payment", "id": "another", "value": "no such transaction"}
 OTHER_FIELD = FIELD | {"value": "nor this"}
 
@@ -33,14 +35,14 @@ def test_discrepancy_is_explained_by_its_code(cellar: Cellar) -> None:
     for _ in range(2):
         done = cellar("explain", "process-1", "AMOUNT_MISMATCH", "--why", "a tip")
         assert (done.status, done.errors) == (0, "")
-        assert "AMOUNT_MISMATCH of process-1 is explained by dana: a tip\n" in done.output
+        assert f"AMOUNT_MISMATCH of process-1 is explained by {ME}: a tip\n" in done.output
 
     (found,) = discrepancies(cellar, "AMOUNT_MISMATCH")
-    assert (found["state"], found["explanation"]["by"], found["explanation"]["why"]) == ("explained", "dana", "a tip")
+    assert (found["state"], found["explanation"]["by"], found["explanation"]["why"]) == ("explained", ME, "a tip")
     printed = json.loads(cellar("explain", "process-1", "AMOUNT_MISMATCH", "--why", "a tip", "--json").output)
     assert (printed["discrepancy_id"], printed["state"]) == (found["discrepancy_id"], "explained")
     shown = cellar("show", "process-1").output
-    assert all(each in shown for each in (found["sentence"], "explained", "a tip (dana, "))
+    assert all(each in shown for each in (found["sentence"], "explained", f"a tip ({ME}, "))
 
 
 def test_one_of_several_discrepancies_is_explained_by_transaction_or_id(cellar: Cellar) -> None:

@@ -1,13 +1,16 @@
 """The worker's metrics are served on a port, to readers with a token; its health to everybody."""
 
 import time
+from datetime import UTC, datetime
 
 import httpx
 import pytest
 
 from adapters.observation.metrics import WORKER_BEAT
 from flows.worker.metrics_listener import metrics_listening
+from models.access import Role
 from models.errors import Conflict
+from services.access.tokens import add
 from tests.conftest import LONGEST_S, Configure, free_port
 from tests.scrapes import scraped
 
@@ -22,8 +25,12 @@ def port(configure: Configure) -> int:
 
 def test_readers_with_a_token_get_the_metrics_of_the_worker(port: int) -> None:
     url = f"http://127.0.0.1:{port}"
+    scraper, clerk = (
+        add(role, role, scope, None, "a test", datetime.now(UTC)).token
+        for role, scope in ((Role.DATA, None), (Role.CLERK, "source=default"))
+    )
     with metrics_listening(port):
-        found = [scraped(url, token) for token in TOKENS]
+        found = [scraped(url, token) for token in (*TOKENS, scraper)]
         statuses = [
             httpx.get(
                 f"{url}{path}", headers={"authorization": presented}, trust_env=False, timeout=LONGEST_S
@@ -31,12 +38,13 @@ def test_readers_with_a_token_get_the_metrics_of_the_worker(port: int) -> None:
             for path, presented in [
                 ("/metrics", ""),
                 ("/metrics", "Bearer another"),
+                ("/metrics", f"Bearer {clerk}"),
                 ("/metrics", TOKENS[0]),
                 ("/", f"Bearer {TOKENS[0]}"),
             ]
         ]
 
-    assert statuses == [401, 401, 401, 404]
+    assert statuses == [401, 401, 401, 401, 404]
     for each in found:
         assert each.value("cellar_runs_ended_total", {"state": "Failed", "cause": ""}) is not None
         assert "cellar_deliveries_in_flight" not in each.names

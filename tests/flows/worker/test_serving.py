@@ -1,13 +1,26 @@
 """A worker starts even if its Prefect server fails once."""
 
 import asyncio
+from importlib import import_module
+from pkgutil import iter_modules
 
 import httpx
 import pytest
+from prefect import Flow
 from prefect.client.orchestration import get_client
 from prefect.context import AsyncClientContext
 
-from flows.worker.serving import deployed_flows
+import flows
+from flows.worker.serving import FLOWS, deployed_flows
+from models.access import Action
+
+
+def test_every_flow_is_served_and_names_its_action() -> None:
+    modules = [import_module(f"flows.{each.name}") for each in iter_modules(flows.__path__) if not each.ispkg]
+    found = {each for module in modules for each in vars(module).values() if isinstance(each, Flow)}
+
+    assert found == FLOWS.keys()
+    assert set(FLOWS.values()) <= set(Action)
 
 
 class FailsOnce(httpx.AsyncHTTPTransport):

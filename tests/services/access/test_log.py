@@ -27,7 +27,7 @@ DANA = Caller("Dana", Role.AUDITOR, None, "192.0.2.7")
 
 
 @pytest.mark.usefixtures("installation")
-def test_rows_of_many_threads_are_one_chain() -> None:
+def test_rows_of_many_threads_are_one_chain(configure: Configure) -> None:
     with ThreadPoolExecutor(8) as threads:
         asked = [f"process-{number}" for number in range(40)]
         list(threads.map(lambda each: record(DANA, Action.READ_ARCHIVE, reference=each), asked))
@@ -36,7 +36,7 @@ def test_rows_of_many_threads_are_one_chain() -> None:
     )
 
     rows = all_of(select(AccessRow).order_by(col(AccessRow.number)))
-    assert sorted(row.reference for row in rows[:40]) == sorted(asked)
+    assert sorted(str(row.reference) for row in rows[:40]) == sorted(asked)
     assert [(row.chain, row.number) for row in rows] == [(rows[0].chain, number) for number in range(1, 42)]
     before = FIRST
     for row in rows:
@@ -53,6 +53,9 @@ def test_rows_of_many_threads_are_one_chain() -> None:
     assert list(last.detail["filters"]) == ["q"]
     assert len(last.detail["filters"]["q"]) == 2
     assert "כהן" not in str(last.detail)
+    marks = searched([("q", "1234")]), searched([("label", "1234")])
+    configure(link_secret="another secret of 32 characters!")
+    assert marks[0]["q"] == marks[1]["label"] != searched([("q", "1234")])["q"]
 
 
 @pytest.mark.usefixtures("installation")
@@ -83,6 +86,7 @@ def _altered(a: list[dict[str, Any]], b: list[dict[str, Any]]) -> dict[str, tupl
         "changed with its whole chain": ([*a[:2], *forged, *b], {"a5"}),
         "removed": ([*a[:2], *a[3:], *b], {"a3"}),
         "first one removed": ([*a[1:], *b], {"a1"}),
+        "cut at a row that an anchor has": ([a[5], *b], {"a1"}),
         "last ones removed": ([*a[:3], *b], {"a4"}),
         "chain removed": (a, {"b1"}),
         "all removed": ([], {"a1", "b1"}),

@@ -18,7 +18,7 @@ def seen(branch: str) -> list[str]:
     """Return the archives that a clerk of a branch sees one by one, which are those in the list."""
     clerk = Caller("teller", Role.CLERK, f"label:branch={branch}")
     listed = [each.reference for each in archive_list.page(ArchiveQuery(), clerk).items]
-    for reference in ("one", "two", "unknown"):
+    for reference in ("one", "two", "unknown", "nul\0"):
         if reference in listed:
             check_visible(clerk, reference)
         else:

@@ -1,6 +1,7 @@
 """The access log is sent to a file or a syslog server: all of it, also what was recorded while nobody took it."""
 
 import json
+import select
 import socket
 import ssl
 import struct
@@ -24,7 +25,7 @@ DANA = Caller("דנה", Role.AUDITOR, None, "192.0.2.7")
 @contextmanager
 def syslog(port: int, authority: trustme.CA, *, dies: bool = False) -> Iterator[bytearray]:
     """Listen as a syslog server, and yield what one connection brings, complete after the block. `dies`: the server
-    resets the connection before it has read anything.
+    resets the connection before it reads the rows.
     """
     tls, got = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), bytearray()
     authority.issue_cert("127.0.0.1").configure_cert(tls)
@@ -33,6 +34,7 @@ def syslog(port: int, authority: trustme.CA, *, dies: bool = False) -> Iterator[
         def _take() -> None:
             with suppress(ssl.SSLError), tls.wrap_socket(listening.accept()[0], server_side=True) as stream:
                 if dies:
+                    select.select([stream], [], [], LONGEST_S)  # the rows have come
                     stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 while not dies and (data := stream.recv(1 << 16)):
                     got.extend(data)

@@ -62,7 +62,7 @@ def answers(reference: str, caller: Caller, searches: list[str]) -> str:
     assert view
     lists = [archive_view.items(reference, caller, name) for name in archive_view.LISTS]
     found = [page, view, *lists, archive_list.facets(ArchiveFilter(reference=reference), caller)]
-    said = [each.model_dump(mode="json") for each in found if each]
+    said: list[Any] = [each.model_dump(mode="json") for each in found if each]
     said += [archive_list.field_values([reference], caller)]
     for q in searches:
         said += [[asdict(each) for each in its] for its in archive_list.matched(q, page.items, caller).values()]
@@ -73,7 +73,7 @@ def references_of(caller: Caller, **query: Any) -> list[str]:
     return [each.reference for each in archive_list.page(ArchiveQuery(**query), caller).items]
 
 
-TEXTS = st.text(st.characters(codec="utf-8", categories=["L", "M", "P", "S"], exclude_characters='"'), max_size=12)
+TEXTS = st.text("אבגדםןשת ABcdé'-.,:%_\\/{}<&😀", max_size=12)
 
 
 @settings(max_examples=settings().max_examples // 5)

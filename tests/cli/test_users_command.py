@@ -1,0 +1,47 @@
+"""`cellar users`: what each subcommand changes, and what it prints."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from adapters.store.users import RECORDS
+from models.access import Caller, Role, SignedInBy
+from services.access import logins, users
+from tests.cli.conftest import Cellar
+
+pytestmark = pytest.mark.usefixtures("sqlite_installation")
+
+
+def test_user_is_added_changed_disabled_and_reset(cellar: Cellar) -> None:
+    made = json.loads(cellar("users", "add", "dana", "--role", "operator", "--break-glass", "--json").output)
+    assert users.user_of_link(made["link"].rpartition("/")[2], datetime.now(UTC)).name == "dana"
+    assert cellar("users", "add", "dana", "--role", "viewer").status == 1
+    assert cellar("users", "set", "dana", "--role", "clerk").status == 2
+
+    steps = [("set", "--role", "clerk", "--source", "default"), ("disable",), ("enable",), ("reset",)]
+    said = [cellar("users", step, "dana", *options).output for step, *options in steps]
+
+    assert said[0] == "dana: clerk of source=default, no password yet, break-glass\n"
+    assert "dana: clerk of source=default, disabled" in said[1]
+    assert "/console/password/dana." in said[3]
+    listed = json.loads(cellar("users", "list", "--json").output)["items"]
+    assert [(each["name"], each["role"], each["scope"]) for each in listed] == [("dana", "clerk", "source=default")]
+    kept = RECORDS.find("dana")
+    assert kept is not None
+    assert kept.link is not None
+    assert kept.link not in json.dumps(listed) + cellar("users", "list").output
+    assert cellar("users", "disable", "nobody").status == 1
+
+
+def test_logins_are_listed_and_ended(cellar: Cellar) -> None:
+    now = datetime.now(UTC)
+    caller = Caller("dana@example.com", Role.AUDITOR, address="192.0.2.1")
+    session_id = logins.begin(caller, SignedInBy.PROVIDER, now)
+
+    [listed] = json.loads(cellar("users", "sessions", "--json").output)["items"]
+    assert (listed["person"], listed["signed_in_by"], listed["address"]) == (caller.name, "provider", caller.address)
+    assert not {"session", "token"} & listed.keys()
+    assert caller.name in cellar("users", "sessions", caller.name).output
+    assert cellar("users", "sign-out", caller.name).output == f"ended 1 logins of {caller.name}\n"
+    assert logins.caller_of(session_id, "", now) is None
