@@ -482,5 +482,5 @@ CASES: dict[tuple[str, int, str], Case] = {
 CASES |= {
     (operation, 403, "FORBIDDEN"): _of_a_role(case)
     for (operation, status, _), case in CASES.items()
-    if status == 401 and operation != WEBHOOK
+    if status == 401 and operation not in (WEBHOOK, GIVE_TOKEN)
 }
