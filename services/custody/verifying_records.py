@@ -39,6 +39,7 @@ from services.anchors.anchors import wrong_anchors
 from services.payments.recorded import discrepancy_of
 from services.templates import every_template
 
+_OTHER_RECORDS: tuple[Records[Any], ...] = (revoked_links.RECORDS, tokens.RECORDS, users.RECORDS)
 _DEFINITION = "the sealed definition of an endpoint"
 
 
@@ -61,7 +62,7 @@ def verify_beside() -> Fixity:
             wrong_key(seals.FINGERPRINT_KEY, seals.check_fingerprint_key),
             _wrong_endpoints(),
             _wrong_sources(),
-            *map(_damaged, (revoked_links.RECORDS, tokens.RECORDS, users.RECORDS)),
+            *map(_damaged, _OTHER_RECORDS),
             _wrong_templates(),
             wrong_anchors(),
             wrong_access(),
