@@ -1,6 +1,7 @@
 """The receiver's ASGI application: webhook, JSON API, public link, health and console."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -193,14 +194,19 @@ def _first_page() -> RedirectResponse:
     return RedirectResponse("/console/", 307)
 
 
+_one_thread = threading.Lock()
+
+
 def _openapi() -> dict[str, Any]:
     """Return FastAPI's schema, and the ways to present the sender's secret.
 
-    FastAPI itself knows only ways that are dependencies of a route. These would cost each archive 60 µs.
+    FastAPI itself knows only ways that are dependencies of a route. These would cost each archive 60 µs. It builds
+    the schema at the first request of the API, and fails if two threads do so at once.
     """
-    schema = FastAPI.openapi(app)
-    schema["components"]["securitySchemes"].update(SENDERS_SECRET)
-    return schema
+    with _one_thread:
+        schema = FastAPI.openapi(app)
+        schema["components"]["securitySchemes"].update(SENDERS_SECRET)
+        return schema
 
 
 app.openapi = _openapi  # type: ignore[method-assign]

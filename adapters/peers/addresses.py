@@ -50,12 +50,10 @@ def addresses_of(url: str, may_call: Callable[[str], bool]) -> list[str]:
     proxy = settings().outgoing_proxy
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except UnicodeError as error:
-        raise OSError("the name cannot be encoded") from error
-    except OSError:
+    except (OSError, UnicodeError) as error:
         if proxy:
             return []
-        raise
+        raise error if isinstance(error, OSError) else OSError("the name cannot be encoded") from error
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
     if not all(map(may_call, addresses)):
         raise PermissionError("the address is private")

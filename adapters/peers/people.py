@@ -16,6 +16,7 @@ from adapters.peers import letter
 from adapters.peers.addresses import proxy_to
 from adapters.peers.letter import NOT_UNDERSTOOD, TAKEN
 from adapters.platform.processes import command_of_child
+from adapters.settings.settings import settings
 from models.errors import Refused, Transient
 
 _WITHIN_S = 20
@@ -57,10 +58,14 @@ def send(url: str, title: str, text: str) -> None:
 
 
 def _proxy(url: str) -> dict[str, str]:
-    """Return the variables of the proxy that leads to an address. A token in the place of a host resolves nowhere."""
-    host = re.sub(r"[^\w.-]", "-", url.partition("://")[2].rpartition("@")[2].split("/")[0].split(":")[0])
-    proxy = proxy_to(f"https://{host or 'service'}")
-    return {"http_proxy": proxy, "https_proxy": proxy} if proxy else {}
+    """Return the variables of the proxy that leads to an address.
+
+    The place of a host is often that of a token. No name server is asked for a word without a dot.
+    """
+    host = url.partition("://")[2].partition("/")[0].rpartition("@")[2].partition(":")[0]
+    is_name = re.fullmatch(r"[a-zA-Z0-9-]{1,63}(\.[a-zA-Z0-9-]{1,63})+", host)
+    proxy = proxy_to(f"https://{host}") if is_name else settings().outgoing_proxy
+    return {"http_proxy": proxy, "https_proxy": proxy} if proxy and host != "localhost" else {}
 
 
 def _reason(log: str) -> str:

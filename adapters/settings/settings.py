@@ -135,8 +135,8 @@ class Settings(BaseSettings):
     api_tokens: CommaSeparated = Field(
         (),
         repr=False,
-        description="Tokens for JSON API, metrics and console, each of at least 32 characters. Default: one, generated "
-        "at the first start.",
+        description="Tokens for JSON API, metrics and console, each of at least 32 characters. They open everything; "
+        "`cellar tokens` makes others with a role. Default: one, generated at the first start.",
     )
     oidc_issuer: str = Field(
         "",

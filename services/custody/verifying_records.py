@@ -39,7 +39,6 @@ from services.anchors.anchors import wrong_anchors
 from services.payments.recorded import discrepancy_of
 from services.templates import every_template
 
-_OTHER_RECORDS: tuple[Records[Any], ...] = (revoked_links.RECORDS, tokens.RECORDS, users.RECORDS)
 _DEFINITION = "the sealed definition of an endpoint"
 
 
@@ -62,7 +61,9 @@ def verify_beside() -> Fixity:
             wrong_key(seals.FINGERPRINT_KEY, seals.check_fingerprint_key),
             _wrong_endpoints(),
             _wrong_sources(),
-            *map(_damaged, _OTHER_RECORDS),
+            _damaged(revoked_links.RECORDS),
+            _damaged(tokens.RECORDS),
+            _damaged(users.RECORDS),
             _wrong_templates(),
             wrong_anchors(),
             wrong_access(),

@@ -326,7 +326,8 @@ async def warnings_at(url: str) -> list[str]:
     except Transient as error:
         return [str(error)]
     warnings = [] if httpx.URL(url).scheme == "https" else ["messages to http:// are not encrypted on their way"]
-    faults = await asyncio.gather(*(fault_at(url, address) for address in addresses or [None]))
+    ways: list[str | None] = [*addresses] or [None]
+    faults = await asyncio.gather(*(fault_at(url, address) for address in ways))
     if all(faults):
         warnings += dict.fromkeys(f"the endpoint does not answer now: {fault}" for fault in faults)
     return warnings

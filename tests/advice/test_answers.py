@@ -39,6 +39,7 @@ UNKNOWN = {
     "UNKNOWN_RECEIPT": ("quarantine", "show", "nosuch"),
     "UNKNOWN_REFERENCE": ("show", "nosuch"),
     "UNKNOWN_TEMPLATE": ("templates", "show", "nosuch"),
+    "UNKNOWN_USER": ("users", "reset", "nosuch"),
 }
 """Commands that name what is not there. The error names the command that lists what is."""
 DONE_DIFFERENTLY = {
@@ -46,7 +47,16 @@ DONE_DIFFERENTLY = {
     *("DISCREPANCY_CLOSED", "FINDING_CLOSED", "WRONG_STATE", "BAD_PARAMETER"),
 }
 OF_BROWSERS = {
-    *("BODY_TIMEOUT", "FORM_FROM_ELSEWHERE", "INTERNAL", "UNAVAILABLE", "UNKNOWN_FILE", "UNKNOWN_PATH"),
+    *(
+        "BODY_TIMEOUT",
+        "FORBIDDEN",
+        "FORM_FROM_ELSEWHERE",
+        "INTERNAL",
+        "LINK_USED",
+        "UNAVAILABLE",
+        "UNKNOWN_FILE",
+        "UNKNOWN_PATH",
+    ),
     *("UNKNOWN_VERSION", "WRONG_METHOD", "TOO_LARGE_TO_COMPARE"),
 }
 """Of pages and their forms: to load a page again. `tests/api/console` does."""

@@ -88,7 +88,7 @@ def test_counts_of_receivers_add_up_until_their_span_of_time_ends() -> None:
 
 
 def lines(receiver: Receiver) -> list[dict[str, Any]]:
-    found = map(json.loads, receiver.log.read_text().splitlines())
+    found = [json.loads(each) for each in receiver.log.read_text().splitlines() if each.startswith("{")]
     return [each for each in found if each["event"] in (ONE, MANY)]
 
 

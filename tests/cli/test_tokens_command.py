@@ -37,7 +37,7 @@ def test_token_opens_as_its_role_until_it_is_revoked_and_shows_its_last_use(cell
     assert kept.expires_at is not None
     assert abs(kept.expires_at - datetime.now(UTC) - timedelta(days=30)) < timedelta(minutes=10)
     uses.flush()
-    assert [(each.kind, each.name) for each in all_of(select(LastUseRow))] == [("token", "bi")]
+    assert ("token", "bi") in {(each.kind, each.name) for each in all_of(select(LastUseRow))}
     [listed] = json.loads(cellar("tokens", "list", "--json").output)["items"]
     assert (listed["role"], listed["created_by"], listed["last_used_at"] is None) == ("data", shell().name, False)
     assert "sha256" not in listed

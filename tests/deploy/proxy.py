@@ -96,7 +96,7 @@ def proxied(
     folder: Path,
     receivers: int = 2,
     operators: str = "allow 127.0.0.1; deny all;",
-    prefect: tuple[int, Path] | None = None,
+    prefect: Prefect | None = None,
 ) -> Iterator[Proxy]:
     """Run receivers that share an inbox, and nginx in front of them and of a Prefect server, if there is one."""
     with ExitStack() as stack:

@@ -115,8 +115,9 @@ def test_every_file_that_is_mounted_exists() -> None:
     assert [each for each in mounts if not (DEPLOY / each.split(":")[0]).exists()] == []
 
 
-def test_nginx_of_compose_has_every_file_that_its_configuration_includes() -> None:
-    for folder in (DEPLOY / "nginx" / "cellar", DEPLOY / "compose" / "nginx"):
+def test_nginx_of_each_form_has_every_file_that_its_configuration_includes() -> None:
+    people = DEPLOY / "kubernetes" / "components" / "people" / "nginx"
+    for folder in (DEPLOY / "nginx" / "cellar", DEPLOY / "compose" / "nginx", people):
         included = [
             line.split("cellar/")[1].strip().removesuffix(";")
             for path in (DEPLOY / "nginx").glob("*.conf")

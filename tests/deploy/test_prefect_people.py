@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -49,9 +49,10 @@ def site(tmp_path_factory: pytest.TempPathFactory, secrets: Path, migrated_prefe
             yield Site(proxy, prefect.url, {role: cookie_of(role) for role in Role})
 
 
-def cookie_of(role: Role) -> str:
-    """Return the cookie of a browser in which a person of a role is signed in."""
-    session_id = logins.begin(Caller(role, role), SignedInBy.PASSWORD, datetime.now(UTC))
+def cookie_of(role: Role, name: str = "", minutes: int = 0) -> str:
+    """Return the cookie of a browser in which a person of a role signed in some minutes ago."""
+    at = datetime.now(UTC) - timedelta(minutes=minutes)
+    session_id = logins.begin(Caller(name or role, role), SignedInBy.PASSWORD, at)
     response = Response()
     cookies.keep_visitor(Request({"type": "http", "scheme": "https", "headers": []}), response, session_id)
     return response.headers["set-cookie"].partition(";")[0]
@@ -92,6 +93,15 @@ def test_acts_are_recorded_each_time_and_reading_once(site: Site) -> None:
     assert len([each for each in rows if each[:2] == ("operator", "read_prefect")]) == 1
 
 
+def test_page_of_prefect_that_is_left_open_keeps_no_login_alive(site: Site) -> None:
+    with site.proxy.client(url=site.url) as client:
+        client.headers["cookie"] = cookie_of(Role.DATA, "dana", minutes=20)
+        assert client.post(FILTER, json={"limit": 1}).is_success
+
+    (login,) = [each for each in logins.listed(datetime.now(UTC)) if each.person == "dana"]
+    assert login.seen_at == login.began_at
+
+
 @pytest.mark.parametrize(
     "headers",
     [
@@ -116,6 +126,7 @@ def test_page_of_another_site_lets_no_browser_act(site: Site, headers: dict[str,
         "/api/flow_runs/x/../../flows/",
         "//api/flows/",
         "/api/block_documents/filter",
+        "/api/%62lock_documents/filter",
         "/api/ui/../flows/",
     ],
 )

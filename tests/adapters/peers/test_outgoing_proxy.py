@@ -55,17 +55,20 @@ async def posted(url: str) -> int:
         return (await one.post(url, {}, b"{}")).status_code
 
 
-def test_endpoint_is_reached_over_tls_by_its_name(proxy: Proxy, configure: Configure, tmp_path: Path) -> None:
-    context = certificate(tmp_path, OUTSIDE)
+@pytest.mark.parametrize("host", [OUTSIDE, "93.184.216.34"])
+def test_endpoint_is_reached_over_tls_by_its_name(
+    proxy: Proxy, configure: Configure, tmp_path: Path, host: str
+) -> None:
+    context = certificate(tmp_path, host)
     configure(SSL_CERT_FILE=tmp_path / "authority.pem")
     with HTTPServer(host="127.0.0.1", port=0, ssl_context=context) as peer:
         peer.expect_request("/hook").respond_with_data("", status=204)
-        url = f"https://{OUTSIDE}:{peer.port}/hook"
+        url = f"https://{host}:{peer.port}/hook"
 
         assert asyncio.run(posted(url)) == 204
         assert asyncio.run(fault_at(url, None)) is None
 
-    assert proxy.lines == [f"CONNECT {OUTSIDE}:{peer.port} HTTP/1.1"] * 2
+    assert proxy.lines == [f"CONNECT {host}:{peer.port} HTTP/1.1"] * 2
 
 
 def test_all_else_that_lies_outside_is_reached_by_the_proxy(proxy: Proxy, httpserver: HTTPServer) -> None:
@@ -83,6 +86,11 @@ def test_all_else_that_lies_outside_is_reached_by_the_proxy(proxy: Proxy, httpse
     assert proxy.lines == [
         f"{method} {outside}/{path} HTTP/1.1" for method, path in (("GET", "crl"), ("POST", "chat"), ("POST", "stamp"))
     ]
+
+
+def test_token_in_the_place_of_a_host_is_no_address(proxy: Proxy) -> None:
+    """A name server, or the resolver itself, would take these digits for 127.0.0.1."""
+    assert people._proxy("tgram://2130706433:abc/@dana") == {"http_proxy": proxy.url, "https_proxy": proxy.url}
 
 
 def test_private_addresses_are_refused_or_reached_directly(

@@ -44,6 +44,8 @@ PATHS += [
     "/console/messages/msg_dead",
     "/console/links",
     "/console/access",
+    "/console/people",
+    "/console/me",
 ]
 BY = PERSON
 
