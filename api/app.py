@@ -26,7 +26,15 @@ from adapters.settings.settings import settings
 from adapters.store import tokens
 from api import metrics
 from api.access import open_to_anybody
-from api.authorization import API_TOKEN, SENDERS_SECRET, TOO_MANY_WRONG_TOKENS, UNAUTHORIZED, Unauthorized, address_of
+from api.authorization import (
+    ADDRESS_NOT_ALLOWED,
+    API_TOKEN,
+    SENDERS_SECRET,
+    TOO_MANY_WRONG_TOKENS,
+    UNAUTHORIZED,
+    Unauthorized,
+    address_of,
+)
 from api.errors import READERS_FAILURES, UNEXPECTED, challenge, failures
 from api.gate import WEBHOOKS, Gate
 from api.json import (
@@ -35,6 +43,7 @@ from api.json import (
     batches,
     discrepancies,
     endpoints,
+    links,
     messages,
     missing,
     overview,
@@ -45,7 +54,7 @@ from api.json import (
 )
 from api.json import failures as failure_groups
 from api.json.parameters import check_parameters
-from api.receiver import health, public_link, webhook
+from api.receiver import health, oauth, public_link, webhook
 from api.receiver.admission import Admission
 from api.receiver.dispatching import Dispatcher
 from api.receiver.journal import Journal
@@ -63,7 +72,7 @@ log = structlog.get_logger()
 _REFUSED_EACH_TIME = {413, 422}
 _USES_PAUSE_S, _SENDING_PAUSE_S = 3.0, 2.0
 _THREAD = ThreadPoolExecutor(1, thread_name_prefix="uses")  # a hanging database holds no thread of asyncio
-_OUTCOMES = dict.fromkeys(_REFUSED_EACH_TIME, "refused") | {401: "unauthorised"}
+_OUTCOMES = dict.fromkeys(_REFUSED_EACH_TIME, "refused") | dict.fromkeys((401, 403), "unauthorised")
 
 
 @asynccontextmanager
@@ -149,10 +158,11 @@ app = FastAPIOffline(  # a page of FastAPI itself would load Swagger UI from the
 )
 app.include_router(webhook.router)
 _OF_READERS = (access, archives, batches, discrepancies, endpoints, failure_groups, messages, missing)
-for each in (*_OF_READERS, overview, people, refused, sources, templates):
+for each in (*_OF_READERS, links, overview, people, refused, sources, templates):
     app.include_router(
         each.router, dependencies=[Depends(API_TOKEN), Depends(check_parameters)], responses=READERS_FAILURES
     )
+app.include_router(oauth.router)
 app.include_router(public_link.router)
 app.include_router(health.router)
 app.include_router(metrics.router)
@@ -190,7 +200,7 @@ _one_thread = threading.Lock()
 def _openapi() -> dict[str, Any]:
     """Return FastAPI's schema, and the ways to present the sender's secret.
 
-    FastAPI itself knows only ways that are dependencies of a route. These four would cost each archive 60 µs. It builds
+    FastAPI itself knows only ways that are dependencies of a route. These would cost each archive 60 µs. It builds
     the schema at the first request of the API, and fails if two threads do so at once.
     """
     with _one_thread:
@@ -225,10 +235,10 @@ app.router.routes.insert(0, Route("/openapi.json", _described))  # instead of Fa
 
 @app.exception_handler(Refused)
 async def _refused(request: Request, refused: Refused) -> JSONResponse:
-    if refused.code == UNAUTHORIZED:
+    if refused.code in (UNAUTHORIZED, ADDRESS_NOT_ALLOWED):
         door = "webhook" if request.url.path.startswith(WEBHOOKS) else "api"
         address = address_of(request)
-        request.app.state.unauthorized.count(address, door)
+        request.app.state.unauthorized.count(address, door, refused.code)
         is_guess = door == "api" and "authorization" in request.headers
         if is_guess and (again_s := request.app.state.unauthorized.guess(address)):
             detail = f"wrong tokens came too often from this address; {refused.detail}"

@@ -9,15 +9,13 @@ known.
 import asyncio
 import base64
 import hashlib
-import hmac
 import math
 import time
 from collections import Counter
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
 import structlog
@@ -29,7 +27,6 @@ from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection, Request
 
 from adapters.observation.metrics import UNAUTHORISED_REQUESTS
-from adapters.settings.settings import settings
 from adapters.tables.people import logins
 from models.access import Caller
 from models.errors import Code, Refused, Transient
@@ -53,7 +50,8 @@ _MOST_CLIENTS = 50
 _FURTHER = "further addresses"
 
 UNAUTHORIZED: Code = "UNAUTHORIZED"
-_ONE = "One of `CELLAR_WEBHOOK_SECRETS`, or of the secrets of the source that the URL names"
+ADDRESS_NOT_ALLOWED: Code = "ADDRESS_NOT_ALLOWED"
+_ONE = "One of `CELLAR_WEBHOOK_SECRETS`, or of the secrets of the source that the URL names, or a token"
 SENDERS_SECRET: dict[str, dict[str, Any]] = {
     "secretAsBearer": {"type": "http", "scheme": "bearer", "description": f"{_ONE}."},
     "secretAsPassword": {
@@ -68,15 +66,15 @@ SENDERS_SECRET: dict[str, dict[str, Any]] = {
         "description": f"{_ONE}, without a scheme.",
     },
     "secretInHeader": {"type": "apiKey", "in": "header", "name": "X-Cellar-Secret", "description": f"{_ONE}."},
+    "token": {
+        "type": "oauth2",
+        "flows": {"clientCredentials": {"tokenUrl": "/oauth/token", "scopes": {}}},
+        "description": "A token of `POST /oauth/token`, with or without the word Bearer.",
+    },
 }
 """The ways to present the sender's secret, of which a request needs one, as security schemes of OpenAPI."""
 SECRET_HEADERS = tuple(scheme["name"] for scheme in SENDERS_SECRET.values() if scheme["type"] == "apiKey")
 """The headers in which a secret may stand alone."""
-
-
-def is_sender(headers: Headers) -> bool:
-    """Return whether a request presents a webhook secret of the settings."""
-    return _is_one_of(presented_secrets(headers), settings().active_webhook_secrets())
 
 
 def presented_secrets(headers: Headers) -> list[str]:
@@ -89,8 +87,8 @@ def presented_secrets(headers: Headers) -> list[str]:
     scheme, _, rest = headers.get("authorization", "").strip().partition(" ")
     if scheme.lower() == "bearer":
         presented.append(rest.strip())
-    elif scheme.lower() == "basic":
-        presented.append(_password(rest.strip()))
+    elif basic := basic_of(headers):
+        presented.append(basic[1])
     return presented
 
 
@@ -132,17 +130,16 @@ def address_of(request: HTTPConnection) -> str:
     return request.client.host if request.client else ""
 
 
-def _password(credentials: str) -> str:
+def basic_of(headers: Headers) -> tuple[str, str] | None:
+    """Return the name and the password of Basic; None if a request presents none."""
+    scheme, _, credentials = headers.get("authorization", "").strip().partition(" ")
+    if scheme.lower() != "basic":
+        return None
     try:
-        return base64.b64decode(credentials, validate=True).decode().partition(":")[2]
+        name, _, password = base64.b64decode(credentials.strip(), validate=True).decode().partition(":")
     except ValueError:  # not base64, not ASCII, or not UTF-8
-        return ""
-
-
-def _is_one_of(presented: Iterable[str], secrets: Iterable[str]) -> bool:
-    """Compare all pairs, each in constant time, so that the time reveals nothing."""
-    pairs = [(each.encode(), secret.encode()) for each in presented for secret in secrets if each]
-    return sum(hmac.compare_digest(each, secret) for each, secret in pairs) > 0
+        return None
+    return name, password
 
 
 @dataclass(slots=True)
@@ -153,7 +150,7 @@ class Unauthorized:
     share one summary.
     """
 
-    _by_client: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _by_client: Counter[tuple[str, str, Code]] = field(default_factory=Counter)
     _end: asyncio.TimerHandle | None = None
     _counts: MemoryStorage = field(default_factory=MemoryStorage)
     _new: Counter[str] = field(default_factory=Counter)
@@ -179,14 +176,14 @@ class Unauthorized:
     def _network(self, address: str) -> str:
         return _FURTHER if len(self._counts.storage) >= _MOST_COUNTS else network_of(address)
 
-    def count(self, address: str, door: str) -> None:
-        """Count a request from the address to a door: `webhook`, `api` or `console`. Runs in the event loop."""
+    def count(self, address: str, door: str, code: Code = UNAUTHORIZED) -> None:
+        """Count a request from the address to a door: webhook, oauth, api or console. Runs in the event loop."""
         UNAUTHORISED_REQUESTS.labels(door).inc()
-        client = (address, door)
+        client = (address, door, code)
         if client not in self._by_client and len(self._by_client) >= _MOST_CLIENTS:
-            client = (_FURTHER, door)
+            client = (_FURTHER, door, code)
         elif client not in self._by_client:
-            log.warning("a request without a valid secret or token is refused", client=address, door=door, status=401)
+            log.warning("a request without a valid secret or token is refused", client=address, door=door, code=code)
         self._by_client[client] += 1
         if self._end is None:
             self._end = asyncio.get_running_loop().call_later(_WINDOW_S, self.summarise)
@@ -194,9 +191,9 @@ class Unauthorized:
     def summarise(self) -> None:
         """Log how many requests came since the last summary, for each client with more than one, and begin anew."""
         message = "requests without a valid secret or token were refused"
-        for (address, door), requests in self._by_client.items():
+        for (address, door, code), requests in self._by_client.items():
             if requests > 1 or address == _FURTHER:
-                log.warning(message, client=address, door=door, status=401, requests=requests, within_s=_WINDOW_S)
+                log.warning(message, client=address, door=door, code=code, requests=requests, within_s=_WINDOW_S)
         self._by_client.clear()
         if self._end:
             self._end.cancel()
@@ -259,12 +256,16 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def network_of(address: str) -> str:
-    """Return what stands for a client: its IPv4 address, or its /64 of IPv6."""
+def ip_of(address: str) -> IPv4Address | IPv6Address | None:
+    """Return a client's address; None if it is none, as that of a socket in a file."""
     try:
         known = ip_address(address.partition("%")[0])
     except ValueError:
-        return "unknown"
-    if isinstance(known, IPv6Address) and not known.ipv4_mapped:
-        return f"{IPv6Address(int(known) >> 64 << 64)}/64"
-    return str(getattr(known, "ipv4_mapped", None) or known)
+        return None
+    return getattr(known, "ipv4_mapped", None) or known
+
+
+def network_of(address: str) -> str:
+    """Return what stands for a client: its IPv4 address, or its /64 of IPv6."""
+    known = ip_of(address)
+    return f"{IPv6Address(int(known) >> 64 << 64)}/64" if isinstance(known, IPv6Address) else str(known or "unknown")

@@ -1,11 +1,13 @@
-"""Public links: their tokens are made from a receipt id alone, so no database is needed to make one."""
+"""Public links, and the tokens of senders: both are signed, so no database is needed to make or to check one."""
 
 import base64
 import hmac
+from datetime import datetime
 from functools import lru_cache
+from hashlib import sha256
 
-from itsdangerous import TimestampSigner
-from itsdangerous.encoding import want_bytes
+from itsdangerous import Signer, TimestampSigner
+from itsdangerous.encoding import base64_encode, int_to_bytes, want_bytes
 
 from adapters.settings.settings import settings
 
@@ -17,11 +19,18 @@ class _ExactSigner(TimestampSigner):
         return hmac.compare_digest(want_bytes(sig), self.get_signature(value))
 
 
-def link_of(receipt_id: str) -> str:
+def link_of(receipt_id: str, made_at: datetime) -> str:
+    """Return the link that is made at a time, from which on it is valid for its days."""
     name = base64.urlsafe_b64encode(bytes.fromhex(receipt_id)).rstrip(b"=")
-    return f"{settings().receiver_url}/d/{signer().sign(name).decode()}"
+    stamped = name + b"." + base64_encode(int_to_bytes(int(made_at.timestamp())))
+    return f"{settings().receiver_url}/d/{Signer.sign(signer(), stamped).decode()}"
 
 
 @lru_cache
 def signer() -> _ExactSigner:
     return _ExactSigner(settings().active_link_secret(), salt="public-link")
+
+
+@lru_cache
+def senders_signer() -> _ExactSigner:
+    return _ExactSigner(settings().active_link_secret(), salt="sender", digest_method=sha256)

@@ -267,7 +267,8 @@ _COMMANDS = [
         "sources",
         "cli.sources:app",
         "Add, list and change sources: projects of Cellosign that send to URLs of their own.",
-        {"list": "read_settings"} | dict.fromkeys(("add", "set", "rotate", "disable", "enable"), "change_settings"),
+        dict.fromkeys(("list", "show"), "read_settings")
+        | dict.fromkeys(("add", "set", "rotate", "disable", "enable"), "change_settings"),
     ),
     Later(
         "templates",

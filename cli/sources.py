@@ -12,7 +12,7 @@ from cli.results import print_found, say
 from cli.terminal import Csv, Folds, Json, Wide, cell, console, named_options, print_table, time_text
 from models.errors import Refused
 from models.sources import Source, StatedTerms
-from models.views.sources import ListedSource, NewSecret, Sources, SourceView
+from models.views.sources import ListedSource, NewSecret, SecretView, Sources, SourceView
 from services import sources
 from services.sources import WithSecret
 from services.views import source_list
@@ -22,9 +22,11 @@ _LISTED = ("source", Folds("state"), "archives", "last delivery", "time zone", "
 
 def print_source(found: SourceView) -> None:
     stated = set(found.terms.stated)
-    lines = {"source": found.name, "URL": found.url, "state": _state(found), "secrets": _secrets(found)}
+    secrets = f"{_secrets(found)}{'' if found.created_at else ' (of the settings)'}"
+    lines = {"source": found.name, "URL": found.url, "state": _state(found), "secrets": secrets}
     for name, value in found.terms.model_dump(exclude={"stated"}).items():
-        lines[name.replace("_", " ")] = f"{value}" if name in stated else f"{value} (of the settings)"
+        text = ", ".join(value) if isinstance(value, list) else value
+        lines[name.replace("_", " ")] = f"{text or '–'}{'' if name in stated else ' (of the settings)'}"
     for name, text in lines.items():
         say(f"{name:18} {text}")
 
@@ -35,6 +37,9 @@ def print_new_secret(made: NewSecret) -> None:
     console().print(Text(f"\n{what_to_do}"))
     say(f"  {made.source.url}")
     say(f"  {made.secret}")
+    if made.source.terms.signature:
+        console().print(Text(f"\nThe key that signs its bodies, in the header {made.source.terms.signature}:"))
+        say(f"  {made.signing_key}")
 
 
 def _row(found: ListedSource) -> list[object]:
@@ -49,10 +54,12 @@ def _state(found: SourceView) -> str:
 
 
 def _secrets(found: SourceView) -> str:
-    if found.created_at is None:
-        return "of the settings"
-    ends = [time_text(each.until) for each in found.secrets if each.until]
-    return f"{len(found.secrets)}, of which until {', '.join(ends)}" if ends else str(len(found.secrets))
+    return "; ".join(map(_secret, found.secrets))
+
+
+def _secret(secret: SecretView) -> str:
+    used = f"used {_minute(secret.last_used_at)}" if secret.last_used_at else "unused"
+    return f"{used}, until {_minute(secret.until)}" if secret.until else used
 
 
 def _minute(moment: datetime | None) -> str:
@@ -79,6 +86,12 @@ Within = Annotated[
 ]
 Overlap = Annotated[float, typer.Option("--overlap-h", min=0, help="Hours for which earlier secrets stay valid.")]
 Unknown = Annotated[str | None, typer.Option(help="Whether to keep or to refuse session events of an unknown type.")]
+Allowed = Annotated[
+    str | None, typer.Option("--addresses", help="Networks from which it may send, with commas between.")
+]
+Signature = Annotated[
+    str | None, typer.Option("--signature", help="Header that must have the signature of each body, or none.")
+]
 
 
 @app.command()
@@ -91,13 +104,17 @@ def add(  # noqa: PLR0913 -- an option per term
     failure_purge: FailurePurge = None,
     archived_within: Within = None,
     unknown_events: Unknown = None,
+    addresses: Allowed = None,
+    signature: Signature = None,
     as_json: Json = False,
 ) -> None:
     """Add a source. Prints its URL and its secret, which is not shown again. The receiver accepts it at once.
 
     A term that is left out is taken from the settings.
     """
-    given = _given(timezone, amount_unit, success_purge, failure_purge, archived_within, unknown_events)
+    given = _given(
+        timezone, amount_unit, success_purge, failure_purge, archived_within, unknown_events, addresses, signature
+    )
     _show_secret(_used(lambda: sources.add(name, _terms(given), person(), _now())), as_json=as_json)
 
 
@@ -114,6 +131,21 @@ def list_sources(*, wide: Wide = False, as_csv: Csv = False, as_json: Json = Fal
     print_found(source_list.all_sources(), _print, as_json=as_json)
 
 
+@app.command()
+def show(
+    name: Name,
+    *,
+    signing_keys: Annotated[bool, typer.Option("--signing-keys", help="Print the keys that sign its bodies.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show a source: its terms, and when each of its secrets was used last."""
+    if signing_keys:
+        for key in _used(lambda: sources.signing_keys(name)):
+            say(key)
+    else:
+        print_found(_used(lambda: source_list.one_source(name)), print_source, as_json=as_json)
+
+
 @app.command("set")
 def set_terms(  # noqa: PLR0913 -- an option per term
     name: Name,
@@ -124,13 +156,17 @@ def set_terms(  # noqa: PLR0913 -- an option per term
     failure_purge: FailurePurge = None,
     archived_within: Within = None,
     unknown_events: Unknown = None,
+    addresses: Allowed = None,
+    signature: Signature = None,
     as_json: Json = False,
 ) -> None:
     """Change terms of a source. The value `settings` returns a term to that of the settings.
 
     Existing archives keep their times and amounts until they are run again.
     """
-    given = _given(timezone, amount_unit, success_purge, failure_purge, archived_within, unknown_events)
+    given = _given(
+        timezone, amount_unit, success_purge, failure_purge, archived_within, unknown_events, addresses, signature
+    )
     if not given:
         raise typer.BadParameter("expected at least one term to change, like --timezone Asia/Jerusalem")
     _terms(given)
@@ -191,7 +227,8 @@ def _show(source: Source, *, as_json: bool) -> None:
 
 
 def _show_secret(made: WithSecret, *, as_json: bool) -> None:
-    shown = NewSecret(source=source_list.view_of(made.source), secret=made.secret)
+    key = sources.signing_key_of(made.source.secrets[0].sha256)
+    shown = NewSecret(source=source_list.view_of(made.source), secret=made.secret, signing_key=key)
     print_found(shown, print_new_secret, as_json=as_json)
 
 

@@ -189,6 +189,15 @@ class NewToken(BaseModel):
     token: str
 
 
+class RevokedLink(BaseModel):
+    """A public link that opens nothing any more: that of a receipt."""
+
+    receipt_id: str
+    revoked_at: AwareDatetime
+    revoked_by: str
+    why: str
+
+
 Outcome = Literal["allowed", "denied"]
 
 

@@ -5,10 +5,11 @@ Payloads do not name their project; the URL does to which they are sent.
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from ipaddress import ip_network
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from models.payments import AmountUnit
 
@@ -18,7 +19,8 @@ class SourceTerms:
     """What an installation knows about a source and no payload states.
 
     Cellosign deletes a process `purged_after_success` after its success, and `purged_after_failure` after its failure.
-    An archive is missing `archived_within` after its form was submitted.
+    An archive is missing `archived_within` after its form was submitted. The receiver takes bodies from
+    `addresses` alone, if there are any, and with a signature in the header `signature`, if it is named.
     """
 
     timezone: str
@@ -27,6 +29,8 @@ class SourceTerms:
     purged_after_failure: timedelta
     archived_within: timedelta
     keeps_unknown_events: bool
+    addresses: tuple[str, ...] = ()
+    signature: str = ""
 
 
 def is_zone(name: str) -> bool:
@@ -48,8 +52,27 @@ SourceName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,
 """A short name that stands in a URL: small letters, digits and hyphens, 40 at most."""
 
 
+def _split(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _networks(texts: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        return tuple(str(ip_network(each)) for each in texts)
+    except ValueError:
+        raise ValueError("expected addresses or networks with commas between, like 192.0.2.7,198.51.100.0/24") from None
+
+
+Networks = Annotated[tuple[str, ...], BeforeValidator(_split), AfterValidator(_networks)]
+"""Networks of IPv4 and IPv6. As text, they have commas between."""
+NO_SIGNATURE = "none"
+HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,64}$")]
+
+
 class StatedTerms(BaseModel):
-    """The terms that a source states of its own. None: the setting of the same name applies."""
+    """The terms that a source states of its own. None: the setting of the same name applies, which for `addresses` and
+    `signature` is that of webhooks. The signature `none` states that bodies need none.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -59,6 +82,8 @@ class StatedTerms(BaseModel):
     failure_purge_h: int | None = Field(None, ge=1, le=8760)
     archived_within_s: float | None = Field(None, gt=0, le=8760 * 3600)
     unknown_events: Literal["keep", "refuse"] | None = None
+    addresses: Networks | None = None
+    signature: HeaderName | None = None
 
 
 class SourceSecret(BaseModel):

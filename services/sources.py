@@ -4,8 +4,9 @@ A secret is made here, shown once to its caller, and kept as a digest alone.
 """
 
 import hashlib
+import hmac
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -119,6 +120,45 @@ def url_of(name: str) -> str:
 def digest_of(secret: str) -> str:
     """Return the digest of a secret. Secrets are random, so a plain digest hides them."""
     return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def secrets_of(source: Source | None) -> Sequence[SourceSecret]:
+    """Return all secrets of a source; for None, those of the source `default`, whose ages nobody knows."""
+    if source:
+        return source.secrets
+    return [_kept(each, datetime.min.replace(tzinfo=UTC)) for each in settings().active_webhook_secrets()]
+
+
+def mark_of(digest: str) -> str:
+    """Return what stands for a secret in tokens and in the record of its uses.
+
+    It is keyed: a secret that a person chose could be guessed from a plain digest.
+    """
+    return _derived("mark", digest)
+
+
+def signing_keys(name: str) -> list[str]:
+    """Return the keys of which one signs a body of a source, that of the newest secret first.
+
+    Raises:
+        Refused: there is no such source.
+    """
+    check_known(name)
+    found = None if name == DEFAULT_SOURCE else sources.RECORDS.held()[name]
+    now = datetime.now(UTC)
+    return [signing_key_of(each.sha256) for each in secrets_of(found) if each.until is None or each.until > now]
+
+
+def signing_key_of(digest: str) -> str:
+    """Return the key that signs bodies while a secret is valid. It follows from the secret's digest and a key of the
+    installation, so neither the store nor a copy of a request has it.
+    """
+    return _derived("signature", digest)
+
+
+def _derived(purpose: str, digest: str) -> str:
+    key = settings().active_link_secret().encode()
+    return hmac.digest(key, f"{purpose}:{digest}".encode(), "sha256").hex()
 
 
 def _change(name: str, changed: Callable[[Source], Source]) -> Source:

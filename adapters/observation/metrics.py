@@ -68,7 +68,7 @@ INVALID_REQUESTS = Counter(
 )
 UNAUTHORISED_REQUESTS = Counter(
     "cellar_unauthorised_requests",
-    "Requests without a valid secret (webhook) or token (api, console).",
+    "Requests without a valid secret (webhook, oauth) or token (api, console).",
     ["face"],
     registry=RECEIVER,
 )
@@ -118,7 +118,7 @@ for _registry in (RECEIVER, WORKER):
     _registry.register(RUNS_ENDED)  # the receiver finds out about runs whose worker was killed
 ProcessCollector(registry=WORKER)
 # A counter that appears with its first event looks to Prometheus as if nothing had happened: it begins at 0.
-for _face in ("webhook", "api", "console"):
+for _face in ("webhook", "oauth", "api", "console"):
     UNAUTHORISED_REQUESTS.labels(_face)
 for _type in _SESSION_EVENT_TYPES:
     SESSION_EVENTS.labels(DEFAULT_SOURCE, _type)

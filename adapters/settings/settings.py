@@ -7,18 +7,19 @@ import base64
 import os
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from pydantic import AliasChoices, Field, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from adapters.settings.checks import Addresses, CommaSeparated, check
 from adapters.settings.kept_secrets import kept_secret
 from adapters.settings.setting_names import check_file_names, check_names, secrets_folder
 from domain.payments.terms import SETTINGS, read_terms
 from models.payments import AmountUnit, PaymentTerms
+from models.sources import Networks
 
 if TYPE_CHECKING:
     from models.completeness.list_format import ListFormat
@@ -123,6 +124,14 @@ class Settings(BaseSettings):
         description="Secrets that the sender may use, each of at least 16 characters; several during a rotation. "
         "Default: one, generated at the first start.",
     )
+    webhook_addresses: Annotated[Networks, NoDecode] = Field(
+        (), description="Networks from which senders may send, like `192.0.2.7,198.51.100.0/24`. Default: any."
+    )
+    webhook_signature: str = Field(
+        "",
+        pattern="^[A-Za-z0-9-]{0,64}$",
+        description="Header in which senders must sign their bodies; see docs/sources.md. Default: no signature.",
+    )
     api_tokens: CommaSeparated = Field(
         (),
         repr=False,
@@ -147,7 +156,8 @@ class Settings(BaseSettings):
     link_secret: str = Field(
         "",
         repr=False,
-        description="Key that signs public links, at least 32 characters. Default: generated at the first start.",
+        description="Key of public links and of tokens and signatures of senders, at least 32 characters. Default: "
+        "generated at the first start.",
     )
     seal_keys: CommaSeparated = Field(
         (),
@@ -191,7 +201,7 @@ class Settings(BaseSettings):
         "`syslog+tls://HOST:PORT`. Default: nowhere.",
     )
     holder: str = Field("", description="Name of the institution that holds the archives, shown in exports.")
-    public_link_days: int = Field(365, ge=1, description="Days for which a public link is valid.")
+    public_link_days: int = Field(30, ge=1, description="Days for which a public link is valid.")
     notify_urls: CommaSeparated = Field(
         (),
         repr=False,

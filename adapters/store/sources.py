@@ -15,7 +15,7 @@ from adapters.store.records import Records
 from domain.payments.terms import SETTINGS
 from models.payments import PaymentTerms
 from models.runs.receipt import DEFAULT_SOURCE
-from models.sources import Source, SourceTerms
+from models.sources import NO_SIGNATURE, Source, SourceTerms
 
 RECORDS = Records("sources", Source, "source", lambda each: each.name)
 """The sources by name. They are disabled and never removed."""
@@ -31,6 +31,8 @@ def default_terms() -> SourceTerms:
         purged_after_failure=timedelta(hours=made.failure_purge_h),
         archived_within=timedelta(seconds=made.archived_within_s),
         keeps_unknown_events=made.unknown_events == "keep",
+        addresses=made.webhook_addresses,
+        signature=made.webhook_signature,
     )
 
 
@@ -39,7 +41,7 @@ def terms_of(source: str) -> SourceTerms:
     terms = default_terms()
     if source == DEFAULT_SOURCE or (found := RECORDS.held().get(source)) is None:
         return terms
-    own = found.terms
+    own, signature = found.terms, found.terms.signature or terms.signature
     return SourceTerms(
         timezone=own.timezone or terms.timezone,
         amount_unit=own.amount_unit or terms.amount_unit,
@@ -47,6 +49,8 @@ def terms_of(source: str) -> SourceTerms:
         purged_after_failure=_hours(own.failure_purge_h) or terms.purged_after_failure,
         archived_within=timedelta(seconds=own.archived_within_s) if own.archived_within_s else terms.archived_within,
         keeps_unknown_events=own.unknown_events == "keep" if own.unknown_events else terms.keeps_unknown_events,
+        addresses=own.addresses or terms.addresses,
+        signature="" if signature == NO_SIGNATURE else signature,
     )
 
 

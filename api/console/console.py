@@ -11,7 +11,7 @@ from api.console.frame.forms import enter
 from api.console.frame.policy import Policy
 from api.console.frame.rendering import render
 from api.console.frame.visits import SignInFirst
-from api.console.pages import access, batches, endpoints, overview, people, templates, troubles
+from api.console.pages import access, batches, endpoints, links, overview, people, templates, troubles
 from api.console.pages.archives import archives, dossier, files, saved_views
 from domain.words.wording import N_
 from models.errors import Conflict, Refused, Transient
@@ -23,7 +23,7 @@ console = FastAPI(
     redirect_slashes=False,
 )
 application = Policy(console)  # around all: the page of an unexpected error comes from outside of the middleware
-_TROUBLES = (troubles, endpoints, batches, templates, access, people)
+_TROUBLES = (troubles, endpoints, links, batches, templates, access, people)
 _ARCHIVES = (archives, saved_views, files, dossier)  # the dossier's path takes everything below it
 for each in (static, entrance):
     console.include_router(each.router)

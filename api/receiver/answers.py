@@ -54,7 +54,8 @@ _NOT_ACCEPTED = failures(
             "BAD_LENGTH": "`Content-Length` has too many digits.",
             "BAD_PATH": "the path has the segment `.` or `..`, a backslash, or two slashes at its beginning.",
         },
-        401: {"UNAUTHORIZED": "the secret is missing or wrong."},
+        401: {"UNAUTHORIZED": "the secret or the signature is missing or wrong."},
+        403: {"ADDRESS_NOT_ALLOWED": "the source does not take archives from this address."},
         408: {
             "BODY_TIMEOUT": "the body stopped or came too slowly; send the archive again.",
             "HEADER_TIMEOUT": "the request's headers did not end in time.",

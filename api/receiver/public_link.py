@@ -5,6 +5,7 @@ The link ends up in the sender's logs. `api/links.py` makes it.
 
 import base64
 import secrets
+from datetime import UTC, datetime
 from pathlib import Path
 
 from fastapi import APIRouter, Request
@@ -13,11 +14,13 @@ from fastapi.templating import Jinja2Templates
 from itsdangerous import BadSignature, SignatureExpired
 
 from adapters.settings.settings import settings
+from adapters.store.revoked_links import is_revoked
 from api.access import open_to_anybody
 from api.authorization import address_of
 from api.errors import UNEXPECTED, Responses
 from api.links import signer
 from models.errors import Transient
+from services.access import uses
 from services.views import archive_view
 
 router = APIRouter(tags=["public link"])
@@ -25,7 +28,7 @@ _PAGE = {"content": {"text/html": {"schema": {"type": "string"}}}}
 _PAGES: Responses = {
     202: {**_PAGE, "description": "The archive was received and is still processing."},
     404: {**_PAGE, "description": "The link is not valid."},
-    410: {**_PAGE, "description": "The link has expired, after `CELLAR_PUBLIC_LINK_DAYS`."},
+    410: {**_PAGE, "description": "The link has expired, after `CELLAR_PUBLIC_LINK_DAYS`, or was revoked."},
     429: {**_PAGE, "description": "Too many links of the network are not valid; try again in a minute."},
     503: {**_PAGE, "description": "The database does not answer; try again later."},
     "default": {
@@ -62,12 +65,16 @@ def public_page(request: Request, token: str) -> HTMLResponse:
     unauthorized.tried(address, token, is_right=True)
     receipt_id = base64.urlsafe_b64decode(name + b"=").hex()
     try:
+        if is_revoked(receipt_id):
+            return _page(request, "This link was revoked.", status=410)
         shown = archive_view.public_state(receipt_id)
     except Transient:
         return _page(request, "The archive's state cannot be read right now.", status=503)
-    if shown is None or shown.state in {"received", "processing"}:
-        return _page(request, "The archive was received and is still processing.", status=202, shown=shown)
-    return _page(request, f"The archive is {shown.state}.", status=200, shown=shown)
+    uses.used("link", receipt_id, datetime.now(UTC))
+    message, status = "The archive was received and is still processing.", 202
+    if shown and shown.state not in {"received", "processing"}:
+        message, status = f"The archive is {shown.state}.", 200
+    return _page(request, message, status=status, shown=shown)
 
 
 def _page(

@@ -1,24 +1,31 @@
-"""Knows the sources and their secrets, in memory: no request of a sender waits for the store.
+"""Knows the sources and their secrets, in memory: no request of a sender waits for the store. Decides who may send.
 
 A receiver that has read no sources yet asks named sources to send again later; the source `default` has its secrets in
 the settings.
 """
 
-import hashlib
+import base64
 import hmac
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
+from functools import lru_cache
+from ipaddress import ip_network
 
-from starlette.datastructures import Headers
+from fastapi import Request
+from itsdangerous import BadSignature
 
 from adapters.observation.metrics import begin_source
+from adapters.settings.settings import settings
 from adapters.store import sources
-from api.authorization import SECRET_HEADERS, UNAUTHORIZED, is_sender, presented_secrets
+from api.authorization import ADDRESS_NOT_ALLOWED, SECRET_HEADERS, UNAUTHORIZED, address_of, ip_of, presented_secrets
+from api.links import senders_signer
 from api.receiver.known import Known, State
 from models.errors import Refused, System, Transient
 from models.runs.receipt import DEFAULT_SOURCE
 from models.sources import Source
+from services.access import uses
+from services.sources import digest_of, mark_of, signing_key_of, terms_of
 
 UNKNOWN, FURTHER = "(unknown)", "(further)"
 """The labels of names that are no source, and of sources beyond the hundredth: labels have few values, however many
@@ -26,6 +33,7 @@ names somebody tries. No source can have such a name.
 """
 _MOST_LABELS = 100
 _NO_SECRET = ("0" * 64,)
+TOKEN_LASTS_S = 3600
 
 
 class Senders:
@@ -34,23 +42,40 @@ class Senders:
     def __init__(self) -> None:
         self._labels = {DEFAULT_SOURCE}
         self._sources = Known(sources.RECORDS, "sources", self._label)
+        self._mark_of = lru_cache(mark_of)  # each delivery needs one
 
     @property
     def state(self) -> State:
         """How current the sources are that this receiver knows."""
         return self._sources.state
 
-    async def check(self, headers: Headers, source: str) -> None:
-        """Check that a request presents an active secret of a source.
+    async def admit(self, request: Request, source: str) -> AsyncIterator[bytes]:
+        """Check that a request presents a secret of a source, or a token of one, and return its body. It ends with
+        Refused if it is not signed as the source requires.
 
         Raises:
             Refused: the secret is missing or wrong, or the source unknown or disabled. The answer does not say which.
+                Or the source does not allow the address, or the signature is missing.
             Transient: the sources were never read, since the store is away; the request has to be sent again.
         """
-        if not await self._is_sender(headers, source):
-            places = " or ".join(SECRET_HEADERS)
-            detail = f"no active secret of this URL in {places}; see CELLAR_WEBHOOK_SECRETS and `cellar sources`"
-            raise Refused(UNAUTHORIZED, detail, where="Authorization", status=401)
+        presented = [each for each in presented_secrets(request.headers) if each]
+        digests, marks = [digest_of(each) for each in presented], list(filter(None, map(_mark_in, presented)))
+        await self._check(
+            request,
+            source,
+            lambda digest: _is_one_of(digest, digests) or (bool(marks) and _is_one_of(mark_of(digest), marks)),
+        )
+        header = terms_of(source).signature
+        if not header:
+            return request.stream()
+        keys = [signing_key_of(each).encode() for each in _digests(source)]
+        return _signed(request.stream(), header, request.headers.get(header, ""), keys)
+
+    async def token(self, request: Request, source: str, secret: str) -> str:
+        """Return a token that is let in as a secret is, for an hour, while that secret is. Raises as `admit` does."""
+        presented = [digest_of(secret)]
+        digest = await self._check(request, source, lambda digest: _is_one_of(digest, presented))
+        return senders_signer().sign(mark_of(digest)).decode()
 
     def label(self, source: str) -> str:
         """Return the label of a source in a metric or a log."""
@@ -61,16 +86,22 @@ class Senders:
     def running(self) -> AbstractAsyncContextManager[None]:
         return self._sources.running()
 
-    async def _is_sender(self, headers: Headers, source: str) -> bool:
-        if source == DEFAULT_SOURCE:
-            return is_sender(headers)
-        if _opens(headers, source):
-            return True
-        await self._sources.read_in_time()
-        if self.state == "unknown":
-            why = "the store does not answer, so the secrets of sources are not known yet; send it again later"
-            raise Transient(why, system=System.STORE)
-        return _opens(headers, source)
+    async def _check(self, request: Request, source: str, is_presented: Callable[[str], bool]) -> str:
+        """Return the digest of the secret of a source that is presented, and count its use."""
+        digest = _found(source, is_presented)
+        if digest is None and source != DEFAULT_SOURCE:
+            await self._sources.read_in_time()
+            if self.state == "unknown":
+                why = "the store does not answer, so the secrets of sources are not known yet; send it again later"
+                raise Transient(why, system=System.STORE)
+            digest = _found(source, is_presented)
+        if digest is None:
+            places = " or ".join(SECRET_HEADERS)
+            detail = f"no active secret of this URL in {places}; see CELLAR_WEBHOOK_SECRETS and `cellar sources`"
+            raise Refused(UNAUTHORIZED, detail, where="Authorization", status=401)
+        _check_address(address_of(request), terms_of(source).addresses)
+        uses.used("secret", self._mark_of(digest), datetime.now(UTC))
+        return digest
 
     def _label(self, known: Mapping[str, Source]) -> None:
         for name in sorted(known.keys() - self._labels)[: _MOST_LABELS - len(self._labels)]:
@@ -78,9 +109,53 @@ class Senders:
             begin_source(name)
 
 
-def _opens(headers: Headers, source: str) -> bool:
-    """Compare all pairs in constant time. A source without secrets takes as long."""
-    found = sources.RECORDS.known().get(source)
-    digests = (found.digests_at(datetime.now(UTC)) if found else []) or _NO_SECRET
-    presented = [hashlib.sha256(each.encode()).hexdigest() for each in presented_secrets(headers) if each]
-    return sum(hmac.compare_digest(each, digest) for each in presented for digest in digests) > 0
+def _found(source: str, is_presented: Callable[[str], bool]) -> str | None:
+    """Look at all secrets, each in constant time. A source without secrets takes as long."""
+    found = [each for each in _digests(source) or _NO_SECRET if is_presented(each)]
+    return found[0] if found else None
+
+
+def _digests(source: str) -> list[str]:
+    if source == DEFAULT_SOURCE:
+        return list(map(digest_of, settings().active_webhook_secrets()))
+    known = sources.RECORDS.known().get(source)
+    return known.digests_at(datetime.now(UTC)) if known else []
+
+
+async def _signed(
+    chunks: AsyncIterator[bytes], header: str, signature: str, keys: Iterable[bytes]
+) -> AsyncIterator[bytes]:
+    """Yield the chunks of a body. Raises Refused at its end unless its signature is by one of the keys."""
+    digests = [hmac.new(key, digestmod="sha256") for key in keys]
+    if signature:  # else nothing is read
+        async for chunk in chunks:
+            for each in digests:
+                each.update(chunk)
+            yield chunk
+    presented = signature.strip().removeprefix("sha256=")
+    valid = [text for each in digests for text in (each.hexdigest(), base64.b64encode(each.digest()).decode())]
+    if not _is_one_of(presented, valid):
+        detail = "expected the HMAC-SHA256 of the body in hex or base64; `cellar sources show` prints the signing keys"
+        raise Refused(UNAUTHORIZED, detail, where=header, status=401)
+
+
+def _check_address(address: str, networks: tuple[str, ...]) -> None:
+    ip = ip_of(address)
+    if networks and not (ip and any(ip in ip_network(each) for each in networks)):
+        detail = f"the source does not take archives from {address}; `cellar sources set --addresses`"
+        raise Refused(ADDRESS_NOT_ALLOWED, detail, where="address", status=403)
+
+
+def _mark_in(token: str) -> str | None:
+    """Return the mark of the secret for which a token was given; None if it is no token, or too old."""
+    if "." not in token:  # as in almost all secrets
+        return None
+    try:
+        return senders_signer().unsign(token, max_age=TOKEN_LASTS_S).decode()
+    except BadSignature:
+        return None
+
+
+def _is_one_of(text: str, others: Iterable[str]) -> bool:
+    """Compare all, each in constant time, so that the time reveals nothing."""
+    return sum(hmac.compare_digest(text.encode(), each.encode()) for each in others) > 0

@@ -87,7 +87,7 @@ async def webhook(request: Request, source: str = DEFAULT_SOURCE) -> JSONRespons
     """
     began_s = time.monotonic()
     senders: Senders = request.app.state.senders
-    await senders.check(request.headers, source)
+    body = await senders.admit(request, source)
     announced_bytes = int(request.headers.get("content-length", 0))
     check_size(announced_bytes)
     headers = {name: request.headers[name] for name in _KEPT_HEADERS if name in request.headers}
@@ -99,7 +99,7 @@ async def webhook(request: Request, source: str = DEFAULT_SOURCE) -> JSONRespons
             with span("receive", request.headers.get(TRACEPARENT)) as traced:
                 if traced.traceparent:
                     headers[TRACEPARENT] = traced.traceparent
-                received = await receive(request.stream(), headers, place, source, request.app.state.journal.keep)
+                received = await receive(body, headers, place, source, request.app.state.journal.keep)
                 if isinstance(received, Rejection):
                     _log_refused(received.delivery)
                     dispatcher.announce_refused(received.delivery)
@@ -127,7 +127,7 @@ async def webhook(request: Request, source: str = DEFAULT_SOURCE) -> JSONRespons
         dispatcher.announce(received)
     document = {"reference": received.receipt_id}
     if settings().public_link == "token":
-        document["public_link"] = link_of(received.receipt_id)
+        document["public_link"] = link_of(received.receipt_id, received.received_at)
     return JSONResponse({"status": "0", "document": document, "errordesc": ""})
 
 

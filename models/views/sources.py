@@ -11,8 +11,9 @@ from models.payments import AmountUnit
 class SecretView(BaseModel):
     """A secret of a source. `until`: null until it is replaced."""
 
-    made_at: datetime
+    made_at: datetime | None = Field(description="Null for a secret of the settings.")
     until: datetime | None
+    last_used_at: datetime | None = Field(description="When a sender presented it last, or a token for it.")
 
 
 class TermsView(BaseModel):
@@ -24,6 +25,8 @@ class TermsView(BaseModel):
     failure_purge_h: int
     archived_within_s: float
     unknown_events: Literal["keep", "refuse"]
+    addresses: list[str] = Field(description="The networks from which it may send; any if there are none.")
+    signature: str = Field(description="The header that must have the signature of a body; empty for none.")
     stated: list[str]
 
 
@@ -59,3 +62,4 @@ class NewSecret(BaseModel):
 
     source: SourceView
     secret: str
+    signing_key: str = Field(description="The key that signs bodies while this secret is valid.")

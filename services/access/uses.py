@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Literal
 
 from adapters.tables import uses
-from models.errors import Transient
+from models.errors import CellarError
 from models.people import LastUseRow
 
 Kind = Literal["secret", "token", "link"]
@@ -26,14 +26,14 @@ def used(kind: Kind, name: str, at: datetime) -> None:
 
 
 def flush() -> None:
-    """Write the new uses down. While the database does not answer, they wait for the next time."""
+    """Write the new uses down. While the database does not take them, they wait for the next time."""
     with _lock:
         written = dict(_new)
         _new.clear()
     try:
         if written:
             uses.add(LastUseRow(kind=kind, name=name, at=at, times=n) for (kind, name), (at, n) in written.items())
-    except Transient:
+    except CellarError:
         for key, (at, times) in written.items():
             _add(key, at, times)
 

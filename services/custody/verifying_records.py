@@ -12,6 +12,7 @@ from adapters.platform.cancellation import checkpoint
 from adapters.store import (
     kept_endpoints,
     ocfl,
+    revoked_links,
     seals,
     session_events,
     settlement_reports,
@@ -60,6 +61,7 @@ def verify_beside() -> Fixity:
             wrong_key(seals.FINGERPRINT_KEY, seals.check_fingerprint_key),
             _wrong_endpoints(),
             _wrong_sources(),
+            _damaged(revoked_links.RECORDS),
             _damaged(tokens.RECORDS),
             _damaged(users.RECORDS),
             _wrong_templates(),

@@ -1,6 +1,8 @@
 """Lists sources for people: terms, secrets by their age, archives and the last delivery of each."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 from sqlmodel import col, func, select
 
@@ -8,10 +10,12 @@ from adapters.database.transactions import reading
 from adapters.store import sources
 from adapters.tables.runs import receipts
 from models.archive.archive import ArchiveRow
+from models.people import LastUseRow
 from models.runs.receipt import DEFAULT_SOURCE
 from models.sources import Source, StatedTerms
 from models.views.sources import ListedSource, SecretView, Sources, SourceView, TermsView
-from services.sources import clock_warnings, terms_of, url_of
+from services.access.uses import last_uses
+from services.sources import check_known, clock_warnings, mark_of, secrets_of, terms_of, url_of
 
 _HOUR_S = 3600
 
@@ -21,7 +25,9 @@ def all_sources() -> Sources:
     known = sources.RECORDS.refresh()
     archives, deliveries = _archives(), receipts.last_deliveries()
     clocks = {each.source: f"{each.found}; {each.to_do}" for each in clock_warnings()}
-    views = [view_of(None), *(view_of(known[name]) for name in sorted(known))]
+    named = [None, *(known[name] for name in sorted(known))]
+    used = last_uses("secret", (mark_of(secret.sha256) for each in named for secret in secrets_of(each)))
+    views = [view_of(each, used) for each in named]
     return Sources(
         items=[
             ListedSource(
@@ -35,22 +41,35 @@ def all_sources() -> Sources:
     )
 
 
+def one_source(name: str) -> ListedSource:
+    """Return a source. Raises Refused if there is none of this name."""
+    check_known(name)
+    return next(each for each in all_sources().items if each.name == name)
+
+
 def _archives() -> dict[str, int]:
     grouped = select(ArchiveRow.source, func.count()).group_by(col(ArchiveRow.source))
     with reading() as session:
         return dict(session.exec(grouped).all())
 
 
-def view_of(source: Source | None) -> SourceView:
-    """Return a source; for None, the source `default`."""
+def view_of(source: Source | None, used: Mapping[str, LastUseRow] = MappingProxyType({})) -> SourceView:
+    """Return a source; for None, the source `default`. `used`: when secrets were used last, by their marks."""
     now = datetime.now(UTC)
     name = source.name if source else DEFAULT_SOURCE
-    secrets = [each for each in (source.secrets if source else ()) if each.until is None or each.until > now]
+    secrets = [each for each in secrets_of(source) if each.until is None or each.until > now]
     return SourceView(
         name=name,
         url=url_of(name).removesuffix(f"/{DEFAULT_SOURCE}"),
         terms=_terms(name, source.terms if source else StatedTerms()),
-        secrets=[SecretView(made_at=each.made_at, until=each.until) for each in secrets],
+        secrets=[
+            SecretView(
+                made_at=each.made_at if source else None,
+                until=each.until,
+                last_used_at=row.at if (row := used.get(mark_of(each.sha256))) else None,
+            )
+            for each in secrets
+        ],
         created_at=source and source.created_at,
         created_by=source and source.created_by,
         disabled_at=source and source.disabled_at,
@@ -67,5 +86,7 @@ def _terms(name: str, stated: StatedTerms) -> TermsView:
         failure_purge_h=round(terms.purged_after_failure.total_seconds() / _HOUR_S),
         archived_within_s=terms.archived_within.total_seconds(),
         unknown_events="keep" if terms.keeps_unknown_events else "refuse",
+        addresses=list(terms.addresses),
+        signature=terms.signature,
         stated=sorted(stated.model_dump(exclude_none=True)),
     )

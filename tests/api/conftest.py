@@ -138,8 +138,11 @@ def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
 
 @pytest.fixture(scope="session")
 def without_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
-    """A receiver without a database, which answers errors with 200 and issues no public links."""
+    """A receiver without database and store, which answers errors with 200 and issues no public links."""
+    folder = tmp_path_factory.mktemp("without_database")
+    (folder / "no-store").write_bytes(b"")
     values = {
+        "store_url": str(folder / "no-store"),
         "database_url": database_that_is_away(),
         "error_http": "200",
         "public_link": "none",
@@ -147,7 +150,7 @@ def without_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recei
         "api_tokens": TOKEN,
         "link_secret": LINK_KEY,
     }
-    with receiving(tmp_path_factory.mktemp("without_database"), is_migrated=False, **values) as receiver:
+    with receiving(folder, is_migrated=False, **values) as receiver:
         yield receiver
 
 

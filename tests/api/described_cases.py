@@ -10,14 +10,14 @@ from typing import Any
 import httpx
 
 from domain.messages.endpoints import declared_name
-from tests.api.conftest import TOKEN, Library, Receiver, contract, from_a_new_address
+from tests.api.conftest import SECRET, TOKEN, Library, Receiver, contract, from_a_new_address
 from tests.api.receiver.test_bad_input import BAD_INPUT
 from tests.api.receiver.test_public_link import LongAgo, token_of
-from tests.api.senders import answer_on
+from tests.api.senders import answer_on, receipt_id_of
 from tests.conftest import LONGEST_S, wait_until
 from tests.samples import sample_body
 
-WEBHOOK = "POST /webhooks/cellosign"
+WEBHOOK, GIVE_TOKEN = "POST /webhooks/cellosign", "POST /oauth/token"
 ARCHIVES, ARCHIVE = "GET /api/archives", "GET /api/archives/{reference}"
 FILE, DIFFERENCES = f"{ARCHIVE}/files/{{sha256}}", f"{ARCHIVE}/differences"
 LIST = f"{ARCHIVE}/{{name}}"
@@ -33,6 +33,7 @@ BATCHES: dict[str, dict[str, Any]] = {
 LIST_ENDPOINTS, ADD_ENDPOINT, ENDPOINT = "GET /api/endpoints", "POST /api/endpoints", "GET /api/endpoints/{name}"
 MESSAGES, MESSAGE = "GET /api/messages", "GET /api/messages/{message_id}"
 REFUSED, FAILURES, METRICS = "GET /api/refused", "GET /api/failures", "GET /metrics"
+LINKS, REVOKE = "GET /api/links", "POST /api/links/{receipt_id}/revoke"
 SOURCES, OVERVIEW = "GET /api/sources", "GET /api/overview"
 MISSING, DISMISSAL = "GET /api/missing", "POST /api/missing/{missing_id}/dismiss"
 PEOPLE = "POST /api/people/test"
@@ -163,6 +164,17 @@ def _send(body: bytes) -> Case:
     return lambda world: world.shelf.receiver.post(body)
 
 
+def _ask_token(name: str = "default", secret: str = SECRET, times: int = 1, **members: str) -> Case:
+    """Ask for a token of a source, from a new address."""
+
+    def _case(world: World) -> httpx.Response:
+        given, headers = {"client_id": name, "client_secret": secret} | members, from_a_new_address()
+        client = world.shelf.receiver.client
+        return [client.post("/oauth/token", data=given, headers=headers) for _ in range(times)][-1]
+
+    return _case
+
+
 def _speak(data: bytes) -> Case:
     """Send bytes to the receiver with narrow limits on a plain socket."""
 
@@ -259,6 +271,23 @@ CASES: dict[tuple[str, int, str], Case] = {
     (WEBHOOK, 431, "HEAD_TOO_LARGE"): _speak(HEAD + b"x: 1\r\n" * 100 + b"\r\n"),
     (WEBHOOK, 503, "UNAVAILABLE"): _broken("inbox", _send(sample_body("later"))),
     **{(WEBHOOK, status, code): _send(body) for body, status, code in BAD_INPUT.values() if not code.endswith("_")},
+    (WEBHOOK, 403, "ADDRESS_NOT_ALLOWED"): lambda world: world.shelf.receiver.client.post(
+        "/webhooks/cellosign/far", headers={"authorization": SECRET}
+    ),
+    (GIVE_TOKEN, 200, ""): _ask_token(),
+    (GIVE_TOKEN, 400, "invalid_request"): _ask_token(secret=""),
+    (GIVE_TOKEN, 400, "invalid_grant"): _ask_token(secret="", username="default", password="wrong"),
+    (GIVE_TOKEN, 400, "unsupported_grant_type"): _ask_token(grant_type="authorization_code"),
+    (GIVE_TOKEN, 401, "invalid_client"): _ask_token(secret="wrong"),
+    (GIVE_TOKEN, 403, "unauthorized_client"): _ask_token("far"),
+    (GIVE_TOKEN, 408, "invalid_request"): _speak(
+        b"POST /oauth/token HTTP/1.1\r\nhost: cellar\r\ncontent-length: 10\r\n\r\n{"
+    ),
+    (GIVE_TOKEN, 413, "invalid_request"): _ask_token(scope="x" * 20_000),
+    (GIVE_TOKEN, 429, "invalid_client"): _ask_token(secret="wrong", times=51),
+    (GIVE_TOKEN, 503, "temporarily_unavailable"): lambda world: world.away.client.post(
+        "/oauth/token", data={"client_id": "named", "client_secret": "wrong"}
+    ),
     (ARCHIVES, 200, ""): _get("/api/archives"),
     (ARCHIVES, 401, "UNAUTHORIZED"): _plain("GET", "/api/archives"),
     (ARCHIVES, 422, "BAD_PARAMETER"): _get("/api/archives?state=unknown"),
@@ -388,6 +417,15 @@ CASES: dict[tuple[str, int, str], Case] = {
     (FAILURES, 401, "UNAUTHORIZED"): _plain("GET", "/api/failures"),
     (FAILURES, 422, "BAD_PARAMETER"): _get("/api/failures?cause=unknown"),
     (FAILURES, 503, "UNAVAILABLE"): _without_database("GET", "/api/failures"),
+    (LINKS, 200, ""): _get("/api/links"),
+    (LINKS, 401, "UNAUTHORIZED"): _plain("GET", "/api/links"),
+    (LINKS, 422, "BAD_PARAMETER"): _get("/api/links?cursor=unknown"),
+    (LINKS, 503, "UNAVAILABLE"): _without_database("GET", "/api/links"),
+    (REVOKE, 200, ""): _send_json(f"/api/links/{receipt_id_of(LOST)}/revoke", why="a test"),
+    (REVOKE, 401, "UNAUTHORIZED"): _plain("POST", "/api/links/x/revoke"),
+    (REVOKE, 404, "UNKNOWN_RECEIPT"): _send_json("/api/links/x/revoke", why="a test"),
+    (REVOKE, 422, "BAD_PARAMETER"): _send_json("/api/links/x/revoke", why=" "),
+    (REVOKE, 503, "UNAVAILABLE"): _without_database("POST", "/api/links/x/revoke", {"why": "a test"}),
     (ACCESS, 200, ""): _get("/api/access?action=read_archive&since=2026-01-01T00:00Z"),
     (ACCESS, 401, "UNAUTHORIZED"): _plain("GET", "/api/access"),
     (ACCESS, 422, "BAD_PARAMETER"): _get("/api/access?action=look"),
@@ -455,5 +493,5 @@ CASES: dict[tuple[str, int, str], Case] = {
 CASES |= {
     (operation, 403, "FORBIDDEN"): _of_a_role(case)
     for (operation, status, _), case in CASES.items()
-    if status == 401 and operation != WEBHOOK
+    if status == 401 and operation not in (WEBHOOK, GIVE_TOKEN)
 }

@@ -33,6 +33,7 @@ OF_FASTAPI = {"/openapi.json", "/docs", "/docs/oauth2-redirect"}
 OPEN = {
     *(f"GET {each}" for each in OF_FASTAPI),
     *("GET /healthz", "GET /readyz", "GET /d/{token}", "GET /console"),
+    *("POST /oauth/token", "POST /oauth/token/"),
     *("POST /webhooks/cellosign", "POST /webhooks/cellosign/"),
     *("POST /webhooks/cellosign/{source}", "POST /webhooks/cellosign/{source}/"),
     *("GET /console/login", "POST /console/login", "POST /console/logout", "POST /console/choices"),

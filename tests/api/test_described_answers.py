@@ -16,11 +16,13 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from adapters.files.store import store
-from adapters.store import ocfl
+from adapters.store import ocfl, sources
 from api.app import app
 from models.access import Role
+from models.sources import Source, SourceSecret, StatedTerms
 from services.access import tokens
 from services.completeness.finding_missing import find_missing
+from services.sources import digest_of
 from tests.api.conftest import LINK_KEY, SECRET, TOKEN, Library, Receiver, earlier_contract, receiving
 from tests.api.described_cases import CASES, DECLARED, LOST, NEWEST, WEBHOOK, WIDE, World
 from tests.installations import archived, deployed, installed, inventory_of
@@ -48,6 +50,10 @@ def world(
             now = datetime.now(UTC)
             reported(*(event(EXPIRED, now, reference) for reference in ("gone", "gone twice")))
             find_missing(now)
+            near = SourceSecret(sha256=digest_of(SECRET), made_at=now)
+            terms = StatedTerms(addresses=("192.0.2.1/32",))
+            far = Source(name="far", created_at=now, created_by="a test", secrets=(near,), terms=terms)
+            sources.RECORDS.change("far", lambda _: far)
             found = inventory_of("lost")
             for content in found.manifest:
                 store().overwrite_bytes(b"", ocfl.content_key("lost", found, content))
@@ -75,7 +81,9 @@ def _code_of(answer: httpx.Response) -> str:
     content = answer.json() if "json" in answer.headers["content-type"] else {}
     if "errordesc" in content:
         return str(re.split(r" at |: ", content["errordesc"])[0])
-    return str(content["error"]["code"]) if "error" in content else ""
+    if "error" not in content:
+        return ""
+    return str(content["error"] if isinstance(content["error"], str) else content["error"]["code"])
 
 
 def test_every_described_answer_has_a_case() -> None:
@@ -142,8 +150,9 @@ def test_security_schemes_are_those_that_are_accepted(world: World) -> None:
     client = world.shelf.receiver.client
 
     assert {name for each in _operation(WEBHOOK)["security"] for name in each} == set(presented) - {"apiToken"}
+    token = client.post("/oauth/token", data={"client_id": "default", "client_secret": SECRET}).json()["access_token"]
     for name, (header, value) in presented.items():
-        secret = TOKEN if name == "apiToken" else SECRET
+        secret = token if name == "token" else TOKEN if name == "apiToken" else SECRET
         credentials = {header: value.replace("SECRET", secret)}
         if value.startswith("Basic"):
             credentials = {header: f"Basic {b64encode(f'any:{secret}'.encode()).decode()}"}
@@ -157,6 +166,8 @@ def test_security_schemes_are_those_that_are_accepted(world: World) -> None:
 def _presented(scheme: dict[str, Any]) -> tuple[str, str]:
     if scheme["type"] == "apiKey":
         return scheme["name"], "SECRET"
+    if scheme["type"] == "oauth2":
+        return "Authorization", "Bearer SECRET"
     return "Authorization", f"{scheme['scheme'].title()} SECRET"
 
 

@@ -42,6 +42,7 @@ PATHS += [
     "/console/endpoints/new",
     f"/console/endpoints/{ENDPOINT}",
     "/console/messages/msg_dead",
+    "/console/links",
     "/console/access",
     "/console/people",
     "/console/me",
@@ -54,6 +55,20 @@ def act(console: Console, path: str, **form: Any) -> httpx.Response:
     with console.person() as person:
         answer = posted(person, path, form)
         return person.get(answer.headers["location"]) if answer.status_code == 303 else answer
+
+
+def test_link_is_revoked_on_its_page_for_a_reason(troubled: Console, browser: Browser) -> None:
+    """In both languages, and without a script."""
+    with troubled.person() as person:
+        receipt_id = re.findall(r'name="receipt_id" value="(\w+)"', person.get("/console/links").text)[-1]
+    assert act(troubled, "/console/links/revoke", receipt_id=receipt_id, why=" ").status_code == 422
+
+    page = act(troubled, "/console/links/revoke", receipt_id=receipt_id, why="posted")
+
+    assert "posted" in page.text
+    assert f'value="{receipt_id}"' not in page.text
+    browser.open("/console/links", "he")
+    assert "posted" in browser.page.locator("main").inner_text()
 
 
 OF_PAGE = {"until": NOW.isoformat(), "then": "/console/refused"}

@@ -4,6 +4,8 @@ import base64
 import hashlib
 import re
 import string
+from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 import httpx
@@ -11,10 +13,14 @@ import pytest
 from itsdangerous import TimestampSigner
 from itsdangerous.encoding import base64_decode
 
+from adapters.files.store import store
 from adapters.inbox import inbox
+from adapters.store.revoked_links import RECORDS
 from adapters.tables.runs import receipts
 from models.archive.archive import State
-from tests.api.conftest import LINK_KEY, PERSON, Library, Receiver, contract, earlier_contract
+from models.store.fixity import Fault
+from services.custody.verifying_records import verify_beside
+from tests.api.conftest import LINK_KEY, PERSON, TOKEN, Library, Receiver, contract, earlier_contract
 from tests.conftest import wait_until
 from tests.end_to_end.browser import needs_chromium
 from tests.end_to_end.browser import page as browser_page
@@ -69,11 +75,9 @@ def test_link_shows_the_state_and_digests_of_a_completed_archive(library: Librar
 
 def test_link_shows_that_an_archive_failed(library: Library) -> None:
     body = sample_body("failing")
+    receipt_id = registered(library, body)
     with installed(library.folder, **library.settings):
-        receipt_id = library.receiver.post(body).json()["document"]["reference"]
-        for delivery in library.receiver.deliveries_of(receipt_id):
-            receipts.register(delivery)
-        receipts.set_state(receipt_id, State.FAILED, delivery.received_at)
+        receipts.set_state(receipt_id, State.FAILED, datetime.now(UTC))
 
     page = followed(library.receiver, token_of(body))
 
@@ -137,6 +141,57 @@ def test_link_expires(library: Library) -> None:
 
     assert page.status_code == 410
     assert hashlib.sha256(PNG).hexdigest() not in page.text
+
+
+def registered(library: Library, body: bytes) -> str:
+    """Send an archive and register it, without Prefect. Return its receipt id."""
+    with installed(library.folder, **library.settings):
+        receipt_id: str = library.receiver.post(body).json()["document"]["reference"]
+        for delivery in library.receiver.deliveries_of(receipt_id):
+            receipts.register(delivery)
+    return receipt_id
+
+
+def links(library: Library, reference: str) -> list[dict[str, Any]]:
+    return list(library.get(f"/api/links?reference={quote(reference)}").json()["items"])
+
+
+def test_visits_of_a_link_are_counted_and_others_are_not(library: Library) -> None:
+    body = sample_body("visited")
+    receipt_id = registered(library, body)
+    for token in (*[token_of(body)] * 3, token_of(body, LongAgo), token_of(body) + "x"):
+        followed(library.receiver, token)
+
+    wait_until(lambda: links(library, "visited")[0]["visits"])
+
+    [found] = links(library, "visited")
+    made, expires, last = (datetime.fromisoformat(found[each]) for each in ("made_at", "expires_at", "last_visit_at"))
+    assert (found["receipt_id"], found["visits"], found["revoked_at"]) == (receipt_id, 3, None)
+    assert (expires - made, made <= last) == (timedelta(days=1), True)
+    assert "contract" not in {each["reference"] for each in library.get("/api/links").json()["items"][:1]}
+
+
+def test_link_that_is_revoked_opens_nothing_also_after_the_body_comes_again(library: Library) -> None:
+    body = sample_body("revoked", note=PERSON)
+    receipt_id = registered(library, body)
+    reader = {"authorization": f"Bearer {TOKEN}"}
+    path = f"/api/links/{receipt_id}/revoke"
+    for why in ("sent to the wrong address", "again"):
+        answer = library.receiver.client.post(path, json={"why": why}, headers=reader)
+        assert (answer.status_code, answer.json()["why"]) == (200, "sent to the wrong address")
+    library.receiver.post(body)
+
+    page = followed(library.receiver, token_of(body))
+
+    assert (page.status_code, "This link was revoked." in page.text) == (410, True)
+    [found] = links(library, "revoked")
+    assert (found["revoked_by"], found["visits"]) == ("CELLAR_API_TOKENS", 0)
+    assert (library.folder / "data" / "store" / "links" / f"{receipt_id}.json").exists()
+    with installed(library.folder, **library.settings):
+        store().overwrite_bytes(b"{", RECORDS.key_of(receipt_id))
+        damaged = [each for each in verify_beside().findings if each.key == RECORDS.key_of(receipt_id)]
+    assert followed(library.receiver, token_of(body)).status_code == 410
+    assert [each.fault for each in damaged] == [Fault.DAMAGED]
 
 
 def test_page_is_unavailable_without_a_database(without_database: Receiver) -> None:

@@ -1,25 +1,31 @@
 """`POST /webhooks/cellosign/NAME` over real HTTP: each source opens for its own secrets alone."""
 
 import base64
+import hmac
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import pytest
 
+from adapters.settings.settings import settings
 from adapters.store import sources
+from api.links import senders_signer
 from models.sources import StatedTerms
 from services import sources as services_sources
-from tests.api.conftest import TOKEN, Receiver, receiving
-from tests.api.senders import receipt_id_of
+from tests.api.conftest import TOKEN, Receiver, from_a_new_address, receiving
+from tests.api.receiver.test_public_link import LongAgo
+from tests.api.senders import assert_refused, receipt_id_of
 from tests.conftest import wait_until
 from tests.installations import installed
 from tests.samples import sample_body
 from tests.scrapes import scraped
-
-NO_TERMS = StatedTerms()
 
 
 def now() -> datetime:
@@ -37,10 +43,10 @@ def receiver(folder: Path) -> Iterator[Receiver]:
         yield receiver
 
 
-def added(folder: Path, name: str) -> str:
+def added(folder: Path, name: str, **terms: Any) -> str:
     """Add a source as another process does, and return its secret."""
     with installed(folder):
-        return services_sources.add(name, NO_TERMS, "a test", now()).secret
+        return services_sources.add(name, StatedTerms(**terms), "a test", now()).secret
 
 
 def post(receiver: Receiver, name: str, body: bytes, authorization: str) -> httpx.Response:
@@ -200,3 +206,174 @@ def test_store_has_no_secret_of_a_source(receiver: Receiver, folder: Path) -> No
     files = [path for path in folder.rglob("*") if path.is_file()]
     assert len(files) > 5
     assert not [path for path in files if secret.encode() in path.read_bytes()]
+
+
+FORM, JSON = "application/x-www-form-urlencoded", "application/json"
+
+
+def asked(receiver: Receiver, given: Any, kind: str = FORM, **headers: str) -> httpx.Response:
+    """Ask for a token, from an address of its own."""
+    content = given if isinstance(given, bytes) else (json.dumps(given) if kind == JSON else urlencode(given)).encode()
+    sent = from_a_new_address() | {"content-type": kind} | headers
+    return receiver.client.post("/oauth/token", content=content, headers=sent)
+
+
+def as_client(name: str, secret: str) -> dict[str, str]:
+    return {"grant_type": "client_credentials", "client_id": name, "client_secret": secret}
+
+
+def as_user(name: str, secret: str) -> dict[str, str]:
+    return {"grant_type": "password", "username": name, "password": secret}
+
+
+@pytest.fixture(scope="module")
+def tokens_source(receiver: Receiver, folder: Path) -> str:
+    """The secret of a source `tokens`."""
+    return added(folder, "tokens")
+
+
+@pytest.mark.parametrize("kind", [FORM, JSON])
+@pytest.mark.parametrize("given", [as_client, as_user])
+@pytest.mark.parametrize("name", ["default", "tokens"])
+def test_token_of_each_grant_opens_its_source_with_and_without_the_word_bearer(
+    receiver: Receiver, tokens_source: str, kind: str, given: Any, name: str
+) -> None:
+    secret = receiver.secret if name == "default" else tokens_source
+
+    answer = asked(receiver, given(name, secret) | {"scope": "('read,write',)"}, kind)
+
+    assert answer.status_code == 200, answer.text
+    assert (answer.json()["token_type"], answer.json()["expires_in"]) == ("Bearer", 3600)
+    assert answer.headers["cache-control"] == "no-store"
+    token = answer.json()["access_token"]
+    assert [status(receiver, name, each) for each in (token, f"Bearer {token}")] == [200, 200]
+    other = "tokens" if name == "default" else "default"
+    assert status(receiver, other, token) == 401
+
+
+def test_example_of_cellosign_and_basic_give_a_token(receiver: Receiver) -> None:
+    """The vendor's page shows the password grant with a client's members."""
+    example = as_client("default", receiver.secret) | {"grant_type": "password", "scope": "('read,write',)"}
+    basic = "Basic " + base64.b64encode(f"default:{receiver.secret}".encode()).decode()
+    named = as_client("default", receiver.secret)
+    del named["grant_type"]
+
+    assert asked(receiver, example, JSON).status_code == 200
+    assert asked(receiver, named).status_code == 200
+    assert asked(receiver, {"grant_type": "client_credentials"}, authorization=basic).status_code == 200
+
+
+def test_token_failures_have_the_shape_of_rfc_6749(receiver: Receiver) -> None:
+    wrong = "Basic " + base64.b64encode(b"default:wrong").decode()
+    cases = [
+        (as_client("default", "wrong"), {}, 401, "invalid_client"),
+        (as_client("nobody", receiver.secret), {}, 401, "invalid_client"),
+        (as_client("", receiver.secret), {}, 401, "invalid_client"),
+        ({}, {"authorization": wrong}, 401, "invalid_client"),
+        (as_user("default", "wrong"), {}, 400, "invalid_grant"),
+        ({"grant_type": "authorization_code"}, {}, 400, "unsupported_grant_type"),
+        ({"grant_type": "password"}, {}, 400, "invalid_request"),
+        (b"", {}, 400, "invalid_request"),
+        (b"{", {}, 400, "invalid_request"),
+        (b"\xff", {}, 400, "invalid_request"),
+        (b"[1]", {}, 400, "invalid_request"),
+        (b'{"client_id": 1, "client_secret": [2]}', {}, 400, "invalid_request"),
+        (b"client_id=default&client_id=other&client_secret=x", {}, 400, "invalid_request"),
+        (b"x" * 20_000, {}, 413, "invalid_request"),
+    ]
+    for given, headers, expected, error in cases:
+        answer = asked(receiver, given, **headers)
+        assert (answer.status_code, answer.json()["error"]) == (expected, error), (given, answer.text)
+        assert answer.json()["error_description"]
+        assert ("www-authenticate" in answer.headers) == (expected == 401)
+
+
+def test_fifty_wrong_secrets_for_tokens_a_minute_are_compared_and_a_known_one_is_let_in(receiver: Receiver) -> None:
+    here, known = from_a_new_address(), as_client("default", receiver.secret)
+    assert asked(receiver, known).status_code == 200
+    answers = [asked(receiver, as_client("default", f"guess {n}"), **here) for n in range(55)]
+
+    assert [each.status_code for each in answers] == [401] * 50 + [429] * 5
+    assert answers[-1].headers["retry-after"] == "60"
+    assert asked(receiver, known, **here).status_code == 200
+    assert asked(receiver, as_client("default", "wrong")).status_code == 401
+
+
+def test_token_ends_with_its_secret_and_after_an_hour(receiver: Receiver, folder: Path) -> None:
+    secret = added(folder, "short")
+    token = asked(receiver, as_client("short", secret)).json()["access_token"]
+    assert [status(receiver, "short", each) for each in (token, token[:-1], f"{token}=")] == [200, 401, 401]
+    with installed(folder):
+        old = LongAgo(settings().active_link_secret(), salt="sender", digest_method=sha256)
+        assert status(receiver, "short", old.sign(senders_signer().unsign(token)).decode()) == 401
+        services_sources.rotate("short", timedelta(0), now())
+
+    wait_until(lambda: status(receiver, "short", token) == 401)
+
+
+def signed(receiver: Receiver, name: str, secret: str, body: bytes, **headers: str) -> httpx.Response:
+    sent = {"authorization": secret} | {key.replace("_", "-"): value for key, value in headers.items()}
+    return receiver.client.post(f"/webhooks/cellosign/{name}", content=body, headers=sent)
+
+
+def test_body_without_a_valid_signature_is_refused_and_kept_nowhere(receiver: Receiver, folder: Path) -> None:
+    old = added(folder, "signed", signature="X-Signature")
+    with installed(folder):
+        secret = services_sources.rotate("signed", timedelta(hours=1), now()).secret
+        newest, before = services_sources.signing_keys("signed")
+    body = sample_body("signed")
+    valid = [hmac.new(key.encode(), body, "sha256") for key in (newest, before)]
+    before_it = receiver.kept()
+    of_the_request = (secret, services_sources.digest_of(secret))
+    by_parts = [hmac.new(each.encode(), body, "sha256").hexdigest() for each in of_the_request]
+    wrong = ["", "x", "é", "sha256=", valid[0].hexdigest()[:-1], *by_parts]
+    for each in [*wrong, hmac.new(newest.encode(), body + b" ", "sha256").hexdigest()]:
+        presented = {b"authorization": secret.encode(), b"x-signature": each.encode("latin-1")}
+        answer = receiver.client.post("/webhooks/cellosign/signed", content=body, headers=presented)
+        assert_refused(answer, 401, "UNAUTHORIZED at X-Signature")
+    assert_refused(post(receiver, "signed", b"{", secret), 401, "UNAUTHORIZED at X-Signature")
+    assert receiver.kept() == before_it
+
+    for each in (
+        f"sha256={valid[0].hexdigest()}",
+        valid[1].hexdigest(),
+        base64.b64encode(valid[0].digest()).decode(),
+    ):
+        assert signed(receiver, "signed", old, body, x_signature=each).status_code == 200
+    assert receipt_id_of(body) in {each.receipt_id for each in receiver.deliveries()}
+
+
+def test_address_that_a_source_does_not_allow_is_refused_also_with_its_secret(receiver: Receiver, folder: Path) -> None:
+    networks = "192.0.2.0/24, 2001:db8:7::/48"
+    secret = added(folder, "near", addresses=networks)
+    with installed(folder):
+        services_sources.set_terms("near", {"addresses": networks})
+    token = as_client("near", secret)
+
+    for address in ("192.0.2.9", "2001:db8:7::1", "::ffff:192.0.2.9"):  # as the proxy on this machine says
+        assert signed(receiver, "near", secret, sample_body("near"), x_forwarded_for=address).status_code == 200
+        assert asked(receiver, token, **{"x-forwarded-for": address}).status_code == 200
+    for address in ("198.51.100.1", "2001:db8:8::1", "127.0.0.1", "unknown"):
+        answer = signed(receiver, "near", secret, sample_body("near"), x_forwarded_for=address)
+        assert_refused(answer, 403, "ADDRESS_NOT_ALLOWED")
+        refused = asked(receiver, token, **{"x-forwarded-for": address})
+        assert (refused.status_code, refused.json()["error"]) == (403, "unauthorized_client")
+        wrong = signed(receiver, "near", "wrong", b"{}", x_forwarded_for=address)
+        assert_refused(wrong, 401, "UNAUTHORIZED")
+
+
+def test_last_use_of_each_secret_is_shown(receiver: Receiver, folder: Path) -> None:
+    secret = added(folder, "used")
+    with installed(folder):
+        services_sources.rotate("used", timedelta(hours=1), now())
+    status(receiver, "used", secret)
+    status(receiver, "used", "wrong")
+
+    def _secrets(name: str) -> list[dict[str, Any]]:
+        answer = receiver.client.get("/api/sources", headers={"authorization": f"Bearer {TOKEN}"})
+        return next(each["secrets"] for each in answer.json()["items"] if each["name"] == name)
+
+    wait_until(lambda: _secrets("used")[1]["last_used_at"])
+    assert _secrets("used")[0]["last_used_at"] is None
+    assert datetime.fromisoformat(_secrets("used")[1]["last_used_at"]) <= now()
+    assert [each["made_at"] for each in _secrets("default")] == [None]

@@ -87,6 +87,21 @@ def test_stated_terms_apply_and_the_others_are_those_of_the_settings(cellar: Cel
     assert terms_of("never-added") == terms_of("default") == sources.default_terms()
 
 
+def test_source_shows_from_where_and_how_signed_it_sends_and_prints_its_signing_keys(cellar: Cellar) -> None:
+    made = added(cellar, "retail-il", "--addresses", "192.0.2.7, 2001:db8::/32", "--signature", "X-Signature")
+    cellar("sources", "rotate", "retail-il")
+
+    shown = cellar("sources", "show", "retail-il").output
+    keys = cellar("sources", "show", "retail-il", "--signing-keys").output.split()
+
+    assert "192.0.2.7/32, 2001:db8::/32\n" in shown
+    assert "signature          X-Signature\n" in shown
+    assert "unused; unused, until " in shown
+    assert (len(keys), keys[1]) == (2, made["signing_key"])
+    cellar("sources", "set", "retail-il", "--signature", "none", "--addresses", "settings")
+    assert (terms_of("retail-il").signature, terms_of("retail-il").addresses) == ("", ())
+
+
 def test_change_of_the_time_zone_says_how_archives_follow(cellar: Cellar) -> None:
     added(cellar)
 
@@ -128,6 +143,10 @@ def test_disabled_source_has_no_secret_that_opens_and_names_who_disabled_it(cell
         (("add", "new", "--success-purge-h", "0"), "--success-purge-h"),
         (("add", "new", "--archived-within-s", "1e12"), "--archived-within-s"),
         (("set", "known", "--archived-within-s", "inf"), "--archived-within-s"),
+        (("set", "known", "--addresses", "192.0.2.1/24"), "--addresses: expected addresses or networks"),
+        (("set", "known", "--signature", "X Signature"), "--signature"),
+        (("show", "unknown"), "no source has the name"),
+        (("show", "unknown", "--signing-keys"), "no source has the name"),
         (("set", "known"), "at least one term"),
         (("set", "unknown", "--timezone", "UTC"), "no source has the name"),
         (("rotate", "default"), "CELLAR_WEBHOOK_SECRETS"),

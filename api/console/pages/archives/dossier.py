@@ -35,7 +35,7 @@ from models.views.troubles import MissingQuery
 from services import templates
 from services.receipts import unknown_reference
 from services.triggering import reruns
-from services.views import access_list, archive_view, troubles, unmasking
+from services.views import access_list, archive_view, link_list, troubles, unmasking
 from services.views.differences import version_differences
 from services.views.masks import shown_to
 from services.views.timeline import timeline_of
@@ -172,5 +172,8 @@ def _verdict_texts(verdict: Verdict) -> dict[str, object]:
 
 
 def _public_link(archive: ArchiveView) -> str | None:
-    is_given_out = settings().public_link == "token" and archive.versions
-    return link_of(archive.versions[0].receipt_id) if is_given_out else None
+    if settings().public_link == "none" or not archive.versions:
+        return None
+    receipt_id = archive.versions[0].receipt_id
+    made_at = link_list.made_at(receipt_id)
+    return link_of(receipt_id, made_at) if made_at else None
