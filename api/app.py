@@ -1,6 +1,7 @@
 """The receiver's ASGI application: webhook, JSON API, public link, health and console."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -62,6 +63,7 @@ log = structlog.get_logger()
 _REFUSED_EACH_TIME = {413, 422}
 _USES_PAUSE_S, _SENDING_PAUSE_S = 3.0, 2.0
 _THREAD = ThreadPoolExecutor(1, thread_name_prefix="uses")  # a hanging database holds no thread of asyncio
+_DESCRIBING = threading.Lock()
 _OUTCOMES = dict.fromkeys(_REFUSED_EACH_TIME, "refused") | {401: "unauthorised"}
 
 
@@ -188,7 +190,8 @@ def _openapi() -> dict[str, Any]:
 
     FastAPI itself knows only ways that are dependencies of a route. These four would cost each archive 60 µs.
     """
-    schema = FastAPI.openapi(app)
+    with _DESCRIBING:  # FastAPI fails where two threads build it at once, as for the first requests after a start
+        schema = FastAPI.openapi(app)
     schema["components"]["securitySchemes"].update(SENDERS_SECRET)
     return schema
 
