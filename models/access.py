@@ -246,3 +246,4 @@ class UnsentAccessRow(SQLModel, table=True):
 
     chain: str = Field(primary_key=True, max_length=16)
     number: int = Field(primary_key=True, sa_type=BigInteger)
+    at: datetime = Field(sa_type=Moment)

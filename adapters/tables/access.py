@@ -12,6 +12,7 @@ from adapters.settings.settings import settings
 from models.access import AccessHead, AccessRow, UnsentAccessRow
 
 _AT_ONCE = 2000
+_OF_UNSENT = ("chain", "number", "at")
 _row_key = tuple_(col(AccessRow.chain), col(AccessRow.number))
 _COLUMNS = AccessRow.__table__.columns  # type: ignore[attr-defined]  # SQLModel does not say that a table has it
 
@@ -21,7 +22,7 @@ def add(rows: Sequence[Mapping[str, Any]]) -> None:
     with writing() as session:
         insert_rows(session, AccessRow, rows)
         if settings().access_log_url:
-            insert_rows(session, UnsentAccessRow, [{"chain": row["chain"], "number": row["number"]} for row in rows])
+            insert_rows(session, UnsentAccessRow, [{name: row[name] for name in _OF_UNSENT} for row in rows])
 
 
 def unsent(most: int) -> list[AccessRow]:

@@ -6,7 +6,7 @@ All faces read what is found here: status, failures, the overview, letters to pe
 import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import chain, product
 from typing import Any
 
@@ -19,6 +19,7 @@ from adapters.database.transactions import reading
 from adapters.search.attention import IS_OPEN
 from adapters.tables.messages.notifications import IS_UNDELIVERED
 from adapters.tables.people.logins import IS_BREAK_GLASS, SHOWN_FOR
+from models.access import UnsentAccessRow
 from models.archive.archive import ArchiveRow, State
 from models.columns import Moment
 from models.completeness.processes import MissingProcessRow
@@ -74,6 +75,10 @@ def _span(at: Any) -> tuple[Any, Any]:
 
 def _a_day_ago() -> datetime:
     return datetime.now(UTC) - SHOWN_FOR
+
+
+def _an_hour_ago() -> datetime:
+    return datetime.now(UTC) - timedelta(hours=1)
 
 
 def _in_row(name: str) -> Any:
@@ -180,6 +185,13 @@ _ROWS: Mapping[AnyCode, _Rows] = {
         col(LoginRow.person),
         (IS_BREAK_GLASS, col(LoginRow.ends_at) > bindparam("ended", callable_=_a_day_ago, type_=Moment())),
         _span(LoginRow.began_at),
+        Severity.WARNING,
+    ),
+    DerivedCode.ACCESS_LOG_UNSENT: _Rows(
+        Subject.SYSTEM,
+        sqlalchemy.cast(literal_column("'CELLAR_ACCESS_LOG_URL'"), String),  # Postgres orders by no bare text
+        (col(UnsentAccessRow.at) < bindparam("waited", callable_=_an_hour_ago, type_=Moment()),),
+        _span(UnsentAccessRow.at),
         Severity.WARNING,
     ),
     DerivedCode.MESSAGES_DEAD: _Rows(

@@ -38,7 +38,8 @@ def upgrade() -> None:
     op.execute("CREATE INDEX ix_access_action ON access (action, at)")
     op.execute("CREATE INDEX ix_access_reference ON access (reference, at) WHERE reference IS NOT NULL")
     op.execute(
-        "CREATE TABLE unsent_access (chain VARCHAR(16) NOT NULL, number BIGINT NOT NULL, PRIMARY KEY (chain, number))"
+        "CREATE TABLE unsent_access (chain VARCHAR(16) NOT NULL, number BIGINT NOT NULL, "
+        f"at {moment} NOT NULL, PRIMARY KEY (chain, number))"
     )
     for statement in _SQLITE if is_sqlite else _POSTGRES:
         op.execute(statement)

@@ -111,6 +111,11 @@ class DerivedCode(FindingCode):
         "Ask why, and see what they did with cellar access. This ends a day after their login.",
         short="Logins by break-glass",
     )
+    ACCESS_LOG_UNSENT = finding(
+        "The access log has waited for an hour to be sent elsewhere.",
+        "Check CELLAR_ACCESS_LOG_URL, and the log of the receiver. Nothing is lost.",
+        short="Access log that is not taken",
+    )
     MESSAGES_DEAD = finding(
         "Messages were given up.", "Send them again once their endpoint is well.", short="Messages given up"
     )

@@ -30,7 +30,7 @@ def _asked(receiver: Receiver, references: "count[int]", answered: list[str]) ->
         while True:
             reference = f"process-{next(references)}"
             try:
-                client.get(f"/api/archives/{reference}", headers=headers)
+                assert client.get(f"/api/archives/{reference}", headers=headers).status_code == 404
             except httpx.TransportError:
                 return
             answered.append(reference)

@@ -14,6 +14,7 @@ from adapters.tables.conditions import Found
 from adapters.tables.open_conditions import every_label, open_conditions
 from adapters.tables.runs import receipts
 from domain.words.catalogue import in_words
+from models.access import UnsentAccessRow
 from models.archive.archive import State
 from models.completeness.processes import MissingProcessRow
 from models.discrepancies import DiscrepancyRow
@@ -130,6 +131,11 @@ ARCHIVE, STORE_AWAY = DerivedCode.ARCHIVE_FAILED, "STORE_AWAY"
 Line = tuple[str, str, str, int, int, datetime | None, datetime | None, dict[str, Any]]
 
 
+def access_log_waits() -> None:
+    put(*(UnsentAccessRow(chain="a", number=number, at=AT[number]) for number in (1, 2)))
+    put(UnsentAccessRow(chain="a", number=3, at=datetime.now(UTC)))
+
+
 def broke_glass() -> None:
     """A login that lasts, one that has ended within a day, and those of which nobody is warned."""
     later = datetime.now(UTC)
@@ -210,6 +216,10 @@ CASES: dict[str, tuple[Callable[[], None], list[Line]]] = {
         [("DISCREPANCY_OPEN", "discrepancy", "AMOUNT_MISMATCH", 2, 2, None, None, {})],
     ),
     "break-glass": (broke_glass, [("BREAK_GLASS_USED", "system", "glass", 2, 2, AT[1], AT[1], {})]),
+    "access log": (
+        access_log_waits,
+        [("ACCESS_LOG_UNSENT", "system", "CELLAR_ACCESS_LOG_URL", 2, 2, AT[1], AT[2], {})],
+    ),
     "endpoints": (
         endpoints,
         [
