@@ -61,8 +61,8 @@ def answers(reference: str, caller: Caller, searches: list[str]) -> str:
     view = archive_view.archive(reference, caller)
     assert view
     lists = [archive_view.items(reference, caller, name) for name in archive_view.LISTS]
-    found = [page, view, *lists, archive_list.facets(ArchiveFilter(reference=reference), caller)]
-    found += archive_list.titles([reference], caller).values()
+    titles = archive_list.titles([reference], caller).values()
+    found = [page, view, *lists, archive_list.facets(ArchiveFilter(reference=reference), caller), *titles]
     said: list[Any] = [each.model_dump(mode="json") for each in found if each]
     said += [archive_list.field_values([reference], caller)]
     for q in searches:
