@@ -61,7 +61,7 @@ def pytest_configure() -> None:
     share_descriptions_of_services()
 
 
-_TOGETHER = ("tests/end_to_end", "tests/api/json", "tests/api/console")
+_TOGETHER = ("tests/end_to_end", "tests/api/json", "tests/api/console", "tests/node")
 """Rooms whose files share what takes long to start, so one process of the test run takes them all."""
 
 

@@ -53,6 +53,22 @@ class Receiver:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    def visitor(self) -> httpx.Client:
+        """Return another client, with cookies of its own."""
+        return _client(self.url)
+
+    def read(self, token: str) -> None:
+        """Wait until the receiver has read a token, and all that were made before, from the store.
+
+        On a busy machine that takes longer than a request waits for it.
+        """
+
+        def _is_known() -> bool:
+            headers = from_a_new_address() | {"authorization": f"Bearer {token}"}
+            return self.client.get("/api/archives", headers=headers).status_code != 401
+
+        wait_until(_is_known)
+
     def post(self, content: Any, headers: dict[str, str] | None = None) -> httpx.Response:
         presented = {"authorization": f"Bearer {self.secret}"} if headers is None else headers
         return self.client.post("/webhooks/cellosign", content=content, headers=presented)
@@ -88,6 +104,15 @@ def from_a_new_address() -> dict[str, str]:
     return {"x-forwarded-for": f"2001:db8:{next(_hosts):x}::1"}
 
 
+def _client(url: str) -> httpx.Client:
+    """Return a client that leaves an idle connection before the receiver does, after 5 s.
+
+    Else a request may meet the end of its connection.
+    """
+    limits = httpx.Limits(keepalive_expiry=1)
+    return httpx.Client(base_url=url, timeout=LONGEST_S, limits=limits, trust_env=False)
+
+
 @contextmanager
 def started(output: Path | None = None) -> Iterator[Receiver]:
     """Run a receiver with the settings of this process. It logs to `output`, or to a file beside the data folder."""
@@ -96,7 +121,7 @@ def started(output: Path | None = None) -> Iterator[Receiver]:
     url = f"http://127.0.0.1:{made.port}"
     with (
         running([sys.executable, "-m", "cli.main", "api"], MALLOC | os.environ, output or log) as process,
-        httpx.Client(base_url=url, timeout=LONGEST_S, trust_env=False) as client,
+        _client(url) as client,
     ):
         wait_until(lambda: process.poll() is not None or answers(f"{url}/healthz"))
         assert process.poll() is None, log.read_text()

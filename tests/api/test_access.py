@@ -130,6 +130,7 @@ def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
         made["expired"] = tokens.add("old", Role.OPERATOR, None, NOW - timedelta(seconds=1), "a test", NOW).token
         made["revoked"] = tokens.add("gone", Role.OPERATOR, None, None, "a test", NOW).token
         receiver = stack.enter_context(started())
+        receiver.read(made["revoked"])
         found = Doors(receiver, folder, {**made, "owner": TOKEN, "wrong": made[Role.OPERATOR][:-1]})
         for who in (*found.tokens, "nobody"):
             found.browsers[who] = stack.enter_context(_browser(receiver, found.tokens.get(who)))
@@ -139,7 +140,7 @@ def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
 
 @contextmanager
 def _browser(receiver: Receiver, token: str | None) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=receiver.url, timeout=60, trust_env=False) as client:
+    with receiver.visitor() as client:
         client.headers.update(from_a_new_address())
         if token:
             posted(client, "/console/login", {"token": token})

@@ -44,7 +44,7 @@ from services.views.timeline import timeline_of
 from tests.api.conftest import LINK_KEY, SECRET, TOKEN, started
 from tests.api.console.conftest import csrf_of
 from tests.api.console.troubles import fill_with_troubles
-from tests.conftest import LONGEST_S, make_tables
+from tests.conftest import make_tables
 from tests.installations import archived, installed, received
 from tests.records import change
 from tests.samples import PNG, sample_body, sample_document
@@ -149,7 +149,7 @@ def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worlds]:
         for each in (alone, others):
             with installed(each, **VALUES):
                 receiver = stack.enter_context(started())
-            client = stack.enter_context(httpx.Client(base_url=receiver.url, timeout=LONGEST_S, trust_env=False))
+            client = stack.enter_context(receiver.visitor())
             form = {"csrf": csrf_of(client), "name": "teller", "token": made.token}
             signed_in = client.post("/console/login", data=form, headers={"sec-fetch-site": "same-origin"})
             assert signed_in.status_code == 303, signed_in.text

@@ -70,6 +70,7 @@ def viewer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Viewer]:
             archived("contract", _named(earlier_contract()), datetime(2023, 3, 1, tzinfo=UTC))
             archived("contract", _named(contract(event={"type": "WHP_ARCHIVE", "timestamp": "2024-01-01T00:00:00"})))
             made = tokens.add("vera", Role.VIEWER, None, None, "a test", datetime.now(UTC))
+        receiver.read(made.token)
         explained = receiver.client.get("/api/archives/contract", headers=READER).json()["discrepancies"][0]
         path = f"/api/discrepancies/{explained['discrepancy_id']}/explanation"
         assert receiver.client.post(path, headers=READER, json={"by": "x", "why": PERSON}).status_code == 200
@@ -87,7 +88,7 @@ def test_no_answer_to_a_viewer_has_a_personal_value(viewer: Viewer) -> None:
 
 @pytest.mark.parametrize("language", ["en", "he"])
 def test_no_page_and_no_table_of_a_viewer_has_a_personal_value(viewer: Viewer, language: str) -> None:
-    with httpx.Client(base_url=viewer.receiver.url, timeout=120, trust_env=False) as client:
+    with viewer.receiver.visitor() as client:
         assert posted(client, "/console/login", {"token": viewer.token}).status_code == 303
         client.cookies.set("cellar_language", language, path="/console")
         for path in PAGES:

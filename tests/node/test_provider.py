@@ -43,7 +43,7 @@ class Door:
 
     @contextmanager
     def browser(self) -> Iterator[httpx.Client]:
-        with httpx.Client(base_url=self.receiver.url, timeout=60, trust_env=False) as client:
+        with self.receiver.visitor() as client:
             yield client
 
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from playwright.sync_api import BrowserContext, Locator, Page, Route
+from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Route
 
 from adapters.database.migration import migrate
 from tests.api.conftest import LINK_KEY, SECRET, TOKEN, Receiver, contract, earlier_contract, started
@@ -28,6 +28,8 @@ PERSON = "CELLAR_API_TOKENS"
 PLAIN, CONTRACT = "plain", "contract"
 _CSRF = re.compile(r'name="csrf" value="([^"]+)"')
 _AXE = (Path(__file__).parent / "vendored" / "axe.js").read_text()
+_REPLACED = ("htmx:afterRequest", "htmx:sendAbort")
+"""What htmx says of a search that the next one replaces, or the next page: a person types on."""
 OF_COLOURS = {"runOnly": ["color-contrast"]}
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 
@@ -46,7 +48,7 @@ class Console:
 
     def visitor(self) -> httpx.Client:
         """Return a client of nobody, with cookies of its own."""
-        return httpx.Client(base_url=self.url, timeout=120, trust_env=False)
+        return self.receiver.visitor()
 
     @contextmanager
     def person(self) -> Iterator[httpx.Client]:
@@ -116,8 +118,12 @@ class Browser:
 
     def watch(self) -> None:
         self.context.route("**/*", self._only_the_receiver)
-        self.page.on("console", lambda message: self.complaints.append(f"{message.type}: {message.text}"))
+        self.page.on("console", self._note)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def _note(self, message: ConsoleMessage) -> None:
+        if not message.text.startswith(_REPLACED):
+            self.complaints.append(f"{message.type}: {message.text}")
 
     def open(self, path: str, language: str = "en", theme: str = "light") -> Page:
         host = str(urlsplit(self.url).hostname)

@@ -3,7 +3,6 @@
 import re
 from pathlib import Path
 
-import httpx
 from sqlmodel import SQLModel, select
 
 from adapters.database.migration import migrate
@@ -42,7 +41,7 @@ def test_dossier_shows_the_newest_versions_and_its_files_page_by_page(tmp_path: 
         _repeat(VersionRow, version="{}", receipt_id="{:064x}")
         _repeat(DeliveryRow, delivery_id="d{}")
         _repeat(FileRow, position="{}", filename="file-{}.txt")
-        with started() as receiver, httpx.Client(base_url=receiver.url, timeout=120, trust_env=False) as person:
+        with started() as receiver, receiver.visitor() as person:
             posted(person, "/console/login", {"name": PERSON, "token": TOKEN})
             first = person.get(f"/console/archives/{PLAIN}")
             next_page = person.get(_next_of(first.text, "files"))
@@ -78,7 +77,7 @@ def test_differences_are_shown_page_by_page(tmp_path: Path) -> None:
         migrate()
         archived(PLAIN, sample_body(PLAIN, data=[]))
         archived(PLAIN, sample_body(PLAIN, data=many, event=later))
-        with started() as receiver, httpx.Client(base_url=receiver.url, timeout=120, trust_env=False) as person:
+        with started() as receiver, receiver.visitor() as person:
             posted(person, "/console/login", {"name": PERSON, "token": TOKEN})
             path = f"/console/archives/{PLAIN}/differences?before=1&after=2"
             first, last = person.get(path), person.get(f"{path}&start={FIELDS_AT_ONCE}")

@@ -51,7 +51,7 @@ def test_page_says_that_a_key_is_gone_and_not_that_records_disagree(tmp_path: Pa
     with (
         installed(tmp_path, **values, seal_keys=base64.b64encode(bytes(64)).decode()),
         started() as receiver,
-        httpx.Client(base_url=receiver.url, timeout=120, trust_env=False) as person,
+        receiver.visitor() as person,
     ):
         posted(person, "/console/login", {"name": PERSON, "token": TOKEN})
         answer = posted(person, "/console/endpoints/crm/test", {})
@@ -65,7 +65,7 @@ def test_path_with_nul_is_unknown_on_postgres_too(tmp_path: Path, postgres_insta
     with (
         installed(tmp_path, **values, database_url=postgres_installation),
         started() as receiver,
-        httpx.Client(base_url=receiver.url, timeout=120, trust_env=False) as person,
+        receiver.visitor() as person,
     ):
         posted(person, "/console/login", {"name": PERSON, "token": TOKEN})
         kinds = ("bulk", "messages", "endpoints")
