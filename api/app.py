@@ -14,6 +14,7 @@ import structlog
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
+from fastapi.routing import iter_route_contexts
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
@@ -262,8 +263,10 @@ async def _conflict(request: Request, error: Conflict) -> JSONResponse:
 
 
 def _methods_at(request: Request) -> set[str]:
-    routes = [each for each in app.routes if isinstance(each, Route) and each.matches(request.scope)[0] != Match.NONE]
-    return {method for each in routes for method in each.methods or ()}
+    """Return the methods of all routes of a path, those of included routers with them."""
+    routes = iter_route_contexts(app.routes)
+    found = [each for each in routes if each.original_route.matches(request.scope)[0] != Match.NONE]
+    return {method for each in found for method in each.methods or ()}
 
 
 @app.exception_handler(HTTPException)
