@@ -6,13 +6,12 @@ Bodies of the webhook are in `receiver/test_bad_input.py`, settings in `tests/ad
 import json
 from base64 import b64encode
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.api.conftest import LINK_KEY, SECRET, TOKEN, contract, from_a_new_address, receiving
+from tests.api.conftest import LINK_KEY, SECRET, TOKEN, Receiver, contract, from_a_new_address, receiving
 from tests.api.console.conftest import posted
 from tests.cli.conftest import Cellar, cellar
 from tests.installations import archived, installed
@@ -52,15 +51,15 @@ QUERIES: dict[str, tuple[int, str, str]] = {
     },
     **{
         f"{ARCHIVES}?{name}=a{NUL}": (422, BAD, f"query.{name}")
-        for name in ("reference", "session", "template", "source", "filename", "signer", "q", "cursor")
+        for name in ("reference", "session", "template", "source", "filename", "signer", "q")
     },
     f"{ARCHIVES}?label={MARKER}": (422, BAD, "label"),
     f"{ARCHIVES}?label=a=b&label={NUL}=c": (422, BAD, "query.label.1"),
     f"{ARCHIVES}?field={MARKER}": (422, BAD, "field"),
     f"{ARCHIVES}?field=unknown=1": (404, BAD, "field"),
     f"{ARCHIVES}?source={MARKER}": (404, BAD, "source"),
-    f"{ARCHIVES}?cursor={MARKER}": (404, BAD, "cursor"),
-    f"{ARCHIVES}?cursor=aWQgOTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk=": (404, BAD, "cursor"),
+    f"{ARCHIVES}?cursor={MARKER}": (422, BAD, "cursor"),
+    f"{ARCHIVES}?cursor=aWQgOTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk=": (422, BAD, "cursor"),
     f"{ARCHIVES}?q=%20%20": (422, BAD, "q"),
     f"{ARCHIVES}?state=failed&state=completed": (422, BAD, "query.state"),
     f"{ARCHIVES}?stat=failed": (422, BAD, "query.stat"),
@@ -72,7 +71,7 @@ QUERIES: dict[str, tuple[int, str, str]] = {
     f"{ARCHIVES}/{NUL}": (422, BAD, "path.reference"),
     f"{ARCHIVES}/{'x' * 256}": (404, "UNKNOWN_REFERENCE", "reference"),
     f"{NOBODY}/payments": (404, "UNKNOWN_REFERENCE", "reference"),
-    f"{ARCHIVES}/contract/payments?after={MARKER}": (404, BAD, "cursor"),
+    f"{ARCHIVES}/contract/payments?after={MARKER}": (422, BAD, "cursor"),
     f"{ARCHIVES}/contract/files/{'0' * 64}": (404, "UNKNOWN_FILE", "sha256"),
     f"{ARCHIVES}/contract/files/..%2f..%2fkey": (400, "", ""),  # in the shape of the webhook,
     f"{ARCHIVES}/contract/differences": (422, BAD, "query.before, query.after"),
@@ -268,14 +267,14 @@ COMMANDS: dict[tuple[str, ...], tuple[int, str]] = {
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[httpx.Client, Path]]:
+def receiver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
     folder = tmp_path_factory.mktemp("bad")
     with receiving(folder, **VALUES) as receiver:
         with installed(folder, **VALUES):
             archived("contract", contract())
         for name, content in FILES.items():
             (folder / name).write_bytes(content)
-        yield receiver.client, folder
+        yield receiver
 
 
 def answered(answer: httpx.Response) -> tuple[int, str, str]:
@@ -284,39 +283,37 @@ def answered(answer: httpx.Response) -> tuple[int, str, str]:
     return answer.status_code, error.get("code", ""), error.get("where", "")
 
 
-Sent = tuple[httpx.Client, Path]
-
-
-def test_bad_queries_are_answered_with_code_and_place(client: Sent) -> None:
-    found = {path: answered(client[0].get(path, headers={"authorization": f"Bearer {TOKEN}"})) for path in QUERIES}
+def test_bad_queries_are_answered_with_code_and_place(receiver: Receiver) -> None:
+    reader = {"authorization": f"Bearer {TOKEN}"}
+    found = {path: answered(receiver.client.get(path, headers=reader)) for path in QUERIES}
 
     assert {each: found[each] for each in QUERIES if found[each] != QUERIES[each]} == {}
 
 
-def test_bad_bodies_are_answered_with_code_and_place(client: Sent) -> None:
+def test_bad_bodies_are_answered_with_code_and_place(receiver: Receiver) -> None:
     wrong = []
     for method, path, body, expected in bodies():
         sent = body if isinstance(body, bytes) else json.dumps(body).encode()
         headers = {"authorization": f"Bearer {TOKEN}", "content-type": "application/json"}
-        found = answered(client[0].request(method, path, content=sent, headers=headers))
+        found = answered(receiver.client.request(method, path, content=sent, headers=headers))
         if found != expected:
             wrong.append((method, path, sent[:200], found, expected))
     assert wrong == []
 
 
-def test_wrong_credentials_open_nothing(client: Sent) -> None:
+def test_wrong_credentials_open_nothing(receiver: Receiver) -> None:
     for method, path in (("GET", ARCHIVES), ("GET", "/metrics"), ("POST", "/webhooks/cellosign")):
         own = {"POST": SECRET, "GET": TOKEN}[method]
         for each in CREDENTIALS:
             if method == "POST" and SECRET in each.get("authorization", ""):
                 continue
-            answer = client[0].request(method, path, headers=each | from_a_new_address(), content=b"{}")
+            answer = receiver.client.request(method, path, headers=each | from_a_new_address(), content=b"{}")
             assert (answer.status_code, answer.headers["www-authenticate"][:6]) == (401, "Bearer"), (path, each)
             assert own not in answer.text
 
 
-def test_bad_forms_are_answered_with_a_page(client: Sent) -> None:
-    with httpx.Client(base_url=client[0].base_url, timeout=120, trust_env=False) as person:
+def test_bad_forms_are_answered_with_a_page(receiver: Receiver) -> None:
+    with receiver.visitor() as person:
         assert posted(person, "/console/login", {"token": TOKEN}).status_code == 303
         found = {}
         for (path, fields), status in FORMS.items():
@@ -328,10 +325,11 @@ def test_bad_forms_are_answered_with_a_page(client: Sent) -> None:
 
 
 @pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
-def test_wrong_command_says_what_is_expected(client: Sent, cellar: Cellar, arguments: tuple[str, ...]) -> None:
+def test_wrong_command_says_what_is_expected(receiver: Receiver, cellar: Cellar, arguments: tuple[str, ...]) -> None:
     status, said = COMMANDS[arguments]
-    with installed(client[1], **VALUES):
-        done = cellar(*(each.replace("FOLDER", str(client[1])) for each in arguments))
+    folder = receiver.log.parent
+    with installed(folder, **VALUES):
+        done = cellar(*(each.replace("FOLDER", str(folder)) for each in arguments))
 
     assert (done.status, said in done.errors) == (status, True), done.errors + done.output
     assert not any(each in done.errors for each in ("Traceback", "pydantic", "input_value"))
