@@ -83,7 +83,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.admission = Admission(processes)
     app.state.dispatcher = Dispatcher(app.state.admission, processes)
     app.state.journal = Journal(app.state.dispatcher.announce_events)
-    app.state.unauthorized = Unauthorized()
     app.state.senders = Senders()
     app.state.tokens = Known(tokens.RECORDS, "tokens")
     app.state.refusing = Refusing(processes)
@@ -157,6 +156,7 @@ app = FastAPIOffline(  # a page of FastAPI itself would load Swagger UI from the
     redirect_slashes=False,  # such a redirect repeats the request's Host, which anybody can make up
     responses=failures(UNEXPECTED),
 )
+app.state.unauthorized = Unauthorized()
 app.include_router(webhook.router)
 _OF_READERS = (access, archives, batches, discrepancies, endpoints, failure_groups, messages, missing)
 for each in (*_OF_READERS, links, overview, people, refused, sources, templates):
@@ -263,10 +263,10 @@ async def _conflict(request: Request, error: Conflict) -> JSONResponse:
 
 
 def _methods_at(request: Request) -> set[str]:
-    """Return the methods of all routes of a path, those of included routers with them."""
+    """Return the methods of a path: of the first route that fits, and of the others with the same path."""
     routes = iter_route_contexts(app.routes)
     found = [each for each in routes if each.original_route.matches(request.scope)[0] != Match.NONE]
-    return {method for each in found for method in each.methods or ()}
+    return {method for each in found if each.path == found[0].path for method in each.methods or ()}
 
 
 @app.exception_handler(HTTPException)
