@@ -56,7 +56,7 @@ def _settings() -> Found:
     made = sorted(name.upper() for name in settings().model_fields_set)
     if settings().notify_allow_private:
         return plain(Verdict.WARNING, "endpoints on private addresses are allowed")
-    hint = "a token of CELLAR_API_TOKENS opens everything; `cellar tokens add` gives each machine one with a role"
+    hint = "a token of CELLAR_API_TOKENS opens everything; `cellar tokens add NAME` gives a machine its own"
     return plain(Verdict.OK, f"set: {', '.join(made) or 'none, all are defaults'}; {hint}")
 
 
