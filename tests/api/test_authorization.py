@@ -11,6 +11,7 @@ import time_machine
 from sqlmodel import select
 from structlog.testing import capture_logs
 
+from adapters.settings.settings import settings
 from adapters.tables.people import logins
 from api.authorization import Unauthorized
 from models.people import WrongTokensRow
@@ -29,12 +30,17 @@ def test_flood_of_wrong_secrets_is_one_line_for_each_door_and_a_summary() -> Non
             assert receiver.post(b"{}", {"authorization": "Bearer wrong"}).status_code == 401
             assert receiver.client.get("/api/archives/somebody").status_code == 401
         assert [each["door"] for each in lines(receiver)] == ["webhook", "api"]
+        kept = settings().secret_path("first-login")
+        wait_until(lambda: f'"{kept}"' in receiver.log.read_text())
 
     first, second, *summary = lines(receiver)
     assert {each["client"] for each in (first, second, *summary)} == {"127.0.0.1"}
     assert [(each["door"], each["requests"]) for each in summary] == [("webhook", 50), ("api", 50)]
     assert "wrong" not in receiver.log.read_text()
     assert "somebody" not in receiver.log.read_text()
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert "/console/password/admin." in kept.read_text()
+    assert kept.read_text().strip() not in receiver.log.read_text()
 
 
 def test_flood_of_wrong_tokens_is_limited_for_all_receivers_and_locks_nobody_out(
@@ -89,7 +95,7 @@ def test_counts_of_receivers_add_up_until_their_span_of_time_ends() -> None:
 
 
 def lines(receiver: Receiver) -> list[dict[str, Any]]:
-    found = [json.loads(each) for each in receiver.log.read_text().splitlines() if each.startswith("{")]
+    found = map(json.loads, receiver.log.read_text().splitlines())
     return [each for each in found if each["event"] in (ONE, MANY)]
 
 
