@@ -85,7 +85,13 @@ def test_each_route_names_its_action_or_why_anybody_may_ask() -> None:
 HERE, ELSEWHERE, NOWHERE = "haifa-1", "eilat-1", "nobody-1"
 """References of an archive of the clerk's branch, of another branch's, and of none."""
 NOW = datetime.now(UTC)
-_VALUES = {"sha256": "0" * 64, "name:archive_list": "files", "action": "pause", "trouble": "refused"}
+_VALUES = {
+    "sha256": "0" * 64,
+    "name:archive_list": "files",
+    "action": "pause",
+    "change": "enable",
+    "trouble": "refused",
+}
 
 
 @dataclass
@@ -276,6 +282,6 @@ def test_token_of_a_guesser_is_compared_no_more_until_it_was_right_once(doors: D
     assert doors.ask(listing, "new", **guesser).status_code == 200
 
 
-@pytest.mark.parametrize(("role", "path"), [(Role.CLERK, "archives"), (Role.ADMINISTRATOR, "templates")])
+@pytest.mark.parametrize(("role", "path"), [(Role.CLERK, "archives"), (Role.ADMINISTRATOR, "people")])
 def test_first_page_is_one_that_the_role_may_read(doors: Doors, role: Role, path: str) -> None:
     assert doors.browsers[role].get("/console/").headers["location"] == f"/console/{path}"

@@ -46,10 +46,10 @@ PLACES: tuple[Place, ...] = (
     Place(N_("Failed"), f"{ROOT}/failed", "circle-x", "f"),
     Place(N_("Refused"), f"{ROOT}/refused", "ban", "r"),
     Place(N_("Missing"), f"{ROOT}/missing", "calendar-question", "m"),
+    Place(N_("People"), f"{ROOT}/people", "user-check", "p", Action.CHANGE_PEOPLE),  # an administrator's first page
     Place(N_("Templates"), f"{ROOT}/templates", "forms", "t", Action.READ_TEMPLATES),
     Place(N_("Endpoints"), f"{ROOT}/endpoints", "webhook", "e", Action.READ_SETTINGS),
     Place(N_("Links"), f"{ROOT}/links", "link", "l", Action.READ_LINKS),
-    Place(N_("People"), f"{ROOT}/people", "user-check", "p", Action.CHANGE_PEOPLE),
     Place(N_("Bulk actions"), f"{ROOT}/bulk", "stack-2", "b"),
     Place(N_("Access"), f"{ROOT}/access", "eye", "w", Action.READ_ACCESS),
 )
