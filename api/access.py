@@ -27,7 +27,14 @@ _UNRECORDED = {Action.ENTER, Action.READ_METRICS}
 """What shows nothing of archives or of people."""
 _SEARCH_BY_FORM = {Action.EXPORT_TABLE, Action.EXPORT_ARCHIVE}
 _NO_FILTERS = {"csrf", "then"}
-_PARTS = {"/": "now", "/arrivals": "arrivals", "/facets": "facets", "/bulk/{batch_id}": "batch", "/prefect-access": None}
+_OF_PEOPLE = ("name", "role", "scope", "break_glass")
+_PARTS = {
+    "/": "now",
+    "/arrivals": "arrivals",
+    "/facets": "facets",
+    "/bulk/{batch_id}": "batch",
+    "/prefect-access": None,
+}
 """Routes of the console that an open page asks by itself, for the part of this id. Prefect's pages send no id."""
 _ASKS_AGAIN_S, _MOST_SHOWN = 3600, 10_000
 _shown: dict[int, float] = {}
@@ -73,6 +80,8 @@ class Acts:
             query += [each for each in request.state.form.fields if each[0] not in _NO_FILTERS]
         named = {name: str(value)[:100].replace("\0", "\ufffd") for name, value in request.path_params.items()}
         named.pop("reference", None)
+        if self.action is Action.CHANGE_PEOPLE and request.method == "POST":
+            named |= {name: request.state.form.text(name)[:100] for name in _OF_PEOPLE if name not in named}
         found = {"route": f"{request.method} {request.scope['route'].path}", **named, "searched": searched(query)}
         return {name: value for name, value in found.items() if value}
 

@@ -30,7 +30,7 @@ from adapters.observation.metrics import UNAUTHORISED_REQUESTS
 from adapters.tables.people import logins
 from models.access import Caller
 from models.errors import Code, Refused, Transient
-from services.access import callers
+from services.access import tokens
 
 log = structlog.get_logger()
 
@@ -116,10 +116,10 @@ async def caller_with(request: Request, token: str) -> Caller | None:
     unauthorized, address = request.app.state.unauthorized, address_of(request)
     if not (token and unauthorized.may_try(address, token)):
         return None
-    caller = callers.of_token(token, address)
+    caller = tokens.caller_of(token, address)
     if caller is None:
         await request.app.state.tokens.read_in_time()
-        caller = callers.of_token(token, address)
+        caller = tokens.caller_of(token, address)
     if caller:
         unauthorized.keep_right(address, token)
     return caller
