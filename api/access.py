@@ -27,9 +27,18 @@ _UNRECORDED = {Action.ENTER, Action.READ_METRICS}
 """What shows nothing of archives or of people."""
 _SEARCH_BY_FORM = {Action.EXPORT_TABLE, Action.EXPORT_ARCHIVE}
 _NO_FILTERS = {"csrf", "then"}
+_OF_PEOPLE = ("name", "role", "scope", "break_glass")
+_PARTS = {
+    "/": "now",
+    "/arrivals": "arrivals",
+    "/facets": "facets",
+    "/bulk/{batch_id}": "batch",
+    "/prefect-access": None,
+}
+"""Routes of the console that an open page asks by itself, for the part of this id. Prefect's pages send no id."""
 _ASKS_AGAIN_S, _MOST_SHOWN = 3600, 10_000
-_shown: dict[tuple[str, ...], float] = {}
-"""When a page was recorded last. A page that is open asks again by itself, some every two seconds."""
+_shown: dict[int, float] = {}
+"""When a page was recorded last. An open page asks again by itself, some every two seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +65,7 @@ class Acts:
             record(caller, self.action, outcome="denied", reference=reference, detail=self._detail(request))
             raise
         page, now = _page(request, caller), time.monotonic()
-        is_read = request.method == "GET" and "hx-request" in request.headers
-        asks_by_itself = is_read or self.action is Action.READ_PREFECT
-        is_again = asks_by_itself and now - _shown.get(page, -math.inf) < _ASKS_AGAIN_S
+        is_again = asks_by_itself(request) and now - _shown.get(page, -math.inf) < _ASKS_AGAIN_S
         if self.action in _UNRECORDED or is_again:
             return
         record(caller, self.action, reference=reference, detail=self._detail(request))
@@ -73,13 +80,21 @@ class Acts:
             query += [each for each in request.state.form.fields if each[0] not in _NO_FILTERS]
         named = {name: str(value)[:100].replace("\0", "\ufffd") for name, value in request.path_params.items()}
         named.pop("reference", None)
+        if self.action is Action.CHANGE_PEOPLE and request.method == "POST":
+            named |= {name: request.state.form.text(name)[:100] for name in _OF_PEOPLE if name not in named}
         found = {"route": f"{request.method} {request.scope['route'].path}", **named, "searched": searched(query)}
         return {name: value for name, value in found.items() if value}
 
 
-def _page(request: Request, caller: Caller) -> tuple[str, ...]:
-    query = [f"{name}={value}" for name, value in request.query_params.multi_items() if name != "since"]
-    return caller.name, caller.address, request.url.path, *query
+def asks_by_itself(request: Request) -> bool:
+    """Return whether an open page asks, and not a person: so the login of a person who is away ends in time."""
+    path = getattr(request.scope.get("route"), "path", "")
+    return path in _PARTS and _PARTS[path] in (None, request.headers.get("hx-trigger"))
+
+
+def _page(request: Request, caller: Caller) -> int:
+    query = tuple(each for each in request.query_params.multi_items() if each[0] != "since")
+    return hash((caller, request.url.path, query))
 
 
 def acts(action: Action) -> Any:

@@ -30,17 +30,16 @@ from adapters.observation.metrics import UNAUTHORISED_REQUESTS
 from adapters.tables.people import logins
 from models.access import Caller
 from models.errors import Code, Refused, Transient
-from services.access import callers
+from services.access import tokens
 
 log = structlog.get_logger()
 
 TOO_MANY_WRONG_TOKENS = "TOO_MANY_WRONG_TOKENS"
 _LIMITS = parse_many("200/day; 60/hour; 20/minute")
 """How many wrong tokens of an address are answered as such. Going on costs ever longer pauses."""
-_LIMIT_OF_NAME = parse("60/minute")
-"""How many passwords for a name are checked, from all addresses."""
 _COMPARED = parse("50/minute")
-"""How many wrong tokens and links of an address are compared at all: less than 100 in any 60 seconds."""
+"""How many passwords for a name are checked, from all addresses, and how many wrong tokens and links of an address are
+compared at all: at most 100 in any 60 seconds."""
 _MOST_COUNTS = 3000
 _MOST_RIGHT = 1000
 _EXCHANGE_S = 1.0
@@ -117,11 +116,12 @@ async def caller_with(request: Request, token: str) -> Caller | None:
     unauthorized, address = request.app.state.unauthorized, address_of(request)
     if not (token and unauthorized.may_try(address, token)):
         return None
-    caller = callers.of_token(token, address)
+    caller = tokens.caller_of(token, address)
     if caller is None:
         await request.app.state.tokens.read_in_time()
-        caller = callers.of_token(token, address)
-    unauthorized.tried(address, token, is_right=caller is not None)
+        caller = tokens.caller_of(token, address)
+    if caller:
+        unauthorized.keep_right(address, token)
     return caller
 
 
@@ -160,18 +160,24 @@ class Unauthorized:
     """Digests of tokens and links that were right."""
 
     def may_try(self, address: str, secret: str) -> bool:
-        """Return whether a token or a link is compared: it was right before, or few of the address were wrong."""
-        limiter = FixedWindowRateLimiter(self._counts)
-        return _digest(secret) in self._right or limiter.test(_COMPARED, self._network(address))
+        """Return whether a token or a link is compared: it was right before, or few of the address were compared.
 
-    def tried(self, address: str, secret: str, *, is_right: bool) -> None:
-        """Remember a secret that was right, or count one that was wrong. A flood of either takes no memory."""
-        if not is_right:
-            FixedWindowRateLimiter(self._counts).hit(_COMPARED, self._network(address))
-        elif (digest := _digest(secret)) not in self._right:
+        It is counted before, so that many at the same time are no more.
+        """
+        if _digest(secret) in self._right:
+            return True
+        network = self._network(address)
+        is_compared = FixedWindowRateLimiter(self._counts).hit(_COMPARED, network)
+        self._new[_COMPARED.key_for(network)] += is_compared
+        return is_compared
+
+    def keep_right(self, address: str, secret: str) -> None:
+        """Remember a secret that was right, and count it no longer. A flood of them takes no memory."""
+        if (digest := _digest(secret)) not in self._right:
             if len(self._right) >= _MOST_RIGHT:
                 self._right.clear()
             self._right[digest] = None
+            self._take_back(_COMPARED, self._network(address))
 
     def _network(self, address: str) -> str:
         return _FURTHER if len(self._counts.storage) >= _MOST_COUNTS else network_of(address)
@@ -220,17 +226,20 @@ class Unauthorized:
 
     def was_right(self, address: str, name: str = "", browser: str = "") -> None:
         """Take back a guess that `guess` has counted."""
-        for each, subject in self._counted(address, name, browser):
-            key = each.key_for(subject)
-            self._counts.decr(key)
-            self._new[key] -= 1
+        for counted in self._counted(address, name, browser):
+            self._take_back(*counted)
+
+    def _take_back(self, limit: RateLimitItem, subject: str) -> None:
+        key = limit.key_for(subject)
+        self._counts.decr(key)
+        self._new[key] -= 1
 
     def _counted(self, address: str, name: str, browser: str) -> list[tuple[RateLimitItem, str]]:
         if browser:
             return [(each, f"browser {browser}") for each in _LIMITS]
         network = self._network(address)
         counted = [(each, network) for each in _LIMITS]
-        return [*counted, (_LIMIT_OF_NAME, f"name {_digest(name)}")] if name and network != _FURTHER else counted
+        return [*counted, (_COMPARED, f"name {_digest(name)}")] if name and network != _FURTHER else counted
 
     async def _exchange(self) -> None:
         """Tell the other receivers of the wrong tokens of a second, and learn of theirs: all share the database."""
@@ -244,7 +253,7 @@ class Unauthorized:
             )
             totals = await work
         except Transient:  # this receiver counts alone until the next wrong token
-            self._new += new
+            self._new.update(new)  # `+=` would leave out what was taken back
             return
         for key, (number, ends_at) in totals.items():
             self._counts.storage[key] = number + self._new[key]

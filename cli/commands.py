@@ -63,8 +63,9 @@ def _let_record(command: Any, name: str, action: str) -> None:
         from services.access.log import record, searched  # noqa: PLC0415
 
         references = given.get("references") or [given.get("reference")]
-        others = [(key, str(each)) for key, each in given.items() if each and not key.startswith("reference")]
-        detail = {"command": name, "searched": searched(others)}
+        others = {key: str(each) for key, each in given.items() if each and not key.startswith("reference")}
+        kept = {"given": others} if action == Action.CHANGE_PEOPLE else {"searched": searched(others.items())}
+        detail = {"command": name, **kept}
         try:
             for each in references:
                 record(shell(), Action(action), reference=each, detail=detail)

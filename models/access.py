@@ -140,6 +140,10 @@ class Users(BaseModel):
 
 CELLAR = Caller("cellar", Role.OWNER)
 """Cellar itself, where no person asks: the steps of its flows."""
+OF_SETTINGS = "CELLAR_API_TOKENS"
+"""The name of a caller with a token of the settings."""
+RESERVED_NAMES = {CELLAR.name, OF_SETTINGS}
+"""What no user and no token is called, since records name nobody else so."""
 
 
 TokenName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$")]

@@ -39,19 +39,19 @@ class Begun(BaseModel):
     state: str
     nonce: str
     verifier: str
+    back_url: str
     then: str
 
     def is_answered_by(self, state: str) -> bool:
         return hmac.compare_digest(state.encode(), self.state.encode())
 
 
-def begin(then: str) -> Begun:
-    return Begun(
-        state=secrets.token_urlsafe(32), nonce=secrets.token_urlsafe(32), verifier=secrets.token_urlsafe(48), then=then
-    )
+def begin(back_url: str, then: str) -> Begun:
+    state, nonce, verifier = (secrets.token_urlsafe(each) for each in (32, 32, 48))
+    return Begun(state=state, nonce=nonce, verifier=verifier, back_url=back_url, then=then)
 
 
-async def login_url(begun: Begun, back_url: str) -> str:
+async def login_url(begun: Begun) -> str:
     """Return the address at the provider to which a browser goes.
 
     Raises:
@@ -64,7 +64,7 @@ async def login_url(begun: Begun, back_url: str) -> str:
         metadata["authorization_endpoint"],
         settings().oidc_client_id,
         "code",
-        redirect_uri=back_url,
+        redirect_uri=begun.back_url,
         scope=f"openid profile email{asks_for_groups}",
         state=begun.state,
         nonce=begun.nonce,
@@ -74,14 +74,15 @@ async def login_url(begun: Begun, back_url: str) -> str:
     return url
 
 
-async def claims_of(begun: Begun, code: str, back_url: str) -> Mapping[str, Any]:
+async def claims_of(begun: Begun, code: str) -> Mapping[str, Any]:
     """Return what the provider says of the person who came back with a code: claims of the ID token, and its groups.
 
     Raises:
         Refused: the code is wrong or used, or the ID token is not for this login.
         Transient: the provider does not answer, or not as one.
     """
-    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": back_url, "code_verifier": begun.verifier}
+    form = {"grant_type": "authorization_code", "code": code}
+    form |= {"redirect_uri": begun.back_url, "code_verifier": begun.verifier}
     us = quote(settings().oidc_client_id, safe=""), quote(settings().oidc_client_secret, safe="")
     async with await _client() as client:
         metadata = await _metadata(client)

@@ -105,9 +105,8 @@ async def _given(request: Request, given: dict[str, str]) -> JSONResponse:
         except Refused as refused:
             if refused.code != UNAUTHORIZED:
                 return _failed(403, "unauthorized_client", refused.detail)
-            unauthorized.tried(address, secret, is_right=False)
         else:
-            unauthorized.tried(address, secret, is_right=True)
+            unauthorized.keep_right(address, secret)
             return JSONResponse(Token(access_token=token).model_dump(), headers=_UNKEPT)
     unauthorized.count(address, "oauth")
     if as_client[1]:

@@ -58,11 +58,11 @@ def public_page(request: Request, token: str) -> HTMLResponse:
     try:
         name = signer().unsign(token, max_age=settings().public_link_days * 86_400)
     except SignatureExpired:
+        unauthorized.keep_right(address, token)
         return _page(request, "This link has expired.", status=410)
     except BadSignature:
-        unauthorized.tried(address, token, is_right=False)
         return _page(request, "This link is not valid.", status=404)
-    unauthorized.tried(address, token, is_right=True)
+    unauthorized.keep_right(address, token)
     receipt_id = base64.urlsafe_b64decode(name + b"=").hex()
     try:
         if is_revoked(receipt_id):

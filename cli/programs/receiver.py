@@ -241,14 +241,26 @@ def run() -> None:
 
 
 def print_first_login() -> None:
-    """At the first start of an installation, make its administrator, and print the link that sets the password."""
+    """At the first start of an installation, make its administrator, and print the link that sets the password.
+
+    Output that is kept, as a file or a journal, names a file that has the link.
+    """
     from services.access import users  # noqa: PLC0415 -- for the process that serves
     from services.health.probes import found_root  # noqa: PLC0415
 
-    with suppress(CellarError):  # whoever may sign in then is added by `cellar users`
+    with suppress(CellarError, OSError):  # then `cellar users` makes another link
         found_root()
-        if link := users.add_first(datetime.now(UTC)):
+        if (link := users.add_first(datetime.now(UTC))) is None:
+            return
+        if sys.stdout.isatty():
             typer.echo(f"First login: {link}\nIt sets the password of {users.FIRST}, once, within a day.")
+            return
+        path = settings().secret_path("first-login")
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.touch(0o600)
+        path.write_text(f"{link}\n")
+        text = "the first login: the link in this file sets the password, once, within a day"
+        log.info(text, user=users.FIRST, file=str(path))
 
 
 def _require_port() -> None:

@@ -12,11 +12,11 @@ import structlog
 
 from adapters.observation.metrics import CONTENT_TYPE, WORKER, exposition
 from adapters.settings.settings import settings
-from adapters.store import tokens
+from adapters.store.tokens import RECORDS
 from domain.access import is_allowed
 from models.access import Action
 from models.errors import CellarError, Conflict
-from services.access import callers
+from services.access import tokens
 
 log = structlog.get_logger()
 _BEAT_WITHIN_S = 30  # the event loop beats every 5 s
@@ -97,6 +97,6 @@ class _Face(BaseHTTPRequestHandler):
 def _is_authorised(presented: str) -> bool:
     scheme, _, token = presented.partition(" ")
     with suppress(CellarError):  # while the store is away, the tokens that are known stay
-        tokens.RECORDS.held()
-    caller = callers.of_token(token.strip()) if scheme.lower() == "bearer" else None
+        RECORDS.held()
+    caller = tokens.caller_of(token.strip()) if scheme.lower() == "bearer" else None
     return caller is not None and is_allowed(caller.role, Action.READ_METRICS)

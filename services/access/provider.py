@@ -14,17 +14,12 @@ _NAMES = ("preferred_username", "email", "sub")
 _LONGEST = 200
 
 
-async def login_url(begun: Begun) -> str:
-    """Return the address at the provider to which a browser goes. Raises as `oidc.login_url` does."""
-    return await oidc.login_url(begun, _back_url())
-
-
 async def caller_of(begun: Begun, code: str, address: str) -> tuple[Caller, bool]:
     """Return who comes back from the provider, and whether one of their groups has a role; else as a viewer.
 
     Raises as `oidc.claims_of` does.
     """
-    claims = await oidc.claims_of(begun, code, _back_url())
+    claims = await oidc.claims_of(begun, code)
     told = claims.get("groups", [])
     given = role_of(told if isinstance(told, list) else [told], read_group_roles(settings().oidc_roles))
     if given is None:
@@ -38,7 +33,3 @@ def _name_of(claims: Mapping[str, Any]) -> str:
     readable = (each for each in told if isinstance(each, str) and each.strip() and each.isprintable())
     name = next(readable, ascii(claims["sub"]))
     return name[:_LONGEST] if "@" in name else f"{name[:_LONGEST]}@{urlsplit(settings().oidc_issuer).hostname}"
-
-
-def _back_url() -> str:
-    return f"{settings().receiver_url}/console/login/provider/back"

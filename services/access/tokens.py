@@ -1,13 +1,18 @@
-"""Adds, lists and revokes the tokens of machines. A token is random, shown once, and kept as a digest alone."""
+"""Adds, lists and revokes the tokens of machines, and finds who presents one.
+
+A token is random, shown once, and kept as a digest alone.
+"""
 
 import hashlib
+import hmac
 import secrets
-from datetime import datetime
+from datetime import UTC, datetime
 
 from pydantic import TypeAdapter, ValidationError
 
+from adapters.settings.settings import settings
 from adapters.store import tokens, users
-from models.access import NewToken, Role, Token, TokenName, Tokens, TokenView
+from models.access import OF_SETTINGS, RESERVED_NAMES, Caller, NewToken, Role, Token, TokenName, Tokens, TokenView
 from models.errors import Refused
 from services.access import logins, uses
 from services.access.scope import check_scope
@@ -27,10 +32,10 @@ def add(name: str, role: Role, scope: str | None, expires_at: datetime | None, b
     token = secrets.token_urlsafe(32)
 
     def _added(before: Token | None) -> Token:
-        if before or users.RECORDS.find(name):
+        if before or name in RESERVED_NAMES or users.RECORDS.find(name):
             detail = f"a token or a user has or had the name {name}; choose another name"
             raise Refused("NAME_TAKEN", detail, where="name")
-        made = {"created_at": now, "created_by": by, "expires_at": expires_at, "sha256": digest_of(token)}
+        made = {"created_at": now, "created_by": by, "expires_at": expires_at, "sha256": _digest_of(token)}
         return Token.model_validate({"name": name, "role": role, "scope": found} | made)
 
     tokens.RECORDS.change(name, _added)
@@ -67,7 +72,24 @@ def listed() -> Tokens:
     return Tokens(items=sorted(views, key=lambda each: (each.revoked_at is not None, each.name)))
 
 
-def digest_of(token: str) -> str:
+def caller_of(presented: str, address: str = "") -> Caller | None:
+    """Return who presents a token, None if it is no token, or opens nothing any more.
+
+    Asks memory alone: the settings, and the tokens that were read from the store last. Each is compared in constant
+    time.
+    """
+    pairs = [(presented.encode(), token.encode()) for token in settings().active_api_tokens()]
+    if presented and sum(hmac.compare_digest(*each) for each in pairs):
+        return Caller(OF_SETTINGS, Role.OWNER, address=address)
+    digest, now = _digest_of(presented), datetime.now(UTC)
+    found = [each for each in tokens.RECORDS.known().values() if hmac.compare_digest(each.sha256, digest)]
+    if not found or not found[0].is_open(now):
+        return None
+    uses.used("token", found[0].name, now)
+    return Caller(found[0].name, found[0].role, found[0].scope, address)
+
+
+def _digest_of(token: str) -> str:
     """Return the digest of a token. Tokens are random, so a plain digest hides them."""
     return hashlib.sha256(token.encode()).hexdigest()
 

@@ -2,18 +2,32 @@
 
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import lru_cache
+from typing import Any
 
 import pyotp
+from itsdangerous import BadSignature, Signer
 from pwdlib import PasswordHash
 from pydantic import TypeAdapter, ValidationError
 
 from adapters.settings.settings import settings
 from adapters.store import tokens, users
-from models.access import Action, Caller, Role, SignedInBy, User, UserFacts, UserName, Users, UserView
+from models.access import (
+    RESERVED_NAMES,
+    Action,
+    Caller,
+    Role,
+    SignedInBy,
+    User,
+    UserFacts,
+    UserName,
+    Users,
+    UserView,
+)
 from models.errors import Conflict, Refused
 from services.access import logins
 from services.access.log import record
@@ -22,7 +36,7 @@ from services.access.scope import check_scope
 FIRST = "admin"
 LINK_LASTS = timedelta(hours=24)
 SHORTEST, LONGEST = 12, 200
-_OLD_LINK = "the link is used, replaced or older than a day; an administrator makes another"
+_UNKNOWN = "(unknown)"
 _STEP_S = 30
 _HASHES = PasswordHash.recommended()
 _NAME: TypeAdapter[str] = TypeAdapter(UserName)
@@ -40,7 +54,7 @@ def add(
     kept_scope, secret = _scope(name, role, scope), secrets.token_urlsafe(32)
 
     def _added(before: User | None) -> User:
-        if before or tokens.RECORDS.find(name):
+        if before or name in RESERVED_NAMES or tokens.RECORDS.find(name):
             raise Refused("USER_EXISTS", f"a user or a token has the name {name}", where="name", status=409)
         made = User(
             name=name, role=role, scope=kept_scope, created_at=now, created_by=by, is_break_glass=is_break_glass
@@ -99,11 +113,14 @@ def user_of_link(link: str, now: datetime) -> User:
     Raises:
         Refused: the link is used, old or wrong.
     """
-    name, _, secret = link.rpartition(".")
-    user = user_named(name)
+    try:
+        name, _, secret = _signer().unsign(link).decode().rpartition(".")
+    except BadSignature:  # nothing is read for a link that somebody made up
+        raise _link_used() from None
+    user = users.RECORDS.find(name)
     is_theirs = user and user.link and hmac.compare_digest(_digest(secret), user.link)
     if not (user and is_theirs and user.link_until and now < user.link_until):
-        raise Refused("LINK_USED", _OLD_LINK, status=404)
+        raise _link_used()
     return user
 
 
@@ -114,21 +131,19 @@ def set_password_by(link: str, password: str, now: datetime) -> User:
         Refused: the link is used, old or wrong; or the password has fewer than 12 or more than 200 characters.
     """
     user = user_of_link(link, now)
-    set_, unused = _hashed(password, user.name), user.link
+    hashed = _hashed(password, user.name)
+    try:
+        changed = _replaced(user, password=hashed, link=None, link_until=None)
+    except Conflict:  # the link came twice at once
+        raise _link_used() from None
+    logins.end_all(user.name, now)
+    return changed
 
-    def _set(before: User) -> User:
-        if before.link != unused:
-            raise Refused("LINK_USED", _OLD_LINK, status=404)
-        return before.model_copy(update={"password": set_, "link": None, "link_until": None})
 
-    return _changed(user.name, _set, now)
-
-
-def change_password(name: str, password: str, now: datetime, session_id: str) -> None:
-    """Set a new password for a user who has shown the old one; their other logins end. Raises as `set_password_by`."""
-    set_ = _hashed(password, name)
-    users.RECORDS.change(name, lambda user: _known(user).model_copy(update={"password": set_}))
-    logins.end_all(name, now, but=session_id)
+def change_password(user: User, password: str, now: datetime, session_id: str) -> None:
+    """Set a new password for whom `checked` has returned. Their other logins end. Raises as `set_password_by`."""
+    _replaced(user, password=_hashed(password, user.name))
+    logins.end_all(user.name, now, but=session_id)
 
 
 def new_code_secret() -> str:
@@ -140,12 +155,11 @@ def code_url(name: str, secret: str) -> str:
     return pyotp.TOTP(secret).provisioning_uri(name=name, issuer_name="cellar")
 
 
-def turn_codes_on(name: str, secret: str, code: str, now: datetime) -> bool:
+def turn_codes_on(user: User, secret: str, code: str, now: datetime) -> bool:
     """Let a user sign in only with a one-time code too, if they show one made with the secret; return whether."""
-    step = _step_of(secret, code, now)
+    step = _step_of(secret, code, now) if re.fullmatch("[A-Z2-7]{32}", secret) else None
     if step is not None:
-        sealed = users.sealed_code(name, secret)
-        users.RECORDS.change(name, lambda user: _known(user).model_copy(update={"code": sealed, "code_step": step}))
+        _replaced(user, code=users.sealed_code(user.name, secret), code_step=step)
     return step is not None
 
 
@@ -163,10 +177,13 @@ def sign_in(name: str, password: str, code: str, address: str, now: datetime) ->
 
 
 def record_denied(name: str, address: str) -> None:
-    """Record that somebody was not let in under a name. A name that nobody has may be a password: it is not kept."""
+    """Record that somebody was not let in under a name. A name that nobody has may be a password: it is not kept.
+
+    It has a row too: an answer that waits for no row would say that nobody has the name.
+    """
     user = user_named(name)
-    if user:
-        record(Caller(user.name, user.role, user.scope, address), Action.ENTER, outcome="denied")
+    shown = (user.name, user.role, user.scope) if user else (_UNKNOWN, Role.VIEWER, None)
+    record(Caller(*shown, address), Action.ENTER, outcome="denied")
 
 
 def checked(name: str, password: str, code: str, now: datetime) -> User | None:
@@ -185,18 +202,25 @@ def checked(name: str, password: str, code: str, now: datetime) -> User | None:
 
 def _with_code_used(user: User, code: str, now: datetime) -> User | None:
     step = _step_of(users.opened_code(user.name, user.code or ""), code, now)
-    if step is None or step <= user.code_step:
-        return None
-
-    def _used(before: User | None) -> User:
-        if before != user:
-            raise Conflict("the user has changed meanwhile")
-        return user.model_copy(update={"code_step": step})
-
     try:
-        return users.RECORDS.change(user.name, _used)
+        return _replaced(user, code_step=step) if step is not None and step > user.code_step else None
     except Conflict:  # the same code came twice at once
         return None
+
+
+def _replaced(user: User, **changed: Any) -> User:
+    """Change a user who has shown something that lets them in.
+
+    Raises:
+        Conflict: the user has changed since, so that it may let them in no longer.
+    """
+
+    def _if_same(before: User | None) -> User:
+        if before != user:
+            raise Conflict("the user has changed meanwhile; load the page again")
+        return user.model_copy(update=changed)
+
+    return users.RECORDS.change(user.name, _if_same)
 
 
 def _changed(name: str, changed: Callable[[User], User], now: datetime) -> User:
@@ -242,7 +266,16 @@ def _linked(user: User, secret: str, now: datetime) -> User:
 
 
 def _url(name: str, secret: str) -> str:
-    return f"{settings().receiver_url}/console/password/{name}.{secret}"
+    return f"{settings().receiver_url}/console/password/{_signer().sign(f'{name}.{secret}').decode()}"
+
+
+def _signer() -> Signer:
+    return Signer(settings().active_link_secret(), salt="password", digest_method=hashlib.sha256)
+
+
+def _link_used() -> Refused:
+    detail = "the link is used, replaced or older than a day; an administrator makes another"
+    return Refused("LINK_USED", detail, status=404)
 
 
 def _hashed(password: str, name: str) -> str:

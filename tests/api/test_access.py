@@ -85,7 +85,13 @@ def test_each_route_names_its_action_or_why_anybody_may_ask() -> None:
 HERE, ELSEWHERE, NOWHERE = "haifa-1", "eilat-1", "nobody-1"
 """References of an archive of the clerk's branch, of another branch's, and of none."""
 NOW = datetime.now(UTC)
-_VALUES = {"sha256": "0" * 64, "name:archive_list": "files", "action": "pause", "trouble": "refused"}
+_VALUES = {
+    "sha256": "0" * 64,
+    "name:archive_list": "files",
+    "action": "pause",
+    "change": "enable",
+    "trouble": "refused",
+}
 
 
 @dataclass
@@ -171,8 +177,7 @@ def _is_refused(answer: httpx.Response) -> bool:
 
 def test_each_role_does_what_the_rules_permit_and_each_act_has_its_row(doors: Doors) -> None:
     wrong, rows = list[tuple[str, str]](), dict[str, int]()
-    with installed(doors.folder, api_tokens=TOKEN):
-        before = len(all_of(select(AccessRow)))
+    before = _rows(doors)
     with ThreadPoolExecutor(len(Role)) as threads:  # requests at the same time share a commit
         asked = threads.map(lambda role: [(each, doors.ask(each, role)) for each in _acting()], Role)
     for role, answers in zip(Role, asked, strict=True):
@@ -190,6 +195,21 @@ def test_each_role_does_what_the_rules_permit_and_each_act_has_its_row(doors: Do
     with installed(doors.folder, api_tokens=TOKEN):
         recorded = [each.outcome for each in all_of(select(AccessRow))][before:]
     assert {each: recorded.count(each) for each in set(recorded)} == rows
+
+
+def test_only_a_part_that_a_page_loads_by_itself_is_recorded_once_an_hour(doors: Doors) -> None:
+    before = _rows(doors)
+    for path in (f"archives/{HERE}", "archives?q=x", "arrivals?since=2001-01-01T00:00:00Z"):
+        for _ in range(3):
+            by_itself = {"hx-request": "true", "hx-trigger": "arrivals"}
+            assert doors.browsers[Role.OPERATOR].get(f"/console/{path}", headers=by_itself).status_code == 200
+
+    assert _rows(doors) - before == 3 + 3 + 1
+
+
+def _rows(doors: Doors) -> int:
+    with installed(doors.folder, api_tokens=TOKEN):
+        return len(all_of(select(AccessRow)))
 
 
 @pytest.mark.parametrize("who", ["nobody", "wrong", "expired", "revoked"])
@@ -263,6 +283,6 @@ def test_token_of_a_guesser_is_compared_no_more_until_it_was_right_once(doors: D
     assert doors.ask(listing, "new", **guesser).status_code == 200
 
 
-@pytest.mark.parametrize(("role", "path"), [(Role.CLERK, "archives"), (Role.ADMINISTRATOR, "templates")])
+@pytest.mark.parametrize(("role", "path"), [(Role.CLERK, "archives"), (Role.ADMINISTRATOR, "people")])
 def test_first_page_is_one_that_the_role_may_read(doors: Doors, role: Role, path: str) -> None:
     assert doors.browsers[role].get("/console/").headers["location"] == f"/console/{path}"

@@ -11,7 +11,7 @@ from cli.person import shell
 from models.access import AccessRow, Caller, Role
 from models.people import LastUseRow
 from services.access import uses
-from services.access.callers import of_token
+from services.access.tokens import caller_of
 from tests.cli.conftest import Cellar
 from tests.installations import archived
 from tests.records import all_of
@@ -31,7 +31,7 @@ def made(cellar: Cellar, *arguments: str) -> str:
 def test_token_opens_as_its_role_until_it_is_revoked_and_shows_its_last_use(cellar: Cellar) -> None:
     token = made(cellar, "bi", "--role", "data", "--expires", "30d")
 
-    assert of_token(token, "192.0.2.7") == Caller("bi", Role.DATA, None, "192.0.2.7")
+    assert caller_of(token, "192.0.2.7") == Caller("bi", Role.DATA, None, "192.0.2.7")
     kept = RECORDS.all()["bi"]
     assert token not in kept.model_dump_json()
     assert kept.expires_at is not None
@@ -43,14 +43,14 @@ def test_token_opens_as_its_role_until_it_is_revoked_and_shows_its_last_use(cell
     assert "sha256" not in listed
 
     assert "revoked" in cellar("tokens", "revoke", "bi").output
-    assert of_token(token) is None
+    assert caller_of(token) is None
     assert cellar("tokens", "add", "bi", "--role", "data").status == 1
 
 
 def test_token_ends_at_its_time(cellar: Cellar) -> None:
     token = made(cellar, "brief", "--role", "operator", "--expires", "0h")
 
-    assert of_token(token) is None
+    assert caller_of(token) is None
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_token_ends_at_its_time(cellar: Cellar) -> None:
 def test_clerk_has_the_scope_of_a_source_or_of_a_facet(cellar: Cellar, given: list[str], scope: str) -> None:
     token = made(cellar, "clerk", "--role", "clerk", *given)
 
-    assert of_token(token) == Caller("clerk", Role.CLERK, scope)
+    assert caller_of(token) == Caller("clerk", Role.CLERK, scope)
 
 
 @pytest.mark.parametrize(

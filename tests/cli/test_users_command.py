@@ -4,11 +4,13 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+from sqlmodel import select
 
 from adapters.store.users import RECORDS
-from models.access import Caller, Role, SignedInBy
+from models.access import AccessRow, Caller, Role, SignedInBy
 from services.access import logins, users
 from tests.cli.conftest import Cellar
+from tests.records import all_of
 
 pytestmark = pytest.mark.usefixtures("sqlite_installation")
 
@@ -32,6 +34,8 @@ def test_user_is_added_changed_disabled_and_reset(cellar: Cellar) -> None:
     assert kept.link is not None
     assert kept.link not in json.dumps(listed) + cellar("users", "list").output
     assert cellar("users", "disable", "nobody").status == 1
+    given = [row.detail["given"] for row in all_of(select(AccessRow)) if row.detail["command"] == "users add"]
+    assert (given[0]["name"], given[0]["role"]) == ("dana", "operator")
 
 
 def test_logins_are_listed_and_ended(cellar: Cellar) -> None:

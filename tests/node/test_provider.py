@@ -128,7 +128,7 @@ def test_provider_that_is_away_leaves_break_glass_and_tokens(door: Door) -> None
 
 
 KEY, OTHER = RSAKey.generate_key(2048, {"kid": "k"}), RSAKey.generate_key(2048, {"kid": "k"})
-BEGUN = oidc.Begun(state="state", nonce="nonce", verifier="v" * 43, then="/console/")
+BEGUN = oidc.Begun(state="state", nonce="nonce", verifier="v" * 43, back_url="http://back", then="/console/")
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from api.console.frame.visits import AnyVisitor, own_path
 from domain.words.wording import LANGUAGES
 from models.access import Action, Caller, SignedInBy
 from models.errors import Refused
-from services.access import callers, logins, provider, users
+from services.access import logins, provider, users
 from services.access.log import record
 
 _NOBODY = "nobody is signed in yet"
@@ -66,8 +66,9 @@ async def login(request: Request, form: PostedByAnybody, visitor: AnyVisitor) ->
 async def ask_provider(request: Request, _visitor: AnyVisitor, then: str = "") -> Response:
     """Send a browser to the provider. It alone can come back: it keeps what the provider's answer must fit."""
     _require_provider()
-    begun = oidc.begin(own_path(then if len(then) < _LONGEST_IN_COOKIE else ""))
-    answer = see(await provider.login_url(begun))
+    back_url = f"{settings().receiver_url}{ROOT}/login/provider/back"
+    begun = oidc.begin(back_url, own_path(then if len(then) < _LONGEST_IN_COOKIE else ""))
+    answer = see(await oidc.login_url(begun))
     cookies.keep_begun(request, answer, begun.model_dump_json())
     return answer
 
@@ -148,11 +149,12 @@ async def choose(request: Request, form: PostedByAnybody) -> Response:
 
 async def _enter(request: Request, visitor: Visitor, session_id: str, then: str) -> Response:
     """Lead a person who is signed in to a page, once it is on record. A login that the browser had before ends."""
-    caller = await in_thread(callers.of_login, session_id, address_of(request))
+    now = datetime.now(UTC)
+    caller = await in_thread(logins.caller_of, session_id, address_of(request), now)
     if caller is None:  # ended within this moment
         return _login_page(request, 403, then, "ended")
     await in_thread(record, caller, Action.ENTER, detail={"does": "sign_in"})
-    await in_thread(logins.end, visitor.visitor_id, datetime.now(UTC))
+    await in_thread(logins.end, visitor.visitor_id, now)
     response = see(then)
     cookies.keep_visitor(request, response, session_id)
     return response

@@ -13,10 +13,11 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from adapters.settings.settings import settings
+from api.access import asks_by_itself
 from api.console.frame import cookies
 from api.console.frame.cookies import ROOT, Visitor
 from api.console.frame.static import static_url
-from api.console.frame.visits import is_visit, sent_path, visit
+from api.console.frame.visits import sent_path, visit
 from api.console.words import formats, languages, telling, values
 from domain.access import is_allowed
 from domain.runs import heals_by_rerun
@@ -45,10 +46,10 @@ PLACES: tuple[Place, ...] = (
     Place(N_("Failed"), f"{ROOT}/failed", "circle-x", "f"),
     Place(N_("Refused"), f"{ROOT}/refused", "ban", "r"),
     Place(N_("Missing"), f"{ROOT}/missing", "calendar-question", "m"),
+    Place(N_("People"), f"{ROOT}/people", "user-check", "p", Action.CHANGE_PEOPLE),  # an administrator's first page
     Place(N_("Templates"), f"{ROOT}/templates", "forms", "t", Action.READ_TEMPLATES),
     Place(N_("Endpoints"), f"{ROOT}/endpoints", "webhook", "e", Action.READ_SETTINGS),
     Place(N_("Links"), f"{ROOT}/links", "link", "l", Action.READ_LINKS),
-    Place(N_("People"), f"{ROOT}/people", "user-check", "p", Action.CHANGE_PEOPLE),
     Place(N_("Bulk actions"), f"{ROOT}/bulk", "stack-2", "b"),
     Place(N_("Access"), f"{ROOT}/access", "eye", "w", Action.READ_ACCESS),
 )
@@ -111,7 +112,7 @@ def render(request: Request, template: str, status: int = 200, **context: Any) -
         text = _environment().get_template(template).render(_frame(request) | context)
     response = HTMLResponse(text, status)
     visitor: Visitor = request.state.visitor
-    if is_visit(request) and (visitor.is_new or visitor.caller):
+    if not asks_by_itself(request) and (visitor.is_new or visitor.caller):
         cookies.keep_visitor(request, response, visitor.visitor_id)
     return response
 

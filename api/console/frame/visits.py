@@ -1,19 +1,19 @@
 """Who visits a page: dependencies of the routes, which lead to the login if nobody is signed in."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import Depends, Request
 
+from api.access import asks_by_itself
 from api.authorization import address_of
 from api.console.frame.cookies import ROOT, Visitor, new_visitor_id, visitor_id_of
 from api.references import is_ambiguous
 from domain.words.wording import N_
 from models.errors import Refused
-from services.access import callers
+from services.access import logins
 
-_ASK_BY_THEMSELVES = {"now", "batch", "arrivals"}
-"""The ids of the parts of pages that are loaded again every few seconds."""
 _NO_SUCH_PAGE = N_("There is no such page.")
 
 
@@ -37,12 +37,6 @@ def visit(request: Request) -> Visitor:
     return visitor
 
 
-def is_visit(request: Request) -> bool:
-    """Return whether a person asks, and not an open page by itself: the login of a person who is away ends in time."""
-    of_prefect = request.url.path == f"{ROOT}/prefect-access"  # its page asks every few seconds
-    return not of_prefect and request.headers.get("hx-trigger") not in _ASK_BY_THEMSELVES
-
-
 def sign_in(request: Request, visitor: Visitor) -> None:
     """Find who is signed in, and leave the caller for `api/access.py`.
 
@@ -50,8 +44,8 @@ def sign_in(request: Request, visitor: Visitor) -> None:
         SignInFirst: nobody is.
         Refused: the path has NUL, which Postgres does not accept.
     """
-    address = address_of(request)
-    caller = None if visitor.is_new else callers.of_login(visitor.visitor_id, address, is_visit=is_visit(request))
+    asked, is_visit = (visitor.visitor_id, address_of(request), datetime.now(UTC)), not asks_by_itself(request)
+    caller = None if visitor.is_new else logins.caller_of(*asked, is_visit=is_visit)
     if caller is None:
         raise SignInFirst(sent_path(request) if request.method == "GET" else "")
     request.state.caller = caller

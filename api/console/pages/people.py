@@ -1,7 +1,7 @@
 """`/console/people`: users, tokens and logins. `/console/me`: a person's own logins, password and one-time codes."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import APIRouter, Request, Response
 
@@ -19,6 +19,7 @@ from services.access.log import record
 
 PATH, ME = f"{ROOT}/people", f"{ROOT}/me"
 _GIVEN = [each for each in Role if each is not Role.OWNER]
+_Change = Literal["role", "reset", "sign-out", "disable", "enable"]
 _CHANGES, _OWN = acts(Action.CHANGE_PEOPLE), acts(Action.ENTER)
 router = APIRouter()
 
@@ -37,42 +38,27 @@ async def add(request: Request, form: Posted, caller: CallerOf) -> Response:
         made = await in_thread(users.add, *asked, scope=form.text("scope") or None, is_break_glass=is_break_glass)
     except Refused as refused:
         return await in_thread(_people, request, refused)
-    detail = {"added": made.name, "given_role": made.role}
-    await in_thread(record, caller, Action.CHANGE_PEOPLE, detail=detail)
     return render(request, "people/link.html", made=made)
 
 
-@router.post("/people/{name}/role", dependencies=[_CHANGES])
-async def set_role(request: Request, name: str, form: Posted) -> Response:
-    try:
-        await in_thread(users.set_role, name, _role(form), form.text("scope") or None, datetime.now(UTC))
-    except Refused as refused:
-        return await in_thread(_people, request, refused)
+@router.post("/people/{name}/{change}", dependencies=[_CHANGES])
+async def change(request: Request, name: str, change: _Change, form: Posted, caller: CallerOf) -> Response:
+    """Change a user, or end a login of theirs. A new link that sets their password is shown this once."""
+    now = datetime.now(UTC)
+    if change == "role":
+        try:
+            await in_thread(users.set_role, name, _role(form), form.text("scope") or None, now)
+        except Refused as refused:
+            return await in_thread(_people, request, refused)
+    elif change == "reset":
+        return render(request, "people/link.html", made=await in_thread(users.reset, name, now))
+    elif change == "sign-out":
+        await in_thread(logins.end_listed, form.text("login"), now, name)
+    elif change == "disable":
+        await in_thread(users.disable, name, caller.name, now)
+    else:
+        await in_thread(users.enable, name, now)
     return see(PATH)
-
-
-@router.post("/people/{name}/disable", dependencies=[_CHANGES])
-async def disable(name: str, _form: Posted, caller: CallerOf) -> Response:
-    await in_thread(users.disable, name, caller.name, datetime.now(UTC))
-    return see(PATH)
-
-
-@router.post("/people/{name}/enable", dependencies=[_CHANGES])
-async def enable(name: str, _form: Posted) -> Response:
-    await in_thread(users.enable, name, datetime.now(UTC))
-    return see(PATH)
-
-
-@router.post("/people/{name}/reset", dependencies=[_CHANGES])
-async def reset(request: Request, name: str, _form: Posted) -> Response:
-    """Show a new link that sets a user's password, this once."""
-    return render(request, "people/link.html", made=await in_thread(users.reset, name, datetime.now(UTC)))
-
-
-@router.post("/people/{name}/sign-out", dependencies=[_CHANGES])
-async def sign_out(name: str, form: Posted) -> Response:
-    await in_thread(logins.end_listed, form.text("login"), datetime.now(UTC), name)
-    return see(f"{PATH}#logins")
 
 
 @router.get("/me", dependencies=[_OWN])
@@ -94,7 +80,7 @@ async def change_password(request: Request, form: Posted, caller: CallerOf) -> R
         return await in_thread(_own, request, caller, 422, "again" if user else "old")
     try:
         kept = request.state.visitor.visitor_id
-        await in_thread_of_passwords(users.change_password, user.name, form.text("new"), now, kept)
+        await in_thread_of_passwords(users.change_password, user, form.text("new"), now, kept)
     except Refused as refused:
         return await in_thread(_own, request, caller, refused.status, "new")
     await in_thread(record, caller, Action.ENTER, detail={"does": "set_password"})
@@ -106,7 +92,7 @@ async def turn_codes_on(request: Request, form: Posted, caller: CallerOf) -> Res
     """Ask for a one-time code from now on, of who shows the password and a first code."""
     user, now = await _shown_again(request, form, caller), datetime.now(UTC)
     secret, code = form.text("secret"), form.text("first")
-    if user is None or not await in_thread(users.turn_codes_on, user.name, secret, code, now):
+    if user is None or not await in_thread(users.turn_codes_on, user, secret, code, now):
         return await in_thread(_own, request, caller, 422, "code" if user else "old")
     await in_thread(record, caller, Action.ENTER, detail={"does": "turn_codes_on"})
     return see(f"{ME}?done=code")

@@ -1,10 +1,12 @@
 """Local users sign in, people see and end logins, and an administrator decides who may sign in."""
 
+import html
 import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -14,9 +16,11 @@ import pytest
 from models.access import Role
 from services.access import users
 from tests.api.console.conftest import Browser, Console, posted
+from tests.api.test_access import every_route
 from tests.installations import installed
 
 PASSWORD = "four words nobody knows"
+_OF_FILES = {f"GET /console/archives/{{reference:path}}/files/{{sha256}}{end}" for end in ("", "/view")}
 _LINK = re.compile(r"http://[^<\"]+/console/password/[^<\"]+")
 
 
@@ -48,6 +52,14 @@ def tried(client: httpx.Client, name: str, password: str, address: str, code: st
     return posted(client, "/console/login", {"name": name, "password": password, "code": code}).status_code
 
 
+def recorded(console: Console, action: str) -> list[dict[str, Any]]:
+    headers = {"authorization": f"Bearer {console.receiver.token}"}
+    found: list[dict[str, Any]] = console.receiver.client.get(f"/api/access?action={action}", headers=headers).json()[
+        "items"
+    ]
+    return found
+
+
 @pytest.mark.parametrize(
     ("role", "pages"),
     [
@@ -62,18 +74,44 @@ def test_login_carries_the_role_of_the_user(staffed: Console, role: str, pages: 
         assert f">{role}</bdi>" in client.get("/console/me").text
 
 
+@pytest.mark.usefixtures("staffed")
+def test_pages_offer_a_role_nothing_that_it_may_not_do(troubled: Console) -> None:
+    routes = [(each, re.compile(_path_pattern(each.name))) for each in every_route() if "/console" in each.name]
+    wrong, offered = set[tuple[str, str]](), dict[str, set[str]]()
+    for role in set(Role) - {Role.OWNER}:
+        with signed_in(troubled, role) as client:
+            waiting, seen = ["GET /console/"], set[str]()
+            while waiting:
+                page = client.get(waiting.pop().removeprefix("GET "), follow_redirects=True)
+                links = {f"GET {each}" for each in re.findall(r'href="(/console/[^"#]*)"', page.text)}
+                forms = {f"POST {each}" for each in re.findall(r'(?:post" |form)action="(/console/[^"]*)"', page.text)}
+                for each in sorted(links | forms):
+                    route = next(known for known, pattern in routes if pattern.fullmatch(each.partition("?")[0]))
+                    if route.action and not route.is_for(role):
+                        wrong.add((role, route.name))
+                    elif each in links and route.action and route.name not in seen | _OF_FILES:
+                        waiting.append(html.unescape(each))
+                    seen.add(route.name)
+            offered[role] = seen
+
+    assert wrong == set()
+    assert {"POST /console/{trouble}/decide", "POST /console/archives/plan"} < offered[Role.OPERATOR]
+    assert "POST /console/endpoints/{name}/test" in offered[Role.ADMINISTRATOR]
+
+
+def _path_pattern(name: str) -> str:
+    return re.sub(r"\\{[^}]+\\}", "[^/]+", re.sub(r"\\{\w+:path\\}", ".+", re.escape(name)))
+
+
 def test_wrong_login_says_the_same_of_a_known_and_an_unknown_name(staffed: Console) -> None:
     with staffed.visitor() as client:
         client.headers["x-forwarded-for"] = "192.0.2.2"
         sent = [posted(client, "/console/login", {"name": name, "password": "wrong"}) for name in ("viewer", "nobody")]
 
     assert [each.status_code for each in sent] == [403, 403]
-    recorded = staffed.receiver.client.get(
-        "/api/access?action=enter", headers={"authorization": f"Bearer {staffed.receiver.token}"}
-    ).json()["items"]
-    denied = {(each["person"], each["address"]) for each in recorded if each["outcome"] == "denied"}
-    assert ("viewer", "192.0.2.2") in denied
-    assert "nobody" not in str(recorded)
+    denied = [each for each in recorded(staffed, "enter") if each["outcome"] == "denied"]
+    assert [each["person"] for each in denied if each["address"] == "192.0.2.2"] == ["(unknown)", "viewer"]
+    assert "nobody" not in str(denied)
     assert len({re.sub(r'value="[^"]*"', "", each.text) for each in sent}) == 1
 
 
@@ -120,6 +158,8 @@ def test_administrator_adds_a_user_who_sets_a_password_once(staffed: Console) ->
         wrong = [{"name": "ruth", "role": "viewer"}, {"name": "R", "role": "viewer"}, {"name": "x", "role": "clerk"}]
         assert [posted(boss, "/console/people", each).status_code for each in wrong] == [409, 422, 422]
         assert posted(boss, "/console/people/nobody/enable", {}).status_code == 404
+    changed = [each["detail"] for each in recorded(staffed, "change_people") if each["detail"].get("name") == "ruth"]
+    assert {(each.get("change"), each.get("role")) for each in changed} >= {(None, "operator"), ("role", "viewer")}
 
 
 def test_people_end_their_own_logins_alone(staffed: Console) -> None:

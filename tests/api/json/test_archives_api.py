@@ -12,10 +12,10 @@ import pytest
 from adapters.files.store import store
 from adapters.store import ocfl
 from adapters.words.languages import worded
+from models.access import OF_SETTINGS
 from models.said import said_of
 from models.views.archives.archives import ArchiveView
 from models.views.archives.payments import PaymentView
-from services.access.callers import OF_SETTINGS
 from tests.api.conftest import (
     FILENAMES,
     HOSTILE,

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from models.access import OF_SETTINGS
 from models.archive.archive import State
 from models.views.batch import BatchView
-from services.access.callers import OF_SETTINGS
 from tests.api.conftest import TOKEN, Receiver, receiving
 from tests.api.json.test_archives_api import assert_error
 from tests.batches import fill, filled

@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
+from models.access import OF_SETTINGS
 from models.discrepancies import SETTLEMENT_CODES, Discrepancy, DiscrepancyCode
-from services.access.callers import OF_SETTINGS
 from services.payments.discrepancies import reconcile
 from tests.api.conftest import SECRET, TOKEN, Library, from_a_new_address
 from tests.api.json.test_archives_api import DISCREPANCY, assert_error

@@ -37,6 +37,12 @@ def with_password(name: str = "dana", **members: Any) -> User:
     return users.set_password_by(link_of(added(name, **members)), PASSWORD, NOW)
 
 
+def kept_user(name: str = "dana") -> User:
+    kept = records.RECORDS.find(name)
+    assert kept
+    return kept
+
+
 def link_of(made: UserView) -> str:
     assert made.link
     return made.link.rpartition("/")[2]
@@ -67,7 +73,7 @@ def test_link_sets_a_password_once_within_a_day() -> None:
     assert caller_of(signed_in()) == Caller("dana", Role.OPERATOR, None, ADDRESS)
     assert [signed_in(*each) for each in (("dana", f"{PASSWORD}x"), ("nobody", PASSWORD), ("", ""))] == [None] * 3
     assert PASSWORD not in store().read_bytes("users/dana.json").decode()
-    assert link.rpartition(".")[2] not in store().read_bytes("users/dana.json").decode()
+    assert link.split(".")[1] not in store().read_bytes("users/dana.json").decode()
 
 
 @pytest.mark.parametrize("change", ["disable", "role", "reset", "password"])
@@ -84,7 +90,7 @@ def test_logins_of_a_user_end_with_what_they_began_with(change: str) -> None:
     elif change == "reset":
         users.reset("dana", NOW)
     else:
-        users.change_password("dana", "another long password", NOW, "another session")
+        users.change_password(kept_user(), "another long password", NOW, "another session")
 
     assert (caller_of(session_id), caller_of(others) is None) == (None, False)
     assert (signed_in() is None) is (change != "role")
@@ -102,6 +108,19 @@ def test_login_that_begins_while_its_user_is_disabled_does_not_last() -> None:
             users.enable("dana", NOW)
 
 
+def test_what_was_shown_before_a_reset_changes_nothing_after_it() -> None:
+    with_password()
+    shown, secret = users.checked("dana", PASSWORD, "", NOW), users.new_code_secret()
+    assert shown
+    users.reset("dana", NOW)
+
+    with pytest.raises(Conflict):
+        users.change_password(shown, "another long password", NOW, "")
+    with pytest.raises(Conflict):
+        users.turn_codes_on(shown, secret, pyotp.TOTP(secret).at(NOW), NOW)
+    assert (kept_user().code, kept_user().password) == (None, None)
+
+
 def test_disabled_user_enters_after_being_enabled() -> None:
     with_password()
     users.disable("dana", "admin", NOW)
@@ -115,9 +134,10 @@ def test_one_time_code_is_needed_works_once_and_is_sealed() -> None:
     secret = users.new_code_secret()
     codes = pyotp.TOTP(secret)
 
-    assert not users.turn_codes_on("dana", secret, "000000" if codes.at(NOW) != "000000" else "1", NOW)
+    assert not users.turn_codes_on(kept_user(), "no secret!", codes.at(NOW), NOW)
+    assert not users.turn_codes_on(kept_user(), secret, "000000" if codes.at(NOW) != "000000" else "1", NOW)
     assert signed_in()
-    assert users.turn_codes_on("dana", secret, codes.at(NOW), NOW)
+    assert users.turn_codes_on(kept_user(), secret, codes.at(NOW), NOW)
 
     then = NOW + timedelta(seconds=30)
     typed = ["", codes.at(NOW), codes.at(NOW + timedelta(minutes=5)), codes.at(then), codes.at(then)]
@@ -125,15 +145,13 @@ def test_one_time_code_is_needed_works_once_and_is_sealed() -> None:
     kept_bytes = store().read_bytes("users/dana.json")
     assert not [each for each in (secret.encode(), b64encode(secret.encode())) if each in kept_bytes]
     users.reset("dana", NOW)
-    kept = records.RECORDS.find("dana")
-    assert kept is not None
-    assert (kept.code, kept.password) == (None, None)
+    assert (kept_user().code, kept_user().password) == (None, None)
 
 
 def test_key_of_the_codes_that_is_gone_is_not_replaced() -> None:
     with_password()
     secret = users.new_code_secret()
-    users.turn_codes_on("dana", secret, pyotp.TOTP(secret).at(NOW), NOW)
+    users.turn_codes_on(kept_user(), secret, pyotp.TOTP(secret).at(NOW), NOW)
     seals._kept_key_of_records.cache_clear()
     store().remove(seals.USERS_KEY)
 
@@ -171,6 +189,7 @@ def test_only_break_glass_enters_beside_a_provider(configure: Configure) -> None
         ("dana", Role.VIEWER, "source=haifa", "BAD_PARAMETER"),
         ("dana", Role.CLERK, "branch", "BAD_PARAMETER"),
         ("dana", Role.OWNER, None, "BAD_PARAMETER"),
+        ("cellar", Role.OPERATOR, None, "USER_EXISTS"),
         ("taken", Role.VIEWER, None, "USER_EXISTS"),
     ],
 )
