@@ -1,7 +1,9 @@
 """Gives lines of the access log to a file, or to a syslog server over TLS (RFC 5424 in the frames of RFC 5425)."""
 
+import errno
 import os
 import socket
+import ssl
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -34,9 +36,16 @@ def give(url: str, lines: Sequence[Line]) -> None:
 
 
 def _append(path: Path, data: bytes) -> None:
+    """Append data whole: what a full disk took of it would spoil the next line."""
     with os.fdopen(open_log(path), "ab", buffering=0) as file:
-        file.write(data)
-        os.fsync(file.fileno())
+        size_bytes = file.seek(0, os.SEEK_END)
+        try:
+            if file.write(data) < len(data):
+                raise OSError(errno.ENOSPC, "the disk took a part")
+            os.fsync(file.fileno())
+        except OSError:
+            file.truncate(size_bytes)
+            raise
 
 
 def _frame(at: datetime, line: bytes) -> bytes:
@@ -46,13 +55,13 @@ def _frame(at: datetime, line: bytes) -> bytes:
 
 
 def _send(host: str, port: int, data: bytes) -> None:
-    """Send data, and wait until the server has closed: syslog answers nothing, and a server that died has reset."""
+    """Send data, and wait until the server has closed: syslog answers nothing. A server that died has reset, and one
+    that wants a certificate of ours says so only now.
+    """
     plain = socket.create_connection((host, port), _TIMEOUT_S)
     with plain, tls_context().wrap_socket(plain, server_hostname=host) as stream:
         stream.sendall(data)
         try:
             stream.unwrap()
-        except ConnectionError:
-            raise
-        except OSError:
-            return  # it has closed without a farewell, or keeps its end open
+        except (TimeoutError, ssl.SSLEOFError):
+            return  # it keeps its end open, or has closed without a farewell
