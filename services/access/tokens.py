@@ -7,9 +7,10 @@ from datetime import datetime
 from pydantic import TypeAdapter, ValidationError
 
 from adapters.store import tokens, users
+from adapters.tables import uses
 from models.access import NewToken, Role, Token, TokenName, Tokens, TokenView
 from models.errors import Refused
-from services.access import logins, uses
+from services.access import logins
 from services.access.scope import check_scope
 
 
@@ -59,7 +60,7 @@ def revoke(name: str, by: str, now: datetime) -> TokenView:
 def listed() -> Tokens:
     """Return all tokens with their last uses."""
     found = tokens.RECORDS.refresh().values()
-    used = uses.last_uses("token", [each.name for each in found])
+    used = uses.of("token", [each.name for each in found])
     views = [
         TokenView(**each.model_dump(exclude={"sha256"}), last_used_at=used[each.name].at if each.name in used else None)
         for each in found
