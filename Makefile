@@ -66,7 +66,7 @@ release: wheel
 	set -o pipefail; podman export cellar-release | $(BIN)/python deploy/sbom.py image > $(NAME).image.cdx.json
 	podman rm cellar-release
 	podman save --output $(NAME).image.tar $(IMAGE)
-	deploy/sign $(DIST) $(RELEASE_KEY)
+	deploy/sign $(NAME) "$(RELEASE_KEY)"
 
 bench-receiver: .venv/development
 	$(BIN)/python -m benchmarks.receiver

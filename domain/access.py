@@ -45,7 +45,7 @@ def is_allowed(role: Role, action: Action) -> bool:
 
 
 _READ_BY_GET = re.compile(
-    r"(?!/api/(admin/s|block_documents|block_types/slug/[^/]*/block_documents))(/[\w.@:~-]+)*/?", re.ASCII
+    r"(?=/)(?!/api/(admin/s|block_documents|block_types/slug/[^/]*/block_documents))(/[\w.@:~-]+)*/?", re.ASCII
 )
 _READ_BY_POST = re.compile(
     r"/api/(?!block_documents/)[\w/-]+/(count|concurrency_status|filter|history|lateness|paginate)"

@@ -3,14 +3,13 @@
 A connection goes to the address that was checked. A name that resolves to a public address first and to
 169.254.169.254 later gets no connection. Behind `CELLAR_OUTGOING_PROXY`, the proxy resolves names itself: what resolves
 to a private address here is refused or reached directly as without it, and the proxy alone can refuse what it resolves
-otherwise. `fault_at` connects, sends nothing, and says why the connection fails.
+otherwise. `fault_at` connects, sends no message, and says why the connection fails.
 """
 
 import asyncio
 import ipaddress
 import socket
 import ssl
-from base64 import b64encode
 from collections.abc import Callable
 
 import httpx
@@ -98,6 +97,8 @@ def is_public(address: str) -> bool:
 
 
 _TIMEOUT_S = 5
+_OF_PROXY = {403, 407, 502, 503, 504}
+_CAUSES = (ssl.SSLCertVerificationError, ConnectionRefusedError, TimeoutError)
 
 
 async def fault_at(url: str, address: str | None) -> str | None:
@@ -106,47 +107,40 @@ async def fault_at(url: str, address: str | None) -> str | None:
     Args:
         address: an address that was checked, see `downstream.public_addresses`; None: by the outgoing proxy.
     """
-    host, port = host_and_port(url)
-    is_tls = httpx.URL(url).scheme == "https"
     try:
         async with asyncio.timeout(_TIMEOUT_S):
-            _, writer = await (asyncio.open_connection(address, port) if address else _tunnel(host, port))
-            if is_tls:
-                await writer.start_tls(tls_context(), server_hostname=host)
-    except (OSError, ValueError) as error:
+            await (_connect(url, address) if address else _ask_by_proxy(url))
+    except (OSError, httpx.HTTPError) as error:
         return _fault(error)
-    writer.transport.abort()
     return None
 
 
+async def _connect(url: str, address: str) -> None:
+    host, port = host_and_port(url)
+    is_tls = httpx.URL(url).scheme == "https"
+    _, writer = await asyncio.open_connection(
+        address, port, ssl=tls_context() if is_tls else None, server_hostname=host if is_tls else None
+    )
+    writer.transport.abort()
+
+
+async def _ask_by_proxy(url: str) -> None:
+    """Ask a host for the head of its first page, by the way of messages: proxies refuse a tunnel to a port of http."""
+    proxy = settings().outgoing_proxy
+    async with httpx.AsyncClient(proxy=proxy, trust_env=False, verify=tls_context(), timeout=_TIMEOUT_S) as client:
+        answer = await client.head(httpx.URL(url).join("/"))
+    if httpx.URL(url).scheme == "http" and answer.status_code in _OF_PROXY:
+        raise httpx.ProxyError(str(answer.status_code))
+
+
 def _fault(error: Exception) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is refused: {error.verify_message}"
-    if isinstance(error, ConnectionRefusedError):
+    if isinstance(error, httpx.ProxyError):
+        return f"the outgoing proxy answers {str(error)[:3]}"
+    cause: BaseException | None = error
+    while cause and not isinstance(cause, _CAUSES):
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return f"its certificate is refused: {cause.verify_message}"
+    if isinstance(cause, ConnectionRefusedError):
         return "the connection is refused: no server listens at its port"
-    if isinstance(error, TimeoutError):
-        return f"no connection within {_TIMEOUT_S} s"
-    return str(error) if isinstance(error, _ProxyRefusal) else f"no connection: {type(error).__name__}"
-
-
-class _ProxyRefusal(OSError):
-    """The outgoing proxy makes no connection."""
-
-
-async def _tunnel(host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Return a connection to a host that the outgoing proxy has made."""
-    proxy = httpx.Proxy(settings().outgoing_proxy or "")
-    place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    tls = tls_context() if proxy.url.scheme == "https" else None
-    reader, writer = await asyncio.open_connection(*host_and_port(str(proxy.url)), ssl=tls)
-    lines = [f"CONNECT {place} HTTP/1.1", f"host: {place}"]
-    if proxy.raw_auth:
-        lines.append(f"proxy-authorization: Basic {b64encode(b':'.join(proxy.raw_auth)).decode()}")
-    writer.write("\r\n".join([*lines, "", ""]).encode())
-    status = (await reader.readline())[9:12]
-    if status != b"200":
-        writer.transport.abort()
-        raise _ProxyRefusal(f"the outgoing proxy answers {status.decode(errors='replace') or 'nothing'}")
-    while await reader.readline() not in (b"\r\n", b""):
-        pass
-    return reader, writer
+    return f"no connection within {_TIMEOUT_S} s" if cause else f"no connection: {type(error).__name__}"

@@ -62,7 +62,7 @@ def _proxy(url: str) -> dict[str, str]:
 
     The place of a host is often that of a token. No name server is asked for a word without a dot.
     """
-    host = url.partition("://")[2].partition("/")[0].rpartition("@")[2].partition(":")[0]
+    host = re.split(r"[/?#]", url.partition("://")[2])[0].rpartition("@")[2].partition(":")[0]
     is_name = re.fullmatch(r"[a-zA-Z0-9-]{1,63}(\.[a-zA-Z0-9-]{1,63})+", host)
     proxy = proxy_to(f"https://{host}") if is_name else settings().outgoing_proxy
     return {"http_proxy": proxy, "https_proxy": proxy} if proxy and host != "localhost" else {}

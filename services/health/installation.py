@@ -5,7 +5,7 @@ import shlex
 import socket
 import stat
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from adapters.database import facts
@@ -142,9 +142,14 @@ def _outgoing_proxy() -> Found:
     logins = [settings().oidc_issuer] if settings().oidc_issuer else []
     urls = [*logins, *settings().time_stamp_urls, *(each.url for each in endpoints.known() if not each.disabled_at)]
     outside = {host_and_port(each)[0]: each for each in urls if proxy_to(each)}
-    faults = {host: asyncio.run(fault_at(url, None)) for host, url in sorted(outside.items())}
-    found = "; ".join(f"{host}: {fault}" for host, fault in faults.items() if fault)
-    return plain(Verdict.WARNING, found) if found else plain(Verdict.OK, f"leads to {', '.join(faults) or 'no host'}")
+    faults = dict(zip(outside, asyncio.run(_faults(outside.values())), strict=True))
+    found = "; ".join(f"{host}: {fault}" for host, fault in sorted(faults.items()) if fault)
+    hosts = ", ".join(sorted(faults)) or "no host"
+    return plain(Verdict.WARNING, found) if found else plain(Verdict.OK, f"leads to {hosts}")
+
+
+async def _faults(urls: Iterable[str]) -> list[str | None]:
+    return await asyncio.gather(*(fault_at(each, None) for each in urls))
 
 
 def _connections() -> Found:

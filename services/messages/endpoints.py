@@ -316,7 +316,7 @@ def _state(row: EndpointRow, now: datetime) -> str:
 
 
 async def warnings_at(url: str) -> list[str]:
-    """Return what may go wrong at the address of an endpoint. Nothing is sent.
+    """Return what may go wrong at the address of an endpoint. No message is sent.
 
     Raises:
         Refused: it is no URL, or its address is private and private addresses are not allowed.

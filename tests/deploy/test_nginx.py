@@ -109,6 +109,8 @@ def test_api_is_open_to_the_networks_of_operators_alone(proxy: Proxy) -> None:
         assert far.get("/metrics", headers=presented).status_code == 403
         assert far.get("/api/archives", headers=presented).status_code == 403
         assert far.get("/d/no-such-token").status_code == 404
+        sent = {"grant_type": "client_credentials", "client_id": "default", "client_secret": SECRET}
+        assert far.post("/oauth/token", data=sent).status_code == 200
 
 
 CLIMBING = (
@@ -126,7 +128,7 @@ CLIMBING = (
 """Ways to name a shut path first, and to climb to an open one, whose place nginx chooses."""
 
 
-@pytest.mark.parametrize("path", ["webhooks/cellosign", "webhooks%2fcellosign", "d/token", "d%2ftoken", "readyz"])
+@pytest.mark.parametrize("path", ["webhooks/cellosign", "webhooks%2fcellosign", "oauth/token", "d%2ftoken", "readyz"])
 @pytest.mark.parametrize("opened", ["nginx", "ingress"])
 def test_path_that_climbs_from_a_shut_path_to_an_open_one_is_passed_on_as_the_open_one(
     proxy: Proxy, opened: str, path: str
@@ -136,12 +138,13 @@ def test_path_that_climbs_from_a_shut_path_to_an_open_one_is_passed_on_as_the_op
     assert {each: answer_to(proxy, opened, each + path)[1][:10] for each in CLIMBING} == dict.fromkeys(CLIMBING, plain)
 
 
-def test_ingress_opens_the_webhook_the_public_page_and_readiness_alone(proxy: Proxy) -> None:
-    paths = ("/webhooks/cellosign/", "/readyz", "/webhooks/cellosigns", "/readyz/x", "/metrics", "/api/archives")
+def test_ingress_opens_webhook_tokens_public_page_and_readiness_alone(proxy: Proxy) -> None:
+    opened = ["/webhooks/cellosign/", "/oauth/token", "/oauth/token/", "/readyz"]
+    shut = ["/webhooks/cellosigns", "/oauth/tokens", "/readyz/x", "/metrics", "/api/archives"]
 
-    found = {path: answer_to(proxy, "ingress", path)[0] for path in paths}
+    found = {path: answer_to(proxy, "ingress", path)[0] for path in (*opened, *shut)}
 
-    assert [path for path, status in found.items() if status != b"404"] == ["/webhooks/cellosign/", "/readyz"]
+    assert [path for path, status in found.items() if status != b"404"] == opened
 
 
 def answer_to(proxy: Proxy, opened: str, path: str) -> tuple[bytes, bytes]:

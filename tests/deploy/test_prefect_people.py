@@ -137,6 +137,12 @@ def test_path_that_hides_an_act_is_one(site: Site, path: str) -> None:
         assert client.send(request).status_code == 403
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1?", "127.0.0.1#"])
+def test_host_that_hides_the_path_hides_nothing(site: Site, host: str) -> None:
+    with site.person(Role.DATA) as client:
+        assert client.get("/api/block_types/slug/secret/block_documents", headers={"host": host}).status_code == 403
+
+
 def test_no_websocket_passes(site: Site) -> None:
     asked = {"connection": "upgrade", "upgrade": "websocket", "sec-websocket-version": "13"}
     asked |= {"sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==", "sec-websocket-protocol": "prefect"}

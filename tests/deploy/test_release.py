@@ -126,13 +126,15 @@ def test_signature_covers_each_file_of_a_release(tmp_path: Path) -> None:
         each.write_bytes(each.name.encode())
     for name in ("key", "other"):
         subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", tmp_path / name], check=True)
-    sign = [ROOT / "deploy" / "sign", tmp_path]
+    (tmp_path / "cellosign_cellar-0.9.0.image.tar").write_bytes(b"of an earlier release")
+    sign = [ROOT / "deploy" / "sign", tmp_path / "cellosign_cellar-1.0.0"]
     subprocess.run([*sign, tmp_path / "key"], check=True)
 
     def is_sound() -> bool:
         return all(subprocess.run(each, shell=True, cwd=tmp_path, check=False).returncode == 0 for each in documented)
 
     assert is_sound()
+    assert "0.9.0" not in (tmp_path / "SHA256SUMS").read_text()
     for each in (*files, tmp_path / "SHA256SUMS"):
         before = each.read_bytes()
         each.write_bytes(before.replace(b"cellosign", b"Cellosign", 1))

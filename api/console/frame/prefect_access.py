@@ -1,7 +1,5 @@
 """Says to nginx whether a request to Prefect may pass: `auth_request` of deploy/nginx/prefect-people.conf."""
 
-from urllib.parse import urlsplit
-
 from fastapi import APIRouter, Request, Response
 
 from api.access import CallerOf, acts, check_role
@@ -16,20 +14,20 @@ router = APIRouter()
 
 @router.get(PATH, dependencies=[acts(Action.READ_PREFECT)])
 def may_pass(request: Request, caller: CallerOf) -> Response:
-    """Let a request pass whose method and URL nginx names. What changes Prefect is recorded each time.
+    """Let a request pass whose method, path and origin nginx names. What changes Prefect is recorded each time.
 
     Raises:
         Refused: the caller's role may not act in Prefect, or a page of another site lets the browser act.
     """
-    method, url = request.headers.get("x-original-method", ""), urlsplit(request.headers.get("x-original-url", ""))
-    action = action_in_prefect(method, url.path)
+    asked = request.headers
+    method, path = asked.get("x-original-method", ""), asked.get("x-original-uri", "").partition("?")[0]
+    action = action_in_prefect(method, path)
     if action is Action.READ_PREFECT:
         return Response(status_code=204)
-    detail = {"route": f"{method} {url.path}"[:200]}
-    own = f"{url.scheme}://{url.netloc}"
-    is_own_page = request.headers.get("sec-fetch-site", "same-origin") == "same-origin"
+    detail = {"route": f"{method} {path}"[:200]}
+    own = asked.get("x-original-origin")
     try:
-        if not is_own_page or request.headers.get("origin", own) != own:
+        if asked.get("sec-fetch-site", "same-origin") != "same-origin" or asked.get("origin", own) != own:
             raise Refused("FORM_FROM_ELSEWHERE", "the request does not come from a page of Prefect here", status=403)
         check_role(caller, action)
     except Refused:

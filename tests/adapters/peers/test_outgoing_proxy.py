@@ -82,15 +82,16 @@ def test_all_else_that_lies_outside_is_reached_by_the_proxy(proxy: Proxy, httpse
     people.send(f"{outside}/chat".replace("http", "json"), "a title", "a text")
     with pytest.raises(Transient, match="answered 500"):
         time_stamps.stamped(f"{outside}/stamp", b"text", [])
+    assert asyncio.run(fault_at(f"{outside}/stamp", None)) is None
 
-    assert proxy.lines == [
-        f"{method} {outside}/{path} HTTP/1.1" for method, path in (("GET", "crl"), ("POST", "chat"), ("POST", "stamp"))
-    ]
+    asked = (("GET", "crl"), ("POST", "chat"), ("POST", "stamp"), ("HEAD", ""))
+    assert proxy.lines == [f"{method} {outside}/{path} HTTP/1.1" for method, path in asked]
 
 
-def test_token_in_the_place_of_a_host_is_no_address(proxy: Proxy) -> None:
+def test_token_in_the_place_of_a_host_is_no_address_and_nothing_behind_the_host_is_one(proxy: Proxy) -> None:
     """A name server, or the resolver itself, would take these digits for 127.0.0.1."""
     assert people._proxy("tgram://2130706433:abc/@dana") == {"http_proxy": proxy.url, "https_proxy": proxy.url}
+    assert people._proxy("json://127.0.0.1?to=dana@example.com") == {}
 
 
 def test_private_addresses_are_refused_or_reached_directly(
