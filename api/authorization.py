@@ -73,7 +73,7 @@ SENDERS_SECRET: dict[str, dict[str, Any]] = {
 }
 """The ways to present the sender's secret, of which a request needs one, as security schemes of OpenAPI."""
 SECRET_HEADERS = tuple(scheme["name"] for scheme in SENDERS_SECRET.values() if scheme["type"] == "apiKey")
-"""The headers in which a secret may stand alone."""
+"""The headers in which a secret may stand alone: `Authorization` first."""
 
 
 def presented_secrets(headers: Headers) -> list[str]:
@@ -83,7 +83,7 @@ def presented_secrets(headers: Headers) -> list[str]:
     Cellosign sends depends on how its webhook is set up.
     """
     presented = [headers.get(each, "").strip() for each in SECRET_HEADERS]
-    scheme, _, rest = headers.get("authorization", "").strip().partition(" ")
+    scheme, _, rest = presented[0].partition(" ")
     if scheme.lower() == "bearer":
         presented.append(rest.strip())
     elif basic := basic_of(headers):

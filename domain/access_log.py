@@ -71,17 +71,20 @@ Heads = Mapping[str, Mapping[int, AccessHead]]
 """Heads by chain and number."""
 
 
-def wrong_rows(rows: Iterable[Mapping[str, Any]], heads: Heads, kept_since: datetime) -> Iterator[FixityFinding]:
+def wrong_rows(
+    rows: Iterable[Mapping[str, Any]], heads: Heads, kept_since: datetime, anchored_until: datetime
+) -> Iterator[FixityFinding]:
     """Yield what is wrong with the rows of all chains, by chain and number. Pure.
 
     Args:
         heads: those that anchors have. The chain of a row may go on behind its last head.
         kept_since: rows that are older may have left.
+        anchored_until: rows that are older are before a head, unless somebody put them in later.
     """
     seen = set()
     for chain, its in groupby(rows, key=lambda row: str(row["chain"])):
         seen.add(chain)
-        yield from _wrong_in_chain(chain, its, heads.get(chain, {}), kept_since)
+        yield from _wrong_in_chain(chain, its, heads.get(chain, {}), kept_since, anchored_until)
     for chain in heads.keys() - seen:
         last = max(heads[chain])
         if heads[chain][last].at >= kept_since:
@@ -89,10 +92,15 @@ def wrong_rows(rows: Iterable[Mapping[str, Any]], heads: Heads, kept_since: date
 
 
 def _wrong_in_chain(
-    chain: str, rows: Iterable[Mapping[str, Any]], heads: Mapping[int, AccessHead], kept_since: datetime
+    chain: str,
+    rows: Iterable[Mapping[str, Any]],
+    heads: Mapping[int, AccessHead],
+    kept_since: datetime,
+    anchored_until: datetime,
 ) -> Iterator[FixityFinding]:
     last: int = 0
     before: str | None = FIRST
+    last_head = max(heads, default=0)
     for row in rows:
         number = row["number"]
         if number != last + 1:
@@ -104,9 +112,12 @@ def _wrong_in_chain(
         if not is_linked or (number in heads and heads[number].digest != row["digest"]):
             found = "another row, or another row before it"
             yield FixityFinding(f"{KEY}/{chain}/{number}", Fault.DAMAGED, "a row of the access log", found)
+        elif number > last_head and row["at"] < anchored_until:
+            found = "a row that an anchor of its time does not have"
+            yield FixityFinding(f"{KEY}/{chain}/{number}", Fault.EXTRA, "no row", found)
         last, before = number, row["digest"]
-    if heads and max(heads) > last:
-        yield _missing(chain, last + 1, max(heads))
+    if last_head > last:
+        yield _missing(chain, last + 1, last_head)
 
 
 def _missing(chain: str, first: int, last: int) -> FixityFinding:

@@ -28,7 +28,7 @@ class Role(StrEnum):
 
 
 class Action(StrEnum):
-    """What is done. Each route, command and flow names one; the access log keeps it."""
+    """What is done. Each route, command and flow names one; the access log keeps it for years, so none is removed."""
 
     LIST_ARCHIVES = "list_archives"
     READ_ARCHIVE = "read_archive"

@@ -1,8 +1,11 @@
 """Gives lines of the access log to a file, or to a syslog server over TLS (RFC 5424 in the frames of RFC 5425)."""
 
+import errno
 import os
 import socket
-from collections.abc import Sequence
+import ssl
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -12,6 +15,7 @@ from adapters.peers.answers import tls_context
 from models.errors import Transient
 
 _TIMEOUT_S = 10
+_RECEIVED_BYTES = 1 << 14
 _PRIORITY = 110
 """Facility 13, log audit, and severity 6, informational."""
 Line = tuple[datetime, bytes]
@@ -34,9 +38,16 @@ def give(url: str, lines: Sequence[Line]) -> None:
 
 
 def _append(path: Path, data: bytes) -> None:
+    """Append data whole: what a full disk took of it would spoil the next line."""
     with os.fdopen(open_log(path), "ab", buffering=0) as file:
-        file.write(data)
-        os.fsync(file.fileno())
+        size_bytes = file.seek(0, os.SEEK_END)
+        try:
+            if file.write(data) < len(data):
+                raise OSError(errno.ENOSPC, "the disk took a part")
+            os.fsync(file.fileno())
+        except OSError:
+            file.truncate(size_bytes)
+            raise
 
 
 def _frame(at: datetime, line: bytes) -> bytes:
@@ -46,13 +57,29 @@ def _frame(at: datetime, line: bytes) -> bytes:
 
 
 def _send(host: str, port: int, data: bytes) -> None:
-    """Send data, and wait until the server has closed: syslog answers nothing, and a server that died has reset."""
-    plain = socket.create_connection((host, port), _TIMEOUT_S)
-    with plain, tls_context().wrap_socket(plain, server_hostname=host) as stream:
-        stream.sendall(data)
-        try:
-            stream.unwrap()
-        except ConnectionError:
-            raise
-        except OSError:
-            return  # it has closed without a farewell, or keeps its end open
+    """Send data, and wait until the server has closed: syslog answers nothing. A server that died has reset, and one
+    that wants a certificate of ours says so only now: Python's own sockets would take that for its farewell.
+    """
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = tls_context().wrap_bio(incoming, outgoing, server_hostname=host)
+    with socket.create_connection((host, port), _TIMEOUT_S) as plain:
+
+        def _done(work: Callable[[], object]) -> None:
+            while True:
+                with suppress(ssl.SSLWantReadError):
+                    work()
+                    plain.sendall(outgoing.read())
+                    return
+                plain.sendall(outgoing.read())
+                received = plain.recv(_RECEIVED_BYTES)
+                if received:
+                    incoming.write(received)
+                else:
+                    incoming.write_eof()
+
+        _done(tls.do_handshake)
+        _done(lambda: tls.write(data))
+        with suppress(ssl.SSLWantReadError):
+            tls.unwrap()  # our farewell
+        with suppress(TimeoutError, ssl.SSLZeroReturnError, ssl.SSLEOFError):  # or it closes without a farewell
+            _done(lambda: tls.read(1))

@@ -5,6 +5,7 @@ No other module reads settings from the environment.
 
 import base64
 import os
+from datetime import timedelta
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -19,7 +20,7 @@ from adapters.settings.kept_secrets import kept_secret
 from adapters.settings.setting_names import check_file_names, check_names, secrets_folder
 from domain.payments.terms import SETTINGS, read_terms
 from models.payments import AmountUnit, PaymentTerms
-from models.sources import Networks
+from models.sources import Networks, SourceTerms
 
 if TYPE_CHECKING:
     from models.completeness.list_format import ListFormat
@@ -425,6 +426,20 @@ class Settings(BaseSettings):
     def payment_terms(self) -> PaymentTerms:
         """The terms that decide the standing of payments."""
         return read_terms({name: getattr(self, name) for name in SETTINGS})
+
+    @cached_property  # asked for each archive
+    def source_terms(self) -> SourceTerms:
+        """The terms of every source that states none of its own."""
+        return SourceTerms(
+            timezone=self.timezone,
+            amount_unit=self.amount_unit,
+            purged_after_success=timedelta(hours=self.success_purge_h),
+            purged_after_failure=timedelta(hours=self.failure_purge_h),
+            archived_within=timedelta(seconds=self.archived_within_s),
+            keeps_unknown_events=self.unknown_events == "keep",
+            addresses=self.webhook_addresses,
+            signature=self.webhook_signature,
+        )
 
     @cached_property
     def zone(self) -> ZoneInfo:

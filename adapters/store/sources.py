@@ -21,24 +21,9 @@ RECORDS = Records("sources", Source, "source", lambda each: each.name)
 """The sources by name. They are disabled and never removed."""
 
 
-def default_terms() -> SourceTerms:
-    """Return the terms of the settings, which every source has that states none of its own."""
-    made = settings()
-    return SourceTerms(
-        timezone=made.timezone,
-        amount_unit=made.amount_unit,
-        purged_after_success=timedelta(hours=made.success_purge_h),
-        purged_after_failure=timedelta(hours=made.failure_purge_h),
-        archived_within=timedelta(seconds=made.archived_within_s),
-        keeps_unknown_events=made.unknown_events == "keep",
-        addresses=made.webhook_addresses,
-        signature=made.webhook_signature,
-    )
-
-
 def terms_of(source: str) -> SourceTerms:
     """Return the terms of a source: its own, and those of the settings where it states none or is unknown."""
-    terms = default_terms()
+    terms = settings().source_terms
     if source == DEFAULT_SOURCE or (found := RECORDS.held().get(source)) is None:
         return terms
     own, signature = found.terms, found.terms.signature or terms.signature

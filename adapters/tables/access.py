@@ -43,15 +43,16 @@ def sent(rows: Iterable[AccessRow]) -> None:
 
 def every() -> Iterator[Mapping[str, Any]]:
     """Yield all rows by chain and number. No transaction stays open between its pages."""
-    after = ("", 0)
-    while True:
-        query = select(*_COLUMNS).where(_row_key > after).order_by(col(AccessRow.chain), col(AccessRow.number))
-        with reading() as session:
-            page = [dict(each) for each in session.connection().execute(query.limit(_AT_ONCE)).mappings()]
+    query = select(*_COLUMNS).order_by(col(AccessRow.chain), col(AccessRow.number)).limit(_AT_ONCE)
+    page = _mappings(query)
+    while page:
         yield from page
-        if len(page) < _AT_ONCE:
-            return
-        after = page[-1]["chain"], page[-1]["number"]
+        page = _mappings(query.where(_row_key > (page[-1]["chain"], page[-1]["number"])))
+
+
+def _mappings(query: Any) -> list[Mapping[str, Any]]:
+    with reading() as session:
+        return [dict(each) for each in session.connection().execute(query).mappings()]
 
 
 def heads(since: datetime | None = None) -> list[AccessHead]:
@@ -76,8 +77,9 @@ def _last(condition: ColumnElement[bool]) -> list[AccessHead]:
 
 
 def remove_until(heads: Iterable[AccessHead]) -> None:
-    """Remove the rows of chains up to heads."""
+    """Remove the rows of chains up to heads, also from what is to be sent."""
     for each in heads:
         with writing() as session:
-            of_chain = col(AccessRow.chain) == each.chain, col(AccessRow.number) <= each.number
-            session.execute(delete(AccessRow).where(*of_chain))
+            for table in (UnsentAccessRow, AccessRow):
+                of_chain = col(table.chain) == each.chain, col(table.number) <= each.number
+                session.execute(delete(table).where(*of_chain))

@@ -17,6 +17,7 @@ from sqlmodel import Session, col, func, select
 
 from adapters.database.transactions import reading
 from adapters.search.attention import IS_OPEN
+from adapters.settings.settings import settings
 from adapters.tables.messages.notifications import IS_UNDELIVERED
 from adapters.tables.people.logins import IS_BREAK_GLASS, SHOWN_FOR
 from models.access import UnsentAccessRow
@@ -78,7 +79,8 @@ def _a_day_ago() -> datetime:
 
 
 def _an_hour_ago() -> datetime:
-    return datetime.now(UTC) - timedelta(hours=1)
+    """Return since when a row of the access log may wait. Where nobody takes the log any more, none waits."""
+    return datetime.now(UTC) - timedelta(hours=1) if settings().access_log_url else datetime.min.replace(tzinfo=UTC)
 
 
 def _in_row(name: str) -> Any:

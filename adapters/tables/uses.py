@@ -28,7 +28,7 @@ def add(rows: Iterable[LastUseRow]) -> None:
 
 
 def of(kind: str, names: Iterable[str]) -> Mapping[str, LastUseRow]:
-    """Return the uses of those of the names that were ever used, by name."""
+    """Return the uses of those of the names that were ever used, by name: when last, and how often."""
     asked = select(LastUseRow).where(LastUseRow.kind == kind)
     with reading() as session:
         found = (session.exec(asked.where(col(LastUseRow.name).in_(page))) for page in pages(names))

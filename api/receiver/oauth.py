@@ -119,9 +119,10 @@ def _members(body: bytes) -> dict[str, str]:
     try:
         text = body.decode()
         pairs = json.loads(text, object_pairs_hook=list) if text.lstrip()[:1] == "{" else parse_qsl(text)
+        found = {name: value for name, value in pairs if isinstance(value, str) and value}
+        "".join(found.values()).encode()  # JSON can escape half of a character
     except (ValueError, RecursionError):
         raise Refused("BAD_PARAMETER", "expected a form or a JSON object", where="body", status=400) from None
-    found = {name: value for name, value in pairs if isinstance(value, str) and value}
     if len({name for name, _ in pairs}) < len(pairs):
         raise Refused("BAD_PARAMETER", "expected each member once", where="body", status=400)
     return found

@@ -5,7 +5,7 @@ The link ends up in the sender's logs. `api/links.py` makes it.
 
 import base64
 import secrets
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from fastapi import APIRouter, Request
@@ -21,6 +21,7 @@ from api.errors import UNEXPECTED, Responses
 from api.links import signer
 from models.errors import Transient
 from services.access import uses
+from services.health.probes import found_root
 from services.views import archive_view
 
 router = APIRouter(tags=["public link"])
@@ -56,7 +57,7 @@ def public_page(request: Request, token: str) -> HTMLResponse:
     if not unauthorized.may_try(address, token):
         return _page(request, "Too many links of your network are not valid. Try again in a minute.", status=429)
     try:
-        name = signer().unsign(token, max_age=settings().public_link_days * 86_400)
+        name = signer().opened(token, timedelta(days=settings().public_link_days))
     except SignatureExpired:
         unauthorized.keep_right(address, token)
         return _page(request, "This link has expired.", status=410)
@@ -65,6 +66,7 @@ def public_page(request: Request, token: str) -> HTMLResponse:
     unauthorized.keep_right(address, token)
     receipt_id = base64.urlsafe_b64decode(name + b"=").hex()
     try:
+        found_root()  # without its disk, the store has no revoked link
         if is_revoked(receipt_id):
             return _page(request, "This link was revoked.", status=410)
         shown = archive_view.public_state(receipt_id)

@@ -6,9 +6,9 @@ the settings.
 
 import base64
 import hmac
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from ipaddress import ip_network
 
@@ -59,12 +59,7 @@ class Senders:
             Transient: the sources were never read, since the store is away; the request has to be sent again.
         """
         presented = [each for each in presented_secrets(request.headers) if each]
-        digests, marks = [digest_of(each) for each in presented], list(filter(None, map(_mark_in, presented)))
-        await self._check(
-            request,
-            source,
-            lambda digest: _is_one_of(digest, digests) or (bool(marks) and _is_one_of(mark_of(digest), marks)),
-        )
+        await self._check(request, source, presented, tokens=presented)
         header = terms_of(source).signature
         if not header:
             return request.stream()
@@ -73,9 +68,7 @@ class Senders:
 
     async def token(self, request: Request, source: str, secret: str) -> str:
         """Return a token that is let in as a secret is, for an hour, while that secret is. Raises as `admit` does."""
-        presented = [digest_of(secret)]
-        digest = await self._check(request, source, lambda digest: _is_one_of(digest, presented))
-        return senders_signer().sign(mark_of(digest)).decode()
+        return senders_signer().sign(await self._check(request, source, [secret])).decode()
 
     def label(self, source: str) -> str:
         """Return the label of a source in a metric or a log."""
@@ -86,22 +79,30 @@ class Senders:
     def running(self) -> AbstractAsyncContextManager[None]:
         return self._sources.running()
 
-    async def _check(self, request: Request, source: str, is_presented: Callable[[str], bool]) -> str:
-        """Return the digest of the secret of a source that is presented, and count its use."""
-        digest = _found(source, is_presented)
-        if digest is None and source != DEFAULT_SOURCE:
+    async def _check(self, request: Request, source: str, secrets: Sequence[str], tokens: Sequence[str] = ()) -> str:
+        """Return the mark of the secret of a source that is presented, itself or by its token, and count its use."""
+        mark = self._found(source, secrets, tokens)
+        if mark is None and source != DEFAULT_SOURCE:
             await self._sources.read_in_time()
             if self.state == "unknown":
                 why = "the store does not answer, so the secrets of sources are not known yet; send it again later"
                 raise Transient(why, system=System.STORE)
-            digest = _found(source, is_presented)
-        if digest is None:
+            mark = self._found(source, secrets, tokens)
+        if mark is None:
             places = " or ".join(SECRET_HEADERS)
             detail = f"no active secret of this URL in {places}; see CELLAR_WEBHOOK_SECRETS and `cellar sources`"
             raise Refused(UNAUTHORIZED, detail, where="Authorization", status=401)
         _check_address(address_of(request), terms_of(source).addresses)
-        uses.used("secret", self._mark_of(digest), datetime.now(UTC))
-        return digest
+        uses.used("secret", mark, datetime.now(UTC))
+        return mark
+
+    def _found(self, source: str, secrets: Sequence[str], tokens: Sequence[str]) -> str | None:
+        """Look at all secrets, each in constant time. A source without secrets takes as long."""
+        known, presented = _digests(source) or _NO_SECRET, list(map(digest_of, secrets))
+        found = [self._mark_of(each) for each in known if _is_one_of(each, presented)]
+        if not found and (marks := list(filter(None, map(_mark_in, tokens)))):
+            found = [mark for mark in map(self._mark_of, known) if _is_one_of(mark, marks)]
+        return found[0] if found else None
 
     def _label(self, known: Mapping[str, Source]) -> None:
         for name in sorted(known.keys() - self._labels)[: _MOST_LABELS - len(self._labels)]:
@@ -109,17 +110,16 @@ class Senders:
             begin_source(name)
 
 
-def _found(source: str, is_presented: Callable[[str], bool]) -> str | None:
-    """Look at all secrets, each in constant time. A source without secrets takes as long."""
-    found = [each for each in _digests(source) or _NO_SECRET if is_presented(each)]
-    return found[0] if found else None
-
-
-def _digests(source: str) -> list[str]:
+def _digests(source: str) -> Sequence[str]:
     if source == DEFAULT_SOURCE:
-        return list(map(digest_of, settings().active_webhook_secrets()))
+        return _digests_of(settings().active_webhook_secrets())
     known = sources.RECORDS.known().get(source)
     return known.digests_at(datetime.now(UTC)) if known else []
+
+
+@lru_cache
+def _digests_of(secrets: tuple[str, ...]) -> Sequence[str]:
+    return list(map(digest_of, secrets))
 
 
 async def _signed(
@@ -149,10 +149,8 @@ def _check_address(address: str, networks: tuple[str, ...]) -> None:
 
 def _mark_in(token: str) -> str | None:
     """Return the mark of the secret for which a token was given; None if it is no token, or too old."""
-    if "." not in token:  # as in almost all secrets
-        return None
     try:
-        return senders_signer().unsign(token, max_age=TOKEN_LASTS_S).decode()
+        return senders_signer().opened(token, timedelta(seconds=TOKEN_LASTS_S)).decode()
     except BadSignature:
         return None
 

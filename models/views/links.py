@@ -4,6 +4,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
+from models.access import RevokedLink
 from models.views.parameters import Page, PageQuery, RequestBody, Statement, Text
 
 
@@ -22,9 +23,7 @@ class LinkView(BaseModel):
     expires_at: datetime
     visits: int = Field(description="How often it was opened, without the last seconds.")
     last_visit_at: datetime | None
-    revoked_at: datetime | None = Field(description="Since when it opens nothing.")
-    revoked_by: str | None
-    revoked_why: str | None
+    revoked: RevokedLink | None
 
 
 class LinkPage(Page[LinkView]):

@@ -28,7 +28,7 @@ def keep(since: datetime | None, now: datetime) -> tuple[list[Leaf], list[Access
 
     Returns the leaves for the anchor, and the heads up to which rows may leave once it is made.
     """
-    kept_since = now - timedelta(days=settings().access_kept_days)
+    kept_since = now - timedelta(days=settings().access_kept_days) - _OVERLAP
     old = access.heads_before(kept_since)
     found = {*access.heads(since and since - _OVERLAP), *old}
     keys = [] if since else [key for key, _ in store().listed(KEY)]
@@ -47,23 +47,27 @@ def wrong_access() -> Iterator[FixityFinding]:
     """
     findings: list[FixityFinding] = []
     heads: dict[str, dict[int, AccessHead]] = {}
-    last_kept_since = datetime.min.replace(tzinfo=UTC)
-    for text in _anchored(findings.append):
+    last_kept_since = anchored_until = datetime.min.replace(tzinfo=UTC)
+    for at, text in _anchored(findings.append):
+        anchored_until = max(anchored_until, at - _OVERLAP)
         its, kept_since = read_heads(text)
         last_kept_since = max(last_kept_since, kept_since)
         for each in its:
             heads.setdefault(each.chain, {})[each.number] = each
     yield from findings
-    yield from wrong_rows(access.every(), heads, last_kept_since)
+    yield from wrong_rows(access.every(), heads, last_kept_since, anchored_until)
 
 
-def _anchored(on_finding: Callable[[FixityFinding], None]) -> Iterator[bytes]:
-    """Yield the files of heads that anchors have, each once. An anchor that is damaged is found elsewhere."""
+def _anchored(on_finding: Callable[[FixityFinding], None]) -> Iterator[tuple[datetime, bytes]]:
+    """Yield the files of heads that anchors have, each once, with the time of the first anchor that has it. An anchor
+    that is damaged is found elsewhere.
+    """
     seen = set[str]()
     for number, names in anchors.listed(store()).items():
         try:
-            anchor = anchors.anchor_at(store(), number, names)
-            leaves = anchors.leaves_of(store(), anchor) if anchor else iter(())
+            if (anchor := anchors.anchor_at(store(), number, names)) is None:
+                continue
+            leaves = anchors.leaves_of(store(), anchor)
             ours = list(takewhile(lambda leaf: leaf.key.startswith(f"{KEY}/"), leaves))
         except Conflict:
             continue
@@ -74,7 +78,7 @@ def _anchored(on_finding: Callable[[FixityFinding], None]) -> Iterator[bytes]:
             text = store().found_bytes(leaf.key)
             found = None if text is None else hashlib.sha256(text).hexdigest()
             if text is not None and found == leaf.inventory_sha256:
-                yield text
+                yield anchor.statement.at, text
             else:
                 fault = Fault.DAMAGED if found else Fault.MISSING
                 expected = f"{leaf.inventory_sha256}, as in anchor {number}"

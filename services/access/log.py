@@ -42,10 +42,10 @@ def record(
     _rows.done_in_thread(
         {
             "at": datetime.now(UTC),
-            "person": _stored(caller.name),
+            "person": _stored(caller.name)[:_LONGEST],
             "role": caller.role.value,
             "action": action.value,
-            "reference": _stored(reference),
+            "reference": None if reference is None else _stored(reference)[:_LONGEST],
             "outcome": outcome,
             "address": caller.address[:64],
             "detail": _stored(detail or {}),
@@ -73,7 +73,7 @@ def _mark(term: str) -> str:
 def _stored(value: Any) -> Any:
     """Return a value whose texts both databases store, without card numbers: a reference may be any text."""
     if isinstance(value, str):
-        return without_card_numbers(value).replace("\0", "\ufffd").encode(errors="replace").decode()[:_LONGEST]
+        return without_card_numbers(value).replace("\0", "\ufffd").encode(errors="replace").decode()
     if isinstance(value, Mapping):
         return {_stored(name): _stored(each) for name, each in value.items()}
     return [_stored(each) for each in value] if isinstance(value, list | tuple) else value

@@ -12,10 +12,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from adapters.settings.settings import settings
 from adapters.store import tokens, users
+from adapters.tables import uses
 from models.access import OF_SETTINGS, RESERVED_NAMES, Caller, NewToken, Role, Token, TokenName, Tokens, TokenView
 from models.errors import Refused
-from services.access import logins, uses
+from services.access import logins
 from services.access.scope import check_scope
+from services.access.uses import used
 
 
 def add(name: str, role: Role, scope: str | None, expires_at: datetime | None, by: str, now: datetime) -> NewToken:
@@ -64,11 +66,8 @@ def revoke(name: str, by: str, now: datetime) -> TokenView:
 def listed() -> Tokens:
     """Return all tokens with their last uses."""
     found = tokens.RECORDS.refresh().values()
-    used = uses.last_uses("token", [each.name for each in found])
-    views = [
-        TokenView(**each.model_dump(exclude={"sha256"}), last_used_at=used[each.name].at if each.name in used else None)
-        for each in found
-    ]
+    last = {name: row.at for name, row in uses.of("token", [each.name for each in found]).items()}
+    views = [TokenView(**each.model_dump(exclude={"sha256"}), last_used_at=last.get(each.name)) for each in found]
     return Tokens(items=sorted(views, key=lambda each: (each.revoked_at is not None, each.name)))
 
 
@@ -85,7 +84,7 @@ def caller_of(presented: str, address: str = "") -> Caller | None:
     found = [each for each in tokens.RECORDS.known().values() if hmac.compare_digest(each.sha256, digest)]
     if not found or not found[0].is_open(now):
         return None
-    uses.used("token", found[0].name, now)
+    used("token", found[0].name, now)
     return Caller(found[0].name, found[0].role, found[0].scope, address)
 
 

@@ -5,7 +5,6 @@ are lost with a process that is killed.
 """
 
 import threading
-from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Literal
 
@@ -32,7 +31,8 @@ def flush() -> None:
         _new.clear()
     try:
         if written:
-            uses.add(LastUseRow(kind=kind, name=name, at=at, times=n) for (kind, name), (at, n) in written.items())
+            rows = sorted(written.items())  # Postgres lets two receivers wait for each other in other orders
+            uses.add(LastUseRow(kind=kind, name=name, at=at, times=n) for (kind, name), (at, n) in rows)
     except CellarError:
         for key, (at, times) in written.items():
             _add(key, at, times)
@@ -42,8 +42,3 @@ def _add(key: tuple[Kind, str], at: datetime, times: int) -> None:
     with _lock:
         last, before = _new.get(key, (at, 0))
         _new[key] = max(last, at), before + times
-
-
-def last_uses(kind: Kind, names: Iterable[str]) -> Mapping[str, LastUseRow]:
-    """Return the uses of those of the names that were ever used, by name: when last, and how often."""
-    return uses.of(kind, names)

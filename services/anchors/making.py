@@ -82,10 +82,10 @@ def make(now: datetime, *, whole: bool = False) -> Made:
         number, root = (before.statement.number + 1, before.root) if before else (1, None)
         anchor = anchors.keep(store(), Statement(number, now, leaves.leaves, leaves.root, root), leaves)
     anchors_witness.note(anchor)
-    remove_until(old_access)
     _note_objects(anchor)
     lacks = (*_date(), *_bring_to_witness())
     anchors_witness.keep_last(LastAnchor(anchor.statement.number, now, anchor.root, lacks))
+    remove_until(old_access)
     public_key = store().read_bytes(anchor.key("pem"))
     return Made(anchor, anchors.fingerprint(public_key), tuple(damaged), lacks)
 

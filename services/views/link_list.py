@@ -9,9 +9,11 @@ from adapters.database.listing import Order, listed
 from adapters.database.transactions import reading
 from adapters.settings.settings import settings
 from adapters.store.revoked_links import RECORDS, is_revoked
+from adapters.tables import uses
+from models.access import RevokedLink
+from models.people import LastUseRow
 from models.runs.receipt import DeliveryRow
 from models.views.links import LinkPage, LinkQuery, LinkView
-from services.access.uses import last_uses
 
 _NEWEST_FIRST = Order(col(DeliveryRow.received_at), col(DeliveryRow.delivery_id), is_descending=True)
 _later = aliased(DeliveryRow)
@@ -31,24 +33,21 @@ def page(query: LinkQuery) -> LinkPage:
         asked = asked.where(DeliveryRow.reference == query.reference)
     with reading() as session:
         rows, cursor = listed(session, asked, _NEWEST_FIRST, query.cursor, query.limit)
-    used, revoked = last_uses("link", [each.receipt_id for each in rows]), RECORDS.held()
-    items = []
-    for row in rows:
-        use, end = used.get(row.receipt_id), revoked.get(row.receipt_id)
-        items.append(
-            LinkView(
-                receipt_id=row.receipt_id,
-                reference=row.reference,
-                made_at=row.received_at,
-                expires_at=row.received_at + _lasts(),
-                visits=use.times if use else 0,
-                last_visit_at=use and use.at,
-                revoked_at=end and end.revoked_at,
-                revoked_by=end and end.revoked_by,
-                revoked_why=end and end.why,
-            )
-        )
+    used, revoked = uses.of("link", [each.receipt_id for each in rows]), RECORDS.held()
+    items = [_view(row, used.get(row.receipt_id), revoked.get(row.receipt_id)) for row in rows]
     return LinkPage(items=items, next=cursor)
+
+
+def _view(row: DeliveryRow, use: LastUseRow | None, revoked: RevokedLink | None) -> LinkView:
+    return LinkView(
+        receipt_id=row.receipt_id,
+        reference=row.reference,
+        made_at=row.received_at,
+        expires_at=row.received_at + _lasts(),
+        visits=use.times if use else 0,
+        last_visit_at=use and use.at,
+        revoked=revoked,
+    )
 
 
 def made_at(receipt_id: str) -> datetime | None:

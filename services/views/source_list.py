@@ -8,13 +8,13 @@ from sqlmodel import col, func, select
 
 from adapters.database.transactions import reading
 from adapters.store import sources
+from adapters.tables import uses
 from adapters.tables.runs import receipts
 from models.archive.archive import ArchiveRow
 from models.people import LastUseRow
 from models.runs.receipt import DEFAULT_SOURCE
 from models.sources import Source, StatedTerms
 from models.views.sources import ListedSource, SecretView, Sources, SourceView, TermsView
-from services.access.uses import last_uses
 from services.sources import check_known, clock_warnings, mark_of, secrets_of, terms_of, url_of
 
 _HOUR_S = 3600
@@ -26,7 +26,7 @@ def all_sources() -> Sources:
     archives, deliveries = _archives(), receipts.last_deliveries()
     clocks = {each.source: f"{each.found}; {each.to_do}" for each in clock_warnings()}
     named = [None, *(known[name] for name in sorted(known))]
-    used = last_uses("secret", (mark_of(secret.sha256) for each in named for secret in secrets_of(each)))
+    used = uses.of("secret", (mark_of(secret.sha256) for each in named for secret in secrets_of(each)))
     views = [view_of(each, used) for each in named]
     return Sources(
         items=[

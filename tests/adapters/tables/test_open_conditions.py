@@ -26,6 +26,7 @@ from models.runs.receipt import RefusedRow
 from models.said import Sentence, verbatim
 from models.store.condition import ConditionCode, DerivedCode, Subject
 from services.views.troubles import failures
+from tests.conftest import Configure
 from tests.records import NOON, digest, put, registered
 
 AT = [NOON + timedelta(minutes=minute) for minute in range(10)]
@@ -232,7 +233,8 @@ CASES: dict[str, tuple[Callable[[], None], list[Line]]] = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_conditions_are_found_by_their_rows(installation: Settings, case: str) -> None:
+def test_conditions_are_found_by_their_rows(installation: Settings, configure: Configure, case: str) -> None:
+    configure(access_log_url="file:///access.log")
     assert open_conditions() == []
     make, expected = CASES[case]
     make()
@@ -247,6 +249,8 @@ def test_conditions_are_found_by_their_rows(installation: Settings, case: str) -
     assert sorted(lines, key=_named) == sorted(expected, key=_named)
     assert {(kind, code) for code, kind, _ in by_key} <= {(kind, code) for kind, code, _ in every_label()}
     assert {code for _, code, _ in every_label()} == {*DerivedCode, *ConditionCode}
+    configure(access_log_url="")  # nobody takes the log any more
+    assert "ACCESS_LOG_UNSENT" not in {each.code for each in open_conditions()}
 
 
 def _named(line: Line) -> tuple[str, ...]:

@@ -39,6 +39,13 @@ class LongAgo(TimestampSigner):
         return super().get_timestamp() - 2 * 86_400
 
 
+class Ahead(TimestampSigner):
+    """A signer of a receiver whose clock is a minute fast."""
+
+    def get_timestamp(self) -> int:
+        return super().get_timestamp() + 60
+
+
 def token_of(body: bytes, signer: type[TimestampSigner] = TimestampSigner, key: str = LINK_KEY) -> str:
     name = base64.urlsafe_b64encode(hashlib.sha256(body).digest()).rstrip(b"=")
     return signer(key, salt="public-link").sign(name).decode()
@@ -90,8 +97,9 @@ def test_page_shows_no_personal_data(library: Library) -> None:
     assert [text for text in (PERSON, "contract", "SIGNEDDOCUMENT", "example.com", "2101") if text in page.text] == []
 
 
-def test_link_of_an_earlier_version_still_works(library: Library) -> None:
-    assert followed(library.receiver, token_of(earlier_contract())).status_code == 200
+def test_links_of_an_earlier_version_and_of_a_receiver_whose_clock_is_ahead_work(library: Library) -> None:
+    for token in (token_of(earlier_contract()), token_of(NEWEST, Ahead)):
+        assert followed(library.receiver, token).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -166,7 +174,7 @@ def test_visits_of_a_link_are_counted_and_others_are_not(library: Library) -> No
 
     [found] = links(library, "visited")
     made, expires, last = (datetime.fromisoformat(found[each]) for each in ("made_at", "expires_at", "last_visit_at"))
-    assert (found["receipt_id"], found["visits"], found["revoked_at"]) == (receipt_id, 3, None)
+    assert (found["receipt_id"], found["visits"], found["revoked"]) == (receipt_id, 3, None)
     assert (expires - made, made <= last) == (timedelta(days=1), True)
     assert "contract" not in {each["reference"] for each in library.get("/api/links").json()["items"][:1]}
 
@@ -185,13 +193,22 @@ def test_link_that_is_revoked_opens_nothing_also_after_the_body_comes_again(libr
 
     assert (page.status_code, "This link was revoked." in page.text) == (410, True)
     [found] = links(library, "revoked")
-    assert (found["revoked_by"], found["visits"]) == ("CELLAR_API_TOKENS", 0)
+    assert (found["revoked"]["revoked_by"], found["visits"]) == ("CELLAR_API_TOKENS", 0)
     assert (library.folder / "data" / "store" / "links" / f"{receipt_id}.json").exists()
     with installed(library.folder, **library.settings):
         store().overwrite_bytes(b"{", RECORDS.key_of(receipt_id))
         damaged = [each for each in verify_beside().findings if each.key == RECORDS.key_of(receipt_id)]
     assert followed(library.receiver, token_of(body)).status_code == 410
     assert [each.fault for each in damaged] == [Fault.DAMAGED]
+
+    disk = library.folder / "data" / "store"
+    aside = disk.rename(disk.with_name("aside"))
+    disk.mkdir()
+    try:
+        assert followed(library.receiver, token_of(body)).status_code == 503
+    finally:
+        disk.rmdir()
+        aside.rename(disk)
 
 
 def test_page_is_unavailable_without_a_database(without_database: Receiver) -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from adapters.database.transactions import writing
+from adapters.settings.settings import settings
 from adapters.store import sources
 from adapters.tables.runs import receipts
 from cli.person import person
@@ -83,8 +84,8 @@ def test_stated_terms_apply_and_the_others_are_those_of_the_settings(cellar: Cel
 
     terms = terms_of("retail-il")
     assert (terms.timezone, terms.keeps_unknown_events) == ("Asia/Jerusalem", False)
-    assert terms.purged_after_success == sources.default_terms().purged_after_success
-    assert terms_of("never-added") == terms_of("default") == sources.default_terms()
+    assert terms.purged_after_success == settings().source_terms.purged_after_success
+    assert terms_of("never-added") == terms_of("default") == settings().source_terms
 
 
 def test_source_shows_from_where_and_how_signed_it_sends_and_prints_its_signing_keys(cellar: Cellar) -> None:

@@ -1,18 +1,22 @@
 """The access log is sent to a file or a syslog server: all of it, also what was recorded while nobody took it."""
 
 import json
+import os
+import resource
 import select
 import socket
 import ssl
 import struct
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import trustme
 
+from adapters.peers.access_log import give
 from models.access import Action, Caller, Role
 from models.errors import Transient
 from services.access.log import record
@@ -23,16 +27,24 @@ DANA = Caller("דנה", Role.AUDITOR, None, "192.0.2.7")
 
 
 @contextmanager
-def syslog(port: int, authority: trustme.CA, *, dies: bool = False) -> Iterator[bytearray]:
+def syslog(port: int, authority: trustme.CA, *, dies: bool = False, asks_who: bool = False) -> Iterator[bytearray]:
     """Listen as a syslog server, and yield what one connection brings, complete after the block. `dies`: the server
-    resets the connection before it reads the rows.
+    resets the connection before it reads the rows. `asks_who`: it takes none without a certificate of the sender.
     """
     tls, got = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), bytearray()
     authority.issue_cert("127.0.0.1").configure_cert(tls)
+    tls.verify_mode = ssl.CERT_REQUIRED if asks_who else ssl.CERT_NONE
     with socket.create_server(("127.0.0.1", port)) as listening:
 
         def _take() -> None:
-            with suppress(ssl.SSLError), tls.wrap_socket(listening.accept()[0], server_side=True) as stream:
+            plain = listening.accept()[0]
+            with tls.wrap_socket(plain, server_side=True, do_handshake_on_connect=False) as stream:
+                try:
+                    stream.do_handshake()
+                except ssl.SSLError:
+                    while os.read(stream.fileno(), 1 << 16):  # else the sender is reset before it is told why
+                        pass
+                    return
                 if dies:
                     select.select([stream], [], [], LONGEST_S)  # the rows have come
                     stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -75,6 +87,8 @@ def test_syslog_server_gets_what_was_recorded_while_it_was_away_and_each_row_onc
         send_waiting()
     with syslog(port, authority, dies=True), pytest.raises(Transient, match=r"takes nothing: [CB]"):
         send_waiting()
+    with syslog(port, authority, asks_who=True), pytest.raises(Transient, match="takes nothing: SSLError"):
+        send_waiting()
     with syslog(port, authority) as got:
         send_waiting()
     send_waiting()
@@ -107,3 +121,12 @@ def test_file_gets_a_line_for_each_row_and_a_full_disk_loses_none(configure: Con
 
     assert [json.loads(line)["cellar"]["reference"] for line in log.read_text().splitlines()] == ["1", "2", "3"]
     assert log.stat().st_mode & 0o777 == 0o600
+
+    before, limit = log.read_bytes(), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 10, limit[1]))  # a disk that takes ten bytes more
+    try:
+        with pytest.raises(Transient, match="OSError"):
+            give(f"file://{log}", [(datetime.now(UTC), b"a line of more than ten bytes")])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert log.read_bytes() == before

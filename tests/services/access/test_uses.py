@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from adapters.tables import uses as table
 from services.access import uses
 from tests.conftest import Configure, make_tables
 from tests.installations import database_that_is_away
@@ -20,8 +21,8 @@ def test_uses_of_all_processes_are_added_and_the_last_one_is_known() -> None:
         uses.used("link", "a digest", EARLIER)
         uses.flush()
 
-    found = uses.last_uses("secret", ["a digest", "never used"])
-    [link] = uses.last_uses("link", ["a digest"]).values()
+    found = table.of("secret", ["a digest", "never used"])
+    [link] = table.of("link", ["a digest"]).values()
 
     assert {name: (row.at, row.times) for name, row in found.items()} == {"a digest": (NOW, 3)}
     assert (link.at, link.times) == (EARLIER, 2)
@@ -38,5 +39,5 @@ def test_uses_wait_for_a_database_that_is_away(configure: Configure) -> None:
     make_tables()
     uses.flush()
 
-    [found] = uses.last_uses("token", ["backup"]).values()
+    [found] = table.of("token", ["backup"]).values()
     assert (found.at, found.times) == (NOW, 2)
