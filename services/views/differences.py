@@ -6,7 +6,7 @@ from domain.masking import masked_difference
 from models.access import Caller
 from models.archive.archive import Difference
 from models.errors import Refused
-from services.access.scope import check_visible
+from services.access.scope import check_loaded, check_visible
 from services.views.masks import personal_of
 
 MOST_VALUES = 20_000
@@ -28,6 +28,7 @@ def version_differences(
     """
     check_visible(caller, reference)
     one, other = (stored_version(reference, number) for number in (before, after))
+    check_loaded(caller, reference)
     if most_values is not None and max(each.skeleton().count(b",") for each in (one, other)) >= most_values:
         what = f"expected versions of at most {most_values:,} values; run `cellar show REF --diff {before} {after}`"
         raise Refused("TOO_LARGE_TO_COMPARE", what, where="version", status=413)
