@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, ColumnElement, any_, bindparam, column, func, select, table
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, and_, any_, bindparam, column, func, select, table
 from sqlmodel import Session, SQLModel
 
 from domain.search import (
@@ -111,15 +111,31 @@ def counted(session: Session, ids: Sequence[int], kinds: Iterable[Kind]) -> list
     return [Counted(*each) for each in rows]
 
 
-def counted_values(session: Session, ids: Sequence[int]) -> list[tuple[str, str, str, int]]:
-    """Return the values of labels and fields that are facets of templates: kind, name, value, how many archives."""
-    its, value = _FACET.c, _VALUE.c
-    found = select(value.kind, value.name, value.value, func.count()).join_from(
-        _FACET, _VALUE, its.facet == value.facet
+@dataclass(frozen=True, slots=True)
+class CountedValue:
+    """The value of a label or a field, and how many archives of a template have it. `template` is the template's facet,
+    None for archives without a template.
+    """
+
+    kind: str
+    name: str
+    value: str
+    template: int | None
+    archives: int
+
+
+def counted_values(session: Session, ids: Sequence[int]) -> list[CountedValue]:
+    """Return the values of labels and fields that are facets of templates, by the templates of the archives."""
+    its, value, template = _FACET.c, _VALUE.c, _FACET.alias()
+    of_template = and_(template.c.entry_id == its.entry_id, template.c.kind == Kind.TEMPLATE)
+    found = (
+        select(value.kind, value.name, value.value, template.c.facet, func.count())
+        .join_from(_FACET, _VALUE, its.facet == value.facet)
+        .join(template, of_template, isouter=True)
+        .where(_among(session, its.entry_id, ids), its.kind.in_([Kind.LABEL, Kind.FIELD]))
+        .group_by(value.facet, template.c.facet)
     )
-    wanted = _among(session, its.entry_id, ids), its.kind.in_([Kind.LABEL, Kind.FIELD])
-    rows = session.connection().execute(found.where(*wanted).group_by(value.facet))
-    return [(kind, name, value, archives) for kind, name, value, archives in rows]
+    return [CountedValue(*each) for each in session.connection().execute(found)]
 
 
 def titles(session: Session, ids: Sequence[int]) -> dict[int, str]:
