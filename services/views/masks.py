@@ -1,6 +1,6 @@
 """Finds what is personal in archives, for viewers: they see a mark in its place."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from pydantic import BaseModel
@@ -10,6 +10,7 @@ from adapters.database.transactions import reading
 from adapters.search import entries
 from adapters.search.templates import held
 from domain.masking import Personal, masked, words_of_names
+from domain.search import Rows
 from models.access import Caller
 from models.archive.archive import ArchiveRow, SignatureRow
 from models.archive.session import SessionRow
@@ -27,24 +28,18 @@ def personal_of(references: Sequence[str]) -> Mapping[str, Personal]:
     with reading() as session:
         templates, words = dict(session.exec(its).all()), held(session)
         rows = entries.first_rows(session, references, _MOST_PEOPLE)
-    learned = {each: personal_parts(each) for each in {*templates.values()}}
+    learned = {each: personal_parts(each) for each in {*templates.values(), None}}
     return {
-        reference: Personal(
-            words.of(template),
-            learned[template],
-            words_of_names(
-                [
-                    *(
-                        each[name]
-                        for each in rows[reference].get(SessionRow, ())
-                        for name in ("author", "recipient_name")
-                    ),
-                    *(each["signer_name"] for each in rows[reference].get(SignatureRow, ())),
-                ]
-            ),
-        )
-        for reference, template in templates.items()
+        reference: Personal(words.of(template), learned[template], words_of_names(_names_in(rows[reference])))
+        for reference in references
+        for template in [templates.get(reference)]
     }
+
+
+def _names_in(rows: Rows) -> Iterator[str | None]:
+    for each in rows.get(SessionRow, ()):
+        yield from (each["author"], each["recipient_name"])
+    yield from (each["signer_name"] for each in rows.get(SignatureRow, ()))
 
 
 def shown_to(caller: Caller, found: Found) -> Found:
