@@ -122,7 +122,7 @@ def test_no_personal_value_is_in_an_answer_to_a_viewer(texts: list[str], said: l
         ("לדנה", "text"),
         ("data:image/png", "signature"),
         ({"of": ["Dana", "דנה"]}, "text"),
-        (["050", "123 4567\n050\t1234567"], "text"),
+        ("050\t1234567", "text"),
         ("x" * 100_000, "text"),
     ],
 )
