@@ -99,8 +99,8 @@ def _texts_in(value: Any) -> Iterator[str]:
 
 
 def words_of_names(names: Iterable[str | None]) -> frozenset[str]:
-    """Return the words of names of people, as texts are compared with these."""
-    return frozenset(word for each in names for word in _WORD.findall(normalised(each or "")))
+    """Return the words of names of people, as texts are compared with these. Of a mail address, the host is no name."""
+    return frozenset(word for each in names for word in _WORD.findall(normalised((each or "").partition("@")[0])))
 
 
 def with_versions(personal: Personal, versions: Iterable[Archive]) -> Personal:
