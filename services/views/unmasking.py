@@ -21,23 +21,25 @@ from services.views import archive_view
 MOST = 30
 """The most values that a viewer is given in an hour, by all processes together."""
 _HOUR = timedelta(hours=1)
+_NOTHING = object()
 _counting = Lock()
 """Held until a value is on record, so that requests at the same time do not each count the same."""
 _PLACE = re.compile(rf"({'|'.join(UNMASKABLE)})\[(\d{{1,9}})\]\.(\w+)(?:\.(.+))?", re.DOTALL)
 
 
 def unmask(reference: str, place: str, why: str, caller: Caller, now: datetime) -> Unmasked:
-    """Return a masked value of an archive, once the reason is recorded. The record never has the value.
+    """Return a masked value of an archive, once the reason is recorded. The record never has the value. That there is
+    none is an answer too, and counts: a mark does not tell.
 
     Raises:
         Refused: there is no such archive, or no such place in it; or the caller was given too many values.
         Transient: the reason cannot be recorded.
     """
-    value = _value(reference, place, caller)
     with _counting:
         if _given(caller, now - _HOUR) >= MOST:
             detail = f"a viewer is given {MOST} masked values an hour; try again later"
             raise Refused("TOO_MANY_REQUESTS", detail, where="place", status=429)
+        value = _value(reference, place, caller)
         record(caller, Action.UNMASK, reference=reference, detail={"place": place, "why": why})
     return Unmasked(place=place, value=value)
 
@@ -59,8 +61,8 @@ def _value(reference: str, place: str, caller: Caller) -> Any:
             raise unknown_reference(reference)
         value: Any = page.items[0].model_dump(mode="json") if page.items else {}
         for each in (member, *([key] if key else ())):
-            value = value.get(each) if isinstance(value, dict) else None
-        if value is not None:
+            value = value.get(each, _NOTHING) if isinstance(value, dict) else _NOTHING
+        if value is not _NOTHING:
             return value
     detail = "nothing is there; a place is like fields[0].value or sessions[0].recipient.name"
     raise Refused("BAD_PARAMETER", detail, where="place", status=404)

@@ -130,6 +130,8 @@ def test_single_value_is_read_for_a_reason_that_is_recorded_without_the_value_an
         "value": PERSON,
     }
     assert viewer.records()[-1] == {"place": "sessions[0].labels.customer", "why": "the customer calls"}
+    assert viewer.unmask("fields[0].latitude").json() == {"place": "fields[0].latitude", "value": None}
+    assert viewer.records()[-1]["place"] == "fields[0].latitude"
     assert viewer.unmask("files[1].filename").json()["value"]
     assert viewer.unmask("fields[4].meta").json()["value"] == {"geocoder": "Arlozorov St 160, Tel Aviv-Yafo, Israel"}
     for place in ("sessions[9].author", "sessions[0].nothing", "sessions[0].labels.other", "runs[0].url", "x", "\0"):
@@ -143,4 +145,5 @@ def test_single_value_is_read_for_a_reason_that_is_recorded_without_the_value_an
     assert len(viewer.records()) == MOST
 
     viewer.ask_in_vain(500)  # as many as a page of records has
-    assert viewer.unmask("sessions[0].author").json()["error"]["code"] == "TOO_MANY_REQUESTS"
+    for place in ("sessions[0].author", "fields[0].latitude", "sessions[9].author"):
+        assert viewer.unmask(place).json()["error"]["code"] == "TOO_MANY_REQUESTS"

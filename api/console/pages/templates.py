@@ -71,10 +71,9 @@ def _given(form: Form, found: TemplateView) -> dict[str, Any]:
     """Return the words that a form gives. Parts that it did not show keep theirs, and so does the order."""
     words, shown = found.words.model_dump(), {PERSON, TEMPLATE, PAYMENT, *(each.part for each in found.parts)}
     for each in found.parts:
-        personal = _PERSONAL_IF.get(form.text(f"personal {each.part}"))
-        said = {"name": _names(form, f" {each.part}"), "personal": personal}
-        if any(said["name"].values()) or said["personal"] is not None:
-            words["parts"][each.part] = said
+        names, personal = _names(form, f" {each.part}"), _PERSONAL_IF.get(form.text(f"personal {each.part}"))
+        if any(names.values()) or personal is not None:
+            words["parts"][each.part] = {"name": names, "personal": personal}
         else:
             words["parts"].pop(each.part, None)
     chosen = {
