@@ -111,31 +111,21 @@ def counted(session: Session, ids: Sequence[int], kinds: Iterable[Kind]) -> list
     return [Counted(*each) for each in rows]
 
 
-@dataclass(frozen=True, slots=True)
-class CountedValue:
-    """The value of a label or a field, and how many archives of a template have it. `template` is the template's facet,
-    None for archives without a template.
+def counted_values(session: Session, ids: Sequence[int]) -> list[tuple[str, str, str, int, int]]:
+    """Return the values of labels and fields that are facets of templates: kind, name, value, the facet of the
+    archives' template, 0 without one, and how many archives.
     """
-
-    kind: str
-    name: str
-    value: str
-    template: int | None
-    archives: int
-
-
-def counted_values(session: Session, ids: Sequence[int]) -> list[CountedValue]:
-    """Return the values of labels and fields that are facets of templates, by the templates of the archives."""
     its, value, template = _FACET.c, _VALUE.c, _FACET.alias()
     of_template = and_(template.c.entry_id == its.entry_id, template.c.kind == Kind.TEMPLATE)
     found = (
-        select(value.kind, value.name, value.value, template.c.facet, func.count())
+        select(value.kind, value.name, value.value, func.coalesce(template.c.facet, 0), func.count())
         .join_from(_FACET, _VALUE, its.facet == value.facet)
         .join(template, of_template, isouter=True)
         .where(_among(session, its.entry_id, ids), its.kind.in_([Kind.LABEL, Kind.FIELD]))
         .group_by(value.facet, template.c.facet)
     )
-    return [CountedValue(*each) for each in session.connection().execute(found)]
+    rows = session.connection().execute(found)
+    return [(kind, name, value, template, archives) for kind, name, value, template, archives in rows]
 
 
 def titles(session: Session, ids: Sequence[int]) -> dict[int, str]:

@@ -121,15 +121,17 @@ def facets(query: ArchiveFilter, caller: Caller) -> FacetCounts:
         # A filter is `KEY=VALUE`.
         chosen = {part for each in words.values() for part in each.facets if "=" not in part}
         named = Counter[tuple[str, str, str]]()
-        for row in pages.counted_values(session, ids[:MOST_COUNTED]) if chosen else ():
+        for kind, name, value, template, archives in (
+            pages.counted_values(session, ids[:MOST_COUNTED]) if chosen else ()
+        ):
             # Values of what was a facet stay, titles may show them, and what is public here may be personal there.
-            part, its_words = f"{row.kind}:{row.name}", templates.of(values.get(row.template or 0))
-            if part in chosen and not (caller.is_masked and not its_words.is_public(part)):
-                named[row.kind, row.name, row.value] += row.archives
+            part = f"{kind}:{name}"
+            if part in chosen and (not caller.is_masked or templates.of(values.get(template)).is_public(part)):
+                named[kind, name, value] += archives
     counts = defaultdict[tuple[str, str], list[tuple[int, str, str]]](list)
     for each in found:
-        if value := values.get(each.facet):
-            counts[each.kind, ""].append((-each.archives, value, value))
+        if known := values.get(each.facet):
+            counts[each.kind, ""].append((-each.archives, known, known))
     for (kind, name, value), archives in named.items():
         counts[kind, name].append((-archives, value, f"{name}={value}"))
     parts = {part: its.name for each in words.values() for part, its in each.parts.items()}
