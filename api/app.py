@@ -14,6 +14,7 @@ import structlog
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
+from fastapi.routing import iter_route_contexts
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
@@ -82,7 +83,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.admission = Admission(processes)
     app.state.dispatcher = Dispatcher(app.state.admission, processes)
     app.state.journal = Journal(app.state.dispatcher.announce_events)
-    app.state.unauthorized = Unauthorized()
     app.state.senders = Senders()
     app.state.tokens = Known(tokens.RECORDS, "tokens")
     app.state.refusing = Refusing(processes)
@@ -156,6 +156,7 @@ app = FastAPIOffline(  # a page of FastAPI itself would load Swagger UI from the
     redirect_slashes=False,  # such a redirect repeats the request's Host, which anybody can make up
     responses=failures(UNEXPECTED),
 )
+app.state.unauthorized = Unauthorized()
 app.include_router(webhook.router)
 _OF_READERS = (access, archives, batches, discrepancies, endpoints, failure_groups, messages, missing)
 for each in (*_OF_READERS, links, overview, people, refused, sources, templates):
@@ -262,8 +263,9 @@ async def _conflict(request: Request, error: Conflict) -> JSONResponse:
 
 
 def _methods_at(request: Request) -> set[str]:
-    routes = [each for each in app.routes if isinstance(each, Route) and each.matches(request.scope)[0] != Match.NONE]
-    return {method for each in routes for method in each.methods or ()}
+    routes = [each for each in iter_route_contexts(app.routes) if each.methods]
+    fitting = [each for each in routes if each.matches(request.scope)[0] != Match.NONE]
+    return {method for each in fitting for method in each.methods or ()}
 
 
 @app.exception_handler(HTTPException)

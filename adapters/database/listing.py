@@ -1,7 +1,6 @@
 """Reads lists in pages: each page ends with a cursor, after which the next page begins."""
 
 import base64
-import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,8 +12,6 @@ from sqlmodel import Session, SQLModel, col
 
 from models.columns import Moment
 from models.errors import Refused
-
-_ID = "id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +61,18 @@ def cursor_after(first: Any, key: Any) -> str:
 
 def _behind(cursor: str, order: Order) -> ColumnElement[bool]:
     try:
-        text, _, key_text = base64.urlsafe_b64decode(cursor).decode().partition(" ")
+        text, key_text = _read(cursor)
         first, key = _value(order.first, text), _value(order.key, key_text)
-    except (binascii.Error, ValueError, OverflowError) as error:
+    except (ValueError, OverflowError) as error:
         raise _no_cursor() from error
     if order.is_descending:
         return or_(order.first < first, and_(order.first == first, order.key < key))
     return or_(order.first > first, and_(order.first == first, order.key > key))
+
+
+def _read(cursor: str) -> tuple[str, str]:
+    text, _, key_text = base64.urlsafe_b64decode(cursor).decode().partition(" ")
+    return text, key_text
 
 
 def _value(column: Any, text: str) -> Any:
@@ -86,7 +88,7 @@ def _value(column: Any, text: str) -> Any:
 
 def id_cursor(number: int) -> str:
     """Return the cursor of a list that is ordered by a number alone."""
-    return base64.urlsafe_b64encode(f"{_ID} {number}".encode()).decode()
+    return cursor_after("id", number)
 
 
 def id_of_cursor(cursor: str) -> int:
@@ -96,14 +98,13 @@ def id_of_cursor(cursor: str) -> int:
         Refused: the cursor is not from a page of such a list.
     """
     try:
-        kind, _, text = base64.urlsafe_b64decode(cursor).decode().partition(" ")
-        number = int(text)
-        if kind != _ID or not -(1 << 63) <= number < 1 << 63:
+        number = int(_read(cursor)[1])
+        if not -(1 << 63) <= number < 1 << 63:
             raise ValueError("no row has this number")
-    except (binascii.Error, ValueError) as error:
+    except ValueError as error:
         raise _no_cursor() from error
     return number
 
 
 def _no_cursor() -> Refused:
-    return Refused("BAD_PARAMETER", "expected a cursor from `next` of the previous page", where="cursor", status=404)
+    return Refused("BAD_PARAMETER", "expected a cursor from `next` of the previous page", where="cursor")

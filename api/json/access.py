@@ -5,7 +5,6 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from api.access import acts
-from api.errors import LISTS_FAILURES
 from models.access import Action
 from models.views.access import AccessPage, AccessQuery
 from services.views import access_list
@@ -17,7 +16,6 @@ router = APIRouter(prefix="/api/access", tags=["access log"])
     "",
     summary="A page of the access log, newest first",
     response_description="The page.",
-    responses=LISTS_FAILURES,
     dependencies=[acts(Action.READ_ACCESS)],
 )
 def list_access(query: Annotated[AccessQuery, Query()]) -> AccessPage:

@@ -28,7 +28,7 @@ from models.views.archives.archives import (
     Unmasking,
 )
 from models.views.archives.payments import DiscrepancyView, Explanation
-from models.views.parameters import Text
+from models.views.parameters import Cursor
 from services.evidence.downloads import file_chunks
 from services.payments import discrepancies
 from services.receipts import unknown_reference
@@ -169,14 +169,14 @@ def unmask(reference: Reference, asked: Unmasking, caller: CallerOf) -> Unmasked
     "/{reference:path}/{name:archive_list}",
     summary="A page of a list of an archive",
     response_description="The page.",
-    responses=failures({404: _NO_ARCHIVE | NAMES_NOTHING}),
+    responses=_UNKNOWN_REFERENCE,
     dependencies=[acts(Action.READ_ARCHIVE)],
 )
 def read_list(
     reference: Reference,
     caller: CallerOf,
     name: Annotated[str, Path(json_schema_extra={"enum": [*archive_view.LISTS]})],
-    after: Annotated[Text | None, Query(description="`next` of the page before, or of the archive")] = None,
+    after: Annotated[Cursor | None, Query(description="`next` of the page before, or of the archive")] = None,
 ) -> ArchiveItems:
     """200 items of one of the lists of an archive, as `GET /api/archives/{reference}` has them."""
     found = archive_view.items(reference, caller, name, after)

@@ -63,7 +63,6 @@ async def plan_redelivery(request: RedeliveryRequest, caller: CallerOf) -> Batch
     tags=_TAGS[_RERUNS],
     summary="A page of bulk re-runs and plans, newest first",
     response_description="The page.",
-    responses=LISTS_FAILURES,
     dependencies=[acts(Action.READ_TROUBLES)],
 )
 def list_reruns(query: Annotated[PageQuery, Query()], caller: CallerOf) -> BatchPage:
@@ -75,7 +74,6 @@ def list_reruns(query: Annotated[PageQuery, Query()], caller: CallerOf) -> Batch
     tags=_TAGS[_REDELIVERIES],
     summary="A page of redeliveries and plans, newest first",
     response_description="The page.",
-    responses=LISTS_FAILURES,
     dependencies=[acts(Action.READ_TROUBLES)],
 )
 def list_redeliveries(query: Annotated[PageQuery, Query()], caller: CallerOf) -> BatchPage:

@@ -135,7 +135,8 @@ async def _signed(
     presented = signature.strip().removeprefix("sha256=")
     valid = [text for each in digests for text in (each.hexdigest(), base64.b64encode(each.digest()).decode())]
     if not _is_one_of(presented, valid):
-        detail = "expected the HMAC-SHA256 of the body in hex or base64; `cellar sources show` prints the signing keys"
+        hint = "`cellar sources show NAME --signing-keys` prints the keys"
+        detail = f"expected the HMAC-SHA256 of the body in hex or base64; {hint}"
         raise Refused(UNAUTHORIZED, detail, where=header, status=401)
 
 

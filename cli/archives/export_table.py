@@ -21,19 +21,23 @@ def export_table() -> None:
     """Export a table for data teams as a Parquet file."""
 
 
-@app.command()
-def payments(
-    *,
-    to: Annotated[Path, typer.Option(help="A new file whose name ends in .parquet.")],
-    template: Annotated[str | None, typer.Option(help="Only payments of archives of this template.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Export the ledger of payments. Amounts are integers of minor units."""
+def _parquet(to: Path) -> Path:
     if to.suffix.lower() != ".parquet":
         raise WrongUse(
             f"--to: expected a name that ends in .parquet, got {str(to)!r}; cellar writes Parquet alone, which pandas, "
             "DuckDB and Power Query read"
         )
+    return to
+
+
+@app.command()
+def payments(
+    *,
+    to: Annotated[Path, typer.Option(help="A new file whose name ends in .parquet.", callback=_parquet)],
+    template: Annotated[str | None, typer.Option(help="Only payments of archives of this template.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Export the ledger of payments. Amounts are integers of minor units."""
     from adapters.database.ledger import write_payments  # noqa: PLC0415 -- pyarrow is slow to import, for every command
 
     written = 0

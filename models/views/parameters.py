@@ -131,10 +131,14 @@ class Dismissal(RequestBody):
     why: Statement
 
 
+Cursor = Annotated[str, Field(json_schema_extra={"format": "cursor"})]
+"""Where a page of a list begins. `adapters/database/listing.py` makes and reads it."""
+
+
 class PageQuery(BaseModel):
     """Which page of a list."""
 
-    cursor: Text | None = Field(None, description="`next` of the page before")
+    cursor: Cursor | None = Field(None, description="`next` of the page before")
     limit: int = Field(50, ge=1, le=500)
 
 

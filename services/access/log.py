@@ -14,6 +14,7 @@ from adapters.platform.grouping import Grouped
 from adapters.settings.settings import settings
 from adapters.tables import access
 from domain.access_log import FIRST, digest_of
+from domain.secrets.cards import without_card_numbers
 from models.access import Action, Caller, Outcome
 
 _MOST_PER_COMMIT = 500
@@ -70,9 +71,9 @@ def _mark(term: str) -> str:
 
 
 def _stored(value: Any) -> Any:
-    """Return a value whose texts both databases store. What a client sends as a reference may be none."""
+    """Return a value whose texts both databases store, without card numbers: a reference may be any text."""
     if isinstance(value, str):
-        return value.replace("\0", "\ufffd").encode(errors="replace").decode()[:_LONGEST]
+        return without_card_numbers(value).replace("\0", "\ufffd").encode(errors="replace").decode()[:_LONGEST]
     if isinstance(value, Mapping):
         return {_stored(name): _stored(each) for name, each in value.items()}
     return [_stored(each) for each in value] if isinstance(value, list | tuple) else value

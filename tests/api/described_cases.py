@@ -300,7 +300,6 @@ CASES: dict[tuple[str, int, str], Case] = {
     (LIST, 200, ""): _get("/api/archives/contract/payments"),
     (LIST, 401, "UNAUTHORIZED"): _plain("GET", "/api/archives/contract/payments"),
     (LIST, 404, "UNKNOWN_REFERENCE"): _get("/api/archives/nowhere/payments"),
-    (LIST, 404, "BAD_PARAMETER"): _get("/api/archives/contract/payments?after=x"),
     (LIST, 422, "BAD_PARAMETER"): _get("/api/archives/contract/payments?limit=9"),
     (LIST, 503, "UNAVAILABLE"): _without_database("GET", "/api/archives/contract/payments"),
     (FILE, 200, ""): _file("contract"),
@@ -483,7 +482,6 @@ CASES: dict[tuple[str, int, str], Case] = {
         (operation, 404, "BAD_PARAMETER"): _get(f"{operation.partition(' ')[2]}?{nothing}")
         for operation, nothing in (
             *((each, "source=nobody") for each in (ARCHIVES, DISCREPANCIES, FAILURES, MISSING, REFUSED)),
-            *((f"GET {each}", "cursor=nowhere") for each in ("/api/access", *BATCHES)),
             (MESSAGES, "endpoint=nowhere"),
         )
     },

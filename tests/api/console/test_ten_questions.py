@@ -105,7 +105,7 @@ def test_why_did_it_fail_and_is_it_mended(walk: Walk) -> None:
     walk.click(".tile-link[href$=failed]")
     assert "The store does not answer." in walk.text()
 
-    walk.click("td a[href*='cause=CONFLICT']").click("a.reference")
+    walk.click("th a[href*='cause=CONFLICT']").click("a.reference")
 
     assert "Failed · CONFLICT" in walk.text().replace("\n", " ")
 

@@ -123,7 +123,7 @@ class TestReader:
                 sender.send(megabyte * 20)
 
     @pytest.mark.parametrize(
-        "path", ["/d/" + "x" * 16_400, "/console/login?" + "&" * 500, "/api/archives?" + "&" * 500]
+        "path", ["/d/" + "x" * 16_400, "/console/login?" + "&" * 1000, "/api/archives?" + "&" * 1000]
     )
     def test_url_is_bounded(self, receiver: Receiver, path: str) -> None:
         answer = receiver.client.get(path)

@@ -103,7 +103,7 @@ def test_rebuilt_database_equals_the_lost_database_row_for_row(configure: Config
     assert {name for name, found in before.items() if not found} == {
         *("damaged_report", "refused", "waiting", "batch", "batch_item"),
         *("session_event", "missing_process", "notice", "letter"),
-        *("condition", "stored_object"),
+        *("condition", "stored_object", "access", "unsent_access"),
     }
     assert list(inbox.deliveries()) == []
     shutil.rmtree(settings().inbox_location)
