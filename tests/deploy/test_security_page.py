@@ -11,5 +11,5 @@ def test_each_test_that_the_page_names_exists() -> None:
 
     assert len(named) > 20
     for file, test in named:
-        assert (ROOT / "tests" / file).exists(), file
-        assert f"def {test}" in (ROOT / "tests" / file).read_text(), test
+        assert (ROOT / file).exists(), file
+        assert f"def {test}" in (ROOT / file).read_text(), test
