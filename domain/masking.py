@@ -4,16 +4,16 @@ People say of fields and labels. Where nobody says, a part is personal if its te
 looks so, or if it names a person of the archive. People, their texts and their files are always personal. Pure.
 """
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
 from domain.search import normalised
-from models.archive.archive import Difference, DifferenceKind, Values
+from models.archive.archive import Archive, Difference, DifferenceKind, Values
 from models.archive.verdict import SignatureVerdict, Verdict
 from models.discrepancies import DiscrepancyCode
 from models.templates import PartId, TemplateWords
@@ -37,16 +37,21 @@ UNMASKABLE = ("fields", "files", "payments", "sessions", "signatures")
 """The lists of an archive of which a viewer is given single values."""
 PERSONAL_TYPES = frozenset({"location", "geolocation", "signature", "initials", "email", "phone"})
 PERSONAL = re.compile(
-    r"[^@\s]+@[^@\s]+\.\w+"  # a mail address
+    r"(?<![^@\s])[^@\s]+@[^@\s]+\.\w+"  # a mail address, looked for once in a word, however long it is
     r"|\+?\(?\d[\d\s().\-]{7,16}\d"  # a phone number, also an identity number
     r"|-?\d{1,3}\.\d{3,},\s*-?\d{1,3}\.\d{3,}"  # coordinates
 )
+_MOST_SIGNS, _MOST_WORDS = 5000, 2000
+"""A longer value, and any value beside more words of names, counts as personal, since comparing would take long."""
 Item = TypeVar("Item", bound=BaseModel)
 _WORD = re.compile(r"[^\W_]{2,}")
 _OF_PEOPLE = frozenset(
-    ["author", "card_last4", "card_mask", "filename", "integrations", "recipient", "signed_by", "submission_details"]
+    [
+        *("author", "card_last4", "card_mask", "filename", "integrations", "media_type"),
+        *("recipient", "signed_by", "submission_details"),
+    ]
 )
-FILTERS_OF_PEOPLE = frozenset(["q", "signer", "filename", "label", "field"])
+_FILTERS_OF_PEOPLE = frozenset(["q", "signer", "filename", "label", "field"])
 """The filters of archives whose values may be personal."""
 _OF_CARDS = frozenset({DiscrepancyCode.CARD_CONFLICT, DiscrepancyCode.CARD_EXPIRED})
 
@@ -70,7 +75,9 @@ class Personal:
         return is_said or part in self.learned or (type_ or "").lower() in PERSONAL_TYPES or self._looks_so(value)
 
     def _looks_so(self, value: Any) -> bool:
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        text = ", ".join(_texts_in(value))
+        if len(text) > _MOST_SIGNS or len(self.people) > _MOST_WORDS:
+            return True
         found = normalised(text)
         words = set(_WORD.findall(found))
         return bool(PERSONAL.search(text)) or any(each in (found if len(each) > 2 else words) for each in self.people)
@@ -80,9 +87,33 @@ class Personal:
         return MASK if self.has(part, value, type_) else value
 
 
+def _texts_in(value: Any) -> Iterator[str]:
+    """Yield the texts and numbers of a JSON value, and the names of its members."""
+    if isinstance(value, dict):
+        value = [each for member in value.items() for each in member]
+    if isinstance(value, list):
+        for each in value:
+            yield from _texts_in(each)
+    elif value is not None:
+        yield str(value)
+
+
 def words_of_names(names: Iterable[str | None]) -> frozenset[str]:
-    """Return the words of names of people, as texts are compared with these."""
-    return frozenset(word for each in names for word in _WORD.findall(normalised(each or "")))
+    """Return the words of names of people, as texts are compared with these. Of a mail address, the host is no name."""
+    return frozenset(word for each in names for word in _WORD.findall(normalised((each or "").partition("@")[0])))
+
+
+def with_versions(personal: Personal, versions: Iterable[Archive]) -> Personal:
+    """Return what is personal in versions of an archive: also what names people, or has a personal type, in any."""
+    learned, people = set(personal.learned), set(personal.people)
+    for its in versions:
+        people |= words_of_names(name for each in its.sessions for name in (each.author, each.recipient_name))
+        people |= words_of_names(each.signer_name for each in its.signatures)
+        nameless = count()  # as differences name these
+        keys = [f"field[{next(nameless)}]" if each.id is None else each.id for each in its.fields]
+        types = ((each.type or "").lower() for each in its.fields)
+        learned |= {f"field:{key}" for key, type_ in zip(keys, types, strict=True) if type_ in PERSONAL_TYPES}
+    return replace(personal, learned=frozenset(learned), people=frozenset(people))
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +158,7 @@ def masked(item: Item, personal: Personal) -> Item:
         case SignatureView():
             changed = {"signed_by": _all_masked(item.signed_by), "labels": _labels(item.labels, personal)}
         case FileView():
-            changed = {"filename": MASK}
+            changed = {"filename": MASK, "media_type": MASK}
         case PaymentView():
             changed = {"card_mask": MASK, "card_last4": MASK}
         case WarningView() if item.values:
@@ -145,6 +176,8 @@ def _masked_beside(item: BaseModel) -> dict[str, Any]:
     match item:
         case DiscrepancyView():
             changed = {"explanation": item.explanation and item.explanation.model_copy(update={"why": MASK})}
+            if item.code == DiscrepancyCode.FIELD_WITHOUT_PAYMENT:  # its transaction is what was typed into a field
+                changed["transaction_id"] = MASK
             if item.code in _OF_CARDS:
                 changed |= dict.fromkeys(("expected", "found", "sentence"), MASK) | {"values": {}}
         case MissingView() if item.closed_reason:
@@ -155,7 +188,7 @@ def _masked_beside(item: BaseModel) -> dict[str, Any]:
             parts = [each if item.words.is_public(each.part) else _without_values(each) for each in item.parts]
             changed = {"file_name": None, "parts": parts}
         case BatchView():
-            changed = {"filter": item.filter | dict.fromkeys(FILTERS_OF_PEOPLE & item.filter.keys(), MASK)}
+            changed = {"filter": item.filter | dict.fromkeys(_FILTERS_OF_PEOPLE & item.filter.keys(), MASK)}
         case MessageRecord():
             changed = {"history": [each.model_copy(update={"answer": MASK}) for each in item.history]}
     return changed
@@ -163,10 +196,8 @@ def _masked_beside(item: BaseModel) -> dict[str, Any]:
 
 def masked_difference(found: Difference, personal: Personal) -> Difference:
     """Return a difference between two versions as viewers see it: that a personal member differs, not from what."""
-    types = found.members.get("type", Values(None, None))
     values = [[each.before, each.after] for name, each in found.members.items() if _is_of_value(name)]
-    is_field = found.kind is DifferenceKind.FIELD
-    hidden = is_field and any(personal.has(f"field:{found.key}", values, str(each)) for each in asdict(types).values())
+    hidden = found.kind is DifferenceKind.FIELD and personal.has(f"field:{found.key}", values)
     members = {
         name: Values(MASK, MASK) if (hidden and _is_of_value(name)) or _is_personal(name, each, personal) else each
         for name, each in found.members.items()
@@ -203,5 +234,7 @@ def _masked_verdict(verdict: Verdict) -> Verdict:
 
 
 def _masked_signature(signature: SignatureVerdict) -> SignatureVerdict:
-    certificate = signature.certificate and replace(signature.certificate, subject=MASK, serial=MASK, sha256=MASK)
+    certificate = signature.certificate and replace(
+        signature.certificate, subject=MASK, issuer=MASK, serial=MASK, sha256=MASK
+    )
     return replace(signature, signer_name=MASK, signer_organization=MASK, certificate=certificate)

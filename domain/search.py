@@ -69,7 +69,7 @@ _AS_TYPED = str.maketrans(
     {"״": '"', "”": '"', "“": '"', "׳": "'", "’": "'", "‘": "'"}
     | dict.fromkeys("\N{HEBREW PUNCTUATION MAQAF}\N{HYPHEN}\N{NON-BREAKING HYPHEN}\N{EN DASH}\N{EM DASH}", "-")
 )
-_TERM = re.compile(r'"([^"]+)"(?!\S)|(\S+)')
+_TERM = re.compile(rf'"(.{{1,{MOST_VALUE}}}?)"(?!\S)|(\S+)', re.DOTALL)
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -348,7 +348,7 @@ def divided_text(public: Iterable[str], personal: Iterable[str]) -> str:
 def terms_of(q: str, *, in_public: bool = False) -> tuple[Term, ...]:
     """Return the terms of a search: its words, and what stands in quotation marks as a whole. The first 16.
 
-    A quotation mark within a word belongs to the word, as in צה"ל.
+    A quotation mark within a word belongs to the word, as in צה"ל, also between quotation marks.
     """
     found = (normalised(quoted or word) for quoted, word in _TERM.findall(q.translate(_AS_TYPED)))
     return tuple(Term(_pattern(each), in_public) for each in dict.fromkeys(found) if each)[:_MOST_TERMS]

@@ -29,6 +29,14 @@ from models.views.templates import PartView, Templates, TemplateSummary, Templat
 from services import derived
 from services.access.scope import facets_of_scope
 
+
+def _columns(table: type[SQLModel]) -> Any:
+    return SQLModel.metadata.tables[str(table.__tablename__)].c
+
+
+RECIPIENTS = (_columns(SessionRow).recipient_name,)
+OTHER_PEOPLE = _columns(SessionRow).author, _columns(SignatureRow).signer_name
+"""The columns with the names of people whom an archive names."""
 _MOST_LISTED, _MOST_PARTS, _MOST_ROWS, _MOST_HELD = 500, 200, 50_000, 5000
 _MOST_PEOPLE = 50
 _HELD_FOR_S, _HELD_PER_FILE_S = 20.0, 2.0
@@ -229,21 +237,22 @@ def _summary(
 
 
 def _signed_files(session: Session, references: Sequence[str]) -> list[SignedFile]:
-    its, of_session = _columns(FileRow), _columns(SessionRow)
-    people = _names(session, references, of_session.recipient_name)
-    others = _names(session, references, of_session.author, _columns(SignatureRow).signer_name)
+    its = _columns(FileRow)
+    people, others = names_in(session, references, *RECIPIENTS), names_in(session, references, *OTHER_PEOPLE)
     is_named = its.role == Role.SIGNED_DOCUMENT, its.filename.is_not(None)
     asked = select(its.reference, its.filename).where(its.reference.in_(references), *is_named)
     found = session.connection().execute(asked.limit(_MOST_ROWS))
     return [SignedFile(filename, tuple(sorted(people[each])), tuple(sorted(others[each]))) for each, filename in found]
 
 
-def _names(session: Session, references: Sequence[str], *columns: Any) -> defaultdict[str, set[str]]:
-    """Return the names in some columns of archives, by reference: in the first 50 rows of each table."""
+def names_in(
+    session: Session, references: Sequence[str], *columns: Any, most: int = _MOST_PEOPLE
+) -> defaultdict[str, set[str]]:
+    """Return the names in some columns of archives, by reference: in the first rows of each table."""
     names = defaultdict[str, set[str]](set)
     for column in columns:
         its = column.table.c
-        first = its.reference.in_(references), its.position < _MOST_PEOPLE, column.is_not(None)
+        first = its.reference.in_(references), its.position < most, column.is_not(None)
         for reference, name in session.connection().execute(select(its.reference, column).where(*first)):
             names[reference].add(name)
     return names
@@ -263,7 +272,3 @@ def _found(session: Session, references: Sequence[str]) -> Iterator[tuple[str, P
             reference, id_, type_, value = tuple(row)
             if id_ and is_part(part := f"{kind}:{id_}"):
                 yield reference, part, type_, value
-
-
-def _columns(table: type[SQLModel]) -> Any:
-    return SQLModel.metadata.tables[str(table.__tablename__)].c

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, ColumnElement, any_, bindparam, column, func, select, table
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, and_, any_, bindparam, column, func, select, table
 from sqlmodel import Session, SQLModel
 
 from domain.search import (
@@ -111,15 +111,21 @@ def counted(session: Session, ids: Sequence[int], kinds: Iterable[Kind]) -> list
     return [Counted(*each) for each in rows]
 
 
-def counted_values(session: Session, ids: Sequence[int]) -> list[tuple[str, str, str, int]]:
-    """Return the values of labels and fields that are facets of templates: kind, name, value, how many archives."""
-    its, value = _FACET.c, _VALUE.c
-    found = select(value.kind, value.name, value.value, func.count()).join_from(
-        _FACET, _VALUE, its.facet == value.facet
+def counted_values(session: Session, ids: Sequence[int]) -> list[tuple[str, str, str, int, int]]:
+    """Return the values of labels and fields that are facets of templates: kind, name, value, the facet of the
+    archives' template, 0 without one, and how many archives.
+    """
+    its, value, template = _FACET.c, _VALUE.c, _FACET.alias()
+    of_template = and_(template.c.entry_id == its.entry_id, template.c.kind == Kind.TEMPLATE)
+    found = (
+        select(value.kind, value.name, value.value, func.coalesce(template.c.facet, 0), func.count())
+        .join_from(_FACET, _VALUE, its.facet == value.facet)
+        .join(template, of_template, isouter=True)
+        .where(_among(session, its.entry_id, ids), its.kind.in_([Kind.LABEL, Kind.FIELD]))
+        .group_by(value.facet, template.c.facet)
     )
-    wanted = _among(session, its.entry_id, ids), its.kind.in_([Kind.LABEL, Kind.FIELD])
-    rows = session.connection().execute(found.where(*wanted).group_by(value.facet))
-    return [(kind, name, value, archives) for kind, name, value, archives in rows]
+    rows = session.connection().execute(found)
+    return [(kind, name, value, template, archives) for kind, name, value, template, archives in rows]
 
 
 def titles(session: Session, ids: Sequence[int]) -> dict[int, str]:

@@ -3,15 +3,19 @@
 import re
 
 from sqlalchemy import ColumnElement
-from sqlmodel import col
+from sqlmodel import col, select
 
 from adapters.database.transactions import reading
 from adapters.search.entries import is_found_by
 from adapters.search.pages import Wanted, newest
+from adapters.store import ocfl
 from domain.search import facet, named_facet
 from models.access import Caller, Role
 from models.discrepancies import DUPLICATE_CODES, DiscrepancyRow
 from models.errors import Refused
+from models.messages.event import EventType
+from models.messages.notification import NotificationRow
+from models.runs.receipt import VersionRow
 from models.said import Sentence
 from models.search import Kind
 
@@ -49,6 +53,27 @@ def check_visible(caller: Caller, reference: str) -> None:
             if "\0" in reference or not newest(session, Wanted(scope, references=(reference,)), 1):
                 detail = "no archive of this process was received; `cellar list` shows the archives"
                 raise Refused("UNKNOWN_REFERENCE", detail, where="reference", status=404)
+
+
+def check_loaded(caller: Caller, reference: str) -> None:
+    """Check that a caller with a scope may have what was read of an archive in the store, after it was read: nobody
+    knows the facet of a version that is not loaded yet.
+
+    Raises:
+        Refused: the store has a later version than the database, or the archive has left the scope meanwhile.
+    """
+    if caller.is_scoped and (inventory := ocfl.inventory(reference)):
+        with reading() as session:
+            loaded = session.exec(select(VersionRow.receipt_id).where(VersionRow.reference == reference)).all()
+        if not {each.message for each in inventory.versions} <= {*loaded}:
+            detail = "a later version is on its way; try again once it is loaded"
+            raise Refused("UNKNOWN_VERSION", detail, where="version", status=404)
+        check_visible(caller, reference)
+
+
+def messages_seen(caller: Caller) -> tuple[ColumnElement[bool], ...]:
+    """Return the condition on the messages that a caller sees: a duplicate alone may be why a person should look."""
+    return (col(NotificationRow.event) != EventType.ARCHIVE_ATTENTION,) if caller.is_scoped else ()
 
 
 def findings_seen(caller: Caller) -> tuple[ColumnElement[bool], ...]:

@@ -24,7 +24,7 @@ from domain.archive.file_names import safe_names
 from domain.payments.reconciliation import reconcile
 from domain.summary_page import ExportedFile, Proof, Shown, page_name, summary_page
 from domain.words.wording import LANGUAGES
-from models.access import CELLAR
+from models.access import CELLAR, Caller
 from models.archive.archive import Archive
 from models.archive.content import ContentCut
 from models.errors import Conflict, Refused
@@ -156,14 +156,16 @@ class Evidence:
     is_locked: bool
 
 
-def evidence(reference: str, receipt_id: str, now: datetime, *, even_damaged: bool = False) -> Evidence:
-    """Prove an archive, and return what its bag will have. Reads the archive's whole object.
+def evidence(
+    reference: str, receipt_id: str, now: datetime, caller: Caller = CELLAR, *, even_damaged: bool = False
+) -> Evidence:
+    """Prove an archive, and return what its bag will have for a caller. Reads the archive's whole object.
 
     Raises:
         Conflict: the archive does not prove, and not `even_damaged`; or its inventory cannot be read.
-        Refused: there is no such archive or receipt.
+        Refused: there is no such archive or receipt, or the caller does not see it.
     """
-    request, view = stored_request(reference, receipt_id), archive_view.archive(reference, CELLAR, archive_view.WHOLE)
+    request, view = stored_request(reference, receipt_id), archive_view.archive(reference, caller, archive_view.WHOLE)
     if request is None and archives.has_version(receipt_id):
         text = "the archive does not prove, so nothing was exported: the store has lost it; see `cellar verify`"
         raise Conflict(f"{text}, and restore it from a copy of the store", code="NOT_PROVEN")

@@ -1,6 +1,6 @@
 """Lists archives for people: filters, newest first, page by page; counts and sorts the newest matches."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -116,19 +116,24 @@ def facets(query: ArchiveFilter, caller: Caller) -> FacetCounts:
         found = pages.counted(session, ids[:MOST_COUNTED], _PLAIN)
         values = _values(session, found)
         its = {values[each.facet] for each in found if each.kind == Kind.TEMPLATE and each.facet in values}
-        words = {id_: each for id_, each in held(session).words.items() if id_ in its}
+        templates = held(session)
+        words = {id_: each for id_, each in templates.words.items() if id_ in its}
         # A filter is `KEY=VALUE`.
         chosen = {part for each in words.values() for part in each.facets if "=" not in part}
-        if caller.is_masked:  # a label may be a facet of one template and personal in another
-            chosen -= {part for each in words.values() for part, its in each.parts.items() if its.personal}
-        named = pages.counted_values(session, ids[:MOST_COUNTED]) if chosen else []
+        named = Counter[tuple[str, str, str]]()
+        for kind, name, value, template, archives in (
+            pages.counted_values(session, ids[:MOST_COUNTED]) if chosen else ()
+        ):
+            # Values of what was a facet stay, titles may show them, and what is public here may be personal there.
+            part = f"{kind}:{name}"
+            if part in chosen and (not caller.is_masked or templates.of(values.get(template)).is_public(part)):
+                named[kind, name, value] += archives
     counts = defaultdict[tuple[str, str], list[tuple[int, str, str]]](list)
     for each in found:
-        if value := values.get(each.facet):
-            counts[each.kind, ""].append((-each.archives, value, value))
-    for kind, name, value, archives in named:
-        if f"{kind}:{name}" in chosen:  # values of what was a facet stay, and titles may still show them
-            counts[kind, name].append((-archives, value, f"{name}={value}"))
+        if known := values.get(each.facet):
+            counts[each.kind, ""].append((-each.archives, known, known))
+    for (kind, name, value), archives in named.items():
+        counts[kind, name].append((-archives, value, f"{name}={value}"))
     parts = {part: its.name for each in words.values() for part, its in each.parts.items()}
     order = ((Kind.TEMPLATE, ""), *sorted(each for each in counts if each[1]), *((each, "") for each in _PLAIN[1:]))
     groups = [

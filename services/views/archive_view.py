@@ -54,7 +54,7 @@ from models.views.archives.archives import (
 )
 from models.views.archives.payments import DiscrepancyView, PaymentView
 from models.views.troubles import RefusedView
-from services.access.scope import check_visible, findings_seen
+from services.access.scope import check_visible, findings_seen, messages_seen
 from services.payments import recorded
 from services.templates import called, titled
 from services.views import troubles
@@ -362,7 +362,11 @@ LISTS: Mapping[str, _Rows | _Made] = {
     "closed_discrepancies": _Rows(DiscrepancyRow, _BY_CODE, _discrepancies, _discrepancies_where(_CLOSED)),
     "judgements": _Made(_judgements),
     "notifications": _Rows(
-        NotificationRow, _by(NotificationRow.planned_at, NotificationRow.message_id), _notifications, is_history=True
+        NotificationRow,
+        _by(NotificationRow.planned_at, NotificationRow.message_id),
+        _notifications,
+        messages_seen,
+        is_history=True,
     ),
     "timeline": _Made(timeline),
     "runs": _Rows(RunRow, _by(RunRow.started_at, RunRow.flow_run_id), _each(_run), is_history=True),

@@ -2,11 +2,11 @@
 
 from adapters.store.objects.requests import stored_version
 from domain.archive.difference import differences
-from domain.masking import masked_difference
+from domain.masking import masked_difference, with_versions
 from models.access import Caller
 from models.archive.archive import Difference
 from models.errors import Refused
-from services.access.scope import check_visible
+from services.access.scope import check_loaded, check_visible
 from services.views.masks import personal_of
 
 MOST_VALUES = 20_000
@@ -28,11 +28,13 @@ def version_differences(
     """
     check_visible(caller, reference)
     one, other = (stored_version(reference, number) for number in (before, after))
+    check_loaded(caller, reference)
     if most_values is not None and max(each.skeleton().count(b",") for each in (one, other)) >= most_values:
         what = f"expected versions of at most {most_values:,} values; run `cellar show REF --diff {before} {after}`"
         raise Refused("TOO_LARGE_TO_COMPARE", what, where="version", status=413)
-    found = differences(one.archive(), other.archive(), other.payment_terms)
+    versions = one.archive(), other.archive()
+    found = differences(*versions, other.payment_terms)
     if not caller.is_masked:
         return found
-    personal = personal_of([reference])[reference]
+    personal = with_versions(personal_of([reference])[reference], versions)
     return [masked_difference(each, personal) for each in found]

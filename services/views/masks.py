@@ -7,15 +7,13 @@ from pydantic import BaseModel
 from sqlmodel import col, select
 
 from adapters.database.transactions import reading
-from adapters.search import entries
 from adapters.search.templates import held
 from domain.masking import Personal, masked, words_of_names
 from models.access import Caller
-from models.archive.archive import ArchiveRow, SignatureRow
-from models.archive.session import SessionRow
+from models.archive.archive import ArchiveRow
 from models.templates import TemplateWords
 from models.views.parameters import Page
-from services.templates import personal_parts
+from services.templates import OTHER_PEOPLE, RECIPIENTS, names_in, personal_parts
 
 _MOST_PEOPLE = 500
 Found = TypeVar("Found", bound=BaseModel)
@@ -26,24 +24,12 @@ def personal_of(references: Sequence[str]) -> Mapping[str, Personal]:
     its = select(ArchiveRow.reference, ArchiveRow.template_id).where(col(ArchiveRow.reference).in_(references))
     with reading() as session:
         templates, words = dict(session.exec(its).all()), held(session)
-        rows = entries.first_rows(session, references, _MOST_PEOPLE)
-    learned = {each: personal_parts(each) for each in {*templates.values()}}
+        people = names_in(session, references, *RECIPIENTS, *OTHER_PEOPLE, most=_MOST_PEOPLE)
+    learned = {each: personal_parts(each) for each in {*templates.values(), None}}
     return {
-        reference: Personal(
-            words.of(template),
-            learned[template],
-            words_of_names(
-                [
-                    *(
-                        each[name]
-                        for each in rows[reference].get(SessionRow, ())
-                        for name in ("author", "recipient_name")
-                    ),
-                    *(each["signer_name"] for each in rows[reference].get(SignatureRow, ())),
-                ]
-            ),
-        )
-        for reference, template in templates.items()
+        reference: Personal(words.of(template), learned[template], words_of_names(people[reference]))
+        for reference in references
+        for template in [templates.get(reference)]
     }
 
 

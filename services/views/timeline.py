@@ -20,7 +20,7 @@ from models.runs.receipt import ACCEPTED_BY, DeliveryRow, RefusedRow, VersionRow
 from models.runs.run import RunRow
 from models.said import Said, Sentence, verbatim
 from models.views.archives.archives import TimelineEntry, TimelineKind
-from services.access.scope import check_visible, findings_seen
+from services.access.scope import check_visible, findings_seen, messages_seen
 
 MOST_ENTRIES = 500
 _DONE: Mapping[ActionKind, Sentence] = {
@@ -37,7 +37,7 @@ def timeline(session: Session, reference: str, caller: Caller) -> list[TimelineE
         *_versions(session, reference),
         *_runs(session, reference),
         *_findings(session, reference, caller),
-        *_messages(session, reference),
+        *_messages(session, reference, caller),
         *_events(session, reference),
         *_actions(session, reference),
     ]
@@ -51,9 +51,9 @@ def timeline_of(reference: str, caller: Caller) -> list[TimelineEntry]:
         return timeline(session, reference, caller)
 
 
-def _last(session: Session, table: type[SQLModel], by: Any, reference: str) -> Sequence[Any]:
-    theirs = SQLModel.metadata.tables[str(table.__tablename__)].c.reference == reference
-    return session.exec(select(table).where(theirs).order_by(col(by).desc()).limit(MOST_ENTRIES)).all()
+def _last(session: Session, table: type[SQLModel], by: Any, reference: str, *conditions: Any) -> Sequence[Any]:
+    theirs = SQLModel.metadata.tables[str(table.__tablename__)].c.reference == reference, *conditions
+    return session.exec(select(table).where(*theirs).order_by(col(by).desc()).limit(MOST_ENTRIES)).all()
 
 
 def _entry(at: datetime, kind: TimelineKind, what: Said, key: str, by: str | None = None) -> TimelineEntry:
@@ -127,14 +127,14 @@ def _findings(session: Session, reference: str, caller: Caller) -> Iterator[Time
             yield _entry(missing.withdrawn_at, TimelineKind.ACTION, Sentence.dismissal_withdrawn(), key, by)
 
 
-def _messages(session: Session, reference: str) -> Iterator[TimelineEntry]:
-    for each in _last(session, NotificationRow, NotificationRow.planned_at, reference):
+def _messages(session: Session, reference: str, caller: Caller) -> Iterator[TimelineEntry]:
+    for each in _last(session, NotificationRow, NotificationRow.planned_at, reference, *messages_seen(caller)):
         if each.state == NotificationState.SKIPPED:
             yield _entry(each.planned_at, TimelineKind.MESSAGE, _skipped(each), each.message_id)
     theirs = (
         select(NotificationAttemptRow, NotificationRow)
         .join(NotificationRow, col(NotificationRow.message_id) == col(NotificationAttemptRow.message_id))
-        .where(NotificationRow.reference == reference)
+        .where(NotificationRow.reference == reference, *messages_seen(caller))
     )
     last = theirs.order_by(col(NotificationAttemptRow.attempted_at).desc()).limit(MOST_ENTRIES)
     for attempt, message in session.exec(last):

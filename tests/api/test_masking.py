@@ -10,7 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
-from models.access import Role
+from adapters.tables import access
+from adapters.tables.people import saved_views
+from models.access import AccessRow, Action, Role
+from models.people import SavedViewRow
 from services.access import tokens
 from services.views import archive_view
 from services.views.unmasking import MOST
@@ -48,6 +51,15 @@ class Viewer:
         body = {"place": place, "why": why}
         return self.receiver.client.post("/api/archives/contract/unmask", headers=headers, json=body)
 
+    def ask_in_vain(self, times: int) -> None:
+        """Record that values were asked for, and none was given."""
+        row = AccessRow(
+            chain="c", number=0, at=datetime.now(UTC), person="vera", role=Role.VIEWER, action=Action.UNMASK,
+            reference="contract", outcome="allowed", address="", detail={"route": "POST"}, digest="",
+        )  # fmt: skip
+        with installed(self.receiver.log.parent):
+            access.add([row.model_dump() | {"number": each, "digest": f"{each}"} for each in range(times)])
+
     def records(self) -> list[dict[str, object]]:
         """Return what the access log keeps of unmasked values, the first first."""
         found = self.receiver.client.get("/api/access?action=unmask&limit=500", headers=READER).json()["items"]
@@ -69,7 +81,11 @@ def viewer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Viewer]:
         with installed(folder, **values):
             archived("contract", _named(earlier_contract()), datetime(2023, 3, 1, tzinfo=UTC))
             archived("contract", _named(contract(event={"type": "WHP_ARCHIVE", "timestamp": "2024-01-01T00:00:00"})))
-            made = tokens.add("vera", Role.VIEWER, None, None, "a test", datetime.now(UTC))
+            now = datetime.now(UTC)
+            saved_views.save(
+                SavedViewRow(view_id="v", name=PERSON, query="state=failed", saved_by="dana", saved_at=now)
+            )
+            made = tokens.add("vera", Role.VIEWER, None, None, "a test", now)
         receiver.read(made.token)
         explained = receiver.client.get("/api/archives/contract", headers=READER).json()["discrepancies"][0]
         path = f"/api/discrepancies/{explained['discrepancy_id']}/explanation"
@@ -82,6 +98,8 @@ def test_no_answer_to_a_viewer_has_a_personal_value(viewer: Viewer) -> None:
         answer = viewer.get(path)
         assert (path, answer.status_code) == (path, 200)
         assert (path, PERSON in answer.text) == (path, False)
+    [signature] = viewer.get("/api/archives/contract").json()["signed_document_verdict"]["signatures"]
+    assert {signature["certificate"][name] for name in ("subject", "issuer", "serial", "sha256")} == {"•••"}
     everything = "".join(viewer.receiver.client.get(path, headers=READER).text for path in ANSWERS)
     assert everything.count(PERSON) > 10
 
@@ -113,6 +131,8 @@ def test_single_value_is_read_for_a_reason_that_is_recorded_without_the_value_an
         "value": PERSON,
     }
     assert viewer.records()[-1] == {"place": "sessions[0].labels.customer", "why": "the customer calls"}
+    assert viewer.unmask("fields[0].latitude").json() == {"place": "fields[0].latitude", "value": None}
+    assert viewer.records()[-1]["place"] == "fields[0].latitude"
     assert viewer.unmask("files[1].filename").json()["value"]
     assert viewer.unmask("fields[4].meta").json()["value"] == {"geocoder": "Arlozorov St 160, Tel Aviv-Yafo, Israel"}
     for place in ("sessions[9].author", "sessions[0].nothing", "sessions[0].labels.other", "runs[0].url", "x", "\0"):
@@ -121,7 +141,10 @@ def test_single_value_is_read_for_a_reason_that_is_recorded_without_the_value_an
 
     while len(viewer.records()) < MOST:
         assert viewer.unmask("sessions[0].author").status_code == 200
-
+    assert all(PERSON not in json.dumps(each) for each in viewer.records())
     assert viewer.unmask("sessions[0].author").json()["error"]["code"] == "TOO_MANY_REQUESTS"
     assert len(viewer.records()) == MOST
-    assert all(PERSON not in json.dumps(each) for each in viewer.records())
+
+    viewer.ask_in_vain(500)  # as many as a page of records has
+    for place in ("sessions[0].author", "fields[0].latitude", "sessions[9].author"):
+        assert viewer.unmask(place).json()["error"]["code"] == "TOO_MANY_REQUESTS"

@@ -24,6 +24,8 @@ from services import templates
 PATH = f"{ROOT}/templates"
 _PERSONAL = N_("Personal values cannot be a facet: they would stand in lists with their counts.")
 _WRONG = N_("A name has at most 100 characters, a title 7 parts, and a template 8 facets.")
+_PERSONAL_IF = {"yes": True, "no": False}
+"""What people say by a choice; by any other, nobody says."""
 router = APIRouter(route_class=RouteAsSent)
 
 
@@ -68,13 +70,10 @@ def _page(request: Request, found: TemplateView, given: dict[str, Any], wrong: s
 def _given(form: Form, found: TemplateView) -> dict[str, Any]:
     """Return the words that a form gives. Parts that it did not show keep theirs, and so does the order."""
     words, shown = found.words.model_dump(), {PERSON, TEMPLATE, PAYMENT, *(each.part for each in found.parts)}
-    personal = form.texts("personal")
     for each in found.parts:
-        said = words["parts"].get(each.part, {"personal": None}) | {"name": _names(form, f" {each.part}")}
-        if (each.part in personal) != each.personal:
-            said["personal"] = not each.personal
-        if any(said["name"].values()) or said["personal"] is not None:
-            words["parts"][each.part] = said
+        names, personal = _names(form, f" {each.part}"), _PERSONAL_IF.get(form.text(f"personal {each.part}"))
+        if any(names.values()) or personal is not None:
+            words["parts"][each.part] = {"name": names, "personal": personal}
         else:
             words["parts"].pop(each.part, None)
     chosen = {

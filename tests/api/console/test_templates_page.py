@@ -17,7 +17,7 @@ from tests.records import NOON
 TEMPLATE = "9fa70d4ccea84262b1ed2308a07a3fb4"
 PATH, DOSSIER = f"/console/templates/{TEMPLATE}", f"/console/archives/{CONTRACT}"
 TITLE = "Marker-314159 · Loan agreement · ₪21.01 verified"
-STANDARD = {"title": ["person", "template", "payment"], "personal": ["field:SOMEFIELD5"]}
+STANDARD = {"title": ["person", "template", "payment"]}
 
 
 @pytest.fixture
@@ -62,17 +62,18 @@ def name(console: Console, words: TemplateWords) -> None:
 
 
 def test_form_keeps_what_it_does_not_change_and_says_what_is_wrong(console: Console, person: httpx.Client) -> None:
-    field, label = "field:SOMEFIELD1", "label:CUSTOMER_TAG"
+    field, label, open_ = "field:SOMEFIELD1", "label:CUSTOMER_TAG", "field:SOMEFIELD2"
     name(console, TemplateWords(title=["payment", "label:OLD", "template", "person"], facets=["label:OLD"]))
     named = STANDARD | {
         "he": "חוזה",
         f"en {label}": "Customer",
         "facet": [label],
-        "personal": [field, "field:SOMEFIELD5"],
+        f"personal {field}": "yes",
+        f"personal {open_}": "no",
     }
     assert posted(person, PATH, named).status_code == 303
     for wrong in (
-        {"facet": [field], "personal": [field, "field:SOMEFIELD5"]},
+        {"facet": [field], f"personal {field}": "yes"},
         {"en": "W" * 101},
         {"title": ["colour"]},
     ):
@@ -84,6 +85,7 @@ def test_form_keeps_what_it_does_not_change_and_says_what_is_wrong(console: Cons
         "name": {"en": None, "he": "חוזה"},
         "parts": {
             field: {"name": {"en": None, "he": None}, "personal": True},
+            open_: {"name": {"en": None, "he": None}, "personal": False},
             label: {"name": {"en": "Customer", "he": None}, "personal": None},
         },
         "title": ["payment", "label:OLD", "template", "person"],

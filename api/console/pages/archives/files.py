@@ -28,6 +28,7 @@ from models.errors import Conflict, Refused
 from models.people import ActionKind
 from models.views.archives.archives import FieldView
 from services.access.log import record
+from services.access.scope import check_loaded
 from services.evidence.bag import evidence, write_evidence
 from services.evidence.downloads import file_chunks, is_whole
 from services.people import actions
@@ -122,9 +123,10 @@ def _exported(reference: str, caller: Caller) -> Path:
     if receipt_id is None:
         raise unknown_reference(reference)
     now = datetime.now(UTC)
-    made, path = evidence(reference, receipt_id, now), _new_export()
+    made, path = evidence(reference, receipt_id, now, caller), _new_export()
     try:
         write_evidence(made, path, lambda _: None)
+        check_loaded(caller, reference)
         actions.record([reference], ActionKind.EXPORT, caller.name, now)
     except BaseException:
         remove(path)

@@ -16,9 +16,8 @@ from api.console.frame.entrance import see
 from api.console.frame.forms import Form, Posted
 from api.console.pages.archives import archives
 from api.console.pages.lists import Pairs, asked
-from domain.masking import FILTERS_OF_PEOPLE
 from domain.words.wording import N_
-from models.access import Action, Caller
+from models.access import Action
 from models.errors import Refused
 from models.people import LONGEST_NAME, SavedViewRow
 from models.views.archives.archives import ListQuery
@@ -43,14 +42,13 @@ class ViewLink:
     is_here: bool
 
 
-def links_of(request: Request, caller: Caller) -> list[ViewLink]:
-    """Return the saved views as links of a page. A search for what may be personal is no viewer's."""
+def links_of(request: Request) -> list[ViewLink]:
+    """Return the saved views as links of a page."""
     here = _set(request.query_params.multi_items())
     return [
         ViewLink(each, f"{_LIST}?{each.query}", its == here)
         for each in saved_views.shown()
         for its in [_set(parse_qsl(each.query, keep_blank_values=True))]
-        if not (caller.is_masked and FILTERS_OF_PEOPLE & {name for name, _ in its})
     ]
 
 
