@@ -20,6 +20,8 @@ from adapters.settings.settings import settings
 from models.errors import Refused, Transient
 
 _WITHIN_S = 20
+_HOLDS_SECRETS = re.compile("CELLAR_|PREFECT_|AWS_|PG", re.IGNORECASE)
+"""The variables of this program that no plugin of apprise has to see."""
 _REASONS = (
     (r"error=(\d{3})", "the service answered with status {}"),
     (r"(?i)connection error|socket", "no connection"),
@@ -44,7 +46,7 @@ def send(url: str, title: str, text: str) -> None:
         sent = subprocess.run(  # noqa: S603 -- its words are ours
             command,
             input=json.dumps([url, title, text]).encode(),
-            env=os.environ | _proxy(url),
+            env={name: os.environ[name] for name in os.environ if not _HOLDS_SECRETS.match(name)} | _proxy(url),
             capture_output=True,
             timeout=_WITHIN_S,
             check=False,

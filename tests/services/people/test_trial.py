@@ -3,12 +3,15 @@
 import asyncio
 import json
 import logging
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
 
 from adapters.peers.people import masked
 from services.people.letters import try_people
@@ -44,6 +47,24 @@ def test_chat_and_mail_take_a_test(configure: Configure, httpserver: HTTPServer,
     (letter,) = mailbox.letters
     assert "Subject: cellar: a test" in letter
     assert "cellar reaches you here. Nothing to do." in letter
+
+
+def test_process_of_a_letter_has_no_secret_of_the_settings(configure: Configure, httpserver: HTTPServer) -> None:
+    seen: list[bytes] = []
+
+    def _look(_request: Request) -> Response:
+        children = Path(f"/proc/{os.getpid()}/task").glob("*/children")
+        pids = [pid for each in children for pid in each.read_text().split()]
+        seen.extend(Path(f"/proc/{pid}/environ").read_bytes() for pid in pids)
+        return Response()
+
+    httpserver.expect_request("/chat").respond_with_handler(_look)
+    configure(people_urls=httpserver.url_for("/chat").replace("http", "json"), api_tokens="t" * 32)
+
+    assert try_people(NOON).is_well
+
+    assert any(b"PATH=" in each for each in seen)
+    assert not any(b"CELLAR_" in each or b"t" * 32 in each for each in seen)
 
 
 def test_each_address_that_takes_no_test_has_its_reason_and_no_secret_is_told(
