@@ -96,7 +96,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         processes.beating(lambda: STATES.index(state.senders.state)),
         in_background(
             supervised("the record of uses", _record_uses),
-            supervised("the sending of the access log", _send_access_log),
+            supervised("sending the access log", _send_access_log),
         ),
     ):
         yield

@@ -136,7 +136,7 @@ async def _asked(client: httpx.AsyncClient, method: str, url: str, **options: An
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         raise _away(type(error).__name__) from error
     if httpx.codes.is_client_error(answer.status_code) and method == "POST":
-        raise _refused("it takes the code no more")
+        raise _refused("the provider refuses the code")
     if not (answer.is_success and isinstance(found, dict)):
         raise _away(f"status {answer.status_code}")
     return found

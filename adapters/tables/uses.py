@@ -11,7 +11,7 @@ _ROWS_AT_ONCE = 1000
 
 
 def add(rows: Iterable[LastUseRow]) -> None:
-    """Add uses to those that are known, in one transaction.
+    """Add new uses to the counts in the database, in one transaction.
 
     Raises:
         Transient: the database does not answer. None is added.

@@ -83,5 +83,8 @@ class Known(Generic[Record]):
             self._is_read, self._why_not = True, None
         except CellarError as error:
             if self._why_not is None:
-                log.warning(f"the {self._what} cannot be read; those that are known stay", why=str(error))
+                log.warning(
+                    f"the {self._what} cannot be read; this receiver goes on with the {self._what} that it knows",
+                    why=str(error),
+                )
             self._why_not = str(error)

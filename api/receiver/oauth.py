@@ -52,7 +52,7 @@ _FAILURES = failures(
         403: {"unauthorized_client": "the source does not take archives from this address."},
         408: {"invalid_request": "the body stops or comes too slowly."},
         413: {"invalid_request": "the body has more than 16 KiB."},
-        429: {"invalid_client": "wrong secrets came too often from this address; one that was right before is let in."},
+        429: {"invalid_client": "too many wrong secrets from this address; a secret that was right before is let in."},
         503: {"temporarily_unavailable": "the secrets of the sources are not known yet; try again later."},
         **UNEXPECTED,
     },
