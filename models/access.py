@@ -95,16 +95,22 @@ UserName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9._-]{0,
 """A short name without `@`, which the names of a provider's people have."""
 
 
-class UserFacts(BaseModel):
-    """What is known of a person with a password, beside what is secret."""
+class Admitted(BaseModel):
+    """What the store keeps of whom it lets in: of a user or a token."""
 
     model_config = ConfigDict(frozen=True)
 
-    name: UserName
+    name: str
     role: Role
     scope: str | None = None
     created_at: AwareDatetime
     created_by: str
+
+
+class UserFacts(Admitted):
+    """What is known of a person with a password, beside what is secret."""
+
+    name: UserName
     is_break_glass: bool = False
     disabled_at: AwareDatetime | None = None
     disabled_by: str | None = None
@@ -149,16 +155,10 @@ RESERVED_NAMES = {CELLAR.name, OF_SETTINGS}
 TokenName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$")]
 
 
-class TokenFacts(BaseModel):
+class TokenFacts(Admitted):
     """What is known of a token of a machine, beside the token itself."""
 
-    model_config = ConfigDict(frozen=True)
-
     name: TokenName
-    role: Role
-    scope: str | None = None
-    created_at: AwareDatetime
-    created_by: str
     expires_at: AwareDatetime | None = None
     revoked_at: AwareDatetime | None = None
     revoked_by: str | None = None
