@@ -3,8 +3,6 @@
 A secret is made here, shown once to its caller, and kept as a digest alone.
 """
 
-import hashlib
-import hmac
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from pydantic import TypeAdapter, ValidationError
 
+from adapters.settings.digests import digest_of, keyed_digest
 from adapters.settings.settings import settings
 from adapters.store import sources
 from adapters.tables import clocks
@@ -117,11 +116,6 @@ def url_of(name: str) -> str:
     return f"{settings().receiver_url}/webhooks/cellosign/{name}"
 
 
-def digest_of(secret: str) -> str:
-    """Return the digest of a secret. Secrets are random, so a plain digest hides them."""
-    return hashlib.sha256(secret.encode()).hexdigest()
-
-
 def secrets_of(source: Source | None) -> Sequence[SourceSecret]:
     """Return all secrets of a source; for None, those of the source `default`, whose ages nobody knows."""
     if source:
@@ -130,11 +124,8 @@ def secrets_of(source: Source | None) -> Sequence[SourceSecret]:
 
 
 def mark_of(digest: str) -> str:
-    """Return what stands for a secret in tokens and in the record of its uses.
-
-    It is keyed: a secret that a person chose could be guessed from a plain digest.
-    """
-    return _derived("mark", digest)
+    """Return what stands for a secret in tokens and in the record of its uses."""
+    return keyed_digest("mark", digest)
 
 
 def signing_keys(name: str) -> list[str]:
@@ -153,12 +144,7 @@ def signing_key_of(digest: str) -> str:
     """Return the key that signs bodies while a secret is valid. It follows from the secret's digest and a key of the
     installation, so neither the store nor a copy of a request has it.
     """
-    return _derived("signature", digest)
-
-
-def _derived(purpose: str, digest: str) -> str:
-    key = settings().active_link_secret().encode()
-    return hmac.digest(key, f"{purpose}:{digest}".encode(), "sha256").hex()
+    return keyed_digest("signature", digest)
 
 
 def _change(name: str, changed: Callable[[Source], Source]) -> Source:

@@ -16,6 +16,7 @@ from fastapi import Request
 from itsdangerous import BadSignature
 
 from adapters.observation.metrics import begin_source
+from adapters.settings.digests import digest_of
 from adapters.settings.settings import settings
 from adapters.store import sources
 from api.authorization import ADDRESS_NOT_ALLOWED, SECRET_HEADERS, UNAUTHORIZED, address_of, ip_of, presented_secrets
@@ -25,7 +26,7 @@ from models.errors import Refused, System, Transient
 from models.runs.receipt import DEFAULT_SOURCE
 from models.sources import Source
 from services.access import uses
-from services.sources import digest_of, mark_of, signing_key_of, terms_of
+from services.sources import mark_of, signing_key_of, terms_of
 
 UNKNOWN, FURTHER = "(unknown)", "(further)"
 """The labels of names that are no source, and of sources beyond the hundredth: labels have few values, however many

@@ -4,14 +4,13 @@ A row is on stable storage before `record` returns, so nothing is shown unrecord
 share a commit. The rows of a process are a chain of hashes; the anchors of the store hold the heads of all chains.
 """
 
-import hmac
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from adapters.platform.grouping import Grouped
-from adapters.settings.settings import settings
+from adapters.settings.digests import keyed_digest
 from adapters.tables import access
 from domain.access_log import FIRST, digest_of
 from domain.secrets.cards import without_card_numbers
@@ -66,8 +65,7 @@ def searched(query: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 
 
 def _mark(term: str) -> str:
-    key = hmac.digest(settings().active_link_secret().encode(), b"terms of the access log", "sha256")
-    return hmac.digest(key, term.casefold().encode(errors="replace"), "sha256").hex()[:_DIGEST_DIGITS]
+    return keyed_digest("term", term.casefold())[:_DIGEST_DIGITS]
 
 
 def _stored(value: Any) -> Any:

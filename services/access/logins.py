@@ -1,13 +1,12 @@
 """Signs people in to the console, and out of it."""
 
-import hashlib
-import hmac
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlmodel import col
 
+from adapters.settings.digests import digest_of, keyed_digest
 from adapters.settings.settings import settings
 from adapters.store import tokens
 from adapters.tables.people import logins
@@ -23,13 +22,13 @@ def begin(caller: Caller, by: SignedInBy, now: datetime, token: str | None = Non
     """Sign a caller in, and return the secret id of the session. The login ends with the token that was presented."""
     session_id = secrets.token_urlsafe(32)
     login = LoginRow(
-        session=_digest(session_id),
+        session=digest_of(session_id),
         person=caller.name,
         role=caller.role,
         scope=caller.scope,
         signed_in_by=by,
         address=caller.address[:64],
-        token=token and _mark(_digest(token)),
+        token=token and _mark(digest_of(token)),
         began_at=now,
         seen_at=now,
         ends_at=now + LASTS,
@@ -43,7 +42,7 @@ def caller_of(session_id: str, address: str, now: datetime, *, is_visit: bool = 
 
     Unless it `is_visit`, the browser asks by itself.
     """
-    login = logins.find(_digest(session_id))
+    login = logins.find(digest_of(session_id))
     if login is None or login.ends_at <= now or not _is_open(login, now):
         return None
     if is_visit and now - login.seen_at >= _SEEN_EVERY:
@@ -53,7 +52,7 @@ def caller_of(session_id: str, address: str, now: datetime, *, is_visit: bool = 
 
 def end(session_id: str, now: datetime) -> None:
     """Sign out. Raises Transient if the database does not answer."""
-    logins.end(now, col(LoginRow.session) == _digest(session_id))
+    logins.end(now, col(LoginRow.session) == digest_of(session_id))
 
 
 def end_listed(login_id: str, now: datetime, person: str | None = None) -> bool:
@@ -64,7 +63,7 @@ def end_listed(login_id: str, now: datetime, person: str | None = None) -> bool:
 
 def end_all(person: str, now: datetime, but: str | None = None) -> int:
     """End the logins of a person, except that with the id `but`; return their number."""
-    others = () if but is None else (col(LoginRow.session) != _digest(but),)
+    others = () if but is None else (col(LoginRow.session) != digest_of(but),)
     return logins.end(now, col(LoginRow.person) == person, *others)
 
 
@@ -73,11 +72,6 @@ def listed(now: datetime, person: str | None = None) -> Sequence[LoginRow]:
     since = now - timedelta(minutes=settings().idle_minutes) - _SEEN_EVERY
     whose = () if person is None else (col(LoginRow.person) == person,)
     return logins.lasting(now, col(LoginRow.seen_at) > since, *whose)
-
-
-def id_of(session_id: str) -> str:
-    """Return the id under which `listed` has a login."""
-    return _digest(session_id)
 
 
 def _see(session_digest: str, now: datetime) -> None:
@@ -89,16 +83,11 @@ def _see(session_digest: str, now: datetime) -> None:
 
 def _is_open(login: LoginRow, now: datetime) -> bool:
     """Return whether the token of a login, if it has one, still lets in whoever presents it."""
-    if login.token is None or login.token in map(_mark, map(_digest, settings().active_api_tokens())):
+    if login.token is None or login.token in map(_mark, map(digest_of, settings().active_api_tokens())):
         return True
     token = tokens.RECORDS.known().get(login.person)
     return token is not None and token.is_open(now) and login.token == _mark(token.sha256)
 
 
-def _digest(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()
-
-
 def _mark(digest: str) -> str:
-    """Return a keyed digest: a token that a person chose could be guessed from a plain one."""
-    return hmac.digest(settings().active_link_secret().encode(), digest.encode(), "sha256").hex()
+    return keyed_digest("login", digest)

@@ -3,13 +3,13 @@
 A token is random, shown once, and kept as a digest alone.
 """
 
-import hashlib
 import hmac
 import secrets
 from datetime import UTC, datetime
 
 from pydantic import TypeAdapter, ValidationError
 
+from adapters.settings.digests import digest_of
 from adapters.settings.settings import settings
 from adapters.store import tokens, users
 from adapters.tables import uses
@@ -37,7 +37,7 @@ def add(name: str, role: Role, scope: str | None, expires_at: datetime | None, b
         if before or name in RESERVED_NAMES or users.RECORDS.find(name):
             detail = f"a token or a user has or had the name {name}; choose another name"
             raise Refused("NAME_TAKEN", detail, where="name")
-        made = {"created_at": now, "created_by": by, "expires_at": expires_at, "sha256": _digest_of(token)}
+        made = {"created_at": now, "created_by": by, "expires_at": expires_at, "sha256": digest_of(token)}
         return Token.model_validate({"name": name, "role": role, "scope": found} | made)
 
     tokens.RECORDS.change(name, _added)
@@ -80,17 +80,12 @@ def caller_of(presented: str, address: str = "") -> Caller | None:
     pairs = [(presented.encode(), token.encode()) for token in settings().active_api_tokens()]
     if presented and sum(hmac.compare_digest(*each) for each in pairs):
         return Caller(OF_SETTINGS, Role.OWNER, address=address)
-    digest, now = _digest_of(presented), datetime.now(UTC)
+    digest, now = digest_of(presented), datetime.now(UTC)
     found = [each for each in tokens.RECORDS.known().values() if hmac.compare_digest(each.sha256, digest)]
     if not found or not found[0].is_open(now):
         return None
     used("token", found[0].name, now)
     return Caller(found[0].name, found[0].role, found[0].scope, address)
-
-
-def _digest_of(token: str) -> str:
-    """Return the digest of a token. Tokens are random, so a plain digest hides them."""
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def _check_name(name: str) -> None:

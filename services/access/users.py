@@ -14,6 +14,7 @@ from itsdangerous import BadSignature, Signer
 from pwdlib import PasswordHash
 from pydantic import TypeAdapter, ValidationError
 
+from adapters.settings.digests import digest_of
 from adapters.settings.settings import settings
 from adapters.store import tokens, users
 from models.access import (
@@ -91,7 +92,7 @@ def set_role(name: str, role: Role, scope: str | None, now: datetime) -> UserVie
 
 
 def disable(name: str, by: str, now: datetime) -> UserView:
-    """End a user's logins, and let them sign in no more. Raises as `set_role` does."""
+    """End the logins of a user, who cannot sign in again until `enable`. Raises as `set_role` does."""
     return _view(_changed(name, lambda user: user.model_copy(update={"disabled_at": now, "disabled_by": by}), now))
 
 
@@ -118,7 +119,7 @@ def user_of_link(link: str, now: datetime) -> User:
     except BadSignature:  # nothing is read for a link that somebody made up
         raise _link_used() from None
     user = users.RECORDS.find(name)
-    is_theirs = user and user.link and hmac.compare_digest(_digest(secret), user.link)
+    is_theirs = user and user.link and hmac.compare_digest(digest_of(secret), user.link)
     if not (user and is_theirs and user.link_until and now < user.link_until):
         raise _link_used()
     return user
@@ -262,7 +263,7 @@ def _view(user: User, link: str | None = None) -> UserView:
 
 
 def _linked(user: User, secret: str, now: datetime) -> User:
-    return user.model_copy(update={"link": _digest(secret), "link_until": now + LINK_LASTS})
+    return user.model_copy(update={"link": digest_of(secret), "link_until": now + LINK_LASTS})
 
 
 def _url(name: str, secret: str) -> str:
@@ -295,7 +296,3 @@ def _step_of(secret: str, code: str, now: datetime) -> int | None:
     typed = code.replace(" ", "").encode()
     steps = (now_step - 1, now_step, now_step + 1)
     return next((each for each in steps if hmac.compare_digest(typed, codes.generate_otp(each).encode())), None)
-
-
-def _digest(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()

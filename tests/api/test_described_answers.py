@@ -16,13 +16,13 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from adapters.files.store import store
+from adapters.settings.digests import digest_of
 from adapters.store import ocfl, sources
 from api.app import app
 from models.access import Role
 from models.sources import Source, SourceSecret, StatedTerms
 from services.access import tokens
 from services.completeness.finding_missing import find_missing
-from services.sources import digest_of
 from tests.api.conftest import LINK_KEY, SECRET, TOKEN, Library, Receiver, earlier_contract, receiving
 from tests.api.described_cases import CASES, DECLARED, LOST, NEWEST, WEBHOOK, WIDE, World
 from tests.installations import archived, deployed, installed, inventory_of

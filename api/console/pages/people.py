@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from fastapi import APIRouter, Request, Response
 
+from adapters.settings.digests import digest_of
 from api.access import CallerOf, acts
 from api.authorization import Unauthorized
 from api.console.frame.cookies import ROOT
@@ -129,5 +130,5 @@ def _own(request: Request, caller: Caller, status: int = 200, wrong: str = "") -
     user, secret = users.user_named(caller.name), users.new_code_secret()
     shown: dict[str, Any] = {"user": user, "secret": secret, "code_url": users.code_url(caller.name, secret)}
     shown |= {"logins": logins.listed(datetime.now(UTC), caller.name), "wrong": wrong, "shortest": users.SHORTEST}
-    shown |= {"this": logins.id_of(request.state.visitor.visitor_id), "done": request.query_params.get("done")}
+    shown |= {"this": digest_of(request.state.visitor.visitor_id), "done": request.query_params.get("done")}
     return render(request, "people/me.html", status, **shown)

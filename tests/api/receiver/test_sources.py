@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
+from adapters.settings.digests import digest_of
 from adapters.settings.settings import settings
 from adapters.store import sources
 from api.links import senders_signer
@@ -326,7 +327,7 @@ def test_body_without_a_valid_signature_is_refused_and_kept_nowhere(receiver: Re
     body = sample_body("signed")
     valid = [hmac.new(key.encode(), body, "sha256") for key in (newest, before)]
     before_it = receiver.kept()
-    of_the_request = (secret, services_sources.digest_of(secret))
+    of_the_request = (secret, digest_of(secret))
     by_parts = [hmac.new(each.encode(), body, "sha256").hexdigest() for each in of_the_request]
     wrong = ["", "x", "é", "sha256=", valid[0].hexdigest()[:-1], *by_parts]
     for each in [*wrong, hmac.new(newest.encode(), body + b" ", "sha256").hexdigest()]:

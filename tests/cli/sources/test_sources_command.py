@@ -7,12 +7,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from adapters.database.transactions import writing
+from adapters.settings.digests import digest_of
 from adapters.settings.settings import settings
 from adapters.store import sources
 from adapters.tables.runs import receipts
 from cli.person import person
 from models.completeness.processes import SessionEventRow
-from services.sources import digest_of, terms_of
+from services.sources import terms_of
 from tests.cli.conftest import Cellar
 from tests.records import NOON, delivery, digest
 
