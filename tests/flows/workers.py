@@ -158,7 +158,12 @@ def forget_runs() -> None:
 
 
 def run_of(flow_run_id: str) -> dict[str, Any]:
-    run: dict[str, Any] = httpx.get(f"{settings().prefect_url}/flow_runs/{flow_run_id}", timeout=LONGEST_S).json()
+    """Return a run. A Prefect server that is busy answers some requests with a server error, and later ones well."""
+    deadline = time.monotonic() + LONGEST_S
+    while (answer := httpx.get(f"{settings().prefect_url}/flow_runs/{flow_run_id}", timeout=LONGEST_S)).is_server_error:
+        assert time.monotonic() < deadline, answer.text
+        time.sleep(0.1)
+    run: dict[str, Any] = answer.raise_for_status().json()
     return run
 
 

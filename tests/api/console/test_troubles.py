@@ -458,7 +458,7 @@ def test_twenty_alike_troubles_are_rows_of_one_line_that_say_the_title_of_their_
         fill([filled(number, cause="KEY_AWAY", reference=f"{language}-{number}") for number in range(300, 320)])
         held = [Discrepancy(DiscrepancyCode.AMBIGUOUS_MATCH, f"t{each}", "charged", "held") for each in range(20)]
         reconcile_many({named: held}, {DiscrepancyCode.AMBIGUOUS_MATCH}, NOW)
-        refused.record([replace(_refused(each), code="TOO_MANY_VALUES") for each in range(20)])
+        refused.record([replace(_refused(each), code="TOO_MANY_VALUES") for each in range(10_000, 10_020)])
         put([missing(f"{named}-{each}", each, "expired", reference=named) for each in range(20)])
         put([message(f"{named}-{each}", "dead", 1, reference=named) for each in range(20)])
     page, wide, found = browser.page, browser.page.viewport_size, dict[str, int]()

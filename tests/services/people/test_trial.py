@@ -50,12 +50,10 @@ def test_chat_and_mail_take_a_test(configure: Configure, httpserver: HTTPServer,
 
 
 def test_process_of_a_letter_has_no_secret_of_the_settings(configure: Configure, httpserver: HTTPServer) -> None:
-    seen: list[bytes] = []
+    seen, before = list[bytes](), _children()
 
     def _look(_request: Request) -> Response:
-        children = Path(f"/proc/{os.getpid()}/task").glob("*/children")
-        pids = [pid for each in children for pid in each.read_text().split()]
-        seen.extend(Path(f"/proc/{pid}/environ").read_bytes() for pid in pids)
+        seen.extend(Path(f"/proc/{pid}/environ").read_bytes() for pid in _children() - before)
         return Response()
 
     httpserver.expect_request("/chat").respond_with_handler(_look)
@@ -65,6 +63,12 @@ def test_process_of_a_letter_has_no_secret_of_the_settings(configure: Configure,
 
     assert any(b"PATH=" in each for each in seen)
     assert not any(b"CELLAR_" in each or b"t" * 32 in each for each in seen)
+
+
+def _children() -> set[str]:
+    """Return the numbers of the processes that this one has started. Services of other tests are among them."""
+    found = Path(f"/proc/{os.getpid()}/task").glob("*/children")
+    return {pid for each in found for pid in each.read_text().split()}
 
 
 def test_each_address_that_takes_no_test_has_its_reason_and_no_secret_is_told(
