@@ -15,8 +15,8 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
-from datetime import datetime
-from itertools import groupby
+from datetime import UTC, datetime, timedelta
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +25,24 @@ import orjson
 from adapters.files.folder import Folder
 from adapters.files.storage import LocalFolder, Storage
 from adapters.store.ocfl import DELIVERIES, INVENTORY, LOGS, ROOT
-from domain.anchors import fact_of_delivery, fact_of_judgement, facts_of_discrepancies, facts_of_receipt, leaf_text
+from domain.anchors import (
+    fact_of_delivery,
+    fact_of_file,
+    fact_of_judgement,
+    facts_of_discrepancies,
+    facts_of_receipt,
+    leaf_text,
+)
 from models.errors import Conflict, System, Transient
 from models.said import Sentence
 from models.store.anchor import Leaf
 
 BESIDE = "settlements"
 OF_NO_ARCHIVE = f"{BESIDE}/discrepancies"
+_BY_DAY = ("events", "happened")
+"""Folders of files that are named by their digests, below the day on which they were written. A leaf has a day."""
+_DAY = re.compile(rf"(?:{'|'.join(_BY_DAY)})/[0-9]{{4}}/[0-9]{{2}}/[0-9]{{2}}")
+_LINKS = "links"
 _IMPORTED = ".imported"
 _WRITTEN_ONCE = re.compile(rf"{BESIDE}/[0-9a-f]{{64}}\.(json|imported)")
 _OF_A_RECEIPT = re.compile(rf"{LOGS}/history/[0-9a-f]{{64}}\.json")
@@ -117,21 +128,62 @@ def leaf_of(storage: Storage, found: Found) -> Leaf | None:
 
 def leaves_beside(storage: Storage, since: datetime | None = None) -> Iterator[Leaf]:
     """Yield the leaves of the files beside the archives that are written once, and of the discrepancies of no archive,
-    in order of their keys. The discrepancies have facts, and no digest, since their file is replaced.
+    in order of their keys. The discrepancies have facts, and no digest, since their file is replaced. Session events
+    and what happened have a leaf for each day, and revoked links one, with a fact for each file.
 
     Args:
-        since: leaves out the settlement reports that were imported before.
+        since: leaves out the settlement reports that were imported before, and the days that were over.
 
     Raises:
         Conflict: a log is damaged.
     """
+    days = map(_leaf_of_day, _days(storage, since))
+    folders = [leaf for leaf in (*days, _leaf_of_links(storage)) if leaf]
+    yield from sorted([*folders, *_leaves_of_reports(storage, since)], key=lambda leaf: leaf.key)
+
+
+def leaf_beside(storage: Storage, key: str) -> Leaf | None:
+    """Return the leaf at a key beside the archives as it is now; None where there is nothing. Raises as above."""
+    if key == OF_NO_ARCHIVE:
+        return next((leaf for leaf in _leaves_of_reports(storage, None) if leaf.key == key), None)
+    if key == _LINKS:
+        return _leaf_of_links(storage)
+    if _DAY.fullmatch(key):
+        return _leaf_of_day((key, (path for path, _ in storage.listed(key))))
+    digest = storage.digest_of(key)
+    return Leaf(key, 0, digest, (), ()) if digest else None
+
+
+def _days(storage: Storage, since: datetime | None) -> Iterator[tuple[str, Iterable[str]]]:
+    """Yield the days of the folders, each with the keys of its files: all days, or those since a time."""
+    folders: Iterable[str] = _BY_DAY
+    if since:
+        days = (datetime.now(UTC).date() - since.astimezone(UTC).date()).days
+        dates = [since.astimezone(UTC).date() + timedelta(days=day) for day in range(days + 1)]
+        folders = [f"{folder}/{date:%Y/%m/%d}" for folder in _BY_DAY for date in dates]
+    keys = chain.from_iterable(map(storage.listed, folders))
+    for day, files in groupby((key for key, _ in keys), lambda key: key.rpartition("/")[0]):
+        if _DAY.fullmatch(day):
+            yield day, files
+
+
+def _leaf_of_day(day: tuple[str, Iterable[str]]) -> Leaf | None:
+    facts = sorted(map(fact_of_file, day[1]))
+    return Leaf(day[0], 0, "", (), tuple(facts)) if facts else None
+
+
+def _leaf_of_links(storage: Storage) -> Leaf | None:
+    facts = sorted(fact_of_file(key, storage.digest_of(key) or "") for key, _ in storage.listed(_LINKS))
+    return Leaf(_LINKS, 0, "", (), tuple(facts)) if facts else None
+
+
+def _leaves_of_reports(storage: Storage, since: datetime | None) -> Iterator[Leaf]:
     keys = [key for key, _ in storage.listed(BESIDE)]
     old = {key.removesuffix(_IMPORTED) for key in keys if since and _is_older(storage, key, since)}
     recent = [key for key in keys if _WRITTEN_ONCE.fullmatch(key) and key.rpartition(".")[0] not in old]
-    leaves = [Leaf(key, 0, storage.digest_of(key) or "", (), ()) for key in recent]
+    yield from (Leaf(key, 0, storage.digest_of(key) or "", (), ()) for key in recent)
     if any(map(_OF_DISCREPANCIES.fullmatch, keys)):
-        leaves.append(Leaf(OF_NO_ARCHIVE, 0, "", (), tuple(sorted(_facts(storage, "", keys)))))
-    yield from sorted(leaves, key=lambda leaf: leaf.key)
+        yield Leaf(OF_NO_ARCHIVE, 0, "", (), tuple(sorted(_facts(storage, "", keys))))
 
 
 def _is_older(storage: Storage, key: str, since: datetime) -> bool:

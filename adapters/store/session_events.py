@@ -1,7 +1,8 @@
 """Session events in the store: `events/YYYY/MM/DD/SHA256.jsonl` beside the archives, written once.
 
-A file is named by the digest of its content, below the day on which its first event arrived (UTC); this path without
-its ending names the *batch*. Bodies too large for a line are `events/bodies/SHA256`, named by their digests too.
+A file is named by the digest of its content, below the day on which it was written (UTC), so that an anchor finds what
+is new. This path without its ending names the *batch*. Bodies too large for a line are `events/bodies/SHA256`, named by
+their digests too.
 
 Failures raise Transient.
 """
@@ -23,9 +24,9 @@ _BATCH = re.compile(rf"{FOLDER}/([0-9]{{4}}/[0-9]{{2}}/[0-9]{{2}}/[0-9a-f]{{64}}
 _BODY = re.compile(rf"{_BODIES}/[0-9a-f]{{64}}")
 
 
-def keep_batch(lines: bytes, arrived_at: datetime) -> str:
+def keep_batch(lines: bytes, now: datetime) -> str:
     """Put a batch into the store, durably, and return its name. The same lines of the same day are the same file."""
-    batch = f"{arrived_at:%Y/%m/%d}/{hashlib.sha256(lines).hexdigest()}"
+    batch = f"{now:%Y/%m/%d}/{hashlib.sha256(lines).hexdigest()}"
     key = key_of(batch)
     if not store().keep_first(lines, key) and store().found_bytes(key) != lines:
         store().overwrite_bytes(lines, key)  # the file is damaged, and these are the bytes that it should hold

@@ -23,10 +23,9 @@ from adapters.anchors import anchors
 from adapters.anchors import witness as anchors_witness
 from adapters.anchors.anchors import Anchor
 from adapters.anchors.leaves import (
-    OF_NO_ARCHIVE,
     Found,
+    leaf_beside,
     leaf_of,
-    leaves_beside,
     object_at,
     objects_in_bucket,
     objects_in_folder,
@@ -133,10 +132,7 @@ def _present(name: Named, found: Found) -> Leaf | None:
     """Return the leaf that an anchor would make now; None where there is nothing to make it of."""
     if name.leaves[0][1].version:
         return leaf_of(store(), found)
-    if name.key == OF_NO_ARCHIVE:
-        return next((leaf for leaf in leaves_beside(store()) if leaf.key == OF_NO_ARCHIVE), None)
-    digest = store().digest_of(name.key)
-    return Leaf(name.key, 0, digest, (), ()) if digest else None
+    return leaf_beside(store(), name.key)
 
 
 def _of_versions(name: Named, now: Leaf) -> Iterator[FixityFinding]:
@@ -171,7 +167,8 @@ def _of_facts(name: Named, now: Leaf) -> Iterator[FixityFinding]:
     named = {fact for _, leaf in name.leaves for fact in leaf.facts}
     gone = named.difference(now.facts)
     if gone:
-        expected = f"the {len(named)} entries of {_which(name)}: deliveries, runs, messages, discrepancies, judgements"
+        what = "deliveries, runs, messages, discrepancies, judgements, files"
+        expected = f"the {len(named)} entries of {_which(name)}: {what}"
         key = f"{name.key}/{LOGS}" if name.leaves[0][1].version else name.key
         yield FixityFinding(key, Fault.DAMAGED, expected, f"{len(gone)} of them gone or altered")
 

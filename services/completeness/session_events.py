@@ -56,10 +56,10 @@ def take_in(names: Sequence[str]) -> int:
     """Take in batches, and return how many events they held. A batch that cannot be taken in delays no other."""
     count = 0
     # A file has the batches of a minute: while the database is away, a repetition writes the same file again.
-    for minute, of_minute in groupby(names, lambda name: inbox.arrival(name).replace(second=0, microsecond=0)):
+    for _, of_minute in groupby(names, lambda name: inbox.arrival(name).replace(second=0, microsecond=0)):
         for group in _files(of_minute):
             try:
-                count += _take_in(group, minute)
+                count += _take_in(group)
             except Transient:
                 raise
             except Exception:  # whatever is wrong with these batches, the other batches go on
@@ -104,7 +104,7 @@ def _files(names: Iterable[str]) -> Iterator[dict[str, bytes]]:
         yield group
 
 
-def _take_in(group: dict[str, bytes], day: datetime) -> int:
+def _take_in(group: dict[str, bytes]) -> int:
     found_root()  # else the events would go into an empty folder in place of the store, and leave the inbox
     sound = list[ReceivedEvent]()
     for name, lines in group.items():
@@ -114,7 +114,7 @@ def _take_in(group: dict[str, bytes], day: datetime) -> int:
             log.error("a batch of session events is damaged; its sound lines are taken in", batch=name)
         sound += [each for each in events if each]
     if sound:
-        table.record(list(rows_of(sound, session_events.keep_batch(lines_of(sound), day))))
+        table.record(list(rows_of(sound, session_events.keep_batch(lines_of(sound), datetime.now(UTC)))))
     for each in sound:
         if each.body is None:
             inbox.remove_body(each.receipt_id)

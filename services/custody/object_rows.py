@@ -7,7 +7,7 @@ opinion of the build that loaded the archive. What the store says follows from i
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cache
 from itertools import islice
 from typing import Any
@@ -28,14 +28,19 @@ from models.archive.archive import Archive, ArchiveRow, FormFieldRow, SignatureR
 from models.archive.content import FileRow, SignedDocumentRow
 from models.archive.session import IntegrationRow, InvitationRow, LabelRow, SessionRow
 from models.errors import Conflict, Locked, Unreadable
+from models.messages.notification import NotificationRow
 from models.payments import PaymentKeyRow, PaymentRow
 from models.runs.receipt import DEFAULT_SOURCE, DeliveryRow, ReceiptRow, VersionRow
+from models.runs.run import RunRow
 from models.store.fixity import FixityFinding
 from services.custody.objects import Opened
+from services.custody.verifying_records import OTHER_ZONE, has_other_discrepancies
 
 _OF_A_RECEIPT = ("receipt_id", "state", "received_at", "completed_at", "size_bytes", "source")
-_OTHER_ZONE = timedelta(hours=26)
-"""How far apart two time zones may read the same clock. `event_at` stays as it was read first, in the zone of then."""
+_FINAL: Mapping[type[SQLModel], Sequence[str]] = {
+    RunRow: ("flow_run_id", "attempt", "receipt_id", "trigger", "state", "started_at", "ended_at", "cause_code"),
+    NotificationRow: ("message_id", "receipt_id", "endpoint", "event", "planned_at"),
+}
 _OF_A_DELIVERY = ("delivery_id", "receipt_id", "received_at", "outcome", "headers", "source")
 
 
@@ -48,6 +53,14 @@ def said_deliveries(opened: Opened) -> list[Row]:
     """Return the rows of the deliveries of those receipts."""
     histories = (rows for rows in opened.histories.values() if history.complete_receipt(rows))
     return [_columns(row, _OF_A_DELIVERY) for rows in histories for row in history.deliveries(rows)]
+
+
+def said_finally(opened: Opened, table: type[SQLModel], names: Sequence[str]) -> list[Row]:
+    """Return what never changes of the runs that have ended, or of the messages about complete receipts."""
+    histories = (rows for rows in opened.histories.values() if history.complete_receipt(rows))
+    rows = (row for each in histories for row in each.get(str(table.__tablename__), ()))
+    final = (row for row in rows if row.get("ended_at", row.get("planned_at")))
+    return [_columns(row, [name for name in names if name in row]) for row in final]
 
 
 def said_versions(opened: Opened, recorded: Recorded) -> list[Row]:
@@ -115,7 +128,7 @@ def _is_same_age(found: Age, expected: Age) -> bool:
     """
     if found.is_set_aside != expected.is_set_aside or found.event_at is None or expected.event_at is None:
         return (found.event_at, found.is_set_aside) == (expected.event_at, expected.is_set_aside)
-    return abs(found.event_at - expected.event_at) <= _OTHER_ZONE
+    return abs(found.event_at - expected.event_at) <= OTHER_ZONE
 
 
 def _ages(opened: Opened, number: int, recorded: Recorded) -> list[Age]:
@@ -174,7 +187,7 @@ _MOST_NAMED = 3
 
 def differing_rows(opened: Sequence[Opened]) -> dict[str, list[FixityFinding]]:
     """Find the rows of the database that say otherwise than the store, by the key of the object."""
-    tables = (ArchiveRow, ReceiptRow, DeliveryRow, VersionRow, *_OF_THE_PAYLOAD)
+    tables = (ArchiveRow, ReceiptRow, DeliveryRow, VersionRow, *_FINAL, *_OF_THE_PAYLOAD)
     rows = recorded([each.reference for each in opened], tables)
     fingerprints = cache(seals.previewed_fingerprints)
 
@@ -197,6 +210,10 @@ def _differing(opened: Opened, found: Recorded, fingerprint: Callable[[str], str
                 terms = ", ".join(f"{name} {value}" for name, value in stated.items()) or "the defaults"
                 differing = [*others, opened.stored.stale(f"rows that were read with {terms}")]
     yield from differing
+    for path, rows in opened.histories.items():
+        key = f"{opened.stored.key}/{path}"
+        if "/discrepancies/" in path and has_other_discrepancies(opened.reference, key, rows):
+            yield opened.stored.differs("the discrepancies of the store", "others in the database")
 
 
 def _differing_tables(
@@ -222,6 +239,9 @@ def _compared(
     receipts, arrivals = said_receipts(opened), said_deliveries(opened)
     yield ReceiptRow, receipts, _of(receipts, found[ReceiptRow], "receipt_id")
     yield DeliveryRow, arrivals, _of(arrivals, found[DeliveryRow], "delivery_id")
+    for table, names in _FINAL.items():
+        final = said_finally(opened, table, names)
+        yield table, final, _of(final, found[table], *key_columns(table))
     versions = said_versions(opened, found)
     yield VersionRow, versions, _of(versions, found[VersionRow], "receipt_id")
     request = current_request(opened, found)
@@ -265,7 +285,7 @@ def _judged(archive: Archive, said: Sequence[Row], found: Sequence[Row]) -> Sequ
     return said
 
 
-def _of(said: Iterable[Row], found: Iterable[Row], key: str) -> list[Row]:
+def _of(said: Iterable[Row], found: Iterable[Row], *key: str) -> list[Row]:
     """Return the rows of the database that have the key of a row of the store."""
-    keys = {row[key] for row in said}
-    return [row for row in found if row[key] in keys]
+    keys = {tuple(row[name] for name in key) for row in said}
+    return [row for row in found if tuple(row[name] for name in key) in keys]

@@ -1,11 +1,13 @@
 """Verifies the files beside the archives, their rows, and the keys."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import PurePosixPath
 from typing import Any
 
-from adapters.database.transactions import writing
+from adapters.database.transactions import pages, reading, writing
 from adapters.files.store import RESULTS_FOLDER, store
 from adapters.inbox import session_events as inbox
 from adapters.platform.cancellation import checkpoint
@@ -24,22 +26,29 @@ from adapters.store import (
 from adapters.store.objects import history, kept_discrepancies
 from adapters.store.objects.history import Rows
 from adapters.store.records import Records
+from adapters.tables import settlements
 from adapters.tables.archives import archives
 from adapters.tables.completeness import session_events as table
 from adapters.tables.messages import endpoints
+from domain.archive.difference import row_differences
 from domain.completeness.session_events import events_in
 from domain.payments.identity import discrepancy_id
 from models.completeness.processes import ReceivedEvent
 from models.discrepancies import DiscrepancyRow
 from models.errors import Conflict, Locked, Unreadable
+from models.settlements.settlement import SettlementReportRow
 from models.store.fixity import EMPTY_FOLDER, Fault, Fixity, FixityFinding, strange_thing
 from services import derived
 from services.access.heads import wrong_access
 from services.anchors.anchors import wrong_anchors
+from services.completeness.session_events import rows_of
 from services.payments.recorded import discrepancy_of
 from services.templates import every_template
 
 _DEFINITION = "the sealed definition of an endpoint"
+_OF_AN_EVENT = ("source", "type", "reference", "process_number", "transaction_number", "session_id")
+OTHER_ZONE = timedelta(hours=26)
+"""How far apart two time zones may read the same clock. `event_at` stays as it was read first, in the zone of then."""
 
 
 def verify_beside() -> Fixity:
@@ -185,6 +194,35 @@ def _wrong_report(report_id: str) -> Iterator[FixityFinding]:
         yield FixityFinding(key, Fault.MISSING, "a settlement report", "nothing")
     elif found != report_id:
         yield FixityFinding(key, Fault.DAMAGED, report_id, found)
+    elif others := _other_entries(report_id):
+        yield FixityFinding(key, Fault.DIFFERS, "a row for each of its entries", f"{others} that are gone or changed")
+
+
+def _other_entries(report_id: str) -> int:
+    """Count the entries of a report whose rows are gone or changed. Without the report's row it is not imported yet."""
+    with reading() as session:
+        is_imported = session.get(SettlementReportRow, report_id) is not None
+    if not is_imported:
+        return 0
+    others = 0
+    with settlement_reports.stored(report_id) as report:
+        for page in pages(report.rows()):
+            with reading() as session:
+                found = settlements.entries_of(session, [each.entry_id for each in page])
+            rows = {key: replace(each.entry, line=0) for key, each in found.items()}
+            others += sum(rows.get(each.entry_id) != replace(each, line=0) for each in page)
+    return others
+
+
+def has_other_discrepancies(reference: str | None, key: str, rows: Rows) -> bool:
+    """Return whether the database has other discrepancies of a process than those under a key of the store, which are
+    not behind.
+    """
+    found = kept_discrepancies.recorded(reference)
+    if found is None or kept_discrepancies.key_of(reference, kept_discrepancies.kept_changes(reference)) != key:
+        return False
+    tables = {"discrepancy": ["discrepancy_id"], "discrepancy_event": ["discrepancy_id", "number"]}
+    return any(any(row_differences(its, rows.get(name, ()), found.get(name, ()))) for name, its in tables.items())
 
 
 def _lost_discrepancies_of_no_archive(keys: Iterable[str]) -> Iterator[FixityFinding]:
@@ -195,61 +233,82 @@ def _lost_discrepancies_of_no_archive(keys: Iterable[str]) -> Iterator[FixityFin
 
 
 def _wrong_discrepancies_of_no_archive(key: str) -> Iterator[FixityFinding]:
-    of_none = key.startswith(f"{kept_discrepancies.OF_NO_ARCHIVE}/") and key.endswith(".json")
-    if of_none and not _is_whole(key):
-        yield FixityFinding(key, Fault.DAMAGED, "the history as it was written", "a damaged or foreign history")
-
-
-def _is_whole(key: str) -> bool:
+    if not (key.startswith(f"{kept_discrepancies.OF_NO_ARCHIVE}/") and key.endswith(".json")):
+        return
     try:
         rows = history.kept_rows(key)
-        return rows is None or not contradicts_itself(rows, None)  # none: it may be set aside
+        is_whole = rows is None or not contradicts_itself(rows, None)  # none: it may be set aside
     except Conflict:
-        return False
+        rows, is_whole = None, False
+    if not is_whole:
+        yield FixityFinding(key, Fault.DAMAGED, "the history as it was written", "a damaged or foreign history")
+    elif rows and has_other_discrepancies(None, key, rows):
+        yield FixityFinding(key, Fault.DIFFERS, "the discrepancies of the store", "others in the database")
 
 
 def _verify_events() -> Fixity:
     """Verify the files of session events, that none is missing, and that the database has their events."""
-    batches = table.batches()  # before the listing: a batch that comes in between is in the store first
+    counts = table.batches()  # before the listing: a batch that comes in between is in the store first
     strange: dict[str, str] = {}
     sizes = dict(session_events.files(strange))
     found = [strange_thing(key, what) for key, what in strange.items() if what != EMPTY_FOLDER]
     found += [
         _missing(session_events.key_of(each), "session events")
-        for each in batches
+        for each in counts
         if session_events.key_of(each) not in sizes
     ]
     for key in sizes:
-        found += _wrong_events_file(key, sizes)
+        found += _wrong_events_file(key, sizes, counts)
     return Fixity(0, len(sizes), sum(sizes.values()), tuple(found))
 
 
-def _wrong_events_file(key: str, sizes: Mapping[str, int]) -> Iterator[FixityFinding]:
+def _wrong_events_file(key: str, sizes: Mapping[str, int], counts: Mapping[str, int]) -> Iterator[FixityFinding]:
     checkpoint()
-    is_batch = session_events.batch_at(key) is not None
-    if not is_batch and not session_events.is_body(key):
+    batch = session_events.batch_at(key)
+    if batch is None and not session_events.is_body(key):
         yield FixityFinding(key, Fault.EXTRA, "nothing", "a file that is of no session event; move it away")
         return
     expected = session_events.digest_named_by(key)
-    lines = store().found_bytes(key) if is_batch else None
+    lines = store().found_bytes(key) if batch else None
     digest = hashlib.sha256(lines).hexdigest() if lines is not None else store().digest_of(key)
     if digest is None:
         yield _missing(key, "session events")
     elif digest != expected:
         yield FixityFinding(key, Fault.DAMAGED, f"{expected}; put the file of a copy of the store in its place", digest)
-    elif lines is not None:
-        yield from _wrong_events(key, [each for each in events_in(lines) if each], sizes)
+    elif batch and lines is not None:
+        events = [each for each in events_in(lines) if each]
+        yield from _lost_bodies(events, sizes)
+        yield from _wrong_events(key, batch, events, counts.get(batch, 0))
 
 
-def _wrong_events(key: str, events: list[ReceivedEvent], sizes: Mapping[str, int]) -> Iterator[FixityFinding]:
+def _lost_bodies(events: Iterable[ReceivedEvent], sizes: Mapping[str, int]) -> Iterator[FixityFinding]:
     for each in events:
         body = session_events.body_key(each.receipt_id)
         if each.body is None and body not in sizes and store().size(body) is None:
             yield _missing(body, "the body of a session event")
-    unknown = table.missing_of(each.event_id for each in events)
-    if unknown and (unknown := table.missing_of(unknown - _waiting())):
-        expected = "a row for each event; cellar rebuild into an empty database makes them"
+
+
+def _wrong_events(key: str, batch: str, events: Sequence[ReceivedEvent], count: int) -> Iterator[FixityFinding]:
+    """Compare the rows of a batch's events with its lines. `count`: of the rows that name the batch."""
+    expected = "a row for each event; cellar rebuild into an empty database makes them"
+    found = table.found(each.event_id for each in events)
+    unknown = {each.event_id for each in events} - found.keys()
+    if unknown and (unknown := unknown - _waiting() - table.found(unknown).keys()):
         yield FixityFinding(key, Fault.DIFFERS, expected, f"{len(unknown)} events without a row")
+    said = {row["event_id"]: row for row in rows_of(events, batch)}
+    others = sum(_is_other_event(said[each], row) for each, row in found.items() if each in said)
+    if others:
+        yield FixityFinding(key, Fault.DIFFERS, expected, f"{others} events with another row")
+    if (extra := count - sum(row["batch"] == batch for row in found.values())) > 0:
+        yield FixityFinding(key, Fault.DIFFERS, expected, f"{extra} rows of events that the file does not have")
+
+
+def _is_other_event(said: Mapping[str, Any], row: Mapping[str, Any]) -> bool:
+    """Return whether a row is not that of an event. It has the time of the earliest arrival, which its batch names."""
+    times = (said["event_at"], row["event_at"])
+    is_same_clock = times[0] == times[1] or (all(times) and abs(times[0] - times[1]) <= OTHER_ZONE)
+    is_first = row["batch"] != said["batch"] or row["received_at"] == said["received_at"]
+    return not (is_same_clock and is_first) or any(row[name] != said[name] for name in _OF_AN_EVENT)
 
 
 def _waiting() -> set[str]:

@@ -74,6 +74,20 @@ def kept_changes(reference: str | None) -> int:
     return log.kept if log else 0
 
 
+def recorded(reference: str | None) -> Rows | None:
+    """Return a process's rows in the database as the store keeps them; None while the store lacks changes, or nothing
+    was counted.
+    """
+    its = _Changed(_name(reference), 0)
+    with reading() as session:
+        log = session.get(DiscrepancyLogRow, its.name)
+        if log is None or log.kept < log.changes:
+            return None
+        _add_rows(session, {its.name: its})
+    rows: Rows = json.loads(b"".join(its.pieces()))
+    return rows
+
+
 def key_of(reference: str | None, changes: int) -> str:
     """Return the key of a process's discrepancies after a number of changes."""
     return _key(_folder(_name(reference)), changes)

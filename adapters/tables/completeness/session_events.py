@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlmodel import Session, col, or_, select
+from sqlmodel import Session, SQLModel, col, func, or_, select
 
 from adapters.database.transactions import pages, reading, upsert, writing
 from models.archive.session import SessionRow
@@ -41,20 +41,21 @@ def of_process(session: Session, reference: str, limit: int) -> list[SessionEven
     return list(reversed(session.exec(last).all()))
 
 
-def batches() -> list[str]:
-    """Return the batches that hold session events of the database."""
+def batches() -> dict[str, int]:
+    """Return the batches that hold session events of the database, each with the number of its rows."""
+    counted = select(SessionEventRow.batch, func.count()).group_by(SessionEventRow.batch)
     with reading() as session:
-        return list(session.exec(select(SessionEventRow.batch).where(SessionEventRow.batch != "").distinct()).all())
+        return {batch: number for batch, number in session.exec(counted) if batch}
 
 
-def missing_of(event_ids: Iterable[str]) -> set[str]:
-    """Return which of these events have no row."""
-    missing = set(event_ids)
+def found(event_ids: Iterable[str]) -> dict[str, EventRow]:
+    """Return the rows of events, by id."""
+    table = SQLModel.metadata.tables[str(SessionEventRow.__tablename__)]
     with reading() as session:
-        for page in pages(list(missing)):
-            known = select(SessionEventRow.event_id).where(col(SessionEventRow.event_id).in_(page))
-            missing.difference_update(session.exec(known).all())
-    return missing
+        read = (
+            session.connection().execute(select(table).where(table.c.event_id.in_(each))) for each in pages(event_ids)
+        )
+        return {row["event_id"]: dict(row) for each in read for row in each.mappings()}
 
 
 def _earliest(rows: Iterable[EventRow]) -> Iterable[EventRow]:
