@@ -176,7 +176,11 @@ def is_sealed(key: str) -> bool:
     """Return whether a file of an object is sealed or lists sealed values. True for a damaged list that may do so."""
     if not key.endswith(f"/{CUTS}"):
         return key.endswith(f"/{REQUEST}")
-    text = store().found_bytes(key) or b""
+    return lists_sealed(store().found_bytes(key) or b"")
+
+
+def lists_sealed(text: bytes) -> bool:
+    """Return whether cuts list sealed values. True for a damaged list that may do so."""
     if text and f'"{SEALED}"'.encode() not in text:
         return False
     try:

@@ -9,13 +9,13 @@ from adapters.database.transactions import writing
 from adapters.files.store import RESULTS_FOLDER, store
 from adapters.inbox import session_events as inbox
 from adapters.platform.cancellation import checkpoint
+from adapters.search.templates import every as every_template
 from adapters.store import (
     kept_endpoints,
     ocfl,
     revoked_links,
     seals,
     session_events,
-    settlement_reports,
     sources,
     templates,
     tokens,
@@ -37,7 +37,6 @@ from services import derived
 from services.access.heads import wrong_access
 from services.anchors.anchors import wrong_anchors
 from services.payments.recorded import discrepancy_of
-from services.templates import every_template
 
 _DEFINITION = "the sealed definition of an endpoint"
 
@@ -48,12 +47,12 @@ def verify_beside() -> Fixity:
     and session events, which are named by their digests, and the discrepancies that belong to no archive.
     """
     strange: dict[str, str] = {}
-    sizes = dict(store().listed(settlement_reports.FOLDER, strange))
+    sizes = dict(store().listed(seals.SETTLEMENTS, strange))
     for folder in (seals.ROOT, seals.ENDPOINTS, templates.RECORDS.folder, RESULTS_FOLDER):
         for _ in store().listed(folder, strange):
             checkpoint()
     paths = (PurePosixPath(key) for key in sizes)
-    report_ids = sorted({path.stem for path in paths if str(path.parent) == settlement_reports.FOLDER})
+    report_ids = sorted({path.stem for path in paths if str(path.parent) == seals.SETTLEMENTS})
     found = findings(
         [
             (strange_thing(key, what) for key, what in strange.items() if what != EMPTY_FOLDER),
@@ -179,7 +178,9 @@ def _differing_templates() -> Iterator[FixityFinding]:
 
 
 def _wrong_report(report_id: str) -> Iterator[FixityFinding]:
-    key = settlement_reports.report_key(report_id)
+    from adapters.store.settlement_reports import report_key  # noqa: PLC0415 -- slow, and many stores have no report
+
+    key = report_key(report_id)
     found = store().digest_of(key)
     if found is None:
         yield FixityFinding(key, Fault.MISSING, "a settlement report", "nothing")
