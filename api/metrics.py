@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from fastapi import APIRouter, Depends, Request, Response
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
-from adapters.anchors.witness import LastAnchor, last_anchor
+from adapters.anchors.witness import Comparison, LastAnchor, last_anchor, last_comparison
 from adapters.database.facts import Counts, counts
 from adapters.files.store import Disk, disks
 from adapters.inbox.inbox import Backlog, backlog
@@ -55,7 +55,7 @@ _database = _recent(counts)
 _inbox = _recent(backlog)
 _disks = _recent(disks)
 _conditions = _recent(lambda: (open_conditions(), conditions.stored_object().checked_at))
-_anchors = _recent(last_anchor)
+_anchors = _recent(lambda: (last_anchor(), last_comparison()))
 _clocks = _recent(clock_warnings)
 _ALL = (_database, _inbox, _disks, _conditions, _anchors, _clocks)
 
@@ -83,7 +83,7 @@ async def metrics(request: Request) -> Response:
         *(_of_inbox(queue, datetime.now(UTC)) if queue else ()),
         *(_of_disks(space) if space else ()),
         *(_of_conditions(wrong[0], wrong[1], datetime.now(UTC)) if wrong else ()),
-        *(_of_anchor(anchor) if anchor else ()),
+        *(_of_anchor(*anchor) if anchor else ()),
         *(_of_clocks(clocks) if clocks is not None else ()),
     ]
     return Response(shared_exposition(families), media_type=CONTENT_TYPE)
@@ -153,10 +153,16 @@ def _of_conditions(groups: Sequence[ConditionGroup], checked_at: datetime | None
         yield _gauge("cellar_store_checked_timestamp_seconds", what, checked_at.timestamp())
 
 
-def _of_anchor(anchor: LastAnchor) -> Iterable[Metric]:
-    yield _gauge("cellar_anchor_timestamp_seconds", "Time of the last anchor.", anchor.at.timestamp())
-    lacks = "Time stamps and copies at the witness that the last anchor lacks."
-    yield _gauge("cellar_anchor_lacks", lacks, len(anchor.lacks))
+def _of_anchor(anchor: LastAnchor | None, compared: Comparison | None) -> Iterable[Metric]:
+    if anchor:
+        yield _gauge("cellar_anchor_timestamp_seconds", "Time of the last anchor.", anchor.at.timestamp())
+        lacks = "Time stamps and copies at the witness that the last anchor lacks."
+        yield _gauge("cellar_anchor_lacks", lacks, len(anchor.lacks))
+    if compared and compared.at:
+        what = "Time of the last comparison of the store with an anchor."
+        yield _gauge("cellar_store_compared_timestamp_seconds", what, compared.at.timestamp())
+        what = "Archives that the anchor of the last comparison does not cover."
+        yield _gauge("cellar_store_uncovered_archives", what, compared.uncovered)
 
 
 def _of_clocks(warnings: Iterable[ClockWarning]) -> Iterable[Metric]:

@@ -10,13 +10,14 @@ from prefect.artifacts import acreate_markdown_artifact
 
 from adapters.files import bucket
 from adapters.platform.cancellation import in_thread
-from flows.endpoints import log_findings, report_damage
+from flows.endpoints import report_findings
 from flows.execution.reporting import counted, name_run, optional_summary
 from flows.execution.results import RESULTS
 from flows.execution.tasks import without_text
 from models.errors import Conflict, Transient
+from services.anchors.anchors import Held
 from services.anchors.making import Made, make
-from services.custody.comparing import Compared, compare
+from services.custody.comparing import compare
 from services.health.probes import found_root
 
 _MOST_SHOWN = 100
@@ -35,18 +36,12 @@ async def anchor_archives(whole: bool = False) -> None:
     """
     log = get_run_logger()
     compared = await in_thread(_compared)
-    if compared.held:
-        where = "the witness" if compared.held.is_of_witness else "the store itself"
-        numbers = compared.held.number, where, compared.held.covered, compared.held.uncovered
-        log.info("compared with anchor %d of %s: %d covered, %d not covered", *numbers)
-    if compared.findings:
-        log_findings(compared.findings)
-        await report_damage(compared.findings)
+    log.info("compared with anchor %s: %d covered, %d not", compared.number, compared.covered, compared.uncovered)
+    await report_findings(compared.findings)
     made = await in_thread(_made, whole)
     statement = made.anchor.statement
     log.info("anchor %d with %d leaves has the root %s", statement.number, statement.leaves, made.anchor.root)
-    found = [f"found {counted(len(compared.findings), 'fault')}"] if compared.findings else []
-    await name_run([f"anchored {counted(statement.leaves, 'object')} as anchor {statement.number}", *found])
+    await name_run([f"anchored {counted(statement.leaves, 'object')} as anchor {statement.number}"])
     with optional_summary():
         await acreate_markdown_artifact(key="anchor", markdown=_page(made), description="The anchor that this run made")
     for key in made.damaged[:_MOST_SHOWN]:
@@ -70,7 +65,7 @@ def _page(made: Made) -> str:
     )
 
 
-def _compared() -> Compared:
+def _compared() -> Held:
     with bucket.patient():
         found_root()  # else an empty folder in place of the store would be compared, and anchored
         return compare(datetime.now(UTC))

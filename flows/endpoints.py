@@ -58,17 +58,15 @@ async def notify_unrecorded(url: str, event: Event) -> None:
     await send_unrecorded(url, message_id_of(event.subject, url, event.type), event.body)
 
 
-def log_findings(findings: Sequence[FixityFinding]) -> None:
-    """Log the first findings of a check of the store."""
+async def report_findings(findings: Sequence[FixityFinding], *, is_sound: bool = False) -> None:
+    """Log the first findings of a check of the store. Unless it is sound, leave a table, and notify the endpoints."""
     for each in findings[:_MOST_SHOWN]:
         text = "%s: %s: expected %s, found %s"
         get_run_logger().warning(text, each.fault, each.key, each.expected, each.found)
-
-
-async def report_damage(findings: Sequence[FixityFinding]) -> None:
-    """Notify the endpoints of what a check of the store has found, and leave it as a table."""
-    await notify_endpoints(store_damaged(flow_run.id, len(findings), datetime.now(UTC)))
+    if is_sound or not findings:
+        return
     shown = [{"file": each.key, "fault": each.fault} for each in findings[:_MOST_SHOWN]]
+    await notify_endpoints(store_damaged(flow_run.id, len(findings), datetime.now(UTC)))
     with optional_summary():
         await acreate_table_artifact(shown, key="store-damaged", description=f"{len(findings)} findings in all")
 

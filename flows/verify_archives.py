@@ -12,7 +12,7 @@ from adapters.files import bucket
 from adapters.platform.cancellation import in_thread
 from adapters.tables.archives import archives
 from domain.messages.bodies import store_unverified
-from flows.endpoints import log_findings, notify_endpoints, report_damage
+from flows.endpoints import notify_endpoints, report_findings
 from flows.execution.reporting import counted, name_run
 from flows.execution.results import RESULTS
 from flows.execution.tasks import without_text
@@ -42,13 +42,11 @@ async def verify_archives(share: Annotated[float, Field(strict=True, gt=0, le=1)
         raise
     await in_thread(report_verified, datetime.now(UTC))
     log.info("%d archives, %d files, %d bytes were read", fixity.objects, fixity.files, fixity.size_bytes)
-    log_findings(fixity.gravest_first)
     findings = [f"found {counted(len(fixity.findings), 'fault')}"] if fixity.findings else []
     await name_run([f"verified {counted(fixity.objects, 'archive')}", *findings])
-    if fixity.is_sound:
-        return
-    await report_damage(fixity.gravest_first)
-    raise Conflict(f"{len(fixity.findings)} findings in the store; see the log of this run, or run `cellar verify`")
+    await report_findings(fixity.gravest_first, is_sound=fixity.is_sound)
+    if not fixity.is_sound:
+        raise Conflict(f"{len(fixity.findings)} findings in the store; see the log of this run, or run `cellar verify`")
 
 
 def _verify(share: float) -> Fixity:

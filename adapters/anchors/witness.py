@@ -124,14 +124,13 @@ class LastAnchor:
 class Comparison:
     """The last comparison of the store with an anchor that came to its end at `at`, and how many findings it had.
 
-    `number`: that of the anchor, which is `is_of_witness`, or the store's own. `covered` and `uncovered`: how many
-    objects it names and does not name. `failure`: why a later comparison broke off.
+    `number`: that of the anchor, which `is_of_witness` or the store's own. `uncovered`: how many archives it does not
+    name. `failure`: why a later comparison broke off.
     """
 
     at: datetime | None = None
     number: int = 0
     is_of_witness: bool = False
-    covered: int = 0
     uncovered: int = 0
     findings: int = 0
     failure: str = ""

@@ -57,15 +57,16 @@ def anchor(
 ) -> None:
     """Sign and date a statement of what the store holds, and copy it to the witness. Keep the root elsewhere.
 
-    Before that, compares the store with the newest anchor of the witness. Exits with 1 if the store is not as anchored, or the anchor lacks a damaged object, a time stamp or the witness.
+    Before that, compares the store with the newest anchor of the witness. Exits with 1 if the store is not as anchored,
+    or the anchor lacks a damaged object, a time stamp or the witness.
     """
     require_store()
     with bucket.patient():
         compared = compare(datetime.now(UTC))
         for each in compared.findings:
             typer.echo(f"not as anchored: {each.key}: expected {each.expected}, found {each.found}", err=True)
-        if compared.held and not as_json:
-            print_held(compared.held)
+        if compared.at and not as_json:
+            print_held(compared)
         made = make(datetime.now(UTC), whole=whole)
     _print_anchor(made, as_json=as_json)
     if compared.failure:

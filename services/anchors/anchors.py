@@ -279,7 +279,8 @@ class Held:
     """The store, held against an anchor. `number` and `at` are None where no anchor with the root was found.
 
     `covered` counts the objects that the anchor names, `newer` those of them that have later versions, and `uncovered`
-    the objects of the store that it does not name. `is_of_witness`: the anchor is the newest of the witness.
+    the objects of the store that it does not name. `is_of_witness`: the anchor is the newest of the witness. `failure`:
+    why the store was not held.
     """
 
     root: str
@@ -290,6 +291,7 @@ class Held:
     uncovered: int = 0
     findings: tuple[FixityFinding, ...] = ()
     is_of_witness: bool = False
+    failure: str = ""
 
 
 def hold(against: str, references: Sequence[str] = ()) -> Held:
@@ -318,10 +320,8 @@ def hold(against: str, references: Sequence[str] = ()) -> Held:
     return held
 
 
-def hold_newest() -> Held | None:
+def hold_newest() -> Held:
     """Hold the whole store against the newest anchor of the witness, or its own newest where the witness has none.
-
-    Returns None where there is no anchor at all.
 
     Raises:
         Conflict: the statement of that anchor is damaged.
@@ -331,9 +331,7 @@ def hold_newest() -> Held | None:
         require_place(there)
     of_witness = anchors.newest(there) if there else None
     newest = of_witness or anchors.newest(store())
-    if newest is None:
-        return None
-    held, findings = hold(newest.root), list[FixityFinding]()
+    held, findings = hold(newest.root) if newest else Held(""), list[FixityFinding]()
     _check_newest(None if of_witness else newest, findings.append)
     held.findings, held.is_of_witness = (*held.findings, *findings), of_witness is not None
     return held

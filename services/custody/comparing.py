@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from adapters.anchors.witness import Comparison, keep_last, last_comparison
@@ -18,20 +18,8 @@ from services.anchors.anchors import Held, hold_newest
 from services.custody.remembering import MOST_NAMED, references_of
 
 
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """The store, held against the newest anchor. `held` is None where there is none yet, or `failure` says why."""
-
-    held: Held | None = None
-    failure: str = ""
-
-    @property
-    def findings(self) -> tuple[FixityFinding, ...]:
-        return self.held.findings if self.held else ()
-
-
-def compare(now: datetime) -> Compared:
-    """Hold the store against the newest anchor of the witness, or its own where there is no witness.
+def compare(now: datetime) -> Held:
+    """Hold the store against the newest anchor of the witness, or its own newest where there is no witness.
 
     What is found stands as a condition of its archive, or of the store, until a comparison does not find it. While the
     witness is away nothing is known, which is a condition too.
@@ -39,30 +27,31 @@ def compare(now: datetime) -> Compared:
     Raises:
         Transient: the database does not answer.
     """
-    before = last_comparison() or Comparison()
     try:
         held = hold_newest()
     except (Conflict, Transient) as error:
         with writing() as session:
             uncompared = {ConditionCode.STORE_UNCOMPARED: Found(1, {})}
             conditions.set_within(session, Subject.STORE, "", uncompared, now)
-        keep_last(replace(before, failure=str(error)))
-        return Compared(failure=str(error))
-    if held is not None:
+        keep_last(replace(last_comparison() or Comparison(), failure=str(error)))
+        return Held("", failure=str(error))
+    if held.number or held.findings:  # otherwise there is no anchor yet
         _remember(held.findings, now)
-        counts = {"covered": held.covered, "uncovered": held.uncovered, "findings": len(held.findings)}
-        keep_last(Comparison(now, held.number or 0, held.is_of_witness, **counts))
-    return Compared(held)
+        keep_last(Comparison(now, held.number or 0, held.is_of_witness, held.uncovered, len(held.findings)))
+    return held
 
 
 def _remember(findings: Sequence[FixityFinding], now: datetime) -> None:
-    """Make the conditions of all archives, and of the store, those that a comparison has found."""
+    """Make the conditions of all archives, and of the store, those that a comparison has found.
+
+    While something beside the archives is wrong, such as an anchor, no condition of an archive ends.
+    """
     files = defaultdict[str, list[str]](list)
     for each in findings:
         key = ocfl.object_around(each.key)
-        files[key].append(each.key.removeprefix(f"{key}/"))
-    references = {ocfl.object_key(each): each for each in conditions.references()}
-    references |= references_of(files.keys() - references.keys() - {""})
+        files[key].append(each.key.removeprefix(f"{key}/") if key else each.key)
+    known = set[str]() if "" in files else conditions.references()
+    references = references_of(files.keys() - {""}) | {ocfl.object_key(each): each for each in known}
     for key, reference in references.items():
         with writing() as session:
             archives.lock(session, [reference])
