@@ -11,7 +11,7 @@ from models.errors import Refused
 _NAMED_CHARACTERS = 60
 
 
-def check_parameters(request: Request) -> None:
+async def check_parameters(request: Request) -> None:
     """Check a request's query parameters against those that the OpenAPI schema describes for its route.
 
     Raises:

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from anyio import from_thread
 from fastapi import APIRouter, Request, Response
 
 from api.access import Acts, CallerOf, acts
@@ -22,7 +23,7 @@ def read(request: Request, caller: CallerOf) -> Response:
     """Show the overview. Who may not read it is sent to the first page that they may read."""
     if not is_allowed(caller.role, Action.READ_TROUBLES):
         return see(next(each.path for each in PLACES if is_allowed(caller.role, each.action)))
-    Acts(Action.READ_TROUBLES)(request)
+    from_thread.run(Acts(Action.READ_TROUBLES).record, request)
     is_month = request.query_params.get("span") == "month"
     found = overview.overview(datetime.now(UTC))
     periods = found.days if is_month else found.hours
