@@ -16,11 +16,6 @@ from models.errors import WrongUse
 app = typer.Typer(help="Export a table for data teams as a Parquet file.", no_args_is_help=True)
 
 
-@app.callback()
-def export_table() -> None:
-    """Export a table for data teams as a Parquet file."""
-
-
 def _parquet(to: Path) -> Path:
     if to.suffix.lower() != ".parquet":
         raise WrongUse(

@@ -11,11 +11,6 @@ from services.people.letters import try_people
 app = typer.Typer(help="Test whether alerts reach people.", no_args_is_help=True)
 
 
-@app.callback()
-def people() -> None:
-    """Test whether alerts reach people by mail or chat."""
-
-
 @app.command("test")
 def send_test(*, as_json: Json = False) -> None:
     """Send a test to each address of CELLAR_PEOPLE_URLS. Exits with 1 if an address fails, or if none is set."""

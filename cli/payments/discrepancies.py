@@ -14,11 +14,6 @@ app = typer.Typer(help="List discrepancies, including those that belong to no ar
 _LISTED = ("id", "code", "state", "since", "reference", "transaction", "expected", "found", "explained by", "why")
 
 
-@app.callback()
-def discrepancies() -> None:
-    """List discrepancies, including those that belong to no archive."""
-
-
 @app.command("list")
 def list_discrepancies(  # noqa: PLR0913 -- an option per filter
     *,
