@@ -131,7 +131,7 @@ _COMMANDS = [
     Later("doctor", "cli.operation.status:doctor", NO_CONTENT),
     Later("move", "cli.operation.move:move", NO_CONTENT),
     Later("discrepancies", "cli.payments.discrepancies:app", {"list": "read_troubles"}),
-    Later("explain", "cli.payments.explain:explain", "decide"),
+    Later("explain", "cli.payments.discrepancies:explain", "decide"),
     Later("import", "cli.archives.import_archives:import_archives", "release"),
     Later("export", "cli.archives.export:export", "export_archive"),
     Later("verify", "cli.custody.verify:verify", NO_CONTENT),
@@ -167,6 +167,6 @@ _COMMANDS = [
     ),
     Later("templates", "cli.templates:app", _each(read_templates="list show export", change_templates="name import")),
     Later("missing", "cli.operation.missing:app", {"list": "read_troubles", "dismiss": "decide"}),
-    Later("tokens", "cli.tokens:app", _each(change_people="add list revoke")),
+    Later("tokens", "cli.users:tokens_app", _each(change_people="add list revoke")),
     Later("users", "cli.users:app", _each(change_people="add list set disable enable reset sessions sign-out")),
 ]

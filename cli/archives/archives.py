@@ -1,23 +1,13 @@
 """`cellar list`: lists archives. It imports the least that a list needs, since people call it often."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
 import typer
 
 from cli.person import shell
-from cli.results import print_page
-from cli.terminal import (
-    Csv,
-    Folds,
-    Json,
-    Wide,
-    named_options,
-    print_table,
-    time_option,
-    time_text,
-)
+from cli.results import print_list
+from cli.terminal import Csv, Folds, Json, Wide, named_options, time_option, time_text
 from domain.titles import title_text
 from models.runs.receipt import DEFAULT_SOURCE
 from models.views.archives.archives import ArchiveQuery, ArchiveSummary
@@ -90,8 +80,5 @@ def list_archives(  # noqa: PLR0913 -- an option per filter
             standing=standing, filename=filename, signer=signer, warning=warning, verdict=verdict,
             received_after=received_after, received_before=received_before, q=q, cursor=cursor, limit=limit,
         )  # fmt: skip
-
-    def _print(found: Sequence[ArchiveSummary]) -> None:
-        print_table(LISTED, map(row, found), wide=wide, as_csv=as_csv)
-
-    print_page(archive_list.page(query, shell()), _print, nothing="No archive matches.", as_json=as_json, as_csv=as_csv)
+    page, nothing = archive_list.page(query, shell()), "No archive matches."
+    print_list(page, LISTED, row, nothing=nothing, wide=wide, as_csv=as_csv, as_json=as_json)

@@ -9,7 +9,7 @@ import typer
 
 from cli.batches.following import detached, follow
 from cli.person import person
-from cli.results import print_found, print_page
+from cli.results import print_found, print_list
 from cli.terminal import (
     Csv,
     Folds,
@@ -21,7 +21,6 @@ from cli.terminal import (
     named_options,
     print_fitted,
     print_json,
-    print_table,
     time_text,
 )
 from domain.batches import WORDS, explained, filter_text
@@ -50,7 +49,7 @@ def list_batches(
     as_json: Json = False,
 ) -> None:
     """List bulk re-runs, redeliveries and plans, newest first."""
-    print_list(None, cursor, limit, nothing=_NOTHING, wide=wide, as_csv=as_csv, as_json=as_json)
+    print_batches(None, cursor, limit, nothing=_NOTHING, wide=wide, as_csv=as_csv, as_json=as_json)
 
 
 @app.command()
@@ -135,17 +134,13 @@ def follow_to_end(batch_id: str, *, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def print_list(  # noqa: PLR0913 -- the options of a list
+def print_batches(  # noqa: PLR0913 -- the options of a list
     kind: BatchKind | None, cursor: str | None, limit: int, *, nothing: str, wide: bool, as_csv: bool, as_json: bool
 ) -> None:
     """Print a page of batches, newest first."""
-
-    def _print(found: Sequence[BatchView]) -> None:
-        print_table(_LISTED, map(_listed, found), wide=wide, as_csv=as_csv)
-
     with named_options():
         page = batches.page(PageQuery(cursor=cursor, limit=limit), kind)
-    print_page(page, _print, nothing=nothing, as_json=as_json, as_csv=as_csv)
+    print_list(page, _LISTED, _listed, nothing=nothing, wide=wide, as_csv=as_csv, as_json=as_json)
 
 
 def print_record(found: BatchView, items: Sequence[BatchItemView] = ()) -> None:

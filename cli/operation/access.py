@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from cli.results import print_page
-from cli.terminal import Csv, Folds, Wide, named_options, print_table, time_option, time_text
+from cli.results import print_list
+from cli.terminal import Csv, Folds, Wide, named_options, time_option, time_text
 from models.views.access import AccessQuery, AccessView
 from services.views import access_list
 
@@ -36,13 +36,8 @@ def access(  # noqa: PLR0913 -- an option per filter
         for each in access_list.every(query):
             typer.echo(each.model_dump_json())
         return
-    print_page(
-        access_list.page(query),
-        lambda found: print_table(_LISTED, map(_row, found), wide=wide, as_csv=as_csv),
-        nothing="No record matches.",
-        as_json=False,
-        as_csv=as_csv,
-    )
+    page, nothing = access_list.page(query), "No record matches."
+    print_list(page, _LISTED, _row, nothing=nothing, wide=wide, as_csv=as_csv, as_json=False)
 
 
 def _row(found: AccessView) -> tuple[object, ...]:
