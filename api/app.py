@@ -43,11 +43,10 @@ from api.json.routes import check_parameters
 from api.receiver import health, oauth, public_link, webhook
 from api.receiver.admission import Admission
 from api.receiver.dispatching import Dispatcher
-from api.receiver.journal import Journal
-from api.receiver.known import STATES, Known
 from api.receiver.processes import Processes
+from api.receiver.receiving import Journal
 from api.receiver.refusing import Refusing
-from api.receiver.senders import Senders
+from api.receiver.senders import STATES, Known, Senders
 from models.errors import Conflict, Refused, Transient
 from models.runs.receipt import DEFAULT_SOURCE
 from models.said import Said, in_english, verbatim

@@ -1,6 +1,6 @@
 """The answer of cellar to a failed request, and how the OpenAPI schema describes failures.
 
-The webhook answers in Cellosign's shape instead, `api/receiver/answers.py`.
+The webhook answers in Cellosign's shape instead, `api/receiver/webhook.py`.
 """
 
 from collections.abc import Mapping

@@ -152,8 +152,8 @@ _COMMANDS = [
             redeliver="redeliver",
         ),
     ),
-    Later("people", "cli.operation.people:app", {"test": NO_CONTENT}),
-    Later("export-table", "cli.archives.export_table:app", {"payments": "export_table"}),
+    Later("people", "cli.operation.status:people", {"test": NO_CONTENT}),
+    Later("export-table", "cli.archives.export:tables", {"payments": "export_table"}),
     Later(
         "quarantine",
         "cli.archives.quarantine:app",
