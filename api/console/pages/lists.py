@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from types import UnionType
-from typing import Any, Generic, Protocol, TypeVar, Union, get_args, get_origin
+from typing import Any, Generic, TypeVar, Union, get_args, get_origin
 from urllib.parse import urlencode
 
 from fastapi import Request
@@ -18,7 +18,7 @@ from pydantic.fields import FieldInfo
 from adapters.settings.settings import settings
 from domain.words.wording import N_
 from models.errors import Refused
-from models.views.parameters import read_moment
+from models.views.parameters import Page, read_moment
 from services.triage import KINDS, Trouble
 
 Query = TypeVar("Query", bound=BaseModel)
@@ -140,22 +140,16 @@ def _with_zone(value: str) -> str:
         return value
 
 
-class Paged(Protocol):
-    """A page of a list. `next` is the cursor of the following page."""
-
-    next: str | None
-
-
-Page = TypeVar("Page", bound=Paged)
+Found = TypeVar("Found", bound=Page[Any])
 
 
 @dataclass(frozen=True, slots=True)
-class Listed(Generic[Query, Page]):
+class Listed(Generic[Query, Found]):
     """A page of a list. `page` is None if a filter is wrong; then `wrong` says why, as far as that is known."""
 
     path: str
     asked: Asked[Query]
-    page: Page | None
+    page: Found | None
     wrong: str | None
     is_later: bool
 
@@ -168,7 +162,7 @@ class Listed(Generic[Query, Page]):
         return self.asked.url(self.path) if self.is_later else None
 
 
-def listed(request: Request, path: str, model: type[Query], read: Callable[[Query], Page]) -> Listed[Query, Page]:
+def listed(request: Request, path: str, model: type[Query], read: Callable[[Query], Found]) -> Listed[Query, Found]:
     """Return the page of a list that a request asks for. A filter that is wrong is marked, and nothing is searched."""
     pairs = request.query_params.multi_items()
     found, is_later = asked(model, pairs), any(name == "cursor" for name, _ in pairs)

@@ -41,6 +41,6 @@ def plain_lines(text: str) -> str:
     return "\n".join(plain(line) for line in text.splitlines())
 
 
-def json_text(value: Any) -> str:
+def value_text(value: Any) -> str:
     """Return a value of a payload as text: a text as it is, everything else as JSON."""
     return value if isinstance(value, str) else "" if value is None else json.dumps(value, ensure_ascii=False)
