@@ -45,12 +45,12 @@ def print_new_secret(made: NewSecret) -> None:
 def _row(found: ListedSource) -> list[object]:
     terms = found.terms
     purged = f"{terms.success_purge_h}/{terms.failure_purge_h}"
-    counts = [found.archives, _minute(found.last_delivery_at)]
+    counts = [found.archives, time_text(found.last_delivery_at)]
     return [found.name, _state(found), *counts, terms.timezone, terms.amount_unit, purged, _secrets(found)]
 
 
 def _state(found: SourceView) -> str:
-    return f"disabled {_minute(found.disabled_at)} by {found.disabled_by}" if found.disabled_at else "enabled"
+    return f"disabled {time_text(found.disabled_at)} by {found.disabled_by}" if found.disabled_at else "enabled"
 
 
 def _secrets(found: SourceView) -> str:
@@ -58,12 +58,8 @@ def _secrets(found: SourceView) -> str:
 
 
 def _secret(secret: SecretView) -> str:
-    used = f"used {_minute(secret.last_used_at)}" if secret.last_used_at else "unused"
-    return f"{used}, until {_minute(secret.until)}" if secret.until else used
-
-
-def _minute(moment: datetime | None) -> str:
-    return time_text(moment) if moment else "–"
+    used = f"used {time_text(secret.last_used_at)}" if secret.last_used_at else "unused"
+    return f"{used}, until {time_text(secret.until)}" if secret.until else used
 
 
 app = typer.Typer(

@@ -46,8 +46,7 @@ def list_templates(*, wide: Wide = False, as_csv: Csv = False, as_json: Json = F
 
 
 def _row(found: TemplateSummary) -> tuple[object, ...]:
-    last = time_text(found.last_at) if found.last_at else "–"
-    return found.id, found.name.worded("en"), found.archives, last
+    return found.id, found.name.worded("en"), found.archives, time_text(found.last_at)
 
 
 @app.command()

@@ -170,9 +170,8 @@ def _print_token(made: NewToken) -> None:
 
 
 def _token(now: datetime, found: TokenView) -> tuple[object, ...]:
-    used = time_text(found.last_used_at) if found.last_used_at else "–"
     about = (found.name, found.role, found.scope, _token_state(found, now))
-    return *about, used, time_text(found.created_at), found.created_by
+    return *about, time_text(found.last_used_at), time_text(found.created_at), found.created_by
 
 
 def _token_state(found: TokenView, now: datetime) -> str:

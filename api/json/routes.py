@@ -46,7 +46,7 @@ def check_parameters(request: Request) -> None:
         where = f"query.{name[:_NAMED_CHARACTERS]}"
         if name not in known:
             raise Refused("BAD_PARAMETER", f"unknown parameter; {_hint(name, list(known))}", where=where)
-        if times > 1 and not _is_repeatable(known[name]):
+        if times > 1 and known[name].get("type") != "array":
             raise Refused("BAD_PARAMETER", f"expected the parameter once, got it {times} times", where=where)
 
 
@@ -54,10 +54,6 @@ def _described(request: Request) -> dict[str, Any]:
     path = request.app.openapi()["paths"][request.scope["route"].path_format]
     parameters = path[request.method.lower()].get("parameters", [])
     return {each["name"]: each["schema"] for each in parameters if each["in"] == "query"}
-
-
-def _is_repeatable(schema: dict[str, Any]) -> bool:
-    return schema.get("type") == "array"
 
 
 def _hint(name: str, known: list[str]) -> str:

@@ -235,11 +235,9 @@ def _log_events(batch: Sequence[_Waiting], duration_s: float) -> None:
     """Log one line a batch: a line an event would cost as much as the event."""
     size_bytes = sum(each.event.size_bytes for each in batch)
     log.info("session events received", events=len(batch), size_bytes=size_bytes, duration_s=round(duration_s, 4))
-    unknown = Counter(_shown(each.said.type) for each in batch if not each.said.is_known)
+    types = (each.said.type for each in batch if not each.said.is_known)
+    unknown = Counter(
+        each if _CELLOSIGNS_OWN_NAME.fullmatch(each) else "other" for each in types
+    )  # may be a person's text
     if unknown:
         log.warning("session events of unknown types are kept", types=dict(unknown))
-
-
-def _shown(kind: str) -> str:
-    """Return a type as the log may show it: text of another form may be a person's."""
-    return kind if _CELLOSIGNS_OWN_NAME.fullmatch(kind) else "other"

@@ -102,12 +102,13 @@ def _get(request: Request, name: str) -> str | None:
 def _set(request: Request, response: Response, cookie: tuple[str, str], lasts_s: int) -> None:
     """Set a cookie that a link from a mail or from Prefect's UI brings along, and a form of another site does not."""
     name, value = cookie
+    is_https = "https" in (request.url.scheme, request.headers.get("x-forwarded-proto", ""))
     response.set_cookie(
         _prefix() + name,
         value,
         max_age=lasts_s,
         path="/" if _prefix() else ROOT,
-        secure=bool(_prefix()) or _is_https(request),
+        secure=bool(_prefix()) or is_https,
         httponly=True,
         samesite="lax",
     )
@@ -116,10 +117,6 @@ def _set(request: Request, response: Response, cookie: tuple[str, str], lasts_s:
 def _prefix() -> str:
     """Return what the names of cookies begin with. Browsers want `__Host-` on a `Secure` cookie with the path `/`."""
     return "__Host-" if settings().public_url.lower().startswith("https://") else ""
-
-
-def _is_https(request: Request) -> bool:
-    return "https" in (request.url.scheme, request.headers.get("x-forwarded-proto", ""))
 
 
 def _signer(purpose: str, kind: type[Kind]) -> Kind:
