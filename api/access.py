@@ -22,7 +22,6 @@ from services.access.scope import check_visible
 
 Route = TypeVar("Route", bound=Callable[..., Any])
 
-
 _UNRECORDED = {Action.ENTER, Action.READ_METRICS}
 """What shows nothing of archives or of people."""
 _SEARCH_BY_FORM = {Action.EXPORT_TABLE, Action.EXPORT_ARCHIVE}

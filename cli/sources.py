@@ -69,48 +69,52 @@ R = TypeVar("R")
 _UNSET = "settings"
 
 Name = Annotated[str, typer.Argument(help="The name of the source: lower-case letters, digits and hyphens.")]
-Zone = Annotated[str | None, typer.Option(help="Time zone of its timestamps, like Asia/Jerusalem.")]
-Unit = Annotated[str | None, typer.Option(help="Unit of its amounts: minor (agorot) or major (shekels).")]
-SuccessPurge = Annotated[
-    str | None, typer.Option("--success-purge-h", help="Hours until Cellosign deletes a process that succeeded.")
-]
-FailurePurge = Annotated[
-    str | None, typer.Option("--failure-purge-h", help="Hours until Cellosign deletes a process that failed.")
-]
-Within = Annotated[
-    str | None, typer.Option("--archived-within-s", help="Seconds after which a submitted process is missing.")
-]
-Overlap = Annotated[float, typer.Option("--overlap-h", min=0, help="Hours for which earlier secrets stay valid.")]
-Unknown = Annotated[str | None, typer.Option(help="Whether to keep or to refuse session events of an unknown type.")]
-Allowed = Annotated[
-    str | None, typer.Option("--addresses", help="Networks from which it may send, with commas between.")
-]
-Signature = Annotated[
-    str | None, typer.Option("--signature", help="Header that must have the signature of each body, or none.")
-]
+
+
+def _with_terms(command: Callable[..., None]) -> Callable[..., None]:
+    """Let a command have an option for each term of a source. It gets the name, and the terms that are given."""
+
+    def _command(  # noqa: PLR0913 -- an option per term
+        name: Name,
+        *,
+        timezone: Annotated[str | None, typer.Option(help="Time zone of its timestamps, like Asia/Jerusalem.")] = None,
+        amount_unit: Annotated[
+            str | None, typer.Option(help="Unit of its amounts: minor (agorot) or major (shekels).")
+        ] = None,
+        success_purge_h: Annotated[
+            str | None, typer.Option(help="Hours until Cellosign deletes a process that succeeded.")
+        ] = None,
+        failure_purge_h: Annotated[
+            str | None, typer.Option(help="Hours until Cellosign deletes a process that failed.")
+        ] = None,
+        archived_within_s: Annotated[
+            str | None, typer.Option(help="Seconds after which a submitted process is missing.")
+        ] = None,
+        unknown_events: Annotated[
+            str | None, typer.Option(help="Whether to keep or to refuse session events of an unknown type.")
+        ] = None,
+        addresses: Annotated[
+            str | None, typer.Option(help="Networks from which it may send, with commas between.")
+        ] = None,
+        signature: Annotated[
+            str | None, typer.Option(help="Header that must have the signature of each body, or none.")
+        ] = None,
+        as_json: Json = False,
+    ) -> None:
+        given = (timezone, amount_unit, success_purge_h, failure_purge_h, archived_within_s, unknown_events, addresses)
+        command(name, _given(*given, signature), as_json=as_json)
+
+    _command.__name__, _command.__doc__ = command.__name__, command.__doc__
+    return _command
 
 
 @app.command()
-def add(  # noqa: PLR0913 -- an option per term
-    name: Name,
-    *,
-    timezone: Zone = None,
-    amount_unit: Unit = None,
-    success_purge: SuccessPurge = None,
-    failure_purge: FailurePurge = None,
-    archived_within: Within = None,
-    unknown_events: Unknown = None,
-    addresses: Allowed = None,
-    signature: Signature = None,
-    as_json: Json = False,
-) -> None:
+@_with_terms
+def add(name: str, given: Mapping[str, str | None], *, as_json: bool) -> None:
     """Add a source. Prints its URL and its secret, which is not shown again. The receiver accepts it at once.
 
     A term that is left out is taken from the settings.
     """
-    given = _given(
-        timezone, amount_unit, success_purge, failure_purge, archived_within, unknown_events, addresses, signature
-    )
     _show_secret(_used(lambda: sources.add(name, _terms(given), person(), _now())), as_json=as_json)
 
 
@@ -143,26 +147,12 @@ def show(
 
 
 @app.command("set")
-def set_terms(  # noqa: PLR0913 -- an option per term
-    name: Name,
-    *,
-    timezone: Zone = None,
-    amount_unit: Unit = None,
-    success_purge: SuccessPurge = None,
-    failure_purge: FailurePurge = None,
-    archived_within: Within = None,
-    unknown_events: Unknown = None,
-    addresses: Allowed = None,
-    signature: Signature = None,
-    as_json: Json = False,
-) -> None:
+@_with_terms
+def set_terms(name: str, given: Mapping[str, str | None], *, as_json: bool) -> None:
     """Change terms of a source. The value `settings` returns a term to that of the settings.
 
     Existing archives keep their times and amounts until they are run again.
     """
-    given = _given(
-        timezone, amount_unit, success_purge, failure_purge, archived_within, unknown_events, addresses, signature
-    )
     if not given:
         raise typer.BadParameter("expected at least one term to change, like --timezone Asia/Jerusalem")
     _terms(given)
@@ -179,11 +169,11 @@ def set_terms(  # noqa: PLR0913 -- an option per term
 def rotate(
     name: Name,
     *,
-    overlap: Overlap = 72,
+    overlap_h: Annotated[float, typer.Option(min=0, help="Hours for which earlier secrets stay valid.")] = 72,
     as_json: Json = False,
 ) -> None:
     """Create a new secret, and print it. It is not shown again. Earlier secrets stay valid for a while."""
-    made = _used(lambda: sources.rotate(name, timedelta(hours=overlap), _now()))
+    made = _used(lambda: sources.rotate(name, timedelta(hours=overlap_h), _now()))
     _show_secret(made, as_json=as_json)
 
 

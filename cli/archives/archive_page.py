@@ -92,10 +92,8 @@ def show(
 
 
 def _show_without_archive(reference: str, *, as_json: bool) -> None:
-    """Show the timeline of a process of which only session events came.
-
-    Raises:
-        Refused: nothing of the process came; or only refused deliveries, which the error names.
+    """Show the timeline of a process of which only session events came. Raises Refused if none came: the error names
+    refused deliveries.
     """
     found, missing = timeline_of(reference, shell()), troubles.missing_page(MissingQuery(reference=reference)).items
     if all(each.kind is TimelineKind.DELIVERY for each in found):

@@ -178,7 +178,6 @@ app.command("messages")(list_messages)
 app.command()(redeliver)
 app.command("redeliveries")(list_redeliveries)
 
-
 _LISTED = ("name", "state", "waiting", Folds("url"), Folds("events"), "signed by")
 _LINES_OF_ANSWER = 10
 

@@ -110,11 +110,7 @@ def _with_id(discrepancy_id: str) -> ListedDiscrepancy:
 
 
 def _of_archive(reference: str, code: str, transaction: str | None) -> tuple[str, Discrepancy]:
-    """Return the open or explained discrepancy that matches, with its id.
-
-    Raises:
-        Refused: no discrepancy matches, or several do.
-    """
+    """Return the open or explained discrepancy that matches, with its id. Raises Refused if none or several do."""
     shown = None if transaction is None else masked(transaction)
     found = [
         (discrepancy_id, each)
