@@ -7,6 +7,7 @@ from typing import Annotated, TypeVar
 import typer
 from rich.text import Text
 
+from cli.options import text_option, with_options
 from cli.person import person
 from cli.results import print_found, say
 from cli.terminal import Csv, Folds, Json, Wide, cell, console, named_options, print_table, time_text
@@ -71,46 +72,17 @@ _UNSET = "settings"
 Name = Annotated[str, typer.Argument(help="The name of the source: lower-case letters, digits and hyphens.")]
 
 
-def _with_terms(command: Callable[..., None]) -> Callable[..., None]:
-    """Let a command have an option for each term of a source. It gets the name, and the terms that are given."""
+def _given(named: dict[str, str]) -> dict[str, str | None]:
+    """Return the terms that were given. None: that of the settings."""
+    return {name: None if value == _UNSET else value for name, value in named.items()}
 
-    def _command(  # noqa: PLR0913 -- an option per term
-        name: Name,
-        *,
-        timezone: Annotated[str | None, typer.Option(help="Time zone of its timestamps, like Asia/Jerusalem.")] = None,
-        amount_unit: Annotated[
-            str | None, typer.Option(help="Unit of its amounts: minor (agorot) or major (shekels).")
-        ] = None,
-        success_purge_h: Annotated[
-            str | None, typer.Option(help="Hours until Cellosign deletes a process that succeeded.")
-        ] = None,
-        failure_purge_h: Annotated[
-            str | None, typer.Option(help="Hours until Cellosign deletes a process that failed.")
-        ] = None,
-        archived_within_s: Annotated[
-            str | None, typer.Option(help="Seconds after which a submitted process is missing.")
-        ] = None,
-        unknown_events: Annotated[
-            str | None, typer.Option(help="Whether to keep or to refuse session events of an unknown type.")
-        ] = None,
-        addresses: Annotated[
-            str | None, typer.Option(help="Networks from which it may send, with commas between.")
-        ] = None,
-        signature: Annotated[
-            str | None, typer.Option(help="Header that must have the signature of each body, or none.")
-        ] = None,
-        as_json: Json = False,
-    ) -> None:
-        given = (timezone, amount_unit, success_purge_h, failure_purge_h, archived_within_s, unknown_events, addresses)
-        command(name, _given(*given, signature), as_json=as_json)
 
-    _command.__name__, _command.__doc__ = command.__name__, command.__doc__
-    return _command
+_with_terms = with_options([text_option(*each) for each in StatedTerms.model_fields.items()], _given)
 
 
 @app.command()
 @_with_terms
-def add(name: str, given: Mapping[str, str | None], *, as_json: bool) -> None:
+def add(given: Mapping[str, str | None], name: Name, *, as_json: Json = False) -> None:
     """Add a source. Prints its URL and its secret, which is not shown again. The receiver accepts it at once.
 
     A term that is left out is taken from the settings.
@@ -148,7 +120,7 @@ def show(
 
 @app.command("set")
 @_with_terms
-def set_terms(name: str, given: Mapping[str, str | None], *, as_json: bool) -> None:
+def set_terms(given: Mapping[str, str | None], name: Name, *, as_json: Json = False) -> None:
     """Change terms of a source. The value `settings` returns a term to that of the settings.
 
     Existing archives keep their times and amounts until they are run again.
@@ -187,12 +159,6 @@ def disable(name: Name, *, as_json: Json = False) -> None:
 def enable(name: Name, *, as_json: Json = False) -> None:
     """Accept deliveries of a disabled source again."""
     _show(_used(lambda: sources.enable(name)), as_json=as_json)
-
-
-def _given(*values: str | None) -> dict[str, str | None]:
-    """Return the terms that were given, by name. None: that of the settings."""
-    named = zip(StatedTerms.model_fields, values, strict=True)
-    return {name: None if value == _UNSET else value for name, value in named if value is not None}
 
 
 def _terms(given: Mapping[str, str | None]) -> StatedTerms:

@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
+from cli.options import filters
 from cli.person import NotKept, person
 from cli.results import print_list, print_page
-from cli.terminal import Csv, Json, cell, console, named_options, print_discrepancy, print_json, time_text
+from cli.terminal import Csv, Json, cell, console, print_discrepancy, print_json, time_text
 from domain.secrets.cards import masked
 from models.discrepancies import Discrepancy
 from models.errors import Refused
@@ -22,20 +23,9 @@ _LISTED = ("id", "code", "state", "since", "reference", "transaction", "expected
 
 
 @app.command("list")
-def list_discrepancies(  # noqa: PLR0913 -- an option per filter
-    *,
-    code: Annotated[str | None, typer.Option(help="A code, like AMOUNT_MISMATCH.")] = None,
-    state: Annotated[str | None, typer.Option(help="open, explained or closed. Default: open and explained.")] = None,
-    reference: Annotated[str | None, typer.Option(help="An archive; '' for discrepancies of no archive.")] = None,
-    source: Annotated[str | None, typer.Option(help="Only discrepancies of archives of this source.")] = None,
-    cursor: Annotated[str | None, typer.Option(help="`next` of the previous page.")] = None,
-    limit: Annotated[int, typer.Option(help="Discrepancies per page, at most 500.")] = 50,
-    as_csv: Csv = False,
-    as_json: Json = False,
-) -> None:
+@filters(DiscrepancyQuery)
+def list_discrepancies(query: DiscrepancyQuery, *, as_csv: Csv = False, as_json: Json = False) -> None:
     """List discrepancies, ordered by code."""
-    with named_options():
-        query = DiscrepancyQuery(code=code, state=state, reference=reference, source=source, cursor=cursor, limit=limit)
     page = troubles.discrepancy_page(query)
     if as_csv:
         print_list(page, _LISTED, _row, as_csv=True, as_json=as_json)
