@@ -24,7 +24,6 @@ from services.access.scope import check_visible
 
 Route = TypeVar("Route", bound=Callable[..., Any])
 
-
 _UNRECORDED = {Action.ENTER, Action.READ_METRICS}
 """What shows nothing of archives or of people."""
 _SEARCH_BY_FORM = {Action.EXPORT_TABLE, Action.EXPORT_ARCHIVE}
@@ -78,7 +77,8 @@ class Acts:
     async def record(self, request: Request) -> None:
         """Record a request that is allowed. Raises Transient if the record is not on stable storage."""
         caller, reference = _caller_and_reference(request)
-        page, now = _page(request, caller), time.monotonic()
+        query = tuple(each for each in request.query_params.multi_items() if each[0] != "since")
+        page, now = hash((caller, request.url.path, query)), time.monotonic()
         is_again = asks_by_itself(request) and now - _shown.get(page, -math.inf) < _ASKS_AGAIN_S
         if self.action in _UNRECORDED or is_again:
             return
@@ -109,11 +109,6 @@ def asks_by_itself(request: Request) -> bool:
     """Return whether an open page asks, and not a person: so the login of a person who is away ends in time."""
     path = getattr(request.scope.get("route"), "path", "")
     return path in _PARTS and _PARTS[path] in (None, request.headers.get("hx-trigger"))
-
-
-def _page(request: Request, caller: Caller) -> int:
-    query = tuple(each for each in request.query_params.multi_items() if each[0] != "since")
-    return hash((caller, request.url.path, query))
 
 
 def acts(action: Action) -> Any:

@@ -1,5 +1,6 @@
 """`/console/`: what needs a person first, how the parts are, and how the last hours or days went."""
 
+from collections import Counter
 from datetime import UTC, datetime
 
 from anyio import from_thread
@@ -39,8 +40,7 @@ def read(request: Request, caller: CallerOf) -> Response:
 
 def _causes(periods: list[Period]) -> list[str]:
     """Return the causes of failed runs within some periods, the most frequent first."""
-    numbers: dict[str, int] = {}
+    numbers = Counter[str]()
     for period in periods:
-        for code, number in period.failed.items():
-            numbers[code] = numbers.get(code, 0) + number
+        numbers.update(period.failed)
     return sorted(numbers, key=lambda code: (-numbers[code], code))
