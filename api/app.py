@@ -38,31 +38,15 @@ from api.authorization import (
 )
 from api.errors import READERS_FAILURES, UNEXPECTED, challenge, failures
 from api.gate import WEBHOOKS, Gate
-from api.json import (
-    access,
-    archives,
-    batches,
-    discrepancies,
-    endpoints,
-    links,
-    messages,
-    missing,
-    overview,
-    people,
-    refused,
-    sources,
-    templates,
-)
-from api.json import failures as failure_groups
-from api.json.parameters import check_parameters
+from api.json import access, archives, batches, endpoints, installation, templates, troubles
+from api.json.routes import check_parameters
 from api.receiver import health, oauth, public_link, webhook
 from api.receiver.admission import Admission
 from api.receiver.dispatching import Dispatcher
-from api.receiver.journal import Journal
-from api.receiver.known import STATES, Known
 from api.receiver.processes import Processes
+from api.receiver.receiving import Journal
 from api.receiver.refusing import Refusing
-from api.receiver.senders import Senders
+from api.receiver.senders import STATES, Known, Senders
 from models.errors import Conflict, Refused, Transient
 from models.runs.receipt import DEFAULT_SOURCE
 from models.said import Said, in_english, verbatim
@@ -158,11 +142,14 @@ app = FastAPIOffline(  # a page of FastAPI itself would load Swagger UI from the
 )
 app.state.unauthorized = Unauthorized()
 app.include_router(webhook.router)
-_OF_READERS = (access, archives, batches, discrepancies, endpoints, failure_groups, messages, missing)
-for each in (*_OF_READERS, links, overview, people, refused, sources, templates):
-    app.include_router(
-        each.router, dependencies=[Depends(API_TOKEN), Depends(check_parameters)], responses=READERS_FAILURES
-    )
+_OF_READERS = (
+    *(archives.router, batches.reruns, batches.redeliveries),
+    *(troubles.of_money, troubles.failures, troubles.missing, troubles.refused),
+    *(endpoints.router, endpoints.messages, templates.router, access.log, access.public_links),
+    *(installation.glance, installation.sources, installation.people),
+)
+for each in _OF_READERS:
+    app.include_router(each, dependencies=[Depends(API_TOKEN), Depends(check_parameters)], responses=READERS_FAILURES)
 app.include_router(oauth.router)
 app.include_router(public_link.router)
 app.include_router(health.router)

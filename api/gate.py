@@ -63,7 +63,7 @@ class Gate:
         request = Request(scope, exchange.receive)
         try:
             _check_url(scope)
-            if not _is_for_readers(scope["path"]):
+            if not (scope["path"].startswith("/api/") or scope["path"] in ("/api", "/metrics")):  # no reader
                 await self._app(scope, exchange.receive, exchange.send)
                 return
             scope.setdefault("state", {})["caller"] = await reader_of(request)
@@ -199,10 +199,6 @@ def _check_url(scope: Scope) -> None:
     if len(scope["raw_path"]) + len(query) > _URL_BYTES or query.count(b"&") >= _PARAMETERS:
         detail = f"expected at most {_URL_BYTES} bytes and {_PARAMETERS} parameters"
         raise Refused("URL_TOO_LONG", detail, where="URL", status=414)
-
-
-def _is_for_readers(path: str) -> bool:
-    return path.startswith("/api/") or path in ("/api", "/metrics")
 
 
 def _again(body: bytes, receive: Receive) -> Receive:

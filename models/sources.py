@@ -76,14 +76,24 @@ class StatedTerms(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    timezone: Annotated[str, AfterValidator(_known_zone)] | None = None
-    amount_unit: AmountUnit | None = None
-    success_purge_h: int | None = Field(None, ge=1, le=8760)
-    failure_purge_h: int | None = Field(None, ge=1, le=8760)
-    archived_within_s: float | None = Field(None, gt=0, le=8760 * 3600)
-    unknown_events: Literal["keep", "refuse"] | None = None
-    addresses: Networks | None = None
-    signature: HeaderName | None = None
+    timezone: Annotated[str, AfterValidator(_known_zone)] | None = Field(
+        None, description="time zone of its timestamps, like Asia/Jerusalem"
+    )
+    amount_unit: AmountUnit | None = Field(None, description="unit of its amounts: minor (agorot) or major (shekels)")
+    success_purge_h: int | None = Field(
+        None, ge=1, le=8760, description="hours until Cellosign deletes a process that succeeded"
+    )
+    failure_purge_h: int | None = Field(
+        None, ge=1, le=8760, description="hours until Cellosign deletes a process that failed"
+    )
+    archived_within_s: float | None = Field(
+        None, gt=0, le=8760 * 3600, description="seconds after which a submitted process is missing"
+    )
+    unknown_events: Literal["keep", "refuse"] | None = Field(
+        None, description="whether to keep or to refuse session events of an unknown type"
+    )
+    addresses: Networks | None = Field(None, description="networks from which it may send, with commas between")
+    signature: HeaderName | None = Field(None, description="header that must have the signature of each body, or none")
 
 
 class SourceSecret(BaseModel):

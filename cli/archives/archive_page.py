@@ -92,10 +92,8 @@ def show(
 
 
 def _show_without_archive(reference: str, *, as_json: bool) -> None:
-    """Show the timeline of a process of which only session events came.
-
-    Raises:
-        Refused: nothing of the process came; or only refused deliveries, which the error names.
+    """Show the timeline of a process of which only session events came. Raises Refused if none came: the error names
+    refused deliveries.
     """
     found, missing = timeline_of(reference, shell()), troubles.missing_page(MissingQuery(reference=reference)).items
     if all(each.kind is TimelineKind.DELIVERY for each in found):
@@ -340,15 +338,12 @@ def _print_runs(terminal: Console, runs: Sequence[RunView]) -> None:
 def _about(run: RunView) -> Iterator[str]:
     yield f"{run.state}, {run.trigger}, attempt {run.attempt}, {_moment(run.started_at)}"
     if run.ended_at:
-        yield f"for {_duration(run.ended_at - run.started_at)}"
+        took = run.ended_at - run.started_at
+        yield f"for {took.total_seconds():.1f} s" if took < timedelta(minutes=2) else f"for {age_text(took)}"
     if run.cause:
         yield f"– {run.cause.code}"
     if run.failed_task:
         yield f"in {run.failed_task}"
-
-
-def _duration(took: timedelta) -> str:
-    return f"{took.total_seconds():.1f} s" if took < timedelta(minutes=2) else age_text(took)
 
 
 def _print_table(terminal: Console, title: str, heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

@@ -2,14 +2,15 @@
 
 import asyncio
 import textwrap
-from collections.abc import Callable, Sequence
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
 from cli.batches.following import detached, follow
+from cli.options import filters
 from cli.person import person
-from cli.results import print_found, print_page
+from cli.results import print_found, print_list
 from cli.terminal import (
     Csv,
     Folds,
@@ -18,16 +19,15 @@ from cli.terminal import (
     can_ask,
     cell,
     console,
-    named_options,
     print_fitted,
     print_json,
-    print_table,
     time_text,
 )
 from domain.batches import WORDS, explained, filter_text
 from models.errors import WrongUse
 from models.runs.batch import BatchAction, BatchKind, ItemState
-from models.views.batch import BatchItemView, BatchView, ItemQuery
+from models.views.archives.archives import ArchiveFilter
+from models.views.batch import BatchItemView, BatchView, ItemQuery, RedeliveryFilter
 from models.views.parameters import PageQuery
 from services.batches import batches
 
@@ -41,16 +41,10 @@ _WIDTH = 100
 
 
 @app.command("list")
-def list_batches(
-    *,
-    cursor: Annotated[str | None, typer.Option(help="`next` of the previous page.")] = None,
-    limit: Annotated[int, typer.Option(help="Bulk re-runs and redeliveries per page, at most 500.")] = 50,
-    wide: Wide = False,
-    as_csv: Csv = False,
-    as_json: Json = False,
-) -> None:
+@filters(PageQuery)
+def list_batches(query: PageQuery, *, wide: Wide = False, as_csv: Csv = False, as_json: Json = False) -> None:
     """List bulk re-runs, redeliveries and plans, newest first."""
-    print_list(None, cursor, limit, nothing=_NOTHING, wide=wide, as_csv=as_csv, as_json=as_json)
+    print_batches(query, None, nothing=_NOTHING, wide=wide, as_csv=as_csv, as_json=as_json)
 
 
 @app.command()
@@ -97,20 +91,17 @@ def abort(batch_id: Id, *, as_json: Json = False) -> None:
     _act(BatchAction.ABORT, batch_id, as_json=as_json)
 
 
-def propose(kind: BatchKind, chosen: Callable[[], Any], *, dry_run: bool, yes: bool, as_json: bool) -> str | None:
+def propose(
+    kind: BatchKind, chosen: ArchiveFilter | RedeliveryFilter, *, dry_run: bool, yes: bool, as_json: bool
+) -> str | None:
     """Plan a batch, show the plan, ask, and confirm it.
-
-    Args:
-        chosen: makes the filter of the options.
 
     Returns:
         The id of the confirmed batch. None if nothing is done: then all is said.
     """
-    with named_options():
-        wanted = chosen()
     if not (dry_run or yes or can_ask()):
         raise WrongUse("no terminal can answer: add --yes to do what is planned, or --dry-run to see the plan")
-    plan = batches.view(batches.plan(kind, wanted, person()).id)
+    plan = batches.view(batches.plan(kind, chosen, person()).id)
     if not as_json:
         _say(f"Plan {plan.id}: {filter_text(plan.filter)}")
         _print_plan(plan)
@@ -135,17 +126,12 @@ def follow_to_end(batch_id: str, *, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def print_list(  # noqa: PLR0913 -- the options of a list
-    kind: BatchKind | None, cursor: str | None, limit: int, *, nothing: str, wide: bool, as_csv: bool, as_json: bool
+def print_batches(
+    query: PageQuery, kind: BatchKind | None, *, nothing: str, wide: bool, as_csv: bool, as_json: bool
 ) -> None:
     """Print a page of batches, newest first."""
-
-    def _print(found: Sequence[BatchView]) -> None:
-        print_table(_LISTED, map(_listed, found), wide=wide, as_csv=as_csv)
-
-    with named_options():
-        page = batches.page(PageQuery(cursor=cursor, limit=limit), kind)
-    print_page(page, _print, nothing=nothing, as_json=as_json, as_csv=as_csv)
+    page = batches.page(query, kind)
+    print_list(page, _LISTED, _listed, nothing=nothing, wide=wide, as_csv=as_csv, as_json=as_json)
 
 
 def print_record(found: BatchView, items: Sequence[BatchItemView] = ()) -> None:

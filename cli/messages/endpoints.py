@@ -7,16 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.messages.messages import list_messages
-from cli.messages.redeliver import list_redeliveries, redeliver
+from cli.messages.messages import list_messages, list_redeliveries, redeliver
 from cli.person import person
-from cli.results import print_found, say
-from cli.terminal import Csv, Folds, Json, Wide, named_options, print_table, time_text
+from cli.results import print_found, print_list, say
+from cli.terminal import Csv, Folds, Json, Wide, named_options, time_text
 from models.errors import Refused, WrongUse
 from models.messages.endpoint import Signature
 from models.views.messages.endpoints import (
     AddedEndpoint,
-    EndpointList,
     EndpointTest,
     EndpointView,
     KeyView,
@@ -90,14 +88,8 @@ def add(  # noqa: PLR0913 -- an option per filter
 @app.command("list")
 def list_endpoints(*, wide: Wide = False, as_csv: Csv = False, as_json: Json = False) -> None:
     """List the endpoints. Tokens in their URLs are masked."""
-
-    def _print(found: EndpointList) -> None:
-        if found.items or as_csv:
-            print_table(_LISTED, map(_listed, found.items), wide=wide, as_csv=as_csv)
-        else:
-            say("No endpoint receives messages. `cellar endpoints add URL --name NAME` adds one.")
-
-    print_found(endpoints.listed(), _print, as_json=as_json)
+    nothing = "No endpoint receives messages. `cellar endpoints add URL --name NAME` adds one."
+    print_list(endpoints.listed(), _LISTED, _listed, nothing=nothing, wide=wide, as_csv=as_csv, as_json=as_json)
 
 
 @app.command()
@@ -185,7 +177,6 @@ def _as_wrong_use(refused: Refused) -> Exception:
 app.command("messages")(list_messages)
 app.command()(redeliver)
 app.command("redeliveries")(list_redeliveries)
-
 
 _LISTED = ("name", "state", "waiting", Folds("url"), Folds("events"), "signed by")
 _LINES_OF_ANSWER = 10

@@ -13,10 +13,10 @@ class AccessQuery(PageQuery):
     """The filters of the access log. A record must match every filter that is set."""
 
     person: Text | None = Field(None, description="the name of a login or a token")
-    reference: Text | None = None
-    action: Action | None = None
-    since: Moment | None = None
-    until: Moment | None = None
+    reference: Text | None = Field(None, description="a full process reference")
+    action: Action | None = Field(None, description="an action, such as read_archive, unmask or download_file")
+    since: Moment | None = Field(None, description="recorded from this time on")
+    until: Moment | None = Field(None, description="recorded before this time")
 
 
 class AccessView(BaseModel):

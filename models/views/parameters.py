@@ -2,7 +2,8 @@
 
 import re
 from datetime import UTC, datetime, time, timedelta, tzinfo
-from typing import Annotated, Any, Generic, TypeVar
+from types import UnionType
+from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin
 
 from pydantic import (
     AfterValidator,
@@ -17,6 +18,7 @@ from pydantic import (
     ValidationInfo,
     model_validator,
 )
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError, to_json
 
 
@@ -139,7 +141,7 @@ class PageQuery(BaseModel):
     """Which page of a list."""
 
     cursor: Cursor | None = Field(None, description="`next` of the page before")
-    limit: int = Field(50, ge=1, le=500)
+    limit: int = Field(50, ge=1, le=500, description="items per page, at most 500")
 
 
 Item = TypeVar("Item")
@@ -150,3 +152,20 @@ class Page(BaseModel, Generic[Item]):
 
     items: list[Item]
     next: str | None
+
+
+def type_of(info: FieldInfo) -> Any:
+    """Return the type of a filter's single value: of `list[Text]` and of `State | None` alike."""
+    of = info.annotation
+    while get_origin(of) is not None:
+        origin, arguments = get_origin(of), get_args(of)
+        kept = [each for each in arguments if each is not type(None)]
+        if origin not in (Union, UnionType, list) and not hasattr(of, "__metadata__"):
+            break
+        of = kept[0]
+    return of
+
+
+def is_list(info: FieldInfo) -> bool:
+    """Return whether a filter takes several values."""
+    return get_origin(info.annotation) is list

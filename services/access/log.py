@@ -38,18 +38,34 @@ def record(
     Raises:
         Transient: the database does not take the record.
     """
-    _rows.done_in_thread(
-        {
-            "at": datetime.now(UTC),
-            "person": _stored(caller.name)[:_LONGEST],
-            "role": caller.role.value,
-            "action": action.value,
-            "reference": None if reference is None else _stored(reference)[:_LONGEST],
-            "outcome": outcome,
-            "address": caller.address[:64],
-            "detail": _stored(detail or {}),
-        }
-    )
+    _rows.done_in_thread(_row(caller, action, outcome, reference, detail))
+
+
+async def recorded(
+    caller: Caller,
+    action: Action,
+    *,
+    outcome: Outcome = "allowed",
+    reference: str | None = None,
+    detail: Mapping[str, Any] | None = None,
+) -> None:
+    """Do as `record`, for a caller in an event loop."""
+    await _rows.done(_row(caller, action, outcome, reference, detail))
+
+
+def _row(
+    caller: Caller, action: Action, outcome: Outcome, reference: str | None, detail: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    return {
+        "at": datetime.now(UTC),
+        "person": _stored(caller.name)[:_LONGEST],
+        "role": caller.role.value,
+        "action": action.value,
+        "reference": None if reference is None else _stored(reference)[:_LONGEST],
+        "outcome": outcome,
+        "address": caller.address[:64],
+        "detail": _stored(detail or {}),
+    }
 
 
 def searched(query: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

@@ -16,10 +16,10 @@ class MessageFilter(BaseModel):
     endpoint: Text | None = Field(None, description="name of the endpoint")
     state: list[NotificationState] = Field([], description="one of these states")
     message_id: list[Text] = Field([], max_length=500, description="one of these messages")
-    event: EventType | None = None
-    source: Text | None = None
-    template: Text | None = None
-    reference: Text | None = None
+    event: EventType | None = Field(None, description="a type of event, like archive.completed")
+    source: Text | None = Field(None, description="the name of a source, or `default`")
+    template: Text | None = Field(None, description="the id of a template")
+    reference: Text | None = Field(None, description="a full process reference")
     since: Moment | None = Field(None, description="the event happened at this time or later")
     until: Moment | None = Field(None, description="the event happened before this time")
 

@@ -21,7 +21,7 @@ from api.console.frame.threads import in_thread, in_thread_of_exports
 from api.console.frame.visits import own_path
 from api.console.pages.archives import files, saved_views
 from api.console.pages.lists import Asked, Query, asked, listed
-from api.console.words.values import json_text
+from api.console.words.values import value_text
 from domain.titles import title_text
 from domain.words.wording import N_, Language
 from models.access import Action, Caller
@@ -66,8 +66,8 @@ _DEFAULT = {"state", "received_at", "remarks"}
 def columns_of(request: Request) -> tuple[Column, ...]:
     """Return the columns of a page: those that its link names, else the person's choice, else the default."""
     linked = request.query_params.getlist(FIELD)
-    chosen = linked or cookies.columns_choice(request)
-    return _known(_DEFAULT if chosen is None else chosen)
+    kept = cookies.COLUMNS.read(request)
+    return _known(linked or (kept.split(":") if kept else _DEFAULT))
 
 
 def pairs_of(columns: Iterable[Column]) -> list[tuple[str, str]]:
@@ -79,10 +79,8 @@ def pairs_of(columns: Iterable[Column]) -> list[tuple[str, str]]:
 async def choose(request: Request, form: Posted) -> Response:
     """Keep a person's choice of columns in their browser, and show the list again."""
     response = see(own_path(form.text("then")))
-    if form.text("default"):
-        cookies.forget_columns(request, response)
-    else:
-        cookies.keep_columns(request, response, [each.name for each in _known(form.texts(FIELD))])
+    chosen = [] if form.text("default") else [value for _, value in pairs_of(_known(form.texts(FIELD)))]
+    cookies.COLUMNS.keep(request, response, ":".join(chosen))
     return response
 
 
@@ -250,6 +248,6 @@ def _values(archive: ArchiveSummary, language: Language) -> list[object]:
 
 
 def _fields(found: dict[str, list[Any]], names: Sequence[str]) -> list[str | None]:
-    fields = {name: "\n".join(map(json_text, values)) for name, values in found.items()}
+    fields = {name: "\n".join(map(value_text, values)) for name, values in found.items()}
     others = {name: value for name, value in fields.items() if name not in names}
-    return [*(fields.get(name) for name in names), json_text(others or None)]
+    return [*(fields.get(name) for name in names), value_text(others or None)]
