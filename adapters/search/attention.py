@@ -41,8 +41,7 @@ OF_DELIVERIES: dict[WarningCode, ColumnElement[bool]] = {
 """The warnings that follow from what has arrived. All others are of the payload, and have rows."""
 IS_WARNED = or_(_has(WarningRow), *OF_DELIVERIES.values())
 _ACCEPTED_LATER = exists().where(
-    col(DeliveryRow.reference) == col(RefusedRow.reference),
-    col(DeliveryRow.received_at) >= col(RefusedRow.received_at),
+    col(DeliveryRow.reference) == col(RefusedRow.reference), col(DeliveryRow.received_at) >= col(RefusedRow.received_at)
 )
 IS_OPEN = and_(col(RefusedRow.released_at).is_(None), ~IS_DISMISSED, ~_ACCEPTED_LATER)
 """The condition that a refused delivery needs a person: nobody released or dismissed it, and its process has not been

@@ -80,9 +80,7 @@ _TEXT = (
         | ~_IS_CURRENT,
     )
     .values(
-        text=bindparam("new_text"),
-        title=bindparam("new_title"),
-        version=case((_IS_CURRENT, _ENTRY.c.version), else_=0),
+        text=bindparam("new_text"), title=bindparam("new_title"), version=case((_IS_CURRENT, _ENTRY.c.version), else_=0)
     )
 )
 """An entry of another version gets none: some of its facets are still as that version made them."""
@@ -375,10 +373,7 @@ def _write_texts(session: Session, archives: Iterable[ArchiveRow], texts: _Texts
 
 
 def _payloads(
-    session: Session,
-    references: Iterable[str],
-    payments: Mapping[str, Sequence[Mapping[str, Any]]],
-    templates: Held,
+    session: Session, references: Iterable[str], payments: Mapping[str, Sequence[Mapping[str, Any]]], templates: Held
 ) -> dict[str, dict[type[SQLModel], list[Any]]]:
     """Return the rows of archives that entries are made from. Of a table, the first rows of an archive."""
     found: dict[str, dict[type[SQLModel], list[Any]]] = {

@@ -14,15 +14,7 @@ from typing import Any
 from sqlalchemy import ARRAY, BigInteger, ColumnElement, and_, any_, bindparam, column, func, select, table
 from sqlmodel import Session, SQLModel
 
-from domain.search import (
-    PERSONAL_FROM_HERE,
-    Term,
-    first_id_after,
-    first_id_at,
-    fts_query,
-    like_pattern,
-    trigrams_of,
-)
+from domain.search import PERSONAL_FROM_HERE, Term, first_id_after, first_id_at, fts_query, like_pattern, trigrams_of
 from models.archive.archive import ArchiveRow
 from models.completeness.processes import MissingProcessRow
 from models.search import FacetValueRow, Kind, SearchEntryRow, SearchFacetRow

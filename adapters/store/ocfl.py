@@ -118,11 +118,7 @@ def sidecar(text: bytes) -> bytes:
 
 
 def add_version(
-    reference: str,
-    before: Inventory | None,
-    version: ObjectVersion,
-    stage: Path,
-    contents: Mapping[str, str],
+    reference: str, before: Inventory | None, version: ObjectVersion, stage: Path, contents: Mapping[str, str]
 ) -> Inventory:
     """Add the next version to a process's object. The first version makes the object. Takes effect whole or not at all.
 

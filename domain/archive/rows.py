@@ -44,10 +44,7 @@ def rows_of(archive: Archive, terms: PaymentTerms, fingerprint: Callable[[str], 
 
 def judged_rows(archive: Archive) -> Rows:
     """Return the rows that follow from the verdicts on the signed document, with all warnings of the archive. Pure."""
-    return {
-        SignedDocumentRow: _signed_document_rows(archive),
-        WarningRow: _rows(archive, WarningRow, archive.warnings),
-    }
+    return {SignedDocumentRow: _signed_document_rows(archive), WarningRow: _rows(archive, WarningRow, archive.warnings)}
 
 
 def _signed_document_rows(archive: Archive) -> list[dict[str, Any]]:
@@ -80,11 +77,7 @@ def _judgement(each: Judgement, last: Judgement) -> dict[str, Any]:
 def discrepancy_rows(reference: str | None, discrepancies: Sequence[Discrepancy]) -> Rows:
     return {
         DiscrepancyRow: [
-            {
-                "discrepancy_id": discrepancy_id(reference, each),
-                "reference": reference,
-                "state": DiscrepancyState.OPEN,
-            }
+            {"discrepancy_id": discrepancy_id(reference, each), "reference": reference, "state": DiscrepancyState.OPEN}
             | _columns(DiscrepancyRow, each)
             for each in discrepancies
         ]

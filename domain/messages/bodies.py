@@ -41,12 +41,7 @@ from models.runs.receipt import RefusedDelivery, VersionRow
 from models.views.archives.payments import ListedDiscrepancy
 
 ABOUT_ARCHIVES = frozenset(
-    {
-        EventType.ARCHIVE_COMPLETED,
-        EventType.ARCHIVE_CHANGED,
-        EventType.ARCHIVE_ATTENTION,
-        EventType.ARCHIVE_FAILED,
-    }
+    {EventType.ARCHIVE_COMPLETED, EventType.ARCHIVE_CHANGED, EventType.ARCHIVE_ATTENTION, EventType.ARCHIVE_FAILED}
 )
 """The events whose messages may carry values of an archive."""
 LABEL = "label:"

@@ -134,10 +134,7 @@ async def show_worker(client: PrefectClient, name: str, again_within_s: float) -
 
 
 async def _runs_in(
-    client: PrefectClient,
-    types: list[StateType],
-    flow_run_ids: list[UUID] | None = None,
-    flow_name: str | None = None,
+    client: PrefectClient, types: list[StateType], flow_run_ids: list[UUID] | None = None, flow_name: str | None = None
 ) -> list[FlowRun]:
     """Return the runs in states of these types, however many pages they take."""
     found: dict[UUID, FlowRun] = {}

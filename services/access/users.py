@@ -17,18 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from adapters.settings.digests import digest_of
 from adapters.settings.settings import settings
 from adapters.store import tokens, users
-from models.access import (
-    RESERVED_NAMES,
-    Action,
-    Caller,
-    Role,
-    SignedInBy,
-    User,
-    UserFacts,
-    UserName,
-    Users,
-    UserView,
-)
+from models.access import RESERVED_NAMES, Action, Caller, Role, SignedInBy, User, UserFacts, UserName, Users, UserView
 from models.errors import Conflict, Refused
 from services.access import logins
 from services.access.log import record

@@ -52,10 +52,7 @@ def reconcile_many(found: FoundByArchive, codes: Collection[DiscrepancyCode], no
 
 
 def reconcile_judged(
-    references: Iterable[str | None],
-    codes: Collection[DiscrepancyCode],
-    judge: Judge,
-    now: datetime,
+    references: Iterable[str | None], codes: Collection[DiscrepancyCode], judge: Judge, now: datetime
 ) -> None:
     """Reconcile each of many archives with what `judge` finds in the same transaction.
 

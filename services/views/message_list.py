@@ -83,11 +83,7 @@ def conditions_of(query: MessageFilter) -> list[ColumnElement[bool]]:
 
 
 def _members(row: NotificationRow, source: str | None) -> dict[str, Any]:
-    return row.model_dump() | {
-        "endpoint": row.endpoint_name,
-        "reference": row.reference or None,
-        "source": source,
-    }
+    return row.model_dump() | {"endpoint": row.endpoint_name, "reference": row.reference or None, "source": source}
 
 
 def _attempt(row: NotificationAttemptRow) -> AttemptView:

@@ -108,10 +108,7 @@ def _new_signature_widgets(old: HistoricalResolver, new: HistoricalResolver) -> 
 
 
 def _with_additions(
-    old: HistoricalResolver,
-    new: HistoricalResolver,
-    page: tuple[Reference, Reference],
-    comments: Set[Reference],
+    old: HistoricalResolver, new: HistoricalResolver, page: tuple[Reference, Reference], comments: Set[Reference]
 ) -> Iterator[Update]:
     level = ModificationLevel.ANNOTATIONS if comments else ModificationLevel.LTA_UPDATES
     for comment in comments:

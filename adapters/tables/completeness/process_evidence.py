@@ -103,10 +103,7 @@ def read(session: Session, names: Names) -> Evidence:
     events = _rows(session, SessionEventRow, names.references, names.process_numbers)
     numbers = {*names.process_numbers, *(each.process_number for each in events)} - {None}
     transactions = {*names.transaction_numbers, *(each.transaction_number for each in events)} - {None}
-    findings = [
-        *_rows(session, MissingProcessRow, names.references, numbers),
-        *_by_transaction(session, transactions),
-    ]
+    findings = [*_rows(session, MissingProcessRow, names.references, numbers), *_by_transaction(session, transactions)]
     nameless = [each for each in findings if each.reference is None]
     places = _places(
         session,

@@ -58,11 +58,7 @@ def _is_changed(session: Session, before: Notice, after: Notice) -> bool:
     changed = {name: value for name, value in now.items() if value != was[name]}
     if not changed:
         return True
-    same = (
-        col(NoticeRow.notice_id) == before.notice_id,
-        col(NoticeRow.told_times) == before.told_times,
-        _IS_OPEN,
-    )
+    same = (col(NoticeRow.notice_id) == before.notice_id, col(NoticeRow.told_times) == before.told_times, _IS_OPEN)
     return session.connection().execute(update(NoticeRow).where(*same).values(changed)).rowcount == 1
 
 

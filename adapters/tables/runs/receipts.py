@@ -221,9 +221,7 @@ def completed(references: Sequence[str]) -> dict[str, Completed]:
                 found[row[0]].append(row)
     return {
         reference: Completed(
-            {row[1]: row[2] for row in rows},
-            {row[1]: row[3] for row in rows},
-            max((row[4] for row in rows), default=0),
+            {row[1]: row[2] for row in rows}, {row[1]: row[3] for row in rows}, max((row[4] for row in rows), default=0)
         )
         for reference, rows in found.items()
     }

@@ -44,11 +44,7 @@ def _checked_name(name: str) -> str:
     return name
 
 
-Slug = Annotated[
-    str,
-    AfterValidator(_checked_name),
-    Field(json_schema_extra={"pattern": f"^{_NAME.pattern}$"}),
-]
+Slug = Annotated[str, AfterValidator(_checked_name), Field(json_schema_extra={"pattern": f"^{_NAME.pattern}$"})]
 Headers = Annotated[
     dict[str, str],
     AfterValidator(_checked_headers),
