@@ -67,11 +67,7 @@ class Reader:
     _done_bytes: int = 0
 
     def measure(self) -> None:
-        """Check that every location can be read, and add up the bytes.
-
-        Raises:
-            Refused: a location cannot be read.
-        """
+        """Check that every location can be read, and add up the bytes. Raises Refused if a location cannot be read."""
         self.progress.total_bytes = sum(file.size_bytes for file in saved_files(self.locations))
 
     def next_batch(self) -> Batch | None:
@@ -167,11 +163,7 @@ class _Read:
     held: list[bytes] = field(default_factory=list)
 
     def take(self, chunk: bytes) -> None:
-        """Take the next chunk.
-
-        Raises:
-            Transient: the disk does not take it.
-        """
+        """Take the next chunk. Raises Transient if the disk does not take it."""
         self.intake.digest(chunk)
         self.held.append(chunk)
         if self.intake.size_bytes > _CHUNK_BYTES:
@@ -190,11 +182,7 @@ class _Read:
         self.held = []
 
     def identity(self) -> Identity:
-        """Return by what people find the archive.
-
-        Raises:
-            Refused: the body is no well-formed archive.
-        """
+        """Return by what people find the archive. Raises Refused if the body is no well-formed archive."""
         if self.refused:
             raise self.refused
         return identity_of(self.scanner.close().document)

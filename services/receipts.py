@@ -23,11 +23,7 @@ from models.said import Sentence
 
 
 def latest_receipt_id(reference: str) -> str:
-    """Return the receipt of a process that arrived last.
-
-    Raises:
-        Refused: no archive of the process was received.
-    """
+    """Return the receipt of a process that arrived last. Raises Refused if no archive of the process was received."""
     return _known(reference, receipts.newest_receipt_id(reference))
 
 
@@ -156,11 +152,7 @@ class StoredArchive:
 
     @cached_property
     def rows(self) -> Rows:
-        """Rows of every table.
-
-        Raises:
-            Locked: the key of the fingerprints is not available.
-        """
+        """Rows of every table. Raises Locked if the key of the fingerprints is not available."""
         checkpoint()
         return rows_of(self.archive, self.request.payment_terms, fingerprint)
 

@@ -90,11 +90,7 @@ def enable(name: str) -> Source:
 
 
 def check_known(name: str) -> None:
-    """Check that a source exists.
-
-    Raises:
-        Refused: it does not.
-    """
+    """Check that a source exists. Raises Refused if it does not."""
     if name != DEFAULT_SOURCE and name not in sources.RECORDS.refresh():
         raise _unknown(name)
 

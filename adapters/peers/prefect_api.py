@@ -164,11 +164,7 @@ async def create_import(paths: Sequence[str], source: str | None) -> FlowRun:
 
 
 async def read_run(flow_run_id: str) -> FlowRun:
-    """Return a run as it is now.
-
-    Raises:
-        Transient: Prefect is down, slow or hung, or does not know the run.
-    """
+    """Return a run as it is now. Raises Transient if Prefect is down, slow or hung, or does not know the run."""
     async with _client() as client:
         return _flow_run(await _call(_Run, client, "GET", f"/flow_runs/{flow_run_id}"))
 

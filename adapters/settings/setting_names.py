@@ -32,11 +32,7 @@ def check_names(environment: Iterable[str], env_file: Path, known: Collection[st
 
 
 def secrets_folder(environment: Mapping[str, str], env_file: Path) -> Path | None:
-    """Return the folder of files with secrets, None where none is set.
-
-    Raises:
-        WrongUse: the folder does not exist.
-    """
+    """Return the folder of files with secrets, None where none is set. Raises WrongUse if the folder does not exist."""
     made = environment.get(_SECRETS) or (dotenv_values(env_file).get(_SECRETS) if env_file.is_file() else None)
     if not made:
         return None

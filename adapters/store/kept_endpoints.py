@@ -49,11 +49,7 @@ def keep(row: EndpointRow) -> None:
 
 
 def find(name: str) -> EndpointRow | None:
-    """Return the kept definition of an endpoint, None if there is none.
-
-    Raises:
-        Conflict: it is damaged or locked.
-    """
+    """Return the kept definition of an endpoint, None if there is none. Raises Conflict if it is damaged or locked."""
     return _read(key_of(name)) if store().size(key_of(name)) is not None else None
 
 

@@ -90,11 +90,7 @@ def inventory_at(key: str) -> Inventory | None:
 
 
 def parsed(text: bytes, key: str) -> Inventory:
-    """Parse the inventory of the object at a key.
-
-    Raises:
-        Conflict: the text is not an inventory.
-    """
+    """Parse the inventory of the object at a key. Raises Conflict if the text is not an inventory."""
     try:
         return Inventory.from_json(text)
     except (ValueError, KeyError, TypeError, IndexError) as error:

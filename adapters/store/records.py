@@ -73,11 +73,7 @@ class Records(Generic[Record]):
         return self.refresh()
 
     def find(self, name: str) -> Record | None:
-        """Read a record; None if there is none.
-
-        Raises:
-            Conflict: it is damaged.
-        """
+        """Read a record; None if there is none. Raises Conflict if it is damaged."""
         return self._read(store().found_bytes(self.key_of(name)), name)
 
     def change(self, name: str, changed: Callable[[Record | None], Record]) -> Record:

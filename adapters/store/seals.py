@@ -186,11 +186,7 @@ def is_sealed(key: str) -> bool:
 
 
 def check_key(reference: str) -> None:
-    """Check that the key of a process's archive is available. Cheap.
-
-    Raises:
-        Locked: the key is not available.
-    """
+    """Check cheaply that the key of a process's archive is available. Raises Locked if it is not."""
     _kept_key(key_location(reference))
 
 

@@ -196,11 +196,7 @@ class Base64Text:
         return block
 
     def _decode_spelled(self, block: bytes) -> None:
-        """Decode a block in any spelling.
-
-        Raises:
-            Refused: it is not base64.
-        """
+        """Decode a block in any spelling. Raises Refused if it is not base64."""
         try:
             text, blanks = _unescaped(block)
             if not self._decode_if_plain(text):

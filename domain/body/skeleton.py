@@ -79,11 +79,7 @@ class Skeleton:
         self._text += data
 
     def cut(self, where: str, body_offset: int, body_end: int, size_bytes: int) -> None:
-        """Replace the content from `body_offset` to `body_end` by its index.
-
-        Raises:
-            Refused: SKELETON_TOO_LARGE.
-        """
+        """Replace the content from `body_offset` to `body_end` by its index. Raises Refused: SKELETON_TOO_LARGE."""
         index = len(self.cuts)
         self.cuts.append(Cut(index, where, body_offset, body_end - body_offset, size_bytes, len(self._text)))
         self.keep(b"%d" % index, body_end)

@@ -105,11 +105,7 @@ def _written(text: str, *, day_first: bool) -> ListedTime | None:
 
 
 def _composed(parts: dict[str, str | None], *, day_first: bool) -> ListedTime:
-    """Return the time of the parts of a text.
-
-    Raises:
-        ValueError: there is no such day or hour.
-    """
+    """Return the time of the parts of a text. Raises ValueError if there is no such day or hour."""
     first, second = parts.get("a"), parts.get("b")
     day, month = (first, second) if day_first else (second, first)
     day, month = parts.get("day") or day, parts.get("month") or month

@@ -143,11 +143,7 @@ def change(action: BatchAction, batch_id: str, by: str) -> None:
 
 
 def get(batch_id: str) -> BatchRow:
-    """Return a batch.
-
-    Raises:
-        Refused: it is unknown.
-    """
+    """Return a batch. Raises Refused if it is unknown."""
     row = batches.find(batch_id)
     if row is None:
         detail = "no batch has this id; `cellar bulk list` shows the ids"
@@ -173,11 +169,7 @@ def record(batch_id: str, query: ItemQuery) -> BatchRecord:
 
 
 def page(query: PageQuery, kind: BatchKind | None = None) -> BatchPage:
-    """Return batches, newest first.
-
-    Raises:
-        Refused: the cursor is invalid.
-    """
+    """Return batches, newest first. Raises Refused if the cursor is invalid."""
     rows, cursor = batches.page(kind, query.cursor, query.limit)
     return BatchPage(items=[_view(each) for each in rows], next=cursor)
 

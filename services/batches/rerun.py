@@ -40,11 +40,7 @@ _LOST_AFTER = timedelta(minutes=1)
 
 
 def draft(chosen: ArchiveFilter, now: datetime) -> Draft:
-    """Plan the re-run of all archives that match a filter.
-
-    Raises:
-        Refused: the label of the filter has no `=`.
-    """
+    """Plan the re-run of all archives that match a filter. Raises Refused if the label of the filter has no `=`."""
     conditions = conditions_of(chosen)
     plan = _plan(reruns.groups(conditions), conditions, now)
     return Draft(chosen, plan, plan.archives)

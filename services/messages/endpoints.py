@@ -191,11 +191,7 @@ def restore_endpoints(on_damaged: OnDamaged) -> int:
 
 
 def get(name: str) -> EndpointRow:
-    """Return an endpoint, a removed one too.
-
-    Raises:
-        Refused: it is unknown.
-    """
+    """Return an endpoint, a removed one too. Raises Refused if it is unknown."""
     found = endpoints.find(name)
     if found is None and name in map(declared_name, settings().notify_urls):
         found = next((each for each in known_endpoints() if each.name == name), None)
@@ -280,11 +276,7 @@ def listed() -> EndpointList:
 
 
 def view(name: str) -> EndpointView:
-    """Return an endpoint, a removed one too.
-
-    Raises:
-        Refused: it is unknown.
-    """
+    """Return an endpoint, a removed one too. Raises Refused if it is unknown."""
     return _view(get(name), notifications.pending_by_endpoint().get(name, 0), datetime.now(UTC))
 
 

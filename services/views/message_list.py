@@ -30,11 +30,7 @@ _WITH_SOURCE = select(NotificationRow, EventRow.source).outerjoin(
 
 
 def page(query: MessageQuery) -> MessagePage:
-    """Return messages, newest first.
-
-    Raises:
-        Refused: there is no such source, or the cursor is invalid.
-    """
+    """Return messages, newest first. Raises Refused if there is no such source, or the cursor is invalid."""
     with reading() as session:
         found = _WITH_SOURCE.where(*conditions_of(query))
         rows, cursor = listed(session, found, _NEWEST_FIRST, query.cursor, query.limit)
@@ -44,11 +40,7 @@ def page(query: MessageQuery) -> MessagePage:
 
 
 def record(message_id: str) -> MessageRecord:
-    """Return a message with its attempts.
-
-    Raises:
-        Refused: it is unknown.
-    """
+    """Return a message with its attempts. Raises Refused if it is unknown."""
     with reading() as session:
         found = session.exec(_WITH_SOURCE.where(NotificationRow.message_id == message_id)).first()
         theirs = select(NotificationAttemptRow).where(NotificationAttemptRow.message_id == message_id)

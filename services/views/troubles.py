@@ -63,11 +63,7 @@ _NEWEST_FIRST = Order(col(RefusedRow.received_at), col(RefusedRow.delivery_id), 
 
 
 def refused_page(query: RefusedQuery) -> RefusedPage:
-    """Return refused deliveries, newest first.
-
-    Raises:
-        Refused: there is no such source, or the cursor is invalid.
-    """
+    """Return refused deliveries, newest first. Raises Refused if there is no such source, or the cursor is invalid."""
     with reading() as session:
         rows, cursor = listed(
             session, select(RefusedRow).where(*_refused_conditions(query)), _NEWEST_FIRST, query.cursor, query.limit

@@ -155,11 +155,7 @@ class Policy(DisallowWeakAlgorithmsPolicy):
 
 
 def hash_named(name: str | None) -> hashes.HashAlgorithm:
-    """Return a digest algorithm by its name in asn1crypto.
-
-    Raises:
-        CannotCompute: it is not known here.
-    """
+    """Return a digest algorithm by its name in asn1crypto. Raises CannotCompute if it is not known here."""
     found = _HASHES.get(name or "")
     if found is None:
         raise CannotCompute(Sentence.digest_unknown, name=name) if name else CannotCompute(Sentence.digest_not_named)
