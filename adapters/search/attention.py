@@ -8,13 +8,14 @@ from sqlmodel import SQLModel, col, exists
 
 from models.archive.archive import ArchiveRow, State
 from models.archive.warning import WarningCode, WarningRow
+from models.columns import table_of
 from models.discrepancies import DiscrepancyRow, DiscrepancyState
 from models.runs.receipt import DeliveryRow, RefusedRow, VersionRow
 from models.store.condition import ConditionRow, Subject
 
 
 def _has(table: type[SQLModel], *conditions: Any) -> ColumnElement[bool]:
-    columns = SQLModel.metadata.tables[str(table.__tablename__)].c
+    columns = table_of(table).c
     return exists().where(columns.reference == ArchiveRow.reference, *conditions)
 
 

@@ -42,6 +42,7 @@ from domain.titles import title_of, title_payment
 from models.archive.archive import ArchiveRow, FormFieldRow, SignatureRow
 from models.archive.content import FileRow
 from models.archive.session import LabelRow, SessionRow
+from models.columns import table_of
 from models.discrepancies import DiscrepancyRow, DiscrepancyState
 from models.payments import PaymentRow
 from models.search import FacetValueRow, Kind, Searchable, SearchEntryRow, SearchFacetRow
@@ -49,8 +50,8 @@ from models.store.condition import ConditionRow, Subject
 from models.titles import Title
 from models.views.archives.archives import ArchiveSummary
 
-_ENTRY = SQLModel.metadata.tables[str(SearchEntryRow.__tablename__)]
-_FACET = SQLModel.metadata.tables[str(SearchFacetRow.__tablename__)]
+_ENTRY = table_of(SearchEntryRow)
+_FACET = table_of(SearchFacetRow)
 _ID = select(_ENTRY.c.id).where(_ENTRY.c.reference == bindparam("its_reference", type_=sqlalchemy.String()))
 _LOCKED = _ID.with_for_update()
 _KNOWN = (
@@ -397,7 +398,7 @@ def _fill_rows(
     session: Session, found: dict[str, dict[type[SQLModel], list[Any]]], tables: Iterable[type[SQLModel]], most: int = 0
 ) -> dict[str, dict[type[SQLModel], list[Any]]]:
     for table in tables:
-        its = SQLModel.metadata.tables[str(table.__tablename__)]
+        its = table_of(table)
         asked = select(its.c.reference, *(its.c[name] for name in COLUMNS[table])).where(its.c.reference.in_(found))
         first = [its.c.position < most] if most else []
         rows = streamed(session, asked.where(*first).order_by(*its.primary_key))

@@ -11,7 +11,6 @@ from sqlalchemy import (
     ColumnElement,
     CompoundSelect,
     Select,
-    Table,
     bindparam,
     case,
     exists,
@@ -21,12 +20,13 @@ from sqlalchemy import (
     text,
     union_all,
 )
-from sqlmodel import Session, SQLModel
+from sqlmodel import Session
 
 from adapters.database.transactions import engine, insert_new, insert_rows, pages, reading, upsert, writing
 from adapters.search import entries
 from adapters.tables.archives import archives
 from domain.settlements.matching import MATCHED, MAY_BE_SETTLED, merged
+from models.columns import table_of
 from models.discrepancies import SETTLEMENT_CODES, DiscrepancyRow, DiscrepancyState
 from models.payments import PaymentKeyRow, PaymentRow, Standing
 from models.settlements.settlement import (
@@ -48,13 +48,9 @@ _INDEXED_AT_ONCE = 1000  # archives per transaction: they are locked until it en
 _UNMATCHED = [Match.NONE, Match.AMBIGUOUS]
 
 
-def _table(row: type[SQLModel]) -> Table:
-    return SQLModel.metadata.tables[str(row.__tablename__)]
-
-
-_PAYMENT, _ENTRY, _REPORT = _table(PaymentRow), _table(SettlementEntryRow), _table(SettlementReportRow)
-_CANDIDATE, _DISCREPANCY = _table(SettlementCandidateRow), _table(DiscrepancyRow)
-_DAMAGED, _KEY = _table(DamagedReportRow), _table(PaymentKeyRow)
+_PAYMENT, _ENTRY, _REPORT = table_of(PaymentRow), table_of(SettlementEntryRow), table_of(SettlementReportRow)
+_CANDIDATE, _DISCREPANCY = table_of(SettlementCandidateRow), table_of(DiscrepancyRow)
+_DAMAGED, _KEY = table_of(DamagedReportRow), table_of(PaymentKeyRow)
 _FINGERPRINTS = [
     each.c[name] for each in (_PAYMENT, _KEY) for name in ("cguid_fingerprint", "authorisation_fingerprint")
 ]

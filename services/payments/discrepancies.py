@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy
 from sqlalchemy import bindparam, text
-from sqlmodel import Session, SQLModel, col, func, select, update
+from sqlmodel import Session, col, func, select, update
 
 from adapters.database.locked_archives import without_locked
 from adapters.database.transactions import insert_rows, pages, reading, streamed, writing
@@ -20,6 +20,7 @@ from adapters.tables.archives import archives
 from domain.archive.rows import discrepancy_rows
 from domain.payments.discrepancies import Known, Transition, by_id, transitions
 from models.archive.archive import ArchiveRow
+from models.columns import table_of
 from models.discrepancies import Discrepancy, DiscrepancyCode, DiscrepancyEventRow, DiscrepancyRow, DiscrepancyState
 from models.errors import Refused
 from models.views.archives.payments import Explanation
@@ -242,7 +243,7 @@ def _flat(changed: Mapping[str | None, Sequence[Transition]]) -> Iterator[Transi
 
 def _known_rows(references: Collection[str | None], codes: Collection[DiscrepancyCode]) -> Any:
     """Select the rows of these codes, each with the number of its last event."""
-    table = SQLModel.metadata.tables[str(DiscrepancyRow.__tablename__)]
+    table = table_of(DiscrepancyRow)
     last = (
         select(func.max(DiscrepancyEventRow.number))
         .where(DiscrepancyEventRow.discrepancy_id == table.c.discrepancy_id)
@@ -263,7 +264,7 @@ def _new_rows(
 
 
 def _update(session: Session, changed: Iterable[Transition]) -> None:
-    table = SQLModel.metadata.tables[str(DiscrepancyRow.__tablename__)]
+    table = table_of(DiscrepancyRow)
     statement = update(table).where(table.c.discrepancy_id == bindparam("key"))
     for page in pages(changed):
         become = [

@@ -24,6 +24,7 @@ from models.access import Caller
 from models.archive.archive import ArchiveRow, FormFieldRow
 from models.archive.content import FileRow
 from models.archive.warning import WarningRow
+from models.columns import table_of
 from models.discrepancies import DiscrepancyRow, DiscrepancyState
 from models.payments import Standing
 from models.search import Kind, SearchEntryRow
@@ -251,6 +252,6 @@ def _summaries(ids: Sequence[int], caller: Caller) -> Any:
 
 
 def _count(table: type[SQLModel], *conditions: Any) -> Any:
-    columns = SQLModel.metadata.tables[str(table.__tablename__)].c
+    columns = table_of(table).c
     counted = select(func.count()).select_from(table).where(columns.reference == ArchiveRow.reference, *conditions)
     return counted.correlate(ArchiveRow).scalar_subquery()

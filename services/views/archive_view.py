@@ -26,6 +26,7 @@ from models.archive.archive import ArchiveRow, FormFieldRow, SignatureRow
 from models.archive.content import FileRow, SignedDocumentRow
 from models.archive.session import IntegrationRow, LabelRow, SessionRow
 from models.archive.warning import WarningRow
+from models.columns import table_of
 from models.completeness.processes import MissingProcessRow
 from models.discrepancies import DiscrepancyRow, DiscrepancyState
 from models.messages.notification import NotificationAttemptRow, NotificationRow
@@ -101,7 +102,7 @@ class _Rows:
     last: Callable[[Session, str], list[Any]] = lambda _session, _reference: []
 
     def page(self, session: Session, asked: _Asked) -> _Page:
-        its = _columns(self.table).reference == asked.reference, *self.where(asked.caller)
+        its = table_of(self.table).c.reference == asked.reference, *self.where(asked.caller)
         order = replace(self.order, is_descending=asked.newest_first and self.is_history)
         rows, cursor = listed(session, select(self.table).where(*its), order, asked.after, asked.most)
         shown, last = list(self.shown(session, rows, asked.most)) if rows else [], self.last(session, asked.reference)
@@ -217,10 +218,6 @@ def public_state(receipt_id: str) -> PublicState | None:
         )
 
 
-def _columns(table: type[SQLModel]) -> Any:
-    return SQLModel.metadata.tables[str(table.__tablename__)].c
-
-
 def _each(view: Callable[[Any], Any]) -> _Shown:
     return lambda _session, rows, _most: [view(row) for row in rows]
 
@@ -260,7 +257,7 @@ def _of_sessions(
     session: Session, table: type[LabelRow | IntegrationRow], rows: Sequence[SessionRow], most: int
 ) -> Mapping[int, _Page]:
     """Return the first rows of each session, by the position of the session."""
-    columns = _columns(table)
+    columns = table_of(table).c
     place = columns.session_position
     theirs = columns.reference == rows[0].reference, place.between(rows[0].position, rows[-1].position)
     first = defaultdict[int, list[Any]](list)

@@ -12,6 +12,7 @@ from adapters.tables.messages import queues
 from domain.words.catalogue import named, word
 from models.access import Caller
 from models.archive.warning import WarningCode
+from models.columns import table_of
 from models.completeness.processes import Closing, MissingProcessRow
 from models.discrepancies import DiscrepancyEventRow, DiscrepancyRow
 from models.messages.notification import NotificationAttemptRow, NotificationRow, NotificationState
@@ -52,7 +53,7 @@ def timeline_of(reference: str, caller: Caller) -> list[TimelineEntry]:
 
 
 def _last(session: Session, table: type[SQLModel], by: Any, reference: str, *conditions: Any) -> Sequence[Any]:
-    theirs = SQLModel.metadata.tables[str(table.__tablename__)].c.reference == reference, *conditions
+    theirs = table_of(table).c.reference == reference, *conditions
     return session.exec(select(table).where(*theirs).order_by(col(by).desc()).limit(MOST_ENTRIES)).all()
 
 

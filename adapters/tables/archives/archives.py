@@ -17,6 +17,7 @@ from domain.search import judged_facets
 from models.archive.archive import ArchiveRow, FormFieldRow, State
 from models.archive.content import SignedDocumentRow
 from models.archive.session import LabelRow
+from models.columns import table_of
 from models.errors import Conflict
 from models.runs.receipt import DEFAULT_SOURCE, DeliveryRow, Identity, Outcome, VersionRow
 from models.said import Sentence
@@ -52,7 +53,7 @@ def load(version: VersionRow, described: dict[str, Any], rows: Rows, owner: str 
         if current_id == version.receipt_id:
             if archive.current_receipt_id is not None:  # else no rows exist: they come with the first current version
                 for table in rows:
-                    session.connection().execute(delete(table).where(_reference(table) == version.reference))
+                    session.connection().execute(delete(table).where(table_of(table).c.reference == version.reference))
             for table, its_rows in rows.items():
                 insert_rows(session, table, its_rows)
             archive.sqlmodel_update(described | {"current_receipt_id": version.receipt_id})
@@ -150,7 +151,7 @@ def row_counts(reference: str, tables: Sequence[type[SQLModel]]) -> dict[type[SQ
 def _counting(tables: tuple[type[SQLModel], ...]) -> sqlalchemy.Select[Any]:
     """Return the query that counts rows. It is made once: that takes longer than the query."""
     its = sqlalchemy.bindparam("counted", type_=sqlalchemy.String())
-    counted = (select(func.count()).select_from(table).where(_reference(table) == its) for table in tables)
+    counted = (select(func.count()).select_from(table).where(table_of(table).c.reference == its) for table in tables)
     return sqlalchemy.select(*(each.scalar_subquery() for each in counted))
 
 
@@ -268,10 +269,6 @@ def skeleton(receipt_id: str) -> bytes:
         return session.exec(select(VersionRow.skeleton).where(VersionRow.receipt_id == receipt_id)).one()
 
 
-def _reference(table: type[SQLModel]) -> Any:
-    return SQLModel.metadata.tables[str(table.__tablename__)].c.reference
-
-
 def judged_by_other_roots(roots: str, most: int) -> list[str]:
     """Return complete archives whose signed document was judged last with other trust roots than `roots`.
 
@@ -304,8 +301,7 @@ def replace_if_current(reference: str, receipt_id: str, rows: Rows) -> bool:
         if archive is None or archive.current_receipt_id != receipt_id:
             return False
         for table, its_rows in rows.items():
-            columns = SQLModel.metadata.tables[str(table.__tablename__)].c
-            session.connection().execute(delete(table).where(columns.reference == reference))
+            session.connection().execute(delete(table).where(table_of(table).c.reference == reference))
             insert_rows(session, table, its_rows)
         entries.set_facets(session, reference, judged_facets(rows))
     return True

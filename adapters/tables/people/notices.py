@@ -4,12 +4,12 @@ open notice.
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, func, select, update
 
 from adapters.database.transactions import insert_new, reading, upsert, writing
+from models.columns import table_of
 from models.people import LetterRow, Notice, NoticeKind, NoticeRow
 
 _IS_OPEN = col(NoticeRow.closed_at).is_(None)
@@ -66,7 +66,7 @@ def report(notice: Notice) -> None:
     """Keep a new notice, or add its count to the open notice of the same thing."""
     with writing() as session:
         insert = upsert(session, NoticeRow).values(**notice.model_dump())
-        table: Any = NoticeRow.__table__  # type: ignore[attr-defined]
+        table = table_of(NoticeRow)
         again = {
             "count": table.c.count + insert.excluded.count,
             "most": table.c.most + insert.excluded.count,
