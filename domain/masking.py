@@ -29,7 +29,7 @@ from models.views.archives.archives import (
 from models.views.archives.payments import DiscrepancyView, PaymentView
 from models.views.batch import BatchView
 from models.views.messages.messages import MessageRecord
-from models.views.templates import PartView, TemplateView
+from models.views.templates import TemplateView
 from models.views.troubles import MissingView, RefusedView
 
 MASK = "•••"
@@ -185,7 +185,8 @@ def _masked_beside(item: BaseModel) -> dict[str, Any]:
         case RefusedView() if item.dismissed_why:
             changed = {"dismissed_why": MASK}
         case TemplateView():
-            parts = [each if item.words.is_public(each.part) else _without_values(each) for each in item.parts]
+            hidden = {each.part for each in item.parts if not item.words.is_public(each.part)}
+            parts = [each.model_copy(update={"choices": []}) if each.part in hidden else each for each in item.parts]
             changed = {"file_name": None, "parts": parts}
         case BatchView():
             changed = {"filter": item.filter | dict.fromkeys(_FILTERS_OF_PEOPLE & item.filter.keys(), MASK)}
@@ -214,10 +215,6 @@ def _is_personal(name: str, values: Values, personal: Personal) -> bool:
     if member == "labels":
         return personal.has(f"label:{key}", [values.before, values.after])
     return member in _OF_PEOPLE
-
-
-def _without_values(part: PartView) -> PartView:
-    return part.model_copy(update={"choices": []})
 
 
 def _labels(labels: Mapping[str, Any], personal: Personal) -> dict[str, Any]:

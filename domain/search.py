@@ -351,11 +351,7 @@ def terms_of(q: str, *, in_public: bool = False) -> tuple[Term, ...]:
     A quotation mark within a word belongs to the word, as in צה"ל, also between quotation marks.
     """
     found = (normalised(quoted or word) for quoted, word in _TERM.findall(q.translate(_AS_TYPED)))
-    return tuple(Term(_pattern(each), in_public) for each in dict.fromkeys(found) if each)[:_MOST_TERMS]
-
-
-def _pattern(term: str) -> str:
-    return term.rjust(TRIGRAM) if len(term) < TRIGRAM else term
+    return tuple(Term(each.rjust(TRIGRAM), in_public) for each in dict.fromkeys(found) if each)[:_MOST_TERMS]
 
 
 def trigrams_of(terms: Iterable[Term]) -> tuple[str, ...]:

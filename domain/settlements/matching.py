@@ -99,11 +99,12 @@ def _has_authorisation(payment: Candidate, entry: Entry) -> bool:
 
 
 def _has_amount_and_day(payment: Candidate, entry: Entry, terms: SettlementTerms) -> bool:
+    unsigned = replace(entry, amount_minor=abs(entry.amount_minor))  # a reversal belongs to its chargeback's payment
     return (
         entry.paid_on is not None
         and payment.paid_on is not None
         and abs(payment.paid_on - entry.paid_on) <= _ONE_DAY
-        and _is_of(_unsigned(entry), payment, terms)
+        and _is_of(unsigned, payment, terms)
     )
 
 
@@ -116,11 +117,6 @@ def _may_go_back(payment: Candidate, entry: Entry) -> bool:
         and payment.paid_on is not None
         and payment.paid_on <= entry.settled_on
     )
-
-
-def _unsigned(entry: Entry) -> Entry:
-    """Return the entry with a positive amount: a reversal, which is negative, belongs to its chargeback's payment."""
-    return replace(entry, amount_minor=-entry.amount_minor) if entry.amount_minor < 0 else entry
 
 
 def judge_archive(

@@ -60,12 +60,9 @@ def searched(query: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for name, value in query:
         if name not in _NO_FILTERS:
-            found.setdefault(_stored(name), []).extend(map(_mark, value.split() if name == "q" else [value]))
+            marks = [keyed_digest("term", term.casefold()) for term in (value.split() if name == "q" else [value])]
+            found.setdefault(_stored(name), []).extend(mark[:_DIGEST_DIGITS] for mark in marks)
     return found
-
-
-def _mark(term: str) -> str:
-    return keyed_digest("term", term.casefold())[:_DIGEST_DIGITS]
 
 
 def _stored(value: Any) -> Any:

@@ -16,7 +16,7 @@ from adapters.settings.database_urls import database_place
 from adapters.settings.environment import settings_at
 from adapters.settings.settings import Settings, settings
 from models.errors import WrongUse
-from models.store.moving import Amount, Mark, MovePlan, Phase, Places
+from models.store.moving import Amount, MovePlan, Phase, Places
 from services.moving import moving
 from services.moving.files import Pair, files
 
@@ -105,16 +105,12 @@ def phase_of(move: Move) -> Phase | None:
         WrongUse: another move leads to the new places, or has led away from the old ones.
     """
     marks = [move_mark.find(each) for each in (move.source.inbox, move.target.inbox)]
-    ours = [each.phase for each in marks if each and _is_of(each, move)]
+    ours = [each.phase for each in marks if each and (each.source, each.target) == (move.source, move.target)]
     for each in marks:
         if each and not ours and move.target in (each.source, each.target) and each.phase is not Phase.COMPLETE:
             raise WrongUse(f"another move, from {each.source.store} to {each.target.store}, is not complete")
     # The old inbox has the word: it is closed first, and complete first.
     return ours[0] if ours else None
-
-
-def _is_of(mark: Mark, move: Move) -> bool:
-    return (mark.source, mark.target) == (move.source, move.target)
 
 
 def _require_empty(move: Move) -> None:

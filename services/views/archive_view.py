@@ -277,10 +277,6 @@ def _payments(session: Session, rows: Sequence[PaymentRow], _most: int) -> list[
     return [PaymentView.model_validate(row.model_dump() | {"standing": standings[row.position]}) for row in rows]
 
 
-def _signature(row: SignatureRow) -> SignatureView:
-    return SignatureView(**row.model_dump(), signed_by={"id": row.signer_id, "name": row.signer_name})
-
-
 def _notifications(session: Session, rows: Sequence[NotificationRow], _most: int) -> list[NotificationView]:
     message = col(NotificationAttemptRow.message_id)
     theirs = select(NotificationRow.message_id).where(NotificationRow.reference == rows[0].reference)
@@ -346,7 +342,11 @@ LISTS: Mapping[str, _Rows | _Made] = {
     ),
     "files": _Rows(FileRow, _by(FileRow.position), _as(FileView)),
     "sessions": _Rows(SessionRow, _by(SessionRow.position), _sessions),
-    "signatures": _Rows(SignatureRow, _by(SignatureRow.position), _each(_signature)),
+    "signatures": _Rows(
+        SignatureRow,
+        _by(SignatureRow.position),
+        _each(lambda row: SignatureView(**row.model_dump(), signed_by={"id": row.signer_id, "name": row.signer_name})),
+    ),
     "fields": _Rows(FormFieldRow, _by(FormFieldRow.position), _as(FieldView)),
     "warnings": _Rows(
         WarningRow,

@@ -70,11 +70,8 @@ def refused_page(query: RefusedQuery) -> RefusedPage:
         )
     if not rows:
         check_filter(query.source)
-    return RefusedPage(items=[_refused_view(row) for row in rows], next=cursor)
-
-
-def _refused_view(row: RefusedRow) -> RefusedView:
-    return RefusedView.model_validate(row.model_dump() | {"values": row.values or {}})
+    views = [RefusedView.model_validate(row.model_dump() | {"values": row.values or {}}) for row in rows]
+    return RefusedPage(items=views, next=cursor)
 
 
 def _refused_conditions(query: RefusedQuery) -> list[ColumnElement[bool]]:

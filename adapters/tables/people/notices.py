@@ -38,7 +38,8 @@ def keep(before: Notice | None, after: Notice, letters: Sequence[LetterRow]) -> 
         Whether it is kept: not if another process has told people of the notice since `before`, or has opened one.
     """
     with writing() as session:
-        if not (_is_new(session, after) if before is None else _is_changed(session, before, after)):
+        is_kept = _is_changed(session, before, after) if before else insert_new(session, NoticeRow, after.model_dump())
+        if not is_kept:
             return False
         if letters:
             older = (col(LetterRow.notice_id) == after.notice_id, col(LetterRow.next_at).is_not(None))
@@ -46,10 +47,6 @@ def keep(before: Notice | None, after: Notice, letters: Sequence[LetterRow]) -> 
         for letter in letters:
             insert_new(session, LetterRow, letter.model_dump())
         return True
-
-
-def _is_new(session: Session, notice: Notice) -> bool:
-    return insert_new(session, NoticeRow, notice.model_dump())
 
 
 def _is_changed(session: Session, before: Notice, after: Notice) -> bool:
