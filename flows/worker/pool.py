@@ -15,17 +15,8 @@ import structlog
 from prefect.cli.deploy._config import _load_deploy_configs_and_actions
 from prefect.cli.deploy._core import _run_multi_deploy
 from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas import filters
 from prefect.client.schemas.actions import WorkPoolCreate
-from prefect.client.schemas.filters import (
-    FlowFilter,
-    FlowFilterName,
-    FlowRunFilter,
-    FlowRunFilterId,
-    FlowRunFilterState,
-    FlowRunFilterStateType,
-    WorkPoolFilter,
-    WorkPoolFilterName,
-)
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.responses import OrchestrationResult, SetStateStatus, WorkerFlowRunResponse
 from prefect.deployments.steps.core import StepExecutionError
@@ -140,13 +131,13 @@ async def _runs_in(
     found: dict[UUID, FlowRun] = {}
     while True:
         page = await client.read_flow_runs(
-            flow_filter=FlowFilter(name=FlowFilterName(any_=[flow_name])) if flow_name else None,
-            flow_run_filter=FlowRunFilter(
+            flow_filter=filters.FlowFilter(name=filters.FlowFilterName(any_=[flow_name])) if flow_name else None,
+            flow_run_filter=filters.FlowRunFilter(
                 # An offset would skip as many runs as have left these states since the last page.
-                id=FlowRunFilterId(any_=flow_run_ids, not_any_=list(found)),
-                state=FlowRunFilterState(type=FlowRunFilterStateType(any_=types)),
+                id=filters.FlowRunFilterId(any_=flow_run_ids, not_any_=list(found)),
+                state=filters.FlowRunFilterState(type=filters.FlowRunFilterStateType(any_=types)),
             ),
-            work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[POOL])),
+            work_pool_filter=filters.WorkPoolFilter(name=filters.WorkPoolFilterName(any_=[POOL])),
             limit=RUNS_PER_PAGE,
         )
         found |= {each.id: each for each in page}

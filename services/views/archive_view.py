@@ -36,23 +36,7 @@ from models.runs.receipt import DeliveryRow, ReceiptRow, RefusedRow, VersionRow
 from models.runs.run import RunRow
 from models.search import SearchEntryRow
 from models.store.condition import StoredObjectRow
-from models.views.archives.archives import (
-    ArchiveItems,
-    ArchiveView,
-    CauseView,
-    ConditionView,
-    DeliveryView,
-    FieldView,
-    FileView,
-    IntegrationView,
-    JudgementView,
-    ListedSession,
-    NotificationView,
-    RunView,
-    SignatureView,
-    VersionView,
-    WarningView,
-)
+from models.views.archives import archives as views
 from models.views.archives.payments import DiscrepancyView, PaymentView
 from models.views.troubles import RefusedView
 from services.access.scope import check_visible, findings_seen, messages_seen
@@ -132,7 +116,7 @@ def archive(
     after: Mapping[str, str] | None = None,
     *,
     newest_first: bool = False,
-) -> ArchiveView | None:
+) -> views.ArchiveView | None:
     """Return the view of an archive with the first items of each list; None if the database has no such archive.
 
     Args:
@@ -149,7 +133,7 @@ def archive(
         if row is None:
             return None
         stored = session.get(StoredObjectRow, ocfl.object_key(reference)) or StoredObjectRow(key="")
-        found: dict[str, Any] = row.model_dump() | {"cause": CauseView.of(row), "next": {}}
+        found: dict[str, Any] = row.model_dump() | {"cause": views.CauseView.of(row), "next": {}}
         found |= {"checked_at": stored.checked_at, "anchored_at": stored.anchored_at}
         title = session.exec(select(SearchEntryRow.title).where(SearchEntryRow.reference == reference)).first()
         for name, its in LISTS.items():
@@ -159,13 +143,13 @@ def archive(
         documents = select(SignedDocumentRow.verdict).where(SignedDocumentRow.reference == reference)
         found["signed_document_verdict"] = session.exec(documents).first()
     found["title"] = titled(title, row.template_id, called(row.template_id, caller), caller)
-    view = ArchiveView.model_validate(found)
+    view = views.ArchiveView.model_validate(found)
     return masked_archive(view, LISTS, personal_of([reference])[reference]) if caller.is_masked else view
 
 
 def items(
     reference: str, caller: Caller, name: str, after: str | None = None, most: int = LISTED_AT_ONCE
-) -> ArchiveItems | None:
+) -> views.ArchiveItems | None:
     """Return a page of a list of an archive, by its name in `LISTS`; None if there is no such archive.
 
     Raises as `archive` does.
@@ -177,8 +161,8 @@ def items(
         page = LISTS[name].page(session, _Asked(reference, caller, after, most))
     if caller.is_masked:
         personal = personal_of([reference])[reference]
-        return ArchiveItems(items=[masked(each, personal) for each in page.items], next=page.next)
-    return ArchiveItems(items=page.items, next=page.next)
+        return views.ArchiveItems(items=[masked(each, personal) for each in page.items], next=page.next)
+    return views.ArchiveItems(items=page.items, next=page.next)
 
 
 def file(reference: str, caller: Caller, sha256: str) -> FileRow | None:
@@ -227,26 +211,26 @@ def _as(view: type[BaseModel]) -> _Shown:
     return _each(lambda row: view.model_validate(row, from_attributes=True))
 
 
-def _warning(code: str, where: str = "", values: Mapping[str, Any] = MappingProxyType({})) -> WarningView:
-    return WarningView(code=code, where=where, detail=word(warned(code, values)), values=dict(values))
+def _warning(code: str, where: str = "", values: Mapping[str, Any] = MappingProxyType({})) -> views.WarningView:
+    return views.WarningView(code=code, where=where, detail=word(warned(code, values)), values=dict(values))
 
 
-def _of_deliveries(session: Session, reference: str) -> list[WarningView]:
+def _of_deliveries(session: Session, reference: str) -> list[views.WarningView]:
     """Return the warnings that follow from what has arrived."""
     asked = sql.select(*OF_DELIVERIES.values()).where(col(ArchiveRow.reference) == reference)
     found = zip(OF_DELIVERIES, session.connection().execute(asked).one(), strict=True)
     return [_warning(code) for code, is_warned in found if is_warned]
 
 
-def _sessions(session: Session, rows: Sequence[SessionRow], most: int) -> list[ListedSession]:
+def _sessions(session: Session, rows: Sequence[SessionRow], most: int) -> list[views.ListedSession]:
     """Return sessions with the first of their labels and integrations."""
     labels, integrations = (_of_sessions(session, table, rows, most) for table in (LabelRow, IntegrationRow))
     return [
-        ListedSession(
+        views.ListedSession(
             **row.model_dump(),
             labels={each.key: each.value for each in labels[row.position].items},
             labels_total=labels[row.position].total,
-            integrations=[IntegrationView(**each._mapping) for each in integrations[row.position].items],
+            integrations=[views.IntegrationView(**each._mapping) for each in integrations[row.position].items],
             integrations_total=integrations[row.position].total,
         )
         for row in rows
@@ -277,13 +261,13 @@ def _payments(session: Session, rows: Sequence[PaymentRow], _most: int) -> list[
     return [PaymentView.model_validate(row.model_dump() | {"standing": standings[row.position]}) for row in rows]
 
 
-def _notifications(session: Session, rows: Sequence[NotificationRow], _most: int) -> list[NotificationView]:
+def _notifications(session: Session, rows: Sequence[NotificationRow], _most: int) -> list[views.NotificationView]:
     message = col(NotificationAttemptRow.message_id)
     theirs = select(NotificationRow.message_id).where(NotificationRow.reference == rows[0].reference)
     counted = select(message, func.count()).where(message.in_(theirs))
     attempts = dict(session.exec(counted.group_by(message)).all())
     return [
-        NotificationView.model_validate(
+        views.NotificationView.model_validate(
             row.model_dump() | {"attempts": attempts.get(row.message_id, 0), "endpoint": shown_url(row.endpoint)}
         )
         for row in rows
@@ -294,19 +278,19 @@ def _discrepancies(session: Session, rows: Sequence[DiscrepancyRow], _most: int)
     return recorded.views_of(session, rows)
 
 
-def _judgements(session: Session, reference: str, _caller: Caller) -> list[JudgementView]:
+def _judgements(session: Session, reference: str, _caller: Caller) -> list[views.JudgementView]:
     found = select(SignedDocumentRow.judgements).where(SignedDocumentRow.reference == reference)
-    return [JudgementView.model_validate(each) for each in session.exec(found).first() or []]
+    return [views.JudgementView.model_validate(each) for each in session.exec(found).first() or []]
 
 
-def _run(row: RunRow) -> RunView:
+def _run(row: RunRow) -> views.RunView:
     """Return a run. Its link is left out once Prefect has removed the run, so that no link leads nowhere."""
     kept = timedelta(days=settings().prefect_retention_days)
     is_removed = row.ended_at is not None and row.ended_at < datetime.now(UTC) - kept
     since = row.ended_at or row.started_at
     cause = CauseColumns(**row.model_dump(), cause_task=row.failed_task, cause_attempt=row.attempt, cause_since=since)
     url = None if is_removed else run_url(row.flow_run_id)
-    return RunView(**row.model_dump(), cause=CauseView.of(cause), url=url)
+    return views.RunView(**row.model_dump(), cause=views.CauseView.of(cause), url=url)
 
 
 def _by(first: Any, key: Any = None) -> Order:
@@ -323,14 +307,14 @@ def _discrepancies_where(state: Any) -> Callable[[Caller], tuple[Any, ...]]:
     return lambda caller: (state, *findings_seen(caller))
 
 
-def _conditions(session: Session, reference: str, _caller: Caller) -> list[ConditionView]:
-    return [ConditionView(**each.model_dump()) for each in conditions.of_archive_within(session, reference)]
+def _conditions(session: Session, reference: str, _caller: Caller) -> list[views.ConditionView]:
+    return [views.ConditionView(**each.model_dump()) for each in conditions.of_archive_within(session, reference)]
 
 
 LISTS: Mapping[str, _Rows | _Made] = {
     "conditions": _Made(_conditions),
-    "versions": _Rows(VersionRow, _by(VersionRow.version), _as(VersionView), is_history=True),
-    "deliveries": _Rows(DeliveryRow, _by(DeliveryRow.delivery_id), _as(DeliveryView), is_history=True),
+    "versions": _Rows(VersionRow, _by(VersionRow.version), _as(views.VersionView), is_history=True),
+    "deliveries": _Rows(DeliveryRow, _by(DeliveryRow.delivery_id), _as(views.DeliveryView), is_history=True),
     "refused": _Rows(
         RefusedRow, _by(RefusedRow.received_at, RefusedRow.delivery_id), _as(RefusedView), is_history=True
     ),
@@ -340,14 +324,18 @@ LISTS: Mapping[str, _Rows | _Made] = {
         _each(lambda row: troubles.missing_view(row, datetime.now(UTC))),
         where=lambda _caller: (col(MissingProcessRow.closed_at).is_(None),),
     ),
-    "files": _Rows(FileRow, _by(FileRow.position), _as(FileView)),
+    "files": _Rows(FileRow, _by(FileRow.position), _as(views.FileView)),
     "sessions": _Rows(SessionRow, _by(SessionRow.position), _sessions),
     "signatures": _Rows(
         SignatureRow,
         _by(SignatureRow.position),
-        _each(lambda row: SignatureView(**row.model_dump(), signed_by={"id": row.signer_id, "name": row.signer_name})),
+        _each(
+            lambda row: views.SignatureView(
+                **row.model_dump(), signed_by={"id": row.signer_id, "name": row.signer_name}
+            )
+        ),
     ),
-    "fields": _Rows(FormFieldRow, _by(FormFieldRow.position), _as(FieldView)),
+    "fields": _Rows(FormFieldRow, _by(FormFieldRow.position), _as(views.FieldView)),
     "warnings": _Rows(
         WarningRow,
         _by(WarningRow.position),
