@@ -120,7 +120,6 @@ _STATES = (RunState.COMPLETED, RunState.FAILED, RunState.CRASHED, RunState.CANCE
 for _state in _STATES:
     RUNS_ENDED.labels(_state, "")
 
-
 SOURCE_OUTCOMES = ("acknowledged", "refused", "unauthorised", "failed")
 
 

@@ -69,7 +69,6 @@ class _Busy(Transient):
 
 _FAILURES: dict[int, type[Transient]] = {404: _NotFound, 503: _Busy}
 
-
 Shape = TypeVar("Shape", bound=BaseModel)
 
 

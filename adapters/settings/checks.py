@@ -27,7 +27,6 @@ def _split_addresses(value: object) -> object:
 
 Addresses = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_addresses)]
 
-
 _LEAST_BYTES = 24  # of Standard Webhooks
 
 

@@ -47,7 +47,6 @@ NOT_KEPT = "UNKNOWN"
 _SAID = ("sentence", "why")
 """Values that the rows keep as JSON of what is said."""
 
-
 _NUMBER = func.count()
 
 

@@ -35,7 +35,6 @@ _LOCK = 0x5E771E  # a Postgres advisory lock; any number that no other code uses
 _INDEXED_AT_ONCE = 1000  # archives per transaction: they are locked until it ends
 _UNMATCHED = [Match.NONE, Match.AMBIGUOUS]
 
-
 _PAYMENT, _ENTRY, _REPORT = table_of(PaymentRow), table_of(SettlementEntryRow), table_of(SettlementReportRow)
 _CANDIDATE, _DISCREPANCY = table_of(SettlementCandidateRow), table_of(DiscrepancyRow)
 _DAMAGED, _KEY = table_of(DamagedReportRow), table_of(PaymentKeyRow)

@@ -26,7 +26,6 @@ _TOKENS = re.compile(
     re.DOTALL | re.VERBOSE,
 )
 
-
 REASONS_OF_PYTHON = (
     *(N_("Expecting value"), N_("Expecting ',' delimiter"), N_("Expecting ':' delimiter"), N_("Extra data")),
     *(N_("Expecting property name enclosed in double quotes"), N_("Illegal trailing comma before end of object")),

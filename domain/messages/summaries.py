@@ -147,7 +147,6 @@ def _cell(text: str | None) -> str:
 _ESCAPED = str.maketrans({character: f"\\{character}" for character in "\\|`*_[]<>#&~:@!"})
 _WWW = re.compile(r"(www)\.", re.IGNORECASE)
 
-
 MOST_SHOWN = 50
 
 

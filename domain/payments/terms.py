@@ -12,7 +12,6 @@ from models.payments import PaymentTerms, PaymentType, Standing
 _TYPE = re.compile(r"(?P<type>[^=+\s]+)\s*=\s*(?P<standing>charged|held|verified)(?P<auth>\+auth)?")
 _RESULT = re.compile(r"(?P<member>\w+)\s*=\s*(?P<value>[^=\s]+)")
 
-
 SETTINGS = (
     "timezone",
     "business_timezone",

@@ -28,7 +28,6 @@ class RequestBody(pydantic.BaseModel):
 _DATED = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ]|$)")
 """How a time begins. Python reads 1712101612345, the milliseconds since 1970 of a day in 2024, as one of 1712."""
 
-
 _TIME = pydantic.TypeAdapter(datetime)
 
 
@@ -82,18 +81,14 @@ def _in_utc(moment: datetime) -> datetime:
 
 Moment = Annotated[pydantic.AwareDatetime, pydantic.BeforeValidator(_read_time), pydantic.AfterValidator(_in_utc)]
 
-
 Integer = Annotated[int, pydantic.Field(ge=-(1 << 63), le=(1 << 63) - 1)]
-
 
 Text = Annotated[str, pydantic.Field(pattern=r"^[^\x00]*$")]
 """Text without NUL, which Postgres refuses. The pattern spells NUL, since Prefect keeps it in a Postgres too."""
 
-
 Statement = Annotated[
     str, pydantic.StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000, pattern=r"^[^\x00]*$")
 ]
-
 
 NOT_KEPT = "a name for your own logs; the record names the token"
 

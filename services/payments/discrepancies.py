@@ -29,7 +29,6 @@ from services.payments.recorded import discrepancy_of, events_of, of_references
 AT_ONCE = 1_000  # archives per transaction: they are locked until it ends
 _LOCK_OF_NO_ARCHIVE = 0x63656C6C6172  # any number that no other lock uses
 
-
 FoundByArchive = Mapping[str | None, Sequence[Discrepancy]]
 Judge = Callable[[Session, Sequence[str | None]], FoundByArchive]
 

@@ -58,7 +58,6 @@ Headers = Annotated[
 ]
 Member = Annotated[Text, Field(min_length=1, max_length=255)]
 
-
 _BASE64 = "[A-Za-z0-9+/]"
 _SECRETS: list[JsonValue] = [
     {
