@@ -16,10 +16,9 @@ from typing import Any, NamedTuple
 
 from sqlmodel import SQLModel
 
-from models.archive.archive import ArchiveRow, FormFieldRow, SignatureRow, State
+from models.archive.archive import ArchiveRow, FormFieldRow, SignatureRow, State, WarningCode, WarningRow
 from models.archive.content import FileRow, SignedDocumentRow
 from models.archive.session import LabelRow, SessionRow
-from models.archive.warning import WarningCode, WarningRow
 from models.payments import PaymentRow
 from models.search import MOST_FACETS, Kind, Searchable
 from models.templates import PartId, TemplateWords

@@ -22,9 +22,8 @@ from adapters.tables.messages import notifications
 from adapters.tables.runs import runs
 from domain.messages.summaries import UNDELIVERED, UNDELIVERED_TAG, undelivered_text
 from flows.execution.engine import BY_ITSELF, done_by, leave_slot
-from flows.execution.reporting import counted, name_run
 from flows.execution.results import RESULTS, remove_results_of
-from flows.execution.tasks import without_text
+from flows.execution.tasks import counted, name_run, without_text
 from models.messages.notification import NotificationState
 from services.messages.deliveries import deliver_due, due_endpoints, give_up_expired
 from services.messages.endpoints import keep_disabled

@@ -27,12 +27,9 @@ from domain.body.scan import Scanner
 from domain.runs import cause_of
 from models.archive.archive import State
 from models.errors import CellarError, Refused, Transient, Unreadable
-from models.runs.cause import Cause
 from models.runs.imports import ImportOutcome, ImportPosition, ImportProblem, ImportProgress
-from models.runs.receipt import DEFAULT_SOURCE, Delivery, Identity
-from services.processing.completion import read_back
-from services.processing.findings import reconcile_findings
-from services.processing.loading import load
+from models.runs.receipt import DEFAULT_SOURCE, Cause, Delivery, Identity
+from services.processing.completion import load, read_back, reconcile_findings
 from services.processing.persisting import persist
 from services.receipts import leave_inbox, stored_archive
 

@@ -17,7 +17,7 @@ from pydantic import TypeAdapter
 from adapters.tables.completeness import missing_processes
 from adapters.tables.messages import notifications
 from adapters.tables.runs import refused as refused_rows
-from models.archive.warning import WarningCode
+from models.archive.archive import WarningCode
 from models.errors import Refused
 from models.messages.notification import NotificationRow
 from models.runs.receipt import RefusedDelivery

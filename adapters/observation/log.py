@@ -23,8 +23,7 @@ import stamina
 import structlog
 from structlog.typing import Processor
 
-from adapters.observation.log_files import LOG_FILE_VARIABLE, follow_rotation
-from adapters.observation.log_lines import human_renderer
+from adapters.observation.log_files import LOG_FILE_VARIABLE, follow_rotation, human_renderer
 
 
 class PrintedLines(io.TextIOBase):

@@ -25,8 +25,7 @@ from prometheus_client.registry import Collector
 from adapters.observation.counting import FAILED_LOG_WRITES, SHARED
 from models.completeness.processes import SessionEventType
 from models.errors import Transient
-from models.runs.receipt import DEFAULT_SOURCE
-from models.runs.run import RunState
+from models.runs.receipt import DEFAULT_SOURCE, RunState
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 ACKNOWLEDGED = "ACKNOWLEDGED"

@@ -17,8 +17,7 @@ from pydantic import BaseModel, RootModel, ValidationError
 from adapters.peers.answers import MOST_BYTES_OF_PREFECT, bounded_async
 from adapters.settings.settings import settings
 from models.errors import System, Transient
-from models.runs.receipt import DEFAULT_SOURCE, Identity
-from models.runs.run import Trigger
+from models.runs.receipt import DEFAULT_SOURCE, Identity, Trigger
 from models.said import Sentence
 
 DEPLOYMENT = "process-archive/archive"

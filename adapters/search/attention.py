@@ -6,8 +6,7 @@ from sqlalchemy import ColumnElement, and_, or_
 from sqlalchemy.orm import aliased
 from sqlmodel import SQLModel, col, exists
 
-from models.archive.archive import ArchiveRow, State
-from models.archive.warning import WarningCode, WarningRow
+from models.archive.archive import ArchiveRow, State, WarningCode, WarningRow
 from models.columns import table_of
 from models.discrepancies import DiscrepancyRow, DiscrepancyState
 from models.runs.receipt import DeliveryRow, RefusedRow, VersionRow

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from adapters.files.store import store
 from adapters.store import seals
 from models.errors import Conflict
-from models.messages.endpoint import EndpointRow
+from models.messages.notification import EndpointRow
 
 OnDamaged = Callable[[str, str], None]
 """Called with the key of a definition that cannot be restored, and with the reason."""

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from api.access import CallerOf, acts
 from api.errors import failures
 from models.access import Action, RevokedLink
-from models.views.links import LinkPage, LinkQuery, Revocation
+from models.views.access import LinkPage, LinkQuery, Revocation
 from models.views.parameters import Text
 from services.access import links
 from services.views import link_list

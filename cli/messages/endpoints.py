@@ -13,7 +13,7 @@ from cli.person import person
 from cli.results import print_found, say
 from cli.terminal import Csv, Folds, Json, Wide, named_options, print_table, time_text
 from models.errors import Refused, WrongUse
-from models.messages.endpoint import Signature
+from models.messages.notification import Signature
 from models.views.messages.endpoints import (
     AddedEndpoint,
     EndpointList,

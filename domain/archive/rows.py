@@ -10,11 +10,10 @@ from sqlmodel import SQLModel
 
 from domain.payments.booking import BookedPayment, booked, shown
 from domain.payments.identity import discrepancy_id, payment_id, plain_authorisation
-from models.archive.archive import Archive, FormFieldRow, SignatureRow
+from models.archive.archive import Archive, FormFieldRow, SignatureRow, WarningRow
 from models.archive.content import FileRow, SignedDocumentRow
 from models.archive.session import IntegrationRow, InvitationRow, LabelRow, SessionRow
 from models.archive.verdict import Judgement, verdict_as_json
-from models.archive.warning import WarningRow
 from models.discrepancies import Discrepancy, DiscrepancyRow, DiscrepancyState
 from models.payments import Attempt, PaymentKeyRow, PaymentRow, PaymentTerms
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from models.archive.archive import Archive
+from models.archive.archive import Archive, ArchiveWarning, WarningCode
 from models.archive.content import Role
 from models.archive.verdict import (
     Contradiction,
@@ -17,7 +17,6 @@ from models.archive.verdict import (
     SignatureVerdict,
     Verdict,
 )
-from models.archive.warning import ArchiveWarning, WarningCode
 from models.said import Sentence, said_by
 
 _WHERE = str(Role.SIGNED_DOCUMENT)

@@ -12,9 +12,8 @@ from models.archive.verdict import Change as JudgedChange
 from models.completeness.processes import MissingProcessRow
 from models.discrepancies import Discrepancy
 from models.messages import bodies
-from models.messages.event import Event, EventType, TurnedAway
-from models.runs.cause import FailedReceipt
-from models.runs.receipt import RefusedDelivery, VersionRow
+from models.messages.notification import Event, EventType, TurnedAway
+from models.runs.receipt import FailedReceipt, RefusedDelivery, VersionRow
 from models.views.archives.payments import ListedDiscrepancy
 
 ABOUT_ARCHIVES = frozenset(

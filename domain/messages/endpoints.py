@@ -4,8 +4,7 @@ import hashlib
 import re
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from models.messages.endpoint import EndpointRow
-from models.messages.event import Event, EventType
+from models.messages.notification import EndpointRow, Event, EventType
 from models.said import Said, Sentence, said_by
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from models.messages.endpoint import Signature
+from models.messages.notification import Signature
 
 _PREFIXES = {Signature.HMAC: "whsec_", Signature.ED25519: "whsk_"}
 _PUBLIC_PREFIX = "whpk_"

@@ -14,7 +14,7 @@ from models.archive.archive import Archive
 from models.completeness.processes import MissingProcessRow
 from models.messages.notification import NotificationRow, NotificationState
 from models.payments import PaymentTerms
-from models.runs.cause import Cause
+from models.runs.receipt import Cause
 from models.views.archives.payments import DiscrepancyView, ListedDiscrepancy
 
 

@@ -21,7 +21,7 @@ from flows.process_archive import process_archive
 from flows.worker.due_runs import SUSPECT
 from flows.worker.pool import is_taken_by_us, unended_runs
 from models.archive.archive import State as ArchiveState
-from models.runs.run import RunState
+from models.runs.receipt import RunState
 
 _SUSPECT_FROM = 3
 _LONGEST_PAUSE = timedelta(hours=1)

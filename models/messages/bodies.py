@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, create_model
 
-from models.messages.event import EventType
+from models.messages.notification import EventType
 
 MOST_BYTES = 20_000
 """The largest body. Source: Standard Webhooks, "Payload size": under 20 KB."""

@@ -13,8 +13,7 @@ from domain.search import facet, named_facet
 from models.access import Caller, Role
 from models.discrepancies import DUPLICATE_CODES, DiscrepancyRow
 from models.errors import Refused
-from models.messages.event import EventType
-from models.messages.notification import NotificationRow
+from models.messages.notification import EventType, NotificationRow
 from models.runs.receipt import VersionRow
 from models.said import Sentence
 from models.search import Kind

@@ -12,8 +12,7 @@ from adapters.tables.batches.redeliveries import Group
 from domain.batches import Draft, Settled, summed
 from domain.messages.endpoints import BY_FILTER
 from models.errors import Refused
-from models.messages.endpoint import EndpointRow
-from models.messages.notification import NotificationRow, NotificationState
+from models.messages.notification import EndpointRow, NotificationRow, NotificationState
 from models.runs.batch import BatchRow
 from models.views.batch import EndpointShare, RedeliveryFilter, RedeliveryPlan
 from services.messages.endpoints import check_filter as check_endpoint

@@ -21,7 +21,7 @@ from domain.words.catalogue import in_words
 from models.archive.archive import ArchiveRow, State
 from models.errors import Conflict
 from models.runs.batch import BatchItemRow, BatchRow, ItemState, Skipped
-from models.runs.run import RunState, Trigger
+from models.runs.receipt import RunState, Trigger
 from models.said import said_of
 from models.views.archives.archives import ArchiveFilter
 from models.views.batch import CauseCount, RerunPlan, TemplateCount

@@ -32,7 +32,7 @@ from domain.completeness.processes import (
 from domain.messages.bodies import process_missing
 from models.completeness.processes import Closing, MissingProcessRow, SessionEventRow
 from models.errors import Refused
-from models.messages.event import Event, EventType
+from models.messages.notification import Event, EventType
 from models.views.parameters import Dismissal
 from models.views.troubles import MissingView
 from services.messages.events import announce

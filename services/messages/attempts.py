@@ -23,9 +23,14 @@ from domain.messages.bodies import ABOUT_ARCHIVES, LABEL, with_fields
 from domain.messages.endpoints import declared_name, tokens_of
 from domain.words.catalogue import word
 from models.errors import Code, Refused, System, Transient
-from models.messages.endpoint import EndpointRow
-from models.messages.event import EventType
-from models.messages.notification import AttemptTrigger, NotificationRow, NotificationState, Stage
+from models.messages.notification import (
+    AttemptTrigger,
+    EndpointRow,
+    EventType,
+    NotificationRow,
+    NotificationState,
+    Stage,
+)
 from models.said import Said, Sentence
 from services.messages.events import completed, delivery_refused
 from services.messages.signing import headers_of

@@ -23,7 +23,7 @@ from domain.messages.endpoints import declared_name, shown_url
 from domain.messages.signatures import SigningKey, key_of
 from domain.words.catalogue import in_words
 from models.errors import Conflict, Locked, Refused, Transient
-from models.messages.endpoint import EndpointKey, EndpointRow, Signature
+from models.messages.notification import EndpointKey, EndpointRow, Signature
 from models.said import Sentence, verbatim
 from models.views.messages import endpoints as views
 from services.messages.attempts import try_once

@@ -33,11 +33,8 @@ from models.archive.archive import ArchiveRow, Difference
 from models.discrepancies import DiscrepancyState
 from models.errors import Conflict
 from models.messages.bodies import AboutArchive
-from models.messages.endpoint import EndpointRow
-from models.messages.event import Event, EventRow, EventType
-from models.messages.notification import NotificationRow, NotificationState
-from models.runs.cause import FailedReceipt
-from models.runs.receipt import VersionRow
+from models.messages.notification import EndpointRow, Event, EventRow, EventType, NotificationRow, NotificationState
+from models.runs.receipt import FailedReceipt, VersionRow
 from services.payments import recorded
 from services.receipts import StoredArchive
 

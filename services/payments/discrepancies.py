@@ -12,11 +12,11 @@ import sqlalchemy
 from sqlalchemy import bindparam, text
 from sqlmodel import Session, col, func, select, update
 
-from adapters.database.locked_archives import without_locked
 from adapters.database.transactions import insert_rows, pages, reading, streamed, writing
 from adapters.search import entries
 from adapters.store.objects import kept_discrepancies
 from adapters.tables.archives import archives
+from adapters.tables.archives.archives import without_locked
 from domain.archive.rows import discrepancy_rows
 from domain.payments.discrepancies import Known, Transition, by_id, transitions
 from models.archive.archive import ArchiveRow

@@ -16,7 +16,7 @@ from adapters.tables.archives import archives
 from adapters.tables.runs import refused
 from domain.archive.reading import identity_of
 from domain.body.scan import Scanner
-from models.archive.warning import WarningCode
+from models.archive.archive import WarningCode
 from models.errors import Refused
 from models.runs.receipt import ACCEPTED_BY, RefusedDelivery
 from models.views.parameters import Dismissal

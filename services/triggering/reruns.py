@@ -12,8 +12,7 @@ from adapters.peers.prefect_api import run_url
 from adapters.tables.runs import runs, waiting
 from models.errors import Conflict, System, Transient
 from models.people import ActionKind
-from models.runs.cause import WaitingRow
-from models.runs.run import RunState, Trigger
+from models.runs.receipt import RunState, Trigger, WaitingRow
 from models.views.archives.archives import RerunStarted
 from services.people.actions import record_within
 from services.receipts import latest_receipt_id

@@ -21,8 +21,7 @@ from adapters.tables.runs.receipts import Registration
 from domain.runs import CANCELLED
 from models.archive.archive import State
 from models.errors import Conflict, Locked, Transient, Unreadable
-from models.runs.receipt import Delivery
-from models.runs.run import RunRow, RunState, Trigger
+from models.runs.receipt import Delivery, RunRow, RunState, Trigger
 from models.said import Sentence
 from services.receipts import leave_again
 from services.templates import form_tags

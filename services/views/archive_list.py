@@ -21,9 +21,8 @@ from domain.matches import Match, matches
 from domain.payments.amounts import exponent_of
 from domain.search import facet, is_public, placed_texts, terms_of
 from models.access import Caller
-from models.archive.archive import ArchiveRow, FormFieldRow
+from models.archive.archive import ArchiveRow, FormFieldRow, WarningRow
 from models.archive.content import FileRow
-from models.archive.warning import WarningRow
 from models.columns import table_of
 from models.discrepancies import DiscrepancyRow, DiscrepancyState
 from models.payments import Standing

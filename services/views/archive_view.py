@@ -22,18 +22,15 @@ from domain.masking import masked, masked_archive
 from domain.messages.endpoints import shown_url
 from domain.words.catalogue import warned, word
 from models.access import Caller
-from models.archive.archive import ArchiveRow, FormFieldRow, SignatureRow
+from models.archive.archive import ArchiveRow, FormFieldRow, SignatureRow, WarningRow
 from models.archive.content import FileRow, SignedDocumentRow
 from models.archive.session import IntegrationRow, LabelRow, SessionRow
-from models.archive.warning import WarningRow
 from models.columns import table_of
 from models.completeness.processes import MissingProcessRow
 from models.discrepancies import DiscrepancyRow, DiscrepancyState
 from models.messages.notification import NotificationAttemptRow, NotificationRow
 from models.payments import LEDGER, PaymentRow
-from models.runs.cause import CauseColumns
-from models.runs.receipt import DeliveryRow, ReceiptRow, RefusedRow, VersionRow
-from models.runs.run import RunRow
+from models.runs.receipt import CauseColumns, DeliveryRow, ReceiptRow, RefusedRow, RunRow, VersionRow
 from models.search import SearchEntryRow
 from models.store.condition import StoredObjectRow
 from models.views.archives import archives as views

@@ -11,8 +11,7 @@ from adapters.database.transactions import reading
 from adapters.tables.messages.notifications import IS_UNDELIVERED
 from domain.messages.endpoints import shown_url
 from models.errors import Refused
-from models.messages.event import EventRow
-from models.messages.notification import NotificationAttemptRow, NotificationRow, NotificationState
+from models.messages.notification import EventRow, NotificationAttemptRow, NotificationRow, NotificationState
 from models.views.messages import messages as views
 from services.sources import check_filter
 

@@ -20,7 +20,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from adapters.settings.settings import Settings
-from models.messages.endpoint import Signature
+from models.messages.notification import Signature
 from models.views.messages.endpoints import NewEndpoint, Rotation
 from services.messages import endpoints
 from services.messages.endpoints import send_test

@@ -24,8 +24,7 @@ from models.access import CELLAR
 from models.archive.archive import ArchiveRow, State
 from models.archive.session import LabelRow
 from models.payments import PaymentRow, Standing
-from models.runs.cause import Cause
-from models.runs.receipt import RefusedDelivery
+from models.runs.receipt import Cause, RefusedDelivery
 from models.said import verbatim
 from models.search import DerivedRow, SearchEntryRow, SearchFacetRow
 from models.templates import Template, TemplateWords

@@ -3,22 +3,23 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy
 from sqlalchemy import ColumnElement
-from sqlmodel import Session, SQLModel, col, delete, func, or_, select, update
+from sqlmodel import Session, SQLModel, col, delete, exists, func, or_, select, update
 
 from adapters.database.transactions import insert_rows, pages, reading, writing
 from adapters.search import entries
 from adapters.search.attention import IS_WARNED
 from domain.archive.versions import Age, newest_first, repeated
 from domain.search import judged_facets
-from models.archive.archive import ArchiveRow, FormFieldRow, State
+from models.archive.archive import ArchiveRow, FormFieldRow, State, WarningCode, WarningRow
 from models.archive.content import SignedDocumentRow
 from models.archive.session import LabelRow
 from models.columns import table_of
 from models.errors import Conflict
+from models.payments import PaymentRow
 from models.runs.receipt import DEFAULT_SOURCE, DeliveryRow, Identity, Outcome, VersionRow
 from models.said import Sentence
 
@@ -318,3 +319,25 @@ def _is_due(roots: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
 def _other_roots(roots: str) -> ColumnElement[bool]:
     last = col(SignedDocumentRow.roots)
     return or_(last.is_(None), last != roots)
+
+
+Item = TypeVar("Item")
+
+_IS_LOCKED = col(WarningRow.code) == WarningCode.SECRETS_LOCKED
+
+
+def without_locked(session: Session, found: Mapping[str | None, Item]) -> dict[str | None, Item]:
+    """Return the items of archives that are not locked. No discrepancy of a locked archive is opened or closed.
+
+    Args:
+        found: The items by the reference of their archive; at most 1,000 archives.
+    """
+    locked = select(WarningRow.reference).where(_IS_LOCKED, col(WarningRow.reference).in_(found))
+    passed_over = set(session.exec(locked))
+    return {reference: each for reference, each in found.items() if reference not in passed_over}
+
+
+def has_locked_payments(session: Session) -> bool:
+    """Return whether any locked archive has payments: entries and other payments may belong with them unnoticed."""
+    its_payments = exists().where(col(PaymentRow.reference) == col(WarningRow.reference))
+    return session.exec(select(WarningRow.reference).where(_IS_LOCKED, its_payments).limit(1)).first() is not None

@@ -11,7 +11,7 @@ from sqlmodel import Session, col, delete, select
 from adapters.database.transactions import insert_new, pages, reading, upsert, writing
 from models.columns import table_of
 from models.errors import System
-from models.runs.cause import WaitingRow
+from models.runs.receipt import WaitingRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,7 @@ from api.console.pages.lists import REASONS, grouped
 from domain.words.wording import N_
 from models.access import Action
 from models.errors import Refused
-from models.messages.event import EventType
-from models.messages.notification import NotificationState
+from models.messages.notification import EventType, NotificationState
 from models.runs.batch import BatchKind
 from models.store.condition import DerivedCode
 from models.views.batch import RedeliveryFilter

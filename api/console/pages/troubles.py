@@ -22,8 +22,7 @@ from api.console.frame.visits import own_path
 from api.console.pages.lists import REASONS, asked, grouped, listed
 from domain.words.wording import N_
 from models.access import Action, Caller
-from models.archive.archive import State
-from models.archive.warning import WarningCode
+from models.archive.archive import State, WarningCode
 from models.discrepancies import DiscrepancyState
 from models.errors import Refused
 from models.messages.notification import NotificationState

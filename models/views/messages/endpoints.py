@@ -6,8 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
-from models.messages.endpoint import Signature
-from models.messages.event import EventType
+from models.messages.notification import EventType, Signature
 from models.views.parameters import ActionView, Client, Text
 
 _NAME = re.compile("[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")

@@ -5,8 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from models.messages.event import EventType
-from models.messages.notification import AttemptTrigger, NotificationState, Stage
+from models.messages.notification import AttemptTrigger, EventType, NotificationState, Stage
 from models.views.parameters import Moment, Page, PageQuery, Text
 
 

@@ -13,9 +13,7 @@ from models.archive.archive import State
 from models.completeness.processes import MissingProcessRow
 from models.errors import System
 from models.messages.notification import NotificationAttemptRow, NotificationRow
-from models.runs.cause import WaitingRow
-from models.runs.receipt import RefusedRow
-from models.runs.run import RunRow
+from models.runs.receipt import RefusedRow, RunRow, WaitingRow
 from models.said import verbatim
 from models.store.condition import ConditionCode, Subject
 from models.views.messages.endpoints import NewEndpoint
