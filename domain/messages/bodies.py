@@ -63,15 +63,8 @@ def _json(content: Mapping[str, Any]) -> bytes:
 
 def about(archive: ArchiveRow, version: VersionRow, url: str) -> bodies.AboutArchive:
     """Return what each message about a version says. `url` shows the whole archive to holders of a token. Pure."""
-    return bodies.AboutArchive(
-        reference=archive.reference,
-        receipt_id=version.receipt_id,
-        version=version.version,
-        source=archive.source,
-        template_id=archive.template_id,
-        process_number=archive.process_number,
-        url=url,
-    )
+    of_archive = archive.model_dump(include={"reference", "source", "template_id", "process_number"})
+    return bodies.AboutArchive(**of_archive, **version.model_dump(include={"receipt_id", "version"}), url=url)
 
 
 def archive_completed(
@@ -262,7 +255,7 @@ def store_damaged(subject: str, findings: int, at: datetime) -> Event:
 
 def store_unverified(subject: str, at: datetime) -> Event:
     """Return the event that the check of the store failed, so its state is unknown. Pure."""
-    return _report(EventType.STORE_UNVERIFIED, subject, at, bodies.Nothing())
+    return _report(EventType.STORE_UNVERIFIED, subject, at, bodies.Unverified())
 
 
 def receiver_refusing(subject: str, turned_away: TurnedAway, at: datetime, receiver_url: str) -> Event:

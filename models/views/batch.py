@@ -42,15 +42,6 @@ class RedeliveryFilter(MessageFilter):
 class RedeliveryRequest(Request, RedeliveryFilter):
     """Filters of the messages to deliver again. Without `state`, dead and skipped messages match."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "anyOf": [
-                {"properties": {"state": {"items": {"not": {"const": "delivered"}}}}},
-                {"properties": {"force": {"const": True}}, "required": ["force"]},
-            ]
-        }
-    )
-
     def filter(self) -> RedeliveryFilter:
         return RedeliveryFilter(**self.model_dump(exclude=set(Request.model_fields)))
 

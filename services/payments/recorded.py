@@ -112,25 +112,19 @@ def count_open_by_code(reference: str) -> dict[str, int]:
         return dict(session.exec(select(code, func.count()).where(*its).group_by(code).order_by(code)).all())
 
 
-def views_of(session: Session, rows: Sequence[DiscrepancyRow] | Sequence[Row[Any]]) -> list[DiscrepancyView]:
+def views_of(session: Session, rows: Sequence[DiscrepancyRow]) -> list[DiscrepancyView]:
     """Return discrepancies with their history, in the order of the rows."""
     events = events_of(session, [row.discrepancy_id for row in rows])
     by_id = {key: list(its) for key, its in groupby(events, lambda each: str(each.discrepancy_id))}
     return [_view(row, by_id[row.discrepancy_id]) for row in rows]
 
 
-def _view(row: DiscrepancyRow | Row[Any], events: Sequence[Row[Any]]) -> DiscrepancyView:
+def _view(row: DiscrepancyRow, events: Sequence[Row[Any]]) -> DiscrepancyView:
     since = since_opened(events)
     explained = [each for each in since if each.state == DiscrepancyState.EXPLAINED]
     closed = [each for each in since if each.state == DiscrepancyState.CLOSED]
     return DiscrepancyView(
-        discrepancy_id=row.discrepancy_id,
-        code=row.code,
-        transaction_id=row.transaction_id,
-        expected=row.expected,
-        found=row.found,
-        values=row.values or {},
-        state=row.state,
+        **row.model_dump() | {"values": row.values or {}},
         sentence=sentence(DiscrepancyCode(row.code), row.expected, row.found),
         opened_at=since[0].at,
         closed_at=closed[-1].at if closed else None,

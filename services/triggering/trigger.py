@@ -229,26 +229,14 @@ async def start_run(reference: str, receipt_id: str, why: Trigger, *, repeats: b
 
 async def record_ended(run: FlowRun, reference: str, receipt_id: str, why: Trigger) -> None:
     """Record and count the end of a run, unless our history has it. Prefect knows no cause, except of a Cancel."""
-    row = _ended(run, reference, receipt_id, why)
+    now = datetime.now(UTC)
+    its = {"flow_run_id": run.flow_run_id, "attempt": 1, "reference": reference, "receipt_id": receipt_id}
+    row = RunRow(**its, trigger=why, state=run.state, started_at=now, ended_at=now)
     if run.state == RunState.CANCELLED:
         row.cause_code, row.cause_error = CANCELLED.code, CANCELLED.error_class
         row.cause_sentence, row.cause_values = CANCELLED.sentence, CANCELLED.values
     if await asyncio.to_thread(runs.record_unseen, row):
         run_ended(run.state, row.cause_code)
-
-
-def _ended(run: FlowRun, reference: str, receipt_id: str, why: Trigger) -> RunRow:
-    now = datetime.now(UTC)
-    return RunRow(
-        flow_run_id=run.flow_run_id,
-        attempt=1,
-        reference=reference,
-        receipt_id=receipt_id,
-        trigger=why,
-        state=run.state,
-        started_at=now,
-        ended_at=now,
-    )
 
 
 def _is_kept(reference: str, receipt_id: str) -> bool:

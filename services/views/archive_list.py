@@ -52,7 +52,7 @@ def page(query: views.ArchiveQuery, caller: Caller) -> views.ArchivePage:
         Refused: the cursor is invalid, a label or a field has no `=`, or archives are not found by it.
     """
     after, wanted = None if query.cursor is None else id_of_cursor(query.cursor), _wanted(query, caller)
-    not_indexed = 0 if caller.is_scoped else derived.lacking(derived.SEARCH) or 0
+    not_indexed = 0 if caller.is_scoped else derived.lacking() or 0
     with reading() as session:
         if isinstance(query, views.ListQuery) and query.sort is not views.Sort.ARRIVAL:
             ids = _sorted(session, newest(session, wanted, MOST_COUNTED), query.sort, after, facets_of_scope(caller))
