@@ -123,16 +123,12 @@ def opened_raw_body(reference: str, receipt_id: str) -> Iterator[RawBody]:
         try:
             body = stack.enter_context(inbox.opened_body(receipt_id))
         except FileNotFoundError:
-            yield RawBody(_stored(reference, receipt_id), is_from_inbox=False)
+            stored = stored_request(reference, receipt_id)
+            if stored is None:
+                raise Refused("BODY_MISSING", Sentence.body_missing(receipt=receipt_id)) from None
+            yield RawBody(stored.body(), is_from_inbox=False)
         else:
             yield RawBody(iter(lambda: body.read(_CHUNK_BYTES), b""), is_from_inbox=True)
-
-
-def _stored(reference: str, receipt_id: str) -> Iterator[bytes]:
-    stored = stored_request(reference, receipt_id)
-    if stored is None:
-        raise Refused("BODY_MISSING", Sentence.body_missing(receipt=receipt_id))
-    return stored.body()
 
 
 @dataclass(frozen=True)

@@ -84,17 +84,13 @@ def refused_page(query: RefusedQuery) -> RefusedPage:
 
     Raises as `troubles.refused_page` does.
     """
-    aside = [each for each in refused_rows.set_aside() if _is_asked(query, asdict(each))][: query.limit]
+    asked = query.model_dump(include={"reference", "process_number", "source"}, exclude_none=True)
+    aside = [each for each in refused_rows.set_aside() if asked.items() <= asdict(each).items()][: query.limit]
     if str(query.code) == WarningCode.SOURCES_DIFFER:
         return RefusedPage(items=_views(aside), next=None)
     page = troubles.refused_page(query)
     is_first = query.cursor is None and query.state is FindingState.OPEN and query.code is None
     return RefusedPage(items=[*_views(aside if is_first else ()), *page.items], next=page.next)
-
-
-def _is_asked(query: RefusedQuery, members: Mapping[str, Any]) -> bool:
-    asked = query.model_dump(include={"reference", "process_number", "source"}, exclude_none=True)
-    return asked.items() <= members.items()
 
 
 def _views(deliveries: Sequence[RefusedDelivery]) -> list[RefusedView]:

@@ -195,18 +195,13 @@ def shared_exposition(measured: Iterable[Metric]) -> bytes:
     if not SHARED:
         return exposition(RECEIVER, measured)
     files = list(Path(SHARED).parent.glob("*/*.db"))
-    merged: Iterable[Metric] = _merged([str(file) for file in files])
+    merged: Iterable[Metric] = MultiProcessCollector.merge(map(str, files))  # type: ignore[no-untyped-call]
     if any(file.parent.name == "worker" for file in files):
         merged = (each for each in merged if each.name.startswith("cellar_"))  # Prefect's own lie there too
     else:
         own = {each.name for each in RECEIVER.collect()}
         merged = (each for each in merged if each.name in own)  # a process has the worker's instruments too, at 0
     return exposition(CollectorRegistry(), [*merged, *measured])
-
-
-def _merged(files: list[str]) -> Iterable[Metric]:
-    families: Iterable[Metric] = MultiProcessCollector.merge(files)  # type: ignore[no-untyped-call]
-    return families
 
 
 class _Families(Collector):

@@ -63,7 +63,8 @@ def staged(data: bytes, form: ReportFormat, fingerprint: Fingerprint = seals.fin
     """
     with spooled(store().spool_folder) as spool:
         covers = coverage_of(_written(entries_of(data, form, fingerprint), spool), form.terms)
-        write_spooled(spool, _end(covers))
+        days = {"covers_from": covers and covers.first, "covers_to": covers and covers.last}
+        write_spooled(spool, b"\n], " + orjson.dumps(days)[1:] + b"\n")
         path = Path(spool.name)
         report = Report(_digest(path), path, _count(path), covers)
         if report.entries < 1:
@@ -140,11 +141,6 @@ def _written(entries: Iterable[Entry], spool: BinaryIO) -> Iterator[Entry]:
             lines.clear()
         yield entry
     write_spooled(spool, b"".join(lines))
-
-
-def _end(covers: Days | None) -> bytes:
-    days = {"covers_from": covers and covers.first, "covers_to": covers and covers.last}
-    return b"\n], " + orjson.dumps(days)[1:] + b"\n"
 
 
 def _count(path: Path) -> int:

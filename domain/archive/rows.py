@@ -27,11 +27,12 @@ def rows_of(archive: Archive, terms: PaymentTerms, fingerprint: Callable[[str], 
         fingerprint: returns a keyed fingerprint of a secret that is only compared for equality.
     """
     payments = booked(archive, terms)
+    labels = [[{"key": key, "value": label_text(its)} for key, its in each.labels.items()] for each in archive.sessions]
     return {
         SessionRow: _rows(archive, SessionRow, archive.sessions),
         InvitationRow: _session_rows(archive, InvitationRow, [each.invitations for each in archive.sessions]),
         IntegrationRow: _session_rows(archive, IntegrationRow, [each.integrations for each in archive.sessions]),
-        LabelRow: _session_rows(archive, LabelRow, [_labels(each.labels) for each in archive.sessions]),
+        LabelRow: _session_rows(archive, LabelRow, labels),
         SignatureRow: _rows(archive, SignatureRow, archive.signatures),
         FormFieldRow: _rows(archive, FormFieldRow, archive.fields),
         FileRow: _file_rows(archive),
@@ -147,10 +148,6 @@ def _fingerprints(attempt: Attempt, fingerprint: Callable[[str], str]) -> dict[s
         "cguid_fingerprint": None if cguid is None else fingerprint(cguid),
         "authorisation_fingerprint": None if authorisation is None else fingerprint(plain_authorisation(authorisation)),
     }
-
-
-def _labels(labels: Mapping[str, Any]) -> list[dict[str, str]]:
-    return [{"key": key, "value": label_text(value)} for key, value in labels.items()]
 
 
 def label_text(value: Any) -> str:

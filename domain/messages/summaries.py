@@ -1,7 +1,7 @@
 """Makes what people read in Prefect's UI about a run, without personal data or card secrets."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -76,10 +76,14 @@ def cause_summary(cause: Cause, what_now: str, archive_url: str) -> str:
 
 def open_discrepancies_summary(newest: Sequence[ListedDiscrepancy], by_code: Mapping[str, int]) -> str:
     """Return the Markdown summary of all open discrepancies, with or without an archive. Pure."""
+    rows = [
+        (each.code, each.sentence, each.reference, _transaction(each), f"{each.opened_at:%Y-%m-%d %H:%M}")
+        for each in newest
+    ]
     parts = [
         f"# Open discrepancies: {sum(by_code.values())}",
         section("By code", ("code", "open"), [(code, str(count)) for code, count in by_code.items()]),
-        section("Newest", ("code", "what it means", "archive", "transaction", "opened"), _newest_rows(newest)),
+        section("Newest", ("code", "what it means", "archive", "transaction", "opened"), rows),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -110,13 +114,6 @@ def _payment_row(payment: BookedPayment) -> tuple[str | None, ...]:
     attempt = payment.attempt
     card = " ".join(part for part in (attempt.card_brand, attempt.card_mask) if part)
     return (payment.standing, payment.amount_text(), masked(card), masked(attempt.type or ""))
-
-
-def _newest_rows(newest: Iterable[ListedDiscrepancy]) -> list[tuple[str | None, ...]]:
-    return [
-        (each.code, each.sentence, each.reference, _transaction(each), f"{each.opened_at:%Y-%m-%d %H:%M}")
-        for each in newest
-    ]
 
 
 def _transaction(found: DiscrepancyView) -> str | None:

@@ -71,12 +71,10 @@ def _fitting(entry: Entry, payments: Sequence[Candidate], terms: SettlementTerms
 def claimants(entry: Entry, payments: Iterable[Candidate], terms: SettlementTerms) -> set[str]:
     """Return the archives with a payment that fits an entry, regardless of other payments."""
     able = [each for each in payments if each.standing in MAY_BE_SETTLED]
-    return {each.reference for each in able if _has_cguid(each, entry) or _may_be_of(each, entry, terms)}
-
-
-def _may_be_of(payment: Candidate, entry: Entry, terms: SettlementTerms) -> bool:
-    is_it = _has_amount_and_day(payment, entry, terms) or _may_go_back(payment, entry)
-    return _has_authorisation(payment, entry) and is_it
+    by_cguid = {each.reference for each in able if _has_cguid(each, entry)}
+    rest = [each for each in able if each.reference not in by_cguid and _has_authorisation(each, entry)]
+    fitting = (each for each in rest if _has_amount_and_day(each, entry, terms) or _may_go_back(each, entry))
+    return by_cguid.union(each.reference for each in fitting)
 
 
 def _has_cguid(payment: Candidate, entry: Entry) -> bool:

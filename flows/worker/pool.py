@@ -50,17 +50,14 @@ async def until_answered() -> None:
         while failure := await client.api_healthcheck():
             waited_s = time.monotonic() - began
             if waited_s >= _API_WITHIN_S:
-                raise Transient(_no_answer(failure)) from failure
+                outage = f"Prefect at {settings().prefect_ui_url} does not answer within {_API_WITHIN_S} s"
+                what_to_do = "start it, or check PREFECT_API_URL"
+                raise Transient(f"{outage}: {type(failure).__name__}; {what_to_do}") from failure
             if waited_s >= next_line_s:
                 why = type(failure).__name__  # its text may repeat user and password of the URL
                 log.warning("the worker waits for Prefect", url=settings().prefect_ui_url, why=why)
                 next_line_s += _SAID_EACH_S
             await asyncio.sleep(_LOOK_AGAIN_S)
-
-
-def _no_answer(failure: Exception) -> str:
-    outage = f"Prefect at {settings().prefect_ui_url} does not answer within {_API_WITHIN_S} s"
-    return f"{outage}: {type(failure).__name__}; start it, or check PREFECT_API_URL"
 
 
 async def set_up(client: PrefectClient) -> None:

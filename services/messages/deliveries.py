@@ -154,16 +154,10 @@ class _Page:
             reference = taken.message.reference
             with bound_contextvars(reference_digest=reference_digest(reference) if reference else None):
                 made = await send_taken(taken, self._line)
-            self._count(taken, made)
+            self._delivered.by_state[made.state] += 1
+            if made.state is not NotificationState.PENDING and reference:
+                self._delivered.receipt_ids.add(taken.message.receipt_id)
             if made.state is not NotificationState.DELIVERED:
-                await self._stop()
-
-    def _count(self, taken: Taken, made: Attempt) -> None:
-        self._delivered.by_state[made.state] += 1
-        if made.state is not NotificationState.PENDING and taken.message.reference:
-            self._delivered.receipt_ids.add(taken.message.receipt_id)
-
-    async def _stop(self) -> None:
-        left, self._left = self._left, []
-        if left:
-            await in_thread(queues.release, left)
+                left, self._left = self._left, []
+                if left:
+                    await in_thread(queues.release, left)

@@ -198,7 +198,9 @@ _WATCHED_S = 26  # a worker renews its lease every 5 s, and its lease lasts 25 s
 def kept_from_starting(old: Settings) -> Iterator[list[str]]:
     """Yield the names of what runs. While the block goes on, `cellar up` cannot start on the old data folder."""
     with held_up(old.data_dir.absolute()) as is_free:
-        yield [*([] if is_free else [f"`cellar up` on {old.data_dir.absolute()}"]), *_receivers(old)]
+        found = [] if is_free else [f"`cellar up` on {old.data_dir.absolute()}"]
+        url = receiver.listens_at(old.host, old.port)
+        yield [*found, f"the receiver at {url}"] if url else found
 
 
 @contextmanager
@@ -209,11 +211,6 @@ def held_up(folder: Path) -> Iterator[bool]:
         return
     with held(folder / "up.lock") as is_free:
         yield is_free
-
-
-def _receivers(old: Settings) -> list[str]:
-    url = receiver.listens_at(old.host, old.port)
-    return [f"the receiver at {url}"] if url else []
 
 
 def living_workers(database: Engine) -> list[str]:
@@ -277,7 +274,8 @@ def _closed(move: Move, planned: MovePlan, note: MoveNote, on_bytes: OnBytes, on
     missed += sum(bring(pair, note, lambda _: None).new for pair in move.pairs if pair.name == "inbox")
     if not unread and not missed:
         for pair in move.pairs:
-            _require_whole(pair, note)
+            if not is_whole(pair, note):
+                raise Conflict(f"{pair.name}: the new place has other files than were brought; run the move again")
         for inbox in (move.source.inbox, move.target.inbox):
             _put(move, Phase.COMPLETE, inbox)
     return _moved(move, planned, note, rows=rows, unread=unread, late=missed)
@@ -297,11 +295,6 @@ def _late(move: Move, planned: MovePlan, note: MoveNote) -> Moved:
     return Moved(plan=planned, is_complete=True, late=late)
 
 
-def _require_whole(pair: Pair, note: MoveNote) -> None:
-    if not is_whole(pair, note):
-        raise Conflict(f"{pair.name}: the new place has other files than were brought; run the move again")
-
-
 def _moved(
     move: Move,
     planned: MovePlan,
@@ -311,7 +304,8 @@ def _moved(
     unread: list[str],
     late: int = 0,
 ) -> Moved:
-    amounts = {pair.name: _brought(note, pair.name) for pair in move.pairs}
+    brought = {pair.name: note.amount(pair.name) for pair in move.pairs}
+    amounts = {name: Amount(files=number, size_bytes=size) for name, (number, size) in brought.items()}
     return Moved(
         plan=planned,
         is_complete=phase_of(move) is Phase.COMPLETE,
@@ -321,11 +315,6 @@ def _moved(
         unread=unread,
         late=late,
     )
-
-
-def _brought(note: MoveNote, name: str) -> Amount:
-    files, size_bytes = note.amount(name)
-    return Amount(files=files, size_bytes=size_bytes)
 
 
 def _put(move: Move, phase: Phase, inbox: str) -> None:

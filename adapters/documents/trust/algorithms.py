@@ -250,11 +250,7 @@ def _spelled(signature: bytes, bits: int) -> list[bytes]:
         values.append((signature[:half], signature[half:]))
     try:
         pair = Sequence.load(signature)
-        values.append((_contents(pair, 0), _contents(pair, 1)))
+        values.append((bytes(pair[0].contents), bytes(pair[1].contents)))
     except (ValueError, TypeError, KeyError, IndexError):
         pass
     return [encode_dss_signature(int.from_bytes(r, "big"), int.from_bytes(s, "big")) for r, s in values]
-
-
-def _contents(pair: Any, place: int) -> bytes:
-    return bytes(pair[place].contents)
