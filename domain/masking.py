@@ -20,7 +20,7 @@ from models.templates import PartId, TemplateWords
 from models.views.archives import archives as views
 from models.views.archives.payments import DiscrepancyView, PaymentView
 from models.views.batch import BatchView
-from models.views.messages.messages import MessageRecord
+from models.views.messages import MessageRecord
 from models.views.templates import TemplateView
 from models.views.troubles import MissingView, RefusedView
 

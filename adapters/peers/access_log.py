@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from adapters.observation.log_files import open_log
-from adapters.peers.answers import tls_context
+from adapters.peers.addresses import tls_context
 from models.errors import Transient
 
 _TIMEOUT_S = 10

@@ -21,8 +21,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 from pydantic import BaseModel
 
-from adapters.peers.addresses import proxy_to
-from adapters.peers.answers import bounded_async
+from adapters.peers.addresses import bounded_async, proxy_to
 from adapters.settings.settings import settings
 from models.errors import Refused, Transient
 

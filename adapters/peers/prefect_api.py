@@ -14,7 +14,7 @@ import httpx
 import stamina
 from pydantic import BaseModel, RootModel, ValidationError
 
-from adapters.peers.answers import MOST_BYTES_OF_PREFECT, bounded_async
+from adapters.peers.addresses import MOST_BYTES_OF_PREFECT, bounded_async
 from adapters.settings.settings import settings
 from models.errors import System, Transient
 from models.runs.receipt import DEFAULT_SOURCE, Identity, Trigger

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import httpx
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from adapters.peers.answers import MOST_BYTES_OF_PREFECT, bounded
+from adapters.peers.addresses import MOST_BYTES_OF_PREFECT, bounded
 from adapters.settings.environment import POOL
 from adapters.settings.settings import settings
 from models.errors import System, Transient

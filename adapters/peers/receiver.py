@@ -6,7 +6,7 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import BaseModel, ValidationError
 
-from adapters.peers.answers import bounded
+from adapters.peers.addresses import bounded
 from adapters.settings.settings import settings
 from models.errors import Transient
 

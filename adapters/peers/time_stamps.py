@@ -18,8 +18,7 @@ from rfc3161_client import (
     decode_timestamp_response,
 )
 
-from adapters.peers.addresses import proxy_to
-from adapters.peers.answers import bounded
+from adapters.peers.addresses import bounded, proxy_to
 from models.errors import Refused, Transient
 
 _TIMEOUT_S = 20

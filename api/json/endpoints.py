@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from api.access import CallerOf, acts
 from api.errors import FORBIDDEN, failures
 from models.access import Action
-from models.views.messages.endpoints import (
+from models.views.messages import (
     AddedEndpoint,
     EndpointList,
     EndpointTest,

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from api.access import CallerOf, acts
 from api.errors import LISTS_FAILURES, failures
 from models.access import Action
-from models.views.messages.messages import MessagePage, MessageQuery, MessageRecord
+from models.views.messages import MessagePage, MessageQuery, MessageRecord
 from models.views.parameters import Text
 from services.messages.endpoints import check_filter
 from services.views import message_list

@@ -14,7 +14,7 @@ from cli.results import print_found, say
 from cli.terminal import Csv, Folds, Json, Wide, named_options, print_table, time_text
 from models.errors import Refused, WrongUse
 from models.messages.notification import Signature
-from models.views.messages.endpoints import (
+from models.views.messages import (
     AddedEndpoint,
     EndpointList,
     EndpointTest,

@@ -8,7 +8,7 @@ import typer
 
 from cli.results import print_found, print_page, say
 from cli.terminal import Csv, Json, Wide, named_options, print_table, time_option, time_text
-from models.views.messages.messages import AttemptView, MessageQuery, MessageRecord, MessageView
+from models.views.messages import AttemptView, MessageQuery, MessageRecord, MessageView
 from services.messages import endpoints
 from services.views import message_list
 

@@ -26,9 +26,8 @@ from adapters.observation.metrics import RUNS_IN_PROGRESS, WORKER_BEAT
 from adapters.platform.cancellation import clock, pausing
 from adapters.tables.runs import leases
 from flows.execution.engine import Execution, Interrupted, Interruption
-from flows.worker.due_runs import DueRuns
+from flows.worker.due_runs import DueRuns, Outages
 from flows.worker.housekeeping import Housekeeping
-from flows.worker.outages import Outages
 from flows.worker.pool import cancelled_runs, scheduled_runs, show_worker, take
 from flows.worker.priority import GivingWay, is_in_bulk
 from flows.worker.recovery import Watch, recover, recover_strays

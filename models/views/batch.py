@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from models.runs.batch import BatchFacts, ItemFacts, ItemState
 from models.views.archives.archives import ArchiveFilter
-from models.views.messages.messages import MessageFilter
+from models.views.messages import MessageFilter
 from models.views.parameters import NOT_KEPT, ActionView, Page, RequestBody, Text
 
 

@@ -18,7 +18,7 @@ import structlog
 
 from adapters.files.store import store
 from adapters.inbox import session_events as inbox
-from adapters.inbox.records import body_name
+from adapters.inbox.quarantine import body_name
 from adapters.platform.cancellation import checkpoint
 from adapters.settings.settings import settings
 from adapters.store import session_events

@@ -25,7 +25,7 @@ from domain.words.catalogue import in_words
 from models.errors import Conflict, Locked, Refused, Transient
 from models.messages.notification import EndpointKey, EndpointRow, Signature
 from models.said import Sentence, verbatim
-from models.views.messages import endpoints as views
+from models.views import messages as views
 from services.messages.attempts import try_once
 from services.messages.events import known_endpoints
 from services.messages.signing import KEY, sealed_headers, with_sealed_values

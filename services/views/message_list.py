@@ -12,7 +12,7 @@ from adapters.tables.messages.notifications import IS_UNDELIVERED
 from domain.messages.endpoints import shown_url
 from models.errors import Refused
 from models.messages.notification import EventRow, NotificationAttemptRow, NotificationRow, NotificationState
-from models.views.messages import messages as views
+from models.views import messages as views
 from services.sources import check_filter
 
 _NEWEST_FIRST = Order(col(NotificationRow.planned_at), col(NotificationRow.message_id), is_descending=True)

@@ -28,7 +28,7 @@ from models.runs.batch import BatchAction, BatchKind, ItemState
 from models.runs.receipt import Delivery, RunRow, RunState, Trigger
 from models.views.archives.archives import ArchiveFilter
 from models.views.batch import ItemQuery, RedeliveryFilter
-from models.views.messages.endpoints import NewEndpoint
+from models.views.messages import NewEndpoint
 from services.batches import batches
 from services.messages import endpoints
 from services.messages.deliveries import give_up_expired

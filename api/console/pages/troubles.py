@@ -33,7 +33,7 @@ from models.store.condition import ConditionCode, DerivedCode
 from models.views.archives.archives import ArchiveFilter, ArchiveQuery, ArchiveSummary
 from models.views.archives.payments import DiscrepancyQuery
 from models.views.batch import RedeliveryFilter
-from models.views.messages.messages import MessageQuery
+from models.views.messages import MessageQuery
 from models.views.parameters import Dismissal, PageQuery
 from models.views.troubles import FailureGroup, FindingState, MissingQuery, RefusedQuery
 from services import triage

@@ -16,7 +16,7 @@ from models.messages.notification import NotificationAttemptRow, NotificationRow
 from models.runs.receipt import RefusedRow, RunRow, WaitingRow
 from models.said import verbatim
 from models.store.condition import ConditionCode, Subject
-from models.views.messages.endpoints import NewEndpoint
+from models.views.messages import NewEndpoint
 from services.messages import endpoints
 from tests.batches import fill, filled, receipt_id
 from tests.records import digest

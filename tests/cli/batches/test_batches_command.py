@@ -16,7 +16,7 @@ import pytest
 
 from models.archive.archive import State
 from models.messages.notification import Event, EventType
-from models.views.messages.endpoints import NewEndpoint
+from models.views.messages import NewEndpoint
 from services.messages import endpoints
 from services.messages.deliveries import give_up_expired
 from services.messages.events import announce

@@ -18,7 +18,7 @@ from flows.reevaluate_payments import reevaluate_payments
 from models.messages.notification import EndpointRow, NotificationRow
 from models.runs.receipt import Trigger
 from models.views.archives.archives import ArchiveView, RunView
-from models.views.messages.endpoints import NewEndpoint
+from models.views.messages import NewEndpoint
 from services.messages import endpoints
 from tests.conftest import Configure
 from tests.flows.conftest import received

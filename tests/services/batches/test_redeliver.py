@@ -25,8 +25,7 @@ from models.messages.notification import (
 )
 from models.runs.batch import BatchAction, BatchKind, BatchRow
 from models.views.batch import BatchView, ItemQuery, RedeliveryFilter, RedeliveryPlan
-from models.views.messages.endpoints import NewEndpoint
-from models.views.messages.messages import MessageQuery
+from models.views.messages import MessageQuery, NewEndpoint
 from services.batches import batches
 from services.messages import endpoints
 from services.messages.attempts import send

@@ -26,7 +26,7 @@ from models.messages.notification import (
     NotificationRow,
     NotificationState,
 )
-from models.views.messages.endpoints import NewEndpoint
+from models.views.messages import NewEndpoint
 from services.messages import endpoints
 from services.messages.attempts import check_confirmed, send
 from services.messages.deliveries import deliver_due

@@ -17,7 +17,7 @@ from adapters.tables.messages import notifications
 from domain.messages.signatures import SigningKey
 from models.errors import Locked, Refused
 from models.messages.notification import Event, EventType, Signature
-from models.views.messages.endpoints import NewEndpoint, Rotation
+from models.views.messages import NewEndpoint, Rotation
 from services.messages import endpoints
 from services.messages.events import announce
 from services.messages.signing import headers_of

@@ -14,7 +14,7 @@ from models.errors import Refused
 from models.messages.notification import EndpointRow
 from models.said import Sentence
 from models.store.fixity import Fault
-from models.views.messages.endpoints import NewEndpoint
+from models.views.messages import NewEndpoint
 from services.custody.rebuilding import rebuild
 from services.custody.verifying_records import verify_beside
 from services.messages import endpoints

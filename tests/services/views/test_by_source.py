@@ -19,7 +19,7 @@ from models.sources import StatedTerms
 from models.views.archives.archives import ArchiveFilter, ArchiveQuery
 from models.views.archives.payments import DiscrepancyQuery
 from models.views.batch import RedeliveryFilter
-from models.views.messages.messages import MessageQuery
+from models.views.messages import MessageQuery
 from models.views.troubles import MissingQuery, RefusedQuery
 from services import sources
 from services.batches import batches
