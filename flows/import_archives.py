@@ -114,8 +114,7 @@ async def _import_all(paths: Sequence[str], by: ImportAttempt, source: str) -> I
 async def _import(batch: Batch, by: ImportAttempt) -> ImportProgress:
     """Archive a batch and return the progress after it. What cannot be archived is left to runs of their own.
 
-    Raises:
-        Transient: nothing of the batch could be archived now. The next attempt goes on with it.
+    Raises Transient if nothing of the batch could be archived now. The next attempt goes on with it.
     """
     waiting = {each.receipt_id: each for each in batch.deliveries}
     try:

@@ -28,8 +28,7 @@ async def import_reports() -> None:
 
     A report that is wrong or cannot be read holds up no other report. The next run tries it again.
 
-    Raises:
-        Conflict: some reports are wrong; the message names them, with their lines.
+    Raises Conflict if some reports are wrong; the message names them, with their lines.
     """
     taken = _Taken()
     try:

@@ -251,8 +251,7 @@ def _describe(persisted: FilesPersisted, loaded: MetadataLoaded) -> None:
 async def _time_limit() -> AsyncIterator[None]:
     """Fail a run that takes too long. Its thread ends between two chunks, before the lease is released.
 
-    Raises:
-        Refused: the run took too long, which only a person can change.
+    Raises Refused if the run took too long, which only a person can change.
     """
     limit_s = settings().run_timeout_s
     try:

@@ -32,8 +32,7 @@ async def verify_archives(share: Annotated[float, Field(strict=True, gt=0, le=1)
 
     Prefect refuses a share out of bounds when a run is created, before it starts: a typing error notifies nobody.
 
-    Raises:
-        Conflict: the store is damaged; `cellar verify` reports the same at the command line.
+    Raises Conflict if the store is damaged; `cellar verify` reports the same at the command line.
     """
     log = get_run_logger()
     try:

@@ -74,8 +74,7 @@ def _hold(held: dict[_Place, tuple[float, Learned]], place: _Place, found: Learn
 def form_tags(template_id: str | None) -> list[str]:
     """Return the tag of runs with what people call their template; none if that may name somebody.
 
-    Raises:
-        Transient: the database does not answer.
+    Raises Transient if the database does not answer.
     """
     found = name_of(template_id)
     return [f"form:{found.worded('en')}"] if found.is_public else []

@@ -100,8 +100,7 @@ def _views(deliveries: Sequence[RefusedDelivery]) -> list[RefusedView]:
 def found_bodies(receipt_ids: Collection[str]) -> list[RefusedDelivery]:
     """Return the deliveries of bodies that are set aside or refused.
 
-    Raises:
-        Transient: the database does not answer.
+    Raises Transient if the database does not answer.
     """
     aside = [each for each in refused_rows.set_aside() if each.receipt_id in receipt_ids]
     return [*aside, *refused_rows.of_bodies(receipt_ids)]

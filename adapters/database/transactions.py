@@ -72,8 +72,7 @@ def writing() -> Iterator[Session]:
 def reading() -> Iterator[Session]:
     """Yield a transaction that only reads. It never waits for writers.
 
-    Raises:
-        Unusable: it has other tables than expected, or forbids them.
+    Raises Unusable if it has other tables than expected, or forbids them.
     """
     options: dict[str, Any] = {"cellar_reading": True}
     if engine().dialect.name == "postgresql":

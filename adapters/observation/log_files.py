@@ -32,8 +32,7 @@ _MODE = 0o600
 def open_log(log: Path) -> int:
     """Open a log for appending, readable for its owner alone, and return the descriptor.
 
-    Raises:
-        OSError: the log cannot be opened.
+    Raises OSError if the log cannot be opened.
     """
     return os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, _MODE)
 
@@ -46,8 +45,7 @@ def older(log: Path) -> list[Path]:
 def rotate(log: Path, limit_bytes: int = _LIMIT_BYTES) -> bool:
     """Rename a log that is larger than the limit, and return whether it was. The oldest file is replaced.
 
-    Raises:
-        OSError: the log cannot be renamed, or was removed.
+    Raises OSError if the log cannot be renamed, or was removed.
     """
     if log.stat().st_size <= limit_bytes:
         return False
@@ -62,8 +60,7 @@ def rotate(log: Path, limit_bytes: int = _LIMIT_BYTES) -> bool:
 def append_line(log: Path, event: str) -> None:
     """Append a line to the log of a program that prints for people, and rotate the log when it is large.
 
-    Raises:
-        OSError: the log cannot be written.
+    Raises OSError if the log cannot be written.
     """
     line = {"timestamp": datetime.now(UTC).isoformat(), "level": "warning", "event": event}
     with os.fdopen(open_log(log), "ab") as file:
@@ -89,8 +86,7 @@ def follow_rotation(log: Path) -> None:
 def reopen_if_renamed(log: Path) -> None:
     """Direct standard output and standard error to the log, if another file is open in place of it.
 
-    Raises:
-        OSError: the log cannot be opened.
+    Raises OSError if the log cannot be opened.
     """
     with suppress(FileNotFoundError):
         if os.path.samestat(log.stat(), os.fstat(2)):

@@ -134,8 +134,7 @@ def make_shared_folder(folder: Path) -> str:
     The files are mapped into memory, and get their blocks here: where a disk is full, a write to a missing block would
     kill the program.
 
-    Raises:
-        Transient: the disk does not take the files.
+    Raises Transient if the disk does not take the files.
     """
     shutil.rmtree(folder, ignore_errors=True)
     try:
@@ -153,8 +152,7 @@ def folders_of_processes(processes: int, own: Path) -> list[str]:
 
     Under `cellar up` they lie beside the worker's and outlive a restart of the receiver; else they are made in `own`.
 
-    Raises:
-        Transient: the disk does not take the files.
+    Raises Transient if the disk does not take the files.
     """
     if not SHARED:
         shutil.rmtree(own, ignore_errors=True)

@@ -24,8 +24,7 @@ Line = tuple[datetime, bytes]
 def give(url: str, lines: Sequence[Line]) -> None:
     """Give lines to the place that a URL names, and return when it has them.
 
-    Raises:
-        Transient: the place does not take them. It may have some.
+    Raises Transient if the place does not take them. It may have some.
     """
     parts = urlsplit(url)
     try:

@@ -140,8 +140,7 @@ def proxy_to(url: str) -> str | None:
 def host_and_port(url: str) -> tuple[str, int]:
     """Return host and port as httpx parses them for the request: another parser could see another host in the URL.
 
-    Raises:
-        ValueError: it is no URL of http or https with a host.
+    Raises ValueError if it is no URL of http or https with a host.
     """
     try:
         parsed = httpx.URL(url)

@@ -53,8 +53,7 @@ def begin(back_url: str, then: str) -> Begun:
 async def login_url(begun: Begun) -> str:
     """Return the address at the provider to which a browser goes.
 
-    Raises:
-        Transient: the provider does not answer, or not as one.
+    Raises Transient if the provider does not answer, or not as one.
     """
     async with await _client() as client:
         metadata = await _metadata(client)

@@ -98,8 +98,7 @@ async def create_run(
 
     The run has the tags that people search for from the beginning, however early it fails.
 
-    Raises:
-        Transient: Prefect is down, slow or hung, or does not have the deployment yet.
+    Raises Transient if Prefect is down, slow or hung, or does not have the deployment yet.
     """
     new = {
         "name": identity.reference,
@@ -153,8 +152,7 @@ def _key_of(receipt_id: str, attempt: int) -> str:
 async def create_import(paths: Sequence[str], source: str | None) -> FlowRun:
     """Create a run that imports what is saved at some paths and URLs, and came from a source.
 
-    Raises:
-        Transient: Prefect is down, slow or hung, or does not have the deployment yet.
+    Raises Transient if Prefect is down, slow or hung, or does not have the deployment yet.
     """
     async with _client() as client:
         its = {"source": source} if source else {}
@@ -170,8 +168,7 @@ async def read_run(flow_run_id: str) -> FlowRun:
 async def create_driver(batch_id: str, name: str, number: int) -> FlowRun:
     """Create the flow run that drives a batch, or return the existing run. `number` counts its drivers.
 
-    Raises:
-        Transient: Prefect is down, slow or hung, or does not have the deployment yet.
+    Raises Transient if Prefect is down, slow or hung, or does not have the deployment yet.
     """
     new = {"name": name, "parameters": {"batch": batch_id}, "idempotency_key": f"{batch_id}:{number}"}
     async with _client() as client:

@@ -97,8 +97,7 @@ class SharedParts(BaseModel):
 def server() -> Server:
     """Return version and clock of the server.
 
-    Raises:
-        Transient: Prefect does not answer. So do all functions of this module.
+    Raises Transient if Prefect does not answer. So do all functions of this module.
     """
     answer = _answered("GET", "/admin/version")
     try:
@@ -183,8 +182,7 @@ def _has_event(resource: dict[str, list[str]], since: datetime) -> bool:
 def _is_missing(answer: httpx.Response) -> bool:
     """Return whether the object does not exist. A program that is not Prefect has none: it is reported as such.
 
-    Raises:
-        Transient: the server does not answer as Prefect's API.
+    Raises Transient if the server does not answer as Prefect's API.
     """
     if answer.status_code != _NOT_FOUND:
         return False

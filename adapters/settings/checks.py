@@ -78,8 +78,7 @@ if TYPE_CHECKING:
 def check(made: "Settings") -> None:
     """Check all values.
 
-    Raises:
-        ValueError: a value is wrong. The text names the variable and what is expected, and repeats no value.
+    Raises ValueError if a value is wrong. The text names the variable and what is expected, and repeats no value.
     """
     _check_secrets(made)
     _check_files(made)

@@ -449,16 +449,14 @@ class Settings(BaseSettings):
     def active_seal_keys(self) -> tuple[bytes, ...]:
         """Return the master keys; the first one wraps. A missing key is generated.
 
-        Raises:
-            Locked: the generated key is damaged.
+        Raises Locked if the generated key is damaged.
         """
         return tuple(map(base64.b64decode, self.seal_keys or (self._kept_secret("seal"),)))
 
     def active_anchor_key(self) -> str:
         """Return the key that signs anchors, in base64. A missing key is generated.
 
-        Raises:
-            Locked: the generated key is damaged.
+        Raises Locked if the generated key is damaged.
         """
         return self.anchor_key or self._kept_secret("anchor")
 

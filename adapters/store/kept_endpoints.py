@@ -41,8 +41,7 @@ def _has_any() -> bool:
 def keep(row: EndpointRow) -> None:
     """Keep the definition of an endpoint in place of an earlier definition.
 
-    Raises:
-        Locked: the key of all endpoints is not available.
+    Raises Locked if the key of all endpoints is not available.
     """
     definition = sealed(row.name, "definition", row.model_dump_json(exclude=_NOT_KEPT))
     store().overwrite_bytes(json.dumps({"format": _FORMAT, "sealed": definition}).encode(), key_of(row.name))

@@ -77,8 +77,7 @@ def log_key(reference: str, path: str) -> str:
 def inventory(reference: str) -> Inventory | None:
     """Return the inventory of a process's object; None where there is no object.
 
-    Raises:
-        Conflict: the inventory cannot be read.
+    Raises Conflict if the inventory cannot be read.
     """
     return inventory_at(object_key(reference))
 
@@ -179,8 +178,7 @@ class VersionWriter(ABC):
     def write(self, key: str, after: Inventory, stage: Path) -> None:
         """Bring the last version of `after` from `stage` into the object at a key, but not into the root inventory.
 
-        Raises:
-            Transient: the store does not accept the version now, or another writer was first.
+        Raises Transient if the store does not accept the version now, or another writer was first.
         """
 
 

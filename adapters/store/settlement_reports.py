@@ -76,8 +76,7 @@ def staged(data: bytes, form: ReportFormat, fingerprint: Fingerprint = seals.fin
 def stored(report_id: str) -> Iterator[Report]:
     """Provide a report from the store on the local disk, until the end of the block.
 
-    Raises:
-        Conflict: the report is missing or damaged.
+    Raises Conflict if the report is missing or damaged.
     """
     with spooled(store().spool_folder) as spool:
         try:
@@ -94,8 +93,7 @@ def stored(report_id: str) -> Iterator[Report]:
 def keep(report: Report, now: datetime) -> datetime:
     """Write a report once, and return the time of its first import. A damaged report is repaired.
 
-    Raises:
-        Transient: the store does not accept it now.
+    Raises Transient if the store does not accept it now.
     """
     is_damaged = store().digest_of(report_key(report.report_id)) not in (report.report_id, None)
     (store().overwrite if is_damaged else store().keep)(report.path, report_key(report.report_id))

@@ -69,8 +69,7 @@ class Skeleton:
     def keep(self, data: bytes, body_offset: int) -> None:
         """Append the next bytes of the body, which begin at `body_offset`.
 
-        Raises:
-            Refused: SKELETON_TOO_LARGE, at the first byte beyond the limit.
+        Raises Refused: SKELETON_TOO_LARGE, at the first byte beyond the limit.
         """
         free = self._max_bytes - len(self._text)
         if len(data) > free:
@@ -87,8 +86,7 @@ class Skeleton:
     def parse(self, end: int | None = None) -> Any:
         """Return the value of the skeleton up to `end`, by `json_text.parse`.
 
-        Raises:
-            Refused: the skeleton is not JSON; or TOO_MANY_VALUES, which is raised before the values take memory.
+        Raises Refused if the skeleton is not JSON; or TOO_MANY_VALUES, which is raised before the values take memory.
         """
         text = bytes(memoryview(self._text)[:end])
         self._refuse_too_many_values(text)

@@ -165,8 +165,7 @@ class _Heads:
     def places(self, row: SheetRow) -> dict[str, tuple[int, str]] | None:
         """Return place and heading of each column, None if the row has not the headings.
 
-        Raises:
-            Refused: a heading stands there twice.
+        Raises Refused if a heading stands there twice.
         """
         self._seen[row.sheet] += 1
         if self._seen[row.sheet] > HEAD_WITHIN_ROWS:

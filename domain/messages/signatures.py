@@ -44,8 +44,7 @@ def key_of(text: str) -> SigningKey:
     """Return the key that a text names: `whsec_` and 24 to 64 bytes in base64, or `whsk_` and a seed of 32 bytes. A
     key of 64 bytes after `whsk_` is a seed with its public key. Pure.
 
-    Raises:
-        ValueError: it is no such text. The message repeats nothing of it.
+    Raises ValueError if it is no such text. The message repeats nothing of it.
     """
     for signature, prefix in _PREFIXES.items():
         if text.startswith(prefix):

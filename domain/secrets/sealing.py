@@ -66,8 +66,7 @@ def ranges_of(cuts: Sequence[Cut], size_of: Callable[[bytes], int]) -> list[tupl
 def ranges_between(skeleton: bytes, left: bytes) -> list[tuple[int, int]]:
     """Return where in a skeleton the values begin and end that are sealed in `left`, except nulls. Pure.
 
-    Raises:
-        Conflict: `left` is not the skeleton with sealed values.
+    Raises Conflict if `left` is not the skeleton with sealed values.
     """
     text = skeleton.decode("latin-1")  # one character a byte; JSON's own signs are ASCII
     ranges, position, place = list[tuple[int, int]](), 0, 0

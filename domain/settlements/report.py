@@ -297,8 +297,7 @@ def read_format(text: str) -> ReportFormat:
 def read_described(format_of: TypeAdapter[Format], text: str, code: Code) -> Format:
     """Return the format that a TOML text describes.
 
-    Raises:
-        Refused: with `code`: the text is not TOML, lacks a required name, or has an unknown name.
+    Raises Refused with `code` if the text is not TOML, lacks a required name, or has an unknown name.
     """
     try:
         return format_of.validate_python(tomllib.loads(text))

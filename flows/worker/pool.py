@@ -41,8 +41,7 @@ _TAKEN = "Taken by a worker of cellar."
 async def until_answered() -> None:
     """Wait for a Prefect server that starts beside this process. Log that it waits, and again every 15 s.
 
-    Raises:
-        Transient: the server does not answer in time.
+    Raises Transient if the server does not answer in time.
     """
     began = time.monotonic()
     next_line_s = 0.0
@@ -63,8 +62,7 @@ async def until_answered() -> None:
 async def set_up(client: PrefectClient) -> None:
     """Make or update the pool and its deployments. They suit Prefect's own process worker, which may serve them too.
 
-    Raises:
-        Transient: Prefect refuses the deployments.
+    Raises Transient if Prefect refuses the deployments.
     """
     with suppress(ObjectAlreadyExists):
         await client.create_work_pool(

@@ -87,8 +87,7 @@ class Worker:
         long is taken for dead. If a loop ends all the same, the process ends and the supervisor starts the next worker:
         no probe asks a worker whether it is ready, and the next worker begins with its own connections and claims.
 
-        Raises:
-            Transient: a loop has ended unexpectedly.
+        Raises Transient if a loop has ended unexpectedly.
         """
         loops = [
             self._repeat(self._take_due, 0),

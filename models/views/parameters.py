@@ -53,8 +53,7 @@ def read_moment(text: str, zone: tzinfo, now: datetime) -> datetime:
 
     A day stands for its beginning, and an age for the time so long ago. Without a zone, the time is one of `zone`.
 
-    Raises:
-        ValueError: the text is none of these, or no such day exists. It says what is understood.
+    Raises ValueError if the text is none of these, or no such day exists. It says what is understood.
     """
     said = text.strip().lower()
     try:

@@ -114,8 +114,7 @@ _rows = Grouped(_chain.add, _MOST_PER_COMMIT)
 def send_waiting() -> None:
     """Send what waits, unless another receiver does so. What is killed after it sent some sends these again.
 
-    Raises:
-        Transient: the place does not take it, or the database does not answer.
+    Raises Transient if the place does not take it, or the database does not answer.
     """
     while (rows := access.unsent(_MOST_SENT_AT_ONCE)) and leases.take_access(_ME, _LEASE_S):
         give(settings().access_log_url, [(row.at, ecs_line(row)) for row in rows])

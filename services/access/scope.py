@@ -24,8 +24,7 @@ _SCOPE = re.compile(r"(source)=(.+)|(label|field):([^=]+)=(.*)", re.DOTALL)
 def facets_of_scope(caller: Caller) -> tuple[int, ...]:
     """Return the facet that an archive must have for a caller to see it; none if the caller sees all archives.
 
-    Raises:
-        Refused: a clerk has no scope, or archives are not found by it, so that the caller sees none.
+    Raises Refused if a clerk has no scope, or archives are not found by it, so that the caller sees none.
     """
     if not caller.is_scoped:
         return ()
@@ -58,8 +57,7 @@ def check_loaded(caller: Caller, reference: str) -> None:
     """Check that a caller with a scope may have what was read of an archive in the store, after it was read: nobody
     knows the facet of a version that is not loaded yet.
 
-    Raises:
-        Refused: the store has a later version than the database, or the archive has left the scope meanwhile.
+    Raises Refused if the store has a later version than the database, or the archive has left the scope meanwhile.
     """
     if caller.is_scoped and (inventory := ocfl.inventory(reference)):
         with reading() as session:
@@ -85,8 +83,7 @@ def check_scope(role: Role, scope: str | None) -> str | None:
 
     `KEY=VALUE` stands for a label or a field, if archives are found by exactly one of them that has this name.
 
-    Raises:
-        Refused: a clerk has no scope, another role has one, or archives are not found by it.
+    Raises Refused if a clerk has no scope, another role has one, or archives are not found by it.
     """
     if role is not Role.CLERK:
         if scope:

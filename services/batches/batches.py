@@ -100,8 +100,7 @@ async def confirm(batch_id: str, by: str) -> None:
     What came or failed after the plan was made is not in the list, since nobody has seen it in the plan. If Prefect
     does not answer, the flow `sweep-inbox` starts the driver later.
 
-    Raises:
-        Refused: there is no such plan, or it was confirmed or aborted before.
+    Raises Refused if there is no such plan, or it was confirmed or aborted before.
     """
     if (await asyncio.to_thread(get, batch_id)).state != BatchState.PLANNED:
         raise _wrong_state(batch_id, BatchState.PLANNED)
@@ -134,8 +133,7 @@ async def act(action: BatchAction, batch_id: str, by: str) -> BatchView:
 def change(action: BatchAction, batch_id: str, by: str) -> None:
     """Pause, resume or abort a batch. What is on its way ends as usual, and items that are not started stay untouched.
 
-    Raises:
-        Refused: it is unknown, or its state does not allow the action.
+    Raises Refused if it is unknown, or its state does not allow the action.
     """
     before, after, what = _CHANGES[action]
     get(batch_id)
@@ -180,8 +178,7 @@ def page(query: PageQuery, kind: BatchKind | None = None) -> BatchPage:
 async def start_driver(batch_id: str) -> None:
     """Start the next flow run that drives a confirmed batch, or find the run that another caller has started.
 
-    Raises:
-        Refused: there is no such batch.
+    Raises Refused if there is no such batch.
     """
     row = await asyncio.to_thread(get, batch_id)
     number = row.drivers + 1

@@ -29,8 +29,7 @@ _IS_FILTERED = (col(NotificationRow.state) == NotificationState.SKIPPED) & _WAS_
 def draft(chosen: RedeliveryFilter, _: datetime) -> Draft:
     """Plan the redelivery of all messages that match a filter. Without a state, dead and skipped messages match.
 
-    Raises:
-        Refused: there is no such endpoint or source; or the filter names delivered messages, and it is not forced.
+    Raises Refused if there is no such endpoint or source; or the filter names delivered messages, and it is not forced.
     """
     check_endpoint(chosen.endpoint)
     check_source(chosen.source)

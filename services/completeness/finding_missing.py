@@ -185,8 +185,7 @@ def _written(session: Session, changes: Iterable[Change], now: datetime, found: 
 def dismiss(missing_id: str, dismissal: Dismissal, now: datetime) -> MissingView:
     """Close an open finding for a person, and return it. A later submission of the process opens another.
 
-    Raises:
-        Refused: there is no such finding, or it is closed.
+    Raises Refused if there is no such finding, or it is closed.
     """
     was_open = missing_processes.dismiss(missing_id, dismissal.by, dismissal.why, now)
     row = missing_processes.find(missing_id)

@@ -129,8 +129,7 @@ async def send_taken(
 async def try_once(endpoint: EndpointRow, message_id: str, body: bytes, line: downstream.Line) -> Made:
     """Send a message to an endpoint, once, and record nothing.
 
-    Raises:
-        Locked: the endpoint's keys cannot be opened.
+    Raises Locked if the endpoint's keys cannot be opened.
     """
     began_at = datetime.now(UTC)
     headers = await in_thread(headers_of, endpoint, message_id, body, began_at)

@@ -55,8 +55,7 @@ async def deliver_due(endpoint_name: str) -> Delivered:
 
     The first failure ends a page: the endpoint may be down, and then one message at a time is tried.
 
-    Raises:
-        Locked: the endpoint's keys cannot be opened.
+    Raises Locked if the endpoint's keys cannot be opened.
     """
     delivered, until_s = Delivered(), time.monotonic() + _WORKS_FOR_S
     async with downstream.line() as line:
@@ -76,8 +75,7 @@ async def send_from_run(message_id: str) -> Attempt:
     message once. Until then no other run of this process waits for the endpoint, or calls it. If the process ends
     before, the message is due again when its claim has ended.
 
-    Raises:
-        Locked: the endpoint's keys cannot be opened.
+    Raises Locked if the endpoint's keys cannot be opened.
     """
     if _going_on and await _endpoint_of(message_id) in _going_on.values():
         return Attempt(NotificationState.PENDING, error=Sentence.other_message_waits(), was_made=False)

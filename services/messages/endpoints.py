@@ -195,8 +195,7 @@ def get(name: str) -> EndpointRow:
 def check_filter(name: str | None) -> None:
     """Check the endpoint that a filter names.
 
-    Raises:
-        Refused: there is no such endpoint; the error names those that are there.
+    Raises Refused if there is no such endpoint; the error names those that are there.
     """
     if name is None:
         return
@@ -301,8 +300,7 @@ def _state(row: EndpointRow, now: datetime) -> str:
 async def warnings_at(url: str) -> list[str]:
     """Return what may go wrong at the address of an endpoint. No message is sent.
 
-    Raises:
-        Refused: it is no URL, or its address is private and private addresses are not allowed.
+    Raises Refused if it is no URL, or its address is private and private addresses are not allowed.
     """
     try:
         addresses = await downstream.public_addresses(url)

@@ -112,8 +112,7 @@ class _Version:
 def events_of(archived: StoredArchive, at: datetime) -> list[Event]:
     """Return what there is to say about a version that is complete and current. The same version has the same events.
 
-    Raises:
-        Locked: the key of an earlier version is not available.
+    Raises Locked if the key of an earlier version is not available.
     """
     version = _version(archived.archive.reference, archived.receipt_id)
     events = [_completed(version, at)]

@@ -67,8 +67,7 @@ class Move:
 def move_from(place: Path) -> Iterator[Move]:
     """Yield the move from the installation of a data folder, or of a file of settings, to this installation.
 
-    Raises:
-        WrongUse: there is no installation, or the settings name the same places.
+    Raises WrongUse if there is no installation, or the settings name the same places.
     """
     old = settings_at(place)
     source, target = move_mark.places_of(old), move_mark.places_of(settings())
@@ -119,8 +118,7 @@ def plan(move: Move) -> MovePlan:
 def phase_of(move: Move) -> Phase | None:
     """Return how far this move is; None if it has not begun.
 
-    Raises:
-        WrongUse: another move leads to the new places, or has led away from the old ones.
+    Raises WrongUse if another move leads to the new places, or has led away from the old ones.
     """
     marks = [move_mark.find(each) for each in (move.source.inbox, move.target.inbox)]
     ours = [each.phase for each in marks if each and (each.source, each.target) == (move.source, move.target)]

@@ -148,8 +148,7 @@ def _record(
 def explain_all(references: Collection[str], explanation: Explanation, now: datetime) -> int:
     """Record an explanation of each open discrepancy of some archives, and return their number.
 
-    Raises:
-        Transient: database or store does not answer.
+    Raises Transient if database or store does not answer.
     """
     is_open = of_references(references), col(DiscrepancyRow.state) == DiscrepancyState.OPEN
     with reading() as session:
@@ -164,8 +163,7 @@ def explain_all(references: Collection[str], explanation: Explanation, now: date
 def withdraw(by: str, at: datetime, now: datetime) -> int:
     """Take back what a person explained at a moment: what nothing has changed since is open again. Return the number.
 
-    Raises:
-        Transient: database or store does not answer. What is open again before it stays so.
+    Raises Transient if database or store does not answer. What is open again before it stays so.
     """
     event = DiscrepancyEventRow
     with reading() as session:

@@ -60,8 +60,7 @@ def reconcile_findings(archived: StoredArchive) -> Reconciled:
     The current version is always reconciled, since a run that was killed may have made it current. If the current
     version is damaged, its discrepancies stay.
 
-    Raises:
-        Locked: the archive's key is not available.
+    Raises Locked if the archive's key is not available.
     """
     reference, now = archived.archive.reference, datetime.now(UTC)
     current = _current(archived)

@@ -27,8 +27,7 @@ async def rerun(references: Sequence[str], by: str) -> list[RerunStarted]:
     Every reference is checked before the first run starts. A run that is already on its way is returned. The timelines
     of the processes say who asked for it. While Prefect is away, the re-runs wait for `start_asked`.
 
-    Raises:
-        Refused: no archive of one of the processes was received.
+    Raises Refused if no archive of one of the processes was received.
     """
     receipt_ids = [await asyncio.to_thread(latest_receipt_id, reference) for reference in references]
     return [

@@ -43,8 +43,7 @@ async def untriggered() -> list[Delivery]:
     Deliveries of the last moments are left to their announcement. A delivery with a later time than now was accepted by
     a receiver with a wrong clock, and is not left. Any number of deliveries takes one query and no request to Prefect.
 
-    Raises:
-        Transient: the database or the inbox's bucket does not answer.
+    Raises Transient if the database or the inbox's bucket does not answer.
     """
     now = datetime.now(UTC)
     return [
@@ -60,8 +59,7 @@ async def forgotten() -> list[Delivery]:
 
     Failed receipts are left out: they wait for a person or for the next delivery.
 
-    Raises:
-        Transient: the database, Prefect or the inbox's bucket does not answer.
+    Raises Transient if the database, Prefect or the inbox's bucket does not answer.
     """
     awaited = [
         (delivery, known.flow_run_id)
@@ -242,8 +240,7 @@ async def record_ended(run: FlowRun, reference: str, receipt_id: str, why: Trigg
 def _is_kept(reference: str, receipt_id: str) -> bool:
     """Return whether the store gives back the receipt that is about to leave the inbox, and no run must load it.
 
-    Raises:
-        Locked: the archive's key is not available, so the answer is unknown.
+    Raises Locked if the archive's key is not available, so the answer is unknown.
     """
     try:
         stored = stored_request(reference, receipt_id)

@@ -48,8 +48,7 @@ _NOT_CLOSED = col(DiscrepancyRow.state) != DiscrepancyState.CLOSED
 def page(query: views.ArchiveQuery, caller: Caller) -> views.ArchivePage:
     """Return archives, newest first, or in the order of a `ListQuery`: of two that sort alike, the newest is first.
 
-    Raises:
-        Refused: the cursor is invalid, a label or a field has no `=`, or archives are not found by it.
+    Raises Refused if the cursor is invalid, a label or a field has no `=`, or archives are not found by it.
     """
     after, wanted = None if query.cursor is None else id_of_cursor(query.cursor), _wanted(query, caller)
     not_indexed = 0 if caller.is_scoped else derived.lacking() or 0
@@ -80,8 +79,7 @@ def page(query: views.ArchiveQuery, caller: Caller) -> views.ArchivePage:
 def titles(references: Iterable[str | None], caller: Caller) -> dict[str, TitleView]:
     """Return the titles of archives by reference. References that no archive has are left out.
 
-    Raises:
-        Transient: the database does not answer.
+    Raises Transient if the database does not answer.
     """
     its, entry = ArchiveRow, SearchEntryRow
     found = select(its.reference, its.template_id, col(entry.title)).outerjoin(

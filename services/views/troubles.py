@@ -29,8 +29,7 @@ _OF_RUNS: tuple[AnyCode, ...] = (DerivedCode.ARCHIVE_FAILED, ConditionCode.RUN_F
 def failures(source: str | None = None) -> shown.Failures:
     """Return the failed archives by cause, of all sources or of one, then the complete archives whose last run failed.
 
-    Raises:
-        Refused: there is no such source.
+    Raises Refused if there is no such source.
     """
     check_filter(source)
     return shown.Failures(items=[*map(_failure, open_conditions(_OF_RUNS, source))])
@@ -80,8 +79,7 @@ _NEAREST_FIRST = Order(col(MissingProcessRow.deadline_at), col(MissingProcessRow
 def missing_page(query: shown.MissingQuery) -> shown.MissingPage:
     """Return missing processes, the nearest deadline first.
 
-    Raises:
-        Refused: there is no such source, or the cursor is invalid.
+    Raises Refused if there is no such source, or the cursor is invalid.
     """
     now = datetime.now(UTC)
     with reading() as session:
@@ -113,8 +111,7 @@ _BY_CODE = Order(col(DiscrepancyRow.code), col(DiscrepancyRow.discrepancy_id))
 def discrepancy_page(query: DiscrepancyQuery) -> DiscrepancyPage:
     """Return discrepancies in the order of their codes.
 
-    Raises:
-        Refused: there is no such source, or the cursor is invalid.
+    Raises Refused if there is no such source, or the cursor is invalid.
     """
     check_filter(query.source)
     found = select(DiscrepancyRow).where(*_discrepancy_conditions(query))

@@ -124,8 +124,7 @@ def _current_id(session: Session, reference: str) -> str | None:
 def _known(session: Session, version: VersionRow) -> VersionRow:
     """Return the row of a version, and add it if missing. Deliveries may have made it newer than its payload says.
 
-    Raises:
-        Conflict: another receipt has its version number.
+    Raises Conflict if another receipt has its version number.
     """
     wanted = (VersionRow.reference == version.reference, VersionRow.version == version.version)
     known = session.exec(select(VersionRow).where(*wanted)).first()
