@@ -205,9 +205,9 @@ def dismiss(deliveries: Iterable[RefusedDelivery], dismissal: Dismissal, now: da
 
 
 def withdraw(by: str, at: datetime, now: datetime) -> int:
-    """Take back what a person dismissed at a moment, and return the number of bodies. Raises as `dismiss`, and:
+    """Take back what a person dismissed at a moment, and return the number of bodies.
 
-    Raises Transient if the database does not answer.
+    Raises as `dismiss` does, and Transient if the database does not answer.
     """
     theirs = map(quarantine.newest, refused.dismissed_at(by, at))
     withdrawn = [
