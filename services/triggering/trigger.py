@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import structlog
 
@@ -228,7 +229,12 @@ async def start_run(reference: str, receipt_id: str, why: Trigger, *, repeats: b
 async def record_ended(run: FlowRun, reference: str, receipt_id: str, why: Trigger) -> None:
     """Record and count the end of a run, unless our history has it. Prefect knows no cause, except of a Cancel."""
     now = datetime.now(UTC)
-    its = {"flow_run_id": run.flow_run_id, "attempt": 1, "reference": reference, "receipt_id": receipt_id}
+    its: dict[str, Any] = {
+        "flow_run_id": run.flow_run_id,
+        "attempt": 1,
+        "reference": reference,
+        "receipt_id": receipt_id,
+    }
     row = RunRow(**its, trigger=why, state=run.state, started_at=now, ended_at=now)
     if run.state == RunState.CANCELLED:
         row.cause_code, row.cause_error = CANCELLED.code, CANCELLED.error_class
