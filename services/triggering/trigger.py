@@ -229,13 +229,8 @@ async def start_run(reference: str, receipt_id: str, why: Trigger, *, repeats: b
 async def record_ended(run: FlowRun, reference: str, receipt_id: str, why: Trigger) -> None:
     """Record and count the end of a run, unless our history has it. Prefect knows no cause, except of a Cancel."""
     now = datetime.now(UTC)
-    its: dict[str, Any] = {
-        "flow_run_id": run.flow_run_id,
-        "attempt": 1,
-        "reference": reference,
-        "receipt_id": receipt_id,
-    }
-    row = RunRow(**its, trigger=why, state=run.state, started_at=now, ended_at=now)
+    ids: dict[str, Any] = {"flow_run_id": run.flow_run_id, "reference": reference, "receipt_id": receipt_id}
+    row = RunRow(**ids, attempt=1, trigger=why, state=run.state, started_at=now, ended_at=now)
     if run.state == RunState.CANCELLED:
         row.cause_code, row.cause_error = CANCELLED.code, CANCELLED.error_class
         row.cause_sentence, row.cause_values = CANCELLED.sentence, CANCELLED.values
