@@ -137,7 +137,6 @@ class DerivedCode(FindingCode):
 AnyCode = ConditionCode | DerivedCode
 ALL_CODES: tuple[AnyCode, ...] = (*DerivedCode, *ConditionCode)
 
-
 OF_FAULTS: Mapping[Fault, ConditionCode] = {
     Fault.DAMAGED: ConditionCode.FILE_DAMAGED,
     Fault.MISSING: ConditionCode.FILE_MISSING,
@@ -152,7 +151,6 @@ OF_COMPARISONS = frozenset({ConditionCode.NOT_AS_ANCHORED, ConditionCode.STORE_U
 """What comparisons with anchors find."""
 OF_FILES = {*OF_FAULTS.values(), ConditionCode.NOT_AS_ANCHORED} - {ConditionCode.ROWS_DIFFER, ConditionCode.ROWS_STALE}
 """The conditions in which what the store holds is not what was written."""
-
 
 OF_CHECKS = frozenset(OF_FAULTS.values())
 """What checks of the store find, of archives and of the store itself."""

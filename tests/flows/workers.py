@@ -28,7 +28,7 @@ from adapters.settings.settings import settings
 from flows.execution.results import saved_block
 from flows.process_archive import process_archive
 from flows.worker.worker import Worker
-from models.runs.run import Leased, LeaseRow
+from models.runs.receipt import Leased, LeaseRow
 from tests.conftest import LONGEST_S, running, wait_until
 
 ROOT = Path(__file__).parents[2]
