@@ -51,7 +51,7 @@ from models.errors import Conflict, Refused, Transient
 from models.runs.receipt import DEFAULT_SOURCE
 from models.said import Said, in_english, verbatim
 from services.access import uses
-from services.access.sending import send_waiting
+from services.access.log import send_waiting
 
 log = structlog.get_logger()
 _REFUSED_EACH_TIME = {413, 422}

@@ -7,9 +7,8 @@ from prefect.artifacts import acreate_markdown_artifact
 
 from adapters.files import bucket
 from adapters.platform.cancellation import in_thread
-from flows.execution.reporting import counted, name_run, optional_summary
 from flows.execution.results import RESULTS
-from flows.execution.tasks import without_text
+from flows.execution.tasks import counted, name_run, optional_summary, without_text
 from models.errors import Conflict, Transient
 from services.anchors.making import Made, make
 from services.health.probes import found_root

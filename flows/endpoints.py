@@ -14,10 +14,9 @@ from adapters.tables.open_conditions import open_numbers
 from domain.messages.bodies import MOST_REPORTED, payments_discrepancies
 from domain.messages.endpoints import message_id_of
 from domain.messages.summaries import open_discrepancies_summary
-from flows.execution.reporting import emit, optional_summary
-from flows.execution.tasks import RETRIED, attempt_at
+from flows.execution.tasks import RETRIED, attempt_at, emit, optional_summary
 from models.errors import Transient
-from models.messages.event import Event
+from models.messages.notification import Event
 from models.store.condition import DerivedCode
 from models.views.archives.payments import ListedDiscrepancy
 from services.messages.attempts import check_confirmed, send, send_unrecorded

@@ -14,14 +14,13 @@ from adapters.platform.cancellation import in_thread
 from adapters.tables.archives import archives
 from domain.messages.bodies import store_damaged, store_unverified
 from flows.endpoints import notify_endpoints
-from flows.execution.reporting import counted, name_run, optional_summary
 from flows.execution.results import RESULTS
-from flows.execution.tasks import without_text
+from flows.execution.tasks import counted, name_run, optional_summary, without_text
 from models.errors import Conflict
 from models.store.fixity import NOTHING, Fixity
 from services.custody.remembering import Memory
 from services.custody.verifying import absent_store
-from services.people.sightings import report_unverified, report_verified
+from services.people.letters import report_unverified, report_verified
 
 _MOST_SHOWN = 100
 
@@ -33,8 +32,7 @@ async def verify_archives(share: Annotated[float, Field(strict=True, gt=0, le=1)
 
     Prefect refuses a share out of bounds when a run is created, before it starts: a typing error notifies nobody.
 
-    Raises:
-        Conflict: the store is damaged; `cellar verify` reports the same at the command line.
+    Raises Conflict if the store is damaged; `cellar verify` reports the same at the command line.
     """
     log = get_run_logger()
     try:

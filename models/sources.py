@@ -52,7 +52,7 @@ SourceName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,
 """A short name that stands in a URL: small letters, digits and hyphens, 40 at most."""
 
 
-def _split(value: object) -> object:
+def split_at_commas(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
@@ -63,7 +63,7 @@ def _networks(texts: tuple[str, ...]) -> tuple[str, ...]:
         raise ValueError("expected addresses or networks with commas between, like 192.0.2.7,198.51.100.0/24") from None
 
 
-Networks = Annotated[tuple[str, ...], BeforeValidator(_split), AfterValidator(_networks)]
+Networks = Annotated[tuple[str, ...], BeforeValidator(split_at_commas), AfterValidator(_networks)]
 """Networks of IPv4 and IPv6. As text, they have commas between."""
 NO_SIGNATURE = "none"
 HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,64}$")]

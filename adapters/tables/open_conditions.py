@@ -25,11 +25,9 @@ from models.archive.archive import ArchiveRow, State
 from models.columns import Moment
 from models.completeness.processes import MissingProcessRow
 from models.discrepancies import DiscrepancyRow, DiscrepancyState
-from models.messages.endpoint import EndpointRow
-from models.messages.notification import NotificationRow, NotificationState
+from models.messages.notification import EndpointRow, NotificationRow, NotificationState
 from models.people import LoginRow
-from models.runs.cause import WaitingRow
-from models.runs.receipt import RefusedRow
+from models.runs.receipt import RefusedRow, WaitingRow
 from models.store.condition import (
     ALL_CODES,
     OF_CHECKS,
@@ -46,7 +44,6 @@ NOT_KEPT = "UNKNOWN"
 """The cause of an archive that failed before causes were kept."""
 _SAID = ("sentence", "why")
 """Values that the rows keep as JSON of what is said."""
-
 
 _NUMBER = func.count()
 

@@ -8,8 +8,7 @@ from fastapi import APIRouter, Query
 from api.access import CallerOf
 from api.json.routes import does
 from models.access import Action, RevokedLink
-from models.views.access import AccessPage, AccessQuery
-from models.views.links import LinkPage, LinkQuery, Revocation
+from models.views.access import AccessPage, AccessQuery, LinkPage, LinkQuery, Revocation
 from models.views.parameters import Text
 from services.access import links
 from services.views import access_list, link_list

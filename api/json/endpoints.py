@@ -10,15 +10,17 @@ from api.access import CallerOf
 from api.errors import FORBIDDEN
 from api.json.routes import OF_A_LIST, does
 from models.access import Action
-from models.views.messages.endpoints import (
+from models.views.messages import (
     AddedEndpoint,
     EndpointList,
     EndpointTest,
     EndpointView,
+    MessagePage,
+    MessageQuery,
+    MessageRecord,
     NewEndpoint,
     Rotation,
 )
-from models.views.messages.messages import MessagePage, MessageQuery, MessageRecord
 from models.views.parameters import Client, Text
 from services.messages import endpoints
 from services.views import message_list

@@ -34,7 +34,7 @@ def does(
     return described | {"dependencies": [acts(action)]}
 
 
-def check_parameters(request: Request) -> None:
+async def check_parameters(request: Request) -> None:
     """Check a request's query parameters against those that the OpenAPI schema describes for its route: a misspelled
     filter must not find everything.
 

@@ -20,10 +20,10 @@ from adapters.settings.settings import settings
 from adapters.words.languages import worded
 from cli.person import shell
 from cli.terminal import Folds, Json, cell, console, paragraph, print_discrepancy, print_fitted, print_json, time_text
-from domain.archive.signed_document import described
-from domain.archive.verdict_text import (
+from domain.archive.signed_document import (
     Judgements,
     certificate_texts,
+    described,
     document_text,
     field_change_texts,
     signature_texts,

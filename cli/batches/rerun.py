@@ -15,7 +15,7 @@ from cli.terminal import Json, cell, named_options, time_option
 from domain.messages.summaries import UNDELIVERED
 from models.archive.archive import State
 from models.runs.batch import BatchKind
-from models.runs.run import RunState
+from models.runs.receipt import RunState
 from models.views.archives.archives import ArchiveFilter, RerunStarted
 from services.triggering import reruns
 

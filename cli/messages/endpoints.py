@@ -12,8 +12,8 @@ from cli.person import person
 from cli.results import print_found, print_list, say
 from cli.terminal import Csv, Folds, Json, Wide, named_options, time_text
 from models.errors import Refused, WrongUse
-from models.messages.endpoint import Signature
-from models.views.messages.endpoints import (
+from models.messages.notification import Signature
+from models.views.messages import (
     AddedEndpoint,
     EndpointTest,
     EndpointView,

@@ -13,7 +13,7 @@ from models.errors import WrongUse
 from models.messages.notification import NotificationState
 from models.runs.batch import BatchKind
 from models.views.batch import RedeliveryFilter
-from models.views.messages.messages import AttemptView, MessageQuery, MessageRecord, MessageView
+from models.views.messages import AttemptView, MessageQuery, MessageRecord, MessageView
 from models.views.parameters import PageQuery
 from services.batches import batches
 from services.messages import endpoints

@@ -15,8 +15,7 @@ from adapters.files import bucket
 from cli.terminal import Json, can_ask, cell, console, print_json
 from models.errors import WrongUse
 from models.store.moving import Amount, Moved, MovePlan, Phase
-from services.moving.moving import move_all
-from services.moving.planning import move_from, plan
+from services.moving.moving import move_all, move_from, plan
 
 _BAR = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
 

@@ -12,7 +12,7 @@ import orjson
 import typer
 
 from adapters.observation.log import reference_digest
-from adapters.observation.log_lines import LogLine, followed, human_text, lines_of, logs_in
+from adapters.observation.log_files import LogLine, followed, human_text, lines_of, logs_in
 from adapters.settings.settings import settings
 from adapters.tables.runs import runs
 from cli.terminal import Json, time_option

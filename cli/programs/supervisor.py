@@ -21,8 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from adapters.observation.log_files import LOG_FILE_VARIABLE, append_line, older, open_log, rotate
-from adapters.observation.log_lines import text_of
+from adapters.observation.log_files import LOG_FILE_VARIABLE, append_line, older, open_log, rotate, text_of
 from adapters.platform.loops import next_pause, supervised
 from adapters.platform.processes import adopt_orphans, command_of_child, end_children, reap
 from models.errors import Refused, Transient

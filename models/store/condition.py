@@ -124,7 +124,6 @@ class DerivedCode(FindingCode):
 AnyCode = ConditionCode | DerivedCode
 ALL_CODES: tuple[AnyCode, ...] = (*DerivedCode, *ConditionCode)
 
-
 OF_FAULTS: Mapping[Fault, ConditionCode] = {
     Fault.DAMAGED: ConditionCode.FILE_DAMAGED,
     Fault.MISSING: ConditionCode.FILE_MISSING,
@@ -137,7 +136,6 @@ OF_FAULTS: Mapping[Fault, ConditionCode] = {
 """The condition of each fault. What was interrupted heals by itself, and is none."""
 OF_FILES = frozenset(OF_FAULTS.values()) - {ConditionCode.ROWS_DIFFER, ConditionCode.ROWS_STALE}
 """The conditions in which what the store holds is not what was written."""
-
 
 OF_CHECKS = frozenset(OF_FAULTS.values())
 """What checks of the store find, of archives and of the store itself."""

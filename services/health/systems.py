@@ -117,7 +117,7 @@ def _search() -> Found:
     """Check that all archives are found by the present settings, and that an index of trigrams finds them soon."""
     if not has_text_index():
         return warning(Sentence.search_without_index)
-    lacking = derived.lacking(derived.SEARCH)
+    lacking = derived.lacking()
     if lacking is None:
         return warning(Sentence.search_incomplete)
     return warning(Sentence.search_fills_in, count=lacking) if lacking else ok(Sentence.search_complete)

@@ -17,7 +17,7 @@ from adapters.store import seals
 from adapters.tables.runs import receipts
 from api.console.words.telling import part_meaning
 from cli.operation.status import prefect_yaml
-from models.runs.cause import Cause
+from models.runs.receipt import Cause
 from models.said import verbatim
 from models.sources import StatedTerms
 from models.views.health import Check, Verdict

@@ -71,7 +71,7 @@ class Form:
         return next((value for key, value in self.fields if key == name), None)
 
 
-def from_a_page(request: Request, visitor: AnyVisitor) -> Visitor:
+async def from_a_page(request: Request, visitor: AnyVisitor) -> Visitor:
     """Return who sends a form, as far as its head tells that it comes from a page of ours.
 
     Raises:
@@ -93,7 +93,7 @@ async def enter(request: Request, visitor: AnyVisitor) -> None:
         Refused: the form comes from elsewhere, is too large or too slow, or is no form.
     """
     if request.method == "POST":
-        from_a_page(request, visitor)
+        await from_a_page(request, visitor)
     await run_in_threadpool(sign_in, request, visitor)
     if request.method == "POST":
         request.state.form = await _read(request, visitor, _MOST_BYTES)

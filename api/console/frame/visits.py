@@ -69,4 +69,8 @@ def sent_path(request: Request) -> str:
     return f"{path}?{request.url.query}" if request.method == "GET" and request.url.query else path
 
 
-AnyVisitor = Annotated[Visitor, Depends(visit)]
+async def _visitor(request: Request) -> Visitor:
+    return visit(request)
+
+
+AnyVisitor = Annotated[Visitor, Depends(_visitor)]

@@ -12,8 +12,7 @@ from api.console.frame.rendering import render
 from api.console.frame.threads import in_thread
 from api.console.pages.lists import listed
 from models.access import Action
-from models.views.access import AccessQuery
-from models.views.links import LinkQuery
+from models.views.access import AccessQuery, LinkQuery
 from services.access import links
 from services.views import access_list, link_list
 

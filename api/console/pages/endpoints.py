@@ -17,13 +17,11 @@ from api.console.pages.lists import REASONS, grouped
 from domain.words.wording import N_
 from models.access import Action
 from models.errors import Refused
-from models.messages.event import EventType
-from models.messages.notification import NotificationState
+from models.messages.notification import EventType, NotificationState
 from models.runs.batch import BatchKind
 from models.store.condition import DerivedCode
 from models.views.batch import RedeliveryFilter
-from models.views.messages.endpoints import NewEndpoint, Rotation
-from models.views.messages.messages import MessageQuery
+from models.views.messages import MessageQuery, NewEndpoint, Rotation
 from services.batches import batches
 from services.messages import endpoints
 from services.triage import Trouble

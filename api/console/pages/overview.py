@@ -3,6 +3,7 @@
 from collections import Counter
 from datetime import UTC, datetime
 
+from anyio import from_thread
 from fastapi import APIRouter, Request, Response
 
 from api.access import Acts, CallerOf, acts
@@ -23,7 +24,7 @@ def read(request: Request, caller: CallerOf) -> Response:
     """Show the overview. Who may not read it is sent to the first page that they may read."""
     if not is_allowed(caller.role, Action.READ_TROUBLES):
         return see(next(each.path for each in PLACES if is_allowed(caller.role, each.action)))
-    Acts(Action.READ_TROUBLES)(request)
+    from_thread.run(Acts(Action.READ_TROUBLES).record, request)
     is_month = request.query_params.get("span") == "month"
     found = overview.overview(datetime.now(UTC))
     periods = found.days if is_month else found.hours

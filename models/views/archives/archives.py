@@ -6,13 +6,12 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, JsonValue, SerializeAsAny
 
-from models.archive.archive import State
+from models.archive.archive import State, WarningCode
 from models.archive.verdict import Outcome, Verdict
-from models.archive.warning import WarningCode
 from models.discrepancies import DiscrepancyCode
 from models.errors import CauseCode
 from models.payments import Standing
-from models.runs.cause import CauseColumns
+from models.runs.receipt import CauseColumns
 from models.store.condition import OF_FILES, ConditionCode
 from models.templates import Names
 from models.titles import TitleView

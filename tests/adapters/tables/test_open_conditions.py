@@ -18,11 +18,9 @@ from models.access import UnsentAccessRow
 from models.archive.archive import State
 from models.completeness.processes import MissingProcessRow
 from models.discrepancies import DiscrepancyRow
-from models.messages.endpoint import EndpointRow
-from models.messages.notification import NotificationRow
+from models.messages.notification import EndpointRow, NotificationRow
 from models.people import LoginRow
-from models.runs.cause import Cause, WaitingRow
-from models.runs.receipt import RefusedRow
+from models.runs.receipt import Cause, RefusedRow, WaitingRow
 from models.said import Sentence, verbatim
 from models.store.condition import ConditionCode, DerivedCode, Subject
 from services.views.troubles import failures
