@@ -28,12 +28,6 @@ class Sent:
         return self.found.status == "0" and self.found.state not in _FINAL_STATES
 
 
-def differences(expectation: Outcome, found: Outcome, *, waited: bool) -> list[str]:
-    """Return the names of the values that differ. If not `waited`, only the answer can be compared. Pure."""
-    expected = expectation.comparable(waited=waited)
-    return [name for name, value in expected.items() if getattr(found, name) != value]
-
-
 @dataclass
 class Comparison:
     """The outcomes of all archives, or the `error` that prevents a comparison; how many session events were sent and
@@ -50,7 +44,9 @@ class Comparison:
     left_out: list[str] = field(default_factory=list)
 
     def differences(self, one: Sent) -> list[str]:
-        return differences(one.expectation, one.found, waited=self.waited)
+        """Return the names of the values that differ. If not `waited`, only the answer can be compared."""
+        expected = one.expectation.comparable(waited=self.waited)
+        return [name for name, value in expected.items() if getattr(one.found, name) != value]
 
     @property
     def as_expected(self) -> int:
