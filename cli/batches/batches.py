@@ -225,8 +225,7 @@ class _Stand:
 def follow(batch_id: str) -> BatchView | None:
     """Wait for the end of a batch. None if a person detached with Ctrl-C: the batch goes on.
 
-    Raises:
-        Refused: there is no such batch.
+    Raises Refused if there is no such batch.
     """
     return batches.view(batch_id) if _is_followed(partial(_of_batch, batch_id)) else None
 

@@ -235,15 +235,11 @@ def _state(found: EndpointView) -> str:
 def _facts(found: EndpointView) -> Iterator[tuple[str, str]]:
     yield "url", found.url
     yield "waiting", f"{found.pending:,} messages"
-    for title, members in (("events", found.events), ("sources", found.sources), ("templates", found.templates)):
+    labels = [f"{key}={value}" for key, value in found.labels.items()]
+    lists = {"events": found.events, "sources": found.sources, "templates": found.templates, "labels": labels}
+    for title, members in (lists | {"headers": found.headers, "fields": found.fields}).items():
         if members:
             yield title, ", ".join(members)
-    if found.labels:
-        yield "labels", ", ".join(f"{key}={value}" for key, value in found.labels.items())
-    if found.headers:
-        yield "headers", ", ".join(found.headers)
-    if found.fields:
-        yield "fields", ", ".join(found.fields)
     if found.rate_per_s:
         yield "rate", f"at most {found.rate_per_s:g} messages a second"
     if found.failing_since:

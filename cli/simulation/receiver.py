@@ -79,8 +79,7 @@ class Receiver:
     def send(self, body: bytes) -> Outcome:
         """POST an archive and return the answer.
 
-        Raises:
-            NoComparison: nothing listens at the URL, or the secret is wrong.
+        Raises NoComparison if nothing listens at the URL, or the secret is wrong.
         """
         headers = {"Authorization": f"Bearer {self._secret}", "Content-Type": "application/json"}
         try:
@@ -97,8 +96,7 @@ class Receiver:
 
         If the API does not work, `state` says so and is not final, since the API may recover.
 
-        Raises:
-            NoComparison: the token is wrong, or the answer does not have the documented shape.
+        Raises NoComparison if the token is wrong, or the answer does not have the documented shape.
         """
         try:
             answer = self._get(f"/{quote(sent.reference, safe='')}")
@@ -117,8 +115,7 @@ class Receiver:
 
         Returns None if that cannot be known.
 
-        Raises:
-            NoComparison: nothing listens at the URL, or the token is wrong.
+        Raises NoComparison if nothing listens at the URL, or the token is wrong.
         """
         query = {"limit": str(_ARCHIVES_PER_PAGE)}
         for _ in range(_MOST_PAGES):
