@@ -18,18 +18,7 @@ from adapters.peers import prefect_api
 from cli.options import filters
 from cli.person import person
 from cli.results import print_found, print_list
-from cli.terminal import (
-    Csv,
-    Folds,
-    Json,
-    Wide,
-    can_ask,
-    cell,
-    console,
-    print_fitted,
-    print_json,
-    time_text,
-)
+from cli.terminal import Csv, Folds, Json, Wide, can_ask, cell, console, print_fitted, print_json, time_text
 from domain.batches import WORDS, explained, filter_text
 from models.errors import Transient, WrongUse
 from models.runs.batch import BatchAction, BatchKind, BatchState, ItemState

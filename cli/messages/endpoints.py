@@ -13,14 +13,7 @@ from cli.results import print_found, print_list, say
 from cli.terminal import Csv, Folds, Json, Wide, named_options, time_text
 from models.errors import Refused, WrongUse
 from models.messages.notification import Signature
-from models.views.messages import (
-    AddedEndpoint,
-    EndpointTest,
-    EndpointView,
-    KeyView,
-    NewEndpoint,
-    Rotation,
-)
+from models.views.messages import AddedEndpoint, EndpointTest, EndpointView, KeyView, NewEndpoint, Rotation
 from services.messages import endpoints
 
 app = typer.Typer(help="Add, show, test and change the endpoints that receive messages.", no_args_is_help=True)
