@@ -117,11 +117,7 @@ def acts(action: Action) -> Any:
 
 
 def check_role(caller: Caller, action: Action) -> None:
-    """Check that the role of a caller may act.
-
-    Raises:
-        Refused: it may not.
-    """
+    """Check that the role of a caller may act. Raises Refused if it may not."""
     if not is_allowed(caller.role, action):
         said = Sentence.forbidden(role=Said(f"role_{caller.role}"), action=Said(f"action_{action}"))
         raise Refused("FORBIDDEN", said, status=403)

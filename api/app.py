@@ -25,17 +25,8 @@ from adapters.observation.metrics import DELIVERIES, REFUSED_DELIVERIES, SOURCE_
 from adapters.platform.loops import in_background, supervised
 from adapters.settings.settings import settings
 from adapters.store import tokens
-from api import metrics
+from api import authorization, metrics
 from api.access import open_to_anybody
-from api.authorization import (
-    ADDRESS_NOT_ALLOWED,
-    API_TOKEN,
-    SENDERS_SECRET,
-    TOO_MANY_WRONG_TOKENS,
-    UNAUTHORIZED,
-    Unauthorized,
-    address_of,
-)
 from api.errors import READERS_FAILURES, UNEXPECTED, challenge, failures
 from api.gate import WEBHOOKS, Gate
 from api.json import access, archives, batches, endpoints, installation, templates, troubles
@@ -140,7 +131,7 @@ app = FastAPIOffline(  # a page of FastAPI itself would load Swagger UI from the
     redirect_slashes=False,  # such a redirect repeats the request's Host, which anybody can make up
     responses=failures(UNEXPECTED),
 )
-app.state.unauthorized = Unauthorized()
+app.state.unauthorized = authorization.Unauthorized()
 app.include_router(webhook.router)
 _OF_READERS = (
     *(archives.router, batches.reruns, batches.redeliveries),
@@ -149,7 +140,9 @@ _OF_READERS = (
     *(installation.glance, installation.sources, installation.people),
 )
 for each in _OF_READERS:
-    app.include_router(each, dependencies=[Depends(API_TOKEN), Depends(check_parameters)], responses=READERS_FAILURES)
+    app.include_router(
+        each, dependencies=[Depends(authorization.API_TOKEN), Depends(check_parameters)], responses=READERS_FAILURES
+    )
 app.include_router(oauth.router)
 app.include_router(public_link.router)
 app.include_router(health.router)
@@ -193,7 +186,7 @@ def _openapi() -> dict[str, Any]:
     """
     with _one_thread:
         schema = FastAPI.openapi(app)
-        schema["components"]["securitySchemes"].update(SENDERS_SECRET)
+        schema["components"]["securitySchemes"].update(authorization.SENDERS_SECRET)
         _make_exact(schema)
         return schema
 
@@ -223,14 +216,16 @@ app.router.routes.insert(0, Route("/openapi.json", _described))  # instead of Fa
 
 @app.exception_handler(Refused)
 async def _refused(request: Request, refused: Refused) -> JSONResponse:
-    if refused.code in (UNAUTHORIZED, ADDRESS_NOT_ALLOWED):
+    if refused.code in (authorization.UNAUTHORIZED, authorization.ADDRESS_NOT_ALLOWED):
         door = "webhook" if request.url.path.startswith(WEBHOOKS) else "api"
-        address = address_of(request)
+        address = authorization.address_of(request)
         request.app.state.unauthorized.count(address, door, refused.code)
         is_guess = door == "api" and "authorization" in request.headers
         if is_guess and (again_s := request.app.state.unauthorized.guess(address)):
             detail = f"wrong tokens came too often from this address; {refused.detail}"
-            answer = _failure(request, HTTPStatus.TOO_MANY_REQUESTS, TOO_MANY_WRONG_TOKENS, detail, refused.where)
+            answer = _failure(
+                request, HTTPStatus.TOO_MANY_REQUESTS, authorization.TOO_MANY_WRONG_TOKENS, detail, refused.where
+            )
             answer.headers["retry-after"] = str(again_s)
             return answer
     return _failure(request, refused.status, refused.code, refused.said, refused.where)

@@ -112,8 +112,7 @@ async def in_time(chunks: AsyncIterator[bytes], next_chunk: NextChunk = asyncio.
     A slow sender could hold its place without limit. Only the time spent waiting for the sender counts, since the disk
     may be slow too. The rate counts over twice the longest pause: an honest sender may have paused for half of it.
 
-    Raises:
-        Refused: the sender stops or is too slow.
+    Raises Refused if the sender stops or is too slow.
     """
     window_s = settings().body_timeout_s
     clock = asyncio.get_running_loop().time

@@ -4,9 +4,9 @@ import asyncio
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
@@ -33,7 +33,6 @@ from models.views.troubles import ConditionGroup
 from services.health.recent import Recent
 from services.sources import clock_warnings
 
-T = TypeVar("T")
 _PATIENCE_S = 2.0
 router = APIRouter(tags=["health"], dependencies=[Depends(API_TOKEN)])
 _ANSWERS: Responses = {
@@ -46,18 +45,19 @@ _ANSWERS: Responses = {
 }
 
 
-def _recent(measure: Callable[[], T]) -> Recent[T]:
-    """Return a measurement whose result serves all scrapes of five seconds, and of the time that a scrape takes."""
-    return Recent(measure, fresh_s=5, old_s=5 + 2 * _PATIENCE_S)
+def _found() -> tuple[Sequence[ConditionGroup], datetime | None]:
+    return open_conditions(), conditions.stored_object().checked_at
 
 
-_database = _recent(counts)
-_inbox = _recent(backlog)
-_disks = _recent(disks)
-_conditions = _recent(lambda: (open_conditions(), conditions.stored_object().checked_at))
-_anchors = _recent(lambda: (last_anchor(), last_comparison()))
-_clocks = _recent(clock_warnings)
-_ALL = (_database, _inbox, _disks, _conditions, _anchors, _clocks)
+def _of_anchors() -> tuple[LastAnchor | None, Comparison | None]:
+    return last_anchor(), last_comparison()
+
+
+_MEASURED: Sequence[Recent[Any]] = [
+    Recent(measure, fresh_s=5, old_s=5 + 2 * _PATIENCE_S)
+    for measure in (counts, backlog, disks, _found, _of_anchors, clock_warnings)
+]
+"""What a scrape measures. A result serves all scrapes of five seconds, and of the time that a scrape takes."""
 
 
 @router.get(
@@ -78,7 +78,8 @@ async def metrics(request: Request) -> Response:
         _gauge("cellar_database_up", "1 while the database answers.", int(counted is not None)),
         _gauge("cellar_receiver_processes", "Processes that serve the receiver's port.", processes.serving),
         *process_metrics(processes.pids),
-        *_in_flight(processes),
+        _gauge("cellar_deliveries_in_flight", "Deliveries that are being received.", processes.in_flight[0]),
+        _gauge("cellar_in_flight_bytes", "Announced or received bytes of these deliveries.", processes.in_flight[1]),
         *(_of_database(counted) if counted else ()),
         *(_of_inbox(queue, datetime.now(UTC)) if queue else ()),
         *(_of_disks(space) if space else ()),
@@ -91,16 +92,10 @@ async def metrics(request: Request) -> Response:
 
 def _measured() -> tuple[Any, ...]:
     """Return what is measured, None for what cannot be measured within two seconds."""
-    for each in _ALL:
+    for each in _MEASURED:
         each.begin()
     deadline_s = time.monotonic() + _PATIENCE_S
-    return tuple(each.value(deadline_s - time.monotonic()) for each in _ALL)
-
-
-def _in_flight(processes: Processes) -> Iterable[Metric]:
-    requests, size_bytes = processes.in_flight
-    yield _gauge("cellar_deliveries_in_flight", "Deliveries that are being received.", requests)
-    yield _gauge("cellar_in_flight_bytes", "Announced or received bytes of these deliveries.", size_bytes)
+    return tuple(each.value(deadline_s - time.monotonic()) for each in _MEASURED)
 
 
 def _of_database(counted: Counts) -> Iterable[Metric]:

@@ -159,7 +159,7 @@ _COMMANDS = [
         "cli.archives.quarantine:app",
         _each(read_troubles="list show", release="release", decide="dismiss"),
     ),
-    Later("access", "cli.operation.access:access", "read_access"),
+    Later("access", "cli.users:access", "read_access"),
     Later(
         "sources",
         "cli.sources:app",

@@ -161,11 +161,7 @@ def named_options() -> Iterator[None]:
 
 
 def dismissal(by: str, why: str) -> Dismissal:
-    """Return what a person says by the option `--why`.
-
-    Raises:
-        BadParameter: the reason is empty, or too long.
-    """
+    """Return what a person says by the option `--why`. Raises BadParameter if the reason is empty, or too long."""
     with named_options():
         return Dismissal(by=by, why=why)
 

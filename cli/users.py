@@ -1,4 +1,7 @@
-"""`cellar users`: adds, lists and changes local users, and ends logins. `cellar tokens`: those of machines."""
+"""`cellar users`: adds, lists and changes local users, and ends logins. `cellar tokens`: those of machines.
+
+`cellar access`: shows who saw, searched, took and changed what.
+"""
 
 import re
 from datetime import UTC, datetime
@@ -8,15 +11,18 @@ from typing import Annotated
 import typer
 
 from adapters.settings.settings import settings
+from cli.options import filters
 from cli.person import person
 from cli.results import print_found, print_list, say
 from cli.terminal import Csv, Folds, Json, Wide, time_text
 from models.access import NewToken, Role, TokenView, UserView
 from models.errors import Refused
 from models.people import Login, Logins
+from models.views.access import AccessQuery, AccessView
 from models.views.parameters import read_moment
 from services import sources
 from services.access import logins, tokens, users
+from services.views import access_list
 
 app = typer.Typer(
     help="Add, list and change people who sign in by a password; list and end logins.", no_args_is_help=True
@@ -24,6 +30,7 @@ app = typer.Typer(
 tokens_app = typer.Typer(help="Add, list and revoke tokens of machines, each with a role.", no_args_is_help=True)
 _LISTED = ("user", "role", "scope", Folds("state"), "created", "by")
 _TOKENS = ("token", "role", "scope", Folds("state"), "last use", "created", "by")
+_RECORDS = ("time", "person", "role", "action", "outcome", "reference", "address", Folds("detail"))
 _SESSIONS = ("person", "role", "scope", "by", "address", "since", "last page")
 
 OfSource = Annotated[str | None, typer.Option("--source", help="A clerk sees the archives of this source alone.")]
@@ -108,6 +115,23 @@ def sign_out(
     say(f"ended {logins.end_all(name, _now())} logins of {name}")
 
 
+@filters(AccessQuery)
+def access(
+    query: AccessQuery,
+    *,
+    wide: Wide = False,
+    as_csv: Csv = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all records, a line of JSON each.")] = False,
+) -> None:
+    """Show who saw, searched, took and changed what, newest first. `cellar verify` checks that nothing was altered."""
+    if as_json:
+        for each in access_list.every(query):
+            typer.echo(each.model_dump_json())
+        return
+    page, nothing = access_list.page(query), "No record matches."
+    print_list(page, _RECORDS, _record, nothing=nothing, wide=wide, as_csv=as_csv, as_json=False)
+
+
 def _row(found: UserView) -> tuple[object, ...]:
     return found.name, found.role, found.scope, _state(found), time_text(found.created_at), found.created_by
 
@@ -122,6 +146,14 @@ def _state(found: UserView) -> str:
 def _login(found: Login) -> tuple[object, ...]:
     how, times = found.signed_in_by.replace("_", "-"), (time_text(found.began_at), time_text(found.seen_at))
     return found.person, found.role, found.scope, how, found.address, *times
+
+
+def _record(found: AccessView) -> tuple[object, ...]:
+    detail = ", ".join(
+        f"{name} {' '.join(value) if isinstance(value, dict) else value}" for name, value in found.detail.items()
+    )
+    about = (found.person, found.role, found.action, found.outcome, found.reference, found.address)
+    return time_text(found.at, "seconds"), *about, detail
 
 
 def _print_user(found: UserView) -> None:

@@ -17,16 +17,7 @@ from api.references import Reference, RouteAsSent
 from domain.archive.file_names import safe_names
 from models.access import Action
 from models.errors import Refused
-from models.views.archives.archives import (
-    ArchiveItems,
-    ArchivePage,
-    ArchiveQuery,
-    ArchiveView,
-    DifferenceView,
-    RerunStarted,
-    Unmasked,
-    Unmasking,
-)
+from models.views.archives import archives as views
 from models.views.archives.payments import DiscrepancyView, Explanation
 from models.views.parameters import Cursor
 from services.evidence.downloads import file_chunks
@@ -73,7 +64,7 @@ _RUN = (
 
 
 @router.get("", **does(Action.LIST_ARCHIVES, "A page of archives, newest first", codes=OF_A_LIST))
-def list_archives(query: Annotated[ArchiveQuery, Query()], caller: CallerOf) -> ArchivePage:
+def list_archives(query: Annotated[views.ArchiveQuery, Query()], caller: CallerOf) -> views.ArchivePage:
     return archive_list.page(query, caller)
 
 
@@ -111,8 +102,8 @@ def read_file(reference: Reference, sha256: str, caller: CallerOf) -> StreamingR
         _NOT_COMPARED,
     ),
 )
-def read_differences(reference: Reference, before: int, after: int, caller: CallerOf) -> list[DifferenceView]:
-    return [DifferenceView(**asdict(each)) for each in version_differences(reference, caller, before, after)]
+def read_differences(reference: Reference, before: int, after: int, caller: CallerOf) -> list[views.DifferenceView]:
+    return [views.DifferenceView(**asdict(each)) for each in version_differences(reference, caller, before, after)]
 
 
 @router.post(
@@ -120,7 +111,7 @@ def read_differences(reference: Reference, before: int, after: int, caller: Call
     status_code=202,
     **does(Action.RERUN, "Run an archive's latest receipt again", _RUN, _UNKNOWN),
 )
-async def rerun(reference: Reference, caller: CallerOf) -> RerunStarted:
+async def rerun(reference: Reference, caller: CallerOf) -> views.RerunStarted:
     return (await reruns.rerun([reference], caller.name))[0]
 
 
@@ -139,7 +130,7 @@ def explain(reference: Reference, discrepancy_id: str, explanation: Explanation,
 
 
 @router.post("/{reference:path}/unmask", **does(Action.UNMASK, "Read one masked value", "The value.", _NOT_UNMASKED))
-def unmask(reference: Reference, asked: Unmasking, caller: CallerOf) -> Unmasked:
+def unmask(reference: Reference, asked: views.Unmasking, caller: CallerOf) -> views.Unmasked:
     """For viewers, who read `•••` in place of personal values. The access log keeps place and reason, not the value."""
     return unmasking.unmask(reference, asked.place, asked.why, caller, datetime.now(UTC))
 
@@ -153,7 +144,7 @@ def read_list(
     caller: CallerOf,
     name: Annotated[str, Path(json_schema_extra={"enum": [*archive_view.LISTS]})],
     after: Annotated[Cursor | None, Query(description="`next` of the page before, or of the archive")] = None,
-) -> ArchiveItems:
+) -> views.ArchiveItems:
     """200 items of one of the lists of an archive, as `GET /api/archives/{reference}` has them."""
     found = archive_view.items(reference, caller, name, after)
     if found is None:
@@ -162,7 +153,7 @@ def read_list(
 
 
 @router.get("/{reference:path}", **does(Action.READ_ARCHIVE, "An archive", "The archive.", _UNKNOWN))
-def read_archive(reference: Reference, caller: CallerOf) -> ArchiveView:
+def read_archive(reference: Reference, caller: CallerOf) -> views.ArchiveView:
     archive = archive_view.archive(reference, caller)
     if archive is None:
         raise unknown_reference(reference)

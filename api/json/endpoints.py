@@ -10,17 +10,7 @@ from api.access import CallerOf
 from api.errors import FORBIDDEN
 from api.json.routes import OF_A_LIST, does
 from models.access import Action
-from models.views.messages import (
-    AddedEndpoint,
-    EndpointList,
-    EndpointTest,
-    EndpointView,
-    MessagePage,
-    MessageQuery,
-    MessageRecord,
-    NewEndpoint,
-    Rotation,
-)
+from models.views import messages as views
 from models.views.parameters import Client, Text
 from services.messages import endpoints
 from services.views import message_list
@@ -47,12 +37,12 @@ _UNKNOWN_MESSAGE = {404: {"UNKNOWN_MESSAGE": "no message has this id."}}
 
 
 @router.get("", **does(_READS, "The endpoints, by name", "The endpoints, without their secrets."))
-def list_endpoints() -> EndpointList:
+def list_endpoints() -> views.EndpointList:
     return endpoints.listed()
 
 
 @router.post("", **does(_CHANGES, "Add an endpoint", _SHOWN_ONCE.format(""), _NOT_ADDED))
-async def add(asked: NewEndpoint, caller: CallerOf) -> AddedEndpoint:
+async def add(asked: views.NewEndpoint, caller: CallerOf) -> views.AddedEndpoint:
     """`warnings` say what was found at the address: no answer, a wrong certificate. Nothing is sent to it."""
     warnings = await endpoints.warnings_at(asked.url)
     key = await asyncio.to_thread(endpoints.add, asked, caller.name, datetime.now(UTC))
@@ -63,18 +53,18 @@ async def add(asked: NewEndpoint, caller: CallerOf) -> AddedEndpoint:
     "/{name}",
     **does(_READS, "An endpoint, a removed one too", "The endpoint, without its secrets.", _NEVER_EXISTED),
 )
-def read(name: Text) -> EndpointView:
+def read(name: Text) -> views.EndpointView:
     return endpoints.view(name)
 
 
 @router.post("/{name}/test", **does(_CHANGES, "Send a test message now", "What became of the message.", _UNKNOWN))
-async def send_test(name: Text) -> EndpointTest:
+async def send_test(name: Text) -> views.EndpointTest:
     """A message of type `endpoint.test`, also to a disabled endpoint. It is tried once."""
     return await endpoints.send_test(name)
 
 
 @router.post("/{name}/disable", **does(_CHANGES, "Send it no more messages", "The disabled endpoint.", _UNKNOWN))
-def disable(name: Text, caller: CallerOf, _client: Client | None = None) -> EndpointView:
+def disable(name: Text, caller: CallerOf, _client: Client | None = None) -> views.EndpointView:
     """Messages that wait are skipped, and stay on record."""
     endpoints.disable(name, caller.name, datetime.now(UTC))
     return endpoints.view(name)
@@ -84,7 +74,7 @@ def disable(name: Text, caller: CallerOf, _client: Client | None = None) -> Endp
     "/{name}/enable",
     **does(_CHANGES, "Send it messages again, from the next event on", "The enabled endpoint.", _UNKNOWN),
 )
-def enable(name: Text, caller: CallerOf, _client: Client | None = None) -> EndpointView:
+def enable(name: Text, caller: CallerOf, _client: Client | None = None) -> views.EndpointView:
     endpoints.enable(name, caller.name, datetime.now(UTC))
     return endpoints.view(name)
 
@@ -95,22 +85,22 @@ def enable(name: Text, caller: CallerOf, _client: Client | None = None) -> Endpo
         _CHANGES, "Give it a new signing key", _SHOWN_ONCE.format("new "), _UNKNOWN | _DECLARED | {422: _BAD_MEMBERS}
     ),
 )
-def rotate(name: Text, caller: CallerOf, asked: Rotation | None = None) -> AddedEndpoint:
+def rotate(name: Text, caller: CallerOf, asked: views.Rotation | None = None) -> views.AddedEndpoint:
     """The old key signs too for `overlap_h` hours, so messages have two signatures."""
-    rotation = asked or Rotation.model_validate({})
+    rotation = asked or views.Rotation.model_validate({})
     key = endpoints.rotate(name, rotation, caller.name, datetime.now(UTC))
     return endpoints.with_secret(name, key)
 
 
 @router.post("/{name}/remove", **does(_CHANGES, "Remove it", "The removed endpoint.", _UNKNOWN | _DECLARED))
-def remove(name: Text, caller: CallerOf, _client: Client | None = None) -> EndpointView:
+def remove(name: Text, caller: CallerOf, _client: Client | None = None) -> views.EndpointView:
     """Its secrets go. Messages that wait are skipped; its history stays under its name, which is never used again."""
     endpoints.remove(name, caller.name, datetime.now(UTC))
     return endpoints.view(name)
 
 
 @messages.get("", **does(Action.READ_TROUBLES, "A page of messages, newest first", codes=OF_A_LIST))
-def list_messages(query: Annotated[MessageQuery, Query()]) -> MessagePage:
+def list_messages(query: Annotated[views.MessageQuery, Query()]) -> views.MessagePage:
     """`state` can be repeated: a message in any of these states matches."""
     endpoints.check_filter(query.endpoint)
     return message_list.page(query)
@@ -126,6 +116,6 @@ def list_messages(query: Annotated[MessageQuery, Query()]) -> MessagePage:
         _UNKNOWN_MESSAGE,
     ),
 )
-def read_message(message_id: Text, caller: CallerOf) -> MessageRecord:
+def read_message(message_id: Text, caller: CallerOf) -> views.MessageRecord:
     """An attempt has a number, its trigger, its time and duration, the status, and the stage at which it failed."""
     return shown_to(caller, message_list.record(message_id))

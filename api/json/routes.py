@@ -38,8 +38,7 @@ async def check_parameters(request: Request) -> None:
     """Check a request's query parameters against those that the OpenAPI schema describes for its route: a misspelled
     filter must not find everything.
 
-    Raises:
-        Refused: a parameter is unknown, or is repeated and takes one value.
+    Raises Refused if a parameter is unknown, or is repeated and takes one value.
     """
     known = _described(request)
     for name, times in Counter(name for name, _ in request.query_params.multi_items()).items():

@@ -8,17 +8,9 @@ from fastapi import APIRouter, Query
 from api.access import CallerOf
 from api.json.routes import OF_A_LIST, does
 from models.access import Action
+from models.views import troubles as views
 from models.views.archives.payments import DiscrepancyPage, DiscrepancyQuery, Explanation, ListedDiscrepancy
 from models.views.parameters import Dismissal, Text
-from models.views.troubles import (
-    FailureQuery,
-    Failures,
-    MissingPage,
-    MissingQuery,
-    MissingView,
-    RefusedPage,
-    RefusedQuery,
-)
 from services.completeness import finding_missing
 from services.payments import discrepancies
 from services.views import troubles
@@ -67,13 +59,13 @@ def explain(discrepancy_id: Text, explanation: Explanation, caller: CallerOf) ->
 
 
 @failures.get("", **does(_READS, "Failed archives, grouped by cause", "Successful Response", OF_A_LIST))
-def list_failures(query: Annotated[FailureQuery, Query()]) -> Failures:
+def list_failures(query: Annotated[views.FailureQuery, Query()]) -> views.Failures:
     """The cause of most archives comes first. Archives that wait to be tried again are not failed."""
     return troubles.failures(query.source)
 
 
 @missing.get("", **does(_READS, "A page of missing processes, the nearest deadline first", codes=OF_A_LIST))
-def list_missing(query: Annotated[MissingQuery, Query()], caller: CallerOf) -> MissingPage:
+def list_missing(query: Annotated[views.MissingQuery, Query()], caller: CallerOf) -> views.MissingPage:
     """Without `state`, the open findings; closed findings are the history."""
     return shown_to(caller, troubles.missing_page(query))
 
@@ -82,11 +74,11 @@ def list_missing(query: Annotated[MissingQuery, Query()], caller: CallerOf) -> M
     "/{missing_id}/dismiss",
     **does(Action.DECIDE, "Dismiss a missing process", "The finding, closed.", _NOT_DISMISSED),
 )
-def dismiss(missing_id: Text, dismissal: Dismissal, caller: CallerOf) -> MissingView:
+def dismiss(missing_id: Text, dismissal: Dismissal, caller: CallerOf) -> views.MissingView:
     """The finding stays in the history with the reason. A later submission of the process opens another finding."""
     return finding_missing.dismiss(missing_id, dismissal.model_copy(update={"by": caller.name}), datetime.now(UTC))
 
 
 @refused.get("", **does(_READS, "A page of refused deliveries, newest first", codes=OF_A_LIST))
-def list_refused(query: Annotated[RefusedQuery, Query()], caller: CallerOf) -> RefusedPage:
+def list_refused(query: Annotated[views.RefusedQuery, Query()], caller: CallerOf) -> views.RefusedPage:
     return shown_to(caller, troubles.refused_page(query))

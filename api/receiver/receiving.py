@@ -215,11 +215,7 @@ class Journal:
         self._batches = Grouped(self._write, _MOST_PER_BATCH)
 
     async def keep(self, event: ReceivedEvent, said: SessionEvent) -> None:
-        """Return when an event is on stable storage.
-
-        Raises:
-            Transient: the inbox does not take its batch.
-        """
+        """Return when an event is on stable storage. Raises Transient if the inbox does not take its batch."""
         self._loop = asyncio.get_running_loop()
         await self._batches.done(_Waiting(event, said))
 

@@ -9,15 +9,8 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.requests import ClientDisconnect
 
+from adapters.observation import metrics
 from adapters.observation.log import bound, reference_digest
-from adapters.observation.metrics import (
-    ACKNOWLEDGED,
-    ACKNOWLEDGEMENT_SECONDS,
-    BODY_BYTES,
-    DELIVERIES,
-    SOURCE_DELIVERIES,
-    count_event,
-)
 from adapters.observation.tracing import TRACEPARENT, span
 from adapters.settings.settings import settings
 from api.access import open_to_anybody
@@ -213,15 +206,15 @@ async def webhook(request: Request, source: str = DEFAULT_SOURCE) -> JSONRespons
 def _acknowledged(kept: KeptEvent, source: str, duration_s: float) -> JSONResponse:
     """Count a session event, and return its answer. Its batch has logged it; there is no public page of an event."""
     _count(source, kept.event.size_bytes, duration_s)
-    count_event(source, kept.said.type if kept.said.is_known else None)
+    metrics.count_event(source, kept.said.type if kept.said.is_known else None)
     return JSONResponse({"status": "0", "document": {"reference": kept.event.receipt_id}, "errordesc": ""})
 
 
 def _count(source: str, size_bytes: int, duration_s: float) -> None:
-    DELIVERIES.labels(200, ACKNOWLEDGED).inc()
-    SOURCE_DELIVERIES.labels(source, "acknowledged").inc()
-    BODY_BYTES.observe(size_bytes)
-    ACKNOWLEDGEMENT_SECONDS.observe(duration_s)
+    metrics.DELIVERIES.labels(200, metrics.ACKNOWLEDGED).inc()
+    metrics.SOURCE_DELIVERIES.labels(source, "acknowledged").inc()
+    metrics.BODY_BYTES.observe(size_bytes)
+    metrics.ACKNOWLEDGEMENT_SECONDS.observe(duration_s)
 
 
 def _log_not_stored(error: Transient, source: str, size_bytes: int) -> None:

@@ -78,8 +78,7 @@ def _check_source(source: str) -> None:
 async def _until_ended(run: FlowRun, show: Callable[[ImportProgress], None]) -> FlowRun:
     """Show the progress until the run has ended. Prefect or the store may be away for a few minutes.
 
-    Raises:
-        Transient: Prefect or the store was away for longer.
+    Raises Transient if Prefect or the store was away for longer.
     """
     away_s, said = 0.0, ""
     while not run.ended:

@@ -8,8 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.batches.batches import DryRun, Yes, follow_to_end, propose
-from cli.batches.following import INTERRUPTED, follow_runs
+from cli.batches.batches import INTERRUPTED, DryRun, Yes, follow_runs, follow_to_end, propose
 from cli.person import person
 from cli.terminal import Json, cell, named_options, time_option
 from domain.messages.summaries import UNDELIVERED

@@ -13,14 +13,7 @@ from cli.results import print_found, print_list, say
 from cli.terminal import Csv, Folds, Json, Wide, named_options, time_text
 from models.errors import Refused, WrongUse
 from models.messages.notification import Signature
-from models.views.messages import (
-    AddedEndpoint,
-    EndpointTest,
-    EndpointView,
-    KeyView,
-    NewEndpoint,
-    Rotation,
-)
+from models.views.messages import AddedEndpoint, EndpointTest, EndpointView, KeyView, NewEndpoint, Rotation
 from services.messages import endpoints
 
 app = typer.Typer(help="Add, show, test and change the endpoints that receive messages.", no_args_is_help=True)
@@ -235,15 +228,11 @@ def _state(found: EndpointView) -> str:
 def _facts(found: EndpointView) -> Iterator[tuple[str, str]]:
     yield "url", found.url
     yield "waiting", f"{found.pending:,} messages"
-    for title, members in (("events", found.events), ("sources", found.sources), ("templates", found.templates)):
+    labels = [f"{key}={value}" for key, value in found.labels.items()]
+    lists = {"events": found.events, "sources": found.sources, "templates": found.templates, "labels": labels}
+    for title, members in (lists | {"headers": found.headers, "fields": found.fields}).items():
         if members:
             yield title, ", ".join(members)
-    if found.labels:
-        yield "labels", ", ".join(f"{key}={value}" for key, value in found.labels.items())
-    if found.headers:
-        yield "headers", ", ".join(found.headers)
-    if found.fields:
-        yield "fields", ", ".join(found.fields)
     if found.rate_per_s:
         yield "rate", f"at most {found.rate_per_s:g} messages a second"
     if found.failing_since:

@@ -34,8 +34,7 @@ def compare(  # noqa: PLR0913 -- what a person chose
 
     With `events`, each process sends its session events first.
 
-    Raises:
-        NoComparison: nothing can be compared.
+    Raises NoComparison if nothing can be compared.
     """
     sent = list[Sent]()
     archives = simulated_archives(count, seed=made.seed, now=datetime.now(UTC))

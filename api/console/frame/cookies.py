@@ -102,13 +102,12 @@ def _get(request: Request, name: str) -> str | None:
 def _set(request: Request, response: Response, cookie: tuple[str, str], lasts_s: int) -> None:
     """Set a cookie that a link from a mail or from Prefect's UI brings along, and a form of another site does not."""
     name, value = cookie
-    is_https = "https" in (request.url.scheme, request.headers.get("x-forwarded-proto", ""))
     response.set_cookie(
         _prefix() + name,
         value,
         max_age=lasts_s,
         path="/" if _prefix() else ROOT,
-        secure=bool(_prefix()) or is_https,
+        secure=bool(_prefix()) or "https" in (request.url.scheme, request.headers.get("x-forwarded-proto", "")),
         httponly=True,
         samesite="lax",
     )

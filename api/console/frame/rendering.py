@@ -72,7 +72,7 @@ _FILTERS: Mapping[str, Callable[..., Any]] = {
             *(formats.hour_text, formats.duration_text, formats.age_text, formats.size_text, formats.number_text),
             *(formats.money_text, telling.code_text, telling.code_or_value, telling.filter_name, telling.choice_text),
             *(telling.tone, telling.meaning, telling.wait_meaning, telling.answer_meaning, telling.part_meaning),
-            *(telling.discrepancy_text, telling.part_found, telling.happened, telling.warned, telling.told),
+            *(telling.discrepancy_text, telling.told_by, telling.warned, telling.told),
             *(telling.english, telling.titled, telling.titled_plain, telling.named),
         )
     },

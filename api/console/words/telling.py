@@ -119,19 +119,14 @@ def _isolated(value: str | datetime) -> str:
     return isolated(plain(value) if isinstance(value, str) else moment_text(value))
 
 
-def happened(entry: TimelineEntry) -> Markup:
-    """Return what an entry of a timeline says."""
-    return told(Said(entry.code, entry.values))
+def told_by(found: TimelineEntry | Check) -> Markup:
+    """Return what an entry of a timeline says, or what a check of a part has found."""
+    return told(Said(found.code, found.values))
 
 
 def warned(found: WarningView) -> Markup:
     """Return what a warning says with its values."""
     return told(catalogue.warned(found.code, found.values))
-
-
-def part_found(check: Check) -> Markup:
-    """Return what a check of a part has found."""
-    return told(Said(check.code, check.values))
 
 
 def english(text: str) -> Markup:
