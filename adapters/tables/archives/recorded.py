@@ -9,6 +9,7 @@ from sqlalchemy import Select, bindparam, select
 from sqlmodel import Session, SQLModel
 
 from adapters.database.transactions import pages, reading
+from models.columns import table_of
 from models.runs.receipt import VersionRow
 
 Row = Mapping[str, Any]
@@ -41,14 +42,14 @@ def recorded_within(
 
 def key_columns(table: type[SQLModel]) -> list[str]:
     """Return the columns of a table's key but the reference."""
-    keys = SQLModel.metadata.tables[str(table.__tablename__)].primary_key.columns.keys()
+    keys = table_of(table).primary_key.columns.keys()
     return [name for name in keys if name != "reference"]
 
 
 @cache
 def _theirs(table: type[SQLModel]) -> Select[Any]:
     """Return the query, made once: a check of the store runs it for all objects."""
-    columns = SQLModel.metadata.tables[str(table.__tablename__)]
+    columns = table_of(table)
     return select(columns).where(columns.c.reference.in_(bindparam("references", expanding=True)))
 
 
