@@ -129,15 +129,10 @@ def made_engine() -> Engine:
     return connected(settings().database_location)
 
 
-def is_connected() -> bool:
-    """Return whether this process may have connections, which no copy of it may use."""
-    return made_engine.cache_info().currsize > 0
-
-
 @atexit.register
 def _close() -> None:
     """Close the connections of this process: SQLite leaves its log beside a database that nobody has closed."""
-    if is_connected():
+    if made_engine.cache_info().currsize:
         made_engine().dispose()
 
 

@@ -21,7 +21,7 @@ from adapters.store.objects import history, interrupted, judgements, kept_discre
 from adapters.store.objects.deliveries import delivered, delivery_of, delivery_path
 from adapters.store.objects.history import Rows
 from adapters.store.objects.interrupted import Begun
-from adapters.store.objects.requests import StoredRequest, request_in, stored_request
+from adapters.store.objects.requests import StoredRequest, request_in, stored_request, version_in
 from adapters.store.ocfl import (
     CUTS,
     DELIVERIES,
@@ -64,10 +64,10 @@ def wrong(opened: Opened, completed: Completed, *, is_quick: bool) -> Iterator[F
 
 def _wrong_key(opened: Opened) -> Iterator[FixityFinding]:
     """Check an archive's key. Without it, sealed values are lost although their digests are right."""
+    sizes = opened.stored.sizes
     if any(
-        path.endswith(f"/{REQUEST}")
-        or (path.endswith(f"/{CUTS}") and size <= _MOST_BYTES and seals.lists_sealed(opened.files.found(path) or b""))
-        for path, size in opened.stored.sizes.items()
+        (path.endswith(REQUEST) or size <= _MOST_BYTES) and seals.is_sealed(path, opened.files.found)
+        for path, size in sizes.items()
     ):
         reference = opened.reference
         yield from wrong_key(seals.key_location(reference), lambda: seals.check_key(reference))
@@ -167,7 +167,7 @@ _MOST_BYTES = 64 << 20
 def _wrong_versions(opened: Opened) -> Iterator[FixityFinding]:
     """Find the versions that do not rebuild their request. Damaged contents explain it, and are named by themselves."""
     for number, version in enumerate(opened.inventory.versions, 1):
-        request = opened.version(number)
+        request = version_in(opened.inventory, number, opened.files.chunks)
         if not _is_rebuilt(opened, request) and _are_whole(opened, version.state.values()):
             yield opened.stored.damaged(f"v{number}", f"receipt {version.message}", "files that do not rebuild it")
 

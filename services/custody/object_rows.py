@@ -18,7 +18,7 @@ from adapters.platform.cancellation import checkpoint
 from adapters.store import seals
 from adapters.store.objects import history
 from adapters.store.objects.deliveries import delivered
-from adapters.store.objects.requests import StoredRequest, request_in
+from adapters.store.objects.requests import StoredRequest, request_in, version_in
 from adapters.store.ocfl import SKELETON
 from adapters.tables.archives.recorded import Recorded, Row, key_columns, recorded
 from domain.archive.difference import row_differences
@@ -96,7 +96,7 @@ def current_request(opened: Opened, recorded: Recorded) -> StoredRequest | None:
     numbers = [number for number, each in enumerate(opened.inventory.versions, 1) if each.message == current_id]
     if not numbers or current_id not in complete_ids(recorded):
         return None
-    return opened.version(numbers[0])
+    return version_in(opened.inventory, numbers[0], opened.files.chunks)
 
 
 def complete_ids(recorded: Recorded) -> Mapping[str, Row]:
@@ -124,7 +124,7 @@ def _ages(opened: Opened, number: int, recorded: Recorded) -> list[Age]:
     """
     receipts = {row["receipt_id"]: row for row in recorded[ReceiptRow]}
     try:
-        version = opened.version(number)
+        version = version_in(opened.inventory, number, opened.files.chunks)
         sure, unsure = _age(opened, version, receipts[version.receipt_id]), list[Age]()
         for row in (receipts[each] for each in delivered(opened.stored.sizes) if each in receipts):
             request = request_in(opened.inventory, row["receipt_id"], opened.files.chunks)

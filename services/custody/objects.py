@@ -13,7 +13,6 @@ from adapters.platform.cancellation import checkpoint
 from adapters.store import ocfl
 from adapters.store.objects import history
 from adapters.store.objects.history import Rows
-from adapters.store.objects.requests import StoredRequest, version_in
 from models.errors import Conflict, Refused, Unreadable
 from models.store.fixity import EMPTY_FOLDER, StoredObject
 from models.store.inventory import Inventory
@@ -93,13 +92,6 @@ class Opened:
     inventory: Inventory
     text: bytes
     files: Files
-    _versions: dict[int, StoredRequest] = field(default_factory=dict, init=False, repr=False, compare=False)
-
-    def version(self, number: int) -> StoredRequest:
-        """Return the request that made a version: the same each time, since it keeps what it has read."""
-        if number not in self._versions:
-            self._versions[number] = version_in(self.inventory, number, self.files.chunks)
-        return self._versions[number]
 
     @cached_property
     def reference(self) -> str:

@@ -13,7 +13,7 @@ from contextvars import copy_context
 from itertools import chain
 from multiprocessing import get_context
 
-from adapters.database.transactions import is_connected
+from adapters.database.transactions import made_engine
 from adapters.files.store import store
 from adapters.platform.cancellation import checkpoint, one_fate
 from adapters.platform.processes import end_with
@@ -60,25 +60,24 @@ def absent_store() -> Fixity | None:
 
 @contextmanager
 def helpers() -> Iterator[Executor | None]:
-    """Yield processes that verify the objects of a folder beside this one; None where one processor or bucket has
-    nothing to gain, or where this process has threads or connections, which its copies would break.
+    """Yield processes that verify the objects of a folder beside this one. Raises Transient if one of them is ended.
 
-    Raises:
-        Transient: one of them was ended.
+    None where one processor or a bucket gains nothing, or where this process has threads or connections: copies of it
+    would break them.
     """
     count = store().suited(folder=lambda _: len(os.sched_getaffinity(0)), bucket=lambda _: 1)
-    most = _AT_ONCE - 1  # each has a connection, and so has this process
-    if count == 1 or threading.active_count() > 1 or is_connected():
+    count = min(count, _AT_ONCE - 1)  # each has a connection, and so has this process
+    if count == 1 or threading.active_count() > 1 or made_engine.cache_info().currsize:
         yield None
         return
-    with ProcessPoolExecutor(min(count, most), get_context("fork"), end_with, (os.getpid(),)) as processes:
-        processes.submit(int)  # begins them all, before this process has a thread
-        try:
-            yield processes
-        except BrokenProcessPool as error:
-            raise Transient("a process of this check was ended, perhaps for want of memory; use --resume") from error
-        finally:
-            processes.shutdown(cancel_futures=True)
+    processes = ProcessPoolExecutor(count, get_context("fork"), end_with, (os.getpid(),))
+    processes.submit(int)  # begins them all, before this process has a thread
+    try:
+        yield processes
+    except BrokenProcessPool as error:
+        raise Transient("a process of this check was ended, perhaps for want of memory; use --resume") from error
+    finally:
+        processes.shutdown(cancel_futures=True)
 
 
 def verify_objects(

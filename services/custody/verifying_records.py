@@ -16,6 +16,7 @@ from adapters.store import (
     revoked_links,
     seals,
     session_events,
+    settlement_reports,
     sources,
     templates,
     tokens,
@@ -47,12 +48,12 @@ def verify_beside() -> Fixity:
     and session events, which are named by their digests, and the discrepancies that belong to no archive.
     """
     strange: dict[str, str] = {}
-    sizes = dict(store().listed(seals.SETTLEMENTS, strange))
+    sizes = dict(store().listed(settlement_reports.FOLDER, strange))
     for folder in (seals.ROOT, seals.ENDPOINTS, templates.RECORDS.folder, RESULTS_FOLDER):
         for _ in store().listed(folder, strange):
             checkpoint()
     paths = (PurePosixPath(key) for key in sizes)
-    report_ids = sorted({path.stem for path in paths if str(path.parent) == seals.SETTLEMENTS})
+    report_ids = sorted({path.stem for path in paths if str(path.parent) == settlement_reports.FOLDER})
     found = findings(
         [
             (strange_thing(key, what) for key, what in strange.items() if what != EMPTY_FOLDER),
@@ -178,9 +179,7 @@ def _differing_templates() -> Iterator[FixityFinding]:
 
 
 def _wrong_report(report_id: str) -> Iterator[FixityFinding]:
-    from adapters.store.settlement_reports import report_key  # noqa: PLC0415 -- slow, and many stores have no report
-
-    key = report_key(report_id)
+    key = settlement_reports.report_key(report_id)
     found = store().digest_of(key)
     if found is None:
         yield FixityFinding(key, Fault.MISSING, "a settlement report", "nothing")

@@ -56,7 +56,7 @@ def is_locked(request: StoredRequest) -> bool:
 def is_in_clear(request: StoredRequest) -> bool:
     """Return whether the parts in a bag rebuild the request: nothing of it is sealed."""
     try:
-        return REQUEST not in request.keys and all(isinstance(each, ContentCut) for each in request.all_cuts)
+        return REQUEST not in request.keys and all(isinstance(each, ContentCut) for each in request.all_cuts())
     except Conflict:
         return False
 

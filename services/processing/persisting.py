@@ -77,7 +77,7 @@ def _seal_as_then(reference: str, known: StoredRequest, staged: Staged) -> None:
 
 
 def _ranges_of_cuts(known: StoredRequest, _staged: Staged) -> Ranges:
-    return ranges_of(known.all_cuts, lambda ciphertext: len(seals.stand_in(ciphertext)))
+    return ranges_of(known.all_cuts(), lambda ciphertext: len(seals.stand_in(ciphertext)))
 
 
 def _ranges_of_skeleton(known: StoredRequest, staged: Staged) -> Ranges:

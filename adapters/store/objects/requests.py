@@ -80,11 +80,11 @@ class StoredRequest:
             Locked: the archive's key is not available.
             Conflict: part of the request is missing or damaged.
         """
-        return unsealed(self.skeleton(), self.all_cuts, self._opener)
+        return unsealed(self.skeleton(), self.all_cuts(), self._opener)
 
     def cuts(self) -> list[ContentCut]:
         """Return the cuts of the files' contents."""
-        cuts = content_cuts(self.all_cuts)
+        cuts = content_cuts(self.all_cuts())
         if SCANS not in self.keys:
             return cuts
         try:
@@ -92,9 +92,8 @@ class StoredRequest:
         except Conflict:
             return with_scans(cuts, b"")
 
-    @cached_property
     def all_cuts(self) -> list[Cut]:
-        """The cuts of the files' contents and of the sealed values."""
+        """Return the cuts of the files' contents and of the sealed values."""
         return read_cuts(self._read(CUTS))
 
     def archive(self) -> Archive:
@@ -170,7 +169,7 @@ class StoredRequest:
             if REQUEST in self.keys:
                 yield from seals.opened_chunks(self.reference, self.receipt_id, self._chunks(self.keys[REQUEST]))
             else:
-                cuts = self.all_cuts
+                cuts = self.all_cuts()
                 for cut in [each for each in cuts if isinstance(each, SealedCut)][:1]:
                     self._opener(cut.ciphertext)  # fail now, not after the files
                 yield from self._pieces(cuts, self._opener)
@@ -186,7 +185,7 @@ class StoredRequest:
         if REQUEST in self.keys:
             return seals.clear_size_bytes(store().size(self.keys[REQUEST]) or 0)
         try:
-            return sum(len(chunk) for chunk in self._pieces(self.all_cuts, seals.stand_in))
+            return sum(len(chunk) for chunk in self._pieces(self.all_cuts(), seals.stand_in))
         except (FileNotFoundError, *_DAMAGE) as error:
             raise self._gone() from error
 
