@@ -281,6 +281,8 @@ def test_check_without_a_process_that_helped_it_says_so(cellar: Cellar) -> None:
 @on_disk
 def test_processes_find_what_one_process_finds(cellar: Cellar, configure: Configure) -> None:
     damaged_file("one")
+    with writing() as session:
+        session.exec(delete(DeliveryRow).where(col(DeliveryRow.reference) == "two"))
     found = cellar("verify", "--json").output
 
     assert check_in_a_process("--json").communicate(timeout=LONGEST_S) == (found, "")
