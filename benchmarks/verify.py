@@ -28,7 +28,7 @@ _ROUNDS = 5
 _STORES = {
     "20 archives with a file of 50 MB": (20, 1, 50_000_000),
     "190 archives with a file of 1.3 MB": (190, 1, 1_300_000),
-    "1,000 archives with 20 files of 10 KB": (1000, 20, 10_000),
+    "500 archives with 20 files of 10 KB": (500, 20, 10_000),
 }
 
 
