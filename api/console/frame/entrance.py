@@ -120,7 +120,7 @@ async def set_password(request: Request, link: str, form: PostedByAnybody, visit
         return await in_thread(_password_page, request, link, refused.status, "length")
     caller = Caller(user.name, user.role, user.scope, address)
     await in_thread(record, caller, Action.ENTER, detail={"does": "set_password"})
-    return see(f"{ROOT}/login")
+    return see(f"{ROOT}/login?said=password")
 
 
 @router.post("/logout")
