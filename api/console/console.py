@@ -8,9 +8,8 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.console.frame import entrance, prefect_access, static
-from api.console.frame.forms import enter
-from api.console.frame.rendering import render
-from api.console.frame.visits import SignInFirst
+from api.console.frame.rendering import render, see
+from api.console.frame.visits import SignInFirst, enter
 from api.console.pages import access, batches, endpoints, overview, people, templates, troubles
 from api.console.pages.archives import archives, dossier, files, saved_views
 from api.gate import with_headers
@@ -68,7 +67,7 @@ _UNEXPECTED = N_("An unexpected error of cellar; its log has the trace.")
 async def _sign_in_first(request: Request, first: SignInFirst) -> Response:
     if request.url.path.endswith(prefect_access.PATH):  # nginx asks, and leads to the login itself
         return Response(status_code=401)
-    return entrance.see(first.login_path)
+    return see(first.login_path)
 
 
 @console.exception_handler(Refused)

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from fastapi import Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from adapters.settings.settings import settings
@@ -97,6 +97,11 @@ def render(request: Request, template: str, status: int = 200, **context: Any) -
     if not asks_by_itself(request) and (visitor.is_new or visitor.caller):
         cookies.VISITOR.keep(request, response, visitor.visitor_id)
     return response
+
+
+def see(path: str) -> RedirectResponse:
+    """Return the answer to a form: look at a page of the console."""
+    return RedirectResponse(path, 303)
 
 
 def language_of(request: Request) -> Language:

@@ -6,10 +6,9 @@ from fastapi import APIRouter, Request, Response
 
 from api.access import CallerOf, acts
 from api.console.frame.cookies import ROOT
-from api.console.frame.entrance import see
-from api.console.frame.forms import Posted
-from api.console.frame.rendering import render
+from api.console.frame.rendering import render, see
 from api.console.frame.threads import in_thread
+from api.console.frame.visits import Posted
 from api.console.pages.lists import listed
 from models.access import Action
 from models.views.access import AccessQuery, LinkQuery
