@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from adapters.settings.settings import Settings
 from api.console.pages.lists import asked
-from api.console.words import formats, languages, telling, values
+from api.console.words import formats, languages, telling
 from domain.words.parts import PARTS
 from models.errors import System
 from models.said import Sentence, verbatim
@@ -50,7 +50,7 @@ def test_money_is_exact(amount_minor: int | None, currency: str, text: str) -> N
 
 @given(st.text())
 def test_value_is_isolated_and_reverses_nothing(text: str) -> None:
-    shown = values.shown(text)
+    shown = telling.shown(text)
 
     assert str(shown) == "–" or (
         str(shown).startswith(("<bdi>", '<bdi class="long">')) and str(shown).endswith("</bdi>")

@@ -18,7 +18,7 @@ from api.console.frame.threads import in_thread, in_thread_of_exports
 from api.console.frame.visits import Form, Posted, own_path
 from api.console.pages.archives import files, saved_views
 from api.console.pages.lists import Asked, Query, asked, listed
-from api.console.words.values import value_text
+from api.console.words.telling import value_text
 from domain.titles import title_text
 from domain.words.wording import N_, Language
 from models.access import Action, Caller
