@@ -129,7 +129,7 @@ def print_held(held: Held) -> None:
         typer.echo(f"no anchor has the root {held.root}; compare it with your note, since a digit may be wrong")
         return
     typer.echo(
-        f"anchor {held.number} of {time_text(held.at)}: archives and reports covered: {held.covered:,}, "
+        f"compared with anchor {held.number} of {time_text(held.at)}: archives and reports covered: {held.covered:,}, "
         f"with newer versions: {held.newer:,}, not covered: {held.uncovered:,}"
     )
 

@@ -92,6 +92,7 @@ def damage() -> None:
     with writing() as session:
         _condition(session, ConditionCode.FILE_EXTRA, "one", files=["a"], quick=False)
         _condition(session, ConditionCode.FILE_EXTRA, "", Subject.STORE, files=["a"], quick=False)
+        _condition(session, ConditionCode.NOT_AS_ANCHORED, "", Subject.STORE, files=["a"])
 
 
 def _condition(
@@ -199,6 +200,7 @@ CASES: dict[str, tuple[Callable[[], None], list[Line]]] = {
         [
             ("FILE_EXTRA", "archive", "", 1, 2, NOON, NOON, {}),
             ("FILE_EXTRA", "store", "", 1, 2, NOON, NOON, {}),
+            ("NOT_AS_ANCHORED", "store", "", 1, 2, NOON, NOON, {}),
         ],
     ),
     "waits": (waits, [("SYSTEM_AWAY", "system", "store", 2, 2, AT[1], AT[4], {})]),
