@@ -19,7 +19,7 @@ from rich.text import Text
 
 from adapters.settings.settings import settings
 from adapters.words.languages import worded
-from cli.person import shell
+from cli.options import shell
 from cli.terminal import Folds, Json, cell, console, paragraph, print_discrepancy, print_fitted, print_json, time_text
 from domain.archive.signed_document import (
     Judgements,

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.batches.batches import INTERRUPTED, DryRun, Yes, follow_runs, follow_to_end, propose
-from cli.person import person
+from cli.options import person
 from cli.terminal import Json, cell, named_options, time_option
 from domain.messages.summaries import UNDELIVERED
 from models.archive.archive import State
