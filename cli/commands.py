@@ -52,18 +52,16 @@ class Later(TyperCommand):
         module, _, name = self._place.partition(":")
         with uncollected():
             found = getattr(import_module(module), name)
-        if isinstance(found, typer.Typer):
-            group = get_group(found)
-            for word, each in group.commands.items():
-                _let_record(
-                    each, f"{self.word} {word}", self.actions[word] if isinstance(self.actions, Mapping) else ""
-                )
-            return group
-        alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-        alone.command(self.word)(found)
-        command = get_command(alone)
-        _let_record(command, self.word, self.actions if isinstance(self.actions, str) else "")
-        return command
+        if isinstance(self.actions, str):
+            alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+            alone.command(self.word)(found)
+            command = get_command(alone)
+            _let_record(command, self.word, self.actions)
+            return command
+        group = get_group(found)
+        for word, each in group.commands.items():
+            _let_record(each, f"{self.word} {word}", self.actions[word])
+        return group
 
 
 def _let_record(command: Any, name: str, action: str) -> None:

@@ -39,8 +39,11 @@ def import_archives(
     The worker imports them in a run of `import-archives`, which continues after Ctrl-C.
     Exits with 1 if a payload was refused or has failed.
     """
-    if source:
-        _check_source(source)
+    try:
+        if source:
+            sources.check_known(source)
+    except Refused as refused:
+        raise typer.BadParameter(refused.detail, param_hint="--source") from refused
     absolute = [each if "://" in each else str(Path(each).absolute()) for each in paths]  # the worker is elsewhere
     run = asyncio.run(create_import(absolute, source))
     try:
@@ -53,13 +56,6 @@ def import_archives(
     _print(ended, progress, as_json=as_json)
     if ended.state != "Completed":
         raise typer.Exit(1)
-
-
-def _check_source(source: str) -> None:
-    try:
-        sources.check_known(source)
-    except Refused as refused:
-        raise typer.BadParameter(refused.detail, param_hint="--source") from refused
 
 
 async def _until_ended(run: FlowRun, show: Callable[[ImportProgress], None]) -> FlowRun:
