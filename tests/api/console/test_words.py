@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.settings.settings import Settings
+from api.console.frame.rendering import environment
 from api.console.pages.lists import asked
 from api.console.words import formats, languages, telling
 from domain.words.parts import PARTS
@@ -46,6 +47,15 @@ def test_size_reads_from_the_left_in_its_largest_unit(size_bytes: int, text: str
 )
 def test_money_is_exact(amount_minor: int | None, currency: str, text: str) -> None:
     assert formats.money_text(amount_minor, currency) == text
+
+
+def test_words_of_a_constant_are_in_the_language_of_each_page() -> None:
+    page = environment().from_string("{{ 'denied'|code('outcome') }}")
+
+    with languages.speaking("en"):
+        assert page.render() == "Denied"
+    with languages.speaking("he"):
+        assert page.render() == "נדחתה הגישה"
 
 
 @given(st.text())
