@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from fastapi import Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 
@@ -19,7 +19,7 @@ from api.console.frame import cookies
 from api.console.frame.cookies import ROOT, Visitor
 from api.console.frame.static import static_url
 from api.console.frame.visits import sent_path, visit
-from api.console.words import formats, languages, telling, values
+from api.console.words import formats, languages, telling
 from domain.access import is_allowed
 from domain.runs import heals_by_rerun
 from domain.words.wording import N_, Language
@@ -68,7 +68,7 @@ _FILTERS: Mapping[str, Callable[..., Any]] = {
     **{
         each.__name__.removesuffix("_text"): each
         for each in (
-            *(values.shown, values.plain, values.plain_lines, values.value_text, languages.worded),
+            *(telling.shown, telling.plain, telling.plain_lines, telling.value_text, languages.worded),
             *(formats.moment_text, formats.short_moment_text, formats.day_text, formats.day_in_zone_text),
             *(formats.hour_text, formats.duration_text, formats.age_text, formats.size_text, formats.number_text),
             *(formats.money_text, telling.code_text, telling.code_or_value, telling.filter_name, telling.choice_text),
@@ -98,6 +98,11 @@ def render(request: Request, template: str, status: int = 200, **context: Any) -
     if not asks_by_itself(request) and (visitor.is_new or visitor.caller):
         cookies.VISITOR.keep(request, response, visitor.visitor_id)
     return response
+
+
+def see(path: str) -> RedirectResponse:
+    """Return the answer to a form: look at a page of the console."""
+    return RedirectResponse(path, 303)
 
 
 def language_of(request: Request) -> Language:
