@@ -182,6 +182,7 @@ def _browser(console: Console) -> Iterator[Browser]:
 @pytest.fixture
 def browser(_browser: Browser) -> Iterator[Browser]:
     """The browser. A test fails if a page complained, or asked another host."""
+    _browser.page.goto("about:blank")  # a page that is left open would ask a receiver that starts anew
     _browser.complaints.clear()
     _browser.elsewhere.clear()
     yield _browser
