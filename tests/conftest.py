@@ -40,7 +40,7 @@ from adapters.settings.settings import Settings, settings
 from benchmarks.guardian import guard
 from services.access import log as access_log
 from services.views import overview
-from tests.compiled import share_compiled_statements, share_descriptions_of_services
+from tests.compiled import share_authorities, share_compiled_statements, share_descriptions_of_services
 
 # Benchmarks measure how long an example takes. Here, other tests may occupy the processor.
 # `make test-faults` loads the thorough profile.
@@ -73,6 +73,7 @@ def pytest_configure() -> None:
     guard()
     share_compiled_statements()
     share_descriptions_of_services()
+    share_authorities()
 
 
 @pytest.hookimpl(wrapper=True)
