@@ -82,9 +82,7 @@ def _fill_store(archives: int, files: int, file_bytes: int) -> None:
     from adapters.inbox.inbox import Intake  # noqa: PLC0415
     from adapters.tables.runs import receipts  # noqa: PLC0415
     from models.runs.receipt import Identity  # noqa: PLC0415
-    from services.processing.completion import complete  # noqa: PLC0415
-    from services.processing.findings import reconcile_findings  # noqa: PLC0415
-    from services.processing.loading import load  # noqa: PLC0415
+    from services.processing.completion import complete, load, reconcile_findings  # noqa: PLC0415
     from services.processing.persisting import persist  # noqa: PLC0415
     from services.receipts import stored_archive  # noqa: PLC0415
 

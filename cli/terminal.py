@@ -56,8 +56,10 @@ def _read_time(text: str) -> datetime:
         raise typer.BadParameter(str(error)) from None
 
 
-def time_text(moment: datetime, timespec: str = "minutes") -> str:
+def time_text(moment: datetime | None, timespec: str = "minutes") -> str:
     """Return a time in the zone of the console, with its offset: `2026-11-24 12:30+02`, or `2026-11-24 10:30Z`."""
+    if moment is None:
+        return "–"
     text = moment.astimezone(settings().zone).isoformat(" ", timespec)
     return text.replace("+00:00", "Z").removesuffix(":00")
 
@@ -159,11 +161,7 @@ def named_options() -> Iterator[None]:
 
 
 def dismissal(by: str, why: str) -> Dismissal:
-    """Return what a person says by the option `--why`.
-
-    Raises:
-        BadParameter: the reason is empty, or too long.
-    """
+    """Return what a person says by the option `--why`. Raises BadParameter if the reason is empty, or too long."""
     with named_options():
         return Dismissal(by=by, why=why)
 

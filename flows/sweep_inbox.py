@@ -12,13 +12,10 @@ from prefect import flow
 
 from adapters.platform.cancellation import in_thread
 from flows.execution.engine import done_by
-from flows.execution.reporting import counted, emit, name_run
 from flows.execution.results import RESULTS
-from flows.execution.tasks import without_text
-from models.runs.receipt import Delivery
-from models.runs.run import Trigger
-from services.batches.batches import restart_drivers
-from services.batches.driving import settle_aborted
+from flows.execution.tasks import counted, emit, name_run, without_text
+from models.runs.receipt import Delivery, Trigger
+from services.batches.batches import restart_drivers, settle_aborted
 from services.completeness.session_events import take_in_left
 from services.messages.endpoints import forget_old_keys
 from services.messages.events import announce_failures, announce_refused

@@ -17,7 +17,7 @@ from pydantic import TypeAdapter
 from adapters.tables.completeness import missing_processes
 from adapters.tables.messages import notifications
 from adapters.tables.runs import refused as refused_rows
-from models.archive.warning import WarningCode
+from models.archive.archive import WarningCode
 from models.errors import Refused
 from models.messages.notification import NotificationRow
 from models.runs.receipt import RefusedDelivery
@@ -84,17 +84,13 @@ def refused_page(query: RefusedQuery) -> RefusedPage:
 
     Raises as `troubles.refused_page` does.
     """
-    aside = [each for each in refused_rows.set_aside() if _is_asked(query, asdict(each))][: query.limit]
+    asked = query.model_dump(include={"reference", "process_number", "source"}, exclude_none=True)
+    aside = [each for each in refused_rows.set_aside() if asked.items() <= asdict(each).items()][: query.limit]
     if str(query.code) == WarningCode.SOURCES_DIFFER:
         return RefusedPage(items=_views(aside), next=None)
     page = troubles.refused_page(query)
     is_first = query.cursor is None and query.state is FindingState.OPEN and query.code is None
     return RefusedPage(items=[*_views(aside if is_first else ()), *page.items], next=page.next)
-
-
-def _is_asked(query: RefusedQuery, members: Mapping[str, Any]) -> bool:
-    asked = query.model_dump(include={"reference", "process_number", "source"}, exclude_none=True)
-    return asked.items() <= members.items()
 
 
 def _views(deliveries: Sequence[RefusedDelivery]) -> list[RefusedView]:
@@ -104,8 +100,7 @@ def _views(deliveries: Sequence[RefusedDelivery]) -> list[RefusedView]:
 def found_bodies(receipt_ids: Collection[str]) -> list[RefusedDelivery]:
     """Return the deliveries of bodies that are set aside or refused.
 
-    Raises:
-        Transient: the database does not answer.
+    Raises Transient if the database does not answer.
     """
     aside = [each for each in refused_rows.set_aside() if each.receipt_id in receipt_ids]
     return [*aside, *refused_rows.of_bodies(receipt_ids)]

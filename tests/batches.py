@@ -19,7 +19,7 @@ from models.runs.receipt import ReceiptRow
 from models.said import verbatim
 from models.views.batch import BatchView
 from services import derived
-from services.batches import batches, driving
+from services.batches import batches
 from tests.killed import Countdown, exit_status
 
 UNKNOWN_DRIVER = str(UUID(int=0))
@@ -83,9 +83,9 @@ def bodies_away(receipt_ids: Iterable[str]) -> Iterator[None]:
 def driven(batch_id: str) -> BatchView:
     """Drive a confirmed batch, in place of its flow run, until no item waits to be started. Return how far it is."""
     rows.set_driver(batch_id, UNKNOWN_DRIVER)
-    asyncio.run(driving.step(batch_id, UNKNOWN_DRIVER, thoroughly=True))
+    asyncio.run(batches.step(batch_id, UNKNOWN_DRIVER, thoroughly=True))
     while batches.view(batch_id).queued:
-        asyncio.run(driving.step(batch_id, UNKNOWN_DRIVER))
+        asyncio.run(batches.step(batch_id, UNKNOWN_DRIVER))
     return batches.view(batch_id)
 
 

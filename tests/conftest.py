@@ -33,7 +33,7 @@ from xdist.scheduler import LoadFileScheduling
 from adapters.database import transactions
 from adapters.database.migration import migrate
 from adapters.files import bucket
-from adapters.peers import answers as peers_answers
+from adapters.peers import addresses
 from adapters.platform.imports import uncollected
 from adapters.settings.environment import prefect_server_defaults
 from adapters.settings.settings import Settings, settings
@@ -136,7 +136,7 @@ def _forget() -> None:
     _settle()
     if transactions.made_engine.cache_info().currsize:
         transactions.engine().dispose()
-    for cached in (settings, transactions.made_engine, bucket._client, peers_answers.tls_context, overview._measured):
+    for cached in (settings, transactions.made_engine, bucket._client, addresses.tls_context, overview._measured):
         cached.cache_clear()
     access_log._chain.begin()
 

@@ -21,7 +21,7 @@ from adapters.files import bucket
 from adapters.settings.settings import settings
 
 FORKED = get_context("forkserver")
-FORKED.set_forkserver_preload(["cli.main", "cli.operation.move", "services.batches.driving", "tests.installations"])
+FORKED.set_forkserver_preload(["cli.main", "cli.operation.move", "services.batches.batches", "tests.installations"])
 _LONGEST_S = 240
 
 

@@ -77,8 +77,7 @@ def log_key(reference: str, path: str) -> str:
 def inventory(reference: str) -> Inventory | None:
     """Return the inventory of a process's object; None where there is no object.
 
-    Raises:
-        Conflict: the inventory cannot be read.
+    Raises Conflict if the inventory cannot be read.
     """
     return inventory_at(object_key(reference))
 
@@ -90,11 +89,7 @@ def inventory_at(key: str) -> Inventory | None:
 
 
 def parsed(text: bytes, key: str) -> Inventory:
-    """Parse the inventory of the object at a key.
-
-    Raises:
-        Conflict: the text is not an inventory.
-    """
+    """Parse the inventory of the object at a key. Raises Conflict if the text is not an inventory."""
     try:
         return Inventory.from_json(text)
     except (ValueError, KeyError, TypeError, IndexError) as error:
@@ -118,11 +113,7 @@ def sidecar(text: bytes) -> bytes:
 
 
 def add_version(
-    reference: str,
-    before: Inventory | None,
-    version: ObjectVersion,
-    stage: Path,
-    contents: Mapping[str, str],
+    reference: str, before: Inventory | None, version: ObjectVersion, stage: Path, contents: Mapping[str, str]
 ) -> Inventory:
     """Add the next version to a process's object. The first version makes the object. Takes effect whole or not at all.
 
@@ -187,8 +178,7 @@ class VersionWriter(ABC):
     def write(self, key: str, after: Inventory, stage: Path) -> None:
         """Bring the last version of `after` from `stage` into the object at a key, but not into the root inventory.
 
-        Raises:
-            Transient: the store does not accept the version now, or another writer was first.
+        Raises Transient if the store does not accept the version now, or another writer was first.
         """
 
 

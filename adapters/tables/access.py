@@ -10,11 +10,11 @@ from sqlmodel import and_, col, delete, select
 from adapters.database.transactions import insert_rows, reading, writing
 from adapters.settings.settings import settings
 from models.access import AccessHead, AccessRow, UnsentAccessRow
+from models.columns import table_of
 
 _AT_ONCE = 2000
 _OF_UNSENT = ("chain", "number", "at")
 _row_key = tuple_(col(AccessRow.chain), col(AccessRow.number))
-_COLUMNS = AccessRow.__table__.columns  # type: ignore[attr-defined]  # SQLModel does not say that a table has it
 
 
 def add(rows: Sequence[Mapping[str, Any]]) -> None:
@@ -43,7 +43,7 @@ def sent(rows: Iterable[AccessRow]) -> None:
 
 def every() -> Iterator[Mapping[str, Any]]:
     """Yield all rows by chain and number. No transaction stays open between its pages."""
-    query = select(*_COLUMNS).order_by(col(AccessRow.chain), col(AccessRow.number)).limit(_AT_ONCE)
+    query = select(*table_of(AccessRow).c).order_by(col(AccessRow.chain), col(AccessRow.number)).limit(_AT_ONCE)
     page = _mappings(query)
     while page:
         yield from page

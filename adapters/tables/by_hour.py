@@ -28,8 +28,7 @@ from models.columns import Moment
 from models.completeness.processes import MissingProcessRow
 from models.discrepancies import DiscrepancyEventRow, DiscrepancyRow, DiscrepancyState
 from models.messages.notification import NotificationRow
-from models.runs.receipt import DeliveryRow, ReceiptRow, RefusedRow
-from models.runs.run import RunRow
+from models.runs.receipt import DeliveryRow, ReceiptRow, RefusedRow, RunRow
 from models.views.overview import Counted, Levels
 
 HOUR = timedelta(hours=1)

@@ -5,25 +5,54 @@ from http import HTTPStatus
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.console.frame import entrance, prefect_access, static
 from api.console.frame.forms import enter
-from api.console.frame.policy import Policy
 from api.console.frame.rendering import render
 from api.console.frame.visits import SignInFirst
-from api.console.pages import access, batches, endpoints, links, overview, people, templates, troubles
+from api.console.pages import access, batches, endpoints, overview, people, templates, troubles
 from api.console.pages.archives import archives, dossier, files, saved_views
+from api.gate import with_headers
 from domain.words.wording import N_
 from models.errors import Conflict, Refused, Transient
 from models.said import Said
+
+_POLICY = (
+    "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; font-src 'self'; connect-src 'self';"
+    " img-src 'self' data:;"  # Tabler draws the marks of its form controls by data URLs
+    " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+_HEADERS = {
+    b"content-security-policy": _POLICY.encode(),
+    b"referrer-policy": b"same-origin",
+    b"cross-origin-opener-policy": b"same-origin",
+    b"cross-origin-resource-policy": b"same-origin",
+    b"x-frame-options": b"DENY",
+    b"x-robots-tag": b"noindex",
+    b"cache-control": b"no-store",
+}
+
+
+class _Policy:
+    """Middleware that adds the headers that an answer does not have itself: nothing is loaded from elsewhere, nothing
+    inline runs, nothing frames it.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, with_headers(send, _HEADERS))
+
 
 console = FastAPI(
     openapi_url=None,
     telemetry={"tracing": False, "metrics": False, "logs": False},  # paths have references
     redirect_slashes=False,
 )
-application = Policy(console)  # around all: the page of an unexpected error comes from outside of the middleware
-_TROUBLES = (troubles, endpoints, links, batches, templates, access, people)
+application = _Policy(console)  # around all: the page of an unexpected error comes from outside of the middleware
+_TROUBLES = (troubles, endpoints, batches, templates, access, people)
 _ARCHIVES = (archives, saved_views, files, dossier)  # the dossier's path takes everything below it
 for each in (static, entrance):
     console.include_router(each.router)

@@ -54,7 +54,8 @@ def import_archives(
     """
     if source:
         _check_source(source)
-    run = asyncio.run(create_import([_absolute(each) for each in paths], source))
+    absolute = [each if "://" in each else str(Path(each).absolute()) for each in paths]  # the worker is elsewhere
+    run = asyncio.run(create_import(absolute, source))
     try:
         with _shown(run) as show:
             ended = asyncio.run(_until_ended(run, show))
@@ -74,16 +75,10 @@ def _check_source(source: str) -> None:
         raise typer.BadParameter(refused.detail, param_hint="--source") from refused
 
 
-def _absolute(path: str) -> str:
-    """Return a path as the worker finds it, which has another working folder."""
-    return path if "://" in path else str(Path(path).absolute())
-
-
 async def _until_ended(run: FlowRun, show: Callable[[ImportProgress], None]) -> FlowRun:
     """Show the progress until the run has ended. Prefect or the store may be away for a few minutes.
 
-    Raises:
-        Transient: Prefect or the store was away for longer.
+    Raises Transient if Prefect or the store was away for longer.
     """
     away_s, said = 0.0, ""
     while not run.ended:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from cli.terminal import Folds, Json, console, print_fitted, time_text
-from models.completeness.listed import DifferenceKind, ListDifference, UnreadRow
+from models.completeness.listed import DifferenceKind, ListDifference
 from models.errors import Refused
 from services.completeness.reconciling import OnRows, Reconciled, reconcile_list
 
@@ -93,7 +93,7 @@ def _print(done: Reconciled, *, dry_run: bool) -> None:
         heads = ("what", "process", "transaction", "rows", "in the list", "archived", Folds("reference or deadline"))
         print_fitted(terminal, heads, map(_line, compared.differences[:_MOST_SHOWN]))
     for each in read.unread[:_MOST_SHOWN]:
-        terminal.print(_unread_line(each), soft_wrap=True)
+        terminal.print(f"row {each.row}, column {each.column}: {each.code}: {each.detail}", soft_wrap=True)
     hidden = max(len(compared.differences) - _MOST_SHOWN, 0) + max(read.unread_count - _MOST_SHOWN, 0)
     if hidden:
         terminal.print(f"and {hidden:,} more; --json has all", soft_wrap=True)
@@ -114,7 +114,3 @@ def _line(found: ListDifference) -> tuple[object, ...]:
     rows = ", ".join(map(str, found.rows[:5])) + (", …" if len(found.rows) > 5 else "")
     last = f"deleted {time_text(found.deadline_at)}" if found.deadline_at else found.reference
     return _WORDS[found.kind], found.process_number, found.transaction_number, rows, found.listed, found.archived, last
-
-
-def _unread_line(found: UnreadRow) -> str:
-    return f"row {found.row}, column {found.column}: {found.code}: {found.detail}"

@@ -8,14 +8,13 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.batches.batches import DryRun, Yes, follow_to_end, propose
-from cli.batches.following import INTERRUPTED, follow_runs
+from cli.batches.batches import INTERRUPTED, DryRun, Yes, follow_runs, follow_to_end, propose
 from cli.person import person
-from cli.terminal import Json, cell, time_option
+from cli.terminal import Json, cell, named_options, time_option
 from domain.messages.summaries import UNDELIVERED
 from models.archive.archive import State
 from models.runs.batch import BatchKind
-from models.runs.run import RunState
+from models.runs.receipt import RunState
 from models.views.archives.archives import ArchiveFilter, RerunStarted
 from services.triggering import reruns
 
@@ -48,13 +47,9 @@ def rerun(  # noqa: PLR0913 -- an option per filter
     if references:
         _rerun(references, wait=wait, as_json=as_json)
         return
-    batch_id = propose(
-        BatchKind.RERUN,
-        lambda: ArchiveFilter(state=State.FAILED, **filters),
-        dry_run=dry_run,
-        yes=yes,
-        as_json=as_json,
-    )
+    with named_options():
+        chosen = ArchiveFilter(state=State.FAILED, **filters)
+    batch_id = propose(BatchKind.RERUN, chosen, dry_run=dry_run, yes=yes, as_json=as_json)
     if batch_id:
         follow_to_end(batch_id, as_json=as_json)
 

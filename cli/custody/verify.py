@@ -132,23 +132,13 @@ class Note:
         self._path.unlink(missing_ok=True)
 
 
-Against = Annotated[
-    str | None,
-    typer.Option(
-        "--against",
-        metavar="ROOT",
-        help="Also compare the store with an anchor: its root, or the path of its statement as the witness has it.",
-    ),
-]
-
-
 def print_held(held: Held) -> None:
     """Print how far an anchor covers the store."""
     if held.at is None:
         typer.echo(f"no anchor has the root {held.root}; compare it with your note, since a digit may be wrong")
         return
     typer.echo(
-        f"anchor {held.number} of {time_text(held.at)}: archives and reports covered: {held.covered:,}, "
+        f"compared with anchor {held.number} of {time_text(held.at)}: archives and reports covered: {held.covered:,}, "
         f"with newer versions: {held.newer:,}, not covered: {held.uncovered:,}"
     )
 
@@ -179,7 +169,13 @@ def verify(  # noqa: PLR0913 -- a parameter per option
     signatures: Annotated[
         bool, typer.Option("--signatures", help="Also judge the signed documents again, by today's trust roots.")
     ] = False,
-    against: Against = None,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ROOT",
+            help="Also compare the store with an anchor: its root, or the path of its statement as the witness has it.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Check every file against its digest, every version against its receipt, and the rows of the database against
@@ -218,11 +214,7 @@ def _verify_some(references: Iterable[str], memory: Memory) -> tuple[Fixity, int
 
 
 def _objects_of(references: Iterable[str]) -> list[StoredObject]:
-    """Return the objects of processes.
-
-    Raises:
-        Refused: neither store nor database has a version of one of the processes.
-    """
+    """Return the objects of processes. Raises Refused if neither store nor database has a version of one of them."""
     objects = {reference: object_of(reference) for reference in references}
     for reference, stored in objects.items():
         if not stored.sizes and not archives.has_versions(reference):

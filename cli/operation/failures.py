@@ -13,8 +13,9 @@ from cli.terminal import Json, cell, console, paragraph, print_json, time_text
 from domain.completeness.missing import left_text
 from domain.people.letters import count_text
 from domain.runs import heals_by_rerun, waits_text
+from domain.words.catalogue import MEANINGS
 from domain.words.causes import CAUSES
-from models.store.condition import OF_CHECKS, ConditionCode, DerivedCode, Subject
+from models.store.condition import OF_CHECKS, OF_COMPARISONS, ConditionCode, DerivedCode, Subject
 from models.views.troubles import ConditionGroup, FailureGroup, Failures
 from services.views.troubles import failures as failures_by_cause
 
@@ -102,6 +103,8 @@ def condition_text(group: ConditionGroup, now: datetime) -> str:
     """Return a line such as `FILE_EXTRA: 2 archives; see …`. Pure."""
     if group.code == DerivedCode.SYSTEM_AWAY and group.first_at:
         return f"{group.code}: {waits_text(group.key, group.subjects, group.first_at, now)}"
+    if group.kind is Subject.STORE and group.code in OF_COMPARISONS:
+        return f"{group.code}: {MEANINGS[group.code].what}"
     if group.kind is Subject.STORE:
         return f"{group.code}: {count_text(group.count, 'file')} beside the archives; see `cellar verify`"
     parts = [f"{group.key} in {task}" if (task := group.values.get("task")) else group.key]

@@ -1,14 +1,15 @@
 """`cellar missing list`: lists processes that should have been archived, and dismisses findings."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated
 
 import typer
 
+from cli.options import filters
 from cli.person import NotKept, person
-from cli.results import print_page
-from cli.terminal import Csv, Folds, Json, Wide, cell, dismissal, named_options, print_json, print_table, time_text
+from cli.results import print_list
+from cli.terminal import Csv, Folds, Json, Wide, cell, dismissal, print_json, time_text
 from domain.completeness.missing import left_text, why_text
 from models.views.troubles import FindingState, MissingQuery, MissingView
 from services.completeness import finding_missing
@@ -19,28 +20,12 @@ _LISTED = ("reference", "left", Folds("why"), "process", "source", "deadline", "
 
 
 @app.command("list")
-def list_missing(  # noqa: PLR0913 -- an option per filter
-    *,
-    source: Annotated[str | None, typer.Option(help="A source's name.")] = None,
-    reference: Annotated[str | None, typer.Option(help="A full process reference.")] = None,
-    why: Annotated[str | None, typer.Option(help="submitted, deleted, expired or listed.")] = None,
-    state: Annotated[str, typer.Option(help="open or closed.")] = FindingState.OPEN,
-    cursor: Annotated[str | None, typer.Option(help="`next` of the previous page.")] = None,
-    limit: Annotated[int, typer.Option(help="Findings per page, at most 500.")] = 50,
-    wide: Wide = False,
-    as_csv: Csv = False,
-    as_json: Json = False,
-) -> None:
+@filters(MissingQuery)
+def list_missing(query: MissingQuery, *, wide: Wide = False, as_csv: Csv = False, as_json: Json = False) -> None:
     """List processes whose archives are missing, the nearest deadline first."""
-    with named_options():
-        query = MissingQuery(source=source, reference=reference, why=why, state=state, cursor=cursor, limit=limit)
     nothing = "No process is missing." if query.state is FindingState.OPEN else "No finding matches."
-    now = datetime.now(UTC)
-
-    def _print(found: Sequence[MissingView]) -> None:
-        print_table(_LISTED, [_row(each, now) for each in found], wide=wide, as_csv=as_csv)
-
-    print_page(troubles.missing_page(query), _print, nothing=nothing, as_json=as_json, as_csv=as_csv)
+    page, row = troubles.missing_page(query), partial(_row, datetime.now(UTC))
+    print_list(page, _LISTED, row, nothing=nothing, wide=wide, as_csv=as_csv, as_json=as_json)
 
 
 @app.command()
@@ -59,7 +44,7 @@ def dismiss(
         typer.echo(cell(f"{found.missing_id} is dismissed by {found.closed_by}: {found.closed_reason}"))
 
 
-def _row(found: MissingView, now: datetime) -> tuple[object, ...]:
+def _row(now: datetime, found: MissingView) -> tuple[object, ...]:
     left = found.closed_why or left_text(found.deadline_at, now)
     about = (found.reference, left, why_text(found.why), found.process_number, found.source)
     return *about, time_text(found.deadline_at), found.transaction_number, found.missing_id

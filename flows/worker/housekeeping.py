@@ -13,13 +13,7 @@ from uuid import UUID
 
 import structlog
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.filters import (
-    FlowRunFilter,
-    FlowRunFilterDeploymentId,
-    FlowRunFilterState,
-    FlowRunFilterStateType,
-    FlowRunFilterTags,
-)
+from prefect.client.schemas import filters
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
@@ -68,7 +62,7 @@ class Housekeeping:
         if name not in _WORKS or BY_ITSELF not in flow_run.tags or flow_run.run_count:
             return False
         if not self._is_begun_since(flow_run):
-            begun = execution.begin(_work_of(execution))
+            begun = execution.begin(_WORKS[name](**flow_run.parameters))
             begun.add_done_callback(lambda ended: _note(name, ended))
             await asyncio.wait({begun}, timeout=_SHOWN_AFTER_S)
             if not begun.done():
@@ -94,17 +88,15 @@ class Housekeeping:
 
     async def _failed_before(self, flow_run: FlowRun) -> bool:
         """Return whether the run of this kind that ended last has failed, whichever worker executed it."""
-        like_it = FlowRunFilter(
-            deployment_id=FlowRunFilterDeploymentId(any_=[flow_run.deployment_id] if flow_run.deployment_id else []),
-            tags=FlowRunFilterTags(all_=flow_run.tags),
-            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=_ENDED)),
+        like_it = filters.FlowRunFilter(
+            deployment_id=filters.FlowRunFilterDeploymentId(
+                any_=[flow_run.deployment_id] if flow_run.deployment_id else []
+            ),
+            tags=filters.FlowRunFilterTags(all_=flow_run.tags),
+            state=filters.FlowRunFilterState(type=filters.FlowRunFilterStateType(any_=_ENDED)),
         )
         last = await self._client.read_flow_runs(flow_run_filter=like_it, sort=FlowRunSort.END_TIME_DESC, limit=1)
         return any(each.state_type is not StateType.COMPLETED for each in last)
-
-
-async def _work_of(execution: Execution) -> list[Any]:
-    return await _WORKS[execution.flow_name](**execution.flow_run.parameters)
 
 
 def _note(flow_name: str, ended: "asyncio.Task[list[Any]]") -> None:

@@ -72,7 +72,8 @@ def _place(path: str) -> tuple[str, str]:
 def chain(wanted: Target, on_finding: OnFinding) -> list[Link]:
     """Return the anchors from the wanted one back to the first, and report what is wrong with them.
 
-    A statement that the store lacks, or has otherwise, is a finding; the witness stands in for it.
+    A statement that the store lacks is a finding, and the witness stands in for it. So is another statement with the
+    same number, also at the witness: whoever may only add to it cannot replace the anchors that it has.
     """
     names = {each: anchors.listed(each) for each in wanted.storages}
     number = next((number for each in wanted.storages for number in _numbers(each, wanted.root, names[each])), None)
@@ -127,9 +128,9 @@ def _link(number: int, root: str, names: dict[Storage, set[str]], on_finding: On
             statement = anchors.parsed(text, number)
             files = frozenset(name[65:] for name in its if name.startswith(f"{root}."))
             having[each] = Anchor(statement, root, files)
-        elif each is store():
-            fault = Fault.MISSING if found is None else Fault.DAMAGED
-            on_finding(FixityFinding(key, fault, f"the statement with the root {root}", found or "nothing"))
+        elif each is store() or found:
+            fault, its_key = Fault.DAMAGED if found else Fault.MISSING, key if each is store() else each.location(key)
+            on_finding(FixityFinding(its_key, fault, f"the statement with the root {root}", found or "nothing"))
     if not having:
         return None
     if store() in having:

@@ -31,8 +31,7 @@ from models.archive.content import SignedDocumentRow
 from models.discrepancies import DiscrepancyEventRow, DiscrepancyRow
 from models.errors import Locked, Transient
 from models.messages.notification import NotificationAttemptRow, NotificationRow
-from models.runs.receipt import DeliveryRow, ReceiptRow
-from models.runs.run import RunRow
+from models.runs.receipt import DeliveryRow, ReceiptRow, RunRow
 from models.store.anchor import Statement
 from services.access import heads
 

@@ -32,7 +32,7 @@ from domain.completeness.processes import (
 from domain.messages.bodies import process_missing
 from models.completeness.processes import Closing, MissingProcessRow, SessionEventRow
 from models.errors import Refused
-from models.messages.event import Event, EventType
+from models.messages.notification import Event, EventType
 from models.views.parameters import Dismissal
 from models.views.troubles import MissingView
 from services.messages.events import announce
@@ -185,8 +185,7 @@ def _written(session: Session, changes: Iterable[Change], now: datetime, found: 
 def dismiss(missing_id: str, dismissal: Dismissal, now: datetime) -> MissingView:
     """Close an open finding for a person, and return it. A later submission of the process opens another.
 
-    Raises:
-        Refused: there is no such finding, or it is closed.
+    Raises Refused if there is no such finding, or it is closed.
     """
     was_open = missing_processes.dismiss(missing_id, dismissal.by, dismissal.why, now)
     row = missing_processes.find(missing_id)

@@ -23,8 +23,7 @@ from services.completeness.session_events import restore_events
 from services.messages.endpoints import restore_endpoints
 from services.payments.duplicates import reconcile_all_duplicates
 from services.payments.holds import reconcile_all_holds
-from services.processing.findings import reconcile_payload
-from services.processing.loading import load
+from services.processing.completion import load, reconcile_payload
 from services.receipts import StoredArchive, stored_archive
 from services.settlements.importing import restore_reports
 from services.templates import restore_templates

@@ -22,7 +22,8 @@ from services.custody.verifying_records import verify_beside
 OnVerified = Callable[[StoredObject, Fixity], None]
 log = structlog.get_logger()
 _AT_ONCE = 500
-_MOST_NAMED = 5
+MOST_NAMED = 5
+_ENDED_BY_CHECKS = {*OF_CHECKS, ConditionCode.RUN_FAILED}
 
 
 class Memory:
@@ -117,7 +118,7 @@ class Memory:
             return  # before the first archive, nobody has to act
         if self._known is None:
             self._known = {ocfl.object_key(each): each for each in conditions.references()}
-        new = _references(key for key, findings in checked.items() if findings and key not in (self._known or {}))
+        new = references_of(key for key, findings in checked.items() if findings and key not in (self._known or {}))
         references = self._known | new
         for key in checked.keys() - references.keys():  # of no process, if it has findings
             self._outside += checked[key]
@@ -138,9 +139,9 @@ class Memory:
         for each in findings:
             if code := OF_FAULTS.get(each.fault):
                 files[code].append(each.key.removeprefix(f"{key}/"))
-        found: dict[ConditionCode, Found | None] = dict.fromkeys(OF_CHECKS if files else ConditionCode)
+        found: dict[ConditionCode, Found | None] = dict.fromkeys(OF_CHECKS if files else _ENDED_BY_CHECKS)
         for code, its in files.items():
-            found[code] = Found(len(its), {"files": its[:_MOST_NAMED], "quick": self._is_quick})
+            found[code] = Found(len(its), {"files": its[:MOST_NAMED], "quick": self._is_quick})
         conditions.set_within(session, kind, subject, found, now, is_quick=self._is_quick, begun_at=self._begun_at)
 
 
@@ -152,7 +153,7 @@ def check_again(reference: str) -> bool:
     return reference in conditions.references(reference)
 
 
-def _references(keys: Iterable[str]) -> dict[str, str]:
+def references_of(keys: Iterable[str]) -> dict[str, str]:
     """Return the references of the processes in the database whose objects have these keys. Long references are found
     there alone, since a damaged inventory names none.
     """

@@ -55,8 +55,7 @@ async def deliver_due(endpoint_name: str) -> Delivered:
 
     The first failure ends a page: the endpoint may be down, and then one message at a time is tried.
 
-    Raises:
-        Locked: the endpoint's keys cannot be opened.
+    Raises Locked if the endpoint's keys cannot be opened.
     """
     delivered, until_s = Delivered(), time.monotonic() + _WORKS_FOR_S
     async with downstream.line() as line:
@@ -76,8 +75,7 @@ async def send_from_run(message_id: str) -> Attempt:
     message once. Until then no other run of this process waits for the endpoint, or calls it. If the process ends
     before, the message is due again when its claim has ended.
 
-    Raises:
-        Locked: the endpoint's keys cannot be opened.
+    Raises Locked if the endpoint's keys cannot be opened.
     """
     if _going_on and await _endpoint_of(message_id) in _going_on.values():
         return Attempt(NotificationState.PENDING, error=Sentence.other_message_waits(), was_made=False)
@@ -154,16 +152,10 @@ class _Page:
             reference = taken.message.reference
             with bound_contextvars(reference_digest=reference_digest(reference) if reference else None):
                 made = await send_taken(taken, self._line)
-            self._count(taken, made)
+            self._delivered.by_state[made.state] += 1
+            if made.state is not NotificationState.PENDING and reference:
+                self._delivered.receipt_ids.add(taken.message.receipt_id)
             if made.state is not NotificationState.DELIVERED:
-                await self._stop()
-
-    def _count(self, taken: Taken, made: Attempt) -> None:
-        self._delivered.by_state[made.state] += 1
-        if made.state is not NotificationState.PENDING and taken.message.reference:
-            self._delivered.receipt_ids.add(taken.message.receipt_id)
-
-    async def _stop(self) -> None:
-        left, self._left = self._left, []
-        if left:
-            await in_thread(queues.release, left)
+                left, self._left = self._left, []
+                if left:
+                    await in_thread(queues.release, left)

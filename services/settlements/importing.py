@@ -46,8 +46,7 @@ def import_reports(reports: Sequence[Report], now: datetime, on_progress: OnProg
 
     Other reports whose import was killed are imported first.
 
-    Raises:
-        Transient: store or database does not answer; import them again.
+    Raises Transient if store or database does not answer; import them again.
     """
     imported = [_row(report, settlement_reports.keep(report, now)) for report in reports]
     _finish(now, _log_damaged, but={each.report_id for each in reports})

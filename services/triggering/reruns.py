@@ -12,8 +12,7 @@ from adapters.peers.prefect_api import run_url
 from adapters.tables.runs import runs, waiting
 from models.errors import Conflict, System, Transient
 from models.people import ActionKind
-from models.runs.cause import WaitingRow
-from models.runs.run import RunState, Trigger
+from models.runs.receipt import RunState, Trigger, WaitingRow
 from models.views.archives.archives import RerunStarted
 from services.people.actions import record_within
 from services.receipts import latest_receipt_id
@@ -28,8 +27,7 @@ async def rerun(references: Sequence[str], by: str) -> list[RerunStarted]:
     Every reference is checked before the first run starts. A run that is already on its way is returned. The timelines
     of the processes say who asked for it. While Prefect is away, the re-runs wait for `start_asked`.
 
-    Raises:
-        Refused: no archive of one of the processes was received.
+    Raises Refused if no archive of one of the processes was received.
     """
     receipt_ids = [await asyncio.to_thread(latest_receipt_id, reference) for reference in references]
     return [

@@ -32,7 +32,7 @@ from adapters.tables.people import saved_views
 from api.console.pages.archives import files
 from models.access import CELLAR, Caller, Role
 from models.errors import Refused
-from models.messages.event import EventType
+from models.messages.notification import EventType
 from models.people import SavedViewRow
 from models.search import DerivedRow
 from models.templates import Names, TemplateWords

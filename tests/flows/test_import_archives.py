@@ -29,8 +29,7 @@ from flows.import_archives import import_archives
 from models.errors import Conflict, Refused
 from models.messages.notification import NotificationRow
 from models.runs.imports import ImportPosition, ImportProgress
-from models.runs.receipt import DeliveryRow, ReceiptRow
-from models.runs.run import LeaseRow, RunRow
+from models.runs.receipt import DeliveryRow, LeaseRow, ReceiptRow, RunRow
 from models.sources import StatedTerms
 from services import sources
 from services.imports import Reader, kept_progress

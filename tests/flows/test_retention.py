@@ -22,7 +22,7 @@ from adapters.tables.runs import receipts
 from cli.archives.archive_page import print_archive
 from flows.execution.results import save_block
 from flows.process_archive import process_archive
-from models.runs.run import RunRow
+from models.runs.receipt import RunRow
 from models.views.archives.archives import RunView
 from services.triggering.trigger import forgotten, untriggered
 from tests.conftest import LONGEST_S, Configure, free_port, serving_prefect, wait_until

@@ -29,7 +29,7 @@ from adapters.settings.settings import settings
 from flows.execution.results import saved_block
 from flows.process_archive import process_archive
 from flows.worker.worker import Worker
-from models.runs.run import Leased, LeaseRow
+from models.runs.receipt import Leased, LeaseRow
 from tests.conftest import LONGEST_S, running, wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -155,12 +155,10 @@ def create_run(reference: str, receipt_id: str | None = None, *tags: str) -> str
 
 
 def forget_runs() -> None:
-    """Delete due runs of archives that other tests have left. A worker would execute them first."""
-    known = httpx.get(f"{settings().prefect_url}/deployments/name/process-archive/archive", timeout=LONGEST_S)
-    if known.is_success:
-        due = {"deployment_id": {"any_": [known.json()["id"]]}, "state": {"type": {"any_": ["SCHEDULED"]}}}
-        while _prefect("/flow_runs/bulk_delete", {"flow_runs": due}).raise_for_status().json()["deleted"]:
-            pass
+    """Delete due runs that other tests have left. A worker would execute them first."""
+    due = {"state": {"type": {"any_": ["SCHEDULED"]}}}
+    while _prefect("/flow_runs/bulk_delete", {"flow_runs": due}).raise_for_status().json()["deleted"]:
+        pass
 
 
 def run_of(flow_run_id: str) -> dict[str, Any]:

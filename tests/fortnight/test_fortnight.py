@@ -13,8 +13,7 @@ from adapters.settings.settings import Settings
 from domain.messages.endpoints import declared_name
 from models.archive.archive import ArchiveRow
 from models.completeness.processes import MissingProcessRow, SessionEventRow
-from models.messages.endpoint import EndpointRow
-from models.messages.notification import NotificationRow, NotificationState
+from models.messages.notification import EndpointRow, NotificationRow, NotificationState
 from models.people import LetterRow
 from models.sources import StatedTerms
 from services import sources

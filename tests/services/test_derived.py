@@ -21,8 +21,7 @@ from models.access import CELLAR
 from models.archive.archive import ArchiveRow, State
 from models.archive.session import LabelRow
 from models.payments import PaymentRow, Standing
-from models.runs.cause import Cause
-from models.runs.receipt import RefusedDelivery
+from models.runs.receipt import Cause, RefusedDelivery
 from models.said import verbatim
 from models.search import DerivedRow, SearchEntryRow, SearchFacetRow
 from models.templates import Template, TemplateWords
@@ -102,7 +101,7 @@ def test_entries_that_are_filled_in_are_those_that_were_written_beside_the_rows(
 ) -> None:
     change()
     derived.begin()
-    assert not_indexed() == derived.lacking(derived.SEARCH) == ARCHIVES
+    assert not_indexed() == derived.lacking() == ARCHIVES
 
     assert filled() == ARCHIVES
     assert entries() == written
@@ -146,10 +145,10 @@ def test_other_settings_fill_in_all_archives_once_migrate_has_begun(
 ) -> None:
     derived.begin()
     configure(search_labels="none", database_url=installation.database_location)
-    assert (derived.lacking(derived.SEARCH), filled()) == (None, 0)
+    assert (derived.lacking(), filled()) == (None, 0)
 
     derived.begin()
-    assert (derived.lacking(derived.SEARCH), filled()) == (ARCHIVES, ARCHIVES)
+    assert (derived.lacking(), filled()) == (ARCHIVES, ARCHIVES)
     assert len(entries()[1]) < len(written[1])
     assert found(q="חיפה") == []
 
@@ -226,7 +225,7 @@ def test_filling_in_makes_what_two_people_chose_at_once(beside: ThreadPoolExecut
     for each in naming:
         each.result()
 
-    assert derived.lacking(derived.SEARCH) == 1
+    assert derived.lacking() == 1
 
 
 def test_verify_finds_nothing_wrong_with_a_template_that_somebody_names_meanwhile(beside: ThreadPoolExecutor) -> None:

@@ -156,10 +156,7 @@ def _is_plain_dictionary(value: Any) -> bool:
 
 def _is_stream(held: Any) -> bool:
     """Return whether this is a reference to a stream, or to nothing."""
-    return isinstance(held, IndirectObject) and isinstance(
-        held.get_object(),
-        StreamObject | NullObject,
-    )
+    return isinstance(held, IndirectObject) and isinstance(held.get_object(), StreamObject | NullObject)
 
 
 class SignatureFieldRule(SigFieldModificationRule):

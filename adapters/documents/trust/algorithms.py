@@ -155,11 +155,7 @@ class Policy(DisallowWeakAlgorithmsPolicy):
 
 
 def hash_named(name: str | None) -> hashes.HashAlgorithm:
-    """Return a digest algorithm by its name in asn1crypto.
-
-    Raises:
-        CannotCompute: it is not known here.
-    """
+    """Return a digest algorithm by its name in asn1crypto. Raises CannotCompute if it is not known here."""
     found = _HASHES.get(name or "")
     if found is None:
         raise CannotCompute(Sentence.digest_unknown, name=name) if name else CannotCompute(Sentence.digest_not_named)
@@ -254,11 +250,7 @@ def _spelled(signature: bytes, bits: int) -> list[bytes]:
         values.append((signature[:half], signature[half:]))
     try:
         pair = Sequence.load(signature)
-        values.append((_contents(pair, 0), _contents(pair, 1)))
+        values.append((bytes(pair[0].contents), bytes(pair[1].contents)))
     except (ValueError, TypeError, KeyError, IndexError):
         pass
     return [encode_dss_signature(int.from_bytes(r, "big"), int.from_bytes(s, "big")) for r, s in values]
-
-
-def _contents(pair: Any, place: int) -> bytes:
-    return bytes(pair[place].contents)

@@ -8,6 +8,7 @@ from sqlalchemy import Select, select
 from sqlmodel import Session, SQLModel
 
 from adapters.database.transactions import pages, reading
+from models.columns import table_of
 from models.runs.receipt import VersionRow
 
 Row = Mapping[str, Any]
@@ -40,17 +41,17 @@ def recorded_within(
 
 def key_columns(table: type[SQLModel]) -> list[str]:
     """Return the columns of a table's key but the reference."""
-    keys = SQLModel.metadata.tables[str(table.__tablename__)].primary_key.columns.keys()
+    keys = table_of(table).primary_key.columns.keys()
     return [name for name in keys if name != "reference"]
 
 
 def _rows(session: Session, table: type[SQLModel], references: Sequence[str]) -> Iterator[Row]:
-    columns = SQLModel.metadata.tables[str(table.__tablename__)]
+    columns = table_of(table)
     return _streamed(session, select(columns).where(columns.c.reference.in_(references)), _ROWS_AT_ONCE)
 
 
 def _skeletons(session: Session, references: Sequence[str]) -> Iterator[Row]:
-    columns = SQLModel.metadata.tables[str(VersionRow.__tablename__)]
+    columns = table_of(VersionRow)
     theirs = select(columns).where(columns.c.reference.in_(references))
     for row in _streamed(session, theirs, _SKELETONS_AT_ONCE):
         yield {**row, "skeleton": None, "skeleton_sha256": hashlib.sha256(row["skeleton"]).hexdigest()}

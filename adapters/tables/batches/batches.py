@@ -39,8 +39,7 @@ def find(batch_id: str) -> BatchRow | None:
 def page(kind: BatchKind | None, cursor: str | None, limit: int) -> tuple[Sequence[BatchRow], str | None]:
     """Return batches of a kind, or of all kinds, newest first, and the cursor of the next page.
 
-    Raises:
-        Refused: the cursor is invalid.
+    Raises Refused if the cursor is invalid.
     """
     chosen = select(BatchRow).where(BatchRow.kind == kind) if kind else select(BatchRow)
     with reading() as session:

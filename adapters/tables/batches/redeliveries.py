@@ -12,8 +12,7 @@ from sqlmodel import Session, col, func, select, update
 from adapters.database.transactions import reading, writing
 from domain.messages.attempts import TRIED_FOR
 from domain.words.catalogue import in_words
-from models.messages.endpoint import EndpointRow
-from models.messages.notification import AttemptTrigger, NotificationRow, NotificationState
+from models.messages.notification import AttemptTrigger, EndpointRow, NotificationRow, NotificationState
 from models.runs.batch import BatchItemRow, BatchRow, ItemState, Skipped
 from models.said import said_by
 

@@ -11,7 +11,6 @@ from models.completeness.processes import SessionEventRow
 
 _ROWS_AT_ONCE = 1000
 
-
 EventRow = Mapping[str, Any]
 """The values of a `SessionEventRow`, by column: a thousand a second would cost too much as objects of the ORM."""
 

@@ -18,9 +18,9 @@ from domain.messages.attempts import (
     next_attempt,
 )
 from domain.words.catalogue import in_words
-from models.messages.endpoint import EndpointRow
 from models.messages.notification import (
     AttemptTrigger,
+    EndpointRow,
     NotificationAttemptRow,
     NotificationRow,
     NotificationState,

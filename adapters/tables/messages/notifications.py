@@ -8,8 +8,7 @@ from sqlmodel import Session, col, func, select
 
 from adapters.database.transactions import insert_new, pages, reading, writing
 from domain.words.catalogue import in_words
-from models.messages.event import EventRow
-from models.messages.notification import NotificationRow, NotificationState
+from models.messages.notification import EventRow, NotificationRow, NotificationState
 from models.said import Sentence
 from models.views.parameters import Dismissal
 

@@ -11,9 +11,7 @@ from adapters.database.transactions import reading, writing
 from domain.messages.attempts import Health, is_given_up
 from domain.messages.endpoints import why_disabled
 from domain.words.catalogue import in_words, word
-from models.messages.endpoint import EndpointRow
-from models.messages.event import EventRow
-from models.messages.notification import AttemptTrigger, NotificationRow, NotificationState
+from models.messages.notification import AttemptTrigger, EndpointRow, EventRow, NotificationRow, NotificationState
 from models.said import Said, Sentence, moment, said_by
 
 EXPIRED = Sentence.not_confirmed_in_time()

@@ -4,12 +4,12 @@ open notice.
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, func, select, update
 
 from adapters.database.transactions import insert_new, reading, upsert, writing
+from models.columns import table_of
 from models.people import LetterRow, Notice, NoticeKind, NoticeRow
 
 _IS_OPEN = col(NoticeRow.closed_at).is_(None)
@@ -38,7 +38,8 @@ def keep(before: Notice | None, after: Notice, letters: Sequence[LetterRow]) -> 
         Whether it is kept: not if another process has told people of the notice since `before`, or has opened one.
     """
     with writing() as session:
-        if not (_is_new(session, after) if before is None else _is_changed(session, before, after)):
+        is_kept = _is_changed(session, before, after) if before else insert_new(session, NoticeRow, after.model_dump())
+        if not is_kept:
             return False
         if letters:
             older = (col(LetterRow.notice_id) == after.notice_id, col(LetterRow.next_at).is_not(None))
@@ -48,21 +49,13 @@ def keep(before: Notice | None, after: Notice, letters: Sequence[LetterRow]) -> 
         return True
 
 
-def _is_new(session: Session, notice: Notice) -> bool:
-    return insert_new(session, NoticeRow, notice.model_dump())
-
-
 def _is_changed(session: Session, before: Notice, after: Notice) -> bool:
     """Write only what differs: another process may count at the same time."""
     was, now = before.model_dump(), after.model_dump()
     changed = {name: value for name, value in now.items() if value != was[name]}
     if not changed:
         return True
-    same = (
-        col(NoticeRow.notice_id) == before.notice_id,
-        col(NoticeRow.told_times) == before.told_times,
-        _IS_OPEN,
-    )
+    same = (col(NoticeRow.notice_id) == before.notice_id, col(NoticeRow.told_times) == before.told_times, _IS_OPEN)
     return session.connection().execute(update(NoticeRow).where(*same).values(changed)).rowcount == 1
 
 
@@ -70,7 +63,7 @@ def report(notice: Notice) -> None:
     """Keep a new notice, or add its count to the open notice of the same thing."""
     with writing() as session:
         insert = upsert(session, NoticeRow).values(**notice.model_dump())
-        table: Any = NoticeRow.__table__  # type: ignore[attr-defined]
+        table = table_of(NoticeRow)
         again = {
             "count": table.c.count + insert.excluded.count,
             "most": table.c.most + insert.excluded.count,

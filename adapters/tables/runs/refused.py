@@ -12,10 +12,8 @@ from adapters.search import entries
 from adapters.search.attention import IS_DISMISSED, IS_FOREIGN
 from adapters.search.pages import matching
 from domain.search import facet
-from models.archive.archive import ArchiveRow
-from models.archive.warning import WarningCode
-from models.messages.event import EventRow, EventType
-from models.messages.notification import NotificationRow, NotificationState
+from models.archive.archive import ArchiveRow, WarningCode
+from models.messages.notification import EventRow, EventType, NotificationRow, NotificationState
 from models.runs.receipt import DeliveryRow, ReceiptRow, RefusedDelivery, RefusedRow
 from models.search import Kind
 

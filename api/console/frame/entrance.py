@@ -69,7 +69,7 @@ async def ask_provider(request: Request, _visitor: AnyVisitor, then: str = "") -
     back_url = f"{settings().receiver_url}{ROOT}/login/provider/back"
     begun = oidc.begin(back_url, own_path(then if len(then) < _LONGEST_IN_COOKIE else ""))
     answer = see(await oidc.login_url(begun))
-    cookies.keep_begun(request, answer, begun.model_dump_json())
+    cookies.BEGUN.keep(request, answer, begun.model_dump_json())
     return answer
 
 
@@ -78,7 +78,7 @@ async def ask_provider(request: Request, _visitor: AnyVisitor, then: str = "") -
 async def come_back(request: Request, visitor: AnyVisitor, state: str = "", code: str = "") -> Response:
     """Sign in whom the provider names, if one of their groups has a role."""
     _require_provider()
-    kept = cookies.begun_at_provider(request)
+    kept = cookies.BEGUN.read(request)
     begun, address = oidc.Begun.model_validate_json(kept) if kept else None, address_of(request)
     then = begun.then if begun else f"{ROOT}/"
     if again_s := _unauthorized(request).guess(address):
@@ -97,7 +97,7 @@ async def come_back(request: Request, visitor: AnyVisitor, state: str = "", code
         else:
             await in_thread(record, caller, Action.ENTER, outcome="denied", detail={"by": SignedInBy.PROVIDER})
             answer = _login_page(request, 403, then, wrong="role")
-    cookies.keep_begun(request, answer, "")
+    cookies.BEGUN.keep(request, answer, "")
     return answer
 
 
@@ -128,7 +128,7 @@ async def set_password(request: Request, link: str, form: PostedByAnybody, visit
 async def logout(request: Request, _form: PostedByAnybody, visitor: AnyVisitor) -> Response:
     await in_thread(logins.end, visitor.visitor_id, datetime.now(UTC))
     response = see(f"{ROOT}/login")
-    cookies.forget_visitor(request, response)
+    cookies.VISITOR.keep(request, response, "")
     return response
 
 
@@ -156,7 +156,7 @@ async def _enter(request: Request, visitor: Visitor, session_id: str, then: str)
     await in_thread(record, caller, Action.ENTER, detail={"does": "sign_in"})
     await in_thread(logins.end, visitor.visitor_id, now)
     response = see(then)
-    cookies.keep_visitor(request, response, session_id)
+    cookies.VISITOR.keep(request, response, session_id)
     return response
 
 

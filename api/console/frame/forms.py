@@ -39,8 +39,7 @@ class Form:
     def reason(self) -> str:
         """Return why a person does something, from the field `why`, or from the button `quick` that names a reason.
 
-        Raises:
-            Refused: it is empty, or has more than 10,000 characters.
+        Raises Refused if it is empty, or has more than 10,000 characters.
         """
         try:
             return _REASON.validate_python(self.text("quick") or self.text("why"))
@@ -48,11 +47,7 @@ class Form:
             raise Refused("BAD_PARAMETER", _NO_REASON, where="why") from error
 
     def moment(self, name: str) -> datetime:
-        """Return a field that a page of ours has filled with a time.
-
-        Raises:
-            Refused: it is no time.
-        """
+        """Return a field that a page of ours has filled with a time. Raises Refused if it is no time."""
         try:
             return _MOMENT.validate_python(self.text(name))
         except ValidationError as error:
@@ -71,11 +66,10 @@ class Form:
         return next((value for key, value in self.fields if key == name), None)
 
 
-def from_a_page(request: Request, visitor: AnyVisitor) -> Visitor:
+async def from_a_page(request: Request, visitor: AnyVisitor) -> Visitor:
     """Return who sends a form, as far as its head tells that it comes from a page of ours.
 
-    Raises:
-        Refused: it comes from elsewhere.
+    Raises Refused if it comes from elsewhere.
     """
     if request.headers.get("sec-fetch-site", "same-origin") != "same-origin" or visitor.is_new:
         raise _from_elsewhere()
@@ -93,7 +87,7 @@ async def enter(request: Request, visitor: AnyVisitor) -> None:
         Refused: the form comes from elsewhere, is too large or too slow, or is no form.
     """
     if request.method == "POST":
-        from_a_page(request, visitor)
+        await from_a_page(request, visitor)
     await run_in_threadpool(sign_in, request, visitor)
     if request.method == "POST":
         request.state.form = await _read(request, visitor, _MOST_BYTES)

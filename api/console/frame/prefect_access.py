@@ -16,8 +16,7 @@ router = APIRouter()
 def may_pass(request: Request, caller: CallerOf) -> Response:
     """Let a request pass whose method, path and origin nginx names. What changes Prefect is recorded each time.
 
-    Raises:
-        Refused: the caller's role may not act in Prefect, or a page of another site lets the browser act.
+    Raises Refused if the caller's role may not act in Prefect, or a page of another site lets the browser act.
     """
     asked = request.headers
     method, path = asked.get("x-original-method", ""), asked.get("x-original-uri", "").partition("?")[0]

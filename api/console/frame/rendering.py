@@ -64,42 +64,24 @@ def is_here(place: Place, path: str) -> bool:
 
 _TEMPLATES = Path(__file__).parents[1] / "templates"
 _FILTERS: Mapping[str, Callable[..., Any]] = {
-    "shown": values.shown,
-    "plain": values.plain,
-    "plain_lines": values.plain_lines,
-    "moment": formats.moment_text,
-    "short_moment": formats.short_moment_text,
-    "day": formats.day_text,
-    "size": formats.size_text,
-    "number": formats.number_text,
-    "code": telling.code_text,
-    "code_or_value": telling.value_text,
+    **{
+        each.__name__.removesuffix("_text"): each
+        for each in (
+            *(values.shown, values.plain, values.plain_lines, values.value_text, languages.worded),
+            *(formats.moment_text, formats.short_moment_text, formats.day_text, formats.day_in_zone_text),
+            *(formats.hour_text, formats.duration_text, formats.age_text, formats.size_text, formats.number_text),
+            *(formats.money_text, telling.code_text, telling.code_or_value, telling.filter_name, telling.choice_text),
+            *(telling.tone, telling.meaning, telling.wait_meaning, telling.answer_meaning, telling.part_meaning),
+            *(telling.discrepancy_text, telling.told_by, telling.warned, telling.told),
+            *(telling.english, telling.titled, telling.titled_plain, telling.named),
+        )
+    },
     "part": partial(telling.code_text, kind="part"),
     "missing_why": partial(telling.code_text, kind="missing"),
     "waits_for": partial(telling.code_text, kind="waits"),
-    "duration": formats.duration_text,
-    "hour": formats.hour_text,
-    "day_in_zone": formats.day_in_zone_text,
-    "filter_name": telling.filter_text,
-    "tone": telling.tone,
-    "worded": languages.worded,
-    "discrepancy": telling.discrepancy_text,
-    "meaning": telling.meaning,
-    "wait_meaning": telling.wait_meaning,
-    "answer_meaning": telling.answer_meaning,
-    "part_meaning": telling.part_meaning,
-    "part_found": telling.part_found,
-    "choice": telling.choice_text,
-    "english": telling.english,
-    "told": telling.told,
-    "happened": telling.happened,
-    "warned": telling.warning,
-    "titled": telling.titled,
-    "titled_plain": telling.titled_plain,
-    "named": telling.named,
-    "value": values.json_text,
     "in_path": lambda text: quote(str(text), safe=""),
 }
+"""What templates call as their functions are called."""
 
 
 def render(request: Request, template: str, status: int = 200, **context: Any) -> HTMLResponse:
@@ -113,7 +95,7 @@ def render(request: Request, template: str, status: int = 200, **context: Any) -
     response = HTMLResponse(text, status)
     visitor: Visitor = request.state.visitor
     if not asks_by_itself(request) and (visitor.is_new or visitor.caller):
-        cookies.keep_visitor(request, response, visitor.visitor_id)
+        cookies.VISITOR.keep(request, response, visitor.visitor_id)
     return response
 
 
@@ -157,6 +139,7 @@ def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
+        auto_reload=False,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -169,7 +152,5 @@ def _environment() -> Environment:
     environment.filters.update(_FILTERS)
     environment.tests["in_both_languages"] = languages.is_in_both_languages
     environment.tests["healed_by_rerun"] = heals_by_rerun
-    environment.filters["age"] = formats.age_text
-    environment.filters["money"] = formats.money_text
     environment.globals.update(static_url=static_url, archive_url=archive_url)
     return environment

@@ -1,5 +1,6 @@
 """Who visits a page: dependencies of the routes, which lead to the login if nobody is signed in."""
 
+import secrets
 from datetime import UTC, datetime
 from typing import Annotated
 from urllib.parse import quote
@@ -8,7 +9,7 @@ from fastapi import Depends, Request
 
 from api.access import asks_by_itself
 from api.authorization import address_of
-from api.console.frame.cookies import ROOT, Visitor, new_visitor_id, visitor_id_of
+from api.console.frame.cookies import ROOT, VISITOR, Visitor
 from api.references import is_ambiguous
 from domain.words.wording import N_
 from models.errors import Refused
@@ -31,8 +32,8 @@ class SignInFirst(Exception):
 
 def visit(request: Request) -> Visitor:
     """Return who visits, also when nobody is signed in. The rendered page gives a new visitor a cookie."""
-    visitor_id = visitor_id_of(request)
-    visitor = Visitor(visitor_id or new_visitor_id(), is_new=visitor_id is None)
+    visitor_id = VISITOR.read(request)
+    visitor = Visitor(visitor_id or secrets.token_urlsafe(32), is_new=visitor_id is None)
     request.state.visitor = visitor
     return visitor
 
@@ -68,4 +69,8 @@ def sent_path(request: Request) -> str:
     return f"{path}?{request.url.query}" if request.method == "GET" and request.url.query else path
 
 
-AnyVisitor = Annotated[Visitor, Depends(visit)]
+async def _visitor(request: Request) -> Visitor:
+    return visit(request)
+
+
+AnyVisitor = Annotated[Visitor, Depends(_visitor)]

@@ -12,8 +12,8 @@ from api.console.words.formats import moment_text
 from api.console.words.languages import gettext, language
 from api.console.words.values import NO_VALUE, isolated, plain, shown
 from domain.titles import title_parts
-from domain.words import parts
-from domain.words.catalogue import MEANINGS, warned, word
+from domain.words import catalogue, parts
+from domain.words.catalogue import MEANINGS, word
 from domain.words.causes import ANSWERS, CAUSES
 from domain.words.codes import WORDS
 from domain.words.wording import meant, translated
@@ -24,23 +24,19 @@ from models.titles import TitleView
 from models.views.archives.archives import TimelineEntry, WarningView
 from models.views.health import Check
 
+_GREEN = (
+    *("completed", "delivered", "Completed", "settled", "charged", "sound", "released", "ok", "active", "done"),
+    "archived",
+)
+_RED = ("failed", "dead", "Failed", "Crashed", "broken", "refused", "open", "wrong", "deleted")
+_ORANGE = (
+    *("pending", "processing", "received", "AwaitingRetry", "Running", "held", "changed", "fields_changed"),
+    *("warning", "running", "paused", "queued", "started", "failing", "dismissed", "set_aside"),
+)
 _TONES: Mapping[str, str] = {
-    **dict.fromkeys(
-        (
-            *("completed", "delivered", "Completed", "settled", "charged", "sound", "released"),
-            *("ok", "active", "done", "archived"),
-        ),
-        "green",
-    ),
-    **dict.fromkeys(ConditionCode, "red"),
-    **dict.fromkeys(("failed", "dead", "Failed", "Crashed", "broken", "refused", "open", "wrong", "deleted"), "red"),
-    **dict.fromkeys(
-        (
-            *("pending", "processing", "received", "AwaitingRetry", "Running", "held", "changed", "fields_changed"),
-            *("warning", "running", "paused", "queued", "started", "failing", "dismissed", "set_aside"),
-        ),
-        "orange",
-    ),
+    **dict.fromkeys(_GREEN, "green"),
+    **dict.fromkeys((*ConditionCode, *_RED), "red"),
+    **dict.fromkeys(_ORANGE, "orange"),
 }
 
 
@@ -50,14 +46,14 @@ def code_text(code: str | None, kind: str = "") -> str:
     return gettext(known) if known else code or ""
 
 
-def value_text(value: object) -> str:
+def code_or_value(value: object) -> str:
     """Return the value of a filter: the words for a code, else the value itself; of several, each."""
     if isinstance(value, list):
-        return ", ".join(map(value_text, value))
+        return ", ".join(map(code_or_value, value))
     return code_text(value) if isinstance(value, str) else str(value)
 
 
-def filter_text(name: str) -> str:
+def filter_name(name: str) -> str:
     """Return the label of a filter. A filter without words is named by its own name."""
     known = WORDS.get(f"filter_{name}")
     return gettext(known) if known else name.replace("_", " ").capitalize()
@@ -123,19 +119,14 @@ def _isolated(value: str | datetime) -> str:
     return isolated(plain(value) if isinstance(value, str) else moment_text(value))
 
 
-def happened(entry: TimelineEntry) -> Markup:
-    """Return what an entry of a timeline says."""
-    return told(Said(entry.code, entry.values))
+def told_by(found: TimelineEntry | Check) -> Markup:
+    """Return what an entry of a timeline says, or what a check of a part has found."""
+    return told(Said(found.code, found.values))
 
 
-def warning(found: WarningView) -> Markup:
+def warned(found: WarningView) -> Markup:
     """Return what a warning says with its values."""
-    return told(warned(found.code, found.values))
-
-
-def part_found(check: Check) -> Markup:
-    """Return what a check of a part has found."""
-    return told(Said(check.code, check.values))
+    return told(catalogue.warned(found.code, found.values))
 
 
 def english(text: str) -> Markup:

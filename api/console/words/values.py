@@ -10,8 +10,6 @@ from api.console.words.languages import direction
 
 _REVERSING = re.compile("[\u202a-\u202e\u2066-\u2069\x00-\x08\x0b-\x1f\x7f-\x9f]")
 """Signs that change the direction of what follows them, and control characters. The marks U+200E and U+200F stay."""
-
-
 NO_VALUE = Markup("–")
 _LONGEST_WORD = 30
 """What is longer is an identifier, and may be broken at any letter. Words are not."""
@@ -41,6 +39,6 @@ def plain_lines(text: str) -> str:
     return "\n".join(plain(line) for line in text.splitlines())
 
 
-def json_text(value: Any) -> str:
+def value_text(value: Any) -> str:
     """Return a value of a payload as text: a text as it is, everything else as JSON."""
     return value if isinstance(value, str) else "" if value is None else json.dumps(value, ensure_ascii=False)

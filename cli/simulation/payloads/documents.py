@@ -64,7 +64,11 @@ def jpeg_scan(rng: Random, filename: str, *, columns: int, rows: int) -> Documen
 
     Source: ITU-T T.81. Only DC coefficients are coded, sizes as four bits each. The AC table knows the end of a block.
     """
-    brightness = [_grey(rng, column / columns) for _ in range(rows) for column in range(columns)]
+    brightness = [
+        min(127, int(255 * column / columns) - 128 + rng.randrange(60))
+        for _ in range(rows)
+        for column in range(columns)
+    ]
     segments = (
         _jpeg_segment(0xE0, b"JFIF\0" + struct.pack(">BBBHHBB", 1, 1, 1, 150, 150, 0, 0)),
         _jpeg_segment(0xDB, b"\0" + bytes([8] * 64)),
@@ -75,10 +79,6 @@ def jpeg_scan(rng: Random, filename: str, *, columns: int, rows: int) -> Documen
     )
     content = b"\xff\xd8" + b"".join(segments) + _jpeg_scan_data(brightness) + b"\xff\xd9"
     return Document(filename, "image/jpeg", content)
-
-
-def _grey(rng: Random, from_left: float) -> int:
-    return min(127, int(255 * from_left) - 128 + rng.randrange(60))
 
 
 def _jpeg_segment(marker: int, content: bytes) -> bytes:

@@ -28,7 +28,6 @@ def session_token(rng: Random) -> str:
 
 PaymentType = Literal["charge", "verify_credit_card", "hold"]
 
-
 # brand, credit company, first digits
 _CARDS = (
     ("Visa", "Visa", "458045"),

@@ -83,7 +83,7 @@ def test_filters_of_any_link_are_read_or_marked(pairs: list[tuple[str, str]]) ->
 
 
 def test_code_without_words_shows_itself_and_means_nothing() -> None:
-    assert (telling.code_text("BRAND_NEW"), telling.filter_text("brand_new")) == ("BRAND_NEW", "Brand new")
+    assert (telling.code_text("BRAND_NEW"), telling.filter_name("brand_new")) == ("BRAND_NEW", "Brand new")
     assert [telling.meaning("BRAND_NEW"), telling.meaning(None), telling.answer_meaning("BRAND_NEW")] == [None] * 3
 
 

@@ -26,7 +26,7 @@ from models.access import CELLAR, SignedInBy
 from models.errors import Refused
 from models.people import ActionKind, SavedViewRow
 from models.runs.receipt import Delivery, Identity
-from models.views.messages.endpoints import NewEndpoint
+from models.views.messages import NewEndpoint
 from services.access import logins
 from services.completeness.session_events import take_in_left
 from services.messages import endpoints

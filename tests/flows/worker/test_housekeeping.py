@@ -22,7 +22,7 @@ from flows.find_missing import find_missing
 from flows.import_reports import import_reports
 from flows.sweep_inbox import sweep_inbox
 from flows.worker.housekeeping import Housekeeping
-from models.messages.event import Event, EventType
+from models.messages.notification import Event, EventType
 from services.messages.events import announce, known_endpoints
 from tests.conftest import LONGEST_S, wait_until
 from tests.flows.test_refused_deliveries import TRUNCATED, refuse

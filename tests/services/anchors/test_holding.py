@@ -21,9 +21,8 @@ from adapters.tables.runs import runs
 from domain.anchors import statement_text
 from models.archive.archive import State
 from models.errors import WrongUse
-from models.messages.event import Event, EventType
-from models.messages.notification import NotificationRow, NotificationState
-from models.runs.run import RunState, Trigger
+from models.messages.notification import Event, EventType, NotificationRow, NotificationState
+from models.runs.receipt import RunState, Trigger
 from models.store.fixity import Fault
 from models.views.archives.payments import Explanation
 from services.anchors.anchors import Held, hold

@@ -18,7 +18,7 @@ from adapters.store.objects import history, kept_discrepancies
 from adapters.tables.runs import receipts
 from flows.process_archive import process_archive
 from models.errors import Refused
-from models.runs.run import Trigger
+from models.runs.receipt import Trigger
 from models.templates import Names, TemplateWords
 from models.views.archives.payments import Explanation
 from services import templates

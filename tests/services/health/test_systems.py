@@ -68,6 +68,14 @@ def test_key_that_is_gone_after_the_first_anchor_is_a_warning(sqlite_installatio
 
 
 @pytest.mark.usefixtures("sqlite_installation")
+def test_status_and_docs_say_in_the_same_words_what_is_not_found_without_a_witness() -> None:
+    found = check("witness")
+
+    page = (Path(__file__).parents[3] / "docs/evidence.md").read_text().replace("> ", "")
+    assert (found.verdict, found.code, found.found in " ".join(page.split())) == (Verdict.OFF, "no_witness", True)
+
+
+@pytest.mark.usefixtures("sqlite_installation")
 def test_housekeeping_that_fails_is_a_warning_though_none_is_overdue(
     configure: Configure, httpserver: HTTPServer
 ) -> None:

@@ -12,8 +12,7 @@ from sqlmodel import select, update
 from werkzeug import Request, Response
 
 from adapters.tables.messages import queues
-from models.messages.event import Event, EventType
-from models.messages.notification import NotificationRow, NotificationState
+from models.messages.notification import Event, EventType, NotificationRow, NotificationState
 from services.messages.deliveries import deliver_due
 from services.messages.events import announce, known_endpoints
 from tests.conftest import LONGEST_S, Configure, wait_until

@@ -18,13 +18,7 @@ from api.console.pages.archives.files import PAGE_HEIGHT, PAGE_WIDTH, drawn_page
 from api.links import link_of
 from api.references import Reference, RouteAsSent
 from domain.access import is_allowed
-from domain.archive.verdict_text import (
-    certificate_texts,
-    document_text,
-    field_change_texts,
-    judged,
-    signature_texts,
-)
+from domain.archive.signed_document import certificate_texts, document_text, field_change_texts, judged, signature_texts
 from domain.masking import UNMASKABLE, hidden_values
 from models.access import Action, Caller
 from models.archive.verdict import Verdict

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from models.views.messages.endpoints import NewEndpoint
+from models.views.messages import NewEndpoint
 
 
 def asked(**members: Any) -> NewEndpoint:
