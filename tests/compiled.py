@@ -48,4 +48,4 @@ def share_authorities() -> None:
     def _context(**arguments: Any) -> Any:
         return made((os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")), tuple(arguments.items()))
 
-    httpx._transports.default.create_ssl_context = _context
+    httpx._transports.default.create_ssl_context = _context  # type: ignore[attr-defined, assignment]
