@@ -62,12 +62,13 @@ def absent_store() -> Fixity | None:
 def helpers() -> Iterator[Executor | None]:
     """Yield processes that verify the objects of a folder beside this one. Raises Transient if one of them is ended.
 
-    None where one processor or a bucket gains nothing, or where this process has threads or connections: copies of it
-    would break them.
+    None where one processor or a bucket gains nothing, without memory to share, or where this process has threads or
+    connections: copies of it would break them.
     """
     count = store().suited(folder=lambda _: len(os.sched_getaffinity(0)), bucket=lambda _: 1)
     count = min(count, _AT_ONCE - 1)  # each has a connection, and so has this process
-    if count == 1 or threading.active_count() > 1 or made_engine.cache_info().currsize:
+    is_alone = threading.active_count() == 1 and not made_engine.cache_info().currsize
+    if count == 1 or not is_alone or not os.access("/dev/shm", os.W_OK):  # noqa: S108 -- asked for, not written to
         yield None
         return
     processes = ProcessPoolExecutor(count, get_context("fork"), end_with, (os.getpid(),))
