@@ -1,7 +1,7 @@
 """Says what each route does, and lets a caller do it whose role and scope permit: the rules are in `domain/access.py`.
 
 A route names its action by `dependencies=[acts(Action.X)]`, or is marked by `open_to_anybody`. Who calls is known
-before: `api/gate.py` finds the token of the API, `api/console/frame/forms.py` the login of the console.
+before: `api/gate.py` finds the token of the API, `api/console/frame/visits.py` the login of the console.
 """
 
 import asyncio

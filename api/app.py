@@ -149,13 +149,11 @@ app.include_router(health.router)
 app.include_router(metrics.router)
 
 
-class _Console:
-    """The console, which is imported when a person first opens it: a receiver starts and stays small without it."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not _console.cache_info().currsize:  # the import takes a second; later pages wait for no thread
-            await asyncio.to_thread(_console)
-        await _console()(scope, receive, send)
+async def _opened(scope: Scope, receive: Receive, send: Send) -> None:
+    """Import the console when a person first opens it: a receiver starts and stays small without it."""
+    if not _console.cache_info().currsize:  # the import takes a second; later pages wait for no thread
+        await asyncio.to_thread(_console)
+    await _console()(scope, receive, send)
 
 
 @cache
@@ -166,7 +164,7 @@ def _console() -> ASGIApp:
     return application
 
 
-app.mount("/console", _Console())
+app.mount("/console", _opened)
 
 
 @app.get("/console", include_in_schema=False)

@@ -52,18 +52,16 @@ class Later(TyperCommand):
         module, _, name = self._place.partition(":")
         with uncollected():
             found = getattr(import_module(module), name)
-        if isinstance(found, typer.Typer):
-            group = get_group(found)
-            for word, each in group.commands.items():
-                _let_record(
-                    each, f"{self.word} {word}", self.actions[word] if isinstance(self.actions, Mapping) else ""
-                )
-            return group
-        alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-        alone.command(self.word)(found)
-        command = get_command(alone)
-        _let_record(command, self.word, self.actions if isinstance(self.actions, str) else "")
-        return command
+        if isinstance(self.actions, str):
+            alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+            alone.command(self.word)(found)
+            command = get_command(alone)
+            _let_record(command, self.word, self.actions)
+            return command
+        group = get_group(found)
+        for word, each in group.commands.items():
+            _let_record(each, f"{self.word} {word}", self.actions[word])
+        return group
 
 
 def _let_record(command: Any, name: str, action: str) -> None:
@@ -74,7 +72,7 @@ def _let_record(command: Any, name: str, action: str) -> None:
 
     @wraps(callback)
     def _recorded(**given: Any) -> Any:
-        from cli.person import shell  # noqa: PLC0415 -- slow, as those below
+        from cli.options import shell  # noqa: PLC0415 -- slow, as those below
         from models.access import Action  # noqa: PLC0415
         from services.access.log import record, searched  # noqa: PLC0415
 
@@ -166,7 +164,7 @@ _COMMANDS = [
         _each(read_settings="list show", change_settings="add set rotate disable enable"),
     ),
     Later("templates", "cli.templates:app", _each(read_templates="list show export", change_templates="name import")),
-    Later("missing", "cli.operation.missing:app", {"list": "read_troubles", "dismiss": "decide"}),
+    Later("missing", "cli.operation.failures:missing", {"list": "read_troubles", "dismiss": "decide"}),
     Later("tokens", "cli.users:tokens_app", _each(change_people="add list revoke")),
     Later("users", "cli.users:app", _each(change_people="add list set disable enable reset sessions sign-out")),
 ]

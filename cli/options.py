@@ -1,6 +1,12 @@
-"""Options that follow from the fields of a query: a filter is described once, in its model, for every face."""
+"""What a person gives a command: options that follow from the fields of a query, and their own name, for the record.
 
+A filter is described once, in its model, for every face.
+"""
+
+import getpass
 import inspect
+import os
+import socket
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from enum import Enum
@@ -12,10 +18,13 @@ from pydantic import AwareDatetime, BaseModel
 from pydantic.fields import FieldInfo
 
 from cli.terminal import named_options, time_option
+from models.access import Caller, Role
 from models.views.parameters import PageQuery, is_list, type_of
 
 Command = Callable[..., None]
 _MOST_CHOICES = 6
+NotKept = Annotated[str | None, typer.Option("--by", hidden=True, help="Not kept: the record names your user.")]
+"""An option of earlier scripts."""
 
 
 def filters(model: type[BaseModel], *left_out: str) -> Callable[[Command], Command]:
@@ -78,3 +87,17 @@ def _parameter(name: str, of: Any, option: Any, default: object = None) -> inspe
 def _sentence(name: str, info: FieldInfo) -> str:
     about = info.description or name.replace("_", " ")
     return f"{about[0].upper()}{about[1:].removesuffix('.')}."
+
+
+def shell() -> Caller:
+    """Return the user of the operating system and the host. Whoever has the shell has all rights."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # the user has no entry in the list of users, as in some containers
+        user = f"user {os.getuid()}"
+    return Caller(f"{user}@{socket.gethostname()}", Role.OWNER)
+
+
+def person() -> str:
+    """Return the name of the caller."""
+    return shell().name

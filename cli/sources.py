@@ -7,8 +7,7 @@ from typing import Annotated, TypeVar
 import typer
 from rich.text import Text
 
-from cli.options import text_option, with_options
-from cli.person import person
+from cli.options import person, text_option, with_options
 from cli.results import print_found, say
 from cli.terminal import Csv, Folds, Json, Wide, cell, console, named_options, print_table, time_text
 from models.errors import Refused

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from cli.person import person
+from cli.options import person
 from cli.results import print_found, print_list, say
 from cli.terminal import Csv, Folds, Json, Wide, console, print_fitted, time_text
 from models.access import CELLAR

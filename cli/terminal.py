@@ -6,7 +6,7 @@ another number. The first column always stays, and folds, because people copy it
 
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -144,6 +144,17 @@ def print_discrepancy(terminal: Console, found: DiscrepancyView, of: str = "") -
         said = f"explained: {explained.why} ({explained.by}, {time_text(explained.at)})"
         terminal.print(paragraph(said, indent=4))
     terminal.print(Text(f"    id {found.discrepancy_id}"), soft_wrap=True)
+
+
+@contextmanager
+def counted() -> Iterator[Callable[[int], None]]:
+    """Show on a terminal how much is done, where nobody knows before how much there is."""
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415 -- slow
+
+    columns, errors = (SpinnerColumn(), TextColumn("{task.completed:,}"), TimeElapsedColumn()), Console(stderr=True)
+    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
+        task = progress.add_task("", total=None)
+        yield lambda number: progress.advance(task, number)
 
 
 def can_ask() -> bool:

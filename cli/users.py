@@ -11,8 +11,7 @@ from typing import Annotated
 import typer
 
 from adapters.settings.settings import settings
-from cli.options import filters
-from cli.person import person
+from cli.options import filters, person
 from cli.results import print_found, print_list, say
 from cli.terminal import Csv, Folds, Json, Wide, time_text
 from models.access import NewToken, Role, TokenView, UserView

@@ -15,16 +15,18 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
 import boto3
 import httpx
+import hypothesis
 import pgserver
 import psycopg
 import pytest
+from hypothesis import HealthCheck
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
@@ -32,12 +34,24 @@ from adapters.database import transactions
 from adapters.database.migration import migrate
 from adapters.files import bucket
 from adapters.peers import addresses
+from adapters.platform.imports import uncollected
 from adapters.settings.environment import prefect_server_defaults
 from adapters.settings.settings import Settings, settings
 from benchmarks.guardian import guard
 from services.access import log as access_log
 from services.views import overview
-from tests.compiled import share_compiled_statements, share_descriptions_of_services
+from tests.compiled import share_authorities, share_compiled_statements, share_descriptions_of_services
+
+# Benchmarks measure how long an example takes. Here, other tests may occupy the processor.
+# `make test-faults` loads the thorough profile.
+for _profile, _examples in (("thorough", 1_000), ("quick", 25)):
+    hypothesis.settings.register_profile(
+        _profile,
+        deadline=None,
+        suppress_health_check=(HealthCheck.too_slow, HealthCheck.function_scoped_fixture),
+        max_examples=_examples,
+    )
+hypothesis.settings.load_profile("quick")
 
 _LONGEST_FIRST = (
     "tests/services/custody",
@@ -59,6 +73,14 @@ def pytest_configure() -> None:
     guard()
     share_compiled_statements()
     share_descriptions_of_services()
+    share_authorities()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Import the tests without garbage collections. Later collections pass over what is there: a million objects."""
+    with uncollected():
+        return (yield)
 
 
 _TOGETHER = ("tests/end_to_end", "tests/api/json", "tests/api/console", "tests/node")

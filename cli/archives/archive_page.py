@@ -19,7 +19,7 @@ from rich.text import Text
 
 from adapters.settings.settings import settings
 from adapters.words.languages import worded
-from cli.person import shell
+from cli.options import shell
 from cli.terminal import Folds, Json, cell, console, paragraph, print_discrepancy, print_fitted, print_json, time_text
 from domain.archive.signed_document import (
     Judgements,
@@ -39,16 +39,7 @@ from models.archive.archive import State
 from models.archive.verdict import Verdict
 from models.runs.receipt import DEFAULT_SOURCE
 from models.said import said_of
-from models.views.archives.archives import (
-    ArchiveView,
-    CauseView,
-    DeliveryView,
-    FileView,
-    JudgementView,
-    RunView,
-    TimelineEntry,
-    TimelineKind,
-)
+from models.views.archives import archives as views
 from models.views.archives.payments import PaymentView
 from models.views.troubles import MissingQuery, MissingView, RefusedView
 from services.receipts import latest_receipt_id, unknown_reference
@@ -98,7 +89,7 @@ def _show_without_archive(reference: str, *, as_json: bool) -> None:
     refused deliveries.
     """
     found, missing = timeline_of(reference, shell()), troubles.missing_page(MissingQuery(reference=reference)).items
-    if all(each.kind is TimelineKind.DELIVERY for each in found):
+    if all(each.kind is views.TimelineKind.DELIVERY for each in found):
         raise unknown_reference(reference)
     if as_json:
         findings = [each.model_dump(mode="json") for each in missing]
@@ -125,7 +116,7 @@ def _show_differences(reference: str, before: int, after: int, *, as_json: bool)
     print_fitted(console(), heads, rows)
 
 
-def print_archive(terminal: Console, archive: ArchiveView, now: datetime) -> None:
+def print_archive(terminal: Console, archive: views.ArchiveView, now: datetime) -> None:
     if title := title_text(archive.title):
         terminal.print(Text(cell(title), style="bold"), soft_wrap=True)
     terminal.print(Text(cell(archive.reference), style="" if title else "bold"), soft_wrap=True)
@@ -159,7 +150,11 @@ def print_archive(terminal: Console, archive: ArchiveView, now: datetime) -> Non
 
 
 def print_process_without_archive(
-    terminal: Console, reference: str, missing: Sequence[MissingView], timeline: Sequence[TimelineEntry], now: datetime
+    terminal: Console,
+    reference: str,
+    missing: Sequence[MissingView],
+    timeline: Sequence[views.TimelineEntry],
+    now: datetime,
 ) -> None:
     terminal.print(Text(cell(reference), style="bold"), soft_wrap=True)
     terminal.print(paragraph("No archive of this process was received. This is what is known of it:"))
@@ -173,7 +168,7 @@ def _print_missing(terminal: Console, title: str, missing: Sequence[MissingView]
         terminal.print(paragraph(missing_text(each.why, each.since, each.deadline_at, now)))
 
 
-def _head(archive: ArchiveView) -> str:
+def _head(archive: views.ArchiveView) -> str:
     called = f" ({name})" if (name := archive.title.template.worded("en")) else ""
     described = f"process {archive.process_number or '–'}, template {archive.template_id or '–'}{called}"
     source = "" if archive.source == DEFAULT_SOURCE else f", source {archive.source}"
@@ -181,14 +176,14 @@ def _head(archive: ArchiveView) -> str:
     return cell(f"{archive.state}{wrong}, {described}{source}")
 
 
-def _times(archive: ArchiveView) -> str:
+def _times(archive: views.ArchiveView) -> str:
     completed = f"completed {_moment(archive.completed_at)}" if archive.completed_at else "not completed"
     checked = f", checked {_moment(archive.checked_at)}" if archive.checked_at else ""
     anchored = f", anchored {_moment(archive.anchored_at)}" if archive.anchored_at else ""
     return f"received {_moment(archive.received_at)}, {completed}{checked}{anchored} (times are in {settings().zone})"
 
 
-def _print_cause(terminal: Console, archive: ArchiveView, cause: CauseView, now: datetime) -> None:
+def _print_cause(terminal: Console, archive: views.ArchiveView, cause: views.CauseView, now: datetime) -> None:
     title, then = "Waits since", "Then it goes on by itself, and no re-run is needed."
     if archive.state == State.FAILED:
         again = f"Then run it again: cellar rerun {shlex.quote(archive.reference)}"
@@ -200,11 +195,11 @@ def _print_cause(terminal: Console, archive: ArchiveView, cause: CauseView, now:
     terminal.print(paragraph(then))
 
 
-def _print_deliveries(terminal: Console, archive: ArchiveView) -> None:
+def _print_deliveries(terminal: Console, archive: views.ArchiveView) -> None:
     """Print each delivery with its receipt, and the version that it made, else its outcome."""
     made = {each.receipt_id: each.version for each in archive.versions}
 
-    def version_or_outcome(each: DeliveryView) -> object:
+    def version_or_outcome(each: views.DeliveryView) -> object:
         return made.pop(each.receipt_id, each.outcome)
 
     rows = [(each.receipt_id, version_or_outcome(each), _moment(each.received_at)) for each in archive.deliveries]
@@ -225,7 +220,7 @@ def _print_refused(terminal: Console, refused: Sequence[RefusedView]) -> None:
     _print_table(terminal, "refused deliveries", ("code", "receipt", Folds("where"), "state", "received"), rows)
 
 
-def _print_files(terminal: Console, files: Sequence[FileView]) -> None:
+def _print_files(terminal: Console, files: Sequence[views.FileView]) -> None:
     rows = [
         (
             each.role,
@@ -267,7 +262,7 @@ def _in_english(judgements: Judgements) -> dict[str, str | None]:
     return {label: word(each) if each else None for label, each in judgements.items()}
 
 
-def _print_judgements(terminal: Console, arrival: Verdict, judgements: Sequence[JudgementView]) -> None:
+def _print_judgements(terminal: Console, arrival: Verdict, judgements: Sequence[views.JudgementView]) -> None:
     rows = [
         (_moment(each.at), described(each.verdict), each.cellar, each.pyhanko, each.roots[:_SHOWN_OF_DIGEST])
         for each in judgements
@@ -296,19 +291,19 @@ def _print_payments(terminal: Console, payments: Sequence[PaymentView]) -> None:
     _print_table(terminal, "payments", heads, rows)
 
 
-def _print_timeline(terminal: Console, timeline: Sequence[TimelineEntry]) -> None:
+def _print_timeline(terminal: Console, timeline: Sequence[views.TimelineEntry]) -> None:
     """Print the last entries: what happened last says how the process is."""
     rows = [(_moment(each.at), each.kind, each.what, each.by or "") for each in timeline]
     _print_table(terminal, "timeline", ("time", "kind", Folds("what"), "by"), rows, are_last=True)
 
 
-def _print_run(terminal: Console, run: RunView) -> None:
+def _print_run(terminal: Console, run: views.RunView) -> None:
     terminal.print(paragraph(" ".join(_about(run))))
     # Not folded: a terminal copies a line that it breaks by itself as one line.
     terminal.print(Text(f"    {run.url or 'Prefect no longer keeps this run'}"), soft_wrap=True)
 
 
-def _about(run: RunView) -> Iterator[str]:
+def _about(run: views.RunView) -> Iterator[str]:
     yield f"{run.state}, {run.trigger}, attempt {run.attempt}, {_moment(run.started_at)}"
     if run.ended_at:
         took = run.ended_at - run.started_at

@@ -1,7 +1,6 @@
 """`cellar list`: lists archives. It imports the least that a list needs, since people call it often."""
 
-from cli.options import filters
-from cli.person import shell
+from cli.options import filters, shell
 from cli.results import print_list
 from cli.terminal import Csv, Folds, Json, Wide, time_text
 from domain.titles import title_text

@@ -11,12 +11,12 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn
+from rich.progress import Progress
 
 from adapters.files.new_files import new_file
 from adapters.files.private import persons_files
 from adapters.tables.runs import receipts
-from cli.terminal import Json
+from cli.terminal import Json, counted
 from models.errors import Refused, WrongUse
 from services.evidence.bag import evidence, write_evidence
 from services.evidence.downloads import hand_out_request
@@ -42,7 +42,12 @@ def export(
     """
     if as_json and str(to) == "-":
         raise typer.BadParameter("--json: expected a file in --to, since the request takes the standard output")
-    receipt_id = _own(reference, receipt) if receipt else _current_receipt_id(reference)
+    found = receipts.find(receipt) if receipt else None
+    receipt_id = receipt or receipts.current_receipt_id(reference)
+    # The inbox knows bodies by their receipt ids alone, so another process may have the one that is given.
+    if receipt_id is None or (found and found.reference != reference):
+        detail = "expected an archive and its receipt; try `cellar list`, `cellar show REFERENCE`"
+        raise Refused("UNKNOWN_ARCHIVE", detail)
     if raw and str(to) == "-":
         hand_out_request(reference, receipt_id, sys.stdout.buffer, even_damaged=damaged)
     elif raw:
@@ -54,25 +59,6 @@ def export(
         typer.echo(f"exported to {to}")
     if as_json:
         typer.echo(json.dumps({"reference": reference, "receipt_id": receipt_id, "path": str(to.absolute())}))
-
-
-def _own(reference: str, receipt_id: str) -> str:
-    """Return the receipt id if no other process has it: the inbox knows bodies by their receipt ids alone."""
-    found = receipts.find(receipt_id)
-    if found and found.reference != reference:
-        raise _unknown()
-    return receipt_id
-
-
-def _current_receipt_id(reference: str) -> str:
-    receipt_id = receipts.current_receipt_id(reference)
-    if receipt_id is None:
-        raise _unknown()
-    return receipt_id
-
-
-def _unknown() -> Refused:
-    return Refused("UNKNOWN_ARCHIVE", "expected an archive and its receipt; try `cellar list`, `cellar show REFERENCE`")
 
 
 def _write_bag(reference: str, receipt_id: str, to: Path, *, even_damaged: bool) -> None:
@@ -117,11 +103,9 @@ def payments(
     def _count(rows: int) -> None:
         nonlocal written
         written += rows
-        counted.advance(task, rows)
+        advance(rows)
 
-    counted = Progress(SpinnerColumn(), MofNCompleteColumn(), console=Console(stderr=True), transient=True)
-    with persons_files(), new_file(to) as file, counted:
-        task = counted.add_task("export-table", total=None)
+    with persons_files(), new_file(to) as file, counted() as advance:
         write_payments(file, template, _count)
     if as_json:
         typer.echo(json.dumps({"path": str(to.absolute()), "rows": written}))

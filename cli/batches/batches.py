@@ -15,8 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from adapters.peers import prefect_api
-from cli.options import filters
-from cli.person import person
+from cli.options import filters, person
 from cli.results import print_found, print_list
 from cli.terminal import Csv, Folds, Json, Wide, can_ask, cell, console, print_fitted, print_json, time_text
 from domain.batches import WORDS, explained, filter_text

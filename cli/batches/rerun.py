@@ -2,14 +2,13 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 
 from cli.batches.batches import INTERRUPTED, DryRun, Yes, follow_runs, follow_to_end, propose
-from cli.person import person
+from cli.options import person
 from cli.terminal import Json, cell, named_options, time_option
 from domain.messages.summaries import UNDELIVERED
 from models.archive.archive import State
@@ -43,7 +42,10 @@ def rerun(  # noqa: PLR0913 -- an option per filter
     """
     filters: dict[str, Any] = {"template": template, "source": source, "cause": cause}
     filters |= {"received_after": since, "received_before": until}
-    _check_use(references, filters, failed=failed, only_bulk=dry_run or yes)
+    if bool(references) == failed:
+        raise typer.BadParameter("expected either process references, or --failed for all failed archives")
+    if references and (dry_run or yes or any(filters.values())):
+        raise typer.BadParameter("filters, --dry-run and --yes belong to --failed; leave them out, or the references")
     if references:
         _rerun(references, wait=wait, as_json=as_json)
         return
@@ -52,14 +54,6 @@ def rerun(  # noqa: PLR0913 -- an option per filter
     batch_id = propose(BatchKind.RERUN, chosen, dry_run=dry_run, yes=yes, as_json=as_json)
     if batch_id:
         follow_to_end(batch_id, as_json=as_json)
-
-
-def _check_use(references: list[str] | None, filters: Mapping[str, object], *, failed: bool, only_bulk: bool) -> None:
-    """Check that either references are named or --failed is set."""
-    if bool(references) == failed:
-        raise typer.BadParameter("expected either process references, or --failed for all failed archives")
-    if references and (only_bulk or any(filters.values())):
-        raise typer.BadParameter("filters, --dry-run and --yes belong to --failed; leave them out, or the references")
 
 
 def _rerun(references: list[str], *, wait: bool, as_json: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, track
+from rich.progress import track
 
 from adapters.anchors import anchors
 from adapters.files import bucket
@@ -16,7 +16,7 @@ from adapters.files.store import store
 from adapters.settings.settings import settings
 from adapters.store import seals, session_events, settlement_reports, sources, templates, tokens, users
 from cli.custody.verify import print_held
-from cli.terminal import Json, time_text
+from cli.terminal import Json, counted, time_text
 from models.errors import Locked, WrongUse
 from services.anchors.making import Made, make
 from services.custody.comparing import compare
@@ -103,9 +103,8 @@ def rebuild_database(*, as_json: Json = False) -> None:
     """Rebuild the metadata database from the store. The database must be empty, as after `cellar migrate`."""
     require_store()
     check_empty()
-    with Progress(SpinnerColumn(), MofNCompleteColumn(), console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("rebuild", total=None)
-        rebuilt = rebuild(stored_objects(), lambda _: progress.advance(task))
+    with counted() as advance:
+        rebuilt = rebuild(stored_objects(), lambda _: advance(1))
     for key, reason in rebuilt.damaged:
         typer.echo(f"not rebuilt: {key}: {reason}", err=True)
     if as_json:

@@ -13,17 +13,8 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
+from rich import progress as bars
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskProgressColumn,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
 
 from adapters.files import bucket
 from adapters.platform.durable import write_file
@@ -243,14 +234,14 @@ def _bar(
 ) -> Iterator[Callable[[StoredObject], None]]:
     """Show the progress on a terminal, in objects or in bytes. For this, the objects are listed once before."""
     console = Console(stderr=True)
-    of_bytes = (TaskProgressColumn(), DownloadColumn(), TransferSpeedColumn())
-    amounts = (TextColumn("signatures"), MofNCompleteColumn()) if is_counted else of_bytes
+    of_bytes = (bars.TaskProgressColumn(), bars.DownloadColumn(), bars.TransferSpeedColumn())
+    amounts = (bars.TextColumn("signatures"), bars.MofNCompleteColumn()) if is_counted else of_bytes
 
     def size(each: StoredObject) -> int:
         return bool(each.key) if is_counted else each.size_bytes
 
-    columns = (BarColumn(), *amounts, TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    columns = (bars.BarColumn(), *amounts, bars.TimeRemainingColumn())
+    with bars.Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         left = sum(map(size, objects())) if console.is_terminal else 0
         task = progress.add_task("verify", total=done + left, completed=done)
         yield lambda each: progress.advance(task, size(each))

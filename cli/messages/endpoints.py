@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.messages.messages import list_messages, list_redeliveries, redeliver
-from cli.person import person
+from cli.options import person
 from cli.results import print_found, print_list, say
 from cli.terminal import Csv, Folds, Json, Wide, named_options, time_text
 from models.errors import Refused, WrongUse

@@ -40,7 +40,11 @@ def move(
             print_json(planned)
         if dry_run:
             return
-        _ask(yes=yes)
+        if not (yes or can_ask()):
+            raise WrongUse("no terminal can answer: add --yes to move, or --dry-run to see the plan")
+        if not (yes or typer.confirm("Move?", err=True)):
+            typer.echo("Nothing was changed.", err=True)
+            raise typer.Exit(1)
         with _bars(planned) as (on_bytes, on_rows):
             moved = move_all(moving, planned, on_bytes, on_rows)
     if as_json:
@@ -48,16 +52,6 @@ def move(
     else:
         _print_end(moved)
     if not moved.is_complete:
-        raise typer.Exit(1)
-
-
-def _ask(*, yes: bool) -> None:
-    if yes:
-        return
-    if not can_ask():
-        raise WrongUse("no terminal can answer: add --yes to move, or --dry-run to see the plan")
-    if not typer.confirm("Move?", err=True):
-        typer.echo("Nothing was changed.", err=True)
         raise typer.Exit(1)
 
 

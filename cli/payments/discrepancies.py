@@ -7,8 +7,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from cli.options import filters
-from cli.person import NotKept, person
+from cli.options import NotKept, filters, person
 from cli.results import print_list, print_page
 from cli.terminal import Csv, Json, cell, console, print_discrepancy, print_json, time_text
 from domain.secrets.cards import masked

@@ -17,6 +17,7 @@ import httpx
 from prefect import Flow
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.filters import FlowFilter, FlowFilterId
 from prefect.exceptions import ObjectAlreadyExists
 from pytest_httpserver import HTTPServer
 from sqlmodel import select
@@ -77,9 +78,14 @@ async def make_pool(client: PrefectClient) -> None:
 
 @asynccontextmanager
 async def worker_here(client: PrefectClient, flow: Flow[..., Any] = process_archive) -> AsyncIterator[UUID]:
-    """Run a worker inside this process, for one flow alone. Yields the id of its deployment `archive`."""
+    """Run a worker inside this process, for one flow alone. Yields the id of its only deployment, `archive`.
+
+    Workers of earlier tests have left schedules. Their due runs would do the work of this test's runs.
+    """
     await make_pool(client)
     flow_id = await client.create_flow(flow)
+    for each in await client.read_deployments(flow_filter=FlowFilter(id=FlowFilterId(any_=[flow_id]))):
+        await client.delete_deployment(each.id)
     made = await client.create_deployment(flow_id, "archive", work_pool_name=POOL, entrypoint="flows.process_archive")
     here = Worker(client, "here", {flow_id: flow.with_options(result_storage=await saved_block())})
     await here.join(sole=False)

@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import RedirectResponse
 
 from adapters.peers import oidc
 from adapters.settings.settings import settings
@@ -12,10 +11,9 @@ from api.access import open_to_anybody
 from api.authorization import Unauthorized, address_of, caller_with
 from api.console.frame import cookies
 from api.console.frame.cookies import ROOT, Visitor
-from api.console.frame.forms import PostedByAnybody
-from api.console.frame.rendering import render
+from api.console.frame.rendering import render, see
 from api.console.frame.threads import in_thread, in_thread_of_passwords
-from api.console.frame.visits import AnyVisitor, own_path
+from api.console.frame.visits import AnyVisitor, PostedByAnybody, own_path
 from domain.words.wording import LANGUAGES
 from models.access import Action, Caller, SignedInBy
 from models.errors import Refused
@@ -120,7 +118,7 @@ async def set_password(request: Request, link: str, form: PostedByAnybody, visit
         return await in_thread(_password_page, request, link, refused.status, "length")
     caller = Caller(user.name, user.role, user.scope, address)
     await in_thread(record, caller, Action.ENTER, detail={"does": "set_password"})
-    return see(f"{ROOT}/login")
+    return see(f"{ROOT}/login?said=password")
 
 
 @router.post("/logout")
@@ -186,8 +184,3 @@ def _require_provider() -> None:
 def _unauthorized(request: Request) -> Unauthorized:
     unauthorized: Unauthorized = request.app.state.unauthorized
     return unauthorized
-
-
-def see(path: str) -> RedirectResponse:
-    """Return the answer to a form: look at a page of the console."""
-    return RedirectResponse(path, 303)

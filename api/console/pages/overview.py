@@ -8,8 +8,7 @@ from fastapi import APIRouter, Request, Response
 
 from api.access import Acts, CallerOf, acts
 from api.console.frame.cookies import ROOT
-from api.console.frame.entrance import see
-from api.console.frame.rendering import PLACES, render
+from api.console.frame.rendering import PLACES, render, see
 from domain.access import is_allowed
 from models.access import Action
 from models.views.overview import Period

@@ -14,11 +14,9 @@ from pydantic import Field
 from adapters.tables.open_conditions import NOT_KEPT, open_conditions, open_numbers
 from api.access import CallerOf, acts
 from api.console.frame.cookies import ROOT
-from api.console.frame.entrance import see
-from api.console.frame.forms import Form, Posted
-from api.console.frame.rendering import render
+from api.console.frame.rendering import render, see
 from api.console.frame.threads import in_thread
-from api.console.frame.visits import own_path
+from api.console.frame.visits import Form, Posted, own_path
 from api.console.pages.lists import REASONS, asked, grouped, listed
 from domain.words.wording import N_
 from models.access import Action, Caller

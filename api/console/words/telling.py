@@ -1,5 +1,10 @@
-"""What the services say, as parts of a page in its language: codes, what they mean, and sentences."""
+"""What the services say, as parts of a page in its language: codes, what they mean, and sentences.
 
+Values of people are isolated from the text around them, with the signs that reverse it made visible.
+"""
+
+import json
+import re
 import unicodedata
 from collections.abc import Mapping
 from datetime import datetime
@@ -9,8 +14,7 @@ from markupsafe import Markup
 
 from adapters.words.languages import texts
 from api.console.words.formats import moment_text
-from api.console.words.languages import gettext, language
-from api.console.words.values import NO_VALUE, isolated, plain, shown
+from api.console.words.languages import direction, gettext, language
 from domain.titles import title_parts
 from domain.words import catalogue, parts
 from domain.words.catalogue import MEANINGS, word
@@ -24,6 +28,11 @@ from models.titles import TitleView
 from models.views.archives.archives import TimelineEntry, WarningView
 from models.views.health import Check
 
+_REVERSING = re.compile("[\u202a-\u202e\u2066-\u2069\x00-\x08\x0b-\x1f\x7f-\x9f]")
+"""Signs that change the direction of what follows them, and control characters. The marks U+200E and U+200F stay."""
+NO_VALUE = Markup("–")
+_LONGEST_WORD = 30
+"""What is longer is an identifier, and may be broken at any letter. Words are not."""
 _GREEN = (
     *("completed", "delivered", "Completed", "settled", "charged", "sound", "released", "ok", "active", "done"),
     "archived",
@@ -155,3 +164,32 @@ def _title_parts(reference: str, title: TitleView | None) -> list[str]:
 def named(names: Names) -> str | None:
     """Return a name that people gave, in the page's language if there is one."""
     return names.worded(language())
+
+
+def shown(value: object) -> Markup:
+    """Return a value as text in a `<bdi>` of its own."""
+    if value is None or value == "":
+        return NO_VALUE
+    text = plain(value)
+    is_long = max(map(len, text.split()), default=0) > _LONGEST_WORD
+    return Markup("<bdi{}>{}</bdi>").format(Markup(' class="long"') if is_long else "", text)
+
+
+def plain(value: object) -> str:
+    """Return a value for an attribute, where no element can isolate it."""
+    return _REVERSING.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", str(value))
+
+
+def isolated(text: str) -> str:
+    """Return a value within a sentence, whose direction does not change the sentence's."""
+    return text if direction() == "ltr" and text.isascii() else f"\u2068{text}\u2069"
+
+
+def plain_lines(text: str) -> str:
+    """Return a text of several lines for a page."""
+    return "\n".join(plain(line) for line in text.splitlines())
+
+
+def value_text(value: Any) -> str:
+    """Return a value of a payload as text: a text as it is, everything else as JSON."""
+    return value if isinstance(value, str) else "" if value is None else json.dumps(value, ensure_ascii=False)

@@ -45,14 +45,11 @@ def png_photo(rng: Random, filename: str, *, width: int, height: int) -> Documen
     Its size is about 2 × `width` × `height` bytes.
     """
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)  # 8 bits a channel, RGB, not interlaced
-    pixels = b"".join(b"\0" + _noisy_row(rng, width, 255 * row // height) for row in range(height))
+    lights = [255 * row // height for row in range(height)]
+    brightened = [bytes(min(255, light + noise // 4) for noise in range(256)) for light in lights]
+    pixels = b"".join(b"\0" + rng.randbytes(3 * width).translate(each) for each in brightened)
     chunks = (_png_chunk(b"IHDR", header), _png_chunk(b"IDAT", zlib.compress(pixels, 1)), _png_chunk(b"IEND", b""))
     return Document(filename, "image/png", b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
-
-
-def _noisy_row(rng: Random, width: int, light: int) -> bytes:
-    brightened = bytes(min(255, light + noise // 4) for noise in range(256))
-    return rng.randbytes(3 * width).translate(brightened)
 
 
 def _png_chunk(kind: bytes, content: bytes) -> bytes:

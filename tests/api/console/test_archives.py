@@ -12,7 +12,7 @@ import pytest
 
 from adapters.database.transactions import writing
 from adapters.search import entries
-from api.console.words.values import value_text
+from api.console.words.telling import value_text
 from models.access import CELLAR
 from models.search import DerivedRow
 from models.views.archives.archives import ListQuery

@@ -16,7 +16,7 @@ from adapters.database.transactions import pages, writing
 from adapters.inbox import inbox, quarantine
 from adapters.inbox.quarantine import body_name
 from adapters.tables.runs import receipts, refused
-from api.console.words.values import isolated
+from api.console.words.telling import isolated
 from models.access import CELLAR
 from models.archive.archive import State
 from models.discrepancies import Discrepancy, DiscrepancyCode

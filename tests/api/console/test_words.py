@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.settings.settings import Settings
+from api.console.frame.rendering import environment
 from api.console.pages.lists import asked
-from api.console.words import formats, languages, telling, values
+from api.console.words import formats, languages, telling
 from domain.words.parts import PARTS
 from models.errors import System
 from models.said import Sentence, verbatim
@@ -48,9 +49,18 @@ def test_money_is_exact(amount_minor: int | None, currency: str, text: str) -> N
     assert formats.money_text(amount_minor, currency) == text
 
 
+def test_words_of_a_constant_are_in_the_language_of_each_page() -> None:
+    page = environment().from_string("{{ 'denied'|code('outcome') }}")
+
+    with languages.speaking("en"):
+        assert page.render() == "Denied"
+    with languages.speaking("he"):
+        assert page.render() == "נדחתה הגישה"
+
+
 @given(st.text())
 def test_value_is_isolated_and_reverses_nothing(text: str) -> None:
-    shown = values.shown(text)
+    shown = telling.shown(text)
 
     assert str(shown) == "–" or (
         str(shown).startswith(("<bdi>", '<bdi class="long">')) and str(shown).endswith("</bdi>")

@@ -13,14 +13,12 @@ from adapters.words.languages import texts
 from api.access import CallerOf, acts
 from api.console.frame import cookies
 from api.console.frame.cookies import ROOT
-from api.console.frame.entrance import see
-from api.console.frame.forms import Form, Posted
-from api.console.frame.rendering import language_of, render
+from api.console.frame.rendering import language_of, render, see
 from api.console.frame.threads import in_thread, in_thread_of_exports
-from api.console.frame.visits import own_path
+from api.console.frame.visits import Form, Posted, own_path
 from api.console.pages.archives import files, saved_views
 from api.console.pages.lists import Asked, Query, asked, listed
-from api.console.words.values import value_text
+from api.console.words.telling import value_text
 from domain.titles import title_text
 from domain.words.wording import N_, Language
 from models.access import Action, Caller

@@ -12,8 +12,8 @@ from fastapi import APIRouter, Request, Response
 from adapters.tables.people import saved_views
 from api.access import CallerOf, acts
 from api.console.frame.cookies import ROOT
-from api.console.frame.entrance import see
-from api.console.frame.forms import Form, Posted
+from api.console.frame.rendering import see
+from api.console.frame.visits import Form, Posted
 from api.console.pages.archives import archives
 from api.console.pages.lists import Pairs, asked
 from domain.words.wording import N_
