@@ -34,7 +34,7 @@ def last_run(server: HTTPServer, state: str, hours: int) -> None:
     times = {"start_time": f"{NOW + timedelta(hours=hours):%Y-%m-%dT%H:%M:%SZ}", "end_time": "2030-01-01T00:00:00Z"}
     times["expected_start_time"] = "2030-01-01T00:00:00Z"  # of the next run
     server.clear()
-    server.expect_request("/api/flow_runs/filter").respond_with_json([{"state_type": state, **times}])
+    server.expect_request("/api/flow_runs/filter").respond_with_json([{"id": "run", "state_type": state, **times}])
 
 
 def test_findings_stand_and_a_check_that_broke_off_is_said(
