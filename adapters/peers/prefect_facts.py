@@ -71,7 +71,6 @@ class Deployment(BaseModel):
 
 
 class EndedRun(BaseModel):
-    id: str
     state_type: str
     start_time: datetime | None
     end_time: datetime
@@ -79,6 +78,11 @@ class EndedRun(BaseModel):
 
 class PlannedRun(BaseModel):
     expected_start_time: datetime
+
+
+class RunWithId(BaseModel):
+    id: str
+    end_time: datetime
 
 
 class _Events(BaseModel):
@@ -158,18 +162,18 @@ def shared_parts() -> SharedParts:
     return parts
 
 
-def run_ended(after: datetime, before: datetime) -> EndedRun | None:
+def run_ended(after: datetime, before: datetime) -> RunWithId | None:
     """Return the run that ended last between two moments; None if none has."""
     ended = {"end_time": {"after_": after.isoformat(), "before_": before.isoformat()}}
-    return _first_run(EndedRun, ended, "END_TIME_DESC")
+    return _first_run(RunWithId, ended, "END_TIME_DESC")
 
 
-def has_event_of_end(run: EndedRun) -> bool:
+def has_event_of_end(run: RunWithId) -> bool:
     """Return whether Prefect has recorded the event of the end of a run."""
     return _has_event({"id": [f"prefect.flow-run.{run.id}"]}, run.end_time - timedelta(seconds=1))
 
 
-def has_event_after(run: EndedRun) -> bool:
+def has_event_after(run: RunWithId) -> bool:
     """Return whether Prefect has recorded an event of any run after the end of a run."""
     return _has_event({"id_prefix": ["prefect.flow-run."]}, run.end_time + timedelta(seconds=1))
 
