@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
+from adapters.search.templates import every as every_template
 from cli.options import person
 from cli.results import print_found, print_list, say
 from cli.terminal import Csv, Folds, Json, Wide, console, print_fitted, time_text
@@ -80,7 +81,7 @@ def name(
 @app.command()
 def export(to: Annotated[Path | None, typer.Option(help="File to write. Default: standard output.")] = None) -> None:
     """Export what people say about all templates as JSON, for `cellar templates import` elsewhere."""
-    words = {id_: each.words for id_, each in templates.every_template().items()}
+    words = {id_: each.words for id_, each in every_template().items()}
     text = TemplateExport(templates=words).model_dump_json(indent=1, exclude_defaults=True)
     if to:
         to.write_text(text + "\n", encoding="utf-8")

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-import sqlmodel
 from sqlalchemy import null, select
 from sqlmodel import Session, col, func
 
@@ -186,13 +185,6 @@ def _check_facets(template_id: str, words: TemplateWords) -> None:
     if personal := sorted(each.part for each in parts if each.personal and each.part in words.facets):
         detail = f"a facet shows its values to all; these are personal: {', '.join(personal)}"
         raise Refused("PERSONAL_FACET", detail, where="facets")
-
-
-def every_template() -> dict[str, Template]:
-    """Return what people say about all templates, by id."""
-    with reading() as session:
-        rows = session.exec(sqlmodel.select(TemplateRow)).all()
-    return {each.id: Template.model_validate(each.model_dump()) for each in rows}
 
 
 def restore_templates(on_damaged: Callable[[str, str], None]) -> int:

@@ -268,7 +268,7 @@ def migrated_database(postgres_server: str) -> str:
 def _database(server: str, template: str) -> Iterator[str]:
     name = f"test_{time.monotonic_ns()}"
     with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY".encode())
     yield url_of(server, name)
     _settle()
     transactions.engine().dispose()

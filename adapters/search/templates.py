@@ -8,7 +8,7 @@ from types import MappingProxyType
 from sqlalchemy import select
 from sqlmodel import Session
 
-from adapters.database.transactions import upsert
+from adapters.database.transactions import reading, upsert
 from adapters.search.pages import Wanted, newest
 from adapters.settings.settings import settings
 from domain.search import Definitions, definitions_of, facet
@@ -64,6 +64,13 @@ def _read(session: Session) -> Held:
     asked = select(_TEMPLATE.c.id, _TEMPLATE.c.words)
     words = {id_: TemplateWords.model_validate(each) for id_, each in session.connection().execute(asked)}
     return Held(words, definitions_of(words), settings().database_location, time.monotonic() + _HELD_FOR_S)
+
+
+def every() -> dict[str, Template]:
+    """Return what people say about all templates, by id."""
+    with reading() as session:
+        rows = session.connection().execute(select(_TEMPLATE)).mappings()
+        return {each["id"]: Template.model_validate(dict(each)) for each in rows}
 
 
 def forget() -> None:

@@ -14,7 +14,7 @@ import re
 import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -47,6 +47,7 @@ def reference_of(found: Inventory) -> str:
     return unquote(found.object_id.removeprefix("urn:cellar:"))
 
 
+@lru_cache
 def object_key(reference: str) -> str:
     """Return the key of a process's object in the store."""
     digest = hashlib.sha256(object_id(reference).encode()).hexdigest()

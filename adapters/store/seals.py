@@ -170,11 +170,13 @@ def has_sealed(reference: str) -> bool:
     return _has_sealed_below(ocfl.object_key(reference))
 
 
-def is_sealed(key: str) -> bool:
-    """Return whether a file of an object is sealed or lists sealed values. True for a damaged list that may do so."""
+def is_sealed(key: str, read: Callable[[str], bytes | None] | None = None) -> bool:
+    """Return whether a file, of `read` or of the store, is sealed or lists sealed values. True for a damaged list that
+    may do so.
+    """
     if not key.endswith(f"/{CUTS}"):
         return key.endswith(f"/{REQUEST}")
-    text = store().found_bytes(key) or b""
+    text = (read or store().found_bytes)(key) or b""
     if text and f'"{SEALED}"'.encode() not in text:
         return False
     try:

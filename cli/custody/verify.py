@@ -26,10 +26,9 @@ from models.errors import Conflict, Refused
 from models.store.condition import OF_FAULTS
 from models.store.fixity import NOTHING, Fault, Fixity, FixityFinding, StoredObject
 from services.anchors.anchors import Held, hold
-from services.custody.judging_again import judge_objects
 from services.custody.objects import drawn, object_of, stored_objects
 from services.custody.remembering import Memory
-from services.custody.verifying import absent_store
+from services.custody.verifying import absent_store, helpers
 
 _MOST_SHOWN = 50
 
@@ -39,6 +38,8 @@ def judge_again(objects: Sequence[StoredObject] | None, share: float) -> Judged:
 
     Raises as `judge_objects` does.
     """
+    from services.custody.judging_again import judge_objects  # noqa: PLC0415 -- slow, and for --signatures alone
+
     seed = time.time_ns()
 
     def chosen() -> Iterator[StoredObject]:
@@ -176,8 +177,9 @@ def verify(  # noqa: PLR0913 -- a parameter per option
     that was anchored has disappeared or changed.
     """
     judged = held = None
-    note, memory = None if references else Note(sample, resume=resume), Memory(is_quick=quick)
-    with bucket.patient():
+    note = None if references else Note(sample, resume=resume)
+    with bucket.patient(), helpers() as processes:
+        memory = Memory(is_quick=quick, processes=processes)
         fixity, in_all = absent_store(), 0
         if fixity is None:
             fixity, in_all = _verify_store(note, sample, memory) if note else _verify_some(references or (), memory)

@@ -11,7 +11,6 @@ from adapters.anchors.anchors import STATEMENT, Anchor
 from adapters.anchors.witness import witness
 from adapters.files.storage import Storage
 from adapters.files.store import storage_at, store
-from adapters.peers import time_stamps
 from adapters.settings.settings import settings
 from domain.anchors import statement_text
 from models.errors import Conflict, Refused, WrongUse
@@ -140,6 +139,8 @@ def _link(number: int, root: str, names: dict[Storage, set[str]], on_finding: On
 
 def _report_proofs(anchor: Anchor, on_finding: OnFinding) -> None:
     """Report a signature or a time stamp in the store that does not prove the statement."""
+    from adapters.peers import time_stamps  # noqa: PLC0415 -- slow, and without an anchor nobody needs it
+
     if not anchors.is_signed(store(), anchor):
         key = anchor.key("signature")
         on_finding(

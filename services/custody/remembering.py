@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
 from datetime import UTC, datetime
 
 import structlog
@@ -32,9 +33,9 @@ class Memory:
     `failure`: why the findings are not remembered, empty while they are.
     """
 
-    def __init__(self, *, is_quick: bool = False) -> None:
+    def __init__(self, *, is_quick: bool = False, processes: Executor | None = None) -> None:
         self.failure = ""
-        self._is_quick = is_quick
+        self._is_quick, self._processes = is_quick, processes
         self._known: dict[str, str] | None = None
         self._checked: dict[str, Sequence[FixityFinding]] = {}
         self._outside: list[FixityFinding] = []
@@ -48,7 +49,7 @@ class Memory:
             self.take(stored, fixity)
 
         try:
-            return verify_objects(objects, take, is_quick=self._is_quick)
+            return verify_objects(objects, take, is_quick=self._is_quick, processes=self._processes)
         finally:
             self.keep()
 
@@ -71,17 +72,17 @@ class Memory:
         Returns:
             The findings, and the number of all archives.
         """
-        seen: set[str] = set()
+        seen, beside = set[str](), list[Fixity]()
 
         def listed() -> Iterator[StoredObject]:
             for each in stored_objects():
                 seen.add(each.key)
                 yield each
+            beside.append(missing(seen) + verify_beside())  # while other processes verify the last objects
 
         fixity = self.check(drawn(listed(), share, seed, after), on_verified)
-        beside = missing(seen) + verify_beside()
-        self.end_of_store(earlier + beside)
-        return earlier + fixity + beside, len(seen - {""})
+        self.end_of_store(sum(beside, earlier))
+        return sum(beside, earlier + fixity), len(seen - {""})
 
     def end_of_store(self, beside: Fixity) -> None:
         """End a check of the store. `beside`: findings of objects that were not taken, and those outside of objects."""

@@ -9,6 +9,7 @@ from adapters.database.transactions import writing
 from adapters.files.store import RESULTS_FOLDER, store
 from adapters.inbox import session_events as inbox
 from adapters.platform.cancellation import checkpoint
+from adapters.search.templates import every as every_template
 from adapters.store import (
     kept_endpoints,
     ocfl,
@@ -37,7 +38,6 @@ from services import derived
 from services.access.heads import wrong_access
 from services.anchors.anchors import wrong_anchors
 from services.payments.recorded import discrepancy_of
-from services.templates import every_template
 
 _DEFINITION = "the sealed definition of an endpoint"
 

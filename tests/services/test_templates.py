@@ -198,7 +198,7 @@ def test_personal_values_are_no_facet_unless_a_person_says_that_they_are_not() -
         name(TemplateWords(facets=["field:KIND"], parts={"field:KIND": PartWords(personal=True)}))
     with pytest.raises(Refused, match="PERSONAL_FACET"):
         templates.name({"a": WORDS, LEASE: TemplateWords(facets=["field:MAIL"])}, "a test", NOON)
-    assert templates.every_template() == {}
+    assert said.every() == {}
     assert list(store().listed(RECORDS.folder)) == []
 
     name(TemplateWords(facets=["field:MAIL"], parts={"field:MAIL": PartWords(personal=False)}))

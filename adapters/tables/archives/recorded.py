@@ -2,9 +2,10 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, bindparam, select
 from sqlmodel import Session, SQLModel
 
 from adapters.database.transactions import pages, reading
@@ -34,7 +35,7 @@ def recorded_within(
     }
     for page in pages(references):
         for table in tables:
-            for row in _skeletons(session, page) if table is VersionRow else _rows(session, table, page):
+            for row in _skeletons(session, page) if table is VersionRow else _rows(session, table, page, _ROWS_AT_ONCE):
                 found[row["reference"]][table].append(row)
     return dict(found)
 
@@ -45,18 +46,19 @@ def key_columns(table: type[SQLModel]) -> list[str]:
     return [name for name in keys if name != "reference"]
 
 
-def _rows(session: Session, table: type[SQLModel], references: Sequence[str]) -> Iterator[Row]:
+@cache
+def _theirs(table: type[SQLModel]) -> Select[Any]:
+    """Return the query, made once: a check of the store runs it for all objects."""
     columns = table_of(table)
-    return _streamed(session, select(columns).where(columns.c.reference.in_(references)), _ROWS_AT_ONCE)
+    return select(columns).where(columns.c.reference.in_(bindparam("references", expanding=True)))
+
+
+def _rows(session: Session, table: type[SQLModel], references: Sequence[str], at_once: int) -> Iterator[Row]:
+    options = {"yield_per": at_once}
+    found = session.connection().execute(_theirs(table), {"references": references}, execution_options=options)
+    return map(dict, found.mappings())
 
 
 def _skeletons(session: Session, references: Sequence[str]) -> Iterator[Row]:
-    columns = table_of(VersionRow)
-    theirs = select(columns).where(columns.c.reference.in_(references))
-    for row in _streamed(session, theirs, _SKELETONS_AT_ONCE):
+    for row in _rows(session, VersionRow, references, _SKELETONS_AT_ONCE):
         yield {**row, "skeleton": None, "skeleton_sha256": hashlib.sha256(row["skeleton"]).hexdigest()}
-
-
-def _streamed(session: Session, statement: Select[Any], at_once: int) -> Iterator[Row]:
-    for row in session.connection().execute(statement, execution_options={"yield_per": at_once}):
-        yield dict(row._mapping)
