@@ -62,7 +62,7 @@ class Housekeeping:
         if name not in _WORKS or BY_ITSELF not in flow_run.tags or flow_run.run_count:
             return False
         if not self._is_begun_since(flow_run):
-            begun = execution.begin(_WORKS[name](**flow_run.parameters))
+            begun = execution.begin(_work_of(execution))
             begun.add_done_callback(lambda ended: _note(name, ended))
             await asyncio.wait({begun}, timeout=_SHOWN_AFTER_S)
             if not begun.done():
@@ -97,6 +97,11 @@ class Housekeeping:
         )
         last = await self._client.read_flow_runs(flow_run_filter=like_it, sort=FlowRunSort.END_TIME_DESC, limit=1)
         return any(each.state_type is not StateType.COMPLETED for each in last)
+
+
+async def _work_of(execution: Execution) -> list[Any]:
+    """Do the work of a run. Parameters that it does not take fail the run, and not the worker."""
+    return await _WORKS[execution.flow_name](**execution.flow_run.parameters)
 
 
 def _note(flow_name: str, ended: "asyncio.Task[list[Any]]") -> None:

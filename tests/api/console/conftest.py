@@ -137,8 +137,8 @@ class Browser:
         return self.page
 
     def follow(self, leading: Locator) -> None:
-        """Click what leads to another page, and wait for that page."""
-        with self.page.expect_navigation():
+        """Click what leads to another page, and wait for that page. A search that htmx ends meanwhile is none."""
+        with self.page.expect_event("load"):
             leading.click()
 
     def violations(self, rules: Mapping[str, list[str]] = RULES) -> list[str]:
