@@ -1,27 +1,28 @@
 """Says what each route does, and lets a caller do it whose role and scope permit: the rules are in `domain/access.py`.
 
 A route names its action by `dependencies=[acts(Action.X)]`, or is marked by `open_to_anybody`. Who calls is known
-before: `api/gate.py` finds the token of the API, `api/console/frame/forms.py` the login of the console.
+before: `api/gate.py` finds the token of the API, `api/console/frame/visits.py` the login of the console.
 """
 
+import asyncio
 import math
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 from urllib.parse import unquote
 
 from fastapi import Depends, Request
+from fastapi.concurrency import run_in_threadpool
 
 from domain.access import is_allowed
 from models.access import Action, Caller
 from models.errors import Refused
 from models.said import Said, Sentence
-from services.access.log import record, searched
+from services.access.log import recorded, searched
 from services.access.scope import check_visible
 
 Route = TypeVar("Route", bound=Callable[..., Any])
-
 
 _UNRECORDED = {Action.ENTER, Action.READ_METRICS}
 """What shows nothing of archives or of people."""
@@ -47,28 +48,41 @@ class Acts:
 
     action: Action
 
-    def __call__(self, request: Request) -> None:
-        """Check the rules for a request, and record it.
+    async def __call__(self, request: Request) -> AsyncIterator[None]:
+        """Check the rules for a request, and record it: a change before it is made, a page while it is made.
 
         Raises:
             Refused: the caller's role may not act, or the caller sees no such archive.
             Transient: the record is not on stable storage, so nothing is shown.
         """
-        caller: Caller = request.state.caller
-        sent = request.path_params.get("reference")
-        reference = None if sent is None else unquote(sent)
+        await self._check(request)
+        recording = asyncio.create_task(self.record(request))
+        try:
+            if request.method != "GET":
+                await recording
+            yield
+        finally:
+            await recording
+
+    async def _check(self, request: Request) -> None:
+        caller, reference = _caller_and_reference(request)
         try:
             check_role(caller, self.action)
-            if reference is not None:
-                check_visible(caller, reference)
+            if reference is not None and caller.is_scoped:
+                await run_in_threadpool(check_visible, caller, reference)
         except Refused:
-            record(caller, self.action, outcome="denied", reference=reference, detail=self._detail(request))
+            await recorded(caller, self.action, outcome="denied", reference=reference, detail=self._detail(request))
             raise
-        page, now = _page(request, caller), time.monotonic()
+
+    async def record(self, request: Request) -> None:
+        """Record a request that is allowed. Raises Transient if the record is not on stable storage."""
+        caller, reference = _caller_and_reference(request)
+        query = tuple(each for each in request.query_params.multi_items() if each[0] != "since")
+        page, now = hash((caller, request.url.path, query)), time.monotonic()
         is_again = asks_by_itself(request) and now - _shown.get(page, -math.inf) < _ASKS_AGAIN_S
         if self.action in _UNRECORDED or is_again:
             return
-        record(caller, self.action, reference=reference, detail=self._detail(request))
+        await recorded(caller, self.action, reference=reference, detail=self._detail(request))
         if len(_shown) >= _MOST_SHOWN:
             _shown.clear()
         _shown[page] = now
@@ -86,28 +100,24 @@ class Acts:
         return {name: value for name, value in found.items() if value}
 
 
+def _caller_and_reference(request: Request) -> tuple[Caller, str | None]:
+    sent = request.path_params.get("reference")
+    return request.state.caller, None if sent is None else unquote(sent)
+
+
 def asks_by_itself(request: Request) -> bool:
     """Return whether an open page asks, and not a person: so the login of a person who is away ends in time."""
     path = getattr(request.scope.get("route"), "path", "")
     return path in _PARTS and _PARTS[path] in (None, request.headers.get("hx-trigger"))
 
 
-def _page(request: Request, caller: Caller) -> int:
-    query = tuple(each for each in request.query_params.multi_items() if each[0] != "since")
-    return hash((caller, request.url.path, query))
-
-
 def acts(action: Action) -> Any:
-    """Return the dependency of a route that does something."""
-    return Depends(Acts(action))
+    """Return the dependency of a route that does something. It ends before the first byte of the answer."""
+    return Depends(Acts(action), scope="function")
 
 
 def check_role(caller: Caller, action: Action) -> None:
-    """Check that the role of a caller may act.
-
-    Raises:
-        Refused: it may not.
-    """
+    """Check that the role of a caller may act. Raises Refused if it may not."""
     if not is_allowed(caller.role, action):
         said = Sentence.forbidden(role=Said(f"role_{caller.role}"), action=Said(f"action_{action}"))
         raise Refused("FORBIDDEN", said, status=403)
@@ -123,7 +133,7 @@ def open_to_anybody(why: str) -> Callable[[Route], Route]:
     return _marked
 
 
-def _caller(request: Request) -> Caller:
+async def _caller(request: Request) -> Caller:
     caller: Caller = request.state.caller
     return caller
 

@@ -25,49 +25,24 @@ from adapters.observation.metrics import DELIVERIES, REFUSED_DELIVERIES, SOURCE_
 from adapters.platform.loops import in_background, supervised
 from adapters.settings.settings import settings
 from adapters.store import tokens
-from api import metrics
+from api import authorization, metrics
 from api.access import open_to_anybody
-from api.authorization import (
-    ADDRESS_NOT_ALLOWED,
-    API_TOKEN,
-    SENDERS_SECRET,
-    TOO_MANY_WRONG_TOKENS,
-    UNAUTHORIZED,
-    Unauthorized,
-    address_of,
-)
 from api.errors import READERS_FAILURES, UNEXPECTED, challenge, failures
 from api.gate import WEBHOOKS, Gate
-from api.json import (
-    access,
-    archives,
-    batches,
-    discrepancies,
-    endpoints,
-    links,
-    messages,
-    missing,
-    overview,
-    people,
-    refused,
-    sources,
-    templates,
-)
-from api.json import failures as failure_groups
-from api.json.parameters import check_parameters
+from api.json import access, archives, batches, endpoints, installation, templates, troubles
+from api.json.routes import check_parameters
 from api.receiver import health, oauth, public_link, webhook
 from api.receiver.admission import Admission
 from api.receiver.dispatching import Dispatcher
-from api.receiver.journal import Journal
-from api.receiver.known import STATES, Known
 from api.receiver.processes import Processes
+from api.receiver.receiving import Journal
 from api.receiver.refusing import Refusing
-from api.receiver.senders import Senders
+from api.receiver.senders import STATES, Known, Senders
 from models.errors import Conflict, Refused, Transient
 from models.runs.receipt import DEFAULT_SOURCE
 from models.said import Said, in_english, verbatim
 from services.access import uses
-from services.access.sending import send_waiting
+from services.access.log import send_waiting
 
 log = structlog.get_logger()
 _REFUSED_EACH_TIME = {413, 422}
@@ -156,12 +131,17 @@ app = FastAPIOffline(  # a page of FastAPI itself would load Swagger UI from the
     redirect_slashes=False,  # such a redirect repeats the request's Host, which anybody can make up
     responses=failures(UNEXPECTED),
 )
-app.state.unauthorized = Unauthorized()
+app.state.unauthorized = authorization.Unauthorized()
 app.include_router(webhook.router)
-_OF_READERS = (access, archives, batches, discrepancies, endpoints, failure_groups, messages, missing)
-for each in (*_OF_READERS, links, overview, people, refused, sources, templates):
+_OF_READERS = (
+    *(archives.router, batches.reruns, batches.redeliveries),
+    *(troubles.of_money, troubles.failures, troubles.missing, troubles.refused),
+    *(endpoints.router, endpoints.messages, templates.router, access.log, access.public_links),
+    *(installation.glance, installation.sources, installation.people),
+)
+for each in _OF_READERS:
     app.include_router(
-        each.router, dependencies=[Depends(API_TOKEN), Depends(check_parameters)], responses=READERS_FAILURES
+        each, dependencies=[Depends(authorization.API_TOKEN), Depends(check_parameters)], responses=READERS_FAILURES
     )
 app.include_router(oauth.router)
 app.include_router(public_link.router)
@@ -169,13 +149,11 @@ app.include_router(health.router)
 app.include_router(metrics.router)
 
 
-class _Console:
-    """The console, which is imported when a person first opens it: a receiver starts and stays small without it."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not _console.cache_info().currsize:  # the import takes a second; later pages wait for no thread
-            await asyncio.to_thread(_console)
-        await _console()(scope, receive, send)
+async def _opened(scope: Scope, receive: Receive, send: Send) -> None:
+    """Import the console when a person first opens it: a receiver starts and stays small without it."""
+    if not _console.cache_info().currsize:  # the import takes a second; later pages wait for no thread
+        await asyncio.to_thread(_console)
+    await _console()(scope, receive, send)
 
 
 @cache
@@ -186,7 +164,7 @@ def _console() -> ASGIApp:
     return application
 
 
-app.mount("/console", _Console())
+app.mount("/console", _opened)
 
 
 @app.get("/console", include_in_schema=False)
@@ -206,7 +184,7 @@ def _openapi() -> dict[str, Any]:
     """
     with _one_thread:
         schema = FastAPI.openapi(app)
-        schema["components"]["securitySchemes"].update(SENDERS_SECRET)
+        schema["components"]["securitySchemes"].update(authorization.SENDERS_SECRET)
         _make_exact(schema)
         return schema
 
@@ -236,14 +214,16 @@ app.router.routes.insert(0, Route("/openapi.json", _described))  # instead of Fa
 
 @app.exception_handler(Refused)
 async def _refused(request: Request, refused: Refused) -> JSONResponse:
-    if refused.code in (UNAUTHORIZED, ADDRESS_NOT_ALLOWED):
+    if refused.code in (authorization.UNAUTHORIZED, authorization.ADDRESS_NOT_ALLOWED):
         door = "webhook" if request.url.path.startswith(WEBHOOKS) else "api"
-        address = address_of(request)
+        address = authorization.address_of(request)
         request.app.state.unauthorized.count(address, door, refused.code)
         is_guess = door == "api" and "authorization" in request.headers
         if is_guess and (again_s := request.app.state.unauthorized.guess(address)):
             detail = f"wrong tokens came too often from this address; {refused.detail}"
-            answer = _failure(request, HTTPStatus.TOO_MANY_REQUESTS, TOO_MANY_WRONG_TOKENS, detail, refused.where)
+            answer = _failure(
+                request, HTTPStatus.TOO_MANY_REQUESTS, authorization.TOO_MANY_WRONG_TOKENS, detail, refused.where
+            )
             answer.headers["retry-after"] = str(again_s)
             return answer
     return _failure(request, refused.status, refused.code, refused.said, refused.where)

@@ -98,11 +98,7 @@ API_TOKEN = HTTPBearer(
 
 
 async def reader_of(request: Request) -> Caller:
-    """Return who presents the API token of a request.
-
-    Raises:
-        Refused: the token is missing or wrong.
-    """
+    """Return who presents the API token of a request. Raises Refused if the token is missing or wrong."""
     scheme, _, presented = request.headers.get("authorization", "").partition(" ")
     caller = await caller_with(request, presented.strip()) if scheme.lower() == "bearer" else None
     if caller is None:

@@ -1,6 +1,6 @@
 """The answer of cellar to a failed request, and how the OpenAPI schema describes failures.
 
-The webhook answers in Cellosign's shape instead, `api/receiver/answers.py`.
+The webhook answers in Cellosign's shape instead, `api/receiver/webhook.py`.
 """
 
 from collections.abc import Mapping
@@ -58,6 +58,3 @@ READERS_FAILURES = failures(
     }
 )
 """The failures of all routes below `/api`: each request is recorded in the database before its answer."""
-NAMES_NOTHING = {"BAD_PARAMETER": "a parameter names what is not there: a source, an endpoint, a facet, a value."}
-LISTS_FAILURES = failures({404: NAMES_NOTHING})
-"""The failures of the lists below `/api` that name a source, an endpoint or a facet, beside those of all routes."""

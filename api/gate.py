@@ -63,7 +63,7 @@ class Gate:
         request = Request(scope, exchange.receive)
         try:
             _check_url(scope)
-            if not _is_for_readers(scope["path"]):
+            if not (scope["path"].startswith("/api/") or scope["path"] in ("/api", "/metrics")):  # no reader
                 await self._app(scope, exchange.receive, exchange.send)
                 return
             scope.setdefault("state", {})["caller"] = await reader_of(request)
@@ -112,8 +112,7 @@ async def in_time(chunks: AsyncIterator[bytes], next_chunk: NextChunk = asyncio.
     A slow sender could hold its place without limit. Only the time spent waiting for the sender counts, since the disk
     may be slow too. The rate counts over twice the longest pause: an honest sender may have paused for half of it.
 
-    Raises:
-        Refused: the sender stops or is too slow.
+    Raises Refused if the sender stops or is too slow.
     """
     window_s = settings().body_timeout_s
     clock = asyncio.get_running_loop().time
@@ -199,10 +198,6 @@ def _check_url(scope: Scope) -> None:
     if len(scope["raw_path"]) + len(query) > _URL_BYTES or query.count(b"&") >= _PARAMETERS:
         detail = f"expected at most {_URL_BYTES} bytes and {_PARAMETERS} parameters"
         raise Refused("URL_TOO_LONG", detail, where="URL", status=414)
-
-
-def _is_for_readers(path: str) -> bool:
-    return path.startswith("/api/") or path in ("/api", "/metrics")
 
 
 def _again(body: bytes, receive: Receive) -> Receive:

@@ -4,14 +4,14 @@ import asyncio
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
-from adapters.anchors.witness import LastAnchor, last_anchor
+from adapters.anchors.witness import Comparison, LastAnchor, last_anchor, last_comparison
 from adapters.database.facts import Counts, counts
 from adapters.files.store import Disk, disks
 from adapters.inbox.inbox import Backlog, backlog
@@ -33,7 +33,6 @@ from models.views.troubles import ConditionGroup
 from services.health.recent import Recent
 from services.sources import clock_warnings
 
-T = TypeVar("T")
 _PATIENCE_S = 2.0
 router = APIRouter(tags=["health"], dependencies=[Depends(API_TOKEN)])
 _ANSWERS: Responses = {
@@ -46,18 +45,19 @@ _ANSWERS: Responses = {
 }
 
 
-def _recent(measure: Callable[[], T]) -> Recent[T]:
-    """Return a measurement whose result serves all scrapes of five seconds, and of the time that a scrape takes."""
-    return Recent(measure, fresh_s=5, old_s=5 + 2 * _PATIENCE_S)
+def _found() -> tuple[Sequence[ConditionGroup], datetime | None]:
+    return open_conditions(), conditions.stored_object().checked_at
 
 
-_database = _recent(counts)
-_inbox = _recent(backlog)
-_disks = _recent(disks)
-_conditions = _recent(lambda: (open_conditions(), conditions.stored_object().checked_at))
-_anchors = _recent(last_anchor)
-_clocks = _recent(clock_warnings)
-_ALL = (_database, _inbox, _disks, _conditions, _anchors, _clocks)
+def _of_anchors() -> tuple[LastAnchor | None, Comparison | None]:
+    return last_anchor(), last_comparison()
+
+
+_MEASURED: Sequence[Recent[Any]] = [
+    Recent(measure, fresh_s=5, old_s=5 + 2 * _PATIENCE_S)
+    for measure in (counts, backlog, disks, _found, _of_anchors, clock_warnings)
+]
+"""What a scrape measures. A result serves all scrapes of five seconds, and of the time that a scrape takes."""
 
 
 @router.get(
@@ -78,12 +78,13 @@ async def metrics(request: Request) -> Response:
         _gauge("cellar_database_up", "1 while the database answers.", int(counted is not None)),
         _gauge("cellar_receiver_processes", "Processes that serve the receiver's port.", processes.serving),
         *process_metrics(processes.pids),
-        *_in_flight(processes),
+        _gauge("cellar_deliveries_in_flight", "Deliveries that are being received.", processes.in_flight[0]),
+        _gauge("cellar_in_flight_bytes", "Announced or received bytes of these deliveries.", processes.in_flight[1]),
         *(_of_database(counted) if counted else ()),
         *(_of_inbox(queue, datetime.now(UTC)) if queue else ()),
         *(_of_disks(space) if space else ()),
         *(_of_conditions(wrong[0], wrong[1], datetime.now(UTC)) if wrong else ()),
-        *(_of_anchor(anchor) if anchor else ()),
+        *(_of_anchor(*anchor) if anchor else ()),
         *(_of_clocks(clocks) if clocks is not None else ()),
     ]
     return Response(shared_exposition(families), media_type=CONTENT_TYPE)
@@ -91,16 +92,10 @@ async def metrics(request: Request) -> Response:
 
 def _measured() -> tuple[Any, ...]:
     """Return what is measured, None for what cannot be measured within two seconds."""
-    for each in _ALL:
+    for each in _MEASURED:
         each.begin()
     deadline_s = time.monotonic() + _PATIENCE_S
-    return tuple(each.value(deadline_s - time.monotonic()) for each in _ALL)
-
-
-def _in_flight(processes: Processes) -> Iterable[Metric]:
-    requests, size_bytes = processes.in_flight
-    yield _gauge("cellar_deliveries_in_flight", "Deliveries that are being received.", requests)
-    yield _gauge("cellar_in_flight_bytes", "Announced or received bytes of these deliveries.", size_bytes)
+    return tuple(each.value(deadline_s - time.monotonic()) for each in _MEASURED)
 
 
 def _of_database(counted: Counts) -> Iterable[Metric]:
@@ -153,10 +148,16 @@ def _of_conditions(groups: Sequence[ConditionGroup], checked_at: datetime | None
         yield _gauge("cellar_store_checked_timestamp_seconds", what, checked_at.timestamp())
 
 
-def _of_anchor(anchor: LastAnchor) -> Iterable[Metric]:
-    yield _gauge("cellar_anchor_timestamp_seconds", "Time of the last anchor.", anchor.at.timestamp())
-    lacks = "Time stamps and copies at the witness that the last anchor lacks."
-    yield _gauge("cellar_anchor_lacks", lacks, len(anchor.lacks))
+def _of_anchor(anchor: LastAnchor | None, compared: Comparison | None) -> Iterable[Metric]:
+    if anchor:
+        yield _gauge("cellar_anchor_timestamp_seconds", "Time of the last anchor.", anchor.at.timestamp())
+        lacks = "Time stamps and copies at the witness that the last anchor lacks."
+        yield _gauge("cellar_anchor_lacks", lacks, len(anchor.lacks))
+    if compared and compared.at:
+        what = "Time of the last comparison of the store with an anchor."
+        yield _gauge("cellar_store_compared_timestamp_seconds", what, compared.at.timestamp())
+        what = "Archives that the anchor of the last comparison does not cover."
+        yield _gauge("cellar_store_uncovered_archives", what, compared.uncovered)
 
 
 def _of_clocks(warnings: Iterable[ClockWarning]) -> Iterable[Metric]:

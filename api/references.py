@@ -42,8 +42,7 @@ Reference = Annotated[str, AfterValidator(_decoded)]
 def check_path(sent: bytes) -> None:
     """Check that nobody in front of the receiver can have read a path, as it was sent, as another path.
 
-    Raises:
-        Refused: it is ambiguous, or begins with two slashes.
+    Raises Refused if it is ambiguous, or begins with two slashes.
     """
     if sent.startswith(b"//") or is_ambiguous(sent):
         detail = (

@@ -19,9 +19,8 @@ from uuid import uuid4
 import httpx
 
 from adapters.observation.log import set_up_log
-from models.messages.event import Event, EventType
-from models.messages.notification import NotificationState
-from models.views.messages.endpoints import NewEndpoint
+from models.messages.notification import Event, EventType, NotificationState
+from models.views.messages import NewEndpoint
 from services.messages import endpoints
 from services.messages.deliveries import Delivered, deliver_due
 from services.messages.events import announce

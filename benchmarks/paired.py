@@ -9,10 +9,14 @@ import json
 import re
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
+
+import httpx
+from httpx import codes
 
 from benchmarks import servers
 from benchmarks.engine import set_up_process
@@ -21,6 +25,10 @@ from benchmarks.servers import Server
 
 _KB, _MB = 10**3, 10**6
 _CASES = (Case(20 * _KB, 1, 16), Case(2 * _MB, 1, 4), Case(200 * _MB, 1, 1))
+_PAGES = ("/console/", "/console/archives", "/console/refused")
+_ASKED = 200
+_FILL = "from tests.batches import fill, filled; fill([filled(number) for number in range(200)])"
+_CSRF = re.compile(r'name="csrf" value="([^"]+)"')
 _HERE = Path(__file__).parents[1]
 _RUNS_PER_S = re.compile(r"'runs_per_s':\s*([0-9.]+)")
 
@@ -44,6 +52,47 @@ def _running(checkout: Path, folder: Path) -> Iterator[Server]:
     work.mkdir()
     with servers.cellar(work, _python_of(checkout)) as server:
         yield server
+
+
+def console(other: Path, rounds: int) -> dict[str, float]:
+    """Return the median ratios of the time of a page, theirs to ours, with 200 archives. Turns as above."""
+    ratios: dict[str, list[float]] = {}
+    for _ in range(rounds):
+        with tempfile.TemporaryDirectory(dir=Path.cwd(), prefix="cellar-benchmark-") as folder, ExitStack() as stack:
+            running = [stack.enter_context(_running(each, Path(folder))) for each in (_HERE, other)]
+            for server, checkout in zip(running, (_HERE, other), strict=True):
+                command = [_python_of(checkout), "-c", _FILL]
+                subprocess.run(command, env=_environment_of(server), cwd=checkout, check=True)
+            clients = [stack.enter_context(signed_in(server)) for server in running]
+            for path in _PAGES:
+                times_s = [[_asked_s(client, path) for client in clients] for _ in range(_ASKED)]
+                ours, theirs = (median(each) for each in zip(*times_s[_ASKED // 10 :], strict=True))
+                ratios.setdefault(path, []).append(theirs / ours)
+    return {path: median(each) for path, each in ratios.items()}
+
+
+@contextmanager
+def signed_in(server: Server) -> Iterator[httpx.Client]:
+    """Provide a client that has signed in by the token that the receiver has made."""
+    with httpx.Client(base_url=f"http://127.0.0.1:{server.port}", trust_env=False) as client:
+        client.get("/api/archives", headers={"authorization": "Bearer none"})  # the receiver makes its token
+        csrf = _CSRF.search(client.get("/console/login").text)
+        token = (server.folder.parents[1] / "secrets" / "api").read_text().strip()
+        form = {"csrf": csrf and csrf[1], "token": token, "name": "benchmark"}
+        client.post("/console/login", data=form, headers={"sec-fetch-site": "same-origin"})
+        yield client
+
+
+def _environment_of(server: Server) -> dict[str, str]:
+    entries = Path(f"/proc/{server.process.pid}/environ").read_text().split("\0")
+    return dict(each.split("=", 1) for each in entries if each)
+
+
+def _asked_s(client: httpx.Client, path: str) -> float:
+    began_s = time.perf_counter()
+    if client.get(path).status_code != codes.OK:
+        raise SystemExit(f"{path} is not shown")
+    return time.perf_counter() - began_s
 
 
 def engine(other: Path, rounds: int, count: int) -> float:
@@ -71,6 +120,7 @@ def main(arguments: argparse.Namespace) -> None:
     other = arguments.checkout.absolute()
     found = {
         "receiver": receiver(other, arguments.rounds),
+        "console": console(other, arguments.rounds),
         "engine, burst": engine(other, arguments.rounds, arguments.count),
     }
     print(json.dumps(found, indent=1))

@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from statistics import median
 
@@ -24,7 +25,11 @@ from benchmarks.tables import machine as machine_text
 
 MEASURED = Path(__file__).parent / "measured" / "verify.json"
 _ROUNDS = 5
-_STORES = {"100 archives of 50 MB": (100, 1, 50_000_000), "5,000 archives of 20 files of 10 KB": (5000, 20, 10_000)}
+_STORES = {
+    "20 archives with a file of 50 MB": (20, 1, 50_000_000),
+    "190 archives with a file of 1.3 MB": (190, 1, 1_300_000),
+    "500 archives with 20 files of 10 KB": (500, 20, 10_000),
+}
 
 
 def main() -> None:
@@ -77,21 +82,22 @@ def _fill(work: Path, archives: int, files: int, file_bytes: int) -> None:
 
 
 def _fill_store(archives: int, files: int, file_bytes: int) -> None:
-    """Write archives of random files into the store of the settings; in a process of its own, with its own settings."""
+    """Write archives of `cellar simulate`, each with random files beside its own, into the store of the settings; in a
+    process of its own, with its own settings.
+    """
     from adapters.database.migration import migrate  # noqa: PLC0415
     from adapters.inbox.inbox import Intake  # noqa: PLC0415
     from adapters.tables.runs import receipts  # noqa: PLC0415
+    from cli.simulation.payloads.scenarios import simulated_archives  # noqa: PLC0415
     from models.runs.receipt import Identity  # noqa: PLC0415
-    from services.processing.completion import complete  # noqa: PLC0415
-    from services.processing.findings import reconcile_findings  # noqa: PLC0415
-    from services.processing.loading import load  # noqa: PLC0415
+    from services.processing.completion import complete, load, reconcile_findings  # noqa: PLC0415
     from services.processing.persisting import persist  # noqa: PLC0415
     from services.receipts import stored_archive  # noqa: PLC0415
 
     migrate()
-    for number in range(archives):
-        reference = f"process-{number}"
-        intake, body = Intake(), _body(reference, files, file_bytes)
+    simulated = simulated_archives(2 * archives, seed=1, now=datetime.now(UTC))
+    for each in islice((each for each in simulated if each.expectation.status == "0"), archives):
+        reference, intake, body = each.reference, Intake(), _with_files(each.body, files, file_bytes)
         intake.digest(body)
         intake.write([body])
         delivery = intake.accept(Identity(reference), datetime.now(UTC), {})
@@ -102,18 +108,19 @@ def _fill_store(archives: int, files: int, file_bytes: int) -> None:
         complete(archived, reconcile_findings(archived).payload)
 
 
-def _body(reference: str, files: int, file_bytes: int) -> bytes:
-    """Return a request with random files."""
+def _with_files(body: bytes, files: int, file_bytes: int) -> bytes:
+    """Return a request with random files beside its own."""
     contents = [base64.b64encode(os.urandom(file_bytes)).decode() for _ in range(files)]
-    attachments = [
-        {"id": str(number), "filename": f"{number}.bin", "content": each} for number, each in enumerate(contents)
+    added = [
+        {"id": f"ADDED_{number}", "filename": f"{number}.bin", "content": each} for number, each in enumerate(contents)
     ]
-    event = {"type": "WHP_ARCHIVE", "timestamp": "2026-01-01T00:00:00Z"}
-    return json.dumps({"event": event, "reference": reference, "sessions": [], "attachments": attachments}).encode()
+    request = json.loads(body)
+    return json.dumps(request | {"attachments": [*(request.get("attachments") or ()), *added]}).encode()
 
 
 def _run(command: Sequence[str], work: Path) -> None:
-    environment = os.environ | {"CELLAR_DATA_DIR": str(work)}
+    compiled = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    environment = compiled | {"CELLAR_DATA_DIR": str(work)}
     subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 

@@ -172,9 +172,7 @@ def _steps(members: Members) -> tuple[int, dict[str, float]]:
     from adapters.tables.runs import receipts  # noqa: PLC0415
     from models.runs.receipt import Identity  # noqa: PLC0415
     from services.messages.events import archive_summary  # noqa: PLC0415
-    from services.processing.completion import complete  # noqa: PLC0415
-    from services.processing.findings import reconcile_findings  # noqa: PLC0415
-    from services.processing.loading import load  # noqa: PLC0415
+    from services.processing.completion import complete, load, reconcile_findings  # noqa: PLC0415
     from services.processing.persisting import persist  # noqa: PLC0415
     from services.receipts import stored_archive  # noqa: PLC0415
 

@@ -7,7 +7,7 @@ from typing import Annotated, TypeVar
 import typer
 from rich.text import Text
 
-from cli.person import person
+from cli.options import person, text_option, with_options
 from cli.results import print_found, say
 from cli.terminal import Csv, Folds, Json, Wide, cell, console, named_options, print_table, time_text
 from models.errors import Refused
@@ -45,12 +45,12 @@ def print_new_secret(made: NewSecret) -> None:
 def _row(found: ListedSource) -> list[object]:
     terms = found.terms
     purged = f"{terms.success_purge_h}/{terms.failure_purge_h}"
-    counts = [found.archives, _minute(found.last_delivery_at)]
+    counts = [found.archives, time_text(found.last_delivery_at)]
     return [found.name, _state(found), *counts, terms.timezone, terms.amount_unit, purged, _secrets(found)]
 
 
 def _state(found: SourceView) -> str:
-    return f"disabled {_minute(found.disabled_at)} by {found.disabled_by}" if found.disabled_at else "enabled"
+    return f"disabled {time_text(found.disabled_at)} by {found.disabled_by}" if found.disabled_at else "enabled"
 
 
 def _secrets(found: SourceView) -> str:
@@ -58,12 +58,8 @@ def _secrets(found: SourceView) -> str:
 
 
 def _secret(secret: SecretView) -> str:
-    used = f"used {_minute(secret.last_used_at)}" if secret.last_used_at else "unused"
-    return f"{used}, until {_minute(secret.until)}" if secret.until else used
-
-
-def _minute(moment: datetime | None) -> str:
-    return time_text(moment) if moment else "–"
+    used = f"used {time_text(secret.last_used_at)}" if secret.last_used_at else "unused"
+    return f"{used}, until {time_text(secret.until)}" if secret.until else used
 
 
 app = typer.Typer(
@@ -73,48 +69,23 @@ R = TypeVar("R")
 _UNSET = "settings"
 
 Name = Annotated[str, typer.Argument(help="The name of the source: lower-case letters, digits and hyphens.")]
-Zone = Annotated[str | None, typer.Option(help="Time zone of its timestamps, like Asia/Jerusalem.")]
-Unit = Annotated[str | None, typer.Option(help="Unit of its amounts: minor (agorot) or major (shekels).")]
-SuccessPurge = Annotated[
-    str | None, typer.Option("--success-purge-h", help="Hours until Cellosign deletes a process that succeeded.")
-]
-FailurePurge = Annotated[
-    str | None, typer.Option("--failure-purge-h", help="Hours until Cellosign deletes a process that failed.")
-]
-Within = Annotated[
-    str | None, typer.Option("--archived-within-s", help="Seconds after which a submitted process is missing.")
-]
-Overlap = Annotated[float, typer.Option("--overlap-h", min=0, help="Hours for which earlier secrets stay valid.")]
-Unknown = Annotated[str | None, typer.Option(help="Whether to keep or to refuse session events of an unknown type.")]
-Allowed = Annotated[
-    str | None, typer.Option("--addresses", help="Networks from which it may send, with commas between.")
-]
-Signature = Annotated[
-    str | None, typer.Option("--signature", help="Header that must have the signature of each body, or none.")
-]
+
+
+def _given(named: dict[str, str]) -> dict[str, str | None]:
+    """Return the terms that were given. None: that of the settings."""
+    return {name: None if value == _UNSET else value for name, value in named.items()}
+
+
+_with_terms = with_options([text_option(*each) for each in StatedTerms.model_fields.items()], _given)
 
 
 @app.command()
-def add(  # noqa: PLR0913 -- an option per term
-    name: Name,
-    *,
-    timezone: Zone = None,
-    amount_unit: Unit = None,
-    success_purge: SuccessPurge = None,
-    failure_purge: FailurePurge = None,
-    archived_within: Within = None,
-    unknown_events: Unknown = None,
-    addresses: Allowed = None,
-    signature: Signature = None,
-    as_json: Json = False,
-) -> None:
+@_with_terms
+def add(given: Mapping[str, str | None], name: Name, *, as_json: Json = False) -> None:
     """Add a source. Prints its URL and its secret, which is not shown again. The receiver accepts it at once.
 
     A term that is left out is taken from the settings.
     """
-    given = _given(
-        timezone, amount_unit, success_purge, failure_purge, archived_within, unknown_events, addresses, signature
-    )
     _show_secret(_used(lambda: sources.add(name, _terms(given), person(), _now())), as_json=as_json)
 
 
@@ -147,26 +118,12 @@ def show(
 
 
 @app.command("set")
-def set_terms(  # noqa: PLR0913 -- an option per term
-    name: Name,
-    *,
-    timezone: Zone = None,
-    amount_unit: Unit = None,
-    success_purge: SuccessPurge = None,
-    failure_purge: FailurePurge = None,
-    archived_within: Within = None,
-    unknown_events: Unknown = None,
-    addresses: Allowed = None,
-    signature: Signature = None,
-    as_json: Json = False,
-) -> None:
+@_with_terms
+def set_terms(given: Mapping[str, str | None], name: Name, *, as_json: Json = False) -> None:
     """Change terms of a source. The value `settings` returns a term to that of the settings.
 
     Existing archives keep their times and amounts until they are run again.
     """
-    given = _given(
-        timezone, amount_unit, success_purge, failure_purge, archived_within, unknown_events, addresses, signature
-    )
     if not given:
         raise typer.BadParameter("expected at least one term to change, like --timezone Asia/Jerusalem")
     _terms(given)
@@ -183,11 +140,11 @@ def set_terms(  # noqa: PLR0913 -- an option per term
 def rotate(
     name: Name,
     *,
-    overlap: Overlap = 72,
+    overlap_h: Annotated[float, typer.Option(min=0, help="Hours for which earlier secrets stay valid.")] = 72,
     as_json: Json = False,
 ) -> None:
     """Create a new secret, and print it. It is not shown again. Earlier secrets stay valid for a while."""
-    made = _used(lambda: sources.rotate(name, timedelta(hours=overlap), _now()))
+    made = _used(lambda: sources.rotate(name, timedelta(hours=overlap_h), _now()))
     _show_secret(made, as_json=as_json)
 
 
@@ -201,12 +158,6 @@ def disable(name: Name, *, as_json: Json = False) -> None:
 def enable(name: Name, *, as_json: Json = False) -> None:
     """Accept deliveries of a disabled source again."""
     _show(_used(lambda: sources.enable(name)), as_json=as_json)
-
-
-def _given(*values: str | None) -> dict[str, str | None]:
-    """Return the terms that were given, by name. None: that of the settings."""
-    named = zip(StatedTerms.model_fields, values, strict=True)
-    return {name: None if value == _UNSET else value for name, value in named if value is not None}
 
 
 def _terms(given: Mapping[str, str | None]) -> StatedTerms:

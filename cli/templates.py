@@ -8,12 +8,13 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from cli.person import person
-from cli.results import print_found, say
-from cli.terminal import Csv, Folds, Json, Wide, console, print_fitted, print_table, time_text
+from adapters.search.templates import every as every_template
+from cli.options import person
+from cli.results import print_found, print_list, say
+from cli.terminal import Csv, Folds, Json, Wide, console, print_fitted, time_text
 from models.access import CELLAR
 from models.templates import TemplateWords
-from models.views.templates import TemplateExport, Templates, TemplateView
+from models.views.templates import TemplateExport, TemplateSummary, TemplateView
 from services import templates
 
 app = typer.Typer(help="List, show and name templates: the forms of Cellosign.", no_args_is_help=True)
@@ -41,15 +42,12 @@ def print_template(found: TemplateView) -> None:
 @app.command("list")
 def list_templates(*, wide: Wide = False, as_csv: Csv = False, as_json: Json = False) -> None:
     """List the templates with the most archives, and all that people have named."""
+    heads = ("template", Folds("name"), "archives", "last")
+    print_list(templates.listed(CELLAR), heads, _row, wide=wide, as_csv=as_csv, as_json=as_json)
 
-    def _print(found: Templates) -> None:
-        rows = [
-            (each.id, each.name.worded("en"), each.archives, time_text(each.last_at) if each.last_at else "–")
-            for each in found.items
-        ]
-        print_table(("template", Folds("name"), "archives", "last"), rows, wide=wide, as_csv=as_csv)
 
-    print_found(templates.listed(CELLAR), _print, as_json=as_json)
+def _row(found: TemplateSummary) -> tuple[object, ...]:
+    return found.id, found.name.worded("en"), found.archives, time_text(found.last_at)
 
 
 @app.command()
@@ -83,7 +81,7 @@ def name(
 @app.command()
 def export(to: Annotated[Path | None, typer.Option(help="File to write. Default: standard output.")] = None) -> None:
     """Export what people say about all templates as JSON, for `cellar templates import` elsewhere."""
-    words = {id_: each.words for id_, each in templates.every_template().items()}
+    words = {id_: each.words for id_, each in every_template().items()}
     text = TemplateExport(templates=words).model_dump_json(indent=1, exclude_defaults=True)
     if to:
         to.write_text(text + "\n", encoding="utf-8")

@@ -6,7 +6,7 @@ another number. The first column always stays, and folds, because people copy it
 
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -56,8 +56,10 @@ def _read_time(text: str) -> datetime:
         raise typer.BadParameter(str(error)) from None
 
 
-def time_text(moment: datetime, timespec: str = "minutes") -> str:
+def time_text(moment: datetime | None, timespec: str = "minutes") -> str:
     """Return a time in the zone of the console, with its offset: `2026-11-24 12:30+02`, or `2026-11-24 10:30Z`."""
+    if moment is None:
+        return "–"
     text = moment.astimezone(settings().zone).isoformat(" ", timespec)
     return text.replace("+00:00", "Z").removesuffix(":00")
 
@@ -144,6 +146,17 @@ def print_discrepancy(terminal: Console, found: DiscrepancyView, of: str = "") -
     terminal.print(Text(f"    id {found.discrepancy_id}"), soft_wrap=True)
 
 
+@contextmanager
+def counted() -> Iterator[Callable[[int], None]]:
+    """Show on a terminal how much is done, where nobody knows before how much there is."""
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415 -- slow
+
+    columns, errors = (SpinnerColumn(), TextColumn("{task.completed:,}"), TimeElapsedColumn()), Console(stderr=True)
+    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
+        task = progress.add_task("", total=None)
+        yield lambda number: progress.advance(task, number)
+
+
 def can_ask() -> bool:
     """Return whether a terminal can answer a question."""
     return sys.stdin.isatty() and sys.stderr.isatty()
@@ -159,11 +172,7 @@ def named_options() -> Iterator[None]:
 
 
 def dismissal(by: str, why: str) -> Dismissal:
-    """Return what a person says by the option `--why`.
-
-    Raises:
-        BadParameter: the reason is empty, or too long.
-    """
+    """Return what a person says by the option `--why`. Raises BadParameter if the reason is empty, or too long."""
     with named_options():
         return Dismissal(by=by, why=why)
 

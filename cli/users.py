@@ -1,26 +1,46 @@
-"""`cellar users`: adds, lists and changes local users, and ends logins to the console."""
+"""`cellar users`: adds, lists and changes local users, and ends logins. `cellar tokens`: those of machines.
 
+`cellar access`: shows who saw, searched, took and changed what.
+"""
+
+import re
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated
 
 import typer
 
-from cli.person import person
-from cli.results import print_found, say
-from cli.terminal import Csv, Folds, Json, Wide, print_table, time_text
-from cli.tokens import OfFacet, OfSource, given_scope
-from models.access import Role, Users, UserView
+from adapters.settings.settings import settings
+from cli.options import filters, person
+from cli.results import print_found, print_list, say
+from cli.terminal import Csv, Folds, Json, Wide, time_text
+from models.access import NewToken, Role, TokenView, UserView
+from models.errors import Refused
 from models.people import Login, Logins
-from services.access import logins, users
+from models.views.access import AccessQuery, AccessView
+from models.views.parameters import read_moment
+from services import sources
+from services.access import logins, tokens, users
+from services.views import access_list
 
 app = typer.Typer(
     help="Add, list and change people who sign in by a password; list and end logins.", no_args_is_help=True
 )
+tokens_app = typer.Typer(help="Add, list and revoke tokens of machines, each with a role.", no_args_is_help=True)
 _LISTED = ("user", "role", "scope", Folds("state"), "created", "by")
+_TOKENS = ("token", "role", "scope", Folds("state"), "last use", "created", "by")
+_RECORDS = ("time", "person", "role", "action", "outcome", "reference", "address", Folds("detail"))
 _SESSIONS = ("person", "role", "scope", "by", "address", "since", "last page")
 
+OfSource = Annotated[str | None, typer.Option("--source", help="A clerk sees the archives of this source alone.")]
+OfFacet = Annotated[
+    str | None, typer.Option("--facet", help="A clerk sees the archives with this value alone, like branch=Haifa.")
+]
 Name = Annotated[str, typer.Argument(help="The name of the user: small letters, digits, . _ and -.")]
 OfRole = Annotated[Role, typer.Option("--role", help="What the user may do; docs/access.md has the rules.")]
+TokenName = Annotated[
+    str, typer.Argument(help="The name of the token, which records show: letters, digits, . _ and -.")
+]
 
 
 @app.command()
@@ -36,7 +56,7 @@ def add(
     as_json: Json = False,
 ) -> None:
     """Add a user, and print the link by which they set their password, once within a day."""
-    scope = given_scope(source, facet)
+    scope = _given_scope(source, facet)
     made = users.add(name, role, person(), _now(), scope=scope, is_break_glass=break_glass)
     print_found(made, _print_user, as_json=as_json)
 
@@ -44,11 +64,7 @@ def add(
 @app.command("list")
 def list_users(*, wide: Wide = False, as_csv: Csv = False, as_json: Json = False) -> None:
     """List the users."""
-
-    def _print(found: Users) -> None:
-        print_table(_LISTED, map(_row, found.items), wide=wide, as_csv=as_csv)
-
-    print_found(users.listed(), _print, as_json=as_json)
+    print_list(users.listed(), _LISTED, _row, wide=wide, as_csv=as_csv, as_json=as_json)
 
 
 @app.command("set")
@@ -56,7 +72,7 @@ def set_role(
     name: Name, *, role: OfRole, source: OfSource = None, facet: OfFacet = None, as_json: Json = False
 ) -> None:
     """Give a user another role. Their logins end."""
-    print_found(users.set_role(name, role, given_scope(source, facet), _now()), _print_user, as_json=as_json)
+    print_found(users.set_role(name, role, _given_scope(source, facet), _now()), _print_user, as_json=as_json)
 
 
 @app.command()
@@ -87,12 +103,7 @@ def sessions(
 ) -> None:
     """List who is signed in to the console, the newest login first."""
     found = Logins(items=[Login.model_validate(each, from_attributes=True) for each in logins.listed(_now(), name)])
-
-    def _print(found: Logins) -> None:
-        rows = [_login(each) for each in found.items]
-        print_table(_SESSIONS, rows, wide=wide, as_csv=as_csv)
-
-    print_found(found, _print, as_json=as_json)
+    print_list(found, _SESSIONS, _login, wide=wide, as_csv=as_csv, as_json=as_json)
 
 
 @app.command("sign-out")
@@ -101,6 +112,23 @@ def sign_out(
 ) -> None:
     """End all logins of a person. They may sign in again."""
     say(f"ended {logins.end_all(name, _now())} logins of {name}")
+
+
+@filters(AccessQuery)
+def access(
+    query: AccessQuery,
+    *,
+    wide: Wide = False,
+    as_csv: Csv = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all records, a line of JSON each.")] = False,
+) -> None:
+    """Show who saw, searched, took and changed what, newest first. `cellar verify` checks that nothing was altered."""
+    if as_json:
+        for each in access_list.every(query):
+            typer.echo(each.model_dump_json())
+        return
+    page, nothing = access_list.page(query), "No record matches."
+    print_list(page, _RECORDS, _record, nothing=nothing, wide=wide, as_csv=as_csv, as_json=False)
 
 
 def _row(found: UserView) -> tuple[object, ...]:
@@ -119,11 +147,86 @@ def _login(found: Login) -> tuple[object, ...]:
     return found.person, found.role, found.scope, how, found.address, *times
 
 
+def _record(found: AccessView) -> tuple[object, ...]:
+    detail = ", ".join(
+        f"{name} {' '.join(value) if isinstance(value, dict) else value}" for name, value in found.detail.items()
+    )
+    about = (found.person, found.role, found.action, found.outcome, found.reference, found.address)
+    return time_text(found.at, "seconds"), *about, detail
+
+
 def _print_user(found: UserView) -> None:
     say(f"{found.name}: {found.role}{f' of {found.scope}' if found.scope else ''}, {_state(found)}")
     if found.link:
         say("Give them this link. It sets the password once, within a day, and is not shown again:")
         say(f"  {found.link}")
+
+
+@tokens_app.command("add")
+def add_token(
+    name: TokenName,
+    *,
+    role: Annotated[Role, typer.Option(help="What the machine may do; docs/access.md has the rules.")],
+    source: OfSource = None,
+    facet: OfFacet = None,
+    expires: Annotated[
+        str | None, typer.Option(help="How long it lasts: 12h, 30d or 52w. Default: until it is revoked.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Add a token, and print it. It is not shown again, and works at once."""
+    now = _now()
+    made = tokens.add(name, role, _given_scope(source, facet), _end(expires, now), person(), now)
+    print_found(made, _print_token, as_json=as_json)
+
+
+@tokens_app.command("list")
+def list_tokens(*, wide: Wide = False, as_csv: Csv = False, as_json: Json = False) -> None:
+    """List the tokens, without the tokens themselves."""
+    row = partial(_token, _now())
+    print_list(tokens.listed(), _TOKENS, row, wide=wide, as_csv=as_csv, as_json=as_json)
+
+
+@tokens_app.command()
+def revoke(name: TokenName, *, as_json: Json = False) -> None:
+    """Let a token open nothing from now on. Its name is never used again."""
+    now = _now()
+    revoked = tokens.revoke(name, person(), now)
+    print_found(revoked, lambda found: say(f"{found.name} is {_token_state(found, now)}"), as_json=as_json)
+
+
+def _print_token(made: NewToken) -> None:
+    say(f"The token {made.name}, which is shown this once:")
+    say(f"  {made.token}")
+
+
+def _token(now: datetime, found: TokenView) -> tuple[object, ...]:
+    about = (found.name, found.role, found.scope, _token_state(found, now))
+    return *about, time_text(found.last_used_at), time_text(found.created_at), found.created_by
+
+
+def _token_state(found: TokenView, now: datetime) -> str:
+    if found.revoked_at:
+        return f"revoked {time_text(found.revoked_at)} by {found.revoked_by}"
+    until = f" {time_text(found.expires_at)}" if found.expires_at else ""
+    return f"{'open until' if until else 'open'}{until}" if found.is_open(now) else f"expired{until}"
+
+
+def _end(expires: str | None, now: datetime) -> datetime | None:
+    if expires is None:
+        return None
+    if not re.fullmatch("[0-9]{1,4}[hdw]", expires):
+        raise Refused("BAD_PARAMETER", "expected how long it lasts, like 12h, 30d or 52w", where="expires")
+    return now + (now - read_moment(expires, settings().zone, now))
+
+
+def _given_scope(source: str | None, facet: str | None) -> str | None:
+    """Return the scope that `--source` or `--facet` names."""
+    if source and facet:
+        raise typer.BadParameter("expected --source or --facet, not both")
+    if source:
+        sources.check_known(source)
+    return f"source={source}" if source else facet
 
 
 def _now() -> datetime:

@@ -80,11 +80,7 @@ class GroupRole:
 
 
 def read_group_roles(lines: Sequence[str]) -> list[GroupRole]:
-    """Read `GROUP=ROLE`, or `GROUP=clerk@SCOPE`.
-
-    Raises:
-        ValueError: a line is none of them.
-    """
+    """Read `GROUP=ROLE`, or `GROUP=clerk@SCOPE`. Raises ValueError if a line is none of them."""
     found = []
     for line in lines:
         given = _GIVEN.fullmatch(line)

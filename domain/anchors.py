@@ -66,9 +66,9 @@ def fact_of_delivery(receipt_id: str, version: int) -> str:
     return _digest(["repeats", receipt_id, version])
 
 
-def fact_of_file(key: str, sha256: str = "") -> str:
-    """Return the fact that a file lies beside the archives. Without a digest, its name says what it holds."""
-    return _digest(["file", key, sha256])
+def fact_of_file(key: str) -> str:
+    """Return the fact that a file lies beside the archives. Its name says what it holds."""
+    return _digest(["file", key])
 
 
 def _fact(kind: str, row: Row, columns: Columns) -> str:

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from domain.words.catalogue import word
 from models.archive.archive import State
 from models.runs.batch import BatchKind, ItemState, Skipped
-from models.runs.run import RunState
+from models.runs.receipt import RunState
 from models.said import Said, Sentence
 from models.views.batch import Plan, RedeliveryPlan, RerunPlan
 

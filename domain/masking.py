@@ -17,19 +17,11 @@ from models.archive.archive import Archive, Difference, DifferenceKind, Values
 from models.archive.verdict import SignatureVerdict, Verdict
 from models.discrepancies import DiscrepancyCode
 from models.templates import PartId, TemplateWords
-from models.views.archives.archives import (
-    ArchiveView,
-    FieldView,
-    FileView,
-    JudgementView,
-    SessionView,
-    SignatureView,
-    WarningView,
-)
+from models.views.archives import archives as views
 from models.views.archives.payments import DiscrepancyView, PaymentView
 from models.views.batch import BatchView
-from models.views.messages.messages import MessageRecord
-from models.views.templates import PartView, TemplateView
+from models.views.messages import MessageRecord
+from models.views.templates import TemplateView
 from models.views.troubles import MissingView, RefusedView
 
 MASK = "•••"
@@ -125,7 +117,7 @@ class Hidden:
     name: str
 
 
-def hidden_values(archive: ArchiveView, lists: Iterable[str]) -> Iterator[Hidden]:
+def hidden_values(archive: views.ArchiveView, lists: Iterable[str]) -> Iterator[Hidden]:
     """Yield the masked values of the lists of an archive that a viewer sees."""
     for its in lists:
         for number, item in enumerate(getattr(archive, its)):
@@ -137,7 +129,7 @@ def hidden_values(archive: ArchiveView, lists: Iterable[str]) -> Iterator[Hidden
                     yield Hidden(f"{its}[{number}].{member}.{key}", member, key)
 
 
-def masked_archive(archive: ArchiveView, lists: Iterable[str], personal: Personal) -> ArchiveView:
+def masked_archive(archive: views.ArchiveView, lists: Iterable[str], personal: Personal) -> views.ArchiveView:
     """Return an archive as viewers see it. `lists` are the names of its lists. Its title is masked already."""
     changed: dict[str, Any] = {name: [masked(each, personal) for each in getattr(archive, name)] for name in lists}
     verdict = archive.signed_document_verdict
@@ -148,22 +140,22 @@ def masked(item: Item, personal: Personal) -> Item:
     """Return an item of a list of an archive, or something beside archives, as viewers see it."""
     changed: dict[str, Any] = {}
     match item:
-        case FieldView():
+        case views.FieldView():
             if personal.has(f"field:{item.id}", [item.value, item.meta], item.type):
                 changed = {"value": MASK, "meta": {}, "latitude": None, "longitude": None}
-        case SessionView():
+        case views.SessionView():
             changed = {name: _all_masked(getattr(item, name)) for name in ("recipient", "submission_details")}
             changed |= {"author": MASK, "labels": _labels(item.labels, personal)}
             changed["integrations"] = [each.model_copy(update={"error": MASK}) for each in item.integrations]
-        case SignatureView():
+        case views.SignatureView():
             changed = {"signed_by": _all_masked(item.signed_by), "labels": _labels(item.labels, personal)}
-        case FileView():
+        case views.FileView():
             changed = {"filename": MASK, "media_type": MASK}
         case PaymentView():
             changed = {"card_mask": MASK, "card_last4": MASK}
-        case WarningView() if item.values:
+        case views.WarningView() if item.values:
             changed = {"detail": MASK, "values": {}}
-        case JudgementView():
+        case views.JudgementView():
             changed = {"verdict": _masked_verdict(item.verdict)}
         case _:
             changed = _masked_beside(item)
@@ -185,7 +177,8 @@ def _masked_beside(item: BaseModel) -> dict[str, Any]:
         case RefusedView() if item.dismissed_why:
             changed = {"dismissed_why": MASK}
         case TemplateView():
-            parts = [each if item.words.is_public(each.part) else _without_values(each) for each in item.parts]
+            hidden = {each.part for each in item.parts if not item.words.is_public(each.part)}
+            parts = [each.model_copy(update={"choices": []}) if each.part in hidden else each for each in item.parts]
             changed = {"file_name": None, "parts": parts}
         case BatchView():
             changed = {"filter": item.filter | dict.fromkeys(_FILTERS_OF_PEOPLE & item.filter.keys(), MASK)}
@@ -214,10 +207,6 @@ def _is_personal(name: str, values: Values, personal: Personal) -> bool:
     if member == "labels":
         return personal.has(f"label:{key}", [values.before, values.after])
     return member in _OF_PEOPLE
-
-
-def _without_values(part: PartView) -> PartView:
-    return part.model_copy(update={"choices": []})
 
 
 def _labels(labels: Mapping[str, Any], personal: Personal) -> dict[str, Any]:

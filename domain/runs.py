@@ -5,7 +5,7 @@ from typing import get_args
 
 from domain.words.catalogue import word
 from models.errors import CellarError, Locked, RefusalCode, System, Transient, Unexpected
-from models.runs.cause import Cause
+from models.runs.receipt import Cause
 from models.said import Said, Sentence
 
 CANCELLED = Cause("CANCELLED", None, "Cancelled", Sentence.run_cancelled())

@@ -16,10 +16,9 @@ from typing import Any, NamedTuple
 
 from sqlmodel import SQLModel
 
-from models.archive.archive import ArchiveRow, FormFieldRow, SignatureRow, State
+from models.archive.archive import ArchiveRow, FormFieldRow, SignatureRow, State, WarningCode, WarningRow
 from models.archive.content import FileRow, SignedDocumentRow
 from models.archive.session import LabelRow, SessionRow
-from models.archive.warning import WarningCode, WarningRow
 from models.payments import PaymentRow
 from models.search import MOST_FACETS, Kind, Searchable
 from models.templates import PartId, TemplateWords
@@ -351,11 +350,7 @@ def terms_of(q: str, *, in_public: bool = False) -> tuple[Term, ...]:
     A quotation mark within a word belongs to the word, as in צה"ל, also between quotation marks.
     """
     found = (normalised(quoted or word) for quoted, word in _TERM.findall(q.translate(_AS_TYPED)))
-    return tuple(Term(_pattern(each), in_public) for each in dict.fromkeys(found) if each)[:_MOST_TERMS]
-
-
-def _pattern(term: str) -> str:
-    return term.rjust(TRIGRAM) if len(term) < TRIGRAM else term
+    return tuple(Term(each.rjust(TRIGRAM), in_public) for each in dict.fromkeys(found) if each)[:_MOST_TERMS]
 
 
 def trigrams_of(terms: Iterable[Term]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from domain.anchors import anchor_root
 from domain.archive.rows import label_text
-from domain.archive.verdict_text import (
+from domain.archive.signed_document import (
     Judgements,
     certificate_texts,
     document_text,
@@ -94,11 +94,7 @@ def page_name(language: Language) -> str:
 
 
 def summary_page(
-    shown: Shown | None,
-    proof: Proof,
-    terms: PaymentTerms,
-    language: Language = "en",
-    texts: NullTranslations = ENGLISH,
+    shown: Shown | None, proof: Proof, terms: PaymentTerms, language: Language = "en", texts: NullTranslations = ENGLISH
 ) -> str:
     """Return the HTML page of an export in a language. Pure.
 
@@ -191,14 +187,7 @@ def _field_row(its: FormField, names: Mapping[str, str | None], texts: NullTrans
     name = names.get(f"field:{its.id}")
     visible = None if its.visible is None else texts.gettext(N_("yes") if its.visible else N_("no"))
     page = None if its.page is None else str(its.page)
-    return (
-        f"{name} ({its.id})" if name else its.id,
-        its.type,
-        _text(its.value),
-        page,
-        visible,
-        _lines(its.meta),
-    )
+    return (f"{name} ({its.id})" if name else its.id, its.type, _text(its.value), page, visible, _lines(its.meta))
 
 
 def _payment_row(payment: BookedPayment) -> _Row:

@@ -1,4 +1,7 @@
-"""The flow `anchor-archives`: signs each day what has changed in the store, and gives it to the witness."""
+"""The flow `anchor-archives`: compares the store each day with the newest anchor of the witness, and makes the next.
+
+It compares first: anchors that were rewritten in the store keep the next anchor from being made.
+"""
 
 from datetime import UTC, datetime
 
@@ -7,11 +10,13 @@ from prefect.artifacts import acreate_markdown_artifact
 
 from adapters.files import bucket
 from adapters.platform.cancellation import in_thread
-from flows.execution.reporting import counted, name_run, optional_summary
+from flows.endpoints import report_findings
 from flows.execution.results import RESULTS
-from flows.execution.tasks import without_text
+from flows.execution.tasks import counted, name_run, optional_summary, without_text
 from models.errors import Conflict, Transient
+from services.anchors.anchors import Held
 from services.anchors.making import Made, make
+from services.custody.comparing import compare
 from services.health.probes import found_root
 
 _MOST_SHOWN = 100
@@ -20,14 +25,18 @@ _MOST_SHOWN = 100
 @flow(name="anchor-archives", flow_run_name="anchor archives", result_storage=RESULTS, persist_result=False)
 @without_text
 async def anchor_archives(whole: bool = False) -> None:
-    """Make the next anchor, of the changed archives or of the whole store. Fail if it lacks anything.
+    """Compare the store with the newest anchor, and notify the endpoints of what is found. Make the next anchor, of the
+    changed archives or of the whole store. Fail if anything was found, or the anchor lacks anything.
 
     Raises:
-        Conflict: the anchor lacks damaged objects, or anchors of the store were removed or rewritten.
+        Conflict: the store is not as anchored, the anchor lacks damaged objects, or anchors were removed or rewritten.
         Transient: the store or the database does not answer, or the anchor lacks a time stamp or the witness. The next
             run brings them what they lack.
     """
     log = get_run_logger()
+    compared = await in_thread(_compared)
+    log.info("compared with anchor %s: %d covered, %d not", compared.number, compared.covered, compared.uncovered)
+    await report_findings(compared.findings)
     made = await in_thread(_made, whole)
     statement = made.anchor.statement
     log.info("anchor %d with %d leaves has the root %s", statement.number, statement.leaves, made.anchor.root)
@@ -36,8 +45,10 @@ async def anchor_archives(whole: bool = False) -> None:
         await acreate_markdown_artifact(key="anchor", markdown=_page(made), description="The anchor that this run made")
     for key in made.damaged[:_MOST_SHOWN]:
         log.warning("damaged, and not in the anchor: %s", key)
-    if made.lacks:
-        raise Transient("; ".join(made.lacks))
+    if compared.findings:
+        raise Conflict(f"{len(compared.findings)} findings: the store is not as anchored; see the log of this run")
+    if lacks := list(filter(None, [compared.failure, *made.lacks])):
+        raise Transient("; ".join(lacks))
     if made.damaged:
         raise Conflict(f"{len(made.damaged)} damaged objects are not in the anchor; see `cellar verify`")
 
@@ -53,7 +64,12 @@ def _page(made: Made) -> str:
     )
 
 
+def _compared() -> Held:
+    with bucket.patient():
+        found_root()  # else an empty folder in place of the store would be compared, and anchored
+        return compare(datetime.now(UTC))
+
+
 def _made(whole: bool) -> Made:
     with bucket.patient():
-        found_root()  # else an empty folder in place of the store would be anchored
         return make(datetime.now(UTC), whole=whole)

@@ -21,9 +21,8 @@ from adapters.settings.settings import settings
 from adapters.tables.batches import batches as rows
 from domain.batches import WORDS, explained
 from flows.execution.engine import is_cancelled_by_person, only_start_runs
-from flows.execution.reporting import PREFECT, ProgressArtifact, optional_summary, record_start, starter
 from flows.execution.results import RESULTS
-from flows.execution.tasks import without_text
+from flows.execution.tasks import PREFECT, ProgressArtifact, optional_summary, record_start, starter, without_text
 from models.access import Action
 from models.archive.archive import State
 from models.errors import Refused, Transient
@@ -31,7 +30,7 @@ from models.runs.batch import BatchAction, BatchKind, BatchState
 from models.views.archives.archives import ArchiveFilter
 from models.views.batch import BatchView
 from models.views.parameters import Text, read_moment
-from services.batches import batches, driving
+from services.batches import batches
 
 _CONFIRMED_WITHIN_S = 60
 _CONFIRMED_LOOK_S = 0.1
@@ -146,7 +145,7 @@ async def _until_over(batch_id: str, progress: ProgressArtifact) -> None:
     while True:
         is_thorough = time.monotonic() >= thorough_at_s
         try:
-            standing = await driving.step(batch_id, flow_run.id, thoroughly=is_thorough)
+            standing = await batches.step(batch_id, flow_run.id, thoroughly=is_thorough)
             if is_thorough:
                 thorough_at_s = time.monotonic() + _THOROUGH_EACH_S
             if progress.is_due():

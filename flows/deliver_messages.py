@@ -10,14 +10,7 @@ from uuid import UUID
 
 from prefect import flow
 from prefect.client.orchestration import PrefectClient, get_client
-from prefect.client.schemas.filters import (
-    FlowRunFilter,
-    FlowRunFilterExpectedStartTime,
-    FlowRunFilterId,
-    FlowRunFilterState,
-    FlowRunFilterStateType,
-    FlowRunFilterTags,
-)
+from prefect.client.schemas import filters
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.runtime import flow_run
@@ -29,9 +22,8 @@ from adapters.tables.messages import notifications
 from adapters.tables.runs import runs
 from domain.messages.summaries import UNDELIVERED, UNDELIVERED_TAG, undelivered_text
 from flows.execution.engine import BY_ITSELF, done_by, leave_slot
-from flows.execution.reporting import counted, name_run
 from flows.execution.results import RESULTS, remove_results_of
-from flows.execution.tasks import without_text
+from flows.execution.tasks import counted, name_run, without_text
 from models.messages.notification import NotificationState
 from services.messages.deliveries import deliver_due, due_endpoints, give_up_expired
 from services.messages.endpoints import keep_disabled
@@ -89,10 +81,10 @@ async def start_missing_runs(client: PrefectClient, names: Collection[str]) -> i
     A run that was due more than an hour ago is ignored: a killed stock worker leaves its run Running forever.
     """
     deployment = await client.read_deployment_by_name(DEPLOYMENT)
-    unended = FlowRunFilter(
-        tags=FlowRunFilterTags(any_=[_tag(each) for each in names]),
-        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=_UNENDED)),
-        expected_start_time=FlowRunFilterExpectedStartTime(after_=datetime.now(UTC) - _COUNTS_FOR),
+    unended = filters.FlowRunFilter(
+        tags=filters.FlowRunFilterTags(any_=[_tag(each) for each in names]),
+        state=filters.FlowRunFilterState(type=filters.FlowRunFilterStateType(any_=_UNENDED)),
+        expected_start_time=filters.FlowRunFilterExpectedStartTime(after_=datetime.now(UTC) - _COUNTS_FOR),
     )
     running = {each.parameters.get("endpoint") for each in await client.read_flow_runs(flow_run_filter=unended)}
     missing = [each for each in names if each not in running]
@@ -124,8 +116,8 @@ async def undelivered_runs(
     """Return the runs that ended with messages that were not confirmed: 200 of all, oldest first, after `offset` of
     them; or those among at most 200.
     """
-    ids = FlowRunFilterId(any_=list(among)) if among is not None else None
-    wanted = FlowRunFilter(id=ids, tags=FlowRunFilterTags(all_=[UNDELIVERED_TAG]))
+    ids = filters.FlowRunFilterId(any_=list(among)) if among is not None else None
+    wanted = filters.FlowRunFilter(id=ids, tags=filters.FlowRunFilterTags(all_=[UNDELIVERED_TAG]))
     oldest_first = FlowRunSort.START_TIME_ASC
     return await client.read_flow_runs(flow_run_filter=wanted, sort=oldest_first, limit=RUNS_AT_ONCE, offset=offset)
 

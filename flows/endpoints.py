@@ -1,28 +1,31 @@
 """Announces the events that concern no single archive, and makes the first attempt at each of their messages."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from prefect import get_run_logger, task
-from prefect.artifacts import acreate_markdown_artifact
+from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 from prefect.runtime import flow_run
 
 from adapters.platform.cancellation import in_thread
 from adapters.settings.settings import settings
 from adapters.tables.messages import notifications
 from adapters.tables.open_conditions import open_numbers
-from domain.messages.bodies import MOST_REPORTED, payments_discrepancies
+from domain.messages.bodies import MOST_REPORTED, payments_discrepancies, store_damaged
 from domain.messages.endpoints import message_id_of
 from domain.messages.summaries import open_discrepancies_summary
-from flows.execution.reporting import emit, optional_summary
-from flows.execution.tasks import RETRIED, attempt_at
+from flows.execution.tasks import RETRIED, attempt_at, emit, optional_summary
 from models.errors import Transient
-from models.messages.event import Event
+from models.messages.notification import Event
 from models.store.condition import DerivedCode
+from models.store.fixity import FixityFinding
 from models.views.archives.payments import ListedDiscrepancy
 from services.messages.attempts import check_confirmed, send, send_unrecorded
 from services.messages.events import announce
 from services.views import troubles
+
+_MOST_SHOWN = 100
 
 
 async def notify_endpoints(event: Event) -> None:
@@ -52,6 +55,19 @@ async def notify_endpoint(message_id: str) -> None:
 async def notify_unrecorded(url: str, event: Event) -> None:
     """Make one attempt at a message that is not recorded. It has the id that it would have had."""
     await send_unrecorded(url, message_id_of(event.subject, url, event.type), event.body)
+
+
+async def report_findings(findings: Sequence[FixityFinding], *, is_sound: bool = False) -> None:
+    """Log the first findings of a check of the store. Unless it is sound, leave a table, and notify the endpoints."""
+    for each in findings[:_MOST_SHOWN]:
+        text = "%s: %s: expected %s, found %s"
+        get_run_logger().warning(text, each.fault, each.key, each.expected, each.found)
+    if is_sound or not findings:
+        return
+    shown = [{"file": each.key, "fault": each.fault} for each in findings[:_MOST_SHOWN]]
+    await notify_endpoints(store_damaged(flow_run.id, len(findings), datetime.now(UTC)))
+    with optional_summary():
+        await acreate_table_artifact(shown, key="store-damaged", description=f"{len(findings)} findings in all")
 
 
 async def report_open_discrepancies() -> None:

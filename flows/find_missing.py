@@ -10,9 +10,8 @@ from adapters.tables.completeness import missing_processes
 from adapters.tables.open_conditions import open_conditions
 from domain.messages.summaries import MOST_SHOWN, missing_summary
 from flows.execution.engine import done_by
-from flows.execution.reporting import emit, name_run, optional_summary
 from flows.execution.results import RESULTS
-from flows.execution.tasks import without_text
+from flows.execution.tasks import emit, name_run, optional_summary, without_text
 from models.completeness.processes import Closing
 from models.errors import Transient
 from models.store.condition import DerivedCode

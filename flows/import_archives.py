@@ -29,14 +29,12 @@ from adapters.tables.runs.imports import ImportAttempt
 from domain.runs import cause_of, next_try
 from flows.execution.engine import is_cancelled_by_person
 from flows.execution.lease import Busy, sole_work_on_free
-from flows.execution.reporting import ProgressArtifact, name_run, optional_summary, record_start
 from flows.execution.results import RESULTS
-from flows.execution.tasks import without_text
+from flows.execution.tasks import ProgressArtifact, name_run, optional_summary, record_start, without_text
 from models.access import Action
 from models.errors import CellarError, Conflict, Transient
 from models.runs.imports import MOST_PROBLEMS, ImportOutcome, ImportProblem, ImportProgress
-from models.runs.receipt import DEFAULT_SOURCE, Delivery
-from models.runs.run import RunState
+from models.runs.receipt import DEFAULT_SOURCE, Delivery, RunState
 from models.views.parameters import Text
 from services import sources
 from services.custody.remembering import check_again
@@ -116,8 +114,7 @@ async def _import_all(paths: Sequence[str], by: ImportAttempt, source: str) -> I
 async def _import(batch: Batch, by: ImportAttempt) -> ImportProgress:
     """Archive a batch and return the progress after it. What cannot be archived is left to runs of their own.
 
-    Raises:
-        Transient: nothing of the batch could be archived now. The next attempt goes on with it.
+    Raises Transient if nothing of the batch could be archived now. The next attempt goes on with it.
     """
     waiting = {each.receipt_id: each for each in batch.deliveries}
     try:

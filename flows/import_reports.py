@@ -13,9 +13,8 @@ from adapters.settings.settings import settings
 from adapters.store.settlement_reports import staged
 from flows.endpoints import report_open_discrepancies
 from flows.execution.engine import done_by
-from flows.execution.reporting import counted, name_run
 from flows.execution.results import RESULTS
-from flows.execution.tasks import without_text
+from flows.execution.tasks import counted, name_run, without_text
 from models.errors import CellarError, Conflict, Refused
 from models.settlements.settlement import SettlementSummary
 from services.settlements import importing
@@ -29,8 +28,7 @@ async def import_reports() -> None:
 
     A report that is wrong or cannot be read holds up no other report. The next run tries it again.
 
-    Raises:
-        Conflict: some reports are wrong; the message names them, with their lines.
+    Raises Conflict if some reports are wrong; the message names them, with their lines.
     """
     taken = _Taken()
     try:

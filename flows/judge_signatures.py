@@ -16,9 +16,8 @@ from adapters.settings.settings import settings
 from domain.messages.bodies import documents_judged_worse
 from domain.messages.endpoints import subject_of
 from flows.endpoints import notify_endpoints
-from flows.execution.reporting import counted, name_run, optional_summary
 from flows.execution.results import RESULTS
-from flows.execution.tasks import without_text
+from flows.execution.tasks import counted, name_run, optional_summary, without_text
 from models.archive.verdict import Change, Judged
 from models.store.fixity import StoredObject
 from services.custody.judging_again import count_due, due, judge_objects

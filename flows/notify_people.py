@@ -6,9 +6,8 @@ from prefect import flow, get_run_logger
 
 from adapters.platform.cancellation import in_thread
 from flows.execution.engine import done_by
-from flows.execution.reporting import counted, name_run
 from flows.execution.results import RESULTS
-from flows.execution.tasks import without_text
+from flows.execution.tasks import counted, name_run, without_text
 from services.people.letters import Sent, tell
 
 

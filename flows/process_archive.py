@@ -35,24 +35,20 @@ from domain.words.catalogue import warned, word
 from flows.execution.engine import end_own_process, leave_slot
 from flows.execution.lease import sole_work_on
 from flows.execution.record import Progress, Run, recorded, traced
-from flows.execution.reporting import emit, optional_summary
 from flows.execution.results import RESULTS, remove_results
-from flows.execution.tasks import RETRIED, RETRIED_SHORTLY, attempt_at
+from flows.execution.tasks import RETRIED, RETRIED_SHORTLY, attempt_at, emit, optional_summary
 from models.archive.verdict import Outcome
 from models.discrepancies import DiscrepancyState
 from models.errors import Refused, Transient
 from models.messages.notification import AttemptTrigger, NotificationState
-from models.runs.receipt import Identity
-from models.runs.run import Trigger
+from models.runs.receipt import Identity, Trigger
 from models.said import Sentence
 from services.custody.remembering import check_again
 from services.messages.attempts import check_confirmed, is_of_endpoint, send
 from services.messages.deliveries import send_from_run
 from services.messages.events import archive_summary
 from services.payments.recorded import count_not_closed, not_closed
-from services.processing.completion import complete
-from services.processing.findings import reconcile_findings
-from services.processing.loading import load
+from services.processing.completion import complete, load, reconcile_findings
 from services.processing.persisting import persist
 from services.receipts import StoredArchive, receipt_of, stored_archive
 from services.templates import form_tags
@@ -255,8 +251,7 @@ def _describe(persisted: FilesPersisted, loaded: MetadataLoaded) -> None:
 async def _time_limit() -> AsyncIterator[None]:
     """Fail a run that takes too long. Its thread ends between two chunks, before the lease is released.
 
-    Raises:
-        Refused: the run took too long, which only a person can change.
+    Raises Refused if the run took too long, which only a person can change.
     """
     limit_s = settings().run_timeout_s
     try:

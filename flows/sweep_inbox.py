@@ -11,15 +11,14 @@ from datetime import UTC, datetime
 from prefect import flow
 
 from adapters.platform.cancellation import in_thread
+from adapters.store import happened
 from flows.execution.engine import done_by
-from flows.execution.reporting import counted, emit, name_run
 from flows.execution.results import RESULTS
-from flows.execution.tasks import without_text
-from models.runs.receipt import Delivery
-from models.runs.run import Trigger
-from services.batches.batches import restart_drivers
-from services.batches.driving import settle_aborted
+from flows.execution.tasks import counted, emit, name_run, without_text
+from models.runs.receipt import Delivery, Trigger
+from services.batches.batches import restart_drivers, settle_aborted
 from services.completeness.session_events import take_in_left
+from services.messages.deliveries import keep_left_histories
 from services.messages.endpoints import forget_old_keys
 from services.messages.events import announce_failures, announce_refused
 from services.triggering.refused import list_all_refused
@@ -70,6 +69,8 @@ async def sweep() -> list[str]:
         # Last, since no other step needs the store.
         ("took in", await take_in_left(), "session event"),
     )
+    await in_thread(keep_left_histories)
+    await in_thread(happened.keep_all)
     return [f"{verb} {counted(number, noun)}" for verb, number, noun in did if number]
 
 

@@ -5,25 +5,21 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from prefect import flow, get_run_logger
-from prefect.artifacts import acreate_table_artifact
 from prefect.runtime import flow_run
 from pydantic import Field
 
 from adapters.files import bucket
 from adapters.platform.cancellation import in_thread
 from adapters.tables.archives import archives
-from domain.messages.bodies import store_damaged, store_unverified
-from flows.endpoints import notify_endpoints
-from flows.execution.reporting import counted, name_run, optional_summary
+from domain.messages.bodies import store_unverified
+from flows.endpoints import notify_endpoints, report_findings
 from flows.execution.results import RESULTS
-from flows.execution.tasks import without_text
+from flows.execution.tasks import counted, name_run, without_text
 from models.errors import Conflict
 from models.store.fixity import NOTHING, Fixity
 from services.custody.remembering import Memory
 from services.custody.verifying import absent_store
-from services.people.sightings import report_unverified, report_verified
-
-_MOST_SHOWN = 100
+from services.people.letters import report_unverified, report_verified
 
 
 @flow(name="verify-archives", flow_run_name="verify archives", result_storage=RESULTS, persist_result=False)
@@ -33,8 +29,7 @@ async def verify_archives(share: Annotated[float, Field(strict=True, gt=0, le=1)
 
     Prefect refuses a share out of bounds when a run is created, before it starts: a typing error notifies nobody.
 
-    Raises:
-        Conflict: the store is damaged; `cellar verify` reports the same at the command line.
+    Raises Conflict if the store is damaged; `cellar verify` reports the same at the command line.
     """
     log = get_run_logger()
     try:
@@ -45,17 +40,11 @@ async def verify_archives(share: Annotated[float, Field(strict=True, gt=0, le=1)
         raise
     await in_thread(report_verified, datetime.now(UTC))
     log.info("%d archives, %d files, %d bytes were read", fixity.objects, fixity.files, fixity.size_bytes)
-    for finding in fixity.gravest_first[:_MOST_SHOWN]:
-        log.warning("%s: %s: expected %s, found %s", finding.fault, finding.key, finding.expected, finding.found)
     findings = [f"found {counted(len(fixity.findings), 'fault')}"] if fixity.findings else []
     await name_run([f"verified {counted(fixity.objects, 'archive')}", *findings])
-    if fixity.is_sound:
-        return
-    shown = [{"file": each.key, "fault": each.fault} for each in fixity.gravest_first[:_MOST_SHOWN]]
-    await notify_endpoints(store_damaged(flow_run.id, len(fixity.findings), datetime.now(UTC)))
-    with optional_summary():
-        await acreate_table_artifact(shown, key="store-damaged", description=f"{len(fixity.findings)} findings in all")
-    raise Conflict(f"{len(fixity.findings)} findings in the store; see the log of this run, or run `cellar verify`")
+    await report_findings(fixity.gravest_first, is_sound=fixity.is_sound)
+    if not fixity.is_sound:
+        raise Conflict(f"{len(fixity.findings)} findings in the store; see the log of this run, or run `cellar verify`")
 
 
 def _verify(share: float) -> Fixity:

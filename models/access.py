@@ -151,7 +151,6 @@ OF_SETTINGS = "CELLAR_API_TOKENS"
 RESERVED_NAMES = {CELLAR.name, OF_SETTINGS}
 """What no user and no token is called, since records name nobody else so."""
 
-
 TokenName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$")]
 
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, Index, text
+from sqlalchemy import JSON, DateTime, Dialect, Index, Table, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import SQLModel
@@ -12,6 +12,11 @@ from sqlmodel import SQLModel
 SQLModel.model_config["defer_build"] = True
 
 Json = JSON().with_variant(JSONB(), "postgresql")
+
+
+def table_of(row: type[SQLModel]) -> Table:
+    """Return the table of a class of rows, for queries without the ORM."""
+    return SQLModel.metadata.tables[str(row.__tablename__)]
 
 
 def text_index(table: str, column: str) -> Index:

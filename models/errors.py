@@ -85,6 +85,10 @@ class CellarError(Exception):
         self.said = text if isinstance(text, Said) else verbatim(text)
         super().__init__(in_english(self.said))
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Let an error pass from one process to another as it is, whatever its arguments were."""
+        return Exception.__new__, (type(self), *self.args), self.__dict__
+
     def at_place(self) -> Said:
         """Return what is said with the place that it is about."""
         return self.said

@@ -8,16 +8,13 @@ import models.archive.archive
 import models.archive.content
 import models.completeness.processes
 import models.discrepancies
-import models.messages.endpoint
-import models.messages.event
 import models.messages.notification
 import models.payments
 import models.people
 import models.runs.batch
-import models.runs.cause
 import models.runs.receipt
-import models.runs.run
 import models.search
 import models.settlements.settlement
 import models.store.condition
+import models.store.happened
 import models.templates  # noqa: F401

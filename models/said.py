@@ -153,7 +153,20 @@ class Sentence(Enum):
     anchored = "anchor %(number)s of %(at)s"
     anchor_lacks = "anchor %(number)s of %(at)s; %(lacks)s"
     anchor_key_gone = "%(path)s is gone; no anchor is made without it"
-    no_witness = "CELLAR_WITNESS_URL is not set: anchors lie in the store alone"
+    no_witness = (
+        "CELLAR_WITNESS_URL is not set: whoever can write the store, the database and the data folder can remove, "
+        "rewrite or put back anything, make all anchors again, and no check finds it. Only a root that was noted "
+        "elsewhere does"
+    )
+    never_compared = "the store was not compared with an anchor yet"
+    compared_with_witness = (
+        "compared at %(at)s with anchor %(number)s of the witness; archives that it does not cover yet: %(count)s"
+    )
+    compared_with_itself = (
+        "compared at %(at)s with anchor %(number)s of the store itself; archives that it does not cover yet: %(count)s"
+    )
+    not_as_anchored = "%(last)s; not as anchored: %(count)s"
+    comparison_broke_off = "%(last)s; a later comparison broke off: %(why)s"
     clocks_right = "no source states times of another zone"
     no_people = "no address is set in CELLAR_PEOPLE_URLS: nobody hears of outages"
     people_hear = "addresses: %(count)s; the last message to each of them has arrived"

@@ -52,7 +52,7 @@ SourceName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,
 """A short name that stands in a URL: small letters, digits and hyphens, 40 at most."""
 
 
-def _split(value: object) -> object:
+def split_at_commas(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
@@ -63,7 +63,7 @@ def _networks(texts: tuple[str, ...]) -> tuple[str, ...]:
         raise ValueError("expected addresses or networks with commas between, like 192.0.2.7,198.51.100.0/24") from None
 
 
-Networks = Annotated[tuple[str, ...], BeforeValidator(_split), AfterValidator(_networks)]
+Networks = Annotated[tuple[str, ...], BeforeValidator(split_at_commas), AfterValidator(_networks)]
 """Networks of IPv4 and IPv6. As text, they have commas between."""
 NO_SIGNATURE = "none"
 HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,64}$")]
@@ -76,14 +76,24 @@ class StatedTerms(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    timezone: Annotated[str, AfterValidator(_known_zone)] | None = None
-    amount_unit: AmountUnit | None = None
-    success_purge_h: int | None = Field(None, ge=1, le=8760)
-    failure_purge_h: int | None = Field(None, ge=1, le=8760)
-    archived_within_s: float | None = Field(None, gt=0, le=8760 * 3600)
-    unknown_events: Literal["keep", "refuse"] | None = None
-    addresses: Networks | None = None
-    signature: HeaderName | None = None
+    timezone: Annotated[str, AfterValidator(_known_zone)] | None = Field(
+        None, description="time zone of its timestamps, like Asia/Jerusalem"
+    )
+    amount_unit: AmountUnit | None = Field(None, description="unit of its amounts: minor (agorot) or major (shekels)")
+    success_purge_h: int | None = Field(
+        None, ge=1, le=8760, description="hours until Cellosign deletes a process that succeeded"
+    )
+    failure_purge_h: int | None = Field(
+        None, ge=1, le=8760, description="hours until Cellosign deletes a process that failed"
+    )
+    archived_within_s: float | None = Field(
+        None, gt=0, le=8760 * 3600, description="seconds after which a submitted process is missing"
+    )
+    unknown_events: Literal["keep", "refuse"] | None = Field(
+        None, description="whether to keep or to refuse session events of an unknown type"
+    )
+    addresses: Networks | None = Field(None, description="networks from which it may send, with commas between")
+    signature: HeaderName | None = Field(None, description="header that must have the signature of each body, or none")
 
 
 class SourceSecret(BaseModel):

@@ -18,7 +18,6 @@ PartId = Annotated[str, StringConstraints(pattern=f"^(field|label):{_LINE}{{1,30
 PERSON, TEMPLATE, PAYMENT = "person", "template", "payment"
 TitlePart = Literal["person", "template", "payment"] | PartId
 
-
 _CLOSED: dict[str, JsonValue] = {"additionalProperties": False}
 _WORDS = ConfigDict(frozen=True, json_schema_extra=_CLOSED)
 """An unknown member is refused where a person sends it, not where the store has it: a later cellar wrote it."""

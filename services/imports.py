@@ -27,12 +27,9 @@ from domain.body.scan import Scanner
 from domain.runs import cause_of
 from models.archive.archive import State
 from models.errors import CellarError, Refused, Transient, Unreadable
-from models.runs.cause import Cause
 from models.runs.imports import ImportOutcome, ImportPosition, ImportProblem, ImportProgress
-from models.runs.receipt import DEFAULT_SOURCE, Delivery, Identity
-from services.processing.completion import read_back
-from services.processing.findings import reconcile_findings
-from services.processing.loading import load
+from models.runs.receipt import DEFAULT_SOURCE, Cause, Delivery, Identity
+from services.processing.completion import load, read_back, reconcile_findings
 from services.processing.persisting import persist
 from services.receipts import leave_inbox, stored_archive
 
@@ -67,11 +64,7 @@ class Reader:
     _done_bytes: int = 0
 
     def measure(self) -> None:
-        """Check that every location can be read, and add up the bytes.
-
-        Raises:
-            Refused: a location cannot be read.
-        """
+        """Check that every location can be read, and add up the bytes. Raises Refused if a location cannot be read."""
         self.progress.total_bytes = sum(file.size_bytes for file in saved_files(self.locations))
 
     def next_batch(self) -> Batch | None:
@@ -167,11 +160,7 @@ class _Read:
     held: list[bytes] = field(default_factory=list)
 
     def take(self, chunk: bytes) -> None:
-        """Take the next chunk.
-
-        Raises:
-            Transient: the disk does not take it.
-        """
+        """Take the next chunk. Raises Transient if the disk does not take it."""
         self.intake.digest(chunk)
         self.held.append(chunk)
         if self.intake.size_bytes > _CHUNK_BYTES:
@@ -190,11 +179,7 @@ class _Read:
         self.held = []
 
     def identity(self) -> Identity:
-        """Return by what people find the archive.
-
-        Raises:
-            Refused: the body is no well-formed archive.
-        """
+        """Return by what people find the archive. Raises Refused if the body is no well-formed archive."""
         if self.refused:
             raise self.refused
         return identity_of(self.scanner.close().document)

@@ -23,19 +23,14 @@ from models.said import Sentence
 
 
 def latest_receipt_id(reference: str) -> str:
-    """Return the receipt of a process that arrived last.
-
-    Raises:
-        Refused: no archive of the process was received.
-    """
+    """Return the receipt of a process that arrived last. Raises Refused if no archive of the process was received."""
     return _known(reference, receipts.newest_receipt_id(reference))
 
 
 def current_receipt_id(reference: str) -> str:
     """Return the receipt of a process's current version; the latest receipt before there is a version.
 
-    Raises:
-        Refused: no archive of the process was received.
+    Raises Refused if no archive of the process was received.
     """
     return _known(reference, receipts.current_receipt_id(reference))
 
@@ -43,8 +38,7 @@ def current_receipt_id(reference: str) -> str:
 def receipt_of(reference: str, receipt_id: str | None) -> str:
     """Return `receipt_id`, checked to be a receipt of the process; without one, the current receipt.
 
-    Raises:
-        Refused: the receipt is unknown or belongs to another process, or no archive of the process was received.
+    Raises Refused if the receipt is unknown or belongs to another process, or no archive of the process was received.
     """
     if receipt_id is None:
         return current_receipt_id(reference)
@@ -88,8 +82,7 @@ def _known(reference: str, receipt_id: str | None) -> str:
 def leave_inbox(receipt_id: str) -> None:
     """Remove a completed receipt from the inbox. A delivery that is not yet registered stays, to be registered.
 
-    Raises:
-        Transient: the database or the inbox's bucket does not answer.
+    Raises Transient if the database or the inbox's bucket does not answer.
     """
     leave_again(receipt_id, receipts.delivery_ids(receipt_id))
 
@@ -97,8 +90,7 @@ def leave_inbox(receipt_id: str) -> None:
 def leave_again(receipt_id: str, delivery_ids: Iterable[str]) -> None:
     """Remove registered deliveries of a receipt that had left the inbox before. It may have come thousands of times.
 
-    Raises:
-        Transient: the inbox's bucket does not answer.
+    Raises Transient if the inbox's bucket does not answer.
     """
     for delivery_id in delivery_ids:
         inbox.remove_delivery(delivery_id)
@@ -120,23 +112,18 @@ class RawBody:
 def opened_raw_body(reference: str, receipt_id: str) -> Iterator[RawBody]:
     """Open the body as it was sent: from the inbox while it waits there, from the store afterwards.
 
-    Raises:
-        Refused: neither inbox nor store has the body.
+    Raises Refused if neither inbox nor store has the body.
     """
     with ExitStack() as stack:
         try:
             body = stack.enter_context(inbox.opened_body(receipt_id))
         except FileNotFoundError:
-            yield RawBody(_stored(reference, receipt_id), is_from_inbox=False)
+            stored = stored_request(reference, receipt_id)
+            if stored is None:
+                raise Refused("BODY_MISSING", Sentence.body_missing(receipt=receipt_id)) from None
+            yield RawBody(stored.body(), is_from_inbox=False)
         else:
             yield RawBody(iter(lambda: body.read(_CHUNK_BYTES), b""), is_from_inbox=True)
-
-
-def _stored(reference: str, receipt_id: str) -> Iterator[bytes]:
-    stored = stored_request(reference, receipt_id)
-    if stored is None:
-        raise Refused("BODY_MISSING", Sentence.body_missing(receipt=receipt_id))
-    return stored.body()
 
 
 @dataclass(frozen=True)
@@ -156,11 +143,7 @@ class StoredArchive:
 
     @cached_property
     def rows(self) -> Rows:
-        """Rows of every table.
-
-        Raises:
-            Locked: the key of the fingerprints is not available.
-        """
+        """Rows of every table. Raises Locked if the key of the fingerprints is not available."""
         checkpoint()
         return rows_of(self.archive, self.request.payment_terms, fingerprint)
 

@@ -90,11 +90,7 @@ def enable(name: str) -> Source:
 
 
 def check_known(name: str) -> None:
-    """Check that a source exists.
-
-    Raises:
-        Refused: it does not.
-    """
+    """Check that a source exists. Raises Refused if it does not."""
     if name != DEFAULT_SOURCE and name not in sources.RECORDS.refresh():
         raise _unknown(name)
 
@@ -102,8 +98,7 @@ def check_known(name: str) -> None:
 def check_filter(name: str | None) -> None:
     """Check the source that a filter names. A source is known by its archives too, since its record may be lost.
 
-    Raises:
-        Refused: there is no such source; the error names those that are there.
+    Raises Refused if there is no such source; the error names those that are there.
     """
     if name in (None, DEFAULT_SOURCE) or archives.has_source(name) or name in (known := sources.RECORDS.refresh()):
         return
@@ -131,8 +126,7 @@ def mark_of(digest: str) -> str:
 def signing_keys(name: str) -> list[str]:
     """Return the keys of which one signs a body of a source, that of the newest secret first.
 
-    Raises:
-        Refused: there is no such source.
+    Raises Refused if there is no such source.
     """
     check_known(name)
     found = None if name == DEFAULT_SOURCE else sources.RECORDS.held()[name]

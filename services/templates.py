@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-import sqlmodel
 from sqlalchemy import null, select
-from sqlmodel import Session, SQLModel, col, func
+from sqlmodel import Session, col, func
 
 from adapters.database.transactions import reading, streamed, writing
 from adapters.search import templates as said
@@ -21,6 +20,7 @@ from models.access import CELLAR, Caller
 from models.archive.archive import ArchiveRow, FormFieldRow, SignatureRow
 from models.archive.content import FileRow, Role
 from models.archive.session import LabelRow, SessionRow
+from models.columns import table_of
 from models.errors import Refused
 from models.search import MOST_FACETS
 from models.templates import Names, PartId, Template, TemplateName, TemplateRow, TemplateWords, is_part, key_of
@@ -29,13 +29,8 @@ from models.views.templates import PartView, Templates, TemplateSummary, Templat
 from services import derived
 from services.access.scope import facets_of_scope
 
-
-def _columns(table: type[SQLModel]) -> Any:
-    return SQLModel.metadata.tables[str(table.__tablename__)].c
-
-
-RECIPIENTS = (_columns(SessionRow).recipient_name,)
-OTHER_PEOPLE = _columns(SessionRow).author, _columns(SignatureRow).signer_name
+RECIPIENTS = (table_of(SessionRow).c.recipient_name,)
+OTHER_PEOPLE = table_of(SessionRow).c.author, table_of(SignatureRow).c.signer_name
 """The columns with the names of people whom an archive names."""
 _MOST_LISTED, _MOST_PARTS, _MOST_ROWS, _MOST_HELD = 500, 200, 50_000, 5000
 _MOST_PEOPLE = 50
@@ -78,8 +73,7 @@ def _hold(held: dict[_Place, tuple[float, Learned]], place: _Place, found: Learn
 def form_tags(template_id: str | None) -> list[str]:
     """Return the tag of runs with what people call their template; none if that may name somebody.
 
-    Raises:
-        Transient: the database does not answer.
+    Raises Transient if the database does not answer.
     """
     found = name_of(template_id)
     return [f"form:{found.worded('en')}"] if found.is_public else []
@@ -193,13 +187,6 @@ def _check_facets(template_id: str, words: TemplateWords) -> None:
         raise Refused("PERSONAL_FACET", detail, where="facets")
 
 
-def every_template() -> dict[str, Template]:
-    """Return what people say about all templates, by id."""
-    with reading() as session:
-        rows = session.exec(sqlmodel.select(TemplateRow)).all()
-    return {each.id: Template.model_validate(each.model_dump()) for each in rows}
-
-
 def restore_templates(on_damaged: Callable[[str, str], None]) -> int:
     """Restore what people say about templates from the store into the database, and return their number."""
     found = list(
@@ -237,7 +224,7 @@ def _summary(
 
 
 def _signed_files(session: Session, references: Sequence[str]) -> list[SignedFile]:
-    its = _columns(FileRow)
+    its = table_of(FileRow).c
     people, others = names_in(session, references, *RECIPIENTS), names_in(session, references, *OTHER_PEOPLE)
     is_named = its.role == Role.SIGNED_DOCUMENT, its.filename.is_not(None)
     asked = select(its.reference, its.filename).where(its.reference.in_(references), *is_named)
@@ -263,7 +250,7 @@ def _parts(session: Session, references: Sequence[str], words: TemplateWords) ->
 
 
 def _found(session: Session, references: Sequence[str]) -> Iterator[tuple[str, PartId, str | None, Any]]:
-    its, field = _columns(LabelRow), _columns(FormFieldRow)
+    its, field = table_of(LabelRow).c, table_of(FormFieldRow).c
     labels = select(its.reference, its.key, null(), its.value)
     fields = select(field.reference, field.id, field.type, field.value)
     for kind, asked, columns in (("label", labels, its), ("field", fields, field)):

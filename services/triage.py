@@ -14,10 +14,11 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from adapters.store import happened
 from adapters.tables.completeness import missing_processes
 from adapters.tables.messages import notifications
 from adapters.tables.runs import refused as refused_rows
-from models.archive.warning import WarningCode
+from models.archive.archive import WarningCode
 from models.errors import Refused
 from models.messages.notification import NotificationRow
 from models.runs.receipt import RefusedDelivery
@@ -84,17 +85,13 @@ def refused_page(query: RefusedQuery) -> RefusedPage:
 
     Raises as `troubles.refused_page` does.
     """
-    aside = [each for each in refused_rows.set_aside() if _is_asked(query, asdict(each))][: query.limit]
+    asked = query.model_dump(include={"reference", "process_number", "source"}, exclude_none=True)
+    aside = [each for each in refused_rows.set_aside() if asked.items() <= asdict(each).items()][: query.limit]
     if str(query.code) == WarningCode.SOURCES_DIFFER:
         return RefusedPage(items=_views(aside), next=None)
     page = troubles.refused_page(query)
     is_first = query.cursor is None and query.state is FindingState.OPEN and query.code is None
     return RefusedPage(items=[*_views(aside if is_first else ()), *page.items], next=page.next)
-
-
-def _is_asked(query: RefusedQuery, members: Mapping[str, Any]) -> bool:
-    asked = query.model_dump(include={"reference", "process_number", "source"}, exclude_none=True)
-    return asked.items() <= members.items()
 
 
 def _views(deliveries: Sequence[RefusedDelivery]) -> list[RefusedView]:
@@ -104,8 +101,7 @@ def _views(deliveries: Sequence[RefusedDelivery]) -> list[RefusedView]:
 def found_bodies(receipt_ids: Collection[str]) -> list[RefusedDelivery]:
     """Return the deliveries of bodies that are set aside or refused.
 
-    Raises:
-        Transient: the database does not answer.
+    Raises Transient if the database does not answer.
     """
     aside = [each for each in refused_rows.set_aside() if each.receipt_id in receipt_ids]
     return [*aside, *refused_rows.of_bodies(receipt_ids)]
@@ -136,7 +132,15 @@ def _explain(marks: Collection[str], said: Dismissal, now: datetime) -> int:
 
 
 def _dismiss_missing(missing_ids: Collection[str], said: Dismissal, now: datetime) -> int:
-    return sum(missing_processes.dismiss(each, said.by, said.why, now) for each in missing_ids)
+    number = sum(missing_processes.dismiss(each, said.by, said.why, now) for each in missing_ids)
+    happened.keep()
+    return number
+
+
+def _withdraw_missing(by: str, at: datetime, now: datetime) -> int:
+    number = missing_processes.withdraw(by, at, now)
+    happened.keep()
+    return number
 
 
 def _dismiss_messages(message_ids: Collection[str], said: Dismissal, now: datetime) -> int:
@@ -161,7 +165,7 @@ KINDS: Mapping[Trouble, Kind] = {
     ),
     Trouble.MISSING: Kind(
         troubles.missing_page, lambda each: str(each.missing_id), "why", "opened_at",
-        _dismiss_missing, missing_processes.withdraw,
+        _dismiss_missing, _withdraw_missing,
     ),
     Trouble.MESSAGES: Kind(
         message_list.page, lambda each: str(each.message_id), "endpoint", "planned_at",

@@ -1,10 +1,7 @@
 """Failed archives for tests of batches: rows alone, or waiting bodies that a run cannot find for a while. A driver."""
 
 import asyncio
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -12,7 +9,9 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from adapters.database.transactions import insert_rows, writing
+from sqlalchemy import event
+
+from adapters.database.transactions import engine, insert_rows, writing
 from adapters.settings.settings import settings
 from adapters.tables.batches import batches as rows
 from models.archive.archive import ArchiveRow, State
@@ -20,23 +19,11 @@ from models.runs.receipt import ReceiptRow
 from models.said import verbatim
 from models.views.batch import BatchView
 from services import derived
-from services.batches import batches, driving
-from tests.conftest import LONGEST_S
+from services.batches import batches
+from tests.killed import Countdown, exit_status
 
 UNKNOWN_DRIVER = str(UUID(int=0))
 """A driver that Prefect does not know."""
-_DRIVE = """
-import sys
-from sqlalchemy import event
-from adapters.database.transactions import engine
-from services.batches import batches
-from tests.batches import driven
-from tests.flows.killed import Countdown
-event.listen(engine(), "commit", Countdown(int(sys.argv[2])).write)
-if batches.get(sys.argv[1]).state == "planned":
-    batches.freeze(sys.argv[1], "dana@desk")
-driven(sys.argv[1])
-"""
 HOUR_AGO = datetime.now(UTC) - timedelta(hours=1)
 
 
@@ -96,15 +83,19 @@ def bodies_away(receipt_ids: Iterable[str]) -> Iterator[None]:
 def driven(batch_id: str) -> BatchView:
     """Drive a confirmed batch, in place of its flow run, until no item waits to be started. Return how far it is."""
     rows.set_driver(batch_id, UNKNOWN_DRIVER)
-    asyncio.run(driving.step(batch_id, UNKNOWN_DRIVER, thoroughly=True))
+    asyncio.run(batches.step(batch_id, UNKNOWN_DRIVER, thoroughly=True))
     while batches.view(batch_id).queued:
-        asyncio.run(driving.step(batch_id, UNKNOWN_DRIVER))
+        asyncio.run(batches.step(batch_id, UNKNOWN_DRIVER))
     return batches.view(batch_id)
 
 
 def driven_until_killed(batch_id: str, commits: int) -> None:
     """Confirm a batch if it is planned, and drive it in a process that is killed right before the next commit."""
-    command = [sys.executable, "-c", _DRIVE, batch_id, str(commits)]
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
-    killed = subprocess.run(command, env=environment, timeout=LONGEST_S, check=False)
-    assert killed.returncode == -signal.SIGKILL
+    assert exit_status(_drive_until_killed, batch_id, commits) == -signal.SIGKILL
+
+
+def _drive_until_killed(batch_id: str, commits: int) -> None:
+    event.listen(engine(), "commit", Countdown(commits).write)
+    if batches.get(batch_id).state == "planned":
+        batches.freeze(batch_id, "dana@desk")
+    driven(batch_id)

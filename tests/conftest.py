@@ -15,29 +15,43 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
 import boto3
 import httpx
+import hypothesis
 import pgserver
 import psycopg
 import pytest
+from hypothesis import HealthCheck
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
 from adapters.database import transactions
 from adapters.database.migration import migrate
 from adapters.files import bucket
-from adapters.peers import answers as peers_answers
+from adapters.peers import addresses
+from adapters.platform.imports import uncollected
 from adapters.settings.environment import prefect_server_defaults
 from adapters.settings.settings import Settings, settings
 from benchmarks.guardian import guard
 from services.access import log as access_log
 from services.views import overview
-from tests.compiled import share_compiled_statements, share_descriptions_of_services
+from tests.compiled import share_authorities, share_compiled_statements, share_descriptions_of_services
+
+# Benchmarks measure how long an example takes. Here, other tests may occupy the processor.
+# `make test-faults` loads the thorough profile.
+for _profile, _examples in (("thorough", 1_000), ("quick", 25)):
+    hypothesis.settings.register_profile(
+        _profile,
+        deadline=None,
+        suppress_health_check=(HealthCheck.too_slow, HealthCheck.function_scoped_fixture),
+        max_examples=_examples,
+    )
+hypothesis.settings.load_profile("quick")
 
 _LONGEST_FIRST = (
     "tests/services/custody",
@@ -59,6 +73,14 @@ def pytest_configure() -> None:
     guard()
     share_compiled_statements()
     share_descriptions_of_services()
+    share_authorities()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Import the tests without garbage collections. Later collections pass over what is there: a million objects."""
+    with uncollected():
+        return (yield)
 
 
 _TOGETHER = ("tests/end_to_end", "tests/api/json", "tests/api/console", "tests/node")
@@ -114,7 +136,7 @@ def _forget() -> None:
     _settle()
     if transactions.made_engine.cache_info().currsize:
         transactions.engine().dispose()
-    for cached in (settings, transactions.made_engine, bucket._client, peers_answers.tls_context, overview._measured):
+    for cached in (settings, transactions.made_engine, bucket._client, addresses.tls_context, overview._measured):
         cached.cache_clear()
     access_log._chain.begin()
 
@@ -246,7 +268,7 @@ def migrated_database(postgres_server: str) -> str:
 def _database(server: str, template: str) -> Iterator[str]:
     name = f"test_{time.monotonic_ns()}"
     with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY".encode())
     yield url_of(server, name)
     _settle()
     transactions.engine().dispose()

@@ -33,9 +33,7 @@ from services.custody.objects import object_of
 from services.custody.remembering import Memory
 from services.health.checks import examined
 from services.health.systems import system_probes
-from services.processing.completion import complete
-from services.processing.findings import reconcile_findings
-from services.processing.loading import load
+from services.processing.completion import complete, load, reconcile_findings
 from services.processing.persisting import persist
 from services.receipts import stored_archive
 from services.triggering import refused

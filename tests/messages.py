@@ -8,7 +8,7 @@ from jsonschema import Draft202012Validator
 from pytest_httpserver import HTTPServer
 
 from models.messages.bodies import BODIES
-from models.messages.event import EventType
+from models.messages.notification import EventType
 from tests.conftest import Configure
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

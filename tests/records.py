@@ -21,9 +21,8 @@ from domain.payments.reconciliation import reconcile
 from models.access import CELLAR
 from models.archive.archive import Archive
 from models.discrepancies import PAYLOAD_CODES
-from models.messages.endpoint import EndpointRow
-from models.runs.receipt import DEFAULT_SOURCE, Delivery, VersionRow
-from models.runs.run import RunRow, RunState, Trigger
+from models.messages.notification import EndpointRow
+from models.runs.receipt import DEFAULT_SOURCE, Delivery, RunRow, RunState, Trigger, VersionRow
 from models.said import verbatim
 from services.payments.discrepancies import reconcile_version
 from services.views import archive_view

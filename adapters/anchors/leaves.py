@@ -16,7 +16,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import chain, groupby
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +39,9 @@ from models.store.anchor import Leaf
 
 BESIDE = "settlements"
 OF_NO_ARCHIVE = f"{BESIDE}/discrepancies"
-_BY_DAY = ("events", "happened")
-"""Folders of files that are named by their digests, below the day on which they were written. A leaf has a day."""
-_DAY = re.compile(rf"(?:{'|'.join(_BY_DAY)})/[0-9]{{4}}/[0-9]{{2}}/[0-9]{{2}}")
-_LINKS = "links"
+_BY_DAY, _LINKS = ("events", "happened"), "links"
+_NAMED = re.compile(rf"{_LINKS}|(?:{'|'.join(_BY_DAY)})/[0-9]{{4}}/[0-9]{{2}}/[0-9]{{2}}")
+"""Folders whose files are written once and named by what they hold: revoked links, and each day of the others."""
 _IMPORTED = ".imported"
 _WRITTEN_ONCE = re.compile(rf"{BESIDE}/[0-9a-f]{{64}}\.(json|imported)")
 _OF_A_RECEIPT = re.compile(rf"{LOGS}/history/[0-9a-f]{{64}}\.json")
@@ -129,7 +128,7 @@ def leaf_of(storage: Storage, found: Found) -> Leaf | None:
 def leaves_beside(storage: Storage, since: datetime | None = None) -> Iterator[Leaf]:
     """Yield the leaves of the files beside the archives that are written once, and of the discrepancies of no archive,
     in order of their keys. The discrepancies have facts, and no digest, since their file is replaced. Session events
-    and what happened have a leaf for each day, and revoked links one, with a fact for each file.
+    and what happened have a leaf for each day, and revoked links one, with a fact for each name of a file.
 
     Args:
         since: leaves out the settlement reports that were imported before, and the days that were over.
@@ -137,44 +136,33 @@ def leaves_beside(storage: Storage, since: datetime | None = None) -> Iterator[L
     Raises:
         Conflict: a log is damaged.
     """
-    days = map(_leaf_of_day, _days(storage, since))
-    folders = [leaf for leaf in (*days, _leaf_of_links(storage)) if leaf]
-    yield from sorted([*folders, *_leaves_of_reports(storage, since)], key=lambda leaf: leaf.key)
+    folders = filter(_NAMED.fullmatch, [_LINKS, *_days(storage, since)])
+    leaves = [*(_leaf_of_folder(storage, folder) for folder in folders), *_leaves_of_reports(storage, since)]
+    yield from sorted(filter(None, leaves), key=lambda leaf: leaf.key)
 
 
 def leaf_beside(storage: Storage, key: str) -> Leaf | None:
     """Return the leaf at a key beside the archives as it is now; None where there is nothing. Raises as above."""
     if key == OF_NO_ARCHIVE:
         return next((leaf for leaf in _leaves_of_reports(storage, None) if leaf.key == key), None)
-    if key == _LINKS:
-        return _leaf_of_links(storage)
-    if _DAY.fullmatch(key):
-        return _leaf_of_day((key, (path for path, _ in storage.listed(key))))
+    if _NAMED.fullmatch(key):
+        return _leaf_of_folder(storage, key)
     digest = storage.digest_of(key)
     return Leaf(key, 0, digest, (), ()) if digest else None
 
 
-def _days(storage: Storage, since: datetime | None) -> Iterator[tuple[str, Iterable[str]]]:
-    """Yield the days of the folders, each with the keys of its files: all days, or those since a time."""
-    folders: Iterable[str] = _BY_DAY
-    if since:
-        days = (datetime.now(UTC).date() - since.astimezone(UTC).date()).days
-        dates = [since.astimezone(UTC).date() + timedelta(days=day) for day in range(days + 1)]
-        folders = [f"{folder}/{date:%Y/%m/%d}" for folder in _BY_DAY for date in dates]
-    keys = chain.from_iterable(map(storage.listed, folders))
-    for day, files in groupby((key for key, _ in keys), lambda key: key.rpartition("/")[0]):
-        if _DAY.fullmatch(day):
-            yield day, files
+def _days(storage: Storage, since: datetime | None) -> Iterable[str]:
+    """Return the folders of all days, or of the days since a time."""
+    if since is None:
+        return {key.rpartition("/")[0] for folder in _BY_DAY for key, _ in storage.listed(folder)}
+    first = since.astimezone(UTC).date()
+    dates = [first + timedelta(days=day) for day in range((datetime.now(UTC).date() - first).days + 1)]
+    return [f"{folder}/{date:%Y/%m/%d}" for folder in _BY_DAY for date in dates]
 
 
-def _leaf_of_day(day: tuple[str, Iterable[str]]) -> Leaf | None:
-    facts = sorted(map(fact_of_file, day[1]))
-    return Leaf(day[0], 0, "", (), tuple(facts)) if facts else None
-
-
-def _leaf_of_links(storage: Storage) -> Leaf | None:
-    facts = sorted(fact_of_file(key, storage.digest_of(key) or "") for key, _ in storage.listed(_LINKS))
-    return Leaf(_LINKS, 0, "", (), tuple(facts)) if facts else None
+def _leaf_of_folder(storage: Storage, folder: str) -> Leaf | None:
+    facts = sorted(fact_of_file(key) for key, _ in storage.listed(folder))
+    return Leaf(folder, 0, "", (), tuple(facts)) if facts else None
 
 
 def _leaves_of_reports(storage: Storage, since: datetime | None) -> Iterator[Leaf]:

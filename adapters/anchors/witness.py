@@ -1,17 +1,18 @@
 """Copies anchors to the witness, the place outside the store, with the same files under the same keys.
 
-Keeps what is known of the last anchor: in the store for status and metrics, and on this machine against loss. The note
-on this machine lies in the data folder, outside the store: whoever removes or rewrites anchors in the store is noticed
-at the next anchor.
+Keeps what is known of the last anchor and the last comparison: in the store, for status and metrics. Of the anchor a
+note also lies in the data folder of this machine, outside the store: whoever removes or rewrites anchors in the store
+is noticed at the next anchor.
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
+from pydantic import TypeAdapter, ValidationError
 
 from adapters.anchors import anchors
 from adapters.anchors.anchors import STATEMENT, Anchor
@@ -105,7 +106,8 @@ def _copy(there: Storage, key: str) -> None:
 
 
 log = structlog.get_logger()
-_KEY = "last-anchor.json"
+_LAST_ANCHOR, _LAST_COMPARISON = "last-anchor.json", "last-comparison.json"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,23 +120,47 @@ class LastAnchor:
     lacks: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The last comparison of the store with an anchor that came to its end at `at`, and how many findings it had.
+
+    `number`: that of the anchor, which `is_of_witness` or the store's own. `uncovered`: how many archives it does not
+    name. `failure`: why a later comparison broke off.
+    """
+
+    at: datetime | None = None
+    number: int = 0
+    is_of_witness: bool = False
+    uncovered: int = 0
+    findings: int = 0
+    failure: str = ""
+
+
 def last_anchor() -> LastAnchor | None:
     """Return the last anchor, None if there was none or its record is unreadable."""
-    try:
-        record = json.loads(store().found_bytes(_KEY) or b"")
-        at = datetime.fromisoformat(record["at"])
-        return LastAnchor(int(record["number"]), at, str(record["root"]), tuple(map(str, record["lacks"])))
-    except (ValueError, TypeError, KeyError, AttributeError):
-        return None
+    return _record(LastAnchor, _LAST_ANCHOR)
 
 
-def keep_last(last: LastAnchor) -> None:
-    """Keep the record of the last anchor. The anchor is valid without it."""
+def last_comparison() -> Comparison | None:
+    """Return the last comparison, None if there was none or its record is unreadable."""
+    return _record(Comparison, _LAST_COMPARISON)
+
+
+def keep_last(last: LastAnchor | Comparison) -> None:
+    """Keep the record of the last anchor or comparison. Both are valid without it."""
+    key = _LAST_ANCHOR if isinstance(last, LastAnchor) else _LAST_COMPARISON
     try:
-        store().write(json.dumps(asdict(last) | {"at": last.at.isoformat()}).encode(), _KEY)
+        store().write(TypeAdapter(type(last)).dump_json(last), key)
         store().sync()
     except (Transient, OSError) as error:
-        log.warning("the record of the last anchor is not kept for the metrics", why=type(error).__name__)
+        log.warning("a record is not kept for status and metrics", record=key, why=type(error).__name__)
+
+
+def _record(kind: type[T], key: str) -> T | None:
+    try:
+        return TypeAdapter(kind).validate_json(store().found_bytes(key) or b"")
+    except ValidationError:
+        return None
 
 
 def note(anchor: Anchor) -> None:

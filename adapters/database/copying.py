@@ -6,19 +6,7 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import (
-    JSON,
-    Engine,
-    LargeBinary,
-    Table,
-    Text,
-    bindparam,
-    cast,
-    func,
-    inspect,
-    select,
-    type_coerce,
-)
+from sqlalchemy import JSON, Engine, LargeBinary, Table, Text, bindparam, cast, func, inspect, select, type_coerce
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import SQLModel

@@ -51,8 +51,7 @@ def place() -> str:
 def archives_by_state() -> dict[str, int]:
     """Return the number of archives in each state that occurs.
 
-    Raises:
-        Unusable: it has other tables than expected, or is not made yet.
+    Raises Unusable if it has other tables than expected, or is not made yet.
     """
     check_file()
     counted = select(ArchiveRow.state, func.count()).group_by(ArchiveRow.state).order_by(ArchiveRow.state)
@@ -84,8 +83,7 @@ def connections() -> Connections | None:
 def check_file() -> None:
     """Check that a database in a file exists: reading would make an empty file.
 
-    Raises:
-        Unusable: it does not exist.
+    Raises Unusable if it does not exist.
     """
     url = engine().url
     if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():

@@ -12,12 +12,7 @@ from models.columns import Moment
 from models.payments import LEDGER
 
 _ROWS_PER_BATCH = 20_000
-_TYPES = {
-    BigInteger: pa.int64(),
-    Integer: pa.int32(),
-    Date: pa.date32(),
-    Moment: pa.timestamp("us", tz="UTC"),
-}
+_TYPES = {BigInteger: pa.int64(), Integer: pa.int32(), Date: pa.date32(), Moment: pa.timestamp("us", tz="UTC")}
 SCHEMA = pa.schema(
     [pa.field(each.name, _TYPES.get(type(each.type), pa.string()), nullable=each.nullable) for each in LEDGER.columns]
 )

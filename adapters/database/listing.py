@@ -92,11 +92,7 @@ def id_cursor(number: int) -> str:
 
 
 def id_of_cursor(cursor: str) -> int:
-    """Return the number after which a page begins.
-
-    Raises:
-        Refused: the cursor is not from a page of such a list.
-    """
+    """Return the number after which a page begins. Raises Refused if the cursor is not from a page of such a list."""
     try:
         text, key_text = _read(cursor)
         number = int(key_text)

@@ -7,17 +7,26 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, make_url, text
 
 import migrations
 from adapters.database.outages import not_made
-from adapters.database.rights import let_run
 from adapters.database.text_index import make_text_index
 from adapters.database.transactions import connected, engine, translated
 from adapters.settings.database_urls import database_place
 from adapters.settings.settings import settings
 from models.errors import Conflict
 
+_RIGHTS = (
+    "GRANT USAGE ON SCHEMA {schema} TO {user}",
+    "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {user}",
+    "GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {user}",
+    "REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {user}",
+    "REVOKE UPDATE ON access FROM {user}",
+)
+"""Of the user of Postgres that runs cellar. Another owns the tables, so no program of cellar drops a trigger that keeps
+the rows of the access log, whatever it is made to do.
+"""
 _BEFORE_RELEASE = {f"{number:04}" for number in range(1, 23)}
 """The revisions of builds before 1.0.0. Since 1.0.0, the name of a revision has a word behind its number."""
 
@@ -101,3 +110,18 @@ def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent))
     return config
+
+
+def let_run(connection: Connection, location: str) -> None:
+    """Give the user of a URL of Postgres the rights to run, unless it is the user who migrates.
+
+    Args:
+        connection: that of the user who migrates.
+    """
+    user = make_url(location).username
+    if user is None or user == connection.engine.url.username:
+        return
+    quote = connection.dialect.identifier_preparer.quote
+    names = {"schema": quote(connection.dialect.default_schema_name or "public"), "user": quote(user)}
+    for each in _RIGHTS:
+        connection.execute(text(each.format(**names)))

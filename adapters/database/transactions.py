@@ -15,16 +15,8 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Engine, Executable, Row, create_engine, event, inspect
+from sqlalchemy import Engine, Executable, Row, create_engine, event, exc, inspect
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import (
-    DatabaseError,
-    DBAPIError,
-    InterfaceError,
-    InvalidatePoolError,
-    OperationalError,
-    ProgrammingError,
-)
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session, SQLModel
@@ -38,6 +30,7 @@ from adapters.database.outages import (
     unanswered,
 )
 from adapters.settings.settings import settings
+from models.columns import table_of
 from models.errors import System, Transient, Unusable
 from models.said import Sentence
 
@@ -79,8 +72,7 @@ def writing() -> Iterator[Session]:
 def reading() -> Iterator[Session]:
     """Yield a transaction that only reads. It never waits for writers.
 
-    Raises:
-        Unusable: it has other tables than expected, or forbids them.
+    Raises Unusable if it has other tables than expected, or forbids them.
     """
     options: dict[str, Any] = {"cellar_reading": True}
     if engine().dialect.name == "postgresql":
@@ -108,7 +100,7 @@ def insert_new(session: Session, table: type[SQLModel], row: Mapping[str, Any]) 
 def insert_rows(session: Session, table: type[SQLModel], rows: Iterable[Mapping[str, Any]]) -> None:
     """Insert many rows, a thousand at once: 3 ms for 526 rows on SQLite; row by row takes 20 times as long."""
     for page in pages(rows, _ROWS_AT_ONCE):  # the driver copies the rows of each statement
-        session.connection().execute(SQLModel.metadata.tables[str(table.__tablename__)].insert(), page)
+        session.connection().execute(table_of(table).insert(), page)
 
 
 def streamed(session: Session, statement: Executable) -> Iterator[Row[Any]]:
@@ -172,7 +164,7 @@ def _ask_idle_connections(engine: Engine) -> None:
             try:
                 engine.dialect.do_ping(connection)
             except psycopg.Error as error:
-                raise InvalidatePoolError from error
+                raise exc.InvalidatePoolError from error
 
 
 def _sqlite(location: str) -> Engine:
@@ -208,28 +200,28 @@ def translated() -> Iterator[None]:
         yield
     except PoolTimeout as error:
         raise Transient(Sentence.database_busy(), system=System.DATABASE) from error
-    except (OperationalError, InterfaceError, ProgrammingError) as error:
+    except (exc.OperationalError, exc.InterfaceError, exc.ProgrammingError) as error:
         if _has_other_tables(error):
             raise other_tables() from error
         if _code(error) == _DENIED:
             raise Unusable(Sentence.database_denies()) from error
-        if isinstance(error, ProgrammingError):
+        if isinstance(error, exc.ProgrammingError):
             raise
         raise unanswered(error) from error
-    except DatabaseError as error:
+    except exc.DatabaseError as error:
         if isinstance(error.orig, sqlite3.DatabaseError) and "not a database" in str(error.orig):
             raise no_database() from error
         raise
 
 
-def _has_other_tables(error: DBAPIError) -> bool:
+def _has_other_tables(error: exc.DBAPIError) -> bool:
     """Return whether tables or columns are missing. SQLite reports an unreachable database by the same error class."""
     return _code(error) in (_NO_TABLE, _NO_COLUMN) or any(
         said in str(error.orig) for said in ("no such table", "no such column", "has no column")
     )
 
 
-def _code(error: DBAPIError) -> str | None:
+def _code(error: exc.DBAPIError) -> str | None:
     return getattr(error.orig, "sqlstate", None)
 
 

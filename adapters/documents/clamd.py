@@ -34,8 +34,7 @@ SOUND = Scanned(None, True)
 def scanned(path: Path) -> Scanned:
     """Have a file scanned. Without a daemon in the settings, it counts as sound.
 
-    Raises:
-        Transient: the daemon does not answer, or cannot scan now.
+    Raises Transient if the daemon does not answer, or cannot scan now.
     """
     address = settings().clamd
     if not address:
@@ -57,8 +56,7 @@ def scanned(path: Path) -> Scanned:
 def ping() -> None:
     """Ask the daemon for a sign of life. Does nothing without a daemon in the settings.
 
-    Raises:
-        Transient: the daemon does not answer.
+    Raises Transient if the daemon does not answer.
     """
     address = settings().clamd
     if not address:

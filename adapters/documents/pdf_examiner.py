@@ -54,11 +54,7 @@ _DEEPEST = 20_000  # calls; pyHanko follows a chain of a thousand bookmarks by r
 
 
 def _usable(paths: Sequence[str]) -> list[Any]:
-    """Return the certificates in these files.
-
-    Raises:
-        ValueError: a file contains no certificate.
-    """
+    """Return the certificates in these files. Raises ValueError if a file contains no certificate."""
     roots = []
     for path in paths:
         certificates = list(load_certs_from_pemder([path]))  # type: ignore[no-untyped-call]

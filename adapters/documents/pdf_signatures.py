@@ -31,7 +31,7 @@ from adapters.documents.signature_verdict import judged
 from adapters.documents.trust.evidence import NO_EVIDENCE, Evidence, in_document
 from adapters.documents.trust.trust_lists import Listed
 from models.archive.verdict import UNREADABLE, Coverage, Outcome, SignatureVerdict, Verdict, Wanted
-from models.said import Said, Sentence, because, said_of
+from models.said import Sentence, because, said_of
 
 _GOOD = {Outcome.SOUND, Outcome.FIELDS_CHANGED, Outcome.UNSIGNED}
 
@@ -91,6 +91,7 @@ def _summary(signatures: Sequence[SignatureVerdict], *, is_one_gone: bool) -> Ve
     people = [one for one in signatures if not one.is_document_time_stamp] or signatures
     changed = is_one_gone or any(one.change_permitted is False for one in signatures)
     outcome = _outcome(signatures, changed=changed)
+    reason = next((said_of(one.values["reason"]) for one in signatures if one.reason), None)
     return Verdict(
         outcome=outcome,
         intact=_all(one.intact for one in signatures),
@@ -100,12 +101,8 @@ def _summary(signatures: Sequence[SignatureVerdict], *, is_one_gone: bool) -> Ve
         changed_after_signing=changed,
         trusted=_all(one.trusted for one in people),
         signatures=tuple(signatures),
-        **because(reason=_reason(signatures) if outcome is Outcome.UNREADABLE else None),
+        **because(reason=reason if outcome is Outcome.UNREADABLE else None),
     )
-
-
-def _reason(signatures: Sequence[SignatureVerdict]) -> Said | None:
-    return next((said_of(one.values["reason"]) for one in signatures if one.reason), None)
 
 
 def _outcome(signatures: Sequence[SignatureVerdict], *, changed: bool) -> Outcome:

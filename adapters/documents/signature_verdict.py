@@ -12,11 +12,7 @@ from pyhanko.sign.validation.pdf_embedded import (
     async_validate_pdf_timestamp,
 )
 from pyhanko.sign.validation.settings import KeyUsageConstraints
-from pyhanko.sign.validation.status import (
-    DocumentTimestampStatus,
-    PdfSignatureStatus,
-    SignatureCoverageLevel,
-)
+from pyhanko.sign.validation.status import DocumentTimestampStatus, PdfSignatureStatus, SignatureCoverageLevel
 from pyhanko_certvalidator import ValidationContext
 
 from adapters.documents.pdf.comparison import COMPARISON
@@ -32,8 +28,7 @@ from adapters.documents.pdf.embedded_signature import Signature, signature_in
 from adapters.documents.time_stamps import context_of, moment_of, time_of_signing, time_stamps, trust_of
 from adapters.documents.trust.algorithms import CannotCompute
 from adapters.documents.trust.certificates import common_name, described, storable, text
-from adapters.documents.trust.revocation import Moment
-from adapters.documents.trust.signer_trust import Trust, tier_of, wanted_for
+from adapters.documents.trust.signer_trust import Moment, Trust, tier_of, wanted_for
 from models.archive.verdict import Coverage, LaterChange, RevocationStatus, SignatureVerdict, Tier
 from models.said import Said, Sentence, because
 

@@ -4,19 +4,14 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from pyhanko.sign.validation.generic_cms import (
-    extract_tst_data_iter,
-    message_imprint_checker,
-    validate_tst_signed_data,
-)
+from pyhanko.sign.validation.generic_cms import extract_tst_data_iter, message_imprint_checker, validate_tst_signed_data
 from pyhanko.sign.validation.status import TimestampSignatureStatus
 from pyhanko_certvalidator import ValidationContext
 
 from adapters.documents.pdf.document import Document, filled_fields
 from adapters.documents.pdf.embedded_signature import Signature
 from adapters.documents.trust.evidence import Evidence, in_signature
-from adapters.documents.trust.revocation import Moment, context_at
-from adapters.documents.trust.signer_trust import Trust, trust_in
+from adapters.documents.trust.signer_trust import Moment, Trust, context_at, trust_in
 from models.archive.verdict import TimeSource
 
 

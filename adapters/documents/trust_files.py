@@ -21,8 +21,7 @@ def trust_lists() -> list[Path]:
 def trust_digest() -> str:
     """Return a digest of trust roots and trust lists. It changes with their content, not with their order or place.
 
-    Raises:
-        Transient: a file cannot be read.
+    Raises Transient if a file cannot be read.
     """
     try:
         roots, lists = (

@@ -99,11 +99,11 @@ class Folder(Storage):
 
     def listed(self, key: str, strange: dict[str, str] | None = None) -> Iterator[tuple[str, int]]:
         strange = {} if strange is None else strange
-        top = self.path / key
-        if key and not self.follows_links and top.is_symlink():
+        top = str(self.path / key)
+        if key and not self.follows_links and os.path.islink(top):  # noqa: PTH114 -- as below
             strange[key] = _LINK
             return iter(())
-        return self._listed(str(top), strange)
+        return self._listed(top, strange)
 
     def _listed(self, folder: str, strange: dict[str, str]) -> Iterator[tuple[str, int]]:
         root_length = len(str(self.path)) + 1

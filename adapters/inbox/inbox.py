@@ -25,7 +25,7 @@ import orjson
 from adapters.files.storage import Storage
 from adapters.files.store import storage_at
 from adapters.inbox import quarantine
-from adapters.inbox.records import ARRIVED_AT, body_name, readable
+from adapters.inbox.quarantine import ARRIVED_AT, body_name, readable
 from adapters.platform.durable import make_folder, open_part, pushed, remove_parts
 from adapters.settings.settings import settings
 from domain.archive.found_process import FoundProcess

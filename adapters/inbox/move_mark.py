@@ -33,8 +33,7 @@ def put(inbox: str, mark: Mark) -> None:
 def check_not_moved() -> None:
     """Check that this installation may run. An inbox that does not answer stops nobody: it acknowledges nothing.
 
-    Raises:
-        WrongUse: the installation has moved away, or the move to it is not complete.
+    Raises WrongUse if the installation has moved away, or the move to it is not complete.
     """
     try:
         mark = find(settings().inbox_location)

@@ -1,4 +1,4 @@
-"""The quarantine: refused bodies, each once, and a record of each refused delivery.
+"""The quarantine: refused bodies, each once, and a record of each refused delivery; how the inbox reads its records.
 
 `quarantine/` holds the bodies as RECEIPT_ID.body, and the records that the database does not have yet as
 DELIVERY_ID.json. Once a record has its row, it moves to `quarantine/listed/`. So a search for new records reads no old
@@ -14,21 +14,49 @@ Failures raise Transient.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import orjson
+import structlog
 
 from adapters.files.storage import Storage
 from adapters.files.store import storage_at
-from adapters.inbox.records import body_name, readable
 from adapters.settings.settings import settings
+from models.errors import Unreadable
 from models.runs.receipt import RefusedDelivery
+
+log = structlog.get_logger()
+R = TypeVar("R")
+
+ARRIVED_AT = "%Y%m%dT%H%M%S.%fZ"
+"""The time of arrival, with which the id of a delivery begins."""
+
+
+def body_name(receipt_id: str) -> str:
+    return f"{receipt_id}.body"
+
+
+def readable(read: Callable[[Storage, str], R], place: Storage, pattern: str) -> Iterator[R]:
+    """Yield the readable records whose name matches, in the order of their names."""
+    for name in place.names(pattern):
+        try:
+            record = read(place, name)
+        except FileNotFoundError:
+            continue  # another process has just removed it
+        except (ValueError, TypeError, KeyError, Unreadable) as error:
+            # A damaged record must not delay the other records. Its body stays, and a person has to examine it.
+            log.error(
+                "a record is unreadable; send its archive again and remove it", record=name, why=type(error).__name__
+            )
+            continue
+        yield record
+
 
 _MOMENTS = ("received_at", "released_at", "dismissed_at", "withdrawn_at")
 _LATER = ("dismissed_at", "dismissed_by", "dismissed_why", "withdrawn_at")

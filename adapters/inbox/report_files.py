@@ -44,17 +44,17 @@ def new_files(now: datetime) -> list[ReportFile]:
     if location is None:
         return []
     place = storage_at(location, follows_links=True)
-    found = [ReportFile(place, name, state) for name, state in place.at_rest(now - _AT_REST) if _is_report(name)]
+    found = [
+        ReportFile(place, name, state)
+        for name, state in place.at_rest(now - _AT_REST)
+        if name.lower().endswith(".csv") and not name.startswith(".")
+    ]
     imported = {key for key, _ in store().listed(f"{FOLDER}/files")}
     return [each for each in sorted(found, key=lambda each: each.name) if _mark(each) not in imported]
 
 
 def set_imported(file: ReportFile, report_id: str) -> None:
     store().overwrite_bytes(report_id.encode(), _mark(file))
-
-
-def _is_report(name: str) -> bool:
-    return name.lower().endswith(".csv") and not name.startswith(".")
 
 
 def _mark(file: ReportFile) -> str:

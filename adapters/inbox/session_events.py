@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from adapters.files.storage import Storage
 from adapters.files.store import storage_at
 from adapters.inbox.inbox import Intake
-from adapters.inbox.records import ARRIVED_AT, body_name
+from adapters.inbox.quarantine import ARRIVED_AT, body_name
 from adapters.settings.settings import settings
 from domain.completeness.session_events import lines_of
 from models.completeness.processes import ReceivedEvent

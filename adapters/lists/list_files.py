@@ -38,8 +38,7 @@ def text_of(data: bytes, encoding: str | None) -> tuple[str, str]:
     """Return the text of a file and the name of its encoding: the given one, or UTF-16 by its mark, UTF-8, else
     windows-1255.
 
-    Raises:
-        Refused: the file is no text in that encoding.
+    Raises Refused if the file is no text in that encoding.
     """
     wanted = (
         [encoding] if encoding else ["utf-16"] if data[:2] in (b"\xff\xfe", b"\xfe\xff") else ["utf-8", "windows-1255"]
@@ -123,8 +122,7 @@ def rows_of_workbook(path: Path) -> Iterator[SheetRow]:
 
     A formula has the value that it had when the file was saved.
 
-    Raises:
-        Refused: the file is encrypted, damaged, or too large when unpacked. Also after some rows.
+    Raises Refused if the file is encrypted, damaged, or too large when unpacked. Also after some rows.
     """
     _check(path)
     with _parsing(path) as lines:
@@ -155,8 +153,7 @@ def _check(path: Path) -> None:
 def _parsing(path: Path) -> Iterator[IO[bytes]]:
     """Yield the output of the parser. It ends with the block, which may end before the last row.
 
-    Raises:
-        Refused: the parser has failed.
+    Raises Refused if the parser has failed.
     """
     command = [sys.executable, "-P", "-m", "adapters.lists.workbook_child", str(path)]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as parser:  # noqa: S603 -- no shell

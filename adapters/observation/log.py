@@ -23,8 +23,7 @@ import stamina
 import structlog
 from structlog.typing import Processor
 
-from adapters.observation.log_files import LOG_FILE_VARIABLE, follow_rotation
-from adapters.observation.log_lines import human_renderer
+from adapters.observation.log_files import LOG_FILE_VARIABLE, follow_rotation, human_renderer
 
 
 class PrintedLines(io.TextIOBase):
@@ -135,7 +134,8 @@ def set_up_log(lowest: int = logging.INFO) -> None:
     adopt_loggers()
     logging.getLogger().addHandler(_HANDLER)
     stamina.instrumentation.set_on_retry_hooks(())  # a retry that succeeds is not logged; the caller reports a failure
-    if (log := os.environ.get(LOG_FILE_VARIABLE)) and _is_file(sys.stderr):
+    log, stream = os.environ.get(LOG_FILE_VARIABLE), sys.stderr
+    if log and stream is not None and stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
         _STANDARD_ERROR.stream = sys.stderr
         sys.stdout, sys.stderr = PrintedLines(1, logging.INFO), PrintedLines(2, logging.WARNING)
         follow_rotation(Path(log))
@@ -200,7 +200,3 @@ def _is_terminal(stream: TextIO | None) -> bool:
         return stream is not None and stream.isatty()
     except ValueError:  # the stream is closed
         return False
-
-
-def _is_file(stream: TextIO | None) -> bool:
-    return stream is not None and stat.S_ISREG(os.fstat(stream.fileno()).st_mode)

@@ -16,13 +16,7 @@ import shutil
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    ProcessCollector,
-)
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.exposition import generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -31,8 +25,7 @@ from prometheus_client.registry import Collector
 from adapters.observation.counting import FAILED_LOG_WRITES, SHARED
 from models.completeness.processes import SessionEventType
 from models.errors import Transient
-from models.runs.receipt import DEFAULT_SOURCE
-from models.runs.run import RunState
+from models.runs.receipt import DEFAULT_SOURCE, RunState
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 ACKNOWLEDGED = "ACKNOWLEDGED"
@@ -126,7 +119,6 @@ _STATES = (RunState.COMPLETED, RunState.FAILED, RunState.CRASHED, RunState.CANCE
 for _state in _STATES:
     RUNS_ENDED.labels(_state, "")
 
-
 SOURCE_OUTCOMES = ("acknowledged", "refused", "unauthorised", "failed")
 
 
@@ -142,8 +134,7 @@ def make_shared_folder(folder: Path) -> str:
     The files are mapped into memory, and get their blocks here: where a disk is full, a write to a missing block would
     kill the program.
 
-    Raises:
-        Transient: the disk does not take the files.
+    Raises Transient if the disk does not take the files.
     """
     shutil.rmtree(folder, ignore_errors=True)
     try:
@@ -161,8 +152,7 @@ def folders_of_processes(processes: int, own: Path) -> list[str]:
 
     Under `cellar up` they lie beside the worker's and outlive a restart of the receiver; else they are made in `own`.
 
-    Raises:
-        Transient: the disk does not take the files.
+    Raises Transient if the disk does not take the files.
     """
     if not SHARED:
         shutil.rmtree(own, ignore_errors=True)
@@ -203,18 +193,13 @@ def shared_exposition(measured: Iterable[Metric]) -> bytes:
     if not SHARED:
         return exposition(RECEIVER, measured)
     files = list(Path(SHARED).parent.glob("*/*.db"))
-    merged: Iterable[Metric] = _merged([str(file) for file in files])
+    merged: Iterable[Metric] = MultiProcessCollector.merge(map(str, files))  # type: ignore[no-untyped-call]
     if any(file.parent.name == "worker" for file in files):
         merged = (each for each in merged if each.name.startswith("cellar_"))  # Prefect's own lie there too
     else:
         own = {each.name for each in RECEIVER.collect()}
         merged = (each for each in merged if each.name in own)  # a process has the worker's instruments too, at 0
     return exposition(CollectorRegistry(), [*merged, *measured])
-
-
-def _merged(files: list[str]) -> Iterable[Metric]:
-    families: Iterable[Metric] = MultiProcessCollector.merge(files)  # type: ignore[no-untyped-call]
-    return families
 
 
 class _Families(Collector):

@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from adapters.observation.log_files import open_log
-from adapters.peers.answers import tls_context
+from adapters.peers.addresses import tls_context
 from models.errors import Transient
 
 _TIMEOUT_S = 10
@@ -24,8 +24,7 @@ Line = tuple[datetime, bytes]
 def give(url: str, lines: Sequence[Line]) -> None:
     """Give lines to the place that a URL names, and return when it has them.
 
-    Raises:
-        Transient: the place does not take them. It may have some.
+    Raises Transient if the place does not take them. It may have some.
     """
     parts = urlsplit(url)
     try:

@@ -16,8 +16,7 @@ from typing import Any
 
 import httpx
 
-from adapters.peers.addresses import addresses_of, is_public
-from adapters.peers.answers import tls_context
+from adapters.peers.addresses import addresses_of, is_public, tls_context
 from adapters.settings.settings import settings
 from domain.words.catalogue import word
 from models.errors import Refused, Transient

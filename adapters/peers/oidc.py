@@ -21,8 +21,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 from pydantic import BaseModel
 
-from adapters.peers.addresses import proxy_to
-from adapters.peers.answers import bounded_async
+from adapters.peers.addresses import bounded_async, proxy_to
 from adapters.settings.settings import settings
 from models.errors import Refused, Transient
 
@@ -54,8 +53,7 @@ def begin(back_url: str, then: str) -> Begun:
 async def login_url(begun: Begun) -> str:
     """Return the address at the provider to which a browser goes.
 
-    Raises:
-        Transient: the provider does not answer, or not as one.
+    Raises Transient if the provider does not answer, or not as one.
     """
     async with await _client() as client:
         metadata = await _metadata(client)

@@ -14,11 +14,10 @@ import httpx
 import stamina
 from pydantic import BaseModel, RootModel, ValidationError
 
-from adapters.peers.answers import MOST_BYTES_OF_PREFECT, bounded_async
+from adapters.peers.addresses import MOST_BYTES_OF_PREFECT, bounded_async
 from adapters.settings.settings import settings
 from models.errors import System, Transient
-from models.runs.receipt import DEFAULT_SOURCE, Identity
-from models.runs.run import Trigger
+from models.runs.receipt import DEFAULT_SOURCE, Identity, Trigger
 from models.said import Sentence
 
 DEPLOYMENT = "process-archive/archive"
@@ -69,7 +68,6 @@ class _Busy(Transient):
 
 _FAILURES: dict[int, type[Transient]] = {404: _NotFound, 503: _Busy}
 
-
 Shape = TypeVar("Shape", bound=BaseModel)
 
 
@@ -100,8 +98,7 @@ async def create_run(
 
     The run has the tags that people search for from the beginning, however early it fails.
 
-    Raises:
-        Transient: Prefect is down, slow or hung, or does not have the deployment yet.
+    Raises Transient if Prefect is down, slow or hung, or does not have the deployment yet.
     """
     new = {
         "name": identity.reference,
@@ -155,8 +152,7 @@ def _key_of(receipt_id: str, attempt: int) -> str:
 async def create_import(paths: Sequence[str], source: str | None) -> FlowRun:
     """Create a run that imports what is saved at some paths and URLs, and came from a source.
 
-    Raises:
-        Transient: Prefect is down, slow or hung, or does not have the deployment yet.
+    Raises Transient if Prefect is down, slow or hung, or does not have the deployment yet.
     """
     async with _client() as client:
         its = {"source": source} if source else {}
@@ -164,11 +160,7 @@ async def create_import(paths: Sequence[str], source: str | None) -> FlowRun:
 
 
 async def read_run(flow_run_id: str) -> FlowRun:
-    """Return a run as it is now.
-
-    Raises:
-        Transient: Prefect is down, slow or hung, or does not know the run.
-    """
+    """Return a run as it is now. Raises Transient if Prefect is down, slow or hung, or does not know the run."""
     async with _client() as client:
         return _flow_run(await _call(_Run, client, "GET", f"/flow_runs/{flow_run_id}"))
 
@@ -176,8 +168,7 @@ async def read_run(flow_run_id: str) -> FlowRun:
 async def create_driver(batch_id: str, name: str, number: int) -> FlowRun:
     """Create the flow run that drives a batch, or return the existing run. `number` counts its drivers.
 
-    Raises:
-        Transient: Prefect is down, slow or hung, or does not have the deployment yet.
+    Raises Transient if Prefect is down, slow or hung, or does not have the deployment yet.
     """
     new = {"name": name, "parameters": {"batch": batch_id}, "idempotency_key": f"{batch_id}:{number}"}
     async with _client() as client:

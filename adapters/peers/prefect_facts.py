@@ -2,18 +2,19 @@
 
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from adapters.peers.answers import MOST_BYTES_OF_PREFECT, bounded
+from adapters.peers.addresses import MOST_BYTES_OF_PREFECT, bounded
 from adapters.settings.environment import POOL
 from adapters.settings.settings import settings
 from models.errors import System, Transient
 
 _TIMEOUT_S = 5
 _NOT_FOUND = 404
+Run = TypeVar("Run", bound=BaseModel)
 
 
 class Server(BaseModel):
@@ -100,8 +101,7 @@ class SharedParts(BaseModel):
 def server() -> Server:
     """Return version and clock of the server.
 
-    Raises:
-        Transient: Prefect does not answer. So do all functions of this module.
+    Raises Transient if Prefect does not answer. So do all functions of this module.
     """
     answer = _answered("GET", "/admin/version")
     try:
@@ -139,16 +139,18 @@ def deployment(name: str) -> Deployment | None:
 def last_run(flow: str) -> EndedRun | None:
     """Return the run of a flow that ended last; None if none has ended."""
     ended = {"state": {"type": {"any_": ["COMPLETED", "FAILED", "CRASHED"]}}}
-    wanted = {"flows": {"name": {"any_": [flow]}}, "flow_runs": ended, "sort": "END_TIME_DESC", "limit": 1}
-    runs = _read(list[EndedRun], _answered("POST", "/flow_runs/filter", wanted))
-    return runs[0] if runs else None
+    return _first_run(EndedRun, ended, "END_TIME_DESC", flows={"name": {"any_": [flow]}})
 
 
 def next_run(tag: str) -> PlannedRun | None:
     """Return the run with a tag that is due first, or overdue; None if none is planned."""
     planned = {"tags": {"all_": [tag]}, "state": {"type": {"any_": ["SCHEDULED"]}}}
-    wanted = {"flow_runs": planned, "sort": "EXPECTED_START_TIME_ASC", "limit": 1}
-    runs = _read(list[PlannedRun], _answered("POST", "/flow_runs/filter", wanted))
+    return _first_run(PlannedRun, planned, "EXPECTED_START_TIME_ASC")
+
+
+def _first_run(shape: type[Run], wanted: dict[str, Any], order: str, **more: Any) -> Run | None:
+    asked = {"flow_runs": wanted, "sort": order, "limit": 1} | more
+    runs: list[Run] = _read(list[shape], _answered("POST", "/flow_runs/filter", asked))  # type: ignore[valid-type]
     return runs[0] if runs else None
 
 
@@ -163,9 +165,7 @@ def shared_parts() -> SharedParts:
 def run_ended(after: datetime, before: datetime) -> RunWithId | None:
     """Return the run that ended last between two moments; None if none has."""
     ended = {"end_time": {"after_": after.isoformat(), "before_": before.isoformat()}}
-    wanted = {"flow_runs": ended, "sort": "END_TIME_DESC", "limit": 1}
-    runs = _read(list[RunWithId], _answered("POST", "/flow_runs/filter", wanted))
-    return runs[0] if runs else None
+    return _first_run(RunWithId, ended, "END_TIME_DESC")
 
 
 def has_event_of_end(run: RunWithId) -> bool:
@@ -186,8 +186,7 @@ def _has_event(resource: dict[str, list[str]], since: datetime) -> bool:
 def _is_missing(answer: httpx.Response) -> bool:
     """Return whether the object does not exist. A program that is not Prefect has none: it is reported as such.
 
-    Raises:
-        Transient: the server does not answer as Prefect's API.
+    Raises Transient if the server does not answer as Prefect's API.
     """
     if answer.status_code != _NOT_FOUND:
         return False

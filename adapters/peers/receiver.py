@@ -6,7 +6,7 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import BaseModel, ValidationError
 
-from adapters.peers.answers import bounded
+from adapters.peers.addresses import bounded
 from adapters.settings.settings import settings
 from models.errors import Transient
 
@@ -54,8 +54,7 @@ def _url_at(host: str, port: int) -> str:
 def readiness() -> Ready:
     """Ask the receiver on this machine; if none listens here and it has a public URL, the receiver there.
 
-    Raises:
-        Transient: no receiver answers, or another program does.
+    Raises Transient if no receiver answers, or another program does.
     """
     try:
         return _asked(local_url(), _client(trust_env=False))
@@ -72,8 +71,7 @@ def readiness() -> Ready:
 def unauthorised_by_source() -> dict[str, int]:
     """Return how many requests the receiver on this machine has refused for their secret since its start, by source.
 
-    Raises:
-        Transient: no receiver answers.
+    Raises Transient if no receiver answers.
     """
     token = {"authorization": f"Bearer {settings().active_api_tokens()[0]}"}
     try:

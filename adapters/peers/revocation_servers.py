@@ -10,8 +10,7 @@ from collections.abc import Callable, Sequence
 import httpx
 import structlog
 
-from adapters.peers.addresses import addresses_of, is_public
-from adapters.peers.answers import bounded_async
+from adapters.peers.addresses import addresses_of, bounded_async, is_public
 from adapters.settings.settings import settings
 from models.archive.verdict import Wanted
 

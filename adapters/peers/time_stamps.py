@@ -18,8 +18,7 @@ from rfc3161_client import (
     decode_timestamp_response,
 )
 
-from adapters.peers.addresses import proxy_to
-from adapters.peers.answers import bounded
+from adapters.peers.addresses import bounded, proxy_to
 from models.errors import Refused, Transient
 
 _TIMEOUT_S = 20
@@ -31,8 +30,7 @@ def stamped(authority: str, text: bytes, roots: Sequence[Path]) -> bytes:
 
     Without root certificates, its signature is not checked, and a check with roots can still be made later.
 
-    Raises:
-        Transient: the authority does not answer, or not as expected: its answers may be right again later.
+    Raises Transient if the authority does not answer, or not as expected: its answers may be right again later.
     """
     request = TimestampRequestBuilder().data(text).hash_algorithm(HashAlgorithm.SHA256).build()
     answer = _answered(authority, request.as_bytes())
@@ -47,8 +45,7 @@ def stamped(authority: str, text: bytes, roots: Sequence[Path]) -> bytes:
 def stamped_at(token: bytes, text: bytes, roots: Sequence[Path]) -> datetime:
     """Return the time of a time stamp over a text.
 
-    Raises:
-        Refused: it is no time stamp over this text, or not by an authority below the root certificates.
+    Raises Refused if it is no time stamp over this text, or not by an authority below the root certificates.
     """
     try:
         found = _decoded(token)
@@ -62,8 +59,7 @@ def _decoded(answer: bytes) -> TimeStampResponse:
     """Decode an answer. OpenSSL, and authorities built on it, leave the certificates in any order, which the decoder
     refuses. No signature covers their order.
 
-    Raises:
-        ValueError: it is no answer of an authority.
+    Raises ValueError if it is no answer of an authority.
     """
     loaded = tsp.TimeStampResp.load(answer)
     token = loaded["time_stamp_token"]

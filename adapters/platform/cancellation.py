@@ -57,11 +57,7 @@ class Deadline:
         self.at_s = at_s
 
     def check(self) -> None:
-        """Raise once the deadline has passed.
-
-        Raises:
-            Transient: the deadline has passed.
-        """
+        """Raise Transient once the deadline has passed."""
         if clock() > self.at_s:
             raise Transient(Sentence.stood_still())
 

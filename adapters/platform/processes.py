@@ -95,18 +95,23 @@ def _prctl(option: int, value: int) -> None:
         raise OSError(ctypes.get_errno(), f"prctl({option}, {value}) failed")
 
 
-def main() -> None:
-    """Become the program in `sys.argv[2:]`. It gets SIGTERM when the process with the id `sys.argv[1]` ends.
+def end_with(parent: int) -> None:
+    """Let this process get SIGTERM when its parent ends, and end at every signal that asks for it.
 
     Signals are reset to their defaults: otherwise a signal that the parent ignores stays ignored, and a shell starts
     background jobs with SIGINT ignored.
     """
-    parent, *command = sys.argv[1:]
     _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != int(parent):
+    if os.getppid() != parent:
         sys.exit("The supervisor ended before this program started; start cellar again.")
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, signal.SIG_DFL)
+
+
+def main() -> None:
+    """Become the program in `sys.argv[2:]`. It gets SIGTERM when the process with the id `sys.argv[1]` ends."""
+    parent, *command = sys.argv[1:]
+    end_with(int(parent))
     os.execv(command[0], command)  # noqa: S606
 
 

@@ -6,15 +6,15 @@ from sqlalchemy import ColumnElement, and_, or_
 from sqlalchemy.orm import aliased
 from sqlmodel import SQLModel, col, exists
 
-from models.archive.archive import ArchiveRow, State
-from models.archive.warning import WarningCode, WarningRow
+from models.archive.archive import ArchiveRow, State, WarningCode, WarningRow
+from models.columns import table_of
 from models.discrepancies import DiscrepancyRow, DiscrepancyState
 from models.runs.receipt import DeliveryRow, RefusedRow, VersionRow
 from models.store.condition import ConditionRow, Subject
 
 
 def _has(table: type[SQLModel], *conditions: Any) -> ColumnElement[bool]:
-    columns = SQLModel.metadata.tables[str(table.__tablename__)].c
+    columns = table_of(table).c
     return exists().where(columns.reference == ArchiveRow.reference, *conditions)
 
 
@@ -41,8 +41,7 @@ OF_DELIVERIES: dict[WarningCode, ColumnElement[bool]] = {
 """The warnings that follow from what has arrived. All others are of the payload, and have rows."""
 IS_WARNED = or_(_has(WarningRow), *OF_DELIVERIES.values())
 _ACCEPTED_LATER = exists().where(
-    col(DeliveryRow.reference) == col(RefusedRow.reference),
-    col(DeliveryRow.received_at) >= col(RefusedRow.received_at),
+    col(DeliveryRow.reference) == col(RefusedRow.reference), col(DeliveryRow.received_at) >= col(RefusedRow.received_at)
 )
 IS_OPEN = and_(col(RefusedRow.released_at).is_(None), ~IS_DISMISSED, ~_ACCEPTED_LATER)
 """The condition that a refused delivery needs a person: nobody released or dismissed it, and its process has not been

@@ -19,29 +19,12 @@ from adapters.database.transactions import streamed, upsert
 from adapters.search.attention import NEEDS_ATTENTION, OF_DELIVERIES
 from adapters.search.templates import Held, held
 from adapters.settings.settings import settings
-from domain.search import (
-    COLUMNS,
-    MOST_ROWS,
-    Facets,
-    Rows,
-    archive_facets,
-    attention_facets,
-    facet,
-    facet_values,
-    facets_of,
-    first_id_after,
-    first_id_at,
-    ids_for,
-    is_searchable,
-    may_need_attention,
-    payload_facets,
-    text_of,
-    version_of,
-)
+from domain import search
 from domain.titles import title_of, title_payment
 from models.archive.archive import ArchiveRow, FormFieldRow, SignatureRow
 from models.archive.content import FileRow
 from models.archive.session import LabelRow, SessionRow
+from models.columns import table_of
 from models.discrepancies import DiscrepancyRow, DiscrepancyState
 from models.payments import PaymentRow
 from models.search import FacetValueRow, Kind, Searchable, SearchEntryRow, SearchFacetRow
@@ -49,8 +32,8 @@ from models.store.condition import ConditionRow, Subject
 from models.titles import Title
 from models.views.archives.archives import ArchiveSummary
 
-_ENTRY = SQLModel.metadata.tables[str(SearchEntryRow.__tablename__)]
-_FACET = SQLModel.metadata.tables[str(SearchFacetRow.__tablename__)]
+_ENTRY = table_of(SearchEntryRow)
+_FACET = table_of(SearchFacetRow)
 _ID = select(_ENTRY.c.id).where(_ENTRY.c.reference == bindparam("its_reference", type_=sqlalchemy.String()))
 _LOCKED = _ID.with_for_update()
 _KNOWN = (
@@ -58,7 +41,7 @@ _KNOWN = (
     .join_from(_ENTRY, _FACET, _FACET.c.entry_id == _ENTRY.c.id, isouter=True)
     .where(_ENTRY.c.reference == bindparam("its_reference", type_=sqlalchemy.String()))
 )
-_NEEDS_ATTENTION = (str(Kind.ATTENTION), facet(Kind.ATTENTION, True))
+_NEEDS_ATTENTION = (str(Kind.ATTENTION), search.facet(Kind.ATTENTION, True))
 _ASKED = sqlalchemy.select(NEEDS_ATTENTION, *OF_DELIVERIES.values()).where(
     col(ArchiveRow.reference) == bindparam("its_reference", type_=sqlalchemy.String())
 )
@@ -80,9 +63,7 @@ _TEXT = (
         | ~_IS_CURRENT,
     )
     .values(
-        text=bindparam("new_text"),
-        title=bindparam("new_title"),
-        version=case((_IS_CURRENT, _ENTRY.c.version), else_=0),
+        text=bindparam("new_text"), title=bindparam("new_title"), version=case((_IS_CURRENT, _ENTRY.c.version), else_=0)
     )
 )
 """An entry of another version gets none: some of its facets are still as that version made them."""
@@ -108,7 +89,7 @@ def version(session: Session) -> int:
 
 
 def _version(templates: Held) -> int:
-    return version_of(searchable(), templates.definitions)
+    return search.version_of(searchable(), templates.definitions)
 
 
 def add(session: Session, archive: ArchiveRow) -> None:
@@ -116,13 +97,13 @@ def add(session: Session, archive: ArchiveRow) -> None:
     templates = held(session)
     texts = {archive.reference: _texts(archive, None, templates)}
     numbers = _add(session, [archive], texts, _version(templates))
-    _replace(session, numbers[archive.reference], set(), archive_facets(archive))
+    _replace(session, numbers[archive.reference], set(), search.archive_facets(archive))
 
 
 def is_found_by(session: Session, kind: Kind, name: str) -> bool:
     """Return whether archives, be it of one template alone, are found by a label or a field."""
     wanted = searchable().with_parts(part for each in held(session).words.values() for part in each.found_by)
-    return is_searchable(name, wanted.labels if kind is Kind.LABEL else wanted.fields)
+    return search.is_searchable(name, wanted.labels if kind is Kind.LABEL else wanted.fields)
 
 
 def searchable_of(archive: ArchiveRow | ArchiveSummary, templates: Held) -> Searchable:
@@ -130,16 +111,16 @@ def searchable_of(archive: ArchiveRow | ArchiveSummary, templates: Held) -> Sear
     return searchable().with_parts(templates.of(archive.template_id).found_by)
 
 
-def _texts(archive: ArchiveRow, rows: Rows | None, templates: Held) -> tuple[str, str]:
+def _texts(archive: ArchiveRow, rows: search.Rows | None, templates: Held) -> tuple[str, str]:
     words = templates.of(archive.template_id)
     title = title_of(archive.template_id, rows, words).model_dump_json(exclude_defaults=True)
-    return text_of(archive, rows, searchable_of(archive, templates), words), title
+    return search.text_of(archive, rows, searchable_of(archive, templates), words), title
 
 
 def _add(session: Session, archives: Iterable[ArchiveRow], texts: _Texts, version: int) -> dict[str, int]:
     """Add entries, and return their ids. Of two archives of the same moment, one gets the id, the other the next."""
     numbers: dict[str, int] = {}
-    left = {each.reference: ids_for(each.reference, each.received_at) for each in archives}
+    left = {each.reference: search.ids_for(each.reference, each.received_at) for each in archives}
     statement = upsert(session, SearchEntryRow).on_conflict_do_nothing(index_elements=["id"])
     while left:
         rows = [
@@ -155,10 +136,10 @@ def _add(session: Session, archives: Iterable[ArchiveRow], texts: _Texts, versio
 
 def set_archive(session: Session, archive: ArchiveRow) -> None:
     """Make the facets of an archive those of its row."""
-    set_facets(session, archive.reference, archive_facets(archive))
+    set_facets(session, archive.reference, search.archive_facets(archive))
 
 
-def set_payload(session: Session, archive: ArchiveRow, rows: Rows) -> None:
+def set_payload(session: Session, archive: ArchiveRow, rows: search.Rows) -> None:
     """Make text, title and facets of an archive those of the rows of its current version."""
     number, known = _known(session, archive.reference)
     if number is None:
@@ -168,13 +149,19 @@ def set_payload(session: Session, archive: ArchiveRow, rows: Rows) -> None:
     made = {"new_text": text, "new_title": title, "its_version": _version(templates)}
     session.connection().execute(_TEXT, {"its_entry": number, **made})
     wanted = searchable_of(archive, templates)
-    _set(session, archive.reference, number, known, {**archive_facets(archive), **payload_facets(rows, wanted)})
-    _add_values(session, facet_values(rows, templates.of(archive.template_id).facets))
+    _set(
+        session,
+        archive.reference,
+        number,
+        known,
+        {**search.archive_facets(archive), **search.payload_facets(rows, wanted)},
+    )
+    _add_values(session, search.facet_values(rows, templates.of(archive.template_id).facets))
 
 
 def set_payments(session: Session, reference: str, payments: Sequence[Mapping[str, Any]]) -> None:
     """Make the facets of an archive those of the standings of its payments, and let its title name one of these."""
-    set_facets(session, reference, facets_of(Kind.STANDING, (each["standing"] for each in payments)))
+    set_facets(session, reference, search.facets_of(Kind.STANDING, (each["standing"] for each in payments)))
     found = session.connection().execute(_TITLE, {"its_reference": reference}).scalar()
     title = Title.model_validate_json(found or "{}")
     if title.payment:
@@ -195,10 +182,10 @@ def set_discrepancies(session: Session, references: Iterable[str]) -> None:
     for reference in sorted(references):
         its = (col(DiscrepancyRow.reference) == reference, col(DiscrepancyRow.state) != DiscrepancyState.CLOSED)
         codes = session.connection().execute(select(col(DiscrepancyRow.code)).where(*its).distinct()).scalars()
-        set_facets(session, reference, facets_of(Kind.DISCREPANCY, codes))
+        set_facets(session, reference, search.facets_of(Kind.DISCREPANCY, codes))
 
 
-def set_facets(session: Session, reference: str, facets: Facets) -> None:
+def set_facets(session: Session, reference: str, facets: search.Facets) -> None:
     """Make the facets of an archive, of the kinds that are named, exactly these. What is right stays untouched.
 
     An archive without an entry is skipped: it gets its entry with all facets.
@@ -231,9 +218,9 @@ def _attention(session: Session, reference: str) -> tuple[int | None, set[tuple[
     return number, known, found or (False,)
 
 
-def _attention_facets(found: Sequence[bool]) -> Facets:
+def _attention_facets(found: Sequence[bool]) -> search.Facets:
     warnings = [code for code, is_warned in zip(OF_DELIVERIES, found[1:], strict=False) if is_warned]
-    return attention_facets(bool(found[0]), warnings)
+    return search.attention_facets(bool(found[0]), warnings)
 
 
 def await_adding(session: Session, reference: str) -> None:
@@ -249,9 +236,9 @@ def await_adding(session: Session, reference: str) -> None:
 def move(session: Session, reference: str, received_at: datetime) -> None:
     """Give an archive the place in the list of the time at which it was received, if that has changed."""
     number = entry_id(session, reference)
-    if number is None or first_id_at(received_at) <= number < first_id_after(received_at):
+    if number is None or search.first_id_at(received_at) <= number < search.first_id_after(received_at):
         return
-    place = next(each for each in ids_for(reference, received_at) if not _is_taken(session, each))
+    place = next(each for each in search.ids_for(reference, received_at) if not _is_taken(session, each))
     session.connection().execute(update(_ENTRY).where(_ENTRY.c.id == number).values(id=place))
     session.connection().execute(update(_FACET).where(_FACET.c.entry_id == number).values(entry_id=place))
 
@@ -268,18 +255,18 @@ def _known(session: Session, reference: str) -> tuple[int | None, set[tuple[str,
     return (rows[0][0] if rows else None), {(kind, each) for _, kind, each in rows if kind is not None}
 
 
-def _set(session: Session, reference: str, number: int, known: set[tuple[str, int]], facets: Facets) -> None:
+def _set(session: Session, reference: str, number: int, known: set[tuple[str, int]], facets: search.Facets) -> None:
     _replace(session, number, known, facets)
-    if _NEEDS_ATTENTION in known or may_need_attention(facets):
+    if _NEEDS_ATTENTION in known or search.may_need_attention(facets):
         set_attention(session, reference)
 
 
-def _replace(session: Session, number: int, known: set[tuple[str, int]], facets: Facets) -> None:
+def _replace(session: Session, number: int, known: set[tuple[str, int]], facets: search.Facets) -> None:
     replaced = {(number, kind, each) for kind, each in known if kind in facets}
     _change(session, replaced, _listed(number, facets))
 
 
-def _listed(number: int, facets: Facets) -> set[tuple[int, str, int]]:
+def _listed(number: int, facets: search.Facets) -> set[tuple[int, str, int]]:
     return {(number, str(kind), each) for kind, its in facets.items() for each in its}
 
 
@@ -343,12 +330,12 @@ def write(session: Session, references: Sequence[str], payments: Mapping[str, Se
     facets, values = set[tuple[int, str, int]](), dict[int, Any]()
     for each in archives:
         found = loaded[each.reference] or {}
-        values |= facet_values(found, templates.of(each.template_id).facets)
-        its: Facets = {
-            **archive_facets(each),
-            **payload_facets(found, searchable_of(each, templates)),
-            **facets_of(Kind.DISCREPANCY, discrepancies[each.reference]),
-            **facets_of(Kind.CONDITION, conditions[each.reference]),
+        values |= search.facet_values(found, templates.of(each.template_id).facets)
+        its: search.Facets = {
+            **search.archive_facets(each),
+            **search.payload_facets(found, searchable_of(each, templates)),
+            **search.facets_of(Kind.DISCREPANCY, discrepancies[each.reference]),
+            **search.facets_of(Kind.CONDITION, conditions[each.reference]),
             **_attention_facets(needed[each.reference]),
         }
         facets |= _listed(numbers[each.reference], its)
@@ -375,10 +362,7 @@ def _write_texts(session: Session, archives: Iterable[ArchiveRow], texts: _Texts
 
 
 def _payloads(
-    session: Session,
-    references: Iterable[str],
-    payments: Mapping[str, Sequence[Mapping[str, Any]]],
-    templates: Held,
+    session: Session, references: Iterable[str], payments: Mapping[str, Sequence[Mapping[str, Any]]], templates: Held
 ) -> dict[str, dict[type[SQLModel], list[Any]]]:
     """Return the rows of archives that entries are made from. Of a table, the first rows of an archive."""
     found: dict[str, dict[type[SQLModel], list[Any]]] = {
@@ -395,19 +379,21 @@ def first_rows(session: Session, references: Iterable[str], most: int) -> dict[s
 
 def _read_tables(templates: Held) -> set[type[SQLModel]]:
     has_fields = searchable().fields or templates.definitions
-    return COLUMNS.keys() - {PaymentRow, *(() if has_fields else (FormFieldRow,))}
+    return search.COLUMNS.keys() - {PaymentRow, *(() if has_fields else (FormFieldRow,))}
 
 
 def _fill_rows(
     session: Session, found: dict[str, dict[type[SQLModel], list[Any]]], tables: Iterable[type[SQLModel]], most: int = 0
 ) -> dict[str, dict[type[SQLModel], list[Any]]]:
     for table in tables:
-        its = SQLModel.metadata.tables[str(table.__tablename__)]
-        asked = select(its.c.reference, *(its.c[name] for name in COLUMNS[table])).where(its.c.reference.in_(found))
+        its = table_of(table)
+        asked = select(its.c.reference, *(its.c[name] for name in search.COLUMNS[table])).where(
+            its.c.reference.in_(found)
+        )
         first = [its.c.position < most] if most else []
         rows = streamed(session, asked.where(*first).order_by(*its.primary_key))
         for reference, these in groupby(rows, key=lambda row: row[0]):
-            found[reference][table] = [each._mapping for each in islice(these, most or MOST_ROWS)]
+            found[reference][table] = [each._mapping for each in islice(these, most or search.MOST_ROWS)]
     return found
 
 

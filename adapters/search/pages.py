@@ -12,26 +12,19 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ARRAY, BigInteger, ColumnElement, and_, any_, bindparam, column, func, select, table
-from sqlmodel import Session, SQLModel
+from sqlmodel import Session
 
-from domain.search import (
-    PERSONAL_FROM_HERE,
-    Term,
-    first_id_after,
-    first_id_at,
-    fts_query,
-    like_pattern,
-    trigrams_of,
-)
+from domain.search import PERSONAL_FROM_HERE, Term, first_id_after, first_id_at, fts_query, like_pattern, trigrams_of
 from models.archive.archive import ArchiveRow
+from models.columns import table_of
 from models.completeness.processes import MissingProcessRow
 from models.search import FacetValueRow, Kind, SearchEntryRow, SearchFacetRow
 
-_ENTRY = SQLModel.metadata.tables[str(SearchEntryRow.__tablename__)]
-_FACET = SQLModel.metadata.tables[str(SearchFacetRow.__tablename__)]
-_ARCHIVE = SQLModel.metadata.tables[str(ArchiveRow.__tablename__)]
-_VALUE = SQLModel.metadata.tables[str(FacetValueRow.__tablename__)]
-_MISSING = SQLModel.metadata.tables[str(MissingProcessRow.__tablename__)]
+_ENTRY = table_of(SearchEntryRow)
+_FACET = table_of(SearchFacetRow)
+_ARCHIVE = table_of(ArchiveRow)
+_VALUE = table_of(FacetValueRow)
+_MISSING = table_of(MissingProcessRow)
 TEXT = table("search_text", column("rowid"), column("text"), column("search_text"))
 WINDOW, WINDOW_OF_TEXTS = 20_000, 4_000
 _FEW = 100

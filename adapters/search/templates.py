@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from sqlalchemy import select
-from sqlmodel import Session, SQLModel
+from sqlmodel import Session
 
-from adapters.database.transactions import upsert
+from adapters.database.transactions import reading, upsert
 from adapters.search.pages import Wanted, newest
 from adapters.settings.settings import settings
 from domain.search import Definitions, definitions_of, facet
+from models.columns import table_of
 from models.search import Kind, SearchEntryRow
 from models.templates import Template, TemplateRow, TemplateWords, key_of
 
@@ -20,8 +21,8 @@ _OWN = "templates"
 """Under which name a transaction has what it has read itself."""
 _SAMPLE = 200
 """How many archives of a template its facts are learned from, the newest."""
-_ENTRY = SQLModel.metadata.tables[str(SearchEntryRow.__tablename__)]
-_TEMPLATE = SQLModel.metadata.tables[str(TemplateRow.__tablename__)]
+_ENTRY = table_of(SearchEntryRow)
+_TEMPLATE = table_of(TemplateRow)
 NOTHING_SAID = TemplateWords()
 
 
@@ -63,6 +64,13 @@ def _read(session: Session) -> Held:
     asked = select(_TEMPLATE.c.id, _TEMPLATE.c.words)
     words = {id_: TemplateWords.model_validate(each) for id_, each in session.connection().execute(asked)}
     return Held(words, definitions_of(words), settings().database_location, time.monotonic() + _HELD_FOR_S)
+
+
+def every() -> dict[str, Template]:
+    """Return what people say about all templates, by id."""
+    with reading() as session:
+        rows = session.connection().execute(select(_TEMPLATE)).mappings()
+        return {each["id"]: Template.model_validate(dict(each)) for each in rows}
 
 
 def forget() -> None:

@@ -14,14 +14,9 @@ from adapters.settings.kept_secrets import LEAST_CHARACTERS, is_key, is_long
 from domain.access import read_group_roles
 from domain.payments.terms import read_results, read_statuses, read_types
 from models.errors import Refused
-from models.sources import is_zone
+from models.sources import is_zone, split_at_commas
 
-
-def _split(value: object) -> object:
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-
-
-CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split_at_commas)]
 
 
 def _split_addresses(value: object) -> object:
@@ -31,7 +26,6 @@ def _split_addresses(value: object) -> object:
 
 
 Addresses = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_addresses)]
-
 
 _LEAST_BYTES = 24  # of Standard Webhooks
 
@@ -84,8 +78,7 @@ if TYPE_CHECKING:
 def check(made: "Settings") -> None:
     """Check all values.
 
-    Raises:
-        ValueError: a value is wrong. The text names the variable and what is expected, and repeats no value.
+    Raises ValueError if a value is wrong. The text names the variable and what is expected, and repeats no value.
     """
     _check_secrets(made)
     _check_files(made)

@@ -44,21 +44,15 @@ def settings_environment(settings: Settings) -> dict[str, str]:
     A flow run starts in a temporary folder. There a relative path means another place, and there is no `.env` file.
     """
     made = {name: getattr(settings, name) for name in Settings.model_fields if name in settings.model_fields_set}
-    made["data_dir"] = settings.data_dir.absolute()
-    if settings.secrets_dir:
-        made["secrets_dir"] = settings.secrets_dir.absolute()
-    if settings.inbox_url:
-        made["inbox_url"] = settings.inbox_location
-    if settings.store_url:
-        made["store_url"] = settings.store_location
-    if settings.settlement_columns:
-        made["settlement_columns"] = settings.settlement_columns.absolute()
-    if settings.list_columns:
-        made["list_columns"] = settings.list_columns.absolute()
-    if settings.settlements_url:
-        made["settlements_url"] = settings.settlements_location
-    if settings.database_url:
-        made["database_url"] = _absolute_database(settings.database_url)
+    made["data_dir"] = settings.data_dir
+    made |= {name: path.absolute() for name, path in made.items() if isinstance(path, Path)}
+    locations = {
+        "inbox_url": settings.inbox_location,
+        "store_url": settings.store_location,
+        "settlements_url": settings.settlements_location,
+        "database_url": _absolute_database(settings.database_url or ""),
+    }
+    made |= {name: location for name, location in locations.items() if getattr(settings, name)}
     return {variable_of(name): _text(value) for name, value in made.items() if value is not None}
 
 

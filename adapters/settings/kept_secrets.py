@@ -22,8 +22,7 @@ LEAST_CHARACTERS = {"webhook": 16, "api": 32, "link": 32}
 def kept_secret(path: Path) -> str:
     """Return a generated secret, kept with mode 0600. A missing secret is generated. A process reads it once.
 
-    Raises:
-        Locked: the file is empty, or holds no valid key, or a text that is too short.
+    Raises Locked if the file is empty, or holds no valid key, or a text that is too short.
     """
     if not path.exists():
         _make_secret(path)

@@ -22,8 +22,7 @@ _SERVICE = re.compile(r".*_SERVICE_(HOST|PORT(_.+)?)|.*_PORT_\d+_(TCP|UDP|SCTP)(
 def check_names(environment: Iterable[str], env_file: Path, known: Collection[str]) -> None:
     """Check the names of all variables that begin like a setting.
 
-    Raises:
-        WrongUse: a name is unknown, or the file cannot be read.
+    Raises WrongUse if a name is unknown, or the file cannot be read.
     """
     wrong = [_unknown(name, "the environment", known) for name in sorted(_foreign(environment, known))]
     wrong += [_unknown(name, str(env_file.absolute()), known) for name in sorted(_foreign(_names_in(env_file), known))]
@@ -32,11 +31,7 @@ def check_names(environment: Iterable[str], env_file: Path, known: Collection[st
 
 
 def secrets_folder(environment: Mapping[str, str], env_file: Path) -> Path | None:
-    """Return the folder of files with secrets, None where none is set.
-
-    Raises:
-        WrongUse: the folder does not exist.
-    """
+    """Return the folder of files with secrets, None where none is set. Raises WrongUse if the folder does not exist."""
     made = environment.get(_SECRETS) or (dotenv_values(env_file).get(_SECRETS) if env_file.is_file() else None)
     if not made:
         return None
@@ -48,8 +43,7 @@ def secrets_folder(environment: Mapping[str, str], env_file: Path) -> Path | Non
 def check_file_names(folder: Path | None, known: Collection[str]) -> None:
     """Check the names of the files in a folder of secrets.
 
-    Raises:
-        WrongUse: a name begins like a setting and is none.
+    Raises WrongUse if a name begins like a setting and is none.
     """
     names = [path.name for path in folder.iterdir()] if folder else []
     if wrong := [_unknown(name, str(folder), known) for name in sorted(_foreign(names, known))]:

@@ -51,10 +51,7 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address that the receiver listens on.")
     port: int = Field(8000, ge=1, le=65535, description="Port that the receiver listens on.")
     receiver_processes: int = Field(
-        1,
-        ge=1,
-        le=64,
-        description="Number of receiver processes that share the port. Use at most one per core.",
+        1, ge=1, le=64, description="Number of receiver processes that share the port. Use at most one per core."
     )
     prefect_port: int = Field(4200, ge=1, le=65535, description="Port of the embedded Prefect server.")
     prefect_api_url: str | None = Field(
@@ -108,10 +105,7 @@ class Settings(BaseSettings):
         "of `CELLAR_DATABASE_URL` then changes no table, nor the triggers of the access log. Default: the same.",
     )
     receiver_connections: int = Field(
-        16,
-        ge=4,
-        le=1000,
-        description="Maximum database connections per receiver process; see docs/scale.md.",
+        16, ge=4, le=1000, description="Maximum database connections per receiver process; see docs/scale.md."
     )
     worker_connections: int = Field(
         32, ge=4, le=1000, description="Maximum database connections per worker or command."
@@ -279,18 +273,14 @@ class Settings(BaseSettings):
         168, ge=1, le=8760, description="Hours after which Cellosign deletes a process that failed."
     )
     archived_within_s: float = Field(
-        3600,
-        gt=0,
-        le=8760 * 3600,
-        description="Seconds after which a submitted process without an archive is missing.",
+        3600, gt=0, le=8760 * 3600, description="Seconds after which a submitted process without an archive is missing."
     )
     unknown_events: Literal["keep", "refuse"] = Field(
         "keep",
         description="Whether session events of an unknown type are kept and flagged (`keep`) or refused (`refuse`).",
     )
     search_labels: CommaSeparated = Field(
-        ("*",),
-        description="Keys of the labels whose values are indexed for search; `*` for all. See docs/search.md.",
+        ("*",), description="Keys of the labels whose values are indexed for search; `*` for all. See docs/search.md."
     )
     search_fields: CommaSeparated = Field(
         (),
@@ -459,16 +449,14 @@ class Settings(BaseSettings):
     def active_seal_keys(self) -> tuple[bytes, ...]:
         """Return the master keys; the first one wraps. A missing key is generated.
 
-        Raises:
-            Locked: the generated key is damaged.
+        Raises Locked if the generated key is damaged.
         """
         return tuple(map(base64.b64decode, self.seal_keys or (self._kept_secret("seal"),)))
 
     def active_anchor_key(self) -> str:
         """Return the key that signs anchors, in base64. A missing key is generated.
 
-        Raises:
-            Locked: the generated key is damaged.
+        Raises Locked if the generated key is damaged.
         """
         return self.anchor_key or self._kept_secret("anchor")
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from adapters.files.store import store
 from adapters.store import seals
 from models.errors import Conflict
-from models.messages.endpoint import EndpointRow
+from models.messages.notification import EndpointRow
 
 OnDamaged = Callable[[str, str], None]
 """Called with the key of a definition that cannot be restored, and with the reason."""
@@ -41,19 +41,14 @@ def _has_any() -> bool:
 def keep(row: EndpointRow) -> None:
     """Keep the definition of an endpoint in place of an earlier definition.
 
-    Raises:
-        Locked: the key of all endpoints is not available.
+    Raises Locked if the key of all endpoints is not available.
     """
     definition = sealed(row.name, "definition", row.model_dump_json(exclude=_NOT_KEPT))
     store().overwrite_bytes(json.dumps({"format": _FORMAT, "sealed": definition}).encode(), key_of(row.name))
 
 
 def find(name: str) -> EndpointRow | None:
-    """Return the kept definition of an endpoint, None if there is none.
-
-    Raises:
-        Conflict: it is damaged or locked.
-    """
+    """Return the kept definition of an endpoint, None if there is none. Raises Conflict if it is damaged or locked."""
     return _read(key_of(name)) if store().size(key_of(name)) is not None else None
 
 

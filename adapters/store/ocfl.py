@@ -14,7 +14,7 @@ import re
 import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -47,6 +47,7 @@ def reference_of(found: Inventory) -> str:
     return unquote(found.object_id.removeprefix("urn:cellar:"))
 
 
+@lru_cache
 def object_key(reference: str) -> str:
     """Return the key of a process's object in the store."""
     digest = hashlib.sha256(object_id(reference).encode()).hexdigest()
@@ -77,8 +78,7 @@ def log_key(reference: str, path: str) -> str:
 def inventory(reference: str) -> Inventory | None:
     """Return the inventory of a process's object; None where there is no object.
 
-    Raises:
-        Conflict: the inventory cannot be read.
+    Raises Conflict if the inventory cannot be read.
     """
     return inventory_at(object_key(reference))
 
@@ -90,11 +90,7 @@ def inventory_at(key: str) -> Inventory | None:
 
 
 def parsed(text: bytes, key: str) -> Inventory:
-    """Parse the inventory of the object at a key.
-
-    Raises:
-        Conflict: the text is not an inventory.
-    """
+    """Parse the inventory of the object at a key. Raises Conflict if the text is not an inventory."""
     try:
         return Inventory.from_json(text)
     except (ValueError, KeyError, TypeError, IndexError) as error:
@@ -118,11 +114,7 @@ def sidecar(text: bytes) -> bytes:
 
 
 def add_version(
-    reference: str,
-    before: Inventory | None,
-    version: ObjectVersion,
-    stage: Path,
-    contents: Mapping[str, str],
+    reference: str, before: Inventory | None, version: ObjectVersion, stage: Path, contents: Mapping[str, str]
 ) -> Inventory:
     """Add the next version to a process's object. The first version makes the object. Takes effect whole or not at all.
 
@@ -187,8 +179,7 @@ class VersionWriter(ABC):
     def write(self, key: str, after: Inventory, stage: Path) -> None:
         """Bring the last version of `after` from `stage` into the object at a key, but not into the root inventory.
 
-        Raises:
-            Transient: the store does not accept the version now, or another writer was first.
+        Raises Transient if the store does not accept the version now, or another writer was first.
         """
 
 

@@ -54,8 +54,7 @@ class Records(Generic[Record]):
 
         A record that is damaged now, or gone with a disk that is not mounted, stays as it was held: none is removed.
 
-        Raises:
-            Transient: the store does not answer. What is held stays.
+        Raises Transient if the store does not answer. What is held stays.
         """
         location, before = settings().store_location, self.known()
         self._held = {**before, **self.all()}
@@ -73,18 +72,13 @@ class Records(Generic[Record]):
         return self.refresh()
 
     def find(self, name: str) -> Record | None:
-        """Read a record; None if there is none.
-
-        Raises:
-            Conflict: it is damaged.
-        """
+        """Read a record; None if there is none. Raises Conflict if it is damaged."""
         return self._read(store().found_bytes(self.key_of(name)), name)
 
     def change(self, name: str, changed: Callable[[Record | None], Record]) -> Record:
         """Replace a record by what `changed` makes of it, durably, and return that. None stands for no record.
 
-        Raises:
-            Conflict: the record is damaged, or somebody else changes it at the same time.
+        Raises Conflict if the record is damaged, or somebody else changes it at the same time.
         """
         key = self.key_of(name)
         before = store().found_bytes(key)

@@ -93,8 +93,7 @@ def sealed_of_record(key: str, name: str, what: str, clear: bytes, has_sealed: C
     """Seal a value of a record of that name beside the archives. The key of all such records is made at the first
     value: while nothing `has_sealed`.
 
-    Raises:
-        Locked: the settings do not unwrap the key, or the key is gone after it sealed something.
+    Raises Locked if the settings do not unwrap the key, or the key is gone after it sealed something.
     """
     if store().size(key) is None and not has_sealed():
         _fingerprint_key(settings().store_location, settings().seal_keys)
@@ -155,8 +154,7 @@ def wrapped_keys() -> list[str]:
 def rewrap(location: str) -> bool:
     """Wrap a key under the first master key; return whether that changed it. A destroyed key stays destroyed.
 
-    Raises:
-        Locked: no master key unwraps the key.
+    Raises Locked if no master key unwraps the key.
     """
     before = store().found_bytes(location)
     if before is None:
@@ -172,11 +170,13 @@ def has_sealed(reference: str) -> bool:
     return _has_sealed_below(ocfl.object_key(reference))
 
 
-def is_sealed(key: str) -> bool:
-    """Return whether a file of an object is sealed or lists sealed values. True for a damaged list that may do so."""
+def is_sealed(key: str, read: Callable[[str], bytes | None] | None = None) -> bool:
+    """Return whether a file, of `read` or of the store, is sealed or lists sealed values. True for a damaged list that
+    may do so.
+    """
     if not key.endswith(f"/{CUTS}"):
         return key.endswith(f"/{REQUEST}")
-    text = store().found_bytes(key) or b""
+    text = (read or store().found_bytes)(key) or b""
     if text and f'"{SEALED}"'.encode() not in text:
         return False
     try:
@@ -186,19 +186,14 @@ def is_sealed(key: str) -> bool:
 
 
 def check_key(reference: str) -> None:
-    """Check that the key of a process's archive is available. Cheap.
-
-    Raises:
-        Locked: the key is not available.
-    """
+    """Check cheaply that the key of a process's archive is available. Raises Locked if it is not."""
     _kept_key(key_location(reference))
 
 
 def check_fingerprint_key() -> None:
     """Check that the key of the fingerprints is available, if fingerprints may exist.
 
-    Raises:
-        Locked: the key is not available.
+    Raises Locked if the key is not available.
     """
     if store().size(FINGERPRINT_KEY) is not None or _has_fingerprints():
         _kept_key(FINGERPRINT_KEY)

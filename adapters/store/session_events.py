@@ -36,8 +36,7 @@ def keep_batch(lines: bytes, now: datetime) -> str:
 def keep_body(place: Storage, name: str, receipt_id: str) -> bool:
     """Copy a large body into the store, durably. Return whether its bytes have the digest that names it.
 
-    Raises:
-        FileNotFoundError: the body is not in `place`.
+    Raises FileNotFoundError if the body is not in `place`.
     """
     digest, key = hashlib.sha256(), body_key(receipt_id)
     with spooled(store().spool_folder) as spool:

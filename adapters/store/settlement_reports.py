@@ -63,7 +63,8 @@ def staged(data: bytes, form: ReportFormat, fingerprint: Fingerprint = seals.fin
     """
     with spooled(store().spool_folder) as spool:
         covers = coverage_of(_written(entries_of(data, form, fingerprint), spool), form.terms)
-        write_spooled(spool, _end(covers))
+        days = {"covers_from": covers and covers.first, "covers_to": covers and covers.last}
+        write_spooled(spool, b"\n], " + orjson.dumps(days)[1:] + b"\n")
         path = Path(spool.name)
         report = Report(_digest(path), path, _count(path), covers)
         if report.entries < 1:
@@ -75,8 +76,7 @@ def staged(data: bytes, form: ReportFormat, fingerprint: Fingerprint = seals.fin
 def stored(report_id: str) -> Iterator[Report]:
     """Provide a report from the store on the local disk, until the end of the block.
 
-    Raises:
-        Conflict: the report is missing or damaged.
+    Raises Conflict if the report is missing or damaged.
     """
     with spooled(store().spool_folder) as spool:
         try:
@@ -93,8 +93,7 @@ def stored(report_id: str) -> Iterator[Report]:
 def keep(report: Report, now: datetime) -> datetime:
     """Write a report once, and return the time of its first import. A damaged report is repaired.
 
-    Raises:
-        Transient: the store does not accept it now.
+    Raises Transient if the store does not accept it now.
     """
     is_damaged = store().digest_of(report_key(report.report_id)) not in (report.report_id, None)
     (store().overwrite if is_damaged else store().keep)(report.path, report_key(report.report_id))
@@ -140,11 +139,6 @@ def _written(entries: Iterable[Entry], spool: BinaryIO) -> Iterator[Entry]:
             lines.clear()
         yield entry
     write_spooled(spool, b"".join(lines))
-
-
-def _end(covers: Days | None) -> bytes:
-    days = {"covers_from": covers and covers.first, "covers_to": covers and covers.last}
-    return b"\n], " + orjson.dumps(days)[1:] + b"\n"
 
 
 def _count(path: Path) -> int:

@@ -11,14 +11,12 @@ RECORDS = Records("users", User, "user", lambda each: each.name)
 
 def sealed_code(name: str, secret: str) -> str:
     """Return the secret of a user's one-time codes, sealed. Raises as `seals.sealed_of_record` does."""
-    ciphertext = seals.sealed_of_record(seals.USERS_KEY, name, "code", secret.encode(), _has_sealed)
+    ciphertext = seals.sealed_of_record(
+        seals.USERS_KEY, name, "code", secret.encode(), lambda: any(user.code for user in RECORDS.readable())
+    )
     return b64encode(ciphertext).decode()
 
 
 def opened_code(name: str, code: str) -> str:
     """Return what `sealed_code` has sealed. Raises as `seals.opened_of_record` does."""
     return seals.opened_of_record(seals.USERS_KEY, name, "code", b64decode(code)).decode()
-
-
-def _has_sealed() -> bool:
-    return any(user.code for user in RECORDS.readable())

@@ -7,20 +7,22 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, true, tuple_
 from sqlmodel import and_, col, delete, select
 
+from adapters.database.noted import note_rows
 from adapters.database.transactions import insert_rows, reading, writing
 from adapters.settings.settings import settings
 from models.access import AccessHead, AccessRow, UnsentAccessRow
+from models.columns import table_of
 
 _AT_ONCE = 2000
 _OF_UNSENT = ("chain", "number", "at")
 _row_key = tuple_(col(AccessRow.chain), col(AccessRow.number))
-_COLUMNS = AccessRow.__table__.columns  # type: ignore[attr-defined]  # SQLModel does not say that a table has it
 
 
 def add(rows: Sequence[Mapping[str, Any]]) -> None:
     """Add rows in one commit, and note that they are to be sent if they are. Raises Transient if that fails."""
     with writing() as session:
         insert_rows(session, AccessRow, rows)
+        note_rows(session, AccessRow, rows)
         if settings().access_log_url:
             insert_rows(session, UnsentAccessRow, [{name: row[name] for name in _OF_UNSENT} for row in rows])
 
@@ -43,7 +45,7 @@ def sent(rows: Iterable[AccessRow]) -> None:
 
 def every() -> Iterator[Mapping[str, Any]]:
     """Yield all rows by chain and number. No transaction stays open between its pages."""
-    query = select(*_COLUMNS).order_by(col(AccessRow.chain), col(AccessRow.number)).limit(_AT_ONCE)
+    query = select(*table_of(AccessRow).c).order_by(col(AccessRow.chain), col(AccessRow.number)).limit(_AT_ONCE)
     page = _mappings(query)
     while page:
         yield from page

@@ -5,21 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import (
-    CTE,
-    ColumnElement,
-    Float,
-    Integer,
-    Select,
-    case,
-    column,
-    func,
-    literal,
-    literal_column,
-    select,
-    union_all,
-    values,
-)
+import sqlalchemy as sql
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
@@ -28,8 +14,7 @@ from models.columns import Moment
 from models.completeness.processes import MissingProcessRow
 from models.discrepancies import DiscrepancyEventRow, DiscrepancyRow, DiscrepancyState
 from models.messages.notification import NotificationRow
-from models.runs.receipt import DeliveryRow, ReceiptRow, RefusedRow
-from models.runs.run import RunRow
+from models.runs.receipt import DeliveryRow, ReceiptRow, RefusedRow, RunRow
 from models.views.overview import Counted, Levels
 
 HOUR = timedelta(hours=1)
@@ -37,7 +22,7 @@ _FEW = 25
 _TENTHS = 10
 _S_PER_DAY = 86_400
 # Literals, not parameters: only then both databases use the indexes that have these conditions.
-_FAILED: ColumnElement[bool] = col(RunRow.state) == literal_column("'Failed'")
+_FAILED: sql.ColumnElement[bool] = col(RunRow.state) == sql.literal_column("'Failed'")
 _NOT_KEPT = "UNKNOWN"
 
 
@@ -65,8 +50,10 @@ def counted(session: Session, hours: Sequence[datetime]) -> dict[datetime, Count
 def levels(session: Session) -> Levels:
     """Return what stands open now."""
 
-    def _number(column: Any, condition: ColumnElement[bool]) -> int:
-        return session.connection().execute(select(func.count()).select_from(column).where(condition)).scalar_one()
+    def _number(table: Any, condition: sql.ColumnElement[bool]) -> int:
+        return (
+            session.connection().execute(sql.select(sql.func.count()).select_from(table).where(condition)).scalar_one()
+        )
 
     return Levels(
         discrepancies=_number(DiscrepancyRow, col(DiscrepancyRow.state) == DiscrepancyState.OPEN),
@@ -94,16 +81,18 @@ class _Hours:
             self._number(NotificationRow.planned_at, IS_SKIPPED).label("skipped"),
             self._number(NotificationRow.delivered_at).label("delivered"),
         ]
-        return {row.since: row for row in self._rows(select(self._table.c.since, *numbers))}
+        return {row.since: row for row in self._rows(sql.select(self._table.c.since, *numbers))}
 
-    def _number(self, at: Any, *conditions: ColumnElement[bool]) -> Any:
-        return select(func.count()).where(self._within(at), *conditions).correlate(self._table).scalar_subquery()
+    def _number(self, at: Any, *conditions: sql.ColumnElement[bool]) -> Any:
+        return (
+            sql.select(sql.func.count()).where(self._within(at), *conditions).correlate(self._table).scalar_subquery()
+        )
 
     def durations(self) -> Mapping[datetime, dict[float, int]]:
         """Return the numbers of completions by their time in seconds, which is rounded to two digits."""
         since, tenths = self._table.c.since, self._tenths(ReceiptRow.received_at, ReceiptRow.completed_at)
         found: dict[datetime, dict[float, int]] = defaultdict(lambda: defaultdict(int))
-        grouped = select(since, tenths, func.count()).join_from(
+        grouped = sql.select(since, tenths, sql.func.count()).join_from(
             self._table, ReceiptRow, self._within(ReceiptRow.completed_at)
         )
         for hour, value, number in self._rows(grouped.group_by(since, tenths)):
@@ -114,7 +103,9 @@ class _Hours:
         """Return the numbers of failed runs by cause."""
         since, cause = self._table.c.since, col(RunRow.cause_code)
         found: dict[datetime, dict[str, int]] = defaultdict(dict)
-        grouped = select(since, cause, func.count()).join_from(self._table, RunRow, self._within(RunRow.ended_at))
+        grouped = sql.select(since, cause, sql.func.count()).join_from(
+            self._table, RunRow, self._within(RunRow.ended_at)
+        )
         for hour, code, number in self._rows(grouped.where(_FAILED).group_by(since, cause)):
             found[hour][code or _NOT_KEPT] = number
         return found
@@ -124,41 +115,44 @@ class _Hours:
         event, before = DiscrepancyEventRow, aliased(DiscrepancyEventRow)
         the_one_before = (col(before.discrepancy_id) == event.discrepancy_id) & (col(before.number) == event.number - 1)
         # Not a join: Postgres would read all events for it.
-        state_before = select(col(before.state)).where(the_one_before).correlate(event).scalar_subquery()
-        more = func.sum(_is_open(col(event.state)) - _is_open(state_before))
-        joined = select(self._table.c.since, more).join_from(self._table, event, self._within(event.at))
+        state_before = sql.select(col(before.state)).where(the_one_before).correlate(event).scalar_subquery()
+        more = sql.func.sum(_is_open(col(event.state)) - _is_open(state_before))
+        joined = sql.select(self._table.c.since, more).join_from(self._table, event, self._within(event.at))
         found: dict[datetime, int] = defaultdict(int)
         found |= dict(tuple(row) for row in self._rows(joined.group_by(self._table.c.since)))
         return found
 
-    def _within(self, at: Any) -> ColumnElement[bool]:
+    def _within(self, at: Any) -> sql.ColumnElement[bool]:
         return (col(at) >= self._table.c.since) & (col(at) < self._table.c.until)
 
-    def _tenths(self, begin: Any, end: Any) -> ColumnElement[int]:
+    def _tenths(self, begin: Any, end: Any) -> sql.ColumnElement[int]:
         """Return the time between two columns in tenths of a second."""
         if self._session.get_bind().dialect.name == "postgresql":
-            seconds: Any = func.extract("epoch", col(end) - col(begin))
+            seconds: Any = sql.func.extract("epoch", col(end) - col(begin))
         else:
-            seconds = (func.julianday(end, type_=Float) - func.julianday(begin, type_=Float)) * _S_PER_DAY
-        return func.cast(func.round(seconds * _TENTHS), Integer)
+            seconds = (
+                sql.func.julianday(end, type_=sql.Float) - sql.func.julianday(begin, type_=sql.Float)
+            ) * _S_PER_DAY
+        return sql.func.cast(sql.func.round(seconds * _TENTHS), sql.Integer)
 
-    def _rows(self, statement: Select[Any]) -> Any:
+    def _rows(self, statement: sql.Select[Any]) -> Any:
         return self._session.connection().execute(statement)
 
 
-def _few(hours: Sequence[datetime]) -> CTE:
+def _few(hours: Sequence[datetime]) -> sql.CTE:
     """Return hours as a table by selects, which SQLAlchemy compiles once."""
     rows = [
-        select(literal(each, Moment()).label("since"), literal(each + HOUR, Moment()).label("until")) for each in hours
+        sql.select(sql.literal(each, Moment()).label("since"), sql.literal(each + HOUR, Moment()).label("until"))
+        for each in hours
     ]
-    return union_all(*rows).cte("hour")
+    return sql.union_all(*rows).cte("hour")
 
 
-def _many(hours: Sequence[datetime]) -> CTE:
+def _many(hours: Sequence[datetime]) -> sql.CTE:
     """Return hours as a table by VALUES, which is compiled each time. SQLite takes 500 selects at most."""
-    its = values(column("since", Moment()), column("until", Moment()), name="hour")
+    its = sql.values(sql.column("since", Moment()), sql.column("until", Moment()), name="hour")
     return its.data([(each, each + HOUR) for each in hours]).cte()
 
 
-def _is_open(state: Any) -> ColumnElement[int]:
-    return case((state == DiscrepancyState.OPEN, 1), else_=0)
+def _is_open(state: Any) -> sql.ColumnElement[int]:
+    return sql.case((state == DiscrepancyState.OPEN, 1), else_=0)

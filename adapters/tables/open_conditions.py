@@ -25,14 +25,13 @@ from models.archive.archive import ArchiveRow, State
 from models.columns import Moment
 from models.completeness.processes import MissingProcessRow
 from models.discrepancies import DiscrepancyRow, DiscrepancyState
-from models.messages.endpoint import EndpointRow
-from models.messages.notification import NotificationRow, NotificationState
+from models.messages.notification import EndpointRow, NotificationRow, NotificationState
 from models.people import LoginRow
-from models.runs.cause import WaitingRow
-from models.runs.receipt import RefusedRow
+from models.runs.receipt import RefusedRow, WaitingRow
 from models.store.condition import (
     ALL_CODES,
     OF_CHECKS,
+    OF_COMPARISONS,
     AnyCode,
     ConditionCode,
     ConditionRow,
@@ -46,7 +45,6 @@ NOT_KEPT = "UNKNOWN"
 """The cause of an archive that failed before causes were kept."""
 _SAID = ("sentence", "why")
 """Values that the rows keep as JSON of what is said."""
-
 
 _NUMBER = func.count()
 
@@ -227,7 +225,7 @@ def open_numbers(code: AnyCode) -> dict[str, int]:
 def every_label() -> list[tuple[str, str, str]]:
     """Return subject, code and severity of every condition that can be open."""
     of_rows: list[tuple[str, str, str]] = [(each.kind, code, each.severity) for code, each in _ROWS.items()]
-    of_checks = product((Subject.ARCHIVE, Subject.STORE), OF_CHECKS, (Severity.WRONG,))
+    of_checks = product((Subject.ARCHIVE, Subject.STORE), OF_CHECKS | OF_COMPARISONS, (Severity.WRONG,))
     return [*of_rows, *of_checks]
 
 
@@ -248,11 +246,11 @@ def _found(session: Session, code: AnyCode, of: _Rows, source: str | None) -> It
 
 
 def _of_checks(session: Session, codes: Collection[AnyCode]) -> Iterator[ConditionGroup]:
-    """Yield what checks of the store have found, of archives and of the store itself."""
+    """Yield what checks and comparisons of the store have found, of archives and of the store itself."""
     first_at, last_at = _span(ConditionRow.since)[0], _span(ConditionRow.found_at)[1]
     its = col(ConditionRow.kind), col(ConditionRow.code)
     asked = sqlalchemy.select(*its, func.count(), func.sum(ConditionRow.count), first_at, last_at)
-    of_codes = asked.where(its[1].in_(OF_CHECKS.intersection(codes))).group_by(*its).order_by(*its)
+    of_codes = asked.where(its[1].in_((OF_CHECKS | OF_COMPARISONS).intersection(codes))).group_by(*its).order_by(*its)
     names = ("kind", "code", "subjects", "count", "first_at", "last_at")
     for row in session.execute(of_codes):
         yield ConditionGroup(severity=Severity.WRONG, **dict(zip(names, row, strict=True)))

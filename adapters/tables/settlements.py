@@ -7,26 +7,15 @@ from dataclasses import asdict, fields
 from datetime import date
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    CompoundSelect,
-    Select,
-    Table,
-    bindparam,
-    case,
-    exists,
-    func,
-    or_,
-    select,
-    text,
-    union_all,
-)
-from sqlmodel import Session, SQLModel
+import sqlalchemy as sql
+from sqlmodel import Session
 
+from adapters.database.noted import note
 from adapters.database.transactions import engine, insert_new, insert_rows, pages, reading, upsert, writing
 from adapters.search import entries
 from adapters.tables.archives import archives
 from domain.settlements.matching import MATCHED, MAY_BE_SETTLED, merged
+from models.columns import table_of
 from models.discrepancies import SETTLEMENT_CODES, DiscrepancyRow, DiscrepancyState
 from models.payments import PaymentKeyRow, PaymentRow, Standing
 from models.settlements.settlement import (
@@ -47,22 +36,17 @@ _LOCK = 0x5E771E  # a Postgres advisory lock; any number that no other code uses
 _INDEXED_AT_ONCE = 1000  # archives per transaction: they are locked until it ends
 _UNMATCHED = [Match.NONE, Match.AMBIGUOUS]
 
-
-def _table(row: type[SQLModel]) -> Table:
-    return SQLModel.metadata.tables[str(row.__tablename__)]
-
-
-_PAYMENT, _ENTRY, _REPORT = _table(PaymentRow), _table(SettlementEntryRow), _table(SettlementReportRow)
-_CANDIDATE, _DISCREPANCY = _table(SettlementCandidateRow), _table(DiscrepancyRow)
-_DAMAGED, _KEY = _table(DamagedReportRow), _table(PaymentKeyRow)
+_PAYMENT, _ENTRY, _REPORT = table_of(PaymentRow), table_of(SettlementEntryRow), table_of(SettlementReportRow)
+_CANDIDATE, _DISCREPANCY = table_of(SettlementCandidateRow), table_of(DiscrepancyRow)
+_DAMAGED, _KEY = table_of(DamagedReportRow), table_of(PaymentKeyRow)
 _FINGERPRINTS = [
     each.c[name] for each in (_PAYMENT, _KEY) for name in ("cguid_fingerprint", "authorisation_fingerprint")
 ]
-_PAYMENTS = select(*(_PAYMENT.c[each.name] for each in fields(Candidate)))
-_OTHER_ATTEMPTS = select(
+_PAYMENTS = sql.select(*(_PAYMENT.c[each.name] for each in fields(Candidate)))
+_OTHER_ATTEMPTS = sql.select(
     *((_PAYMENT if each.name == "transaction_id" else _KEY).c[each.name] for each in fields(Candidate))
 ).join_from(_KEY, _PAYMENT, (_KEY.c.reference == _PAYMENT.c.reference) & (_KEY.c.payment_id == _PAYMENT.c.payment_id))
-_ENTRIES = select(*(_ENTRY.c[each.name] for each in (*fields(Entry), *fields(Decision))))
+_ENTRIES = sql.select(*(_ENTRY.c[each.name] for each in (*fields(Entry), *fields(Decision))))
 
 
 @contextmanager
@@ -72,7 +56,7 @@ def matching_alone() -> Iterator[Session]:
     """
     with writing() as session:
         if session.get_bind().dialect.name == "postgresql":
-            session.connection().execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK})
+            session.connection().execute(sql.text("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK})
         yield session
 
 
@@ -88,11 +72,11 @@ def seeing_all_matches() -> Iterator[Session]:
             yield session
         return
     with writing() as session:  # its isolation level sees commits made while it waited
-        session.connection().execute(text("SELECT pg_advisory_xact_lock_shared(:number)"), {"number": _LOCK})
+        session.connection().execute(sql.text("SELECT pg_advisory_xact_lock_shared(:number)"), {"number": _LOCK})
         yield session
 
 
-def is_settled() -> ColumnElement[bool]:
+def is_settled() -> sql.ColumnElement[bool]:
     """Return the condition that a row of `payment` is settled: its standing allows it, and a charge is matched to it.
     The view `payment_ledger` and `domain.settlements.matching.standing_after` use the same rule.
     """
@@ -115,19 +99,19 @@ def payments_by_standing(session: Session, references: Sequence[str]) -> dict[st
     """Return the payments of archives by reference, with the reports counted in: of each standing and currency, the
     largest.
     """
-    standing = case((is_settled(), Standing.SETTLED), else_=_PAYMENT.c.standing).label("standing")
+    standing = sql.case((is_settled(), Standing.SETTLED), else_=_PAYMENT.c.standing).label("standing")
     names = (_PAYMENT.c.reference, standing, _PAYMENT.c.currency, _PAYMENT.c.amount_minor)
-    its = select(*names).where(_PAYMENT.c.reference.in_(references)).subquery().c
+    its = sql.select(*names).where(_PAYMENT.c.reference.in_(references)).subquery().c
     of_each = (its.reference, its.standing, its.currency)
-    largest = select(*of_each, func.max(its.amount_minor).label("amount_minor")).group_by(*of_each)
+    largest = sql.select(*of_each, sql.func.max(its.amount_minor).label("amount_minor")).group_by(*of_each)
     found: dict[str, list[Mapping[str, Any]]] = {each: [] for each in references}
     for row in session.connection().execute(largest):
         found[row.reference].append(row._asdict())
     return found
 
 
-def _has_charge() -> ColumnElement[bool]:
-    return exists().where(
+def _has_charge() -> sql.ColumnElement[bool]:
+    return sql.exists().where(
         _ENTRY.c.payment_id == _PAYMENT.c.payment_id,
         _ENTRY.c.kind == EntryKind.CHARGE,
         _ENTRY.c.match.in_(sorted(MATCHED)),
@@ -170,7 +154,7 @@ def payments_of(session: Session, references: Sequence[str]) -> dict[str, list[C
     return {reference: list(payments.values()) for reference, payments in found.items()}
 
 
-def _payments(session: Session, wanted: Select[Any]) -> Iterator[Candidate]:
+def _payments(session: Session, wanted: sql.Select[Any]) -> Iterator[Candidate]:
     ordered = wanted.order_by(_PAYMENT.c.reference, _PAYMENT.c.position)
     for row in session.connection().execute(ordered).mappings():
         yield Candidate(**{**row, "standing": Standing(row["standing"])})
@@ -205,13 +189,13 @@ def may_differ(session: Session, reference: str, last_missed: date) -> bool:
     covered = (paid_on <= last_missed, paid_on.between(_REPORT.c.covers_from, _REPORT.c.covers_to))
     told = (_DISCREPANCY.c.code.in_(sorted(SETTLEMENT_CODES)), _DISCREPANCY.c.state != DiscrepancyState.CLOSED)
     reasons = (
-        exists().where(_ENTRY.c.reference == reference),
-        exists().where(_ENTRY.c.cguid_fingerprint.in_(fingerprints)),
-        exists().where(_ENTRY.c.authorisation_fingerprint.in_(fingerprints)),
-        exists().where(_PAYMENT.c.reference == reference, _PAYMENT.c.standing == Standing.CHARGED, *covered),
-        exists().where(_DISCREPANCY.c.reference == reference, *told),
+        sql.exists().where(_ENTRY.c.reference == reference),
+        sql.exists().where(_ENTRY.c.cguid_fingerprint.in_(fingerprints)),
+        sql.exists().where(_ENTRY.c.authorisation_fingerprint.in_(fingerprints)),
+        sql.exists().where(_PAYMENT.c.reference == reference, _PAYMENT.c.standing == Standing.CHARGED, *covered),
+        sql.exists().where(_DISCREPANCY.c.reference == reference, *told),
     )
-    return bool(session.connection().execute(select(or_(*reasons))).scalar_one())
+    return bool(session.connection().execute(sql.select(sql.or_(*reasons))).scalar_one())
 
 
 def entries_concerned(session: Session, reference: str) -> list[DecidedEntry]:
@@ -226,14 +210,14 @@ def entries_concerned(session: Session, reference: str) -> list[DecidedEntry]:
     return list({each.entry.entry_id: each for these in found for each in these}.values())
 
 
-def _fingerprints(reference: str) -> CompoundSelect[Any]:
+def _fingerprints(reference: str) -> sql.CompoundSelect[Any]:
     """Select the fingerprints of an archive's payments, and earlier fingerprints by which entries were decided."""
-    had = select(_CANDIDATE.c.fingerprint).where(_CANDIDATE.c.reference == reference)
-    return union_all(had, *_has(reference))
+    had = sql.select(_CANDIDATE.c.fingerprint).where(_CANDIDATE.c.reference == reference)
+    return sql.union_all(had, *_has(reference))
 
 
-def _has(reference: str) -> list[Select[Any]]:
-    return [select(each).where(each.table.c.reference == reference, each.is_not(None)) for each in _FINGERPRINTS]
+def _has(reference: str) -> list[sql.Select[Any]]:
+    return [sql.select(each).where(each.table.c.reference == reference, each.is_not(None)) for each in _FINGERPRINTS]
 
 
 def remember(session: Session, entries: Iterable[tuple[Entry, Iterable[str]]]) -> None:
@@ -252,8 +236,8 @@ def remember(session: Session, entries: Iterable[tuple[Entry, Iterable[str]]]) -
 
 def outlived(session: Session, reference: str) -> list[str]:
     """Return the remembered fingerprints of an archive that its payments no longer have."""
-    is_there = _CANDIDATE.c.fingerprint.in_(union_all(*_has(reference)))
-    wanted = select(_CANDIDATE.c.fingerprint).where(_CANDIDATE.c.reference == reference, ~is_there)
+    is_there = _CANDIDATE.c.fingerprint.in_(sql.union_all(*_has(reference)))
+    wanted = sql.select(_CANDIDATE.c.fingerprint).where(_CANDIDATE.c.reference == reference, ~is_there)
     return list(session.connection().execute(wanted).scalars())
 
 
@@ -268,7 +252,7 @@ def unmatched_entries(session: Session) -> Iterator[DecidedEntry]:
     return _entries(session, _ENTRIES.where(_ENTRY.c.match.in_(_UNMATCHED), _ENTRY.c.reference.is_(None)))
 
 
-def _entries(session: Session, wanted: Select[Any] | Any) -> Iterator[DecidedEntry]:
+def _entries(session: Session, wanted: sql.Select[Any] | Any) -> Iterator[DecidedEntry]:
     for row in session.connection().execute(wanted).mappings():
         entry = {each.name: row[each.name] for each in fields(Entry)} | {"kind": EntryKind(row["kind"])}
         yield DecidedEntry(Entry(**entry), Decision(Match(row["match"]), row["reference"], row["payment_id"]))
@@ -284,18 +268,19 @@ def insert_entries(session: Session, report_id: str, decided: Sequence[DecidedEn
 
 def update_decisions(session: Session, decided: Sequence[DecidedEntry]) -> None:
     if decided:
-        update = _ENTRY.update().where(_ENTRY.c.entry_id == bindparam("its_id"))
+        update = _ENTRY.update().where(_ENTRY.c.entry_id == sql.bindparam("its_id"))
         session.connection().execute(update, [asdict(e.decision) | {"its_id": e.entry.entry_id} for e in decided])
 
 
 def insert_report(session: Session, row: SettlementReportRow) -> None:
-    insert_new(session, SettlementReportRow, row.model_dump())
+    if insert_new(session, SettlementReportRow, row.model_dump()):
+        note(session, SettlementReportRow, _REPORT.c.report_id == row.report_id)
     session.connection().execute(_DAMAGED.delete().where(_DAMAGED.c.report_id == row.report_id))
 
 
 def damaged_reports(session: Session) -> set[str]:
     """Return the reports that the store did not return at the last attempt, and whose rows are missing."""
-    return set(session.connection().execute(select(_DAMAGED.c.report_id)).scalars())
+    return set(session.connection().execute(sql.select(_DAMAGED.c.report_id)).scalars())
 
 
 def set_damaged(session: Session, report_ids: Iterable[str]) -> None:
@@ -305,23 +290,25 @@ def set_damaged(session: Session, report_ids: Iterable[str]) -> None:
 
 
 def judged_reports(session: Session) -> set[str]:
-    return set(session.connection().execute(select(_REPORT.c.report_id).where(_REPORT.c.is_judged)).scalars())
+    return set(session.connection().execute(sql.select(_REPORT.c.report_id).where(_REPORT.c.is_judged)).scalars())
 
 
 def set_judged(session: Session, report_ids: Iterable[str]) -> None:
     for page in pages(report_ids):
-        session.connection().execute(_REPORT.update().where(_REPORT.c.report_id.in_(page)).values(is_judged=True))
+        its = _REPORT.c.report_id.in_(page)
+        session.connection().execute(_REPORT.update().where(its).values(is_judged=True))
+        note(session, SettlementReportRow, its)
 
 
 def coverage(session: Session) -> list[Days]:
     """Return the days whose charges are in the reports."""
-    covered = select(_REPORT.c.covers_from, _REPORT.c.covers_to).where(_REPORT.c.covers_from.is_not(None))
+    covered = sql.select(_REPORT.c.covers_from, _REPORT.c.covers_to).where(_REPORT.c.covers_from.is_not(None))
     return merged(Days(*row) for row in session.connection().execute(covered))
 
 
 def archives_without_settlement(session: Session, days: Days) -> Iterator[str]:
     """Yield the archives with a charged payment that was paid in these days and is in no report."""
-    wanted = select(_PAYMENT.c.reference).where(
+    wanted = sql.select(_PAYMENT.c.reference).where(
         _PAYMENT.c.paid_on.between(days.first, days.last), _PAYMENT.c.standing == Standing.CHARGED, ~_has_charge()
     )
     for (reference,) in session.connection().execute(wanted.distinct()):

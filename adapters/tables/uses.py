@@ -13,8 +13,7 @@ _ROWS_AT_ONCE = 1000
 def add(rows: Iterable[LastUseRow]) -> None:
     """Add new uses to the counts in the database, in one transaction.
 
-    Raises:
-        Transient: the database does not answer. None is added.
+    Raises Transient if the database does not answer. None is added.
     """
     with writing() as session:
         for page in pages([each.model_dump() for each in rows], _ROWS_AT_ONCE):

@@ -5,29 +5,44 @@ from http import HTTPStatus
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
 
-from api.console.frame import entrance, prefect_access, static
-from api.console.frame.forms import enter
-from api.console.frame.policy import Policy
-from api.console.frame.rendering import render
-from api.console.frame.visits import SignInFirst
-from api.console.pages import access, batches, endpoints, links, overview, people, templates, troubles
+from api.console.frame import entrance, static
+from api.console.frame.rendering import render, see
+from api.console.frame.visits import SignInFirst, enter
+from api.console.pages import access, batches, endpoints, overview, people, templates, troubles
 from api.console.pages.archives import archives, dossier, files, saved_views
+from api.gate import with_headers
 from domain.words.wording import N_
 from models.errors import Conflict, Refused, Transient
 from models.said import Said
+
+_POLICY = (
+    "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; font-src 'self'; connect-src 'self';"
+    " img-src 'self' data:;"  # Tabler draws the marks of its form controls by data URLs
+    " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+_HEADERS = {
+    b"content-security-policy": _POLICY.encode(),
+    b"referrer-policy": b"same-origin",
+    b"cross-origin-opener-policy": b"same-origin",
+    b"cross-origin-resource-policy": b"same-origin",
+    b"x-frame-options": b"DENY",
+    b"x-robots-tag": b"noindex",
+    b"cache-control": b"no-store",
+}
+
 
 console = FastAPI(
     openapi_url=None,
     telemetry={"tracing": False, "metrics": False, "logs": False},  # paths have references
     redirect_slashes=False,
 )
-application = Policy(console)  # around all: the page of an unexpected error comes from outside of the middleware
-_TROUBLES = (troubles, endpoints, links, batches, templates, access, people)
+_TROUBLES = (troubles, endpoints, batches, templates, access, people)
 _ARCHIVES = (archives, saved_views, files, dossier)  # the dossier's path takes everything below it
 for each in (static, entrance):
     console.include_router(each.router)
-for each in (prefect_access, overview, *_TROUBLES, *_ARCHIVES):
+for each in (overview, *_TROUBLES, *_ARCHIVES):
     console.include_router(each.router, dependencies=[Depends(enter)])
 
 _UNKNOWN_PATH = N_("There is no such page.")
@@ -35,11 +50,18 @@ _WRONG_METHOD = N_("This address takes a form of one of the console's pages.")
 _UNEXPECTED = N_("An unexpected error of cellar; its log has the trace.")
 
 
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    """Add the headers that an answer does not have itself: nothing is loaded from elsewhere, runs inline or frames it.
+    The page of an unexpected error needs them too, which comes from outside of middleware.
+    """
+    await console(scope, receive, with_headers(send, _HEADERS))
+
+
 @console.exception_handler(SignInFirst)
 async def _sign_in_first(request: Request, first: SignInFirst) -> Response:
-    if request.url.path.endswith(prefect_access.PATH):  # nginx asks, and leads to the login itself
+    if request.url.path.endswith(access.PREFECT):  # nginx asks, and leads to the login itself
         return Response(status_code=401)
-    return entrance.see(first.login_path)
+    return see(first.login_path)
 
 
 @console.exception_handler(Refused)

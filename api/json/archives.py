@@ -9,24 +9,15 @@ from fastapi import APIRouter, Path, Query
 from fastapi.responses import StreamingResponse
 from starlette.convertors import StringConvertor, register_url_convertor
 
-from api.access import CallerOf, acts
-from api.errors import LISTS_FAILURES, NAMES_NOTHING, Responses, failures
-from api.json.discrepancies import EXPLANATION_FAILURES
-from api.json.discrepancies import explain as explain_any
+from api.access import CallerOf
+from api.json.routes import NAMES_NOTHING, OF_A_LIST, does
+from api.json.troubles import EXPLAINED
+from api.json.troubles import explain as explain_any
 from api.references import Reference, RouteAsSent
 from domain.archive.file_names import safe_names
 from models.access import Action
 from models.errors import Refused
-from models.views.archives.archives import (
-    ArchiveItems,
-    ArchivePage,
-    ArchiveQuery,
-    ArchiveView,
-    DifferenceView,
-    RerunStarted,
-    Unmasked,
-    Unmasking,
-)
+from models.views.archives import archives as views
 from models.views.archives.payments import DiscrepancyView, Explanation
 from models.views.parameters import Cursor
 from services.evidence.downloads import file_chunks
@@ -43,44 +34,45 @@ class _ListConvertor(StringConvertor):
 
 register_url_convertor("archive_list", _ListConvertor())
 router = APIRouter(prefix="/api/archives", tags=["archives"], route_class=RouteAsSent)
-_FILE: Responses = failures(
-    {
-        404: {"UNKNOWN_FILE": "the archive has no file with this digest, or no archive of the process was received."},
-        500: {"CONFLICT": "the store has lost the file or a part of it, or the file is damaged; run `cellar verify`."},
-    }
-) | {
-    200: {
-        "description": "The file. `Content-Type` is the media type that the sender declared, or"
-        " `application/octet-stream`.",
-        "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}},
-        "headers": {
-            "Content-Disposition": {"description": "A safe name of the download.", "schema": {"type": "string"}},
-            "ETag": {"description": "The SHA-256 of the file.", "schema": {"type": "string"}},
-        },
-    }
+_FILE = {
+    404: {"UNKNOWN_FILE": "the archive has no file with this digest, or no archive of the process was received."},
+    500: {"CONFLICT": "the store has lost the file or a part of it, or the file is damaged; run `cellar verify`."},
 }
-_NO_ARCHIVE = {"UNKNOWN_REFERENCE": "no archive of this process was received."}
-_UNKNOWN_REFERENCE = failures({404: _NO_ARCHIVE})
-
-
-@router.get(
-    "",
-    summary="A page of archives, newest first",
-    response_description="The page.",
-    responses=LISTS_FAILURES,
-    dependencies=[acts(Action.LIST_ARCHIVES)],
+_CONTENT = {
+    "description": "The file. `Content-Type` is the media type that the sender declared, or"
+    " `application/octet-stream`.",
+    "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}},
+    "headers": {
+        "Content-Disposition": {"description": "A safe name of the download.", "schema": {"type": "string"}},
+        "ETag": {"description": "The SHA-256 of the file.", "schema": {"type": "string"}},
+    },
+}
+_UNKNOWN = {404: {"UNKNOWN_REFERENCE": "no archive of this process was received."}}
+_NOT_COMPARED = {
+    404: {"UNKNOWN_VERSION": "the archive has no such version, or no archive of the process was received."},
+    413: {"TOO_LARGE_TO_COMPARE": "a version has over 20,000 values; `cellar show REF --diff` compares any."},
+    500: {"CONFLICT": "the store has lost a part of a version, or the archive's key; run `cellar verify`."},
+}
+_NOT_UNMASKED = {
+    404: _UNKNOWN[404] | NAMES_NOTHING,
+    429: {"TOO_MANY_REQUESTS": "a viewer is given 30 masked values an hour; try again later."},
+}
+_RUN = (
+    "The flow run that was started, or that was already on its way; without an id while Prefect is away: it will start"
+    " when Prefect is back."
 )
-def list_archives(query: Annotated[ArchiveQuery, Query()], caller: CallerOf) -> ArchivePage:
+
+
+@router.get("", **does(Action.LIST_ARCHIVES, "A page of archives, newest first", codes=OF_A_LIST))
+def list_archives(query: Annotated[views.ArchiveQuery, Query()], caller: CallerOf) -> views.ArchivePage:
     return archive_list.page(query, caller)
 
 
 # The longer paths come first: `:path` matches slashes too, since not every client or proxy encodes them.
 @router.get(
     "/{reference:path}/files/{sha256}",
-    summary="A file's bytes",
     response_class=StreamingResponse,
-    responses=_FILE,
-    dependencies=[acts(Action.DOWNLOAD_FILE)],
+    **does(Action.DOWNLOAD_FILE, "A file's bytes", codes=_FILE, content=_CONTENT),
 )
 def read_file(reference: Reference, sha256: str, caller: CallerOf) -> StreamingResponse:
     """Always a download, because an attached file may be a page with a script.
@@ -103,40 +95,29 @@ def read_file(reference: Reference, sha256: str, caller: CallerOf) -> StreamingR
 
 @router.get(
     "/{reference:path}/differences",
-    summary="What differs between two versions",
-    response_description="The differences. An empty list if nothing differs.",
-    responses=failures(
-        {
-            404: {"UNKNOWN_VERSION": "the archive has no such version, or no archive of the process was received."},
-            413: {"TOO_LARGE_TO_COMPARE": "a version has over 20,000 values; `cellar show REF --diff` compares any."},
-            500: {"CONFLICT": "the store has lost a part of a version, or the archive's key; run `cellar verify`."},
-        }
+    **does(
+        Action.READ_ARCHIVE,
+        "What differs between two versions",
+        "The differences. An empty list if nothing differs.",
+        _NOT_COMPARED,
     ),
-    dependencies=[acts(Action.READ_ARCHIVE)],
 )
-def read_differences(reference: Reference, before: int, after: int, caller: CallerOf) -> list[DifferenceView]:
-    return [DifferenceView(**asdict(each)) for each in version_differences(reference, caller, before, after)]
+def read_differences(reference: Reference, before: int, after: int, caller: CallerOf) -> list[views.DifferenceView]:
+    return [views.DifferenceView(**asdict(each)) for each in version_differences(reference, caller, before, after)]
 
 
 @router.post(
     "/{reference:path}/rerun",
     status_code=202,
-    summary="Run an archive's latest receipt again",
-    response_description="The flow run that was started, or that was already on its way; without an id while Prefect is"
-    " away: it will start when Prefect is back.",
-    responses=_UNKNOWN_REFERENCE,
-    dependencies=[acts(Action.RERUN)],
+    **does(Action.RERUN, "Run an archive's latest receipt again", _RUN, _UNKNOWN),
 )
-async def rerun(reference: Reference, caller: CallerOf) -> RerunStarted:
+async def rerun(reference: Reference, caller: CallerOf) -> views.RerunStarted:
     return (await reruns.rerun([reference], caller.name))[0]
 
 
 @router.post(
     "/{reference:path}/discrepancies/{discrepancy_id}/explanation",
-    summary="Explain a discrepancy",
-    response_description="The discrepancy with its explanation.",
-    responses=EXPLANATION_FAILURES,
-    dependencies=[acts(Action.DECIDE)],
+    **does(Action.DECIDE, "Explain a discrepancy", *EXPLAINED),
 )
 def explain(reference: Reference, discrepancy_id: str, explanation: Explanation, caller: CallerOf) -> DiscrepancyView:
     """The discrepancy stays explained until its values change or its cause is gone; 409 if that has already happened.
@@ -148,36 +129,22 @@ def explain(reference: Reference, discrepancy_id: str, explanation: Explanation,
     return explain_any(discrepancy_id, explanation, caller)
 
 
-@router.post(
-    "/{reference:path}/unmask",
-    summary="Read one masked value",
-    response_description="The value.",
-    responses=failures(
-        {
-            404: _NO_ARCHIVE | NAMES_NOTHING,
-            429: {"TOO_MANY_REQUESTS": "a viewer is given 30 masked values an hour; try again later."},
-        }
-    ),
-    dependencies=[acts(Action.UNMASK)],
-)
-def unmask(reference: Reference, asked: Unmasking, caller: CallerOf) -> Unmasked:
+@router.post("/{reference:path}/unmask", **does(Action.UNMASK, "Read one masked value", "The value.", _NOT_UNMASKED))
+def unmask(reference: Reference, asked: views.Unmasking, caller: CallerOf) -> views.Unmasked:
     """For viewers, who read `•••` in place of personal values. The access log keeps place and reason, not the value."""
     return unmasking.unmask(reference, asked.place, asked.why, caller, datetime.now(UTC))
 
 
 @router.get(
     "/{reference:path}/{name:archive_list}",
-    summary="A page of a list of an archive",
-    response_description="The page.",
-    responses=_UNKNOWN_REFERENCE,
-    dependencies=[acts(Action.READ_ARCHIVE)],
+    **does(Action.READ_ARCHIVE, "A page of a list of an archive", codes=_UNKNOWN),
 )
 def read_list(
     reference: Reference,
     caller: CallerOf,
     name: Annotated[str, Path(json_schema_extra={"enum": [*archive_view.LISTS]})],
     after: Annotated[Cursor | None, Query(description="`next` of the page before, or of the archive")] = None,
-) -> ArchiveItems:
+) -> views.ArchiveItems:
     """200 items of one of the lists of an archive, as `GET /api/archives/{reference}` has them."""
     found = archive_view.items(reference, caller, name, after)
     if found is None:
@@ -185,14 +152,8 @@ def read_list(
     return found
 
 
-@router.get(
-    "/{reference:path}",
-    summary="An archive",
-    response_description="The archive.",
-    responses=_UNKNOWN_REFERENCE,
-    dependencies=[acts(Action.READ_ARCHIVE)],
-)
-def read_archive(reference: Reference, caller: CallerOf) -> ArchiveView:
+@router.get("/{reference:path}", **does(Action.READ_ARCHIVE, "An archive", "The archive.", _UNKNOWN))
+def read_archive(reference: Reference, caller: CallerOf) -> views.ArchiveView:
     archive = archive_view.archive(reference, caller)
     if archive is None:
         raise unknown_reference(reference)

@@ -1,12 +1,12 @@
 """`/api/bulk-reruns` and `/api/redeliveries`: plan, confirm, pause, resume, abort and show batches of either kind."""
 
 import asyncio
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.access import CallerOf, acts
-from api.errors import LISTS_FAILURES, failures
+from api.access import CallerOf
+from api.json.routes import OF_A_LIST, does
 from models.access import Action
 from models.runs.batch import BatchAction, BatchKind
 from models.views.batch import BatchPage, BatchRecord, BatchView, ItemQuery, RedeliveryRequest, RerunRequest
@@ -14,11 +14,11 @@ from models.views.parameters import Client, PageQuery, Text
 from services.batches import batches
 from services.views.masks import shown_to
 
-router = APIRouter()
-_RERUNS, _REDELIVERIES = "/api/bulk-reruns", "/api/redeliveries"
-_TAGS: dict[str, Any] = {_RERUNS: ["bulk re-runs"], _REDELIVERIES: ["redeliveries"]}
+reruns = APIRouter(prefix="/api/bulk-reruns", tags=["bulk re-runs"])
+redeliveries = APIRouter(prefix="/api/redeliveries", tags=["redeliveries"])
 _UNKNOWN = {404: {"UNKNOWN_BATCH": "no batch has this id."}}
-_PLANNED = "The plan, or the batch that was started."
+_NOT_DONE = _UNKNOWN | {409: {"WRONG_STATE": "the state of the batch does not allow the action."}}
+_PLANNED = ("The plan, or the batch that was started.", OF_A_LIST)
 
 
 async def _planned(kind: BatchKind, request: RerunRequest | RedeliveryRequest, by: str) -> BatchView:
@@ -28,14 +28,7 @@ async def _planned(kind: BatchKind, request: RerunRequest | RedeliveryRequest, b
     return await asyncio.to_thread(batches.view, made.id)
 
 
-@router.post(
-    _RERUNS,
-    tags=_TAGS[_RERUNS],
-    summary="Plan the re-run of all archives that match a filter",
-    response_description=_PLANNED,
-    responses=LISTS_FAILURES,
-    dependencies=[acts(Action.RERUN)],
-)
+@reruns.post("", **does(Action.RERUN, "Plan the re-run of all archives that match a filter", *_PLANNED))
 async def plan_rerun(request: RerunRequest, caller: CallerOf) -> BatchView:
     """With `dry_run`, the default, nothing runs: `confirm` freezes the list of the plan and starts it. Without, both
     happen at once.
@@ -43,14 +36,7 @@ async def plan_rerun(request: RerunRequest, caller: CallerOf) -> BatchView:
     return await _planned(BatchKind.RERUN, request, caller.name)
 
 
-@router.post(
-    _REDELIVERIES,
-    tags=_TAGS[_REDELIVERIES],
-    summary="Plan the redelivery of all messages that match a filter",
-    response_description=_PLANNED,
-    responses=LISTS_FAILURES,
-    dependencies=[acts(Action.REDELIVER)],
-)
+@redeliveries.post("", **does(Action.REDELIVER, "Plan the redelivery of all messages that match a filter", *_PLANNED))
 async def plan_redelivery(request: RedeliveryRequest, caller: CallerOf) -> BatchView:
     """With `dry_run`, the default, nothing is sent: `confirm` freezes the list of the plan and makes it due. Without,
     both happen at once. The messages keep their ids.
@@ -58,24 +44,12 @@ async def plan_redelivery(request: RedeliveryRequest, caller: CallerOf) -> Batch
     return await _planned(BatchKind.REDELIVER, request, caller.name)
 
 
-@router.get(
-    _RERUNS,
-    tags=_TAGS[_RERUNS],
-    summary="A page of bulk re-runs and plans, newest first",
-    response_description="The page.",
-    dependencies=[acts(Action.READ_TROUBLES)],
-)
+@reruns.get("", **does(Action.READ_TROUBLES, "A page of bulk re-runs and plans, newest first"))
 def list_reruns(query: Annotated[PageQuery, Query()], caller: CallerOf) -> BatchPage:
     return shown_to(caller, batches.page(query, BatchKind.RERUN))
 
 
-@router.get(
-    _REDELIVERIES,
-    tags=_TAGS[_REDELIVERIES],
-    summary="A page of redeliveries and plans, newest first",
-    response_description="The page.",
-    dependencies=[acts(Action.READ_TROUBLES)],
-)
+@redeliveries.get("", **does(Action.READ_TROUBLES, "A page of redeliveries and plans, newest first"))
 def list_redeliveries(query: Annotated[PageQuery, Query()], caller: CallerOf) -> BatchPage:
     return shown_to(caller, batches.page(query, BatchKind.REDELIVER))
 
@@ -93,23 +67,8 @@ async def act(batch_id: Text, action: BatchAction, caller: CallerOf, _client: Cl
     return await batches.act(action, batch_id, caller.name)
 
 
-for each, acting in ((_RERUNS, Action.RERUN), (_REDELIVERIES, Action.REDELIVER)):
-    router.add_api_route(
-        f"{each}/{{batch_id}}",
-        read,
-        tags=_TAGS[each],
-        summary="A batch with a page of what became of its items",
-        response_description="The batch and the page.",
-        responses=failures(_UNKNOWN),
-        dependencies=[acts(Action.READ_TROUBLES)],
-    )
-    router.add_api_route(
-        f"{each}/{{batch_id}}/{{action}}",
-        act,
-        methods=["POST"],
-        tags=_TAGS[each],
-        summary="Confirm, pause, resume or abort a batch",
-        response_description="The batch after that.",
-        responses=failures(_UNKNOWN | {409: {"WRONG_STATE": "the state of the batch does not allow the action."}}),
-        dependencies=[acts(acting)],
-    )
+_SHOWS = "A batch with a page of what became of its items", "The batch and the page.", _UNKNOWN
+_ACTS = "Confirm, pause, resume or abort a batch", "The batch after that.", _NOT_DONE
+for each, acting in ((reruns, Action.RERUN), (redeliveries, Action.REDELIVER)):
+    each.get("/{batch_id}", **does(Action.READ_TROUBLES, *_SHOWS))(read)
+    each.post("/{batch_id}/{action}", **does(acting, *_ACTS))(act)

@@ -4,43 +4,30 @@ from datetime import UTC, datetime
 
 from fastapi import APIRouter
 
-from api.access import CallerOf, acts
-from api.errors import failures
+from api.access import CallerOf
+from api.json.routes import does
 from api.references import Reference, RouteAsSent
 from models.access import Action
 from models.views.templates import TemplateNaming, Templates, TemplateView
 from services import templates
 
 router = APIRouter(prefix="/api/templates", tags=["templates"], route_class=RouteAsSent)
-_UNKNOWN = failures({404: {"UNKNOWN_TEMPLATE": "no archive has this template, and nobody has named it."}})
-_PERSONAL = failures(
-    {
-        422: {
-            "BAD_PARAMETER": "a parameter, or a member of the body, is unknown, missing, repeated or invalid.",
-            "PERSONAL_FACET": "a facet is personal: its values would stand in lists with their counts.",
-        }
+_UNKNOWN = {404: {"UNKNOWN_TEMPLATE": "no archive has this template, and nobody has named it."}}
+_BAD_WORDS = {
+    422: {
+        "BAD_PARAMETER": "a parameter, or a member of the body, is unknown, missing, repeated or invalid.",
+        "PERSONAL_FACET": "a facet is personal: its values would stand in lists with their counts.",
     }
-)
+}
 
 
-@router.get(
-    "",
-    summary="The templates",
-    response_description="The templates, those with the most archives first.",
-    dependencies=[acts(Action.READ_TEMPLATES)],
-)
+@router.get("", **does(Action.READ_TEMPLATES, "The templates", "The templates, those with the most archives first."))
 def list_templates(caller: CallerOf) -> Templates:
     """At most 500 by their archives, and all that people have named."""
     return templates.listed(caller)
 
 
-@router.get(
-    "/{template_id:path}",
-    summary="One template",
-    response_description="The template.",
-    responses=_UNKNOWN,
-    dependencies=[acts(Action.READ_TEMPLATES)],
-)
+@router.get("/{template_id:path}", **does(Action.READ_TEMPLATES, "One template", "The template.", _UNKNOWN))
 def read_template(template_id: Reference, caller: CallerOf) -> TemplateView:
     """File name and parts are learned from its newest archives, 200 at most."""
     return templates.view(template_id, caller)
@@ -48,10 +35,7 @@ def read_template(template_id: Reference, caller: CallerOf) -> TemplateView:
 
 @router.put(
     "/{template_id:path}",
-    summary="Name a template",
-    response_description="The template with its new words.",
-    responses=_PERSONAL,
-    dependencies=[acts(Action.CHANGE_TEMPLATES)],
+    **does(Action.CHANGE_TEMPLATES, "Name a template", "The template with its new words.", _BAD_WORDS),
 )
 def name_template(template_id: Reference, words: TemplateNaming, caller: CallerOf) -> TemplateView:
     """Replaces all that people say about the template. If title or facets change, workers make the entries of archives

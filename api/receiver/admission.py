@@ -42,11 +42,7 @@ class Admission:
 
     @contextmanager
     def place(self, address: str, source: str) -> Iterator["Place"]:
-        """Hold a place for a request to a source from an address.
-
-        Raises:
-            Transient: no place is free.
-        """
+        """Hold a place for a request to a source from an address. Raises Transient if no place is free."""
         place = Place(self._processes, self._places, f"{address} {source}")
         place.add(1, 0)
         self._places.add(place)
@@ -72,8 +68,7 @@ class Place:
     def reserve(self, size_bytes: int) -> None:
         """Reserve room for a body of `size_bytes` in all. A body that is alone may have any size.
 
-        Raises:
-            Transient: there is no room.
+        Raises Transient if there is no room.
         """
         more_bytes = size_bytes - self.size_bytes
         if more_bytes <= 0:
@@ -105,8 +100,7 @@ class Place:
     def add(self, requests: int, size_bytes: int) -> None:
         """Add this request, or bytes of it, to those in flight. Slow bodies give way until there is room.
 
-        Raises:
-            Transient: there is no room.
+        Raises Transient if there is no room.
         """
         self._count(requests, size_bytes)
         for is_of_sharer, share, whose in ((True, _SHARE, " to your source from your address"), (False, 1, "")):

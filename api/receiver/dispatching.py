@@ -22,8 +22,7 @@ from adapters.settings.settings import settings
 from api.receiver.admission import Admission
 from api.receiver.processes import DROPPED, Processes
 from models.errors import Transient, Unusable
-from models.runs.receipt import Delivery, RefusedDelivery
-from models.runs.run import Trigger
+from models.runs.receipt import Delivery, RefusedDelivery, Trigger
 from services.completeness.session_events import take_in_announced, take_in_left
 from services.triggering.refused import MOST_LISTED_AT_ONCE, list_all_refused, list_refused
 from services.triggering.reruns import start_asked

@@ -12,10 +12,9 @@ from adapters.inbox import inbox
 from adapters.peers import prefect_api
 from adapters.platform.loops import loops_down
 from api.access import open_to_anybody
-from api.receiver.known import STATES, State
 from api.receiver.processes import FAILED_LOG_WRITES, LOOPS_DOWN, SOURCES_STATE, Processes
 from api.receiver.receiving import on_disk
-from api.receiver.senders import Senders
+from api.receiver.senders import STATES, Senders, State
 from models.errors import Transient
 
 _PATIENCE_S = 2

@@ -123,7 +123,8 @@ class Protocol(HttpToolsProtocol):
             return data[offer.args[0] :]
         except httptools.HttpParserError as error:
             cause = error.__context__  # the exception of a callback below
-            self._refuse(cause if isinstance(cause, Refused) else _not_http())
+            not_http = Refused("NOT_HTTP", "expected an HTTP/1.1 request", status=HTTPStatus.BAD_REQUEST)
+            self._refuse(cause if isinstance(cause, Refused) else not_http)
         return b""
 
     def on_message_begin(self) -> None:
@@ -221,10 +222,6 @@ def _announced_bytes(headers: dict[bytes, bytes]) -> int:
 def _too_large() -> Refused:
     why = f"expected at most {_HEAD_BYTES} bytes and {_HEADERS} headers"
     return Refused("HEAD_TOO_LARGE", why, status=HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-
-
-def _not_http() -> Refused:
-    return Refused("NOT_HTTP", "expected an HTTP/1.1 request", status=HTTPStatus.BAD_REQUEST)
 
 
 class _Flow(FlowControl):

@@ -6,14 +6,20 @@ the batches, since the disk may be slow or hang.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+import re
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar, TypeVarTuple
 
+import structlog
+
 from adapters.inbox import session_events
 from adapters.inbox.inbox import Intake
+from adapters.platform.grouping import Grouped
 from adapters.settings.settings import settings
 from api.gate import in_time
 from api.receiver.admission import Place
@@ -27,7 +33,11 @@ from models.errors import Refused
 from models.runs.receipt import Delivery, Identity, RefusedDelivery
 from services.sources import terms_of
 
+log = structlog.get_logger()
+
 _BATCH_BYTES = 4 << 20
+_CELLOSIGNS_OWN_NAME = re.compile("[A-Z][A-Z0-9_]{0,63}")
+_MOST_PER_BATCH = 10_000
 Args = TypeVarTuple("Args")
 R = TypeVar("R")
 _INBOX_THREADS = ThreadPoolExecutor(32, thread_name_prefix="inbox")  # they wait for the disk more than they work
@@ -41,10 +51,6 @@ class Rejection:
     error: Refused
 
 
-KeepEvent = Callable[[ReceivedEvent, SessionEvent], Awaitable[None]]
-"""Makes a session event durable, together with others: `Journal.keep`."""
-
-
 @dataclass(frozen=True, slots=True)
 class KeptEvent:
     """A session event on stable storage, and what it says."""
@@ -54,7 +60,7 @@ class KeptEvent:
 
 
 async def receive(
-    chunks: AsyncIterator[bytes], headers: Mapping[str, str], place: Place, source: str, keep_event: KeepEvent
+    chunks: AsyncIterator[bytes], headers: Mapping[str, str], place: Place, source: str, journal: "Journal"
 ) -> Delivery | KeptEvent | Rejection:
     """Put a body on stable storage, and return its delivery or session event; or its rejection, if it is neither.
 
@@ -71,7 +77,7 @@ async def receive(
         found = await incoming.classified()
         if isinstance(found, SessionEvent):
             event = await incoming.as_event(now)
-            await keep_event(event, found)
+            await journal.keep(event, found)
             return KeptEvent(event, found)
         return await incoming.finish(found, now, dict(headers))
     finally:
@@ -187,3 +193,47 @@ def _why_unreadable(headers: Mapping[str, str]) -> Refused | None:
     if headers.get("content-encoding", "").strip().lower() in ("", "identity"):
         return None
     return Refused("COMPRESSED", NOT_COMPRESSED, where="content-encoding", status=415)
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    event: ReceivedEvent
+    said: SessionEvent
+
+
+class Journal:
+    """Makes session events durable many at a time: the events that wait while a batch is being written form the next.
+
+    One sync serves all senders that wait for it, so the rate grows with the number of connections. Each request is
+    answered only after the batch of its event is on stable storage. There is no queue: an event waits only as long as
+    its sender does. `on_kept` gets the name of each written batch.
+    """
+
+    def __init__(self, on_kept: Callable[[str], None]) -> None:
+        self._on_kept = on_kept
+        self._loop: asyncio.AbstractEventLoop
+        self._batches = Grouped(self._write, _MOST_PER_BATCH)
+
+    async def keep(self, event: ReceivedEvent, said: SessionEvent) -> None:
+        """Return when an event is on stable storage. Raises Transient if the inbox does not take its batch."""
+        self._loop = asyncio.get_running_loop()
+        await self._batches.done(_Waiting(event, said))
+
+    def _write(self, batch: Sequence[_Waiting]) -> Sequence[None]:
+        began_s = time.monotonic()
+        name = session_events.write_batch([each.event for each in batch])
+        _log_events(batch, time.monotonic() - began_s)
+        self._loop.call_soon_threadsafe(self._on_kept, name)  # this is the thread of the batches
+        return [None] * len(batch)
+
+
+def _log_events(batch: Sequence[_Waiting], duration_s: float) -> None:
+    """Log one line a batch: a line an event would cost as much as the event."""
+    size_bytes = sum(each.event.size_bytes for each in batch)
+    log.info("session events received", events=len(batch), size_bytes=size_bytes, duration_s=round(duration_s, 4))
+    types = (each.said.type for each in batch if not each.said.is_known)
+    unknown = Counter(
+        each if _CELLOSIGNS_OWN_NAME.fullmatch(each) else "other" for each in types
+    )  # may be a person's text
+    if unknown:
+        log.warning("session events of unknown types are kept", types=dict(unknown))

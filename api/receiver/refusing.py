@@ -15,9 +15,9 @@ from adapters.settings.settings import settings
 from api.receiver.processes import Processes
 from domain.messages.bodies import receiver_refusing
 from models.errors import Transient
-from models.messages.event import TurnedAway
+from models.messages.notification import TurnedAway
 from services.messages.events import announce, prefect_event
-from services.people.sightings import report_refusing
+from services.people.letters import report_refusing
 
 log = structlog.get_logger()
 

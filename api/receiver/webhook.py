@@ -1,31 +1,24 @@
 """`POST /webhooks/cellosign`: receives an archive, and answers as Cellosign documents it."""
 
 import time
-from typing import Any
+from typing import Any, Literal
 
 import structlog
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
 from starlette.requests import ClientDisconnect
 
+from adapters.observation import metrics
 from adapters.observation.log import bound, reference_digest
-from adapters.observation.metrics import (
-    ACKNOWLEDGED,
-    ACKNOWLEDGEMENT_SECONDS,
-    BODY_BYTES,
-    DELIVERIES,
-    SOURCE_DELIVERIES,
-    count_event,
-)
 from adapters.observation.tracing import TRACEPARENT, span
 from adapters.settings.settings import settings
 from api.access import open_to_anybody
 from api.authorization import SENDERS_SECRET, address_of
-from api.errors import challenge
+from api.errors import UNEXPECTED, Responses, challenge, failures
 from api.gate import WEBHOOKS, disconnected
 from api.links import link_of
 from api.receiver.admission import Admission
-from api.receiver.answers import ANSWERS
 from api.receiver.dispatching import Dispatcher
 from api.receiver.receiving import KeptEvent, Rejection, check_size, receive
 from api.receiver.senders import Senders
@@ -63,11 +56,90 @@ _OTHER = {
 _BODY = {"content": {"application/json": {"schema": {"anyOf": [_ARCHIVE, _OTHER]}}}, "required": True}
 
 
+class Document(BaseModel):
+    """What became of an accepted archive or session event."""
+
+    reference: str = Field(description="The receipt id: the SHA-256 of the request body, in hex.")
+    public_link: str | None = Field(
+        None,
+        description="A page that shows the archive's state. Absent for session events, and if `CELLAR_PUBLIC_LINK` is"
+        " `none`.",
+    )
+
+
+class Accepted(BaseModel):
+    """The body is a well-formed archive or a session event, and it is on stable storage."""
+
+    status: Literal["0"]
+    document: Document
+    errordesc: Literal[""]
+
+
+class NotAccepted(BaseModel):
+    """The archive was not accepted."""
+
+    status: Literal["-1"]
+    document: None
+    errordesc: str = Field(description="`CODE at PLACE: what was expected`; some codes have no place.")
+
+
+_ACCEPTED: Responses = {
+    200: {
+        "model": Accepted | NotAccepted,
+        "description": 'Status `"0"`: the body is a well-formed archive or session event, and on stable storage.'
+        ' If `CELLAR_ERROR_HTTP` is `200`, all failures below come with HTTP status 200 and status `"-1"`.',
+    }
+}
+_NOT_ACCEPTED = failures(
+    {
+        400: {
+            "EMPTY_BODY": "the body is empty.",
+            "NOT_UTF8": "the body is not UTF-8.",
+            "NOT_JSON": "the body is not JSON (RFC 8259).",
+            "NOT_AN_OBJECT": "the body is JSON, but not an object.",
+            "TOO_DEEP": "the JSON is nested too deeply.",
+            "TRUNCATED": "the body ends too early.",
+            "NOT_HTTP": "the request is not HTTP/1.1.",
+            "BAD_LENGTH": "`Content-Length` has too many digits.",
+            "BAD_PATH": "the path has the segment `.` or `..`, a backslash, or two slashes at its beginning.",
+        },
+        401: {"UNAUTHORIZED": "the secret or the signature is missing or wrong."},
+        403: {"ADDRESS_NOT_ALLOWED": "the source does not take archives from this address."},
+        408: {
+            "BODY_TIMEOUT": "the body stopped or came too slowly; send the archive again.",
+            "HEADER_TIMEOUT": "the request's headers did not end in time.",
+        },
+        413: {
+            "TOO_LARGE": "the body has more bytes than `CELLAR_MAX_BODY_BYTES`.",
+            "SKELETON_TOO_LARGE": "the body is too large beside its files.",
+            "TOO_MANY_VALUES": "the body has too many JSON values beside its files.",
+            "TOO_MANY_FILES": "the archive has too many files.",
+        },
+        415: {"COMPRESSED": "the body is compressed; send it without a `Content-Encoding`."},
+        422: {
+            "EVENT_MISSING": "`event.type` is missing.",
+            "FORM_FIELD_CHANGED": "the event expects field data back; take it off the webhook.",
+            "UNKNOWN_EVENT": "`event.type` is unknown, and `CELLAR_UNKNOWN_EVENTS` is `refuse`.",
+            "SESSION_MISSING": "a session event names no session.",
+            "REFERENCE_MISSING": "`reference` is missing.",
+            "BAD_REFERENCE": "`reference` is not a text of at most 255 characters without NUL.",
+            "SESSIONS_MISSING": "`sessions` is not a list.",
+            "NOT_BASE64": "the content of a file is not base64.",
+        },
+        431: {"HEAD_TOO_LARGE": "the request has too many headers, or too long ones."},
+        503: {"UNAVAILABLE": "the archive cannot be stored now; send it again after the seconds in `Retry-After`."},
+        **UNEXPECTED,
+    },
+    NotAccepted,
+)
+_NOT_ACCEPTED[503]["headers"] = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
+
+
 @router.post(
     "/cellosign",
     summary="Receive an archive",
     openapi_extra={"requestBody": _BODY, "security": [{each: []} for each in SENDERS_SECRET]},
-    responses=ANSWERS,
+    responses=_ACCEPTED | _NOT_ACCEPTED,
     response_description="Accepted",
 )
 @router.post("/cellosign/{source}", include_in_schema=False)  # the same answers: the schema would say them twice
@@ -99,7 +171,7 @@ async def webhook(request: Request, source: str = DEFAULT_SOURCE) -> JSONRespons
             with span("receive", request.headers.get(TRACEPARENT)) as traced:
                 if traced.traceparent:
                     headers[TRACEPARENT] = traced.traceparent
-                received = await receive(body, headers, place, source, request.app.state.journal.keep)
+                received = await receive(body, headers, place, source, request.app.state.journal)
                 if isinstance(received, Rejection):
                     _log_refused(received.delivery)
                     dispatcher.announce_refused(received.delivery)
@@ -134,15 +206,15 @@ async def webhook(request: Request, source: str = DEFAULT_SOURCE) -> JSONRespons
 def _acknowledged(kept: KeptEvent, source: str, duration_s: float) -> JSONResponse:
     """Count a session event, and return its answer. Its batch has logged it; there is no public page of an event."""
     _count(source, kept.event.size_bytes, duration_s)
-    count_event(source, kept.said.type if kept.said.is_known else None)
+    metrics.count_event(source, kept.said.type if kept.said.is_known else None)
     return JSONResponse({"status": "0", "document": {"reference": kept.event.receipt_id}, "errordesc": ""})
 
 
 def _count(source: str, size_bytes: int, duration_s: float) -> None:
-    DELIVERIES.labels(200, ACKNOWLEDGED).inc()
-    SOURCE_DELIVERIES.labels(source, "acknowledged").inc()
-    BODY_BYTES.observe(size_bytes)
-    ACKNOWLEDGEMENT_SECONDS.observe(duration_s)
+    metrics.DELIVERIES.labels(200, metrics.ACKNOWLEDGED).inc()
+    metrics.SOURCE_DELIVERIES.labels(source, "acknowledged").inc()
+    metrics.BODY_BYTES.observe(size_bytes)
+    metrics.ACKNOWLEDGEMENT_SECONDS.observe(duration_s)
 
 
 def _log_not_stored(error: Transient, source: str, size_bytes: int) -> None:

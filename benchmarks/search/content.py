@@ -15,10 +15,9 @@ from adapters.settings.settings import settings
 from benchmarks.search.made import Made, made
 from domain.archive.rows import rows_of
 from domain.search import COLUMNS
-from models.archive.archive import ArchiveRow, FormFieldRow, SignatureRow
+from models.archive.archive import ArchiveRow, FormFieldRow, SignatureRow, WarningRow
 from models.archive.content import FileRow, SignedDocumentRow
 from models.archive.session import LabelRow, SessionRow
-from models.archive.warning import WarningRow
 from models.payments import PaymentRow
 from models.search import Kind
 from services import derived

@@ -6,10 +6,11 @@ rows are left.
 
 import json
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from functools import partial
+from typing import Annotated, TypeVar
 
 import typer
 from rich.console import Console
@@ -18,12 +19,12 @@ from rich.text import Text
 
 from adapters.settings.settings import settings
 from adapters.words.languages import worded
-from cli.person import shell
+from cli.options import shell
 from cli.terminal import Folds, Json, cell, console, paragraph, print_discrepancy, print_fitted, print_json, time_text
-from domain.archive.signed_document import described
-from domain.archive.verdict_text import (
+from domain.archive.signed_document import (
     Judgements,
     certificate_texts,
+    described,
     document_text,
     field_change_texts,
     signature_texts,
@@ -38,16 +39,7 @@ from models.archive.archive import State
 from models.archive.verdict import Verdict
 from models.runs.receipt import DEFAULT_SOURCE
 from models.said import said_of
-from models.views.archives.archives import (
-    ArchiveView,
-    CauseView,
-    DeliveryView,
-    FileView,
-    JudgementView,
-    RunView,
-    TimelineEntry,
-    TimelineKind,
-)
+from models.views.archives import archives as views
 from models.views.archives.payments import PaymentView
 from models.views.troubles import MissingQuery, MissingView, RefusedView
 from services.receipts import latest_receipt_id, unknown_reference
@@ -55,6 +47,7 @@ from services.views import archive_view, troubles
 from services.views.differences import version_differences
 from services.views.timeline import timeline_of
 
+Found = TypeVar("Found")
 _MOST_SHOWN = 50
 _SHOWN_OF_RECEIPT = 12  # enough for `cellar quarantine show`
 _SHOWN_OF_DIGEST = 12
@@ -92,13 +85,11 @@ def show(
 
 
 def _show_without_archive(reference: str, *, as_json: bool) -> None:
-    """Show the timeline of a process of which only session events came.
-
-    Raises:
-        Refused: nothing of the process came; or only refused deliveries, which the error names.
+    """Show the timeline of a process of which only session events came. Raises Refused if none came: the error names
+    refused deliveries.
     """
     found, missing = timeline_of(reference, shell()), troubles.missing_page(MissingQuery(reference=reference)).items
-    if all(each.kind is TimelineKind.DELIVERY for each in found):
+    if all(each.kind is views.TimelineKind.DELIVERY for each in found):
         raise unknown_reference(reference)
     if as_json:
         findings = [each.model_dump(mode="json") for each in missing]
@@ -125,7 +116,7 @@ def _show_differences(reference: str, before: int, after: int, *, as_json: bool)
     print_fitted(console(), heads, rows)
 
 
-def print_archive(terminal: Console, archive: ArchiveView, now: datetime) -> None:
+def print_archive(terminal: Console, archive: views.ArchiveView, now: datetime) -> None:
     if title := title_text(archive.title):
         terminal.print(Text(cell(title), style="bold"), soft_wrap=True)
     terminal.print(Text(cell(archive.reference), style="" if title else "bold"), soft_wrap=True)
@@ -147,14 +138,23 @@ def print_archive(terminal: Console, archive: ArchiveView, now: datetime) -> Non
         _print_verdict(terminal, archive.signed_document_verdict, is_damaged=archive.is_damaged)
         _print_judgements(terminal, archive.signed_document_verdict, archive.judgements)
     _print_payments(terminal, archive.payments)
-    _print_discrepancies(terminal, archive)
-    _print_remarks(terminal, archive)
+    _print_each(terminal, "discrepancies", archive.discrepancies, partial(print_discrepancy, terminal))
+    _print_each(terminal, "closed discrepancies", archive.closed_discrepancies, partial(print_discrepancy, terminal))
+    warnings = [f"{each.code} at {each.where}: {each.detail}" for each in archive.warnings]
+    _print_each(terminal, "warnings", warnings, lambda text: terminal.print(paragraph(text)))
+    rows = [(each.state, each.event, each.attempts, each.endpoint) for each in archive.notifications]
+    _print_table(terminal, "notifications", ("state", "event", "attempts", Folds("endpoint")), rows)
     _print_timeline(terminal, archive.timeline)
-    _print_runs(terminal, archive.runs)
+    # The last run first, since the last attempt says how the archive is.
+    _print_each(terminal, "runs", archive.runs[::-1], partial(_print_run, terminal))
 
 
 def print_process_without_archive(
-    terminal: Console, reference: str, missing: Sequence[MissingView], timeline: Sequence[TimelineEntry], now: datetime
+    terminal: Console,
+    reference: str,
+    missing: Sequence[MissingView],
+    timeline: Sequence[views.TimelineEntry],
+    now: datetime,
 ) -> None:
     terminal.print(Text(cell(reference), style="bold"), soft_wrap=True)
     terminal.print(paragraph("No archive of this process was received. This is what is known of it:"))
@@ -168,7 +168,7 @@ def _print_missing(terminal: Console, title: str, missing: Sequence[MissingView]
         terminal.print(paragraph(missing_text(each.why, each.since, each.deadline_at, now)))
 
 
-def _head(archive: ArchiveView) -> str:
+def _head(archive: views.ArchiveView) -> str:
     called = f" ({name})" if (name := archive.title.template.worded("en")) else ""
     described = f"process {archive.process_number or '–'}, template {archive.template_id or '–'}{called}"
     source = "" if archive.source == DEFAULT_SOURCE else f", source {archive.source}"
@@ -176,14 +176,14 @@ def _head(archive: ArchiveView) -> str:
     return cell(f"{archive.state}{wrong}, {described}{source}")
 
 
-def _times(archive: ArchiveView) -> str:
+def _times(archive: views.ArchiveView) -> str:
     completed = f"completed {_moment(archive.completed_at)}" if archive.completed_at else "not completed"
     checked = f", checked {_moment(archive.checked_at)}" if archive.checked_at else ""
     anchored = f", anchored {_moment(archive.anchored_at)}" if archive.anchored_at else ""
     return f"received {_moment(archive.received_at)}, {completed}{checked}{anchored} (times are in {settings().zone})"
 
 
-def _print_cause(terminal: Console, archive: ArchiveView, cause: CauseView, now: datetime) -> None:
+def _print_cause(terminal: Console, archive: views.ArchiveView, cause: views.CauseView, now: datetime) -> None:
     title, then = "Waits since", "Then it goes on by itself, and no re-run is needed."
     if archive.state == State.FAILED:
         again = f"Then run it again: cellar rerun {shlex.quote(archive.reference)}"
@@ -195,11 +195,11 @@ def _print_cause(terminal: Console, archive: ArchiveView, cause: CauseView, now:
     terminal.print(paragraph(then))
 
 
-def _print_deliveries(terminal: Console, archive: ArchiveView) -> None:
+def _print_deliveries(terminal: Console, archive: views.ArchiveView) -> None:
     """Print each delivery with its receipt, and the version that it made, else its outcome."""
     made = {each.receipt_id: each.version for each in archive.versions}
 
-    def version_or_outcome(each: DeliveryView) -> object:
+    def version_or_outcome(each: views.DeliveryView) -> object:
         return made.pop(each.receipt_id, each.outcome)
 
     rows = [(each.receipt_id, version_or_outcome(each), _moment(each.received_at)) for each in archive.deliveries]
@@ -220,7 +220,7 @@ def _print_refused(terminal: Console, refused: Sequence[RefusedView]) -> None:
     _print_table(terminal, "refused deliveries", ("code", "receipt", Folds("where"), "state", "received"), rows)
 
 
-def _print_files(terminal: Console, files: Sequence[FileView]) -> None:
+def _print_files(terminal: Console, files: Sequence[views.FileView]) -> None:
     rows = [
         (
             each.role,
@@ -248,32 +248,28 @@ def _print_verdict(terminal: Console, verdict: Verdict, *, is_damaged: bool) -> 
         _in_english({**about, **certificate})
         for about, certificate in zip(signature_texts(verdict), certificate_texts(verdict), strict=True)
     ]
-    if texts:
-        _print_title(terminal, "digital signatures")
-    for each in texts[:_MOST_SHOWN]:
-        kind, signer, organization = each.pop("kind"), each.pop("signer"), each.pop("organization")
+
+    def _print_signature(of: dict[str, str | None]) -> None:
+        kind, signer, organization = of.pop("kind"), of.pop("signer"), of.pop("organization")
         who = ", ".join(filter(None, (signer, organization))) or "nobody named"
-        said = "; ".join(f"{label}: {answer or 'unknown'}" for label, answer in each.items())
+        said = "; ".join(f"{label}: {answer or 'unknown'}" for label, answer in of.items())
         terminal.print(paragraph(f"{kind} of {who}; {said}"))
-    _print_left(terminal, len(texts))
+
+    _print_each(terminal, "digital signatures", texts, _print_signature)
 
 
 def _in_english(judgements: Judgements) -> dict[str, str | None]:
     return {label: word(each) if each else None for label, each in judgements.items()}
 
 
-def _print_judgements(terminal: Console, arrival: Verdict, judgements: Sequence[JudgementView]) -> None:
-    if not judgements:
-        return
-    _print_title(terminal, "judged again")
+def _print_judgements(terminal: Console, arrival: Verdict, judgements: Sequence[views.JudgementView]) -> None:
     rows = [
         (_moment(each.at), described(each.verdict), each.cellar, each.pyhanko, each.roots[:_SHOWN_OF_DIGEST])
         for each in judgements
     ]
     heads = ("judged", Folds("verdict"), "cellar", "pyHanko", "trust roots")
-    print_fitted(terminal, heads, rows[-_MOST_SHOWN:])
-    _print_left(terminal, len(rows))
-    said = described(judgements[-1].verdict)
+    _print_table(terminal, "judged again", heads, rows, are_last=True)
+    said = described(judgements[-1].verdict if judgements else arrival)
     if said != described(arrival):
         text = f"Judged differently since its arrival: “{described(arrival)}” became “{said}”."
         terminal.print(paragraph(f"{text} Warnings follow the last judgement."))
@@ -295,68 +291,46 @@ def _print_payments(terminal: Console, payments: Sequence[PaymentView]) -> None:
     _print_table(terminal, "payments", heads, rows)
 
 
-def _print_discrepancies(terminal: Console, archive: ArchiveView) -> None:
-    for title, found in (
-        ("discrepancies", archive.discrepancies),
-        ("closed discrepancies", archive.closed_discrepancies),
-    ):
-        if found:
-            _print_title(terminal, title)
-        for each in found[:_MOST_SHOWN]:
-            print_discrepancy(terminal, each)
-        _print_left(terminal, len(found))
-
-
-def _print_remarks(terminal: Console, archive: ArchiveView) -> None:
-    if archive.warnings:
-        _print_title(terminal, "warnings")
-    for each in archive.warnings[:_MOST_SHOWN]:
-        terminal.print(paragraph(f"{each.code} at {each.where}: {each.detail}"))
-    _print_left(terminal, len(archive.warnings))
-    rows = [(each.state, each.event, each.attempts, each.endpoint) for each in archive.notifications]
-    _print_table(terminal, "notifications", ("state", "event", "attempts", Folds("endpoint")), rows)
-
-
-def _print_timeline(terminal: Console, timeline: Sequence[TimelineEntry]) -> None:
+def _print_timeline(terminal: Console, timeline: Sequence[views.TimelineEntry]) -> None:
     """Print the last entries: what happened last says how the process is."""
     rows = [(_moment(each.at), each.kind, each.what, each.by or "") for each in timeline]
-    if rows:
-        _print_title(terminal, "timeline")
-        print_fitted(terminal, ("time", "kind", Folds("what"), "by"), rows[-_MOST_SHOWN:])
-        _print_left(terminal, len(rows))
+    _print_table(terminal, "timeline", ("time", "kind", Folds("what"), "by"), rows, are_last=True)
 
 
-def _print_runs(terminal: Console, runs: Sequence[RunView]) -> None:
-    """Print the runs, the last first, since the last attempt says how the archive is."""
-    if runs:
-        _print_title(terminal, "runs")
-    for each in reversed(runs[-_MOST_SHOWN:]):
-        terminal.print(paragraph(" ".join(_about(each))))
-        # Not folded: a terminal copies a line that it breaks by itself as one line.
-        terminal.print(Text(f"    {each.url or 'Prefect no longer keeps this run'}"), soft_wrap=True)
-    _print_left(terminal, len(runs))
+def _print_run(terminal: Console, run: views.RunView) -> None:
+    terminal.print(paragraph(" ".join(_about(run))))
+    # Not folded: a terminal copies a line that it breaks by itself as one line.
+    terminal.print(Text(f"    {run.url or 'Prefect no longer keeps this run'}"), soft_wrap=True)
 
 
-def _about(run: RunView) -> Iterator[str]:
+def _about(run: views.RunView) -> Iterator[str]:
     yield f"{run.state}, {run.trigger}, attempt {run.attempt}, {_moment(run.started_at)}"
     if run.ended_at:
-        yield f"for {_duration(run.ended_at - run.started_at)}"
+        took = run.ended_at - run.started_at
+        yield f"for {took.total_seconds():.1f} s" if took < timedelta(minutes=2) else f"for {age_text(took)}"
     if run.cause:
         yield f"– {run.cause.code}"
     if run.failed_task:
         yield f"in {run.failed_task}"
 
 
-def _duration(took: timedelta) -> str:
-    return f"{took.total_seconds():.1f} s" if took < timedelta(minutes=2) else age_text(took)
+def _print_table(
+    terminal: Console, title: str, heads: Sequence[str], rows: Sequence[Sequence[object]], *, are_last: bool = False
+) -> None:
+    """Print the first rows of a section, or the last."""
+    if rows:
+        _print_title(terminal, title)
+        print_fitted(terminal, heads, rows[-_MOST_SHOWN:] if are_last else rows[:_MOST_SHOWN])
+        _print_left(terminal, len(rows))
 
 
-def _print_table(terminal: Console, title: str, heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    if not rows:
-        return
-    _print_title(terminal, title)
-    print_fitted(terminal, heads, rows[:_MOST_SHOWN])
-    _print_left(terminal, len(rows))
+def _print_each(terminal: Console, title: str, found: Sequence[Found], show: Callable[[Found], None]) -> None:
+    """Print a section by what `show` prints of each of the first."""
+    if found:
+        _print_title(terminal, title)
+    for each in found[:_MOST_SHOWN]:
+        show(each)
+    _print_left(terminal, len(found))
 
 
 def _print_title(terminal: Console, title: str) -> None:

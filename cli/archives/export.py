@@ -1,4 +1,7 @@
-"""`cellar export`: writes an archive for a court, an auditor or a customer, or the request as it was sent."""
+"""`cellar export`: writes an archive for a court, an auditor or a customer, or the request as it was sent.
+
+`cellar export-table`: writes tables for data teams as Parquet files.
+"""
 
 import json
 import sys
@@ -13,11 +16,12 @@ from rich.progress import Progress
 from adapters.files.new_files import new_file
 from adapters.files.private import persons_files
 from adapters.tables.runs import receipts
-from cli.terminal import Json
-from models.errors import Refused
+from cli.terminal import Json, counted
+from models.errors import Refused, WrongUse
 from services.evidence.bag import evidence, write_evidence
 from services.evidence.downloads import hand_out_request
 
+tables = typer.Typer(help="Export a table for data teams as a Parquet file.", no_args_is_help=True)
 Damaged = Annotated[
     bool, typer.Option("--damaged", help="Export the archive even if its proof fails; its page and check.py say so.")
 ]
@@ -38,7 +42,12 @@ def export(
     """
     if as_json and str(to) == "-":
         raise typer.BadParameter("--json: expected a file in --to, since the request takes the standard output")
-    receipt_id = _own(reference, receipt) if receipt else _current_receipt_id(reference)
+    found = receipts.find(receipt) if receipt else None
+    receipt_id = receipt or receipts.current_receipt_id(reference)
+    # The inbox knows bodies by their receipt ids alone, so another process may have the one that is given.
+    if receipt_id is None or (found and found.reference != reference):
+        detail = "expected an archive and its receipt; try `cellar list`, `cellar show REFERENCE`"
+        raise Refused("UNKNOWN_ARCHIVE", detail)
     if raw and str(to) == "-":
         hand_out_request(reference, receipt_id, sys.stdout.buffer, even_damaged=damaged)
     elif raw:
@@ -50,25 +59,6 @@ def export(
         typer.echo(f"exported to {to}")
     if as_json:
         typer.echo(json.dumps({"reference": reference, "receipt_id": receipt_id, "path": str(to.absolute())}))
-
-
-def _own(reference: str, receipt_id: str) -> str:
-    """Return the receipt id if no other process has it: the inbox knows bodies by their receipt ids alone."""
-    found = receipts.find(receipt_id)
-    if found and found.reference != reference:
-        raise _unknown()
-    return receipt_id
-
-
-def _current_receipt_id(reference: str) -> str:
-    receipt_id = receipts.current_receipt_id(reference)
-    if receipt_id is None:
-        raise _unknown()
-    return receipt_id
-
-
-def _unknown() -> Refused:
-    return Refused("UNKNOWN_ARCHIVE", "expected an archive and its receipt; try `cellar list`, `cellar show REFERENCE`")
 
 
 def _write_bag(reference: str, receipt_id: str, to: Path, *, even_damaged: bool) -> None:
@@ -87,3 +77,35 @@ def _write_bag(reference: str, receipt_id: str, to: Path, *, even_damaged: bool)
         )
     if made.findings:
         console.print(f"The archive is DAMAGED, findings: {len(made.findings)}. summary.html in the bag says so.")
+
+
+def _parquet(to: Path) -> Path:
+    if to.suffix.lower() != ".parquet":
+        raise WrongUse(
+            f"--to: expected a name that ends in .parquet, got {str(to)!r}; cellar writes Parquet alone, which pandas, "
+            "DuckDB and Power Query read"
+        )
+    return to
+
+
+@tables.command()
+def payments(
+    *,
+    to: Annotated[Path, typer.Option(help="A new file whose name ends in .parquet.", callback=_parquet)],
+    template: Annotated[str | None, typer.Option(help="Only payments of archives of this template.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Export the ledger of payments. Amounts are integers of minor units."""
+    from adapters.database.ledger import write_payments  # noqa: PLC0415 -- pyarrow is slow to import, for every command
+
+    written = 0
+
+    def _count(rows: int) -> None:
+        nonlocal written
+        written += rows
+        advance(rows)
+
+    with persons_files(), new_file(to) as file, counted() as advance:
+        write_payments(file, template, _count)
+    if as_json:
+        typer.echo(json.dumps({"path": str(to.absolute()), "rows": written}))

@@ -1,20 +1,20 @@
 """`cellar import`: lets the worker import saved archives, and shows how far it is."""
 
 import asyncio
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import BaseModel
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from adapters.peers.prefect_api import FlowRun, create_import, read_run, run_url
-from cli.terminal import Folds, Json, cell, console, print_fitted, print_json
+from cli.terminal import Folds, Json, cell, console, print_fitted
 from models.errors import Refused, Transient
-from models.runs.imports import ImportProblem, ImportProgress
+from models.runs.imports import ImportProgress
 from services import sources
 from services.imports import kept_progress
 
@@ -23,19 +23,6 @@ _SAID_EACH_S = 10
 _PATIENCE_S = 300
 _INTERRUPTED = 130
 _HEADS = ("path", "outcome", "code", Folds("where"), Folds("detail"))
-
-
-class ImportSummary(BaseModel):
-    """What an import has done. `problems` are its first refused and failed payloads."""
-
-    flow_run_id: str
-    state: str
-    url: str
-    imported: int
-    known: int
-    refused: int
-    failed: int
-    problems: list[ImportProblem]
 
 
 def import_archives(
@@ -52,9 +39,13 @@ def import_archives(
     The worker imports them in a run of `import-archives`, which continues after Ctrl-C.
     Exits with 1 if a payload was refused or has failed.
     """
-    if source:
-        _check_source(source)
-    run = asyncio.run(create_import([_absolute(each) for each in paths], source))
+    try:
+        if source:
+            sources.check_known(source)
+    except Refused as refused:
+        raise typer.BadParameter(refused.detail, param_hint="--source") from refused
+    absolute = [each if "://" in each else str(Path(each).absolute()) for each in paths]  # the worker is elsewhere
+    run = asyncio.run(create_import(absolute, source))
     try:
         with _shown(run) as show:
             ended = asyncio.run(_until_ended(run, show))
@@ -67,23 +58,10 @@ def import_archives(
         raise typer.Exit(1)
 
 
-def _check_source(source: str) -> None:
-    try:
-        sources.check_known(source)
-    except Refused as refused:
-        raise typer.BadParameter(refused.detail, param_hint="--source") from refused
-
-
-def _absolute(path: str) -> str:
-    """Return a path as the worker finds it, which has another working folder."""
-    return path if "://" in path else str(Path(path).absolute())
-
-
 async def _until_ended(run: FlowRun, show: Callable[[ImportProgress], None]) -> FlowRun:
     """Show the progress until the run has ended. Prefect or the store may be away for a few minutes.
 
-    Raises:
-        Transient: Prefect or the store was away for longer.
+    Raises Transient if Prefect or the store was away for longer.
     """
     away_s, said = 0.0, ""
     while not run.ended:
@@ -132,9 +110,9 @@ def _lines(terminal: Console) -> Callable[[ImportProgress], None]:
 
 def _print(run: FlowRun, progress: ImportProgress, *, as_json: bool) -> None:
     if as_json:
-        counts = progress.model_dump(include={"imported", "known", "refused", "failed", "problems"})
+        counts = progress.model_dump(mode="json", include={"imported", "known", "refused", "failed", "problems"})
         place = {"flow_run_id": run.flow_run_id, "state": run.state, "url": run_url(run.flow_run_id)}
-        print_json(ImportSummary(**place, **counts))
+        typer.echo(json.dumps(place | counts, indent=2))
         return
     if progress.problems:
         rows = [(each.path, each.outcome, each.code, each.where, each.detail) for each in progress.problems]

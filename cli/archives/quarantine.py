@@ -11,9 +11,9 @@ import typer
 
 from adapters.inbox import quarantine
 from adapters.tables.runs import refused
-from cli.person import NotKept, person
+from cli.options import NotKept, person
 from cli.terminal import Csv, Folds, Json, Wide, cell, console, dismissal, named_options, print_table, time_text
-from models.archive.warning import WarningCode
+from models.archive.archive import WarningCode
 from models.errors import Refused, Transient
 from models.runs.receipt import DEFAULT_SOURCE, RefusedDelivery
 from models.views.troubles import RefusedQuery

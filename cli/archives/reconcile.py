@@ -1,20 +1,16 @@
 """`cellar reconcile`: compares Cellosign's own list of its processes with the archives."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import orjson
 import typer
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from cli.terminal import Folds, Json, console, print_fitted, time_text
-from models.completeness.listed import DifferenceKind, ListDifference, UnreadRow
+from cli.terminal import Folds, Json, console, counted, print_fitted, time_text
+from models.completeness.listed import DifferenceKind, ListDifference
 from models.errors import Refused
-from services.completeness.reconciling import OnRows, Reconciled, reconcile_list
+from services.completeness.reconciling import Reconciled, reconcile_list
 
 _WRONG_USE = 2
 _MOST_SHOWN = 50
@@ -46,7 +42,7 @@ def reconcile(
     differ or a row cannot be read, and with 2 if the file is not such a list.
     """
     try:
-        with _progress() as on_rows:
+        with counted() as on_rows:
             done = reconcile_list(file, source, datetime.now(UTC), on_rows, dry_run=dry_run)
     except Refused as refused:
         typer.echo(f"cellar reconcile: {file}: {refused}; nothing was recorded", err=True)
@@ -57,16 +53,6 @@ def reconcile(
         _print(done, dry_run=dry_run)
     if not done.is_well:
         raise typer.Exit(1)
-
-
-@contextmanager
-def _progress() -> Iterator[OnRows]:
-    """Show on a terminal how many rows were read. Nobody knows before how many a workbook has."""
-    columns = (SpinnerColumn(), TextColumn("{task.completed:,} rows"), TimeElapsedColumn())
-    errors = Console(stderr=True)
-    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
-        task = progress.add_task("", total=None)
-        yield lambda rows: progress.advance(task, rows)
 
 
 def _shown(done: Reconciled) -> dict[str, object]:
@@ -93,7 +79,7 @@ def _print(done: Reconciled, *, dry_run: bool) -> None:
         heads = ("what", "process", "transaction", "rows", "in the list", "archived", Folds("reference or deadline"))
         print_fitted(terminal, heads, map(_line, compared.differences[:_MOST_SHOWN]))
     for each in read.unread[:_MOST_SHOWN]:
-        terminal.print(_unread_line(each), soft_wrap=True)
+        terminal.print(f"row {each.row}, column {each.column}: {each.code}: {each.detail}", soft_wrap=True)
     hidden = max(len(compared.differences) - _MOST_SHOWN, 0) + max(read.unread_count - _MOST_SHOWN, 0)
     if hidden:
         terminal.print(f"and {hidden:,} more; --json has all", soft_wrap=True)
@@ -114,7 +100,3 @@ def _line(found: ListDifference) -> tuple[object, ...]:
     rows = ", ".join(map(str, found.rows[:5])) + (", …" if len(found.rows) > 5 else "")
     last = f"deleted {time_text(found.deadline_at)}" if found.deadline_at else found.reference
     return _WORDS[found.kind], found.process_number, found.transaction_number, rows, found.listed, found.archived, last
-
-
-def _unread_line(found: UnreadRow) -> str:
-    return f"row {found.row}, column {found.column}: {found.code}: {found.detail}"

@@ -1,35 +1,31 @@
-"""`cellar bulk`: lists, shows, pauses, resumes and aborts batches; and what plans of every kind share."""
+"""`cellar bulk`: lists, shows, follows, pauses, resumes and aborts batches; and what plans of every kind share."""
 
 import asyncio
 import textwrap
+import time
+from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from cli.batches.following import detached, follow
-from cli.person import person
-from cli.results import print_found, print_page
-from cli.terminal import (
-    Csv,
-    Folds,
-    Json,
-    Wide,
-    can_ask,
-    cell,
-    console,
-    named_options,
-    print_fitted,
-    print_json,
-    print_table,
-    time_text,
-)
+from adapters.peers import prefect_api
+from cli.options import filters, person
+from cli.results import print_found, print_list
+from cli.terminal import Csv, Folds, Json, Wide, can_ask, cell, console, print_fitted, print_json, time_text
 from domain.batches import WORDS, explained, filter_text
-from models.errors import WrongUse
-from models.runs.batch import BatchAction, BatchKind, ItemState
-from models.views.batch import BatchItemView, BatchView, ItemQuery
+from models.errors import Transient, WrongUse
+from models.runs.batch import BatchAction, BatchKind, BatchState, ItemState
+from models.views.archives.archives import ArchiveFilter, RerunStarted
+from models.views.batch import BatchItemView, BatchView, ItemQuery, RedeliveryFilter
 from models.views.parameters import PageQuery
 from services.batches import batches
+from services.triggering.reruns import begun
 
 app = typer.Typer(help="List, show, pause, resume and abort bulk re-runs and redeliveries.", no_args_is_help=True)
 Id = Annotated[str, typer.Argument(help="The id of a bulk re-run or redelivery, as `cellar bulk list` shows it.")]
@@ -38,19 +34,19 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do not ask. Required without a
 _LISTED = ("id", "what", "state", "items", "done", "failed", Folds("filter"), "created", "by")
 _NOTHING = "Nothing was planned. `cellar rerun --failed --dry-run` plans a bulk re-run."
 _WIDTH = 100
+_LOOK_S = 0.5
+_AWAY_LOOK_S = 2
+_BEGUN_WITHIN_S = 15
+INTERRUPTED = 130
+_ENDED = (BatchState.DONE, BatchState.ABORTED)
+_UNBEGUN = {"Scheduled", "Late", "Pending"}
 
 
 @app.command("list")
-def list_batches(
-    *,
-    cursor: Annotated[str | None, typer.Option(help="`next` of the previous page.")] = None,
-    limit: Annotated[int, typer.Option(help="Bulk re-runs and redeliveries per page, at most 500.")] = 50,
-    wide: Wide = False,
-    as_csv: Csv = False,
-    as_json: Json = False,
-) -> None:
+@filters(PageQuery)
+def list_batches(query: PageQuery, *, wide: Wide = False, as_csv: Csv = False, as_json: Json = False) -> None:
     """List bulk re-runs, redeliveries and plans, newest first."""
-    print_list(None, cursor, limit, nothing=_NOTHING, wide=wide, as_csv=as_csv, as_json=as_json)
+    print_batches(query, None, nothing=_NOTHING, wide=wide, as_csv=as_csv, as_json=as_json)
 
 
 @app.command()
@@ -97,20 +93,17 @@ def abort(batch_id: Id, *, as_json: Json = False) -> None:
     _act(BatchAction.ABORT, batch_id, as_json=as_json)
 
 
-def propose(kind: BatchKind, chosen: Callable[[], Any], *, dry_run: bool, yes: bool, as_json: bool) -> str | None:
+def propose(
+    kind: BatchKind, chosen: ArchiveFilter | RedeliveryFilter, *, dry_run: bool, yes: bool, as_json: bool
+) -> str | None:
     """Plan a batch, show the plan, ask, and confirm it.
-
-    Args:
-        chosen: makes the filter of the options.
 
     Returns:
         The id of the confirmed batch. None if nothing is done: then all is said.
     """
-    with named_options():
-        wanted = chosen()
     if not (dry_run or yes or can_ask()):
         raise WrongUse("no terminal can answer: add --yes to do what is planned, or --dry-run to see the plan")
-    plan = batches.view(batches.plan(kind, wanted, person()).id)
+    plan = batches.view(batches.plan(kind, chosen, person()).id)
     if not as_json:
         _say(f"Plan {plan.id}: {filter_text(plan.filter)}")
         _print_plan(plan)
@@ -129,23 +122,20 @@ def follow_to_end(batch_id: str, *, as_json: bool) -> None:
     """Follow a batch to its end. Exits with 1 if items failed or it was aborted, with 130 if a person detached."""
     found = follow(batch_id)
     if found is None:
-        raise detached(batch_id)
+        typer.echo(f"It goes on. `cellar bulk show {batch_id} --follow` follows it.", err=True)
+        typer.echo(f"`cellar bulk pause {batch_id}` and `cellar bulk abort {batch_id}` stop it.", err=True)
+        raise typer.Exit(INTERRUPTED)
     print_found(found, _print_end, as_json=as_json)
     if found.failed or found.state == "aborted":
         raise typer.Exit(1)
 
 
-def print_list(  # noqa: PLR0913 -- the options of a list
-    kind: BatchKind | None, cursor: str | None, limit: int, *, nothing: str, wide: bool, as_csv: bool, as_json: bool
+def print_batches(
+    query: PageQuery, kind: BatchKind | None, *, nothing: str, wide: bool, as_csv: bool, as_json: bool
 ) -> None:
     """Print a page of batches, newest first."""
-
-    def _print(found: Sequence[BatchView]) -> None:
-        print_table(_LISTED, map(_listed, found), wide=wide, as_csv=as_csv)
-
-    with named_options():
-        page = batches.page(PageQuery(cursor=cursor, limit=limit), kind)
-    print_page(page, _print, nothing=nothing, as_json=as_json, as_csv=as_csv)
+    page = batches.page(query, kind)
+    print_list(page, _LISTED, _listed, nothing=nothing, wide=wide, as_csv=as_csv, as_json=as_json)
 
 
 def print_record(found: BatchView, items: Sequence[BatchItemView] = ()) -> None:
@@ -207,3 +197,85 @@ def _say(text: str) -> None:
     """Print a line, wrapped between words. What people copy, like an address, is never cut."""
     lines = textwrap.wrap(cell(text), _WIDTH, break_long_words=False, break_on_hyphens=False)
     console().print("\n  ".join(lines), soft_wrap=True, highlight=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stand:
+    """How far runs are: how many of them have ended, and a text about the others."""
+
+    total: int
+    ended: int
+    text: str
+    is_over: bool
+    is_begun: bool
+
+
+def follow(batch_id: str) -> BatchView | None:
+    """Wait for the end of a batch. None if a person detached with Ctrl-C: the batch goes on.
+
+    Raises Refused if there is no such batch.
+    """
+    return batches.view(batch_id) if _is_followed(partial(_of_batch, batch_id)) else None
+
+
+def follow_runs(asked: list[RerunStarted], since: datetime) -> bool:
+    """Wait for the ends of re-runs that were asked for at `since`, and keep their present states in `asked`.
+
+    Returns:
+        False if a person detached with Ctrl-C: the runs go on.
+    """
+    return _is_followed(partial(_of_runs, asked, since))
+
+
+def _of_batch(batch_id: str) -> _Stand:
+    found = batches.view(batch_id)
+    text = f"{found.state}: {found.failed} failed, {found.started} on their way"
+    is_begun = found.queued != found.planned
+    return _Stand(found.planned, found.done + found.failed, text, found.state in _ENDED, is_begun)
+
+
+def _of_runs(asked: list[RerunStarted], since: datetime) -> _Stand:
+    """Look at re-runs. A run that a person has deleted is over."""
+    asked[:] = asyncio.run(begun(asked, since))
+    known = asyncio.run(prefect_api.known([each.flow_run_id for each in asked if each.flow_run_id]))
+    ended = 0
+    for each in asked:
+        if each.flow_run_id:
+            run = known.get(each.flow_run_id)
+            each.state = run.state if run else "Deleted"
+            ended += run is None or run.ended
+    counted = Counter(each.state for each in asked)
+    text = ", ".join(f"{number} {state}" for state, number in counted.items())
+    return _Stand(len(asked), ended, text, ended == len(asked), not set(counted) <= _UNBEGUN)
+
+
+def _is_followed(look: Callable[[], _Stand]) -> bool:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    try:
+        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+            _wait(look, progress, progress.add_task("re-run", total=None))
+    except KeyboardInterrupt:
+        return False
+    return True
+
+
+def _wait(look: Callable[[], _Stand], progress: Progress, task: TaskID) -> None:
+    """Wait for the end. Say once that no worker works, and at each outage what is away."""
+    warn_at_s, said = time.monotonic() + _BEGUN_WITHIN_S, ""
+    while True:
+        try:
+            stand = look()
+        except Transient as error:
+            if str(error) != said:
+                said = str(error)
+                typer.echo(f"cellar: {error}; trying again", err=True)
+            time.sleep(_AWAY_LOOK_S)
+            continue
+        said = ""
+        progress.update(task, total=stand.total, completed=stand.ended, description=stand.text)
+        if stand.is_over:
+            return
+        if not stand.is_begun and time.monotonic() > warn_at_s:
+            warn_at_s = float("inf")
+            progress.console.print("No worker has begun it yet: does `cellar up` or `cellar worker` run?")
+        time.sleep(_LOOK_S)

@@ -2,20 +2,18 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 
-from cli.batches.batches import DryRun, Yes, follow_to_end, propose
-from cli.batches.following import INTERRUPTED, follow_runs
-from cli.person import person
-from cli.terminal import Json, cell, time_option
+from cli.batches.batches import INTERRUPTED, DryRun, Yes, follow_runs, follow_to_end, propose
+from cli.options import person
+from cli.terminal import Json, cell, named_options, time_option
 from domain.messages.summaries import UNDELIVERED
 from models.archive.archive import State
 from models.runs.batch import BatchKind
-from models.runs.run import RunState
+from models.runs.receipt import RunState
 from models.views.archives.archives import ArchiveFilter, RerunStarted
 from services.triggering import reruns
 
@@ -44,27 +42,18 @@ def rerun(  # noqa: PLR0913 -- an option per filter
     """
     filters: dict[str, Any] = {"template": template, "source": source, "cause": cause}
     filters |= {"received_after": since, "received_before": until}
-    _check_use(references, filters, failed=failed, only_bulk=dry_run or yes)
+    if bool(references) == failed:
+        raise typer.BadParameter("expected either process references, or --failed for all failed archives")
+    if references and (dry_run or yes or any(filters.values())):
+        raise typer.BadParameter("filters, --dry-run and --yes belong to --failed; leave them out, or the references")
     if references:
         _rerun(references, wait=wait, as_json=as_json)
         return
-    batch_id = propose(
-        BatchKind.RERUN,
-        lambda: ArchiveFilter(state=State.FAILED, **filters),
-        dry_run=dry_run,
-        yes=yes,
-        as_json=as_json,
-    )
+    with named_options():
+        chosen = ArchiveFilter(state=State.FAILED, **filters)
+    batch_id = propose(BatchKind.RERUN, chosen, dry_run=dry_run, yes=yes, as_json=as_json)
     if batch_id:
         follow_to_end(batch_id, as_json=as_json)
-
-
-def _check_use(references: list[str] | None, filters: Mapping[str, object], *, failed: bool, only_bulk: bool) -> None:
-    """Check that either references are named or --failed is set."""
-    if bool(references) == failed:
-        raise typer.BadParameter("expected either process references, or --failed for all failed archives")
-    if references and (only_bulk or any(filters.values())):
-        raise typer.BadParameter("filters, --dry-run and --yes belong to --failed; leave them out, or the references")
 
 
 def _rerun(references: list[str], *, wait: bool, as_json: bool) -> None:

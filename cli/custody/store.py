@@ -8,16 +8,18 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, track
+from rich.progress import track
 
 from adapters.anchors import anchors
 from adapters.files import bucket
 from adapters.files.store import store
 from adapters.settings.settings import settings
 from adapters.store import seals, session_events, settlement_reports, sources, templates, tokens, users
-from cli.terminal import Json, time_text
+from cli.custody.verify import print_held
+from cli.terminal import Json, counted, time_text
 from models.errors import Locked, WrongUse
 from services.anchors.making import Made, make
+from services.custody.comparing import compare
 from services.custody.objects import stored_objects
 from services.custody.rebuilding import Rebuilt, check_empty, rebuild
 from services.custody.verifying import absent_store
@@ -55,13 +57,21 @@ def anchor(
 ) -> None:
     """Sign and date a statement of what the store holds, and copy it to the witness. Keep the root elsewhere.
 
-    Exits with 1 if the anchor lacks a damaged object, a time stamp or the witness.
+    Before that, compares the store with the newest anchor of the witness. Exits with 1 if the store is not as anchored,
+    or the anchor lacks a damaged object, a time stamp or the witness.
     """
     require_store()
     with bucket.patient():
+        compared = compare(datetime.now(UTC))
+        for each in compared.findings:
+            typer.echo(f"not as anchored: {each.key}: expected {each.expected}, found {each.found}", err=True)
+        if compared.at and not as_json:
+            print_held(compared)
         made = make(datetime.now(UTC), whole=whole)
     _print_anchor(made, as_json=as_json)
-    if not made.is_whole:
+    if compared.failure:
+        typer.echo(f"the store was not compared with its anchors: {compared.failure}", err=True)
+    if not made.is_whole or compared.findings or compared.failure:
         raise typer.Exit(1)
 
 
@@ -93,9 +103,8 @@ def rebuild_database(*, as_json: Json = False) -> None:
     """Rebuild the metadata database from the store. The database must be empty, as after `cellar migrate`."""
     require_store()
     check_empty()
-    with Progress(SpinnerColumn(), MofNCompleteColumn(), console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("rebuild", total=None)
-        rebuilt = rebuild(stored_objects(), lambda _: progress.advance(task))
+    with counted() as advance:
+        rebuilt = rebuild(stored_objects(), lambda _: advance(1))
     for key, reason in rebuilt.damaged:
         typer.echo(f"not rebuilt: {key}: {reason}", err=True)
     if as_json:

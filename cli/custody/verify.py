@@ -13,17 +13,8 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
+from rich import progress as bars
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskProgressColumn,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
 
 from adapters.files import bucket
 from adapters.platform.durable import write_file
@@ -35,10 +26,9 @@ from models.errors import Conflict, Refused
 from models.store.condition import OF_FAULTS
 from models.store.fixity import NOTHING, Fault, Fixity, FixityFinding, StoredObject
 from services.anchors.anchors import Held, hold
-from services.custody.judging_again import judge_objects
 from services.custody.objects import drawn, object_of, stored_objects
 from services.custody.remembering import Memory
-from services.custody.verifying import absent_store
+from services.custody.verifying import absent_store, helpers
 
 _MOST_SHOWN = 50
 
@@ -48,6 +38,8 @@ def judge_again(objects: Sequence[StoredObject] | None, share: float) -> Judged:
 
     Raises as `judge_objects` does.
     """
+    from services.custody.judging_again import judge_objects  # noqa: PLC0415 -- slow, and for --signatures alone
+
     seed = time.time_ns()
 
     def chosen() -> Iterator[StoredObject]:
@@ -132,23 +124,13 @@ class Note:
         self._path.unlink(missing_ok=True)
 
 
-Against = Annotated[
-    str | None,
-    typer.Option(
-        "--against",
-        metavar="ROOT",
-        help="Also compare the store with an anchor: its root, or the path of its statement as the witness has it.",
-    ),
-]
-
-
 def print_held(held: Held) -> None:
     """Print how far an anchor covers the store."""
     if held.at is None:
         typer.echo(f"no anchor has the root {held.root}; compare it with your note, since a digit may be wrong")
         return
     typer.echo(
-        f"anchor {held.number} of {time_text(held.at)}: archives and reports covered: {held.covered:,}, "
+        f"compared with anchor {held.number} of {time_text(held.at)}: archives and reports covered: {held.covered:,}, "
         f"with newer versions: {held.newer:,}, not covered: {held.uncovered:,}"
     )
 
@@ -179,7 +161,13 @@ def verify(  # noqa: PLR0913 -- a parameter per option
     signatures: Annotated[
         bool, typer.Option("--signatures", help="Also judge the signed documents again, by today's trust roots.")
     ] = False,
-    against: Against = None,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ROOT",
+            help="Also compare the store with an anchor: its root, or the path of its statement as the witness has it.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Check every file against its digest, every version against its receipt, and the rows of the database against
@@ -189,8 +177,9 @@ def verify(  # noqa: PLR0913 -- a parameter per option
     that was anchored has disappeared or changed.
     """
     judged = held = None
-    note, memory = None if references else Note(sample, resume=resume), Memory(is_quick=quick)
-    with bucket.patient():
+    note = None if references else Note(sample, resume=resume)
+    with bucket.patient(), helpers() as processes:
+        memory = Memory(is_quick=quick, processes=processes)
         fixity, in_all = absent_store(), 0
         if fixity is None:
             fixity, in_all = _verify_store(note, sample, memory) if note else _verify_some(references or (), memory)
@@ -218,11 +207,7 @@ def _verify_some(references: Iterable[str], memory: Memory) -> tuple[Fixity, int
 
 
 def _objects_of(references: Iterable[str]) -> list[StoredObject]:
-    """Return the objects of processes.
-
-    Raises:
-        Refused: neither store nor database has a version of one of the processes.
-    """
+    """Return the objects of processes. Raises Refused if neither store nor database has a version of one of them."""
     objects = {reference: object_of(reference) for reference in references}
     for reference, stored in objects.items():
         if not stored.sizes and not archives.has_versions(reference):
@@ -251,14 +236,14 @@ def _bar(
 ) -> Iterator[Callable[[StoredObject], None]]:
     """Show the progress on a terminal, in objects or in bytes. For this, the objects are listed once before."""
     console = Console(stderr=True)
-    of_bytes = (TaskProgressColumn(), DownloadColumn(), TransferSpeedColumn())
-    amounts = (TextColumn("signatures"), MofNCompleteColumn()) if is_counted else of_bytes
+    of_bytes = (bars.TaskProgressColumn(), bars.DownloadColumn(), bars.TransferSpeedColumn())
+    amounts = (bars.TextColumn("signatures"), bars.MofNCompleteColumn()) if is_counted else of_bytes
 
     def size(each: StoredObject) -> int:
         return bool(each.key) if is_counted else each.size_bytes
 
-    columns = (BarColumn(), *amounts, TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    columns = (bars.BarColumn(), *amounts, bars.TimeRemainingColumn())
+    with bars.Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         left = sum(map(size, objects())) if console.is_terminal else 0
         task = progress.add_task("verify", total=done + left, completed=done)
         yield lambda each: progress.advance(task, size(each))

@@ -7,22 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.messages.messages import list_messages
-from cli.messages.redeliver import list_redeliveries, redeliver
-from cli.person import person
-from cli.results import print_found, say
-from cli.terminal import Csv, Folds, Json, Wide, named_options, print_table, time_text
+from cli.messages.messages import list_messages, list_redeliveries, redeliver
+from cli.options import person
+from cli.results import print_found, print_list, say
+from cli.terminal import Csv, Folds, Json, Wide, named_options, time_text
 from models.errors import Refused, WrongUse
-from models.messages.endpoint import Signature
-from models.views.messages.endpoints import (
-    AddedEndpoint,
-    EndpointList,
-    EndpointTest,
-    EndpointView,
-    KeyView,
-    NewEndpoint,
-    Rotation,
-)
+from models.messages.notification import Signature
+from models.views.messages import AddedEndpoint, EndpointTest, EndpointView, KeyView, NewEndpoint, Rotation
 from services.messages import endpoints
 
 app = typer.Typer(help="Add, show, test and change the endpoints that receive messages.", no_args_is_help=True)
@@ -90,14 +81,8 @@ def add(  # noqa: PLR0913 -- an option per filter
 @app.command("list")
 def list_endpoints(*, wide: Wide = False, as_csv: Csv = False, as_json: Json = False) -> None:
     """List the endpoints. Tokens in their URLs are masked."""
-
-    def _print(found: EndpointList) -> None:
-        if found.items or as_csv:
-            print_table(_LISTED, map(_listed, found.items), wide=wide, as_csv=as_csv)
-        else:
-            say("No endpoint receives messages. `cellar endpoints add URL --name NAME` adds one.")
-
-    print_found(endpoints.listed(), _print, as_json=as_json)
+    nothing = "No endpoint receives messages. `cellar endpoints add URL --name NAME` adds one."
+    print_list(endpoints.listed(), _LISTED, _listed, nothing=nothing, wide=wide, as_csv=as_csv, as_json=as_json)
 
 
 @app.command()
@@ -186,7 +171,6 @@ app.command("messages")(list_messages)
 app.command()(redeliver)
 app.command("redeliveries")(list_redeliveries)
 
-
 _LISTED = ("name", "state", "waiting", Folds("url"), Folds("events"), "signed by")
 _LINES_OF_ANSWER = 10
 
@@ -244,15 +228,11 @@ def _state(found: EndpointView) -> str:
 def _facts(found: EndpointView) -> Iterator[tuple[str, str]]:
     yield "url", found.url
     yield "waiting", f"{found.pending:,} messages"
-    for title, members in (("events", found.events), ("sources", found.sources), ("templates", found.templates)):
+    labels = [f"{key}={value}" for key, value in found.labels.items()]
+    lists = {"events": found.events, "sources": found.sources, "templates": found.templates, "labels": labels}
+    for title, members in (lists | {"headers": found.headers, "fields": found.fields}).items():
         if members:
             yield title, ", ".join(members)
-    if found.labels:
-        yield "labels", ", ".join(f"{key}={value}" for key, value in found.labels.items())
-    if found.headers:
-        yield "headers", ", ".join(found.headers)
-    if found.fields:
-        yield "fields", ", ".join(found.fields)
     if found.rate_per_s:
         yield "rate", f"at most {found.rate_per_s:g} messages a second"
     if found.failing_since:

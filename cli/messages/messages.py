@@ -1,42 +1,33 @@
-"""`cellar endpoints messages`: lists the messages to endpoints, and shows one with its attempts."""
+"""Commands of `cellar endpoints` about messages: `messages` with their attempts, `redeliver`, `redeliveries`."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
 import typer
 
-from cli.results import print_found, print_page, say
-from cli.terminal import Csv, Json, Wide, named_options, print_table, time_option, time_text
-from models.views.messages.messages import AttemptView, MessageQuery, MessageRecord, MessageView
+from cli.batches.batches import DryRun, Yes, print_batches, print_record, propose
+from cli.options import filters
+from cli.results import print_found, print_list, say
+from cli.terminal import Csv, Json, Wide, print_json, print_table, time_text
+from models.errors import WrongUse
+from models.messages.notification import NotificationState
+from models.runs.batch import BatchKind
+from models.views.batch import RedeliveryFilter
+from models.views.messages import AttemptView, MessageQuery, MessageRecord, MessageView
+from models.views.parameters import PageQuery
+from services.batches import batches
 from services.messages import endpoints
 from services.views import message_list
 
 AnyName = Annotated[str | None, typer.Argument(help="The name of an endpoint. Default: all endpoints.")]
-States = Annotated[
-    list[str] | None, typer.Option("--state", help="pending, delivered, dead or skipped. Repeat for more states.")
-]
-Event = Annotated[str | None, typer.Option(help="A type of event, like archive.completed.")]
-Reference = Annotated[str | None, typer.Option(help="A full process reference.")]
-Source = Annotated[str | None, typer.Option(help="The name of a source, or default.")]
-Template = Annotated[str | None, typer.Option(help="A template id.")]
-Since = Annotated[datetime | None, time_option("The event happened at a time or later")]
-Until = Annotated[datetime | None, time_option("The event happened before a time")]
 
 
-def list_messages(  # noqa: PLR0913 -- an option per filter
+@filters(MessageQuery, "endpoint", "message_id")
+def list_messages(
+    query: MessageQuery,
     name: AnyName = None,
     *,
-    state: States = None,
-    event: Event = None,
-    reference: Reference = None,
-    source: Source = None,
-    template: Template = None,
-    since: Since = None,
-    until: Until = None,
     message_id: Annotated[str | None, typer.Option("--id", help="Show this message with its attempts.")] = None,
-    cursor: Annotated[str | None, typer.Option(help="`next` of the previous page.")] = None,
-    limit: Annotated[int, typer.Option(help="Messages per page, at most 500.")] = 50,
     wide: Wide = False,
     as_csv: Csv = False,
     as_json: Json = False,
@@ -45,19 +36,48 @@ def list_messages(  # noqa: PLR0913 -- an option per filter
     if message_id is not None:
         print_found(message_list.record(message_id), print_message, as_json=as_json)
         return
-    with named_options():
-        query = MessageQuery(
-            endpoint=name, state=state or [], event=event, reference=reference, source=source, template=template,
-            since=since, until=until, cursor=cursor, limit=limit,
-        )  # fmt: skip
     endpoints.check_filter(name)
-
-    def _print(found: Sequence[MessageView]) -> None:
-        print_table(_LISTED, map(_listed, found), wide=wide, as_csv=as_csv)
-
-    print_page(message_list.page(query), _print, nothing="No message matches.", as_json=as_json, as_csv=as_csv)
+    page, nothing = message_list.page(query.model_copy(update={"endpoint": name})), "No message matches."
+    print_list(page, _LISTED, _listed, nothing=nothing, wide=wide, as_csv=as_csv, as_json=as_json)
 
 
+@filters(RedeliveryFilter, "endpoint", "message_id")
+def redeliver(
+    query: RedeliveryFilter, name: AnyName = None, *, dry_run: DryRun = False, yes: Yes = False, as_json: Json = False
+) -> None:
+    """Deliver all matching messages again: show a plan, ask, freeze the list, and make its messages due.
+
+    Without --state, dead and skipped messages match. The flow deliver-messages sends them. Messages to disabled
+    endpoints stay as they are.
+    """
+    if NotificationState.DELIVERED in query.state and not query.force:
+        told = "the endpoints have confirmed these messages; add --force to send them again"
+        raise WrongUse(f"--state delivered: {told}")
+    chosen = query.model_copy(update={"endpoint": name})
+    batch_id = propose(BatchKind.REDELIVER, chosen, dry_run=dry_run, yes=yes, as_json=as_json)
+    if batch_id and as_json:
+        print_json(batches.view(batch_id))
+    elif batch_id:
+        say(f"The messages become due. `cellar endpoints redeliveries {batch_id}` shows how far they are.")
+
+
+@filters(PageQuery)
+def list_redeliveries(
+    query: PageQuery,
+    redelivery_id: Annotated[str | None, typer.Argument(help="Show this redelivery. Default: list all.")] = None,
+    *,
+    wide: Wide = False,
+    as_csv: Csv = False,
+    as_json: Json = False,
+) -> None:
+    """List redeliveries and plans, newest first, or show one: its plan, its author and its progress."""
+    if redelivery_id is not None:
+        print_found(batches.view(redelivery_id), print_record, as_json=as_json)
+    else:
+        print_batches(query, BatchKind.REDELIVER, nothing=_NOTHING, wide=wide, as_csv=as_csv, as_json=as_json)
+
+
+_NOTHING = "No redelivery was planned. `cellar endpoints redeliver --dry-run` plans one."
 _LISTED = ("message", "state", "endpoint", "event", "reference", "attempts", "next attempt", "planned")
 _ATTEMPTS = ("attempt", "started", "trigger", "status", "failed at", "duration", "next attempt", "by")
 

@@ -1,7 +1,11 @@
-"""`cellar failures`: shows why archives failed, and what waits and heals by itself."""
+"""`cellar failures`: shows why archives failed, and what waits and heals by itself.
+
+`cellar missing`: lists processes that should have been archived, and dismisses findings.
+"""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -9,15 +13,21 @@ from rich.console import Console
 from rich.text import Text
 
 from adapters.tables.open_conditions import NOT_KEPT, open_conditions
-from cli.terminal import Json, cell, console, paragraph, print_json, time_text
-from domain.completeness.missing import left_text
+from cli.options import NotKept, filters, person
+from cli.results import print_list
+from cli.terminal import Csv, Folds, Json, Wide, cell, console, dismissal, paragraph, print_json, time_text
+from domain.completeness.missing import left_text, why_text
 from domain.people.letters import count_text
 from domain.runs import heals_by_rerun, waits_text
+from domain.words.catalogue import MEANINGS
 from domain.words.causes import CAUSES
-from models.store.condition import OF_CHECKS, ConditionCode, DerivedCode, Subject
-from models.views.troubles import ConditionGroup, FailureGroup, Failures
-from services.views.troubles import failures as failures_by_cause
+from models.store.condition import OF_CHECKS, OF_COMPARISONS, ConditionCode, DerivedCode, Subject
+from models.views.troubles import ConditionGroup, FailureGroup, Failures, FindingState, MissingQuery, MissingView
+from services.completeness import finding_missing
+from services.views import troubles
 
+missing = typer.Typer(help="List processes whose archives are missing, and dismiss findings.", no_args_is_help=True)
+_MISSING = ("reference", "left", Folds("why"), "process", "source", "deadline", "transaction", "id")
 _NOUNS: Mapping[Subject, tuple[str, str]] = {
     Subject.ARCHIVE: ("archive", ""),
     Subject.SYSTEM: ("run", ""),
@@ -53,7 +63,7 @@ def failures(
 ) -> None:
     """Show the archives whose last run failed, by cause, and the archives that wait and are retried automatically."""
     wrong = open_conditions((*OF_CHECKS, DerivedCode.SYSTEM_AWAY))
-    found = FailuresAndConditions(items=failures_by_cause(source).items, conditions=wrong)
+    found = FailuresAndConditions(items=troubles.failures(source).items, conditions=wrong)
     if as_json:
         print_json(found)
     else:
@@ -102,6 +112,8 @@ def condition_text(group: ConditionGroup, now: datetime) -> str:
     """Return a line such as `FILE_EXTRA: 2 archives; see …`. Pure."""
     if group.code == DerivedCode.SYSTEM_AWAY and group.first_at:
         return f"{group.code}: {waits_text(group.key, group.subjects, group.first_at, now)}"
+    if group.kind is Subject.STORE and group.code in OF_COMPARISONS:
+        return f"{group.code}: {MEANINGS[group.code].what}"
     if group.kind is Subject.STORE:
         return f"{group.code}: {count_text(group.count, 'file')} beside the archives; see `cellar verify`"
     parts = [f"{group.key} in {task}" if (task := group.values.get("task")) else group.key]
@@ -114,3 +126,34 @@ def condition_text(group: ConditionGroup, now: datetime) -> str:
     by_default = "cellar list --condition {code}" if group.kind is Subject.ARCHIVE else "cellar doctor"
     shown_by = _SHOWN_BY.get(group.code, by_default).format(code=group.code, key=group.key)
     return f"{group.code}: {counted}; see `{shown_by}`"
+
+
+@missing.command("list")
+@filters(MissingQuery)
+def list_missing(query: MissingQuery, *, wide: Wide = False, as_csv: Csv = False, as_json: Json = False) -> None:
+    """List processes whose archives are missing, the nearest deadline first."""
+    nothing = "No process is missing." if query.state is FindingState.OPEN else "No finding matches."
+    page, row = troubles.missing_page(query), partial(_missing, datetime.now(UTC))
+    print_list(page, _MISSING, row, nothing=nothing, wide=wide, as_csv=as_csv, as_json=as_json)
+
+
+@missing.command()
+def dismiss(
+    missing_id: Annotated[str, typer.Argument(help="The id of a finding, as `cellar missing list` shows it.")],
+    *,
+    why: Annotated[str, typer.Option(help="Why the process is not missing, or will not come.")],
+    _by: NotKept = None,
+    as_json: Json = False,
+) -> None:
+    """Dismiss a finding. It stays in the history; a later submission of the process opens another finding."""
+    found = finding_missing.dismiss(missing_id, dismissal(person(), why), datetime.now(UTC))
+    if as_json:
+        print_json(found)
+    else:
+        typer.echo(cell(f"{found.missing_id} is dismissed by {found.closed_by}: {found.closed_reason}"))
+
+
+def _missing(now: datetime, found: MissingView) -> tuple[object, ...]:
+    left = found.closed_why or left_text(found.deadline_at, now)
+    about = (found.reference, left, why_text(found.why), found.process_number, found.source)
+    return *about, time_text(found.deadline_at), found.transaction_number, found.missing_id

@@ -9,14 +9,13 @@ import typer
 from rich.console import Console
 from rich.filesize import decimal
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-from rich.text import Text
 
 from adapters.files import bucket
-from cli.terminal import Json, can_ask, cell, console, print_json
+from cli.results import say
+from cli.terminal import Json, can_ask, print_json
 from models.errors import WrongUse
 from models.store.moving import Amount, Moved, MovePlan, Phase
-from services.moving.moving import move_all
-from services.moving.planning import move_from, plan
+from services.moving.moving import move_all, move_from, plan
 
 _BAR = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
 
@@ -36,29 +35,23 @@ def move(
     with bucket.patient(), move_from(source) as moving:
         planned = plan(moving)
         if not as_json:
-            _print_plan(console(), planned)
+            _print_plan(planned)
         elif dry_run:
             print_json(planned)
         if dry_run:
             return
-        _ask(yes=yes)
+        if not (yes or can_ask()):
+            raise WrongUse("no terminal can answer: add --yes to move, or --dry-run to see the plan")
+        if not (yes or typer.confirm("Move?", err=True)):
+            typer.echo("Nothing was changed.", err=True)
+            raise typer.Exit(1)
         with _bars(planned) as (on_bytes, on_rows):
             moved = move_all(moving, planned, on_bytes, on_rows)
     if as_json:
         print_json(moved)
     else:
-        _print_end(console(), moved)
+        _print_end(moved)
     if not moved.is_complete:
-        raise typer.Exit(1)
-
-
-def _ask(*, yes: bool) -> None:
-    if yes:
-        return
-    if not can_ask():
-        raise WrongUse("no terminal can answer: add --yes to move, or --dry-run to see the plan")
-    if not typer.confirm("Move?", err=True):
-        typer.echo("Nothing was changed.", err=True)
         raise typer.Exit(1)
 
 
@@ -75,9 +68,9 @@ def _bars(planned: MovePlan) -> Iterator[tuple[Callable[[int], None], Callable[[
         yield (lambda done: progress.advance(files, done), lambda done: progress.advance(rows, done))
 
 
-def _print_plan(terminal: Console, planned: MovePlan) -> None:
+def _print_plan(planned: MovePlan) -> None:
     if planned.phase is Phase.COMPLETE:
-        terminal.print(Text("The move is complete; the old inbox is searched for what came later."))
+        say("The move is complete; the old inbox is searched for what came later.")
         return
     for name, what in (
         ("store", _amount_text(planned.store)),
@@ -86,46 +79,44 @@ def _print_plan(terminal: Console, planned: MovePlan) -> None:
     ):
         before, after = getattr(planned.source, name), getattr(planned.target, name)
         where = "stays" if before == after else f"{what}, to {after}"
-        terminal.print(Text(cell(f"{name:<9} {before}: {where}")), soft_wrap=True)
+        say(f"{name:<9} {before}: {where}")
     if planned.phase:
-        terminal.print(Text("An earlier, unfinished move goes on."))
-    _print_running(terminal, planned)
+        say("An earlier, unfinished move goes on.")
+    _print_running(planned)
 
 
-def _print_running(terminal: Console, planned: MovePlan) -> None:
+def _print_running(planned: MovePlan) -> None:
     for each in planned.running:
-        terminal.print(Text(cell(f"still runs: {each}")), soft_wrap=True)
+        say(f"still runs: {each}")
     if planned.running:
-        advice = "Its files can be copied meanwhile. To complete the move, stop it and run this again."
-        terminal.print(Text(advice), soft_wrap=True)
+        say("Its files can be copied meanwhile. To complete the move, stop it and run this again.")
 
 
-def _print_end(terminal: Console, moved: Moved) -> None:
+def _print_end(moved: Moved) -> None:
     for each in moved.unread:
-        terminal.print(Text(cell(f"cannot be read: {each}")), soft_wrap=True)
+        say(f"cannot be read: {each}")
     if moved.plan.phase is Phase.COMPLETE:
-        terminal.print(Text(f"{moved.late:,} files came later and are in the new inbox now."))
+        say(f"{moved.late:,} files came later and are in the new inbox now.")
     elif moved.is_complete:
         files = f"{_amount_text(moved.store)} of the store, {_amount_text(moved.inbox)} of the inbox"
-        terminal.print(Text(f"Moved and compared: {files}, {sum(moved.rows.values()):,} rows."), soft_wrap=True)
-        terminal.print(Text("The old data stays. Each machine of the new installation needs:"))
+        say(f"Moved and compared: {files}, {sum(moved.rows.values()):,} rows.")
+        say("The old data stays. Each machine of the new installation needs:")
         for line in moved.plan.settings:
-            terminal.print(Text(f"  {line}"), soft_wrap=True)
-        terminal.print(Text("Start it, then run `cellar doctor` and `cellar verify`."))
+            say(f"  {line}")
+        say("Start it, then run `cellar doctor` and `cellar verify`.")
     else:
-        _print_unfinished(terminal, moved)
+        _print_unfinished(moved)
 
 
-def _print_unfinished(terminal: Console, moved: Moved) -> None:
-    terminal.print(Text("The move is not complete.", style="bold"))
+def _print_unfinished(moved: Moved) -> None:
+    say("The move is not complete.")
     if moved.plan.running:
-        _print_running(terminal, moved.plan)
+        _print_running(moved.plan)
     elif moved.late:
         found = f"{moved.late:,} files came into the old inbox at the end: a receiver still acknowledges there."
-        terminal.print(Text(f"{found} Stop it and run this again."), soft_wrap=True)
+        say(f"{found} Stop it and run this again.")
     elif moved.unread:
-        advice = "Repair these files or remove them (`cellar verify` names what they belong to), and run this again."
-        terminal.print(Text(advice), soft_wrap=True)
+        say("Repair these files or remove them (`cellar verify` names what they belong to), and run this again.")
 
 
 def _amount_text(amount: Amount) -> str:

@@ -1,4 +1,6 @@
-"""`cellar status` and `cellar doctor`: whether all systems work, what is wrong, and what to do about each fault."""
+"""`cellar status`, `cellar doctor` and `cellar people test`: whether all systems work and people are reached, what is
+wrong, and what to do about each fault.
+"""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -19,7 +21,8 @@ from adapters.peers import prefect_facts
 from adapters.tables.open_conditions import open_conditions
 from adapters.tables.runs import leases
 from cli.operation.failures import print_conditions
-from cli.terminal import Json, cell, console, print_json
+from cli.results import say
+from cli.terminal import Folds, Json, cell, console, print_fitted, print_json
 from domain.people import letters
 from models.store.condition import OF_CHECKS, AnyCode, DerivedCode, Severity
 from models.views.health import Check, Verdict
@@ -28,7 +31,9 @@ from services.health.agreement import agreement_probes
 from services.health.checks import Probe, answered, checked
 from services.health.installation import installation_probes
 from services.health.systems import system_probes
+from services.people.letters import try_people
 
+people = typer.Typer(help="Test whether alerts reach people.", no_args_is_help=True)
 _STATUS_WITHIN_S, _DOCTOR_WITHIN_S = 10, 20
 _OF_INSTALLATION: tuple[AnyCode, ...] = (DerivedCode.SYSTEM_AWAY, DerivedCode.ENDPOINT_FAILING, *OF_CHECKS)
 _QUESTIONS: Mapping[str, Callable[[], Any]] = {
@@ -90,6 +95,21 @@ def doctor(*, as_json: Json = False) -> None:
         print_conditions(terminal, values["conditions"] or [], datetime.now(UTC))
         terminal.print(f"\n{_verdict(checks, values['conditions'])} ({len(checks)} checks)", highlight=False)
     if not is_well:
+        raise typer.Exit(1)
+
+
+@people.command("test")
+def send_test(*, as_json: Json = False) -> None:
+    """Send a test to each address of CELLAR_PEOPLE_URLS. Exits with 1 if an address fails, or if none is set."""
+    found = try_people(datetime.now(UTC))
+    if as_json:
+        print_json(found)
+    elif found.addresses:
+        rows = [(each.address, "taken" if each.is_taken else each.why) for each in found.addresses]
+        print_fitted(console(), ("address", Folds("test")), rows)
+    else:
+        say("No address is set: see CELLAR_PEOPLE_URLS.")
+    if not found.is_well:
         raise typer.Exit(1)
 
 

@@ -20,7 +20,6 @@ from domain.payments.amounts import amount_text, exponent_of
 from domain.settlements.report import Fingerprint
 from models.discrepancies import DiscrepancyCode
 from models.errors import Refused, WrongUse
-from models.settlements.report_format import ReportFormat
 from models.settlements.settlement import DayTotal, SettlementSummary
 from services.settlements import importing
 from services.settlements.importing import OnProgress
@@ -69,21 +68,16 @@ def settle(
 
 
 def _read(files: Sequence[Path], stack: ExitStack, fingerprint: Fingerprint) -> list[Report]:
-    reports = []
+    reports, form = list[Report](), settings().report_format
+    if form is None:
+        raise WrongUse("set CELLAR_SETTLEMENT_COLUMNS to a file as docs/settlement.md describes it")
     for file in files:
         try:
-            reports.append(stack.enter_context(staged(file.read_bytes(), _form(), fingerprint)))
+            reports.append(stack.enter_context(staged(file.read_bytes(), form, fingerprint)))
         except Refused as refused:
             typer.echo(f"cellar settle: {file}: {refused}; nothing was imported", err=True)
             raise typer.Exit(_WRONG_USE) from refused
     return reports
-
-
-def _form() -> ReportFormat:
-    form = settings().report_format
-    if form is None:
-        raise WrongUse("set CELLAR_SETTLEMENT_COLUMNS to a file as docs/settlement.md describes it")
-    return form
 
 
 @contextmanager

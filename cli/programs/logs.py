@@ -5,13 +5,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from functools import partial
+from typing import Annotated
 
 import orjson
 import typer
 
 from adapters.observation.log import reference_digest
-from adapters.observation.log_lines import LogLine, followed, human_text, lines_of, logs_in
+from adapters.observation.log_files import LogLine, followed, human_text, lines_of, logs_in
 from adapters.settings.settings import settings
 from adapters.tables.runs import runs
 from cli.terminal import Json, time_option
@@ -43,11 +44,11 @@ def logs(
         )
     earliest = since or datetime.min.replace(tzinfo=UTC)
     about = _About(reference) if reference is not None else None
-    write = _write_human if sys.stdout.isatty() and not as_json else _write_json
+    shown = partial(human_text, colors=True) if sys.stdout.isatty() and not as_json else _as_json
     written = 0
     with suppress(KeyboardInterrupt):
         for line in _chosen(followed(folder) if follow else lines_of(folder), earliest, level, about):
-            write(line)
+            sys.stdout.write(shown(line) + "\n")
             written += 1
             if follow:
                 sys.stdout.flush()
@@ -81,19 +82,11 @@ class _About:
         return True
 
 
-def _write_human(line: LogLine) -> None:
-    sys.stdout.write(human_text(line, colors=True) + "\n")
-
-
-def _write_json(line: LogLine) -> None:
-    sys.stdout.write(orjson.dumps(_with_program(line)).decode() + "\n")
-
-
-def _with_program(line: LogLine) -> dict[str, Any]:
+def _as_json(line: LogLine) -> str:
     known = line.fields or {
         "timestamp": line.at.isoformat(),
         "level": "info",
         "event": line.raw.decode(errors="replace"),
     }
     head = {name: known[name] for name in ("timestamp", "level") if name in known}
-    return head | {"program": line.program} | known
+    return orjson.dumps(head | {"program": line.program} | known).decode()

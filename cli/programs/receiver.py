@@ -201,10 +201,8 @@ class _Receiver:
 
 
 def _listening() -> Iterator[socket.socket]:
-    """Yield a socket that listens on each of the receiver's addresses: `localhost` has two.
-
-    Raises:
-        WrongUse: this machine does not let the receiver listen there.
+    """Yield a socket that listens on each of the receiver's addresses: `localhost` has two. Raises WrongUse if this
+    machine does not let the receiver listen there.
     """
     found = socket.getaddrinfo(settings().host, settings().port, type=socket.SOCK_STREAM)
     for family, kind, protocol, _, address in dict.fromkeys(found):
@@ -229,7 +227,10 @@ def run() -> None:
         WrongUse: it cannot listen on its port.
         typer.Exit: one of several processes did not end well.
     """
-    _require_port()
+    try:  # uvicorn would say in its own words that the port is taken, and exit with 3
+        require_free([Listener("the receiver", settings().host, settings().port, "CELLAR_PORT")])
+    except Refused as refused:
+        raise WrongUse(refused.detail) from refused
     check_not_moved()
     shut_folders(settings())
     processes = settings().receiver_processes
@@ -261,18 +262,6 @@ def print_first_login() -> None:
         path.write_text(f"{link}\n")
         text = "the first login: the link in this file sets the password, once, within a day"
         log.info(text, user=users.FIRST, file=str(path))
-
-
-def _require_port() -> None:
-    """Check that the port is free: uvicorn would say so in its own words, and exit with 3.
-
-    Raises:
-        WrongUse: the receiver cannot listen on its port.
-    """
-    try:
-        require_free([Listener("the receiver", settings().host, settings().port, "CELLAR_PORT")])
-    except Refused as refused:
-        raise WrongUse(refused.detail) from refused
 
 
 def main() -> None:

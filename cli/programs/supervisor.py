@@ -21,8 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from adapters.observation.log_files import LOG_FILE_VARIABLE, append_line, older, open_log, rotate
-from adapters.observation.log_lines import text_of
+from adapters.observation.log_files import LOG_FILE_VARIABLE, append_line, older, open_log, rotate, text_of
 from adapters.platform.loops import next_pause, supervised
 from adapters.platform.processes import adopt_orphans, command_of_child, end_children, reap
 from models.errors import Refused, Transient
@@ -59,8 +58,7 @@ class Listener:
 def sole_use(folder: Path) -> Iterator[None]:
     """Hold the folder for this process alone. The kernel releases it when the process ends, even by SIGKILL.
 
-    Raises:
-        Refused: another process holds the folder, or the folder cannot be made or written.
+    Raises Refused if another process holds the folder, or the folder cannot be made or written.
     """
     where = "CELLAR_DATA_DIR"
     try:
@@ -86,11 +84,7 @@ def sole_use(folder: Path) -> Iterator[None]:
 
 
 def require_free(listeners: Sequence[Listener]) -> None:
-    """Check that every port is free.
-
-    Raises:
-        Refused: a port is taken, or two listeners have the same port.
-    """
+    """Check that every port is free. Raises Refused if a port is taken, or two listeners have the same port."""
     with ExitStack() as held:
         for each in listeners:
             try:
@@ -159,8 +153,7 @@ class Supervisor:
     async def until(self, name: str, ready: Callable[[], Awaitable[bool]], within_s: float) -> None:
         """Wait until a program is ready, then restart it whenever it ends.
 
-        Raises:
-            Transient: the program ended, or was not ready in time. It is not restarted, since it would end again.
+        Raises Transient if the program ended, or was not ready in time. It is not restarted, since it would end again.
         """
         child = self._child(name)
         deadline = time.monotonic() + within_s
@@ -174,11 +167,7 @@ class Supervisor:
         raise Transient(f"{name} ended with {child.outcome()} before it was ready. {child.last_words()}")
 
     async def run(self, program: Program) -> None:
-        """Run a program to its end.
-
-        Raises:
-            Transient: the program failed.
-        """
+        """Run a program to its end. Raises Transient if the program failed."""
         await self.start(program)
         child = self._child(program.name)
         await child.process.wait()

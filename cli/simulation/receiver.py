@@ -28,12 +28,6 @@ class Sent:
         return self.found.status == "0" and self.found.state not in _FINAL_STATES
 
 
-def differences(expectation: Outcome, found: Outcome, *, waited: bool) -> list[str]:
-    """Return the names of the values that differ. If not `waited`, only the answer can be compared. Pure."""
-    expected = expectation.comparable(waited=waited)
-    return [name for name, value in expected.items() if getattr(found, name) != value]
-
-
 @dataclass
 class Comparison:
     """The outcomes of all archives, or the `error` that prevents a comparison; how many session events were sent and
@@ -50,7 +44,9 @@ class Comparison:
     left_out: list[str] = field(default_factory=list)
 
     def differences(self, one: Sent) -> list[str]:
-        return differences(one.expectation, one.found, waited=self.waited)
+        """Return the names of the values that differ. If not `waited`, only the answer can be compared."""
+        expected = one.expectation.comparable(waited=self.waited)
+        return [name for name, value in expected.items() if getattr(one.found, name) != value]
 
     @property
     def as_expected(self) -> int:
@@ -83,8 +79,7 @@ class Receiver:
     def send(self, body: bytes) -> Outcome:
         """POST an archive and return the answer.
 
-        Raises:
-            NoComparison: nothing listens at the URL, or the secret is wrong.
+        Raises NoComparison if nothing listens at the URL, or the secret is wrong.
         """
         headers = {"Authorization": f"Bearer {self._secret}", "Content-Type": "application/json"}
         try:
@@ -101,8 +96,7 @@ class Receiver:
 
         If the API does not work, `state` says so and is not final, since the API may recover.
 
-        Raises:
-            NoComparison: the token is wrong, or the answer does not have the documented shape.
+        Raises NoComparison if the token is wrong, or the answer does not have the documented shape.
         """
         try:
             answer = self._get(f"/{quote(sent.reference, safe='')}")
@@ -121,8 +115,7 @@ class Receiver:
 
         Returns None if that cannot be known.
 
-        Raises:
-            NoComparison: nothing listens at the URL, or the token is wrong.
+        Raises NoComparison if nothing listens at the URL, or the token is wrong.
         """
         query = {"limit": str(_ARCHIVES_PER_PAGE)}
         for _ in range(_MOST_PAGES):

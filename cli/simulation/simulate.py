@@ -34,8 +34,7 @@ def compare(  # noqa: PLR0913 -- what a person chose
 
     With `events`, each process sends its session events first.
 
-    Raises:
-        NoComparison: nothing can be compared.
+    Raises NoComparison if nothing can be compared.
     """
     sent = list[Sent]()
     archives = simulated_archives(count, seed=made.seed, now=datetime.now(UTC))
@@ -159,12 +158,9 @@ def _print_table(comparison: Comparison) -> None:
 
 def _row(comparison: Comparison, one: Sent) -> tuple[str, ...]:
     wrong = comparison.differences(one)
-    expected = _in_words(_not_empty(one.expectation.comparable(waited=comparison.waited)))
+    told = one.expectation.comparable(waited=comparison.waited)
+    expected = _in_words({name: value for name, value in told.items() if value not in (None, 0, ())})
     return one.scenario, "no" if wrong else "yes", _found_in_words(one.found, wrong), expected, one.reference
-
-
-def _not_empty(told: Values) -> Values:
-    return {name: value for name, value in told.items() if value not in (None, 0, ())}
 
 
 def _found_in_words(found: Outcome, wrong: Sequence[str]) -> str:

@@ -28,8 +28,7 @@ def reference_of(document: dict[str, Any]) -> str:
     Well-formed is the minimum that Cellosign's page requires of an Archive request: an event of type `WHP_ARCHIVE`, a
     `reference`, and a list of `sessions`. Everything else is optional.
 
-    Raises:
-        Refused: one of these elements is missing or invalid, or a content is no text. The error repeats no value.
+    Raises Refused if one of these elements is missing or invalid, or a content is no text. The error repeats no value.
     """
     event = document.get("event")
     if not isinstance(event, dict) or not isinstance(event.get("type"), str) or not event["type"]:
@@ -52,8 +51,7 @@ def reference_of(document: dict[str, Any]) -> str:
 def identity_of(document: dict[str, Any]) -> Identity:
     """Return by what people find an archive, read from its first sessions. `read_archive` finds the same.
 
-    Raises:
-        Refused: as `reference_of`.
+    Raises as `reference_of` does.
     """
     reference = reference_of(document)
     sessions = Node(document["sessions"][:_SESSIONS_READ], "sessions", Reading(UTC))
@@ -101,8 +99,7 @@ def read_archive(
 
     Source: Cellosign, "Outbound: Webhooks Archive".
 
-    Raises:
-        Refused: the document is not a well-formed archive.
+    Raises Refused if the document is not a well-formed archive.
     """
     reference = reference_of(document)
     reading = Reading(zone)

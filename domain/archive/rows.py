@@ -10,11 +10,10 @@ from sqlmodel import SQLModel
 
 from domain.payments.booking import BookedPayment, booked, shown
 from domain.payments.identity import discrepancy_id, payment_id, plain_authorisation
-from models.archive.archive import Archive, FormFieldRow, SignatureRow
+from models.archive.archive import Archive, FormFieldRow, SignatureRow, WarningRow
 from models.archive.content import FileRow, SignedDocumentRow
 from models.archive.session import IntegrationRow, InvitationRow, LabelRow, SessionRow
 from models.archive.verdict import Judgement, verdict_as_json
-from models.archive.warning import WarningRow
 from models.discrepancies import Discrepancy, DiscrepancyRow, DiscrepancyState
 from models.payments import Attempt, PaymentKeyRow, PaymentRow, PaymentTerms
 
@@ -28,11 +27,12 @@ def rows_of(archive: Archive, terms: PaymentTerms, fingerprint: Callable[[str], 
         fingerprint: returns a keyed fingerprint of a secret that is only compared for equality.
     """
     payments = booked(archive, terms)
+    labels = [[{"key": key, "value": label_text(its)} for key, its in each.labels.items()] for each in archive.sessions]
     return {
         SessionRow: _rows(archive, SessionRow, archive.sessions),
         InvitationRow: _session_rows(archive, InvitationRow, [each.invitations for each in archive.sessions]),
         IntegrationRow: _session_rows(archive, IntegrationRow, [each.integrations for each in archive.sessions]),
-        LabelRow: _session_rows(archive, LabelRow, [_labels(each.labels) for each in archive.sessions]),
+        LabelRow: _session_rows(archive, LabelRow, labels),
         SignatureRow: _rows(archive, SignatureRow, archive.signatures),
         FormFieldRow: _rows(archive, FormFieldRow, archive.fields),
         FileRow: _file_rows(archive),
@@ -44,10 +44,7 @@ def rows_of(archive: Archive, terms: PaymentTerms, fingerprint: Callable[[str], 
 
 def judged_rows(archive: Archive) -> Rows:
     """Return the rows that follow from the verdicts on the signed document, with all warnings of the archive. Pure."""
-    return {
-        SignedDocumentRow: _signed_document_rows(archive),
-        WarningRow: _rows(archive, WarningRow, archive.warnings),
-    }
+    return {SignedDocumentRow: _signed_document_rows(archive), WarningRow: _rows(archive, WarningRow, archive.warnings)}
 
 
 def _signed_document_rows(archive: Archive) -> list[dict[str, Any]]:
@@ -80,11 +77,7 @@ def _judgement(each: Judgement, last: Judgement) -> dict[str, Any]:
 def discrepancy_rows(reference: str | None, discrepancies: Sequence[Discrepancy]) -> Rows:
     return {
         DiscrepancyRow: [
-            {
-                "discrepancy_id": discrepancy_id(reference, each),
-                "reference": reference,
-                "state": DiscrepancyState.OPEN,
-            }
+            {"discrepancy_id": discrepancy_id(reference, each), "reference": reference, "state": DiscrepancyState.OPEN}
             | _columns(DiscrepancyRow, each)
             for each in discrepancies
         ]
@@ -155,10 +148,6 @@ def _fingerprints(attempt: Attempt, fingerprint: Callable[[str], str]) -> dict[s
         "cguid_fingerprint": None if cguid is None else fingerprint(cguid),
         "authorisation_fingerprint": None if authorisation is None else fingerprint(plain_authorisation(authorisation)),
     }
-
-
-def _labels(labels: Mapping[str, Any]) -> list[dict[str, str]]:
-    return [{"key": key, "value": label_text(value)} for key, value in labels.items()]
 
 
 def label_text(value: Any) -> str:

@@ -11,7 +11,6 @@ from typing import Any
 _EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[])
 """Takes every number that can be parsed. In the default context 1e999999999 raises, and the 29th digit is lost."""
 
-
 _MOST_AHEAD = timedelta(days=1)
 """How far a time may lie after the arrival: the clocks of two machines, and a clock that is wrong by a zone."""
 

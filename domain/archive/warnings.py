@@ -11,10 +11,9 @@ from typing import Any
 from domain.body.json_text import Repeating
 from domain.body.media_type import contradicts
 from domain.body.node import Node, step
-from models.archive.archive import Archive
+from models.archive.archive import Archive, ArchiveWarning, WarningCode
 from models.archive.content import Role
 from models.archive.session import Session
-from models.archive.warning import ArchiveWarning, WarningCode
 
 MOST_OF_A_CODE = 200
 """The most warnings of one code about an archive. A body of 0.4 MB may have 200,000 causes of warnings."""

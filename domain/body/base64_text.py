@@ -83,8 +83,7 @@ class Base64Text:
     def feed(self, piece: memoryview) -> None:
         """Take the next piece.
 
-        Raises:
-            Refused: NOT_BASE64 or NOT_JSON, with the offset of the first byte that is wrong.
+        Raises Refused: NOT_BASE64 or NOT_JSON, with the offset of the first byte that is wrong.
         """
         for start in range(0, len(piece), BLOCK_BYTES):
             self._feed_block(piece[start : start + BLOCK_BYTES])
@@ -92,8 +91,7 @@ class Base64Text:
     def finish(self) -> None:
         """Complete the text.
 
-        Raises:
-            Refused: as for `feed`. If something is missing, the offset is just behind the text.
+        Raises as `feed` does. If something is missing, the offset is just behind the text.
         """
         self._consume_held()
         if self._held:
@@ -196,11 +194,7 @@ class Base64Text:
         return block
 
     def _decode_spelled(self, block: bytes) -> None:
-        """Decode a block in any spelling.
-
-        Raises:
-            Refused: it is not base64.
-        """
+        """Decode a block in any spelling. Raises Refused if it is not base64."""
         try:
             text, blanks = _unescaped(block)
             if not self._decode_if_plain(text):
@@ -280,8 +274,7 @@ def _unescaped(block: bytes) -> tuple[bytes | bytearray, bytes]:
     Raw control characters stay in the block (or raise), since they are white space only as escapes. An escape costs
     30 ns; `bytes.replace`, `translate` and `split` are no faster.
 
-    Raises:
-        ValueError: the block is not the inside of a JSON string, or is not ASCII.
+    Raises ValueError if the block is not the inside of a JSON string, or is not ASCII.
     """
     text = _without_even_breaks(block)
     if b"\\" not in text:

@@ -58,11 +58,7 @@ def with_scans(cuts: Sequence[ContentCut], text: bytes) -> list[ContentCut]:
 
 
 def read_cuts(text: bytes) -> list[Cut]:
-    """Read cuts that `cuts_json` wrote.
-
-    Raises:
-        Conflict: the text comes from a newer cellar, or is damaged.
-    """
+    """Read cuts that `cuts_json` wrote. Raises Conflict if the text comes from a newer cellar, or is damaged."""
     try:
         document = json.loads(text)
         if document["format"] != FORMAT or any(cut["kind"] not in (CONTENT, SEALED) for cut in document["cuts"]):

@@ -26,7 +26,6 @@ _TOKENS = re.compile(
     re.DOTALL | re.VERBOSE,
 )
 
-
 REASONS_OF_PYTHON = (
     *(N_("Expecting value"), N_("Expecting ',' delimiter"), N_("Expecting ':' delimiter"), N_("Extra data")),
     *(N_("Expecting property name enclosed in double quotes"), N_("Illegal trailing comma before end of object")),
@@ -86,8 +85,7 @@ def parse(text: bytes) -> Any:
     Numbers with a fraction or an exponent are Decimals, and so are integers longer than Python converts (4300 digits
     unless set otherwise). Recursive: the caller bounds the nesting.
 
-    Raises:
-        JsonFault: the text is not JSON.
+    Raises JsonFault if the text is not JSON.
     """
     return _parsed(text, _DECODER)
 

@@ -13,7 +13,7 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
-from models.archive.warning import ArchiveWarning, WarningCode
+from models.archive.archive import ArchiveWarning, WarningCode
 from models.said import Sentence
 
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")

@@ -177,11 +177,7 @@ class Scanner:
         self._content_start = 0
 
     def feed(self, chunk: bytes) -> None:
-        """Take the next chunk of the body.
-
-        Raises:
-            Refused: the body is invalid, whatever follows.
-        """
+        """Take the next chunk of the body. Raises Refused if the body is invalid, whatever follows."""
         position = 0
         while position < len(chunk):
             if self._content:
@@ -203,11 +199,7 @@ class Scanner:
         return self._skeleton.beginning(most_bytes)
 
     def close(self) -> Scan:
-        """Return the scan of the complete body.
-
-        Raises:
-            Refused: the body is not a JSON object.
-        """
+        """Return the scan of the complete body. Raises Refused if the body is not a JSON object."""
         skeleton = bytes(self._skeleton)
         if self._content or self._is_in_string or self._depth:
             refuse("TRUNCATED", N_("the body ends within a string, an array or an object"), self._offset)

@@ -69,8 +69,7 @@ class Skeleton:
     def keep(self, data: bytes, body_offset: int) -> None:
         """Append the next bytes of the body, which begin at `body_offset`.
 
-        Raises:
-            Refused: SKELETON_TOO_LARGE, at the first byte beyond the limit.
+        Raises Refused: SKELETON_TOO_LARGE, at the first byte beyond the limit.
         """
         free = self._max_bytes - len(self._text)
         if len(data) > free:
@@ -79,11 +78,7 @@ class Skeleton:
         self._text += data
 
     def cut(self, where: str, body_offset: int, body_end: int, size_bytes: int) -> None:
-        """Replace the content from `body_offset` to `body_end` by its index.
-
-        Raises:
-            Refused: SKELETON_TOO_LARGE.
-        """
+        """Replace the content from `body_offset` to `body_end` by its index. Raises Refused: SKELETON_TOO_LARGE."""
         index = len(self.cuts)
         self.cuts.append(Cut(index, where, body_offset, body_end - body_offset, size_bytes, len(self._text)))
         self.keep(b"%d" % index, body_end)
@@ -91,8 +86,7 @@ class Skeleton:
     def parse(self, end: int | None = None) -> Any:
         """Return the value of the skeleton up to `end`, by `json_text.parse`.
 
-        Raises:
-            Refused: the skeleton is not JSON; or TOO_MANY_VALUES, which is raised before the values take memory.
+        Raises Refused if the skeleton is not JSON; or TOO_MANY_VALUES, which is raised before the values take memory.
         """
         text = bytes(memoryview(self._text)[:end])
         self._refuse_too_many_values(text)

@@ -105,11 +105,7 @@ def _written(text: str, *, day_first: bool) -> ListedTime | None:
 
 
 def _composed(parts: dict[str, str | None], *, day_first: bool) -> ListedTime:
-    """Return the time of the parts of a text.
-
-    Raises:
-        ValueError: there is no such day or hour.
-    """
+    """Return the time of the parts of a text. Raises ValueError if there is no such day or hour."""
     first, second = parts.get("a"), parts.get("b")
     day, month = (first, second) if day_first else (second, first)
     day, month = parts.get("day") or day, parts.get("month") or month
@@ -169,8 +165,7 @@ class _Heads:
     def places(self, row: SheetRow) -> dict[str, tuple[int, str]] | None:
         """Return place and heading of each column, None if the row has not the headings.
 
-        Raises:
-            Refused: a heading stands there twice.
+        Raises Refused if a heading stands there twice.
         """
         self._seen[row.sheet] += 1
         if self._seen[row.sheet] > HEAD_WITHIN_ROWS:

@@ -55,10 +55,7 @@ class _Group:
 
 
 def compare(
-    listed: Sequence[ListedProcess],
-    archived: Iterable[ArchivedProcess],
-    heard: Mapping[int, Heard],
-    terms: ListTerms,
+    listed: Sequence[ListedProcess], archived: Iterable[ArchivedProcess], heard: Mapping[int, Heard], terms: ListTerms
 ) -> Comparison:
     """Return how a list and the archives differ, by row and then by number. Pure.
 

@@ -100,7 +100,7 @@ def decide(
     known = sorted({each.event_id: each for each in events}.values(), key=_order)
     live = [each for each in known if not each.is_answered]
     kept = [each for each in arrivals if each.is_read]
-    asking = list(_asking(live, arrivals, answered_at, terms))
+    asking = [each for each in _unanswered(live, arrivals, answered_at, terms) if each.type in _WHY]
     open_ones = list(_unanswered(live, kept, answered_at, terms))
     # An end stays open: a submission before it, which arrives later, would make it ask.
     answered = _ids(each for each in live if each.type not in _ENDS) - _ids(open_ones)
@@ -133,13 +133,6 @@ def moment_of(event: SessionEventRow) -> datetime:
     return min(event.event_at or event.received_at, event.received_at)
 
 
-def _asking(
-    live: Sequence[SessionEventRow], arrivals: Sequence[Arrival], answered_at: datetime | None, terms: SourceTerms
-) -> Iterator[SessionEventRow]:
-    """Yield, in order, the submissions and ends that ask for an archive, and have none."""
-    return (each for each in _unanswered(live, arrivals, answered_at, terms) if each.type in _WHY)
-
-
 def _unanswered(
     live: Sequence[SessionEventRow], arrivals: Sequence[Arrival], answered_at: datetime | None, terms: SourceTerms
 ) -> Iterator[SessionEventRow]:
@@ -148,7 +141,8 @@ def _unanswered(
     for event in live:
         is_submission = event.type == SessionEventType.FORM_SUBMITTED
         if is_submission:
-            answered = _is_before(event, answered_at) or any(_has(each, event, terms) for each in arrivals)
+            is_before = answered_at is not None and moment_of(event) <= answered_at
+            answered = is_before or any(_has(each, event, terms) for each in arrivals)
         elif event.type in _WHY:  # an end after the archive is Cellosign's own cleaning
             answered = not is_asked and (answered_at is not None or any(_is_of(each, event) for each in arrivals))
         else:
@@ -156,10 +150,6 @@ def _unanswered(
         if not answered:
             is_asked = is_asked or is_submission
             yield event
-
-
-def _is_before(event: SessionEventRow, answered_at: datetime | None) -> bool:
-    return answered_at is not None and moment_of(event) <= answered_at
 
 
 def _has(arrival: Arrival, event: SessionEventRow, terms: SourceTerms) -> bool:

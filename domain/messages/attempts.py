@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 from domain.secrets.cards import without_card_numbers
-from models.messages.event import Event, EventType
+from models.messages.notification import Event, EventType
 
 TRIED_FOR = timedelta(hours=75)
 """A weekend and a holiday."""

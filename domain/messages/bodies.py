@@ -11,42 +11,13 @@ from models.archive.archive import ArchiveRow, Change, Difference, DifferenceKin
 from models.archive.verdict import Change as JudgedChange
 from models.completeness.processes import MissingProcessRow
 from models.discrepancies import Discrepancy
-from models.messages.bodies import (
-    BODIES,
-    MOST_BYTES,
-    AboutArchive,
-    Attention,
-    Changed,
-    Changes,
-    Completed,
-    Damage,
-    Discrepancies,
-    Failed,
-    FoundDiscrepancy,
-    JudgedDocument,
-    Judgements,
-    Missing,
-    Nothing,
-    OpenDiscrepancy,
-    Refusal,
-    Refusals,
-    Refusing,
-    Strict,
-    Test,
-    cut,
-)
-from models.messages.event import Event, EventType, TurnedAway
-from models.runs.cause import FailedReceipt
-from models.runs.receipt import RefusedDelivery, VersionRow
+from models.messages import bodies
+from models.messages.notification import Event, EventType, TurnedAway
+from models.runs.receipt import FailedReceipt, RefusedDelivery, VersionRow
 from models.views.archives.payments import ListedDiscrepancy
 
 ABOUT_ARCHIVES = frozenset(
-    {
-        EventType.ARCHIVE_COMPLETED,
-        EventType.ARCHIVE_CHANGED,
-        EventType.ARCHIVE_ATTENTION,
-        EventType.ARCHIVE_FAILED,
-    }
+    {EventType.ARCHIVE_COMPLETED, EventType.ARCHIVE_CHANGED, EventType.ARCHIVE_ATTENTION, EventType.ARCHIVE_FAILED}
 )
 """The events whose messages may carry values of an archive."""
 LABEL = "label:"
@@ -56,16 +27,16 @@ MOST_REPORTED = 50
 MOST_REFUSED_REPORTED = 20
 
 
-def encoded(event: EventType, at: datetime, data: Strict, listing: str | None = None) -> bytes:
+def encoded(event: EventType, at: datetime, data: bodies.Strict, listing: str | None = None) -> bytes:
     """Return the body of a message about an event as JSON in ASCII. The same event gives the same bytes. Pure.
 
     Args:
         listing: the list in `data` whose last entries are left out until the body fits into `MOST_BYTES`.
     """
-    body = BODIES[event](type=event, timestamp=at, data=data)
+    body = bodies.BODIES[event](type=event, timestamp=at, data=data)
     content = body.model_dump(mode="json", exclude_unset=True)
     whole = _json(content)
-    while len(whole) > MOST_BYTES and listing and content["data"][listing]:
+    while len(whole) > bodies.MOST_BYTES and listing and content["data"][listing]:
         content["data"][listing].pop()
         whole = _json(content)
     return whole
@@ -79,7 +50,7 @@ def with_fields(body: bytes, values: Mapping[str, Any]) -> bytes:
     for name, value in values.items():
         kept[name] = value
         longer = _json(message)
-        if len(longer) > MOST_BYTES:
+        if len(longer) > bodies.MOST_BYTES:
             del kept[name]
         else:
             whole = longer
@@ -90,21 +61,14 @@ def _json(content: Mapping[str, Any]) -> bytes:
     return json.dumps(content, separators=(",", ":")).encode()
 
 
-def about(archive: ArchiveRow, version: VersionRow, url: str) -> AboutArchive:
+def about(archive: ArchiveRow, version: VersionRow, url: str) -> bodies.AboutArchive:
     """Return what each message about a version says. `url` shows the whole archive to holders of a token. Pure."""
-    return AboutArchive(
-        reference=archive.reference,
-        receipt_id=version.receipt_id,
-        version=version.version,
-        source=archive.source,
-        template_id=archive.template_id,
-        process_number=archive.process_number,
-        url=url,
-    )
+    of_archive = archive.model_dump(include={"reference", "source", "template_id", "process_number"})
+    return bodies.AboutArchive(**of_archive, **version.model_dump(include={"receipt_id", "version"}), url=url)
 
 
 def archive_completed(
-    archive: AboutArchive,
+    archive: bodies.AboutArchive,
     *,
     at: datetime,
     has_warnings: bool,
@@ -117,7 +81,7 @@ def archive_completed(
     `discrepancies` are the first of the open discrepancies, `discrepancies_in_all` is their total number.
     `signed_document` is the outcome of its verdict.
     """
-    data = Completed(
+    data = bodies.Completed(
         **archive.model_dump(exclude_unset=True),
         attention=has_warnings or bool(discrepancies),
         discrepancies=[_found(each) for each in discrepancies[:MOST_REPORTED]],
@@ -127,9 +91,9 @@ def archive_completed(
     return encoded(EventType.ARCHIVE_COMPLETED, at, data, "discrepancies")
 
 
-def _found(found: Discrepancy) -> FoundDiscrepancy:
-    expected, got = cut(found.expected), cut(found.found)
-    return FoundDiscrepancy(
+def _found(found: Discrepancy) -> bodies.FoundDiscrepancy:
+    expected, got = bodies.cut(found.expected), bodies.cut(found.found)
+    return bodies.FoundDiscrepancy(
         code=found.code,
         transaction_id=shown_transaction(found.code, found.transaction_id),
         expected=expected,
@@ -139,7 +103,7 @@ def _found(found: Discrepancy) -> FoundDiscrepancy:
 
 
 def archive_changed(
-    archive: AboutArchive,
+    archive: bodies.AboutArchive,
     *,
     at: datetime,
     before: VersionRow,
@@ -151,7 +115,7 @@ def archive_changed(
 
     `differences` is None if the version before cannot be read.
     """
-    data = Changed(
+    data = bodies.Changed(
         **archive.model_dump(exclude_unset=True),
         before_version=before.version,
         before_receipt_id=before.receipt_id,
@@ -162,10 +126,10 @@ def archive_changed(
     return encoded(EventType.ARCHIVE_CHANGED, at, data)
 
 
-def _changes(differences: Iterable[Difference]) -> dict[str, Changes]:
+def _changes(differences: Iterable[Difference]) -> dict[str, bodies.Changes]:
     numbers = Counter((each.kind, each.change) for each in differences)
     return {
-        kind: Changes(
+        kind: bodies.Changes(
             added=numbers[kind, Change.ADDED],
             removed=numbers[kind, Change.REMOVED],
             changed=numbers[kind, Change.CHANGED],
@@ -176,7 +140,7 @@ def _changes(differences: Iterable[Difference]) -> dict[str, Changes]:
 
 
 def archive_attention(
-    archive: AboutArchive,
+    archive: bodies.AboutArchive,
     *,
     at: datetime,
     warnings_by_code: Mapping[str, int],
@@ -184,7 +148,7 @@ def archive_attention(
     signed_document: str | None,
 ) -> bytes:
     """Return the body of the message that a person should look at an archive. Pure."""
-    data = Attention(
+    data = bodies.Attention(
         **archive.model_dump(exclude_unset=True),
         warnings_by_code=dict(warnings_by_code),
         discrepancies_by_code=dict(discrepancies_by_code),
@@ -195,7 +159,7 @@ def archive_attention(
 
 def archive_failed(archive: ArchiveRow, failed: FailedReceipt, *, url: str) -> bytes:
     """Return the body of the message that a receipt cannot be archived until a person acts. Pure."""
-    data = Failed(
+    data = bodies.Failed(
         reference=archive.reference,
         receipt_id=failed.receipt_id,
         source=archive.source,
@@ -215,8 +179,8 @@ def process_missing(missing: MissingProcessRow, *, url: str, at: datetime) -> by
 
     `url` shows all missing processes to holders of a token. Hours left are rounded down, and 0 after the deadline.
     """
-    data = Missing(
-        **missing.model_dump(include=set(Missing.model_fields)),
+    data = bodies.Missing(
+        **missing.model_dump(include=set(bodies.Missing.model_fields)),
         hours_left=max(0, int((missing.deadline_at - at).total_seconds() // 3600)),
         url=url,
     )
@@ -227,7 +191,7 @@ def payments_discrepancies(
     subject: str, newest: Sequence[ListedDiscrepancy], by_code: Mapping[str, int], at: datetime, receiver_url: str
 ) -> Event:
     """Return the event that discrepancies are open: the newest, and their number by code. Pure."""
-    data = Discrepancies(
+    data = bodies.Discrepancies(
         discrepancies=[_open(each) for each in newest[:MOST_REPORTED]],
         discrepancies_in_all=sum(by_code.values()),
         by_code=dict(by_code),
@@ -236,9 +200,11 @@ def payments_discrepancies(
     return _report(EventType.PAYMENTS_DISCREPANCIES, subject, at, data, "discrepancies")
 
 
-def _open(found: ListedDiscrepancy) -> OpenDiscrepancy:
+def _open(found: ListedDiscrepancy) -> bodies.OpenDiscrepancy:
     shown = shown_transaction(found.code, found.transaction_id)
-    return OpenDiscrepancy.model_validate(found, from_attributes=True).model_copy(update={"transaction_id": shown})
+    return bodies.OpenDiscrepancy.model_validate(found, from_attributes=True).model_copy(
+        update={"transaction_id": shown}
+    )
 
 
 def delivery_refused(
@@ -253,8 +219,10 @@ def delivery_refused(
 
     `newest` has at least one delivery, and each body once. `first_at` is the time of the oldest delivery in the group.
     """
-    data = Refusals(
-        deliveries=[Refusal.model_validate(each, from_attributes=True) for each in newest[:MOST_REFUSED_REPORTED]],
+    data = bodies.Refusals(
+        deliveries=[
+            bodies.Refusal.model_validate(each, from_attributes=True) for each in newest[:MOST_REFUSED_REPORTED]
+        ],
         deliveries_in_all=sum(by_code.values()),
         by_code=dict(by_code),
         first_at=first_at,
@@ -271,8 +239,8 @@ def documents_judged_worse(
 
     `contradictions` is the number of facts in which a kept verdict is better than its document.
     """
-    data = Judgements(
-        documents=[JudgedDocument.model_validate(each, from_attributes=True) for each in worse[:MOST_REPORTED]],
+    data = bodies.Judgements(
+        documents=[bodies.JudgedDocument.model_validate(each, from_attributes=True) for each in worse[:MOST_REPORTED]],
         documents_in_all=len(worse),
         contradictions=contradictions,
         url=f"{receiver_url}/api/archives?attention=true",
@@ -282,17 +250,17 @@ def documents_judged_worse(
 
 def store_damaged(subject: str, findings: int, at: datetime) -> Event:
     """Return the event that a number of files in the store are damaged. Pure."""
-    return _report(EventType.STORE_DAMAGED, subject, at, Damage(findings=findings))
+    return _report(EventType.STORE_DAMAGED, subject, at, bodies.Damage(findings=findings))
 
 
 def store_unverified(subject: str, at: datetime) -> Event:
     """Return the event that the check of the store failed, so its state is unknown. Pure."""
-    return _report(EventType.STORE_UNVERIFIED, subject, at, Nothing())
+    return _report(EventType.STORE_UNVERIFIED, subject, at, bodies.Unverified())
 
 
 def receiver_refusing(subject: str, turned_away: TurnedAway, at: datetime, receiver_url: str) -> Event:
     """Return the event that the receiver turns requests away. Pure."""
-    data = Refusing(
+    data = bodies.Refusing(
         requests=sum(turned_away.by_code.values()),
         by_code=dict(turned_away.by_code),
         first_at=turned_away.first_at,
@@ -304,9 +272,9 @@ def receiver_refusing(subject: str, turned_away: TurnedAway, at: datetime, recei
 
 def endpoint_test(endpoint: str, at: datetime) -> bytes:
     """Return the body of the message that tests an endpoint, by its name. Pure."""
-    return encoded(EventType.ENDPOINT_TEST, at, Test(endpoint=endpoint))
+    return encoded(EventType.ENDPOINT_TEST, at, bodies.Test(endpoint=endpoint))
 
 
-def _report(event: EventType, subject: str, at: datetime, data: Strict, listing: str | None = None) -> Event:
+def _report(event: EventType, subject: str, at: datetime, data: bodies.Strict, listing: str | None = None) -> Event:
     """Return an event about no single archive. `subject` tells it from others of its type: what found it, as a run."""
     return Event(event, subject, at, encoded(event, at, data, listing))

@@ -4,8 +4,7 @@ import hashlib
 import re
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from models.messages.endpoint import EndpointRow
-from models.messages.event import Event, EventType
+from models.messages.notification import EndpointRow, Event, EventType
 from models.said import Said, Sentence, said_by
 
 
@@ -92,7 +91,8 @@ def shown_url(url: str) -> str:
         return _MASK
     netloc = f"[{host}]" if ":" in host else host
     path = "/".join(each if not each or _PLAIN.fullmatch(each) else _MASK for each in parts.path.split("/"))
-    query = "&".join(f"{name if _PLAIN.fullmatch(name) else _MASK}={_MASK}" for name, _ in _members(parts.query))
+    names = [name for name, _ in parse_qsl(parts.query, keep_blank_values=True)]
+    query = "&".join(f"{name if _PLAIN.fullmatch(name) else _MASK}={_MASK}" for name in names)
     user = f"{_MASK}@" if "@" in parts.netloc else ""
     return f"{parts.scheme}://{user}{netloc}{f':{port}' if port else ''}{path}{f'?{query}' if query else ''}"
 
@@ -107,7 +107,3 @@ def tokens_of(url: str) -> list[str]:
     found += [each for each in parts.path.split("/") if not _PLAIN.fullmatch(each)]
     found += [each.partition("=")[2] for each in parts.query.split("&")]
     return [token for each in found if each for token in (each, unquote(each))]
-
-
-def _members(query: str) -> list[tuple[str, str]]:
-    return parse_qsl(query, keep_blank_values=True)

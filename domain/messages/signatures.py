@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from models.messages.endpoint import Signature
+from models.messages.notification import Signature
 
 _PREFIXES = {Signature.HMAC: "whsec_", Signature.ED25519: "whsk_"}
 _PUBLIC_PREFIX = "whpk_"
@@ -44,8 +44,7 @@ def key_of(text: str) -> SigningKey:
     """Return the key that a text names: `whsec_` and 24 to 64 bytes in base64, or `whsk_` and a seed of 32 bytes. A
     key of 64 bytes after `whsk_` is a seed with its public key. Pure.
 
-    Raises:
-        ValueError: it is no such text. The message repeats nothing of it.
+    Raises ValueError if it is no such text. The message repeats nothing of it.
     """
     for signature, prefix in _PREFIXES.items():
         if text.startswith(prefix):

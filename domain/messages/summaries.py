@@ -1,7 +1,7 @@
 """Makes what people read in Prefect's UI about a run, without personal data or card secrets."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -14,7 +14,7 @@ from models.archive.archive import Archive
 from models.completeness.processes import MissingProcessRow
 from models.messages.notification import NotificationRow, NotificationState
 from models.payments import PaymentTerms
-from models.runs.cause import Cause
+from models.runs.receipt import Cause
 from models.views.archives.payments import DiscrepancyView, ListedDiscrepancy
 
 
@@ -39,6 +39,8 @@ def summary(  # noqa: PLR0913 -- one for each section
 
     File names are left out, because they often contain people's names. Role, element and digest identify a file.
     """
+    warnings = [(each.code, each.where, word(warned(each.code, each.values))) for each in archive.warnings]
+    messages = [(each.event, each.message_id, each.state) for each in notifications]
     parts = [
         f"# Archive {_cell(archive.reference)}, version {version}",
         f"Process {'–' if archive.process_number is None else archive.process_number}, "
@@ -55,11 +57,12 @@ def summary(  # noqa: PLR0913 -- one for each section
         section(
             "Discrepancies",
             ("code", "state", "what it means", "transaction"),
-            _discrepancy_rows(discrepancies),
+            [(each.code, each.state, each.sentence, _transaction(each)) for each in discrepancies],
             discrepancies_in_all,
         ),
-        section("Warnings", ("code", "where", "detail"), _warning_rows(archive)),
-        section("Notifications", ("event", "message", "state"), _notification_rows(notifications)),
+        section("Warnings", ("code", "where", "detail"), warnings),
+        # Endpoints are left out, because a URL may contain a token.
+        section("Notifications", ("event", "message", "state"), messages),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -73,10 +76,14 @@ def cause_summary(cause: Cause, what_now: str, archive_url: str) -> str:
 
 def open_discrepancies_summary(newest: Sequence[ListedDiscrepancy], by_code: Mapping[str, int]) -> str:
     """Return the Markdown summary of all open discrepancies, with or without an archive. Pure."""
+    rows = [
+        (each.code, each.sentence, each.reference, _transaction(each), f"{each.opened_at:%Y-%m-%d %H:%M}")
+        for each in newest
+    ]
     parts = [
         f"# Open discrepancies: {sum(by_code.values())}",
         section("By code", ("code", "open"), [(code, str(count)) for code, count in by_code.items()]),
-        section("Newest", ("code", "what it means", "archive", "transaction", "opened"), _newest_rows(newest)),
+        section("Newest", ("code", "what it means", "archive", "transaction", "opened"), rows),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -109,28 +116,8 @@ def _payment_row(payment: BookedPayment) -> tuple[str | None, ...]:
     return (payment.standing, payment.amount_text(), masked(card), masked(attempt.type or ""))
 
 
-def _warning_rows(archive: Archive) -> list[tuple[str | None, ...]]:
-    return [(each.code, each.where, word(warned(each.code, each.values))) for each in archive.warnings]
-
-
-def _discrepancy_rows(discrepancies: Iterable[DiscrepancyView]) -> list[tuple[str | None, ...]]:
-    return [(each.code, each.state, each.sentence, _transaction(each)) for each in discrepancies]
-
-
-def _newest_rows(newest: Iterable[ListedDiscrepancy]) -> list[tuple[str | None, ...]]:
-    return [
-        (each.code, each.sentence, each.reference, _transaction(each), f"{each.opened_at:%Y-%m-%d %H:%M}")
-        for each in newest
-    ]
-
-
 def _transaction(found: DiscrepancyView) -> str | None:
     return shown_transaction(found.code, found.transaction_id)
-
-
-def _notification_rows(notifications: Iterable[NotificationRow]) -> list[tuple[str | None, ...]]:
-    """Return a row for each notification. Endpoints are left out, because a URL may contain a token."""
-    return [(each.event, each.message_id, each.state) for each in notifications]
 
 
 def section(title: str, header: Sequence[str], rows: Sequence[Sequence[str | None]], in_all: int | None = None) -> str:
@@ -156,7 +143,6 @@ def _cell(text: str | None) -> str:
 
 _ESCAPED = str.maketrans({character: f"\\{character}" for character in "\\|`*_[]<>#&~:@!"})
 _WWW = re.compile(r"(www)\.", re.IGNORECASE)
-
 
 MOST_SHOWN = 50
 

@@ -75,7 +75,8 @@ def _judge_field(payment: BookedPayment, referred: set[str | None]) -> Iterator[
 
 def _judge_attempt(payment: BookedPayment, sessions: set[str]) -> Iterator[Discrepancy]:
     """Judge the attempt by which a payment is booked."""
-    yield from _judge_session(payment, sessions)
+    if payment.attempt.session_id not in sessions:
+        yield _discrepancy(DiscrepancyCode.UNKNOWN_SESSION, payment, Sentence.own_session(), _MISSING)
     yield from _judge_amounts(payment)
     yield from _judge_instalments(payment)
     yield from _judge_card(payment)
@@ -97,11 +98,6 @@ def _of_attempt(number: int, its: Discrepancy) -> Discrepancy:
     found = Sentence.in_attempt(found=its.values["found"], number=number)
     subject = f"{its.subject} attempt {number}".strip()
     return worded(replace(its, subject=subject), said_of(its.values["expected"]), found)
-
-
-def _judge_session(payment: BookedPayment, sessions: set[str]) -> Iterator[Discrepancy]:
-    if payment.attempt.session_id not in sessions:
-        yield _discrepancy(DiscrepancyCode.UNKNOWN_SESSION, payment, Sentence.own_session(), _MISSING)
 
 
 def _judge_amounts(payment: BookedPayment) -> Iterator[Discrepancy]:

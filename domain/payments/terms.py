@@ -12,7 +12,6 @@ from models.payments import PaymentTerms, PaymentType, Standing
 _TYPE = re.compile(r"(?P<type>[^=+\s]+)\s*=\s*(?P<standing>charged|held|verified)(?P<auth>\+auth)?")
 _RESULT = re.compile(r"(?P<member>\w+)\s*=\s*(?P<value>[^=\s]+)")
 
-
 SETTINGS = (
     "timezone",
     "business_timezone",
@@ -28,8 +27,7 @@ SETTINGS = (
 def read_terms(made: Mapping[str, Any]) -> PaymentTerms:
     """Return the terms that decide the standing of payments, by the settings in `SETTINGS`. Pure.
 
-    Raises:
-        ValueError: a setting is malformed.
+    Raises ValueError if a setting is malformed.
     """
     return PaymentTerms(
         unit=made["amount_unit"],
@@ -44,8 +42,7 @@ def read_terms(made: Mapping[str, Any]) -> PaymentTerms:
 def read_types(entries: Iterable[str]) -> Mapping[str, PaymentType]:
     """Return the meaning of a success, by payment type. Pure.
 
-    Raises:
-        ValueError: an entry is malformed, or its type appears twice.
+    Raises ValueError if an entry is malformed, or its type appears twice.
     """
     types: dict[str, PaymentType] = {}
     for entry in entries:
@@ -59,8 +56,7 @@ def read_types(entries: Iterable[str]) -> Mapping[str, PaymentType]:
 def read_results(entries: Iterable[str]) -> Mapping[str, frozenset[str]]:
     """Return, for each member of a provider's result, the values that mean success. Pure.
 
-    Raises:
-        ValueError: an entry is not MEMBER=VALUE, or its member is a secret: values of these members are shown.
+    Raises ValueError if an entry is not MEMBER=VALUE, or its member is a secret: values of these members are shown.
     """
     results: dict[str, frozenset[str]] = {}
     for entry in entries:

@@ -11,6 +11,7 @@ from domain.words.catalogue import MEANINGS
 from domain.words.catalogue import word as worded
 from domain.words.wording import ENGLISH, N_, NN_, Plural
 from models.errors import System
+from models.messages.bodies import cut
 from models.people import Notice, NoticeKind
 from models.said import Meaning, Said, Sentence, said_of
 
@@ -191,7 +192,7 @@ def _values(notice: Notice, places: Places, now: datetime, texts: NullTranslatio
         what, to_do = meaning.what, meaning.to_do
     values = {
         "key": notice.key,
-        "detail": _short(worded(said_of(notice.detail), texts)) if notice.detail else "",
+        "detail": cut(worded(said_of(notice.detail), texts), _LONGEST_DETAIL) if notice.detail else "",
         "since": _moment(notice.opened_at),
         "last": _moment(notice.last_at),
         "until": _moment(notice.gone_at or now),
@@ -237,7 +238,3 @@ def ended_text(archived: int, deleted: int, dismissed: int) -> Said | None:
 
 def _moment(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M} UTC"
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _LONGEST_DETAIL else f"{text[: _LONGEST_DETAIL - 1]}…"

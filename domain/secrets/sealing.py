@@ -24,7 +24,9 @@ def sealed(
     cuts: list[Cut] = []
     position = 0  # in the skeleton
     shift = 0  # from `position` to the same place in the sealed skeleton
-    for begin, end, content in _places(contents, secrets):
+    places: list[tuple[int, int, ContentCut | None]] = [(cut.skeleton_offset, 0, cut) for cut in contents]
+    places += [(begin, end, None) for begin, end in secrets]
+    for begin, end, content in sorted(places, key=lambda place: place[0]):
         if content:
             cuts.append(replace(content, skeleton_offset=begin + shift))
         else:
@@ -64,8 +66,7 @@ def ranges_of(cuts: Sequence[Cut], size_of: Callable[[bytes], int]) -> list[tupl
 def ranges_between(skeleton: bytes, left: bytes) -> list[tuple[int, int]]:
     """Return where in a skeleton the values begin and end that are sealed in `left`, except nulls. Pure.
 
-    Raises:
-        Conflict: `left` is not the skeleton with sealed values.
+    Raises Conflict if `left` is not the skeleton with sealed values.
     """
     text = skeleton.decode("latin-1")  # one character a byte; JSON's own signs are ASCII
     ranges, position, place = list[tuple[int, int]](), 0, 0
@@ -92,11 +93,3 @@ def _same(one: memoryview, other: memoryview) -> int:
 
 def content_cuts(cuts: Sequence[Cut]) -> list[ContentCut]:
     return [cut for cut in cuts if isinstance(cut, ContentCut)]
-
-
-def _places(
-    contents: Sequence[ContentCut], secrets: Sequence[tuple[int, int]]
-) -> list[tuple[int, int, ContentCut | None]]:
-    places: list[tuple[int, int, ContentCut | None]] = [(cut.skeleton_offset, 0, cut) for cut in contents]
-    places += [(begin, end, None) for begin, end in secrets]
-    return sorted(places, key=lambda place: place[0])

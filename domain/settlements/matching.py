@@ -71,12 +71,10 @@ def _fitting(entry: Entry, payments: Sequence[Candidate], terms: SettlementTerms
 def claimants(entry: Entry, payments: Iterable[Candidate], terms: SettlementTerms) -> set[str]:
     """Return the archives with a payment that fits an entry, regardless of other payments."""
     able = [each for each in payments if each.standing in MAY_BE_SETTLED]
-    return {each.reference for each in able if _has_cguid(each, entry) or _may_be_of(each, entry, terms)}
-
-
-def _may_be_of(payment: Candidate, entry: Entry, terms: SettlementTerms) -> bool:
-    is_it = _has_amount_and_day(payment, entry, terms) or _may_go_back(payment, entry)
-    return _has_authorisation(payment, entry) and is_it
+    by_cguid = {each.reference for each in able if _has_cguid(each, entry)}
+    rest = [each for each in able if each.reference not in by_cguid and _has_authorisation(each, entry)]
+    fitting = (each for each in rest if _has_amount_and_day(each, entry, terms) or _may_go_back(each, entry))
+    return by_cguid.union(each.reference for each in fitting)
 
 
 def _has_cguid(payment: Candidate, entry: Entry) -> bool:
@@ -99,11 +97,12 @@ def _has_authorisation(payment: Candidate, entry: Entry) -> bool:
 
 
 def _has_amount_and_day(payment: Candidate, entry: Entry, terms: SettlementTerms) -> bool:
+    unsigned = replace(entry, amount_minor=abs(entry.amount_minor))  # a reversal belongs to its chargeback's payment
     return (
         entry.paid_on is not None
         and payment.paid_on is not None
         and abs(payment.paid_on - entry.paid_on) <= _ONE_DAY
-        and _is_of(_unsigned(entry), payment, terms)
+        and _is_of(unsigned, payment, terms)
     )
 
 
@@ -116,11 +115,6 @@ def _may_go_back(payment: Candidate, entry: Entry) -> bool:
         and payment.paid_on is not None
         and payment.paid_on <= entry.settled_on
     )
-
-
-def _unsigned(entry: Entry) -> Entry:
-    """Return the entry with a positive amount: a reversal, which is negative, belongs to its chargeback's payment."""
-    return replace(entry, amount_minor=-entry.amount_minor) if entry.amount_minor < 0 else entry
 
 
 def judge_archive(

@@ -60,12 +60,9 @@ def entries_of(data: bytes, form: ReportFormat, fingerprint: Fingerprint) -> Ite
                 raise Refused("BAD_LINE", f"expected {width} cells, one for each head", where=f"line {number}")
             said = reader.said(line)
             digest = hashlib.sha256(json.dumps(said, default=str).encode()).digest()
-            yield Entry(entry_id=_entry_id(digest, seen[digest]), line=number, **said)
+            entry_id = hashlib.sha256(digest + seen[digest].to_bytes(8, "big")).hexdigest()[:32]
+            yield Entry(entry_id=entry_id, line=number, **said)
             seen[digest] += 1
-
-
-def _entry_id(digest: bytes, ordinal: int) -> str:
-    return hashlib.sha256(digest + ordinal.to_bytes(8, "big")).hexdigest()[:32]
 
 
 def _decoded(data: bytes, encoding: str | None) -> str:
@@ -300,8 +297,7 @@ def read_format(text: str) -> ReportFormat:
 def read_described(format_of: TypeAdapter[Format], text: str, code: Code) -> Format:
     """Return the format that a TOML text describes.
 
-    Raises:
-        Refused: with `code`: the text is not TOML, lacks a required name, or has an unknown name.
+    Raises Refused with `code` if the text is not TOML, lacks a required name, or has an unknown name.
     """
     try:
         return format_of.validate_python(tomllib.loads(text))

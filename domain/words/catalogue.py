@@ -10,7 +10,7 @@ from domain.words.causes import ANSWERS, CAUSES
 from domain.words.codes import WORDS
 from domain.words.parts import PARTS
 from domain.words.wording import ENGLISH
-from models.archive.warning import WarningCode
+from models.archive.archive import WarningCode
 from models.discrepancies import DiscrepancyCode
 from models.said import FindingCode, Meaning, Said, Sentence, said_of, verbatim
 from models.store.condition import ALL_CODES

@@ -216,6 +216,7 @@ WORDS: Mapping[str, str] = {
     "part_sources": "Sources",
     "part_last verify": "Last check of the store",
     "part_last anchor": "Last anchor",
+    "part_last comparison": "Last comparison with an anchor",
     "part_seal key": "Key of sealed values",
     "part_anchor key": "Key of anchors",
     "part_witness": "Witness",

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from domain.words.causes import CAUSES
 from models.said import Meaning
+from models.store.condition import ConditionCode
 from models.views.health import Verdict
 
 _NO_ROOM = Meaning("The disk has little room left.", "Free space, or move the folder to another disk.")
@@ -47,6 +48,10 @@ PARTS: Mapping[str, Meaning] = {
     ),
     "last anchor": Meaning(
         "The last anchor is old or incomplete.", "Run cellar anchor, and see the runs of anchor-archives in Prefect."
+    ),
+    "last comparison": Meaning(
+        "The last comparison with an anchor is old, or the witness had none then.",
+        "Run cellar anchor, which compares again, and see the runs of anchor-archives in Prefect.",
     ),
     "seal key": CAUSES["KEY_AWAY"],
     "anchor key": Meaning(
@@ -96,6 +101,9 @@ PARTS: Mapping[str, Meaning] = {
         "The search misses archives that are not indexed yet.",
         "Wait: workers index them. If their number stays, see whether a worker of this version is online.",
     ),
+    "not_as_anchored": ConditionCode.NOT_AS_ANCHORED.meaning,
+    "comparison_broke_off": ConditionCode.STORE_UNCOMPARED.meaning,
+    "no_witness": Meaning("", "Give the store a witness, which takes two minutes: see docs/evidence.md."),
     "no_people": Meaning("", "Set CELLAR_PEOPLE_URLS, so that a person hears of failures and deadlines."),
     # parts that `cellar doctor` alone checks
     "Python": Meaning("", "Make the virtual environment again with Python 3.11 to 3.13: `make up` does."),

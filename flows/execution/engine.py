@@ -160,8 +160,7 @@ async def end_own_process(state: State[Any]) -> None:
 
     Prefect's worker takes a process that ends before its run is over for crashed, unless an Abort ends the process.
 
-    Raises:
-        Abort: the run waits in Prefect, and its process ends.
+    Raises Abort if the run waits in Prefect, and its process ends.
     """
     if state.is_scheduled() and deployment.id and _current.get() is None:
         async with get_client() as client:

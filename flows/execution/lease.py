@@ -32,8 +32,7 @@ async def sole_work_on(reference: str, holder: str) -> AsyncIterator[None]:
     Threads of the block stop by themselves once the lease has expired: after a long sleep of the worker, or of the
     machine, another run may hold the lease before the worker can notice.
 
-    Raises:
-        Busy: another run has held the lease for ten minutes.
+    Raises Busy if another run has held the lease for ten minutes.
     """
     waited_s = 0
     asked_at_s = clock()

@@ -21,12 +21,10 @@ from adapters.tables.runs import receipts, runs, waiting
 from adapters.tables.runs.waiting import Wait
 from domain.runs import CANCELLED, cause_of, next_try, system_of
 from flows.execution.engine import is_cancelled_by_person
-from flows.execution.reporting import emit
-from flows.execution.tasks import told
+from flows.execution.tasks import emit, told
 from models.archive.archive import State as ArchiveState
 from models.errors import CellarError, System, Transient, Unexpected
-from models.runs.cause import Cause
-from models.runs.run import RunRow, RunState, Trigger
+from models.runs.receipt import Cause, RunRow, RunState, Trigger
 from services.messages.events import announce_failure
 
 _RECORDED_AGAIN: dict[str, Any] = {

@@ -13,13 +13,7 @@ from uuid import UUID
 
 import structlog
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.filters import (
-    FlowRunFilter,
-    FlowRunFilterDeploymentId,
-    FlowRunFilterState,
-    FlowRunFilterStateType,
-    FlowRunFilterTags,
-)
+from prefect.client.schemas import filters
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
@@ -94,16 +88,19 @@ class Housekeeping:
 
     async def _failed_before(self, flow_run: FlowRun) -> bool:
         """Return whether the run of this kind that ended last has failed, whichever worker executed it."""
-        like_it = FlowRunFilter(
-            deployment_id=FlowRunFilterDeploymentId(any_=[flow_run.deployment_id] if flow_run.deployment_id else []),
-            tags=FlowRunFilterTags(all_=flow_run.tags),
-            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=_ENDED)),
+        like_it = filters.FlowRunFilter(
+            deployment_id=filters.FlowRunFilterDeploymentId(
+                any_=[flow_run.deployment_id] if flow_run.deployment_id else []
+            ),
+            tags=filters.FlowRunFilterTags(all_=flow_run.tags),
+            state=filters.FlowRunFilterState(type=filters.FlowRunFilterStateType(any_=_ENDED)),
         )
         last = await self._client.read_flow_runs(flow_run_filter=like_it, sort=FlowRunSort.END_TIME_DESC, limit=1)
         return any(each.state_type is not StateType.COMPLETED for each in last)
 
 
 async def _work_of(execution: Execution) -> list[Any]:
+    """Do the work of a run. Parameters that it does not take fail the run, and not the worker."""
     return await _WORKS[execution.flow_name](**execution.flow_run.parameters)
 
 

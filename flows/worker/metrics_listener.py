@@ -26,8 +26,7 @@ _BEAT_WITHIN_S = 30  # the event loop beats every 5 s
 def metrics_listening(port: int | None) -> Iterator[None]:
     """Answer `GET /metrics` and `GET /healthz` at CELLAR_HOST until the end of the block. Without a port, do nothing.
 
-    Raises:
-        Conflict: another program has the port.
+    Raises Conflict if another program has the port.
     """
     if port is None:
         yield

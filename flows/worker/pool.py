@@ -15,17 +15,8 @@ import structlog
 from prefect.cli.deploy._config import _load_deploy_configs_and_actions
 from prefect.cli.deploy._core import _run_multi_deploy
 from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas import filters
 from prefect.client.schemas.actions import WorkPoolCreate
-from prefect.client.schemas.filters import (
-    FlowFilter,
-    FlowFilterName,
-    FlowRunFilter,
-    FlowRunFilterId,
-    FlowRunFilterState,
-    FlowRunFilterStateType,
-    WorkPoolFilter,
-    WorkPoolFilterName,
-)
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.responses import OrchestrationResult, SetStateStatus, WorkerFlowRunResponse
 from prefect.deployments.steps.core import StepExecutionError
@@ -50,8 +41,7 @@ _TAKEN = "Taken by a worker of cellar."
 async def until_answered() -> None:
     """Wait for a Prefect server that starts beside this process. Log that it waits, and again every 15 s.
 
-    Raises:
-        Transient: the server does not answer in time.
+    Raises Transient if the server does not answer in time.
     """
     began = time.monotonic()
     next_line_s = 0.0
@@ -59,7 +49,9 @@ async def until_answered() -> None:
         while failure := await client.api_healthcheck():
             waited_s = time.monotonic() - began
             if waited_s >= _API_WITHIN_S:
-                raise Transient(_no_answer(failure)) from failure
+                outage = f"Prefect at {settings().prefect_ui_url} does not answer within {_API_WITHIN_S} s"
+                what_to_do = "start it, or check PREFECT_API_URL"
+                raise Transient(f"{outage}: {type(failure).__name__}; {what_to_do}") from failure
             if waited_s >= next_line_s:
                 why = type(failure).__name__  # its text may repeat user and password of the URL
                 log.warning("the worker waits for Prefect", url=settings().prefect_ui_url, why=why)
@@ -67,16 +59,10 @@ async def until_answered() -> None:
             await asyncio.sleep(_LOOK_AGAIN_S)
 
 
-def _no_answer(failure: Exception) -> str:
-    outage = f"Prefect at {settings().prefect_ui_url} does not answer within {_API_WITHIN_S} s"
-    return f"{outage}: {type(failure).__name__}; start it, or check PREFECT_API_URL"
-
-
 async def set_up(client: PrefectClient) -> None:
     """Make or update the pool and its deployments. They suit Prefect's own process worker, which may serve them too.
 
-    Raises:
-        Transient: Prefect refuses the deployments.
+    Raises Transient if Prefect refuses the deployments.
     """
     with suppress(ObjectAlreadyExists):
         await client.create_work_pool(
@@ -134,22 +120,19 @@ async def show_worker(client: PrefectClient, name: str, again_within_s: float) -
 
 
 async def _runs_in(
-    client: PrefectClient,
-    types: list[StateType],
-    flow_run_ids: list[UUID] | None = None,
-    flow_name: str | None = None,
+    client: PrefectClient, types: list[StateType], flow_run_ids: list[UUID] | None = None, flow_name: str | None = None
 ) -> list[FlowRun]:
     """Return the runs in states of these types, however many pages they take."""
     found: dict[UUID, FlowRun] = {}
     while True:
         page = await client.read_flow_runs(
-            flow_filter=FlowFilter(name=FlowFilterName(any_=[flow_name])) if flow_name else None,
-            flow_run_filter=FlowRunFilter(
+            flow_filter=filters.FlowFilter(name=filters.FlowFilterName(any_=[flow_name])) if flow_name else None,
+            flow_run_filter=filters.FlowRunFilter(
                 # An offset would skip as many runs as have left these states since the last page.
-                id=FlowRunFilterId(any_=flow_run_ids, not_any_=list(found)),
-                state=FlowRunFilterState(type=FlowRunFilterStateType(any_=types)),
+                id=filters.FlowRunFilterId(any_=flow_run_ids, not_any_=list(found)),
+                state=filters.FlowRunFilterState(type=filters.FlowRunFilterStateType(any_=types)),
             ),
-            work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[POOL])),
+            work_pool_filter=filters.WorkPoolFilter(name=filters.WorkPoolFilterName(any_=[POOL])),
             limit=RUNS_PER_PAGE,
         )
         found |= {each.id: each for each in page}

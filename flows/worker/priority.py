@@ -7,7 +7,7 @@ from adapters.platform.cancellation import clock
 from flows.execution.engine import Execution
 from flows.import_archives import import_archives
 from flows.process_archive import process_archive
-from models.runs.run import Trigger
+from models.runs.receipt import Trigger
 
 _IN_BULK = f"trigger:{Trigger.BULK}"
 _PAUSES_FOR_S, _GOES_ON_FOR_S, _LOOKS_EACH_S = 2.0, 0.5, 0.01

@@ -9,13 +9,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.filters import (
-    FlowRunFilter,
-    FlowRunFilterId,
-    TaskRunFilter,
-    TaskRunFilterState,
-    TaskRunFilterStateType,
-)
+from prefect.client.schemas import filters
 from prefect.client.schemas.objects import TERMINAL_STATES, FlowRun, State, StateType
 from prefect.client.schemas.responses import OrchestrationResult, SetStateStatus
 from prefect.exceptions import ObjectNotFound
@@ -27,7 +21,7 @@ from flows.process_archive import process_archive
 from flows.worker.due_runs import SUSPECT
 from flows.worker.pool import is_taken_by_us, unended_runs
 from models.archive.archive import State as ArchiveState
-from models.runs.run import RunState
+from models.runs.receipt import RunState
 
 _SUSPECT_FROM = 3
 _LONGEST_PAUSE = timedelta(hours=1)
@@ -137,8 +131,10 @@ def state_after(left: StateType, crashes: int, since: datetime, now: datetime) -
 
 async def _end_tasks(client: PrefectClient, flow_run_id: UUID) -> None:
     """End the task runs of the dead process, which would stay Running in the UI. The next attempt makes new ones."""
-    of_run = FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id]))
+    of_run = filters.FlowRunFilter(id=filters.FlowRunFilterId(any_=[flow_run_id]))
     # An answer has at most 200 task runs. A run that was begun often has more, most of them ended.
-    unended = TaskRunFilter(state=TaskRunFilterState(type=TaskRunFilterStateType(any_=_UNENDED)))
+    unended = filters.TaskRunFilter(
+        state=filters.TaskRunFilterState(type=filters.TaskRunFilterStateType(any_=_UNENDED))
+    )
     for task_run in await client.read_task_runs(flow_run_filter=of_run, task_run_filter=unended):
         await client.set_task_run_state(task_run.id, Crashed(message=_WHY), force=True)

@@ -159,8 +159,7 @@ async def _started(client: PrefectClient, name: str, sole: bool) -> "Worker":
 async def deployed_flows(client: PrefectClient) -> dict[UUID, Flow[..., Any]]:
     """Make or update pool and deployments, start a sweep, and return the flows by their ids in Prefect.
 
-    Raises:
-        Transient: Prefect has not accepted the deployments in 90 s of retries.
+    Raises Transient if Prefect has not accepted the deployments in 90 s of retries.
     """
     deadline = time.monotonic() + _DEPLOYED_WITHIN_S
     while True:

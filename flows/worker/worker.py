@@ -26,9 +26,8 @@ from adapters.observation.metrics import RUNS_IN_PROGRESS, WORKER_BEAT
 from adapters.platform.cancellation import clock, pausing
 from adapters.tables.runs import leases
 from flows.execution.engine import Execution, Interrupted, Interruption
-from flows.worker.due_runs import DueRuns
+from flows.worker.due_runs import DueRuns, Outages
 from flows.worker.housekeeping import Housekeeping
-from flows.worker.outages import Outages
 from flows.worker.pool import cancelled_runs, scheduled_runs, show_worker, take
 from flows.worker.priority import GivingWay, is_in_bulk
 from flows.worker.recovery import Watch, recover, recover_strays
@@ -88,8 +87,7 @@ class Worker:
         long is taken for dead. If a loop ends all the same, the process ends and the supervisor starts the next worker:
         no probe asks a worker whether it is ready, and the next worker begins with its own connections and claims.
 
-        Raises:
-            Transient: a loop has ended unexpectedly.
+        Raises Transient if a loop has ended unexpectedly.
         """
         loops = [
             self._repeat(self._take_due, 0),

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, create_model
 
-from models.messages.event import EventType
+from models.messages.notification import EventType
 
 MOST_BYTES = 20_000
 """The largest body. Source: Standard Webhooks, "Payload size": under 20 KB."""
@@ -97,7 +97,7 @@ class Changes(Strict):
 
 
 class Changed(AboutArchive):
-    """A new version of a known process is the current version."""
+    """A new version of a known process became the current version."""
 
     before_version: int = Field(description="the number of the version that was current before")
     before_receipt_id: str = Field(description="the receipt of that version")
@@ -111,7 +111,7 @@ class Changed(AboutArchive):
 
 
 class Attention(AboutArchive):
-    """Why a person should look at an archive."""
+    """A person should look at an archive that is complete."""
 
     warnings_by_code: ByCode = Field(description="number of warnings of each code")
     discrepancies_by_code: ByCode = Field(description="number of open discrepancies of each code")
@@ -119,7 +119,7 @@ class Attention(AboutArchive):
 
 
 class Failed(Strict):
-    """Why a receipt could not be archived."""
+    """A run failed, and none is on its way: a person is needed."""
 
     reference: str = Field(description="the process")
     receipt_id: str = Field(description="SHA-256 of the request that could not be archived")
@@ -135,7 +135,7 @@ class Failed(Strict):
 
 
 class Missing(Strict):
-    """A process that should have been archived."""
+    """A process was submitted or ended, its archive has not arrived, and Cellosign will delete it."""
 
     missing_id: str = Field(description="the finding; it is the same in each alert about the process")
     reference: str | None = Field(description="the process; null where only its numbers are known")
@@ -160,7 +160,7 @@ class OpenDiscrepancy(FoundDiscrepancy):
 
 
 class Discrepancies(Strict):
-    """All open discrepancies."""
+    """All open discrepancies, of all archives and of no archive."""
 
     discrepancies: list[OpenDiscrepancy] = Field(
         description="the newest open discrepancies, newest first, at most 50, and as many as there is room for"
@@ -184,7 +184,7 @@ class Refusal(Strict):
 
 
 class Refusals(Strict):
-    """Refused deliveries of one group."""
+    """Deliveries that cellar refused since the last message, all in one."""
 
     deliveries: list[Refusal] = Field(
         description="the last delivery of each refused body, newest first, at most 20, and as many as there is room for"
@@ -206,7 +206,7 @@ class JudgedDocument(Strict):
 
 
 class Judgements(Strict):
-    """Signed documents that are judged worse than before."""
+    """Signed documents that cellar judged again, and that are judged worse than before."""
 
     documents: list[JudgedDocument] = Field(
         description="the first documents, at most 50, and as many as there is room for"
@@ -220,17 +220,17 @@ class Judgements(Strict):
 
 
 class Damage(Strict):
-    """How much of the store is damaged."""
+    """The scheduled check found files of the store that differ from what was written."""
 
     findings: int = Field(description="number of files that differ from what was written")
 
 
-class Nothing(Strict):
-    """No members."""
+class Unverified(Strict):
+    """The scheduled check of the store broke before its end, so the state of the store is unknown."""
 
 
 class Refusing(Strict):
-    """How many requests the receiver turned away."""
+    """The receiver turns requests away before their body is kept, so archives may be lost."""
 
     requests: int = Field(description="number of requests that were turned away from `first_at` to `last_at`")
     by_code: ByCode = Field(description="number of them by the code of the answer, as `UNAUTHORIZED` and `UNAVAILABLE`")
@@ -240,45 +240,32 @@ class Refusing(Strict):
 
 
 class Test(Strict):
-    """A test of one endpoint."""
+    """A person tests an endpoint. Nothing has happened."""
 
     endpoint: str = Field(description="the name of the endpoint")
 
 
-def _body(event: EventType, data: type[Strict], says: str) -> type[Body]:
-    members = {"type": (Literal[event], ...), "data": (data, ...)}
-    return create_model(event, __base__=Body, __doc__=says, **members)  # type: ignore[call-overload, no-any-return]
-
-
-_DATA: Mapping[EventType, tuple[type[Strict], str]] = {
-    EventType.ARCHIVE_COMPLETED: (Completed, "A version of an archive is complete, and it is the current version."),
-    EventType.ARCHIVE_CHANGED: (Changed, "A new version of a known process became the current version."),
-    EventType.ARCHIVE_ATTENTION: (Attention, "A person should look at an archive that is complete."),
-    EventType.ARCHIVE_FAILED: (Failed, "A run failed, and none is on its way: a person is needed."),
-    EventType.PROCESS_MISSING: (
-        Missing,
-        "A process was submitted or ended, its archive has not arrived, and Cellosign will delete it.",
-    ),
-    EventType.PAYMENTS_DISCREPANCIES: (Discrepancies, "All open discrepancies, of all archives and of no archive."),
-    EventType.DELIVERY_REFUSED: (Refusals, "Deliveries that cellar refused since the last message, all in one."),
-    EventType.DOCUMENTS_JUDGED_WORSE: (
-        Judgements,
-        "Signed documents that cellar judged again, and that are judged worse than before.",
-    ),
-    EventType.STORE_DAMAGED: (
-        Damage,
-        "The scheduled check found files of the store that differ from what was written.",
-    ),
-    EventType.STORE_UNVERIFIED: (
-        Nothing,
-        "The scheduled check of the store broke before its end, so the state of the store is unknown.",
-    ),
-    EventType.RECEIVER_REFUSING: (
-        Refusing,
-        "The receiver turns requests away before their body is kept, so archives may be lost.",
-    ),
-    EventType.ENDPOINT_TEST: (Test, "A person tests an endpoint. Nothing has happened."),
+_DATA: Mapping[EventType, type[Strict]] = {
+    EventType.ARCHIVE_COMPLETED: Completed,
+    EventType.ARCHIVE_CHANGED: Changed,
+    EventType.ARCHIVE_ATTENTION: Attention,
+    EventType.ARCHIVE_FAILED: Failed,
+    EventType.PROCESS_MISSING: Missing,
+    EventType.PAYMENTS_DISCREPANCIES: Discrepancies,
+    EventType.DELIVERY_REFUSED: Refusals,
+    EventType.DOCUMENTS_JUDGED_WORSE: Judgements,
+    EventType.STORE_DAMAGED: Damage,
+    EventType.STORE_UNVERIFIED: Unverified,
+    EventType.RECEIVER_REFUSING: Refusing,
+    EventType.ENDPOINT_TEST: Test,
 }
 
-BODIES: Mapping[EventType, type[Body]] = {event: _body(event, *about) for event, about in _DATA.items()}
+
+def _body(event: EventType, data: type[Strict]) -> type[Body]:
+    """Return the body of an event, which is described as its data is."""
+    members = {"type": (Literal[event], ...), "data": (data, ...)}
+    return create_model(event, __base__=Body, __doc__=data.__doc__, **members)  # type: ignore[call-overload, no-any-return]
+
+
+BODIES: Mapping[EventType, type[Body]] = {event: _body(event, data) for event, data in _DATA.items()}
 """The body of each type of event."""

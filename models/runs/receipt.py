@@ -1,4 +1,4 @@
-"""Receipts, their deliveries and their versions.
+"""Receipts, their deliveries and their versions; the runs that archive them, and why these fail or wait.
 
 A *receipt* is a distinct request body, named by its SHA-256. A *delivery* is one arrival of a receipt: first a small
 durable record in the inbox, then a row in the database. A *version* is a receipt that says something new about its
@@ -17,7 +17,83 @@ from sqlalchemy.orm import deferred
 from sqlmodel import BigInteger, Column, Field, LargeBinary, SQLModel, UniqueConstraint
 
 from models.columns import Json, Moment, index_where
-from models.runs.cause import CauseColumns
+from models.said import Said, in_english, said_of
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why an attempt of a run ended without its archive.
+
+    `code` is stable and groups failures (`STORE_AWAY`). `task` is the task that failed, None before the first task.
+    `error_class` is the class of the error. `said` is what is wrong and what to do, without a value of a payload.
+    """
+
+    code: str
+    task: str | None
+    error_class: str
+    said: Said
+
+    @property
+    def sentence(self) -> str:
+        return in_english(self.said)
+
+    @property
+    def values(self) -> dict[str, Any]:
+        return {"sentence": self.said.as_json()}
+
+    def __str__(self) -> str:
+        return f"{self.code} in {self.task}: {self.sentence}" if self.task else f"{self.code}: {self.sentence}"
+
+
+@dataclass(frozen=True, slots=True)
+class FailedReceipt:
+    """A receipt that has failed for good, since `at`. `flow_run_id` is None if no run of it is known."""
+
+    reference: str
+    receipt_id: str
+    at: datetime
+    cause: Cause
+    attempt: int
+    flow_run_id: str | None
+
+
+class CauseColumns(SQLModel):
+    """The cause of a failed or waiting receipt; `cause_values` say the sentence by code. All are null in any other
+    state.
+
+    `cause_since` is the time of the failure; of a waiting receipt, the time since when it waits.
+    """
+
+    cause_code: str | None = Field(default=None, max_length=64)
+    cause_task: str | None = Field(default=None, max_length=64)
+    cause_error: str | None = Field(default=None, max_length=64)
+    cause_sentence: str | None = None
+    cause_values: dict[str, Any] | None = Field(default=None, sa_type=Json)
+    cause_attempt: int | None = None
+    cause_since: datetime | None = Field(default=None, sa_type=Moment)
+
+    def told(self) -> Said:
+        """Return what the sentence says; as it is where an earlier build kept it alone."""
+        kept = {"text": self.cause_sentence or ""}
+        return said_of(self.cause_values["sentence"]) if self.cause_values else Said("kept_before", kept)
+
+
+class WaitingRow(SQLModel, table=True):
+    """A run that waits to be tried again. The row stays while the next attempt works, and goes with the run's end.
+
+    `waits_for` names the system that was away, `since` the end of the first attempt in a row that waits for anything.
+    A row with 0 `attempts` is a re-run that a person asked for and that Prefect does not have yet.
+    """
+
+    __tablename__ = "waiting"
+
+    flow_run_id: str = Field(primary_key=True, max_length=36)
+    reference: str = Field(max_length=255)
+    receipt_id: str = Field(index=True, max_length=64)
+    waits_for: str = Field(max_length=16, index=True)
+    since: datetime = Field(sa_type=Moment)
+    attempts: int
+
 
 DEFAULT_SOURCE = "default"
 """The source of a delivery at the URL that names no source."""
@@ -170,3 +246,84 @@ class RefusedRow(SQLModel, table=True):
     notified_at: datetime | None = Field(default=None, index=True, sa_type=Moment)
     message: str | None = Field(default=None, index=True, max_length=64)
     source: str = Field(default=DEFAULT_SOURCE, max_length=64)
+
+
+class Trigger(StrEnum):
+    """What started a run. `rerun`: a person. `bulk`: a bulk re-run. `retry`: a further attempt of the same flow run.
+    `import`: a person who takes in saved archives; one flow run archives many receipts.
+    """
+
+    WEBHOOK = "webhook"
+    RERUN = "rerun"
+    BULK = "bulk"
+    RETRY = "retry"
+    SWEEP = "sweep"
+    IMPORT = "import"
+
+
+class RunState(StrEnum):
+    """States as Prefect names them. `AwaitingRetry`: the run waits for a system that is away, and is tried again."""
+
+    RUNNING = "Running"
+    AWAITING_RETRY = "AwaitingRetry"
+    COMPLETED = "Completed"
+    FAILED = "Failed"
+    CRASHED = "Crashed"
+    CANCELLED = "Cancelled"
+
+
+class RunRow(SQLModel, table=True):
+    """One attempt of a flow run at a receipt. `attempt` begins at 1 and grows with each Retry in Prefect.
+
+    The cause of an attempt that failed or waits: its code, the class of the error, and a sentence that says what to do,
+    beside the `values` that say it by code.
+    """
+
+    __tablename__ = "run"
+    __table_args__ = (index_where("ix_run_failed", "state = 'Failed'", "ended_at", "cause_code"),)
+
+    flow_run_id: str = Field(primary_key=True, max_length=36)
+    attempt: int = Field(primary_key=True)
+    reference: str = Field(index=True, max_length=255)
+    receipt_id: str = Field(primary_key=True, index=True, max_length=64)
+    trigger: str = Field(max_length=16)
+    state: str = Field(max_length=16)
+    failed_task: str | None = None
+    cause_code: str | None = Field(default=None, max_length=64)
+    cause_error: str | None = Field(default=None, max_length=64)
+    cause_sentence: str | None = None
+    cause_values: dict[str, Any] | None = Field(default=None, sa_type=Json)
+    started_at: datetime = Field(sa_type=Moment)
+    ended_at: datetime | None = Field(default=None, sa_type=Moment)
+
+
+class Leased(StrEnum):
+    """What a lease is of: a process, which one run works on; a flow run, which one worker executes; a worker
+    itself; and the access log, which one receiver sends elsewhere.
+    """
+
+    PROCESS = "process"
+    RUN = "run"
+    WORKER = "worker"
+    ACCESS = "access"
+
+
+class LeaseRow(SQLModel, table=True):
+    """A lease: `holder` alone works on `subject` until `expires_at`, and renews the lease while it lives."""
+
+    __tablename__ = "lease"
+
+    kind: str = Field(primary_key=True, max_length=16)
+    subject: str = Field(primary_key=True, max_length=255)
+    holder: str = Field(index=True, max_length=64)
+    expires_at: datetime = Field(sa_type=Moment)
+
+
+class TaskResultRow(SQLModel, table=True):
+    """The result of a task of a flow run, by Prefect's name for it, so that Retry resumes at the failed task."""
+
+    __tablename__ = "task_result"
+
+    flow_run_id: str = Field(primary_key=True, max_length=36)
+    name: str = Field(primary_key=True, max_length=255)
+    content: bytes = Field(sa_type=LargeBinary)

@@ -38,7 +38,9 @@ _CONFIRM = "Ask the operator of the endpoint. The page of the endpoint shows eac
 
 
 class ConditionCode(FindingCode):
-    """What is wrong with a complete archive or the store. `RUN_FAILED`: its last run failed. Checks find the others."""
+    """What is wrong with a complete archive or the store. `RUN_FAILED`: its last run failed. Comparisons with anchors
+    find the last two, and checks the others.
+    """
 
     RUN_FAILED = finding(
         "The last run failed, so the archive may be damaged although it was complete.",
@@ -73,6 +75,17 @@ class ConditionCode(FindingCode):
         "The store is not there: nothing was ever archived in its place.",
         "Mount its disk, or correct CELLAR_STORE_URL, then run cellar verify.",
         short="Store not there",
+    )
+    NOT_AS_ANCHORED = finding(
+        "The store is not what an anchor says: somebody has removed or rewritten it together with its digests.",
+        "Keep the disk as it is, and find out who did it. Restore what was anchored from a backup, then run "
+        "cellar anchor, which compares again.",
+        short="Not as anchored",
+    )
+    STORE_UNCOMPARED = finding(
+        "The store could not be compared with its anchors, so a rewritten or removed archive would not be found.",
+        "Run cellar doctor, which says whether the witness answers. Then run cellar anchor, which compares again.",
+        short="Not compared",
     )
 
 
@@ -124,7 +137,6 @@ class DerivedCode(FindingCode):
 AnyCode = ConditionCode | DerivedCode
 ALL_CODES: tuple[AnyCode, ...] = (*DerivedCode, *ConditionCode)
 
-
 OF_FAULTS: Mapping[Fault, ConditionCode] = {
     Fault.DAMAGED: ConditionCode.FILE_DAMAGED,
     Fault.MISSING: ConditionCode.FILE_MISSING,
@@ -135,9 +147,10 @@ OF_FAULTS: Mapping[Fault, ConditionCode] = {
     Fault.ABSENT: ConditionCode.STORE_ABSENT,
 }
 """The condition of each fault. What was interrupted heals by itself, and is none."""
-OF_FILES = frozenset(OF_FAULTS.values()) - {ConditionCode.ROWS_DIFFER, ConditionCode.ROWS_STALE}
+OF_COMPARISONS = frozenset({ConditionCode.NOT_AS_ANCHORED, ConditionCode.STORE_UNCOMPARED})
+"""What comparisons with anchors find."""
+OF_FILES = {*OF_FAULTS.values(), ConditionCode.NOT_AS_ANCHORED} - {ConditionCode.ROWS_DIFFER, ConditionCode.ROWS_STALE}
 """The conditions in which what the store holds is not what was written."""
-
 
 OF_CHECKS = frozenset(OF_FAULTS.values())
 """What checks of the store find, of archives and of the store itself."""

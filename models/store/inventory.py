@@ -101,10 +101,11 @@ class Inventory:
 
 
 def _version_json(version: ObjectVersion) -> dict[str, object]:
+    address = _CELLAR if version.source == DEFAULT_SOURCE else f"{_SOURCE}{version.source}"
     return {
         "created": version.created_at.isoformat(),
         "message": version.message,
-        "user": {"name": "cellar", "address": _address(version.source)},
+        "user": {"name": "cellar", "address": address},
         "state": {sha256: sorted(paths) for sha256, paths in sorted(_by_digest(version.state.items()).items())},
     }
 
@@ -119,10 +120,6 @@ def _version(document: Mapping[str, object], manifest: Mapping[str, str]) -> Obj
         state={_expected(str, path): sha256 for sha256, paths in state.items() for path in _expected(list, paths)},
         source=_source(_expected(dict, document["user"])["address"]),
     )
-
-
-def _address(source: str) -> str:
-    return _CELLAR if source == DEFAULT_SOURCE else f"{_SOURCE}{source}"
 
 
 def _source(address: object) -> str:

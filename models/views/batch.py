@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from models.runs.batch import BatchFacts, ItemFacts, ItemState
 from models.views.archives.archives import ArchiveFilter
-from models.views.messages.messages import MessageFilter
+from models.views.messages import MessageFilter
 from models.views.parameters import NOT_KEPT, ActionView, Page, RequestBody, Text
 
 
@@ -41,15 +41,6 @@ class RedeliveryFilter(MessageFilter):
 
 class RedeliveryRequest(Request, RedeliveryFilter):
     """Filters of the messages to deliver again. Without `state`, dead and skipped messages match."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "anyOf": [
-                {"properties": {"state": {"items": {"not": {"const": "delivered"}}}}},
-                {"properties": {"force": {"const": True}}, "required": ["force"]},
-            ]
-        }
-    )
 
     def filter(self) -> RedeliveryFilter:
         return RedeliveryFilter(**self.model_dump(exclude=set(Request.model_fields)))

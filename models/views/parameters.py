@@ -2,36 +2,26 @@
 
 import re
 from datetime import UTC, datetime, time, timedelta, tzinfo
-from typing import Annotated, Any, Generic, TypeVar
+from types import UnionType
+from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin
 
-from pydantic import (
-    AfterValidator,
-    AwareDatetime,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    TypeAdapter,
-    ValidationError,
-    ValidationInfo,
-    model_validator,
-)
+import pydantic
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError, to_json
 
 
-class RequestBody(BaseModel):
+class RequestBody(pydantic.BaseModel):
     """The JSON body of a request that acts. Its values have the types that are described, and no member is unknown.
 
     A guess would act: `{"dry_run": 0}` is not `false`, and a misspelled filter would match more. The routes get the
     body as Python values, among which pydantic's strict mode knows no enums and times. So it is checked as JSON.
     """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = pydantic.ConfigDict(extra="forbid")
 
-    @model_validator(mode="before")
+    @pydantic.model_validator(mode="before")
     @classmethod
-    def _check_strictly(cls, sent: Any, info: ValidationInfo) -> Any:
+    def _check_strictly(cls, sent: Any, info: pydantic.ValidationInfo) -> Any:
         if info.mode == "python" and isinstance(sent, dict):
             cls.model_validate_json(to_json(sent, inf_nan_mode="constants"), strict=True, extra="forbid")
         return sent
@@ -40,8 +30,7 @@ class RequestBody(BaseModel):
 _DATED = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ]|$)")
 """How a time begins. Python reads 1712101612345, the milliseconds since 1970 of a day in 2024, as one of 1712."""
 
-
-_TIME = TypeAdapter(datetime)
+_TIME = pydantic.TypeAdapter(datetime)
 
 
 def _read_time(sent: object) -> object:
@@ -51,7 +40,7 @@ def _read_time(sent: object) -> object:
     if isinstance(sent, str) and _DATED.match(sent.strip()):
         try:
             return _TIME.validate_python(sent)
-        except ValidationError:  # pydantic says it with its place
+        except pydantic.ValidationError:  # pydantic says it with its place
             return sent
     raise PydanticCustomError("datetime_form", "expected a time with zone, like 2026-11-24T00:00Z")
 
@@ -66,8 +55,7 @@ def read_moment(text: str, zone: tzinfo, now: datetime) -> datetime:
 
     A day stands for its beginning, and an age for the time so long ago. Without a zone, the time is one of `zone`.
 
-    Raises:
-        ValueError: the text is none of these, or no such day exists. It says what is understood.
+    Raises ValueError if the text is none of these, or no such day exists. It says what is understood.
     """
     said = text.strip().lower()
     try:
@@ -92,20 +80,16 @@ def _in_utc(moment: datetime) -> datetime:
         raise ValueError("expected a time between the years 1 and 9999 in UTC") from None
 
 
-Moment = Annotated[AwareDatetime, BeforeValidator(_read_time), AfterValidator(_in_utc)]
+Moment = Annotated[pydantic.AwareDatetime, pydantic.BeforeValidator(_read_time), pydantic.AfterValidator(_in_utc)]
 
+Integer = Annotated[int, pydantic.Field(ge=-(1 << 63), le=(1 << 63) - 1)]
 
-Integer = Annotated[int, Field(ge=-(1 << 63), le=(1 << 63) - 1)]
-
-
-Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]
+Text = Annotated[str, pydantic.Field(pattern=r"^[^\x00]*$")]
 """Text without NUL, which Postgres refuses. The pattern spells NUL, since Prefect keeps it in a Postgres too."""
 
-
 Statement = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000, pattern=r"^[^\x00]*$")
+    str, pydantic.StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000, pattern=r"^[^\x00]*$")
 ]
-
 
 NOT_KEPT = "a name for your own logs; the record names the token"
 
@@ -113,10 +97,10 @@ NOT_KEPT = "a name for your own logs; the record names the token"
 class Client(RequestBody):
     """The person or program that acts."""
 
-    by: Text | None = Field(None, max_length=100, description=NOT_KEPT)
+    by: Text | None = pydantic.Field(None, max_length=100, description=NOT_KEPT)
 
 
-class ActionView(BaseModel):
+class ActionView(pydantic.BaseModel):
     """Who did what, and when."""
 
     at: datetime
@@ -127,26 +111,43 @@ class ActionView(BaseModel):
 class Dismissal(RequestBody):
     """Why a process is not missing, or a refused body needs nobody, and who says so."""
 
-    by: Text = Field("", description=NOT_KEPT)
+    by: Text = pydantic.Field("", description=NOT_KEPT)
     why: Statement
 
 
-Cursor = Annotated[str, Field(json_schema_extra={"format": "cursor"})]
+Cursor = Annotated[str, pydantic.Field(json_schema_extra={"format": "cursor"})]
 """Where a page of a list begins. `adapters/database/listing.py` makes and reads it."""
 
 
-class PageQuery(BaseModel):
+class PageQuery(pydantic.BaseModel):
     """Which page of a list."""
 
-    cursor: Cursor | None = Field(None, description="`next` of the page before")
-    limit: int = Field(50, ge=1, le=500)
+    cursor: Cursor | None = pydantic.Field(None, description="`next` of the page before")
+    limit: int = pydantic.Field(50, ge=1, le=500, description="items per page, at most 500")
 
 
 Item = TypeVar("Item")
 
 
-class Page(BaseModel, Generic[Item]):
+class Page(pydantic.BaseModel, Generic[Item]):
     """A page of a list. `next` is the cursor of the following page."""
 
     items: list[Item]
     next: str | None
+
+
+def type_of(info: FieldInfo) -> Any:
+    """Return the type of a filter's single value: of `list[Text]` and of `State | None` alike."""
+    of = info.annotation
+    while get_origin(of) is not None:
+        origin, arguments = get_origin(of), get_args(of)
+        kept = [each for each in arguments if each is not type(None)]
+        if origin not in (Union, UnionType, list) and not hasattr(of, "__metadata__"):
+            break
+        of = kept[0]
+    return of
+
+
+def is_list(info: FieldInfo) -> bool:
+    """Return whether a filter takes several values."""
+    return get_origin(info.annotation) is list

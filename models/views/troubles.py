@@ -20,9 +20,9 @@ class FindingState(StrEnum):
 class MissingQuery(PageQuery):
     """The filters of a list of missing processes. A finding must match every filter that is set."""
 
-    source: Text | None = None
-    reference: Text | None = None
-    why: Why | None = None
+    source: Text | None = Field(None, description="the name of a source")
+    reference: Text | None = Field(None, description="a full process reference")
+    why: Why | None = Field(None, description="why a process is missing")
     state: FindingState = FindingState.OPEN
 
 

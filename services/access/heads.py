@@ -12,6 +12,7 @@ from itertools import takewhile
 from adapters.anchors import anchors
 from adapters.files.store import store
 from adapters.settings.settings import settings
+from adapters.store import happened
 from adapters.tables import access
 from domain.access_log import KEY, heads_text, read_heads, wrong_rows
 from models.access import AccessHead
@@ -19,7 +20,7 @@ from models.errors import Conflict
 from models.store.anchor import Leaf
 from models.store.fixity import Fault, FixityFinding
 
-_OVERLAP = timedelta(days=1)
+OVERLAP = timedelta(days=1)
 """How much later than its time a row may be committed, or another machine's clock may be behind."""
 
 
@@ -28,9 +29,9 @@ def keep(since: datetime | None, now: datetime) -> tuple[list[Leaf], list[Access
 
     Returns the leaves for the anchor, and the heads up to which rows may leave once it is made.
     """
-    kept_since = now - timedelta(days=settings().access_kept_days) - _OVERLAP
+    kept_since = now - timedelta(days=settings().access_kept_days) - OVERLAP
     old = access.heads_before(kept_since)
-    found = {*access.heads(since and since - _OVERLAP), *old}
+    found = {*access.heads(since and since - OVERLAP), *old}
     keys = [] if since else [key for key, _ in store().listed(KEY)]
     if found:
         text = heads_text(found, kept_since)
@@ -43,17 +44,19 @@ def keep(since: datetime | None, now: datetime) -> tuple[list[Leaf], list[Access
 def wrong_access() -> Iterator[FixityFinding]:
     """Find rows of the access log that were changed, removed, exchanged or put in, as far as chains and anchors show.
 
-    What came after the newest anchor is held by its chain alone: there the last rows may disappear unseen.
+    What came after the newest anchor is held by its chain, whose last row the store has a minute later.
     """
     findings: list[FixityFinding] = []
     heads: dict[str, dict[int, AccessHead]] = {}
     last_kept_since = anchored_until = datetime.min.replace(tzinfo=UTC)
     for at, text in _anchored(findings.append):
-        anchored_until = max(anchored_until, at - _OVERLAP)
+        anchored_until = max(anchored_until, at - OVERLAP)
         its, kept_since = read_heads(text)
         last_kept_since = max(last_kept_since, kept_since)
         for each in its:
             heads.setdefault(each.chain, {})[each.number] = each
+    for each in happened.last_access(anchored_until):
+        heads.setdefault(each.chain, {})[each.number] = each
     yield from findings
     yield from wrong_rows(access.every(), heads, last_kept_since, anchored_until)
 

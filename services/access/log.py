@@ -1,7 +1,8 @@
-"""Records who saw, searched, took and changed what.
+"""Records who saw, searched, took and changed what, and sends the records elsewhere, beside all answers.
 
 A row is on stable storage before `record` returns, so nothing is shown unrecorded. The rows that wait at the same time
 share a commit. The rows of a process are a chain of hashes; the anchors of the store hold the heads of all chains.
+What another place does not take waits in the database, and is sent later.
 """
 
 import secrets
@@ -9,10 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from adapters.peers.access_log import give
 from adapters.platform.grouping import Grouped
 from adapters.settings.digests import keyed_digest
+from adapters.settings.settings import settings
 from adapters.tables import access
-from domain.access_log import FIRST, digest_of
+from adapters.tables.runs import leases
+from domain.access_log import FIRST, digest_of, ecs_line
 from domain.secrets.cards import without_card_numbers
 from models.access import Action, Caller, Outcome
 
@@ -20,6 +24,9 @@ _MOST_PER_COMMIT = 500
 _LONGEST = 255
 _DIGEST_DIGITS = 16
 _NO_FILTERS = {"cursor", "limit", "page", "sort", "columns"}
+_MOST_SENT_AT_ONCE = 500
+_LEASE_S = 60.0
+_ME = secrets.token_hex(8)
 
 
 def record(
@@ -38,18 +45,34 @@ def record(
     Raises:
         Transient: the database does not take the record.
     """
-    _rows.done_in_thread(
-        {
-            "at": datetime.now(UTC),
-            "person": _stored(caller.name)[:_LONGEST],
-            "role": caller.role.value,
-            "action": action.value,
-            "reference": None if reference is None else _stored(reference)[:_LONGEST],
-            "outcome": outcome,
-            "address": caller.address[:64],
-            "detail": _stored(detail or {}),
-        }
-    )
+    _rows.done_in_thread(_row(caller, action, outcome, reference, detail))
+
+
+async def recorded(
+    caller: Caller,
+    action: Action,
+    *,
+    outcome: Outcome = "allowed",
+    reference: str | None = None,
+    detail: Mapping[str, Any] | None = None,
+) -> None:
+    """Do as `record`, for a caller in an event loop."""
+    await _rows.done(_row(caller, action, outcome, reference, detail))
+
+
+def _row(
+    caller: Caller, action: Action, outcome: Outcome, reference: str | None, detail: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    return {
+        "at": datetime.now(UTC),
+        "person": _stored(caller.name)[:_LONGEST],
+        "role": caller.role.value,
+        "action": action.value,
+        "reference": None if reference is None else _stored(reference)[:_LONGEST],
+        "outcome": outcome,
+        "address": caller.address[:64],
+        "detail": _stored(detail or {}),
+    }
 
 
 def searched(query: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
@@ -60,12 +83,9 @@ def searched(query: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for name, value in query:
         if name not in _NO_FILTERS:
-            found.setdefault(_stored(name), []).extend(map(_mark, value.split() if name == "q" else [value]))
+            marks = [keyed_digest("term", term.casefold()) for term in (value.split() if name == "q" else [value])]
+            found.setdefault(_stored(name), []).extend(mark[:_DIGEST_DIGITS] for mark in marks)
     return found
-
-
-def _mark(term: str) -> str:
-    return keyed_digest("term", term.casefold())[:_DIGEST_DIGITS]
 
 
 def _stored(value: Any) -> Any:
@@ -105,3 +125,13 @@ class _Chain:
 
 _chain = _Chain()
 _rows = Grouped(_chain.add, _MOST_PER_COMMIT)
+
+
+def send_waiting() -> None:
+    """Send what waits, unless another receiver does so. What is killed after it sent some sends these again.
+
+    Raises Transient if the place does not take it, or the database does not answer.
+    """
+    while (rows := access.unsent(_MOST_SENT_AT_ONCE)) and leases.take_access(_ME, _LEASE_S):
+        give(settings().access_log_url, [(row.at, ecs_line(row)) for row in rows])
+        access.sent(rows)

@@ -13,8 +13,7 @@ from domain.search import facet, named_facet
 from models.access import Caller, Role
 from models.discrepancies import DUPLICATE_CODES, DiscrepancyRow
 from models.errors import Refused
-from models.messages.event import EventType
-from models.messages.notification import NotificationRow
+from models.messages.notification import EventType, NotificationRow
 from models.runs.receipt import VersionRow
 from models.said import Sentence
 from models.search import Kind
@@ -25,8 +24,7 @@ _SCOPE = re.compile(r"(source)=(.+)|(label|field):([^=]+)=(.*)", re.DOTALL)
 def facets_of_scope(caller: Caller) -> tuple[int, ...]:
     """Return the facet that an archive must have for a caller to see it; none if the caller sees all archives.
 
-    Raises:
-        Refused: a clerk has no scope, or archives are not found by it, so that the caller sees none.
+    Raises Refused if a clerk has no scope, or archives are not found by it, so that the caller sees none.
     """
     if not caller.is_scoped:
         return ()
@@ -59,8 +57,7 @@ def check_loaded(caller: Caller, reference: str) -> None:
     """Check that a caller with a scope may have what was read of an archive in the store, after it was read: nobody
     knows the facet of a version that is not loaded yet.
 
-    Raises:
-        Refused: the store has a later version than the database, or the archive has left the scope meanwhile.
+    Raises Refused if the store has a later version than the database, or the archive has left the scope meanwhile.
     """
     if caller.is_scoped and (inventory := ocfl.inventory(reference)):
         with reading() as session:
@@ -86,8 +83,7 @@ def check_scope(role: Role, scope: str | None) -> str | None:
 
     `KEY=VALUE` stands for a label or a field, if archives are found by exactly one of them that has this name.
 
-    Raises:
-        Refused: a clerk has no scope, another role has one, or archives are not found by it.
+    Raises Refused if a clerk has no scope, another role has one, or archives are not found by it.
     """
     if role is not Role.CLERK:
         if scope:

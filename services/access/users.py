@@ -17,18 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from adapters.settings.digests import digest_of
 from adapters.settings.settings import settings
 from adapters.store import tokens, users
-from models.access import (
-    RESERVED_NAMES,
-    Action,
-    Caller,
-    Role,
-    SignedInBy,
-    User,
-    UserFacts,
-    UserName,
-    Users,
-    UserView,
-)
+from models.access import RESERVED_NAMES, Action, Caller, Role, SignedInBy, User, UserFacts, UserName, Users, UserView
 from models.errors import Conflict, Refused
 from services.access import logins
 from services.access.log import record
@@ -111,8 +100,7 @@ def reset(name: str, now: datetime) -> UserView:
 def user_of_link(link: str, now: datetime) -> User:
     """Return whose password a link sets, by the last part of its path.
 
-    Raises:
-        Refused: the link is used, old or wrong.
+    Raises Refused if the link is used, old or wrong.
     """
     try:
         name, _, secret = _signer().unsign(link).decode().rpartition(".")
@@ -128,8 +116,7 @@ def user_of_link(link: str, now: datetime) -> User:
 def set_password_by(link: str, password: str, now: datetime) -> User:
     """Set a password by a link, which works once.
 
-    Raises:
-        Refused: the link is used, old or wrong; or the password has fewer than 12 or more than 200 characters.
+    Raises Refused if the link is used, old or wrong; or the password has fewer than 12 or more than 200 characters.
     """
     user = user_of_link(link, now)
     hashed = _hashed(password, user.name)
@@ -212,8 +199,7 @@ def _with_code_used(user: User, code: str, now: datetime) -> User | None:
 def _replaced(user: User, **changed: Any) -> User:
     """Change a user who has shown something that lets them in.
 
-    Raises:
-        Conflict: the user has changed since, so that it may let them in no longer.
+    Raises Conflict if the user has changed since, so that it may let them in no longer.
     """
 
     def _if_same(before: User | None) -> User:

@@ -4,6 +4,8 @@
 must fulfil each of its leaves, not only the last: an anchor made after a forgery does not make it right. The leaves of
 several anchors are merged by the objects that they name; a few leaves of each anchor are in memory.
 
+`hold_newest` takes no root: the witness has one that nobody who writes into the store can rewrite.
+
 `against_newest` serves before an archive is handed out, where nobody names a root. So what this installation knows
 outside the store stands in for it: the note of the last anchor, the key that signs, and the witness.
 """
@@ -31,7 +33,7 @@ from adapters.anchors.leaves import (
     objects_in_folder,
     tuples_of,
 )
-from adapters.anchors.witness import check_same, witness
+from adapters.anchors.witness import check_same, require_place, witness
 from adapters.files.spool import spooled, write_spooled
 from adapters.files.storage import Storage
 from adapters.files.store import store
@@ -274,7 +276,8 @@ class Held:
     """The store, held against an anchor. `number` and `at` are None where no anchor with the root was found.
 
     `covered` counts the objects that the anchor names, `newer` those of them that have later versions, and `uncovered`
-    the objects of the store that it does not name.
+    the objects of the store that it does not name. `is_of_witness`: the anchor is the newest of the witness. `failure`:
+    why the store was not held.
     """
 
     root: str
@@ -284,6 +287,8 @@ class Held:
     newer: int = 0
     uncovered: int = 0
     findings: tuple[FixityFinding, ...] = ()
+    is_of_witness: bool = False
+    failure: str = ""
 
 
 def hold(against: str, references: Sequence[str] = ()) -> Held:
@@ -309,6 +314,23 @@ def hold(against: str, references: Sequence[str] = ()) -> Held:
         with named_objects(sources) as names:
             _check(_paired(names, _objects()), held, findings)
     held.findings = tuple(dict.fromkeys(findings))
+    return held
+
+
+def hold_newest() -> Held:
+    """Hold the whole store against the newest anchor of the witness, or its own newest where the witness has none.
+
+    Raises:
+        Conflict: the statement of that anchor is damaged.
+    """
+    there = witness()
+    if there:
+        require_place(there)
+    of_witness = anchors.newest(there) if there else None
+    newest = of_witness or anchors.newest(store())
+    held, findings = hold(newest.root) if newest else Held(""), list[FixityFinding]()
+    _check_newest(None if of_witness else newest, findings.append)
+    held.findings, held.is_of_witness = (*held.findings, *findings), of_witness is not None
     return held
 
 
@@ -350,6 +372,6 @@ def _checked(name: Named, found: Found) -> tuple[bool, list[FixityFinding]]:
     if not name.leaves:
         return False, []
     is_newer, findings = faults(name, found)
-    if findings and name.leaves[0][1].version:  # or a writer was at work since the logs were listed
-        return faults(name, object_at(store(), name.key))
+    if findings:  # or a writer was at work since the logs were listed
+        return faults(name, object_at(store(), name.key) if name.leaves[0][1].version else found)
     return is_newer, findings

@@ -11,7 +11,6 @@ from adapters.anchors.anchors import STATEMENT, Anchor
 from adapters.anchors.witness import witness
 from adapters.files.storage import Storage
 from adapters.files.store import storage_at, store
-from adapters.peers import time_stamps
 from adapters.settings.settings import settings
 from domain.anchors import statement_text
 from models.errors import Conflict, Refused, WrongUse
@@ -72,7 +71,8 @@ def _place(path: str) -> tuple[str, str]:
 def chain(wanted: Target, on_finding: OnFinding) -> list[Link]:
     """Return the anchors from the wanted one back to the first, and report what is wrong with them.
 
-    A statement that the store lacks, or has otherwise, is a finding; the witness stands in for it.
+    A statement that the store lacks is a finding, and the witness stands in for it. So is another statement with the
+    same number, also at the witness: whoever may only add to it cannot replace the anchors that it has.
     """
     names = {each: anchors.listed(each) for each in wanted.storages}
     number = next((number for each in wanted.storages for number in _numbers(each, wanted.root, names[each])), None)
@@ -127,9 +127,9 @@ def _link(number: int, root: str, names: dict[Storage, set[str]], on_finding: On
             statement = anchors.parsed(text, number)
             files = frozenset(name[65:] for name in its if name.startswith(f"{root}."))
             having[each] = Anchor(statement, root, files)
-        elif each is store():
-            fault = Fault.MISSING if found is None else Fault.DAMAGED
-            on_finding(FixityFinding(key, fault, f"the statement with the root {root}", found or "nothing"))
+        elif each is store() or found:
+            fault, its_key = Fault.DAMAGED if found else Fault.MISSING, key if each is store() else each.location(key)
+            on_finding(FixityFinding(its_key, fault, f"the statement with the root {root}", found or "nothing"))
     if not having:
         return None
     if store() in having:
@@ -139,6 +139,8 @@ def _link(number: int, root: str, names: dict[Storage, set[str]], on_finding: On
 
 def _report_proofs(anchor: Anchor, on_finding: OnFinding) -> None:
     """Report a signature or a time stamp in the store that does not prove the statement."""
+    from adapters.peers import time_stamps  # noqa: PLC0415 -- slow, and without an anchor nobody needs it
+
     if not anchors.is_signed(store(), anchor):
         key = anchor.key("signature")
         on_finding(

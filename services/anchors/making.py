@@ -23,7 +23,7 @@ from adapters.database.transactions import reading
 from adapters.files.store import store
 from adapters.peers import time_stamps
 from adapters.settings.settings import settings
-from adapters.store import ocfl
+from adapters.store import happened, ocfl
 from adapters.tables import conditions
 from adapters.tables.access import remove_until
 from domain.anchors import leaf_text, statement_text
@@ -31,8 +31,7 @@ from models.archive.content import SignedDocumentRow
 from models.discrepancies import DiscrepancyEventRow, DiscrepancyRow
 from models.errors import Locked, Transient
 from models.messages.notification import NotificationAttemptRow, NotificationRow
-from models.runs.receipt import DeliveryRow, ReceiptRow
-from models.runs.run import RunRow
+from models.runs.receipt import DeliveryRow, ReceiptRow, RunRow
 from models.store.anchor import Statement
 from services.access import heads
 
@@ -73,6 +72,7 @@ def make(now: datetime, *, whole: bool = False) -> Made:
         raise _key_gone()
     anchors_witness.check_noted()
     _check_witness()
+    happened.keep_all()
     damaged: list[str] = []
     # If the clock was ahead when the anchor before was made, what has changed since does not follow from its time.
     since = before.statement.at if before and not whole and before.statement.at <= now else None
@@ -86,6 +86,7 @@ def make(now: datetime, *, whole: bool = False) -> Made:
     lacks = (*_date(), *_bring_to_witness())
     anchors_witness.keep_last(LastAnchor(anchor.statement.number, now, anchor.root, lacks))
     remove_until(old_access)
+    happened.remove_access_before(now - timedelta(days=settings().access_kept_days) - heads.OVERLAP)
     public_key = store().read_bytes(anchor.key("pem"))
     return Made(anchor, anchors.fingerprint(public_key), tuple(damaged), lacks)
 

@@ -1,4 +1,6 @@
-"""Plans batches, freezes the list of a plan when a person confirms it, pauses, aborts and shows them. Of every kind.
+"""Plans batches, freezes the list of a plan when a person confirms it, drives, pauses, aborts and shows them.
+
+A driver goes step by step, from the database: one that is killed is continued by the next.
 
 A further kind is a module beside `rerun`, and its line in `KINDS`.
 """
@@ -6,6 +8,7 @@ A further kind is a module beside `rerun`, and its line in `KINDS`.
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 from uuid import uuid4
@@ -14,6 +17,7 @@ import structlog
 
 from adapters.peers import prefect_api
 from adapters.peers.prefect_api import run_url
+from adapters.store import happened
 from adapters.tables.batches import batches
 from adapters.tables.batches.batches import Selection
 from domain.batches import Draft, Settled
@@ -88,6 +92,7 @@ def plan(kind: BatchKind, chosen: Any, by: str, batch_id: str | None = None) -> 
         actions=[_action(by, "planned", now)],
     )
     batches.add(row)
+    happened.keep()
     return row
 
 
@@ -97,8 +102,7 @@ async def confirm(batch_id: str, by: str) -> None:
     What came or failed after the plan was made is not in the list, since nobody has seen it in the plan. If Prefect
     does not answer, the flow `sweep-inbox` starts the driver later.
 
-    Raises:
-        Refused: there is no such plan, or it was confirmed or aborted before.
+    Raises Refused if there is no such plan, or it was confirmed or aborted before.
     """
     if (await asyncio.to_thread(get, batch_id)).state != BatchState.PLANNED:
         raise _wrong_state(batch_id, BatchState.PLANNED)
@@ -117,6 +121,7 @@ def freeze(batch_id: str, by: str) -> None:
     row, now = get(batch_id), datetime.now(UTC)
     if not batches.freeze(batch_id, KINDS[row.kind].selection(row), _action(by, "confirmed", now), now):
         raise _wrong_state(batch_id, BatchState.PLANNED)
+    happened.keep()
 
 
 async def act(action: BatchAction, batch_id: str, by: str) -> BatchView:
@@ -131,23 +136,19 @@ async def act(action: BatchAction, batch_id: str, by: str) -> BatchView:
 def change(action: BatchAction, batch_id: str, by: str) -> None:
     """Pause, resume or abort a batch. What is on its way ends as usual, and items that are not started stay untouched.
 
-    Raises:
-        Refused: it is unknown, or its state does not allow the action.
+    Raises Refused if it is unknown, or its state does not allow the action.
     """
     before, after, what = _CHANGES[action]
     get(batch_id)
     now = datetime.now(UTC)
     if not batches.change(batch_id, before, after, _action(by, what, now), now):
         raise _wrong_state(batch_id, *before)
+    happened.keep()
     log.info("batch", batch_id=batch_id, what=what)
 
 
 def get(batch_id: str) -> BatchRow:
-    """Return a batch.
-
-    Raises:
-        Refused: it is unknown.
-    """
+    """Return a batch. Raises Refused if it is unknown."""
     row = batches.find(batch_id)
     if row is None:
         detail = "no batch has this id; `cellar bulk list` shows the ids"
@@ -173,11 +174,7 @@ def record(batch_id: str, query: ItemQuery) -> BatchRecord:
 
 
 def page(query: PageQuery, kind: BatchKind | None = None) -> BatchPage:
-    """Return batches, newest first.
-
-    Raises:
-        Refused: the cursor is invalid.
-    """
+    """Return batches, newest first. Raises Refused if the cursor is invalid."""
     rows, cursor = batches.page(kind, query.cursor, query.limit)
     return BatchPage(items=[_view(each) for each in rows], next=cursor)
 
@@ -185,8 +182,7 @@ def page(query: PageQuery, kind: BatchKind | None = None) -> BatchPage:
 async def start_driver(batch_id: str) -> None:
     """Start the next flow run that drives a confirmed batch, or find the run that another caller has started.
 
-    Raises:
-        Refused: there is no such batch.
+    Raises Refused if there is no such batch.
     """
     row = await asyncio.to_thread(get, batch_id)
     number = row.drivers + 1
@@ -235,3 +231,60 @@ def _view(row: BatchRow) -> BatchView:
     known = row.model_dump(exclude={"flow_run_id", "drivers"}) | by_state
     done = by_state[ItemState.COMPLETED] + by_state[ItemState.SKIPPED]
     return BatchView(**known, done=done, url=run_url(row.flow_run_id) if row.flow_run_id else None)
+
+
+_PAUSE_S = 0.2
+_QUIET_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a batch stands after a step. `is_over`: this driver has nothing left to do. `pause_s`: until the next."""
+
+    state: BatchState
+    is_over: bool
+    pause_s: float = _QUIET_S
+
+
+async def step(batch_id: str, driver: str, *, thoroughly: bool = False) -> Standing:
+    """Record what became of the started items, and start further items while there is room.
+
+    Args:
+        driver: the flow run that calls. A flow run that is no longer the driver does nothing.
+        thoroughly: also go on with what an earlier driver was killed at, and with what is lost.
+
+    Raises:
+        Refused: there is no such batch.
+    """
+    row = await asyncio.to_thread(get, batch_id)
+    state, kind = BatchState(row.state), KINDS[row.kind]
+    if row.flow_run_id != driver or state is BatchState.DONE:
+        return Standing(state, is_over=True)
+    await settle_aborted(None if thoroughly else row.kind)
+    settled = await _settle(row, thoroughly=thoroughly)
+    if state is not BatchState.RUNNING:
+        return Standing(state, state is BatchState.ABORTED and not settled.on_their_way, max(_QUIET_S, kind.QUIET_S))
+    started = await kind.start_next(row, datetime.now(UTC))
+    if started is None and not settled.on_their_way:
+        running, now = (BatchState.RUNNING,), datetime.now(UTC)
+        is_over = await asyncio.to_thread(batches.change, batch_id, running, BatchState.DONE, None, now)
+        return Standing(BatchState.DONE if is_over else state, is_over)
+    return Standing(state, is_over=False, pause_s=_PAUSE_S if started or settled.ended else kind.QUIET_S)
+
+
+async def settle_aborted(kind: str | None = None) -> None:
+    """Record what became of the started items of aborted batches, whose drivers are mostly gone. Without a kind, also
+    go on with what is lost.
+
+    Started archives would keep their places, and no later bulk re-run could start an archive.
+    """
+    for each in await asyncio.to_thread(batches.aborted_in_flight):
+        if kind in (None, each.kind):
+            await _settle(each, thoroughly=kind is None)
+
+
+async def _settle(row: BatchRow, *, thoroughly: bool) -> Settled:
+    kind = KINDS[row.kind]
+    if thoroughly:
+        await kind.recover(row.id)
+    return await asyncio.to_thread(kind.settle, row.id, datetime.now(UTC))

@@ -12,8 +12,7 @@ from adapters.tables.batches.redeliveries import Group
 from domain.batches import Draft, Settled, summed
 from domain.messages.endpoints import BY_FILTER
 from models.errors import Refused
-from models.messages.endpoint import EndpointRow
-from models.messages.notification import NotificationRow, NotificationState
+from models.messages.notification import EndpointRow, NotificationRow, NotificationState
 from models.runs.batch import BatchRow
 from models.views.batch import EndpointShare, RedeliveryFilter, RedeliveryPlan
 from services.messages.endpoints import check_filter as check_endpoint
@@ -30,8 +29,7 @@ _IS_FILTERED = (col(NotificationRow.state) == NotificationState.SKIPPED) & _WAS_
 def draft(chosen: RedeliveryFilter, _: datetime) -> Draft:
     """Plan the redelivery of all messages that match a filter. Without a state, dead and skipped messages match.
 
-    Raises:
-        Refused: there is no such endpoint or source; or the filter names delivered messages, and it is not forced.
+    Raises Refused if there is no such endpoint or source; or the filter names delivered messages, and it is not forced.
     """
     check_endpoint(chosen.endpoint)
     check_source(chosen.source)

@@ -21,7 +21,7 @@ from domain.words.catalogue import in_words
 from models.archive.archive import ArchiveRow, State
 from models.errors import Conflict
 from models.runs.batch import BatchItemRow, BatchRow, ItemState, Skipped
-from models.runs.run import RunState, Trigger
+from models.runs.receipt import RunState, Trigger
 from models.said import said_of
 from models.views.archives.archives import ArchiveFilter
 from models.views.batch import CauseCount, RerunPlan, TemplateCount
@@ -40,11 +40,7 @@ _LOST_AFTER = timedelta(minutes=1)
 
 
 def draft(chosen: ArchiveFilter, now: datetime) -> Draft:
-    """Plan the re-run of all archives that match a filter.
-
-    Raises:
-        Refused: the label of the filter has no `=`.
-    """
+    """Plan the re-run of all archives that match a filter. Raises Refused if the label of the filter has no `=`."""
     conditions = conditions_of(chosen)
     plan = _plan(reruns.groups(conditions), conditions, now)
     return Draft(chosen, plan, plan.archives)

@@ -16,6 +16,7 @@ from adapters.database.transactions import pages, writing
 from adapters.inbox import inbox
 from adapters.platform.cancellation import checkpoint
 from adapters.settings.settings import settings
+from adapters.store import happened
 from adapters.tables.completeness import missing_processes, process_evidence
 from adapters.tables.completeness.process_evidence import Evidence, Names
 from domain.completeness.changes import Change, answered_at, change_of, change_without_events
@@ -32,7 +33,7 @@ from domain.completeness.processes import (
 from domain.messages.bodies import process_missing
 from models.completeness.processes import Closing, MissingProcessRow, SessionEventRow
 from models.errors import Refused
-from models.messages.event import Event, EventType
+from models.messages.notification import Event, EventType
 from models.views.parameters import Dismissal
 from models.views.troubles import MissingView
 from services.messages.events import announce
@@ -185,10 +186,10 @@ def _written(session: Session, changes: Iterable[Change], now: datetime, found: 
 def dismiss(missing_id: str, dismissal: Dismissal, now: datetime) -> MissingView:
     """Close an open finding for a person, and return it. A later submission of the process opens another.
 
-    Raises:
-        Refused: there is no such finding, or it is closed.
+    Raises Refused if there is no such finding, or it is closed.
     """
     was_open = missing_processes.dismiss(missing_id, dismissal.by, dismissal.why, now)
+    happened.keep()
     row = missing_processes.find(missing_id)
     if row is None:
         raise Refused("UNKNOWN_FINDING", "no missing process has this id; try `cellar missing list`", status=404)

@@ -18,7 +18,7 @@ import structlog
 
 from adapters.files.store import store
 from adapters.inbox import session_events as inbox
-from adapters.inbox.records import body_name
+from adapters.inbox.quarantine import body_name
 from adapters.platform.cancellation import checkpoint
 from adapters.settings.settings import settings
 from adapters.store import session_events
@@ -40,8 +40,7 @@ _MOST_BYTES_IN_A_FILE = 8 << 20
 async def take_in_left() -> int:
     """Take in the events that no receiver has taken in within the interval of the sweep. Return how many.
 
-    Raises:
-        Transient: inbox, store or database does not answer; the next sweep tries again.
+    Raises Transient if inbox, store or database does not answer; the next sweep tries again.
     """
     before = datetime.now(UTC) - timedelta(seconds=settings().sweep_interval_s)
     return await asyncio.to_thread(lambda: take_in(inbox.batches(before)))
@@ -71,8 +70,7 @@ def take_in(names: Sequence[str]) -> int:
 def rows_of(events: Iterable[ReceivedEvent], batch: str) -> Iterator[EventRow]:
     """Yield the rows of the events of a batch, with times in the zones of their sources.
 
-    Raises:
-        Transient: the store does not return a large body.
+    Raises Transient if the store does not return a large body.
     """
     for event in events:
         scanner = Scanner()

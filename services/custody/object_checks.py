@@ -66,7 +66,7 @@ def _wrong_key(opened: Opened) -> Iterator[FixityFinding]:
     """Check an archive's key. Without it, sealed values are lost although their digests are right."""
     sizes = opened.stored.sizes
     if any(
-        (path.endswith(REQUEST) or size <= _MOST_BYTES) and seals.is_sealed(f"{opened.stored.key}/{path}")
+        (path.endswith(REQUEST) or size <= _MOST_BYTES) and seals.is_sealed(path, opened.files.found)
         for path, size in sizes.items()
     ):
         reference = opened.reference

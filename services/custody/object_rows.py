@@ -30,37 +30,25 @@ from models.archive.session import IntegrationRow, InvitationRow, LabelRow, Sess
 from models.errors import Conflict, Locked, Unreadable
 from models.messages.notification import NotificationRow
 from models.payments import PaymentKeyRow, PaymentRow
-from models.runs.receipt import DEFAULT_SOURCE, DeliveryRow, ReceiptRow, VersionRow
-from models.runs.run import RunRow
+from models.runs.receipt import DEFAULT_SOURCE, DeliveryRow, ReceiptRow, RunRow, VersionRow
 from models.store.fixity import FixityFinding
 from services.custody.objects import Opened
 from services.custody.verifying_records import OTHER_ZONE, has_other_discrepancies
 
-_OF_A_RECEIPT = ("receipt_id", "state", "received_at", "completed_at", "size_bytes", "source")
-_FINAL: Mapping[type[SQLModel], Sequence[str]] = {
+_OF_HISTORIES: Mapping[type[SQLModel], Sequence[str]] = {
+    ReceiptRow: ("receipt_id", "state", "received_at", "completed_at", "size_bytes", "source"),
+    DeliveryRow: ("delivery_id", "receipt_id", "received_at", "outcome", "headers", "source"),
     RunRow: ("flow_run_id", "attempt", "receipt_id", "trigger", "state", "started_at", "ended_at", "cause_code"),
     NotificationRow: ("message_id", "receipt_id", "endpoint", "event", "planned_at"),
 }
-_OF_A_DELIVERY = ("delivery_id", "receipt_id", "received_at", "outcome", "headers", "source")
+"""What never changes of receipts, and of their deliveries, ended runs and messages."""
 
 
-def said_receipts(opened: Opened) -> list[Row]:
-    """Return the rows of the receipts that their histories call complete."""
-    return [_columns(row, _OF_A_RECEIPT) for row in opened.complete_receipts.values()]
-
-
-def said_deliveries(opened: Opened) -> list[Row]:
-    """Return the rows of the deliveries of those receipts."""
-    histories = (rows for rows in opened.histories.values() if history.complete_receipt(rows))
-    return [_columns(row, _OF_A_DELIVERY) for rows in histories for row in history.deliveries(rows)]
-
-
-def said_finally(opened: Opened, table: type[SQLModel], names: Sequence[str]) -> list[Row]:
-    """Return what never changes of the runs that have ended, or of the messages about complete receipts."""
+def said_by_histories(opened: Opened, table: type[SQLModel]) -> list[Row]:
+    """Return the rows of a table in the histories that call their receipts complete."""
     histories = (rows for rows in opened.histories.values() if history.complete_receipt(rows))
     rows = (row for each in histories for row in each.get(str(table.__tablename__), ()))
-    final = (row for row in rows if row.get("ended_at", row.get("planned_at")))
-    return [_columns(row, [name for name in names if name in row]) for row in final]
+    return [_columns(row, _OF_HISTORIES[table]) for row in rows if row.get("ended_at", True)]
 
 
 def said_versions(opened: Opened, recorded: Recorded) -> list[Row]:
@@ -164,7 +152,7 @@ def _age(opened: Opened, request: StoredRequest, row: Row) -> Age:
 def _columns(row: Mapping[str, Any], names: Collection[str]) -> Row:
     """Return some columns of a row of a history, with times as times. Histories of earlier builds name no source."""
     row = {"source": DEFAULT_SOURCE} | dict(row)
-    said = {name: row[name] for name in names}
+    said = {name: row[name] for name in names if name in row}
     return {
         name: datetime.fromisoformat(text) if name.endswith("_at") and text else text for name, text in said.items()
     }
@@ -187,7 +175,7 @@ _MOST_NAMED = 3
 
 def differing_rows(opened: Sequence[Opened]) -> dict[str, list[FixityFinding]]:
     """Find the rows of the database that say otherwise than the store, by the key of the object."""
-    tables = (ArchiveRow, ReceiptRow, DeliveryRow, VersionRow, *_FINAL, *_OF_THE_PAYLOAD)
+    tables: list[type[SQLModel]] = [ArchiveRow, VersionRow, *_OF_HISTORIES, *_OF_THE_PAYLOAD]
     rows = recorded([each.reference for each in opened], tables)
     fingerprints = cache(seals.previewed_fingerprints)
 
@@ -236,14 +224,11 @@ def _compared(
     While the inbox has the body of a receipt, a run writes its history again. Of other receipts that the store does not
     call complete, nothing is said here.
     """
-    receipts, arrivals = said_receipts(opened), said_deliveries(opened)
-    yield ReceiptRow, receipts, _of(receipts, found[ReceiptRow], "receipt_id")
-    yield DeliveryRow, arrivals, _of(arrivals, found[DeliveryRow], "delivery_id")
-    for table, names in _FINAL.items():
-        final = said_finally(opened, table, names)
-        yield table, final, _of(final, found[table], *key_columns(table))
+    for table in _OF_HISTORIES:
+        rows = said_by_histories(opened, table)
+        yield table, rows, _of(rows, found[table], key_columns(table))
     versions = said_versions(opened, found)
-    yield VersionRow, versions, _of(versions, found[VersionRow], "receipt_id")
+    yield VersionRow, versions, _of(versions, found[VersionRow], ["receipt_id"])
     request = current_request(opened, found)
     request = request and replace(request, read_on=read_on)
     archive = _archive(request) if request else None
@@ -285,7 +270,7 @@ def _judged(archive: Archive, said: Sequence[Row], found: Sequence[Row]) -> Sequ
     return said
 
 
-def _of(said: Iterable[Row], found: Iterable[Row], *key: str) -> list[Row]:
+def _of(said: Iterable[Row], found: Iterable[Row], key: Sequence[str]) -> list[Row]:
     """Return the rows of the database that have the key of a row of the store."""
     keys = {tuple(row[name] for name in key) for row in said}
     return [row for row in found if tuple(row[name] for name in key) in keys]

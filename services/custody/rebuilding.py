@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from adapters.inbox import inbox
-from adapters.store import ocfl
+from adapters.store import happened, ocfl
 from adapters.store.objects import history, interrupted, kept_discrepancies
 from adapters.store.objects.deliveries import delivered, delivery_path
 from adapters.store.objects.requests import stored_request
@@ -20,11 +20,11 @@ from models.runs.receipt import ReceiptRow
 from models.store.fixity import StoredObject
 from models.store.inventory import Inventory
 from services.completeness.session_events import restore_events
+from services.custody.happened import restore_happened
 from services.messages.endpoints import restore_endpoints
 from services.payments.duplicates import reconcile_all_duplicates
 from services.payments.holds import reconcile_all_holds
-from services.processing.findings import reconcile_payload
-from services.processing.loading import load
+from services.processing.completion import load, reconcile_payload
 from services.receipts import StoredArchive, stored_archive
 from services.settlements.importing import restore_reports
 from services.templates import restore_templates
@@ -78,8 +78,11 @@ def rebuild(objects: Iterable[StoredObject], on_rebuilt: Callable[[StoredObject]
     reconcile_all_duplicates(now)
     reconcile_all_holds(now)
     events = restore_events(damaged.append)
+    restore_happened(damaged.append)
     endpoints = restore_endpoints(lambda key, reason: damaged.append((key, reason)))
-    return Rebuilt(count, reports, events, restore_refused(), endpoints, templates, tuple(damaged))
+    refused = restore_refused()  # after what happened: the quarantine knows better who decided
+    happened.keep_all()
+    return Rebuilt(count, reports, events, refused, endpoints, templates, tuple(damaged))
 
 
 def rebuild_object(stored: StoredObject, on_damaged: OnDamaged) -> bool:

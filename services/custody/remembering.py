@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
 from datetime import UTC, datetime
 
 import structlog
@@ -22,7 +23,8 @@ from services.custody.verifying_records import verify_beside
 OnVerified = Callable[[StoredObject, Fixity], None]
 log = structlog.get_logger()
 _AT_ONCE = 500
-_MOST_NAMED = 5
+MOST_NAMED = 5
+_ENDED_BY_CHECKS = {*OF_CHECKS, ConditionCode.RUN_FAILED}
 
 
 class Memory:
@@ -31,9 +33,9 @@ class Memory:
     `failure`: why the findings are not remembered, empty while they are.
     """
 
-    def __init__(self, *, is_quick: bool = False) -> None:
+    def __init__(self, *, is_quick: bool = False, processes: Executor | None = None) -> None:
         self.failure = ""
-        self._is_quick = is_quick
+        self._is_quick, self._processes = is_quick, processes
         self._known: dict[str, str] | None = None
         self._checked: dict[str, Sequence[FixityFinding]] = {}
         self._outside: list[FixityFinding] = []
@@ -47,7 +49,7 @@ class Memory:
             self.take(stored, fixity)
 
         try:
-            return verify_objects(objects, take, is_quick=self._is_quick)
+            return verify_objects(objects, take, is_quick=self._is_quick, processes=self._processes)
         finally:
             self.keep()
 
@@ -70,17 +72,17 @@ class Memory:
         Returns:
             The findings, and the number of all archives.
         """
-        seen: set[str] = set()
+        seen, beside = set[str](), list[Fixity]()
 
         def listed() -> Iterator[StoredObject]:
             for each in stored_objects():
                 seen.add(each.key)
                 yield each
+            beside.append(missing(seen) + verify_beside())  # while other processes verify the last objects
 
         fixity = self.check(drawn(listed(), share, seed, after), on_verified)
-        beside = missing(seen) + verify_beside()
-        self.end_of_store(earlier + beside)
-        return earlier + fixity + beside, len(seen - {""})
+        self.end_of_store(sum(beside, earlier))
+        return sum(beside, earlier + fixity), len(seen - {""})
 
     def end_of_store(self, beside: Fixity) -> None:
         """End a check of the store. `beside`: findings of objects that were not taken, and those outside of objects."""
@@ -117,7 +119,7 @@ class Memory:
             return  # before the first archive, nobody has to act
         if self._known is None:
             self._known = {ocfl.object_key(each): each for each in conditions.references()}
-        new = _references(key for key, findings in checked.items() if findings and key not in (self._known or {}))
+        new = references_of(key for key, findings in checked.items() if findings and key not in (self._known or {}))
         references = self._known | new
         for key in checked.keys() - references.keys():  # of no process, if it has findings
             self._outside += checked[key]
@@ -138,9 +140,9 @@ class Memory:
         for each in findings:
             if code := OF_FAULTS.get(each.fault):
                 files[code].append(each.key.removeprefix(f"{key}/"))
-        found: dict[ConditionCode, Found | None] = dict.fromkeys(OF_CHECKS if files else ConditionCode)
+        found: dict[ConditionCode, Found | None] = dict.fromkeys(OF_CHECKS if files else _ENDED_BY_CHECKS)
         for code, its in files.items():
-            found[code] = Found(len(its), {"files": its[:_MOST_NAMED], "quick": self._is_quick})
+            found[code] = Found(len(its), {"files": its[:MOST_NAMED], "quick": self._is_quick})
         conditions.set_within(session, kind, subject, found, now, is_quick=self._is_quick, begun_at=self._begun_at)
 
 
@@ -152,7 +154,7 @@ def check_again(reference: str) -> bool:
     return reference in conditions.references(reference)
 
 
-def _references(keys: Iterable[str]) -> dict[str, str]:
+def references_of(keys: Iterable[str]) -> dict[str, str]:
     """Return the references of the processes in the database whose objects have these keys. Long references are found
     there alone, since a damaged inventory names none.
     """

@@ -2,20 +2,27 @@
 receipt, and the rows of the database against the store.
 """
 
+import os
+import threading
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from contextvars import copy_context
 from itertools import chain
+from multiprocessing import get_context
 
+from adapters.database.transactions import made_engine
 from adapters.files.store import store
 from adapters.platform.cancellation import checkpoint, one_fate
+from adapters.platform.processes import end_with
 from adapters.settings.settings import settings
 from adapters.store import ocfl
 from adapters.store.ocfl import INVENTORY
 from adapters.tables.archives import archives
 from adapters.tables.runs import receipts
-from models.errors import Conflict, Unreadable
+from models.errors import Conflict, Transient, Unreadable
 from models.store.fixity import (
     EMPTY_FOLDER,
     NOTHING,
@@ -34,7 +41,7 @@ _MARK = "the mark of the store, which its first archive makes"
 _AT_ONCE = 4
 _AHEAD = 8
 _TOGETHER = 50
-_TOGETHER_BYTES = 8 << 20
+_TOGETHER_BYTES = 16 << 20
 
 
 def absent_store() -> Fixity | None:
@@ -51,16 +58,41 @@ def absent_store() -> Fixity | None:
     return Fixity(0, 0, 0, (FixityFinding(ocfl.ROOT_DECLARATION, Fault.ABSENT, _MARK, found),))
 
 
+@contextmanager
+def helpers() -> Iterator[Executor | None]:
+    """Yield processes that verify the objects of a folder beside this one. Raises Transient if one of them is ended.
+
+    None where one processor or a bucket gains nothing, without memory to share, or where this process has threads or
+    connections: copies of it would break them.
+    """
+    count = store().suited(folder=lambda _: len(os.sched_getaffinity(0)), bucket=lambda _: 1)
+    count = min(count, _AT_ONCE - 1)  # each has a connection, and so has this process
+    is_alone = threading.active_count() == 1 and not made_engine.cache_info().currsize
+    if count == 1 or not is_alone or not os.access("/dev/shm", os.W_OK):  # noqa: S108 -- asked for, not written to
+        yield None
+        return
+    processes = ProcessPoolExecutor(count, get_context("fork"), end_with, (os.getpid(),))
+    processes.submit(int)  # begins them all, before this process has a thread
+    try:
+        yield processes
+    except BrokenProcessPool as error:
+        raise Transient("a process of this check was ended, perhaps for want of memory; use --resume") from error
+    finally:
+        processes.shutdown(cancel_futures=True)
+
+
 def verify_objects(
     objects: Iterable[StoredObject],
     on_verified: Callable[[StoredObject, Fixity], None] = lambda _, __: None,
     *,
     is_quick: bool = False,
+    processes: Executor | None = None,
 ) -> Fixity:
     """Verify objects, several at once, and report each when it is done, in the order of `objects`.
 
     Args:
         is_quick: check digests alone, and neither the versions against their receipts nor the rows of the database.
+        processes: those of `helpers`, if any.
 
     Raises:
         Transient: the store does not answer. The remaining objects are not reported.
@@ -70,7 +102,7 @@ def verify_objects(
         for batch in chain(_batches(objects), [[]]):
             checkpoint()
             if batch:
-                waiting.append((batch, _begun(threads, batch, is_quick=is_quick)))
+                waiting.append((batch, _begun(processes or threads, batch, is_quick=is_quick)))
             while waiting and (not batch or len(waiting) > _AHEAD or waiting[0][1].done()):
                 verified, future = waiting.popleft()
                 for each, fixity in zip(verified, future.result(), strict=True):
@@ -99,7 +131,9 @@ def _is_large(stored: StoredObject) -> bool:
     return stored.size_bytes >= store().worth_a_thread_bytes
 
 
-def _begun(threads: ThreadPoolExecutor, batch: Sequence[StoredObject], *, is_quick: bool) -> Future[list[Fixity]]:
+def _begun(threads: Executor, batch: Sequence[StoredObject], *, is_quick: bool) -> Future[list[Fixity]]:
+    if not isinstance(threads, ThreadPoolExecutor):
+        return threads.submit(verify_together, batch, is_quick=is_quick)
     if _is_large(batch[0]):
         return threads.submit(copy_context().run, lambda: verify_together(batch, is_quick=is_quick))
     done = Future[list[Fixity]]()

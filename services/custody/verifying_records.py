@@ -11,6 +11,7 @@ from adapters.database.transactions import pages, reading, writing
 from adapters.files.store import RESULTS_FOLDER, store
 from adapters.inbox import session_events as inbox
 from adapters.platform.cancellation import checkpoint
+from adapters.search.templates import every as every_template
 from adapters.store import (
     kept_endpoints,
     ocfl,
@@ -42,8 +43,8 @@ from services import derived
 from services.access.heads import wrong_access
 from services.anchors.anchors import wrong_anchors
 from services.completeness.session_events import rows_of
+from services.custody.happened import wrong_happened
 from services.payments.recorded import discrepancy_of
-from services.templates import every_template
 
 _DEFINITION = "the sealed definition of an endpoint"
 _OF_AN_EVENT = ("source", "type", "reference", "process_number", "transaction_number", "session_id")
@@ -53,8 +54,9 @@ OTHER_ZONE = timedelta(hours=26)
 
 def verify_beside() -> Fixity:
     """Verify the files beside the archives: the files of the OCFL storage root, the key of the fingerprints, the
-    definitions of endpoints, the sources, the words of templates, the anchors, the access log, the settlement reports
-    and session events, which are named by their digests, and the discrepancies that belong to no archive.
+    definitions of endpoints, the sources, the words of templates, the anchors, the access log, what happened, the
+    settlement reports and session events, which are named by their digests, and the discrepancies that belong to no
+    archive.
     """
     strange: dict[str, str] = {}
     sizes = dict(store().listed(settlement_reports.FOLDER, strange))
@@ -76,6 +78,7 @@ def verify_beside() -> Fixity:
             _wrong_templates(),
             wrong_anchors(),
             wrong_access(),
+            wrong_happened(),
             *map(_wrong_report, report_ids),
             _lost_discrepancies_of_no_archive(sizes),
             *map(_wrong_discrepancies_of_no_archive, sizes),
@@ -248,21 +251,21 @@ def _wrong_discrepancies_of_no_archive(key: str) -> Iterator[FixityFinding]:
 
 def _verify_events() -> Fixity:
     """Verify the files of session events, that none is missing, and that the database has their events."""
-    counts = table.batches()  # before the listing: a batch that comes in between is in the store first
+    batches = table.batches()  # before the listing: a batch that comes in between is in the store first
     strange: dict[str, str] = {}
     sizes = dict(session_events.files(strange))
     found = [strange_thing(key, what) for key, what in strange.items() if what != EMPTY_FOLDER]
     found += [
         _missing(session_events.key_of(each), "session events")
-        for each in counts
+        for each in batches
         if session_events.key_of(each) not in sizes
     ]
     for key in sizes:
-        found += _wrong_events_file(key, sizes, counts)
+        found += _wrong_events_file(key, sizes)
     return Fixity(0, len(sizes), sum(sizes.values()), tuple(found))
 
 
-def _wrong_events_file(key: str, sizes: Mapping[str, int], counts: Mapping[str, int]) -> Iterator[FixityFinding]:
+def _wrong_events_file(key: str, sizes: Mapping[str, int]) -> Iterator[FixityFinding]:
     checkpoint()
     batch = session_events.batch_at(key)
     if batch is None and not session_events.is_body(key):
@@ -278,7 +281,7 @@ def _wrong_events_file(key: str, sizes: Mapping[str, int], counts: Mapping[str, 
     elif batch and lines is not None:
         events = [each for each in events_in(lines) if each]
         yield from _lost_bodies(events, sizes)
-        yield from _wrong_events(key, batch, events, counts.get(batch, 0))
+        yield from _wrong_events(key, batch, events)
 
 
 def _lost_bodies(events: Iterable[ReceivedEvent], sizes: Mapping[str, int]) -> Iterator[FixityFinding]:
@@ -288,19 +291,16 @@ def _lost_bodies(events: Iterable[ReceivedEvent], sizes: Mapping[str, int]) -> I
             yield _missing(body, "the body of a session event")
 
 
-def _wrong_events(key: str, batch: str, events: Sequence[ReceivedEvent], count: int) -> Iterator[FixityFinding]:
-    """Compare the rows of a batch's events with its lines. `count`: of the rows that name the batch."""
+def _wrong_events(key: str, batch: str, events: Sequence[ReceivedEvent]) -> Iterator[FixityFinding]:
     expected = "a row for each event; cellar rebuild into an empty database makes them"
     found = table.found(each.event_id for each in events)
     unknown = {each.event_id for each in events} - found.keys()
     if unknown and (unknown := unknown - _waiting() - table.found(unknown).keys()):
         yield FixityFinding(key, Fault.DIFFERS, expected, f"{len(unknown)} events without a row")
-    said = {row["event_id"]: row for row in rows_of(events, batch)}
+    said = {row["event_id"]: row for row in table.earliest(rows_of(events, batch))}
     others = sum(_is_other_event(said[each], row) for each, row in found.items() if each in said)
     if others:
         yield FixityFinding(key, Fault.DIFFERS, expected, f"{others} events with another row")
-    if (extra := count - sum(row["batch"] == batch for row in found.values())) > 0:
-        yield FixityFinding(key, Fault.DIFFERS, expected, f"{extra} rows of events that the file does not have")
 
 
 def _is_other_event(said: Mapping[str, Any], row: Mapping[str, Any]) -> bool:

@@ -114,7 +114,8 @@ def _listens(host: str, port: int) -> bool:
 
 def _modes() -> Found:
     """Check that no other user of the machine may open what people keep private."""
-    is_open = [path for path in _private_paths() if path.stat().st_mode & _OTHERS and not _is_sticky(path)]
+    modes = [(path, path.stat().st_mode) for path in _private_paths()]
+    is_open = [path for path, mode in modes if mode & _OTHERS and not mode & stat.S_ISVTX]
     if is_open:
         named = [str(path) for path in is_open[:_MOST_NAMED]]
         found = f"other users may open {', '.join(named)}"
@@ -131,10 +132,6 @@ def _private_paths() -> list[Path]:
     scheme, _, database = settings().database_location.partition(":///")
     files = [Path(database)] if scheme == "sqlite" else []
     return [path for path in (data, *folders, *secrets, *files) if path.exists()]
-
-
-def _is_sticky(path: Path) -> bool:
-    return bool(path.stat().st_mode & stat.S_ISVTX)
 
 
 def _outgoing_proxy() -> Found:

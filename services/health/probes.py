@@ -19,8 +19,7 @@ def found_root() -> bool:
     An empty folder in place of the store, as without the mount of its disk, would take archives: they would be complete
     there, and missing in the store as soon as its disk is back.
 
-    Raises:
-        Transient: the database has archives, and the store was never used; or a system does not answer.
+    Raises Transient if the database has archives, and the store was never used; or a system does not answer.
     """
     if ocfl.has_root():
         return True

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from adapters.anchors.witness import last_anchor, require_place, witness
+from adapters.anchors.witness import last_anchor, last_comparison, require_place, witness
 from adapters.database import facts
 from adapters.database.text_index import has_text_index
 from adapters.documents import clamd
@@ -58,6 +58,7 @@ def system_probes() -> list[Probe]:
         Probe("last verify", _last_verify, database),
         Probe("seal key", _seal_key, store),
         Probe("last anchor", _last_anchor, store),
+        Probe("last comparison", _last_comparison, store),
         Probe("anchor key", _anchor_key, store),
         Probe("witness", _witness),
         Probe("time zones", _time_zones, database + store),
@@ -117,7 +118,7 @@ def _search() -> Found:
     """Check that all archives are found by the present settings, and that an index of trigrams finds them soon."""
     if not has_text_index():
         return warning(Sentence.search_without_index)
-    lacking = derived.lacking(derived.SEARCH)
+    lacking = derived.lacking()
     if lacking is None:
         return warning(Sentence.search_incomplete)
     return warning(Sentence.search_fills_in, count=lacking) if lacking else ok(Sentence.search_complete)
@@ -260,6 +261,23 @@ def _last_anchor() -> Found:
         sentence = Sentence.anchor_lacks if found.lacks else Sentence.anchored
         return warning(sentence, number=found.number, at=at, lacks=found.lacks)
     return ok(Sentence.anchored, number=found.number, at=at)
+
+
+def _last_comparison() -> Found:
+    found = last_comparison()
+    if found is None:
+        return off(Sentence.never_compared)
+    last = Sentence.never_compared()
+    if found.at:
+        where = Sentence.compared_with_witness if found.is_of_witness else Sentence.compared_with_itself
+        last = where(at=_minute(found.at), number=found.number, count=found.uncovered)
+    if found.findings:
+        return wrong(Sentence.not_as_anchored, last=last, count=found.findings)
+    if found.failure or found.at is None:
+        return wrong(Sentence.comparison_broke_off, last=last, why=found.failure)
+    is_old = datetime.now(UTC) - found.at > _OLD_ANCHOR
+    is_weak = witness() is not None and not found.is_of_witness
+    return Found(Verdict.WARNING if is_old or is_weak else Verdict.OK, last)
 
 
 def _anchor_key() -> Found:

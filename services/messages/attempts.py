@@ -23,9 +23,14 @@ from domain.messages.bodies import ABOUT_ARCHIVES, LABEL, with_fields
 from domain.messages.endpoints import declared_name, tokens_of
 from domain.words.catalogue import word
 from models.errors import Code, Refused, System, Transient
-from models.messages.endpoint import EndpointRow
-from models.messages.event import EventType
-from models.messages.notification import AttemptTrigger, NotificationRow, NotificationState, Stage
+from models.messages.notification import (
+    AttemptTrigger,
+    EndpointRow,
+    EventType,
+    NotificationRow,
+    NotificationState,
+    Stage,
+)
 from models.said import Said, Sentence
 from services.messages.events import completed, delivery_refused
 from services.messages.signing import headers_of
@@ -124,8 +129,7 @@ async def send_taken(
 async def try_once(endpoint: EndpointRow, message_id: str, body: bytes, line: downstream.Line) -> Made:
     """Send a message to an endpoint, once, and record nothing.
 
-    Raises:
-        Locked: the endpoint's keys cannot be opened.
+    Raises Locked if the endpoint's keys cannot be opened.
     """
     began_at = datetime.now(UTC)
     headers = await in_thread(headers_of, endpoint, message_id, body, began_at)

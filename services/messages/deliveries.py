@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import structlog
+from sqlmodel import col
 from structlog.contextvars import bound_contextvars, unbind_contextvars
 
+from adapters.database import noted
 from adapters.observation.log import reference_digest
 from adapters.peers import downstream
 from adapters.platform.cancellation import in_thread, until_ended
@@ -19,7 +21,9 @@ from adapters.tables.messages.queues import Taken
 from adapters.tables.runs import receipts
 from models.errors import CellarError
 from models.messages.notification import NotificationRow, NotificationState
+from models.runs.receipt import ReceiptRow
 from models.said import Sentence
+from models.store.happened import NotedRow
 from services.messages.attempts import Attempt, send, send_taken
 from services.messages.events import known_endpoints
 
@@ -27,6 +31,7 @@ log = structlog.get_logger()
 
 _AT_ONCE = 4
 _PAGE = 64
+_NOTED_AT_ONCE = 500
 _WORKS_FOR_S = 600
 _RUN_WAITS_S = 2
 
@@ -55,8 +60,7 @@ async def deliver_due(endpoint_name: str) -> Delivered:
 
     The first failure ends a page: the endpoint may be down, and then one message at a time is tried.
 
-    Raises:
-        Locked: the endpoint's keys cannot be opened.
+    Raises Locked if the endpoint's keys cannot be opened.
     """
     delivered, until_s = Delivered(), time.monotonic() + _WORKS_FOR_S
     async with downstream.line() as line:
@@ -76,8 +80,7 @@ async def send_from_run(message_id: str) -> Attempt:
     message once. Until then no other run of this process waits for the endpoint, or calls it. If the process ends
     before, the message is due again when its claim has ended.
 
-    Raises:
-        Locked: the endpoint's keys cannot be opened.
+    Raises Locked if the endpoint's keys cannot be opened.
     """
     if _going_on and await _endpoint_of(message_id) in _going_on.values():
         return Attempt(NotificationState.PENDING, error=Sentence.other_message_waits(), was_made=False)
@@ -128,6 +131,13 @@ def keep_histories(receipt_ids: Collection[str]) -> None:
         history.keep(known[receipt_id], receipt_id)
 
 
+def keep_left_histories() -> None:
+    """Write the histories of the receipts whose messages were skipped, many at once, since their endpoint has left."""
+    while rows := noted.noted(col(NotedRow.of) == str(ReceiptRow.__tablename__), _NOTED_AT_ONCE):
+        keep_histories({each.row["receipt_id"] for each in rows})
+        noted.forget(rows)
+
+
 class _Page:
     """Messages that were taken, of which a few are sent at a time until an attempt fails."""
 
@@ -154,16 +164,10 @@ class _Page:
             reference = taken.message.reference
             with bound_contextvars(reference_digest=reference_digest(reference) if reference else None):
                 made = await send_taken(taken, self._line)
-            self._count(taken, made)
+            self._delivered.by_state[made.state] += 1
+            if made.state is not NotificationState.PENDING and reference:
+                self._delivered.receipt_ids.add(taken.message.receipt_id)
             if made.state is not NotificationState.DELIVERED:
-                await self._stop()
-
-    def _count(self, taken: Taken, made: Attempt) -> None:
-        self._delivered.by_state[made.state] += 1
-        if made.state is not NotificationState.PENDING and taken.message.reference:
-            self._delivered.receipt_ids.add(taken.message.receipt_id)
-
-    async def _stop(self) -> None:
-        left, self._left = self._left, []
-        if left:
-            await in_thread(queues.release, left)
+                left, self._left = self._left, []
+                if left:
+                    await in_thread(queues.release, left)

@@ -23,18 +23,9 @@ from domain.messages.endpoints import declared_name, shown_url
 from domain.messages.signatures import SigningKey, key_of
 from domain.words.catalogue import in_words
 from models.errors import Conflict, Locked, Refused, Transient
-from models.messages.endpoint import EndpointKey, EndpointRow, Signature
+from models.messages.notification import EndpointKey, EndpointRow, Signature
 from models.said import Sentence, verbatim
-from models.views.messages.endpoints import (
-    AddedEndpoint,
-    EndpointList,
-    EndpointTest,
-    EndpointView,
-    KeyView,
-    NewEndpoint,
-    Rotation,
-    SecretChoice,
-)
+from models.views import messages as views
 from services.messages.attempts import try_once
 from services.messages.events import known_endpoints
 from services.messages.signing import KEY, sealed_headers, with_sealed_values
@@ -44,7 +35,7 @@ log = structlog.get_logger()
 _KEY_BYTES = 32
 
 
-def add(asked: NewEndpoint, by: str, now: datetime) -> SigningKey:
+def add(asked: views.NewEndpoint, by: str, now: datetime) -> SigningKey:
     """Add an endpoint and return its signing key, which is not shown again.
 
     Raises:
@@ -100,7 +91,7 @@ def enable(name: str, by: str, now: datetime) -> None:
     _change(name, by, "enabled", now, _enable)
 
 
-def rotate(name: str, asked: Rotation, by: str, now: datetime) -> SigningKey:
+def rotate(name: str, asked: views.Rotation, by: str, now: datetime) -> SigningKey:
     """Give an endpoint a new signing key and return it. The old keys sign too for some hours, and are then forgotten.
 
     Raises:
@@ -191,11 +182,7 @@ def restore_endpoints(on_damaged: OnDamaged) -> int:
 
 
 def get(name: str) -> EndpointRow:
-    """Return an endpoint, a removed one too.
-
-    Raises:
-        Refused: it is unknown.
-    """
+    """Return an endpoint, a removed one too. Raises Refused if it is unknown."""
     found = endpoints.find(name)
     if found is None and name in map(declared_name, settings().notify_urls):
         found = next((each for each in known_endpoints() if each.name == name), None)
@@ -208,8 +195,7 @@ def get(name: str) -> EndpointRow:
 def check_filter(name: str | None) -> None:
     """Check the endpoint that a filter names.
 
-    Raises:
-        Refused: there is no such endpoint; the error names those that are there.
+    Raises Refused if there is no such endpoint; the error names those that are there.
     """
     if name is None:
         return
@@ -242,7 +228,7 @@ def _check_added(row: EndpointRow, what_to_do: str) -> None:
         raise Refused("DECLARED_ENDPOINT", f"CELLAR_NOTIFY_URLS declares the endpoint; {what_to_do}", status=409)
 
 
-def _chosen(asked: SecretChoice, signature: Signature) -> SigningKey:
+def _chosen(asked: views.SecretChoice, signature: Signature) -> SigningKey:
     if asked.secret is None:
         return SigningKey(signature, secrets.token_bytes(_KEY_BYTES))
     try:
@@ -268,7 +254,7 @@ def _action(by: str, what: str, now: datetime) -> dict[str, str]:
     return {"at": now.isoformat(), "by": by, "what": what}
 
 
-def listed() -> EndpointList:
+def listed() -> views.EndpointList:
     """Return the endpoints that are not removed, by name, those of the settings before any event too."""
     known = {each.name: each for each in endpoints.known()}
     now = datetime.now(UTC)
@@ -276,31 +262,27 @@ def listed() -> EndpointList:
         name = declared_name(url)
         known.setdefault(name, EndpointRow(name=name, url=url, is_declared=True, created_at=now))
     pending = notifications.pending_by_endpoint()
-    return EndpointList(items=[_view(known[name], pending.get(name, 0), now) for name in sorted(known)])
+    return views.EndpointList(items=[_view(known[name], pending.get(name, 0), now) for name in sorted(known)])
 
 
-def view(name: str) -> EndpointView:
-    """Return an endpoint, a removed one too.
-
-    Raises:
-        Refused: it is unknown.
-    """
+def view(name: str) -> views.EndpointView:
+    """Return an endpoint, a removed one too. Raises Refused if it is unknown."""
     return _view(get(name), notifications.pending_by_endpoint().get(name, 0), datetime.now(UTC))
 
 
-def with_secret(name: str, key: SigningKey, warnings: list[str] | None = None) -> AddedEndpoint:
+def with_secret(name: str, key: SigningKey, warnings: list[str] | None = None) -> views.AddedEndpoint:
     """Return an endpoint with its new secret. Raises as `view` does."""
-    return AddedEndpoint(**view(name).model_dump(), secret=key.text, warnings=warnings or [])
+    return views.AddedEndpoint(**view(name).model_dump(), secret=key.text, warnings=warnings or [])
 
 
-def _view(row: EndpointRow, pending: int, now: datetime) -> EndpointView:
-    return EndpointView(
+def _view(row: EndpointRow, pending: int, now: datetime) -> views.EndpointView:
+    return views.EndpointView(
         **row.model_dump(exclude={"url", "headers", "keys", "is_declared"}),
         url=shown_url(row.url),
         declared=row.is_declared,
         state=_state(row, now),
         headers=sorted(sealed_headers(row)),
-        keys=[KeyView(**each.model_dump(exclude={"sealed"})) for each in row.signing_keys if each.signs_at(now)],
+        keys=[views.KeyView(**each.model_dump(exclude={"sealed"})) for each in row.signing_keys if each.signs_at(now)],
         pending=pending,
     )
 
@@ -318,8 +300,7 @@ def _state(row: EndpointRow, now: datetime) -> str:
 async def warnings_at(url: str) -> list[str]:
     """Return what may go wrong at the address of an endpoint. No message is sent.
 
-    Raises:
-        Refused: it is no URL, or its address is private and private addresses are not allowed.
+    Raises Refused if it is no URL, or its address is private and private addresses are not allowed.
     """
     try:
         addresses = await downstream.public_addresses(url)
@@ -333,7 +314,7 @@ async def warnings_at(url: str) -> list[str]:
     return warnings
 
 
-async def send_test(name: str) -> EndpointTest:
+async def send_test(name: str) -> views.EndpointTest:
     """Send an endpoint a test message now, even if it is disabled, and return what became of it.
 
     Raises:
@@ -346,7 +327,7 @@ async def send_test(name: str) -> EndpointTest:
     message_id = f"msg_{uuid4().hex}"
     async with downstream.line() as line:
         made = await try_once(endpoint, message_id, endpoint_test(name, datetime.now(UTC)), line)
-    return EndpointTest(
+    return views.EndpointTest(
         endpoint=name,
         message_id=message_id,
         delivered=is_confirmation(made.status_code),

@@ -33,11 +33,8 @@ from models.archive.archive import ArchiveRow, Difference
 from models.discrepancies import DiscrepancyState
 from models.errors import Conflict
 from models.messages.bodies import AboutArchive
-from models.messages.endpoint import EndpointRow
-from models.messages.event import Event, EventRow, EventType
-from models.messages.notification import NotificationRow, NotificationState
-from models.runs.cause import FailedReceipt
-from models.runs.receipt import VersionRow
+from models.messages.notification import EndpointRow, Event, EventRow, EventType, NotificationRow, NotificationState
+from models.runs.receipt import FailedReceipt, VersionRow
 from services.payments import recorded
 from services.receipts import StoredArchive
 
@@ -115,8 +112,7 @@ class _Version:
 def events_of(archived: StoredArchive, at: datetime) -> list[Event]:
     """Return what there is to say about a version that is complete and current. The same version has the same events.
 
-    Raises:
-        Locked: the key of an earlier version is not available.
+    Raises Locked if the key of an earlier version is not available.
     """
     version = _version(archived.archive.reference, archived.receipt_id)
     events = [_completed(version, at)]

@@ -9,7 +9,7 @@ from adapters.settings.settings import settings
 from adapters.store import kept_endpoints
 from domain.messages.signatures import SigningKey, key_of, signatures_of
 from models.errors import Locked
-from models.messages.endpoint import EndpointRow, Signature
+from models.messages.notification import EndpointRow, Signature
 
 KEY = "key"
 """What a sealed signing key is bound to, beside the name of its endpoint."""

@@ -10,16 +10,17 @@ from typing import Any
 
 import sqlalchemy
 from sqlalchemy import bindparam, text
-from sqlmodel import Session, SQLModel, col, func, select, update
+from sqlmodel import Session, col, func, select, update
 
-from adapters.database.locked_archives import without_locked
 from adapters.database.transactions import insert_rows, pages, reading, streamed, writing
 from adapters.search import entries
 from adapters.store.objects import kept_discrepancies
 from adapters.tables.archives import archives
+from adapters.tables.archives.archives import without_locked
 from domain.archive.rows import discrepancy_rows
 from domain.payments.discrepancies import Known, Transition, by_id, transitions
 from models.archive.archive import ArchiveRow
+from models.columns import table_of
 from models.discrepancies import Discrepancy, DiscrepancyCode, DiscrepancyEventRow, DiscrepancyRow, DiscrepancyState
 from models.errors import Refused
 from models.views.archives.payments import Explanation
@@ -27,7 +28,6 @@ from services.payments.recorded import discrepancy_of, events_of, of_references
 
 AT_ONCE = 1_000  # archives per transaction: they are locked until it ends
 _LOCK_OF_NO_ARCHIVE = 0x63656C6C6172  # any number that no other lock uses
-
 
 FoundByArchive = Mapping[str | None, Sequence[Discrepancy]]
 Judge = Callable[[Session, Sequence[str | None]], FoundByArchive]
@@ -52,10 +52,7 @@ def reconcile_many(found: FoundByArchive, codes: Collection[DiscrepancyCode], no
 
 
 def reconcile_judged(
-    references: Iterable[str | None],
-    codes: Collection[DiscrepancyCode],
-    judge: Judge,
-    now: datetime,
+    references: Iterable[str | None], codes: Collection[DiscrepancyCode], judge: Judge, now: datetime
 ) -> None:
     """Reconcile each of many archives with what `judge` finds in the same transaction.
 
@@ -151,8 +148,7 @@ def _record(
 def explain_all(references: Collection[str], explanation: Explanation, now: datetime) -> int:
     """Record an explanation of each open discrepancy of some archives, and return their number.
 
-    Raises:
-        Transient: database or store does not answer.
+    Raises Transient if database or store does not answer.
     """
     is_open = of_references(references), col(DiscrepancyRow.state) == DiscrepancyState.OPEN
     with reading() as session:
@@ -167,8 +163,7 @@ def explain_all(references: Collection[str], explanation: Explanation, now: date
 def withdraw(by: str, at: datetime, now: datetime) -> int:
     """Take back what a person explained at a moment: what nothing has changed since is open again. Return the number.
 
-    Raises:
-        Transient: database or store does not answer. What is open again before it stays so.
+    Raises Transient if database or store does not answer. What is open again before it stays so.
     """
     event = DiscrepancyEventRow
     with reading() as session:
@@ -245,7 +240,7 @@ def _flat(changed: Mapping[str | None, Sequence[Transition]]) -> Iterator[Transi
 
 def _known_rows(references: Collection[str | None], codes: Collection[DiscrepancyCode]) -> Any:
     """Select the rows of these codes, each with the number of its last event."""
-    table = SQLModel.metadata.tables[str(DiscrepancyRow.__tablename__)]
+    table = table_of(DiscrepancyRow)
     last = (
         select(func.max(DiscrepancyEventRow.number))
         .where(DiscrepancyEventRow.discrepancy_id == table.c.discrepancy_id)
@@ -266,7 +261,7 @@ def _new_rows(
 
 
 def _update(session: Session, changed: Iterable[Transition]) -> None:
-    table = SQLModel.metadata.tables[str(DiscrepancyRow.__tablename__)]
+    table = table_of(DiscrepancyRow)
     statement = update(table).where(table.c.discrepancy_id == bindparam("key"))
     for page in pages(changed):
         become = [

@@ -6,20 +6,8 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
+import sqlalchemy as sql
 import sqlmodel
-from sqlalchemy import (
-    BindParameter,
-    ColumnElement,
-    CompoundSelect,
-    Select,
-    Subquery,
-    and_,
-    bindparam,
-    func,
-    select,
-    union,
-    union_all,
-)
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from sqlmodel import Session, col
 
@@ -34,19 +22,23 @@ Groups = Mapping[str, Sequence[Booked]]
 
 _REFERENCE, _TRANSACTION = col(PaymentRow.reference), col(PaymentRow.transaction_id)
 _COLUMNS: tuple[Any, ...] = (_REFERENCE, col(PaymentRow.payment_id), _TRANSACTION, col(PaymentRow.cguid_fingerprint))
-_PAYMENTS = select(*_COLUMNS)
-_ATTEMPTS = select(*_COLUMNS[:-1], col(PaymentKeyRow.cguid_fingerprint)).join_from(
+_PAYMENTS = sql.select(*_COLUMNS)
+_ATTEMPTS = sql.select(*_COLUMNS[:-1], col(PaymentKeyRow.cguid_fingerprint)).join_from(
     PaymentKeyRow,
     PaymentRow,
-    and_(col(PaymentKeyRow.reference) == _REFERENCE, col(PaymentKeyRow.payment_id) == col(PaymentRow.payment_id)),
+    sql.and_(col(PaymentKeyRow.reference) == _REFERENCE, col(PaymentKeyRow.payment_id) == col(PaymentRow.payment_id)),
 )
 _BY_PROVIDER = ((PaymentRow, _PAYMENTS), (PaymentKeyRow, _ATTEMPTS))
 """The tables with the provider's ids, and their queries: an attempt that does not decide has an id of its own."""
 # The queries of a run are made once, with the references as a parameter: making them takes longer than the database.
-_THEIR_REFERENCES: BindParameter[Any] = bindparam("their_references", expanding=True)
-_THEIRS: Mapping[Any, ColumnElement[bool]] = {row: col(row.reference).in_(_THEIR_REFERENCES) for row, _ in _BY_PROVIDER}
+_THEIR_REFERENCES: sql.BindParameter[Any] = sql.bindparam("their_references", expanding=True)
+_THEIRS: Mapping[Any, sql.ColumnElement[bool]] = {
+    row: col(row.reference).in_(_THEIR_REFERENCES) for row, _ in _BY_PROVIDER
+}
 _OWN = tuple(each.where(_THEIRS[row]).order_by(col(row.reference), col(row.position)) for row, each in _BY_PROVIDER)
-_STANDING = and_(col(DiscrepancyRow.code).in_(DUPLICATE_CODES), col(DiscrepancyRow.state) != DiscrepancyState.CLOSED)
+_STANDING = sql.and_(
+    col(DiscrepancyRow.code).in_(DUPLICATE_CODES), col(DiscrepancyRow.state) != DiscrepancyState.CLOSED
+)
 
 
 def reconcile_duplicates(reference: str, now: datetime) -> None:
@@ -63,14 +55,14 @@ def reconcile_duplicates(reference: str, now: datetime) -> None:
 
 def reconcile_all_duplicates(now: datetime) -> None:
     """Reconcile the duplicates of all archives."""
-    booked = union_all(*(each.where(col(row.cguid_fingerprint) != "") for row, each in _BY_PROVIDER)).subquery().c
-    archives, identities = (func.count(func.distinct(each)) for each in (_REFERENCE, _identity(booked)))
-    shared = select(_TRANSACTION).where(_TRANSACTION != "").group_by(_TRANSACTION).having(archives > 1)
-    twice = select(booked.cguid_fingerprint).group_by(booked.cguid_fingerprint).having(identities > 1)
-    found: CompoundSelect[Any] = union(
-        select(_REFERENCE).where(_TRANSACTION.in_(shared)),
-        *(select(col(row.reference)).where(col(row.cguid_fingerprint).in_(twice)) for row, _ in _BY_PROVIDER),
-        select(col(DiscrepancyRow.reference)).where(_STANDING),
+    booked = sql.union_all(*(each.where(col(row.cguid_fingerprint) != "") for row, each in _BY_PROVIDER)).subquery().c
+    archives, identities = (sql.func.count(sql.func.distinct(each)) for each in (_REFERENCE, _identity(booked)))
+    shared = sql.select(_TRANSACTION).where(_TRANSACTION != "").group_by(_TRANSACTION).having(archives > 1)
+    twice = sql.select(booked.cguid_fingerprint).group_by(booked.cguid_fingerprint).having(identities > 1)
+    found: sql.CompoundSelect[Any] = sql.union(
+        sql.select(_REFERENCE).where(_TRANSACTION.in_(shared)),
+        *(sql.select(col(row.reference)).where(col(row.cguid_fingerprint).in_(twice)) for row, _ in _BY_PROVIDER),
+        sql.select(col(DiscrepancyRow.reference)).where(_STANDING),
     )
     with reading() as session:
         references = [row.reference for row in session.connection().execute(found)]
@@ -97,10 +89,10 @@ def _first_of_transactions(session: Session, references: Sequence[str | None]) -
 
 
 @cache
-def _of_transactions(collation: str | None) -> Select[Any]:
-    place = func.dense_rank().over(partition_by=_TRANSACTION, order_by=_in_byte_order(collation, _REFERENCE))
-    theirs = select(_TRANSACTION).where(_REFERENCE.in_(_THEIR_REFERENCES), _TRANSACTION != "")
-    ranked = select(*_COLUMNS, place.label("place")).where(_TRANSACTION.in_(theirs)).subquery()
+def _of_transactions(collation: str | None) -> sql.Select[Any]:
+    place = sql.func.dense_rank().over(partition_by=_TRANSACTION, order_by=_in_byte_order(collation, _REFERENCE))
+    theirs = sql.select(_TRANSACTION).where(_REFERENCE.in_(_THEIR_REFERENCES), _TRANSACTION != "")
+    ranked = sql.select(*_COLUMNS, place.label("place")).where(_TRANSACTION.in_(theirs)).subquery()
     return _ranked(ranked, ranked.c.place <= MOST_NEEDED)
 
 
@@ -110,30 +102,30 @@ def _first_of_providers(session: Session, references: Sequence[str | None]) -> G
 
 
 @cache
-def _of_providers(collation: str | None) -> Select[Any]:
-    theirs = union_all(*(select(col(row.cguid_fingerprint)).where(_THEIRS[row]) for row, _ in _BY_PROVIDER))
+def _of_providers(collation: str | None) -> sql.Select[Any]:
+    theirs = sql.union_all(*(sql.select(col(row.cguid_fingerprint)).where(_THEIRS[row]) for row, _ in _BY_PROVIDER))
     of_theirs = (
         each.where(col(row.cguid_fingerprint) != "", col(row.cguid_fingerprint).in_(theirs))
         for row, each in _BY_PROVIDER
     )
-    booked = union_all(*of_theirs).subquery().c
+    booked = sql.union_all(*of_theirs).subquery().c
     key, identity = booked.cguid_fingerprint, _identity(booked)
-    place = func.dense_rank().over(partition_by=key, order_by=identity)
+    place = sql.func.dense_rank().over(partition_by=key, order_by=identity)
     in_order = _in_byte_order(collation, booked.reference)
-    archive = func.row_number().over(partition_by=(key, identity), order_by=in_order)
-    ranked = select(*booked, place.label("place"), archive.label("archive")).subquery()
-    return _ranked(ranked, and_(ranked.c.place <= MOST_NEEDED, ranked.c.archive == 1))
+    archive = sql.func.row_number().over(partition_by=(key, identity), order_by=in_order)
+    ranked = sql.select(*booked, place.label("place"), archive.label("archive")).subquery()
+    return _ranked(ranked, sql.and_(ranked.c.place <= MOST_NEEDED, ranked.c.archive == 1))
 
 
-def _identity(booked: ReadOnlyColumnCollection[str, Any]) -> ColumnElement[str]:
-    return func.coalesce(func.nullif(booked.transaction_id, ""), booked.payment_id)
+def _identity(booked: ReadOnlyColumnCollection[str, Any]) -> sql.ColumnElement[str]:
+    return sql.func.coalesce(sql.func.nullif(booked.transaction_id, ""), booked.payment_id)
 
 
-def _ranked(ranked: Subquery, is_first: ColumnElement[bool]) -> Select[Any]:
-    return select(*(ranked.c[each.key] for each in _COLUMNS)).where(is_first)
+def _ranked(ranked: sql.Subquery, is_first: sql.ColumnElement[bool]) -> sql.Select[Any]:
+    return sql.select(*(ranked.c[each.key] for each in _COLUMNS)).where(is_first)
 
 
-def _grouped(session: Session, ranked: Select[Any], references: Sequence[str | None], key: str) -> Groups:
+def _grouped(session: Session, ranked: sql.Select[Any], references: Sequence[str | None], key: str) -> Groups:
     found = defaultdict[str, list[Booked]](list)
     for row in session.connection().execute(ranked, {_THEIR_REFERENCES.key: list(references)}):
         found[row._mapping[key]].append(Booked(*row))
@@ -169,7 +161,7 @@ def _with(groups: Groups, reference: str) -> list[str]:
 
 def _having(session: Session, column: Any, values: Sequence[str]) -> Iterator[str]:
     for page in pages(values):
-        found = session.connection().execute(select(column.table.c.reference).distinct().where(column.in_(page)))
+        found = session.connection().execute(sql.select(column.table.c.reference).distinct().where(column.in_(page)))
         yield from (row.reference for row in found)
 
 

@@ -6,10 +6,11 @@ from typing import Any
 
 import sqlalchemy
 from sqlalchemy import ColumnElement, Row, bindparam
-from sqlmodel import Session, SQLModel, col, exists, func, or_, select
+from sqlmodel import Session, col, exists, func, or_, select
 
 from adapters.database.transactions import pages, reading, streamed
 from domain.payments.discrepancies import by_id, sentence, since_opened
+from models.columns import table_of
 from models.discrepancies import Discrepancy, DiscrepancyCode, DiscrepancyEventRow, DiscrepancyRow, DiscrepancyState
 from models.payments import PaymentRow, Standing
 from models.views.archives.payments import DiscrepancyView, ExplanationView
@@ -45,7 +46,7 @@ def not_closed_by_id(
 def are_not_closed(reference: str, codes: Collection[DiscrepancyCode], found: Sequence[Discrepancy]) -> bool:
     """Return whether exactly these discrepancies of an archive, of these codes, are not closed."""
     expected = by_id(reference, found)
-    table = SQLModel.metadata.tables[str(DiscrepancyRow.__tablename__)]
+    table = table_of(DiscrepancyRow)
     wanted = of_references([reference]), col(DiscrepancyRow.code).in_(codes), NOT_CLOSED
     with reading() as session:
         for row in streamed(session, sqlalchemy.select(table).where(*wanted)):
@@ -111,25 +112,19 @@ def count_open_by_code(reference: str) -> dict[str, int]:
         return dict(session.exec(select(code, func.count()).where(*its).group_by(code).order_by(code)).all())
 
 
-def views_of(session: Session, rows: Sequence[DiscrepancyRow] | Sequence[Row[Any]]) -> list[DiscrepancyView]:
+def views_of(session: Session, rows: Sequence[DiscrepancyRow]) -> list[DiscrepancyView]:
     """Return discrepancies with their history, in the order of the rows."""
     events = events_of(session, [row.discrepancy_id for row in rows])
     by_id = {key: list(its) for key, its in groupby(events, lambda each: str(each.discrepancy_id))}
     return [_view(row, by_id[row.discrepancy_id]) for row in rows]
 
 
-def _view(row: DiscrepancyRow | Row[Any], events: Sequence[Row[Any]]) -> DiscrepancyView:
+def _view(row: DiscrepancyRow, events: Sequence[Row[Any]]) -> DiscrepancyView:
     since = since_opened(events)
     explained = [each for each in since if each.state == DiscrepancyState.EXPLAINED]
     closed = [each for each in since if each.state == DiscrepancyState.CLOSED]
     return DiscrepancyView(
-        discrepancy_id=row.discrepancy_id,
-        code=row.code,
-        transaction_id=row.transaction_id,
-        expected=row.expected,
-        found=row.found,
-        values=row.values or {},
-        state=row.state,
+        **row.model_dump() | {"values": row.values or {}},
         sentence=sentence(DiscrepancyCode(row.code), row.expected, row.found),
         opened_at=since[0].at,
         closed_at=closed[-1].at if closed else None,
@@ -139,7 +134,7 @@ def _view(row: DiscrepancyRow | Row[Any], events: Sequence[Row[Any]]) -> Discrep
 
 def events_of(session: Session, discrepancy_ids: Iterable[str]) -> Iterator[Row[Any]]:
     """Yield the events of discrepancies, in order of discrepancy and number."""
-    events = SQLModel.metadata.tables[str(DiscrepancyEventRow.__tablename__)]
+    events = table_of(DiscrepancyEventRow)
     in_order = sqlalchemy.select(events).order_by(events.c.discrepancy_id, events.c.number)
     for page in pages(sorted(discrepancy_ids)):
         yield from streamed(session, in_order.where(events.c.discrepancy_id.in_(page)))

@@ -14,7 +14,7 @@ from sqlmodel import Session
 
 from adapters.database.transactions import pages, reading, writing
 from adapters.settings.settings import settings
-from adapters.store import settlement_reports
+from adapters.store import happened, settlement_reports
 from adapters.store.settlement_reports import OnDamaged, Report
 from adapters.tables import settlements
 from adapters.tables.settlements import Candidates
@@ -46,8 +46,7 @@ def import_reports(reports: Sequence[Report], now: datetime, on_progress: OnProg
 
     Other reports whose import was killed are imported first.
 
-    Raises:
-        Transient: store or database does not answer; import them again.
+    Raises Transient if store or database does not answer; import them again.
     """
     imported = [_row(report, settlement_reports.keep(report, now)) for report in reports]
     _finish(now, _log_damaged, but={each.report_id for each in reports})
@@ -65,6 +64,7 @@ def import_reports(reports: Sequence[Report], now: datetime, on_progress: OnProg
         on_progress("judge", len(batch), len(references))
     judging.reconcile_unmatched(now)
     _set_judged(imported)
+    happened.keep()
     return tally.summary(len(reports), recorded.explained(tally.found))
 
 

@@ -9,10 +9,10 @@ from datetime import date, datetime
 
 from sqlmodel import Session, col, select
 
-from adapters.database.locked_archives import has_locked_payments, without_locked
 from adapters.database.transactions import pages, reading
 from adapters.settings.settings import settings
 from adapters.tables import settlements
+from adapters.tables.archives.archives import has_locked_payments, without_locked
 from adapters.tables.settlements import Candidates
 from domain.payments.discrepancies import by_id
 from domain.payments.identity import discrepancy_id

@@ -16,7 +16,7 @@ from adapters.tables.archives import archives
 from adapters.tables.runs import refused
 from domain.archive.reading import identity_of
 from domain.body.scan import Scanner
-from models.archive.warning import WarningCode
+from models.archive.archive import WarningCode
 from models.errors import Refused
 from models.runs.receipt import ACCEPTED_BY, RefusedDelivery
 from models.views.parameters import Dismissal
@@ -28,8 +28,7 @@ MOST_LISTED_AT_ONCE = 1000
 async def list_all_refused() -> int:
     """List the refused deliveries and releases that the database does not have yet. Return how many there were.
 
-    Raises:
-        Transient: the database or the inbox's bucket does not answer; the sweep tries again.
+    Raises Transient if the database or the inbox's bucket does not answer; the sweep tries again.
     """
     return await asyncio.to_thread(lambda: _list(quarantine.unlisted()))
 
@@ -42,8 +41,7 @@ async def list_refused(announced: Sequence[RefusedDelivery]) -> int:
 def restore_refused() -> int:
     """Record every refused delivery of the quarantine in an empty database, and return how many there are.
 
-    Raises:
-        Transient: the database or the inbox's bucket does not answer.
+    Raises Transient if the database or the inbox's bucket does not answer.
     """
     deliveries = quarantine.refused()
     for page in pages(deliveries, MOST_LISTED_AT_ONCE):
@@ -197,8 +195,7 @@ def dismiss(deliveries: Iterable[RefusedDelivery], dismissal: Dismissal, now: da
 
     Their bodies stay in quarantine, and can be released later. The sweep brings the records into the database.
 
-    Raises:
-        Transient: the inbox does not answer. The deliveries before it are dismissed.
+    Raises Transient if the inbox does not answer. The deliveries before it are dismissed.
     """
     return [
         quarantine.set_dismissed(each, dismissal.by, dismissal.why, now)
@@ -208,10 +205,9 @@ def dismiss(deliveries: Iterable[RefusedDelivery], dismissal: Dismissal, now: da
 
 
 def withdraw(by: str, at: datetime, now: datetime) -> int:
-    """Take back what a person dismissed at a moment, and return the number of bodies. Raises as `dismiss`, and:
+    """Take back what a person dismissed at a moment, and return the number of bodies.
 
-    Raises:
-        Transient: the database does not answer.
+    Raises as `dismiss` does, and Transient if the database does not answer.
     """
     theirs = map(quarantine.newest, refused.dismissed_at(by, at))
     withdrawn = [

@@ -9,11 +9,11 @@ import structlog
 from adapters.database.transactions import writing
 from adapters.peers import prefect_api
 from adapters.peers.prefect_api import run_url
+from adapters.store import happened
 from adapters.tables.runs import runs, waiting
 from models.errors import Conflict, System, Transient
 from models.people import ActionKind
-from models.runs.cause import WaitingRow
-from models.runs.run import RunState, Trigger
+from models.runs.receipt import RunState, Trigger, WaitingRow
 from models.views.archives.archives import RerunStarted
 from services.people.actions import record_within
 from services.receipts import latest_receipt_id
@@ -28,8 +28,7 @@ async def rerun(references: Sequence[str], by: str) -> list[RerunStarted]:
     Every reference is checked before the first run starts. A run that is already on its way is returned. The timelines
     of the processes say who asked for it. While Prefect is away, the re-runs wait for `start_asked`.
 
-    Raises:
-        Refused: no archive of one of the processes was received.
+    Raises Refused if no archive of one of the processes was received.
     """
     receipt_ids = [await asyncio.to_thread(latest_receipt_id, reference) for reference in references]
     return [
@@ -102,7 +101,9 @@ def _ask(reference: str, receipt_id: str, by: str, now: datetime) -> WaitingRow:
     """Record in one transaction who asked for a re-run, and that it waits to be started."""
     with writing() as session:
         record_within(session, [reference], ActionKind.RERUN, by, now)
-        return waiting.ask_within(session, reference, receipt_id, now)
+        asked = waiting.ask_within(session, reference, receipt_id, now)
+    happened.keep()
+    return asked
 
 
 async def _started(row: WaitingRow) -> RerunStarted:

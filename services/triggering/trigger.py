@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import structlog
 
@@ -21,8 +22,7 @@ from adapters.tables.runs.receipts import Registration
 from domain.runs import CANCELLED
 from models.archive.archive import State
 from models.errors import Conflict, Locked, Transient, Unreadable
-from models.runs.receipt import Delivery
-from models.runs.run import RunRow, RunState, Trigger
+from models.runs.receipt import Delivery, RunRow, RunState, Trigger
 from models.said import Sentence
 from services.receipts import leave_again
 from services.templates import form_tags
@@ -44,8 +44,7 @@ async def untriggered() -> list[Delivery]:
     Deliveries of the last moments are left to their announcement. A delivery with a later time than now was accepted by
     a receiver with a wrong clock, and is not left. Any number of deliveries takes one query and no request to Prefect.
 
-    Raises:
-        Transient: the database or the inbox's bucket does not answer.
+    Raises Transient if the database or the inbox's bucket does not answer.
     """
     now = datetime.now(UTC)
     return [
@@ -61,8 +60,7 @@ async def forgotten() -> list[Delivery]:
 
     Failed receipts are left out: they wait for a person or for the next delivery.
 
-    Raises:
-        Transient: the database, Prefect or the inbox's bucket does not answer.
+    Raises Transient if the database, Prefect or the inbox's bucket does not answer.
     """
     awaited = [
         (delivery, known.flow_run_id)
@@ -230,7 +228,9 @@ async def start_run(reference: str, receipt_id: str, why: Trigger, *, repeats: b
 
 async def record_ended(run: FlowRun, reference: str, receipt_id: str, why: Trigger) -> None:
     """Record and count the end of a run, unless our history has it. Prefect knows no cause, except of a Cancel."""
-    row = _ended(run, reference, receipt_id, why)
+    now = datetime.now(UTC)
+    ids: dict[str, Any] = {"flow_run_id": run.flow_run_id, "reference": reference, "receipt_id": receipt_id}
+    row = RunRow(**ids, attempt=1, trigger=why, state=run.state, started_at=now, ended_at=now)
     if run.state == RunState.CANCELLED:
         row.cause_code, row.cause_error = CANCELLED.code, CANCELLED.error_class
         row.cause_sentence, row.cause_values = CANCELLED.sentence, CANCELLED.values
@@ -238,25 +238,10 @@ async def record_ended(run: FlowRun, reference: str, receipt_id: str, why: Trigg
         run_ended(run.state, row.cause_code)
 
 
-def _ended(run: FlowRun, reference: str, receipt_id: str, why: Trigger) -> RunRow:
-    now = datetime.now(UTC)
-    return RunRow(
-        flow_run_id=run.flow_run_id,
-        attempt=1,
-        reference=reference,
-        receipt_id=receipt_id,
-        trigger=why,
-        state=run.state,
-        started_at=now,
-        ended_at=now,
-    )
-
-
 def _is_kept(reference: str, receipt_id: str) -> bool:
     """Return whether the store gives back the receipt that is about to leave the inbox, and no run must load it.
 
-    Raises:
-        Locked: the archive's key is not available, so the answer is unknown.
+    Raises Locked if the archive's key is not available, so the answer is unknown.
     """
     try:
         stored = stored_request(reference, receipt_id)

@@ -90,8 +90,7 @@ def conditions_of(query: ArchiveFilter) -> list[ColumnElement[bool]]:
     """Return the conditions on `ArchiveRow` that a filter means, for counts and lists of all that match. They are for
     plans of batches: whoever may plan one sees all archives.
 
-    Raises:
-        Refused: as `filters_of`.
+    Raises as `filters_of` does.
     """
     filters = filters_of(query, CELLAR)
     conditions = [col(_COLUMNS[kind]) == value for kind, value in filters.of_archives.items()]

@@ -21,26 +21,15 @@ from domain.matches import Match, matches
 from domain.payments.amounts import exponent_of
 from domain.search import facet, is_public, placed_texts, terms_of
 from models.access import Caller
-from models.archive.archive import ArchiveRow, FormFieldRow
+from models.archive.archive import ArchiveRow, FormFieldRow, WarningRow
 from models.archive.content import FileRow
-from models.archive.warning import WarningRow
+from models.columns import table_of
 from models.discrepancies import DiscrepancyRow, DiscrepancyState
 from models.payments import Standing
 from models.search import Kind, SearchEntryRow
 from models.templates import Names
 from models.titles import TitleView
-from models.views.archives.archives import (
-    ArchiveFilter,
-    ArchivePage,
-    ArchiveQuery,
-    ArchiveSummary,
-    CauseView,
-    FacetCounts,
-    FacetGroup,
-    FacetValue,
-    ListQuery,
-    Sort,
-)
+from models.views.archives import archives as views
 from services import derived
 from services.access.scope import facets_of_scope, findings_seen
 from services.templates import called, titled
@@ -56,16 +45,15 @@ _STANDINGS = {facet(Kind.STANDING, each): each.value for each in Standing}
 _NOT_CLOSED = col(DiscrepancyRow.state) != DiscrepancyState.CLOSED
 
 
-def page(query: ArchiveQuery, caller: Caller) -> ArchivePage:
+def page(query: views.ArchiveQuery, caller: Caller) -> views.ArchivePage:
     """Return archives, newest first, or in the order of a `ListQuery`: of two that sort alike, the newest is first.
 
-    Raises:
-        Refused: the cursor is invalid, a label or a field has no `=`, or archives are not found by it.
+    Raises Refused if the cursor is invalid, a label or a field has no `=`, or archives are not found by it.
     """
     after, wanted = None if query.cursor is None else id_of_cursor(query.cursor), _wanted(query, caller)
-    not_indexed = 0 if caller.is_scoped else derived.lacking(derived.SEARCH) or 0
+    not_indexed = 0 if caller.is_scoped else derived.lacking() or 0
     with reading() as session:
-        if isinstance(query, ListQuery) and query.sort is not Sort.ARRIVAL:
+        if isinstance(query, views.ListQuery) and query.sort is not views.Sort.ARRIVAL:
             ids = _sorted(session, newest(session, wanted, MOST_COUNTED), query.sort, after, facets_of_scope(caller))
         else:
             ids = newest(session, replace(wanted, before=after), query.limit + 1)
@@ -73,10 +61,10 @@ def page(query: ArchiveQuery, caller: Caller) -> ArchivePage:
         wrong = conditions.of_archives_within(session, [row[0].reference for row in rows])
     names = {each: called(each, caller) for each in {row[0].template_id for row in rows}}
     items = {
-        number: ArchiveSummary(
+        number: views.ArchiveSummary(
             **archive.model_dump(),
             title=titled(title, archive.template_id, names[archive.template_id], caller),
-            cause=CauseView.of(archive),
+            cause=views.CauseView.of(archive),
             conditions=wrong.get(archive.reference, []),
             files=files,
             warnings=warnings,
@@ -85,14 +73,13 @@ def page(query: ArchiveQuery, caller: Caller) -> ArchivePage:
         for archive, files, warnings, standing, title, number in rows
     }
     later = id_cursor(ids[query.limit - 1]) if len(ids) > query.limit else None
-    return ArchivePage(items=[items[each] for each in ids if each in items], next=later, not_indexed=not_indexed)
+    return views.ArchivePage(items=[items[each] for each in ids if each in items], next=later, not_indexed=not_indexed)
 
 
 def titles(references: Iterable[str | None], caller: Caller) -> dict[str, TitleView]:
     """Return the titles of archives by reference. References that no archive has are left out.
 
-    Raises:
-        Transient: the database does not answer.
+    Raises Transient if the database does not answer.
     """
     its, entry = ArchiveRow, SearchEntryRow
     found = select(its.reference, its.template_id, col(entry.title)).outerjoin(
@@ -104,7 +91,7 @@ def titles(references: Iterable[str | None], caller: Caller) -> dict[str, TitleV
     return {reference: titled(title, template, names[template], caller) for reference, template, title in rows}
 
 
-def facets(query: ArchiveFilter, caller: Caller) -> FacetCounts:
+def facets(query: views.ArchiveFilter, caller: Caller) -> views.FacetCounts:
     """Return how many of the newest matches have each template, value that people chose, state, standing and source.
 
     Raises:
@@ -137,24 +124,24 @@ def facets(query: ArchiveFilter, caller: Caller) -> FacetCounts:
     parts = {part: its.name for each in words.values() for part, its in each.parts.items()}
     order = ((Kind.TEMPLATE, ""), *sorted(each for each in counts if each[1]), *((each, "") for each in _PLAIN[1:]))
     groups = [
-        FacetGroup(filter=kind, name=name, names=parts.get(f"{kind}:{name}", Names()), values=[
-            FacetValue(value=value, names=names, sent=sent, archives=-less)
+        views.FacetGroup(filter=kind, name=name, names=parts.get(f"{kind}:{name}", Names()), values=[
+            views.FacetValue(value=value, names=names, sent=sent, archives=-less)
             for less, value, sent in sorted(counts[kind, name])[:_MOST_VALUES]
             for names in [called(value if kind == Kind.TEMPLATE else None, caller)]
         ])
         for kind, name in order if (kind, name) in counts
     ]  # fmt: skip
-    return FacetCounts(groups=groups, counted=min(len(ids), MOST_COUNTED), is_all=len(ids) <= MOST_COUNTED)
+    return views.FacetCounts(groups=groups, counted=min(len(ids), MOST_COUNTED), is_all=len(ids) <= MOST_COUNTED)
 
 
-def arrived(query: ArchiveFilter, caller: Caller, since: datetime, most: int) -> int:
+def arrived(query: views.ArchiveFilter, caller: Caller, since: datetime, most: int) -> int:
     """Return how many archives that match have arrived after a time, `most` at most. Raises as `page`."""
     after = max(since, query.received_after or since)
     with reading() as session:
         return len(newest(session, _wanted(query.model_copy(update={"received_after": after}), caller), most))
 
 
-def matched(q: str | None, archives: Sequence[ArchiveSummary], caller: Caller) -> Mapping[str, Sequence[Match]]:
+def matched(q: str | None, archives: Sequence[views.ArchiveSummary], caller: Caller) -> Mapping[str, Sequence[Match]]:
     """Return where a search stands in each of some archives, by reference: in the first 100 rows of each table, and for
     viewers in no personal value.
     """
@@ -171,7 +158,7 @@ def matched(q: str | None, archives: Sequence[ArchiveSummary], caller: Caller) -
     return found
 
 
-def field_names(query: ArchiveFilter, caller: Caller, archives: int, most: int) -> list[str]:
+def field_names(query: views.ArchiveFilter, caller: Caller, archives: int, most: int) -> list[str]:
     """Return the ids of the form fields of the newest archives that match, in their order, `most` at most."""
     with reading() as session:
         ids = newest(session, _wanted(query, caller), archives)
@@ -194,14 +181,14 @@ def field_values(references: Sequence[str], caller: Caller) -> dict[str, dict[st
     return values
 
 
-def _wanted(query: ArchiveFilter, caller: Caller) -> Wanted:
+def _wanted(query: views.ArchiveFilter, caller: Caller) -> Wanted:
     filters = filters_of(query, caller)
     between = query.received_after, query.received_before
     return Wanted(filters.facets, filters.terms, filters.conditions, filters.references, *between)
 
 
 def _sorted(
-    session: Session, ids: Sequence[int], by: Sort, after: int | None, scope: tuple[int, ...] = ()
+    session: Session, ids: Sequence[int], by: views.Sort, after: int | None, scope: tuple[int, ...] = ()
 ) -> list[int]:
     """Return entries in an order, those behind an entry: it may have left the newest since the page that it ends.
 
@@ -210,7 +197,7 @@ def _sorted(
     if scope and after is not None and not {*scope} & {each.facet for each in pages.counted(session, [after], Kind)}:
         return []
     newest_first = sorted({*ids, *([] if after is None else [after])}, reverse=True)
-    if by is Sort.DEADLINE:
+    if by is views.Sort.DEADLINE:
         deadlines = pages.deadlines(session, MOST_COUNTED)
         ordered = sorted(newest_first, key=lambda each: deadlines.get(each, datetime.max.replace(tzinfo=UTC)))
     else:
@@ -251,6 +238,6 @@ def _summaries(ids: Sequence[int], caller: Caller) -> Any:
 
 
 def _count(table: type[SQLModel], *conditions: Any) -> Any:
-    columns = SQLModel.metadata.tables[str(table.__tablename__)].c
+    columns = table_of(table).c
     counted = select(func.count()).select_from(table).where(columns.reference == ArchiveRow.reference, *conditions)
     return counted.correlate(ArchiveRow).scalar_subquery()

@@ -22,36 +22,18 @@ from domain.masking import masked, masked_archive
 from domain.messages.endpoints import shown_url
 from domain.words.catalogue import warned, word
 from models.access import Caller
-from models.archive.archive import ArchiveRow, FormFieldRow, SignatureRow
+from models.archive.archive import ArchiveRow, FormFieldRow, SignatureRow, WarningRow
 from models.archive.content import FileRow, SignedDocumentRow
 from models.archive.session import IntegrationRow, LabelRow, SessionRow
-from models.archive.warning import WarningRow
+from models.columns import table_of
 from models.completeness.processes import MissingProcessRow
 from models.discrepancies import DiscrepancyRow, DiscrepancyState
 from models.messages.notification import NotificationAttemptRow, NotificationRow
 from models.payments import LEDGER, PaymentRow
-from models.runs.cause import CauseColumns
-from models.runs.receipt import DeliveryRow, ReceiptRow, RefusedRow, VersionRow
-from models.runs.run import RunRow
+from models.runs.receipt import CauseColumns, DeliveryRow, ReceiptRow, RefusedRow, RunRow, VersionRow
 from models.search import SearchEntryRow
 from models.store.condition import StoredObjectRow
-from models.views.archives.archives import (
-    ArchiveItems,
-    ArchiveView,
-    CauseView,
-    ConditionView,
-    DeliveryView,
-    FieldView,
-    FileView,
-    IntegrationView,
-    JudgementView,
-    ListedSession,
-    NotificationView,
-    RunView,
-    SignatureView,
-    VersionView,
-    WarningView,
-)
+from models.views.archives import archives as views
 from models.views.archives.payments import DiscrepancyView, PaymentView
 from models.views.troubles import RefusedView
 from services.access.scope import check_visible, findings_seen, messages_seen
@@ -101,7 +83,7 @@ class _Rows:
     last: Callable[[Session, str], list[Any]] = lambda _session, _reference: []
 
     def page(self, session: Session, asked: _Asked) -> _Page:
-        its = _columns(self.table).reference == asked.reference, *self.where(asked.caller)
+        its = table_of(self.table).c.reference == asked.reference, *self.where(asked.caller)
         order = replace(self.order, is_descending=asked.newest_first and self.is_history)
         rows, cursor = listed(session, select(self.table).where(*its), order, asked.after, asked.most)
         shown, last = list(self.shown(session, rows, asked.most)) if rows else [], self.last(session, asked.reference)
@@ -131,7 +113,7 @@ def archive(
     after: Mapping[str, str] | None = None,
     *,
     newest_first: bool = False,
-) -> ArchiveView | None:
+) -> views.ArchiveView | None:
     """Return the view of an archive with the first items of each list; None if the database has no such archive.
 
     Args:
@@ -148,7 +130,7 @@ def archive(
         if row is None:
             return None
         stored = session.get(StoredObjectRow, ocfl.object_key(reference)) or StoredObjectRow(key="")
-        found: dict[str, Any] = row.model_dump() | {"cause": CauseView.of(row), "next": {}}
+        found: dict[str, Any] = row.model_dump() | {"cause": views.CauseView.of(row), "next": {}}
         found |= {"checked_at": stored.checked_at, "anchored_at": stored.anchored_at}
         title = session.exec(select(SearchEntryRow.title).where(SearchEntryRow.reference == reference)).first()
         for name, its in LISTS.items():
@@ -158,13 +140,13 @@ def archive(
         documents = select(SignedDocumentRow.verdict).where(SignedDocumentRow.reference == reference)
         found["signed_document_verdict"] = session.exec(documents).first()
     found["title"] = titled(title, row.template_id, called(row.template_id, caller), caller)
-    view = ArchiveView.model_validate(found)
+    view = views.ArchiveView.model_validate(found)
     return masked_archive(view, LISTS, personal_of([reference])[reference]) if caller.is_masked else view
 
 
 def items(
     reference: str, caller: Caller, name: str, after: str | None = None, most: int = LISTED_AT_ONCE
-) -> ArchiveItems | None:
+) -> views.ArchiveItems | None:
     """Return a page of a list of an archive, by its name in `LISTS`; None if there is no such archive.
 
     Raises as `archive` does.
@@ -176,8 +158,8 @@ def items(
         page = LISTS[name].page(session, _Asked(reference, caller, after, most))
     if caller.is_masked:
         personal = personal_of([reference])[reference]
-        return ArchiveItems(items=[masked(each, personal) for each in page.items], next=page.next)
-    return ArchiveItems(items=page.items, next=page.next)
+        return views.ArchiveItems(items=[masked(each, personal) for each in page.items], next=page.next)
+    return views.ArchiveItems(items=page.items, next=page.next)
 
 
 def file(reference: str, caller: Caller, sha256: str) -> FileRow | None:
@@ -217,10 +199,6 @@ def public_state(receipt_id: str) -> PublicState | None:
         )
 
 
-def _columns(table: type[SQLModel]) -> Any:
-    return SQLModel.metadata.tables[str(table.__tablename__)].c
-
-
 def _each(view: Callable[[Any], Any]) -> _Shown:
     return lambda _session, rows, _most: [view(row) for row in rows]
 
@@ -230,26 +208,26 @@ def _as(view: type[BaseModel]) -> _Shown:
     return _each(lambda row: view.model_validate(row, from_attributes=True))
 
 
-def _warning(code: str, where: str = "", values: Mapping[str, Any] = MappingProxyType({})) -> WarningView:
-    return WarningView(code=code, where=where, detail=word(warned(code, values)), values=dict(values))
+def _warning(code: str, where: str = "", values: Mapping[str, Any] = MappingProxyType({})) -> views.WarningView:
+    return views.WarningView(code=code, where=where, detail=word(warned(code, values)), values=dict(values))
 
 
-def _of_deliveries(session: Session, reference: str) -> list[WarningView]:
+def _of_deliveries(session: Session, reference: str) -> list[views.WarningView]:
     """Return the warnings that follow from what has arrived."""
     asked = sql.select(*OF_DELIVERIES.values()).where(col(ArchiveRow.reference) == reference)
     found = zip(OF_DELIVERIES, session.connection().execute(asked).one(), strict=True)
     return [_warning(code) for code, is_warned in found if is_warned]
 
 
-def _sessions(session: Session, rows: Sequence[SessionRow], most: int) -> list[ListedSession]:
+def _sessions(session: Session, rows: Sequence[SessionRow], most: int) -> list[views.ListedSession]:
     """Return sessions with the first of their labels and integrations."""
     labels, integrations = (_of_sessions(session, table, rows, most) for table in (LabelRow, IntegrationRow))
     return [
-        ListedSession(
+        views.ListedSession(
             **row.model_dump(),
             labels={each.key: each.value for each in labels[row.position].items},
             labels_total=labels[row.position].total,
-            integrations=[IntegrationView(**each._mapping) for each in integrations[row.position].items],
+            integrations=[views.IntegrationView(**each._mapping) for each in integrations[row.position].items],
             integrations_total=integrations[row.position].total,
         )
         for row in rows
@@ -260,7 +238,7 @@ def _of_sessions(
     session: Session, table: type[LabelRow | IntegrationRow], rows: Sequence[SessionRow], most: int
 ) -> Mapping[int, _Page]:
     """Return the first rows of each session, by the position of the session."""
-    columns = _columns(table)
+    columns = table_of(table).c
     place = columns.session_position
     theirs = columns.reference == rows[0].reference, place.between(rows[0].position, rows[-1].position)
     first = defaultdict[int, list[Any]](list)
@@ -280,17 +258,13 @@ def _payments(session: Session, rows: Sequence[PaymentRow], _most: int) -> list[
     return [PaymentView.model_validate(row.model_dump() | {"standing": standings[row.position]}) for row in rows]
 
 
-def _signature(row: SignatureRow) -> SignatureView:
-    return SignatureView(**row.model_dump(), signed_by={"id": row.signer_id, "name": row.signer_name})
-
-
-def _notifications(session: Session, rows: Sequence[NotificationRow], _most: int) -> list[NotificationView]:
+def _notifications(session: Session, rows: Sequence[NotificationRow], _most: int) -> list[views.NotificationView]:
     message = col(NotificationAttemptRow.message_id)
     theirs = select(NotificationRow.message_id).where(NotificationRow.reference == rows[0].reference)
     counted = select(message, func.count()).where(message.in_(theirs))
     attempts = dict(session.exec(counted.group_by(message)).all())
     return [
-        NotificationView.model_validate(
+        views.NotificationView.model_validate(
             row.model_dump() | {"attempts": attempts.get(row.message_id, 0), "endpoint": shown_url(row.endpoint)}
         )
         for row in rows
@@ -301,19 +275,19 @@ def _discrepancies(session: Session, rows: Sequence[DiscrepancyRow], _most: int)
     return recorded.views_of(session, rows)
 
 
-def _judgements(session: Session, reference: str, _caller: Caller) -> list[JudgementView]:
+def _judgements(session: Session, reference: str, _caller: Caller) -> list[views.JudgementView]:
     found = select(SignedDocumentRow.judgements).where(SignedDocumentRow.reference == reference)
-    return [JudgementView.model_validate(each) for each in session.exec(found).first() or []]
+    return [views.JudgementView.model_validate(each) for each in session.exec(found).first() or []]
 
 
-def _run(row: RunRow) -> RunView:
+def _run(row: RunRow) -> views.RunView:
     """Return a run. Its link is left out once Prefect has removed the run, so that no link leads nowhere."""
     kept = timedelta(days=settings().prefect_retention_days)
     is_removed = row.ended_at is not None and row.ended_at < datetime.now(UTC) - kept
     since = row.ended_at or row.started_at
     cause = CauseColumns(**row.model_dump(), cause_task=row.failed_task, cause_attempt=row.attempt, cause_since=since)
     url = None if is_removed else run_url(row.flow_run_id)
-    return RunView(**row.model_dump(), cause=CauseView.of(cause), url=url)
+    return views.RunView(**row.model_dump(), cause=views.CauseView.of(cause), url=url)
 
 
 def _by(first: Any, key: Any = None) -> Order:
@@ -330,14 +304,14 @@ def _discrepancies_where(state: Any) -> Callable[[Caller], tuple[Any, ...]]:
     return lambda caller: (state, *findings_seen(caller))
 
 
-def _conditions(session: Session, reference: str, _caller: Caller) -> list[ConditionView]:
-    return [ConditionView(**each.model_dump()) for each in conditions.of_archive_within(session, reference)]
+def _conditions(session: Session, reference: str, _caller: Caller) -> list[views.ConditionView]:
+    return [views.ConditionView(**each.model_dump()) for each in conditions.of_archive_within(session, reference)]
 
 
 LISTS: Mapping[str, _Rows | _Made] = {
     "conditions": _Made(_conditions),
-    "versions": _Rows(VersionRow, _by(VersionRow.version), _as(VersionView), is_history=True),
-    "deliveries": _Rows(DeliveryRow, _by(DeliveryRow.delivery_id), _as(DeliveryView), is_history=True),
+    "versions": _Rows(VersionRow, _by(VersionRow.version), _as(views.VersionView), is_history=True),
+    "deliveries": _Rows(DeliveryRow, _by(DeliveryRow.delivery_id), _as(views.DeliveryView), is_history=True),
     "refused": _Rows(
         RefusedRow, _by(RefusedRow.received_at, RefusedRow.delivery_id), _as(RefusedView), is_history=True
     ),
@@ -347,10 +321,18 @@ LISTS: Mapping[str, _Rows | _Made] = {
         _each(lambda row: troubles.missing_view(row, datetime.now(UTC))),
         where=lambda _caller: (col(MissingProcessRow.closed_at).is_(None),),
     ),
-    "files": _Rows(FileRow, _by(FileRow.position), _as(FileView)),
+    "files": _Rows(FileRow, _by(FileRow.position), _as(views.FileView)),
     "sessions": _Rows(SessionRow, _by(SessionRow.position), _sessions),
-    "signatures": _Rows(SignatureRow, _by(SignatureRow.position), _each(_signature)),
-    "fields": _Rows(FormFieldRow, _by(FormFieldRow.position), _as(FieldView)),
+    "signatures": _Rows(
+        SignatureRow,
+        _by(SignatureRow.position),
+        _each(
+            lambda row: views.SignatureView(
+                **row.model_dump(), signed_by={"id": row.signer_id, "name": row.signer_name}
+            )
+        ),
+    ),
+    "fields": _Rows(FormFieldRow, _by(FormFieldRow.position), _as(views.FieldView)),
     "warnings": _Rows(
         WarningRow,
         _by(WarningRow.position),

@@ -13,7 +13,7 @@ from adapters.tables import uses
 from models.access import RevokedLink
 from models.people import LastUseRow
 from models.runs.receipt import DeliveryRow
-from models.views.links import LinkPage, LinkQuery, LinkView
+from models.views.access import LinkPage, LinkQuery, LinkView
 
 _NEWEST_FIRST = Order(col(DeliveryRow.received_at), col(DeliveryRow.delivery_id), is_descending=True)
 _later = aliased(DeliveryRow)

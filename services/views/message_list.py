@@ -11,16 +11,8 @@ from adapters.database.transactions import reading
 from adapters.tables.messages.notifications import IS_UNDELIVERED
 from domain.messages.endpoints import shown_url
 from models.errors import Refused
-from models.messages.event import EventRow
-from models.messages.notification import NotificationAttemptRow, NotificationRow, NotificationState
-from models.views.messages.messages import (
-    AttemptView,
-    MessageFilter,
-    MessagePage,
-    MessageQuery,
-    MessageRecord,
-    MessageView,
-)
+from models.messages.notification import EventRow, NotificationAttemptRow, NotificationRow, NotificationState
+from models.views import messages as views
 from services.sources import check_filter
 
 _NEWEST_FIRST = Order(col(NotificationRow.planned_at), col(NotificationRow.message_id), is_descending=True)
@@ -29,26 +21,18 @@ _WITH_SOURCE = select(NotificationRow, EventRow.source).outerjoin(
 )
 
 
-def page(query: MessageQuery) -> MessagePage:
-    """Return messages, newest first.
-
-    Raises:
-        Refused: there is no such source, or the cursor is invalid.
-    """
+def page(query: views.MessageQuery) -> views.MessagePage:
+    """Return messages, newest first. Raises Refused if there is no such source, or the cursor is invalid."""
     with reading() as session:
         found = _WITH_SOURCE.where(*conditions_of(query))
         rows, cursor = listed(session, found, _NEWEST_FIRST, query.cursor, query.limit)
     if not rows:
         check_filter(query.source)
-    return MessagePage(items=[MessageView(**_members(*row)) for row in rows], next=cursor)
+    return views.MessagePage(items=[views.MessageView(**_members(*row)) for row in rows], next=cursor)
 
 
-def record(message_id: str) -> MessageRecord:
-    """Return a message with its attempts.
-
-    Raises:
-        Refused: it is unknown.
-    """
+def record(message_id: str) -> views.MessageRecord:
+    """Return a message with its attempts. Raises Refused if it is unknown."""
     with reading() as session:
         found = session.exec(_WITH_SOURCE.where(NotificationRow.message_id == message_id)).first()
         theirs = select(NotificationAttemptRow).where(NotificationAttemptRow.message_id == message_id)
@@ -56,10 +40,10 @@ def record(message_id: str) -> MessageRecord:
     if found is None:
         detail = "no message has this id; `cellar endpoints messages` lists the messages"
         raise Refused("UNKNOWN_MESSAGE", detail, where="message_id", status=404)
-    return MessageRecord(**_members(*found), history=[_attempt(each) for each in attempts])
+    return views.MessageRecord(**_members(*found), history=[_attempt(each) for each in attempts])
 
 
-def conditions_of(query: MessageFilter) -> list[ColumnElement[bool]]:
+def conditions_of(query: views.MessageFilter) -> list[ColumnElement[bool]]:
     """Return the conditions on `NotificationRow` that a filter means."""
     conditions = equal_to(NotificationRow, query, "event", "reference")
     if query.endpoint is not None:
@@ -83,13 +67,9 @@ def conditions_of(query: MessageFilter) -> list[ColumnElement[bool]]:
 
 
 def _members(row: NotificationRow, source: str | None) -> dict[str, Any]:
-    return row.model_dump() | {
-        "endpoint": row.endpoint_name,
-        "reference": row.reference or None,
-        "source": source,
-    }
+    return row.model_dump() | {"endpoint": row.endpoint_name, "reference": row.reference or None, "source": source}
 
 
-def _attempt(row: NotificationAttemptRow) -> AttemptView:
+def _attempt(row: NotificationAttemptRow) -> views.AttemptView:
     members = row.model_dump() | {"number": row.attempt, "started_at": row.attempted_at}
-    return AttemptView.model_validate(members | {"url": shown_url(row.url) if row.url else None})
+    return views.AttemptView.model_validate(members | {"url": shown_url(row.url) if row.url else None})

@@ -11,13 +11,13 @@ from adapters.tables.completeness import session_events
 from adapters.tables.messages import queues
 from domain.words.catalogue import named, word
 from models.access import Caller
-from models.archive.warning import WarningCode
+from models.archive.archive import WarningCode
+from models.columns import table_of
 from models.completeness.processes import Closing, MissingProcessRow
 from models.discrepancies import DiscrepancyEventRow, DiscrepancyRow
 from models.messages.notification import NotificationAttemptRow, NotificationRow, NotificationState
 from models.people import ActionKind, ActionRow
-from models.runs.receipt import ACCEPTED_BY, DeliveryRow, RefusedRow, VersionRow
-from models.runs.run import RunRow
+from models.runs.receipt import ACCEPTED_BY, DeliveryRow, RefusedRow, RunRow, VersionRow
 from models.said import Said, Sentence, verbatim
 from models.views.archives.archives import TimelineEntry, TimelineKind
 from services.access.scope import check_visible, findings_seen, messages_seen
@@ -52,7 +52,7 @@ def timeline_of(reference: str, caller: Caller) -> list[TimelineEntry]:
 
 
 def _last(session: Session, table: type[SQLModel], by: Any, reference: str, *conditions: Any) -> Sequence[Any]:
-    theirs = SQLModel.metadata.tables[str(table.__tablename__)].c.reference == reference, *conditions
+    theirs = table_of(table).c.reference == reference, *conditions
     return session.exec(select(table).where(*theirs).order_by(col(by).desc()).limit(MOST_ENTRIES)).all()
 
 

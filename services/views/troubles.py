@@ -18,37 +18,25 @@ from models.discrepancies import DiscrepancyEventRow, DiscrepancyRow, Discrepanc
 from models.runs.receipt import RefusedRow
 from models.said import Sentence, said_of
 from models.store.condition import AnyCode, ConditionCode, DerivedCode
+from models.views import troubles as shown
 from models.views.archives.payments import DiscrepancyPage, DiscrepancyQuery, ListedDiscrepancy
-from models.views.troubles import (
-    ConditionGroup,
-    FailureGroup,
-    Failures,
-    FindingState,
-    MissingPage,
-    MissingQuery,
-    MissingView,
-    RefusedPage,
-    RefusedQuery,
-    RefusedView,
-)
 from services.payments.recorded import views_of
 from services.sources import check_filter
 
 _OF_RUNS: tuple[AnyCode, ...] = (DerivedCode.ARCHIVE_FAILED, ConditionCode.RUN_FAILED)
 
 
-def failures(source: str | None = None) -> Failures:
+def failures(source: str | None = None) -> shown.Failures:
     """Return the failed archives by cause, of all sources or of one, then the complete archives whose last run failed.
 
-    Raises:
-        Refused: there is no such source.
+    Raises Refused if there is no such source.
     """
     check_filter(source)
-    return Failures(items=[*map(_failure, open_conditions(_OF_RUNS, source))])
+    return shown.Failures(items=[*map(_failure, open_conditions(_OF_RUNS, source))])
 
 
-def _failure(found: ConditionGroup) -> FailureGroup:
-    return FailureGroup(
+def _failure(found: shown.ConditionGroup) -> shown.FailureGroup:
+    return shown.FailureGroup(
         condition=ConditionCode.RUN_FAILED if found.code == ConditionCode.RUN_FAILED else None,
         code=found.key,
         task=found.values["task"],
@@ -62,44 +50,36 @@ def _failure(found: ConditionGroup) -> FailureGroup:
 _NEWEST_FIRST = Order(col(RefusedRow.received_at), col(RefusedRow.delivery_id), is_descending=True)
 
 
-def refused_page(query: RefusedQuery) -> RefusedPage:
-    """Return refused deliveries, newest first.
-
-    Raises:
-        Refused: there is no such source, or the cursor is invalid.
-    """
+def refused_page(query: shown.RefusedQuery) -> shown.RefusedPage:
+    """Return refused deliveries, newest first. Raises Refused if there is no such source, or the cursor is invalid."""
     with reading() as session:
         rows, cursor = listed(
             session, select(RefusedRow).where(*_refused_conditions(query)), _NEWEST_FIRST, query.cursor, query.limit
         )
     if not rows:
         check_filter(query.source)
-    return RefusedPage(items=[_refused_view(row) for row in rows], next=cursor)
+    views = [shown.RefusedView.model_validate(row.model_dump() | {"values": row.values or {}}) for row in rows]
+    return shown.RefusedPage(items=views, next=cursor)
 
 
-def _refused_view(row: RefusedRow) -> RefusedView:
-    return RefusedView.model_validate(row.model_dump() | {"values": row.values or {}})
-
-
-def _refused_conditions(query: RefusedQuery) -> list[ColumnElement[bool]]:
+def _refused_conditions(query: shown.RefusedQuery) -> list[ColumnElement[bool]]:
     conditions = equal_to(RefusedRow, query, "reference", "process_number", "source", "code")
     if query.received_after is not None:
         conditions.append(col(RefusedRow.received_at) > query.received_after)
     if query.received_before is not None:
         conditions.append(col(RefusedRow.received_at) < query.received_before)
     if query.state is not None:
-        conditions.append(IS_OPEN if query.state is FindingState.OPEN else ~IS_OPEN)
+        conditions.append(IS_OPEN if query.state is shown.FindingState.OPEN else ~IS_OPEN)
     return conditions
 
 
 _NEAREST_FIRST = Order(col(MissingProcessRow.deadline_at), col(MissingProcessRow.missing_id))
 
 
-def missing_page(query: MissingQuery) -> MissingPage:
+def missing_page(query: shown.MissingQuery) -> shown.MissingPage:
     """Return missing processes, the nearest deadline first.
 
-    Raises:
-        Refused: there is no such source, or the cursor is invalid.
+    Raises Refused if there is no such source, or the cursor is invalid.
     """
     now = datetime.now(UTC)
     with reading() as session:
@@ -107,20 +87,20 @@ def missing_page(query: MissingQuery) -> MissingPage:
         rows, cursor = listed(session, found, _NEAREST_FIRST, query.cursor, query.limit)
     if not rows:
         check_filter(query.source)
-    return MissingPage(items=[missing_view(row, now) for row in rows], next=cursor)
+    return shown.MissingPage(items=[missing_view(row, now) for row in rows], next=cursor)
 
 
-def missing_view(row: MissingProcessRow, now: datetime) -> MissingView:
-    state = FindingState.OPEN if row.closed_at is None else FindingState.CLOSED
-    return MissingView.model_validate(
+def missing_view(row: MissingProcessRow, now: datetime) -> shown.MissingView:
+    state = shown.FindingState.OPEN if row.closed_at is None else shown.FindingState.CLOSED
+    return shown.MissingView.model_validate(
         row.model_dump() | {"state": state, "hours_left": hours_left(row.deadline_at, now)}
     )
 
 
-def _missing_conditions(query: MissingQuery) -> list[ColumnElement[bool]]:
+def _missing_conditions(query: shown.MissingQuery) -> list[ColumnElement[bool]]:
     conditions = equal_to(MissingProcessRow, query, "source", "reference", "why")
     is_open = col(MissingProcessRow.closed_at).is_(None)
-    return [*conditions, is_open if query.state is FindingState.OPEN else ~is_open]
+    return [*conditions, is_open if query.state is shown.FindingState.OPEN else ~is_open]
 
 
 _IS_NOT_CLOSED: ColumnElement[bool] = col(DiscrepancyRow.state) != literal_column(f"'{DiscrepancyState.CLOSED}'")
@@ -131,8 +111,7 @@ _BY_CODE = Order(col(DiscrepancyRow.code), col(DiscrepancyRow.discrepancy_id))
 def discrepancy_page(query: DiscrepancyQuery) -> DiscrepancyPage:
     """Return discrepancies in the order of their codes.
 
-    Raises:
-        Refused: there is no such source, or the cursor is invalid.
+    Raises Refused if there is no such source, or the cursor is invalid.
     """
     check_filter(query.source)
     found = select(DiscrepancyRow).where(*_discrepancy_conditions(query))

@@ -7,7 +7,7 @@ from adapters.tables.runs import receipts
 from domain.runs import cause_of
 from models.access import CELLAR
 from models.runs.batch import BatchKind
-from models.runs.cause import Cause
+from models.runs.receipt import Cause
 from models.views.archives.archives import ArchiveQuery
 from models.views.parameters import PageQuery
 from services.batches import batches

@@ -11,7 +11,7 @@ from models.errors import Refused
 from models.runs.batch import BatchAction, BatchKind
 from models.views.archives.archives import ArchiveFilter
 from models.views.archives.payments import DiscrepancyQuery, Explanation
-from models.views.messages.endpoints import NewEndpoint
+from models.views.messages import NewEndpoint
 from models.views.parameters import Dismissal
 from models.views.troubles import MissingQuery
 from services.batches import batches

@@ -19,10 +19,8 @@ from adapters.tables.runs import receipts
 from domain.runs import CANCELLED, CRASHED, cause_of, heals_by_rerun
 from domain.words.causes import CAUSES
 from models.errors import CauseCode, CellarError, RefusalCode, Refused, System, Transient
-from models.runs.cause import Cause
-from services.processing.completion import complete
-from services.processing.findings import reconcile_findings
-from services.processing.loading import load
+from models.runs.receipt import Cause
+from services.processing.completion import complete, load, reconcile_findings
 from services.processing.persisting import persist
 from services.receipts import receipt_of, stored_archive
 from tests.advice.following import followed, ran

@@ -22,22 +22,19 @@ from cli.custody.verify import _advice
 from domain.people.letters import Places, words
 from domain.people.notices import Word, opened
 from domain.words.causes import REFUSALS
-from models.archive.archive import State
-from models.archive.warning import WarningCode
+from models.archive.archive import State, WarningCode
 from models.discrepancies import Discrepancy, DiscrepancyCode
 from models.errors import RefusalCode, Refused, System
-from models.messages.endpoint import EndpointRow
-from models.messages.notification import NotificationRow, NotificationState
+from models.messages.notification import EndpointRow, NotificationRow, NotificationState
 from models.people import NoticeKind
-from models.runs.cause import Cause
-from models.runs.run import RunState
+from models.runs.receipt import Cause, RunState
 from models.said import verbatim
 from models.store.condition import DerivedCode
 from models.store.fixity import Fault
 from services.completeness.finding_missing import find_missing
 from services.messages import endpoints
 from services.payments.discrepancies import reconcile
-from services.people.sightings import look, report_refusing, report_unverified
+from services.people.letters import look, report_refusing, report_unverified
 from services.triggering.refused import restore_refused
 from tests.advice.following import followed, ran
 from tests.cli.archives.test_quarantine_command import quarantined

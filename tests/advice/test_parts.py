@@ -11,18 +11,19 @@ from urllib.parse import urlsplit
 import pytest
 from pytest_httpserver import HTTPServer
 
-from adapters.anchors.witness import keep_last, last_anchor
+from adapters.anchors.witness import Comparison, keep_last, last_anchor
 from adapters.settings.settings import Settings, settings
-from adapters.store import seals
+from adapters.store import ocfl, seals
 from adapters.tables.runs import receipts
 from api.console.words.telling import part_meaning
 from cli.operation.status import prefect_yaml
-from models.runs.cause import Cause
+from models.runs.receipt import Cause
 from models.said import verbatim
 from models.sources import StatedTerms
 from models.views.health import Check, Verdict
 from services import derived, sources
 from services.anchors.making import make
+from services.custody.comparing import compare
 from services.health.agreement import agreement_probes
 from services.health.checks import Probe, examined
 from services.health.installation import installation_probes
@@ -170,6 +171,41 @@ def old_anchor(_world: World) -> Mend:
     return nothing
 
 
+def old_comparison(_world: World) -> Mend:
+    archived("r", sample_body("r", signed_document=None))
+    make(NOW)
+    keep_last(Comparison(NOW - timedelta(days=3), number=1))
+    return nothing
+
+
+def archive_that_was_removed(world: World) -> Mend:
+    archived("r", sample_body("r", signed_document=None))
+    make(NOW)
+    place = Path(settings().store_location) / ocfl.object_key("r")
+    place.rename(world.folder / "backup of the store")
+    compare(NOW)
+
+    def _restored() -> None:
+        (world.folder / "backup of the store").rename(place)
+        assert world.cellar("anchor").status == 0
+
+    return _restored
+
+
+def witness_that_is_away(world: World) -> Mend:
+    archived("r", sample_body("r", signed_document=None))
+    make(NOW)
+    mend = witness(world)
+    compare(NOW)
+
+    def _mounted() -> None:
+        mend()
+        for _ in range(2):
+            world.cellar("anchor")
+
+    return _mounted
+
+
 def anchor_key(world: World) -> Mend:
     archived("r", sample_body("r", signed_document=None))
     make(NOW)
@@ -247,6 +283,7 @@ SITUATIONS: dict[str, list[Callable[[World], Mend]]] = {
     "sources": [silent_source],
     "seal key": [seal_key],
     "last anchor": [old_anchor],
+    "last comparison": [old_comparison, archive_that_was_removed, witness_that_is_away],
     "anchor key": [anchor_key],
     "witness": [witness],
     "time zones": [time_zone],

@@ -320,6 +320,6 @@ def attachment(content: bytes, **members: str) -> dict[str, str]:
 def new_database(server: str, template: str) -> Iterator[str]:
     name = f"library_{time.monotonic_ns()}"
     with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY".encode())
     base, _, query = server.partition("?")
     yield f"{base.rpartition('/')[0]}/{name}{'?' + query if query else ''}"

@@ -5,7 +5,7 @@ import re
 from urllib.parse import urlsplit
 
 import httpx
-from playwright.sync_api import Route, expect
+from playwright.sync_api import expect
 
 from api.app import app
 from tests.api.conftest import Receiver
@@ -16,18 +16,11 @@ from tests.end_to_end.browser import needs_chromium, page
 def test_documentation_shows_every_route_without_the_internet(receiver: Receiver) -> None:
     schema = receiver.client.get("/openapi.json").json()
     routes = {f"{method.upper()} {path}" for path, methods in schema["paths"].items() for method in methods}
-    blocked: list[str] = []
+    asked: set[str] = set()
     complaints: list[str] = []
 
-    def _only_the_receiver(route: Route) -> None:
-        if urlsplit(route.request.url).netloc == urlsplit(receiver.url).netloc:
-            route.continue_()
-        else:
-            blocked.append(route.request.url)
-            route.abort()
-
     with page() as browser:
-        browser.route("**/*", _only_the_receiver)
+        browser.on("request", lambda request: asked.add(urlsplit(request.url).netloc))
         browser.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
         browser.on("pageerror", lambda error: complaints.append(str(error)))
 
@@ -47,7 +40,7 @@ def test_documentation_shows_every_route_without_the_internet(receiver: Receiver
             expect(browser.get_by_text(code)).to_be_visible()
 
     assert shown == routes
-    assert blocked == []
+    assert asked - {""} == {urlsplit(receiver.url).netloc}
     assert complaints == []
 
 

@@ -7,7 +7,7 @@ import pytest
 from sqlmodel import select
 
 from adapters.store.tokens import RECORDS
-from cli.person import shell
+from cli.options import shell
 from models.access import AccessRow, Caller, Role
 from models.people import LastUseRow
 from services.access import uses

@@ -54,7 +54,7 @@ def cookie_of(role: Role, name: str = "", minutes: int = 0) -> str:
     at = datetime.now(UTC) - timedelta(minutes=minutes)
     session_id = logins.begin(Caller(name or role, role), SignedInBy.PASSWORD, at)
     response = Response()
-    cookies.keep_visitor(Request({"type": "http", "scheme": "https", "headers": []}), response, session_id)
+    cookies.VISITOR.keep(Request({"type": "http", "scheme": "https", "headers": []}), response, session_id)
     return response.headers["set-cookie"].partition(";")[0]
 
 

@@ -21,7 +21,7 @@ from domain.batches import (
 from domain.words.catalogue import word
 from models.archive.archive import State
 from models.runs.batch import BatchKind, ItemState, Skipped
-from models.runs.run import RunState
+from models.runs.receipt import RunState
 from models.said import Sentence
 from models.views.batch import CauseCount, EndpointShare, RedeliveryPlan, RerunPlan, TemplateCount
 

@@ -41,7 +41,8 @@ def test_each_alert_has_a_unit_test_and_a_runbook_with_a_command() -> None:
 
 def test_rules_and_dashboard_name_only_metrics_that_cellar_shows(up: Running) -> None:
     cellar(up, "verify")
-    cellar(up, "anchor")
+    for _ in range(2):  # the second is compared with the first
+        cellar(up, "anchor")
     with socket.create_connection(("127.0.0.1", int(up.url.rpartition(":")[2]))) as sender:
         sender.sendall(b"no HTTP\r\n\r\n")
         sender.recv(1)
@@ -53,7 +54,7 @@ def test_rules_and_dashboard_name_only_metrics_that_cellar_shows(up: Running) ->
 
     named = {name for text in asked for name in re.findall(r"\bcellar_\w+", text)}
     assert len(named) > 15
-    assert named <= shown
+    assert named | {"cellar_store_uncovered_archives"} <= shown
 
 
 def _queries_of_the_dashboard() -> list[str]:

@@ -19,8 +19,7 @@ from adapters.settings.settings import Settings, settings
 from adapters.tables.runs.receipts import register
 from cli.main import main
 from flows.execution.results import save_block
-from models.messages.endpoint import EndpointRow
-from models.messages.notification import NotificationRow
+from models.messages.notification import EndpointRow, NotificationRow
 from models.runs.receipt import Delivery, Identity
 from tests.conftest import Configure, bucket_at
 from tests.flows import workers

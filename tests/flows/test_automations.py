@@ -26,10 +26,10 @@ from pytest_httpserver import HTTPServer
 from adapters.observation.log import reference_digest
 from adapters.settings.environment import POOL
 from domain.messages.bodies import process_missing, store_damaged
-from flows.execution.reporting import emit
+from flows.execution.tasks import emit
 from flows.process_archive import process_archive
 from models.completeness.processes import MissingProcessRow, Why
-from models.messages.event import Event, EventType
+from models.messages.notification import Event, EventType
 from tests.conftest import LONGEST_S, wait_until
 from tests.flows.conftest import received
 from tests.flows.workers import make_pool

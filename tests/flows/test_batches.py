@@ -23,14 +23,13 @@ from flows.judge_signatures import judge_signatures
 from flows.verify_archives import verify_archives
 from models.access import CELLAR
 from models.archive.archive import State
-from models.messages.event import Event, EventType
+from models.messages.notification import Event, EventType
 from models.runs.batch import BatchAction, BatchKind, ItemState
-from models.runs.receipt import Delivery
-from models.runs.run import RunRow, RunState, Trigger
+from models.runs.receipt import Delivery, RunRow, RunState, Trigger
 from models.views.archives.archives import ArchiveFilter
 from models.views.batch import ItemQuery, RedeliveryFilter
-from models.views.messages.endpoints import NewEndpoint
-from services.batches import batches, driving
+from models.views.messages import NewEndpoint
+from services.batches import batches
 from services.messages import endpoints
 from services.messages.deliveries import give_up_expired
 from services.messages.events import announce
@@ -294,7 +293,7 @@ def test_sweep_completes_the_record_of_an_aborted_bulk_re_run_whose_run_is_lost(
     [delivery] = failed("lost-run")
     batch_id = aborted(delivery, str(uuid4()), datetime.now(UTC) - timedelta(minutes=2))
 
-    asyncio.run(driving.settle_aborted())
+    asyncio.run(batches.settle_aborted())
 
     wait_until(lambda: batches.view(batch_id).completed == 1)
 
@@ -306,7 +305,7 @@ def test_archive_whose_run_a_person_cancelled_has_that_cause() -> None:
     batch_id = aborted(delivery, flow_run_id, datetime.now(UTC) - timedelta(minutes=2))
     workers.set_state(flow_run_id, "CANCELLED")
 
-    asyncio.run(driving.settle_aborted())
+    asyncio.run(batches.settle_aborted())
 
     [item] = batches.record(batch_id, ItemQuery()).items
     archive = archive_of("run-cancelled")

@@ -23,9 +23,7 @@ from adapters.store.objects import history
 from adapters.tables.messages import endpoints, notifications
 from flows.deliver_messages import deliver_messages, settle, start_missing_runs, undelivered_runs
 from flows.process_archive import process_archive
-from models.messages.endpoint import EndpointRow
-from models.messages.event import Event, EventType
-from models.messages.notification import NotificationRow
+from models.messages.notification import EndpointRow, Event, EventType, NotificationRow
 from models.runs.batch import BatchKind
 from models.views.batch import RedeliveryFilter
 from services.batches import batches

@@ -22,10 +22,8 @@ from adapters.tables.runs import runs
 from flows.process_archive import process_archive
 from flows.sweep_inbox import sweep_inbox
 from models.archive.archive import State as ArchiveState
-from models.messages.endpoint import EndpointRow
-from models.messages.event import EventRow
-from models.runs.cause import Cause
-from models.runs.run import RunState
+from models.messages.notification import EndpointRow, EventRow
+from models.runs.receipt import Cause, RunState
 from models.said import verbatim
 from tests.conftest import Configure
 from tests.flows.conftest import received, store_away

@@ -29,8 +29,7 @@ from flows.import_archives import import_archives
 from models.errors import Conflict, Refused
 from models.messages.notification import NotificationRow
 from models.runs.imports import ImportPosition, ImportProgress
-from models.runs.receipt import DeliveryRow, ReceiptRow
-from models.runs.run import LeaseRow, RunRow
+from models.runs.receipt import DeliveryRow, LeaseRow, ReceiptRow, RunRow
 from models.sources import StatedTerms
 from services import sources
 from services.imports import Reader, kept_progress
@@ -258,7 +257,7 @@ def test_import_killed_before_any_write_is_finished(saved: Path, writes: int) ->
 
 def _check_killed(saved: Path, writes: int) -> None:
     code = (
-        "import asyncio, sys; from tests.flows.killed import Countdown, count_writes; "
+        "import asyncio, sys; from tests.killed import Countdown, count_writes; "
         "from flows.import_archives import import_archives; "
         "count_writes(Countdown(int(sys.argv[2]))); asyncio.run(import_archives([sys.argv[1]]))"
     )

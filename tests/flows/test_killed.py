@@ -21,7 +21,7 @@ from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl, seals
 from adapters.tables.runs import leases
 from flows.process_archive import process_archive
-from models.runs.run import Leased, LeaseRow
+from models.runs.receipt import Leased, LeaseRow
 from tests.conftest import LONGEST_S, Configure, make_tables
 from tests.flows.conftest import received
 from tests.flows.databases import rows_of_tables

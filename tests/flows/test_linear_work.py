@@ -12,9 +12,7 @@ from domain.body.scan import Scanner
 from domain.messages.summaries import MOST_ROWS, summary
 from models.access import CELLAR
 from services.payments import recorded
-from services.processing.completion import complete
-from services.processing.findings import reconcile_findings
-from services.processing.loading import load
+from services.processing.completion import complete, load, reconcile_findings
 from services.processing.persisting import persist
 from services.receipts import stored_archive
 from services.views import archive_view

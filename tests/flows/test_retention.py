@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -21,7 +22,7 @@ from adapters.tables.runs import receipts
 from cli.archives.archive_page import print_archive
 from flows.execution.results import save_block
 from flows.process_archive import process_archive
-from models.runs.run import RunRow
+from models.runs.receipt import RunRow
 from models.views.archives.archives import RunView
 from services.triggering.trigger import forgotten, untriggered
 from tests.conftest import LONGEST_S, Configure, free_port, serving_prefect, wait_until
@@ -40,7 +41,7 @@ _STATES = {
 
 
 @pytest.fixture
-def prefect_that_forgets(configure: Configure, tmp_path: Path) -> Iterator[httpx.Client]:
+def prefect_that_forgets(configure: Configure, tmp_path: Path, migrated_prefect: Path) -> Iterator[httpx.Client]:
     """A server as `cellar up` starts it, except that it looks for old runs, and for what they left, every two seconds.
 
     Lines of a run's log that reach the server after the run was removed stay until the second look, daily by default.
@@ -48,6 +49,7 @@ def prefect_that_forgets(configure: Configure, tmp_path: Path) -> Iterator[httpx
     made = configure(prefect_retention_days=_DAYS)
     home, port = tmp_path / "prefect", free_port()
     home.mkdir()
+    shutil.copy(migrated_prefect, home)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in prefect_server_defaults(made).items():
             patch.setenv(name, value)

@@ -20,8 +20,7 @@ from adapters.settings.settings import Settings
 from adapters.tables.runs import receipts
 from flows.sweep_inbox import DEPLOYMENT, sweep_inbox
 from models.archive.archive import State
-from models.runs.receipt import Delivery, Identity
-from models.runs.run import Trigger
+from models.runs.receipt import Delivery, Identity, Trigger
 from services.health.checks import examined
 from services.health.systems import system_probes
 from services.processing.persisting import persist

@@ -13,7 +13,7 @@ from domain.messages.summaries import undelivered_text
 from flows.deliver_messages import RUNS_AT_ONCE, settle_all
 from flows.process_archive import process_archive
 from models.messages.notification import NotificationRow, NotificationState
-from models.runs.run import RunRow, RunState, Trigger
+from models.runs.receipt import RunRow, RunState, Trigger
 from tests.records import run_row
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)

@@ -16,7 +16,7 @@ from adapters.tables.open_conditions import open_numbers
 from adapters.tables.runs import waiting
 from flows.process_archive import process_archive
 from models.errors import System
-from models.runs.cause import WaitingRow
+from models.runs.receipt import WaitingRow
 from models.store.condition import DerivedCode
 from models.views.archives.archives import CauseView
 from tests.conftest import Configure, wait_until

@@ -17,6 +17,7 @@ import httpx
 from prefect import Flow
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.filters import FlowFilter, FlowFilterId
 from prefect.exceptions import ObjectAlreadyExists
 from pytest_httpserver import HTTPServer
 from sqlmodel import select
@@ -28,7 +29,7 @@ from adapters.settings.settings import settings
 from flows.execution.results import saved_block
 from flows.process_archive import process_archive
 from flows.worker.worker import Worker
-from models.runs.run import Leased, LeaseRow
+from models.runs.receipt import Leased, LeaseRow
 from tests.conftest import LONGEST_S, running, wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -77,9 +78,14 @@ async def make_pool(client: PrefectClient) -> None:
 
 @asynccontextmanager
 async def worker_here(client: PrefectClient, flow: Flow[..., Any] = process_archive) -> AsyncIterator[UUID]:
-    """Run a worker inside this process, for one flow alone. Yields the id of its deployment `archive`."""
+    """Run a worker inside this process, for one flow alone. Yields the id of its only deployment, `archive`.
+
+    Workers of earlier tests have left schedules. Their due runs would do the work of this test's runs.
+    """
     await make_pool(client)
     flow_id = await client.create_flow(flow)
+    for each in await client.read_deployments(flow_filter=FlowFilter(id=FlowFilterId(any_=[flow_id]))):
+        await client.delete_deployment(each.id)
     made = await client.create_deployment(flow_id, "archive", work_pool_name=POOL, entrypoint="flows.process_archive")
     here = Worker(client, "here", {flow_id: flow.with_options(result_storage=await saved_block())})
     await here.join(sole=False)
@@ -149,12 +155,10 @@ def create_run(reference: str, receipt_id: str | None = None, *tags: str) -> str
 
 
 def forget_runs() -> None:
-    """Delete due runs of archives that other tests have left. A worker would execute them first."""
-    known = httpx.get(f"{settings().prefect_url}/deployments/name/process-archive/archive", timeout=LONGEST_S)
-    if known.is_success:
-        due = {"deployment_id": {"any_": [known.json()["id"]]}, "state": {"type": {"any_": ["SCHEDULED"]}}}
-        while _prefect("/flow_runs/bulk_delete", {"flow_runs": due}).raise_for_status().json()["deleted"]:
-            pass
+    """Delete due runs that other tests have left. A worker would execute them first."""
+    due = {"state": {"type": {"any_": ["SCHEDULED"]}}}
+    while _prefect("/flow_runs/bulk_delete", {"flow_runs": due}).raise_for_status().json()["deleted"]:
+        pass
 
 
 def run_of(flow_run_id: str) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from adapters.settings.settings import settings
 from models.discrepancies import DiscrepancyEventRow, DiscrepancyLogRow, DiscrepancyRow
 from models.messages.notification import NotificationAttemptRow, NotificationRow
 from models.search import SearchEntryRow, SearchFacetRow
+from models.settlements.settlement import SettlementEntryRow
+from services.custody.happened import KEPT
 from services.custody.objects import object_of, stored_objects
 from services.custody.rebuilding import rebuild, rebuild_object
 
@@ -43,7 +45,8 @@ def remove_rows(reference: str, *, forgets_discrepancies: bool) -> None:
     its_messages = select(NotificationRow.message_id).where(NotificationRow.reference == reference)
     its_discrepancies = select(DiscrepancyRow.discrepancy_id).where(DiscrepancyRow.reference == reference)
     its_entry = select(SearchEntryRow.id).where(SearchEntryRow.reference == reference)
-    kept = set() if forgets_discrepancies else {DiscrepancyLogRow.__tablename__}
+    kept = {SettlementEntryRow.__tablename__, *KEPT}  # which stand elsewhere in the store
+    kept |= set() if forgets_discrepancies else {DiscrepancyLogRow.__tablename__}
     with writing() as session:
         session.execute(delete(NotificationAttemptRow).where(col(NotificationAttemptRow.message_id).in_(its_messages)))
         session.execute(

@@ -15,7 +15,7 @@ from adapters.database.transactions import insert_rows, writing
 from adapters.settings.settings import settings
 from adapters.store.objects import history
 from models.messages.notification import NotificationAttemptRow, NotificationRow
-from models.runs.run import RunRow
+from models.runs.receipt import RunRow
 from models.views.archives.payments import Explanation
 from services.custody.judging_again import judge_objects
 from services.custody.objects import stored_objects

@@ -20,8 +20,8 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from adapters.settings.settings import Settings
-from models.messages.endpoint import Signature
-from models.views.messages.endpoints import NewEndpoint, Rotation
+from models.messages.notification import Signature
+from models.views.messages import NewEndpoint, Rotation
 from services.messages import endpoints
 from services.messages.endpoints import send_test
 from tests.conftest import LONGEST_S, Configure, free_port, running, wait_until

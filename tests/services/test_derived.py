@@ -1,9 +1,6 @@
 """Workers fill in what archives lack, and go on where a program was killed; a search says how much is left."""
 
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
@@ -11,10 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import text, update
+from sqlalchemy import event, text, update
 from sqlmodel import col, delete, select
 
-from adapters.database.transactions import reading, writing
+from adapters.database.transactions import engine, reading, writing
 from adapters.search import templates as said
 from adapters.settings.settings import Settings
 from adapters.store import templates as kept
@@ -24,8 +21,7 @@ from models.access import CELLAR
 from models.archive.archive import ArchiveRow, State
 from models.archive.session import LabelRow
 from models.payments import PaymentRow, Standing
-from models.runs.cause import Cause
-from models.runs.receipt import RefusedDelivery
+from models.runs.receipt import Cause, RefusedDelivery
 from models.said import verbatim
 from models.search import DerivedRow, SearchEntryRow, SearchFacetRow
 from models.templates import Template, TemplateWords
@@ -34,6 +30,7 @@ from services import derived, templates
 from services.custody.verifying_records import verify_beside
 from services.views import archive_list
 from tests.conftest import LONGEST_S, Configure
+from tests.killed import Countdown, exit_status
 from tests.records import NOON, archived, change, delivery, digest, document, registered
 
 Entries = tuple[set[tuple[int, str, str, str | None, int]], set[tuple[int, str, int]]]
@@ -44,19 +41,6 @@ _WAITING = text(
     "SELECT count(*) FROM pg_stat_activity "
     "WHERE datname = current_database() AND wait_event_type = 'Lock' AND state = 'active'"
 )
-KILLED = """
-import os, signal, sys
-from sqlalchemy import event
-from adapters.database.transactions import engine
-from services.derived import fill
-at_once, batches = map(int, sys.argv[1:])
-commits = [None] * batches
-def end(_):
-    commits.pop() if commits else os.kill(os.getpid(), signal.SIGKILL)
-event.listen(engine(), "commit", end)
-while fill(at_once):
-    pass
-"""
 
 
 def entries() -> Entries:
@@ -117,7 +101,7 @@ def test_entries_that_are_filled_in_are_those_that_were_written_beside_the_rows(
 ) -> None:
     change()
     derived.begin()
-    assert not_indexed() == derived.lacking(derived.SEARCH) == ARCHIVES
+    assert not_indexed() == derived.lacking() == ARCHIVES
 
     assert filled() == ARCHIVES
     assert entries() == written
@@ -130,14 +114,18 @@ def test_filling_in_that_is_killed_within_a_batch_goes_on_after_the_batches_befo
     derived.begin()
 
     for batches, done in ((0, 0), (2, 4), (1, 6)):
-        command = [sys.executable, "-c", KILLED, "2", str(batches)]
-        ended = subprocess.run(command, env=dict(os.environ), timeout=LONGEST_S, check=False)
-        assert ended.returncode == -signal.SIGKILL
+        assert exit_status(_fill_until_killed, batches) == -signal.SIGKILL
         assert (len(entries()[0]), not_indexed()) == (done, ARCHIVES - done)
 
     assert filled() == ARCHIVES - 6
     assert entries() == written
     assert not_indexed() == 0
+
+
+def _fill_until_killed(commits: int) -> None:
+    event.listen(engine(), "commit", Countdown(commits).write)
+    while derived.fill(2):
+        pass
 
 
 def test_what_is_there_already_is_not_made_again(written: Entries) -> None:
@@ -157,10 +145,10 @@ def test_other_settings_fill_in_all_archives_once_migrate_has_begun(
 ) -> None:
     derived.begin()
     configure(search_labels="none", database_url=installation.database_location)
-    assert (derived.lacking(derived.SEARCH), filled()) == (None, 0)
+    assert (derived.lacking(), filled()) == (None, 0)
 
     derived.begin()
-    assert (derived.lacking(derived.SEARCH), filled()) == (ARCHIVES, ARCHIVES)
+    assert (derived.lacking(), filled()) == (ARCHIVES, ARCHIVES)
     assert len(entries()[1]) < len(written[1])
     assert found(q="חיפה") == []
 
@@ -237,7 +225,7 @@ def test_filling_in_makes_what_two_people_chose_at_once(beside: ThreadPoolExecut
     for each in naming:
         each.result()
 
-    assert derived.lacking(derived.SEARCH) == 1
+    assert derived.lacking() == 1
 
 
 def test_verify_finds_nothing_wrong_with_a_template_that_somebody_names_meanwhile(beside: ThreadPoolExecutor) -> None:

@@ -105,7 +105,7 @@ def test_name_that_people_give_is_shown_at_once_and_makes_no_entry_anew() -> Non
 
     assert titles("he")["p-0"].startswith("דייר0 · חוזה · ")
     assert archive_view.archive("p-0", CELLAR).title.template == Names(he="חוזה")  # type: ignore[union-attr]  # it is there
-    assert (derived.lacking(derived.SEARCH), fill()) == (0, 0)
+    assert (derived.lacking(), fill()) == (0, 0)
 
 
 def test_titles_and_facets_that_people_choose_are_filled_in_and_found_without_settings() -> None:
@@ -114,7 +114,7 @@ def test_titles_and_facets_that_people_choose_are_filled_in_and_found_without_se
     derived.begin()
 
     name(WORDS)
-    assert derived.lacking(derived.SEARCH) == 4
+    assert derived.lacking() == 4
     fill()
 
     assert titles()["p-0"] == "דייר0 · Lease · חיפה · ₪21 verified"
@@ -198,7 +198,7 @@ def test_personal_values_are_no_facet_unless_a_person_says_that_they_are_not() -
         name(TemplateWords(facets=["field:KIND"], parts={"field:KIND": PartWords(personal=True)}))
     with pytest.raises(Refused, match="PERSONAL_FACET"):
         templates.name({"a": WORDS, LEASE: TemplateWords(facets=["field:MAIL"])}, "a test", NOON)
-    assert templates.every_template() == {}
+    assert said.every() == {}
     assert list(store().listed(RECORDS.folder)) == []
 
     name(TemplateWords(facets=["field:MAIL"], parts={"field:MAIL": PartWords(personal=False)}))

@@ -108,10 +108,7 @@ def _new_signature_widgets(old: HistoricalResolver, new: HistoricalResolver) -> 
 
 
 def _with_additions(
-    old: HistoricalResolver,
-    new: HistoricalResolver,
-    page: tuple[Reference, Reference],
-    comments: Set[Reference],
+    old: HistoricalResolver, new: HistoricalResolver, page: tuple[Reference, Reference], comments: Set[Reference]
 ) -> Iterator[Update]:
     level = ModificationLevel.ANNOTATIONS if comments else ModificationLevel.LTA_UPDATES
     for comment in comments:
@@ -156,8 +153,7 @@ def _page_updates(
 def check_comment(annotation: object) -> None:
     """Check that an annotation is a comment that covers nothing of the page.
 
-    Raises:
-        SuspiciousModification: it is of another kind, or draws something of its own.
+    Raises SuspiciousModification if it is of another kind, or draws something of its own.
     """
     if not isinstance(annotation, DictionaryObject) or annotation.keys() & _ACTIVE:
         raise SuspiciousModification("an annotation that does something was added")

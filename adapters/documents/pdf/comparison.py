@@ -19,16 +19,7 @@ from pyhanko.sign.diff_analysis.form_rules_api import (
     FormUpdate,
     FormUpdatingRule,
 )
-from pyhanko.sign.diff_analysis.rules.file_structure_rules import (
-    CatalogModificationRule,
-    ObjectStreamRule,
-    XrefStreamRule,
-)
-from pyhanko.sign.diff_analysis.rules.form_field_rules import (
-    GenericFieldModificationRule,
-    SigFieldCreationRule,
-    SigFieldModificationRule,
-)
+from pyhanko.sign.diff_analysis.rules import file_structure_rules, form_field_rules
 from pyhanko.sign.diff_analysis.rules.metadata_rules import DocInfoRule, MetadataUpdateRule
 from pyhanko.sign.diff_analysis.rules_api import Context, ReferenceUpdate, WhitelistRule
 from pyhanko.sign.fields import FieldMDPSpec, MDPPerm
@@ -156,13 +147,10 @@ def _is_plain_dictionary(value: Any) -> bool:
 
 def _is_stream(held: Any) -> bool:
     """Return whether this is a reference to a stream, or to nothing."""
-    return isinstance(held, IndirectObject) and isinstance(
-        held.get_object(),
-        StreamObject | NullObject,
-    )
+    return isinstance(held, IndirectObject) and isinstance(held.get_object(), StreamObject | NullObject)
 
 
-class SignatureFieldRule(SigFieldModificationRule):
+class SignatureFieldRule(form_field_rules.SigFieldModificationRule):
     """Permits to fill a signature field also with a signature that the field holds directly."""
 
     def check_form_field(
@@ -190,7 +178,7 @@ class SignatureFieldRule(SigFieldModificationRule):
             yield ModificationLevel.FORM_FILLING, FormUpdate(dependency, field_name=fq_name)
 
 
-class FieldRule(GenericFieldModificationRule):
+class FieldRule(form_field_rules.GenericFieldModificationRule):
     """Permits to fill fields, also in widgets that are kids of their field, as the buttons of a radio group are.
 
     pyHanko also reports an appearance that did not change, which a lock of the field then refuses.
@@ -247,10 +235,10 @@ def _new_appearance(field: DictionaryObject, context: FieldComparisonContext) ->
 
 COMPARISON = Comparison(
     global_rules=[
-        CatalogModificationRule(),
+        file_structure_rules.CatalogModificationRule(),
         DocInfoRule().as_qualified(ModificationLevel.LTA_UPDATES),
-        XrefStreamRule().as_qualified(ModificationLevel.LTA_UPDATES),
-        ObjectStreamRule().as_qualified(ModificationLevel.LTA_UPDATES),
+        file_structure_rules.XrefStreamRule().as_qualified(ModificationLevel.LTA_UPDATES),
+        file_structure_rules.ObjectStreamRule().as_qualified(ModificationLevel.LTA_UPDATES),
         SecurityStoreRule().as_qualified(ModificationLevel.LTA_UPDATES),
         MetadataUpdateRule().as_qualified(ModificationLevel.LTA_UPDATES),
         StructureTreeRule().as_qualified(ModificationLevel.LTA_UPDATES),
@@ -258,7 +246,7 @@ COMPARISON = Comparison(
     ],
     form_rule=FormUpdatingRule(
         field_rules=[
-            SigFieldCreationRule(approve_widget_bindings=False),
+            form_field_rules.SigFieldCreationRule(approve_widget_bindings=False),
             SignatureFieldRule(),
             FieldRule(value_update_keys=_OF_A_VALUE),
         ]

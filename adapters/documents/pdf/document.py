@@ -11,15 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, BinaryIO, TypeVar
 
+from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.crypt import AuthStatus
-from pyhanko.pdf_utils.generic import (
-    ArrayObject,
-    ByteStringObject,
-    DictionaryObject,
-    IndirectObject,
-    NullObject,
-    TextStringObject,
-)
 from pyhanko.pdf_utils.misc import PdfReadError
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.pdf_utils.rw_common import PdfHandler
@@ -88,27 +81,27 @@ def opened(file: BinaryIO) -> PdfFileReader:
     return reader
 
 
-def filled_fields(handler: PdfHandler) -> Iterator[tuple[str, DictionaryObject]]:
+def filled_fields(handler: PdfHandler) -> Iterator[tuple[str, generic.DictionaryObject]]:
     """Yield each field that has a signature, with its name. Includes damaged fields, at which pyHanko stops."""
     return ((name, field) for name, field, kind in all_fields(handler) if kind == "/Sig" and _is_filled(field))
 
 
-def all_fields(handler: PdfHandler) -> Iterator[tuple[str, DictionaryObject, Any]]:
+def all_fields(handler: PdfHandler) -> Iterator[tuple[str, generic.DictionaryObject, Any]]:
     """Yield each field and widget of the form, with its name and its kind. A field may be held directly by its list."""
     form = entry(handler.root, "/AcroForm")
     waiting: deque[tuple[Any, str, Any]] = deque(
-        [(entry(form, "/Fields") if isinstance(form, DictionaryObject) else None, "", None)]
+        [(entry(form, "/Fields") if isinstance(form, generic.DictionaryObject) else None, "", None)]
     )
     seen = set()
     while waiting:
         fields, above, kind_above = waiting.popleft()
-        for place, held in enumerate(fields if isinstance(fields, ArrayObject) else ()):
-            if isinstance(held, IndirectObject):
+        for place, held in enumerate(fields if isinstance(fields, generic.ArrayObject) else ()):
+            if isinstance(held, generic.IndirectObject):
                 if held.reference in seen:
                     continue
                 seen.add(held.reference)
             field = fields[place]
-            if not isinstance(field, DictionaryObject):
+            if not isinstance(field, generic.DictionaryObject):
                 continue
             name = ".".join(str(part) for part in (above, entry(field, "/T")) if part)
             kind = entry(field, "/FT") or kind_above
@@ -116,20 +109,20 @@ def all_fields(handler: PdfHandler) -> Iterator[tuple[str, DictionaryObject, Any
             waiting.append((entry(field, "/Kids"), name, kind))
 
 
-def _is_filled(field: DictionaryObject) -> bool:
+def _is_filled(field: generic.DictionaryObject) -> bool:
     try:
         return entry(field, "/V") is not None
     except PdfReadError:
         return True
 
 
-def entry(dictionary: DictionaryObject, key: str) -> Any:
+def entry(dictionary: generic.DictionaryObject, key: str) -> Any:
     """Return the object of an entry, None if the entry is missing or null. Unlike `get`, it resolves references."""
     try:
         value = dictionary[key]
     except KeyError:
         return None
-    return None if isinstance(value, NullObject) else value
+    return None if isinstance(value, generic.NullObject) else value
 
 
 def signature_values(handler: PdfHandler) -> set[tuple[str, bytes | None]]:
@@ -137,7 +130,7 @@ def signature_values(handler: PdfHandler) -> set[tuple[str, bytes | None]]:
     return {(name, _value(field, "/V")) for name, field in filled_fields(handler)}
 
 
-def _value(dictionary: DictionaryObject, key: str) -> bytes | None:
+def _value(dictionary: generic.DictionaryObject, key: str) -> bytes | None:
     try:
         return extract_contents(entry(dictionary, key))
     except (PdfReadError, AttributeError):
@@ -171,10 +164,10 @@ def has_stray_signature(document: Document, known: Set[bytes | None]) -> bool:
 def _values_of_no_field(handler: PdfHandler) -> set[bytes | None]:
     values: set[bytes | None] = set()
     permissions, code = entry(handler.root, "/Perms"), entry(handler.trailer_view, "/AuthCode")
-    if isinstance(permissions, DictionaryObject):
+    if isinstance(permissions, generic.DictionaryObject):
         values |= {_value(permissions, "/UR3"), _value(permissions, "/UR")}
-    mac = entry(code, "/MAC") if isinstance(code, DictionaryObject) else None
-    if isinstance(mac, TextStringObject | ByteStringObject):
+    mac = entry(code, "/MAC") if isinstance(code, generic.DictionaryObject) else None
+    if isinstance(mac, generic.TextStringObject | generic.ByteStringObject):
         values.add(mac.original_bytes)
     return values
 

@@ -39,11 +39,7 @@ class Signature(EmbeddedPdfSignature):
         self.algorithm()
 
     def algorithm(self) -> Algorithm:
-        """Return the algorithm of the signature.
-
-        Raises:
-            CannotCompute: it is not known here.
-        """
+        """Return the algorithm of the signature. Raises CannotCompute if it is not known here."""
         return algorithm_of(self.signer_info["signature_algorithm"], self.signer_cert.public_key, self.md_algorithm)
 
     def digest_matches(self) -> bool | None:

@@ -50,11 +50,7 @@ def _is_of_tree(value: Any) -> bool:
 
 
 def _additions(before: Any, after: Any) -> Iterator[Any]:
-    """Yield what a node or a list has gained.
-
-    Raises:
-        SuspiciousModification: something else has changed.
-    """
+    """Yield what a node or a list has gained. Raises SuspiciousModification if something else has changed."""
     if isinstance(before, ArrayObject) and isinstance(after, ArrayObject):
         yield from _gained(list(before), list(after))
         return

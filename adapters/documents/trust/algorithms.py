@@ -13,12 +13,8 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, encode_dss_signature
+from pyhanko_certvalidator import sig_validate
 from pyhanko_certvalidator.policy_decl import AlgorithmUsageConstraint, DisallowWeakAlgorithmsPolicy
-from pyhanko_certvalidator.sig_validate import (
-    DEFAULT_VALIDATION_CONTEXT,
-    SignatureValidationContext,
-    SignatureValidator,
-)
 
 from models.archive.verdict import Strength
 from models.said import Sentence, Value
@@ -99,7 +95,7 @@ def algorithm_of(signature_algorithm: Any, key: keys.PublicKeyInfo, digest: str)
     return Algorithm(name, _bits(key), own or digest)
 
 
-class Validator(SignatureValidator):
+class Validator(sig_validate.SignatureValidator):
     """Computes signatures: of a signer, a certificate, a time stamp, an OCSP answer or a CRL.
 
     Beyond pyHanko's own it knows SHA-3 with RSA and DSA, keys whose modulus lacks its leading zero byte, and ECDSA
@@ -112,7 +108,7 @@ class Validator(SignatureValidator):
         signed_data: bytes,
         public_key_info: keys.PublicKeyInfo,
         signature_algorithm: algos.SignedDigestAlgorithm,
-        context: SignatureValidationContext = DEFAULT_VALIDATION_CONTEXT,
+        context: sig_validate.SignatureValidationContext = sig_validate.DEFAULT_VALIDATION_CONTEXT,
     ) -> None:
         """Compute a signature.
 
@@ -155,11 +151,7 @@ class Policy(DisallowWeakAlgorithmsPolicy):
 
 
 def hash_named(name: str | None) -> hashes.HashAlgorithm:
-    """Return a digest algorithm by its name in asn1crypto.
-
-    Raises:
-        CannotCompute: it is not known here.
-    """
+    """Return a digest algorithm by its name in asn1crypto. Raises CannotCompute if it is not known here."""
     found = _HASHES.get(name or "")
     if found is None:
         raise CannotCompute(Sentence.digest_unknown, name=name) if name else CannotCompute(Sentence.digest_not_named)
@@ -254,11 +246,7 @@ def _spelled(signature: bytes, bits: int) -> list[bytes]:
         values.append((signature[:half], signature[half:]))
     try:
         pair = Sequence.load(signature)
-        values.append((_contents(pair, 0), _contents(pair, 1)))
+        values.append((bytes(pair[0].contents), bytes(pair[1].contents)))
     except (ValueError, TypeError, KeyError, IndexError):
         pass
     return [encode_dss_signature(int.from_bytes(r, "big"), int.from_bytes(s, "big")) for r, s in values]
-
-
-def _contents(pair: Any, place: int) -> bytes:
-    return bytes(pair[place].contents)

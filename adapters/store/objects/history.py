@@ -27,10 +27,8 @@ from domain.messages.endpoints import declared_name
 from models.archive.archive import State
 from models.discrepancies import DiscrepancyEventRow, DiscrepancyRow
 from models.errors import Conflict
-from models.messages.event import EventRow
-from models.messages.notification import NotificationAttemptRow, NotificationRow, NotificationState
-from models.runs.receipt import DeliveryRow, ReceiptRow
-from models.runs.run import RunRow
+from models.messages.notification import EventRow, NotificationAttemptRow, NotificationRow, NotificationState
+from models.runs.receipt import DeliveryRow, ReceiptRow, RunRow
 from models.said import Sentence
 
 Rows = dict[str, list[dict[str, Any]]]

@@ -20,10 +20,9 @@ from domain.body.cuts import Cut, read_cuts, rebuilt, with_scans
 from domain.body.json_text import JsonFault, parse, parse_with_repeats
 from domain.payments.terms import read_terms
 from domain.secrets.sealing import content_cuts, unsealed
-from models.archive.archive import Archive
+from models.archive.archive import Archive, ArchiveWarning, WarningCode
 from models.archive.content import ContentCut, SealedCut
 from models.archive.verdict import UNREADABLE, Judgement, Verdict
-from models.archive.warning import ArchiveWarning, WarningCode
 from models.errors import Conflict, Locked, Refused
 from models.payments import PaymentTerms
 from models.said import Sentence

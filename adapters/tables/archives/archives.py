@@ -3,21 +3,23 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy
 from sqlalchemy import ColumnElement
-from sqlmodel import Session, SQLModel, col, delete, func, or_, select, update
+from sqlmodel import Session, SQLModel, col, delete, exists, func, or_, select, update
 
 from adapters.database.transactions import insert_rows, pages, reading, writing
 from adapters.search import entries
 from adapters.search.attention import IS_WARNED
 from domain.archive.versions import Age, newest_first, repeated
 from domain.search import judged_facets
-from models.archive.archive import ArchiveRow, FormFieldRow, State
+from models.archive.archive import ArchiveRow, FormFieldRow, State, WarningCode, WarningRow
 from models.archive.content import SignedDocumentRow
 from models.archive.session import LabelRow
+from models.columns import table_of
 from models.errors import Conflict
+from models.payments import PaymentRow
 from models.runs.receipt import DEFAULT_SOURCE, DeliveryRow, Identity, Outcome, VersionRow
 from models.said import Sentence
 
@@ -52,7 +54,7 @@ def load(version: VersionRow, described: dict[str, Any], rows: Rows, owner: str 
         if current_id == version.receipt_id:
             if archive.current_receipt_id is not None:  # else no rows exist: they come with the first current version
                 for table in rows:
-                    session.connection().execute(delete(table).where(_reference(table) == version.reference))
+                    session.connection().execute(delete(table).where(table_of(table).c.reference == version.reference))
             for table, its_rows in rows.items():
                 insert_rows(session, table, its_rows)
             archive.sqlmodel_update(described | {"current_receipt_id": version.receipt_id})
@@ -122,8 +124,7 @@ def _current_id(session: Session, reference: str) -> str | None:
 def _known(session: Session, version: VersionRow) -> VersionRow:
     """Return the row of a version, and add it if missing. Deliveries may have made it newer than its payload says.
 
-    Raises:
-        Conflict: another receipt has its version number.
+    Raises Conflict if another receipt has its version number.
     """
     wanted = (VersionRow.reference == version.reference, VersionRow.version == version.version)
     known = session.exec(select(VersionRow).where(*wanted)).first()
@@ -150,7 +151,7 @@ def row_counts(reference: str, tables: Sequence[type[SQLModel]]) -> dict[type[SQ
 def _counting(tables: tuple[type[SQLModel], ...]) -> sqlalchemy.Select[Any]:
     """Return the query that counts rows. It is made once: that takes longer than the query."""
     its = sqlalchemy.bindparam("counted", type_=sqlalchemy.String())
-    counted = (select(func.count()).select_from(table).where(_reference(table) == its) for table in tables)
+    counted = (select(func.count()).select_from(table).where(table_of(table).c.reference == its) for table in tables)
     return sqlalchemy.select(*(each.scalar_subquery() for each in counted))
 
 
@@ -268,10 +269,6 @@ def skeleton(receipt_id: str) -> bytes:
         return session.exec(select(VersionRow.skeleton).where(VersionRow.receipt_id == receipt_id)).one()
 
 
-def _reference(table: type[SQLModel]) -> Any:
-    return SQLModel.metadata.tables[str(table.__tablename__)].c.reference
-
-
 def judged_by_other_roots(roots: str, most: int) -> list[str]:
     """Return complete archives whose signed document was judged last with other trust roots than `roots`.
 
@@ -304,8 +301,7 @@ def replace_if_current(reference: str, receipt_id: str, rows: Rows) -> bool:
         if archive is None or archive.current_receipt_id != receipt_id:
             return False
         for table, its_rows in rows.items():
-            columns = SQLModel.metadata.tables[str(table.__tablename__)].c
-            session.connection().execute(delete(table).where(columns.reference == reference))
+            session.connection().execute(delete(table).where(table_of(table).c.reference == reference))
             insert_rows(session, table, its_rows)
         entries.set_facets(session, reference, judged_facets(rows))
     return True
@@ -322,3 +318,25 @@ def _is_due(roots: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
 def _other_roots(roots: str) -> ColumnElement[bool]:
     last = col(SignedDocumentRow.roots)
     return or_(last.is_(None), last != roots)
+
+
+Item = TypeVar("Item")
+
+_IS_LOCKED = col(WarningRow.code) == WarningCode.SECRETS_LOCKED
+
+
+def without_locked(session: Session, found: Mapping[str | None, Item]) -> dict[str | None, Item]:
+    """Return the items of archives that are not locked. No discrepancy of a locked archive is opened or closed.
+
+    Args:
+        found: The items by the reference of their archive; at most 1,000 archives.
+    """
+    locked = select(WarningRow.reference).where(_IS_LOCKED, col(WarningRow.reference).in_(found))
+    passed_over = set(session.exec(locked))
+    return {reference: each for reference, each in found.items() if reference not in passed_over}
+
+
+def has_locked_payments(session: Session) -> bool:
+    """Return whether any locked archive has payments: entries and other payments may belong with them unnoticed."""
+    its_payments = exists().where(col(PaymentRow.reference) == col(WarningRow.reference))
+    return session.exec(select(WarningRow.reference).where(_IS_LOCKED, its_payments).limit(1)).first() is not None

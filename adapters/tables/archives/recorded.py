@@ -2,12 +2,14 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, bindparam, select
 from sqlmodel import Session, SQLModel
 
 from adapters.database.transactions import pages, reading
+from models.columns import table_of
 from models.runs.receipt import VersionRow
 
 Row = Mapping[str, Any]
@@ -33,29 +35,30 @@ def recorded_within(
     }
     for page in pages(references):
         for table in tables:
-            for row in _skeletons(session, page) if table is VersionRow else _rows(session, table, page):
+            for row in _skeletons(session, page) if table is VersionRow else _rows(session, table, page, _ROWS_AT_ONCE):
                 found[row["reference"]][table].append(row)
     return dict(found)
 
 
 def key_columns(table: type[SQLModel]) -> list[str]:
     """Return the columns of a table's key but the reference."""
-    keys = SQLModel.metadata.tables[str(table.__tablename__)].primary_key.columns.keys()
+    keys = table_of(table).primary_key.columns.keys()
     return [name for name in keys if name != "reference"]
 
 
-def _rows(session: Session, table: type[SQLModel], references: Sequence[str]) -> Iterator[Row]:
-    columns = SQLModel.metadata.tables[str(table.__tablename__)]
-    return _streamed(session, select(columns).where(columns.c.reference.in_(references)), _ROWS_AT_ONCE)
+@cache
+def _theirs(table: type[SQLModel]) -> Select[Any]:
+    """Return the query, made once: a check of the store runs it for all objects."""
+    columns = table_of(table)
+    return select(columns).where(columns.c.reference.in_(bindparam("references", expanding=True)))
+
+
+def _rows(session: Session, table: type[SQLModel], references: Sequence[str], at_once: int) -> Iterator[Row]:
+    options = {"yield_per": at_once}
+    found = session.connection().execute(_theirs(table), {"references": references}, execution_options=options)
+    return map(dict, found.mappings())
 
 
 def _skeletons(session: Session, references: Sequence[str]) -> Iterator[Row]:
-    columns = SQLModel.metadata.tables[str(VersionRow.__tablename__)]
-    theirs = select(columns).where(columns.c.reference.in_(references))
-    for row in _streamed(session, theirs, _SKELETONS_AT_ONCE):
+    for row in _rows(session, VersionRow, references, _SKELETONS_AT_ONCE):
         yield {**row, "skeleton": None, "skeleton_sha256": hashlib.sha256(row["skeleton"]).hexdigest()}
-
-
-def _streamed(session: Session, statement: Select[Any], at_once: int) -> Iterator[Row]:
-    for row in session.connection().execute(statement, execution_options={"yield_per": at_once}):
-        yield dict(row._mapping)

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, insert, literal
 from sqlmodel import Session, col, func, select, update
 
 from adapters.database.listing import Order, listed
+from adapters.database.noted import note
 from adapters.database.transactions import insert_new, reading, writing
 from models.runs.batch import BatchItemRow, BatchKind, BatchRow, BatchState, ItemState
 
@@ -28,7 +29,8 @@ class Selection:
 def add(row: BatchRow) -> None:
     """Record a plan. A repetition changes nothing."""
     with writing() as session:
-        insert_new(session, BatchRow, row.model_dump())
+        if insert_new(session, BatchRow, row.model_dump()):
+            note(session, BatchRow, col(BatchRow.id) == row.id)
 
 
 def find(batch_id: str) -> BatchRow | None:
@@ -39,8 +41,7 @@ def find(batch_id: str) -> BatchRow | None:
 def page(kind: BatchKind | None, cursor: str | None, limit: int) -> tuple[Sequence[BatchRow], str | None]:
     """Return batches of a kind, or of all kinds, newest first, and the cursor of the next page.
 
-    Raises:
-        Refused: the cursor is invalid.
+    Raises Refused if the cursor is invalid.
     """
     chosen = select(BatchRow).where(BatchRow.kind == kind) if kind else select(BatchRow)
     with reading() as session:
@@ -74,6 +75,8 @@ def freeze(batch_id: str, chosen: Selection, action: dict[str, str], now: dateti
         row.confirmed_at = now
         row.ended_at = None if row.planned else now
         row.actions = [*row.actions, action]
+        note(session, BatchRow, col(BatchRow.id) == batch_id)
+        note(session, BatchItemRow, col(BatchItemRow.batch_id) == batch_id)
         return True
 
 
@@ -94,6 +97,7 @@ def change(
             row.ended_at = now
         if action:
             row.actions = [*row.actions, action]
+        note(session, BatchRow, col(BatchRow.id) == batch_id)
         return True
 
 
@@ -104,6 +108,7 @@ def set_driver(batch_id: str, flow_run_id: str, number: int | None = None) -> No
         ours = ours.where(col(BatchRow.drivers) < number).values(drivers=number)
     with writing() as session:
         session.execute(ours.values(flow_run_id=flow_run_id))
+        note(session, BatchRow, col(BatchRow.id) == batch_id)
 
 
 def aborted_in_flight() -> list[BatchRow]:
@@ -152,7 +157,10 @@ def change_items(batch_id: str, positions: Collection[int], before: ItemState, *
     these = (col(BatchItemRow.batch_id) == batch_id, col(BatchItemRow.position).in_(positions))
     changed = update(BatchItemRow).where(*these, col(BatchItemRow.state) == before).values(after)
     with writing() as session:
-        return session.connection().execute(changed).rowcount
+        count = session.connection().execute(changed).rowcount
+        if count:
+            note(session, BatchItemRow, *these)
+        return count
 
 
 def end_item(batch_id: str, position: int, state: ItemState, now: datetime, **known: Any) -> None:

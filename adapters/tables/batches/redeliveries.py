@@ -9,11 +9,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, case
 from sqlmodel import Session, col, func, select, update
 
+from adapters.database.noted import note
 from adapters.database.transactions import reading, writing
 from domain.messages.attempts import TRIED_FOR
 from domain.words.catalogue import in_words
-from models.messages.endpoint import EndpointRow
-from models.messages.notification import AttemptTrigger, NotificationRow, NotificationState
+from models.messages.notification import AttemptTrigger, EndpointRow, NotificationRow, NotificationState
 from models.runs.batch import BatchItemRow, BatchRow, ItemState, Skipped
 from models.said import said_by
 
@@ -79,10 +79,11 @@ def make_page_due(batch_id: str, by: str, now: datetime) -> int | None:
                 each.state, each.started_at = ItemState.STARTED, now
         for was, message_ids in by_state.items():
             _make_due(session, message_ids, NotificationState(was), by, now)
-        session.flush()
+        positions = [each.position for each, _ in items if each.state == ItemState.STARTED]
+        _note(session, batch_id, positions)
         if len(found) == len(items):
             _probe_now(session, batch_id, now)
-        return sum(each.state == ItemState.STARTED for each, _ in items)
+        return len(positions)
 
 
 def settle(batch_id: str, now: datetime) -> tuple[int, int]:
@@ -104,7 +105,12 @@ def settle(batch_id: str, now: datetime) -> tuple[int, int]:
     if ended:
         with writing() as session:
             session.execute(update(BatchItemRow), ended)
+            _note(session, batch_id, [each["position"] for each in ended])
     return started - len(ended), len(ended)
+
+
+def _note(session: Session, batch_id: str, positions: Collection[int]) -> None:
+    note(session, BatchItemRow, col(BatchItemRow.batch_id) == batch_id, col(BatchItemRow.position).in_(positions))
 
 
 def _ended(

@@ -14,9 +14,7 @@ from domain.batches import end_of
 from models.archive.archive import ArchiveRow, State
 from models.messages.notification import NotificationRow, NotificationState
 from models.runs.batch import BatchItemRow, ItemState
-from models.runs.cause import WaitingRow
-from models.runs.receipt import ReceiptRow
-from models.runs.run import RunRow, RunState, Trigger
+from models.runs.receipt import ReceiptRow, RunRow, RunState, Trigger, WaitingRow
 
 _MOST_MEASURED = 500
 _NEW_WITHIN = timedelta(minutes=10)

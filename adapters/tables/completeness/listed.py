@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, or_, select
 
 from adapters.database.transactions import pages, reading, streamed, upsert
+from adapters.tables.completeness.missing_processes import note_within
 from models.archive.archive import ArchiveRow
 from models.archive.session import SessionRow
 from models.completeness.listed import ArchivedProcess, Heard, ListedFinding
@@ -120,6 +121,7 @@ def open_within(session: Session, findings: Iterable[ListedFinding], now: dateti
     rows = [{"opened_at": now} | asdict(each) for each in findings]
     if rows:
         session.connection().execute(upsert(session, MissingProcessRow).on_conflict_do_nothing(), rows)
+        note_within(session, [each["missing_id"] for each in rows])
 
 
 def known_findings(session: Session, missing: Sequence[ListedFinding]) -> list[list[ListedFinding]]:

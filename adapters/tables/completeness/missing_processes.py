@@ -8,6 +8,7 @@ import sqlalchemy
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, and_, col, or_, select, update
 
+from adapters.database.noted import note
 from adapters.database.transactions import insert_new, pages, reading, writing
 from domain.completeness.missing import ALERTS_H
 from models.completeness.processes import Closing, MissingProcessRow, SessionEventRow
@@ -24,7 +25,10 @@ _DECIDED = (
 
 def open_within(session: Session, row: MissingProcessRow) -> bool:
     """Open a finding in the caller's transaction, and return whether it was new."""
-    return insert_new(session, MissingProcessRow, row.model_dump())
+    is_new = insert_new(session, MissingProcessRow, row.model_dump())
+    if is_new:
+        note_within(session, [row.missing_id])
+    return is_new
 
 
 def change_within(session: Session, missing_id: str, values: Mapping[str, Any]) -> bool:
@@ -32,7 +36,16 @@ def change_within(session: Session, missing_id: str, values: Mapping[str, Any]) 
     its = (col(MissingProcessRow.missing_id) == missing_id, _IS_OPEN)
     changed = update(MissingProcessRow).where(*its).values(**values).returning(col(MissingProcessRow.missing_id))
     # Not by the ORM, which would compare each change with each row that the session has read.
-    return session.connection().execute(changed).first() is not None
+    was_open = session.connection().execute(changed).first() is not None
+    if was_open:
+        note_within(session, [missing_id])
+    return was_open
+
+
+def note_within(session: Session, missing_ids: Sequence[str]) -> None:
+    """Note findings that the caller's transaction has written."""
+    for page in pages(missing_ids):
+        note(session, MissingProcessRow, col(MissingProcessRow.missing_id).in_(page))
 
 
 def close_within(session: Session, missing_id: str, why: Closing, now: datetime) -> bool:
@@ -45,7 +58,9 @@ def close_lost(now: datetime) -> int:
     late = update(MissingProcessRow).where(_IS_OPEN, col(MissingProcessRow.deadline_at) <= now)
     with writing() as session:
         closed = late.values(closed_at=now, closed_why=Closing.DELETED).returning(col(MissingProcessRow.missing_id))
-        return len(session.execute(closed).all())
+        found = session.scalars(closed).all()
+        note_within(session, found)
+        return len(found)
 
 
 def dismiss(missing_id: str, by: str, reason: str, now: datetime) -> bool:
@@ -69,6 +84,7 @@ def withdraw(by: str, at: datetime, now: datetime) -> int:
             key = next(name for name in _NAMES if getattr(each, name) is not None)
             its = (col(SessionEventRow.source) == each.source, getattr(SessionEventRow, key) == getattr(each, key))
             session.execute(update(SessionEventRow).where(*its).values(is_answered=False, decide_at=now))
+        note_within(session, [each.missing_id for each in found])
         return len(found)
 
 
@@ -115,6 +131,7 @@ def set_alerted(missing_id: str, hours: int, deadline_at: datetime) -> None:
     )
     with writing() as session:
         session.execute(its.values(alerted_h=hours))
+        note_within(session, [missing_id])
 
 
 def nearest_open(limit: int) -> list[MissingProcessRow]:

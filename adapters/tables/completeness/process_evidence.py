@@ -8,13 +8,14 @@ from itertools import chain
 from typing import Any, TypeVar
 
 import sqlalchemy
-from sqlmodel import Session, SQLModel, col, exists, or_, select, update
+from sqlmodel import Session, col, exists, or_, select, update
 
 from adapters.database.transactions import reading, writing
 from domain.completeness.missing import ArchivedSession, Arrival
 from domain.completeness.processes import Numbered, ProcessId, arrivals_by_number, numbered
 from models.archive.archive import ArchiveRow, State
 from models.archive.session import SessionRow
+from models.columns import table_of
 from models.completeness.processes import MissingProcessRow, SessionEventRow
 from models.runs.receipt import DeliveryRow, ReceiptRow, VersionRow
 
@@ -103,10 +104,7 @@ def read(session: Session, names: Names) -> Evidence:
     events = _rows(session, SessionEventRow, names.references, names.process_numbers)
     numbers = {*names.process_numbers, *(each.process_number for each in events)} - {None}
     transactions = {*names.transaction_numbers, *(each.transaction_number for each in events)} - {None}
-    findings = [
-        *_rows(session, MissingProcessRow, names.references, numbers),
-        *_by_transaction(session, transactions),
-    ]
+    findings = [*_rows(session, MissingProcessRow, names.references, numbers), *_by_transaction(session, transactions)]
     nameless = [each for each in findings if each.reference is None]
     places = _places(
         session,
@@ -121,7 +119,7 @@ def _rows(
     session: Session, table: type[Row], references: Collection[str], numbers: Collection[int | None]
 ) -> Sequence[Row]:
     """Return the rows with these references, and those of no reference with these process numbers."""
-    reference, number = (SQLModel.metadata.tables[str(table.__tablename__)].c[each] for each in _NAMES)
+    reference, number = (table_of(table).c[each] for each in _NAMES)
     found: list[Row] = []
     if references:
         found += session.exec(select(table).where(reference.in_(references)))

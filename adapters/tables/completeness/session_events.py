@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlmodel import Session, SQLModel, col, func, or_, select
+from sqlmodel import Session, SQLModel, and_, col, or_, select
 
 from adapters.database.transactions import pages, reading, upsert, writing
 from models.archive.session import SessionRow
@@ -11,20 +11,27 @@ from models.completeness.processes import SessionEventRow
 
 _ROWS_AT_ONCE = 1000
 
-
 EventRow = Mapping[str, Any]
 """The values of a `SessionEventRow`, by column: a thousand a second would cost too much as objects of the ORM."""
 
 
 def record(rows: Iterable[EventRow]) -> None:
-    """Record session events. Of an event that comes twice, the earliest arrival is kept, whatever comes first."""
+    """Record session events. Of an event that comes twice, the earliest arrival is kept, whatever comes first; of an
+    arrival that was taken in again, the last file.
+    """
     with writing() as session:
-        for page in pages(_earliest(rows), _ROWS_AT_ONCE):
+        for page in pages(earliest(rows), _ROWS_AT_ONCE):
             new = upsert(session, SessionEventRow)
             earlier = new.on_conflict_do_update(
                 index_elements=["event_id"],
                 set_={"received_at": new.excluded.received_at, "batch": new.excluded.batch},
-                where=new.excluded.received_at < SessionEventRow.received_at,
+                where=or_(
+                    new.excluded.received_at < SessionEventRow.received_at,
+                    and_(
+                        new.excluded.received_at == SessionEventRow.received_at,
+                        new.excluded.batch > SessionEventRow.batch,
+                    ),
+                ),
             )
             session.connection().execute(earlier, page)
 
@@ -41,11 +48,10 @@ def of_process(session: Session, reference: str, limit: int) -> list[SessionEven
     return list(reversed(session.exec(last).all()))
 
 
-def batches() -> dict[str, int]:
-    """Return the batches that hold session events of the database, each with the number of its rows."""
-    counted = select(SessionEventRow.batch, func.count()).group_by(SessionEventRow.batch)
+def batches() -> list[str]:
+    """Return the batches that hold session events of the database."""
     with reading() as session:
-        return {batch: number for batch, number in session.exec(counted) if batch}
+        return list(session.exec(select(SessionEventRow.batch).where(SessionEventRow.batch != "").distinct()).all())
 
 
 def found(event_ids: Iterable[str]) -> dict[str, EventRow]:
@@ -58,7 +64,7 @@ def found(event_ids: Iterable[str]) -> dict[str, EventRow]:
         return {row["event_id"]: dict(row) for each in read for row in each.mappings()}
 
 
-def _earliest(rows: Iterable[EventRow]) -> Iterable[EventRow]:
+def earliest(rows: Iterable[EventRow]) -> Iterable[EventRow]:
     """Return each event once: one statement of Postgres may change a row only once."""
     found: dict[str, EventRow] = {}
     for row in rows:

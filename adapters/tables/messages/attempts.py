@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from sqlmodel import Session, col, select
 
 from adapters.database.transactions import writing
+from adapters.tables.messages.notifications import note_beside
 from adapters.tables.messages.queues import EXPIRED, Taken, die, disable_by_itself, health_of, make_due
 from domain.messages.attempts import (
     TRIED_FOR,
@@ -18,9 +19,9 @@ from domain.messages.attempts import (
     next_attempt,
 )
 from domain.words.catalogue import in_words
-from models.messages.endpoint import EndpointRow
 from models.messages.notification import (
     AttemptTrigger,
+    EndpointRow,
     NotificationAttemptRow,
     NotificationRow,
     NotificationState,
@@ -63,6 +64,7 @@ def record_all(attempts: Sequence[tuple[Taken, Made]]) -> list[NotificationState
         recording = _Recording(session, {each.message_id: each for each in messages})
         in_order = sorted(range(len(attempts)), key=lambda index: attempts[index][0].endpoint.name)
         states = {index: recording.record(*attempts[index]) for index in in_order}
+        note_beside(session, col(NotificationRow.message_id).in_(message_ids))
         return [states[index] for index in range(len(attempts))]
 
 

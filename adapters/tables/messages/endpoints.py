@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlmodel import Session, col, select, update
 
 from adapters.database.transactions import insert_new, reading, writing
-from models.messages.endpoint import EndpointRow
+from models.messages.notification import EndpointRow
 
 
 def known() -> list[EndpointRow]:

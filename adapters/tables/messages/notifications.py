@@ -6,10 +6,11 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, literal_column
 from sqlmodel import Session, col, func, select
 
+from adapters.database.noted import note
 from adapters.database.transactions import insert_new, pages, reading, writing
 from domain.words.catalogue import in_words
-from models.messages.event import EventRow
-from models.messages.notification import NotificationRow, NotificationState
+from models.messages.notification import EventRow, NotificationAttemptRow, NotificationRow, NotificationState
+from models.runs.receipt import ReceiptRow
 from models.said import Sentence
 from models.views.parameters import Dismissal
 
@@ -32,6 +33,17 @@ def plan_within(session: Session, event: EventRow, messages: Iterable[Notificati
     insert_new(session, EventRow, event.model_dump())
     for message in messages:
         insert_new(session, NotificationRow, message.model_dump())
+    of_no_receipt = col(EventRow.receipt_id).not_in(select(ReceiptRow.receipt_id))
+    note(session, EventRow, col(EventRow.event_id) == event.event_id, of_no_receipt)
+    note_beside(session, col(NotificationRow.event_id) == event.event_id)
+
+
+def note_beside(session: Session, *which: ColumnElement[bool]) -> None:
+    """Note messages with their attempts, but those about receipts, which the histories of receipts have."""
+    these = (*which, col(NotificationRow.receipt_id).not_in(select(ReceiptRow.receipt_id)))
+    message_ids = select(NotificationRow.message_id).where(*these)
+    note(session, NotificationRow, *these)
+    note(session, NotificationAttemptRow, col(NotificationAttemptRow.message_id).in_(message_ids))
 
 
 def get(message_id: str) -> NotificationRow:
@@ -85,6 +97,7 @@ def dismiss(message_ids: Collection[str], dismissal: Dismissal, now: datetime) -
             of_person = {"by": dismissal.by, "at": now.isoformat(), "before": before}
             row.state, row.skipped_why = NotificationState.SKIPPED, told["skipped_why"]
             row.values = told["values"] | {"dismissed": of_person}
+        note_beside(session, col(NotificationRow.message_id).in_([each.message_id for each in rows]))
         return list(rows)
 
 
@@ -102,4 +115,5 @@ def withdraw(by: str, at: datetime, now: datetime) -> list[NotificationRow]:
             withdrawn = {"withdrawn": {"by": by, "at": now.isoformat(), "why": row.skipped_why}}
             row.state, row.skipped_why = NotificationState.DEAD, before["skipped_why"]
             row.values = (before["values"] or {}) | withdrawn
+        note_beside(session, its.in_([each.message_id for each in opened]))
         return opened

@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, or_, select, update
 
-from adapters.database.transactions import reading, writing
+from adapters.database.noted import note_rows
+from adapters.database.transactions import pages, reading, writing
+from adapters.tables.messages.notifications import note_beside
 from domain.messages.attempts import Health, is_given_up
 from domain.messages.endpoints import why_disabled
 from domain.words.catalogue import in_words, word
-from models.messages.endpoint import EndpointRow
-from models.messages.event import EventRow
-from models.messages.notification import AttemptTrigger, NotificationRow, NotificationState
+from models.messages.notification import AttemptTrigger, EndpointRow, EventRow, NotificationRow, NotificationState
+from models.runs.receipt import ReceiptRow
 from models.said import Said, Sentence, moment, said_by
 
 EXPIRED = Sentence.not_confirmed_in_time()
@@ -138,6 +139,7 @@ def give_up_expired(now: datetime) -> list[NotificationRow]:
         messages = list(session.exec(found.with_for_update(skip_locked=True)))
         for message in messages:
             die(message, EXPIRED)
+        note_beside(session, col(NotificationRow.message_id).in_([each.message_id for each in messages]))
         return messages
 
 
@@ -157,10 +159,15 @@ def disable_within(session: Session, endpoint: EndpointRow, now: datetime, why: 
 def empty_queue(session: Session, endpoint_name: str, why: Said) -> None:
     """Skip the messages to an endpoint that are pending, in the caller's transaction.
 
-    A message whose attempt is recorded right now is skipped when it is due again.
+    A message whose attempt is recorded right now is skipped when it is due again. The receipts are noted, so that their
+    histories are written again.
     """
     skipped = {"state": NotificationState.SKIPPED, "next_attempt_at": None} | in_words(skipped_why=why)
-    session.execute(update(NotificationRow).where(_pending_to(endpoint_name)).values(**skipped))
+    left = update(NotificationRow).where(_pending_to(endpoint_name)).values(**skipped)
+    returned = left.returning(col(NotificationRow.message_id), col(NotificationRow.receipt_id))
+    for page in pages(session.execute(returned).all()):
+        note_beside(session, col(NotificationRow.message_id).in_([message_id for message_id, _ in page]))
+        note_rows(session, ReceiptRow, [{"receipt_id": receipt_id} for _, receipt_id in page])
 
 
 def _pending_to(endpoint_name: str, *which: ColumnElement[bool]) -> ColumnElement[bool]:

@@ -13,7 +13,6 @@ from models.people import LoginRow, WrongTokensRow
 SHOWN_FOR = timedelta(days=1)
 """How long a login by break-glass is a condition after its end."""
 
-
 IS_BREAK_GLASS = col(LoginRow.signed_in_by) == SignedInBy.BREAK_GLASS
 
 

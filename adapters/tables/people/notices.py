@@ -4,12 +4,13 @@ open notice.
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, func, select, update
 
+from adapters.database.noted import note
 from adapters.database.transactions import insert_new, reading, upsert, writing
+from models.columns import table_of
 from models.people import LetterRow, Notice, NoticeKind, NoticeRow
 
 _IS_OPEN = col(NoticeRow.closed_at).is_(None)
@@ -38,18 +39,18 @@ def keep(before: Notice | None, after: Notice, letters: Sequence[LetterRow]) -> 
         Whether it is kept: not if another process has told people of the notice since `before`, or has opened one.
     """
     with writing() as session:
-        if not (_is_new(session, after) if before is None else _is_changed(session, before, after)):
+        is_kept = _is_changed(session, before, after) if before else insert_new(session, NoticeRow, after.model_dump())
+        if not is_kept:
             return False
         if letters:
             older = (col(LetterRow.notice_id) == after.notice_id, col(LetterRow.next_at).is_not(None))
             session.execute(update(LetterRow).where(*older).values(next_at=None))
         for letter in letters:
             insert_new(session, LetterRow, letter.model_dump())
+        note(session, NoticeRow, col(NoticeRow.notice_id) == after.notice_id)
+        if letters:
+            note(session, LetterRow, col(LetterRow.notice_id) == after.notice_id)
         return True
-
-
-def _is_new(session: Session, notice: Notice) -> bool:
-    return insert_new(session, NoticeRow, notice.model_dump())
 
 
 def _is_changed(session: Session, before: Notice, after: Notice) -> bool:
@@ -58,11 +59,7 @@ def _is_changed(session: Session, before: Notice, after: Notice) -> bool:
     changed = {name: value for name, value in now.items() if value != was[name]}
     if not changed:
         return True
-    same = (
-        col(NoticeRow.notice_id) == before.notice_id,
-        col(NoticeRow.told_times) == before.told_times,
-        _IS_OPEN,
-    )
+    same = (col(NoticeRow.notice_id) == before.notice_id, col(NoticeRow.told_times) == before.told_times, _IS_OPEN)
     return session.connection().execute(update(NoticeRow).where(*same).values(changed)).rowcount == 1
 
 
@@ -70,7 +67,7 @@ def report(notice: Notice) -> None:
     """Keep a new notice, or add its count to the open notice of the same thing."""
     with writing() as session:
         insert = upsert(session, NoticeRow).values(**notice.model_dump())
-        table: Any = NoticeRow.__table__  # type: ignore[attr-defined]
+        table = table_of(NoticeRow)
         again = {
             "count": table.c.count + insert.excluded.count,
             "most": table.c.most + insert.excluded.count,
@@ -80,12 +77,14 @@ def report(notice: Notice) -> None:
         }
         known = insert.on_conflict_do_update(index_elements=["kind", "key"], index_where=_IS_OPEN, set_=again)
         session.connection().execute(known)
+        note(session, NoticeRow, col(NoticeRow.kind) == notice.kind, col(NoticeRow.key) == notice.key, _IS_OPEN)
 
 
 def report_gone(kind: NoticeKind, now: datetime) -> None:
     """Note that the things of a kind are no longer wrong. The next look closes their notices."""
     with writing() as session:
         session.execute(update(NoticeRow).where(col(NoticeRow.kind) == kind, _IS_OPEN).values(gone_at=now))
+        note(session, NoticeRow, col(NoticeRow.kind) == kind, _IS_OPEN)
 
 
 def due_letters(addresses: Collection[str], now: datetime) -> list[LetterRow]:
@@ -93,7 +92,9 @@ def due_letters(addresses: Collection[str], now: datetime) -> list[LetterRow]:
     is_due = col(LetterRow.next_at) <= now
     with writing() as session:
         unset = update(LetterRow).where(is_due, col(LetterRow.address).not_in(addresses))
-        session.execute(unset.values(next_at=None, failure="the address is no longer set"))
+        unset = unset.values(next_at=None, failure="the address is no longer set")
+        for notice_id in set(session.scalars(unset.returning(col(LetterRow.notice_id)))):
+            note(session, LetterRow, col(LetterRow.notice_id) == notice_id)
         return list(
             session.exec(select(LetterRow).where(is_due).order_by(col(LetterRow.planned_at), LetterRow.notice_id))
         )
@@ -108,7 +109,9 @@ def claim_letter(letter: LetterRow, until: datetime) -> bool:
     same = (*_is(letter), col(LetterRow.attempts) == letter.attempts, col(LetterRow.next_at).is_not(None))
     claimed = update(LetterRow).where(*same).values(next_at=until, attempts=letter.attempts + 1)
     with writing() as session:
-        return session.connection().execute(claimed).rowcount == 1
+        is_ours = session.connection().execute(claimed).rowcount == 1
+        note(session, LetterRow, *_is(letter))
+        return is_ours
 
 
 def keep_sent(letter: LetterRow, now: datetime) -> None:
@@ -116,6 +119,7 @@ def keep_sent(letter: LetterRow, now: datetime) -> None:
     with writing() as session:
         taken = {"sent_at": now, "next_at": None, "failure": None, "failed_at": None}
         session.execute(update(LetterRow).where(*_is(letter)).values(taken))
+        note(session, LetterRow, *_is(letter))
 
 
 def keep_failed(letter: LetterRow, why: str, next_at: datetime | None, now: datetime) -> None:
@@ -124,6 +128,7 @@ def keep_failed(letter: LetterRow, why: str, next_at: datetime | None, now: date
     with writing() as session:
         session.execute(update(LetterRow).where(*_is(letter)).values(failure=why, failed_at=now))
         session.execute(update(LetterRow).where(*_is(letter), waits).values(next_at=next_at))
+        note(session, LetterRow, *_is(letter))
 
 
 def newest_letters() -> dict[str, LetterRow]:

@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy import Update
 from sqlmodel import col, select, update
 
+from adapters.database.noted import note
 from adapters.database.transactions import insert_new, reading, writing
 from models.people import SavedViewRow
 
@@ -26,13 +27,17 @@ def save(view: SavedViewRow, *, replace: bool = False) -> bool:
     with writing() as session:
         if replace:
             session.execute(_ended(view.saved_by, view.saved_at).where(col(SavedViewRow.name) == view.name))
-        return insert_new(session, SavedViewRow, view.model_dump())
+        is_kept = insert_new(session, SavedViewRow, view.model_dump())
+        note(session, SavedViewRow, col(SavedViewRow.ended_at) == view.saved_at)
+        note(session, SavedViewRow, col(SavedViewRow.view_id) == view.view_id)
+        return is_kept
 
 
 def remove(view_id: str, by: str, now: datetime) -> None:
     """Remove a view. A view that is gone already stays as it is."""
     with writing() as session:
         session.execute(_ended(by, now).where(col(SavedViewRow.view_id) == view_id))
+        note(session, SavedViewRow, col(SavedViewRow.view_id) == view_id)
 
 
 def _ended(by: str, now: datetime) -> Update:

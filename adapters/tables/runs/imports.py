@@ -18,9 +18,7 @@ from adapters.tables.runs import waiting
 from adapters.tables.runs.receipts import cause_columns, register_within, set_state_within
 from adapters.tables.runs.runs import begin_within, columns_of_end, end_crashed_within
 from models.archive.archive import State
-from models.runs.cause import Cause
-from models.runs.receipt import Delivery, DeliveryRow, ReceiptRow
-from models.runs.run import RunRow, RunState, Trigger
+from models.runs.receipt import Cause, Delivery, DeliveryRow, ReceiptRow, RunRow, RunState, Trigger
 
 Item = TypeVar("Item")
 _PAGE = 16

@@ -21,7 +21,7 @@ from sqlalchemy import Update, or_
 from sqlmodel import Session, col, delete, func, select, update
 
 from adapters.database.transactions import insert_new, pages, reading, writing
-from models.runs.run import Leased, LeaseRow
+from models.runs.receipt import Leased, LeaseRow
 
 _LENGTH_OF_ID = 36
 """Of the id of a flow run, with which the holder of a process begins: RUN:ATTEMPT."""

@@ -16,9 +16,7 @@ from domain.runs import CANCELLED
 from models.archive.archive import ArchiveRow, State
 from models.columns import Moment
 from models.discrepancies import DiscrepancyLogRow, DiscrepancyRow
-from models.runs.cause import Cause, CauseColumns
-from models.runs.receipt import Delivery, DeliveryRow, Outcome, ReceiptRow, VersionRow
-from models.runs.run import RunRow
+from models.runs.receipt import Cause, CauseColumns, Delivery, DeliveryRow, Outcome, ReceiptRow, RunRow, VersionRow
 from models.store.condition import ConditionCode, ConditionRow, Subject
 
 _PASSED_ON = {"state", "completed_at", *CauseColumns.model_fields}
@@ -221,9 +219,7 @@ def completed(references: Sequence[str]) -> dict[str, Completed]:
                 found[row[0]].append(row)
     return {
         reference: Completed(
-            {row[1]: row[2] for row in rows},
-            {row[1]: row[3] for row in rows},
-            max((row[4] for row in rows), default=0),
+            {row[1]: row[2] for row in rows}, {row[1]: row[3] for row in rows}, max((row[4] for row in rows), default=0)
         )
         for reference, rows in found.items()
     }

@@ -7,15 +7,14 @@ from typing import Any
 
 from sqlmodel import col, exists, func, select, update
 
+from adapters.database.noted import note
 from adapters.database.transactions import reading, upsert, writing
 from adapters.search import entries
 from adapters.search.attention import IS_DISMISSED, IS_FOREIGN
 from adapters.search.pages import matching
 from domain.search import facet
-from models.archive.archive import ArchiveRow
-from models.archive.warning import WarningCode
-from models.messages.event import EventRow, EventType
-from models.messages.notification import NotificationRow, NotificationState
+from models.archive.archive import ArchiveRow, WarningCode
+from models.messages.notification import EventRow, EventType, NotificationRow, NotificationState
 from models.runs.receipt import DeliveryRow, ReceiptRow, RefusedDelivery, RefusedRow
 from models.search import Kind
 
@@ -92,6 +91,7 @@ def put_into_group(group: str, now: datetime) -> None:
     ungrouped = (col(RefusedRow.notified_at).is_(None), ~dealt_with)
     with writing() as session:
         session.execute(update(RefusedRow).where(*ungrouped).values(notified_at=now, message=group))
+        note(session, RefusedRow, col(RefusedRow.message) == group)
 
 
 def groups_without_event(since: datetime) -> list[tuple[str, datetime]]:

@@ -12,10 +12,8 @@ from adapters.tables.runs import waiting
 from adapters.tables.runs.receipts import cause_columns, set_state_within
 from models.archive.archive import ArchiveRow, State
 from models.errors import System
-from models.messages.event import EventRow, EventType
-from models.runs.cause import Cause, FailedReceipt, WaitingRow
-from models.runs.receipt import DeliveryRow, ReceiptRow
-from models.runs.run import RunRow, RunState
+from models.messages.notification import EventRow, EventType
+from models.runs.receipt import Cause, DeliveryRow, FailedReceipt, ReceiptRow, RunRow, RunState, WaitingRow
 
 _OF_AN_UNSEEN_END = {"state", "ended_at", "cause_code", "cause_error", "cause_sentence", "cause_values"}
 

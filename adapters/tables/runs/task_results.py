@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from sqlmodel import col, delete, select
 
 from adapters.database.transactions import pages, reading, upsert, writing
-from models.runs.run import TaskResultRow
+from models.runs.receipt import TaskResultRow
 
 
 def find(flow_run_id: str, name: str) -> bytes | None:

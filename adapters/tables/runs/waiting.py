@@ -9,8 +9,9 @@ from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, delete, select
 
 from adapters.database.transactions import insert_new, pages, reading, upsert, writing
+from models.columns import table_of
 from models.errors import System
-from models.runs.cause import WaitingRow
+from models.runs.receipt import WaitingRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Wait:
 
 def begin_within(session: Session, row: WaitingRow) -> Wait:
     """Record that a run waits, once more or for the first time, and return how long. In the caller's transaction."""
-    table = WaitingRow.__table__  # type: ignore[attr-defined]
+    table = table_of(WaitingRow)
     again = {"waits_for": row.waits_for, "attempts": table.c.attempts + 1}
     inserted = upsert(session, WaitingRow).values(**row.model_dump())
     known = inserted.on_conflict_do_update(index_elements=["flow_run_id"], set_=again)

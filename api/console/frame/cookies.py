@@ -10,7 +10,7 @@ alone, so no other host of the domain, and nobody on the network, plants one.
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -20,9 +20,7 @@ from itsdangerous import BadSignature, Signer, TimestampSigner
 from adapters.settings.settings import settings
 from models.access import Caller
 
-_VISITOR, _LANGUAGE, _THEME = "cellar_visitor", "cellar_language", "cellar_theme"
-_COLUMNS = "cellar_columns"
-_KNOWN, _PROVIDER = "cellar_known", "cellar_provider"
+_LANGUAGE, _THEME = "cellar_language", "cellar_theme"
 _CHOICE_LASTS_S, _KNOWN_FOR_S, _PROVIDER_WITHIN_S = 365 * 86_400, 180 * 86_400, 600
 ROOT = "/console"
 Kind = TypeVar("Kind", bound=Signer)
@@ -41,44 +39,44 @@ class Visitor:
         return _signer("csrf", Signer).get_signature(self.visitor_id).decode()
 
 
-def visitor_id_of(request: Request) -> str | None:
-    """Return the id that a visitor's cookie holds; None if there is no cookie of ours."""
-    return _unsigned(request, _VISITOR, "visitor", _idle_s())
+@dataclass(frozen=True, slots=True)
+class _Signed:
+    """A cookie that is signed with its time, and is nobody's after its seconds."""
+
+    purpose: str
+    lasts_s: Callable[[], int]
+
+    def read(self, request: Request) -> str | None:
+        """Return what the cookie holds; None if there is no cookie of ours."""
+        sent = _get(request, f"cellar_{self.purpose}") or ""
+        try:
+            return _signer(self.purpose, TimestampSigner).unsign(sent, max_age=self.lasts_s()).decode()
+        except (BadSignature, UnicodeDecodeError):
+            return None
+
+    def keep(self, request: Request, response: Response, text: str) -> None:
+        """Keep a text; an empty one is forgotten."""
+        signed = _signer(self.purpose, TimestampSigner).sign(text).decode() if text else ""
+        _set(request, response, (f"cellar_{self.purpose}", signed), self.lasts_s() if text else 0)
 
 
-def new_visitor_id() -> str:
-    return secrets.token_urlsafe(32)
-
-
-def keep_visitor(request: Request, response: Response, visitor_id: str) -> None:
-    _set(request, response, (_VISITOR, _signer("visitor", TimestampSigner).sign(visitor_id).decode()), _idle_s())
-
-
-def forget_visitor(request: Request, response: Response) -> None:
-    _set(request, response, (_VISITOR, ""), 0)
+VISITOR = _Signed("visitor", lambda: settings().idle_minutes * 60)
+"""The id of a visitor."""
+BEGUN = _Signed("provider", lambda: _PROVIDER_WITHIN_S)
+"""A login that a browser ends when it comes back from the provider."""
+COLUMNS = _Signed("columns", lambda: _CHOICE_LASTS_S)
+"""The names of the columns that a person chose, with colons between."""
+_KNOWN = _Signed("known", lambda: _KNOWN_FOR_S)
 
 
 def known_browser(request: Request, name: str) -> str:
     """Return the id of a browser in which the user of a name has signed in before; empty in any other browser."""
-    known, _, browser = (_unsigned(request, _KNOWN, "known", _KNOWN_FOR_S) or "").partition(":")
+    known, _, browser = (_KNOWN.read(request) or "").partition(":")
     return browser if known == name else ""
 
 
 def keep_known(request: Request, response: Response, name: str) -> None:
-    browser = known_browser(request, name) or secrets.token_urlsafe(16)
-    signed = _signer("known", TimestampSigner).sign(f"{name}:{browser}").decode()
-    _set(request, response, (_KNOWN, signed), _KNOWN_FOR_S)
-
-
-def begun_at_provider(request: Request) -> str | None:
-    """Return what `keep_begun` has kept in this browser in the last ten minutes."""
-    return _unsigned(request, _PROVIDER, "provider", _PROVIDER_WITHIN_S)
-
-
-def keep_begun(request: Request, response: Response, begun: str) -> None:
-    """Keep a login that a browser ends when it comes back from the provider; an empty one is forgotten."""
-    signed = _signer("provider", TimestampSigner).sign(begun).decode() if begun else ""
-    _set(request, response, (_PROVIDER, signed), _PROVIDER_WITHIN_S if begun else 0)
+    _KNOWN.keep(request, response, f"{name}:{known_browser(request, name) or secrets.token_urlsafe(16)}")
 
 
 def language_choice(request: Request) -> str | None:
@@ -97,23 +95,6 @@ def keep_choices(request: Request, response: Response, language: str | None, the
             _set(request, response, (name, value), _CHOICE_LASTS_S)
 
 
-def columns_choice(request: Request) -> list[str] | None:
-    """Return the names of the columns that a person chose; None if there is no choice of ours."""
-    try:
-        return _signer("columns", Signer).unsign(_get(request, _COLUMNS) or "").decode().split(":")
-    except (BadSignature, UnicodeDecodeError):
-        return None
-
-
-def keep_columns(request: Request, response: Response, names: Sequence[str]) -> None:
-    signed = _signer("columns", Signer).sign(":".join(names)).decode()
-    _set(request, response, (_COLUMNS, signed), _CHOICE_LASTS_S)
-
-
-def forget_columns(request: Request, response: Response) -> None:
-    _set(request, response, (_COLUMNS, ""), 0)
-
-
 def _get(request: Request, name: str) -> str | None:
     return request.cookies.get(_prefix() + name)
 
@@ -126,30 +107,15 @@ def _set(request: Request, response: Response, cookie: tuple[str, str], lasts_s:
         value,
         max_age=lasts_s,
         path="/" if _prefix() else ROOT,
-        secure=bool(_prefix()) or _is_https(request),
+        secure=bool(_prefix()) or "https" in (request.url.scheme, request.headers.get("x-forwarded-proto", "")),
         httponly=True,
         samesite="lax",
     )
 
 
-def _unsigned(request: Request, name: str, purpose: str, within_s: int) -> str | None:
-    try:
-        return _signer(purpose, TimestampSigner).unsign(_get(request, name) or "", max_age=within_s).decode()
-    except (BadSignature, UnicodeDecodeError):
-        return None
-
-
-def _idle_s() -> int:
-    return settings().idle_minutes * 60
-
-
 def _prefix() -> str:
     """Return what the names of cookies begin with. Browsers want `__Host-` on a `Secure` cookie with the path `/`."""
     return "__Host-" if settings().public_url.lower().startswith("https://") else ""
-
-
-def _is_https(request: Request) -> bool:
-    return "https" in (request.url.scheme, request.headers.get("x-forwarded-proto", ""))
 
 
 def _signer(purpose: str, kind: type[Kind]) -> Kind:

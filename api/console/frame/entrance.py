@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import RedirectResponse
 
 from adapters.peers import oidc
 from adapters.settings.settings import settings
@@ -12,10 +11,9 @@ from api.access import open_to_anybody
 from api.authorization import Unauthorized, address_of, caller_with
 from api.console.frame import cookies
 from api.console.frame.cookies import ROOT, Visitor
-from api.console.frame.forms import PostedByAnybody
-from api.console.frame.rendering import render
+from api.console.frame.rendering import render, see
 from api.console.frame.threads import in_thread, in_thread_of_passwords
-from api.console.frame.visits import AnyVisitor, own_path
+from api.console.frame.visits import AnyVisitor, PostedByAnybody, own_path
 from domain.words.wording import LANGUAGES
 from models.access import Action, Caller, SignedInBy
 from models.errors import Refused
@@ -69,7 +67,7 @@ async def ask_provider(request: Request, _visitor: AnyVisitor, then: str = "") -
     back_url = f"{settings().receiver_url}{ROOT}/login/provider/back"
     begun = oidc.begin(back_url, own_path(then if len(then) < _LONGEST_IN_COOKIE else ""))
     answer = see(await oidc.login_url(begun))
-    cookies.keep_begun(request, answer, begun.model_dump_json())
+    cookies.BEGUN.keep(request, answer, begun.model_dump_json())
     return answer
 
 
@@ -78,7 +76,7 @@ async def ask_provider(request: Request, _visitor: AnyVisitor, then: str = "") -
 async def come_back(request: Request, visitor: AnyVisitor, state: str = "", code: str = "") -> Response:
     """Sign in whom the provider names, if one of their groups has a role."""
     _require_provider()
-    kept = cookies.begun_at_provider(request)
+    kept = cookies.BEGUN.read(request)
     begun, address = oidc.Begun.model_validate_json(kept) if kept else None, address_of(request)
     then = begun.then if begun else f"{ROOT}/"
     if again_s := _unauthorized(request).guess(address):
@@ -97,7 +95,7 @@ async def come_back(request: Request, visitor: AnyVisitor, state: str = "", code
         else:
             await in_thread(record, caller, Action.ENTER, outcome="denied", detail={"by": SignedInBy.PROVIDER})
             answer = _login_page(request, 403, then, wrong="role")
-    cookies.keep_begun(request, answer, "")
+    cookies.BEGUN.keep(request, answer, "")
     return answer
 
 
@@ -120,7 +118,7 @@ async def set_password(request: Request, link: str, form: PostedByAnybody, visit
         return await in_thread(_password_page, request, link, refused.status, "length")
     caller = Caller(user.name, user.role, user.scope, address)
     await in_thread(record, caller, Action.ENTER, detail={"does": "set_password"})
-    return see(f"{ROOT}/login")
+    return see(f"{ROOT}/login?said=password")
 
 
 @router.post("/logout")
@@ -128,7 +126,7 @@ async def set_password(request: Request, link: str, form: PostedByAnybody, visit
 async def logout(request: Request, _form: PostedByAnybody, visitor: AnyVisitor) -> Response:
     await in_thread(logins.end, visitor.visitor_id, datetime.now(UTC))
     response = see(f"{ROOT}/login")
-    cookies.forget_visitor(request, response)
+    cookies.VISITOR.keep(request, response, "")
     return response
 
 
@@ -156,7 +154,7 @@ async def _enter(request: Request, visitor: Visitor, session_id: str, then: str)
     await in_thread(record, caller, Action.ENTER, detail={"does": "sign_in"})
     await in_thread(logins.end, visitor.visitor_id, now)
     response = see(then)
-    cookies.keep_visitor(request, response, session_id)
+    cookies.VISITOR.keep(request, response, session_id)
     return response
 
 
@@ -186,8 +184,3 @@ def _require_provider() -> None:
 def _unauthorized(request: Request) -> Unauthorized:
     unauthorized: Unauthorized = request.app.state.unauthorized
     return unauthorized
-
-
-def see(path: str) -> RedirectResponse:
-    """Return the answer to a form: look at a page of the console."""
-    return RedirectResponse(path, 303)

@@ -9,8 +9,9 @@ from typing import Any
 from urllib.parse import quote
 
 from fastapi import Request
-from fastapi.responses import HTMLResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from fastapi.responses import HTMLResponse, RedirectResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 
 from adapters.settings.settings import settings
 from api.access import asks_by_itself
@@ -18,7 +19,7 @@ from api.console.frame import cookies
 from api.console.frame.cookies import ROOT, Visitor
 from api.console.frame.static import static_url
 from api.console.frame.visits import sent_path, visit
-from api.console.words import formats, languages, telling, values
+from api.console.words import formats, languages, telling
 from domain.access import is_allowed
 from domain.runs import heals_by_rerun
 from domain.words.wording import N_, Language
@@ -64,42 +65,24 @@ def is_here(place: Place, path: str) -> bool:
 
 _TEMPLATES = Path(__file__).parents[1] / "templates"
 _FILTERS: Mapping[str, Callable[..., Any]] = {
-    "shown": values.shown,
-    "plain": values.plain,
-    "plain_lines": values.plain_lines,
-    "moment": formats.moment_text,
-    "short_moment": formats.short_moment_text,
-    "day": formats.day_text,
-    "size": formats.size_text,
-    "number": formats.number_text,
-    "code": telling.code_text,
-    "code_or_value": telling.value_text,
+    **{
+        each.__name__.removesuffix("_text"): each
+        for each in (
+            *(telling.shown, telling.plain, telling.plain_lines, telling.value_text, languages.worded),
+            *(formats.moment_text, formats.short_moment_text, formats.day_text, formats.day_in_zone_text),
+            *(formats.hour_text, formats.duration_text, formats.age_text, formats.size_text, formats.number_text),
+            *(formats.money_text, telling.code_text, telling.code_or_value, telling.filter_name, telling.choice_text),
+            *(telling.tone, telling.meaning, telling.wait_meaning, telling.answer_meaning, telling.part_meaning),
+            *(telling.discrepancy_text, telling.told_by, telling.warned, telling.told),
+            *(telling.english, telling.titled, telling.titled_plain, telling.named),
+        )
+    },
     "part": partial(telling.code_text, kind="part"),
     "missing_why": partial(telling.code_text, kind="missing"),
     "waits_for": partial(telling.code_text, kind="waits"),
-    "duration": formats.duration_text,
-    "hour": formats.hour_text,
-    "day_in_zone": formats.day_in_zone_text,
-    "filter_name": telling.filter_text,
-    "tone": telling.tone,
-    "worded": languages.worded,
-    "discrepancy": telling.discrepancy_text,
-    "meaning": telling.meaning,
-    "wait_meaning": telling.wait_meaning,
-    "answer_meaning": telling.answer_meaning,
-    "part_meaning": telling.part_meaning,
-    "part_found": telling.part_found,
-    "choice": telling.choice_text,
-    "english": telling.english,
-    "told": telling.told,
-    "happened": telling.happened,
-    "warned": telling.warning,
-    "titled": telling.titled,
-    "titled_plain": telling.titled_plain,
-    "named": telling.named,
-    "value": values.json_text,
     "in_path": lambda text: quote(str(text), safe=""),
 }
+"""What templates call as their functions are called."""
 
 
 def render(request: Request, template: str, status: int = 200, **context: Any) -> HTMLResponse:
@@ -109,12 +92,17 @@ def render(request: Request, template: str, status: int = 200, **context: Any) -
     `theme`, `now`, `root`, and the functions `static_url` and `archive_url`.
     """
     with languages.speaking(language_of(request)):
-        text = _environment().get_template(template).render(_frame(request) | context)
+        text = environment().get_template(template).render(_frame(request) | context)
     response = HTMLResponse(text, status)
     visitor: Visitor = request.state.visitor
     if not asks_by_itself(request) and (visitor.is_new or visitor.caller):
-        cookies.keep_visitor(request, response, visitor.visitor_id)
+        cookies.VISITOR.keep(request, response, visitor.visitor_id)
     return response
+
+
+def see(path: str) -> RedirectResponse:
+    """Return the answer to a form: look at a page of the console."""
+    return RedirectResponse(path, 303)
 
 
 def language_of(request: Request) -> Language:
@@ -152,24 +140,34 @@ def _frame(request: Request) -> dict[str, Any]:
     }
 
 
+def _in_each_page(words: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a filter that words a constant in each page, not once in the language of the first page."""
+
+    @pass_context
+    def _filter(_context: Context, *arguments: Any, **named: Any) -> Any:
+        return words(*arguments, **named)
+
+    return _filter
+
+
 @cache
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """Return what makes pages of templates."""
+    made = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
+        auto_reload=False,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n"],
     )
-    environment.install_gettext_callables(  # type: ignore[attr-defined]  # the extension adds it
+    made.install_gettext_callables(  # type: ignore[attr-defined]  # the extension adds it
         languages.gettext, languages.ngettext, newstyle=True
     )
-    environment.policies["ext.i18n.trimmed"] = True
-    environment.filters.update(_FILTERS)
-    environment.tests["in_both_languages"] = languages.is_in_both_languages
-    environment.tests["healed_by_rerun"] = heals_by_rerun
-    environment.filters["age"] = formats.age_text
-    environment.filters["money"] = formats.money_text
-    environment.globals.update(static_url=static_url, archive_url=archive_url)
-    return environment
+    made.policies["ext.i18n.trimmed"] = True
+    made.filters.update({name: _in_each_page(words) for name, words in _FILTERS.items()})
+    made.tests["in_both_languages"] = languages.is_in_both_languages
+    made.tests["healed_by_rerun"] = heals_by_rerun
+    made.globals.update(static_url=static_url, archive_url=archive_url)
+    return made

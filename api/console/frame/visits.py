@@ -1,19 +1,36 @@
-"""Who visits a page: dependencies of the routes, which lead to the login if nobody is signed in."""
+"""Who visits a page, and the forms that they post: dependencies of the routes, which lead to the login if need be.
 
+Each form is checked to come from a page of ours, by its token and by what the browser says.
+"""
+
+import hmac
+import re
+import secrets
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 from fastapi import Depends, Request
+from fastapi.concurrency import run_in_threadpool
+from pydantic import TypeAdapter, ValidationError
 
 from api.access import asks_by_itself
 from api.authorization import address_of
-from api.console.frame.cookies import ROOT, Visitor, new_visitor_id, visitor_id_of
+from api.console.frame.cookies import ROOT, VISITOR, Visitor
+from api.gate import read_body
 from api.references import is_ambiguous
 from domain.words.wording import N_
 from models.errors import Refused
+from models.views.parameters import Moment, Statement
 from services.access import logins
 
+_MOST_BYTES, _MOST_BYTES_OF_ANYBODY = 256 << 10, 16 << 10
+_MOST_FIELDS = 2000
+CSRF = "csrf"
+_REASON: TypeAdapter[str] = TypeAdapter(Statement)
+_MOMENT: TypeAdapter[datetime] = TypeAdapter(Moment)
+_NO_REASON = N_("Write a reason of at most 10,000 characters.")
 _NO_SUCH_PAGE = N_("There is no such page.")
 
 
@@ -31,8 +48,8 @@ class SignInFirst(Exception):
 
 def visit(request: Request) -> Visitor:
     """Return who visits, also when nobody is signed in. The rendered page gives a new visitor a cookie."""
-    visitor_id = visitor_id_of(request)
-    visitor = Visitor(visitor_id or new_visitor_id(), is_new=visitor_id is None)
+    visitor_id = VISITOR.read(request)
+    visitor = Visitor(visitor_id or secrets.token_urlsafe(32), is_new=visitor_id is None)
     request.state.visitor = visitor
     return visitor
 
@@ -68,4 +85,112 @@ def sent_path(request: Request) -> str:
     return f"{path}?{request.url.query}" if request.method == "GET" and request.url.query else path
 
 
-AnyVisitor = Annotated[Visitor, Depends(visit)]
+async def _visitor(request: Request) -> Visitor:
+    return visit(request)
+
+
+AnyVisitor = Annotated[Visitor, Depends(_visitor)]
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The fields of a posted form, in their order. A name may repeat."""
+
+    fields: tuple[tuple[str, str], ...]
+
+    def text(self, name: str) -> str:
+        """Return a field without the spaces around it; empty if the form has no such field."""
+        return next((value.strip() for key, value in self.fields if key == name), "")
+
+    def reason(self) -> str:
+        """Return why a person does something, from the field `why`, or from the button `quick` that names a reason.
+
+        Raises Refused if it is empty, or has more than 10,000 characters.
+        """
+        try:
+            return _REASON.validate_python(self.text("quick") or self.text("why"))
+        except ValidationError as error:
+            raise Refused("BAD_PARAMETER", _NO_REASON, where="why") from error
+
+    def moment(self, name: str) -> datetime:
+        """Return a field that a page of ours has filled with a time. Raises Refused if it is no time."""
+        try:
+            return _MOMENT.validate_python(self.text(name))
+        except ValidationError as error:
+            raise Refused("BAD_PARAMETER", "expected a time with zone", where=name) from error
+
+    def number(self, name: str) -> float | str:
+        """Return a field that has a number; as it stands if it has none, for a model to refuse."""
+        text = self.text(name)
+        return float(text) if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text) else text
+
+    def texts(self, name: str) -> list[str]:
+        return [value for key, value in self.fields if key == name]
+
+    def optional(self, name: str) -> str | None:
+        """Return a field exactly as the page had it; None if the form has no such field."""
+        return next((value for key, value in self.fields if key == name), None)
+
+
+async def from_a_page(request: Request, visitor: AnyVisitor) -> Visitor:
+    """Return who sends a form, as far as its head tells that it comes from a page of ours.
+
+    Raises Refused if it comes from elsewhere.
+    """
+    if request.headers.get("sec-fetch-site", "same-origin") != "same-origin" or visitor.is_new:
+        raise _from_elsewhere()
+    return visitor
+
+
+FromAPage = Annotated[Visitor, Depends(from_a_page)]
+
+
+async def enter(request: Request, visitor: AnyVisitor) -> None:
+    """Find who is signed in, and read the form that they post, before the action of a route is checked.
+
+    Raises:
+        SignInFirst: nobody is signed in.
+        Refused: the form comes from elsewhere, is too large or too slow, or is no form.
+    """
+    if request.method == "POST":
+        await from_a_page(request, visitor)
+    await run_in_threadpool(sign_in, request, visitor)
+    if request.method == "POST":
+        request.state.form = await _read(request, visitor, _MOST_BYTES)
+
+
+async def _posted(request: Request) -> Form:
+    form: Form = request.state.form
+    return form
+
+
+async def posted_by_anybody(request: Request, visitor: FromAPage) -> Form:
+    """Return the small form of a visitor. Raises as `enter` does."""
+    return await _read(request, visitor, _MOST_BYTES_OF_ANYBODY)
+
+
+Posted = Annotated[Form, Depends(_posted)]
+PostedByAnybody = Annotated[Form, Depends(posted_by_anybody)]
+
+
+async def _read(request: Request, visitor: Visitor, most_bytes: int) -> Form:
+    form = Form(tuple(_fields(await read_body(request, most_bytes))))
+    if not hmac.compare_digest(form.text(CSRF).encode(), visitor.csrf_token.encode()):
+        raise _from_elsewhere()
+    return form
+
+
+def _fields(body: bytes) -> list[tuple[str, str]]:
+    try:
+        fields = parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict")
+    except ValueError as error:
+        raise Refused("BAD_PARAMETER", "expected a form as browsers send it, in UTF-8", where="body") from error
+    if any("\0" in value for _, value in fields):
+        raise Refused("BAD_PARAMETER", "a text must not contain NUL", where="body")
+    # browsers send a line break as CR and LF
+    return [(name, value.replace("\r\n", "\n")) for name, value in fields]
+
+
+def _from_elsewhere() -> Refused:
+    detail = "the form does not come from a page of this console, or the page is too old; load the page again"
+    return Refused("FORM_FROM_ELSEWHERE", detail, status=403)

@@ -6,8 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from api.access import CallerOf, acts
 from api.console.frame.cookies import ROOT
-from api.console.frame.entrance import see
-from api.console.frame.rendering import render
+from api.console.frame.rendering import render, see
 from api.console.pages.lists import asked, listed
 from domain.batches import WORDS
 from models.access import Action

@@ -1,7 +1,7 @@
 """`/console/endpoints`, `/console/messages/ID`, `/console/redeliveries`: pages of endpoints, messages, redeliveries."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
@@ -9,21 +9,18 @@ from pydantic import ValidationError
 from adapters.tables.open_conditions import open_numbers
 from api.access import CallerOf, acts
 from api.console.frame.cookies import ROOT
-from api.console.frame.entrance import see
-from api.console.frame.forms import Form, Posted
-from api.console.frame.rendering import render
+from api.console.frame.rendering import render, see
 from api.console.frame.threads import in_thread
+from api.console.frame.visits import Form, Posted
 from api.console.pages.lists import REASONS, grouped
 from domain.words.wording import N_
 from models.access import Action
 from models.errors import Refused
-from models.messages.event import EventType
-from models.messages.notification import NotificationState
+from models.messages.notification import EventType, NotificationState
 from models.runs.batch import BatchKind
 from models.store.condition import DerivedCode
 from models.views.batch import RedeliveryFilter
-from models.views.messages.endpoints import NewEndpoint, Rotation
-from models.views.messages.messages import MessageQuery
+from models.views.messages import MessageQuery, NewEndpoint, Rotation
 from services.batches import batches
 from services.messages import endpoints
 from services.triage import Trouble
@@ -97,19 +94,6 @@ async def send_test(request: Request, name: str) -> Response:
     return render(request, "endpoints/test.html", tested=await endpoints.send_test(name))
 
 
-@router.post("/endpoints/{name}/disable", dependencies=[acts(Action.CHANGE_SETTINGS)])
-async def disable(name: str, form: Posted, caller: CallerOf) -> Response:
-    why = form.text("why") or None
-    await in_thread(endpoints.disable, name, caller.name, datetime.now(UTC), why)
-    return see(f"{PATH}/{name}")
-
-
-@router.post("/endpoints/{name}/enable", dependencies=[acts(Action.CHANGE_SETTINGS)])
-async def enable(name: str, caller: CallerOf) -> Response:
-    await in_thread(endpoints.enable, name, caller.name, datetime.now(UTC))
-    return see(f"{PATH}/{name}")
-
-
 @router.post("/endpoints/{name}/rotate", dependencies=[acts(Action.CHANGE_SETTINGS)])
 async def rotate(request: Request, name: str, form: Posted, caller: CallerOf) -> Response:
     """Give an endpoint a new signing key, and show its secret this once."""
@@ -118,10 +102,14 @@ async def rotate(request: Request, name: str, form: Posted, caller: CallerOf) ->
     return render(request, "endpoints/secret.html", added=await in_thread(endpoints.with_secret, name, key, None))
 
 
-@router.post("/endpoints/{name}/remove", dependencies=[acts(Action.CHANGE_SETTINGS)])
-async def remove(name: str, caller: CallerOf) -> Response:
-    await in_thread(endpoints.remove, name, caller.name, datetime.now(UTC))
-    return see(PATH)
+@router.post("/endpoints/{name}/{change}", dependencies=[acts(Action.CHANGE_SETTINGS)])
+async def change(name: str, change: Literal["disable", "enable", "remove"], form: Posted, caller: CallerOf) -> Response:
+    now = datetime.now(UTC)
+    if change == "disable":
+        await in_thread(endpoints.disable, name, caller.name, now, form.text("why") or None)
+    else:
+        await in_thread(endpoints.enable if change == "enable" else endpoints.remove, name, caller.name, now)
+    return see(PATH if change == "remove" else f"{PATH}/{name}")
 
 
 def _rotation(form: Form) -> Rotation:

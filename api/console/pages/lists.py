@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
-from types import UnionType
-from typing import Any, Generic, Protocol, TypeVar, Union, get_args, get_origin
+from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode
 
 from fastapi import Request
@@ -18,7 +17,7 @@ from pydantic.fields import FieldInfo
 from adapters.settings.settings import settings
 from domain.words.wording import N_
 from models.errors import Refused
-from models.views.parameters import read_moment
+from models.views.parameters import Page, is_list, read_moment, type_of
 from services.triage import KINDS, Trouble
 
 Query = TypeVar("Query", bound=BaseModel)
@@ -74,7 +73,7 @@ def asked(model: type[Query], pairs: Pairs) -> Asked[Query]:
     given = [
         (name, value)
         for name, value in dict.fromkeys(filled)
-        if _is_list(known[name]) or (value == last[name] and value != known[name].default)
+        if is_list(known[name]) or (value == last[name] and value != known[name].default)
     ]
     wrong: set[str] = set()
     query = None
@@ -90,8 +89,8 @@ def asked(model: type[Query], pairs: Pairs) -> Asked[Query]:
 def _values(known: dict[str, FieldInfo], given: Pairs) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name, value in given:
-        read = _with_zone(value) if _type_of(known[name]) is AwareDatetime else value
-        if _is_list(known[name]):
+        read = _with_zone(value) if type_of(known[name]) is AwareDatetime else value
+        if is_list(known[name]):
             values.setdefault(name, []).append(read)
         else:
             values[name] = read
@@ -99,7 +98,7 @@ def _values(known: dict[str, FieldInfo], given: Pairs) -> dict[str, Any]:
 
 
 def _field(name: str, info: FieldInfo, given: Pairs, wrong: set[str]) -> FilterField:
-    of = _type_of(info)
+    of = type_of(info)
     choices = tuple(each.value for each in of) if isinstance(of, type) and issubclass(of, Enum) else ()
     kind = "choice" if choices else {int: "number", bool: "answer", AwareDatetime: "moment"}.get(of, "text")
     values = tuple(value for key, value in given if key == name)
@@ -110,26 +109,10 @@ def _field(name: str, info: FieldInfo, given: Pairs, wrong: set[str]) -> FilterF
         values=values or ((str(default.value),) if default else ()),
         choices=choices,
         hint=info.description or "",
-        is_repeatable=_is_list(info),
+        is_repeatable=is_list(info),
         is_wrong=name in wrong,
         is_decided=default is not None,
     )
-
-
-def _type_of(info: FieldInfo) -> Any:
-    """Return the type of a filter's single value: of `list[Text]` and of `State | None` alike."""
-    of = info.annotation
-    while get_origin(of) is not None:
-        origin, arguments = get_origin(of), get_args(of)
-        kept = [each for each in arguments if each is not type(None)]
-        if origin not in (Union, UnionType, list) and not hasattr(of, "__metadata__"):
-            break
-        of = kept[0]
-    return of
-
-
-def _is_list(info: FieldInfo) -> bool:
-    return get_origin(info.annotation) is list
 
 
 def _with_zone(value: str) -> str:
@@ -140,22 +123,16 @@ def _with_zone(value: str) -> str:
         return value
 
 
-class Paged(Protocol):
-    """A page of a list. `next` is the cursor of the following page."""
-
-    next: str | None
-
-
-Page = TypeVar("Page", bound=Paged)
+Found = TypeVar("Found", bound=Page[Any])
 
 
 @dataclass(frozen=True, slots=True)
-class Listed(Generic[Query, Page]):
+class Listed(Generic[Query, Found]):
     """A page of a list. `page` is None if a filter is wrong; then `wrong` says why, as far as that is known."""
 
     path: str
     asked: Asked[Query]
-    page: Page | None
+    page: Found | None
     wrong: str | None
     is_later: bool
 
@@ -168,7 +145,7 @@ class Listed(Generic[Query, Page]):
         return self.asked.url(self.path) if self.is_later else None
 
 
-def listed(request: Request, path: str, model: type[Query], read: Callable[[Query], Page]) -> Listed[Query, Page]:
+def listed(request: Request, path: str, model: type[Query], read: Callable[[Query], Found]) -> Listed[Query, Found]:
     """Return the page of a list that a request asks for. A filter that is wrong is marked, and nothing is searched."""
     pairs = request.query_params.multi_items()
     found, is_later = asked(model, pairs), any(name == "cursor" for name, _ in pairs)

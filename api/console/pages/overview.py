@@ -1,13 +1,14 @@
 """`/console/`: what needs a person first, how the parts are, and how the last hours or days went."""
 
+from collections import Counter
 from datetime import UTC, datetime
 
+from anyio import from_thread
 from fastapi import APIRouter, Request, Response
 
 from api.access import Acts, CallerOf, acts
 from api.console.frame.cookies import ROOT
-from api.console.frame.entrance import see
-from api.console.frame.rendering import PLACES, render
+from api.console.frame.rendering import PLACES, render, see
 from domain.access import is_allowed
 from models.access import Action
 from models.views.overview import Period
@@ -22,7 +23,7 @@ def read(request: Request, caller: CallerOf) -> Response:
     """Show the overview. Who may not read it is sent to the first page that they may read."""
     if not is_allowed(caller.role, Action.READ_TROUBLES):
         return see(next(each.path for each in PLACES if is_allowed(caller.role, each.action)))
-    Acts(Action.READ_TROUBLES)(request)
+    from_thread.run(Acts(Action.READ_TROUBLES).record, request)
     is_month = request.query_params.get("span") == "month"
     found = overview.overview(datetime.now(UTC))
     periods = found.days if is_month else found.hours
@@ -38,8 +39,7 @@ def read(request: Request, caller: CallerOf) -> Response:
 
 def _causes(periods: list[Period]) -> list[str]:
     """Return the causes of failed runs within some periods, the most frequent first."""
-    numbers: dict[str, int] = {}
+    numbers = Counter[str]()
     for period in periods:
-        for code, number in period.failed.items():
-            numbers[code] = numbers.get(code, 0) + number
+        numbers.update(period.failed)
     return sorted(numbers, key=lambda code: (-numbers[code], code))

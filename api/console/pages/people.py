@@ -9,10 +9,9 @@ from adapters.settings.digests import digest_of
 from api.access import CallerOf, acts
 from api.authorization import Unauthorized
 from api.console.frame.cookies import ROOT
-from api.console.frame.entrance import see
-from api.console.frame.forms import Form, Posted
-from api.console.frame.rendering import render
+from api.console.frame.rendering import render, see
 from api.console.frame.threads import in_thread, in_thread_of_passwords
+from api.console.frame.visits import Form, Posted
 from models.access import Action, Caller, Role, User
 from models.errors import Refused
 from services.access import logins, tokens, users

@@ -9,10 +9,9 @@ from pydantic import ValidationError
 
 from api.access import CallerOf, acts
 from api.console.frame.cookies import ROOT
-from api.console.frame.entrance import see
-from api.console.frame.forms import Form, Posted
-from api.console.frame.rendering import render
+from api.console.frame.rendering import render, see
 from api.console.frame.threads import in_thread
+from api.console.frame.visits import Form, Posted
 from api.references import Reference, RouteAsSent
 from domain.words.wording import N_
 from models.access import Action

@@ -14,16 +14,13 @@ from pydantic import Field
 from adapters.tables.open_conditions import NOT_KEPT, open_conditions, open_numbers
 from api.access import CallerOf, acts
 from api.console.frame.cookies import ROOT
-from api.console.frame.entrance import see
-from api.console.frame.forms import Form, Posted
-from api.console.frame.rendering import render
+from api.console.frame.rendering import render, see
 from api.console.frame.threads import in_thread
-from api.console.frame.visits import own_path
+from api.console.frame.visits import Form, Posted, own_path
 from api.console.pages.lists import REASONS, asked, grouped, listed
 from domain.words.wording import N_
 from models.access import Action, Caller
-from models.archive.archive import State
-from models.archive.warning import WarningCode
+from models.archive.archive import State, WarningCode
 from models.discrepancies import DiscrepancyState
 from models.errors import Refused
 from models.messages.notification import NotificationState
@@ -34,7 +31,7 @@ from models.store.condition import ConditionCode, DerivedCode
 from models.views.archives.archives import ArchiveFilter, ArchiveQuery, ArchiveSummary
 from models.views.archives.payments import DiscrepancyQuery
 from models.views.batch import RedeliveryFilter
-from models.views.messages.messages import MessageQuery
+from models.views.messages import MessageQuery
 from models.views.parameters import Dismissal, PageQuery
 from models.views.troubles import FailureGroup, FindingState, MissingQuery, RefusedQuery
 from services import triage

@@ -12,7 +12,7 @@ from adapters.settings.settings import settings
 from api.console.words.languages import language
 from domain.payments.amounts import amount_text, exponent_of
 
-_LOCALES = {"en": "en_GB", "he": "he"}
+_LOCALES = {"en": Locale.parse("en_GB"), "he": Locale.parse("he")}
 _UNITS = ("B", "KB", "MB", "GB", "TB")
 NOTHING = "–"
 _DURATIONS = ((86_400, "day"), (3600, "hour"), (60, "minute"))
@@ -64,6 +64,8 @@ def age_text(moment: datetime, now: datetime) -> str:
 
 
 def number_text(number: float | Decimal | None) -> str:
+    if isinstance(number, int) and number >= 0:
+        return f"{number:,}"  # as both languages write it; a chart has hundreds, and Babel takes 40 µs for each
     return NOTHING if number is None else format_decimal(number, locale=_locale())
 
 
@@ -86,4 +88,4 @@ def money_text(amount_minor: int | None, currency: str | None) -> str:
 
 
 def _locale() -> Locale:
-    return Locale.parse(_LOCALES[language()])
+    return _LOCALES[language()]

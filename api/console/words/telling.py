@@ -1,5 +1,10 @@
-"""What the services say, as parts of a page in its language: codes, what they mean, and sentences."""
+"""What the services say, as parts of a page in its language: codes, what they mean, and sentences.
 
+Values of people are isolated from the text around them, with the signs that reverse it made visible.
+"""
+
+import json
+import re
 import unicodedata
 from collections.abc import Mapping
 from datetime import datetime
@@ -9,11 +14,10 @@ from markupsafe import Markup
 
 from adapters.words.languages import texts
 from api.console.words.formats import moment_text
-from api.console.words.languages import gettext, language
-from api.console.words.values import NO_VALUE, isolated, plain, shown
+from api.console.words.languages import direction, gettext, language
 from domain.titles import title_parts
-from domain.words import parts
-from domain.words.catalogue import MEANINGS, warned, word
+from domain.words import catalogue, parts
+from domain.words.catalogue import MEANINGS, word
 from domain.words.causes import ANSWERS, CAUSES
 from domain.words.codes import WORDS
 from domain.words.wording import meant, translated
@@ -24,23 +28,24 @@ from models.titles import TitleView
 from models.views.archives.archives import TimelineEntry, WarningView
 from models.views.health import Check
 
+_REVERSING = re.compile("[\u202a-\u202e\u2066-\u2069\x00-\x08\x0b-\x1f\x7f-\x9f]")
+"""Signs that change the direction of what follows them, and control characters. The marks U+200E and U+200F stay."""
+NO_VALUE = Markup("–")
+_LONGEST_WORD = 30
+"""What is longer is an identifier, and may be broken at any letter. Words are not."""
+_GREEN = (
+    *("completed", "delivered", "Completed", "settled", "charged", "sound", "released", "ok", "active", "done"),
+    "archived",
+)
+_RED = ("failed", "dead", "Failed", "Crashed", "broken", "refused", "open", "wrong", "deleted")
+_ORANGE = (
+    *("pending", "processing", "received", "AwaitingRetry", "Running", "held", "changed", "fields_changed"),
+    *("warning", "running", "paused", "queued", "started", "failing", "dismissed", "set_aside"),
+)
 _TONES: Mapping[str, str] = {
-    **dict.fromkeys(
-        (
-            *("completed", "delivered", "Completed", "settled", "charged", "sound", "released"),
-            *("ok", "active", "done", "archived"),
-        ),
-        "green",
-    ),
-    **dict.fromkeys(ConditionCode, "red"),
-    **dict.fromkeys(("failed", "dead", "Failed", "Crashed", "broken", "refused", "open", "wrong", "deleted"), "red"),
-    **dict.fromkeys(
-        (
-            *("pending", "processing", "received", "AwaitingRetry", "Running", "held", "changed", "fields_changed"),
-            *("warning", "running", "paused", "queued", "started", "failing", "dismissed", "set_aside"),
-        ),
-        "orange",
-    ),
+    **dict.fromkeys(_GREEN, "green"),
+    **dict.fromkeys((*ConditionCode, *_RED), "red"),
+    **dict.fromkeys(_ORANGE, "orange"),
 }
 
 
@@ -50,14 +55,14 @@ def code_text(code: str | None, kind: str = "") -> str:
     return gettext(known) if known else code or ""
 
 
-def value_text(value: object) -> str:
+def code_or_value(value: object) -> str:
     """Return the value of a filter: the words for a code, else the value itself; of several, each."""
     if isinstance(value, list):
-        return ", ".join(map(value_text, value))
+        return ", ".join(map(code_or_value, value))
     return code_text(value) if isinstance(value, str) else str(value)
 
 
-def filter_text(name: str) -> str:
+def filter_name(name: str) -> str:
     """Return the label of a filter. A filter without words is named by its own name."""
     known = WORDS.get(f"filter_{name}")
     return gettext(known) if known else name.replace("_", " ").capitalize()
@@ -123,19 +128,14 @@ def _isolated(value: str | datetime) -> str:
     return isolated(plain(value) if isinstance(value, str) else moment_text(value))
 
 
-def happened(entry: TimelineEntry) -> Markup:
-    """Return what an entry of a timeline says."""
-    return told(Said(entry.code, entry.values))
+def told_by(found: TimelineEntry | Check) -> Markup:
+    """Return what an entry of a timeline says, or what a check of a part has found."""
+    return told(Said(found.code, found.values))
 
 
-def warning(found: WarningView) -> Markup:
+def warned(found: WarningView) -> Markup:
     """Return what a warning says with its values."""
-    return told(warned(found.code, found.values))
-
-
-def part_found(check: Check) -> Markup:
-    """Return what a check of a part has found."""
-    return told(Said(check.code, check.values))
+    return told(catalogue.warned(found.code, found.values))
 
 
 def english(text: str) -> Markup:
@@ -164,3 +164,32 @@ def _title_parts(reference: str, title: TitleView | None) -> list[str]:
 def named(names: Names) -> str | None:
     """Return a name that people gave, in the page's language if there is one."""
     return names.worded(language())
+
+
+def shown(value: object) -> Markup:
+    """Return a value as text in a `<bdi>` of its own."""
+    if value is None or value == "":
+        return NO_VALUE
+    text = plain(value)
+    is_long = max(map(len, text.split()), default=0) > _LONGEST_WORD
+    return Markup("<bdi{}>{}</bdi>").format(Markup(' class="long"') if is_long else "", text)
+
+
+def plain(value: object) -> str:
+    """Return a value for an attribute, where no element can isolate it."""
+    return _REVERSING.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", str(value))
+
+
+def isolated(text: str) -> str:
+    """Return a value within a sentence, whose direction does not change the sentence's."""
+    return text if direction() == "ltr" and text.isascii() else f"\u2068{text}\u2069"
+
+
+def plain_lines(text: str) -> str:
+    """Return a text of several lines for a page."""
+    return "\n".join(plain(line) for line in text.splitlines())
+
+
+def value_text(value: Any) -> str:
+    """Return a value of a payload as text: a text as it is, everything else as JSON."""
+    return value if isinstance(value, str) else "" if value is None else json.dumps(value, ensure_ascii=False)

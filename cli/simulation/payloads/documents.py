@@ -45,14 +45,11 @@ def png_photo(rng: Random, filename: str, *, width: int, height: int) -> Documen
     Its size is about 2 × `width` × `height` bytes.
     """
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)  # 8 bits a channel, RGB, not interlaced
-    pixels = b"".join(b"\0" + _noisy_row(rng, width, 255 * row // height) for row in range(height))
+    lights = [255 * row // height for row in range(height)]
+    brightened = [bytes(min(255, light + noise // 4) for noise in range(256)) for light in lights]
+    pixels = b"".join(b"\0" + rng.randbytes(3 * width).translate(each) for each in brightened)
     chunks = (_png_chunk(b"IHDR", header), _png_chunk(b"IDAT", zlib.compress(pixels, 1)), _png_chunk(b"IEND", b""))
     return Document(filename, "image/png", b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
-
-
-def _noisy_row(rng: Random, width: int, light: int) -> bytes:
-    brightened = bytes(min(255, light + noise // 4) for noise in range(256))
-    return rng.randbytes(3 * width).translate(brightened)
 
 
 def _png_chunk(kind: bytes, content: bytes) -> bytes:
@@ -64,7 +61,11 @@ def jpeg_scan(rng: Random, filename: str, *, columns: int, rows: int) -> Documen
 
     Source: ITU-T T.81. Only DC coefficients are coded, sizes as four bits each. The AC table knows the end of a block.
     """
-    brightness = [_grey(rng, column / columns) for _ in range(rows) for column in range(columns)]
+    brightness = [
+        min(127, int(255 * column / columns) - 128 + rng.randrange(60))
+        for _ in range(rows)
+        for column in range(columns)
+    ]
     segments = (
         _jpeg_segment(0xE0, b"JFIF\0" + struct.pack(">BBBHHBB", 1, 1, 1, 150, 150, 0, 0)),
         _jpeg_segment(0xDB, b"\0" + bytes([8] * 64)),
@@ -75,10 +76,6 @@ def jpeg_scan(rng: Random, filename: str, *, columns: int, rows: int) -> Documen
     )
     content = b"\xff\xd8" + b"".join(segments) + _jpeg_scan_data(brightness) + b"\xff\xd9"
     return Document(filename, "image/jpeg", content)
-
-
-def _grey(rng: Random, from_left: float) -> int:
-    return min(127, int(255 * from_left) - 128 + rng.randrange(60))
 
 
 def _jpeg_segment(marker: int, content: bytes) -> bytes:

@@ -13,8 +13,7 @@ from uuid import UUID
 
 from cli.simulation.payloads import documents
 from cli.simulation.payloads.documents import Document, standard
-from cli.simulation.payloads.forms import Form, filled
-from cli.simulation.payloads.people import Person, people
+from cli.simulation.payloads.forms import Form, Person, filled, people
 
 
 def uuid4_text(rng: Random) -> str:
@@ -27,7 +26,6 @@ def session_token(rng: Random) -> str:
 
 
 PaymentType = Literal["charge", "verify_credit_card", "hold"]
-
 
 # brand, credit company, first digits
 _CARDS = (

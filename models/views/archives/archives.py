@@ -6,13 +6,12 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, JsonValue, SerializeAsAny
 
-from models.archive.archive import State
+from models.archive.archive import State, WarningCode
 from models.archive.verdict import Outcome, Verdict
-from models.archive.warning import WarningCode
 from models.discrepancies import DiscrepancyCode
 from models.errors import CauseCode
 from models.payments import Standing
-from models.runs.cause import CauseColumns
+from models.runs.receipt import CauseColumns
 from models.store.condition import OF_FILES, ConditionCode
 from models.templates import Names
 from models.titles import TitleView
@@ -26,18 +25,18 @@ Pair = Annotated[Text, Field(json_schema_extra={"pattern": r"^[^\x00=]*=[^\x00]*
 class ArchiveFilter(BaseModel):
     """The filters of archives. An archive must match every filter that is set."""
 
-    reference: Text | None = None
+    reference: Text | None = Field(None, description="a full process reference")
     references: list[Text] = Field([], max_length=500, description="the references of which an archive must have one")
     process_number: Integer | None = None
     transaction_number: Integer | None = None
-    session: Text | None = None
+    session: Text | None = Field(None, description="the id of a session")
     label: list[Pair] = Field([], description="`KEY=VALUE`; an archive must have each label that is named")
     field: list[Pair] = Field(
         [],
         description="`FIELD=VALUE`: the id of a form field and its value; an archive must have each that is named. Only"
         " fields of `CELLAR_SEARCH_FIELDS`",
     )
-    template: Text | None = None
+    template: Text | None = Field(None, description="the id of a template")
     source: Text | None = Field(
         None, description="the name of the source of the first delivery; `default` for the URL without a name"
     )
@@ -54,10 +53,10 @@ class ArchiveFilter(BaseModel):
     standing: Standing | None = Field(None, description="the standing of a payment")
     filename: Text | None = Field(None, description="the name of a file, whole, in any case")
     signer: Text | None = Field(None, description="the name of a signer or a recipient, whole, in any case")
-    warning: WarningCode | None = None
+    warning: WarningCode | None = Field(None, description="the code of a warning")
     verdict: Outcome | None = Field(None, description="the newest verdict on the signed document")
-    received_after: Moment | None = None
-    received_before: Moment | None = None
+    received_after: Moment | None = Field(None, description="arrived after a time")
+    received_before: Moment | None = Field(None, description="arrived before a time")
     q: Text | None = Field(
         None,
         description="words, each a part of a reference, number, name, label or file name; a word of one or two"

@@ -53,8 +53,8 @@ class DiscrepancyView(BaseModel):
 class DiscrepancyQuery(PageQuery):
     """The filters of a list of discrepancies, all of which must match. No state: discrepancies that are not closed."""
 
-    state: DiscrepancyState | None = None
-    code: DiscrepancyCode | None = None
+    state: DiscrepancyState | None = Field(None, description="without it, open and explained discrepancies")
+    code: DiscrepancyCode | None = Field(None, description="a code, like AMOUNT_MISMATCH")
     reference: Text | None = Field(None, description="reference of an archive; empty: discrepancies of no archive")
     source: Text | None = Field(None, description="the name of the source of their archives")
 

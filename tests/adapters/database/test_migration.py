@@ -8,14 +8,17 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
-from sqlmodel import SQLModel
+from sqlmodel import SQLModel, select
 
 import migrations
 from adapters.database.migration import migrate, revisions
 from adapters.database.transactions import engine, reading
 from models.errors import Conflict, Transient
+from models.people import ActionRow
 from models.search import TEXT_INDEX
+from models.store.happened import NotedRow
 from tests.conftest import Configure
+from tests.records import NOON, all_of, put
 
 FOLDER = Path(migrations.__file__).parent
 RELEASED = {
@@ -48,6 +51,19 @@ def test_migrations_are_one_line_and_each_is_named_like_its_file() -> None:
 
     assert sorted(each.revision for each in known) == sorted(each.stem for each in FOLDER.glob("versions/0*.py"))
     assert max(len(each.revision) for each in known) <= 32  # the width of Alembic's column
+
+
+@pytest.mark.usefixtures("installation")
+def test_rows_of_earlier_builds_are_noted_for_the_store() -> None:
+    put(ActionRow(action_id="1", reference="r", kind="rerun", by="Dana", at=NOON))
+    with engine().begin() as connection:
+        connection.execute(text("DROP TABLE noted"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0006_links'"))
+
+    migrate()
+
+    (noted,) = all_of(select(NotedRow))
+    assert (noted.of, noted.row["by"], noted.row["at"]) == ("action", "Dana", NOON.isoformat())
 
 
 def test_migrate_creates_the_folder_of_the_database(configure: Configure, tmp_path: Path) -> None:

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.observation.log_files import LOG_FILE_VARIABLE, older, open_log, rotate
-from adapters.observation.log_lines import lines_of
+from adapters.observation.log_files import LOG_FILE_VARIABLE, lines_of, older, open_log, rotate
 from tests.conftest import LONGEST_S, wait_until
 
 ROOT = Path(__file__).parents[3]

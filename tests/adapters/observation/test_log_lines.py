@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.observation.log_files import rotate
-from adapters.observation.log_lines import followed, human_text, lines_of, text_of
+from adapters.observation.log_files import followed, human_text, lines_of, rotate, text_of
 
 
 def add(log: Path, at: str, event: str, **fields: object) -> None:

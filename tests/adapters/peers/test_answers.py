@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from adapters.peers import prefect_api, prefect_facts, receiver, revocation_servers, time_stamps
-from adapters.peers.answers import bounded, bounded_async
+from adapters.peers.addresses import bounded, bounded_async
 from models.archive.verdict import Wanted
 from models.errors import Transient
 from tests.conftest import LONGEST_S, Configure, wait_until

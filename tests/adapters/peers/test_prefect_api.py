@@ -17,8 +17,7 @@ from werkzeug import Request, Response
 from adapters.peers import prefect_api
 from adapters.peers.prefect_api import FlowRun
 from models.errors import Transient
-from models.runs.receipt import Identity
-from models.runs.run import Trigger
+from models.runs.receipt import Identity, Trigger
 from tests.conftest import Configure
 from tests.peers import Answer, break_off, hang, listening
 from tests.records import digest

@@ -18,11 +18,9 @@ from models.access import UnsentAccessRow
 from models.archive.archive import State
 from models.completeness.processes import MissingProcessRow
 from models.discrepancies import DiscrepancyRow
-from models.messages.endpoint import EndpointRow
-from models.messages.notification import NotificationRow
+from models.messages.notification import EndpointRow, NotificationRow
 from models.people import LoginRow
-from models.runs.cause import Cause, WaitingRow
-from models.runs.receipt import RefusedRow
+from models.runs.receipt import Cause, RefusedRow, WaitingRow
 from models.said import Sentence, verbatim
 from models.store.condition import ConditionCode, DerivedCode, Subject
 from services.views.troubles import failures
@@ -94,6 +92,7 @@ def damage() -> None:
     with writing() as session:
         _condition(session, ConditionCode.FILE_EXTRA, "one", files=["a"], quick=False)
         _condition(session, ConditionCode.FILE_EXTRA, "", Subject.STORE, files=["a"], quick=False)
+        _condition(session, ConditionCode.NOT_AS_ANCHORED, "", Subject.STORE, files=["a"])
 
 
 def _condition(
@@ -201,6 +200,7 @@ CASES: dict[str, tuple[Callable[[], None], list[Line]]] = {
         [
             ("FILE_EXTRA", "archive", "", 1, 2, NOON, NOON, {}),
             ("FILE_EXTRA", "store", "", 1, 2, NOON, NOON, {}),
+            ("NOT_AS_ANCHORED", "store", "", 1, 2, NOON, NOON, {}),
         ],
     ),
     "waits": (waits, [("SYSTEM_AWAY", "system", "store", 2, 2, AT[1], AT[4], {})]),

@@ -9,12 +9,12 @@ import pytest
 
 from adapters.tables.open_conditions import NOT_KEPT
 from adapters.words.languages import worded
-from domain.archive.verdict_text import document_text
+from domain.archive.signed_document import document_text
 from domain.words.catalogue import FINDINGS, MEANINGS, TEXTS, named
 from domain.words.causes import ANSWERS, CAUSES, REFUSALS
 from domain.words.codes import WORDS
+from models.archive.archive import WarningCode
 from models.archive.verdict import UNREADABLE, LaterChange, Outcome, Strength, Tier, TimeSource, Verdict
-from models.archive.warning import WarningCode
 from models.completeness.processes import Closing, Why
 from models.discrepancies import DiscrepancyCode
 from models.errors import AnswerCode, CauseCode, CellarError, RefusalCode, System, Transient

@@ -12,7 +12,7 @@ import pytest
 
 from adapters.database.transactions import writing
 from adapters.search import entries
-from api.console.words.values import json_text
+from api.console.words.telling import value_text
 from models.access import CELLAR
 from models.search import DerivedRow
 from models.views.archives.archives import ListQuery
@@ -210,7 +210,7 @@ def test_export_has_every_match_with_its_form_fields_and_no_formula(console: Con
         view = archive_view.archive(PLAIN, CELLAR, archive_view.WHOLE)
     assert view
     field = view.fields[0]
-    assert plain[f"field {field.id}"] == json_text(field.value)
+    assert plain[f"field {field.id}"] == value_text(field.value)
     [hostile] = [each for each in rows if each["reference"] == HOSTILE_REFERENCE]
     assert len(json.loads(hostile["other_fields"])) > 9000
 

@@ -67,6 +67,13 @@ def test_hostile_archive_is_shown_as_text_and_the_layout_stays_whole(
     assert "\u202e" not in page.title() + page.inner_text("body")
 
 
+def test_labels_of_a_signed_document_are_in_the_language_of_the_page(browser: Browser) -> None:
+    labels = browser.open(DOSSIER, "he").locator("#verdict dt").all_inner_texts()
+
+    assert labels
+    assert [each for each in labels if each.isascii()] == []
+
+
 def test_hostile_archive_fits_a_telephone(browser: Browser) -> None:
     wide = browser.page.viewport_size
     assert wide

@@ -99,18 +99,18 @@ def test_cookie_is_kept_from_scripts_and_from_forms_of_other_sites(visitor: http
 def test_cookies_of_a_public_url_of_https_are_bound_to_the_host(tmp_path: Path) -> None:
     with installed(tmp_path, public_url="https://cellar.example.com"):
         answer, asked = Response(), Request({"type": "http", "scheme": "http", "headers": []})
-        cookies.keep_visitor(asked, answer, "somebody")
+        cookies.VISITOR.keep(asked, answer, "somebody")
         cookies.keep_choices(asked, answer, "he", None)
-        cookies.forget_columns(asked, answer)
+        cookies.COLUMNS.keep(asked, answer, "")
         kept = answer.headers.getlist("set-cookie")
         sent = "; ".join(each.partition(";")[0] for each in kept)
         again = Request({"type": "http", "headers": [(b"cookie", sent.encode())]})
 
         assert all(each.startswith("__Host-cellar_") for each in kept)
         assert all({"Secure", "Path=/", "HttpOnly"} <= set(each.split("; ")) for each in kept)
-        assert (cookies.visitor_id_of(again), cookies.language_choice(again)) == ("somebody", "he")
+        assert (cookies.VISITOR.read(again), cookies.language_choice(again)) == ("somebody", "he")
         plain = Request({"type": "http", "headers": [(b"cookie", sent.replace("__Host-", "").encode())]})
-        assert (cookies.visitor_id_of(plain), cookies.language_choice(plain)) == (None, None)
+        assert (cookies.VISITOR.read(plain), cookies.language_choice(plain)) == (None, None)
 
 
 class _Earlier(TimestampSigner):

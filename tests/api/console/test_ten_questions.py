@@ -150,9 +150,11 @@ def test_prove_that_nothing_was_altered(walk: Walk) -> None:
     checked = walk.press("#parts summary").text("#parts")
     assert "Last check of the store" in checked
     assert "Last anchor" in checked
+    assert "Last comparison with an anchor" in checked
 
     proof = walk.search(PLAIN).click(f"tr[data-reference='{PLAIN}'] a").text("#verdict")
     assert "Sound" in proof
+    assert "its last version is not covered yet" in walk.text("#summary")
 
 
 def names_in(path: Path) -> set[str]:

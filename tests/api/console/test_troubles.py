@@ -14,9 +14,9 @@ from sqlmodel import col, delete
 
 from adapters.database.transactions import pages, writing
 from adapters.inbox import inbox, quarantine
-from adapters.inbox.records import body_name
+from adapters.inbox.quarantine import body_name
 from adapters.tables.runs import receipts, refused
-from api.console.words.values import isolated
+from api.console.words.telling import isolated
 from models.access import CELLAR
 from models.archive.archive import State
 from models.discrepancies import Discrepancy, DiscrepancyCode

@@ -11,7 +11,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from adapters.database.migration import migrate
 from api.console.console import application
-from models.views.messages.endpoints import NewEndpoint
+from models.views.messages import NewEndpoint
 from services.messages import endpoints
 from tests.api.conftest import LINK_KEY, SECRET, TOKEN, started
 from tests.api.console.conftest import PERSON, posted

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.settings.settings import Settings
+from api.console.frame.rendering import environment
 from api.console.pages.lists import asked
-from api.console.words import formats, languages, telling, values
+from api.console.words import formats, languages, telling
 from domain.words.parts import PARTS
 from models.errors import System
 from models.said import Sentence, verbatim
@@ -48,9 +49,18 @@ def test_money_is_exact(amount_minor: int | None, currency: str, text: str) -> N
     assert formats.money_text(amount_minor, currency) == text
 
 
+def test_words_of_a_constant_are_in_the_language_of_each_page() -> None:
+    page = environment().from_string("{{ 'denied'|code('outcome') }}")
+
+    with languages.speaking("en"):
+        assert page.render() == "Denied"
+    with languages.speaking("he"):
+        assert page.render() == "נדחתה הגישה"
+
+
 @given(st.text())
 def test_value_is_isolated_and_reverses_nothing(text: str) -> None:
-    shown = values.shown(text)
+    shown = telling.shown(text)
 
     assert str(shown) == "–" or (
         str(shown).startswith(("<bdi>", '<bdi class="long">')) and str(shown).endswith("</bdi>")
@@ -83,7 +93,7 @@ def test_filters_of_any_link_are_read_or_marked(pairs: list[tuple[str, str]]) ->
 
 
 def test_code_without_words_shows_itself_and_means_nothing() -> None:
-    assert (telling.code_text("BRAND_NEW"), telling.filter_text("brand_new")) == ("BRAND_NEW", "Brand new")
+    assert (telling.code_text("BRAND_NEW"), telling.filter_name("brand_new")) == ("BRAND_NEW", "Brand new")
     assert [telling.meaning("BRAND_NEW"), telling.meaning(None), telling.answer_meaning("BRAND_NEW")] == [None] * 3
 
 

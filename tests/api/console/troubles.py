@@ -13,12 +13,10 @@ from models.archive.archive import State
 from models.completeness.processes import MissingProcessRow
 from models.errors import System
 from models.messages.notification import NotificationAttemptRow, NotificationRow
-from models.runs.cause import WaitingRow
-from models.runs.receipt import RefusedRow
-from models.runs.run import RunRow
+from models.runs.receipt import RefusedRow, RunRow, WaitingRow
 from models.said import verbatim
 from models.store.condition import ConditionCode, Subject
-from models.views.messages.endpoints import NewEndpoint
+from models.views.messages import NewEndpoint
 from services.messages import endpoints
 from tests.batches import fill, filled, receipt_id
 from tests.records import digest

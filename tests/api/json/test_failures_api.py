@@ -7,7 +7,7 @@ from sqlmodel import SQLModel, delete
 
 from adapters.database.transactions import writing
 from adapters.tables.runs import receipts
-from models.runs.cause import Cause
+from models.runs.receipt import Cause
 from models.said import verbatim
 from tests.api.conftest import Library
 from tests.api.json.test_archives_api import assert_error

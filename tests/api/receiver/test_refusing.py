@@ -7,7 +7,7 @@ from typing import Any
 from sqlmodel import select
 
 from api.receiver.refusing import MANY
-from models.messages.event import EventRow, EventType
+from models.messages.notification import EventRow, EventType
 from tests.api.conftest import Receiver, receiving
 from tests.conftest import wait_until
 from tests.installations import installed

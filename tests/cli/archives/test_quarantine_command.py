@@ -13,7 +13,7 @@ from adapters.inbox import inbox, quarantine
 from adapters.inbox.inbox import Intake
 from adapters.settings.settings import Settings
 from adapters.tables.runs.refused import put_into_group
-from cli.person import person
+from cli.options import person
 from domain.archive.found_process import FoundProcess
 from models.errors import Refused
 from models.runs.receipt import ACCEPTED_BY, RefusedRow

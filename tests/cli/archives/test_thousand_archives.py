@@ -25,7 +25,7 @@ from adapters.store.objects.deliveries import delivery_path
 from adapters.tables.messages import notifications
 from adapters.tables.runs import runs
 from models.archive.archive import State
-from models.runs.run import RunState
+from models.runs.receipt import RunState
 from models.store.fixity import Fault, StoredObject
 from services.custody.objects import object_of, stored_objects
 from services.custody.verifying import verify_object

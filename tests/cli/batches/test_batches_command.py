@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from models.archive.archive import State
-from models.messages.event import Event, EventType
-from models.views.messages.endpoints import NewEndpoint
+from models.messages.notification import Event, EventType
+from models.views.messages import NewEndpoint
 from services.messages import endpoints
 from services.messages.deliveries import give_up_expired
 from services.messages.events import announce

@@ -22,7 +22,7 @@ from adapters.store import ocfl, seals
 from models.access import Role
 from models.sources import StatedTerms
 from models.templates import Names, TemplateWords, key_of
-from models.views.messages.endpoints import NewEndpoint
+from models.views.messages import NewEndpoint
 from services import sources, templates
 from services.access import tokens
 from services.anchors.making import make

@@ -4,9 +4,12 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,7 +23,7 @@ from adapters.store import ocfl
 from models.runs.receipt import DeliveryRow
 from services.custody.objects import object_of
 from tests.cli.conftest import Cellar
-from tests.conftest import Configure, make_tables
+from tests.conftest import LONGEST_S, Configure, make_tables, wait_until
 from tests.installations import (
     archived,
     damaged_file,
@@ -219,30 +222,74 @@ def test_new_check_removes_the_note_of_the_previous_check(
     assert not (settings().data_dir / "verify.json").exists()
 
 
-@on_disk
-def test_killed_check_resumes_after_its_last_archive(cellar: Cellar) -> None:
-    """The check is at the second archive for minutes, because one of its files has 64 GiB, all of them a hole."""
-    first, second = sorted(("one", "two"), key=ocfl.object_key)
-    damaged_key = damaged_file(first)
+def check_in_a_process(*arguments: str) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "cli.main", "verify", *arguments]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
+    return subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+@contextmanager
+def check_of_a_huge_file() -> Iterator[tuple["subprocess.Popen[str]", list[Path]]]:
+    """Yield a check and the processes that help it, at the second archive for minutes: one of its files has 64 GiB, all
+    of them a hole.
+    """
+    second = max(("one", "two"), key=ocfl.object_key)
     found = inventory_of(second)
     sha256 = next(sha256 for sha256, path in found.manifest.items() if "/files/" in path)
     path = Path(settings().store_location) / ocfl.content_key(second, found, sha256)
     content = path.read_bytes()
     os.truncate(path, 64 << 30)
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
-    note = settings().data_dir / "verify.json"
-    with subprocess.Popen([sys.executable, "-m", "cli.main", "verify"], env=environment) as check:
-        while not note.exists():
+    with check_in_a_process() as check:
+        while not (settings().data_dir / "verify.json").exists():
             assert check.poll() is None
             time.sleep(0.05)
-        check.kill()
+        children = Path(f"/proc/{check.pid}/task/{check.pid}/children").read_text().split()
+        yield check, [Path(f"/proc/{each}/exe") for each in children]
     path.write_bytes(content)
+
+
+@on_disk
+def test_killed_check_resumes_after_its_last_archive(cellar: Cellar) -> None:
+    first = min(("one", "two"), key=ocfl.object_key)
+    damaged_key = damaged_file(first)
+    with check_of_a_huge_file() as (check, helpers):
+        check.kill()
+        wait_until(lambda: not any(each.exists() for each in helpers))
     archived(first, sample_body(first))  # repairs the archive that the killed check has already examined
 
     *_, report = cellar("verify", "--resume", "--json").output.splitlines()  # behind a line of the repair's log
     reported = json.loads(report)
 
     assert (reported["objects"], [each["key"] for each in reported["findings"]]) == (2, [damaged_key])
+
+
+several_processors = pytest.mark.skipif(len(os.sched_getaffinity(0)) == 1, reason="on one processor nothing helps")
+
+
+@on_disk
+@several_processors
+def test_check_without_a_process_that_helped_it_says_so(cellar: Cellar) -> None:
+    with check_of_a_huge_file() as (check, helpers):
+        for each in helpers:
+            os.kill(int(each.parent.name), signal.SIGKILL)
+        output, errors = check.communicate(timeout=LONGEST_S)
+
+    assert (check.returncode, output, "was ended" in errors, "Traceback" in errors) == (1, "", True, False)
+    assert cellar("verify", "--resume").status == 0
+
+
+@on_disk
+def test_processes_find_what_one_process_finds(cellar: Cellar, configure: Configure) -> None:
+    damaged_file("one")
+    with writing() as session:
+        session.exec(delete(DeliveryRow).where(col(DeliveryRow.reference) == "two"))
+    found = cellar("verify", "--json").output
+
+    assert check_in_a_process("--json").communicate(timeout=LONGEST_S) == (found, "")
+
+    configure(database_url=database_that_is_away())
+    output, errors = check_in_a_process().communicate(timeout=LONGEST_S)
+    assert (output, errors.splitlines()[-1]) == ("", cellar("verify").errors.splitlines()[-1])
 
 
 @on_disk

@@ -9,7 +9,7 @@ from pytest_httpserver import HTTPServer
 from standardwebhooks import Webhook
 
 from adapters.settings.settings import Settings
-from cli.person import person
+from cli.options import person
 from tests.cli.conftest import Cellar
 from tests.conftest import Configure
 from tests.installations import closed_url

@@ -9,8 +9,8 @@ from pytest_httpserver import HTTPServer
 
 from adapters.settings.settings import Settings
 from adapters.tables.messages import notifications
-from models.messages.event import Event, EventType
-from models.views.messages.endpoints import NewEndpoint
+from models.messages.notification import Event, EventType
+from models.views.messages import NewEndpoint
 from services.messages import endpoints
 from services.messages.attempts import send
 from services.messages.events import announce

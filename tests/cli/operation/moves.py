@@ -1,13 +1,12 @@
 """Installations to move: an embedded one with everything that an installation keeps, and the places to move it to."""
 
 import json
-import os
 import secrets
-import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from signal import SIGKILL
 from typing import Any
 
 import psycopg
@@ -15,17 +14,19 @@ from sqlalchemy import Row, select
 from sqlmodel import SQLModel
 
 from adapters.database.transactions import reading
+from adapters.files import bucket
 from adapters.files.store import result_key, storage_at, store
 from adapters.inbox.inbox import Intake
 from adapters.settings.settings import settings
 from adapters.tables.people import saved_views
 from adapters.tables.runs import receipts
+from cli.main import main
 from domain.archive.found_process import FoundProcess
 from models.access import CELLAR, SignedInBy
 from models.errors import Refused
 from models.people import ActionKind, SavedViewRow
 from models.runs.receipt import Delivery, Identity
-from models.views.messages.endpoints import NewEndpoint
+from models.views.messages import NewEndpoint
 from services.access import logins
 from services.completeness.session_events import take_in_left
 from services.messages import endpoints
@@ -33,6 +34,7 @@ from services.people.actions import record
 from services.triggering.refused import list_all_refused
 from tests.conftest import bucket_at, make_tables
 from tests.installations import archived
+from tests.killed import Countdown, count_writes, exit_status
 from tests.samples import sample_body
 from tests.session_events import body, journaled
 
@@ -128,12 +130,16 @@ def killed_moves(source: Path, writes: Iterator[int]) -> int:
     """Move in processes that are killed before a write, until one ends by itself, and return how many were killed."""
     killed = 0
     for allowed in writes:
-        module = [sys.executable, "-m", "tests.cli.operation.killed_move", str(allowed)]
-        command = [*module, "--from", str(source), "--yes"]
-        root = Path(__file__).parents[3]
-        ended = subprocess.run(command, cwd=root, env=dict(os.environ), capture_output=True, check=False)
-        if ended.returncode >= 0:
-            assert ended.returncode == 0, ended.stdout + ended.stderr
+        status = exit_status(_move_until_killed, allowed, ["cellar", "move", "--from", str(source), "--yes"])
+        if status == 0:
             break
+        assert status == -SIGKILL
         killed += 1
     return killed
+
+
+def _move_until_killed(writes: int, command: list[str]) -> None:
+    with bucket.patient():  # the move uses the client of patient work
+        count_writes(Countdown(writes))
+    sys.argv = command
+    main()

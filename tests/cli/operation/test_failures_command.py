@@ -9,7 +9,7 @@ from rich.console import Console
 from adapters.tables.runs import receipts, runs
 from cli.operation.failures import FailuresAndConditions, print_failures
 from models.errors import System
-from models.runs.cause import Cause
+from models.runs.receipt import Cause
 from models.said import verbatim
 from models.store.condition import DerivedCode, Severity, Subject
 from models.views.troubles import ConditionGroup, FailureGroup

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from adapters.settings.settings import Settings
-from cli.person import person
+from cli.options import person
 from services.completeness.finding_missing import find_missing
 from tests.cli.conftest import Cellar
 from tests.reported_events import EXPIRED, SUBMITTED, archived_at, event, findings, reported

@@ -13,7 +13,7 @@ from pytest_httpserver import HTTPServer
 from adapters.database.migration import migrate
 from adapters.store import seals
 from adapters.tables.runs import receipts
-from models.runs.cause import Cause
+from models.runs.receipt import Cause
 from models.said import verbatim
 from tests.cli.conftest import Cellar, Ended
 from tests.installations import archived, deployed, installed, store_that_does_not_answer

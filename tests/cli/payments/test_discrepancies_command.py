@@ -5,7 +5,7 @@ import json
 import pytest
 
 from adapters.settings.settings import Settings
-from cli.person import person
+from cli.options import person
 from models.discrepancies import SETTLEMENT_CODES, Discrepancy, DiscrepancyCode
 from services.payments.discrepancies import reconcile
 from tests.cli.conftest import Cellar

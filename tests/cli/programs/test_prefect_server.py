@@ -1,6 +1,7 @@
 """Limits which pages and hosts may call the embedded Prefect server, over real HTTP."""
 
 import json
+import shutil
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -105,8 +106,11 @@ def test_foreign_hosts_are_refused(prefect_server: str, host: str) -> None:
     assert [answer.status_code for answer in answers] == [400, 400, 400]
 
 
-def test_configured_origins_shut_out_no_program_of_this_machine_and_admit_nobody_else(tmp_path: Path) -> None:
+def test_configured_origins_shut_out_no_program_of_this_machine_and_admit_nobody_else(
+    tmp_path: Path, migrated_prefect: Path
+) -> None:
     """Neither local host is configured. A trailing comma adds no empty origin and no empty host."""
+    shutil.copy(migrated_prefect, tmp_path)
     with serving_prefect(tmp_path, free_port(), "https://cellar.example,") as url:
         hosts = ["127.0.0.1", "localhost", "cellar.example", "", "elsewhere.example"]
         by_host = [httpx.get(f"{url}/health", headers={"host": host}, timeout=LONGEST_S).status_code for host in hosts]

@@ -1,6 +1,5 @@
-"""Runs the supervisor over tiny real programs. It has its own process, because it ends all children of its process."""
+"""Runs the supervisor over tiny real programs, by `supervised.py`."""
 
-import asyncio
 import json
 import os
 import signal
@@ -9,70 +8,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 
-from cli.programs.supervisor import Listener, Program, Supervisor, require_free, sole_use
-from models.errors import Refused, Transient
+from cli.programs.supervisor import Listener, require_free, sole_use
+from models.errors import Refused
 from tests.conftest import LONGEST_S
 
 ROOT = Path(__file__).parents[3]
 MARK = "CELLAR_TEST_MARK"
-DRIVE = "from tests.cli.programs.test_supervisor import drive; drive()"
-# A program is ready once its file exists. It ends after `lives_s`, and notes its start and its signals.
-PROGRAM = """
-import os, pathlib, signal, subprocess, sys, time
-name, lives_s, stubborn, orphan = sys.argv[1], float(sys.argv[2]), "stubborn" in sys.argv, "orphan" in sys.argv
-def note(what):
-    with open("notes", "a") as notes:
-        notes.write(f"{name} {what} {time.monotonic()}\\n")
-def stopped(number, frame):
-    note("stopped")
-    if not stubborn:
-        sys.exit(0)
-note("SIGINT-" + ("ignored" if signal.getsignal(signal.SIGINT) == signal.SIG_IGN else "heeded"))
-signal.signal(signal.SIGTERM, stopped)
-if orphan:
-    code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(120)"
-    subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
-print("the last words of " + name, flush=True)
-note("started")
-pathlib.Path(name + ".ready").touch()
-deadline = time.monotonic() + lives_s
-while time.monotonic() < deadline:
-    time.sleep(0.05)
-sys.exit(3)
-"""
-
-
-def drive() -> None:
-    """Supervise the programs of the command line: as JSON, the name, the arguments and the time to stop of each."""
-    try:
-        asyncio.run(_drive([(name, arguments, stop) for name, arguments, stop in json.loads(sys.argv[1])]))
-    except Transient as error:
-        sys.exit(str(error))
-
-
-async def _drive(programs: list[tuple[str, list[str], float]]) -> None:
-    async with Supervisor(Path("logs"), typer.echo) as supervisor:
-        for name, arguments, stop_within_s in programs:
-            command = [sys.executable, "-c", PROGRAM, name, *arguments]
-            await supervisor.start(Program(name, command, os.environ, stop_within_s))
-            await supervisor.until(name, partial(_exists, Path(f"{name}.ready")), within_s=240)
-        await asyncio.to_thread(Path("up").touch)
-        await asyncio.Event().wait()
-
-
-async def _exists(path: Path) -> bool:
-    return await asyncio.to_thread(path.exists)
 
 
 class Driver:
-    """A process that runs `drive` in a folder."""
+    """A process that supervises programs in a folder."""
 
     def __init__(
         self,
@@ -83,7 +33,7 @@ class Driver:
     ) -> None:
         self.folder = folder
         self.process = subprocess.Popen(
-            [*prefix, sys.executable, "-c", DRIVE, json.dumps(programs)],
+            [*prefix, sys.executable, "-m", "tests.cli.programs.supervised", json.dumps(programs)],
             cwd=folder,
             env=os.environ | {MARK: str(folder), "PYTHONPATH": str(ROOT)},
             stdout=output,

@@ -12,7 +12,7 @@ from werkzeug import Request, Response
 
 from cli.simulation.payloads.forms import DONATION
 from cli.simulation.payloads.scenarios import Outcome, SimulatedArchive, simulated_archives
-from cli.simulation.receiver import differences
+from cli.simulation.receiver import Comparison, Sent
 from cli.simulation.simulate import simulate
 from models.errors import WrongUse
 
@@ -290,9 +290,9 @@ def test_command_accepts_its_options_and_refuses_a_count_of_zero(cellar: Simulat
 
 
 def test_unknown_archive_differs_from_a_completed_archive() -> None:
-    expectation = Outcome("0", state="completed")
-    assert differences(expectation, Outcome("0"), waited=True) == ["state"]
-    assert differences(expectation, Outcome("0"), waited=False) == []
+    sent = Sent("lease-he", "r", Outcome("0", state="completed"), Outcome("0"))
+    assert Comparison("", SEED, waited=True).differences(sent) == ["state"]
+    assert Comparison("", SEED, waited=False).differences(sent) == []
 
 
 def test_events_of_each_process_come_first_and_last_archives_are_left_out(

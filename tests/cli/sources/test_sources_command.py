@@ -11,7 +11,7 @@ from adapters.settings.digests import digest_of
 from adapters.settings.settings import settings
 from adapters.store import sources
 from adapters.tables.runs import receipts
-from cli.person import person
+from cli.options import person
 from models.completeness.processes import SessionEventRow
 from services.sources import terms_of
 from tests.cli.conftest import Cellar

@@ -17,10 +17,9 @@ from hypothesis import strategies as st
 from domain.archive.reading import reference_of
 from domain.archive.rows import discrepancy_rows, label_text, rows_of
 from domain.payments.reconciliation import reconcile
-from models.archive.archive import Archive, FormField, FormFieldRow, Signature, SignatureRow
+from models.archive.archive import Archive, FormField, FormFieldRow, Signature, SignatureRow, WarningCode, WarningRow
 from models.archive.content import Content, FileRow, Role, SignedDocumentRow
 from models.archive.session import Integration, IntegrationRow, Invitation, InvitationRow, LabelRow, SessionRow
-from models.archive.warning import WarningCode, WarningRow
 from models.discrepancies import Discrepancy, DiscrepancyCode, DiscrepancyRow
 from models.errors import Refused
 from models.payments import Attempt, PaymentKeyRow, PaymentRow

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from domain.archive.verdict_text import (
+from domain.archive.signed_document import (
     Judgements,
     certificate_texts,
     document_text,

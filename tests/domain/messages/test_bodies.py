@@ -13,15 +13,13 @@ from hypothesis import strategies as st
 from domain.messages import bodies
 from domain.messages.bodies import MOST_REPORTED
 from domain.payments.discrepancies import sentence
-from models.archive.archive import ArchiveRow, Change, Difference, DifferenceKind, Values
+from models.archive.archive import ArchiveRow, Change, Difference, DifferenceKind, Values, WarningCode
 from models.archive.verdict import Change as JudgedChange
-from models.archive.warning import WarningCode
 from models.completeness.processes import MissingProcessRow, Why
 from models.discrepancies import Discrepancy, DiscrepancyCode
 from models.messages.bodies import BODIES, MOST_BYTES
-from models.messages.event import EventType, TurnedAway
-from models.runs.cause import Cause, FailedReceipt
-from models.runs.receipt import RefusedDelivery, VersionRow
+from models.messages.notification import EventType, TurnedAway
+from models.runs.receipt import Cause, FailedReceipt, RefusedDelivery, VersionRow
 from models.said import verbatim
 from models.views.archives.payments import ListedDiscrepancy
 

@@ -8,7 +8,7 @@ from jsonschema import Draft202012Validator
 
 from docs.event_schemas import FOLDER, schemas
 from models.messages.bodies import BODIES
-from models.messages.event import EventType
+from models.messages.notification import EventType
 
 PAGE = Path(__file__).parents[3] / "docs" / "events.md"
 SECTIONS = dict(re.findall(r"^## ([a-z.]+\.[a-z_]+)\n(.*?)(?=^## |\Z)", PAGE.read_text(), re.DOTALL | re.MULTILINE))

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from domain.messages.endpoints import message_id_of, shown_url, why_skipped
 from domain.words.catalogue import word
-from models.messages.endpoint import EndpointRow
-from models.messages.event import Event, EventType
+from models.messages.notification import EndpointRow, Event, EventType
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 NAMES = st.sampled_from(["north", "south", "east"])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from standardwebhooks import Webhook
 
 from domain.messages.signatures import SigningKey, key_of, signatures_of
-from models.messages.endpoint import Signature
+from models.messages.notification import Signature
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 

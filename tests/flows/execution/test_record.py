@@ -15,7 +15,7 @@ from adapters.store.objects import history
 from flows.execution.record import Progress, Run, recorded
 from flows.execution.results import RESULTS
 from flows.execution.tasks import RETRIED, attempt_at
-from models.runs.run import Trigger
+from models.runs.receipt import Trigger
 from tests.flows.conftest import received
 from tests.flows.prefect_database import having, kept_by_prefect
 from tests.installations import archive_of

@@ -15,11 +15,10 @@ from adapters.tables.runs import runs, task_results
 from flows.execution.results import remove_forgotten_results
 from flows.process_archive import process_archive
 from flows.reevaluate_payments import reevaluate_payments
-from models.messages.endpoint import EndpointRow
-from models.messages.notification import NotificationRow
-from models.runs.run import Trigger
+from models.messages.notification import EndpointRow, NotificationRow
+from models.runs.receipt import Trigger
 from models.views.archives.archives import ArchiveView, RunView
-from models.views.messages.endpoints import NewEndpoint
+from models.views.messages import NewEndpoint
 from services.messages import endpoints
 from tests.conftest import Configure
 from tests.flows.conftest import received

@@ -11,8 +11,8 @@ from pytest_httpserver import HTTPServer
 from adapters.files.store import store
 from adapters.store import ocfl, seals
 from adapters.store.ocfl import SKELETON
-from flows.execution.reporting import optional_summary
 from flows.execution.results import RESULTS
+from flows.execution.tasks import optional_summary
 from tests.conftest import Configure
 from tests.flows.retried import run_and_retried
 from tests.installations import archive_of

@@ -16,8 +16,7 @@ from adapters.database.transactions import reading
 from adapters.inbox import inbox
 from models.archive.archive import ArchiveRow, State
 from models.runs.batch import BatchKind
-from models.runs.receipt import VersionRow
-from models.runs.run import RunRow, RunState
+from models.runs.receipt import RunRow, RunState, VersionRow
 from models.views.archives.archives import ArchiveFilter
 from models.views.batch import BatchView, ItemQuery
 from services.batches import batches

@@ -16,8 +16,7 @@ from prefect.states import AwaitingRetry, Scheduled
 from adapters.settings.environment import POOL
 from adapters.tables.runs import receipts
 from flows.process_archive import process_archive
-from flows.worker.due_runs import DRIVES_BATCH, SLOTS, SUSPECT, DueRuns, startable
-from flows.worker.outages import Outages
+from flows.worker.due_runs import DRIVES_BATCH, SLOTS, SUSPECT, DueRuns, Outages, startable
 from flows.worker.pool import RUNS_PER_PAGE
 from models.runs.receipt import Delivery
 from tests.conftest import wait_until

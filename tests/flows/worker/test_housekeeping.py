@@ -22,10 +22,10 @@ from flows.find_missing import find_missing
 from flows.import_reports import import_reports
 from flows.sweep_inbox import sweep_inbox
 from flows.worker.housekeeping import Housekeeping
-from models.messages.event import Event, EventType
+from models.messages.notification import Event, EventType
 from services.messages.events import announce, known_endpoints
 from tests.conftest import LONGEST_S, wait_until
-from tests.flows.test_refused_deliveries import NOON, TRUNCATED, refuse
+from tests.flows.test_refused_deliveries import TRUNCATED, refuse
 from tests.flows.workers import Downstream, wait_for, worker_here
 
 pytestmark = pytest.mark.usefixtures("downstream")
@@ -134,7 +134,7 @@ def test_run_that_another_worker_may_execute_is_not_deleted() -> None:
 
 def test_work_that_takes_longer_is_a_run_meanwhile(downstream: Downstream) -> None:
     [endpoint] = known_endpoints()
-    announce(Event(EventType.STORE_DAMAGED, "found-1", NOON, b'{"type":"store.damaged"}'))
+    announce(Event(EventType.STORE_DAMAGED, "found-1", datetime.now(UTC), b'{"type":"store.damaged"}'))
     downstream.hold()
 
     async def _name() -> str:

@@ -13,9 +13,9 @@ from adapters.database.transactions import writing
 from adapters.settings.settings import settings
 from adapters.tables.runs import waiting
 from flows.process_archive import process_archive
-from flows.worker.outages import Outages
+from flows.worker.due_runs import Outages
 from models.errors import System, Transient
-from models.runs.cause import WaitingRow
+from models.runs.receipt import WaitingRow
 from tests.conftest import Configure
 from tests.flows.conftest import store_away
 

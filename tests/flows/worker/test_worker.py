@@ -84,24 +84,19 @@ def test_stopped_worker_hands_back_its_run_and_the_next_finishes_it() -> None:
         assert run_of(flow_run_id)["run_count"] == 2
 
 
-def test_stopped_worker_lets_a_run_end_within_the_drain_time(downstream: Downstream) -> None:
+def test_signal_to_any_thread_of_a_worker_stops_it_when_its_run_has_ended_within_the_drain_time(
+    downstream: Downstream,
+) -> None:
     with worker("stopped") as process:
         flow_run_id = held_at_its_end(downstream, "process-1")
-        process.send_signal(signal.SIGTERM)
+        threads = {int(each.name) for each in Path(f"/proc/{process.pid}/task").iterdir()} - {process.pid}
+        _send_to_thread(process.pid, max(threads), signal.SIGTERM)
         downstream.let_go()
         assert process.wait(LONGEST_S) == 0
         assert state_of(flow_run_id) == "Completed"
     log = workers.log_of("stopped")
     assert "Traceback" not in log
     assert "@" not in log
-
-
-@pytest.mark.usefixtures("downstream")
-def test_worker_stops_at_a_signal_that_reaches_one_of_its_other_threads() -> None:
-    with worker("stopped") as process:
-        threads = {int(each.name) for each in Path(f"/proc/{process.pid}/task").iterdir()} - {process.pid}
-        _send_to_thread(process.pid, max(threads), signal.SIGTERM)
-        assert process.wait(LONGEST_S) == 0, workers.log_of("stopped")
     assert living() == {}
 
 

@@ -50,11 +50,11 @@ def test_worker_fills_in_what_archives_lack_beside_its_runs() -> None:
         session.execute(delete(SearchFacetRow))
         session.execute(delete(SearchEntryRow))
     derived.begin()
-    assert derived.lacking(derived.SEARCH) == 250
+    assert derived.lacking() == 250
 
     async def _run() -> None:
         async with get_client() as client, worker_here(client):
-            await asyncio.to_thread(wait_until, lambda: derived.lacking(derived.SEARCH) == 0)
+            await asyncio.to_thread(wait_until, lambda: derived.lacking() == 0)
 
     asyncio.run(_run())
 

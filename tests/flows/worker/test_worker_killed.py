@@ -18,8 +18,7 @@ from adapters.inbox import inbox
 from adapters.settings.settings import settings
 from adapters.tables.runs import leases, receipts
 from models.archive.archive import ArchiveRow, FormFieldRow
-from models.runs.receipt import VersionRow
-from models.runs.run import Trigger
+from models.runs.receipt import Trigger, VersionRow
 from services.triggering.trigger import trigger
 from tests.conftest import LONGEST_S, Configure
 from tests.flows.conftest import received

@@ -19,8 +19,7 @@ import trustme
 from adapters.peers.access_log import give
 from models.access import Action, Caller, Role
 from models.errors import Transient
-from services.access.log import record
-from services.access.sending import send_waiting
+from services.access.log import record, send_waiting
 from tests.conftest import LONGEST_S, Configure, free_port
 
 DANA = Caller("דנה", Role.AUDITOR, None, "192.0.2.7")

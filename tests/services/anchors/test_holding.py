@@ -21,9 +21,8 @@ from adapters.tables.runs import runs
 from domain.anchors import statement_text
 from models.archive.archive import State
 from models.errors import WrongUse
-from models.messages.event import Event, EventType
-from models.messages.notification import NotificationRow, NotificationState
-from models.runs.run import RunState, Trigger
+from models.messages.notification import Event, EventType, NotificationRow, NotificationState
+from models.runs.receipt import RunState, Trigger
 from models.store.fixity import Fault
 from models.views.archives.payments import Explanation
 from services.anchors.anchors import Held, hold
@@ -107,7 +106,7 @@ def test_untouched_store_fulfils_its_anchor() -> None:
     imported(report(line("of nobody")))
     held = hold(anchored())
 
-    assert (held.number, held.covered, held.newer, held.uncovered, held.findings) == (1, 5, 0, 0, ())
+    assert (held.number, held.covered, held.newer, held.uncovered, held.findings) == (1, 6, 0, 0, ())
 
 
 @pytest.mark.usefixtures("store_kind")
@@ -123,7 +122,7 @@ def test_what_cellar_does_itself_is_not_wrong(configure: Configure) -> None:
     archived("process-3", sample_body("process-3"))
     later = anchored(1)
 
-    for each, covered, newer, uncovered in ((root, 5, 1, 1), (later, 8, 0, 0)):
+    for each, covered, newer, uncovered in ((root, 6, 1, 1), (later, 9, 0, 0)):
         held = hold(each)
         assert (held.covered, held.newer, held.uncovered, held.findings) == (covered, newer, uncovered, ())
 

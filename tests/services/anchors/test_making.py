@@ -84,7 +84,8 @@ def test_first_anchor_names_every_object() -> None:
 
     (entries, imported_at) = sorted(key for key, _ in store().listed("settlements") if "/discrepancies/" not in key)
     found = leaves(made)
-    beside = {entries, imported_at, "settlements/discrepancies"}
+    (happened,) = (key.rpartition("/")[0] for key, _ in store().listed("happened"))  # the import of the report
+    beside = {entries, imported_at, "settlements/discrepancies", happened}
     assert found.keys() == keys("process-0", "process-1", "process-2") | beside
     assert list(found) == sorted(found)
     leaf = found[ocfl.object_key("process-1")]

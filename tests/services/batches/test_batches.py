@@ -14,8 +14,7 @@ from domain.batches import AT_ONCE
 from models.archive.archive import State
 from models.errors import Refused, System
 from models.runs.batch import BatchAction, BatchKind, BatchRow, ItemState
-from models.runs.cause import Cause
-from models.runs.run import RunRow, RunState, Trigger
+from models.runs.receipt import Cause, RunRow, RunState, Trigger
 from models.said import verbatim
 from models.views.archives.archives import ArchiveFilter
 from models.views.batch import ItemQuery, RedeliveryFilter, RerunPlan

@@ -6,8 +6,7 @@ import pytest
 from sqlmodel import col, func, select, update
 
 from adapters.database.transactions import insert_rows, reading, writing
-from models.messages.endpoint import EndpointRow
-from models.messages.notification import NotificationRow, NotificationState
+from models.messages.notification import EndpointRow, NotificationRow, NotificationState
 from models.runs.batch import BatchKind
 from models.views.batch import RedeliveryFilter
 from services.batches import batches

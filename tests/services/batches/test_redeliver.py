@@ -15,14 +15,18 @@ from adapters.tables.batches import batches as rows
 from adapters.tables.batches import redeliveries
 from adapters.tables.messages import notifications, queues
 from models.errors import Refused
-from models.messages.endpoint import EndpointRow
-from models.messages.event import Event, EventType
-from models.messages.notification import AttemptTrigger, NotificationRow, NotificationState
+from models.messages.notification import (
+    AttemptTrigger,
+    EndpointRow,
+    Event,
+    EventType,
+    NotificationRow,
+    NotificationState,
+)
 from models.runs.batch import BatchAction, BatchKind, BatchRow
 from models.views.batch import BatchView, ItemQuery, RedeliveryFilter, RedeliveryPlan
-from models.views.messages.endpoints import NewEndpoint
-from models.views.messages.messages import MessageQuery
-from services.batches import batches, driving
+from models.views.messages import MessageQuery, NewEndpoint
+from services.batches import batches
 from services.messages import endpoints
 from services.messages.attempts import send
 from services.messages.deliveries import deliver_due, give_up_expired
@@ -257,7 +261,7 @@ def test_paused_redelivery_sends_nothing_and_an_aborted_one_records_what_became_
     batches.freeze(row.id, "dana@desk")
     batches.change(BatchAction.PAUSE, row.id, "dana@desk")
     rows.set_driver(row.id, "a driver")
-    asyncio.run(driving.step(row.id, "a driver"))
+    asyncio.run(batches.step(row.id, "a driver"))
     assert message_of(1).state == "dead"
 
     batches.change(BatchAction.RESUME, row.id, "dana@desk")

@@ -14,8 +14,7 @@ from adapters.tables.runs import receipts
 from models.access import CELLAR
 from models.archive.archive import State
 from models.completeness.processes import Closing, SessionEventRow
-from models.messages.event import EventRow
-from models.messages.notification import NotificationRow
+from models.messages.notification import EventRow, NotificationRow
 from models.runs.receipt import Identity
 from services.completeness.finding_missing import announce_missing, find_missing
 from services.views.timeline import timeline_of

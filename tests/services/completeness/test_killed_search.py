@@ -1,9 +1,5 @@
 """A search that is killed at any moment leaves no finding, event or alert out, and repeats none."""
 
-import os
-import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from datetime import timedelta
@@ -16,6 +12,7 @@ from models.completeness.processes import MissingProcessRow
 from models.messages.notification import NotificationRow
 from services.completeness.finding_missing import announce_missing, find_missing
 from tests.conftest import LONGEST_S, Configure
+from tests.killed import begun
 from tests.messages import SECRET
 from tests.records import NOON, all_of
 from tests.reported_events import SUBMITTED, event, findings, reported
@@ -23,25 +20,21 @@ from tests.reported_events import SUBMITTED, event, findings, reported
 pytestmark = pytest.mark.usefixtures("installation")
 PROCESSES = 300
 NOW = NOON + timedelta(hours=30)
-SEARCH = """
-import sys
-from datetime import datetime
-from services.completeness.finding_missing import announce_missing
-from services.completeness.finding_missing import find_missing
-now = datetime.fromisoformat(sys.argv[1])
-find_missing(now)
-announce_missing(now)
-"""
 
 
 def killed_after(messages: int) -> None:
     """Start a search in a process of its own, and kill it once that many messages are planned."""
-    command = [sys.executable, "-c", SEARCH, NOW.isoformat()]
-    with subprocess.Popen(command, env=dict(os.environ), start_new_session=True) as search:
-        deadline = time.monotonic() + LONGEST_S
-        while planned() < messages and search.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.005)
-        search.send_signal(signal.SIGKILL)
+    search = begun(search_and_announce)
+    deadline = time.monotonic() + LONGEST_S
+    while planned() < messages and search.is_alive() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    search.kill()
+    search.join()
+
+
+def search_and_announce() -> None:
+    find_missing(NOW)
+    announce_missing(NOW)
 
 
 def planned() -> int:
@@ -54,8 +47,7 @@ def test_search_that_is_killed_again_and_again_tells_everything_once(configure: 
 
     for messages in (40, PROCESSES - 50, PROCESSES + 100):
         killed_after(messages)
-    find_missing(NOW)
-    announce_missing(NOW)
+    search_and_announce()
 
     assert Counter(findings("alerted_h", "closed_why")) == {(24, None): PROCESSES}
     with reading() as session:

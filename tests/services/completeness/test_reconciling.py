@@ -14,7 +14,7 @@ from models.archive.archive import ArchiveRow
 from models.completeness.listed import DifferenceKind as K
 from models.completeness.processes import Closing, MissingProcessRow, SessionEventRow, SessionEventType, Why
 from models.errors import Refused
-from models.messages.event import EventRow
+from models.messages.notification import EventRow
 from models.runs.receipt import Delivery, DeliveryRow
 from services.completeness.finding_missing import announce_missing, find_missing
 from services.completeness.reconciling import Reconciled, reconcile_list

@@ -20,7 +20,7 @@ from models.views.archives.archives import ArchiveView
 from services.custody.judging_again import count_due, due, judge_objects
 from services.custody.objects import object_of, stored_objects
 from services.custody.verifying import verify_objects
-from services.processing.loading import load
+from services.processing.completion import load
 from services.receipts import stored_archive
 from tests import pdfs
 from tests.conftest import Configure

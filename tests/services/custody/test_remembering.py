@@ -14,7 +14,7 @@ from adapters.tables.runs import receipts
 from domain.runs import CANCELLED
 from models.access import CELLAR
 from models.archive.archive import State
-from models.runs.cause import Cause
+from models.runs.receipt import Cause
 from models.said import verbatim
 from models.store.condition import OF_CHECKS
 from models.store.fixity import NOTHING, Fault, Fixity, FixityFinding, StoredObject, unnamed

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from adapters.database.transactions import engine, made_engine
 from adapters.files import bucket
 from adapters.files.store import store
 from adapters.settings.settings import Settings, settings
@@ -20,7 +21,7 @@ from adapters.store.objects import history, kept_discrepancies
 from models.errors import Conflict, Refused, Transient
 from models.store.fixity import EMPTY_FOLDER, Fault, Fixity, StoredObject
 from services.custody.objects import drawn, object_of, stored_objects
-from services.custody.verifying import missing, verify_objects
+from services.custody.verifying import helpers, missing, verify_objects
 from services.custody.verifying_records import verify_beside
 from services.processing.persisting import persist
 from tests.conftest import Configure
@@ -545,3 +546,17 @@ def test_store_that_does_not_answer_is_never_reported_as_sound(
 
     with pytest.raises(Transient):
         verified()
+
+
+@pytest.mark.parametrize("store_kind", ["folder"], indirect=True)
+def test_process_with_connections_or_threads_makes_no_copies_of_itself() -> None:
+    engine()
+    with helpers() as processes:
+        assert processes is None
+
+    made_engine().dispose()
+    made_engine.cache_clear()
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(int).result()
+        with helpers() as processes:
+            assert processes is None

@@ -34,7 +34,7 @@ def last_run(server: HTTPServer, state: str, hours: int) -> None:
     times = {"start_time": f"{NOW + timedelta(hours=hours):%Y-%m-%dT%H:%M:%SZ}", "end_time": "2030-01-01T00:00:00Z"}
     times["expected_start_time"] = "2030-01-01T00:00:00Z"  # of the next run
     server.clear()
-    server.expect_request("/api/flow_runs/filter").respond_with_json([{"state_type": state, **times}])
+    server.expect_request("/api/flow_runs/filter").respond_with_json([{"id": "run", "state_type": state, **times}])
 
 
 def test_findings_stand_and_a_check_that_broke_off_is_said(
@@ -65,6 +65,14 @@ def test_key_that_is_gone_after_the_first_anchor_is_a_warning(sqlite_installatio
     sqlite_installation.secret_path("anchor").unlink()
 
     assert check("anchor key").verdict is Verdict.WARNING
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_status_and_docs_say_in_the_same_words_what_is_not_found_without_a_witness() -> None:
+    found = check("witness")
+
+    page = (Path(__file__).parents[3] / "docs/evidence.md").read_text().replace("> ", "")
+    assert (found.verdict, found.code, found.found in " ".join(page.split())) == (Verdict.OFF, "no_witness", True)
 
 
 @pytest.mark.usefixtures("sqlite_installation")

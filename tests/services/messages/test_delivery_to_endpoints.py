@@ -18,9 +18,15 @@ from werkzeug import Request, Response
 from adapters.observation.log import reference_digest
 from adapters.settings.settings import Settings
 from adapters.tables.messages import notifications
-from models.messages.event import Event, EventRow, EventType
-from models.messages.notification import NotificationAttemptRow, NotificationRow, NotificationState
-from models.views.messages.endpoints import NewEndpoint
+from models.messages.notification import (
+    Event,
+    EventRow,
+    EventType,
+    NotificationAttemptRow,
+    NotificationRow,
+    NotificationState,
+)
+from models.views.messages import NewEndpoint
 from services.messages import endpoints
 from services.messages.attempts import check_confirmed, send
 from services.messages.deliveries import deliver_due

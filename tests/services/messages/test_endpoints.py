@@ -16,9 +16,8 @@ from adapters.tables.messages import endpoints as rows
 from adapters.tables.messages import notifications
 from domain.messages.signatures import SigningKey
 from models.errors import Locked, Refused
-from models.messages.endpoint import Signature
-from models.messages.event import Event, EventType
-from models.views.messages.endpoints import NewEndpoint, Rotation
+from models.messages.notification import Event, EventType, Signature
+from models.views.messages import NewEndpoint, Rotation
 from services.messages import endpoints
 from services.messages.events import announce
 from services.messages.signing import headers_of

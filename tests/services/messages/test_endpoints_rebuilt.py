@@ -11,10 +11,10 @@ from adapters.store import seals
 from adapters.tables.messages import endpoints as rows
 from adapters.tables.messages.queues import disable_by_itself
 from models.errors import Refused
-from models.messages.endpoint import EndpointRow
+from models.messages.notification import EndpointRow
 from models.said import Sentence
 from models.store.fixity import Fault
-from models.views.messages.endpoints import NewEndpoint
+from models.views.messages import NewEndpoint
 from services.custody.rebuilding import rebuild
 from services.custody.verifying_records import verify_beside
 from services.messages import endpoints

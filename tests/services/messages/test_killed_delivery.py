@@ -1,14 +1,10 @@
 """A delivery that is killed loses no message: those that it had claimed are due again, under the same ids."""
 
 import asyncio
-import os
-import subprocess
-import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from pytest_httpserver import HTTPServer
@@ -16,19 +12,15 @@ from sqlmodel import select, update
 from werkzeug import Request, Response
 
 from adapters.tables.messages import queues
-from models.messages.event import Event, EventType
-from models.messages.notification import NotificationRow, NotificationState
+from models.messages.notification import Event, EventType, NotificationRow, NotificationState
 from services.messages.deliveries import deliver_due
 from services.messages.events import announce, known_endpoints
 from tests.conftest import LONGEST_S, Configure, wait_until
+from tests.killed import begun
 from tests.messages import SECRET
 from tests.records import all_of, change
 
 MESSAGES, AT_ONCE = 12, 4
-DELIVERS = (
-    "import asyncio, sys; from services.messages.deliveries import deliver_due; asyncio.run(deliver_due(sys.argv[1]))"
-)
-ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -38,6 +30,10 @@ def threaded() -> Iterator[HTTPServer]:
     server.start()
     yield server
     server.stop()
+
+
+def deliver(endpoint: str) -> None:
+    asyncio.run(deliver_due(endpoint))
 
 
 @pytest.mark.usefixtures("installation")
@@ -58,17 +54,17 @@ def test_messages_of_a_killed_delivery_are_due_again_and_each_is_delivered(
     for number in range(MESSAGES):
         announce(Event(EventType.STORE_DAMAGED, f"found-{number}", now, b'{"type":"store.damaged"}'))
     (endpoint,) = known_endpoints()
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    with subprocess.Popen([sys.executable, "-c", DELIVERS, endpoint.name], env=environment) as process:
-        wait_until(lambda: len(asked) == AT_ONCE or process.poll() is not None)
-        assert process.poll() is None
-        assert queues.endpoints_with_due(datetime.now(UTC)) == []  # all are claimed
-        process.kill()
+    process = begun(deliver, endpoint.name)
+    wait_until(lambda: len(asked) == AT_ONCE or not process.is_alive())
+    assert process.is_alive()
+    assert queues.endpoints_with_due(datetime.now(UTC)) == []  # all are claimed
+    process.kill()
+    process.join()
     may_answer.set()
     assert queues.endpoints_with_due(datetime.now(UTC) + timedelta(minutes=3)) == [endpoint.name]
     change(update(NotificationRow).values(claimed_until=now))  # let three minutes pass
 
-    asyncio.run(deliver_due(endpoint.name))
+    deliver(endpoint.name)
 
     messages = all_of(select(NotificationRow))
     assert Counter(each.state for each in messages) == {NotificationState.DELIVERED: MESSAGES}

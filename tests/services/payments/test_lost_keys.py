@@ -24,8 +24,7 @@ from cli.archives.export import export
 from models.archive.archive import State
 from models.discrepancies import DiscrepancyRow
 from models.errors import Conflict, Locked
-from models.runs.receipt import Delivery
-from models.runs.run import Trigger
+from models.runs.receipt import Delivery, Trigger
 from models.store.fixity import Fault
 from models.views.archives.archives import ArchiveView
 from models.views.archives.payments import DiscrepancyView, Explanation

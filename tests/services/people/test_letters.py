@@ -20,16 +20,12 @@ from adapters.tables.runs import refused, runs
 from models.archive.archive import State
 from models.completeness.processes import Closing, MissingProcessRow, Why
 from models.errors import System
-from models.messages.endpoint import EndpointRow
-from models.messages.notification import NotificationRow, NotificationState
+from models.messages.notification import EndpointRow, NotificationRow, NotificationState
 from models.people import LetterRow, NoticeKind
-from models.runs.cause import Cause
-from models.runs.receipt import RefusedDelivery
-from models.runs.run import RunRow, RunState, Trigger
+from models.runs.receipt import Cause, RefusedDelivery, RunRow, RunState, Trigger
 from models.said import verbatim
 from models.store.condition import ConditionCode, Subject
-from services.people.letters import tell
-from services.people.sightings import look, report_refusing, report_unverified, report_verified
+from services.people.letters import look, report_refusing, report_unverified, report_verified, tell
 from tests.conftest import Configure, wait_until
 from tests.installations import check
 from tests.records import NOON, all_of, change, digest, put, registered

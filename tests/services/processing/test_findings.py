@@ -13,9 +13,7 @@ from adapters.store import ocfl
 from models.discrepancies import DiscrepancyCode
 from models.errors import Conflict
 from services.payments import recorded
-from services.processing.completion import complete
-from services.processing.findings import payload_findings, reconcile_findings
-from services.processing.loading import load
+from services.processing.completion import complete, load, payload_findings, reconcile_findings
 from services.processing.persisting import persist
 from services.receipts import stored_archive
 from tests.conftest import Configure

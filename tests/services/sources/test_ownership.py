@@ -9,12 +9,12 @@ from adapters.settings.settings import Settings
 from adapters.tables.archives import archives
 from adapters.tables.runs import refused
 from models.access import CELLAR
-from models.archive.warning import WarningCode
+from models.archive.archive import WarningCode
 from models.runs.receipt import DEFAULT_SOURCE, VersionRow
 from models.views.archives.archives import ArchiveQuery, ArchiveView
 from services.custody.objects import object_of
 from services.custody.verifying import verify_object
-from services.processing.loading import load
+from services.processing.completion import load
 from services.receipts import stored_archive
 from services.views import archive_list
 from tests.conftest import Configure

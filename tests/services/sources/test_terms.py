@@ -11,7 +11,7 @@ from adapters.settings.settings import Settings
 from adapters.store import ocfl
 from adapters.store.objects import history
 from models.access import CELLAR
-from models.archive.warning import WarningCode
+from models.archive.archive import WarningCode
 from models.sources import StatedTerms
 from models.store.fixity import Fault
 from models.views.archives.archives import ArchiveQuery

@@ -18,9 +18,7 @@ from adapters.tables.open_conditions import open_numbers
 from adapters.tables.runs import receipts, runs, waiting
 from models.archive.archive import State as Stands
 from models.errors import System, Transient
-from models.runs.cause import Cause
-from models.runs.receipt import Delivery, ReceiptRow
-from models.runs.run import RunState, Trigger
+from models.runs.receipt import Cause, Delivery, ReceiptRow, RunState, Trigger
 from models.said import verbatim
 from models.store.condition import DerivedCode
 from services.triggering.reruns import end_lost_waits, rerun, start_asked

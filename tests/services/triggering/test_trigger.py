@@ -37,9 +37,7 @@ from models.access import CELLAR
 from models.archive.archive import State as ArchiveState
 from models.archive.archive import State as Stands
 from models.errors import Conflict, System, Transient
-from models.runs.cause import Cause
-from models.runs.receipt import DEFAULT_SOURCE, Delivery, Identity
-from models.runs.run import RunState, Trigger
+from models.runs.receipt import DEFAULT_SOURCE, Cause, Delivery, Identity, RunState, Trigger
 from models.said import verbatim
 from services.processing.persisting import persist
 from services.receipts import leave_inbox

@@ -11,11 +11,9 @@ from sqlmodel import select
 from adapters.search.attention import NEEDS_ATTENTION
 from adapters.tables.runs import receipts, refused
 from models.access import CELLAR
-from models.archive.archive import ArchiveRow, State
-from models.archive.warning import WarningCode
+from models.archive.archive import ArchiveRow, State, WarningCode
 from models.discrepancies import PAYLOAD_CODES
-from models.runs.cause import Cause
-from models.runs.receipt import RefusedDelivery
+from models.runs.receipt import Cause, RefusedDelivery
 from models.said import verbatim
 from models.views.archives.archives import ArchiveQuery
 from models.views.archives.payments import DiscrepancyQuery, Explanation

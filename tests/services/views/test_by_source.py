@@ -13,14 +13,13 @@ from models.access import CELLAR
 from models.archive.archive import State
 from models.errors import Refused
 from models.runs.batch import BatchKind
-from models.runs.cause import Cause
-from models.runs.receipt import Identity, RefusedDelivery
+from models.runs.receipt import Cause, Identity, RefusedDelivery
 from models.said import verbatim
 from models.sources import StatedTerms
 from models.views.archives.archives import ArchiveFilter, ArchiveQuery
 from models.views.archives.payments import DiscrepancyQuery
 from models.views.batch import RedeliveryFilter
-from models.views.messages.messages import MessageQuery
+from models.views.messages import MessageQuery
 from models.views.troubles import MissingQuery, RefusedQuery
 from services import sources
 from services.batches import batches

@@ -7,9 +7,8 @@ import pytest
 
 from adapters.database.transactions import writing
 from models.errors import Refused
-from models.messages.event import EventRow
-from models.messages.notification import AttemptTrigger, NotificationAttemptRow, NotificationRow, Stage
-from models.views.messages.messages import MessageQuery
+from models.messages.notification import AttemptTrigger, EventRow, NotificationAttemptRow, NotificationRow, Stage
+from models.views.messages import MessageQuery
 from services.views import message_list
 from tests.records import NOON
 

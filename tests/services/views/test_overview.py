@@ -15,11 +15,8 @@ from domain.overview import hours_until
 from models.archive.archive import State
 from models.completeness.processes import MissingProcessRow
 from models.discrepancies import DiscrepancyEventRow, DiscrepancyRow
-from models.messages.endpoint import EndpointRow
-from models.messages.notification import NotificationRow
-from models.runs.cause import Cause
-from models.runs.receipt import Delivery, RefusedRow
-from models.runs.run import RunRow
+from models.messages.notification import EndpointRow, NotificationRow
+from models.runs.receipt import Cause, Delivery, RefusedRow, RunRow
 from models.said import verbatim
 from models.views.overview import Counted
 from services.views.overview import overview

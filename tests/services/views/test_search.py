@@ -14,11 +14,10 @@ from adapters.tables.archives import archives
 from adapters.tables.runs import receipts
 from domain.search import Rows
 from models.access import CELLAR
-from models.archive.archive import ArchiveRow, State
+from models.archive.archive import ArchiveRow, State, WarningRow
 from models.archive.content import SignedDocumentRow
-from models.archive.warning import WarningRow
 from models.errors import Refused
-from models.runs.cause import Cause
+from models.runs.receipt import Cause
 from models.said import verbatim
 from models.views.archives.archives import ArchiveFilter, ArchiveQuery
 from services.settlements import judging

@@ -13,8 +13,7 @@ from models.access import CELLAR
 from models.completeness.processes import MissingProcessRow, SessionEventType
 from models.discrepancies import DiscrepancyCode, DiscrepancyEventRow, DiscrepancyRow
 from models.messages.notification import NotificationAttemptRow, NotificationRow
-from models.runs.receipt import DeliveryRow, RefusedRow, VersionRow
-from models.runs.run import RunRow
+from models.runs.receipt import DeliveryRow, RefusedRow, RunRow, VersionRow
 from services.completeness.session_events import take_in
 from services.views.archive_view import archive
 from services.views.timeline import MOST_ENTRIES, timeline_of

@@ -1,7 +1,6 @@
 """`/console/archives`: searches archives in columns of choice, counts them by facets, and acts on those chosen."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,14 +13,12 @@ from adapters.words.languages import texts
 from api.access import CallerOf, acts
 from api.console.frame import cookies
 from api.console.frame.cookies import ROOT
-from api.console.frame.entrance import see
-from api.console.frame.forms import Form, Posted
-from api.console.frame.rendering import language_of, render
+from api.console.frame.rendering import language_of, render, see
 from api.console.frame.threads import in_thread, in_thread_of_exports
-from api.console.frame.visits import own_path
+from api.console.frame.visits import Form, Posted, own_path
 from api.console.pages.archives import files, saved_views
 from api.console.pages.lists import Asked, Query, asked, listed
-from api.console.words.values import json_text
+from api.console.words.telling import value_text
 from domain.titles import title_text
 from domain.words.wording import N_, Language
 from models.access import Action, Caller
@@ -40,55 +37,45 @@ FIELD = "column"
 router = APIRouter()
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column of the list. The title is none of these, since it always stays."""
-
-    name: str
-    title: str
-
-
-COLUMNS = (
-    Column("reference", N_("Reference")),
-    Column("state", N_("State")),
-    Column("cause", N_("Cause")),
-    Column("process_number", N_("Process")),
-    Column("template_id", N_("Template")),
-    Column("source", N_("Source")),
-    Column("received_at", N_("Received")),
-    Column("completed_at", N_("Completed")),
-    Column("files", N_("Files")),
-    Column("remarks", N_("Remarks")),
-)
+COLUMNS: Mapping[str, str] = {
+    "reference": N_("Reference"),
+    "state": N_("State"),
+    "cause": N_("Cause"),
+    "process_number": N_("Process"),
+    "template_id": N_("Template"),
+    "source": N_("Source"),
+    "received_at": N_("Received"),
+    "completed_at": N_("Completed"),
+    "files": N_("Files"),
+    "remarks": N_("Remarks"),
+}
+"""The heads of the columns of the list. The title is none of these, since it always stays."""
 _DEFAULT = {"state", "received_at", "remarks"}
 
 
-def columns_of(request: Request) -> tuple[Column, ...]:
+def columns_of(request: Request) -> list[str]:
     """Return the columns of a page: those that its link names, else the person's choice, else the default."""
     linked = request.query_params.getlist(FIELD)
-    chosen = linked or cookies.columns_choice(request)
-    return _known(_DEFAULT if chosen is None else chosen)
+    kept = cookies.COLUMNS.read(request)
+    return _known(linked or (kept.split(":") if kept else _DEFAULT))
 
 
-def pairs_of(columns: Iterable[Column]) -> list[tuple[str, str]]:
-    """Return the fields by which a link names columns: the title stands for no other column."""
-    return [(FIELD, each.name) for each in columns] or [(FIELD, "title")]
+def _named(columns: Sequence[str]) -> Sequence[str]:
+    """Return the names by which a link or a cookie names columns: the title stands for no other column."""
+    return columns or ["title"]
 
 
 @router.post("/columns", dependencies=[acts(Action.ENTER)])
 async def choose(request: Request, form: Posted) -> Response:
     """Keep a person's choice of columns in their browser, and show the list again."""
     response = see(own_path(form.text("then")))
-    if form.text("default"):
-        cookies.forget_columns(request, response)
-    else:
-        cookies.keep_columns(request, response, [each.name for each in _known(form.texts(FIELD))])
+    chosen = [] if form.text("default") else _named(_known(form.texts(FIELD)))
+    cookies.COLUMNS.keep(request, response, ":".join(chosen))
     return response
 
 
-def _known(names: Iterable[str]) -> tuple[Column, ...]:
-    wanted = set(names)
-    return tuple(each for each in COLUMNS if each.name in wanted)
+def _known(names: Collection[str]) -> list[str]:
+    return [each for each in COLUMNS if each in names]
 
 
 PATH = f"{ROOT}/archives"
@@ -129,8 +116,8 @@ def list_archives(request: Request, caller: CallerOf) -> Response:
         wrong=found.wrong,
         linked=linked,
         columns=chosen,
-        column_pairs=pairs_of(chosen),
-        all_columns=COLUMNS,
+        column_pairs=[(FIELD, each) for each in _named(chosen)],
+        heads=COLUMNS,
         here_url=found.asked.url(PATH, beside=linked),
         views=views,
         taken=saved_views.taken_name(request, views),
@@ -250,6 +237,6 @@ def _values(archive: ArchiveSummary, language: Language) -> list[object]:
 
 
 def _fields(found: dict[str, list[Any]], names: Sequence[str]) -> list[str | None]:
-    fields = {name: "\n".join(map(json_text, values)) for name, values in found.items()}
+    fields = {name: "\n".join(map(value_text, values)) for name, values in found.items()}
     others = {name: value for name, value in fields.items() if name not in names}
-    return [*(fields.get(name) for name in names), json_text(others or None)]
+    return [*(fields.get(name) for name in names), value_text(others or None)]

@@ -10,21 +10,14 @@ from fastapi.responses import RedirectResponse
 from adapters.database.listing import cursor_after
 from adapters.settings.settings import settings
 from api.access import CallerOf, acts
-from api.console.frame.entrance import see
-from api.console.frame.forms import Posted
-from api.console.frame.rendering import archive_url, render
+from api.console.frame.rendering import archive_url, render, see
 from api.console.frame.threads import in_thread
+from api.console.frame.visits import Posted
 from api.console.pages.archives.files import PAGE_HEIGHT, PAGE_WIDTH, drawn_pages
 from api.links import link_of
 from api.references import Reference, RouteAsSent
 from domain.access import is_allowed
-from domain.archive.verdict_text import (
-    certificate_texts,
-    document_text,
-    field_change_texts,
-    judged,
-    signature_texts,
-)
+from domain.archive.signed_document import certificate_texts, document_text, field_change_texts, judged, signature_texts
 from domain.masking import UNMASKABLE, hidden_values
 from models.access import Action, Caller
 from models.archive.verdict import Verdict

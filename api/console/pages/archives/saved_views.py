@@ -9,11 +9,12 @@ from urllib.parse import parse_qsl, urlencode
 
 from fastapi import APIRouter, Request, Response
 
+from adapters.store import happened
 from adapters.tables.people import saved_views
 from api.access import CallerOf, acts
 from api.console.frame.cookies import ROOT
-from api.console.frame.entrance import see
-from api.console.frame.forms import Form, Posted
+from api.console.frame.rendering import see
+from api.console.frame.visits import Form, Posted
 from api.console.pages.archives import archives
 from api.console.pages.lists import Pairs, asked
 from domain.words.wording import N_
@@ -66,12 +67,14 @@ async def save(form: Posted, caller: CallerOf) -> Response:
     query, now = urlencode(pairs), datetime.now(UTC)
     view = SavedViewRow(view_id=secrets.token_hex(16), name=name, query=query, saved_by=by, saved_at=now)
     is_kept = await to_thread(saved_views.save, view, replace=replace)
+    await to_thread(happened.keep)
     return see(f"{_LIST}?{urlencode(pairs if is_kept else [*pairs, (TAKEN, name)])}")
 
 
 @router.post("/views/{view_id}/remove", dependencies=[acts(Action.SAVE_VIEW)])
 async def remove(view_id: str, caller: CallerOf) -> Response:
     await to_thread(saved_views.remove, view_id, caller.name, datetime.now(UTC))
+    await to_thread(happened.keep)
     return see(_LIST)
 
 

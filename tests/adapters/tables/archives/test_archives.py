@@ -16,10 +16,9 @@ from adapters.tables.archives import archives
 from adapters.tables.archives.archives import row_counts
 from adapters.tables.runs import receipts
 from domain.archive.versions import Age
-from models.archive.archive import FormFieldRow
+from models.archive.archive import FormFieldRow, WarningRow
 from models.archive.content import FileRow
 from models.archive.session import LabelRow, SessionRow
-from models.archive.warning import WarningRow
 from models.errors import Conflict
 from models.payments import PaymentRow
 from models.runs.receipt import VersionRow

@@ -10,8 +10,7 @@ from sqlmodel import col, select, update
 
 from adapters.database.transactions import reading, writing
 from adapters.tables.messages import notifications
-from models.messages.event import Event, EventType
-from models.messages.notification import NotificationAttemptRow, NotificationRow, NotificationState
+from models.messages.notification import Event, EventType, NotificationAttemptRow, NotificationRow, NotificationState
 from models.views.parameters import Dismissal
 from services.messages.events import event_row
 from tests.conftest import LONGEST_S

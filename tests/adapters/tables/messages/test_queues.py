@@ -14,10 +14,11 @@ from adapters.tables.messages import attempts, endpoints, notifications, queues
 from adapters.tables.messages.attempts import Made
 from domain.messages.attempts import MOST_ATTEMPTS, TRIED_FOR
 from domain.words.catalogue import word
-from models.messages.endpoint import EndpointRow
-from models.messages.event import Event, EventType
 from models.messages.notification import (
     AttemptTrigger,
+    EndpointRow,
+    Event,
+    EventType,
     NotificationAttemptRow,
     NotificationRow,
     NotificationState,

@@ -8,9 +8,7 @@ from adapters.tables.runs import imports, receipts, runs, waiting
 from adapters.tables.runs.imports import ImportAttempt
 from models.archive.archive import State
 from models.errors import System
-from models.runs.cause import Cause
-from models.runs.receipt import Delivery
-from models.runs.run import RunRow, RunState
+from models.runs.receipt import Cause, Delivery, RunRow, RunState
 from models.said import verbatim
 from tests.installations import archive_of
 from tests.records import all_of, run_row

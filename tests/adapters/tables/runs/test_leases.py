@@ -12,7 +12,7 @@ from sqlmodel import select
 from adapters.database.transactions import writing
 from adapters.settings.settings import settings
 from adapters.tables.runs import leases
-from models.runs.run import LeaseRow
+from models.runs.receipt import LeaseRow
 from tests.conftest import LONGEST_S
 from tests.records import all_of
 

@@ -9,8 +9,7 @@ import pytest
 
 from adapters.tables.runs import receipts, runs
 from models.archive.archive import State
-from models.runs.receipt import Delivery, Outcome
-from models.runs.run import RunState
+from models.runs.receipt import Delivery, Outcome, RunState
 from models.views.archives.archives import ArchiveView
 from tests.installations import archive_of
 from tests.records import NOON, delivery, digest, registered, run_row

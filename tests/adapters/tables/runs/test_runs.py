@@ -11,8 +11,7 @@ from adapters.tables.runs.waiting import Wait
 from models.access import CELLAR
 from models.archive.archive import State
 from models.errors import System
-from models.runs.cause import Cause
-from models.runs.run import RunState
+from models.runs.receipt import Cause, RunState
 from models.said import verbatim
 from models.store.condition import DerivedCode
 from models.views.archives.archives import ArchiveQuery, RunView

@@ -19,7 +19,7 @@ from models.store.fixity import Fault
 from services.custody.objects import object_of, stored_objects
 from services.custody.verifying import verify_object, verify_objects
 from services.custody.verifying_records import verify_beside
-from services.processing.loading import load
+from services.processing.completion import load
 from services.processing.persisting import persist
 from services.receipts import stored_archive
 from tests.conftest import Configure

@@ -1,0 +1,117 @@
+"""What happened, in the store: `happened/YYYY/MM/DD/SHA256.jsonl`, rows of tables that follow from nothing else.
+
+A change notes its rows in its own transaction (`adapters/database/noted.py`). What a person did, `keep` writes to the
+store before the answer; what happens by itself, and what a killed process has left, the next sweep. A line is the time,
+the table and the row; the last line of a row says how it is. A file is written once, below the day on which it was
+written (UTC), and named by the digest of its content. The rows of the access log lie below `access-log/`, since they
+leave after years: anchors have the heads of its chains, and no name of these files.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import Any
+
+import structlog
+from sqlalchemy import ColumnElement
+from sqlmodel import col
+
+from adapters.database import noted
+from adapters.files.store import store
+from adapters.platform.cancellation import checkpoint
+from adapters.store import ocfl
+from adapters.tables.archives import archives
+from models.access import AccessHead, AccessRow
+from models.errors import Conflict, Transient
+from models.runs.receipt import ReceiptRow
+from models.store.happened import NotedRow
+
+FOLDER, ACCESS = "happened", "access-log"
+_AT_ONCE = 5000
+_OF_ACCESS, _OF_RECEIPTS = str(AccessRow.__tablename__), str(ReceiptRow.__tablename__)
+_IS_OF_NEITHER = col(NotedRow.of).not_in((_OF_ACCESS, _OF_RECEIPTS))  # receipts have histories
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A row of a table, as it was written at a time (ISO 8601, UTC)."""
+
+    at: str
+    of: str
+    row: dict[str, Any]
+
+
+def keep() -> None:
+    """Write what was noted to the store, durably, but the access log. While the store is away, or its disk is not
+    mounted, it waits.
+    """
+    _keep(FOLDER, _IS_OF_NEITHER)
+
+
+def keep_all() -> None:
+    """Do as `keep`, with the access log: each minute, since each page of the console has a row."""
+    keep()
+    _keep(ACCESS, col(NotedRow.of) == _OF_ACCESS)
+
+
+def _keep(folder: str, which: ColumnElement[bool]) -> None:
+    try:
+        while rows := noted.noted(which, _AT_ONCE):
+            if not ocfl.has_root() and not archives.is_empty():
+                raise Transient("the store is empty while the database has archives")
+            text = "".join(f"{json.dumps([each.at.isoformat(), each.of, each.row])}\n" for each in rows).encode()
+            store().keep_first(text, f"{_day(folder, datetime.now(UTC))}/{hashlib.sha256(text).hexdigest()}.jsonl")
+            noted.forget(rows)
+    except Transient as error:
+        log.warning("what happened waits in the database for the store", why=str(error))
+
+
+def _day(folder: str, at: datetime) -> str:
+    return f"{folder}/{at.astimezone(UTC):%Y/%m/%d}"
+
+
+def days(folder: str, since: datetime | None = None) -> Iterator[list[str]]:
+    """Yield the keys of the files of each day, or of those since a time, in order."""
+    for day, keys in groupby((key for key, _ in store().listed(folder)), lambda key: key.rpartition("/")[0]):
+        if since is None or day >= _day(folder, since):
+            yield list(keys)
+
+
+def lines_in(key: str) -> list[Line]:
+    """Return the lines of a file.
+
+    Raises:
+        Conflict: it is missing or damaged, or foreign.
+    """
+    checkpoint()
+    text = store().found_bytes(key)
+    if text is None or f"{hashlib.sha256(text).hexdigest()}.jsonl" != key.rpartition("/")[2]:
+        raise Conflict("other content than its name promises; put the file of a copy of the store in its place")
+    return [Line(*json.loads(line)) for line in text.splitlines()]
+
+
+def lines_left() -> list[Line]:
+    """Return what was noted and is not in the store yet, as lines, but the access log."""
+    return [Line(each.at.isoformat(), each.of, each.row) for each in noted.noted(_IS_OF_NEITHER)]
+
+
+def last_access(since: datetime) -> Iterator[AccessHead]:
+    """Yield the last row of each chain of the access log in each file that was written since a time."""
+    for key in (key for keys in days(ACCESS, since) for key in keys):
+        with suppress(Conflict):  # the check of the files reports it
+            rows = {line.row["chain"]: line.row for line in lines_in(key)}
+            for chain, row in rows.items():
+                yield AccessHead(chain, row["number"], datetime.fromisoformat(row["at"]), row["digest"])
+
+
+def remove_access_before(at: datetime) -> None:
+    """Remove the files of the access log that were written before the day of a time: their rows are older."""
+    for key in (key for keys in list(days(ACCESS)) for key in keys):
+        if key < _day(ACCESS, at):
+            store().remove(key)

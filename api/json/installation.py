@@ -1,0 +1,39 @@
+"""`/api/overview`, `/api/sources`, `/api/people`: how the installation is, who sends to it, and whom it can reach."""
+
+from datetime import UTC, datetime
+
+from fastapi import APIRouter
+
+from api.json.routes import does
+from models.access import Action
+from models.people import PeopleTest
+from models.views.overview import Overview
+from models.views.sources import Sources
+from services.people.letters import try_people
+from services.views import overview, source_list
+
+glance = APIRouter(prefix="/api/overview", tags=["overview"])
+sources = APIRouter(prefix="/api/sources", tags=["sources"])
+people = APIRouter(prefix="/api/people", tags=["people"])
+
+
+@glance.get("", **does(Action.READ_TROUBLES, "The installation at one glance", "The overview."))
+def read() -> Overview:
+    """Just after the start `days` and `parts` may be null: they are counted in the background. `hours` are exact;
+    `days` are up to a minute old.
+    """
+    return overview.overview(datetime.now(UTC))
+
+
+@sources.get("", **does(Action.READ_SETTINGS, "The sources and their terms", "The sources."))
+def list_sources() -> Sources:
+    """`default` comes first. Secrets are never shown; `cellar sources` adds and changes sources."""
+    return source_list.all_sources()
+
+
+@people.post(
+    "/test", **does(Action.CHANGE_SETTINGS, "Send a test to each address of people", "What came of each test.")
+)
+def send_test() -> PeopleTest:
+    """It takes up to 20 s if a service hangs. Addresses are masked."""
+    return try_people(datetime.now(UTC))

@@ -1,0 +1,113 @@
+"""What happened: restored from the store into an empty database, and the rows of the database compared with it."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import inspect, select
+from sqlmodel import SQLModel
+
+from adapters.database.noted import as_json
+from adapters.database.transactions import pages, reading, streamed, upsert, writing
+from adapters.store import happened
+from adapters.store.happened import ACCESS, FOLDER, Line
+from models.access import AccessRow
+from models.completeness.processes import MissingProcessRow
+from models.errors import Conflict
+from models.messages.notification import EventRow, NotificationAttemptRow, NotificationRow
+from models.people import ActionRow, LetterRow, NoticeRow, SavedViewRow
+from models.runs.batch import BatchItemRow, BatchRow
+from models.runs.receipt import RefusedRow
+from models.settlements.settlement import SettlementReportRow
+from models.store.fixity import Fault, FixityFinding
+
+
+def _named(*tables: type[SQLModel]) -> Mapping[str, type[SQLModel]]:
+    return {str(each.__tablename__): each for each in tables}
+
+
+KEPT = _named(ActionRow, BatchItemRow, BatchRow, LetterRow, MissingProcessRow, NoticeRow, SavedViewRow)
+"""The tables of which each row stands in the store as it is."""
+_COMPARED = {**KEPT, **_named(SettlementReportRow)}  # restored from the reports themselves
+_OF_EVENTS = (EventRow, NotificationRow, NotificationAttemptRow)
+_RESTORED = {**KEPT, **_named(AccessRow, RefusedRow, *_OF_EVENTS)}
+"""The access log is compared by its chains. States of messages change too often to be compared."""
+_ROWS_AT_ONCE = 1000
+OnDamaged = Callable[[tuple[str, str]], None]
+
+
+def restore_happened(on_damaged: OnDamaged) -> None:
+    """Give the rows of the store to an empty database, day by day."""
+    for keys in (keys for folder in (FOLDER, ACCESS) for keys in happened.days(folder)):
+        for page in pages(sorted(_lines(keys, on_damaged), key=lambda line: line.at), _ROWS_AT_ONCE):
+            _restore(page)
+
+
+def _lines(keys: Iterable[str], on_damaged: OnDamaged = lambda _: None) -> Iterator[Line]:
+    for key in keys:
+        try:
+            yield from happened.lines_in(key)
+        except Conflict as conflict:
+            on_damaged((key, str(conflict)))
+
+
+def _restore(lines: Sequence[Line]) -> None:
+    with writing() as session:
+        for name, table in _RESTORED.items():
+            last = {_key(table, line.row): line.row for line in lines if line.of == name}
+            if last:
+                new, keys = upsert(session, table), _keys(table)
+                others = {each.name: new.excluded[each.name] for each in inspect(table).c if each.name not in keys}
+                again = new.on_conflict_do_update(index_elements=keys, set_=others)
+                statement = new.on_conflict_do_nothing() if table is AccessRow else again  # it is append-only
+                rows = [table.model_validate(each).model_dump() for each in last.values()]
+                session.connection().execute(statement, rows)
+
+
+def _keys(table: type[SQLModel]) -> list[str]:
+    return [each.name for each in inspect(table).primary_key]
+
+
+def _key(table: type[SQLModel], row: Mapping[str, Any]) -> str:
+    return "/".join([str(table.__tablename__), *(str(row[name]) for name in _keys(table))])
+
+
+def wrong_happened() -> Iterator[FixityFinding]:
+    """Find files that are damaged or foreign, and rows that say otherwise than the store. A row that has changed while
+    they were read is right.
+    """
+    damaged = list[tuple[str, str]]()
+    for keys in (keys for folder in (FOLDER, ACCESS) for keys in happened.days(folder)):
+        for _ in _lines(keys, damaged.append):
+            pass
+    yield from (FixityFinding(key, Fault.DAMAGED, "the file as it was written", reason) for key, reason in damaged)
+    if found := _differing():
+        again = _differing()
+        for key in found.keys() & again.keys():
+            if found[key] == again[key]:
+                what = "another row" if found[key] else "no row"
+                yield FixityFinding(f"{FOLDER}/{key}", Fault.DIFFERS, "the row as the store says", what)
+
+
+def _differing() -> dict[str, Mapping[str, Any] | None]:
+    """Return the rows that differ from their last lines, by table and key; None for a row that is gone."""
+    said, differing = _said(), dict[str, Mapping[str, Any] | None]()
+    for name, table in _COMPARED.items():
+        with reading() as session:
+            for each in streamed(session, select(SQLModel.metadata.tables[name])):
+                row = as_json(dict(each._mapping))
+                line = said.pop(_key(table, row), None)
+                if line is None or any(row.get(column) != value for column, value in line.row.items()):
+                    differing[_key(table, row)] = row
+    return differing | dict.fromkeys(said)
+
+
+def _said() -> dict[str, Line]:
+    """Return the last line of each row, by table and key."""
+    said = dict[str, Line]()
+    left = happened.lines_left()  # first: what leaves the database meanwhile is in the store
+    for lines in (*map(_lines, happened.days(FOLDER)), left):
+        for each in (each for each in lines if each.of in _COMPARED):
+            key = _key(_COMPARED[each.of], each.row)
+            if key not in said or said[key].at <= each.at:
+                said[key] = each
+    return said
