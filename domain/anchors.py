@@ -4,19 +4,20 @@ A fact is a row of an object's logs: what it tells, no later row changes. A late
 never fewer. So a fact has only columns that are final once they are written, and names them itself: a migration that
 adds a column changes no fact. Texts are JSON without spaces, keys in order, in ASCII.
 
-As in Certificate Transparency, a leaf is hashed behind a 0 byte, a node behind a 1 byte: RFC 6962, section 2.1.
+As in Certificate Transparency, a leaf is hashed behind a 0 byte, a node behind a 1 byte: RFC 6962, section 2.1. Trees
+and statements have digests of one algorithm, which the statement names; the size of a digest says which it is.
 """
 
-import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from hashlib import sha256
+from hashlib import sha256, sha512
 from typing import Any
 
 import orjson
 
-from models.store.anchor import Block, Inclusion, Leaf, Statement
+from models.store.anchor import Block, Digest, Inclusion, Leaf, Statement
 
 Row = Mapping[str, Any]
 Rows = Mapping[str, Sequence[Row]]
@@ -92,19 +93,31 @@ def _digest(fact: Sequence[Any]) -> str:
     return sha256(orjson.dumps(fact, option=orjson.OPT_SORT_KEYS)).digest()[:_DIGEST_BYTES].hex()
 
 
-_EMPTY = sha256(b"").digest()
+_HASHES = {Digest.SHA256: sha256, Digest.SHA512: sha512}
+_BY_BYTES = {32: sha256, 64: sha512}
+_ROOT = re.compile("([0-9a-f]{64}){1,2}")
 
 
-def leaf_hash(text: bytes) -> bytes:
-    return sha256(b"\0" + text).digest()
+def is_root(text: str) -> bool:
+    """Return whether a text is a root in hex, of either algorithm."""
+    return _ROOT.fullmatch(text) is not None
+
+
+def digest_of_root(root: str) -> Digest:
+    """Return the algorithm that made a root in hex."""
+    return Digest.SHA512 if len(root) == 128 else Digest.SHA256
+
+
+def leaf_hash(text: bytes, digest: Digest = Digest.SHA256) -> bytes:
+    return _HASHES[digest](b"\0" + text).digest()
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
-    return sha256(b"\1" + left + right).digest()
+    return _BY_BYTES[len(left)](b"\1" + left + right).digest()
 
 
-def root_of(hashes: Iterable[bytes]) -> bytes:
-    """Return the root over the hashes of leaves, of 32 bytes each. Needs memory for one node a level only."""
+def root_of(hashes: Iterable[bytes], digest: Digest = Digest.SHA256) -> bytes:
+    """Return the root over the hashes of leaves, which `digest` made. Needs memory for one node a level only."""
     whole: list[tuple[int, bytes]] = []  # roots of full subtrees, each with its height, from the left
     for each in hashes:
         height, node = 0, each
@@ -113,7 +126,7 @@ def root_of(hashes: Iterable[bytes]) -> bytes:
             height += 1
         whole.append((height, node))
     if not whole:
-        return _EMPTY
+        return _HASHES[digest](b"").digest()
     node = whole.pop()[1]
     while whole:
         node = node_hash(whole.pop()[1], node)
@@ -155,7 +168,7 @@ def root_by_path(leaf: bytes, index: int, leaves: int, path: Iterable[bytes]) ->
     return node if next(siblings, None) is None else None
 
 
-_FORMAT = "cellar anchor 1"
+_FORMATS = ("cellar anchor 1", "cellar anchor 2")
 
 
 def leaf_text(leaf: Leaf) -> bytes:
@@ -220,21 +233,23 @@ def read_index(text: bytes) -> list[Block]:
         blocks = [Block(**json.loads(line)) for line in text.splitlines()]
     except (TypeError, ValueError) as error:
         raise ValueError("expected the index of an anchor") from error
-    if index_text(blocks) != text:
+    if index_text(blocks) != text or not all(is_root(each.root) for each in blocks):
         raise ValueError("expected the index of an anchor")
     return blocks
 
 
 def statement_text(statement: Statement) -> bytes:
-    """Return the text of a statement. Its SHA-256 is the anchor's root, which people note."""
+    """Return the text of a statement. Its digest is the anchor's root, which people note."""
+    named = {"digest": statement.digest, "key": statement.key} if statement.key else {}
     return _canonical(
         {
             "at": statement.at.astimezone(UTC).isoformat(),
             "before": statement.before,
-            "format": _FORMAT,
+            "format": _FORMATS[bool(named)],
             "leaves": statement.leaves,
             "number": statement.number,
             "root": statement.root,
+            **named,
         }
     )
 
@@ -247,15 +262,17 @@ def read_statement(text: bytes) -> Statement:
     """
     try:
         found = json.loads(text)
-        before = found["before"]
+        before, key = found["before"], found.get("key")
         statement = Statement(
             int(found["number"]),
             datetime.fromisoformat(found["at"]),
             int(found["leaves"]),
             str(found["root"]),
             None if before is None else str(before),
+            None if key is None else str(key),
+            Digest(found.get("digest", Digest.SHA256)),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError("expected the statement of an anchor") from error
     if statement_text(statement) != text:
         raise ValueError("expected the statement of an anchor")
@@ -264,7 +281,12 @@ def read_statement(text: bytes) -> Statement:
 
 def anchor_root(statement: Statement) -> str:
     """Return the root of an anchor in hex: the digest of its statement, and through it of all anchors before."""
-    return hashlib.sha256(statement_text(statement)).hexdigest()
+    return root_of_text(statement_text(statement), statement.digest)
+
+
+def root_of_text(text: bytes, digest: Digest) -> str:
+    """Return the root that the text of a statement has by an algorithm, in hex."""
+    return _HASHES[digest](text).hexdigest()
 
 
 def _canonical(document: Mapping[str, object]) -> bytes:
@@ -273,6 +295,7 @@ def _canonical(document: Mapping[str, object]) -> bytes:
 
 def is_included(inclusion: Inclusion) -> bool:
     """Return whether the path of a leaf leads to the root of its statement."""
-    path = map(bytes.fromhex, inclusion.path)
-    root = root_by_path(leaf_hash(leaf_text(inclusion.leaf)), inclusion.index, inclusion.statement.leaves, path)
-    return root is not None and root.hex() == inclusion.statement.root
+    path, statement = map(bytes.fromhex, inclusion.path), inclusion.statement
+    leaf = leaf_hash(leaf_text(inclusion.leaf), statement.digest)
+    root = root_by_path(leaf, inclusion.index, statement.leaves, path)
+    return root is not None and root.hex() == statement.root

@@ -14,7 +14,10 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import update
+from sqlmodel import col
 
+from adapters.database.transactions import writing
 from adapters.files.bucket import client
 from adapters.files.store import store
 from adapters.inbox import inbox
@@ -25,7 +28,8 @@ from adapters.store.objects import history, kept_discrepancies
 from adapters.store.objects.requests import StoredRequest, stored_request
 from adapters.tables.runs import receipts
 from models.access import CELLAR
-from models.runs.receipt import DEFAULT_SOURCE, Identity
+from models.archive.archive import ArchiveRow
+from models.runs.receipt import DEFAULT_SOURCE, Identity, ReceiptRow
 from models.store.inventory import Inventory
 from models.views.archives.archives import ArchiveView
 from models.views.health import Check
@@ -173,12 +177,18 @@ def accepted(reference: str, receipt_id: str, by: str = "Dana") -> None:
     finished(reference, receipt_id)
 
 
-def finished(reference: str, receipt_id: str) -> None:
-    """Complete a registered receipt."""
+def finished(reference: str, receipt_id: str, completed_at: datetime | None = None) -> None:
+    """Complete a registered receipt, now or in the past."""
     persist(reference, receipt_id)
     archived = stored_archive(reference, receipt_id)
     load(archived)
     complete(archived, reconcile_findings(archived).payload)
+    if completed_at:
+        with writing() as session:
+            for table in (ArchiveRow, ReceiptRow):
+                its = update(table).where(col(table.reference) == reference)
+                session.execute(its.values(completed_at=completed_at))
+        store().remove(f"{ocfl.object_key(reference)}/{history.path_of(receipt_id)}")
     history.keep(reference, receipt_id)
 
 

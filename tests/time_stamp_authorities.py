@@ -1,4 +1,6 @@
-"""A real time-stamp authority (RFC 3161): the openssl command, with a root certificate of its own, also behind HTTP."""
+"""Time-stamp authorities (RFC 3161): the openssl command, with a root certificate of its own, also behind HTTP; and one
+that stamps with another time than now.
+"""
 
 import subprocess
 from collections.abc import Iterator
@@ -6,8 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from asn1crypto.tsp import TimeStampReq
+from pyhanko.sign.timestamps import DummyTimeStamper
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
+
+from models.store.anchor import Digest
+from tests.pdfs import time_stamper
 
 _CONFIG = """
 [req]
@@ -48,10 +55,10 @@ class Authority:
         """The file of the root certificate."""
         return self.folder / "root.pem"
 
-    def stamp(self, text: bytes) -> bytes:
+    def stamp(self, text: bytes, digest: Digest = Digest.SHA256) -> bytes:
         """Return the answer with the time stamp over a text, in DER."""
         (self.folder / "text").write_bytes(text)
-        _openssl(self.folder, "ts", "-query", "-data", "text", "-sha256", "-cert", "-out", "own.tsq")
+        _openssl(self.folder, "ts", "-query", "-data", "text", f"-{digest}", "-cert", "-out", "own.tsq")
         return self.answer((self.folder / "own.tsq").read_bytes())
 
     def answer(self, query: bytes) -> bytes:
@@ -86,6 +93,28 @@ def served_authority(folder: Path) -> Iterator[Authority]:
     with HTTPServer() as server:
         server.expect_request("/stamp", method="POST").respond_with_handler(_answer)
         yield Authority(folder, server.url_for("/stamp"))
+
+
+@dataclass
+class Past:
+    """An authority behind HTTP, whose root is that of `tests.pdfs`, which stamps as a test sets, or is away."""
+
+    url: str
+    stamper: DummyTimeStamper | None
+
+
+@contextmanager
+def served_past() -> Iterator[Past]:
+    with HTTPServer() as server:
+        past = Past(server.url_for("/stamp"), time_stamper())
+
+        def _answer(request: Request) -> Response:
+            if past.stamper is None:
+                return Response(status=503)
+            return Response(past.stamper.request_tsa_response(TimeStampReq.load(request.data)).dump())
+
+        server.expect_request("/stamp", method="POST").respond_with_handler(_answer)
+        yield past
 
 
 def _openssl(folder: Path, *command: str) -> None:

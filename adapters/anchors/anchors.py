@@ -7,12 +7,15 @@ made the anchor. All other files begin with the anchor's root, so writers do not
 
 | file | content |
 | --- | --- |
-| `statement` | the statement, whose SHA-256 is the anchor's root |
+| `statement` | the statement, whose digest is the anchor's root |
 | `ROOT.leaves.gz` | the leaves, one a line (`leaves_file`) |
 | `ROOT.index` | where each block of the leaves begins |
 | `ROOT.signature` | the ed25519 signature over the statement |
 | `ROOT.pem` | the public key |
 | `ROOT.AUTHORITY.tsr` | the time stamp of an authority (RFC 3161), named by the digest of its URL |
+
+The last three are the proofs of an anchor. They come after the statement, so a later anchor has leaves of them: what
+dates that anchor dates them too.
 """
 
 import base64
@@ -130,8 +133,13 @@ def anchor_at(storage: Storage, number: int, names: set[str]) -> Anchor | None:
     if text is None:
         return None
     statement = parsed(text, number)
-    root = anchor_root(statement)
-    return Anchor(statement, root, frozenset(each[65:] for each in names if each.startswith(f"{root}.")))
+    return with_files(statement, anchor_root(statement), names)
+
+
+def with_files(statement: Statement, root: str, names: set[str]) -> Anchor:
+    """Return the anchor of a statement, with those of the names that are its own."""
+    start = f"{root}."
+    return Anchor(statement, root, frozenset(each.removeprefix(start) for each in names if each.startswith(start)))
 
 
 def anchors(storage: Storage) -> Iterator[Anchor]:
@@ -198,7 +206,8 @@ def blocks_of(storage: Storage, anchor: Anchor) -> list[Block]:
         blocks = read_index(b"missing" if text is None else text)
     except ValueError as error:
         raise Conflict(f"{key} is missing or damaged; restore it from the witness") from error
-    if (tree_root(blocks), sum(each.leaves for each in blocks)) != (anchor.statement.root, anchor.statement.leaves):
+    statement = anchor.statement
+    if (tree_root(blocks, statement.digest), sum(each.leaves for each in blocks)) != (statement.root, statement.leaves):
         raise Conflict(f"{key} does not match the statement of anchor {anchor.statement.number}; restore the anchor")
     return blocks
 
@@ -226,9 +235,10 @@ def leaf_in(storage: Storage, anchor: Anchor, object_key: str) -> Leaf | None:
 
 
 def is_signed(storage: Storage, anchor: Anchor) -> bool:
-    """Return whether the signature of an anchor is valid under the public key beside it."""
+    """Return whether the signature of an anchor is valid under the public key beside it, which the statement names."""
     signature, public_key = (storage.found_bytes(anchor.key(name)) or b"" for name in ("signature", "pem"))
-    return is_signed_by(statement_text(anchor.statement), signature, public_key)
+    is_valid = is_signed_by(statement_text(anchor.statement), signature, public_key)
+    return is_valid and anchor.statement.key in (None, fingerprint(public_key))
 
 
 def proof_of(storage: Storage, object_key: str) -> AnchorProof | None:
@@ -238,16 +248,23 @@ def proof_of(storage: Storage, object_key: str) -> AnchorProof | None:
         Conflict: an anchor is damaged.
     """
     for anchor in anchors(storage):
-        found = leaves_file.found_leaf(storage, anchor.key("leaves.gz"), blocks_of(storage, anchor), object_key)
-        if found:
-            leaf, index, path = found
-            inclusion = Inclusion(leaf, index, tuple(path), anchor.statement)
-            if not is_included(inclusion):
-                raise Conflict(f"the leaves of anchor {anchor.statement.number} do not lead to its root")
+        if inclusion := inclusion_in(storage, anchor, object_key):
             signature, public_key = (storage.found_bytes(anchor.key(name)) or b"" for name in ("signature", "pem"))
             tokens = {name: storage.found_bytes(anchor.key(name)) or b"" for name in anchor.tokens}
             return AnchorProof(inclusion, signature, public_key, tokens)
     return None
+
+
+def inclusion_in(storage: Storage, anchor: Anchor, key: str) -> Inclusion | None:
+    """Return the proof that an anchor has a leaf of a key; None if it has none. Raises as `leaves_of`."""
+    found = leaves_file.found_leaf(storage, anchor.key("leaves.gz"), blocks_of(storage, anchor), key)
+    if found is None:
+        return None
+    leaf, index, path = found
+    inclusion = Inclusion(leaf, index, tuple(path), anchor.statement)
+    if not is_included(inclusion):
+        raise Conflict(f"the leaves of anchor {anchor.statement.number} do not lead to its root")
+    return inclusion
 
 
 def _folder(number: int) -> str:

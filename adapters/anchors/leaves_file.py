@@ -17,9 +17,9 @@ from adapters.files.spool import spooled, write_spooled
 from adapters.files.storage import Storage
 from adapters.files.store import store
 from adapters.platform.cancellation import checkpoint
-from domain.anchors import leaf_hash, path_to, read_leaf, root_of
+from domain.anchors import digest_of_root, leaf_hash, path_to, read_leaf, root_of
 from models.errors import Conflict
-from models.store.anchor import Block, Leaf
+from models.store.anchor import Block, Digest, Leaf
 
 _LEAVES_OF_A_BLOCK = 4096
 _FASTEST = 1  # most of a text is digests, which no level compresses below their own bytes
@@ -31,6 +31,7 @@ class LeavesFile:
 
     path: Path
     blocks: tuple[Block, ...]
+    digest: Digest
 
     @property
     def leaves(self) -> int:
@@ -38,16 +39,16 @@ class LeavesFile:
 
     @property
     def root(self) -> str:
-        return tree_root(self.blocks)
+        return tree_root(self.blocks, self.digest)
 
 
-def tree_root(blocks: Iterable[Block]) -> str:
+def tree_root(blocks: Iterable[Block], digest: Digest) -> str:
     """Return the root of the tree over all leaves of some blocks, in hex."""
-    return root_of(bytes.fromhex(each.root) for each in blocks).hex()
+    return root_of((bytes.fromhex(each.root) for each in blocks), digest).hex()
 
 
 @contextmanager
-def written(texts: Iterable[bytes]) -> Iterator[LeavesFile]:
+def written(texts: Iterable[bytes], digest: Digest = Digest.SHA256) -> Iterator[LeavesFile]:
     """Write the texts of leaves, in order of their keys, into a file that stays until the end of the block.
 
     Raises:
@@ -60,10 +61,10 @@ def written(texts: Iterable[bytes]) -> Iterator[LeavesFile]:
             checkpoint()
             data = gzip.compress(b"\n".join(block) + b"\n", _FASTEST, mtime=0)
             write_spooled(spool, data)
-            root = root_of(map(leaf_hash, block)).hex()
+            root = root_of(leaf_hash(each, digest) for each in block).hex()
             blocks.append(Block(read_leaf(block[0]).key, len(block), offset, len(data), root))
             offset += len(data)
-        yield LeavesFile(Path(spool.name), tuple(blocks))
+        yield LeavesFile(Path(spool.name), tuple(blocks), digest)
 
 
 def found_leaf(
@@ -80,7 +81,7 @@ def found_leaf(
     lines = texts_of(storage, key, blocks[number])
     for index, leaf in enumerate(map(read_leaf, lines)):
         if leaf.key == object_key:
-            path = path_to(list(map(leaf_hash, lines)), index)
+            path = path_to(_hashes(lines, blocks[number]), index)
             path += path_to([bytes.fromhex(each.root) for each in blocks], number)
             return leaf, number * _LEAVES_OF_A_BLOCK + index, [each.hex() for each in path]
     return None
@@ -108,9 +109,14 @@ def _lines(data: bytes, block: Block, key: str) -> list[bytes]:
         lines = gzip.decompress(data).splitlines()
     except (OSError, EOFError, zlib.error) as error:
         raise _damaged(key) from error
-    if root_of(map(leaf_hash, lines)).hex() != block.root or read_leaf(lines[0]).key != block.first:
+    if root_of(_hashes(lines, block)).hex() != block.root or read_leaf(lines[0]).key != block.first:
         raise _damaged(key)
     return lines
+
+
+def _hashes(lines: Sequence[bytes], block: Block) -> list[bytes]:
+    digest = digest_of_root(block.root)
+    return [leaf_hash(each, digest) for each in lines]
 
 
 def _damaged(key: str) -> Conflict:

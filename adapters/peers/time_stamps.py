@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx
 from asn1crypto import cms, tsp
-from cryptography.x509 import load_pem_x509_certificates
+from cryptography.x509 import load_der_x509_certificate, load_pem_x509_certificates
 from rfc3161_client import (
     HashAlgorithm,
     PKIStatus,
@@ -20,19 +20,20 @@ from rfc3161_client import (
 
 from adapters.peers.addresses import bounded, proxy_to
 from models.errors import Refused, Transient
+from models.store.anchor import Digest
 
 _TIMEOUT_S = 20
 _LARGEST_BYTES = 1 << 20
 
 
-def stamped(authority: str, text: bytes, roots: Sequence[Path]) -> bytes:
+def stamped(authority: str, text: bytes, roots: Sequence[Path], digest: Digest = Digest.SHA256) -> bytes:
     """Return the time stamp of an authority over a text, in DER, as it answered.
 
     Without root certificates, its signature is not checked, and a check with roots can still be made later.
 
     Raises Transient if the authority does not answer, or not as expected: its answers may be right again later.
     """
-    request = TimestampRequestBuilder().data(text).hash_algorithm(HashAlgorithm.SHA256).build()
+    request = TimestampRequestBuilder().data(text).hash_algorithm(HashAlgorithm[digest.name]).build()
     answer = _answered(authority, request.as_bytes())
     try:
         found = _decoded(answer)
@@ -42,17 +43,18 @@ def stamped(authority: str, text: bytes, roots: Sequence[Path]) -> bytes:
     return answer
 
 
-def stamped_at(token: bytes, text: bytes, roots: Sequence[Path]) -> datetime:
-    """Return the time of a time stamp over a text.
+def stamped_at(token: bytes, text: bytes, roots: Sequence[Path]) -> tuple[datetime, datetime]:
+    """Return the time of a time stamp over a text, and when the first of its certificates ends.
 
     Raises Refused if it is no time stamp over this text, or not by an authority below the root certificates.
     """
     try:
         found = _decoded(token)
         _check(found, None, text, roots)
+        certificates = map(load_der_x509_certificate, found.signed_data.certificates)
+        return found.tst_info.gen_time, min(each.not_valid_after_utc for each in certificates)
     except (ValueError, TypeError, VerificationError) as error:
         raise Refused("BAD_TIME_STAMP", f"the time stamp is not valid: {error}") from error
-    return found.tst_info.gen_time
 
 
 def _decoded(answer: bytes) -> TimeStampResponse:
@@ -73,10 +75,12 @@ def _decoded(answer: bytes) -> TimeStampResponse:
 
 
 def _check(found: TimeStampResponse, request: TimeStampRequest | None, text: bytes, roots: Sequence[Path]) -> None:
-    asked = TimestampRequestBuilder(nonce=False).data(text).hash_algorithm(HashAlgorithm.SHA256).build()
+    imprint = found.tst_info.message_imprint.message
+    algorithm = HashAlgorithm.SHA512 if len(imprint) == 64 else HashAlgorithm.SHA256
+    asked = request or TimestampRequestBuilder(nonce=False).data(text).hash_algorithm(algorithm).build()
     if found.status not in (PKIStatus.GRANTED, PKIStatus.GRANTED_WITH_MODS):
         raise VerificationError(f"its status is {found.status}, expected {PKIStatus.GRANTED}")
-    if found.tst_info.message_imprint.message != asked.message_imprint.message:
+    if imprint != asked.message_imprint.message:
         raise VerificationError("it dates another text")
     if request and found.tst_info.nonce != request.nonce:
         raise VerificationError("it answers another request")

@@ -5,7 +5,7 @@ No other module reads settings from the environment.
 
 import base64
 import os
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -165,6 +165,11 @@ class Settings(BaseSettings):
         repr=False,
         description="Key that signs anchors, 32 bytes in base64, shared by all machines of an installation. Default: "
         "generated at the first anchor.",
+    )
+    anchor_sha512_from: date | None = Field(
+        None,
+        description="Day, such as `2027-01-01`, from which new anchors are made with SHA-512. Earlier anchors stay as "
+        "they are. Default: never, all with SHA-256.",
     )
     witness_url: str | None = Field(
         None,

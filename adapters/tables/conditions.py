@@ -87,8 +87,8 @@ def note_within(session: Session, keys: Iterable[str], **moments: datetime) -> N
     """Note when objects of the store were checked or anchored, in the caller's transaction."""
     for page in pages(sorted(keys), 1000):  # in one order: two checks at once would wait for each other
         rows = [{"key": each, **moments} for each in page]
-        noted = upsert(session, StoredObjectRow).values(rows)
-        session.connection().execute(noted.on_conflict_do_update(index_elements=["key"], set_=moments))
+        noted = upsert(session, StoredObjectRow).on_conflict_do_update(index_elements=["key"], set_=moments)
+        session.connection().execute(noted, rows)  # not as values of one statement, which is compiled for each page
 
 
 def note_anchored(keys: Iterable[str], at: datetime) -> None:

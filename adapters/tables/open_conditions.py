@@ -194,6 +194,13 @@ _ROWS: Mapping[AnyCode, _Rows] = {
         _span(UnsentAccessRow.at),
         Severity.WARNING,
     ),
+    ConditionCode.TIME_STAMP_ENDS: _Rows(
+        Subject.SYSTEM,
+        _in_row("ends_on"),
+        (col(ConditionRow.code) == ConditionCode.TIME_STAMP_ENDS,),
+        (_span(ConditionRow.since)[0], _span(ConditionRow.found_at)[1]),
+        Severity.WARNING,
+    ),
     DerivedCode.MESSAGES_DEAD: _Rows(
         Subject.MESSAGE,
         col(NotificationRow.endpoint_name),

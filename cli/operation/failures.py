@@ -112,6 +112,8 @@ def condition_text(group: ConditionGroup, now: datetime) -> str:
     """Return a line such as `FILE_EXTRA: 2 archives; see …`. Pure."""
     if group.code == DerivedCode.SYSTEM_AWAY and group.first_at:
         return f"{group.code}: {waits_text(group.key, group.subjects, group.first_at, now)}"
+    if group.code == ConditionCode.TIME_STAMP_ENDS:
+        return f"{group.code}: {group.key}. {MEANINGS[group.code].what}"
     if group.kind is Subject.STORE and group.code in OF_COMPARISONS:
         return f"{group.code}: {MEANINGS[group.code].what}"
     if group.kind is Subject.STORE:

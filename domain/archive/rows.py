@@ -55,6 +55,7 @@ def _signed_document_rows(archive: Archive) -> list[dict[str, Any]]:
         "outcome": str(last.outcome),
         "verdict": verdict_as_json(verdict),
         "roots": archive.newest_roots,
+        "judged_at": archive.judgements[-1].at if archive.judgements else None,
         "judgements": [_judgement(each, archive.judgements[-1]) for each in archive.judgements],
     }
     return [{"reference": archive.reference, "position": 0} | shown]

@@ -1,12 +1,13 @@
 """Files: contents as the payload declares them, how their base64 was written, and as the store keeps them."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from sqlmodel import BigInteger, Field, SQLModel
 
-from models.columns import Json
+from models.columns import Json, Moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ class SignedDocumentRow(SQLModel, table=True):
 
     `verdict` is the JSON of the verdict at arrival. `judgements` is the JSON of the later judgements, oldest first.
     `outcome` and `roots` are those of the last judgement, or of the arrival: the outcome, and the digest of the trust
-    roots, None where it was not recorded.
+    roots, None where it was not recorded. `judged_at` is the time of the last judgement, None at the arrival.
     """
 
     __tablename__ = "signed_document"
@@ -109,6 +110,7 @@ class SignedDocumentRow(SQLModel, table=True):
     outcome: str = Field(max_length=16, index=True)
     verdict: dict[str, Any] = Field(sa_type=Json)
     roots: str | None = Field(default=None, max_length=64)
+    judged_at: datetime | None = Field(default=None, sa_type=Moment, index=True)
     judgements: list[dict[str, Any]] = Field(
         default_factory=list, sa_type=Json, sa_column_kwargs={"server_default": "[]"}
     )

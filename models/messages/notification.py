@@ -234,7 +234,7 @@ class NotificationAttemptRow(SQLModel, table=True):
     trigger: str = Field(default=AttemptTrigger.AUTOMATIC, max_length=16)
     by: str | None = None
     url: str | None = None
-    attempted_at: datetime = Field(sa_type=Moment)
+    attempted_at: datetime = Field(sa_type=Moment, index=True)
     duration_s: float | None = None
     status_code: int | None = None
     stage: str | None = Field(default=None, max_length=16)

@@ -294,7 +294,7 @@ class RunRow(SQLModel, table=True):
     cause_sentence: str | None = None
     cause_values: dict[str, Any] | None = Field(default=None, sa_type=Json)
     started_at: datetime = Field(sa_type=Moment)
-    ended_at: datetime | None = Field(default=None, sa_type=Moment)
+    ended_at: datetime | None = Field(default=None, sa_type=Moment, index=True)
 
 
 class Leased(StrEnum):

@@ -3,6 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
+
+
+class Digest(StrEnum):
+    """The algorithm of the digests of an anchor: those of its tree, and its root."""
+
+    SHA256 = "sha256"
+    SHA512 = "sha512"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +38,8 @@ class Statement:
     `number` counts the anchors of a store from 1. `leaves` is the number of leaves: the first anchor has all objects,
     each later anchor the objects that changed since. `root` is the root of their Merkle tree, in hex. `before` is the
     digest of the statement before, None for the first. The digest of this statement is the *root* that people note.
+    `digest` is the algorithm of both roots. `key` is the fingerprint of the public key that proves the signature: the
+    SHA-256 of its DER, in hex; None in a statement of format 1, which names no key and no algorithm.
     """
 
     number: int
@@ -37,6 +47,8 @@ class Statement:
     leaves: int
     root: str
     before: str | None
+    key: str | None = None
+    digest: Digest = Digest.SHA256
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +77,30 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
+class Renewal:
+    """A later time stamp that renews one whose certificates end sooner.
+
+    `inclusion` proves that a later anchor names the file of the earlier time stamp. `token` is the later time stamp,
+    over the statement with `number`, which follows that anchor or is its own.
+    """
+
+    inclusion: Inclusion
+    number: int
+    token: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class AnchorProof:
     """All that proves an object's state at the time of an anchor, without the store.
 
     `signature` is the ed25519 signature over the statement's text, `public_key` its key as PEM. `tokens` are time
-    stamps (RFC 3161) over the statement's SHA-256, by the name of their file.
+    stamps (RFC 3161) over the statement's root, by the name of their file. The first of `renewals` renews one of them,
+    each other the one before. `later` are the statements after that of the inclusion, up to that of the last renewal.
     """
 
     inclusion: Inclusion
     signature: bytes
     public_key: bytes
     tokens: Mapping[str, bytes]
+    renewals: tuple[Renewal, ...] = ()
+    later: tuple[Statement, ...] = ()

@@ -38,8 +38,8 @@ _CONFIRM = "Ask the operator of the endpoint. The page of the endpoint shows eac
 
 
 class ConditionCode(FindingCode):
-    """What is wrong with a complete archive or the store. `RUN_FAILED`: its last run failed. Comparisons with anchors
-    find the last two, and checks the others.
+    """What is wrong with a complete archive or the store. `RUN_FAILED`: its last run failed. `TIME_STAMP_ENDS`: the
+    last anchor found it. Comparisons with anchors find the last two, and checks the others.
     """
 
     RUN_FAILED = finding(
@@ -75,6 +75,12 @@ class ConditionCode(FindingCode):
         "The store is not there: nothing was ever archived in its place.",
         "Mount its disk, or correct CELLAR_STORE_URL, then run cellar verify.",
         short="Store not there",
+    )
+    TIME_STAMP_ENDS = finding(
+        "The certificates of the newest time stamps end within a year.",
+        "Name an authority in CELLAR_TIME_STAMP_URLS whose certificates end later, add its root to "
+        "CELLAR_TIME_STAMP_ROOTS, then run cellar anchor: its time stamp covers all earlier ones.",
+        short="Time stamps that end",
     )
     NOT_AS_ANCHORED = finding(
         "The store is not what an anchor says: somebody has removed or rewritten it together with its digests.",

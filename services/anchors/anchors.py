@@ -46,6 +46,7 @@ from models.errors import Conflict, Transient, Unreadable
 from models.store.anchor import AnchorProof, Leaf
 from models.store.fixity import Fault, FixityFinding
 from services.anchors.chain import chain, readable, target
+from services.anchors.dating import renewed
 
 _ANCHORS_AT_ONCE = 32  # each has a block of leaves in memory
 _LINES_AT_ONCE = 1000
@@ -268,16 +269,16 @@ def proof_of(reference: str) -> AnchorProof | None:
     proof = anchors.proof_of(store(), key) if inventory else None
     if not inventory or not proof or proof.inclusion.leaf.inventory_sha256 != hashlib.sha256(inventory).hexdigest():
         return None
-    return proof
+    return renewed(proof)
 
 
 @dataclass(slots=True)
 class Held:
     """The store, held against an anchor. `number` and `at` are None where no anchor with the root was found.
 
-    `covered` counts the objects that the anchor names, `newer` those of them that have later versions, and `uncovered`
-    the objects of the store that it does not name. `is_of_witness`: the anchor is the newest of the witness. `failure`:
-    why the store was not held.
+    `covered` counts the archives and reports that the anchor names, `newer` those of them that have later versions, and
+    `uncovered` the objects of the store that it does not name. `is_of_witness`: the anchor is the newest of the
+    witness. `failure`: why the store was not held.
     """
 
     root: str
@@ -361,7 +362,7 @@ def _check(pairs: Iterable[tuple[Named, Found]], held: Held, findings: list[Fixi
                 reading = [threads.submit(copy_context().run, _checked, name, found) for name, found in page]
                 checked = [each.result() for each in reading]
             for (name, _), (newer, found) in zip(page, checked, strict=True):
-                held.covered += bool(name.leaves)
+                held.covered += bool(name.leaves) and not name.key.startswith(f"{anchors.FOLDER}/")
                 held.uncovered += not name.leaves
                 held.newer += newer
                 findings += found

@@ -1,6 +1,5 @@
 """Finds the anchor with a root, and walks its chain back to the first anchor, in the store and at the witness."""
 
-import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,12 +10,11 @@ from adapters.anchors.anchors import STATEMENT, Anchor
 from adapters.anchors.witness import witness
 from adapters.files.storage import Storage
 from adapters.files.store import storage_at, store
-from adapters.settings.settings import settings
-from domain.anchors import statement_text
-from models.errors import Conflict, Refused, WrongUse
+from domain.anchors import anchor_root, digest_of_root, is_root, root_of_text
+from models.errors import Conflict, WrongUse
 from models.store.fixity import Fault, FixityFinding
+from services.anchors.dating import proving
 
-_ROOT = re.compile(r"[0-9a-f]{64}")
 _IN_A_WITNESS = re.compile(rf"(.+)/{anchors.FOLDER}/[0-9]{{6,}}")
 OnFinding = Callable[[FixityFinding], None]
 
@@ -44,17 +42,16 @@ def target(against: str) -> Target:
         WrongUse: it is neither.
     """
     known = [store(), witness()]
-    if not _ROOT.fullmatch(against):
+    if not is_root(against):
         folder, file = _place(against)
         text = storage_at(folder).found_bytes(file)
         if text is None:
-            expected = "a root of 64 hex digits, or the path of an anchor or its statement"
+            expected = "a root of 64 or 128 hex digits, or the path of an anchor or its statement"
             raise WrongUse(f"--against {against}: expected {expected}; there is no file {folder}/{file}")
         try:
-            anchors.parsed(text)
+            against = anchor_root(anchors.parsed(text))
         except Conflict as error:
             raise WrongUse(f"--against {against}: expected the statement of an anchor, got another file") from error
-        against = hashlib.sha256(text).hexdigest()
         if found := _IN_A_WITNESS.fullmatch(folder):
             known.append(storage_at(found[1]))
     storages = dict.fromkeys(each for each in known if each is not None)
@@ -114,7 +111,7 @@ def _whole(link: Link, on_finding: OnFinding) -> tuple[Storage, Anchor] | None:
 def _numbers(storage: Storage, root: str, names: dict[int, set[str]]) -> Iterator[int]:
     for number in reversed(names):
         text = storage.found_bytes(anchors.statement_key(number))
-        if text is not None and hashlib.sha256(text).hexdigest() == root:
+        if text is not None and root_of_text(text, digest_of_root(root)) == root:
             yield number
 
 
@@ -122,11 +119,9 @@ def _link(number: int, root: str, names: dict[Storage, set[str]], on_finding: On
     key, having = anchors.statement_key(number), dict[Storage, Anchor]()
     for each, its in names.items():
         text = each.found_bytes(key)
-        found = None if text is None else hashlib.sha256(text).hexdigest()
+        found = None if text is None else root_of_text(text, digest_of_root(root))
         if text is not None and found == root:
-            statement = anchors.parsed(text, number)
-            files = frozenset(name[65:] for name in its if name.startswith(f"{root}."))
-            having[each] = Anchor(statement, root, files)
+            having[each] = anchors.with_files(anchors.parsed(text, number), root, its)
         elif each is store() or found:
             fault, its_key = Fault.DAMAGED if found else Fault.MISSING, key if each is store() else each.location(key)
             on_finding(FixityFinding(its_key, fault, f"the statement with the root {root}", found or "nothing"))
@@ -139,20 +134,9 @@ def _link(number: int, root: str, names: dict[Storage, set[str]], on_finding: On
 
 def _report_proofs(anchor: Anchor, on_finding: OnFinding) -> None:
     """Report a signature or a time stamp in the store that does not prove the statement."""
-    from adapters.peers import time_stamps  # noqa: PLC0415 -- slow, and without an anchor nobody needs it
-
-    if not anchors.is_signed(store(), anchor):
-        key = anchor.key("signature")
-        on_finding(
-            FixityFinding(key, Fault.DAMAGED, "the signature of the statement", "none that its public key proves")
-        )
-    roots = [Path(root) for root in settings().time_stamp_roots]
-    for name in anchor.tokens:
-        key = anchor.key(name)
-        try:
-            time_stamps.stamped_at(store().found_bytes(key) or b"", statement_text(anchor.statement), roots)
-        except Refused as error:
-            on_finding(FixityFinding(key, Fault.DAMAGED, "a time stamp over the statement", error.detail))
+    for name in sorted({"signature", *anchor.tokens} - proving(anchor)):
+        expected = "a proof of the statement: its signature by the key that it names, or a time stamp over it"
+        on_finding(FixityFinding(anchor.key(name), Fault.DAMAGED, expected, "another or none"))
 
 
 def _report_later(number: int, root: str, names: dict[int, set[str]], on_finding: OnFinding) -> None:

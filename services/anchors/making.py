@@ -3,13 +3,12 @@
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from itertools import chain, islice
-from pathlib import Path
+from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, Select, String, cast, or_, select
+from sqlalchemy import Select, select
 from sqlmodel import col
 
 from adapters.anchors import anchors, many_leaves
@@ -21,26 +20,23 @@ from adapters.anchors.many_leaves import OnDamaged
 from adapters.anchors.witness import LastAnchor, check_same, copy_anchors, witness
 from adapters.database.transactions import reading
 from adapters.files.store import store
-from adapters.peers import time_stamps
 from adapters.settings.settings import settings
 from adapters.store import happened, ocfl
 from adapters.tables import conditions
 from adapters.tables.access import remove_until
-from domain.anchors import leaf_text, statement_text
+from domain.anchors import leaf_text
 from models.archive.content import SignedDocumentRow
 from models.discrepancies import DiscrepancyEventRow, DiscrepancyRow
 from models.errors import Locked, Transient
 from models.messages.notification import NotificationAttemptRow, NotificationRow
 from models.runs.receipt import DeliveryRow, ReceiptRow, RunRow
-from models.store.anchor import Statement
+from models.store.anchor import Digest, Statement
 from services.access import heads
+from services.anchors import dating
 
 log = structlog.get_logger()
 OVERLAP = timedelta(hours=2)
 """How much later than its time a row may be committed, or its history written: a run may take an hour."""
-_MOST_DAYS = 32
-_DATED_LATER = 30
-"""Of how many anchors a missing time stamp is fetched later. Each anchor dates all anchors before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,26 +74,34 @@ def make(now: datetime, *, whole: bool = False) -> Made:
     since = before.statement.at if before and not whole and before.statement.at <= now else None
     access, old_access = heads.keep(since, now)
     texts = _changed(since, damaged.append) if since else _whole(damaged.append)
-    with written(chain(map(leaf_text, access), texts)) as leaves:
+    key = anchors.fingerprint(anchors.signed(b"")[1])
+    beside = [*access, *dating.leaves_of_proofs()]
+    with written(chain(map(leaf_text, beside), texts), _digest(now)) as leaves:
         number, root = (before.statement.number + 1, before.root) if before else (1, None)
-        anchor = anchors.keep(store(), Statement(number, now, leaves.leaves, leaves.root, root), leaves)
+        statement = Statement(number, now, leaves.leaves, leaves.root, root, key, leaves.digest)
+        anchor = anchors.keep(store(), statement, leaves)
     anchors_witness.note(anchor)
-    _note_objects(anchor)
-    lacks = (*_date(), *_bring_to_witness())
+    lacks = (*dating.date(), *_bring_to_witness())
+    _note_for_people(anchor)
     anchors_witness.keep_last(LastAnchor(anchor.statement.number, now, anchor.root, lacks))
     remove_until(old_access)
     happened.remove_access_before(now - timedelta(days=settings().access_kept_days) - heads.OVERLAP)
-    public_key = store().read_bytes(anchor.key("pem"))
-    return Made(anchor, anchors.fingerprint(public_key), tuple(damaged), lacks)
+    return Made(anchor, key, tuple(damaged), lacks)
 
 
-def _note_objects(anchor: Anchor) -> None:
-    """Note which objects the anchor has, for people. It is valid without the note."""
+def _digest(now: datetime) -> Digest:
+    begins = settings().anchor_sha512_from
+    return Digest.SHA512 if begins and now.date() >= begins else Digest.SHA256
+
+
+def _note_for_people(anchor: Anchor) -> None:
+    """Note which objects the anchor has, and when its time stamps end. It is valid without the note."""
     keys_of = (leaf.key for leaf in anchors.leaves_of(store(), anchor))
     try:
         conditions.note_anchored((key for key in keys_of if key.startswith(f"{ocfl.ROOT}/")), anchor.statement.at)
+        dating.note_end(anchor.statement.at)
     except Transient as error:
-        log.warning("the database does not know which archives the anchor has", why=type(error).__name__)
+        log.warning("the database does not know what the anchor has", why=type(error).__name__)
 
 
 def _key_gone() -> Locked:
@@ -119,24 +123,6 @@ def _changed(since: datetime, on_damaged: OnDamaged) -> Iterator[bytes]:
     recent = leaves_beside(store(), since - OVERLAP)
     beside = (leaf for leaf in recent if leaf.key != OF_NO_ARCHIVE or None in references)
     return chain(many_leaves.texts_of(object_keys, on_damaged), map(leaf_text, beside))
-
-
-def _date() -> Iterator[str]:
-    """Fetch the time stamps that the newest anchors lack, and yield why one is still missing."""
-    authorities = {anchors.token_name(each): each for each in settings().time_stamp_urls}
-    if not authorities:
-        return
-    roots = [Path(root) for root in settings().time_stamp_roots]
-    away: set[str] = set()
-    for anchor in islice(anchors.anchors(store()), _DATED_LATER):
-        for name in sorted(authorities.keys() - anchor.files - away):
-            try:
-                token = time_stamps.stamped(authorities[name], statement_text(anchor.statement), roots)
-            except Transient as error:
-                away.add(name)
-                yield str(error)
-            else:
-                store().keep_first(token, anchor.key(name))
 
 
 def _check_witness() -> None:
@@ -169,12 +155,10 @@ def _changed_since(at: datetime) -> set[str | None]:
 
 
 def _queries(since: datetime) -> Iterator[Select[Any]]:
-    yield select(col(ReceiptRow.reference)).where(
-        or_(col(ReceiptRow.received_at) >= since, col(ReceiptRow.completed_at) >= since)
-    )
+    yield select(col(ReceiptRow.reference)).where(col(ReceiptRow.completed_at) >= since)
     yield select(col(DeliveryRow.reference)).where(col(DeliveryRow.received_at) >= since)
     yield select(col(RunRow.reference)).where(col(RunRow.ended_at) >= since)
-    yield select(col(SignedDocumentRow.reference)).where(_is_judged_since(since))
+    yield select(col(SignedDocumentRow.reference)).where(col(SignedDocumentRow.judged_at) >= since)
     yield (
         select(col(NotificationRow.reference))
         .join(NotificationAttemptRow, col(NotificationAttemptRow.message_id) == col(NotificationRow.message_id))
@@ -185,12 +169,3 @@ def _queries(since: datetime) -> Iterator[Select[Any]]:
         .join(DiscrepancyEventRow, col(DiscrepancyEventRow.discrepancy_id) == col(DiscrepancyRow.discrepancy_id))
         .where(col(DiscrepancyEventRow.at) >= since)
     )
-
-
-def _is_judged_since(since: datetime) -> ColumnElement[bool]:
-    """Return the condition that a later judgement is of the day of a time or of a later day. Its time is in JSON."""
-    judgements, today = cast(col(SignedDocumentRow.judgements), String), datetime.now(UTC).date()
-    days = [since.astimezone(UTC).date() + timedelta(days=day) for day in range(_MOST_DAYS)]
-    if days[-1] < today:
-        return judgements != "[]"
-    return or_(*(judgements.contains(f'"{day}T') for day in days if day <= max(today, days[0])))

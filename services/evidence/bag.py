@@ -134,10 +134,33 @@ def proof_files(proof: AnchorProof | None, roots: Sequence[Path]) -> Iterator[Ba
     yield of_bytes("proof/statement.json", statement_text(included.statement))
     yield of_bytes("proof/statement.sig", proof.signature)
     yield of_bytes("proof/key.pem", proof.public_key)
-    for number, (_, token) in enumerate(sorted(proof.tokens.items()), 1):
-        yield of_bytes(f"proof/time-stamp-{number}.tsr", token)
+    renewed = {}
+    for number, (name, token) in enumerate(sorted(proof.tokens.items()), 1):
+        renewed[name] = f"proof/time-stamp-{number}.tsr"
+        yield of_bytes(renewed[name], token)
+    yield from _renewals(proof, renewed)
     if proof.tokens and roots:
         yield of_bytes("proof/authorities.pem", b"\n".join(each.read_bytes() for each in roots))
+
+
+def _renewals(proof: AnchorProof, renewed: Mapping[str, str]) -> Iterator[BagFile]:
+    """Yield the later time stamps that renew those of a proof, and what shows that they cover these.
+
+    Args:
+        renewed: the paths in the bag of the time stamps of the proof, by the names of their files in the store.
+    """
+    first, entries = proof.inclusion.statement.number, list[Mapping[str, object]]()
+    for number, each in enumerate(proof.renewals, 1):
+        token = f"proof/renewal-{number}.tsr"
+        named, name = each.inclusion, each.inclusion.leaf.key.partition(".")[2]
+        renews = entries[-1]["token"] if entries else renewed[name]
+        places = {"index": named.index, "path": named.path, "named_in": named.statement.number - first}
+        leaf = leaf_text(named.leaf).decode()
+        entries.append({"renews": renews, "token": token, "over": each.number - first, "leaf": leaf, **places})
+        yield of_bytes(token, each.token)
+    if entries:
+        yield of_json("proof/renewals.json", entries)
+        yield of_bytes("proof/later.jsonl", b"".join(statement_text(each) + b"\n" for each in proof.later))
 
 
 CHECK = "check.py"

@@ -11,7 +11,9 @@ the time stamps. A bag could contain a changed copy of this program: if in doubt
 2. Request: skeleton, cuts and files give the request as it was sent, and its SHA-256 is the receipt id.
 3. Inventory: it names the receipt, and the parts of the request by their digests (OCFL 1.1).
 4. Anchor: its statement leads by a Merkle path to a leaf (RFC 6962), which has the digest of the inventory.
-5. Signature (Ed25519, RFC 8032) and time stamps (RFC 3161): they are of the statement.
+5. Signature (Ed25519, RFC 8032): it is of the statement, by the key that the statement names.
+6. Time stamps (RFC 3161): they are of the statement. A later anchor names a time stamp whose certificate has ended, and
+   was stamped itself before that end.
 """
 
 from __future__ import annotations
@@ -36,6 +38,8 @@ LINE = re.compile(r"([0-9a-f]{64})  ([^\x00-\x1f\x7f\\%]+)")
 CHUNK_BYTES = 1 << 20
 SKELETON, CUTS, SEALED_REQUEST, DELIVERY = "skeleton.json", "cuts.json", "request.sealed", "delivery.json"
 STATEMENT, KEY, SIGNATURE = "proof/statement.json", "proof/key.pem", "proof/statement.sig"
+LATER, RENEWALS, AUTHORITIES = "proof/later.jsonl", "proof/renewals.json", "proof/authorities.pem"
+HASHES = {"sha256": hashlib.sha256, "sha512": hashlib.sha512}
 OF_SEALED_VALUES = (
     "the request contains sealed values; this bag proves the stored parts, not the request; "
     "while the holder has the key, `cellar export --raw` gives the request"
@@ -186,15 +190,21 @@ def check_inventory(bag: Bag) -> Iterator[str]:
         yield "The request says the same as an earlier request, so the inventory itself names the files alone."
 
 
-def merkle_root(leaf: bytes, index: int, leaves: int, path: list[str]) -> str:
-    """Return the root of a Merkle tree of `leaves` leaves, by the path from the leaf at `index`."""
-    node, siblings = hashlib.sha256(b"\0" + leaf).digest(), [bytes.fromhex(each) for each in path]
+def root_of(text: bytes) -> str:
+    """Return the root of the anchor whose statement has a text: its digest, by the algorithm that it names."""
+    return HASHES[json.loads(text).get("digest", "sha256")](text).hexdigest()
+
+
+def merkle_root(leaf: bytes, place: dict[str, Any], statement: dict[str, Any]) -> str:
+    """Return the root of the Merkle tree of a statement, by the place of a leaf: its index, and its path."""
+    hashed, index, leaves = HASHES[statement.get("digest", "sha256")], place["index"], statement["leaves"]
+    node, siblings = hashed(b"\0" + leaf).digest(), [bytes.fromhex(each) for each in place["path"]]
     if not 0 <= index < leaves:
         raise WrongError("the Merkle path does not fit the tree")
     while leaves > 1:
         if index ^ 1 < leaves:
             pair = [siblings.pop(0), node] if index & 1 else [node, siblings.pop(0)]
-            node = hashlib.sha256(b"\1" + pair[0] + pair[1]).digest()
+            node = hashed(b"\1" + pair[0] + pair[1]).digest()
         index, leaves = index // 2, (leaves + 1) // 2
     expect(len(siblings), 0, "the rest of the Merkle path")
     return node.hex()
@@ -211,10 +221,9 @@ def check_anchor(bag: Bag) -> Iterator[str]:
     expect("".join(said["key"].split("/")[1:4]), object_digest[:9], "the object in the leaf")
     expect(said["inventory_sha256"], hashlib.sha256(inventory).hexdigest(), "the inventory in the leaf")
     expect(said["receipt_ids"].count(bag.receipt_id()), 1, "how often the leaf has the receipt id")
-    root = merkle_root(leaf, place["index"], statement["leaves"], place["path"])
-    expect(root, statement["root"], "the root of the Merkle tree")
+    expect(merkle_root(leaf, place, statement), statement["root"], "the root of the Merkle tree")
     yield f"The archive is in anchor {statement['number']} of {statement['at']}."
-    root = hashlib.sha256(bag.path(STATEMENT).read_bytes()).hexdigest()
+    root = root_of(bag.path(STATEMENT).read_bytes())
     if not bag.expected_root:
         raise NotCheckedError(f"compare the root of the anchor with a root that you got elsewhere: {root}")
     expect(root, bag.expected_root, f"the root of anchor {statement['number']} (is yours of another anchor?)")
@@ -233,26 +242,57 @@ def openssl(option: str, name: str, *arguments: object) -> tuple[bool, str]:
 
 def check_signature(bag: Bag) -> Iterator[str]:
     if bag.has(STATEMENT):
+        key = hashlib.sha256(base64.b64decode("".join(bag.path(KEY).read_text().split("\n")[1:-2]))).hexdigest()
+        expect(key, bag.json(STATEMENT).get("key", key), "the key that the anchor names")
         files = ["-inkey", bag.path(KEY), "-in", bag.path(STATEMENT), "-sigfile", bag.path(SIGNATURE)]
         is_right, _ = openssl("-rawin", "pkeyutl", "-verify", "-pubin", "-rawin", *files)
         expect(is_right, True, "the signature belongs to the anchor and to the key in the bag")
-        key = base64.b64decode("".join(bag.path(KEY).read_text().split("\n")[1:-2]))
-        yield f"The anchor is signed with the key in the bag, whose SHA-256 is {hashlib.sha256(key).hexdigest()}"
+        yield f"The anchor is signed with the key in the bag, whose SHA-256 is {key}"
+
+
+def check_renewal(bag: Bag, renewal: dict[str, Any], texts: list[bytes]) -> None:
+    """Check that an anchor names a time stamp, and is covered by the statement that a later time stamp is of."""
+    expect(0 < renewal["named_in"] <= renewal["over"], True, "a later time stamp is of a later anchor")
+    leaf, statement = renewal["leaf"].encode(), json.loads(texts[renewal["named_in"]])
+    expect(merkle_root(leaf, renewal, statement), statement["root"], "the root of a later Merkle tree")
+    expect(json.loads(leaf)["inventory_sha256"], digest_of(chunks(bag.path(renewal["renews"]))), "a time stamp's leaf")
+
+
+def is_stamped(bag: Bag, token: str, statement: bytes, moment: int) -> bool:
+    """Return whether a time stamp is of a statement, with certificates that were valid at a moment."""
+    files = ["-in", bag.path(token), "-CAfile", bag.path(AUTHORITIES), "-untrusted", bag.path(AUTHORITIES)]
+    return openssl("-attime", "ts", "-verify", "-digest", root_of(statement), *files, "-attime", moment)[0]
 
 
 def check_time_stamps(bag: Bag) -> Iterator[str]:
     tokens = [path[len("data/") :] for path in sorted(bag.digests) if path.startswith("data/proof/time-stamp-")]
-    if bag.has(STATEMENT) and not (tokens and bag.has("proof/authorities.pem")):
+    if not bag.has(STATEMENT):
+        return
+    if not (tokens and bag.has(AUTHORITIES)):
         raise NotCheckedError("no authority with a certificate in the bag has confirmed the time of the anchor")
-    for token in tokens:
-        _, text = openssl("-attime", "ts", "-reply", "-in", bag.path(token), "-text")
-        stated = re.findall(r"^Time stamp: (\w+ +\d+ [\d:]+)(?:\.\d+)? (\d+) GMT$", text, re.MULTILINE)
+    renewals = bag.json(RENEWALS) if bag.has(RENEWALS) else []
+    texts = [bag.path(STATEMENT).read_bytes(), *(bag.path(LATER).read_bytes().splitlines() if renewals else [])]
+    for before, text in enumerate(texts[1:]):
+        expect(json.loads(text)["before"], root_of(texts[before]), "the anchor before")
+    for renewal in renewals:
+        check_renewal(bag, renewal, texts)
+    stamps = [*((each, texts[0]) for each in tokens), *((each["token"], texts[each["over"]]) for each in renewals)]
+    until: dict[str, int] = {}
+    ended: list[str] = []
+    for token, statement in reversed(stamps):
+        _, shown = openssl("-attime", "ts", "-reply", "-in", bag.path(token), "-text")
+        stated = re.findall(r"^Time stamp: (\w+ +\d+ [\d:]+)(?:\.\d+)? (\d+) GMT$", shown, re.MULTILINE)
         moment = calendar.timegm(time.strptime(" ".join(stated[0]), "%b %d %H:%M:%S %Y"))
-        roots = bag.path("proof/authorities.pem")  # the certificates count as they were at that time
-        files = ["-data", bag.path(STATEMENT), "-in", bag.path(token), "-CAfile", roots, "-untrusted", roots]
-        is_right, _ = openssl("-attime", "ts", "-verify", *files, "-attime", moment)
+        is_right = is_stamped(bag, token, statement, moment)
         expect(is_right, True, f"{token} belongs to the anchor and to an authority in authorities.pem")
-        yield f"An authority of authorities.pem has confirmed the anchor at {' '.join(stated[0])} UTC. Do you trust it?"
+        if not is_stamped(bag, token, statement, until.get(token, int(time.time()))):
+            ended.append(token)
+            continue
+        until.update({each["renews"]: moment for each in renewals if each["token"] == token})
+        said = f"confirmed anchor {json.loads(statement)['number']} at {' '.join(stated[0])} UTC"
+        yield f"An authority of authorities.pem has {said}. Do you trust it?"
+    if ended:
+        raise NotCheckedError(f"certificates have ended, and no later time stamp renews them: {', '.join(ended)}")
 
 
 def is_proved(bag: Bag) -> bool:
@@ -286,8 +326,8 @@ def main(arguments: list[str]) -> int:
     bag = Bag(Path(asked.folder), {}, asked.root.strip().lower())
     if not any((bag.folder / name).exists() for name in ("bagit.txt", TAG_MANIFEST)):
         parser.error(f"expected the folder of an unpacked bag, got {asked.folder!a}")
-    if not re.fullmatch("([0-9a-f]{64})?", bag.expected_root):
-        parser.error("--root: expected the 64 hex digits of a root")
+    if not re.fullmatch("([0-9a-f]{64}){0,2}", bag.expected_root):
+        parser.error("--root: expected the 64 or 128 hex digits of a root")
     say(f"The bag {bag.folder.resolve().name}:")
     if not is_proved(bag):
         say("NO. This bag is not proved to be a whole and unchanged export of an archive.")

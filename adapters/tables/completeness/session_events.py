@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlmodel import Session, SQLModel, and_, col, or_, select
+from sqlmodel import Session, and_, col, or_, select
 
 from adapters.database.transactions import pages, reading, upsert, writing
 from models.archive.session import SessionRow
+from models.columns import table_of
 from models.completeness.processes import SessionEventRow
 
 _ROWS_AT_ONCE = 1000
@@ -56,11 +57,10 @@ def batches() -> list[str]:
 
 def found(event_ids: Iterable[str]) -> dict[str, EventRow]:
     """Return the rows of events, by id."""
-    table = SQLModel.metadata.tables[str(SessionEventRow.__tablename__)]
+    table = table_of(SessionEventRow)
     with reading() as session:
-        read = (
-            session.connection().execute(select(table).where(table.c.event_id.in_(each))) for each in pages(event_ids)
-        )
+        theirs = (table.select().where(table.c.event_id.in_(each)) for each in pages(event_ids))
+        read = (session.connection().execute(each) for each in theirs)
         return {row["event_id"]: dict(row) for each in read for row in each.mappings()}
 
 

@@ -15,7 +15,7 @@ from adapters.anchors.anchors import Anchor
 from adapters.anchors.leaves_file import written
 from adapters.files.store import store
 from adapters.settings.settings import Settings
-from domain.anchors import is_included, leaf_hash, leaf_text, read_leaf, root_of, statement_text
+from domain.anchors import index_text, is_included, leaf_hash, leaf_text, read_leaf, root_of, statement_text
 from models.errors import Conflict, Transient
 from models.store.anchor import Leaf, Statement
 
@@ -103,6 +103,14 @@ def test_damage_of_leaves_is_noticed(name: str) -> None:
     store().remove(made.key(name))
     with pytest.raises(Conflict, match="missing"):
         list(anchors.leaves_of(store(), made))
+
+
+def test_index_whose_root_is_none_is_noticed() -> None:
+    made = kept([leaf(1)])
+    (block,) = anchors.blocks_of(store(), made)
+    store().overwrite_bytes(index_text([replace(block, root="no root")]), made.key("index"))
+    with pytest.raises(Conflict, match="is missing or damaged"):
+        anchors.blocks_of(store(), made)
 
 
 def test_damaged_statement_is_noticed() -> None:

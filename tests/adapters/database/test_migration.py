@@ -13,6 +13,7 @@ from sqlmodel import SQLModel, select
 import migrations
 from adapters.database.migration import migrate, revisions
 from adapters.database.transactions import engine, reading
+from models.archive.content import SignedDocumentRow
 from models.errors import Conflict, Transient
 from models.people import ActionRow
 from models.search import TEXT_INDEX
@@ -54,16 +55,24 @@ def test_migrations_are_one_line_and_each_is_named_like_its_file() -> None:
 
 
 @pytest.mark.usefixtures("installation")
-def test_rows_of_earlier_builds_are_noted_for_the_store() -> None:
+def test_rows_of_earlier_builds_are_noted_for_the_store_and_documents_know_when_they_were_judged() -> None:
     put(ActionRow(action_id="1", reference="r", kind="rerun", by="Dana", at=NOON))
+    for reference, judgements in (("judged", [{"at": "2026-01-01T00:00:00+00:00"}, {"at": str(NOON)}]), ("new", [])):
+        its = {"reference": reference, "position": 0, "outcome": "sound", "verdict": {}, "judgements": judgements}
+        put(SignedDocumentRow.model_validate(its))
     with engine().begin() as connection:
         connection.execute(text("DROP TABLE noted"))
+        for index in ("run_ended_at", "notification_attempt_attempted_at", "signed_document_judged_at"):
+            connection.execute(text(f"DROP INDEX ix_{index}"))
+        connection.execute(text("ALTER TABLE signed_document DROP COLUMN judged_at"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0006_links'"))
 
     migrate()
 
     (noted,) = all_of(select(NotedRow))
     assert (noted.of, noted.row["by"], noted.row["at"]) == ("action", "Dana", NOON.isoformat())
+    known = all_of(select(SignedDocumentRow).order_by(SignedDocumentRow.reference))
+    assert [each.judged_at for each in known] == [NOON, None]
 
 
 def test_migrate_creates_the_folder_of_the_database(configure: Configure, tmp_path: Path) -> None:

@@ -95,6 +95,12 @@ def damage() -> None:
         _condition(session, ConditionCode.NOT_AS_ANCHORED, "", Subject.STORE, files=["a"])
 
 
+def time_stamps_end() -> None:
+    with writing() as session:
+        its = ConditionCode.TIME_STAMP_ENDS, "CELLAR_TIME_STAMP_URLS", Subject.SYSTEM
+        _condition(session, *its, ends_on="2027-05-01")
+
+
 def _condition(
     session: Session, code: ConditionCode, subject: str, kind: Subject = Subject.ARCHIVE, **values: object
 ) -> None:
@@ -220,6 +226,10 @@ CASES: dict[str, tuple[Callable[[], None], list[Line]]] = {
     "access log": (
         access_log_waits,
         [("ACCESS_LOG_UNSENT", "system", "CELLAR_ACCESS_LOG_URL", 2, 2, AT[1], AT[2], {})],
+    ),
+    "time stamps": (
+        time_stamps_end,
+        [("TIME_STAMP_ENDS", "system", "2027-05-01", 1, 1, NOON, NOON, {})],
     ),
     "endpoints": (
         endpoints,

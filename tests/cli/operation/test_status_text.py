@@ -80,10 +80,11 @@ def test_status_names_each_condition_with_the_command_that_shows_more() -> None:
         group(ConditionCode.RUN_FAILED, Subject.ARCHIVE, "CONFLICT", 12, values={"task": None}),
         group(ConditionCode.FILE_EXTRA, Subject.ARCHIVE, subjects=2, count=5),
         group(ConditionCode.FILE_EXTRA, Subject.STORE, count=5),
+        group(ConditionCode.TIME_STAMP_ENDS, Subject.SYSTEM, "2026-05-01", severity=Severity.WARNING),
     ]
 
     shown = lines(lambda terminal: print_status(terminal, status(conditions=found, checks=[FINE, AWAY, LATE]), NOON))
-    assert shown[-10:] == [
+    assert shown[-11:] == [
         "ARCHIVE_FAILED: 1,200 archives, CONFLICT in load-metadata; see `cellar failures`",
         "PROCESS_MISSING: 2 processes, hr, submitted, the first with 4 hours left; see `cellar missing list`",
         "SYSTEM_AWAY: 3 archives wait for the store since 2026-01-01 11:00 UTC (60 min); see `cellar doctor`",
@@ -92,6 +93,7 @@ def test_status_names_each_condition_with_the_command_that_shows_more() -> None:
         "RUN_FAILED: 12 archives, CONFLICT; see `cellar failures`",
         "FILE_EXTRA: 2 archives; see `cellar list --condition FILE_EXTRA`",
         "FILE_EXTRA: 5 files beside the archives; see `cellar verify`",
+        "TIME_STAMP_ENDS: 2026-05-01. The certificates of the newest time stamps end within a year.",
         "",
         "cellar 1.2: 1 check is wrong, 1 check warns, 5 conditions are open",
     ]

@@ -1,7 +1,9 @@
 """Facts about archives, the tree above them, and the texts that name them."""
 
+import hashlib
+from dataclasses import replace
 from datetime import UTC, datetime
-from hashlib import sha256
+from hashlib import sha512
 from typing import Any
 
 import pytest
@@ -23,7 +25,7 @@ from domain.anchors import (
     root_of,
     statement_text,
 )
-from models.store.anchor import Leaf, Statement
+from models.store.anchor import Digest, Leaf, Statement
 
 RECEIPT = {
     "receipt_id": "a" * 64,
@@ -159,17 +161,24 @@ STATEMENT_TEXT = (
     '{"at":"2026-11-26T01:00:00+00:00","before":"' + "ef" * 32 + '","format":"cellar anchor 1","leaves":7,"number":2,'
     '"root":"' + "cd" * 32 + '"}'
 ).encode()
+NAMES_ITS_KEY = replace(STATEMENT, key="ab" * 32, root="cd" * 64, digest=Digest.SHA512)
+NAMES_ITS_KEY_TEXT = (
+    '{"at":"2026-11-26T01:00:00+00:00","before":"' + "ef" * 32 + '","digest":"sha512","format":"cellar anchor 2",'
+    '"key":"' + "ab" * 32 + '","leaves":7,"number":2,"root":"' + "cd" * 64 + '"}'
+).encode()
 
 
 def test_texts_have_one_form_and_are_read_again() -> None:
     assert leaf_text(LEAF) == LEAF_TEXT
     assert read_leaf(LEAF_TEXT) == LEAF
-    assert statement_text(STATEMENT) == STATEMENT_TEXT
-    assert read_statement(STATEMENT_TEXT) == STATEMENT
+    for statement, text in ((STATEMENT, STATEMENT_TEXT), (NAMES_ITS_KEY, NAMES_ITS_KEY_TEXT)):
+        assert statement_text(statement) == text
+        assert read_statement(text) == statement
 
 
 def test_root_of_an_anchor_is_the_digest_of_its_statement() -> None:
     assert anchor_root(STATEMENT) == "ac9a2bdcfa2b94acadb0c6681c6436ba610bb51ba21a01c1b9dfe59dd3f44a04"
+    assert anchor_root(NAMES_ITS_KEY) == sha512(NAMES_ITS_KEY_TEXT).hexdigest()
 
 
 @pytest.mark.parametrize("text", [b"", b"[]", b"{}", LEAF_TEXT + b" ", LEAF_TEXT.replace(b":2}", b":2.0}")])
@@ -180,7 +189,13 @@ def test_other_text_is_no_leaf(text: bytes) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [b"", b"null", STATEMENT_TEXT + b"\n", STATEMENT_TEXT.replace(b"anchor 1", b"anchor 2"), STATEMENT_TEXT[:-1]],
+    [
+        *(b"", b"null", b"[]", STATEMENT_TEXT + b"\n", STATEMENT_TEXT[:-1]),
+        STATEMENT_TEXT.replace(b"anchor 1", b"anchor 2"),
+        NAMES_ITS_KEY_TEXT.replace(b"anchor 2", b"anchor 1"),
+        NAMES_ITS_KEY_TEXT.replace(b"sha512", b"md5"),
+        NAMES_ITS_KEY_TEXT.replace(b'"key":"' + b"ab" * 32 + b'",', b""),
+    ],
 )
 def test_other_text_is_no_statement(text: bytes) -> None:
     with pytest.raises(ValueError, match="expected the statement of an anchor"):
@@ -188,28 +203,30 @@ def test_other_text_is_no_statement(text: bytes) -> None:
 
 
 LEAVES = st.lists(st.binary(max_size=8), min_size=1, max_size=70)
+DIGESTS = st.sampled_from(Digest)
 
 
-def reference_root(texts: list[bytes]) -> bytes:
+def reference_root(texts: list[bytes], digest: Digest) -> bytes:
     """Follow the definition of RFC 6962, section 2.1: split at the largest power of two below the size."""
     if len(texts) == 1:
-        return sha256(b"\0" + texts[0]).digest()
+        return hashlib.new(digest, b"\0" + texts[0]).digest()
     split = 1 << (len(texts) - 1).bit_length() - 1
-    return sha256(b"\1" + reference_root(texts[:split]) + reference_root(texts[split:])).digest()
+    below = reference_root(texts[:split], digest) + reference_root(texts[split:], digest)
+    return hashlib.new(digest, b"\1" + below).digest()
 
 
 def test_empty_tree_has_the_digest_of_nothing() -> None:
     assert root_of([]).hex() == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 
-@given(LEAVES)
-def test_root_is_that_of_the_definition(texts: list[bytes]) -> None:
-    assert root_of(map(leaf_hash, texts)) == reference_root(texts)
+@given(LEAVES, DIGESTS)
+def test_root_is_that_of_the_definition(texts: list[bytes], digest: Digest) -> None:
+    assert root_of(leaf_hash(text, digest) for text in texts) == reference_root(texts, digest)
 
 
-@given(LEAVES, st.data())
-def test_path_of_each_leaf_leads_to_the_root(texts: list[bytes], data: st.DataObject) -> None:
-    hashes = [leaf_hash(text) for text in texts]
+@given(LEAVES, DIGESTS, st.data())
+def test_path_of_each_leaf_leads_to_the_root(texts: list[bytes], digest: Digest, data: st.DataObject) -> None:
+    hashes = [leaf_hash(text, digest) for text in texts]
     index = data.draw(st.integers(0, len(texts) - 1))
 
     assert root_by_path(hashes[index], index, len(texts), path_to(hashes, index)) == root_of(hashes)

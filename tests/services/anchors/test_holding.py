@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from adapters.anchors import anchors
 from adapters.files.store import store
@@ -284,13 +286,13 @@ def test_anchors_that_were_removed_or_rewritten_are_found_and_the_witness_stands
     for against in (root, str(statement), str(statement.parent)):
         held = hold(against)
         assert (held.covered, held.uncovered) == (3, 0)
-        assert sorted((each.key, each.fault) for each in held.findings) == [
+        assert sorted({(each.key, each.fault) for each in held.findings}) == [
             (first.key("leaves.gz"), Fault.DAMAGED),
             (first.key("signature"), Fault.DAMAGED),
             (anchors.statement_key(2), Fault.MISSING),
         ]
     configure(witness_url="")
-    assert [each.fault for each in hold(str(statement)).findings] == [Fault.MISSING, Fault.DAMAGED, Fault.DAMAGED]
+    assert [each.fault for each in hold(str(statement)).findings] == [Fault.MISSING, *[Fault.DAMAGED] * 3]
     held = hold(root)
     assert (held.number, held.covered, [each.key for each in held.findings]) == (None, 0, ["anchors"])
 
@@ -303,6 +305,16 @@ def test_later_anchor_that_does_not_follow_is_found() -> None:
     store().overwrite_bytes(forged, anchors.statement_key(2))
 
     assert [(each.key, each.fault) for each in hold(root).findings] == [(anchors.statement_key(2), Fault.DAMAGED)]
+
+
+def test_root_pins_the_key() -> None:
+    made = make(NOW).anchor
+    another = Ed25519PrivateKey.generate()
+    pem = another.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    store().overwrite_bytes(pem, made.key("pem"))
+    store().overwrite_bytes(another.sign(statement_text(made.statement)), made.key("signature"))
+
+    assert [(each.key, each.fault) for each in hold(made.root).findings] == [(made.key("signature"), Fault.DAMAGED)]
 
 
 def test_many_anchors_are_merged() -> None:

@@ -14,13 +14,14 @@ from adapters.anchors.leaves_file import written
 from adapters.files.store import store
 from adapters.store import ocfl
 from domain.anchors import leaf_text, statement_text
-from models.store.anchor import Leaf, Statement
+from models.store.anchor import Digest, Leaf, Statement
 from services.evidence.bag import evidence, write_evidence
 from tests.installations import archived
 from tests.samples import sample_body, sample_document
 from tests.time_stamp_authorities import Authority
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
+DIGESTS = (Digest.SHA256, Digest.SHA512)
 SIGNS = bytes([0xFB, 0xEF, 0xBE, 0xFF, 0xFF, 0xFF]) * 9  # "++++////" in base64
 SPELLINGS: list[Callable[[bytes], bytes]] = [
     lambda text: text,
@@ -87,14 +88,15 @@ def many_archives(chance: random.Random) -> Iterator[tuple[str, str]]:
 
 
 def anchor(references: list[str], authority: Authority | None = None) -> str:
-    """Anchor the objects of processes, and return the root."""
+    """Anchor the objects of processes, and return the root. With an authority, in today's format and by SHA-512."""
     leaves = sorted(map(leaf_of, references), key=lambda each: each.key)
     before = anchors.newest(store())
     number, root = (before.statement.number + 1, before.root) if before else (1, None)
-    with written(map(leaf_text, leaves)) as file:
-        made = anchors.keep(store(), Statement(number, NOW, file.leaves, file.root, root), file)
+    key, digest = anchors.fingerprint(anchors.signed(b"")[1]) if authority else None, DIGESTS[authority is not None]
+    with written(map(leaf_text, leaves), digest) as file:
+        made = anchors.keep(store(), Statement(number, NOW, file.leaves, file.root, root, key, digest), file)
     if authority:
-        store().keep_first(authority.stamp(statement_text(made.statement)), made.key(f"{'a' * 16}.tsr"))
+        store().keep_first(authority.stamp(statement_text(made.statement), digest), made.key(f"{'a' * 16}.tsr"))
     return made.root
 
 

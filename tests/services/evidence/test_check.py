@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from adapters.settings.settings import settings
 from services.evidence import check
@@ -150,12 +152,30 @@ def test_forger_who_adapts_the_manifests_is_refused(
     assert (status, expected in output) == (1, True), output
 
 
+def test_another_key_than_the_anchor_names_is_refused(
+    bags: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bag = Path(shutil.copytree(bags[1], tmp_path / "forged"))
+    another = Ed25519PrivateKey.generate()
+    pem = another.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    statement = (bag / "data/proof/statement.json").read_bytes()
+    for name, data in (("key.pem", pem), ("statement.sig", another.sign(statement))):
+        rewritten(bag, f"data/proof/{name}", (bag / "data/proof" / name).read_bytes(), data)
+
+    status, output = answer(capsys, bag)
+
+    assert (status, "WRONG        the key that the anchor names" in output) == (1, True), output
+
+
 def test_root_that_the_expert_got_elsewhere_is_compared(bags: list[Path], capsys: pytest.CaptureFixture[str]) -> None:
     status, output = answer(capsys, bags[0])
-    [root] = re.findall(r"compare the root .*: ([0-9a-f]{64})", output)
+    [root] = re.findall(r"compare the root .*: ([0-9a-f]{64})\n", output)
     assert status == 0
 
     assert answer(capsys, bags[0], "--root", root)[0] == 0
+    [of_sha512] = re.findall(r"compare the root .*: ([0-9a-f]{128})\n", answer(capsys, bags[1])[1])
+    assert answer(capsys, bags[1], "--root", of_sha512)[0] == 0
+    assert answer(capsys, bags[1], "--root", of_sha512[:-1] + ("1" if of_sha512[-1] == "0" else "0"))[0] == 1
     assert answer(capsys, bags[0], "--root", "ab" * 32)[0] == 1
     not_anchored = next(each for each in bags if not (each / "data" / "proof").exists())
     assert "not anchored yet" in answer(capsys, not_anchored)[1]
