@@ -1,18 +1,23 @@
-"""`/api/overview`, `/api/sources`, `/api/people`: how the installation is, who sends to it, and whom it can reach."""
+"""`/api/overview`, `/api/anchors`, `/api/sources`, `/api/people`: how the installation is, the proofs of what it
+held, who sends to it, and whom it can reach.
+"""
 
 from datetime import UTC, datetime
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 
 from api.json.routes import does
 from models.access import Action
 from models.people import PeopleTest
+from models.views.health import AnchorPage
 from models.views.overview import Overview
 from models.views.sources import Sources
 from services.people.letters import try_people
-from services.views import overview, source_list
+from services.views import anchor_list, overview, source_list
 
 glance = APIRouter(prefix="/api/overview", tags=["overview"])
+anchors = APIRouter(prefix="/api/anchors", tags=["anchors"])
 sources = APIRouter(prefix="/api/sources", tags=["sources"])
 people = APIRouter(prefix="/api/people", tags=["people"])
 
@@ -23,6 +28,13 @@ def read() -> Overview:
     `days` are up to a minute old.
     """
     return overview.overview(datetime.now(UTC))
+
+
+@anchors.get("", **does(Action.READ_TROUBLES, "A page of anchors, oldest first"))
+def list_anchors(
+    cursor: Annotated[int, Query(ge=0, lt=1 << 63, description="`next` of the page before")] = 0,
+) -> AnchorPage:
+    return anchor_list.page(cursor)
 
 
 @sources.get("", **does(Action.READ_SETTINGS, "The sources and their terms", "The sources."))

@@ -1,9 +1,9 @@
-"""Checks of an installation as the command line shows them."""
+"""Checks of an installation as the command line shows them, and its anchors as the JSON API does."""
 
 from enum import StrEnum
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 
 class Verdict(StrEnum):
@@ -24,3 +24,19 @@ class Check(BaseModel):
     values: dict[str, Any]
     found: str
     to_do: str = ""
+
+
+class AnchorView(BaseModel):
+    """An anchor, for a program of an auditor that proves it: nothing here is proved by cellar."""
+
+    number: int
+    statement: str = Field(description="The text whose digest is the root.")
+    signature: str = Field(description="The signature over the text, in base64. Empty if the anchor is damaged.")
+    key: str = Field(description="The public key as PEM. Empty if the anchor is damaged.")
+
+
+class AnchorPage(BaseModel):
+    """A page of anchors, the oldest first. `next` is the cursor of the following page."""
+
+    items: list[AnchorView]
+    next: int | None

@@ -13,7 +13,6 @@ from adapters.files.store import storage_at, store
 from domain.anchors import anchor_root, digest_of_root, is_root, root_of_text
 from models.errors import Conflict, WrongUse
 from models.store.fixity import Fault, FixityFinding
-from services.anchors.dating import proving
 
 _IN_A_WITNESS = re.compile(rf"(.+)/{anchors.FOLDER}/[0-9]{{6,}}")
 OnFinding = Callable[[FixityFinding], None]
@@ -134,6 +133,8 @@ def _link(number: int, root: str, names: dict[Storage, set[str]], on_finding: On
 
 def _report_proofs(anchor: Anchor, on_finding: OnFinding) -> None:
     """Report a signature or a time stamp in the store that does not prove the statement."""
+    from services.anchors.dating import proving  # noqa: PLC0415 -- slow, and without an anchor nobody needs it
+
     for name in sorted({"signature", *anchor.tokens} - proving(anchor)):
         expected = "a proof of the statement: its signature by the key that it names, or a time stamp over it"
         on_finding(FixityFinding(anchor.key(name), Fault.DAMAGED, expected, "another or none"))

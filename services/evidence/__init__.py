@@ -1,1 +1,3 @@
-"""Makes evidence for people outside: bags that prove themselves. The making of anchors stays out."""
+"""Evidence for people outside: bags that prove themselves, and the program that follows anchors from elsewhere. The
+making of anchors stays out.
+"""

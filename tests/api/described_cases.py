@@ -37,7 +37,7 @@ LINKS, REVOKE = "GET /api/links", "POST /api/links/{receipt_id}/revoke"
 SOURCES, OVERVIEW = "GET /api/sources", "GET /api/overview"
 MISSING, DISMISSAL = "GET /api/missing", "POST /api/missing/{missing_id}/dismiss"
 PEOPLE = "POST /api/people/test"
-ACCESS = "GET /api/access"
+ACCESS, ANCHORS = "GET /api/access", "GET /api/anchors"
 TEMPLATES, TEMPLATE, NAMING = (
     "GET /api/templates",
     *(f"{each} /api/templates/{{template_id}}" for each in ("GET", "PUT")),
@@ -429,6 +429,10 @@ CASES: dict[tuple[str, int, str], Case] = {
     (ACCESS, 401, "UNAUTHORIZED"): _plain("GET", "/api/access"),
     (ACCESS, 422, "BAD_PARAMETER"): _get("/api/access?action=look"),
     (ACCESS, 503, "UNAVAILABLE"): _without_database("GET", "/api/access"),
+    (ANCHORS, 200, ""): _get("/api/anchors"),
+    (ANCHORS, 401, "UNAUTHORIZED"): _plain("GET", "/api/anchors"),
+    (ANCHORS, 422, "BAD_PARAMETER"): _get("/api/anchors?cursor=last"),
+    (ANCHORS, 503, "UNAVAILABLE"): _without_database("GET", "/api/anchors"),
     (REFUSED, 401, "UNAUTHORIZED"): _plain("GET", "/api/refused"),
     (REFUSED, 422, "BAD_PARAMETER"): _get("/api/refused?code=unknown"),
     (REFUSED, 503, "UNAVAILABLE"): _without_database("GET", "/api/refused"),

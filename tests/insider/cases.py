@@ -11,7 +11,9 @@ from pathlib import Path
 from random import Random
 
 from adapters.database import transactions
-from tests.insider.anchors import forge_leaves, remove_anchors, remove_newest_anchor, sign_again
+from tests.insider import beside
+from tests.insider.anchors import NOTE, forge_leaves, remove_anchors, remove_newest_anchor, sign_again
+from tests.insider.beside import BESIDE
 from tests.insider.database import adapt_rows, rebuild_database
 from tests.insider.objects import opened, put
 from tests.insider.requests import Request
@@ -19,17 +21,16 @@ from tests.insider.rewrites import REWRITES, Rewrite, Unsuited
 from tests.insider.stores import place_of, put_object_back, put_store_back, remove_object
 from tests.installations import installed
 
-NOTE = "last-anchor.json"
-
 
 @dataclass(frozen=True, slots=True)
 class Copies:
-    """Copies of an installation's data folder: now and a week earlier; a migrated database without rows; the references
-    of its archives; the root of its newest anchor.
+    """Copies of an installation's data folder: now and a week earlier; its witness; a migrated database without rows;
+    the references of its archives; the root of its newest anchor.
     """
 
     now: Path
     earlier: Path
+    witness: Path
     migrated: Path
     references: Sequence[str]
     root: str
@@ -83,7 +84,7 @@ def carry_out(case: Case, copies: Copies, seed: int) -> str:
     """Carry a rewrite out in the installation of this process, and return the archive that it is about."""
     chance = Random(f"{seed} {case.number}")
     reference = KINDS[case.kind](case, copies, chance)
-    if case.rebuilds:
+    if case.rebuilds or case.kind in FOLDERS:
         rebuild_database(copies.migrated.read_bytes())
     elif case.kind not in WHOLE_STORE:
         adapt_rows(reference)
@@ -143,6 +144,12 @@ def _anchor_removed(case: Case, copies: Copies, chance: Random) -> str:
     return reference
 
 
+def _beside(rewrite: beside.Rewrite, case: Case, copies: Copies, chance: Random) -> str:
+    """Rewrite a file beside the archives. It is about no archive."""
+    rewrite(chance)
+    return chance.choice(copies.references)
+
+
 Kind = Callable[[Case, Copies, Random], str]
 OF_ANCHORS: Mapping[str, Kind] = {
     "anchors_removed": partial(_with_anchors, remove_anchors),
@@ -153,10 +160,13 @@ OF_ANCHORS: Mapping[str, Kind] = {
 WHOLE_STORE = {"store_put_back": _store_put_back}
 WITHOUT_ANCHOR = {*OF_ANCHORS, *WHOLE_STORE}
 """The kinds after which the store does not have the anchor with the noted root."""
+FOLDERS = {rewrite.__name__: folders for rewrite, folders in BESIDE.items()}
+"""The kinds that rewrite files beside the archives, each with the folders of these files."""
 KINDS: Mapping[str, Kind] = {
     **{rewrite.__name__: partial(_rewritten, rewrite) for rewrite in REWRITES},
     "removed": _removed,
     "object_put_back": _object_put_back,
     **WHOLE_STORE,
     **OF_ANCHORS,
+    **{rewrite.__name__: partial(_beside, rewrite) for rewrite in BESIDE},
 }

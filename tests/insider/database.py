@@ -10,6 +10,7 @@ from sqlmodel import SQLModel, col, delete, select
 from adapters.database import transactions
 from adapters.database.transactions import writing
 from adapters.settings.settings import settings
+from models.completeness.processes import SessionEventRow
 from models.discrepancies import DiscrepancyEventRow, DiscrepancyLogRow, DiscrepancyRow
 from models.messages.notification import NotificationAttemptRow, NotificationRow
 from models.search import SearchEntryRow, SearchFacetRow
@@ -45,7 +46,11 @@ def remove_rows(reference: str, *, forgets_discrepancies: bool) -> None:
     its_messages = select(NotificationRow.message_id).where(NotificationRow.reference == reference)
     its_discrepancies = select(DiscrepancyRow.discrepancy_id).where(DiscrepancyRow.reference == reference)
     its_entry = select(SearchEntryRow.id).where(SearchEntryRow.reference == reference)
-    kept = {SettlementEntryRow.__tablename__, *KEPT}  # which stand elsewhere in the store
+    kept = {
+        SettlementEntryRow.__tablename__,
+        SessionEventRow.__tablename__,
+        *KEPT,
+    }  # which stand elsewhere in the store
     kept |= set() if forgets_discrepancies else {DiscrepancyLogRow.__tablename__}
     with writing() as session:
         session.execute(delete(NotificationAttemptRow).where(col(NotificationAttemptRow.message_id).in_(its_messages)))

@@ -12,17 +12,23 @@ import pytest
 from sqlmodel import SQLModel
 
 from adapters.database.transactions import insert_rows, writing
+from adapters.inbox import session_events
 from adapters.settings.settings import settings
 from adapters.store.objects import history
 from models.messages.notification import NotificationAttemptRow, NotificationRow
+from models.people import ActionKind
 from models.runs.receipt import RunRow
 from models.views.archives.payments import Explanation
+from services.completeness.session_events import take_in
 from services.custody.judging_again import judge_objects
 from services.custody.objects import stored_objects
 from services.payments import discrepancies, recorded
+from services.people import actions
 from tests.installations import archived
 from tests.pdfs import authority, edited, filled, form, signed
 from tests.samples import PDF, PNG, sample_body
+from tests.session_events import body as session_event
+from tests.session_events import journaled
 from tests.settlements import imported, line, report
 
 BEGAN = datetime(2026, 1, 5, 8, tzinfo=UTC)
@@ -62,6 +68,7 @@ def fill_first_week(archives: int) -> None:
             _arrived(number, 1, hours=30)
         if number % 6 == 1:
             explain(reference_of(number), "A tip was added by hand.")
+    happened(1)
     with _trust_root():
         judge_objects(stored_objects(), lambda _, __: None)
 
@@ -81,8 +88,17 @@ def fill_second_week(archives: int) -> None:
             _arrived(number, last, hours=50, sent=again)
         if number % 6 == 4:
             explain(reference_of(number), "The customer paid the rest in cash.")
+    happened(2)
     guids = [json.loads(body(number, 1))["payments"][0]["provider_transaction_result"]["cguid"] for number in (0, 3)]
-    imported(report(*map(line, guids)))
+    imported(report(*map(line, guids)), now=datetime.now(UTC))
+
+
+def happened(week: int) -> None:
+    """Take in session events of the processes, in two files, and let a person export some archives."""
+    for number in (1, 2):
+        journaled([session_event(reference=reference_of(each), number=week) for each in (2 * number, 2 * number + 1)])
+        take_in(session_events.batches())
+    actions.record(map(reference_of, (week, week + 1)), ActionKind.EXPORT, "dana", datetime.now(UTC))
 
 
 def added(reference: str) -> None:

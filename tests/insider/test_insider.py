@@ -1,10 +1,14 @@
-"""Rewrites by an insider are found by `cellar verify --against ROOT`, and `cellar export` hands none of them out."""
+"""Rewrites by an insider are found by `cellar verify --against ROOT` and by the daily comparison, and `cellar export`
+hands none of them out.
+"""
 
 import json
 import shutil
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,9 +17,10 @@ from adapters.anchors.anchors import FOLDER
 from adapters.database import transactions
 from adapters.settings.settings import settings
 from adapters.store import ocfl
+from services.custody.comparing import compare
 from tests.cli.conftest import Cellar
-from tests.insider.anchors import anchor
-from tests.insider.cases import KINDS, WITHOUT_ANCHOR, Case, Copies, carry_out, copied, drawn
+from tests.insider.anchors import anchor, note_newest, sign_with_the_key
+from tests.insider.cases import FOLDERS, KINDS, WHOLE_STORE, WITHOUT_ANCHOR, Case, Copies, carry_out, copied, drawn
 from tests.insider.database import adapt_rows, rebuild_database, rewrite_rows
 from tests.insider.installation import added, fill_first_week, fill_second_week, reference_of
 from tests.insider.objects import opened
@@ -50,8 +55,9 @@ def many(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -> Copie
 
 def filled(folder: Path, migrated: Path, archives: int) -> Copies:
     """Fill an installation during two weeks, with an anchor at the end of each, and return copies of it."""
-    earlier = folder / "earlier"
-    with installed(folder):
+    earlier, witness = folder / "earlier", folder / "witness"
+    witness.mkdir()
+    with installed(folder, witness_url=witness):
         settings().data_dir.mkdir()
         shutil.copy(migrated, settings().data_dir / "cellar.db")
         fill_first_week(archives)
@@ -61,15 +67,33 @@ def filled(folder: Path, migrated: Path, archives: int) -> Copies:
         fill_second_week(archives)
         root = anchor()
         transactions.engine().dispose()
-        return Copies(settings().data_dir, earlier, migrated, [reference_of(each) for each in range(archives)], root)
+        references = [reference_of(each) for each in range(archives)]
+        return Copies(settings().data_dir, earlier, witness, migrated, references, root)
 
 
-def verified(cellar: Cellar, copies: Copies) -> set[str]:
-    """Return the objects of the store with findings; `anchors` for findings in the anchors."""
-    done = cellar("verify", "--against", copies.root, "--json")
+def verified(cellar: Cellar, *options: str) -> set[str]:
+    """Return the places with findings of `cellar verify`: objects, or folders beside them."""
+    done = cellar("verify", *options, "--json")
     findings = json.loads(done.output)["findings"]
     assert done.status == bool(findings), done.errors
-    return {"/".join(each["key"].split("/")[:5]) if ocfl.ROOT in each["key"] else FOLDER for each in findings}
+    return set(map(place, (each["key"] for each in findings)))
+
+
+def place(key: str) -> str:
+    """Return the object that has a file of the store, or the folder beside the objects."""
+    return "/".join(key.split("/")[:5]) if key.startswith(ocfl.ROOT) else key.split("/", maxsplit=1)[0]
+
+
+def compared(witness: Path | None) -> set[str]:
+    """Return the places with findings of the daily comparison."""
+    with pytest.MonkeyPatch.context() as patch:
+        if witness:
+            patch.setenv("CELLAR_WITNESS_URL", str(witness))
+        settings.cache_clear()
+        found = compare(datetime.now(UTC))
+    settings.cache_clear()
+    assert not found.failure
+    return {place(each.key) for each in found.findings}
 
 
 def exported(cellar: Cellar, reference: str, bag: Path) -> bool:
@@ -97,13 +121,26 @@ def test_untouched_store_is_sound_and_is_exported(cellar: Cellar, few: Copies, t
             adapt_rows(reference)
         if rebuilds:
             rebuild_database(few.migrated.read_bytes())
-        assert verified(cellar, few) == set()
+        assert verified(cellar, "--against", few.root) == set()
         assert all(exported(cellar, reference, tmp_path / reference) for reference in few.references)
 
 
 @pytest.mark.parametrize("case", list(drawn(len(KINDS), list(KINDS), SEED)), ids=lambda case: case.kind)
-def test_rewrite_is_found_and_not_exported(cellar: Cellar, few: Copies, tmp_path: Path, case: Case) -> None:
-    assert result(cellar, case, few, tmp_path / "copy") == (True, False)
+def test_rewrite_is_found_and_not_exported_and_with_the_key_only_the_witness_has_it_found(
+    cellar: Cellar, few: Copies, tmp_path: Path, case: Case
+) -> None:
+    case = replace(case, renames=True)  # so that all digests fit
+    with copied(few, tmp_path / "copy"):
+        reference = carry_out(case, few, SEED)
+        assert is_right(case, compared(None), reference)
+        assert exported(cellar, reference, tmp_path / "bag") == (case.kind in FOLDERS)
+
+        sign_with_the_key()
+        note_newest()
+        assert (compared(None), verified(cellar)) == (set(), set())
+        found = compared(few.witness)
+        assert FOLDER in found
+        assert case.kind in WHOLE_STORE or found == {FOLDER} | places_of_rewrite(case, reference)
 
 
 @pytest.mark.faults
@@ -113,7 +150,7 @@ def test_rewritten_row_is_found_and_not_exported(
 ) -> None:
     with copied(few, tmp_path / "copy"):
         reference = rewrite_rows(table, column)
-        assert verified(cellar, few) == {ocfl.object_key(reference)}
+        assert verified(cellar, "--against", few.root) == {ocfl.object_key(reference)}
         assert not exported(cellar, reference, tmp_path / "bag")
 
 
@@ -135,21 +172,26 @@ def test_each_of_many_rewrites_is_found_and_not_exported(
 
     with capsys.disabled():
         sys.stdout.write(table(done))
-    assert [str(case) for case, answered in done if answered != (True, False)] == []
+    assert [str(case) for case, answered in done if answered != (True, case.kind in FOLDERS)] == []
 
 
 def result(cellar: Cellar, case: Case, copies: Copies, folder: Path) -> tuple[bool, bool]:
-    """Carry a rewrite out. Return whether verify found it, in this archive alone; and whether it was exported."""
+    """Carry a rewrite out. Return whether verify found it, in its place alone; and whether its archive was exported."""
     with copied(copies, folder):
         reference = carry_out(case, copies, SEED)
-        found = verified(cellar, copies)
-        return is_right(case, found, ocfl.object_key(reference)), exported(cellar, reference, folder / "bag")
+        found = verified(cellar, "--against", copies.root)
+        return is_right(case, found, reference), exported(cellar, reference, folder / "bag")
 
 
-def is_right(case: Case, found: set[str], object_key: str) -> bool:
+def is_right(case: Case, found: set[str], reference: str) -> bool:
+    its = places_of_rewrite(case, reference)
     if case.kind in WITHOUT_ANCHOR:  # only the witness could name the archives; a receipt id may contradict its request
-        return {FOLDER} <= found <= {FOLDER, object_key}
-    return found == {object_key}
+        return {FOLDER} <= found <= {FOLDER} | its
+    return found == its
+
+
+def places_of_rewrite(case: Case, reference: str) -> set[str]:
+    return FOLDERS.get(case.kind) or {ocfl.object_key(reference)}
 
 
 def table(done: Sequence[tuple[Case, tuple[bool, bool]]]) -> str:
