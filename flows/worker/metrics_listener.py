@@ -9,6 +9,9 @@ from socket import AF_INET, AF_INET6
 from threading import Thread
 
 import structlog
+from limits import parse
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter
 
 from adapters.observation.metrics import CONTENT_TYPE, WORKER, exposition
 from adapters.settings.settings import settings
@@ -19,6 +22,7 @@ from models.errors import CellarError, Conflict
 from services.access import tokens
 
 log = structlog.get_logger()
+_COMPARED = parse("50/minute")  # wrong tokens of an address; receivers compare as many
 _BEAT_WITHIN_S = 30  # the event loop beats every 5 s
 
 
@@ -51,9 +55,11 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, host: str, port: int) -> None:
         self.address_family = AF_INET6 if ":" in host else AF_INET
         super().__init__((host, port), _Face)
+        self.wrong = FixedWindowRateLimiter(MemoryStorage())
 
 
 class _Face(BaseHTTPRequestHandler):
+    server: _Server
     timeout = 10  # of a silent client
     server_version = "cellar"
     sys_version = ""
@@ -62,7 +68,10 @@ class _Face(BaseHTTPRequestHandler):
         path = self.path.partition("?")[0]
         if path == "/healthz":
             self._answer_health()
+        elif not self.server.wrong.test(_COMPARED, self.client_address[0]):
+            self._answer(HTTPStatus.TOO_MANY_REQUESTS, b"wrong tokens came too often; ask again in a minute\n")
         elif not _is_authorised(self.headers.get("authorization", "")):
+            self.server.wrong.hit(_COMPARED, self.client_address[0])
             self._answer(HTTPStatus.UNAUTHORIZED, b"expected Authorization: Bearer and a token that may read metrics\n")
         elif path != "/metrics":
             self._answer(HTTPStatus.NOT_FOUND, b"expected /metrics or /healthz\n")

@@ -52,6 +52,18 @@ def test_readers_with_a_token_get_the_metrics_of_the_worker(port: int) -> None:
         httpx.get(f"{url}/metrics", trust_env=False, timeout=LONGEST_S)
 
 
+def test_wrong_tokens_of_an_address_are_compared_up_to_a_limit(port: int) -> None:
+    with metrics_listening(port):
+        wrong = [
+            httpx.get(
+                f"http://127.0.0.1:{port}/metrics", headers={"authorization": f"Bearer wrong {each}"}, trust_env=False
+            ).status_code
+            for each in range(60)
+        ]
+
+    assert wrong == [401] * 50 + [429] * 10
+
+
 def test_worker_is_healthy_while_its_event_loop_beats(port: int) -> None:
     def answer() -> tuple[int, str]:
         answered = httpx.get(f"http://127.0.0.1:{port}/healthz", trust_env=False, timeout=LONGEST_S)
