@@ -2,7 +2,7 @@
 
     python3 witness.py SOURCE NOTES [--key FINGERPRINT] [--hours HOURS] [--mail smtp://HOST[:PORT]/ADDRESS]
 
-SOURCE is the folder of the witness, or the URL of cellar; then CELLAR_TOKEN of the environment is an auditor's token.
+SOURCE is the folder of the witness, or the URL of cellar; then AUDITOR_TOKEN of the environment is an auditor's token.
 NOTES is a file that only grows: a line for each anchor, with its statement, signature and key. FINGERPRINT is that of
 the key that signs newer anchors; without it, that of the last note. Exit status: 0 if all is well, 1 if something is
 wrong, 2 for wrong use. The program needs only Python 3.8 or later, and `openssl` 3.0 or later.
@@ -86,7 +86,7 @@ def by_url(source: str) -> Iterator[tuple[int, Anchor]]:
     cursor: int | None = 0
     while cursor is not None:
         asked = urllib.request.Request(f"{source.rstrip('/')}/api/anchors?cursor={cursor}")  # noqa: S310
-        asked.add_unredirected_header("Authorization", f"Bearer {os.environ.get('CELLAR_TOKEN', '')}")
+        asked.add_unredirected_header("Authorization", f"Bearer {os.environ.get('AUDITOR_TOKEN', '')}")
         with urllib.request.urlopen(asked, timeout=TIMEOUT_S) as answer:  # noqa: S310
             page = json.loads(answer.read(MOST_BYTES))
         for each in page["items"]:

@@ -209,7 +209,7 @@ def test_two_programs_at_once_do_not_both_write_the_notes(there: Path, capsys: p
 def test_hostile_server_gets_no_token_that_is_not_its_own_and_comes_to_an_end(
     there: Path, capsys: pytest.CaptureFixture[str], httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("CELLAR_TOKEN", "of the auditor")
+    monkeypatch.setenv("AUDITOR_TOKEN", "of the auditor")
     elsewhere = Response(status=302, headers={"location": "/elsewhere"})
     presented = httpserver.expect_request("/api/anchors", headers={"authorization": "Bearer of the auditor"})
     presented.respond_with_response(elsewhere)
