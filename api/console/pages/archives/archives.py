@@ -32,8 +32,6 @@ from services.payments import discrepancies
 from services.templates import called
 from services.views import archive_list
 
-FIELD = "column"
-"""The name of a column's field in forms and links."""
 router = APIRouter()
 
 
@@ -55,7 +53,7 @@ _DEFAULT = {"state", "received_at", "remarks"}
 
 def columns_of(request: Request) -> list[str]:
     """Return the columns of a page: those that its link names, else the person's choice, else the default."""
-    linked = request.query_params.getlist(FIELD)
+    linked = request.query_params.getlist(saved_views.COLUMN)
     kept = cookies.COLUMNS.read(request)
     return _known(linked or (kept.split(":") if kept else _DEFAULT))
 
@@ -69,7 +67,7 @@ def _named(columns: Sequence[str]) -> Sequence[str]:
 async def choose(request: Request, form: Posted) -> Response:
     """Keep a person's choice of columns in their browser, and show the list again."""
     response = see(own_path(form.text("then")))
-    chosen = [] if form.text("default") else _named(_known(form.texts(FIELD)))
+    chosen = [] if form.text("default") else _named(_known(form.texts(saved_views.COLUMN)))
     cookies.COLUMNS.keep(request, response, ":".join(chosen))
     return response
 
@@ -116,7 +114,7 @@ def list_archives(request: Request, caller: CallerOf) -> Response:
         wrong=found.wrong,
         linked=linked,
         columns=chosen,
-        column_pairs=[(FIELD, each) for each in _named(chosen)],
+        column_pairs=[(saved_views.COLUMN, each) for each in _named(chosen)],
         heads=COLUMNS,
         here_url=found.asked.url(PATH, beside=linked),
         views=views,
@@ -127,7 +125,7 @@ def list_archives(request: Request, caller: CallerOf) -> Response:
 
 def _linked(request: Request) -> list[tuple[str, str]]:
     """Return the columns that the address of a page names."""
-    return [each for each in request.query_params.multi_items() if each[0] == FIELD]
+    return [each for each in request.query_params.multi_items() if each[0] == saved_views.COLUMN]
 
 
 @router.get("/facets", dependencies=[acts(Action.LIST_ARCHIVES)])

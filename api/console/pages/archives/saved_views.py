@@ -15,7 +15,6 @@ from api.access import CallerOf, acts
 from api.console.frame.cookies import ROOT
 from api.console.frame.rendering import see
 from api.console.frame.visits import Form, Posted
-from api.console.pages.archives import archives
 from api.console.pages.lists import Pairs, asked
 from domain.words.wording import N_
 from models.access import Action
@@ -24,6 +23,8 @@ from models.people import LONGEST_NAME, SavedViewRow
 from models.views.archives.archives import ListQuery
 
 _LIST = f"{ROOT}/archives"
+COLUMN = "column"
+"""The name of a column's field in forms and links."""
 TAKEN = "taken"
 """The parameter of a page that asks whether to replace the view of this name."""
 _LONGEST_QUERY = 4000
@@ -92,7 +93,7 @@ def _pairs(form: Form) -> Pairs:
         raise Refused(
             "BAD_PARAMETER", _WRONG_FILTER, where=", ".join(each.name for each in found.fields if each.is_wrong)
         )
-    pairs = [*found.pairs, *((name, value) for name, value in form.fields if name == archives.FIELD)]
+    pairs = [*found.pairs, *((name, value) for name, value in form.fields if name == COLUMN)]
     if len(urlencode(pairs)) > _LONGEST_QUERY:
         raise Refused("BAD_PARAMETER", _TOO_LONG)
     return pairs
