@@ -9,13 +9,14 @@ from sqlalchemy import ColumnElement, delete, select
 from sqlmodel import Session, SQLModel, col
 
 from adapters.database.transactions import insert_rows, reading, writing
+from models.columns import table_of
 from models.store.happened import NotedRow
 
 
 def note(session: Session, table: type[SQLModel], *which: ColumnElement[bool]) -> None:
     """Note the rows of a table that meet conditions as they are now, in the caller's transaction."""
     session.flush()
-    rows = select(SQLModel.metadata.tables[str(table.__tablename__)]).where(*which)
+    rows = select(table_of(table)).where(*which)
     note_rows(session, table, [dict(each) for each in session.connection().execute(rows).mappings()])
 
 
