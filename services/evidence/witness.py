@@ -174,8 +174,11 @@ def main(arguments: list[str]) -> int:
     newest = f"the newest noted anchor is {len(noted)}, {noted[-1].root()}" if noted else "no anchor was noted"
     text = "\n".join(ascii(each)[1:-1] for each in (*wrong, f"{asked.source}: {newest}"))
     sys.stdout.write(f"{text}\n")
-    if wrong and asked.mail:
-        mail(text, asked.mail)
+    try:
+        if wrong and asked.mail:
+            mail(text, asked.mail)
+    except OSError as error:
+        sys.stderr.write(f"the mail was not sent ({type(error).__name__}); cron may mail this: {text}\n")
     return 1 if wrong else 0
 
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from pytest_httpserver import HTTPServer
@@ -28,7 +29,7 @@ from services.access import tokens
 from services.evidence import witness
 from tests.api.conftest import Receiver, receiver
 from tests.conftest import LONGEST_S
-from tests.installations import installed
+from tests.installations import closed_url, installed
 from tests.services.people.conftest import Mailbox, mailbox
 
 __all__ = ["mailbox", "receiver"]
@@ -230,6 +231,9 @@ def test_what_is_wrong_is_mailed(there: Path, capsys: pytest.CaptureFixture[str]
     [letter] = mailbox.letters
     assert "To: auditor@example.com" in letter
     assert "WRONG: anchors 1 to 3 are gone" in letter
+    away = f"smtp://{urlsplit(closed_url()).netloc}/auditor@example.com"
+    assert witness.main([str(there), str(there.with_name("notes")), "--mail", away]) == 1
+    assert "the mail was not sent (ConnectionRefusedError)" in capsys.readouterr().err
 
 
 def test_wrong_use_is_refused(there: Path) -> None:
