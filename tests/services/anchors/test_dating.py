@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from asn1crypto import tsp
 
 from adapters.anchors import anchors
 from adapters.files.store import store
@@ -166,6 +167,19 @@ def test_time_stamp_proves_after_its_certificate_has_ended_and_a_forged_chain_do
         rewritten(forged, f"data/proof/{name}", before, after)
         status, output = checked(capsys, forged)
         assert (status, expected in output) == (1, True), output
+
+
+def test_time_of_a_time_stamp_is_that_of_its_signed_part(
+    past: Past, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made_on(past, -100, C)
+    bag = bag_of("old", RECEIPT_ID, tmp_path / "bag")
+    token = (bag / "data/proof/time-stamp-1.tsr").read_bytes()
+    answered = tsp.TimeStampResp.load(token)
+    answered["status"]["status_string"] = ["ok\nTime stamp: Jan  1 00:00:00 2021 GMT"]
+    rewritten(bag, "data/proof/time-stamp-1.tsr", token, answered.dump(force=True))
+
+    assert f"confirmed anchor 1 at {day(-100):%b %e %H:%M:%S %Y}" in checked(capsys, bag)[1]
 
 
 def test_time_stamp_that_nothing_renewed_in_time_is_not_checked(

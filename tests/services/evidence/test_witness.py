@@ -16,6 +16,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
@@ -117,6 +119,16 @@ def _another_key(there: Path) -> None:
     settings.cache_clear()
 
 
+def _of_two_keys(there: Path) -> None:
+    """Sign with a key that openssl finds in a file in which another program may find the honest one."""
+    root, folder = anchored(there, 4, root_of(there, 3)), statement_of(there, 4).parent
+    mine, path = Ed25519PrivateKey.generate(), folder / f"{root}.pem"
+    lines = mine.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode().splitlines()
+    honest = path.read_text().splitlines()[1]
+    path.write_text("".join(each.ljust(254) for each in ["junk", *lines]) + f"\n{honest}\nx\n")
+    (folder / f"{root}.signature").write_bytes(mine.sign((folder / "statement").read_bytes()))
+
+
 DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "removed": (
         lambda there: shutil.rmtree(statement_of(there, 2).parent),
@@ -134,6 +146,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "of another number": (_numbered_otherwise, "does not extend anchor 3"),
     "hostile to a terminal": (_hostile, "does not extend anchor 3"),
     "of another key": (_another_key, "has the key"),
+    "of two keys": (_of_two_keys, "has the key"),
     "not signed": (_signed_otherwise, "has a signature that its key does not prove"),
     "of a key that is not named": (_named_otherwise, "has a signature that its key does not prove"),
 }
