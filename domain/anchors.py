@@ -272,7 +272,7 @@ def read_statement(text: bytes) -> Statement:
             None if key is None else str(key),
             Digest(found.get("digest", Digest.SHA256)),
         )
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise ValueError("expected the statement of an anchor") from error
     if statement_text(statement) != text:
         raise ValueError("expected the statement of an anchor")

@@ -183,8 +183,14 @@ def _is_older(storage: Storage, key: str, since: datetime) -> bool:
 
 
 def _facts(storage: Storage, key: str, paths: Iterable[str]) -> set[str]:
-    start, facts = f"{key}/" if key else "", set[str]()
-    last = ""
+    try:
+        return _facts_in(storage, f"{key}/" if key else "", paths)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise Conflict("a log is damaged; see `cellar verify`", key=key) from error
+
+
+def _facts_in(storage: Storage, start: str, paths: Iterable[str]) -> set[str]:
+    facts, last = set[str](), ""
     for path in paths:
         if _OF_A_RECEIPT.fullmatch(path):
             facts.update(facts_of_receipt(_rows(storage, start + path)))
@@ -211,7 +217,10 @@ def _messages(text: bytes, key: str) -> list[str]:
     """Return the receipts that made the versions of an inventory, the first version first."""
     try:
         versions = orjson.loads(text)["versions"]
-        return [versions[f"v{number}"]["message"] for number in range(1, len(versions) + 1)]
+        messages = [versions[f"v{number}"]["message"] for number in range(1, len(versions) + 1)]
+        if not all(isinstance(each, str) for each in messages):
+            raise TypeError("a message is no text")
+        return messages
     except (ValueError, KeyError, TypeError) as error:
         raise Conflict("an inventory is damaged; see `cellar verify`", key=key) from error
 

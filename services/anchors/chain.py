@@ -85,6 +85,9 @@ def chain(wanted: Target, on_finding: OnFinding) -> list[Link]:
             break
         links.append(link)
         root, number = link.anchor.statement.before, number - 1
+    if root is None and number:
+        key, expected = anchors.statement_key(number + 1), f"a statement after anchor {number}"
+        on_finding(FixityFinding(key, Fault.DAMAGED, expected, "one after none"))
     return links
 
 

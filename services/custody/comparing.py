@@ -7,6 +7,7 @@ from datetime import datetime
 
 from adapters.anchors.witness import Comparison, keep_last, last_comparison
 from adapters.database.transactions import writing
+from adapters.platform.cancellation import Stopped
 from adapters.store import ocfl
 from adapters.tables import conditions
 from adapters.tables.archives import archives
@@ -29,12 +30,18 @@ def compare(now: datetime) -> Held:
     """
     try:
         held = hold_newest()
-    except (Conflict, Transient) as error:
+    except Stopped:
+        raise
+    except Exception as error:  # whatever somebody wrote there: nothing is known, and that is said
         with writing() as session:
             uncompared = {ConditionCode.STORE_UNCOMPARED: Found(1, {})}
             conditions.set_within(session, Subject.STORE, "", uncompared, now)
-        keep_last(replace(last_comparison() or Comparison(), failure=str(error)))
-        return Held("", failure=str(error))
+        is_known = isinstance(error, Conflict | Transient)
+        failure = str(error) if is_known else f"the comparison broke off: {type(error).__name__}"
+        keep_last(replace(last_comparison() or Comparison(), failure=failure))
+        if is_known:
+            return Held("", failure=failure)
+        raise
     if held.number or held.findings:  # otherwise there is no anchor yet
         _remember(held.findings, now)
         keep_last(Comparison(now, held.number or 0, held.is_of_witness, held.uncovered, len(held.findings)))

@@ -1,17 +1,21 @@
 """The store is compared by itself with the newest anchor of the witness. What is found stands until it is not found."""
 
+import json
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from adapters.anchors import anchors
+from adapters.anchors.leaves_file import written
 from adapters.anchors.witness import last_comparison
 from adapters.files.store import storage_at, store
 from adapters.settings.settings import Settings, settings
 from adapters.tables.open_conditions import open_conditions
+from models.store.anchor import Statement
 from models.store.condition import OF_COMPARISONS
 from models.views.health import Verdict
 from services.anchors.making import make
@@ -129,6 +133,33 @@ def test_anchor_that_was_added_to_the_witness_hides_no_other_anchor_there(config
     configure(witness_url=witness)
 
     assert found() == [("store", "NOT_AS_ANCHORED", 1)]
+
+
+@pytest.mark.parametrize("number", [2, 900])
+@pytest.mark.usefixtures("witness")
+def test_anchor_that_names_none_before_it_hides_nothing(number: int) -> None:
+    rewritten("one")
+    key = anchors.fingerprint(anchors.signed(b"")[1])
+    with written([]) as leaves:
+        forged = Statement(number, datetime.now(UTC), 0, leaves.root, None, key, leaves.digest)
+        anchors.keep(store(), forged, leaves)
+
+    assert found() != []
+    anchored()
+    assert found() != []
+
+
+@pytest.mark.usefixtures("witness")
+def test_comparison_that_breaks_off_is_said() -> None:
+    """Whatever somebody wrote into the store."""
+    index = next((settings().data_dir / "store" / "anchors" / "000001").glob("*.index"))
+    block = json.loads(index.read_text().splitlines()[0])
+    index.write_text(json.dumps(block | {"offset": -1}, separators=(",", ":"), sort_keys=True) + "\n")
+
+    with suppress(OSError):
+        compare(datetime.now(UTC))
+    assert open_conditions(OF_COMPARISONS) != []
+    assert verdict() is Verdict.WRONG
 
 
 def unmounted(witness: Path) -> Callable[[], object]:
