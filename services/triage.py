@@ -153,6 +153,7 @@ def _withdraw_messages(by: str, at: datetime, now: datetime) -> int:
 
 def _kept(changed: Sequence[NotificationRow]) -> int:
     keep_histories({each.receipt_id for each in changed})
+    happened.keep()
     return len(changed)
 
 

@@ -14,9 +14,11 @@ from models.store.happened import NotedRow
 
 
 def note(session: Session, table: type[SQLModel], *which: ColumnElement[bool]) -> None:
-    """Note the rows of a table that meet conditions as they are now, in the caller's transaction."""
+    """Note the rows of a table that meet conditions as they are now, in the caller's transaction. It locks them: who
+    notes a row later has seen what was noted before.
+    """
     session.flush()
-    rows = select(table_of(table)).where(*which)
+    rows = select(table_of(table)).where(*which).with_for_update(of=table_of(table))
     note_rows(session, table, [dict(each) for each in session.connection().execute(rows).mappings()])
 
 

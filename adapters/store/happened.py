@@ -55,18 +55,22 @@ def keep() -> None:
 
 
 def keep_all() -> None:
-    """Do as `keep`, with the access log: each minute, since each page of the console has a row."""
+    """Do as `keep`, with the access log: at each sweep, since each page of the console has a row."""
     keep()
     _keep(ACCESS, col(NotedRow.of) == _OF_ACCESS)
 
 
 def _keep(folder: str, which: ColumnElement[bool]) -> None:
     try:
-        while rows := noted.noted(which, _AT_ONCE):
+        while True:
+            day = _day(folder, datetime.now(UTC))  # before what is read: a later line lies in no earlier day
+            rows = noted.noted(which, _AT_ONCE)
+            if not rows:
+                return
             if not ocfl.has_root() and not archives.is_empty():
                 raise Transient("the store is empty while the database has archives")
             text = "".join(f"{json.dumps([each.at.isoformat(), each.of, each.row])}\n" for each in rows).encode()
-            store().keep_first(text, f"{_day(folder, datetime.now(UTC))}/{hashlib.sha256(text).hexdigest()}.jsonl")
+            store().keep_first(text, f"{day}/{hashlib.sha256(text).hexdigest()}.jsonl")
             noted.forget(rows)
     except Transient as error:
         log.warning("what happened waits in the database for the store", why=str(error))
@@ -93,7 +97,10 @@ def lines_in(key: str) -> list[Line]:
     text = store().found_bytes(key)
     if text is None or f"{hashlib.sha256(text).hexdigest()}.jsonl" != key.rpartition("/")[2]:
         raise Conflict("other content than its name promises; put the file of a copy of the store in its place")
-    return [Line(*json.loads(line)) for line in text.splitlines()]
+    try:
+        return [Line(*json.loads(line)) for line in text.splitlines()]
+    except (ValueError, TypeError) as error:
+        raise Conflict("no lines that cellar has written") from error
 
 
 def lines_left() -> list[Line]:

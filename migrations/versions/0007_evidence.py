@@ -46,8 +46,15 @@ def upgrade() -> None:
         columns = [each for each in SQLModel.metadata.tables[name].c if each.name in there]
         rows = connection.execute(sqlalchemy.select(*columns), execution_options={"yield_per": _AT_ONCE})
         for page in rows.mappings().partitions():
-            about = {"at": now, "of": name}
-            notes = [{"id": token_hex(16), **about, "row": {key: _text(each[key]) for key in each}} for each in page]
+            notes = [
+                {
+                    "id": token_hex(16),
+                    "at": each["at"] if name == "access" else now,
+                    "of": name,
+                    "row": {key: _text(each[key]) for key in each},
+                }
+                for each in page
+            ]
             connection.execute(noted.insert(), notes)
 
 

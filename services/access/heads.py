@@ -44,7 +44,7 @@ def keep(since: datetime | None, now: datetime) -> tuple[list[Leaf], list[Access
 def wrong_access() -> Iterator[FixityFinding]:
     """Find rows of the access log that were changed, removed, exchanged or put in, as far as chains and anchors show.
 
-    What came after the newest anchor is held by its chain, whose last row the store has a minute later.
+    What came after the newest anchor is held by its chain, whose last row the store has minutes later.
     """
     findings: list[FixityFinding] = []
     heads: dict[str, dict[int, AccessHead]] = {}

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, literal_column
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, exists, func, select
 
 from adapters.database.noted import note
 from adapters.database.transactions import insert_new, pages, reading, writing
@@ -33,17 +33,21 @@ def plan_within(session: Session, event: EventRow, messages: Iterable[Notificati
     insert_new(session, EventRow, event.model_dump())
     for message in messages:
         insert_new(session, NotificationRow, message.model_dump())
-    of_no_receipt = col(EventRow.receipt_id).not_in(select(ReceiptRow.receipt_id))
-    note(session, EventRow, col(EventRow.event_id) == event.event_id, of_no_receipt)
+    note(session, EventRow, col(EventRow.event_id) == event.event_id, _is_of_no_receipt(EventRow.receipt_id))
     note_beside(session, col(NotificationRow.event_id) == event.event_id)
 
 
 def note_beside(session: Session, *which: ColumnElement[bool]) -> None:
     """Note messages with their attempts, but those about receipts, which the histories of receipts have."""
-    these = (*which, col(NotificationRow.receipt_id).not_in(select(ReceiptRow.receipt_id)))
+    these = (*which, _is_of_no_receipt(NotificationRow.receipt_id))
     message_ids = select(NotificationRow.message_id).where(*these)
     note(session, NotificationRow, *these)
     note(session, NotificationAttemptRow, col(NotificationAttemptRow.message_id).in_(message_ids))
+
+
+def _is_of_no_receipt(receipt_id: str | None) -> ColumnElement[bool]:
+    """Return a condition that asks the index: of NOT IN, Postgres reads all receipts."""
+    return ~exists().where(col(ReceiptRow.receipt_id) == receipt_id)
 
 
 def get(message_id: str) -> NotificationRow:

@@ -110,7 +110,8 @@ def claim_letter(letter: LetterRow, until: datetime) -> bool:
     claimed = update(LetterRow).where(*same).values(next_at=until, attempts=letter.attempts + 1)
     with writing() as session:
         is_ours = session.connection().execute(claimed).rowcount == 1
-        note(session, LetterRow, *_is(letter))
+        if is_ours:
+            note(session, LetterRow, *_is(letter))
         return is_ours
 
 
