@@ -14,11 +14,9 @@ from models.store.happened import NotedRow
 
 
 def note(session: Session, table: type[SQLModel], *which: ColumnElement[bool]) -> None:
-    """Note the rows of a table that meet conditions as they are now, in the caller's transaction. It locks them: who
-    notes a row later has seen what was noted before.
-    """
+    """Note the rows of a table that meet conditions as they are now, in the caller's transaction."""
     session.flush()
-    rows = select(table_of(table)).where(*which).with_for_update(of=table_of(table))
+    rows = select(table_of(table)).where(*which)
     note_rows(session, table, [dict(each) for each in session.connection().execute(rows).mappings()])
 
 
