@@ -158,7 +158,7 @@ class Unauthorized:
     def may_try(self, address: str, secret: str) -> bool:
         """Return whether a token or a link is compared: it was right before, or few of the address were compared.
 
-        It is counted before, so that many at the same time are no more.
+        A secret is counted before it is compared, so that no more are compared when many come at once.
         """
         if _digest(secret) in self._right:
             return True

@@ -42,7 +42,7 @@ def filters(model: type[BaseModel], *left_out: str) -> Callable[[Command], Comma
 def with_options(
     options: Sequence[inspect.Parameter], made: Callable[[dict[str, Any]], object]
 ) -> Callable[[Command], Command]:
-    """Let a command have options. Its first parameter is what is made of those that are given."""
+    """Give a command these options. Its first parameter is made of the options that a person gives."""
 
     def _with_options(command: Command) -> Command:
         @wraps(command)

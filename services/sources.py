@@ -98,7 +98,7 @@ def check_known(name: str) -> None:
 def check_filter(name: str | None) -> None:
     """Check the source that a filter names. A source is known by its archives too, since its record may be lost.
 
-    Raises Refused if there is no such source; the error names those that are there.
+    Raises Refused if there is no such source; the error names the sources that there are.
     """
     if name in (None, DEFAULT_SOURCE) or archives.has_source(name) or name in (known := sources.RECORDS.refresh()):
         return

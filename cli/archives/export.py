@@ -44,7 +44,7 @@ def export(
         raise typer.BadParameter("--json: expected a file in --to, since the request takes the standard output")
     found = receipts.find(receipt) if receipt else None
     receipt_id = receipt or receipts.current_receipt_id(reference)
-    # The inbox knows bodies by their receipt ids alone, so another process may have the one that is given.
+    # The inbox knows bodies by their receipt ids alone, so the given body may belong to another process.
     if receipt_id is None or (found and found.reference != reference):
         detail = "expected an archive and its receipt; try `cellar list`, `cellar show REFERENCE`"
         raise Refused("UNKNOWN_ARCHIVE", detail)

@@ -1,6 +1,6 @@
 """Plans batches, freezes the list of a plan when a person confirms it, drives, pauses, aborts and shows them.
 
-A driver goes step by step, from the database: one that is killed is continued by the next.
+A driver goes step by step, from the database: the next driver continues a killed one.
 
 A further kind is a module beside `rerun`, and its line in `KINDS`.
 """

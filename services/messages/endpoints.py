@@ -195,7 +195,7 @@ def get(name: str) -> EndpointRow:
 def check_filter(name: str | None) -> None:
     """Check the endpoint that a filter names.
 
-    Raises Refused if there is no such endpoint; the error names those that are there.
+    Raises Refused if there is no such endpoint; the error names the endpoints that there are.
     """
     if name is None:
         return

@@ -138,7 +138,7 @@ def _missing(known: Known, now: datetime) -> Iterator[Sighting]:
 
 
 def _ended(notice: Notice) -> Said | None:
-    """Return what became of the processes that people were told of."""
+    """Return what became of the processes about which people got a letter."""
     closed_at, deadline_at = col(MissingProcessRow.closed_at), col(MissingProcessRow.deadline_at)
     closed = select(MissingProcessRow.closed_why, closed_at, deadline_at).where(
         MissingProcessRow.source == notice.key, closed_at >= notice.opened_at
