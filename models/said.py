@@ -380,6 +380,13 @@ class Sentence(Enum):
     endpoint_fails_now = "The endpoint %(name)s fails now: one message is tried at once, until one is confirmed."
     messages_take = "It takes at least %(duration)s at the rate of %(names)s, or longer. New messages go first."
     messages_take_unknown = "It takes as long as the endpoints need, four messages at a time. New messages go first."
+    archives_erased = "Archives that would be erased for good: %(count)s, with %(files)s files (%(size)s)."
+    no_archive_erased = "No archive would be erased."
+    archives_held = "Archives that are left out, since a legal hold forbids it: %(count)s."
+    erasure_locked = "The bucket's Object Lock keeps versions until %(until)s. Cellar removes them after that."
+    erasure_events = "Prefect keeps their events for up to %(count)s days, since its server is not cellar's own."
+    erasure_backups = "Backups have them until these expire."
+    erasure_second = "Another person must confirm this plan."
     # kinds of values of a payload
     json_text = "text"
     json_other_text = "other text"
