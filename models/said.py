@@ -328,6 +328,7 @@ class Sentence(Enum):
     body_damaged = "receipt %(receipt)s is damaged: its body does not match the receipt id; send it again"
     body_missing = "neither inbox nor store has the body of receipt %(receipt)s"
     receipt_lost = "the store does not have receipt %(receipt)s; run the archive again"
+    erased = "erased at %(at)s by %(by)s, confirmed by %(confirmed_by)s: %(ground)s; its tombstone is %(digest)s"
     receipt_unknown = "expected a receipt of this process; leave it out for the current one"
     receipt_of_other = "receipt %(receipt)s is an archive of another process, not of this one"
     not_repairable = "receipt %(receipt)s cannot be repaired; `cellar verify` names the damaged files"
