@@ -3,7 +3,8 @@
 One process at a time erases: two would undo each other's work.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from itertools import takewhile
 
 from adapters.anchors import anchors, leaves_file
 from adapters.anchors.anchors import Anchor
@@ -15,23 +16,24 @@ from domain.anchors import index_text
 from models.errors import Conflict, Transient
 
 
-def leaves_about(references: Collection[str]) -> dict[str, list[str]]:
+def leaves_about(references: Collection[str], first: int = 1) -> dict[str, list[str]]:
     """Return the hashes of the leaves of processes in the anchors of the store, by reference, where there are any.
+    `first`: the number of the first anchor that may have some.
 
     Raises:
         Conflict: an anchor is damaged.
     """
     keys, found = {ocfl.object_key(each): each for each in references}, dict[str, list[str]]()
-    for anchor in anchors.anchors(store()):
+    for anchor in _anchors(store(), first):
         blocks = anchors.blocks_of(store(), anchor)
         for key, its in leaves_file.hashes_about(store(), anchor.key("leaves.gz"), blocks, keys):
             found.setdefault(keys[key], []).append(its)
     return found
 
 
-def erase_leaves(references: Collection[str]) -> list[str]:
-    """Replace the leaves of processes by their hashes, which tombstones have, in the anchors of the store and of the
-    witness. Return why anchors of the witness still have them: it may be locked.
+def erase_leaves(references: Collection[str], first: int = 1) -> list[str]:
+    """Replace the leaves of processes by their hashes, of which tombstones know, in the anchors of the store and of the
+    witness from a number on. Return why anchors of the witness still have them: it may be locked.
 
     Repeating it changes nothing. It writes whole files of leaves: erase many processes at once.
 
@@ -40,10 +42,10 @@ def erase_leaves(references: Collection[str]) -> list[str]:
         Transient: the store or the witness does not answer.
     """
     keys, why = {ocfl.object_key(each) for each in references}, list[str]()
-    for anchor in anchors.anchors(store()):
+    for anchor in _anchors(store(), first):
         _erase(store(), anchor, keys)
     there = witness()
-    for anchor in anchors.anchors(there) if there else ():
+    for anchor in _anchors(there, first) if there else ():
         try:
             _erase(there, anchor, keys)
         except (Conflict, Transient) as error:
@@ -51,7 +53,13 @@ def erase_leaves(references: Collection[str]) -> list[str]:
     return why
 
 
+def _anchors(storage: Storage, first: int) -> Iterator[Anchor]:
+    return takewhile(lambda anchor: anchor.statement.number >= first, anchors.anchors(storage))
+
+
 def _erase(storage: Storage, anchor: Anchor, object_keys: Collection[str]) -> None:
     blocks = leaves_file.erase(storage, anchor.key("leaves.gz"), anchors.blocks_of(storage, anchor), object_keys)
     if blocks is not None:
         storage.overwrite_bytes(index_text(blocks), anchor.key("index"))
+        for name in ("leaves.gz", "index"):
+            storage.erase_earlier(anchor.key(name))
