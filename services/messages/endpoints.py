@@ -27,9 +27,8 @@ from models.messages.bodies import Test
 from models.messages.notification import EndpointKey, EndpointRow, EventType, Signature
 from models.said import Sentence, verbatim
 from models.views import messages as views
-from services.messages.attempts import try_once
+from services.messages.attempts import KEY, sealed_headers, try_once, with_sealed_values
 from services.messages.events import known_endpoints
-from services.messages.signing import KEY, sealed_headers, with_sealed_values
 
 log = structlog.get_logger()
 
