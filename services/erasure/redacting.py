@@ -72,8 +72,8 @@ def redact_findings(named: Named) -> None:
             of_owners, columns_that_name([named.digest], [EventRow.body])
         )
         receipts = session.exec(told.distinct()).all()
-    for owner, receipt_id in receipts:
-        history.keep(owner, receipt_id)
+    for reference, receipt_id in receipts:
+        history.keep(reference, receipt_id)
     kept_discrepancies.keep(owners)
     for owner in owners:
         for key in kept_discrepancies.keys_of(owner):
