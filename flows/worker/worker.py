@@ -251,7 +251,7 @@ class Worker:
         A million archives take half an hour where no runs are in the way. On SQLite, nobody else writes during a batch.
         """
         began_s = time.monotonic()
-        while filled := await asyncio.to_thread(derived.fill):
+        while filled := await asyncio.to_thread(lambda: derived.fill() or derived.fill_digests()):
             lasted_s = time.monotonic() - began_s
             pause = _FILL_PAUSE_BESIDE_RUNS if self._live else _FILL_PAUSE
             await asyncio.sleep(max(lasted_s * pause, filled / _MOST_FILLED_A_SECOND - lasted_s))

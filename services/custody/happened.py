@@ -12,6 +12,7 @@ from adapters.store import happened
 from adapters.store.happened import ACCESS, FOLDER, Line
 from models.access import AccessRow
 from models.completeness.processes import MissingProcessRow
+from models.erasures import HoldRow, TombstoneMarkRow, TombstoneRow
 from models.errors import Conflict
 from models.messages.notification import EventRow, NotificationAttemptRow, NotificationRow
 from models.people import ActionRow, LetterRow, NoticeRow, SavedViewRow
@@ -25,7 +26,18 @@ def _named(*tables: type[SQLModel]) -> Mapping[str, type[SQLModel]]:
     return {str(each.__tablename__): each for each in tables}
 
 
-KEPT = _named(ActionRow, BatchItemRow, BatchRow, LetterRow, MissingProcessRow, NoticeRow, SavedViewRow)
+KEPT = _named(
+    ActionRow,
+    BatchItemRow,
+    BatchRow,
+    HoldRow,
+    LetterRow,
+    MissingProcessRow,
+    NoticeRow,
+    SavedViewRow,
+    TombstoneMarkRow,
+    TombstoneRow,
+)
 """The tables of which each row stands in the store as it is."""
 _COMPARED = {**KEPT, **_named(SettlementReportRow)}  # restored from the reports themselves
 _OF_EVENTS = (EventRow, NotificationRow, NotificationAttemptRow)

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 import sqlalchemy
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, bindparam
 from sqlmodel import Session, SQLModel, col, delete, exists, func, or_, select, update
 
 from adapters.database.transactions import insert_rows, pages, reading, writing
@@ -65,6 +65,23 @@ def load(version: VersionRow, described: dict[str, Any], rows: Rows, owner: str 
         if needs_a_look:
             entries.set_attention(session, version.reference)
         return current_id if current_id != archive.current_receipt_id else None
+
+
+def without_digest(most: int) -> list[str]:
+    """Return archives whose rows lack the digest of their reference: its key was away, or an older build made them."""
+    with reading() as session:
+        lacking = select(ArchiveRow.reference).where(col(ArchiveRow.digest).is_(None))
+        return list(session.exec(lacking.limit(most)))
+
+
+def set_digests(digests: Mapping[str, str]) -> None:
+    """Record the digests of references of archives."""
+    its = table_of(ArchiveRow)
+    changed = update(its).where(its.c.reference == bindparam("its"), its.c.digest.is_(None))
+    with writing() as session:
+        lock(session, [*digests])
+        rows = [{"its": reference, "found": digest} for reference, digest in sorted(digests.items())]
+        session.connection().execute(changed.values(digest=bindparam("found")), rows)
 
 
 def lock(session: Session, references: Sequence[str]) -> None:
