@@ -109,8 +109,8 @@ def _phone(number: str, digits: str) -> str | None:
 
 
 def person_facets(skeleton: bytes) -> frozenset[int]:
-    """Return the facets of all by which the skeleton of a request names people. With more than 2,000, or if the skeleton
-    is damaged, it has the one facet that is looked into for every person.
+    """Return the facets of all by which a skeleton names people. With more than 2,000, or damaged, it has the one facet
+    of archives that are looked into for every person.
     """
     try:
         found = {each for _, text in _texts(parse_with_repeats(skeleton), ()) for each in identifiers(text)}

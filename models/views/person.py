@@ -2,18 +2,15 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel
 
 from models.views.archives.archives import ArchiveSummary
-from models.views.parameters import RequestBody, Text
-
-MOST_VALUES = 20
+from models.views.parameters import Page
 
 
 class Stands(StrEnum):
-    """What of an archive, or of what is kept beside archives, a value is in."""
+    """What of a request a value is in."""
 
     FIELD = "field"
     RECIPIENT = "recipient"
@@ -29,7 +26,7 @@ class Stands(StrEnum):
 class PersonPlace(BaseModel):
     """A place where a person is named. `name`: the id of a form field, the key of a label, else the name of the member.
 
-    `where` is the JSON path in the request, `value` what stands there, `version` the version of the archive.
+    `where` is the JSON path in the request, `value` what stands there, `version` that of the archive.
     """
 
     stands: Stands
@@ -39,57 +36,33 @@ class PersonPlace(BaseModel):
     version: int | None = None
 
 
-class PersonFile(BaseModel):
-    """A file of an archive that names a person."""
+class NamedIn(StrEnum):
+    """What names a person: an archive, a session event whose archive has not come, or a refused delivery."""
 
-    role: str
-    filename: str | None
-    sha256: str
-
-
-class PersonArchive(BaseModel):
-    """An archive that names a person. `receipt_id` and `version` are those of the newest version that does."""
-
-    archive: ArchiveSummary
-    receipt_id: str
-    version: int
-    places: list[PersonPlace]
-    files: list[PersonFile]
-
-
-class BesideKind(StrEnum):
-    """What names a person and is no archive: a session event whose archive has not come, or a refused delivery."""
-
+    ARCHIVE = "archive"
     EVENT = "event"
     REFUSED = "refused"
 
 
-class PersonBeside(BaseModel):
-    """Something beside archives that names a person. `is_missing`: its process should have been archived."""
+class PersonFound(BaseModel):
+    """Something that names a person. `archive` is null beside archives. `receipt_id`: the newest body that does so.
 
-    kind: BesideKind
-    receipt_id: str
+    `is_missing`: the process should have been archived.
+    """
+
+    named_in: NamedIn
     reference: str | None
     process_number: int | None
     received_at: datetime
-    is_missing: bool
+    receipt_id: str
     places: list[PersonPlace]
+    archive: ArchiveSummary | None = None
+    is_missing: bool = False
 
 
-class PersonPage(BaseModel):
-    """A page of the archives that name a person, newest first. `next` is the cursor of the following page.
-
-    `beside` is on the first page alone. `not_indexed`: archives that the search may still miss.
+class PersonPage(Page[PersonFound]):
+    """A page of the archives that name a person, newest first; on the first page before them what names the person
+    beside archives. `not_indexed`: archives that the search may still miss.
     """
 
-    items: list[PersonArchive]
-    beside: list[PersonBeside]
-    next: str | None
     not_indexed: int
-
-
-class PersonQuery(RequestBody):
-    """Values of one person, which are in no address and no log: mail addresses, phone numbers, identity numbers."""
-
-    values: list[Annotated[SecretStr, Field(max_length=300)]] = Field(min_length=1, max_length=MOST_VALUES)
-    cursor: Text | None = None

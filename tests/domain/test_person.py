@@ -1,4 +1,4 @@
-"""A person is found by each spelling of a mail address, a phone or an identity number, and by nothing that contains it."""
+"""A person is found by each spelling of mail, phone or identity number, and by nothing that merely contains it."""
 
 from typing import Any
 
