@@ -37,7 +37,7 @@ def wanted_of(values: Iterable[str]) -> frozenset[str]:
     forms = [identifiers(each) for each in values if each.strip()]
     if not forms or not all(forms):
         detail = "expected a mail address, a phone or an identity number, each with all its digits"
-        raise Refused("BAD_PARAMETER", detail, where="value")
+        raise Refused("BAD_PARAMETER", detail)
     return frozenset().union(*forms)
 
 
