@@ -5,6 +5,7 @@ their references, where these lack.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from sqlmodel import Session, col, select
 
@@ -90,12 +91,10 @@ def fill_digests() -> int:
     store is away.
     """
     references = archives.without_digest(_DIGESTS_AT_ONCE)
-    try:
+    with suppress(Locked, Transient):  # `cellar status` reports it
         if references and (ocfl.has_root() or archives.is_empty()):
             seals.fingerprint("")
-        digests = {each: tombstones.digest_of(each) for each in references}
-    except (Locked, Transient):
-        return 0  # `cellar status` reports it
+    digests = tombstones.known_digests(references)
     if digests:
         archives.set_digests(digests)
     return len(digests)

@@ -1,6 +1,6 @@
 """Tombstones: what is left of erased archives. Their rows are in the database, and noted for the store."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from sqlmodel import Session, col, select
@@ -22,12 +22,17 @@ def digest_of(reference: str) -> str:
     return seals.quick_fingerprint(f"reference:{reference}")
 
 
-def known_digest(reference: str) -> str | None:
-    """Return the digest of a reference; None while its key is away, since a page shows an archive without it too."""
+def known_digests(references: Iterable[str]) -> dict[str, str]:
+    """Return the digests of references; none while their key is away, since a page shows an archive without it too."""
     try:
-        return digest_of(reference)
+        return {each: digest_of(each) for each in references}
     except (Locked, Transient):
-        return None
+        return {}
+
+
+def known_digest(reference: str) -> str | None:
+    """Return the digest of a reference; None while its key is away."""
+    return known_digests([reference]).get(reference)
 
 
 def insert(session: Session, tombstone: TombstoneRow, marks: Sequence[str] = ()) -> None:

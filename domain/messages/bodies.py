@@ -174,6 +174,15 @@ def archive_failed(archive: ArchiveRow, failed: FailedReceipt, *, url: str) -> b
     return encoded(EventType.ARCHIVE_FAILED, failed.at, data)
 
 
+def archive_erased(
+    reference: str | None, digest: str, source: str | None, template_id: str | None, at: datetime
+) -> Event:
+    """Return the event that an archive was erased. It has no reference but in its body, which loses it. Pure."""
+    data = bodies.Erased(reference=reference, digest=digest, source=source or "", template_id=template_id)
+    body = encoded(EventType.ARCHIVE_ERASED, at, data)
+    return Event(EventType.ARCHIVE_ERASED, digest, at, body, source=source, template_id=template_id)
+
+
 def process_missing(missing: MissingProcessRow, *, url: str, at: datetime) -> bytes:
     """Return the body of the message that a process should have been archived. Pure.
 

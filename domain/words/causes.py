@@ -115,6 +115,7 @@ CAUSES: Mapping[str, Meaning] = {
         says_all=True,
     ),
     "UNKNOWN_REFERENCE": Meaning("No archive of this process was received.", "Check the reference.", says_all=True),
+    "ERASED": Meaning("The archive was erased.", "There is nothing to do."),
     "WRONG_REFERENCE": Meaning(
         "The run was given a receipt of another process.", "Run the archive again: a re-run takes the current version."
     ),

@@ -50,9 +50,14 @@ def announce(event: Event) -> None:
 
     Without an endpoint that it is for, nothing is kept.
     """
-    hearing = [each for each in known_endpoints() if is_for(each, event)]
-    if hearing:
-        notifications.plan(event_row(event), [message_to(each, event) for each in hearing])
+    messages = messages_about(event)
+    if messages:
+        notifications.plan(event_row(event), messages)
+
+
+def messages_about(event: Event) -> list[NotificationRow]:
+    """Return the messages about an event to the endpoints that it is for."""
+    return [message_to(each, event) for each in known_endpoints() if is_for(each, event)]
 
 
 def known_endpoints() -> list[EndpointRow]:

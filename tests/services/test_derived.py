@@ -16,8 +16,8 @@ from sqlmodel import col, delete, select
 from adapters.database.transactions import engine, reading, writing
 from adapters.search import templates as said
 from adapters.settings.settings import Settings, settings
-from adapters.store import templates as kept
 from adapters.store import ocfl, seals, tombstones
+from adapters.store import templates as kept
 from adapters.tables.runs import receipts, refused
 from adapters.tables.settlements import index_standings
 from models.access import CELLAR

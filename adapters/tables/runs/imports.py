@@ -62,7 +62,7 @@ def known(receipt_ids: Collection[str], flow_run_id: str) -> dict[str, KnownRece
     return receipts
 
 
-def begin(deliveries: Iterable[Delivery], by: ImportAttempt, now: datetime, digests: Mapping[str, str | None]) -> None:
+def begin(deliveries: Iterable[Delivery], by: ImportAttempt, now: datetime, digests: Mapping[str, str]) -> None:
     """Register deliveries, and record that the import works on their receipts. Idempotent.
 
     `digests` are those of their references, as in `register`.
