@@ -11,6 +11,7 @@ from typing import Any
 
 from domain.body.json_text import JsonFault, Repeating, parse_with_repeats
 from domain.search import ALL, facet
+from domain.secrets.cards import without_card_numbers
 from models.search import MOST_FACETS, Kind
 from models.views.person import PersonPlace, Stands
 
@@ -22,7 +23,7 @@ _MAIL = re.compile(rf"(?<![^{_DELIMITERS}])[^@{_DELIMITERS}]+@[^@{_DELIMITERS}]+
 _MOMENT = re.compile(
     r"(?<![\w.:/-])(?:\d{4}-\d\d-\d\d(?:t[\d:.]+)?|\d{1,2}([./-])\d{1,2}\1\d{2,4}|\d{1,2}:\d\d(?::\d\d)?)(?![\w:/-])"
 )
-_NUMBER = re.compile(r"(?<![\w.@+*-])\+?\(?[0-9](?:[0-9 ().-]*[0-9])?(?![\w@+*]|[.-][\w@])")
+_NUMBER = re.compile(r"(?<![\w.@+*-])\+?\(?[0-9](?:[ ().-]*[0-9]){4,}(?![\w@+*]|[.-][\w@])")
 _IDENTITY = re.compile(r"0*[0-9]{1,8}-?[0-9]")
 _HOME = "972"
 _LEAST_DIGITS, _MOST_DIGITS = 5, 15
@@ -156,7 +157,8 @@ def _place(document: Any, path: _Path, text: str, version: int | None) -> Person
         stands = next((_SESSION_PARTS[each] for each in reversed(names) if each in _SESSION_PARTS), stands)
     name = _field_id(document, path) or names[-1] if stands is Stands.FIELD else names[-1]
     where = "".join(f"[{each}]" if isinstance(each, int) else f".{each}" for each in path).lstrip(".")
-    return PersonPlace(stands=stands, name=name, where=where, value=text[:_LONGEST_SHOWN], version=version)
+    value = str(without_card_numbers(text))[:_LONGEST_SHOWN]
+    return PersonPlace(stands=stands, name=name, where=where, value=value, version=version)
 
 
 def _field_id(document: Any, path: _Path) -> str | None:

@@ -91,8 +91,12 @@ def write_bags(target: Path, bags: Iterable[Bag], beside: Iterable[BagFile]) -> 
     """Write bags, each into its folder of a new folder or zip, and then the files beside them. Else as `write_bag`."""
     with built_beside(target) as part, _new_target(target, part) as new_file:
         for bag in bags:
-            _write_into(lambda path, folder=bag.folder: new_file(folder + path), bag, None)
+            _write_into(partial(_new_inside, new_file, bag.folder), bag, None)
         list(_written_files(new_file, "", beside, None))
+
+
+def _new_inside(new_file: NewFile, folder: str, path: str) -> AbstractContextManager[IO[bytes]]:
+    return new_file(f"{folder}{path}")
 
 
 def _write_into(new_file: NewFile, bag: Bag, on_written: Callable[[int], None] | None) -> None:

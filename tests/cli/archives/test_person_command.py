@@ -89,7 +89,7 @@ def test_package_has_a_page_in_both_languages_and_a_bag_of_each_archive(
     proved = subprocess.run([sys.executable, "check.py"], cwd=bags["whole"], capture_output=True, check=False)
     assert proved.returncode == 0, proved.stdout
     assert not any(SECRET.encode() in each.read_bytes() for each in package.rglob("*") if each.is_file())
-    exported = all_of(select(AccessRow.reference).where(AccessRow.action == "export_archive"))
+    exported = all_of(select(AccessRow).where(AccessRow.action == "export_archive"))
     assert len(exported) == 2
 
 
