@@ -65,7 +65,9 @@ def test_nothing_of_an_erased_archive_is_left(installation: Settings, migrated_p
         tombstone.digest
     ]
     assert not verify_beside().findings
-    held = hold(newest(store()).root)
+    anchor = newest(store())
+    assert anchor
+    held = hold(anchor.root)
     assert (held.findings, held.erased) == ((), 1)
     assert leaves_about([REFERENCE]) == {}
     assert {*leaves} < {*tombstone.lines}
