@@ -136,6 +136,10 @@ CASES: dict[EventType, tuple[bytes, dict[str, Any]]] = {
             "attempt": 2, "url": URL,
         },
     ),
+    EventType.ARCHIVE_ERASED: (
+        bodies.archive_erased("תהליך 1", A, "sales", "lease", NOON).body,
+        {"reference": "תהליך 1", "digest": A, "source": "sales", "template_id": "lease"},
+    ),
     EventType.PROCESS_MISSING: (
         bodies.process_missing(missing(NOON + timedelta(hours=24)), url=f"{HOST}/api/missing", at=NOON),
         {
@@ -295,6 +299,7 @@ def test_no_body_is_larger_than_20_kb_and_each_fits_its_model(reference: str, lo
         event.type: event.body
         for event in (
             bodies.payments_discrepancies("s", [of_all] * 60, discrepancies, NOON, LONG_HOST),
+            bodies.archive_erased(row.reference, "d" * 64, row.source, row.template_id, NOON),
             bodies.delivery_refused("s", [refused] * 20, codes, NOON, NOON, LONG_HOST),
             bodies.documents_judged_worse("s", worse, 1, NOON, LONG_HOST),
             bodies.report(EventType.STORE_DAMAGED, "s", NOON, Damage(findings=10**9)),
