@@ -16,17 +16,17 @@ from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
 
 from domain.access import is_allowed
-from models.access import Action, Caller
+from models.access import Action, Caller, Outcome
 from models.errors import Refused
 from models.said import Said, Sentence
 from services.access.log import recorded, searched
-from services.access.scope import check_visible
+from services.access.scope import check_there
 
 Route = TypeVar("Route", bound=Callable[..., Any])
 
 _UNRECORDED = {Action.ENTER, Action.READ_METRICS}
 """What shows nothing of archives or of people."""
-_SEARCH_BY_FORM = {Action.EXPORT_TABLE, Action.EXPORT_ARCHIVE}
+_SEARCH_BY_FORM = {Action.EXPORT_TABLE, Action.EXPORT_ARCHIVE, Action.FIND_PERSON}
 _NO_FILTERS = {"csrf", "then"}
 _OF_PEOPLE = ("name", "role", "scope", "break_glass")
 _PARTS = {
@@ -52,7 +52,7 @@ class Acts:
         """Check the rules for a request, and record it: a change before it is made, a page while it is made.
 
         Raises:
-            Refused: the caller's role may not act, or the caller sees no such archive.
+            Refused: the caller's role may not act, or the caller sees no such archive, or it is erased.
             Transient: the record is not on stable storage, so nothing is shown.
         """
         await self._check(request)
@@ -68,10 +68,11 @@ class Acts:
         caller, reference = _caller_and_reference(request)
         try:
             check_role(caller, self.action)
-            if reference is not None and caller.is_scoped:
-                await run_in_threadpool(check_visible, caller, reference)
-        except Refused:
-            await recorded(caller, self.action, outcome="denied", reference=reference, detail=self._detail(request))
+            if reference is not None:
+                await run_in_threadpool(check_there, caller, reference)
+        except Refused as refused:
+            outcome: Outcome = "allowed" if refused.code == "ERASED" else "denied"
+            await recorded(caller, self.action, outcome=outcome, reference=reference, detail=self._detail(request))
             raise
 
     async def record(self, request: Request) -> None:
@@ -90,8 +91,8 @@ class Acts:
     def _detail(self, request: Request) -> dict[str, Any]:
         """Return what the record keeps of a request: its route, what its path names, and what it searches."""
         query = request.query_params.multi_items()
-        if self.action in _SEARCH_BY_FORM:
-            query += [each for each in request.state.form.fields if each[0] not in _NO_FILTERS]
+        if self.action in _SEARCH_BY_FORM and request.method == "POST":
+            query += [each for each in request.state.form.fields if each[1] and each[0] not in _NO_FILTERS]
         named = {name: str(value)[:100].replace("\0", "\ufffd") for name, value in request.path_params.items()}
         named.pop("reference", None)
         if self.action is Action.CHANGE_PEOPLE and request.method == "POST":

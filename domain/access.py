@@ -16,7 +16,10 @@ _RULES: dict[Action, str] = {
     Action.EXPORT_TABLE: "viewer clerk operator data auditor",
     # The installation as a whole: it names archives of every facet, so it is not for clerks.
     Action.READ_TROUBLES: "viewer operator data auditor",
+    Action.FIND_PERSON: "operator",
     Action.RERUN: "operator",
+    Action.ERASE: "operator",
+    Action.HOLD: "operator auditor",
     Action.DECIDE: "operator",
     Action.RELEASE: "operator",
     Action.REDELIVER: "operator",

@@ -46,7 +46,7 @@ def read_heads(text: bytes) -> tuple[list[AccessHead], datetime]:
 def ecs_line(row: AccessRow) -> bytes:
     """Return a row as a line of JSON in ASCII, with names of the Elastic Common Schema. `event.id` is unique."""
     source = {"source": {"ip": row.address}} if row.address else {}
-    archive = {"reference": row.reference} if row.reference else {}
+    archive = {"reference_digest": row.reference} if row.reference else {}
     event = {
         "id": f"{row.chain}-{row.number}",
         "kind": "event",

@@ -13,7 +13,7 @@ from models.archive.archive import State
 from models.runs.batch import BatchKind, ItemState, Skipped
 from models.runs.receipt import RunState
 from models.said import Said, Sentence
-from models.views.batch import Plan, RedeliveryPlan, RerunPlan
+from models.views.batch import ErasurePlan, Plan, RedeliveryPlan, RerunPlan
 
 Key = TypeVar("Key")
 AT_ONCE = 2
@@ -156,6 +156,32 @@ def _redelivery_sentences(plan: RedeliveryPlan) -> Iterator[Said]:
         yield Sentence.messages_take_unknown()
 
 
+def _erasure_rows(plan: ErasurePlan) -> list[tuple[str, str, int]]:
+    """Return what a plan counts. Pure."""
+    left_out = {"held": plan.held, "on its way": plan.on_their_way}
+    return [("left out", why, archives) for why, archives in left_out.items() if archives]
+
+
+def _erasure_sentences(plan: ErasurePlan) -> Iterator[Said]:
+    """Yield what would be removed, what is left out and why, and what stays for a time. Pure."""
+    if plan.archives:
+        size = f"{plan.size_bytes / 1_000_000:,.1f} MB"
+        yield Sentence.archives_erased(count=plan.archives, files=plan.files, size=size)
+    else:
+        yield Sentence.no_archive_erased()
+    left_out = {Sentence.archives_held: plan.held, Sentence.archives_on_way: plan.on_their_way}
+    yield from (sentence(count=count) for sentence, count in left_out.items() if count)
+    if not plan.archives:
+        return
+    if plan.locked_until:
+        yield Sentence.erasure_locked(until=Sentence.moment(at=plan.locked_until.isoformat()).as_json())
+    if plan.events_days:
+        yield Sentence.erasure_events(count=plan.events_days)
+    yield Sentence.erasure_backups()
+    if plan.approvers > 1:
+        yield Sentence.erasure_second()
+
+
 @dataclass(frozen=True, slots=True)
 class Words:
     """How people speak of a kind of batch: of the batch, of its items, and of what became of each."""
@@ -193,6 +219,19 @@ WORDS: Mapping[str, Words] = {
             ItemState.SKIPPED: "skipped",
             ItemState.FAILED: "dead",
             ItemState.STARTED: "pending",
+        },
+    ),
+    BatchKind.ERASE: Words(
+        batch="erasure",
+        items="archives",
+        rows=_erasure_rows,
+        sentences=_erasure_sentences,
+        question="Erase {} archives for good?",
+        became={
+            ItemState.COMPLETED: "erased",
+            ItemState.SKIPPED: "skipped, since they are held, on their way or gone",
+            ItemState.FAILED: "failed",
+            ItemState.STARTED: "being erased",
         },
     ),
 }

@@ -37,7 +37,10 @@ class Action(StrEnum):
     EXPORT_ARCHIVE = "export_archive"
     EXPORT_TABLE = "export_table"
     READ_TROUBLES = "read_troubles"
+    FIND_PERSON = "find_person"
     RERUN = "rerun"
+    ERASE = "erase"
+    HOLD = "hold"
     DECIDE = "decide"
     RELEASE = "release"
     REDELIVER = "redeliver"
@@ -218,7 +221,8 @@ class AccessRow(SQLModel, table=True):
     """What somebody did or was denied. Rows are added, and leave after years; no row is ever changed.
 
     The rows that a process adds are a chain: `number` counts them from 1, and `digest` covers the row and the digest
-    of the row before. `person` and `role` are those of the caller. `reference` is the archive, if it is about one.
+    of the row before. `person` and `role` are those of the caller. `reference` is the keyed digest of that of the
+    archive, if it is about one.
     """
 
     __tablename__ = "access"

@@ -8,6 +8,7 @@ import models.archive.archive
 import models.archive.content
 import models.completeness.processes
 import models.discrepancies
+import models.erasures
 import models.messages.notification
 import models.payments
 import models.people

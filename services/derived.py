@@ -1,21 +1,26 @@
-"""Makes again what archives are found by, for archives of before an upgrade or a change of settings.
+"""Makes again what archives are found by, for archives of before an upgrade or a change of settings; and the digests of
+their references, where these lack.
 
 `cellar migrate` begins it and workers do it, a batch in each transaction, beside whatever else happens.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from sqlmodel import Session, col, select
 
 from adapters.database.transactions import reading, upsert, writing
 from adapters.search import entries
+from adapters.store import ocfl, seals, tombstones
 from adapters.tables.archives import archives
 from models.archive.archive import ArchiveRow
+from models.errors import Locked, Transient
 from models.search import DerivedRow
 
 SEARCH = "search"
 """The key of the row that says how far it is."""
 _AT_ONCE = 50
+_DIGESTS_AT_ONCE = 1000
 
 
 def begin() -> None:
@@ -79,6 +84,20 @@ def _fill(session: Session, references: Sequence[str]) -> int:
         archives.lock(session, lacking)
         entries.write(session, lacking, payments_by_standing(session, lacking))
     return len(lacking)
+
+
+def fill_digests() -> int:
+    """Fill in the digests of a batch of references, and return their number. The first one makes the key, unless the
+    store is away.
+    """
+    references = archives.without_digest(_DIGESTS_AT_ONCE)
+    with suppress(Locked, Transient):  # `cellar status` reports it
+        if references and (ocfl.has_root() or archives.is_empty()):
+            seals.fingerprint("")
+    digests = tombstones.known_digests(references)
+    if digests:
+        archives.set_digests(digests)
+    return len(digests)
 
 
 def lacking() -> int | None:

@@ -19,6 +19,7 @@ from adapters.inbox.inbox import Intake
 from adapters.platform.cancellation import Stopped, checkpoint
 from adapters.settings.settings import settings
 from adapters.store.objects import history
+from adapters.store.tombstones import known_digests
 from adapters.tables.runs import imports
 from adapters.tables.runs.imports import ImportAttempt, KnownReceipt
 from domain.archive.found_process import MOST_BYTES, process_in
@@ -117,7 +118,8 @@ class Reader:
                 after.add(taken)
             else:
                 after.count(taken)
-        imports.begin(deliveries, self.by, datetime.now(UTC))
+        digests = known_digests(each.reference for each in deliveries)
+        imports.begin(deliveries, self.by, datetime.now(UTC), digests)
         return Batch(deliveries, names, after)
 
     def _all(self) -> Iterator["_Read | ImportProblem"]:

@@ -20,6 +20,7 @@ from models.archive.archive import Archive
 from models.discrepancies import Discrepancy
 from models.errors import Conflict, Locked, Refused
 from models.said import Sentence
+from services.access.scope import erased
 
 
 def latest_receipt_id(reference: str) -> str:
@@ -49,9 +50,11 @@ def receipt_of(reference: str, receipt_id: str | None) -> str:
 
 
 def unknown_reference(reference: str) -> Refused:
-    """Return the error for a process without an archive. It says if the process is missing, and
-    names the last delivery of the process that was refused.
+    """Return the error for a process without an archive. It says if the archive was erased or the process is missing,
+    and names the last delivery of the process that was refused.
     """
+    if gone := erased(reference):
+        return gone
     detail = "no archive of this process was received; `cellar list` shows the archives"
     delivery = refused.newest_of(reference)
     if delivery:

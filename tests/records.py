@@ -10,6 +10,7 @@ from sqlmodel import SQLModel
 from sqlmodel.sql.expression import SelectOfScalar
 
 from adapters.database.transactions import reading, writing
+from adapters.store import seals, tombstones
 from adapters.tables.archives import archives
 from adapters.tables.messages import attempts, notifications
 from adapters.tables.messages.attempts import Made
@@ -21,6 +22,7 @@ from domain.payments.reconciliation import reconcile
 from models.access import CELLAR
 from models.archive.archive import Archive
 from models.discrepancies import PAYLOAD_CODES
+from models.erasures import TombstoneRow
 from models.messages.notification import EndpointRow
 from models.runs.receipt import DEFAULT_SOURCE, Delivery, RunRow, RunState, Trigger, VersionRow
 from models.said import verbatim
@@ -72,6 +74,16 @@ def registered(reference: str = "r", body: str = "body", *, minute: float = 0, s
     made = replace(delivery(reference, body, minute=minute), source=source)
     receipts.register(made)
     return made.receipt_id
+
+
+def buried(reference: str) -> str:
+    """Insert the tombstone of a process, whose rows stay, and return its digest."""
+    seals.fingerprint("")  # makes the key, as workers do
+    found = tombstones.digest_of(reference)
+    whom: dict[str, Any] = {"batch_id": "b", "ground": "the term is over", "erased_by": "Dana", "confirmed_by": "Noa"}
+    with writing() as session:
+        tombstones.insert(session, TombstoneRow(digest=found, erased_at=NOON, **whom))
+    return found
 
 
 def run_row(flow_run_id: str, receipt_id: str, **known: Any) -> RunRow:

@@ -176,6 +176,50 @@ class Bucket(Storage):
             return found is None
         return bool(self._asked("remove", key, lambda at: client().delete_object(**at, IfMatch=tag)))
 
+    def erase(self, key: str) -> datetime | None:
+        """Leave the delete marker of a locked version, or the version would be served again."""
+        if self.size(key) is not None:
+            self.remove(key)
+        self.remove_folder(key)
+        kept = {each["Key"]: until for each in self._versions(key) if (until := self._erased(each))}
+        for each in self._versions(key, "DeleteMarkers"):
+            if each["Key"] not in kept or not each["IsLatest"]:
+                self._erased(each)
+        return max(kept.values(), default=None)
+
+    def erase_earlier(self, key: str) -> datetime | None:
+        earlier = [*self._versions(key), *self._versions(key, "DeleteMarkers")]
+        kept = [until for each in earlier if not each["IsLatest"] and (until := self._erased(each))]
+        return max(kept, default=None)
+
+    def locked_until(self, key: str) -> datetime | None:
+        found = self._asked("describe", key, lambda at: client().head_object(**at))
+        return found.get("ObjectLockRetainUntilDate") if found else None
+
+    def _versions(self, key: str, kind: str = "Versions") -> list[dict[str, Any]]:
+        """Return the bucket's entries for the versions of a key, and of all keys below it."""
+        at = self._at(key)
+        with _ours("list", key):
+            pages = client().get_paginator("list_object_versions").paginate(Bucket=at["Bucket"], Prefix=at["Key"])
+            found = [{"Bucket": at["Bucket"], **each} for page in pages for each in page.get(kind, [])]
+        return [each for each in found if f"{each['Key']}/".startswith(f"{at['Key']}/")]
+
+    def _erased(self, version: dict[str, Any]) -> datetime | None:
+        """Remove a version; return until when a lock forbids that. Raises Transient if anything else forbids it."""
+        its = {name: version[name] for name in ("Bucket", "Key", "VersionId")}
+        try:
+            with _ours("remove", version["Key"]):
+                client().delete_object(**its)
+        except Transient as error:
+            if error.__cause__ is None or _reason(error.__cause__) not in _REFUSED:
+                raise
+            with _ours("describe", version["Key"]):
+                until: datetime | None = client().head_object(**its).get("ObjectLockRetainUntilDate")
+            if until is None:
+                raise
+            return until
+        return None
+
     def take(self, part: Path, descriptor: int, key: str) -> None:
         """Keep bytes of the part's size, since they are the same. Bytes of another size are damaged: repair them."""
         try:

@@ -205,6 +205,27 @@ class Folder(Storage):
         self.remove(key)
         return True
 
+    def erase(self, key: str) -> None:
+        """Remove folders that become empty too: an OCFL storage root must not contain any."""
+        path = self.path / key
+        with _ours("remove", key):
+            with suppress(FileNotFoundError):  # it never existed, or another process removes it too
+                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+            above = path.parent
+            with suppress(OSError):  # something else lies there
+                while above != self.path:
+                    above.rmdir()
+                    above = above.parent
+            while not above.is_dir():
+                above = above.parent
+            sync_folder(above)
+
+    def erase_earlier(self, key: str) -> None:
+        """Do nothing: a folder has no earlier versions."""
+
+    def locked_until(self, key: str) -> None:
+        """Return None: a folder has no lock."""
+
     def take(self, part: Path, descriptor: int, key: str) -> None:
         with _ours("store", key):
             os.fsync(descriptor)

@@ -173,6 +173,22 @@ class Storage(ABC):
         """Remove a key that holds `data`. Return whether the key is free now. Races as `replace_bytes` does."""
 
     @abstractmethod
+    def erase(self, key: str) -> datetime | None:
+        """Remove a key and all keys below it, durably, with all their earlier versions. Idempotent.
+
+        Returns:
+            Until when an Object Lock keeps versions; None if nothing is left.
+        """
+
+    @abstractmethod
+    def erase_earlier(self, key: str) -> datetime | None:
+        """Remove the versions that a key had before its present bytes. Returns as `erase` does."""
+
+    @abstractmethod
+    def locked_until(self, key: str) -> datetime | None:
+        """Return until when an Object Lock keeps the bytes under a key; None if there is no lock."""
+
+    @abstractmethod
     def take(self, part: Path, descriptor: int, key: str) -> None:
         """Move a part from `part_folder`, open as `descriptor`, to a key made from its bytes. Durable after `sync`."""
 

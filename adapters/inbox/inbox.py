@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -158,6 +158,16 @@ def opened_body(receipt_id: str) -> AbstractContextManager[BinaryIO]:
 
 def remove_body(receipt_id: str) -> None:
     _waiting().remove(body_name(receipt_id))
+
+
+def erase(reference: str, receipt_ids: Iterable[str], delivery_ids: Iterable[str]) -> list[datetime | None]:
+    """Remove bodies and deliveries of an archive, with what a bucket has kept of them, and each other delivery of its
+    process. Return for each until when a lock keeps it.
+    """
+    others = [each for each in deliveries() if each.reference == reference]
+    bodies = {*receipt_ids, *(each.receipt_id for each in others)}
+    records = {*delivery_ids, *(each.delivery_id for each in others)}
+    return [_waiting().erase(each) for each in (*map(body_name, bodies), *(f"{each}.json" for each in records))]
 
 
 def try_out() -> None:

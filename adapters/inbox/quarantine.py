@@ -14,7 +14,7 @@ Failures raise Transient.
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -142,6 +142,18 @@ def opened_body(receipt_id: str) -> AbstractContextManager[BinaryIO]:
 
 def remove_body(receipt_id: str) -> None:
     place().remove(body_name(receipt_id))
+
+
+def erase(deliveries: Iterable[tuple[str, str]]) -> list[datetime | None]:
+    """Remove refused deliveries by their ids, each with the body of its receipt, and what a bucket has kept of them.
+    Return for each until when a lock keeps it.
+    """
+    found = list[datetime | None]()
+    for delivery_id, receipt_id in deliveries:
+        records = [f"{mark}{delivery_id}.json" for mark in ("", "w")]
+        found += [place().erase(body_name(receipt_id))]
+        found += [storage.erase(each) for storage in (place(), _listed()) for each in records]
+    return found
 
 
 def place() -> Storage:

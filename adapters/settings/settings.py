@@ -337,6 +337,13 @@ class Settings(BaseSettings):
         description="Port on which `cellar worker` serves its metrics and `/healthz`, at `CELLAR_HOST`. Under "
         "`cellar up`, the receiver serves these metrics too. Default: none.",
     )
+    erase_approvers: int = Field(
+        2,
+        ge=1,
+        le=2,
+        description="Number of people that an erasure needs: at 2, another person than the one who planned it confirms "
+        "it.",
+    )
     error_http: Literal["mapped", "200"] = Field(
         "mapped", description="HTTP status of errors: a fitting status (`mapped`), or always `200`."
     )

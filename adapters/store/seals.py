@@ -27,6 +27,7 @@ from adapters.files.store import store
 from adapters.settings.settings import settings
 from adapters.store import ocfl
 from adapters.store.ocfl import CUTS, REQUEST
+from adapters.tables.archives import archives
 from domain.body.cuts import SEALED, read_cuts
 from models.archive.content import SealedCut
 from models.errors import Conflict, Locked
@@ -133,6 +134,15 @@ def fingerprint(text: str) -> str:
     return _keyed(_fingerprint_key(settings().store_location, settings().seal_keys), text)
 
 
+def quick_fingerprint(text: str) -> str:
+    """Do as `fingerprint`, but search no store for a key that is gone: a page and each delivery ask for it.
+
+    Raises:
+        Locked: as `fingerprint`; also if a store that is in use has no such key, which workers then make.
+    """
+    return _keyed(_key_at_hand(settings().store_location, settings().seal_keys), text)
+
+
 def previewed_fingerprints() -> Callable[[str], str]:
     """Return `fingerprint`, or a substitute that writes no key. It serves while there is no key, and so no fingerprint
     that its results could equal.
@@ -205,6 +215,13 @@ def _fingerprint_key(_store: str, _master_keys: tuple[str, ...]) -> bytes:
     if store().size(FINGERPRINT_KEY) is None and not _has_fingerprints():
         store().keep_first(_new_key(FINGERPRINT_KEY, settings().active_seal_keys()), FINGERPRINT_KEY)
     return _kept_key(FINGERPRINT_KEY)
+
+
+@lru_cache(4)
+def _key_at_hand(store_location: str, master_keys: tuple[str, ...]) -> bytes:
+    if store().size(FINGERPRINT_KEY) is None and (ocfl.has_root() or not archives.is_empty()):
+        raise Locked(Sentence.key_gone(key=FINGERPRINT_KEY))
+    return _fingerprint_key(store_location, master_keys)
 
 
 def _key_of_records(key: str) -> AESSIV:

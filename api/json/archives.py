@@ -34,10 +34,11 @@ class _ListConvertor(StringConvertor):
 
 register_url_convertor("archive_list", _ListConvertor())
 router = APIRouter(prefix="/api/archives", tags=["archives"], route_class=RouteAsSent)
+_ERASED = {410: {"ERASED": "the archive was erased; `values` has when, by whom, on which ground, and its digest."}}
 _FILE = {
     404: {"UNKNOWN_FILE": "the archive has no file with this digest, or no archive of the process was received."},
     500: {"CONFLICT": "the store has lost the file or a part of it, or the file is damaged; run `cellar verify`."},
-}
+} | _ERASED
 _CONTENT = {
     "description": "The file. `Content-Type` is the media type that the sender declared, or"
     " `application/octet-stream`.",
@@ -47,16 +48,16 @@ _CONTENT = {
         "ETag": {"description": "The SHA-256 of the file.", "schema": {"type": "string"}},
     },
 }
-_UNKNOWN = {404: {"UNKNOWN_REFERENCE": "no archive of this process was received."}}
+_UNKNOWN = {404: {"UNKNOWN_REFERENCE": "no archive of this process was received."}} | _ERASED
 _NOT_COMPARED = {
     404: {"UNKNOWN_VERSION": "the archive has no such version, or no archive of the process was received."},
     413: {"TOO_LARGE_TO_COMPARE": "a version has over 20,000 values; `cellar show REF --diff` compares any."},
     500: {"CONFLICT": "the store has lost a part of a version, or the archive's key; run `cellar verify`."},
-}
+} | _ERASED
 _NOT_UNMASKED = {
     404: _UNKNOWN[404] | NAMES_NOTHING,
     429: {"TOO_MANY_REQUESTS": "a viewer is given 30 masked values an hour; try again later."},
-}
+} | _ERASED
 _RUN = (
     "The flow run that was started, or that was already on its way; without an id while Prefect is away: it will start"
     " when Prefect is back."
@@ -117,7 +118,7 @@ async def rerun(reference: Reference, caller: CallerOf) -> views.RerunStarted:
 
 @router.post(
     "/{reference:path}/discrepancies/{discrepancy_id}/explanation",
-    **does(Action.DECIDE, "Explain a discrepancy", *EXPLAINED),
+    **does(Action.DECIDE, "Explain a discrepancy", EXPLAINED[0], EXPLAINED[1] | _ERASED),
 )
 def explain(reference: Reference, discrepancy_id: str, explanation: Explanation, caller: CallerOf) -> DiscrepancyView:
     """The discrepancy stays explained until its values change or its cause is gone; 409 if that has already happened.

@@ -241,6 +241,7 @@ class ArchiveRow(CauseColumns, table=True):
     Process number and template are those of the first delivery until a version is current. `source` is that of the
     first delivery until a version is archived, then that of the first version. `read_on` are the terms on which the
     current version was read, where they are no defaults: settings by name. Rows of earlier builds have none.
+    `digest` is the keyed digest of the reference, by which the access log names it. Workers fill in what lacks.
     """
 
     __tablename__ = "archive"
@@ -259,6 +260,7 @@ class ArchiveRow(CauseColumns, table=True):
     current_receipt_id: str | None = Field(default=None, max_length=64)
     source: str = Field(default=DEFAULT_SOURCE, index=True, max_length=64)
     read_on: dict[str, Any] | None = Field(default=None, sa_type=Json)
+    digest: str | None = Field(default=None, index=True, max_length=64)
 
 
 class DifferenceKind(StrEnum):

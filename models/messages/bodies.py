@@ -134,6 +134,17 @@ class Failed(Strict):
     fields: AskedFields = Field(default_factory=dict)
 
 
+class Erased(Strict):
+    """An archive was erased: whoever has copies of it forgets them too."""
+
+    reference: str | None = Field(
+        description="the process to forget; null in what cellar keeps, once no endpoint waits for the message"
+    )
+    digest: str = Field(description="the keyed digest of the reference, by which cellar knows the erased archive")
+    source: Source
+    template_id: Short | None = Field(description="the template of the process")
+
+
 class Missing(Strict):
     """A process was submitted or ended, its archive has not arrived, and Cellosign will delete it."""
 
@@ -250,6 +261,7 @@ _DATA: Mapping[EventType, type[Strict]] = {
     EventType.ARCHIVE_CHANGED: Changed,
     EventType.ARCHIVE_ATTENTION: Attention,
     EventType.ARCHIVE_FAILED: Failed,
+    EventType.ARCHIVE_ERASED: Erased,
     EventType.PROCESS_MISSING: Missing,
     EventType.PAYMENTS_DISCREPANCIES: Discrepancies,
     EventType.DELIVERY_REFUSED: Refusals,

@@ -24,6 +24,7 @@ class EventType(StrEnum):
     ARCHIVE_CHANGED = "archive.changed"
     ARCHIVE_ATTENTION = "archive.attention"
     ARCHIVE_FAILED = "archive.failed"
+    ARCHIVE_ERASED = "archive.erased"
     PROCESS_MISSING = "process.missing"
     PAYMENTS_DISCREPANCIES = "payments.discrepancies"
     DELIVERY_REFUSED = "delivery.refused"

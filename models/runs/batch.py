@@ -15,6 +15,7 @@ class BatchKind(StrEnum):
 
     RERUN = "rerun"
     REDELIVER = "redeliver"
+    ERASE = "erase"
 
 
 class BatchState(StrEnum):
@@ -52,6 +53,7 @@ class Skipped(StrEnum):
     COMPLETED_SINCE = "completed since"
     ON_ITS_WAY = "on its way"
     GONE = "gone"
+    HELD = "held"
 
 
 class BatchFacts(SQLModel):
@@ -82,10 +84,12 @@ class BatchRow(BatchFacts, table=True):
 
 
 class ItemFacts(SQLModel):
-    """What the row of an item and its view share. `subject` is the reference of an archive or the id of a message.
+    """What the row of an item and its view share. `subject` is the reference of an archive or the id of a message;
+    of an archive that is erased, or on its way to it, the digest of its reference.
 
     `was` is the state of the subject when the list was frozen. `skipped` says why nothing was done for it, `cause` and
-    `sentence` why it failed; `values` say the sentence by code.
+    `sentence` why it failed; `values` say the sentence by code, or of
+    an erased archive what an Object Lock keeps (`key`), and until when (`until`).
     """
 
     position: int = Field(primary_key=True)

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from models.runs.batch import BatchFacts, ItemFacts, ItemState
 from models.views.archives.archives import ArchiveFilter
 from models.views.messages import MessageFilter
-from models.views.parameters import NOT_KEPT, ActionView, Page, RequestBody, Text
+from models.views.parameters import NOT_KEPT, ActionView, Page, RequestBody, Statement, Text
 
 
 class Request(RequestBody):
@@ -44,6 +44,18 @@ class RedeliveryRequest(Request, RedeliveryFilter):
 
     def filter(self) -> RedeliveryFilter:
         return RedeliveryFilter(**self.model_dump(exclude=set(Request.model_fields)))
+
+
+class ErasureFilter(ArchiveFilter):
+    """The filters of the archives to erase, and the ground."""
+
+    reason: Statement = Field(description="why they are erased; it stays in their tombstones, so it names nobody")
+
+
+class ErasureRequest(ErasureFilter):
+    """The archives to erase. Another person confirms the plan, unless `CELLAR_ERASE_APPROVERS` is 1."""
+
+    by: Text | None = Field(None, max_length=100, description=NOT_KEPT)
 
 
 class CauseCount(BaseModel):
@@ -83,6 +95,25 @@ class RerunPlan(BaseModel):
     at_once: int
 
 
+class ErasurePlan(BaseModel):
+    """What an erasure would remove.
+
+    `archives` with `files` of `size_bytes` in their current versions. `held` and `on_their_way` match the filter and
+    are left out. `locked_until`: until when an Object Lock keeps versions of the newest of them, null without a lock.
+    `events_days`: for how many days a Prefect server of its own may keep their events, null where they go at once.
+    `approvers`: how many people it takes.
+    """
+
+    archives: int
+    files: int
+    size_bytes: int
+    held: int
+    on_their_way: int
+    locked_until: AwareDatetime | None
+    events_days: int | None
+    approvers: int
+
+
 class EndpointShare(BaseModel):
     """The messages of a plan to one endpoint. `seconds`: how long they take at its rate, null without a rate."""
 
@@ -109,7 +140,7 @@ class RedeliveryPlan(BaseModel):
     seconds: float | None
 
 
-Plan = RerunPlan | RedeliveryPlan
+Plan = RerunPlan | RedeliveryPlan | ErasurePlan
 
 
 class BatchView(BatchFacts):

@@ -1,8 +1,9 @@
 """Records who saw, searched, took and changed what, and sends the records elsewhere, beside all answers.
 
-A row is on stable storage before `record` returns, so nothing is shown unrecorded. The rows that wait at the same time
-share a commit. The rows of a process are a chain of hashes; the anchors of the store hold the heads of all chains.
-What another place does not take waits in the database, and is sent later.
+A row is on stable storage before `record` returns, so nothing is shown unrecorded. It names its archive by the digest
+of the reference: no row ever changes, and archives are erased. The rows that wait at the same time share a commit. The
+rows of a process are a chain of hashes; the anchors of the store hold the heads of all chains. What another place does
+not take waits in the database, and is sent later.
 """
 
 import secrets
@@ -14,6 +15,7 @@ from adapters.peers.access_log import give
 from adapters.platform.grouping import Grouped
 from adapters.settings.digests import keyed_digest
 from adapters.settings.settings import settings
+from adapters.store.tombstones import known_digests
 from adapters.tables import access
 from adapters.tables.runs import leases
 from domain.access_log import FIRST, digest_of, ecs_line
@@ -68,7 +70,7 @@ def _row(
         "person": _stored(caller.name)[:_LONGEST],
         "role": caller.role.value,
         "action": action.value,
-        "reference": None if reference is None else _stored(reference)[:_LONGEST],
+        "reference": reference,
         "outcome": outcome,
         "address": caller.address[:64],
         "detail": _stored(detail or {}),
@@ -108,10 +110,14 @@ class _Chain:
         self._name, self._number, self._digest = secrets.token_hex(8), 0, FIRST
 
     def add(self, entries: Sequence[Mapping[str, Any]]) -> Sequence[None]:
-        """Add rows. After a failure nobody knows whether they are there: the next rows are another chain."""
+        """Add rows. After a failure nobody knows whether they are there: the next rows are another chain.
+
+        While the key of the digests is away, rows name no archive.
+        """
         rows, digest = [], self._digest
+        digests = known_digests({entry["reference"] for entry in entries} - {None})
         for number, entry in enumerate(entries, self._number + 1):
-            row = {"chain": self._name, "number": number, **entry}
+            row = {"chain": self._name, "number": number, **entry, "reference": digests.get(entry["reference"])}
             digest = digest_of(digest, row)
             rows.append({**row, "digest": digest})
         try:

@@ -8,7 +8,8 @@ from sqlmodel import col, select
 from adapters.database.transactions import reading
 from adapters.search.entries import is_found_by
 from adapters.search.pages import Wanted, newest
-from adapters.store import ocfl
+from adapters.store import ocfl, tombstones
+from adapters.store.tombstones import known_digest
 from domain.search import facet, named_facet
 from models.access import Caller, Role
 from models.discrepancies import DUPLICATE_CODES, DiscrepancyRow
@@ -49,8 +50,39 @@ def check_visible(caller: Caller, reference: str) -> None:
         with reading() as session:
             # Postgres refuses NUL in text.
             if "\0" in reference or not newest(session, Wanted(scope, references=(reference,)), 1):
-                detail = "no archive of this process was received; `cellar list` shows the archives"
-                raise Refused("UNKNOWN_REFERENCE", detail, where="reference", status=404)
+                raise _unknown()
+
+
+def check_there(caller: Caller, reference: str) -> None:
+    """Do as `check_visible`, and check that the archive is not erased: what is left of it is not shown.
+
+    Raises:
+        Refused: as `check_visible`; or the archive is erased, which a caller with a scope does not learn.
+    """
+    check_visible(caller, reference)
+    if gone := erased(reference):
+        raise _unknown() if caller.is_scoped else gone
+
+
+def erased(reference: str) -> Refused | None:
+    """Return the error for an erased archive, with its tombstone; None for any other."""
+    digest = known_digest(reference)
+    found = tombstones.find(digest) if digest else None
+    if found is None:
+        return None
+    said = Sentence.erased(
+        at=found.erased_at.isoformat(timespec="seconds"),
+        by=found.erased_by,
+        confirmed_by=found.confirmed_by,
+        ground=found.ground,
+        digest=found.digest,
+    )
+    return Refused("ERASED", said, where="reference", status=410)
+
+
+def _unknown() -> Refused:
+    detail = "no archive of this process was received; `cellar list` shows the archives"
+    return Refused("UNKNOWN_REFERENCE", detail, where="reference", status=404)
 
 
 def check_loaded(caller: Caller, reference: str) -> None:

@@ -25,7 +25,7 @@ from models.errors import Refused, Transient
 from models.runs.batch import BatchAction, BatchKind, BatchRow, BatchState, ItemState
 from models.views.batch import BatchItemView, BatchPage, BatchRecord, BatchView, ItemQuery
 from models.views.parameters import PageQuery
-from services.batches import redeliver, rerun
+from services.batches import erase, redeliver, rerun
 
 log = structlog.get_logger()
 
@@ -54,6 +54,9 @@ class Kind(Protocol):
     def settle(self, batch_id: str, now: datetime, /) -> Settled:
         """Record what became of started items, as far as our tables know. A second call changes nothing."""
 
+    def check_confirmed_by(self, row: BatchRow, by: str, /) -> None:
+        """Check that a person may confirm a plan. Raises Refused if another person has to."""
+
     async def recover(self, batch_id: str, /) -> None:
         """Go on with started items whose work was interrupted or is lost."""
 
@@ -61,7 +64,7 @@ class Kind(Protocol):
         """Start as many queued items as there is room for. Return how many, None if none is queued any longer."""
 
 
-KINDS: Mapping[str, Kind] = {BatchKind.RERUN: rerun, BatchKind.REDELIVER: redeliver}
+KINDS: Mapping[str, Kind] = {BatchKind.RERUN: rerun, BatchKind.REDELIVER: redeliver, BatchKind.ERASE: erase}
 
 
 def plan(kind: BatchKind, chosen: Any, by: str, batch_id: str | None = None) -> BatchRow:
@@ -102,10 +105,12 @@ async def confirm(batch_id: str, by: str) -> None:
     What came or failed after the plan was made is not in the list, since nobody has seen it in the plan. If Prefect
     does not answer, the flow `sweep-inbox` starts the driver later.
 
-    Raises Refused if there is no such plan, or it was confirmed or aborted before.
+    Raises Refused if there is no such plan, it was confirmed or aborted before, or another person has to confirm it.
     """
-    if (await asyncio.to_thread(get, batch_id)).state != BatchState.PLANNED:
+    row = await asyncio.to_thread(get, batch_id)
+    if row.state != BatchState.PLANNED:
         raise _wrong_state(batch_id, BatchState.PLANNED)
+    KINDS[row.kind].check_confirmed_by(row, by)
     driving = asyncio.create_task(start_driver(batch_id))  # it waits for the list, and ends if there is none
     try:
         await asyncio.to_thread(freeze, batch_id, by)
@@ -119,13 +124,19 @@ async def confirm(batch_id: str, by: str) -> None:
 def freeze(batch_id: str, by: str) -> None:
     """Freeze the list of a plan. Raises as `confirm` does."""
     row, now = get(batch_id), datetime.now(UTC)
+    KINDS[row.kind].check_confirmed_by(row, by)
     if not batches.freeze(batch_id, KINDS[row.kind].selection(row), _action(by, "confirmed", now), now):
         raise _wrong_state(batch_id, BatchState.PLANNED)
     happened.keep()
 
 
-async def act(action: BatchAction, batch_id: str, by: str) -> BatchView:
-    """Confirm, pause, resume or abort a batch, and return it. Raises as `confirm` and `change` do."""
+async def act(action: BatchAction, batch_id: str, by: str, *, of_erasures: bool = False) -> BatchView:
+    """Confirm, pause, resume or abort a batch, and return it. Raises as `confirm` and `change` do.
+
+    `of_erasures`: whether the caller may act on erasures, and on nothing else here.
+    """
+    if ((await asyncio.to_thread(get, batch_id)).kind == BatchKind.ERASE) != of_erasures:
+        raise _unknown()
     if action is BatchAction.CONFIRM:
         await confirm(batch_id, by)
     else:
@@ -151,9 +162,13 @@ def get(batch_id: str) -> BatchRow:
     """Return a batch. Raises Refused if it is unknown."""
     row = batches.find(batch_id)
     if row is None:
-        detail = "no batch has this id; `cellar bulk list` shows the ids"
-        raise Refused("UNKNOWN_BATCH", detail, where="batch_id", status=404)
+        raise _unknown()
     return row
+
+
+def _unknown() -> Refused:
+    detail = "no batch has this id; `cellar bulk list` shows the ids"
+    return Refused("UNKNOWN_BATCH", detail, where="batch_id", status=404)
 
 
 def view(batch_id: str) -> BatchView:

@@ -53,6 +53,10 @@ def selection(row: BatchRow) -> Selection:
     return Selection(message_id, NotificationRow.state, (col(NotificationRow.planned_at), message_id), conditions)
 
 
+def check_confirmed_by(_row: BatchRow, _by: str) -> None:
+    """Check nothing: whoever may plan may confirm."""
+
+
 def settle(batch_id: str, now: datetime) -> Settled:
     """Record which messages are delivered, dead or skipped."""
     return Settled(*redeliveries.settle(batch_id, now))

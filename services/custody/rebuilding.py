@@ -12,6 +12,7 @@ from adapters.store.objects import history, interrupted, kept_discrepancies
 from adapters.store.objects.deliveries import delivered, delivery_path
 from adapters.store.objects.requests import stored_request
 from adapters.store.settlement_reports import report_key
+from adapters.store.tombstones import known_digest
 from adapters.tables.archives import archives
 from adapters.tables.runs import receipts
 from models.archive.archive import State
@@ -62,7 +63,7 @@ def rebuild(objects: Iterable[StoredObject], on_rebuilt: Callable[[StoredObject]
     Raises:
         Transient: store or database does not answer. Start again with an empty database.
     """
-    count, damaged = 0, list[tuple[str, str]]()
+    count, damaged, erased = 0, list[tuple[str, str]](), happened.erased()
     templates = restore_templates(lambda key, reason: damaged.append((key, reason)))  # entries are made by them
     _restore_histories(kept_discrepancies.of_no_archive(), damaged.append)
     kept_discrepancies.restore_count(None, kept_discrepancies.of_no_archive())
@@ -77,8 +78,8 @@ def rebuild(objects: Iterable[StoredObject], on_rebuilt: Callable[[StoredObject]
     reports = restore_reports(now, lambda report_id, reason: damaged.append((report_key(report_id), reason)))
     reconcile_all_duplicates(now)
     reconcile_all_holds(now)
-    events = restore_events(damaged.append)
-    restore_happened(damaged.append)
+    events = restore_events(damaged.append, erased)
+    restore_happened(damaged.append, erased)
     endpoints = restore_endpoints(lambda key, reason: damaged.append((key, reason)))
     refused = restore_refused()  # after what happened: the quarantine knows better who decided
     happened.keep_all()
@@ -103,7 +104,7 @@ def rebuild_object(stored: StoredObject, on_damaged: OnDamaged) -> bool:
     kept = [path for path in stored.sizes if history.is_history(path) and not path.endswith(history.PUT_ASIDE)]
     _restore_histories((f"{stored.key}/{path}" for path in kept), on_damaged)
     kept_discrepancies.restore_count(reference, (f"{stored.key}/{path}" for path in kept))
-    receipts.restore(reference, ())
+    receipts.restore(reference, (), known_digest(reference))
     versions = list(_readable(reference, _places_of_versions(stored, inventory), inventory, on_damaged))
     deliveries = list(_readable(reference, _places_of_deliveries(stored), inventory, on_damaged))
     for version in versions:
@@ -137,7 +138,7 @@ def _readable(
             if stored_request(reference, receipt_id):
                 archived = stored_archive(reference, receipt_id, even_locked=True)
                 if receipts.find(receipt_id) is None:
-                    receipts.restore(reference, [_receipt(archived, inventory)])
+                    receipts.restore(reference, [_receipt(archived, inventory)], known_digest(reference))
                 yield archived
         except Conflict as conflict:
             on_damaged((key, str(conflict)))

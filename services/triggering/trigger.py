@@ -16,6 +16,7 @@ from adapters.peers import prefect_api
 from adapters.peers.prefect_api import FlowRun
 from adapters.store.objects import history
 from adapters.store.objects.requests import stored_request
+from adapters.store.tombstones import known_digest
 from adapters.tables.archives import archives
 from adapters.tables.runs import receipts, runs
 from adapters.tables.runs.receipts import Registration
@@ -126,7 +127,8 @@ async def _trigger(deliveries: Sequence[Delivery], why: Trigger) -> str | None:
     See `trigger`.
     """
     reference, receipt_id = deliveries[0].reference, deliveries[0].receipt_id
-    registered = [await asyncio.to_thread(receipts.register, each) for each in deliveries]
+    digest = await asyncio.to_thread(known_digest, reference)
+    registered = [await asyncio.to_thread(receipts.register, each, digest) for each in deliveries]
     state, known = registered[-1].state, {each.flow_run_id for each in registered}
     if state is State.COMPLETED:
         if await _needs_no_run(deliveries, registered):

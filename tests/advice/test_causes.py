@@ -213,6 +213,7 @@ OF_NO_FAILED_ARCHIVE = {
     "DATABASE_AWAY": "the archive's state cannot be kept: test_outage_of_the_database",
     "DATABASE_UNUSABLE": "likewise: test_database_without_tables",
     "UNKNOWN_REFERENCE": "there is no archive: test_unknown_reference",
+    "ERASED": "there is no archive any longer: tests/services/access/test_scope.py",
     "OTHER_RUN_AWAY": "the run waits until the other run has ended: tests/flows/execution",
     "ENDPOINT_AWAY": "the archive is complete, and its messages wait: test_endpoints",
     "PREFECT_AWAY": "no run is there: test_parts",

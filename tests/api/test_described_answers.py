@@ -26,6 +26,7 @@ from services.completeness.finding_missing import find_missing
 from tests.api.conftest import LINK_KEY, SECRET, TOKEN, Library, Receiver, earlier_contract, receiving
 from tests.api.described_cases import CASES, DECLARED, LOST, NEWEST, WEBHOOK, WIDE, World
 from tests.installations import archived, deployed, installed, inventory_of
+from tests.records import buried
 from tests.reported_events import EXPIRED, event, reported
 from tests.samples import sample_body
 
@@ -47,6 +48,8 @@ def world(
             archived("contract", NEWEST)
             archived("lost", LOST)
             archived("wide", WIDE)
+            archived("erased", sample_body("erased"))
+            buried("erased")
             now = datetime.now(UTC)
             reported(*(event(EXPIRED, now, reference) for reference in ("gone", "gone twice")))
             find_missing(now)

@@ -7,6 +7,7 @@ import pytest
 from sqlmodel import select
 
 from adapters.store.tokens import RECORDS
+from adapters.store.tombstones import digest_of
 from cli.options import shell
 from models.access import AccessRow, Caller, Role
 from models.people import LastUseRow
@@ -95,7 +96,7 @@ def test_command_is_recorded_as_the_user_of_the_shell_with_its_references(cellar
 
     rows = all_of(select(AccessRow))
     assert [(each.person, each.role, each.action, each.reference) for each in rows] == [
-        (shell().name, "owner", "read_archive", "process-1"),
+        (shell().name, "owner", "read_archive", digest_of("process-1")),
         (shell().name, "owner", "list_archives", None),
     ]
     assert "חיפה" not in str(rows[1].detail)

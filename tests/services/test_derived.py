@@ -1,6 +1,8 @@
 """Workers fill in what archives lack, and go on where a program was killed; a search says how much is left."""
 
+import os
 import signal
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
@@ -13,7 +15,8 @@ from sqlmodel import col, delete, select
 
 from adapters.database.transactions import engine, reading, writing
 from adapters.search import templates as said
-from adapters.settings.settings import Settings
+from adapters.settings.settings import Settings, settings
+from adapters.store import ocfl, seals, tombstones
 from adapters.store import templates as kept
 from adapters.tables.runs import receipts, refused
 from adapters.tables.settlements import index_standings
@@ -246,3 +249,21 @@ def test_one_program_fills_in_at_a_time_and_no_other_waits_for_it(beside: Thread
         assert beside.submit(derived.fill).result(LONGEST_S) == 0
 
     assert (derived.fill(), not_indexed()) == (1, 0)
+
+
+def test_workers_fill_in_the_digests_of_references_once_the_key_of_the_store_is_there(
+    written: Entries, configure: Configure
+) -> None:
+    own = b64encode(settings().active_seal_keys()[0]).decode()
+    ocfl.make_root()
+    configure(seal_keys=own)
+    seals.fingerprint("")
+    configure(seal_keys=b64encode(os.urandom(64)).decode())
+    assert (derived.fill_digests(), tombstones.known_digest("p-0")) == (0, None)
+
+    configure(seal_keys=own)
+
+    assert (derived.fill_digests(), derived.fill_digests()) == (len(written[0]), 0)
+    with reading() as session:
+        rows = session.exec(select(ArchiveRow)).all()
+    assert [each.digest for each in rows] == [tombstones.digest_of(each.reference) for each in rows]

@@ -88,6 +88,11 @@ def recorded(reference: str | None) -> Rows | None:
     return rows
 
 
+def keys_of(reference: str | None) -> list[str]:
+    """Return the keys of what the store keeps of a process's discrepancies, in order."""
+    return _kept_in(_folder(_name(reference)))
+
+
 def key_of(reference: str | None, changes: int) -> str:
     """Return the key of a process's discrepancies after a number of changes."""
     return _key(_folder(_name(reference)), changes)

@@ -6,13 +6,14 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 import sqlalchemy
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, bindparam
 from sqlmodel import Session, SQLModel, col, delete, exists, func, or_, select, update
 
 from adapters.database.transactions import insert_rows, pages, reading, writing
 from adapters.search import entries
 from adapters.search.attention import IS_WARNED
 from domain.archive.versions import Age, newest_first, repeated
+from domain.person import person_facets
 from domain.search import judged_facets
 from models.archive.archive import ArchiveRow, FormFieldRow, State, WarningCode, WarningRow
 from models.archive.content import SignedDocumentRow
@@ -42,6 +43,7 @@ def load(version: VersionRow, described: dict[str, Any], rows: Rows, owner: str 
     Returns:
         The receipt of the current version, if the archive has not its rows yet. The caller loads it.
     """
+    people = person_facets(version.skeleton)
     with writing() as session:
         archive = session.get_one(ArchiveRow, version.reference, with_for_update=True)
         version.is_set_aside = version.is_set_aside and not _is_sent_by(session, owner, version.receipt_id)
@@ -59,9 +61,27 @@ def load(version: VersionRow, described: dict[str, Any], rows: Rows, owner: str 
                 insert_rows(session, table, its_rows)
             archive.sqlmodel_update(described | {"current_receipt_id": version.receipt_id})
             entries.set_payload(session, archive, rows)
+        entries.add_person(session, version.reference, people)
         if needs_a_look:
             entries.set_attention(session, version.reference)
         return current_id if current_id != archive.current_receipt_id else None
+
+
+def without_digest(most: int) -> list[str]:
+    """Return archives whose rows lack the digest of their reference: its key was away, or an older build made them."""
+    with reading() as session:
+        lacking = select(ArchiveRow.reference).where(col(ArchiveRow.digest).is_(None))
+        return list(session.exec(lacking.limit(most)))
+
+
+def set_digests(digests: Mapping[str, str]) -> None:
+    """Record the digests of references of archives."""
+    its = table_of(ArchiveRow)
+    changed = update(its).where(its.c.reference == bindparam("its"), its.c.digest.is_(None))
+    with writing() as session:
+        lock(session, [*digests])
+        rows = [{"its": reference, "found": digest} for reference, digest in sorted(digests.items())]
+        session.connection().execute(changed.values(digest=bindparam("found")), rows)
 
 
 def lock(session: Session, references: Sequence[str]) -> None:

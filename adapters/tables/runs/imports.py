@@ -62,14 +62,17 @@ def known(receipt_ids: Collection[str], flow_run_id: str) -> dict[str, KnownRece
     return receipts
 
 
-def begin(deliveries: Iterable[Delivery], by: ImportAttempt, now: datetime) -> None:
-    """Register deliveries, and record that the import works on their receipts. Idempotent."""
+def begin(deliveries: Iterable[Delivery], by: ImportAttempt, now: datetime, digests: Mapping[str, str]) -> None:
+    """Register deliveries, and record that the import works on their receipts. Idempotent.
+
+    `digests` are those of their references, as in `register`.
+    """
     with writing() as session:
         end_crashed_within(session, by.flow_run_id, by.attempt, now)
     for page in _with_pauses(sorted(deliveries, key=lambda each: (each.reference, each.delivery_id))):
         with writing() as session:
             for delivery in page:
-                register_within(session, delivery, by.flow_run_id)
+                register_within(session, delivery, by.flow_run_id, digest=digests.get(delivery.reference))
                 begin_within(session, _run(delivery, by, now))
 
 

@@ -31,21 +31,26 @@ class Registration:
     flow_run_id: str | None
 
 
-def register(delivery: Delivery) -> Registration:
-    """Register a delivery. A repetition changes nothing and returns the same outcome."""
+def register(delivery: Delivery, digest: str | None = None) -> Registration:
+    """Register a delivery. A repetition changes nothing and returns the same outcome.
+
+    `digest` is that of its reference, None if its key is away.
+    """
     with writing() as session:
-        register_within(session, delivery)
+        register_within(session, delivery, digest=digest)
         row = session.get_one(DeliveryRow, delivery.delivery_id)
         state = State(session.get_one(ReceiptRow, delivery.receipt_id).state)
         return Registration(Outcome(row.outcome), state, row.flow_run_id)
 
 
-def register_within(session: Session, delivery: Delivery, flow_run_id: str | None = None) -> None:
+def register_within(
+    session: Session, delivery: Delivery, flow_run_id: str | None = None, *, digest: str | None = None
+) -> None:
     """Do as `register`, in the caller's transaction. `flow_run_id`: the run that archives the delivery already."""
     shared = {"reference": delivery.reference, "received_at": delivery.received_at, "source": delivery.source}
     receipt = shared | {"receipt_id": delivery.receipt_id, "state": State.RECEIVED, "size_bytes": delivery.size_bytes}
     known = {"process_number": delivery.process_number, "template_id": delivery.template_id}
-    archive_is_new = insert_new(session, ArchiveRow, shared | known | {"state": State.RECEIVED})
+    archive_is_new = insert_new(session, ArchiveRow, shared | known | {"state": State.RECEIVED, "digest": digest})
     if archive_is_new:
         entries.add(session, session.get_one(ArchiveRow, delivery.reference))
         entries.await_adding(session, delivery.reference)
@@ -271,8 +276,11 @@ def failed(reference: str) -> list[str]:
         return list(session.exec(theirs.where(ReceiptRow.state == State.FAILED)))
 
 
-def restore(reference: str, found: Iterable[ReceiptRow]) -> None:
-    """Record the missing receipts of a process, and its archive if it has any receipt. Existing rows stay."""
+def restore(reference: str, found: Iterable[ReceiptRow], digest: str | None = None) -> None:
+    """Record the missing receipts of a process, and its archive if it has any receipt. Existing rows stay.
+
+    `digest` is as in `register`.
+    """
     with writing() as session:
         for row in found:
             insert_new(session, ReceiptRow, row.model_dump())
@@ -286,7 +294,7 @@ def restore(reference: str, found: Iterable[ReceiptRow]) -> None:
             for table in (ReceiptRow, DeliveryRow)
         ]
         if earliest := min(filter(None, arrivals), default=None):
-            first = {"received_at": earliest[0], "source": earliest[1]}
+            first = {"received_at": earliest[0], "source": earliest[1], "digest": digest}
             if insert_new(session, ArchiveRow, first | {"reference": reference, "state": State.RECEIVED}):
                 entries.add(session, session.get_one(ArchiveRow, reference))
             _pass_on_state(session, reference)

@@ -61,9 +61,16 @@ def test_rows_of_earlier_builds_are_noted_for_the_store_and_documents_know_when_
         its = {"reference": reference, "position": 0, "outcome": "sound", "verdict": {}, "judgements": judgements}
         put(SignedDocumentRow.model_validate(its))
     with engine().begin() as connection:
-        connection.execute(text("DROP TABLE noted"))
-        for index in ("run_ended_at", "notification_attempt_attempted_at", "signed_document_judged_at"):
+        for table in ("noted", "tombstone", "tombstone_mark", "hold"):
+            connection.execute(text(f"DROP TABLE {table}"))
+        for index in (
+            "run_ended_at",
+            "notification_attempt_attempted_at",
+            "signed_document_judged_at",
+            "archive_digest",
+        ):
             connection.execute(text(f"DROP INDEX ix_{index}"))
+        connection.execute(text("ALTER TABLE archive DROP COLUMN digest"))
         connection.execute(text("ALTER TABLE signed_document DROP COLUMN judged_at"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0006_links'"))
 

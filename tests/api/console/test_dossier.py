@@ -14,6 +14,7 @@ from api.console.words import languages
 from tests.api.console.conftest import CONTRACT, PERSON, PLAIN, Browser, Console, posted
 from tests.api.console.hostile import FIELDS, HOSTILE_REFERENCE, SCRIPT
 from tests.installations import archived, installed
+from tests.records import buried
 from tests.samples import PDF, PNG, sample_body
 
 DOSSIER = f"/console/archives/{CONTRACT}"
@@ -178,6 +179,19 @@ def test_what_is_not_there_is_said(person: httpx.Client, path: str) -> None:
 
     assert answer.status_code in (404, 422)
     assert "<html" in answer.text
+
+
+def test_page_of_an_erased_archive_shows_its_tombstone_alone(console: Console, person: httpx.Client) -> None:
+    with installed(console.folder, **console.settings):
+        archived("erased", sample_body("erased"))
+        digest = buried("erased")
+
+    for path in ("", "/timeline", "/fields"):
+        answer = person.get(f"/console/archives/erased{path}")
+
+        assert answer.status_code == 410
+        assert all(said in answer.text for said in ("Dana", "Noa", "the term is over", digest))
+        assert "SOMEFIELD1" not in answer.text
 
 
 def test_explanation_has_the_name_of_the_person(browser: Browser) -> None:

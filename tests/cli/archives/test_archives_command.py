@@ -28,6 +28,7 @@ from tests.cli.conftest import Cellar
 from tests.conftest import LONGEST_S, free_port, make_tables, wait_until
 from tests.installations import archived, deployed, installed
 from tests.pdfs import SIGNER_NAME
+from tests.records import buried
 from tests.samples import sample_body
 from tests.session_events import PERSON, body, journaled
 
@@ -181,6 +182,16 @@ class TestShow:
 
         assert (result.status, result.output) == (1, "")
         assert "UNKNOWN_REFERENCE" in result.errors
+
+    @pytest.mark.usefixtures("three")
+    def test_of_an_erased_archive_names_what_is_left_of_it(self, cellar: Cellar) -> None:
+        digest = buried("erased")
+
+        result = cellar("show", "erased")
+
+        assert (result.status, result.output) == (1, "")
+        for said in ("ERASED", "Dana", "Noa", "the term is over", digest):
+            assert said in " ".join(result.errors.split())
 
     @pytest.mark.usefixtures("three")
     def test_of_a_process_whose_only_delivery_was_refused_says_why(self, cellar: Cellar) -> None:

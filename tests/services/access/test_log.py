@@ -1,5 +1,6 @@
 """The access log: what is recorded, and that nothing is lost or altered unseen."""
 
+from base64 import b64encode
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -12,17 +13,21 @@ from sqlmodel import col, delete, insert, select, update
 
 from adapters.database.transactions import engine
 from adapters.settings.settings import settings
+from adapters.store.tombstones import digest_of as digest_of_reference
 from adapters.tables import access
+from adapters.tables.archives import archives
 from domain.access_log import FIRST, digest_of
 from models.access import AccessRow, Action, Caller, Role, UnsentAccessRow
 from models.store.fixity import Fault
+from models.views.access import AccessQuery
 from services.access import log
 from services.access.heads import wrong_access
 from services.access.log import record, searched
 from services.anchors.making import make
 from services.custody.verifying_records import verify_beside
+from services.views import access_list
 from tests.conftest import Configure
-from tests.records import all_of
+from tests.records import all_of, registered
 
 DANA = Caller("Dana", Role.AUDITOR, None, "192.0.2.7")
 
@@ -37,7 +42,7 @@ def test_rows_of_many_threads_are_one_chain(configure: Configure) -> None:
     )
 
     rows = all_of(select(AccessRow).order_by(col(AccessRow.number)))
-    assert sorted(str(row.reference) for row in rows[:40]) == sorted(asked)
+    assert {row.reference for row in rows[:40]} == {digest_of_reference(each) for each in asked}
     assert [(row.chain, row.number) for row in rows] == [(rows[0].chain, number) for number in range(1, 42)]
     before = FIRST
     for row in rows:
@@ -60,12 +65,27 @@ def test_rows_of_many_threads_are_one_chain(configure: Configure) -> None:
 
 
 @pytest.mark.usefixtures("installation")
-def test_reference_that_no_database_stores_is_recorded_as_far_as_it_can_be() -> None:
-    """A reason is recorded whole, however long it is."""
-    record(DANA, Action.READ_ARCHIVE, reference="a\0b\ud800" + "c" * 300, detail={"name": ["\0"], "why": "d" * 9000})
+def test_row_names_its_archive_by_a_digest_that_views_resolve_and_by_nothing_while_the_key_is_away(
+    configure: Configure,
+) -> None:
+    """A reference may be any text, and a reason is recorded whole, however long it is."""
+    unstorable = "a\0b\ud800" + "c" * 300
+    record(DANA, Action.READ_ARCHIVE, reference=unstorable, detail={"name": ["\0"], "why": "d" * 9000})
+    registered("here")
+    archives.set_digests({"here": digest_of_reference("here")})
+    record(DANA, Action.READ_ARCHIVE, reference="here")
+    record(DANA, Action.LIST_ARCHIVES)
+    configure(seal_keys=b64encode(bytes(64)).decode())
+    record(DANA, Action.READ_ARCHIVE, reference="here")
+    assert access_list.page(AccessQuery(reference="here")).items == []
+    configure(seal_keys="")
 
-    [row] = all_of(select(AccessRow))
-    assert (row.reference, row.detail) == ("a\ufffdb?" + "c" * 251, {"name": ["\ufffd"], "why": "d" * 9000})
+    last, listing, here, gone = access_list.page(AccessQuery()).items
+    assert (gone.reference, gone.reference_digest) == (None, digest_of_reference(unstorable))
+    assert gone.detail == {"name": ["\ufffd"], "why": "d" * 9000}
+    assert [(each.reference, each.reference_digest) for each in (last, listing)] == [(None, None)] * 2
+    assert (here.reference, here.reference_digest) == ("here", digest_of_reference("here"))
+    assert access_list.page(AccessQuery(reference="here")).items == [here]
 
 
 def _rewritten(row: dict[str, Any], before: str, **changes: object) -> dict[str, Any]:

@@ -4,14 +4,14 @@ import pytest
 from sqlmodel import col, delete
 
 from adapters.settings.settings import Settings
-from models.access import Caller, Role
+from models.access import CELLAR, Caller, Role
 from models.errors import Refused
 from models.search import SearchEntryRow
 from models.views.archives.archives import ArchiveQuery
-from services.access.scope import check_visible
+from services.access.scope import check_there, check_visible
 from services.views import archive_list
 from tests.conftest import Configure
-from tests.records import archived, change, document, registered
+from tests.records import archived, buried, change, document, registered
 
 
 def seen(branch: str) -> list[str]:
@@ -27,7 +27,9 @@ def seen(branch: str) -> list[str]:
     return listed
 
 
-def test_an_archive_is_seen_by_the_branch_that_its_current_version_names(installation: Settings) -> None:
+def test_an_archive_is_seen_by_the_branch_that_its_current_version_names_until_it_is_erased(
+    installation: Settings,
+) -> None:
     assert installation
     registered("one")
     assert (seen("חיפה"), seen("Tel Aviv")) == ([], [])  # nobody knows the branch before the archive is loaded
@@ -44,6 +46,15 @@ def test_an_archive_is_seen_by_the_branch_that_its_current_version_names(install
 
     change(delete(SearchEntryRow).where(col(SearchEntryRow.reference) == "two"))
     assert seen("Tel Aviv") == ["one"]
+
+    buried("one")
+    for caller, code in (
+        (Caller("teller", Role.CLERK, "label:branch=Tel Aviv"), "UNKNOWN_REFERENCE"),
+        (CELLAR, "ERASED"),
+    ):
+        with pytest.raises(Refused) as refused:
+            check_there(caller, "one")
+        assert refused.value.code == code
 
 
 @pytest.mark.usefixtures("sqlite_installation")

@@ -17,6 +17,7 @@ import pytest
 import trustme
 
 from adapters.peers.access_log import give
+from adapters.store.tombstones import digest_of
 from models.access import Action, Caller, Role
 from models.errors import Transient
 from services.access.log import record, send_waiting
@@ -95,7 +96,7 @@ def test_syslog_server_gets_what_was_recorded_while_it_was_away_and_each_row_onc
     first, second = unframed(bytes(got))
     assert first["user"] == {"name": "דנה", "roles": ["auditor"]}
     assert first["source"] == {"ip": "192.0.2.7"}
-    assert first["cellar"]["reference"] == "תיק 1"  # type: ignore[index]
+    assert first["cellar"]["reference_digest"] == digest_of("תיק 1")  # type: ignore[index]
     events = [each["event"] for each in (first, second)]
     assert [(each["action"], each["outcome"], each["type"]) for each in events] == [  # type: ignore[index]
         ("read_archive", "success", ["allowed"]),
@@ -118,7 +119,8 @@ def test_file_gets_a_line_for_each_row_and_a_full_disk_loses_none(configure: Con
     record(DANA, Action.READ_ARCHIVE, reference="3")
     send_waiting()
 
-    assert [json.loads(line)["cellar"]["reference"] for line in log.read_text().splitlines()] == ["1", "2", "3"]
+    sent = [json.loads(line)["cellar"]["reference_digest"] for line in log.read_text().splitlines()]
+    assert sent == [digest_of(each) for each in "123"]
     assert log.stat().st_mode & 0o777 == 0o600
 
     before, limit = log.read_bytes(), resource.getrlimit(resource.RLIMIT_FSIZE)

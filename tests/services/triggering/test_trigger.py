@@ -260,7 +260,7 @@ def test_failed_receipt_delivered_again_starts_a_new_attempt(body: bytes) -> Non
 
 def test_archive_that_waits_after_a_failed_import_gets_no_second_run(body: bytes) -> None:
     delivery, import_attempt = arrived(body), ImportAttempt("import-1", 1)
-    imports.begin([delivery], import_attempt, NOON)
+    imports.begin([delivery], import_attempt, NOON, {})
     away = Cause("STORE_AWAY", "persist-files", "Transient", verbatim("the store is away"))
     imports.give_up({delivery.receipt_id: away}, import_attempt, RunState.FAILED, NOON)
     flow_run_id = run_of(delivery, Trigger.SWEEP)

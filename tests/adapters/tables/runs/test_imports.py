@@ -28,7 +28,7 @@ def states_of_runs() -> dict[str, tuple[str, str | None]]:
 
 
 def test_one_flow_run_has_a_run_of_each_receipt() -> None:
-    imports.begin(DELIVERIES, FIRST, NOON)
+    imports.begin(DELIVERIES, FIRST, NOON, {})
 
     imports.complete([A], FIRST, NOON)
     imports.give_up({B: DAMAGED}, FIRST, RunState.FAILED, NOON)
@@ -39,7 +39,7 @@ def test_one_flow_run_has_a_run_of_each_receipt() -> None:
 
 
 def test_failure_has_its_cause_in_the_history() -> None:
-    imports.begin(DELIVERIES, FIRST, NOON)
+    imports.begin(DELIVERIES, FIRST, NOON, {})
 
     imports.give_up({B: DAMAGED}, FIRST, RunState.FAILED, NOON)
 
@@ -50,7 +50,7 @@ def test_failure_has_its_cause_in_the_history() -> None:
 
 
 def test_archive_that_waits_for_its_import_says_why_and_stays_with_the_import() -> None:
-    imports.begin(DELIVERIES, FIRST, NOON)
+    imports.begin(DELIVERIES, FIRST, NOON, {})
 
     imports.wait({B: DAMAGED}, FIRST, NOON)
 
@@ -66,7 +66,7 @@ def test_archive_that_an_import_completes_waits_for_nothing() -> None:
     run = run_row("run-1", A, reference=delivery.reference)
     runs.begin(run)
     runs.wait("run-1", 1, System.STORE, NOON, Cause("STORE_AWAY", "persist-files", "Transient", verbatim("why")))
-    imports.begin(DELIVERIES, FIRST, NOON)
+    imports.begin(DELIVERIES, FIRST, NOON, {})
     assert waiting.systems() == {"store"}
 
     imports.complete([A], FIRST, NOON)
@@ -75,7 +75,7 @@ def test_archive_that_an_import_completes_waits_for_nothing() -> None:
 
 
 def test_only_what_is_given_up_is_left_to_a_sweep() -> None:
-    imports.begin(DELIVERIES, FIRST, NOON)
+    imports.begin(DELIVERIES, FIRST, NOON, {})
 
     imports.give_up({B: None}, FIRST, RunState.CANCELLED, NOON)
 
@@ -84,7 +84,7 @@ def test_only_what_is_given_up_is_left_to_a_sweep() -> None:
 
 
 def test_next_attempt_knows_the_deliveries_of_its_run_and_another_run_only_the_states() -> None:
-    imports.begin(DELIVERIES, FIRST, NOON)
+    imports.begin(DELIVERIES, FIRST, NOON, {})
     imports.complete([A], FIRST, NOON)
 
     own, another = imports.known([A, B, "0" * 64], "import-1"), imports.known([A, B], "import-2")

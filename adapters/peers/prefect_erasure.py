@@ -1,0 +1,150 @@
+"""Removes what Prefect has of an archive: runs with their tasks and logs, artifacts, and events.
+
+The embedded server keeps all of it in a SQLite file of this machine, where the rows are removed themselves, with their
+bytes. A server of its own is asked by its API, which removes no event: its events stay until its retention ends.
+"""
+
+import hashlib
+import sqlite3
+from collections.abc import Collection, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import httpx
+from pydantic import BaseModel, TypeAdapter
+
+from adapters.observation.log import reference_digest
+from adapters.peers.addresses import MOST_BYTES_OF_PREFECT, bounded
+from adapters.settings.settings import settings
+from models.errors import System, Transient
+from models.said import Sentence
+
+_TIMEOUT_S = 30
+_AT_ONCE = 200
+_TEMPORARY = ("its_run", "its_task", "its_resource", "its_event", "of_many")
+_REMOVALS = (
+    "INSERT INTO its_run SELECT id FROM flow_run WHERE name = :reference",
+    "INSERT INTO its_task SELECT id FROM task_run WHERE flow_run_id IN (SELECT id FROM its_run)",
+    "INSERT INTO its_resource SELECT 'prefect.task-run.' || id FROM its_task",
+    "INSERT INTO its_resource SELECT 'prefect.flow-run.' || id FROM its_run",
+    "INSERT INTO its_event SELECT event_id FROM event_resources WHERE resource_id IN (SELECT id FROM its_resource)",
+    "DELETE FROM events WHERE id IN (SELECT id FROM its_event)",
+    "DELETE FROM event_resources WHERE event_id IN (SELECT id FROM its_event)",
+    "DELETE FROM log WHERE flow_run_id IN (SELECT id FROM its_run) OR task_run_id IN (SELECT id FROM its_task)",
+    "DELETE FROM artifact WHERE key = :key OR flow_run_id IN (SELECT id FROM its_run)",
+    "DELETE FROM artifact_collection WHERE key = :key",
+    "DELETE FROM task_run_state WHERE task_run_id IN (SELECT id FROM its_task)",
+    "DELETE FROM task_run WHERE flow_run_id IN (SELECT id FROM its_run)",
+    "DELETE FROM flow_run_state WHERE flow_run_id IN (SELECT id FROM its_run)",
+    "DELETE FROM flow_run_input WHERE flow_run_id IN (SELECT id FROM its_run)",
+    "DELETE FROM flow_run WHERE id IN (SELECT id FROM its_run)",
+    "INSERT INTO of_many SELECT flow_run.id FROM flow_run JOIN flow ON flow.id = flow_id"
+    " WHERE flow.name IN ('import-archives', 'verify-archives', 'judge-signatures', 'anchor-archives', 'find-missing')",
+)
+_REDACTIONS = (
+    "UPDATE log SET message = replace(message, :spelled, :digest)"
+    " WHERE flow_run_id IN (SELECT id FROM of_many) AND instr(message, :spelled)",
+    "UPDATE artifact SET data = replace(data, :spelled, :digest), description = replace(description, :spelled, :digest)"
+    " WHERE flow_run_id IN (SELECT id FROM of_many) AND (instr(data, :spelled) OR instr(description, :spelled))",
+    "UPDATE artifact_collection"
+    " SET data = replace(data, :spelled, :digest), description = replace(description, :spelled, :digest)"
+    " WHERE flow_run_id IN (SELECT id FROM of_many) AND (instr(data, :spelled) OR instr(description, :spelled))",
+)
+"""Of the flows whose logs and artifacts name many archives."""
+
+
+class _WithId(BaseModel):
+    id: str
+
+
+def summary_key(reference: str) -> str:
+    """Return the key of the artifact that shows an archive in Prefect."""
+    return f"archive-{hashlib.sha256(reference.encode()).hexdigest()[:16]}"
+
+
+def embedded_file() -> Path:
+    """Return where the embedded server has its database. There is none if another server is used."""
+    return settings().data_dir / "prefect" / "prefect.db"
+
+
+def events_kept_days() -> int | None:
+    """Return for how many days events may stay that cannot be removed; None where all are removed at once."""
+    return None if embedded_file().exists() else settings().prefect_retention_days
+
+
+def forget(reference: str, digest: str, spelled: Sequence[str], flow_run_ids: Collection[str]) -> None:
+    """Remove what Prefect has of an archive. Idempotent.
+
+    Args:
+        spelled: how the reference is written; what stays, since it is about several archives, has the digest instead.
+        flow_run_ids: the runs of this archive alone.
+
+    Raises:
+        Transient: Prefect does not answer, or its file stays locked.
+    """
+    if embedded_file().exists():
+        _forget_in_file(embedded_file(), reference, digest, spelled, flow_run_ids)
+    else:
+        _forget_by_api(reference, flow_run_ids)
+
+
+def _forget_in_file(
+    path: Path, reference: str, digest: str, spelled: Sequence[str], flow_run_ids: Collection[str]
+) -> None:
+    its = {"reference": reference, "key": summary_key(reference)}
+    resources = [(f"cellar.archive.{reference_digest(reference)}",)]
+    try:
+        with closing(sqlite3.connect(path, timeout=_TIMEOUT_S, isolation_level=None)) as connection:
+            connection.execute("PRAGMA secure_delete=ON")
+            for each in _TEMPORARY:
+                connection.execute(f"CREATE TEMP TABLE {each} (id TEXT)")
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany("INSERT INTO its_run VALUES (?)", [(each,) for each in flow_run_ids])
+            connection.executemany("INSERT INTO its_resource VALUES (?)", resources)
+            for each in _REMOVALS:
+                connection.execute(each, its)
+            for each in _REDACTIONS:
+                for text in spelled:
+                    connection.execute(each, {"spelled": text, "digest": digest})
+            connection.execute("COMMIT")
+    except sqlite3.OperationalError as error:
+        reason = Sentence.prefect_silent(url=settings().prefect_ui_url, reason=type(error).__name__)
+        raise Transient(reason, system=System.PREFECT) from error
+
+
+def _forget_by_api(reference: str, flow_run_ids: Collection[str]) -> None:
+    with httpx.Client(
+        base_url=settings().prefect_url, auth=settings().prefect_auth, **bounded(MOST_BYTES_OF_PREFECT, _TIMEOUT_S)
+    ) as client:
+        by_name = {"flow_runs": {"name": {"any_": [reference]}}}
+        by_key = {"artifacts": {"key": {"any_": [summary_key(reference)]}}}
+        while found := _filtered(client, "artifacts", by_key):
+            _delete(client, "artifacts", found)
+        _delete(client, "flow_runs", flow_run_ids)
+        while found := _filtered(client, "flow_runs", by_name):
+            _delete(client, "flow_runs", found)
+
+
+def _filtered(client: httpx.Client, kind: str, wanted: dict[str, Any]) -> list[str]:
+    answer = _answered(client, "POST", f"/{kind}/filter", wanted | {"limit": _AT_ONCE})
+    return [each.id for each in TypeAdapter(list[_WithId]).validate_json(answer.content)]
+
+
+def _delete(client: httpx.Client, kind: str, ids: Collection[str]) -> None:
+    for each in ids:
+        _answered(client, "DELETE", f"/{kind}/{each}")
+
+
+def _answered(client: httpx.Client, method: str, path: str, body: Any = None) -> httpx.Response:
+    """Return the answer to a request. What is gone already was removed before."""
+    try:
+        answer = client.request(method, path, json=body)
+    except httpx.HTTPError as error:
+        reason = Sentence.prefect_silent(url=settings().prefect_ui_url, reason=type(error).__name__)
+        raise Transient(reason, system=System.PREFECT) from error
+    if answer.is_success or answer.status_code == httpx.codes.NOT_FOUND:
+        return answer
+    asked = f"{method} {path.rpartition('/')[0]}"
+    reason = Sentence.prefect_answered(url=settings().prefect_ui_url, status=answer.status_code, asked=asked)
+    raise Transient(reason, system=System.PREFECT)

@@ -1,0 +1,75 @@
+"""What erasures read: archives by what a plan counts, and what forbids the erasure of one."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, case, exists, or_
+from sqlmodel import Session, col, func, select
+
+from adapters.database.transactions import reading
+from domain.batches import RUNNABLE
+from models.archive.archive import ArchiveRow
+from models.archive.content import FileRow
+from models.erasures import HoldRow
+from models.runs.batch import Skipped
+from models.runs.receipt import WaitingRow
+
+IS_HELD: ColumnElement[bool] = exists().where(
+    col(HoldRow.reference) == col(ArchiveRow.reference),
+    col(HoldRow.released_at).is_(None),
+    or_(col(HoldRow.until).is_(None), col(HoldRow.until) >= func.current_date()),
+)
+_MAY_GO = (col(ArchiveRow.state).in_(RUNNABLE), ~IS_HELD)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many archives may be erased, with how many files and bytes, and how many are left out."""
+
+    archives: int
+    files: int
+    size_bytes: int
+    held: int
+    on_their_way: int
+
+
+def counts(conditions: Sequence[ColumnElement[bool]]) -> Counts:
+    """Count the archives that match, by whether they may be erased."""
+    may_go = select(ArchiveRow.reference).where(*conditions, *_MAY_GO)
+    held = func.coalesce(func.sum(case((IS_HELD, 1), else_=0)), 0)
+    files = select(func.count(), func.coalesce(func.sum(FileRow.size_bytes), 0)).select_from(FileRow)
+    with reading() as session:
+        archives = session.exec(select(func.count()).select_from(may_go.subquery())).one()
+        every, of_held = session.exec(select(func.count(), held).select_from(ArchiveRow).where(*conditions)).one()
+        number, size_bytes = session.exec(files.where(col(FileRow.reference).in_(may_go))).one()
+    return Counts(archives, number, int(size_bytes), of_held, every - archives - of_held)
+
+
+def newest(conditions: Sequence[ColumnElement[bool]]) -> str | None:
+    """Return the archive that was completed last, of those that may be erased."""
+    found = select(ArchiveRow.reference).where(*conditions, *_MAY_GO)
+    with reading() as session:
+        return session.exec(found.order_by(col(ArchiveRow.completed_at).desc())).first()
+
+
+def references(digests: Collection[str]) -> dict[str, str]:
+    """Return the references of those of the archives that still have a row, each with its digest."""
+    found = select(ArchiveRow.reference, ArchiveRow.digest).where(col(ArchiveRow.digest).in_(digests))
+    with reading() as session:
+        return {reference: digest or "" for reference, digest in session.exec(found)}
+
+
+def why_not(session: Session, archive: ArchiveRow | None, now: datetime, *, is_free: bool) -> Skipped | None:
+    """Return why an archive may not be erased now, in the transaction that has locked its row.
+
+    `is_free`: no run works on it.
+    """
+    if archive is None:
+        return Skipped.GONE
+    its = col(ArchiveRow.reference) == archive.reference
+    if session.exec(select(ArchiveRow.reference).where(its, IS_HELD)).first():
+        return Skipped.HELD
+    waits = select(WaitingRow.flow_run_id).where(WaitingRow.reference == archive.reference)
+    is_on_way = not is_free or archive.state not in RUNNABLE or session.exec(waits).first()
+    return Skipped.ON_ITS_WAY if is_on_way else None

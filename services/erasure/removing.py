@@ -1,0 +1,221 @@
+"""Removes archives that have a tombstone: first their keys, last the row by which a killed removal is continued.
+
+Each step is idempotent. One process at a time removes archives: the driver of a batch, or a restore.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+from sqlmodel import Session, col, delete, select, update
+
+from adapters.database.noted import note, note_rows
+from adapters.database.transactions import reading, writing
+from adapters.files.spool import remove_leftovers
+from adapters.files.store import RESULTS_FOLDER, store
+from adapters.inbox import inbox, quarantine
+from adapters.observation.log import reference_digest
+from adapters.peers import prefect_erasure
+from adapters.store import happened, ocfl, seals
+from adapters.tables.messages import notifications
+from domain.messages.bodies import archive_erased
+from domain.words.catalogue import in_words
+from models.archive.archive import ArchiveRow
+from models.erasures import TombstoneRow
+from models.messages.notification import (
+    Event,
+    EventRow,
+    EventType,
+    NotificationAttemptRow,
+    NotificationRow,
+    NotificationState,
+)
+from models.runs.batch import BatchItemRow, ItemState
+from models.runs.imports import ImportProgress
+from models.said import Sentence
+from services.erasure import lines
+from services.erasure.redacting import redact, redact_findings
+from services.erasure.spellings import spellings
+from services.erasure.traces import REMOVED, Named, named_by
+from services.messages import events
+
+log = structlog.get_logger()
+
+_LEFTOVER_AFTER = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Until when an Object Lock keeps something of an archive. `key` names no archive: the folders above its object."""
+
+    key: str
+    until: datetime
+
+    def noted(self) -> dict[str, Any]:
+        """Return what the item of the archive says of it."""
+        told = in_words(sentence=Sentence.erasure_locked(until=Sentence.moment(at=self.until.isoformat()).as_json()))
+        kept = {"key": self.key, "until": self.until.isoformat()}
+        return {"sentence": told["sentence"], "values": told["values"] | kept}
+
+
+_NOTHING_LEFT: dict[str, Any] = {"sentence": None, "values": None}
+
+
+def remove(digests: Mapping[str, str]) -> None:
+    """Remove all of some archives, each with its tombstone's digest, and end their erasures. Idempotent.
+
+    An erasure that an Object Lock keeps from its end is continued by `remove_left`.
+
+    Raises:
+        Transient: store, inbox, database or Prefect does not answer. A repetition goes on.
+    """
+    happened.keep()  # what waits in the database would become lines later
+    found = [each for each in map(_named, digests, digests.values()) if each]
+    lines.note(found)
+    left = {each.digest: _remove_files(each) for each in found}
+    for each in found:
+        _remove_rows(each)
+    happened.keep()
+    lines.erase(found)
+    for each in found:
+        _end(each, left[each.digest])
+    happened.keep()
+
+
+def remove_left(now: datetime) -> int:
+    """Go on with erasures that an Object Lock has kept from their end, and return how many have ended."""
+    waits = select(BatchItemRow.subject, BatchItemRow.values).join(
+        TombstoneRow, col(TombstoneRow.digest) == col(BatchItemRow.subject)
+    )
+    with reading() as session:
+        found = session.exec(
+            waits.where(col(TombstoneRow.ended_at).is_(None), BatchItemRow.state == ItemState.COMPLETED)
+        )
+        due = {digest: values["key"] for digest, values in found if values and values["until"] <= now.isoformat()}
+    return sum(_is_removed_now(digest, key, now) for digest, key in due.items())
+
+
+def _is_removed_now(digest: str, key: str, now: datetime) -> bool:
+    """Remove what a lock has kept. Where another archive lies below the same folders, the erasure does not end."""
+    if any(True for _ in store().listed(key)):
+        return False
+    until = store().erase(key)
+    with writing() as session:
+        if until is None:
+            session.get_one(TombstoneRow, digest, with_for_update=True).ended_at = now
+            note(session, TombstoneRow, col(TombstoneRow.digest) == digest)
+        noted = Left(key, until).noted() if until else _NOTHING_LEFT
+        session.execute(update(BatchItemRow).where(col(BatchItemRow.subject) == digest).values(noted))
+        note(session, BatchItemRow, col(BatchItemRow.subject) == digest)
+    return until is None
+
+
+def _named(reference: str, digest: str) -> Named | None:
+    """Return what names an archive; None if its last row is gone."""
+    with reading() as session:
+        archive = session.get(ArchiveRow, reference)
+        return named_by(session, archive, digest) if archive else None
+
+
+def _remove_files(named: Named) -> Left | None:
+    """Remove what store, inbox and Prefect have of an archive. Its key is the first: without it, no secret is read."""
+    object_key = ocfl.object_key(named.reference)
+    kept = [store().erase(seals.key_location(named.reference)), store().erase(object_key)]
+    kept += inbox.erase(named.reference, named.receipt_ids, named.delivery_ids)
+    kept += quarantine.erase(named.refused)
+    _remove_from_imports(named)
+    remove_leftovers(store().spool_folder, datetime.now(UTC) - _LEFTOVER_AFTER)
+    spelled = spellings(named.reference)
+    prefect_erasure.forget(named.reference, named.digest, spelled, named.flow_run_ids)
+    until = max(filter(None, kept), default=None)
+    return Left(object_key.rpartition("/")[0], until) if until else None
+
+
+def _remove_from_imports(named: Named) -> None:
+    """Take an archive out of the problems of imports: the name of a file may be its reference."""
+    receipt_ids = {*named.receipt_ids, *(receipt_id for _, receipt_id in named.refused)}
+    spelled = spellings(named.reference)
+    for key in [key for key, _ in store().listed(RESULTS_FOLDER) if key.endswith("import.json")]:
+        progress = ImportProgress.model_validate_json(store().read_bytes(key))
+        others = [
+            each
+            for each in progress.problems
+            if each.receipt_id not in receipt_ids and not any(text in each.path for text in spelled)
+        ]
+        if len(others) < len(progress.problems):
+            progress.problems = others
+            store().overwrite_bytes(progress.model_dump_json().encode(), key)
+        store().erase_earlier(key)
+
+
+def _remove_rows(named: Named) -> None:
+    """Remove the rows of an archive, except its own row, and announce the erasure in the same transaction."""
+    redact_findings(named)
+    event = archive_erased(named.reference, named.digest, named.source, named.template_id, datetime.now(UTC))
+    with reading() as session:
+        is_new = session.get_one(TombstoneRow, named.digest).ended_at is None
+    messages = events.messages_about(event) if is_new else []
+    with writing() as session:
+        redact(session, named)
+        if messages:
+            notifications.plan_within(session, events.event_row(event), messages)
+        _delete(session, named, [each for each in REMOVED if each is not ArchiveRow])
+        if messages:  # the store keeps the event without the reference
+            _note_told(session, event)
+
+
+def _note_told(session: Session, event: Event) -> None:
+    told = events.event_row(replace(event, body=_told(event.body.decode()).encode()))
+    note_rows(session, EventRow, [told.model_dump()])
+
+
+def _told(body: str) -> str:
+    """Return the body of archive.erased without the reference."""
+    content = json.loads(body)
+    content["data"]["reference"] = None
+    return json.dumps(content, separators=(",", ":"))
+
+
+def forget_told() -> int:
+    """Take the references out of the messages that no endpoint waits for any longer. Return the number of archives."""
+    its_messages = select(NotificationRow.event_id).where(
+        NotificationRow.event_id == EventRow.event_id, NotificationRow.state == NotificationState.PENDING
+    )
+    told = (
+        select(EventRow)
+        .join(TombstoneRow, col(TombstoneRow.digest) == col(EventRow.receipt_id))
+        .where(EventRow.type == EventType.ARCHIVE_ERASED, ~col(EventRow.body).contains('"reference":null'))
+    )
+    with writing() as session:
+        rows = list(session.exec(told.where(~its_messages.exists()).with_for_update(of=EventRow)))
+        for row in rows:
+            row.body = _told(row.body)
+            attempts = col(NotificationAttemptRow.message_id).in_(
+                select(NotificationRow.message_id).where(NotificationRow.event_id == row.event_id)
+            )
+            session.execute(update(NotificationAttemptRow).where(attempts).values(answer=None))
+        return len(rows)
+
+
+def _end(named: Named, left: Left | None) -> None:
+    """Remove the last row, and end the erasure and its item with it."""
+    now = datetime.now(UTC)
+    with writing() as session:
+        tombstone = session.get_one(TombstoneRow, named.digest, with_for_update=True)
+        if left is None and tombstone.ended_at is None:
+            tombstone.ended_at = now
+        ended = {"state": ItemState.COMPLETED, "ended_at": now, **(left.noted() if left else _NOTHING_LEFT)}
+        its = (col(BatchItemRow.subject) == named.digest, col(BatchItemRow.state) == ItemState.STARTED)
+        session.execute(update(BatchItemRow).where(*its).values(ended))
+        _delete(session, named, REMOVED)
+        note(session, TombstoneRow, col(TombstoneRow.digest) == named.digest)
+        note(session, BatchItemRow, col(BatchItemRow.subject) == named.digest)
+    log.info("archive erased", reference_digest=reference_digest(named.reference), is_left=left is not None)
+
+
+def _delete(session: Session, named: Named, tables: Iterable[type]) -> None:
+    for table in tables:
+        session.connection().execute(delete(table).where(REMOVED[table](named)))

@@ -1,0 +1,44 @@
+"""How a reference is spelled: in JSON, in an address, in the name of an object's folder; and how it is redacted."""
+
+import json
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+
+def spellings(reference: str) -> list[str]:
+    """Return the ways in which cellar writes a reference, the longest first."""
+    encoded, in_json = quote(reference, safe=""), json.dumps(reference)[1:-1]
+    in_text = {reference, json.dumps(reference, ensure_ascii=False)[1:-1], in_json, json.dumps(in_json)[1:-1]}
+    every = in_text | {quote(reference), quote_plus(reference), encoded, quote(encoded, safe="")}
+    return sorted(every, key=lambda each: (-len(each), each))
+
+
+def redacted(value: Any, reference: str, digest: str) -> Any:
+    """Return a text, or JSON, with the digest of an erased archive in place of its reference. Entries of lists that are
+    about that archive are left out. Pure.
+    """
+    if isinstance(value, str):
+        return _pattern(reference).sub(digest, value)
+    if isinstance(value, Mapping):
+        return {name: redacted(each, reference, digest) for name, each in value.items()}
+    if isinstance(value, list):
+        about_others = [
+            each for each in value if not (isinstance(each, Mapping) and each.get("reference") == reference)
+        ]
+        return [redacted(each, reference, digest) for each in about_others]
+    return value
+
+
+def is_in(value: Any, reference: str) -> bool:
+    """Return whether a text, or JSON, names an archive."""
+    text = value if isinstance(value, str) else json.dumps(value)
+    return _pattern(reference).search(text) is not None
+
+
+@lru_cache(64)
+def _pattern(reference: str) -> re.Pattern[str]:
+    """Return what finds a reference as a whole: `17` is no part of `170`."""
+    return re.compile(rf"(?<![\w])(?:{'|'.join(map(re.escape, spellings(reference)))})(?![\w])")
