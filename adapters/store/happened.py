@@ -27,13 +27,14 @@ from adapters.store import lines, ocfl
 from adapters.store.lines import Erased
 from adapters.tables.archives import archives
 from models.access import AccessHead, AccessRow
+from models.erasures import TombstoneRow
 from models.errors import Conflict, Transient
 from models.runs.receipt import ReceiptRow
 from models.store.happened import NotedRow
 
 FOLDER, ACCESS = "happened", "access-log"
 _AT_ONCE = 5000
-_OF_TOMBSTONES = "tombstone"
+_OF_TOMBSTONES = str(TombstoneRow.__tablename__)
 _OF_ACCESS, _OF_RECEIPTS = str(AccessRow.__tablename__), str(ReceiptRow.__tablename__)
 _IS_OF_NEITHER = col(NotedRow.of).not_in((_OF_ACCESS, _OF_RECEIPTS))  # receipts have histories
 

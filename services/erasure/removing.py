@@ -36,6 +36,7 @@ from models.messages.notification import (
 from models.runs.batch import BatchItemRow, ItemState
 from models.runs.imports import ImportProgress
 from models.said import Sentence
+from services.erasure import lines
 from services.erasure.redacting import redact, redact_findings
 from services.erasure.spellings import spellings
 from services.erasure.traces import REMOVED, Named, named_by
@@ -73,10 +74,12 @@ def remove(digests: Mapping[str, str]) -> None:
     """
     happened.keep()  # what waits in the database would become lines later
     found = [each for each in map(_named, digests, digests.values()) if each]
+    lines.note(found)
     left = {each.digest: _remove_files(each) for each in found}
     for each in found:
         _remove_rows(each)
     happened.keep()
+    lines.erase(found)
     for each in found:
         _end(each, left[each.digest])
     happened.keep()

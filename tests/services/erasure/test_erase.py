@@ -9,6 +9,9 @@ import pytest
 from sqlmodel import SQLModel, select
 
 import models.every_table  # noqa: F401
+from adapters.anchors.anchors import newest
+from adapters.anchors.erasing import leaves_about
+from adapters.files.store import store
 from adapters.settings.settings import Settings
 from adapters.store.tombstones import digest_of
 from adapters.tables.runs import receipts
@@ -17,7 +20,10 @@ from models.erasures import HoldRow, TombstoneRow
 from models.errors import Refused
 from models.runs.batch import BatchAction, BatchItemRow, BatchKind, ItemState, Skipped
 from models.views.batch import BatchView, ErasureFilter, ErasurePlan
+from services.anchors import anchors
+from services.anchors.making import make
 from services.batches import batches
+from services.custody.verifying_records import verify_beside
 from services.erasure.traces import KEEPS_NOTHING, REDACTED, REMOVED
 from services.receipts import stored_archive
 from tests.batches import driven
@@ -53,13 +59,15 @@ def test_each_table_is_in_a_list() -> None:
 
 def test_nothing_of_an_erased_archive_is_left(installation: Settings, migrated_prefect: Path) -> None:
     plant(migrated_prefect)
-    before = traces()
+    make(NOW)
+    before, leaves = traces(), leaves_about([REFERENCE])[REFERENCE]
+    assert not verify_beside().findings
 
     found = erased(REFERENCE)
 
     assert (found.completed, found.started, found.failed) == (1, 0, 0)
     assert len(before) > 60
-    assert traces(but=("store/happened", "store/events", "event/")) == {}  # WIP
+    assert traces(but=("event/",)) == {}  # the message to downstream has the reference, until it is delivered
     assert [each.reference for each in all_of(select(ArchiveRow))] == [OTHER]
     (tombstone,) = all_of(select(TombstoneRow))
     assert (tombstone.digest, tombstone.erased_by, tombstone.confirmed_by) == (digest_of(REFERENCE), "ann", "bob")
@@ -68,6 +76,11 @@ def test_nothing_of_an_erased_archive_is_left(installation: Settings, migrated_p
     assert [each.subject for each in all_of(select(BatchItemRow).where(BatchItemRow.batch_id == found.id))] == [
         tombstone.digest
     ]
+    assert not verify_beside().findings
+    held = anchors.hold(newest(store()).root)
+    assert (held.findings, held.erased) == ((), 1)
+    assert leaves_about([REFERENCE]) == {}
+    assert {*leaves} < {*tombstone.lines}
 
 
 def test_planner_does_not_confirm_unless_one_person_suffices(
