@@ -42,12 +42,12 @@ def erase_leaves(references: Collection[str]) -> list[str]:
     keys, why = {ocfl.object_key(each) for each in references}, list[str]()
     for anchor in anchors.anchors(store()):
         _erase(store(), anchor, keys)
-    there = witness()
-    for anchor in anchors.anchors(there) if there else ():
-        try:
-            _erase(there, anchor, keys)
-        except (Conflict, Transient) as error:
-            why.append(f"anchor {anchor.statement.number} of the witness keeps leaves: {error}")
+    if there := witness():
+        for anchor in anchors.anchors(there):
+            try:
+                _erase(there, anchor, keys)
+            except (Conflict, Transient) as error:
+                why.append(f"anchor {anchor.statement.number} of the witness keeps leaves: {error}")
     return why
 
 

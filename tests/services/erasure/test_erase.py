@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlmodel import SQLModel, select
+from sqlmodel import SQLModel, select, update
 
 import models.every_table  # noqa: F401
 from adapters.anchors.anchors import newest
@@ -18,18 +18,20 @@ from adapters.tables.runs import receipts
 from models.archive.archive import ArchiveRow
 from models.erasures import HoldRow, TombstoneRow
 from models.errors import Refused
+from models.messages.notification import NotificationRow
 from models.runs.batch import BatchAction, BatchItemRow, BatchKind, ItemState, Skipped
 from models.views.batch import BatchView, ErasureFilter, ErasurePlan
 from services.anchors import anchors
 from services.anchors.making import make
 from services.batches import batches
 from services.custody.verifying_records import verify_beside
+from services.erasure import removing
 from services.erasure.traces import KEEPS_NOTHING, REDACTED, REMOVED
 from services.receipts import stored_archive
 from tests.batches import driven
 from tests.conftest import Configure
 from tests.installations import closed_url
-from tests.records import all_of, put
+from tests.records import all_of, change, put
 from tests.services.erasure.planted import OTHER, REFERENCE, plant, traces
 
 NOW = datetime.now(UTC)
@@ -67,7 +69,11 @@ def test_nothing_of_an_erased_archive_is_left(installation: Settings, migrated_p
 
     assert (found.completed, found.started, found.failed) == (1, 0, 0)
     assert len(before) > 60
-    assert traces(but=("event/",)) == {}  # the message to downstream has the reference, until it is delivered
+    assert traces().keys() - {"cellar.db", "cellar.db-wal"} == {"event/5"}  # the message to downstream
+    assert removing.forget_told() == 0
+    change(update(NotificationRow).values(state="delivered"))
+    assert removing.forget_told() == 1
+    assert traces() == {}
     assert [each.reference for each in all_of(select(ArchiveRow))] == [OTHER]
     (tombstone,) = all_of(select(TombstoneRow))
     assert (tombstone.digest, tombstone.erased_by, tombstone.confirmed_by) == (digest_of(REFERENCE), "ann", "bob")

@@ -10,8 +10,8 @@ import pytest
 from sqlmodel import select
 
 from adapters.files.bucket import client
-from adapters.peers import prefect_erasure
-from adapters.settings.settings import Settings
+from adapters.settings.environment import prefect_file
+from adapters.settings.settings import Settings, settings
 from models.erasures import TombstoneRow
 from models.runs.batch import BatchItemRow
 from models.views.batch import ErasurePlan
@@ -32,8 +32,8 @@ def bucket(configure: Configure, s3_server: str, sqlite_installation: Settings, 
     name = f"locked-{secrets.token_hex(4)}"
     configure(store_url=f"s3://{name}/store", **bucket_at(s3_server))
     client().create_bucket(Bucket=name, ObjectLockEnabledForBucket=True)
-    prefect_erasure.embedded_file().parent.mkdir(parents=True)
-    shutil.copy(migrated_prefect, prefect_erasure.embedded_file())
+    prefect_file(settings()).parent.mkdir(parents=True)
+    shutil.copy(migrated_prefect, prefect_file(settings()))
     return name
 
 
