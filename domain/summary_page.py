@@ -23,6 +23,7 @@ from domain.messages.summaries import size_text
 from domain.payments.booking import BookedPayment, booked
 from domain.payments.discrepancies import sentence
 from domain.secrets.cards import masked
+from domain.titles import title_text
 from domain.words.catalogue import warned, word
 from domain.words.wording import DIRECTIONS, ENGLISH, LANGUAGES, N_, Language
 from models.archive.archive import Archive, FormField, Signature
@@ -37,6 +38,7 @@ from models.store.condition import OF_FAULTS
 from models.store.fixity import FixityFinding
 from models.templates import Names, TemplateWords
 from models.views.archives.archives import DeliveryView, VersionView
+from models.views.person import PersonFound
 
 _Row = tuple[str | None, ...]
 _TEMPLATES = Environment(
@@ -125,6 +127,52 @@ def summary_page(
         statement=statement,
         root=anchor_root(statement) if statement else None,
         **(_archive_shown(shown, terms, language, texts) if shown else {"archive": None}),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """Something that names a person, in a package. `folder` has its files; empty beside archives, or if it is lost."""
+
+    found: PersonFound
+    folder: str = ""
+    files: Sequence[str] = ()
+    is_damaged: bool = False
+
+
+def person_page_name(language: Language) -> str:
+    return page_name(language).replace("summary", "index")
+
+
+def person_page(
+    values: Sequence[str],
+    packed: Sequence[Packed],
+    at: datetime,
+    holder: str,
+    language: Language = "en",
+    texts: NullTranslations = ENGLISH,
+) -> str:
+    """Return the page of a package that says what is kept of a person with these values. Pure. Else as `summary_page`.
+
+    Args:
+        holder: the institution that holds the archives, or an empty text.
+    """
+    archives = [each for each in packed if each.found.archive]
+    return _TEMPLATES.get_template("person_page.html").render(
+        _=texts.gettext,
+        worded=lambda code: _worded(code, texts),
+        time_text=time_text,
+        title_of=lambda archive: title_text(archive.title, language, texts),
+        quote=quote,
+        language=language,
+        direction=DIRECTIONS[language],
+        others={each: person_page_name(each) for each in LANGUAGES if each != language},
+        summary=page_name(language),
+        values=values,
+        at=at,
+        holder=holder,
+        archives=archives,
+        beside=[each for each in packed if not each.found.archive],
     )
 
 

@@ -79,6 +79,28 @@ def of_reference(reference: str) -> TombstoneRow | None:
         return session.get(TombstoneRow, digest_of(reference)) if is_any(session) else None
 
 
+def every() -> list[TombstoneRow]:
+    """Return all tombstones, oldest first."""
+    with reading() as session:
+        return list(session.exec(select(TombstoneRow).order_by(col(TombstoneRow.erased_at), TombstoneRow.digest)))
+
+
+def lines_of(digest: str) -> frozenset[str]:
+    """Return the digests of lines and leaves that a tombstone has."""
+    found = find(digest)
+    return frozenset(found.lines if found else ())
+
+
+def add_lines(digest: str, lines: Iterable[str]) -> None:
+    """Note which lines and leaves are replaced with an archive."""
+    with writing() as session:
+        row = session.get_one(TombstoneRow, digest, with_for_update=True)
+        after = {*row.lines, *lines}
+        if len(after) > len(row.lines):
+            row.lines = sorted(after)
+            note(session, TombstoneRow, col(TombstoneRow.digest) == digest)
+
+
 def count_returned(digest: str, arrivals: Iterable[datetime]) -> None:
     """Note that something of an erased archive came again, before it is removed. A repetition counts nothing twice."""
     with writing() as session:

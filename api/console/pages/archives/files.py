@@ -94,7 +94,7 @@ async def export(reference: Reference, caller: CallerOf) -> Response:
 
 def exported_bags(references: Sequence[str], caller: Caller) -> Path:
     """Return a new zip with the bag of each archive, and with a list of those that do not prove."""
-    path = _new_export()
+    path = new_export()
     names = safe_names([f"{each}.zip" for each in references], [None] * len(references))
     left_out = [("reference", "code")]
     try:
@@ -123,7 +123,7 @@ def _exported(reference: str, caller: Caller) -> Path:
     if receipt_id is None:
         raise unknown_reference(reference)
     now = datetime.now(UTC)
-    made, path = evidence(reference, receipt_id, now, caller), _new_export()
+    made, path = evidence(reference, receipt_id, now, caller), new_export()
     try:
         write_evidence(made, path, lambda _: None)
         check_loaded(caller, reference)
@@ -134,9 +134,10 @@ def _exported(reference: str, caller: Caller) -> Path:
     return path
 
 
-def _new_export() -> Path:
+def new_export(name: str = "archive.zip") -> Path:
+    """Return the path of a new export in a folder of its own, which `remove` removes too."""
     settings().spool_dir.mkdir(parents=True, exist_ok=True)
-    return Path(tempfile.mkdtemp(prefix="export-", dir=settings().spool_dir)) / "archive.zip"
+    return Path(tempfile.mkdtemp(prefix="export-", dir=settings().spool_dir)) / name
 
 
 def remove(path: Path) -> None:
