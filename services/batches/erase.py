@@ -6,7 +6,7 @@ often the driver is killed.
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlmodel import col
 
@@ -91,8 +91,7 @@ def _recover(batch_id: str) -> None:
     while started := batches.items(batch_id, ItemState.STARTED, 0, _AT_ONCE):
         digests = erasures.references([each.subject for each in started])
         removing.remove(digests)
-        gone = [each.position for each in started if each.subject not in digests.values()]
-        batches.change_items(batch_id, gone, ItemState.STARTED, state=ItemState.COMPLETED, ended_at=datetime.now(UTC))
+        removing.end([each.subject for each in started if each.subject not in digests.values()])
 
 
 async def start_next(row: BatchRow, now: datetime) -> int | None:
@@ -128,7 +127,7 @@ def _claimed(row: BatchRow, item: BatchItemRow, digest: str, now: datetime, *, i
             archive.digest = digest
             its.state, its.subject, its.receipt_id, its.started_at = ItemState.STARTED, digest, None, now
             if session.get(TombstoneRow, digest) is None:
-                insert(session, _tombstone(row, digest, now))
+                insert(session, archive.reference, _tombstone(row, digest, now))
         note(session, BatchItemRow, col(BatchItemRow.batch_id) == row.id, col(BatchItemRow.position) == item.position)
         return why
 
