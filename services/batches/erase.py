@@ -127,7 +127,7 @@ def _claimed(row: BatchRow, item: BatchItemRow, digest: str, now: datetime, *, i
             archive.digest = digest
             its.state, its.subject, its.receipt_id, its.started_at = ItemState.STARTED, digest, None, now
             if session.get(TombstoneRow, digest) is None:
-                insert(session, _tombstone(row, digest, now))
+                insert(session, archive.reference, _tombstone(row, digest, now))
         note(session, BatchItemRow, col(BatchItemRow.batch_id) == row.id, col(BatchItemRow.position) == item.position)
         return why
 
