@@ -134,7 +134,7 @@ app = FastAPIOffline(  # a page of FastAPI itself would load Swagger UI from the
 app.state.unauthorized = authorization.Unauthorized()
 app.include_router(webhook.router)
 _OF_READERS = (
-    *(archives.router, batches.reruns, batches.redeliveries),
+    *(archives.router, batches.reruns, batches.redeliveries, batches.erasures),
     *(troubles.of_money, troubles.failures, troubles.missing, troubles.refused),
     *(endpoints.router, endpoints.messages, templates.router, access.log, access.public_links),
     *(installation.glance, installation.anchors, installation.sources, installation.people),

@@ -125,6 +125,7 @@ _COMMANDS = [
     Later("show", "cli.archives.archive_page:show", "read_archive"),
     Later("open", "cli.archives.archive_page:open_archive", NO_CONTENT),
     Later("rerun", "cli.batches.rerun:rerun", "rerun"),
+    Later("erase", "cli.batches.erase:erase", "erase"),
     Later("failures", "cli.operation.failures:failures", "read_troubles"),
     Later("status", "cli.operation.status:status", NO_CONTENT),
     Later("doctor", "cli.operation.status:doctor", NO_CONTENT),
@@ -141,7 +142,9 @@ _COMMANDS = [
     Later("rebuild", "cli.custody.store:rebuild_database", NO_CONTENT),
     Later("rotate-keys", "cli.custody.store:rotate_keys", NO_CONTENT),
     Later("migrate", "cli.operation.migrate:migrate", NO_CONTENT),
-    Later("bulk", "cli.batches.batches:app", _each(read_troubles="list show", rerun="pause resume abort")),
+    Later(
+        "bulk", "cli.batches.batches:app", _each(read_troubles="list show", rerun="pause resume abort", erase="confirm")
+    ),
     Later(
         "endpoints",
         "cli.messages.endpoints:app",

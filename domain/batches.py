@@ -174,7 +174,7 @@ def _erasure_sentences(plan: ErasurePlan) -> Iterator[Said]:
     if not plan.archives:
         return
     if plan.locked_until:
-        yield Sentence.erasure_locked(until=Sentence.moment(at=plan.locked_until.isoformat()))
+        yield Sentence.erasure_locked(until=Sentence.moment(at=plan.locked_until.isoformat()).as_json())
     if plan.events_days:
         yield Sentence.erasure_events(count=plan.events_days)
     yield Sentence.erasure_backups()

@@ -75,6 +75,8 @@ async def rerun_archives(  # noqa: PLR0913, PLR0917 -- a parameter per field of 
         chosen = ArchiveFilter(state=State(state), received_after=after, received_before=before, **filters)
         bulk = (await in_thread(batches.plan, BatchKind.RERUN, chosen, starter().name, _id_of_this_run())).id
     found = await in_thread(batches.view, bulk)
+    if found.kind == BatchKind.ERASE:
+        raise Refused("UNKNOWN_BATCH", "expected a bulk re-run; an erasure is confirmed in the console", where="bulk")
     await _show_plan(found)
     if dry_run:
         return None

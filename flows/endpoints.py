@@ -12,12 +12,13 @@ from adapters.platform.cancellation import in_thread
 from adapters.settings.settings import settings
 from adapters.tables.messages import notifications
 from adapters.tables.open_conditions import open_numbers
-from domain.messages.bodies import MOST_REPORTED, payments_discrepancies, store_damaged
+from domain.messages.bodies import MOST_REPORTED, payments_discrepancies, report
 from domain.messages.endpoints import message_id_of
 from domain.messages.summaries import open_discrepancies_summary
 from flows.execution.tasks import RETRIED, attempt_at, emit, optional_summary
 from models.errors import Transient
-from models.messages.notification import Event
+from models.messages.bodies import Damage
+from models.messages.notification import Event, EventType
 from models.store.condition import DerivedCode
 from models.store.fixity import FixityFinding
 from models.views.archives.payments import ListedDiscrepancy
@@ -65,7 +66,8 @@ async def report_findings(findings: Sequence[FixityFinding], *, is_sound: bool =
     if is_sound or not findings:
         return
     shown = [{"file": each.key, "fault": each.fault} for each in findings[:_MOST_SHOWN]]
-    await notify_endpoints(store_damaged(flow_run.id, len(findings), datetime.now(UTC)))
+    data = Damage(findings=len(findings))
+    await notify_endpoints(report(EventType.STORE_DAMAGED, flow_run.id, datetime.now(UTC), data))
     with optional_summary():
         await acreate_table_artifact(shown, key="store-damaged", description=f"{len(findings)} findings in all")
 

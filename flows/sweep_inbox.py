@@ -18,6 +18,7 @@ from flows.execution.tasks import counted, emit, name_run, without_text
 from models.runs.receipt import Delivery, Trigger
 from services.batches.batches import restart_drivers, settle_aborted
 from services.completeness.session_events import take_in_left
+from services.erasure import removing
 from services.messages.deliveries import keep_left_histories
 from services.messages.endpoints import forget_old_keys
 from services.messages.events import announce_failures, announce_refused
@@ -56,6 +57,8 @@ async def sweep() -> list[str]:
     asked = await start_asked()
     lost = await end_lost_waits()
     keys = await asyncio.to_thread(forget_old_keys, datetime.now(UTC))
+    erased = await asyncio.to_thread(removing.remove_left, datetime.now(UTC))
+    await asyncio.to_thread(removing.forget_told)
     did = (
         ("started", started, "run"),
         ("replaced", replaced, "run"),
@@ -66,6 +69,7 @@ async def sweep() -> list[str]:
         ("started", asked, "re-run"),
         ("replaced", lost, "waiting run"),
         ("forgot the old keys of", keys, "endpoint"),
+        ("ended", erased, "erasure"),
         # Last, since no other step needs the store.
         ("took in", await take_in_left(), "session event"),
     )

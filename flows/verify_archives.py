@@ -11,11 +11,13 @@ from pydantic import Field
 from adapters.files import bucket
 from adapters.platform.cancellation import in_thread
 from adapters.tables.archives import archives
-from domain.messages.bodies import store_unverified
+from domain.messages.bodies import report
 from flows.endpoints import notify_endpoints, report_findings
 from flows.execution.results import RESULTS
 from flows.execution.tasks import counted, name_run, without_text
 from models.errors import Conflict
+from models.messages.bodies import Unverified
+from models.messages.notification import EventType
 from models.store.fixity import NOTHING, Fixity
 from services.custody.remembering import Memory
 from services.custody.verifying import absent_store
@@ -36,7 +38,7 @@ async def verify_archives(share: Annotated[float, Field(strict=True, gt=0, le=1)
         fixity = await in_thread(_verify, share)
     except Exception:  # whatever breaks the check, people hear of it; it is raised again
         await in_thread(report_unverified, datetime.now(UTC))
-        await notify_endpoints(store_unverified(flow_run.id, datetime.now(UTC)))
+        await notify_endpoints(report(EventType.STORE_UNVERIFIED, flow_run.id, datetime.now(UTC), Unverified()))
         raise
     await in_thread(report_verified, datetime.now(UTC))
     log.info("%d archives, %d files, %d bytes were read", fixity.objects, fixity.files, fixity.size_bytes)

@@ -8,7 +8,7 @@ made the anchor. All other files begin with the anchor's root, so writers do not
 | file | content |
 | --- | --- |
 | `statement` | the statement, whose digest is the anchor's root |
-| `ROOT.leaves.gz` | the leaves, one a line (`leaves_file`) |
+| `ROOT.leaves.gz` | the leaves, one a line (`leaves_file`); of erased leaves the hashes (`erasing`) |
 | `ROOT.index` | where each block of the leaves begins |
 | `ROOT.signature` | the ed25519 signature over the statement |
 | `ROOT.pem` | the public key |
@@ -31,8 +31,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from adapters.anchors import leaves_file
 from adapters.anchors.leaves_file import LeavesFile, tree_root
 from adapters.files.storage import Storage
+from adapters.files.store import store
 from adapters.settings.settings import settings
-from domain.anchors import anchor_root, index_text, is_included, read_index, read_leaf, read_statement, statement_text
+from adapters.store.lines import Erased
+from domain.anchors import anchor_root, index_text, is_included, read_index, read_statement, statement_text
 from models.errors import Conflict, Transient
 from models.store.anchor import AnchorProof, Block, Inclusion, Leaf, Statement
 
@@ -213,19 +215,29 @@ def blocks_of(storage: Storage, anchor: Anchor) -> list[Block]:
 
 
 def leaves_of(storage: Storage, anchor: Anchor) -> Iterator[Leaf]:
-    """Yield the leaves of an anchor in order of their keys, proved by its statement.
+    """Yield the leaves of an anchor that are left, in order of their keys, proved by its statement.
 
     Raises:
         Conflict: leaves or index are missing or damaged.
     """
-    for block in blocks_of(storage, anchor):
-        yield from map(read_leaf, leaves_file.texts_of(storage, anchor.key("leaves.gz"), block))
+    return leaves_file.leaves_of(storage, anchor.key("leaves.gz"), blocks_of(storage, anchor))
 
 
-def check_leaves(storage: Storage, anchor: Anchor) -> None:
-    """Check that a storage has the leaves that an anchor's statement names. Raises as `leaves_of`."""
-    for block in blocks_of(storage, anchor):
-        leaves_file.texts_of(storage, anchor.key("leaves.gz"), block)
+def check_leaves(storage: Storage, anchor: Anchor, erased: Erased) -> list[str]:
+    """Check that a storage has the leaves that an anchor's statement names, and return what is wrong by tombstones.
+
+    The witness may keep leaves that were erased: perhaps it is locked.
+
+    Raises:
+        Conflict: leaves or index are missing or damaged.
+    """
+    wrong = dict[str, None]()
+    for its, is_erased in leaves_file.hashes_of(storage, anchor.key("leaves.gz"), blocks_of(storage, anchor)):
+        if is_erased and its not in erased.lines:
+            wrong["a leaf was replaced, and no tombstone has it; restore it from the witness"] = None
+        if not is_erased and erased.lines.get(its) and storage == store():
+            wrong["a leaf that was erased is back"] = None
+    return list(wrong)
 
 
 def leaf_in(storage: Storage, anchor: Anchor, object_key: str) -> Leaf | None:

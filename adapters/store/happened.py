@@ -3,17 +3,17 @@
 A change notes its rows in its own transaction (`adapters/database/noted.py`). What a person did, `keep` writes to the
 store before the answer; what happens by itself, and what a killed process has left, the next sweep. A line is the time,
 the table and the row; the last line of a row says how it is. A file is written once, below the day on which it was
-written (UTC), and named by the digest of its content. The rows of the access log lie below `access-log/`, since they
-leave after years: anchors have the heads of its chains, and no name of these files.
+written (UTC), and named by the digests of its lines (`lines.py`), of which an erasure may replace some. The rows of the
+access log lie below `access-log/`, since they leave after years: anchors have the heads of its chains, and no name of
+these files.
 """
 
-import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Any
 
 import structlog
@@ -23,15 +23,18 @@ from sqlmodel import col
 from adapters.database import noted
 from adapters.files.store import store
 from adapters.platform.cancellation import checkpoint
-from adapters.store import ocfl
+from adapters.store import lines, ocfl
+from adapters.store.lines import Erased
 from adapters.tables.archives import archives
 from models.access import AccessHead, AccessRow
+from models.erasures import TombstoneRow
 from models.errors import Conflict, Transient
 from models.runs.receipt import ReceiptRow
 from models.store.happened import NotedRow
 
 FOLDER, ACCESS = "happened", "access-log"
 _AT_ONCE = 5000
+_OF_TOMBSTONES = str(TombstoneRow.__tablename__)
 _OF_ACCESS, _OF_RECEIPTS = str(AccessRow.__tablename__), str(ReceiptRow.__tablename__)
 _IS_OF_NEITHER = col(NotedRow.of).not_in((_OF_ACCESS, _OF_RECEIPTS))  # receipts have histories
 
@@ -70,7 +73,7 @@ def _keep(folder: str, which: ColumnElement[bool]) -> None:
             if not ocfl.has_root() and not archives.is_empty():
                 raise Transient("the store is empty while the database has archives")
             text = "".join(f"{json.dumps([each.at.isoformat(), each.of, each.row])}\n" for each in rows).encode()
-            store().keep_first(text, f"{day}/{hashlib.sha256(text).hexdigest()}.jsonl")
+            store().keep_first(text, f"{day}/{lines.name_of(text)}.jsonl")
             noted.forget(rows)
     except Transient as error:
         log.warning("what happened waits in the database for the store", why=str(error))
@@ -87,20 +90,31 @@ def days(folder: str, since: datetime | None = None) -> Iterator[list[str]]:
             yield list(keys)
 
 
-def lines_in(key: str) -> list[Line]:
-    """Return the lines of a file.
+def lines_in(key: str, erased: Erased | None = None, on_wrong: Callable[[str], None] = lambda _: None) -> list[Line]:
+    """Return the lines of a file that are left. `erased` and `on_wrong` are as in `lines.read`.
 
     Raises:
         Conflict: it is missing or damaged, or foreign.
     """
     checkpoint()
-    text = store().found_bytes(key)
-    if text is None or f"{hashlib.sha256(text).hexdigest()}.jsonl" != key.rpartition("/")[2]:
-        raise Conflict("other content than its name promises; put the file of a copy of the store in its place")
+    found = lines.read(key, store().found_bytes(key), erased, on_wrong)
     try:
-        return [Line(*json.loads(line)) for line in text.splitlines()]
+        return [Line(*json.loads(line)) for line in found]
     except (ValueError, TypeError) as error:
         raise Conflict("no lines that cellar has written") from error
+
+
+def erased() -> Erased:
+    """Return what the tombstones of the store say. A file that is damaged says nothing; the checks report it."""
+    last = dict[str, Line]()
+    for key in chain.from_iterable(days(FOLDER)):
+        with suppress(Conflict):
+            for line in lines_in(key):
+                if line.of == _OF_TOMBSTONES and (last.setdefault(line.row["digest"], line).at <= line.at):
+                    last[line.row["digest"]] = line
+    rows = [(line.row, line.row["ended_at"] is not None) for line in last.values()]
+    archives = {row["digest"]: has_ended for row, has_ended in rows}
+    return Erased(archives, {each: has_ended for row, has_ended in rows for each in row["lines"]})
 
 
 def lines_left() -> list[Line]:

@@ -1,8 +1,8 @@
 """Session events in the store: `events/YYYY/MM/DD/SHA256.jsonl` beside the archives, written once.
 
-A file is named by the digest of its content, below the day on which it was written (UTC), so that an anchor finds what
-is new. This path without its ending names the *batch*. Bodies too large for a line are `events/bodies/SHA256`, named by
-their digests too.
+A file is named by the digests of its lines (`lines.py`), below the day on which it was written (UTC), so that an anchor
+finds what is new. An erasure may replace lines. This path without its ending names the *batch*. Bodies too large for a
+line are `events/bodies/SHA256`, named by their digests.
 
 Failures raise Transient.
 """
@@ -17,6 +17,8 @@ from adapters.files.spool import spooled, write_spooled
 from adapters.files.storage import Storage
 from adapters.files.store import store
 from adapters.platform.cancellation import checkpoint
+from adapters.store import lines
+from models.errors import Conflict
 
 FOLDER = "events"
 _BODIES = f"{FOLDER}/bodies"
@@ -24,12 +26,15 @@ _BATCH = re.compile(rf"{FOLDER}/([0-9]{{4}}/[0-9]{{2}}/[0-9]{{2}}/[0-9a-f]{{64}}
 _BODY = re.compile(rf"{_BODIES}/[0-9a-f]{{64}}")
 
 
-def keep_batch(lines: bytes, now: datetime) -> str:
+def keep_batch(text: bytes, now: datetime) -> str:
     """Put a batch into the store, durably, and return its name. The same lines of the same day are the same file."""
-    batch = f"{now:%Y/%m/%d}/{hashlib.sha256(lines).hexdigest()}"
+    batch = f"{now:%Y/%m/%d}/{lines.name_of(text)}"
     key = key_of(batch)
-    if not store().keep_first(lines, key) and store().found_bytes(key) != lines:
-        store().overwrite_bytes(lines, key)  # the file is damaged, and these are the bytes that it should hold
+    if not store().keep_first(text, key):
+        try:
+            lines.read(key, store().found_bytes(key))  # an erasure may have replaced some
+        except Conflict:
+            store().overwrite_bytes(text, key)  # the file is damaged, and these are the bytes that it should hold
     return batch
 
 
@@ -68,9 +73,9 @@ def is_body(key: str) -> bool:
     return _BODY.fullmatch(key) is not None
 
 
-def digest_named_by(key: str) -> str:
-    """Return the digest that the name of a batch or body promises."""
-    return key.rpartition("/")[2].removesuffix(".jsonl")
+def digest_of_body(key: str) -> str:
+    """Return the digest that the name of a body promises."""
+    return key.rpartition("/")[2]
 
 
 def key_of(batch: str) -> str:

@@ -63,6 +63,22 @@ def every() -> list[TombstoneRow]:
         return list(session.exec(select(TombstoneRow).order_by(col(TombstoneRow.erased_at), TombstoneRow.digest)))
 
 
+def lines_of(digest: str) -> frozenset[str]:
+    """Return the digests of lines and leaves that a tombstone has."""
+    found = find(digest)
+    return frozenset(found.lines if found else ())
+
+
+def add_lines(digest: str, lines: Iterable[str]) -> None:
+    """Note which lines and leaves are replaced with an archive."""
+    with writing() as session:
+        row = session.get_one(TombstoneRow, digest, with_for_update=True)
+        after = {*row.lines, *lines}
+        if len(after) > len(row.lines):
+            row.lines = sorted(after)
+            note(session, TombstoneRow, col(TombstoneRow.digest) == digest)
+
+
 def set_ended(digest: str, at: datetime) -> None:
     """Note that all of an archive is removed."""
     with writing() as session:

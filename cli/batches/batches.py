@@ -1,4 +1,4 @@
-"""`cellar bulk`: lists, shows, follows, pauses, resumes and aborts batches; and what plans of every kind share."""
+"""`cellar bulk`: lists, shows, confirms, follows, pauses, resumes and aborts batches; and what all plans share."""
 
 import asyncio
 import textwrap
@@ -27,8 +27,12 @@ from models.views.parameters import PageQuery
 from services.batches import batches
 from services.triggering.reruns import begun
 
-app = typer.Typer(help="List, show, pause, resume and abort bulk re-runs and redeliveries.", no_args_is_help=True)
-Id = Annotated[str, typer.Argument(help="The id of a bulk re-run or redelivery, as `cellar bulk list` shows it.")]
+app = typer.Typer(
+    help="List, show, confirm, pause, resume and abort bulk re-runs, redeliveries and erasures.", no_args_is_help=True
+)
+Id = Annotated[
+    str, typer.Argument(help="The id of a bulk re-run, redelivery or erasure, as `cellar bulk list` shows it.")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan and do nothing else.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask. Required without a terminal.")]
 _LISTED = ("id", "what", "state", "items", "done", "failed", Folds("filter"), "created", "by")
@@ -73,6 +77,19 @@ def show(
     print_record(found, found.items)
     if found.next is not None:
         _say(f"More: --after {found.next}")
+
+
+@app.command()
+def confirm(batch_id: Id, *, yes: Yes = False, as_json: Json = False) -> None:
+    """Confirm a plan, such as that of an erasure by another person, and follow it to its end."""
+    found = batches.view(batch_id)
+    if not as_json:
+        print_record(found)
+    if not yes and not typer.confirm(WORDS[found.kind].question.format(f"{found.planned:,}"), err=True):
+        console().print("Nothing was changed.")
+        return
+    asyncio.run(batches.confirm(batch_id, person()))
+    follow_to_end(batch_id, as_json=as_json)
 
 
 @app.command()

@@ -172,6 +172,11 @@ ANSWERS: Mapping[str, Meaning] = {
         "To allow private addresses, set CELLAR_NOTIFY_ALLOW_PRIVATE=true.",
         says_all=True,
     ),
+    "SECOND_PERSON": Meaning(
+        "Whoever has planned an erasure may not confirm it.",
+        "Let another person look at the plan and confirm it.",
+        says_all=True,
+    ),
     "TOO_LARGE": Meaning("The form is too large.", "Shorten what you have written.", says_all=True),
     "TOO_LARGE_TO_COMPARE": Meaning(
         "A version has too many values to compare here.",
@@ -181,7 +186,7 @@ ANSWERS: Mapping[str, Meaning] = {
         "A system that the page needs does not answer.", "Load the page again in a while. See the overview."
     ),
     "UNKNOWN_ARCHIVE": Meaning("There is no such archive.", _LOAD_AGAIN, says_all=True),
-    "UNKNOWN_BATCH": Meaning("There is no such bulk re-run or redelivery.", _LOAD_AGAIN, says_all=True),
+    "UNKNOWN_BATCH": Meaning("There is no such bulk re-run, redelivery or erasure.", _LOAD_AGAIN, says_all=True),
     "UNKNOWN_DISCREPANCY": Meaning("The archive has no such discrepancy.", _LOAD_AGAIN, says_all=True),
     "UNKNOWN_ENDPOINT": Meaning("There is no such endpoint, or it was removed.", _LOAD_AGAIN, says_all=True),
     "UNKNOWN_FILE": Meaning("The archive has no such file.", _LOAD_AGAIN, says_all=True),

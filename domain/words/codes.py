@@ -204,6 +204,7 @@ WORDS: Mapping[str, str] = {
     "filter_received_before": "Received before",
     "filter_q": "Search",
     "filter_references": "References",
+    "filter_reason": "Ground",
     "filter_author": "Author",
     "filter_sort": "Order",
     "sort_arrival": "Newest first",

@@ -102,8 +102,12 @@ class ReceivedEvent:
 
     @property
     def event_id(self) -> str:
-        """The id of the event: the SHA-256 of its source and its receipt id."""
-        return hashlib.sha256(f"{self.source}\n{self.receipt_id}".encode()).hexdigest()
+        return event_id_of(self.source, self.receipt_id)
+
+
+def event_id_of(source: str, receipt_id: str) -> str:
+    """Return the id of an event: the SHA-256 of its source and its receipt id."""
+    return hashlib.sha256(f"{source}\n{receipt_id}".encode()).hexdigest()
 
 
 class SessionEventRow(SQLModel, table=True):

@@ -38,12 +38,13 @@ from adapters.files.spool import spooled, write_spooled
 from adapters.files.storage import Storage
 from adapters.files.store import store
 from adapters.platform.cancellation import checkpoint
-from adapters.store import ocfl
+from adapters.store import happened, ocfl
+from adapters.store.lines import NOTHING_ERASED, Erased
 from adapters.store.objects.deliveries import delivery_path
 from adapters.store.ocfl import INVENTORY, LOGS
-from domain.anchors import leaf_text, read_leaf
+from domain.anchors import leaf_hash, leaf_text, read_leaf
 from models.errors import Conflict, Transient, Unreadable
-from models.store.anchor import AnchorProof, Leaf
+from models.store.anchor import AnchorProof, Digest, Leaf
 from models.store.fixity import Fault, FixityFinding
 from services.anchors.chain import chain, readable, target
 from services.anchors.dating import renewed
@@ -117,8 +118,12 @@ def _read(path: Path) -> Iterator[tuple[int, Leaf]]:
             yield int(number), read_leaf(text)
 
 
-def faults(name: Named, found: Found) -> tuple[bool, list[FixityFinding]]:
-    """Return whether an object has versions after its last leaf, and how it breaks its leaves."""
+def faults(name: Named, found: Found, erased: Erased = NOTHING_ERASED) -> tuple[bool, list[FixityFinding]]:
+    """Return whether an object has versions after its last leaf, and how it breaks its leaves. An object of which
+    tombstones have all leaves breaks none: it was erased, or is about to be.
+    """
+    if erased.lines and all(_is_in(erased, leaf) for _, leaf in name.leaves):
+        return False, []
     try:
         leaf = _present(name, found)
     except Conflict as error:
@@ -129,6 +134,10 @@ def faults(name: Named, found: Found) -> tuple[bool, list[FixityFinding]]:
         return False, [FixityFinding(name.key, Fault.MISSING, f"what {_which(name)} has", "nothing")]
     last = max(its.version for _, its in name.leaves)
     return leaf.version > last, [*_of_versions(name, leaf), *_of_receipts(name, leaf), *_of_facts(name, leaf)]
+
+
+def _is_in(erased: Erased, leaf: Leaf) -> bool:
+    return any(leaf_hash(leaf_text(leaf), digest).hex() in erased.lines for digest in Digest)
 
 
 def _present(name: Named, found: Found) -> Leaf | None:
@@ -199,7 +208,7 @@ def against_newest(reference: str) -> tuple[FixityFinding, ...]:
     return tuple(dict.fromkeys(findings))
 
 
-def wrong_anchors() -> Iterator[FixityFinding]:
+def wrong_anchors(erased: Erased) -> Iterator[FixityFinding]:
     """Find what is wrong with the anchors of the store: the newest, their order, and the files of each."""
     findings: list[FixityFinding] = []
     found = list[Anchor]()
@@ -207,7 +216,8 @@ def wrong_anchors() -> Iterator[FixityFinding]:
         try:
             if anchor := anchors.anchor_at(store(), number, names):
                 found.append(anchor)
-                anchors.check_leaves(store(), anchor)
+                for what in anchors.check_leaves(store(), anchor, erased):
+                    raise Conflict(what)
                 if not anchors.is_signed(store(), anchor):
                     raise Conflict("its signature is missing or damaged; restore it from the witness")
         except Conflict as error:
@@ -277,8 +287,8 @@ class Held:
     """The store, held against an anchor. `number` and `at` are None where no anchor with the root was found.
 
     `covered` counts the archives and reports that the anchor names, `newer` those of them that have later versions, and
-    `uncovered` the objects of the store that it does not name. `is_of_witness`: the anchor is the newest of the
-    witness. `failure`: why the store was not held.
+    `uncovered` the objects of the store that it does not name. `erased` counts tombstones. `is_of_witness`: the anchor
+    is the newest of the witness. `failure`: why the store was not held.
     """
 
     root: str
@@ -287,6 +297,7 @@ class Held:
     covered: int = 0
     newer: int = 0
     uncovered: int = 0
+    erased: int = 0
     findings: tuple[FixityFinding, ...] = ()
     is_of_witness: bool = False
     failure: str = ""
@@ -303,17 +314,18 @@ def hold(against: str, references: Sequence[str] = ()) -> Held:
         WrongUse: `against` is neither a root nor the path of a statement.
     """
     wanted = target(against)
-    held, findings = Held(wanted.root), list[FixityFinding]()
+    held, findings, erased = Held(wanted.root), list[FixityFinding](), happened.erased()
     links = chain(wanted, findings.append)
     if links:
         held.number, held.at = links[0].anchor.statement.number, links[0].anchor.statement.at
-    sources = readable(links, findings.append)
+    held.erased = len(erased.archives)
+    sources = readable(links, findings.append, erased)
     if references:
         keys = map(ocfl.object_key, references)
-        _check(((named(sources, key), object_at(store(), key)) for key in keys), held, findings)
+        _check(((named(sources, key), object_at(store(), key)) for key in keys), held, findings, erased)
     else:
         with named_objects(sources) as names:
-            _check(_paired(names, _objects()), held, findings)
+            _check(_paired(names, _objects()), held, findings, erased)
     held.findings = tuple(dict.fromkeys(findings))
     return held
 
@@ -351,15 +363,15 @@ def _paired(names: Iterator[Named], objects: Iterator[Found]) -> Iterator[tuple[
         found = next(objects, None) if found and found[0] == key else found
 
 
-def _check(pairs: Iterable[tuple[Named, Found]], held: Held, findings: list[FixityFinding]) -> None:
+def _check(pairs: Iterable[tuple[Named, Found]], held: Held, findings: list[FixityFinding], erased: Erased) -> None:
     left = iter(pairs)
     with ThreadPoolExecutor(_THREADS) as threads:
         while page := list(islice(left, _OBJECTS_AT_ONCE)):
             checkpoint()
             if store().worth_a_thread_bytes:  # a folder: threads would wait for the interpreter
-                checked = [_checked(*each) for each in page]
+                checked = [_checked(*each, erased) for each in page]
             else:
-                reading = [threads.submit(copy_context().run, _checked, name, found) for name, found in page]
+                reading = [threads.submit(copy_context().run, _checked, name, found, erased) for name, found in page]
                 checked = [each.result() for each in reading]
             for (name, _), (newer, found) in zip(page, checked, strict=True):
                 held.covered += bool(name.leaves) and not name.key.startswith(f"{anchors.FOLDER}/")
@@ -368,11 +380,11 @@ def _check(pairs: Iterable[tuple[Named, Found]], held: Held, findings: list[Fixi
                 findings += found
 
 
-def _checked(name: Named, found: Found) -> tuple[bool, list[FixityFinding]]:
+def _checked(name: Named, found: Found, erased: Erased) -> tuple[bool, list[FixityFinding]]:
     """Return whether an object has versions after its last leaf, and what is wrong with it."""
     if not name.leaves:
         return False, []
-    is_newer, findings = faults(name, found)
+    is_newer, findings = faults(name, found, erased)
     if findings:  # or a writer was at work since the logs were listed
-        return faults(name, object_at(store(), name.key) if name.leaves[0][1].version else found)
+        return faults(name, object_at(store(), name.key) if name.leaves[0][1].version else found, erased)
     return is_newer, findings

@@ -10,6 +10,7 @@ from adapters.anchors.anchors import STATEMENT, Anchor
 from adapters.anchors.witness import witness
 from adapters.files.storage import Storage
 from adapters.files.store import storage_at, store
+from adapters.store.lines import Erased
 from domain.anchors import anchor_root, digest_of_root, is_root, root_of_text
 from models.errors import Conflict, WrongUse
 from models.store.fixity import Fault, FixityFinding
@@ -91,21 +92,25 @@ def chain(wanted: Target, on_finding: OnFinding) -> list[Link]:
     return links
 
 
-def readable(links: Sequence[Link], on_finding: OnFinding) -> list[tuple[Storage, Anchor]]:
-    """Return the anchors of a chain whose leaves are whole, each with a storage that has them. Reports damage."""
-    return [found for link in links if (found := _whole(link, on_finding))]
+def readable(links: Sequence[Link], on_finding: OnFinding, erased: Erased) -> list[tuple[Storage, Anchor]]:
+    """Return the anchors of a chain whose leaves are whole, but for what was erased, each with a storage that has them.
+    Reports damage.
+    """
+    return [found for link in links if (found := _whole(link, on_finding, erased))]
 
 
-def _whole(link: Link, on_finding: OnFinding) -> tuple[Storage, Anchor] | None:
+def _whole(link: Link, on_finding: OnFinding, erased: Erased) -> tuple[Storage, Anchor] | None:
     """Return the storage whose leaves of an anchor are whole; None if no storage has them."""
+    key, expected = link.anchor.key("leaves.gz"), "the leaves that the statement names"
     for each in link.storages:
         try:
-            anchors.check_leaves(each, link.anchor)
+            wrong = anchors.check_leaves(each, link.anchor, erased)
         except Conflict as error:
             if each is store():
-                key = link.anchor.key("leaves.gz")
-                on_finding(FixityFinding(key, Fault.DAMAGED, "the leaves that the statement names", str(error)))
+                on_finding(FixityFinding(key, Fault.DAMAGED, expected, str(error)))
         else:
+            for what in wrong:
+                on_finding(FixityFinding(key, Fault.DAMAGED, expected, what))
             return each, link.anchor
     return None
 

@@ -130,8 +130,13 @@ def freeze(batch_id: str, by: str) -> None:
     happened.keep()
 
 
-async def act(action: BatchAction, batch_id: str, by: str) -> BatchView:
-    """Confirm, pause, resume or abort a batch, and return it. Raises as `confirm` and `change` do."""
+async def act(action: BatchAction, batch_id: str, by: str, *, of_erasures: bool = False) -> BatchView:
+    """Confirm, pause, resume or abort a batch, and return it. Raises as `confirm` and `change` do.
+
+    `of_erasures`: whether the caller may act on erasures, and on nothing else here.
+    """
+    if ((await asyncio.to_thread(get, batch_id)).kind == BatchKind.ERASE) != of_erasures:
+        raise _unknown()
     if action is BatchAction.CONFIRM:
         await confirm(batch_id, by)
     else:
@@ -157,9 +162,13 @@ def get(batch_id: str) -> BatchRow:
     """Return a batch. Raises Refused if it is unknown."""
     row = batches.find(batch_id)
     if row is None:
-        detail = "no batch has this id; `cellar bulk list` shows the ids"
-        raise Refused("UNKNOWN_BATCH", detail, where="batch_id", status=404)
+        raise _unknown()
     return row
+
+
+def _unknown() -> Refused:
+    detail = "no batch has this id; `cellar bulk list` shows the ids"
+    return Refused("UNKNOWN_BATCH", detail, where="batch_id", status=404)
 
 
 def view(batch_id: str) -> BatchView:

@@ -6,7 +6,6 @@ each event once.
 """
 
 import asyncio
-import hashlib
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields
@@ -21,13 +20,14 @@ from adapters.inbox import session_events as inbox
 from adapters.inbox.quarantine import body_name
 from adapters.platform.cancellation import checkpoint
 from adapters.settings.settings import settings
-from adapters.store import session_events
+from adapters.store import lines, session_events
+from adapters.store.lines import Erased
 from adapters.tables.completeness import session_events as table
 from adapters.tables.completeness.session_events import EventRow
 from domain.body.scan import Scanner
 from domain.completeness.session_events import events_in, lines_of, read_event
 from models.completeness.processes import ReceivedEvent, SessionEvent
-from models.errors import Refused, Transient
+from models.errors import Conflict, Refused, Transient
 from services.health.probes import found_root
 from services.sources import terms_of
 
@@ -91,13 +91,13 @@ def _files(names: Iterable[str]) -> Iterator[dict[str, bytes]]:
     """Yield the lines of batches by name, in groups for a file each. Batches that are gone were taken in meanwhile."""
     group: dict[str, bytes] = {}
     for name in names:
-        lines = inbox.found_batch(name)
-        if lines is None:
+        text = inbox.found_batch(name)
+        if text is None:
             continue
-        if group and sum(map(len, group.values())) + len(lines) > _MOST_BYTES_IN_A_FILE:
+        if group and sum(map(len, group.values())) + len(text) > _MOST_BYTES_IN_A_FILE:
             yield group
             group = {}
-        group[name] = lines
+        group[name] = text
     if group:
         yield group
 
@@ -105,10 +105,10 @@ def _files(names: Iterable[str]) -> Iterator[dict[str, bytes]]:
 def _take_in(group: dict[str, bytes]) -> int:
     found_root()  # else the events would go into an empty folder in place of the store, and leave the inbox
     sound = list[ReceivedEvent]()
-    for name, lines in group.items():
-        events = [each if each and (each.body is not None or _has_body(each)) else None for each in events_in(lines)]
+    for name, text in group.items():
+        events = [each if each and (each.body is not None or _has_body(each)) else None for each in events_in(text)]
         if None in events:
-            inbox.set_aside(lines, name)
+            inbox.set_aside(text, name)
             log.error("a batch of session events is damaged; its sound lines are taken in", batch=name)
         sound += [each for each in events if each]
     if sound:
@@ -135,9 +135,9 @@ def _has_body(event: ReceivedEvent) -> bool:
 OnDamaged = Callable[[tuple[str, str]], None]
 
 
-def restore_events(on_damaged: OnDamaged) -> int:
+def restore_events(on_damaged: OnDamaged, erased: Erased) -> int:
     """Give each session event of the store its row, and return how many lines there are. A damaged file is passed to
-    `on_damaged`; its sound lines are restored.
+    `on_damaged`; its sound lines are restored. `erased`: what tombstones say.
     """
     count = 0
     for key in [key for key, _ in session_events.files()]:
@@ -145,10 +145,14 @@ def restore_events(on_damaged: OnDamaged) -> int:
         batch = session_events.batch_at(key)
         if batch is None:
             continue  # a large body, which the line of its event names
-        lines = store().read_bytes(key)
-        if hashlib.sha256(lines).hexdigest() != session_events.digest_named_by(key):
-            on_damaged((key, "the session events differ from the digest that names them"))
-        events = [each for each in events_in(lines) if each]
+        text, wrong = store().read_bytes(key), list[str]()
+        try:
+            text = b"\n".join(lines.read(key, text, erased, wrong.append))
+        except Conflict as conflict:
+            wrong.append(str(conflict))
+        for each in wrong:
+            on_damaged((key, each))
+        events = [each for each in events_in(text) if each]
         rows = list(rows_of(events, batch))
         if len(rows) < len(events):
             on_damaged((key, f"{len(events) - len(rows)} session events have an unreadable or missing body"))

@@ -10,6 +10,7 @@ from adapters.database.noted import as_json
 from adapters.database.transactions import pages, reading, streamed, upsert, writing
 from adapters.store import happened
 from adapters.store.happened import ACCESS, FOLDER, Line
+from adapters.store.lines import Erased
 from models.access import AccessRow
 from models.completeness.processes import MissingProcessRow
 from models.erasures import HoldRow, TombstoneMarkRow, TombstoneRow
@@ -47,19 +48,22 @@ _ROWS_AT_ONCE = 1000
 OnDamaged = Callable[[tuple[str, str]], None]
 
 
-def restore_happened(on_damaged: OnDamaged) -> None:
-    """Give the rows of the store to an empty database, day by day."""
+def restore_happened(on_damaged: OnDamaged, erased: Erased) -> None:
+    """Give the rows of the store to an empty database, day by day. `erased`: what tombstones say."""
     for keys in (keys for folder in (FOLDER, ACCESS) for keys in happened.days(folder)):
-        for page in pages(sorted(_lines(keys, on_damaged), key=lambda line: line.at), _ROWS_AT_ONCE):
+        for page in pages(sorted(_lines(keys, on_damaged, erased), key=lambda line: line.at), _ROWS_AT_ONCE):
             _restore(page)
 
 
-def _lines(keys: Iterable[str], on_damaged: OnDamaged = lambda _: None) -> Iterator[Line]:
+def _lines(keys: Iterable[str], on_damaged: OnDamaged = lambda _: None, erased: Erased | None = None) -> Iterator[Line]:
     for key in keys:
+        wrong = list[str]()
         try:
-            yield from happened.lines_in(key)
+            yield from happened.lines_in(key, erased, wrong.append)
         except Conflict as conflict:
-            on_damaged((key, str(conflict)))
+            wrong.append(str(conflict))
+        for each in wrong:
+            on_damaged((key, each))
 
 
 def _restore(lines: Sequence[Line]) -> None:
@@ -83,13 +87,13 @@ def _key(table: type[SQLModel], row: Mapping[str, Any]) -> str:
     return "/".join([str(table.__tablename__), *(str(row[name]) for name in _keys(table))])
 
 
-def wrong_happened() -> Iterator[FixityFinding]:
-    """Find files that are damaged or foreign, and rows that say otherwise than the store. A row that has changed while
-    they were read is right.
+def wrong_happened(erased: Erased) -> Iterator[FixityFinding]:
+    """Find files that are damaged or foreign, or lack lines that no tombstone has, and rows that say otherwise than the
+    store. A row that has changed while they were read is right.
     """
     damaged = list[tuple[str, str]]()
     for keys in (keys for folder in (FOLDER, ACCESS) for keys in happened.days(folder)):
-        for _ in _lines(keys, damaged.append):
+        for _ in _lines(keys, damaged.append, erased):
             pass
     yield from (FixityFinding(key, Fault.DAMAGED, "the file as it was written", reason) for key, reason in damaged)
     if found := _differing():

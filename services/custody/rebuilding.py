@@ -63,7 +63,7 @@ def rebuild(objects: Iterable[StoredObject], on_rebuilt: Callable[[StoredObject]
     Raises:
         Transient: store or database does not answer. Start again with an empty database.
     """
-    count, damaged = 0, list[tuple[str, str]]()
+    count, damaged, erased = 0, list[tuple[str, str]](), happened.erased()
     templates = restore_templates(lambda key, reason: damaged.append((key, reason)))  # entries are made by them
     _restore_histories(kept_discrepancies.of_no_archive(), damaged.append)
     kept_discrepancies.restore_count(None, kept_discrepancies.of_no_archive())
@@ -78,8 +78,8 @@ def rebuild(objects: Iterable[StoredObject], on_rebuilt: Callable[[StoredObject]
     reports = restore_reports(now, lambda report_id, reason: damaged.append((report_key(report_id), reason)))
     reconcile_all_duplicates(now)
     reconcile_all_holds(now)
-    events = restore_events(damaged.append)
-    restore_happened(damaged.append)
+    events = restore_events(damaged.append, erased)
+    restore_happened(damaged.append, erased)
     endpoints = restore_endpoints(lambda key, reason: damaged.append((key, reason)))
     refused = restore_refused()  # after what happened: the quarantine knows better who decided
     happened.keep_all()

@@ -1,6 +1,5 @@
 """Verifies the files beside the archives, their rows, and the keys."""
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -13,7 +12,9 @@ from adapters.inbox import session_events as inbox
 from adapters.platform.cancellation import checkpoint
 from adapters.search.templates import every as every_template
 from adapters.store import (
+    happened,
     kept_endpoints,
+    lines,
     ocfl,
     revoked_links,
     seals,
@@ -24,6 +25,7 @@ from adapters.store import (
     tokens,
     users,
 )
+from adapters.store.lines import Erased
 from adapters.store.objects import history, kept_discrepancies
 from adapters.store.objects.history import Rows
 from adapters.store.records import Records
@@ -58,7 +60,7 @@ def verify_beside() -> Fixity:
     settlement reports and session events, which are named by their digests, and the discrepancies that belong to no
     archive.
     """
-    strange: dict[str, str] = {}
+    strange, erased = dict[str, str](), happened.erased()
     sizes = dict(store().listed(settlement_reports.FOLDER, strange))
     for folder in (seals.ROOT, seals.ENDPOINTS, templates.RECORDS.folder, RESULTS_FOLDER):
         for _ in store().listed(folder, strange):
@@ -76,15 +78,15 @@ def verify_beside() -> Fixity:
             _damaged(tokens.RECORDS),
             _damaged(users.RECORDS),
             _wrong_templates(),
-            wrong_anchors(),
+            wrong_anchors(erased),
             wrong_access(),
-            wrong_happened(),
+            wrong_happened(erased),
             *map(_wrong_report, report_ids),
             _lost_discrepancies_of_no_archive(sizes),
             *map(_wrong_discrepancies_of_no_archive, sizes),
         ]
     )
-    return Fixity(0, len(sizes), sum(sizes.values()), tuple(found)) + _verify_events()
+    return Fixity(0, len(sizes), sum(sizes.values()), tuple(found)) + _verify_events(erased)
 
 
 def findings(checks: Iterable[Iterable[FixityFinding]]) -> Iterator[FixityFinding]:
@@ -249,7 +251,7 @@ def _wrong_discrepancies_of_no_archive(key: str) -> Iterator[FixityFinding]:
         yield FixityFinding(key, Fault.DIFFERS, "the discrepancies of the store", "others in the database")
 
 
-def _verify_events() -> Fixity:
+def _verify_events(erased: Erased) -> Fixity:
     """Verify the files of session events, that none is missing, and that the database has their events."""
     batches = table.batches()  # before the listing: a batch that comes in between is in the store first
     strange: dict[str, str] = {}
@@ -261,25 +263,30 @@ def _verify_events() -> Fixity:
         if session_events.key_of(each) not in sizes
     ]
     for key in sizes:
-        found += _wrong_events_file(key, sizes)
+        found += _wrong_events_file(key, sizes, erased)
     return Fixity(0, len(sizes), sum(sizes.values()), tuple(found))
 
 
-def _wrong_events_file(key: str, sizes: Mapping[str, int]) -> Iterator[FixityFinding]:
+def _wrong_events_file(key: str, sizes: Mapping[str, int], erased: Erased) -> Iterator[FixityFinding]:
     checkpoint()
     batch = session_events.batch_at(key)
     if batch is None and not session_events.is_body(key):
         yield FixityFinding(key, Fault.EXTRA, "nothing", "a file that is of no session event; move it away")
         return
-    expected = session_events.digest_named_by(key)
-    lines = store().found_bytes(key) if batch else None
-    digest = hashlib.sha256(lines).hexdigest() if lines is not None else store().digest_of(key)
-    if digest is None:
+    text = store().found_bytes(key) if batch else None
+    digest = None if batch else store().digest_of(key)
+    if text is None and digest is None:
         yield _missing(key, "session events")
-    elif digest != expected:
-        yield FixityFinding(key, Fault.DAMAGED, f"{expected}; put the file of a copy of the store in its place", digest)
-    elif batch and lines is not None:
-        events = [each for each in events_in(lines) if each]
+    elif digest and digest != session_events.digest_of_body(key):
+        yield FixityFinding(key, Fault.DAMAGED, session_events.digest_of_body(key), digest)
+    elif batch and text is not None:
+        left, wrong = list[bytes](), list[str]()
+        try:
+            left = lines.read(key, text, erased, wrong.append)
+        except Conflict as error:
+            wrong.append(str(error))
+        yield from (FixityFinding(key, Fault.DAMAGED, "the lines that its name promises", each) for each in wrong)
+        events = [each for each in events_in(b"\n".join(left)) if each]
         yield from _lost_bodies(events, sizes)
         yield from _wrong_events(key, batch, events)
 
@@ -313,8 +320,8 @@ def _is_other_event(said: Mapping[str, Any], row: Mapping[str, Any]) -> bool:
 
 def _waiting() -> set[str]:
     """Return the events in the inbox. An event gets its row before it leaves the inbox."""
-    lines = map(inbox.found_batch, inbox.batches())
-    return {each.event_id for batch in lines if batch is not None for each in events_in(batch) if each}
+    waiting = map(inbox.found_batch, inbox.batches())
+    return {each.event_id for batch in waiting if batch is not None for each in events_in(batch) if each}
 
 
 def _missing(key: str, what: str) -> FixityFinding:

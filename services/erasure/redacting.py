@@ -1,7 +1,7 @@
 """Takes an archive out of rows that stay, since they are about several archives: its digest replaces its reference."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -72,8 +72,8 @@ def redact_findings(named: Named) -> None:
             of_owners, columns_that_name([named.digest], [EventRow.body])
         )
         receipts = session.exec(told.distinct()).all()
-    for owner, receipt_id in receipts:
-        history.keep(owner, receipt_id)
+    for reference, receipt_id in receipts:
+        history.keep(reference, receipt_id)
     kept_discrepancies.keep(owners)
     for owner in owners:
         for key in kept_discrepancies.keys_of(owner):
@@ -101,20 +101,33 @@ def _redacted(value: Any, named: Named) -> Any:
     return redacted(value, named.reference, named.digest)
 
 
+def searches_about(session: Session, named: Named) -> set[tuple[str, str]]:
+    """Return the table and the id of each saved view and of each batch whose search finds this archive alone."""
+    found = ((each, getattr(each, _NOTED[type(each)].key)) for each, _, _ in _redacted_searches(session, named))
+    return {(str(each.__tablename__), id_) for each, id_ in found}
+
+
 def _redact_searches(session: Session, named: Named) -> None:
     """Replace what finds this archive alone in saved views and in the filters of batches. Nothing is left out: a plan
     without a filter would be about all archives.
     """
+    found = list(_redacted_searches(session, named))
+    for row, column, after in found:
+        setattr(row, column, after)
+    for table in (BatchRow, SavedViewRow):
+        _note(session, table, [row for row, _, _ in found if isinstance(row, table)])
+
+
+def _redacted_searches(session: Session, named: Named) -> Iterator[tuple[Any, str, Any]]:
     number = entry_id(session, named.reference)
-    batches, views = list(session.exec(select(BatchRow))), list(session.exec(select(SavedViewRow)))
-    for batch in batches:
-        batch.filter = _filter(session, named, number, batch.filter)
-    for view in views:
+    for batch in list(session.exec(select(BatchRow))):
+        if (after := _filter(session, named, number, batch.filter)) != batch.filter:
+            yield batch, "filter", after
+    for view in list(session.exec(select(SavedViewRow))):
         pairs = parse_qsl(view.query, keep_blank_values=True)
         found = [(name, _value(session, named, number, name, value)) for name, value in pairs]
-        view.query = view.query if found == pairs else urlencode(found)
-    _note(session, BatchRow, [each for each in batches if session.is_modified(each)])
-    _note(session, SavedViewRow, [each for each in views if session.is_modified(each)])
+        if found != pairs:
+            yield view, "query", urlencode(found)
 
 
 def _filter(session: Session, named: Named, number: int | None, chosen: Mapping[str, Any]) -> dict[str, Any]:

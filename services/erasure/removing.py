@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import structlog
 from sqlmodel import Session, col, delete, select, update
@@ -21,6 +22,7 @@ from adapters.peers import prefect_erasure
 from adapters.store import happened, ocfl, seals
 from adapters.tables.messages import notifications
 from domain.messages.bodies import archive_erased
+from domain.words.catalogue import in_words
 from models.archive.archive import ArchiveRow
 from models.erasures import TombstoneRow
 from models.messages.notification import (
@@ -33,6 +35,8 @@ from models.messages.notification import (
 )
 from models.runs.batch import BatchItemRow, ItemState
 from models.runs.imports import ImportProgress
+from models.said import Sentence
+from services.erasure import lines
 from services.erasure.redacting import redact, redact_findings
 from services.erasure.spellings import spellings
 from services.erasure.traces import REMOVED, Named, named_by
@@ -50,6 +54,15 @@ class Left:
     key: str
     until: datetime
 
+    def noted(self) -> dict[str, Any]:
+        """Return what the item of the archive says of it."""
+        told = in_words(sentence=Sentence.erasure_locked(until=Sentence.moment(at=self.until.isoformat()).as_json()))
+        kept = {"key": self.key, "until": self.until.isoformat()}
+        return {"sentence": told["sentence"], "values": told["values"] | kept}
+
+
+_NOTHING_LEFT: dict[str, Any] = {"sentence": None, "values": None}
+
 
 def remove(digests: Mapping[str, str]) -> None:
     """Remove all of some archives, each with its tombstone's digest, and end their erasures. Idempotent.
@@ -61,10 +74,12 @@ def remove(digests: Mapping[str, str]) -> None:
     """
     happened.keep()  # what waits in the database would become lines later
     found = [each for each in map(_named, digests, digests.values()) if each]
+    lines.note(found)
     left = {each.digest: _remove_files(each) for each in found}
     for each in found:
         _remove_rows(each)
     happened.keep()
+    lines.erase(found)
     for each in found:
         _end(each, left[each.digest])
     happened.keep()
@@ -92,8 +107,8 @@ def _is_removed_now(digest: str, key: str, now: datetime) -> bool:
         if until is None:
             session.get_one(TombstoneRow, digest, with_for_update=True).ended_at = now
             note(session, TombstoneRow, col(TombstoneRow.digest) == digest)
-        values = {"key": key, "until": until.isoformat()} if until else None
-        session.execute(update(BatchItemRow).where(col(BatchItemRow.subject) == digest).values(values=values))
+        noted = Left(key, until).noted() if until else _NOTHING_LEFT
+        session.execute(update(BatchItemRow).where(col(BatchItemRow.subject) == digest).values(noted))
         note(session, BatchItemRow, col(BatchItemRow.subject) == digest)
     return until is None
 
@@ -192,11 +207,7 @@ def _end(named: Named, left: Left | None) -> None:
         tombstone = session.get_one(TombstoneRow, named.digest, with_for_update=True)
         if left is None and tombstone.ended_at is None:
             tombstone.ended_at = now
-        ended = {
-            "state": ItemState.COMPLETED,
-            "ended_at": now,
-            "values": {"key": left.key, "until": left.until.isoformat()} if left else None,
-        }
+        ended = {"state": ItemState.COMPLETED, "ended_at": now, **(left.noted() if left else _NOTHING_LEFT)}
         its = (col(BatchItemRow.subject) == named.digest, col(BatchItemRow.state) == ItemState.STARTED)
         session.execute(update(BatchItemRow).where(*its).values(ended))
         _delete(session, named, REMOVED)

@@ -32,6 +32,12 @@ def redacted(value: Any, reference: str, digest: str) -> Any:
     return value
 
 
+def is_in(value: Any, reference: str) -> bool:
+    """Return whether a text, or JSON, names an archive."""
+    text = value if isinstance(value, str) else json.dumps(value)
+    return _pattern(reference).search(text) is not None
+
+
 @lru_cache(64)
 def _pattern(reference: str) -> re.Pattern[str]:
     """Return what finds a reference as a whole: `17` is no part of `170`."""

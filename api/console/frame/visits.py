@@ -102,15 +102,15 @@ class Form:
         """Return a field without the spaces around it; empty if the form has no such field."""
         return next((value.strip() for key, value in self.fields if key == name), "")
 
-    def reason(self) -> str:
-        """Return why a person does something, from the field `why`, or from the button `quick` that names a reason.
+    def reason(self, name: str = "why") -> str:
+        """Return why a person does something, from a field, or from the button `quick` that names a reason.
 
         Raises Refused if it is empty, or has more than 10,000 characters.
         """
         try:
-            return _REASON.validate_python(self.text("quick") or self.text("why"))
+            return _REASON.validate_python(self.text("quick") or self.text(name))
         except ValidationError as error:
-            raise Refused("BAD_PARAMETER", _NO_REASON, where="why") from error
+            raise Refused("BAD_PARAMETER", _NO_REASON, where=name) from error
 
     def moment(self, name: str) -> datetime:
         """Return a field that a page of ours has filled with a time. Raises Refused if it is no time."""

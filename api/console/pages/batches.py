@@ -4,6 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from adapters.settings.settings import settings
 from api.access import CallerOf, acts
 from api.console.frame.cookies import ROOT
 from api.console.frame.rendering import render, see
@@ -35,9 +36,16 @@ def read(request: Request, batch_id: str, caller: CallerOf) -> Response:
         raise Refused("BAD_PARAMETER", "expected a state of items, and the place where the page begins")
     found = shown_to(caller, batches.record(batch_id, query))
     sentences = WORDS[found.kind].sentences(found.plan)
-    titles = archive_list.titles((each.subject for each in found.items if found.kind == BatchKind.RERUN), caller)
-    shown: dict[str, Any] = {"found": found, "query": query, "sentences": sentences, "titles": titles}
+    titles = archive_list.titles((each.subject for each in found.items if found.kind != BatchKind.REDELIVER), caller)
+    waits = found.kind == BatchKind.ERASE and found.by == caller.name and settings().erase_approvers > 1
+    shown: dict[str, Any] = {"found": found, "query": query, "sentences": sentences, "titles": titles, "waits": waits}
     return render(request, "batches/batch.html", states=tuple(ItemState), **shown)
+
+
+@router.post("/erasures/{batch_id}/{action}", dependencies=[acts(Action.ERASE)])
+async def act_on_erasure(batch_id: str, action: BatchAction, caller: CallerOf) -> Response:
+    await batches.act(action, batch_id, caller.name, of_erasures=True)
+    return see(f"{PATH}/{batch_id}")
 
 
 @router.post("/bulk/{batch_id}/{action}", dependencies=[acts(Action.RERUN)])

@@ -9,15 +9,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from adapters.anchors import anchors
+from adapters.anchors import anchors, leaves_file
 from adapters.anchors.anchors import Anchor
+from adapters.anchors.erasing import erase_leaves, leaves_about
 from adapters.anchors.leaves_file import written
 from adapters.files.store import store
 from adapters.settings.settings import Settings
+from adapters.store import ocfl
+from adapters.store.lines import NOTHING_ERASED, Erased
 from domain.anchors import index_text, is_included, leaf_hash, leaf_text, read_leaf, root_of, statement_text
 from models.errors import Conflict, Transient
-from models.store.anchor import Leaf, Statement
+from models.store.anchor import Digest, Leaf, Statement
 
 AT = datetime(2026, 11, 26, 1, 0, tzinfo=UTC)
 
@@ -118,6 +123,72 @@ def test_damaged_statement_is_noticed() -> None:
     store().overwrite_bytes(b"no statement", anchors.statement_key(1))
     with pytest.raises(Conflict, match="the statement of anchor 1 is damaged"):
         anchors.newest(store())
+
+
+def of_processes(count: int) -> list[tuple[str, Leaf]]:
+    """Return leaves of processes with their references, in order of their keys."""
+    found = sorted((ocfl.object_key(str(number)), str(number)) for number in range(count))
+    digests = [hashlib.sha256(key.encode()).hexdigest() for key, _ in found]
+    return [(each, Leaf(key, 1, its, (its[::-1],), ())) for (key, each), its in zip(found, digests, strict=True)]
+
+
+def check_erased(made: Anchor, processes: list[tuple[str, Leaf]], gone: set[str]) -> None:
+    """Erase the leaves of processes, with kills in between, and check that each other leaf is there and proved."""
+    names = ("leaves.gz", "index")
+    before, blocks = [store().read_bytes(made.key(each)) for each in names], anchors.blocks_of(store(), made)
+    hashes = [each for its in leaves_about(gone).values() for each in its]
+    erased = Erased({}, dict.fromkeys(hashes, True))
+    assert len(hashes) == len(gone)
+
+    erase_leaves(sorted(gone)[::2])  # of another batch
+    erase_leaves(gone)
+
+    after = [store().read_bytes(made.key(each)) for each in names]
+    left = [leaf for reference, leaf in processes if reference not in gone]
+    assert list(anchors.leaves_of(store(), made)) == left
+    assert anchors.check_leaves(store(), made, erased) == []
+    assert leaves_about(gone) == {}
+    for index, (reference, leaf) in [*enumerate(processes)][:: max(1, len(processes) // 9)]:
+        found = anchors.inclusion_in(store(), made, leaf.key)
+        assert (found is None) == (reference in gone)
+        assert found is None or (found.leaf, found.index, is_included(found)) == (leaf, index, True)
+    assert gzip.decompress(after[0]).count(b'"key":') == len(left)
+    assert {each.first for each in anchors.blocks_of(store(), made)} <= {"", *(leaf.key for leaf in left)}
+    store().overwrite_bytes(before[1], made.key("index"))  # the eraser was killed between leaves and index
+    assert list(leaves_file.leaves_of(store(), made.key("leaves.gz"), blocks)) == left
+    assert anchors.check_leaves(store(), made, erased) == []
+    erase_leaves(gone)
+    assert [store().read_bytes(made.key(each)) for each in names] == after
+    if gone:
+        assert anchors.check_leaves(store(), made, NOTHING_ERASED) != []
+        for name, data in zip(names, before, strict=True):
+            store().overwrite_bytes(data, made.key(name))
+        assert anchors.check_leaves(store(), made, erased) == ["a leaf that was erased is back"]
+
+
+@given(data=st.data(), digest=st.sampled_from(Digest), count=st.integers(1, 9))
+def test_any_leaves_are_erased_and_the_others_are_proved(data: st.DataObject, digest: Digest, count: int) -> None:
+    store().remove_folder(anchors.FOLDER)
+    processes = of_processes(count)
+    with written((leaf_text(leaf) for _, leaf in processes), digest) as file:
+        made = anchors.keep(store(), Statement(1, AT, file.leaves, file.root, None, "key", digest), file)
+
+    check_erased(made, processes, data.draw(st.sets(st.sampled_from([reference for reference, _ in processes]))))
+
+
+def test_blocks_are_found_that_begin_with_erased_leaves_or_have_no_others() -> None:
+    processes = of_processes(3 * 4096 + 3)
+    made = kept(leaf for _, leaf in processes)
+    references = [reference for reference, _ in processes]
+
+    check_erased(made, processes, {*references[:2], *references[4096:8192], references[8195], *references[-3:]})
+
+    (_, _, third, _) = anchors.blocks_of(store(), made)
+    for first in (processes[8191][1].key, processes[8193][1].key):  # an insider leads past leaves
+        index = [replace(each, first=first) if each == third else each for each in anchors.blocks_of(store(), made)]
+        store().overwrite_bytes(index_text(index), made.key("index"))
+        with pytest.raises(Conflict):
+            anchors.check_leaves(store(), made, NOTHING_ERASED)
 
 
 def test_openssl_accepts_signature_and_fingerprint(tmp_path: Path) -> None:

@@ -94,9 +94,14 @@ def _plant_people(receipt_id: str) -> None:
     for chosen in (ArchiveFilter(references=[REFERENCE, OTHER]), ArchiveFilter(reference=REFERENCE)):
         batch_id = batches.plan(BatchKind.RERUN, chosen, "Dana").id
     batches.freeze(batch_id, "Dana")
-    about = {"title": "Look", "text": f"{REFERENCE} has failed", "planned_at": NOON, "address": "mailto:1"}
+    about: dict[str, Any] = {
+        "title": "Look",
+        "text": f"{REFERENCE} has failed",
+        "planned_at": NOON,
+        "address": "mailto:1",
+    }
     said = {"code": "text", "values": {"text": f"see {REFERENCE}"}}
-    notice = {
+    notice: dict[str, Any] = {
         "notice_id": "n",
         "kind": NoticeKind.CONDITION,
         "key": "k",
@@ -140,7 +145,7 @@ def _plant_people(receipt_id: str) -> None:
         session.add(run_row(RUN, receipt_id, reference=REFERENCE, state="Completed", ended_at=NOON))
         session.add(TaskResultRow(flow_run_id=RUN, name="load-metadata", content=VALUES[0].encode()))
         session.add(StoredObjectRow(key="", checked_at=NOON))
-        condition = {
+        condition: dict[str, Any] = {
             "since": NOON,
             "found_at": NOON,
             "count": 1,
@@ -248,7 +253,7 @@ def _plant_in_prefect() -> None:
 
 
 def traces(*, but: tuple[str, ...] = ()) -> dict[str, list[str]]:
-    """Return where something planted is found: the spelled reference, or a value, by the place. A path names a place."""
+    """Return where something planted is found: the spelled reference, or a value, by its place."""
     wanted = [*spellings(REFERENCE), *VALUES]
     found: dict[str, list[str]] = {}
     for place, text in _everything():

@@ -25,6 +25,7 @@ from models.errors import Refused
 from models.runs.batch import BatchKind
 from models.views.archives.archives import ArchiveFilter, ArchivePage, ArchiveQuery, ArchiveSummary, ListQuery, Sort
 from models.views.archives.payments import Explanation
+from models.views.batch import ErasureFilter
 from models.views.parameters import Moment
 from services.batches import batches
 from services.payments import discrepancies
@@ -148,6 +149,14 @@ def count_arrivals(request: Request, since: Moment, caller: CallerOf) -> Respons
 async def plan(form: Posted, caller: CallerOf) -> RedirectResponse:
     """Plan the re-run of the chosen archives. Nothing runs before the plan is confirmed on its own page."""
     made = await in_thread(batches.plan, BatchKind.RERUN, _chosen(form), caller.name)
+    return see(f"{ROOT}/bulk/{made.id}")
+
+
+@router.post("/archives/erase", dependencies=[acts(Action.ERASE)])
+async def erase(form: Posted, caller: CallerOf) -> RedirectResponse:
+    """Plan the erasure of the chosen archives. Nothing is erased before another person confirms the plan."""
+    chosen = ErasureFilter(**_chosen(form).model_dump(), reason=form.reason("ground"))
+    made = await in_thread(batches.plan, BatchKind.ERASE, chosen, caller.name)
     return see(f"{ROOT}/bulk/{made.id}")
 
 

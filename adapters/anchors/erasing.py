@@ -1,0 +1,57 @@
+"""Erases leaves of anchors: the hash of a leaf stays in its place, so the tree and every other proof stay true.
+
+One process at a time erases: two would undo each other's work.
+"""
+
+from collections.abc import Collection
+
+from adapters.anchors import anchors, leaves_file
+from adapters.anchors.anchors import Anchor
+from adapters.anchors.witness import witness
+from adapters.files.storage import Storage
+from adapters.files.store import store
+from adapters.store import ocfl
+from domain.anchors import index_text
+from models.errors import Conflict, Transient
+
+
+def leaves_about(references: Collection[str]) -> dict[str, list[str]]:
+    """Return the hashes of the leaves of processes in the anchors of the store, by reference, where there are any.
+
+    Raises:
+        Conflict: an anchor is damaged.
+    """
+    keys, found = {ocfl.object_key(each): each for each in references}, dict[str, list[str]]()
+    for anchor in anchors.anchors(store()):
+        blocks = anchors.blocks_of(store(), anchor)
+        for key, its in leaves_file.hashes_about(store(), anchor.key("leaves.gz"), blocks, keys):
+            found.setdefault(keys[key], []).append(its)
+    return found
+
+
+def erase_leaves(references: Collection[str]) -> list[str]:
+    """Replace the leaves of processes by their hashes, which tombstones have, in the anchors of the store and of the
+    witness. Return why anchors of the witness still have them: it may be locked.
+
+    Repeating it changes nothing. It writes whole files of leaves: erase many processes at once.
+
+    Raises:
+        Conflict: an anchor of the store is damaged.
+        Transient: the store or the witness does not answer.
+    """
+    keys, why = {ocfl.object_key(each) for each in references}, list[str]()
+    for anchor in anchors.anchors(store()):
+        _erase(store(), anchor, keys)
+    if there := witness():
+        for anchor in anchors.anchors(there):
+            try:
+                _erase(there, anchor, keys)
+            except (Conflict, Transient) as error:
+                why.append(f"anchor {anchor.statement.number} of the witness keeps leaves: {error}")
+    return why
+
+
+def _erase(storage: Storage, anchor: Anchor, object_keys: Collection[str]) -> None:
+    blocks = leaves_file.erase(storage, anchor.key("leaves.gz"), anchors.blocks_of(storage, anchor), object_keys)
+    if blocks is not None:
+        storage.overwrite_bytes(index_text(blocks), anchor.key("index"))

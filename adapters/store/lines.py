@@ -1,0 +1,110 @@
+"""Files of lines that can lose a line and still prove the others: those of `happened/` and `events/`.
+
+A file is named by the SHA-256 over the SHA-256 digests of its lines. `{"erased": DIGEST}` stands in the place of an
+erased line, so the name still proves the others. A tombstone has the digest, or somebody else has removed the line: the
+checks of the store look. 1.0.0 named files of session events by the digest of their content. After an erasure such a
+file is proved by its *bond*, which ties its name to the digests of its lines, and which the tombstone has too.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Collection, Container, Mapping
+from dataclasses import dataclass
+
+from adapters.files.store import store
+from models.errors import Conflict, System, Transient
+
+_FROM_A_COPY = "put the file of a copy of the store in its place"
+_ERASED = re.compile(rb'\{"erased": "([0-9a-f]{64}|[0-9a-f]{128})"\}')
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What the tombstones of the store say: the digests of references and those of lines and leaves of anchors, each
+    with whether its erasure has ended.
+    """
+
+    archives: Mapping[str, bool]
+    lines: Mapping[str, bool]
+
+
+NOTHING_ERASED = Erased({}, {})
+
+
+def name_of(text: bytes) -> str:
+    """Return the name that proves the lines of a text, each of which ends with a line break."""
+    digests = (erased_digest(each) or digest_of(each) for each in text.split(b"\n")[:-1])
+    return hashlib.sha256(b"".join(map(bytes.fromhex, digests))).hexdigest()
+
+
+def digest_of(line: bytes) -> str:
+    return hashlib.sha256(line).hexdigest()
+
+
+def erased_text(digest: str) -> bytes:
+    """Return what stands in the place of an erased line, or of an erased leaf of an anchor."""
+    return json.dumps({"erased": digest}).encode()
+
+
+def erased_digest(line: bytes) -> str | None:
+    """Return the digest that stands in the place of an erased line; None for any other line."""
+    found = _ERASED.fullmatch(line)
+    return found[1].decode() if found else None
+
+
+def read(
+    key: str, text: bytes | None, erased: Erased | None = None, on_wrong: Callable[[str], None] = lambda _: None
+) -> list[bytes]:
+    """Return the lines of a file with this content that are left.
+
+    Args:
+        erased: what tombstones say; None if nobody asks whether the erased lines, and no other lines, are theirs.
+        on_wrong: called with what is wrong by that. A line that was erased, and is back, is left out.
+
+    Raises:
+        Conflict: the file is missing, or has other lines than its name promises.
+    """
+    lines = [] if text is None else text.split(b"\n")
+    owed, name = [digest for each in lines if (digest := erased_digest(each))], _name_in(key)
+    if text is None or (hashlib.sha256(text).hexdigest() != name and (lines[-1] or name_of(text) != name)):
+        if text is None or lines[-1] or not owed:
+            raise Conflict(f"other content than its name promises; {_FROM_A_COPY}")
+        owed.append(_bond(name, text))
+    left = [each for each in lines if each and not erased_digest(each)]
+    if erased and not all(each in erased.lines for each in owed):
+        on_wrong(f"a line was replaced, and no tombstone has it; {_FROM_A_COPY}")
+    still = [each for each in left if not erased.lines.get(digest_of(each))] if erased and erased.lines else left
+    if len(still) < len(left):
+        on_wrong("a line that was erased is back")
+    return still
+
+
+def owed_for(key: str, text: bytes, digests: Container[str]) -> list[str]:
+    """Return the digests that a tombstone must have before `erase_lines` replaces the lines with some digests."""
+    found = [digest for each in text.split(b"\n")[:-1] if (digest := digest_of(each)) in digests]
+    name = _name_in(key)
+    return [*found, *([_bond(name, text)] if found and name_of(text) != name else [])]
+
+
+def erase_lines(key: str, digests: Collection[str]) -> None:
+    """Replace the lines of a file that have these digests, durably. A tombstone has the digests already.
+
+    Raises:
+        Transient: the store does not answer, or another process has just changed the file.
+    """
+    before = store().found_bytes(key)
+    if before is None:
+        return
+    lines = ((each, digest_of(each)) for each in before.split(b"\n"))
+    after = b"\n".join(erased_text(digest) if digest in digests else each for each, digest in lines)
+    if not store().replace_bytes(before, after, key):
+        raise Transient("another process has just changed a file of lines; try again", system=System.STORE, key=key)
+
+
+def _name_in(key: str) -> str:
+    return key.rpartition("/")[2].partition(".")[0]
+
+
+def _bond(name: str, text: bytes) -> str:
+    return hashlib.sha256(f"{name} {name_of(text)}".encode()).hexdigest()

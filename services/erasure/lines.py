@@ -1,0 +1,149 @@
+"""Erases what the lines of `happened/` and `events/`, and the leaves of anchors, say of archives.
+
+Tombstones get the digests of these lines and leaves before any is replaced, so a killed erasure leaves nothing that
+looks like a theft. One scan serves many archives.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+from sqlmodel import Session, col, select
+
+from adapters.anchors.erasing import erase_leaves, leaves_about
+from adapters.database.transactions import reading
+from adapters.files.store import store
+from adapters.platform.cancellation import checkpoint
+from adapters.store import happened, lines, session_events, tombstones
+from models.completeness.processes import SessionEventRow, event_id_of
+from models.messages.notification import NotificationRow
+from services.erasure.redacting import searches_about
+from services.erasure.spellings import is_in
+from services.erasure.traces import REDACTED, REMOVED, Named
+
+log = structlog.get_logger()
+
+_NUMBERS = ("process_number", "transaction_number", "session_id")
+_COLUMNS = {str(table.__tablename__): columns for table, columns in REDACTED.items()}
+
+
+@dataclass(slots=True)
+class _Found:
+    """Digests of lines by the keys of their files; those that each tombstone needs, by its own digest; large bodies."""
+
+    lines: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    owed: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    bodies: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class _About:
+    """By what lines name archives, each with the digest that stays of its reference: references, numbers of processes
+    by source and column, ids of messages and of session events, and searches by table and id.
+    """
+
+    named: Sequence[Named]
+    references: Mapping[Any, str]
+    numbers: Mapping[tuple[Any, str, Any], str]
+    messages: Mapping[Any, str]
+    events: Mapping[str, str]
+    searches: Mapping[tuple[str, Any], str]
+
+    def of_event(self, event: Mapping[str, Any]) -> set[str]:
+        """Return the digest of the archive that a session event is about."""
+        digest = self.events.get(event_id_of(event["source"], event["receipt_id"]))
+        return {digest} if digest else set()
+
+    def of_row(self, table: str, row: Mapping[str, Any]) -> set[str]:
+        """Return the digests of the archives that a row is about, or names in what is redacted of it."""
+        found = {self.references.get(row.get("reference")), self.messages.get(row.get("message_id"))}
+        if row.get("reference") is None:
+            found |= {self.numbers.get((row.get("source"), name, row.get(name))) for name in _NUMBERS}
+        found |= {its for (name, id_), its in self.searches.items() if name == table and id_ in row.values()}
+        for each in self.named if table in _COLUMNS else ():
+            if any(is_in(value, each.reference) for column in _COLUMNS[table] if (value := row.get(column))):
+                found.add(each.digest)
+        return {each for each in found if each}
+
+
+def _about(session: Session, named: Sequence[Named]) -> _About:
+    digests = {each.reference: each.digest for each in named}
+    its = select(NotificationRow.message_id, NotificationRow.reference)
+    messages = session.exec(its.where(col(NotificationRow.reference).in_(digests)))
+    numbers, events, searches = dict[tuple[Any, str, Any], str](), dict[str, str](), dict[tuple[str, Any], str]()
+    for each in named:
+        for name, values in zip(
+            _NUMBERS, (each.process_numbers, each.transaction_numbers, each.session_ids), strict=True
+        ):
+            numbers |= {(each.source, name, value): each.digest for value in values}
+        of_process = REMOVED[SessionEventRow](each)
+        events |= dict.fromkeys(session.exec(select(SessionEventRow.event_id).where(of_process)), each.digest)
+        searches |= dict.fromkeys(searches_about(session, each), each.digest)
+    return _About(
+        named=named,
+        references=digests,
+        numbers=numbers,
+        messages={message_id: digests[reference] for message_id, reference in messages},
+        events=events,
+        searches=searches,
+    )
+
+
+def note(named: Sequence[Named]) -> None:
+    """Give the tombstones of archives the digests of all lines and leaves that name them, durably.
+
+    Raises:
+        Conflict: a file or an anchor is damaged.
+        Transient: store or database does not answer.
+    """
+    _noted(named)
+
+
+def erase(named: Sequence[Named]) -> None:
+    """Replace all lines and leaves that name archives, after the tombstones have them. Idempotent. Raises as `note`."""
+    found = _noted(named)
+    for key, digests in found.lines.items():
+        lines.erase_lines(key, digests)
+        store().erase_earlier(key)
+    for body in found.bodies:
+        store().erase(session_events.body_key(body))
+    for why in erase_leaves([each.reference for each in named]):
+        log.warning("the witness keeps leaves of erased archives", why=why)
+
+
+def _noted(named: Sequence[Named]) -> _Found:
+    found = _Found()
+    with reading() as session:
+        about = _about(session, named)
+    known = {each.digest: tombstones.lines_of(each.digest) for each in named}
+    for key, text in _files():
+        its, is_event = defaultdict[str, set[str]](set), session_events.batch_at(key) is not None
+        for line in lines.read(key, text):
+            said, line_digest = json.loads(line), lines.digest_of(line)
+            whose = about.of_event(said) if is_event else about.of_row(*said[1:])
+            whose |= {each for each, digests in known.items() if line_digest in digests}
+            for each in whose:
+                its[each].add(line_digest)
+            if whose and is_event and said["body"] is None:
+                found.bodies.add(said["receipt_id"])
+        for each, digests in its.items():
+            found.lines[key] |= digests
+            found.owed[each].update(lines.owed_for(key, text, digests))
+    digests_of = {each.reference: each.digest for each in named}
+    for reference, leaves in leaves_about(digests_of).items():
+        found.owed[digests_of[reference]].update(leaves)
+    for each, owed in found.owed.items():
+        tombstones.add_lines(each, owed)
+    happened.keep()
+    return found
+
+
+def _files() -> Iterator[tuple[str, bytes]]:
+    for folder in (happened.FOLDER, session_events.FOLDER):
+        for key, _ in store().listed(folder):
+            checkpoint()
+            if not session_events.is_body(key) and (text := store().found_bytes(key)) is not None:
+                yield key, text

@@ -1,0 +1,74 @@
+"""A file of lines loses any of them and still proves the others; any other change is found."""
+
+import hashlib
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.files.store import store
+from adapters.settings.settings import Settings
+from adapters.store import lines
+from adapters.store.lines import Erased, digest_of, erase_lines, name_of, owed_for, read
+from models.errors import Conflict
+
+TEXTS = st.lists(st.binary(min_size=1, max_size=9).map(lambda each: b'["%b"]' % each.hex().encode()), min_size=1)
+
+
+def wrong(key: str, text: bytes | None, erased: Erased) -> list[str]:
+    """Return what is wrong with a file, by its name and by the tombstones."""
+    found = list[str]()
+    try:
+        read(key, text, erased, found.append)
+    except Conflict as error:
+        found.append(str(error))
+    return found
+
+
+def kept(texts: Sequence[bytes], is_of_1_0: bool) -> tuple[str, bytes]:
+    """Put a file of lines into the store, as this version names it or as 1.0.0 did; return its key and its content."""
+    text = b"".join(each + b"\n" for each in texts)
+    name = hashlib.sha256(text).hexdigest() if is_of_1_0 else name_of(text)
+    key = f"events/2026/11/29/{name}.jsonl"
+    store().overwrite_bytes(text, key)
+    return key, text
+
+
+@given(texts=TEXTS, of=st.data(), is_of_1_0=st.booleans())
+def test_any_lines_are_erased_and_the_others_are_proved(
+    sqlite_installation: Settings, texts: list[bytes], of: st.DataObject, is_of_1_0: bool
+) -> None:
+    key, text = kept(texts, is_of_1_0)
+    gone = {digest_of(each) for each in texts if of.draw(st.booleans())}
+    owed = owed_for(key, text, gone)
+    erased = Erased({}, dict.fromkeys(owed, False))
+    half = sorted(gone)[::2]
+
+    erase_lines(key, half)  # as another erasure did before
+    erase_lines(key, gone)
+    erase_lines(key, gone)
+
+    after = store().read_bytes(key)
+    assert read(key, after, erased, pytest.fail) == [each for each in texts if digest_of(each) not in gone]
+    for place in of.draw(st.sets(st.integers(0, len(after) - 1), max_size=9)):
+        changed = after[:place] + bytes([after[place] ^ of.draw(st.integers(1, 255))]) + after[place + 1 :]
+        assert wrong(key, changed, erased)
+    assert wrong(key, after[:-1], erased)
+    assert wrong(key, None, erased)
+    if gone:
+        assert wrong(key, after, lines.NOTHING_ERASED)
+        assert all(wrong(key, after, Erased({}, dict.fromkeys({*owed} - {each}, False))) for each in owed)
+        ended = Erased({}, dict.fromkeys(owed, True))
+        assert wrong(key, text, ended) == ["a line that was erased is back"]
+        assert read(key, text, ended) == read(key, after)
+
+
+@pytest.mark.parametrize("is_of_1_0", [False, True])
+def test_each_kind_of_store_erases_lines(sqlite_installation: Settings, store_kind: str, is_of_1_0: bool) -> None:
+    key, _ = kept([b'["one"]', b'["two"]'], is_of_1_0)
+    erase_lines(key, [digest_of(b'["one"]')])
+    erase_lines("events/2026/11/29/of no file.jsonl", [digest_of(b'["one"]')])
+
+    assert read(key, store().read_bytes(key)) == [b'["two"]']
+    assert b"one" not in store().read_bytes(key)
