@@ -26,7 +26,7 @@ Route = TypeVar("Route", bound=Callable[..., Any])
 
 _UNRECORDED = {Action.ENTER, Action.READ_METRICS}
 """What shows nothing of archives or of people."""
-_SEARCH_BY_FORM = {Action.EXPORT_TABLE, Action.EXPORT_ARCHIVE}
+_SEARCH_BY_FORM = {Action.EXPORT_TABLE, Action.EXPORT_ARCHIVE, Action.FIND_PERSON}
 _NO_FILTERS = {"csrf", "then"}
 _OF_PEOPLE = ("name", "role", "scope", "break_glass")
 _PARTS = {
@@ -91,8 +91,8 @@ class Acts:
     def _detail(self, request: Request) -> dict[str, Any]:
         """Return what the record keeps of a request: its route, what its path names, and what it searches."""
         query = request.query_params.multi_items()
-        if self.action in _SEARCH_BY_FORM:
-            query += [each for each in request.state.form.fields if each[0] not in _NO_FILTERS]
+        if self.action in _SEARCH_BY_FORM and request.method == "POST":
+            query += [each for each in request.state.form.fields if each[1] and each[0] not in _NO_FILTERS]
         named = {name: str(value)[:100].replace("\0", "\ufffd") for name, value in request.path_params.items()}
         named.pop("reference", None)
         if self.action is Action.CHANGE_PEOPLE and request.method == "POST":

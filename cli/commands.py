@@ -77,8 +77,9 @@ def _let_record(command: Any, name: str, action: str) -> None:
         from services.access.log import record, searched  # noqa: PLC0415
 
         references = given.get("references") or [given.get("reference")]
-        others = {key: str(each) for key, each in given.items() if each and not key.startswith("reference")}
-        kept = {"given": others} if action == Action.CHANGE_PEOPLE else {"searched": searched(others.items())}
+        others = [(key, each) for key, each in given.items() if each and not key.startswith("reference")]
+        texts = [(key, str(text)) for key, each in others for text in (each if isinstance(each, list) else [each])]
+        kept = {"given": dict(texts)} if action == Action.CHANGE_PEOPLE else {"searched": searched(texts)}
         detail = {"command": name, **kept}
         try:
             for each in references:
@@ -133,6 +134,7 @@ _COMMANDS = [
     Later("explain", "cli.payments.discrepancies:explain", "decide"),
     Later("import", "cli.archives.import_archives:import_archives", "release"),
     Later("export", "cli.archives.export:export", "export_archive"),
+    Later("person", "cli.archives.person:person", "find_person"),
     Later("verify", "cli.custody.verify:verify", NO_CONTENT),
     Later("anchor", "cli.custody.store:anchor", NO_CONTENT),
     Later("settle", "cli.payments.settle:settle", "decide"),

@@ -74,7 +74,8 @@ def main() -> None:
         sys.exit(_WRONG_USE)
     except Refused as error:
         is_wrong_use = error.code == "BAD_PARAMETER"
-        said = f"--{error.where.replace('_', '-')}: {error.detail}" if is_wrong_use else error.in_full()
+        option = f"--{error.where.replace('_', '-')}: " if error.where else ""
+        said = f"{option}{error.detail}" if is_wrong_use else error.in_full()
         typer.echo(f"cellar: {said}", err=True)
         sys.exit(_WRONG_USE if is_wrong_use else 1)
     except CellarError as error:

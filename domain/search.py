@@ -47,7 +47,7 @@ _PLACES_OF_SESSIONS = {
     Kind.SIGNER: "recipient_name",
     Kind.TRANSACTION_NUMBER: "transaction_number",
 }
-_FORM = 4
+_FORM = 5
 """Grows when texts, titles or facets are made in another way."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SLOTS = 256

@@ -23,6 +23,7 @@ from domain.messages.summaries import size_text
 from domain.payments.booking import BookedPayment, booked
 from domain.payments.discrepancies import sentence
 from domain.secrets.cards import masked
+from domain.titles import title_text
 from domain.words.catalogue import warned, word
 from domain.words.wording import DIRECTIONS, ENGLISH, LANGUAGES, N_, Language
 from models.archive.archive import Archive, FormField, Signature
@@ -37,6 +38,7 @@ from models.store.condition import OF_FAULTS
 from models.store.fixity import FixityFinding
 from models.templates import Names, TemplateWords
 from models.views.archives.archives import DeliveryView, VersionView
+from models.views.person import PersonFound
 
 _Row = tuple[str | None, ...]
 _TEMPLATES = Environment(
@@ -89,8 +91,8 @@ class Shown:
     words: TemplateWords = field(default_factory=TemplateWords)
 
 
-def page_name(language: Language) -> str:
-    return "summary.html" if language == "en" else f"summary.{language}.html"
+def page_name(language: Language, page: str = "summary") -> str:
+    return f"{page}.html" if language == "en" else f"{page}.{language}.html"
 
 
 def summary_page(
@@ -110,21 +112,65 @@ def summary_page(
     """
     statement = proof.anchored.inclusion.statement if proof.anchored else None
     faults = [(_worded(OF_FAULTS[each.fault], texts), each.key, each.expected, each.found) for each in proof.findings]
-    return _TEMPLATES.get_template("summary_page.html").render(
-        _=texts.gettext,
-        worded=lambda code: _worded(code, texts),
-        time_text=time_text,
+    return _rendered(
+        "summary",
+        language,
+        texts,
         size_text=size_text,
-        quote=quote,
         members=_texts,
-        language=language,
-        direction=DIRECTIONS[language],
-        others={each: page_name(each) for each in LANGUAGES if each != language},
         proof=proof,
         faults=faults,
         statement=statement,
         root=anchor_root(statement) if statement else None,
         **(_archive_shown(shown, terms, language, texts) if shown else {"archive": None}),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """For whom a package was made, by these values, when, and by which institution, or an empty text."""
+
+    values: Sequence[str]
+    at: datetime
+    holder: str
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """Something that names a person, in a package. `folder` has its files; empty beside archives, or if it is lost."""
+
+    found: PersonFound
+    folder: str = ""
+    files: Sequence[str] = ()
+    is_damaged: bool = False
+
+
+def person_page(
+    made: Package, packed: Sequence[Packed], language: Language = "en", texts: NullTranslations = ENGLISH
+) -> str:
+    """Return the page of a package that says what is kept of a person. Pure. Otherwise as `summary_page`."""
+    return _rendered(
+        "index",
+        language,
+        texts,
+        title_of=lambda archive: title_text(archive.title, language, texts),
+        summary=page_name(language),
+        made=made,
+        archives=[each for each in packed if each.found.archive],
+        beside=[each for each in packed if not each.found.archive],
+    )
+
+
+def _rendered(page: str, language: Language, texts: NullTranslations, **shown: Any) -> str:
+    return _TEMPLATES.get_template(f"{page}_page.html").render(
+        _=texts.gettext,
+        worded=lambda code: _worded(code, texts),
+        time_text=time_text,
+        quote=quote,
+        language=language,
+        direction=DIRECTIONS[language],
+        others={each: page_name(each, page) for each in LANGUAGES if each != language},
+        **shown,
     )
 
 

@@ -1,6 +1,7 @@
 """Announces the events that concern no single archive, and makes the first attempt at each of their messages."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -12,12 +13,13 @@ from adapters.platform.cancellation import in_thread
 from adapters.settings.settings import settings
 from adapters.tables.messages import notifications
 from adapters.tables.open_conditions import open_numbers
-from domain.messages.bodies import MOST_REPORTED, payments_discrepancies, store_damaged
+from domain.messages.bodies import MOST_REPORTED, payments_discrepancies, report
 from domain.messages.endpoints import message_id_of
 from domain.messages.summaries import open_discrepancies_summary
 from flows.execution.tasks import RETRIED, attempt_at, emit, optional_summary
 from models.errors import Transient
-from models.messages.notification import Event
+from models.messages.bodies import Damage
+from models.messages.notification import Event, EventType
 from models.store.condition import DerivedCode
 from models.store.fixity import FixityFinding
 from models.views.archives.payments import ListedDiscrepancy
@@ -58,14 +60,14 @@ async def notify_unrecorded(url: str, event: Event) -> None:
 
 
 async def report_findings(findings: Sequence[FixityFinding], *, is_sound: bool = False) -> None:
-    """Log the first findings of a check of the store. Unless it is sound, leave a table, and notify the endpoints."""
-    for each in findings[:_MOST_SHOWN]:
-        text = "%s: %s: expected %s, found %s"
-        get_run_logger().warning(text, each.fault, each.key, each.expected, each.found)
+    """Log how many findings a check of the store has. Unless it is sound, leave a table, and notify the endpoints."""
+    for fault, count in Counter(each.fault for each in findings).items():
+        get_run_logger().warning("%s: %d; `cellar verify` names them", fault, count)
     if is_sound or not findings:
         return
     shown = [{"file": each.key, "fault": each.fault} for each in findings[:_MOST_SHOWN]]
-    await notify_endpoints(store_damaged(flow_run.id, len(findings), datetime.now(UTC)))
+    data = Damage(findings=len(findings))
+    await notify_endpoints(report(EventType.STORE_DAMAGED, flow_run.id, datetime.now(UTC), data))
     with optional_summary():
         await acreate_table_artifact(shown, key="store-damaged", description=f"{len(findings)} findings in all")
 

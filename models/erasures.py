@@ -26,7 +26,7 @@ class TombstoneRow(SQLModel, table=True):
     ended_at: datetime | None = Field(default=None, sa_type=Moment)
     lines: list[str] = Field(default_factory=list, sa_type=Json)
     returned: int = 0
-    last_returned_at: datetime | None = Field(default=None, sa_type=Moment)
+    last_returned_at: datetime | None = Field(default=None, index=True, sa_type=Moment)
 
 
 class TombstoneMarkRow(SQLModel, table=True):

@@ -186,17 +186,3 @@ LEDGER = Table(
     Column("revenue_minor", BigInteger),
     Column("source", String, nullable=False),
 )
-
-DAILY_TOTALS = Table(
-    "payment_daily_totals",
-    MetaData(),
-    Column("paid_on", Date),
-    Column("currency", String),
-    Column("standing", String, nullable=False),
-    Column("payments", BigInteger, nullable=False),
-    Column("amount_minor", BigInteger),
-    Column("refunded_minor", BigInteger),
-    Column("charged_back_minor", BigInteger),
-    Column("revenue_minor", BigInteger),
-    Column("source", String, nullable=False),
-)

@@ -29,6 +29,7 @@ class Kind(StrEnum):
     FIELD = "field"
     FILENAME = "filename"
     LABEL = "label"
+    PERSON = "person"
     PROCESS_NUMBER = "process_number"
     SESSION = "session"
     SIGNER = "signer"

@@ -80,9 +80,9 @@ def buried(reference: str) -> str:
     """Insert the tombstone of a process, whose rows stay, and return its digest."""
     seals.fingerprint("")  # makes the key, as workers do
     found = tombstones.digest_of(reference)
-    whom = {"batch_id": "b", "ground": "the term is over", "erased_by": "Dana", "confirmed_by": "Noa"}
+    whom: dict[str, Any] = {"batch_id": "b", "ground": "the term is over", "erased_by": "Dana", "confirmed_by": "Noa"}
     with writing() as session:
-        tombstones.insert(session, TombstoneRow(digest=found, erased_at=NOON, **whom))
+        tombstones.insert(session, reference, TombstoneRow(digest=found, erased_at=NOON, **whom))
     return found
 
 

@@ -44,12 +44,12 @@ def erase_leaves(references: Collection[str], first: int = 1) -> list[str]:
     keys, why = {ocfl.object_key(each) for each in references}, list[str]()
     for anchor in _anchors(store(), first):
         _erase(store(), anchor, keys)
-    there = witness()
-    for anchor in _anchors(there, first) if there else ():
-        try:
-            _erase(there, anchor, keys)
-        except (Conflict, Transient) as error:
-            why.append(f"anchor {anchor.statement.number} of the witness keeps leaves: {error}")
+    if there := witness():
+        for anchor in _anchors(there, first):
+            try:
+                _erase(there, anchor, keys)
+            except (Conflict, Transient) as error:
+                why.append(f"anchor {anchor.statement.number} of the witness keeps leaves: {error}")
     return why
 
 

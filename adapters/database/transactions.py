@@ -182,6 +182,7 @@ def _sqlite(location: str) -> Engine:
         connection.execute("PRAGMA journal_mode=WAL")
         # With NORMAL, simulated power cuts lost every commit since the last checkpoint; with FULL, none.
         connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA secure_delete=ON")  # SQLite's default on Debian and Ubuntu, not everywhere
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Any) -> None:

@@ -43,6 +43,16 @@ class BagFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Bag:
+    """A bag among others, in a folder whose path ends in a slash. The rest is as `write_bag` has it."""
+
+    folder: str
+    files: Iterable[BagFile]
+    info: Mapping[str, str]
+    about: Iterable[BagFile] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class _Written:
     path: str
     sha256: str
@@ -73,9 +83,25 @@ def write_bag(
         Transient: the disk does not take the bag now.
         FileNotFoundError: `opened` does not find its file.
     """
-    with built_beside(target) as part, _new_bag(target, part) as new_file:
-        payload = list(_written_files(new_file, "data/", files, on_written))
-        _write_tags(new_file, payload, info, list(_written_files(new_file, "", about, None)))
+    with built_beside(target) as part, _new_target(target, part, "data/") as new_file:
+        _write_into(new_file, Bag("", files, info, about), on_written)
+
+
+def write_bags(target: Path, bags: Iterable[Bag], beside: Iterable[BagFile]) -> None:
+    """Write bags, each into its folder of a new folder or zip, and then the files beside them. Else as `write_bag`."""
+    with built_beside(target) as part, _new_target(target, part) as new_file:
+        for bag in bags:
+            _write_into(partial(_new_inside, new_file, bag.folder), bag, None)
+        list(_written_files(new_file, "", beside, None))
+
+
+def _new_inside(new_file: NewFile, folder: str, path: str) -> AbstractContextManager[IO[bytes]]:
+    return new_file(f"{folder}{path}")
+
+
+def _write_into(new_file: NewFile, bag: Bag, on_written: Callable[[int], None] | None) -> None:
+    payload = list(_written_files(new_file, "data/", bag.files, on_written))
+    _write_tags(new_file, payload, bag.info, list(_written_files(new_file, "", bag.about, None)))
 
 
 def _written_files(
@@ -134,16 +160,17 @@ def _one_line(text: str) -> str:
     return " ".join(_CONTROLS.sub(" ", text).split())
 
 
-def _new_bag(target: Path, part: Path) -> AbstractContextManager[NewFile]:
+def _new_target(target: Path, part: Path, *folders: str) -> AbstractContextManager[NewFile]:
     if not target.name.lower().endswith(".zip"):
-        return _new_folder(part)
+        return _new_folder(part, *folders)
     name = target.name[: -len(".zip")].encode(errors="replace").decode()
-    return _new_zip(part, name.strip(".") or "bag")
+    return _new_zip(part, name.strip(".") or "bag", *folders)
 
 
 @contextmanager
-def _new_folder(folder: Path) -> Iterator[NewFile]:
-    (folder / "data").mkdir(parents=True)
+def _new_folder(folder: Path, *folders: str) -> Iterator[NewFile]:
+    for each in ("", *folders):
+        (folder / each).mkdir()
     yield partial(_synced_file, folder)
     for below, _, _ in os.walk(folder):
         sync_folder(Path(below))
@@ -160,11 +187,12 @@ def _synced_file(folder: Path, path: str) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def _new_zip(path: Path, name: str) -> Iterator[NewFile]:
+def _new_zip(path: Path, name: str, *folders: str) -> Iterator[NewFile]:
     """Make a zip that contains the bag as a folder. It compresses nothing: most documents are compressed already."""
     with path.open("xb") as file:
         with ZipFile(file, "w", ZIP_STORED) as bag:
-            bag.writestr(_zip_entry(f"{name}/data/", 0o40755), b"")
+            for each in folders:
+                bag.writestr(_zip_entry(f"{name}/{each}", 0o40755), b"")
             # A file's size is known only at its end, so every file is zip64 from its start: files may exceed 2 GiB.
             yield lambda inside: bag.open(_zip_entry(f"{name}/{inside}", 0o100644), "w", force_zip64=True)
         file.flush()

@@ -22,7 +22,7 @@ from adapters.files.storage import LocalFolder, R, Storage
 from adapters.platform.cancellation import at_once
 from adapters.settings.settings import settings
 from models.errors import System, Transient, Unreadable, WrongUse
-from models.said import Sentence
+from models.said import Said, Sentence
 
 _PART_SIZE_BYTES = 8 << 20
 _COPY_BYTES = 1 << 20
@@ -31,6 +31,7 @@ _LOCKED = ("archives/", "anchors/", "settlements/", "events/", "access/")
 _MAKING = Lock()
 _NOT_SO = {"404", "NoSuchKey", "PreconditionFailed"}
 _REFUSED = {"403", "AccessDenied", "InvalidObjectState"}
+_ENCRYPTIONS = {"aws:kms": "SSE-KMS", "aws:kms:dsse": "DSSE-KMS", "AES256": "SSE-S3"}
 _WHAT_TO_DO = {
     "NoCredentialsError": "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE",
     "ProfileNotFound": "check AWS_PROFILE",
@@ -60,6 +61,17 @@ class Bucket(Storage):
 
     def location(self, key: str) -> str:
         return f"{self.url}/{key}"
+
+    def encryption(self) -> Said:
+        bucket = self._at("")["Bucket"]
+        try:
+            found = client().get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
+        except (ClientError, BotoCoreError) as error:
+            if _reason(error) == "ServerSideEncryptionConfigurationNotFoundError":
+                return Sentence.unencrypted_bucket(bucket=bucket)
+            return Sentence.bucket_encryption_unknown(bucket=bucket, reason=_reason(error))
+        by = found[0]["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"]
+        return Sentence.encrypted_bucket(bucket=bucket, by=_ENCRYPTIONS.get(by, by))
 
     def size(self, key: str) -> int | None:
         found = self._asked("describe", key, lambda at: client().head_object(**at))

@@ -13,11 +13,12 @@ from io import BufferedReader, FileIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from adapters.files.encryption import encryption_of
 from adapters.files.spool import spooled, write_spooled
 from adapters.files.storage import LocalFolder, R, Storage
 from adapters.platform.durable import make_folder, sync_folder, write_file
 from models.errors import System, Transient, Unreadable
-from models.said import Sentence
+from models.said import Said, Sentence
 from models.store.fixity import EMPTY_FOLDER
 
 _COPY_BYTES = 1 << 20
@@ -52,6 +53,9 @@ class Folder(Storage):
 
     def location(self, key: str) -> str:
         return f"{self.path}/{key}"
+
+    def encryption(self) -> Said:
+        return encryption_of(self.path)
 
     def size(self, key: str) -> int | None:
         try:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol, TypeVar
 
 from adapters.platform.cancellation import checkpoint
+from models.said import Said
 
 R = TypeVar("R")
 
@@ -49,6 +50,10 @@ class Storage(ABC):
     @abstractmethod
     def location(self, key: str) -> str:
         """Return the path or the URL of a key, for people."""
+
+    @abstractmethod
+    def encryption(self) -> Said:
+        """Return what encrypts the storage at rest, that nothing known does, or that this is not known."""
 
     @abstractmethod
     def size(self, key: str) -> int | None:

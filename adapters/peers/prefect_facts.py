@@ -37,18 +37,6 @@ class Vacuum(BaseModel):
         return self.retention_period if removes else None
 
 
-class _Services(BaseModel):
-    db_vacuum: Vacuum
-
-
-class _ServerSettings(BaseModel):
-    services: _Services
-
-
-class _Settings(BaseModel):
-    server: _ServerSettings
-
-
 class Pool(BaseModel):
     name: str
     is_paused: bool
@@ -113,8 +101,8 @@ def server() -> Server:
 
 def runs_kept_for() -> timedelta | None:
     """Return how long the server keeps ended runs; None for ever."""
-    told: _Settings = _read(_Settings, _answered("GET", "/admin/settings"))
-    return told.server.services.db_vacuum.kept_for
+    told: Vacuum = _read(Vacuum, _settings_of_server().get("services", {}).get("db_vacuum", {}))
+    return told.kept_for
 
 
 def pool() -> Pool | None:
@@ -156,10 +144,15 @@ def _first_run(shape: type[Run], wanted: dict[str, Any], order: str, **more: Any
 
 def shared_parts() -> SharedParts:
     """Return the settings of the server that answers; behind a load balancer, perhaps another one each time."""
-    found: dict[str, Any] = _read(dict[str, Any], _answered("GET", "/admin/settings")).get("server", {})
+    found = _settings_of_server()
     values = found.get("events", {}) | {"lease_storage": found.get("concurrency", {}).get("lease_storage")}
     parts: SharedParts = _read(SharedParts, values)
     return parts
+
+
+def _settings_of_server() -> dict[str, Any]:
+    found: dict[str, Any] = _read(dict[str, Any], _answered("GET", "/admin/settings")).get("server", {})
+    return found
 
 
 def run_ended(after: datetime, before: datetime) -> RunWithId | None:

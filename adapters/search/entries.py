@@ -5,7 +5,7 @@ by a few queries for all of them.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby, islice
 from typing import Any
@@ -20,6 +20,7 @@ from adapters.search.attention import NEEDS_ATTENTION, OF_DELIVERIES
 from adapters.search.templates import Held, held
 from adapters.settings.settings import settings
 from domain import search
+from domain.person import person_facets
 from domain.titles import title_of, title_payment
 from models.archive.archive import ArchiveRow, FormFieldRow, SignatureRow
 from models.archive.content import FileRow
@@ -27,6 +28,7 @@ from models.archive.session import LabelRow, SessionRow
 from models.columns import table_of
 from models.discrepancies import DiscrepancyRow, DiscrepancyState
 from models.payments import PaymentRow
+from models.runs.receipt import VersionRow
 from models.search import FacetValueRow, Kind, Searchable, SearchEntryRow, SearchFacetRow
 from models.store.condition import ConditionRow, Subject
 from models.titles import Title
@@ -34,6 +36,8 @@ from models.views.archives.archives import ArchiveSummary
 
 _ENTRY = table_of(SearchEntryRow)
 _FACET = table_of(SearchFacetRow)
+_VERSION = table_of(VersionRow)
+_SKELETONS_AT_ONCE = 4
 _ID = select(_ENTRY.c.id).where(_ENTRY.c.reference == bindparam("its_reference", type_=sqlalchemy.String()))
 _LOCKED = _ID.with_for_update()
 _KNOWN = (
@@ -157,6 +161,12 @@ def set_payload(session: Session, archive: ArchiveRow, rows: search.Rows) -> Non
         {**search.archive_facets(archive), **search.payload_facets(rows, wanted)},
     )
     _add_values(session, search.facet_values(rows, templates.of(archive.template_id).facets))
+
+
+def add_person(session: Session, reference: str, facets: Iterable[int]) -> None:
+    """Let an archive be found by whoever one more version of it names: a person may stand in an older one alone."""
+    if (number := entry_id(session, reference)) is not None:
+        _change(session, set(), _listed(number, {Kind.PERSON: frozenset(facets)}))
 
 
 def set_payments(session: Session, reference: str, payments: Sequence[Mapping[str, Any]]) -> None:
@@ -327,6 +337,9 @@ def write(session: Session, references: Sequence[str], payments: Mapping[str, Se
     conditions = _values(session, ConditionRow.subject, references, ConditionRow.code, is_archive)
     asked = _ASKED_OF_MANY.where(col(ArchiveRow.reference).in_(references))
     needed = {reference: found for reference, *found in session.connection().execute(asked)}
+    people = defaultdict[str, frozenset[int]](frozenset)
+    for version in skeletons(session, references):
+        people[version.reference] |= person_facets(version.skeleton)
     facets, values = set[tuple[int, str, int]](), dict[int, Any]()
     for each in archives:
         found = loaded[each.reference] or {}
@@ -337,6 +350,7 @@ def write(session: Session, references: Sequence[str], payments: Mapping[str, Se
             **search.facets_of(Kind.DISCREPANCY, discrepancies[each.reference]),
             **search.facets_of(Kind.CONDITION, conditions[each.reference]),
             **_attention_facets(needed[each.reference]),
+            Kind.PERSON: people[each.reference],
         }
         facets |= _listed(numbers[each.reference], its)
     _change(session, {tuple(each) for each in known}, facets)
@@ -395,6 +409,17 @@ def _fill_rows(
         for reference, these in groupby(rows, key=lambda row: row[0]):
             found[reference][table] = [each._mapping for each in islice(these, most or search.MOST_ROWS)]
     return found
+
+
+def skeletons(session: Session, references: Iterable[str]) -> Iterator[Any]:
+    """Yield the versions of archives, newest first, with their skeletons: a few at a time, since each may have 16 MiB.
+
+    Each has `reference`, `version`, `receipt_id` and `skeleton`.
+    """
+    its = _VERSION.c
+    asked = select(its.reference, its.version, its.receipt_id, its.skeleton).where(its.reference.in_(references))
+    newest_first = asked.order_by(its.reference, its.version.desc())
+    return iter(session.connection().execute(newest_first, execution_options={"yield_per": _SKELETONS_AT_ONCE}))
 
 
 def _values(

@@ -69,6 +69,20 @@ def newest(session: Session, wanted: Wanted, most: int, window: int | None = Non
     return found + _run(session, _by_facet(session, wanted, driver.facet, rest, below=driver.oldest))
 
 
+def of_any(session: Session, facets: Sequence[int], before: int | None, most: int) -> list[int]:
+    """Return the ids of the entries that have any of some facets, newest first, those before an id."""
+    its = _FACET.c.entry_id
+    found = select(its).where(_FACET.c.facet.in_(facets), *([] if before is None else [its < before]))
+    return _run(session, found.distinct().order_by(its.desc()).limit(most))
+
+
+def references(session: Session, ids: Sequence[int]) -> list[str]:
+    """Return the references of entries."""
+    return list(
+        session.connection().execute(select(_ENTRY.c.reference).where(_among(session, _ENTRY.c.id, ids))).scalars()
+    )
+
+
 def matching(session: Session, facets: Sequence[int], terms: Sequence[Term]) -> list[ColumnElement[bool]]:
     """Return conditions on `ArchiveRow`: it has each facet, and its text has all terms. For counts and lists of all."""
     its = _ARCHIVE.c.reference

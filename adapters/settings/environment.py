@@ -65,6 +65,11 @@ def prefect_environment(settings: Settings) -> dict[str, str]:
     return environment
 
 
+def prefect_file(settings: Settings) -> Path:
+    """Return the file of the database of the embedded Prefect server. Without such a server it does not exist."""
+    return settings.data_dir.absolute() / "prefect" / "prefect.db"
+
+
 def prefect_defaults() -> dict[str, str]:
     """Return our defaults for Prefect. The user's own environment takes precedence."""
     return {

@@ -11,7 +11,7 @@ from api.console.frame import entrance, static
 from api.console.frame.rendering import render, see
 from api.console.frame.visits import SignInFirst, enter
 from api.console.pages import access, batches, endpoints, overview, people, templates, troubles
-from api.console.pages.archives import archives, dossier, files, saved_views
+from api.console.pages.archives import archives, dossier, files, person, saved_views
 from api.gate import with_headers
 from domain.words.wording import N_
 from models.errors import Conflict, Refused, Transient
@@ -39,7 +39,7 @@ console = FastAPI(
     redirect_slashes=False,
 )
 _TROUBLES = (troubles, endpoints, batches, templates, access, people)
-_ARCHIVES = (archives, saved_views, files, dossier)  # the dossier's path takes everything below it
+_ARCHIVES = (archives, saved_views, person, files, dossier)  # the dossier's path takes everything below it
 for each in (static, entrance):
     console.include_router(each.router)
 for each in (overview, *_TROUBLES, *_ARCHIVES):

@@ -26,6 +26,7 @@ from adapters.settings.environment import (
     POOL,
     prefect_defaults,
     prefect_environment,
+    prefect_file,
     prefect_server_defaults,
     prefect_server_environment,
     settings_environment,
@@ -107,8 +108,8 @@ async def _start(settings: Settings, supervisor: Supervisor, console: Console) -
 
 def _bring_prefect_database(settings: Settings) -> None:
     """Give a new Prefect server the empty database that `make` has made: making it takes half of a first start."""
-    made = Path(sys.prefix, "prefect", "prefect.db")
-    place = Path(prefect_environment(settings)["PREFECT_HOME"], made.name)
+    place = prefect_file(settings)
+    made = Path(sys.prefix, "prefect", place.name)
     with suppress(OSError):  # the server makes its own, or says what is wrong with the folder
         if made.exists() and not place.exists():
             place.parent.mkdir(parents=True, exist_ok=True)

@@ -139,24 +139,6 @@ def _changes(differences: Iterable[Difference]) -> dict[str, bodies.Changes]:
     }
 
 
-def archive_attention(
-    archive: bodies.AboutArchive,
-    *,
-    at: datetime,
-    warnings_by_code: Mapping[str, int],
-    discrepancies_by_code: Mapping[str, int],
-    signed_document: str | None,
-) -> bytes:
-    """Return the body of the message that a person should look at an archive. Pure."""
-    data = bodies.Attention(
-        **archive.model_dump(exclude_unset=True),
-        warnings_by_code=dict(warnings_by_code),
-        discrepancies_by_code=dict(discrepancies_by_code),
-        signed_document=signed_document,
-    )
-    return encoded(EventType.ARCHIVE_ATTENTION, at, data)
-
-
 def archive_failed(archive: ArchiveRow, failed: FailedReceipt, *, url: str) -> bytes:
     """Return the body of the message that a receipt cannot be archived until a person acts. Pure."""
     data = bodies.Failed(
@@ -206,7 +188,7 @@ def payments_discrepancies(
         by_code=dict(by_code),
         url=f"{receiver_url}/api/discrepancies?state=open",
     )
-    return _report(EventType.PAYMENTS_DISCREPANCIES, subject, at, data, "discrepancies")
+    return report(EventType.PAYMENTS_DISCREPANCIES, subject, at, data, "discrepancies")
 
 
 def _open(found: ListedDiscrepancy) -> bodies.OpenDiscrepancy:
@@ -238,7 +220,7 @@ def delivery_refused(
         last_at=newest[0].received_at,
         url=f"{receiver_url}/api/refused",
     )
-    return _report(EventType.DELIVERY_REFUSED, subject, at, data, "deliveries")
+    return report(EventType.DELIVERY_REFUSED, subject, at, data, "deliveries")
 
 
 def documents_judged_worse(
@@ -254,17 +236,7 @@ def documents_judged_worse(
         contradictions=contradictions,
         url=f"{receiver_url}/api/archives?attention=true",
     )
-    return _report(EventType.DOCUMENTS_JUDGED_WORSE, subject, at, data, "documents")
-
-
-def store_damaged(subject: str, findings: int, at: datetime) -> Event:
-    """Return the event that a number of files in the store are damaged. Pure."""
-    return _report(EventType.STORE_DAMAGED, subject, at, bodies.Damage(findings=findings))
-
-
-def store_unverified(subject: str, at: datetime) -> Event:
-    """Return the event that the check of the store failed, so its state is unknown. Pure."""
-    return _report(EventType.STORE_UNVERIFIED, subject, at, bodies.Unverified())
+    return report(EventType.DOCUMENTS_JUDGED_WORSE, subject, at, data, "documents")
 
 
 def receiver_refusing(subject: str, turned_away: TurnedAway, at: datetime, receiver_url: str) -> Event:
@@ -276,14 +248,11 @@ def receiver_refusing(subject: str, turned_away: TurnedAway, at: datetime, recei
         last_at=turned_away.last_at,
         url=f"{receiver_url}/readyz",
     )
-    return _report(EventType.RECEIVER_REFUSING, subject, at, data)
+    return report(EventType.RECEIVER_REFUSING, subject, at, data)
 
 
-def endpoint_test(endpoint: str, at: datetime) -> bytes:
-    """Return the body of the message that tests an endpoint, by its name. Pure."""
-    return encoded(EventType.ENDPOINT_TEST, at, bodies.Test(endpoint=endpoint))
-
-
-def _report(event: EventType, subject: str, at: datetime, data: bodies.Strict, listing: str | None = None) -> Event:
-    """Return an event about no single archive. `subject` tells it from others of its type: what found it, as a run."""
+def report(event: EventType, subject: str, at: datetime, data: bodies.Strict, listing: str | None = None) -> Event:
+    """Return an event about no single archive. `subject` tells it from others of its type: what found it, as a run.
+    Pure.
+    """
     return Event(event, subject, at, encoded(event, at, data, listing))

@@ -8,6 +8,7 @@ from models.store.condition import ConditionCode
 from models.views.health import Verdict
 
 _NO_ROOM = Meaning("The disk has little room left.", "Free space, or move the folder to another disk.")
+_AT_REST = Meaning("", "Encrypt it below cellar, or note who does: see docs/deploy.md, At rest.")
 PARTS: Mapping[str, Meaning] = {
     "receiver": Meaning(
         "The receiver does not answer, or cannot take archives in.",
@@ -105,6 +106,12 @@ PARTS: Mapping[str, Meaning] = {
     "comparison_broke_off": ConditionCode.STORE_UNCOMPARED.meaning,
     "no_witness": Meaning("", "Give the store a witness, which takes two minutes: see docs/evidence.md."),
     "no_people": Meaning("", "Set CELLAR_PEOPLE_URLS, so that a person hears of failures and deadlines."),
+    "unencrypted_disk": _AT_REST,
+    "unencrypted_bucket": _AT_REST,
+    "encryption_unknown": _AT_REST,
+    "bucket_encryption_unknown": Meaning(
+        "", "Grant this user s3:GetEncryptionConfiguration, or ask who runs the bucket."
+    ),
     # parts that `cellar doctor` alone checks
     "Python": Meaning("", "Make the virtual environment again with Python 3.11 to 3.13: `make up` does."),
     "settings": Meaning("", "Unset CELLAR_NOTIFY_ALLOW_PRIVATE in production."),

@@ -7,7 +7,7 @@ event loop, with its heavy work in threads. A short poll finds due runs; Prefect
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -26,13 +26,49 @@ from adapters.observation.metrics import RUNS_IN_PROGRESS, WORKER_BEAT
 from adapters.platform.cancellation import clock, pausing
 from adapters.tables.runs import leases
 from flows.execution.engine import Execution, Interrupted, Interruption
+from flows.import_archives import import_archives
+from flows.process_archive import process_archive
 from flows.worker.due_runs import DueRuns, Outages
 from flows.worker.housekeeping import Housekeeping
 from flows.worker.pool import cancelled_runs, scheduled_runs, show_worker, take
-from flows.worker.priority import GivingWay, is_in_bulk
 from flows.worker.recovery import Watch, recover, recover_strays
 from models.errors import Transient
+from models.runs.receipt import Trigger
 from services import derived
+
+_IN_BULK = f"trigger:{Trigger.BULK}"
+_PAUSES_FOR_S, _GOES_ON_FOR_S, _LOOKS_EACH_S = 2.0, 0.5, 0.01
+
+
+def is_in_bulk(execution: Execution) -> bool:
+    """Return whether a run imports archives, or belongs to a bulk re-run."""
+    return execution.flow_name == import_archives.name or _IN_BULK in execution.flow_run.tags
+
+
+class GivingWay:
+    """What the runs in bulk of a worker do at each checkpoint that may pause. They hold no transaction there.
+
+    Under a stream of new archives that never ends, they pause for two seconds, and go on for half a second.
+    """
+
+    def __init__(self, live: Mapping[str, Execution]) -> None:
+        self._live = live
+        self._goes_on_until_s = 0.0
+
+    def pause(self) -> None:
+        """Wait, in a thread, while this worker archives what is not in bulk."""
+        began_s = clock()
+        while clock() >= self._goes_on_until_s and self._archives_other():
+            if clock() - began_s >= _PAUSES_FOR_S:
+                self._goes_on_until_s = clock() + _GOES_ON_FOR_S
+            time.sleep(_LOOKS_EACH_S)
+
+    def _archives_other(self) -> bool:
+        return any(
+            each.holds_slot and each.flow_name == process_archive.name and not is_in_bulk(each)
+            for each in list(self._live.values())
+        )
+
 
 log = structlog.get_logger()
 

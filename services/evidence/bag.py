@@ -9,7 +9,7 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 
-from adapters.files.bag import BagFile, write_bag
+from adapters.files.bag import Bag, BagFile, write_bag
 from adapters.files.store import store
 from adapters.settings.settings import settings
 from adapters.store import ocfl
@@ -223,8 +223,14 @@ def _proof_of(request: StoredRequest) -> AnchorProof | None:
 
 def write_evidence(made: Evidence, to: Path, on_written: Callable[[int], None]) -> None:
     """Write a bag into a new folder or zip. Raises as `write_bag` does."""
+    bag = bag_of(made)
+    write_bag(to, bag.files, bag.info, on_written, bag.about)
+
+
+def bag_of(made: Evidence, folder: str = "") -> Bag:
+    """Return a proved archive as a bag, with the program that checks it."""
     program = of_bytes(CHECK, Path(__file__).with_name(CHECK).read_bytes())
-    write_bag(to, made.files, made.info, on_written, [program])
+    return Bag(folder, made.files, made.info, [program])
 
 
 def _shown(

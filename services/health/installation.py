@@ -6,18 +6,22 @@ import socket
 import stat
 import sys
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 from adapters.database import facts
 from adapters.database.facts import Connections
 from adapters.database.outages import Program, most_connections
+from adapters.files.encryption import encryption_of
 from adapters.files.store import storage_at
 from adapters.peers import prefect_facts, receiver
 from adapters.peers.addresses import fault_at, host_and_port, proxy_to
+from adapters.settings.database_urls import database_place
+from adapters.settings.environment import prefect_file
 from adapters.settings.settings import settings
 from adapters.tables.messages import endpoints
 from models.errors import System, Transient
-from models.said import Sentence
+from models.said import Said, Sentence
 from models.views.health import Verdict
 from services.health.checks import Found, Probe, plain, wrong
 
@@ -38,6 +42,7 @@ def installation_probes() -> list[Probe]:
         Probe("data folder", _data_folder),
         Probe("ports", _ports),
         Probe("file modes", _modes),
+        *(Probe(f"encryption of {name}", partial(_encryption, ask)) for name, ask in _places().items()),
         *([] if is_file else [Probe("connections", _connections, (System.DATABASE,))]),
         *([Probe("outgoing proxy", _outgoing_proxy, (System.DATABASE,))] if settings().outgoing_proxy else []),
     ]
@@ -132,6 +137,28 @@ def _private_paths() -> list[Path]:
     scheme, _, database = settings().database_location.partition(":///")
     files = [Path(database)] if scheme == "sqlite" else []
     return [path for path in (data, *folders, *secrets, *files) if path.exists()]
+
+
+def _places() -> dict[str, Callable[[], Said]]:
+    """Return what says of each place with personal data whether it is encrypted at rest."""
+    store, inbox = (storage_at(each) for each in (settings().store_location, settings().inbox_location))
+    database, prefect = Path(database_place(settings().database_location)), prefect_file(settings())
+    is_file = settings().database_location.startswith("sqlite")
+    of_server = partial(Sentence.encryption_unknown, place=str(database), kind="Postgres")
+    of_prefect = partial(Sentence.encryption_unknown, place=settings().prefect_url, kind="Prefect")
+    return {
+        "store": store.encryption,
+        "inbox": inbox.encryption,
+        "spool": partial(encryption_of, store.spool_folder),
+        "database": partial(encryption_of, database.parent) if is_file else of_server,
+        "Prefect's database": partial(encryption_of, prefect.parent) if prefect.exists() else of_prefect,
+    }
+
+
+def _encryption(ask: Callable[[], Said]) -> Found:
+    said = ask()
+    is_so = said.code in (Sentence.encrypted_disk.name, Sentence.encrypted_bucket.name)
+    return Found(Verdict.OK if is_so else Verdict.OFF, said)
 
 
 def _outgoing_proxy() -> Found:

@@ -1,6 +1,8 @@
 """Makes attempts at messages to endpoints, and records each attempt."""
 
 import asyncio
+import base64
+import json
 import random
 import time
 from collections.abc import Mapping
@@ -14,6 +16,8 @@ from adapters.observation.tracing import span
 from adapters.peers import downstream
 from adapters.platform.cancellation import in_thread
 from adapters.platform.grouping import Grouped
+from adapters.settings.settings import settings
+from adapters.store import kept_endpoints
 from adapters.tables.archives import archives
 from adapters.tables.messages import attempts, notifications, queues
 from adapters.tables.messages.attempts import Made
@@ -21,19 +25,73 @@ from adapters.tables.messages.queues import Taken
 from domain.messages.attempts import is_confirmation, kept_text, retry_after
 from domain.messages.bodies import ABOUT_ARCHIVES, LABEL, with_fields
 from domain.messages.endpoints import declared_name, tokens_of
+from domain.messages.signatures import SigningKey, key_of, signatures_of
 from domain.words.catalogue import word
-from models.errors import Code, Refused, System, Transient
+from models.errors import Code, Locked, Refused, System, Transient
 from models.messages.notification import (
     AttemptTrigger,
     EndpointRow,
     EventType,
     NotificationRow,
     NotificationState,
+    Signature,
     Stage,
 )
 from models.said import Said, Sentence
 from services.messages.events import completed, delivery_refused
-from services.messages.signing import headers_of
+
+KEY = "key"
+"""What a sealed signing key is bound to, beside the name of its endpoint."""
+
+
+def headers_of(endpoint: EndpointRow, message_id: str, body: bytes, now: datetime) -> dict[str, str]:
+    """Return all headers of a message that is sent at `now`, except `host`.
+
+    Raises:
+        Locked: the endpoint's keys cannot be opened.
+        Conflict: a key or the headers are damaged.
+    """
+    timestamp_s = int(now.timestamp())
+    return own_headers(endpoint) | {
+        "content-type": "application/json",
+        "user-agent": "cellar",
+        "webhook-id": message_id,
+        "webhook-timestamp": str(timestamp_s),
+        "webhook-signature": signatures_of(_keys(endpoint, now), message_id, timestamp_s, body),
+    }
+
+
+def own_headers(endpoint: EndpointRow) -> dict[str, str]:
+    """Return the headers that a person gave the endpoint. Raises as `headers_of` does."""
+    values = sealed_headers(endpoint).items()
+    return {name: kept_endpoints.opened(endpoint.name, _bound_to(name), sealed) for name, sealed in values}
+
+
+def sealed_headers(endpoint: EndpointRow) -> dict[str, str]:
+    """Return the endpoint's own headers with sealed values. It needs no key."""
+    headers: dict[str, str] = json.loads(endpoint.headers or "{}")
+    return headers
+
+
+def with_sealed_values(name: str, headers: Mapping[str, str]) -> str:
+    """Return headers as `EndpointRow.headers` keeps them. Raises as `kept_endpoints.sealed` does."""
+    return json.dumps({each: kept_endpoints.sealed(name, _bound_to(each), headers[each]) for each in headers})
+
+
+def _bound_to(header: str) -> str:
+    return f"header {header.lower()}"
+
+
+def _keys(endpoint: EndpointRow, now: datetime) -> list[SigningKey]:
+    """Return the keys that sign at a time, newest first. During a rotation there are two or more."""
+    if endpoint.is_declared:
+        if not settings().notify_secret:
+            raise Locked("CELLAR_NOTIFY_SECRET is not set here, so messages to declared endpoints cannot be signed")
+        secret = settings().notify_secret.removeprefix("whsec_")
+        return [SigningKey(Signature.HMAC, base64.b64decode(secret))]
+    signing = [each for each in endpoint.signing_keys if each.signs_at(now)]
+    return [key_of(kept_endpoints.opened(endpoint.name, KEY, each.sealed)) for each in signing]
+
 
 log = structlog.get_logger()
 

@@ -18,17 +18,17 @@ from adapters.store import kept_endpoints
 from adapters.store.kept_endpoints import OnDamaged
 from adapters.tables.messages import endpoints, notifications, queues
 from domain.messages.attempts import is_confirmation
-from domain.messages.bodies import endpoint_test
+from domain.messages.bodies import encoded
 from domain.messages.endpoints import declared_name, shown_url
 from domain.messages.signatures import SigningKey, key_of
 from domain.words.catalogue import in_words
 from models.errors import Conflict, Locked, Refused, Transient
-from models.messages.notification import EndpointKey, EndpointRow, Signature
+from models.messages.bodies import Test
+from models.messages.notification import EndpointKey, EndpointRow, EventType, Signature
 from models.said import Sentence, verbatim
 from models.views import messages as views
-from services.messages.attempts import try_once
+from services.messages.attempts import KEY, sealed_headers, try_once, with_sealed_values
 from services.messages.events import known_endpoints
-from services.messages.signing import KEY, sealed_headers, with_sealed_values
 
 log = structlog.get_logger()
 
@@ -325,8 +325,9 @@ async def send_test(name: str) -> views.EndpointTest:
     if endpoint.removed_at:
         raise Refused("UNKNOWN_ENDPOINT", "the endpoint was removed", status=404)
     message_id = f"msg_{uuid4().hex}"
+    body = encoded(EventType.ENDPOINT_TEST, datetime.now(UTC), Test(endpoint=name))
     async with downstream.line() as line:
-        made = await try_once(endpoint, message_id, endpoint_test(name, datetime.now(UTC)), line)
+        made = await try_once(endpoint, message_id, body, line)
     return views.EndpointTest(
         endpoint=name,
         message_id=message_id,

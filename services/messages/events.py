@@ -6,7 +6,6 @@ Each event becomes a message to each endpoint, or a record of why the endpoint d
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -32,7 +31,7 @@ from domain.words.catalogue import in_words
 from models.archive.archive import ArchiveRow, Difference
 from models.discrepancies import DiscrepancyState
 from models.errors import Conflict
-from models.messages.bodies import AboutArchive
+from models.messages.bodies import AboutArchive, Attention
 from models.messages.notification import EndpointRow, Event, EventRow, EventType, NotificationRow, NotificationState
 from models.runs.receipt import FailedReceipt, VersionRow
 from services.payments import recorded
@@ -123,15 +122,17 @@ def events_of(archived: StoredArchive, at: datetime) -> list[Event]:
     events = [_completed(version, at)]
     discrepancies = recorded.count_open_by_code(archived.archive.reference)
     warnings = dict(sorted(Counter(str(each.code) for each in archived.archive.warnings).items()))
-    codes: dict[str, Mapping[str, int]] = {"warnings_by_code": warnings, "discrepancies_by_code": discrepancies}
+    codes: dict[str, dict[str, int]] = {"warnings_by_code": warnings, "discrepancies_by_code": discrepancies}
     if archived.request.version > 1 and (before := _version_before(archived)):
         found = _differences(archived, before)
         body = bodies.archive_changed(version.about, at=at, before=before, differences=found, **codes)
         events.append(version.event(EventType.ARCHIVE_CHANGED, at, body))
     if warnings or discrepancies:
         verdict = archives.signed_document_outcome(archived.archive.reference)
-        body = bodies.archive_attention(version.about, at=at, signed_document=verdict, **codes)
-        events.append(version.event(EventType.ARCHIVE_ATTENTION, at, body))
+        data = Attention(**version.about.model_dump(exclude_unset=True), signed_document=verdict, **codes)
+        events.append(
+            version.event(EventType.ARCHIVE_ATTENTION, at, bodies.encoded(EventType.ARCHIVE_ATTENTION, at, data))
+        )
     return events
 
 

@@ -306,8 +306,10 @@ OF_PROGRAMS = {
     "Prefect events",
 } | {*("Prefect clock", "Prefect retention", "work pool", "last verify")}
 """`cellar up` ends these: `tests/end_to_end/test_operation.py` finds every part well beside it."""
-OF_MACHINES = {"Python", "database clock", "disk of data", "disk of inbox", "disk of store", "connections"}
-"""Of another Python, clock, disk or server. `tests/faults/test_disks.py` fills a disk and frees it."""
+OF_MACHINES = {"Python", "database clock", "disk of data", "disk of inbox", "disk of store", "connections"} | {
+    f"encryption of {place}" for place in ("store", "inbox", "spool", "database", "Prefect's database")
+}
+"""Of another Python, clock, disk or server. `tests/faults/test_disks.py` fills a disk. No encryption is wrong."""
 
 
 def test_every_part_has_its_situation(world: World) -> None:

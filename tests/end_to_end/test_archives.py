@@ -4,12 +4,11 @@ import hashlib
 import json
 import subprocess
 
-import httpx
 from playwright.sync_api import expect
 
-from tests.conftest import LONGEST_S, wait_until
+from tests.conftest import wait_until
 from tests.end_to_end.browser import needs_chromium, page
-from tests.end_to_end.conftest import Endpoint, Running, have_ended
+from tests.end_to_end.conftest import NAMED, Endpoint, Running, have_ended
 from tests.samples import PDF, PNG, sample_body
 
 
@@ -52,13 +51,10 @@ def test_sample_posted_with_curl_is_completed_and_a_duplicate_starts_no_run(up: 
 
 def test_title_stands_behind_the_login_only(up: Running, endpoint: Endpoint) -> None:
     """Not in a log, not in what Prefect keeps, not in a message, and not in a link."""
-    person, branch, form = "Zipporah Quillfeather", "Ramat Quux", "quagga"
+    person, branch = "Zipporah Quillfeather", "Ramat Quux"
     body = json.loads(sample_body("titled"))
-    body["sessions"][0] |= {"labels": {"BRANCH": branch}, "template": {"id": form}}
+    body["sessions"][0] |= {"labels": {"BRANCH": branch}, "template": {"id": NAMED}}
     body["sessions"][0]["recipient"]["name"] = person
-    words = {"name": {"en": "Quagga lease"}, "title": ["person", "label:BRANCH"], "facets": ["label:BRANCH"]}
-    headers = {"authorization": f"Bearer {up.token}"}
-    httpx.put(f"{up.url}/api/templates/{form}", json=words, headers=headers, timeout=LONGEST_S).raise_for_status()
     link = up.send(json.dumps(body).encode())["document"]["public_link"]
     wait_until(lambda: "titled" in endpoint.confirmed)
 

@@ -25,10 +25,11 @@ from pytest_httpserver import HTTPServer
 
 from adapters.observation.log import reference_digest
 from adapters.settings.environment import POOL
-from domain.messages.bodies import process_missing, store_damaged
+from domain.messages.bodies import process_missing, report
 from flows.execution.tasks import emit
 from flows.process_archive import process_archive
 from models.completeness.processes import MissingProcessRow, Why
+from models.messages.bodies import Damage
 from models.messages.notification import Event, EventType
 from tests.conftest import LONGEST_S, wait_until
 from tests.flows.conftest import received
@@ -151,7 +152,7 @@ async def _let_the_worker_die(client: PrefectClient) -> None:
 
 
 async def _damage_the_store(_client: PrefectClient) -> None:
-    emit([store_damaged(str(uuid4()), 3, datetime.now(UTC))])
+    emit([report(EventType.STORE_DAMAGED, str(uuid4()), datetime.now(UTC), Damage(findings=3))])
 
 
 async def _miss_a_process(_client: PrefectClient) -> None:

@@ -15,9 +15,11 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from rich.console import Console
 from sqlmodel import select
 
+from adapters.database.freed import leave_nothing
 from adapters.database.transactions import writing
 from adapters.peers import prefect_facts
-from adapters.settings.environment import prefect_server_defaults
+from adapters.settings.environment import prefect_file, prefect_server_defaults
+from adapters.settings.settings import settings
 from adapters.tables.runs import receipts
 from cli.archives.archive_page import print_archive
 from flows.execution.results import save_block
@@ -41,14 +43,14 @@ _STATES = {
 
 
 @pytest.fixture
-def prefect_that_forgets(configure: Configure, tmp_path: Path, migrated_prefect: Path) -> Iterator[httpx.Client]:
+def prefect_that_forgets(configure: Configure, migrated_prefect: Path) -> Iterator[httpx.Client]:
     """A server as `cellar up` starts it, except that it looks for old runs, and for what they left, every two seconds.
 
     Lines of a run's log that reach the server after the run was removed stay until the second look, daily by default.
     """
     made = configure(prefect_retention_days=_DAYS)
-    home, port = tmp_path / "prefect", free_port()
-    home.mkdir()
+    home, port = prefect_file(made).parent, free_port()
+    home.mkdir(parents=True)
     shutil.copy(migrated_prefect, home)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in prefect_server_defaults(made).items():
@@ -69,8 +71,9 @@ async def _deployed(url: str) -> None:
 
 @pytest.mark.usefixtures("sqlite_installation")
 def test_old_ended_runs_are_removed_with_all_that_belongs_to_them_and_the_archive_keeps_its_history(
-    prefect_that_forgets: httpx.Client, tmp_path: Path
+    prefect_that_forgets: httpx.Client,
 ) -> None:
+    database = prefect_file(settings())
     others = {name: _run_in(prefect_that_forgets, state) for name, state in _STATES.items()}
     _processed(str(prefect_that_forgets.base_url), "process-1", sample_body())
     _processed(str(prefect_that_forgets.base_url), "process-2", b"no archive")
@@ -78,15 +81,21 @@ def test_old_ended_runs_are_removed_with_all_that_belongs_to_them_and_the_archiv
     assert (done.state, failed.state, done.url is None) == ("Completed", "Failed", False)
 
     old = {name: each for name, each in others.items() if name.startswith("old")}
-    _age([*old.values(), done.flow_run_id, failed.flow_run_id], tmp_path / "prefect" / "prefect.db")
+    _age([*old.values(), done.flow_run_id, failed.flow_run_id], database)
     gone = {others["old and completed"], others["old and cancelled"], done.flow_run_id, failed.flow_run_id}
     wait_until(lambda: not _known(prefect_that_forgets) & gone)
 
     assert _known(prefect_that_forgets) == set(others.values()) - gone
-    wait_until(lambda: not _rows_of(gone, tmp_path / "prefect" / "prefect.db"))
+    wait_until(lambda: not _rows_of(gone, database))
+    leave_nothing()
+    kept = b"".join(each.read_bytes() for each in database.parent.glob(f"{database.name}*"))
+    assert [name for name, each in others.items() if f"line of {each}".encode() not in kept] == [
+        "old and completed",
+        "old and cancelled",
+    ]
     whole = {"flow_run", "flow_run_state", "log", "task_run"}
     for stays in set(others.values()) - gone:
-        assert _rows_of({stays}, tmp_path / "prefect" / "prefect.db") == whole
+        assert _rows_of({stays}, database) == whole
     assert prefect_facts.runs_kept_for() == timedelta(days=_DAYS)
     assert _only_run("process-1") == done.model_copy(update=_aged(done) | {"url": None})
     assert "Prefect no longer keeps this run" in _page("process-1")
@@ -111,7 +120,13 @@ def _run_in(client: httpx.Client, state: dict[str, str]) -> str:
     run: str = client.post("/flow_runs/", json=new).raise_for_status().json()["id"]
     task = {"flow_run_id": run, "task_key": "task", "dynamic_key": "0", "state": {"type": "COMPLETED"}}
     client.post("/task_runs/", json=task).raise_for_status()
-    line = {"name": "n", "level": 20, "message": "m", "timestamp": datetime.now(UTC).isoformat(), "flow_run_id": run}
+    line = {
+        "name": "n",
+        "level": 20,
+        "message": f"line of {run}",
+        "timestamp": datetime.now(UTC).isoformat(),
+        "flow_run_id": run,
+    }
     client.post("/logs/", json=[line]).raise_for_status()
     client.post(f"/flow_runs/{run}/set_state", json={"state": state, "force": True}).raise_for_status()
     return run

@@ -13,6 +13,7 @@ from adapters.database.transactions import insert_rows, pages, reading, writing
 from adapters.search import entries
 from adapters.search.attention import IS_WARNED
 from domain.archive.versions import Age, newest_first, repeated
+from domain.person import person_facets
 from domain.search import judged_facets
 from models.archive.archive import ArchiveRow, FormFieldRow, State, WarningCode, WarningRow
 from models.archive.content import SignedDocumentRow
@@ -42,6 +43,7 @@ def load(version: VersionRow, described: dict[str, Any], rows: Rows, owner: str 
     Returns:
         The receipt of the current version, if the archive has not its rows yet. The caller loads it.
     """
+    people = person_facets(version.skeleton)
     with writing() as session:
         archive = session.get_one(ArchiveRow, version.reference, with_for_update=True)
         version.is_set_aside = version.is_set_aside and not _is_sent_by(session, owner, version.receipt_id)
@@ -59,6 +61,7 @@ def load(version: VersionRow, described: dict[str, Any], rows: Rows, owner: str 
                 insert_rows(session, table, its_rows)
             archive.sqlmodel_update(described | {"current_receipt_id": version.receipt_id})
             entries.set_payload(session, archive, rows)
+        entries.add_person(session, version.reference, people)
         if needs_a_look:
             entries.set_attention(session, version.reference)
         return current_id if current_id != archive.current_receipt_id else None

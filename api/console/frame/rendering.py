@@ -51,6 +51,7 @@ PLACES: tuple[Place, ...] = (
     Place(N_("Templates"), f"{ROOT}/templates", "forms", "t", Action.READ_TEMPLATES),
     Place(N_("Endpoints"), f"{ROOT}/endpoints", "webhook", "e", Action.READ_SETTINGS),
     Place(N_("Links"), f"{ROOT}/links", "link", "l", Action.READ_LINKS),
+    Place(N_("Find a person"), f"{ROOT}/person", "search", "n", Action.FIND_PERSON),
     Place(N_("Bulk actions"), f"{ROOT}/bulk", "stack-2", "b"),
     Place(N_("Access"), f"{ROOT}/access", "eye", "w", Action.READ_ACCESS),
 )

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from io import BytesIO
-from itertools import pairwise
 from random import Random
 from xml.sax.saxutils import escape
 
@@ -30,6 +29,11 @@ from pyhanko.sign.signers import PdfSignatureMetadata, SimpleSigner, sign_pdf
 
 _DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
+_GREY_SQUARE = base64.b64decode(
+    "/9j/4AAQSkZJRgABAQEAlgCWAAD/2wBDAAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI"
+    "CAgICAj/wAALCAAIAAgBAREA/8QAHwAAAAAMAAAAAAAAAAAAAAAAAAECAwQFBgcICQoL/8QAFBABAAAAAAAAAAAAAAAAAAAAAP/aAAgBAQAAPwByb//Z"
+)
+_END_OF_JFIF, _SCAN_BYTES = 20, 3000
 
 
 @dataclass(frozen=True)
@@ -56,42 +60,11 @@ def _png_chunk(kind: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
 
-def jpeg_scan(rng: Random, filename: str, *, columns: int, rows: int) -> Document:
-    """Return a grey baseline JPEG of `columns` × `rows` squares of 8 × 8 pixels, each of one brightness.
-
-    Source: ITU-T T.81. Only DC coefficients are coded, sizes as four bits each. The AC table knows the end of a block.
-    """
-    brightness = [
-        min(127, int(255 * column / columns) - 128 + rng.randrange(60))
-        for _ in range(rows)
-        for column in range(columns)
-    ]
-    segments = (
-        _jpeg_segment(0xE0, b"JFIF\0" + struct.pack(">BBBHHBB", 1, 1, 1, 150, 150, 0, 0)),
-        _jpeg_segment(0xDB, b"\0" + bytes([8] * 64)),
-        _jpeg_segment(0xC0, struct.pack(">BHHBBBB", 8, 8 * rows, 8 * columns, 1, 1, 0x11, 0)),
-        _jpeg_segment(0xC4, b"\x00" + bytes([0, 0, 0, 12] + [0] * 12) + bytes(range(12))),
-        _jpeg_segment(0xC4, b"\x10" + bytes([1] + [0] * 15) + b"\0"),
-        _jpeg_segment(0xDA, bytes([1, 1, 0, 0, 63, 0])),
-    )
-    content = b"\xff\xd8" + b"".join(segments) + _jpeg_scan_data(brightness) + b"\xff\xd9"
-    return Document(filename, "image/jpeg", content)
-
-
-def _jpeg_segment(marker: int, content: bytes) -> bytes:
-    return bytes([0xFF, marker]) + struct.pack(">H", len(content) + 2) + content
-
-
-def _jpeg_scan_data(brightness: Sequence[int]) -> bytes:
-    bits = "".join(_dc_bits(after - before) + "0" for before, after in pairwise([0, *brightness]))
-    bits += "1" * (-len(bits) % 8)
-    return int(bits, 2).to_bytes(len(bits) // 8, "big").replace(b"\xff", b"\xff\0")
-
-
-def _dc_bits(difference: int) -> str:
-    size = abs(difference).bit_length()
-    magnitude = difference if difference >= 0 else difference + (1 << size) - 1
-    return f"{size:04b}" + (f"{magnitude:0{size}b}" if size else "")
+def jpeg_scan(rng: Random, filename: str) -> Document:
+    """Return a JPEG of a grey square, with a comment of random bytes that gives it the size of a scan."""
+    comment = rng.randbytes(_SCAN_BYTES)
+    head, rest = _GREY_SQUARE[:_END_OF_JFIF], _GREY_SQUARE[_END_OF_JFIF:]
+    return Document(filename, "image/jpeg", head + struct.pack(">BBH", 0xFF, 0xFE, 2 + len(comment)) + comment + rest)
 
 
 def plain_text(filename: str, lines: Sequence[str]) -> Document:

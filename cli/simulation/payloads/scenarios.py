@@ -128,7 +128,7 @@ def _completed(files: int = 1, *standings: str, warnings: str = "", discrepancie
 @_scenario(forms.LEASE_HE, _completed(3, "verified"), amount="5,400.00", write=_utf8)
 def _lease_he(archive: Json, case: Case) -> None:
     """A Hebrew lease, with Hebrew file names in plain UTF-8 and a card that is only verified."""
-    attach(archive, "ID_CARD", documents.jpeg_scan(case.rng, "צילום תעודת זהות.jpg", columns=80, rows=50))
+    attach(archive, "ID_CARD", documents.jpeg_scan(case.rng, "צילום תעודת זהות.jpg"))
     attach(archive, "PAYSLIP", documents.plain_text("תלוש שכר – ספטמבר.txt", ["תלוש שכר", "ברוטו: 14,200 ₪"]))
     pay(archive, case, "verify_credit_card", 540_000)
 
@@ -167,7 +167,7 @@ def _account_opening(archive: Json, case: Case) -> None:
     read_me = documents.plain_text("read me.txt", ["As agreed."])
     uploads = [
         documents.png_photo(case.rng, "selfie.png", width=320, height=240),
-        documents.jpeg_scan(case.rng, "passport.jpg", columns=100, rows=70),
+        documents.jpeg_scan(case.rng, "passport.jpg"),
         statement,
         documents.zip_folder("last three months.zip", [statement, read_me]),
         documents.word_document("employer's letter.docx", ["To whom it may concern,", "she works here."]),
@@ -193,7 +193,7 @@ def _field_without_payment(archive: Json, case: Case) -> None:
 @_scenario(forms.PARKING_PERMIT_HE, _completed(2, "charged"))
 def _parking_permit(archive: Json, case: Case) -> None:
     """A charge that fails, then succeeds: two attempts of one transaction. The attachment's base64 is url-safe."""
-    licence = documents.jpeg_scan(case.rng, "רישיון רכב.jpg", columns=60, rows=40)
+    licence = documents.jpeg_scan(case.rng, "רישיון רכב.jpg")
     attach(archive, "CAR_LICENCE", licence, documents.url_safe_unpadded)
     pay(archive, case, "charge", 12_500, succeeds=False)
     pay(archive, case, "charge", 12_500)
@@ -247,7 +247,7 @@ def _event_type_wrong(archive: Json, case: Case) -> None:
 def _attachment_empty(archive: Json, case: Case) -> None:
     """An empty file beside a good file."""
     attach(archive, "UPLOAD_1", Document("passport.jpg", "image/jpeg", b""))
-    attach(archive, "UPLOAD_2", documents.jpeg_scan(case.rng, "passport (2).jpg", columns=40, rows=30))
+    attach(archive, "UPLOAD_2", documents.jpeg_scan(case.rng, "passport (2).jpg"))
 
 
 _INCONSISTENT = _completed(warnings="SESSION_NOT_SUBMITTED SESSION_REFERENCE_MISMATCH SIGNER_UNKNOWN")

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Table, inspect, select, text
+from sqlalchemy import BigInteger, Column, Date, MetaData, String, Table, inspect, select, text
 
 from adapters.database.ledger import SCHEMA, write_payments
 from adapters.database.transactions import engine, reading, writing
@@ -22,7 +22,7 @@ from domain.settlements.matching import MATCHED, standing_after
 from models.access import CELLAR
 from models.archive.archive import ArchiveRow
 from models.discrepancies import PAYLOAD_CODES, SETTLEMENT_CODES, Discrepancy, DiscrepancyCode
-from models.payments import DAILY_TOTALS, LEDGER, Standing
+from models.payments import LEDGER, Standing
 from models.settlements.settlement import EntryKind, Match
 from services.payments.discrepancies import reconcile
 from services.views import archive_view
@@ -37,6 +37,19 @@ DOCUMENTS = Path(__file__).parents[3] / "docs"
 DOCUMENT = (DOCUMENTS / "ledger.md").read_text()
 SETTLEMENTS = (DOCUMENTS / "settlement.md").read_text()
 MOST = (1 << 63) - 1
+DAILY_TOTALS = Table(
+    "payment_daily_totals",
+    MetaData(),
+    Column("paid_on", Date),
+    Column("currency", String),
+    Column("standing", String, nullable=False),
+    Column("payments", BigInteger, nullable=False),
+    Column("amount_minor", BigInteger),
+    Column("refunded_minor", BigInteger),
+    Column("charged_back_minor", BigInteger),
+    Column("revenue_minor", BigInteger),
+    Column("source", String, nullable=False),
+)
 
 
 def rows(view: Table = LEDGER) -> list[dict[str, Any]]:

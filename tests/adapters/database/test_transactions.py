@@ -31,6 +31,7 @@ from tests.installations import archived, closed_url
 from tests.records import NOON, all_of, delivery, digest
 from tests.samples import sample_document
 
+_MODES = ("journal_mode", "synchronous", "secure_delete")
 ROW = {"receipt_id": "a", "reference": "r", "state": "received", "received_at": NOON, "size_bytes": 1}
 
 WRITER = """
@@ -114,12 +115,12 @@ def test_times_come_back_in_utc_to_the_microsecond() -> None:
     assert (row.received_at.tzinfo, row.completed_at) == (UTC, None)
 
 
-def test_sqlite_commit_syncs_to_the_disk(sqlite_installation: Settings) -> None:
+def test_sqlite_commit_syncs_to_the_disk_and_zeroes_what_is_deleted(sqlite_installation: Settings) -> None:
     assert sqlite_installation.database_location.startswith("sqlite")
     with engine().connect() as connection:
-        modes = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous")]
+        modes = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in _MODES]
 
-    assert modes == ["wal", 2]  # 2 is FULL
+    assert modes == ["wal", 2, 1]  # 2 is FULL
 
 
 @pytest.mark.parametrize("prefix", ["postgresql://", "postgres://", "postgresql+psycopg://"])

@@ -21,8 +21,10 @@ from adapters.files.bucket import Bucket, client
 from adapters.files.spool import remove_leftovers, spooled, staging
 from adapters.files.store import store
 from models.errors import Transient
+from models.said import Sentence
 from tests.adapters.files.keeping import keep
 from tests.conftest import Configure, bucket_at
+from tests.installations import closed_url
 
 KEY = f"some/folder/{'ab' * 32}"
 
@@ -191,6 +193,21 @@ def test_what_is_written_once_is_locked(locked: tuple[Any, str]) -> None:
     assert store().read_bytes("archives/a/inventory.json") == b"[]"
 
 
+def test_bucket_says_how_it_encrypts(locked: tuple[Any, str]) -> None:
+    client, name = locked
+    assert store().encryption() == Sentence.unencrypted_bucket(bucket=name)
+    for algorithm, by in (("aws:kms", "SSE-KMS"), ("AES256", "SSE-S3")):
+        rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": algorithm}}
+        client.put_bucket_encryption(Bucket=name, ServerSideEncryptionConfiguration={"Rules": [rule]})
+        assert store().encryption() == Sentence.encrypted_bucket(bucket=name, by=by)
+
+
+def test_bucket_that_does_not_say_how_it_encrypts_is_unknown(configure: Configure) -> None:
+    configure(**bucket_at(closed_url()))
+    found = Bucket("s3://archives/x").encryption()
+    assert found == Sentence.bucket_encryption_unknown(bucket="archives", reason="EndpointConnectionError")
+
+
 BLOCKS = pytest.mark.parametrize("block", [spooled, staging])
 Block = Callable[[Path], AbstractContextManager[object]]
 
@@ -224,6 +241,7 @@ from pathlib import Path
 resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))  # writes fail as on a full disk
 from adapters.files.spool import spooled, write_spooled
 from models.errors import Transient
+from models.said import Sentence
 folder = Path(sys.argv[1])
 try:
     with spooled(folder) as file:

@@ -6,14 +6,16 @@ import json
 import re
 from collections.abc import Iterator
 from typing import Any
+from zipfile import ZipFile
 
 import httpx
 import pytest
+from sqlmodel import col, select
 
 from adapters.database.transactions import writing
 from adapters.search import entries
 from api.console.words.telling import value_text
-from models.access import CELLAR
+from models.access import CELLAR, AccessRow
 from models.search import DerivedRow
 from models.views.archives.archives import ListQuery
 from services import derived
@@ -22,6 +24,7 @@ from services.views import archive_view
 from tests.api.console.conftest import CONTRACT, PERSON, PLAIN, Browser, Console, posted
 from tests.api.console.hostile import HOSTILE_REFERENCE, SCRIPT
 from tests.installations import installed
+from tests.records import all_of
 
 
 @pytest.fixture
@@ -264,6 +267,44 @@ class TestColumns:
         assert "Completed" in shown
         assert found == [CONTRACT]
         assert "Completed" not in page.locator("main th").all_text_contents()
+
+
+MAIL = "John@Example.com"
+"""The author of the plain archive. Tests of the dossier count what people did with the others."""
+
+
+def test_person_is_found_by_a_posted_form_and_exported_and_no_address_or_record_says_whom(
+    console: Console, browser: Browser, person: httpx.Client
+) -> None:
+    """Also at 360 px, in Hebrew, in the dark."""
+    for language, theme, width in (("en", "light", 1280), ("he", "dark", 360)):
+        browser.page.set_viewport_size({"width": width, "height": 740})
+        page = browser.open("/console/person", language, theme)
+        page.fill("#value-1", MAIL)
+        browser.follow(page.locator("main form button").first)
+
+        assert page.url.endswith("/console/person")
+        assert page.locator("main td li code").first.inner_text() == "author"
+        assert (browser.violations(), browser.overflow_px()) == ([], 0)
+    browser.page.set_viewport_size({"width": 1280, "height": 740})
+    page.locator("main details summary").click()
+    page.fill("#ground", "asked for it")
+    browser.follow(page.locator("main details button"))
+    planned = page.url.rpartition("/")[2]
+
+    package = posted(person, "/console/person/export", {"value": [MAIL.lower()]})
+    assert package.headers["content-disposition"].startswith('attachment; filename="person-2')
+    with ZipFile(io.BytesIO(package.content)) as made:
+        assert {"person/index.html", "person/index.he.html"} < set(made.namelist())
+        assert MAIL.lower() in made.read("person/index.he.html").decode()
+    assert posted(person, "/console/person", {"value": "nobody@example.com"}).text.count("<tr>") == 0
+    assert posted(person, "/console/person", {"value": "Dana"}).status_code == 422
+
+    with installed(console.folder, **console.settings):
+        assert batches.view(planned).filter["references"] == [PLAIN]
+        rows = all_of(select(AccessRow).where(AccessRow.action == "find_person").order_by(col(AccessRow.at).desc()))
+    assert [each.detail["searched"].keys() for each in rows[:3]] == [{"value"}] * 3
+    assert not any("example" in str(each.model_dump()).lower() for each in rows)
 
 
 def test_choices_of_discrepancies_and_warnings_have_words_and_codes(person: httpx.Client) -> None:

@@ -44,6 +44,7 @@ PATHS += [
     "/console/messages/msg_dead",
     "/console/links",
     "/console/access",
+    "/console/person",
     "/console/people",
     "/console/me",
 ]

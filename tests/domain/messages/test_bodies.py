@@ -17,7 +17,8 @@ from models.archive.archive import ArchiveRow, Change, Difference, DifferenceKin
 from models.archive.verdict import Change as JudgedChange
 from models.completeness.processes import MissingProcessRow, Why
 from models.discrepancies import Discrepancy, DiscrepancyCode
-from models.messages.bodies import BODIES, MOST_BYTES
+from models.messages.bodies import BODIES, MOST_BYTES, AboutArchive, Attention, Damage, Unverified
+from models.messages.bodies import Test as EndpointTest
 from models.messages.notification import EventType, TurnedAway
 from models.runs.receipt import Cause, FailedReceipt, RefusedDelivery, VersionRow
 from models.said import verbatim
@@ -51,6 +52,14 @@ def completed(discrepancies: Sequence[Discrepancy], *, has_warnings: bool = Fals
         ABOUT, at=NOON, has_warnings=has_warnings, discrepancies=discrepancies,
         discrepancies_in_all=len(discrepancies), signed_document="changed",
     )  # fmt: skip
+
+
+def attention(
+    about: AboutArchive, warnings: dict[str, int], discrepancies: dict[str, int], signed_document: str
+) -> bytes:
+    found = {"warnings_by_code": warnings, "discrepancies_by_code": discrepancies}
+    data = Attention(**about.model_dump(exclude_unset=True), signed_document=signed_document, **found)
+    return bodies.encoded(EventType.ARCHIVE_ATTENTION, NOON, data)
 
 
 def missing(deadline_at: datetime) -> MissingProcessRow:
@@ -111,10 +120,7 @@ CASES: dict[EventType, tuple[bytes, dict[str, Any]]] = {
         },
     ),
     EventType.ARCHIVE_ATTENTION: (
-        bodies.archive_attention(
-            ABOUT, at=NOON, warnings_by_code={"SIGNED_DOCUMENT_BROKEN": 1},
-            discrepancies_by_code={"AMOUNT_MISMATCH": 3}, signed_document="broken",
-        ),
+        attention(ABOUT, {"SIGNED_DOCUMENT_BROKEN": 1}, {"AMOUNT_MISMATCH": 3}, "broken"),
         TOLD
         | {
             "warnings_by_code": {"SIGNED_DOCUMENT_BROKEN": 1},
@@ -174,8 +180,11 @@ CASES: dict[EventType, tuple[bytes, dict[str, Any]]] = {
             "documents_in_all": 1, "contradictions": 2, "url": f"{HOST}/api/archives?attention=true",
         },
     ),
-    EventType.STORE_DAMAGED: (bodies.store_damaged("s", 3, NOON).body, {"findings": 3}),
-    EventType.STORE_UNVERIFIED: (bodies.store_unverified("s", NOON).body, {}),
+    EventType.STORE_DAMAGED: (
+        bodies.report(EventType.STORE_DAMAGED, "s", NOON, Damage(findings=3)).body,
+        {"findings": 3},
+    ),
+    EventType.STORE_UNVERIFIED: (bodies.report(EventType.STORE_UNVERIFIED, "s", NOON, Unverified()).body, {}),
     EventType.RECEIVER_REFUSING: (
         bodies.receiver_refusing("s", TurnedAway({"UNAVAILABLE": 7}, NOON, NOON), NOON, HOST).body,
         {
@@ -183,7 +192,10 @@ CASES: dict[EventType, tuple[bytes, dict[str, Any]]] = {
             "url": f"{HOST}/readyz",
         },
     ),
-    EventType.ENDPOINT_TEST: (bodies.endpoint_test("erp", NOON), {"endpoint": "erp"}),
+    EventType.ENDPOINT_TEST: (
+        bodies.encoded(EventType.ENDPOINT_TEST, NOON, EndpointTest(endpoint="erp")),
+        {"endpoint": "erp"},
+    ),
 }  # fmt: skip
 
 
@@ -279,10 +291,10 @@ def test_no_body_is_larger_than_20_kb_and_each_fits_its_model(reference: str, lo
         EventType.ARCHIVE_CHANGED: bodies.archive_changed(
             about, at=NOON, before=its, differences=differences, **by_code
         ),
-        EventType.ARCHIVE_ATTENTION: bodies.archive_attention(about, at=NOON, signed_document="sound", **by_code),
+        EventType.ARCHIVE_ATTENTION: attention(about, warnings, discrepancies, "sound"),
         EventType.ARCHIVE_FAILED: bodies.archive_failed(row, failed, url=url),
         EventType.PROCESS_MISSING: bodies.process_missing(lost, url=LONG_HOST, at=NOON),
-        EventType.ENDPOINT_TEST: bodies.endpoint_test("e" * 64, NOON),
+        EventType.ENDPOINT_TEST: bodies.encoded(EventType.ENDPOINT_TEST, NOON, EndpointTest(endpoint="e" * 64)),
     } | {
         event.type: event.body
         for event in (
@@ -290,8 +302,8 @@ def test_no_body_is_larger_than_20_kb_and_each_fits_its_model(reference: str, lo
             bodies.archive_erased(row.reference, "d" * 64, row.source, row.template_id, NOON),
             bodies.delivery_refused("s", [refused] * 20, codes, NOON, NOON, LONG_HOST),
             bodies.documents_judged_worse("s", worse, 1, NOON, LONG_HOST),
-            bodies.store_damaged("s", 10**9, NOON),
-            bodies.store_unverified("s", NOON),
+            bodies.report(EventType.STORE_DAMAGED, "s", NOON, Damage(findings=10**9)),
+            bodies.report(EventType.STORE_UNVERIFIED, "s", NOON, Unverified()),
             bodies.receiver_refusing("s", TurnedAway(codes, NOON, NOON), NOON, LONG_HOST),
         )
     }  # fmt: skip

@@ -13,7 +13,7 @@ from flows.execution.engine import Execution
 from flows.find_missing import find_missing
 from flows.import_archives import import_archives
 from flows.process_archive import process_archive
-from flows.worker.priority import GivingWay, is_in_bulk
+from flows.worker.worker import GivingWay, is_in_bulk
 from tests.conftest import LONGEST_S
 
 

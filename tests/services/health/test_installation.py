@@ -83,3 +83,18 @@ def test_setting_that_asks_for_more_than_the_server_takes_is_found(
 def test_file_has_no_such_check(sqlite_installation: Settings) -> None:
     assert sqlite_installation.database_url is None
     assert "connections" not in [each.name for each in installation_probes()]
+
+
+def test_encryption_at_rest_is_said_of_each_place(configure: Configure, sqlite_installation: Settings) -> None:
+    def said() -> dict[str, str]:
+        found = examined([each for each in installation_probes() if each.name.startswith("encryption")], 20)
+        assert {each.verdict for each in found} <= {Verdict.OK, Verdict.OFF}
+        return {each.name.removeprefix("encryption of "): each.found for each in found}
+
+    embedded, data = said(), str(sqlite_installation.data_dir.absolute())
+    assert [name for name, each in embedded.items() if data in each] == ["store", "inbox", "spool", "database"]
+    configure(database_url="postgresql://user:word@db:5432/cellar", store_url="s3://archives/store")
+    elsewhere = said()
+    assert elsewhere["database"] == "not known: cellar at db:5432 lies on Postgres, which does not say it here"
+    assert "the bucket archives" in elsewhere["store"]
+    assert f"{data}/spool" in elsewhere["spool"]

@@ -19,8 +19,8 @@ from models.errors import Locked, Refused
 from models.messages.notification import Event, EventType, Signature
 from models.views.messages import NewEndpoint, Rotation
 from services.messages import endpoints
+from services.messages.attempts import headers_of
 from services.messages.events import announce
-from services.messages.signing import headers_of
 from tests.conftest import Configure
 from tests.messages import SECRET
 from tests.records import attempted

@@ -18,7 +18,7 @@ from models.views.messages import NewEndpoint
 from services.custody.rebuilding import rebuild
 from services.custody.verifying_records import verify_beside
 from services.messages import endpoints
-from services.messages.signing import headers_of
+from services.messages.attempts import headers_of
 from tests.conftest import Configure, make_tables
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)

@@ -1,0 +1,68 @@
+"""What is kept of a person: where the person's mail address, phone or identity number stands, archive by archive."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import BaseModel
+
+from models.views.archives.archives import ArchiveSummary
+from models.views.parameters import Page
+
+
+class Stands(StrEnum):
+    """What of a request a value is in."""
+
+    FIELD = "field"
+    RECIPIENT = "recipient"
+    INVITATION = "invitation"
+    SIGNER = "signer"
+    SESSION = "session"
+    LABEL = "label"
+    PAYMENT = "payment"
+    FILE = "file"
+    ELSEWHERE = "elsewhere"
+
+
+class PersonPlace(BaseModel):
+    """A place where a person is named. `name`: the id of a form field, the key of a label, else the name of the member.
+
+    `where` is the JSON path in the request, `value` what stands there, `version` that of the archive.
+    """
+
+    stands: Stands
+    name: str
+    where: str
+    value: str
+    version: int | None = None
+
+
+class NamedIn(StrEnum):
+    """What names a person: an archive, a session event whose archive has not come, or a refused delivery."""
+
+    ARCHIVE = "archive"
+    EVENT = "event"
+    REFUSED = "refused"
+
+
+class PersonFound(BaseModel):
+    """Something that names a person. `archive` is null beside archives. `receipt_id`: the newest body that does so.
+
+    `is_missing`: the process should have been archived.
+    """
+
+    named_in: NamedIn
+    reference: str | None
+    process_number: int | None
+    received_at: datetime
+    receipt_id: str
+    places: list[PersonPlace]
+    archive: ArchiveSummary | None = None
+    is_missing: bool = False
+
+
+class PersonPage(Page[PersonFound]):
+    """A page of the archives that name a person, newest first; on the first page before them what names the person
+    beside archives. `not_indexed`: archives that the search may still miss.
+    """
+
+    not_indexed: int
