@@ -79,12 +79,6 @@ def of_reference(reference: str) -> TombstoneRow | None:
         return session.get(TombstoneRow, digest_of(reference)) if is_any(session) else None
 
 
-def every() -> list[TombstoneRow]:
-    """Return all tombstones, oldest first."""
-    with reading() as session:
-        return list(session.exec(select(TombstoneRow).order_by(col(TombstoneRow.erased_at), TombstoneRow.digest)))
-
-
 def lines_of(digest: str) -> frozenset[str]:
     """Return the digests of lines and leaves that a tombstone has."""
     found = find(digest)
