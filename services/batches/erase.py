@@ -74,7 +74,7 @@ def check_confirmed_by(row: BatchRow, by: str) -> None:
     """Check that another person than the planner confirms, where `CELLAR_ERASE_APPROVERS` says so."""
     if settings().erase_approvers > 1 and by == row.by:
         detail = "expected another person than the one who planned the erasure"
-        raise Refused("SECOND_PERSON", detail, where="by", status=403)
+        raise Refused("SECOND_PERSON", detail, where="by", status=409)
 
 
 def settle(batch_id: str, _: datetime) -> Settled:

@@ -257,14 +257,14 @@ def traces(*, but: tuple[str, ...] = ()) -> dict[str, list[str]]:
     """Return where something planted is found: the spelled reference, or a value, by its place."""
     wanted = [*spellings(REFERENCE), *VALUES]
     found: dict[str, list[str]] = {}
-    for place, text in _everything():
+    for place, text in everything():
         hits = [each for each in wanted if each in text or each in place]
         if hits and not place.startswith(but):
             found[place] = hits
     return found
 
 
-def _everything() -> Iterator[tuple[str, str]]:
+def everything() -> Iterator[tuple[str, str]]:
     for name, table in SQLModel.metadata.tables.items():
         with reading() as session:
             for number, row in enumerate(session.connection().execute(plain_select(table))):
