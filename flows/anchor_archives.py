@@ -5,25 +5,21 @@ It compares first: anchors that were rewritten in the store keep the next anchor
 
 from datetime import UTC, datetime
 
-from prefect import flow, get_run_logger
+from prefect import get_run_logger
 from prefect.artifacts import acreate_markdown_artifact
 
 from adapters.files import bucket
 from adapters.platform.cancellation import in_thread
 from flows.endpoints import report_findings
-from flows.execution.results import RESULTS
-from flows.execution.tasks import counted, name_run, optional_summary, without_text
+from flows.execution.tasks import counted, name_run, of_cellar, optional_summary
 from models.errors import Conflict, Transient
 from services.anchors.anchors import Held
 from services.anchors.making import Made, make
 from services.custody.comparing import compare
 from services.health.probes import found_root
 
-_MOST_SHOWN = 100
 
-
-@flow(name="anchor-archives", flow_run_name="anchor archives", result_storage=RESULTS, persist_result=False)
-@without_text
+@of_cellar("anchor-archives", "anchor archives")
 async def anchor_archives(whole: bool = False) -> None:
     """Compare the store with the newest anchor, and notify the endpoints of what is found. Make the next anchor, of the
     changed archives or of the whole store. Fail if anything was found, or the anchor lacks anything.
@@ -43,10 +39,8 @@ async def anchor_archives(whole: bool = False) -> None:
     await name_run([f"anchored {counted(statement.leaves, 'object')} as anchor {statement.number}"])
     with optional_summary():
         await acreate_markdown_artifact(key="anchor", markdown=_page(made), description="The anchor that this run made")
-    for key in made.damaged[:_MOST_SHOWN]:
-        log.warning("damaged, and not in the anchor: %s", key)
     if compared.findings:
-        raise Conflict(f"{len(compared.findings)} findings: the store is not as anchored; see the log of this run")
+        raise Conflict(f"{len(compared.findings)} findings: the store is not as anchored; see the artifact of this run")
     if lacks := list(filter(None, [compared.failure, *made.lacks])):
         raise Transient("; ".join(lacks))
     if made.damaged:

@@ -1,10 +1,11 @@
 """The flow `judge-signatures`: judges signed documents again after the trust roots have changed, some each night."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
-from prefect import flow, get_run_logger
+from prefect import get_run_logger
 from prefect.artifacts import acreate_table_artifact
 from prefect.runtime import flow_run
 from pydantic import Field
@@ -16,8 +17,7 @@ from adapters.settings.settings import settings
 from domain.messages.bodies import documents_judged_worse
 from domain.messages.endpoints import subject_of
 from flows.endpoints import notify_endpoints
-from flows.execution.results import RESULTS
-from flows.execution.tasks import counted, name_run, optional_summary, without_text
+from flows.execution.tasks import counted, name_run, of_cellar, optional_summary
 from models.archive.verdict import Change, Judged
 from models.store.fixity import StoredObject
 from services.custody.judging_again import count_due, due, judge_objects
@@ -26,8 +26,7 @@ _PAGE = 500
 _MOST_SHOWN = 100
 
 
-@flow(name="judge-signatures", flow_run_name="judge documents again", result_storage=RESULTS, persist_result=False)
-@without_text
+@of_cellar("judge-signatures", "judge documents again")
 async def judge_signatures(most: Annotated[int, Field(strict=True, ge=1)] = 10_000) -> None:
     """Judge the signed documents again that were judged last with other trust roots than today's, at most `most`.
 
@@ -41,10 +40,12 @@ async def judge_signatures(most: Annotated[int, Field(strict=True, ge=1)] = 10_0
         whole += judged
         await _report_worse(judged)
         log.info("%d of %d archives: %d judgements are new", whole.documents, len(chosen), whole.kept)
-    for key, reason in (whole.unjudged + whole.unkept)[:_MOST_SHOWN]:
-        log.warning("not judged or not kept: %s: %s", key, reason)
-    for wrong in whole.contradictions[:_MOST_SHOWN]:
-        log.warning("contradicted: %s: %s: %s, found %s", wrong.key, wrong.about, wrong.kept, wrong.found)
+    for reason, count in Counter(reason for _, reason in whole.unjudged + whole.unkept).most_common(_MOST_SHOWN):
+        log.warning("not judged or not kept: %d: %s", count, reason)
+    if whole.contradictions:
+        log.warning(
+            "kept verdicts are contradicted: %d; `cellar verify --signatures` names them", len(whole.contradictions)
+        )
     log.info("%d archives wait for the next nights", await in_thread(count_due))
     changed = [f"{counted(whole.changes_in_all, 'judgement')} changed"] if whole.changes else []
     await name_run([f"judged {counted(whole.documents, 'document')} again", *changed])

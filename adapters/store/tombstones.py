@@ -80,14 +80,20 @@ def of_reference(reference: str) -> TombstoneRow | None:
         return session.get(TombstoneRow, digest_of(reference)) if is_any(session) else None
 
 
+def every() -> list[TombstoneRow]:
+    """Return all tombstones, oldest first."""
+    with reading() as session:
+        return list(session.exec(select(TombstoneRow).order_by(col(TombstoneRow.erased_at), TombstoneRow.digest)))
+
+
 def lines_of(digest: str) -> frozenset[str]:
-    """Return the digests of lines and leaves that a tombstone has."""
+    """Return what a tombstone keeps of the lines and leaves that are replaced."""
     found = find(digest)
     return frozenset(found.lines if found else ())
 
 
 def add_lines(digest: str, lines: Iterable[str]) -> None:
-    """Note which lines and leaves are replaced with an archive."""
+    """Note what a tombstone keeps of lines and leaves, each by `kept_digest`, before they are replaced."""
     with writing() as session:
         row = session.get_one(TombstoneRow, digest, with_for_update=True)
         after = {*row.lines, *lines}
