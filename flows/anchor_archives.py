@@ -5,14 +5,13 @@ It compares first: anchors that were rewritten in the store keep the next anchor
 
 from datetime import UTC, datetime
 
-from prefect import flow, get_run_logger
+from prefect import get_run_logger
 from prefect.artifacts import acreate_markdown_artifact
 
 from adapters.files import bucket
 from adapters.platform.cancellation import in_thread
 from flows.endpoints import report_findings
-from flows.execution.results import RESULTS
-from flows.execution.tasks import counted, name_run, optional_summary, without_text
+from flows.execution.tasks import counted, name_run, of_cellar, optional_summary
 from models.errors import Conflict, Transient
 from services.anchors.anchors import Held
 from services.anchors.making import Made, make
@@ -20,8 +19,7 @@ from services.custody.comparing import compare
 from services.health.probes import found_root
 
 
-@flow(name="anchor-archives", flow_run_name="anchor archives", result_storage=RESULTS, persist_result=False)
-@without_text
+@of_cellar("anchor-archives", "anchor archives")
 async def anchor_archives(whole: bool = False) -> None:
     """Compare the store with the newest anchor, and notify the endpoints of what is found. Make the next anchor, of the
     changed archives or of the whole store. Fail if anything was found, or the anchor lacks anything.

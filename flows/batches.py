@@ -10,7 +10,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from prefect import flow, get_run_logger
+from prefect import get_run_logger
 from prefect.artifacts import acreate_table_artifact
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
@@ -21,8 +21,7 @@ from adapters.settings.settings import settings
 from adapters.tables.batches import batches as rows
 from domain.batches import WORDS, explained
 from flows.execution.engine import is_cancelled_by_person, only_start_runs
-from flows.execution.results import RESULTS
-from flows.execution.tasks import PREFECT, ProgressArtifact, optional_summary, record_start, starter, without_text
+from flows.execution.tasks import PREFECT, ProgressArtifact, of_cellar, optional_summary, record_start, starter
 from models.access import Action
 from models.archive.archive import State
 from models.errors import Refused, Transient
@@ -38,8 +37,7 @@ _THOROUGH_EACH_S = 30
 _AWAY_PAUSE_S = 2
 
 
-@flow(name="rerun-archives", result_storage=RESULTS, persist_result=False)
-@without_text
+@of_cellar("rerun-archives")
 async def rerun_archives(  # noqa: PLR0913, PLR0917 -- a parameter per field of the form
     state: Literal["failed", "completed"] = "failed",
     cause: Text | None = None,
@@ -86,8 +84,7 @@ async def rerun_archives(  # noqa: PLR0913, PLR0917 -- a parameter per field of 
     return await _drive(bulk)
 
 
-@flow(name="drive-batch", result_storage=RESULTS, persist_result=False)
-@without_text
+@of_cellar("drive-batch")
 async def drive_batch(batch: Text) -> Any:
     """Drive a batch whose plan is being confirmed, or go on with it. It never confirms a plan itself.
 

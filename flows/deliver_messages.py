@@ -8,7 +8,6 @@ from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from prefect import flow
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas import filters
 from prefect.client.schemas.objects import FlowRun, StateType
@@ -22,8 +21,8 @@ from adapters.tables.messages import notifications
 from adapters.tables.runs import runs
 from domain.messages.summaries import UNDELIVERED, UNDELIVERED_TAG, undelivered_text
 from flows.execution.engine import BY_ITSELF, done_by, leave_slot
-from flows.execution.results import RESULTS, remove_results_of
-from flows.execution.tasks import counted, name_run, without_text
+from flows.execution.results import remove_results_of
+from flows.execution.tasks import counted, name_run, of_cellar
 from models.messages.notification import NotificationState
 from services.messages.deliveries import deliver_due, due_endpoints, give_up_expired
 from services.messages.endpoints import keep_disabled
@@ -40,13 +39,7 @@ _VERBS = {
 }
 
 
-@flow(
-    name="deliver-messages",
-    flow_run_name=lambda: f"deliver to {flow_run.parameters.get('endpoint') or 'endpoints'}",
-    result_storage=RESULTS,
-    persist_result=False,
-)
-@without_text
+@of_cellar("deliver-messages", lambda: f"deliver to {flow_run.parameters.get('endpoint') or 'endpoints'}")
 async def deliver_messages(endpoint: str | None = None) -> None:
     """Deliver the messages to an endpoint that are due, or start such a run for each endpoint that has any.
 

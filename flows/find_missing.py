@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 
-from prefect import flow
 from prefect.artifacts import acreate_markdown_artifact
 
 from adapters.platform.cancellation import in_thread
@@ -10,8 +9,7 @@ from adapters.tables.completeness import missing_processes
 from adapters.tables.open_conditions import open_conditions
 from domain.messages.summaries import MOST_SHOWN, missing_summary
 from flows.execution.engine import done_by
-from flows.execution.results import RESULTS
-from flows.execution.tasks import emit, name_run, optional_summary, without_text
+from flows.execution.tasks import emit, name_run, of_cellar, optional_summary
 from models.completeness.processes import Closing
 from models.errors import Transient
 from models.store.condition import DerivedCode
@@ -19,8 +17,7 @@ from services.completeness import finding_missing
 from services.completeness.finding_missing import Alerted, announce_missing
 
 
-@flow(name="find-missing", flow_run_name="find missing processes", result_storage=RESULTS, persist_result=False)
-@without_text
+@of_cellar("find-missing", "find missing processes")
 async def find_missing() -> None:
     """Find processes that were submitted or have ended without an archive, and close findings that have arrived.
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from itertools import chain
 from typing import Annotated, Any, TypeVar
 
-from prefect import flow, get_run_logger
+from prefect import get_run_logger
 from prefect.artifacts import acreate_table_artifact
 from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
@@ -29,8 +29,7 @@ from adapters.tables.runs.imports import ImportAttempt
 from domain.runs import cause_of, next_try
 from flows.execution.engine import is_cancelled_by_person
 from flows.execution.lease import Busy, sole_work_on_free
-from flows.execution.results import RESULTS
-from flows.execution.tasks import ProgressArtifact, name_run, optional_summary, record_start, without_text
+from flows.execution.tasks import ProgressArtifact, name_run, of_cellar, optional_summary, record_start
 from models.access import Action
 from models.errors import CellarError, Conflict, Transient
 from models.runs.imports import MOST_PROBLEMS, ImportOutcome, ImportProblem, ImportProgress
@@ -49,8 +48,7 @@ _LONGEST_WAIT_S = 600
 _PAUSES_S = (2, 4, 8)
 
 
-@flow(name="import-archives", flow_run_name="import archives", result_storage=RESULTS, persist_result=False)
-@without_text
+@of_cellar("import-archives", "import archives")
 async def import_archives(
     paths: Annotated[list[str], Field(min_length=1)], source: Text | None = None
 ) -> State[Any] | None:

@@ -4,7 +4,7 @@ import logging
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from prefect import flow, get_run_logger
+from prefect import get_run_logger
 
 from adapters.inbox import report_files
 from adapters.inbox.report_files import ReportFile
@@ -13,16 +13,13 @@ from adapters.settings.settings import settings
 from adapters.store.settlement_reports import staged
 from flows.endpoints import report_open_discrepancies
 from flows.execution.engine import done_by
-from flows.execution.results import RESULTS
-from flows.execution.tasks import counted, name_run, without_text
+from flows.execution.tasks import counted, name_run, of_cellar
 from models.errors import CellarError, Conflict, Refused
 from models.settlements.settlement import SettlementSummary
 from services.settlements import importing
 
 
-# The flow keeps no result. For `result_storage` see `sweep_inbox`.
-@flow(name="import-reports", flow_run_name="import settlement reports", result_storage=RESULTS, persist_result=False)
-@without_text
+@of_cellar("import-reports", "import settlement reports")
 async def import_reports() -> None:
     """Import each new report. Report the open discrepancies if an import has left some that nobody has explained.
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
-from prefect import flow, get_run_logger
+from prefect import get_run_logger
 from prefect.artifacts import acreate_table_artifact
 from prefect.runtime import flow_run
 from pydantic import Field
@@ -17,8 +17,7 @@ from adapters.settings.settings import settings
 from domain.messages.bodies import documents_judged_worse
 from domain.messages.endpoints import subject_of
 from flows.endpoints import notify_endpoints
-from flows.execution.results import RESULTS
-from flows.execution.tasks import counted, name_run, optional_summary, without_text
+from flows.execution.tasks import counted, name_run, of_cellar, optional_summary
 from models.archive.verdict import Change, Judged
 from models.store.fixity import StoredObject
 from services.custody.judging_again import count_due, due, judge_objects
@@ -27,8 +26,7 @@ _PAGE = 500
 _MOST_SHOWN = 100
 
 
-@flow(name="judge-signatures", flow_run_name="judge documents again", result_storage=RESULTS, persist_result=False)
-@without_text
+@of_cellar("judge-signatures", "judge documents again")
 async def judge_signatures(most: Annotated[int, Field(strict=True, ge=1)] = 10_000) -> None:
     """Judge the signed documents again that were judged last with other trust roots than today's, at most `most`.
 

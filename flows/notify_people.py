@@ -2,17 +2,15 @@
 
 from datetime import UTC, datetime
 
-from prefect import flow, get_run_logger
+from prefect import get_run_logger
 
 from adapters.platform.cancellation import in_thread
 from flows.execution.engine import done_by
-from flows.execution.results import RESULTS
-from flows.execution.tasks import counted, name_run, without_text
+from flows.execution.tasks import counted, name_run, of_cellar
 from services.people.letters import Sent, tell
 
 
-@flow(name="notify-people", flow_run_name="notify people", result_storage=RESULTS, persist_result=False)
-@without_text
+@of_cellar("notify-people", "notify people")
 async def notify_people() -> None:
     """Look at the installation, and tell people what has begun, has grown or is over. Nothing is told twice.
 

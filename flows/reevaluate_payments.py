@@ -2,22 +2,21 @@
 
 from datetime import UTC, datetime
 
-from prefect import flow, get_run_logger
+from prefect import get_run_logger
 
 from adapters.database.transactions import pages
 from adapters.platform.cancellation import in_thread
 from adapters.store.objects import kept_discrepancies
 from flows.endpoints import report_open_discrepancies
-from flows.execution.results import RESULTS, remove_forgotten_results
-from flows.execution.tasks import without_text
+from flows.execution.results import remove_forgotten_results
+from flows.execution.tasks import of_cellar
 from services.payments.duplicates import reconcile_all_duplicates
 from services.payments.holds import reconcile_all_holds
 from services.settlements.importing import reconcile_all_archives
 from services.sources import clock_warnings
 
 
-@flow(name="reevaluate-payments", flow_run_name="judge payments again", result_storage=RESULTS, persist_result=False)
-@without_text
+@of_cellar("reevaluate-payments", "judge payments again")
 async def reevaluate_payments() -> None:
     """Judge holds, duplicates and missing settlements of all archives again.
 

@@ -8,13 +8,10 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from prefect import flow
-
 from adapters.platform.cancellation import in_thread
 from adapters.store import happened
 from flows.execution.engine import done_by
-from flows.execution.results import RESULTS
-from flows.execution.tasks import counted, emit, name_run, without_text
+from flows.execution.tasks import counted, emit, name_run, of_cellar
 from models.runs.receipt import Delivery, Trigger
 from services.batches.batches import restart_drivers, settle_aborted
 from services.completeness.session_events import take_in_left
@@ -29,9 +26,7 @@ from services.triggering.trigger import forgotten, together, trigger, untriggere
 DEPLOYMENT = "sweep-inbox/scheduled"
 
 
-# The flow keeps no result. Without `result_storage`, Prefect would ask its server for a storage, which blocks the loop.
-@flow(name="sweep-inbox", flow_run_name="sweep the inbox", result_storage=RESULTS, persist_result=False)
-@without_text
+@of_cellar("sweep-inbox", "sweep the inbox")
 async def sweep_inbox() -> None:
     """Start a run for each delivery in the inbox that has no run, or whose run has ended or is unknown to Prefect.
 

@@ -4,7 +4,7 @@ import time
 from datetime import UTC, datetime
 from typing import Annotated
 
-from prefect import flow, get_run_logger
+from prefect import get_run_logger
 from prefect.runtime import flow_run
 from pydantic import Field
 
@@ -13,8 +13,7 @@ from adapters.platform.cancellation import in_thread
 from adapters.tables.archives import archives
 from domain.messages.bodies import report
 from flows.endpoints import notify_endpoints, report_findings
-from flows.execution.results import RESULTS
-from flows.execution.tasks import counted, name_run, without_text
+from flows.execution.tasks import counted, name_run, of_cellar
 from models.errors import Conflict
 from models.messages.bodies import Unverified
 from models.messages.notification import EventType
@@ -24,8 +23,7 @@ from services.custody.verifying import absent_store
 from services.people.letters import report_unverified, report_verified
 
 
-@flow(name="verify-archives", flow_run_name="verify archives", result_storage=RESULTS, persist_result=False)
-@without_text
+@of_cellar("verify-archives", "verify archives")
 async def verify_archives(share: Annotated[float, Field(strict=True, gt=0, le=1)] = 1.0) -> None:
     """Verify a random share of the archives. Fail, and notify the endpoints, if damage is found or the check breaks.
 

@@ -14,7 +14,7 @@ from typing import Any, ParamSpec, TypeVar
 from uuid import UUID
 
 import httpx
-from prefect import get_run_logger
+from prefect import Flow, flow, get_run_logger
 from prefect.artifacts import acreate_progress_artifact, aupdate_progress_artifact
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State, TaskRun
@@ -26,6 +26,7 @@ from prefect.tasks import Task, exponential_backoff
 
 from adapters.observation.metrics import TASK_SECONDS
 from adapters.observation.tracing import span
+from flows.execution.results import RESULTS
 from models.access import Action, Caller, Role
 from models.errors import CellarError, System, Transient, Unexpected
 from models.messages.notification import Event
@@ -48,6 +49,17 @@ def without_text(work: Callable[P, Coroutine[Any, Any, Result]]) -> Callable[P, 
             raise told(error) from None
 
     return _told
+
+
+def of_cellar(
+    name: str, run_name: str | Callable[[], str] | None = None
+) -> Callable[[Callable[P, Coroutine[Any, Any, Result]]], Flow[P, Coroutine[Any, Any, Result]]]:
+    """Make a function a flow that keeps no result, and raises errors as `told` returns them.
+
+    Without `result_storage`, Prefect would ask its server for a storage, which blocks the loop.
+    """
+    made = flow(name=name, flow_run_name=run_name, result_storage=RESULTS, persist_result=False)
+    return lambda work: made(without_text(work))
 
 
 def attempt_at(

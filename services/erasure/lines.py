@@ -32,7 +32,9 @@ _COLUMNS = {str(table.__tablename__): columns for table, columns in REDACTED.ite
 
 @dataclass(slots=True)
 class _Found:
-    """Digests of lines by the keys of their files; those that each tombstone needs, by its own digest; large bodies."""
+    """Digests of lines by the keys of their files; those of which each tombstone must know, by the digest of its
+    reference; the names of large bodies.
+    """
 
     lines: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     owed: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
@@ -124,7 +126,7 @@ def _noted(named: Sequence[Named]) -> _Found:
         for line in lines.read(key, text):
             said, line_digest = json.loads(line), lines.digest_of(line)
             whose = about.of_event(said) if is_event else about.of_row(*said[1:])
-            whose |= {each for each, digests in known.items() if line_digest in digests}
+            whose |= {each for each, kept in known.items() if kept and lines.kept_digest(line_digest) in kept}
             for each in whose:
                 its[each].add(line_digest)
             if whose and is_event and said["body"] is None:
@@ -136,7 +138,7 @@ def _noted(named: Sequence[Named]) -> _Found:
     for reference, leaves in leaves_about(digests_of).items():
         found.owed[digests_of[reference]].update(leaves)
     for each, owed in found.owed.items():
-        tombstones.add_lines(each, owed)
+        tombstones.add_lines(each, map(lines.kept_digest, owed))
     happened.keep()
     return found
 

@@ -269,7 +269,8 @@ class TestColumns:
         assert "Completed" not in page.locator("main th").all_text_contents()
 
 
-MAIL = "Client@Example.com"
+MAIL = "John@Example.com"
+"""The author of the plain archive. Tests of the dossier count what people did with the others."""
 
 
 def test_person_is_found_by_a_posted_form_and_exported_and_no_address_or_record_says_whom(
@@ -283,11 +284,13 @@ def test_person_is_found_by_a_posted_form_and_exported_and_no_address_or_record_
         browser.follow(page.locator("main form button").first)
 
         assert page.url.endswith("/console/person")
-        assert page.locator("main td li code").first.inner_text() == "address"
+        assert page.locator("main td li code").first.inner_text() == "author"
         assert (browser.violations(), browser.overflow_px()) == ([], 0)
     browser.page.set_viewport_size({"width": 1280, "height": 740})
-    browser.follow(page.locator("main form[action$='/archives'] button").last)
-    assert PLAIN in references(browser)
+    page.locator("main details summary").click()
+    page.fill("#ground", "asked for it")
+    browser.follow(page.locator("main details button"))
+    planned = page.url.rpartition("/")[2]
 
     package = posted(person, "/console/person/export", {"value": [MAIL.lower()]})
     assert package.headers["content-disposition"].startswith('attachment; filename="person-2')
@@ -298,6 +301,7 @@ def test_person_is_found_by_a_posted_form_and_exported_and_no_address_or_record_
     assert posted(person, "/console/person", {"value": "Dana"}).status_code == 422
 
     with installed(console.folder, **console.settings):
+        assert batches.view(planned).filter["references"] == [PLAIN]
         rows = all_of(select(AccessRow).where(AccessRow.action == "find_person").order_by(col(AccessRow.at).desc()))
     assert [each.detail["searched"].keys() for each in rows[:3]] == [{"value"}] * 3
     assert not any("example" in str(each.model_dump()).lower() for each in rows)

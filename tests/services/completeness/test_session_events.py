@@ -150,7 +150,7 @@ def test_time_is_read_in_the_zone_of_the_source(sqlite_installation: Settings, c
     assert one.event_at == datetime(2026, 7, 1, 9, tzinfo=UTC)
 
 
-def test_store_does_not_grow_with_each_sweep_while_the_database_is_away(configure: Configure, tmp_path: Path) -> None:
+def test_store_gets_no_events_while_the_database_is_away(configure: Configure, tmp_path: Path) -> None:
     configure(database_url=database_that_is_away())
     ocfl.make_root()  # the store is in use
     for minute in range(5):
@@ -158,7 +158,7 @@ def test_store_does_not_grow_with_each_sweep_while_the_database_is_away(configur
         with pytest.raises(Transient):
             take_in_all()
 
-    assert [each.receipt_id for each in kept_events()] == [hashlib.sha256(body(reference="r0")).hexdigest()]
+    assert kept() == {}
 
 
 def test_events_wait_in_the_inbox_while_the_database_is_away(configure: Configure, tmp_path: Path) -> None:
