@@ -80,6 +80,12 @@ def of_reference(reference: str) -> TombstoneRow | None:
         return session.get(TombstoneRow, digest_of(reference)) if is_any(session) else None
 
 
+def every() -> list[TombstoneRow]:
+    """Return all tombstones, oldest first."""
+    with reading() as session:
+        return list(session.exec(select(TombstoneRow).order_by(col(TombstoneRow.erased_at), TombstoneRow.digest)))
+
+
 def lines_of(digest: str) -> frozenset[str]:
     """Return what a tombstone keeps of the lines and leaves that are replaced."""
     found = find(digest)
