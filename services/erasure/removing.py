@@ -111,7 +111,10 @@ def end(digests: Collection[str]) -> None:
 
 
 def remove_left(now: datetime) -> int:
-    """Go on with erasures that an Object Lock has kept from their end, and return how many have ended."""
+    """Go on with erasures that an Object Lock has kept from their end, and return how many have ended. Remove what
+    killed writers have left in the spool a day ago: it may be of any archive.
+    """
+    remove_leftovers(store().spool_folder, now - _LEFTOVER_AFTER)
     waits = select(BatchItemRow.subject, BatchItemRow.values).join(
         TombstoneRow, col(TombstoneRow.digest) == col(BatchItemRow.subject)
     )
@@ -155,7 +158,6 @@ def _remove_files(named: Named) -> datetime | None:
     kept += inbox.erase(named.reference, named.receipt_ids, named.delivery_ids)
     kept += quarantine.erase(named.refused)
     _remove_from_imports(named)
-    remove_leftovers(store().spool_folder, datetime.now(UTC) - _LEFTOVER_AFTER)
     spelled = spellings(named.reference)
     prefect_erasure.forget(named.reference, named.digest, spelled, named.flow_run_ids)
     return max(filter(None, kept), default=None)
