@@ -39,22 +39,14 @@ _OF_MACHINES = frozenset(
 )
 """Members whose numbers are those of Cellosign and of providers, unless they stand in a member of a person."""
 _OF_PEOPLE = frozenset(["recipient", "signed_by", "labels", "value", "meta"])
-_SESSION_PARTS = {
-    "recipient": Stands.RECIPIENT,
-    "invitations": Stands.INVITATION,
-    "otp_destination": Stands.INVITATION,
+_STANDS = {
+    **{"data": Stands.FIELD, "recipient": Stands.RECIPIENT, "signatures": Stands.SIGNER, "payments": Stands.PAYMENT},
+    **dict.fromkeys(["sessions", "session", "client"], Stands.SESSION),
+    **dict.fromkeys(["invitations", "otp_destination"], Stands.INVITATION),
+    **dict.fromkeys(["attachments", "signed_document"], Stands.FILE),
     "labels": Stands.LABEL,
 }
-_ROOTS = {
-    "sessions": Stands.SESSION,
-    "session": Stands.SESSION,
-    "client": Stands.SESSION,
-    "signatures": Stands.SIGNER,
-    "payments": Stands.PAYMENT,
-    "data": Stands.FIELD,
-    "attachments": Stands.FILE,
-    "signed_document": Stands.FILE,
-}
+"""What a value stands in, by the innermost of these members."""
 _Path = tuple[str | int, ...]
 
 
@@ -152,17 +144,11 @@ def _texts(value: Any, path: _Path) -> Iterator[tuple[_Path, str]]:
 
 def _place(document: Any, path: _Path, text: str, version: int | None) -> PersonPlace:
     names = [each for each in path if isinstance(each, str)]
-    stands = _ROOTS.get(names[0], Stands.ELSEWHERE)
-    if stands is Stands.SESSION:
-        stands = next((_SESSION_PARTS[each] for each in reversed(names) if each in _SESSION_PARTS), stands)
-    name = _field_id(document, path) or names[-1] if stands is Stands.FIELD else names[-1]
+    stands = next((_STANDS[each] for each in reversed(names) if each in _STANDS), Stands.ELSEWHERE)
+    try:
+        name = str(document["data"][path[1]]["id"]) if stands is Stands.FIELD else names[-1]
+    except (LookupError, TypeError):  # a field without an id, or one that a repeated key hides
+        name = names[-1]
     where = "".join(f"[{each}]" if isinstance(each, int) else f".{each}" for each in path).lstrip(".")
     value = str(without_card_numbers(text))[:_LONGEST_SHOWN]
     return PersonPlace(stands=stands, name=name, where=where, value=value, version=version)
-
-
-def _field_id(document: Any, path: _Path) -> str | None:
-    try:
-        return str(document[path[0]][path[1]]["id"])
-    except (LookupError, TypeError):  # a field without an id, or one that a repeated key hides
-        return None

@@ -91,8 +91,8 @@ class Shown:
     words: TemplateWords = field(default_factory=TemplateWords)
 
 
-def page_name(language: Language) -> str:
-    return "summary.html" if language == "en" else f"summary.{language}.html"
+def page_name(language: Language, page: str = "summary") -> str:
+    return f"{page}.html" if language == "en" else f"{page}.{language}.html"
 
 
 def summary_page(
@@ -112,22 +112,27 @@ def summary_page(
     """
     statement = proof.anchored.inclusion.statement if proof.anchored else None
     faults = [(_worded(OF_FAULTS[each.fault], texts), each.key, each.expected, each.found) for each in proof.findings]
-    return _TEMPLATES.get_template("summary_page.html").render(
-        _=texts.gettext,
-        worded=lambda code: _worded(code, texts),
-        time_text=time_text,
+    return _rendered(
+        "summary",
+        language,
+        texts,
         size_text=size_text,
-        quote=quote,
         members=_texts,
-        language=language,
-        direction=DIRECTIONS[language],
-        others={each: page_name(each) for each in LANGUAGES if each != language},
         proof=proof,
         faults=faults,
         statement=statement,
         root=anchor_root(statement) if statement else None,
         **(_archive_shown(shown, terms, language, texts) if shown else {"archive": None}),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """For whom a package was made, by these values, when, and by which institution, or an empty text."""
+
+    values: Sequence[str]
+    at: datetime
+    holder: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,39 +145,32 @@ class Packed:
     is_damaged: bool = False
 
 
-def person_page_name(language: Language) -> str:
-    return page_name(language).replace("summary", "index")
-
-
 def person_page(
-    values: Sequence[str],
-    packed: Sequence[Packed],
-    at: datetime,
-    holder: str,
-    language: Language = "en",
-    texts: NullTranslations = ENGLISH,
+    made: Package, packed: Sequence[Packed], language: Language = "en", texts: NullTranslations = ENGLISH
 ) -> str:
-    """Return the page of a package that says what is kept of a person with these values. Pure. Else as `summary_page`.
+    """Return the page of a package that says what is kept of a person. Pure. Otherwise as `summary_page`."""
+    return _rendered(
+        "index",
+        language,
+        texts,
+        title_of=lambda archive: title_text(archive.title, language, texts),
+        summary=page_name(language),
+        made=made,
+        archives=[each for each in packed if each.found.archive],
+        beside=[each for each in packed if not each.found.archive],
+    )
 
-    Args:
-        holder: the institution that holds the archives, or an empty text.
-    """
-    archives = [each for each in packed if each.found.archive]
-    return _TEMPLATES.get_template("person_page.html").render(
+
+def _rendered(page: str, language: Language, texts: NullTranslations, **shown: Any) -> str:
+    return _TEMPLATES.get_template(f"{page}_page.html").render(
         _=texts.gettext,
         worded=lambda code: _worded(code, texts),
         time_text=time_text,
-        title_of=lambda archive: title_text(archive.title, language, texts),
         quote=quote,
         language=language,
         direction=DIRECTIONS[language],
-        others={each: person_page_name(each) for each in LANGUAGES if each != language},
-        summary=page_name(language),
-        values=values,
-        at=at,
-        holder=holder,
-        archives=archives,
-        beside=[each for each in packed if not each.found.archive],
+        others={each: page_name(each, page) for each in LANGUAGES if each != language},
+        **shown,
     )
 
 

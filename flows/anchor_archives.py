@@ -18,8 +18,6 @@ from services.anchors.making import Made, make
 from services.custody.comparing import compare
 from services.health.probes import found_root
 
-_MOST_SHOWN = 100
-
 
 @of_cellar("anchor-archives", "anchor archives")
 async def anchor_archives(whole: bool = False) -> None:
@@ -41,10 +39,8 @@ async def anchor_archives(whole: bool = False) -> None:
     await name_run([f"anchored {counted(statement.leaves, 'object')} as anchor {statement.number}"])
     with optional_summary():
         await acreate_markdown_artifact(key="anchor", markdown=_page(made), description="The anchor that this run made")
-    for key in made.damaged[:_MOST_SHOWN]:
-        log.warning("damaged, and not in the anchor: %s", key)
     if compared.findings:
-        raise Conflict(f"{len(compared.findings)} findings: the store is not as anchored; see the log of this run")
+        raise Conflict(f"{len(compared.findings)} findings: the store is not as anchored; see the artifact of this run")
     if lacks := list(filter(None, [compared.failure, *made.lacks])):
         raise Transient("; ".join(lacks))
     if made.damaged:

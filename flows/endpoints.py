@@ -1,6 +1,7 @@
 """Announces the events that concern no single archive, and makes the first attempt at each of their messages."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -59,10 +60,9 @@ async def notify_unrecorded(url: str, event: Event) -> None:
 
 
 async def report_findings(findings: Sequence[FixityFinding], *, is_sound: bool = False) -> None:
-    """Log the first findings of a check of the store. Unless it is sound, leave a table, and notify the endpoints."""
-    for each in findings[:_MOST_SHOWN]:
-        text = "%s: %s: expected %s, found %s"
-        get_run_logger().warning(text, each.fault, each.key, each.expected, each.found)
+    """Log how many findings a check of the store has. Unless it is sound, leave a table, and notify the endpoints."""
+    for fault, count in Counter(each.fault for each in findings).items():
+        get_run_logger().warning("%s: %d; `cellar verify` names them", fault, count)
     if is_sound or not findings:
         return
     shown = [{"file": each.key, "fault": each.fault} for each in findings[:_MOST_SHOWN]]

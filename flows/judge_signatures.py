@@ -1,5 +1,6 @@
 """The flow `judge-signatures`: judges signed documents again after the trust roots have changed, some each night."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated
@@ -39,10 +40,12 @@ async def judge_signatures(most: Annotated[int, Field(strict=True, ge=1)] = 10_0
         whole += judged
         await _report_worse(judged)
         log.info("%d of %d archives: %d judgements are new", whole.documents, len(chosen), whole.kept)
-    for key, reason in (whole.unjudged + whole.unkept)[:_MOST_SHOWN]:
-        log.warning("not judged or not kept: %s: %s", key, reason)
-    for wrong in whole.contradictions[:_MOST_SHOWN]:
-        log.warning("contradicted: %s: %s: %s, found %s", wrong.key, wrong.about, wrong.kept, wrong.found)
+    for reason, count in Counter(reason for _, reason in whole.unjudged + whole.unkept).most_common(_MOST_SHOWN):
+        log.warning("not judged or not kept: %d: %s", count, reason)
+    if whole.contradictions:
+        log.warning(
+            "kept verdicts are contradicted: %d; `cellar verify --signatures` names them", len(whole.contradictions)
+        )
     log.info("%d archives wait for the next nights", await in_thread(count_due))
     changed = [f"{counted(whole.changes_in_all, 'judgement')} changed"] if whole.changes else []
     await name_run([f"judged {counted(whole.documents, 'document')} again", *changed])

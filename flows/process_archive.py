@@ -31,7 +31,6 @@ from adapters.settings.settings import settings
 from adapters.tables.archives import archives
 from adapters.tables.messages import notifications
 from domain.messages.summaries import UNDELIVERED, UNDELIVERED_TAG, cause_summary, size_text, undelivered_text
-from domain.words.catalogue import warned, word
 from flows.execution.engine import end_own_process, leave_slot
 from flows.execution.lease import sole_work_on
 from flows.execution.record import Progress, Run, recorded, traced
@@ -53,7 +52,10 @@ from services.processing.persisting import persist
 from services.receipts import StoredArchive, receipt_of, stored_archive
 from services.templates import form_tags
 
-MOST_LOGGED = 20  # warnings or discrepancies: each line is a row in Prefect's database; the archive has them all
+MOST_LOGGED = 20
+"""Warnings or discrepancies of a run in its log, by code. Their values may name people or other archives, whose erasure
+would not reach the files of a log. The archive has all.
+"""
 _BAD_DOCUMENTS = {Outcome.CHANGED, Outcome.BROKEN, Outcome.UNREADABLE, Outcome.FIELDS_CHANGED}
 _KEPT: dict[str, Any] = RETRIED | {"persist_result": True, "cache_policy": DEFAULT - "read"}
 """A finished task is not repeated when its run goes on in another worker, which reads the archive itself."""
@@ -165,7 +167,7 @@ async def load_metadata(reference: str, receipt_id: str, read: Read) -> Metadata
     else:
         log.info("The receipt says nothing new; it is a delivery of version %d", version)
     for warning in archive.warnings[:MOST_LOGGED]:
-        log.warning("%s at %s: %s", warning.code, warning.where, word(warned(warning.code, warning.values)))
+        log.warning("%s at %s", warning.code, warning.where)
     if len(archive.warnings) > MOST_LOGGED:
         log.warning("%d warnings in all", len(archive.warnings))
     verdict = archive.newest_verdict
@@ -193,7 +195,7 @@ async def reconcile_payments(reference: str, receipt_id: str, read: Read) -> Pay
     counts = await in_thread(count_not_closed, reference)
     log.info("%d payments, %d discrepancies", len(archived.archive.payments), sum(counts.values()))
     for each in await in_thread(not_closed, reference, MOST_LOGGED):
-        log.warning("%s: expected %s, found %s", each.code, each.expected, each.found)
+        log.warning("%s", each.code)
     if not reconciled.is_current:
         log.info("Another version is current; its rows stay unchanged")
     emit(await in_thread(complete, archived, reconciled.payload))
@@ -239,7 +241,6 @@ async def _notify_all(receipt_id: str, *, is_asked_for: bool) -> None:
 def _describe(persisted: FilesPersisted, loaded: MetadataLoaded) -> None:
     """Let the worker's line about the end of the run say what it was about."""
     structlog.contextvars.bind_contextvars(
-        process_number=loaded.process_number,
         version=loaded.version,
         files=persisted.files,
         files_bytes=persisted.size_bytes,

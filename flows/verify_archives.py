@@ -44,7 +44,9 @@ async def verify_archives(share: Annotated[float, Field(strict=True, gt=0, le=1)
     await name_run([f"verified {counted(fixity.objects, 'archive')}", *findings])
     await report_findings(fixity.gravest_first, is_sound=fixity.is_sound)
     if not fixity.is_sound:
-        raise Conflict(f"{len(fixity.findings)} findings in the store; see the log of this run, or run `cellar verify`")
+        raise Conflict(
+            f"{len(fixity.findings)} findings in the store; `cellar verify` names them, and the artifact of this run"
+        )
 
 
 def _verify(share: float) -> Fixity:

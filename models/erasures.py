@@ -11,7 +11,8 @@ class TombstoneRow(SQLModel, table=True):
     """What is left of an erased archive: `digest` is the keyed digest of its reference, which stands nowhere in it.
 
     `ground` is the reason that a person gave. `ended_at` is None until all of the archive is removed. `lines` are the
-    SHA-256 of the lines and leaves that named the archive and were replaced. `returned` counts how often it came again.
+    keyed digests of the lines and leaves that named the archive and were replaced. `returned` counts how often it came
+    again.
     """
 
     __tablename__ = "tombstone"
@@ -25,7 +26,7 @@ class TombstoneRow(SQLModel, table=True):
     ended_at: datetime | None = Field(default=None, sa_type=Moment)
     lines: list[str] = Field(default_factory=list, sa_type=Json)
     returned: int = 0
-    last_returned_at: datetime | None = Field(default=None, sa_type=Moment)
+    last_returned_at: datetime | None = Field(default=None, index=True, sa_type=Moment)
 
 
 class TombstoneMarkRow(SQLModel, table=True):

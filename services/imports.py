@@ -18,6 +18,7 @@ from adapters.inbox import quarantine
 from adapters.inbox.inbox import Intake
 from adapters.platform.cancellation import Stopped, checkpoint
 from adapters.settings.settings import settings
+from adapters.store import tombstones
 from adapters.store.objects import history
 from adapters.store.tombstones import known_digests
 from adapters.tables.runs import imports
@@ -118,8 +119,7 @@ class Reader:
                 after.add(taken)
             else:
                 after.count(taken)
-        digests = known_digests(each.reference for each in deliveries)
-        imports.begin(deliveries, self.by, datetime.now(UTC), digests)
+        imports.begin(deliveries, self.by, datetime.now(UTC), known_digests(each.reference for each in deliveries))
         return Batch(deliveries, names, after)
 
     def _all(self) -> Iterator["_Read | ImportProblem"]:
@@ -216,6 +216,11 @@ def _take_in(
     with translated():
         try:
             identity = read.identity()
+            if gone := tombstones.of_reference(identity.reference):
+                tombstones.count_returned(gone.digest, [now])
+                return _unread(
+                    "", "ERASED", f"its archive was erased, so it is left out; see the tombstone {gone.digest}"
+                )
             if before:
                 again = replace(before, process_number=identity.process_number, template_id=identity.template_id)
                 read.intake.accept_again(again)

@@ -110,7 +110,7 @@ def found_bodies(receipt_ids: Collection[str]) -> list[RefusedDelivery]:
 def _dismiss_refused(receipt_ids: Collection[str], said: Dismissal, now: datetime) -> int:
     dismissed = refused.dismiss(found_bodies(receipt_ids), said, now)
     if dismissed:
-        refused_rows.record(dismissed)  # so that the next page shows it; the sweep does the same
+        refused.record(dismissed)  # so that the next page shows it; the sweep does the same
     return len({each.receipt_id for each in dismissed})
 
 

@@ -82,7 +82,7 @@ def buried(reference: str) -> str:
     found = tombstones.digest_of(reference)
     whom: dict[str, Any] = {"batch_id": "b", "ground": "the term is over", "erased_by": "Dana", "confirmed_by": "Noa"}
     with writing() as session:
-        tombstones.insert(session, TombstoneRow(digest=found, erased_at=NOON, **whom))
+        tombstones.insert(session, reference, TombstoneRow(digest=found, erased_at=NOON, **whom))
     return found
 
 

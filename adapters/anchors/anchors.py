@@ -233,9 +233,9 @@ def check_leaves(storage: Storage, anchor: Anchor, erased: Erased) -> list[str]:
     """
     wrong = dict[str, None]()
     for its, is_erased in leaves_file.hashes_of(storage, anchor.key("leaves.gz"), blocks_of(storage, anchor)):
-        if is_erased and its not in erased.lines:
+        if is_erased and not erased.knows(its):
             wrong["a leaf was replaced, and no tombstone has it; restore it from the witness"] = None
-        if not is_erased and erased.lines.get(its) and storage == store():
+        if not is_erased and storage == store() and erased.has_removed(its):
             wrong["a leaf that was erased is back"] = None
     return list(wrong)
 

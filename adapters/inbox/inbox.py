@@ -166,8 +166,13 @@ def erase(reference: str, receipt_ids: Iterable[str], delivery_ids: Iterable[str
     """
     others = [each for each in deliveries() if each.reference == reference]
     bodies = {*receipt_ids, *(each.receipt_id for each in others)}
-    records = {*delivery_ids, *(each.delivery_id for each in others)}
-    return [_waiting().erase(each) for each in (*map(body_name, bodies), *(f"{each}.json" for each in records))]
+    return erase_these(bodies, {*delivery_ids, *(each.delivery_id for each in others)})
+
+
+def erase_these(receipt_ids: Iterable[str], delivery_ids: Iterable[str]) -> list[datetime | None]:
+    """Remove bodies, then deliveries, which lead to them, with what a bucket has kept of them. Returns as `erase`."""
+    names = (*map(body_name, receipt_ids), *(f"{each}.json" for each in delivery_ids))
+    return [_waiting().erase(each) for each in names]
 
 
 def try_out() -> None:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from adapters.observation.log import reference_digest
 from adapters.peers.addresses import MOST_BYTES_OF_PREFECT, bounded
+from adapters.settings.environment import prefect_file
 from adapters.settings.settings import settings
 from models.errors import System, Transient
 from models.said import Sentence
@@ -63,14 +64,9 @@ def summary_key(reference: str) -> str:
     return f"archive-{hashlib.sha256(reference.encode()).hexdigest()[:16]}"
 
 
-def embedded_file() -> Path:
-    """Return where the embedded server has its database. There is none if another server is used."""
-    return settings().data_dir / "prefect" / "prefect.db"
-
-
 def events_kept_days() -> int | None:
     """Return for how many days events may stay that cannot be removed; None where all are removed at once."""
-    return None if embedded_file().exists() else settings().prefect_retention_days
+    return None if prefect_file(settings()).exists() else settings().prefect_retention_days
 
 
 def forget(reference: str, digest: str, spelled: Sequence[str], flow_run_ids: Collection[str]) -> None:
@@ -83,8 +79,9 @@ def forget(reference: str, digest: str, spelled: Sequence[str], flow_run_ids: Co
     Raises:
         Transient: Prefect does not answer, or its file stays locked.
     """
-    if embedded_file().exists():
-        _forget_in_file(embedded_file(), reference, digest, spelled, flow_run_ids)
+    path = prefect_file(settings())
+    if path.exists():
+        _forget_in_file(path, reference, digest, spelled, flow_run_ids)
     else:
         _forget_by_api(reference, flow_run_ids)
 

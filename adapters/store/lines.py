@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Container, Mapping
 from dataclasses import dataclass
 
 from adapters.files.store import store
+from adapters.store import seals
 from models.errors import Conflict, System, Transient
 
 _FROM_A_COPY = "put the file of a copy of the store in its place"
@@ -21,12 +22,27 @@ _ERASED = re.compile(rb'\{"erased": "([0-9a-f]{64}|[0-9a-f]{128})"\}')
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """What the tombstones of the store say: the digests of references and those of lines and leaves of anchors, each
-    with whether its erasure has ended.
+    """What the tombstones of the store say: the digests of references, and what they keep of lines and leaves of
+    anchors, each with whether its erasure has ended.
     """
 
     archives: Mapping[str, bool]
     lines: Mapping[str, bool]
+
+    def knows(self, digest: str) -> bool:
+        """Return whether a tombstone has a line or a leaf. Raises Locked if the key of the fingerprints is away."""
+        return bool(self.lines) and kept_digest(digest) in self.lines
+
+    def has_removed(self, digest: str) -> bool:
+        """Return whether the erasure of a line or a leaf has ended. Raises as `knows`."""
+        return bool(self.lines) and self.lines.get(kept_digest(digest), False)
+
+
+def kept_digest(digest: str) -> str:
+    """Return what a tombstone keeps of a line or a leaf. It is keyed: whoever has the store and the database alone
+    cannot make a tombstone that excuses what is missing. Raises Locked if the key is away.
+    """
+    return seals.quick_fingerprint(f"line:{digest}")
 
 
 NOTHING_ERASED = Erased({}, {})
@@ -72,16 +88,16 @@ def read(
             raise Conflict(f"other content than its name promises; {_FROM_A_COPY}")
         owed.append(_bond(name, text))
     left = [each for each in lines if each and not erased_digest(each)]
-    if erased and not all(each in erased.lines for each in owed):
+    if erased and not all(map(erased.knows, owed)):
         on_wrong(f"a line was replaced, and no tombstone has it; {_FROM_A_COPY}")
-    still = [each for each in left if not erased.lines.get(digest_of(each))] if erased and erased.lines else left
+    still = [each for each in left if not erased.has_removed(digest_of(each))] if erased and erased.lines else left
     if len(still) < len(left):
         on_wrong("a line that was erased is back")
     return still
 
 
 def owed_for(key: str, text: bytes, digests: Container[str]) -> list[str]:
-    """Return the digests that a tombstone must have before `erase_lines` replaces the lines with some digests."""
+    """Return the digests of which tombstones must know before `erase_lines` replaces the lines with some digests."""
     found = [digest for each in text.split(b"\n")[:-1] if (digest := digest_of(each)) in digests]
     name = _name_in(key)
     return [*found, *([_bond(name, text)] if found and name_of(text) != name else [])]

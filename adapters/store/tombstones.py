@@ -1,15 +1,19 @@
 """Tombstones: what is left of erased archives. Their rows are in the database, and noted for the store."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 
 from sqlmodel import Session, col, select
 
 from adapters.database.noted import note
-from adapters.database.transactions import reading, writing
+from adapters.database.transactions import insert_new, reading, writing
 from adapters.store import seals
+from adapters.tables.erased import is_any
+from models.archive.archive import ArchiveRow
+from models.archive.session import SessionRow
 from models.erasures import TombstoneMarkRow, TombstoneRow
 from models.errors import Locked, Transient
+from models.runs.receipt import DEFAULT_SOURCE
 
 
 def digest_of(reference: str) -> str:
@@ -35,10 +39,31 @@ def known_digest(reference: str) -> str | None:
     return known_digests([reference]).get(reference)
 
 
-def insert(session: Session, tombstone: TombstoneRow, marks: Sequence[str] = ()) -> None:
-    """Add a tombstone and its marks, in the caller's transaction, which has locked the archive."""
+def marks(source: str, session_id: str | None, process: int | None, transaction: int | None) -> list[str]:
+    """Return the keyed digests by which an event without a reference is known: its session, and its numbers.
+
+    Raises as `digest_of` does.
+    """
+    named = [] if session_id is None else [f"session:{source}:{session_id}"]
+    if process is not None or transaction is not None:
+        named.append(f"process:{source}:{process}:{transaction}")
+    return [seals.quick_fingerprint(each) for each in named]
+
+
+def insert(session: Session, reference: str, tombstone: TombstoneRow) -> None:
+    """Add the tombstone of an archive, in the caller's transaction, which has locked the archive.
+
+    Raises as `digest_of` does.
+    """
     session.add(tombstone)
-    session.add_all(TombstoneMarkRow(mark=each, digest=tombstone.digest) for each in sorted({*marks}))
+    source = session.exec(select(ArchiveRow.source).where(ArchiveRow.reference == reference)).first() or DEFAULT_SOURCE
+    its = select(SessionRow.id, SessionRow.process_number, SessionRow.transaction_number)
+    known = set[str]()
+    for session_id, process, transaction in session.exec(its.where(SessionRow.reference == reference)):
+        for numbers in ((process, transaction), (process, None), (None, transaction)):
+            known.update(marks(source, session_id, *numbers))
+    for each in sorted(known):  # another erased archive may have had the same number
+        insert_new(session, TombstoneMarkRow, {"mark": each, "digest": tombstone.digest})
     note(session, TombstoneRow, col(TombstoneRow.digest) == tombstone.digest)
     note(session, TombstoneMarkRow, col(TombstoneMarkRow.digest) == tombstone.digest)
 
@@ -50,27 +75,19 @@ def find(digest: str) -> TombstoneRow | None:
 
 
 def of_reference(reference: str) -> TombstoneRow | None:
-    """Return the tombstone of an archive, None if it is not erased. Raises as `digest_of` does, if any tombstone is."""
+    """Return the tombstone of an archive, None if it is not erased. Raises as `digest_of` does, if anything is."""
     with reading() as session:
-        if session.exec(select(TombstoneRow.digest).limit(1)).first() is None:
-            return None
-        return session.get(TombstoneRow, digest_of(reference))
-
-
-def every() -> list[TombstoneRow]:
-    """Return all tombstones, oldest first."""
-    with reading() as session:
-        return list(session.exec(select(TombstoneRow).order_by(col(TombstoneRow.erased_at), TombstoneRow.digest)))
+        return session.get(TombstoneRow, digest_of(reference)) if is_any(session) else None
 
 
 def lines_of(digest: str) -> frozenset[str]:
-    """Return the digests of lines and leaves that a tombstone has."""
+    """Return what a tombstone keeps of the lines and leaves that are replaced."""
     found = find(digest)
     return frozenset(found.lines if found else ())
 
 
 def add_lines(digest: str, lines: Iterable[str]) -> None:
-    """Note which lines and leaves are replaced with an archive."""
+    """Note what a tombstone keeps of lines and leaves, each by `kept_digest`, before they are replaced."""
     with writing() as session:
         row = session.get_one(TombstoneRow, digest, with_for_update=True)
         after = {*row.lines, *lines}
@@ -79,16 +96,11 @@ def add_lines(digest: str, lines: Iterable[str]) -> None:
             note(session, TombstoneRow, col(TombstoneRow.digest) == digest)
 
 
-def set_ended(digest: str, at: datetime) -> None:
-    """Note that all of an archive is removed."""
-    with writing() as session:
-        session.get_one(TombstoneRow, digest, with_for_update=True).ended_at = at
-        note(session, TombstoneRow, col(TombstoneRow.digest) == digest)
-
-
-def count_returned(digest: str, at: datetime) -> None:
-    """Note that something of an erased archive came again, and was removed."""
+def count_returned(digest: str, arrivals: Iterable[datetime]) -> None:
+    """Note that something of an erased archive came again, before it is removed. A repetition counts nothing twice."""
     with writing() as session:
         row = session.get_one(TombstoneRow, digest, with_for_update=True)
-        row.returned, row.last_returned_at = row.returned + 1, at
-        note(session, TombstoneRow, col(TombstoneRow.digest) == digest)
+        new = [each for each in arrivals if row.last_returned_at is None or each > row.last_returned_at]
+        if new:
+            row.returned, row.last_returned_at = row.returned + len(new), max(new)
+            note(session, TombstoneRow, col(TombstoneRow.digest) == digest)

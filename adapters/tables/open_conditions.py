@@ -25,6 +25,7 @@ from models.archive.archive import ArchiveRow, State
 from models.columns import Moment
 from models.completeness.processes import MissingProcessRow
 from models.discrepancies import DiscrepancyRow, DiscrepancyState
+from models.erasures import TombstoneRow
 from models.messages.notification import EndpointRow, NotificationRow, NotificationState
 from models.people import LoginRow
 from models.runs.receipt import RefusedRow, WaitingRow
@@ -193,6 +194,15 @@ _ROWS: Mapping[AnyCode, _Rows] = {
         (col(UnsentAccessRow.at) < bindparam("waited", callable_=_an_hour_ago, type_=Moment()),),
         _span(UnsentAccessRow.at),
         Severity.WARNING,
+    ),
+    DerivedCode.ERASED_RETURNED: _Rows(
+        Subject.DELIVERY,
+        col(TombstoneRow.batch_id),
+        (col(TombstoneRow.last_returned_at) > bindparam("ended", callable_=_a_day_ago, type_=Moment()),),
+        _span(TombstoneRow.last_returned_at),
+        Severity.WARNING,
+        count=func.sum(TombstoneRow.returned),
+        values={"digest": func.max(TombstoneRow.digest)},
     ),
     ConditionCode.TIME_STAMP_ENDS: _Rows(
         Subject.SYSTEM,

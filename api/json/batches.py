@@ -28,7 +28,9 @@ redeliveries = APIRouter(prefix="/api/redeliveries", tags=["redeliveries"])
 erasures = APIRouter(prefix="/api/erasures", tags=["erasures"])
 _UNKNOWN = {404: {"UNKNOWN_BATCH": "no batch has this id."}}
 _NOT_DONE = _UNKNOWN | {409: {"WRONG_STATE": "the state of the batch does not allow the action."}}
-_NOT_BY_PLANNER = {403: {"SECOND_PERSON": "another person than the planner must confirm the erasure."}}
+_ERASURE_NOT_DONE = _UNKNOWN | {
+    409: _NOT_DONE[409] | {"SECOND_PERSON": "another person than the planner must confirm the erasure."}
+}
 _PLANNED = ("The plan, or the batch that was started.", OF_A_LIST)
 
 
@@ -108,4 +110,4 @@ for each, acting in ((reruns, Action.RERUN), (redeliveries, Action.REDELIVER)):
     each.get("/{batch_id}", **does(Action.READ_TROUBLES, *_SHOWS))(read)
     each.post("/{batch_id}/{action}", **does(acting, *_ACTS))(act)
 erasures.get("/{batch_id}", **does(Action.READ_TROUBLES, *_SHOWS))(read)
-erasures.post("/{batch_id}/{action}", **does(Action.ERASE, *_ACTS[:2], _NOT_DONE | _NOT_BY_PLANNER))(act_on_erasure)
+erasures.post("/{batch_id}/{action}", **does(Action.ERASE, *_ACTS[:2], _ERASURE_NOT_DONE))(act_on_erasure)

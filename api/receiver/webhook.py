@@ -194,7 +194,7 @@ async def webhook(request: Request, source: str = DEFAULT_SOURCE) -> JSONRespons
     with bound(received.reference, received.receipt_id):
         duration_s = time.monotonic() - began_s
         _count(senders.label(source), received.size_bytes, duration_s)
-        described = {"process_number": received.process_number, "size_bytes": received.size_bytes, "source": source}
+        described = {"size_bytes": received.size_bytes, "source": source}
         log.info("archive received", outcome="stored", **described, duration_s=round(duration_s, 4))
         dispatcher.announce(received)
     document = {"reference": received.receipt_id}
@@ -235,7 +235,6 @@ def _log_refused(delivery: RefusedDelivery) -> None:
         size_bytes=delivery.size_bytes,
         receipt_id=delivery.receipt_id,
         source=delivery.source,
-        process_number=delivery.process_number,
         reference_digest=reference_digest(delivery.reference) if delivery.reference else None,
     )
 

@@ -26,7 +26,7 @@ def upgrade() -> None:
         Column("ended_at", Moment),
         Column("lines", Json, nullable=False),
         Column("returned", Integer, nullable=False),
-        Column("last_returned_at", Moment),
+        Column("last_returned_at", Moment, index=True),
     )
     op.create_table(
         "tombstone_mark",

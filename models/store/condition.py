@@ -135,6 +135,11 @@ class DerivedCode(FindingCode):
         "Check CELLAR_ACCESS_LOG_URL, and the log of the receiver. Nothing is lost.",
         short="Access log that is not taken",
     )
+    ERASED_RETURNED = finding(
+        "Something of an erased archive has come again, and was removed.",
+        "Ask whoever sends it why it is there still. This ends a day after the last delivery.",
+        short="Erased archives that came again",
+    )
     MESSAGES_DEAD = finding(
         "Messages were given up.", "Send them again once their endpoint is well.", short="Messages given up"
     )

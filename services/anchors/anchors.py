@@ -39,7 +39,7 @@ from adapters.files.storage import Storage
 from adapters.files.store import store
 from adapters.platform.cancellation import checkpoint
 from adapters.store import happened, ocfl
-from adapters.store.lines import NOTHING_ERASED, Erased
+from adapters.store.lines import Erased
 from adapters.store.objects.deliveries import delivery_path
 from adapters.store.ocfl import INVENTORY, LOGS
 from domain.anchors import leaf_hash, leaf_text, read_leaf
@@ -118,12 +118,8 @@ def _read(path: Path) -> Iterator[tuple[int, Leaf]]:
             yield int(number), read_leaf(text)
 
 
-def faults(name: Named, found: Found, erased: Erased = NOTHING_ERASED) -> tuple[bool, list[FixityFinding]]:
-    """Return whether an object has versions after its last leaf, and how it breaks its leaves. An object of which
-    tombstones have all leaves breaks none: it was erased, or is about to be.
-    """
-    if erased.lines and all(_is_in(erased, leaf) for _, leaf in name.leaves):
-        return False, []
+def faults(name: Named, found: Found) -> tuple[bool, list[FixityFinding]]:
+    """Return whether an object has versions after its last leaf, and how it breaks its leaves."""
     try:
         leaf = _present(name, found)
     except Conflict as error:
@@ -134,10 +130,6 @@ def faults(name: Named, found: Found, erased: Erased = NOTHING_ERASED) -> tuple[
         return False, [FixityFinding(name.key, Fault.MISSING, f"what {_which(name)} has", "nothing")]
     last = max(its.version for _, its in name.leaves)
     return leaf.version > last, [*_of_versions(name, leaf), *_of_receipts(name, leaf), *_of_facts(name, leaf)]
-
-
-def _is_in(erased: Erased, leaf: Leaf) -> bool:
-    return any(leaf_hash(leaf_text(leaf), digest).hex() in erased.lines for digest in Digest)
 
 
 def _present(name: Named, found: Found) -> Leaf | None:
@@ -286,9 +278,9 @@ def proof_of(reference: str) -> AnchorProof | None:
 class Held:
     """The store, held against an anchor. `number` and `at` are None where no anchor with the root was found.
 
-    `covered` counts the archives and reports that the anchor names, `newer` those of them that have later versions, and
-    `uncovered` the objects of the store that it does not name. `erased` counts tombstones. `is_of_witness`: the anchor
-    is the newest of the witness. `failure`: why the store was not held.
+    `covered` counts the archives and reports that the anchor names, `newer` those of them that have later versions,
+    `uncovered` the objects of the store that it does not name, and `erased` the archives that were erased.
+    `is_of_witness`: the anchor is the newest of the witness. `failure`: why the store was not held.
     """
 
     root: str
@@ -318,7 +310,7 @@ def hold(against: str, references: Sequence[str] = ()) -> Held:
     links = chain(wanted, findings.append)
     if links:
         held.number, held.at = links[0].anchor.statement.number, links[0].anchor.statement.at
-    held.erased = len(erased.archives)
+    held.erased = sum(erased.archives.values())
     sources = readable(links, findings.append, erased)
     if references:
         keys = map(ocfl.object_key, references)
@@ -381,10 +373,15 @@ def _check(pairs: Iterable[tuple[Named, Found]], held: Held, findings: list[Fixi
 
 
 def _checked(name: Named, found: Found, erased: Erased) -> tuple[bool, list[FixityFinding]]:
-    """Return whether an object has versions after its last leaf, and what is wrong with it."""
+    """Return whether an object has versions after its last leaf, and what is wrong with it. Nothing is, if tombstones
+    have all its leaves: it was erased, or is about to be, and the anchor is that of a witness that is locked.
+    """
     if not name.leaves:
         return False, []
-    is_newer, findings = faults(name, found, erased)
+    is_newer, findings = faults(name, found)
     if findings:  # or a writer was at work since the logs were listed
-        return faults(name, object_at(store(), name.key) if name.leaves[0][1].version else found, erased)
+        is_newer, findings = faults(name, object_at(store(), name.key) if name.leaves[0][1].version else found)
+    hashes = ((leaf_hash(leaf_text(leaf), digest).hex() for digest in Digest) for _, leaf in name.leaves)
+    if findings and all(any(map(erased.knows, each)) for each in hashes):
+        return False, []
     return is_newer, findings

@@ -6,7 +6,7 @@ often the driver is killed.
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlmodel import col
 
@@ -74,7 +74,7 @@ def check_confirmed_by(row: BatchRow, by: str) -> None:
     """Check that another person than the planner confirms, where `CELLAR_ERASE_APPROVERS` says so."""
     if settings().erase_approvers > 1 and by == row.by:
         detail = "expected another person than the one who planned the erasure"
-        raise Refused("SECOND_PERSON", detail, where="by", status=403)
+        raise Refused("SECOND_PERSON", detail, where="by", status=409)
 
 
 def settle(batch_id: str, _: datetime) -> Settled:
@@ -91,8 +91,7 @@ def _recover(batch_id: str) -> None:
     while started := batches.items(batch_id, ItemState.STARTED, 0, _AT_ONCE):
         digests = erasures.references([each.subject for each in started])
         removing.remove(digests)
-        gone = [each.position for each in started if each.subject not in digests.values()]
-        batches.change_items(batch_id, gone, ItemState.STARTED, state=ItemState.COMPLETED, ended_at=datetime.now(UTC))
+        removing.end([each.subject for each in started if each.subject not in digests.values()])
 
 
 async def start_next(row: BatchRow, now: datetime) -> int | None:
@@ -128,7 +127,7 @@ def _claimed(row: BatchRow, item: BatchItemRow, digest: str, now: datetime, *, i
             archive.digest = digest
             its.state, its.subject, its.receipt_id, its.started_at = ItemState.STARTED, digest, None, now
             if session.get(TombstoneRow, digest) is None:
-                insert(session, _tombstone(row, digest, now))
+                insert(session, archive.reference, _tombstone(row, digest, now))
         note(session, BatchItemRow, col(BatchItemRow.batch_id) == row.id, col(BatchItemRow.position) == item.position)
         return why
 

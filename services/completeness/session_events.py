@@ -7,7 +7,7 @@ each event once.
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
+from adapters.database.transactions import reading
 from adapters.files.store import store
 from adapters.inbox import session_events as inbox
 from adapters.inbox.quarantine import body_name
@@ -22,12 +23,14 @@ from adapters.platform.cancellation import checkpoint
 from adapters.settings.settings import settings
 from adapters.store import lines, session_events
 from adapters.store.lines import Erased
+from adapters.store.tombstones import count_returned, digest_of, marks
 from adapters.tables.completeness import session_events as table
 from adapters.tables.completeness.session_events import EventRow
+from adapters.tables.erased import erased, is_any
 from domain.body.scan import Scanner
 from domain.completeness.session_events import events_in, lines_of, read_event
 from models.completeness.processes import ReceivedEvent, SessionEvent
-from models.errors import Conflict, Refused, Transient
+from models.errors import Conflict, Locked, Refused, Transient
 from services.health.probes import found_root
 from services.sources import terms_of
 
@@ -54,7 +57,7 @@ async def take_in_announced(names: Sequence[str]) -> int:
 def take_in(names: Sequence[str]) -> int:
     """Take in batches, and return how many events they held. A batch that cannot be taken in delays no other."""
     count = 0
-    # A file has the batches of a minute: while the database is away, a repetition writes the same file again.
+    # A file has the batches of a minute, so that after a kill a repetition writes the same file again.
     for _, of_minute in groupby(names, lambda name: inbox.arrival(name).replace(second=0, microsecond=0)):
         for group in _files(of_minute):
             try:
@@ -111,14 +114,52 @@ def _take_in(group: dict[str, bytes]) -> int:
             inbox.set_aside(text, name)
             log.error("a batch of session events is damaged; its sound lines are taken in", batch=name)
         sound += [each for each in events if each]
-    if sound:
-        table.record(list(rows_of(sound, session_events.keep_batch(lines_of(sound), datetime.now(UTC)))))
+    rows = list(rows_of(sound, ""))
+    with reading() as session:
+        digests = _digests(rows) if is_any(session) else {row["event_id"]: [] for row in rows}
+        gone = erased(session, digests)
+    if len(gone) < len(sound):
+        _keep([each for each in sound if each.event_id not in gone], rows, digests)
+    for digest in {*gone.values()}:
+        count_returned(digest, [each.received_at for each in sound if gone.get(each.event_id) == digest])
+        log.warning("session events of an erased archive are removed", digest=digest)
     for each in sound:
         if each.body is None:
+            if each.event_id in gone:
+                store().erase(session_events.body_key(each.receipt_id))
             inbox.remove_body(each.receipt_id)
     for name in group:
         inbox.remove_batch(name)
     return len(sound)
+
+
+def _keep(events: Sequence[ReceivedEvent], rows: Sequence[EventRow], digests: Mapping[str, Sequence[str]]) -> None:
+    """Write events into the store, then their rows. Raises Transient if an archive of theirs is erased meanwhile."""
+    batch, ids = session_events.keep_batch(lines_of(events), datetime.now(UTC)), {each.event_id for each in events}
+    known = {event_id: its for event_id, its in digests.items() if event_id in ids}
+    try:
+        table.record([{**row, "batch": batch} for row in rows if row["event_id"] in ids], known)
+    except (Refused, Transient) as error:
+        store().erase(session_events.key_of(batch))  # it may have events of an archive that was erased meanwhile
+        if isinstance(error, Transient):
+            raise
+        raise Transient("an archive was erased while its events were taken in; they are taken in again") from error
+
+
+def _digests(rows: Sequence[EventRow]) -> dict[str, list[str]]:
+    """Return by what each event may be known as one of an erased archive; none while the key is away."""
+    found = dict[str, list[str]]()
+    for row in rows:
+        named = row["source"], row["session_id"], row["process_number"], row["transaction_number"]
+        try:
+            its = [digest_of(row["reference"])] if row["reference"] else marks(*named)
+        except (Locked, Transient):
+            its = []
+        else:
+            if not its:
+                continue  # it names no process
+        found[row["event_id"]] = its
+    return found
 
 
 def _has_body(event: ReceivedEvent) -> bool:

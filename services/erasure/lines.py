@@ -8,11 +8,12 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
-import structlog
 from sqlmodel import Session, col, select
 
+from adapters.anchors import anchors
 from adapters.anchors.erasing import erase_leaves, leaves_about
 from adapters.database.transactions import reading
 from adapters.files.store import store
@@ -24,15 +25,15 @@ from services.erasure.redacting import searches_about
 from services.erasure.spellings import is_in
 from services.erasure.traces import REDACTED, REMOVED, Named
 
-log = structlog.get_logger()
-
 _NUMBERS = ("process_number", "transaction_number", "session_id")
 _COLUMNS = {str(table.__tablename__): columns for table, columns in REDACTED.items()}
 
 
 @dataclass(slots=True)
 class _Found:
-    """Digests of lines by the keys of their files; those that each tombstone needs, by its own digest; large bodies."""
+    """Digests of lines by the keys of their files; those of which each tombstone must know, by the digest of its
+    reference; the names of large bodies.
+    """
 
     lines: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     owed: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
@@ -102,16 +103,25 @@ def note(named: Sequence[Named]) -> None:
     _noted(named)
 
 
-def erase(named: Sequence[Named]) -> None:
-    """Replace all lines and leaves that name archives, after the tombstones have them. Idempotent. Raises as `note`."""
+def erase(named: Sequence[Named]) -> datetime | None:
+    """Replace all lines and leaves that name archives, after the tombstones have them. Idempotent. Raises as `note`.
+
+    Returns:
+        Until when an Object Lock keeps earlier versions of their files.
+    """
     found = _noted(named)
     for key, digests in found.lines.items():
         lines.erase_lines(key, digests)
-        store().erase_earlier(key)
-    for body in found.bodies:
-        store().erase(session_events.body_key(body))
-    for why in erase_leaves([each.reference for each in named]):
-        log.warning("the witness keeps leaves of erased archives", why=why)
+    kept = [store().erase_earlier(key) for key in found.lines]
+    kept += [store().erase(session_events.body_key(each)) for each in found.bodies]
+    kept.append(erase_leaves([each.reference for each in named]))
+    return max(filter(None, kept), default=None)
+
+
+def erase_earlier() -> datetime | None:
+    """Remove all earlier versions of files of lines and leaves. Returns as `erase` does."""
+    kept = map(store().erase_earlier, (happened.FOLDER, session_events.FOLDER, anchors.FOLDER))
+    return max(filter(None, kept), default=None)
 
 
 def _noted(named: Sequence[Named]) -> _Found:
@@ -124,7 +134,7 @@ def _noted(named: Sequence[Named]) -> _Found:
         for line in lines.read(key, text):
             said, line_digest = json.loads(line), lines.digest_of(line)
             whose = about.of_event(said) if is_event else about.of_row(*said[1:])
-            whose |= {each for each, digests in known.items() if line_digest in digests}
+            whose |= {each for each, kept in known.items() if kept and lines.kept_digest(line_digest) in kept}
             for each in whose:
                 its[each].add(line_digest)
             if whose and is_event and said["body"] is None:
@@ -136,7 +146,7 @@ def _noted(named: Sequence[Named]) -> _Found:
     for reference, leaves in leaves_about(digests_of).items():
         found.owed[digests_of[reference]].update(leaves)
     for each, owed in found.owed.items():
-        tombstones.add_lines(each, owed)
+        tombstones.add_lines(each, map(lines.kept_digest, owed))
     happened.keep()
     return found
 

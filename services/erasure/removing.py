@@ -4,7 +4,7 @@ Each step is idempotent. One process at a time removes archives: the driver of a
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,12 +12,12 @@ from typing import Any
 import structlog
 from sqlmodel import Session, col, delete, select, update
 
+from adapters.database.freed import leave_nothing
 from adapters.database.noted import note, note_rows
 from adapters.database.transactions import reading, writing
 from adapters.files.spool import remove_leftovers
 from adapters.files.store import RESULTS_FOLDER, store
 from adapters.inbox import inbox, quarantine
-from adapters.observation.log import reference_digest
 from adapters.peers import prefect_erasure
 from adapters.store import happened, ocfl, seals
 from adapters.tables.messages import notifications
@@ -25,6 +25,7 @@ from domain.messages.bodies import archive_erased
 from domain.words.catalogue import in_words
 from models.archive.archive import ArchiveRow
 from models.erasures import TombstoneRow
+from models.errors import System, Transient
 from models.messages.notification import (
     Event,
     EventRow,
@@ -72,21 +73,48 @@ def remove(digests: Mapping[str, str]) -> None:
     Raises:
         Transient: store, inbox, database or Prefect does not answer. A repetition goes on.
     """
-    happened.keep()  # what waits in the database would become lines later
+    happened.keep()
+    if any(each.of == TombstoneRow.__tablename__ for each in happened.lines_left()):
+        raise Transient("the store does not take tombstones, so nothing is removed", system=System.STORE)
     found = [each for each in map(_named, digests, digests.values()) if each]
     lines.note(found)
-    left = {each.digest: _remove_files(each) for each in found}
+    kept = [_remove_files(each) for each in found]
     for each in found:
         _remove_rows(each)
     happened.keep()
-    lines.erase(found)
-    for each in found:
-        _end(each, left[each.digest])
+    kept_in_lines = lines.erase(found)
+    for each, until in zip(found, kept, strict=True):
+        _remove_last_row(each, _left(each, until, kept_in_lines))
+    end(digests.values())
+
+
+def end(digests: Collection[str]) -> None:
+    """End erasures whose archives have no row any longer, and their items, once no file has a byte of the rows."""
+    if not digests:
+        return
+    leave_nothing()
+    now, its = datetime.now(UTC), col(BatchItemRow.subject)
+    is_started, is_left = col(BatchItemRow.state) == ItemState.STARTED, col(BatchItemRow.sentence).is_not(None)
+    with writing() as session:
+        left = session.exec(select(BatchItemRow.subject).where(its.in_(digests), is_started, is_left)).all()
+        tombstones = select(TombstoneRow).where(
+            col(TombstoneRow.digest).in_(digests), col(TombstoneRow.ended_at).is_(None)
+        )
+        for each in session.exec(tombstones.with_for_update()):
+            each.ended_at = None if each.digest in left else now
+        ended = update(BatchItemRow).where(its.in_(digests), is_started)
+        session.execute(ended.values(state=ItemState.COMPLETED, ended_at=now))
+        note(session, TombstoneRow, col(TombstoneRow.digest).in_(digests))
+        note(session, BatchItemRow, its.in_(digests))
     happened.keep()
+    log.info("archives erased", number=len(digests), left=len(left))
 
 
 def remove_left(now: datetime) -> int:
-    """Go on with erasures that an Object Lock has kept from their end, and return how many have ended."""
+    """Go on with erasures that an Object Lock has kept from their end, and return how many have ended. Remove what
+    killed writers have left in the spool a day ago: it may be of any archive.
+    """
+    remove_leftovers(store().spool_folder, now - _LEFTOVER_AFTER)
     waits = select(BatchItemRow.subject, BatchItemRow.values).join(
         TombstoneRow, col(TombstoneRow.digest) == col(BatchItemRow.subject)
     )
@@ -102,7 +130,7 @@ def _is_removed_now(digest: str, key: str, now: datetime) -> bool:
     """Remove what a lock has kept. Where another archive lies below the same folders, the erasure does not end."""
     if any(True for _ in store().listed(key)):
         return False
-    until = store().erase(key)
+    until = max(filter(None, [store().erase(key), lines.erase_earlier()]), default=None)
     with writing() as session:
         if until is None:
             session.get_one(TombstoneRow, digest, with_for_update=True).ended_at = now
@@ -120,18 +148,24 @@ def _named(reference: str, digest: str) -> Named | None:
         return named_by(session, archive, digest) if archive else None
 
 
-def _remove_files(named: Named) -> Left | None:
-    """Remove what store, inbox and Prefect have of an archive. Its key is the first: without it, no secret is read."""
+def _remove_files(named: Named) -> datetime | None:
+    """Remove what store, inbox and Prefect have of an archive. Its key is the first: without it, no secret is read.
+
+    Return until when a lock keeps some of it.
+    """
     object_key = ocfl.object_key(named.reference)
     kept = [store().erase(seals.key_location(named.reference)), store().erase(object_key)]
     kept += inbox.erase(named.reference, named.receipt_ids, named.delivery_ids)
     kept += quarantine.erase(named.refused)
     _remove_from_imports(named)
-    remove_leftovers(store().spool_folder, datetime.now(UTC) - _LEFTOVER_AFTER)
     spelled = spellings(named.reference)
     prefect_erasure.forget(named.reference, named.digest, spelled, named.flow_run_ids)
+    return max(filter(None, kept), default=None)
+
+
+def _left(named: Named, *kept: datetime | None) -> Left | None:
     until = max(filter(None, kept), default=None)
-    return Left(object_key.rpartition("/")[0], until) if until else None
+    return Left(ocfl.object_key(named.reference).rpartition("/")[0], until) if until else None
 
 
 def _remove_from_imports(named: Named) -> None:
@@ -197,23 +231,17 @@ def forget_told() -> int:
                 select(NotificationRow.message_id).where(NotificationRow.event_id == row.event_id)
             )
             session.execute(update(NotificationAttemptRow).where(attempts).values(answer=None))
-        return len(rows)
+    if rows:
+        leave_nothing()
+    return len(rows)
 
 
-def _end(named: Named, left: Left | None) -> None:
-    """Remove the last row, and end the erasure and its item with it."""
-    now = datetime.now(UTC)
+def _remove_last_row(named: Named, left: Left | None) -> None:
+    """Remove the row of an archive, and note in its item what an Object Lock keeps."""
     with writing() as session:
-        tombstone = session.get_one(TombstoneRow, named.digest, with_for_update=True)
-        if left is None and tombstone.ended_at is None:
-            tombstone.ended_at = now
-        ended = {"state": ItemState.COMPLETED, "ended_at": now, **(left.noted() if left else _NOTHING_LEFT)}
         its = (col(BatchItemRow.subject) == named.digest, col(BatchItemRow.state) == ItemState.STARTED)
-        session.execute(update(BatchItemRow).where(*its).values(ended))
+        session.execute(update(BatchItemRow).where(*its).values(left.noted() if left else _NOTHING_LEFT))
         _delete(session, named, REMOVED)
-        note(session, TombstoneRow, col(TombstoneRow.digest) == named.digest)
-        note(session, BatchItemRow, col(BatchItemRow.subject) == named.digest)
-    log.info("archive erased", reference_digest=reference_digest(named.reference), is_left=left is not None)
 
 
 def _delete(session: Session, named: Named, tables: Iterable[type]) -> None:

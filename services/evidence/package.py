@@ -8,7 +8,7 @@ from adapters.files.bag import Bag, BagFile, write_bags
 from adapters.settings.settings import settings
 from adapters.words.languages import texts
 from domain.archive.file_names import safe_names
-from domain.summary_page import Packed, person_page, person_page_name
+from domain.summary_page import Package, Packed, page_name, person_page
 from domain.words.wording import LANGUAGES
 from models.access import Action, Caller
 from models.errors import Conflict, Refused
@@ -35,7 +35,7 @@ def write_package(values: Sequence[str], to: Path, now: datetime, caller: Caller
         Transient: store, database or disk does not answer.
     """
     packed: list[Packed] = []
-    write_bags(to, _bags(values, now, caller, packed), _pages(values, now, packed))
+    write_bags(to, _bags(values, now, caller, packed), _pages(Package(values, now, settings().holder), packed))
     return PersonPage(items=[each.found for each in packed], next=None, not_indexed=derived.lacking() or 0)
 
 
@@ -63,12 +63,11 @@ def _bag(found: PersonFound, now: datetime, caller: Caller, packed: list[Packed]
     actions.record([reference], ActionKind.EXPORT, caller.name, now)
 
 
-def _pages(values: Sequence[str], now: datetime, packed: Sequence[Packed]) -> Iterator[BagFile]:
+def _pages(made: Package, packed: Sequence[Packed]) -> Iterator[BagFile]:
     """Yield the pages, after all archives are written."""
     for language in LANGUAGES:
-        page = person_page(values, packed, now, settings().holder, language, texts(language))
-        yield of_bytes(person_page_name(language), page.encode())
-    shown = [
+        yield of_bytes(page_name(language, "index"), person_page(made, packed, language, texts(language)).encode())
+    items = [
         each.found.model_dump(mode="json") | {"folder": each.folder, "is_damaged": each.is_damaged} for each in packed
     ]
-    yield of_json("index.json", {"values": values, "made_at": now.isoformat(), "items": shown})
+    yield of_json("index.json", {"values": made.values, "made_at": made.at.isoformat(), "items": items})

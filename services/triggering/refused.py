@@ -9,9 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import structlog
+
 from adapters.database.transactions import pages
 from adapters.inbox import quarantine
 from adapters.inbox.inbox import Intake
+from adapters.store import tombstones
+from adapters.store.tombstones import known_digests
 from adapters.tables.archives import archives
 from adapters.tables.runs import refused
 from domain.archive.reading import identity_of
@@ -23,6 +27,7 @@ from models.views.parameters import Dismissal
 from services.receipts import opened_raw_body, receipt_of
 
 MOST_LISTED_AT_ONCE = 1000
+log = structlog.get_logger()
 
 
 async def list_all_refused() -> int:
@@ -45,19 +50,34 @@ def restore_refused() -> int:
     """
     deliveries = quarantine.refused()
     for page in pages(deliveries, MOST_LISTED_AT_ONCE):
-        refused.record(page)
+        record(page)
     return len(deliveries)
+
+
+def record(deliveries: Sequence[RefusedDelivery]) -> list[RefusedDelivery]:
+    """Record refused deliveries, and return them without those of erased archives, which leave the quarantine.
+
+    Raises Transient if database or inbox does not answer, or nobody knows what was erased.
+    """
+    digests = known_digests({each.reference for each in deliveries if each.reference is not None})
+    gone = refused.record(deliveries, digests)
+    for each in (each for each in deliveries if each.delivery_id in gone):
+        tombstones.count_returned(gone[each.delivery_id], [each.received_at])
+        quarantine.erase([(each.delivery_id, each.receipt_id)])
+        log.warning("a refused delivery of an erased archive is removed", digest=gone[each.delivery_id])
+    return [each for each in deliveries if each.delivery_id not in gone]
 
 
 def _list(deliveries: Iterable[RefusedDelivery]) -> int:
     """Record rows first: a record leaves the search only when its row is in the database."""
     count = 0
     for page in pages(deliveries, MOST_LISTED_AT_ONCE):
-        refused.record(page)
-        for delivery in page:
+        kept = record(page)
+        for delivery in kept:
             quarantine.set_listed(delivery)
-        quarantine.sync_listed()
-        for delivery in page:
+        if kept:
+            quarantine.sync_listed()
+        for delivery in kept:
             quarantine.forget_unlisted(delivery)
         count += len(page)
     return count
@@ -216,5 +236,5 @@ def withdraw(by: str, at: datetime, now: datetime) -> int:
         if (each.dismissed_by, each.dismissed_at) == (by, at) and each.is_dismissed and each.released_at is None
     ]
     if withdrawn:
-        refused.record(withdrawn)
+        record(withdrawn)
     return len({each.receipt_id for each in withdrawn})

@@ -14,6 +14,7 @@ from adapters.observation.metrics import run_ended
 from adapters.observation.tracing import TRACEPARENT, span
 from adapters.peers import prefect_api
 from adapters.peers.prefect_api import FlowRun
+from adapters.store import tombstones
 from adapters.store.objects import history
 from adapters.store.objects.requests import stored_request
 from adapters.store.tombstones import known_digest
@@ -22,7 +23,7 @@ from adapters.tables.runs import receipts, runs
 from adapters.tables.runs.receipts import Registration
 from domain.runs import CANCELLED
 from models.archive.archive import State
-from models.errors import Conflict, Locked, Transient, Unreadable
+from models.errors import Conflict, Locked, Refused, Transient, Unreadable
 from models.runs.receipt import Delivery, RunRow, RunState, Trigger
 from models.said import Sentence
 from services.receipts import leave_again
@@ -128,7 +129,13 @@ async def _trigger(deliveries: Sequence[Delivery], why: Trigger) -> str | None:
     """
     reference, receipt_id = deliveries[0].reference, deliveries[0].receipt_id
     digest = await asyncio.to_thread(known_digest, reference)
-    registered = [await asyncio.to_thread(receipts.register, each, digest) for each in deliveries]
+    try:
+        registered = [await asyncio.to_thread(receipts.register, each, digest) for each in deliveries]
+    except Refused as refused:
+        if digest is None or refused.code != "ERASED":
+            raise
+        await asyncio.to_thread(_remove_returned, digest, deliveries)
+        return None
     state, known = registered[-1].state, {each.flow_run_id for each in registered}
     if state is State.COMPLETED:
         if await _needs_no_run(deliveries, registered):
@@ -156,6 +163,13 @@ async def _trigger(deliveries: Sequence[Delivery], why: Trigger) -> str | None:
         await asyncio.to_thread(history.keep, reference, receipt_id)
     log.info("run started", receipt_id=receipt_id, flow_run_id=run.flow_run_id, trigger=why)
     return run.flow_run_id
+
+
+def _remove_returned(digest: str, deliveries: Sequence[Delivery]) -> None:
+    """Remove what came again of an erased archive. Nothing of it was recorded."""
+    tombstones.count_returned(digest, [each.received_at for each in deliveries])
+    inbox.erase_these({each.receipt_id for each in deliveries}, [each.delivery_id for each in deliveries])
+    log.warning("an erased archive came again, and was removed", digest=digest, deliveries=len(deliveries))
 
 
 async def _needs_no_run(deliveries: Sequence[Delivery], registered: Sequence[Registration]) -> bool:

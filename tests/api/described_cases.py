@@ -25,7 +25,9 @@ RERUN = "POST /api/archives/{reference}/rerun"
 UNMASK, WHY = "POST /api/archives/{reference}/unmask", {"place": "sessions[0].author", "why": "a call"}
 EXPLANATION = "POST /api/archives/{reference}/discrepancies/{discrepancy_id}/explanation"
 DISCREPANCIES, ANY_EXPLANATION = "GET /api/discrepancies", "POST /api/discrepancies/{discrepancy_id}/explanation"
+ERASURES = "/api/erasures"
 BATCHES: dict[str, dict[str, Any]] = {
+    ERASURES: {"references": ["lost"], "reason": "asked for"},
     "/api/bulk-reruns": {"reference": "lost"},
     "/api/redeliveries": {"reference": "contract", "state": ["pending"]},
 }
@@ -58,6 +60,8 @@ class World:
     away: Receiver
     tokens: list[str]
     """Of roles that may do little, each of them something else."""
+    erasures: list[str]
+    """The ids of plans of erasures by another person."""
 
 
 Case = Callable[[World], httpx.Response]
@@ -100,11 +104,18 @@ def _plan(path: str, **members: Any) -> Case:
     return lambda world: _post_json(world.shelf.receiver, path, BATCHES[path] | members)
 
 
+def _planned_by_another(path: str) -> Callable[[World], str]:
+    """Plan a batch, and return its id. An erasure needs another person than the one who confirms it."""
+    if path == ERASURES:
+        return lambda world: world.erasures.pop()
+    return lambda world: str(_plan(path)(world).json()["id"])
+
+
 def _after(path: str, actions: str, case: Callable[[str], Case]) -> Case:
     """Plan a batch and do some actions on it. Then the case is given its path."""
 
     def _case(world: World) -> httpx.Response:
-        of_batch = f"{path}/{_plan(path)(world).json()['id']}"
+        of_batch = f"{path}/{_planned_by_another(path)(world)}"
         for action in actions.split():
             world.shelf.post(f"{of_batch}/{action}").raise_for_status()
         return case(of_batch)(world)
@@ -359,10 +370,10 @@ CASES: dict[tuple[str, int, str], Case] = {
             ("GET ", 401, "UNAUTHORIZED", _plain("GET", path)),
             ("GET ", 422, "BAD_PARAMETER", _get(f"{path}?limit=0")),
             ("GET ", 503, "UNAVAILABLE", _without_database("GET", path)),
-            ("POST ", 200, "", _plan(path, dry_run=False, by="ann")),
+            ("POST ", 200, "", _plan(path, by="ann", **({} if path == ERASURES else {"dry_run": False}))),
             ("POST ", 401, "UNAUTHORIZED", _plain("POST", path)),
             ("POST ", 422, "BAD_PARAMETER", _plan(path, state=["delivered"])),
-            ("POST ", 503, "UNAVAILABLE", _without_database("POST", path, {})),
+            ("POST ", 503, "UNAVAILABLE", _without_database("POST", path, BATCHES[path])),
             ("GET /{batch_id}", 200, "", _after(path, "confirm", _get)),
             ("GET /{batch_id}", 401, "UNAUTHORIZED", _plain("GET", f"{path}/any")),
             ("GET /{batch_id}", 404, "UNKNOWN_BATCH", _get(f"{path}/unknown")),
@@ -376,6 +387,9 @@ CASES: dict[tuple[str, int, str], Case] = {
             ("POST /{batch_id}/{action}", 503, "UNAVAILABLE", _without_database("POST", f"{path}/any/abort")),
         )
     },
+    (f"POST {ERASURES}/{{batch_id}}/{{action}}", 409, "SECOND_PERSON"): lambda world: world.shelf.post(
+        f"{ERASURES}/{_plan(ERASURES)(world).json()['id']}/confirm"
+    ),
     (LIST_ENDPOINTS, 200, ""): _get(ENDPOINTS),
     (LIST_ENDPOINTS, 401, "UNAUTHORIZED"): _plain("GET", ENDPOINTS),
     (LIST_ENDPOINTS, 422, "BAD_PARAMETER"): _get(f"{ENDPOINTS}?name=erp"),

@@ -20,11 +20,14 @@ from adapters.settings.digests import digest_of
 from adapters.store import ocfl, sources
 from api.app import app
 from models.access import Role
+from models.runs.batch import BatchKind
 from models.sources import Source, SourceSecret, StatedTerms
+from models.views.batch import ErasureFilter
 from services.access import tokens
+from services.batches import batches
 from services.completeness.finding_missing import find_missing
 from tests.api.conftest import LINK_KEY, SECRET, TOKEN, Library, Receiver, earlier_contract, receiving
-from tests.api.described_cases import CASES, DECLARED, LOST, NEWEST, WEBHOOK, WIDE, World
+from tests.api.described_cases import BATCHES, CASES, DECLARED, ERASURES, LOST, NEWEST, WEBHOOK, WIDE, World
 from tests.installations import archived, deployed, installed, inventory_of
 from tests.records import buried
 from tests.reported_events import EXPIRED, event, reported
@@ -62,9 +65,11 @@ def world(
                 store().overwrite_bytes(b"", ocfl.content_key("lost", found, content))
             roles = ((Role.CLERK, "label:BRANCH=Haifa"), (Role.ADMINISTRATOR, None))
             made = [tokens.add(role, role, scope, None, "a test", now).token for role, scope in roles]
+            chosen = ErasureFilter(**BATCHES[ERASURES])
+            erasures = [batches.plan(BatchKind.ERASE, chosen, "ann").id for _ in range(9)]
         for each in made:  # so that it is let in, however many wrong ones came
             receiver.read(each)
-        yield World(Library(receiver, folder, values, []), narrow, without_database, made)
+        yield World(Library(receiver, folder, values, []), narrow, without_database, made, erasures)
 
 
 @cache

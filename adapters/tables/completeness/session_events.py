@@ -1,14 +1,16 @@
 """Session events in the database."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlmodel import Session, and_, col, or_, select
 
 from adapters.database.transactions import pages, reading, upsert, writing
+from adapters.tables.erased import erased
 from models.archive.session import SessionRow
 from models.columns import table_of
 from models.completeness.processes import SessionEventRow
+from models.errors import Refused
 
 _ROWS_AT_ONCE = 1000
 
@@ -16,11 +18,17 @@ EventRow = Mapping[str, Any]
 """The values of a `SessionEventRow`, by column: a thousand a second would cost too much as objects of the ORM."""
 
 
-def record(rows: Iterable[EventRow]) -> None:
+def record(rows: Sequence[EventRow], digests: Mapping[str, Sequence[str]] | None = None) -> None:
     """Record session events. Of an event that comes twice, the earliest arrival is kept, whatever comes first; of an
     arrival that was taken in again, the last file.
+
+    `digests` are those by which an event may be known as one of an erased archive, by its id.
+
+    Raises Refused if one is, and nothing is recorded: `ERASED`.
     """
     with writing() as session:
+        if erased(session, digests or {}, {row["reference"] for row in rows} - {None}):
+            raise Refused("ERASED", "the archive of an event was erased")
         for page in pages(earliest(rows), _ROWS_AT_ONCE):
             new = upsert(session, SessionEventRow)
             earlier = new.on_conflict_do_update(

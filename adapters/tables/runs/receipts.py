@@ -12,10 +12,12 @@ from adapters.database.transactions import insert_new, pages, reading, writing
 from adapters.search import entries
 from adapters.tables import conditions
 from adapters.tables.conditions import Found
+from adapters.tables.erased import erased
 from domain.runs import CANCELLED
 from models.archive.archive import ArchiveRow, State
 from models.columns import Moment
 from models.discrepancies import DiscrepancyLogRow, DiscrepancyRow
+from models.errors import Refused
 from models.runs.receipt import Cause, CauseColumns, Delivery, DeliveryRow, Outcome, ReceiptRow, RunRow, VersionRow
 from models.store.condition import ConditionCode, ConditionRow, Subject
 
@@ -35,6 +37,10 @@ def register(delivery: Delivery, digest: str | None = None) -> Registration:
     """Register a delivery. A repetition changes nothing and returns the same outcome.
 
     `digest` is that of its reference, None if its key is away.
+
+    Raises:
+        Refused: `ERASED`, and nothing is recorded.
+        Transient: something was erased, and the digest is not known.
     """
     with writing() as session:
         register_within(session, delivery, digest=digest)
@@ -47,6 +53,8 @@ def register_within(
     session: Session, delivery: Delivery, flow_run_id: str | None = None, *, digest: str | None = None
 ) -> None:
     """Do as `register`, in the caller's transaction. `flow_run_id`: the run that archives the delivery already."""
+    if erased(session, {delivery.reference: [digest] if digest else []}, [delivery.reference]):
+        raise Refused("ERASED", "the archive of this process was erased")
     shared = {"reference": delivery.reference, "received_at": delivery.received_at, "source": delivery.source}
     receipt = shared | {"receipt_id": delivery.receipt_id, "state": State.RECEIVED, "size_bytes": delivery.size_bytes}
     known = {"process_number": delivery.process_number, "template_id": delivery.template_id}

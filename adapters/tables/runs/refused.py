@@ -12,6 +12,7 @@ from adapters.database.transactions import reading, upsert, writing
 from adapters.search import entries
 from adapters.search.attention import IS_DISMISSED, IS_FOREIGN
 from adapters.search.pages import matching
+from adapters.tables.erased import erased
 from domain.search import facet
 from models.archive.archive import ArchiveRow, WarningCode
 from models.messages.notification import EventRow, EventType, NotificationRow, NotificationState
@@ -23,21 +24,34 @@ _SOURCES_DIFFER = facet(Kind.SOURCES, WarningCode.SOURCES_DIFFER)
 _DECIDED = ("released_at", "dismissed_at", "dismissed_by", "dismissed_why", "withdrawn_at")
 
 
-def record(deliveries: Sequence[RefusedDelivery]) -> None:
-    """Record refused deliveries. A repetition changes nothing, except that a person may have released or dismissed one.
+def record(deliveries: Sequence[RefusedDelivery], digests: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Record refused deliveries, and return those of erased archives, which are not recorded: their ids, with the
+    digests of the tombstones. A repetition changes nothing, except that a person may have released or dismissed one.
 
     Each archive has a transaction of its own: with many entries locked at once, this and others could wait for each
     other in a circle. The caller repeats a recording that was broken off.
+
+    Args:
+        digests: those of the references, as far as their key is there.
+
+    Raises:
+        Transient: something was erased, and the digests are not known.
     """
+    named = {each.reference for each in deliveries if each.reference is not None}
     with writing() as session:
+        known = {each: [digests[each]] if digests and each in digests else [] for each in named}
+        gone = erased(session, known, named)
+        kept = [each for each in deliveries if each.reference not in gone]
         new = upsert(session, RefusedRow)
         decided = {name: func.coalesce(new.excluded[name], getattr(RefusedRow, name)) for name in _DECIDED}
-        known = new.on_conflict_do_update(index_elements=["delivery_id"], set_=decided)
-        session.connection().execute(known, [asdict(each) for each in deliveries])
-    for reference in sorted({each.reference for each in deliveries if each.reference is not None}):
+        again = new.on_conflict_do_update(index_elements=["delivery_id"], set_=decided)
+        if kept:
+            session.connection().execute(again, [asdict(each) for each in kept])
+    for reference in sorted(named - gone.keys()):
         with writing() as session:
             entries.await_adding(session, reference)
             entries.set_attention(session, reference)
+    return {each.delivery_id: gone[each.reference] for each in deliveries if each.reference in gone}
 
 
 def newest_of(reference: str) -> RefusedDelivery | None:

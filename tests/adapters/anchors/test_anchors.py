@@ -19,7 +19,7 @@ from adapters.anchors.leaves_file import written
 from adapters.files.store import store
 from adapters.settings.settings import Settings
 from adapters.store import ocfl
-from adapters.store.lines import NOTHING_ERASED, Erased
+from adapters.store.lines import NOTHING_ERASED, Erased, kept_digest
 from domain.anchors import index_text, is_included, leaf_hash, leaf_text, read_leaf, root_of, statement_text
 from models.errors import Conflict, Transient
 from models.store.anchor import Digest, Leaf, Statement
@@ -137,7 +137,7 @@ def check_erased(made: Anchor, processes: list[tuple[str, Leaf]], gone: set[str]
     names = ("leaves.gz", "index")
     before, blocks = [store().read_bytes(made.key(each)) for each in names], anchors.blocks_of(store(), made)
     hashes = [each for its in leaves_about(gone).values() for each in its]
-    erased = Erased({}, dict.fromkeys(hashes, True))
+    erased = Erased({}, dict.fromkeys(map(kept_digest, hashes), True))
     assert len(hashes) == len(gone)
 
     erase_leaves(sorted(gone)[::2])  # of another batch

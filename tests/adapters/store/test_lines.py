@@ -1,7 +1,7 @@
 """A file of lines loses any of them and still proves the others; any other change is found."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pytest
 from hypothesis import given
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from adapters.files.store import store
 from adapters.settings.settings import Settings
 from adapters.store import lines
-from adapters.store.lines import Erased, digest_of, erase_lines, name_of, owed_for, read
+from adapters.store.lines import Erased, digest_of, erase_lines, kept_digest, name_of, owed_for, read
 from models.errors import Conflict
 
 TEXTS = st.lists(st.binary(min_size=1, max_size=9).map(lambda each: b'["%b"]' % each.hex().encode()), min_size=1)
@@ -24,6 +24,10 @@ def wrong(key: str, text: bytes | None, erased: Erased) -> list[str]:
     except Conflict as error:
         found.append(str(error))
     return found
+
+
+def kept_digests(owed: Iterable[str], has_ended: bool) -> dict[str, bool]:
+    return dict.fromkeys(map(kept_digest, owed), has_ended)
 
 
 def kept(texts: Sequence[bytes], is_of_1_0: bool) -> tuple[str, bytes]:
@@ -42,7 +46,7 @@ def test_any_lines_are_erased_and_the_others_are_proved(
     key, text = kept(texts, is_of_1_0)
     gone = {digest_of(each) for each in texts if of.draw(st.booleans())}
     owed = owed_for(key, text, gone)
-    erased = Erased({}, dict.fromkeys(owed, False))
+    erased = Erased({}, kept_digests(owed, False))
     half = sorted(gone)[::2]
 
     erase_lines(key, half)  # as another erasure did before
@@ -58,8 +62,9 @@ def test_any_lines_are_erased_and_the_others_are_proved(
     assert wrong(key, None, erased)
     if gone:
         assert wrong(key, after, lines.NOTHING_ERASED)
-        assert all(wrong(key, after, Erased({}, dict.fromkeys({*owed} - {each}, False))) for each in owed)
-        ended = Erased({}, dict.fromkeys(owed, True))
+        assert wrong(key, after, Erased({}, dict.fromkeys(owed, False)))  # by somebody without the key
+        assert all(wrong(key, after, Erased({}, kept_digests({*owed} - {each}, False))) for each in owed)
+        ended = Erased({}, kept_digests(owed, True))
         assert wrong(key, text, ended) == ["a line that was erased is back"]
         assert read(key, text, ended) == read(key, after)
 

@@ -18,6 +18,7 @@ from models.access import UnsentAccessRow
 from models.archive.archive import State
 from models.completeness.processes import MissingProcessRow
 from models.discrepancies import DiscrepancyRow
+from models.erasures import TombstoneRow
 from models.messages.notification import EndpointRow, NotificationRow
 from models.people import LoginRow
 from models.runs.receipt import Cause, RefusedRow, WaitingRow
@@ -142,6 +143,18 @@ def access_log_waits() -> None:
     put(UnsentAccessRow(chain="a", number=3, at=datetime.now(UTC)))
 
 
+NOW = datetime.now(UTC)
+AN_HOUR_AGO = NOW - timedelta(hours=1)
+
+
+def erased_returned() -> None:
+    """Two archives of a day, one of long ago, and one that never came again."""
+    for name, returned, at in (("a", 2, AN_HOUR_AGO), ("b", 1, NOW), ("long ago", 4, AT[1]), ("c", 0, None)):
+        its: dict[str, Any] = {"digest": digest(name), "batch_id": "batch", "ground": "over", "erased_at": NOON}
+        its |= {"erased_by": "Dana", "confirmed_by": "Noa", "returned": returned, "last_returned_at": at}
+        put(TombstoneRow(**its))
+
+
 def broke_glass() -> None:
     """A login that lasts, one that has ended within a day, and those of which nobody is warned."""
     later = datetime.now(UTC)
@@ -226,6 +239,10 @@ CASES: dict[str, tuple[Callable[[], None], list[Line]]] = {
     "access log": (
         access_log_waits,
         [("ACCESS_LOG_UNSENT", "system", "CELLAR_ACCESS_LOG_URL", 2, 2, AT[1], AT[2], {})],
+    ),
+    "erased": (
+        erased_returned,
+        [("ERASED_RETURNED", "delivery", "batch", 2, 3, AN_HOUR_AGO, NOW, {"digest": max(digest("a"), digest("b"))})],
     ),
     "time stamps": (
         time_stamps_end,

@@ -113,3 +113,17 @@ def test_redelivery_is_listed_apart_with_its_plan_and_filter(receiver: Receiver)
     assert found["filter"] == {"event": "store.damaged", "force": True, "state": ["dead", "skipped"]}
     assert [each["id"] for each in receiver.client.get(REDELIVERIES).json()["items"]] == [found["id"]]
     assert found["id"] not in receiver.client.get(PATH).text
+
+
+def test_erasure_is_planned_alone_and_another_person_confirms_it(receiver: Receiver) -> None:
+    path = "/api/erasures"
+    assert_error(receiver.client.post(path, json={"reason": "asked for"}), 422, "BAD_PARAMETER")
+    found = receiver.client.post(path, json={"references": ["filled-000003"], "reason": "asked for"}).json()
+    assert (found["state"], found["planned"], found["plan"]["approvers"]) == ("planned", 1, 2)
+    its = f"{path}/{found['id']}"
+
+    assert_error(receiver.client.post(f"{its}/confirm"), 409, "SECOND_PERSON")
+    assert_error(receiver.client.post(f"{PATH}/{found['id']}/confirm"), 404, "UNKNOWN_BATCH")
+    assert receiver.client.get(its).json()["filter"]["reason"] == "asked for"
+    assert receiver.client.post(f"{its}/abort").json()["state"] == "aborted"
+    assert [each["kind"] for each in receiver.client.get(path).json()["items"]] == ["erase"]

@@ -102,7 +102,6 @@ def test_refused_deliveries_are_logged_and_listed(tmp_path: Path, database: str)
         "code": "NOT_BASE64",
         "where": "attachments[0].content",
         "size_bytes": len(WRONG_FILE),
-        "process_number": 100,
         "reference_digest": reference_digest("with a file"),
     }
     assert {name: line[name] for name in expected} == expected

@@ -180,3 +180,18 @@ def test_confirmed_redelivery_is_followed(cellar: Cellar) -> None:
     assert f"confirmed by {before['by']}" in shown
     listed = cellar("endpoints", "redeliveries").output
     assert (before["id"] in listed, "running" in listed) == (True, True)
+
+
+def test_erasure_waits_for_another_person_and_a_single_person_confirms_where_that_suffices(
+    cellar: Cellar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lacking = cellar("erase", "filled-000003")
+    assert (lacking.status, "reason" in lacking.errors) == (2, True)
+    ended = cellar("erase", "filled-000003", "--reason", "asked for", "--yes")
+    assert ended.status == 0
+    assert "Archives that would be erased for good: 1" in ended.output
+    assert "Another person must confirm this plan." in ended.output
+    (plan,) = (each for each in json.loads(cellar("bulk", "list", "--json").output)["items"] if each["kind"] == "erase")
+    refused = cellar("bulk", "confirm", plan["id"], "--yes")
+    assert (refused.status, "another person" in refused.errors) == (1, True)
+    assert cellar("bulk", "abort", plan["id"]).status == 0

@@ -20,6 +20,7 @@ from adapters.files.store import storage_at, store
 from adapters.inbox import session_events
 from adapters.observation.log import reference_digest
 from adapters.peers import prefect_erasure
+from adapters.settings.environment import prefect_file
 from adapters.settings.settings import settings
 from adapters.store import happened
 from adapters.tables.people import saved_views
@@ -70,8 +71,8 @@ def plant(prefect: Path | None = None) -> str:
     _plant_people(receipt_id)
     _plant_arrivals()
     if prefect:
-        prefect_erasure.embedded_file().parent.mkdir(parents=True)
-        shutil.copy(prefect, prefect_erasure.embedded_file())
+        prefect_file(settings()).parent.mkdir(parents=True)
+        shutil.copy(prefect, prefect_file(settings()))
         _plant_in_prefect()
     happened.keep_all()
     return receipt_id
@@ -180,7 +181,7 @@ def _plant_arrivals() -> None:
 def _plant_in_prefect() -> None:
     """Give the embedded server what a run of the archive leaves, and a run that is about many archives."""
     at, other_run = "2026-01-01 00:00:00.000000", "01a2265b-b6bd-70ce-a8d7-000000000099"
-    with closing(sqlite3.connect(prefect_erasure.embedded_file())) as made, made:
+    with closing(sqlite3.connect(prefect_file(settings()))) as made, made:
 
         def insert(table: str, **values: Any) -> None:
             names = ", ".join(values)
@@ -256,14 +257,14 @@ def traces(*, but: tuple[str, ...] = ()) -> dict[str, list[str]]:
     """Return where something planted is found: the spelled reference, or a value, by its place."""
     wanted = [*spellings(REFERENCE), *VALUES]
     found: dict[str, list[str]] = {}
-    for place, text in _everything():
+    for place, text in everything():
         hits = [each for each in wanted if each in text or each in place]
         if hits and not place.startswith(but):
             found[place] = hits
     return found
 
 
-def _everything() -> Iterator[tuple[str, str]]:
+def everything() -> Iterator[tuple[str, str]]:
     for name, table in SQLModel.metadata.tables.items():
         with reading() as session:
             for number, row in enumerate(session.connection().execute(plain_select(table))):
@@ -271,8 +272,10 @@ def _everything() -> Iterator[tuple[str, str]]:
     for name, place in (("store", store()), ("inbox", storage_at(settings().inbox_location))):
         for key, _ in place.listed(""):
             yield f"{name}/{key}", place.read_bytes(key).decode(errors="replace")
-    if prefect_erasure.embedded_file().exists():
-        yield "prefect", prefect_erasure.embedded_file().read_bytes().decode(errors="replace")
+    database = settings().database_location.removeprefix("sqlite:///")
+    for path in (prefect_file(settings()), Path(database), Path(f"{database}-wal")):
+        if path.exists():
+            yield path.name, path.read_bytes().decode(errors="replace")
 
 
 def _text(value: Any) -> str:

@@ -1,27 +1,38 @@
 """An erased archive has left nothing, on both databases; everything beside it stays."""
 
-from datetime import UTC, datetime
+import asyncio
+from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
-from sqlmodel import SQLModel, select
+import pytest
+from sqlmodel import SQLModel, select, update
 
 import models.every_table  # noqa: F401
 from adapters.anchors.anchors import newest
 from adapters.anchors.erasing import leaves_about
 from adapters.files.store import store
 from adapters.settings.settings import Settings
+from adapters.store.lines import kept_digest
 from adapters.store.tombstones import digest_of
+from adapters.tables.runs import receipts
 from models.archive.archive import ArchiveRow
-from models.erasures import TombstoneRow
-from models.runs.batch import BatchItemRow, BatchKind
-from models.views.batch import BatchView, ErasureFilter
-from services.anchors.anchors import hold
+from models.erasures import HoldRow, TombstoneRow
+from models.errors import Refused
+from models.messages.notification import NotificationRow
+from models.runs.batch import BatchAction, BatchItemRow, BatchKind, ItemState, Skipped
+from models.views.batch import BatchView, ErasureFilter, ErasurePlan
+from services.anchors import anchors
 from services.anchors.making import make
 from services.batches import batches
 from services.custody.verifying_records import verify_beside
+from services.erasure import removing
 from services.erasure.traces import KEEPS_NOTHING, REDACTED, REMOVED
+from services.receipts import stored_archive
 from tests.batches import driven
-from tests.records import all_of
+from tests.conftest import Configure
+from tests.installations import closed_url
+from tests.records import all_of, change, put
 from tests.services.erasure.planted import OTHER, REFERENCE, plant, traces
 
 NOW = datetime.now(UTC)
@@ -36,6 +47,10 @@ def erased(*references: str) -> BatchView:
     batch_id = planned(*references)
     batches.freeze(batch_id, "bob")
     return driven(batch_id)
+
+
+def hold(reference: str) -> dict[str, Any]:
+    return {"hold_id": "h", "reference": reference, "why": "a lawsuit", "by": "eve", "at": NOW}
 
 
 def test_each_table_is_in_a_list() -> None:
@@ -55,7 +70,11 @@ def test_nothing_of_an_erased_archive_is_left(installation: Settings, migrated_p
 
     assert (found.completed, found.started, found.failed) == (1, 0, 0)
     assert len(before) > 60
-    assert traces(but=("event/",)) == {}  # WIP
+    assert traces().keys() - {"cellar.db", "cellar.db-wal"} == {"event/5"}  # the message to downstream
+    assert removing.forget_told() == 0
+    change(update(NotificationRow).values(state="delivered"))
+    assert removing.forget_told() == 1
+    assert traces() == {}
     assert [each.reference for each in all_of(select(ArchiveRow))] == [OTHER]
     (tombstone,) = all_of(select(TombstoneRow))
     assert (tombstone.digest, tombstone.erased_by, tombstone.confirmed_by) == (digest_of(REFERENCE), "ann", "bob")
@@ -67,7 +86,53 @@ def test_nothing_of_an_erased_archive_is_left(installation: Settings, migrated_p
     assert not verify_beside().findings
     anchor = newest(store())
     assert anchor
-    held = hold(anchor.root)
+    held = anchors.hold(anchor.root)
     assert (held.findings, held.erased) == ((), 1)
     assert leaves_about([REFERENCE]) == {}
-    assert {*leaves} < {*tombstone.lines}
+    assert {*map(kept_digest, leaves)} < {*tombstone.lines}
+
+
+def test_planner_does_not_confirm_unless_one_person_suffices(
+    sqlite_installation: Settings, configure: Configure
+) -> None:
+    plant()
+    batch_id = planned(REFERENCE)
+
+    with pytest.raises(Refused) as refused:
+        asyncio.run(batches.act(BatchAction.CONFIRM, batch_id, "ann", of_erasures=True))
+    with pytest.raises(Refused) as unknown:  # whoever may only run archives again
+        asyncio.run(batches.act(BatchAction.CONFIRM, batch_id, "bob"))
+    assert (refused.value.code, unknown.value.code) == ("SECOND_PERSON", "UNKNOWN_BATCH")
+    assert batches.get(batch_id).state == "planned"
+
+    configure(erase_approvers=1, PREFECT_API_URL=closed_url())
+    asyncio.run(batches.act(BatchAction.CONFIRM, batch_id, "ann", of_erasures=True))
+    assert batches.get(batch_id).state == "running"
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_plan_says_what_is_left_out_and_nothing_means_everything() -> None:
+    plant()
+    put(HoldRow(**hold(OTHER)))
+    plan = batches.view(planned(REFERENCE, OTHER)).plan
+    assert isinstance(plan, ErasurePlan)
+    assert (plan.archives, plan.held, plan.on_their_way, plan.files > 0, plan.approvers) == (1, 1, 0, True, 2)
+
+    with pytest.raises(Refused, match="references or a filter"):
+        planned()
+
+
+def test_hold_after_the_plan_wins(installation: Settings, migrated_prefect: Path) -> None:
+    plant(migrated_prefect)
+    batch_id = planned(REFERENCE, OTHER)
+    batches.freeze(batch_id, "bob")
+    ended = hold(OTHER) | {"hold_id": "past", "until": date(2020, 1, 1)}
+    put(HoldRow(**hold(REFERENCE)), HoldRow(**ended))
+
+    found = driven(batch_id)
+
+    assert (found.completed, found.skipped) == (1, 1)
+    (skipped,) = all_of(select(BatchItemRow).where(BatchItemRow.state == ItemState.SKIPPED))
+    assert (skipped.subject, skipped.skipped) == (REFERENCE, Skipped.HELD)
+    assert [each.reference for each in all_of(select(ArchiveRow))] == [REFERENCE]
+    assert stored_archive(REFERENCE, receipts.current_receipt_id(REFERENCE) or "").request.is_whole()

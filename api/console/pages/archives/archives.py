@@ -5,8 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import FileResponse, RedirectResponse, StreamingResponse
-from starlette.background import BackgroundTask
+from fastapi.responses import RedirectResponse, StreamingResponse
 
 from adapters.lists.list_files import line_of_csv
 from adapters.words.languages import texts
@@ -180,10 +179,7 @@ async def export_bags(form: Posted, caller: CallerOf) -> Response:
     """Return the chosen archives as a zip of bags, each of which proves itself."""
     references = await in_thread(_references, _chosen(form), caller, _MOST_BAGS)
     path = await in_thread_of_exports(files.exported_bags, references, caller)
-    name = f"archives-{datetime.now(UTC):%Y-%m-%d}.zip"
-    return FileResponse(
-        path, media_type="application/zip", filename=name, background=BackgroundTask(files.remove, path)
-    )
+    return files.handed_out(path, f"archives-{datetime.now(UTC):%Y-%m-%d}.zip")
 
 
 @router.post("/archives/explain", dependencies=[acts(Action.DECIDE)])

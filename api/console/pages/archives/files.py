@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
@@ -89,32 +90,27 @@ async def export(reference: Reference, caller: CallerOf) -> Response:
     """Return the archive as a zip that proves itself, as `cellar export` writes it."""
     path = await in_thread_of_exports(_exported, reference, caller)
     [name] = safe_names([f"{reference}.zip"], ["application/zip"])
-    return FileResponse(path, media_type="application/zip", filename=name, background=BackgroundTask(remove, path))
+    return handed_out(path, name)
 
 
 def exported_bags(references: Sequence[str], caller: Caller) -> Path:
     """Return a new zip with the bag of each archive, and with a list of those that do not prove."""
-    path = new_export()
     names = safe_names([f"{each}.zip" for each in references], [None] * len(references))
     left_out = [("reference", "code")]
-    try:
-        with ZipFile(path, "w") as whole:
-            for reference, name in zip(references, names, strict=True):
-                try:
-                    record(caller, Action.EXPORT_ARCHIVE, reference=reference)
-                    bag = _exported(reference, caller)
-                except (Refused, Conflict) as error:
-                    left_out.append((reference, error.code))
-                    continue
-                try:
-                    whole.write(bag, name)
-                finally:
-                    remove(bag)
-            if len(left_out) > 1:
-                whole.writestr("left-out.csv", "".join(map(line_of_csv, left_out)))
-    except BaseException:
-        remove(path)
-        raise
+    with new_export() as path, ZipFile(path, "w") as whole:
+        for reference, name in zip(references, names, strict=True):
+            try:
+                record(caller, Action.EXPORT_ARCHIVE, reference=reference)
+                bag = _exported(reference, caller)
+            except (Refused, Conflict) as error:
+                left_out.append((reference, error.code))
+                continue
+            try:
+                whole.write(bag, name)
+            finally:
+                remove(bag)
+        if len(left_out) > 1:
+            whole.writestr("left-out.csv", "".join(map(line_of_csv, left_out)))
     return path
 
 
@@ -123,21 +119,29 @@ def _exported(reference: str, caller: Caller) -> Path:
     if receipt_id is None:
         raise unknown_reference(reference)
     now = datetime.now(UTC)
-    made, path = evidence(reference, receipt_id, now, caller), new_export()
-    try:
+    made = evidence(reference, receipt_id, now, caller)
+    with new_export() as path:
         write_evidence(made, path, lambda _: None)
         check_loaded(caller, reference)
         actions.record([reference], ActionKind.EXPORT, caller.name, now)
-    except BaseException:
-        remove(path)
-        raise
     return path
 
 
-def new_export(name: str = "archive.zip") -> Path:
-    """Return the path of a new export in a folder of its own, which `remove` removes too."""
+@contextmanager
+def new_export(name: str = "archive.zip") -> Iterator[Path]:
+    """Yield the path of a new export in a folder of its own. `handed_out` removes both, as a failure does."""
     settings().spool_dir.mkdir(parents=True, exist_ok=True)
-    return Path(tempfile.mkdtemp(prefix="export-", dir=settings().spool_dir)) / name
+    path = Path(tempfile.mkdtemp(prefix="export-", dir=settings().spool_dir)) / name
+    try:
+        yield path
+    except BaseException:
+        remove(path)
+        raise
+
+
+def handed_out(path: Path, name: str) -> FileResponse:
+    """Return an export as a download under a name, and remove it afterwards."""
+    return FileResponse(path, media_type="application/zip", filename=name, background=BackgroundTask(remove, path))
 
 
 def remove(path: Path) -> None:

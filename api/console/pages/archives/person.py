@@ -7,8 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import FileResponse
-from starlette.background import BackgroundTask
 
 from api.access import CallerOf, acts
 from api.console.frame.cookies import ROOT
@@ -46,8 +44,7 @@ async def find(request: Request, form: Posted, caller: CallerOf) -> Response:
 async def export(form: Posted, caller: CallerOf) -> Response:
     """Return all that is kept of the person as a zip. Its name says nothing of them."""
     path = await in_thread_of_exports(_exported, _values(form), caller)
-    name, removed = f"person-{datetime.now(UTC):%Y-%m-%d}.zip", BackgroundTask(files.remove, path)
-    return FileResponse(path, media_type="application/zip", filename=name, background=removed)
+    return files.handed_out(path, f"person-{datetime.now(UTC):%Y-%m-%d}.zip")
 
 
 def _values(form: Form) -> list[str]:
@@ -55,10 +52,6 @@ def _values(form: Form) -> list[str]:
 
 
 def _exported(values: list[str], caller: Caller) -> Path:
-    path = files.new_export("person.zip")
-    try:
+    with files.new_export("person.zip") as path:
         write_package(values, path, datetime.now(UTC), caller)
-    except BaseException:
-        files.remove(path)
-        raise
     return path

@@ -1,0 +1,181 @@
+"""What comes again of an erased archive is removed, counted and reported, and nothing of it is kept."""
+
+import asyncio
+import sys
+from base64 import b64encode
+from ctypes import c_int
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from signal import SIGKILL
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from sqlmodel import SQLModel, select
+
+from adapters.database.transactions import engine
+from adapters.files.spool import remove_leftovers
+from adapters.files.store import store
+from adapters.inbox import inbox, quarantine, session_events
+from adapters.inbox.inbox import Intake
+from adapters.settings.settings import settings
+from adapters.store import ocfl
+from adapters.store.tombstones import digest_of
+from adapters.tables.open_conditions import open_conditions
+from adapters.tables.runs.imports import ImportAttempt
+from domain.archive.found_process import FoundProcess
+from models.completeness.processes import SessionEventRow, SessionEventType
+from models.erasures import TombstoneRow
+from models.errors import Refused, Transient
+from models.runs.imports import ImportProgress
+from models.runs.receipt import Identity, Trigger
+from models.store.condition import DerivedCode
+from services.completeness.session_events import take_in
+from services.imports import Reader
+from services.triggering.refused import list_all_refused, release_all
+from services.triggering.trigger import together, trigger
+from tests.conftest import Configure, make_tables
+from tests.installations import installed
+from tests.killed import FORKED, Countdown, count_writes, exit_status
+from tests.records import all_of, archived, buried, document
+from tests.samples import sample_body
+from tests.session_events import NOON, body, journaled, large_body, session
+
+GONE = "gone-4711"
+RETURNS = 3 + 2 + 4
+
+
+def _intake(content: bytes) -> Intake:
+    made = Intake()
+    made.digest(content)
+    made.write([content])
+    return made
+
+
+def _return() -> None:
+    """Let everything of an erased archive come again: three deliveries, two refused ones and four events, one of which
+    names its session alone; and an event of another process.
+    """
+    ocfl.make_root()
+    for minute, content in enumerate([sample_body(GONE), sample_body(GONE), sample_body(GONE, note=1)]):
+        _intake(content).accept(Identity(GONE), NOON + timedelta(minutes=minute), {})
+    for minute, content in enumerate([sample_body(GONE, note=2), sample_body(GONE, note=3)], 10):
+        fault, at = Refused("NOT_BASE64", "too strict"), NOON + timedelta(minutes=minute)
+        _intake(content).quarantine(fault, at, FoundProcess(GONE, 100))
+    named = [body(SessionEventType.DELETED, GONE), body(reference=GONE), large_body(GONE)]
+    unnamed = {name: each for name, each in session(GONE).items() if name not in ("reference", "process_id")}
+    journaled([*named, body("WHP_X", session=unnamed)], NOON + timedelta(hours=1))
+    journaled([body(reference="another")], NOON + timedelta(hours=1, seconds=1))
+
+
+def _take_all() -> None:
+    for delivery, *again in together(inbox.deliveries()):
+        assert not asyncio.run(trigger(delivery, Trigger.SWEEP, again))
+    asyncio.run(list_all_refused())
+    take_in(session_events.batches())
+
+
+def _take_all_counted(writes: int, made: Any) -> None:
+    countdown = Countdown(writes)
+    count_writes(countdown)
+    _take_all()
+    made.value = countdown.made
+
+
+def _places(wanted: str) -> list[str]:
+    """Return the tables and files that have a text in them or in their names."""
+    tables = [each.name for each in SQLModel.metadata.sorted_tables]
+    with engine().connect() as connection:
+        rows = {name: str(connection.execute(text(f'SELECT * FROM "{name}"')).all()) for name in tables}
+    folder = settings().data_dir.absolute()
+    files = [each for each in folder.rglob("*") if each.is_file() and not each.name.startswith("cellar.db")]
+    found = [str(each.relative_to(folder)) for each in files if wanted.encode() in each.read_bytes()]
+    return [name for name, its in rows.items() if wanted in its] + found
+
+
+def _bury() -> None:
+    """Leave what an erasure leaves: the tombstone of an archive, and nothing else."""
+    named = {name: each for name, each in session(GONE).items() if name != "reference"}
+    archived(GONE, payload=document(GONE, **named))
+    buried(GONE)
+    for table in SQLModel.metadata.sorted_tables:
+        if table.name not in ("access", "tombstone", "tombstone_mark"):
+            with engine().begin() as connection:
+                connection.execute(table.delete())
+
+
+def _check() -> None:
+    """Check that what came again is counted and nowhere, and that the event of another process is there."""
+    assert _places(GONE) == []
+    assert sorted(each.reference or "" for each in all_of(select(SessionEventRow))) == ["another"]
+    assert [*inbox.deliveries(), *quarantine.refused(), *session_events.batches()] == []
+    (one,) = all_of(select(TombstoneRow))
+    assert one.returned == RETURNS
+
+
+@pytest.mark.usefixtures("installation")
+def test_nothing_of_an_erased_archive_comes_back_however_it_comes(tmp_path: Path) -> None:
+    _bury()
+    _return()
+
+    _take_all()
+
+    _check()
+    (kept,) = [store().read_bytes(key) for key, _ in store().listed("events")]
+    assert kept.count(b"\n") == 1
+    saved = tmp_path / "saved.json"
+    saved.write_bytes(sample_body(GONE, note=4))
+    batch = Reader([str(saved)], ImportAttempt("run", 1), ImportProgress()).next_batch()
+    assert batch is not None
+    assert [(each.code, each.path) for each in batch.after.problems] == [("ERASED", "")]
+    saved.unlink()
+    assert _places(GONE) == []
+    (found,) = [each for each in open_conditions() if each.code == DerivedCode.ERASED_RETURNED]
+    assert (found.count, found.values) == (RETURNS + 1, {"digest": digest_of(GONE)})
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_released_body_of_an_erased_archive_leaves_with_its_record() -> None:
+    _bury()
+    made = _intake(sample_body(GONE)).quarantine(Refused("NOT_BASE64", "too strict"), NOON, FoundProcess())
+    release_all({made.receipt_id: [made]})
+
+    _take_all()
+
+    assert _places(GONE) == []
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_nothing_is_registered_while_the_key_is_away_and_something_is_erased(configure: Configure) -> None:
+    _bury()
+    _return()
+    own = b64encode(settings().active_seal_keys()[0]).decode()
+    configure(seal_keys=b64encode(bytes(64)).decode())
+    for take in (lambda: take_in(session_events.batches()), lambda: asyncio.run(list_all_refused()), _take_all):
+        with pytest.raises(Transient, match="the key of the fingerprints is away"):
+            take()
+    assert len(list(inbox.deliveries())) == 3
+
+    configure(seal_keys=own)
+    _take_all()
+
+    _check()
+
+
+def test_removal_that_is_killed_before_any_write_is_finished_by_the_next(tmp_path: Path) -> None:
+    def attempted(writes: int) -> int:
+        made: Any = FORKED.Value(c_int, lock=False)
+        (folder := tmp_path / str(writes)).mkdir()
+        with installed(folder):
+            make_tables()
+            _bury()
+            _return()
+            ended = exit_status(_take_all_counted, writes, made)
+            assert ended == (0 if writes == sys.maxsize else -SIGKILL)
+            _take_all()
+            remove_leftovers(store().spool_folder, datetime.now(UTC))  # as everywhere, an hour after a kill
+            _check()
+        return int(made.value)
+
+    for number in range(0, attempted(sys.maxsize), 4):
+        attempted(number)
