@@ -70,12 +70,17 @@ def test_form_keeps_what_it_does_not_change_and_says_what_is_wrong(console: Cons
         "facet": [label],
         f"personal {field}": "yes",
         f"personal {open_}": "no",
+        "retention": "erase",
+        "retention_number": "7",
+        "retention_unit": "years",
+        "retention_field": "SOMEFIELD1",
     }
     assert posted(person, PATH, named).status_code == 303
     for wrong in (
         {"facet": [field], f"personal {field}": "yes"},
         {"en": "W" * 101},
         {"title": ["colour"]},
+        {"retention": "erase", "retention_number": "", "retention_unit": "years"},
     ):
         assert posted(person, PATH, STANDARD | wrong).status_code == 422
 
@@ -90,7 +95,9 @@ def test_form_keeps_what_it_does_not_change_and_says_what_is_wrong(console: Cons
         },
         "title": ["payment", "label:OLD", "template", "person"],
         "facets": ["label:OLD", label],
+        "retention": "erase after 7 years from SOMEFIELD1",
     }
+    assert re.search(r'<option value="SOMEFIELD1" selected>', person.get(PATH).text)
 
 
 @pytest.mark.parametrize("language", ["en", "he"])
