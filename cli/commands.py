@@ -126,6 +126,8 @@ _COMMANDS = [
     Later("open", "cli.archives.archive_page:open_archive", NO_CONTENT),
     Later("rerun", "cli.batches.rerun:rerun", "rerun"),
     Later("erase", "cli.batches.erase:erase", "erase"),
+    Later("hold", "cli.archives.holds:hold", "hold"),
+    Later("holds", "cli.archives.holds:app", {"list": "read_troubles"}),
     Later("failures", "cli.operation.failures:failures", "read_troubles"),
     Later("status", "cli.operation.status:status", NO_CONTENT),
     Later("doctor", "cli.operation.status:doctor", NO_CONTENT),
