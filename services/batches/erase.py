@@ -19,6 +19,7 @@ from adapters.store import ocfl
 from adapters.store.tombstones import digest_of, insert
 from adapters.tables.batches import batches, erasures
 from adapters.tables.batches.batches import Selection
+from adapters.tables.holds import IS_HELD
 from adapters.tables.runs import leases
 from domain.batches import RUNNABLE, Draft, Settled
 from models.archive.archive import ArchiveRow
@@ -65,7 +66,7 @@ def _locked_until(reference: str | None) -> datetime | None:
 def selection(row: BatchRow) -> Selection:
     """Return the archives of a plan, without those that arrived after it."""
     reference = col(ArchiveRow.reference)
-    may_go = [col(ArchiveRow.received_at) <= row.created_at, col(ArchiveRow.state).in_(RUNNABLE), ~erasures.IS_HELD]
+    may_go = [col(ArchiveRow.received_at) <= row.created_at, col(ArchiveRow.state).in_(RUNNABLE), ~IS_HELD]
     conditions = [*conditions_of(ErasureFilter.model_validate(row.filter)), *may_go]
     return Selection(reference, ArchiveRow.state, (col(ArchiveRow.received_at), reference), conditions)
 
