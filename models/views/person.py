@@ -37,10 +37,13 @@ class PersonPlace(BaseModel):
 
 
 class NamedIn(StrEnum):
-    """What names a person: an archive, a session event whose archive has not come, or a refused delivery."""
+    """What names a person: an archive, a session event whose archive has not come, a body that waits or has failed and
+    is no archive yet, or a refused delivery.
+    """
 
     ARCHIVE = "archive"
     EVENT = "event"
+    WAITING = "waiting"
     REFUSED = "refused"
 
 
@@ -52,7 +55,7 @@ class PersonFound(BaseModel):
 
     named_in: NamedIn
     reference: str | None
-    process_number: int | None
+    process_number: int | None = None
     received_at: datetime
     receipt_id: str
     places: list[PersonPlace]
