@@ -50,7 +50,7 @@ class NamedIn(StrEnum):
 class PersonFound(BaseModel):
     """Something that names a person. `archive` is null beside archives. `receipt_id`: the newest body that does so.
 
-    `is_missing`: the process should have been archived.
+    `is_missing`: the process should have been archived. In a package, `folder` has what is kept, with `files` below it.
     """
 
     named_in: NamedIn
@@ -61,6 +61,9 @@ class PersonFound(BaseModel):
     places: list[PersonPlace]
     archive: ArchiveSummary | None = None
     is_missing: bool = False
+    folder: str | None = None
+    files: list[str] = []
+    is_damaged: bool = False
 
 
 class PersonPage(Page[PersonFound]):
@@ -69,3 +72,11 @@ class PersonPage(Page[PersonFound]):
     """
 
     not_indexed: int
+
+
+class PersonPackage(PersonPage):
+    """All that names the person with these values, as it was handed out by `holder`, or an empty text."""
+
+    values: list[str]
+    holder: str
+    made_at: datetime
