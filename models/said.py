@@ -58,6 +58,9 @@ class Sentence(Enum):
     event_unknown = "%(event)s (an unknown type)"
     rerun_asked = "asked for a re-run"
     archive_exported = "exported the archive"
+    hold_put = "put the archive on legal hold"
+    hold_put_until = "put the archive on legal hold until %(until)s"
+    hold_released = "released the archive from a legal hold"
     body_accepted = "accepted what another source sent"
     body_released = "released a refused body"
     body_dismissed = "dismissed a refused body"
@@ -167,9 +170,11 @@ class Sentence(Enum):
     never_compared = "the store was not compared with an anchor yet"
     compared_with_witness = (
         "compared at %(at)s with anchor %(number)s of the witness; archives that it does not cover yet: %(count)s"
+        "; archives that were erased: %(erased)s"
     )
     compared_with_itself = (
         "compared at %(at)s with anchor %(number)s of the store itself; archives that it does not cover yet: %(count)s"
+        "; archives that were erased: %(erased)s"
     )
     not_as_anchored = "%(last)s; not as anchored: %(count)s"
     comparison_broke_off = "%(last)s; a later comparison broke off: %(why)s"
