@@ -4,13 +4,14 @@ Each step is idempotent. One process at a time removes archives: the driver of a
 """
 
 import json
+import time
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlmodel import Session, col, delete, select, update
+from sqlmodel import Session, col, delete, func, select, update
 
 from adapters.database.freed import leave_nothing
 from adapters.database.noted import note, note_rows
@@ -24,6 +25,7 @@ from adapters.tables.messages import notifications
 from domain.messages.bodies import archive_erased
 from domain.words.catalogue import in_words
 from models.archive.archive import ArchiveRow
+from models.columns import Moment
 from models.erasures import TombstoneRow
 from models.errors import System, Transient
 from models.messages.notification import (
@@ -36,6 +38,7 @@ from models.messages.notification import (
 )
 from models.runs.batch import BatchItemRow, ItemState
 from models.runs.imports import ImportProgress
+from models.runs.receipt import RunRow
 from models.said import Sentence
 from services.erasure import lines
 from services.erasure.redacting import redact, redact_findings
@@ -46,6 +49,7 @@ from services.messages import events
 log = structlog.get_logger()
 
 _LEFTOVER_AFTER = timedelta(days=1)
+_EVENTS_WITHIN = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +81,15 @@ def remove(digests: Mapping[str, str]) -> None:
     if any(each.of == TombstoneRow.__tablename__ for each in happened.lines_left()):
         raise Transient("the store does not take tombstones, so nothing is removed", system=System.STORE)
     found = [each for each in map(_named, digests, digests.values()) if each]
+    _await_events([each.reference for each in found])
     lines.note(found)
-    left = {each.digest: _remove_files(each) for each in found}
+    kept = [_remove_files(each) for each in found]
     for each in found:
         _remove_rows(each)
     happened.keep()
-    lines.erase(found)
-    for each in found:
-        _remove_last_row(each, left[each.digest])
+    kept_in_lines = lines.erase(found)
+    for each, until in zip(found, kept, strict=True):
+        _remove_last_row(each, _left(each, until, kept_in_lines))
     end(digests.values())
 
 
@@ -130,7 +135,7 @@ def _is_removed_now(digest: str, key: str, now: datetime) -> bool:
     """Remove what a lock has kept. Where another archive lies below the same folders, the erasure does not end."""
     if any(True for _ in store().listed(key)):
         return False
-    until = store().erase(key)
+    until = max(filter(None, [store().erase(key), lines.erase_earlier()]), default=None)
     with writing() as session:
         if until is None:
             session.get_one(TombstoneRow, digest, with_for_update=True).ended_at = now
@@ -141,6 +146,15 @@ def _is_removed_now(digest: str, key: str, now: datetime) -> bool:
     return until is None
 
 
+def _await_events(references: Collection[str]) -> None:
+    """Wait until Prefect has recorded the events of runs that have just ended: it holds them for some seconds."""
+    last = select(func.max(RunRow.ended_at, type_=Moment())).where(col(RunRow.reference).in_(references))
+    with reading() as session:
+        ended_at = session.exec(last).one()
+    if ended_at:
+        time.sleep(max(0.0, (ended_at + _EVENTS_WITHIN - datetime.now(UTC)).total_seconds()))
+
+
 def _named(reference: str, digest: str) -> Named | None:
     """Return what names an archive; None if its last row is gone."""
     with reading() as session:
@@ -148,8 +162,11 @@ def _named(reference: str, digest: str) -> Named | None:
         return named_by(session, archive, digest) if archive else None
 
 
-def _remove_files(named: Named) -> Left | None:
-    """Remove what store, inbox and Prefect have of an archive. Its key is the first: without it, no secret is read."""
+def _remove_files(named: Named) -> datetime | None:
+    """Remove what store, inbox and Prefect have of an archive. Its key is the first: without it, no secret is read.
+
+    Return until when a lock keeps some of it.
+    """
     object_key = ocfl.object_key(named.reference)
     kept = [store().erase(seals.key_location(named.reference)), store().erase(object_key)]
     kept += inbox.erase(named.reference, named.receipt_ids, named.delivery_ids)
@@ -157,8 +174,12 @@ def _remove_files(named: Named) -> Left | None:
     _remove_from_imports(named)
     spelled = spellings(named.reference)
     prefect_erasure.forget(named.reference, named.digest, spelled, named.flow_run_ids)
+    return max(filter(None, kept), default=None)
+
+
+def _left(named: Named, *kept: datetime | None) -> Left | None:
     until = max(filter(None, kept), default=None)
-    return Left(object_key.rpartition("/")[0], until) if until else None
+    return Left(ocfl.object_key(named.reference).rpartition("/")[0], until) if until else None
 
 
 def _remove_from_imports(named: Named) -> None:
