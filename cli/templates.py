@@ -30,6 +30,7 @@ def print_template(found: TemplateView) -> None:
         say(f"  arrived    {time_text(found.first_at)} to {time_text(found.last_at)}")
     say(f"  title      {', '.join(found.words.title)}")
     say(f"  facets     {', '.join(found.words.facets) or '–'}")
+    say(f"  retention  {found.words.retention or 'as its source says'}")
     if found.parts:
         rows = [
             (each.part, each.name.worded("en"), each.type, f"{each.filled:.0%}", "yes" if each.personal else "")
@@ -75,6 +76,26 @@ def name(
     given = {language: text or None for language, text in (("en", en), ("he", he)) if text is not None}
     named["name"] = named.get("name", {}) | given
     _name({template: words})
+    print_found(templates.view(template, CELLAR), print_template, as_json=as_json)
+
+
+@app.command()
+def retention(
+    template: Id,
+    rule: Annotated[
+        str,
+        typer.Argument(
+            help="`keep`, `erase after 7 years`, `review after 90 days from END_DATE`; empty: as its source."
+        ),
+    ],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Say how long archives of a template are kept, from the end of the process or from the date in a form field.
+
+    Nothing is erased by itself: `cellar list --due erase` lists what is due.
+    """
+    _name({template: templates.words_of(template).model_dump() | {"retention": rule or None}})
     print_found(templates.view(template, CELLAR), print_template, as_json=as_json)
 
 
