@@ -165,7 +165,7 @@ def _erasure_rows(plan: ErasurePlan) -> list[tuple[str, str, int]]:
 def _erasure_sentences(plan: ErasurePlan) -> Iterator[Said]:
     """Yield what would be removed, what is left out and why, and what stays for a time. Pure."""
     if plan.archives:
-        size = f"{plan.size_bytes / 1_000_000:,.1f} MB"
+        size = f"{max(0.1, plan.size_bytes / 1_000_000):,.1f} MB"
         yield Sentence.archives_erased(count=plan.archives, files=plan.files, size=size)
     else:
         yield Sentence.no_archive_erased()

@@ -170,9 +170,11 @@ class Sentence(Enum):
     never_compared = "the store was not compared with an anchor yet"
     compared_with_witness = (
         "compared at %(at)s with anchor %(number)s of the witness; archives that it does not cover yet: %(count)s"
+        "; archives that were erased: %(erased)s"
     )
     compared_with_itself = (
         "compared at %(at)s with anchor %(number)s of the store itself; archives that it does not cover yet: %(count)s"
+        "; archives that were erased: %(erased)s"
     )
     not_as_anchored = "%(last)s; not as anchored: %(count)s"
     comparison_broke_off = "%(last)s; a later comparison broke off: %(why)s"

@@ -3,7 +3,11 @@
 One process at a time erases: two would undo each other's work.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from datetime import datetime
+from itertools import takewhile
+
+import structlog
 
 from adapters.anchors import anchors, leaves_file
 from adapters.anchors.anchors import Anchor
@@ -14,44 +18,57 @@ from adapters.store import ocfl
 from domain.anchors import index_text
 from models.errors import Conflict, Transient
 
+log = structlog.get_logger()
 
-def leaves_about(references: Collection[str]) -> dict[str, list[str]]:
+
+def leaves_about(references: Collection[str], first: int = 1) -> dict[str, list[str]]:
     """Return the hashes of the leaves of processes in the anchors of the store, by reference, where there are any.
+    `first`: the number of the first anchor that may have some.
 
     Raises:
         Conflict: an anchor is damaged.
     """
     keys, found = {ocfl.object_key(each): each for each in references}, dict[str, list[str]]()
-    for anchor in anchors.anchors(store()):
+    for anchor in _anchors(store(), first):
         blocks = anchors.blocks_of(store(), anchor)
         for key, its in leaves_file.hashes_about(store(), anchor.key("leaves.gz"), blocks, keys):
             found.setdefault(keys[key], []).append(its)
     return found
 
 
-def erase_leaves(references: Collection[str]) -> list[str]:
-    """Replace the leaves of processes by their hashes, which tombstones have, in the anchors of the store and of the
-    witness. Return why anchors of the witness still have them: it may be locked.
+def erase_leaves(references: Collection[str], first: int = 1) -> datetime | None:
+    """Replace the leaves of processes by their hashes, of which tombstones know, in the anchors of the store and of the
+    witness from a number on. The witness keeps them where it is locked.
 
     Repeating it changes nothing. It writes whole files of leaves: erase many processes at once.
+
+    Returns:
+        Until when an Object Lock keeps earlier versions of the leaves in the store.
 
     Raises:
         Conflict: an anchor of the store is damaged.
         Transient: the store or the witness does not answer.
     """
-    keys, why = {ocfl.object_key(each) for each in references}, list[str]()
-    for anchor in anchors.anchors(store()):
-        _erase(store(), anchor, keys)
+    keys = {ocfl.object_key(each) for each in references}
+    kept = [_erase(store(), anchor, keys) for anchor in _anchors(store(), first)]
     if there := witness():
-        for anchor in anchors.anchors(there):
+        for anchor in _anchors(there, first):
             try:
                 _erase(there, anchor, keys)
             except (Conflict, Transient) as error:
-                why.append(f"anchor {anchor.statement.number} of the witness keeps leaves: {error}")
-    return why
+                number = anchor.statement.number
+                log.warning("the witness keeps leaves of erased archives", anchor=number, why=str(error))
+    return max(filter(None, kept), default=None)
 
 
-def _erase(storage: Storage, anchor: Anchor, object_keys: Collection[str]) -> None:
+def _anchors(storage: Storage, first: int) -> Iterator[Anchor]:
+    return takewhile(lambda anchor: anchor.statement.number >= first, anchors.anchors(storage))
+
+
+def _erase(storage: Storage, anchor: Anchor, object_keys: Collection[str]) -> datetime | None:
     blocks = leaves_file.erase(storage, anchor.key("leaves.gz"), anchors.blocks_of(storage, anchor), object_keys)
-    if blocks is not None:
-        storage.overwrite_bytes(index_text(blocks), anchor.key("index"))
+    if blocks is None:
+        return None
+    storage.overwrite_bytes(index_text(blocks), anchor.key("index"))
+    kept = [storage.erase_earlier(anchor.key(name)) for name in ("leaves.gz", "index")]
+    return max(filter(None, kept), default=None)

@@ -125,7 +125,7 @@ class Comparison:
     """The last comparison of the store with an anchor that came to its end at `at`, and how many findings it had.
 
     `number`: that of the anchor, which `is_of_witness` or the store's own. `uncovered`: how many archives it does not
-    name. `failure`: why a later comparison broke off.
+    name. `erased`: how many were erased. `failure`: why a later comparison broke off.
     """
 
     at: datetime | None = None
@@ -133,6 +133,7 @@ class Comparison:
     is_of_witness: bool = False
     uncovered: int = 0
     findings: int = 0
+    erased: int = 0
     failure: str = ""
 
 

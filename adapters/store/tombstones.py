@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 
 from adapters.database.noted import note
-from adapters.database.transactions import reading, writing
+from adapters.database.transactions import insert_new, reading, writing
 from adapters.store import seals
 from adapters.tables.erased import is_any
 from models.archive.archive import ArchiveRow
@@ -62,7 +62,8 @@ def insert(session: Session, reference: str, tombstone: TombstoneRow) -> None:
     for session_id, process, transaction in session.exec(its.where(SessionRow.reference == reference)):
         for numbers in ((process, transaction), (process, None), (None, transaction)):
             known.update(marks(source, session_id, *numbers))
-    session.add_all(TombstoneMarkRow(mark=each, digest=tombstone.digest) for each in sorted(known))
+    for each in sorted(known):  # another erased archive may have had the same number
+        insert_new(session, TombstoneMarkRow, {"mark": each, "digest": tombstone.digest})
     note(session, TombstoneRow, col(TombstoneRow.digest) == tombstone.digest)
     note(session, TombstoneMarkRow, col(TombstoneMarkRow.digest) == tombstone.digest)
 

@@ -131,7 +131,7 @@ def print_held(held: Held) -> None:
         return
     typer.echo(
         f"compared with anchor {held.number} of {time_text(held.at)}: archives and reports covered: {held.covered:,}, "
-        f"with newer versions: {held.newer:,}, not covered: {held.uncovered:,}"
+        f"with newer versions: {held.newer:,}, not covered: {held.uncovered:,}, erased: {held.erased:,}"
     )
 
 
@@ -140,7 +140,7 @@ def json_of(held: Held | None) -> dict[str, object]:
     if held is None:
         return {}
     at = held.at and held.at.isoformat()
-    counts = {"covered": held.covered, "newer": held.newer, "uncovered": held.uncovered}
+    counts = {"covered": held.covered, "newer": held.newer, "uncovered": held.uncovered, "erased": held.erased}
     return {"against": {"root": held.root, "number": held.number, "at": at, **counts}}
 
 
@@ -263,6 +263,8 @@ def _print(fixity: Fixity, in_all: int, judged: Judged | None, held: Held | None
     counts = ", ".join(f"{found[fault]:,} {fault}" for fault in Fault if found[fault])
     result = "sound" if fixity.is_sound else f"NOT SOUND: {counts}"
     _console.print(f"{fixity.objects} of {in_all} archives, {fixity.files} files, {fixity.size_bytes} bytes: {result}")
+    if fixity.erased:
+        _console.print(f"{fixity.erased} archives were erased, as their tombstones say")
     if judged:
         print_judged(_console, judged)
 

@@ -89,12 +89,13 @@ def unnamed(key: str) -> FixityFinding:
 
 @dataclass(frozen=True, slots=True)
 class Fixity:
-    """The findings of a check of objects, and the amount that it read."""
+    """The findings of a check of objects, and the amount that it read. `erased`: how many archives were erased."""
 
     objects: int
     files: int
     size_bytes: int
     findings: tuple[FixityFinding, ...]
+    erased: int = 0
 
     @property
     def is_sound(self) -> bool:
@@ -111,6 +112,7 @@ class Fixity:
             self.files + other.files,
             self.size_bytes + other.size_bytes,
             self.findings + other.findings,
+            self.erased + other.erased,
         )
 
 

@@ -278,9 +278,9 @@ def proof_of(reference: str) -> AnchorProof | None:
 class Held:
     """The store, held against an anchor. `number` and `at` are None where no anchor with the root was found.
 
-    `covered` counts the archives and reports that the anchor names, `newer` those of them that have later versions, and
-    `uncovered` the objects of the store that it does not name. `erased` counts tombstones. `is_of_witness`: the anchor
-    is the newest of the witness. `failure`: why the store was not held.
+    `covered` counts the archives and reports that the anchor names, `newer` those of them that have later versions,
+    `uncovered` the objects of the store that it does not name, and `erased` the archives that were erased.
+    `is_of_witness`: the anchor is the newest of the witness. `failure`: why the store was not held.
     """
 
     root: str
@@ -310,7 +310,7 @@ def hold(against: str, references: Sequence[str] = ()) -> Held:
     links = chain(wanted, findings.append)
     if links:
         held.number, held.at = links[0].anchor.statement.number, links[0].anchor.statement.at
-    held.erased = len(erased.archives)
+    held.erased = sum(erased.archives.values())
     sources = readable(links, findings.append, erased)
     if references:
         keys = map(ocfl.object_key, references)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Any
 
@@ -14,6 +14,7 @@ from sqlmodel import col
 from adapters.anchors import anchors, many_leaves
 from adapters.anchors import witness as anchors_witness
 from adapters.anchors.anchors import Anchor
+from adapters.anchors.erasing import erase_leaves, leaves_about
 from adapters.anchors.leaves import OF_NO_ARCHIVE, leaves_beside
 from adapters.anchors.leaves_file import written
 from adapters.anchors.many_leaves import OnDamaged
@@ -21,7 +22,8 @@ from adapters.anchors.witness import LastAnchor, check_same, copy_anchors, witne
 from adapters.database.transactions import reading
 from adapters.files.store import store
 from adapters.settings.settings import settings
-from adapters.store import happened, ocfl
+from adapters.store import happened, ocfl, tombstones
+from adapters.store.lines import kept_digest
 from adapters.tables import conditions
 from adapters.tables.access import remove_until
 from domain.anchors import leaf_text
@@ -69,7 +71,7 @@ def make(now: datetime, *, whole: bool = False) -> Made:
     anchors_witness.check_noted()
     _check_witness()
     happened.keep_all()
-    damaged: list[str] = []
+    damaged, begun_at = list[str](), datetime.now(UTC)
     # If the clock was ahead when the anchor before was made, what has changed since does not follow from its time.
     since = before.statement.at if before and not whole and before.statement.at <= now else None
     access, old_access = heads.keep(since, now)
@@ -82,11 +84,26 @@ def make(now: datetime, *, whole: bool = False) -> Made:
         anchor = anchors.keep(store(), statement, leaves)
     anchors_witness.note(anchor)
     lacks = (*dating.date(), *_bring_to_witness())
+    _erase_since(begun_at, anchor)
     _note_for_people(anchor)
     anchors_witness.keep_last(LastAnchor(anchor.statement.number, now, anchor.root, lacks))
     remove_until(old_access)
     happened.remove_access_before(now - timedelta(days=settings().access_kept_days) - heads.OVERLAP)
     return Made(anchor, key, tuple(damaged), lacks)
+
+
+def _erase_since(begun_at: datetime, anchor: Anchor) -> None:
+    """Erase the leaves of archives that were being erased while the anchor was made: they may have been read before."""
+    erased = {each.digest for each in tombstones.every() if each.ended_at is None or each.ended_at >= begun_at}
+    if not erased:
+        return
+    named = filter(None, (ocfl.reference_at(leaf.key) for leaf in anchors.leaves_of(store(), anchor)))
+    digests = {each: digest for each in named if (digest := tombstones.digest_of(each)) in erased}
+    number = anchor.statement.number
+    for reference, hashes in leaves_about(digests, number).items():
+        tombstones.add_lines(digests[reference], map(kept_digest, hashes))
+    happened.keep()
+    erase_leaves(digests, number)
 
 
 def _digest(now: datetime) -> Digest:

@@ -27,7 +27,7 @@ from models.erasures import TombstoneRow
 from models.errors import Refused
 from models.runs.batch import BatchItemRow, BatchRow, ItemState, Skipped
 from models.views.batch import ErasureFilter, ErasurePlan
-from services.erasure import removing
+from services.erasure import lines, removing
 from services.views.archive_conditions import conditions_of
 
 QUIET_S = 1.0
@@ -89,6 +89,8 @@ async def recover(batch_id: str) -> None:
 
 
 def _recover(batch_id: str) -> None:
+    if batches.items(batch_id, ItemState.STARTED, 0, 1):
+        lines.erase_earlier()  # a killed driver may have replaced lines, and left the earlier versions of their files
     while started := batches.items(batch_id, ItemState.STARTED, 0, _AT_ONCE):
         digests = erasures.references([each.subject for each in started])
         removing.remove(digests)

@@ -11,8 +11,10 @@ from typing import Any
 from adapters.files.store import store
 from adapters.platform.cancellation import checkpoint
 from adapters.store import ocfl
+from adapters.store.lines import Erased
 from adapters.store.objects import history
 from adapters.store.objects.history import Rows
+from adapters.store.tombstones import known_digest
 from models.errors import Conflict, Refused, Unreadable
 from models.store.fixity import EMPTY_FOLDER, StoredObject
 from models.store.inventory import Inventory
@@ -143,6 +145,16 @@ def listed(key: str) -> StoredObject:
     strange: dict[str, str] = {}
     sizes = {path.removeprefix(f"{key}/"): size_bytes for path, size_bytes in store().listed(key, strange)}
     return StoredObject(key, sizes, {path.removeprefix(f"{key}/"): what for path, what in strange.items()})
+
+
+def is_erased(key: str, erased: Erased) -> bool:
+    """Return whether the archive of an object was erased for good, as far as its reference and its digest are known."""
+    if not any(erased.archives.values()):
+        return False
+    with suppress(Conflict, Unreadable):
+        if reference := ocfl.reference_at(key) or ((found := ocfl.inventory_at(key)) and ocfl.reference_of(found)):
+            return erased.archives.get(known_digest(reference) or "", False)
+    return False
 
 
 def drawn(objects: Iterable[StoredObject], share: float, seed: int, after: str = "") -> Iterator[StoredObject]:

@@ -22,6 +22,7 @@ from models.store.fixity import StoredObject
 from models.store.inventory import Inventory
 from services.completeness.session_events import restore_events
 from services.custody.happened import restore_happened
+from services.custody.objects import is_erased
 from services.messages.endpoints import restore_endpoints
 from services.payments.duplicates import reconcile_all_duplicates
 from services.payments.holds import reconcile_all_holds
@@ -58,7 +59,8 @@ class Rebuilt:
 
 
 def rebuild(objects: Iterable[StoredObject], on_rebuilt: Callable[[StoredObject], None]) -> Rebuilt:
-    """Restore every object of the store into an empty database. A damaged object is reported, and blocks no other.
+    """Restore every object of the store into an empty database. A damaged object is reported, and blocks no other. So
+    is an object whose archive was erased; it is left out.
 
     Raises:
         Transient: store or database does not answer. Start again with an empty database.
@@ -68,7 +70,9 @@ def rebuild(objects: Iterable[StoredObject], on_rebuilt: Callable[[StoredObject]
     _restore_histories(kept_discrepancies.of_no_archive(), damaged.append)
     kept_discrepancies.restore_count(None, kept_discrepancies.of_no_archive())
     for each in objects:
-        if each.key:
+        if each.key and is_erased(each.key, erased):
+            damaged.append((each.key, "its archive was erased, and it is back; erase it again"))
+        elif each.key:
             try:
                 count += rebuild_object(each, damaged.append)
             except Conflict as conflict:

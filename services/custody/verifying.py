@@ -18,8 +18,9 @@ from adapters.files.store import store
 from adapters.platform.cancellation import checkpoint, one_fate
 from adapters.platform.processes import end_with
 from adapters.settings.settings import settings
-from adapters.store import ocfl
+from adapters.store import happened, ocfl
 from adapters.store.ocfl import INVENTORY
+from adapters.store.tombstones import known_digests
 from adapters.tables.archives import archives
 from adapters.tables.runs import receipts
 from models.errors import Conflict, Transient, Unreadable
@@ -35,7 +36,7 @@ from models.store.fixity import (
 )
 from services.custody.object_checks import is_begun_object, wrong
 from services.custody.object_rows import differing_rows
-from services.custody.objects import Files, Opened, listed, stored_objects
+from services.custody.objects import Files, Opened, is_erased, listed, stored_objects
 
 _MARK = "the mark of the store, which its first archive makes"
 _AT_ONCE = 4
@@ -236,11 +237,18 @@ def _without_inventory(stored: StoredObject) -> FixityFinding:
 
 
 def missing(seen: Collection[str]) -> Fixity:
-    """Find the objects that the database knows and the store does not have at all.
+    """Find the objects that the database knows and the store does not have at all, and those that are there although
+    their archives were erased. Count the erased archives.
 
     Args:
         seen: the keys of the listed objects. Other objects are looked up once more.
     """
-    keys = [key for reference in archives.references() if (key := ocfl.object_key(reference)) not in seen]
-    gone = [key for key in keys if store().size(f"{key}/{INVENTORY}") is None]
-    return Fixity(0, 0, 0, tuple(FixityFinding(key, Fault.MISSING, "an archived object", "nothing") for key in gone))
+    erased = happened.erased()
+    unseen = {key: each for each in archives.references() if (key := ocfl.object_key(each)) not in seen}
+    gone = {key: each for key, each in unseen.items() if store().size(f"{key}/{INVENTORY}") is None}
+    digests = known_digests(gone.values() if erased.archives else ())
+    lost = [key for key, each in gone.items() if digests.get(each) not in erased.archives]
+    found = [FixityFinding(key, Fault.MISSING, "an archived object", "nothing") for key in lost]
+    for key in (key for key in seen if is_erased(key, erased)):
+        found.append(FixityFinding(key, Fault.EXTRA, "nothing: the archive was erased; erase it again", "an object"))
+    return Fixity(0, 0, 0, tuple(found), sum(erased.archives.values()))

@@ -8,11 +8,12 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
-import structlog
 from sqlmodel import Session, col, select
 
+from adapters.anchors import anchors
 from adapters.anchors.erasing import erase_leaves, leaves_about
 from adapters.database.transactions import reading
 from adapters.files.store import store
@@ -23,8 +24,6 @@ from models.messages.notification import NotificationRow
 from services.erasure.redacting import searches_about
 from services.erasure.spellings import is_in
 from services.erasure.traces import REDACTED, REMOVED, Named
-
-log = structlog.get_logger()
 
 _NUMBERS = ("process_number", "transaction_number", "session_id")
 _COLUMNS = {str(table.__tablename__): columns for table, columns in REDACTED.items()}
@@ -104,16 +103,25 @@ def note(named: Sequence[Named]) -> None:
     _noted(named)
 
 
-def erase(named: Sequence[Named]) -> None:
-    """Replace all lines and leaves that name archives, after the tombstones have them. Idempotent. Raises as `note`."""
+def erase(named: Sequence[Named]) -> datetime | None:
+    """Replace all lines and leaves that name archives, after the tombstones have them. Idempotent. Raises as `note`.
+
+    Returns:
+        Until when an Object Lock keeps earlier versions of their files.
+    """
     found = _noted(named)
     for key, digests in found.lines.items():
         lines.erase_lines(key, digests)
-        store().erase_earlier(key)
-    for body in found.bodies:
-        store().erase(session_events.body_key(body))
-    for why in erase_leaves([each.reference for each in named]):
-        log.warning("the witness keeps leaves of erased archives", why=why)
+    kept = [store().erase_earlier(key) for key in found.lines]
+    kept += [store().erase(session_events.body_key(each)) for each in found.bodies]
+    kept.append(erase_leaves([each.reference for each in named]))
+    return max(filter(None, kept), default=None)
+
+
+def erase_earlier() -> datetime | None:
+    """Remove all earlier versions of files of lines and leaves. Returns as `erase` does."""
+    kept = map(store().erase_earlier, (happened.FOLDER, session_events.FOLDER, anchors.FOLDER))
+    return max(filter(None, kept), default=None)
 
 
 def _noted(named: Sequence[Named]) -> _Found:

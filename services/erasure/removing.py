@@ -78,13 +78,13 @@ def remove(digests: Mapping[str, str]) -> None:
         raise Transient("the store does not take tombstones, so nothing is removed", system=System.STORE)
     found = [each for each in map(_named, digests, digests.values()) if each]
     lines.note(found)
-    left = {each.digest: _remove_files(each) for each in found}
+    kept = [_remove_files(each) for each in found]
     for each in found:
         _remove_rows(each)
     happened.keep()
-    lines.erase(found)
-    for each in found:
-        _remove_last_row(each, left[each.digest])
+    kept_in_lines = lines.erase(found)
+    for each, until in zip(found, kept, strict=True):
+        _remove_last_row(each, _left(each, until, kept_in_lines))
     end(digests.values())
 
 
@@ -111,7 +111,10 @@ def end(digests: Collection[str]) -> None:
 
 
 def remove_left(now: datetime) -> int:
-    """Go on with erasures that an Object Lock has kept from their end, and return how many have ended."""
+    """Go on with erasures that an Object Lock has kept from their end, and return how many have ended. Remove what
+    killed writers have left in the spool a day ago: it may be of any archive.
+    """
+    remove_leftovers(store().spool_folder, now - _LEFTOVER_AFTER)
     waits = select(BatchItemRow.subject, BatchItemRow.values).join(
         TombstoneRow, col(TombstoneRow.digest) == col(BatchItemRow.subject)
     )
@@ -127,7 +130,7 @@ def _is_removed_now(digest: str, key: str, now: datetime) -> bool:
     """Remove what a lock has kept. Where another archive lies below the same folders, the erasure does not end."""
     if any(True for _ in store().listed(key)):
         return False
-    until = store().erase(key)
+    until = max(filter(None, [store().erase(key), lines.erase_earlier()]), default=None)
     with writing() as session:
         if until is None:
             session.get_one(TombstoneRow, digest, with_for_update=True).ended_at = now
@@ -145,18 +148,24 @@ def _named(reference: str, digest: str) -> Named | None:
         return named_by(session, archive, digest) if archive else None
 
 
-def _remove_files(named: Named) -> Left | None:
-    """Remove what store, inbox and Prefect have of an archive. Its key is the first: without it, no secret is read."""
+def _remove_files(named: Named) -> datetime | None:
+    """Remove what store, inbox and Prefect have of an archive. Its key is the first: without it, no secret is read.
+
+    Return until when a lock keeps some of it.
+    """
     object_key = ocfl.object_key(named.reference)
     kept = [store().erase(seals.key_location(named.reference)), store().erase(object_key)]
     kept += inbox.erase(named.reference, named.receipt_ids, named.delivery_ids)
     kept += quarantine.erase(named.refused)
     _remove_from_imports(named)
-    remove_leftovers(store().spool_folder, datetime.now(UTC) - _LEFTOVER_AFTER)
     spelled = spellings(named.reference)
     prefect_erasure.forget(named.reference, named.digest, spelled, named.flow_run_ids)
+    return max(filter(None, kept), default=None)
+
+
+def _left(named: Named, *kept: datetime | None) -> Left | None:
     until = max(filter(None, kept), default=None)
-    return Left(object_key.rpartition("/")[0], until) if until else None
+    return Left(ocfl.object_key(named.reference).rpartition("/")[0], until) if until else None
 
 
 def _remove_from_imports(named: Named) -> None:

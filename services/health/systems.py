@@ -270,7 +270,7 @@ def _last_comparison() -> Found:
     last = Sentence.never_compared()
     if found.at:
         where = Sentence.compared_with_witness if found.is_of_witness else Sentence.compared_with_itself
-        last = where(at=_minute(found.at), number=found.number, count=found.uncovered)
+        last = where(at=_minute(found.at), number=found.number, count=found.uncovered, erased=found.erased)
     if found.findings:
         return wrong(Sentence.not_as_anchored, last=last, count=found.findings)
     if found.failure or found.at is None:

@@ -5,6 +5,7 @@ import io
 import json
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 from zipfile import ZipFile
 
@@ -15,10 +16,11 @@ from sqlmodel import col, select
 from adapters.database.transactions import writing
 from adapters.search import entries
 from api.console.words.telling import value_text
-from models.access import CELLAR, AccessRow
+from models.access import CELLAR, AccessRow, Role
 from models.search import DerivedRow
 from models.views.archives.archives import ListQuery
 from services import derived
+from services.access import tokens
 from services.batches import batches
 from services.views import archive_view
 from tests.api.console.conftest import CONTRACT, PERSON, PLAIN, Browser, Console, posted
@@ -190,10 +192,41 @@ def test_plan_of_a_rerun_names_the_filter_and_the_person(console: Console, perso
     assert plan.filter["q"] == CONTRACT
 
 
-@pytest.mark.parametrize("path", ["plan", "export", "bags", "explain"])
+def test_erasure_is_planned_with_a_ground_and_confirmed_by_another_person(
+    console: Console, person: httpx.Client, browser: Browser
+) -> None:
+    answer = posted(person, "/console/archives/erase", {"chosen": [PLAIN], "ground": "ביקש האדם"})
+    assert answer.status_code == 303, answer.text
+    path = answer.headers["location"]
+    page = browser.open(path, "he")  # the planner's
+    assert page.locator("form[action$='/confirm']").count() == 0
+    assert page.locator("text=תכננתם את המחיקה הזו").count() == 1
+    assert (browser.violations(), browser.overflow_px()) == ([], 0)
+    acts = path.replace("/bulk/", "/erasures/")
+    assert posted(person, f"{acts}/confirm", {}).status_code == 409
+    assert posted(person, f"{path}/confirm", {}).status_code == 404
+    with installed(console.folder, **console.settings):
+        token = tokens.add("second", Role.OPERATOR, None, None, "a test", datetime.now(UTC)).token
+
+    with console.visitor() as other:
+        posted(other, "/console/login", {"token": token})
+        assert f'action="{acts}/confirm"' in other.get(path).text
+        assert posted(other, f"{acts}/confirm", {}).status_code == 303
+        assert posted(other, f"{acts}/abort", {}).status_code == 303
+        shown = other.get(path).text
+
+    assert "Aborted" in shown
+    assert PLAIN in browser.open(path).content()
+    assert browser.open(f"/console/archives/{PLAIN}").locator("#ground").count() == 1
+
+
+@pytest.mark.parametrize("path", ["plan", "export", "bags", "explain", "erase"])
 @pytest.mark.parametrize("form", [{"state": "x", "all": "yes"}, {"state": "completed"}, {"chosen": ["a"] * 501}])
 def test_wrong_filter_and_an_empty_choice_do_nothing(person: httpx.Client, path: str, form: dict[str, Any]) -> None:
-    assert posted(person, f"/console/archives/{path}", {"why": "a reason", **form}).status_code == 422
+    assert (
+        posted(person, f"/console/archives/{path}", {"why": "a reason", "ground": "a reason", **form}).status_code
+        == 422
+    )
 
 
 def test_export_has_every_match_with_its_form_fields_and_no_formula(console: Console, person: httpx.Client) -> None:

@@ -15,7 +15,7 @@ from sqlmodel import select
 from adapters.files.store import store
 from adapters.inbox import session_events as inbox
 from adapters.settings.settings import Settings
-from adapters.store import ocfl
+from adapters.store import lines, ocfl
 from domain.completeness.session_events import events_in
 from models.completeness.processes import ReceivedEvent, SessionEventRow, SessionEventType
 from models.errors import Transient
@@ -65,9 +65,9 @@ def test_events_are_in_store_and_database_and_no_longer_in_the_inbox(installatio
     assert {each.body for each in kept_events()} == set(bodies)
     assert PERSON not in repr(list(found.values()))
     assert waiting() == []
-    ((key, lines),) = kept().items()
+    ((key, text),) = kept().items()
     assert key == f"events/{one.batch}.jsonl"
-    assert re.fullmatch(rf"events/\d{{4}}/\d\d/\d\d/{hashlib.sha256(lines).hexdigest()}\.jsonl", key)
+    assert re.fullmatch(rf"events/\d{{4}}/\d\d/\d\d/{lines.name_of(text)}\.jsonl", key)
 
 
 def test_large_body_is_a_file_of_its_own_and_is_kept_byte_for_byte(

@@ -199,7 +199,7 @@ def test_store_without_a_witness_is_compared_with_its_own_anchor_and_the_note_of
     anchored()
     archived("three", sample_body("three"))
     assert (found(), verdict()) == ([], Verdict.OK)
-    assert "anchor 1 of the store itself; archives that it does not cover yet: 1" in check("last comparison").found
+    assert "anchor 1 of the store itself; archives that it does not cover yet: 1;" in check("last comparison").found
 
     (tmp_path / "witness").mkdir()
     configure(witness_url=tmp_path / "witness")
