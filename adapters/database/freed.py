@@ -33,7 +33,7 @@ def leave_nothing() -> None:
     """Overwrite what earlier values have left behind in cellar's database and that of the embedded Prefect server.
 
     Others write meanwhile, but for the time in which the text index is merged: 1.2 s for 100,000 archives. Postgres has
-    VACUUM for this (docs/security.md).
+    VACUUM for this (docs/at-rest.md).
 
     Raises Transient while another program keeps a file locked, or reads from its log for ten seconds.
     """

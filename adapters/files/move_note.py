@@ -1,8 +1,10 @@
 """The note of a move: which files were brought and compared, so that a killed move goes on where it was.
 
-A file on the disk of the process that moves. Without it, each file is compared once more.
+A file on the disk of the process that moves. Without it, each file is compared once more. It stays after the move, and
+no erasure reaches it. So it names each file by a digest, since keys of the store have references.
 """
 
+import hashlib
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -37,12 +39,12 @@ class MoveNote:
     def find(self, place: str, key: str) -> MovedFile | None:
         wanted = "SELECT size_bytes, sha256 FROM brought WHERE place = ? AND key = ?"
         with self._lock:
-            found = self._connection.execute(wanted, (place, key)).fetchone()
+            found = self._connection.execute(wanted, (place, _digest(key))).fetchone()
         return MovedFile(*found) if found else None
 
     def put(self, place: str, key: str, brought: MovedFile) -> None:
         """MoveNote a file that was compared in this pass."""
-        row = (place, key, brought.size_bytes, brought.sha256, self.pass_number)
+        row = (place, _digest(key), brought.size_bytes, brought.sha256, self.pass_number)
         with self._lock:
             self._connection.execute("INSERT OR REPLACE INTO brought VALUES (?, ?, ?, ?, ?)", row)
 
@@ -50,7 +52,7 @@ class MoveNote:
         """Return the size of a file that this pass has seen; None if it has not seen the file."""
         wanted = "SELECT size_bytes FROM brought WHERE place = ? AND key = ? AND seen_in = ?"
         with self._lock:
-            found = self._connection.execute(wanted, (place, key, self.pass_number)).fetchone()
+            found = self._connection.execute(wanted, (place, _digest(key), self.pass_number)).fetchone()
         return found[0] if found else None
 
     def amount(self, place: str) -> tuple[int, int]:
@@ -59,6 +61,10 @@ class MoveNote:
         with self._lock:
             files, size_bytes = self._connection.execute(wanted, (place, self.pass_number)).fetchone()
         return files, size_bytes
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()
 
 
 @contextmanager

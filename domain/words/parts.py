@@ -8,7 +8,7 @@ from models.store.condition import ConditionCode
 from models.views.health import Verdict
 
 _NO_ROOM = Meaning("The disk has little room left.", "Free space, or move the folder to another disk.")
-_AT_REST = Meaning("", "Encrypt it below cellar, or note who does: see docs/deploy.md, At rest.")
+_AT_REST = Meaning("", "Encrypt it below cellar, or note who does: see docs/at-rest.md.")
 PARTS: Mapping[str, Meaning] = {
     "receiver": Meaning(
         "The receiver does not answer, or cannot take archives in.",

@@ -44,8 +44,8 @@ def compare(now: datetime) -> Held:
         raise
     if held.number or held.findings:  # otherwise there is no anchor yet
         _remember(held.findings, now)
-        counts = {"uncovered": held.uncovered, "findings": len(held.findings), "erased": held.erased}
-        keep_last(Comparison(now, held.number or 0, held.is_of_witness, **counts))
+        counts = held.uncovered, len(held.findings), held.erased
+        keep_last(Comparison(now, held.number or 0, held.is_of_witness, *counts))
     return held
 
 

@@ -72,6 +72,8 @@ def test_embedded_installation_becomes_distributed_with_every_byte_and_row(cella
         assert (told["is_complete"], told["unread"], told["late"]) == (True, [], 0)
         assert told["store"]["files"] + told["inbox"]["files"] == len(before[1])
         assert told["rows"] == {name: len(rows) for name, rows in before[0].items()}
+        [note] = (settings().data_dir / "move").glob("*.db")
+        assert b"process-1" not in note.read_bytes()
 
         assert cellar("verify").status == 0
         assert delivered_again("process-2", sample_body("process-2")) == "duplicate"
