@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -174,16 +175,15 @@ def test_forged_erasure_is_found_unless_the_forger_has_the_keys_of_the_host(
         assert (verified(cellar, *against), compared(None)) == ({FOLDER}, {FOLDER})
         assert FOLDER in compared(few.witness)
 
-        about = {"batch_id": "b", "ground": "asked", "erased_by": "ann", "confirmed_by": "bob"}
-        at = datetime.now(UTC)
-        row = {"digest": "0" * 64, "erased_at": at, "ended_at": at, "lines": hashes, **about}
-        put(TombstoneRow(**row))
+        about: dict[str, Any] = {"batch_id": "b", "ground": "asked", "erased_by": "ann", "confirmed_by": "bob"}
+        digest, at = "0" * 64, datetime.now(UTC)
+        put(TombstoneRow(digest=digest, erased_at=at, ended_at=at, lines=hashes, **about))
         assert verified(cellar, *against) == {FOLDER, happened.FOLDER}  # of the row, nothing is in the store
         with writing() as session:
             note(session, TombstoneRow)
         happened.keep()
         assert verified(cellar, *against) == {FOLDER}  # the digests are not keyed
-        tombstones.add_lines(row["digest"], map(kept_digest, hashes))
+        tombstones.add_lines(digest, map(kept_digest, hashes))
         happened.keep()
         assert (verified(cellar, *against), compared(None)) == (set(), set())
         assert "erased: 1" in cellar("verify", *against).output

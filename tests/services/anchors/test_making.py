@@ -3,6 +3,7 @@
 import hashlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -256,7 +257,7 @@ def test_lost_key_is_never_replaced_by_another() -> None:
 
 
 def test_anchor_has_no_leaf_of_an_archive_that_was_erased_while_it_was_made() -> None:
-    tombstone = {"batch_id": "b", "ground": "asked", "erased_by": "ann", "confirmed_by": "bob"}
+    tombstone: dict[str, Any] = {"batch_id": "b", "ground": "asked", "erased_by": "ann", "confirmed_by": "bob"}
     with writing() as session:
         digest = tombstones.digest_of("process-1")
         row = TombstoneRow(digest=digest, erased_at=later(0), **tombstone)
