@@ -173,7 +173,7 @@ _COMMANDS = [
     Later(
         "templates",
         "cli.templates:app",
-        _each(read_templates="list show export", change_templates="name retention import"),
+        _each(read_templates="list show export", change_templates="name import"),
     ),
     Later("missing", "cli.operation.failures:missing", {"list": "read_troubles", "dismiss": "decide"}),
     Later("tokens", "cli.users:tokens_app", _each(change_people="add list revoke")),

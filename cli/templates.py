@@ -66,36 +66,24 @@ def name(
     part: Annotated[
         str | None, typer.Option(help="Name a part of it instead: field:ID or label:KEY.", show_default=False)
     ] = None,
+    retention: Annotated[
+        str | None,
+        typer.Option(help="How long its archives are kept, like `erase after 7 years`; see docs/erasure.md."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Name a template, a field or a label. A language that is left out keeps its name; an empty name is removed."""
-    if en is None and he is None:
-        raise typer.BadParameter("expected --en or --he, with a name")
+    """Name a template, a field or a label, or say how long archives are kept.
+
+    A language that is left out keeps its name; an empty name, or an empty rule, is removed.
+    """
+    if en is None and he is None and retention is None:
+        raise typer.BadParameter("expected --en or --he, with a name, or --retention")
     words = templates.words_of(template).model_dump()
+    words["retention"] = words["retention"] if retention is None else retention or None
     named = words if part is None else words["parts"].setdefault(part, {})
     given = {language: text or None for language, text in (("en", en), ("he", he)) if text is not None}
     named["name"] = named.get("name", {}) | given
     _name({template: words})
-    print_found(templates.view(template, CELLAR), print_template, as_json=as_json)
-
-
-@app.command()
-def retention(
-    template: Id,
-    rule: Annotated[
-        str,
-        typer.Argument(
-            help="`keep`, `erase after 7 years`, `review after 90 days from END_DATE`; empty: as its source."
-        ),
-    ],
-    *,
-    as_json: Json = False,
-) -> None:
-    """Say how long archives of a template are kept, from the end of the process or from the date in a form field.
-
-    Nothing is erased by itself: `cellar list --due erase` lists what is due.
-    """
-    _name({template: templates.words_of(template).model_dump() | {"retention": rule or None}})
     print_found(templates.view(template, CELLAR), print_template, as_json=as_json)
 
 

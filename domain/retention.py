@@ -4,25 +4,14 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from models.retention import RULE, DueAction
+from models.retention import RULE, DueAction, RetentionRule
 
 _DAY_FIRST = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4})")
 _FIRST_YEAR, _LAST_YEAR = 1900, 8000
 """A date outside of these years is none: in many forms, one in 9999 stands for no end, so a person looks at it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """What is to be done so many days or years after the date in a form field, or after the end of the process."""
-
-    action: DueAction
-    days: int
-    years: int
-    field: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +22,14 @@ class Due:
     at: datetime
 
 
-@lru_cache
-def read_rule(text: str) -> Rule | None:
-    """Return the rule that a text of the type `RetentionRule` states; None if it is to keep archives."""
-    its = RULE.fullmatch(text)
-    if its is None or its["action"] is None:
-        return None
-    return Rule(DueAction(its["action"]), int(its["days"] or 0), int(its["years"] or 0), its["field"])
+def field_of(rule: RetentionRule) -> str | None:
+    """Return the id of the form field whose date a rule counts from; None if it counts from the end of the process."""
+    its = RULE.fullmatch(rule)
+    return its["field"] if its else None
 
 
-def due(rule: Rule, values: Iterable[Any], ended_at: datetime, zone: ZoneInfo) -> Due:
-    """Return what is due of an archive, and when.
+def due(rule: RetentionRule, values: Iterable[Any], ended_at: datetime, zone: ZoneInfo) -> Due | None:
+    """Return what is due of an archive, and when; None if the rule is to keep it.
 
     It is due with the first moment, in the zone of its source, of the day on which all days or years have passed. From
     29 February that is the 1 March of a year that has no 29 February. A field whose date cannot be read, or with
@@ -53,12 +39,15 @@ def due(rule: Rule, values: Iterable[Any], ended_at: datetime, zone: ZoneInfo) -
         values: those of the field that the rule names.
         ended_at: when the process ended.
     """
-    start = ended_at.astimezone(zone).date()
-    if rule.field is None:
-        return Due(rule.action, _begin(_after(start, rule), zone))
-    dates = {read_date(each) for each in values}
-    [day] = dates if len(dates) == 1 else [None]
-    return Due(DueAction.REVIEW, ended_at) if day is None else Due(rule.action, _begin(_after(day, rule), zone))
+    its = RULE.fullmatch(rule)
+    if its is None or its["action"] is None:
+        return None
+    dates = {read_date(each) for each in values} if its["field"] else {ended_at.astimezone(zone).date()}
+    day = dates.pop() if len(dates) == 1 else None
+    if day is None:
+        return Due(DueAction.REVIEW, ended_at)
+    last = _after(day, int(its["years"] or 0), int(its["days"] or 0))
+    return Due(DueAction(its["action"]), datetime.combine(last, time(), zone).astimezone(UTC))
 
 
 def read_date(value: Any) -> date | None:
@@ -76,14 +65,9 @@ def read_date(value: Any) -> date | None:
     return found if _FIRST_YEAR <= found.year <= _LAST_YEAR else None
 
 
-def _after(day: date, rule: Rule) -> date:
+def _after(day: date, years: int, days: int) -> date:
     """Return the first day on which all days or years have passed."""
-    year = day.year + rule.years
     try:
-        return day.replace(year=year) + timedelta(days=rule.days)
+        return day.replace(year=day.year + years) + timedelta(days=days)
     except ValueError:  # it is 29 February
-        return date(year, 3, 1)
-
-
-def _begin(day: date, zone: ZoneInfo) -> datetime:
-    return datetime.combine(day, time(), zone).astimezone(UTC)
+        return date(day.year + years, 3, 1)

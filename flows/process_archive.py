@@ -42,6 +42,7 @@ from models.errors import Refused, Transient
 from models.messages.notification import AttemptTrigger, NotificationState
 from models.runs.receipt import Identity, Trigger
 from models.said import Sentence
+from services.access.scope import erased
 from services.custody.remembering import check_again
 from services.messages.attempts import check_confirmed, is_of_endpoint, send
 from services.messages.deliveries import send_from_run
@@ -122,6 +123,8 @@ async def _archive_traced(run: Run, progress: Progress) -> None:
 async def _archive(run: Run, progress: Progress) -> None:
     reference, read = run.reference, cache(stored_archive)
     async with sole_work_on(reference, run.holder), _time_limit():
+        if gone := await in_thread(erased, reference):  # meanwhile: an erasure holds the lease until it has ended
+            raise gone
         progress.task = persist_files.name
         persisted = await persist_files(reference, run.receipt_id)
         progress.task = load_metadata.name

@@ -22,7 +22,7 @@ from adapters.search.templates import Held, held
 from adapters.settings.settings import settings
 from domain import search
 from domain.person import person_facets
-from domain.retention import Rule, due, read_rule
+from domain.retention import due, field_of
 from domain.titles import title_of, title_payment
 from models.archive.archive import ArchiveRow, FormFieldRow, SignatureRow
 from models.archive.content import FileRow
@@ -156,7 +156,7 @@ def set_payload(session: Session, archive: ArchiveRow, rows: search.Rows, terms:
     if number is None:
         return
     templates = held(session)
-    _set_due(archive, rows, _rule(archive, templates, terms), terms)
+    _set_due(archive, rows, templates, terms)
     text, title = _texts(archive, rows, templates)
     made = {"new_text": text, "new_title": title, "its_version": _version(templates)}
     session.connection().execute(_TEXT, {"its_entry": number, **made})
@@ -177,23 +177,17 @@ def add_person(session: Session, reference: str, facets: Iterable[int]) -> None:
         _change(session, set(), _listed(number, {Kind.PERSON: frozenset(facets)}))
 
 
-def _rule(archive: ArchiveRow, templates: Held, terms: SourceTerms) -> Rule | None:
-    """Return the rule of an archive's retention: that of its template, else that of its source."""
-    return read_rule(templates.of(archive.template_id).retention or terms.retention)
+def _set_due(archive: ArchiveRow, rows: search.Rows | None, templates: Held, terms: SourceTerms) -> None:
+    """Say what is due of an archive, and when, by the rule of its template, else that of its source.
 
-
-def _set_due(archive: ArchiveRow, rows: search.Rows | None, rule: Rule | None, terms: SourceTerms) -> None:
-    """Say what is due of an archive, and when. A process ends with its newest submission, and before it arrives.
-
-    Nothing is due before the archive is loaded.
+    A process ends with its newest submission, and before it arrives. Nothing is due before the archive is loaded.
     """
-    archive.due_action = archive.due_at = None
-    if rule and rows is not None:
-        values = [each["value"] for each in search.rows_of(rows, FormFieldRow) if each["id"] == rule.field]
-        submitted = [each["submitted_at"] for each in search.rows_of(rows, SessionRow) if each["submitted_at"]]
-        ended_at = min(max(submitted, default=archive.received_at), archive.received_at)
-        found = due(rule, values, ended_at, ZoneInfo(terms.timezone))
-        archive.due_action, archive.due_at = found.action, found.at
+    rule, rows = templates.of(archive.template_id).retention or terms.retention, rows or {}
+    values = [each["value"] for each in search.rows_of(rows, FormFieldRow) if each["id"] == field_of(rule)]
+    submitted = [each["submitted_at"] for each in search.rows_of(rows, SessionRow) if each["submitted_at"]]
+    ended_at = min(max(submitted, default=archive.received_at), archive.received_at)
+    found = due(rule, values, ended_at, ZoneInfo(terms.timezone)) if rows else None
+    archive.due_action, archive.due_at = (found.action, found.at) if found else (None, None)
 
 
 def set_payments(session: Session, reference: str, payments: Sequence[Mapping[str, Any]]) -> None:
@@ -365,13 +359,11 @@ def write(
     """
     archives = session.exec(sqlmodel.select(ArchiveRow).where(col(ArchiveRow.reference).in_(references))).all()
     templates = held(session)  # asked once: entries have the version of what they were made by
-    terms = {each.reference: terms_of(each.source) for each in archives}
-    rules = {each.reference: _rule(each, templates, terms[each.reference]) for each in archives}
-    by_field = any(each and each.field for each in rules.values())
+    by_field = any(field_of(terms_of(each.source).retention) for each in archives)
     rows = _payloads(session, references, payments, _read_tables(templates) | ({FormFieldRow} if by_field else set()))
     loaded = {each.reference: rows[each.reference] if each.current_receipt_id else None for each in archives}
     for each in archives:
-        _set_due(each, loaded[each.reference], rules[each.reference], terms[each.reference])
+        _set_due(each, loaded[each.reference], templates, terms_of(each.source))
     texts = {each.reference: _texts(each, loaded[each.reference], templates) for each in archives}
     numbers = _write_texts(session, archives, texts, _version(templates))
     # Read before what they follow from: a facet that another transaction adds in between is kept.

@@ -401,6 +401,11 @@ class Settings(BaseSettings):
         return self.data_dir.absolute() / "spool"
 
     @property
+    def check_note(self) -> Path:
+        """Where an interrupted `cellar verify` has left how far it came: a key of the store, which has a reference."""
+        return self.data_dir.absolute() / "verify.json"
+
+    @property
     def database_location(self) -> str:
         return self.database_url or f"sqlite:///{self.data_dir.absolute() / 'cellar.db'}"
 

@@ -1,5 +1,6 @@
 """`cellar hold`: puts archives on legal hold and releases them. `cellar holds`: lists the holds."""
 
+import json
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -7,10 +8,10 @@ import typer
 
 from cli.options import filters, person
 from cli.results import print_list
-from cli.terminal import Csv, Folds, Json, Wide, named_options, print_json, time_text
+from cli.terminal import Csv, Folds, Json, Wide, named_options, time_text
 from domain.people.letters import count_text
 from models.views.archives.archives import ArchiveFilter
-from models.views.archives.holds import Holding, HoldQuery, HoldsMade, HoldView
+from models.views.archives.holds import Holding, HoldQuery, HoldView
 from services import holds
 
 app = typer.Typer(help="List legal holds.", no_args_is_help=True)
@@ -42,7 +43,7 @@ def hold(
             said = Holding.model_validate({"reason": reason, "until": until})
         number, done = holds.put(chosen, said, person(), now), "put on hold"
     if as_json:
-        print_json(HoldsMade(holds=number))
+        typer.echo(json.dumps({"holds": number}))
     else:
         typer.echo(f"{count_text(number, 'hold' if release else 'archive')} {done}")
 

@@ -182,6 +182,7 @@ WORDS: Mapping[str, str] = {
     "named_in_archive": "Archive",
     "named_in_event": "Session event",
     "named_in_refused": "Refused delivery",
+    "named_in_waiting": "Delivery that is no archive yet",
     "filter_value": "Value of a person",
     "filter_reference": "Reference",
     "filter_person": "Person",

@@ -4,13 +4,14 @@ Each step is idempotent. One process at a time removes archives: the driver of a
 """
 
 import json
+import time
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlmodel import Session, col, delete, select, update
+from sqlmodel import Session, col, delete, func, select, update
 
 from adapters.database.freed import leave_nothing
 from adapters.database.noted import note, note_rows
@@ -19,11 +20,13 @@ from adapters.files.spool import remove_leftovers
 from adapters.files.store import RESULTS_FOLDER, store
 from adapters.inbox import inbox, quarantine
 from adapters.peers import prefect_erasure
+from adapters.settings.settings import settings
 from adapters.store import happened, ocfl, seals
 from adapters.tables.messages import notifications
 from domain.messages.bodies import archive_erased
 from domain.words.catalogue import in_words
 from models.archive.archive import ArchiveRow
+from models.columns import Moment
 from models.erasures import TombstoneRow
 from models.errors import System, Transient
 from models.messages.notification import (
@@ -36,6 +39,7 @@ from models.messages.notification import (
 )
 from models.runs.batch import BatchItemRow, ItemState
 from models.runs.imports import ImportProgress
+from models.runs.receipt import RunRow
 from models.said import Sentence
 from services.erasure import lines
 from services.erasure.redacting import redact, redact_findings
@@ -46,6 +50,7 @@ from services.messages import events
 log = structlog.get_logger()
 
 _LEFTOVER_AFTER = timedelta(days=1)
+_EVENTS_WITHIN = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +81,9 @@ def remove(digests: Mapping[str, str]) -> None:
     happened.keep()
     if any(each.of == TombstoneRow.__tablename__ for each in happened.lines_left()):
         raise Transient("the store does not take tombstones, so nothing is removed", system=System.STORE)
+    settings().check_note.unlink(missing_ok=True)  # an interrupted check begins anew
     found = [each for each in map(_named, digests, digests.values()) if each]
+    _await_events([each.reference for each in found])
     lines.note(found)
     kept = [_remove_files(each) for each in found]
     for each in found:
@@ -139,6 +146,15 @@ def _is_removed_now(digest: str, key: str, now: datetime) -> bool:
         session.execute(update(BatchItemRow).where(col(BatchItemRow.subject) == digest).values(noted))
         note(session, BatchItemRow, col(BatchItemRow.subject) == digest)
     return until is None
+
+
+def _await_events(references: Collection[str]) -> None:
+    """Wait until Prefect has recorded the events of runs that have just ended: it holds them for some seconds."""
+    last = select(func.max(RunRow.ended_at, type_=Moment())).where(col(RunRow.reference).in_(references))
+    with reading() as session:
+        ended_at = session.exec(last).one()
+    if ended_at:
+        time.sleep(max(0.0, (ended_at + _EVENTS_WITHIN - datetime.now(UTC)).total_seconds()))
 
 
 def _named(reference: str, digest: str) -> Named | None:

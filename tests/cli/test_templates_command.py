@@ -27,7 +27,7 @@ def test_name_is_listed_shown_exported_and_imported(cellar: Cellar, tmp_path: Pa
         "facets": [],
         "retention": None,
     }
-    kept = cellar("templates", "retention", TEMPLATE, "erase after 7 years from END")
+    kept = cellar("templates", "name", TEMPLATE, "--retention", "erase after 7 years from END")
     assert "retention  erase after 7 years from END\n" in kept.output
     assert "Loan agreement" in cellar("templates", "list").output
     shown = cellar("templates", "show", TEMPLATE).output
@@ -40,7 +40,7 @@ def test_name_is_listed_shown_exported_and_imported(cellar: Cellar, tmp_path: Pa
     assert cellar("templates", "import", str(file)).output == "1 templates are named\n"
     assert json.loads(cellar("templates", "list", "--json").output)["items"][0]["name"]["en"] == "Loan agreement"
     assert "from END" in cellar("templates", "show", TEMPLATE).output
-    assert "as its source says\n" in cellar("templates", "retention", TEMPLATE, "").output
+    assert "as its source says\n" in cellar("templates", "name", TEMPLATE, "--retention", "").output
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_name_is_listed_shown_exported_and_imported(cellar: Cellar, tmp_path: Pa
         ("name", "unknown"),
         ("name", "unknown", "--en", "W" * 101),
         ("name", "unknown", "--part", "colour:red", "--en", "Red"),
-        ("retention", "unknown", "erase at once"),
+        ("name", "unknown", "--retention", "erase at once"),
         ("import", "/dev/null"),
     ],
 )

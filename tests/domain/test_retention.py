@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from domain.retention import Due, due, read_date, read_rule
+from domain.retention import Due, due, read_date
 from models.retention import DueAction, RetentionRule
 
 JERUSALEM = ZoneInfo("Asia/Jerusalem")
@@ -18,9 +18,9 @@ ENDED = datetime(2024, 2, 28, 22, 30, tzinfo=UTC)
 
 
 def due_by(text: str, *values: Any, ended_at: datetime = ENDED, zone: ZoneInfo = JERUSALEM) -> Due:
-    rule = read_rule(text)
-    assert rule
-    return due(rule, values, ended_at, zone)
+    found = due(text, values, ended_at, zone)
+    assert found
+    return found
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from sqlmodel import col, func, select
 
+from adapters.database.noted import note
 from adapters.database.transactions import reading, writing
 from adapters.files.store import store
 from adapters.inbox import inbox
@@ -44,7 +45,7 @@ from tests.services.erasure.planted import everything
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(3600)]
 _ARCHIVES = int(os.environ.get("ERASURES", "200"))
-_STAY, _FIRST_KILLS, _MOST_WRITES = 5, 40, 900
+_STAY, _FIRST_KILLS, _MOST_WRITES = 5, 100, 600
 
 
 @pytest.fixture
@@ -68,9 +69,9 @@ def _is_held_now(reference: str) -> bool:
         archive = session.get(ArchiveRow, reference, with_for_update=True)
         if archive is None or session.get(TombstoneRow, digest_of(reference)):
             return False
-        session.add(
-            HoldRow(hold_id=f"h-{reference}", reference=reference, why="a lawsuit", by="eve", at=datetime.now(UTC))
-        )
+        row = HoldRow(hold_id=reference, reference=reference, why="a lawsuit", by="eve", at=datetime.now(UTC))
+        session.add(row)
+        note(session, HoldRow, col(HoldRow.hold_id) == reference)
         return True
 
 

@@ -1,11 +1,13 @@
 """An archive is due by the rule of its template or source once its retention has ended, and never while it is held."""
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlmodel import select
 
+from adapters.database.transactions import writing
 from adapters.settings.settings import Settings
 from adapters.tables.open_conditions import open_conditions
 from models.access import CELLAR
@@ -22,6 +24,7 @@ from services.views import archive_list, archive_view
 from services.views.archive_conditions import conditions_of
 from tests.domain.payloads import read
 from tests.records import NOON, all_of, archived, document, loaded, put, registered
+from tests.services.test_derived import wait_for_lock
 
 TEMPLATE, LEASE = "9fa70d4ccea84262b1ed2308a07a3fb4", "lease"
 """Of the sample, submitted on 21 December 2022, and one whose field END says when the lease ends."""
@@ -31,6 +34,10 @@ COURT = Holding(reason="ordered by the court")
 def lease(end: str) -> dict[str, Any]:
     its = document(end, template={"id": LEASE})
     return its | {"data": [*its["data"], its["data"][0] | {"id": "END", "value": end}]}
+
+
+def tombstone(digest: str) -> TombstoneRow:
+    return TombstoneRow(digest=digest, batch_id="b", ground="g", erased_by="a", confirmed_by="b", erased_at=NOON)
 
 
 @pytest.fixture(autouse=True)
@@ -132,7 +139,7 @@ def test_hold_is_kept_shown_and_released_by_whom_and_why(installation: Settings)
 def test_archive_that_is_erased_or_unknown_is_not_put_on_hold_and_neither_are_the_others() -> None:
     [row] = all_of(select(ArchiveRow).where(ArchiveRow.reference == "sample"))
     row.digest = "d" * 64
-    put(row, TombstoneRow(digest=row.digest, batch_id="b", ground="g", erased_by="a", confirmed_by="b", erased_at=NOON))
+    put(row, tombstone(row.digest))
 
     for references in (["held", "sample"], ["held", "never arrived"]):
         with pytest.raises(Refused):
@@ -143,3 +150,17 @@ def test_archive_that_is_erased_or_unknown_is_not_put_on_hold_and_neither_are_th
         holds.put(ArchiveFilter(reference="held"), Holding(reason="late", until=date(2026, 1, 1)), "dana", NOON)
     with pytest.raises(Refused, match="no such hold"):
         holds.release_one("none", "dana", None, NOON)
+
+
+def test_hold_waits_for_an_erasure_that_has_begun_and_is_refused(installation: Settings) -> None:
+    """SQLite has one writer at a time anyway."""
+    with ThreadPoolExecutor() as beside:
+        with writing() as session:
+            row = session.get_one(ArchiveRow, "held", with_for_update=True)
+            put_on: Future[object] = beside.submit(holds.put, ArchiveFilter(template=TEMPLATE), COURT, "dana", NOON)
+            if installation.database_location.startswith("postgres"):
+                wait_for_lock(put_on)
+            row.digest = "d" * 64
+            session.add(tombstone("d" * 64))
+        assert put_on.result() == 1  # the archive that is not being erased
+    assert found(held=True) == ["sample"]

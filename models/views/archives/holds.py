@@ -35,12 +35,6 @@ class HoldView(BaseModel):
     released_reason: str | None
 
 
-class HoldsMade(BaseModel):
-    """How many holds were put on archives, or released."""
-
-    holds: int
-
-
 class HoldQuery(PageQuery):
     """The filters of a list of holds. A hold must match every filter that is set."""
 
