@@ -130,10 +130,10 @@ def _noted(named: Sequence[Named]) -> _Found:
     found = _Found()
     with reading() as session:
         about = _about(session, named)
-    known = defaultdict[str, set[str]](set)
-    for each in named:
-        for kept in tombstones.lines_of(each.digest):
-            known[kept].add(each.digest)
+    digests_of, known = {each.reference: each.digest for each in named}, defaultdict[str, set[str]](set)
+    for each in digests_of.values():
+        for kept in tombstones.lines_of(each):
+            known[kept].add(each)
     for key, text in _files():
         its, is_event = defaultdict[str, set[str]](set), session_events.batch_at(key) is not None
         for line in lines.read(key, text):
@@ -147,7 +147,6 @@ def _noted(named: Sequence[Named]) -> _Found:
         for each, digests in its.items():
             found.lines[key] |= digests
             found.owed[each].update(lines.owed_for(key, text, digests))
-    digests_of = {each.reference: each.digest for each in named}
     for reference, leaves in leaves_about(digests_of).items():
         found.owed[digests_of[reference]].update(leaves)
     for each, owed in found.owed.items():
