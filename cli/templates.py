@@ -30,6 +30,7 @@ def print_template(found: TemplateView) -> None:
         say(f"  arrived    {time_text(found.first_at)} to {time_text(found.last_at)}")
     say(f"  title      {', '.join(found.words.title)}")
     say(f"  facets     {', '.join(found.words.facets) or '–'}")
+    say(f"  retention  {found.words.retention or 'as its source says'}")
     if found.parts:
         rows = [
             (each.part, each.name.worded("en"), each.type, f"{each.filled:.0%}", "yes" if each.personal else "")
@@ -65,12 +66,20 @@ def name(
     part: Annotated[
         str | None, typer.Option(help="Name a part of it instead: field:ID or label:KEY.", show_default=False)
     ] = None,
+    retention: Annotated[
+        str | None,
+        typer.Option(help="How long its archives are kept, like `erase after 7 years`; see docs/erasure.md."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Name a template, a field or a label. A language that is left out keeps its name; an empty name is removed."""
-    if en is None and he is None:
-        raise typer.BadParameter("expected --en or --he, with a name")
+    """Name a template, a field or a label, or say how long archives are kept.
+
+    A language that is left out keeps its name; an empty name, or an empty rule, is removed.
+    """
+    if en is None and he is None and retention is None:
+        raise typer.BadParameter("expected --en or --he, with a name, or --retention")
     words = templates.words_of(template).model_dump()
+    words["retention"] = words["retention"] if retention is None else retention or None
     named = words if part is None else words["parts"].setdefault(part, {})
     given = {language: text or None for language, text in (("en", en), ("he", he)) if text is not None}
     named["name"] = named.get("name", {}) | given

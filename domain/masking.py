@@ -18,6 +18,7 @@ from models.archive.verdict import SignatureVerdict, Verdict
 from models.discrepancies import DiscrepancyCode
 from models.templates import PartId, TemplateWords
 from models.views.archives import archives as views
+from models.views.archives.holds import HoldView
 from models.views.archives.payments import DiscrepancyView, PaymentView
 from models.views.batch import BatchView
 from models.views.messages import MessageRecord
@@ -172,6 +173,8 @@ def _masked_beside(item: BaseModel) -> dict[str, Any]:
                 changed["transaction_id"] = MASK
             if item.code in _OF_CARDS:
                 changed |= dict.fromkeys(("expected", "found", "sentence"), MASK) | {"values": {}}
+        case HoldView():
+            changed = {"reason": MASK, "released_reason": item.released_reason and MASK}
         case MissingView() if item.closed_reason:
             changed = {"closed_reason": MASK}
         case RefusedView() if item.dismissed_why:

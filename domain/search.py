@@ -20,6 +20,7 @@ from models.archive.archive import ArchiveRow, FormFieldRow, SignatureRow, State
 from models.archive.content import FileRow, SignedDocumentRow
 from models.archive.session import LabelRow, SessionRow
 from models.payments import PaymentRow
+from models.retention import KEEP, RetentionRule
 from models.search import MOST_FACETS, Kind, Searchable
 from models.templates import PartId, TemplateWords
 from models.views.archives.archives import ArchiveSummary
@@ -28,7 +29,7 @@ Rows = Mapping[type[SQLModel], Sequence[Mapping[str, Any]]]
 Facets = Mapping[Kind, frozenset[int]]
 
 COLUMNS: Mapping[type[SQLModel], Sequence[str]] = {
-    SessionRow: ("id", "author", "recipient_name", "transaction_number"),
+    SessionRow: ("id", "author", "recipient_name", "transaction_number", "submitted_at"),
     LabelRow: ("key", "value"),
     FileRow: ("filename",),
     SignatureRow: ("signer_name",),
@@ -37,7 +38,7 @@ COLUMNS: Mapping[type[SQLModel], Sequence[str]] = {
     SignedDocumentRow: ("outcome",),
     WarningRow: ("code",),
 }
-"""The columns that texts, titles and facets of a payload are made from, by table."""
+"""The columns that texts, titles, facets and the retention of a payload are made from, by table."""
 MOST_ROWS = 2 * MOST_FACETS
 """The most rows of one table that text, title and facets of an archive are made from."""
 ALL = "*"
@@ -252,24 +253,33 @@ def _named(kind: Kind, pairs: Iterable[tuple[str, str]]) -> frozenset[int]:
     return frozenset(facet(kind, value, name) for name, value in islice(dict.fromkeys(pairs), MOST_FACETS))
 
 
-Definitions = tuple[tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]], ...]
-"""The ids of templates with their titles, facets and public parts, in order, where these are not the default."""
+Definitions = tuple[tuple[Sequence[str], ...], ...]
+"""The ids of templates with their titles, facets, public parts and retention, in order, where these are not the
+default.
+"""
 
 
 def definitions_of(words: Mapping[str, TemplateWords]) -> Definitions:
     """Return what entries are made by, of what people say about templates."""
     default = TemplateWords()
     said = (
-        (id_, tuple(each.title), tuple(each.facets), tuple(part for part in sorted(each.parts) if each.is_public(part)))
+        (
+            id_,
+            tuple(each.title),
+            tuple(each.facets),
+            tuple(part for part in sorted(each.parts) if each.is_public(part)),
+            *([each.retention] if each.retention else []),
+        )
         for id_, each in sorted(words.items())
     )
     return tuple(each for each in said if each[1:] != (tuple(default.title), (), ()))
 
 
 @lru_cache
-def version_of(searchable: Searchable, definitions: Definitions) -> int:
+def version_of(searchable: Searchable, definitions: Definitions, retention: RetentionRule = KEEP) -> int:
     """Return the version of entries: a digest of how they are made, by settings and by templates. Never 0."""
-    text = json.dumps([_FORM, sorted(searchable.labels), sorted(searchable.fields), definitions])
+    made = [_FORM, sorted(searchable.labels), sorted(searchable.fields), definitions]
+    text = json.dumps(made if retention == KEEP else [*made, retention])
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], signed=True) or 1
 
 

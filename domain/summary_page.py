@@ -38,7 +38,7 @@ from models.store.condition import OF_FAULTS
 from models.store.fixity import FixityFinding
 from models.templates import Names, TemplateWords
 from models.views.archives.archives import DeliveryView, VersionView
-from models.views.person import PersonFound
+from models.views.person import PersonPackage
 
 _Row = tuple[str | None, ...]
 _TEMPLATES = Environment(
@@ -126,28 +126,7 @@ def summary_page(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Package:
-    """For whom a package was made, by these values, when, and by which institution, or an empty text."""
-
-    values: Sequence[str]
-    at: datetime
-    holder: str
-
-
-@dataclass(frozen=True, slots=True)
-class Packed:
-    """Something that names a person, in a package. `folder` has its files; empty beside archives, or if it is lost."""
-
-    found: PersonFound
-    folder: str = ""
-    files: Sequence[str] = ()
-    is_damaged: bool = False
-
-
-def person_page(
-    made: Package, packed: Sequence[Packed], language: Language = "en", texts: NullTranslations = ENGLISH
-) -> str:
+def person_page(made: PersonPackage, language: Language = "en", texts: NullTranslations = ENGLISH) -> str:
     """Return the page of a package that says what is kept of a person. Pure. Otherwise as `summary_page`."""
     return _rendered(
         "index",
@@ -156,8 +135,8 @@ def person_page(
         title_of=lambda archive: title_text(archive.title, language, texts),
         summary=page_name(language),
         made=made,
-        archives=[each for each in packed if each.found.archive],
-        beside=[each for each in packed if not each.found.archive],
+        archives=[each for each in made.items if each.archive],
+        beside=[each for each in made.items if not each.archive],
     )
 
 

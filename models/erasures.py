@@ -51,3 +51,4 @@ class HoldRow(SQLModel, table=True):
     until: date | None = None
     released_by: str | None = None
     released_at: datetime | None = Field(default=None, sa_type=Moment)
+    released_why: str | None = None

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from models.payments import AmountUnit
+from models.retention import KEEP, RetentionRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,8 @@ class SourceTerms:
 
     Cellosign deletes a process `purged_after_success` after its success, and `purged_after_failure` after its failure.
     An archive is missing `archived_within` after its form was submitted. The receiver takes bodies from
-    `addresses` alone, if there are any, and with a signature in the header `signature`, if it is named.
+    `addresses` alone, if there are any, and with a signature in the header `signature`, if it is named. Archives whose
+    template states no `retention` have that of their source.
     """
 
     timezone: str
@@ -31,6 +33,7 @@ class SourceTerms:
     keeps_unknown_events: bool
     addresses: tuple[str, ...] = ()
     signature: str = ""
+    retention: RetentionRule = KEEP
 
 
 def is_zone(name: str) -> bool:
@@ -94,6 +97,9 @@ class StatedTerms(BaseModel):
     )
     addresses: Networks | None = Field(None, description="networks from which it may send, with commas between")
     signature: HeaderName | None = Field(None, description="header that must have the signature of each body, or none")
+    retention: RetentionRule | None = Field(
+        None, description="how long archives are kept, like `erase after 7 years`, where their template says nothing"
+    )
 
 
 class SourceSecret(BaseModel):

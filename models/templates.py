@@ -10,6 +10,7 @@ from sqlmodel import Field as Column
 from sqlmodel import SQLModel
 
 from models.columns import Json, Moment
+from models.retention import RetentionRule
 
 _LINE = r"[^\x00-\x1f]"
 Name = Annotated[str, StringConstraints(strip_whitespace=True, max_length=100, pattern=f"^{_LINE}+$")]
@@ -57,7 +58,8 @@ class TemplateWords(BaseModel):
     """What people say about a template.
 
     `title`: what its archives are titled by. The values of fields and labels stand in their order between template and
-    payment. `facets`: what archives are counted and filtered by in lists.
+    payment. `facets`: what archives are counted and filtered by in lists. `retention`: how long archives are kept; if
+    null, as the terms of their source say.
     """
 
     model_config = _WORDS
@@ -66,6 +68,9 @@ class TemplateWords(BaseModel):
     parts: dict[PartId, PartWords] = Field({}, max_length=500, json_schema_extra=_CLOSED)
     title: list[TitlePart] = Field([PERSON, TEMPLATE, PAYMENT], max_length=7)
     facets: list[PartId] = Field([], max_length=8)
+    retention: RetentionRule | None = Field(
+        None, description="`erase after 7 years`, `review after 90 days from END_DATE`, or `keep`"
+    )
 
     @property
     def found_by(self) -> tuple[PartId, ...]:

@@ -1,5 +1,5 @@
-"""Makes again what archives are found by, for archives of before an upgrade or a change of settings; and the digests of
-their references, where these lack.
+"""Makes again what archives are found by, and when their retention ends, for archives of before an upgrade or a change
+of settings; and the digests of their references, where these lack.
 
 `cellar migrate` begins it and workers do it, a batch in each transaction, beside whatever else happens.
 """
@@ -12,6 +12,7 @@ from sqlmodel import Session, col, select
 from adapters.database.transactions import reading, upsert, writing
 from adapters.search import entries
 from adapters.store import ocfl, seals, tombstones
+from adapters.store.sources import terms_of
 from adapters.tables.archives import archives
 from models.archive.archive import ArchiveRow
 from models.errors import Locked, Transient
@@ -82,7 +83,7 @@ def _fill(session: Session, references: Sequence[str]) -> int:
     lacking = entries.lacking_of(session, references)
     if lacking:
         archives.lock(session, lacking)
-        entries.write(session, lacking, payments_by_standing(session, lacking))
+        entries.write(session, lacking, payments_by_standing(session, lacking), terms_of)
     return len(lacking)
 
 

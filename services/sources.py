@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 
 from pydantic import TypeAdapter, ValidationError
 
+from adapters.database.transactions import writing
+from adapters.search import entries
 from adapters.settings.digests import digest_of, keyed_digest
 from adapters.settings.settings import settings
 from adapters.store import sources
@@ -19,6 +21,7 @@ from domain.completeness.clock import clock_fault
 from models.errors import Refused
 from models.runs.receipt import DEFAULT_SOURCE
 from models.sources import ClockFault, ClockWarning, Source, SourceName, SourceSecret, SourceTerms, StatedTerms
+from services import derived
 
 _MOST_SECRETS = 5
 
@@ -50,13 +53,22 @@ def add(name: str, terms: StatedTerms, by: str, now: datetime) -> WithSecret:
 
 
 def set_terms(name: str, stated: Mapping[str, object]) -> Source:
-    """Change some terms of a source; a term that is None is that of the settings again. Raises as `rotate` does."""
+    """Change some terms of a source; a term that is None is that of the settings again. Workers apply another retention
+    to its archives. Raises as `rotate` does.
+    """
 
     def _changed(before: Source) -> Source:
         terms = StatedTerms.model_validate(before.terms.model_dump() | dict(stated))
         return before.model_copy(update={"terms": terms})
 
-    return _change(name, _changed)
+    before = sources.terms_of(name).retention
+    changed = _change(name, _changed)
+    if sources.terms_of(name).retention != before:
+        with writing() as session:
+            derived.lock(session)
+            entries.outdate(session, name)
+            derived.begin_within(session)
+    return changed
 
 
 def rotate(name: str, overlap: timedelta, now: datetime) -> WithSecret:

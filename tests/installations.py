@@ -26,6 +26,7 @@ from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl
 from adapters.store.objects import history, kept_discrepancies
 from adapters.store.objects.requests import StoredRequest, stored_request
+from adapters.store.tombstones import known_digest
 from adapters.tables.runs import receipts
 from models.access import CELLAR
 from models.archive.archive import ArchiveRow
@@ -165,7 +166,7 @@ def received(reference: str, body: bytes, received_at: datetime | None = None, s
     delivery = intake.accept(
         Identity(reference), received_at or datetime.now(UTC), {"content-type": "application/json"}, source
     )
-    receipts.register(delivery)
+    receipts.register(delivery, known_digest(reference))
     return delivery.receipt_id
 
 
@@ -173,7 +174,7 @@ def accepted(reference: str, receipt_id: str, by: str = "Dana") -> None:
     """Accept what another source sent, as a person and the run that follows do."""
     refused.accept(reference, receipt_id, by)
     for delivery in inbox.deliveries():
-        receipts.register(delivery)
+        receipts.register(delivery, known_digest(reference))
     finished(reference, receipt_id)
 
 

@@ -11,6 +11,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from adapters.database.transactions import reading, writing
 from adapters.store import seals, tombstones
+from adapters.store.sources import terms_of
 from adapters.tables.archives import archives
 from adapters.tables.messages import attempts, notifications
 from adapters.tables.messages.attempts import Made
@@ -99,7 +100,7 @@ def loaded(archive: Archive, receipt_id: str) -> int:
     age = age_of(archive.event_at, receipt.received_at, receipt_id, is_set_aside=receipt.source != owner)
     row = VersionRow(reference=archive.reference, version=number, skeleton=receipt_id.encode(), **asdict(age))
     described = {"template_id": archive.template_id, "process_number": archive.process_number}
-    archives.load(row, described, rows_of(archive, TERMS, fingerprint), owner)
+    archives.load(row, described, rows_of(archive, TERMS, fingerprint), owner, terms_of(owner))
     found = reconcile(archive, TERMS)
     reconcile_version(archive.reference, receipt_id, PAYLOAD_CODES, found, NOON)
     return number

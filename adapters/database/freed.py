@@ -2,7 +2,7 @@
 
 `secure_delete` zeroes rows and pages when they are deleted. A value survives in three other places: in the text index,
 until its parts are merged; between the cells of a page that was split, which keeps copies of the rows that the other
-page got (of 12,000 deleted values, 14 were still there); and in the write-ahead log.
+page got (of 12,000 deleted values, 13 were still there); and in the write-ahead log.
 """
 
 import sqlite3
@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from struct import unpack_from
 
+import stamina
 from sqlalchemy import text
 
 from adapters.database.transactions import engine, writing
@@ -49,9 +50,15 @@ def _clear(path: Path) -> None:
     try:
         with closing(sqlite3.connect(path, timeout=_WAITS_S, isolation_level=None)) as connection:
             _clear_pages(connection)
-            [(is_busy, *_)] = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            _empty_log(connection)
     except sqlite3.OperationalError as error:
         raise Transient(Sentence.database_silent(reason=str(error)), system=System.DATABASE) from error
+
+
+@stamina.retry(on=Transient, attempts=None, timeout=_WAITS_S, wait_initial=0.1, wait_max=1)
+def _empty_log(connection: sqlite3.Connection) -> None:
+    """Empty the write-ahead log. SQLite waits for readers, but not for a writer that checkpoints at this moment."""
+    [(is_busy, *_)] = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     if is_busy:
         raise Transient(Sentence.database_silent(reason="another program reads from its log"), system=System.DATABASE)
 

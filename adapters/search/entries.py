@@ -5,10 +5,11 @@ by a few queries for all of them.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby, islice
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import sqlalchemy
 import sqlmodel
@@ -21,6 +22,7 @@ from adapters.search.templates import Held, held
 from adapters.settings.settings import settings
 from domain import search
 from domain.person import person_facets
+from domain.retention import due, field_of
 from domain.titles import title_of, title_payment
 from models.archive.archive import ArchiveRow, FormFieldRow, SignatureRow
 from models.archive.content import FileRow
@@ -30,6 +32,7 @@ from models.discrepancies import DiscrepancyRow, DiscrepancyState
 from models.payments import PaymentRow
 from models.runs.receipt import VersionRow
 from models.search import FacetValueRow, Kind, Searchable, SearchEntryRow, SearchFacetRow
+from models.sources import SourceTerms
 from models.store.condition import ConditionRow, Subject
 from models.titles import Title
 from models.views.archives.archives import ArchiveSummary
@@ -93,7 +96,7 @@ def version(session: Session) -> int:
 
 
 def _version(templates: Held) -> int:
-    return search.version_of(searchable(), templates.definitions)
+    return search.version_of(searchable(), templates.definitions, settings().retention)
 
 
 def add(session: Session, archive: ArchiveRow) -> None:
@@ -143,12 +146,17 @@ def set_archive(session: Session, archive: ArchiveRow) -> None:
     set_facets(session, archive.reference, search.archive_facets(archive))
 
 
-def set_payload(session: Session, archive: ArchiveRow, rows: search.Rows) -> None:
-    """Make text, title and facets of an archive those of the rows of its current version."""
+def set_payload(session: Session, archive: ArchiveRow, rows: search.Rows, terms: SourceTerms) -> None:
+    """Make text, title, facets and retention of an archive those of the rows of its current version.
+
+    Args:
+        terms: those of the source of the archive.
+    """
     number, known = _known(session, archive.reference)
     if number is None:
         return
     templates = held(session)
+    _set_due(archive, rows, templates, terms)
     text, title = _texts(archive, rows, templates)
     made = {"new_text": text, "new_title": title, "its_version": _version(templates)}
     session.connection().execute(_TEXT, {"its_entry": number, **made})
@@ -167,6 +175,19 @@ def add_person(session: Session, reference: str, facets: Iterable[int]) -> None:
     """Let an archive be found by whoever one more version of it names: a person may stand in an older one alone."""
     if (number := entry_id(session, reference)) is not None:
         _change(session, set(), _listed(number, {Kind.PERSON: frozenset(facets)}))
+
+
+def _set_due(archive: ArchiveRow, rows: search.Rows | None, templates: Held, terms: SourceTerms) -> None:
+    """Say what is due of an archive, and when, by the rule of its template, else that of its source.
+
+    A process ends with its newest submission, and before it arrives. Nothing is due before the archive is loaded.
+    """
+    rule, rows = templates.of(archive.template_id).retention or terms.retention, rows or {}
+    values = [each["value"] for each in search.rows_of(rows, FormFieldRow) if each["id"] == field_of(rule)]
+    submitted = [each["submitted_at"] for each in search.rows_of(rows, SessionRow) if each["submitted_at"]]
+    ended_at = min(max(submitted, default=archive.received_at), archive.received_at)
+    found = due(rule, values, ended_at, ZoneInfo(terms.timezone)) if rows else None
+    archive.due_action, archive.due_at = (found.action, found.at) if found else (None, None)
 
 
 def set_payments(session: Session, reference: str, payments: Sequence[Mapping[str, Any]]) -> None:
@@ -294,6 +315,12 @@ def _is_taken(session: Session, number: int) -> bool:
     return bool(session.connection().execute(counted).scalar_one())
 
 
+def outdate(session: Session, source: str) -> None:
+    """Let the entries of a source be made again, since its terms have changed."""
+    theirs = sqlmodel.select(ArchiveRow.reference).where(ArchiveRow.source == source)
+    session.connection().execute(update(_ENTRY).where(_ENTRY.c.reference.in_(theirs)).values(version=0))
+
+
 def lacking(session: Session) -> int:
     """Return how many archives have no entry of the present version."""
     entries = select(func.count()).select_from(_ENTRY).where(_ENTRY.c.version == version(session))
@@ -317,16 +344,26 @@ def lacking_of(session: Session, references: Sequence[str]) -> list[str]:
     return sorted({*references}.difference(session.connection().execute(current).scalars()))
 
 
-def write(session: Session, references: Sequence[str], payments: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
-    """Make the entries of archives exactly those that follow from their rows. The caller has locked the archives.
+def write(
+    session: Session,
+    references: Sequence[str],
+    payments: Mapping[str, Sequence[Mapping[str, Any]]],
+    terms_of: Callable[[str], SourceTerms],
+) -> None:
+    """Make entries and retention of archives exactly those that follow from their rows. The caller has locked the
+    archives.
 
     Args:
         payments: those of the archives, as `payments_by_standing` returns them.
+        terms_of: returns the terms of a source.
     """
     archives = session.exec(sqlmodel.select(ArchiveRow).where(col(ArchiveRow.reference).in_(references))).all()
     templates = held(session)  # asked once: entries have the version of what they were made by
-    rows = _payloads(session, references, payments, templates)
+    by_field = any(field_of(terms_of(each.source).retention) for each in archives)
+    rows = _payloads(session, references, payments, _read_tables(templates) | ({FormFieldRow} if by_field else set()))
     loaded = {each.reference: rows[each.reference] if each.current_receipt_id else None for each in archives}
+    for each in archives:
+        _set_due(each, loaded[each.reference], templates, terms_of(each.source))
     texts = {each.reference: _texts(each, loaded[each.reference], templates) for each in archives}
     numbers = _write_texts(session, archives, texts, _version(templates))
     # Read before what they follow from: a facet that another transaction adds in between is kept.
@@ -376,13 +413,16 @@ def _write_texts(session: Session, archives: Iterable[ArchiveRow], texts: _Texts
 
 
 def _payloads(
-    session: Session, references: Iterable[str], payments: Mapping[str, Sequence[Mapping[str, Any]]], templates: Held
+    session: Session,
+    references: Iterable[str],
+    payments: Mapping[str, Sequence[Mapping[str, Any]]],
+    tables: set[type[SQLModel]],
 ) -> dict[str, dict[type[SQLModel], list[Any]]]:
     """Return the rows of archives that entries are made from. Of a table, the first rows of an archive."""
     found: dict[str, dict[type[SQLModel], list[Any]]] = {
         each: {PaymentRow: list(payments.get(each, ()))} for each in references
     }
-    return _fill_rows(session, found, _read_tables(templates))
+    return _fill_rows(session, found, tables)
 
 
 def first_rows(session: Session, references: Iterable[str], most: int) -> dict[str, dict[type[SQLModel], list[Any]]]:

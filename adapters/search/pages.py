@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, ColumnElement, and_, any_, bindparam, column, func, select, table
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, Select, and_, any_, bindparam, column, func, select, table
 from sqlmodel import Session
 
 from domain.search import PERSONAL_FROM_HERE, Term, first_id_after, first_id_at, fts_query, like_pattern, trigrams_of
@@ -36,14 +36,14 @@ _FEW_TRIGRAMS, _NEWEST, _SPARSE = 3, 200, 4
 class Wanted:
     """What archives must match: every facet, every term, and every condition on the row of the archive.
 
-    `references` are those of which it has one, None for any. `before` is the id at which the page begins; it is left
-    out itself. `outside` are ids that are left out too.
+    `references`, or a query of them, are those of which it has one; None stands for any. `before` is the id at which
+    the page begins; it is left out itself. `outside` are ids that are left out too.
     """
 
     facets: tuple[int, ...] = ()
     terms: tuple[Term, ...] = ()
     conditions: tuple[ColumnElement[bool], ...] = ()
-    references: tuple[str, ...] | None = None
+    references: tuple[str, ...] | Select[Any] | None = None
     received_after: datetime | None = None
     received_before: datetime | None = None
     before: int | None = None

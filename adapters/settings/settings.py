@@ -20,6 +20,7 @@ from adapters.settings.kept_secrets import kept_secret
 from adapters.settings.setting_names import check_file_names, check_names, secrets_folder
 from domain.payments.terms import SETTINGS, read_terms
 from models.payments import AmountUnit, PaymentTerms
+from models.retention import KEEP, RetentionRule
 from models.sources import Networks, SourceTerms
 
 if TYPE_CHECKING:
@@ -292,6 +293,11 @@ class Settings(BaseSettings):
         description="Ids of the form fields whose values are indexed for search; `*` for all. Default: none, since "
         "these values are personal data. After a change, run `cellar migrate`: workers apply it to existing archives.",
     )
+    retention: RetentionRule = Field(
+        KEEP,
+        description="How long archives are kept, where neither their template nor their source says it: `keep`, or a "
+        "rule like `review after 7 years`; see docs/erasure.md. After a change, run `cellar migrate`.",
+    )
     list_columns: Path | None = Field(
         None,
         description="TOML file that describes the columns of Cellosign's list of processes; see docs/reconcile.md. "
@@ -395,6 +401,11 @@ class Settings(BaseSettings):
         return self.data_dir.absolute() / "spool"
 
     @property
+    def check_note(self) -> Path:
+        """Where an interrupted `cellar verify` has left how far it came: a key of the store, which has a reference."""
+        return self.data_dir.absolute() / "verify.json"
+
+    @property
     def database_location(self) -> str:
         return self.database_url or f"sqlite:///{self.data_dir.absolute() / 'cellar.db'}"
 
@@ -441,6 +452,7 @@ class Settings(BaseSettings):
             keeps_unknown_events=self.unknown_events == "keep",
             addresses=self.webhook_addresses,
             signature=self.webhook_signature,
+            retention=self.retention,
         )
 
     @cached_property

@@ -36,6 +36,7 @@ def terms_of(source: str) -> SourceTerms:
         keeps_unknown_events=own.unknown_events == "keep" if own.unknown_events else terms.keeps_unknown_events,
         addresses=own.addresses or terms.addresses,
         signature="" if signature == NO_SIGNATURE else signature,
+        retention=own.retention or terms.retention,
     )
 
 

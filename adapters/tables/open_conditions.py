@@ -18,6 +18,7 @@ from sqlmodel import Session, col, func, select
 from adapters.database.transactions import reading
 from adapters.search.attention import IS_OPEN
 from adapters.settings.settings import settings
+from adapters.tables.holds import IS_DUE
 from adapters.tables.messages.notifications import IS_UNDELIVERED
 from adapters.tables.people.logins import IS_BREAK_GLASS, SHOWN_FOR
 from models.access import UnsentAccessRow
@@ -203,6 +204,15 @@ _ROWS: Mapping[AnyCode, _Rows] = {
         Severity.WARNING,
         count=func.sum(TombstoneRow.returned),
         values={"digest": func.max(TombstoneRow.digest)},
+    ),
+    DerivedCode.RETENTION_DUE: _Rows(
+        Subject.ARCHIVE,
+        col(ArchiveRow.due_action),
+        (IS_DUE,),
+        _span(ArchiveRow.due_at),
+        Severity.WARNING,
+        by={"template": col(ArchiveRow.template_id)},
+        source=col(ArchiveRow.source),
     ),
     ConditionCode.TIME_STAMP_ENDS: _Rows(
         Subject.SYSTEM,

@@ -48,14 +48,14 @@ _CONTENT = {
         "ETag": {"description": "The SHA-256 of the file.", "schema": {"type": "string"}},
     },
 }
-_UNKNOWN = {404: {"UNKNOWN_REFERENCE": "no archive of this process was received."}} | _ERASED
+UNKNOWN = {404: {"UNKNOWN_REFERENCE": "no archive of this process was received."}} | _ERASED
 _NOT_COMPARED = {
     404: {"UNKNOWN_VERSION": "the archive has no such version, or no archive of the process was received."},
     413: {"TOO_LARGE_TO_COMPARE": "a version has over 20,000 values; `cellar show REF --diff` compares any."},
     500: {"CONFLICT": "the store has lost a part of a version, or the archive's key; run `cellar verify`."},
 } | _ERASED
 _NOT_UNMASKED = {
-    404: _UNKNOWN[404] | NAMES_NOTHING,
+    404: UNKNOWN[404] | NAMES_NOTHING,
     429: {"TOO_MANY_REQUESTS": "a viewer is given 30 masked values an hour; try again later."},
 } | _ERASED
 _RUN = (
@@ -110,7 +110,7 @@ def read_differences(reference: Reference, before: int, after: int, caller: Call
 @router.post(
     "/{reference:path}/rerun",
     status_code=202,
-    **does(Action.RERUN, "Run an archive's latest receipt again", _RUN, _UNKNOWN),
+    **does(Action.RERUN, "Run an archive's latest receipt again", _RUN, UNKNOWN),
 )
 async def rerun(reference: Reference, caller: CallerOf) -> views.RerunStarted:
     return (await reruns.rerun([reference], caller.name))[0]
@@ -138,7 +138,7 @@ def unmask(reference: Reference, asked: views.Unmasking, caller: CallerOf) -> vi
 
 @router.get(
     "/{reference:path}/{name:archive_list}",
-    **does(Action.READ_ARCHIVE, "A page of a list of an archive", codes=_UNKNOWN),
+    **does(Action.READ_ARCHIVE, "A page of a list of an archive", codes=UNKNOWN),
 )
 def read_list(
     reference: Reference,
@@ -153,7 +153,7 @@ def read_list(
     return found
 
 
-@router.get("/{reference:path}", **does(Action.READ_ARCHIVE, "An archive", "The archive.", _UNKNOWN))
+@router.get("/{reference:path}", **does(Action.READ_ARCHIVE, "An archive", "The archive.", UNKNOWN))
 def read_archive(reference: Reference, caller: CallerOf) -> views.ArchiveView:
     archive = archive_view.archive(reference, caller)
     if archive is None:

@@ -37,6 +37,7 @@ from domain.words.catalogue import word
 from domain.words.causes import CAUSES
 from models.archive.archive import State
 from models.archive.verdict import Verdict
+from models.retention import DueAction
 from models.runs.receipt import DEFAULT_SOURCE
 from models.said import said_of
 from models.views.archives import archives as views
@@ -51,6 +52,7 @@ Found = TypeVar("Found")
 _MOST_SHOWN = 50
 _SHOWN_OF_RECEIPT = 12  # enough for `cellar quarantine show`
 _SHOWN_OF_DIGEST = 12
+_DUE = {DueAction.REVIEW: "a review", DueAction.ERASE: "its erasure"}
 
 
 def open_archive(reference: Annotated[str, typer.Argument(help="A process reference.")]) -> None:
@@ -130,6 +132,11 @@ def print_archive(terminal: Console, archive: views.ArchiveView, now: datetime) 
         failed = f"{values['cause']}: {worded(said_of(values['sentence']))}" if "cause" in values else ""
         terminal.print(paragraph("\n".join(values.get("files", [])) or failed))
         terminal.print(paragraph(f"What is wrong and what to do: cellar verify {shlex.quote(archive.reference)}"))
+    if archive.due_action and archive.due_at:
+        terminal.print(Text(f"due for {_DUE[archive.due_action]} from {_moment(archive.due_at)}"))
+    for hold in (each for each in archive.holds if each.in_force):
+        _print_title(terminal, f"On legal hold{f' until {hold.until}' if hold.until else ''}, by {hold.by}")
+        terminal.print(paragraph(hold.reason))
     _print_missing(terminal, "A later submission is missing", archive.missing, now)
     _print_deliveries(terminal, archive)
     _print_refused(terminal, archive.refused)

@@ -27,7 +27,8 @@ def row(found: ArchiveSummary) -> tuple[object, ...]:
     """Return an archive as a row of `LISTED`."""
     cause = [f"{found.cause.code} {found.cause.task or ''}".rstrip()] if found.cause else []
     source = None if found.source == DEFAULT_SOURCE else found.source
-    head = (found.reference, found.state, ", ".join([*cause, *found.conditions]), title_text(found.title))
+    about = [*cause, *found.conditions, *(["on legal hold"] if found.held else [])]
+    head = (found.reference, found.state, ", ".join(about), title_text(found.title))
     counts = (found.files, found.warnings, found.discrepancies)
     return *head, time_text(found.received_at), found.process_number, source, found.template_id, *counts
 

@@ -84,7 +84,7 @@ class Note:
             Refused: the check was of another store or another share.
             Conflict: the note is damaged.
         """
-        self._path = settings().data_dir.absolute() / "verify.json"
+        self._path = settings().check_note
         self._check = {"store": settings().store_location, "share": share}
         self.seed, self._started_at = time.time_ns(), datetime.now(UTC).isoformat()
         self._note_at = time.monotonic()

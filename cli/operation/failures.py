@@ -45,6 +45,7 @@ _SHOWN_BY: Mapping[str, str] = {
     DerivedCode.PROCESS_MISSING: "cellar missing list",
     **dict.fromkeys((DerivedCode.ENDPOINT_FAILING, DerivedCode.ENDPOINT_DISABLED), "cellar endpoints show {key}"),
     DerivedCode.MESSAGES_DEAD: "cellar endpoints messages {key}",
+    DerivedCode.RETENTION_DUE: "cellar list --due {key}",
 }
 
 
@@ -120,6 +121,8 @@ def condition_text(group: ConditionGroup, now: datetime) -> str:
         return f"{group.code}: {count_text(group.count, 'file')} beside the archives; see `cellar verify`"
     parts = [f"{group.key} in {task}" if (task := group.values.get("task")) else group.key]
     parts.append(group.values.get("why") or "")
+    if template := group.values.get("template"):
+        parts.append(f"template {template}")
     if deadline_at := group.values.get("deadline_at"):
         parts.append(f"the first with {left_text(deadline_at, now)}")
     if group.code == DerivedCode.ENDPOINT_FAILING:

@@ -191,6 +191,7 @@ ANSWERS: Mapping[str, Meaning] = {
     "UNKNOWN_ENDPOINT": Meaning("There is no such endpoint, or it was removed.", _LOAD_AGAIN, says_all=True),
     "UNKNOWN_FILE": Meaning("The archive has no such file.", _LOAD_AGAIN, says_all=True),
     "UNKNOWN_FINDING": Meaning("There is no such missing process.", _LOAD_AGAIN, says_all=True),
+    "UNKNOWN_HOLD": Meaning("There is no such legal hold.", _LOAD_AGAIN, says_all=True),
     "UNKNOWN_MESSAGE": Meaning("There is no such message.", _LOAD_AGAIN, says_all=True),
     "UNKNOWN_PATH": Meaning("There is no such page.", says_all=True),
     "UNKNOWN_RECEIPT": Meaning("No delivery has this receipt.", _LOAD_AGAIN, says_all=True),

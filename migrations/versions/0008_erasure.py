@@ -1,7 +1,7 @@
 """Adds tombstones of erased archives, legal holds, and the digest by which other tables name an archive."""
 
 from alembic import op
-from sqlalchemy import Column, Date, Integer, String
+from sqlalchemy import Column, Date, Integer, String, text
 from sqlmodel import AutoString
 
 from models.columns import Json, Moment
@@ -15,6 +15,10 @@ depends_on = None
 def upgrade() -> None:
     op.add_column("archive", Column("digest", String(64)))  # workers fill it in
     op.create_index("ix_archive_digest", "archive", ["digest"])
+    op.add_column("archive", Column("due_action", String(16)))  # no rule of retention is known yet
+    op.add_column("archive", Column("due_at", Moment))
+    has_end = text("due_at IS NOT NULL")
+    op.create_index("ix_archive_due", "archive", ["due_at"], sqlite_where=has_end, postgresql_where=has_end)
     op.create_table(
         "tombstone",
         Column("digest", String(64), primary_key=True),
@@ -43,4 +47,5 @@ def upgrade() -> None:
         Column("until", Date),
         Column("released_by", AutoString()),
         Column("released_at", Moment),
+        Column("released_why", AutoString()),
     )

@@ -241,6 +241,7 @@ class ArchiveRow(CauseColumns, table=True):
     Process number and template are those of the first delivery until a version is current. `source` is that of the
     first delivery until a version is archived, then that of the first version. `read_on` are the terms on which the
     current version was read, where they are no defaults: settings by name. Rows of earlier builds have none.
+    `due_action` is what is due of the archive from `due_at` on, unless it is held; None: its retention has no end.
     `digest` is the keyed digest of the reference, by which the access log names it. Workers fill in what lacks.
     """
 
@@ -248,6 +249,7 @@ class ArchiveRow(CauseColumns, table=True):
     __table_args__ = (
         text_index("archive", "template_id"),
         Index("ix_archive_cause_code", "cause_code"),
+        index_where("ix_archive_due", "due_at IS NOT NULL", "due_at"),
         index_where("ix_archive_failed", "state = 'failed'", "cause_code", "cause_task", "cause_since", "received_at"),
     )
 
@@ -261,6 +263,8 @@ class ArchiveRow(CauseColumns, table=True):
     source: str = Field(default=DEFAULT_SOURCE, index=True, max_length=64)
     read_on: dict[str, Any] | None = Field(default=None, sa_type=Json)
     digest: str | None = Field(default=None, index=True, max_length=64)
+    due_action: str | None = Field(default=None, max_length=16)
+    due_at: datetime | None = Field(default=None, sa_type=Moment)
 
 
 class DifferenceKind(StrEnum):

@@ -140,6 +140,11 @@ class DerivedCode(FindingCode):
         "Ask whoever sends it why it is there still. This ends a day after the last delivery.",
         short="Erased archives that came again",
     )
+    RETENTION_DUE = finding(
+        "The retention of archives has ended. They are due for a review, or for the erasure that a person plans.",
+        "List them with cellar list --due. Plan their erasure, put them on hold, or change their rule of retention.",
+        short="Archives that are due",
+    )
     MESSAGES_DEAD = finding(
         "Messages were given up.", "Send them again once their endpoint is well.", short="Messages given up"
     )

@@ -1,7 +1,7 @@
 """Types of parameters that both databases accept: moments, integers, texts. Bodies of requests that act. Pages."""
 
 import re
-from datetime import UTC, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from types import UnionType
 from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin
 
@@ -81,6 +81,17 @@ def _in_utc(moment: datetime) -> datetime:
 
 
 Moment = Annotated[pydantic.AwareDatetime, pydantic.BeforeValidator(_read_time), pydantic.AfterValidator(_in_utc)]
+
+
+def _read_day(sent: object) -> object:
+    """Read a day, also where bodies are read strictly."""
+    try:
+        return date.fromisoformat(sent) if isinstance(sent, str) else sent
+    except ValueError:
+        raise PydanticCustomError("day_form", "expected a day like 2027-12-31") from None
+
+
+Day = Annotated[date, pydantic.BeforeValidator(_read_day)]
 
 Integer = Annotated[int, pydantic.Field(ge=-(1 << 63), le=(1 << 63) - 1)]
 

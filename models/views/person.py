@@ -37,27 +37,33 @@ class PersonPlace(BaseModel):
 
 
 class NamedIn(StrEnum):
-    """What names a person: an archive, a session event whose archive has not come, or a refused delivery."""
+    """What names a person: an archive, a session event whose archive has not come, a body that waits or has failed and
+    is no archive yet, or a refused delivery.
+    """
 
     ARCHIVE = "archive"
     EVENT = "event"
+    WAITING = "waiting"
     REFUSED = "refused"
 
 
 class PersonFound(BaseModel):
     """Something that names a person. `archive` is null beside archives. `receipt_id`: the newest body that does so.
 
-    `is_missing`: the process should have been archived.
+    `is_missing`: the process should have been archived. In a package, `folder` has what is kept, with `files` below it.
     """
 
     named_in: NamedIn
     reference: str | None
-    process_number: int | None
+    process_number: int | None = None
     received_at: datetime
     receipt_id: str
     places: list[PersonPlace]
     archive: ArchiveSummary | None = None
     is_missing: bool = False
+    folder: str | None = None
+    files: list[str] = []
+    is_damaged: bool = False
 
 
 class PersonPage(Page[PersonFound]):
@@ -66,3 +72,11 @@ class PersonPage(Page[PersonFound]):
     """
 
     not_indexed: int
+
+
+class PersonPackage(PersonPage):
+    """All that names the person with these values, as it was handed out by `holder`, or an empty text."""
+
+    values: list[str]
+    holder: str
+    made_at: datetime

@@ -27,6 +27,7 @@ class TermsView(BaseModel):
     unknown_events: Literal["keep", "refuse"]
     addresses: list[str] = Field(description="The networks from which it may send; any if there are none.")
     signature: str = Field(description="The header that must have the signature of a body; empty for none.")
+    retention: str = Field(description="How long archives are kept, where their template says nothing.")
     stated: list[str]
 
 

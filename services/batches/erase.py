@@ -19,6 +19,7 @@ from adapters.store import ocfl
 from adapters.store.tombstones import digest_of, insert
 from adapters.tables.batches import batches, erasures
 from adapters.tables.batches.batches import Selection
+from adapters.tables.holds import IS_HELD
 from adapters.tables.runs import leases
 from domain.batches import RUNNABLE, Draft, Settled
 from models.archive.archive import ArchiveRow
@@ -26,7 +27,7 @@ from models.erasures import TombstoneRow
 from models.errors import Refused
 from models.runs.batch import BatchItemRow, BatchRow, ItemState, Skipped
 from models.views.batch import ErasureFilter, ErasurePlan
-from services.erasure import removing
+from services.erasure import lines, removing
 from services.views.archive_conditions import conditions_of
 
 QUIET_S = 1.0
@@ -65,7 +66,7 @@ def _locked_until(reference: str | None) -> datetime | None:
 def selection(row: BatchRow) -> Selection:
     """Return the archives of a plan, without those that arrived after it."""
     reference = col(ArchiveRow.reference)
-    may_go = [col(ArchiveRow.received_at) <= row.created_at, col(ArchiveRow.state).in_(RUNNABLE), ~erasures.IS_HELD]
+    may_go = [col(ArchiveRow.received_at) <= row.created_at, col(ArchiveRow.state).in_(RUNNABLE), ~IS_HELD]
     conditions = [*conditions_of(ErasureFilter.model_validate(row.filter)), *may_go]
     return Selection(reference, ArchiveRow.state, (col(ArchiveRow.received_at), reference), conditions)
 
@@ -88,6 +89,8 @@ async def recover(batch_id: str) -> None:
 
 
 def _recover(batch_id: str) -> None:
+    if batches.items(batch_id, ItemState.STARTED, 0, 1):
+        lines.erase_earlier()  # a killed driver may have replaced lines, and left the earlier versions of their files
     while started := batches.items(batch_id, ItemState.STARTED, 0, _AT_ONCE):
         digests = erasures.references([each.subject for each in started])
         removing.remove(digests)

@@ -96,17 +96,17 @@ def wrong_happened(erased: Erased) -> Iterator[FixityFinding]:
         for _ in _lines(keys, damaged.append, erased):
             pass
     yield from (FixityFinding(key, Fault.DAMAGED, "the file as it was written", reason) for key, reason in damaged)
-    if found := _differing():
-        again = _differing()
+    if found := _differing(erased):
+        again = _differing(erased)
         for key in found.keys() & again.keys():
             if found[key] == again[key]:
                 what = "another row" if found[key] else "no row"
                 yield FixityFinding(f"{FOLDER}/{key}", Fault.DIFFERS, "the row as the store says", what)
 
 
-def _differing() -> dict[str, Mapping[str, Any] | None]:
+def _differing(erased: Erased) -> dict[str, Mapping[str, Any] | None]:
     """Return the rows that differ from their last lines, by table and key; None for a row that is gone."""
-    said, differing = _said(), dict[str, Mapping[str, Any] | None]()
+    said, differing = _said(erased), dict[str, Mapping[str, Any] | None]()
     for name, table in _COMPARED.items():
         with reading() as session:
             for each in streamed(session, select(SQLModel.metadata.tables[name])):
@@ -117,11 +117,11 @@ def _differing() -> dict[str, Mapping[str, Any] | None]:
     return differing | dict.fromkeys(said)
 
 
-def _said() -> dict[str, Line]:
+def _said(erased: Erased) -> dict[str, Line]:
     """Return the last line of each row, by table and key."""
     said = dict[str, Line]()
     left = happened.lines_left()  # first: what leaves the database meanwhile is in the store
-    for lines in (*map(_lines, happened.days(FOLDER)), left):
+    for lines in (*(_lines(keys, erased=erased) for keys in happened.days(FOLDER)), left):
         for each in (each for each in lines if each.of in _COMPARED):
             key = _key(_COMPARED[each.of], each.row)
             if key not in said or said[key].at <= each.at:

@@ -20,6 +20,7 @@ from adapters.files.spool import remove_leftovers
 from adapters.files.store import RESULTS_FOLDER, store
 from adapters.inbox import inbox, quarantine
 from adapters.peers import prefect_erasure
+from adapters.settings.settings import settings
 from adapters.store import happened, ocfl, seals
 from adapters.tables.messages import notifications
 from domain.messages.bodies import archive_erased
@@ -80,6 +81,7 @@ def remove(digests: Mapping[str, str]) -> None:
     happened.keep()
     if any(each.of == TombstoneRow.__tablename__ for each in happened.lines_left()):
         raise Transient("the store does not take tombstones, so nothing is removed", system=System.STORE)
+    settings().check_note.unlink(missing_ok=True)  # an interrupted check begins anew
     found = [each for each in map(_named, digests, digests.values()) if each]
     _await_events([each.reference for each in found])
     lines.note(found)

@@ -8,22 +8,19 @@ from adapters.files.bag import Bag, BagFile, write_bags
 from adapters.settings.settings import settings
 from adapters.words.languages import texts
 from domain.archive.file_names import safe_names
-from domain.summary_page import Package, Packed, page_name, person_page
+from domain.summary_page import page_name, person_page
 from domain.words.wording import LANGUAGES
 from models.access import Action, Caller
 from models.errors import Conflict, Refused
 from models.people import ActionKind
-from models.views.person import NamedIn, PersonFound, PersonPage
-from services import derived
+from models.views.person import NamedIn, PersonPackage
 from services.access.log import record
-from services.evidence.bag import bag_of, evidence, of_bytes, of_json
+from services.evidence.bag import bag_of, evidence, of_bytes
 from services.people import actions
 from services.views import person
 
-ARCHIVES = "archives"
 
-
-def write_package(values: Sequence[str], to: Path, now: datetime, caller: Caller) -> PersonPage:
+def write_package(values: Sequence[str], to: Path, now: datetime, caller: Caller) -> PersonPackage:
     """Write the package of the person with these values into a new folder or zip, and return all that is in it.
 
     Each archive is proved. One that does not prove is there as far as it is found, and the pages say so. The others'
@@ -34,40 +31,33 @@ def write_package(values: Sequence[str], to: Path, now: datetime, caller: Caller
         Conflict: a file has changed while it was written.
         Transient: store, database or disk does not answer.
     """
-    packed: list[Packed] = []
-    write_bags(to, _bags(values, now, caller, packed), _pages(Package(values, now, settings().holder), packed))
-    return PersonPage(items=[each.found for each in packed], next=None, not_indexed=derived.lacking() or 0)
+    found = person.everything(person.wanted_of(values), caller)
+    made = PersonPackage(**dict(found), values=list(values), holder=settings().holder, made_at=now)
+    write_bags(to, _bags(made, caller), _pages(made))
+    return made
 
 
-def _bags(values: Sequence[str], now: datetime, caller: Caller, packed: list[Packed]) -> Iterator[Bag]:
-    for each in person.everything(person.wanted_of(values), caller).items:
-        if each.named_in is NamedIn.ARCHIVE:
-            yield from _bag(each, now, caller, packed)
-        else:
-            packed.append(Packed(each))
+def _bags(made: PersonPackage, caller: Caller) -> Iterator[Bag]:
+    """Yield the bag of each archive, and note in `made` where it is."""
+    for number, each in enumerate(made.items, 1):
+        if each.named_in is not NamedIn.ARCHIVE:
+            continue
+        reference = str(each.reference)
+        record(caller, Action.EXPORT_ARCHIVE, reference=reference)
+        try:
+            its = evidence(reference, each.receipt_id, made.made_at, caller, even_damaged=True)
+        except (Conflict, Refused):  # the store has lost it, which `verify` reports
+            each.is_damaged = True
+            continue
+        [name] = safe_names([f"{each.received_at:%Y-%m-%d} {number} {reference}"], [None])
+        each.folder, each.is_damaged = f"archives/{name}/data/", bool(its.findings)
+        each.files = [file.path for file in its.files if file.path.startswith("files/")]
+        yield bag_of(its, f"archives/{name}/")
+        actions.record([reference], ActionKind.EXPORT, caller.name, made.made_at)
 
 
-def _bag(found: PersonFound, now: datetime, caller: Caller, packed: list[Packed]) -> Iterator[Bag]:
-    reference = str(found.reference)
-    record(caller, Action.EXPORT_ARCHIVE, reference=reference)
-    try:
-        made = evidence(reference, found.receipt_id, now, caller, even_damaged=True)
-    except (Conflict, Refused):  # the store has lost it, which `verify` reports
-        packed.append(Packed(found, is_damaged=True))
-        return
-    [name] = safe_names([f"{found.received_at:%Y-%m-%d} {len(packed) + 1} {reference}"], [None])
-    folder = f"{ARCHIVES}/{name}/"
-    files = [each.path for each in made.files if each.path.startswith("files/")]
-    yield bag_of(made, folder)
-    packed.append(Packed(found, f"{folder}data/", files, is_damaged=bool(made.findings)))
-    actions.record([reference], ActionKind.EXPORT, caller.name, now)
-
-
-def _pages(made: Package, packed: Sequence[Packed]) -> Iterator[BagFile]:
+def _pages(made: PersonPackage) -> Iterator[BagFile]:
     """Yield the pages, after all archives are written."""
     for language in LANGUAGES:
-        yield of_bytes(page_name(language, "index"), person_page(made, packed, language, texts(language)).encode())
-    items = [
-        each.found.model_dump(mode="json") | {"folder": each.folder, "is_damaged": each.is_damaged} for each in packed
-    ]
-    yield of_json("index.json", {"values": made.values, "made_at": made.at.isoformat(), "items": items})
+        yield of_bytes(page_name(language, "index"), person_page(made, language, texts(language)).encode())
+    yield of_bytes("index.json", made.model_dump_json(indent=1, exclude={"next"}).encode())

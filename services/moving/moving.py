@@ -7,8 +7,8 @@
    more.
 4. The old inbox is marked as moved away, then the new inbox as complete.
 
-Rows are copied table by table. A rebuild from the store would take longer, and would lose what the store does not keep:
-plans of bulk re-runs and redeliveries, notices to people, dismissed findings.
+Rows are copied table by table. A rebuild from the store would take longer, since it reads every file, and would lose
+what the store does not keep: logins, and what checks have found.
 """
 
 import hashlib

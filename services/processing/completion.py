@@ -13,7 +13,7 @@ import structlog
 from adapters.platform.cancellation import checkpoint
 from adapters.store.objects import history
 from adapters.store.objects.requests import stored_version
-from adapters.store.sources import stated_terms_of
+from adapters.store.sources import stated_terms_of, terms_of
 from adapters.tables.archives import archives
 from adapters.tables.runs import receipts
 from domain.archive.versions import age_of, newest_first
@@ -134,7 +134,7 @@ def load(archived: StoredArchive) -> int:
         version = VersionRow(reference=reference, version=number, skeleton=archived.skeleton, **asdict(age))
         described: dict[str, Any] = {"template_id": archive.template_id, "process_number": archive.process_number}
         described["read_on"] = stated_terms_of(request.source)
-        current_id = archives.load(version, described, archived.rows, request.owner)
+        current_id = archives.load(version, described, archived.rows, request.owner, terms_of(request.owner))
     else:
         _load_missing_version(archived)
         current_id = archives.repeat(reference, age, number, request.owner)

@@ -11,6 +11,7 @@ from adapters.search import entries, pages
 from adapters.search.attention import NEEDS_ATTENTION, OF_DELIVERIES
 from adapters.search.entries import is_found_by
 from adapters.search.templates import held
+from adapters.tables.holds import IS_DUE, IS_HELD
 from domain.search import Term, facet, named_facet, normalised, terms_of
 from models.access import CELLAR, Caller
 from models.archive.archive import ArchiveRow
@@ -46,7 +47,7 @@ _NORMALISED = (Kind.FILENAME, Kind.SIGNER)
 @dataclass(frozen=True, slots=True)
 class Filters:
     """What a filter means. `of_archives` are facets that are columns of `archive` too, `of_payloads` all others.
-    `conditions` are on `ArchiveRow`, for what no facet says.
+    `conditions` are on `ArchiveRow`, for what no facet says; those that few archives meet are `chosen`.
     """
 
     of_archives: dict[Kind, Any]
@@ -54,6 +55,7 @@ class Filters:
     references: tuple[str, ...] | None
     terms: tuple[Term, ...]
     conditions: tuple[ColumnElement[bool], ...]
+    chosen: tuple[ColumnElement[bool], ...]
 
     @property
     def facets(self) -> tuple[int, ...]:
@@ -80,10 +82,16 @@ def filters_of(query: ArchiveFilter, caller: Caller) -> Filters:
         of_payloads.append(facet(Kind.ATTENTION, True))
     # Most archives need nobody, so that the newest of these are found at once without an index.
     conditions: tuple[ColumnElement[bool], ...] = (~NEEDS_ATTENTION,) if query.attention is False else ()
+    chosen: tuple[ColumnElement[bool], ...] = ()
+    if query.due is not None:
+        chosen += (IS_DUE, col(ArchiveRow.due_action) == query.due)
+    if query.held is not None:
+        chosen += (IS_HELD,) if query.held else ()
+        conditions += () if query.held else (~IS_HELD,)
     if caller.is_masked:
         conditions += _public(query)
     facets, terms = (*facets_of_scope(caller), *of_payloads), _terms(query.q or "", in_public=caller.is_masked)
-    return Filters(plain, facets, _references(query), terms, conditions)
+    return Filters(plain, facets, _references(query), terms, conditions, chosen)
 
 
 def conditions_of(query: ArchiveFilter) -> list[ColumnElement[bool]]:
@@ -102,7 +110,7 @@ def conditions_of(query: ArchiveFilter) -> list[ColumnElement[bool]]:
         conditions.append(col(ArchiveRow.received_at) < query.received_before)
     with reading() as session:
         found = pages.matching(session, filters.of_payloads, filters.terms)
-    return [*conditions, *filters.conditions, *found]
+    return [*conditions, *filters.conditions, *filters.chosen, *found]
 
 
 def _check_follows_from_one(query: ArchiveFilter) -> None:

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import case
+import sqlalchemy
+from sqlalchemy import Select, case
 from sqlmodel import Session, SQLModel, col, func, select
 
 from adapters.database.listing import id_cursor, id_of_cursor
@@ -16,7 +17,7 @@ from adapters.search import entries, pages
 from adapters.search.attention import OF_DELIVERIES
 from adapters.search.pages import Counted, Wanted, newest
 from adapters.search.templates import held
-from adapters.tables import conditions
+from adapters.tables import conditions, holds
 from domain.matches import Match, matches
 from domain.payments.amounts import exponent_of
 from domain.search import facet, is_public, placed_texts, terms_of
@@ -59,6 +60,7 @@ def page(query: views.ArchiveQuery, caller: Caller) -> views.ArchivePage:
             ids = newest(session, replace(wanted, before=after), query.limit + 1)
         rows = session.exec(_summaries(ids[: query.limit], caller)).all()
         wrong = conditions.of_archives_within(session, [row[0].reference for row in rows])
+        on_hold = holds.held(session, [row[0].reference for row in rows])
     names = {each: called(each, caller) for each in {row[0].template_id for row in rows}}
     items = {
         number: views.ArchiveSummary(
@@ -66,6 +68,7 @@ def page(query: views.ArchiveQuery, caller: Caller) -> views.ArchivePage:
             title=titled(title, archive.template_id, names[archive.template_id], caller),
             cause=views.CauseView.of(archive),
             conditions=wrong.get(archive.reference, []),
+            held=archive.reference in on_hold,
             files=files,
             warnings=warnings,
             discrepancies=standing,
@@ -183,8 +186,12 @@ def field_values(references: Sequence[str], caller: Caller) -> dict[str, dict[st
 
 def _wanted(query: views.ArchiveFilter, caller: Caller) -> Wanted:
     filters = filters_of(query, caller)
+    references: tuple[str, ...] | Select[Any] | None = filters.references
+    if filters.chosen:  # by their indexes, since few archives are due or held
+        among = [] if references is None else [col(ArchiveRow.reference).in_(references)]
+        references = sqlalchemy.select(col(ArchiveRow.reference)).where(*filters.chosen, *among)
     between = query.received_after, query.received_before
-    return Wanted(filters.facets, filters.terms, filters.conditions, filters.references, *between)
+    return Wanted(filters.facets, filters.terms, filters.conditions, references, *between)
 
 
 def _sorted(

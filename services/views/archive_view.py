@@ -18,6 +18,7 @@ from adapters.search.attention import OF_DELIVERIES
 from adapters.settings.settings import settings
 from adapters.store import ocfl
 from adapters.tables import conditions
+from adapters.tables.holds import held, today
 from domain.masking import masked, masked_archive
 from domain.messages.endpoints import shown_url
 from domain.words.catalogue import warned, word
@@ -28,12 +29,14 @@ from models.archive.session import IntegrationRow, LabelRow, SessionRow
 from models.columns import table_of
 from models.completeness.processes import MissingProcessRow
 from models.discrepancies import DiscrepancyRow, DiscrepancyState
+from models.erasures import HoldRow
 from models.messages.notification import NotificationAttemptRow, NotificationRow
 from models.payments import LEDGER, PaymentRow
 from models.runs.receipt import CauseColumns, DeliveryRow, ReceiptRow, RefusedRow, RunRow, VersionRow
 from models.search import SearchEntryRow
 from models.store.condition import StoredObjectRow
 from models.views.archives import archives as views
+from models.views.archives.holds import HoldView
 from models.views.archives.payments import DiscrepancyView, PaymentView
 from models.views.troubles import RefusedView
 from services.access.scope import check_visible, findings_seen, messages_seen
@@ -132,6 +135,7 @@ def archive(
         stored = session.get(StoredObjectRow, ocfl.object_key(reference)) or StoredObjectRow(key="")
         found: dict[str, Any] = row.model_dump() | {"cause": views.CauseView.of(row), "next": {}}
         found |= {"checked_at": stored.checked_at, "anchored_at": stored.anchored_at}
+        found["held"] = bool(held(session, [reference]))
         title = session.exec(select(SearchEntryRow.title).where(SearchEntryRow.reference == reference)).first()
         for name, its in LISTS.items():
             page = its.page(session, _Asked(reference, caller, (after or {}).get(name), most, newest_first))
@@ -304,6 +308,11 @@ def _discrepancies_where(state: Any) -> Callable[[Caller], tuple[Any, ...]]:
     return lambda caller: (state, *findings_seen(caller))
 
 
+def hold_view(row: HoldRow) -> HoldView:
+    in_force = row.released_at is None and (row.until is None or row.until >= today())
+    return HoldView(in_force=in_force, reason=row.why, released_reason=row.released_why, **row.model_dump())
+
+
 def _conditions(session: Session, reference: str, _caller: Caller) -> list[views.ConditionView]:
     return [views.ConditionView(**each.model_dump()) for each in conditions.of_archive_within(session, reference)]
 
@@ -351,5 +360,6 @@ LISTS: Mapping[str, _Rows | _Made] = {
         is_history=True,
     ),
     "timeline": _Made(timeline),
+    "holds": _Rows(HoldRow, _by(HoldRow.at, HoldRow.hold_id), _each(hold_view), is_history=True),
     "runs": _Rows(RunRow, _by(RunRow.started_at, RunRow.flow_run_id), _each(_run), is_history=True),
 }

@@ -1,27 +1,28 @@
 """Finds a person by mail address, phone or identity number: in every version of every archive, in session events whose
-archive has not come, and in refused deliveries.
+archive has not come, in bodies that are no archive yet, and in refused deliveries.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from itertools import groupby
-from typing import Any
+from typing import Any, BinaryIO
 
 from sqlmodel import col, exists, select
 
 from adapters.database.listing import id_cursor, id_of_cursor
 from adapters.database.transactions import reading
 from adapters.files.store import store
-from adapters.inbox import quarantine
+from adapters.inbox import inbox, quarantine
 from adapters.search import entries, pages
 from adapters.store import session_events
 from domain.body.json_text import JsonFault, parse_with_repeats
 from domain.completeness.session_events import events_in
 from domain.person import facets_of, identifiers, places_in
 from models.access import Caller
-from models.archive.archive import ArchiveRow
+from models.archive.archive import ArchiveRow, State
 from models.completeness.processes import MissingProcessRow, SessionEventRow
 from models.errors import Refused
-from models.runs.receipt import RefusedRow
+from models.runs.receipt import ReceiptRow, RefusedRow, VersionRow
 from models.views.archives.archives import ArchiveQuery
 from models.views.person import NamedIn, PersonFound, PersonPage, PersonPlace, Stands
 from services import derived
@@ -58,7 +59,7 @@ def page(wanted: frozenset[str], caller: Caller, cursor: str | None = None) -> P
         )
         for each in archives
     ]
-    beside = [] if cursor else [*_events(wanted), *_refused(wanted)]
+    beside = [] if cursor else list(_all_beside(wanted))
     later = id_cursor(ids[AT_ONCE - 1]) if len(ids) > AT_ONCE else None
     return PersonPage(items=[*beside, *found], next=later, not_indexed=derived.lacking() or 0)
 
@@ -90,10 +91,19 @@ def _places(versions: Iterable[Any], wanted: frozenset[str]) -> dict[str, tuple[
 def _in_body(body: bytes, wanted: frozenset[str], version: int | None = None) -> list[PersonPlace]:
     try:
         return places_in(parse_with_repeats(body), wanted, version)
-    except JsonFault:  # a version is damaged, which `verify` reports, or a delivery was refused for it
+    except (JsonFault, RecursionError):  # a version is damaged, which `verify` reports, or the body was refused for it
         text = body.decode(errors="replace")
         named = sorted(wanted & identifiers(text))
         return [PersonPlace(stands=Stands.ELSEWHERE, name="", where="", value=each, version=version) for each in named]
+
+
+def _all_beside(wanted: frozenset[str]) -> Iterator[PersonFound]:
+    yield from _events(wanted)
+    newest_first = col(RefusedRow.receipt_id), col(RefusedRow.received_at).desc()
+    yield from _bodies(wanted, NamedIn.REFUSED, select(RefusedRow).order_by(*newest_first), quarantine.opened_body)
+    is_loaded = exists().where(col(VersionRow.receipt_id) == ReceiptRow.receipt_id)
+    waiting = select(ReceiptRow).where(ReceiptRow.state != State.COMPLETED, ~is_loaded)
+    yield from _bodies(wanted, NamedIn.WAITING, waiting.order_by(ReceiptRow.receipt_id), inbox.opened_body)
 
 
 def _events(wanted: frozenset[str]) -> Iterator[PersonFound]:
@@ -114,24 +124,25 @@ def _events(wanted: frozenset[str]) -> Iterator[PersonFound]:
                         yield _beside(NamedIn.EVENT, row, event.receipt_id, places, is_missing=row.reference in missing)
 
 
-def _refused(wanted: frozenset[str]) -> Iterator[PersonFound]:
-    """Yield the refused deliveries that name a person, by the first 16 MiB of each body that is still there."""
-    newest_first = select(RefusedRow).order_by(col(RefusedRow.receipt_id), col(RefusedRow.received_at).desc())
+def _bodies(
+    wanted: frozenset[str], named_in: NamedIn, rows_of: Any, opened: Callable[[str], AbstractContextManager[BinaryIO]]
+) -> Iterator[PersonFound]:
+    """Yield deliveries that name a person, by the first 16 MiB of each body that is still there."""
     with reading() as session:
-        rows = session.exec(newest_first, execution_options={"yield_per": 1000})
+        rows = session.exec(rows_of, execution_options={"yield_per": 1000})
         for receipt_id, of_body in groupby(rows, lambda row: row.receipt_id):
             try:
-                with quarantine.opened_body(receipt_id) as body:
+                with opened(receipt_id) as body:
                     places = _in_body(body.read(_MOST_BYTES), wanted)
-            except FileNotFoundError:  # it was released, and is an archive
+            except FileNotFoundError:  # it has become an archive meanwhile
                 continue
             if places:
-                yield _beside(NamedIn.REFUSED, next(of_body), receipt_id, places)
+                yield _beside(named_in, next(of_body), receipt_id, places)
 
 
 def _beside(
     named_in: NamedIn,
-    row: SessionEventRow | RefusedRow,
+    row: SessionEventRow | RefusedRow | ReceiptRow,
     receipt_id: str,
     places: Sequence[PersonPlace],
     *,

@@ -88,5 +88,6 @@ def _terms(name: str, stated: StatedTerms) -> TermsView:
         unknown_events="keep" if terms.keeps_unknown_events else "refuse",
         addresses=list(terms.addresses),
         signature=terms.signature,
+        retention=terms.retention,
         stated=sorted(stated.model_dump(exclude_none=True)),
     )

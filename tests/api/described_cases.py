@@ -22,6 +22,8 @@ ARCHIVES, ARCHIVE = "GET /api/archives", "GET /api/archives/{reference}"
 FILE, DIFFERENCES = f"{ARCHIVE}/files/{{sha256}}", f"{ARCHIVE}/differences"
 LIST = f"{ARCHIVE}/{{name}}"
 RERUN = "POST /api/archives/{reference}/rerun"
+HOLD = "POST /api/archives/{reference}/hold"
+HOLDS, RELEASE = "GET /api/holds", "POST /api/holds/{hold_id}/release"
 UNMASK, WHY = "POST /api/archives/{reference}/unmask", {"place": "sessions[0].author", "why": "a call"}
 EXPLANATION = "POST /api/archives/{reference}/discrepancies/{discrepancy_id}/explanation"
 DISCREPANCIES, ANY_EXPLANATION = "GET /api/discrepancies", "POST /api/discrepancies/{discrepancy_id}/explanation"
@@ -87,6 +89,16 @@ def _file(reference: str, sha256: str | None = None) -> Case:
 
 def _unmask(place: str, of: str = "contract") -> Case:
     return lambda world: _post_json(world.shelf.receiver, f"/api/archives/{of}/unmask", WHY | {"place": place})
+
+
+def _hold(reference: str = "contract", **members: Any) -> Case:
+    path = f"/api/archives/{reference}/hold"
+    return lambda world: _post_json(world.shelf.receiver, path, {"reason": "a claim"} | members)
+
+
+def _release(world: World) -> httpx.Response:
+    its = _hold()(world).json()["items"][0]
+    return _post_json(world.shelf.receiver, f"/api/holds/{its['hold_id']}/release", {})
 
 
 def _explain(prefix: str, kind: str | None = "discrepancies", **members: str) -> Case:
@@ -336,6 +348,21 @@ CASES: dict[tuple[str, int, str], Case] = {
     (RERUN, 410, "ERASED"): _post("/api/archives/erased/rerun"),
     (RERUN, 422, "BAD_PARAMETER"): _post("/api/archives/contract/rerun?force=true"),
     (RERUN, 503, "UNAVAILABLE"): _without_database("POST", "/api/archives/contract/rerun"),
+    (HOLD, 200, ""): _hold(until="2199-12-31"),
+    (HOLD, 401, "UNAUTHORIZED"): _plain("POST", "/api/archives/contract/hold"),
+    (HOLD, 404, "UNKNOWN_REFERENCE"): _hold("nowhere"),
+    (HOLD, 410, "ERASED"): _hold("erased"),
+    (HOLD, 422, "BAD_PARAMETER"): _hold(until="31/12/2199"),
+    (HOLD, 503, "UNAVAILABLE"): _without_database("POST", "/api/archives/contract/hold", {"reason": "a claim"}),
+    (HOLDS, 200, ""): _get("/api/holds?reference=contract&in_force=true"),
+    (HOLDS, 401, "UNAUTHORIZED"): _plain("GET", "/api/holds"),
+    (HOLDS, 422, "BAD_PARAMETER"): _get("/api/holds?held=true"),
+    (HOLDS, 503, "UNAVAILABLE"): _without_database("GET", "/api/holds"),
+    (RELEASE, 200, ""): _release,
+    (RELEASE, 401, "UNAUTHORIZED"): _plain("POST", "/api/holds/x/release"),
+    (RELEASE, 404, "UNKNOWN_HOLD"): _send_json("/api/holds/x/release"),
+    (RELEASE, 422, "BAD_PARAMETER"): _send_json("/api/holds/x/release", why="settled"),
+    (RELEASE, 503, "UNAVAILABLE"): _without_database("POST", "/api/holds/x/release", {}),
     (UNMASK, 200, ""): _unmask("sessions[0].author"),
     (UNMASK, 401, "UNAUTHORIZED"): _plain("POST", "/api/archives/contract/unmask"),
     (UNMASK, 404, "UNKNOWN_REFERENCE"): _unmask("sessions[0].author", of="nowhere"),

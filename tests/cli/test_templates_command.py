@@ -25,7 +25,10 @@ def test_name_is_listed_shown_exported_and_imported(cellar: Cellar, tmp_path: Pa
         "parts": {"field:SOMEFIELD1": {"name": {"en": None, "he": "סכום"}, "personal": None}},
         "title": ["person", "template", "payment"],
         "facets": [],
+        "retention": None,
     }
+    kept = cellar("templates", "name", TEMPLATE, "--retention", "erase after 7 years from END")
+    assert "retention  erase after 7 years from END\n" in kept.output
     assert "Loan agreement" in cellar("templates", "list").output
     shown = cellar("templates", "show", TEMPLATE).output
     assert all(each in shown for each in ("Loan agreement", "סכום", "label:CUSTOMER_TAG", "newest archives (1)"))
@@ -36,6 +39,8 @@ def test_name_is_listed_shown_exported_and_imported(cellar: Cellar, tmp_path: Pa
     assert "Loan agreement" not in cellar("templates", "export").output
     assert cellar("templates", "import", str(file)).output == "1 templates are named\n"
     assert json.loads(cellar("templates", "list", "--json").output)["items"][0]["name"]["en"] == "Loan agreement"
+    assert "from END" in cellar("templates", "show", TEMPLATE).output
+    assert "as its source says\n" in cellar("templates", "name", TEMPLATE, "--retention", "").output
 
 
 @pytest.mark.parametrize(
@@ -44,6 +49,7 @@ def test_name_is_listed_shown_exported_and_imported(cellar: Cellar, tmp_path: Pa
         ("name", "unknown"),
         ("name", "unknown", "--en", "W" * 101),
         ("name", "unknown", "--part", "colour:red", "--en", "Red"),
+        ("name", "unknown", "--retention", "erase at once"),
         ("import", "/dev/null"),
     ],
 )

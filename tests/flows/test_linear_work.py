@@ -59,12 +59,18 @@ def _body(reference: str, members: dict[str, Any]) -> bytes:
 
 def _work(kind: str, size: int) -> dict[str, int]:
     """Return the work of each step in the second run. The first run also compiles statements and imports modules."""
-    for reference in (f"first-{size}", f"process-{size}"):
-        work = dict(_steps(reference, _body(reference, _MEMBERS[kind](size))))
+    for reference, measure in ((f"first-{size}", _run), (f"process-{size}", work_of)):
+        work = dict(_steps(reference, _body(reference, _MEMBERS[kind](size)), measure))
     return work
 
 
-def _steps(reference: str, body: bytes) -> Iterator[tuple[str, int]]:
+def _run(call: Callable[[], object]) -> int:
+    """Make a call without counting its work, which takes less time."""
+    call()
+    return 0
+
+
+def _steps(reference: str, body: bytes, measure: Callable[[Callable[[], object]], int]) -> Iterator[tuple[str, int]]:
     """Take a body through every step of an archive, and yield the work of each step."""
 
     def _scan() -> None:
@@ -72,18 +78,18 @@ def _steps(reference: str, body: bytes) -> Iterator[tuple[str, int]]:
         scanner.feed(body)
         reference_of(scanner.close().document)
 
-    yield "scan", work_of(_scan)
+    yield "scan", measure(_scan)
     receipt_id = received(reference, body).receipt_id
-    yield "persist", work_of(lambda: persist(reference, receipt_id))
-    yield "read", work_of(lambda: stored_archive(reference, receipt_id))
+    yield "persist", measure(lambda: persist(reference, receipt_id))
+    yield "read", measure(lambda: stored_archive(reference, receipt_id))
     archived = stored_archive(reference, receipt_id)
-    yield "load", work_of(lambda: load(archived))
-    yield "reconcile", work_of(lambda: reconcile_findings(archived))
-    yield "reconcile again", work_of(lambda: reconcile_findings(archived))
+    yield "load", measure(lambda: load(archived))
+    yield "reconcile", measure(lambda: reconcile_findings(archived))
+    yield "reconcile again", measure(lambda: reconcile_findings(archived))
     reconciled = reconcile_findings(archived)
-    yield "complete", work_of(lambda: complete(archived, reconciled.payload))
-    yield "summary", work_of(lambda: _summary(reference, receipt_id))
-    yield "show", work_of(lambda: archive_view.archive(reference, CELLAR))
+    yield "complete", measure(lambda: complete(archived, reconciled.payload))
+    yield "summary", measure(lambda: _summary(reference, receipt_id))
+    yield "show", measure(lambda: archive_view.archive(reference, CELLAR))
 
 
 def _summary(reference: str, receipt_id: str) -> str:

@@ -11,6 +11,7 @@ from random import Random
 
 from adapters.settings.settings import settings
 from adapters.store import happened, session_events, settlement_reports
+from adapters.store.lines import name_of
 from domain.completeness.session_events import events_in, lines_of
 from tests.insider.objects import digest, put
 
@@ -90,10 +91,11 @@ def _rewrite(path: Path, data: bytes) -> str:
     """Write a file under the name of its digest, in place of the file at `path` and of what lies beside it. Return the
     digest.
     """
+    name = name_of(data) if path.suffix == ".jsonl" else digest(data)
     for old in path.parent.glob(f"{path.stem}.*"):
-        put(old.with_stem(digest(data)), data if old == path else old.read_bytes())
+        put(old.with_stem(name), data if old == path else old.read_bytes())
         old.unlink()
-    return digest(data)
+    return name
 
 
 def _tell(report_id: str, new_id: str | None) -> None:

@@ -10,13 +10,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from adapters.anchors.anchors import FOLDER
+from adapters.anchors.erasing import erase_leaves, leaves_about
 from adapters.database import transactions
+from adapters.database.noted import note
+from adapters.database.transactions import writing
+from adapters.files.store import store
 from adapters.settings.settings import settings
-from adapters.store import ocfl
+from adapters.store import happened, ocfl, session_events, tombstones
+from adapters.store.lines import digest_of, erase_lines, kept_digest
+from models.erasures import TombstoneRow
 from services.custody.comparing import compare
 from tests.cli.conftest import Cellar
 from tests.insider.anchors import anchor, note_newest, sign_with_the_key
@@ -24,8 +31,9 @@ from tests.insider.cases import FOLDERS, KINDS, WHOLE_STORE, WITHOUT_ANCHOR, Cas
 from tests.insider.database import adapt_rows, rebuild_database, rewrite_rows
 from tests.insider.installation import added, fill_first_week, fill_second_week, reference_of
 from tests.insider.objects import opened
-from tests.insider.stores import place_of
+from tests.insider.stores import place_of, remove_object
 from tests.installations import installed
+from tests.records import put
 
 SEED = 14
 ROWS = (
@@ -152,6 +160,41 @@ def test_rewritten_row_is_found_and_not_exported(
         reference = rewrite_rows(table, column)
         assert verified(cellar, "--against", few.root) == {ocfl.object_key(reference)}
         assert not exported(cellar, reference, tmp_path / "bag")
+
+
+def test_forged_erasure_is_found_unless_the_forger_has_the_keys_of_the_host(
+    cellar: Cellar, few: Copies, tmp_path: Path
+) -> None:
+    """With the keys, the forger's tombstone is one that was made: people are told of it, and the next anchor has it."""
+    with copied(few, tmp_path / "copy"):
+        reference, against = few.references[0], ("--against", few.root)
+        hashes = leaves_about([reference])[reference]
+        remove_object(reference)
+        adapt_rows(reference)
+        erase_leaves([reference])
+        assert (verified(cellar, *against), compared(None)) == ({FOLDER}, {FOLDER})
+        assert FOLDER in compared(few.witness)
+
+        about: dict[str, Any] = {"batch_id": "b", "ground": "asked", "erased_by": "ann", "confirmed_by": "bob"}
+        digest, at = "0" * 64, datetime.now(UTC)
+        put(TombstoneRow(digest=digest, erased_at=at, ended_at=at, lines=hashes, **about))
+        assert verified(cellar, *against) == {FOLDER, happened.FOLDER}  # of the row, nothing is in the store
+        with writing() as session:
+            note(session, TombstoneRow)
+        happened.keep()
+        assert verified(cellar, *against) == {FOLDER}  # the digests are not keyed
+        tombstones.add_lines(digest, map(kept_digest, hashes))
+        happened.keep()
+        assert (verified(cellar, *against), compared(None)) == (set(), set())
+        assert "erased: 1" in cellar("verify", *against).output
+
+
+def test_line_that_was_replaced_without_a_tombstone_is_found(cellar: Cellar, few: Copies, tmp_path: Path) -> None:
+    with copied(few, tmp_path / "copy"):
+        for folder in (happened.FOLDER, session_events.FOLDER):
+            key = next(key for key, _ in store().listed(folder) if key.endswith(".jsonl"))
+            erase_lines(key, [digest_of(store().read_bytes(key).split(b"\n")[0])])
+        assert verified(cellar) == {happened.FOLDER, session_events.FOLDER}
 
 
 def test_archive_that_was_never_sent_is_outside_the_anchor(cellar: Cellar, few: Copies, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from sqlmodel import Session, SQLModel, col, delete, exists, func, or_, select, 
 from adapters.database.transactions import insert_rows, pages, reading, writing
 from adapters.search import entries
 from adapters.search.attention import IS_WARNED
+from adapters.settings.settings import settings
 from domain.archive.versions import Age, newest_first, repeated
 from domain.person import person_facets
 from domain.search import judged_facets
@@ -23,13 +24,20 @@ from models.errors import Conflict
 from models.payments import PaymentRow
 from models.runs.receipt import DEFAULT_SOURCE, DeliveryRow, Identity, Outcome, VersionRow
 from models.said import Sentence
+from models.sources import SourceTerms
 
 _REFERENCES_PER_PAGE = 10_000
 
 Rows = Mapping[type[SQLModel], Sequence[Mapping[str, Any]]]
 
 
-def load(version: VersionRow, described: dict[str, Any], rows: Rows, owner: str = DEFAULT_SOURCE) -> str | None:
+def load(
+    version: VersionRow,
+    described: dict[str, Any],
+    rows: Rows,
+    owner: str = DEFAULT_SOURCE,
+    terms: SourceTerms | None = None,
+) -> str | None:
     """Record a receipt as a version. If it is the current version, make its rows the archive's rows.
 
     One transaction: a reader sees the old rows or the new rows.
@@ -39,6 +47,7 @@ def load(version: VersionRow, described: dict[str, Any], rows: Rows, owner: str 
         described: the columns of the archive that come from the payload.
         rows: the rows of the version.
         owner: the source of the process.
+        terms: those of `owner`; None: those of the settings.
 
     Returns:
         The receipt of the current version, if the archive has not its rows yet. The caller loads it.
@@ -60,7 +69,7 @@ def load(version: VersionRow, described: dict[str, Any], rows: Rows, owner: str 
             for table, its_rows in rows.items():
                 insert_rows(session, table, its_rows)
             archive.sqlmodel_update(described | {"current_receipt_id": version.receipt_id})
-            entries.set_payload(session, archive, rows)
+            entries.set_payload(session, archive, rows, terms or settings().source_terms)
         entries.add_person(session, version.reference, people)
         if needs_a_look:
             entries.set_attention(session, version.reference)

@@ -4,22 +4,17 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, case, exists, or_
+from sqlalchemy import ColumnElement, case
 from sqlmodel import Session, col, func, select
 
 from adapters.database.transactions import reading
+from adapters.tables.holds import IS_HELD
 from domain.batches import RUNNABLE
 from models.archive.archive import ArchiveRow
 from models.archive.content import FileRow
-from models.erasures import HoldRow
 from models.runs.batch import Skipped
 from models.runs.receipt import WaitingRow
 
-IS_HELD: ColumnElement[bool] = exists().where(
-    col(HoldRow.reference) == col(ArchiveRow.reference),
-    col(HoldRow.released_at).is_(None),
-    or_(col(HoldRow.until).is_(None), col(HoldRow.until) >= func.current_date()),
-)
 _MAY_GO = (col(ArchiveRow.state).in_(RUNNABLE), ~IS_HELD)
 
 

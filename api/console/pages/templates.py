@@ -16,13 +16,14 @@ from api.references import Reference, RouteAsSent
 from domain.words.wording import N_
 from models.access import Action
 from models.errors import Refused
+from models.retention import KEEP, RULE
 from models.templates import PAYMENT, PERSON, TEMPLATE, TemplateWords
 from models.views.templates import TemplateView
 from services import templates
 
 PATH = f"{ROOT}/templates"
 _PERSONAL = N_("Personal values cannot be a facet: they would stand in lists with their counts.")
-_WRONG = N_("A name has at most 100 characters, a title 7 parts, and a template 8 facets.")
+_WRONG = N_("A name has at most 100 characters, a title 7 parts, and a template 8 facets; retention has a number.")
 _PERSONAL_IF = {"yes": True, "no": False}
 """What people say by a choice; by any other, nobody says."""
 router = APIRouter(route_class=RouteAsSent)
@@ -55,12 +56,14 @@ async def name(request: Request, template_id: Reference, form: Posted, caller: C
 
 
 def _page(request: Request, found: TemplateView, given: dict[str, Any], wrong: str | None = None) -> Response:
+    rule = RULE.fullmatch(given["retention"] or "")
     return render(
         request,
         "templates/template.html",
         422 if wrong else 200,
         found=found,
         given=given,
+        rule=rule.groupdict() if rule else dict.fromkeys(RULE.groupindex),
         always=((PERSON, N_("Recipient or signer")), (TEMPLATE, N_("Template")), (PAYMENT, N_("Payment"))),
         wrong=wrong,
     )
@@ -78,7 +81,17 @@ def _given(form: Form, found: TemplateView) -> dict[str, Any]:
     chosen = {
         name: _chosen(words[name], form.texts(box), shown) for name, box in (("title", "title"), ("facets", "facet"))
     }
-    return words | chosen | {"name": _names(form, "")}
+    return words | chosen | {"name": _names(form, ""), "retention": _retention(form)}
+
+
+def _retention(form: Form) -> str | None:
+    action = form.text("retention")
+    if action in ("", KEEP):
+        return action or None
+    field = form.text("retention_field")
+    return f"{action} after {form.text('retention_number')} {form.text('retention_unit')}" + (
+        field and f" from {field}"
+    )
 
 
 def _chosen(before: list[str], ticked: list[str], shown: set[str]) -> list[str]:

@@ -11,10 +11,12 @@ from models.archive.verdict import Outcome, Verdict
 from models.discrepancies import DiscrepancyCode
 from models.errors import CauseCode
 from models.payments import Standing
+from models.retention import DueAction
 from models.runs.receipt import CauseColumns
 from models.store.condition import OF_FILES, ConditionCode
 from models.templates import Names
 from models.titles import TitleView
+from models.views.archives.holds import HoldView
 from models.views.archives.payments import DiscrepancyView, PaymentView
 from models.views.parameters import Integer, Moment, Page, PageQuery, RequestBody, Statement, Text
 from models.views.troubles import MissingView, RefusedView
@@ -57,6 +59,8 @@ class ArchiveFilter(BaseModel):
     verdict: Outcome | None = Field(None, description="the newest verdict on the signed document")
     received_after: Moment | None = Field(None, description="arrived after a time")
     received_before: Moment | None = Field(None, description="arrived before a time")
+    due: DueAction | None = Field(None, description="what is due since its retention has ended; never of held archives")
+    held: bool | None = Field(None, description="whether a legal hold is in force")
     q: Text | None = Field(
         None,
         description="words, each a part of a reference, number, name, label or file name; a word of one or two"
@@ -155,6 +159,9 @@ class _About(BaseModel):
     received_at: datetime
     completed_at: datetime | None
     cause: CauseView | None
+    due_action: DueAction | None = Field(None, description="What is due from `due_at` on; null: the archive is kept.")
+    due_at: datetime | None = None
+    held: bool = Field(False, description="A legal hold is in force: the archive is not due, and cannot be erased.")
 
 
 class ArchiveSummary(_About):
@@ -397,6 +404,8 @@ class ArchiveView(_About):
     notifications: list[NotificationView]
     timeline: list[TimelineEntry]
     """The last 500 entries, oldest first."""
+    holds: list[HoldView] = []
+    """Its legal holds, also those that are no longer in force."""
     runs: list[RunView]
     conditions_total: int = 0
     versions_total: int = 0
@@ -414,6 +423,7 @@ class ArchiveView(_About):
     judgements_total: int = 0
     notifications_total: int = 0
     timeline_total: int = 0
+    holds_total: int = 0
     runs_total: int = 0
     next: dict[str, str] = {}
 

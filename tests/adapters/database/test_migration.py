@@ -68,9 +68,11 @@ def test_rows_of_earlier_builds_are_noted_for_the_store_and_documents_know_when_
             "notification_attempt_attempted_at",
             "signed_document_judged_at",
             "archive_digest",
+            "archive_due",
         ):
             connection.execute(text(f"DROP INDEX ix_{index}"))
-        connection.execute(text("ALTER TABLE archive DROP COLUMN digest"))
+        for column in ("digest", "due_action", "due_at"):
+            connection.execute(text(f"ALTER TABLE archive DROP COLUMN {column}"))
         connection.execute(text("ALTER TABLE signed_document DROP COLUMN judged_at"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0006_links'"))
 

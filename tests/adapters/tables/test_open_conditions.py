@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlmodel import Session
+from sqlmodel import Session, col, update
 
 from adapters.database.transactions import writing
 from adapters.settings.settings import Settings
@@ -15,10 +15,10 @@ from adapters.tables.open_conditions import every_label, open_conditions
 from adapters.tables.runs import receipts
 from domain.words.catalogue import in_words
 from models.access import UnsentAccessRow
-from models.archive.archive import State
+from models.archive.archive import ArchiveRow, State
 from models.completeness.processes import MissingProcessRow
 from models.discrepancies import DiscrepancyRow
-from models.erasures import TombstoneRow
+from models.erasures import HoldRow, TombstoneRow
 from models.messages.notification import EndpointRow, NotificationRow
 from models.people import LoginRow
 from models.runs.receipt import Cause, RefusedRow, WaitingRow
@@ -26,7 +26,7 @@ from models.said import Sentence, verbatim
 from models.store.condition import ConditionCode, DerivedCode, Subject
 from services.views.troubles import failures
 from tests.conftest import Configure
-from tests.records import NOON, digest, put, registered
+from tests.records import NOON, change, digest, put, registered
 
 AT = [NOON + timedelta(minutes=minute) for minute in range(10)]
 STORE = "the store does not take a file"
@@ -143,6 +143,16 @@ def access_log_waits() -> None:
     put(UnsentAccessRow(chain="a", number=3, at=datetime.now(UTC)))
 
 
+def retention_ended() -> None:
+    """Two archives that are due, one that is due but held, and one that is due later."""
+    for minute, name in enumerate(("a", "b", "held", "later")):
+        registered(name, name)
+        due_at = AT[minute] if name != "later" else datetime.now(UTC) + timedelta(days=1)
+        due = {"due_action": "erase", "due_at": due_at, "template_id": "lease"}
+        change(update(ArchiveRow).where(col(ArchiveRow.reference) == name).values(due))
+    put(HoldRow(hold_id="h", reference="held", why="a claim", by="Dana", at=NOON))
+
+
 NOW = datetime.now(UTC)
 AN_HOUR_AGO = NOW - timedelta(hours=1)
 
@@ -247,6 +257,10 @@ CASES: dict[str, tuple[Callable[[], None], list[Line]]] = {
     "time stamps": (
         time_stamps_end,
         [("TIME_STAMP_ENDS", "system", "2027-05-01", 1, 1, NOON, NOON, {})],
+    ),
+    "retention": (
+        retention_ended,
+        [("RETENTION_DUE", "archive", "erase", 2, 2, AT[0], AT[1], {"template": "lease"})],
     ),
     "endpoints": (
         endpoints,

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import re
 import zipfile
 from collections.abc import Iterator
 from urllib.parse import quote
@@ -52,6 +53,37 @@ def test_page_is_accessible_and_fits(browser: Browser, path: str, language: str,
 
     assert browser.violations() == []
     assert browser.overflow_px() == 0
+
+
+def test_person_puts_an_archive_on_legal_hold_and_releases_it(browser: Browser, person: httpx.Client) -> None:
+    page = browser.open(f"/console/archives/{PLAIN}")
+    page.locator("#holds summary").click()
+    page.get_by_label("Why nobody may erase it").fill("A claim of the tenant")
+    page.get_by_label("Last day, if it is known").fill("2199-12-31")
+    with page.expect_navigation():
+        page.locator("#holds details button").click()
+
+    assert "nobody can erase it" in page.locator("main").inner_text()
+    held = page.locator("#holds tbody tr").inner_text()
+    assert all(each in held for each in ("On legal hold", "A claim of the tenant", "2199-12-31", PERSON))
+    assert "On legal hold" in page.locator("#summary").inner_text()
+    assert (browser.violations(), browser.overflow_px()) == ([], 0)
+    listed = person.get("/console/archives?held=true").text
+    assert listed.count('class="reference"') == listed.count("On legal hold</span>") == 1
+    wrong = {"why": "a claim", "until": "tomorrow"}
+    assert posted(person, f"/console/archives/{PLAIN}/hold", wrong).status_code == 422
+
+    with page.expect_navigation():
+        page.locator("#holds tbody button").click()
+    assert "On legal hold" not in page.locator("#summary").inner_text()
+    assert "released the archive from a legal hold" in page.locator("#timeline").inner_text()
+    chosen = {"chosen": [PLAIN], "why": "the court", "then": "/console/archives"}
+    assert posted(person, "/console/archives/hold", chosen).headers["location"].endswith("?put_on_hold=1")
+    assert "One archive is on legal hold." in person.get("/console/archives?put_on_hold=1").text
+    hold = re.search(r'name="hold" value="(\w+)"', person.get(f"/console/archives/{PLAIN}").text)
+    assert hold
+    released = {"hold": hold[1], "why": "settled"}
+    assert posted(person, f"/console/archives/{PLAIN}/release", released).status_code == 303
 
 
 @pytest.mark.parametrize("language", ["en", "he"])

@@ -1,4 +1,4 @@
-"""The dossier of a process that came thousands of times, with thousands of files, is a page of bounded size."""
+"""The dossier of a process that came a thousand times, with a thousand files, is a page of bounded size."""
 
 import re
 from pathlib import Path
@@ -15,7 +15,7 @@ from tests.api.console.conftest import PERSON, PLAIN, posted
 from tests.installations import archived, installed
 from tests.samples import sample_body
 
-_ROWS = 3_000
+_ROWS = 1_000
 _MOST_BYTES = 512 << 10
 
 

@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from models.access import CELLAR
-from models.templates import TemplateWords
-from services import templates
+from models.templates import Names, TemplateWords
+from services import derived, templates
 from tests.api.console.conftest import CONTRACT, PERSON, Browser, Console, posted
 from tests.api.console.hostile import HOSTILE_REFERENCE, REVERSING, SCRIPT
 from tests.installations import installed
@@ -70,12 +70,17 @@ def test_form_keeps_what_it_does_not_change_and_says_what_is_wrong(console: Cons
         "facet": [label],
         f"personal {field}": "yes",
         f"personal {open_}": "no",
+        "retention": "erase",
+        "retention_number": "7",
+        "retention_unit": "years",
+        "retention_field": "SOMEFIELD1",
     }
     assert posted(person, PATH, named).status_code == 303
     for wrong in (
         {"facet": [field], f"personal {field}": "yes"},
         {"en": "W" * 101},
         {"title": ["colour"]},
+        {"retention": "erase", "retention_number": "", "retention_unit": "years"},
     ):
         assert posted(person, PATH, STANDARD | wrong).status_code == 422
 
@@ -90,7 +95,20 @@ def test_form_keeps_what_it_does_not_change_and_says_what_is_wrong(console: Cons
         },
         "title": ["payment", "label:OLD", "template", "person"],
         "facets": ["label:OLD", label],
+        "retention": "erase after 7 years from SOMEFIELD1",
     }
+    assert re.search(r'<option value="SOMEFIELD1" selected>', person.get(PATH).text)
+
+
+def test_what_is_due_by_its_rule_stands_on_the_overview_by_template(console: Console, person: httpx.Client) -> None:
+    for words in (TemplateWords(name=Names(en="Loan"), retention="review after 1 year"), TemplateWords()):
+        name(console, words)
+        with installed(console.folder, **console.settings):
+            while derived.fill():
+                pass
+        shown = re.sub("[\u2066-\u2069]", "", person.get("/console/").text)
+        link = f'<a href="/console/archives?due=review&amp;template={TEMPLATE}">Review · Loan</a>'
+        assert (link in shown) == (words.retention is not None)
 
 
 @pytest.mark.parametrize("language", ["en", "he"])

@@ -72,6 +72,7 @@ class TestOneArchive:
             *("deliveries", "files", "sessions", "signatures", "fields", "warnings", "payments", "discrepancies"),
             *("closed_discrepancies", "signed_document_verdict", "judgements", "notifications", "runs", "refused"),
             *("missing", "timeline", "next", "conditions", "checked_at", "anchored_at"),
+            *("holds", "held", "due_action", "due_at"),
             *(f"{name}_total" for name, items in archive.items() if isinstance(items, list)),
         }
         members = {name: set(items[0]) for name, items in archive.items() if isinstance(items, list) and items}
@@ -253,6 +254,9 @@ class TestPages:
             "received_at": "",
             "completed_at": "",
             "cause": None,
+            "due_action": None,
+            "due_at": None,
+            "held": False,
             "conditions": [],
             "files": 2,
             "warnings": 1,
@@ -284,6 +288,9 @@ class TestPages:
             ("q=471", ["twin 2", "twin 1"]),
             ("q=%25", ["%2F"]),  # a term of one character begins a value
             ("q=twin_1", []),
+            ("held=true", []),
+            ("held=false&template=twins", ["twin 2", "twin 1"]),
+            ("due=erase", []),
         ],
     )
     def test_are_narrowed_by_filters(self, library: Library, query: str, references: list[str]) -> None:

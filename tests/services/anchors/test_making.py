@@ -3,6 +3,7 @@
 import hashlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -14,10 +15,11 @@ from adapters.database.transactions import writing
 from adapters.files.store import storage_at, store
 from adapters.settings.kept_secrets import kept_secret
 from adapters.settings.settings import Settings, settings
-from adapters.store import ocfl
+from adapters.store import ocfl, tombstones
 from adapters.store.objects import judgements
 from models.access import CELLAR
 from models.discrepancies import DiscrepancyEventRow
+from models.erasures import TombstoneRow
 from models.errors import Conflict, Locked
 from models.runs.receipt import DeliveryRow, ReceiptRow
 from models.store.anchor import Leaf
@@ -252,3 +254,18 @@ def test_lost_key_is_never_replaced_by_another() -> None:
     assert not path.exists()
     path.write_text(text)
     assert make(later(1)).fingerprint == first.fingerprint
+
+
+def test_anchor_has_no_leaf_of_an_archive_that_was_erased_while_it_was_made() -> None:
+    tombstone: dict[str, Any] = {"batch_id": "b", "ground": "asked", "erased_by": "ann", "confirmed_by": "bob"}
+    with writing() as session:
+        digest = tombstones.digest_of("process-1")
+        row = TombstoneRow(digest=digest, erased_at=later(0), **tombstone)
+        tombstones.insert(session, "process-1", row)
+
+    made = make(later(0))
+
+    assert ocfl.object_key("process-1") not in leaves(made)
+    assert keys("process-0", "process-2") <= leaves(made).keys()
+    held = hold(made.anchor.root)
+    assert (held.findings, held.erased) == ((), 0)  # the erasure goes on

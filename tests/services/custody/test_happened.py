@@ -3,7 +3,7 @@
 import sqlite3
 from collections import Counter
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from adapters.tables.runs import receipts
 from models.access import CELLAR, AccessRow, Action
 from models.completeness.processes import MissingProcessRow, SessionEventRow, SessionEventType
 from models.discrepancies import DiscrepancyEventRow
+from models.erasures import HoldRow
 from models.people import ActionKind, ActionRow, SavedViewRow
 from models.runs.batch import BatchKind, BatchRow
 from models.runs.receipt import RunRow
@@ -27,7 +28,9 @@ from models.settlements.settlement import SettlementEntryRow, SettlementReportRo
 from models.store.fixity import Fault
 from models.store.happened import NotedRow
 from models.views.archives.archives import ArchiveFilter
+from models.views.archives.holds import Holding
 from models.views.parameters import Dismissal
+from services import holds
 from services.access import links
 from services.access.log import record
 from services.anchors.anchors import hold
@@ -56,6 +59,7 @@ def fill() -> None:
     imported(report(line("two")))
     actions.record([EXPLAINED, reference_of(2)], ActionKind.EXPORT, "Dana", BEGAN)
     saved_views.save(SavedViewRow(view_id="1", name="Leases", query="q=1", saved_by="Dana", saved_at=BEGAN))
+    holds.put(ArchiveFilter(reference=EXPLAINED), Holding(reason="a claim"), "Dana", BEGAN)
     batches.plan(BatchKind.RERUN, ArchiveFilter(), "Dana")
     for number, name in enumerate(("lost", "known"), 1):
         journaled([body(SessionEventType.FORM_SUBMITTED, name, number)], NOON + timedelta(seconds=number))
@@ -90,7 +94,7 @@ def test_each_rewrite_of_rows_in_the_database_alone_is_found() -> None:
     changed_event, removed_event = every(SessionEventRow, col(SessionEventRow.reference).in_(("lost", "known")))
     changed_action, removed_action = every(ActionRow, col(ActionRow.by) == "Dana")
     changed_entry, removed_entry = every(SettlementEntryRow)
-    (view,), (plan,) = every(SavedViewRow), every(BatchRow)
+    (view,), (plan,), (held,) = every(SavedViewRow), every(BatchRow), every(HoldRow)
     (dismissed,) = every(MissingProcessRow, col(MissingProcessRow.closed_by) == "Dana")
     event, entry, action = SessionEventRow, SettlementEntryRow, ActionRow
     change(update(event).where(col(event.event_id) == changed_event.event_id).values(reference="another"))
@@ -104,6 +108,7 @@ def test_each_rewrite_of_rows_in_the_database_alone_is_found() -> None:
     change(update(MissingProcessRow).where(col(MissingProcessRow.closed_by) == "Dana").values(closed_reason="mailed"))
     change(update(SavedViewRow).values(query="q=2"))
     change(update(BatchRow).values(by="Somebody"))
+    change(update(HoldRow).values(until=date(2026, 1, 1)))
     change(update(RunRow).where(col(RunRow.reference) == EXPLAINED).values(state="Cancelled"))
 
     assert found() == Counter(
@@ -115,6 +120,7 @@ def test_each_rewrite_of_rows_in_the_database_alone_is_found() -> None:
             f"happened/missing_process/{dismissed.missing_id}",
             f"happened/saved_view/{view.view_id}",
             f"happened/batch/{plan.id}",
+            f"happened/hold/{held.hold_id}",
             *([object_of(EXPLAINED).key] * 2),
         ]
     )

@@ -90,6 +90,7 @@ def plant(prefect: Path | None = None) -> str:
         shutil.copy(prefect, prefect_file(settings()))
         _plant_in_prefect()
     happened.keep_all()
+    settings().check_note.write_text(json.dumps({"last_key": ocfl.object_key(REFERENCE)}))
     return receipt_id
 
 
@@ -326,9 +327,8 @@ def everything() -> Iterator[tuple[str, str]]:
     for name, place in (("store", store()), ("inbox", storage_at(settings().inbox_location))):
         for key, _ in place.listed(""):
             yield f"{name}/{key}", place.read_bytes(key).decode(errors="replace")
-    database = settings().database_location.removeprefix("sqlite:///")
-    for path in (prefect_file(settings()), Path(database), Path(f"{database}-wal")):
-        if path.exists():
+    for path in settings().data_dir.rglob("*"):  # databases with all their bytes, notes, the spool
+        if path.is_file():
             yield path.name, path.read_bytes().decode(errors="replace")
 
 

@@ -1,6 +1,7 @@
 """An erased archive has left nothing, on both databases; everything beside it stays."""
 
 import asyncio
+import shutil
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,12 @@ import pytest
 from sqlmodel import SQLModel, func, select, update
 
 import models.every_table  # noqa: F401
-from adapters.anchors.anchors import newest
+from adapters.anchors.anchors import newest, statement_key
 from adapters.anchors.erasing import leaves_about
 from adapters.database.transactions import reading
 from adapters.files.store import store
 from adapters.settings.settings import Settings
+from adapters.store import ocfl
 from adapters.store.lines import kept_digest
 from adapters.store.tombstones import digest_of
 from adapters.tables.runs import receipts
@@ -26,6 +28,9 @@ from models.views.batch import BatchView, ErasureFilter, ErasurePlan
 from services.anchors import anchors
 from services.anchors.making import make
 from services.batches import batches
+from services.custody.objects import object_of
+from services.custody.rebuilding import rebuild
+from services.custody.verifying import missing
 from services.custody.verifying_records import verify_beside
 from services.erasure import removing
 from services.erasure.traces import KEEPS_NOTHING, REDACTED, REMOVED, Named, named_by
@@ -70,10 +75,14 @@ def test_each_table_is_in_a_list() -> None:
     assert not (KEEPS_NOTHING.keys() & {*REMOVED, *REDACTED})
 
 
-def test_nothing_of_an_erased_archive_is_left(installation: Settings, migrated_prefect: Path) -> None:
+def test_nothing_of_an_erased_archive_is_left(
+    installation: Settings, migrated_prefect: Path, configure: Configure, tmp_path: Path
+) -> None:
     plant(migrated_prefect)
     make(NOW)
     before, leaves = traces(), leaves_about([REFERENCE])[REFERENCE]
+    files = {key: store().read_bytes(key) for key, _ in store().listed("")}
+    shutil.copytree(Path(installation.store_location, "anchors"), tmp_path / "witness" / "anchors")
     assert not verify_beside().findings
 
     with reading() as session:
@@ -106,6 +115,24 @@ def test_nothing_of_an_erased_archive_is_left(installation: Settings, migrated_p
     assert (held.findings, held.erased) == ((), 1)
     assert leaves_about([REFERENCE]) == {}
     assert {*map(kept_digest, leaves)} < {*tombstone.lines}
+
+    configure(witness_url=tmp_path / "witness")  # was locked, so it still has the leaves
+    store().remove(anchor.key("leaves.gz"))
+    assert {each.key for each in anchors.hold(anchor.root).findings} == {anchor.key("leaves.gz")}
+
+    key = ocfl.object_key(REFERENCE)
+    back = {each for each in files if each.startswith(("happened/", "events/2", "anchors/"))}
+    back = {each for each in back if store().found_bytes(each) != files[each]}
+    assert len(back) > 3
+    for each in (each for each in files if each in back or each.startswith(key)):
+        store().overwrite_bytes(files[each], each)
+    assert {each.key for each in missing([key]).findings} == {key}
+    wrong = {each.key for each in verify_beside().findings}
+    assert wrong == {statement_key(1), *(each for each in back if not each.startswith("anchors/"))}
+    rebuilt = rebuild([object_of(REFERENCE)], lambda _: None)
+    assert rebuilt.archives == 0
+    assert key in dict(rebuilt.damaged)
+    assert [each.reference for each in all_of(select(ArchiveRow))] == [OTHER]
 
 
 def test_planner_does_not_confirm_unless_one_person_suffices(

@@ -19,7 +19,9 @@ from models.views.person import NamedIn, PersonFound, Stands
 from services import derived
 from services.completeness import session_events
 from services.views.person import AT_ONCE, everything, page, wanted_of
+from tests.installations import received
 from tests.records import change, delivery, digest
+from tests.samples import sample_body
 from tests.session_events import body, journaled
 
 pytestmark = pytest.mark.usefixtures("installation")
@@ -74,19 +76,31 @@ def test_an_older_version_is_found_too_and_what_both_say_is_said_once() -> None:
     assert found(PHONE)["r"].receipt_id != newest
 
 
-def test_events_without_an_archive_and_refused_bodies_are_found() -> None:
+def test_events_without_an_archive_and_bodies_that_are_none_are_found() -> None:
     events = [body(reference=each, client={"phone": PHONE}) for each in ("r", "lost")]
     session_events.take_in([journaled([*events, body("WHP_STORAGE", "large", note=f"{MAIL} {'é' * 70_000}")])])
     loaded("r", 1, 1)
-    for name, content in {"one": f'{{"value": "{PHONE}"'.encode(), "other": OTHER.encode(), "gone": b""}.items():
+    refused_bodies = {
+        "one": f'{{"value": "{PHONE}"'.encode(),
+        "deep": b"[" * 100_000 + PHONE.encode(),
+        "other": OTHER.encode(),
+        "gone": b"",
+    }
+    for name, content in refused_bodies.items():
         at = delivery(minute=5).received_at
         refused.record([RefusedDelivery(name, digest(name), at, 9, "NOT_JSON", "", "no JSON", None)])
         if content:
             quarantine.place().write(content, quarantine.body_name(digest(name)))
-    beside = {each.named_in: each for each in everything(wanted_of([PHONE]), CELLAR).items}
+    received("failed", sample_body("failed", data=[{"id": "phone", "value": PHONE}]))
+    beside = everything(wanted_of([PHONE]), CELLAR).items
 
-    assert {kind: each.reference for kind, each in beside.items()} == {NamedIn.EVENT: "lost", NamedIn.REFUSED: None}
-    assert [each.stands for each in beside[NamedIn.EVENT].places] == [Stands.SESSION]
+    refused_ones = [(NamedIn.REFUSED, None)] * 2
+    assert [(each.named_in, each.reference) for each in beside] == [
+        *[(NamedIn.EVENT, "lost"), *refused_ones, (NamedIn.WAITING, "failed")]
+    ]
+    assert [each.places[0].stands for each in beside] == [
+        *(Stands.SESSION, Stands.ELSEWHERE, Stands.ELSEWHERE, Stands.FIELD)
+    ]
     assert set(found(MAIL)) == {"large"}
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
+from pydantic import ValidationError
 
 from adapters.database.listing import cursor_after
 from adapters.settings.settings import settings
@@ -19,13 +20,16 @@ from api.references import Reference, RouteAsSent
 from domain.access import is_allowed
 from domain.archive.signed_document import certificate_texts, document_text, field_change_texts, judged, signature_texts
 from domain.masking import UNMASKABLE, hidden_values
+from domain.words.wording import N_
 from models.access import Action, Caller
 from models.archive.verdict import Verdict
+from models.errors import Refused
 from models.views.access import AccessQuery
-from models.views.archives.archives import ArchiveView, DifferenceView, FieldView, Unmasked
+from models.views.archives.archives import ArchiveFilter, ArchiveView, DifferenceView, FieldView, Unmasked
+from models.views.archives.holds import Holding
 from models.views.parameters import Text
 from models.views.troubles import MissingQuery
-from services import templates
+from services import holds, templates
 from services.receipts import unknown_reference
 from services.triggering import reruns
 from services.views import access_list, archive_view, link_list, troubles, unmasking
@@ -36,6 +40,7 @@ from services.views.timeline import timeline_of
 FIELDS_AT_ONCE = 500
 ITEMS_AT_ONCE = 50
 """The most items of each list in a dossier."""
+_NO_DAY = N_("Expected a day that has not passed, like 2027-12-31.")
 _OPENED = 10
 """The most records of the access log in a dossier."""
 router = APIRouter(route_class=RouteAsSent)
@@ -96,6 +101,24 @@ def show_differences(
 async def rerun(reference: Reference, caller: CallerOf) -> RedirectResponse:
     [asked] = await reruns.rerun([reference], caller.name)
     return see(f"{archive_url(reference)}?said={'rerun' if asked.flow_run_id else 'rerun_waits'}")
+
+
+@router.post("/archives/{reference:path}/hold", dependencies=[acts(Action.HOLD)])
+async def hold(reference: Reference, form: Posted, caller: CallerOf) -> RedirectResponse:
+    """Put the archive on legal hold, until a day or until somebody releases it."""
+    try:
+        said = Holding.model_validate({"reason": form.reason(), "until": form.text("until") or None})
+    except ValidationError as error:
+        raise Refused("BAD_PARAMETER", _NO_DAY, where="until") from error
+    await in_thread(holds.put, ArchiveFilter(reference=reference), said, caller.name, datetime.now(UTC))
+    return see(f"{archive_url(reference)}?said=held#holds")
+
+
+@router.post("/archives/{reference:path}/release", dependencies=[acts(Action.HOLD)])
+async def release(reference: Reference, form: Posted, caller: CallerOf) -> RedirectResponse:
+    """Release one legal hold of the archive."""
+    await in_thread(holds.release_one, form.text("hold"), caller.name, form.text("why") or None, datetime.now(UTC))
+    return see(f"{archive_url(reference)}?said=released_hold#holds")
 
 
 @router.get("/archives/{reference:path}", dependencies=[acts(Action.READ_ARCHIVE)])

@@ -1,0 +1,52 @@
+"""`cellar hold` puts archives on hold by reference or filter, and keeps that in the store; `cellar holds` lists it."""
+
+import json
+
+import pytest
+
+from adapters.store import happened as kept
+from adapters.store.lines import NOTHING_ERASED
+from cli.options import person
+from services.custody.happened import wrong_happened
+from tests.cli.conftest import Cellar
+from tests.installations import archived
+from tests.samples import sample_body
+
+pytestmark = pytest.mark.usefixtures("sqlite_installation")
+
+
+def test_holds_are_put_listed_and_released_and_stand_in_the_store(cellar: Cellar) -> None:
+    for reference in ("r", "s"):
+        archived(reference, sample_body(reference))
+
+    assert cellar("hold", "r", "s", "--reason", "a claim", "--until", "2199-12-31").output == "2 archives put on hold\n"
+    assert cellar("hold", "--process-number", "100", "--q", "r", "--reason", "the court").output
+    assert {each.of for each in kept.lines_in(next(iter(next(kept.days(kept.FOLDER)))))} == {"hold"}
+    assert (kept.lines_left(), list(wrong_happened(NOTHING_ERASED))) == ([], [])
+
+    listed = json.loads(cellar("holds", "list", "--reference", "s", "--json").output)["items"]
+    assert listed[-1] | {"hold_id": "", "at": ""} == {
+        "hold_id": "", "reference": "s", "in_force": True, "reason": "a claim", "by": person(), "at": "",
+        "until": "2199-12-31", "released_by": None, "released_at": None, "released_reason": None,
+    }  # fmt: skip
+    released = cellar("hold", "s", "--release", "--reason", "settled", "--json")
+    assert json.loads(released.output) == {"holds": len(listed)}
+    assert "On legal hold until 2199-12-31, by" in cellar("show", "r").output
+    assert "on legal hold" in cellar("list").output
+    shown = cellar("holds", "list", "--reference", "s", "--wide").output
+    assert all(each in shown for each in ("released", "2199-12-31", person(), "a claim"))
+    assert [each["reference"] for each in json.loads(cellar("list", "--held", "--json").output)["items"]] == ["r"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("r",),
+        ("r", "--reason", "a claim", "--template", "lease"),
+        ("r", "--reason", "a claim", "--until", "tomorrow"),
+        ("--due", "keep", "--reason", "a claim"),
+    ],
+)
+def test_wrong_use_is_refused(cellar: Cellar, arguments: tuple[str, ...]) -> None:
+    assert cellar("hold", *arguments).status == 2
