@@ -56,9 +56,10 @@ def insert(session: Session, reference: str, tombstone: TombstoneRow) -> None:
     Raises as `digest_of` does.
     """
     session.add(tombstone)
-    source = session.exec(select(ArchiveRow.source).where(ArchiveRow.reference == reference)).first() or DEFAULT_SOURCE
+    archive = session.get(ArchiveRow, reference)
+    source = archive.source if archive else DEFAULT_SOURCE
     its = select(SessionRow.id, SessionRow.process_number, SessionRow.transaction_number)
-    known = set[str]()
+    known = {*marks(source, None, archive.process_number if archive else None, None)}
     for session_id, process, transaction in session.exec(its.where(SessionRow.reference == reference)):
         for numbers in ((process, transaction), (process, None), (None, transaction)):
             known.update(marks(source, session_id, *numbers))
