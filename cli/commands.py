@@ -127,7 +127,6 @@ _COMMANDS = [
     Later("rerun", "cli.batches.rerun:rerun", "rerun"),
     Later("erase", "cli.batches.erase:erase", "erase"),
     Later("hold", "cli.archives.holds:hold", "hold"),
-    Later("holds", "cli.archives.holds:app", {"list": "read_troubles"}),
     Later("failures", "cli.operation.failures:failures", "read_troubles"),
     Later("status", "cli.operation.status:status", NO_CONTENT),
     Later("doctor", "cli.operation.status:doctor", NO_CONTENT),

@@ -1,13 +1,14 @@
 """An erased archive has left nothing, on both databases; everything beside it stays."""
 
 import asyncio
+import hashlib
 import shutil
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlmodel import SQLModel, func, select, update
+from sqlmodel import SQLModel, col, func, select, update
 
 import models.every_table  # noqa: F401
 from adapters.anchors.anchors import newest, statement_key
@@ -15,11 +16,12 @@ from adapters.anchors.erasing import leaves_about
 from adapters.database.transactions import reading
 from adapters.files.store import store
 from adapters.settings.settings import Settings
-from adapters.store import ocfl
+from adapters.store import ocfl, session_events
 from adapters.store.lines import kept_digest
 from adapters.store.tombstones import digest_of
 from adapters.tables.runs import receipts
 from models.archive.archive import ArchiveRow
+from models.completeness.processes import SessionEventRow
 from models.erasures import HoldRow, TombstoneRow
 from models.errors import Refused
 from models.messages.notification import NotificationRow
@@ -75,10 +77,21 @@ def test_each_table_is_in_a_list() -> None:
     assert not (KEEPS_NOTHING.keys() & {*REMOVED, *REDACTED})
 
 
+def name_as_1_0_did() -> None:
+    """Name a file of session events by the digest of its content."""
+    key = next(key for key, _ in session_events.files() if session_events.batch_at(key))
+    text, batch = store().read_bytes(key), session_events.batch_at(key) or ""
+    named = f"{batch.rpartition('/')[0]}/{hashlib.sha256(text).hexdigest()}"
+    store().overwrite_bytes(text, session_events.key_of(named))
+    store().remove(key)
+    change(update(SessionEventRow).where(col(SessionEventRow.batch) == batch).values(batch=named))
+
+
 def test_nothing_of_an_erased_archive_is_left(
     installation: Settings, migrated_prefect: Path, configure: Configure, tmp_path: Path
 ) -> None:
     plant(migrated_prefect)
+    name_as_1_0_did()
     make(NOW)
     before, leaves = traces(), leaves_about([REFERENCE])[REFERENCE]
     files = {key: store().read_bytes(key) for key, _ in store().listed("")}
