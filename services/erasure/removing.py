@@ -41,10 +41,11 @@ from models.runs.batch import BatchItemRow, ItemState
 from models.runs.imports import ImportProgress
 from models.runs.receipt import RunRow
 from models.said import Sentence
+from models.store.happened import NotedRow
 from services.erasure import lines
 from services.erasure.redacting import redact, redact_findings
 from services.erasure.spellings import spellings
-from services.erasure.traces import REMOVED, Named, named_by
+from services.erasure.traces import REMOVED, Named, named_by, names
 from services.messages import events
 
 log = structlog.get_logger()
@@ -212,7 +213,7 @@ def _remove_rows(named: Named) -> None:
         redact(session, named)
         if messages:
             notifications.plan_within(session, events.event_row(event), messages)
-        _delete(session, named, [each for each in REMOVED if each is not ArchiveRow])
+        delete_rows(session, named, [each for each in REMOVED if each is not ArchiveRow])
         if messages:  # the store keeps the event without the reference
             _note_told(session, event)
 
@@ -257,9 +258,14 @@ def _remove_last_row(named: Named, left: Left | None) -> None:
     with writing() as session:
         its = (col(BatchItemRow.subject) == named.digest, col(BatchItemRow.state) == ItemState.STARTED)
         session.execute(update(BatchItemRow).where(*its).values(left.noted() if left else _NOTHING_LEFT))
-        _delete(session, named, REMOVED)
+        delete_rows(session, named, REMOVED)
 
 
-def _delete(session: Session, named: Named, tables: Iterable[type]) -> None:
+def delete_rows(session: Session, named: Named, tables: Iterable[type]) -> None:
+    """Delete the rows of an archive from some tables, in the caller's transaction."""
     for table in tables:
-        session.connection().execute(delete(table).where(REMOVED[table](named)))
+        which = REMOVED[table](named)
+        if table is NotedRow:
+            may = session.exec(select(NotedRow).where(which))
+            which = col(NotedRow.id).in_([each.id for each in may if names(each.of, each.row, named.reference)])
+        session.connection().execute(delete(table).where(which))
