@@ -40,5 +40,6 @@ def is_in(value: Any, reference: str) -> bool:
 
 @lru_cache(64)
 def _pattern(reference: str) -> re.Pattern[str]:
-    """Return what finds a reference as a whole: `17` is no part of `170`."""
-    return re.compile(rf"(?<![\w])(?:{'|'.join(map(re.escape, spellings(reference)))})(?![\w])")
+    """Return what finds a reference as a whole: `17` is no part of `170`. `urn%3acellar%3a17` and `\\n17` name it too."""
+    begins = r"(?:(?<!\w)|(?<=%[0-9A-Fa-f]{2})|(?<=%25[0-9A-Fa-f]{2})|(?<=\\[nrt]))"
+    return re.compile(rf"{begins}(?:{'|'.join(map(re.escape, spellings(reference)))})(?!\w)")
