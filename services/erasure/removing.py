@@ -8,6 +8,7 @@ import time
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -44,7 +45,7 @@ from models.said import Sentence
 from models.store.happened import NotedRow
 from services.erasure import lines
 from services.erasure.redacting import redact, redact_findings
-from services.erasure.spellings import spellings
+from services.erasure.spellings import redacted_text, spellings
 from services.erasure.traces import REMOVED, Named, named_by, names
 from services.messages import events
 
@@ -175,8 +176,8 @@ def _remove_files(named: Named) -> datetime | None:
     kept += inbox.erase(named.reference, named.receipt_ids, named.delivery_ids)
     kept += quarantine.erase(named.refused)
     _remove_from_imports(named)
-    spelled = spellings(named.reference)
-    prefect_erasure.forget(named.reference, named.digest, spelled, named.flow_run_ids)
+    redact_text = partial(redacted_text, reference=named.reference, digest=named.digest)
+    prefect_erasure.forget(named.reference, spellings(named.reference), redact_text, named.flow_run_ids)
     return max(filter(None, kept), default=None)
 
 

@@ -1,8 +1,12 @@
 """An erased archive has left nothing, on both databases; everything beside it stays."""
 
 import asyncio
+import json
 import shutil
+import sqlite3
+from contextlib import closing
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +19,9 @@ from adapters.anchors.erasing import leaves_about
 from adapters.database.noted import note_rows
 from adapters.database.transactions import writing
 from adapters.files.store import store
-from adapters.settings.settings import Settings
+from adapters.peers import prefect_erasure
+from adapters.settings.environment import prefect_file
+from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl
 from adapters.store.lines import kept_digest
 from adapters.store.tombstones import digest_of
@@ -37,6 +43,7 @@ from services.custody.rebuilding import rebuild
 from services.custody.verifying import missing
 from services.custody.verifying_records import verify_beside
 from services.erasure import removing
+from services.erasure.spellings import redacted_text
 from services.erasure.traces import KEEPS_NOTHING, REDACTED, REMOVED, named_by
 from services.receipts import stored_archive
 from tests.batches import driven
@@ -184,3 +191,16 @@ def test_notes_that_have_the_reference_inside_other_words_stay() -> None:
     left = [each.row for each in all_of(select(NotedRow).order_by(NotedRow.of)) if each.of != "access"]
     assert [each.get("reference", each.get("query")) for each in left] == ["1-10", "11", "reference=11"]
     assert len(all_of(select(NotedRow))) == 4
+
+
+def test_prefect_keeps_what_only_looks_like_a_reference(sqlite_installation: Settings, migrated_prefect: Path) -> None:
+    plant(migrated_prefect)
+    text = json.dumps([{"key": "17", "checked": 17, "of": "170"}])
+    with closing(sqlite3.connect(prefect_file(settings()))) as kept, kept:
+        kept.execute("UPDATE artifact SET data = ?, description = '17 of 170'", [text])
+
+    prefect_erasure.forget("17", ["17"], partial(redacted_text, reference="17", digest="d"), [])
+
+    with closing(sqlite3.connect(prefect_file(settings()))) as kept:
+        data, described = kept.execute("SELECT data, description FROM artifact WHERE flow_run_id LIKE '%99'").fetchone()
+    assert (json.loads(data), described) == ([{"key": "d", "checked": 17, "of": "170"}], "d of 170")
