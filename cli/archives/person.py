@@ -13,7 +13,7 @@ from cli.terminal import Json, time_text
 from domain.titles import title_text
 from domain.words.catalogue import word
 from models.said import Said
-from models.views.person import PersonFound
+from models.views.person import PersonFound, PersonPage
 from services.evidence.package import write_package
 from services.views import person as found_person
 
@@ -30,6 +30,7 @@ def person(
 
     With --to, write the archives with their documents and proofs, and a page that people read without cellar.
     """
+    page: PersonPage
     if to:
         with persons_files():
             page = write_package(value, to, datetime.now(UTC), shell())

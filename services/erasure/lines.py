@@ -122,21 +122,23 @@ def _noted(named: Sequence[Named]) -> _Found:
     found = _Found()
     with reading() as session:
         about = _about(session, named)
-    known = {each.digest: tombstones.lines_of(each.digest) for each in named}
+    digests_of, known = {each.reference: each.digest for each in named}, defaultdict[str, set[str]](set)
+    for each in digests_of.values():
+        for kept in tombstones.lines_of(each):
+            known[kept].add(each)
     for key, text in _files():
         its, is_event = defaultdict[str, set[str]](set), session_events.batch_at(key) is not None
         for line in lines.read(key, text):
             said, line_digest = json.loads(line), lines.digest_of(line)
             whose = about.of_event(said) if is_event else about.of_row(*said[1:])
-            whose |= {each for each, kept in known.items() if kept and lines.kept_digest(line_digest) in kept}
-            for each in whose:
-                its[each].add(line_digest)
+            whose |= known.get(lines.kept_digest(line_digest), set()) if known else set()
+            for digest in whose:
+                its[digest].add(line_digest)
             if whose and is_event and said["body"] is None:
                 found.bodies.add(said["receipt_id"])
         for each, digests in its.items():
             found.lines[key] |= digests
             found.owed[each].update(lines.owed_for(key, text, digests))
-    digests_of = {each.reference: each.digest for each in named}
     for reference, leaves in leaves_about(digests_of).items():
         found.owed[digests_of[reference]].update(leaves)
     for each, owed in found.owed.items():

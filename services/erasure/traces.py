@@ -202,7 +202,7 @@ REDACTED: Mapping[type[SQLModel], tuple[str, ...]] = {
 }
 """The columns that may name an archive in rows that stay, since they are about several archives."""
 
-_REDACTED = {str(table.__tablename__): columns for table, columns in REDACTED.items()}
+_REDACTED = {str(table.__tablename__): columns for table, columns in REDACTED.items() if table is not BatchItemRow}
 
 KEEPS_NOTHING: Mapping[type[SQLModel], str] = {
     AccessRow: "names an archive by the keyed digest of its reference alone, and is never changed",
@@ -245,7 +245,8 @@ FOLDERS: Mapping[str, str] = {
 def names(table: str, row: Mapping[str, Any], reference: str) -> bool:
     """Return whether a row of a table, as it is noted, is about an archive or names it in what is redacted of it."""
     texts = (value for column in _REDACTED.get(table, ()) if (value := row.get(column)))
-    return row.get("reference") == reference or any(is_in(each, reference) for each in texts)
+    is_about = reference in (row.get("reference"), row.get("subject"))  # subject: of an item
+    return is_about or any(is_in(each, reference) for each in texts)
 
 
 def columns_that_name(texts: Iterable[str], columns: Iterable[Any]) -> ColumnElement[bool]:

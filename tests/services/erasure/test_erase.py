@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlmodel import SQLModel, select, update
+from sqlmodel import SQLModel, func, select, update
 
 import models.every_table  # noqa: F401
 from adapters.anchors.anchors import newest, statement_key
 from adapters.anchors.erasing import leaves_about
 from adapters.database.noted import note_rows
-from adapters.database.transactions import writing
+from adapters.database.transactions import reading, writing
 from adapters.files.store import store
 from adapters.peers import prefect_erasure
 from adapters.settings.environment import prefect_file
@@ -44,7 +44,7 @@ from services.custody.verifying import missing
 from services.custody.verifying_records import verify_beside
 from services.erasure import removing
 from services.erasure.spellings import redacted_text
-from services.erasure.traces import KEEPS_NOTHING, REDACTED, REMOVED, named_by
+from services.erasure.traces import KEEPS_NOTHING, REDACTED, REMOVED, Named, named_by
 from services.receipts import stored_archive
 from tests.batches import driven
 from tests.conftest import Configure
@@ -64,6 +64,15 @@ def erased(*references: str) -> BatchView:
     batch_id = planned(*references)
     batches.freeze(batch_id, "bob")
     return driven(batch_id)
+
+
+def counted(named: Named) -> dict[str, int]:
+    """Return how many rows of each table are of an archive."""
+    with reading() as session:
+        return {
+            str(table.__tablename__): session.exec(select(func.count()).select_from(table).where(found(named))).one()
+            for table, found in REMOVED.items()
+        }
 
 
 def hold(reference: str) -> dict[str, Any]:
@@ -87,11 +96,17 @@ def test_nothing_of_an_erased_archive_is_left(
     shutil.copytree(Path(installation.store_location, "anchors"), tmp_path / "witness" / "anchors")
     assert not verify_beside().findings
 
+    with reading() as session:
+        named = named_by(session, session.get_one(ArchiveRow, REFERENCE), digest_of(REFERENCE))
+    rows = counted(named)
+    assert {name for name, number in rows.items() if not number} == {"waiting", "noted"}  # a run on its way; nothing
+
     found = erased(REFERENCE)
 
     assert (found.completed, found.started, found.failed) == (1, 0, 0)
     assert len(before) > 60
     assert traces().keys() - {"cellar.db", "cellar.db-wal"} == {"event/5"}  # the message to downstream
+    assert set(counted(named).values()) == {0}
     assert removing.forget_told() == 0
     change(update(NotificationRow).values(state="delivered"))
     assert removing.forget_told() == 1
