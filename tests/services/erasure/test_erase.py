@@ -2,8 +2,12 @@
 
 import asyncio
 import hashlib
+import json
 import shutil
+import sqlite3
+from contextlib import closing
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +17,25 @@ from sqlmodel import SQLModel, col, func, select, update
 import models.every_table  # noqa: F401
 from adapters.anchors.anchors import newest, statement_key
 from adapters.anchors.erasing import leaves_about
-from adapters.database.transactions import reading
+from adapters.database.noted import note_rows
+from adapters.database.transactions import reading, writing
 from adapters.files.store import store
-from adapters.settings.settings import Settings
+from adapters.peers import prefect_erasure
+from adapters.settings.environment import prefect_file
+from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl, session_events
 from adapters.store.lines import kept_digest
 from adapters.store.tombstones import digest_of
 from adapters.tables.runs import receipts
-from models.archive.archive import ArchiveRow
+from models.access import AccessRow
+from models.archive.archive import ArchiveRow, State
 from models.completeness.processes import SessionEventRow
 from models.erasures import HoldRow, TombstoneRow
 from models.errors import Refused
 from models.messages.notification import NotificationRow
+from models.people import SavedViewRow
 from models.runs.batch import BatchAction, BatchItemRow, BatchKind, ItemState, Skipped
+from models.store.happened import NotedRow
 from models.views.batch import BatchView, ErasureFilter, ErasurePlan
 from services.anchors import anchors
 from services.anchors.making import make
@@ -35,6 +45,7 @@ from services.custody.rebuilding import rebuild
 from services.custody.verifying import missing
 from services.custody.verifying_records import verify_beside
 from services.erasure import removing
+from services.erasure.spellings import redacted_text
 from services.erasure.traces import KEEPS_NOTHING, REDACTED, REMOVED, Named, named_by
 from services.receipts import stored_archive
 from tests.batches import driven
@@ -192,3 +203,32 @@ def test_hold_after_the_plan_wins(installation: Settings, migrated_prefect: Path
     assert (skipped.subject, skipped.skipped) == (REFERENCE, Skipped.HELD)
     assert [each.reference for each in all_of(select(ArchiveRow))] == [REFERENCE]
     assert stored_archive(REFERENCE, receipts.current_receipt_id(REFERENCE) or "").request.is_whole()
+
+
+@pytest.mark.usefixtures("installation")
+def test_notes_that_have_the_reference_inside_other_words_stay() -> None:
+    held = [hold("1") | {"at": "2026-11-01"}, hold("1-10") | {"at": "2026-11-01"}, hold("11") | {"at": "2026-11-01"}]
+    with writing() as session:
+        note_rows(session, AccessRow, [{"number": 1, "digest": "a1", "at": "2026-11-01T01:01:01"}])
+        note_rows(session, HoldRow, held)
+        note_rows(session, SavedViewRow, [{"query": "reference=1"}, {"query": "reference=11", "view_id": "a1"}])
+        named = named_by(session, ArchiveRow(reference="1", source="", received_at=NOW, state=State.COMPLETED), "d")
+
+        removing.delete_rows(session, named, [NotedRow])
+
+    left = [each.row for each in all_of(select(NotedRow).order_by(NotedRow.of)) if each.of != "access"]
+    assert [each.get("reference", each.get("query")) for each in left] == ["1-10", "11", "reference=11"]
+    assert len(all_of(select(NotedRow))) == 4
+
+
+def test_prefect_keeps_what_only_looks_like_a_reference(sqlite_installation: Settings, migrated_prefect: Path) -> None:
+    plant(migrated_prefect)
+    text = json.dumps([{"key": "17", "checked": 17, "of": "170"}])
+    with closing(sqlite3.connect(prefect_file(settings()))) as kept, kept:
+        kept.execute("UPDATE artifact SET data = ?, description = '17 of 170'", [text])
+
+    prefect_erasure.forget("17", ["17"], partial(redacted_text, reference="17", digest="d"), [])
+
+    with closing(sqlite3.connect(prefect_file(settings()))) as kept:
+        data, described = kept.execute("SELECT data, description FROM artifact WHERE flow_run_id LIKE '%99'").fetchone()
+    assert (json.loads(data), described) == ([{"key": "d", "checked": 17, "of": "170"}], "d of 170")
