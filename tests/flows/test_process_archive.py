@@ -16,13 +16,15 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from pytest_httpserver import HTTPServer
 from standardwebhooks import Webhook
 
+from adapters.database.transactions import writing
 from adapters.files.store import store
 from adapters.settings.settings import Settings, settings
-from adapters.store import ocfl
+from adapters.store import ocfl, tombstones
 from adapters.tables import conditions
 from adapters.tables.runs import leases, receipts
 from flows.process_archive import MOST_LOGGED, process_archive
 from models.access import CELLAR
+from models.erasures import TombstoneRow
 from models.errors import Refused
 from models.templates import Names, TemplateWords
 from models.views.archives.archives import ArchiveQuery, ArchiveView
@@ -102,6 +104,20 @@ def test_complete_run_of_an_archive_that_stays_damaged_keeps_the_tag_attention(s
 
     assert (run.state_name, "attention" in run.tags) == ("Completed", True)
     assert conditions.references() == {"process-1"}
+
+
+def test_run_of_an_archive_that_was_erased_meanwhile_leaves_no_summary(sqlite_installation: Settings) -> None:
+    received("process-1", sample_body("process-1"))
+    archived("process-1")
+    about: dict[str, Any] = {"batch_id": "b", "ground": "g", "erased_by": "ann", "confirmed_by": "bob"}
+    with writing() as session:
+        row = TombstoneRow(digest=tombstones.digest_of("process-1"), erased_at=datetime.now(UTC), **about)
+        tombstones.insert(session, "process-1", row)
+
+    run = asyncio.run(_run_created("process-1", TAGS_OF_SAMPLE))
+
+    assert run.state_name == "Failed"
+    assert asyncio.run(_artifacts(str(run.id))) == []
 
 
 def test_sample_becomes_a_complete_archive(installation: Settings) -> None:
@@ -370,10 +386,10 @@ async def _in_prefect(flow_run_id: str) -> tuple[FlowRun, list[TaskRun], list[Ar
             if len(tasks) == 4:
                 break
             await asyncio.sleep(0.2)
-        of_run = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[UUID(flow_run_id)]))
-        artifacts = await client.read_artifacts(artifact_filter=of_run)
-        return (
-            await client.read_flow_run(UUID(flow_run_id)),
-            tasks,
-            [each for each in artifacts if each.type == "markdown"],
-        )
+        return await client.read_flow_run(UUID(flow_run_id)), tasks, await _artifacts(flow_run_id)
+
+
+async def _artifacts(flow_run_id: str) -> list[Artifact]:
+    of_run = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[UUID(flow_run_id)]))
+    async with get_client() as client:
+        return [each for each in await client.read_artifacts(artifact_filter=of_run) if each.type == "markdown"]
