@@ -16,15 +16,13 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from pytest_httpserver import HTTPServer
 from standardwebhooks import Webhook
 
-from adapters.database.transactions import writing
 from adapters.files.store import store
 from adapters.settings.settings import Settings, settings
-from adapters.store import ocfl, tombstones
+from adapters.store import ocfl
 from adapters.tables import conditions
 from adapters.tables.runs import leases, receipts
 from flows.process_archive import MOST_LOGGED, process_archive
 from models.access import CELLAR
-from models.erasures import TombstoneRow
 from models.errors import Refused
 from models.templates import Names, TemplateWords
 from models.views.archives.archives import ArchiveQuery, ArchiveView
@@ -38,6 +36,7 @@ from tests.flows.conftest import received
 from tests.flows.overheard import Overheard
 from tests.installations import archive_of, checked, damaged_file, stored_file
 from tests.messages import SECRET, notify
+from tests.records import buried
 from tests.samples import PDF, PNG, sample_body, sample_document
 
 pytestmark = pytest.mark.usefixtures("prefect")
@@ -109,10 +108,7 @@ def test_complete_run_of_an_archive_that_stays_damaged_keeps_the_tag_attention(s
 def test_run_of_an_archive_that_was_erased_meanwhile_leaves_no_summary(sqlite_installation: Settings) -> None:
     received("process-1", sample_body("process-1"))
     archived("process-1")
-    about: dict[str, Any] = {"batch_id": "b", "ground": "g", "erased_by": "ann", "confirmed_by": "bob"}
-    with writing() as session:
-        row = TombstoneRow(digest=tombstones.digest_of("process-1"), erased_at=datetime.now(UTC), **about)
-        tombstones.insert(session, "process-1", row)
+    buried("process-1")
 
     run = asyncio.run(_run_created("process-1", TAGS_OF_SAMPLE))
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlmodel import SQLModel, func, select, update
+from sqlmodel import SQLModel, col, func, select, update
 
 import models.every_table  # noqa: F401
 from adapters.anchors.anchors import newest, statement_key
@@ -49,7 +49,7 @@ from services.receipts import stored_archive
 from tests.batches import driven
 from tests.conftest import Configure
 from tests.installations import archived, closed_url
-from tests.records import all_of, change, put, run_row
+from tests.records import all_of, buried, change, put, run_row
 from tests.samples import sample_body
 from tests.services.erasure.planted import OTHER, REFERENCE, plant, traces
 
@@ -193,6 +193,21 @@ def test_hold_after_the_plan_and_a_run_that_has_not_ended_win(installation: Sett
     assert {each.subject: each.skipped for each in skipped} == {REFERENCE: Skipped.HELD, "third": Skipped.ON_ITS_WAY}
     assert {each.reference for each in all_of(select(ArchiveRow))} == {REFERENCE, "third"}
     assert stored_archive(REFERENCE, receipts.current_receipt_id(REFERENCE) or "").request.is_whole()
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_aborted_erasure_that_meets_damage_stops_no_sweep() -> None:
+    plant()
+    batch_id = planned(REFERENCE)
+    batches.freeze(batch_id, "bob")
+    its = col(BatchItemRow.batch_id) == batch_id
+    change(update(BatchItemRow).where(its).values(state=ItemState.STARTED, subject=buried(REFERENCE)))
+    batches.change(BatchAction.ABORT, batch_id, "bob")
+    store().overwrite_bytes(b"[]\n", next(key for key, _ in store().listed("happened")))
+
+    asyncio.run(batches.settle_aborted())
+
+    assert batches.view(batch_id).started == 1
 
 
 @pytest.mark.usefixtures("installation")
