@@ -24,8 +24,6 @@ def put(chosen: ArchiveFilter, said: Holding, by: str, now: datetime) -> int:
             `conditions_of`. Then no archive is put on hold.
         Transient: the database does not answer.
     """
-    if said.until and said.until < holds.today():
-        raise Refused("BAD_PARAMETER", "expected a day that has not passed", where="until")
     left, conditions = {*chosen.references, *filter(None, [chosen.reference])}, conditions_of(chosen)
     number = 0
     with writing() as session:
@@ -36,6 +34,8 @@ def put(chosen: ArchiveFilter, said: Holding, by: str, now: datetime) -> int:
             number += len(held)
         if left:
             raise unknown_reference(min(left))
+        if said.until and said.until < holds.today():
+            raise Refused("BAD_PARAMETER", "expected a day that has not passed", where="until")
     happened.keep()
     return number
 

@@ -1,7 +1,4 @@
-"""Erases leaves of anchors: the hash of a leaf stays in its place, so the tree and every other proof stay true.
-
-One process at a time erases: two would undo each other's work.
-"""
+"""Erases leaves of anchors: the hash of a leaf stays in its place, so the tree and every other proof stay true."""
 
 from collections.abc import Collection, Iterator
 from datetime import datetime
@@ -66,9 +63,11 @@ def _anchors(storage: Storage, first: int) -> Iterator[Anchor]:
 
 
 def _erase(storage: Storage, anchor: Anchor, object_keys: Collection[str]) -> datetime | None:
-    blocks = leaves_file.erase(storage, anchor.key("leaves.gz"), anchors.blocks_of(storage, anchor), object_keys)
-    if blocks is None:
+    blocks, key = anchors.blocks_of(storage, anchor), anchor.key("index")
+    after = leaves_file.erase(storage, anchor.key("leaves.gz"), blocks, object_keys)
+    if after is None:
         return None
-    storage.overwrite_bytes(index_text(blocks), anchor.key("index"))
+    if not storage.replace_bytes(index_text(blocks), index_text(after), key):
+        raise leaves_file.changed(key)
     kept = [storage.erase_earlier(anchor.key(name)) for name in ("leaves.gz", "index")]
     return max(filter(None, kept), default=None)

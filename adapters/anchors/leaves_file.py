@@ -8,6 +8,7 @@ gzip member: whoever has read the index before still finds each block where it w
 """
 
 import gzip
+import hashlib
 import re
 import struct
 import zlib
@@ -24,7 +25,7 @@ from adapters.files.store import store
 from adapters.platform.cancellation import checkpoint
 from adapters.store.lines import erased_digest, erased_text
 from domain.anchors import digest_of_root, leaf_hash, path_to, read_leaf, root_of
-from models.errors import Conflict
+from models.errors import Conflict, System, Transient
 from models.store.anchor import Block, Digest, Leaf
 
 _LEAVES_OF_A_BLOCK = 4096
@@ -126,15 +127,17 @@ def hashes_about(
 
 def erase(storage: Storage, key: str, blocks: Sequence[Block], object_keys: Collection[str]) -> list[Block] | None:
     """Replace the leaves of these objects by their hashes, durably. Return the blocks for the index, which names the
-    first leaf that is left of each; None if nothing is to be replaced. Raises as `found_leaf`.
+    first leaf that is left of each; None if nothing is to be replaced. Raises as `found_leaf`, and Transient if another
+    erasure has just replaced leaves.
     """
     about = {number for number, _ in _blocks_about(storage, key, blocks, object_keys)}
     if not about:
         return None
-    after = list(blocks)
+    after, before = list(blocks), hashlib.sha256()
     with spooled(storage.spool_folder) as spool:
         for number, block in enumerate(blocks):
             data = _read(storage, key, block)
+            before.update(data)
             if number in about:
                 lines = _lines(data, block, key)
                 pairs = zip(lines, _hashes(lines, block), strict=True)
@@ -142,8 +145,14 @@ def erase(storage: Storage, key: str, blocks: Sequence[Block], object_keys: Coll
                 data = _filled(b"\n".join(lines) + b"\n", block.size_bytes)
                 after[number] = replace(block, first=next(filter(None, map(_key_in, lines)), ""))
             write_spooled(spool, data)
+        if storage.digest_of(key) != before.hexdigest():
+            raise changed(key)
         storage.overwrite(Path(spool.name), key)
     return after
+
+
+def changed(key: str) -> Transient:
+    return Transient("another erasure has just changed an anchor; try again", system=System.STORE, key=key)
 
 
 def _blocks_about(

@@ -106,10 +106,11 @@ def lines_in(key: str, erased: Erased | None = None, on_wrong: Callable[[str], N
 
 def erased() -> Erased:
     """Return what the tombstones of the store say. A file that is damaged says nothing; the checks report it."""
-    last = dict[str, Line]()
+    last, mark = dict[str, Line](), f'"{_OF_TOMBSTONES}"'.encode()
     for key in chain.from_iterable(days(FOLDER)):
+        checkpoint()
         with suppress(Conflict):
-            for line in lines_in(key):
+            for line in lines_in(key) if mark in (store().found_bytes(key) or b"") else ():
                 if line.of == _OF_TOMBSTONES and (last.setdefault(line.row["digest"], line).at <= line.at):
                     last[line.row["digest"]] = line
     rows = [(line.row, line.row["ended_at"] is not None) for line in last.values()]

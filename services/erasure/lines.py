@@ -22,11 +22,9 @@ from adapters.store import happened, lines, session_events, tombstones
 from models.completeness.processes import SessionEventRow, event_id_of
 from models.messages.notification import NotificationRow
 from services.erasure.redacting import searches_about
-from services.erasure.spellings import is_in
-from services.erasure.traces import REDACTED, REMOVED, Named
+from services.erasure.traces import REMOVED, Named, names
 
 _NUMBERS = ("process_number", "transaction_number", "session_id")
-_COLUMNS = {str(table.__tablename__): columns for table, columns in REDACTED.items()}
 
 
 @dataclass(slots=True)
@@ -42,12 +40,11 @@ class _Found:
 
 @dataclass(frozen=True, slots=True)
 class _About:
-    """By what lines name archives, each with the digest that stays of its reference: references, numbers of processes
+    """By what lines name archives, each with the digest that stays of its reference: `named`, numbers of processes
     by source and column, ids of messages and of session events, and searches by table and id.
     """
 
     named: Sequence[Named]
-    references: Mapping[Any, str]
     numbers: Mapping[tuple[Any, str, Any], str]
     messages: Mapping[Any, str]
     events: Mapping[str, str]
@@ -60,13 +57,11 @@ class _About:
 
     def of_row(self, table: str, row: Mapping[str, Any]) -> set[str]:
         """Return the digests of the archives that a row is about, or names in what is redacted of it."""
-        found = {self.references.get(row.get("reference")), self.messages.get(row.get("message_id"))}
+        found = {self.messages.get(row.get("message_id"))}
+        found |= {each.digest for each in self.named if names(table, row, each.reference)}
         if row.get("reference") is None:
             found |= {self.numbers.get((row.get("source"), name, row.get(name))) for name in _NUMBERS}
         found |= {its for (name, id_), its in self.searches.items() if name == table and id_ in row.values()}
-        for each in self.named if table in _COLUMNS else ():
-            if any(is_in(value, each.reference) for column in _COLUMNS[table] if (value := row.get(column))):
-                found.add(each.digest)
         return {each for each in found if each}
 
 
@@ -85,7 +80,6 @@ def _about(session: Session, named: Sequence[Named]) -> _About:
         searches |= dict.fromkeys(searches_about(session, each), each.digest)
     return _About(
         named=named,
-        references=digests,
         numbers=numbers,
         messages={message_id: digests[reference] for message_id, reference in messages},
         events=events,
@@ -128,21 +122,23 @@ def _noted(named: Sequence[Named]) -> _Found:
     found = _Found()
     with reading() as session:
         about = _about(session, named)
-    known = {each.digest: tombstones.lines_of(each.digest) for each in named}
+    digests_of, known = {each.reference: each.digest for each in named}, defaultdict[str, set[str]](set)
+    for each in digests_of.values():
+        for kept in tombstones.lines_of(each):
+            known[kept].add(each)
     for key, text in _files():
         its, is_event = defaultdict[str, set[str]](set), session_events.batch_at(key) is not None
         for line in lines.read(key, text):
             said, line_digest = json.loads(line), lines.digest_of(line)
             whose = about.of_event(said) if is_event else about.of_row(*said[1:])
-            whose |= {each for each, kept in known.items() if kept and lines.kept_digest(line_digest) in kept}
-            for each in whose:
-                its[each].add(line_digest)
+            whose |= known.get(lines.kept_digest(line_digest), set()) if known else set()
+            for digest in whose:
+                its[digest].add(line_digest)
             if whose and is_event and said["body"] is None:
                 found.bodies.add(said["receipt_id"])
         for each, digests in its.items():
             found.lines[key] |= digests
             found.owed[each].update(lines.owed_for(key, text, digests))
-    digests_of = {each.reference: each.digest for each in named}
     for reference, leaves in leaves_about(digests_of).items():
         found.owed[digests_of[reference]].update(leaves)
     for each, owed in found.owed.items():

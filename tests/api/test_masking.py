@@ -32,6 +32,7 @@ ANSWERS = [
     *("/api/archives", "/api/archives/contract", "/api/archives/contract/differences?before=1&after=2"),
     *(f"/api/archives/contract/{each}" for each in archive_view.LISTS),
     *("/api/templates", "/api/templates/9fa70d4ccea84262b1ed2308a07a3fb4", "/api/discrepancies", "/api/refused"),
+    "/api/holds",
     f"/api/archives?q={PERSON}",
 ]
 
@@ -90,6 +91,8 @@ def viewer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Viewer]:
         explained = receiver.client.get("/api/archives/contract", headers=READER).json()["discrepancies"][0]
         path = f"/api/discrepancies/{explained['discrepancy_id']}/explanation"
         assert receiver.client.post(path, headers=READER, json={"by": "x", "why": PERSON}).status_code == 200
+        held = receiver.client.post("/api/archives/contract/hold", headers=READER, json={"reason": PERSON})
+        assert held.status_code == 200
         yield Viewer(receiver, made.token)
 
 

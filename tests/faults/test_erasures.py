@@ -30,7 +30,7 @@ from models.archive.archive import ArchiveRow
 from models.erasures import HoldRow, TombstoneRow
 from models.errors import Transient
 from models.runs.batch import BatchItemRow, BatchKind, BatchState, ItemState
-from models.runs.receipt import Trigger
+from models.runs.receipt import Identity, Trigger
 from models.views.batch import ErasureFilter
 from services.batches import batches
 from services.custody.verifying_records import verify_beside
@@ -67,7 +67,8 @@ def _is_held_now(reference: str) -> bool:
     """Hold an archive, as a person does, unless it is gone or has its tombstone."""
     with writing() as session:
         archive = session.get(ArchiveRow, reference, with_for_update=True)
-        if archive is None or session.get(TombstoneRow, digest_of(reference)):
+        tombstone: TombstoneRow | None = session.get(TombstoneRow, digest_of(reference))
+        if archive is None or tombstone:
             return False
         row = HoldRow(hold_id=reference, reference=reference, why="a lawsuit", by="eve", at=datetime.now(UTC))
         session.add(row)
@@ -81,7 +82,7 @@ def _comes_again(reference: str) -> None:
     body = sample_body(reference)
     intake.digest(body)
     intake.write([body])
-    delivery = intake.accept(inbox.Identity(reference), datetime.now(UTC), {"content-type": "application/json"})
+    delivery = intake.accept(Identity(reference), datetime.now(UTC), {"content-type": "application/json"})
     with suppress(Transient):
         asyncio.run(trigger(delivery, Trigger.WEBHOOK))
 

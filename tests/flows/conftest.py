@@ -16,6 +16,7 @@ from sqlmodel import col, update
 from adapters.database.transactions import writing
 from adapters.inbox.inbox import Intake
 from adapters.settings.settings import Settings, settings
+from adapters.store.tombstones import known_digest
 from adapters.tables.runs.receipts import register
 from cli.main import main
 from flows.execution.results import save_block
@@ -79,7 +80,7 @@ def received(reference: str, body: bytes, at: datetime | None = None) -> Deliver
     intake.digest(body)
     intake.write([body])
     delivery = intake.accept(Identity(reference), at or datetime.now(UTC), {"content-type": "application/json"})
-    register(delivery)
+    register(delivery, known_digest(reference))
     return delivery
 
 

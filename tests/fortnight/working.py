@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from adapters.inbox import inbox
+from adapters.store.tombstones import known_digest
 from adapters.tables.runs import receipts
 from services.completeness.finding_missing import announce_missing, find_missing
 from services.completeness.session_events import take_in_left
@@ -32,7 +33,7 @@ def work(at: datetime, clock: Clock) -> None:
     clock.set(at)
     asyncio.run(take_in_left())
     for delivery in list(inbox.deliveries()):
-        receipts.register(delivery)
+        receipts.register(delivery, known_digest(delivery.reference))
         finished(delivery.reference, delivery.receipt_id)
     find_missing(at)
     announce_missing(at)

@@ -5,25 +5,29 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlmodel import select
+from sqlmodel import select, update
 
 from adapters.database.transactions import writing
 from adapters.settings.settings import Settings
 from adapters.tables.open_conditions import open_conditions
 from models.access import CELLAR
-from models.archive.archive import ArchiveRow
+from models.archive.archive import ArchiveRow, State
 from models.erasures import HoldRow, TombstoneRow
 from models.errors import Refused
+from models.retention import DueAction
+from models.runs.batch import BatchKind
 from models.sources import StatedTerms
 from models.store.condition import DerivedCode
 from models.templates import TemplateWords
 from models.views.archives.archives import ArchiveFilter, ArchiveQuery
 from models.views.archives.holds import Holding
+from models.views.batch import ErasureFilter
 from services import derived, holds, sources, templates
+from services.batches import batches
 from services.views import archive_list, archive_view
 from services.views.archive_conditions import conditions_of
 from tests.domain.payloads import read
-from tests.records import NOON, all_of, archived, document, loaded, put, registered
+from tests.records import NOON, all_of, archived, change, document, loaded, put, registered
 from tests.services.test_derived import wait_for_lock
 
 TEMPLATE, LEASE = "9fa70d4ccea84262b1ed2308a07a3fb4", "lease"
@@ -73,6 +77,9 @@ def test_rules_say_what_is_due_and_a_hold_beats_them() -> None:
 
     rule(LEASE, "erase after 3 years from END")
     assert (found(due="erase"), found(due="review")) == (["31/12/2019"], ["unlimited"])
+    change(update(ArchiveRow).values(state=State.COMPLETED))
+    planned = batches.plan(BatchKind.ERASE, ErasureFilter(due=DueAction.ERASE, reason="over"), "ann")
+    assert batches.view(planned.id).planned == 1
     rule(TEMPLATE, "review after 3 years")
     assert found(due="review") == ["held", "sample", "unlimited"]
     assert found(due="review", template=TEMPLATE, references=["sample"]) == ["sample"]

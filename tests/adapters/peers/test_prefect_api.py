@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import httpx
 import pytest
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun as PrefectRun
@@ -14,13 +15,13 @@ from prefect.states import AwaitingRetry, Cancelled, Completed, Crashed, Failed,
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from adapters.peers import prefect_api
+from adapters.peers import prefect_api, prefect_erasure
 from adapters.peers.prefect_api import FlowRun
 from models.errors import Transient
 from models.runs.receipt import Identity, Trigger
-from tests.conftest import Configure
+from tests.conftest import LONGEST_S, Configure, wait_until
 from tests.peers import Answer, break_off, hang, listening
-from tests.records import digest
+from tests.records import NOON, digest
 
 
 @pytest.fixture(autouse=True)
@@ -289,3 +290,29 @@ def test_password_is_sent_to_the_server(configure: Configure, httpserver: HTTPSe
     created("a")
 
     assert {request.headers.get("authorization") for request, _ in httpserver.log} == {"Basic YWRtaW46cGFzczp3b3Jk"}
+
+
+def test_server_of_its_own_forgets_runs_logs_and_artifacts_of_an_archive(deployment: str) -> None:
+    reference, key = "forget me", prefect_erasure.summary_key("forget me")
+    names = (("a", reference), ("b", reference), ("c", "s"))
+    known, unknown, other = (created(name, reference=of) for name, of in names)
+    with httpx.Client(base_url=deployment, timeout=LONGEST_S) as client:
+
+        def found(kind: str, **wanted: Any) -> list[Any]:
+            answer: list[Any] = client.post(f"/{kind}/filter", json=wanted).raise_for_status().json()
+            return answer
+
+        for _ in range(2):  # each run makes another version
+            client.post("/artifacts/", json={"key": key, "type": "markdown", "data": reference}).raise_for_status()
+        line = {"name": "l", "level": 20, "message": "m", "timestamp": NOON.isoformat()}
+        for run in (known, other):
+            client.post("/logs/", json=[line | {"flow_run_id": run.flow_run_id}]).raise_for_status()
+
+        for _ in range(2):
+            prefect_erasure.forget(reference, [reference], str.upper, [known.flow_run_id])
+
+        wait_until(lambda: not found("logs", logs={"flow_run_id": {"any_": [known.flow_run_id]}}))
+        assert len(found("logs", logs={"flow_run_id": {"any_": [other.flow_run_id]}})) == 1
+        assert found("artifacts", artifacts={"key": {"any_": [key]}}) == []
+    ids = [each.flow_run_id for each in (known, unknown, other)]
+    assert asyncio.run(prefect_api.known(ids)).keys() == {other.flow_run_id}

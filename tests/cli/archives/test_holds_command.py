@@ -9,13 +9,18 @@ from adapters.store.lines import NOTHING_ERASED
 from cli.options import person
 from services.custody.happened import wrong_happened
 from tests.cli.conftest import Cellar
+from tests.conftest import Configure
+from tests.flows.databases import in_new_database, rows
 from tests.installations import archived
 from tests.samples import sample_body
 
 pytestmark = pytest.mark.usefixtures("sqlite_installation")
 
 
-def test_holds_are_put_listed_and_released_and_stand_in_the_store(cellar: Cellar) -> None:
+def test_holds_are_put_listed_and_released_and_a_rebuild_restores_them_and_what_is_due(
+    cellar: Cellar, configure: Configure
+) -> None:
+    cellar("templates", "name", "9fa70d4ccea84262b1ed2308a07a3fb4", "--retention", "review after 1 year")
     for reference in ("r", "s"):
         archived(reference, sample_body(reference))
 
@@ -34,6 +39,12 @@ def test_holds_are_put_listed_and_released_and_stand_in_the_store(cellar: Cellar
     assert "On legal hold until 2199-12-31, by" in cellar("show", "r").output
     assert "on legal hold" in cellar("list").output
     assert [each["reference"] for each in json.loads(cellar("list", "--held", "--json").output)["items"]] == ["r"]
+    before = rows()
+    in_new_database(configure)
+    assert rows() == before
+    assert [each["reference"] for each in json.loads(cellar("list", "--due", "review", "--json").output)["items"]] == [
+        "s"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from adapters.files import bucket
 from adapters.files.store import result_key, storage_at, store
 from adapters.inbox.inbox import Intake
 from adapters.settings.settings import settings
+from adapters.store.tombstones import known_digest
 from adapters.tables.people import saved_views
 from adapters.tables.runs import receipts
 from cli.main import main
@@ -108,7 +109,7 @@ def all_files() -> dict[str, bytes]:
 
 def delivered_again(reference: str, content: bytes) -> str:
     """Deliver a body to the installation of this process and return what it is: new, changed or duplicate."""
-    return receipts.register(acknowledged(reference, content)).outcome
+    return receipts.register(acknowledged(reference, content), known_digest(reference)).outcome
 
 
 def distributed(server: str, s3_server: str) -> dict[str, str]:

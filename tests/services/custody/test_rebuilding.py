@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from pytest_httpserver import HTTPServer
 
+from adapters.database.noted import note
+from adapters.database.transactions import writing
 from adapters.files.store import store
 from adapters.inbox import inbox, session_events
 from adapters.settings.settings import Settings, settings
@@ -21,6 +23,7 @@ from adapters.tables.runs import receipts
 from flows.process_archive import process_archive
 from models.access import CELLAR, Action
 from models.completeness.processes import SessionEventType
+from models.erasures import TombstoneMarkRow
 from models.errors import Refused
 from models.people import ActionKind, SavedViewRow
 from models.runs.batch import BatchAction, BatchKind
@@ -28,9 +31,10 @@ from models.runs.receipt import Trigger
 from models.store.fixity import Fault
 from models.templates import Names, TemplateWords
 from models.views.archives.archives import ArchiveFilter
+from models.views.archives.holds import Holding
 from models.views.archives.payments import Explanation
 from models.views.parameters import Dismissal
-from services import templates
+from services import holds, templates
 from services.access.log import record
 from services.batches import batches
 from services.completeness import finding_missing
@@ -51,6 +55,7 @@ from tests.flows.databases import in_new_database, rows
 from tests.installations import archive_of, inventory_of
 from tests.messages import SECRET
 from tests.ocfl_validator import validation_errors
+from tests.records import buried, digest
 from tests.samples import sample_body
 from tests.session_events import NOON, body, journaled
 from tests.settlements import imported, line, report
@@ -98,7 +103,14 @@ def explain_one(reference: str | None) -> None:
 
 
 def happen() -> None:
-    """Let happen what follows from no archive: actions, batches, missing processes with letters, saved views."""
+    """Let happen what follows from no archive: actions, batches, missing processes with letters, saved views, holds and
+    erasures.
+    """
+    holds.put(ArchiveFilter(reference="process-1"), Holding(reason="a claim"), "Dana", LATER)
+    mark = TombstoneMarkRow(mark=digest("a session"), digest=buried("erased"))
+    with writing() as session:
+        session.add(mark)
+        note(session, TombstoneMarkRow)
     actions.record(["process-1", "process-2"], ActionKind.EXPORT, "Dana", LATER)
     record(CELLAR, Action.READ_ARCHIVE, reference="process-1")
     for number, replace in ((1, False), (2, True), (3, False)):

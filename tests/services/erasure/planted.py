@@ -1,51 +1,67 @@
 """An archive that has left something in every table and folder, beside archives that share much with it."""
 
+import asyncio
 import json
 import secrets
 import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import select as plain_select
 from sqlmodel import SQLModel
 
 import models.every_table  # noqa: F401
 from adapters.database.noted import note_rows
-from adapters.database.transactions import reading, writing
+from adapters.database.transactions import insert_new, reading, writing
 from adapters.files.store import storage_at, store
 from adapters.inbox import session_events
+from adapters.inbox.inbox import Intake
 from adapters.observation.log import reference_digest
 from adapters.peers import prefect_erasure
+from adapters.search.entries import entry_id
 from adapters.settings.environment import prefect_file
 from adapters.settings.settings import settings
 from adapters.store import happened, ocfl
 from adapters.tables.people import saved_views
+from domain.archive.found_process import FoundProcess
+from domain.search import named_facet
+from models.archive.archive import WarningRow
+from models.completeness.processes import MissingProcessRow
+from models.erasures import HoldRow
+from models.errors import Refused
 from models.messages.notification import EndpointRow, EventRow, NotificationAttemptRow, NotificationRow
+from models.payments import PaymentKeyRow
 from models.people import ActionKind, LetterRow, NoticeKind, NoticeRow, SavedViewRow
 from models.runs.batch import BatchKind
 from models.runs.imports import ImportOutcome, ImportProblem, ImportProgress
 from models.runs.receipt import Leased, LeaseRow, TaskResultRow
+from models.search import DerivedRow, FacetValueRow, Kind, SearchFacetRow
+from models.settlements.settlement import SettlementCandidateRow
 from models.store.condition import ConditionRow, StoredObjectRow
 from models.views.archives.archives import ArchiveFilter
+from services import derived
 from services.batches import batches
-from services.completeness import finding_missing
 from services.completeness.session_events import take_in
 from services.erasure.spellings import spellings
 from services.imports import keep_progress
 from services.people import actions
+from services.triggering.refused import list_all_refused
 from tests.installations import archived
 from tests.records import NOON, put, run_row
 from tests.samples import sample_body
 from tests.session_events import body as session_event
 from tests.session_events import journaled, large_body
+from tests.settlements import imported, line, report
 
 REFERENCE, OTHER = "דוח/forget me 7", "stays-8"
 """The reference has a slash, a space and Hebrew: each place spells it in another way."""
 VALUES = ("Planted-314159", "+972-50-314159", "314159265")
+REFUSED = f'{{"reference": "{REFERENCE}", "name": "{VALUES[0]}"'.encode()
 RUN = "01a2265b-b6bd-70ce-a8d7-000000314159"
 TASK = "01a2265b-b6bd-70ce-a8d7-000000314160"
 
@@ -80,10 +96,21 @@ def plant(prefect: Path | None = None) -> str:
 
 
 def _plant_payments() -> None:
-    """Let another archive have the same transaction, so that each finding names both."""
+    """Let another archive have the same transaction, so that each finding names both; and a report pay this archive."""
     twin = json.loads(sample_body(OTHER))
     twin["payments"][0]["transaction_id"] = json.loads(body())["payments"][0]["transaction_id"]
     archived(OTHER, json.dumps(twin).encode())
+    cguid = json.loads(body())["payments"][0]["provider_transaction_result"]["cguid"]
+    imported(report(line(cguid)), now=datetime.now(UTC))
+    put(SettlementCandidateRow(reference=REFERENCE, fingerprint="f"))
+    put(WarningRow(reference=REFERENCE, position=0, code="OTP_NOT_SENT", where=VALUES[0], values={}))
+    put(PaymentKeyRow(reference=REFERENCE, position=0, payment_id="p", standing="charged"))
+    of_label: dict[str, Any] = {"kind": Kind.LABEL, "facet": named_facet(Kind.LABEL, "customer", VALUES[2])}
+    put(FacetValueRow(**of_label, name="customer", value=VALUES[2]))
+    derived.begin()
+    with writing() as session:
+        insert_new(session, SearchFacetRow, {"entry_id": entry_id(session, REFERENCE), **of_label})
+        session.get_one(DerivedRow, derived.SEARCH).last = REFERENCE
 
 
 def _plant_people(receipt_id: str) -> None:
@@ -98,11 +125,11 @@ def _plant_people(receipt_id: str) -> None:
     batches.freeze(batch_id, "Dana")
     about: dict[str, Any] = {
         "title": "Look",
-        "text": f"{REFERENCE} has failed",
+        "text": f"Look:\n{REFERENCE} has failed, {ocfl.object_key(REFERENCE)}/v1",
         "planned_at": NOON,
         "address": "mailto:1",
     }
-    said = {"code": "text", "values": {"text": f"see {REFERENCE}"}}
+    said = {"code": "text", "values": {"text": f"see /login?next=%2Farchives%2F{quote(REFERENCE, safe='')}"}}
     notice: dict[str, Any] = {
         "notice_id": "n",
         "kind": NoticeKind.CONDITION,
@@ -146,12 +173,12 @@ def _plant_people(receipt_id: str) -> None:
         session.add(NotificationAttemptRow(message_id=message_id, attempt=1, attempted_at=NOON, answer=VALUES[2]))
         session.add(run_row(RUN, receipt_id, reference=REFERENCE, state="Completed", ended_at=NOON))
         session.add(TaskResultRow(flow_run_id=RUN, name="load-metadata", content=VALUES[0].encode()))
-        session.add(StoredObjectRow(key="", checked_at=NOON))
+        session.add(StoredObjectRow(key=ocfl.object_key(REFERENCE), checked_at=NOON))
         condition: dict[str, Any] = {
             "since": NOON,
             "found_at": NOON,
             "count": 1,
-            "values": {"files": [f"archives/{spellings(REFERENCE)[0]}/v1"]},
+            "values": {"files": [f"{ocfl.object_key(REFERENCE)}/v1"]},
         }
         session.add(ConditionRow(kind="archive", subject=REFERENCE, code="FILE_DAMAGED", **condition))
         session.add(ConditionRow(kind="store", subject="", code="NOT_AS_ANCHORED", **condition))
@@ -176,7 +203,35 @@ def _plant_arrivals() -> None:
     ):
         journaled([sent], NOON + timedelta(seconds=number))
         take_in(session_events.batches())
-    finding_missing.find_missing(NOON + timedelta(days=1))
+    put(
+        HoldRow(
+            hold_id="released",
+            reference=REFERENCE,
+            why=VALUES[0],
+            by="eve",
+            at=NOON,
+            released_by="eve",
+            released_at=NOON,
+        )
+    )
+    missing = MissingProcessRow(
+        missing_id="m",
+        source="default",
+        reference=REFERENCE,
+        why="listed",
+        since=NOON,
+        deadline_at=NOON,
+        opened_at=NOON,
+    )
+    with writing() as session:
+        session.add(missing)
+        for each in (missing, session.get_one(HoldRow, "released")):
+            note_rows(session, type(each), [each.model_dump()])
+    intake = Intake()
+    intake.digest(REFUSED)
+    intake.write([REFUSED])
+    intake.quarantine(Refused("NOT_JSON", "expected JSON"), NOON, FoundProcess(REFERENCE))
+    asyncio.run(list_all_refused())
 
 
 def _plant_in_prefect() -> None:

@@ -1,28 +1,41 @@
 """An erased archive has left nothing, on both databases; everything beside it stays."""
 
 import asyncio
+import hashlib
+import json
 import shutil
+import sqlite3
+from contextlib import closing
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlmodel import SQLModel, select, update
+from sqlmodel import SQLModel, col, func, select, update
 
 import models.every_table  # noqa: F401
 from adapters.anchors.anchors import newest, statement_key
 from adapters.anchors.erasing import leaves_about
+from adapters.database.noted import note_rows
+from adapters.database.transactions import reading, writing
 from adapters.files.store import store
-from adapters.settings.settings import Settings
-from adapters.store import ocfl
+from adapters.peers import prefect_erasure
+from adapters.settings.environment import prefect_file
+from adapters.settings.settings import Settings, settings
+from adapters.store import ocfl, session_events
 from adapters.store.lines import kept_digest
 from adapters.store.tombstones import digest_of
 from adapters.tables.runs import receipts
-from models.archive.archive import ArchiveRow
+from models.access import AccessRow
+from models.archive.archive import ArchiveRow, State
+from models.completeness.processes import SessionEventRow
 from models.erasures import HoldRow, TombstoneRow
 from models.errors import Refused
 from models.messages.notification import NotificationRow
+from models.people import SavedViewRow
 from models.runs.batch import BatchAction, BatchItemRow, BatchKind, ItemState, Skipped
+from models.store.happened import NotedRow
 from models.views.batch import BatchView, ErasureFilter, ErasurePlan
 from services.anchors import anchors
 from services.anchors.making import make
@@ -32,12 +45,14 @@ from services.custody.rebuilding import rebuild
 from services.custody.verifying import missing
 from services.custody.verifying_records import verify_beside
 from services.erasure import removing
-from services.erasure.traces import KEEPS_NOTHING, REDACTED, REMOVED
+from services.erasure.spellings import redacted_text
+from services.erasure.traces import KEEPS_NOTHING, REDACTED, REMOVED, Named, named_by
 from services.receipts import stored_archive
 from tests.batches import driven
 from tests.conftest import Configure
-from tests.installations import closed_url
-from tests.records import all_of, change, put
+from tests.installations import archived, closed_url
+from tests.records import all_of, buried, change, put, run_row
+from tests.samples import sample_body
 from tests.services.erasure.planted import OTHER, REFERENCE, plant, traces
 
 NOW = datetime.now(UTC)
@@ -54,6 +69,15 @@ def erased(*references: str) -> BatchView:
     return driven(batch_id)
 
 
+def counted(named: Named) -> dict[str, int]:
+    """Return how many rows of each table are of an archive."""
+    with reading() as session:
+        return {
+            str(table.__tablename__): session.exec(select(func.count()).select_from(table).where(found(named))).one()
+            for table, found in REMOVED.items()
+        }
+
+
 def hold(reference: str) -> dict[str, Any]:
     return {"hold_id": "h", "reference": reference, "why": "a lawsuit", "by": "eve", "at": NOW}
 
@@ -65,21 +89,38 @@ def test_each_table_is_in_a_list() -> None:
     assert not (KEEPS_NOTHING.keys() & {*REMOVED, *REDACTED})
 
 
+def name_as_1_0_did() -> None:
+    """Name a file of session events by the digest of its content."""
+    key = next(key for key, _ in session_events.files() if session_events.batch_at(key))
+    text, batch = store().read_bytes(key), session_events.batch_at(key) or ""
+    named = f"{batch.rpartition('/')[0]}/{hashlib.sha256(text).hexdigest()}"
+    store().overwrite_bytes(text, session_events.key_of(named))
+    store().remove(key)
+    change(update(SessionEventRow).where(col(SessionEventRow.batch) == batch).values(batch=named))
+
+
 def test_nothing_of_an_erased_archive_is_left(
     installation: Settings, migrated_prefect: Path, configure: Configure, tmp_path: Path
 ) -> None:
     plant(migrated_prefect)
+    name_as_1_0_did()
     make(NOW)
     before, leaves = traces(), leaves_about([REFERENCE])[REFERENCE]
     files = {key: store().read_bytes(key) for key, _ in store().listed("")}
     shutil.copytree(Path(installation.store_location, "anchors"), tmp_path / "witness" / "anchors")
     assert not verify_beside().findings
 
+    with reading() as session:
+        named = named_by(session, session.get_one(ArchiveRow, REFERENCE), digest_of(REFERENCE))
+    rows = counted(named)
+    assert {name for name, number in rows.items() if not number} == {"waiting", "noted"}  # a run on its way; nothing
+
     found = erased(REFERENCE)
 
     assert (found.completed, found.started, found.failed) == (1, 0, 0)
     assert len(before) > 60
     assert traces().keys() - {"cellar.db", "cellar.db-wal"} == {"event/5"}  # the message to downstream
+    assert set(counted(named).values()) == {0}
     assert removing.forget_told() == 0
     change(update(NotificationRow).values(state="delivered"))
     assert removing.forget_told() == 1
@@ -149,17 +190,63 @@ def test_plan_says_what_is_left_out_and_nothing_means_everything() -> None:
         planned()
 
 
-def test_hold_after_the_plan_wins(installation: Settings, migrated_prefect: Path) -> None:
+def test_hold_after_the_plan_and_a_run_that_has_not_ended_win(installation: Settings, migrated_prefect: Path) -> None:
     plant(migrated_prefect)
-    batch_id = planned(REFERENCE, OTHER)
+    archived("third", sample_body("third"))
+    put(run_row("notifies", "its", reference="third", started_at=datetime.now(UTC)))
+    batch_id = planned(REFERENCE, OTHER, "third")
     batches.freeze(batch_id, "bob")
     ended = hold(OTHER) | {"hold_id": "past", "until": date(2020, 1, 1)}
     put(HoldRow(**hold(REFERENCE)), HoldRow(**ended))
 
     found = driven(batch_id)
 
-    assert (found.completed, found.skipped) == (1, 1)
-    (skipped,) = all_of(select(BatchItemRow).where(BatchItemRow.state == ItemState.SKIPPED))
-    assert (skipped.subject, skipped.skipped) == (REFERENCE, Skipped.HELD)
-    assert [each.reference for each in all_of(select(ArchiveRow))] == [REFERENCE]
+    assert (found.completed, found.skipped) == (1, 2)
+    skipped = all_of(select(BatchItemRow).where(BatchItemRow.state == ItemState.SKIPPED))
+    assert {each.subject: each.skipped for each in skipped} == {REFERENCE: Skipped.HELD, "third": Skipped.ON_ITS_WAY}
+    assert {each.reference for each in all_of(select(ArchiveRow))} == {REFERENCE, "third"}
     assert stored_archive(REFERENCE, receipts.current_receipt_id(REFERENCE) or "").request.is_whole()
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_aborted_erasure_that_meets_damage_stops_no_sweep() -> None:
+    plant()
+    batch_id = planned(REFERENCE)
+    batches.freeze(batch_id, "bob")
+    its = col(BatchItemRow.batch_id) == batch_id
+    change(update(BatchItemRow).where(its).values(state=ItemState.STARTED, subject=buried(REFERENCE)))
+    batches.change(BatchAction.ABORT, batch_id, "bob")
+    store().overwrite_bytes(b"[]\n", next(key for key, _ in store().listed("happened")))
+
+    asyncio.run(batches.settle_aborted())
+
+    assert batches.view(batch_id).started == 1
+
+
+@pytest.mark.usefixtures("installation")
+def test_notes_that_have_the_reference_inside_other_words_stay() -> None:
+    held = [hold("1") | {"at": "2026-11-01"}, hold("1-10") | {"at": "2026-11-01"}, hold("11") | {"at": "2026-11-01"}]
+    with writing() as session:
+        note_rows(session, AccessRow, [{"number": 1, "digest": "a1", "at": "2026-11-01T01:01:01"}])
+        note_rows(session, HoldRow, held)
+        note_rows(session, SavedViewRow, [{"query": "reference=1"}, {"query": "reference=11", "view_id": "a1"}])
+        named = named_by(session, ArchiveRow(reference="1", source="", received_at=NOW, state=State.COMPLETED), "d")
+
+        removing.delete_rows(session, named, [NotedRow])
+
+    left = [each.row for each in all_of(select(NotedRow).order_by(NotedRow.of)) if each.of != "access"]
+    assert [each.get("reference", each.get("query")) for each in left] == ["1-10", "11", "reference=11"]
+    assert len(all_of(select(NotedRow))) == 4
+
+
+def test_prefect_keeps_what_only_looks_like_a_reference(sqlite_installation: Settings, migrated_prefect: Path) -> None:
+    plant(migrated_prefect)
+    text = json.dumps([{"key": "17", "checked": 17, "of": "170"}])
+    with closing(sqlite3.connect(prefect_file(settings()))) as kept, kept:
+        kept.execute("UPDATE artifact SET data = ?, description = '17 of 170'", [text])
+
+    prefect_erasure.forget("17", ["17"], partial(redacted_text, reference="17", digest="d"), [])
+
+    with closing(sqlite3.connect(prefect_file(settings()))) as kept:
+        data, described = kept.execute("SELECT data, description FROM artifact WHERE flow_run_id LIKE '%99'").fetchone()
+    assert (json.loads(data), described) == ([{"key": "d", "checked": 17, "of": "170"}], "d of 170")
