@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlmodel import SQLModel, col, func, select, update
+from sqlmodel import SQLModel, col, delete, func, select, update
 
 import models.every_table  # noqa: F401
 from adapters.anchors.anchors import newest, statement_key
@@ -169,12 +169,18 @@ def test_planner_does_not_confirm_unless_one_person_suffices(
 def test_plan_says_what_is_left_out_and_nothing_means_everything() -> None:
     plant()
     put(HoldRow(**hold(OTHER)))
-    plan = batches.view(planned(REFERENCE, OTHER)).plan
+    batch_id = planned(REFERENCE, OTHER)
+    plan = batches.view(batch_id).plan
     assert isinstance(plan, ErasurePlan)
     assert (plan.archives, plan.held, plan.on_their_way, plan.files > 0, plan.approvers) == (1, 1, 0, True, 2)
 
     with pytest.raises(Refused, match="references or a filter"):
         planned()
+
+    change(delete(HoldRow))
+    with pytest.raises(Refused, match="matches 2 archives now, and the plan has 1"):
+        batches.freeze(batch_id, "bob")
+    assert batches.get(batch_id).state == "planned"
 
 
 def test_hold_after_the_plan_and_a_run_that_has_not_ended_win(installation: Settings, migrated_prefect: Path) -> None:
