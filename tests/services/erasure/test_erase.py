@@ -30,7 +30,7 @@ from models.access import AccessRow
 from models.archive.archive import ArchiveRow, State
 from models.erasures import HoldRow, TombstoneRow
 from models.errors import Refused
-from models.messages.notification import NotificationRow
+from models.messages.notification import EventType, NotificationRow
 from models.people import SavedViewRow
 from models.runs.batch import BatchAction, BatchItemRow, BatchKind, ItemState, Skipped
 from models.store.happened import NotedRow
@@ -108,6 +108,8 @@ def test_nothing_of_an_erased_archive_is_left(
     assert len(before) > 60
     assert traces().keys() - {"cellar.db", "cellar.db-wal"} == {"event/5"}  # the message to downstream
     assert set(counted(named).values()) == {0}
+    told = all_of(select(NotificationRow).where(NotificationRow.event == EventType.ARCHIVE_ERASED))
+    assert {each.endpoint_name: each.state for each in told} == {"erp": "pending", "haifa": "pending"}
     assert removing.forget_told() == 0
     change(update(NotificationRow).values(state="delivered"))
     assert removing.forget_told() == 1
