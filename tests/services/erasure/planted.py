@@ -79,7 +79,8 @@ def body(reference: str = REFERENCE, **members: Any) -> bytes:
 
 def plant(prefect: Path | None = None) -> str:
     """Let everything happen to the archive that leaves something of it. Return its receipt id."""
-    put(EndpointRow(name="erp", url="https://erp.example/hook", created_at=NOON))
+    about: dict[str, Any] = {"url": "https://erp.example/hook", "created_at": NOON}
+    put(EndpointRow(name="erp", **about), EndpointRow(name="haifa", labels={"branch": "Haifa"}, **about))
     archived(OTHER, sample_body(OTHER))
     receipt_id = archived(REFERENCE, body())
     archived(REFERENCE, body(note="changed"))
