@@ -34,7 +34,6 @@ from models.messages.notification import (
     Event,
     EventRow,
     EventType,
-    NotificationAttemptRow,
     NotificationRow,
     NotificationState,
 )
@@ -249,10 +248,6 @@ def forget_told() -> int:
         rows = list(session.exec(told.where(~its_messages.exists()).with_for_update(of=EventRow)))
         for row in rows:
             row.body = _told(row.body)
-            attempts = col(NotificationAttemptRow.message_id).in_(
-                select(NotificationRow.message_id).where(NotificationRow.event_id == row.event_id)
-            )
-            session.execute(update(NotificationAttemptRow).where(attempts).values(answer=None))
     if rows:
         leave_nothing()
     return len(rows)

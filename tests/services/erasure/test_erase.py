@@ -50,8 +50,9 @@ from services.erasure.traces import KEEPS_NOTHING, REDACTED, REMOVED, Named, nam
 from services.receipts import stored_archive
 from tests.batches import driven
 from tests.conftest import Configure
-from tests.installations import closed_url
-from tests.records import all_of, change, put
+from tests.installations import archived, closed_url
+from tests.records import all_of, buried, change, put, run_row
+from tests.samples import sample_body
 from tests.services.erasure.planted import OTHER, REFERENCE, plant, traces
 
 NOW = datetime.now(UTC)
@@ -189,20 +190,37 @@ def test_plan_says_what_is_left_out_and_nothing_means_everything() -> None:
         planned()
 
 
-def test_hold_after_the_plan_wins(installation: Settings, migrated_prefect: Path) -> None:
+def test_hold_after_the_plan_and_a_run_that_has_not_ended_win(installation: Settings, migrated_prefect: Path) -> None:
     plant(migrated_prefect)
-    batch_id = planned(REFERENCE, OTHER)
+    archived("third", sample_body("third"))
+    put(run_row("notifies", "its", reference="third", started_at=datetime.now(UTC)))
+    batch_id = planned(REFERENCE, OTHER, "third")
     batches.freeze(batch_id, "bob")
     ended = hold(OTHER) | {"hold_id": "past", "until": date(2020, 1, 1)}
     put(HoldRow(**hold(REFERENCE)), HoldRow(**ended))
 
     found = driven(batch_id)
 
-    assert (found.completed, found.skipped) == (1, 1)
-    (skipped,) = all_of(select(BatchItemRow).where(BatchItemRow.state == ItemState.SKIPPED))
-    assert (skipped.subject, skipped.skipped) == (REFERENCE, Skipped.HELD)
-    assert [each.reference for each in all_of(select(ArchiveRow))] == [REFERENCE]
+    assert (found.completed, found.skipped) == (1, 2)
+    skipped = all_of(select(BatchItemRow).where(BatchItemRow.state == ItemState.SKIPPED))
+    assert {each.subject: each.skipped for each in skipped} == {REFERENCE: Skipped.HELD, "third": Skipped.ON_ITS_WAY}
+    assert {each.reference for each in all_of(select(ArchiveRow))} == {REFERENCE, "third"}
     assert stored_archive(REFERENCE, receipts.current_receipt_id(REFERENCE) or "").request.is_whole()
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_aborted_erasure_that_meets_damage_stops_no_sweep() -> None:
+    plant()
+    batch_id = planned(REFERENCE)
+    batches.freeze(batch_id, "bob")
+    its = col(BatchItemRow.batch_id) == batch_id
+    change(update(BatchItemRow).where(its).values(state=ItemState.STARTED, subject=buried(REFERENCE)))
+    batches.change(BatchAction.ABORT, batch_id, "bob")
+    store().overwrite_bytes(b"[]\n", next(key for key, _ in store().listed("happened")))
+
+    asyncio.run(batches.settle_aborted())
+
+    assert batches.view(batch_id).started == 1
 
 
 @pytest.mark.usefixtures("installation")
