@@ -127,7 +127,6 @@ _COMMANDS = [
     Later("rerun", "cli.batches.rerun:rerun", "rerun"),
     Later("erase", "cli.batches.erase:erase", "erase"),
     Later("hold", "cli.archives.holds:hold", "hold"),
-    Later("holds", "cli.archives.holds:app", {"list": "read_troubles"}),
     Later("failures", "cli.operation.failures:failures", "read_troubles"),
     Later("status", "cli.operation.status:status", NO_CONTENT),
     Later("doctor", "cli.operation.status:doctor", NO_CONTENT),
@@ -143,6 +142,8 @@ _COMMANDS = [
     Later("reconcile", "cli.archives.reconcile:reconcile", "decide"),
     Later("rebuild", "cli.custody.store:rebuild_database", NO_CONTENT),
     Later("rotate-keys", "cli.custody.store:rotate_keys", NO_CONTENT),
+    Later("backup", "cli.custody.backup:backup", NO_CONTENT),
+    Later("restore", "cli.custody.backup:restore", NO_CONTENT),
     Later("migrate", "cli.operation.migrate:migrate", NO_CONTENT),
     Later(
         "bulk", "cli.batches.batches:app", _each(read_troubles="list show", rerun="pause resume abort", erase="confirm")
@@ -153,7 +154,7 @@ _COMMANDS = [
         _each(
             read_settings="list show",
             change_settings="add test disable enable rotate remove",
-            read_troubles="messages redeliveries",
+            read_troubles="messages",
             redeliver="redeliver",
         ),
     ),

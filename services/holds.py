@@ -4,20 +4,16 @@ from datetime import datetime
 
 from sqlmodel import col, select
 
-from adapters.database.listing import Order, equal_to, listed
-from adapters.database.transactions import pages, reading, writing
+from adapters.database.transactions import pages, writing
 from adapters.store import happened
 from adapters.tables import holds
 from models.archive.archive import ArchiveRow
 from models.erasures import HoldRow
 from models.errors import Refused
 from models.views.archives.archives import ArchiveFilter
-from models.views.archives.holds import Holding, HoldPage, HoldQuery, HoldView
+from models.views.archives.holds import Holding
 from services.receipts import unknown_reference
 from services.views.archive_conditions import conditions_of
-from services.views.archive_view import hold_view
-
-_NEWEST_FIRST = Order(col(HoldRow.at), col(HoldRow.hold_id), is_descending=True)
 
 
 def put(chosen: ArchiveFilter, said: Holding, by: str, now: datetime) -> int:
@@ -44,31 +40,16 @@ def put(chosen: ArchiveFilter, said: Holding, by: str, now: datetime) -> int:
     return number
 
 
-def release(chosen: ArchiveFilter, by: str, reason: str | None, now: datetime) -> int:
-    """Release all holds in force of the archives that match a filter, and return their number. Raises as `put`."""
-    theirs = select(ArchiveRow.reference).where(*conditions_of(chosen))
+def release(chosen: ArchiveFilter, by: str, reason: str | None, now: datetime, hold_id: str | None = None) -> int:
+    """Release all holds in force of the archives that match a filter, or one of these, and return their number.
+
+    Raises Refused if there is none. Otherwise as `put`.
+    """
+    theirs = col(HoldRow.reference).in_(select(ArchiveRow.reference).where(*conditions_of(chosen)))
+    which = theirs if hold_id is None else theirs & (col(HoldRow.hold_id) == hold_id)
     with writing() as session:
-        number = holds.release(session, col(HoldRow.reference).in_(theirs), by, reason, now)
+        number = holds.release(session, which, by, reason, now)
+    if not number:
+        raise Refused("UNKNOWN_HOLD", "no such hold is in force; `cellar list --held` shows what is held", status=404)
     happened.keep()
     return number
-
-
-def release_one(hold_id: str, by: str, reason: str | None, now: datetime) -> HoldView:
-    """Release a hold, and return it. One that is no longer in force stays as it is. Raises Refused if there is none."""
-    with writing() as session:
-        holds.release(session, col(HoldRow.hold_id) == hold_id, by, reason, now)
-        row = session.get(HoldRow, hold_id)
-    if row is None:
-        raise Refused("UNKNOWN_HOLD", "there is no such hold; `cellar holds list` shows the holds", status=404)
-    happened.keep()
-    return hold_view(row)
-
-
-def page(query: HoldQuery) -> HoldPage:
-    """Return holds, the newest first. Raises Refused if the cursor is invalid."""
-    conditions = equal_to(HoldRow, query, "reference")
-    if query.in_force is not None:
-        conditions.append(holds.IN_FORCE if query.in_force else ~holds.IN_FORCE)
-    with reading() as session:
-        rows, cursor = listed(session, select(HoldRow).where(*conditions), _NEWEST_FIRST, query.cursor, query.limit)
-    return HoldPage(items=[hold_view(row) for row in rows], next=cursor)

@@ -18,8 +18,10 @@ from domain.archive.file_names import safe_names
 from models.access import Action
 from models.errors import Refused
 from models.views.archives import archives as views
+from models.views.archives.holds import Holding, HoldsChanged, Releasing
 from models.views.archives.payments import DiscrepancyView, Explanation
 from models.views.parameters import Cursor
+from services import holds
 from services.evidence.downloads import file_chunks
 from services.payments import discrepancies
 from services.receipts import unknown_reference
@@ -58,6 +60,8 @@ _NOT_UNMASKED = {
     404: UNKNOWN[404] | NAMES_NOTHING,
     429: {"TOO_MANY_REQUESTS": "a viewer is given 30 masked values an hour; try again later."},
 } | _ERASED
+_HOLDS = "How many holds were put or released."
+_NOT_HELD = {404: {"UNKNOWN_HOLD": "no such hold of the archive is in force."}} | _ERASED
 _RUN = (
     "The flow run that was started, or that was already on its way; without an id while Prefect is away: it will start"
     " when Prefect is back."
@@ -128,6 +132,19 @@ def explain(reference: Reference, discrepancy_id: str, explanation: Explanation,
     if found is None or found.reference != reference:
         raise discrepancies.unknown()
     return explain_any(discrepancy_id, explanation, caller)
+
+
+@router.post("/{reference:path}/hold", **does(Action.HOLD, "Put an archive on legal hold", _HOLDS, UNKNOWN))
+def hold(reference: Reference, said: Holding, caller: CallerOf) -> HoldsChanged:
+    """Until it is released, or its last day has passed, nobody can erase the archive, and the archive is not due."""
+    chosen = views.ArchiveFilter(reference=reference)
+    return HoldsChanged(holds=holds.put(chosen, said, caller.name, datetime.now(UTC)))
+
+
+@router.post("/{reference:path}/release", **does(Action.HOLD, "Release an archive from legal hold", _HOLDS, _NOT_HELD))
+def release(reference: Reference, said: Releasing, caller: CallerOf) -> HoldsChanged:
+    chosen = views.ArchiveFilter(reference=reference)
+    return HoldsChanged(holds=holds.release(chosen, caller.name, said.reason, datetime.now(UTC), said.hold_id))
 
 
 @router.post("/{reference:path}/unmask", **does(Action.UNMASK, "Read one masked value", "The value.", _NOT_UNMASKED))

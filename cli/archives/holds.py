@@ -1,4 +1,4 @@
-"""`cellar hold`: puts archives on legal hold and releases them. `cellar holds`: lists the holds."""
+"""`cellar hold`: puts archives on legal hold and releases them."""
 
 import json
 from datetime import UTC, datetime
@@ -7,15 +7,11 @@ from typing import Annotated
 import typer
 
 from cli.options import filters, person
-from cli.results import print_list
-from cli.terminal import Csv, Folds, Json, Wide, named_options, time_text
+from cli.terminal import Json, named_options
 from domain.people.letters import count_text
 from models.views.archives.archives import ArchiveFilter
-from models.views.archives.holds import Holding, HoldQuery, HoldView
+from models.views.archives.holds import Holding
 from services import holds
-
-app = typer.Typer(help="List legal holds.", no_args_is_help=True)
-_LISTED = ("reference", "state", Folds("reason"), "until", "by", "since", Folds("released"), "hold")
 
 
 @filters(ArchiveFilter, "reference", "references")
@@ -46,18 +42,3 @@ def hold(
         typer.echo(json.dumps({"holds": number}))
     else:
         typer.echo(f"{count_text(number, 'hold' if release else 'archive')} {done}")
-
-
-@app.command("list")
-@filters(HoldQuery)
-def list_holds(query: HoldQuery, *, wide: Wide = False, as_csv: Csv = False, as_json: Json = False) -> None:
-    """List legal holds, newest first."""
-    nothing = "No hold matches."
-    print_list(holds.page(query), _LISTED, _row, nothing=nothing, wide=wide, as_csv=as_csv, as_json=as_json)
-
-
-def _row(found: HoldView) -> tuple[object, ...]:
-    state = "in force" if found.in_force else "released" if found.released_at else "past"
-    released = f"{time_text(found.released_at)} by {found.released_by}" if found.released_at else None
-    about = (found.reference, state, found.reason, found.until, found.by, time_text(found.at))
-    return *about, released, found.hold_id

@@ -6,7 +6,7 @@ often the driver is killed.
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlmodel import col
 
@@ -27,6 +27,7 @@ from models.erasures import TombstoneRow
 from models.errors import Refused
 from models.runs.batch import BatchItemRow, BatchRow, BatchState, ItemState, Skipped
 from models.views.batch import ErasureFilter, ErasurePlan
+from services.backups.tombstones import send
 from services.erasure import lines, removing
 from services.views.archive_conditions import conditions_of
 
@@ -99,6 +100,7 @@ def _recover(batch_id: str) -> None:
         lines.erase_earlier()  # a killed driver may have replaced lines, and left the earlier versions of their files
     while started := batches.items(batch_id, ItemState.STARTED, 0, _AT_ONCE):
         digests = erasures.references([each.subject for each in started])
+        send(datetime.now(UTC))  # before anything is removed: a restore must know it
         removing.remove(digests)
         removing.end([each.subject for each in started if each.subject not in digests.values()])
 
@@ -117,6 +119,7 @@ def _erase(row: BatchRow, queued: Sequence[BatchItemRow], now: datetime) -> int:
         each.subject: _claimed(row, each, digests[each.subject], now, is_free=each.subject in free) for each in queued
     }
     leases.release([each for each, why in skipped.items() if why], holder)
+    send(now)
     removing.remove({each: digests[each] for each, why in skipped.items() if why is None})
     return len(queued)
 

@@ -72,10 +72,13 @@ class Left:
 _NOTHING_LEFT: dict[str, Any] = {"sentence": None, "values": None}
 
 
-def remove(digests: Mapping[str, str]) -> None:
+def remove(digests: Mapping[str, str], *, in_prefect: bool = True) -> None:
     """Remove all of some archives, each with its tombstone's digest, and end their erasures. Idempotent.
 
     An erasure that an Object Lock keeps from its end is continued by `remove_left`.
+
+    Args:
+        in_prefect: remove what Prefect has of them. A restore does not: it brings back nothing there.
 
     Raises:
         Transient: store, inbox, database or Prefect does not answer. A repetition goes on.
@@ -87,7 +90,7 @@ def remove(digests: Mapping[str, str]) -> None:
     found = [each for each in map(_named, digests, digests.values()) if each]
     _await_events([each.reference for each in found])
     lines.note(found)
-    kept = [_remove_files(each) for each in found]
+    kept = [_remove_files(each, in_prefect=in_prefect) for each in found]
     for each in found:
         _remove_rows(each)
     happened.keep()
@@ -166,7 +169,7 @@ def _named(reference: str, digest: str) -> Named | None:
         return named_by(session, archive, digest) if archive else None
 
 
-def _remove_files(named: Named) -> datetime | None:
+def _remove_files(named: Named, *, in_prefect: bool) -> datetime | None:
     """Remove what store, inbox and Prefect have of an archive. Its key is the first: without it, no secret is read.
 
     Return until when a lock keeps some of it.
@@ -176,8 +179,9 @@ def _remove_files(named: Named) -> datetime | None:
     kept += inbox.erase(named.reference, named.receipt_ids, named.delivery_ids)
     kept += quarantine.erase(named.refused)
     _remove_from_imports(named)
-    redact_text = partial(redacted_text, reference=named.reference, digest=named.digest)
-    prefect_erasure.forget(named.reference, spellings(named.reference), redact_text, named.flow_run_ids)
+    if in_prefect:
+        redact_text = partial(redacted_text, reference=named.reference, digest=named.digest)
+        prefect_erasure.forget(named.reference, spellings(named.reference), redact_text, named.flow_run_ids)
     return max(filter(None, kept), default=None)
 
 

@@ -15,7 +15,6 @@ from models.archive.archive import WarningCode
 from models.columns import table_of
 from models.completeness.processes import Closing, MissingProcessRow
 from models.discrepancies import DiscrepancyEventRow, DiscrepancyRow
-from models.erasures import HoldRow
 from models.messages.notification import NotificationAttemptRow, NotificationRow, NotificationState
 from models.people import ActionKind, ActionRow
 from models.runs.receipt import ACCEPTED_BY, DeliveryRow, RefusedRow, RunRow, VersionRow
@@ -41,7 +40,6 @@ def timeline(session: Session, reference: str, caller: Caller) -> list[TimelineE
         *_messages(session, reference, caller),
         *_events(session, reference),
         *_actions(session, reference),
-        *_holds(session, reference),
     ]
     return sorted(found, key=lambda each: (each.at, each.kind, each.id))[-MOST_ENTRIES:]
 
@@ -174,13 +172,3 @@ def _events(session: Session, reference: str) -> Iterator[TimelineEntry]:
 def _actions(session: Session, reference: str) -> Iterator[TimelineEntry]:
     for each in _last(session, ActionRow, ActionRow.at, reference):
         yield _entry(each.at, TimelineKind.ACTION, _DONE[ActionKind(each.kind)](), each.action_id, each.by)
-
-
-def _holds(session: Session, reference: str) -> Iterator[TimelineEntry]:
-    for each in _last(session, HoldRow, HoldRow.at, reference):
-        put = Sentence.hold_put_until(until=f"{each.until}") if each.until else Sentence.hold_put()
-        yield _entry(each.at, TimelineKind.ACTION, put, each.hold_id, each.by)
-        if each.released_at:
-            yield _entry(
-                each.released_at, TimelineKind.ACTION, Sentence.hold_released(), each.hold_id, each.released_by
-            )

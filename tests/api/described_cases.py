@@ -23,7 +23,7 @@ FILE, DIFFERENCES = f"{ARCHIVE}/files/{{sha256}}", f"{ARCHIVE}/differences"
 LIST = f"{ARCHIVE}/{{name}}"
 RERUN = "POST /api/archives/{reference}/rerun"
 HOLD = "POST /api/archives/{reference}/hold"
-HOLDS, RELEASE = "GET /api/holds", "POST /api/holds/{hold_id}/release"
+RELEASE = "POST /api/archives/{reference}/release"
 UNMASK, WHY = "POST /api/archives/{reference}/unmask", {"place": "sessions[0].author", "why": "a call"}
 EXPLANATION = "POST /api/archives/{reference}/discrepancies/{discrepancy_id}/explanation"
 DISCREPANCIES, ANY_EXPLANATION = "GET /api/discrepancies", "POST /api/discrepancies/{discrepancy_id}/explanation"
@@ -97,8 +97,8 @@ def _hold(reference: str = "contract", **members: Any) -> Case:
 
 
 def _release(world: World) -> httpx.Response:
-    its = _hold()(world).json()["items"][0]
-    return _post_json(world.shelf.receiver, f"/api/holds/{its['hold_id']}/release", {})
+    _hold()(world)
+    return _post_json(world.shelf.receiver, "/api/archives/contract/release", {})
 
 
 def _explain(prefix: str, kind: str | None = "discrepancies", **members: str) -> Case:
@@ -354,15 +354,12 @@ CASES: dict[tuple[str, int, str], Case] = {
     (HOLD, 410, "ERASED"): _hold("erased"),
     (HOLD, 422, "BAD_PARAMETER"): _hold(until="31/12/2199"),
     (HOLD, 503, "UNAVAILABLE"): _without_database("POST", "/api/archives/contract/hold", {"reason": "a claim"}),
-    (HOLDS, 200, ""): _get("/api/holds?reference=contract&in_force=true"),
-    (HOLDS, 401, "UNAUTHORIZED"): _plain("GET", "/api/holds"),
-    (HOLDS, 422, "BAD_PARAMETER"): _get("/api/holds?held=true"),
-    (HOLDS, 503, "UNAVAILABLE"): _without_database("GET", "/api/holds"),
     (RELEASE, 200, ""): _release,
-    (RELEASE, 401, "UNAUTHORIZED"): _plain("POST", "/api/holds/x/release"),
-    (RELEASE, 404, "UNKNOWN_HOLD"): _send_json("/api/holds/x/release"),
-    (RELEASE, 422, "BAD_PARAMETER"): _send_json("/api/holds/x/release", why="settled"),
-    (RELEASE, 503, "UNAVAILABLE"): _without_database("POST", "/api/holds/x/release", {}),
+    (RELEASE, 401, "UNAUTHORIZED"): _plain("POST", "/api/archives/contract/release"),
+    (RELEASE, 404, "UNKNOWN_HOLD"): _send_json("/api/archives/contract/release", hold_id="none"),
+    (RELEASE, 410, "ERASED"): _send_json("/api/archives/erased/release"),
+    (RELEASE, 422, "BAD_PARAMETER"): _send_json("/api/archives/contract/release", why="settled"),
+    (RELEASE, 503, "UNAVAILABLE"): _without_database("POST", "/api/archives/contract/release", {}),
     (UNMASK, 200, ""): _unmask("sessions[0].author"),
     (UNMASK, 401, "UNAUTHORIZED"): _plain("POST", "/api/archives/contract/unmask"),
     (UNMASK, 404, "UNKNOWN_REFERENCE"): _unmask("sessions[0].author", of="nowhere"),

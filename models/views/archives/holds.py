@@ -2,9 +2,9 @@
 
 from datetime import date, datetime
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
-from models.views.parameters import Day, Page, PageQuery, RequestBody, Statement, Text
+from models.views.parameters import Day, RequestBody, Statement, Text
 
 
 class Holding(RequestBody):
@@ -15,9 +15,16 @@ class Holding(RequestBody):
 
 
 class Releasing(RequestBody):
-    """Why a hold is released."""
+    """Why a hold is released; `hold_id` is null for all of the archive."""
 
     reason: Statement | None = None
+    hold_id: Text | None = None
+
+
+class HoldsChanged(BaseModel):
+    """How many holds were put or released."""
+
+    holds: int
 
 
 class HoldView(BaseModel):
@@ -33,14 +40,3 @@ class HoldView(BaseModel):
     released_by: str | None
     released_at: datetime | None
     released_reason: str | None
-
-
-class HoldQuery(PageQuery):
-    """The filters of a list of holds. A hold must match every filter that is set."""
-
-    reference: Text | None = Field(None, description="a full process reference")
-    in_force: bool | None = Field(None, description="neither released nor past its last day")
-
-
-class HoldPage(Page[HoldView]):
-    """A page of holds, newest first. `next` is the cursor of the following page."""

@@ -85,4 +85,4 @@ def test_disk_is_encrypted_if_all_that_it_rests_on_is(tmp_path: Path, make: Make
 
 
 def test_memory_is_not_called_encrypted_nor_plain() -> None:
-    assert encryption_of(Path("/dev/shm/x")) == Sentence.encryption_unknown(place="/dev/shm/x", kind="tmpfs")
+    assert encryption_of(Path("/dev/shm/x")) == Sentence.encryption_unknown(place="/dev/shm/x", kind="a file system")

@@ -1,5 +1,6 @@
 """A file of lines loses any of them and still proves the others; any other change is found."""
 
+import base64
 import hashlib
 from collections.abc import Iterable, Sequence
 
@@ -12,6 +13,7 @@ from adapters.settings.settings import Settings
 from adapters.store import lines
 from adapters.store.lines import Erased, digest_of, erase_lines, kept_digest, name_of, owed_for, read
 from models.errors import Conflict
+from tests.conftest import Configure
 
 TEXTS = st.lists(st.binary(min_size=1, max_size=9).map(lambda each: b'["%b"]' % each.hex().encode()), min_size=1)
 
@@ -77,3 +79,14 @@ def test_each_kind_of_store_erases_lines(sqlite_installation: Settings, store_ki
 
     assert read(key, store().read_bytes(key)) == [b'["two"]']
     assert b"one" not in store().read_bytes(key)
+
+
+def test_without_the_key_all_other_lines_are_read(sqlite_installation: Settings, configure: Configure) -> None:
+    key, _ = kept([b'["one"]', b'["two"]'], False)
+    erased = Erased({}, kept_digests([digest_of(b'["one"]')], True))
+    erase_lines(key, [digest_of(b'["one"]')])
+    configure(seal_keys=base64.b64encode(bytes(64)).decode())
+    found = list[str]()
+
+    assert read(key, store().read_bytes(key), erased, found.append) == [b'["two"]']
+    assert ["CELLAR_SEAL_KEYS" in each for each in found] == [True]

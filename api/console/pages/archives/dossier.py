@@ -117,7 +117,8 @@ async def hold(reference: Reference, form: Posted, caller: CallerOf) -> Redirect
 @router.post("/archives/{reference:path}/release", dependencies=[acts(Action.HOLD)])
 async def release(reference: Reference, form: Posted, caller: CallerOf) -> RedirectResponse:
     """Release one legal hold of the archive."""
-    await in_thread(holds.release_one, form.text("hold"), caller.name, form.text("why") or None, datetime.now(UTC))
+    chosen, hold_id, why = ArchiveFilter(reference=reference), form.text("hold"), form.text("why") or None
+    await in_thread(holds.release, chosen, caller.name, why, datetime.now(UTC), hold_id)
     return see(f"{archive_url(reference)}?said=released_hold#holds")
 
 
