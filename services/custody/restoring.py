@@ -172,7 +172,7 @@ def _rebuilt(place: Repository, backup: Backup, settled: int, on_progress: OnPro
         done[what] += 1
         on_progress(what, done[what] / objects)
 
-    made = rebuild(stored_objects(), lambda _: advance("rebuild"))
+    made = rebuild(stored_objects(), lambda _: advance("rebuild"), even_erased=True)
     erased = _erase_again(place)
     findings = 0
     if absent_store() is None:

@@ -60,6 +60,12 @@ def nothing(_part: str, _share: float) -> None:
     """Take the progress."""
 
 
+def break_off(part: str, _share: float) -> None:
+    """Take the progress until the check of the store."""
+    if part == "verify":
+        raise Transient("the power is gone")
+
+
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
     (tmp_path / "backups").mkdir()
@@ -180,6 +186,8 @@ def test_archive_that_was_erased_after_the_backup_stays_erased(cellar: Cellar, t
         for each in ("erased", "kept"):
             archived(each, sample_body(each))
         acknowledged("erased", sample_body("erased", data=[]))
+        assert cellar("hold", "erased", "--reason", "a suit").status == 0
+        assert cellar("hold", "erased", "--release", "--reason", "it ended").status == 0
         back_up(str(place), datetime.now(UTC), nothing)
         shutil.move(place, tmp_path / "away")
         digest = digest_of("erased")
@@ -197,8 +205,12 @@ def test_archive_that_was_erased_after_the_backup_stays_erased(cellar: Cellar, t
         refused = cellar("restore", "erased")
         assert (refused.status, "was erased" in refused.errors) == (1, True)
     with elsewhere(tmp_path / "new"):
+        with pytest.raises(Transient, match="power"):
+            restore(str(place), datetime.now(UTC), break_off)
         restored = restore(str(place), datetime.now(UTC), nothing)
         assert (restored.erased, restored.archives, restored.is_whole) == (1, 1, True), restored
+        files = [each for each in settings().data_dir.rglob("*") if each.is_file()]
+        assert [each for each in files if b'"reference": "erased"' in each.read_bytes()] == []
         assert (object_of("erased").sizes, list(archives.references())) == ({}, ["kept"])
         found = find(digest)
         assert found
@@ -234,10 +246,6 @@ def test_restore_that_was_killed_keeps_programs_from_starting_and_goes_on(
         make_tables()
         archived("a", sample_body("a"))
         back_up(str(place), datetime.now(UTC), nothing)
-
-    def break_off(part: str, _share: float) -> None:
-        if part == "verify":
-            raise Transient("the power is gone")
 
     with elsewhere(tmp_path / "new"):
         with pytest.raises(Transient, match="power"):
