@@ -113,7 +113,7 @@ class Repository:
             match message.get("message_type"):
                 case "status":
                     on_progress(message.get("percent_done", 0))
-                case "error" if os.path.lexists(folder / message["item"]):
+                case "error" if not _is_gone(folder / message["item"]):
                     unread[message["item"]] = None
                 case "summary":
                     summary = message
@@ -240,6 +240,17 @@ class Repository:
             "RESTIC_PROGRESS_FPS": "1",
             "GOMAXPROCS": "1",  # receiving and processing go on beside it
         }
+
+
+def _is_gone(path: Path) -> bool:
+    """Return whether a file has disappeared. A disk or a right that keeps us from looking says nothing."""
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _of_tombstones(snapshots: Sequence[dict[str, Any]]) -> list[str]:

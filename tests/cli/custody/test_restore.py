@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import os
 import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from sqlmodel import SQLModel
@@ -105,6 +107,7 @@ def test_installation_is_restored_from_its_backup_and_the_password_alone(
         with elsewhere(tmp_path / form, **values):
             restored = cellar("restore", "--from", str(place))
             assert (restored.status, "The restore is complete" in restored.output) == (0, True), restored
+            assert [*settings().backup_dir.glob("restored*")] == []
             after = all_rows()
             assert of_archives(after) == expected
             assert [len(after[name]) for name in ("archive", "session_event", "endpoint")] == [3, 1, 1]
@@ -284,3 +287,23 @@ def test_backup_says_what_keeps_it_from_its_end(
             back_up(str(place), datetime.now(UTC), nothing)
         assert refused.value.code == "BAD_PASSWORD"
         assert "another password" not in json.dumps(refused.value.in_full())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")
+def test_file_that_nobody_may_look_at_is_unread_and_not_gone() -> None:
+    with TemporaryDirectory() as made, installed(Path(made)):
+        top = Path(made)
+        for each in ("backups", "data", "folder/closed"):
+            (top / each).mkdir(parents=True)
+        (top / "folder" / "closed" / "file").write_text("content")
+        (top / "folder" / "closed").chmod(0o444)
+        for each in [top, *top.rglob("*")]:
+            os.chown(each, 65534, 65534)
+        os.seteuid(65534)
+        try:
+            place = Repository(str(top / "backups"))
+            place.make()
+            [unread] = place.save_folder(top / "folder", "backup-1", "store", (), lambda _: None).unread
+            assert unread.endswith("closed/file")
+        finally:
+            os.seteuid(0)
