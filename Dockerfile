@@ -19,6 +19,9 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     && deploy/container/trim /opt/cellar
 
 FROM base
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends 'restic=0.18.*' \
+    && rm -rf /var/lib/apt/lists/*
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /var/lib/cellar --shell /usr/sbin/nologin cellar \
     && install --directory --owner cellar --group cellar --mode 0700 /var/lib/cellar
 COPY --from=build /opt/cellar /opt/cellar

@@ -16,6 +16,7 @@ from adapters.database.facts import Counts, counts
 from adapters.files.store import Disk, disks
 from adapters.inbox.inbox import Backlog, backlog
 from adapters.observation.metrics import CONTENT_TYPE, process_metrics, shared_exposition
+from adapters.store import last_records
 from adapters.tables import conditions
 from adapters.tables.open_conditions import every_label, open_conditions
 from api.access import acts
@@ -28,6 +29,7 @@ from models.completeness.processes import Why
 from models.errors import System
 from models.runs.receipt import DEFAULT_SOURCE
 from models.sources import ClockWarning
+from models.store.backup import LastBackup, LastDrill
 from models.store.condition import OF_FAULTS, DerivedCode
 from models.views.troubles import ConditionGroup
 from services.health.recent import Recent
@@ -49,13 +51,13 @@ def _found() -> tuple[Sequence[ConditionGroup], datetime | None]:
     return open_conditions(), conditions.stored_object().checked_at
 
 
-def _of_anchors() -> tuple[LastAnchor | None, Comparison | None]:
-    return last_anchor(), last_comparison()
+def _of_records() -> tuple[LastAnchor | None, Comparison | None, LastBackup | None, LastDrill | None]:
+    return last_anchor(), last_comparison(), last_records.find(LastBackup), last_records.find(LastDrill)
 
 
 _MEASURED: Sequence[Recent[Any]] = [
     Recent(measure, fresh_s=5, old_s=5 + 2 * _PATIENCE_S)
-    for measure in (counts, backlog, disks, _found, _of_anchors, clock_warnings)
+    for measure in (counts, backlog, disks, _found, _of_records, clock_warnings)
 ]
 """What a scrape measures. A result serves all scrapes of five seconds, and of the time that a scrape takes."""
 
@@ -70,7 +72,7 @@ _MEASURED: Sequence[Recent[Any]] = [
 async def metrics(request: Request) -> Response:
     """Values that cannot be measured within seconds are missing: of a database that is away, for example."""
     processes: Processes = request.app.state.processes
-    reason, (counted, queue, space, wrong, anchor, clocks) = await asyncio.gather(
+    reason, (counted, queue, space, wrong, last, clocks) = await asyncio.gather(
         why_not_ready(processes), asyncio.to_thread(_measured)
     )
     families = [
@@ -84,7 +86,8 @@ async def metrics(request: Request) -> Response:
         *(_of_inbox(queue, datetime.now(UTC)) if queue else ()),
         *(_of_disks(space) if space else ()),
         *(_of_conditions(wrong[0], wrong[1], datetime.now(UTC)) if wrong else ()),
-        *(_of_anchor(*anchor) if anchor else ()),
+        *(_of_anchor(*last[:2]) if last else ()),
+        *(_of_backups(*last[2:]) if last else ()),
         *(_of_clocks(clocks) if clocks is not None else ()),
     ]
     return Response(shared_exposition(families), media_type=CONTENT_TYPE)
@@ -158,6 +161,16 @@ def _of_anchor(anchor: LastAnchor | None, compared: Comparison | None) -> Iterab
         yield _gauge("cellar_store_compared_timestamp_seconds", what, compared.at.timestamp())
         what = "Archives that the anchor of the last comparison does not cover."
         yield _gauge("cellar_store_uncovered_archives", what, compared.uncovered)
+
+
+def _of_backups(backup: LastBackup | None, drill: LastDrill | None) -> Iterable[Metric]:
+    if backup and backup.at:
+        yield _gauge("cellar_backup_timestamp_seconds", "Time of the last finished backup.", backup.at.timestamp())
+        yield _gauge("cellar_backup_lacks", "Files that the last backup lacks.", backup.lacks)
+    if drill:
+        what = "Time of the last drill, in which a backup was restored elsewhere."
+        yield _gauge("cellar_drill_timestamp_seconds", what, drill.at.timestamp())
+        yield _gauge("cellar_drill_well", "1 if the last drill restored what is here.", int(drill.is_well))
 
 
 def _of_clocks(warnings: Iterable[ClockWarning]) -> Iterable[Metric]:

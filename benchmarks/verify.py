@@ -81,12 +81,13 @@ def _fill(work: Path, archives: int, files: int, file_bytes: int) -> None:
     _run(program, work)
 
 
-def _fill_store(archives: int, files: int, file_bytes: int) -> None:
+def _fill_store(archives: int, files: int, file_bytes: int, seed: int = 1) -> None:
     """Write archives of `cellar simulate`, each with random files beside its own, into the store of the settings; in a
     process of its own, with its own settings.
     """
     from adapters.database.migration import migrate  # noqa: PLC0415
     from adapters.inbox.inbox import Intake  # noqa: PLC0415
+    from adapters.store.objects import history  # noqa: PLC0415
     from adapters.tables.runs import receipts  # noqa: PLC0415
     from cli.simulation.payloads.scenarios import simulated_archives  # noqa: PLC0415
     from models.runs.receipt import Identity  # noqa: PLC0415
@@ -95,7 +96,7 @@ def _fill_store(archives: int, files: int, file_bytes: int) -> None:
     from services.receipts import stored_archive  # noqa: PLC0415
 
     migrate()
-    simulated = simulated_archives(2 * archives, seed=1, now=datetime.now(UTC))
+    simulated = simulated_archives(2 * archives, seed=seed, now=datetime.now(UTC))
     for each in islice((each for each in simulated if each.expectation.status == "0"), archives):
         reference, intake, body = each.reference, Intake(), _with_files(each.body, files, file_bytes)
         intake.digest(body)
@@ -106,6 +107,7 @@ def _fill_store(archives: int, files: int, file_bytes: int) -> None:
         archived = stored_archive(reference, delivery.receipt_id)
         load(archived)
         complete(archived, reconcile_findings(archived).payload)
+        history.keep(reference, delivery.receipt_id)
 
 
 def _with_files(body: bytes, files: int, file_bytes: int) -> bytes:

@@ -142,6 +142,8 @@ _COMMANDS = [
     Later("reconcile", "cli.archives.reconcile:reconcile", "decide"),
     Later("rebuild", "cli.custody.store:rebuild_database", NO_CONTENT),
     Later("rotate-keys", "cli.custody.store:rotate_keys", NO_CONTENT),
+    Later("backup", "cli.custody.backup:backup", NO_CONTENT),
+    Later("restore", "cli.custody.backup:restore", NO_CONTENT),
     Later("migrate", "cli.operation.migrate:migrate", NO_CONTENT),
     Later(
         "bulk", "cli.batches.batches:app", _each(read_troubles="list show", rerun="pause resume abort", erase="confirm")

@@ -325,4 +325,5 @@ async def _publish_summary(run: Run, read: Read, version: int) -> None:
 async def _publish(reference: str, markdown: str) -> None:
     key = f"archive-{hashlib.sha256(reference.encode()).hexdigest()[:16]}"
     with optional_summary():
-        await acreate_markdown_artifact(markdown, key=key, description=f"Archive {reference}")
+        if not await in_thread(erased, reference):  # else the summary would outlive the erasure
+            await acreate_markdown_artifact(markdown, key=key, description=f"Archive {reference}")

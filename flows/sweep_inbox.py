@@ -13,6 +13,7 @@ from adapters.store import happened
 from flows.execution.engine import done_by
 from flows.execution.tasks import counted, emit, name_run, of_cellar
 from models.runs.receipt import Delivery, Trigger
+from services.backups import tombstones
 from services.batches.batches import restart_drivers, settle_aborted
 from services.completeness.session_events import take_in_left
 from services.erasure import removing
@@ -34,7 +35,7 @@ async def sweep_inbox() -> None:
     whose driver is gone gets a new driver, and the record of an aborted batch is completed. A re-run that waits for
     Prefect is started. A run that waits and is gone is replaced, or forgotten if a person cancelled it.
     Failures and refused deliveries that no event has told are announced. Signing keys of endpoints are forgotten when
-    their overlap is over.
+    their overlap is over. Tombstones are brought to the backups, if their place was away.
     """
     await name_run(await done_by(sweep))
 
@@ -70,6 +71,7 @@ async def sweep() -> list[str]:
     )
     await in_thread(keep_left_histories)
     await in_thread(happened.keep_all)
+    await in_thread(tombstones.send_left, datetime.now(UTC))
     return [f"{verb} {counted(number, noun)}" for verb, number, noun in did if number]
 
 

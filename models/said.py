@@ -174,6 +174,14 @@ class Sentence(Enum):
     )
     not_as_anchored = "%(last)s; not as anchored: %(count)s"
     comparison_broke_off = "%(last)s; a later comparison broke off: %(why)s"
+    never_backed_up = "no backup was made yet"
+    backed_up = "the backup of %(at)s at %(place)s is whole"
+    backup_lacks = "the backup of %(at)s at %(place)s lacks files that could not be read: %(count)s"
+    backup_broke_off = "%(last)s; a later backup broke off: %(why)s"
+    backup_has_erased = "%(last)s; the last copies of what was erased end with the backup after %(at)s"
+    never_drilled = "no backup was restored for practice yet"
+    drilled = "restored for practice at %(at)s in %(seconds)s s; archives: %(count)s"
+    drill_failed = "restored for practice at %(at)s; not as here: %(count)s; %(why)s"
     clocks_right = "no source states times of another zone"
     no_people = "no address is set in CELLAR_PEOPLE_URLS: nobody hears of outages"
     people_hear = "addresses: %(count)s; the last message to each of them has arrived"
@@ -318,6 +326,13 @@ class Sentence(Enum):
     storage_remove = "%(storage)s does not remove a file: %(reason)s"
     file_unreadable = "a file cannot be read: %(reason)s"
     spool_full = "the spool folder of the store does not take more: %(reason)s"
+    backups_not_opened = (
+        "the password does not open the backups there; put the right one into `secrets/backup` or "
+        "CELLAR_BACKUP_PASSWORD"
+    )
+    backup_disk_full = "a disk is full: that of the backups, or that of the restored data"
+    backup_locked = "another process removes old backups there; try again later"
+    backup_failed = "restic %(what)s ended with status %(status)s"
     prefect_silent = "Prefect at %(url)s does not answer: %(reason)s"
     prefect_answered = "Prefect at %(url)s answered %(status)s to %(asked)s"
     prefect_no_api = "the server at %(url)s does not answer as Prefect's API; check PREFECT_API_URL"

@@ -1,7 +1,7 @@
 """Copies anchors to the witness, the place outside the store, with the same files under the same keys.
 
-Keeps what is known of the last anchor and the last comparison: in the store, for status and metrics. Of the anchor a
-note also lies in the data folder of this machine, outside the store: whoever removes or rewrites anchors in the store
+What is known of the last anchor and the last comparison lies in the store (`last_records`). Of the anchor a note also
+lies in the data folder of this machine, outside the store: whoever removes or rewrites anchors in the store
 is noticed at the next anchor.
 """
 
@@ -9,10 +9,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
-
-import structlog
-from pydantic import TypeAdapter, ValidationError
+from typing import Any
 
 from adapters.anchors import anchors
 from adapters.anchors.anchors import STATEMENT, Anchor
@@ -22,6 +19,7 @@ from adapters.files.store import storage_at, store
 from adapters.platform.cancellation import checkpoint
 from adapters.platform.durable import make_folder, sync_folder, write_file
 from adapters.settings.settings import settings
+from adapters.store import last_records
 from models.errors import Conflict, Transient
 
 
@@ -105,11 +103,6 @@ def _copy(there: Storage, key: str) -> None:
         there.keep(Path(spool.name), key)
 
 
-log = structlog.get_logger()
-_LAST_ANCHOR, _LAST_COMPARISON = "last-anchor.json", "last-comparison.json"
-T = TypeVar("T")
-
-
 @dataclass(frozen=True, slots=True)
 class LastAnchor:
     """The last anchor: when it was made, and what it still lacks, as sentences."""
@@ -139,29 +132,12 @@ class Comparison:
 
 def last_anchor() -> LastAnchor | None:
     """Return the last anchor, None if there was none or its record is unreadable."""
-    return _record(LastAnchor, _LAST_ANCHOR)
+    return last_records.find(LastAnchor)
 
 
 def last_comparison() -> Comparison | None:
     """Return the last comparison, None if there was none or its record is unreadable."""
-    return _record(Comparison, _LAST_COMPARISON)
-
-
-def keep_last(last: LastAnchor | Comparison) -> None:
-    """Keep the record of the last anchor or comparison. Both are valid without it."""
-    key = _LAST_ANCHOR if isinstance(last, LastAnchor) else _LAST_COMPARISON
-    try:
-        store().write(TypeAdapter(type(last)).dump_json(last), key)
-        store().sync()
-    except (Transient, OSError) as error:
-        log.warning("a record is not kept for status and metrics", record=key, why=type(error).__name__)
-
-
-def _record(kind: type[T], key: str) -> T | None:
-    try:
-        return TypeAdapter(kind).validate_json(store().found_bytes(key) or b"")
-    except ValidationError:
-        return None
+    return last_records.find(Comparison)
 
 
 def note(anchor: Anchor) -> None:

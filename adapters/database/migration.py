@@ -7,7 +7,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, make_url, text
+from sqlalchemy import Connection, Engine, inspect, make_url, text
 
 import migrations
 from adapters.database.outages import not_made
@@ -56,6 +56,23 @@ def migrate() -> None:
         connection.commit()
     if owner:
         database.dispose()
+
+
+def remove_database() -> None:
+    """Remove all tables with their rows, as the user who owns them: a restore that was killed begins them anew."""
+    location = settings().database_location
+    if location.startswith("sqlite"):
+        engine().dispose()
+        for end in ("", "-wal", "-shm"):
+            Path(f"{database_place(location)}{end}").unlink(missing_ok=True)
+        return
+    database = connected(settings().migration_database_url or location)
+    with translated(), database.begin() as connection:
+        quote = connection.dialect.identifier_preparer.quote
+        for name in inspect(connection).get_table_names():
+            connection.execute(text(f"DROP TABLE {quote(name)} CASCADE"))
+        connection.execute(text("DROP FUNCTION IF EXISTS access_is_kept() CASCADE"))
+    database.dispose()
 
 
 def _make_file(path: Path) -> None:

@@ -318,6 +318,19 @@ def client() -> Any:
         return _client(_ATTEMPTS.get())
 
 
+def for_other_programs() -> dict[str, str]:
+    """Return the variables by which another program has the credentials and the region of this process."""
+    import boto3  # noqa: PLC0415 -- slow
+
+    found = boto3.Session().get_credentials()
+    if found is None:
+        raise WrongUse(f"no credentials of the bucket are set; {_WHAT_TO_DO['NoCredentialsError']}")
+    key = found.get_frozen_credentials()
+    made = {"AWS_ACCESS_KEY_ID": key.access_key, "AWS_SECRET_ACCESS_KEY": key.secret_key}
+    made |= {"AWS_SESSION_TOKEN": key.token, "AWS_DEFAULT_REGION": client().meta.region_name}
+    return {name: value for name, value in made.items() if value}
+
+
 @contextmanager
 def patient() -> Iterator[None]:
     """Retry calls in the block, with growing pauses and at most 4 attempts: for long work that is not restarted.

@@ -1,4 +1,4 @@
-"""The mark of a move, `move.json` in an inbox: which installation moves where, and how far it is.
+"""The mark of a move or a restore, `move.json` in an inbox: which installation moves where, and how far it is.
 
 Receivers and workers read it when they start. So the old installation acknowledges nothing any more once its inbox was
 read for the last time, and the new installation does not start before everything is there.
@@ -49,5 +49,5 @@ def check_not_moved() -> None:
         )
     if mark and mark.target == ours and mark.phase is not Phase.COMPLETE:
         raise WrongUse(
-            f"the move to this installation is not complete: run `cellar move --from FOLDER` again ({where} says so)"
+            f"the move or restore to this installation is not complete: run `{mark.command}` again ({where} says so)"
         )

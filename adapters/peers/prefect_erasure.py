@@ -6,7 +6,7 @@ bytes. A server of its own is asked by its API, which removes no event: its even
 
 import hashlib
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -44,15 +44,17 @@ _REMOVALS = (
     " WHERE flow.name IN ('import-archives', 'verify-archives', 'judge-signatures', 'anchor-archives', 'find-missing')",
 )
 _REDACTIONS = (
-    "UPDATE log SET message = replace(message, :spelled, :digest)"
+    "UPDATE log SET message = redacted(message)"
     " WHERE flow_run_id IN (SELECT id FROM of_many) AND instr(message, :spelled)",
-    "UPDATE artifact SET data = replace(data, :spelled, :digest), description = replace(description, :spelled, :digest)"
+    "UPDATE artifact SET data = redacted(data), description = redacted(description)"
     " WHERE flow_run_id IN (SELECT id FROM of_many) AND (instr(data, :spelled) OR instr(description, :spelled))",
-    "UPDATE artifact_collection"
-    " SET data = replace(data, :spelled, :digest), description = replace(description, :spelled, :digest)"
+    "UPDATE artifact_collection SET data = redacted(data), description = redacted(description)"
     " WHERE flow_run_id IN (SELECT id FROM of_many) AND (instr(data, :spelled) OR instr(description, :spelled))",
 )
 """Of the flows whose logs and artifacts name many archives."""
+
+
+Redact = Callable[[str], str]
 
 
 class _WithId(BaseModel):
@@ -69,11 +71,12 @@ def events_kept_days() -> int | None:
     return None if prefect_file(settings()).exists() else settings().prefect_retention_days
 
 
-def forget(reference: str, digest: str, spelled: Sequence[str], flow_run_ids: Collection[str]) -> None:
+def forget(reference: str, spelled: Sequence[str], redact: Redact, flow_run_ids: Collection[str]) -> None:
     """Remove what Prefect has of an archive. Idempotent.
 
     Args:
-        spelled: how the reference is written; what stays, since it is about several archives, has the digest instead.
+        spelled: how the reference is written.
+        redact: takes it out of a text that stays, since it is about several archives.
         flow_run_ids: the runs of this archive alone.
 
     Raises:
@@ -81,19 +84,20 @@ def forget(reference: str, digest: str, spelled: Sequence[str], flow_run_ids: Co
     """
     path = prefect_file(settings())
     if path.exists():
-        _forget_in_file(path, reference, digest, spelled, flow_run_ids)
+        _forget_in_file(path, reference, spelled, redact, flow_run_ids)
     else:
         _forget_by_api(reference, flow_run_ids)
 
 
 def _forget_in_file(
-    path: Path, reference: str, digest: str, spelled: Sequence[str], flow_run_ids: Collection[str]
+    path: Path, reference: str, spelled: Sequence[str], redact: Redact, flow_run_ids: Collection[str]
 ) -> None:
     its = {"reference": reference, "key": summary_key(reference)}
     resources = [(f"cellar.archive.{reference_digest(reference)}",)]
     try:
         with closing(sqlite3.connect(path, timeout=_TIMEOUT_S, isolation_level=None)) as connection:
             connection.execute("PRAGMA secure_delete=ON")
+            connection.create_function("redacted", 1, lambda text: text and redact(text), deterministic=True)
             for each in _TEMPORARY:
                 connection.execute(f"CREATE TEMP TABLE {each} (id TEXT)")
             connection.execute("BEGIN IMMEDIATE")
@@ -103,7 +107,7 @@ def _forget_in_file(
                 connection.execute(each, its)
             for each in _REDACTIONS:
                 for text in spelled:
-                    connection.execute(each, {"spelled": text, "digest": digest})
+                    connection.execute(each, {"spelled": text})
             connection.execute("COMMIT")
     except sqlite3.OperationalError as error:
         reason = Sentence.prefect_silent(url=settings().prefect_ui_url, reason=type(error).__name__)

@@ -89,11 +89,11 @@ def check(made: "Settings") -> None:
 
 
 def _check_secrets(made: "Settings") -> None:
-    given = (made.link_secret,) if made.link_secret else ()
     for kept, name, texts in (
         ("webhook", "webhook_secrets", made.webhook_secrets),
         ("api", "api_tokens", made.api_tokens),
-        ("link", "link_secret", given),
+        ("link", "link_secret", (made.link_secret,) if made.link_secret else ()),
+        ("backup", "backup_password", (made.backup_password,) if made.backup_password else ()),
     ):
         if not all(is_long(kept, each) for each in texts):
             expected = f"expected at least {LEAST_CHARACTERS[kept]} characters in each"
@@ -140,7 +140,7 @@ def _check_formats(made: "Settings") -> None:
 
 
 def _check_urls(made: "Settings") -> None:
-    for name in ("inbox_url", "store_url", "settlements_url", "witness_url"):
+    for name in ("inbox_url", "store_url", "settlements_url", "witness_url", "backup_url"):
         if not is_location(getattr(made, name) or ""):
             raise ValueError(
                 f"{_variable(name)}: expected a folder, or s3://BUCKET/PREFIX without credentials; cellar knows no "

@@ -14,7 +14,7 @@ from models.said import Sentence
 
 _KEY_BYTES = {"seal": 64, "anchor": 32}
 """The sizes of the secrets that are keys, in base64; any other secret is text."""
-LEAST_CHARACTERS = {"webhook": 16, "api": 32, "link": 32}
+LEAST_CHARACTERS = {"webhook": 16, "api": 32, "link": 32, "backup": 32}
 """The sizes of those texts, wherever they come from: a shorter one could be guessed."""
 
 
@@ -65,5 +65,5 @@ def is_key(name: str, text: str) -> bool:
 
 
 def is_long(name: str, text: str) -> bool:
-    """Return whether a text is long enough for the secret `webhook`, `api` or `link`."""
+    """Return whether a text is long enough for the secret `webhook`, `api`, `link` or `backup`."""
     return len(text.strip()) >= LEAST_CHARACTERS[name]

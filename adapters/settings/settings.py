@@ -20,7 +20,6 @@ from adapters.settings.kept_secrets import kept_secret
 from adapters.settings.setting_names import check_file_names, check_names, secrets_folder
 from domain.payments.terms import SETTINGS, read_terms
 from models.payments import AmountUnit, PaymentTerms
-from models.retention import KEEP, RetentionRule
 from models.sources import Networks, SourceTerms
 
 if TYPE_CHECKING:
@@ -186,6 +185,19 @@ class Settings(BaseSettings):
         description="PEM files with the root certificates of these authorities. Without them, signatures of time "
         "stamps are not checked.",
     )
+    backup_url: str | None = Field(
+        None,
+        repr=False,
+        description="Folder on other storage, or `s3://…` URL, of the backups that are made each night; see "
+        "docs/backup.md. Default: none.",
+    )
+    backup_keep_days: int = Field(30, ge=1, le=3650, description="Days after which a backup is removed.")
+    backup_password: str = Field(
+        "",
+        repr=False,
+        description="Password of the backups, at least 32 characters, shared by all machines of an installation. "
+        "Nothing can be restored without it. Default: generated at the first backup.",
+    )
     public_link: Literal["token", "none"] = Field(
         "token", description="Whether answers to the sender contain a public link: `token` or `none`."
     )
@@ -293,11 +305,6 @@ class Settings(BaseSettings):
         description="Ids of the form fields whose values are indexed for search; `*` for all. Default: none, since "
         "these values are personal data. After a change, run `cellar migrate`: workers apply it to existing archives.",
     )
-    retention: RetentionRule = Field(
-        KEEP,
-        description="How long archives are kept, where neither their template nor their source says it: `keep`, or a "
-        "rule like `review after 7 years`; see docs/erasure.md. After a change, run `cellar migrate`.",
-    )
     list_columns: Path | None = Field(
         None,
         description="TOML file that describes the columns of Cellosign's list of processes; see docs/reconcile.md. "
@@ -387,6 +394,15 @@ class Settings(BaseSettings):
     def witness_location(self) -> str | None:
         return self._location(self.witness_url, "") if self.witness_url else None
 
+    @property
+    def backup_location(self) -> str | None:
+        return self._location(self.backup_url, "") if self.backup_url else None
+
+    @property
+    def backup_dir(self) -> Path:
+        """The folder of what backups and drills need on this machine, and no installation."""
+        return self.data_dir.absolute() / "backup"
+
     @cached_property  # read several times for each archive
     def inbox_location(self) -> str:
         return self._location(self.inbox_url, "inbox")
@@ -452,7 +468,6 @@ class Settings(BaseSettings):
             keeps_unknown_events=self.unknown_events == "keep",
             addresses=self.webhook_addresses,
             signature=self.webhook_signature,
-            retention=self.retention,
         )
 
     @cached_property
@@ -484,6 +499,9 @@ class Settings(BaseSettings):
         """
         return self.anchor_key or self._kept_secret("anchor")
 
+    def active_backup_password(self) -> str:
+        return self.backup_password or self._kept_secret("backup")
+
     def known_seal_keys(self) -> tuple[bytes, ...]:
         """Return `active_seal_keys`, but generate none: a new key does not open existing sealed values."""
         is_there = self.seal_keys or self.secret_path("seal").exists()
@@ -495,7 +513,7 @@ class Settings(BaseSettings):
         return str(Path(made).absolute() if made else self.data_dir.absolute() / default)
 
     def secret_path(self, name: str) -> Path:
-        """Return where a generated secret is kept: `webhook`, `api`, `link`, `seal` or `anchor`."""
+        """Return where a generated secret is kept: `webhook`, `api`, `link`, `seal`, `anchor` or `backup`."""
         return self.data_dir.absolute() / "secrets" / name
 
     def _kept_secret(self, name: str) -> str:

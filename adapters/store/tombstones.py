@@ -1,9 +1,10 @@
 """Tombstones: what is left of erased archives. Their rows are in the database, and noted for the store."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from adapters.database.noted import note
 from adapters.database.transactions import insert_new, reading, writing
@@ -11,9 +12,10 @@ from adapters.store import seals
 from adapters.tables.erased import is_any
 from models.archive.archive import ArchiveRow
 from models.archive.session import SessionRow
+from models.columns import Moment
 from models.erasures import TombstoneMarkRow, TombstoneRow
 from models.errors import Locked, Transient
-from models.runs.receipt import DEFAULT_SOURCE
+from models.runs.receipt import DEFAULT_SOURCE, ReceiptRow
 
 
 def digest_of(reference: str) -> str:
@@ -56,16 +58,30 @@ def insert(session: Session, reference: str, tombstone: TombstoneRow) -> None:
     Raises as `digest_of` does.
     """
     session.add(tombstone)
-    source = session.exec(select(ArchiveRow.source).where(ArchiveRow.reference == reference)).first() or DEFAULT_SOURCE
+    archive = session.get(ArchiveRow, reference)
+    source = archive.source if archive else DEFAULT_SOURCE
     its = select(SessionRow.id, SessionRow.process_number, SessionRow.transaction_number)
-    known = set[str]()
+    known = {*marks(source, None, archive.process_number if archive else None, None)}
     for session_id, process, transaction in session.exec(its.where(SessionRow.reference == reference)):
         for numbers in ((process, transaction), (process, None), (None, transaction)):
             known.update(marks(source, session_id, *numbers))
+    its_receipts = select(ReceiptRow.receipt_id).where(ReceiptRow.reference == reference)
+    known.update(_mark_of_receipt(each) for each in session.exec(its_receipts))
     for each in sorted(known):  # another erased archive may have had the same number
         insert_new(session, TombstoneMarkRow, {"mark": each, "digest": tombstone.digest})
     note(session, TombstoneRow, col(TombstoneRow.digest) == tombstone.digest)
     note(session, TombstoneMarkRow, col(TombstoneMarkRow.digest) == tombstone.digest)
+
+
+def _mark_of_receipt(receipt_id: str) -> str:
+    return seals.quick_fingerprint(f"receipt:{receipt_id}")
+
+
+def is_receipt_of_erased(receipt_id: str) -> bool:
+    """Return whether a receipt is of an erased archive; False while the key is away."""
+    with reading() as session, suppress(Locked):
+        return is_any(session) and session.get(TombstoneMarkRow, _mark_of_receipt(receipt_id)) is not None
+    return False
 
 
 def find(digest: str) -> TombstoneRow | None:
@@ -84,6 +100,12 @@ def every() -> list[TombstoneRow]:
     """Return all tombstones, oldest first."""
     with reading() as session:
         return list(session.exec(select(TombstoneRow).order_by(col(TombstoneRow.erased_at), TombstoneRow.digest)))
+
+
+def last_ended() -> datetime | None:
+    """Return when the last erasure ended, None before the first."""
+    with reading() as session:
+        return session.exec(select(func.max(TombstoneRow.ended_at, type_=Moment()))).one()
 
 
 def lines_of(digest: str) -> frozenset[str]:

@@ -196,6 +196,16 @@ _ROWS: Mapping[AnyCode, _Rows] = {
         _span(UnsentAccessRow.at),
         Severity.WARNING,
     ),
+    **{
+        code: _Rows(
+            Subject.SYSTEM,
+            col(ConditionRow.subject),
+            (col(ConditionRow.code) == code,),
+            (_span(ConditionRow.since)[0], _span(ConditionRow.found_at)[1]),
+            count=func.sum(ConditionRow.count),
+        )
+        for code in (ConditionCode.BACKUP_FAILED, ConditionCode.TOMBSTONES_UNSENT)
+    },
     DerivedCode.ERASED_RETURNED: _Rows(
         Subject.DELIVERY,
         col(TombstoneRow.batch_id),
@@ -211,7 +221,6 @@ _ROWS: Mapping[AnyCode, _Rows] = {
         (IS_DUE,),
         _span(ArchiveRow.due_at),
         Severity.WARNING,
-        by={"template": col(ArchiveRow.template_id)},
         source=col(ArchiveRow.source),
     ),
     ConditionCode.TIME_STAMP_ENDS: _Rows(

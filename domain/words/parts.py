@@ -54,6 +54,14 @@ PARTS: Mapping[str, Meaning] = {
         "The last comparison with an anchor is old, or the witness had none then.",
         "Run cellar anchor, which compares again, and see the runs of anchor-archives in Prefect.",
     ),
+    "last backup": Meaning(
+        "The last backup is old, not whole, or broke off.",
+        "Run cellar backup, which says why, and see the runs of back-up in Prefect.",
+    ),
+    "last drill": Meaning(
+        "The last drill is old, or what it restored is not as here.",
+        "Run `cellar restore --drill`, and see the runs of restore-drill in Prefect.",
+    ),
     "seal key": CAUSES["KEY_AWAY"],
     "anchor key": Meaning(
         "The key that signs anchors is gone.", "Restore its file from a backup, or set CELLAR_ANCHOR_KEY."
@@ -105,6 +113,8 @@ PARTS: Mapping[str, Meaning] = {
     "not_as_anchored": ConditionCode.NOT_AS_ANCHORED.meaning,
     "comparison_broke_off": ConditionCode.STORE_UNCOMPARED.meaning,
     "no_witness": Meaning("", "Give the store a witness, which takes two minutes: see docs/evidence.md."),
+    "never_backed_up": Meaning("", "Set CELLAR_BACKUP_URL, or run cellar backup --to: see docs/backup.md."),
+    "never_drilled": Meaning("", "Run `cellar restore --drill --from` with the place of the backups."),
     "no_people": Meaning("", "Set CELLAR_PEOPLE_URLS, so that a person hears of failures and deadlines."),
     "unencrypted_disk": _AT_REST,
     "unencrypted_bucket": _AT_REST,

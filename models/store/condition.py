@@ -94,6 +94,17 @@ class ConditionCode(FindingCode):
         short="Not compared",
     )
 
+    BACKUP_FAILED = finding(
+        "The last backup did not come to its end, or could not read all files.",
+        "Run cellar backup, which says why. Earlier backups are not touched.",
+        short="Backup failed",
+    )
+    TOMBSTONES_UNSENT = finding(
+        "The place of the backups does not know yet what was erased. A restore would have to be told.",
+        "Mount its disk, or check CELLAR_BACKUP_URL. The next sweep sends it.",
+        short="Backups without tombstones",
+    )
+
 
 class DerivedCode(FindingCode):
     """What is wrong by the rows of other tables, without a row of `condition`."""

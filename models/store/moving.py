@@ -23,12 +23,17 @@ class Phase(StrEnum):
 
 
 class Mark(BaseModel):
-    """What both inboxes say of a move, so that no receiver or worker starts in the wrong place."""
+    """What both inboxes say of a move, so that no receiver or worker starts in the wrong place.
+
+    A restore marks its target alike, and what it restores: the place of the backup as `store`, its name as `inbox`.
+    `command` completes it.
+    """
 
     source: Places
     target: Places
     phase: Phase
     at: datetime
+    command: str = "cellar move --from FOLDER"
 
 
 class Amount(BaseModel):

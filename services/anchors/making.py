@@ -22,7 +22,7 @@ from adapters.anchors.witness import LastAnchor, check_same, copy_anchors, witne
 from adapters.database.transactions import reading
 from adapters.files.store import store
 from adapters.settings.settings import settings
-from adapters.store import happened, ocfl, tombstones
+from adapters.store import happened, last_records, ocfl, tombstones
 from adapters.store.lines import kept_digest
 from adapters.tables import conditions
 from adapters.tables.access import remove_until
@@ -86,7 +86,7 @@ def make(now: datetime, *, whole: bool = False) -> Made:
     lacks = (*dating.date(), *_bring_to_witness())
     _erase_since(begun_at, anchor)
     _note_for_people(anchor)
-    anchors_witness.keep_last(LastAnchor(anchor.statement.number, now, anchor.root, lacks))
+    last_records.keep(LastAnchor(anchor.statement.number, now, anchor.root, lacks))
     remove_until(old_access)
     happened.remove_access_before(now - timedelta(days=settings().access_kept_days) - heads.OVERLAP)
     return Made(anchor, key, tuple(damaged), lacks)

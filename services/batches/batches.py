@@ -21,7 +21,7 @@ from adapters.store import happened
 from adapters.tables.batches import batches
 from adapters.tables.batches.batches import Selection
 from domain.batches import Draft, Settled
-from models.errors import Refused, Transient
+from models.errors import Conflict, Refused, Transient
 from models.runs.batch import BatchAction, BatchKind, BatchRow, BatchState, ItemState
 from models.views.batch import BatchItemView, BatchPage, BatchRecord, BatchView, ItemQuery
 from models.views.parameters import PageQuery
@@ -291,11 +291,15 @@ async def settle_aborted(kind: str | None = None) -> None:
     """Record what became of the started items of aborted batches, whose drivers are mostly gone. Without a kind, also
     go on with what is lost.
 
-    Started archives would keep their places, and no later bulk re-run could start an archive.
+    Started archives would keep their places, and no later bulk re-run could start an archive. A batch that a person has
+    to look at, since a file of the store is damaged, keeps no other work from going on.
     """
     for each in await asyncio.to_thread(batches.aborted_in_flight):
         if kind in (None, each.kind):
-            await _settle(each, thoroughly=kind is None)
+            try:
+                await _settle(each, thoroughly=kind is None)
+            except Conflict as error:
+                log.error("an aborted batch cannot end", batch_id=each.id, why=str(error))
 
 
 async def _settle(row: BatchRow, *, thoroughly: bool) -> Settled:

@@ -6,7 +6,7 @@ often the driver is killed.
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlmodel import col
 
@@ -25,8 +25,9 @@ from domain.batches import RUNNABLE, Draft, Settled
 from models.archive.archive import ArchiveRow
 from models.erasures import TombstoneRow
 from models.errors import Refused
-from models.runs.batch import BatchItemRow, BatchRow, ItemState, Skipped
+from models.runs.batch import BatchItemRow, BatchRow, BatchState, ItemState, Skipped
 from models.views.batch import ErasureFilter, ErasurePlan
+from services.backups.tombstones import send
 from services.erasure import lines, removing
 from services.views.archive_conditions import conditions_of
 
@@ -72,10 +73,16 @@ def selection(row: BatchRow) -> Selection:
 
 
 def check_confirmed_by(row: BatchRow, by: str) -> None:
-    """Check that another person than the planner confirms, where `CELLAR_ERASE_APPROVERS` says so."""
+    """Check that another person than the planner confirms, where `CELLAR_ERASE_APPROVERS` says so, and that no more
+    archives match than in the plan: a rule, a hold or a value may have changed, and nobody has seen these.
+    """
     if settings().erase_approvers > 1 and by == row.by:
         detail = "expected another person than the one who planned the erasure"
         raise Refused("SECOND_PERSON", detail, where="by", status=409)
+    found = erasures.counts(selection(row).conditions).archives
+    if found > row.planned and row.state == BatchState.PLANNED:
+        detail = f"the filter matches {found} archives now, and the plan has {row.planned}; plan the erasure again"
+        raise Refused("WRONG_STATE", detail, where="batch_id", status=409)
 
 
 def settle(batch_id: str, _: datetime) -> Settled:
@@ -93,6 +100,7 @@ def _recover(batch_id: str) -> None:
         lines.erase_earlier()  # a killed driver may have replaced lines, and left the earlier versions of their files
     while started := batches.items(batch_id, ItemState.STARTED, 0, _AT_ONCE):
         digests = erasures.references([each.subject for each in started])
+        send(datetime.now(UTC))  # before anything is removed: a restore must know it
         removing.remove(digests)
         removing.end([each.subject for each in started if each.subject not in digests.values()])
 
@@ -111,6 +119,7 @@ def _erase(row: BatchRow, queued: Sequence[BatchItemRow], now: datetime) -> int:
         each.subject: _claimed(row, each, digests[each.subject], now, is_free=each.subject in free) for each in queued
     }
     leases.release([each for each, why in skipped.items() if why], holder)
+    send(now)
     removing.remove({each: digests[each] for each, why in skipped.items() if why is None})
     return len(queued)
 

@@ -9,7 +9,9 @@ from pathlib import Path
 from adapters.database.transactions import pages, reading, writing
 from adapters.lists.list_files import rows_of_list
 from adapters.settings.settings import settings
+from adapters.store.tombstones import marks
 from adapters.tables.completeness import listed as tables
+from adapters.tables.erased import erased, is_any
 from domain.completeness.list_rows import read_list
 from domain.completeness.listed import ListTerms, compare, finding_of, listed_id, span_of
 from models.completeness.list_format import ListFormat
@@ -23,6 +25,7 @@ from models.completeness.listed import (
     SheetRow,
 )
 from models.completeness.processes import Closing
+from models.errors import Locked
 from models.runs.receipt import DEFAULT_SOURCE
 from services.sources import check_filter, terms_of
 
@@ -140,7 +143,21 @@ def compare_list(processes: list[ListedProcess], form: ListFormat, source: str |
     transactions = {each.transaction_number for each in processes if each.process_number is None} - {None}
     span = span_of(processes, terms)
     archived = tables.archived(numbers, {each for each in transactions if each}, span, source) if span else []
-    return compare(processes, archived, tables.heard(numbers, source), terms)
+    compared = compare(processes, archived, tables.heard(numbers, source), terms)
+    with reading() as session:
+        if is_any(session):
+            missing = [each for each in compared.differences if each.kind is DifferenceKind.MISSING]
+            gone = erased(session, {each: _marks(each) for each in missing})
+            compared = replace(compared, differences=[each for each in compared.differences if each not in gone])
+    return compared
+
+
+def _marks(missing: ListDifference) -> list[str]:
+    """Return by what a tombstone knows a process. Raises Transient while their key is away."""
+    try:
+        return marks(missing.source or DEFAULT_SOURCE, None, missing.process_number, missing.transaction_number)
+    except Locked:
+        return []
 
 
 def _counted(rows: Iterator[SheetRow], on_rows: OnRows) -> Iterator[SheetRow]:

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from adapters.anchors.witness import Comparison, keep_last, last_comparison
+from adapters.anchors.witness import Comparison, last_comparison
 from adapters.database.transactions import writing
 from adapters.platform.cancellation import Stopped
-from adapters.store import ocfl
+from adapters.store import last_records, ocfl
 from adapters.tables import conditions
 from adapters.tables.archives import archives
 from adapters.tables.conditions import Found
@@ -38,14 +38,14 @@ def compare(now: datetime) -> Held:
             conditions.set_within(session, Subject.STORE, "", uncompared, now)
         is_known = isinstance(error, Conflict | Transient)
         failure = str(error) if is_known else f"the comparison broke off: {type(error).__name__}"
-        keep_last(replace(last_comparison() or Comparison(), failure=failure))
+        last_records.keep(replace(last_comparison() or Comparison(), failure=failure))
         if is_known:
             return Held("", failure=failure)
         raise
     if held.number or held.findings:  # otherwise there is no anchor yet
         _remember(held.findings, now)
         counts = held.uncovered, len(held.findings), held.erased
-        keep_last(Comparison(now, held.number or 0, held.is_of_witness, *counts))
+        last_records.keep(Comparison(now, held.number or 0, held.is_of_witness, *counts))
     return held
 
 

@@ -21,13 +21,10 @@ from adapters.platform.cancellation import checkpoint
 from adapters.store import happened, lines, session_events, tombstones
 from models.completeness.processes import SessionEventRow, event_id_of
 from models.messages.notification import NotificationRow
-from models.runs.batch import BatchItemRow
 from services.erasure.redacting import searches_about
-from services.erasure.spellings import is_in
-from services.erasure.traces import REDACTED, REMOVED, Named
+from services.erasure.traces import REMOVED, Named, names
 
 _NUMBERS = ("process_number", "transaction_number", "session_id")
-_COLUMNS = {str(table.__tablename__): columns for table, columns in REDACTED.items() if table is not BatchItemRow}
 
 
 @dataclass(slots=True)
@@ -43,12 +40,11 @@ class _Found:
 
 @dataclass(frozen=True, slots=True)
 class _About:
-    """By what lines name archives, each with the digest that stays of its reference: references, numbers of processes
+    """By what lines name archives, each with the digest that stays of its reference: `named`, numbers of processes
     by source and column, ids of messages and of session events, and searches by table and id.
     """
 
     named: Sequence[Named]
-    references: Mapping[Any, str]
     numbers: Mapping[tuple[Any, str, Any], str]
     messages: Mapping[Any, str]
     events: Mapping[str, str]
@@ -61,14 +57,11 @@ class _About:
 
     def of_row(self, table: str, row: Mapping[str, Any]) -> set[str]:
         """Return the digests of the archives that a row is about, or names in what is redacted of it."""
-        by_reference = (self.references.get(row.get(name)) for name in ("reference", "subject"))  # subject: of an item
-        found = {*by_reference, self.messages.get(row.get("message_id"))}
+        found = {self.messages.get(row.get("message_id"))}
+        found |= {each.digest for each in self.named if names(table, row, each.reference)}
         if row.get("reference") is None:
             found |= {self.numbers.get((row.get("source"), name, row.get(name))) for name in _NUMBERS}
         found |= {its for (name, id_), its in self.searches.items() if name == table and id_ in row.values()}
-        for each in self.named if table in _COLUMNS else ():
-            if any(is_in(value, each.reference) for column in _COLUMNS[table] if (value := row.get(column))):
-                found.add(each.digest)
         return {each for each in found if each}
 
 
@@ -87,7 +80,6 @@ def _about(session: Session, named: Sequence[Named]) -> _About:
         searches |= dict.fromkeys(searches_about(session, each), each.digest)
     return _About(
         named=named,
-        references=digests,
         numbers=numbers,
         messages={message_id: digests[reference] for message_id, reference in messages},
         events=events,

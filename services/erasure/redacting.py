@@ -1,6 +1,5 @@
 """Takes an archive out of rows that stay, since they are about several archives: its digest replaces its reference."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -22,7 +21,7 @@ from models.runs.batch import BatchItemRow, BatchRow
 from models.search import DerivedRow, Kind, SearchFacetRow
 from models.settlements.settlement import SettlementEntryRow
 from models.store.condition import ConditionRow
-from services.erasure.spellings import redacted, spellings
+from services.erasure.spellings import redacted, redacted_text, spellings
 from services.erasure.traces import REDACTED, Named, columns_that_name
 
 _NAME_OTHERS = (*DUPLICATE_CODES, DiscrepancyCode.AMBIGUOUS_MATCH)
@@ -95,10 +94,8 @@ def _redact_columns(session: Session, named: Named, table: Any, *which: Any) -> 
 
 def _redacted(value: Any, named: Named) -> Any:
     """Return a value without the archive. A body is JSON in a text, and may have entries about archives."""
-    if isinstance(value, str) and value.startswith("{"):
-        made = redacted(json.loads(value), named.reference, named.digest)
-        return json.dumps(made, separators=(",", ":"))
-    return redacted(value, named.reference, named.digest)
+    change = redacted_text if isinstance(value, str) else redacted
+    return change(value, named.reference, named.digest)
 
 
 def searches_about(session: Session, named: Named) -> set[tuple[str, str]]:

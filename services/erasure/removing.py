@@ -8,6 +8,7 @@ import time
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -22,6 +23,7 @@ from adapters.inbox import inbox, quarantine
 from adapters.peers import prefect_erasure
 from adapters.settings.settings import settings
 from adapters.store import happened, ocfl, seals
+from adapters.tables.archives import archives
 from adapters.tables.messages import notifications
 from domain.messages.bodies import archive_erased
 from domain.words.catalogue import in_words
@@ -33,7 +35,6 @@ from models.messages.notification import (
     Event,
     EventRow,
     EventType,
-    NotificationAttemptRow,
     NotificationRow,
     NotificationState,
 )
@@ -41,10 +42,11 @@ from models.runs.batch import BatchItemRow, ItemState
 from models.runs.imports import ImportProgress
 from models.runs.receipt import RunRow
 from models.said import Sentence
+from models.store.happened import NotedRow
 from services.erasure import lines
 from services.erasure.redacting import redact, redact_findings
-from services.erasure.spellings import spellings
-from services.erasure.traces import REMOVED, Named, named_by
+from services.erasure.spellings import is_in, redacted_text, spellings
+from services.erasure.traces import REMOVED, Named, named_by, names
 from services.messages import events
 
 log = structlog.get_logger()
@@ -70,10 +72,13 @@ class Left:
 _NOTHING_LEFT: dict[str, Any] = {"sentence": None, "values": None}
 
 
-def remove(digests: Mapping[str, str]) -> None:
+def remove(digests: Mapping[str, str], *, in_prefect: bool = True) -> None:
     """Remove all of some archives, each with its tombstone's digest, and end their erasures. Idempotent.
 
     An erasure that an Object Lock keeps from its end is continued by `remove_left`.
+
+    Args:
+        in_prefect: remove what Prefect has of them. A restore does not: it brings back nothing there.
 
     Raises:
         Transient: store, inbox, database or Prefect does not answer. A repetition goes on.
@@ -85,7 +90,7 @@ def remove(digests: Mapping[str, str]) -> None:
     found = [each for each in map(_named, digests, digests.values()) if each]
     _await_events([each.reference for each in found])
     lines.note(found)
-    kept = [_remove_files(each) for each in found]
+    kept = [_remove_files(each, in_prefect=in_prefect) for each in found]
     for each in found:
         _remove_rows(each)
     happened.keep()
@@ -164,7 +169,7 @@ def _named(reference: str, digest: str) -> Named | None:
         return named_by(session, archive, digest) if archive else None
 
 
-def _remove_files(named: Named) -> datetime | None:
+def _remove_files(named: Named, *, in_prefect: bool) -> datetime | None:
     """Remove what store, inbox and Prefect have of an archive. Its key is the first: without it, no secret is read.
 
     Return until when a lock keeps some of it.
@@ -174,8 +179,9 @@ def _remove_files(named: Named) -> datetime | None:
     kept += inbox.erase(named.reference, named.receipt_ids, named.delivery_ids)
     kept += quarantine.erase(named.refused)
     _remove_from_imports(named)
-    spelled = spellings(named.reference)
-    prefect_erasure.forget(named.reference, named.digest, spelled, named.flow_run_ids)
+    if in_prefect:
+        redact_text = partial(redacted_text, reference=named.reference, digest=named.digest)
+        prefect_erasure.forget(named.reference, spellings(named.reference), redact_text, named.flow_run_ids)
     return max(filter(None, kept), default=None)
 
 
@@ -187,13 +193,12 @@ def _left(named: Named, *kept: datetime | None) -> Left | None:
 def _remove_from_imports(named: Named) -> None:
     """Take an archive out of the problems of imports: the name of a file may be its reference."""
     receipt_ids = {*named.receipt_ids, *(receipt_id for _, receipt_id in named.refused)}
-    spelled = spellings(named.reference)
     for key in [key for key, _ in store().listed(RESULTS_FOLDER) if key.endswith("import.json")]:
         progress = ImportProgress.model_validate_json(store().read_bytes(key))
         others = [
             each
             for each in progress.problems
-            if each.receipt_id not in receipt_ids and not any(text in each.path for text in spelled)
+            if each.receipt_id not in receipt_ids and not is_in(each.path, named.reference)
         ]
         if len(others) < len(progress.problems):
             progress.problems = others
@@ -207,12 +212,13 @@ def _remove_rows(named: Named) -> None:
     event = archive_erased(named.reference, named.digest, named.source, named.template_id, datetime.now(UTC))
     with reading() as session:
         is_new = session.get_one(TombstoneRow, named.digest).ended_at is None
-    messages = events.messages_about(event) if is_new else []
+    of_labels = replace(event, labels=frozenset(archives.labels(named.reference)))  # the event itself keeps none
+    messages = events.messages_about(of_labels) if is_new else []
     with writing() as session:
         redact(session, named)
         if messages:
             notifications.plan_within(session, events.event_row(event), messages)
-        _delete(session, named, [each for each in REMOVED if each is not ArchiveRow])
+        delete_rows(session, named, [each for each in REMOVED if each is not ArchiveRow])
         if messages:  # the store keeps the event without the reference
             _note_told(session, event)
 
@@ -243,10 +249,6 @@ def forget_told() -> int:
         rows = list(session.exec(told.where(~its_messages.exists()).with_for_update(of=EventRow)))
         for row in rows:
             row.body = _told(row.body)
-            attempts = col(NotificationAttemptRow.message_id).in_(
-                select(NotificationRow.message_id).where(NotificationRow.event_id == row.event_id)
-            )
-            session.execute(update(NotificationAttemptRow).where(attempts).values(answer=None))
     if rows:
         leave_nothing()
     return len(rows)
@@ -257,9 +259,14 @@ def _remove_last_row(named: Named, left: Left | None) -> None:
     with writing() as session:
         its = (col(BatchItemRow.subject) == named.digest, col(BatchItemRow.state) == ItemState.STARTED)
         session.execute(update(BatchItemRow).where(*its).values(left.noted() if left else _NOTHING_LEFT))
-        _delete(session, named, REMOVED)
+        delete_rows(session, named, REMOVED)
 
 
-def _delete(session: Session, named: Named, tables: Iterable[type]) -> None:
+def delete_rows(session: Session, named: Named, tables: Iterable[type]) -> None:
+    """Delete the rows of an archive from some tables, in the caller's transaction."""
     for table in tables:
-        session.connection().execute(delete(table).where(REMOVED[table](named)))
+        which = REMOVED[table](named)
+        if table is NotedRow:
+            may = session.exec(select(NotedRow).where(which))
+            which = col(NotedRow.id).in_([each.id for each in may if names(each.of, each.row, named.reference)])
+        session.connection().execute(delete(table).where(which))

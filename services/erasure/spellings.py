@@ -32,6 +32,17 @@ def redacted(value: Any, reference: str, digest: str) -> Any:
     return value
 
 
+def redacted_text(text: str, reference: str, digest: str) -> str:
+    """Return a text, which may be that of JSON, redacted. JSON stays JSON: no number in it is a reference. Pure."""
+    try:
+        value = json.loads(text) if text.startswith(("{", "[", '"')) else None
+    except ValueError:
+        value = None
+    if value is None:
+        return _pattern(reference).sub(digest, text)
+    return json.dumps(redacted(value, reference, digest), separators=(",", ":"))
+
+
 def is_in(value: Any, reference: str) -> bool:
     """Return whether a text, or JSON, names an archive."""
     text = value if isinstance(value, str) else json.dumps(value)
@@ -40,5 +51,6 @@ def is_in(value: Any, reference: str) -> bool:
 
 @lru_cache(64)
 def _pattern(reference: str) -> re.Pattern[str]:
-    """Return what finds a reference as a whole: `17` is no part of `170`."""
-    return re.compile(rf"(?<![\w])(?:{'|'.join(map(re.escape, spellings(reference)))})(?![\w])")
+    """Return what finds a reference as a whole, behind an escape too: `17` in `urn%3acellar%3a17`, not in `170`."""
+    begins = r"(?:(?<![^\W_])|(?<=%[0-9A-Fa-f]{2})|(?<=%25[0-9A-Fa-f]{2})|(?<=\\[nrt]))"
+    return re.compile(rf"{begins}(?:{'|'.join(map(re.escape, spellings(reference)))})(?![^\W_])")

@@ -44,7 +44,7 @@ from models.settlements.settlement import (
 from models.store.condition import ConditionRow, StoredObjectRow, Subject
 from models.store.happened import NotedRow
 from models.templates import TemplateRow
-from services.erasure.spellings import spellings
+from services.erasure.spellings import is_in, spellings
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +134,10 @@ def _values_of_it_alone(named: Named) -> ColumnElement[bool]:
 
 
 def _noted(named: Named) -> ColumnElement[bool]:
-    """Find what waits for the store and names the archive. The access log names it by its digest."""
+    """Find what waits for the store and may name the archive: `names` decides. The access log has its digest alone."""
     text = cast(col(NotedRow.row), String)
-    return or_(*(text.contains(each, autoescape=True) for each in spellings(named.reference)))
+    is_in_text = or_(*(text.contains(each, autoescape=True) for each in spellings(named.reference)))
+    return and_(col(NotedRow.of) != str(AccessRow.__tablename__), is_in_text)
 
 
 REMOVED: Mapping[type[SQLModel], Find] = {
@@ -201,6 +202,8 @@ REDACTED: Mapping[type[SQLModel], tuple[str, ...]] = {
 }
 """The columns that may name an archive in rows that stay, since they are about several archives."""
 
+_REDACTED = {str(table.__tablename__): columns for table, columns in REDACTED.items() if table is not BatchItemRow}
+
 KEEPS_NOTHING: Mapping[type[SQLModel], str] = {
     AccessRow: "names an archive by the keyed digest of its reference alone, and is never changed",
     UnsentAccessRow: "numbers of rows of the access log",
@@ -237,6 +240,13 @@ FOLDERS: Mapping[str, str] = {
     "inbox/events": "its session events enter the store within a minute; what is left is known by its tombstone",
 }
 """What each folder of store and inbox has of an archive, and what becomes of it."""
+
+
+def names(table: str, row: Mapping[str, Any], reference: str) -> bool:
+    """Return whether a row of a table, as it is noted, is about an archive or names it in what is redacted of it."""
+    texts = (value for column in _REDACTED.get(table, ()) if (value := row.get(column)))
+    is_about = reference in (row.get("reference"), row.get("subject"))  # subject: of an item
+    return is_about or any(is_in(each, reference) for each in texts)
 
 
 def columns_that_name(texts: Iterable[str], columns: Iterable[Any]) -> ColumnElement[bool]:

@@ -17,7 +17,8 @@ from adapters.peers import prefect_facts, receiver
 from adapters.peers.people import masked
 from adapters.peers.prefect_facts import EndedRun
 from adapters.settings.settings import settings
-from adapters.store import seals, sources
+from adapters.store import last_records, seals, sources
+from adapters.store.tombstones import last_ended
 from adapters.tables import conditions
 from adapters.tables.open_conditions import open_conditions
 from adapters.tables.people import notices
@@ -25,6 +26,7 @@ from adapters.tables.runs import receipts
 from domain.runs import age_text
 from models.errors import System, Transient, Unusable
 from models.said import Sentence, Value
+from models.store.backup import LastBackup, LastDrill
 from models.store.condition import OF_CHECKS
 from models.views.health import Verdict
 from services import derived
@@ -36,6 +38,7 @@ _GIB = 1 << 30
 _LITTLE_BYTES, _TOO_LITTLE_BYTES = 10 * _GIB, _GIB
 _LATE = timedelta(minutes=5)
 _OLD_ANCHOR = timedelta(days=2)
+_OLD_BACKUP, _OLD_DRILL = timedelta(days=2), timedelta(days=40)
 _VERIFY = "verify-archives"
 _FREQUENT = ("sweep-inbox", "deliver-messages", "find-missing", "notify-people", "import-reports")
 """Housekeeping that leaves a run only of what it did, of its first failure, and of the first success after that."""
@@ -59,6 +62,8 @@ def system_probes() -> list[Probe]:
         Probe("seal key", _seal_key, store),
         Probe("last anchor", _last_anchor, store),
         Probe("last comparison", _last_comparison, store),
+        Probe("last backup", _last_backup, store + database),
+        Probe("last drill", _last_drill, store),
         Probe("anchor key", _anchor_key, store),
         Probe("witness", _witness),
         Probe("time zones", _time_zones, database + store),
@@ -278,6 +283,35 @@ def _last_comparison() -> Found:
     is_old = datetime.now(UTC) - found.at > _OLD_ANCHOR
     is_weak = witness() is not None and not found.is_of_witness
     return Found(Verdict.WARNING if is_old or is_weak else Verdict.OK, last)
+
+
+def _last_backup() -> Found:
+    found = last_records.find(LastBackup)
+    if found is None:
+        return off(Sentence.never_backed_up)
+    last = Sentence.never_backed_up()
+    if found.at:
+        sentence = Sentence.backup_lacks if found.lacks else Sentence.backed_up
+        last = sentence(at=_minute(found.at), place=found.location, count=found.lacks)
+    if found.failure:
+        return wrong(Sentence.backup_broke_off, last=last, why=found.failure)
+    if found.lacks:
+        return Found(Verdict.WRONG, last)
+    is_old = settings().backup_location and found.at and datetime.now(UTC) - found.at > _OLD_BACKUP
+    if erased := last_ended():
+        ends_at = erased + timedelta(days=settings().backup_keep_days)
+        last = Sentence.backup_has_erased(last=last, at=_minute(ends_at)) if ends_at > datetime.now(UTC) else last
+    return Found(Verdict.WARNING if is_old else Verdict.OK, last)
+
+
+def _last_drill() -> Found:
+    found = last_records.find(LastDrill)
+    if found is None:
+        return off(Sentence.never_drilled)
+    if not found.is_well:
+        return wrong(Sentence.drill_failed, at=_minute(found.at), count=found.differing, why=found.failure)
+    said = Sentence.drilled(at=_minute(found.at), count=found.archives, seconds=f"{found.took_s:,.0f}")
+    return Found(Verdict.WARNING if datetime.now(UTC) - found.at > _OLD_DRILL else Verdict.OK, said)
 
 
 def _anchor_key() -> Found:

@@ -136,13 +136,13 @@ def _require_empty(move: Move) -> None:
                 f"{pair.target.location('')} is not empty; a move needs new places: let {_SETTINGS[pair.name]} name an "
                 "empty folder or prefix"
             )
-    if move.moves_database and any(_rows_there().values()):
+    if move.moves_database and any(rows_there().values()):
         raise WrongUse(
             f"the database {move.target.database} is not empty; let CELLAR_DATABASE_URL name a new, empty database"
         )
 
 
-def _rows_there() -> dict[str, int]:
+def rows_there() -> dict[str, int]:
     place = settings().database_location
     is_missing = place.startswith("sqlite") and not Path(database_place(place)).exists()
     return {} if is_missing else copying.counts(engine())

@@ -1,6 +1,7 @@
 """Every command that a text names exists and takes its options, and every setting exists."""
 
 import re
+from pathlib import Path
 
 import pytest
 import yaml
@@ -19,6 +20,7 @@ from tests.advice.named import (
     texts_of_source,
 )
 from tests.cli.conftest import Cellar
+from tests.conftest import Configure
 from tests.installations import archived
 from tests.samples import sample_body
 
@@ -69,9 +71,11 @@ def test_every_setting_that_a_text_names_exists() -> None:
 
 
 @pytest.mark.usefixtures("sqlite_installation")
-def test_every_command_of_a_runbook_runs_as_it_stands(cellar: Cellar) -> None:
+def test_every_command_of_a_runbook_runs_as_it_stands(cellar: Cellar, configure: Configure, tmp_path: Path) -> None:
     """Names of an archive, a source or a body are those of the installation."""
     archived("REFERENCE", sample_body("REFERENCE"))
+    (tmp_path / "backups").mkdir()
+    configure(backup_url=tmp_path / "backups")
     alerts = yaml.safe_load((ROOT / "deploy/monitoring/alerts.yml").read_text())["groups"][0]["rules"]
     books = {each["alert"]: " ".join(each["annotations"]["runbook"].split()) for each in alerts}
     assert [alert for alert, book in books.items() if not re.search("`[^`]+`", book)] == []

@@ -11,15 +11,16 @@ from urllib.parse import urlsplit
 import pytest
 from pytest_httpserver import HTTPServer
 
-from adapters.anchors.witness import Comparison, keep_last, last_anchor
+from adapters.anchors.witness import Comparison, last_anchor
 from adapters.settings.settings import Settings, settings
-from adapters.store import ocfl, seals
+from adapters.store import last_records, ocfl, seals
 from adapters.tables.runs import receipts
 from api.console.words.telling import part_meaning
 from cli.operation.status import prefect_yaml
 from models.runs.receipt import Cause
 from models.said import verbatim
 from models.sources import StatedTerms
+from models.store.backup import LastBackup, LastDrill
 from models.views.health import Check, Verdict
 from services import derived, sources
 from services.anchors.making import make
@@ -166,7 +167,7 @@ def old_anchor(_world: World) -> Mend:
     make(NOW)
     found = last_anchor()
     assert found
-    keep_last(type(found)(found.number, NOW - timedelta(days=3), found.root, ()))
+    last_records.keep(type(found)(found.number, NOW - timedelta(days=3), found.root, ()))
     archived("s", sample_body("s", signed_document=None))
     return nothing
 
@@ -174,7 +175,7 @@ def old_anchor(_world: World) -> Mend:
 def old_comparison(_world: World) -> Mend:
     archived("r", sample_body("r", signed_document=None))
     make(NOW)
-    keep_last(Comparison(NOW - timedelta(days=3), number=1))
+    last_records.keep(Comparison(NOW - timedelta(days=3), number=1))
     return nothing
 
 
@@ -204,6 +205,21 @@ def witness_that_is_away(world: World) -> Mend:
             world.cellar("anchor")
 
     return _mounted
+
+
+def old_backup(world: World) -> Mend:
+    archived("r", sample_body("r", signed_document=None))
+    (world.folder / "backups").mkdir()
+    world.configure(backup_url=world.folder / "backups")
+    last_records.keep(LastBackup(at=NOW - timedelta(days=3)))
+    return nothing
+
+
+def drill_that_failed(world: World) -> Mend:
+    old_backup(world)
+    assert world.cellar("backup").status == 0
+    last_records.keep(LastDrill(at=NOW, differing=1))
+    return nothing
 
 
 def anchor_key(world: World) -> Mend:
@@ -284,6 +300,8 @@ SITUATIONS: dict[str, list[Callable[[World], Mend]]] = {
     "seal key": [seal_key],
     "last anchor": [old_anchor],
     "last comparison": [old_comparison, archive_that_was_removed, witness_that_is_away],
+    "last backup": [old_backup],
+    "last drill": [drill_that_failed],
     "anchor key": [anchor_key],
     "witness": [witness],
     "time zones": [time_zone],

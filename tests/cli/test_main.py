@@ -27,7 +27,8 @@ WITHOUT_JSON = {"up", "api", "worker", "explain", "open"}
 """
 
 OF_NO_CONTENT = {
-    *("up", "api", "worker", "logs", "simulate", "open", "status", "doctor", "migrate", "move", "people test"),
+    *("up", "api", "worker", "logs", "simulate", "open", "status", "doctor", "migrate", "move", "backup"),
+    *("restore", "people test"),
     *("verify", "anchor", "rebuild", "rotate-keys"),
 }
 

@@ -36,6 +36,7 @@ from tests.flows.conftest import received
 from tests.flows.overheard import Overheard
 from tests.installations import archive_of, checked, damaged_file, stored_file
 from tests.messages import SECRET, notify
+from tests.records import buried
 from tests.samples import PDF, PNG, sample_body, sample_document
 
 pytestmark = pytest.mark.usefixtures("prefect")
@@ -102,6 +103,17 @@ def test_complete_run_of_an_archive_that_stays_damaged_keeps_the_tag_attention(s
 
     assert (run.state_name, "attention" in run.tags) == ("Completed", True)
     assert conditions.references() == {"process-1"}
+
+
+def test_run_of_an_archive_that_was_erased_meanwhile_leaves_no_summary(sqlite_installation: Settings) -> None:
+    received("process-1", sample_body("process-1"))
+    archived("process-1")
+    buried("process-1")
+
+    run = asyncio.run(_run_created("process-1", TAGS_OF_SAMPLE))
+
+    assert run.state_name == "Failed"
+    assert asyncio.run(_artifacts(str(run.id))) == []
 
 
 def test_sample_becomes_a_complete_archive(installation: Settings) -> None:
@@ -370,10 +382,10 @@ async def _in_prefect(flow_run_id: str) -> tuple[FlowRun, list[TaskRun], list[Ar
             if len(tasks) == 4:
                 break
             await asyncio.sleep(0.2)
-        of_run = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[UUID(flow_run_id)]))
-        artifacts = await client.read_artifacts(artifact_filter=of_run)
-        return (
-            await client.read_flow_run(UUID(flow_run_id)),
-            tasks,
-            [each for each in artifacts if each.type == "markdown"],
-        )
+        return await client.read_flow_run(UUID(flow_run_id)), tasks, await _artifacts(flow_run_id)
+
+
+async def _artifacts(flow_run_id: str) -> list[Artifact]:
+    of_run = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[UUID(flow_run_id)]))
+    async with get_client() as client:
+        return [each for each in await client.read_artifacts(artifact_filter=of_run) if each.type == "markdown"]

@@ -16,7 +16,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 _TOOLS = ("mmdebstrap", "podman")
-_PACKAGES = "python3,python3-venv,python3-pip,ca-certificates,netbase"
+_PACKAGES = "restic,python3,python3-venv,python3-pip,ca-certificates,netbase"
 _LIMITS = ("--ulimit=nofile=4096:4096", "--ulimit=nproc=4096:4096")
 _BASE, _NAME = "localhost/base-of-cellar", "localhost/cellar-to-test"
 _WITHIN_S = 3000

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, case
 from sqlmodel import Session, col, func, select
@@ -13,8 +13,10 @@ from domain.batches import RUNNABLE
 from models.archive.archive import ArchiveRow
 from models.archive.content import FileRow
 from models.runs.batch import Skipped
-from models.runs.receipt import WaitingRow
+from models.runs.receipt import RunRow, WaitingRow
 
+_LONGEST = timedelta(days=1)
+"""A run that began before and has no end is lost: its worker was killed, and Prefect has forgotten it."""
 _MAY_GO = (col(ArchiveRow.state).in_(RUNNABLE), ~IS_HELD)
 
 
@@ -66,5 +68,8 @@ def why_not(session: Session, archive: ArchiveRow | None, now: datetime, *, is_f
     if session.exec(select(ArchiveRow.reference).where(its, IS_HELD)).first():
         return Skipped.HELD
     waits = select(WaitingRow.flow_run_id).where(WaitingRow.reference == archive.reference)
-    is_on_way = not is_free or archive.state not in RUNNABLE or session.exec(waits).first()
+    notifies = select(RunRow.flow_run_id).where(  # without a lease
+        RunRow.reference == archive.reference, col(RunRow.ended_at).is_(None), col(RunRow.started_at) > now - _LONGEST
+    )
+    is_on_way = not is_free or archive.state not in RUNNABLE or session.scalars(waits.union_all(notifies)).first()
     return Skipped.ON_ITS_WAY if is_on_way else None

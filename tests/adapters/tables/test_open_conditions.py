@@ -102,6 +102,12 @@ def time_stamps_end() -> None:
         _condition(session, *its, ends_on="2027-05-01")
 
 
+def backups_fail() -> None:
+    with writing() as session:
+        for code in (ConditionCode.BACKUP_FAILED, ConditionCode.TOMBSTONES_UNSENT):
+            _condition(session, code, "backups", Subject.SYSTEM)
+
+
 def _condition(
     session: Session, code: ConditionCode, subject: str, kind: Subject = Subject.ARCHIVE, **values: object
 ) -> None:
@@ -258,9 +264,16 @@ CASES: dict[str, tuple[Callable[[], None], list[Line]]] = {
         time_stamps_end,
         [("TIME_STAMP_ENDS", "system", "2027-05-01", 1, 1, NOON, NOON, {})],
     ),
+    "backups": (
+        backups_fail,
+        [
+            ("BACKUP_FAILED", "system", "backups", 1, 2, NOON, NOON, {}),
+            ("TOMBSTONES_UNSENT", "system", "backups", 1, 2, NOON, NOON, {}),
+        ],
+    ),
     "retention": (
         retention_ended,
-        [("RETENTION_DUE", "archive", "erase", 2, 2, AT[0], AT[1], {"template": "lease"})],
+        [("RETENTION_DUE", "archive", "erase", 2, 2, AT[0], AT[1], {})],
     ),
     "endpoints": (
         endpoints,

@@ -5,12 +5,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlmodel import col, select, update
+from sqlmodel import col, delete, select, update
 
 from adapters.database.transactions import writing
 from adapters.settings.settings import Settings
 from adapters.tables.runs import receipts
 from models.archive.archive import ArchiveRow
+from models.archive.session import SessionRow
 from models.completeness.listed import DifferenceKind as K
 from models.completeness.processes import Closing, MissingProcessRow, SessionEventRow, SessionEventType, Why
 from models.errors import Refused
@@ -21,7 +22,7 @@ from services.completeness.reconciling import Reconciled, reconcile_list
 from tests.conftest import Configure
 from tests.lists import DESTINATION, HEADS, local, workbook
 from tests.messages import SECRET
-from tests.records import NOON, all_of, archived, digest, put
+from tests.records import NOON, all_of, archived, buried, change, digest, put
 from tests.reported_events import DELETED, SUBMITTED, archived_at, event, reported
 
 CREATED = local(2026, 1, 1, 9)
@@ -114,6 +115,15 @@ def test_finding_of_a_list_without_process_numbers_is_closed_by_the_next_search(
 def test_archive_that_has_arrived_and_is_not_processed_yet_is_not_missing(file: Path) -> None:
     receipts.register(Delivery("d", digest("x"), "r", NOON, 10, {}, process_number=101))
     assert kinds(reconciled(written(file, listed(101)))) == []
+
+
+def test_process_whose_archive_was_erased_is_not_missing(file: Path) -> None:
+    arrived("erased", 101)
+    buried("erased")
+    for table in (SessionRow, ArchiveRow):
+        change(delete(table).where(col(table.reference) == "erased"))
+
+    assert kinds(reconciled(written(file, listed(101), listed(102)))) == [(K.MISSING, 102)]
 
 
 def test_process_that_its_events_show_to_be_missing_is_no_second_finding(file: Path) -> None:

@@ -10,6 +10,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import select as plain_select
 from sqlmodel import SQLModel
@@ -78,7 +79,8 @@ def body(reference: str = REFERENCE, **members: Any) -> bytes:
 
 def plant(prefect: Path | None = None) -> str:
     """Let everything happen to the archive that leaves something of it. Return its receipt id."""
-    put(EndpointRow(name="erp", url="https://erp.example/hook", created_at=NOON))
+    about: dict[str, Any] = {"url": "https://erp.example/hook", "created_at": NOON}
+    put(EndpointRow(name="erp", **about), EndpointRow(name="haifa", labels={"branch": "Haifa"}, **about))
     archived(OTHER, sample_body(OTHER))
     receipt_id = archived(REFERENCE, body())
     archived(REFERENCE, body(note="changed"))
@@ -124,11 +126,11 @@ def _plant_people(receipt_id: str) -> None:
     batches.freeze(batch_id, "Dana")
     about: dict[str, Any] = {
         "title": "Look",
-        "text": f"{REFERENCE} has failed",
+        "text": f"Look:\n{REFERENCE} has failed, {ocfl.object_key(REFERENCE)}/v1",
         "planned_at": NOON,
         "address": "mailto:1",
     }
-    said = {"code": "text", "values": {"text": f"see {REFERENCE}"}}
+    said = {"code": "text", "values": {"text": f"see /login?next=%2Farchives%2F{quote(REFERENCE, safe='')}"}}
     notice: dict[str, Any] = {
         "notice_id": "n",
         "kind": NoticeKind.CONDITION,
@@ -177,7 +179,7 @@ def _plant_people(receipt_id: str) -> None:
             "since": NOON,
             "found_at": NOON,
             "count": 1,
-            "values": {"files": [f"archives/{spellings(REFERENCE)[0]}/v1"]},
+            "values": {"files": [f"{ocfl.object_key(REFERENCE)}/v1"]},
         }
         session.add(ConditionRow(kind="archive", subject=REFERENCE, code="FILE_DAMAGED", **condition))
         session.add(ConditionRow(kind="store", subject="", code="NOT_AS_ANCHORED", **condition))

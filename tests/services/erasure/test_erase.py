@@ -2,30 +2,40 @@
 
 import asyncio
 import hashlib
+import json
 import shutil
+import sqlite3
+from contextlib import closing
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlmodel import SQLModel, col, func, select, update
+from sqlmodel import SQLModel, col, delete, func, select, update
 
 import models.every_table  # noqa: F401
 from adapters.anchors.anchors import newest, statement_key
 from adapters.anchors.erasing import leaves_about
-from adapters.database.transactions import reading
+from adapters.database.noted import note_rows
+from adapters.database.transactions import reading, writing
 from adapters.files.store import store
-from adapters.settings.settings import Settings
+from adapters.peers import prefect_erasure
+from adapters.settings.environment import prefect_file
+from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl, session_events
 from adapters.store.lines import kept_digest
 from adapters.store.tombstones import digest_of
 from adapters.tables.runs import receipts
-from models.archive.archive import ArchiveRow
+from models.access import AccessRow
+from models.archive.archive import ArchiveRow, State
 from models.completeness.processes import SessionEventRow
 from models.erasures import HoldRow, TombstoneRow
 from models.errors import Refused
-from models.messages.notification import NotificationRow
+from models.messages.notification import EventType, NotificationRow
+from models.people import SavedViewRow
 from models.runs.batch import BatchAction, BatchItemRow, BatchKind, ItemState, Skipped
+from models.store.happened import NotedRow
 from models.views.batch import BatchView, ErasureFilter, ErasurePlan
 from services.anchors import anchors
 from services.anchors.making import make
@@ -35,12 +45,14 @@ from services.custody.rebuilding import rebuild
 from services.custody.verifying import missing
 from services.custody.verifying_records import verify_beside
 from services.erasure import removing
+from services.erasure.spellings import redacted_text
 from services.erasure.traces import KEEPS_NOTHING, REDACTED, REMOVED, Named, named_by
 from services.receipts import stored_archive
 from tests.batches import driven
 from tests.conftest import Configure
-from tests.installations import closed_url
-from tests.records import all_of, change, put
+from tests.installations import archived, closed_url
+from tests.records import all_of, buried, change, put, run_row
+from tests.samples import sample_body
 from tests.services.erasure.planted import OTHER, REFERENCE, plant, traces
 
 NOW = datetime.now(UTC)
@@ -109,6 +121,8 @@ def test_nothing_of_an_erased_archive_is_left(
     assert len(before) > 60
     assert traces().keys() - {"cellar.db", "cellar.db-wal"} == {"event/5"}  # the message to downstream
     assert set(counted(named).values()) == {0}
+    told = all_of(select(NotificationRow).where(NotificationRow.event == EventType.ARCHIVE_ERASED))
+    assert {each.endpoint_name: each.state for each in told} == {"erp": "pending", "haifa": "pending"}
     assert removing.forget_told() == 0
     change(update(NotificationRow).values(state="delivered"))
     assert removing.forget_told() == 1
@@ -170,25 +184,77 @@ def test_planner_does_not_confirm_unless_one_person_suffices(
 def test_plan_says_what_is_left_out_and_nothing_means_everything() -> None:
     plant()
     put(HoldRow(**hold(OTHER)))
-    plan = batches.view(planned(REFERENCE, OTHER)).plan
+    batch_id = planned(REFERENCE, OTHER)
+    plan = batches.view(batch_id).plan
     assert isinstance(plan, ErasurePlan)
     assert (plan.archives, plan.held, plan.on_their_way, plan.files > 0, plan.approvers) == (1, 1, 0, True, 2)
 
     with pytest.raises(Refused, match="references or a filter"):
         planned()
 
+    change(delete(HoldRow))
+    with pytest.raises(Refused, match="matches 2 archives now, and the plan has 1"):
+        batches.freeze(batch_id, "bob")
+    assert batches.get(batch_id).state == "planned"
 
-def test_hold_after_the_plan_wins(installation: Settings, migrated_prefect: Path) -> None:
+
+def test_hold_after_the_plan_and_a_run_that_has_not_ended_win(installation: Settings, migrated_prefect: Path) -> None:
     plant(migrated_prefect)
-    batch_id = planned(REFERENCE, OTHER)
+    archived("third", sample_body("third"))
+    put(run_row("notifies", "its", reference="third", started_at=datetime.now(UTC)))
+    batch_id = planned(REFERENCE, OTHER, "third")
     batches.freeze(batch_id, "bob")
     ended = hold(OTHER) | {"hold_id": "past", "until": date(2020, 1, 1)}
     put(HoldRow(**hold(REFERENCE)), HoldRow(**ended))
 
     found = driven(batch_id)
 
-    assert (found.completed, found.skipped) == (1, 1)
-    (skipped,) = all_of(select(BatchItemRow).where(BatchItemRow.state == ItemState.SKIPPED))
-    assert (skipped.subject, skipped.skipped) == (REFERENCE, Skipped.HELD)
-    assert [each.reference for each in all_of(select(ArchiveRow))] == [REFERENCE]
+    assert (found.completed, found.skipped) == (1, 2)
+    skipped = all_of(select(BatchItemRow).where(BatchItemRow.state == ItemState.SKIPPED))
+    assert {each.subject: each.skipped for each in skipped} == {REFERENCE: Skipped.HELD, "third": Skipped.ON_ITS_WAY}
+    assert {each.reference for each in all_of(select(ArchiveRow))} == {REFERENCE, "third"}
     assert stored_archive(REFERENCE, receipts.current_receipt_id(REFERENCE) or "").request.is_whole()
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_aborted_erasure_that_meets_damage_stops_no_sweep() -> None:
+    plant()
+    batch_id = planned(REFERENCE)
+    batches.freeze(batch_id, "bob")
+    its = col(BatchItemRow.batch_id) == batch_id
+    change(update(BatchItemRow).where(its).values(state=ItemState.STARTED, subject=buried(REFERENCE)))
+    batches.change(BatchAction.ABORT, batch_id, "bob")
+    store().overwrite_bytes(b"[]\n", next(key for key, _ in store().listed("happened")))
+
+    asyncio.run(batches.settle_aborted())
+
+    assert batches.view(batch_id).started == 1
+
+
+@pytest.mark.usefixtures("installation")
+def test_notes_that_have_the_reference_inside_other_words_stay() -> None:
+    held = [hold("1") | {"at": "2026-11-01"}, hold("1-10") | {"at": "2026-11-01"}, hold("11") | {"at": "2026-11-01"}]
+    with writing() as session:
+        note_rows(session, AccessRow, [{"number": 1, "digest": "a1", "at": "2026-11-01T01:01:01"}])
+        note_rows(session, HoldRow, held)
+        note_rows(session, SavedViewRow, [{"query": "reference=1"}, {"query": "reference=11", "view_id": "a1"}])
+        named = named_by(session, ArchiveRow(reference="1", source="", received_at=NOW, state=State.COMPLETED), "d")
+
+        removing.delete_rows(session, named, [NotedRow])
+
+    left = [each.row for each in all_of(select(NotedRow).order_by(NotedRow.of)) if each.of != "access"]
+    assert [each.get("reference", each.get("query")) for each in left] == ["1-10", "11", "reference=11"]
+    assert len(all_of(select(NotedRow))) == 4
+
+
+def test_prefect_keeps_what_only_looks_like_a_reference(sqlite_installation: Settings, migrated_prefect: Path) -> None:
+    plant(migrated_prefect)
+    text = json.dumps([{"key": "17", "checked": 17, "of": "170"}])
+    with closing(sqlite3.connect(prefect_file(settings()))) as kept, kept:
+        kept.execute("UPDATE artifact SET data = ?, description = '17 of 170'", [text])
+
+    prefect_erasure.forget("17", ["17"], partial(redacted_text, reference="17", digest="d"), [])
+
+    with closing(sqlite3.connect(prefect_file(settings()))) as kept:
+        data, described = kept.execute("SELECT data, description FROM artifact WHERE flow_run_id LIKE '%99'").fetchone()
+    assert (json.loads(data), described) == ([{"key": "d", "checked": 17, "of": "170"}], "d of 170")

@@ -1,0 +1,113 @@
+"""Restores a backup into an empty place, compares it with this installation, and throws it away: a drill.
+
+The restore is the command that a person would run, in a process with an empty data folder and these settings. What came
+after the backup began is no difference.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from subprocess import DEVNULL, PIPE, Popen
+
+from pydantic import ValidationError
+from sqlalchemy import Engine, select
+from sqlmodel import SQLModel, col
+
+from adapters.database.transactions import connected, engine, translated
+from adapters.files.store import storage_at
+from adapters.platform.durable import make_folder
+from adapters.platform.processes import command_of_child
+from adapters.settings.environment import settings_environment
+from adapters.settings.settings import settings
+from adapters.store import last_records
+from models.errors import Transient
+from models.runs.receipt import VersionRow
+from models.store.backup import LastDrill, Restored
+
+_ELSEWHERE = ("STORE_URL", "INBOX_URL", "DATABASE_URL", "MIGRATION_DATABASE_URL", "WITNESS_URL", "STORE_LOCK_DAYS")
+_NOTHING_LISTENS = "9"  # the port of the protocol discard: the receiver of this installation is none of the drill
+_COMPARED = ("version", "file", "form_field", "session")
+"""Tables whose rows follow from the archive alone."""
+
+
+def drill(location: str, now: datetime) -> LastDrill:
+    """Restore the newest backup of a place elsewhere, compare it, and keep the result for status and metrics."""
+    home, begun = settings().backup_dir / "drill", time.monotonic()
+    shutil.rmtree(home, ignore_errors=True)  # of a drill that was killed
+    make_folder(home)
+    try:
+        restored = _restored(location, home)
+        made = _compared(restored, home, now).model_copy(update={"took_s": time.monotonic() - begun})
+    except Transient as error:
+        made = LastDrill(at=now, failure=str(error))
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+    last_records.keep(made)
+    return made
+
+
+def _restored(location: str, home: Path) -> Restored:
+    """Restore into an installation of its own. Raises Transient if the command does not say what it has restored."""
+    ours = {f"CELLAR_{each}" for each in _ELSEWHERE}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("CELLAR_")}
+    environment |= {name: each for name, each in settings_environment(settings()).items() if name not in ours}
+    environment |= {"CELLAR_DATA_DIR": str(home / "data"), "CELLAR_PORT": _NOTHING_LISTENS}
+    environment |= {"CELLAR_BACKUP_PASSWORD": settings().active_backup_password()}
+    command = [sys.executable, "-P", "-m", "cli.main", "restore", "--from", location, "--json"]
+    with Popen(  # noqa: S603 -- our own command
+        command_of_child(command), cwd=home, env=environment, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, text=True
+    ) as process:
+        try:
+            output, errors = process.communicate()
+        except BaseException:
+            process.terminate()
+            raise
+    try:
+        return Restored.model_validate_json(output)
+    except ValidationError:
+        said = errors.strip().rpartition("\n")[2].removeprefix("cellar: ").partition(" (")[0]  # notes name files
+        raise Transient(f"the restore of the drill ended with status {process.returncode}: {said}") from None
+
+
+def _compared(restored: Restored, home: Path, now: datetime) -> LastDrill:
+    """Compare the rows of each archive with those of this installation."""
+    there = connected(f"sqlite:///{home / 'data' / 'cellar.db'}")
+    found, expected = _digests(there), _digests(engine())
+    there.dispose()
+    waits = storage_at(str(home / "data" / "inbox" / "waiting"))
+    changed = {each for each in expected.keys() | found.keys() if expected[each] != found[each]}
+    later = Counter[str]()
+    with translated(), engine().connect().execution_options(cellar_reading=True) as connection:
+        its = select(col(VersionRow.reference), col(VersionRow.receipt_id), col(VersionRow.received_at))
+        for reference, receipt_id, received_at in connection.execute(its):
+            if reference in changed and (received_at >= restored.at or waits.size(f"{receipt_id}.body") is not None):
+                later[reference] += 1
+    return LastDrill(
+        at=now,
+        of=restored.at,
+        archives=restored.archives,
+        later=later.total(),
+        differing=len(changed - later.keys()) + restored.findings + len(restored.damaged),
+    )
+
+
+def _digests(of: Engine) -> Counter[str]:
+    """Return the sum of the digests of the rows of each archive, which does not depend on their order."""
+    found = Counter[str]()
+    for reference, text in _rows(of):
+        found[reference] += int.from_bytes(hashlib.sha256(text.encode()).digest()[:16])
+    return found
+
+
+def _rows(of: Engine) -> Iterator[tuple[str, str]]:
+    with translated(), of.connect().execution_options(cellar_reading=True, yield_per=100) as connection:
+        for name in _COMPARED:
+            for row in connection.execute(select(SQLModel.metadata.tables[name])):
+                yield row.reference, json.dumps([name, *row], default=str, sort_keys=True)

@@ -1,0 +1,271 @@
+"""Restores an installation from a backup into empty places, or one archive into a store that has lost it.
+
+A mark in the inbox, as that of a move, keeps every program from starting until the last step is done; each step may be
+killed, and the same restore goes on. The steps: files; versions that were written while the backup was made; tombstones
+of what was erased since; an empty database, which is rebuilt; a check of everything.
+"""
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from adapters.database.migration import migrate, remove_database, revisions
+from adapters.database.transactions import engine
+from adapters.files import bucket
+from adapters.files.move_note import note_at
+from adapters.files.restic import Repository
+from adapters.files.store import storage_at, store
+from adapters.inbox import inbox, move_mark
+from adapters.settings.database_urls import database_place
+from adapters.settings.settings import settings
+from adapters.store import happened, ocfl
+from adapters.store.objects import history
+from adapters.store.objects.deliveries import delivered
+from adapters.store.ocfl import INVENTORY, SIDECAR
+from adapters.store.tombstones import digest_of, every, of_reference
+from adapters.tables.archives import archives
+from models.errors import Conflict, Refused, WrongUse
+from models.store.backup import Backup, Restored
+from models.store.fixity import StoredObject
+from models.store.moving import Mark, Phase, Places
+from services.backups import tombstones
+from services.custody.objects import stored_objects
+from services.custody.rebuilding import rebuild
+from services.custody.remembering import Memory
+from services.custody.verifying import absent_store
+from services.erasure.removing import remove
+from services.moving.files import Pair, bring, files
+from services.moving.moving import kept_from_starting, living_workers, rows_there
+
+OnProgress = Callable[[str, float], None]
+_COMMAND = "cellar restore --from {location}"
+_VERSION = re.compile(r"v([1-9][0-9]*)/")
+
+
+def restore(location: str, now: datetime, on_progress: OnProgress) -> Restored:
+    """Restore the newest finished backup of a place into the empty places of the settings, and verify what is there.
+
+    Args:
+        on_progress: called with what is done, and how much of it, from 0 to 1.
+
+    Raises:
+        WrongUse: the places are not empty, or something runs there.
+        Refused: there is no finished backup, or the password is wrong.
+        Transient: a place does not answer, or a disk is full. The same restore goes on where it was.
+    """
+    with bucket.patient(), kept_from_starting(settings()) as found:
+        if running := [*found, *_workers()]:
+            raise WrongUse(f"stop what runs here, and restore again: {', '.join(running)}")
+        backup, place = _begun(location, now), Repository(location)
+        for part, folder, leave_out in _targets():
+            if part in backup.parts:
+                its = backup.parts[part]
+                place.restore(its, folder, leave_out=leave_out, on_progress=partial(on_progress, part))
+        _bring_to_buckets()
+        settled = sum(settle(each, backup.at) for each in stored_objects() if each.key)
+        remove_database()
+        migrate()
+        restored = _rebuilt(place, backup, settled, on_progress)
+        shutil.rmtree(_beside(), ignore_errors=True)
+        os.sync()  # restic syncs nothing: a power cut must not empty files once the mark is gone
+        storage_at(settings().inbox_location).remove(move_mark.NAME)
+        return restored
+
+
+def _begun(location: str, now: datetime) -> Backup:
+    """Return the backup that is restored here: that of the mark, or the newest finished one, which is marked now."""
+    place, ours = Repository(location), move_mark.places_of(settings())
+    if not place.exists():
+        raise Refused("NOTHING_THERE", "there is no backup", where=location)
+    place.release_locks()
+    finished = {each.name: each for each in place.backups() if each.is_finished}
+    if not finished:
+        raise Refused("NOTHING_THERE", "there is no finished backup", where=location)
+    mark = move_mark.find(settings().inbox_location)
+    source = Places(store=location, inbox=max(finished), database="")
+    if mark and (mark.target, mark.source.store) == (ours, location):
+        source = mark.source if mark.source.inbox in finished else source
+    else:
+        _require_empty()
+    command = _COMMAND.format(location=location)
+    move_mark.put(
+        settings().inbox_location, Mark(source=source, target=ours, phase=Phase.COPYING, at=now, command=command)
+    )
+    return finished[source.inbox]
+
+
+def _require_empty() -> None:
+    for name in ("store", "inbox"):
+        place = storage_at(getattr(settings(), f"{name}_location"))
+        if next(files(place), None) is not None:
+            raise WrongUse(
+                f"{place.location('')} is not empty; a restore needs new places: move the old data aside, or set "
+                f"CELLAR_{name.upper()}_URL or CELLAR_DATA_DIR"
+            )
+    if any(rows_there().values()):
+        raise WrongUse("the database is not empty; let CELLAR_DATABASE_URL name a new, empty database")
+
+
+def _workers() -> list[str]:
+    """Return the workers that live. A database that is not there, or has no tables yet, knows of none."""
+    location = settings().database_location
+    is_there = not location.startswith("sqlite") or Path(database_place(location)).exists()
+    return [f"the worker {each}" for each in living_workers(engine())] if is_there and revisions().database else []
+
+
+def _targets() -> list[tuple[str, Path, tuple[str, ...]]]:
+    """Return the parts of a backup with the folders into which they are restored: beside a bucket, on this machine."""
+    secrets = settings().secret_path("backup")
+    targets: list[tuple[str, Path, tuple[str, ...]]] = [("secrets", secrets.parent, (secrets.name,))]
+    for name, location in (("store", settings().store_location), ("inbox", settings().inbox_location)):
+        targets.append((name, _beside() / name if "://" in location else Path(location), ()))
+    return targets
+
+
+def _beside() -> Path:
+    """Return the folder of what is restored into buckets. It goes with the mark: it may have what was erased."""
+    return settings().backup_dir / "restored"
+
+
+def _bring_to_buckets() -> None:
+    for name, location in (("store", settings().store_location), ("inbox", settings().inbox_location)):
+        folder = _beside() / name
+        if "://" in location and folder.is_dir():
+            with note_at(_beside() / f"{name}.db") as note:
+                note.next_pass()
+                bring(Pair(name, storage_at(str(folder)), storage_at(location)), note, lambda _: None)
+            (_beside() / f"{name}.db").unlink()  # what an erasure removes below must come again after a kill
+
+
+def settle(stored: StoredObject, backup_at: datetime) -> bool:
+    """Take back the last versions of an object that were written while its backup was made. Return whether it had any.
+
+    The root inventory names them, and their files were not listed yet. Their bodies came after the backup began, or
+    wait in the inbox. Any other version that is missing was lost before: the check of the store reports it.
+    """
+    text = store().found_bytes(f"{stored.key}/{INVENTORY}")
+    there = {int(found[1]) for path in stored.sizes if (found := _VERSION.match(path))}
+    with suppress(Conflict):  # the check of the store reports a damaged inventory
+        root = ocfl.parsed(text, stored.key) if text else None
+        newest = max(there, default=0)
+        before = store().found_bytes(f"{stored.key}/v{newest}/{INVENTORY}")
+        if root is None or before is None or newest >= root.head:
+            return False
+        torn = root.versions[newest:]
+        if not all(each.created_at >= backup_at or inbox.has_body(each.message) for each in torn):
+            return False
+        ocfl.parsed(before, stored.key)
+        store().overwrite_bytes(before, f"{stored.key}/{INVENTORY}")
+        store().overwrite_bytes(ocfl.sidecar(before), f"{stored.key}/{SIDECAR}")
+        for each in torn:
+            if each.message not in delivered(stored.sizes):
+                store().remove(f"{stored.key}/{history.path_of(each.message)}")
+        return True
+    return False
+
+
+def _rebuilt(place: Repository, backup: Backup, settled: int, on_progress: OnProgress) -> Restored:
+    """Rebuild the database, remove what was erased since, and verify everything."""
+    objects = sum(1 for each in stored_objects() if each.key) or 1
+    done = {"rebuild": 0, "verify": 0}
+
+    def advance(what: str) -> None:
+        done[what] += 1
+        on_progress(what, done[what] / objects)
+
+    made = rebuild(stored_objects(), lambda _: advance("rebuild"), even_erased=True)
+    erased = _erase_again(place)
+    findings = 0
+    if absent_store() is None:
+        findings = len(Memory().check_store(1, 0, lambda _, __: advance("verify"))[0].findings)
+    damaged = [f"{key}: {reason}" for key, reason in made.damaged]
+    return Restored(
+        at=backup.at,
+        archives=made.archives - erased,
+        waiting=inbox.backlog().receipts,
+        settled=settled,
+        erased=erased,
+        lacks=backup.lacks,
+        damaged=damaged,
+        findings=findings,
+        is_whole=not (damaged or findings or backup.lacks),
+    )
+
+
+def _erase_again(place: Repository) -> int:
+    """Remove the archives that were erased since, by the tombstones of the store and of the place of the backups."""
+    tombstones.take_from(place)
+    known = {each.digest for each in every()}
+    if not known:
+        return 0
+    erased = {each: digest for each in archives.references() if (digest := digest_of(each)) in known}
+    remove(erased, in_prefect=False)
+    happened.keep()
+    left = [
+        each.key for each in stored_objects() if each.key and _digest_at(each.key) in known
+    ]  # a rebuild left it out
+    for key in left:
+        store().erase(key)
+    return len(erased) + len(left)
+
+
+def _digest_at(key: str) -> str:
+    with suppress(Conflict):
+        found = ocfl.reference_at(key)
+        inventory = ocfl.inventory_at(key) if found is None else None
+        if reference := found or (inventory and ocfl.reference_of(inventory)):
+            return digest_of(reference)
+    return ""
+
+
+def restore_archives(location: str, references: Iterable[str]) -> dict[str, int]:
+    """Put the files of archives that are damaged or gone back from the newest finished backup that has them.
+
+    Returns:
+        How many files came back, by reference.
+
+    Raises:
+        Refused: no backup has an archive, it is erased, or there is no backup.
+        Transient: the place or the store does not answer.
+    """
+    place = Repository(location)
+    backups = [each for each in reversed(place.backups()) if each.is_finished] if place.exists() else []
+    with bucket.patient():
+        return {each: _restored_archive(place, backups, each) for each in references}
+
+
+def _restored_archive(place: Repository, backups: Iterable[Backup], reference: str) -> int:
+    if of_reference(reference):
+        raise Refused("ERASED", "the archive was erased; it does not come back", where=reference)
+    key = ocfl.object_key(reference)
+    for backup in backups:
+        if not place.paths(backup.parts["store"], f"{key}/{INVENTORY}"):
+            continue
+        with TemporaryDirectory(dir=settings().data_dir.absolute()) as folder:
+            place.restore(backup.parts["store"], Path(folder), below=key)
+            return sum(_put_back(Path(folder), path, key) for path, _ in storage_at(folder).listed(""))
+    raise Refused("NOTHING_THERE", "no backup has this archive", where=reference)
+
+
+def _put_back(folder: Path, path: str, key: str) -> bool:
+    """Put a file of an object back if the store has none, or has other bytes where a version's bytes never change."""
+    found = store().digest_of(f"{key}/{path}")
+    is_root = path in (INVENTORY, SIDECAR)
+    if found is not None and (not _VERSION.match(path) or found == storage_at(str(folder)).digest_of(path)):
+        return False
+    if is_root and found is not None:
+        return False
+    store().overwrite(folder / path, f"{key}/{path}")
+    return True
+
+
+def acknowledged_since(backup_at: datetime) -> tuple[datetime, datetime]:
+    """Return until when Cellosign keeps what was acknowledged after a backup, if it succeeded, and if it failed."""
+    terms = settings().source_terms
+    return backup_at + terms.purged_after_success, backup_at + terms.purged_after_failure
