@@ -44,7 +44,7 @@ from tests.cli.operation.moves import (
     filled,
 )
 from tests.conftest import make_tables
-from tests.installations import archived, check, damaged_file, finished, installed, received, stored_body
+from tests.installations import archived, check, damaged_file, finished, installed, inventory_of, received, stored_body
 from tests.samples import sample_body
 
 OF_ARCHIVES = {"archive", "version", "receipt", "delivery", "file", "payment", "form_field", "session", "warning"}
@@ -157,9 +157,9 @@ def test_version_that_was_written_during_the_backup_is_taken_back_and_its_body_w
         receipt_id = received("a", body)
         finished("a", receipt_id)
         shutil.rmtree(tmp_path / "old" / "data" / "store" / ocfl.object_key("a") / "v2")
-        settled = [settle(object_of("a"), datetime.now(UTC))]
+        settled = [settle(object_of("a"), datetime.now(UTC), store())]
         acknowledged("a", body)
-        settled += [settle(object_of("a"), datetime.now(UTC))]
+        settled += [settle(object_of("a"), datetime.now(UTC), store())]
         assert settled == [False, True]  # without its body, a version was lost before, which the check reports
         assert store().size(f"{ocfl.object_key('a')}/{history.path_of(receipt_id)}") is None
         finished("a", receipt_id)
@@ -172,7 +172,15 @@ def test_one_archive_comes_back_whose_files_are_damaged_or_gone(cellar: Cellar, 
         make_tables()
         for each in ("a", "b"):
             archived(each, sample_body(each))
+        archived("torn", sample_body("torn"))
+        finished("torn", received("torn", sample_body("torn", data=[])))
+        acknowledged("torn", sample_body("torn", data=[]))
+        shutil.rmtree(tmp_path / "old" / "data" / "store" / ocfl.object_key("torn") / "v2")
         back_up(str(place), datetime.now(UTC), nothing)
+        store().remove_folder(ocfl.object_key("torn"))
+        assert cellar("restore", "--from", str(place), "torn").status == 0
+        assert inventory_of("torn").head == 1  # its second version was not in the backup yet, and waits in the inbox
+        finished("torn", acknowledged("torn", sample_body("torn", data=[])).receipt_id)
         damaged_file("a")
         store().remove_folder(ocfl.object_key("b"))
         assert cellar("verify").status == 1
