@@ -18,6 +18,7 @@ from adapters.database.transactions import writing
 from adapters.files.restic import Repository
 from adapters.files.store import store
 from adapters.inbox import inbox, move_mark
+from adapters.platform.durable import held
 from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl
 from adapters.store.objects import history
@@ -30,6 +31,7 @@ from models.store.backup import Backup, Restored
 from models.views.health import Verdict
 from services.backups import tombstones
 from services.backups.making import back_up, expired
+from services.custody.drilling import remove_killed
 from services.custody.objects import object_of
 from services.custody.restoring import restore, settle
 from services.erasure.removing import remove
@@ -115,6 +117,12 @@ def test_installation_is_restored_from_its_backup_and_the_password_alone(
             assert cellar("verify").status == 0
             assert delivered_again("process-1", sample_body("process-1")) == "duplicate"
             assert delivered_again("waiting", WAITING) == "new"
+            if values:
+                back_up(str(place), datetime.now(UTC), nothing)
+                next((settings().backup_dir / "store" / "archives").rglob("skeleton.json")).unlink()
+                with pytest.raises(Transient, match="compares each file"):
+                    back_up(str(place), datetime.now(UTC), nothing)
+                assert back_up(str(place), datetime.now(UTC), nothing).lacks == 0
 
 
 def test_backup_made_while_bodies_arrive_loses_nothing_that_was_acknowledged_before(
@@ -277,6 +285,12 @@ def test_backup_says_what_keeps_it_from_its_end(
     with installed(tmp_path / "old"):
         make_tables()
         archived("a", sample_body("a"))
+        (settings().backup_dir / "drill" / "data").mkdir(parents=True)
+        with held(settings().backup_dir / "drill.lock"):
+            remove_killed()
+            assert (settings().backup_dir / "drill").exists()
+        remove_killed()
+        assert not (settings().backup_dir / "drill").exists()
         with pytest.raises(WrongUse, match="is not there; mount its disk"):
             back_up(str(tmp_path / "away"), NOW, nothing)
         assert [each.code for each in open_conditions()] == ["BACKUP_FAILED"]
