@@ -87,7 +87,8 @@ _WORDS = """
     event before the archive, large event, event without a reference, event after the archive, refused body,
     reason of a dismissal, reason of an explanation, reason of a hold, reason of a release, reason about a missing,
     exporter, answer of an endpoint, warning, message of many, result of a task,
-    log of a run, parameter of a run, artifact of a run, event of a run, log of a task, state of a task, state of a run, input of a run
+    log of a run, parameter of a run, artifact of a run, event of a run, log of a task, state of a task,
+    state of a run, input of a run
 """
 VALUES = {name: f"zq{number:02}planted" for number, name in enumerate(" ".join(_WORDS.split()).split(", "))} | {
     "reference": REFERENCE,

@@ -25,6 +25,8 @@ from tests.services.erasure.planted import REFERENCE, VALUES, body, traces
 from tests.services.erasure.searching import everything, found_in
 from tests.services.erasure.test_erase import planned
 
+LOCKED = ("version: ", "delete marker: ")
+"""How places begin that no longer are served."""
 LOCKED_FOR = timedelta(seconds=6)
 
 
@@ -64,7 +66,7 @@ def test_what_a_lock_keeps_is_removed_once_it_ends(bucket: str, configure: Confi
     assert datetime.fromisoformat(item.values["until"]) <= until
     assert (tombstone.ended_at, removing.remove_left(until - LOCKED_FOR)) == (None, 0)
     assert versions(bucket)
-    served = ((place, data) for place, data in everything() if not place.startswith("version: "))
+    served = ((place, data) for place, data in everything() if not place.startswith(LOCKED))
     assert found_in(served, VALUES) == {}
 
     time.sleep(max(0.0, (until - datetime.now(UTC)).total_seconds() + 1))
