@@ -20,7 +20,6 @@ from models.archive.archive import ArchiveRow, FormFieldRow, SignatureRow, State
 from models.archive.content import FileRow, SignedDocumentRow
 from models.archive.session import LabelRow, SessionRow
 from models.payments import PaymentRow
-from models.retention import KEEP, RetentionRule
 from models.search import MOST_FACETS, Kind, Searchable
 from models.templates import PartId, TemplateWords
 from models.views.archives.archives import ArchiveSummary
@@ -276,10 +275,9 @@ def definitions_of(words: Mapping[str, TemplateWords]) -> Definitions:
 
 
 @lru_cache
-def version_of(searchable: Searchable, definitions: Definitions, retention: RetentionRule = KEEP) -> int:
+def version_of(searchable: Searchable, definitions: Definitions) -> int:
     """Return the version of entries: a digest of how they are made, by settings and by templates. Never 0."""
-    made = [_FORM, sorted(searchable.labels), sorted(searchable.fields), definitions]
-    text = json.dumps(made if retention == KEEP else [*made, retention])
+    text = json.dumps([_FORM, sorted(searchable.labels), sorted(searchable.fields), definitions])
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], signed=True) or 1
 
 

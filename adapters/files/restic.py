@@ -73,13 +73,9 @@ class Repository:
 
     def backups(self) -> list[Backup]:
         """Return the backups with all that they have, also unfinished ones, oldest first."""
-        return self._backups(self._snapshots())
-
-    @staticmethod
-    def _backups(snapshots: Sequence[dict[str, Any]]) -> list[Backup]:
         parts: dict[str, dict[str, str]] = {}
         lacks: dict[str, int] = {}
-        for each in snapshots:
+        for each in self._snapshots():
             for name in (tag for tag in each["tags"] if tag.startswith(_NAME)):
                 for tag in each["tags"]:
                     if tag.startswith(_LACKS):
@@ -113,7 +109,7 @@ class Repository:
             match message.get("message_type"):
                 case "status":
                     on_progress(message.get("percent_done", 0))
-                case "error" if os.path.lexists(folder / message["item"]):
+                case "error" if not _is_gone(folder / message["item"]):
                     unread[message["item"]] = None
                 case "summary":
                     summary = message
@@ -127,14 +123,16 @@ class Repository:
         """Save the tombstones of all erased archives, beside the backups."""
         self._save_text(text, "tombstones.json", _TOMBSTONES)
 
-    def tombstones(self) -> bytes | None:
-        """Return what `save_tombstones` saved last, None if nothing."""
-        saved = _of_tombstones(self._snapshots())
-        if not saved:
-            return None
-        with TemporaryDirectory() as folder:
-            self.restore(saved[-1], Path(folder))
-            return Path(folder, "tombstones.json").read_bytes()
+    def kept_tombstones(self) -> list[str]:
+        """Return the ids of what `save_tombstones` has saved, newest first."""
+        return [each["id"] for each in reversed(self._snapshots()) if _TOMBSTONES in each["tags"]]
+
+    def tombstones(self) -> Iterator[bytes]:
+        """Yield all that `save_tombstones` has saved, newest first: the last may lack what another process saved."""
+        for each in self.kept_tombstones():
+            with TemporaryDirectory() as folder:
+                self.restore(each, Path(folder))
+                yield Path(folder, "tombstones.json").read_bytes()
 
     def restore(
         self,
@@ -160,15 +158,15 @@ class Repository:
         found = self._messages(["ls", snapshot, f"/{below}"])
         return [each["path"].removeprefix("/") for each in found if each.get("type") == "file"]
 
-    def expire(self, chosen: Callable[[list[Backup]], list[Backup]]) -> None:
-        """Remove backups, all tombstones but the last, and all bytes that nothing else has: erased content must end.
+    def expire(self, chosen: Callable[[list[Backup]], list[Backup]], tombstones: Sequence[str]) -> None:
+        """Remove backups, and all bytes that nothing else has: erased content must end.
 
         Args:
             chosen: returns which of all backups are removed.
+            tombstones: which of `kept_tombstones` are removed.
         """
-        snapshots = self._snapshots()
-        gone = [each for backup in chosen(self._backups(snapshots)) for each in backup.parts.values()]
-        if ids := gone + _of_tombstones(snapshots)[:-1]:
+        gone = [each for backup in chosen(self.backups()) for each in backup.parts.values()]
+        if ids := [*gone, *tombstones]:
             self._called("forget", *ids)
         if gone:
             self._called("prune", "--max-unused", "0")
@@ -242,8 +240,15 @@ class Repository:
         }
 
 
-def _of_tombstones(snapshots: Sequence[dict[str, Any]]) -> list[str]:
-    return [each["id"] for each in snapshots if _TOMBSTONES in each["tags"]]
+def _is_gone(path: Path) -> bool:
+    """Return whether a file has disappeared. A disk or a right that keeps us from looking says nothing."""
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _command(command: list[str], *, gentle: bool) -> list[str]:

@@ -96,7 +96,7 @@ def version(session: Session) -> int:
 
 
 def _version(templates: Held) -> int:
-    return search.version_of(searchable(), templates.definitions, settings().retention)
+    return search.version_of(searchable(), templates.definitions)
 
 
 def add(session: Session, archive: ArchiveRow) -> None:

@@ -20,7 +20,6 @@ from adapters.settings.kept_secrets import kept_secret
 from adapters.settings.setting_names import check_file_names, check_names, secrets_folder
 from domain.payments.terms import SETTINGS, read_terms
 from models.payments import AmountUnit, PaymentTerms
-from models.retention import KEEP, RetentionRule
 from models.sources import Networks, SourceTerms
 
 if TYPE_CHECKING:
@@ -306,11 +305,6 @@ class Settings(BaseSettings):
         description="Ids of the form fields whose values are indexed for search; `*` for all. Default: none, since "
         "these values are personal data. After a change, run `cellar migrate`: workers apply it to existing archives.",
     )
-    retention: RetentionRule = Field(
-        KEEP,
-        description="How long archives are kept, where neither their template nor their source says it: `keep`, or a "
-        "rule like `review after 7 years`; see docs/erasure.md. After a change, run `cellar migrate`.",
-    )
     list_columns: Path | None = Field(
         None,
         description="TOML file that describes the columns of Cellosign's list of processes; see docs/reconcile.md. "
@@ -474,7 +468,6 @@ class Settings(BaseSettings):
             keeps_unknown_events=self.unknown_events == "keep",
             addresses=self.webhook_addresses,
             signature=self.webhook_signature,
-            retention=self.retention,
         )
 
     @cached_property

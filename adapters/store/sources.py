@@ -14,6 +14,7 @@ from adapters.settings.settings import Settings, settings
 from adapters.store.records import Records
 from domain.payments.terms import SETTINGS
 from models.payments import PaymentTerms
+from models.retention import KEEP
 from models.runs.receipt import DEFAULT_SOURCE
 from models.sources import NO_SIGNATURE, Source, SourceTerms
 
@@ -36,7 +37,7 @@ def terms_of(source: str) -> SourceTerms:
         keeps_unknown_events=own.unknown_events == "keep" if own.unknown_events else terms.keeps_unknown_events,
         addresses=own.addresses or terms.addresses,
         signature="" if signature == NO_SIGNATURE else signature,
-        retention=own.retention or terms.retention,
+        retention=own.retention or KEEP,
     )
 
 

@@ -221,7 +221,6 @@ _ROWS: Mapping[AnyCode, _Rows] = {
         (IS_DUE,),
         _span(ArchiveRow.due_at),
         Severity.WARNING,
-        by={"template": col(ArchiveRow.template_id)},
         source=col(ArchiveRow.source),
     ),
     ConditionCode.TIME_STAMP_ENDS: _Rows(

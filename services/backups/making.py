@@ -31,6 +31,8 @@ OnProgress = Callable[[str, float], None]
 _TEMPORARY = (".*.part", ".probe")
 _LEFT_OUT = {"inbox": (move_mark.NAME, *(f"**/{each}" for each in _TEMPORARY)), "store": ("spool",), "secrets": ()}
 _MOST_NAMED = 100
+_LONGEST = timedelta(days=7)
+"""An unfinished backup may be made by another process that lives: its parts are not taken from it before."""
 
 
 def place_of_backups(given: str | None) -> str:
@@ -72,7 +74,7 @@ def _backed_up(location: str, now: datetime, on_progress: OnProgress) -> LastBac
     found_root()  # else a disk that is not mounted would be saved as an empty store
     happened.keep_all()  # what waits in the database is in the store then
     place = _opened(location)
-    tombstones.send_to(place)
+    replaced = tombstones.send_to(place)
     name = f"backup-{now.isoformat(timespec='microseconds')}"
     unread, size_bytes, added_bytes = list[str](), 0, 0
     for part, folder, lacks in _sources(on_progress):
@@ -80,7 +82,7 @@ def _backed_up(location: str, now: datetime, on_progress: OnProgress) -> LastBac
         unread += [*lacks, *(f"{part}: {each}" for each in saved.unread)]
         size_bytes, added_bytes = size_bytes + saved.size_bytes, added_bytes + saved.added_bytes
     place.end(name, len(unread))
-    place.expire(partial(expired, now))
+    place.expire(partial(expired, now), replaced)
     return LastBackup(
         at=now,
         ended_at=datetime.now(now.tzinfo),
@@ -109,10 +111,15 @@ def _opened(location: str) -> Repository:
 
 
 def expired(now: datetime, backups: list[Backup]) -> list[Backup]:
-    """Return the backups to be removed: old ones, and unfinished ones before the last that is finished, which stays."""
+    """Return the backups to be removed: old ones, but the last that is finished, and those that nobody finishes."""
     oldest = now - timedelta(days=settings().backup_keep_days)
     last = max((each.at for each in backups if each.is_finished), default=now)
-    return [each for each in backups if each.at < last and (each.at < oldest or not each.is_finished)]
+    given_up = now - _LONGEST
+    return [
+        each
+        for each in backups
+        if each.at < last and (each.at < oldest or (not each.is_finished and each.at < given_up))
+    ]
 
 
 def _sources(on_progress: OnProgress) -> Iterator[tuple[str, Path, list[str]]]:
@@ -140,7 +147,9 @@ def _mirrored(part: str, lacks: list[str], on_progress: OnProgress, source: Stor
 
 
 def _keep(last: LastBackup, now: datetime) -> None:
-    last_records.keep(last)
+    last_records.keep(
+        last.model_copy(update={"unread": []})
+    )  # their names may be references, and no erasure comes here
     is_well = not (last.failure or last.lacks)
     found = None if is_well else Found(last.lacks or 1, {})
     try:

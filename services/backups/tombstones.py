@@ -7,7 +7,7 @@ import structlog
 from sqlmodel import SQLModel, select
 
 from adapters.database.noted import note_rows
-from adapters.database.transactions import reading, upsert, writing
+from adapters.database.transactions import insert_new, reading, writing
 from adapters.files.restic import Repository
 from adapters.settings.settings import settings
 from adapters.tables import conditions
@@ -46,28 +46,32 @@ def send_left(now: datetime) -> None:
         send(now)
 
 
-def send_to(place: Repository) -> None:
+def send_to(place: Repository) -> list[str]:
     """Save the tombstones of the database beside the backups, if there are any.
+
+    Returns:
+        The ids of those that were saved before, which the new ones replace.
 
     Raises:
         Refused: the password does not open the place.
         Transient: the place does not answer, or its disk is full.
     """
+    before = place.kept_tombstones()  # what another process saves after this may have more
     with reading() as session:
         rows = {
             str(table.__tablename__): [each.model_dump(mode="json") for each in session.exec(select(table))]
             for table in _TABLES
         }
-    if any(rows.values()):
-        place.save_tombstones(json.dumps(rows).encode())
+    if not any(rows.values()):
+        return []
+    place.save_tombstones(json.dumps(rows).encode())
+    return before
 
 
 def take_from(place: Repository) -> None:
     """Give the database the tombstones that lie beside the backups and that it lacks, and note them for the store."""
-    kept = json.loads(place.tombstones() or b"{}")
-    with writing() as session:
-        for table in _TABLES:
-            rows = [table.model_validate(each).model_dump() for each in kept.get(str(table.__tablename__), [])]
-            if rows:
-                session.connection().execute(upsert(session, table).on_conflict_do_nothing(), rows)
-                note_rows(session, table, rows)
+    for kept in map(json.loads, place.tombstones()):
+        with writing() as session:
+            for table in _TABLES:
+                rows = [table.model_validate(each).model_dump() for each in kept[str(table.__tablename__)]]
+                note_rows(session, table, [each for each in rows if insert_new(session, table, each)])

@@ -72,7 +72,7 @@ def _restored(location: str, home: Path) -> Restored:
     try:
         return Restored.model_validate_json(output)
     except ValidationError:
-        said = errors.strip().rpartition("\n")[2].removeprefix("cellar: ")
+        said = errors.strip().rpartition("\n")[2].removeprefix("cellar: ").partition(" (")[0]  # notes name files
         raise Transient(f"the restore of the drill ended with status {process.returncode}: {said}") from None
 
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from adapters.inbox import inbox
 from adapters.store import happened, ocfl
+from adapters.store.lines import Erased
 from adapters.store.objects import history, interrupted, kept_discrepancies
 from adapters.store.objects.deliveries import delivered, delivery_path
 from adapters.store.objects.requests import stored_request
@@ -58,14 +59,21 @@ class Rebuilt:
     damaged: tuple[tuple[str, str], ...]
 
 
-def rebuild(objects: Iterable[StoredObject], on_rebuilt: Callable[[StoredObject], None]) -> Rebuilt:
+def rebuild(
+    objects: Iterable[StoredObject], on_rebuilt: Callable[[StoredObject], None], *, even_erased: bool = False
+) -> Rebuilt:
     """Restore every object of the store into an empty database. A damaged object is reported, and blocks no other. So
     is an object whose archive was erased; it is left out.
+
+    Args:
+        even_erased: restore what was erased, and is back, too: for who removes it again by its rows.
 
     Raises:
         Transient: store or database does not answer. Start again with an empty database.
     """
     count, damaged, erased = 0, list[tuple[str, str]](), happened.erased()
+    if even_erased:
+        erased = Erased({}, dict.fromkeys(erased.lines, False))
     templates = restore_templates(lambda key, reason: damaged.append((key, reason)))  # entries are made by them
     _restore_histories(kept_discrepancies.of_no_archive(), damaged.append)
     kept_discrepancies.restore_count(None, kept_discrepancies.of_no_archive())

@@ -7,6 +7,7 @@ of what was erased since; an empty database, which is rebuilt; a check of everyt
 
 import os
 import re
+import shutil
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime
@@ -71,6 +72,7 @@ def restore(location: str, now: datetime, on_progress: OnProgress) -> Restored:
         remove_database()
         migrate()
         restored = _rebuilt(place, backup, settled, on_progress)
+        shutil.rmtree(_beside(), ignore_errors=True)
         os.sync()  # restic syncs nothing: a power cut must not empty files once the mark is gone
         storage_at(settings().inbox_location).remove(move_mark.NAME)
         return restored
@@ -122,18 +124,23 @@ def _targets() -> list[tuple[str, Path, tuple[str, ...]]]:
     secrets = settings().secret_path("backup")
     targets: list[tuple[str, Path, tuple[str, ...]]] = [("secrets", secrets.parent, (secrets.name,))]
     for name, location in (("store", settings().store_location), ("inbox", settings().inbox_location)):
-        beside = settings().backup_dir / f"restored-{name}"
-        targets.append((name, beside if "://" in location else Path(location), ()))
+        targets.append((name, _beside() / name if "://" in location else Path(location), ()))
     return targets
+
+
+def _beside() -> Path:
+    """Return the folder of what is restored into buckets. It goes with the mark: it may have what was erased."""
+    return settings().backup_dir / "restored"
 
 
 def _bring_to_buckets() -> None:
     for name, location in (("store", settings().store_location), ("inbox", settings().inbox_location)):
-        folder = settings().backup_dir / f"restored-{name}"
+        folder = _beside() / name
         if "://" in location and folder.is_dir():
-            with note_at(folder.with_suffix(".db")) as note:
+            with note_at(_beside() / f"{name}.db") as note:
                 note.next_pass()
                 bring(Pair(name, storage_at(str(folder)), storage_at(location)), note, lambda _: None)
+            (_beside() / f"{name}.db").unlink()  # what an erasure removes below must come again after a kill
 
 
 def settle(stored: StoredObject, backup_at: datetime) -> bool:
@@ -172,7 +179,7 @@ def _rebuilt(place: Repository, backup: Backup, settled: int, on_progress: OnPro
         done[what] += 1
         on_progress(what, done[what] / objects)
 
-    made = rebuild(stored_objects(), lambda _: advance("rebuild"))
+    made = rebuild(stored_objects(), lambda _: advance("rebuild"), even_erased=True)
     erased = _erase_again(place)
     findings = 0
     if absent_store() is None:

@@ -23,6 +23,7 @@ from adapters.inbox import inbox, quarantine
 from adapters.peers import prefect_erasure
 from adapters.settings.settings import settings
 from adapters.store import happened, ocfl, seals
+from adapters.tables.archives import archives
 from adapters.tables.messages import notifications
 from domain.messages.bodies import archive_erased
 from domain.words.catalogue import in_words
@@ -44,7 +45,7 @@ from models.said import Sentence
 from models.store.happened import NotedRow
 from services.erasure import lines
 from services.erasure.redacting import redact, redact_findings
-from services.erasure.spellings import redacted_text, spellings
+from services.erasure.spellings import is_in, redacted_text, spellings
 from services.erasure.traces import REMOVED, Named, named_by, names
 from services.messages import events
 
@@ -195,10 +196,9 @@ def _remove_from_imports(named: Named) -> None:
     with reading() as session:
         of_deliveries = session.exec(select(DeliveryRow.headers).where(DeliveryRow.reference == named.reference))
         names = {each.get("x-cellar-file") for each in of_deliveries}
-    spelled = spellings(named.reference)
 
     def is_its(path: str) -> bool:
-        return path in names or any(text in path for text in spelled)
+        return path in names or is_in(path, named.reference)
 
     for key in [key for key, _ in store().listed(RESULTS_FOLDER) if key.endswith("import.json")]:
         progress = ImportProgress.model_validate_json(store().read_bytes(key))
@@ -219,7 +219,8 @@ def _remove_rows(named: Named) -> None:
     event = archive_erased(named.reference, named.digest, named.source, named.template_id, datetime.now(UTC))
     with reading() as session:
         is_new = session.get_one(TombstoneRow, named.digest).ended_at is None
-    messages = events.messages_about(event) if is_new else []
+    of_labels = replace(event, labels=frozenset(archives.labels(named.reference)))  # the event itself keeps none
+    messages = events.messages_about(of_labels) if is_new else []
     with writing() as session:
         redact(session, named)
         if messages:

@@ -71,5 +71,5 @@ def why_not(session: Session, archive: ArchiveRow | None, now: datetime, *, is_f
     notifies = select(RunRow.flow_run_id).where(  # without a lease
         RunRow.reference == archive.reference, col(RunRow.ended_at).is_(None), col(RunRow.started_at) > now - _LONGEST
     )
-    is_on_way = not is_free or archive.state not in RUNNABLE or session.exec(waits.union_all(notifies)).first()
+    is_on_way = not is_free or archive.state not in RUNNABLE or session.scalars(waits.union_all(notifies)).first()
     return Skipped.ON_ITS_WAY if is_on_way else None

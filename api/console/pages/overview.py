@@ -11,9 +11,7 @@ from api.console.frame.cookies import ROOT
 from api.console.frame.rendering import PLACES, render, see
 from domain.access import is_allowed
 from models.access import Action
-from models.store.condition import DerivedCode
-from models.views.overview import Overview, Period
-from services.templates import called
+from models.views.overview import Period
 from services.views import overview
 
 PATH = f"{ROOT}/"
@@ -36,12 +34,7 @@ def read(request: Request, caller: CallerOf) -> Response:
         is_month=is_month,
         periods=periods,
         causes=_causes(periods or []),
-        template_names={each: called(each, caller) for each in _due_templates(found)},
     )
-
-
-def _due_templates(found: Overview) -> set[str | None]:
-    return {each.values["template"] for each in found.attention.conditions if each.code == DerivedCode.RETENTION_DUE}
 
 
 def _causes(periods: list[Period]) -> list[str]:

@@ -309,7 +309,7 @@ def test_server_of_its_own_forgets_runs_logs_and_artifacts_of_an_archive(deploym
             client.post("/logs/", json=[line | {"flow_run_id": run.flow_run_id}]).raise_for_status()
 
         for _ in range(2):
-            prefect_erasure.forget(reference, "digest", [reference], [known.flow_run_id])
+            prefect_erasure.forget(reference, [reference], str.upper, [known.flow_run_id])
 
         wait_until(lambda: not found("logs", logs={"flow_run_id": {"any_": [known.flow_run_id]}}))
         assert len(found("logs", logs={"flow_run_id": {"any_": [other.flow_run_id]}})) == 1

@@ -273,7 +273,7 @@ CASES: dict[str, tuple[Callable[[], None], list[Line]]] = {
     ),
     "retention": (
         retention_ended,
-        [("RETENTION_DUE", "archive", "erase", 2, 2, AT[0], AT[1], {"template": "lease"})],
+        [("RETENTION_DUE", "archive", "erase", 2, 2, AT[0], AT[1], {})],
     ),
     "endpoints": (
         endpoints,

@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import os
 import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from sqlmodel import SQLModel
@@ -60,6 +62,12 @@ def nothing(_part: str, _share: float) -> None:
     """Take the progress."""
 
 
+def break_off(part: str, _share: float) -> None:
+    """Take the progress until the check of the store."""
+    if part == "verify":
+        raise Transient("the power is gone")
+
+
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
     (tmp_path / "backups").mkdir()
@@ -99,6 +107,7 @@ def test_installation_is_restored_from_its_backup_and_the_password_alone(
         with elsewhere(tmp_path / form, **values):
             restored = cellar("restore", "--from", str(place))
             assert (restored.status, "The restore is complete" in restored.output) == (0, True), restored
+            assert [*settings().backup_dir.glob("restored*")] == []
             after = all_rows()
             assert of_archives(after) == expected
             assert [len(after[name]) for name in ("archive", "session_event", "endpoint")] == [3, 1, 1]
@@ -180,6 +189,8 @@ def test_archive_that_was_erased_after_the_backup_stays_erased(cellar: Cellar, t
         for each in ("erased", "kept"):
             archived(each, sample_body(each))
         acknowledged("erased", sample_body("erased", data=[]))
+        assert cellar("hold", "erased", "--reason", "a suit").status == 0
+        assert cellar("hold", "erased", "--release", "--reason", "it ended").status == 0
         back_up(str(place), datetime.now(UTC), nothing)
         shutil.move(place, tmp_path / "away")
         digest = digest_of("erased")
@@ -194,11 +205,16 @@ def test_archive_that_was_erased_after_the_backup_stays_erased(cellar: Cellar, t
         shutil.move(tmp_path / "away", place)
         tombstones.send_left(datetime.now(UTC))
         assert open_conditions() == []
+        Repository(str(place)).save_tombstones(b'{"tombstone": [], "tombstone_mark": []}')  # of a process that was slow
         refused = cellar("restore", "erased")
         assert (refused.status, "was erased" in refused.errors) == (1, True)
     with elsewhere(tmp_path / "new"):
+        with pytest.raises(Transient, match="power"):
+            restore(str(place), datetime.now(UTC), break_off)
         restored = restore(str(place), datetime.now(UTC), nothing)
         assert (restored.erased, restored.archives, restored.is_whole) == (1, 1, True), restored
+        files = [each for each in settings().data_dir.rglob("*") if each.is_file()]
+        assert [each for each in files if b'"reference": "erased"' in each.read_bytes()] == []
         assert (object_of("erased").sizes, list(archives.references())) == ({}, ["kept"])
         found = find(digest)
         assert found
@@ -218,12 +234,13 @@ def test_second_backup_copies_what_is_new_and_old_backups_end(tmp_path: Path, pl
         assert [each.at for each in Repository(str(place)).backups()] == [second.at]
 
 
-def test_newest_finished_backup_stays_and_unfinished_ones_before_it_go() -> None:
+def test_newest_finished_backup_stays_and_those_that_nobody_finishes_go() -> None:
     def made(days: int, *, is_finished: bool = True) -> Backup:
         return Backup(f"backup-{days}", NOW - timedelta(days=days), {}, is_finished, 0)
 
-    old, unfinished, young, begun = made(40), made(3, is_finished=False), made(2), made(1, is_finished=False)
-    assert expired(NOW, [old, unfinished, young, begun]) == [old, unfinished]
+    old, unfinished, young = made(40), made(8, is_finished=False), made(2)
+    lives, begun = made(3, is_finished=False), made(1, is_finished=False)
+    assert expired(NOW, [old, unfinished, lives, young, begun]) == [old, unfinished]
     assert expired(NOW, [old]) == []
 
 
@@ -234,10 +251,6 @@ def test_restore_that_was_killed_keeps_programs_from_starting_and_goes_on(
         make_tables()
         archived("a", sample_body("a"))
         back_up(str(place), datetime.now(UTC), nothing)
-
-    def break_off(part: str, _share: float) -> None:
-        if part == "verify":
-            raise Transient("the power is gone")
 
     with elsewhere(tmp_path / "new"):
         with pytest.raises(Transient, match="power"):
@@ -276,3 +289,23 @@ def test_backup_says_what_keeps_it_from_its_end(
             back_up(str(place), datetime.now(UTC), nothing)
         assert refused.value.code == "BAD_PASSWORD"
         assert "another password" not in json.dumps(refused.value.in_full())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")
+def test_file_that_nobody_may_look_at_is_unread_and_not_gone() -> None:
+    with TemporaryDirectory() as made, installed(Path(made)):
+        top = Path(made)
+        for each in ("backups", "data", "folder/closed"):
+            (top / each).mkdir(parents=True)
+        (top / "folder" / "closed" / "file").write_text("content")
+        (top / "folder" / "closed").chmod(0o444)
+        for each in [top, *top.rglob("*")]:
+            os.chown(each, 65534, 65534)
+        os.seteuid(65534)
+        try:
+            place = Repository(str(top / "backups"))
+            place.make()
+            [unread] = place.save_folder(top / "folder", "backup-1", "store", (), lambda _: None).unread
+            assert unread.endswith("closed/file")
+        finally:
+            os.seteuid(0)
