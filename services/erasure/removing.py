@@ -40,7 +40,7 @@ from models.messages.notification import (
 )
 from models.runs.batch import BatchItemRow, ItemState
 from models.runs.imports import ImportProgress
-from models.runs.receipt import RunRow
+from models.runs.receipt import DeliveryRow, RunRow
 from models.said import Sentence
 from models.store.happened import NotedRow
 from services.erasure import lines
@@ -191,17 +191,24 @@ def _left(named: Named, *kept: datetime | None) -> Left | None:
 
 
 def _remove_from_imports(named: Named) -> None:
-    """Take an archive out of the problems of imports: the name of a file may be its reference."""
+    """Take an archive out of the progress of imports, where its files are named: a name may be its reference."""
     receipt_ids = {*named.receipt_ids, *(receipt_id for _, receipt_id in named.refused)}
+    with reading() as session:
+        of_deliveries = session.exec(select(DeliveryRow.headers).where(DeliveryRow.reference == named.reference))
+        names = {each.get("x-cellar-file") for each in of_deliveries}
+
+    def is_its(path: str) -> bool:
+        return path in names or is_in(path, named.reference)
+
     for key in [key for key, _ in store().listed(RESULTS_FOLDER) if key.endswith("import.json")]:
         progress = ImportProgress.model_validate_json(store().read_bytes(key))
-        others = [
-            each
-            for each in progress.problems
-            if each.receipt_id not in receipt_ids and not is_in(each.path, named.reference)
+        before = progress.model_copy(deep=True)
+        progress.problems = [
+            each for each in progress.problems if each.receipt_id not in receipt_ids and not is_its(each.path)
         ]
-        if len(others) < len(progress.problems):
-            progress.problems = others
+        if progress.position and is_its(progress.position.file):  # a killed import reads all files again
+            progress.position.file = named.digest
+        if progress != before:
             store().overwrite_bytes(progress.model_dump_json().encode(), key)
         store().erase_earlier(key)
 

@@ -105,7 +105,7 @@ def test_nothing_of_an_erased_archive_is_left(
     plant(migrated_prefect)
     name_as_1_0_did()
     make(NOW)
-    before, leaves = traces(), leaves_about([REFERENCE])[REFERENCE]
+    leaves = leaves_about([REFERENCE])[REFERENCE]
     files = {key: store().read_bytes(key) for key, _ in store().listed("")}
     shutil.copytree(Path(installation.store_location, "anchors"), tmp_path / "witness" / "anchors")
     assert not verify_beside().findings
@@ -118,8 +118,7 @@ def test_nothing_of_an_erased_archive_is_left(
     found = erased(REFERENCE)
 
     assert (found.completed, found.started, found.failed) == (1, 0, 0)
-    assert len(before) > 60
-    assert traces().keys() - {"cellar.db", "cellar.db-wal"} == {"event/5"}  # the message to downstream
+    assert traces().keys() == {"reference"}  # in the message to downstream
     assert set(counted(named).values()) == {0}
     told = all_of(select(NotificationRow).where(NotificationRow.event == EventType.ARCHIVE_ERASED))
     assert {each.endpoint_name: each.state for each in told} == {"erp": "pending", "haifa": "pending"}
