@@ -25,10 +25,11 @@ from adapters.files.store import store
 from adapters.platform.cancellation import checkpoint
 from adapters.store import lines, ocfl
 from adapters.store.lines import Erased
+from adapters.tables import erased as erased_rows
 from adapters.tables.archives import archives
 from models.access import AccessHead, AccessRow
 from models.erasures import TombstoneRow
-from models.errors import Conflict, Transient
+from models.errors import Conflict, Locked, Transient
 from models.runs.receipt import ReceiptRow
 from models.store.happened import NotedRow
 
@@ -73,10 +74,20 @@ def _keep(folder: str, which: ColumnElement[bool]) -> None:
             if not ocfl.has_root() and not archives.is_empty():
                 raise Transient("the store is empty while the database has archives")
             text = "".join(f"{json.dumps([each.at.isoformat(), each.of, each.row])}\n" for each in rows).encode()
-            store().keep_first(text, f"{day}/{lines.name_of(text)}.jsonl")
-            noted.forget(rows)
-    except Transient as error:
+            key = f"{day}/{lines.name_of(text)}.jsonl"
+            store().keep_first(text, key)
+            if noted.forget(rows) < len(rows):
+                _erase_again(key, text)
+    except (Locked, Transient) as error:
         log.warning("what happened waits in the database for the store", why=str(error))
+
+
+def _erase_again(key: str, text: bytes) -> None:
+    """Erase the lines of a file that an erasure has erased elsewhere before the file was there."""
+    digests, erased = [lines.digest_of(each) for each in text.split(b"\n")[:-1]], erased_rows.lines()
+    if its := {each for each in digests if erased and lines.kept_digest(each) in erased}:
+        lines.erase_lines(key, its)
+        store().erase_earlier(key)
 
 
 def _day(folder: str, at: datetime) -> str:
