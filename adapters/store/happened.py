@@ -11,7 +11,7 @@ these files.
 import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain, groupby
 from typing import Any
@@ -117,16 +117,34 @@ def lines_in(key: str, erased: Erased | None = None, on_wrong: Callable[[str], N
 
 def erased() -> Erased:
     """Return what the tombstones of the store say. A file that is damaged says nothing; the checks report it."""
-    last, mark = dict[str, Line](), f'"{_OF_TOMBSTONES}"'.encode()
+    rows = [(each.row, each.row["ended_at"] is not None) for each in kept_tombstones()]
+    archives = {row["digest"]: has_ended for row, has_ended in rows}
+    return Erased(archives, {each: has_ended for row, has_ended in rows for each in row["lines"]})
+
+
+def kept_tombstones() -> list[Line]:
+    """Return the tombstones of the store, each as all its lines say. A file that is damaged says nothing."""
+    found, mark = dict[str, Line](), f'"{_OF_TOMBSTONES}"'.encode()
     for key in chain.from_iterable(days(FOLDER)):
         checkpoint()
         with suppress(Conflict):
             for line in lines_in(key) if mark in (store().found_bytes(key) or b"") else ():
-                if line.of == _OF_TOMBSTONES and (last.setdefault(line.row["digest"], line).at <= line.at):
-                    last[line.row["digest"]] = line
-    rows = [(line.row, line.row["ended_at"] is not None) for line in last.values()]
-    archives = {row["digest"]: has_ended for row, has_ended in rows}
-    return Erased(archives, {each: has_ended for row, has_ended in rows for each in row["lines"]})
+                if line.of == _OF_TOMBSTONES:
+                    found[line.row["digest"]] = later(line, found.get(line.row["digest"]))
+    return list(found.values())
+
+
+def later(line: Line, other: Line | None) -> Line:
+    """Return which of two lines says how a row is: the last. A tombstone keeps what either says of its lines and its
+    end, since a clock may have been set back between them.
+    """
+    if other is None:
+        return line
+    first, last = (other, line) if other.at <= line.at else (line, other)
+    if line.of != _OF_TOMBSTONES:
+        return last
+    either = {"lines": sorted({*first.row["lines"], *last.row["lines"]})}
+    return replace(last, row=last.row | either | {"ended_at": last.row["ended_at"] or first.row["ended_at"]})
 
 
 def lines_left() -> list[Line]:

@@ -12,18 +12,20 @@ import pytest
 from sqlalchemy import event
 from sqlmodel import col, delete, select, update
 
-from adapters.database.transactions import engine
+from adapters.database.noted import note
+from adapters.database.transactions import engine, writing
 from adapters.files.store import store
 from adapters.inbox import session_events
 from adapters.settings.settings import Settings, settings
 from adapters.store import happened, lines, tombstones
+from adapters.store.lines import Erased
 from adapters.tables.completeness import missing_processes
 from adapters.tables.people import saved_views
 from adapters.tables.runs import receipts
 from models.access import CELLAR, AccessRow, Action
 from models.completeness.processes import MissingProcessRow, SessionEventRow, SessionEventType
 from models.discrepancies import DiscrepancyEventRow
-from models.erasures import HoldRow
+from models.erasures import HoldRow, TombstoneRow
 from models.people import ActionKind, ActionRow, SavedViewRow
 from models.runs.batch import BatchKind, BatchRow
 from models.runs.receipt import RunRow
@@ -41,6 +43,7 @@ from services.anchors.making import make
 from services.batches import batches
 from services.completeness import finding_missing
 from services.completeness.session_events import take_in
+from services.custody.happened import restore_happened
 from services.custody.objects import object_of
 from services.custody.verifying import verify_object
 from services.custody.verifying_records import verify_beside
@@ -207,13 +210,32 @@ def test_line_that_is_erased_before_a_late_writer_has_written_it_does_not_come_b
     notes = {each.row["name"]: each for each in every(NotedRow)}
 
     def erase(*about: Any) -> None:
-        if about[2].startswith("SELECT noted") and (note := notes.pop("erased", None)):
-            its = lines.digest_of(json.dumps([note.at.isoformat(), note.of, note.row]).encode())
-            tombstones.add_lines(digest, [lines.kept_digest(its)])
-            change(delete(NotedRow).where(col(NotedRow.id) == note.id))
+        if about[2].startswith("SELECT noted") and (its := notes.pop("erased", None)):
+            line_digest = lines.digest_of(json.dumps([its.at.isoformat(), its.of, its.row]).encode())
+            tombstones.add_lines(digest, [lines.kept_digest(line_digest)])
+            change(delete(NotedRow).where(col(NotedRow.id) == its.id))
 
     event.listen(engine(), "after_cursor_execute", erase)
     happened.keep()
 
     written = [line.row for keys in happened.days(happened.FOLDER) for key in keys for line in happened.lines_in(key)]
     assert [each["name"] for each in written if each.get("name") in ("erased", "kept")] == ["kept"]
+
+
+@pytest.mark.usefixtures("_filled")
+def test_tombstone_keeps_its_end_and_its_lines_although_a_clock_is_set_back() -> None:
+    digest = buried("r")
+    happened.keep()
+    tombstones.add_lines(digest, ["a"])
+    change(update(TombstoneRow).values(ended_at=LATER))
+    with writing() as session:
+        note(session, TombstoneRow)
+    change(update(NotedRow).values(at=BEGAN))
+    happened.keep()
+    assert happened.erased() == Erased({digest: True}, {"a": True})
+    assert found() == Counter()
+
+    change(delete(TombstoneRow))
+    restore_happened([].append, happened.erased())
+
+    assert found() == Counter()
