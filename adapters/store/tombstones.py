@@ -46,10 +46,9 @@ def marks(source: str, session_id: str | None, process: int | None, transaction:
 
     Raises as `digest_of` does.
     """
-    named = [] if session_id is None else [f"session:{source}:{session_id}"]
-    if process is not None or transaction is not None:
-        named.append(f"process:{source}:{process}:{transaction}")
-    return [seals.quick_fingerprint(each) for each in named]
+    named = {"session": session_id, "process": process, "transaction": transaction}
+    found = (f"{name}:{source}:{value}" for name, value in named.items() if value is not None)
+    return [seals.quick_fingerprint(each) for each in found]
 
 
 def insert(session: Session, reference: str, tombstone: TombstoneRow) -> None:
@@ -62,9 +61,8 @@ def insert(session: Session, reference: str, tombstone: TombstoneRow) -> None:
     source = archive.source if archive else DEFAULT_SOURCE
     its = select(SessionRow.id, SessionRow.process_number, SessionRow.transaction_number)
     known = {*marks(source, None, archive.process_number if archive else None, None)}
-    for session_id, process, transaction in session.exec(its.where(SessionRow.reference == reference)):
-        for numbers in ((process, transaction), (process, None), (None, transaction)):
-            known.update(marks(source, session_id, *numbers))
+    for each in session.exec(its.where(SessionRow.reference == reference)):
+        known.update(marks(source, *each))
     its_receipts = select(ReceiptRow.receipt_id).where(ReceiptRow.reference == reference)
     known.update(_mark_of_receipt(each) for each in session.exec(its_receipts))
     for each in sorted(known):  # another erased archive may have had the same number

@@ -42,7 +42,7 @@ from tests.samples import sample_body
 from tests.session_events import NOON, body, journaled, large_body, session
 
 GONE = "gone-4711"
-RETURNS = 3 + 2 + 4
+RETURNS = 3 + 2 + 5
 
 
 def _intake(content: bytes) -> Intake:
@@ -53,8 +53,8 @@ def _intake(content: bytes) -> Intake:
 
 
 def _return() -> None:
-    """Let everything of an erased archive come again: three deliveries, two refused ones and four events, one of which
-    names its session alone; and an event of another process.
+    """Let everything of an erased archive come again: three deliveries, two refused ones and five events, of which one
+    names its session alone and one its number; and an event of another process.
     """
     ocfl.make_root()
     for minute, content in enumerate([sample_body(GONE), sample_body(GONE), sample_body(GONE, note=1)]):
@@ -64,7 +64,8 @@ def _return() -> None:
         _intake(content).quarantine(fault, at, FoundProcess(GONE, 100))
     named = [body(SessionEventType.DELETED, GONE), body(reference=GONE), large_body(GONE)]
     unnamed = {name: each for name, each in session(GONE).items() if name not in ("reference", "process_id")}
-    journaled([*named, body("WHP_X", session=unnamed)], NOON + timedelta(hours=1))
+    new = {"id": "new", "process_number": 100, "transaction_number": 7}
+    journaled([*named, body("WHP_X", session=unnamed), body("WHP_X", session=new)], NOON + timedelta(hours=1))
     journaled([body(reference="another")], NOON + timedelta(hours=1, seconds=1))
 
 
