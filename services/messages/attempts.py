@@ -171,7 +171,9 @@ async def send_taken(
     if now - taken.taken_at > _CHECKED_AFTER:
         still = await in_thread(queues.taken_still, taken, now)
         if still is None:
-            message = await in_thread(notifications.get, taken.message.message_id)
+            message = await in_thread(notifications.find, taken.message.message_id)
+            if message is None:
+                return Attempt(NotificationState.SKIPPED, was_made=False)
             why = queues.why_not(message) or queues.UNDER_WAY
             return Attempt(NotificationState(message.state), error=why, was_made=False)
         taken = still

@@ -100,15 +100,16 @@ async def send_from_run(message_id: str) -> Attempt:
 
 
 async def _endpoint_of(message_id: str) -> str:
-    return (await in_thread(notifications.get, message_id)).endpoint_name
+    message = await in_thread(notifications.find, message_id)
+    return message.endpoint_name if message else ""
 
 
 async def _go_on(sending: asyncio.Task[Attempt], message_id: str) -> None:
     """Keep the history of a message that is confirmed after the end of its run."""
     try:
         if (await sending).state is not NotificationState.PENDING:
-            message = await in_thread(notifications.get, message_id)
-            await in_thread(keep_histories, [message.receipt_id])
+            message = await in_thread(notifications.find, message_id)
+            await in_thread(keep_histories, [message.receipt_id] if message else [])
     except CellarError as error:  # its claim ends, and it is due again
         log.warning("an attempt is not recorded", message_id=message_id, error=type(error).__name__)
 

@@ -55,6 +55,12 @@ def get(message_id: str) -> NotificationRow:
         return session.get_one(NotificationRow, message_id)
 
 
+def find(message_id: str) -> NotificationRow | None:
+    """Return a message, None if it is gone: its archive was erased meanwhile."""
+    with reading() as session:
+        return session.get(NotificationRow, message_id)
+
+
 def undelivered(receipt_id: str) -> list[str]:
     """Return the ids of the messages about a receipt that are to be delivered, or were not."""
     with reading() as session:

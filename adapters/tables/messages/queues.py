@@ -98,10 +98,12 @@ def take_due(endpoint_name: str, now: datetime, limit: int) -> list[Taken]:
 
 def taken_still(taken: Taken, now: datetime) -> Taken | None:
     """Return a message that was taken some time ago with its endpoint as it is now. None if it may not be sent now: its
-    endpoint has left, or the claim ended and another process has taken it.
+    endpoint has left, the claim ended and another process has taken it, or its archive was erased.
     """
     with writing() as session:
-        message = session.get_one(NotificationRow, taken.message.message_id, with_for_update=True)
+        message = session.get(NotificationRow, taken.message.message_id, with_for_update=True)
+        if message is None:
+            return None
         endpoint = session.get(EndpointRow, message.endpoint_name, with_for_update=True)
         is_ours = message.claimed_until == taken.message.claimed_until and message.state == taken.message.state
         if not is_ours or (endpoint and _has_left(session, endpoint, now)):

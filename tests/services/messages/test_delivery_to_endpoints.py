@@ -9,15 +9,16 @@ from typing import Any
 
 import pytest
 from pytest_httpserver import HTTPServer
-from sqlmodel import select
+from sqlmodel import delete, select
 from standardwebhooks import Webhook, WebhookVerificationError
 from structlog.contextvars import bound_contextvars, merge_contextvars
 from structlog.testing import capture_logs
 from werkzeug import Request, Response
 
 from adapters.observation.log import reference_digest
+from adapters.peers.downstream import line
 from adapters.settings.settings import Settings
-from adapters.tables.messages import notifications
+from adapters.tables.messages import notifications, queues
 from models.messages.notification import (
     Event,
     EventRow,
@@ -28,12 +29,12 @@ from models.messages.notification import (
 )
 from models.views.messages import NewEndpoint
 from services.messages import endpoints
-from services.messages.attempts import check_confirmed, send
-from services.messages.deliveries import deliver_due
+from services.messages.attempts import Attempt, check_confirmed, send, send_taken
+from services.messages.deliveries import deliver_due, send_from_run
 from services.messages.events import announce
 from tests.conftest import Configure
 from tests.installations import archive_of, archived
-from tests.records import all_of
+from tests.records import all_of, change
 from tests.samples import sample_body
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
@@ -149,6 +150,29 @@ def test_endpoint_that_is_disabled_hears_nothing_of_what_still_waits_for_its_tur
         NotificationState.SKIPPED: 8 - len(httpserver.log),
     }
     assert len(httpserver.log) <= 4
+
+
+def test_message_whose_archive_is_erased_during_its_attempt_breaks_off_nothing(httpserver: HTTPServer) -> None:
+    def erase_and_confirm(_request: Request) -> Response:
+        change(delete(NotificationRow))
+        time.sleep(2.5)  # longer than a run waits
+        return Response("")
+
+    httpserver.expect_request("/slow", method="POST").respond_with_handler(erase_and_confirm)
+    added(httpserver, "slow")
+    for number in range(2):
+        announce(Event(EventType.STORE_DAMAGED, f"event-{number}", NOW, b'{"type":"store.damaged"}'))
+    (taken,) = queues.take_due("slow", NOW, 1)
+    (message_id,) = notifications.undelivered("event-1")
+
+    async def deliver() -> Attempt:
+        await send_from_run(message_id)
+        await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()})
+        async with line() as open_line:
+            return await send_taken(taken, open_line)
+
+    assert asyncio.run(deliver()) == Attempt(NotificationState.SKIPPED, was_made=False)
+    assert len(httpserver.log) == 1
 
 
 def test_kept_answer_has_no_token_of_the_url_and_of_the_headers(httpserver: HTTPServer) -> None:
