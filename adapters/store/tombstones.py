@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime
+from typing import Any
 
 from sqlmodel import Session, col, func, select
 
-from adapters.database.noted import note
+from adapters.database.noted import note, note_rows
 from adapters.database.transactions import insert_new, reading, writing
 from adapters.store import seals
 from adapters.tables.erased import is_any
@@ -42,13 +43,24 @@ def known_digest(reference: str) -> str | None:
 
 
 def marks(source: str, session_id: str | None, process: int | None, transaction: int | None) -> list[str]:
-    """Return the keyed digests by which an event without a reference is known: its session, and its numbers.
+    """Return the keyed digests by which what names no reference is known: its session, and its numbers.
 
     Raises as `digest_of` does.
     """
     named = {"session": session_id, "process": process, "transaction": transaction}
     found = (f"{name}:{source}:{value}" for name, value in named.items() if value is not None)
     return [seals.quick_fingerprint(each) for each in found]
+
+
+def known_by(reference: str | None, *named: Any) -> list[str] | None:
+    """Return by what something may be known as that of an erased archive: by its reference, or by its `marks`.
+
+    Nothing while the key is away; None if it names no process.
+    """
+    try:
+        return [digest_of(reference)] if reference else marks(*named) or None
+    except (Locked, Transient):
+        return []
 
 
 def insert(session: Session, reference: str, tombstone: TombstoneRow) -> None:
@@ -122,11 +134,16 @@ def add_lines(digest: str, lines: Iterable[str]) -> None:
             note(session, TombstoneRow, col(TombstoneRow.digest) == digest)
 
 
-def count_returned(digest: str, arrivals: Iterable[datetime]) -> None:
-    """Note that something of an erased archive came again, before it is removed. A repetition counts nothing twice."""
+def count_returned(digest: str, arrivals: Iterable[datetime], receipt_ids: Iterable[str] = ()) -> None:
+    """Note that something of an erased archive came again, before it is removed. A repetition counts nothing twice.
+
+    `receipt_ids` get marks: whoever goes on after a kill knows them when their bodies are gone.
+    """
     with writing() as session:
         row = session.get_one(TombstoneRow, digest, with_for_update=True)
         new = [each for each in arrivals if row.last_returned_at is None or each > row.last_returned_at]
         if new:
             row.returned, row.last_returned_at = row.returned + len(new), max(new)
             note(session, TombstoneRow, col(TombstoneRow.digest) == digest)
+        its = [{"mark": _mark_of_receipt(each), "digest": digest} for each in receipt_ids]
+        note_rows(session, TombstoneMarkRow, [each for each in its if insert_new(session, TombstoneMarkRow, each)])

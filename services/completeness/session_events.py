@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
+from operator import itemgetter
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -23,14 +24,14 @@ from adapters.platform.cancellation import checkpoint
 from adapters.settings.settings import settings
 from adapters.store import lines, session_events
 from adapters.store.lines import Erased
-from adapters.store.tombstones import count_returned, digest_of, marks
+from adapters.store.tombstones import count_returned, is_receipt_of_erased, known_by
 from adapters.tables.completeness import session_events as table
 from adapters.tables.completeness.session_events import EventRow
 from adapters.tables.erased import erased, is_any
 from domain.body.scan import Scanner
 from domain.completeness.session_events import events_in, lines_of, read_event
 from models.completeness.processes import ReceivedEvent, SessionEvent
-from models.errors import Conflict, Locked, Refused, Transient
+from models.errors import Conflict, Refused, Transient
 from services.health.probes import found_root
 from services.sources import terms_of
 
@@ -109,7 +110,12 @@ def _take_in(group: dict[str, bytes]) -> int:
     found_root()  # else the events would go into an empty folder in place of the store, and leave the inbox
     sound = list[ReceivedEvent]()
     for name, text in group.items():
-        events = [each if each and (each.body is not None or _has_body(each)) else None for each in events_in(text)]
+        events = [
+            each if is_whole else None
+            for each in events_in(text)
+            if (is_whole := each and (each.body is not None or _has_body(each)))
+            or not (each and is_receipt_of_erased(each.receipt_id))  # a killed taking in has removed the body
+        ]
         if None in events:
             inbox.set_aside(text, name)
             log.error("a batch of session events is damaged; its sound lines are taken in", batch=name)
@@ -121,7 +127,9 @@ def _take_in(group: dict[str, bytes]) -> int:
     if len(gone) < len(sound):
         _keep([each for each in sound if each.event_id not in gone], rows, digests)
     for digest in {*gone.values()}:
-        count_returned(digest, [each.received_at for each in sound if gone.get(each.event_id) == digest])
+        its = [each for each in sound if gone.get(each.event_id) == digest]
+        large = [each.receipt_id for each in its if each.body is None]
+        count_returned(digest, [each.received_at for each in its], large)
         log.warning("session events of an erased archive are removed", digest=digest)
     for each in sound:
         if each.body is None:
@@ -148,18 +156,9 @@ def _keep(events: Sequence[ReceivedEvent], rows: Sequence[EventRow], digests: Ma
 
 def _digests(rows: Sequence[EventRow]) -> dict[str, list[str]]:
     """Return by what each event may be known as one of an erased archive; none while the key is away."""
-    found = dict[str, list[str]]()
-    for row in rows:
-        named = row["source"], row["session_id"], row["process_number"], row["transaction_number"]
-        try:
-            its = [digest_of(row["reference"])] if row["reference"] else marks(*named)
-        except (Locked, Transient):
-            its = []
-        else:
-            if not its:
-                continue  # it names no process
-        found[row["event_id"]] = its
-    return found
+    named = itemgetter("reference", "source", "session_id", "process_number", "transaction_number")
+    found = ((row["event_id"], known_by(*named(row))) for row in rows)
+    return {event_id: its for event_id, its in found if its is not None}
 
 
 def _has_body(event: ReceivedEvent) -> bool:

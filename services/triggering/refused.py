@@ -15,7 +15,7 @@ from adapters.database.transactions import pages
 from adapters.inbox import quarantine
 from adapters.inbox.inbox import Intake
 from adapters.store import tombstones
-from adapters.store.tombstones import known_digests
+from adapters.store.tombstones import known_by
 from adapters.tables.archives import archives
 from adapters.tables.runs import refused
 from domain.archive.reading import identity_of
@@ -59,8 +59,8 @@ def record(deliveries: Sequence[RefusedDelivery]) -> list[RefusedDelivery]:
 
     Raises Transient if database or inbox does not answer, or nobody knows what was erased.
     """
-    digests = known_digests({each.reference for each in deliveries if each.reference is not None})
-    gone = refused.record(deliveries, digests)
+    known = ((each, known_by(each.reference, each.source, None, each.process_number, None)) for each in deliveries)
+    gone = refused.record(deliveries, {each.delivery_id: its for each, its in known if its is not None})
     for each in (each for each in deliveries if each.delivery_id in gone):
         tombstones.count_returned(gone[each.delivery_id], [each.received_at])
         quarantine.erase([(each.delivery_id, each.receipt_id)])

@@ -24,7 +24,7 @@ _SOURCES_DIFFER = facet(Kind.SOURCES, WarningCode.SOURCES_DIFFER)
 _DECIDED = ("released_at", "dismissed_at", "dismissed_by", "dismissed_why", "withdrawn_at")
 
 
-def record(deliveries: Sequence[RefusedDelivery], digests: Mapping[str, str] | None = None) -> dict[str, str]:
+def record(deliveries: Sequence[RefusedDelivery], digests: Mapping[str, Sequence[str]] | None = None) -> dict[str, str]:
     """Record refused deliveries, and return those of erased archives, which are not recorded: their ids, with the
     digests of the tombstones. A repetition changes nothing, except that a person may have released or dismissed one.
 
@@ -32,26 +32,25 @@ def record(deliveries: Sequence[RefusedDelivery], digests: Mapping[str, str] | N
     other in a circle. The caller repeats a recording that was broken off.
 
     Args:
-        digests: those of the references, as far as their key is there.
+        digests: by what each may be known as one of an erased archive, by its id; none while the key is away.
 
     Raises:
         Transient: something was erased, and the digests are not known.
     """
     named = {each.reference for each in deliveries if each.reference is not None}
     with writing() as session:
-        known = {each: [digests[each]] if digests and each in digests else [] for each in named}
-        gone = erased(session, known, named)
-        kept = [each for each in deliveries if each.reference not in gone]
+        gone = erased(session, digests or {}, named)
+        kept = [each for each in deliveries if each.delivery_id not in gone]
         new = upsert(session, RefusedRow)
         decided = {name: func.coalesce(new.excluded[name], getattr(RefusedRow, name)) for name in _DECIDED}
         again = new.on_conflict_do_update(index_elements=["delivery_id"], set_=decided)
         if kept:
             session.connection().execute(again, [asdict(each) for each in kept])
-    for reference in sorted(named - gone.keys()):
+    for reference in sorted({each.reference for each in kept if each.reference is not None}):
         with writing() as session:
             entries.await_adding(session, reference)
             entries.set_attention(session, reference)
-    return {each.delivery_id: gone[each.reference] for each in deliveries if each.reference in gone}
+    return gone
 
 
 def newest_of(reference: str) -> RefusedDelivery | None:

@@ -42,7 +42,7 @@ from tests.samples import sample_body
 from tests.session_events import NOON, body, journaled, large_body, session
 
 GONE = "gone-4711"
-RETURNS = 3 + 2 + 5
+RETURNS = 3 + 3 + 5
 
 
 def _intake(content: bytes) -> Intake:
@@ -53,15 +53,15 @@ def _intake(content: bytes) -> Intake:
 
 
 def _return() -> None:
-    """Let everything of an erased archive come again: three deliveries, two refused ones and five events, of which one
-    names its session alone and one its number; and an event of another process.
+    """Let everything of an erased archive come again: three deliveries and three refused ones, and five events, some
+    of which name its session or its number alone; and an event of another process.
     """
     ocfl.make_root()
     for minute, content in enumerate([sample_body(GONE), sample_body(GONE), sample_body(GONE, note=1)]):
         _intake(content).accept(Identity(GONE), NOON + timedelta(minutes=minute), {})
-    for minute, content in enumerate([sample_body(GONE, note=2), sample_body(GONE, note=3)], 10):
+    for minute, name in enumerate([GONE, GONE, None], 10):
         fault, at = Refused("NOT_BASE64", "too strict"), NOON + timedelta(minutes=minute)
-        _intake(content).quarantine(fault, at, FoundProcess(GONE, 100))
+        _intake(sample_body(GONE, note=minute)).quarantine(fault, at, FoundProcess(name, 100))
     named = [body(SessionEventType.DELETED, GONE), body(reference=GONE), large_body(GONE)]
     unnamed = {name: each for name, each in session(GONE).items() if name not in ("reference", "process_id")}
     new = {"id": "new", "process_number": 100, "transaction_number": 7}
