@@ -124,8 +124,7 @@ async def _archive(run: Run, progress: Progress) -> None:
     reference, read = run.reference, cache(stored_archive)
     async with sole_work_on(reference, run.holder), _time_limit():
         progress.task = persist_files.name
-        if gone := await in_thread(erased, reference):  # meanwhile: an erasure holds the lease until it has ended
-            raise gone
+        await _check_kept(reference)  # it may be erased meanwhile: an erasure holds the lease until it has ended
         persisted = await persist_files(reference, run.receipt_id)
         progress.task = load_metadata.name
         loaded = await load_metadata(reference, run.receipt_id, read)
@@ -268,8 +267,15 @@ async def _time_limit() -> AsyncIterator[None]:
 
 
 async def _run(reference: str, receipt_id: str | None) -> Run:
+    await _check_kept(reference)
     chosen = await in_thread(receipt_of, reference, receipt_id)
     return Run(flow_run.id, flow_run.run_count, reference, chosen, _trigger_of(flow_run.tags))
+
+
+async def _check_kept(reference: str) -> None:
+    """Check that the archive is not erased. The error says no more: logs keep neither the ground nor the names."""
+    if await in_thread(erased, reference):
+        raise Refused("ERASED", "the archive was erased", where="reference")
 
 
 def _trigger_of(tags: Collection[str]) -> Trigger:

@@ -105,7 +105,9 @@ def test_complete_run_of_an_archive_that_stays_damaged_keeps_the_tag_attention(s
     assert conditions.references() == {"process-1"}
 
 
-def test_run_of_an_archive_that_was_erased_meanwhile_leaves_no_summary(sqlite_installation: Settings) -> None:
+def test_run_of_an_archive_that_was_erased_meanwhile_leaves_no_summary_and_tells_no_ground(
+    sqlite_installation: Settings,
+) -> None:
     received("process-1", sample_body("process-1"))
     archived("process-1")
     buried("process-1")
@@ -113,6 +115,8 @@ def test_run_of_an_archive_that_was_erased_meanwhile_leaves_no_summary(sqlite_in
     run = asyncio.run(_run_created("process-1", TAGS_OF_SAMPLE))
 
     assert run.state_name == "Failed"
+    assert "ERASED" in str(run.state and run.state.message)
+    assert "Dana" not in str(run.state)
     assert asyncio.run(_artifacts(str(run.id))) == []
 
 
