@@ -13,7 +13,7 @@ from flows.execution.tasks import ProgressArtifact, counted, name_run, without_t
 from models.errors import Conflict
 from models.store.backup import LastBackup
 from services.backups.making import back_up
-from services.custody.drilling import drill
+from services.custody.drilling import drill, remove_killed
 
 _SHOWN_EACH_S = 5
 
@@ -32,6 +32,7 @@ async def make_backup() -> None:
     if place is None:
         await name_run(["no place is set"])
         return
+    await in_thread(remove_killed)
     made = await _made(place)
     log = get_run_logger()
     log.info("saved %d bytes, of which %d are new", made.size_bytes, made.added_bytes)

@@ -25,7 +25,7 @@ from models.store.backup import Backup, LastBackup
 from models.store.condition import ConditionCode, Subject
 from services.backups import tombstones
 from services.health.probes import found_root
-from services.moving.files import Pair, bring, remove_surplus
+from services.moving.files import Pair, bring, files, remove_surplus
 
 OnProgress = Callable[[str, float], None]
 _TEMPORARY = (".*.part", ".probe")
@@ -139,10 +139,18 @@ def _mirrored(part: str, lacks: list[str], on_progress: OnProgress, source: Stor
     """Bring what is new in a bucket into a folder of this machine, since restic reads files alone."""
     folder = settings().backup_dir / part
     pair = Pair(part, source, storage_at(str(folder)))
-    with note_at(settings().backup_dir / f"{part}.db") as note:
+    noted = settings().backup_dir / f"{part}.db"
+    with note_at(noted) as note:
         note.next_pass()
-        lacks += bring(pair, note, lambda _: on_progress(part, 0)).unread
-        remove_surplus(pair, note)
+        try:
+            lacks += bring(pair, note, lambda _: on_progress(part, 0)).unread
+            came_since = remove_surplus(pair, note)
+            is_whole = sum(1 for _ in files(pair.target)) - came_since == note.amount(part)[0]
+        except Conflict:
+            is_whole = False
+    if not is_whole:
+        noted.unlink()  # so that the next backup compares each file
+        raise Transient(f"others have changed {folder}; make the backup again, which compares each file")
     return folder
 
 

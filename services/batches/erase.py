@@ -41,16 +41,17 @@ def draft(chosen: ErasureFilter, _: datetime) -> Draft:
 
     Raises Refused if the filter is wrong, or names nothing: nobody erases everything by mistake.
     """
-    if not chosen.model_dump(exclude_defaults=True, exclude={"reason"}):
+    conditions = conditions_of(chosen)
+    if not conditions:
         raise Refused("BAD_PARAMETER", "expected references or a filter of the archives to erase", where="references")
-    counts = erasures.counts(conditions_of(chosen))
+    counts = erasures.counts(conditions)
     plan = ErasurePlan(
         archives=counts.archives,
         files=counts.files,
         size_bytes=counts.size_bytes,
         held=counts.held,
         on_their_way=counts.on_their_way,
-        locked_until=_locked_until(erasures.newest(conditions_of(chosen))) if settings().store_lock_days else None,
+        locked_until=_locked_until(erasures.newest(conditions)) if settings().store_lock_days else None,
         events_days=prefect_erasure.events_kept_days(),
         approvers=settings().erase_approvers,
     )

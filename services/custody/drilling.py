@@ -12,6 +12,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, Popen
@@ -22,12 +23,12 @@ from sqlmodel import SQLModel, col
 
 from adapters.database.transactions import connected, engine, translated
 from adapters.files.store import storage_at
-from adapters.platform.durable import make_folder
+from adapters.platform.durable import held, make_folder
 from adapters.platform.processes import command_of_child
 from adapters.settings.environment import settings_environment
 from adapters.settings.settings import settings
 from adapters.store import last_records
-from models.errors import Transient
+from models.errors import Conflict, Transient
 from models.runs.receipt import VersionRow
 from models.store.backup import LastDrill, Restored
 
@@ -38,19 +39,44 @@ _COMPARED = ("version", "file", "form_field", "session")
 
 
 def drill(location: str, now: datetime) -> LastDrill:
-    """Restore the newest backup of a place elsewhere, compare it, and keep the result for status and metrics."""
-    home, begun = settings().backup_dir / "drill", time.monotonic()
-    shutil.rmtree(home, ignore_errors=True)  # of a drill that was killed
-    make_folder(home)
-    try:
-        restored = _restored(location, home)
-        made = _compared(restored, home, now).model_copy(update={"took_s": time.monotonic() - begun})
-    except Transient as error:
-        made = LastDrill(at=now, failure=str(error))
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
+    """Restore the newest backup of a place elsewhere, compare it, and keep the result for status and metrics.
+
+    Raises Conflict while another drill is made here.
+    """
+    begun = time.monotonic()
+    with _home() as home:
+        if home is None:
+            raise Conflict("another drill is being made here")
+        try:
+            restored = _restored(location, home)
+            made = _compared(restored, home, now).model_copy(update={"took_s": time.monotonic() - begun})
+        except Transient as error:
+            made = LastDrill(at=now, failure=str(error))
     last_records.keep(made)
     return made
+
+
+def remove_killed() -> None:
+    """Remove what a killed drill has left: it may have what is erased since."""
+    with _home():
+        pass
+
+
+@contextmanager
+def _home() -> Iterator[Path | None]:
+    """Make an empty folder for a drill, and remove it after the block. None while another drill is made."""
+    home = settings().backup_dir / "drill"
+    make_folder(home.parent)
+    with held(home.with_suffix(".lock")) as is_free:
+        if not is_free:
+            yield None
+            return
+        shutil.rmtree(home, ignore_errors=True)
+        make_folder(home)
+        try:
+            yield home
+        finally:
+            shutil.rmtree(home, ignore_errors=True)
 
 
 def _restored(location: str, home: Path) -> Restored:

@@ -20,6 +20,7 @@ from adapters.database.transactions import engine
 from adapters.files import bucket
 from adapters.files.move_note import note_at
 from adapters.files.restic import Repository
+from adapters.files.storage import Storage
 from adapters.files.store import storage_at, store
 from adapters.inbox import inbox, move_mark
 from adapters.settings.database_urls import database_place
@@ -27,7 +28,7 @@ from adapters.settings.settings import settings
 from adapters.store import happened, ocfl
 from adapters.store.objects import history
 from adapters.store.objects.deliveries import delivered
-from adapters.store.ocfl import INVENTORY, SIDECAR
+from adapters.store.ocfl import INVENTORY, ROOT, SIDECAR
 from adapters.store.tombstones import digest_of, every, of_reference
 from adapters.tables.archives import archives
 from models.errors import Conflict, Refused, WrongUse
@@ -46,6 +47,7 @@ from services.moving.moving import kept_from_starting, living_workers, rows_ther
 OnProgress = Callable[[str, float], None]
 _COMMAND = "cellar restore --from {location}"
 _VERSION = re.compile(r"v([1-9][0-9]*)/")
+_IN_A_VERSION = re.compile(rf"^{ROOT}(/[^/]+){{4}}/v[1-9][0-9]*/")
 
 
 def restore(location: str, now: datetime, on_progress: OnProgress) -> Restored:
@@ -68,7 +70,7 @@ def restore(location: str, now: datetime, on_progress: OnProgress) -> Restored:
                 its = backup.parts[part]
                 place.restore(its, folder, leave_out=leave_out, on_progress=partial(on_progress, part))
         _bring_to_buckets()
-        settled = sum(settle(each, backup.at) for each in stored_objects() if each.key)
+        settled = sum(settle(each, backup.at, store()) for each in stored_objects() if each.key)
         remove_database()
         migrate()
         restored = _rebuilt(place, backup, settled, on_progress)
@@ -143,29 +145,29 @@ def _bring_to_buckets() -> None:
             (_beside() / f"{name}.db").unlink()  # what an erasure removes below must come again after a kill
 
 
-def settle(stored: StoredObject, backup_at: datetime) -> bool:
+def settle(stored: StoredObject, backup_at: datetime, place: Storage) -> bool:
     """Take back the last versions of an object that were written while its backup was made. Return whether it had any.
 
     The root inventory names them, and their files were not listed yet. Their bodies came after the backup began, or
     wait in the inbox. Any other version that is missing was lost before: the check of the store reports it.
     """
-    text = store().found_bytes(f"{stored.key}/{INVENTORY}")
+    text = place.found_bytes(f"{stored.key}/{INVENTORY}")
     there = {int(found[1]) for path in stored.sizes if (found := _VERSION.match(path))}
     with suppress(Conflict):  # the check of the store reports a damaged inventory
         root = ocfl.parsed(text, stored.key) if text else None
         newest = max(there, default=0)
-        before = store().found_bytes(f"{stored.key}/v{newest}/{INVENTORY}")
+        before = place.found_bytes(f"{stored.key}/v{newest}/{INVENTORY}")
         if root is None or before is None or newest >= root.head:
             return False
         torn = root.versions[newest:]
         if not all(each.created_at >= backup_at or inbox.has_body(each.message) for each in torn):
             return False
         ocfl.parsed(before, stored.key)
-        store().overwrite_bytes(before, f"{stored.key}/{INVENTORY}")
-        store().overwrite_bytes(ocfl.sidecar(before), f"{stored.key}/{SIDECAR}")
+        place.overwrite_bytes(before, f"{stored.key}/{INVENTORY}")
+        place.overwrite_bytes(ocfl.sidecar(before), f"{stored.key}/{SIDECAR}")
         for each in torn:
             if each.message not in delivered(stored.sizes):
-                store().remove(f"{stored.key}/{history.path_of(each.message)}")
+                place.remove(f"{stored.key}/{history.path_of(each.message)}")
         return True
     return False
 
@@ -235,33 +237,48 @@ def restore_archives(location: str, references: Iterable[str]) -> dict[str, int]
         Transient: the place or the store does not answer.
     """
     place = Repository(location)
-    backups = [each for each in reversed(place.backups()) if each.is_finished] if place.exists() else []
+    backups = (
+        [each for each in reversed(place.backups()) if each.is_finished and "store" in each.parts]
+        if place.exists()
+        else []
+    )
     with bucket.patient():
         return {each: _restored_archive(place, backups, each) for each in references}
 
 
 def _restored_archive(place: Repository, backups: Iterable[Backup], reference: str) -> int:
     if of_reference(reference):
-        raise Refused("ERASED", "the archive was erased; it does not come back", where=reference)
+        raise _was_erased(reference)
     key = ocfl.object_key(reference)
     for backup in backups:
         if not place.paths(backup.parts["store"], f"{key}/{INVENTORY}"):
             continue
         with TemporaryDirectory(dir=settings().data_dir.absolute()) as folder:
-            place.restore(backup.parts["store"], Path(folder), below=key)
-            return sum(_put_back(Path(folder), path, key) for path, _ in storage_at(folder).listed(""))
+            place.restore(backup.parts["store"], Path(folder, key), below=key)
+            found = storage_at(folder)
+            settle(
+                StoredObject(key, {path.removeprefix(f"{key}/"): size for path, size in found.listed(key)}),
+                backup.at,
+                found,
+            )
+            back = sum(_put_back(found, Path(folder), path) for path, _ in found.listed(key))
+        if of_reference(reference):  # since: its erasure may have removed the object before these files came
+            store().erase(key)
+            raise _was_erased(reference)
+        return back
     raise Refused("NOTHING_THERE", "no backup has this archive", where=reference)
 
 
-def _put_back(folder: Path, path: str, key: str) -> bool:
+def _was_erased(reference: str) -> Refused:
+    return Refused("ERASED", "the archive was erased; it does not come back", where=reference)
+
+
+def _put_back(restored: Storage, folder: Path, path: str) -> bool:
     """Put a file of an object back if the store has none, or has other bytes where a version's bytes never change."""
-    found = store().digest_of(f"{key}/{path}")
-    is_root = path in (INVENTORY, SIDECAR)
-    if found is not None and (not _VERSION.match(path) or found == storage_at(str(folder)).digest_of(path)):
+    found = store().digest_of(path)
+    if found is not None and (not _IN_A_VERSION.search(path) or found == restored.digest_of(path)):
         return False
-    if is_root and found is not None:
-        return False
-    store().overwrite(folder / path, f"{key}/{path}")
+    store().overwrite(folder / path, path)
     return True
 
 

@@ -18,6 +18,7 @@ from adapters.database.transactions import writing
 from adapters.files.restic import Repository
 from adapters.files.store import store
 from adapters.inbox import inbox, move_mark
+from adapters.platform.durable import held
 from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl
 from adapters.store.objects import history
@@ -30,6 +31,7 @@ from models.store.backup import Backup, Restored
 from models.views.health import Verdict
 from services.backups import tombstones
 from services.backups.making import back_up, expired
+from services.custody.drilling import remove_killed
 from services.custody.objects import object_of
 from services.custody.restoring import restore, settle
 from services.erasure.removing import remove
@@ -44,7 +46,7 @@ from tests.cli.operation.moves import (
     filled,
 )
 from tests.conftest import make_tables
-from tests.installations import archived, check, damaged_file, finished, installed, received, stored_body
+from tests.installations import archived, check, damaged_file, finished, installed, inventory_of, received, stored_body
 from tests.samples import sample_body
 
 OF_ARCHIVES = {"archive", "version", "receipt", "delivery", "file", "payment", "form_field", "session", "warning"}
@@ -115,6 +117,12 @@ def test_installation_is_restored_from_its_backup_and_the_password_alone(
             assert cellar("verify").status == 0
             assert delivered_again("process-1", sample_body("process-1")) == "duplicate"
             assert delivered_again("waiting", WAITING) == "new"
+            if values:
+                back_up(str(place), datetime.now(UTC), nothing)
+                next((settings().backup_dir / "store" / "archives").rglob("skeleton.json")).unlink()
+                with pytest.raises(Transient, match="compares each file"):
+                    back_up(str(place), datetime.now(UTC), nothing)
+                assert back_up(str(place), datetime.now(UTC), nothing).lacks == 0
 
 
 def test_backup_made_while_bodies_arrive_loses_nothing_that_was_acknowledged_before(
@@ -157,9 +165,9 @@ def test_version_that_was_written_during_the_backup_is_taken_back_and_its_body_w
         receipt_id = received("a", body)
         finished("a", receipt_id)
         shutil.rmtree(tmp_path / "old" / "data" / "store" / ocfl.object_key("a") / "v2")
-        settled = [settle(object_of("a"), datetime.now(UTC))]
+        settled = [settle(object_of("a"), datetime.now(UTC), store())]
         acknowledged("a", body)
-        settled += [settle(object_of("a"), datetime.now(UTC))]
+        settled += [settle(object_of("a"), datetime.now(UTC), store())]
         assert settled == [False, True]  # without its body, a version was lost before, which the check reports
         assert store().size(f"{ocfl.object_key('a')}/{history.path_of(receipt_id)}") is None
         finished("a", receipt_id)
@@ -172,7 +180,15 @@ def test_one_archive_comes_back_whose_files_are_damaged_or_gone(cellar: Cellar, 
         make_tables()
         for each in ("a", "b"):
             archived(each, sample_body(each))
+        archived("torn", sample_body("torn"))
+        finished("torn", received("torn", sample_body("torn", data=[])))
+        acknowledged("torn", sample_body("torn", data=[]))
+        shutil.rmtree(tmp_path / "old" / "data" / "store" / ocfl.object_key("torn") / "v2")
         back_up(str(place), datetime.now(UTC), nothing)
+        store().remove_folder(ocfl.object_key("torn"))
+        assert cellar("restore", "--from", str(place), "torn").status == 0
+        assert inventory_of("torn").head == 1  # its second version was not in the backup yet, and waits in the inbox
+        finished("torn", acknowledged("torn", sample_body("torn", data=[])).receipt_id)
         damaged_file("a")
         store().remove_folder(ocfl.object_key("b"))
         assert cellar("verify").status == 1
@@ -269,6 +285,12 @@ def test_backup_says_what_keeps_it_from_its_end(
     with installed(tmp_path / "old"):
         make_tables()
         archived("a", sample_body("a"))
+        (settings().backup_dir / "drill" / "data").mkdir(parents=True)
+        with held(settings().backup_dir / "drill.lock"):
+            remove_killed()
+            assert (settings().backup_dir / "drill").exists()
+        remove_killed()
+        assert not (settings().backup_dir / "drill").exists()
         with pytest.raises(WrongUse, match="is not there; mount its disk"):
             back_up(str(tmp_path / "away"), NOW, nothing)
         assert [each.code for each in open_conditions()] == ["BACKUP_FAILED"]
