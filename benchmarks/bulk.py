@@ -69,6 +69,7 @@ def _shared(number: int, at: datetime) -> dict[str, Any]:
         "cause_task": "persist-files",
         "cause_error": "Transient",
         "cause_sentence": "A sentence that says what to do.",
+        "cause_values": {"sentence": {"code": "text", "values": {"text": "A sentence that says what to do."}}},
         "cause_attempt": 1,
         "cause_since": at,
     }

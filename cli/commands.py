@@ -154,7 +154,7 @@ _COMMANDS = [
         _each(
             read_settings="list show",
             change_settings="add test disable enable rotate remove",
-            read_troubles="messages redeliveries",
+            read_troubles="messages",
             redeliver="redeliver",
         ),
     ),

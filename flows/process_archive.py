@@ -123,9 +123,9 @@ async def _archive_traced(run: Run, progress: Progress) -> None:
 async def _archive(run: Run, progress: Progress) -> None:
     reference, read = run.reference, cache(stored_archive)
     async with sole_work_on(reference, run.holder), _time_limit():
+        progress.task = persist_files.name
         if gone := await in_thread(erased, reference):  # meanwhile: an erasure holds the lease until it has ended
             raise gone
-        progress.task = persist_files.name
         persisted = await persist_files(reference, run.receipt_id)
         progress.task = load_metadata.name
         loaded = await load_metadata(reference, run.receipt_id, read)

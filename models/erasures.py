@@ -30,7 +30,7 @@ class TombstoneRow(SQLModel, table=True):
 
 
 class TombstoneMarkRow(SQLModel, table=True):
-    """A mark by which a session event without a reference is known as one of an erased archive, as a keyed digest."""
+    """A keyed digest by which a receipt or a session event is known as that of an erased archive."""
 
     __tablename__ = "tombstone_mark"
 

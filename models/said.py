@@ -24,8 +24,7 @@ class Said:
 class Sentence(Enum):
     """A sentence of the catalogue, whose name is its code. Called with its values, it is said.
 
-    `text` is what a person or another system has written, which no language changes. `kept_before` is what an earlier
-    build kept in English, which is looked up whole.
+    `text` is what a person or another system has written, which no language changes.
     """
 
     english: str
@@ -419,7 +418,6 @@ class Sentence(Enum):
     json_object = "an object"
     json_list = "a list"
     json_null = "null"
-    kept_before = "%(text)s"
 
 
 def in_english(told: Said | Mapping[str, Any]) -> str:
@@ -453,11 +451,9 @@ def said_of(kept: Mapping[str, Any]) -> Said:
     return Said(kept["code"], kept["values"])
 
 
-def said_by(values: Mapping[str, Any], name: str, text: str | None) -> Said | None:
-    """Return what an English text says, by the `values` beside it; as it is where an earlier build kept none."""
-    if name in values:
-        return said_of(values[name])
-    return None if text is None else Said("kept_before", {"text": text})
+def said_by(values: Mapping[str, Any], name: str) -> Said | None:
+    """Return what an English text says, by the `values` beside it; None if there is no text."""
+    return said_of(values[name]) if name in values else None
 
 
 @dataclass(frozen=True, slots=True)

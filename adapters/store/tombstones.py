@@ -1,6 +1,7 @@
 """Tombstones: what is left of erased archives. Their rows are in the database, and noted for the store."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 
 from sqlmodel import Session, col, func, select
@@ -14,7 +15,7 @@ from models.archive.session import SessionRow
 from models.columns import Moment
 from models.erasures import TombstoneMarkRow, TombstoneRow
 from models.errors import Locked, Transient
-from models.runs.receipt import DEFAULT_SOURCE
+from models.runs.receipt import DEFAULT_SOURCE, ReceiptRow
 
 
 def digest_of(reference: str) -> str:
@@ -64,10 +65,23 @@ def insert(session: Session, reference: str, tombstone: TombstoneRow) -> None:
     for session_id, process, transaction in session.exec(its.where(SessionRow.reference == reference)):
         for numbers in ((process, transaction), (process, None), (None, transaction)):
             known.update(marks(source, session_id, *numbers))
+    its_receipts = select(ReceiptRow.receipt_id).where(ReceiptRow.reference == reference)
+    known.update(_mark_of_receipt(each) for each in session.exec(its_receipts))
     for each in sorted(known):  # another erased archive may have had the same number
         insert_new(session, TombstoneMarkRow, {"mark": each, "digest": tombstone.digest})
     note(session, TombstoneRow, col(TombstoneRow.digest) == tombstone.digest)
     note(session, TombstoneMarkRow, col(TombstoneMarkRow.digest) == tombstone.digest)
+
+
+def _mark_of_receipt(receipt_id: str) -> str:
+    return seals.quick_fingerprint(f"receipt:{receipt_id}")
+
+
+def is_receipt_of_erased(receipt_id: str) -> bool:
+    """Return whether a receipt is of an erased archive; False while the key is away."""
+    with reading() as session, suppress(Locked):
+        return is_any(session) and session.get(TombstoneMarkRow, _mark_of_receipt(receipt_id)) is not None
+    return False
 
 
 def find(digest: str) -> TombstoneRow | None:

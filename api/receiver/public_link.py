@@ -15,6 +15,7 @@ from itsdangerous import BadSignature, SignatureExpired
 
 from adapters.settings.settings import settings
 from adapters.store.revoked_links import is_revoked
+from adapters.store.tombstones import is_receipt_of_erased
 from api.access import open_to_anybody
 from api.authorization import address_of
 from api.errors import UNEXPECTED, Responses
@@ -29,7 +30,7 @@ _PAGE = {"content": {"text/html": {"schema": {"type": "string"}}}}
 _PAGES: Responses = {
     202: {**_PAGE, "description": "The archive was received and is still processing."},
     404: {**_PAGE, "description": "The link is not valid."},
-    410: {**_PAGE, "description": "The link has expired, after `CELLAR_PUBLIC_LINK_DAYS`, or was revoked."},
+    410: {**_PAGE, "description": "The link has expired or was revoked, or its archive was erased."},
     429: {**_PAGE, "description": "Too many links of the network are not valid; try again in a minute."},
     503: {**_PAGE, "description": "The database does not answer; try again later."},
     "default": {
@@ -67,8 +68,8 @@ def public_page(request: Request, token: str) -> HTMLResponse:
     receipt_id = base64.urlsafe_b64decode(name + b"=").hex()
     try:
         found_root()  # without its disk, the store has no revoked link
-        if is_revoked(receipt_id):
-            return _page(request, "This link was revoked.", status=410)
+        if (revoked := is_revoked(receipt_id)) or is_receipt_of_erased(receipt_id):
+            return _page(request, f"This {'link was revoked' if revoked else 'archive was erased'}.", status=410)
         shown = archive_view.public_state(receipt_id)
     except Transient:
         return _page(request, "The archive's state cannot be read right now.", status=503)

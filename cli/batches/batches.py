@@ -50,7 +50,8 @@ _UNBEGUN = {"Scheduled", "Late", "Pending"}
 @filters(PageQuery)
 def list_batches(query: PageQuery, *, wide: Wide = False, as_csv: Csv = False, as_json: Json = False) -> None:
     """List bulk re-runs, redeliveries and plans, newest first."""
-    print_batches(query, None, nothing=_NOTHING, wide=wide, as_csv=as_csv, as_json=as_json)
+    page = batches.page(query)
+    print_list(page, _LISTED, _listed, nothing=_NOTHING, wide=wide, as_csv=as_csv, as_json=as_json)
 
 
 @app.command()
@@ -145,14 +146,6 @@ def follow_to_end(batch_id: str, *, as_json: bool) -> None:
     print_found(found, _print_end, as_json=as_json)
     if found.failed or found.state == "aborted":
         raise typer.Exit(1)
-
-
-def print_batches(
-    query: PageQuery, kind: BatchKind | None, *, nothing: str, wide: bool, as_csv: bool, as_json: bool
-) -> None:
-    """Print a page of batches, newest first."""
-    page = batches.page(query, kind)
-    print_list(page, _LISTED, _listed, nothing=nothing, wide=wide, as_csv=as_csv, as_json=as_json)
 
 
 def print_record(found: BatchView, items: Sequence[BatchItemView] = ()) -> None:

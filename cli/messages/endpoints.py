@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.messages.messages import list_messages, list_redeliveries, redeliver
+from cli.messages.messages import list_messages, redeliver
 from cli.options import person
 from cli.results import print_found, print_list, say
 from cli.terminal import Csv, Folds, Json, Wide, named_options, time_text
@@ -169,7 +169,6 @@ def _as_wrong_use(refused: Refused) -> Exception:
 
 app.command("messages")(list_messages)
 app.command()(redeliver)
-app.command("redeliveries")(list_redeliveries)
 
 _LISTED = ("name", "state", "waiting", Folds("url"), Folds("events"), "signed by")
 _LINES_OF_ANSWER = 10

@@ -1,11 +1,11 @@
-"""Commands of `cellar endpoints` about messages: `messages` with their attempts, `redeliver`, `redeliveries`."""
+"""Commands of `cellar endpoints` about messages: `messages` with their attempts, `redeliver`."""
 
 from datetime import datetime
 from typing import Annotated
 
 import typer
 
-from cli.batches.batches import DryRun, Yes, print_batches, print_record, propose
+from cli.batches.batches import DryRun, Yes, propose
 from cli.options import filters
 from cli.results import print_found, print_list, say
 from cli.terminal import Csv, Json, Wide, print_json, print_table, time_text
@@ -14,7 +14,6 @@ from models.messages.notification import NotificationState
 from models.runs.batch import BatchKind
 from models.views.batch import RedeliveryFilter
 from models.views.messages import AttemptView, MessageQuery, MessageRecord, MessageView
-from models.views.parameters import PageQuery
 from services.batches import batches
 from services.messages import endpoints
 from services.views import message_list
@@ -58,26 +57,9 @@ def redeliver(
     if batch_id and as_json:
         print_json(batches.view(batch_id))
     elif batch_id:
-        say(f"The messages become due. `cellar endpoints redeliveries {batch_id}` shows how far they are.")
+        say(f"The messages become due. `cellar bulk show {batch_id}` shows how far they are.")
 
 
-@filters(PageQuery)
-def list_redeliveries(
-    query: PageQuery,
-    redelivery_id: Annotated[str | None, typer.Argument(help="Show this redelivery. Default: list all.")] = None,
-    *,
-    wide: Wide = False,
-    as_csv: Csv = False,
-    as_json: Json = False,
-) -> None:
-    """List redeliveries and plans, newest first, or show one: its plan, its author and its progress."""
-    if redelivery_id is not None:
-        print_found(batches.view(redelivery_id), print_record, as_json=as_json)
-    else:
-        print_batches(query, BatchKind.REDELIVER, nothing=_NOTHING, wide=wide, as_csv=as_csv, as_json=as_json)
-
-
-_NOTHING = "No redelivery was planned. `cellar endpoints redeliver --dry-run` plans one."
 _LISTED = ("message", "state", "endpoint", "event", "reference", "attempts", "next attempt", "planned")
 _ATTEMPTS = ("attempt", "started", "trigger", "status", "failed at", "duration", "next attempt", "by")
 

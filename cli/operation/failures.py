@@ -121,8 +121,6 @@ def condition_text(group: ConditionGroup, now: datetime) -> str:
         return f"{group.code}: {count_text(group.count, 'file')} beside the archives; see `cellar verify`"
     parts = [f"{group.key} in {task}" if (task := group.values.get("task")) else group.key]
     parts.append(group.values.get("why") or "")
-    if template := group.values.get("template"):
-        parts.append(f"template {template}")
     if deadline_at := group.values.get("deadline_at"):
         parts.append(f"the first with {left_text(deadline_at, now)}")
     if group.code == DerivedCode.ENDPOINT_FAILING:

@@ -70,9 +70,9 @@ def _warnings(archive: Archive, verdict: Verdict) -> Iterator[ArchiveWarning]:
 
 
 def _untrusted(verdict: Verdict) -> list[dict[str, Any]]:
-    """Return why signatures are not trusted, each reason once. Verdicts of earlier builds may have none."""
+    """Return why signatures are not trusted, each reason once. A signature that could not be judged has none."""
     untrusted = [each for each in verdict.signatures if each.trusted is False]
-    reasons = {each.trust_reason: said_by(each.values, "trust_reason", each.trust_reason) for each in untrusted}
+    reasons = {each.trust_reason: said_by(each.values, "trust_reason") for each in untrusted}
     known = [reason.as_json() for _, reason in sorted(reasons.items(), key=str) if reason]
     return known or [Sentence.untrusted_root().as_json()]
 
@@ -167,7 +167,7 @@ def document_text(verdict: Verdict) -> Judgements:
 
 def judged(verdict: Verdict) -> Said:
     """Return what the outcome means, with its reason. Pure."""
-    what, why = Said(f"document_{verdict.outcome}"), said_by(verdict.values, "reason", verdict.reason)
+    what, why = Said(f"document_{verdict.outcome}"), said_by(verdict.values, "reason")
     return Sentence.document_unjudged(what=what, why=why) if why else Sentence.document_judged(what=what)
 
 
@@ -221,7 +221,7 @@ def _certificate_text(signature: SignatureVerdict) -> Judgements:
         N_("tier"): Said(f"tier_{signature.tier}") if signature.tier else Sentence.not_judged(),
         N_("algorithm"): _algorithm(signature),
         N_("time from"): Said(f"time_from_{signature.time_source}") if signature.time_source else _answer(None),
-        N_("not judged because"): said_by(signature.values, "reason", signature.reason),
+        N_("not judged because"): said_by(signature.values, "reason"),
     }
 
 
@@ -243,7 +243,7 @@ def _algorithm(signature: SignatureVerdict) -> Said | None:
 
 def _revocation(revocation: Revocation | None) -> Said:
     if revocation is None or revocation.status is RevocationStatus.UNKNOWN:
-        return _because(_answer(None), [said_by(revocation.values, "reason", revocation.reason)] if revocation else [])
+        return _because(_answer(None), [said_by(revocation.values, "reason")] if revocation else [])
     source = Sentence.by_ocsp() if revocation.source == "ocsp" else Sentence.by_crl()
     said_at = _time(revocation.said_at)
     if revocation.revoked_at is None:
@@ -279,7 +279,7 @@ def _trust(verdict: Verdict) -> Said:
 
 
 def _why_untrusted(signature: SignatureVerdict) -> Said | None:
-    return said_by(signature.values, "trust_reason", signature.trust_reason)
+    return said_by(signature.values, "trust_reason")
 
 
 def _time(at: datetime | None) -> Said | None:

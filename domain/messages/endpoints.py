@@ -38,8 +38,7 @@ def why_skipped(endpoint: EndpointRow, event: Event) -> Said | None:
 
 def why_disabled(endpoint: EndpointRow) -> Said:
     """Return why a disabled endpoint gets no messages. Pure."""
-    why = said_by(endpoint.values or {}, "disabled_why", endpoint.disabled_why)
-    return Sentence.endpoint_disabled(why=why)
+    return Sentence.endpoint_disabled(why=said_by(endpoint.values or {}, "disabled_why"))
 
 
 def _refusing(wanted: EndpointRow, event: Event) -> Sentence | None:

@@ -65,7 +65,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """The new state of a discrepancy. It is no event if the state stays and only the amounts or values change."""
+    """The new state of a discrepancy. It is no event if the state stays and only the amounts change."""
 
     discrepancy_id: str
     discrepancy: Discrepancy
@@ -79,7 +79,6 @@ def transitions(
     """Return the transitions that make the open discrepancies with `codes` equal to `found`. Pure.
 
     A found discrepancy opens, or reopens if it was closed. An explained discrepancy whose amounts have changed reopens.
-    A discrepancy of an earlier build, which has no `values`, gains them and stays in its state.
     A discrepancy that is no longer found closes. Discrepancies with other codes stay as they are.
 
     Args:
@@ -98,8 +97,7 @@ def transitions(
 def _opened(key: str, before: Known | None, found: Discrepancy) -> Transition | None:
     is_open = before is not None and before.state is DiscrepancyState.OPEN
     if before and before.discrepancy == found and before.state is not DiscrepancyState.CLOSED:
-        gains_values = bool(found.values) and not before.discrepancy.values
-        return Transition(key, found, before.state, is_event=False) if gains_values else None
+        return None
     return Transition(key, found, DiscrepancyState.OPEN, is_event=not is_open)
 
 

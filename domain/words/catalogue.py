@@ -56,8 +56,6 @@ def word(told: Said, texts: NullTranslations = ENGLISH, shown: Callable[[str | d
     """
     if told.code == "moment":
         return shown(datetime.fromisoformat(told.values["at"]))
-    if told.code == "kept_before":
-        return texts.gettext(told.values["text"])
     text = TEXTS.get(told.code)
     if text is None:
         return shown(told.code)

@@ -208,7 +208,6 @@ WORDS: Mapping[str, str] = {
     "erase": "Erasure",
     "filter_due": "Due",
     "filter_held": "On legal hold",
-    "filter_in_force": "In force",
     "filter_q": "Search",
     "filter_references": "References",
     "filter_reason": "Ground",

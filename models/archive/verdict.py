@@ -142,7 +142,7 @@ class SignatureVerdict:
     that the signer states. `trusted`: at that time, its certificate led to a trusted root and was not revoked. It is
     None without trusted roots, and if only the signer's clock says that the certificate was still valid.
     `trust_reason`: why it is not True. `digest`: the digest algorithm, as `sha256`. `reason`: why part of it could not
-    be judged. `algorithm`: as `rsa-2048 sha256`. Verdicts of earlier builds lack `digest` and what follows it.
+    be judged. `algorithm`: as `rsa-2048 sha256`.
     """
 
     field: str

@@ -170,8 +170,7 @@ class NotificationRow(SQLModel, table=True):
     `endpoint` is the URL when the message was planned, `endpoint_name` names the endpoint. A message that is pending is
     tried next at `next_attempt_at`, and is dead after `expires_at`. Until `claimed_until` an attempt may be under way.
     A redelivery sets what starts the next attempt, `next_trigger` and `next_by`, and begins the schedule anew:
-    `tried_before` attempts were made by then. `values` says `skipped_why` by code. Messages of earlier builds have no
-    `event_id` and no `values`.
+    `tried_before` attempts were made by then. `values` says `skipped_why` by code.
     """
 
     __tablename__ = "notification"

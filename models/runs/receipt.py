@@ -73,9 +73,8 @@ class CauseColumns(SQLModel):
     cause_since: datetime | None = Field(default=None, sa_type=Moment)
 
     def told(self) -> Said:
-        """Return what the sentence says; as it is where an earlier build kept it alone."""
-        kept = {"text": self.cause_sentence or ""}
-        return said_of(self.cause_values["sentence"]) if self.cause_values else Said("kept_before", kept)
+        """Return what the sentence of a failed or waiting receipt says."""
+        return said_of((self.cause_values or {})["sentence"])
 
 
 class WaitingRow(SQLModel, table=True):

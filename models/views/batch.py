@@ -46,8 +46,17 @@ class RedeliveryRequest(Request, RedeliveryFilter):
         return RedeliveryFilter(**self.model_dump(exclude=set(Request.model_fields)))
 
 
+def _names_archives(schema: dict[str, Any]) -> None:
+    """Let a schema require one filter: nobody erases all archives by mistake."""
+    some: dict[str, Any] = {name: {"not": {"enum": [None, []]}} for name in ArchiveFilter.model_fields}
+    some["q"] = {"type": "string", "pattern": r"\w"}
+    schema["anyOf"] = [{"required": [name], "properties": {name: its}} for name, its in some.items()]
+
+
 class ErasureFilter(ArchiveFilter):
-    """The filters of the archives to erase, and the ground."""
+    """The filters of the archives to erase, of which one is needed, and the ground."""
+
+    model_config = ConfigDict(json_schema_extra=_names_archives)
 
     reason: Statement = Field(description="why they are erased; it stays in their tombstones, so it names nobody")
 

@@ -39,7 +39,7 @@ class MessageView(BaseModel):
     source: str | None
     state: NotificationState
     skipped_why: str | None
-    values: dict[str, Any] | None = Field(None, description="says `skipped_why` by code; null in earlier builds")
+    values: dict[str, Any] | None = Field(None, description="says `skipped_why` by code")
     planned_at: datetime = Field(description="time of the event")
     attempts: int = Field(description="number of attempts so far")
     next_attempt_at: datetime | None
@@ -59,7 +59,7 @@ class AttemptView(BaseModel):
     status_code: int | None
     stage: Stage | None
     error: str | None
-    values: dict[str, Any] | None = Field(None, description="says `error` by code; null in earlier builds")
+    values: dict[str, Any] | None = Field(None, description="says `error` by code")
     answer: str | None
     next_attempt_at: datetime | None
 
@@ -209,7 +209,7 @@ class EndpointView(BaseModel):
     created_by: str | None
     disabled_at: datetime | None
     disabled_why: str | None
-    values: dict[str, Any] | None = Field(None, description="says `disabled_why` by code; null in earlier builds")
+    values: dict[str, Any] | None = Field(None, description="says `disabled_why` by code")
     removed_at: datetime | None
     failing_since: datetime | None
     paused_until: datetime | None

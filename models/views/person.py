@@ -50,7 +50,7 @@ class NamedIn(StrEnum):
 class PersonFound(BaseModel):
     """Something that names a person. `archive` is null beside archives. `receipt_id`: the newest body that does so.
 
-    `is_missing`: the process should have been archived. In a package, `folder` has what is kept, with `files` below it.
+    In a package, `folder` has what is kept, with `files` below it.
     """
 
     named_in: NamedIn
@@ -60,7 +60,6 @@ class PersonFound(BaseModel):
     receipt_id: str
     places: list[PersonPlace]
     archive: ArchiveSummary | None = None
-    is_missing: bool = False
     folder: str | None = None
     files: list[str] = []
     is_damaged: bool = False

@@ -16,7 +16,7 @@ from models.discrepancies import DUPLICATE_CODES, DiscrepancyRow
 from models.errors import Refused
 from models.messages.notification import EventType, NotificationRow
 from models.runs.receipt import VersionRow
-from models.said import Sentence
+from models.said import Sentence, moment
 from models.search import Kind
 
 _SCOPE = re.compile(r"(source)=(.+)|(label|field):([^=]+)=(.*)", re.DOTALL)
@@ -71,7 +71,7 @@ def erased(reference: str) -> Refused | None:
     if found is None:
         return None
     said = Sentence.erased(
-        at=found.erased_at.isoformat(timespec="seconds"),
+        at=moment(found.erased_at).as_json(),
         by=found.erased_by,
         confirmed_by=found.confirmed_by,
         ground=found.ground,

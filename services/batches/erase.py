@@ -25,7 +25,7 @@ from domain.batches import RUNNABLE, Draft, Settled
 from models.archive.archive import ArchiveRow
 from models.erasures import TombstoneRow
 from models.errors import Refused
-from models.runs.batch import BatchItemRow, BatchRow, ItemState, Skipped
+from models.runs.batch import BatchItemRow, BatchRow, BatchState, ItemState, Skipped
 from models.views.batch import ErasureFilter, ErasurePlan
 from services.backups.tombstones import send
 from services.erasure import lines, removing
@@ -41,16 +41,17 @@ def draft(chosen: ErasureFilter, _: datetime) -> Draft:
 
     Raises Refused if the filter is wrong, or names nothing: nobody erases everything by mistake.
     """
-    if not chosen.model_dump(exclude_defaults=True, exclude={"reason"}):
+    conditions = conditions_of(chosen)
+    if not conditions:
         raise Refused("BAD_PARAMETER", "expected references or a filter of the archives to erase", where="references")
-    counts = erasures.counts(conditions_of(chosen))
+    counts = erasures.counts(conditions)
     plan = ErasurePlan(
         archives=counts.archives,
         files=counts.files,
         size_bytes=counts.size_bytes,
         held=counts.held,
         on_their_way=counts.on_their_way,
-        locked_until=_locked_until(erasures.newest(conditions_of(chosen))) if settings().store_lock_days else None,
+        locked_until=_locked_until(erasures.newest(conditions)) if settings().store_lock_days else None,
         events_days=prefect_erasure.events_kept_days(),
         approvers=settings().erase_approvers,
     )
@@ -73,10 +74,16 @@ def selection(row: BatchRow) -> Selection:
 
 
 def check_confirmed_by(row: BatchRow, by: str) -> None:
-    """Check that another person than the planner confirms, where `CELLAR_ERASE_APPROVERS` says so."""
+    """Check that another person than the planner confirms, where `CELLAR_ERASE_APPROVERS` says so, and that no more
+    archives match than in the plan: a rule, a hold or a value may have changed, and nobody has seen these.
+    """
     if settings().erase_approvers > 1 and by == row.by:
         detail = "expected another person than the one who planned the erasure"
         raise Refused("SECOND_PERSON", detail, where="by", status=409)
+    found = erasures.counts(selection(row).conditions).archives
+    if found > row.planned and row.state == BatchState.PLANNED:
+        detail = f"the filter matches {found} archives now, and the plan has {row.planned}; plan the erasure again"
+        raise Refused("WRONG_STATE", detail, where="batch_id", status=409)
 
 
 def settle(batch_id: str, _: datetime) -> Settled:

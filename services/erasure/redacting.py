@@ -11,6 +11,7 @@ from adapters.database.transactions import writing
 from adapters.files.store import store
 from adapters.search import pages
 from adapters.search.entries import entry_id
+from adapters.store import ocfl
 from adapters.store.objects import history, kept_discrepancies
 from domain.search import facet, named_facet, normalised, terms_of
 from models.archive.archive import ArchiveRow
@@ -73,6 +74,7 @@ def redact_findings(named: Named) -> None:
         receipts = session.exec(told.distinct()).all()
     for reference, receipt_id in receipts:
         history.keep(reference, receipt_id)
+        store().erase_earlier(f"{ocfl.object_key(reference)}/{history.path_of(receipt_id)}")
     kept_discrepancies.keep(owners)
     for owner in owners:
         for key in kept_discrepancies.keys_of(owner):

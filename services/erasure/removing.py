@@ -23,6 +23,7 @@ from adapters.inbox import inbox, quarantine
 from adapters.peers import prefect_erasure
 from adapters.settings.settings import settings
 from adapters.store import happened, ocfl, seals
+from adapters.tables.archives import archives
 from adapters.tables.messages import notifications
 from domain.messages.bodies import archive_erased
 from domain.words.catalogue import in_words
@@ -34,18 +35,17 @@ from models.messages.notification import (
     Event,
     EventRow,
     EventType,
-    NotificationAttemptRow,
     NotificationRow,
     NotificationState,
 )
 from models.runs.batch import BatchItemRow, ItemState
 from models.runs.imports import ImportProgress
-from models.runs.receipt import RunRow
+from models.runs.receipt import DeliveryRow, RunRow
 from models.said import Sentence
 from models.store.happened import NotedRow
 from services.erasure import lines
 from services.erasure.redacting import redact, redact_findings
-from services.erasure.spellings import redacted_text, spellings
+from services.erasure.spellings import is_in, redacted_text, spellings
 from services.erasure.traces import REMOVED, Named, named_by, names
 from services.messages import events
 
@@ -191,18 +191,24 @@ def _left(named: Named, *kept: datetime | None) -> Left | None:
 
 
 def _remove_from_imports(named: Named) -> None:
-    """Take an archive out of the problems of imports: the name of a file may be its reference."""
+    """Take an archive out of the progress of imports, where its files are named: a name may be its reference."""
     receipt_ids = {*named.receipt_ids, *(receipt_id for _, receipt_id in named.refused)}
-    spelled = spellings(named.reference)
+    with reading() as session:
+        of_deliveries = session.exec(select(DeliveryRow.headers).where(DeliveryRow.reference == named.reference))
+        names = {each.get("x-cellar-file") for each in of_deliveries}
+
+    def is_its(path: str) -> bool:
+        return path in names or is_in(path, named.reference)
+
     for key in [key for key, _ in store().listed(RESULTS_FOLDER) if key.endswith("import.json")]:
         progress = ImportProgress.model_validate_json(store().read_bytes(key))
-        others = [
-            each
-            for each in progress.problems
-            if each.receipt_id not in receipt_ids and not any(text in each.path for text in spelled)
+        before = progress.model_copy(deep=True)
+        progress.problems = [
+            each for each in progress.problems if each.receipt_id not in receipt_ids and not is_its(each.path)
         ]
-        if len(others) < len(progress.problems):
-            progress.problems = others
+        if progress.position and is_its(progress.position.file):  # a killed import reads all files again
+            progress.position.file = named.digest
+        if progress != before:
             store().overwrite_bytes(progress.model_dump_json().encode(), key)
         store().erase_earlier(key)
 
@@ -213,7 +219,8 @@ def _remove_rows(named: Named) -> None:
     event = archive_erased(named.reference, named.digest, named.source, named.template_id, datetime.now(UTC))
     with reading() as session:
         is_new = session.get_one(TombstoneRow, named.digest).ended_at is None
-    messages = events.messages_about(event) if is_new else []
+    of_labels = replace(event, labels=frozenset(archives.labels(named.reference)))  # the event itself keeps none
+    messages = events.messages_about(of_labels) if is_new else []
     with writing() as session:
         redact(session, named)
         if messages:
@@ -249,10 +256,6 @@ def forget_told() -> int:
         rows = list(session.exec(told.where(~its_messages.exists()).with_for_update(of=EventRow)))
         for row in rows:
             row.body = _told(row.body)
-            attempts = col(NotificationAttemptRow.message_id).in_(
-                select(NotificationRow.message_id).where(NotificationRow.event_id == row.event_id)
-            )
-            session.execute(update(NotificationAttemptRow).where(attempts).values(answer=None))
     if rows:
         leave_nothing()
     return len(rows)

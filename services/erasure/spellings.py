@@ -52,5 +52,5 @@ def is_in(value: Any, reference: str) -> bool:
 @lru_cache(64)
 def _pattern(reference: str) -> re.Pattern[str]:
     """Return what finds a reference as a whole, behind an escape too: `17` in `urn%3acellar%3a17`, not in `170`."""
-    begins = r"(?:(?<!\w)|(?<=%[0-9A-Fa-f]{2})|(?<=%25[0-9A-Fa-f]{2})|(?<=\\[nrt]))"
-    return re.compile(rf"{begins}(?:{'|'.join(map(re.escape, spellings(reference)))})(?!\w)")
+    begins = r"(?:(?<![^\W_])|(?<=%[0-9A-Fa-f]{2})|(?<=%25[0-9A-Fa-f]{2})|(?<=\\[nrt]))"
+    return re.compile(rf"{begins}(?:{'|'.join(map(re.escape, spellings(reference)))})(?![^\W_])")

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement
+import sqlalchemy
+from sqlalchemy import ColumnElement, Select
 from sqlmodel import col
 
 from adapters.database.transactions import reading
@@ -47,15 +48,14 @@ _NORMALISED = (Kind.FILENAME, Kind.SIGNER)
 @dataclass(frozen=True, slots=True)
 class Filters:
     """What a filter means. `of_archives` are facets that are columns of `archive` too, `of_payloads` all others.
-    `conditions` are on `ArchiveRow`, for what no facet says; those that few archives meet are `chosen`.
+    `conditions` are on `ArchiveRow`, for what no facet says.
     """
 
     of_archives: dict[Kind, Any]
     of_payloads: tuple[int, ...]
-    references: tuple[str, ...] | None
+    references: tuple[str, ...] | Select[Any] | None
     terms: tuple[Term, ...]
     conditions: tuple[ColumnElement[bool], ...]
-    chosen: tuple[ColumnElement[bool], ...]
 
     @property
     def facets(self) -> tuple[int, ...]:
@@ -82,16 +82,12 @@ def filters_of(query: ArchiveFilter, caller: Caller) -> Filters:
         of_payloads.append(facet(Kind.ATTENTION, True))
     # Most archives need nobody, so that the newest of these are found at once without an index.
     conditions: tuple[ColumnElement[bool], ...] = (~NEEDS_ATTENTION,) if query.attention is False else ()
-    chosen: tuple[ColumnElement[bool], ...] = ()
-    if query.due is not None:
-        chosen += (IS_DUE, col(ArchiveRow.due_action) == query.due)
-    if query.held is not None:
-        chosen += (IS_HELD,) if query.held else ()
-        conditions += () if query.held else (~IS_HELD,)
+    if query.held is False:
+        conditions += (~IS_HELD,)
     if caller.is_masked:
         conditions += _public(query)
     facets, terms = (*facets_of_scope(caller), *of_payloads), _terms(query.q or "", in_public=caller.is_masked)
-    return Filters(plain, facets, _references(query), terms, conditions, chosen)
+    return Filters(plain, facets, _references(query), terms, conditions)
 
 
 def conditions_of(query: ArchiveFilter) -> list[ColumnElement[bool]]:
@@ -110,7 +106,7 @@ def conditions_of(query: ArchiveFilter) -> list[ColumnElement[bool]]:
         conditions.append(col(ArchiveRow.received_at) < query.received_before)
     with reading() as session:
         found = pages.matching(session, filters.of_payloads, filters.terms)
-    return [*conditions, *filters.conditions, *filters.chosen, *found]
+    return [*conditions, *filters.conditions, *found]
 
 
 def _check_follows_from_one(query: ArchiveFilter) -> None:
@@ -121,11 +117,19 @@ def _check_follows_from_one(query: ArchiveFilter) -> None:
         raise Refused("BAD_PARAMETER", Sentence.filter_of_others(), where=", ".join(wrong))
 
 
-def _references(query: ArchiveFilter) -> tuple[str, ...] | None:
-    """Return the references of which an archive must have one; None if any will do."""
-    if query.reference is None:
-        return tuple(query.references) or None
-    return (query.reference,) if query.reference in (query.references or [query.reference]) else ()
+def _references(query: ArchiveFilter) -> tuple[str, ...] | Select[Any] | None:
+    """Return the references of which an archive must have one; None if any will do. Few archives are due or held: a
+    query finds these by their indexes.
+    """
+    found = tuple(query.references) or None
+    if query.reference is not None:
+        found = (query.reference,) if query.reference in (query.references or [query.reference]) else ()
+    which = [IS_DUE, col(ArchiveRow.due_action) == query.due] if query.due is not None else []
+    which += [IS_HELD] if query.held else []
+    if not which:
+        return found
+    its = col(ArchiveRow.reference)
+    return sqlalchemy.select(its).where(*which, *([] if found is None else [its.in_(found)])).correlate(None)
 
 
 def _facet(kind: Kind, value: Any) -> int:

@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-import sqlalchemy
-from sqlalchemy import Select, case
+from sqlalchemy import case
 from sqlmodel import Session, SQLModel, col, func, select
 
 from adapters.database.listing import id_cursor, id_of_cursor
@@ -186,12 +185,8 @@ def field_values(references: Sequence[str], caller: Caller) -> dict[str, dict[st
 
 def _wanted(query: views.ArchiveFilter, caller: Caller) -> Wanted:
     filters = filters_of(query, caller)
-    references: tuple[str, ...] | Select[Any] | None = filters.references
-    if filters.chosen:  # by their indexes, since few archives are due or held
-        among = [] if references is None else [col(ArchiveRow.reference).in_(references)]
-        references = sqlalchemy.select(col(ArchiveRow.reference)).where(*filters.chosen, *among)
     between = query.received_after, query.received_before
-    return Wanted(filters.facets, filters.terms, filters.conditions, references, *between)
+    return Wanted(filters.facets, filters.terms, filters.conditions, filters.references, *between)
 
 
 def _sorted(

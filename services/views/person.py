@@ -2,6 +2,7 @@
 archive has not come, in bodies that are no archive yet, and in refused deliveries.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from itertools import groupby
@@ -20,10 +21,10 @@ from domain.completeness.session_events import events_in
 from domain.person import facets_of, identifiers, places_in
 from models.access import Caller
 from models.archive.archive import ArchiveRow, State
-from models.completeness.processes import MissingProcessRow, SessionEventRow
+from models.completeness.processes import SessionEventRow
 from models.errors import Refused
 from models.runs.receipt import ReceiptRow, RefusedRow, VersionRow
-from models.views.archives.archives import ArchiveQuery
+from models.views.archives.archives import ArchiveQuery, ArchiveSummary
 from models.views.person import NamedIn, PersonFound, PersonPage, PersonPlace, Stands
 from services import derived
 from services.views import archive_list
@@ -50,15 +51,7 @@ def page(wanted: frozenset[str], caller: Caller, cursor: str | None = None) -> P
         places = _places(entries.skeletons(session, pages.references(session, ids[:AT_ONCE])), wanted)
     query = ArchiveQuery(references=[*places], limit=AT_ONCE)
     archives = archive_list.page(query, caller).items if places else []
-    found = [
-        PersonFound(
-            **each.model_dump(include={"reference", "process_number", "received_at"}),
-            **{"named_in": NamedIn.ARCHIVE, "archive": each},
-            receipt_id=places[each.reference][0],
-            places=places[each.reference][1],
-        )
-        for each in archives
-    ]
+    found = [_found(NamedIn.ARCHIVE, each, *places[each.reference], archive=each) for each in archives]
     beside = [] if cursor else list(_all_beside(wanted))
     later = id_cursor(ids[AT_ONCE - 1]) if len(ids) > AT_ONCE else None
     return PersonPage(items=[*beside, *found], next=later, not_indexed=derived.lacking() or 0)
@@ -77,15 +70,12 @@ def _places(versions: Iterable[Any], wanted: frozenset[str]) -> dict[str, tuple[
     """Return where a person stands in archives, by reference, with the receipt of the newest version that names them. A
     place that says the same in several versions is that of the newest.
     """
-    found: dict[str, tuple[str, list[PersonPlace]]] = {}
+    receipts, found = dict[str, str](), defaultdict[str, dict[Any, PersonPlace]](dict)
     for each in versions:
-        places = _in_body(each.skeleton, wanted, each.version)
-        _, known = found.get(each.reference, ("", []))
-        said = {(place.where, place.value) for place in known}
-        if places:
-            new = [place for place in places if (place.where, place.value) not in said]
-            found.setdefault(each.reference, (each.receipt_id, known))[1].extend(new)
-    return found
+        for place in _in_body(each.skeleton, wanted, each.version):
+            receipts.setdefault(each.reference, each.receipt_id)
+            found[each.reference].setdefault((place.where, place.value), place)
+    return {reference: (receipts[reference], [*places.values()]) for reference, places in found.items()}
 
 
 def _in_body(body: bytes, wanted: frozenset[str], version: int | None = None) -> list[PersonPlace]:
@@ -111,9 +101,6 @@ def _events(wanted: frozenset[str]) -> Iterator[PersonFound]:
     its = SessionEventRow
     lonely = select(its).where(~exists().where(col(ArchiveRow.reference) == its.reference), its.batch != "")
     with reading() as session:
-        missing = set(
-            session.exec(select(MissingProcessRow.reference).where(col(MissingProcessRow.closed_at).is_(None)))
-        )
         rows = session.exec(lonely.order_by(its.batch), execution_options={"yield_per": 1000})
         for batch, of_batch in groupby(rows, lambda row: row.batch):
             known = {each.event_id: each for each in of_batch}
@@ -121,7 +108,7 @@ def _events(wanted: frozenset[str]) -> Iterator[PersonFound]:
                 if event and (row := known.pop(event.event_id, None)):
                     chunks = store().chunks(session_events.body_key(event.receipt_id)) if event.body is None else ()
                     if places := _in_body(event.body or b"".join(chunks), wanted):
-                        yield _beside(NamedIn.EVENT, row, event.receipt_id, places, is_missing=row.reference in missing)
+                        yield _found(NamedIn.EVENT, row, event.receipt_id, places)
 
 
 def _bodies(
@@ -137,16 +124,15 @@ def _bodies(
             except FileNotFoundError:  # it has become an archive meanwhile
                 continue
             if places:
-                yield _beside(named_in, next(of_body), receipt_id, places)
+                yield _found(named_in, next(of_body), receipt_id, places)
 
 
-def _beside(
+def _found(
     named_in: NamedIn,
-    row: SessionEventRow | RefusedRow | ReceiptRow,
+    its: ArchiveSummary | SessionEventRow | RefusedRow | ReceiptRow,
     receipt_id: str,
     places: Sequence[PersonPlace],
-    *,
-    is_missing: bool = False,
+    archive: ArchiveSummary | None = None,
 ) -> PersonFound:
-    process = row.model_dump(include={"reference", "process_number", "received_at"})
-    return PersonFound(named_in=named_in, receipt_id=receipt_id, places=places, is_missing=is_missing, **process)
+    process = its.model_dump(include={"reference", "process_number", "received_at"})
+    return PersonFound(named_in=named_in, receipt_id=receipt_id, places=places, archive=archive, **process)

@@ -28,6 +28,7 @@ from services.batches import batches
 from services.completeness.finding_missing import find_missing
 from tests.api.conftest import LINK_KEY, SECRET, TOKEN, Library, Receiver, earlier_contract, receiving
 from tests.api.described_cases import BATCHES, CASES, DECLARED, ERASURES, LOST, NEWEST, WEBHOOK, WIDE, World
+from tests.api.receiver.test_public_link import token_of
 from tests.installations import archived, deployed, installed, inventory_of
 from tests.records import buried
 from tests.reported_events import EXPIRED, event, reported
@@ -194,3 +195,9 @@ def test_schemathesis_finds_no_answer_that_the_schema_does_not_describe(tmp_path
         made = subprocess.run(run, cwd=tmp_path, env=os.environ | hooks, capture_output=True, text=True, check=False)
 
     assert made.returncode == 0, made.stdout[-5000:] + made.stderr[-1000:]
+
+
+def test_link_of_an_erased_archive_says_so(world: World) -> None:
+    page = world.shelf.receiver.client.get(f"/d/{token_of(sample_body('erased'))}")
+
+    assert (page.status_code, "This archive was erased." in page.text) == (410, True)

@@ -13,6 +13,7 @@ from domain.summary_page import ExportedFile, Proof, Shown, summary_page
 from domain.words.wording import Language
 from models.archive.archive import Archive
 from models.archive.verdict import UNREADABLE, LaterChange, Outcome, Revocation, RevocationStatus
+from models.said import Sentence, because
 from models.store.fixity import Fault, FixityFinding
 from models.views.archives.archives import DeliveryView, VersionView
 from tests.domain.archive.test_signed_document import SIGNATURE, SOUND
@@ -272,8 +273,8 @@ def test_hebrew_page_words_an_answer_and_its_reason() -> None:
     signature = replace(
         SIGNATURE,
         trusted=None,
-        trust_reason="no trusted roots were configured",
-        revocation=Revocation(RevocationStatus.UNKNOWN, reason=unknown),
+        **because(trust_reason=Sentence.no_roots()),
+        revocation=Revocation(RevocationStatus.UNKNOWN, **because(reason=Sentence.no_roots_for_revocation())),
     )
     verdict = replace(SOUND, signatures=(signature,))
     page = page_of(replace(read(sample_document()), signed_document_verdict=verdict), language="he")

@@ -7,9 +7,7 @@ database held survives.
 import hashlib
 import json
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -22,36 +20,14 @@ from adapters.database.transactions import pages, reading, writing
 from adapters.files.spool import spooled, write_spooled
 from adapters.files.store import store
 from adapters.store import ocfl
-from domain.messages.attempts import TRIED_FOR
-from domain.messages.endpoints import declared_name
 from models.archive.archive import State
 from models.discrepancies import DiscrepancyEventRow, DiscrepancyRow
 from models.errors import Conflict
-from models.messages.notification import EventRow, NotificationAttemptRow, NotificationRow, NotificationState
+from models.messages.notification import EventRow, NotificationAttemptRow, NotificationRow
 from models.runs.receipt import DeliveryRow, ReceiptRow, RunRow
 from models.said import Sentence
 
 Rows = dict[str, list[dict[str, Any]]]
-
-
-def completed(rows: Rows, now: datetime) -> Rows:
-    """Return rows whose messages name their endpoint, count their attempts, and are due if they are pending. Pure.
-
-    Messages of earlier builds went to declared endpoints. Revision 0007 does the same to their rows in the database.
-    """
-    messages, attempts = (rows.get(str(table.__tablename__), []) for table in (NotificationRow, NotificationAttemptRow))
-    if all("endpoint_name" in each for each in messages):
-        return rows
-    made = Counter(each["message_id"] for each in attempts)
-    found = [each if "endpoint_name" in each else _completed(each, made[each["message_id"]], now) for each in messages]
-    return rows | {str(NotificationRow.__tablename__): found}
-
-
-def _completed(message: dict[str, Any], attempts: int, now: datetime) -> dict[str, Any]:
-    known = {"endpoint_name": declared_name(message["endpoint"]), "attempts": attempts}
-    due = {"next_attempt_at": now, "expires_at": now + TRIED_FOR}
-    return message | known | (due if message["state"] == NotificationState.PENDING else {})
-
 
 log = structlog.get_logger()
 
@@ -139,7 +115,7 @@ def restore(key: str) -> None:
     Raises:
         Conflict: the history is damaged, or belongs to another receipt or process.
     """
-    kept = completed(parsed(store().read_bytes(key), key), datetime.now(UTC))
+    kept = parsed(store().read_bytes(key), key)
     with writing() as session:
         for name, rows in kept.items():
             for row in rows:

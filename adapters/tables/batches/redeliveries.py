@@ -117,7 +117,7 @@ def _ended(
     batch_id: str, now: datetime, position: int, state: str | None, why: str | None, values: dict[str, Any] | None
 ) -> dict[str, Any]:
     became = {"state": _BECAME[state] if state else ItemState.SKIPPED, "skipped": None if state else Skipped.GONE}
-    told = in_words(sentence=said_by(values or {}, "skipped_why", why)) if why else {}
+    told = in_words(sentence=said_by(values or {}, "skipped_why")) if why else {}
     return (
         {"batch_id": batch_id, "position": position, "sentence": None, "values": None, "ended_at": now} | became | told
     )

@@ -22,6 +22,7 @@ from domain.words.catalogue import in_words
 from models.messages.notification import (
     AttemptTrigger,
     EndpointRow,
+    EventType,
     NotificationAttemptRow,
     NotificationRow,
     NotificationState,
@@ -77,7 +78,9 @@ class _Recording:
         self._endpoints: dict[str, EndpointRow | None] = {}
 
     def record(self, taken: Taken, made: Made) -> NotificationState:
-        message = self._messages[taken.message.message_id]
+        message = self._messages.get(taken.message.message_id)
+        if message is None:  # its archive was erased meanwhile
+            return NotificationState.SKIPPED
         is_first = message.attempts == message.tried_before
         message.attempts += 1
         message.claimed_until = None
@@ -155,8 +158,10 @@ def _row(
 def _new_answer(
     session: Session, message: NotificationRow, answer: str | None, endpoint: EndpointRow | None
 ) -> str | None:
-    """Return an answer unless it equals the last one on record. So a long outage stores few long answers."""
-    if answer is None:
+    """Return an answer unless it equals the last one on record. So a long outage stores few long answers. An answer
+    about an erased archive may repeat its reference, and is not kept.
+    """
+    if answer is None or message.event == EventType.ARCHIVE_ERASED:
         return None
     if endpoint and endpoint.failing_messages > _MOST_MESSAGES_WITH_LONG_ANSWERS:
         answer = answer[:_LENGTH_OF_OTHER_ANSWERS]

@@ -267,4 +267,4 @@ def die(message: NotificationRow, why: Said) -> None:
 
 def why_not(message: NotificationRow) -> Said | None:
     """Return why a message is skipped or dead."""
-    return said_by(message.values or {}, "skipped_why", message.skipped_why)
+    return said_by(message.values or {}, "skipped_why")

@@ -108,19 +108,13 @@ def choice_text(code: str, of: str = "") -> str:
     return f"{found.what} ({isolated(code)})" if found else code_text(code, of if f"{of}_{code}" in WORDS else "")
 
 
-def told(said: Said | Mapping[str, Any] | None, text: str | None = None) -> Markup:
-    """Return what is said, each of its values isolated; `text`, in English, where an earlier build kept nothing else.
-
-    A text that no language changes is marked as English.
-    """
+def told(said: Said | Mapping[str, Any] | None) -> Markup:
+    """Return what is said, each of its values isolated. A text that no language changes is marked as English."""
     if said is None:
-        said = Said("kept_before", {"text": text}) if text else None
-    elif not isinstance(said, Said):
-        said = said_of(said)
-    if said is None or said.code == "text":
-        return english(str(said.values["text"]) if said else "")
-    if said.code == "kept_before" and gettext(said.values["text"]) == said.values["text"]:
-        return english(said.values["text"])
+        return NO_VALUE
+    said = said if isinstance(said, Said) else said_of(said)
+    if said.code == "text":
+        return english(str(said.values["text"]))
     return Markup("<bdi>{}</bdi>").format(word(said, texts(language()), _isolated))
 
 

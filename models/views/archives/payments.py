@@ -34,7 +34,7 @@ class ExplanationView(BaseModel):
 class DiscrepancyView(BaseModel):
     """A discrepancy. `opened_at` is the time of its last opening. `explanation` and `closed_at` are later.
 
-    `values` says `expected` and `found` as codes with values; those of earlier builds are empty.
+    `values` says `expected` and `found` as codes with values.
     """
 
     discrepancy_id: str

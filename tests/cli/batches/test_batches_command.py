@@ -159,11 +159,9 @@ def test_plan_is_listed_shown_and_discarded_and_cannot_be_paused(cellar: Cellar,
     assert [each["what"] for each in record["actions"]] == ["planned", "aborted"]
 
 
-@pytest.mark.parametrize(
-    "command", [*(("bulk", name) for name in ("show", "pause", "resume", "abort")), ("endpoints", "redeliveries")]
-)
-def test_unknown_id_is_an_error(cellar: Cellar, command: tuple[str, ...]) -> None:
-    ended = cellar(*command, "nothing")
+@pytest.mark.parametrize("command", ["show", "pause", "resume", "abort"])
+def test_unknown_id_is_an_error(cellar: Cellar, command: str) -> None:
+    ended = cellar("bulk", command, "nothing")
 
     assert (ended.status, "UNKNOWN_BATCH" in ended.errors) == (1, True)
 
@@ -175,10 +173,10 @@ def test_confirmed_redelivery_is_followed(cellar: Cellar) -> None:
     assert (ended.status, before["state"], before["queued"]) == (0, "running", 3)
     driven(before["id"])
 
-    shown = cellar("endpoints", "redeliveries", before["id"]).output
+    shown = cellar("bulk", "show", before["id"]).output
     assert "3 messages: 3 pending." in shown
     assert f"confirmed by {before['by']}" in shown
-    listed = cellar("endpoints", "redeliveries").output
+    listed = cellar("bulk", "list").output
     assert (before["id"] in listed, "running" in listed) == (True, True)
 
 

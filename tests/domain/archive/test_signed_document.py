@@ -18,6 +18,7 @@ from models.archive.verdict import (
     SignatureVerdict,
     Verdict,
 )
+from models.said import Sentence, because
 from tests.domain.payloads import read
 from tests.samples import sample_document
 
@@ -38,6 +39,7 @@ SIGNATURE = SignatureVerdict(
     trusted=None,
     digest="sha256",
 )
+
 SOUND = Verdict(Outcome.SOUND, True, True, True, True, False, None, (SIGNATURE,))
 
 
@@ -60,7 +62,7 @@ def said_of_its_certificate(status: RevocationStatus) -> Verdict:
 
 
 def test_warning_about_trust_gives_the_reason() -> None:
-    signature = replace(SIGNATURE, trusted=False, trust_reason="its certificate was revoked before it signed")
+    signature = replace(SIGNATURE, trusted=False, **because(trust_reason=Sentence.revoked_before()))
 
     (warning,) = with_verdict(ARCHIVE, replace(SOUND, trusted=False, signatures=(signature,))).warnings
 

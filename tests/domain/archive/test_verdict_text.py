@@ -27,7 +27,7 @@ from models.archive.verdict import (
     TimeSource,
     Verdict,
 )
-from models.said import Sentence, because
+from models.said import Sentence, because, verbatim
 from tests.domain.archive.test_signed_document import SIGNATURE, SOUND
 
 
@@ -132,12 +132,6 @@ def certificate_text(**members: object) -> dict[str, str | None]:
     return in_english(found)
 
 
-def test_reason_of_an_earlier_build_stays_as_it_was_kept() -> None:
-    text = certificate_text(trusted=False, trust_reason="a reason of an earlier build")
-
-    assert text["trusted"] == "no: a reason of an earlier build"
-
-
 def test_certificate_and_algorithm_are_named() -> None:
     text = certificate_text(certificate=CERTIFICATE, algorithm="rsa-1024 sha256", strength=Strength.WEAK)
 
@@ -159,7 +153,10 @@ def test_verdict_of_an_earlier_build_has_unknown_details() -> None:
 @pytest.mark.parametrize(
     ("revocation", "text"),
     [
-        (Revocation(RevocationStatus.UNKNOWN, reason="nothing was found"), "unknown: nothing was found"),
+        (
+            Revocation(RevocationStatus.UNKNOWN, **because(reason=verbatim("nothing was found"))),
+            "unknown: nothing was found",
+        ),
         (
             Revocation(RevocationStatus.GOOD, "ocsp", SAID_AT),
             "no, by an OCSP answer of 2026-01-02 00:00:00 UTC",

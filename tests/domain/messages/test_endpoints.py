@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.messages.endpoints import message_id_of, shown_url, why_skipped
-from domain.words.catalogue import word
+from domain.words.catalogue import in_words, word
 from models.messages.notification import EndpointRow, Event, EventType
+from models.said import verbatim
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 NAMES = st.sampled_from(["north", "south", "east"])
@@ -52,7 +53,7 @@ def test_endpoint_hears_what_passes_each_of_its_filters(
 
 @given(events, LABELS)
 def test_disabled_endpoint_hears_nothing(event: Event, labels: dict[str, str]) -> None:
-    disabled = endpoint(labels=labels, disabled_at=NOW, disabled_why="by dana@desk")
+    disabled = endpoint(labels=labels, disabled_at=NOW, **in_words(disabled_why=verbatim("by dana@desk")))
 
     skipped = why_skipped(disabled, event)
 

@@ -19,12 +19,10 @@ from models.discrepancies import (
     DiscrepancyEventRow,
     DiscrepancyState,
 )
-from models.said import verbatim
 
 OPEN, EXPLAINED, CLOSED = DiscrepancyState
 MISMATCH = Discrepancy(DiscrepancyCode.AMOUNT_MISMATCH, "t", "21.00 ILS", "25.00 ILS")
 OTHER_AMOUNT = replace(MISMATCH, found="26.00 ILS")
-WITH_VALUES = replace(MISMATCH, values={"found": verbatim("25.00 ILS").as_json()})
 CODES = {DiscrepancyCode.AMOUNT_MISMATCH}
 
 
@@ -44,9 +42,6 @@ def outcome(state: DiscrepancyState | None, found: Discrepancy | None) -> tuple[
         (OPEN, None, (CLOSED, "25.00 ILS", True)),
         (EXPLAINED, MISMATCH, None),
         (EXPLAINED, OTHER_AMOUNT, (OPEN, "26.00 ILS", True)),  # the explanation was about another amount
-        # of an earlier build: it gains its values, and the explanation holds
-        (OPEN, WITH_VALUES, (OPEN, "25.00 ILS", False)),
-        (EXPLAINED, WITH_VALUES, (EXPLAINED, "25.00 ILS", False)),
         (EXPLAINED, None, (CLOSED, "25.00 ILS", True)),
         (CLOSED, MISMATCH, (OPEN, "25.00 ILS", True)),
         (CLOSED, None, None),

@@ -21,9 +21,12 @@ from tests.batches import driven
 from tests.conftest import Configure, bucket_at
 from tests.installations import archived
 from tests.records import all_of
-from tests.services.erasure.planted import REFERENCE, body, traces
+from tests.services.erasure.planted import REFERENCE, VALUES, body, traces
+from tests.services.erasure.searching import everything, found_in
 from tests.services.erasure.test_erase import planned
 
+LOCKED = ("version: ", "delete marker: ")
+"""How places begin that no longer are served."""
 LOCKED_FOR = timedelta(seconds=6)
 
 
@@ -63,10 +66,12 @@ def test_what_a_lock_keeps_is_removed_once_it_ends(bucket: str, configure: Confi
     assert datetime.fromisoformat(item.values["until"]) <= until
     assert (tombstone.ended_at, removing.remove_left(until - LOCKED_FOR)) == (None, 0)
     assert versions(bucket)
-    assert traces() == {}  # nothing is served
+    served = ((place, data) for place, data in everything() if not place.startswith(LOCKED))
+    assert found_in(served, VALUES) == {}
 
     time.sleep(max(0.0, (until - datetime.now(UTC)).total_seconds() + 1))
     assert removing.remove_left(datetime.now(UTC)) == 1
 
     (item,), (tombstone,) = all_of(select(BatchItemRow)), all_of(select(TombstoneRow))
     assert (item.values, tombstone.ended_at is None, versions(bucket)) == (None, False, [])
+    assert traces() == {}

@@ -24,11 +24,9 @@ from models.access import Action, Caller
 from models.errors import Refused
 from models.runs.batch import BatchKind
 from models.views.archives.archives import ArchiveFilter, ArchivePage, ArchiveQuery, ArchiveSummary, ListQuery, Sort
-from models.views.archives.holds import Holding
 from models.views.archives.payments import Explanation
 from models.views.batch import ErasureFilter
 from models.views.parameters import Moment
-from services import holds
 from services.batches import batches
 from services.payments import discrepancies
 from services.templates import called
@@ -100,7 +98,7 @@ def list_archives(request: Request, caller: CallerOf) -> Response:
     template = query.template if query and (page.items or not caller.is_scoped) else None
     # Saved views are of all archives, and people name them as they like.
     views = [] if caller.is_scoped or caller.is_masked else saved_views.links_of(request)
-    chosen = columns_of(request)
+    chosen, explained = columns_of(request), request.query_params.get("explained")
     return render(
         request,
         "archives.html",
@@ -121,15 +119,8 @@ def list_archives(request: Request, caller: CallerOf) -> Response:
         here_url=found.asked.url(PATH, beside=linked),
         views=views,
         taken=saved_views.taken_name(request, views),
-        explained=_number(request, "explained"),
-        held=_number(request, "put_on_hold"),
+        explained=int(explained) if explained and explained.isdecimal() and len(explained) < 10 else None,
     )
-
-
-def _number(request: Request, name: str) -> int | None:
-    """Return how many archives an action has changed, as the address of the page says."""
-    text = request.query_params.get(name, "")
-    return int(text) if text.isdecimal() and len(text) < 10 else None
 
 
 def _linked(request: Request) -> list[tuple[str, str]]:
@@ -197,20 +188,8 @@ async def explain(form: Posted, caller: CallerOf) -> Response:
     said = Explanation(by=caller.name, why=form.reason())
     references = await in_thread(_references, _chosen(form), caller, _MOST_EXPLAINED)
     number = await in_thread(discrepancies.explain_all, references, said, datetime.now(UTC))
-    return _back(form, f"explained={number}")
-
-
-@router.post("/archives/hold", dependencies=[acts(Action.HOLD)])
-async def hold(form: Posted, caller: CallerOf) -> Response:
-    """Put the chosen archives on legal hold, until somebody releases it."""
-    said = Holding(reason=form.reason())
-    number = await in_thread(holds.put, _chosen(form), said, caller.name, datetime.now(UTC))
-    return _back(form, f"put_on_hold={number}")
-
-
-def _back(form: Form, outcome: str) -> Response:
     then = own_path(form.text("then"))
-    return see(f"{then}{'&' if '?' in then else '?'}{outcome}")
+    return see(f"{then}{'&' if '?' in then else '?'}explained={number}")
 
 
 def _chosen(form: Form) -> ArchiveFilter:

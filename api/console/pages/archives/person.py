@@ -9,7 +9,6 @@ from pathlib import Path
 from fastapi import APIRouter, Request, Response
 
 from api.access import CallerOf, acts
-from api.console.frame.cookies import ROOT
 from api.console.frame.rendering import render
 from api.console.frame.threads import in_thread, in_thread_of_exports
 from api.console.frame.visits import Form, Posted
@@ -19,7 +18,6 @@ from models.errors import Refused
 from services.evidence.package import write_package
 from services.views import person
 
-PATH = f"{ROOT}/person"
 _FINDS = acts(Action.FIND_PERSON)
 router = APIRouter()
 

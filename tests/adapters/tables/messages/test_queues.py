@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 import pytest
-from sqlmodel import select
+from sqlmodel import col, delete, select
 
 from adapters.database.transactions import writing
 from adapters.tables.messages import attempts, endpoints, notifications, queues
@@ -27,7 +27,7 @@ from models.messages.notification import (
 from models.said import Said
 from services.messages.events import event_row, message_to
 from tests.conftest import LONGEST_S
-from tests.records import NOON, all_of
+from tests.records import NOON, all_of, change
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 DELIVERED, PENDING = NotificationState.DELIVERED, NotificationState.PENDING
@@ -294,6 +294,21 @@ def test_attempts_that_are_recorded_together_have_the_same_effect_as_one_by_one(
     assert {each.message_id: each.status_code for each in attempts_made()} == dict(zip(ids, codes, strict=True))
     assert endpoints.get("erp").disabled_why == "the endpoint answered 410 Gone"
     assert (endpoints.get("crm").failing_messages, endpoints.get("crm").pace_per_s) == (1, 5)
+
+
+@pytest.mark.usefixtures("installation")
+def test_erasure_during_an_attempt_loses_no_other_attempt_and_the_answer_to_it_is_not_kept() -> None:
+    added()
+    announced(0, NOON)
+    event = Event(EventType.ARCHIVE_ERASED, "digest", NOON, b"{}")
+    notifications.plan(event_row(event), [message_to(endpoints.get("erp"), event)])
+    taken = queues.take_due("erp", NOON, 16)
+    change(delete(NotificationRow).where(col(NotificationRow.event) == EventType.STORE_DAMAGED))
+
+    states = attempts.record_all([(each, Made(NOON, NOON, 200, answer="process-1 is removed")) for each in taken])
+
+    assert sorted(states) == [DELIVERED, NotificationState.SKIPPED]
+    assert [(each.status_code, each.answer) for each in attempts_made()] == [(200, None)]
 
 
 @pytest.mark.usefixtures("installation")
