@@ -95,7 +95,8 @@ def _begun(location: str, now: datetime) -> Backup:
     if not finished:
         raise Refused("NOTHING_THERE", "there is no finished backup", where=location)
     mark = move_mark.find(settings().inbox_location)
-    source = Places(store=location, inbox=max(finished), database="")
+    before_now = [name for name, each in finished.items() if each.at <= now]  # a clock may have been wrong once
+    source = Places(store=location, inbox=max(before_now or finished), database="")
     if mark and (mark.target, mark.source.store) == (ours, location):
         source = mark.source if mark.source.inbox in finished else source
     else:

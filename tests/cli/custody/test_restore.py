@@ -268,6 +268,7 @@ def test_restore_that_was_killed_keeps_programs_from_starting_and_goes_on(
 ) -> None:
     with installed(tmp_path / "old"):
         make_tables()
+        back_up(str(place), datetime.now(UTC) + timedelta(days=900), nothing)  # by a clock that was wrong once
         archived("a", sample_body("a"))
         back_up(str(place), datetime.now(UTC), nothing)
 
@@ -324,8 +325,8 @@ def test_file_that_nobody_may_look_at_is_unread_and_not_gone() -> None:
             (top / each).mkdir(parents=True)
         (top / "folder" / "closed" / "file").write_text("content")
         (top / "folder" / "closed").chmod(0o444)
-        for each in [top, *top.rglob("*")]:
-            os.chown(each, 65534, 65534)
+        for path in [top, *top.rglob("*")]:
+            os.chown(path, 65534, 65534)
         os.seteuid(65534)
         try:
             place = Repository(str(top / "backups"))
