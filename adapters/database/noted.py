@@ -37,7 +37,8 @@ def noted(which: ColumnElement[bool], most: int | None = None) -> Sequence[Noted
         return session.scalars(select(NotedRow).where(which).order_by(col(NotedRow.at)).limit(most)).all()
 
 
-def forget(rows: Iterable[NotedRow]) -> None:
-    """Forget notes that are in the store."""
+def forget(rows: Iterable[NotedRow]) -> int:
+    """Forget notes that are in the store, and return how many were there still."""
     with writing() as session:
-        session.execute(delete(NotedRow).where(col(NotedRow.id).in_([each.id for each in rows])))
+        its = col(NotedRow.id).in_([each.id for each in rows])
+        return session.connection().execute(delete(NotedRow).where(its)).rowcount

@@ -11,7 +11,7 @@ these files.
 import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain, groupby
 from typing import Any
@@ -25,10 +25,11 @@ from adapters.files.store import store
 from adapters.platform.cancellation import checkpoint
 from adapters.store import lines, ocfl
 from adapters.store.lines import Erased
+from adapters.tables import erased as erased_rows
 from adapters.tables.archives import archives
 from models.access import AccessHead, AccessRow
 from models.erasures import TombstoneRow
-from models.errors import Conflict, Transient
+from models.errors import Conflict, Locked, Transient
 from models.runs.receipt import ReceiptRow
 from models.store.happened import NotedRow
 
@@ -73,10 +74,20 @@ def _keep(folder: str, which: ColumnElement[bool]) -> None:
             if not ocfl.has_root() and not archives.is_empty():
                 raise Transient("the store is empty while the database has archives")
             text = "".join(f"{json.dumps([each.at.isoformat(), each.of, each.row])}\n" for each in rows).encode()
-            store().keep_first(text, f"{day}/{lines.name_of(text)}.jsonl")
-            noted.forget(rows)
-    except Transient as error:
+            key = f"{day}/{lines.name_of(text)}.jsonl"
+            store().keep_first(text, key)
+            if noted.forget(rows) < len(rows):
+                _erase_again(key, text)
+    except (Locked, Transient) as error:
         log.warning("what happened waits in the database for the store", why=str(error))
+
+
+def _erase_again(key: str, text: bytes) -> None:
+    """Erase the lines of a file that an erasure has erased elsewhere before the file was there."""
+    digests, erased = [lines.digest_of(each) for each in text.split(b"\n")[:-1]], erased_rows.lines()
+    if its := {each for each in digests if erased and lines.kept_digest(each) in erased}:
+        lines.erase_lines(key, its)
+        store().erase_earlier(key)
 
 
 def _day(folder: str, at: datetime) -> str:
@@ -106,16 +117,34 @@ def lines_in(key: str, erased: Erased | None = None, on_wrong: Callable[[str], N
 
 def erased() -> Erased:
     """Return what the tombstones of the store say. A file that is damaged says nothing; the checks report it."""
-    last, mark = dict[str, Line](), f'"{_OF_TOMBSTONES}"'.encode()
+    rows = [(each.row, each.row["ended_at"] is not None) for each in kept_tombstones()]
+    archives = {row["digest"]: has_ended for row, has_ended in rows}
+    return Erased(archives, {each: has_ended for row, has_ended in rows for each in row["lines"]})
+
+
+def kept_tombstones() -> list[Line]:
+    """Return the tombstones of the store, each as all its lines say. A file that is damaged says nothing."""
+    found, mark = dict[str, Line](), f'"{_OF_TOMBSTONES}"'.encode()
     for key in chain.from_iterable(days(FOLDER)):
         checkpoint()
         with suppress(Conflict):
             for line in lines_in(key) if mark in (store().found_bytes(key) or b"") else ():
-                if line.of == _OF_TOMBSTONES and (last.setdefault(line.row["digest"], line).at <= line.at):
-                    last[line.row["digest"]] = line
-    rows = [(line.row, line.row["ended_at"] is not None) for line in last.values()]
-    archives = {row["digest"]: has_ended for row, has_ended in rows}
-    return Erased(archives, {each: has_ended for row, has_ended in rows for each in row["lines"]})
+                if line.of == _OF_TOMBSTONES:
+                    found[line.row["digest"]] = later(line, found.get(line.row["digest"]))
+    return list(found.values())
+
+
+def later(line: Line, other: Line | None) -> Line:
+    """Return which of two lines says how a row is: the last. A tombstone keeps what either says of its lines and its
+    end, since a clock may have been set back between them.
+    """
+    if other is None:
+        return line
+    first, last = (other, line) if other.at <= line.at else (line, other)
+    if line.of != _OF_TOMBSTONES:
+        return last
+    either = {"lines": sorted({*first.row["lines"], *last.row["lines"]})}
+    return replace(last, row=last.row | either | {"ended_at": last.row["ended_at"] or first.row["ended_at"]})
 
 
 def lines_left() -> list[Line]:

@@ -1,12 +1,13 @@
 """Says what is erased, in the transaction that would record something of it: an archive must not come back."""
 
 from collections.abc import Collection, Mapping, Sequence
+from itertools import chain
 from typing import TypeVar
 
 import sqlalchemy
 from sqlmodel import Session, select
 
-from adapters.database.transactions import pages
+from adapters.database.transactions import pages, reading
 from models.archive.archive import ArchiveRow
 from models.columns import table_of
 from models.erasures import TombstoneMarkRow, TombstoneRow
@@ -18,6 +19,12 @@ Key = TypeVar("Key")
 def is_any(session: Session) -> bool:
     """Return whether anything was ever erased."""
     return session.exec(select(TombstoneRow.digest).limit(1)).first() is not None
+
+
+def lines() -> frozenset[str]:
+    """Return what all tombstones keep of lines and leaves."""
+    with reading() as session:
+        return frozenset(chain.from_iterable(session.exec(select(TombstoneRow.lines))))
 
 
 def erased(session: Session, digests: Mapping[Key, Sequence[str]], references: Collection[str] = ()) -> dict[Key, str]:

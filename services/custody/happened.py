@@ -53,6 +53,7 @@ def restore_happened(on_damaged: OnDamaged, erased: Erased) -> None:
     for keys in (keys for folder in (FOLDER, ACCESS) for keys in happened.days(folder)):
         for page in pages(sorted(_lines(keys, on_damaged, erased), key=lambda line: line.at), _ROWS_AT_ONCE):
             _restore(page)
+    _restore(happened.kept_tombstones())  # as all lines together say
 
 
 def _lines(keys: Iterable[str], on_damaged: OnDamaged = lambda _: None, erased: Erased | None = None) -> Iterator[Line]:
@@ -124,6 +125,5 @@ def _said(erased: Erased) -> dict[str, Line]:
     for lines in (*(_lines(keys, erased=erased) for keys in happened.days(FOLDER)), left):
         for each in (each for each in lines if each.of in _COMPARED):
             key = _key(_COMPARED[each.of], each.row)
-            if key not in said or said[key].at <= each.at:
-                said[key] = each
+            said[key] = happened.later(each, said.get(key))
     return said

@@ -1,5 +1,6 @@
 """What happened is in the store as it happens, and rows that are changed or removed in the database alone are found."""
 
+import json
 import sqlite3
 from collections import Counter
 from contextlib import closing
@@ -8,19 +9,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 from sqlmodel import col, delete, select, update
 
+from adapters.database.noted import note
+from adapters.database.transactions import engine, writing
 from adapters.files.store import store
 from adapters.inbox import session_events
 from adapters.settings.settings import Settings, settings
-from adapters.store import happened
+from adapters.store import happened, lines, tombstones
+from adapters.store.lines import Erased
 from adapters.tables.completeness import missing_processes
 from adapters.tables.people import saved_views
 from adapters.tables.runs import receipts
 from models.access import CELLAR, AccessRow, Action
 from models.completeness.processes import MissingProcessRow, SessionEventRow, SessionEventType
 from models.discrepancies import DiscrepancyEventRow
-from models.erasures import HoldRow
+from models.erasures import HoldRow, TombstoneRow
 from models.people import ActionKind, ActionRow, SavedViewRow
 from models.runs.batch import BatchKind, BatchRow
 from models.runs.receipt import RunRow
@@ -38,13 +43,14 @@ from services.anchors.making import make
 from services.batches import batches
 from services.completeness import finding_missing
 from services.completeness.session_events import take_in
+from services.custody.happened import restore_happened
 from services.custody.objects import object_of
 from services.custody.verifying import verify_object
 from services.custody.verifying_records import verify_beside
 from services.people import actions
 from tests.insider.installation import BEGAN, fill_first_week, reference_of
 from tests.prepared import Prepared
-from tests.records import all_of, change
+from tests.records import all_of, buried, change
 from tests.session_events import NOON, body, journaled
 from tests.settlements import imported, line, report
 
@@ -96,9 +102,9 @@ def test_each_rewrite_of_rows_in_the_database_alone_is_found() -> None:
     changed_entry, removed_entry = every(SettlementEntryRow)
     (view,), (plan,), (held,) = every(SavedViewRow), every(BatchRow), every(HoldRow)
     (dismissed,) = every(MissingProcessRow, col(MissingProcessRow.closed_by) == "Dana")
-    event, entry, action = SessionEventRow, SettlementEntryRow, ActionRow
-    change(update(event).where(col(event.event_id) == changed_event.event_id).values(reference="another"))
-    change(delete(event).where(col(event.event_id) == removed_event.event_id))
+    its_event, entry, action = SessionEventRow, SettlementEntryRow, ActionRow
+    change(update(its_event).where(col(its_event.event_id) == changed_event.event_id).values(reference="another"))
+    change(delete(its_event).where(col(its_event.event_id) == removed_event.event_id))
     change(update(entry).where(col(entry.entry_id) == changed_entry.entry_id).values(amount_minor=1))
     change(delete(entry).where(col(entry.entry_id) == removed_entry.entry_id))
     change(delete(SettlementReportRow).where(col(SettlementReportRow.report_id) == removed_entry.report_id))
@@ -192,3 +198,44 @@ def test_what_happens_while_the_store_is_away_waits_for_it() -> None:
     happened.keep()
 
     assert (every(NotedRow), found()) == ([], Counter())
+
+
+@pytest.mark.usefixtures("_filled")
+def test_line_that_is_erased_before_a_late_writer_has_written_it_does_not_come_back() -> None:
+    digest = buried("r")
+    happened.keep()
+    view: dict[str, Any] = {"query": "", "saved_by": "Dana", "saved_at": BEGAN}
+    for name in ("erased", "kept"):
+        saved_views.save(SavedViewRow(view_id=name, name=name, **view))
+    notes = {each.row["name"]: each for each in every(NotedRow)}
+
+    def erase(*about: Any) -> None:
+        if about[2].startswith("SELECT noted") and (its := notes.pop("erased", None)):
+            line_digest = lines.digest_of(json.dumps([its.at.isoformat(), its.of, its.row]).encode())
+            tombstones.add_lines(digest, [lines.kept_digest(line_digest)])
+            change(delete(NotedRow).where(col(NotedRow.id) == its.id))
+
+    event.listen(engine(), "after_cursor_execute", erase)
+    happened.keep()
+
+    written = [line.row for keys in happened.days(happened.FOLDER) for key in keys for line in happened.lines_in(key)]
+    assert [each["name"] for each in written if each.get("name") in ("erased", "kept")] == ["kept"]
+
+
+@pytest.mark.usefixtures("_filled")
+def test_tombstone_keeps_its_end_and_its_lines_although_a_clock_is_set_back() -> None:
+    digest = buried("r")
+    happened.keep()
+    tombstones.add_lines(digest, ["a"])
+    change(update(TombstoneRow).values(ended_at=LATER))
+    with writing() as session:
+        note(session, TombstoneRow)
+    change(update(NotedRow).values(at=BEGAN))
+    happened.keep()
+    assert happened.erased() == Erased({digest: True}, {"a": True})
+    assert found() == Counter()
+
+    change(delete(TombstoneRow))
+    restore_happened([].append, happened.erased())
+
+    assert found() == Counter()
