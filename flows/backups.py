@@ -4,23 +4,21 @@ import asyncio
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from prefect import flow, get_run_logger
+from prefect import get_run_logger
 
 from adapters.platform.cancellation import in_thread
 from adapters.settings.settings import settings
-from flows.execution.results import RESULTS
-from flows.execution.tasks import ProgressArtifact, counted, name_run, without_text
+from flows.execution.tasks import ProgressArtifact, counted, name_run, of_cellar
 from models.errors import Conflict
 from models.store.backup import LastBackup
-from services.backups.making import back_up
+from services.backups import making
 from services.custody.drilling import drill, remove_killed
 
 _SHOWN_EACH_S = 5
 
 
-@flow(name="back-up", flow_run_name="back up", result_storage=RESULTS, persist_result=False)
-@without_text
-async def make_backup() -> None:
+@of_cellar("back-up", "back up")
+async def back_up() -> None:
     """Make a backup at CELLAR_BACKUP_URL, if it is set, and remove old ones. Fail if a file could not be read.
 
     Raises:
@@ -41,8 +39,7 @@ async def make_backup() -> None:
         raise Conflict(f"{made.lacks} files could not be read; `cellar backup` names them")
 
 
-@flow(name="restore-drill", flow_run_name="restore for practice", result_storage=RESULTS, persist_result=False)
-@without_text
+@of_cellar("restore-drill", "restore for practice")
 async def restore_drill() -> None:
     """Restore the newest backup of CELLAR_BACKUP_URL elsewhere, if it is set, compare it, and throw it away.
 
@@ -61,15 +58,15 @@ async def restore_drill() -> None:
 async def _made(place: str) -> LastBackup:
     """Make a backup, and show its progress meanwhile. It ends before this flow does, also if that is cancelled."""
     shown, at = ProgressArtifact("backup-progress"), dict[str, float]()
-    making = asyncio.ensure_future(in_thread(back_up, place, datetime.now(UTC), at.__setitem__))
+    work = asyncio.ensure_future(in_thread(making.back_up, place, datetime.now(UTC), at.__setitem__))
     try:
-        while not making.done():
-            await asyncio.wait({making}, timeout=_SHOWN_EACH_S)
+        while not work.done():
+            await asyncio.wait({work}, timeout=_SHOWN_EACH_S)
             for part in list(at)[-1:]:
                 await shown.show(at[part], part)
     except asyncio.CancelledError:
-        making.cancel()
+        work.cancel()
         with suppress(asyncio.CancelledError):
-            await making
+            await work
         raise
-    return making.result()
+    return work.result()

@@ -239,6 +239,8 @@ WORDS: Mapping[str, str] = {
     "part_disk of store": "Disk of the store",
     "part_sources": "Sources",
     "part_last verify": "Last check of the store",
+    "part_last backup": "Last backup",
+    "part_last drill": "Last drill: a backup restored for practice",
     "part_last anchor": "Last anchor",
     "part_last comparison": "Last comparison with an anchor",
     "part_seal key": "Key of sealed values",

@@ -22,7 +22,7 @@ from adapters.files.spool import remove_leftovers
 from adapters.files.store import store
 from adapters.settings.settings import settings
 from flows.anchor_archives import anchor_archives
-from flows.backups import make_backup, restore_drill
+from flows.backups import back_up, restore_drill
 from flows.batches import drive_batch, rerun_archives
 from flows.deliver_messages import deliver_messages
 from flows.execution.engine import BY_ITSELF
@@ -57,7 +57,7 @@ FLOWS: Mapping[Flow[..., Any], Action] = {
     verify_archives: Action.READ_TROUBLES,
     judge_signatures: Action.DECIDE,
     anchor_archives: Action.READ_TROUBLES,
-    make_backup: Action.READ_TROUBLES,
+    back_up: Action.READ_TROUBLES,
     restore_drill: Action.READ_TROUBLES,
     rerun_archives: Action.RERUN,
     drive_batch: Action.RERUN,

@@ -15,8 +15,10 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from sqlmodel import col, select
+
 from adapters.database.migration import migrate, remove_database, revisions
-from adapters.database.transactions import engine
+from adapters.database.transactions import engine, reading
 from adapters.files import bucket
 from adapters.files.move_note import note_at
 from adapters.files.restic import Repository
@@ -31,7 +33,9 @@ from adapters.store.objects.deliveries import delivered
 from adapters.store.ocfl import INVENTORY, ROOT, SIDECAR
 from adapters.store.tombstones import digest_of, every, of_reference
 from adapters.tables.archives import archives
+from models.archive.archive import State
 from models.errors import Conflict, Refused, WrongUse
+from models.runs.receipt import ReceiptRow
 from models.store.backup import Backup, Restored
 from models.store.fixity import StoredObject
 from models.store.moving import Mark, Phase, Places
@@ -46,7 +50,8 @@ from services.moving.moving import kept_from_starting, living_workers, rows_ther
 
 OnProgress = Callable[[str, float], None]
 _COMMAND = "cellar restore --from {location}"
-_VERSION = re.compile(r"v([1-9][0-9]*)/")
+_INVENTORY = re.compile(rf"v([1-9][0-9]*)/{re.escape(INVENTORY)}")
+"""The last file of a version."""
 _IN_A_VERSION = re.compile(rf"^{ROOT}(/[^/]+){{4}}/v[1-9][0-9]*/")
 
 
@@ -90,7 +95,8 @@ def _begun(location: str, now: datetime) -> Backup:
     if not finished:
         raise Refused("NOTHING_THERE", "there is no finished backup", where=location)
     mark = move_mark.find(settings().inbox_location)
-    source = Places(store=location, inbox=max(finished), database="")
+    before_now = [name for name, each in finished.items() if each.at <= now]  # a clock may have been wrong once
+    source = Places(store=location, inbox=max(before_now or finished), database="")
     if mark and (mark.target, mark.source.store) == (ours, location):
         source = mark.source if mark.source.inbox in finished else source
     else:
@@ -148,11 +154,12 @@ def _bring_to_buckets() -> None:
 def settle(stored: StoredObject, backup_at: datetime, place: Storage) -> bool:
     """Take back the last versions of an object that were written while its backup was made. Return whether it had any.
 
-    The root inventory names them, and their files were not listed yet. Their bodies came after the backup began, or
-    wait in the inbox. Any other version that is missing was lost before: the check of the store reports it.
+    The root inventory names them, and their files were not listed yet, or not all of them in a bucket. Their bodies
+    came after the backup began, or wait in the inbox. Any other version that is missing was lost before: the check of
+    the store reports it.
     """
     text = place.found_bytes(f"{stored.key}/{INVENTORY}")
-    there = {int(found[1]) for path in stored.sizes if (found := _VERSION.match(path))}
+    there = {int(found[1]) for path in stored.sizes if (found := _INVENTORY.fullmatch(path))}
     with suppress(Conflict):  # the check of the store reports a damaged inventory
         root = ocfl.parsed(text, stored.key) if text else None
         newest = max(there, default=0)
@@ -165,7 +172,8 @@ def settle(stored: StoredObject, backup_at: datetime, place: Storage) -> bool:
         ocfl.parsed(before, stored.key)
         place.overwrite_bytes(before, f"{stored.key}/{INVENTORY}")
         place.overwrite_bytes(ocfl.sidecar(before), f"{stored.key}/{SIDECAR}")
-        for each in torn:
+        for number, each in enumerate(torn, newest + 1):
+            place.remove_folder(f"{stored.key}/v{number}")
             if each.message not in delivered(stored.sizes):
                 place.remove(f"{stored.key}/{history.path_of(each.message)}")
         return True
@@ -183,6 +191,7 @@ def _rebuilt(place: Repository, backup: Backup, settled: int, on_progress: OnPro
 
     made = rebuild(stored_objects(), lambda _: advance("rebuild"), even_erased=True)
     erased = _erase_again(place)
+    _keep_histories(backup.at)
     findings = 0
     if absent_store() is None:
         findings = len(Memory().check_store(1, 0, lambda _, __: advance("verify"))[0].findings)
@@ -198,6 +207,15 @@ def _rebuilt(place: Repository, backup: Backup, settled: int, on_progress: OnPro
         findings=findings,
         is_whole=not (damaged or findings or backup.lacks),
     )
+
+
+def _keep_histories(since: datetime) -> None:
+    """Write the histories of receipts that the backup has read before theirs were written, as their last step."""
+    its = select(ReceiptRow.reference, ReceiptRow.receipt_id)
+    with reading() as session:
+        found = session.exec(its.where(col(ReceiptRow.received_at) >= since, ReceiptRow.state == State.COMPLETED)).all()
+    for reference, receipt_id in found:
+        history.keep(reference, receipt_id)
 
 
 def _erase_again(place: Repository) -> int:

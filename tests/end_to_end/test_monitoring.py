@@ -39,8 +39,11 @@ def test_each_alert_has_a_unit_test_and_a_runbook_with_a_command() -> None:
         assert re.search(r"runbook: >-.*`[^`]+`", alert, re.DOTALL), alert.split()[0]
 
 
-def test_rules_and_dashboard_name_only_metrics_that_cellar_shows(up: Running) -> None:
+def test_rules_and_dashboard_name_only_metrics_that_cellar_shows(up: Running, tmp_path: Path) -> None:
     cellar(up, "verify")
+    for command in (["backup", "--to"], ["restore", "--drill", "--from"]):
+        done = cellar(up, *command, str(tmp_path))
+        assert done.returncode == 0, done.stderr
     for _ in range(2):  # the second is compared with the first
         cellar(up, "anchor")
     with socket.create_connection(("127.0.0.1", int(up.url.rpartition(":")[2]))) as sender:

@@ -1,3 +1,4 @@
+# mypy: disable-error-code="no-untyped-call"
 """An archive that has left something in every table and folder, beside archives that share much with it."""
 
 import asyncio
@@ -407,7 +408,13 @@ def _plant_decisions() -> None:
     about = ArchiveFilter(reference=REFERENCE)
     assert holds.put(about, Holding(reason=_V["reason of a hold"]), "eve", now) == 1
     assert holds.release(about, "eve", _V["reason of a release"], now) == 1
-    missing = {"source": "default", "why": "listed", "since": NOON, "deadline_at": NOON, "opened_at": NOON}
+    missing: dict[str, Any] = {
+        "source": "default",
+        "why": "listed",
+        "since": NOON,
+        "deadline_at": NOON,
+        "opened_at": NOON,
+    }
     rows = [
         MissingProcessRow(missing_id="m", reference=REFERENCE, **missing),
         MissingProcessRow(missing_id="n", process_number=int(_V["process number"]), **missing),
@@ -417,8 +424,8 @@ def _plant_decisions() -> None:
         session.add_all(rows)
         for each in rows:
             note_rows(session, MissingProcessRow, [each.model_dump()])
-    for each in ("m", "n", "o"):
-        finding_missing.dismiss(each, Dismissal(by="Dana", why=_V["reason about a missing"]), now)
+    for each in rows:
+        finding_missing.dismiss(each.missing_id, Dismissal(by="Dana", why=_V["reason about a missing"]), now)
 
 
 def _plant_events(name: str, second: int) -> None:
