@@ -73,8 +73,8 @@ def insert(session: Session, reference: str, tombstone: TombstoneRow) -> None:
     source = archive.source if archive else DEFAULT_SOURCE
     its = select(SessionRow.id, SessionRow.process_number, SessionRow.transaction_number)
     known = {*marks(source, None, archive.process_number if archive else None, None)}
-    for each in session.exec(its.where(SessionRow.reference == reference)):
-        known.update(marks(source, *each))
+    for named in session.exec(its.where(SessionRow.reference == reference)):
+        known.update(marks(source, *named))
     its_receipts = select(ReceiptRow.receipt_id).where(ReceiptRow.reference == reference)
     known.update(_mark_of_receipt(each) for each in session.exec(its_receipts))
     for each in sorted(known):  # another erased archive may have had the same number

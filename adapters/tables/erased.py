@@ -24,7 +24,7 @@ def is_any(session: Session) -> bool:
 def lines() -> frozenset[str]:
     """Return what all tombstones keep of lines and leaves."""
     with reading() as session:
-        return frozenset(chain.from_iterable(session.exec(select(TombstoneRow.lines))))
+        return frozenset(chain.from_iterable(session.exec(select(TombstoneRow.lines)).all()))
 
 
 def erased(session: Session, digests: Mapping[Key, Sequence[str]], references: Collection[str] = ()) -> dict[Key, str]:
