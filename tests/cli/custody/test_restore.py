@@ -20,14 +20,14 @@ from adapters.files.store import store
 from adapters.inbox import inbox, move_mark
 from adapters.platform.durable import held
 from adapters.settings.settings import Settings, settings
-from adapters.store import ocfl
+from adapters.store import last_records, ocfl
 from adapters.store.objects import history
 from adapters.store.tombstones import digest_of, find, insert
 from adapters.tables.archives import archives
 from adapters.tables.open_conditions import open_conditions
 from models.erasures import TombstoneRow
 from models.errors import Conflict, Refused, Transient, WrongUse
-from models.store.backup import Backup, Restored
+from models.store.backup import Backup, LastBackup, Restored
 from models.views.health import Verdict
 from services.backups import tombstones
 from services.backups.making import back_up, expired
@@ -219,6 +219,11 @@ def test_archive_that_was_erased_after_the_backup_stays_erased(cellar: Cellar, t
         with writing() as session:
             insert(session, "erased", made)
         remove({"erased": digest}, in_prefect=False)
+        last = last_records.find(LastBackup)
+        assert last
+        assert "last copies" in check("last backup").found
+        last_records.keep(last.model_copy(update={"at": NOW - timedelta(days=3)}))  # none succeeded since
+        assert "last copies" not in check("last backup").found
         tombstones.send(datetime.now(UTC))
         assert [each.code for each in open_conditions()] == ["TOMBSTONES_UNSENT"]
         shutil.move(tmp_path / "away", place)
