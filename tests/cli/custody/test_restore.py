@@ -313,6 +313,13 @@ def test_backup_says_what_keeps_it_from_its_end(
         with pytest.raises(WrongUse, match="is not there; mount its disk"):
             back_up(str(tmp_path / "away"), NOW, nothing)
         assert [each.code for each in open_conditions()] == ["BACKUP_FAILED"]
+        received("waits", sample_body("waits"))
+        shutil.move(settings().inbox_location, tmp_path / "its disk")
+        Path(settings().inbox_location).mkdir()
+        with pytest.raises(Conflict, match="mount its disk, or correct CELLAR_INBOX_URL"):
+            back_up(str(place), datetime.now(UTC), nothing)
+        Path(settings().inbox_location).rmdir()
+        shutil.move(tmp_path / "its disk", settings().inbox_location)
         back_up(str(place), datetime.now(UTC), nothing)
         assert open_conditions() == []
         shutil.move(place, tmp_path / "unmounted")
