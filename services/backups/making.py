@@ -15,11 +15,12 @@ from adapters.files.move_note import note_at
 from adapters.files.restic import Repository
 from adapters.files.storage import Storage
 from adapters.files.store import storage_at
-from adapters.inbox import move_mark
+from adapters.inbox import inbox, move_mark
 from adapters.settings.settings import settings
 from adapters.store import happened, last_records
 from adapters.tables import conditions
 from adapters.tables.conditions import Found
+from adapters.tables.runs import receipts
 from models.errors import CellarError, Conflict, Transient, WrongUse
 from models.store.backup import Backup, LastBackup
 from models.store.condition import ConditionCode, Subject
@@ -57,7 +58,7 @@ def back_up(location: str, now: datetime, on_progress: OnProgress) -> LastBackup
     Raises:
         WrongUse: there is no such place, or restic is not installed.
         Refused: the password does not open the place.
-        Conflict: the last backup was made there, and nothing is there now.
+        Conflict: the last backup was made there, and nothing is there now; or the inbox has nothing of what waits.
         Transient: the place, store, inbox or database does not answer, or a disk is full.
     """
     try:
@@ -72,6 +73,7 @@ def back_up(location: str, now: datetime, on_progress: OnProgress) -> LastBackup
 
 def _backed_up(location: str, now: datetime, on_progress: OnProgress) -> LastBackup:
     found_root()  # else a disk that is not mounted would be saved as an empty store
+    _check_inbox()
     happened.keep_all()  # what waits in the database is in the store then
     place = _opened(location)
     replaced = tombstones.send_to(place)
@@ -92,6 +94,16 @@ def _backed_up(location: str, now: datetime, on_progress: OnProgress) -> LastBac
         added_bytes=added_bytes,
         unread=unread[:_MOST_NAMED],
     )
+
+
+def _check_inbox() -> None:
+    """Check that the inbox has a body of those that wait: a disk that is not mounted looks like an empty inbox."""
+    waits = receipts.incomplete()
+    if waits and not any(map(inbox.has_body, waits)) and waits & receipts.incomplete():  # not just completed
+        raise Conflict(
+            f"the inbox has no body, and {len(waits):,} receipts of the database wait: mount its disk, or correct "
+            "CELLAR_INBOX_URL"
+        )
 
 
 def _opened(location: str) -> Repository:

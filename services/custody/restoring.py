@@ -44,6 +44,7 @@ from services.custody.objects import stored_objects
 from services.custody.rebuilding import rebuild
 from services.custody.remembering import Memory
 from services.custody.verifying import absent_store
+from services.erasure.lines import erase_kept
 from services.erasure.removing import remove
 from services.moving.files import Pair, bring, files
 from services.moving.moving import kept_from_starting, living_workers, rows_there
@@ -189,8 +190,9 @@ def _rebuilt(place: Repository, backup: Backup, settled: int, on_progress: OnPro
         done[what] += 1
         on_progress(what, done[what] / objects)
 
+    _forget_halfway(place, backup.at)
     made = rebuild(stored_objects(), lambda _: advance("rebuild"), even_erased=True)
-    erased = _erase_again(place)
+    erased = _erase_again()
     _keep_histories(backup.at)
     findings = 0
     if absent_store() is None:
@@ -218,9 +220,23 @@ def _keep_histories(since: datetime) -> None:
         history.keep(reference, receipt_id)
 
 
-def _erase_again(place: Repository) -> int:
-    """Remove the archives that were erased since, by the tombstones of the store and of the place of the backups."""
+def _forget_halfway(place: Repository, since: datetime) -> None:
+    """Take the tombstones of the place of the backups. Replace what is left of archives whose objects were removed
+    before the backup read them: without an object, no row leads to it afterwards.
+    """
     tombstones.take_from(place)
+    happened.keep()
+    rows = [each.row for each in happened.kept_tombstones()]
+    ends = {row["digest"]: row["ended_at"] for row in rows}
+    late = {digest for digest, end in ends.items() if end is None or datetime.fromisoformat(end) >= since}
+    if late:
+        late -= {_digest_at(each.key) for each in stored_objects() if INVENTORY in each.sizes}
+    if late:
+        erase_kept({row["digest"]: row["lines"] for row in rows if row["digest"] in late})
+
+
+def _erase_again() -> int:
+    """Remove the archives that were erased since, by the tombstones of the store and of the place of the backups."""
     known = {each.digest for each in every()}
     if not known:
         return 0

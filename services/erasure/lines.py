@@ -6,9 +6,10 @@ looks like a theft. One scan serves many archives.
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from sqlmodel import Session, col, select
@@ -18,7 +19,7 @@ from adapters.anchors.erasing import erase_leaves, leaves_about
 from adapters.database.transactions import reading
 from adapters.files.store import store
 from adapters.platform.cancellation import checkpoint
-from adapters.store import happened, lines, session_events, tombstones
+from adapters.store import happened, lines, ocfl, session_events, tombstones
 from models.completeness.processes import SessionEventRow, event_id_of
 from models.messages.notification import NotificationRow
 from services.erasure.redacting import searches_about
@@ -110,6 +111,31 @@ def erase(named: Sequence[Named]) -> datetime | None:
     kept += [store().erase(session_events.body_key(each)) for each in found.bodies]
     kept.append(erase_leaves([each.reference for each in named]))
     return max(filter(None, kept), default=None)
+
+
+def erase_kept(archives: Mapping[str, Collection[str]]) -> None:
+    """Replace the lines and leaves of archives of which a restored store has no object, so that no row comes of them.
+
+    Args:
+        archives: what the tombstone of each keeps of lines and leaves, by the digest of its reference.
+
+    Raises:
+        Conflict: an anchor is damaged.
+        Transient: the store does not answer.
+    """
+    kept = set(chain.from_iterable(archives.values()))
+    for key, text in _files():
+        by_digest = {lines.digest_of(each): each for each in text.split(b"\n")[:-1]}
+        its = {digest: line for digest, line in by_digest.items() if lines.kept_digest(digest) in kept}
+        if its:
+            lines.erase_lines(key, its)
+            store().erase_earlier(key)
+        for said in map(json.loads, its.values() if session_events.batch_at(key) else ()):
+            if said["body"] is None:
+                store().erase(session_events.body_key(said["receipt_id"]))
+    leaves = chain.from_iterable(anchors.leaves_of(store(), each) for each in anchors.anchors(store()))
+    named = {ocfl.reference_at(each.key) for each in leaves if ocfl.object_around(each.key)}
+    erase_leaves([each for each in named if each and tombstones.digest_of(each) in archives])
 
 
 def erase_earlier() -> datetime | None:

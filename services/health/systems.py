@@ -297,10 +297,11 @@ def _last_backup() -> Found:
         return wrong(Sentence.backup_broke_off, last=last, why=found.failure)
     if found.lacks:
         return Found(Verdict.WRONG, last)
-    is_old = settings().backup_location and found.at and datetime.now(UTC) - found.at > _OLD_BACKUP
-    if erased := last_ended():
+    is_recent = found.at and datetime.now(UTC) - found.at <= _OLD_BACKUP
+    if is_recent and (erased := last_ended()):  # old backups end with a new one
         ends_at = erased + timedelta(days=settings().backup_keep_days)
         last = Sentence.backup_has_erased(last=last, at=_minute(ends_at)) if ends_at > datetime.now(UTC) else last
+    is_old = settings().backup_location and found.at and not is_recent
     return Found(Verdict.WARNING if is_old else Verdict.OK, last)
 
 

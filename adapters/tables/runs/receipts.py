@@ -284,6 +284,12 @@ def failed(reference: str) -> list[str]:
         return list(session.exec(theirs.where(ReceiptRow.state == State.FAILED)))
 
 
+def incomplete() -> set[str]:
+    """Return the receipts that are not complete: the inbox has the body of each."""
+    with reading() as session:
+        return set(session.exec(select(ReceiptRow.receipt_id).where(ReceiptRow.state != State.COMPLETED)))
+
+
 def restore(reference: str, found: Iterable[ReceiptRow], digest: str | None = None) -> None:
     """Record the missing receipts of a process, and its archive if it has any receipt. Existing rows stay.
 

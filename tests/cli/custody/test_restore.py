@@ -12,23 +12,25 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from sqlmodel import SQLModel
+from sqlmodel import SQLModel, select
 
+from adapters.anchors import anchors
 from adapters.database.transactions import writing
 from adapters.files.restic import Repository
 from adapters.files.store import store
 from adapters.inbox import inbox, move_mark
 from adapters.platform.durable import held
 from adapters.settings.settings import Settings, settings
-from adapters.store import ocfl
+from adapters.store import last_records, ocfl, seals
 from adapters.store.objects import history
 from adapters.store.tombstones import digest_of, find, insert
 from adapters.tables.archives import archives
 from adapters.tables.open_conditions import open_conditions
-from models.erasures import TombstoneRow
+from models.erasures import HoldRow, TombstoneRow
 from models.errors import Conflict, Refused, Transient, WrongUse
-from models.store.backup import Backup, Restored
+from models.store.backup import Backup, LastBackup, Restored
 from models.views.health import Verdict
+from services.anchors.making import make
 from services.backups import tombstones
 from services.backups.making import back_up, expired
 from services.custody.drilling import remove_killed
@@ -47,6 +49,7 @@ from tests.cli.operation.moves import (
 )
 from tests.conftest import make_tables
 from tests.installations import archived, check, damaged_file, finished, installed, inventory_of, received, stored_body
+from tests.records import all_of
 from tests.samples import sample_body
 
 OF_ARCHIVES = {"archive", "version", "receipt", "delivery", "file", "payment", "form_field", "session", "warning"}
@@ -205,20 +208,28 @@ def test_one_archive_comes_back_whose_files_are_damaged_or_gone(cellar: Cellar, 
 def test_archive_that_was_erased_after_the_backup_stays_erased(cellar: Cellar, tmp_path: Path, place: Path) -> None:
     with installed(tmp_path / "old", backup_url=str(place)):
         make_tables()
-        for each in ("erased", "kept"):
+        for each in ("erased", "halfway", "kept"):
             archived(each, sample_body(each))
         acknowledged("erased", sample_body("erased", data=[]))
-        assert cellar("hold", "erased", "--reason", "a suit").status == 0
-        assert cellar("hold", "erased", "--release", "--reason", "it ended").status == 0
+        for each in ("erased", "halfway"):
+            assert cellar("hold", each, "--reason", "a suit").status == 0
+            assert cellar("hold", each, "--release", "--reason", "it ended").status == 0
+        make(datetime.now(UTC))
+        store().erase(seals.key_location("halfway"))
+        store().erase(ocfl.object_key("halfway"))  # as the backup may find it in the middle of its erasure
         back_up(str(place), datetime.now(UTC), nothing)
         shutil.move(place, tmp_path / "away")
-        digest = digest_of("erased")
-        made = TombstoneRow(
-            digest=digest, batch_id="b", ground="asked", erased_by="Dana", confirmed_by="Noa", erased_at=NOW
-        )
-        with writing() as session:
-            insert(session, "erased", made)
-        remove({"erased": digest}, in_prefect=False)
+        digests = {each: digest_of(each) for each in ("erased", "halfway")}
+        by = {"batch_id": "b", "ground": "asked", "erased_by": "Dana", "confirmed_by": "Noa", "erased_at": NOW}
+        for each, digest in digests.items():
+            with writing() as session:
+                insert(session, each, TombstoneRow(digest=digest, **by))
+        remove(digests, in_prefect=False)
+        last = last_records.find(LastBackup)
+        assert last
+        assert "last copies" in check("last backup").found
+        last_records.keep(last.model_copy(update={"at": NOW - timedelta(days=3)}))  # none succeeded since
+        assert "last copies" not in check("last backup").found
         tombstones.send(datetime.now(UTC))
         assert [each.code for each in open_conditions()] == ["TOMBSTONES_UNSENT"]
         shutil.move(tmp_path / "away", place)
@@ -233,9 +244,13 @@ def test_archive_that_was_erased_after_the_backup_stays_erased(cellar: Cellar, t
         restored = restore(str(place), datetime.now(UTC), nothing)
         assert (restored.erased, restored.archives, restored.is_whole) == (1, 1, True), restored
         files = [each for each in settings().data_dir.rglob("*") if each.is_file()]
-        assert [each for each in files if b'"reference": "erased"' in each.read_bytes()] == []
+        named = (b'"reference": "erased"', b'"reference": "halfway"')
+        assert [each for each in files if any(name in each.read_bytes() for name in named)] == []
+        [anchor] = anchors.anchors(store())
+        leaves = [each.key for each in anchors.leaves_of(store(), anchor) if each.key.startswith(ocfl.ROOT)]
+        assert (leaves, all_of(select(HoldRow))) == ([ocfl.object_key("kept")], [])
         assert (object_of("erased").sizes, list(archives.references())) == ({}, ["kept"])
-        found = find(digest)
+        found = find(digests["erased"])
         assert found
         assert (found.ground, found.confirmed_by) == ("asked", "Noa")
         assert cellar("verify").status == 0
@@ -298,6 +313,13 @@ def test_backup_says_what_keeps_it_from_its_end(
         with pytest.raises(WrongUse, match="is not there; mount its disk"):
             back_up(str(tmp_path / "away"), NOW, nothing)
         assert [each.code for each in open_conditions()] == ["BACKUP_FAILED"]
+        received("waits", sample_body("waits"))
+        shutil.move(settings().inbox_location, tmp_path / "its disk")
+        Path(settings().inbox_location).mkdir()
+        with pytest.raises(Conflict, match="mount its disk, or correct CELLAR_INBOX_URL"):
+            back_up(str(place), datetime.now(UTC), nothing)
+        Path(settings().inbox_location).rmdir()
+        shutil.move(tmp_path / "its disk", settings().inbox_location)
         back_up(str(place), datetime.now(UTC), nothing)
         assert open_conditions() == []
         shutil.move(place, tmp_path / "unmounted")
