@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from sqlmodel import SQLModel, select
@@ -221,7 +221,13 @@ def test_archive_that_was_erased_after_the_backup_stays_erased(cellar: Cellar, t
         back_up(str(place), datetime.now(UTC), nothing)
         shutil.move(place, tmp_path / "away")
         digests = {each: digest_of(each) for each in ("erased", "halfway")}
-        by: dict[str, Any] = {"batch_id": "b", "ground": "asked", "erased_by": "Dana", "confirmed_by": "Noa", "erased_at": NOW}
+        by: dict[str, Any] = {
+            "batch_id": "b",
+            "ground": "asked",
+            "erased_by": "Dana",
+            "confirmed_by": "Noa",
+            "erased_at": NOW,
+        }
         for each, digest in digests.items():
             with writing() as session:
                 insert(session, each, TombstoneRow(digest=digest, **by))
