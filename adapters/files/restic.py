@@ -201,7 +201,9 @@ class Repository:
             Refused: the password is wrong.
             Transient: a disk is full, the place does not answer, or another process works there.
         """
-        begun = _command([*command, "--json", "--retry-lock", _LOCK_WAITED_FOR], gentle=gentle)
+        # Restic tries for a quarter of an hour to write its cache to a disk that is full. A folder needs no cache.
+        cache = [] if self.location.startswith("s3://") else ["--no-cache"]
+        begun = _command([*command, *cache, "--json", "--retry-lock", _LOCK_WAITED_FOR], gentle=gentle)
         last, reasons = "", list[str]()
         with Popen(  # noqa: S603 -- our own command
             begun, cwd=folder, stdin=given, stdout=PIPE, stderr=STDOUT, env=self._environment(), text=True

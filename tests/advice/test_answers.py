@@ -35,6 +35,7 @@ UNKNOWN = {
     "UNKNOWN_DISCREPANCY": ("explain", "--id", "nosuch", "--why", "x"),
     "UNKNOWN_ENDPOINT": ("endpoints", "show", "nosuch"),
     "UNKNOWN_FINDING": ("missing", "dismiss", "nosuch", "--why", "x"),
+    "UNKNOWN_HOLD": ("hold", "REFERENCE", "--release", "--reason", "x"),
     "UNKNOWN_MESSAGE": ("endpoints", "messages", "--id", "nosuch"),
     "UNKNOWN_RECEIPT": ("quarantine", "show", "nosuch"),
     "UNKNOWN_REFERENCE": ("show", "nosuch"),

@@ -32,7 +32,6 @@ ANSWERS = [
     *("/api/archives", "/api/archives/contract", "/api/archives/contract/differences?before=1&after=2"),
     *(f"/api/archives/contract/{each}" for each in archive_view.LISTS),
     *("/api/templates", "/api/templates/9fa70d4ccea84262b1ed2308a07a3fb4", "/api/discrepancies", "/api/refused"),
-    "/api/holds",
     f"/api/archives?q={PERSON}",
 ]
 

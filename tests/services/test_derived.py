@@ -254,6 +254,7 @@ def test_one_program_fills_in_at_a_time_and_no_other_waits_for_it(beside: Thread
 def test_workers_fill_in_the_digests_of_references_once_the_key_of_the_store_is_there(
     written: Entries, configure: Configure
 ) -> None:
+    change(update(ArchiveRow).values(digest=None))
     own = b64encode(settings().active_seal_keys()[0]).decode()
     ocfl.make_root()
     configure(seal_keys=own)

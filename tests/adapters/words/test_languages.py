@@ -14,7 +14,7 @@ from domain.words.catalogue import FINDINGS, MEANINGS, TEXTS, named
 from domain.words.causes import ANSWERS, CAUSES, REFUSALS
 from domain.words.codes import WORDS
 from models.archive.archive import WarningCode
-from models.archive.verdict import UNREADABLE, LaterChange, Outcome, Strength, Tier, TimeSource, Verdict
+from models.archive.verdict import UNREADABLE, LaterChange, Outcome, Strength, Tier, TimeSource
 from models.completeness.processes import Closing, Why
 from models.discrepancies import DiscrepancyCode
 from models.errors import AnswerCode, CauseCode, CellarError, RefusalCode, System, Transient
@@ -89,20 +89,10 @@ def test_sentence_is_worded_in_each_language(told: Said, english: str, hebrew: s
     assert (worded(told), worded(told, "he")) == (english, hebrew)
 
 
-@pytest.mark.parametrize(
-    ("verdict", "texts"),
-    [
-        (
-            replace(UNREADABLE, **because(reason=Sentence.password_needed())),
-            ["לא קריא: אי אפשר לבדוק את חתימות המסמך, כי הוא נפתח רק בסיסמה.", "לא ידוע", "לא ידוע", "לא ידוע"],
-        ),
-        (
-            replace(UNREADABLE, reason="it opens with a password only", trusted=False),
-            ["לא קריא: אי אפשר לבדוק את חתימות המסמך, כי הוא נפתח רק בסיסמה.", "לא ידוע", "לא ידוע", "לא"],
-        ),
-    ],
-)
-def test_verdict_speaks_hebrew_also_where_an_earlier_build_kept_english(verdict: Verdict, texts: list[str]) -> None:
+def test_verdict_speaks_hebrew() -> None:
+    verdict = replace(UNREADABLE, **because(reason=Sentence.password_needed()))
+    texts = ["לא קריא: אי אפשר לבדוק את חתימות המסמך, כי הוא נפתח רק בסיסמה.", "לא ידוע", "לא ידוע", "לא ידוע"]
+
     assert [worded(each, "he") for each in document_text(verdict).values() if each] == texts
 
 

@@ -15,6 +15,7 @@ from sqlmodel import col, delete
 from adapters.database.transactions import pages, writing
 from adapters.inbox import inbox, quarantine
 from adapters.inbox.quarantine import body_name
+from adapters.store import tombstones
 from adapters.tables.runs import receipts, refused
 from api.console.words.telling import isolated
 from models.access import CELLAR
@@ -295,7 +296,8 @@ def test_body_that_is_accepted_now_is_released_and_its_timeline_says_by_whom(tro
     assert "Accepted now: 1." in released.text
     with installed(troubled.folder, **troubled.settings):
         [waiting] = [each for each in inbox.deliveries() if each.receipt_id == receipt_id]
-        receipts.register(waiting)  # as a sweep does; without Prefect it gets no further than the first that waits
+        # As a sweep does; without Prefect it gets no further than the first that waits.
+        receipts.register(waiting, tombstones.known_digest(waiting.reference))
         archive = archive_view.archive("released", CELLAR)
     assert archive
     assert [each.by for each in archive.timeline if each.what == "released a refused body"] == [BY]

@@ -14,6 +14,7 @@ from models.completeness.processes import MissingProcessRow, SessionEventType
 from models.discrepancies import DiscrepancyCode, DiscrepancyEventRow, DiscrepancyRow
 from models.messages.notification import NotificationAttemptRow, NotificationRow
 from models.runs.receipt import DeliveryRow, RefusedRow, RunRow, VersionRow
+from models.said import verbatim
 from services.completeness.session_events import take_in
 from services.views.archive_view import archive
 from services.views.timeline import MOST_ENTRIES, timeline_of
@@ -41,7 +42,8 @@ def happened(reference: str = "r") -> None:
         "event": "archive.completed",
     }
     message |= {"endpoint": "https://token@example.com/secret", "endpoint_name": "crm", "state": "delivered"}
-    skipped = message | {"message_id": "s", "state": "skipped", "skipped_why": "filter: event"}
+    skipped = message | {"message_id": "s", "state": "skipped"}
+    skipped |= {"skipped_why": "filter: event", "values": {"skipped_why": verbatim("filter: event").as_json()}}
     run: dict[str, Any] = {"flow_run_id": "f", "reference": reference, "receipt_id": "x", "trigger": "webhook"}
     discrepancy: dict[str, Any] = {"discrepancy_id": "d", "reference": reference, "code": "AMOUNT_MISMATCH"}
     missing: dict[str, Any] = {"missing_id": "p", "source": "default", "reference": reference, "why": "submitted"}
