@@ -273,7 +273,7 @@ async def _run(reference: str, receipt_id: str | None) -> Run:
 
 
 async def _check_kept(reference: str) -> None:
-    """Check that the archive is not erased. The error says no more: logs keep neither the ground nor the names."""
+    """Check that the archive is not erased. The error says nothing else: logs keep neither the ground nor the names."""
     if await in_thread(erased, reference):
         raise Refused("ERASED", "the archive was erased", where="reference")
 

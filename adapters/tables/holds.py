@@ -44,7 +44,8 @@ def held(session: Session, references: Collection[str]) -> set[str]:
 
 
 def insert(session: Session, references: Sequence[str], **members: Any) -> list[str]:
-    """Put archives on hold, and return those that are: archives that are erased or gone are left out.
+    """Put archives on hold, and return the references of these archives. Erased archives, and archives that are gone,
+    are left out.
 
     The archives are locked until the transaction ends, as an erasure locks its archive.
     """

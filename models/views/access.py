@@ -21,7 +21,7 @@ class AccessQuery(PageQuery):
 
 class AccessView(BaseModel):
     """What somebody did or was denied. `reference` is null where it is about no single archive, and where it is about
-    one that was erased or never there: then `reference_digest` alone names it.
+    an archive that was erased or never there: then `reference_digest` alone names it.
 
     `address` is the client's, empty for a command. `detail` has what else is known: the `route` or the command, and of
     a search the names of its filters with keyed digests of their terms.

@@ -50,7 +50,7 @@ def place_of_backups(given: str | None) -> str:
 
 
 def back_up(location: str, now: datetime, on_progress: OnProgress) -> LastBackup:
-    """Make a backup, remove those that are older than CELLAR_BACKUP_KEEP_DAYS, and keep what is known of it.
+    """Make a backup, remove backups that are older than CELLAR_BACKUP_KEEP_DAYS, and keep what is known of it.
 
     Args:
         on_progress: called with the part that is saved, and how much of it is done, from 0 to 1.

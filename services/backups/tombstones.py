@@ -50,7 +50,7 @@ def send_to(place: Repository) -> list[str]:
     """Save the tombstones of the database beside the backups, if there are any.
 
     Returns:
-        The ids of those that were saved before, which the new ones replace.
+        The ids of the tombstones that were saved before, which the new ones replace.
 
     Raises:
         Refused: the password does not open the place.

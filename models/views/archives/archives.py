@@ -405,7 +405,7 @@ class ArchiveView(_About):
     timeline: list[TimelineEntry]
     """The last 500 entries, oldest first."""
     holds: list[HoldView] = []
-    """Its legal holds, also those that are no longer in force."""
+    """The legal holds of the archive, also holds that are no longer in force."""
     runs: list[RunView]
     conditions_total: int = 0
     versions_total: int = 0
