@@ -58,7 +58,7 @@ def back_up(location: str, now: datetime, on_progress: OnProgress) -> LastBackup
     Raises:
         WrongUse: there is no such place, or restic is not installed.
         Refused: the password does not open the place.
-        Conflict: the last backup was made there, and nothing is there now; or the inbox has nothing of what waits.
+        Conflict: the last backup was made there, and nothing is there now.
         Transient: the place, store, inbox or database does not answer, or a disk is full.
     """
     try:
@@ -73,12 +73,12 @@ def back_up(location: str, now: datetime, on_progress: OnProgress) -> LastBackup
 
 def _backed_up(location: str, now: datetime, on_progress: OnProgress) -> LastBackup:
     found_root()  # else a disk that is not mounted would be saved as an empty store
-    _check_inbox()
+    lost = _lost_bodies()
     happened.keep_all()  # what waits in the database is in the store then
     place = _opened(location)
     replaced = tombstones.send_to(place)
     name = f"backup-{now.isoformat(timespec='microseconds')}"
-    unread, size_bytes, added_bytes = list[str](), 0, 0
+    unread, size_bytes, added_bytes = [f"inbox: {each}" for each in sorted(lost)], 0, 0
     for part, folder, lacks in _sources(on_progress):
         saved = place.save_folder(folder, name, part, _LEFT_OUT[part], partial(on_progress, part))
         unread += [*lacks, *(f"{part}: {each}" for each in saved.unread)]
@@ -96,14 +96,13 @@ def _backed_up(location: str, now: datetime, on_progress: OnProgress) -> LastBac
     )
 
 
-def _check_inbox() -> None:
-    """Check that the inbox has a body of those that wait: a disk that is not mounted looks like an empty inbox."""
+def _lost_bodies() -> set[str]:
+    """Return the receipts that wait, if the inbox has the body of none: its disk is not mounted, or was lost.
+
+    All else is saved: one body that is lost for good must not keep the archives of years from their backup.
+    """
     waits = receipts.incomplete()
-    if waits and not any(map(inbox.has_body, waits)) and waits & receipts.incomplete():  # not just completed
-        raise Conflict(
-            f"the inbox has no body, and {len(waits):,} receipts of the database wait: mount its disk, or correct "
-            "CELLAR_INBOX_URL"
-        )
+    return set() if any(map(inbox.has_body, waits)) else waits & receipts.incomplete()  # some have just completed
 
 
 def _opened(location: str) -> Repository:

@@ -310,8 +310,10 @@ def test_backup_says_what_keeps_it_from_its_end(
         received("waits", sample_body("waits"))
         shutil.move(settings().inbox_location, tmp_path / "its disk")
         inbox.remove_leftovers()  # as a receiver that starts without the disk
-        with pytest.raises(Conflict, match="mount its disk, or correct CELLAR_INBOX_URL"):
-            back_up(str(place), datetime.now(UTC), nothing)
+        lacking = back_up(str(place), datetime.now(UTC), nothing)
+        assert (lacking.lacks, lacking.size_bytes > 0) == (1, True)  # never whole, and all else is saved
+        assert [each.lacks for each in Repository(str(place)).backups() if each.is_finished] == [1]
+        assert [each.code for each in open_conditions()] == ["BACKUP_FAILED"]
         shutil.rmtree(settings().inbox_location)
         shutil.move(tmp_path / "its disk", settings().inbox_location)
         back_up(str(place), datetime.now(UTC), nothing)
