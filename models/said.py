@@ -402,7 +402,7 @@ class Sentence(Enum):
     endpoint_fails_now = "The endpoint %(name)s fails now: one message is tried at once, until one is confirmed."
     messages_take = "It takes at least %(duration)s at the rate of %(names)s, or longer. New messages go first."
     messages_take_unknown = "It takes as long as the endpoints need, four messages at a time. New messages go first."
-    archives_erased = "Archives that would be erased for good: %(count)s, with %(files)s files (%(size)s)."
+    archives_erased = "Archives that would be erased for good: %(count)s. Files: %(files)s (%(size)s)."
     no_archive_erased = "No archive would be erased."
     archives_held = "Archives that are left out, since a legal hold forbids it: %(count)s."
     erasure_locked = "The bucket's Object Lock keeps versions until %(until)s. Cellar removes them after that."
