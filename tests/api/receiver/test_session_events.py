@@ -4,6 +4,7 @@ import hashlib
 import itertools
 import json
 import secrets
+import signal
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -114,9 +115,12 @@ def test_senders_that_wait_together_share_a_batch(patient: Receiver) -> None:
     contents = [body(reference=f"together {number}") for number in range(40)]
     before = set((patient.inbox / "events").glob("*.jsonl"))
     with ExitStack() as stack:
+        stack.callback(patient.process.send_signal, signal.SIGCONT)
+        patient.process.send_signal(signal.SIGSTOP)
         sockets = [stack.enter_context(socket.create_connection(("127.0.0.1", patient.port))) for _ in contents]
         for each, content in zip(sockets, contents, strict=True):
             each.sendall(head(patient.secret, f"content-length: {len(content)}") + content)
+        patient.process.send_signal(signal.SIGCONT)
         answers = [each.recv(4096) for each in sockets]
 
     batches = set((patient.inbox / "events").glob("*.jsonl")) - before
