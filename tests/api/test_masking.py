@@ -24,7 +24,7 @@ from tests.installations import archived, installed
 READER = {"authorization": f"Bearer {TOKEN}"}
 PAGES = [
     *("/console/archives", f"/console/archives?q={PERSON}", "/console/facets", "/console/", "/console/templates"),
-    *(f"/console/archives/contract{each}" for each in ("", "/fields", "/timeline", "/differences?before=1&after=2")),
+    *(f"/console/archives/contract{each}" for each in ("", "/timeline", "/differences?before=1&after=2")),
     *("/console/discrepancies", "/console/discrepancies?state=explained", "/console/refused", "/console/missing"),
     "/console/templates/9fa70d4ccea84262b1ed2308a07a3fb4",
 ]
@@ -121,6 +121,8 @@ def test_no_page_and_no_table_of_a_viewer_has_a_personal_value(viewer: Viewer, l
         dossier = client.get("/console/archives/contract").text
         assert "/rerun" not in dossier
         assert "download=true" not in dossier
+        assert 'id="pdf"' not in dossier
+        assert "/files/" not in dossier
         form = {"place": "sessions[0].recipient.name", "why": f"asked in {language}", "csrf": csrf_of(client)}
         assert PERSON in posted(client, "/console/archives/contract/unmask", form).text
         assert PERSON not in client.get("/console/archives/contract").text
