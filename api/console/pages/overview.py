@@ -10,6 +10,7 @@ from api.access import Acts, CallerOf, acts
 from api.console.frame.cookies import ROOT
 from api.console.frame.rendering import PLACES, render, see
 from domain.access import is_allowed
+from domain.overview import since_first
 from models.access import Action
 from models.views.overview import Period
 from services.views import overview
@@ -26,13 +27,16 @@ def read(request: Request, caller: CallerOf) -> Response:
     from_thread.run(Acts(Action.READ_TROUBLES).record, request)
     is_month = request.query_params.get("span") == "month"
     found = overview.overview(datetime.now(UTC))
-    periods = found.days if is_month else found.hours
+    counted = found.days if is_month else found.minutes or found.hours
+    periods = counted and since_first(counted, found.first_at)
     return render(
         request,
         "overview/overview.html",
         found=found,
         is_month=is_month,
         periods=periods,
+        is_cut=periods is not None and (bool(found.minutes) or periods != counted),
+        counted_members={name for name in Period.model_fields for each in periods or () if getattr(each, name)},
         causes=_causes(periods or []),
     )
 

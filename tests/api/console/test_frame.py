@@ -51,6 +51,17 @@ def test_answers_forbid_what_pages_do_not_need(console: Console) -> None:
     assert headers["cache-control"] == "no-store"
 
 
+def test_charts_of_a_young_installation_show_minutes_and_empty_ones_are_named_in_a_line(console: Console) -> None:
+    with console.person() as person:
+        page = person.get("/console/").text
+
+    assert "Since the first delivery" in page
+    assert re.search(r"Nothing in this time: [^<]*Refused deliveries · Missing processes", page)
+    times = re.findall(r'<a href="/console/archives\?received_after=[^"]+"><time datetime="([^"]+)"', page)
+    assert {each[14:16] for each in times} <= {f"{minute:02}" for minute in range(0, 60, 5)}
+    assert len(set(times)) >= 2
+
+
 def test_slash_focuses_the_search_and_question_mark_lists_the_keys(browser: Browser) -> None:
     page = browser.open("/console/archives")
 
