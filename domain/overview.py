@@ -12,13 +12,14 @@ K = TypeVar("K")
 
 HOUR = timedelta(hours=1)
 _HOURS = 24
+WEEK_H = 7 * _HOURS
 _DAYS = 30
 
 
-def hours_until(now: datetime) -> list[datetime]:
-    """Return the begins of the last 24 hours and of the current one. Pure."""
+def hours_until(now: datetime, hours: int = _HOURS) -> list[datetime]:
+    """Return the begins of the last 24 hours, or of as many, and of the current one. Pure."""
     current = now.replace(minute=0, second=0, microsecond=0)
-    return [current - HOUR * each for each in range(_HOURS, -1, -1)]
+    return [current - HOUR * each for each in range(hours, -1, -1)]
 
 
 def hours_of_days(now: datetime, zone: tzinfo) -> list[datetime]:

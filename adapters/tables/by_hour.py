@@ -47,6 +47,11 @@ def counted(session: Session, hours: Sequence[datetime]) -> dict[datetime, Count
     }
 
 
+def of_source(session: Session, source: str, hours: Sequence[datetime]) -> list[Any]:
+    """Return, by hour, how many deliveries of a source arrived and how many were refused: `since, arrived, refused`."""
+    return sorted(_Hours(session, hours).of_source(source))
+
+
 def levels(session: Session) -> Levels:
     """Return what stands open now."""
 
@@ -82,6 +87,12 @@ class _Hours:
             self._number(NotificationRow.delivered_at).label("delivered"),
         ]
         return {row.since: row for row in self._rows(sql.select(self._table.c.since, *numbers))}
+
+    def of_source(self, source: str) -> Any:
+        """Return rows of an hour, and the numbers of its deliveries and refused deliveries of a source."""
+        arrived = self._number(DeliveryRow.received_at, col(DeliveryRow.source) == source).label("arrived")
+        refused = self._number(RefusedRow.received_at, col(RefusedRow.source) == source).label("refused")
+        return self._rows(sql.select(self._table.c.since, arrived, refused))
 
     def _number(self, at: Any, *conditions: sql.ColumnElement[bool]) -> Any:
         return (
