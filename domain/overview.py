@@ -14,13 +14,14 @@ HOUR = timedelta(hours=1)
 MINUTES = timedelta(minutes=5)
 _BY_MINUTES_FOR = timedelta(hours=2)
 _HOURS = 24
+WEEK_H = 7 * _HOURS
 _DAYS = 30
 
 
-def hours_until(now: datetime) -> list[datetime]:
-    """Return the begins of the last 24 hours and of the current one. Pure."""
+def hours_until(now: datetime, hours: int = _HOURS) -> list[datetime]:
+    """Return the begins of the last 24 hours, or of as many, and of the current one. Pure."""
     current = now.replace(minute=0, second=0, microsecond=0)
-    return [current - HOUR * each for each in range(_HOURS, -1, -1)]
+    return [current - HOUR * each for each in range(hours, -1, -1)]
 
 
 def minutes_since(first_at: datetime | None, now: datetime) -> list[datetime]:

@@ -53,6 +53,11 @@ def first_at(session: Session) -> datetime | None:
     return min((each for each in firsts if each), default=None)
 
 
+def of_source(session: Session, source: str, hours: Sequence[datetime]) -> list[Any]:
+    """Return, by hour, how many deliveries of a source arrived and how many were refused: `since, arrived, refused`."""
+    return sorted(_Hours(session, hours, HOUR).of_source(source))
+
+
 def levels(session: Session) -> Levels:
     """Return what stands open now."""
 
@@ -88,6 +93,12 @@ class _Hours:
             self._number(NotificationRow.delivered_at).label("delivered"),
         ]
         return {row.since: row for row in self._rows(sql.select(self._table.c.since, *numbers))}
+
+    def of_source(self, source: str) -> Any:
+        """Return rows of an hour, and the numbers of its deliveries and refused deliveries of a source."""
+        arrived = self._number(DeliveryRow.received_at, col(DeliveryRow.source) == source).label("arrived")
+        refused = self._number(RefusedRow.received_at, col(RefusedRow.source) == source).label("refused")
+        return self._rows(sql.select(self._table.c.since, arrived, refused))
 
     def _number(self, at: Any, *conditions: sql.ColumnElement[bool]) -> Any:
         return (

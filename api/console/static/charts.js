@@ -44,7 +44,8 @@
     const kind = box.dataset.kind;
     const ink = { stroke: colour("--ink-soft"), grid: { stroke: colour("--chart-grid"), width: 1 }, ticks: { show: false }, font: "12px sans-serif" };
     // The axis names what the table names: the browser's own zone is not the installation's.
-    const named = (_plot, splits) => splits.map((at) => { const index = moments.indexOf(at); return index < 0 ? "" : names[index].replace(/^.*, /, ""); });
+    const without = moments.at(-1) - moments[0] > 172800 ? /, .*$/ : /^.*, /; // of days their hours, of hours their day
+    const named = (_plot, splits) => splits.map((at) => { const index = moments.indexOf(at); return index < 0 ? "" : names[index].replace(without, ""); });
     const options = {
       width: box.clientWidth,
       height: HEIGHT_PX,
