@@ -74,6 +74,8 @@ const draw = async (holder) => {
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = [viewport.width, viewport.height];
   await page.render({ canvas, canvasContext: canvas.getContext("2d"), viewport }).promise;
+  if (holder.dataset.turn !== turn) return;
+  holder.replaceChildren(canvas);
   const layer = Object.assign(document.createElement("div"), { className: "pdf-text" });
   const text = new pdfjs.TextLayer({
     textContentSource: (await textOf(number)).content, container: layer, viewport: page.getViewport({ scale: shown }),
@@ -81,7 +83,7 @@ const draw = async (holder) => {
   await text.render();
   if (holder.dataset.turn !== turn) return;
   holder.style.setProperty("--total-scale-factor", shown);
-  holder.replaceChildren(canvas, layer);
+  holder.append(layer);
   layers.set(number, text.textDivs);
   drawFields(holder);
   await drawSignatures(holder, page, plain);
