@@ -57,7 +57,7 @@
       series: [{ label: head, value: (_plot, _value, _series, index) => (index == null ? "–" : names[index]) }, ...series.map(line(kind))],
       axes: [
         { ...ink, size: 30, splits: () => moments.slice(0, -1).filter((_at, index) => (moments.length - 2 - index) % Math.ceil(moments.length / 5) === 0), values: named },
-        { ...ink, size: 64, incrs: kind === "seconds" ? [.1, .2, .5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 18e3, 36e3, 864e2, 1728e2, 432e3, 864e3] : kind === "money" ? undefined : [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 1e6, 1e7], values: (_plot, splits) => splits.map(kind === "seconds" ? duration : count) },
+        { ...ink, size: kind === "money" ? 88 : 64, incrs: kind === "seconds" ? [.1, .2, .5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 18e3, 36e3, 864e2, 1728e2, 432e3, 864e3] : kind === "money" ? undefined : [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 1e6, 1e7], values: (_plot, splits) => splits.map(kind === "seconds" ? duration : count) },
       ],
     };
     box.replaceChildren();
