@@ -49,12 +49,12 @@ def page(query: PaymentQuery) -> PaymentPage:
 
 def ledger(query: PaymentQuery) -> Iterator[Sequence[Any]]:
     """Yield the rows of the ledger that match, some thousand at a time. Raises as `page`."""
-    cursor, is_first = query.cursor, True
-    while is_first or cursor:
-        asked = query.model_copy(update={"cursor": cursor, "limit": _ROWS_AT_ONCE})
-        rows, cursor = _listed(asked, sql.select(*LEDGER.columns))
+    while True:
+        rows, cursor = _listed(query.model_copy(update={"limit": _ROWS_AT_ONCE}), sql.select(*LEDGER.columns))
         yield rows
-        is_first = False
+        if cursor is None:
+            return
+        query = query.model_copy(update={"cursor": cursor})
 
 
 def totals(query: PaymentQuery) -> Totals:
@@ -71,24 +71,16 @@ def totals(query: PaymentQuery) -> Totals:
         for each in (its[name] for name in AMOUNTS)
         for part in (sql.func.count(each), sql.func.sum(each // _BILLION), sql.func.sum(each % _BILLION))
     ]
-    grouped = sql.select(*(its[each] for each in keys), sql.func.count(), *parts)
+    of_each = [its[each] for each in keys]
+    grouped = sql.select(*of_each, sql.func.count(), *parts).group_by(*of_each)
     found: Totals = {}
     with reading() as session:
-        for paid_on, currency, standing, payments, *sums in session.connection().execute(
-            grouped.group_by(*(its[each] for each in keys))
-        ):
+        for paid_on, currency, standing, payments, *sums in session.connection().execute(grouped):
             made = PaymentTotals(payments=payments)
             for name, known, billions, rest in zip(AMOUNTS, sums[::3], sums[1::3], sums[2::3], strict=True):
                 made[f"known {name}"], made[name] = known, int(billions or 0) * _BILLION + int(rest or 0)
             found[paid_on, currency, Standing(standing)] = made
     return found
-
-
-def without_a_day() -> int:
-    """Return how many payments no day shows."""
-    with reading() as session:
-        counted = sql.select(sql.func.count()).where(col(PaymentRow.paid_on).is_(None))
-        return session.connection().execute(counted).scalar_one()
 
 
 def _listed(query: PaymentQuery, its: sql.Select[Any]) -> tuple[Sequence[Any], str | None]:

@@ -35,6 +35,7 @@ def list_payments(request: Request, caller: CallerOf) -> Response:
     found = listed(request, PATH, PaymentQuery, lambda query: shown_to(caller, payment_list.page(query)))
     query = found.asked.query if found.page and not found.is_later else None
     by_day = payment_list.totals(query) if query else {}
+    days = payment_list.days_of(query) if query and not query.undated else None
     totals, revenue = defaultdict[tuple[str, Standing], PaymentTotals](PaymentTotals), Counter[str]()
     for (_, currency, standing), each in by_day.items():
         totals[currency or "", standing].update(each)
@@ -44,12 +45,11 @@ def list_payments(request: Request, caller: CallerOf) -> Response:
         "list": found,
         "totals": totals,
         "revenue": revenue,
-        "charts": _charts(by_day, payment_list.days_of(query)) if query else {},
-        "days": payment_list.days_of(query) if query else None,
+        "charts": _charts(by_day, days) if days else {},
+        "days": days,
         # The filters without their days, to which a link adds others.
         "of_any_day": replace(found.asked, pairs=tuple(each for each in found.asked.pairs if each[0] not in _OF_DAYS)),
         "titles": archive_list.titles((each.reference for each in found.page.items) if found.page else (), caller),
-        "without_a_day": payment_list.without_a_day(),
     }
     return render(request, "payments.html", **shown)
 

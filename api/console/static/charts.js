@@ -87,5 +87,6 @@
   const drawAll = () => document.querySelectorAll(".chart-canvas").forEach(draw);
   new MutationObserver(drawAll).observe(page, { attributes: true, attributeFilter: ["data-bs-theme"] });
   new ResizeObserver(() => document.querySelectorAll(".chart-canvas").forEach((box) => box.plot && box.plot.setSize({ width: box.clientWidth, height: HEIGHT_PX }))).observe(document.body);
+  document.addEventListener("htmx:afterSettle", () => document.querySelectorAll(".chart-canvas:empty").forEach(draw));
   drawAll();
 })();

@@ -48,7 +48,6 @@ def test_payments_are_found_by_each_filter_the_newest_day_first() -> None:
     assert transactions(card_brand="Visa", source="default") == ["b"]
     assert transactions(source="nobody") == []
     assert sorted(transactions(undated=True), key=str) == ["a", "g", "h"]
-    assert payment_list.without_a_day() == 3
 
 
 @pytest.mark.usefixtures("sqlite_installation")
