@@ -14,7 +14,7 @@ from adapters.lists.list_files import line_of_csv
 from api.access import CallerOf, acts
 from api.console.frame.cookies import ROOT
 from api.console.frame.rendering import render
-from api.console.pages.lists import asked, listed, valid
+from api.console.pages.lists import Asked, asked, listed, valid
 from domain.payments.amounts import exponent_of
 from models.access import Action
 from models.payments import LEDGER, Standing
@@ -41,30 +41,34 @@ def list_payments(request: Request, caller: CallerOf) -> Response:
         totals[currency or "", standing].update(each)
         if (brought := each.sum_of("revenue_minor")) is not None:
             revenue[currency or ""] += brought
+    # The filters without their days, to which a link adds others.
+    others = replace(found.asked, pairs=tuple(each for each in found.asked.pairs if each[0] not in _OF_DAYS))
     shown: dict[str, Any] = {
         "list": found,
         "totals": totals,
         "revenue": revenue,
-        "charts": _charts(by_day, days) if days else {},
+        "charts": _charts(by_day, days, others) if days else {},
         "days": days,
-        # The filters without their days, to which a link adds others.
-        "of_any_day": replace(found.asked, pairs=tuple(each for each in found.asked.pairs if each[0] not in _OF_DAYS)),
+        "of_any_day": others,
         "titles": archive_list.titles((each.reference for each in found.page.items) if found.page else (), caller),
     }
     return render(request, "payments.html", **shown)
 
 
-def _charts(by_day: Totals, days: Days) -> dict[str, list[dict[str, Any]]]:
-    """Return the amounts of each currency by day, oldest first, by standing. A day without payments has zeros."""
+def _charts(by_day: Totals, days: Days, others: Asked[PaymentQuery]) -> dict[str, list[dict[str, Any]]]:
+    """Return the amounts of each currency by day and standing, oldest first. A day without payments has zeros."""
     shown = {days.first + timedelta(each) for each in range((days.last - days.first).days + 1)}
     shown |= {each for each, _, _ in by_day if each}
     charts = dict[str, list[dict[str, Any]]]()
     for currency, standing in sorted({(each or "", standing) for _, each, standing in by_day}):
-        if (exponent := exponent_of(currency)) is not None:
-            for each in charts.setdefault(currency, [{"since": day} for day in sorted(shown)]):
-                totals = by_day.get((each["since"], currency, standing))
-                minor = totals.sum_of("amount_minor") if totals else 0
-                each[standing] = minor if minor is None else Decimal(minor).scaleb(-exponent)
+        if (exponent := exponent_of(currency)) is None:
+            continue
+        for day, each in zip(sorted(shown), charts.setdefault(currency, [{} for _ in shown]), strict=True):
+            totals = by_day.get((day, currency, standing))
+            minor = totals.sum_of("amount_minor") if totals else 0
+            path = others.url(PATH, beside=[("currency", currency), ("paid_from", str(day)), ("paid_to", str(day))])
+            amount = minor if minor is None else Decimal(minor).scaleb(-exponent)
+            each.update({"since": day, "path": path, standing: amount})
     return charts
 
 
