@@ -1,6 +1,7 @@
 """`/console/`: what needs a person first, how the parts are, and how the last hours or days went."""
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from anyio import from_thread
@@ -37,11 +38,11 @@ def read(request: Request, caller: CallerOf) -> Response:
         periods=periods,
         is_cut=periods is not None and (bool(found.minutes) or periods != counted),
         counted_members={name for name in Period.model_fields for each in periods or () if getattr(each, name)},
-        causes=_causes(periods or []),
+        causes=_causes(periods or ()),
     )
 
 
-def _causes(periods: list[Period]) -> list[str]:
+def _causes(periods: Sequence[Period]) -> list[str]:
     """Return the causes of failed runs within some periods, the most frequent first."""
     numbers = Counter[str]()
     for period in periods:
