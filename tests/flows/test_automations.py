@@ -38,6 +38,7 @@ from tests.samples import sample_body, sample_document
 
 pytestmark = pytest.mark.usefixtures("prefect", "sqlite_installation")
 
+SEEN_WITHIN_S = 20  # a worker that dies is missed after 15 s at most
 FILES = Path(__file__).parents[2] / "deploy" / "automations"
 Result = TypeVar("Result")
 
@@ -202,10 +203,10 @@ def test_people_are_notified_by_the_documented_change(name: str, httpserver: HTT
 
 async def repeated(cause: Callable[[], Awaitable[None]], is_seen: Callable[[], bool]) -> None:
     """Repeat the cause of an event until it has its effect: Prefect takes up a new automation after a while."""
-    for _ in range(4):
+    for _ in range(LONGEST_S // SEEN_WITHIN_S):
         await cause()
         with suppress(AssertionError):
-            return await asyncio.to_thread(wait_until, is_seen)
+            return await asyncio.to_thread(wait_until, is_seen, timeout_s=SEEN_WITHIN_S)
     pytest.fail("the automation has done nothing")
 
 
