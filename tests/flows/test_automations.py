@@ -2,9 +2,6 @@
 
 import asyncio
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -21,6 +18,7 @@ from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
 from prefect.events.schemas.automations import AutomationCore
 from prefect.states import Failed
+from prefect.testing.cli import invoke_and_assert
 from pytest_httpserver import HTTPServer
 
 from adapters.observation.log import reference_digest
@@ -71,9 +69,7 @@ def heard(prefect: str, name: str, resource: str) -> list[dict[str, Any]]:
 
 def created(file: Path) -> None:
     """Create an automation by Prefect's own command."""
-    command = [sys.executable, "-m", "prefect", "automation", "create", "--from-file", str(file)]
-    made = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST_S, env=os.environ, check=False)
-    assert made.returncode == 0, made.stdout + made.stderr
+    invoke_and_assert(["automation", "create", "--from-file", str(file)], expected_code=0)
 
 
 def archive(reference: str) -> str:
