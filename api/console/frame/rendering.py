@@ -50,6 +50,7 @@ PLACES: tuple[Place, ...] = (
     Place(N_("Missing"), f"{ROOT}/missing", "calendar-question", "m"),
     Place(N_("People"), f"{ROOT}/people", "user-check", "p", Action.CHANGE_PEOPLE),  # an administrator's first page
     Place(N_("Templates"), f"{ROOT}/templates", "forms", "t", Action.READ_TEMPLATES),
+    Place(N_("Sources"), f"{ROOT}/sources", "inbox", "s", Action.READ_SETTINGS),
     Place(N_("Endpoints"), f"{ROOT}/endpoints", "webhook", "e", Action.READ_SETTINGS),
     Place(N_("Links"), f"{ROOT}/links", "link", "l", Action.READ_LINKS),
     Place(N_("Find a person"), f"{ROOT}/person", "search", "n", Action.FIND_PERSON),
@@ -82,6 +83,7 @@ _FILTERS: Mapping[str, Callable[..., Any]] = {
     "part": partial(telling.code_text, kind="part"),
     "missing_why": partial(telling.code_text, kind="missing"),
     "waits_for": partial(telling.code_text, kind="waits"),
+    "moment_in_address": formats.moment_in_address,
     "in_path": lambda text: quote(str(text), safe=""),
 }
 """What templates call as their functions are called."""

@@ -29,7 +29,7 @@ from services.views.masks import shown_to
 
 PATH = f"{ROOT}/endpoints"
 _SHOWN = 50
-_WRONG_HOURS = N_("Write a number of hours from 0 to 2160.")
+WRONG_HOURS = N_("Write a number of hours from 0 to 2160.")
 router = APIRouter()
 
 
@@ -116,7 +116,7 @@ def _rotation(form: Form) -> Rotation:
     try:
         return Rotation.model_validate({"overlap_h": form.number("overlap_h")} if form.text("overlap_h") else {})
     except ValidationError as error:
-        raise Refused("BAD_PARAMETER", _WRONG_HOURS, where="overlap_h") from error
+        raise Refused("BAD_PARAMETER", WRONG_HOURS, where="overlap_h") from error
 
 
 @router.get("/messages/{message_id}", dependencies=[acts(Action.READ_TROUBLES)])

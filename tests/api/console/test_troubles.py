@@ -39,6 +39,8 @@ PATHS += [
     f"/console/archives/{WRONG}",
     "/console/templates",
     "/console/templates/9fa70d4ccea84262b1ed2308a07a3fb4",
+    "/console/sources",
+    "/console/sources/default",
     "/console/endpoints",
     "/console/endpoints/new",
     f"/console/endpoints/{ENDPOINT}",
@@ -381,6 +383,37 @@ def test_missing_process_is_dismissed_with_a_reason(troubled: Console) -> None:
     assert "Closed: 1." in answer.text
     closed = {each["missing_id"]: each for each in of_api(troubled, "/api/missing?state=closed")["items"]}
     assert (closed["m"]["closed_by"], closed["m"]["closed_reason"]) == (PERSON, "a test of the bank")
+
+
+def test_source_is_added_rotated_disabled_and_enabled_and_its_page_says_what_it_delivers(troubled: Console) -> None:
+    """Each secret is shown once, opens the source at once, and stands in no other page, no address and no log."""
+    path, of_secret = "/console/sources/north", re.compile(r'data-copy="([\w-]{43})"')
+    webhook = f"{troubled.url}/webhooks/cellosign/north"
+
+    def status(secret: str, body: bytes) -> int:
+        presented = {"authorization": f"Bearer {secret}"}
+        return httpx.post(webhook, content=body, headers=presented, trust_env=False).status_code
+
+    added = act(troubled, "/console/sources", name="north")
+    [first] = of_secret.findall(added.text)
+    assert (added.headers["cache-control"], status(first, sample_body("of-north"))) == ("no-store", 200)
+    [second] = of_secret.findall(act(troubled, f"{path}/rotate", overlap_h="0").text)
+    wait_until(lambda: status(first, b"x") == 401)
+    assert status(second, b"x") == 400
+    assert "1 in 24 hours, 1 in 7 days" in act(troubled, f"{path}/disable").text
+    wait_until(lambda: status(second, b"x") == 401)
+
+    act(troubled, f"{path}/enable")
+    with troubled.person() as person:
+        wait_until(lambda: "/console/refused?source=north&amp;code=NOT_JSON" in person.get(path).text)
+        page = person.get(path).text
+        assert person.get("/console/sources/nobody").status_code == 404
+
+    assert f'data-copy="{webhook}"' in page
+    assert [first in each or second in each for each in (page, troubled.receiver.log.read_text())] == [False, False]
+    wrong = [act(troubled, *each).status_code for each in (("/console/sources",), (f"{path}/rotate",))]
+    assert wrong == [422, 422]
+    assert act(troubled, "/console/sources/default/rotate", overlap_h="1").status_code == 422
 
 
 def test_endpoint_is_added_rotated_disabled_enabled_and_removed(troubled: Console) -> None:
