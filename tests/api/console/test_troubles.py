@@ -34,9 +34,11 @@ from tests.installations import archived, installed
 from tests.records import digest
 from tests.samples import sample_body
 
+PAYMENTS = "/console/payments?paid_from=2022-12-15&paid_to=2022-12-25"
 PATHS = ["/console/discrepancies", "/console/failed", "/console/refused", "/console/missing", "/console/bulk"]
 PATHS += [
     f"/console/archives/{WRONG}",
+    PAYMENTS,
     "/console/templates",
     "/console/templates/9fa70d4ccea84262b1ed2308a07a3fb4",
     "/console/sources",
@@ -91,7 +93,12 @@ def of_api(console: Console, path: str) -> Any:
 
 
 EMPTY = [f"/console/{each}?source=default&reference=nobody" for each in ("discrepancies", "refused", "missing")]
-WRONG_FILTERS = ["/console/refused?process_number=x", "/console/access?since=x", "/console/discrepancies?source=nobody"]
+WRONG_FILTERS = [
+    "/console/refused?process_number=x",
+    "/console/access?since=x",
+    "/console/payments?paid_from=2001-01-01",
+    "/console/discrepancies?source=nobody",
+]
 DEAD = f"/console/endpoints/{ENDPOINT}?state=dead"
 CLOSED = ["/console/refused?state=closed", "/console/missing?state=closed", "/console/discrepancies?state=explained"]
 
