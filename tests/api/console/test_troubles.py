@@ -123,7 +123,7 @@ def test_every_page_fits_a_telephone_and_can_be_read(
     """At 360 px, also with names and places that try to break the pages."""
     assert troubled
     dossiers = [f"/console/archives/{quote(each, safe='')}" for each in (CONTRACT, HOSTILE_REFERENCE)]
-    below = [f"{dossiers[0]}/{each}" for each in ("timeline", "fields", "differences?before=1&after=2")]
+    below = [f"{dossiers[0]}/{each}" for each in ("timeline", "differences?before=1&after=2")]
     others = ["/console/", "/console/login", "/console/archives", "/console/templates", *dossiers, *below]
     wide = browser.page.viewport_size
     assert wide
